@@ -91,8 +91,7 @@ class Dashboard:
     def open(self, path: str = "/") -> Page:
         """Go there, and wait until the stream is live and what the page is about is shown.
 
-        While the list is read, the page says "perhaps new" instead of "1 new". With the verdict
-        comes what needs attention, which moves all below it down.
+        With the verdict comes what needs attention, which moves all below it down.
         """
         self.page.goto(self.system.url + path)
         self.page.locator("#connection[data-state=live]").wait_for()

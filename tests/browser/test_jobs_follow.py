@@ -141,7 +141,7 @@ def test_a_read_that_fails_loses_nothing_of_what_waits(
     unseen = wait_submitted(system, held, "lacking")
     stream.tell(counts={"job.enqueued": {"sum_range": 1}})
     new = page.locator("#new")
-    expect(new).to_have_text("perhaps new: read again")
+    expect(new).to_have_text("1 new")  # the page has looked, as nothing told it what is new
     calls: list[str] = []
 
     def answer(route: Route) -> None:
@@ -154,10 +154,49 @@ def test_a_read_that_fails_loses_nothing_of_what_waits(
     page.route(re.compile(r"\d/jobs\?.*limit=50"), answer)
     new.press("Enter")
     expect(page.locator("#filter-problem")).to_contain_text("The database is busy.")
-    expect(new).to_have_text("perhaps new: read again")
+    expect(new).to_have_text("1 new")
     expect(row(page, unseen)).to_be_visible()
     expect(new).to_have_text("0 new")
     expect(new).to_be_focused()
+
+
+def test_the_total_follows_while_the_rows_stand_still_under_the_pointer(
+    lasting_dashboard: Dashboard,
+) -> None:
+    system = lasting_dashboard.system
+    failing: dict[str, Any] = {"max_retries": 0, "queue": "again", "tags": ["again"]}
+    failed = [system.submit("flaky", {"failures": 9}, **failing) for _ in range(2)]
+    for one in failed:
+        system.wait_for_job(one)
+    page = lasting_dashboard.open("/ui/jobs?tag=again&status=failed")
+    rows(page).first.hover()
+    system.client.post("/queues/again/pause", json={})
+    for one in failed:
+        system.client.post(f"/jobs/{one}/retry", json={})
+    total = page.locator("#total")
+    expect(total).to_have_text("0 jobs match")
+    system.client.post("/queues/again/resume")
+    expect(total).to_have_text("2 jobs match")
+
+
+def test_what_a_summary_leaves_open_is_looked_up_and_nothing_new_is_not_called_new(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    system = lasting_dashboard.system
+    wait_submitted(system, held, "left-open")
+    stream = Stream(lasting_dashboard.page)
+    page = lasting_dashboard.open("/ui/jobs?tag=left-open")
+    rows(page).first.hover()
+    new = page.locator("#new")
+    with page.expect_response(re.compile(r"/jobs\?.*tag=left-open")):
+        stream.tell(counts={"job.enqueued": {"sum_range": 1}})
+        expect(new).to_have_text("0 new")
+    stream.is_silent = True
+    wait_submitted(system, held, "left-open")
+    stream.tell(counts={"job.enqueued": {"sum_range": 1}})
+    expect(new).to_have_text("1 new")
+    new.click()
+    expect(rows(page)).to_have_count(2)
 
 
 # Rows that wait
@@ -293,7 +332,7 @@ def test_a_list_by_a_text_does_not_count_jobs_that_only_go_on(
     expect(page.locator("#new")).to_have_text("0 new")
 
 
-# Rows that are gone, and the reason of those that never ran
+# Rows that are gone
 
 
 def test_a_deleted_job_looks_deleted_and_cannot_be_selected(
@@ -312,16 +351,6 @@ def test_a_deleted_job_looks_deleted_and_cannot_be_selected(
     expect(gone.get_by_role("checkbox")).to_be_disabled()
     expect(page.locator("#selected")).to_have_text("2 selected")
     expect(page.locator("#pick-page")).to_be_checked()
-
-
-def test_what_was_cancelled_with_another_says_so(lasting_dashboard: Dashboard) -> None:
-    system = lasting_dashboard.system
-    failing = {"failures": 1, "permanent": True}
-    failed = system.submit("flaky", failing, tags=["chain"])
-    waiting = system.submit("sum_range", {"n": 1}, tags=["chain"], depends_on=[failed])
-    system.wait_for_job(waiting)
-    page = lasting_dashboard.open("/ui/jobs?tag=chain")
-    expect(row(page, waiting).locator(".detail")).to_contain_text(f"job {failed} is failed")
 
 
 # The address

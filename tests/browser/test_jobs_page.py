@@ -16,7 +16,7 @@ from tests.browser.job_list import row, rows
 from tests.machine import wait_until
 
 PHONE = {"width": 360, "height": 740}
-WIDTHS = [360, 390, 760, 799, 800, 899, 900, 1099, 1100, 1279, 1280, 1480, 1920]
+WIDTHS = [360, 390, 760, 761, 899, 900, 1099, 1100, 1279, 1280, 1480, 1920]
 CUT = """() => [...document.querySelectorAll("main :is(button, select, h1, label, th, .summary)")]
     .filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1
         && getComputedStyle(one).overflowX !== "visible" && !one.matches("th, select"))

@@ -17,6 +17,7 @@ export class CatchUp {
     /** Being read. @type {Set<number>} */
     this.reading = new Set();
     this.summed = false;
+    this.summaries = 0;
     this.begin();
   }
 
@@ -35,6 +36,16 @@ export class CatchUp {
   /** Whether so long has passed since the page was read that it may be read again. */
   get isDue() { return performance.now() - this.beganAt > AGAIN_MS; }
 
+  /**
+   * The first jobs of the list were read: those that the table does not know wait to be shown.
+   * @param {any[]} jobs @param {number} limit so many were asked for @param {number} summaries that had come before
+   */
+  looked(jobs, limit, summaries) {
+    if (!this.mayLack) return; // else they were counted
+    this.uncounted = jobs.filter(({ id }) => !this.table.rows.has(id) && !this.table.fresh.has(id)).length;
+    this.mayLack = this.uncounted === limit || this.summaries !== summaries;
+  }
+
   /** One that a summary counted is known to the table now. */
   knows() { this.uncounted = Math.max(0, this.uncounted - 1); }
 
@@ -42,6 +53,7 @@ export class CatchUp {
   take({ counts, changed, events }) {
     const { rows, fresh, filter, cursor, frame } = this.table;
     this.summed = true; // for a page that is being read
+    this.summaries++;
     if (!frame.isRead) return;
     this.mark(changed, [...rows.keys(), ...cursor === null && !isDeep(filter) ? fresh.keys() : []]); // elsewhere none is inserted
     const others = Object.keys(filter).filter((name) => name !== "type");

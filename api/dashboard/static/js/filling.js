@@ -1,14 +1,25 @@
-// Reads what the rows of a list lack: events carry neither payload nor result.
-import { address } from "./filter.js";
+// Reads what the rows of a list lack: events carry neither payload nor result. While the rows must stand
+// still, it also finds out how many jobs match by now, and how many of those are not shown.
+import { address, isDeep } from "./filter.js";
 import { request } from "./http.js";
 
 /** Of a list. */
 export const MOST_ROWS = 150;
+const FEWEST = 25;
 const FILL_AFTER_MS = 400;
+const LOOK_EVERY_MS = 5000;
 
 export class Filling {
   /** @param {import("./jobs-table.js").JobsTable} table */
-  constructor(table) { this.table = table; }
+  constructor(table) {
+    this.table = table;
+    this.lookedAt = -Infinity;
+  }
+
+  /** Look now and then for what has changed. A search costs too much for that. */
+  look() {
+    if (performance.now() - this.lookedAt > LOOK_EVERY_MS && !isDeep(this.table.filter)) this.soon();
+  }
 
   /** Read soon, once for all rows that lack something. */
   soon() {
@@ -25,10 +36,14 @@ export class Filling {
   }
 
   async fill() {
-    const { filter, cursor, rows, fresh, frame } = this.table;
-    const limit = Math.min(MOST_ROWS, rows.size + fresh.size);
+    this.lookedAt = performance.now();
+    const { filter, cursor, rows, fresh, frame, catchUp } = this.table;
+    const limit = Math.min(MOST_ROWS, Math.max(FEWEST, rows.size + fresh.size)), summaries = catchUp.summaries;
     const page = await request(address("/jobs", filter, { limit, cursor, preview: true }));
-    if (this.table.filter === filter) frame.learnTotal(page);
     for (const job of page.items) this.table.rows.get(job.id)?.learn(job);
+    if (this.table.filter !== filter || this.table.cursor !== cursor) return;
+    frame.learnTotal(page);
+    if (cursor === null) catchUp.looked(page.items, limit, summaries);
+    frame.showButtons();
   }
 }

@@ -2,9 +2,7 @@
 import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
 import { ago, between, now, relative, setTime, timeNode } from "./time.js";
 import { TERMINAL, WAITING, aged, duration, spaced, ticking } from "./words.js";
-import { Exact, parseExact, writeExact } from "./exact.js";
-
-const LONGEST_PREVIEW = 160;
+import { preview } from "./preview.js";
 
 export class JobRow {
   /** @param {any} job @param {{isSelectable?: boolean, isByEnd?: () => boolean, repaint?: (row: JobRow) => void}} [how] `repaint`: paint it soon */
@@ -122,19 +120,3 @@ function describe(job) {
   const result = job.status === "done" && preview(job.result);
   return result ? [payload, "→", result].filter(Boolean).join(" ") : payload;
 }
-
-/** The beginning of a value's JSON as short text: `path=a.png width=640`. @param {string | null} [json] */
-function preview(json) {
-  if (json === undefined || json === null) return "";
-  let text = json;
-  try { text = inWords(parseExact(json)); } catch { /* it was cut: shown as it is */ }
-  return text.length > LONGEST_PREVIEW ? `${text.slice(0, LONGEST_PREVIEW)}…` : text;
-}
-
-function inWords(value) {
-  if (value === null) return "";
-  return typeof value !== "object" || Array.isArray(value) || value instanceof Exact ? plain(value)
-    : Object.entries(value).map(([name, part]) => `${name}=${plain(part)}`).join(" ");
-}
-
-const plain = (value) => (typeof value === "string" && !/[\s"]/.test(value) ? value : writeExact(value));

@@ -133,7 +133,7 @@ export class JobsTable {
     if (!this.paused && !document.hidden) {
       for (const [id, job] of this.changed) this.patch(id, job);
       this.changed.clear();
-      if (this.isPageOld && this.mayInsert()) { this.load(); return; }
+      if (this.isPageOld) { if (this.mayInsert()) return this.load(); this.filling.look(); }
       if (this.fresh.size && this.waiting <= MOST_AT_ONCE && this.mayInsert()) this.insert();
       this.catchUp.read();
     }
@@ -144,8 +144,8 @@ export class JobsTable {
     const row = this.rows.get(id);
     if (!row || row.isDeleted) return;
     row.show(job);
-    row.node.classList.toggle("other", !matches(job, this.filter));
-    if (row.lacks) this.filling.soon();
+    const { classList } = row.node, was = classList.contains("other");
+    if (classList.toggle("other", !matches(job, this.filter)) !== was || row.lacks) this.filling.soon(); // the total, or the row
   }
 
   /** Whether to read the page again, as it lacks jobs that no event told of, or too many to insert. A short one always follows. */

@@ -56,11 +56,10 @@ export class ListFrame {
   }
 
   showButtons() {
-    const n = this.table.waiting, { mayLack } = this.table.catchUp;
+    const n = this.table.waiting, isLeast = n && n < MOST_FRESH && this.table.catchUp.mayLack;
     const button = byId("new");
-    setOff(button, n === 0 && !mayLack);
-    setText(button, n && isDeep(this.table.filter) ? `${upToMost(n)} newer, search again`
-      : !n && mayLack ? "perhaps new: read again" : `${upToMost(n)}${mayLack && n < MOST_FRESH ? "+" : ""} new`);
+    setOff(button, n === 0);
+    setText(button, n && isDeep(this.table.filter) ? `${upToMost(n)} newer, search again` : `${upToMost(n)}${isLeast ? "+" : ""} new`);
     const pause = byId("pause");
     setText(pause, this.table.paused ? `resume${this.table.changed.size ? ` (${count(this.table.changed.size)} changed)` : ""}` : "pause");
   }

@@ -25,7 +25,7 @@ export class Selection {
 
   /** Where the list has no head, the box for the whole page stands before what is selected. */
   placeBox() {
-    const label = this.page.closest("label"), head = label.parentElement, narrow = matchMedia("(max-width: 799px)");
+    const label = this.page.closest("label"), head = label.parentElement, narrow = matchMedia("(max-width: 760px)");
     const place = () => (narrow.matches ? byId("selection").prepend(label) : head.append(label));
     narrow.addEventListener("change", place);
     place();

@@ -139,6 +139,8 @@ class ConfiguredPool(TypedDict):
 
     host: str
     name: str
+    workers: int | None
+    """Its number in the configuration; null: that cannot be read."""
 
 
 class Workers(TypedDict):

@@ -5,7 +5,7 @@ and GET /workers and the stream show its progress.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -19,6 +19,7 @@ from orpheus.api.http.calls import REASON, audit_actor, json_response, read_body
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import NotFound
+from orpheus.shared.operations.configuration import Sizes
 from orpheus.shared.operations.supervisor_requests import (
     ask_for_slot,
     ask_for_workers,
@@ -46,13 +47,15 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
     if not query.samples:
         return json_response({"items": found})
     options = services.options
-    programs = await asyncio.to_thread(_program_names, services)
+    sizes = await asyncio.to_thread(_sizes, services)
     sampled = [{**one, "samples": services.samples.of(one)} for one in found]
 
-    def here(names: Iterable[str]) -> list[ConfiguredPool]:
-        return [{"host": options.host_name, "name": name} for name in names]
+    def here(names: Iterable[str], numbers: Mapping[str, int]) -> list[ConfiguredPool]:
+        host = options.host_name
+        return [{"host": host, "name": name, "workers": numbers.get(name)} for name in names]
 
-    known = {"pools": here(options.storage.pools), "programs": here(programs)}
+    pools, programs = options.storage.pools, sizes.programs
+    known = {"pools": here(pools, sizes.pools), "programs": here(programs, programs)}
     return json_response({"items": sampled, **known})
 
 
@@ -93,7 +96,8 @@ async def scale_pool(request: Request, name: str, host: Host = None) -> Response
     """Set a pool's workers, until the file's number changes or the supervisor restarts."""
     services, scale = services_of(request), read_body(request, Scale)
     actor, pools = audit_actor(request, scale), services.options.storage.pools
-    programs = () if name in pools else await asyncio.to_thread(_program_names, services)
+    sizes = None if name in pools else await asyncio.to_thread(_sizes, services)
+    programs = sizes.programs if sizes else ()
 
     def ask(store: Store) -> int:
         return ask_for_workers(store, actor, name, scale.workers, pools, programs, host)
@@ -102,12 +106,12 @@ async def scale_pool(request: Request, name: str, host: Host = None) -> Response
     return json_response(PoolSize(pool=name, workers=scale.workers), 202)
 
 
-def _program_names(services: Services) -> Collection[str]:
-    """Return the configured programs: one that was scaled to 0 has no slot that shows it. Blocks.
+def _sizes(services: Services) -> Sizes:
+    """Return what is configured: a program that was scaled to 0 has no slot that shows it. Blocks.
 
-    They are not handed over, because then a new program would restart the API.
+    It is not handed over, because then a new program would restart the API.
     """
-    return services.configuration().program_names()
+    return services.configuration().sizes()
 
 
 async def _ask(services: Services, ask: Callable[[Store], int]) -> None:

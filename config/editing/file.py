@@ -62,6 +62,7 @@ from orpheus.shared.operations.configuration import (
     SettingProblem,
     ShownConfiguration,
     ShownVersion,
+    Sizes,
 )
 from orpheus.shared.process.state_files import StateFiles
 
@@ -145,10 +146,15 @@ class ConfigurationFile:
         note = self._state.in_force
         return in_force_at(note, of_owner=note.parent) if note.parent.is_dir() else None
 
-    def program_names(self) -> list[str]:
-        """Return the names of the programs, as far as the file can be read."""
+    def sizes(self) -> Sizes:
+        """Return the pools and programs with their numbers, as far as the file can be read."""
         settings, _ = checked(self._sources())
-        return [program.name for program in settings.programs] if settings else []
+        if settings is None:
+            return Sizes({}, {})
+        return Sizes(
+            pools={name: pool.workers for name, pool in settings.pools.items()},
+            programs={program.name: program.instances for program in settings.programs},
+        )
 
     def _sources(self) -> Sources:
         # Without a path, use no file at all: Orpheus was started without one.

@@ -7,7 +7,7 @@ only mains know the configuration, also in the calls that are about it.
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.errors import OrpheusError
@@ -162,6 +162,13 @@ class PlannedEdit:
     etag: str
 
 
+class Sizes(NamedTuple):
+    """By name: the workers of each pool, and the instances of each program."""
+
+    pools: Mapping[str, int]
+    programs: Mapping[str, int]
+
+
 RefusedEntries = Callable[[StoredSettings], Mapping[tuple[str, int], str]]
 """Returns why the job of a schedule or an alert would not be accepted, by table and index."""
 
@@ -172,8 +179,8 @@ class ConfigurationEditor(Protocol):
     def show(self) -> ShownConfiguration:
         """Return the file, and the settings that it leads to."""
 
-    def program_names(self) -> Collection[str]:
-        """Return the names of the programs, as far as the file can be read."""
+    def sizes(self) -> Sizes:
+        """Return the pools and programs with their numbers, as far as the file can be read."""
 
     def plan(
         self, edit: Edit, seen: Collection[str] | None, refused_entries: RefusedEntries

@@ -66,14 +66,20 @@ def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:
 
 
 def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> None:
-    pools = [{"host": "host-1", "name": "default"}, {"host": "host-1", "name": "mail"}]
-    programs = [{"host": "host-1", "name": "web"}]
+    pools = [
+        {"host": "host-1", "name": "default", "workers": 1},
+        {"host": "host-1", "name": "mail", "workers": 3},
+    ]
+    programs = [{"host": "host-1", "name": "web", "workers": None}]
     panel.answer("/workers?samples=true", 200, {"items": [], "pools": pools, "programs": programs})
     web = worker("web-1", "web", role="program")
     page = panel.open(worker("default-1"), web, *SYSTEM)
     forms = page.locator("#pools form")
     expect(forms).to_have_count(3)
-    expect(forms.nth(1)).to_contain_text("0 workers")
+    expect(forms.nth(0).locator(".hint").first).to_have_text("1 worker")
+    told = "0 workers, the configuration says 3"
+    expect(forms.nth(1).locator(".hint").first).to_have_text(told)
+    expect(forms.nth(2).locator(".hint").first).to_have_text("1 instance")
     calls = panel.answer("/pools/mail/scale", 202, {"pool": "mail", "workers": 2})
     page.get_by_label("Workers of pool mail").fill("2")
     page.get_by_label("Scale pool mail").click()
@@ -87,6 +93,28 @@ def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> Non
     page.locator("#confirm [value=no]").click()
     panel.workers = [worker("default-1"), *SYSTEM]
     expect(forms.nth(2)).to_contain_text("0 instances")
+
+
+def test_all_jobs_of_a_worker_that_runs_many_at_once_are_there(panel: Panel) -> None:
+    started = "2026-01-02T03:04:05.000Z"
+    busy = worker("io-1", "io", job=JOB, jobs_in_progress=3, places=20)
+    other = worker("io-2", "io", job=JOB, jobs_in_progress=1, places=20)
+    jobs = [
+        {"id": 20 - n, "type": "poll", "worker": who, "started_at": at}
+        for n, (who, at) in enumerate(
+            [("io-1", started), ("io-2", started), ("io-1", None), ("io-1", started)]
+        )
+    ]
+    panel.answer("/jobs?status=in_progress*", 200, {"items": jobs})
+    panel.open(busy, other, *SYSTEM)
+    expect(panel.row("io-1").locator(".now")).to_contain_text("resize 12+ 2 more")
+    expect(panel.row("io-2").locator(".now")).not_to_contain_text("more")
+    fold = panel.unfold("io-1")
+    expect(fold.get_by_role("heading").first).to_have_text("Runs 3 jobs, and may run 20 at once")
+    expect(fold.locator(".running a")).to_have_text(["poll 17", "poll 20"])
+    expect(fold.locator(".running a").first).to_have_attribute("href", "/ui/jobs/17")
+    fold.locator("[data-action=drain]").click()
+    expect(panel.page.locator("#confirm")).to_contain_text("It runs 3 jobs and finishes them first")
 
 
 def test_the_thread_of_the_job_stands_first_and_the_others_are_folded(panel: Panel) -> None:

@@ -33,7 +33,7 @@ const figures = new Figures();
 const alerts = new Alerts();
 const live = new Live("/ws?mode=summary", {
   connected: () => table.load(),
-  events: (events) => { table.take(events); if (events.some(isOfSystem)) readAnew(); },
+  events: (events) => { table.take(events); if (events.some(isOfSystem)) readAnew(events); },
   summary: (summary) => table.catchUp.take(summary),
   status: (message) => { heartbeats.take(message); hasStatus(); },
   state: (state, next) => { showConnection(state, next); if (state === "live") { table.reader.retryNow(); slots.begin(); } },
@@ -43,8 +43,9 @@ showFirstCommands();
 table.load();
 keepPlace(Promise.all([firstJobs, figures.first, alerts.first, firstStatus]));
 
-/** Queues, workers or the configuration have changed: the verdict may be another. */
-function readAnew() {
+/** Queues, workers or the configuration have changed: the verdict may be another, and the numbers of the pools. */
+function readAnew(events) {
+  if (events.some(({ kind }) => kind === "config.reloaded")) slots.begin();
   for (const { reading } of [figures, alerts]) reading.outdate();
   heartbeats.stir();
 }

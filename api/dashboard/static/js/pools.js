@@ -10,7 +10,7 @@ export class Pools {
   constructor() {
     /** @type {Map<string, PoolForm>} */
     this.forms = new Map();
-    /** Also those that have no slot. @type {{pools: {host: string, name: string}[], programs: {host: string, name: string}[]}} */
+    /** Also those that have no slot. @type {Record<"pools" | "programs", {host: string, name: string, workers: number | null}[]>} */
     this.configured = { pools: [], programs: [] };
   }
 
@@ -19,6 +19,7 @@ export class Pools {
     const members = workers.filter(({ host, pool, slot }) => supervised.has(host) && pool !== null && !slot.includes("@"));
     const pools = Map.groupBy(members, ({ host, pool }) => `${host} ${pool}`);
     const { pools: configured, programs } = this.configured;
+    const numbers = new Map([...configured, ...programs].map(({ host, name, workers: n }) => [`${host} ${name}`, n]));
     for (const { host, name } of [...configured, ...programs]) if (supervised.has(host) && !pools.has(`${host} ${name}`)) pools.set(`${host} ${name}`, []);
     // A form stays while its host does: who has scaled to 0 wants to scale back.
     for (const [key, { host }] of this.forms) {
@@ -29,7 +30,7 @@ export class Pools {
       const host = key.slice(0, key.lastIndexOf(" ")), name = key.slice(host.length + 1);
       const form = this.forms.get(key) ?? new PoolForm(host, name, programs.some((one) => one.host === host && one.name === name) || ofPool[0]?.role === "program");
       this.forms.set(key, form);
-      form.show(ofPool, supervised.size > 1);
+      form.show(ofPool, supervised.size > 1, numbers.get(key) ?? null);
     }
     byId("pools").classList.toggle("several", supervised.size > 1);
     arrange(byId("pools"), [...this.forms.values()].sort(byKind).map(({ node }) => node));
@@ -53,11 +54,12 @@ class PoolForm {
       h("b", {}, name), this.now, this.input, h("button", { "aria-label": `Scale ${isProgram ? "program" : "pool"} ${name}` }, "Scale …"), this.result);
   }
 
-  /** @param {any[]} members @param {boolean} several whether there are other hosts */
-  show(members, several) {
+  /** @param {any[]} members @param {boolean} several whether there are other hosts @param {number | null} configured its number in the configuration */
+  show(members, several, configured) {
     this.members = members;
     this.several = several;
-    setText(this.now, `${this.many(members.length)}${several ? ` on ${this.host}` : ""}`);
+    const other = configured === null || configured === members.length ? "" : `, the configuration says ${configured}`;
+    setText(this.now, `${this.many(members.length)}${several ? ` on ${this.host}` : ""}${other}`);
     if (+this.input.value === members.length) { this.edited = false; setText(this.result, ""); }
     if (!this.edited) this.input.value = members.length;
   }

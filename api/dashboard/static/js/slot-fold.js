@@ -5,9 +5,11 @@
 import { copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { Exits } from "./exits.js";
+import { SlotJobs } from "./slot-jobs.js";
 import { stackNodes } from "./stack.js";
 import { onHost, request } from "./http.js";
 import { timeNode } from "./time.js";
+import { plural } from "./words.js";
 
 const STOPPED = new Set(["down", "backoff", "fatal"]);
 const CAN_DRAIN = new Set(["ready", "starting", "backoff", "fatal"]);
@@ -44,8 +46,9 @@ export class SlotFold {
     this.bar = h("div", { class: "bar" }, this.restart, this.drain, this.stack, this.result);
     this.dumped = h("div", { class: "stack" });
     this.exits = new Exits();
+    this.jobs = new SlotJobs(slot);
     this.node = h("div", { role: "row", class: "fold", id, hidden: true }, h("div", { role: "cell" },
-      this.why, this.bar, this.problem, this.dumped,
+      this.why, this.bar, this.problem, this.dumped, this.jobs.node,
       h("h3", {}, "Exits ", h("span", { class: "unit" }, "newest first")), this.exits.node));
   }
 
@@ -57,7 +60,9 @@ export class SlotFold {
   toggle() {
     this.node.hidden = !this.node.hidden;
     setAttr(this.button, "aria-expanded", String(!this.node.hidden));
-    if (!this.node.hidden) this.readExits();
+    if (this.node.hidden) return;
+    this.readExits();
+    this.jobs.show(this.worker, true, this.several);
   }
 
   /** Read the recent exits; the stream carries only the last one. */
@@ -83,6 +88,7 @@ export class SlotFold {
     setAttr(this.drain, "aria-disabled", CAN_DRAIN.has(state) ? null : "true");
     setAttr(this.stack, "aria-disabled", pid && !this.asking ? null : "true");
     if (worker.last_exit) this.exits.add([worker.last_exit]);
+    this.jobs.show(worker, !this.node.hidden, several);
   }
 
   /** @param {"restart" | "drain"} action */
@@ -125,10 +131,11 @@ export class SlotFold {
 }
 
 /** Say what a restart or a drain will do. */
-function consequence(action, { slot, role, job, pool, pid }) {
+function consequence(action, { slot, role, job, jobs_in_progress: running, pool, pid }) {
   if (!pid) return "It has no process, and will have none until it is started.";
   if (pool === null) return `The ${slot === "api" ? "API" : slot} is unavailable for a moment. This page reconnects automatically and misses nothing.`;
   if (role === "program") return `The program is asked to stop, and killed if it does not. Then it ${action === "drain" ? "stays down until it is started." : "starts again."}`;
-  const first = job ? `It runs ${job.type} ${job.id} and finishes it first. It takes no other job.` : "It takes no other job. A job that it is running is finished first.";
+  const first = running > 1 ? `It runs ${plural(running, "job")} and finishes them first. It takes no other job.`
+    : job ? `It runs ${job.type} ${job.id} and finishes it first. It takes no other job.` : "It takes no other job. A job that it is running is finished first.";
   return `${first} Then it ${action === "drain" ? "stays down until it is started." : "starts again."}`;
 }

@@ -35,6 +35,7 @@ export class SlotRow {
     this.word = h("b", {});
     this.why = h("small", {});
     this.link = h("a", {});
+    this.others = h("small", {});
     const output = `/ui/programs/${encodeURIComponent(slot)}${several ? `?host=${encodeURIComponent(host)}` : ""}`;
     this.output = this.isProgram ? h("a", { href: output, "aria-label": `Output of ${slot}` }, "output") : "";
     this.bar = h("progress", { max: 1, "aria-label": `Progress of the job of ${slot}` });
@@ -46,7 +47,7 @@ export class SlotRow {
     this.node = h("div", { role: "row", class: `slot${pool === null ? " system" : ""}` },
       cell("name", h("b", {}, slot), this.pid),
       cell("state", h("span", { class: "mark" }), this.word, this.why),
-      cell("now", this.link, h("span", { class: "line" }, this.bar, this.ran, this.note)),
+      cell("now", h("span", { class: "first" }, this.link, this.others), h("span", { class: "line" }, this.bar, this.ran, this.note)),
       cell("work", this.hasJobs ? this.workChart.node : this.output),
       cell("jobs"),
       cell("cpu-cell", this.cpu.node, this.cpuText),
@@ -107,10 +108,11 @@ export class SlotRow {
   }
 
   /** Show the running job; if jobs change too fast to read, show how many end per second. */
-  showJob({ job, state }, pace) {
+  showJob({ job, jobs_in_progress: running, state }, pace) {
     const shown = job?.started_at && (pace < 1 || between(job.started_at) > 1) ? job : null;
     this.job = shown;
     setAttr(this.link, "hidden", !shown);
+    setText(this.others, running > 1 ? (shown ? `+ ${count(running - 1)} more` : `${count(running)} jobs`) : "");
     setAttr(this.bar, "hidden", (shown?.progress ?? null) === null);
     if (shown) {
       setAttr(this.link, "href", `/ui/jobs/${shown.id}`);

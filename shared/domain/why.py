@@ -207,7 +207,8 @@ def _dependencies(standing: Standing) -> Iterator[Reason]:
         yield Reason(Code.DEPENDENCY, text, by=f"job {one.id}")
     more = standing.waits_for - len(standing.dependencies)
     if more > 0:
-        yield Reason(Code.DEPENDENCY, f"it waits for {more:,} more jobs")
+        others = "1 more job" if more == 1 else f"{more:,} more jobs"
+        yield Reason(Code.DEPENDENCY, f"it waits for {others}")
 
 
 _WAITS = {

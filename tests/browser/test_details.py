@@ -126,7 +126,7 @@ def test_the_alerts_say_what_holds_and_what_was_sent_last(panel: Panel) -> None:
     panel.answer("/alerts", 200, {"items": [RULE, LATE]})
     page = panel.open(worker("default-1"), *SYSTEM)
     rules = page.locator("#alert-rows li")
-    expect(rules.nth(0)).to_contain_text("2 alerts held back")
+    expect(rules.nth(0)).to_contain_text("2 alerts of this rule held back")
     expect(rules.nth(0).locator("a")).to_have_attribute("href", "/ui/jobs/7")
     expect(rules.nth(1).locator(".bad")).to_contain_text("queue mail")
     expect(page.locator("#alerts-summary")).to_have_text("2 rules, 1 with a condition that holds")

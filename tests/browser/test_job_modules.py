@@ -40,6 +40,40 @@ def call(page: Page, module: str, function: str, *arguments: Any) -> Any:
     )
 
 
+# folding.js
+
+
+def numbers(entries: list[dict[str, Any]]) -> list[Any]:
+    """Return the numbers of attempts, a list for each fold, and what the marks say."""
+    return [numbers(one["fold"]) if "fold" in one else next(iter(one.values())) for one in entries]
+
+
+@pytest.mark.parametrize(
+    ("entries", "shown"),
+    [
+        (list(range(1, 11)), list(range(1, 11))),
+        (list(range(1, 12)), [1, [2, 3, 4, 5, 6], 7, 8, 9, 10, 11]),
+        (
+            [1, "a", 2, 3, 4, "retried", "run", 5, 6, *range(7, 13), "b"],
+            [1, "a", [2, 3, 4], "retried", "run", [5, 6, 7], 8, 9, 10, 11, 12, "b"],
+        ),
+        ([1, 2, 3, "retried", *range(4, 12)], [1, 2, 3, "retried", [4, 5, 6], *range(7, 12)]),
+    ],
+    ids=["ten attempts are shown", "eleven are folded", "marks stay", "two need no fold"],
+)
+def test_of_many_attempts_the_middle_is_folded_and_no_mark_is(
+    shared_page: Page, entries: list[Any], shown: list[Any]
+) -> None:
+    given = [{"mark": one} if isinstance(one, str) else {"span": one} for one in entries]
+    assert numbers(call(shared_page, "folding.js", "folded", given)) == shown
+
+
+def test_a_fold_says_how_its_attempts_ended_most_first(shared_page: Page) -> None:
+    outcomes = ["failed", "snoozed", "timed_out", "snoozed"]
+    ends = call(shared_page, "folding.js", "endsOf", outcomes)
+    assert ends == "2 snoozed, 1 failed, 1 timed out"
+
+
 # layered.js
 
 

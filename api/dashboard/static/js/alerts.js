@@ -50,7 +50,7 @@ class AlertRow {
 
   show({ on, holding, held_back: back, last_fired: fired, last_job: job }) {
     setText(this.on, on.join(", "));
-    const parts = [...holding, ...back ? [`${plural(back, "alert")} held back`] : []];
+    const parts = [...holding, ...back ? [`${plural(back, "alert")} of this rule held back`] : []];
     const state = parts.length ? parts.join(", ") : fired ? "quiet" : "never fired";
     if (this.state.textContent !== state) this.state.replaceChildren(...holding.length ? [icon("fatal"), " "] : [], state);
     this.state.classList.toggle("bad", holding.length > 0);

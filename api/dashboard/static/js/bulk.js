@@ -18,7 +18,7 @@ const LONGEST_STEP_MS = 300_000;
 const MAY_PASS = new Set([0, 401, 503]); // no answer, no session, busy
 const WORDS = {
   retry: { verb: "Retry", doing: "Retrying", did: "will run again", can: "has failed or was cancelled", text: "Each becomes due now, or waits for the jobs that it depends on, and can use all its attempts again." },
-  cancel: { verb: "Cancel", doing: "Cancelling", did: "were cancelled or asked to stop", can: "is still to run or is running", text: "Those that wait will not run. Those that run are asked to stop, and stopped by force if they do not." },
+  cancel: { verb: "Cancel", doing: "Cancelling", did: "were cancelled or asked to stop", can: "waits or runs", text: "Those that wait will not run. Those that run are asked to stop, and stopped by force if they do not." },
   delete: { verb: "Delete", doing: "Deleting", did: "were deleted", can: "has ended", text: "They are gone then, with their attempts and logs. This cannot be undone." },
 };
 
@@ -53,7 +53,7 @@ export class Bulk {
     const counted = await this.count({ ...body, dry_run: true, limit: 1 }, id);
     if (!counted) return;
     if (counted.changed) this.ask(action, body, counted, all ? null : filter.ids.length, words);
-    else this.tell(`Nothing to do: no job that is selected ${WORDS[action].can}.`);
+    else this.tell(`Nothing to do: none of these jobs ${WORDS[action].can}.`);
   }
 
   /** What is acted on: the selection, or one job. @param {number} [id] */

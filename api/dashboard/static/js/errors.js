@@ -6,6 +6,9 @@ import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
 const SHORT_LINES = 5;
+const NEWEST = 5;
+/** What Python writes between the traceback of a cause and that of what it caused. */
+const CAUSE = /^(The above exception was the direct cause|During handling of the above exception)/m;
 let shown = "";
 
 /** @param {any[]} attempts */
@@ -15,7 +18,15 @@ export function showErrors(attempts) {
   if (key === shown) return; // unchanged: keep what is opened or selected
   shown = key;
   byId("errors-section").hidden = !failed.length;
-  byId("errors").replaceChildren(...failed.map(errorNode));
+  byId("errors").replaceChildren(...failed.slice(0, NEWEST).map(errorNode), olderNode(failed.slice(NEWEST)));
+}
+
+/** The older errors, which are drawn when one asks for them: a job may have a hundred. */
+function olderNode(older) {
+  if (!older.length) return "";
+  const errors = h("div", {});
+  const open = () => errors.children.length || errors.append(...older.map((attempt) => errorNode(attempt, NEWEST)));
+  return h("details", { class: "attempts", ontoggle: open }, h("summary", {}, plural(older.length, "older error")), errors);
 }
 
 function errorNode({ number, error, finished_at: at }, i) {
@@ -43,7 +54,9 @@ function partsOf({ traceback }) {
   const lines = all.split("\n");
   const dump = readDump(all);
   if (dump) return { short: dump.own.join("\n"), all, label: `all ${plural(dump.threads, "thread")} of the worker` };
-  return { short: lines.slice(-SHORT_LINES).join("\n"), all, label: `all ${lines.length} lines` };
+  const short = lines.slice(-SHORT_LINES).join("\n").replace(/^\n+/, "");
+  const label = CAUSE.test(all) && !CAUSE.test(short) ? `all ${lines.length} lines, with the cause` : `all ${lines.length} lines`;
+  return { short, all, label };
 }
 
 /** The first line of a message, and the others. @param {string} message @returns {[string, string]} */

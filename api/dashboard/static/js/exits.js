@@ -4,7 +4,6 @@ import { stackNodes } from "./stack.js";
 import { timeNode } from "./time.js";
 import { duration, plural } from "./words.js";
 
-const MEMORY = { true: "The kernel killed it because memory ran out.", false: "The kernel did not kill it for lack of memory." };
 const MOST = 20;
 const SHORT = 200; // characters: a few lines at most
 
@@ -31,10 +30,9 @@ const keyOf = ({ at, reason }) => `${at} ${reason}`;
 
 function exitNode({ at, reason, signal, code, evidence, failed, uptime_s: up, out_of_memory: memory, output }, open) {
   const how = [signal, code === null ? null : `code ${code}`].filter((part) => part && !reason.includes(part)).join(", ");
-  // After SIGKILL, memory is the usual suspect: there it is worth saying that it was not the cause.
-  const memoryNote = memory || (memory === false && signal === "SIGKILL") ? MEMORY[memory] : "";
+  const memoryNote = memory && !reason.includes("memory") && h("span", { class: "bad" }, " The kernel killed it because memory ran out.");
   return h("li", {},
-    h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote && h("span", { class: memory ? "bad" : "hint" }, ` ${memoryNote}`)),
+    h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote),
     evidence?.trim() ? evidenceNode(evidence.trimEnd(), open) : !output ? h("p", { class: "hint" }, "There is no evidence.") : failed ? h("p", { class: "hint" }, "It left no stack.") : "",
     output ? outputNode(output) : "");
 }

@@ -140,9 +140,9 @@ function showStatus() {
 }
 
 function showProgress({ status, progress, message }) {
-  const part = progress === null ? null : Number(progress);
-  const known = part !== null && (status === "in_progress" || part < 1);
-  byId("progress").hidden = !known && !message;
+  // A job that is done may have reported 98 % last; what it said last may still be worth reading.
+  const part = progress === null || status === "done" ? null : Number(progress);
+  byId("progress").hidden = part === null && !message;
   byId("progress").dataset.status = status;
   const bar = byId("progress").firstElementChild;
   bar.hidden = part === null;

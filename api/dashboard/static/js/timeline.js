@@ -1,6 +1,7 @@
 // A job's attempts on one time axis: how long each one waited, ran and backed off, and what it cost;
 // between them what operators did, and why.
 import { arrange, byId, h, icon, setAttr, setText, svg } from "./dom.js";
+import { endsOf, folded } from "./folding.js";
 import { targetLink } from "./targets.js";
 import { between, now, timeNode } from "./time.js";
 import { linked } from "./why.js";
@@ -19,20 +20,42 @@ export class Timeline {
     this.rows = new Map();
     /** @type {Map<string, any>} */
     this.marks = new Map();
+    /** By the number of the first attempt. @type {Map<number, any>} */
+    this.folds = new Map();
   }
 
   /** @param {any} job with its attempts @param {import("./history.js").Mark[]} marks */
   show(job, marks) {
     this.job = job;
-    this.spans = spansOf(job, marks);
-    const rows = this.spans.map((span) => {
-      const row = this.rows.get(span.number) ?? makeRow(span);
-      this.rows.set(span.number, row);
-      return [span.attempt ? Date.parse(span.attempt.started_at) : Infinity, row.node];
-    });
-    const told = marks.map((mark) => [Date.parse(mark.at), this.markNode(mark)]);
-    arrange(byId("timeline"), [...rows, ...told].sort(([a], [b]) => a - b).map(([, node]) => node));
+    this.entries = [
+      ...marks.map((mark) => ({ at: Date.parse(mark.at), mark })), // before an attempt that it let start in the same millisecond
+      ...spansOf(job, marks).map((span) => ({ at: span.attempt ? Date.parse(span.attempt.started_at) : Infinity, span })),
+    ].sort((a, b) => a.at - b.at);
+    this.draw();
+  }
+
+  draw() {
+    this.spans = [];
+    arrange(byId("timeline"), folded(this.entries).map((entry) => this.nodeOf(entry)));
     this.tick();
+  }
+
+  nodeOf({ mark, span, fold }) {
+    if (mark) return this.markNode(mark);
+    if (fold) return this.foldNode(fold.map((one) => one.span));
+    this.spans.push(span);
+    const row = this.rows.get(span.number) ?? makeRow(span);
+    this.rows.set(span.number, row);
+    return row.node;
+  }
+
+  foldNode(spans) {
+    const first = spans[0].number;
+    const node = this.folds.get(first) ?? h("details", { class: "attempts", ontoggle: () => this.draw() }, h("summary", {}), h("div", {}));
+    this.folds.set(first, node);
+    setText(node.firstElementChild, `attempts ${first} to ${spans.at(-1).number}: ${endsOf(spans.map(({ attempt }) => attempt.outcome))}`);
+    arrange(node.lastElementChild, node.open ? spans.map((span) => this.nodeOf({ span })) : []);
+    return node;
   }
 
   markNode(mark) {
@@ -45,6 +68,7 @@ export class Timeline {
   /** Update durations and bars to the current time. */
   tick() {
     if (!this.job) return;
+    // Of the attempts in a closed fold nothing is drawn.
     const from = Date.parse(this.job.created_at);
     const to = Math.max(from + 1, this.job.finished_at && TERMINAL.has(this.job.status) ? Date.parse(this.job.finished_at) : now());
     const x = (ms) => Math.min(WIDTH, Math.max(0, ((ms - from) / (to - from)) * WIDTH));

@@ -92,6 +92,8 @@ def test_a_job_names_those_that_it_waits_for_and_counts_the_others() -> None:
     ]
     assert found[0].text == "it waits for job 7 (resize), which is in progress"
     assert found[2].text == "it waits for 3 more jobs"
+    found = reasons(pending(blocked, is_due=False, waits_for=3, dependencies=others), [ONE_FREE])
+    assert found[2].text == "it waits for 1 more job"
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,7 @@ def test_what_let_an_attempt_start_stands_before_it_even_in_the_same_millisecond
     parts = page.locator("#timeline > div")
     expect(parts).to_have_count(2)
     expect(parts.first).to_contain_text("Unblocked")
+    expect(parts.last).to_contain_text("waited 0 ms")  # it was blocked before
 
 
 def test_a_short_traceback_says_that_a_cause_is_hidden(lasting_dashboard: Any) -> None:
@@ -272,8 +273,7 @@ def test_a_short_traceback_says_that_a_cause_is_hidden(lasting_dashboard: Any) -
     job = system.wait_for_job(job_id)
     cause = "The above exception was the direct cause of the following exception:"
     below = 'Traceback (most recent call last):\n  File "a.py", line 1, in a\n    b()\nKeyError: 1'
-    trace = f"{below}\n\n{cause}\n\n{below}"
-    job["attempts"][0]["error"]["traceback"] = trace
+    job["attempts"][0]["error"]["traceback"] = f"{below}\n\n{cause}\n\n{below}"
     page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=job))
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#errors pre")).to_have_text(below)

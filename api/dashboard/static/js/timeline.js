@@ -11,6 +11,8 @@ const ICONS = { succeeded: "done", failed: "failed", timed_out: "failed", crashe
 const FAILURES = new Set(["failed", "timed_out", "crashed", "lost"]);
 /** What a wait is called while it lasts and when it is over, by the outcome of the attempt before it. */
 const WAITS = { snoozed: ["snoozed", "snoozed"], failure: ["backing off", "backed off"], none: ["waiting", "waited"] };
+/** What people and other jobs do that makes a job wait for a worker. */
+const STARTS_WAIT = /^(retried|unblocked)/;
 const WIDTH = 1000;
 const NARROWEST = 10;
 
@@ -82,11 +84,11 @@ export class Timeline {
  */
 function spansOf(job, marks) {
   let end = job.created_at, wait = WAITS.none;
-  const retries = marks.filter(({ what }) => what === "retried").map(({ at }) => at);
+  const starts = marks.filter(({ what }) => STARTS_WAIT.test(what)).map(({ at }) => at);
   const spanOf = (number, attempt, dueAt) => {
-    // Between its end and an operator's retry, a job waits for nothing.
-    const retried = retries.findLast((at) => at > end && (!attempt || at <= attempt.started_at));
-    return { number, attempt, waitFrom: retried ?? end, dueAt, wait: retried ? WAITS.none : wait };
+    // While it is blocked, and between its end and an operator's retry, a job waits for no worker.
+    const began = starts.findLast((at) => at > end && (!attempt || at <= attempt.started_at));
+    return { number, attempt, waitFrom: began ?? end, dueAt, wait: began ? WAITS.none : wait };
   };
   const spans = job.attempts.map((attempt) => {
     const span = spanOf(attempt.number, attempt, null);

@@ -1,0 +1,71 @@
+"""The attempts of a job on its page: the timeline and the errors."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+
+def test_a_job_of_hundreds_of_attempts_folds_those_in_the_middle(lasting_dashboard: Any) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job_id = system.submit("flaky", {"failures": 1}, max_retries=1)
+    job = system.wait_for_job(job_id)
+    failed, succeeded = job["attempts"]
+    attempts = [failed | {"number": number} for number in range(1, 300)]
+    many = job | {"attempts": [*attempts, succeeded | {"number": 300}]}
+    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=many))
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    numbers = page.locator("#timeline .span .number")
+    expect(numbers).to_have_text(["1", "296", "297", "298", "299", "300"])
+    fold = page.locator("#timeline summary")
+    expect(fold).to_have_text("attempts 2 to 295: 294 failed")
+    fold.click()
+    expect(numbers).to_have_count(300)
+    expect(numbers.nth(1)).to_have_text("2")
+    fold.click()
+    expect(numbers).to_have_count(6)
+    errors = page.locator("#errors .error")
+    expect(errors).to_have_count(5)
+    page.get_by_text("294 older errors").click()
+    expect(errors).to_have_count(299)
+
+
+def test_a_job_that_is_done_shows_no_share_of_its_work(lasting_dashboard: Any) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job_id = system.submit("step")
+    job = system.wait_for_job(job_id) | {"progress": 0.983, "message": "1,200 rows"}
+    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=job))
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#progress")).to_have_text("1,200 rows")
+    expect(page.locator("#progress progress")).to_be_hidden()
+
+
+def test_what_let_an_attempt_start_stands_before_it_even_in_the_same_millisecond(
+    lasting_dashboard: Any,
+) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job_id = system.submit("step", depends_on=[system.submit("step")])
+    job = system.wait_for_job(job_id)
+    events = system.get(f"/jobs/{job_id}/events")["items"]
+    unblocked = next(one["at"] for one in events if one["kind"] == "job.unblocked")
+    job["attempts"][0]["started_at"] = unblocked
+    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=job))
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    parts = page.locator("#timeline > div")
+    expect(parts).to_have_count(2)
+    expect(parts.first).to_contain_text("Unblocked")
+    expect(parts.last).to_contain_text("waited 0 ms")  # it was blocked before
+
+
+def test_a_short_traceback_says_that_a_cause_is_hidden(lasting_dashboard: Any) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job_id = system.submit("flaky", {"failures": 1}, max_retries=0)
+    job = system.wait_for_job(job_id)
+    cause = "The above exception was the direct cause of the following exception:"
+    below = 'Traceback (most recent call last):\n  File "a.py", line 1, in a\n    b()\nKeyError: 1'
+    job["attempts"][0]["error"]["traceback"] = f"{below}\n\n{cause}\n\n{below}"
+    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=job))
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#errors pre")).to_have_text(below)
+    page.get_by_role("button", name="all 11 lines, with the cause").click()
+    expect(page.locator("#errors pre")).to_contain_text(cause)

@@ -114,7 +114,7 @@ def overview(store: Store, options: ApiHandover) -> Overview:
     """Return counts by status, and every worker without its earlier exits: it is sent often."""
     shown = [{**worker} for worker in workers(store, options)]
     for worker in shown:
-        del worker["recent_exits"]
+        del worker["recent_exits"], worker["failed_lately"]
     summaries = cast("list[WorkerSummary]", shown)
     return {"counts": counts_json(store.stats.counts()), "workers": summaries}
 

@@ -68,7 +68,8 @@ too many (503 with `Retry-After`) are refused before the handshake, with a probl
 
 ## Frames of `/ws`
 
-Workers, job types, counts and log lines are as in `GET /workers` (but without `recent_exits`),
+Workers, job types, counts and log lines are as in `GET /workers` (but without `recent_exits` and
+`failed_lately`),
 `GET /types`, `GET /stats` and `GET /jobs/{{id}}/logs`.
 """
 

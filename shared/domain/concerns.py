@@ -15,8 +15,6 @@ FAILING_MINUTES = 60
 STANDSTILL_MINUTES = 15
 """A queue with `max_running` that has workers enough stands still if no job of it runs, and none
 ended for so long."""
-RESTARTS_WITHIN_S = 600.0
-"""How far back exits that failed count."""
 
 
 class ConcernCode(StrEnum):
@@ -77,8 +75,11 @@ class SlotFacts:
     """It is degraded only because it has rejected the configuration."""
     silent_s: float | None = None
     failed_exits: int = 0
-    """How often its processes failed within `RESTARTS_WITHIN_S`."""
+    """How often its processes failed within `FAILURES_WITHIN_S`."""
     last_exit: str = ""
+    """How one of them failed most recently."""
+    watched_s: float | None = None
+    """Since when its supervisor runs, which counts these."""
 
 
 @dataclass(frozen=True, slots=True)

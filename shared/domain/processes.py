@@ -11,6 +11,13 @@ from enum import StrEnum
 from orpheus.shared.records import dataclass
 
 API_SLOT = "api"
+FAILURES_WITHIN_S = 600.0
+"""How far back failed exits of a slot are counted."""
+RECENT_EXITS = 5
+"""Of so many exits of a slot, the latest, all is known; of failures before them, that they were."""
+MOST_EXITS = 100
+DRAINED = "drained"
+"""With this word the reason of a slot begins that an operator has drained."""
 SILENT_MS = 60_000
 """A process that cannot be seen from here is taken for dead once it is silent for longer."""
 
@@ -110,7 +117,7 @@ class SlotRecord:
     started_at_ms: int | None
     restarts: int
     exits: tuple[LastExit, ...]
-    """The latest exits, the newest first."""
+    """The newest first: the latest `RECENT_EXITS`, then failures before them."""
     rejected: str | None = None
     """Why the newest configuration is not in force, of the supervisor alone; None: it is."""
 

@@ -21,6 +21,11 @@ class RequestAction(StrEnum):
     SCALE = "scale"
 
 
+def slot_target(slot: str, host: str | None = None) -> str:
+    """Return what the audit log calls a slot; with its host, where the operator named it."""
+    return f"slot {slot}" if host is None else f"slot {slot} on {host}"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """`action` on `target` of a host: a slot, or for SCALE a pool and how many `workers`."""

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from orpheus.shared.domain.concerns import (
     LATELY_MINUTES,
-    RESTARTS_WITHIN_S,
     STANDSTILL_MINUTES,
     About,
     Concern,
@@ -22,7 +21,13 @@ from orpheus.shared.domain.concerns import (
     QueueFacts,
     SlotFacts,
 )
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import (
+    FAILURES_WITHIN_S,
+    MOST_EXITS,
+    RECENT_EXITS,
+    Role,
+    SlotState,
+)
 from orpheus.shared.domain.words import duration
 from orpheus.shared.records import dataclass
 
@@ -36,7 +41,9 @@ FAILING_SHARE = 0.1
 FAILING_LEAST = 3
 """A type fails if so many of its jobs did lately, and so large a share."""
 RESTARTS_LEAST = 3
-"""A slot is restless if its processes failed so often within `RESTARTS_WITHIN_S`."""
+"""A slot is restless if its processes failed so often within `FAILURES_WITHIN_S`."""
+_ALL_COUNTED = MOST_EXITS - RECENT_EXITS
+"""Of more failures some may not be counted."""
 LITTLE_SPACE_BYTES = 256_000_000
 """Less than this on the file system of the database is a concern."""
 _LARGE_LOG_BYTES = 512 * 2**20
@@ -137,11 +144,26 @@ def _restless(facts: Facts) -> Iterator[Concern]:
     ]
     if restless:
         first = restless[0]
-        times = sum(slot.failed_exits for slot in restless)
         names = _named([slot.name for slot in restless])
-        often = f"failed {times} times in the last {round(RESTARTS_WITHIN_S / 60)} minutes"
-        text = _sentence(f"{names} {often}, most recently: {first.last_exit}")
+        often = f"failed {_times(restless)} {_counted_since(restless)}"
+        latest = f", most recently: {first.last_exit}" if first.last_exit else ""
+        text = _sentence(f"{names} {often}{latest}")
         yield Concern(ConcernCode.RESTLESS, text, "orpheus workers", About("slot", first.name))
+
+
+def _times(restless: Sequence[SlotFacts]) -> str:
+    are_all = all(slot.failed_exits <= _ALL_COUNTED for slot in restless)
+    return f"{'' if are_all else 'at least '}{sum(slot.failed_exits for slot in restless):,} times"
+
+
+def _counted_since(restless: Sequence[SlotFacts]) -> str:
+    """Return since when failures are counted: what an earlier supervisor has seen is not known."""
+    watched_s = [slot.watched_s for slot in restless if slot.watched_s is not None]
+    minutes = round(FAILURES_WITHIN_S / 60)
+    known = int(max(watched_s, default=FAILURES_WITHIN_S) // 60)
+    if known >= minutes:
+        return f"in the last {minutes} minutes"
+    return f"since Orpheus started {f'{known} min' if known else 'less than 1 min'} ago"
 
 
 def _silent(facts: Facts) -> Iterator[Concern]:

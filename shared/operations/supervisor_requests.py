@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.programs import SLOT
-from orpheus.shared.domain.requests import RequestAction
+from orpheus.shared.domain.requests import RequestAction, slot_target
 from orpheus.shared.domain.stacks import job_thread_first
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
 from orpheus.shared.moments import rfc3339
@@ -77,7 +77,7 @@ def ask_for_slot(
     def state_before() -> str:
         return _in_words(_slot(store, action, name, slot.host))
 
-    target = f"slot {slot.slot}{_on(host)}"
+    target = slot_target(slot.slot, host)
     return audited(store, actor, action.value, target, put, before=state_before)
 
 

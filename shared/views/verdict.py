@@ -1,14 +1,12 @@
 """What needs a person, as the page, GET /stats and the command line show it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain.concerns import (
     FAILING_MINUTES,
     LATELY_MINUTES,
-    RESTARTS_WITHIN_S,
     STANDSTILL_MINUTES,
     About,
     ConcernCode,
@@ -21,7 +19,7 @@ from orpheus.shared.domain.processes import Role, rejection
 from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.storage import QueueRow, Store
-from orpheus.shared.views.workers import LastExit, Worker, workers_json
+from orpheus.shared.views.workers import Worker, workers_json
 
 _SCHEDULE_LATE_MS = 60_000
 _REJECTION = rejection("")
@@ -100,13 +98,12 @@ def _facts(
     beat_timeout_s: float,
     oldest_s: Mapping[str, float],
 ) -> Facts:
-    several = len({one["host"] for one in workers}) > 1
     with store.snapshot():
         now_ms = store.clock.wall_ms()
         counts = store.stats.counts_by_queue()
         ended = store.stats.finished_by_type(LATELY_MINUTES)
         return Facts(
-            slots=[_slot(one, now_ms, several=several) for one in workers],
+            slots=_slots(workers),
             queues=list(_queues(store, counts, oldest_s)),
             pools=pools,
             ended={
@@ -123,9 +120,15 @@ def _facts(
         )
 
 
-def _slot(worker: Worker, now_ms: int, *, several: bool) -> SlotFacts:
+def _slots(workers: Sequence[Worker]) -> list[SlotFacts]:
+    watched_s = {one["host"]: one["uptime_s"] for one in workers if one["role"] == Role.SUPERVISOR}
+    several = len({one["host"] for one in workers}) > 1
+    return [_slot(one, watched_s.get(one["host"]), several=several) for one in workers]
+
+
+def _slot(worker: Worker, watched_s: float | None, *, several: bool) -> SlotFacts:
     name, host = worker["slot"], worker["host"]
-    failed = [one for one in worker["recent_exits"] if _failed_lately(one, now_ms)]
+    failed = (one["reason"] for one in worker["recent_exits"] if one["failed"])
     rejects = worker["role"] == Role.SUPERVISOR and worker["reason"].startswith(_REJECTION)
     return SlotFacts(
         name=f"{name} on {host}" if several else name,
@@ -137,14 +140,10 @@ def _slot(worker: Worker, now_ms: int, *, several: bool) -> SlotFacts:
         target=f"{name} --host {host}" if several else name,
         rejects=rejects,
         silent_s=worker["heartbeat_age_s"],
-        failed_exits=len(failed),
-        last_exit=failed[0]["reason"] if failed else "",
+        failed_exits=worker["failed_lately"],
+        last_exit=next(failed, ""),
+        watched_s=watched_s,
     )
-
-
-def _failed_lately(one: LastExit, now_ms: int) -> bool:
-    age_s = now_ms / 1000 - datetime.fromisoformat(one["at"]).timestamp()
-    return age_s <= RESTARTS_WITHIN_S and one["failed"]
 
 
 def _queues(
@@ -195,11 +194,9 @@ def trouble(store: Store, beat_timeout_s: float) -> list[str]:
 def slots_in_trouble(store: Store, beat_timeout_s: float) -> list[tuple[str, str, str]]:
     """Return the host, the slot and a sentence for each slot that needs a person, one by one."""
     workers = workers_json(store, supervised_on=None, beat_timeout_s=beat_timeout_s)
-    several = len({one["host"] for one in workers}) > 1
-    now_ms = store.clock.wall_ms()
     return [
         (one["host"], one["slot"], concern.text)
-        for one in workers
-        for concern in verdict(Facts([_slot(one, now_ms, several=several)])).concerns
+        for one, slot in zip(workers, _slots(workers), strict=True)
+        for concern in verdict(Facts([slot])).concerns
         if concern.code in _OF_A_SLOT
     ]

@@ -5,14 +5,23 @@ its workers for ever. A process that runs alone is judged by its heartbeat row o
 hosts, the slots of one whose supervisor has vanished are shown as lost, until it is forgotten.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NotRequired
 
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import jobs, processes
-from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState, rejection
+from orpheus.shared.domain.processes import (
+    DRAINED,
+    FAILURES_WITHIN_S,
+    RECENT_EXITS,
+    ProcessRecord,
+    Role,
+    SlotRecord,
+    SlotState,
+    rejection,
+)
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import RunningJob, running_job_json
@@ -36,6 +45,15 @@ class LastExit(TypedDict):
     """Whether it counted as a failure: one that was wanted did not, whatever its code."""
     output: str | None
     """The last lines, up to 20, that its jobs wrote; null if there are none."""
+
+
+class DrainedBy(TypedDict):
+    """Who drained a slot, why, and when."""
+
+    by: str
+    """As in GET /audit."""
+    reason: str | None
+    at: Time
 
 
 class WorkerSummary(TypedDict):
@@ -65,6 +83,8 @@ class WorkerSummary(TypedDict):
     jobs_done: int
     restarts: int
     last_exit: LastExit | None
+    drained: DrainedBy | None
+    """Who drained it, if an operator did and it is not started again."""
 
 
 class Samples(TypedDict):
@@ -84,7 +104,9 @@ class Worker(WorkerSummary):
     """A slot or a process that runs alone, with how its earlier processes ended."""
 
     recent_exits: list[LastExit]
-    """The newest first; `last_exit` is its head."""
+    """The latest, the newest first; `last_exit` is its head."""
+    failed_lately: int
+    """How often its processes failed in the last 10 minutes, of this supervisor's time."""
     samples: NotRequired[Samples]
     """With `?samples=true`."""
 
@@ -111,6 +133,7 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
         slots = store.processes.slots()
         records = store.processes.all()
         running = store.jobs.running()
+        drains = _drains(store, slots, records)
     ages_s = {
         record.incarnation: age_ms / 1000
         for record in records
@@ -137,7 +160,24 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     # A process that its slot has replaced, and that only finishes what it began, is not shown.
     names = {(slot.host, slot.slot) for slot in slots}
     alone = [_slot_of(one) for one in beating.values() if (one.host, one.slot) not in names]
-    return [_slot_json(slot, beating, ages_s, running, now_ms) for slot in [*slots, *alone]]
+    return [_slot_json(slot, beating, ages_s, running, drains, now_ms) for slot in [*slots, *alone]]
+
+
+def _drains(
+    store: Store, slots: Iterable[SlotRecord], records: Iterable[ProcessRecord]
+) -> dict[tuple[str, str], DrainedBy]:
+    """Return who drained each slot that was drained under its present supervisor."""
+    since_ms = {one.host: one.started_at_ms for one in records if one.role is Role.SUPERVISOR}
+    drained = (one for one in slots if one.reason.startswith(DRAINED) and one.host in since_ms)
+    entries = {
+        (one.host, one.slot): store.audit.last_drain(one.slot, one.host, since_ms[one.host])
+        for one in drained
+    }
+    return {
+        slot: {"by": entry.by, "reason": entry.reason, "at": rfc3339(entry.at_ms)}
+        for slot, entry in entries.items()
+        if entry is not None
+    }
 
 
 def abandoned_slots(store: Store, beat_timeout_s: float) -> list[tuple[str, str]]:
@@ -196,10 +236,12 @@ def _slot_json(
     beating: Mapping[str, ProcessRecord],
     ages_s: Mapping[str, float],
     running: Mapping[str, jobs.RunningJob],
+    drains: Mapping[tuple[str, str], DrainedBy],
     now_ms: int,
 ) -> Worker:
     record = beating.get(slot.incarnation or "")
-    exits = [_exit_json(one) for one in slot.exits]
+    exits = [_exit_json(one) for one in slot.exits[:RECENT_EXITS]]
+    since_ms = now_ms - FAILURES_WITHIN_S * 1000
     job = running.get(slot.incarnation or "")
     return {
         "host": slot.host,
@@ -221,7 +263,9 @@ def _slot_json(
         "jobs_done": record.jobs_done if record else 0,
         "restarts": slot.restarts,
         "last_exit": exits[0] if exits else None,
+        "drained": drains.get((slot.host, slot.slot)),
         "recent_exits": exits,
+        "failed_lately": sum(one.failed and one.at_ms >= since_ms for one in slot.exits),
     }
 
 

@@ -15,6 +15,7 @@ from orpheus.supervisor.cli.output import (
     ago,
     duration,
     mebibytes,
+    paused_by,
     print_items,
 )
 from orpheus.supervisor.cli.table import Column
@@ -99,6 +100,8 @@ def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
     job, cpu, last_exit = item["job"], item["cpu_percent"], item["last_exit"]
     others = item["jobs_in_progress"] - 1
     why = item["reason"] or (_last_exit(last_exit) if last_exit else "")
+    if item["drained"] is not None:
+        why = f"drained by {paused_by(item['drained'])}"
     return (
         item["slot"],
         item["state"],

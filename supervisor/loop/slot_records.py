@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from orpheus.shared.domain.processes import ProcessRecord, SlotRecord, SlotState
+from orpheus.shared.domain.processes import DRAINED, ProcessRecord, SlotRecord, SlotState
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import Sample
-from orpheus.supervisor.policy.slot import Slot
+from orpheus.supervisor.policy.slot import Desired, Slot
 
 
 def slot_record(
@@ -13,6 +13,8 @@ def slot_record(
 ) -> SlotRecord:
     """Return the record of one slot, its process (if it has one) and the latest sample of it."""
     why = slot.degraded or slot.trouble or slot.reason
+    is_drained = slot.desired is Desired.DRAINED and not slot.retired
+    drained = DRAINED if is_drained and not why.startswith(DRAINED) else ""
     return SlotRecord(
         host=host,
         slot=slot.name,
@@ -20,7 +22,7 @@ def slot_record(
         role=slot.role,
         state=slot.state,
         degraded=bool(slot.degraded or slot.trouble),
-        reason="; ".join(part for part in (slot.held_back, why) if part),
+        reason="; ".join(part for part in (drained, slot.held_back, why) if part),
         pid=process.pid if process else None,
         incarnation=process.incarnation if process else None,
         cpu_percent=sample.cpu_percent if sample else None,

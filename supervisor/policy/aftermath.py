@@ -10,7 +10,15 @@ would stop a pool.
 from dataclasses import replace
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.processes import LastExit, Role, SlotState, signal_name
+from orpheus.shared.domain.processes import (
+    FAILURES_WITHIN_S,
+    MOST_EXITS,
+    RECENT_EXITS,
+    LastExit,
+    Role,
+    SlotState,
+    signal_name,
+)
 from orpheus.supervisor.policy.exits import (
     ExitClass,
     cause_of,
@@ -34,9 +42,6 @@ from orpheus.supervisor.policy.slot import (
     Turn,
 )
 
-KEPT_EXITS = 5
-"""How many of a slot's latest exits are kept."""
-
 
 def after_exit(
     slot: Slot, process: Process, exit: Exit, rules: Rules, turn: Turn
@@ -58,7 +63,7 @@ def after_exit(
         timer=None,
         reason=last_exit.reason,
         degraded="",
-        exits=(last_exit, *slot.exits)[:KEPT_EXITS],
+        exits=kept_exits(last_exit, *slot.exits),
         start_failure="" if was_ready else failed_start,
     )
     match kind:
@@ -78,6 +83,19 @@ def after_exit(
     if ended.state is SlotState.FATAL:
         news.append(Announce(Kind.WORKER_FATAL, process.incarnation, ended.reason))
     return ended, (*news, _process_ended(slot, process, last_exit, cause))
+
+
+def kept_exits(*exits: LastExit) -> tuple[LastExit, ...]:
+    """Return those of a slot's exits, the newest first, that are kept.
+
+    Of failures in the minutes before the latest exits, it is only kept that they were: they are
+    written with each change of the slot, and their evidence may be long.
+    """
+    latest, before = exits[:RECENT_EXITS], exits[RECENT_EXITS:]
+    since_ms = exits[0].at_ms - FAILURES_WITHIN_S * 1000 if exits else 0.0
+    counted = (one for one in before if one.failed and one.at_ms > since_ms)
+    bare = (replace(one, evidence=None, output=None) for one in counted)
+    return (*latest, *bare)[:MOST_EXITS]
 
 
 def after_survival(slot: Slot, process: Process, why: str, turn: Turn) -> ProcessEnded:

@@ -19,7 +19,7 @@ from itertools import count
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.policy import order
-from orpheus.supervisor.policy.aftermath import KEPT_EXITS
+from orpheus.supervisor.policy.aftermath import kept_exits
 from orpheus.supervisor.policy.liveness import has_been_ready
 from orpheus.supervisor.policy.slot import Desired, Rules, Slot, Timer
 from orpheus.supervisor.policy.state_machine import with_desired
@@ -140,7 +140,7 @@ def remove_ended(slots: Fleet) -> dict[str, Slot]:
         owner = kept.get(slot.name)
         if _is_over(slot) and owner is not None:
             ended = [one for one in slot.exits if one not in owner.exits]
-            kept[slot.name] = replace(owner, exits=(*ended, *owner.exits)[:KEPT_EXITS])
+            kept[slot.name] = replace(owner, exits=kept_exits(*ended, *owner.exits))
     return kept
 
 
@@ -233,7 +233,7 @@ def _replacement_key(name: str) -> str:
 
 def _take_over(slot: Slot, replacement: Slot) -> dict[str, Slot]:
     starts = slot.starts + replacement.starts
-    exits = (*replacement.exits, *slot.exits)[:KEPT_EXITS]
+    exits = kept_exits(*replacement.exits, *slot.exits)
     replacement = replace(replacement, starts=starts, exits=exits)
     if slot.process is None:
         return {slot.name: replacement}

@@ -246,7 +246,7 @@ class Slot:
     """The slot is removed once it has no process: its pool shrank, or it was set aside."""
     starts: int = 0
     exits: tuple[LastExit, ...] = ()
-    """The latest exits, the newest first."""
+    """The latest exits, the newest first, as `kept_exits` keeps them."""
 
     @property
     def last_exit(self) -> LastExit | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from orpheus.shared.domain.limits import LARGEST_ID
+from orpheus.shared.domain.requests import slot_target
 from orpheus.shared.storage.data import AuditFilter, AuditPage, AuditRow
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.conditions import Condition, all_of, containing, escaped
@@ -77,6 +78,12 @@ class Audit:
         """Return how many jobs an action has changed."""
         row = self._database.one(self._sql["count-of"], audit_id)
         return int(row[0]) if row else 0
+
+    def last_drain(self, slot: str, host: str, since_ms: int) -> AuditRow | None:
+        """Return who drained a slot last, why, and when; None: nobody did since then."""
+        sql, names = self._sql["last-drain"], (slot_target(slot), slot_target(slot, host))
+        rows = [self._database.one(sql, name, since_ms) for name in names]
+        return max((AuditRow(*row) for row in rows if row), key=lambda one: one.id, default=None)
 
     def find(
         self,

@@ -35,6 +35,12 @@ SELECT by FROM orpheus.audit WHERE id = ? AND action = ? AND target = ?;
 -- How many jobs an action has changed.
 SELECT count FROM orpheus.audit WHERE id = ?;
 
+-- name: last-drain
+-- The last time that somebody drained a slot, since a time.
+SELECT id, at_ms, action, target, by, reason, count, before, after FROM orpheus.audit
+WHERE target = ? AND action = 'drain' AND at_ms >= ?
+ORDER BY id DESC LIMIT 1;
+
 -- name: add-jobs
 -- Remember which jobs an action changed that was one of many.
 INSERT INTO orpheus.audit_jobs (audit_id, job_id) SELECT ?::bigint, one::bigint FROM json_array_elements_text(?::json) AS one;

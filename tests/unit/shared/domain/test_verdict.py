@@ -229,6 +229,28 @@ def test_restarts_that_climb_are_told_before_the_slot_is_given_up() -> None:
     assert [found.code for found in concerns(slots=[given_up])] == [ConcernCode.SLOT]
 
 
+@pytest.mark.parametrize(
+    ("watched_s", "since"),
+    [
+        (None, "in the last 10 minutes"),
+        (600.0, "in the last 10 minutes"),
+        (599.0, "since Orpheus started 9 min ago"),
+        (59.0, "since Orpheus started less than 1 min ago"),
+    ],
+)
+def test_failures_are_counted_since_the_supervisor_started(
+    watched_s: float | None, since: str
+) -> None:
+    one = only(slots=[slot(failed_exits=17, last_exit="exit code 255", watched_s=watched_s)])
+    assert one.text == f"default-1 failed 17 times {since}, most recently: exit code 255."
+
+
+def test_of_more_failures_than_are_kept_the_verdict_says_at_least() -> None:
+    one = only(slots=[slot(failed_exits=95), slot("default-2", failed_exits=96)])
+    often = "default-1 and default-2 failed at least 191 times in the last 10 minutes"
+    assert one.text == f"{often}."
+
+
 def test_a_worker_that_falls_silent_is_told_before_it_is_taken_for_dead() -> None:
     one = only(slots=[slot(silent_s=16.0)], silent_after_s=30.0)
     assert one.text == (

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.storage import Store, open_store
 from orpheus.shared.views.verdict import slots_in_trouble, trouble
+from orpheus.shared.views.workers import workers_json
 from tests.databases import make_database
 
 BEAT_TIMEOUT_S = 15.0
@@ -44,6 +45,23 @@ def test_each_slot_in_trouble_is_told_by_itself(store: Store) -> None:
         ("here", "default-2", "default-2 failed too often (fatal): too bad."),
         ("here", "default-3", "default-3 failed too often (fatal): too bad."),
     ]
+
+
+def test_all_failures_of_the_last_minutes_are_counted(store: Store) -> None:
+    now_ms = store.clock.wall_ms()
+    exits = [
+        LastExit(now_ms - n * 30_000, f"exit code {n}", None, n, None, failed=n != 2)
+        for n in range(30)
+    ]
+    store.processes.put_slots([replace(READY, exits=tuple(exits))])
+    boss = replace(READY, slot="supervisor", pool=None, role=Role.SUPERVISOR, incarnation="boss")
+    store.processes.put_slots([replace(boss, started_at_ms=now_ms - 300_000)])
+    (told,) = trouble(store, BEAT_TIMEOUT_S)
+    often = "default-1 failed 19 times since Orpheus started 5 min ago"
+    assert told == f"{often}, most recently: exit code 0."
+    items = workers_json(store, supervised_on=None, beat_timeout_s=BEAT_TIMEOUT_S)
+    (worker,) = [one for one in items if one["slot"] == "default-1"]
+    assert (worker["failed_lately"], len(worker["recent_exits"])) == (19, 5)
 
 
 def test_what_jobs_do_is_no_trouble_of_the_system(store: Store) -> None:

@@ -1,31 +1,53 @@
 """`orpheus workers`."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
+from orpheus.shared.domain.requests import RequestAction
+from orpheus.shared.operations.audit import Actor
+from orpheus.shared.operations.supervisor_requests import ask_for_slot
+from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 
 Orpheus = Callable[..., Any]
 
 
+WORKER = SlotRecord(
+    host="host-1",
+    slot="default-1",
+    pool="default",
+    role=Role.WORKER,
+    state=SlotState.READY,
+    degraded=False,
+    reason="",
+    pid=1,
+    incarnation="x",
+    cpu_percent=None,
+    rss_bytes=None,
+    started_at_ms=0,
+    restarts=0,
+    exits=(),
+)
+
+
+def test_who_drained_a_slot_is_told(orpheus: Orpheus, store: Store) -> None:
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    tunnel = replace(WORKER, slot="tunnel-1", pool="tunnel", role=Role.PROGRAM)
+    drained = {"state": SlotState.DOWN, "reason": "drained; exit code 255", "pid": None}
+    store.processes.put_slots([replace(WORKER, **drained), replace(tunnel, **drained)])
+    for slot in ("default-1", "tunnel-1"):
+        eve = Actor("cli:eve", "gateway moved")
+        ask_for_slot(store, eve, RequestAction.DRAIN, slot, None)
+    told = re.compile(r"drained by cli:eve \S+ m?s ago: gateway moved$", re.MULTILINE)
+    assert len(told.findall(orpheus("workers").out)) == 2
+    assert len(told.findall(orpheus("programs").out)) == 1
+
+
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:
-    record = SlotRecord(
-        host="host-1",
-        slot="default-1",
-        pool="default",
-        role=Role.WORKER,
-        state=SlotState.READY,
-        degraded=False,
-        reason="",
-        pid=1,
-        incarnation="x",
-        cpu_percent=None,
-        rss_bytes=None,
-        started_at_ms=0,
-        restarts=0,
-        exits=(),
-    )
-    store.processes.put_slots([record])
+    store.processes.put_slots([WORKER])
     assert orpheus("workers", "--json").json == {"items": []}
     assert orpheus("workers").code == 0

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import LastExit, Role, SlotState
+from orpheus.supervisor.policy.aftermath import kept_exits
 from orpheus.supervisor.policy.slot import (
     Cause,
     Command,
@@ -319,7 +320,22 @@ def test_the_latest_exits_are_kept() -> None:
         driver.beat(1.0, ready=True)
         driver.live_for(6)
         driver.exit(1.0, code=code)
-    assert [one.code for one in driver.slot.exits] == [7, 6, 5, 4, 3]
+    assert [one.code for one in driver.slot.exits] == [7, 6, 5, 4, 3, 2, 1]
+
+
+def test_failures_of_the_last_minutes_are_kept_to_be_counted() -> None:
+    def ended(at_s: int, *, failed: bool = True) -> LastExit:
+        return LastExit(at_s * 1000, "", None, 1, "a stack", failed=failed, output="a line")
+
+    now_s = 1_000_000
+    latest = [ended(now_s - n) for n in range(5)]
+    before = [ended(now_s - 300), ended(now_s - 301, failed=False), ended(now_s - 599)]
+    kept = kept_exits(*latest, *before, ended(now_s - 600))
+    assert kept[:5] == tuple(latest)
+    assert [one.at_ms // 1000 for one in kept[5:]] == [now_s - 300, now_s - 599]
+    assert {(one.evidence, one.output) for one in kept[5:]} == {(None, None)}
+    assert len(kept_exits(*[ended(now_s)] * 1000)) == 100
+    assert kept_exits() == ()
 
 
 def test_a_process_without_a_database_is_tried_each_second_and_counts_for_nothing() -> None:

@@ -28,6 +28,7 @@ def worker(slot: str, pool: str | None = "default", **fields: Any) -> dict[str, 
         "jobs_done": 12,
         "restarts": 0,
         "last_exit": None,
+        "drained": None,
         **fields,
     }
 

@@ -146,3 +146,14 @@ def test_the_last_output_of_a_killed_process_is_shown_from_its_end(panel: Panel)
     hidden = "box => box.scrollHeight - box.clientHeight"
     assert box.evaluate(hidden) > 0
     expect(box).to_have_js_property("scrollTop", box.evaluate(hidden))
+
+
+def test_a_drained_slot_says_who_drained_it_when_and_why(panel: Panel) -> None:
+    drained = {"by": "cli:eve", "reason": "it leaks", "at": "2026-01-02T04:00:00.000Z"}
+    slot = worker("default-1", state="down", pid=None, reason="drained", drained=drained)
+    panel.open(slot, *SYSTEM)
+    told = re.compile("drained by cli:eve .+ ago: it leaks")
+    expect(panel.row("default-1").locator(".state small")).to_have_text(told)
+    expect(panel.unfold("default-1")).to_contain_text(told)
+    panel.workers = [worker("default-1"), *SYSTEM]
+    expect(panel.row("default-1").locator(".state small")).to_have_text("idle")

@@ -1,8 +1,8 @@
 // The exits of a slot's processes, newest first, each with its evidence.
-import { arrange, h } from "./dom.js";
+import { arrange, h, setText } from "./dom.js";
 import { stackNodes } from "./stack.js";
 import { timeNode } from "./time.js";
-import { duration, plural } from "./words.js";
+import { aged, duration, plural } from "./words.js";
 
 const MOST = 20;
 const SHORT = 200; // characters: a few lines at most
@@ -12,6 +12,12 @@ export class Exits {
     this.node = h("ol", { class: "exits" }, h("li", { class: "hint" }, "No process of this slot has ended yet."));
     /** Newest first. @type {Map<string, HTMLElement>} */
     this.known = new Map();
+  }
+
+  /** Say since when none has ended: what an earlier supervisor saw is not known. @param {any} supervisor its row, if there is one */
+  showNone(supervisor) {
+    const since = supervisor ? `since Orpheus started ${aged(supervisor.uptime_s)} ago` : "yet";
+    if (!this.known.size) setText(this.node.firstElementChild, `No process of this slot has ended ${since}.`);
   }
 
   /** Adds those that are not known yet: what someone has opened or selected stays. @param {any[]} exits */

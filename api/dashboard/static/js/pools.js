@@ -14,7 +14,7 @@ export class Pools {
     this.configured = { pools: [], programs: [] };
   }
 
-  /** @param {any[]} workers @param {Set<string>} supervised the hosts with a supervisor */
+  /** @param {any[]} workers @param {Map<string, any>} supervised the hosts with a supervisor */
   show(workers, supervised) {
     const members = workers.filter(({ host, pool, slot }) => supervised.has(host) && pool !== null && !slot.includes("@"));
     const pools = Map.groupBy(members, ({ host, pool }) => `${host} ${pool}`);

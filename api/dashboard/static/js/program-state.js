@@ -4,22 +4,23 @@
 import { retitle } from "./chrome.js";
 import { arrange, byId, h, hide, icon, setAttr, setText, showOrHide } from "./dom.js";
 import { onHost, request } from "./http.js";
+import { ProgramSettings } from "./program-settings.js";
 import { SlotFold } from "./slot-fold.js";
+import { iconOf, isBad, lookOf } from "./slot-state.js";
 import { bytes, count, duration, plural, spaced } from "./words.js";
 
-const PLACES = ["slot-actions", "slot-why", "slot"];
+const PLACES = ["slot-actions", "slot-why", "slot", "settings"];
 const MOST_OTHERS = 10;
-const SIGNS = { ready: "done", starting: "in_progress", backoff: "failed", fatal: "failed", stuck: "failed" };
 
 /** How much an instance needs somebody. */
-const trouble = (/** @type {any} */ { state }) => (SIGNS[state] === "failed" ? 2 : state === "ready" ? 0 : 1);
+const trouble = (/** @type {any} */ { state }) => (isBad(state) ? 2 : state === "ready" ? 0 : 1);
 
 export class ProgramState {
   /** @param {string} slot @param {string | null} host null: there is one host only */
   constructor(slot, host) {
     this.slot = slot;
     this.host = host;
-    this.sign = h("span", {});
+    this.sign = h("span", { class: "mark" });
     this.word = h("b", {});
     this.facts = h("span", { class: "hint" });
     /** The items of the other instances, each with a link. @type {Map<string, any>} */
@@ -34,7 +35,7 @@ export class ProgramState {
     setText(this.word, "not running");
     setText(this.facts, "");
     this.sign.replaceChildren();
-    setAttr(byId("status"), "data-status", null);
+    setAttr(byId("status"), "data-state", null);
     retitle(`not running: ${this.slot} · Orpheus`, false);
     this.hide();
   }
@@ -50,17 +51,19 @@ export class ProgramState {
       byId("slot-actions").append(this.fold.bar);
       byId("slot-why").append(this.fold.why); // its problem is that of the stack, which a program has not
       byId("slot").append(this.fold.exits.node);
+      this.settings = new ProgramSettings(byId("settings"), program.pool);
     }
     for (const id of PLACES) byId(id).hidden = false;
-    const sign = SIGNS[state] ?? "blocked";
-    if (byId("status").dataset.status !== sign) this.sign.replaceChildren(icon(sign));
-    setAttr(byId("status"), "data-status", sign);
+    this.settings.show(several);
+    const look = lookOf(program);
+    if (byId("status").dataset.state !== look) this.sign.replaceChildren(icon(iconOf(look)));
+    setAttr(byId("status"), "data-state", look);
     setText(this.word, spaced(state) + (degraded ? ", degraded" : ""));
     setText(this.facts, [pid ? `pid ${pid}` : "no process", uptime !== null && `up ${duration(uptime)}`, plural(restarts, "restart"),
       cpu !== null && `CPU ${cpu.toFixed(1)} %`, rss !== null && bytes(rss)].filter(Boolean).join(" · "));
-    this.fold.show(program, all.some((one) => one.slot === "supervisor" && one.host === host), several);
+    this.fold.show(program, all.find((one) => one.slot === "supervisor" && one.host === host), several);
     this.fold.exits.add(program.recent_exits ?? []);
-    retitle(`${spaced(state)}: ${this.slot} · Orpheus`, sign === "failed");
+    retitle(`${spaced(state)}: ${this.slot} · Orpheus`, isBad(state));
     this.showOthers(all.filter((one) => one.role === "program" && one.pool === program.pool && one !== program), several);
   }
 

@@ -8,6 +8,7 @@ import { Exits } from "./exits.js";
 import { SlotJobs } from "./slot-jobs.js";
 import { stackNodes } from "./stack.js";
 import { onHost, request } from "./http.js";
+import { drainedText, triesText } from "./slot-state.js";
 import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
@@ -20,7 +21,7 @@ const MEANINGS = {
   killing: "It is being killed.",
   stuck: "SIGKILL does not end it: the kernel holds it, often because of a disk. Its jobs go to other workers, and it is replaced.",
   backoff: "It is down and starts again automatically after at most half a minute. You can also start it now.",
-  fatal: "It failed too often. One try is made every 5 minutes. Fix the cause, then start it.",
+  fatal: "Fix the cause, then start it.",
   down: "It has no process until it is started.",
 };
 
@@ -73,21 +74,23 @@ export class SlotFold {
     } catch { /* the last exit is shown, and the banner shows that nothing answers */ }
   }
 
-  /** @param {any} worker @param {boolean} supervised @param {boolean} several */
-  show(worker, supervised, several) {
-    const { slot, state, degraded, reason, pid } = worker;
+  /** @param {any} worker @param {any} supervisor the row of that of its host, if there is one @param {boolean} several */
+  show(worker, supervisor, several) {
+    const { slot, state, degraded, pid } = worker, reason = drainedText(worker) || worker.reason;
     if (worker.incarnation !== this.worker?.incarnation) setText(this.result, "");
     this.worker = worker;
     this.several = several;
-    const meaning = [MEANINGS[state], degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
+    const tries = state === "fatal" && `It failed too often. ${triesText(worker)}`;
+    const meaning = [tries, MEANINGS[state], degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
     showOrHide(this.why, meaning);
     // The supervisor does not restart itself, and a worker started alone (POOL@PID) has no supervisor.
-    setAttr(this.bar, "hidden", !supervised || slot === "supervisor" || slot.includes("@"));
+    setAttr(this.bar, "hidden", !supervisor || slot === "supervisor" || slot.includes("@"));
     setText(this.restart, STOPPED.has(state) ? "Start …" : "Restart …");
     setText(this.drain, "Drain …");
     setAttr(this.drain, "aria-disabled", CAN_DRAIN.has(state) ? null : "true");
     setAttr(this.stack, "aria-disabled", pid && !this.asking ? null : "true");
     if (worker.last_exit) this.exits.add([worker.last_exit]);
+    else this.exits.showNone(supervisor);
     this.jobs.show(worker, !this.node.hidden, several);
   }
 

@@ -4,14 +4,11 @@ import { Sparkline, WorkChart } from "./charts.js";
 import { ageOfBeat } from "./heartbeats.js";
 import { RateMeter } from "./rate.js";
 import { SlotFold } from "./slot-fold.js";
+import { drainedText, iconOf, lookOf } from "./slot-state.js";
 import { between } from "./time.js";
 import { idOfSlot } from "./verdict.js";
 import { bytes, count, rate, rounded, spaced, ticking } from "./words.js";
 
-const ICONS = {
-  ready: "ready", starting: "starting", draining: "stopping", stopping: "stopping", killing: "failed",
-  backoff: "backoff", fatal: "fatal", stuck: "fatal", down: "down",
-};
 const WHY = {
   starting: "not ready yet", draining: "finishes its job, then stops", stopping: "was asked to stop",
   killing: "being killed", backoff: "starts again soon", fatal: "failed too often; one try every 5 min", stuck: "SIGKILL does not end it",
@@ -72,8 +69,8 @@ export class SlotRow {
     this.rss.keep(worker.rss_bytes);
   }
 
-  /** @param {any} worker @param {boolean} supervised @param {boolean} several */
-  show(worker, supervised, several) {
+  /** @param {any} worker @param {any} supervisor the row of that of its host, if there is one @param {boolean} several */
+  show(worker, supervisor, several) {
     setAttr(this.node, "id", idOfSlot(several ? `${worker.slot} on ${worker.host}` : worker.slot));
     setText(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
     this.busy = !!worker.job || this.pace >= 1;
@@ -89,20 +86,20 @@ export class SlotRow {
     setText(this.up, worker.uptime_s === null ? "–" : rounded(worker.uptime_s));
     setText(this.restarts, count(worker.restarts));
     this.restarts.classList.toggle("none", !worker.restarts);
-    this.fold.show(worker, supervised, several);
+    this.fold.show(worker, supervisor, several);
   }
 
-  showState({ state, degraded, reason }) {
-    const look = degraded && state === "ready" ? "degraded" : state;
+  showState(worker) {
+    const { state, degraded, reason } = worker, look = lookOf(worker);
     if (this.look !== look) {
       this.look = look;
       setAttr(this.node, "data-state", look);
-      this.state.firstElementChild.replaceChildren(icon(look === "degraded" ? "degraded" : ICONS[state] ?? "down"));
+      this.state.firstElementChild.replaceChildren(icon(iconOf(look)));
     }
     setText(this.word, degraded ? `${spaced(state)}, degraded` : spaced(state));
     const known = (this.isProgram ? WHY_PROGRAM[state] : null) ?? WHY[state];
     const given = state === "backoff" && reason ? `${WHY.backoff}: ${reason}` : reason || known;
-    const why = given || (this.hasJobs ? this.busy ? "working" : "idle" : "");
+    const why = drainedText(worker) || given || (this.hasJobs ? this.busy ? "working" : "idle" : "");
     setText(this.why, why);
     setAttr(this.why, "title", why);
   }

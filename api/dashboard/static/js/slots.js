@@ -41,12 +41,12 @@ export class Slots {
     const hosts = Map.groupBy(workers, ({ host }) => host);
     const several = hosts.size > 1;
     byId("slots").classList.toggle("compact", workers.length > MANY);
-    const supervised = new Set(workers.filter(({ slot }) => slot === "supervisor").map(({ host }) => host));
+    const supervisors = new Map(workers.filter(({ slot }) => slot === "supervisor").map((one) => [one.host, one]));
     const nodes = [...hosts].flatMap(([host, members]) => [
       ...several ? [this.headOf(host, members)] : [],
       ...members.sort(byRole).flatMap((worker) => {
         const row = this.rows.get(keyOf(worker)) ?? this.newRow(worker, several);
-        row.show(worker, supervised.has(host), several);
+        row.show(worker, supervisors.get(host), several);
         return [row.node, row.fold.node];
       }),
     ]);
@@ -57,7 +57,7 @@ export class Slots {
     for (const host of this.heads.keys()) if (!hosts.has(host)) this.heads.delete(host);
     arrange(body, nodes);
     nextFocus?.focus({ preventScroll: true });
-    this.pools.show(workers, supervised);
+    this.pools.show(workers, supervisors);
     setText(byId("workers-summary"), this.summary(workers));
   }
 

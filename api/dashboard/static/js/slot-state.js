@@ -1,0 +1,29 @@
+// The state of a slot as signs and words, the same on the overview and on the page of a program.
+import { ago, between } from "./time.js";
+import { rounded } from "./words.js";
+
+const ICONS = {
+  ready: "ready", degraded: "degraded", starting: "starting", draining: "stopping", stopping: "stopping", killing: "failed",
+  backoff: "backoff", fatal: "fatal", stuck: "fatal", down: "down",
+};
+const BAD = new Set(["backoff", "fatal", "stuck", "killing"]);
+/** After so long a slot that was given up is tried once. */
+const RETRY_S = 300;
+
+/** What it looks like: its state, or that it is ready but not well. @param {any} worker */
+export const lookOf = ({ state, degraded }) => (degraded && state === "ready" ? "degraded" : state);
+
+/** @param {string} look */
+export const iconOf = (look) => ICONS[look] ?? "down";
+
+/** Whether somebody may have to look after it. @param {string} state */
+export const isBad = (state) => BAD.has(state);
+
+/** Who drained it, when and why; empty if nobody did. @param {any} worker */
+export const drainedText = ({ drained }) => (drained ? `drained by ${drained.by} ${ago(drained.at)}${drained.reason ? `: ${drained.reason}` : ""}` : "");
+
+/** When a slot that was given up is tried again. @param {any} worker */
+export function triesText({ last_exit: exit }) {
+  const left = exit ? RETRY_S - between(exit.at) : 0;
+  return `One try is made every 5 minutes${left > 0 ? `, the next in ${rounded(left)}` : ""}.`;
+}

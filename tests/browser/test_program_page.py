@@ -1,0 +1,129 @@
+"""The page of a program: what is run, when it is tried again, and its tools at each width."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Dashboard
+from tests.browser.layout import overprints, small_targets
+from tests.browser.panel import SYSTEM, worker
+
+PROGRAM: dict[str, Any] = {
+    "name": "made-up",
+    "argv": ["ssh", "-N", "-L", "2222:gateway:22", "it's here"],
+    "instances": 2,
+    "cwd": "/srv/tunnel",
+    "env": {"KEY": "••••••••"},
+    "env_file": ".env",
+    "restart": "on-failure",
+    "ready": {"http": None, "line": "up", "after": None},
+    "alive": {"http": "http://127.0.0.1:9/", "every": "10s", "failures": 3},
+    "after": ["cache"],
+    "stop_signal": "INT",
+    "stop_timeout": "20s",
+    "log_size": "10MB",
+    "log_files": 5,
+    "max_memory_mb": 200,
+}
+COMMAND = "ssh -N -L 2222:gateway:22 'it'\\''s here'"
+FACTS = [
+    f"command{COMMAND}",
+    "folder/srv/tunnel",
+    "instances2 in the configuration",
+    "environmentKEY, those of .env",
+    "started againunless it ended with exit code 0",
+    "readyonce it prints a line that matches up",
+    "aliveasked at http://127.0.0.1:9/ every 10s; restarted after 3 failures in a row",
+    "started aftercache",
+    "stopped bySIGINT, and killed after 20s",
+    "memoryat most 200 MB; then it is restarted",
+    "output5 files of 10MB kept",
+]
+
+
+def exit_ago(seconds: float) -> dict[str, Any]:
+    """How a process ended so long ago."""
+    at = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+    fields = {"signal": None, "code": 255, "uptime_s": 1, "output": None, "out_of_memory": None}
+    return {"at": at, "reason": "exit code 255", "evidence": "refused", "failed": True, **fields}
+
+
+def open_made_up(dashboard: Dashboard, *, others: Any = (), **fields: Any) -> Page:
+    """Open the page of a program that is made up."""
+    page = dashboard.page
+    own = worker("made-up-1", "made-up", role="program", recent_exits=[], **fields)
+    items = [own, *SYSTEM, *others]
+    settings = [{"key": "programs", "as_written": [{"name": "other"}, PROGRAM]}]
+    page.route("**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
+    page.route("**/workers", lambda route: route.fulfill(json={"items": items}))
+    page.route("**/config", lambda route: route.fulfill(json={"settings": settings}))
+    dashboard.open("/ui/programs/made-up-1")
+    return page
+
+
+def test_it_says_what_is_run(lasting_dashboard: Dashboard) -> None:
+    page = open_made_up(lasting_dashboard)
+    runs = page.locator("#settings")
+    expect(runs.locator("summary")).to_have_text(f"runs{COMMAND}")
+    expect(runs.locator("dl")).to_be_hidden()
+    runs.locator("summary").click()
+    expect(runs.locator("dl > div")).to_have_text(FACTS)
+    expect(runs.get_by_role("link")).to_have_attribute("href", "/ui/configuration")
+
+
+def test_of_several_hosts_it_does_not_tell_the_settings_of_another(
+    lasting_dashboard: Dashboard,
+) -> None:
+    elsewhere = worker("supervisor", None, host="host-2")
+    page = open_made_up(lasting_dashboard, others=[elsewhere])
+    expect(page.locator("#slot")).to_be_visible()
+    expect(page.locator("#settings")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("ago_s", "tries"),
+    [(30, "every 5 minutes, the next in 4 min."), (400, "every 5 minutes. Fix the cause")],
+)
+def test_a_slot_that_was_given_up_says_when_it_is_tried_again(
+    lasting_dashboard: Dashboard, ago_s: float, tries: str
+) -> None:
+    page = open_made_up(lasting_dashboard, state="fatal", last_exit=exit_ago(ago_s))
+    expect(page.locator("#slot-why")).to_contain_text(f"One try is made {tries}")
+    expect(page.locator("#status use")).to_have_attribute("href", "#s-fatal")
+
+
+def test_its_tools_stand_in_whole_lines_at_each_width(lasting_dashboard: Dashboard) -> None:
+    page = open_made_up(lasting_dashboard)
+    search, stream = page.locator("#log-search"), page.locator("#log-stream")
+    actions, log = page.locator("#slot-actions"), page.locator("#log")
+    expect(page.locator("#status")).to_contain_text("pid 4711")
+    for width in (360, 768, 1024, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert abs(middle(search) - middle(stream)) < 2, width
+        assert abs(right(stream) - right(log)) < 2, width
+        if width > 760:
+            assert abs(right(actions) - right(log)) < 2, width
+            assert abs(middle(actions) - middle(page.locator("h1"))) < 6, width
+            assert abs(right(page.get_by_role("button", name="Drain")) - right(log)) < 2, width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert overprints(page) == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    state = page.locator("#status b"), page.locator("#status .hint")
+    assert middle(state[1]) - middle(state[0]) > 15, "the figures are below the state"
+    assert small_targets(page) == []
+
+
+def middle(place: Locator) -> float:
+    """Where a line is."""
+    box = place.bounding_box()
+    assert box is not None
+    return box["y"] + box["height"] / 2
+
+
+def right(place: Locator) -> float:
+    """Where it ends."""
+    box = place.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"]

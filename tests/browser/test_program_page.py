@@ -89,7 +89,8 @@ def test_of_several_hosts_it_does_not_tell_the_settings_of_another(
 def test_a_slot_that_was_given_up_says_when_it_is_tried_again(
     lasting_dashboard: Dashboard, ago_s: float, tries: str
 ) -> None:
-    page = open_made_up(lasting_dashboard, state="fatal", last_exit=exit_ago(ago_s))
+    page = open_made_up(lasting_dashboard, state="fatal", last_exit=exit_ago(ago_s), restarts=16)
+    expect(page.locator("#exits-title")).to_have_text("Exits the latest 1, newest first")
     expect(page.locator("#slot-why")).to_contain_text(f"One try is made {tries}")
     expect(page.locator("#status use")).to_have_attribute("href", "#s-fatal")
 

@@ -63,6 +63,8 @@ export class ProgramState {
       cpu !== null && `CPU ${cpu.toFixed(1)} %`, rss !== null && bytes(rss)].filter(Boolean).join(" · "));
     this.fold.show(program, all.find((one) => one.slot === "supervisor" && one.host === host), several);
     this.fold.exits.add(program.recent_exits ?? []);
+    const shown = this.fold.exits.known.size; // of each that ended, unless there were more
+    setText(byId("exits-order"), restarts > shown && shown ? `the latest ${shown}, newest first` : "newest first");
     retitle(`${spaced(state)}: ${this.slot} · Orpheus`, isBad(state));
     this.showOthers(all.filter((one) => one.role === "program" && one.pool === program.pool && one !== program), several);
   }

@@ -37,7 +37,11 @@ def test_who_drained_a_slot_is_told(orpheus: Orpheus, store: Store) -> None:
     boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
     store.processes.register(boss)
     tunnel = replace(WORKER, slot="tunnel-1", pool="tunnel", role=Role.PROGRAM)
-    drained = {"state": SlotState.DOWN, "reason": "drained; exit code 255", "pid": None}
+    drained: dict[str, Any] = {
+        "state": SlotState.DOWN,
+        "reason": "drained; exit code 255",
+        "pid": None,
+    }
     store.processes.put_slots([replace(WORKER, **drained), replace(tunnel, **drained)])
     for slot in ("default-1", "tunnel-1"):
         eve = Actor("cli:eve", "gateway moved")

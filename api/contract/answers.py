@@ -1,12 +1,15 @@
 """What only the API answers with, as TypedDicts; the other answers are declared in shared/views/.
 
+A setting and its problem are the dataclasses of shared/operations/configuration.py.
+
 Attribute docstrings become descriptions in /openapi.json.
 """
 
-from typing import Any, Literal, NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from orpheus.shared.operations.configuration import Setting, SettingProblem
 from orpheus.shared.views.alerts import Alert
 from orpheus.shared.views.audit import AuditEntry
 from orpheus.shared.views.errors import ErrorGroupEntry
@@ -188,30 +191,6 @@ class Alerts(TypedDict):
     """Every rule of alerts, by name."""
 
     items: list[Alert]
-
-
-class Setting(TypedDict):
-    """A setting in force."""
-
-    key: str
-    value: Any
-    """Durations are seconds, sizes are bytes."""
-    as_written: Any
-    """The same as it may stand in the file: `"100ms"`, `"1MiB"`."""
-    origin: str
-    """`default`, `config/orpheus.toml:12`, a variable, `--set`."""
-
-
-class SettingProblem(TypedDict):
-    """One thing to mend in the configuration."""
-
-    key: str
-    """Empty where it is the whole text."""
-    detail: str
-    place: str | None
-    """The file and line, the variable, or `--set`."""
-    line: int | None
-    """Of the file's text."""
 
 
 class ConfigurationVersion(TypedDict):

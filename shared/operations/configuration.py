@@ -1,7 +1,8 @@
 """The configuration as it is shown and edited over HTTP: the values that both sides exchange.
 
 The API answers with these and never reads settings itself; config/editing/file.py makes them. So
-only mains know the configuration, also in the calls that are about it.
+only mains know the configuration, also in the calls that are about it. The docstrings of `Setting`
+and `SettingProblem` become descriptions in /openapi.json.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -22,23 +23,28 @@ LONGEST_TEXT = 131_072
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value, and what set it: `default`, `orpheus.toml:12`, a variable, `--set`."""
+    """A setting in force."""
 
     key: str
     value: Any
+    """Durations are seconds, sizes are bytes."""
     as_written: Any
-    """The value as it may stand in the file: durations and sizes have their units."""
+    """The same as it may stand in the file: `"100ms"`, `"1MiB"`."""
     origin: str
+    """`default`, `config/orpheus.toml:12`, a variable, `--set`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettingProblem:
-    """One thing to fix: the setting `key` (may be empty), set at `place`, in `line` of the text."""
+    """One thing to mend in the configuration."""
 
     key: str
+    """Empty where it is the whole text."""
     detail: str
     place: str | None
+    """The file and line, the variable, or `--set`."""
     line: int | None
+    """Of the file's text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,12 +56,9 @@ class AsyncClient:
         to send again. Raises ConfigurationError, ValueError for what is no URL, and TypeError for a
         connection that cannot be used.
         """
-        self._calls: calls.Calls
-        self._way: AwaitedStore | AwaitedApplicationStore | AwaitedTransport
-        if connection is not None:
-            self._calls, self._way = _open_in(connection, url, config, token)
-        else:
-            self._calls, self._way = _open(url, config, token, timeout, retry_for)
+        opened = calls.opened(url, connection, config, token, timeout, retry_for)
+        self._calls = opened.calls
+        self._way = _way_of(opened, connection)
         self._is_closed = False
 
     async def submit(
@@ -223,29 +220,18 @@ class Listed:
         return [job async for job in self._jobs]
 
 
-def _open_in(
-    connection: Any, url: str | None, config: str | os.PathLike[str] | None, token: str | None
-) -> "tuple[calls.Calls, AwaitedApplicationStore]":
-    """Return the calls in a transaction of the application, and what performs their steps."""
-    from orpheus.client.application import AwaitedApplicationStore  # noqa: PLC0415 - with psycopg
-
-    return calls.in_transaction(url, config, token), AwaitedApplicationStore(connection)
-
-
-def _open(
-    url: str | None,
-    config: str | os.PathLike[str] | None,
-    token: str | None,
-    timeout: float | str,
-    retry_for: float | str,
-) -> "tuple[calls.Calls, AwaitedStore | AwaitedTransport]":
-    """Return the calls, and what performs their steps."""
-    if url is None:
+def _way_of(
+    opened: calls.Opened, connection: Any
+) -> "AwaitedStore | AwaitedApplicationStore | AwaitedTransport":
+    """Return what performs the steps of the calls."""
+    if opened.database is not None:
         from orpheus.client.connection import AwaitedStore  # noqa: PLC0415 - with SQLite
 
-        on_database, settings = calls.database_of(config, token)
-        return on_database, AwaitedStore(settings.storage)
-    from orpheus.client.transport import AwaitedTransport  # noqa: PLC0415 - with httpx2
+        return AwaitedStore(opened.database)
+    if opened.server is not None:
+        from orpheus.client.transport import AwaitedTransport  # noqa: PLC0415 - with httpx2
 
-    over_http, server = calls.server_of(url, config, token, timeout, retry_for)
-    return over_http, AwaitedTransport(server)
+        return AwaitedTransport(opened.server)
+    from orpheus.client.application import AwaitedApplicationStore  # noqa: PLC0415 - with psycopg
+
+    return AwaitedApplicationStore(connection)

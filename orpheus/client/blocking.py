@@ -56,12 +56,9 @@ class Client:
         to send again. Raises ConfigurationError, ValueError for what is no URL, and TypeError for a
         connection that cannot be used.
         """
-        self._calls: calls.Calls
-        self._way: BlockingStore | ApplicationStore | BlockingTransport
-        if connection is not None:
-            self._calls, self._way = _open_in(connection, url, config, token)
-        else:
-            self._calls, self._way = _open(url, config, token, timeout, retry_for)
+        opened = calls.opened(url, connection, config, token, timeout, retry_for)
+        self._calls = opened.calls
+        self._way = _way_of(opened, connection)
         self._is_closed = False
 
     def submit(
@@ -201,29 +198,18 @@ class Client:
         return self._way.perform(step)
 
 
-def _open_in(
-    connection: Any, url: str | None, config: str | os.PathLike[str] | None, token: str | None
-) -> "tuple[calls.Calls, ApplicationStore]":
-    """Return the calls in a transaction of the application, and what performs their steps."""
-    from orpheus.client.application import ApplicationStore  # noqa: PLC0415 - with psycopg
-
-    return calls.in_transaction(url, config, token), ApplicationStore(connection)
-
-
-def _open(
-    url: str | None,
-    config: str | os.PathLike[str] | None,
-    token: str | None,
-    timeout: float | str,
-    retry_for: float | str,
-) -> "tuple[calls.Calls, BlockingStore | BlockingTransport]":
-    """Return the calls, and what performs their steps."""
-    if url is None:
+def _way_of(
+    opened: calls.Opened, connection: Any
+) -> "BlockingStore | ApplicationStore | BlockingTransport":
+    """Return what performs the steps of the calls."""
+    if opened.database is not None:
         from orpheus.client.connection import BlockingStore  # noqa: PLC0415 - with SQLite
 
-        on_database, settings = calls.database_of(config, token)
-        return on_database, BlockingStore(settings.storage)
-    from orpheus.client.transport import BlockingTransport  # noqa: PLC0415 - with httpx2
+        return BlockingStore(opened.database)
+    if opened.server is not None:
+        from orpheus.client.transport import BlockingTransport  # noqa: PLC0415 - with httpx2
 
-    over_http, server = calls.server_of(url, config, token, timeout, retry_for)
-    return over_http, BlockingTransport(server)
+        return BlockingTransport(opened.server)
+    from orpheus.client.application import ApplicationStore  # noqa: PLC0415 - with psycopg
+
+    return ApplicationStore(connection)

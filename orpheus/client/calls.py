@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orpheus.client.steps import Steps
 from orpheus.client.values import Event, Job, LogLine
@@ -11,10 +11,11 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import WaitTimedOut
 from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.records import dataclass
 
 if TYPE_CHECKING:
-    from orpheus.client.settings import DatabaseSettings
     from orpheus.client.transport import Server
+    from orpheus.shared.domain.handover import StorageSettings
 
 JOBS_OF_A_PAGE = 500
 LINES_OF_A_PAGE = 1_000
@@ -91,43 +92,67 @@ def wait_for_end(calls: Calls, job_id: int, timeout: float | str | timedelta | N
     return job
 
 
-def database_of(
-    config: str | os.PathLike[str] | None, token: str | None
-) -> "tuple[Calls, DatabaseSettings]":
-    """Return the calls on the database of a configuration. Raises ConfigurationError."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a client calls, and the database or server that performs it; neither: its connection."""
+
+    calls: Calls
+    database: "StorageSettings | None" = None
+    server: "Server | None" = None
+
+
+def opened(
+    url: str | None,
+    connection: Any,
+    config: str | os.PathLike[str] | None,
+    token: str | None,
+    timeout: float | str,
+    retry_for: float | str,
+) -> Opened:
+    """Return what a client calls that got these arguments; nothing is connected yet.
+
+    Raises ConfigurationError, and ValueError for arguments that exclude each other or what is no
+    URL of a server.
+    """
+    if connection is not None:
+        return _in_transaction(url, config, token)
+    if url is not None:
+        return _on_server(url, config, token, timeout, retry_for)
+    return _on_database(config, token)
+
+
+def _on_database(config: str | os.PathLike[str] | None, token: str | None) -> Opened:
     from orpheus.client.database import DatabaseCalls  # noqa: PLC0415 - with pydantic and SQLite
     from orpheus.client.settings import database_settings  # noqa: PLC0415
 
     if token is not None:
         raise ValueError("token: only a server wants one: Client('http://host:8000', token=…)")
     settings = database_settings(config)
-    return DatabaseCalls(settings), settings
+    return Opened(DatabaseCalls(settings), database=settings.storage)
 
 
-def in_transaction(
+def _in_transaction(
     url: str | None, config: str | os.PathLike[str] | None, token: str | None
-) -> "Calls":
-    """Return the calls in a transaction of the application. Raises ConfigurationError."""
+) -> Opened:
     from orpheus.client.in_transaction import CallsInTransaction  # noqa: PLC0415 - with pydantic
     from orpheus.client.settings import kept_settings  # noqa: PLC0415
 
     if url is not None or token is not None:
         raise ValueError("connection: a client speaks to a server or uses a connection, not both")
-    return CallsInTransaction(kept_settings(config))
+    return Opened(CallsInTransaction(kept_settings(config)))
 
 
-def server_of(
+def _on_server(
     url: str,
     config: str | os.PathLike[str] | None,
     token: str | None,
     timeout: float | str,
     retry_for: float | str,
-) -> "tuple[Calls, Server]":
-    """Return the calls to the API at `url`. Raises ValueError for what is no URL of a server."""
+) -> Opened:
     from orpheus.client.http import HttpCalls  # noqa: PLC0415 - not for the database
     from orpheus.client.transport import Server  # noqa: PLC0415 - with httpx2
 
     if config is not None:
         raise ValueError("config: a client speaks to a server or uses the database, not both")
     server = Server(url, token, parse_duration_s(timeout))
-    return HttpCalls(parse_duration_s(retry_for)), server
+    return Opened(HttpCalls(parse_duration_s(retry_for)), server=server)

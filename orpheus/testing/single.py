@@ -187,7 +187,7 @@ def _dependencies(results: Mapping[Any, Any], errors: Mapping[Any, str]) -> Iter
 
 
 def _lines(attempt: RunningAttempt) -> Iterator[LogLine]:
-    taken = attempt.log.take() if attempt.log is not None else []
+    taken = attempt.take_lines()
     for number, new in enumerate(taken, start=1):
         line = StoredLine(number, attempt.lease.attempt, new.at_ms, new.level, new.line, new.fields)
         yield line_of(json.loads(orjson.dumps(log_line_json(line))))

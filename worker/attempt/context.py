@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any, Protocol, Unpack
 
-from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob
+from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, NewLine
 from orpheus.shared.job_types.context import JobCancelled, PermanentError
 from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.job_function import JobFunction
@@ -91,6 +91,10 @@ class RunningAttempt:
         if self.log is None:
             self.log = JobLog(self.lease.token, self.ring)
         return self.log
+
+    def take_lines(self) -> list[NewLine]:
+        """Remove and return the log lines that are not stored yet."""
+        return [] if self.log is None else self.log.take()
 
     def take_progress(self) -> tuple[float, str | None] | None:
         """Remove and return the progress that is not stored yet."""

@@ -12,9 +12,9 @@ main thread's report ends the lease that the line needs.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from orpheus.shared.domain.jobs import Lease, NewLine
 from orpheus.shared.domain.lifecycle import Finished
@@ -28,6 +28,8 @@ from orpheus.worker.attempt.context import RunningAttempt
 _T = TypeVar("_T")
 Report = tuple[Finished, RunningAttempt]
 """How an attempt ended, and the attempt, whose log lines and progress are stored with it."""
+_Lines = Sequence[tuple[RunningAttempt, list[NewLine]]]
+_Progress = Sequence[tuple[RunningAttempt, tuple[float, str | None]]]
 
 
 class HeldLeases:
@@ -205,6 +207,28 @@ class HeldLeases:
             self._prefetched = deque(sorted(leases, key=lambda lease: lease.token))
 
 
+class _Output(NamedTuple):
+    """Log lines and progress that were taken from attempts, to be stored."""
+
+    lines: _Lines = ()
+    progress: _Progress = ()
+
+    def store(self, store: Store) -> None:
+        """Store them; the store drops those of a lost lease."""
+        for attempt, taken in self.lines:
+            lease = attempt.lease
+            store.logs.append(lease.job_id, lease.token, lease.attempt, taken)
+        for attempt, last in self.progress:
+            store.leases.progress(attempt.lease.job_id, attempt.lease.token, *last)
+
+    def put_back(self) -> None:
+        """Let the attempts have them again, because they could not be stored."""
+        for attempt, taken in self.lines:
+            attempt.job_log().restore(taken)
+        for attempt, last in self.progress:
+            attempt.restore_progress(last)
+
+
 def store_reports(
     store: Store, reports: list[Report], and_then: Callable[[], _T]
 ) -> tuple[set[int], _T]:
@@ -213,60 +237,45 @@ def store_reports(
     Returns the tokens of lost leases, whose reports were refused, and what `and_then` returned. If
     an error is raised, nothing was stored, and the attempts have their lines and progress again.
     """
-    lines = [(attempt, attempt.log.take()) for _, attempt in reports if attempt.log is not None]
-    progress = [(attempt, last) for _, attempt in reports if (last := attempt.take_progress())]
+    attempts = [attempt for _, attempt in reports]
+    output = _Output(_take_lines(attempts), _take_progress(attempts))
     try:
         with store.write(durable=bool(reports)):
-            for attempt, taken in lines:
-                append_lines(store, attempt, taken)
-            for attempt, last in progress:
-                store.leases.progress(attempt.lease.job_id, attempt.lease.token, *last)
+            output.store(store)
             lost = store.leases.finish([finished for finished, _ in reports])
             if lost:
                 again = [finished for finished, _ in reports if finished.lease.token in lost]
                 lost -= store.leases.stored(again)
             return lost, and_then()
     except BaseException:
-        for attempt, taken in lines:
-            attempt.job_log().restore(taken)
-        for attempt, last in progress:
-            attempt.restore_progress(last)
+        output.put_back()
         raise
-
-
-def append_lines(store: Store, attempt: RunningAttempt, lines: list[NewLine]) -> None:
-    """Store log lines of an attempt; the store drops them if the lease is lost."""
-    lease = attempt.lease
-    if lines:
-        store.logs.append(lease.job_id, lease.token, lease.attempt, lines)
 
 
 def store_lines(store: Store, attempts: Iterable[RunningAttempt]) -> None:
     """Store the log lines that attempts have written since the last time, if any."""
-    lines = [(one, one.log.take()) for one in attempts if one.log is not None]
-    lines = [(attempt, taken) for attempt, taken in lines if taken]
-    if not lines:
-        return
-    try:
-        with store.write(durable=False):
-            for attempt, taken in lines:
-                append_lines(store, attempt, taken)
-    except StorageError:
-        for attempt, taken in lines:
-            attempt.job_log().restore(taken)
-        raise
+    _store_output(store, _Output(lines=_take_lines(attempts)))
 
 
 def store_progress(store: Store, attempts: Iterable[RunningAttempt]) -> None:
     """Store the progress that attempts have reported since the last time, if any."""
-    progress = [(one, last) for one in attempts if (last := one.take_progress())]
-    if not progress:
+    _store_output(store, _Output(progress=_take_progress(attempts)))
+
+
+def _store_output(store: Store, output: _Output) -> None:
+    if not (output.lines or output.progress):
         return
     try:
         with store.write(durable=False):
-            for attempt, last in progress:
-                store.leases.progress(attempt.lease.job_id, attempt.lease.token, *last)
-    except StorageError:
-        for attempt, last in progress:
-            attempt.restore_progress(last)
+            output.store(store)
+    except StorageError:  # any other ends this process
+        output.put_back()
         raise
+
+
+def _take_lines(attempts: Iterable[RunningAttempt]) -> _Lines:
+    return [(attempt, taken) for attempt in attempts if (taken := attempt.take_lines())]
+
+
+def _take_progress(attempts: Iterable[RunningAttempt]) -> _Progress:
+    return [(attempt, last) for attempt in attempts if (last := attempt.take_progress())]

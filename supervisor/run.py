@@ -217,7 +217,7 @@ def _prepare(
         api = settings.api
         listener = listeners.take(api.host, api.port) if api.enabled else None
         if listener is not None:
-            listeners.give_back(listener)  # `keep_only` is told of it, as it is the current one
+            listeners.let_go(listener)  # `keep_only` keeps it all the same, as the current one
         code = _store_types(settings, store)
         write_settings(store, for_database(settings))
         bell = store.bells.listen_supervisor()

@@ -11,7 +11,7 @@ _NEVER = float("-inf")
 
 
 class Leadership:
-    """Asks for it, renews it and gives it back. A slow one may act once too often."""
+    """Asks for it, renews it and ends it. A slow one may act once too often."""
 
     def __init__(self, host: str, incarnation: str) -> None:
         self._host = host

@@ -165,7 +165,7 @@ class Orders:
         configuration = self.configuration
         self._has_moved = True  # or a file that waited for the database would have moved it
         if new.listener is not None:
-            self.listeners.give_back(new.listener)
+            self.listeners.let_go(new.listener)
         configuration.adopt(new.settings, new.listener, new.code)
         self.loop.slots = fleet.retry_failed(self.loop.slots)
         if new.replace_all:

@@ -14,7 +14,7 @@ _Address = tuple[object, ...]
 
 
 class Listeners:
-    """Sockets by their address. `take` and `give_back` may be called by any thread."""
+    """Sockets by their address. `take` and `let_go` may be called by any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -24,7 +24,7 @@ class Listeners:
     def take(self, host: str, port: int) -> socket:
         """Return the socket of an address, bound if it is not yet. Raises CannotBind.
 
-        It stays open until it is given back, as often as it was taken.
+        It stays open until `let_go` is called as often as `take` was.
         """
         address = resolved(host, port)
         with self._lock:
@@ -34,7 +34,7 @@ class Listeners:
             self._taken.append(listener)
             return listener
 
-    def give_back(self, listener: socket) -> None:
+    def let_go(self, listener: socket) -> None:
         """Allow the next `keep_only` to close a socket that was taken."""
         with self._lock:
             self._taken.remove(listener)

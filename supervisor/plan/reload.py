@@ -246,7 +246,7 @@ class Reloader:
             self._write(settings, types)
         except BaseException:
             if listener is not None:
-                self._listeners.give_back(listener)
+                self._listeners.let_go(listener)
             raise
         folder.enter()
         self._keep(settings)

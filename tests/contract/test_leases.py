@@ -214,7 +214,7 @@ def test_a_wall_clock_jump_moves_no_lease(
     assert end(held)
 
 
-def test_a_lease_given_back_unentered_leaves_no_attempt_and_no_number(
+def test_a_lease_released_unentered_leaves_no_attempt_and_no_number(
     store: Store, submit: Submit, lease: LeaseSome, end: End
 ) -> None:
     job_id = submit()
@@ -229,7 +229,7 @@ def test_a_lease_given_back_unentered_leaves_no_attempt_and_no_number(
     assert again.token > ahead.token
 
 
-def test_leases_that_their_holder_does_not_know_are_given_back_unentered(
+def test_leases_that_their_holder_does_not_know_are_released_unentered(
     store: Store, submit: Submit, lease: LeaseSome, end: End
 ) -> None:
     _, unknown_id, cancelled_id = submit(), submit(concurrency_key="a"), submit()

@@ -43,7 +43,7 @@ def test_nobody_is_woken_before_the_commit_or_by_an_undone_one(store: Store) -> 
     bell.close()
 
 
-def test_a_lease_given_back_rings_for_the_next_worker(store: Store, holder: Holder) -> None:
+def test_a_released_lease_rings_for_the_next_worker(store: Store, holder: Holder) -> None:
     bell = store.bells.listen_pool("default")
     store.jobs.submit(NewJob("noop"))
     bell.drain()

@@ -65,7 +65,7 @@ class ConcurrentExecutor(Executor):
         start_without_signals(thread)
 
     def start(self, attempt: RunningAttempt) -> None:
-        """Run the attempt, or give its job back if there is no thread for it. Main thread only."""
+        """Run the attempt, or release its job if there is no thread for it. Main thread only."""
         self._attempts.add(attempt)
         self._has_attempts.set()
         if self._capture is not None:

@@ -1,10 +1,10 @@
 """Releases leases of this worker that it does not know of.
 
 If the connection is lost in a commit, the server may have done it, or do it a moment later. Then it
-has leased jobs to this worker without telling it, or it has not released jobs that the worker gave
-back. Nobody runs them; once the leases expire, other hosts, which cannot read the crash cell of
-this worker, count that against the jobs. So after such a commit the worker releases what it does
-not know of, and looks again until such leases would have expired.
+has leased jobs to this worker that the worker knows nothing of, or not released jobs that the
+worker no longer holds. Nobody runs them; once the leases expire, other hosts, which cannot read the
+crash cell of this worker, count that against the jobs. So after such a commit the worker releases
+what it does not know of, and looks again until such leases would have expired.
 
 SQLite commits in the process itself, so no commit is in doubt there.
 """

@@ -168,7 +168,7 @@ class Keys:
                 self._look_at(queue, key, rules[queue])
 
     def refund(self, queue: str, key: str) -> None:
-        """Give back the token of a job that was leased and never entered."""
+        """Refund the token of a job that was leased and never entered."""
         self.lock()
         rate, full_ms = self._rules_of(queue).rate, self._full_ms(queue, key)
         if rate is not None and full_ms:

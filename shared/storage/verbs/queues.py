@@ -154,7 +154,7 @@ class Queues:
         )
 
     def refund(self, queue: str) -> None:
-        """Give back the rate token of a job that was leased and never entered."""
+        """Refund the rate token of a job that was leased and never entered."""
         self._database.run(self._sql["refund"], queue)
 
     def next_token_ms(self) -> int | None:

@@ -223,7 +223,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
 
 
 @pytest.mark.parametrize("number", variants([signal.SIGTERM, signal.SIGINT], signal.SIGTERM))
-def test_a_job_that_outlasts_the_stop_is_given_back_and_the_exit_code_is_4(
+def test_a_job_that_outlasts_the_stop_is_released_and_the_exit_code_is_4(
     start_system: StartSystem, number: signal.Signals
 ) -> None:
     system = start_system("pools.default.workers=1", "supervisor.stop_timeout=0.5")

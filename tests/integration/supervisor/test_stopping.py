@@ -25,8 +25,8 @@ def test_a_child_that_ignores_term_is_killed_and_the_exit_code_says_so(harness: 
     assert json.loads(exited.body)["reason"] == "not stopped within 1 s; killed"
 
 
-def test_unfinished_work_given_back_makes_the_exit_code_4(harness: Start) -> None:
-    running = harness("gives_back_unfinished_work")
+def test_released_unfinished_work_makes_the_exit_code_4(harness: Start) -> None:
+    running = harness("releases_unfinished_work")
     running.until_state(SlotState.READY)
     assert running.stop() == 4
 
@@ -40,7 +40,7 @@ def test_the_deadline_of_a_shutdown_is_one_for_all_children(harness: Start) -> N
     assert time.monotonic() - began_s < 3 * slowness()
 
 
-def test_a_second_signal_is_passed_on_so_that_work_can_still_be_given_back(harness: Start) -> None:
+def test_a_second_signal_is_passed_on_so_that_work_can_still_be_released(harness: Start) -> None:
     running = harness("stops_when_told_twice", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
     running.until_state(SlotState.READY)
     assert running.stop(signal.SIGINT, signal.SIGINT) == 4

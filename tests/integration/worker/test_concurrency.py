@@ -83,7 +83,7 @@ def test_as_many_jobs_run_at_once_as_there_are_places_and_each_once(
     assert worker.wait() == 0
 
 
-def test_a_job_for_which_the_system_has_no_thread_is_given_back_and_costs_nobody_an_attempt(
+def test_a_job_for_which_the_system_has_no_thread_is_released_and_costs_nobody_an_attempt(
     database: Any, start: Start, file: Path, wait_for: Callable[..., Any]
 ) -> None:
     worker = start(4)

@@ -38,7 +38,7 @@ WHERE name = ?1 AND coalesce(paused, paused_by_config) = 0 AND max_running > 0
 UPDATE orpheus.queues SET rate_tokens = ?, rate_mono_ms = ?, rate_boot_id = ? WHERE name = ?;
 
 -- name: refund
--- Give back the token of a job that was leased and did not start. Nothing to do after a reboot.
+-- Refund the token of a job that was leased and did not start. Nothing to do after a reboot.
 UPDATE orpheus.queues SET rate_tokens = least(rate_burst, rate_tokens + 1)
 WHERE name = ? AND rate_starts > 0;
 

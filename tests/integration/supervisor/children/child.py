@@ -104,7 +104,7 @@ def ignores_everything(start: ChildStart) -> None:
     time.sleep(1_000)
 
 
-def gives_back_unfinished_work(start: ChildStart) -> None:
+def releases_unfinished_work(start: ChildStart) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(4))
     say_ready(start)
     live(start)

@@ -21,7 +21,7 @@ WORKER = Holder("default-1", "incarnation", 7)
 
 
 class Answer(NamedTuple):
-    """What a command gave back."""
+    """What a command returned and printed."""
 
     code: int
     out: str

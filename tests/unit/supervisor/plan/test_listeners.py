@@ -23,8 +23,8 @@ def test_an_address_that_is_taken_again_has_the_same_socket(listeners: Listeners
 
 def test_a_socket_that_is_neither_current_nor_taken_is_closed(listeners: Listeners) -> None:
     old, new = listeners.take(HOST, 0), listeners.take(OTHER_HOST, 0)
-    listeners.give_back(old)
-    listeners.give_back(new)
+    listeners.let_go(old)
+    listeners.let_go(new)
     listeners.keep_only(new)
     assert (old.fileno(), new.fileno() >= 0) == (-1, True)
     assert listeners.take(HOST, 0) is not old
@@ -35,9 +35,9 @@ def test_a_socket_that_was_taken_for_the_next_reload_outlives_the_present_one(
 ) -> None:
     """The next file is checked while the main loop puts the one before it in force."""
     first, second = listeners.take(HOST, 0), listeners.take(OTHER_HOST, 0)
-    listeners.give_back(first)
+    listeners.let_go(first)
     again = listeners.take(HOST, 0)
-    listeners.give_back(second)  # the main loop has adopted it
+    listeners.let_go(second)  # the main loop has adopted it
     listeners.keep_only(second)
     assert again is first
     assert again.fileno() >= 0

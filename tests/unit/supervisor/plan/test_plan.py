@@ -127,7 +127,7 @@ def test_each_pool_has_its_own_limits_and_what_is_no_pool_s_has_none() -> None:
         assert (made.rules_of(slot).max_age_s, made.rules_of(slot).max_memory_bytes) == (0, 0)
 
 
-def test_the_rules_are_those_configured_and_leave_a_worker_time_to_give_back_its_job() -> None:
+def test_the_rules_are_those_configured_and_leave_a_worker_time_to_release_its_job() -> None:
     settings = load_settings(None, ["supervisor.stop_timeout=20", "heartbeats.timeout=12"], {})
     rules = make_rules(settings)
     assert rules.beat_timeout_s == 12

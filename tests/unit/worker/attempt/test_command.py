@@ -27,7 +27,7 @@ from orpheus.worker.attempt.executor import Executor, NoTimeout
         ("pidfd_open", Ending.FAILED),  # it may have done something already
     ],
 )
-def test_its_job_is_given_back_if_it_was_not_started_and_nothing_of_it_is_left(
+def test_its_job_is_released_if_it_was_not_started_and_nothing_of_it_is_left(
     make_lease: Callable[..., Lease],
     queries: Any,
     monkeypatch: pytest.MonkeyPatch,

@@ -31,7 +31,7 @@ def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Jobs:
-    """Starts attempts, and gives back how they end."""
+    """Starts attempts, and returns how they end."""
 
     def __init__(self, make_lease: Callable[..., Lease], queries: Any) -> None:
         self._make_lease = make_lease

@@ -1,4 +1,4 @@
-"""Entering a job and giving it back exclude each other; nothing is lost in between."""
+"""Entering a job and releasing it exclude each other; nothing is lost in between."""
 
 import contextlib
 from collections.abc import Callable

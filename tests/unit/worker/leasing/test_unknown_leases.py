@@ -144,7 +144,7 @@ def test_a_look_waits_for_a_lease_that_takes_a_moment(
     assert status_of(store, untold) is Status.PENDING
 
 
-def test_what_was_given_back_in_a_commit_in_doubt_is_not_run_and_is_released(
+def test_what_was_released_in_a_commit_in_doubt_is_not_run_and_is_released(
     store: Store, held: HeldLeases, unknown: UnknownLeases, lease: Callable[[], Lease]
 ) -> None:
     held.add([lease()])
@@ -159,7 +159,7 @@ def test_what_was_given_back_in_a_commit_in_doubt_is_not_run_and_is_released(
     assert held.leaves_nothing()
 
 
-def test_what_could_certainly_not_be_given_back_is_run(
+def test_what_could_certainly_not_be_released_is_run(
     held: HeldLeases, lease: Callable[[], Lease]
 ) -> None:
     held.add([lease()])

@@ -94,18 +94,18 @@ def in_force_of(config: Path | None, environ: Mapping[str, str]) -> InForce | No
 
 
 def load_in_force(
-    kept: InForce, sets: Sequence[str], environ: Mapping[str, str], told: Database | None = None
+    kept: InForce, sets: Sequence[str], environ: Mapping[str, str], named: Database | None = None
 ) -> Settings:
     """Return the settings with those in force in place of the file.
 
-    `told` is what could be read of the file. Its URL wins: a command must not change another
-    database than the one that the file names. A URL with a password is not kept, anyway.
+    `named`: the database, as far as the file could be read. Its URL wins: a command must not change
+    another database than the one that the file names. A URL with a password is not kept, anyway.
     Raises ConfigurationError, also if nothing tells the URL of the database.
     """
     sources = Sources()
     database = dict(kept.tables["database"])
-    if told is not None:
-        database = {"listen_url": told.listen_url, **database, "url": told.url}
+    if named is not None:
+        database = {"listen_url": named.listen_url, **database, "url": named.url}
     sources.add({**kept.tables, "database": database}, "what runs")
     sources.read_others(sets, environ)
     if sources.origin(("database", "url")) is None:

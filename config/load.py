@@ -65,13 +65,13 @@ def load_for_database(
     lines = [sources.line(problem) for problem in problems]
     if settings is None:
         settings = _validated_or_none({"database": _merged(sources.layers).get("database", {})})
-    if settings is None or not _is_database_told(sources, problems):
-        told = "cannot tell which database to use; name it: --set database.url=sqlite:///FILE"
-        raise ConfigurationError("\n".join([*lines, told]))
+    if settings is None or not _is_database_named(sources, problems):
+        advice = "cannot tell which database to use; name it: --set database.url=sqlite:///FILE"
+        raise ConfigurationError("\n".join([*lines, advice]))
     return settings, lines
 
 
-def _is_database_told(sources: Sources, problems: Sequence[Problem]) -> bool:
+def _is_database_named(sources: Sources, problems: Sequence[Problem]) -> bool:
     """Return whether `database.url`, or that it has its default, is certain despite the problems.
 
     Not if it may be a mistyped key: a command must not change another database than the one meant.

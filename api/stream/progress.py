@@ -1,4 +1,4 @@
-"""How far the running jobs are. It is not stored as events, so it is told as a difference.
+"""How far the running jobs are. It is not stored as events, so differences are sent.
 
 Each listener gets only the jobs whose progress differs from what it got last. A job that has
 progressed again since the moment of the message is left out: the next message covers it. So is a
@@ -22,22 +22,22 @@ Progress = Mapping[int, tuple[float | None, str | None]]
 
 
 def progress_since(
-    store: Store, told: Progress, until: Progress | None = None, limit: int | None = None
+    store: Store, known: Progress, until: Progress | None = None, limit: int | None = None
 ) -> tuple[Progress, list[EncodedEvent]]:
-    """Return what will have been told then, and an event for each job where it is not as `told`.
+    """Return what the listener will know then, and an event for each job that has changed.
 
-    `until`: the progress at an earlier moment that is to be told; None: at present.
-    `limit`: of no more jobs, those first that were told longest ago; the others stay as `told`.
+    `known`: what the listener knows; `until`: the progress at an earlier moment; None: at present.
+    `limit`: send no more jobs, those first that were sent longest ago; the others stay as `known`.
     """
     present = _present(store)
     now = present if until is None else until
-    changed = [id for id, value in now.items() if told.get(id) != value == present.get(id)]
+    changed = [id for id, value in now.items() if known.get(id) != value == present.get(id)]
     if limit is not None and len(changed) > limit:
-        told_at = {id: place for place, id in enumerate(told)}
-        changed = sorted(changed, key=lambda job_id: told_at.get(job_id, -1))[:limit]
-        telling = {id: now[id] for id in changed}
-        kept = {id: told[id] for id in told if id in now and id not in telling}
-        now = kept | telling  # in the order of telling
+        sent_at = {id: place for place, id in enumerate(known)}
+        changed = sorted(changed, key=lambda job_id: sent_at.get(job_id, -1))[:limit]
+        sent = {id: now[id] for id in changed}
+        kept = {id: known[id] for id in known if id in now and id not in sent}
+        now = kept | sent  # in the order in which they were sent
     return now, [_encoded(store.jobs.get(id)) for id in changed]
 
 

@@ -97,7 +97,7 @@ class SummaryListener:
         self._wake = asyncio.Event()
         self._has_left = False
         self._seen = Position(0)
-        self._told: Progress = {}
+        self._known: Progress = {}
         self._sent: Summary | None = None
         self._heartbeat = self._broadcaster.heartbeat
 
@@ -127,9 +127,9 @@ class SummaryListener:
         await self._summaries.join(self._wake)
         newest = self._summaries.newest
         self._sent = newest if after is None else None
-        seq, epoch, self._told = newest.seq, newest.epoch, newest.progress
+        seq, epoch, self._known = newest.seq, newest.epoch, newest.progress
         if after is not None:
-            seq, epoch, self._told = after.seq, after.epoch or newest.epoch, {}
+            seq, epoch, self._known = after.seq, after.epoch or newest.epoch, {}
         self._seen = Position(seq, epoch)
         return await hello(self._broadcaster, epoch, seq)
 
@@ -142,7 +142,7 @@ class SummaryListener:
                 yield reset(news.oldest)
                 yield await self._greeting()
                 continue
-            self._seen, self._told = Position(news.seq, news.epoch), news.progress
+            self._seen, self._known = Position(news.seq, news.epoch), news.progress
             if news.seq >= newest.seq and news.progress == newest.progress:
                 self._sent = newest
             if news.message is not None:
@@ -154,6 +154,6 @@ class SummaryListener:
 
     async def _news_until(self, newest: Summary) -> Summary | Missed:
         """Return the newest summary if it begins where this client stands, else one that does."""
-        if self._seen == Position(newest.after, newest.epoch) and self._told == newest.told:
+        if self._seen == Position(newest.after, newest.epoch) and self._known == newest.known:
             return newest
-        return await self._broadcaster.read(summary_after(self._seen, self._told, newest))
+        return await self._broadcaster.read(summary_after(self._seen, self._known, newest))

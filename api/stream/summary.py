@@ -25,30 +25,30 @@ _BYTES_OF_EVENTS = FRAME_BYTES // 4  # the ids of jobs need room, too
 class Summary:
     """A message about every event after one seq and up to another, and about progress.
 
-    It is for those who were told all before: events up to `after`, and `told`.
+    It is for those who know everything before: events up to `after`, and the progress `known`.
     """
 
     epoch: str
     after: int
-    told: Progress
+    known: Progress
     seq: int
     progress: Progress
-    """What has been told of progress with this message."""
+    """The progress that they know after this message."""
     message: Message | None
     """None if nothing happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What a listener has not seen, but can no longer be told: the oldest seq that is kept."""
+    """What a listener has not seen, but what can no longer be sent: the oldest seq that is kept."""
 
     oldest: int
 
 
 def summary_after(
-    position: Position, told: Progress, newest: Summary | None = None
+    position: Position, known: Progress, newest: Summary | None = None
 ) -> Callable[[Store], Summary | Missed]:
-    """Return a read of what happened after `position` and was not `told`, in one snapshot.
+    """Return a read of what happened after `position` and is not `known`, in one snapshot.
 
     `newest`: stop where that summary stops, so that the listener can share those that follow it.
     """
@@ -68,18 +68,18 @@ def summary_after(
             is_whole = len(found) == len(seqs)
             if not is_whole:
                 found = events.of_seqs(_telling(keys), _BYTES_OF_EVENTS)
-            progress: Progress = told
+            progress: Progress = known
             changed: Sequence[EncodedEvent] = ()
-            if len(keys) < MOST_SUMMARISED:  # else a job may progress whose start is not told
+            if len(keys) < MOST_SUMMARISED:  # else a job may progress whose start is not sent
                 until = None if newest is None else newest.progress
-                progress, changed = progress_since(store, told, until, FEW)
+                progress, changed = progress_since(store, known, until, FEW)
         seq = seqs[-1] if seqs else after
         frame = Frame(epoch, [encode_event(event) for event in found], changed)
         message: Message | None = frame if found or changed else None
         if not is_whole:
             text = orjson.dumps({"type": "summary", "after": after, "seq": seq, **_summed(keys)})
             message = Notice("summary", f'{text.decode()[:-1]},"events":{frame.list}}}')
-        return Summary(epoch, after, told, seq, progress, message)
+        return Summary(epoch, after, known, seq, progress, message)
 
     return read
 

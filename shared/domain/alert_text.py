@@ -9,11 +9,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orpheus.shared.domain.alerts import AlertCondition, AlertRule, Told, Topic, facts
+from orpheus.shared.domain.alerts import AlertCondition, AlertRule, Occurrence, Topic, facts
 from orpheus.shared.domain.commands import FIELD
 from orpheus.shared.domain.events import Kind
 
-EVERYTHING_TOLD = "alert"
+ALL_FACTS = "alert"
 """The field that stands for all facts."""
 _MOST_CHARS = 300
 
@@ -89,27 +89,27 @@ def _sentence(what: str, why: str) -> str:
     return f"{what}: {line}" if line else what
 
 
-def filled_in(value: Any, told: Mapping[str, object]) -> Any:
+def filled_in(value: Any, known: Mapping[str, object]) -> Any:
     """Return a payload, or a part of it, with the facts in the place of the fields in braces."""
     if isinstance(value, Mapping):
-        return {key: filled_in(one, told) for key, one in value.items()}
+        return {key: filled_in(one, known) for key, one in value.items()}
     if isinstance(value, list):
-        return [filled_in(one, told) for one in value]
+        return [filled_in(one, known) for one in value]
     if not isinstance(value, str):
         return value
     whole = FIELD.fullmatch(value)
     if whole is not None and whole[2]:
-        return _fact(whole[2], told)
+        return _fact(whole[2], known)
     return FIELD.sub(
-        lambda match: f"{{{match[1]}}}" if match[1] else _text(_fact(match[2], told)), value
+        lambda match: f"{{{match[1]}}}" if match[1] else _text(_fact(match[2], known)), value
     )
 
 
-def _fact(name: str, told: Mapping[str, object]) -> object:
+def _fact(name: str, known: Mapping[str, object]) -> object:
     """Return a fact; one that the alert has not is the empty text, which a command can take."""
-    if name == EVERYTHING_TOLD:
-        return dict(told)
-    fact = told[name]
+    if name == ALL_FACTS:
+        return dict(known)
+    fact = known[name]
     return "" if fact is None else fact
 
 
@@ -132,10 +132,10 @@ def fields_in(value: Any) -> Iterator[str]:
 def sample_facts(rule: AlertRule) -> Iterator[Mapping[str, object]]:
     """Yield facts as they may be of each kind: to check a payload before it is needed."""
     for kind in rule.on:
-        told, at = Told(kind, 0, _sample(kind)), "2026-01-31T12:00:00.000Z"
-        yield facts(rule, told, 1, at)
+        last, at = Occurrence(kind, 0, _sample(kind)), "2026-01-31T12:00:00.000Z"
+        yield facts(rule, last, 1, at)
         if rule.resolved:  # an alert that tells an event last may be about conditions, too
-            yield facts(rule, told, 0, at, is_over=True)
+            yield facts(rule, last, 0, at, is_over=True)
 
 
 def _sample(kind: str) -> Topic:
@@ -151,7 +151,7 @@ def _sample(kind: str) -> Topic:
     return about_event(kind, 1 if kind.startswith("job.") else None, body)
 
 
-NAMES = frozenset({*facts(AlertRule("", (), "", ""), Told("", 0, Topic("")), 0, "")}) | {
-    EVERYTHING_TOLD
+NAMES = frozenset({*facts(AlertRule("", (), "", ""), Occurrence("", 0, Topic("")), 0, "")}) | {
+    ALL_FACTS
 }
 """Every field that a payload may name in braces."""

@@ -2,17 +2,17 @@
 
 A rule counts what it is about: an event of one of its kinds, or a condition that begins to hold.
 When it has counted `after` within `within`, it is due and counts anew. It fires at most once in
-`every`; what comes due meanwhile is held back, and is told by the next alert, which comes as soon
-as it may. Whatever conditions began meanwhile are told by name, as none of them begins again.
+`every`; what comes due meanwhile is held back: the next alert, sent as soon as it may be, covers it
+and names every condition that began meanwhile, since none of them begins again.
 
 A condition has ended once it did not hold for a minute. A fatal slot is started again every few
 minutes, and is fatal a second later: that is one trouble, and no new one. Where the rule asks for
-it (`resolved`), each alert about conditions is remembered until all of them have ended, and that is
-told then, once and with the same facts.
+it (`resolved`), each alert about conditions is remembered until all of them have ended. Then their
+end is reported, once and with the same facts.
 
 Jobs of the queue `alerts` fire nothing, and neither does what becomes of a worker that runs one: an
-alert about alerts would go round in circles. With `max_jobs = 1`, each would replace a worker, and
-be told of it.
+alert about alerts would go round in circles. With `max_jobs = 1`, the job of each alert would
+replace a worker, which would fire the next.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -72,7 +72,7 @@ class AlertRule:
     within_s: float | None = None
     every_s: float = 300.0
     resolved: bool = False
-    """Whether the end of conditions is told, too."""
+    """Whether the end of conditions is reported, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,8 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What an alert tells: what was seen last when the rule came due. `name`: of a condition."""
+class Occurrence:
+    """What an alert tells of: what was seen last when its rule came due. `name`: of a condition."""
 
     kind: str
     at_ms: int
@@ -125,9 +125,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """An alert whose end is to be told, and the conditions that it was about."""
+    """An alert whose end is to be reported, and the conditions that it was about."""
 
-    told: Told
+    told: Occurrence
+    """What it told of. The database has it under this name."""
     names: tuple[str, ...]
 
 
@@ -146,10 +147,10 @@ class RuleState:
     fired_ms: int | None = None
     held_back: int = 0
     """How often it came due since it fired."""
-    held: Told | None = None
+    held: Occurrence | None = None
     """What it came due for the last time, while it is held back."""
     open: tuple[OpenAlert, ...] = ()
-    """The alerts whose end has not been told; none without `resolved`."""
+    """The alerts whose end has not been reported; none without `resolved`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def decide(
     return Decision(fired, newest, fires=True, held_back=due - 1, begun=state.begun)
 
 
-def opened(rule: AlertRule, decision: Decision, told: Told) -> RuleState:
+def opened(rule: AlertRule, decision: Decision, last: Occurrence) -> RuleState:
     """Return what is remembered of a rule that has fired.
 
     Receivers group alerts by what they concern. So two open alerts that concern the same thing
@@ -216,18 +217,18 @@ def opened(rule: AlertRule, decision: Decision, told: Told) -> RuleState:
     state = decision.state
     if not rule.resolved or not decision.begun:
         return state
-    same = [one for one in state.open if _subject(one.told) == _subject(told)]
+    same = [one for one in state.open if _subject(one.told) == _subject(last)]
     others = [one for one in state.open if one not in same]
     names = {*decision.begun}.union(*(one.names for one in same))
-    return replace(state, open=(*others, OpenAlert(told, tuple(sorted(names)))))
+    return replace(state, open=(*others, OpenAlert(last, tuple(sorted(names)))))
 
 
-def _subject(told: Told) -> tuple[str, Topic]:
-    return told.kind, replace(told.about, text="")
+def _subject(last: Occurrence) -> tuple[str, Topic]:
+    return last.kind, replace(last.about, text="")
 
 
 def closed(state: RuleState, over: OpenAlert) -> RuleState:
-    """Return what is remembered once the end of an alert is told."""
+    """Return what is remembered once the end of an alert is reported."""
     return replace(state, open=tuple(one for one in state.open if one != over))
 
 
@@ -236,11 +237,11 @@ def _has_ended(state: RuleState, name: str, now_ms: int) -> bool:
     return abs(now_ms - state.gone_ms.get(name, now_ms)) >= _ENDED_AFTER_MS
 
 
-def refused(before: RuleState, decision: Decision, told: Told) -> RuleState:
+def refused(before: RuleState, decision: Decision, last: Occurrence) -> RuleState:
     """Return what is remembered of a rule whose job was refused: it stays due, and is held."""
     due = decision.held_back + 1
     return replace(
-        decision.state, begun=decision.begun, fired_ms=before.fired_ms, held_back=due, held=told
+        decision.state, begun=decision.begun, fired_ms=before.fired_ms, held_back=due, held=last
     )
 
 
@@ -277,14 +278,14 @@ def changed(rule: AlertRule, state: RuleState) -> RuleState:
     """Return the state of a rule whose definition has changed to this one.
 
     It begins anew but for `every`, and for the end of alerts that it is still about: conditions
-    that still hold fire again, and the end of the others is told.
+    that still hold fire again, and the end of the others is reported.
     """
     still = [one for one in state.open if rule.resolved and is_of(rule, _seen(one.told))]
     return RuleState(fired_ms=state.fired_ms, open=tuple(still))
 
 
-def _seen(told: Told) -> Seen:
-    return Seen(told.kind, told.at_ms, type=told.about.type, queue=told.about.queue)
+def _seen(last: Occurrence) -> Seen:
+    return Seen(last.kind, last.at_ms, type=last.about.type, queue=last.about.queue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +307,7 @@ def is_of_alerts(seen: Seen, runs: Iterable[AlertRun]) -> bool:
     """Return whether what happened to a worker may be a consequence of an alert's job.
 
     After a job that has ended well, its worker may be replaced (`max_jobs`). That it hangs or is
-    fatal has another cause then: this must be told.
+    fatal has another cause then, which an alert must report.
     """
     return any(_is_of_run(seen, run) and _is_during(seen.at_ms, run) for run in runs)
 
@@ -329,28 +330,28 @@ def _is_during(at_ms: int, run: AlertRun) -> bool:
 
 def facts(
     rule: AlertRule,
-    told: Told,
+    last: Occurrence,
     held_back: int,
     at: str,
     begun: Sequence[str] = (),
     *,
     is_over: bool = False,
 ) -> Mapping[str, object]:
-    """Return what the job of an alert is told. `at`: `told.at_ms` as text; or when it was over."""
-    about = told.about
+    """Return what the job of an alert gets. `at`: `last.at_ms` as text; or when it was over."""
+    about = last.about
     text = f"{rule.name}: {about.text}"
     if is_over:
         text = f"{rule.name}: resolved: {about.text}"
     elif rule.after > 1 and rule.within_s and AlertCondition.QUEUE_LATE not in rule.on:
         often = f"{rule.after} times within {duration(rule.within_s)}"
         text = f"{rule.name}: {often}, the last: {about.text}"
-    text += _also([name for name in begun if name != told.name])
+    text += _also([name for name in begun if name != last.name])
     if held_back:
         text += f" ({held_back} more since the last alert)"
     return {
         "action": "resolve" if is_over else "trigger",
         "rule": rule.name,
-        "kind": told.kind,
+        "kind": last.kind,
         "text": text,
         "count": rule.after,
         "held_back": held_back,

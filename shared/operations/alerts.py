@@ -20,9 +20,9 @@ from orpheus.shared.domain.alerts import (
     AlertRule,
     AlertRun,
     Decision,
+    Occurrence,
     RuleState,
     Seen,
-    Told,
     Topic,
     closed,
     decide,
@@ -244,14 +244,14 @@ def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
     rule = row.rule
     holding = list(look.holding_for(rule, row.state))
     decision = decide(rule, row.state, look.events_for(row), holding, look.now_ms)
-    told = _told(look.store, decision, row.state.held)
-    if decision.fires and told is not None:
-        what = facts(rule, told, decision.held_back, rfc3339(told.at_ms), decision.begun)
+    last = _last_occurrence(look.store, decision, row.state.held)
+    if decision.fires and last is not None:
+        what = facts(rule, last, decision.held_back, rfc3339(last.at_ms), decision.begun)
         job = _job_or_trouble(look, rule, what)
         if job is None:
-            return _Outcome(row, refused(row.state, decision, told))
-        return _Outcome(row, opened(rule, decision, told), job)
-    state, over, job = replace(decision.state, held=told), decision.over, None
+            return _Outcome(row, refused(row.state, decision, last))
+        return _Outcome(row, opened(rule, decision, last), job)
+    state, over, job = replace(decision.state, held=last), decision.over, None
     if over is None:
         look.store.alerts.in_trouble.discard(rule.name)
     else:
@@ -294,8 +294,10 @@ def _store(look: _Look, changed: list[_Outcome]) -> None:
         failpoint("alerts.committed")
 
 
-def _told(store: Store, decision: Decision, held: Told | None) -> Told | None:
-    """Return what an alert tells of what a rule came due for, now or while it was held back."""
+def _last_occurrence(
+    store: Store, decision: Decision, held: Occurrence | None
+) -> Occurrence | None:
+    """Return for what a rule came due last: now, or (`held`) while its alert was held back."""
     newest = decision.newest
     if newest is None:
         return held
@@ -304,7 +306,7 @@ def _told(store: Store, decision: Decision, held: Told | None) -> Told | None:
         found = store.alerts.event(newest.seq)
         job_id, body = (None, "{}") if found is None else found
         about = about_event(newest.kind, job_id, json.loads(body))
-    return Told(newest.kind, newest.at_ms, about, newest.name)
+    return Occurrence(newest.kind, newest.at_ms, about, newest.name)
 
 
 def refused_alerts(types: Mapping[str, TypeRow], settings: StoredSettings) -> dict[int, str]:

@@ -55,13 +55,13 @@ def replace_configuration(
 
 def _versions(editor: ConfigurationEditor, outcome: EditOutcome) -> tuple[str | None, str | None]:
     """Return the versions before and after, and which settings differ: of those that are kept."""
-    told = _told(outcome)
+    differences = _differences(outcome)
     kept = [f"version {one.version.number}" for one in editor.versions()[:2]]
-    after = f"{kept[0]}: {told}" if kept and told else kept[0] if kept else None
+    after = f"{kept[0]}: {differences}" if kept and differences else kept[0] if kept else None
     return kept[1] if len(kept) > 1 else None, after
 
 
-def _told(outcome: EditOutcome) -> str:
+def _differences(outcome: EditOutcome) -> str:
     """Return the settings that differ, and whose secrets may, in words."""
     changed = outcome.changed or ()
     named = ", ".join(changed[:_MOST_NAMED])

@@ -109,12 +109,12 @@ def _of_jobs(*statuses: str) -> "Callable[[Store], Iterator[Pair]]":
         wanted = [JobFilter(Status(status)) for status in statuses] or [JobFilter()]
         jobs = [job for one in wanted for job in store.jobs.page(one, _MOST_JOBS)]
         jobs.sort(key=lambda job: job.id, reverse=True)
-        return map(_told, jobs[:_MOST_JOBS])
+        return map(_with_status, jobs[:_MOST_JOBS])
 
     return read
 
 
-def _told(job: "Job") -> Pair:
+def _with_status(job: "Job") -> Pair:
     why = f": {job.error.message}" if job.error else ""
     return str(job.id), f"{job.status} {job.type}{why}".partition("\n")[0]
 

@@ -111,21 +111,21 @@ class Operator:
         """
         from orpheus.config.in_force import in_force_at  # noqa: PLC0415 - see above
 
-        told = settings.database
-        path = state_files(told.url, told.state_dir).in_force
+        named = settings.database
+        path = state_files(named.url, named.state_dir).in_force
         kept = in_force_at(path, of_owner=path.parent)  # who can replace the database itself
-        if kept is not None and locked_file(kept.url or told.url) != locked_file(told.url):
+        if kept is not None and locked_file(kept.url or named.url) != locked_file(named.url):
             return None
-        return self._in_force(kept, told)
+        return self._in_force(kept, named)
 
     def _in_force(
-        self, kept: "InForce | None", told: "Database | None" = None
+        self, kept: "InForce | None", named: "Database | None" = None
     ) -> "Settings | None":
         """Return the settings with the options of this command; None if those are wrong."""
         from orpheus.config.in_force import load_in_force  # noqa: PLC0415 - see above
 
         try:
-            return None if kept is None else load_in_force(kept, self.sets, os.environ, told)
+            return None if kept is None else load_in_force(kept, self.sets, os.environ, named)
         except ConfigurationError:
             return None
 

@@ -192,11 +192,11 @@ def test_those_told_longest_ago_are_told_first(api: Any) -> None:
         api.store.leases.lease(Holder("default-1", f"life-{n}", n + 1), ("*",), 1, 30_000)[0]
         for n in range(3)
     ]
-    told: Progress = {}
+    known: Progress = {}
     for progress, expected in [(0.1, [3, 2]), (0.2, [1, 3]), (0.3, [2, 1]), (0.3, [3])]:
         for lease in leases:
             report(api, lease, progress)
-        told, events = progress_since(api.store, told, limit=2)
+        known, events = progress_since(api.store, known, limit=2)
         assert [event.job_id for event in events] == expected
 
 

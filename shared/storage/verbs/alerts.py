@@ -16,10 +16,10 @@ from orpheus.shared.domain.alerts import (
     ALERTS_QUEUE,
     AlertRule,
     AlertRun,
+    Occurrence,
     OpenAlert,
     RuleState,
     Seen,
-    Told,
     Topic,
     changed,
 )
@@ -134,17 +134,17 @@ def _rule_of(text: str) -> AlertRule:
 
 def _state_of(text: str) -> RuleState:
     fields = json.loads(text)
-    told = fields.pop("held", None)
-    held = told and _told_of(told)
+    held = fields.pop("held", None)
     still_open = tuple(
-        OpenAlert(_told_of(one["told"]), tuple(one["names"])) for one in fields.pop("open", ())
+        OpenAlert(_occurrence_of(one["told"]), tuple(one["names"]))
+        for one in fields.pop("open", ())
     )
     others = {name: _plain(value) for name, value in fields.items()}
-    return RuleState(**others, held=held, open=still_open)
+    return RuleState(**others, held=held and _occurrence_of(held), open=still_open)
 
 
-def _told_of(fields: Mapping[str, Any]) -> Told:
-    return Told(**{**fields, "about": Topic(**fields["about"])})
+def _occurrence_of(fields: Mapping[str, Any]) -> Occurrence:
+    return Occurrence(**{**fields, "about": Topic(**fields["about"])})
 
 
 def _plain(value: Any) -> Any:

@@ -15,10 +15,10 @@ from orpheus.shared.domain.alerts import (
     AlertRule,
     AlertRun,
     Decision,
+    Occurrence,
     OpenAlert,
     RuleState,
     Seen,
-    Told,
     Topic,
     changed,
     closed,
@@ -108,8 +108,8 @@ def test_a_condition_fires_when_it_begins_and_again_after_it_has_ended() -> None
 def test_the_end_of_what_an_alert_told_is_told_once_when_all_of_it_has_ended() -> None:
     rule = replace(RULE, on=(AlertCondition.QUEUE_LATE,), within_s=60, every_s=1, resolved=True)
     first = decide(rule, RuleState(), [], [late("a"), late("b")], NOW_MS)
-    told = Told("queue.late", NOW_MS, Topic("b is late", queue="b"), "queue.late b")
-    state, now_ms = opened(rule, first, told), NOW_MS
+    last = Occurrence("queue.late", NOW_MS, Topic("b is late", queue="b"), "queue.late b")
+    state, now_ms = opened(rule, first, last), NOW_MS
     for holding in ([late("a")], [late("a")], []):  # b has ended, and then a is gone for a moment
         now_ms += 2 * MINUTE_MS
         decision = decide(rule, state, [], holding, now_ms)
@@ -118,10 +118,10 @@ def test_the_end_of_what_an_alert_told_is_told_once_when_all_of_it_has_ended() -
     decision = decide(rule, state, [], [late("c")], now_ms + MINUTE_MS)
     assert decision.fires and decision.over is None, "one job at a time"
     decision = decide(rule, decision.state, [], [late("c")], now_ms + MINUTE_MS + 1)
-    assert decision.over == OpenAlert(told, ("queue.late a", "queue.late b"))
+    assert decision.over == OpenAlert(last, ("queue.late a", "queue.late b"))
     state = closed(decision.state, decision.over)
     assert decide(rule, state, [], [late("c")], now_ms + MINUTE_MS + 2).over is None
-    found = facts(rule, told, 0, "now", ("queue.late a", "queue.late b"), is_over=True)
+    found = facts(rule, last, 0, "now", ("queue.late a", "queue.late b"), is_over=True)
     assert (found["action"], found["queue"]) == ("resolve", "b")
     assert found["text"] == "ops: resolved: b is late; also: queue a is late"
 
@@ -138,8 +138,8 @@ def told_by(rule: AlertRule, looks: Iterable[tuple[float, str]]) -> list[str]:
         state = decision.state
         if decision.fires and decision.newest:
             newest, queue = decision.newest, decision.newest.subject
-            told = Told(newest.kind, now_ms, Topic(f"at {minute}", queue=queue), newest.name)
-            state = opened(rule, decision, told)
+            last = Occurrence(newest.kind, now_ms, Topic(f"at {minute}", queue=queue), newest.name)
+            state = opened(rule, decision, last)
             found.append(queue)
         if decision.over:
             state = closed(state, decision.over)
@@ -167,8 +167,8 @@ def test_an_alert_is_open_for_each_that_is_told_and_none_where_no_end_is_to_be_t
     assert told_by(TELLS_END, looks) == ["A", "B", "-A", "-B"]
     assert told_by(replace(TELLS_END, resolved=False), looks) == ["A", "B"]
     event = decide(RULE, RuleState(), [failed(NOW_MS)], [], NOW_MS)
-    told = Told("job.failed", NOW_MS, Topic("it failed", job=1))
-    assert opened(replace(RULE, resolved=True), event, told).open == (), "an event has no end"
+    last = Occurrence("job.failed", NOW_MS, Topic("it failed", job=1))
+    assert opened(replace(RULE, resolved=True), event, last).open == (), "an event has no end"
 
 
 def test_a_rule_about_late_queues_counts_each_once_whatever_after_says() -> None:
@@ -219,15 +219,15 @@ def test_a_condition_that_ended_before_the_rule_was_due_is_not_named() -> None:
 
 
 def test_the_others_that_began_are_told_by_name_up_to_some_number() -> None:
-    told = Told(AlertCondition.QUEUE_LATE, NOW_MS, Topic("queue a is late"), "queue.late a")
+    last = Occurrence(AlertCondition.QUEUE_LATE, NOW_MS, Topic("queue a is late"), "queue.late a")
     names = ["queue.late a", "schedule.missed nightly", "supervisor.degraded default-1 on here"]
-    text = facts(RULE, told, 2, "now", names)["text"]
+    text = facts(RULE, last, 2, "now", names)["text"]
     assert text == (
         "ops: queue a is late; also: schedule nightly was missed, default-1 on here needs a person"
         " (2 more since the last alert)"
     )
     many = [f"queue.late q{n}" for n in range(20)]
-    text = str(facts(RULE, told, 0, "now", many)["text"])
+    text = str(facts(RULE, last, 0, "now", many)["text"])
     assert "queue q9 is late and 10 more" in text and "q10" not in text
 
 
@@ -250,14 +250,14 @@ def test_to_count_many_events_takes_no_time_for_each_that_is_recent() -> None:
 
 
 def test_a_changed_rule_begins_anew_but_keeps_when_it_fired() -> None:
-    held = Told("job.failed", NOW_MS, Topic("it failed"))
+    held = Occurrence("job.failed", NOW_MS, Topic("it failed"))
     state = RuleState((NOW_MS,), ("queue.late mail",), fired_ms=NOW_MS, held_back=3, held=held)
     assert changed(RULE, state) == RuleState(fired_ms=NOW_MS)
 
 
 def test_a_changed_rule_still_tells_the_end_of_what_it_told_and_is_about() -> None:
     mail, media = (
-        OpenAlert(Told(one.kind, NOW_MS, Topic("late", queue=queue), one.name), (one.name,))
+        OpenAlert(Occurrence(one.kind, NOW_MS, Topic("late", queue=queue), one.name), (one.name,))
         for queue in ("mail", "media")
         for one in [late(queue)]
     )
@@ -325,8 +325,8 @@ def test_every_stored_kind_and_every_condition_may_be_what_a_rule_is_about() -> 
 
 
 def test_an_alert_tells_its_facts() -> None:
-    told = Told("job.failed", NOW_MS, Topic("job 7 (resize) failed", 7, "resize", "media"))
-    found = facts(replace(RULE, after=3, within_s=60), told, 2, "now")
+    last = Occurrence("job.failed", NOW_MS, Topic("job 7 (resize) failed", 7, "resize", "media"))
+    found = facts(replace(RULE, after=3, within_s=60), last, 2, "now")
     assert found["text"] == (
         "ops: 3 times within 1 min, the last: job 7 (resize) failed (2 more since the last alert)"
     )

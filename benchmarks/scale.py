@@ -21,18 +21,12 @@ import apsw
 from benchmarks.catalog import ORPHEUS
 from benchmarks.rows import SCALE
 from benchmarks.run import Run
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.domain.retention import RetentionRules
-from orpheus.shared.storage import (
-    Finished,
-    JobFilter,
-    KeyRules,
-    QueueRules,
-    Store,
-    database_path,
-    open_store,
-)
+from orpheus.shared.storage import Store, database_path, open_store
 
 LARGE = 1_000_000
 ROUNDS = 100

@@ -22,6 +22,7 @@ from orpheus.client.settings import DatabaseSettings
 from orpheus.client.steps import Pause, Steps, Use
 from orpheus.client.values import Event, Job, LogLine, event_of, job_of, line_of
 from orpheus.shared.domain import jobs as stored
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import TooLarge
 from orpheus.shared.job_types.admission import prepare_batch, prepare_job
@@ -29,7 +30,7 @@ from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.operations.audit import local_actor
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
-from orpheus.shared.storage import JobFilter, JobOrder, JobPlace, Store, TypeRow
+from orpheus.shared.storage import JobOrder, JobPlace, Store, TypeRow
 from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
 
 _SHORTEST_PAUSE_S = 0.002

@@ -9,10 +9,6 @@ from typing import Any
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.handover import StorageSettings
-from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import NewLine
-from orpheus.shared.domain.lifecycle import Finished
-from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.storage.data import (
@@ -87,17 +83,14 @@ __all__ = [
     "Distribution",
     "DueInQueue",
     "ErrorGroup",
-    "Finished",
     "Flow",
     "Histogram",
-    "JobFilter",
     "JobOrder",
     "JobPage",
     "JobPlace",
     "JobRun",
     "JobState",
     "KeptAnswer",
-    "KeyRules",
     "Latency",
     "LeaseHolder",
     "Listening",
@@ -107,11 +100,9 @@ __all__ = [
     "MoveMark",
     "MoveRefused",
     "MoveState",
-    "NewLine",
     "NoSuchPlace",
     "OutboxCounts",
     "QueueRow",
-    "QueueRules",
     "RowId",
     "ScheduleRow",
     "ScheduledRun",

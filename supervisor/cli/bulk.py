@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import click
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.records import dataclass
-from orpheus.shared.storage import BulkAction, JobFilter, Store, words_of
+from orpheus.shared.storage import BulkAction, Store, words_of
 from orpheus.supervisor.cli.operator import JobId, Operator
 from orpheus.supervisor.cli.output import print_json
 

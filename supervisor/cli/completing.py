@@ -103,8 +103,8 @@ def _store(url: str, state_dir: str, listen_url: str) -> "Iterator[Store]":
 
 def _of_jobs(*statuses: str) -> "Callable[[Store], Iterator[Pair]]":
     def read(store: "Store") -> Iterator[Pair]:
+        from orpheus.shared.domain.job_filter import JobFilter  # noqa: PLC0415 - see above
         from orpheus.shared.domain.jobs import Status  # noqa: PLC0415 - see above
-        from orpheus.shared.storage import JobFilter  # noqa: PLC0415 - see above
 
         wanted = [JobFilter(Status(status)) for status in statuses] or [JobFilter()]
         jobs = [job for one in wanted for job in store.jobs.page(one, _MOST_JOBS)]

@@ -18,12 +18,13 @@ from orpheus.api.server.uvicorn import Server
 from orpheus.api.services import Services, open_services
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.domain.handover import ApiHandover, JobDefaults, StorageSettings
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Lease
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.listener import bind_listener
-from orpheus.shared.storage import Finished, JobFilter, Store, TypeRow, open_storage
+from orpheus.shared.storage import Store, TypeRow, open_storage
 from tests.audit_log import entries_of
 from tests.databases import make_database
 from tests.machine import PATIENCE_S

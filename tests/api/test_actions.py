@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import NewLine
+from orpheus.shared.domain.jobs import NewJob, NewLine
 from orpheus.shared.storage.verbs.bulk import Bulk
 from orpheus.shared.storage.verbs.jobs import Jobs
 from tests.audit_log import entries_of

@@ -15,7 +15,7 @@ import pytest
 
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.domain.alerts import AlertRule
-from orpheus.shared.domain.jobs import JobError
+from orpheus.shared.domain.jobs import JobError, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
@@ -23,7 +23,7 @@ from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.process.program_logs import LogFiles
-from orpheus.shared.storage import NewLine, Store, open_storage, state_files
+from orpheus.shared.storage import Store, open_storage, state_files
 
 FILE = Path(__file__).parents[2] / "api/contract/examples.json"
 TOKEN = "a-token-of-more-than-32-characters-0"

@@ -7,11 +7,10 @@ from pydantic import BaseModel
 
 from docs.stream_frames import EVENTS, FRAME
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import Holder, JobError, NewJob
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.jobs import Holder, JobError, NewJob, NewLine
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
-from orpheus.shared.storage import Finished, NewLine
 from tests.api.shapes import checked
 
 HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)

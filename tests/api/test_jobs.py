@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from orpheus.shared.storage import NewLine
+from orpheus.shared.domain.jobs import NewLine
 from tests.api.raw_http import read_all, sockets
 from tests.machine import slowness, wait_until
 
@@ -225,7 +225,7 @@ def test_an_unknown_id_is_a_404_problem(api: Any, id: str, method: str, rest: st
 
 
 def test_the_log_is_read_on_from_a_line(api: Any) -> None:
-    from orpheus.shared.storage import NewLine
+    from orpheus.shared.domain.jobs import NewLine
 
     job_id = api.submit()
     (lease,) = api.lease()

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from orpheus.api.contract import answers
+from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
-from orpheus.shared.storage import NewLine, Store
+from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import JobWithAttempts
 from tests.api.shapes import checked
 from tests.machine import slowness

@@ -11,10 +11,9 @@ import pytest
 from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.domain.rates import KeyRules, Rate
+from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.moments import rfc3339
-from orpheus.shared.storage import QueueRules
 from tests.machine import PATIENCE_S
 
 NIGHTLY = ScheduleDefinition(

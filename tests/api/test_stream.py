@@ -13,7 +13,8 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from orpheus.api.stream.listener import _page_after
 from orpheus.api.stream.messages import Notice
 from orpheus.shared.domain.handover import ApiHandover
-from orpheus.shared.storage import NewLine, open_storage
+from orpheus.shared.domain.jobs import NewLine
+from orpheus.shared.storage import open_storage
 from orpheus.shared.storage.verbs.events import Events
 from tests.machine import slowness
 

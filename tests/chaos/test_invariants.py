@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules
-from orpheus.shared.storage import Finished, Store, open_store
+from orpheus.shared.storage import Store, open_store
 from orpheus.shared.storage.sqlite.write_ahead_log import WAL_BOUND_BYTES
 from tests.chaos.histories import Answer, Cancel, ClientLog, Evidence, Look, Process, Request, Run
 from tests.chaos.invariants import check_everything

@@ -11,8 +11,8 @@ import pytest
 
 from orpheus.client import Job, JobError, JobRequest, Outcome, Status, WaitTimedOut
 from orpheus.shared.domain import jobs as domain
-from orpheus.shared.domain.lifecycle import TERMINAL, Ending
-from orpheus.shared.storage import Finished, NewLine
+from orpheus.shared.domain.jobs import NewLine
+from orpheus.shared.domain.lifecycle import TERMINAL, Ending, Finished
 from orpheus.shared.storage.verbs.jobs import Jobs
 from tests.api.conftest import Running
 from tests.audit_log import entries_of

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from orpheus.client import NotFound, TransitionRefused, Unavailable
-from orpheus.shared.storage import JobFilter
+from orpheus.shared.domain.job_filter import JobFilter
 from tests.api.conftest import Running
 from tests.clients.test_http import calling
 

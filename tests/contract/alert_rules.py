@@ -5,8 +5,9 @@ from typing import Any
 
 from orpheus.shared.domain.alerts import AlertRule
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.operations.alerts import fire_alerts
-from orpheus.shared.storage import JobFilter, Store, TypeRow
+from orpheus.shared.storage import Store, TypeRow
 
 MINUTE_MS = 60_000
 RULE = AlertRule("ops", ("job.failed",), "notify", '{"alert": "{alert}"}')

@@ -9,8 +9,8 @@ import pytest
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob
-from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.storage import Finished, Store, open_store
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.storage import Store, open_store
 from tests.databases import make_database
 
 BACKENDS = ("sqlite", "postgresql")

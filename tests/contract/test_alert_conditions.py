@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.operations.stored_settings import fire_schedules
-from orpheus.shared.storage import JobFilter, Store
+from orpheus.shared.storage import Store
 from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look
 
 Fail = Callable[..., int]

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.storage import JobFilter, Store
+from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.storage import Store
 from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, alerts, look
 from tests.machine import wait_until
 

@@ -11,12 +11,13 @@ import pytest
 
 from orpheus.shared.domain.alerts import AlertRule, RuleState, decide
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.operations.alerts import refused_alerts
-from orpheus.shared.storage import JobFilter, Store, open_store
+from orpheus.shared.storage import Store, open_store
 from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look
 
 Fail = Callable[..., int]

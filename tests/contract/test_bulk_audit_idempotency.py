@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.operations.audit import Actor, audited
-from orpheus.shared.storage import BulkAction, CountChanged, JobFilter, KeptAnswer, Store
+from orpheus.shared.storage import BulkAction, CountChanged, KeptAnswer, Store
 from tests.audit_log import entries_of
 
 Submit = Callable[..., int]

@@ -5,19 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.domain.jobs import Lease, NewJob, NewLine, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import DatabaseAway, DatabaseBusy
-from orpheus.shared.storage import (
-    BulkAction,
-    BulkPlace,
-    BulkStep,
-    CountChanged,
-    JobFilter,
-    NewLine,
-    NoSuchPlace,
-    Store,
-)
+from orpheus.shared.storage import BulkAction, BulkPlace, BulkStep, CountChanged, NoSuchPlace, Store
 from tests.audit_log import entries_of
 
 Submit = Callable[..., int]

@@ -7,10 +7,10 @@ import pytest
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Lease, NewJob, Status
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.errors import InvalidJob, TransitionRefused
-from orpheus.shared.storage import Finished, Store
+from orpheus.shared.storage import Store
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]

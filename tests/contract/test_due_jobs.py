@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Lease, NewJob
-from orpheus.shared.storage import QueueRules, Store
+from orpheus.shared.domain.rates import QueueRules
+from orpheus.shared.storage import Store
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.verbs import due_jobs

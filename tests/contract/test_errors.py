@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import JobError, Lease, Status
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.storage import BulkAction, ErrorGroup, JobFilter, Store
+from orpheus.shared.storage import BulkAction, ErrorGroup, Store
 from tests.audit_log import entries_of
 from tests.contract.conftest import FakeClock
 

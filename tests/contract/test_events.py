@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, Job, JobError, NewJob, Status
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import Finished, Store
+from orpheus.shared.storage import Store
 
 HOLDER = Holder("default-1", "life-1", 101)
 

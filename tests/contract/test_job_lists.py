@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending
-from orpheus.shared.storage import Budget, JobFilter, JobOrder, JobPlace, Store, Total
+from orpheus.shared.storage import Budget, JobOrder, JobPlace, Store, Total
 from orpheus.shared.storage.verbs import windows
 
 Submit = Callable[..., int]

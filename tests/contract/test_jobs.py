@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage import JobFilter, JobPlace, Store
+from orpheus.shared.storage import JobPlace, Store
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, Status
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import Finished, JobFilter, Store
+from orpheus.shared.storage import Store
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.verbs import keys

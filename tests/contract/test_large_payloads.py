@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.storage import JobFilter, Store, database_path
+from orpheus.shared.storage import Store, database_path
 
 LARGE = '"' + "ü" * 400_000 + ' needle"'
 HOLDER = Holder("default-1", "life-1", 1)

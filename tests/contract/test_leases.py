@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Outcome, Status
-from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.storage import Finished, Store
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.storage import Store
 from tests.contract.conftest import TTL_MS
 
 Submit = Callable[..., int]

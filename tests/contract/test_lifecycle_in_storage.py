@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, Job, Lease, NewJob, Status
-from orpheus.shared.domain.lifecycle import TRANSITIONS, Ending, Verb
+from orpheus.shared.domain.lifecycle import TRANSITIONS, Ending, Finished, Verb
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import Finished, Store, TypeRow
+from orpheus.shared.storage import Store, TypeRow
 
 REACHABLE = [status for status in Status if status is not Status.BLOCKED]
 TTL_MS = 30_000

@@ -12,8 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.storage import Budget, JobFilter, JobOrder, JobPage, JobPlace, Store
+from orpheus.shared.storage import Budget, JobOrder, JobPage, JobPlace, Store
 from orpheus.shared.storage.database import Value
 from orpheus.shared.storage.postgres.database import PostgresDatabase
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from orpheus.shared.domain.jobs import Lease, Status
+from orpheus.shared.domain.jobs import Lease, NewLine, Status
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.process.last_lines import LastLine
-from orpheus.shared.storage import NewLine, Store, TypeRow
+from orpheus.shared.storage import Store, TypeRow
 
 
 def test_lines_are_kept_with_their_attempt_and_read_on_from_the_last_seen(

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.jobs import Lease, NewJob, NewLine
 from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
-from orpheus.shared.storage import NewLine, Store
+from orpheus.shared.storage import Store
 from tests.audit_log import entries_of
 
 Submit = Callable[..., int]

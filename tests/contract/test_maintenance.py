@@ -12,10 +12,11 @@ from pathlib import Path
 import apsw
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
-from orpheus.shared.storage import BackupRefused, JobFilter, Store, database_path, open_store
+from orpheus.shared.storage import BackupRefused, Store, database_path, open_store
 from orpheus.shared.storage.sqlite.maintenance import FileMaintenance
 
 pytestmark = pytest.mark.backends(

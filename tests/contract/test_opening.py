@@ -12,9 +12,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.errors import DatabaseUnusable, ReadTookTooLong
-from orpheus.shared.storage import JobFilter, Store, database_path, open_store
+from orpheus.shared.storage import Store, database_path, open_store
 from tests.machine import PATIENCE_S
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about files.

@@ -3,8 +3,9 @@
 import contextlib
 from collections.abc import Callable
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import JobFilter, OutboxCounts, Store
+from orpheus.shared.storage import OutboxCounts, Store
 
 
 def test_nothing_is_remembered_of_an_outbox_that_is_new(store: Store) -> None:

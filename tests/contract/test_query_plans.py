@@ -8,9 +8,10 @@ from typing import Any
 import apsw
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.storage import JobFilter, JobOrder, Store, database_path, open_store
+from orpheus.shared.storage import JobOrder, Store, database_path, open_store
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.sql import sql_file

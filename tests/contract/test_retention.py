@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import Lease, NewJob, Status
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.jobs import Lease, NewJob, NewLine, Status
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations import upkeep
-from orpheus.shared.storage import Finished, KeptAnswer, NewLine, Store, open_store
+from orpheus.shared.storage import KeptAnswer, Store, open_store
 from tests.audit_log import entries_of
 
 Submit = Callable[..., int]

@@ -12,9 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseUnusable
-from orpheus.shared.storage import JobFilter, Store, database_path, open_store
+from orpheus.shared.storage import Store, database_path, open_store
 from orpheus.shared.storage.sqlite.same_files import SameFiles
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about files.

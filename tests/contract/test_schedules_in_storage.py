@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.operator_actions import pause_queue, pause_schedule
-from orpheus.shared.storage import JobFilter, Store
+from orpheus.shared.storage import Store
 
 MINUTELY = ScheduleDefinition("report", "noop", cron="* * * * *", queue="reports")
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseBusy, DatabaseUnusable, StorageError
-from orpheus.shared.storage import JobFilter, Store, database_path
+from orpheus.shared.storage import Store, database_path
 from orpheus.shared.storage.sqlite import handle
 from tests.sqlite_handle import handle_of
 

@@ -5,10 +5,10 @@ import contextlib
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import Finished, Store
+from orpheus.shared.storage import Store
 
 
 def test_a_new_job_rings_the_pools_that_serve_its_queue_and_the_api(store: Store) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 import apsw
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.outbox.table import create_table
-from orpheus.shared.storage import JobFilter, open_store
+from orpheus.shared.storage import open_store
 from tests.integration.supervisor.configured import Configured
 
 WRITER = Path(__file__).parent / "outbox_writer.py"

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Attempt, NewJob, Outcome, Status
-from orpheus.shared.storage import JobFilter, Store, open_store
+from orpheus.shared.storage import Store, open_store
 from orpheus.supervisor.linux.cgroup import oom_kills
 from tests.audit_log import entries_of
 from tests.machine import wait_until

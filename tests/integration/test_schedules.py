@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, NewJob, Status
-from orpheus.shared.storage import JobFilter, Store, open_store
+from orpheus.shared.storage import Store, open_store
 from tests.machine import slowness
 
 StartSystem = Callable[..., Any]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob
-from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.storage import Finished, Store, open_store
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.storage import Store, open_store
 from tests.chaos.histories import Run
 from tests.many_hosts.checked import remembered
 from tests.many_hosts.conftest import DATABASE

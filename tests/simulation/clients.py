@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 
 from orpheus.shared.domain.dependencies import batch_problems
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.errors import InvalidJob, NotFound, StorageError, TransitionRefused
-from orpheus.shared.storage import BulkAction, CountChanged, JobFilter, KeptAnswer
+from orpheus.shared.storage import BulkAction, CountChanged, KeptAnswer
 from orpheus.shared.storage.data import IDEMPOTENCY_MS
 from tests.simulation.engine import Crashed, Simulation, Steps, Wait
 from tests.simulation.histories import ClientLog, Request, check

@@ -12,11 +12,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, NewLine
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import StorageError
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import Finished, NewLine, Store
+from orpheus.shared.storage import Store
 from tests.simulation.engine import Actor, Crashed, Simulation, Steps, Wait
 from tests.simulation.histories import PERMANENT, EffectLog, Run, check
 from tests.simulation.quarantines import nothing_is_quarantined_of

@@ -15,9 +15,10 @@ from psycopg.rows import scalar_row
 from benchmarks.servers import Server
 from orpheus import Client
 from orpheus.client import JobRequest
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Lease
-from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.storage import Finished, JobFilter, Store, open_store
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.storage import Store, open_store
 from tests.api.conftest import ADD, STRICT
 
 HOLDER = Holder(slot="default-1", incarnation="life-1", pid=101)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.storage import JobFilter, Store
+from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.storage import Store
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")

@@ -10,10 +10,11 @@ import pytest
 from orpheus.shared.domain.alerts import AlertRule
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.operations.alerts import fire_alerts
-from orpheus.shared.storage import JobFilter, MoveRefused, Store, TypeRow, database_path
+from orpheus.shared.storage import MoveRefused, Store, TypeRow, database_path
 from orpheus.shared.storage.postgres import database as postgres_database
 from orpheus.shared.storage.sqlite import connection as sqlite_connection
 from orpheus.shared.storage.verbs import moves

@@ -6,9 +6,10 @@ import time
 import psycopg
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseBusy
-from orpheus.shared.storage import BulkAction, JobFilter
+from orpheus.shared.storage import BulkAction
 from tests.contract.conftest import Opener
 from tests.machine import wait_until
 

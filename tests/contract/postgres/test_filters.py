@@ -6,8 +6,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob, Status
-from orpheus.shared.storage import BulkAction, JobFilter, Store, open_store
+from orpheus.shared.storage import BulkAction, Store, open_store
 
 JOBS = 2_000
 READ = "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'orpheus.jobs'::regclass"

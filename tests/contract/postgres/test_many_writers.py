@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob, Status
-from orpheus.shared.domain.lifecycle import TERMINAL, Ending
+from orpheus.shared.domain.lifecycle import TERMINAL, Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.errors import DatabaseBusy, InvalidJob, NotFound, TransitionRefused
-from orpheus.shared.storage import Finished, KeptAnswer, Store, open_store
+from orpheus.shared.storage import KeptAnswer, Store, open_store
 
 pytestmark = pytest.mark.backends("postgresql")
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseUnusable, StorageError
-from orpheus.shared.storage import JobFilter, Store
+from orpheus.shared.storage import Store
 from orpheus.shared.storage.migrate import Migration, load_migrations
 from orpheus.shared.storage.postgres import opening
 from orpheus.shared.storage.postgres.connection import Connection

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from orpheus.shared.storage import BulkAction, JobFilter, Store
+from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.storage import BulkAction, Store
 from orpheus.shared.storage.postgres.database import PostgresDatabase
 
 pytestmark = pytest.mark.backends("postgresql")

@@ -7,14 +7,11 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
 from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.domain.why import Code, reasons
-from orpheus.shared.storage import (
-    BulkAction,
-    JobFilter,
-    Store,
-)
+from orpheus.shared.storage import BulkAction, Store
 from tests.contract.conftest import FakeClock
 from tests.contract.quarantine.conftest import (
     AFTER,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.storage import JobFilter
 
 
 @pytest.fixture

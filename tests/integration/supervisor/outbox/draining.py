@@ -16,10 +16,11 @@ import apsw
 import pytest
 
 from orpheus import outbox
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, NewJob
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.outbox.table import create_table
-from orpheus.shared.storage import JobFilter, TypeRow, open_store
+from orpheus.shared.storage import TypeRow, open_store
 from tests.databases import make_database
 from tests.machine import wait_until
 

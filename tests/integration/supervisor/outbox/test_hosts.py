@@ -8,9 +8,10 @@ import apsw
 import pytest
 
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.outbox.table import create_table
-from orpheus.shared.storage import JobFilter, Store, TypeRow, open_store
+from orpheus.shared.storage import Store, TypeRow, open_store
 from orpheus.supervisor.outbox.drainer import Drainer, _open_source
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from tests.machine import wait_until

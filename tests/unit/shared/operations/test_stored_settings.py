@@ -11,13 +11,14 @@ import pytest
 from orpheus.config.handovers import for_database
 from orpheus.config.load import load_settings
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.stored_settings import fire_schedules, is_supervised, write_settings
-from orpheus.shared.storage import JobFilter, Store, TypeRow, open_store
+from orpheus.shared.storage import Store, TypeRow, open_store
 from tests.databases import make_database
 
 SCHEMA = json.dumps(

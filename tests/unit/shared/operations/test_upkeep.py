@@ -7,11 +7,12 @@ import pytest
 
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
+from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import StorageError
 from orpheus.shared.operations import upkeep as upkeep_module
 from orpheus.shared.operations.upkeep import Upkeep, UpkeepTurn
-from orpheus.shared.storage import KeyRules, QueueRules, Store, TypeRow, open_store
+from orpheus.shared.storage import Store, TypeRow, open_store
 from tests.databases import make_database
 from tests.machine import PATIENCE_S
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import JobError, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.storage import JobFilter, Store
+from orpheus.shared.storage import Store
 from tests.audit_log import entries_of
 
 Orpheus = Callable[..., Any]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import Holder, JobError, NewJob, Status
-from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.storage import Finished, NewLine, Store
+from orpheus.shared.domain.jobs import Holder, JobError, NewJob, NewLine, Status
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs.jobs import Jobs
 from tests.audit_log import entries_of
 

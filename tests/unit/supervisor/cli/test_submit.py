@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.commands import CommandSettings
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import DatabaseAway
 from orpheus.shared.job_types.describe import describe_types
-from orpheus.shared.storage import JobFilter, Store
+from orpheus.shared.storage import Store
 from orpheus.supervisor.cli.submit import submit
 from tests.machine import slowness
 

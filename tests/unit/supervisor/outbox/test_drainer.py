@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
-from orpheus.shared.storage import JobFilter, RowId, TypeRow, open_storage
+from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.storage import RowId, TypeRow, open_storage
 from orpheus.supervisor.outbox.drainer import Drainer
 from orpheus.supervisor.outbox.rows import RefusedRow, Row
 from orpheus.supervisor.outbox.settings import OutboxSettings

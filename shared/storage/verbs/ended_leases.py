@@ -89,7 +89,6 @@ class EndedLeases:
         keys: Keys,
         quarantines: Quarantines,
         backoff: BackoffRules,
-        uniform: random.Random | None = None,
     ) -> None:
         self._database = database
         self._events = events
@@ -98,7 +97,7 @@ class EndedLeases:
         self._keys = keys
         self._quarantines = quarantines
         self._backoff = backoff
-        self._random = uniform or random.Random()
+        self._random = random.Random()
         self._sql = database.sql("leases.sql")
 
     def end_if_leased(self, ended: Ended) -> None:

@@ -5,7 +5,6 @@ incarnation. Every change of a leased job names the token. If no row changes, th
 and nothing else is written: no attempt, no event, no count.
 """
 
-import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from orpheus.shared.domain.backoff import BackoffRules
@@ -44,7 +43,6 @@ class Leases:
         keys: Keys,
         quarantines: Quarantines,
         backoff: BackoffRules,
-        uniform: random.Random | None = None,
     ) -> None:
         self._database = database
         self._events = events
@@ -53,7 +51,7 @@ class Leases:
         self._queues = queues
         self._keys = keys
         self._ended = EndedLeases(
-            database, events, dependencies, queues, keys, quarantines, backoff, uniform
+            database, events, dependencies, queues, keys, quarantines, backoff
         )
         self._due_jobs = DueJobs(database, keys)
         self._has_delayed: bool | None = None

@@ -22,7 +22,7 @@ from orpheus.shared.job_types.context import JobTimeout
 
 _NEVER = float("inf")
 _TIMER_DELAY_S = 0.001
-"""A timer of our own may end so much later than it was meant to: it was set a little later."""
+"""Our timer may be this late, because it is set a little after the deadline is calculated."""
 
 
 class Alarm:

@@ -44,8 +44,9 @@ _PERMANENT_ERRNOS = frozenset(
 )
 """Errors that a retry would meet again; lack of memory or processes is not among them."""
 _one_starts = threading.Lock()
-"""A program that starts needs three descriptors more than one that runs: only one does at a time,
-or near the limit of open files one would take those with which another is to be followed.
+"""Held while a program starts, so that only one starts at a time. A start needs three descriptors
+more than a running program. Near the limit of open files, two starts at once could use up the
+descriptors that this process needs to follow a program.
 """
 _NO_FIRST_LINE = " (a script needs a first line such as #!/bin/sh)"
 

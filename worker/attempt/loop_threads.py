@@ -43,8 +43,8 @@ class LoopThreads(ThreadPoolExecutor):
     def end(self, attempt: RunningAttempt, ending: Ending) -> bool:
         """The attempt has ended. Return whether this process must be replaced.
 
-        So it is if the attempt was stopped and has left a function, as if one was stopped in a
-        thread of its own, and if half of the threads run what attempts have left.
+        It must be if the attempt was stopped while one of its functions runs on, as after a stop in
+        a job's own thread, or if functions that attempts have left occupy half of the threads.
         """
         functions = [one for one in list(self._functions.pop(attempt)) if not one.done()]
         for function in functions:

@@ -1,9 +1,9 @@
 """Measures what attempts cost: CPU time, and the most memory that was in use.
 
 The counters are those of the process, so they tell attempts apart only where one runs after the
-other. To look at them takes some microseconds, which a short job would feel. So the end of an
-attempt is the beginning of the next, and short ones have one look in a millisecond: of those that
-share the time between two looks, only the first has costs of its own.
+other. Reading them takes some microseconds, which a short job would feel. So the reading at the end
+of an attempt also serves as the start of the next, and short attempts cause one reading in a
+millisecond at most: of those that begin after the same reading, only the first is measured.
 """
 
 import os
@@ -16,9 +16,9 @@ from orpheus.worker.attempt.context import RunningAttempt
 
 _SHORT_S = 0.001
 _MEMORY_FROM_S = 0.01
-"""The peak of a shorter attempt is not read: that takes longer than all the rest.
+"""The peak of a shorter attempt is not read, because that takes longer than everything else here.
 
-That of a program is: the system told it when the program ended.
+The peak of a program is always known: the system reports it when the program ends.
 """
 _RESET_PEAK = b"5"
 _STATUS_BYTES = 4096
@@ -26,7 +26,7 @@ _PEAK_KIB = re.compile(rb"^VmHWM:\s*(\d+) kB$", re.MULTILINE)
 
 
 class Meter:
-    """Adds to how attempts ended what they cost. For the thread that runs them."""
+    """Adds what it cost to the end of each attempt. Only the thread that runs them may call it."""
 
     def __init__(self) -> None:
         self._status = _opened("/proc/self/status", os.O_RDONLY)

@@ -61,9 +61,10 @@ class Estimates:
         return self._starting_within(self._ahead_s, job_types, free, lanes)
 
     def still_fitting(self, job_types: Sequence[str]) -> int:
-        """How many of these, in order, to keep, which did fit: those that start within twice that.
+        """How many of the leased jobs, in order, to keep: those that start within twice `ahead_s`.
 
-        So a run that doubles an estimate releases nothing.
+        With the same limit as in `fitting`, one long run, which raises an estimate, would release
+        jobs that were just leased.
         """
         return self._starting_within(2 * self._ahead_s, job_types)
 

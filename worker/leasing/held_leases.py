@@ -47,8 +47,8 @@ class HeldLeases:
         """The renewal thread tells it when it looks after the leases."""
         self.reporting = threading.Lock()
         self.doubt_since_s: float | None = None
-        """When a commit was in doubt (time.monotonic), while that may still give it leases that it
-        does not know of: see unknown_leases.py. Changed by who holds `reporting`."""
+        """When a commit was last in doubt (time.monotonic); None once this worker can have no lease
+        from it that it does not know of (unknown_leases.py). Changed only under `reporting`."""
         self._lock = threading.Lock()
         self._clear_cell = cell.clear
         self._was_refused = False
@@ -81,8 +81,8 @@ class HeldLeases:
         """Start the next attempt; None if there is none, or if the leases have expired.
 
         From here on, a crash of this process counts against this job. The clock is read after the
-        cell is written: whoever reclaims an expired lease and finds in the cell that its job was
-        not entered can rely on it that it never will be, even if this process was stopped here.
+        cell is written. So whoever reclaims an expired lease can rely on the cell: if it says
+        that the job was not entered, it never will be, even if this process was stopped here.
         """
         with self._lock:
             if not self._prefetched:

@@ -214,11 +214,14 @@ class Loop:
             self._store.leases.release(excess)
         if not may_lease:
             return []
-        self._store.data_changed()  # what was committed before is no news of these leases
+        self._store.data_changed()  # earlier commits cannot be about these leases
         return self._lease_due()
 
     def _may_find_work(self) -> bool:
-        """Look before a transaction begins, unless it keeps nobody from writing and a bell rang."""
+        """Return whether a lease is worth a transaction.
+
+        Look for due jobs first, unless a bell rang and the transaction keeps nobody from writing.
+        """
         if self._is_rung and not self._store.one_writer:
             return True
         return self._store.leases.is_work_due()
@@ -317,7 +320,7 @@ class Loop:
         return sleep_s
 
     def _until_due_s(self) -> float:
-        """Return how long it is until a job may be leased that may not be now."""
+        """Return how long it is until one more job may be leased."""
         due_ms = self._store.leases.next_due_ms()
         return _NEVER if due_ms is None else max(0, due_ms - self._store.clock.wall_ms()) / 1000
 

@@ -221,7 +221,7 @@ class RenewalThread(threading.Thread):
         store: Callable[[Store, Sequence[RunningAttempt]], None],
     ) -> None:
         with self._held.reporting:
-            running = self._held.attempts()  # the main thread stores that of others with the result
+            running = self._held.attempts()  # the main thread stores that of one that has ended
             store(self._store, [attempt for attempt in attempts if attempt in running])
 
     def _release_prefetched(self) -> None:

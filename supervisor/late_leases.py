@@ -1,8 +1,8 @@
 """Frees the leases of dead processes that come to light only after they were freed.
 
-Where a server commits, it goes on with a commit whose sender was killed meanwhile. So a worker may
-get leases after its death. Nobody has told it of them, so it has entered none of their jobs. They
-would expire, and other hosts, which cannot read its crash cell, would count that against the jobs.
+A database server finishes a commit even if the process that sent it has been killed. So a worker
+may get leases after its death; it has entered none of their jobs. The leases would expire, and
+other hosts, which cannot read its crash cell, would count that against the jobs.
 So the supervisor keeps the cell, and looks for such leases until they would have expired. At its
 own end it waits a moment for those of a worker that was killed just before.
 """

@@ -41,12 +41,12 @@ log = get_logger()
 
 _UPKEEP_INTERVAL_S = 1.0
 _EARLY_S = 0.1
-"""What is due so soon is done now: the main loop has just published what it saw at the beats."""
+"""The upkeep may run this early, to be done just after the main loop has published the beats."""
 _RETRY_S = 0.2
 _MOST_LAST_OUTPUT = 20  # lines of a process that died while it ran no job
 _FREED_WITHIN_S = 5.0
 _COUNT_NOT = (ExitCode.OK, ExitCode.DATABASE)
-"""With these a worker ends that leaves no lease whose end counts against a job type."""
+"""A worker that exits with one of these leaves no lease that could count against a job type."""
 _MOST_WAITING = 10_000  # events and exits kept while the database cannot be written
 
 
@@ -368,10 +368,10 @@ def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
 
 
 def _without_repeats(waiting: _Waiting) -> _Waiting:
-    """Keep the newest of each slot's exits for want of a database.
+    """Drop all but the newest exit of each slot among those for want of a database.
 
-    Such a process is started again each second, and has had no lease. Otherwise the exits of an
-    hour would be written one by one when the database is back, and all else would wait.
+    A process that finds no database has had no lease, and is started again each second. The exits
+    of an hour would be written one by one when the database is back, and all else would wait.
     """
     kept: _Waiting = deque()
     slots: set[str] = set()

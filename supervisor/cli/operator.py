@@ -43,7 +43,7 @@ class Operator:
         return self._known() or for_command_line(self.settings())
 
     def handover_in_force(self) -> CommandLineHandover:
-        """Return the same for a command to which a default in place of what is meant would do harm.
+        """Return the same for a command that could do harm with a default instead of a setting.
 
         Raises ConfigurationError if the file is wrong and no supervisor runs.
         """
@@ -63,7 +63,7 @@ class Operator:
         return load_settings(self.config, self.sets, os.environ)
 
     def _known(self) -> CommandLineHandover | None:
-        """Return what the supervisor that runs keeps for commands that are given the same."""
+        """Return what the running supervisor has stored for commands with the same sources."""
         try:
             sources = read_sources(self.config, DEFAULT_PATH, self.sets, os.environ)
             database = named_database(sources)
@@ -113,7 +113,7 @@ class Operator:
 
         named = settings.database
         path = state_files(named.url, named.state_dir).in_force
-        kept = in_force_at(path, of_owner=path.parent)  # who can replace the database itself
+        kept = in_force_at(path, of_owner=path.parent)  # who owns that can replace the database too
         if kept is not None and locked_file(kept.url or named.url) != locked_file(named.url):
             return None
         return self._in_force(kept, named)

@@ -1,8 +1,8 @@
 """Ask the supervisor to restart, drain or scale, or for the stack of a process.
 
 The command writes a request and waits until the supervisor has taken it, so that "asked for" means
-that the supervisor knows. That of another host has a file of its own, and may have no such pool: so
-`scale` also waits until there is a slot of it.
+that the supervisor knows. The supervisor of another host has its own configuration file, which may
+have no such pool: so `scale` also waits until a slot of the pool is there.
 """
 
 import time

@@ -25,7 +25,7 @@ class OpenFolder:
 
     @property
     def is_another(self) -> bool:
-        """Whether it is another one than that of this process."""
+        """Whether it differs from the current folder of this process."""
         return self.fd is not None
 
     @property

@@ -49,7 +49,7 @@ class Orders:
     drainers: Drainers = field(default_factory=Drainers)
     stand_in: StandIn = field(default_factory=StandIn)
     _api_was_in_s: float = field(default_factory=time.monotonic)
-    """When the API was last seen to run, or to be about to."""
+    """When the API last ran, or was about to run (time.monotonic)."""
     _has_moved: bool = False
     """The API may have been given another address: a socket may be open that is not needed."""
 
@@ -141,7 +141,7 @@ class Orders:
             self._has_moved = False
 
     def _stand_in_for_api(self) -> None:
-        """Have clients told so while the API is out for longer than they are promised."""
+        """Answer 503 in the API's place once it has been out for `_API_BACK_WITHIN_S`."""
         now_s = time.monotonic()
         if self.loop.is_stopping or not is_api_out(self.loop.slots.values()):
             self._api_was_in_s = now_s

@@ -100,7 +100,7 @@ class _Variables:
     used: set[str] = field(default_factory=set)
 
     def take(self, place: FileLine, name: str, value: str) -> list[Left]:
-        """Set a variable; return it as left if it is one that only cron understands."""
+        """Set a variable; return what is not carried over, such as a variable for cron itself."""
         what = f"{name}={value}"
         if name in _OF_CRON:
             why, instead = _OF_CRON[name]

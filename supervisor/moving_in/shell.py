@@ -14,7 +14,7 @@ from orpheus.shared.records import dataclass
 
 DEFAULT_SHELL = "/bin/sh"
 NEEDS_FIRST_LINE = "Without a shell, a script needs a first line that names one, such as #!/bin/sh."
-"""What is told of a file whose lines a shell ran: it also ran scripts without such a line."""
+"""A difference to point out if a shell ran the lines: a shell runs scripts without it, too."""
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 _PLAIN = re.compile(r"""(?:'[^']*'|"[^"$`\\!]*"|[\w@%+,./:=^\] \t-])+""")
 """Words, in quotes or not, that each of these shells takes as they are."""

@@ -207,7 +207,7 @@ def _log_size(value: str, _: Mapping[str, str]) -> list[Any]:
 
 
 def _log_files(value: str, _: Mapping[str, str]) -> list[Any]:
-    """Count the file that is written, too, which supervisord does not."""
+    """Return one more than supervisord says, which does not count the file being written."""
     files = _whole("stdout_logfile_backups", value) + 1
     kept = min(files, MOST_LOG_FILES)
     left = (

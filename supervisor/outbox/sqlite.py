@@ -37,7 +37,8 @@ log = get_logger()
 
 _HOW_TO_MAKE_IT = "`orpheus outbox schema sqlite` prints the table that it needs"
 _ID_TYPES = ("integer", "text")
-"""A row with another id could not be found again by what is remembered of it: job after job."""
+"""Only an id of these types finds its row again. Any other row would never be deleted, and would
+become a job again and again."""
 _NO_SUCH = ("no such table", "no such column")
 _BUSY = (apsw.BusyError, apsw.LockedError)
 
@@ -82,7 +83,7 @@ class SqliteSource:
         self._warn_of_ids(str(found[0][0]))
 
     def _warn_of_ids(self, table_sql: str) -> None:
-        """Log if SQLite may use the id of a deleted row again: it may be one that is remembered."""
+        """Log if SQLite may give a new row the id of a deleted one that is still remembered."""
         with self._translated():
             columns = self._connection.execute(
                 "SELECT type FROM pragma_table_info(?) WHERE name = 'id' AND pk = 1", (self._table,)

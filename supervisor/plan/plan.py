@@ -67,9 +67,9 @@ class Plan:
         return self.rules.get(_owner(slot)) or self.rules[None]
 
     def after(self, before: "Plan", slots: Iterable[Slot]) -> "Plan":
-        """Return the same, with the rules that `before` has for those of `slots` that are gone.
+        """Return this plan, with the rules of `before` for those of `slots` that it does not have.
 
-        So a program that was removed has the time to stop that it was given.
+        So a program that was removed still has its own time to stop.
         """
         owners = set(map(_owner, slots))
         gone = {owner: rules for owner, rules in before.rules.items() if owner in owners}

@@ -194,7 +194,7 @@ class Reloader:
     def _checked(
         self, folder: OpenFolder, why: str, *, replace_all: bool
     ) -> Reloaded | Rejected | None:
-        """Return what is to be told; None: not yet, as the database cannot be written."""
+        """Return the result for the main loop; None: the database cannot be written now."""
         began_s = time.monotonic()
         try:
             result = self._check(folder, why, replace_all=replace_all)
@@ -209,10 +209,8 @@ class Reloader:
             if not self._stopping:  # else its child was ended with all the others
                 log.exception("reload_failed")
             return Rejected(why, f"an internal error: {type(error).__name__}: {error}")
-        if (
-            result.settings.logging != self._settings.logging
-        ):  # on this thread: it may block on stderr
-            logging = result.settings.logging
+        logging = result.settings.logging
+        if logging != self._settings.logging:  # on this thread: it may block on stderr
             configure_logging(logging.level, logging.format, "supervisor")
         self._settings = result.settings
         log.debug("reload_checked", seconds=round(time.monotonic() - began_s, 3))

@@ -109,7 +109,8 @@ def _process_ended(
 ) -> ProcessEnded:
     overdue = process.kill_cause is Cause.OVERDUE
     was_told = slot.desired is not Desired.UP or process.recycle is not None
-    # The kernel also kills without telling us why, for memory mostly; here it says that it did not.
+    # A SIGKILL is mostly the kernel's, for want of memory. If the kernel rules that out, somebody
+    # has sent it.
     was_sent = cause is Cause.KILLED and last_exit.out_of_memory is False
     was_stopped = process.kill_cause is None and (was_told or was_sent)
     return ProcessEnded(slot.name, process.incarnation, last_exit, cause, overdue, was_stopped)

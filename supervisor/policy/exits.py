@@ -67,7 +67,7 @@ def has_failed(process: Process, exit: Exit) -> bool:
 def _has_daemonized(slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: float) -> bool:
     """Return whether a program has gone to the background at its start, leaving others to work.
 
-    One that was told to stop may end before those that it has started.
+    A program that was told to stop may rightly end before its own children.
     """
     is_young = not has_been_ready(process, rules.stable_s, now_s)
     was_left_alone = slot.state in (SlotState.STARTING, SlotState.READY)

@@ -26,7 +26,7 @@ class GraphJob:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The jobs by id. `links`: (a job, one that it depends on), of jobs that are both shown."""
+    """The jobs by id. `links`: (a job, one that it depends on); both are among `jobs`."""
 
     jobs: Sequence[GraphJob]
     links: Sequence[tuple[int, int]]
@@ -37,8 +37,8 @@ class Graph:
 def nearest(job_id: int, before: Sequence[int], after: Sequence[int], most: int) -> list[int]:
     """Return `job_id` and the first of both lists, `most` ids together.
 
-    Each list begins with the nearest. Of each, half of the room is taken if there are as many; what
-    one leaves of its half, the other gets.
+    Each list begins with the nearest. Each gets half of the room; what one does not fill of its
+    half, the other gets.
     """
     room = most - 1
     taken_before = min(len(before), max(room // 2, room - len(after)))

@@ -197,7 +197,7 @@ def _quarantined(types: Sequence[tuple[str, str]]) -> Iterator[Concern]:
 def _types(facts: Facts) -> Iterator[Concern]:
     """Yield types that fail, those that failed most often first.
 
-    One that only fails is told for an hour: in five minutes, nobody may have looked.
+    A type that never succeeds stays for an hour: within five minutes nobody might see it.
     """
     failing = {
         name: (failed, f"{failed:,} of the {done + failed:,} times", f"{LATELY_MINUTES} minutes")
@@ -215,7 +215,7 @@ def _types(facts: Facts) -> Iterator[Concern]:
 
 
 class _HeldBack(NamedTuple):
-    """Why the jobs of a queue wait. Queues of which all of it is the same are one concern."""
+    """Why the jobs of a queue wait. Queues with equal values make one concern together."""
 
     code: ConcernCode
     serving: tuple[str, ...] = ()

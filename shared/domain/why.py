@@ -123,12 +123,12 @@ class Standing:
     """How many jobs it waits for; `dependencies` are the first of them."""
     dependencies: Sequence[Dependency] = ()
     retry_first: int | None = None
-    """Of a job that a retry would refuse, as it depends on one that failed or was cancelled: the
-    first of those, which may be retried."""
+    """A failed or cancelled job is not retried before its failed dependencies. This is the first
+    job of that chain, which can be retried."""
     key_holder: int | None = None
-    """Of a job that a retry would refuse, as a live job has its unique key: that one."""
+    """The live job that has the unique key of this ended job, which refuses its retry."""
     quarantine: Quarantine | None = None
-    """Of its type. One that is released holds back only jobs that are not let go yet."""
+    """That of its type. After its release, it holds back only jobs that are still parked."""
     pause: Pause | None = None
     queues: Mapping[str, Room] | None = None
     """The limits of its queue and of those of the jobs before it; one without an entry has none."""

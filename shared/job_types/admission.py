@@ -190,9 +190,9 @@ def _schema_problems(error: jsonschema_rs.ValidationError) -> Iterator[FieldProb
 def _union_problems(
     error: jsonschema_rs.ValidationError, ways: list[list[jsonschema_rs.ValidationError]]
 ) -> Iterator[FieldProblem]:
-    """Yield what is wrong with a value that may be of several kinds: of the one that was meant.
+    """Yield what is wrong with a value that may be of several kinds, for the kind that was meant.
 
-    That is the only one whose type, and whose fields of a fixed value, the value has.
+    A kind was meant if it alone fits the type of the value and its fields with fixed values.
     """
     path = list(error.instance_path)
     meant = [way for way in ways if not any(_is_another_kind(one, path) for one in way)]

@@ -1,9 +1,9 @@
-"""A digest of the code of the job types: whoever fixes a job that kills its worker changes it.
+"""A digest of the code of the job types. It changes when somebody mends a job that kills workers.
 
 It covers the files of an application as far as they are imported with its job modules. It does not
-cover what job code imports only while it runs, nor the packages that are installed: hosts of one
-database may have different ones, and would take turns at having the code that is new. It is made of
-contents, not of times, so it is the same on every host that has the same application.
+cover what job code imports only while it runs. Nor does it cover installed packages: hosts of one
+database may have different ones, and each host would take the code of the other for new. It is made
+of contents, not of times, so it is the same on every host that has the same application.
 """
 
 import hashlib

@@ -225,8 +225,8 @@ def _fire(look: _Look, rows: list[AlertRow]) -> float:
 def _outcome(look: _Look, row: AlertRow) -> _Outcome:
     """Return what becomes of a rule.
 
-    After a mistake of ours it has seen what there was, and remembers what it did before: it must
-    not silence the others, nor keep them at the events that it cannot read.
+    If our code fails for a rule, the rule skips these events and keeps its state. So it neither
+    stops the other rules nor reads the same events for ever.
     """
     in_trouble, name = look.store.alerts.in_trouble, row.rule.name
     try:

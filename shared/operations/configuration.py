@@ -193,7 +193,7 @@ class ConfigurationEditor(Protocol):
     ) -> PlannedEdit:
         """Return what `edit` would do; write nothing.
 
-        `seen`: states that will do (FileChanged if it is another); None: whatever it is.
+        `seen`: etags of which the file must have one, else FileChanged is raised; None: any.
         Raises NotEditable, and NotFound for a version that is not there.
         """
 
@@ -203,12 +203,11 @@ class ConfigurationEditor(Protocol):
     def prepared(
         self, planned: PlannedEdit, by: str, reason: str | None
     ) -> AbstractContextManager[Callable[[], str]]:
-        """Write the new file beside the old one, and yield what puts it in its place.
+        """Write the new file beside the old one, and yield the function that replaces the old one.
 
-        The new text is kept as a version of `by`, unless it does not come in its place. That keeps
-        the old file as a backup and returns the new etag. It raises FileChanged, and
-        then the file is as its last editor left it. Both raise NotEditable, and OSError for a full
-        disk.
+        That function keeps the old file as a backup and returns the new etag. It raises
+        FileChanged, and then the file is as its last editor left it. If it succeeds, the new text
+        is kept as a version of `by`. Both raise NotEditable, and OSError for a full disk.
         """
 
 

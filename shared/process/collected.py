@@ -8,7 +8,7 @@ from typing import Any
 def when_collected(
     owner: object, let_go: Callable[..., object], *held: Any
 ) -> "weakref.finalize[..., Any]":
-    """Call `let_go(*held)` once `owner` is collected; to call what this returns does it now.
+    """Call `let_go(*held)` once `owner` is collected. Call the returned object to do it at once.
 
     It may run in any thread, between any two of its steps, so it must take no lock that such a
     step may have. At the end of the process it does not run: the kernel closes everything.

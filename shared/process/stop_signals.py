@@ -18,9 +18,9 @@ def stop_signals() -> tuple[signal.Signals, ...]:
 def exit_at_stop_signals() -> None:
     """Exit with 0 at a signal to stop: there is nothing to finish yet.
 
-    Also at one that `hold_stop_signals` has held for the program that this one replaces. It exits
-    at once: imports release their locks in callbacks of weak references, and Python ignores a
-    SystemExit that is raised there.
+    This includes a signal that `hold_stop_signals` has held in the program before this one. The
+    exit is immediate: imports release their locks in callbacks of weak references, and Python
+    ignores a SystemExit that is raised there.
     """
     for number in stop_signals():
         signal.signal(number, lambda *_: os._exit(0))
@@ -39,8 +39,8 @@ def end_at_stop_signals() -> None:
 def hold_stop_signals() -> None:
     """Let a signal to stop wait, for the program that this process executes next.
 
-    A thread that runs jobs may take one, or one that a job has left. It would be lost there: the
-    process dies of it instead.
+    Only this thread holds signals. A thread that runs jobs, or that a job has left, may still take
+    one. So that it is not lost there, its default action ends the process.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())
     for number in stop_signals():

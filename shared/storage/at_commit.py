@@ -63,7 +63,7 @@ class AtCommit:
     def count_job(self, queue: str, leaves: Status | None, enters: Status | None) -> None:
         """Note that a job of `queue` changed its status. None: it did not exist, or is deleted.
 
-        Of one that has ended, `count_ended` wants to know, too.
+        For a job that has ended, call `count_ended` as well.
         """
         if leaves is enters:
             return

@@ -33,7 +33,7 @@ class Database(Protocol):
     clock: Clock
     """The clock that leases, delays and schedules are compared with: the same for all processes."""
     own_clock: Clock
-    """This process's clock: a worker ends what it runs by it, whatever becomes of the other."""
+    """The clock of this process: by it, a worker ends its jobs even if `clock` cannot be read."""
     bells: Doorbells
     file_names: tuple[str, ...]
     """The paths of the files that it keeps open, but for doorbells: a fork must not use them."""
@@ -108,7 +108,7 @@ class Database(Protocol):
     def lock_job(self, job_id: int, *, deletes: bool) -> bool:
         """Let no other transaction change a job before this one ends; return as `lock` does.
 
-        `deletes`: nor may one make others depend on it.
+        `deletes`: also let none make a new job depend on it.
         """
 
     # Transactions
@@ -139,7 +139,7 @@ class Database(Protocol):
     def limit_lock_waits(self, limit_ms: int) -> None:
         """Let no statement of the open transaction wait longer for another's: DatabaseBusy.
 
-        If it is in a savepoint, the transaction can go on. Where one writes at a time, none waits.
+        After that error in a savepoint, the transaction can go on. On SQLite no statement waits.
         """
 
     def flush_counts(self) -> None:
@@ -186,9 +186,9 @@ class Maintenance(Protocol):
         """Size of its write-ahead log."""
 
     def oldest_transaction_s(self) -> float:
-        """Return how long ago the oldest transaction of all began that holds something back.
+        """Return the age of the oldest transaction that keeps deleted rows in the tables.
 
-        What nobody needs any more stays in the tables meanwhile. 0: there is none, nor can be.
+        0: there is none, or none matters here.
         """
 
     def free_bytes(self) -> int | None:

@@ -211,10 +211,10 @@ class Connection:
             raise DatabaseUnusable("the transaction had failed before its commit")
 
     def notify(self, channel: str, payload: str) -> None:
-        """Tell all who listen, outside a transaction. If that fails, nothing else has.
+        """Tell all who listen, outside a transaction. If that fails, nothing else does.
 
-        The commit of this waits for no disk: while it is under way, nobody else can notify. Nor
-        does the caller wait for it: the next statement does.
+        Nobody else can notify during its commit, so this commit does not wait for the disk. The
+        caller does not wait for it either: the next statement does.
         """
         text = payload.replace("'", "''")
         notify = f"pg_notify('{channel}', '{text}')"

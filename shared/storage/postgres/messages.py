@@ -75,8 +75,9 @@ class Execution:
 class Messages:
     """What executes statements on one connection to the server.
 
-    It prepares each that comes again, if it may. One that inserts many rows may never do: which of
-    its values are NULL makes it another one, and the server would keep them all.
+    It prepares a statement only when it comes for the second time, if it may at all. One that
+    inserts many rows may never come again, because other values that are NULL make it another
+    statement; the server would keep each of them.
     """
 
     def __init__(self, connection: psycopg.Connection, *, prepares: bool) -> None:
@@ -124,7 +125,7 @@ class Messages:
         return result
 
     def execute_unawaited(self, sql: str) -> None:
-        """Execute the same. Whoever comes next waits for it, and gets none of its errors."""
+        """Execute SQL without waiting. The next call waits for its end, and ignores its errors."""
         with self._whole():
             self._server.send_query(sql.encode())
             while self._server.flush():

@@ -57,8 +57,8 @@ class Notices:
 def notice_of(committed: AtCommit) -> str | None:
     """Return what to send in a transaction of an application; None: nothing.
 
-    Nobody knows when it commits, or what is committed meanwhile, so all of it is sent. It goes to
-    the host that it is from, too: no bell was rung there.
+    Everything is sent, because nobody knows when the application commits and what others commit
+    until then. The notice also reaches its own host, where no bell was rung.
     """
     if not (committed.queues_with_work or committed.has_news or committed.has_request):
         return None

@@ -2,9 +2,10 @@
 
 TCP finds out that a host is gone. It does not if a server hangs, or if something between holds the
 connection open, as a proxy does. How long an answer takes tells nothing: a statement may rightly
-take an hour. So when one has taken a while, a connection of its own asks the server whether it
-works on it. If there is no answer either, or the server knows nothing of it, the connection is shut
-down, and who waits there gets the error of one that was lost.
+take an hour. So when an answer has taken a while, this asks the server over another connection
+whether it still works on the statement. If the server does not answer, or knows nothing of the
+statement, the first connection is shut down, and whoever waits there gets the error of a lost
+connection.
 """
 
 import os
@@ -155,7 +156,7 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _judge(waiting: Sequence[tuple[Watched, int]]) -> None:
-    """End those connections of one server, each with its question, that it does not work on."""
+    """End those connections of one server for which it does no work."""
     pids = [one.server_pid for one, _ in waiting]
     try:
         working = _working(waiting[0][0].parameters, pids)

@@ -167,7 +167,7 @@ class Audit:
 
 
 def _of_job(wanted: AuditFilter) -> AuditFilter:
-    """Return the filter; if its target is one job, as what was done to it among others, too."""
+    """Return the filter; a target that is one job also finds actions on many jobs with it."""
     named = _ONE_JOB.fullmatch(wanted.target or "")
     job_id = int(named[1]) if named else 0
     if named is None or wanted.job_id not in (None, job_id) or job_id > LARGEST_ID:

@@ -61,7 +61,7 @@ _TRIES = 3
 _LOCK_WAIT_MS = 200
 """How long a transaction waits for a job that another holds: many may wait for its own locks."""
 _NEXT_LOCK_WAIT_MS = 10
-"""How long a step waits for a job that another holds, after it has waited in vain for one."""
+"""How long a step waits for another such job, once it has waited for one in vain."""
 _MOST_IN_A_STEP = 100_000
 _MOST_NAMED = 20
 _DIGEST_CHARS = 12

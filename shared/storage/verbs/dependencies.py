@@ -4,11 +4,11 @@ The row of a waiting job counts the dependencies that it waits for (`waits_for`)
 says whether it is one of them (`waits`). The row of a dependency has the flag `has_dependents`, so
 that the end of any other job costs nothing.
 
-The end of a job reaches its dependents in the transaction in which it ends, and with each that ends
-too those that wait for it: a cascade. A long one would hold the write lock for seconds, so one
-transaction goes no further than `most_at_once` dependents. The ended jobs that others still wait
-for are then stored (table `cascades`), and `continue_cascades` goes on with them, whoever was
-killed in between. Until then the dependents are blocked, so nobody runs them.
+The transaction that ends a job also changes its dependents. If one of these ends too, the same
+transaction goes on with the dependents of that one: a cascade. A long cascade would hold the write
+lock for seconds, so one transaction changes `most_at_once` dependents at most. It stores the ended
+jobs that others still wait for (table `cascades`), and `continue_cascades` goes on with them, even
+if this process is killed. Until then the dependents are blocked, so nobody runs them.
 
 A new job that depends on another marks it, and so locks it until the commit. A transaction of an
 application may stay open for long, and the worker that has leased the other could neither renew its
@@ -114,8 +114,8 @@ class Dependencies:
     def _link_late(self) -> bool:
         """Link jobs of applications' transactions that are committed; False: there is none.
 
-        What they depend on is locked before any ended job of this transaction, as others do it. One
-        that ended meanwhile stays stored: it has a cascade of its own now.
+        Lock the jobs that they depend on before any ended job of this transaction, in the order
+        that all use. A new job that ended meanwhile stays stored: it has a cascade of its own now.
         """
         rows = self._database.all(self._sql["first-late"], self.most_at_once)
         if not rows:

@@ -329,7 +329,7 @@ def _merged(each: Sequence[_Found], order: JobOrder) -> _Found:
 
 
 def _up_to(found: _Found, limit: int, most_bytes: int) -> _Found:
-    """Return what a page has room for. If it is full, its time has not cut it short."""
+    """Return what a page has room for. A full page does not say how far it looked."""
     rows: list[tuple[JobPlace, Row]] = []
     left = most_bytes
     for one in found.rows[:limit]:

@@ -37,7 +37,7 @@ class Outboxes:
     def remember(self, name: str, place: str, ids: Sequence[RowId], *, refused: int) -> None:
         """Store the ids of a batch in the transaction that inserts its jobs, and count its rows.
 
-        It replaces those of the batch before at this place, which must be deleted by now.
+        They replace the ids of the batch before, whose rows must be deleted by now.
         """
         with self._database.write(durable=True):
             sql = self._sql["remember"]

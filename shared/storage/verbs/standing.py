@@ -94,9 +94,9 @@ class Standings:
         return [Dependency(id, type, Status(status)) for id, type, status in rows]
 
     def _retry_first(self, job: Job) -> int | None:
-        """Return the job with which it began that a failed or cancelled one cannot be retried.
+        """Return the first job of the chain of failed dependencies, which must be retried first.
 
-        None at the end of a very long chain: nobody looks so far back.
+        None if the chain is very long: nobody looks so far back.
         """
         sql = self._database.sql("dependencies.sql")["failed-dependency"]
         first = None

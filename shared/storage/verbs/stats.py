@@ -123,8 +123,9 @@ class Stats:
     def flows(self) -> dict[str, Flow]:
         """Return how many jobs came and ended per minute lately, by queue.
 
-        The jobs that came are those with the greatest ids, as far as they are still kept. Of the
-        queue that got more than a bounded number, the time in which so many came is what counts.
+        The jobs that came are those with the greatest ids, as far as they are still kept. A bounded
+        number of them is read for each queue. If more came, the rate is that number divided by the
+        time in which it came.
         """
         since, passed_ms = self._lately()
         passed = passed_ms / _MINUTE_MS
@@ -169,8 +170,8 @@ class Stats:
     def due_by_queue(self) -> dict[str, DueInQueue]:
         """Return how many jobs of each queue that has pending ones are due, and when its next is.
 
-        Of a queue that has very many due jobs, all that are pending count. When the next one is due
-        is known if its time is among the first to come of all queues.
+        A queue with very many due jobs counts all pending ones as due. The time of its next job is
+        known only if it is among the first times of all queues.
         """
         now_ms = self._database.clock.wall_ms()
         found = {}

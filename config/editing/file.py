@@ -112,8 +112,8 @@ class ConfigurationFile:
             obstacle=obstacle,
             in_force=effective,
             settings=shown,
-            problems=_setting_problems(problems, sources),
-            warnings=_setting_problems(missing_programs(settings) if settings else (), sources),
+            problems=_problems(problems, sources),
+            warnings=_problems(missing_programs(settings) if settings else (), sources),
         )
 
     def text(self) -> str:
@@ -251,16 +251,15 @@ class ConfigurationFile:
         sources = sources_with(new, self._path, self._sets, self._environ)
         if refused := changed_code(text, new, secrets, self._fixed):
             found = [Problem(key, NAMES_CODE) for key in refused]
-            keys = tuple(map(dotted, refused))
-            return EditOutcome(_setting_problems(found, sources), refused=keys)
+            return EditOutcome(_problems(found, sources), refused=tuple(map(dotted, refused)))
         settings, problems = checked(sources)
         if settings is not None and not problems:
             refusals = refused_entries(for_database(settings))
             problems = [Problem(key, why) for key, why in refusals.items()]
         if problems or settings is None:
-            return EditOutcome(_setting_problems(problems, sources))
+            return EditOutcome(_problems(problems, sources))
         old_settings = self._settings_before(text)
-        warnings = _setting_problems(missing_programs(settings), sources)
+        warnings = _problems(missing_programs(settings), sources)
         shown = masked(new)[0]
         if old_settings is None:
             return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
@@ -350,9 +349,8 @@ def _edited(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]]:
         try:
             return unmasked(edit.text, text), []
         except CannotEdit as error:
-            if (syntax := _syntax_problem(edit.text)) is not None:
-                return None, [syntax]
-            return None, [SettingProblem("", str(error), None, None)]
+            syntax = _syntax_problem(edit.text)
+            return None, [syntax or SettingProblem("", str(error), None, None)]
     problems, original = [], text
     for key, value in edit.values.items():
         try:
@@ -367,7 +365,7 @@ def _edited(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]]:
 def _syntax_problem(text: str) -> SettingProblem | None:
     """Return why the text is not TOML; it may hold masks, which are read as text."""
     sources = sources_with(text, DEFAULT_PATH, (), {})
-    return _setting_problems(sources.problems, sources)[0] if sources.problems else None
+    return _problems(sources.problems, sources)[0] if sources.problems else None
 
 
 def _secrets_written_out(edit: Edit) -> list[KeyPath]:
@@ -390,11 +388,11 @@ def masked_or_none(text: str) -> str | None:
         return None
 
 
-def _setting_problems(problems: Iterable[Problem], sources: Sources) -> tuple[SettingProblem, ...]:
-    return tuple(_setting_problem(problem, sources) for problem in islice(problems, _MOST_PROBLEMS))
+def _problems(problems: Iterable[Problem], sources: Sources) -> tuple[SettingProblem, ...]:
+    return tuple(_problem_of(problem, sources) for problem in islice(problems, _MOST_PROBLEMS))
 
 
-def _setting_problem(problem: Problem, sources: Sources) -> SettingProblem:
+def _problem_of(problem: Problem, sources: Sources) -> SettingProblem:
     place = sources.place(problem)
     line = None
     if place is not None and sources.file is not None and place.startswith(f"{sources.file}:"):

@@ -13,9 +13,8 @@ from orpheus.shared.storage import open_store
 WORKER = """
 import sys
 from orpheus.shared.domain.jobs import Holder
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import open_store
-from orpheus.shared.storage import Finished
 
 url, name = sys.argv[1:]
 store = open_store(url)

@@ -31,7 +31,7 @@ from orpheus.api.http.scope import (
     IS_HEAD,
     Headers,
     client_address,
-    place_of,
+    connection_of,
     target_host,
 )
 from orpheus.shared.logs import get_logger
@@ -92,9 +92,9 @@ class Login:
 
 
 def _make_known(scope: Scope) -> None:
-    place = place_of(scope)
-    if place is not None:
-        place.make_known()
+    connection = connection_of(scope)
+    if connection is not None:
+        connection.make_known()
 
 
 def allowed_hosts(bound_host: str, extra: Iterable[str]) -> frozenset[str]:
@@ -143,8 +143,8 @@ class Guard:
                 await self._response(refusal, scope, headers)(scope, receive, send_complete)
 
     async def _handle(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        place = place_of(scope)
-        if place is not None and place.is_refused and scope["path"] not in _HEALTH_PATHS:
+        connection = connection_of(scope)
+        if connection is not None and connection.is_refused and scope["path"] not in _HEALTH_PATHS:
             detail = "The limit of connected clients (api.max_clients) is reached."
             raise Refusal(503, detail, headers={"Connection": "close"})
         rules = self._rules

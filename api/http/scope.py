@@ -10,14 +10,14 @@ from typing import Any
 from starlette.types import Scope
 
 from orpheus.api.http.auth import Caller
-from orpheus.api.http.places import ClientPlace
+from orpheus.api.http.open_connections import OpenConnection
 from orpheus.api.http.problems import Refusal
 from orpheus.shared.domain.traces import valid_traceparent
 
 BODY = "orpheus.json"
 CALLER = "orpheus.caller"
-PLACE = "orpheus.place"
-"""Key of the connection's state: its place among the clients (api/http/places.py)."""
+CONNECTION = "orpheus.connection"
+"""Key of the connection's state: one of the open ones (api/http/open_connections.py)."""
 TARGET_HOST = "orpheus.target_host"
 """Key of the request's state: the host in its target, where that is a whole URL."""
 IS_HEAD = "orpheus.is_head"
@@ -66,7 +66,7 @@ def target_host(scope: Scope) -> str | None:
     return host
 
 
-def place_of(scope: Scope) -> ClientPlace | None:
-    """Return the place of the request's connection; None without a server."""
-    place: ClientPlace | None = scope.get("state", {}).get(PLACE)
-    return place
+def connection_of(scope: Scope) -> OpenConnection | None:
+    """Return the request's connection; None without a server."""
+    connection: OpenConnection | None = scope.get("state", {}).get(CONNECTION)
+    return connection

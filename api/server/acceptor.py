@@ -11,7 +11,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 
-from orpheus.api.http.places import Places
+from orpheus.api.http.open_connections import OpenConnections
 from orpheus.shared.logs import get_logger
 
 log = get_logger()
@@ -28,11 +28,11 @@ class Acceptor:
         self,
         listener: socket.socket,
         make_protocol: Callable[[], asyncio.Protocol],
-        places: Places,
+        connections: OpenConnections,
     ) -> None:
         self._listener = listener
         self._make_protocol = make_protocol
-        self._places = places
+        self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._connecting: set[asyncio.Task[object]] = set()
         self._retry: asyncio.TimerHandle | None = None
@@ -75,7 +75,7 @@ class Acceptor:
         if now_s - self._logged_at_s >= _LOG_EVERY_S:
             log.error("cannot_accept", reason=str(error), times=self._failures)
             self._failures, self._logged_at_s = 0, now_s
-        self._places.give_up_oldest()
+        self._connections.close_oldest()
         self._loop.remove_reader(self._listener)
         self._retry = self._loop.call_later(
             _AGAIN_S, self._loop.add_reader, self._listener, self._accept

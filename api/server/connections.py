@@ -5,8 +5,9 @@ each send half a header would stay connected until the API is restarted. Here a 
 within a time that starts with the connection, or with the request's first byte on a connection that
 is kept alive. An ordinary request arrives whole with its first packet and needs no timer.
 
-api/http/places.py says who keeps a place when there are more clients than `max_clients`. There are
-never more than the limit of open files allows, so that the database never lacks a descriptor.
+api/http/open_connections.py says which are kept when there are more clients than `max_clients`.
+There are never more than the limit of open files allows, so that the database never lacks a
+descriptor.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from orpheus.api.http.places import Places
-from orpheus.api.http.scope import PLACE, TARGET_HOST
+from orpheus.api.http.open_connections import OpenConnections
+from orpheus.api.http.scope import CONNECTION, TARGET_HOST
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.open_files import allow_open_files
 
@@ -33,8 +34,8 @@ _OTHER_DESCRIPTORS = 192
 """The database in each reader and writer thread, bells, modules, and sockets just accepted."""
 
 
-def open_places(max_clients: int) -> Places:
-    """Return the places of `max_clients` clients, or of as many as may open files.
+def open_connections(max_clients: int) -> OpenConnections:
+    """Let there be `max_clients` connections, or as many as this process may open files for.
 
     Raises the soft limit of open files as far as needed and the hard one allows.
     """
@@ -47,7 +48,7 @@ def open_places(max_clients: int) -> Places:
             to=clients,
             why=f"this process may open {allowed} files; raise the hard limit (ulimit -Hn)",
         )
-    return Places(clients, refused)
+    return OpenConnections(clients, refused)
 
 
 def share_descriptors(allowed: int, max_clients: int) -> tuple[int, int]:
@@ -62,14 +63,14 @@ class ClientProtocol(HttpToolsProtocol):
 
     def __init__(
         self,
-        places: Places,
+        connections: OpenConnections,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._places = places
+        self._connections = connections
         self._is_complete = False
         self._has_headers = False
         self._is_websocket = False
@@ -77,16 +78,16 @@ class ClientProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a place, and start the time for the first request."""
+        """Count the connection, and start the time for the first request."""
         super().connection_made(transport)
-        self._place = self._places.take(transport.abort)
-        self.app_state = {**self.app_state, PLACE: self._place}
+        self._connection = self._connections.add(transport.abort)
+        self.app_state = {**self.app_state, CONNECTION: self._connection}
         self._timer = self.loop.call_later(HEADERS_WITHIN_S, self._time_is_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timer, and leave the place."""
+        """Stop the timer, and count the connection no more."""
         self._stop_timer()
-        self._place.leave()
+        self._connection.leave()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:

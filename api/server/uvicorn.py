@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from orpheus.api.server.acceptor import Acceptor
-from orpheus.api.server.connections import ClientProtocol, open_places
+from orpheus.api.server.connections import ClientProtocol, open_connections
 from orpheus.api.stream.websocket import StreamProtocol
 
 _GRACE_S = 3
@@ -95,15 +95,15 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept. Clients that acknowledge nothing are closed after 20 s, not an hour."""
-        places = open_places(self._max_clients)
+        connections = open_connections(self._max_clients)
 
         def make_protocol() -> ClientProtocol:
-            return ClientProtocol(places, self.config, self.server_state, self.lifespan.state)
+            return ClientProtocol(connections, self.config, self.server_state, self.lifespan.state)
 
         self.servers = []
         for listener in sockets or ():
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
-            self._acceptors.append(Acceptor(listener, make_protocol, places))
+            self._acceptors.append(Acceptor(listener, make_protocol, connections))
             self._acceptors[-1].start()
         self.started = True
         # Imported modules are never freed: without them a full collection takes 1 ms, not 40.

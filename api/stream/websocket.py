@@ -14,7 +14,7 @@ from websockets.extensions.permessage_deflate import (
 )
 from websockets.protocol import OPEN
 
-from orpheus.api.http.scope import PLACE
+from orpheus.api.http.scope import CONNECTION
 from orpheus.api.stream.listener import Follower, Position
 from orpheus.api.stream.messages import WINDOW_BITS, Message
 from orpheus.shared.errors import OrpheusError
@@ -56,8 +56,8 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave the place, which was taken by the HTTP connection that this was."""
-        self.app_state[PLACE].leave()
+        """Count the connection no more, which began as an HTTP connection."""
+        self.app_state[CONNECTION].leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -107,7 +107,7 @@ def test_whoever_is_within_the_limit_stays_served(
         assert api.client.get("/jobs").status_code == 503
         first.sendall(request)
         wait_for(lambda: b'"items"' in first.recv(65_536), "the answer")
-    wait_for(lambda: api.client.get("/jobs").status_code == 200, "a place to be free")
+    wait_for(lambda: api.client.get("/jobs").status_code == 200, "a connection to be free")
 
 
 @pytest.mark.parametrize(

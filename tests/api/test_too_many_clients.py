@@ -1,4 +1,4 @@
-"""More clients than places, and more than descriptors: those with a token and probes are served."""
+"""More clients than may be, and than descriptors: those with a token and probes are served."""
 
 import resource
 import socket
@@ -37,7 +37,7 @@ def status_of(api: Any, path: str, **headers: str) -> int:
 
 
 @pytest.mark.parametrize("sent", SENT.values(), ids=list(SENT))
-def test_clients_without_the_token_keep_no_place_from_its_owner(
+def test_clients_without_the_token_keep_out_no_client_that_has_it(
     start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     monkeypatch.setattr("orpheus.api.http.auth.WRONG_TOKEN_S", PATIENCE_S)
@@ -75,7 +75,7 @@ def test_the_owner_keeps_its_connection_whoever_else_comes(start: Callable[..., 
         assert watcher.next("heartbeat")
 
 
-def test_probes_are_answered_where_known_clients_have_every_place_and_more_wait(
+def test_probes_are_answered_where_known_clients_have_every_connection_and_more_wait(
     start: Callable[..., Any],
 ) -> None:
     api = start(token=TOKEN, max_clients=2)

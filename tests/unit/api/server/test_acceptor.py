@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.api.http.places import Places
+from orpheus.api.http.open_connections import OpenConnections
 from orpheus.api.server.acceptor import Acceptor
 from tests.captured_logs import capture_logs
 from tests.machine import PATIENCE_S
@@ -30,9 +30,9 @@ class Exhausted(socket.socket):
 @pytest.mark.parametrize("failures", [0, 1, 5])
 def test_it_accepts_as_soon_as_there_is_a_descriptor_and_logs_once(failures: int) -> None:
     closed: list[int] = []
-    places = Places(10, 10)
+    connections = OpenConnections(10, 10)
     for number in range(3):
-        places.take(lambda number=number: closed.append(number))  # type: ignore[misc]
+        connections.add(lambda number=number: closed.append(number))  # type: ignore[misc]
 
     async def serve() -> None:
         accepted = asyncio.Event()
@@ -46,7 +46,7 @@ def test_it_accepts_as_soon_as_there_is_a_descriptor_and_logs_once(failures: int
             listener.bind(("127.0.0.1", 0))
             listener.listen(8)
             listener.failures_left, listener.failed = failures, asyncio.Event()
-            acceptor = Acceptor(listener, Greeting, places)
+            acceptor = Acceptor(listener, Greeting, connections)
             acceptor.start()
             with socket.create_connection(listener.getsockname()):
                 async with asyncio.timeout(PATIENCE_S):
@@ -65,7 +65,7 @@ def test_it_accepts_nothing_once_it_is_stopped() -> None:
             listener.bind(("127.0.0.1", 0))
             listener.listen(8)
             listener.failures_left, listener.failed = 1, asyncio.Event()
-            acceptor = Acceptor(listener, asyncio.Protocol, Places(10, 10))
+            acceptor = Acceptor(listener, asyncio.Protocol, OpenConnections(10, 10))
             acceptor.start()
             with socket.create_connection(listener.getsockname()):
                 await listener.failed.wait()

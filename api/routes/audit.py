@@ -32,8 +32,8 @@ async def get_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> 
     A page may have few entries, or none, and a `next_cursor` all the same: `searched` says how far
     it looked.
     """
-    place = decode_cursor(query.cursor, _LIST)
-    before_id = place[0] if place else None
+    numbers = decode_cursor(query.cursor, _LIST)
+    before_id = numbers[0] if numbers else None
 
     def read(store: Store) -> Response:
         wanted = _filter_of(query, store.clock.wall_ms())

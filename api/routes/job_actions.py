@@ -26,7 +26,7 @@ from orpheus.api.services import services_of
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
-from orpheus.shared.storage import BulkPlace, NoSuchPlace, Store
+from orpheus.shared.storage import BulkCursor, NoSuchCursor, Store
 from orpheus.shared.views.jobs import Job, job_json
 
 T = TypeVar("T")
@@ -110,7 +110,7 @@ async def change_many(request: Request) -> Response:
     and stop.
     """
     services, bulk = services_of(request), read_body(request, BulkChange)
-    at = _place_of(bulk.cursor)
+    at = _decoded(bulk.cursor)
     first = at is None and not bulk.dry_run
     if first and bulk.filter == BulkFilter() and bulk.expected_count is None:
         raise refused_fields([FieldProblem("/expected_count", _ALL_JOBS)])
@@ -131,13 +131,13 @@ def _refuse_to_go_on(stopping: Event, so_far: str, changed: int = 0) -> None:
         raise Refusal(503, f"This API stops, and has {so_far.format(changed)}")
 
 
-def _place_of(cursor: str | None) -> BulkPlace | None:
-    """Return the place of a cursor, which is behind a first step: that has made the entry."""
-    at = decode_cursor(cursor, _STEPS, len(BulkPlace._fields))
-    place = None if at is None else BulkPlace(*at)
-    if place is not None and not place.audit_id:
+def _decoded(cursor: str | None) -> BulkCursor | None:
+    """Return the cursor that a text holds; it is of a later step: the first makes the entry."""
+    numbers = decode_cursor(cursor, _STEPS, len(BulkCursor._fields))
+    decoded = None if numbers is None else BulkCursor(*numbers)
+    if decoded is not None and not decoded.audit_id:
         raise refused_fields([FieldProblem("/cursor", _NOT_OF_THESE)])
-    return place
+    return decoded
 
 
 def _whole(
@@ -167,7 +167,7 @@ def _counted(store: Store, bulk: BulkChange) -> Changed:
     if bulk.limit is None:
         return {"changed": store.bulk.count(bulk.action, matching, bulk.max_id)}
     with store.snapshot():
-        max_id = store.bulk.first_place(bulk.max_id).max_id
+        max_id = store.bulk.first_cursor(bulk.max_id).max_id
         changed = store.bulk.count(bulk.action, matching, max_id)
     return {"changed": changed, "max_id": max_id, "next_cursor": None}
 
@@ -175,7 +175,7 @@ def _counted(store: Store, bulk: BulkChange) -> Changed:
 def _step(
     bulk: BulkChange,
     limit: int,
-    at: BulkPlace | None,
+    at: BulkCursor | None,
     actor: Actor,
     before_each: Callable[[int], None],
 ) -> Callable[[Store], Changed]:
@@ -183,25 +183,25 @@ def _step(
 
     def change(store: Store) -> Changed:
         matching = listing.chosen(bulk.filter, store.clock.wall_ms())
-        place = at or store.bulk.first_place(bulk.max_id)
+        cursor = at or store.bulk.first_cursor(bulk.max_id)
         try:
             step = store.bulk.step(
                 bulk.action,
                 matching,
                 limit,
-                place,
+                cursor,
                 expected_count=bulk.expected_count,
                 by=actor.name,
                 reason=actor.reason,
                 before_each=before_each,
             )
-        except NoSuchPlace as error:
+        except NoSuchCursor as error:
             raise refused_fields([FieldProblem("/cursor", _NOT_OF_THESE)]) from error
         return {
             "changed": step.changed,
             "so_far": step.so_far,
-            "max_id": place.max_id,
-            "next_cursor": step.place and encode_cursor(step.place, _STEPS),
+            "max_id": cursor.max_id,
+            "next_cursor": step.next_cursor and encode_cursor(step.next_cursor, _STEPS),
         }
 
     return change

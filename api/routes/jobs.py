@@ -32,7 +32,7 @@ from orpheus.api.routes.idempotency import idempotency_of, write_once
 from orpheus.api.services import services_of, workers
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.lifecycle import TERMINAL
-from orpheus.shared.storage import Budget, JobOrder, JobPlace, Store, Submitted, Total
+from orpheus.shared.storage import Budget, JobCursor, JobOrder, Store, Submitted, Total
 from orpheus.shared.views.graphs import JobGraph, graph_json
 from orpheus.shared.views.jobs import (
     Event,
@@ -128,7 +128,7 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
     looked.
     """
     order = listing.order_of(query)
-    at = decode_cursor(query.cursor, _LISTS[order], len(JobPlace._fields))
+    at = decode_cursor(query.cursor, _LISTS[order], len(JobCursor._fields))
 
     preview_chars, to_json = (
         (_PREVIEW_CHARS, job_preview_json) if query.preview else (None, job_json)
@@ -141,18 +141,18 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
                 matching,
                 query.limit,
                 order=order,
-                place=None if at is None else JobPlace(*at),
+                cursor=None if at is None else JobCursor(*at),
                 most_bytes=_PAGE_BYTES,
                 preview_chars=preview_chars,
                 budget=Budget(listing.PAGE_S),
             )
-            is_all = at is None and found.place is None
+            is_all = at is None and found.next_cursor is None
             total = Total(len(found.jobs), exact=is_all)
             if query.q is None and not is_all:
                 total = store.lists.total(matching, Budget(_TOTAL_S), order=order)
         page: JobPage = {
             "items": [to_json(job) for job in found.jobs],
-            "next_cursor": found.place and encode_cursor(found.place, _LISTS[order]),
+            "next_cursor": found.next_cursor and encode_cursor(found.next_cursor, _LISTS[order]),
             "total": {"value": total.value, "relation": "eq" if total.exact else "gte"},
             "searched": None
             if found.looked_at is None

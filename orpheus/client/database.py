@@ -30,7 +30,7 @@ from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.operations.audit import local_actor
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
-from orpheus.shared.storage import JobOrder, JobPlace, Store, TypeRow
+from orpheus.shared.storage import JobOrder, JobCursor, Store, TypeRow
 from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
 
 _SHORTEST_PAUSE_S = 0.002
@@ -94,11 +94,13 @@ class DatabaseCalls:
     ) -> Steps[tuple[list[Job], str | None]]:
         """Return a page of jobs, newest first, and the cursor of the next."""
         order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
-        place = None if cursor is None else JobPlace(*map(int, cursor.split()))
+        after = None if cursor is None else JobCursor(*map(int, cursor.split()))
 
         def read(store: Store) -> tuple[list[Job], str | None]:
-            page = store.lists.page(wanted, limit, order=order, place=place, most_bytes=_PAGE_BYTES)
-            next_cursor = page.place and " ".join(map(str, page.place))
+            page = store.lists.page(
+                wanted, limit, order=order, cursor=after, most_bytes=_PAGE_BYTES
+            )
+            next_cursor = page.next_cursor and " ".join(map(str, page.next_cursor))
             return [_job(job) for job in page.jobs], next_cursor
 
         page: tuple[list[Job], str | None] = yield Use(read)

@@ -51,8 +51,8 @@ class JobOrder(StrEnum):
     ENDED = "ended"
 
 
-class JobPlace(NamedTuple):
-    """A place in a list of jobs: behind this one. `ended_ms`: 0 if it is not ordered by that."""
+class JobCursor(NamedTuple):
+    """Where a page of jobs begins: behind this one. `ended_ms`: 0 if it is not ordered by that."""
 
     ended_ms: int
     id: int
@@ -60,10 +60,10 @@ class JobPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """A part of a list. `place`: where the next one begins; None: this is the last."""
+    """A part of a list. `next_cursor`: where the next one begins; None: this is the last."""
 
     jobs: list[Job]
-    place: JobPlace | None
+    next_cursor: JobCursor | None
     looked_at: int | None = None
     """How many jobs were looked at, if that took too long for the page to become full."""
     reached_ms: int | None = None
@@ -111,7 +111,7 @@ class BulkAction(StrEnum):
     DELETE = "delete"
 
 
-class BulkPlace(NamedTuple):
+class BulkCursor(NamedTuple):
     """Where a step of a bulk action begins: behind the job `after`; 0: at the first one.
 
     `audit_id`: the entry that its steps are counted in; 0: there is none yet.
@@ -124,18 +124,18 @@ class BulkPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BulkStep:
-    """What a step did. `place`: where the next one begins; None: it was the last.
+    """What a step did. `next_cursor`: where the next one begins; None: it was the last.
 
     `so_far`: how many jobs all steps of the action have changed, also those nobody heard of.
     """
 
     changed: int
     so_far: int
-    place: BulkPlace | None
+    next_cursor: BulkCursor | None
 
 
-class NoSuchPlace(OrpheusError):
-    """The place of a step belongs to another action, or to none."""
+class NoSuchCursor(OrpheusError):
+    """The cursor of a step belongs to another action, or to none."""
 
 
 class CountChanged(TransitionRefused):

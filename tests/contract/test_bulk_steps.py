@@ -9,7 +9,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Lease, NewJob, NewLine, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import DatabaseAway, DatabaseBusy
-from orpheus.shared.storage import BulkAction, BulkPlace, BulkStep, CountChanged, NoSuchPlace, Store
+from orpheus.shared.storage import BulkAction, BulkCursor, BulkStep, CountChanged, NoSuchCursor, Store
 from tests.audit_log import entries_of
 
 Submit = Callable[..., int]
@@ -18,15 +18,15 @@ End = Callable[..., bool]
 MAIL = JobFilter(queue="mail")
 
 
-def step(store: Store, place: BulkPlace, action: BulkAction = BulkAction.CANCEL) -> BulkStep:
-    return store.bulk.step(action, MAIL, 3, place, by="cli")
+def step(store: Store, cursor: BulkCursor, action: BulkAction = BulkAction.CANCEL) -> BulkStep:
+    return store.bulk.step(action, MAIL, 3, cursor, by="cli")
 
 
 def all_steps(store: Store, action: BulkAction, limit: int, wanted: JobFilter = MAIL) -> list[int]:
-    done = store.bulk.step(action, wanted, limit, store.bulk.first_place(None), by="cli")
+    done = store.bulk.step(action, wanted, limit, store.bulk.first_cursor(None), by="cli")
     changed = [done.changed]
-    while done.place is not None:
-        done = store.bulk.step(action, wanted, limit, done.place, by="cli")
+    while done.next_cursor is not None:
+        done = store.bulk.step(action, wanted, limit, done.next_cursor, by="cli")
         changed.append(done.changed)
     assert done.so_far == sum(changed) == entries_of(store, 1)[0].count
     return changed
@@ -48,9 +48,9 @@ def test_steps_change_what_one_call_would_and_leave_one_entry(store: Store, subm
 
 def test_who_stops_knows_what_was_changed(store: Store) -> None:
     store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
-    first = step(store, store.bulk.first_place(None))
-    assert first.place is not None
-    second = step(store, first.place)
+    first = step(store, store.bulk.first_cursor(None))
+    assert first.next_cursor is not None
+    second = step(store, first.next_cursor)
     assert (second.changed, second.so_far) == (3, 6)
     assert store.stats.counts()[Status.CANCELLED] == 6
     assert entries_of(store, 1)[0].count == 6
@@ -58,10 +58,10 @@ def test_who_stops_knows_what_was_changed(store: Store) -> None:
 
 def test_a_step_that_is_sent_twice_counts_no_job_twice(store: Store) -> None:
     store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
-    first = step(store, store.bulk.first_place(None))
-    assert first.place is not None
-    step(store, first.place)
-    again = step(store, first.place)
+    first = step(store, store.bulk.first_cursor(None))
+    assert first.next_cursor is not None
+    step(store, first.next_cursor)
+    again = step(store, first.next_cursor)
     assert (again.changed, again.so_far) == (2, 8)
 
 
@@ -70,12 +70,12 @@ def test_running_jobs_are_asked_to_stop_and_counted_once_however_often_a_step_is
 ) -> None:
     store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
     lease(8)
-    first = step(store, store.bulk.first_place(None))
-    assert first.place is not None
-    second = step(store, first.place)
-    again = step(store, first.place)
+    first = step(store, store.bulk.first_cursor(None))
+    assert first.next_cursor is not None
+    second = step(store, first.next_cursor)
+    again = step(store, first.next_cursor)
     assert (second.changed, second.so_far, again.changed, again.so_far) == (3, 6, 0, 6)
-    assert again.place == second.place
+    assert again.next_cursor == second.next_cursor
 
 
 def test_jobs_that_fail_again_are_not_retried_twice_by_a_step_that_is_sent_twice(
@@ -84,29 +84,29 @@ def test_jobs_that_fail_again_are_not_retried_twice_by_a_step_that_is_sent_twice
     ids = store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
     for one in lease(8):
         end(one, Ending.FAILED_PERMANENTLY)
-    first = step(store, store.bulk.first_place(None), BulkAction.RETRY)
-    assert first.place is not None
-    step(store, first.place, BulkAction.RETRY)
+    first = step(store, store.bulk.first_cursor(None), BulkAction.RETRY)
+    assert first.next_cursor is not None
+    step(store, first.next_cursor, BulkAction.RETRY)
     for one in lease(6):
         end(one, Ending.FAILED_PERMANENTLY)
-    again = step(store, first.place, BulkAction.RETRY)
+    again = step(store, first.next_cursor, BulkAction.RETRY)
     assert (again.changed, again.so_far) == (0, 6)
     assert {store.jobs.status(job_id) for job_id in ids[:6]} == {Status.FAILED}
 
 
-def test_two_callers_with_the_same_place_count_each_job_once(
+def test_two_callers_with_the_same_cursor_count_each_job_once(
     store: Store, another: Callable[[], Store], lease: Lend
 ) -> None:
     store.jobs.submit_many([NewJob("noop", queue="mail")] * 300)
     lease(300)
-    first = step(store, store.bulk.first_place(None))
-    place = first.place
-    assert place is not None
+    first = step(store, store.bulk.first_cursor(None))
+    cursor = first.next_cursor
+    assert cursor is not None
     together, stores, answers = threading.Barrier(2), [another(), another()], []
 
     def call(own: Store) -> None:
         together.wait()
-        answers.append(own.bulk.step(BulkAction.CANCEL, MAIL, 300, place, by="cli"))
+        answers.append(own.bulk.step(BulkAction.CANCEL, MAIL, 300, cursor, by="cli"))
 
     callers = [threading.Thread(target=call, args=(own,)) for own in stores]
     for caller in callers:
@@ -120,12 +120,12 @@ def test_two_callers_with_the_same_place_count_each_job_once(
 def test_later_jobs_are_left_alone_also_by_later_steps(store: Store, submit: Submit) -> None:
     store.jobs.submit_many([NewJob("noop", queue="mail")] * 4)
     store.bulk.change(BulkAction.CANCEL, MAIL, by="cli")
-    first = step(store, store.bulk.first_place(None), BulkAction.RETRY)
+    first = step(store, store.bulk.first_cursor(None), BulkAction.RETRY)
     later = submit(queue="mail")
     store.jobs.cancel(later)
-    assert first.place is not None
-    last = step(store, first.place, BulkAction.RETRY)
-    assert (last.changed, last.so_far, last.place) == (1, 4, None)
+    assert first.next_cursor is not None
+    last = step(store, first.next_cursor, BulkAction.RETRY)
+    assert (last.changed, last.so_far, last.next_cursor) == (1, 4, None)
     assert store.jobs.status(later) is Status.CANCELLED
 
 
@@ -133,9 +133,9 @@ def test_the_first_step_changes_nothing_if_another_count_is_expected(
     store: Store, submit: Submit
 ) -> None:
     submit(queue="mail")
-    place = store.bulk.first_place(None)
+    cursor = store.bulk.first_cursor(None)
     with pytest.raises(CountChanged):
-        store.bulk.step(BulkAction.CANCEL, MAIL, 3, place, expected_count=2, by="cli")
+        store.bulk.step(BulkAction.CANCEL, MAIL, 3, cursor, expected_count=2, by="cli")
     assert entries_of(store, 1) == []
     assert store.stats.counts()[Status.PENDING] == 1
 
@@ -148,9 +148,9 @@ def test_who_is_ended_before_the_first_transaction_leaves_no_entry(
     def end_at_once(_: int) -> None:
         raise InterruptedError
 
-    place, action = store.bulk.first_place(None), BulkAction.CANCEL
+    cursor, action = store.bulk.first_cursor(None), BulkAction.CANCEL
     with pytest.raises(InterruptedError):
-        store.bulk.step(action, MAIL, 3, place, by="cli", before_each=end_at_once)
+        store.bulk.step(action, MAIL, 3, cursor, by="cli", before_each=end_at_once)
     with pytest.raises(InterruptedError):
         store.bulk.change(action, MAIL, by="cli", before_each=end_at_once)
     assert entries_of(store, 1) == []
@@ -164,28 +164,28 @@ def test_who_is_ended_before_the_first_transaction_leaves_no_entry(
         (BulkAction.CANCEL, MAIL, "somebody else"),
     ],
 )
-def test_a_place_of_other_steps_is_refused(
+def test_a_cursor_of_other_steps_is_refused(
     store: Store, action: BulkAction, wanted: JobFilter, by: str
 ) -> None:
     store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
-    place = step(store, store.bulk.first_place(None)).place
-    assert place is not None
-    with pytest.raises(NoSuchPlace):
-        store.bulk.step(action, wanted, 3, place, by=by)
+    cursor = step(store, store.bulk.first_cursor(None)).next_cursor
+    assert cursor is not None
+    with pytest.raises(NoSuchCursor):
+        store.bulk.step(action, wanted, 3, cursor, by=by)
     assert entries_of(store, 1)[0].count == 3
 
 
-def test_a_place_is_that_of_an_address_in_any_of_its_sessions(store: Store) -> None:
+def test_a_cursor_is_that_of_an_address_in_any_of_its_sessions(store: Store) -> None:
     store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
-    first = store.bulk.first_place(None)
-    place = store.bulk.step(BulkAction.CANCEL, MAIL, 3, first, by="api:::1#one").place
-    assert place is not None
-    with pytest.raises(NoSuchPlace):
-        store.bulk.step(BulkAction.CANCEL, MAIL, 3, place, by="api:::2#one")
+    first = store.bulk.first_cursor(None)
+    cursor = store.bulk.step(BulkAction.CANCEL, MAIL, 3, first, by="api:::1#one").next_cursor
+    assert cursor is not None
+    with pytest.raises(NoSuchCursor):
+        store.bulk.step(BulkAction.CANCEL, MAIL, 3, cursor, by="api:::2#one")
     for by, so_far in ("api:::1#two", 6), ("api:::1", 8):
-        step = store.bulk.step(BulkAction.CANCEL, MAIL, 3, place, by=by)
+        step = store.bulk.step(BulkAction.CANCEL, MAIL, 3, cursor, by=by)
         assert step.so_far == so_far
-        place = step.place or place
+        cursor = step.next_cursor or cursor
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
@@ -211,24 +211,24 @@ def test_chosen_jobs_are_named_in_the_trail(store: Store, submit: Submit) -> Non
     assert entries_of(store, 1)[0].target == f"jobs {ids[0]}, {ids[1]} with type=noop"
 
 
-def test_a_place_is_that_of_all_chosen_jobs_and_of_the_newest_of_them(
+def test_a_cursor_is_that_of_all_chosen_jobs_and_of_the_newest_of_them(
     store: Store, submit: Submit
 ) -> None:
     ids = tuple(submit() for _ in range(40))
     chosen = JobFilter(ids=ids[:30])
-    first = store.bulk.step(BulkAction.CANCEL, chosen, 3, store.bulk.first_place(None), by="cli")
-    place = first.place
-    assert place is not None
+    first = store.bulk.step(BulkAction.CANCEL, chosen, 3, store.bulk.first_cursor(None), by="cli")
+    cursor = first.next_cursor
+    assert cursor is not None
     others = JobFilter(ids=ids[:20] + ids[30:])  # as many, and the first twenty are the same
-    for wanted, at in (others, place), (chosen, place._replace(max_id=ids[9])):
-        with pytest.raises(NoSuchPlace):
+    for wanted, at in (others, cursor), (chosen, cursor._replace(max_id=ids[9])):
+        with pytest.raises(NoSuchCursor):
             store.bulk.step(BulkAction.CANCEL, wanted, 3, at, by="cli")
-    assert store.bulk.step(BulkAction.CANCEL, chosen, 30, place, by="cli").so_far == 30
+    assert store.bulk.step(BulkAction.CANCEL, chosen, 30, cursor, by="cli").so_far == 30
 
 
 def test_a_text_that_reads_like_another_field_is_in_quotes(store: Store) -> None:
     for wanted in (JobFilter(q="x, error=E"), JobFilter(q="x", error="E")):
-        store.bulk.step(BulkAction.CANCEL, wanted, 3, store.bulk.first_place(9), by="cli")
+        store.bulk.step(BulkAction.CANCEL, wanted, 3, store.bulk.first_cursor(9), by="cli")
     targets = [entry.target for entry in entries_of(store, 2)]
     assert targets == ["jobs with q=x, error=E, id<=9", 'jobs with q="x, error=E", id<=9']
 

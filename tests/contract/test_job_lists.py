@@ -11,7 +11,7 @@ import pytest
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending
-from orpheus.shared.storage import Budget, JobOrder, JobPlace, Store, Total
+from orpheus.shared.storage import Budget, JobOrder, JobCursor, Store, Total
 from orpheus.shared.storage.verbs import windows
 
 Submit = Callable[..., int]
@@ -93,14 +93,14 @@ def expected(jobs: list[Job], wanted: JobFilter, order: JobOrder) -> list[int]:
 def read(store: Store, wanted: JobFilter, order: JobOrder, limit: int, budget: Any) -> list[int]:
     """All pages, one after the other."""
     ids: list[int] = []
-    place: JobPlace | None = None
+    cursor: JobCursor | None = None
     for _ in range(200):
-        page = store.lists.page(wanted, limit, order=order, place=place, budget=budget)
+        page = store.lists.page(wanted, limit, order=order, cursor=cursor, budget=budget)
         ids += [job.id for job in page.jobs]
-        if page.place is None:
+        if page.next_cursor is None:
             return ids
         assert page.looked_at is not None or len(page.jobs) == limit
-        place = page.place
+        cursor = page.next_cursor
     raise AssertionError("it has no end")
 
 
@@ -128,13 +128,13 @@ def test_pages_have_each_matching_job_once_and_in_order_whatever_the_filter(
 def ids_in_parts(store: Store, wanted: JobFilter) -> list[int]:
     """The ids of a bulk action's steps, oldest first."""
     ids: list[int] = []
-    place: JobPlace | None = None
+    cursor: JobCursor | None = None
     for _ in range(200):
-        some, place = store.lists.ids(
-            wanted, Status, max_id=60, limit=4, place=place, budget=NoTime()
+        some, cursor = store.lists.ids(
+            wanted, Status, max_id=60, limit=4, cursor=cursor, budget=NoTime()
         )
         ids += some
-        if place is None:
+        if cursor is None:
             return ids
     raise AssertionError("it has no end")
 
@@ -184,12 +184,14 @@ def test_no_page_has_more_bytes_than_allowed_whatever_it_is_made_of(
     wanted = JobFilter(q="needle")
     sizes: list[int] = []
     ids: list[int] = []
-    place: JobPlace | None = None
-    while not sizes or place is not None:
-        page = store.lists.page(wanted, 9, order=order, place=place, most_bytes=3900, budget=budget)
+    cursor: JobCursor | None = None
+    while not sizes or cursor is not None:
+        page = store.lists.page(
+            wanted, 9, order=order, cursor=cursor, most_bytes=3900, budget=budget
+        )
         sizes.append(len(page.jobs))
         ids += [job.id for job in page.jobs]
-        place = page.place
+        cursor = page.next_cursor
     assert sizes == [3, 3, 3, 3]
     assert ids == expected(store.jobs.page(JobFilter(), 100), wanted, order)
 
@@ -217,11 +219,11 @@ def test_a_page_that_ends_early_says_how_far_it_looked(
         submit(payload='{"s":"needle"}' if n in (3, 28) else "{}")
     page = store.lists.page(JobFilter(q="needle"), 5, budget=NoTime())
     assert [job.id for job in page.jobs] == [29]
-    assert (page.looked_at, page.place) == (7, JobPlace(0, 24))
+    assert (page.looked_at, page.next_cursor) == (7, JobCursor(0, 24))
     assert page.reached_ms == store.jobs.get(24).created_at_ms
     whole = store.lists.page(JobFilter(q="needle"), 5, budget=Budget(60))
     assert [job.id for job in whole.jobs] == [29, 4]
-    assert (whole.looked_at, whole.place, whole.reached_ms) == (None, None, None)
+    assert (whole.looked_at, whole.next_cursor, whole.reached_ms) == (None, None, None)
 
 
 def test_a_page_that_became_full_as_its_time_ended_does_not_say_that_it_looked_in_vain(
@@ -231,7 +233,7 @@ def test_a_page_that_became_full_as_its_time_ended_does_not_say_that_it_looked_i
         submit(payload='{"s":"needle"}' if n in (3, 25, 28) else "{}")
     page = store.lists.page(JobFilter(q="needle"), 2, budget=NoTime())
     assert [job.id for job in page.jobs] == [29, 26]
-    assert (page.place, page.looked_at, page.reached_ms) == (JobPlace(0, 24), None, None)
+    assert (page.next_cursor, page.looked_at, page.reached_ms) == (JobCursor(0, 24), None, None)
 
 
 def test_a_total_that_would_take_long_is_told_as_far_as_it_was_counted(

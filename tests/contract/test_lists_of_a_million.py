@@ -14,7 +14,7 @@ import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.storage import Budget, JobOrder, JobPage, JobPlace, Store
+from orpheus.shared.storage import Budget, JobOrder, JobPage, JobCursor, Store
 from orpheus.shared.storage.database import Value
 from orpheus.shared.storage.postgres.database import PostgresDatabase
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
@@ -95,11 +95,11 @@ def many(store: Store, url: str) -> Store:
     return store
 
 
-def page(store: Store, wanted: JobFilter, order: JobOrder, place: Any = None) -> JobPage:
+def page(store: Store, wanted: JobFilter, order: JobOrder, cursor: Any = None) -> JobPage:
     """A page and its total, as GET /jobs reads them."""
     with store.snapshot():
         found = store.lists.page(
-            wanted, 50, order=order, place=place, preview_chars=200, budget=Budget(PAGE_S)
+            wanted, 50, order=order, cursor=cursor, preview_chars=200, budget=Budget(PAGE_S)
         )
         if wanted.q is None:
             store.lists.total(wanted, Budget(TOTAL_S))
@@ -119,9 +119,9 @@ def is_quick(call: Callable[[], object]) -> bool:
 def test_every_page_takes_less_than_50_ms_of_the_server(many: Store) -> None:
     for (name, wanted), order in product(FILTERS.items(), ORDERS):
         first = page(many, wanted, order)
-        for place in {None, first.place}:
-            in_time = is_quick(lambda: page(many, wanted, order, place))  # noqa: B023
-            assert in_time, (name, order, place)
+        for cursor in {None, first.next_cursor}:
+            in_time = is_quick(lambda: page(many, wanted, order, cursor))  # noqa: B023
+            assert in_time, (name, order, cursor)
 
 
 def test_a_page_reads_no_more_than_it_has_time_for(
@@ -131,7 +131,7 @@ def test_a_page_reads_no_more_than_it_has_time_for(
     monkeypatch.setattr(Budget, "next_window", lambda *_: 0)
     for wanted, order in product((JobFilter(q="needle"), JobFilter(type="rare", q="x")), ORDERS):
         found = many.lists.page(wanted, 50, order=order, budget=Budget(0))
-        assert found.place is None or 0 < (found.looked_at or 0) <= 3 * 500
+        assert found.next_cursor is None or 0 < (found.looked_at or 0) <= 3 * 500
 
 
 @pytest.mark.backends("postgresql")
@@ -152,8 +152,8 @@ def test_a_list_of_a_rare_type_is_planned_for_this_type(
     monkeypatch.setattr(PostgresDatabase, "within", explained)
     with many.snapshot():
         newest = many.lists.newest_id()
-        place = JobPlace(0, newest - 5000)
-        many.lists.page(JobFilter(Status.DONE, "rare"), 50, place=place, budget=Budget(PAGE_S))
+        cursor = JobCursor(0, newest - 5000)
+        many.lists.page(JobFilter(Status.DONE, "rare"), 50, cursor=cursor, budget=Budget(PAGE_S))
         modes.append(many._database.one(mode))
     assert len(plans) == 1 and "jobs_by_type" in plans[0], plans
     assert modes == [("force_custom_plan",), ("force_generic_plan",)], "others have one plan"

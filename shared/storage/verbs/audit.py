@@ -100,8 +100,8 @@ class Audit:
         conditions = self._conditions(wanted)
         rows: list[AuditRow] = []
         is_plain = not conditions or wanted.job_id is not None
-        place = None if before_id is None else _Place(before_id, 0)
-        for window in windows(place, self._edge, None if is_plain else budget):
+        cursor = None if before_id is None else _Cursor(before_id, 0)
+        for window in windows(cursor, self._edge, None if is_plain else budget):
             rows += self._read(wanted.job_id, conditions, window, limit + 1 - len(rows))
             if len(rows) > limit:
                 return AuditPage(rows[:limit], rows[limit - 1].id)
@@ -113,22 +113,22 @@ class Audit:
             return AuditPage(rows, window.edge.id)
         return AuditPage(rows, window.edge.id, window.looked_at, window.edge.at_ms)
 
-    def _is_before(self, window: Window["_Place"], time_ms: int) -> bool:
+    def _is_before(self, window: Window["_Cursor"], time_ms: int) -> bool:
         """Return whether every entry of a window is older: a clock may have been wrong for one."""
         if window.edge is None or window.edge.at_ms >= time_ms:
             return False
         return not self._read(None, [Condition("at_ms >= ?", (time_ms,))], window, 1)
 
-    def _edge(self, place: "_Place | None", size: int) -> "_Place | None":
-        before = _BEFORE_ALL if place is None else place.id
+    def _edge(self, cursor: "_Cursor | None", size: int) -> "_Cursor | None":
+        before = _BEFORE_ALL if cursor is None else cursor.id
         row = self._database.one(self._sql["edge"], before, size - 1)
-        return None if row is None else _Place(*row)
+        return None if row is None else _Cursor(*row)
 
     def _read(
         self,
         job_id: int | None,
         conditions: Sequence[Condition],
-        window: Window["_Place"],
+        window: Window["_Cursor"],
         limit: int,
     ) -> list[AuditRow]:
         before = _BEFORE_ALL if window.after is None else window.after.id
@@ -175,8 +175,8 @@ def _of_job(wanted: AuditFilter) -> AuditFilter:
     return replace(wanted, target=None, job_id=job_id)
 
 
-class _Place(NamedTuple):
-    """A place in the list, and when the entry there was made."""
+class _Cursor(NamedTuple):
+    """An entry of the list, and when it was made."""
 
     id: int
     at_ms: int

@@ -30,12 +30,12 @@ from orpheus.shared.domain.lifecycle import LIVE, TERMINAL
 from orpheus.shared.errors import DatabaseAway, DatabaseBusy, NotFound, TransitionRefused
 from orpheus.shared.storage.data import (
     BulkAction,
-    BulkPlace,
+    BulkCursor,
     BulkStep,
     CountChanged,
+    JobCursor,
     JobOrder,
-    JobPlace,
-    NoSuchPlace,
+    NoSuchCursor,
 )
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.audit import Audit
@@ -89,9 +89,9 @@ class Bulk:
         """Return how many jobs the action would change."""
         return len(self._matching(action, wanted, max_id))
 
-    def first_place(self, max_id: int | None) -> BulkPlace:
+    def first_cursor(self, max_id: int | None) -> BulkCursor:
         """Return where steps begin that change no job above `max_id`, or above the newest now."""
-        return BulkPlace(0, self._lists.newest_id() if max_id is None else max_id, 0)
+        return BulkCursor(0, self._lists.newest_id() if max_id is None else max_id, 0)
 
     def change(
         self,
@@ -122,46 +122,46 @@ class Bulk:
         action: BulkAction,
         wanted: JobFilter,
         limit: int,
-        place: BulkPlace,
+        cursor: BulkCursor,
         *,
         expected_count: int | None = None,
         by: str,
         reason: str | None = None,
         before_each: Callable[[int], None] | None = None,
     ) -> BulkStep:
-        """Act on up to `limit` jobs, from `place` on. The first step makes the audit entry.
+        """Act on up to `limit` jobs, from `cursor` on. The first step makes the audit entry.
 
         `before_each`: see `change`. A step that it has ended may be taken again.
 
-        Raises CountChanged (in the first step only), and NoSuchPlace for a place of other steps.
+        Raises CountChanged (in the first step only), and NoSuchCursor for a cursor of other steps.
         """
-        target, acting = _in_words(wanted, place.max_id), _Acting(before_each)
-        if place.audit_id:
-            if not self._audit.has(place.audit_id, action, target, by):
-                raise NoSuchPlace("no such action has been begun")
+        target, acting = _in_words(wanted, cursor.max_id), _Acting(before_each)
+        if cursor.audit_id:
+            if not self._audit.has(cursor.audit_id, action, target, by):
+                raise NoSuchCursor("no such action has been begun")
         else:
             if expected_count is not None:
-                self._expect(self.count(action, wanted, place.max_id), expected_count)
+                self._expect(self.count(action, wanted, cursor.max_id), expected_count)
             acting.begin()
             entry = self._audit.record(action, target, by=by, reason=reason, count=0)
-            place = place._replace(audit_id=entry)
+            cursor = cursor._replace(audit_id=entry)
         with self._database.snapshot():
-            some, at = self._some(action, wanted, limit, place)
-            ids = self._with_linked(action, wanted, some, place.max_id)
-        changed = self._act(action, ids, place.audit_id, acting)
-        so_far = self._audit.count_of(place.audit_id)
-        return BulkStep(changed, so_far, None if at is None else place._replace(after=at.id))
+            some, at = self._some(action, wanted, limit, cursor)
+            ids = self._with_linked(action, wanted, some, cursor.max_id)
+        changed = self._act(action, ids, cursor.audit_id, acting)
+        so_far = self._audit.count_of(cursor.audit_id)
+        return BulkStep(changed, so_far, None if at is None else cursor._replace(after=at.id))
 
     def _some(
-        self, action: BulkAction, wanted: JobFilter, limit: int, place: BulkPlace
-    ) -> tuple[list[int], JobPlace | None]:
+        self, action: BulkAction, wanted: JobFilter, limit: int, cursor: BulkCursor
+    ) -> tuple[list[int], JobCursor | None]:
         return self._lists.ids(
             wanted,
             _APPLIES_TO[action],
-            max_id=place.max_id,
+            max_id=cursor.max_id,
             limit=limit,
             order=_ORDER_OF_STEPS[action],
-            place=JobPlace(0, place.after) if place.after else None,
+            cursor=JobCursor(0, cursor.after) if cursor.after else None,
             budget=Budget(_STEP_S),
         )
 
@@ -301,7 +301,7 @@ class _Acting:
 def _in_words(wanted: JobFilter, max_id: int | None) -> str:
     """`jobs with status=failed, type=mail, id<=900`; `jobs 7, 8, 9`.
 
-    Two actions on different jobs never read the same: a place is known by it to be one of its own.
+    Two actions on different jobs never read the same: a cursor is known by it to be one of its own.
     """
     is_bound = max_id is not None and not (wanted.ids and max(wanted.ids) <= max_id)
     bound = [f"id<={max_id}"] if is_bound else []

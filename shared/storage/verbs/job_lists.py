@@ -12,7 +12,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.records import dataclass
-from orpheus.shared.storage.data import JobOrder, JobPage, JobPlace, Total
+from orpheus.shared.storage.data import JobCursor, JobOrder, JobPage, Total
 from orpheus.shared.storage.database import Database, Row, text_bytes
 from orpheus.shared.storage.verbs.conditions import Condition, all_of
 from orpheus.shared.storage.verbs.job_conditions import conditions_of
@@ -51,18 +51,18 @@ class _Source:
     others: tuple[Condition, ...]
     order: JobOrder
 
-    def between(self, place: JobPlace | None, edge: JobPlace | None) -> list[Condition]:
-        """Return the conditions of what comes behind a place, up to another."""
+    def between(self, cursor: JobCursor | None, edge: JobCursor | None) -> list[Condition]:
+        """Return the conditions of what comes behind a cursor, up to another."""
         is_up = self.order is JobOrder.OLDEST
-        bounds = (place, ">" if is_up else "<"), (edge, "<=" if is_up else ">=")
+        bounds = (cursor, ">" if is_up else "<"), (edge, "<=" if is_up else ">=")
         return [self._compared(at, how) for at, how in bounds if at is not None]
 
-    def _compared(self, place: JobPlace, how: str) -> Condition:
+    def _compared(self, cursor: JobCursor, how: str) -> Condition:
         if self.order is JobOrder.ENDED:
             # The time is compared twice: PostgreSQL cannot tell how many rows a pair leaves.
             sql = f"finished_at_ms {how[0]}= ? AND ({self.key}) {how} (?, ?)"
-            return Condition(sql, (place.ended_ms, *place))
-        return Condition(f"{self.key} {how} ?", (place.id,))
+            return Condition(sql, (cursor.ended_ms, *cursor))
+        return Condition(f"{self.key} {how} ?", (cursor.id,))
 
     @property
     def order_by(self) -> str:
@@ -73,8 +73,8 @@ class _Source:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    rows: list[tuple[JobPlace, Row]]
-    place: JobPlace | None
+    rows: list[tuple[JobCursor, Row]]
+    cursor: JobCursor | None
     looked_at: int | None = None
 
 
@@ -91,12 +91,12 @@ class JobLists:
         limit: int,
         *,
         order: JobOrder = JobOrder.NEWEST,
-        place: JobPlace | None = None,
+        cursor: JobCursor | None = None,
         most_bytes: int = NO_BOUND,
         preview_chars: int | None = None,
         budget: Budget | None = None,
     ) -> JobPage:
-        """Return up to `limit` jobs that match, from `place` on.
+        """Return up to `limit` jobs that match, from `cursor` on.
 
         The page ends early where its texts would hold more than `most_bytes`, but not before its
         first job. `preview_chars`: so many characters of the JSON of each payload and result.
@@ -106,14 +106,14 @@ class JobLists:
             select = Condition(self._sql["select-previews"], (preview_chars, preview_chars))
         with self._database.planned_for_values():
             each = [
-                self._read(select, self._source(one, order), place, limit, most_bytes, budget)
+                self._read(select, self._source(one, order), cursor, limit, most_bytes, budget)
                 for one in _in_parts(wanted, order)
             ]
         found = each[0] if len(each) == 1 else _merged(each, order)
         found = _up_to(found, limit, most_bytes)
-        reached_ms = None if found.looked_at is None else self._time_of(found.place)
+        reached_ms = None if found.looked_at is None else self._time_of(found.cursor)
         jobs = [job_of(row) for _, row in found.rows]
-        return JobPage(jobs, found.place, found.looked_at, reached_ms)
+        return JobPage(jobs, found.cursor, found.looked_at, reached_ms)
 
     def ids(
         self,
@@ -123,23 +123,25 @@ class JobLists:
         max_id: int,
         limit: int = NO_BOUND,
         order: JobOrder = JobOrder.OLDEST,
-        place: JobPlace | None = None,
+        cursor: JobCursor | None = None,
         budget: Budget | None = None,
-    ) -> tuple[list[int], JobPlace | None]:
+    ) -> tuple[list[int], JobCursor | None]:
         """Return ids of matching jobs of these statuses, up to `max_id`, and where to go on."""
         select = Condition(self._sql["select-ids"])
         with self._database.planned_for_values():
             each = [
-                self._read(select, self._source(one, order, max_id), place, limit, NO_BOUND, budget)
+                self._read(
+                    select, self._source(one, order, max_id), cursor, limit, NO_BOUND, budget
+                )
                 for one in _of_statuses(wanted, statuses)
             ]
         found = _up_to(_merged(each, order), limit, NO_BOUND)
-        return [row[0] for _, row in found.rows], found.place
+        return [row[0] for _, row in found.rows], found.cursor
 
-    def _time_of(self, place: JobPlace | None) -> int | None:
-        if place is None or place.ended_ms:
-            return place and place.ended_ms
-        row = self._database.one(self._sql["created-at-of"], place.id)
+    def _time_of(self, cursor: JobCursor | None) -> int | None:
+        if cursor is None or cursor.ended_ms:
+            return cursor and cursor.ended_ms
+        row = self._database.one(self._sql["created-at-of"], cursor.id)
         return int(row[0]) if row else None
 
     def newest_id(self) -> int:
@@ -183,20 +185,20 @@ class JobLists:
         self,
         select: Condition,
         source: _Source,
-        place: JobPlace | None,
+        cursor: JobCursor | None,
         limit: int,
         most_bytes: int,
         budget: Budget | None,
     ) -> _Found:
-        found: list[tuple[JobPlace, Row]] = []
+        found: list[tuple[JobCursor, Row]] = []
         left = most_bytes
-        for window in self._windows(source, place, budget):
+        for window in self._windows(source, cursor, budget):
             where = self._where(source, window)
             jobs = f"{select.sql} {source.hint}{source.joined}{where.sql}"
             sql = f"{jobs} ORDER BY {source.order_by} LIMIT ?"
             values = (*select.values, *where.values, min(limit - len(found) + 1, NO_BOUND))
             rows, is_cut = self._database.within(left, sql, *values)
-            found += [(_place_of(row, source.order), row) for row in rows]
+            found += [(_cursor_of(row, source.order), row) for row in rows]
             if is_cut or len(found) > limit:
                 return _Found(found, found[-1][0])
             left -= sum(map(text_bytes, rows))
@@ -205,20 +207,20 @@ class JobLists:
         return _Found(found, window.edge, None if window.edge is None else window.looked_at)
 
     def _windows(
-        self, source: _Source, place: JobPlace | None, budget: Budget | None
-    ) -> Iterator[Window[JobPlace]]:
+        self, source: _Source, cursor: JobCursor | None, budget: Budget | None
+    ) -> Iterator[Window[JobCursor]]:
         """Yield parts of what the index finds, one after the other, as long as the time allows."""
 
-        def edge_of(after: JobPlace | None, size: int) -> JobPlace | None:
+        def edge_of(after: JobCursor | None, size: int) -> JobCursor | None:
             return self._edge(source, after, size) if source.others else None
 
-        return windows(place, edge_of, budget)
+        return windows(cursor, edge_of, budget)
 
-    def _edge(self, source: _Source, place: JobPlace | None, size: int) -> JobPlace | None:
-        """Return the place of the last one of so many jobs; None: there are not more than those."""
+    def _edge(self, source: _Source, cursor: JobCursor | None, size: int) -> JobCursor | None:
+        """Return the cursor of the last of so many jobs; None: there are not more than those."""
         is_ended = source.order is JobOrder.ENDED
-        select = self._sql["select-places" if is_ended else "select-ids"]
-        where = all_of(*source.conditions, *source.between(place, None))
+        select = self._sql["select-cursors" if is_ended else "select-ids"]
+        where = all_of(*source.conditions, *source.between(cursor, None))
         joined = source.joined if source.key == _TAGGED else ""  # else no condition here needs it
         sql = (
             f"{select} {source.hint}{joined}{where.sql} ORDER BY {source.order_by} LIMIT 1 OFFSET ?"
@@ -226,13 +228,13 @@ class JobLists:
         row = self._database.one(sql, *where.values, size - 1)
         if row is None:
             return None
-        return JobPlace(*row) if is_ended else JobPlace(0, row[0])
+        return JobCursor(*row) if is_ended else JobCursor(0, row[0])
 
-    def _where(self, source: _Source, window: Window[JobPlace]) -> Condition:
+    def _where(self, source: _Source, window: Window[JobCursor]) -> Condition:
         bounds = source.between(window.after, window.edge)
         return all_of(*source.conditions, *source.others, *bounds)
 
-    def _counted(self, source: _Source, window: Window[JobPlace], most: int) -> int:
+    def _counted(self, source: _Source, window: Window[JobCursor], most: int) -> int:
         where = self._where(source, window)
         ids = f"{self._sql['select-ids']} {source.hint}{source.joined}{where.sql} LIMIT ?"
         counted = f"SELECT count(*) FROM ({ids}) AS found"  # noqa: S608 - made of our own constants
@@ -320,9 +322,9 @@ def _merged(each: Sequence[_Found], order: JobOrder) -> _Found:
     """Return the first of all, as far as every list has been read."""
     is_down = order is not JobOrder.OLDEST
     rows = sorted((one for found in each for one in found.rows), key=_first, reverse=is_down)
-    places = [found.place for found in each if found.place is not None]
+    cursors = [found.cursor for found in each if found.cursor is not None]
     looked_at = [found.looked_at for found in each if found.looked_at is not None]
-    end = (max(places) if is_down else min(places)) if places else None
+    end = (max(cursors) if is_down else min(cursors)) if cursors else None
     if end is not None:
         rows = [row for row in rows if (row[0] >= end if is_down else row[0] <= end)]
     return _Found(rows, end, sum(looked_at) if looked_at else None)
@@ -330,7 +332,7 @@ def _merged(each: Sequence[_Found], order: JobOrder) -> _Found:
 
 def _up_to(found: _Found, limit: int, most_bytes: int) -> _Found:
     """Return what a page has room for. A full page does not say how far it looked."""
-    rows: list[tuple[JobPlace, Row]] = []
+    rows: list[tuple[JobCursor, Row]] = []
     left = most_bytes
     for one in found.rows[:limit]:
         left -= text_bytes(one[1])
@@ -343,9 +345,9 @@ def _up_to(found: _Found, limit: int, most_bytes: int) -> _Found:
     return replace(found, looked_at=None) if is_full else found
 
 
-def _first(row: tuple[JobPlace, Row]) -> JobPlace:
+def _first(row: tuple[JobCursor, Row]) -> JobCursor:
     return row[0]
 
 
-def _place_of(row: Row, order: JobOrder) -> JobPlace:
-    return JobPlace(row[_FINISHED_AT], row[0]) if order is JobOrder.ENDED else JobPlace(0, row[0])
+def _cursor_of(row: Row, order: JobOrder) -> JobCursor:
+    return JobCursor(row[_FINISHED_AT], row[0]) if order is JobOrder.ENDED else JobCursor(0, row[0])

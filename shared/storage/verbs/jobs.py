@@ -9,7 +9,7 @@ from orpheus.shared.domain.jobs import Attempt, Dependency, Job, NewJob, Running
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.limits import MOST_ATTEMPTS
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage.data import JobPlace, JobRun, JobState, Submitted
+from orpheus.shared.storage.data import JobCursor, JobRun, JobState, Submitted
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue
@@ -130,8 +130,8 @@ class Jobs:
 
     def page(self, wanted: JobFilter, limit: int, before_id: int | None = None) -> list[Job]:
         """Return up to `limit` jobs that match, newest first, with ids below `before_id`."""
-        place = None if before_id is None else JobPlace(0, before_id)
-        return self._lists.page(wanted, limit, place=place).jobs
+        cursor = None if before_id is None else JobCursor(0, before_id)
+        return self._lists.page(wanted, limit, cursor=cursor).jobs
 
     # Actions of operators
 

@@ -2,7 +2,7 @@
 
 A list that no index answers (a text, two properties that few rows have together) is looked through
 in windows, each of which an index delimits. A reader ends when its time is over (`Budget`), with
-the place that it has come to. So no page takes long, none skips a row, and whoever wants to know
+a cursor: how far it has come. So no page takes long, none skips a row, and whoever wants to know
 goes on from there.
 """
 
@@ -17,7 +17,7 @@ _FIRST_WINDOW = 500
 _LARGEST_WINDOW = 50_000
 _MORE_BY = 4
 
-Place = TypeVar("Place")
+Cursor = TypeVar("Cursor")
 
 
 @dataclass(slots=True)
@@ -38,30 +38,32 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Window(Generic[Place]):
+class Window(Generic[Cursor]):
     """A part of a list."""
 
-    after: Place | None
-    edge: Place | None
+    after: Cursor | None
+    edge: Cursor | None
     """Its last row; None: there is none behind it."""
     looked_at: int
 
 
 def windows(
-    place: Place | None, edge_of: Callable[[Place | None, int], Place | None], budget: Budget | None
-) -> Iterator[Window[Place]]:
+    cursor: Cursor | None,
+    edge_of: Callable[[Cursor | None, int], Cursor | None],
+    budget: Budget | None,
+) -> Iterator[Window[Cursor]]:
     """Yield parts of a list, one after the other, as long as the time allows.
 
-    `edge_of(place, size)` returns the last one of so many rows behind a place; None: there are not
+    `edge_of(cursor, size)` returns the last of so many rows behind a cursor; None: there are not
     more than those. Without a budget, the rest of the list is one part.
     """
     looked_at, size = 0, _FIRST_WINDOW
     while True:
-        edge = None if budget is None else edge_of(place, size)
+        edge = None if budget is None else edge_of(cursor, size)
         looked_at += size
-        yield Window(place, edge, looked_at)
+        yield Window(cursor, edge, looked_at)
         if edge is None or budget is None:
             return
-        place, size = edge, budget.next_window(looked_at, size)
+        cursor, size = edge, budget.next_window(looked_at, size)
         if not size:
             return

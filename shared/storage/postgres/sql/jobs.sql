@@ -57,7 +57,7 @@ FROM orpheus.jobs
 -- The ids of jobs; a WHERE or JOIN follows.
 SELECT jobs.id FROM orpheus.jobs
 
--- name: select-places
+-- name: select-cursors
 -- Jobs that have ended, by when they did; a WHERE or JOIN follows.
 SELECT finished_at_ms, jobs.id FROM orpheus.jobs
 

@@ -28,7 +28,7 @@ from orpheus.shared.errors import (
     UnexpectedAnswer,
     WaitTimedOut,
 )
-from orpheus.shared.storage import BackupRefused, MoveRefused, NoSuchPlace
+from orpheus.shared.storage import BackupRefused, MoveRefused, NoSuchCursor
 
 PROGRAMS = ("orpheus.api", "orpheus.shared")
 NO_CLIENTS = {
@@ -36,7 +36,7 @@ NO_CLIENTS = {
     CannotBind,
     ModulesNotDescribed,
     ConfigurationError,
-    NoSuchPlace,  # its route tells it of the field
+    NoSuchCursor,  # its route tells it of the field
     BackupRefused,  # of the command line
     MoveRefused,
     TooLarge,  # of clients

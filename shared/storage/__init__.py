@@ -47,8 +47,7 @@ from orpheus.shared.storage.data import (
     Total,
     TypeRow,
 )
-from orpheus.shared.storage.listening import Listening
-from orpheus.shared.storage.places import (
+from orpheus.shared.storage.database_url import (
     database_path,
     is_on_postgres,
     locked_file,
@@ -59,6 +58,7 @@ from orpheus.shared.storage.places import (
     state_files,
     with_absolute_paths,
 )
+from orpheus.shared.storage.listening import Listening
 from orpheus.shared.storage.sqlite.store import open_sqlite
 from orpheus.shared.storage.store import Store
 from orpheus.shared.storage.totals import BOUNDS_S, Histogram

@@ -40,7 +40,7 @@ def locked_file(url: str) -> Path | None:
 
 def shown_url(url: str) -> str:
     """Return the URL as it may be shown: without user and password."""
-    return f"postgresql://{_place_of(url)}" if is_on_postgres(url) else url
+    return f"postgresql://{_address_of(url)}" if is_on_postgres(url) else url
 
 
 def state_files(url: str, state_dir: str = "") -> StateFiles:
@@ -51,8 +51,8 @@ def state_files(url: str, state_dir: str = "") -> StateFiles:
     they need not: supervisors with different folders are as those of different hosts.
     """
     if is_on_postgres(url):
-        place, folder = _place_of(url), Path(os.path.realpath(state_dir or _STATE_DIR))
-        prefix = prefix_in(folder, place, place.rpartition("/")[2])
+        address, folder = _address_of(url), Path(os.path.realpath(state_dir or _STATE_DIR))
+        prefix = prefix_in(folder, address, address.rpartition("/")[2])
         database = f"{shown_url(url)}, state_dir {folder}"
         return StateFiles(database, prefix, Path(f"{prefix}-{LOCK_NAME}"))
     path = database_path(url)
@@ -108,7 +108,7 @@ def _named_file(url: str) -> Path:
     return Path(url.removeprefix(_SQLITE)).absolute()
 
 
-def _place_of(url: str) -> str:
+def _address_of(url: str) -> str:
     """Return `HOST:PORT/DATABASE` of a URL, whoever connects: the same for all programs."""
     parts = urlsplit(url)
     said = {name: values[-1] for name, values in parse_qs(parts.query).items()}

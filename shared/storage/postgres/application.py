@@ -248,8 +248,8 @@ class ApplicationDatabase(Statements):
     def _look_at_schema(self) -> None:
         """Raise DatabaseUnusable, once a second at most, if the verbs cannot work on the schema."""
         if time.monotonic() >= self._look_at_s:
-            place = "the database of your connection"
-            look_at_schema(lambda sql: self.all(sql)[0], place, _NO_SCHEMA)
+            name = "the database of your connection"
+            look_at_schema(lambda sql: self.all(sql)[0], name, _NO_SCHEMA)
             self._look_at_s = time.monotonic() + _LOOK_EVERY_S
 
     def begin_and_undo(self, wait_s: float) -> None:  # noqa: ARG002 - no write waits here

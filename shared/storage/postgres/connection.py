@@ -91,7 +91,7 @@ class Connection:
             )
         self._pooled = pooled
         self._parameters = parameters_of(url, pooled=pooled)
-        self._place = _place(self._parameters)
+        self._name = _name_of(self._parameters)
         self._prepare = prepare
         self._process = 0
         self._connection: psycopg.Connection | None = None
@@ -271,7 +271,7 @@ class Connection:
             )
         except psycopg.Error as error:
             why = self._without_password(first_line(error))
-            raise cannot_connect(error, f"{self._place} cannot be reached: {why}") from None
+            raise cannot_connect(error, f"{self._name} cannot be reached: {why}") from None
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         adapt(connection)
         self._connection, self._process = connection, os.getpid()
@@ -280,7 +280,7 @@ class Connection:
         try:
             with self._translating():
                 self._watched.opened(connection)
-                self._prepare(connection, self._place)
+                self._prepare(connection, self._name)
         except BaseException:
             self._drop()
             raise
@@ -327,7 +327,7 @@ class Connection:
         if not self._watched.was_silent:
             return None
         return DatabaseAway(
-            f"{self._place} holds the connection, but is silent; nothing was written, try again"
+            f"{self._name} holds the connection, but is silent; nothing was written, try again"
         )
 
     def _without_password(self, text: str) -> str:
@@ -352,5 +352,5 @@ def parameters_of(url: str, *, pooled: bool) -> dict[str, str]:
     return {**_PARAMETERS, **said}
 
 
-def _place(parameters: Mapping[str, str]) -> str:
+def _name_of(parameters: Mapping[str, str]) -> str:
     return f"{parameters.get('host', 'localhost')}/{parameters.get('dbname', '')}"

@@ -55,11 +55,11 @@ class PostgresDatabase(Statements):
         transaction.
         """
         self._look_at_s = 0.0
-        self._place, self._newest = "", 0
-        """The database for the user, and the version of the newest schema that is known."""
+        self._name, self._newest = "", 0
+        """What messages call the database, and the version of the newest schema that is known."""
 
-        def prepare(raw: psycopg.Connection, place: str) -> None:
-            self._place, self._newest = place, check_schema(raw, place, create=create)
+        def prepare(raw: psycopg.Connection, name: str) -> None:
+            self._name, self._newest = name, check_schema(raw, name, create=create)
 
         self._connection = Connection(url, pooled=pooled, prepare=prepare)
         super().__init__(self._connection, own_clock, clock)
@@ -171,7 +171,7 @@ class PostgresDatabase(Statements):
         def note_row(row: Row, asked_ns: int) -> None:
             self._read_clock.set(int(row[0]), asked_ns)
             if looks:
-                refuse_newer(self._place, int(row[-1]), self._newest)
+                refuse_newer(self._name, int(row[-1]), self._newest)
                 self._look_at_s = time.monotonic() + _LOOK_EVERY_S
 
         statements = (_WRITE, *self._connection.settings, read)

@@ -23,8 +23,8 @@ _RECORD = b"""INSERT INTO orpheus.schema_migrations (version, name, applied_at_m
     VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"""
 
 
-def check_schema(connection: psycopg.Connection, place: str, *, create: bool) -> int:
-    """Let the database have the newest schema; without `create`, only look. `place` names it.
+def check_schema(connection: psycopg.Connection, name: str, *, create: bool) -> int:
+    """Let the database have the newest schema; without `create`, only look. `name` is for messages.
 
     Return the version of the newest.
 
@@ -34,36 +34,36 @@ def check_schema(connection: psycopg.Connection, place: str, *, create: bool) ->
     """
     ask = partial(_row, connection)
     if not create:
-        return look_at_schema(ask, place, "start Orpheus once to make it")
+        return look_at_schema(ask, name, "start Orpheus once to make it")
     migrations = _migrations()
-    for migration in migrations[_version(ask, place, len(migrations)) :]:
+    for migration in migrations[_version(ask, name, len(migrations)) :]:
         _migrate(connection, migration)
     return len(migrations)
 
 
-def look_at_schema(ask: Ask, place: str, advice: str) -> int:
-    """Return the version of the newest schema, which the database must have. `place` names it.
+def look_at_schema(ask: Ask, name: str, advice: str) -> int:
+    """Return the version of the newest schema, which the database must have.
 
-    `ask` returns the row of a query; `advice` says what to do where there is no schema. Raises
-    DatabaseUnusable for another one.
+    `ask` returns the row of a query; `name` is for messages, in which `advice` says what to do
+    where there is no schema. Raises DatabaseUnusable for another one.
     """
     newest = len(_migrations())
-    version = _version(ask, place, newest)
+    version = _version(ask, name, newest)
     if not version:
-        raise DatabaseUnusable(f"there is no schema `orpheus` in {place}; {advice}")
+        raise DatabaseUnusable(f"there is no schema `orpheus` in {name}; {advice}")
     if version < newest:
         raise DatabaseUnusable(
-            f"{place} has schema {version}, this Orpheus needs {newest}; "
+            f"{name} has schema {version}, this Orpheus needs {newest}; "
             "start Orpheus once to update it"
         )
     return newest
 
 
-def refuse_newer(place: str, version: int, newest: int) -> None:
+def refuse_newer(name: str, version: int, newest: int) -> None:
     """Raise DatabaseUnusable for a schema that is newer than the newest that is known."""
     if version > newest:
         raise DatabaseUnusable(
-            f"{place} has schema {version}, newer than this Orpheus knows ({newest}); "
+            f"{name} has schema {version}, newer than this Orpheus knows ({newest}); "
             "it was left as it is: update Orpheus"
         )
 
@@ -72,21 +72,21 @@ def _migrations() -> Sequence[Migration]:
     return load_migrations("orpheus.shared.storage.postgres.migrations")
 
 
-def _version(ask: Ask, place: str, newest: int) -> int:
+def _version(ask: Ask, name: str, newest: int) -> int:
     """Return the version of the schema, 0 if there is none. Raises as `check_schema`."""
     server, encoding, is_standby, _, is_ours, has_something = ask(_STATE)
     if server < _OLDEST_SERVER:
-        raise DatabaseUnusable(f"{place} is PostgreSQL {server}; Orpheus needs {_OLDEST_SERVER}")
+        raise DatabaseUnusable(f"{name} is PostgreSQL {server}; Orpheus needs {_OLDEST_SERVER}")
     if encoding != "UTF8":
-        raise DatabaseUnusable(f"{place} has the encoding {encoding}; make one with UTF8")
+        raise DatabaseUnusable(f"{name} has the encoding {encoding}; make one with UTF8")
     if is_standby:
-        raise DatabaseAway(f"{place} is a standby, and nothing can be written there")
+        raise DatabaseAway(f"{name} is a standby, and nothing can be written there")
     if has_something and not is_ours:
         raise DatabaseUnusable(
-            f"the schema `orpheus` in {place} is of another program; it was left as it is"
+            f"the schema `orpheus` in {name} is of another program; it was left as it is"
         )
     version = int(ask(READ_VERSION)[0]) if is_ours else 0
-    refuse_newer(place, version, newest)
+    refuse_newer(name, version, newest)
     return version
 
 

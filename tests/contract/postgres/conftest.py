@@ -19,7 +19,7 @@ def connect(postgresql_url: str) -> Iterator[Connect]:
     def open_one(pooled: bool = False, **settings: str) -> Connection:
         options = "%20".join(f"-c%20{name}%3D{value}" for name, value in settings.items())
         url = f"{postgresql_url}?options={options}" if options else postgresql_url
-        opened.append(Connection(url, pooled=pooled, prepare=lambda raw, place: None))
+        opened.append(Connection(url, pooled=pooled, prepare=lambda raw, name: None))
         return opened[-1]
 
     yield open_one

@@ -210,7 +210,7 @@ def test_a_forked_child_has_a_connection_of_its_own(connection: Connection) -> N
     assert connection.opened == 1
 
 
-def never(raw: psycopg.Connection, place: str) -> None:
+def never(raw: psycopg.Connection, name: str) -> None:
     raise AssertionError
 
 

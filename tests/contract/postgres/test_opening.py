@@ -26,7 +26,7 @@ BROKEN = Migration(
 
 def open_(url: str, *, create: bool = True) -> None:
     Connection(
-        url, pooled=False, prepare=lambda raw, place: check_schema(raw, place, create=create)
+        url, pooled=False, prepare=lambda raw, name: check_schema(raw, name, create=create)
     ).close()
 
 

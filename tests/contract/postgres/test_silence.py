@@ -19,7 +19,7 @@ CONNECTS_WITHIN_S = 2
 
 
 def opened(url: str) -> Connection:
-    return Connection(url, pooled=False, prepare=lambda raw, place: None)
+    return Connection(url, pooled=False, prepare=lambda raw, name: None)
 
 
 @pytest.fixture(autouse=True)

@@ -36,8 +36,8 @@ class AtCommit:
     attempts: list[MeasuredAttempt] = field(default_factory=list)
     """Each attempt that ended."""
     queues_with_work: set[str] = field(default_factory=set)
-    freed_places: set[str] = field(default_factory=set)
-    """Queues in which a running job ended."""
+    queues_with_room: set[str] = field(default_factory=set)
+    """Those in which a running job ended."""
     unparked: list[int] = field(default_factory=list)
     """Jobs that may be leased since their key has room."""
     cascaded: int = 0
@@ -53,7 +53,7 @@ class AtCommit:
             self.ran_ms.copy(),
             self.attempts.copy(),
             self.queues_with_work.copy(),
-            self.freed_places.copy(),
+            self.queues_with_room.copy(),
             self.unparked.copy(),
             self.cascaded,
             self.has_news,
@@ -70,7 +70,7 @@ class AtCommit:
         if leaves is not None:
             self.changes[queue, leaves] -= 1
         if leaves is Status.IN_PROGRESS:
-            self.freed_places.add(queue)
+            self.queues_with_room.add(queue)
         if enters is not None:
             self.changes[queue, enters] += 1
 
@@ -81,7 +81,7 @@ class AtCommit:
                 self.changes[queue, leaves] -= n
             self.changes[queue, enters] += n
             if leaves is Status.IN_PROGRESS:
-                self.freed_places.add(queue)
+                self.queues_with_room.add(queue)
 
     def count_ended(self, queue: str, job_type: str, status: Status, ran_ms: int = 0) -> None:
         """Note that a job has ended with a terminal status; `ran_ms` of one that is done."""

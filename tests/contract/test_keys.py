@@ -155,7 +155,7 @@ def test_however_a_lease_ends_its_key_has_room_again_and_the_pools_are_rung(
         bell.close()
 
 
-def test_a_place_that_its_worker_takes_again_at_once_rings_for_nobody(
+def test_room_that_its_worker_takes_again_at_once_rings_for_nobody(
     store: Store, lease: LeaseSome, end: End
 ) -> None:
     limit(store, 1)
@@ -182,7 +182,7 @@ def test_the_end_of_a_job_without_others_of_its_key_rings_for_nobody(
 
 
 @pytest.mark.parametrize("how", ["crash", "expiry", "reboot", "not entered"])
-def test_a_worker_that_is_gone_leaks_no_place(
+def test_a_worker_that_is_gone_leaks_no_room(
     store: Store, lease: LeaseSome, clock, how: str
 ) -> None:
     limit(store, 1)
@@ -252,7 +252,9 @@ def test_a_cancelled_job_makes_room_for_the_next(store: Store, lease: LeaseSome,
     assert parked(store) == [third]
 
 
-def test_a_paused_queue_keeps_its_places(store: Store, lease: LeaseSome, end: End) -> None:
+def test_a_paused_queue_leaves_room_that_comes_free(
+    store: Store, lease: LeaseSome, end: End
+) -> None:
     limit(store, 1)
     jobs = store.jobs.submit_many(mails("a", "a"))
     (held,) = lease(10)

@@ -61,7 +61,7 @@ def test_at_most_max_running_jobs_of_a_queue_are_leased(
         assert ids(lease(10)) == [mails[2]]
 
 
-def test_a_crash_gives_its_place_back(store: Store, submit: Submit, lease: LeaseSome) -> None:
+def test_a_crash_makes_room_again(store: Store, submit: Submit, lease: LeaseSome) -> None:
     store.queues.configure({"mail": QueueRules(max_running=1)})
     first, second = submit(queue="mail"), submit(queue="mail")
     (held,) = lease(10)

@@ -65,7 +65,7 @@ def lease_one_of_three(store: Store, holder: Holder, max_running: int) -> Lease:
 @pytest.mark.parametrize(
     "ending", [Ending.SUCCEEDED, Ending.FAILED, Ending.FAILED_PERMANENTLY, Ending.CANCELLED]
 )
-def test_a_place_that_comes_free_rings_for_whoever_may_take_it(
+def test_room_that_comes_free_rings_for_whoever_may_take_it(
     store: Store, holder: Holder, ending: Ending
 ) -> None:
     lease = lease_one_of_three(store, holder, max_running=1)
@@ -75,7 +75,7 @@ def test_a_place_that_comes_free_rings_for_whoever_may_take_it(
         assert bell.drain()
 
 
-def test_a_place_that_a_crash_frees_rings_too(store: Store, holder: Holder) -> None:
+def test_room_that_a_crash_frees_rings_too(store: Store, holder: Holder) -> None:
     lease = lease_one_of_three(store, holder, max_running=1)
     with contextlib.closing(store.bells.listen_pool("default")) as bell:
         bell.drain()
@@ -83,7 +83,7 @@ def test_a_place_that_a_crash_frees_rings_too(store: Store, holder: Holder) -> N
         assert bell.drain()
 
 
-def test_a_place_that_its_worker_takes_again_at_once_rings_for_nobody(
+def test_room_that_its_worker_takes_again_at_once_rings_for_nobody(
     store: Store, holder: Holder
 ) -> None:
     lease = lease_one_of_three(store, holder, max_running=1)
@@ -108,7 +108,7 @@ def test_the_end_of_a_job_rings_for_nobody_where_there_is_no_limit_or_no_work(
         assert not bell.drain()
 
 
-def test_a_place_that_comes_free_rings_every_pool_that_serves_the_queue(
+def test_room_that_comes_free_rings_every_pool_that_serves_the_queue(
     store: Store, holder: Holder
 ) -> None:
     store.queues.configure({"mail": QueueRules(max_running=1)})

@@ -130,7 +130,7 @@ def span(job: Job) -> tuple[int, int]:
     return job.started_at_ms, job.finished_at_ms
 
 
-def test_a_limit_of_the_configuration_holds_and_every_place_that_comes_free_is_taken(
+def test_a_limit_of_the_configuration_holds_and_all_room_that_comes_free_is_taken(
     start_system: StartSystem,
 ) -> None:
     system = start_system("pools.default.workers=4", "queues.narrow.max_running=2")

@@ -351,7 +351,7 @@ class Fold:
             check(latest >= job.due_ms, "I8 started before its time", job_id, latest, job.due_ms)
         for of, bucket in self._buckets_of(body).items():
             bucket.take(self.clock, of)
-        self._check_places(job_id, queue, body["concurrency_key"])
+        self._check_room(job_id, queue, body["concurrency_key"])
 
     def _buckets_of(self, body: dict[str, Any]) -> dict[OfBucket, Bucket]:
         """The buckets that a start of this job takes a token from; a new one is full."""
@@ -368,7 +368,7 @@ class Fold:
             if rate is not None
         }
 
-    def _check_places(self, job_id: int, queue: str, key: str | None) -> None:
+    def _check_room(self, job_id: int, queue: str, key: str | None) -> None:
         """No more leases of a key than its limit is now; more may be left from a higher one."""
         if key is None or queue not in self.most_of_a_key:
             return

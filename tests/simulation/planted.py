@@ -273,7 +273,7 @@ def keys_not_looked_at(patch: pytest.MonkeyPatch, world: World) -> None:
     patch.setattr(Keys, "look_at", lambda self, keys: None)
 
 
-def places_of_keys_ignored(patch: pytest.MonkeyPatch, world: World) -> None:
+def limits_of_keys_ignored(patch: pytest.MonkeyPatch, world: World) -> None:
     rewrite(patch, "keys.sql", "status = 'in_progress'", "status = 'none'", "running")
 
 
@@ -317,8 +317,8 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     "clock read before the lock": (clock_read_before_the_lock, "P3|I5"),
     "losses uncounted": (losses_uncounted, "I7|I8|I18"),
     "keys not looked at": (keys_not_looked_at, "I21 parked|I9 a smaller eligible job"),
-    "places of keys ignored": (
-        places_of_keys_ignored,
+    "limits of keys ignored": (
+        limits_of_keys_ignored,
         "more jobs of a key are leased|why: another job is leased next",
     ),
     "quarantined types leased": (
@@ -346,7 +346,7 @@ FAULTS = {
     "ticks of a clock ahead kept": WALL_CLOCK_JUMPS,
     # Jobs of one key must run long enough for others to come.
     "keys not looked at": ONLY_WAITS,
-    "places of keys ignored": STOPS_AND_WAITS,
+    "limits of keys ignored": STOPS_AND_WAITS,
     "quarantined types leased": ONLY_WAITS,
     "held jobs forgotten": ONLY_WAITS,
 }

@@ -24,7 +24,7 @@ from orpheus.shared.storage.postgres.connection import Connection
 from orpheus.shared.storage.postgres.notices import CHANNEL, Notices, sender_of
 from orpheus.shared.storage.postgres.opening import READ_VERSION, check_schema, refuse_newer
 from orpheus.shared.storage.postgres.statements import Statements
-from orpheus.shared.storage.verbs.free_places import ring_for_free_places
+from orpheus.shared.storage.verbs.freed_room import ring_for_freed_room
 
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
@@ -103,7 +103,7 @@ class PostgresDatabase(Statements):
             self._begin_writing(READ_CLOCK if waits_for_disk else _READ_CLOCK_NOT_DURABLE)
             yield
             self.flush_counts()
-            ring_for_free_places(self)
+            ring_for_freed_room(self)
             program_failpoint("commit.before")
             self._connection.commit()
             program_failpoint("commit.after")

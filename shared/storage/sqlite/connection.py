@@ -29,7 +29,7 @@ from orpheus.shared.storage.queries import SqlFile
 from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler
 from orpheus.shared.storage.sqlite.handle import Handle
 from orpheus.shared.storage.sqlite.sql import sql_file
-from orpheus.shared.storage.verbs.free_places import ring_for_free_places
+from orpheus.shared.storage.verbs.freed_room import ring_for_freed_room
 
 _SUFFIXES = ("", "-wal", "-shm", "-open")
 _ROWS_AT_ONCE = (256, 16, 1)
@@ -250,7 +250,7 @@ class SqliteDatabase:
                 self._handle.refuse_newer_after_wait()
                 yield
                 self.flush_counts()
-                ring_for_free_places(self)
+                ring_for_freed_room(self)
                 self._handle.check_names()
                 program_failpoint("commit.before")
                 connection.execute("COMMIT")

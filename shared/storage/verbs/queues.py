@@ -1,9 +1,9 @@
 """Pauses and limits of queues.
 
 A queue without them has no row and costs nothing. `max_running` is compared with the kept count of
-leased jobs, so a crash cannot leak a place: when the lease is reclaimed, the place is free. The
-rate is a token bucket on the monotonic clock, written in the transaction of the lease. The limits
-per key are stored here and kept by shared/storage/verbs/keys.py.
+leased jobs, so a crash cannot leak room: when the lease is reclaimed, there is room again. The rate
+is a token bucket on the monotonic clock, written in the transaction of the lease. The limits per
+key are stored here and kept by shared/storage/verbs/keys.py.
 """
 
 from collections.abc import Iterable, Mapping

@@ -37,7 +37,7 @@ def start_in(database: Any, start_supervised: Start) -> Start:
 @pytest.mark.parametrize(
     "rules", [QueueRules(max_running=1), QueueRules(per_key=KeyRules(1))], ids=["queue", "key"]
 )
-def test_a_place_that_a_draining_worker_frees_wakes_a_worker_of_another_pool(
+def test_room_that_a_draining_worker_frees_wakes_a_worker_of_another_pool(
     database: Any, start_in: Start, tmp_path: Path, wait_for: Callable[..., Any], rules: QueueRules
 ) -> None:
     database.store.queues.configure({"narrow": rules})

@@ -25,7 +25,7 @@ def url_problem(text: str) -> str | None:
     return None
 
 
-def place_of(text: str) -> str:
+def server_of(text: str) -> str:
     """Return what may be told of an address: its host, without the path, where tokens are."""
     url = urlsplit(text)
     port = "" if url.port is None else f":{url.port}"

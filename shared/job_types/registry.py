@@ -268,28 +268,29 @@ def _mark(made: JobType) -> None:
     earlier = getattr(handler, "job_type", None)
     if isinstance(earlier, JobType) and earlier.handler is handler and earlier.name != made.name:
         raise ConfigurationError(
-            f"{_place(made)} is the job type {earlier.name!r} already, and its `new` makes jobs of "
-            f"that type: write another function for {made.name!r}"
+            f"{_full_name(made)} is the job type {earlier.name!r} already, and its `new` makes "
+            f"jobs of that type: write another function for {made.name!r}"
         )
     try:
         handler.new, handler.job_type = made.new, made
     except AttributeError:
         raise ConfigurationError(
-            f"{_place(made)} takes no attributes, so it cannot have a `new`: write a function"
+            f"{_full_name(made)} takes no attributes, so it cannot have a `new`: write a function"
         ) from None
 
 
 def _add(new: JobType) -> None:
     old = _registry.get(new.name)
-    if old is not None and _place(old) != _place(
+    if old is not None and _full_name(old) != _full_name(
         new
     ):  # the same function again: its module was reloaded
         raise ConfigurationError(
-            f"two functions are the job type {new.name!r}: {_place(old)} and {_place(new)}; "
+            f"two functions are the job type {new.name!r}: {_full_name(old)} and "
+            f"{_full_name(new)}; "
             '@job("another_name") renames one'
         )
     _registry[new.name] = new
 
 
-def _place(job_type: JobType) -> str:
+def _full_name(job_type: JobType) -> str:
     return f"{job_type.handler.__module__}.{job_type.handler.__qualname__}"

@@ -80,6 +80,6 @@ def _advice(name: str) -> Iterator[str]:
     root = name.partition(".")[0]
     with contextlib.suppress(OSError):
         for folder in sorted(Path().iterdir()):
-            places = (folder / f"{root}.py", folder / root / "__init__.py")
-            for place in filter(Path.is_file, places):
-                yield f"{place} is there: start it with PYTHONPATH={folder.absolute()}"
+            candidates = (folder / f"{root}.py", folder / root / "__init__.py")
+            for file in filter(Path.is_file, candidates):
+                yield f"{file} is there: start it with PYTHONPATH={folder.absolute()}"

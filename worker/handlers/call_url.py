@@ -6,7 +6,7 @@ The rest of an address may be a secret: whoever has the address of a chat's webh
 from collections.abc import Mapping
 
 from orpheus import PermanentError
-from orpheus.shared.domain.urls import place_of, url_problem
+from orpheus.shared.domain.urls import server_of, url_problem
 
 _TIMEOUT_S = 10.0
 """For each step of a request; the timeout of the job's type bounds the whole."""
@@ -36,7 +36,7 @@ def call_url(url: str, body: bytes | None, headers: Mapping[str, str]) -> int:
     problem = url_problem(url)
     if problem is not None:
         raise PermanentError(f"url: {problem}")
-    place = place_of(url)
+    server = server_of(url)
     try:
         request = Request(url, data=body, headers={"User-Agent": "orpheus", **headers})  # noqa: S310 - http or https
         with build_opener(NoRedirect).open(request, timeout=_TIMEOUT_S) as answer:
@@ -44,18 +44,18 @@ def call_url(url: str, body: bytes | None, headers: Mapping[str, str]) -> int:
     except HTTPError as error:
         with error:
             there = error.headers.get("Location", "")
-            raise _refused(place, error.code, there) from None
+            raise _refused(server, error.code, there) from None
     except (OSError, HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
-        raise CallFailed(f"{place}: {_why(reason, url)}") from None
+        raise CallFailed(f"{server}: {_why(reason, url)}") from None
     except ValueError:  # of a header, maybe; its text quotes what may be a secret
-        raise PermanentError(f"{place}: a header cannot be sent as it is") from None
+        raise PermanentError(f"{server}: a header cannot be sent as it is") from None
 
 
-def _refused(place: str, status: int, there: str) -> Exception:
-    what = f"{place} answered {status}"
+def _refused(server: str, status: int, there: str) -> Exception:
+    what = f"{server} answered {status}"
     if 300 <= status < 400:
-        to = f" to {place_of(there)}" if url_problem(there) is None else ""
+        to = f" to {server_of(there)}" if url_problem(there) is None else ""
         return PermanentError(f"{what}, a redirect{to}, which is not followed: call that address")
     if 400 <= status < 500 and status not in _TRY_AGAIN:
         return PermanentError(what)

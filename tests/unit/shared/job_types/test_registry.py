@@ -180,7 +180,7 @@ def test_a_value_that_cannot_be_is_refused(options: dict[str, Any], reason: str)
         def handler(ctx: Context) -> None: ...
 
 
-def test_two_functions_of_one_name_are_refused_with_both_places() -> None:
+def test_two_functions_of_one_name_are_refused_with_both_full_names() -> None:
     @job("same")
     def first(ctx: Context) -> None: ...
 

@@ -20,8 +20,8 @@ _QUEUE_KINDS = frozenset({Kind.QUEUE_PAUSED, Kind.QUEUE_RESUMED, AlertCondition.
 def alert_problems(settings: Settings) -> Iterator[Problem]:
     """Return what keeps rules from firing, and their jobs from running."""
     served = {queue for pool in settings.pools.values() for queue in pool.queues}
-    for place, rule in enumerate(settings.alerts):
-        key: KeyPath = ("alerts", place)
+    for index, rule in enumerate(settings.alerts):
+        key: KeyPath = ("alerts", index)
         yield from _kinds(rule, key)
         yield from _filters(rule, key)
         yield from _counting(rule, key)

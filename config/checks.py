@@ -54,12 +54,12 @@ def missing_programs(settings: Settings) -> Iterator[Problem]:
         "programs": settings.programs,
     }
     for table, entries in run.items():
-        for place, one in enumerate(entries):
+        for index, one in enumerate(entries):
             if one.cwd and not Path(one.cwd).is_dir():
-                yield Problem((table, place, "cwd"), f"{one.cwd!r} is no directory")
+                yield Problem((table, index, "cwd"), f"{one.cwd!r} is no directory")
             elif not _can_run(one.argv[0], one.cwd, one.env.get("PATH")):
                 reason = f"the program {one.argv[0]!r} is not there, or not executable"
-                yield Problem((table, place, "argv"), reason)
+                yield Problem((table, index, "argv"), reason)
 
 
 def _can_run(program: str, cwd: str, path: str | None) -> bool:
@@ -69,9 +69,9 @@ def _can_run(program: str, cwd: str, path: str | None) -> bool:
 
 
 def _same_names(table: str, names: list[str]) -> Iterator[Problem]:
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            yield Problem((table, place, "name"), f"{name!r} is the name of an earlier one")
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield Problem((table, index, "name"), f"{name!r} is the name of an earlier one")
 
 
 def _database(database: Database) -> Iterator[Problem]:
@@ -134,15 +134,15 @@ def _outboxes(settings: Settings, folder: str) -> Iterator[Problem]:
     """Return the outboxes that cannot be drained, whatever is in their databases."""
     orpheus = _file_of(settings.database.url, folder)
     earlier: set[tuple[str, str]] = set()
-    for place, outbox in enumerate(settings.outboxes):
-        url = ("outboxes", place, "url")
+    for index, outbox in enumerate(settings.outboxes):
+        url = ("outboxes", index, "url")
         file = _file_of(outbox.url, folder)
         if file is None and find_spec("psycopg") is None:
             yield Problem(url, NEEDS_PSYCOPG)
         if file is not None and file == orpheus:
             yield Problem(url, "is Orpheus' own database; an outbox is in that of an application")
         if file is not None and "." in outbox.table:
-            yield Problem(("outboxes", place, "table"), "must have no schema: SQLite has none")
+            yield Problem(("outboxes", index, "table"), "must have no schema: SQLite has none")
         if (file or outbox.url, outbox.table) in earlier:
             yield Problem(url, f"with table {outbox.table!r} is the outbox of an earlier entry")
         earlier.add((file or outbox.url, outbox.table))
@@ -153,24 +153,24 @@ def _programs(settings: Settings, folder: str) -> Iterator[Problem]:
     names = [program.name for program in settings.programs]
     yield from _same_names("programs", names)
     supervisor = settings.supervisor
-    for place, program in enumerate(settings.programs):
+    for index, program in enumerate(settings.programs):
         if program.name in settings.pools:
             reason = f"{program.name!r} is the name of a pool, whose slots are called the same"
-            yield Problem(("programs", place, "name"), reason)
+            yield Problem(("programs", index, "name"), reason)
         for other in program.after:
             if other not in names:
                 reason = f"there is no program {other!r}{did_you_mean(other, names)}"
-                yield Problem(("programs", place, "after"), reason)
+                yield Problem(("programs", index, "after"), reason)
         if program_stop_timeout_s(program, settings) >= supervisor.shutdown_deadline:
             yield Problem(
-                ("programs", place, "stop_timeout"),
+                ("programs", index, "stop_timeout"),
                 "must be less than supervisor.shutdown_deadline "
                 f"({supervisor.shutdown_deadline:g} s)",
                 also=(("supervisor", "shutdown_deadline"),),
             )
         if program.ready.after is not None and program.ready.after >= supervisor.start_timeout:
             yield Problem(
-                ("programs", place, "ready"),
+                ("programs", index, "ready"),
                 f"must be less than supervisor.start_timeout ({supervisor.start_timeout:g} s)",
                 also=(("supervisor", "start_timeout"),),
             )
@@ -178,7 +178,7 @@ def _programs(settings: Settings, folder: str) -> Iterator[Problem]:
             try:
                 check_env_file(program.env_file, folder)
             except ConfigurationError as error:
-                yield Problem(("programs", place, "env_file"), str(error))
+                yield Problem(("programs", index, "env_file"), str(error))
     circle = cycle_in({program.name: program.after for program in settings.programs})
     if circle:
         way = " after ".join(map(repr, circle))

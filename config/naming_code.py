@@ -38,9 +38,9 @@ def changed_code(
     ]
 
 
-def is_below(place: KeyPath, keys: Iterable[KeyPath]) -> bool:
-    """Return whether the place is at one of the keys, or below it."""
-    return any(place[: len(key)] == key for key in keys)
+def is_below(path: KeyPath, keys: Iterable[KeyPath]) -> bool:
+    """Return whether the path is at one of the keys, or below it."""
+    return any(path[: len(key)] == key for key in keys)
 
 
 def secret_tables(text: str) -> tuple[str, ...]:
@@ -48,8 +48,8 @@ def secret_tables(text: str) -> tuple[str, ...]:
 
     To compare them would tell a caller who guesses such a secret whether a version has the same.
     """
-    places = [secret.place for secret in secrets_in(tables_of(text) or {})]
-    return tuple(sorted({str(one[0]) for one in places if not is_below(one, NAMING_CODE)}))
+    paths = [secret.path for secret in secrets_in(tables_of(text) or {})]
+    return tuple(sorted({str(one[0]) for one in paths if not is_below(one, NAMING_CODE)}))
 
 
 def tables_of(text: str) -> Any:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
 KeyPath = tuple[str | int, ...]
-"""The place of a value: table, key, and for lists the index."""
+"""The path of a value: table, key, and for lists the index."""
 NOT_SETTINGS = ("source", "source_text")
 """What the settings have besides their tables; nobody may set it."""
 

@@ -25,11 +25,11 @@ _URLS = ((Outbox, "url"), (Database, "url"), (Database, "listen_url"))
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """The value `table[key]`. `place` is its path, with the names of list items for their index."""
+    """The value `table[key]`. `path` has the names of list items in place of their index."""
 
     table: MutableMapping[str, Any]
     key: str
-    place: KeyPath
+    path: KeyPath
 
     def is_masked(self) -> bool:
         """Return whether its value is a mask."""
@@ -39,7 +39,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """What the settings have at a place: a table (None: anything), or several by name or index."""
+    """What the settings have at a path: a table (None: anything), or several by name or index."""
 
     table: "type[BaseModel] | None" = None
     several: bool = False
@@ -72,20 +72,20 @@ def secrets_in(tables: MutableMapping[str, Any]) -> Iterator[Secret]:
 def differing_secrets(
     one: MutableMapping[str, Any], other: MutableMapping[str, Any]
 ) -> list[KeyPath]:
-    """Return the places where both have a secret, and not the same."""
-    values = {secret.place: secret.table[secret.key] for secret in secrets_in(one)}
+    """Return the paths at which both have a secret, and not the same."""
+    values = {secret.path: secret.table[secret.key] for secret in secrets_in(one)}
     return [
-        secret.place
+        secret.path
         for secret in secrets_in(other)
-        if secret.place in values and values[secret.place] != secret.table[secret.key]
+        if secret.path in values and values[secret.path] != secret.table[secret.key]
     ]
 
 
 def _in_table(
-    table: MutableMapping[str, Any], expected: _Expected, place: KeyPath
+    table: MutableMapping[str, Any], expected: _Expected, path: KeyPath
 ) -> Iterator[Secret]:
     for key in list(table):
-        value, below, here = table[key], expected.below(key), (*place, str(key))
+        value, below, here = table[key], expected.below(key), (*path, str(key))
         if isinstance(value, MutableMapping):
             yield from _in_table(value, below, here)
         elif isinstance(value, list) and value and all(isinstance(v, Mapping) for v in value):

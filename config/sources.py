@@ -73,16 +73,16 @@ class Sources:
 
     def line(self, problem: Problem) -> str:
         """Return the problem as one line: source, key, reason."""
-        where = self.place(problem)
+        where = self.where_to_fix(problem)
         text = f"{dotted(problem.key)}: {problem.reason}" if problem.key else problem.reason
         return text if where is None else f"{where}: {text}"
 
-    def place(self, problem: Problem) -> str | None:
+    def where_to_fix(self, problem: Problem) -> str | None:
         """Return where to fix it: `orpheus.toml:12`, a variable, `--set`; None for a default."""
         if problem.source is not None:
             return problem.source
-        places = (self.origin_with_line(key) for key in (problem.key, *problem.also))
-        return next((place for place in places if place is not None), None)
+        origins = (self.origin_with_line(key) for key in (problem.key, *problem.also))
+        return next((origin for origin in origins if origin is not None), None)
 
     def origin_with_line(self, key: KeyPath) -> str | None:
         """Return what set the key; a file with the line, if that is known."""

@@ -164,8 +164,8 @@ def _refuse(outcome: EditOutcome, whole: str | None) -> None:
 def _field_problem(problem: SettingProblem, whole: str | None) -> FieldProblem:
     where = whole or json_pointer(["set", problem.key])
     line = None if problem.line is None or whole is None else f"line {problem.line}"
-    place = line or (problem.place if whole is None else None)
-    detail = ": ".join(part for part in (place, problem.key, problem.detail) if part)
+    origin = line or (problem.place if whole is None else None)
+    detail = ": ".join(part for part in (origin, problem.key, problem.detail) if part)
     return FieldProblem(where, detail)
 
 

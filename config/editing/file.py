@@ -369,11 +369,11 @@ def _syntax_problem(text: str) -> SettingProblem | None:
 
 
 def _secrets_written_out(edit: Edit) -> list[KeyPath]:
-    """Return the places of secrets for which the edit has no mask."""
+    """Return the paths of secrets for which the edit has no mask."""
     parts = [] if edit.text is None else [tables_of(edit.text)]
     parts += [nested(key_path(key) or (), value) for key, value in edit.values.items()]
     found = (one for part in parts if isinstance(part, dict) for one in secrets_in(part))
-    return [one.place for one in found if not one.is_masked()]
+    return [one.path for one in found if not one.is_masked()]
 
 
 @lru_cache(maxsize=64)
@@ -393,8 +393,8 @@ def _problems(problems: Iterable[Problem], sources: Sources) -> tuple[SettingPro
 
 
 def _problem_of(problem: Problem, sources: Sources) -> SettingProblem:
-    place = sources.place(problem)
+    origin = sources.where_to_fix(problem)
     line = None
-    if place is not None and sources.file is not None and place.startswith(f"{sources.file}:"):
-        line = int(place.removeprefix(f"{sources.file}:").partition(":")[0])
-    return SettingProblem(dotted(problem.key), problem.reason, place, line)
+    if origin is not None and sources.file is not None and origin.startswith(f"{sources.file}:"):
+        line = int(origin.removeprefix(f"{sources.file}:").partition(":")[0])
+    return SettingProblem(dotted(problem.key), problem.reason, origin, line)

@@ -79,20 +79,20 @@ def _shows(hidden: str, expected: Mapping[str, Any]) -> bool:
 
 
 def unmasked(text: str, original: str) -> str:
-    """Return the text with each mask replaced by the secret at the same place of `original`.
+    """Return the text with each mask replaced by the secret at the same path of `original`.
 
     Raises CannotEdit if there is no such secret, or if a mask is anywhere else.
     """
     if MASK not in text:
         return text
     document, before = _parsed(text), _parsed(original)
-    known = {secret.place: secret.table[secret.key] for secret in secrets_in(before)}
+    known = {secret.path: secret.table[secret.key] for secret in secrets_in(before)}
     for secret in [one for one in secrets_in(document) if one.is_masked()]:
-        if secret.place not in known:
+        if secret.path not in known:
             raise CannotEdit(
-                f"{dotted(secret.place)} is masked, and there is no such secret to keep"
+                f"{dotted(secret.path)} is masked, and there is no such secret to keep"
             )
-        secret.table[secret.key] = known[secret.place]
+        secret.table[secret.key] = known[secret.path]
     restored = tomlkit.dumps(document)
     if MASK in restored:
         raise CannotEdit(f"{MASK} stands for a secret, and only where one was")
@@ -153,8 +153,8 @@ def _move_to_the_keys(table: Table, name: str) -> None:
     """
     body = table.value.body
     keys = [
-        place
-        for place, (key, item) in enumerate(body)
+        index
+        for index, (key, item) in enumerate(body)
         if key is not None and not isinstance(item, AbstractTable)
     ]
     if keys and body[keys[-1]][0] == name:

@@ -73,8 +73,8 @@ def _refused_entries(
     """
     stored = for_database(settings)
     named = {
-        **{("schedules", place): one.type for place, one in enumerate(stored.schedules)},
-        **{("alerts", place): one.type for place, one in enumerate(stored.alerts)},
+        **{("schedules", index): one.type for index, one in enumerate(stored.schedules)},
+        **{("alerts", index): one.type for index, one in enumerate(stored.alerts)},
     }
     for (table, index), why in refused_entries(types, stored).items():
         if all_types or named[table, index] in types:

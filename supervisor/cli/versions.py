@@ -69,15 +69,15 @@ def diff(operator: Operator, before: int | None, after: int | None) -> int:
         new, name = editor.text(), "the file"
     else:
         new, name = _chosen(kept, after).version.text, f"version {after}"
-    lines, places = _difference(old, new, f"version {number}", name)
+    lines, secrets = _difference(old, new, f"version {number}", name)
     if operator.as_json:
-        print_json({"from": number, "to": after, "diff": lines, "secrets": places})
+        print_json({"from": number, "to": after, "diff": lines, "secrets": secrets})
         return ExitCode.NO if old != new else ExitCode.OK
     for line in lines:
         click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
-    for place in places:
-        click.echo(f"a secret differs: {place}")
-    if old != new and not lines and not places:
+    for secret in secrets:
+        click.echo(f"a secret differs: {secret}")
+    if old != new and not lines and not secrets:
         click.echo("only the ends of lines differ")
     return ExitCode.NO if old != new else ExitCode.OK
 
@@ -90,7 +90,7 @@ def _difference(old: str, new: str, old_name: str, new_name: str) -> tuple[list[
         raise ConfigurationError("it is not shown: its secrets cannot be told apart from the rest")
     texts = shown[0].splitlines(), shown[1].splitlines()
     lines = list(difflib.unified_diff(*texts, old_name, new_name, lineterm=""))
-    return lines, [dotted(place) for place in differing_secrets(tables[0], tables[1])]
+    return lines, [dotted(path) for path in differing_secrets(tables[0], tables[1])]
 
 
 @click.command()

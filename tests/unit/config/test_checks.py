@@ -270,7 +270,7 @@ def test_a_schedule_that_cannot_be_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("rhythm", "places"),
+    ("rhythm", "keys"),
     [
         ("cron = '61 * * * *'\ntimezone = 'Mars/X'", ["cron", "timezone"]),
         ("timezone = 'Mars/X'", ["every", "timezone"]),
@@ -278,13 +278,13 @@ def test_a_schedule_that_cannot_be_is_refused(
     ],
 )
 def test_all_that_is_wrong_with_a_schedule_is_told_at_once(
-    rhythm: str, places: list[str], toml: Callable[[str], Path], problems: Problems
+    rhythm: str, keys: list[str], toml: Callable[[str], Path], problems: Problems
 ) -> None:
     wrong = f"name = 'a b'\ntype = 't'\npriority = 5000\ncatch_up = 'some'\n{rhythm}"
     found = problems(config=toml(SCHEDULE + wrong))
-    for name in ("name", "priority", "catch_up", *places):
+    for name in ("name", "priority", "catch_up", *keys):
         assert len([line for line in found if f"schedules.1.{name}: " in line]) == 1
-    assert len(found) == 3 + len(places)
+    assert len(found) == 3 + len(keys)
 
 
 # Outboxes

@@ -59,7 +59,7 @@ def test_a_value_cannot_smuggle_in_another_key(load: Load) -> None:
     assert settings.database.url == "sqlite:///a\nb = 1"
 
 
-def test_the_configuration_file_is_the_option_else_the_variable_else_the_usual_place(
+def test_the_configuration_file_is_the_option_else_the_variable_else_the_usual_path(
     load: Load, own_directory: Path
 ) -> None:
     for name, port in (("option", 1), ("variable", 2), ("config/orpheus", 3)):
@@ -159,7 +159,7 @@ def test_a_syntax_error_does_not_hide_the_problems_of_other_sources(
     assert len(found) == 3
 
 
-def test_a_key_in_the_wrong_table_is_shown_its_place(problems: Problems) -> None:
+def test_a_key_in_the_wrong_table_is_shown_the_right_one(problems: Problems) -> None:
     (problem,) = problems(sets=["api.max_retries=1"])
     assert problem == "--set: api.max_retries: unknown key (did you mean jobs.max_retries?)"
 

@@ -127,12 +127,12 @@ def _included(
 ) -> tuple[list[SourceFile], list[tuple[FileLine, str]]]:
     """Return the files that the patterns name, and the patterns that name none."""
     sources, not_found = [], []
-    for place, pattern in patterns:
+    for position, pattern in patterns:
         anchor = Path("/") if pattern.startswith("/") else Path(folder)
         paths = sorted(anchor.glob(pattern.lstrip("/"))) if pattern.lstrip("/") else []
         files = [path for path in paths if path.is_file()]
         sources += [_called_from(folder, _read(path)) for path in files]
-        not_found += [] if files else [(place, pattern)]
+        not_found += [] if files else [(position, pattern)]
     return sources, not_found
 
 
@@ -160,7 +160,7 @@ def _print(operator: Operator, file: str, moved: Moved) -> int:
             click.echo(to_toml(moved, shown), nl=False)
         for one, name in left:
             of = "" if name is None else f" ({name})"
-            click.echo(printable(f"{one.place}{of}: not carried over: {one}"), err=True)
+            click.echo(printable(f"{one.position}{of}: not carried over: {one}"), err=True)
     if not moved.has_entries:
         click.echo(f"orpheus: nothing in {shown} could be carried over", err=True)
     return ExitCode.OK if moved.has_entries else ExitCode.NO
@@ -175,8 +175,8 @@ def _as_data(moved: Moved, left: list[tuple[Left, str | None]], toml: str) -> di
         **tables,
         "left": [
             {
-                "file": _text(one.place.file),
-                "line": one.place.line,
+                "file": _text(one.position.file),
+                "line": one.position.line,
                 "entry": name,
                 "what": _text(one.what),
                 "why": one.why,

@@ -80,7 +80,7 @@ class NoTimezone(Exception):
 class _Job:
     """A line with a job. `time`: five fields, or `@every 5m`, or another nickname."""
 
-    place: FileLine
+    position: FileLine
     line: str
     time: str
     command: str
@@ -88,7 +88,7 @@ class _Job:
     comments: tuple[str, ...]
 
     def left(self, what: str, why: str, instead: str) -> Left:
-        return Left(self.place, what, why, instead)
+        return Left(self.position, what, why, instead)
 
 
 @dataclass(slots=True)
@@ -96,29 +96,29 @@ class _Variables:
     """The lines `NAME = value` that hold for the next job."""
 
     env: dict[str, str] = field(default_factory=dict)
-    places: dict[str, FileLine] = field(default_factory=dict)
+    positions: dict[str, FileLine] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
 
-    def take(self, place: FileLine, name: str, value: str) -> list[Left]:
+    def take(self, position: FileLine, name: str, value: str) -> list[Left]:
         """Set a variable; return what is not carried over, such as a variable for cron itself."""
         what = f"{name}={value}"
         if name in _OF_CRON:
             why, instead = _OF_CRON[name]
-            return [Left(place, what, why, instead)]
+            return [Left(position, what, why, instead)]
         left = self._unused(name)
-        self.env[name], self.places[name] = value, place
+        self.env[name], self.positions[name] = value, position
         self.used.discard(name)
         if name == "CRON_TZ":
             why = (
                 "it is taken for the time zone of the schedules, as cronie does; Debian ignores it"
             )
-            left.append(Left(place, what, why, "on Debian, remove the line and import again"))
+            left.append(Left(position, what, why, "on Debian, remove the line and import again"))
         return left
 
     def use(self) -> list[FileLine]:
         """Return where the variables stand, which a job now uses."""
         self.used.update(self.env)
-        return list(self.places.values())
+        return list(self.positions.values())
 
     def unused(self) -> list[Left]:
         """Return the variables that no job has used."""
@@ -129,7 +129,9 @@ class _Variables:
             return []
         what = f"{name}={self.env[name]}"
         return [
-            Left(self.places[name], what, "no job follows that would see it", "nothing is needed")
+            Left(
+                self.positions[name], what, "no job follows that would see it", "nothing is needed"
+            )
         ]
 
 
@@ -142,17 +144,17 @@ def convert(source: SourceFile, host: CronHost) -> Moved:
     commands: list[Entry | Left] = []
     schedules: list[Entry | Left] = []
     comments: list[str] = []
-    for place, line in _lines(source):
+    for position, line in _lines(source):
         if line.startswith("#"):
             comments.append(line)
             continue
         variable = _VARIABLE.fullmatch(line)
         if not _is_text(line):
-            commands.append(Left(place, line, "it is not UTF-8 text", "write it in UTF-8"))
+            commands.append(Left(position, line, "it is not UTF-8 text", "write it in UTF-8"))
         elif variable is not None:
-            commands += variables.take(place, variable["name"], _unquoted(variable["value"]))
+            commands += variables.take(position, variable["name"], _unquoted(variable["value"]))
         elif line:
-            job = _job(place, line, tuple(comments), has_users=host.has_users)
+            job = _job(position, line, tuple(comments), has_users=host.has_users)
             made = [job] if isinstance(job, Left) else _entries(job, variables, host, names)
             commands += made[:1]
             schedules += made[1:]
@@ -194,18 +196,20 @@ def _split(line: str) -> tuple[str, str]:
     return ("", "") if found is None else (" ".join(found["time"].split()), found["rest"])
 
 
-def _job(place: FileLine, line: str, comments: tuple[str, ...], *, has_users: bool) -> _Job | Left:
+def _job(
+    position: FileLine, line: str, comments: tuple[str, ...], *, has_users: bool
+) -> _Job | Left:
     """Return what a line says, or why it cannot be carried over."""
     time, rest = _split(line)
     user = _USER.fullmatch(rest) if has_users else None
     if not time or (has_users and user is None):
         form = "a time, a user and a command" if has_users else "a time and a command"
-        return Left(place, line, f"it is not {form}", "correct the line, and import again")
+        return Left(position, line, f"it is not {form}", "correct the line, and import again")
     if time == "@reboot":
         instead = 'a [[programs]] entry with restart = "never" is run at each start of Orpheus'
-        return Left(place, line, "a schedule has a time, and this has none", instead)
+        return Left(position, line, "a schedule has a time, and this has none", instead)
     command, name = (user["rest"], user["user"]) if user else (rest, None)
-    return _Job(place, line, time, command, name, comments)
+    return _Job(position, line, time, command, name, comments)
 
 
 def _is_text(line: str) -> bool:
@@ -235,10 +239,10 @@ def _entries(
     command |= {"timeout": _LONGEST_RUN, "max_retries": 0}
     zone = {"timezone": timezone} if "cron" in rhythm else {}
     schedule = {"name": name, **rhythm, **zone, "type": name, "catch_up": "none"}
-    places = (job.place, *variables.use())
+    positions = (job.position, *variables.use())
     return [
-        Entry("commands", command, job.line, places, job.comments, tuple(_notes(job, host))),
-        Entry("schedules", schedule, f"{job.time}", places),
+        Entry("commands", command, job.line, positions, job.comments, tuple(_notes(job, host))),
+        Entry("schedules", schedule, f"{job.time}", positions),
     ]
 
 

@@ -33,7 +33,7 @@ class Left:
     `what` is the text of the file, `why` a sentence, `instead` what a person can do about it.
     """
 
-    place: FileLine
+    position: FileLine
     what: str
     why: str
     instead: str
@@ -46,13 +46,13 @@ class Left:
 class Entry:
     """One table of an array in orpheus.toml, such as `[[programs]]`.
 
-    `original` is its text in the file. `places` are all lines that it was made of.
+    `original` is its text in the file. `positions` are all lines that it was made of.
     """
 
     table: str
     values: Mapping[str, Any]
     original: str = ""
-    places: tuple[FileLine, ...] = ()
+    positions: tuple[FileLine, ...] = ()
     comments: tuple[str, ...] = ()
     left: tuple[Left, ...] = ()
 

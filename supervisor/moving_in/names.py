@@ -43,14 +43,14 @@ def as_name(text: str) -> str:
     return name if NAME.fullmatch(name) else "job"
 
 
-def renamed(place: FileLine, wanted: str, name: str) -> list[Left]:
+def renamed(position: FileLine, wanted: str, name: str) -> list[Left]:
     """Return that an entry is not called as in the file, if it is not."""
     if name == wanted:
         return []
     why = f"the name {wanted!r} is that of a pool, or of an earlier entry"
     if wanted != as_name(wanted):
         why = "a name has letters, digits, _ . and -, and begins with a letter or digit"
-    return [Left(place, wanted, why, f"it is called {name}")]
+    return [Left(position, wanted, why, f"it is called {name}")]
 
 
 class UniqueNames:

@@ -38,21 +38,21 @@ def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = Non
     path = env_file.path if env_file is not None and problem is None else ""
     port = FIRST_PORT
     for number, text in enumerate(source.text.split("\n"), 1):
-        line, place = text.strip(), FileLine(source.name, number)
+        line, position = text.strip(), FileLine(source.name, number)
         if not line or line.startswith("#"):
             continue
         found = _LINE.fullmatch(line)
         if found is None or "\0" in line:
             why = "it is not a name, a colon and a command"
-            items.append(Left(place, line, why, "correct the line, and import again"))
+            items.append(Left(position, line, why, "correct the line, and import again"))
         elif found["name"] == "release":
             why = "it is run once for each release, and a program stays"
             items.append(
-                Left(place, line, why, "run it when you deploy, before Orpheus is reloaded")
+                Left(position, line, why, "run it when you deploy, before Orpheus is reloaded")
             )
         else:
             name = names.unique(as_name(found["name"]))
-            items.append(_entry(place, found, name, (folder, path), port, variables))
+            items.append(_entry(position, found, name, (folder, path), port, variables))
             port += PORT_STEP
     return Moved(items, _DIFFERENCES)
 
@@ -66,7 +66,7 @@ def _variables(env_file: EnvFile | None) -> tuple[dict[str, str], str | None]:
 
 
 def _entry(
-    place: FileLine,
+    position: FileLine,
     found: re.Match[str],
     name: str,
     where: tuple[str, str],
@@ -81,16 +81,16 @@ def _entry(
         env.setdefault("PORT", str(port))
     elif "PORT" not in env and port != FIRST_PORT:
         why = f"foreman would add {port - FIRST_PORT} to the PORT of .env for it"
-        left.append(Left(place, "PORT", why, "if it reads PORT, write the number into its env"))
-    left += renamed(place, found["name"], name)
+        left.append(Left(position, "PORT", why, "if it reads PORT, write the number into its env"))
+    left += renamed(position, found["name"], name)
     if run.is_behind_shell:
         why = "a shell stays its parent: the stop signal reaches the shell, and the rest is killed"
-        left.append(Left(place, command, why, "put exec before the command that stays"))
+        left.append(Left(position, command, why, "put exec before the command that stays"))
     if "{instance}" in command:
         why = "Orpheus puts the number of the slot in its place"
-        left.append(Left(place, "{instance}", why, "see whether that is what is meant"))
+        left.append(Left(position, "{instance}", why, "see whether that is what is meant"))
     values: dict[str, Any] = {"name": name, "argv": run.argv}
     values |= {"cwd": run.cwd} if run.cwd else {}
     values |= {"env": env} if env else {}
     values |= {"env_file": env_file} if env_file else {}
-    return Entry("programs", values, found[0], (place,), (), tuple(left))
+    return Entry("programs", values, found[0], (position,), (), tuple(left))

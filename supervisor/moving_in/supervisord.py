@@ -78,9 +78,9 @@ def convert(
             items += [_left_key(section, key, DAEMON_KEYS) for key in _daemon_keys(section)]
         elif section.kind != "include":
             why, instead = SECTIONS.get(section.kind, SECTIONS[""])
-            items.append(Left(section.place, f"[{section.name}]", why, instead))
-    for place, pattern in not_found:
-        items.append(Left(place, f"files = {pattern}", "no such file", "import it by itself"))
+            items.append(Left(section.position, f"[{section.name}]", why, instead))
+    for position, pattern in not_found:
+        items.append(Left(position, f"files = {pattern}", "no such file", "import it by itself"))
     return Moved(items, _DIFFERENCES)
 
 
@@ -92,7 +92,7 @@ def include_patterns(source: SourceFile, environ: dict[str, str]) -> list[tuple[
             found = section.values["files"]
             for name, value in names.items():
                 found = found.replace(f"%({name})s", value)
-            return [(section.places["files"], pattern) for pattern in found.split()]
+            return [(section.positions["files"], pattern) for pattern in found.split()]
     return []
 
 
@@ -112,7 +112,7 @@ def _daemon_keys(section: Section) -> list[str]:
 
 def _left_key(section: Section, key: str, reasons: dict[str, tuple[str, str]]) -> Left:
     why, instead = reasons.get(key, reasons[""])
-    return Left(section.places[key], f"{key}={section.values[key]}", why, instead)
+    return Left(section.positions[key], f"{key}={section.values[key]}", why, instead)
 
 
 def _programs(
@@ -134,12 +134,12 @@ def _programs(
         settings, left = settings_of(section, host.user, processes[0].instances)
         entries = [_entry(section, common, one, settings) for one in processes]
     except Unusable as problem:
-        return [Left(section.place, f"[{section.name}]", str(problem), "write it by hand")]
-    left = sorted([*left, *more, *_instances_meant(section)], key=lambda one: one.place)
+        return [Left(section.position, f"[{section.name}]", str(problem), "write it by hand")]
+    left = sorted([*left, *more, *_instances_meant(section)], key=lambda one: one.position)
     first, *others = entries
     notes = (*first.left, *left)
     return [
-        Entry("programs", first.values, first.original, first.places, (), notes),
+        Entry("programs", first.values, first.original, first.positions, (), notes),
         *others,
     ]
 
@@ -167,7 +167,7 @@ def _processes(
     def add(name: str, instances: int, process_num: int | str) -> None:
         names = {**known, "numprocs": count, "process_num": process_num}
         made.append(_Process(unique.unique(as_name(name)), instances, names))
-        left.extend(renamed(section.place, name, made[-1].name))
+        left.extend(renamed(section.position, name, made[-1].name))
 
     numbered = [
         section.values[key]
@@ -204,7 +204,7 @@ def _entry(
     """Return the `[[programs]]` entry of a process. Raises Unusable."""
     command = _usable(section, "command", lambda text: _filled(text, process.names))
     folder = _usable(section, "directory", lambda text: _filled(text, process.names))
-    env, places = _environment(section, common, process)
+    env, positions = _environment(section, common, process)
     exported = {name: value for name, value in env.items() if has_variables(value)}
     env = {name: value for name, value in env.items() if name not in exported}
     exported = {name: value for name, value in exported.items() if value != f"\0{name}\0"}
@@ -225,7 +225,9 @@ def _entry(
     for setting in settings:
         values[setting.key] = setting.value
     original = f"[{section.name}]"
-    return Entry("programs", values, original, (section.place, *section.places.values(), *places))
+    return Entry(
+        "programs", values, original, (section.position, *section.positions.values(), *positions)
+    )
 
 
 def _usable(section: Section, key: str, use: Callable[[str], T]) -> T:
@@ -247,12 +249,12 @@ def _environment(
 ) -> tuple[dict[str, str], list[FileLine]]:
     """Return the variables of all programs and of this one, with the lines of the first."""
     env: dict[str, str] = {}
-    places = []
+    positions = []
     for one in (common, section):
         if one is not None and "environment" in one.values:
             env |= _usable(one, "environment", lambda text: pairs(_filled(text, process.names)))
-            places.append(one.places["environment"])
-    return env, places
+            positions.append(one.positions["environment"])
+    return env, positions
 
 
 def _number(section: Section, key: str, default: int) -> int:
@@ -263,4 +265,4 @@ def _number(section: Section, key: str, default: int) -> int:
 
 
 def _left(section: Section, key: str, why: str, instead: str) -> Left:
-    return Left(section.places[key], f"{key}={section.values[key]}", why, instead)
+    return Left(section.positions[key], f"{key}={section.values[key]}", why, instead)

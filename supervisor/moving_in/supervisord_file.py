@@ -29,10 +29,10 @@ class Section:
     """A section, such as `program:web`. `folder` is that of its file: `%(here)s`."""
 
     name: str
-    place: FileLine
+    position: FileLine
     folder: str
     values: dict[str, str] = field(default_factory=dict)
-    places: dict[str, FileLine] = field(default_factory=dict)
+    positions: dict[str, FileLine] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -54,27 +54,27 @@ def read_sections(sources: Iterable[SourceFile]) -> list[Section]:
     for source in sources:
         parser = RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
         parser.read_string(source.text, source.name)
-        places = _places(source)
+        positions = _positions(source)
         for name in parser.sections():
-            place = places.get((name, ""), FileLine(source.name, 1))
-            section = found.setdefault(name, Section(name, place, source.folder))
+            position = positions.get((name, ""), FileLine(source.name, 1))
+            section = found.setdefault(name, Section(name, position, source.folder))
             for key, value in parser.items(name):
                 section.values[key] = value or ""
-                section.places[key] = places.get((name, key), place)
+                section.positions[key] = positions.get((name, key), position)
     return list(found.values())
 
 
-def _places(source: SourceFile) -> dict[tuple[str, str], FileLine]:
+def _positions(source: SourceFile) -> dict[tuple[str, str], FileLine]:
     """Return the line of each section and key: of the last key of a name, which counts."""
-    places: dict[tuple[str, str], FileLine] = {}
+    positions: dict[tuple[str, str], FileLine] = {}
     section = ""
     for number, line in enumerate(source.text.split("\n"), 1):
         if header := _HEADER.match(line.strip()):
             section = header["name"]
-            places.setdefault((section, ""), FileLine(source.name, number))
+            positions.setdefault((section, ""), FileLine(source.name, number))
         elif (key := _KEY.match(line)) is not None:
-            places[section, key["key"].lower()] = FileLine(source.name, number)
-    return places
+            positions[section, key["key"].lower()] = FileLine(source.name, number)
+    return positions
 
 
 def expanded(value: str, names: Mapping[str, str | int]) -> str:

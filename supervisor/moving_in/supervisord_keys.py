@@ -124,8 +124,8 @@ def settings_of(section: Section, user: str, instances: int) -> tuple[list[Progr
             if isinstance(one, ProgramKey):
                 made.append(one)
             else:
-                place = section.places.get(key, section.place)
-                left.append(Left(place, f"{key}={value}", *one))
+                position = section.positions.get(key, section.position)
+                left.append(Left(position, f"{key}={value}", *one))
     return made, left
 
 

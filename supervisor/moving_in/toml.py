@@ -39,22 +39,22 @@ def to_toml(moved: Moved, main_file: str) -> str:
 
 def _above(entry: Entry, main_file: str) -> Iterator[str]:
     yield from _comments(one.lstrip("# ") for one in entry.comments)
-    if entry.places:
-        yield from _comments([f"{_where(entry.places[0], main_file)}: {entry.original}"])
+    if entry.positions:
+        yield from _comments([f"{_where(entry.positions[0], main_file)}: {entry.original}"])
     for left in entry.left:
         yield from _left(left, main_file)
 
 
 def _left(left: Left, main_file: str) -> Iterator[str]:
-    text = printable(f"NOT CARRIED OVER, {_where(left.place, main_file)}: {left}.")
+    text = printable(f"NOT CARRIED OVER, {_where(left.position, main_file)}: {left}.")
     wrap = textwrap.TextWrapper(
         _WIDTH - 2, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
     yield from _comments(wrap.wrap(text))
 
 
-def _where(place: FileLine, main_file: str) -> str:
-    return f"line {place.line}" if place.file == main_file else str(place)
+def _where(position: FileLine, main_file: str) -> str:
+    return f"line {position.line}" if position.file == main_file else str(position)
 
 
 def _comments(lines: Iterable[str]) -> Iterator[str]:

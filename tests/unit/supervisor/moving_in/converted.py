@@ -35,8 +35,8 @@ def converted(name: str) -> Moved:
         env_file = procfile.EnvFile(".env", "RACK_ENV=production\n")
         return procfile.convert(source(name), "", env_file if name == "Procfile-of-sync" else None)
     missing = [
-        (place, pattern)
-        for place, pattern in supervisord.include_patterns(source(name), {})
+        (position, pattern)
+        for position, pattern in supervisord.include_patterns(source(name), {})
         if pattern == f"{FOLDER}/local.conf"
     ]
     return supervisord.convert(

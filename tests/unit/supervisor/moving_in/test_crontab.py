@@ -168,7 +168,7 @@ def test_a_period_is_carried_over_with_a_word_on_its_beginning() -> None:
 def test_a_line_that_cannot_be_a_schedule_is_left_whole(line: str, why: str) -> None:
     (one,) = moved(f"# a comment\n\n{line}\n").items
     assert isinstance(one, Left)
-    assert (one.place.line, one.what) == (3, line)
+    assert (one.position.line, one.what) == (3, line)
     assert why in one.why
 
 
@@ -177,14 +177,14 @@ def test_variables_hold_for_the_jobs_below_them() -> None:
     first, second, *_ = moved(text).entries()
     assert first.values["env"] == {"A": "1"}
     assert second.values["env"] == {"A": "two words", "B": "3"}
-    assert [place.line for place in first.places] == [2, 1]
-    assert [place.line for place in second.places] == [5, 3, 4]
+    assert [position.line for position in first.positions] == [2, 1]
+    assert [position.line for position in second.positions] == [5, 3, 4]
     assert left(text) == []
 
 
 def test_a_variable_that_no_job_sees_is_left() -> None:
     text = "A=1\nA=2\n0 1 * * * /opt/job\nB=3"
-    assert [(one.place.line, one.what) for one in left(text)] == [(1, "A=1"), (4, "B=3")]
+    assert [(one.position.line, one.what) for one in left(text)] == [(1, "A=1"), (4, "B=3")]
 
 
 def test_shell_and_home_say_how_a_job_is_run() -> None:
@@ -202,7 +202,7 @@ def test_a_shell_without_a_name_is_the_usual_one() -> None:
 def test_a_variable_for_cron_itself_is_left(name: str) -> None:
     text = f"{name}=5\n0 1 * * * /opt/job"
     (one,) = left(text)
-    assert (one.what, one.place.line) == (f"{name}=5", 1)
+    assert (one.what, one.position.line) == (f"{name}=5", 1)
     assert "env" not in tables(text)[0]
 
 
@@ -216,7 +216,9 @@ def test_cron_tz_is_the_zone_of_the_jobs_below_it() -> None:
 
 
 def test_a_time_zone_that_is_unknown_leaves_the_job() -> None:
-    (why,) = [one.why for one in left("CRON_TZ=Mars/Base\n0 1 * * * /opt/a") if one.place.line == 2]
+    (why,) = [
+        one.why for one in left("CRON_TZ=Mars/Base\n0 1 * * * /opt/a") if one.position.line == 2
+    ]
     assert why == "timezone 'Mars/Base' is not known"
 
 

@@ -51,14 +51,14 @@ def test_the_toml_loads(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("name", NAMES)
 def test_no_line_is_dropped_without_a_word(name: str) -> None:
     moved = converted(name)
-    told = {place for entry in moved.entries() for place in entry.places}
-    told |= {left.place for left, _ in moved.left()}
-    whole_sections = {left.place for left, entry in moved.left() if entry is None}
+    told = {position for entry in moved.entries() for position in entry.positions}
+    told |= {left.position for left, _ in moved.left()}
+    whole_sections = {left.position for left, entry in moved.left() if entry is None}
     silent = [
-        str(place)
+        str(position)
         for source in sources(name)
-        for place in _lines_that_say_something(source, whole_sections)
-        if place not in told
+        for position in _lines_that_say_something(source, whole_sections)
+        if position not in told
     ]
     assert silent == []
 
@@ -67,13 +67,13 @@ def _lines_that_say_something(source: SourceFile, whole_sections: set[FileLine])
     """The lines but for comments, and but for a section whose header stands for all of it."""
     found, is_whole = [], False
     for number, line in enumerate(source.text.split("\n"), 1):
-        place = FileLine(source.name, number)
+        position = FileLine(source.name, number)
         if header := _SECTION.match(line):
-            is_whole = place in whole_sections
+            is_whole = position in whole_sections
             if header[1] in ("include", "supervisord"):
                 continue
         is_continued = line.startswith(" ") and source.name.startswith("supervisord")
         is_comment = not line.strip() or line.lstrip().startswith(("#", ";"))
         if not (is_comment or is_continued or is_whole):
-            found.append(place)
+            found.append(position)
     return found

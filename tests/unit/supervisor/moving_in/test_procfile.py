@@ -40,14 +40,14 @@ def test_a_port_of_the_env_file_is_kept_and_told_where_foreman_would_add_to_it()
     found, left = programs(text, env_file="PORT=8000\n")
     assert [one.get("env") for one in found] == [None, None, {"PORT": "80"}]
     assert [one["env_file"] for one in found] == [".env"] * 3
-    assert [(one.place.line, one.what) for one in left] == [(2, "PORT")]
+    assert [(one.position.line, one.what) for one in left] == [(2, "PORT")]
 
 
 def test_an_env_file_that_cannot_be_used_is_told() -> None:
     found, left = programs("web: serve\n", env_file="no variable\n")
     assert [one["argv"] for one in found] == [["serve"]]
     assert "env_file" not in found[0]
-    assert (left[0].place.file, left[0].why) == (".env", "line 1 is not NAME=value")
+    assert (left[0].position.file, left[0].why) == (".env", "line 1 is not NAME=value")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_programs_run_beside_the_procfile(folder: str, line: str, cwd: str | Non
 def test_a_line_that_is_no_program_is_left_whole(line: str, why: str) -> None:
     found, (left,) = programs(f"\n{line}\n")
     assert found == []
-    assert (left.place.line, left.what) == (2, line)
+    assert (left.position.line, left.what) == (2, line)
     assert why in left.why
 
 

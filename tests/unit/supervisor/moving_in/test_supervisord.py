@@ -110,7 +110,7 @@ def test_a_key_that_is_not_the_same_is_told(
     entry, (left,) = program(line)
     assert entry == PLAIN | values
     assert why in left.why
-    assert (left.what, left.place.line) == (line, 3)
+    assert (left.what, left.position.line) == (line, 3)
 
 
 @pytest.mark.parametrize("key", [*PROGRAM_KEYS, "no_such_key"])
@@ -126,7 +126,7 @@ def test_every_key_of_the_daemon_is_left(key: str) -> None:
     if key:
         (one,) = moved(f"[supervisord]\n{key}=1").items
         assert isinstance(one, Left)
-        assert (one.what, one.place.line) == (f"{key}=1", 2)
+        assert (one.what, one.position.line) == (f"{key}=1", 2)
 
 
 @pytest.mark.parametrize("kind", [*SECTIONS, "no_such_section"])
@@ -134,7 +134,7 @@ def test_every_other_section_is_left(kind: str) -> None:
     if kind:
         (one,) = moved(f"[{kind}:x]\ncommand=serve").items
         assert isinstance(one, Left)
-        assert (one.what, one.place.line) == (f"[{kind}:x]", 1)
+        assert (one.what, one.position.line) == (f"[{kind}:x]", 1)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_every_other_section_is_left(kind: str) -> None:
 def test_a_program_that_supervisord_would_refuse_is_left_whole(lines: str, why: str) -> None:
     (one,) = moved(f"[program:web]\n{lines}").items
     assert isinstance(one, Left)
-    assert (one.what, one.place.line) == ("[program:web]", 1)
+    assert (one.what, one.position.line) == ("[program:web]", 1)
     assert why in one.why
 
 
@@ -246,7 +246,7 @@ def test_group_and_host_are_filled_in() -> None:
 def test_included_files_are_named_and_their_programs_carried_over() -> None:
     main = SourceFile("main.conf", "[include]\nfiles = a/*.conf %(here)s/%(ENV_X)s.conf", "/srv")
     patterns = include_patterns(main, {"X": "b"})
-    assert [(str(place), pattern) for place, pattern in patterns] == [
+    assert [(str(position), pattern) for position, pattern in patterns] == [
         ("main.conf:2", "a/*.conf"),
         ("main.conf:2", "/srv/b.conf"),
     ]
@@ -254,7 +254,7 @@ def test_included_files_are_named_and_their_programs_carried_over() -> None:
     made = convert([main, other], HOST, patterns[1:])
     (entry,) = made.entries()
     assert entry.values["argv"] == ["/srv/a/serve"]
-    assert [str(one.place) for one, _ in made.left()] == ["a/web.conf:4", "main.conf:2"]
+    assert [str(one.position) for one, _ in made.left()] == ["a/web.conf:4", "main.conf:2"]
 
 
 def test_comments_and_long_values_are_read_as_supervisord_does() -> None:

@@ -14,10 +14,10 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 @given(st.lists(TEXT, max_size=3), st.dictionaries(TEXT, TEXT, max_size=2), TEXT)
 def test_any_text_comes_back_as_it_was(argv: list[str], env: dict[str, str], text: str) -> None:
-    place = FileLine(text, 1)
-    left = Left(place, text, text, text)
+    position = FileLine(text, 1)
+    left = Left(position, text, text, text)
     values = {"name": "a", "argv": argv, "env": env, "ready": {"after": "1s"}, "log_size": 5}
-    entry = Entry("programs", values, text, (place,), (text,), (left,))
+    entry = Entry("programs", values, text, (position,), (text,), (left,))
     made = tomllib.loads(to_toml(Moved([left, entry, left, entry], (text,)), text))
     assert made == {"programs": [values, values]}
 

@@ -1,9 +1,9 @@
 """One listener of the stream: a hello, then every event, as fast as the client takes them.
 
-A listener is a place in the broadcaster's ring; api/stream/websocket.py and api/stream/sse.py carry
-its messages to the client. A listener that falls behind the ring gets `reset` and a new hello; the
-others are not delayed. One that resumes reads the event log page by page until it reaches the
-beginning of the ring, and goes on from there without a gap.
+A listener has a position in the broadcaster's ring; api/stream/websocket.py and api/stream/sse.py
+carry its messages to the client. A listener that falls behind the ring gets `reset` and a new
+hello; the others are not delayed. One that resumes reads the event log page by page until it
+reaches the beginning of the ring, and goes on from there without a gap.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ class Listener:
         self._job_id = job_id
         self._wake = asyncio.Event()
         self._has_left = False
-        self._place = 0
+        self._position = 0
         self._seen_seq = 0
         self._withheld: dict[int, EncodedEvent] = {}
         self._heartbeat = broadcaster.heartbeat
@@ -111,7 +111,7 @@ class Listener:
         """Join at the ring's end, and yield a hello with its seq before any frame."""
         await self._broadcaster.listen()
         self._broadcaster.add(self._wake)
-        self._place = self._ring.end
+        self._position = self._ring.end
         self._seen_seq = self._broadcaster.seq
         self._withheld.clear()
         yield await hello(self._broadcaster, self._broadcaster.epoch, self._seen_seq)
@@ -148,7 +148,7 @@ class Listener:
             if len(page.events) < _PAGE_EVENTS and self._job_id is not None:
                 after = max(after, target)  # the log holds no more events of this job
             if after >= self._ring.begins_after:
-                self._place = self._ring.first
+                self._position = self._ring.first
                 self._seen_seq = after
                 return
 
@@ -163,14 +163,14 @@ class Listener:
             if self._job_id is not None:
                 async for message in self._log_lines(self._job_id):
                     yield message
-            while self._place < end and not self._has_left:
-                if self._place < self._ring.first:
+            while self._position < end and not self._has_left:
+                if self._position < self._ring.first:
                     page = await self._broadcaster.read(_page_after(0, None))
                     async for message in self._start_over(page.oldest):
                         yield message
                 elif (selected := self._select(self._next())) is not None:
                     yield selected
-            if self._has_left or self._place == self._ring.end:
+            if self._has_left or self._position == self._ring.end:
                 break
         newest = self._broadcaster.heartbeat
         if newest is not None and newest is not self._heartbeat:
@@ -178,8 +178,8 @@ class Listener:
             yield newest
 
     def _next(self) -> Frame:
-        frame = self._ring.at(self._place)
-        self._place += 1
+        frame = self._ring.at(self._position)
+        self._position += 1
         return frame
 
     def _select(self, frame: Frame) -> Frame | None:
@@ -187,7 +187,7 @@ class Listener:
 
         A listener that lags gets only the newest progress of each job.
         """
-        is_newest = self._place == self._ring.end
+        is_newest = self._position == self._ring.end
         is_all_new = not frame.events or (frame.events[0].seq or 0) > self._seen_seq
         if self._job_id is None and is_newest and is_all_new and not self._withheld:
             return frame

@@ -33,7 +33,7 @@ def progress_since(
     now = present if until is None else until
     changed = [id for id, value in now.items() if known.get(id) != value == present.get(id)]
     if limit is not None and len(changed) > limit:
-        sent_at = {id: place for place, id in enumerate(known)}
+        sent_at = {id: index for index, id in enumerate(known)}
         changed = sorted(changed, key=lambda job_id: sent_at.get(job_id, -1))[:limit]
         sent = {id: now[id] for id in changed}
         kept = {id: known[id] for id in known if id in now and id not in sent}

@@ -1,8 +1,8 @@
 """The newest frames of the stream, shared by all listeners.
 
-A listener has a place in the ring instead of a queue of its own, so a thousand listeners need one
-copy of what is new. When the ring drops a frame that a slow listener has not read, that listener
-starts over; the others do not notice.
+A listener has a position in the ring instead of a queue of its own, so a thousand listeners need
+one copy of what is new. When the ring drops a frame that a slow listener has not read, that
+listener starts over; the others do not notice.
 """
 
 from collections import deque
@@ -15,19 +15,19 @@ _MOST_CHARS = 4 * 1_048_576  # a second and a half of 2,000 jobs a second; with 
 
 
 class Ring:
-    """The newest frames. A place is the number of a frame, counted from the first one ever."""
+    """The newest frames. A position is the number of a frame, counted from the first one ever."""
 
     def __init__(self) -> None:
         self._frames: deque[Frame] = deque()
         self._chars = 0
         self.first = 0
-        """The oldest place that still holds a frame."""
+        """The oldest position that still holds a frame."""
         self.begins_after = 0
         """Every stored event after this seq is in a frame here, or not passed on yet."""
 
     @property
     def end(self) -> int:
-        """The place that the next frame will have."""
+        """The position that the next frame will have."""
         return self.first + len(self._frames)
 
     def begin(self, seq: int) -> None:
@@ -50,9 +50,9 @@ class Ring:
             if oldest.events:
                 self.begins_after = oldest.events[-1].seq or self.begins_after
 
-    def at(self, place: int) -> Frame:
-        """Return the frame at a place from `first` on, before `end`."""
-        return self._frames[place - self.first]
+    def at(self, position: int) -> Frame:
+        """Return the frame at a position from `first` on, before `end`."""
+        return self._frames[position - self.first]
 
 
 def _chars(events: Iterable[EncodedEvent]) -> int:

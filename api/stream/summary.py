@@ -110,9 +110,9 @@ def ranges(ids: Sequence[int]) -> list[int | list[int]]:
     """Return ascending ids with each run of three or more as its first and last one."""
     found: list[int | list[int]] = []
     start = 0
-    for place in range(1, len(ids) + 1):
-        if place == len(ids) or ids[place] != ids[place - 1] + 1:
-            run = ids[start:place]
+    for index in range(1, len(ids) + 1):
+        if index == len(ids) or ids[index] != ids[index - 1] + 1:
+            run = ids[start:index]
             found += [[run[0], run[-1]]] if len(run) > 2 else run
-            start = place
+            start = index
     return found

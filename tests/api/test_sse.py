@@ -120,19 +120,19 @@ def test_after_and_last_event_id_resume_and_the_header_goes_first(api: Any) -> N
             assert [block["id"] for block in source.events(1)] == [id_of(api, 5)]
 
 
-def test_what_is_no_longer_kept_is_a_reset_and_a_new_place(api: Any) -> None:
+def test_what_is_no_longer_kept_is_a_reset_and_a_new_position(api: Any) -> None:
     for _ in range(5):
         api.submit()
     with api.store._database._handle as connection:
         connection.execute("DELETE FROM events WHERE seq <= 3")
     with listen(api, "?after=1") as source:
         source.block()
-        reset, place = source.block(), source.block()
+        reset, position = source.block(), source.block()
         api.submit()
         assert [block["id"] for block in source.events(1)] == [id_of(api, 6)]
 
     assert (reset["event"], json.loads(reset["data"])) == ("reset", {"type": "reset", "oldest": 4})
-    assert place == {"id": id_of(api, 5)}
+    assert position == {"id": id_of(api, 5)}
 
 
 def test_silence_is_filled_with_comments(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:

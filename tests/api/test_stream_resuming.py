@@ -32,7 +32,7 @@ def test_a_client_joins_the_stream_though_something_happens_after_each_page_it_r
         assert pages == 1  # the second one came from the ring
 
 
-def place_of(hello: dict[str, Any]) -> tuple[str, int]:
+def position_of(hello: dict[str, Any]) -> tuple[str, int]:
     return hello["epoch"], hello["seq"]
 
 
@@ -47,9 +47,10 @@ def test_a_seq_of_another_epoch_is_a_reset(api: Any) -> None:
         assert [event["seq"] for event in watcher.events(1)] == [3]
     for mode in ("", "&mode=summary"):
         with api.watch(f"?after=2&epoch=another{mode}") as watcher:
-            assert place_of(watcher.next("hello")) == ("another", 2)  # a reset if it is cut off now
+            # Whoever is cut off now and comes back gets a reset.
+            assert position_of(watcher.next("hello")) == ("another", 2)
             assert watcher.next() == {"type": "reset", "oldest": 1}
-            assert place_of(watcher.next("hello")) == (epoch, 3)
+            assert position_of(watcher.next("hello")) == (epoch, 3)
 
 
 def test_a_position_in_another_database_is_a_reset(api: Any) -> None:

@@ -298,7 +298,7 @@ def test_a_slow_client_is_told_of_the_progress_that_it_missed(
 
 
 @pytest.mark.parametrize("query", ["?after=500&mode=summary", "?after=1&epoch=x1&mode=summary"])
-def test_a_place_that_is_not_in_this_history_is_a_reset(api: Any, query: str) -> None:
+def test_a_position_that_is_not_in_this_history_is_a_reset(api: Any, query: str) -> None:
     api.submit()
     with api.watch(query) as watcher:
         watcher.next("hello")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncClient", "Client", "Context", "PermanentError", "Snooze", "job"]
 
-_PLACES = {
+_MODULES = {
     "AsyncClient": "orpheus.client.awaited",
     "Client": "orpheus.client.blocking",
     "Context": "orpheus.shared.job_types.context",
@@ -30,7 +30,7 @@ _PLACES = {
 
 def __getattr__(name: str) -> Any:
     """Import a name when it is wanted: neither a program nor pytest needs all of them."""
-    if name not in _PLACES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'orpheus' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_PLACES[name]), name)
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
     return value

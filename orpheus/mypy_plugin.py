@@ -33,19 +33,19 @@ def _exact(call: FunctionContext | MethodContext) -> Type:
     handler = get_proper_type(call.arg_types[0][0])
     if not isinstance(handler, CallableType) or handler.variables:
         return call.default_return_type
-    places = range(len(handler.arg_types))
-    payload = [place for place in places if not _is_context(handler.arg_types[place])]
+    indexes = range(len(handler.arg_types))
+    payload = [index for index in indexes if not _is_context(handler.arg_types[index])]
     return made.copy_modified(
-        args=[_parameters(handler, places), _parameters(handler, payload), handler.ret_type]
+        args=[_parameters(handler, indexes), _parameters(handler, payload), handler.ret_type]
     )
 
 
-def _parameters(handler: CallableType, places: Iterable[int]) -> Parameters:
-    chosen = list(places)
+def _parameters(handler: CallableType, indexes: Iterable[int]) -> Parameters:
+    chosen = list(indexes)
     return Parameters(
-        [handler.arg_types[place] for place in chosen],
-        [handler.arg_kinds[place] for place in chosen],
-        [handler.arg_names[place] for place in chosen],
+        [handler.arg_types[index] for index in chosen],
+        [handler.arg_kinds[index] for index in chosen],
+        [handler.arg_names[index] for index in chosen],
     )
 
 

@@ -82,9 +82,11 @@ def insert(
     row = _row_of(request_of(job, payload, options))
     if "run_at" in row and paramstyle != _OF_ASYNCPG:
         row["run_at"] = row["run_at"].isoformat()
-    place = _PLACEHOLDERS[paramstyle]
-    places = ", ".join(place.format(number=n, name=name) for n, name in enumerate(row, start=1))
-    sql = f"INSERT INTO {quoted(table)} ({', '.join(row)}) VALUES ({places})"  # noqa: S608 - quoted
+    placeholder = _PLACEHOLDERS[paramstyle]
+    values = ", ".join(
+        placeholder.format(number=n, name=name) for n, name in enumerate(row, start=1)
+    )
+    sql = f"INSERT INTO {quoted(table)} ({', '.join(row)}) VALUES ({values})"  # noqa: S608 - quoted
     return sql, row if paramstyle in _BY_NAME else tuple(row.values())
 
 

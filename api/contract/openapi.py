@@ -93,8 +93,8 @@ def header(name: str, description: str, example: str) -> Part:
 
 def header_parameter(name: str, description: str, schema: Part) -> Part:
     """Return the `openapi_extra` of a route that takes an optional header."""
-    place = {"name": name, "in": "header", "required": False}
-    return {"parameters": [{**place, "description": description, "schema": schema}]}
+    header = {"name": name, "in": "header", "required": False}
+    return {"parameters": [{**header, "description": description, "schema": schema}]}
 
 
 _IDEMPOTENCY_KEY = header_parameter(

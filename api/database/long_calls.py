@@ -29,7 +29,7 @@ class LongCalls:
         self.stopping = threading.Event()
         """Set when every call must end soon."""
         self._open_store = open_store
-        self._places = threading.Semaphore(most)
+        self._free = threading.Semaphore(most)
         self._threads: list[threading.Thread] = []
 
     async def run(self, work: Callable[[Store], T]) -> T:
@@ -38,7 +38,7 @@ class LongCalls:
         It goes on if the caller is cancelled. Raises Refusal (503) if too many run already, or if
         no thread can be started.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._free.acquire(blocking=False):
             raise Refusal(503, "Too many calls that take long run already.")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -48,7 +48,7 @@ class LongCalls:
         try:
             thread.start()
         except RuntimeError as error:  # the machine has no thread to spare
-            self._places.release()
+            self._free.release()
             raise Refusal(503, "No thread can be started for this call now.") from error
         self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
         return await future
@@ -65,7 +65,7 @@ class LongCalls:
                 result = work(store)
         except Exception as raised:  # noqa: BLE001 - it is raised where the result is awaited
             error = raised
-        self._places.release()
+        self._free.release()
         settle_soon(loop, [(future, result, error)])
 
     def stop_soon(self) -> None:

@@ -245,8 +245,8 @@ def _named(types: Iterable[TypeFigures]) -> dict[str, list[TypeFigures]]:
     """Return the types with the most attempts by their names, and all others under `_other`."""
     by_size = sorted(types, key=lambda one: (-one.runs.n, one.name))
     named: dict[str, list[TypeFigures]] = defaultdict(list)
-    for place, one in enumerate(by_size):
-        named[shown_name(one.name) if place < MOST_TYPES else OTHER].append(one)
+    for index, one in enumerate(by_size):
+        named[shown_name(one.name) if index < MOST_TYPES else OTHER].append(one)
     return named
 
 

@@ -48,8 +48,8 @@ def batch_body(requests: Sequence[JobRequest]) -> bytes:
         raise InvalidJob.of([FieldProblem("/jobs", detail)])
     problems = [
         problem
-        for place, request in enumerate(requests)
-        for problem in _problems(request, f"/jobs/{place}", depth=3)
+        for index, request in enumerate(requests)
+        for problem in _problems(request, f"/jobs/{index}", depth=3)
     ]
     if problems:
         raise InvalidJob.of(problems)

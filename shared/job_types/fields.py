@@ -23,7 +23,7 @@ from orpheus.shared.errors import FieldProblem
 from orpheus.shared.moments import parse_time_ms
 
 Check = Callable[[Any], Iterable[tuple[Path, str]]]
-"""Yields what is wrong with a value, each with its place inside the value."""
+"""Yields what is wrong with a value, each with its path inside the value."""
 
 
 def field_problems(fields: Mapping[str, Any]) -> Iterator[FieldProblem]:

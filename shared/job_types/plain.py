@@ -127,7 +127,7 @@ def _list_of(inner: PlainType) -> PlainType:
 
     def convert(value: Any, pointer: str) -> Any:
         items = is_list(value, pointer)
-        return [convert_item(item, f"{pointer}/{place}") for place, item in enumerate(items)]
+        return [convert_item(item, f"{pointer}/{index}") for index, item in enumerate(items)]
 
     return PlainType(convert, {"items": inner.schema, "type": "array"})
 
@@ -155,8 +155,8 @@ def _any_of(parts: Sequence[PlainType]) -> PlainType:
     schemas = [part.schema for part in parts]
     different = [
         schema
-        for place, schema in enumerate(schemas)
-        if schema != _NULL.schema and schema not in schemas[:place]
+        for index, schema in enumerate(schemas)
+        if schema != _NULL.schema and schema not in schemas[:index]
     ]
     if _NULL.schema in schemas:  # pydantic names it last
         different.append(_NULL.schema)

@@ -176,15 +176,15 @@ class Signature:
 
     def _by_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return arguments by the names of their parameters, the positional ones too."""
-        places = [
+        positional = [
             name for name, one in self._parameters.items() if one.kind is not one.KEYWORD_ONLY
         ]
-        if len(args) > len(places):
-            raise InvalidJob(_MISFIT, [FieldProblem("", f"takes {len(places)} by position")])
-        twice = kwargs.keys() & places[: len(args)]
+        if len(args) > len(positional):
+            raise InvalidJob(_MISFIT, [FieldProblem("", f"takes {len(positional)} by position")])
+        twice = kwargs.keys() & positional[: len(args)]
         if twice:
             raise InvalidJob(_MISFIT, [FieldProblem(f"/{min(twice)}", "is given twice")])
-        return {**dict(zip(places, args, strict=False)), **kwargs}
+        return {**dict(zip(positional, args, strict=False)), **kwargs}
 
     def _to_json(self, name: str, value: Any) -> Any:
         if type(value) in _ATOMS and self._plain_types[name] is not None:

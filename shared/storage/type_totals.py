@@ -69,7 +69,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Times by bucket: those of `BOUNDS_S` by their place, and one more for longer times."""
+    """Times by bucket: those of `BOUNDS_S` by their index, and one more for longer times."""
 
     buckets: Mapping[int, Bucket] = field(default_factory=dict)
 
@@ -90,10 +90,10 @@ class Distribution:
         largest of them. So it is wrong by the width of a bucket at most.
         """
         wanted, before = max(1, ceil(part * self.n)), 0
-        for place in sorted(self.buckets):
-            bucket = self.buckets[place]
+        for index in sorted(self.buckets):
+            bucket = self.buckets[index]
             if before + bucket.n >= wanted:
-                lower_s = min(BOUNDS_S[place - 1] if place else 0.0, bucket.most_s)
+                lower_s = min(BOUNDS_S[index - 1] if index else 0.0, bucket.most_s)
                 return lower_s + (bucket.most_s - lower_s) * (wanted - before) / bucket.n
             before += bucket.n
         return None
@@ -118,15 +118,15 @@ def figures_of(rows: Iterable[TypeTotal]) -> list[TypeFigures]:
     ended: dict[str, Counter[Outcome]] = defaultdict(Counter)
     times: dict[tuple[str, str], dict[int, Bucket]] = defaultdict(dict)
     peaks: dict[str, int] = {}
-    for name, measure, outcome, place, n, total, most in rows:
+    for name, measure, outcome, index, n, total, most in rows:
         if measure == MEMORY:
             peaks[name] = most
             continue
         unit = _UNITS_PER_S[measure]
         if measure == RAN:
             ended[name][Outcome(outcome)] += n
-        so_far = times[name, measure].get(place, Bucket(0, 0.0, 0.0))
-        times[name, measure][place] = Bucket(
+        so_far = times[name, measure].get(index, Bucket(0, 0.0, 0.0))
+        times[name, measure][index] = Bucket(
             so_far.n + n, so_far.sum_s + total / unit, max(so_far.most_s, most / unit)
         )
     return [

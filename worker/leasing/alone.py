@@ -26,8 +26,8 @@ class AloneChoice:
     def eligible(
         self, crashes: Sequence[int], limit: int, now_s: float, *, is_idle: bool
     ) -> Sequence[int]:
-        """Return the places of the due jobs to lease; `crashes` has the crashes of each."""
-        first = next((place for place, count in enumerate(crashes) if count), None)
+        """Return the indexes of the due jobs to lease; `crashes` has the crashes of each."""
+        first = next((index for index, count in enumerate(crashes) if count), None)
         if first is None:
             self._passed_over_since_s = None
             return range(min(limit, len(crashes)))
@@ -37,7 +37,7 @@ class AloneChoice:
             self._passed_over_since_s = now_s
         elif now_s >= self._passed_over_since_s + _PATIENCE_S:
             return range(min(limit, first + 1))  # in order, as ever
-        return [place for place, count in enumerate(crashes) if not count][:limit]
+        return [index for index, count in enumerate(crashes) if not count][:limit]
 
     def taken(self) -> None:
         """A job that runs alone was leased."""

@@ -72,10 +72,10 @@ class Estimates:
         self, limit_s: float, job_types: Sequence[str], free: int = 1, lanes: int = 1
     ) -> int:
         starts_in_s = 0.0
-        for place, job_type in enumerate(job_types):
+        for index, job_type in enumerate(job_types):
             takes_s = self._by_type.get(job_type, math.inf)
-            if place >= free and (starts_in_s >= lanes * limit_s or takes_s > limit_s):
-                return place
+            if index >= free and (starts_in_s >= lanes * limit_s or takes_s > limit_s):
+                return index
             starts_in_s += takes_s
         return len(job_types)
 

@@ -172,12 +172,12 @@ class HeldLeases:
     def take_prefetched(
         self, wanted: Callable[[int, Lease], bool] = lambda *_: True
     ) -> list[Lease]:
-        """Remove and return the prefetched jobs for which `wanted(place, lease)` is true.
+        """Remove and return the prefetched jobs for which `wanted(index, lease)` is true.
 
         They are not started any more.
         """
         with self._lock:
-            taken = [lease for place, lease in enumerate(self._prefetched) if wanted(place, lease)]
+            taken = [lease for index, lease in enumerate(self._prefetched) if wanted(index, lease)]
             if taken:
                 tokens = {lease.token for lease in taken}
                 self._prefetched = deque(x for x in self._prefetched if x.token not in tokens)

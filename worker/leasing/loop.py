@@ -172,7 +172,7 @@ class Loop:
         with self._control.database.call(), self._held.reporting:
             reports = self._held.take_reports()
             keep = self._most_kept() if leasing else 0
-            excess = self._held.take_prefetched(lambda place, _: place >= keep)
+            excess = self._held.take_prefetched(lambda index, _: index >= keep)
             may_lease = leasing and self._has_room()
             if not (reports or excess or (may_lease and self._may_find_work())):
                 return  # an idle worker writes nothing

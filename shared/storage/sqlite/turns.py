@@ -35,7 +35,7 @@ class Turns:
 
     def __init__(self, bells: Path) -> None:
         """The bell is in the folder of the others; it is opened when it is needed."""
-        self._place = bells / "writers"
+        self._path = bells / "writers"
         self._bell: Bell | None = None
         self._queue: select.epoll | None = None
         self._gives_up_at_s = 0.0
@@ -118,5 +118,5 @@ class Turns:
 
     def _opened_bell(self) -> Bell:
         if self._bell is None:
-            self._bell = Bell(self._place)
+            self._bell = Bell(self._path)
         return self._bell

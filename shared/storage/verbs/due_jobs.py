@@ -31,7 +31,7 @@ _BEFORE_ALL = (PRIORITIES.stop, 0, 0)
 
 
 class Head(NamedTuple):
-    """What the place of a due job depends on. The first three fields are the order of leasing."""
+    """What decides when a due job is leased. The first three fields are the order of leasing."""
 
     minus_priority: int
     run_at_ms: int

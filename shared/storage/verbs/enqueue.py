@@ -68,7 +68,7 @@ class Enqueue:
         now_ms, at_commit = self._database.clock.wall_ms(), self._database.at_commit
         has_keys = any(new.concurrency_key is not None for new in made)
         parked = self._keys.to_park(made, now_ms) if has_keys else ()
-        rows = [_row(new, now_ms, place in parked) for place, new in enumerate(made)]
+        rows = [_row(new, now_ms, index in parked) for index, new in enumerate(made)]
         ids = self._database.insert(self._sql["insert-job"], rows)
         ready = [new.queue for new in made if not new.depends_on]
         blocked = [new.queue for new in made if new.depends_on]

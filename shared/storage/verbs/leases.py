@@ -80,7 +80,7 @@ class Leases:
 
         The order among the due jobs: highest priority, then earliest run_at, then lowest id.
         `fitting` is given their types, in that order, and says how many of them to lease.
-        `eligible` is given first how often each has crashed, and returns the places of those that
+        `eligible` is given first how often each has crashed, and returns the indexes of those that
         may be leased, in order; the others are left to another time or worker.
         """
         if limit < 1:
@@ -89,7 +89,7 @@ class Leases:
         with self._database.write(durable=False):
             jobs, limits = self._first(queues, limit)
             if eligible is not None:
-                jobs = [jobs[place] for place in eligible([job.crashes for job in jobs])]
+                jobs = [jobs[index] for index in eligible([job.crashes for job in jobs])]
             jobs = jobs[: fitting([job.type for job in jobs])]
             if not jobs:
                 return []

@@ -213,8 +213,8 @@ class Moves:
             self._hold(move)
             for first in range(0, len(rows), _ROWS_AT_ONCE):
                 some = rows[first : first + _ROWS_AT_ONCE]
-                places = ", ".join([row] * len(some))
-                sql = self._query("put-rows", table, columns=", ".join(columns), places=places)
+                values = ", ".join([row] * len(some))
+                sql = self._query("put-rows", table, columns=", ".join(columns), values=values)
                 self._database.run(sql, *chain.from_iterable(some))
 
     def _columns_of(self, table: Table) -> list[str]:

@@ -75,7 +75,7 @@ class Standings:
                 quarantine=self._quarantine(job, is_held=is_parked == _HELD),
                 pause=self.pauses().get(job.queue),
                 queues=limits.queues,
-                keys=limits.rooms_of(_keys_of([*before, _place(job)])),
+                keys=limits.rooms_of(_keys_of([*before, _as_before(job)])),
                 before=before,
                 leased_before=self._leased_before(incarnation, token) if incarnation else (),
             )
@@ -133,9 +133,9 @@ class Standings:
             if room > 0:
                 rows = self._database.all(self._sql[name], first, *order, room, *more)
                 found.extend(
-                    Before(*place)
-                    for *place, job_type in rows
-                    if place[3] not in limits.paused and job_type not in held
+                    Before(*row)
+                    for *row, job_type in rows
+                    if row[3] not in limits.paused and job_type not in held
                 )
 
         for queue in self._queues_with_due_jobs():
@@ -236,7 +236,7 @@ class _Limits:
         return tuple(row[0] for row in self._database.all(self._sql[name], *of, MOST_NAMED))
 
 
-def _place(job: Job) -> Before:
+def _as_before(job: Job) -> Before:
     return Before(-job.priority, job.run_at_ms, job.id, job.queue, job.concurrency_key)
 
 

@@ -3,7 +3,7 @@
 -- the bodies, so that an event cannot differ from the row. It is numbered after the commit.
 INSERT INTO orpheus.new_events (at_ms, kind, job_id, body)
 SELECT ?1, ?2, job.id, row_to_json(job)
-FROM json_array_elements_text(?3::json) WITH ORDINALITY AS recorded (id, place)
+FROM json_array_elements_text(?3::json) WITH ORDINALITY AS recorded (id, ordinal)
     CROSS JOIN LATERAL (
         SELECT id, type, status, queue, priority,
             CASE WHEN error_type IS NOT NULL THEN (
@@ -15,7 +15,7 @@ FROM json_array_elements_text(?3::json) WITH ORDINALITY AS recorded (id, place)
             depends_on::json AS depends_on, tags::json AS tags,
             cancel_requested = 1 AS cancel_requested
         FROM orpheus.jobs WHERE jobs.id = recorded.id::bigint) AS job
-ORDER BY place;
+ORDER BY ordinal;
 
 -- name: record-event
 -- Record an event that is not about a job.

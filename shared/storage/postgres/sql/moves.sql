@@ -64,7 +64,7 @@ SELECT {columns} FROM orpheus.{table} WHERE {condition} {group} ORDER BY {key} L
 
 -- name: put-rows
 -- Insert rows with all their columns. What stands in braces is replaced.
-INSERT INTO orpheus.{table} ({columns}) VALUES {places};
+INSERT INTO orpheus.{table} ({columns}) VALUES {values};
 
 -- name: counters
 -- The last id, token and event number that was given, though its row may be deleted. Of tokens, the

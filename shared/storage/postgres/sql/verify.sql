@@ -96,7 +96,7 @@ FROM (
         WHEN jobs.id IS NULL THEN CASE
             WHEN body ->> 'status' IN ('done', 'failed', 'cancelled') THEN '' ELSE ' it is gone' END
         ELSE (
-            SELECT coalesce(string_agg(' ' || name, '' ORDER BY place), '')
+            SELECT coalesce(string_agg(' ' || name, '' ORDER BY ordinal), '')
             FROM (VALUES
                 (1, 'status', body -> 'status', to_jsonb(status)),
                 (2, 'type', body -> 'type', to_jsonb(type)),
@@ -117,7 +117,7 @@ FROM (
                 (17, 'depends_on', body -> 'depends_on', depends_on::jsonb),
                 (18, 'tags', body -> 'tags', tags::jsonb),
                 (19, 'cancel_requested', body -> 'cancel_requested', to_jsonb(cancel_requested = 1))
-            ) AS field (place, name, told, now)
+            ) AS field (ordinal, name, told, now)
             WHERE coalesce(told, 'null') <> coalesce(now, 'null'))
         END AS differences
     FROM (

@@ -65,7 +65,7 @@ SELECT {columns} FROM {table} WHERE {condition} {group} ORDER BY {key} LIMIT ?;
 
 -- name: put-rows
 -- Insert rows with all their columns. What stands in braces is replaced.
-INSERT INTO {table} ({columns}) VALUES {places};
+INSERT INTO {table} ({columns}) VALUES {values};
 
 -- name: counters
 -- The last id, token and event number that was given, though its row may be deleted.

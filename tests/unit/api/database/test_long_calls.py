@@ -51,7 +51,7 @@ def test_more_than_may_run_are_refused_also_when_nobody_waits_for_one() -> None:
     assert FakeStore.closed == closed + 3
 
 
-def test_what_a_call_raises_is_raised_and_its_place_is_free_again() -> None:
+def test_what_a_call_raises_is_raised_and_another_can_run() -> None:
     def fail(_: object) -> None:
         raise LookupError("no such thing")
 
@@ -82,7 +82,7 @@ def test_a_call_is_told_to_end_and_waited_for(monkeypatch: pytest.MonkeyPatch) -
     assert ended.is_set()
 
 
-def test_a_call_without_a_thread_is_refused_and_its_place_is_free_again(
+def test_a_call_without_a_thread_is_refused_and_another_can_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(_: threading.Thread) -> None:

@@ -44,9 +44,9 @@ def test_a_percentile_is_in_the_bucket_of_the_true_one(part: float) -> None:
         true_s = times[max(0, -(-len(times) * int(part * 100) // 100) - 1)] / 1000
         found = runs_of(*times).percentile_s(part)
         assert found is not None
-        place = bisect_left(BOUNDS_S, true_s)
-        lower_s = BOUNDS_S[place - 1] if place else 0
-        assert lower_s <= found <= [*BOUNDS_S, float("inf")][place]
+        index = bisect_left(BOUNDS_S, true_s)
+        lower_s = BOUNDS_S[index - 1] if index else 0
+        assert lower_s <= found <= [*BOUNDS_S, float("inf")][index]
 
 
 def test_rows_of_several_commits_add_up() -> None:

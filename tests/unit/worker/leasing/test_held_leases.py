@@ -88,7 +88,7 @@ def test_a_job_whose_lease_expires_as_it_is_entered_does_not_run(
 
 
 def test_a_released_job_is_not_started(held: HeldLeases) -> None:
-    assert [lease.job_id for lease in held.take_prefetched(lambda place, _: place >= 1)] == [2, 3]
+    assert [lease.job_id for lease in held.take_prefetched(lambda index, _: index >= 1)] == [2, 3]
     assert held.start_next(0.0, lambda: 0) is not None
     assert held.start_next(0.0, lambda: 0) is None
 
@@ -110,7 +110,7 @@ def test_restored_reports_and_leases_keep_their_order(held: HeldLeases) -> None:
     assert first is not None
     held.end_attempt(first, succeeded(first))
     reports = held.take_reports()
-    taken = held.take_prefetched(lambda place, _: place == 0)
+    taken = held.take_prefetched(lambda index, _: index == 0)
     second = held.start_next(0.0, lambda: 0)
     assert second is not None
     assert second.lease.job_id == 3

@@ -130,7 +130,7 @@ class Drainer:
             return
         if self._source is None:
             self._source = _open_source(self.settings)
-            self._is_settled = False  # a link may lead to another place by now
+            self._is_settled = False  # a link may lead to another file by now
         store, source = self._store, self._source
         self._settle(store, source)
         while not self._stopping.is_set() and source.may_have_rows():
@@ -145,10 +145,10 @@ class Drainer:
         """Delete the rows of the last batch, unless that has certainly been done."""
         if self._is_settled:
             return
-        ids = store.outboxes.in_flight(self.settings.name, source.place)
+        ids = store.outboxes.in_flight(self.settings.name, source.digest)
         if ids:
             source.delete(ids)
-            store.outboxes.forget(self.settings.name, source.place)
+            store.outboxes.forget(self.settings.name, source.digest)
             log.info("outbox_recovered", outbox=self.settings.name, rows=len(ids))
         self._is_settled = True
 
@@ -169,16 +169,16 @@ class Drainer:
             batch = sort_out(rows, types, settings.defaults, settings.max_payload_bytes)
             self._is_settled = False
             with store.write(durable=True):
-                if store.outboxes.lock(name, source.place):
+                if store.outboxes.lock(name, source.digest):
                     return True
                 store.jobs.submit_many(batch.jobs)
                 refused = len(batch.refused)
-                store.outboxes.remember(name, source.place, batch.accepted, refused=refused)
+                store.outboxes.remember(name, source.digest, batch.accepted, refused=refused)
                 failpoint("outbox.before_commit")
             failpoint("outbox.jobs_committed")
             source.finish(batch.accepted, batch.refused)
         failpoint("outbox.rows_deleted")
-        store.outboxes.forget(name, source.place)
+        store.outboxes.forget(name, source.digest)
         self._is_settled = True
         if batch.refused:
             first_id, reason = batch.refused[0]

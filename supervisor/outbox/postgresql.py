@@ -28,8 +28,8 @@ from orpheus.supervisor.outbox.rows import (
 
 _ROWS_AT_ONCE = 20
 _HOW_TO_MAKE_IT = "`orpheus outbox schema postgresql` prints the table that it needs"
-_PLACE = ("service", "host", "hostaddr", "port", "dbname", "options")
-"""What a URL says of the place; who connects and how is not of it."""
+_IDENTITY = ("service", "host", "hostaddr", "port", "dbname", "options")
+"""What a URL says of which database it is; who connects and how is not of it."""
 _DEFAULTS = {
     "application_name": "orpheus",
     "connect_timeout": "5",
@@ -53,7 +53,7 @@ class PostgresqlSource:
         self._max_payload_bytes = max_payload_bytes
         try:
             parameters = {**_DEFAULTS, **conninfo_to_dict(url)}
-            self.place = place_of(url, table)
+            self.digest = table_digest(url, table)
         except psycopg.Error:  # its text quotes the URL
             raise OutboxTrouble("the URL is not one that PostgreSQL understands") from None
         self._password = str(parameters.get("password") or "")
@@ -156,12 +156,12 @@ class PostgresqlSource:
             raise OutboxTrouble(f"{self._where}: {reason}") from None
 
 
-def place_of(url: str, table: str) -> str:
-    """Return the digest of a table's place. It depends on no password. Raises psycopg.Error."""
+def table_digest(url: str, table: str) -> str:
+    """Return the digest of a table. It depends on no password. Raises psycopg.Error."""
     said = conninfo_to_dict(url)
     if "dbname" not in said and "service" not in said:
         said["dbname"] = said.get("user")  # as PostgreSQL does
-    return digest_of("postgresql", *(said.get(key) for key in _PLACE), table)
+    return digest_of("postgresql", *(said.get(key) for key in _IDENTITY), table)
 
 
 def _sql(text: str) -> bytes:

@@ -44,16 +44,16 @@ class RefusedRow(NamedTuple):
     reason: str
 
 
-def digest_of(*place: object) -> str:
-    """Return what a place is remembered by: SHA-256 of the words that tell it from any other."""
-    return hashlib.sha256(json.dumps(place).encode()).hexdigest()
+def digest_of(*words: object) -> str:
+    """Return what a table is remembered by: SHA-256 of the words that tell it from any other."""
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
 
 class Source(Protocol):
     """The rows in an application's database. Every method raises OutboxTrouble."""
 
-    place: str
-    """Digest of the database and the table. Ids that are remembered elsewhere are of other rows."""
+    digest: str
+    """Digest of the database and the table. What is remembered of another is of other rows."""
 
     def may_have_rows(self) -> bool:
         """Return whether a batch is worth reading; a cheap look that writes nothing."""

@@ -55,7 +55,7 @@ class SqliteSource:
         self._seen: int | None = None
         """The data_version at which the outbox was last found empty."""
         self._file = _identity(path)
-        self.place = digest_of("sqlite", os.fsencode(path.resolve()).hex(), table.lower())
+        self.digest = digest_of("sqlite", os.fsencode(path.resolve()).hex(), table.lower())
         with self._translated():
             self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         self._lock_fd = -1

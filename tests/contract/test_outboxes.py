@@ -1,4 +1,4 @@
-"""What is remembered of an outbox at a place: the rows of one batch, committed with its jobs."""
+"""What is remembered of a table of an outbox: the rows of one batch, committed with its jobs."""
 
 import contextlib
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def test_the_rows_of_the_last_batch_are_remembered_until_they_are_forgotten(
     assert store.outboxes.counts() == {"bank": OutboxCounts(2, 0), "shop": OutboxCounts(4, 3)}
 
 
-def test_what_is_remembered_belongs_to_the_place_of_the_rows(store: Store) -> None:
+def test_what_is_remembered_belongs_to_the_table_of_the_rows(store: Store) -> None:
     store.outboxes.remember("shop", "here", [1, 2], refused=1)
     assert store.outboxes.in_flight("shop", "there") == []
     store.outboxes.remember("shop", "there", [1], refused=0)

@@ -6,7 +6,7 @@ killed in between finds them here and only deletes those rows. There are never m
 one batch, because the next one begins after that.
 
 An outbox may be moved to another database or table. There the same ids are other rows, so what is
-remembered belongs to the outbox at one place, and stays there until the outbox is moved back.
+remembered belongs to one table of rows, and stays there until the outbox is moved back.
 """
 
 import json
@@ -23,30 +23,30 @@ class Outboxes:
         self._database = database
         self._sql = database.sql("outboxes.sql")
 
-    def in_flight(self, name: str, place: str) -> list[RowId]:
-        """Return the ids of the rows that are jobs and may still be in the outbox at this place."""
-        row = self._database.one(self._sql["in-flight"], name, place)
+    def in_flight(self, name: str, digest: str) -> list[RowId]:
+        """Return the ids of the rows that are jobs and may still be in the table of this digest."""
+        row = self._database.one(self._sql["in-flight"], name, digest)
         ids: list[RowId] = json.loads(row[0]) if row else []
         return ids
 
-    def lock(self, name: str, place: str) -> list[RowId]:
+    def lock(self, name: str, digest: str) -> list[RowId]:
         """Inside a transaction, let nobody else remember rows before it ends; return the same."""
-        self._database.lock("outbox", [f"{name} {place}"])
-        return self.in_flight(name, place)
+        self._database.lock("outbox", [f"{name} {digest}"])
+        return self.in_flight(name, digest)
 
-    def remember(self, name: str, place: str, ids: Sequence[RowId], *, refused: int) -> None:
+    def remember(self, name: str, digest: str, ids: Sequence[RowId], *, refused: int) -> None:
         """Store the ids of a batch in the transaction that inserts its jobs, and count its rows.
 
         They replace the ids of the batch before, whose rows must be deleted by now.
         """
         with self._database.write(durable=True):
             sql = self._sql["remember"]
-            self._database.run(sql, name, place, json.dumps(list(ids)), len(ids), refused)
+            self._database.run(sql, name, digest, json.dumps(list(ids)), len(ids), refused)
 
-    def forget(self, name: str, place: str) -> None:
+    def forget(self, name: str, digest: str) -> None:
         """Forget the ids of the batch: its rows are deleted for good."""
         with self._database.write(durable=False):
-            self._database.run(self._sql["forget"], name, place)
+            self._database.run(self._sql["forget"], name, digest)
 
     def counts(self) -> dict[str, OutboxCounts]:
         """Return by outbox how many of its rows were taken since the database was made."""

@@ -1,5 +1,6 @@
 -- name: in-flight
--- The rows of an outbox at one place that are jobs already and may not be deleted yet.
+-- The rows of an outbox that are jobs already and may not be deleted yet. `place` is the digest of
+-- their table.
 SELECT in_flight FROM orpheus.outboxes WHERE name = ? AND place = ?;
 
 -- name: remember
@@ -15,5 +16,5 @@ ON CONFLICT (name, place) DO UPDATE SET
 UPDATE orpheus.outboxes SET in_flight = '[]' WHERE name = ? AND place = ?;
 
 -- name: counts
--- How many rows of each outbox became jobs, and how many were refused, at all its places.
+-- How many rows of each outbox became jobs, and how many were refused, in all its tables.
 SELECT name, sum(accepted)::bigint, sum(refused)::bigint FROM orpheus.outboxes GROUP BY name ORDER BY name;

@@ -109,8 +109,8 @@ class Draining:
 
     def start(self, table: str = "orpheus_outbox") -> subprocess.Popen[bytes]:
         """Start to drain."""
-        places = {"url": self.application.url, "table": table, "database": self.database}
-        given = json.dumps(places)
+        arguments = {"url": self.application.url, "table": table, "database": self.database}
+        given = json.dumps(arguments)
         points = {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(self.points)}
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from benchmarks.servers import NotMeasured, Server, postgresql
 from orpheus import outbox
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.supervisor.outbox.postgresql import place_of
+from orpheus.supervisor.outbox.postgresql import table_digest
 from tests.integration.supervisor.outbox.draining import Application, Draining, DrainingTests
 from tests.machine import folder_in_memory, wait_until
 
@@ -162,12 +162,14 @@ def test_no_row_whose_id_is_bytes_becomes_a_job(
     assert draining.numbers() == []
 
 
-def test_the_place_of_rows_does_not_depend_on_who_reads_them() -> None:
-    place = place_of("postgresql://a:secret@db/shop", "outbox")
-    assert place_of("postgres://b:other@db/shop?connect_timeout=9&passfile=x", "outbox") == place
-    assert place_of("postgresql://db/shop?user=a&password=secret", "outbox") == place
+def test_the_digest_of_a_table_does_not_depend_on_who_reads_it() -> None:
+    digest = table_digest("postgresql://a:secret@db/shop", "outbox")
+    assert (
+        table_digest("postgres://b:other@db/shop?connect_timeout=9&passfile=x", "outbox") == digest
+    )
+    assert table_digest("postgresql://db/shop?user=a&password=secret", "outbox") == digest
     others = {
-        place_of(url, table)
+        table_digest(url, table)
         for url, table in (
             ("postgresql://db/shop", "Outbox"),
             ("postgresql://db/bank", "outbox"),
@@ -179,8 +181,8 @@ def test_the_place_of_rows_does_not_depend_on_who_reads_them() -> None:
             ("postgresql://b@db", "outbox"),
         )
     }
-    assert len(others - {place}) == 8
-    assert "secret" not in place
+    assert len(others - {digest}) == 8
+    assert "secret" not in digest
 
 
 def test_a_row_that_another_transaction_holds_is_left_for_later(

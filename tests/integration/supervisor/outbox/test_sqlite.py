@@ -238,7 +238,7 @@ def test_rows_are_not_deleted_for_what_is_remembered_of_another_file(
     draining.until_empty()
     draining.stop()
     assert draining.numbers() == [1, 2]
-    (tmp_path / "link.db").symlink_to(application.file)  # another name of the first place
+    (tmp_path / "link.db").symlink_to(application.file)  # another name of the first file
     application.url = f"sqlite:///{tmp_path}/link.db"
     draining.application = application
     draining.start()

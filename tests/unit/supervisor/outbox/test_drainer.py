@@ -17,7 +17,7 @@ from tests.databases import make_database
 class Rows:
     """An outbox in memory."""
 
-    place = "here"
+    digest = "here"
 
     def __init__(self, *ids: int) -> None:
         self.ids: set[RowId] = set(ids)

@@ -170,7 +170,7 @@ class JobTypes(TypedDict):
 
 
 class ErrorGroups(TypedDict):
-    """Failed jobs by type, error and place, the largest groups first."""
+    """Failed jobs by type, error and location, the largest groups first."""
 
     items: list[ErrorGroupEntry]
 

@@ -59,7 +59,7 @@ ErrorName = Annotated[
     Field(min_length=1, max_length=200, json_schema_extra=WITHOUT_NUL),
     AfterValidator(no_nul),
 ]
-ErrorPlace = Annotated[
+ErrorLocation = Annotated[
     str, Field(max_length=1000, json_schema_extra=WITHOUT_NUL), AfterValidator(no_nul)
 ]
 
@@ -86,7 +86,7 @@ class JobsQuery(_Query):
     q: SearchText | None = None
     error: ErrorName | None = None
     """The name of the exception, as in GET /errors."""
-    where: ErrorPlace | None = None
+    where: ErrorLocation | None = None
     """Where it was raised, as in GET /errors; only with `error`."""
     since: MomentMs | None = None
     """Only jobs that ended then or later."""

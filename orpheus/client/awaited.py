@@ -117,8 +117,8 @@ class AsyncClient:
 
         `async for job in client.jobs()`, or `await client.jobs()` for a list.
         `q` is text in type, payload, error or tags; `error` the name of an exception, and `where`
-        the place that raised it. With `since` (included) or `until`, only jobs that have ended
-        then, the last one first.
+        where it was raised. With `since` (included) or `until`, only jobs that have ended then, the
+        last one first.
         Raises ValueError for an unknown status, or text that is no name.
         """
         wanted = wanted_of(status, type, queue, tag, q, error, where, since, until)

@@ -112,8 +112,8 @@ class Client:
         """Iterate over the jobs that match, newest first, page by page; at most `limit` of them.
 
         `q` is text in type, payload, error or tags; `error` the name of an exception, and `where`
-        the place that raised it. With `since` (included) or `until`, only jobs that have ended
-        then, the last one first.
+        where it was raised. With `since` (included) or `until`, only jobs that have ended then, the
+        last one first.
         Raises ValueError for an unknown status, or text that is no name.
         """
         wanted = wanted_of(status, type, queue, tag, q, error, where, since, until)

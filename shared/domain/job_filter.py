@@ -45,7 +45,7 @@ def filter_problems(wanted: JobFilter, prefix: str = "") -> list[FieldProblem]:
     """
     problems = span_problems(wanted.since_ms, wanted.until_ms, prefix)
     if wanted.where is not None and wanted.error is None:
-        detail = f"needs {prefix}error: only what has failed has a place"
+        detail = f"needs {prefix}error: only what has failed has a location"
         problems.append(FieldProblem("/where", detail))
     if wanted.status in LIVE and wanted.by_end:
         detail = f"cannot be {wanted.status} with {prefix}since or {prefix}until: {NOT_ENDED}"

@@ -304,7 +304,7 @@ class OutboxCounts:
 
 @dataclass(frozen=True, slots=True)
 class ErrorGroup:
-    """Failed jobs of one type with the same error. `where` is empty if the place is unknown.
+    """Failed jobs of one type with the same error. `where` is empty if the location is unknown.
 
     `newest`: the id of the job that failed last; `message`: its error's, at most the first 500
     characters. `max_id`: the greatest id of them. `last_hour`: how many of them failed in the last

@@ -8,7 +8,7 @@ from orpheus.shared.views.values import Time
 
 
 class ErrorGroupEntry(TypedDict):
-    """Failed jobs of one type with the same error, raised at the same place."""
+    """Failed jobs of one type with the same error, raised at the same location."""
 
     type: str
     error: str

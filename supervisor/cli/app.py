@@ -41,7 +41,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "slots:drain",
         "Let SLOT finish its job or stop its program; it stays down until restarted.",
     ),
-    "errors": ("errors:errors", "Count the failed jobs by type, error and place."),
+    "errors": ("errors:errors", "Count the failed jobs by type, error and location."),
     "healthcheck": (
         "healthcheck:healthcheck",
         "Ask the API whether it is ready; exit 1 if it is not.",

@@ -26,7 +26,7 @@ _COLUMNS = (
 @click.command()
 @for_operator
 def errors(operator: Operator) -> int:
-    """Count the failed jobs by type, error and place."""
+    """Count the failed jobs by type, error and location."""
     with operator.store() as store:
         items = [error_group_json(group) for group in store.errors.groups()]
     print_items(items, _COLUMNS, _row, as_json=operator.as_json)

@@ -79,9 +79,9 @@ _OPTIONS = (
     click.option("--error", type=Text(), metavar="NAME", help="Only jobs with this type of error."),
     click.option(
         "--where",
-        type=Text(may_be_empty=True),  # the place of an error that has none
-        metavar="PLACE",
-        help="Only jobs with an error at this place, as `orpheus errors` says it.",
+        type=Text(may_be_empty=True),  # the location of an error that has none
+        metavar="LOCATION",
+        help="Only jobs with an error at this location, as `orpheus errors` says it.",
     ),
     click.option(
         "--since",

@@ -8,7 +8,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 TRACE = 'Traceback (most recent call last):\n  File "/app/jobs.py", line 12, in resize\n'
 
 
-def test_failed_jobs_are_counted_by_type_error_and_place(api: Any) -> None:
+def test_failed_jobs_are_counted_by_type_error_and_location(api: Any) -> None:
     assert api.client.get("/errors").json() == {"items": []}
     for trace in (TRACE, TRACE, None):
         api.submit()
@@ -55,7 +55,7 @@ def test_a_group_is_retried_as_it_was_counted(api: Any) -> None:
     assert api.client.post("/jobs/bulk", json=body).status_code == 409
 
 
-def test_a_group_without_a_place_has_an_empty_one_in_a_filter(api: Any) -> None:
+def test_a_group_without_a_location_has_an_empty_one_in_a_filter(api: Any) -> None:
     fail(api)
     mine = fail(api, None)
     body = {"action": "retry", "filter": {"error": "ValueError", "where": ""}}
@@ -63,7 +63,7 @@ def test_a_group_without_a_place_has_an_empty_one_in_a_filter(api: Any) -> None:
     assert api.client.get(f"/jobs/{mine}").json()["status"] == "pending"
 
 
-def test_a_place_alone_names_no_jobs(api: Any) -> None:
+def test_a_location_alone_names_no_jobs(api: Any) -> None:
     """Empty, it would name every job that has not failed."""
     job_id = api.submit()
     answer = api.client.post("/jobs/bulk", json={"action": "cancel", "filter": {"where": ""}})

@@ -27,7 +27,7 @@ def ids(api: Any, **query: Any) -> list[int]:
     return [job["id"] for job in page["items"]]
 
 
-def test_jobs_are_listed_by_their_error_and_its_place(api: Any) -> None:
+def test_jobs_are_listed_by_their_error_and_its_location(api: Any) -> None:
     first, other, last = fail(api), fail(api, "KeyError"), fail(api)
     api.submit()
     (group, _) = api.client.get("/errors").json()["items"]

@@ -291,7 +291,7 @@ def test_a_job_retried_into_waiting_is_due_once_unblocked(
     assert [one.job_id for one in lease()] == [waiting]
 
 
-def test_run_now_does_not_cost_a_job_its_place(
+def test_run_now_does_not_cost_a_job_its_turn(
     store: Store, submit: Submit, lease: LeaseSome, clock
 ) -> None:
     first = submit(delay_ms=1_000)

@@ -1,4 +1,4 @@
-"""Failed jobs are counted by type, error and place, whatever happens to them afterwards."""
+"""Failed jobs are counted by type, error and location, whatever happens to them afterwards."""
 
 from collections.abc import Callable
 
@@ -15,8 +15,8 @@ Fail = Callable[..., int]
 T0_MS = 1_800_000_000_000
 
 
-def error_at(place: str, type: str = "ValueError", message: str = "it broke") -> JobError:
-    name, line = place.split(":")
+def error_at(location: str, type: str = "ValueError", message: str = "it broke") -> JobError:
+    name, line = location.split(":")
     frame = f'  File "/srv/{name}", line {line}, in resize\n'
     return JobError(
         type, message, f"Traceback (most recent call last):\n{frame}{type}: {message}\n"
@@ -41,7 +41,7 @@ def fail(
     return run
 
 
-def test_jobs_with_the_same_type_error_and_place_are_one_group(store: Store, fail: Fail) -> None:
+def test_jobs_with_the_same_type_error_and_location_are_one_group(store: Store, fail: Fail) -> None:
     fail(error_at("jobs.py:12", message="a.png"))
     fail(error_at("jobs.py:12", message="b.png"))
     last = fail(error_at("jobs.py:12", message="c.png"))
@@ -104,14 +104,14 @@ def test_a_group_is_retried_without_its_neighbours(store: Store, fail: Fail) -> 
     )
 
 
-def test_a_group_without_a_place_is_named_by_empty_text(store: Store, fail: Fail) -> None:
+def test_a_group_without_a_location_is_named_by_empty_text(store: Store, fail: Fail) -> None:
     fail(error_at("jobs.py:12"))
     mine = fail(JobError("ValueError", "no traceback"))
     wanted = JobFilter(Status.FAILED, "resize", error="ValueError", where="")
     assert [job.id for job in store.jobs.page(wanted, 9)] == [mine]
 
 
-def test_another_type_error_or_place_is_another_group_and_the_largest_is_first(
+def test_another_type_error_or_location_is_another_group_and_the_largest_is_first(
     store: Store, fail: Fail
 ) -> None:
     fail(error_at("jobs.py:12"))
@@ -164,7 +164,7 @@ def test_a_job_that_still_has_retries_is_not_failed(
     assert store.errors.groups() == []
 
 
-def test_a_job_that_fails_because_of_another_has_no_place(
+def test_a_job_that_fails_because_of_another_has_no_location(
     store: Store,
     submit: Callable[..., int],
     lease: Callable[..., list[Lease]],
@@ -173,8 +173,8 @@ def test_a_job_that_fails_because_of_another_has_no_place(
     other = submit("other")
     waiting = submit(depends_on=(other,), on_dependency_failure="fail")
     end(*lease(), Ending.FAILED_PERMANENTLY, error=error_at("jobs.py:12"))
-    places = {one.newest: (one.error, one.where) for one in store.errors.groups()}
-    assert places == {
+    found = {one.newest: (one.error, one.where) for one in store.errors.groups()}
+    assert found == {
         other: ("ValueError", "jobs.py:12 in resize"),
         waiting: ("DependencyFailed", ""),
     }

@@ -8,7 +8,7 @@ import random
 from typing import NamedTuple
 
 from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules, backoff_delay_ms
-from orpheus.shared.domain.error_place import MOST_CHARS, place_of
+from orpheus.shared.domain.error_location import MOST_CHARS, location_of
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
 from orpheus.shared.domain.lifecycle import (
     ENDINGS,
@@ -149,7 +149,7 @@ class EndedLeases:
             *_values_of(ended.error),
             ended.job_id,
             ended.token,
-            "" if ended.error is None else place_of(ended.error.traceback),
+            "" if ended.error is None else location_of(ended.error.traceback),
         )
         if follows.outcome is None:
             self._database.run(self._sql["forget-attempt"], ended.job_id, ended.token)
@@ -184,7 +184,7 @@ class EndedLeases:
             self._database.run(self._sql["forget-old-lines"], *old, _LINES_AT_ONCE)
 
     def _due_again_ms(self, ended: Ended, follows: Next, now_ms: int) -> int | None:
-        """Return when a job that becomes pending is due; None: as before, so it keeps its place."""
+        """Return when a job that becomes pending is due; None: as before, so it keeps its turn."""
         if follows.status is not Status.PENDING:
             return None
         if ENDINGS[ended.ending].wait is Wait.AS_ASKED:

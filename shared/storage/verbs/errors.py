@@ -15,7 +15,7 @@ class Errors:
         self._sql = database.sql("errors.sql")
 
     def groups(self, limit: int = MOST_GROUPS) -> list[ErrorGroup]:
-        """Return the jobs that are failed now by type, error and place; most jobs first."""
+        """Return the jobs that are failed now by type, error and location; most jobs first."""
         hour_ago_ms = self._database.clock.wall_ms() - _HOUR_MS
         times = (hour_ago_ms, hour_ago_ms - _HOUR_MS)
         rows = self._database.all(self._sql["groups"], limit, *times)

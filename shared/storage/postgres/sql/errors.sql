@@ -1,5 +1,5 @@
 -- name: groups
--- Failed jobs by type, error and place, those with the most jobs first, and the job of each that
+-- Failed jobs by type, error and location, those with the most jobs first, and the job of each that
 -- failed last, with its message: the index is read once, and probed once for each group. The same
 -- read counts those of the last hour, since ?2, and of the hour before, since ?3.
 SELECT type, error_type, error_where, n, first_ms, last_ms, newest, max_id, last_hour, hour_before, (

@@ -154,7 +154,7 @@ UPDATE orpheus.jobs SET status = CASE WHEN ?1 > 0 THEN 'blocked' ELSE 'pending' 
 WHERE id = ?3 AND status IN ('failed', 'cancelled');
 
 -- name: run-now
--- Stays pending, and is due now. A job that is due already keeps its place.
+-- Stays pending, and is due now. A job that is due already keeps its turn.
 UPDATE orpheus.jobs SET is_due = 1, run_at_ms = least(run_at_ms, ?)
 WHERE id = ? AND status = 'pending' AND is_due = 0;
 

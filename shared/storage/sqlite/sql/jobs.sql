@@ -86,7 +86,7 @@ NOT INDEXED
 INDEXED BY jobs_ended
 
 -- name: by-error
--- The index of the failed ones, by type, error, place and time.
+-- The index of the failed ones, by type, error, location and time.
 INDEXED BY jobs_failed
 
 -- name: with-tags
@@ -157,7 +157,7 @@ UPDATE jobs SET status = iif(?1 > 0, 'blocked', 'pending'), is_due = 1, waits_fo
 WHERE id = ?3 AND status IN ('failed', 'cancelled');
 
 -- name: run-now
--- Stays pending, and is due now. A job that is due already keeps its place.
+-- Stays pending, and is due now. A job that is due already keeps its turn.
 UPDATE jobs SET is_due = 1, run_at_ms = min(run_at_ms, ?) WHERE id = ? AND status = 'pending' AND is_due = 0;
 
 -- name: long-logs

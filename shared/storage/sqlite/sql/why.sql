@@ -1,5 +1,5 @@
 -- name: of-job
--- What only `why` asks of a job's row: its place in line, its lease, and how its last attempt ended.
+-- What only `why` asks of a job's row: what it waits for, its lease, and how its last attempt ended.
 SELECT is_due, is_parked, crashes, waits_for, lease_incarnation, lease_token, (
     SELECT outcome FROM ended_attempts WHERE job_id = jobs.id ORDER BY number DESC LIMIT 1)
 FROM jobs WHERE id = ?;

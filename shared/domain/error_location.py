@@ -3,18 +3,18 @@
 import re
 
 MOST_CHARS = 200
-"""Of a place, and of the name of an error: both are in an index, whose entries have a limit."""
+"""Of a location, and of the name of an error: both are in an index, whose entries have a limit."""
 
 _FRAME = re.compile(
     r'^(?P<before>[ |]*)File "(?P<file>.*)", line (?P<line>\d+), in (?P<name>.+)$', re.MULTILINE
 )
 
 
-def place_of(traceback: str | None) -> str:
+def location_of(traceback: str | None) -> str:
     """Return the last frame of a traceback as `jobs.py:12 in resize`; empty if it has none.
 
     Of an exception group, the frame that raised the group. What a dead worker was doing, which
-    begins with the newest frame and is written in another form, is no place.
+    begins with the newest frame and is written in another form, is no location.
     """
     frames = list(_FRAME.finditer(traceback or ""))
     if not frames:

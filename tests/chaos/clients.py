@@ -51,8 +51,8 @@ class Client:
             number = len(self._log.requests)
             request = Request(number, (), f"{self._key}-{number}", "undecided")
             self._log.requests.append(request)
-        for place, job in enumerate(jobs):
-            job["payload"] |= {"request": number, "place": place}
+        for index, job in enumerate(jobs):
+            job["payload"] |= {"request": number, "index": index}
         request.jobs = tuple(
             NewJob(
                 job["type"],

@@ -248,7 +248,7 @@ class Orpheus:
     def submit(self, does: str = "nothing", **fields: Any) -> int:
         """Submit a job of chaos_jobs.asked; its id."""
         mine = {name: fields.pop(name) for name in ("max_retries", "timeout") if name in fields}
-        payload = {"request": 0, "place": 0, "does": does, **fields}
+        payload = {"request": 0, "index": 0, "does": does, **fields}
         answer = self.client.post("/jobs", json={"type": "asked", "payload": payload, **mine})
         assert answer.status_code == 201, answer.text
         return int(answer.json()["id"])

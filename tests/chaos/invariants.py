@@ -21,7 +21,7 @@ from tests.simulation.world import Tables
 
 Key = tuple[str, str | None]
 """A queue and a concurrency key."""
-Place = tuple[int, int, int]
+Position = tuple[int, int, int]
 """Where a job stands in the order of leasing."""
 
 _EXPIRED = "LeaseExpired"
@@ -122,7 +122,7 @@ class KeyedJobs:
             )
         )
         self._running: dict[Key, set[int]] = defaultdict(set)
-        self._pending: dict[Key, dict[int, Place]] = defaultdict(dict)
+        self._pending: dict[Key, dict[int, Position]] = defaultdict(dict)
 
     def most_of(self, key: Key) -> float:
         """Return how many jobs of a key may run at once."""
@@ -138,7 +138,7 @@ class KeyedJobs:
         if body["status"] == "in_progress":
             self._running[key].add(job_id)
         elif body["status"] == "pending":
-            self._pending[key][job_id] = _place(body)
+            self._pending[key][job_id] = _position(body)
 
     def running_of(self, body: dict[str, Any]) -> set[int]:
         """Return the jobs that run now of a job's key."""
@@ -147,7 +147,7 @@ class KeyedJobs:
     def may_wait(self, body: dict[str, Any]) -> bool:
         """Return whether jobs that run, or come before it, take all the room of a job's key."""
         key = body["queue"], body["concurrency_key"]
-        before = sum(place < _place(body) for place in self._pending[key].values())
+        before = sum(position < _position(body) for position in self._pending[key].values())
         return len(self._running[key]) + before >= self.most_of(key)
 
 
@@ -190,7 +190,7 @@ def smaller_jobs_start_first(evidence: Evidence) -> None:
     have_crashed = {row[0] for row in rows}
     alone = evidence.tables.look("SELECT id FROM jobs WHERE queue = ?", ALONE)
     may_wait = {row[0] for row in alone}
-    waiting: dict[int, Place] = {}
+    waiting: dict[int, Position] = {}
     keyed = KeyedJobs(evidence.tables)
     for seq, at_ms, kind, job_id, body in evidence.events:
         fold.take(seq, at_ms, kind, job_id, body)
@@ -200,19 +200,19 @@ def smaller_jobs_start_first(evidence: Evidence) -> None:
         if kind == "job.reclaimed" and job_id in have_crashed:
             may_wait.add(job_id)
         if kind == "job.started":
-            mine = _place(json.loads(body))
-            for one, place in waiting.items():
-                waits = place >= mine or keyed.may_wait(fold.jobs[one].body)
-                check(waits, "I9 a smaller job waited", seq, mine, one, place)
+            mine = _position(json.loads(body))
+            for one, position in waiting.items():
+                waits = position >= mine or keyed.may_wait(fold.jobs[one].body)
+                check(waits, "I9 a smaller job waited", seq, mine, one, position)
         is_due = job is not None and job.status == "pending" and job.due_ms is None
         if job is not None and is_due and job_id not in may_wait:
-            waiting[job_id] = _place(job.body)
+            waiting[job_id] = _position(job.body)
         else:
             waiting.pop(job_id, None)
         keyed.take(json.loads(body))
 
 
-def _place(body: dict[str, Any]) -> Place:
+def _position(body: dict[str, Any]) -> Position:
     return -body["priority"], body["run_at_ms"], body["id"]
 
 

@@ -1,6 +1,6 @@
 """An application with an outbox in its own SQLite file: does what it is told, a line at a time.
 
-Usage: shop.py DATABASE. `add 0 100` commits rows with these places, `lock` lets nobody else read
+Usage: shop.py DATABASE. `add 0 100` commits rows with these indexes, `lock` lets nobody else read
 from the next `add` on, `unlock` ends that, `rows` counts the rows. Each is answered by one line.
 """
 
@@ -23,8 +23,8 @@ def main(file: str) -> None:
         match line.split():
             case ["add", first, end]:
                 with connection:
-                    for place in range(int(first), int(end)):
-                        payload = {"request": 0, "place": place, "secret": "x" * ROW_BYTES}
+                    for index in range(int(first), int(end)):
+                        payload = {"request": 0, "index": index, "secret": "x" * ROW_BYTES}
                         outbox.add(connection, "asked", payload)
             case ["lock"]:
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")

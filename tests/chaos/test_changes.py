@@ -35,7 +35,7 @@ class Load:
             one.start()
 
     def _submit(self) -> None:
-        job = {"type": "asked", "payload": {"request": 0, "place": 0, "does": "nothing"}}
+        job = {"type": "asked", "payload": {"request": 0, "index": 0, "does": "nothing"}}
         while not self._over.wait(0.02):
             try:
                 with httpx2.Client(trust_env=False, timeout=40) as client:

@@ -125,17 +125,17 @@ def settings_of(shop: Path) -> dict[str, str]:
     }
 
 
-def places_of(orpheus: Orpheus) -> list[int]:
+def indexes_of(orpheus: Orpheus) -> list[int]:
     """Return which rows the jobs were made of, oldest first."""
     items = orpheus.get("/jobs?type=asked&limit=500")["items"]
-    return [job["payload"]["place"] for job in reversed(items)]
+    return [job["payload"]["index"] for job in reversed(items)]
 
 
 def until_drained(orpheus: Orpheus, shop: Shop, rows: int) -> None:
     """Until the outbox is empty; then each of its rows has become one job, which was done once."""
     until(lambda: shop.tell("rows") == 0, "the outbox to be empty")
     orpheus.until_drained(PATIENCE_S)
-    assert places_of(orpheus) == [*range(rows)]
+    assert indexes_of(orpheus) == [*range(rows)]
     ends = [run.job_id for run in read_effects(orpheus.folder / "effects") if run.end_ns]
     assert len(ends) == len(set(ends)) == rows
 
@@ -161,7 +161,7 @@ def test_rows_wait_while_the_disk_of_orpheus_is_full_and_become_jobs_once(
 
     until(waits, "the outbox to be in trouble")
     assert shop.tell("rows") == ROWS
-    assert places_of(orpheus) == []
+    assert indexes_of(orpheus) == []
     ballast.unlink()
     until_drained(orpheus, shop, ROWS)
     until(lambda: '"event": "outbox_well"' in orpheus.log(), "the outbox to be well")
@@ -186,7 +186,7 @@ def test_rows_that_cannot_be_deleted_on_a_full_disk_become_jobs_once(
     until(lambda: what in orpheus.log(), "the outbox to be in trouble")
     assert shop.tell("rows") == ROWS
     orpheus.until_drained(PATIENCE_S)
-    assert places_of(orpheus) == [*range(ROWS)], "they are jobs already"
+    assert indexes_of(orpheus) == [*range(ROWS)], "they are jobs already"
     ballast.unlink()
     until_drained(orpheus, shop, ROWS)
     shop.tell(f"add {ROWS} {ROWS + 5}")

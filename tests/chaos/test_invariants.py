@@ -58,11 +58,11 @@ class Scene:
         jobs = tuple(
             NewJob(
                 "asked",
-                json.dumps({"request": 0, "place": place, "does": does, "children": 1}),
+                json.dumps({"request": 0, "index": index, "does": does, "children": 1}),
                 max_retries=1,
-                concurrency_key="key" if place + 1 in KEYED else None,
+                concurrency_key="key" if index + 1 in KEYED else None,
             )
-            for place, does in enumerate(("parent", "nothing", "nothing", "nothing"))
+            for index, does in enumerate(("parent", "nothing", "nothing", "nothing"))
         )
         self._store.queues.configure({"default": QueueRules(per_key=KeyRules(2))})
         ids = self._store.jobs.submit_many(jobs)
@@ -169,10 +169,10 @@ def rewrite(kind: str, job_id: int, **changes: Any) -> Callable[[Evidence], None
     """The first event of that kind, told otherwise."""
 
     def plant(evidence: Evidence) -> None:
-        place = next(n for n, row in enumerate(evidence.events) if row[2:4] == (kind, job_id))
-        seq, at_ms, _, _, body = evidence.events[place]
+        index = next(n for n, row in enumerate(evidence.events) if row[2:4] == (kind, job_id))
+        seq, at_ms, _, _, body = evidence.events[index]
         told = json.dumps({**json.loads(body), **changes})
-        evidence.events[place] = (seq, at_ms, kind, job_id, told)
+        evidence.events[index] = (seq, at_ms, kind, job_id, told)
 
     return plant
 
@@ -285,7 +285,7 @@ PLANTS: dict[str, tuple[str, Callable[[Evidence], None]]] = {
     "a refused request left a job": ("I2 a refused", refuse_the_request),
     "one key made two jobs": (
         "I2 a request made jobs twice",
-        sql(f"UPDATE jobs SET payload = json_set(payload, '$.place', 0) WHERE id = {FAILING}"),
+        sql(f"UPDATE jobs SET payload = json_set(payload, '$.index', 0) WHERE id = {FAILING}"),
     ),
     "attempts overlap": (
         "I3 two live attempts",

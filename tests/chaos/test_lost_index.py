@@ -14,7 +14,7 @@ from tests.chaos.harness import LEASE_TTL_S, Orpheus, until
 Start = Callable[..., Orpheus]
 ROUNDS = 20 if os.environ.get("CHAOS_LONG") else 4
 JOBS_PER_ROUND = 20
-JOB = {"type": "asked", "payload": {"request": 0, "place": 0, "does": "nothing"}}
+JOB = {"type": "asked", "payload": {"request": 0, "index": 0, "does": "nothing"}}
 
 
 class Clients:

@@ -63,13 +63,13 @@ def start_hosts(
         urls: dict[str, str],
         settings: dict[str, str] | None = None,
         environment_of: Callable[[str], dict[str, str]] = lambda _: {},
-        places: Mapping[str, Namespace] | None = None,
+        namespaces: Mapping[str, Namespace] | None = None,
     ) -> list[Host]:
         def start_one(name: str) -> Host:
             queues = {"pools.default.queues": f'["default", "{name}"]'}
             own = {**queues, **(settings or {})}
-            place = (places or {}).get(name)
-            return Host(name, folder, urls[name], own, place, environment=environment_of(name))
+            namespace = (namespaces or {}).get(name)
+            return Host(name, folder, urls[name], own, namespace, environment=environment_of(name))
 
         with ThreadPoolExecutor() as threads:
             started = list(threads.map(start_one, urls))

@@ -25,18 +25,18 @@ class Host(Orpheus):
         folder: Path,
         url: str,
         settings: dict[str, str],
-        place: Namespace | None = None,
+        namespace: Namespace | None = None,
         **options: Any,
     ) -> None:
         """`url`: how this host reaches the database; `folder`: that of all hosts.
 
-        `place`: where it runs; its API is then reached through a proxy.
+        `namespace`: where it runs; its API is then reached through a proxy.
         """
         self.name = name
-        self._way_in = None if place is None else TcpProxy(0, place.socket)
-        if place is not None and self._way_in is not None:
+        self._way_in = None if namespace is None else TcpProxy(0, namespace.socket)
+        if namespace is not None and self._way_in is not None:
             self._way_in.__enter__()
-            options["launcher"] = place.enter
+            options["launcher"] = namespace.enter
         own = folder / name
         own.mkdir()
         database = {"database.url": url, "database.state_dir": str(own / "state")}

@@ -82,7 +82,7 @@ class Namespace:
         self._holder.wait()
 
 
-class Place(Namespace):
+class HostNamespace(Namespace):
     """A namespace whose cable leads to a router. It is the `Line` of the host that lives there."""
 
     def __init__(self, router: Namespace, number: int) -> None:
@@ -117,8 +117,8 @@ class Place(Namespace):
 
 
 @contextmanager
-def places(n: int) -> Iterator[list[Place]]:
-    """So many places that reach each other over one router; none where this machine allows none."""
+def namespaces(n: int) -> Iterator[list[HostNamespace]]:
+    """So many namespaces that reach each other over one router; none if this machine allows none."""
     tried = subprocess.run(["unshare", "--net", "true"], check=False, stderr=-3)
     if os.getuid() != 0 or tried.returncode:
         yield []
@@ -129,6 +129,6 @@ def places(n: int) -> Iterator[list[Place]]:
         router.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
         made = []
         for number in range(n):
-            made.append(Place(router, number))
+            made.append(HostNamespace(router, number))
             stack.callback(made[-1].end)
         yield made

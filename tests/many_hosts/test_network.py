@@ -20,7 +20,7 @@ from tests.many_hosts.checked import WatchedHosts
 from tests.many_hosts.conftest import DATABASE, StartHosts
 from tests.many_hosts.database_server import DatabaseServer, running_server
 from tests.many_hosts.hosts import Host
-from tests.many_hosts.namespaces import Line, Place, places
+from tests.many_hosts.namespaces import HostNamespace, Line, namespaces
 from tests.many_hosts.tcp_proxy import TcpProxy
 
 DRAIN_BOUND_S = 30.0
@@ -89,31 +89,33 @@ class Cut:
 
 
 @pytest.fixture(scope="module")
-def shared_places() -> Iterator[list[Place]]:
+def shared_namespaces() -> Iterator[list[HostNamespace]]:
     """One for the database and one for ada; none where the machine allows none."""
-    with places(2) as found:
+    with namespaces(2) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def shared_server(server_folder: Path, shared_places: list[Place]) -> Iterator[DatabaseServer]:
-    enter = shared_places[0].enter if shared_places else ()
+def shared_server(
+    server_folder: Path, shared_namespaces: list[HostNamespace]
+) -> Iterator[DatabaseServer]:
+    enter = shared_namespaces[0].enter if shared_namespaces else ()
     with running_server(server_folder / "primary", enter) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def shared_cut(
-    shared_places: list[Place],
+    shared_namespaces: list[HostNamespace],
     shared_server: DatabaseServer,
     start_hosts: StartHosts,
     new_proxy: Callable[..., TcpProxy],
 ) -> Iterator[Cut]:
-    in_places: dict[str, Place] = {}
+    in_namespaces: dict[str, HostNamespace] = {}
     network: Line
-    if shared_places:
-        there, network = shared_places
-        in_places, address = {"ada": network}, network.address
+    if shared_namespaces:
+        there, network = shared_namespaces
+        in_namespaces, address = {"ada": network}, network.address
         slow, url = (
             new_proxy(shared_server.port, there.socket),
             shared_server.url(host=there.address),
@@ -122,7 +124,7 @@ def shared_cut(
         slow, network = proxies = [new_proxy(shared_server.port) for _ in range(2)]
         address, url = "", shared_server.url(port=proxies[1].port)
     urls = {"ada": url, "bob": shared_server.url(port=slow.port)}
-    ada, bob = start_hosts(urls, places=in_places)
+    ada, bob = start_hosts(urls, namespaces=in_namespaces)
     watched = WatchedHosts(shared_server, DATABASE, [ada, bob])
     yield Cut(watched, ada, bob, network, shared_server, address, slow)
     network.heal()

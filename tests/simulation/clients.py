@@ -106,10 +106,10 @@ class Client:
         request.jobs = tuple(
             new._replace(
                 payload=json.dumps(
-                    {**json.loads(new.payload), "request": request.number, "place": place}
+                    {**json.loads(new.payload), "request": request.number, "index": index}
                 ),
             )
-            for place, new in enumerate(jobs)
+            for index, new in enumerate(jobs)
         )
         self._log.requests.append(request)
         return request
@@ -181,10 +181,10 @@ class Client:
         """A small graph, its items in any order."""
         chance = self._chance
         items = [self._new()._replace(ref=f"r{n}") for n in range(chance.randrange(2, 6))]
-        for place in range(1, len(items)):
+        for index in range(1, len(items)):
             if chance.random() < 0.7:
-                refs = tuple(f"r{n}" for n in {chance.randrange(place) for _ in range(2)})
-                items[place] = items[place]._replace(depends_on=items[place].depends_on + refs)
+                refs = tuple(f"r{n}" for n in {chance.randrange(index) for _ in range(2)})
+                items[index] = items[index]._replace(depends_on=items[index].depends_on + refs)
         chance.shuffle(items)
         if batch_problems(items):  # a circle through a unique key: the API refuses it
             return

@@ -17,7 +17,7 @@ from orpheus.worker.leasing.alone import AloneChoice
 from orpheus.worker.leasing.concurrent_leases import runs_alone
 from tests.simulation.engine import Crashed, Simulation, Steps, Wait
 from tests.simulation.histories import EffectLog, Run, check
-from tests.simulation.workers import Life, Worker, _Place, finished_as
+from tests.simulation.workers import Life, Worker, _Rank, finished_as
 
 _RETRY_DATABASE_MS = 50
 
@@ -101,15 +101,15 @@ class ConcurrentWorker(Worker):
         if leases:
             super()._check_order(leases, len(leases))
 
-    def _places(self, taken: set[int]) -> dict[int, _Place]:
+    def _ranks(self, taken: set[int]) -> dict[int, _Rank]:
         """Without those that run alone, and in a queue with a limit those behind them."""
         rows = self._store._database.all(
             "SELECT id FROM jobs WHERE crashes > 0 OR queue IN (SELECT queue FROM jobs "
             "JOIN queues ON name = queue WHERE status = 'pending' AND crashes > 0)"
         )
         passed_over = {row[0] for row in rows} - taken
-        places = super()._places(taken)
-        return {one: place for one, place in places.items() if one not in passed_over}
+        ranks = super()._ranks(taken)
+        return {one: rank for one, rank in ranks.items() if one not in passed_over}
 
     def _held_tokens(self) -> dict[int, int]:
         running = {one.lease.job_id: one.lease.token for one in self._running}

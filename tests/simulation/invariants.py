@@ -137,15 +137,15 @@ def every_job_was_asked_for_once(tables: Tables, fold: Fold, clients: ClientLog)
         check(request is not None, "I2 a job nobody asked for", job_id)
         assert request is not None
         check(request.state != "refused", "I2 a refused request left a job", job_id, request)
-        new = request.jobs[asked["place"]]
+        new = request.jobs[asked["index"]]
         check((queue, priority) == (new.queue, new.priority), "not what was asked for", job_id)
-        found.setdefault(asked["request"], []).append(asked["place"])
-    for number, places in found.items():
-        check(len(places) == len(set(places)), "I2 a request made jobs twice", number, places)
+        found.setdefault(asked["request"], []).append(asked["index"])
+    for number, indexes in found.items():
+        check(len(indexes) == len(set(indexes)), "I2 a request made jobs twice", number, indexes)
         request = by_number[number]
-        unkeyed = {place for place, new in enumerate(request.jobs) if new.unique_key is None}
+        unkeyed = {index for index, new in enumerate(request.jobs) if new.unique_key is None}
         if not clients.deleted:
-            check(unkeyed <= set(places), "a batch was kept in part", number, places)
+            check(unkeyed <= set(indexes), "a batch was kept in part", number, indexes)
 
 
 _COLUMNS = (

@@ -124,13 +124,13 @@ class StoreMachine(RuleBasedStateMachine):
         """Each item may wait for earlier ones, whatever their order in the batch."""
         known = sorted(self.model.jobs)
         batch = []
-        for place, item in enumerate(items):
-            choices: list[int | str] = [f"r{n}" for n in range(place)]
+        for index, item in enumerate(items):
+            choices: list[int | str] = [f"r{n}" for n in range(index)]
             choices += known
             some = st.lists(st.sampled_from(choices or [""]), max_size=2, unique=True)
             waits = bool(choices) and data.draw(st.sampled_from((False, False, True)), "waits")
             depends_on = tuple(data.draw(some, "depends_on")) if waits else ()
-            batch.append(item._replace(unique_key=None, ref=f"r{place}", depends_on=depends_on))
+            batch.append(item._replace(unique_key=None, ref=f"r{index}", depends_on=depends_on))
         batch = data.draw(st.permutations(batch), "order")
         ids = self.store.jobs.submit_many(batch)
         refs = {new.ref: job_id for new, job_id in zip(batch, ids, strict=True)}

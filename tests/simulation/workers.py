@@ -52,7 +52,7 @@ class Life:
         self.cells.append(cell)
 
 
-class _Place(NamedTuple):
+class _Rank(NamedTuple):
     """Where a job stands in the order of leasing."""
 
     minus_priority: int
@@ -220,24 +220,24 @@ class Worker:
         """I9: what was taken is in order, and no smaller eligible job was left standing."""
         taken = {lease.job_id for lease in leases}
         nothing_is_quarantined_of(self._store, taken)
-        places = self._places(taken)
-        order = [places[lease.job_id] for lease in leases]
+        ranks = self._ranks(taken)
+        order = [ranks[lease.job_id] for lease in leases]
         check(order == sorted(order), "I9 not in order", order)
         closed, rated = self._restricted_queues()
         full, unsure = self._full_keys()
-        for job_id, place in places.items():
-            serves = place.queue in self._queues or "*" in self._queues
+        for job_id, rank in ranks.items():
+            serves = rank.queue in self._queues or "*" in self._queues
             if job_id in taken or not serves:
                 continue
-            if place[3:] in full or place.queue in unsure:
+            if rank[3:] in full or rank.queue in unsure:
                 continue
-            later = [one for one in order if one > place and one.queue == place.queue]
-            check(not later, "I9 a smaller job of the queue was passed over", place, later)
-            if place.queue not in closed | rated:
-                is_next = len(leases) == limit and order[-1] < place
-                check(is_next, "I9 a smaller eligible job was passed over", place, order, limit)
+            later = [one for one in order if one > rank and one.queue == rank.queue]
+            check(not later, "I9 a smaller job of the queue was passed over", rank, later)
+            if rank.queue not in closed | rated:
+                is_next = len(leases) == limit and order[-1] < rank
+                check(is_next, "I9 a smaller eligible job was passed over", rank, order, limit)
 
-    def _places(self, taken: set[int]) -> dict[int, _Place]:
+    def _ranks(self, taken: set[int]) -> dict[int, _Rank]:
         """Those just leased, and those that may be: read past the store, in its transaction."""
         rows = self._store._database.all(
             "SELECT status, -priority, run_at_ms, id, queue, concurrency_key FROM jobs "
@@ -246,7 +246,7 @@ class Worker:
             "AND type NOT IN (SELECT type FROM quarantines WHERE released_ms IS NULL))",
             self._store.clock.wall_ms(),
         )
-        return {row[3]: _Place(*row[1:]) for row in rows if row[0] == "pending" or row[3] in taken}
+        return {row[3]: _Rank(*row[1:]) for row in rows if row[0] == "pending" or row[3] in taken}
 
     def _restricted_queues(self) -> tuple[set[str], set[str]]:
         """Those that let nothing start now, and those that have a rate."""

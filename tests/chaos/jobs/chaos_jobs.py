@@ -169,7 +169,7 @@ _MISDEEDS: dict[str, Callable[[Context, float], None]] = {
 def asked(
     ctx: Context,
     request: int,
-    place: int,
+    index: int,
     does: str = "nothing",
     seconds: float = 0,
     failures: int = 0,
@@ -193,7 +193,7 @@ def asked(
 
 @job
 async def asked_async(
-    ctx: Context, request: int, place: int, seconds: float = 0, secret: str = ""
+    ctx: Context, request: int, index: int, seconds: float = 0, secret: str = ""
 ) -> dict[str, int]:
     """The same as a coroutine, which only sleeps."""
     tell("begin", ctx)

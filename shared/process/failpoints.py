@@ -1,7 +1,7 @@
-"""Failpoints: named places in the code at which a test makes a process die, stop, hang or exit.
+"""Failpoints: named points in the code at which a test makes a process die, stop, hang or exit.
 
 A crash between a commit and its answer, for example, could lose data, but that moment lasts
-microseconds and random kills hardly ever hit it. So the programs name such places, and a test
+microseconds and random kills hardly ever hit it. So the programs name such points, and a test
 triggers one by putting a file of that name into a folder. The file's text says what the process
 does to itself:
 

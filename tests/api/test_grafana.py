@@ -125,12 +125,12 @@ def test_the_board_is_well_formed() -> None:
     assert len({panel["title"] for panel in panels}) == len(panels)
     taken: set[tuple[int, int]] = set()
     for panel in panels:
-        place = panel["gridPos"]
-        assert place["x"] + place["w"] <= COLUMNS
+        box = panel["gridPos"]
+        assert box["x"] + box["w"] <= COLUMNS
         cells = {
-            (place["x"] + right, place["y"] + down)
-            for right in range(place["w"])
-            for down in range(place["h"])
+            (box["x"] + right, box["y"] + down)
+            for right in range(box["w"])
+            for down in range(box["h"])
         }
         assert not taken & cells, f"{panel['title']} lies on another panel"
         taken |= cells

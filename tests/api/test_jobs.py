@@ -16,7 +16,7 @@ from tests.machine import slowness, wait_until
 WAIT = b"GET /jobs/%d?wait=60 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
-def test_a_job_is_answered_whole_with_its_place(api: Any) -> None:
+def test_a_job_is_answered_whole_with_its_location(api: Any) -> None:
     answer = api.client.post("/jobs", json={"type": "add", "payload": {"n": 1}, "tags": ["a", "b"]})
 
     assert answer.status_code == 201

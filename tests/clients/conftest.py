@@ -49,14 +49,14 @@ class Maker:
 
     def __call__(self, url: str | None = None, config: Path | None = None, **options: Any) -> Any:
         """Return a client; of another server or database, if given."""
-        place = url or f"http://127.0.0.1:{self._api.port}" if self.is_http else None
+        server = url or f"http://127.0.0.1:{self._api.port}" if self.is_http else None
         options = options if self.is_http else {}
         if not self.is_http:
             options["config"] = config or self._config
         if self._runner is None:
-            made: Any = Client(place, **options)
+            made: Any = Client(server, **options)
         else:
-            made = Awaiting(self._runner, AsyncClient(place, **options))
+            made = Awaiting(self._runner, AsyncClient(server, **options))
         self._stack.callback(made.close)
         return made
 

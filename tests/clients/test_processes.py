@@ -18,13 +18,13 @@ import asyncio, os, sys, threading, warnings
 warnings.simplefilter("ignore")  # a program that has threads is warned of forks
 from orpheus import AsyncClient, Client
 
-kind, place, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
-where = {"config": place} if kind.startswith("database") else {"url": place}
+kind, where, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+options = {"config": where} if kind.startswith("database") else {"url": where}
 if kind.endswith("awaited"):
-    client = AsyncClient(**where)
+    client = AsyncClient(**options)
     submit = lambda: asyncio.run(client.submit("add"))  # each time on another loop
 else:
-    client = Client(**where)
+    client = Client(**options)
     submit = lambda: client.submit("add")
 
 submit()
@@ -53,12 +53,12 @@ FORGETTING = """
 import asyncio, gc, sys
 from orpheus import AsyncClient, Client
 
-kind, place = sys.argv[1:]
+kind, where = sys.argv[1:]
 def view():
     if kind == "database":
-        return Client(config=place).submit("add").id
+        return Client(config=where).submit("add").id
     async def handle():
-        return (await AsyncClient(config=place).submit("add")).id
+        return (await AsyncClient(config=where).submit("add")).id
     return asyncio.run(handle())
 
 ids = [view() for _ in range(3)]
@@ -125,8 +125,8 @@ def test_a_client_on_the_database_speaks_no_http_and_one_over_http_opens_no_data
 def test_a_client_works_on_both_sides_of_a_fork(
     api: Running, config: Path, kind: str, threads: int
 ) -> None:
-    place = config if kind.startswith("database") else f"http://127.0.0.1:{api.port}"
-    assert run(FORKING, kind, place, threads) == "all done\n"
+    where = config if kind.startswith("database") else f"http://127.0.0.1:{api.port}"
+    assert run(FORKING, kind, where, threads) == "all done\n"
     assert api.store.maintenance.verify() == []
 
 

@@ -262,7 +262,7 @@ def test_an_alert_whose_job_is_refused_by_now_is_logged_once_and_told_when_it_is
 
 
 @pytest.mark.backends("sqlite")
-def test_why_an_alert_is_refused_tells_the_place_and_not_what_is_there() -> None:
+def test_why_an_alert_is_refused_tells_the_path_and_not_what_is_there() -> None:
     for schema, token, asked in (
         ({"type": "integer"}, "S3CRET", 'is not of type "integer"'),
         ({"maxLength": 3}, "S3CRET", "is longer than 3 characters"),

@@ -94,12 +94,12 @@ def steps_of(store: Store, query: str, job_id: int) -> int:
 
 
 @pytest.mark.backends("sqlite")
-@pytest.mark.parametrize("place", [0, 1], ids=["through another", "directly"])
-def test_no_more_of_those_that_wait_are_read_than_are_told(store: Store, place: int) -> None:
+@pytest.mark.parametrize("index", [0, 1], ids=["through another", "directly"])
+def test_no_more_of_those_that_wait_are_read_than_are_told(store: Store, index: int) -> None:
     few, many = fan_of(store, 300), fan_of(store, 3_000)
-    read = steps_of(store, "after_it", many[place])
-    assert 0 < read <= 1.1 * steps_of(store, "after_it", few[place])
-    links = steps_of(store, "+depends_on", many[place])
+    read = steps_of(store, "after_it", many[index])
+    assert 0 < read <= 1.1 * steps_of(store, "after_it", few[index])
+    links = steps_of(store, "+depends_on", many[index])
     assert 0 < links < 100 * 200, "as many as there are links, not as pairs of jobs"
 
 

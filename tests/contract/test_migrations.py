@@ -205,9 +205,9 @@ def test_a_migration_killed_at_any_statement_leaves_the_schema_before_it_or_afte
     make_base(url, monkeypatch, migrations[:base])
     versions = [schema_after(migrations[:n]) for n in range(base, len(migrations) + 1)]
     (tmp_path / "killed").mkdir()
-    places = (database_path(url), tmp_path / "killed")
+    paths = (database_path(url), tmp_path / "killed")
     answer = subprocess.run(
-        [sys.executable, "-c", KILLED, *places, repr(migrations), str(killed)],
+        [sys.executable, "-c", KILLED, *paths, repr(migrations), str(killed)],
         cwd=ROOT,
         text=True,
         capture_output=True,

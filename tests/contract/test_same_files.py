@@ -138,9 +138,9 @@ def test_a_restore_beside_an_idle_process_is_refused_and_the_error_names_where_t
         backup.rename(path)
         with pytest.raises(DatabaseUnusable) as refused:
             open_store(url, create=True)
-        [place] = re.findall(r"fuser (\S+)", str(refused.value))
-        has_open = [file.path for file in psutil.Process(idle.pid).open_files()]
-        assert place in has_open and str(path) not in has_open
+        [file] = re.findall(r"fuser (\S+)", str(refused.value))
+        has_open = [one.path for one in psutil.Process(idle.pid).open_files()]
+        assert file in has_open and str(path) not in has_open
         idle.stdin.close()
     open_store(url, create=True).close()
 

@@ -118,7 +118,7 @@ class HostNamespace(Namespace):
 
 @contextmanager
 def namespaces(n: int) -> Iterator[list[HostNamespace]]:
-    """So many namespaces that reach each other over one router; none if this machine allows none."""
+    """So many namespaces that reach each other over a router; none if the machine allows none."""
     tried = subprocess.run(["unshare", "--net", "true"], check=False, stderr=-3)
     if os.getuid() != 0 or tried.returncode:
         yield []

@@ -170,14 +170,14 @@ def test_a_type_checker_knows_the_parameters_of_a_job(
     calls.write_text(right)
     assert errors_of(mypy(application, has_plugin=has_plugin)) == {}
     lines = imports.splitlines()
-    places = {}
+    ranges = {}
     for number, (instead_of, put, message) in enumerate(wrong):
         assert instead_of in function
         changed = function.replace(instead_of, put).replace("total", f"total_{number}")
-        places[message] = range(len(lines) + 1, len(lines) + 1 + len(changed.splitlines()))
+        ranges[message] = range(len(lines) + 1, len(lines) + 1 + len(changed.splitlines()))
         lines += changed.splitlines()
     calls.write_text("\n".join(lines) + "\n")
     errors = errors_of(mypy(application, has_plugin=has_plugin))
-    for message, place in places.items():
-        said = [error for line, some in errors.items() if line in place for error in some]
+    for message, numbers in ranges.items():
+        said = [error for line, some in errors.items() if line in numbers for error in some]
         assert any(message in error for error in said), (message, said)

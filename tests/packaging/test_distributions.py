@@ -48,9 +48,9 @@ def test_the_wheel_holds_every_file_of_the_product_and_no_other(wheel: Path) -> 
 
 def test_a_wheel_built_from_the_sdist_is_the_same(wheel: Path, tmp_path: Path) -> None:
     sdist = build("sdist", ROOT, tmp_path / "sdist")
-    place = tmp_path / "source"
-    place.mkdir()
-    subprocess.run(["tar", "-xzf", sdist, "-C", place], check=True)
-    [source] = place.iterdir()
+    folder = tmp_path / "source"
+    folder.mkdir()
+    subprocess.run(["tar", "-xzf", sdist, "-C", folder], check=True)
+    [source] = folder.iterdir()
     again = build("wheel", source, tmp_path / "again")
     assert files_of(again) == files_of(wheel)

@@ -16,7 +16,7 @@ SNIPPETS = [
     for snippet in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     if "connection=" in snippet
 ]
-PLACE = "://shop@db.example/shop"
+ADDRESS = "://shop@db.example/shop"
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ PLACE = "://shop@db.example/shop"
 def test_a_documented_transaction_has_its_job(
     snippet: str, path: str, application_url: str, store: Store
 ) -> None:
-    assert PLACE in snippet
-    code = snippet.replace(PLACE, application_url.removeprefix("postgresql"))
+    assert ADDRESS in snippet
+    code = snippet.replace(ADDRESS, application_url.removeprefix("postgresql"))
     names: dict[str, Any] = {}
     exec(compile(code, "docs/clients.md", "exec"), names)
     found = store.jobs.page(JobFilter(type="resize"), 10)

@@ -187,7 +187,7 @@ def test_statements_stay_prepared_after_a_roll_back_but_not_behind_a_pooler(
 
 
 def test_the_server_keeps_no_statement_that_comes_only_once(connection: Connection) -> None:
-    """Of one that inserts many rows, each has its NULLs in other places."""
+    """Of one that inserts many rows, each has its NULLs in other columns."""
     before = prepared(connection)
     rows = list(product((1, None), repeat=4))
     sql = "SELECT coalesce(?::bigint, ?::bigint, ?::bigint, ?::bigint)"

@@ -74,7 +74,7 @@ def test_nobody_can_tell_what_became_of_a_commit_that_is_never_answered(
         connection.commit()
 
 
-def test_a_transaction_that_is_never_begun_is_given_up_with_the_place_that_is_silent(
+def test_a_transaction_that_is_never_begun_is_given_up_with_the_name_of_what_is_silent(
     connection: Connection, proxy: TcpProxy
 ) -> None:
     proxy.cut()

@@ -160,7 +160,7 @@ def test_a_module_that_cannot_be_described_is_told_in_one_line(
 
 
 @pytest.mark.parametrize(
-    ("place", "says"),
+    ("name", "says"),
     [
         ("orpheus.db-cells", "cannot make the folder"),
         ("orpheus.db-bells", "unable to open"),
@@ -168,9 +168,9 @@ def test_a_module_that_cannot_be_described_is_told_in_one_line(
     ],
 )
 def test_something_else_in_the_place_of_a_file_of_ours_is_exit_74(
-    start: Start, tmp_path: Path, place: str, says: str
+    start: Start, tmp_path: Path, name: str, says: str
 ) -> None:
-    path = tmp_path / "data" / place
+    path = tmp_path / "data" / name
     path.parent.mkdir(parents=True)
     path.touch()
     code, lines = end_of(start("supervisor"))

@@ -317,14 +317,14 @@ def test_an_old_worker_spends_no_retry_of_a_job_that_only_new_code_knows(
 
 
 @contextlib.contextmanager
-def service_manager(place: Path) -> Iterator[list[str]]:
+def service_manager(path: Path) -> Iterator[list[str]]:
     """Listen as systemd does: every line that came.
 
     By a thread, since the kernel keeps ten messages, and more come while a slow machine starts.
     """
     told: list[str] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(place))
+        manager.bind(str(path))
 
         def hear() -> None:
             while message := manager.recv(4_096):
@@ -336,7 +336,7 @@ def service_manager(place: Path) -> Iterator[list[str]]:
             yield told
         finally:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
-                end.sendto(b"", str(place))
+                end.sendto(b"", str(path))
             listening.join()
 
 

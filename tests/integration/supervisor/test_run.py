@@ -48,12 +48,12 @@ def test_a_port_that_is_taken_is_exit_69_and_says_what_to_do(tmp_path: Path) -> 
 def test_a_job_module_that_does_not_import_is_exit_78_with_its_error_first(tmp_path: Path) -> None:
     ended = run_to_its_end(tmp_path, 'jobs.modules=["no_such_module"]')
     assert ended.returncode == 78
-    error, places = ended.stderr.splitlines()
+    error, searched = ended.stderr.splitlines()
     assert error == (
         "orpheus: jobs.modules: no_such_module does not import: "
         "ModuleNotFoundError: No module named 'no_such_module'"
     )
-    assert places.startswith("orpheus: looked in: ")
+    assert searched.startswith("orpheus: looked in: ")
 
 
 def test_a_file_that_is_no_database_is_exit_74_and_is_not_changed(tmp_path: Path) -> None:

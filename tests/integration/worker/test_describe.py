@@ -99,12 +99,12 @@ def test_without_modules_those_of_the_configuration_are_described() -> None:
 def test_a_module_that_does_not_import_exits_with_78_and_the_line_that_raised() -> None:
     answer = describe("broken_jobs")
     assert (answer.returncode, answer.stdout) == (78, "")
-    error, head, place, line = answer.stderr.splitlines()
+    error, head, frame, line = answer.stderr.splitlines()
     assert error == (
         "jobs.modules: broken_jobs does not import: RuntimeError: this module is broken"
     )
     assert head == "Traceback (most recent call last):"
-    assert "broken_jobs.py" in place and line.strip().startswith("raise RuntimeError")
+    assert "broken_jobs.py" in frame and line.strip().startswith("raise RuntimeError")
 
 
 def test_a_syntax_error_shows_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,11 +112,11 @@ def test_a_syntax_error_shows_its_line(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ConfigurationError) as raised:
         describe_types(["mistyped"], (), 60.0)
-    error, *place = str(raised.value).splitlines()
+    error, *shown = str(raised.value).splitlines()
     assert error == (
         "jobs.modules: mistyped does not import: SyntaxError: expected ':' (mistyped.py, line 2)"
     )
-    assert any("if x" in line for line in place)
+    assert any("if x" in line for line in shown)
 
 
 def test_a_missing_module_exits_with_78_and_says_where_it_was_looked_for(
@@ -129,14 +129,14 @@ def test_a_missing_module_exits_with_78_and_says_where_it_was_looked_for(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError) as raised:
         describe_types(["reports"], (), 60.0)
-    error, places, advice = str(raised.value).splitlines()
+    error, searched, advice = str(raised.value).splitlines()
     assert error == (
         "jobs.modules: reports does not import: ModuleNotFoundError: No module named 'reports'"
     )
-    assert places.startswith(
+    assert searched.startswith(
         f"looked in: {tmp_path} (the current folder), {tmp_path}/lib (PYTHONPATH)"
     )
-    assert "site-packages (installed packages)" in places
+    assert "site-packages (installed packages)" in searched
     assert advice == f"src/reports.py is there: start it with PYTHONPATH={tmp_path}/src"
 
 

@@ -44,8 +44,8 @@ def test_jobs_that_a_worker_has_leased_unawares_run_soon_and_pay_nothing(
     job_ids = store.jobs.submit_many([NewJob("nap")] * 3)
     proxy.lose_answer(*COMMIT_OF_LEASES)
     url = postgresql_url.replace(f":{proxy.target}/", f":{proxy.port}/")
-    place = {"database.url": url, "database.state_dir": str(tmp_path / "state")}
-    start_alone({**LEASES_LAST, **place, "pools.default.concurrency": str(concurrency)})
+    database_settings = {"database.url": url, "database.state_dir": str(tmp_path / "state")}
+    start_alone({**LEASES_LAST, **database_settings, "pools.default.concurrency": str(concurrency)})
     jobs = store.jobs
     wait_for(lambda: proxy.has_lost_answer, "the answer to get lost")
     wait_for(

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-PLACES = sorted(set(re.findall(r"`((?:[\w-]+/)+[\w.-]+\.\w+)::([\w.]+)`", TEXT)))
+NAMED = sorted(set(re.findall(r"`((?:[\w-]+/)+[\w.-]+\.\w+)::([\w.]+)`", TEXT)))
 PATHS = sorted(set(re.findall(r"`((?:[\w-]+/)+(?:[\w-]+\.\w+)?)[`:]", TEXT)))
 WAYS = TEXT.split("\n## The way of ")[1:]
 FOLDERS = ("supervisor", "worker", "api", "shared", "config", "orpheus")
@@ -20,7 +20,7 @@ def test_a_path_that_is_named_exists(path: str) -> None:
     assert (ROOT / path).exists() or (ROOT / "docs" / path).exists()
 
 
-@pytest.mark.parametrize(("path", "name"), PLACES)
+@pytest.mark.parametrize(("path", "name"), NAMED)
 def test_a_function_that_is_named_exists(path: str, name: str) -> None:
     body = ast.parse((ROOT / path).read_text(encoding="utf-8")).body
     for part in name.split("."):

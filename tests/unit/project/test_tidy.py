@@ -34,7 +34,7 @@ NAMED_FROM_OUTSIDE = {
     "shared/storage/verbs/": "a class for each noun of the store: `store.jobs` is Jobs",
 }
 """Where classes have the names that users read. Such a name may occur again elsewhere, but not in
-the same place."""
+the same scope."""
 SAME_NAMES = {
     "Loop": "the supervisor and a worker have one each, and neither imports the other",
 }
@@ -128,9 +128,9 @@ def test_every_folder_of_the_product_says_what_it_holds() -> None:
     assert {name for name in inits if not ast.get_docstring(tree_of(name))} == set()
 
 
-def place_of(name: str) -> str:
-    """Return the place within which a class of this file must have its name for itself."""
-    return next((place for place in NAMED_FROM_OUTSIDE if name.startswith(place)), "elsewhere")
+def scope_of(name: str) -> str:
+    """Return the scope within which a class of this file must have its name for itself."""
+    return next((scope for scope in NAMED_FROM_OUTSIDE if name.startswith(scope)), "elsewhere")
 
 
 def test_no_two_classes_have_the_same_name() -> None:
@@ -138,7 +138,7 @@ def test_no_two_classes_have_the_same_name() -> None:
     for name in python_files(*PRODUCT):
         for node in tree_of(name).body:
             if isinstance(node, ast.ClassDef):
-                found[place_of(name), node.name].append(name)
+                found[scope_of(name), node.name].append(name)
     same = {name: where for (_, name), where in found.items() if len(where) > 1}
     assert set(same) == set(SAME_NAMES), same
 

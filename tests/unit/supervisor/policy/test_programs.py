@@ -202,11 +202,11 @@ def test_changed_settings_start_one_that_had_ended_but_none_that_was_drained() -
 
 
 def test_one_that_comes_after_another_waits_for_it_from_the_start_on() -> None:
-    places = [
+    wanted = [
         WantedSlot("web-1", "web", Role.PROGRAM, "", after=("db",)),
         WantedSlot("db-1", "db", Role.PROGRAM, ""),
     ]
-    slots = fleet.reconcile({}, places, 0.0)
+    slots = fleet.reconcile({}, wanted, 0.0)
     assert slots["web-1"].held_back == "waits for db-1" and not slots["db-1"].held_back
     slots["db-1"] = replace(slots["db-1"], state=SlotState.READY)
     assert not fleet.advance(slots, RULES, 0.0)["web-1"].held_back

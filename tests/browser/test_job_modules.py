@@ -33,7 +33,7 @@ def call(page: Page, module: str, function: str, *arguments: Any) -> Any:
     return page.evaluate(
         """async ([url, name, given]) => {
             const found = (await import(url))[name](...given);
-            if (found?.places) found.places = [...found.places];
+            if (found?.positions) found.positions = [...found.positions];
             return found;
         }""",
         [encoded(module), function, list(arguments)],
@@ -79,7 +79,9 @@ def test_a_fold_says_how_its_attempts_ended_most_first(shared_page: Page) -> Non
 
 def laid_out(page: Page, ids: list[int], edges: list[tuple[int, int]]) -> dict[str, Any]:
     found: dict[str, Any] = call(page, "layered.js", "layOut", ids, edges, SIZE)
-    found["places"] = {one: (place["x"], place["y"]) for one, place in found["places"]}
+    found["positions"] = {
+        one: (position["x"], position["y"]) for one, position in found["positions"]
+    }
     return found
 
 
@@ -100,47 +102,47 @@ def test_what_waits_stands_right_of_what_it_waits_for_and_nothing_overlaps(
 ) -> None:
     ids, edges = random_graph(random.Random(count), count)
     found = laid_out(shared_page, ids, edges)
-    places = found["places"]
-    assert set(places) == set(ids)
+    positions = found["positions"]
+    assert set(positions) == set(ids)
     for earlier, later in edges:
-        assert places[earlier][0] + SIZE["width"] < places[later][0]
-    for column in {x for x, _ in places.values()}:
-        heights = sorted(y for x, y in places.values() if x == column)
+        assert positions[earlier][0] + SIZE["width"] < positions[later][0]
+    for column in {x for x, _ in positions.values()}:
+        heights = sorted(y for x, y in positions.values() if x == column)
         apart = SIZE["height"] + SIZE["gapY"]
         assert all(low + apart <= high + 0.01 for low, high in pairwise(heights))
-    assert min(y for _, y in places.values()) >= -0.01
-    assert max(x for x, _ in places.values()) + SIZE["width"] == found["width"]
-    assert max(y for _, y in places.values()) + SIZE["height"] <= found["height"] + 0.01
+    assert min(y for _, y in positions.values()) >= -0.01
+    assert max(x for x, _ in positions.values()) + SIZE["width"] == found["width"]
+    assert max(y for _, y in positions.values()) + SIZE["height"] <= found["height"] + 0.01
     assert sorted((line["from"], line["to"]) for line in found["lines"]) == sorted(edges)
 
 
 def test_a_line_begins_at_one_job_ends_at_the_other_and_bends_in_between(shared_page: Page) -> None:
     found = laid_out(shared_page, [1, 2, 3], [(1, 2), (2, 3), (1, 3)])
     long = next(line for line in found["lines"] if (line["from"], line["to"]) == (1, 3))
-    places, points = found["places"], long["points"]
-    assert points[0] == {"x": SIZE["width"], "y": places[1][1] + SIZE["height"] / 2}
-    assert points[-1] == {"x": places[3][0], "y": places[3][1] + SIZE["height"] / 2}
+    positions, points = found["positions"], long["points"]
+    assert points[0] == {"x": SIZE["width"], "y": positions[1][1] + SIZE["height"] / 2}
+    assert points[-1] == {"x": positions[3][0], "y": positions[3][1] + SIZE["height"] / 2}
     between = [point["y"] for point in points[1:-1]]
-    middle = places[2][1] + SIZE["height"] / 2
+    middle = positions[2][1] + SIZE["height"] / 2
     assert all(abs(y - middle) >= SIZE["height"] for y in between), "it passes the job in between"
 
 
 def test_a_job_stands_in_the_middle_of_those_that_wait_for_it(shared_page: Page) -> None:
     found = laid_out(shared_page, [1, 2, 3, 4], [(1, 2), (1, 3), (1, 4)])
-    heights = {one: y for one, (_, y) in found["places"].items()}
+    heights = {one: y for one, (_, y) in found["positions"].items()}
     assert heights[1] == pytest.approx((heights[2] + heights[3] + heights[4]) / 3)
 
 
 def test_lines_that_need_not_cross_do_not(shared_page: Page) -> None:
     found = laid_out(shared_page, [1, 2, 3, 4, 5, 6], [(1, 6), (2, 5), (3, 4)])
-    places = found["places"]
-    order = sorted([1, 2, 3], key=lambda one: places[one][1])
+    positions = found["positions"]
+    order = sorted([1, 2, 3], key=lambda one: positions[one][1])
     partners = {1: 6, 2: 5, 3: 4}
-    assert sorted([4, 5, 6], key=lambda one: places[one][1]) == [partners[one] for one in order]
+    assert sorted([4, 5, 6], key=lambda one: positions[one][1]) == [partners[one] for one in order]
 
 
-def test_even_jobs_that_wait_for_each_other_get_a_place(shared_page: Page) -> None:
-    assert set(laid_out(shared_page, [1, 2, 3], [(1, 2), (2, 1), (2, 3)])["places"]) == {1, 2, 3}
+def test_even_jobs_that_wait_for_each_other_get_a_position(shared_page: Page) -> None:
+    assert set(laid_out(shared_page, [1, 2, 3], [(1, 2), (2, 1), (2, 3)])["positions"]) == {1, 2, 3}
 
 
 def test_blocks_move_as_near_to_their_wishes_as_order_and_room_allow(shared_page: Page) -> None:
@@ -160,10 +162,12 @@ def gathered(
     layered = base64.b64encode((SCRIPTS / "layered.js").read_bytes()).decode()
     return page.evaluate(
         """async ([crowds, layered, ids, links, own, type]) => {
-            const { gather, placesIn } = await import(crowds), { layersOf } = await import(layered);
+            const { gather, positionsIn } = await import(crowds);
+            const { layersOf } = await import(layered);
             const nodes = ids.map(id => ({ id, type }));
             const found = gather(nodes, links, layersOf(ids, links), own);
-            return { ...found, places: found.crowds.map(one => placesIn(one, { x: 5, y: 7 })) };
+            const positions = found.crowds.map(one => positionsIn(one, { x: 5, y: 7 }));
+            return { ...found, positions };
         }""",
         [
             *(f"data:text/javascript;base64,{one}" for one in (encoded, layered)),
@@ -181,8 +185,8 @@ def test_jobs_that_only_their_number_tells_apart_get_a_frame_where_none_covers_a
     (crowd,) = found["crowds"]
     assert (crowd["label"], crowd["isExact"], crowd["members"]) == ("190 × step", True, inside)
     assert found["links"] == [[1, crowd["key"]], [crowd["key"], 500]]
-    (places,) = found["places"]
-    at = {(place["x"] - 5, place["y"] - 7) for _, place in places}
+    (positions,) = found["positions"]
+    at = {(position["x"] - 5, position["y"] - 7) for _, position in positions}
     cell = crowd["cell"]
     assert len(at) == 190
     assert all(x + cell["width"] < crowd["width"] for x, _ in at)

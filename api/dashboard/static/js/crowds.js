@@ -59,8 +59,8 @@ function crowdOf(nodes, isExact, height) {
   };
 }
 
-/** Return the place of each member of a frame that stands at `place`: row by row. @param {Crowd} crowd @param {{x: number, y: number}} place @returns {[number, {x: number, y: number}][]} */
-export function placesIn({ members, columns, cell }, { x, y }) {
+/** Return the position of each member of a frame that stands at `position`: row by row. @param {Crowd} crowd @param {{x: number, y: number}} position @returns {[number, {x: number, y: number}][]} */
+export function positionsIn({ members, columns, cell }, { x, y }) {
   return members.map((id, i) => [id, {
     x: x + PADDING + (i % columns) * (cell.width + CELL.gapX),
     y: y + PADDING + HEAD + Math.floor(i / columns) * (cell.height + CELL.gapY),

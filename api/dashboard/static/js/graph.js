@@ -1,6 +1,6 @@
 // The graph around a job: what it waits for on the left, what waits for it on the right, each a link
 // with its live state; and the same as a list. Read again every second while one of them is live.
-import { gather, placesIn } from "./crowds.js";
+import { gather, positionsIn } from "./crowds.js";
 import { arrange, byId, h, icon, setAttr, setText, showOrHide, svg } from "./dom.js";
 import { FINGER_PX, byFinger } from "./finger.js";
 import { GraphView } from "./graph-view.js";
@@ -70,23 +70,23 @@ export class Graph {
     const size = byFinger.matches ? SIZE_FOR_FINGERS : SIZE;
     const { crowds, keys, links: joined } = gather(nodes, links, layersOf(ids, links), this.id, byFinger.matches ? FINGER_PX : undefined);
     const large = new Map(crowds.map((crowd) => [crowd.key, crowd]));
-    const { places, lines, width, height } = layOut(keys, joined, size, large);
-    for (const crowd of crowds) for (const [id, place] of placesIn(crowd, places.get(crowd.key))) places.set(id, place);
+    const { positions, lines, width, height } = layOut(keys, joined, size, large);
+    for (const crowd of crowds) for (const [id, position] of positionsIn(crowd, positions.get(crowd.key))) positions.set(id, position);
     const cells = new Map(crowds.flatMap(({ members, cell }) => members.map((id) => [id, cell])));
-    this.nodes = new Map(nodes.map((node) => [node.id, makeNode(node, places.get(node.id), node.id === this.id, cells.get(node.id) ?? size, cells.has(node.id))]));
+    this.nodes = new Map(nodes.map((node) => [node.id, makeNode(node, positions.get(node.id), node.id === this.id, cells.get(node.id) ?? size, cells.has(node.id))]));
     const isLoose = (key) => large.get(key)?.isExact === false;
     showOrHide(byId("graph-loose"), crowds.some(({ key }) => isLoose(key)) ? "A dashed line leads to some of the jobs in a frame; the list says to which." : "");
     const kinds = Map.groupBy(lines, ({ from, to }) => `edges${from === this.id || to === this.id ? " own" : ""}${isLoose(from) || isLoose(to) ? " some" : ""}`);
     const full = { width: width + 2 * MARGIN, height: height + 2 * MARGIN };
-    const inOrder = [...places].filter(([key]) => this.nodes.has(key)).sort(([, a], [, b]) => a.x - b.x || a.y - b.y).map(([id]) => this.nodes.get(id));
+    const inOrder = [...positions].filter(([key]) => this.nodes.has(key)).sort(([, a], [, b]) => a.x - b.x || a.y - b.y).map(([id]) => this.nodes.get(id));
     const chosen = /** @type {any} */ (document.activeElement)?.closest?.("#graph a, #graph-list a")?.getAttribute("href");
     const drawing = svg("svg", { viewBox: `${-MARGIN} ${-MARGIN} ${full.width} ${full.height}`, role: "group", "aria-label": "Jobs before and after this one" },
       ...[...kinds].sort().map(([kind, some]) => svg("path", { class: kind, d: some.map(pathOf).join("") })),
-      ...crowds.map((crowd) => frameOf(crowd, places.get(crowd.key))),
+      ...crowds.map((crowd) => frameOf(crowd, positions.get(crowd.key))),
       ...inOrder.map(({ node }) => node));
     arrange(byId("graph-list"), inOrder.map(({ item }) => item));
     showBefore(this.nodes, edges);
-    const { x, y } = places.get(this.id);
+    const { x, y } = positions.get(this.id);
     this.view.show(drawing, full, { x: x + MARGIN + size.width / 2, y: y + MARGIN + size.height / 2 });
     if (chosen) /** @type {any} */ (this.view.box.querySelector(`a[href="${chosen}"]`))?.focus({ preventScroll: true });
   }
@@ -103,7 +103,7 @@ function summary(nodes) {
   return `${plural(nodes.length, "job")}: ${parts.map(([n, status]) => `${n} ${spaced(String(status))}`).join(", ")}`;
 }
 
-/** @param {any} node @param {any} place @param {boolean} isOwn @param {{width: number, height: number}} size @param {boolean} isSmall one in a frame: only its id and the sign of its status */
+/** @param {any} node @param {any} position @param {boolean} isOwn @param {{width: number, height: number}} size @param {boolean} isSmall one in a frame: only its id and the sign of its status */
 function makeNode({ id, type }, { x, y }, isOwn, { width, height }, isSmall) {
   const middle = height / 2;
   const sign = svg("use", { x: 9, y: middle - 6, width: 12, height: 12 });

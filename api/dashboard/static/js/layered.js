@@ -1,5 +1,5 @@
 // Lay a graph out in layers from left to right: what must be done before stands left of what waits
-// for it. Pure: ids and edges in, places out.
+// for it. Pure: ids and edges in, positions out.
 //
 // The usual steps (Sugiyama): each node gets the layer after its last predecessor; an edge that
 // passes layers gets a bend in each; a few sweeps order the layers so that few edges cross; then each
@@ -9,12 +9,12 @@ const SWEEPS = 8;
 const MOST_BENDS = 4000; // with more, long edges are drawn straight
 
 /**
- * @typedef {{x: number, y: number}} Place the left upper corner of a node, or a bend
+ * @typedef {{x: number, y: number}} Position the left upper corner of a node, or a bend
  * @typedef {{width: number, height: number, gapX: number, gapY: number}} Size of nodes, and the room between them
  */
 
 /**
- * Return the place of each node, the line of each edge and the size of the whole.
+ * Return the position of each node, the line of each edge and the size of the whole.
  * @param {any[]} ids
  * @param {[any, any][]} edges from a node to one that waits for it
  * @param {Size} size
@@ -30,7 +30,7 @@ export function layOut(ids, edges, size, large = new Map()) {
   const middles = align(layers, neighbours, (key) => sizeOf(key).height, size.gapY);
   const widths = layers.map((layer) => Math.max(size.width, ...layer.map((key) => sizeOf(key).width)));
   const left = widths.map((_, i) => widths.slice(0, i).reduce((sum, width) => sum + width + size.gapX, 0));
-  const placeOf = (key) => ({ x: left[layerOf.get(key)], y: middles.get(key) - sizeOf(key).height / 2 });
+  const positionOf = (key) => ({ x: left[layerOf.get(key)], y: middles.get(key) - sizeOf(key).height / 2 });
   const lines = chains.map(({ from, to, through }) => {
     const first = layerOf.get(from), start = left[first] + sizeOf(from).width;
     const level = (layer, y) => [{ x: left[layer], y }, { x: left[layer] + widths[layer], y }];
@@ -44,7 +44,7 @@ export function layOut(ids, edges, size, large = new Map()) {
     };
   });
   return {
-    places: new Map(ids.map((id) => [id, placeOf(id)])), lines,
+    positions: new Map(ids.map((id) => [id, positionOf(id)])), lines,
     width: left[left.length - 1] + widths[widths.length - 1],
     height: Math.max(...[...middles].map(([key, middle]) => middle + sizeOf(key).height / 2)),
   };
@@ -95,15 +95,15 @@ function withBends(ids, links, layerOf) {
   return { layers, chains, neighbours };
 }
 
-/** Order each layer by the mean place of its neighbours in the layer before it, or after it. */
+/** Order each layer by the mean rank of its neighbours in the layer before it, or after it. */
 function order(layers, { before, after }, rightwards) {
-  const place = new Map();
-  for (const layer of layers) layer.forEach((key, i) => place.set(key, i));
+  const rank = new Map();
+  for (const layer of layers) layer.forEach((key, i) => rank.set(key, i));
   const sides = rightwards ? before : after;
   for (const layer of rightwards ? layers : [...layers].reverse()) {
-    const wanted = new Map(layer.map((key) => [key, mean(sides.get(key), place) ?? place.get(key)]));
-    layer.sort((a, b) => wanted.get(a) - wanted.get(b) || place.get(a) - place.get(b));
-    layer.forEach((key, i) => place.set(key, i));
+    const wanted = new Map(layer.map((key) => [key, mean(sides.get(key), rank) ?? rank.get(key)]));
+    layer.sort((a, b) => wanted.get(a) - wanted.get(b) || rank.get(a) - rank.get(b));
+    layer.forEach((key, i) => rank.set(key, i));
   }
 }
 
@@ -134,7 +134,7 @@ function middlesOf(heights, gap) {
 }
 
 /**
- * The places nearest to `wanted` (least squares) that keep the order and are as far apart as `steps` are:
+ * The positions nearest to `wanted` (least squares) that keep the order and are as far apart as `steps` are:
  * neighbours that would come too near form a block, which stands at the mean of what its members want.
  * @param {number[]} wanted @param {number[]} steps from the first one to each
  */
@@ -153,8 +153,8 @@ export function spread(wanted, steps) {
 
 const level = ({ sum, count }) => sum / count;
 
-function mean(keys, place) {
-  return keys?.length ? keys.reduce((sum, key) => sum + place.get(key), 0) / keys.length : undefined;
+function mean(keys, values) {
+  return keys?.length ? keys.reduce((sum, key) => sum + values.get(key), 0) / keys.length : undefined;
 }
 
 function add(map, key, value) {

@@ -41,7 +41,7 @@ export class Sparkline {
 /** @param {number} from @param {number} to */
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-/** The first and the last place of each run of known values. @param {(number | null)[]} values */
+/** The first and the last index of each run of known values. @param {(number | null)[]} values */
 function runsOf(values) {
   /** @type {[number, number][]} */
   const runs = [];

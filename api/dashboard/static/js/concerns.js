@@ -1,6 +1,6 @@
 // What needs a person: the first few, and all of them when asked for.
 import { arrange, byId, h, hide, icon, setAttr, setText } from "./dom.js";
-import { placeOf } from "./verdict.js";
+import { addressOf } from "./verdict.js";
 
 const FEW = 6;
 /** So many stand beside the verdict where it is wide. More stand below it, each in a line. */
@@ -30,7 +30,7 @@ export class Concerns {
   line(concern, i) {
     const line = this.list.children[i] ?? h("li", {}, icon("fatal"), h("span", {}, h("a", {}), h("code", {})));
     const [link, command] = line.lastElementChild.children;
-    setAttr(link, "href", placeOf(concern));
+    setAttr(link, "href", addressOf(concern));
     setText(link, concern.text);
     setText(command, concern.command ?? "");
     return line;

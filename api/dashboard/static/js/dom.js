@@ -67,13 +67,13 @@ const FOCUSABLE = "a[href], button, input, summary";
 export function arrange(parent, children) {
   const wanted = new Set(children);
   const focused = /** @type {any} */ (parent.contains(document.activeElement) ? document.activeElement : null);
-  const place = [...parent.children].findIndex((child) => child.contains(focused));
+  const index = [...parent.children].findIndex((child) => child.contains(focused));
   for (const child of [...parent.childNodes]) if (!wanted.has(/** @type {any} */ (child))) child.remove();
   children.forEach((child, i) => {
     if (parent.childNodes[i] !== child) parent.insertBefore(child, parent.childNodes[i] ?? null);
   });
   if (!focused || document.activeElement === focused) return;
-  const next = parent.children[Math.min(place, parent.childElementCount - 1)];
+  const next = parent.children[Math.min(index, parent.childElementCount - 1)];
   const nextFocus = next?.matches(FOCUSABLE) ? next : next?.querySelector(FOCUSABLE);
   (focused.isConnected ? focused : nextFocus)?.focus({ preventScroll: true });
 }

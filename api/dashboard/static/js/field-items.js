@@ -53,10 +53,10 @@ export class ItemsField extends FrameField {
   }
 
   remove(item) {
-    const place = this.items.indexOf(item);
-    this.items.splice(place, 1);
+    const index = this.items.indexOf(item);
+    this.items.splice(index, 1);
     item.node.remove();
-    const next = this.items[Math.min(place, this.items.length - 1)];
+    const next = this.items[Math.min(index, this.items.length - 1)];
     (next?.node.querySelector(".moves button:last-child") ?? this.adder).focus();
   }
 

@@ -7,7 +7,7 @@ export class ListField extends ItemsField {
   constructor(spec, make, changed) {
     super(spec, make, changed, [], "add an item");
     const fixed = spec.required ? spec.shape.schema.prefixItems?.length ?? 0 : 0;
-    for (let place = 0; place < fixed; place++) this.add();
+    for (let index = 0; index < fixed; index++) this.add();
   }
 
   add() {

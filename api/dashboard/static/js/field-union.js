@@ -17,12 +17,12 @@ export class UnionField {
     this.select = h("select", { id: `${id}-kind`, "aria-describedby": `${id}-kind-hint`, onchange: () => { this.choose(this.select.value); changed(); } },
       required ? null : h("option", { value: NONE }, "not given"),
       shape.nullable && h("option", { value: NULL }, "null"),
-      ...shape.choices.map(({ label: of }, /** @type {number} */ place) => h("option", { value: place }, of)));
-    this.place = h("div", { class: "union-field" });
+      ...shape.choices.map(({ label: of }, /** @type {number} */ index) => h("option", { value: index }, of)));
+    this.box = h("div", { class: "union-field" });
     this.node = h("div", { class: "union", id },
       h("div", { class: "field" }, h("label", { for: `${id}-kind` }, label, required ? "" : h("span", { class: "unit" }, " optional")), this.select,
         h("p", { class: "hint", id: `${id}-kind-hint` }, [hintOf(shape), defaultOf(shape.schema)].filter(Boolean).join(" · ") || "one of several kinds")),
-      this.place);
+      this.box);
     this.choose(this.select.value);
   }
 
@@ -31,7 +31,7 @@ export class UnionField {
     const { shape, defs, id, depth } = this.spec;
     const choice = shape.choices[value];
     this.inner = choice ? this.make({ name: this.name, label: choice.label, part: choice.part, required: true, defs, id: `${id}-${value}`, depth: depth + 1 }) : null;
-    this.place.replaceChildren(...(this.inner ? [this.inner.node] : []));
+    this.box.replaceChildren(...(this.inner ? [this.inner.node] : []));
   }
 
   /** Return the value. Throws SyntaxError where somebody has chosen a kind and given nothing. */
@@ -44,8 +44,8 @@ export class UnionField {
     const { shape, defs, required } = this.spec;
     if (value === null && shape.nullable) return this.choose(NULL);
     if (value === undefined) return this.choose(required ? "0" : NONE);
-    const place = shape.choices.findIndex((/** @type {any} */ choice) => fits(choice.part, value, defs));
-    this.choose(String(Math.max(0, place)));
+    const index = shape.choices.findIndex((/** @type {any} */ choice) => fits(choice.part, value, defs));
+    this.choose(String(Math.max(0, index)));
     this.inner.write(value);
   }
 

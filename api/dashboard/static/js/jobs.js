@@ -19,7 +19,7 @@ const field = byId("query"), status = byId("status"), ended = byId("ended"), sor
 const problem = byId("filter-problem");
 const table = new JobsTable({
   path: JOBS, isSelectable: Boolean(byId("pick-page")), shown: () => selection.show(), gone: (id) => selection.drop(id),
-  loaded: keptPlace, told: tellProblem,
+  loaded: scrollBack, told: tellProblem,
 });
 const selection = new Selection(table);
 const bulk = new Bulk(selection, () => table.filling.soon());
@@ -29,7 +29,7 @@ const known = {};
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let typing;
 /** Where the page was before a reload, or before one went on from it. */
-let placeWas = history.state?.y;
+let scrollWas = history.state?.y;
 /** The address without what comes after `#`. */
 let at = location.pathname + location.search;
 
@@ -71,19 +71,19 @@ function showCounts(counts) {
   }
 }
 
-function keptPlace() {
-  if (placeWas !== undefined) scrollTo(0, placeWas);
-  placeWas = undefined;
+function scrollBack() {
+  if (scrollWas !== undefined) scrollTo(0, scrollWas);
+  scrollWas = undefined;
 }
 
-const keepPlace = () => history.replaceState({ y: scrollY }, "");
-addEventListener("scrollend", keepPlace);
-addEventListener("pagehide", keepPlace);
+const keepScroll = () => history.replaceState({ y: scrollY }, "");
+addEventListener("scrollend", keepScroll);
+addEventListener("pagehide", keepScroll);
 
 /** Change the address and load the jobs. @param {string} to @param {{keep?: boolean, isTyped?: boolean}} [how] `keep`: replace the entry in the history; `isTyped`: the field has it already */
 function go(to, { keep = false, isTyped = false } = {}) {
   if (keep) history.replaceState(null, "", to);
-  else { keepPlace(); history.pushState(null, "", to); scrollTo(0, 0); }
+  else { keepScroll(); history.pushState(null, "", to); scrollTo(0, 0); }
   arrive(isTyped);
 }
 
@@ -97,7 +97,7 @@ function arrive(isTyped = false) {
 
 addEventListener("popstate", (event) => {
   if (at === location.pathname + location.search) return; // only what comes after `#` has changed
-  placeWas = event.state?.y ?? 0;
+  scrollWas = event.state?.y ?? 0;
   arrive();
 });
 

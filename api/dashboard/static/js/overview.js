@@ -7,7 +7,7 @@ import { Figures } from "./figures.js";
 import { Heartbeats } from "./heartbeats.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "./live.js";
-import { keepPlace } from "./place.js";
+import { keepScrollPosition } from "./scroll-position.js";
 import { Slots } from "./slots.js";
 import { postCurl } from "./curl.js";
 
@@ -41,7 +41,7 @@ const live = new Live("/ws?mode=summary", {
 onTryNow(() => live.retryNow());
 showFirstCommands();
 table.load();
-keepPlace(Promise.all([firstJobs, figures.first, alerts.first, firstStatus]));
+keepScrollPosition(Promise.all([firstJobs, figures.first, alerts.first, firstStatus]));
 
 /** Queues, workers or the configuration have changed: the verdict may be another, and the numbers of the pools. */
 function readAnew(events) {

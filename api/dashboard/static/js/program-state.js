@@ -9,7 +9,7 @@ import { SlotFold } from "./slot-fold.js";
 import { iconOf, isBad, lookOf } from "./slot-state.js";
 import { bytes, count, duration, plural, spaced } from "./words.js";
 
-const PLACES = ["slot-actions", "slot-why", "slot", "settings"];
+const SECTIONS = ["slot-actions", "slot-why", "slot", "settings"];
 const MOST_OTHERS = 10;
 
 /** How much an instance needs somebody. */
@@ -41,7 +41,7 @@ export class ProgramState {
   }
 
   /** Offer nothing, as nothing can be done with it. */
-  hide() { for (const id of PLACES) hide(byId(id), true, byId("log")); }
+  hide() { for (const id of SECTIONS) hide(byId(id), true, byId("log")); }
 
   show(program, all) {
     const { host, state, degraded, pid, uptime_s: uptime, restarts, cpu_percent: cpu, rss_bytes: rss } = program;
@@ -53,7 +53,7 @@ export class ProgramState {
       byId("slot").append(this.fold.exits.node);
       this.settings = new ProgramSettings(byId("settings"), program.pool);
     }
-    for (const id of PLACES) byId(id).hidden = false;
+    for (const id of SECTIONS) byId(id).hidden = false;
     this.settings.show(several);
     const look = lookOf(program);
     if (byId("status").dataset.state !== look) this.sign.replaceChildren(icon(iconOf(look)));

@@ -19,7 +19,7 @@ export function exampleOf(part, defs, name, depth = 0) {
     case "string": return name === "text" ? "the quick brown fox jumps" : `some ${name}`.slice(0, schema.maxLength);
     case "union": return exampleOf(choices?.[0].part, defs, name, depth + 1);
     case "array": return Array.from({ length: Math.max(schema.minItems ?? 0, schema.prefixItems?.length ?? 1) },
-      (_, place) => exampleOf(schema.prefixItems?.[place] ?? schema.items, defs, name, depth + 1));
+      (_, index) => exampleOf(schema.prefixItems?.[index] ?? schema.items, defs, name, depth + 1));
     case "map": return { key: exampleOf(schema.additionalProperties, defs, "value", depth + 1) };
     case "object": return Object.fromEntries((schema.required ?? []).map((/** @type {string} */ inner) => [inner, exampleOf(schema.properties[inner], defs, inner, depth + 1)]));
     default: return nullable ? null : schema.type === "array" ? [] : {};

@@ -1,10 +1,10 @@
-// Keeps the place of a page whose content comes after it: at `#jobs`, after Back and after a reload.
+// Keeps the scroll position of a page whose content comes after it: at `#jobs`, after Back and after a reload.
 //
-// The browser goes there before the content is there, which then pushes the place down.
+// The browser goes there before the content is there, which then moves what is seen.
 import { byId } from "./dom.js";
 
 /** Go to where the page is to stand once its content is there, unless the reader has moved by then. @param {Promise<any>} content */
-export function keepPlace(content) {
+export function keepScrollPosition(content) {
   const [{ type }] = /** @type {any[]} */ (performance.getEntriesByType("navigation"));
   const before = type === "navigate" ? undefined : history.state?.y;
   let moved = false;

@@ -4,7 +4,7 @@ const REJECTED = "configuration rejected: ";
 export const ALARMING_SHARE = 0.1;
 
 /** Return the page's address for what a concern is about. @param {{code: string, about: {kind: string, name: string} | null}} concern */
-export function placeOf({ code, about }) {
+export function addressOf({ code, about }) {
   if (code === "configuration_rejected") return "/ui/configuration";
   if (code === "no_worker_ready") return "#workers";
   if (about?.kind === "slot") return `#${idOfSlot(about.name)}`;

@@ -1,9 +1,9 @@
 """What commands need of the settings, from a supervisor that runs and was given the same.
 
 To import the models of the settings and to check them is most of a command's time. So a supervisor
-keeps what commands need beside the settings in force, with a digest of what its file, variables and
-`--set` said. A command that is given exactly the same takes that. One that is given something else,
-or while no supervisor runs, reads and checks its settings itself.
+keeps what commands need beside those that it works by, with a digest of what its file, variables
+and `--set` said. A command that is given exactly the same takes that. One that is given something
+else, or while no supervisor runs, reads and checks its settings itself.
 """
 
 import hashlib

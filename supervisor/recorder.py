@@ -177,24 +177,24 @@ class Recorder:
 
     def _run(self) -> None:
         store: Store | None = None
-        in_force: Duties | None = None
+        current: Duties | None = None
         while True:
             self._collect()
             try:
                 self._kill_families()
-                if store is None or in_force is not self._duties:
-                    in_force = self._duties
+                if store is None or current is not self._duties:
+                    current = self._duties
                     self._listening.stop()
-                    self._listening = in_force.listen()
+                    self._listening = current.listen()
                     if store is not None:
                         store.close()
                     store = None
-                    store = in_force.open_store()
+                    store = current.open_store()
                     self._beat_at_s = 0.0
                 self._write_waiting(store)
-                self._write_slots_and_beat(store, in_force, time.monotonic())
+                self._write_slots_and_beat(store, current, time.monotonic())
                 self._read_requests(store)
-                self._keep_up(store, in_force, time.monotonic())
+                self._keep_up(store, current, time.monotonic())
                 if self._may_leave(store):
                     self._leave(store)
                     return

@@ -17,8 +17,8 @@ from threading import Thread
 from orpheus.config.checks import missing_programs
 from orpheus.config.editing.versions import Versions
 from orpheus.config.handovers import for_commands, for_database, for_storage
-from orpheus.config.in_force import forget_in_force, keep_in_force
 from orpheus.config.problems import dotted
+from orpheus.config.running_settings import forget_running_settings, keep_running_settings
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
@@ -172,7 +172,7 @@ def _supervise(
         children.output.stop(_LAST_OUTPUT_S)
         if not recorder.stop(_LAST_WRITES_S):
             log.error("last_writes_lost", reason="the database could not be written in time")
-        forget_in_force(state.in_force)
+        forget_running_settings(state.running_settings)
         signals.close()
         bell.close()
         listeners.close()
@@ -192,9 +192,9 @@ def _keep(state: StateFiles, clock: Clock, settings: Settings) -> None:
         folder = str(state.configurations)
         log.warning("version_not_kept", folder=folder, reason=error.strerror)
     try:
-        keep_in_force(state.in_force, settings, clock.wall_ms(), version)
+        keep_running_settings(state.running_settings, settings, clock.wall_ms(), version)
     except OSError as error:
-        log.warning("settings_not_kept", file=str(state.in_force), reason=error.strerror)
+        log.warning("settings_not_kept", file=str(state.running_settings), reason=error.strerror)
 
 
 def _prepare(

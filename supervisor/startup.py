@@ -62,7 +62,7 @@ def _where_it_runs(state: StateFiles) -> str:
     The lock is of a folder: it may be another database there than that of `state`.
     """
     folder = state.lock.parent
-    running = read_note(state.in_force, {os.geteuid(), folder.stat().st_uid})
+    running = read_note(state.running_settings, {os.geteuid(), folder.stat().st_uid})
     if running is None:
         return f"in {folder} (another process holds {state.lock})"
     url = running["settings"]["database"].get("url")  # none if it has a password

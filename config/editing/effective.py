@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orpheus.config.editing.versions import Versions
-from orpheus.config.in_force import InForce, load_in_force
 from orpheus.config.load import checked
+from orpheus.config.running_settings import RunningSettings, load_running_settings
 from orpheus.config.settings import Settings
 from orpheus.config.shown import shown_settings
 from orpheus.config.sources import Sources, sources_with
@@ -36,9 +36,9 @@ class FileNow:
     is_valid: bool
 
 
-def in_force(
+def effective(
     now: FileNow,
-    running: InForce | None,
+    running: RunningSettings | None,
     versions: Versions | None,
     sets: Sequence[str],
     environ: Mapping[str, str],
@@ -74,7 +74,7 @@ _WITHOUT_FILE = "There is no file: these are the defaults, the environment and -
 
 def _of_supervisor(
     now: FileNow,
-    running: InForce,
+    running: RunningSettings,
     versions: Versions | None,
     sets: Sequence[str],
     environ: Mapping[str, str],
@@ -114,10 +114,10 @@ def _was_saved_again(version: ConfigurationVersion, versions: Versions | None) -
 
 
 def _kept_settings(
-    running: InForce, sets: Sequence[str], environ: Mapping[str, str]
+    running: RunningSettings, sets: Sequence[str], environ: Mapping[str, str]
 ) -> tuple[Setting, ...]:
     try:
-        settings = load_in_force(running, sets, environ)
+        settings = load_running_settings(running, sets, environ)
     except ConfigurationError:
         return ()
     sources = Sources()

@@ -23,12 +23,11 @@ from pathlib import Path
 
 from orpheus.config.changes import changed_keys, effects, shown_changes
 from orpheus.config.checks import missing_programs
-from orpheus.config.editing.effective import FileNow, in_force
+from orpheus.config.editing.effective import FileNow, effective
 from orpheus.config.editing.replace_file import new_file, replace_file
 from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
 from orpheus.config.editing.versions import Versions
 from orpheus.config.handovers import for_database
-from orpheus.config.in_force import InForce, in_force_at
 from orpheus.config.load import checked
 from orpheus.config.naming_code import (
     NAMES_CODE,
@@ -39,6 +38,7 @@ from orpheus.config.naming_code import (
 )
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
+from orpheus.config.running_settings import RunningSettings, running_settings_at
 from orpheus.config.secret_values import secrets_in
 from orpheus.config.settings import Settings
 from orpheus.config.sources import (
@@ -103,14 +103,14 @@ class ConfigurationFile:
         text, etag, count, obstacle = self._shown_text()
         now = FileNow(self._path, sources, settings, is_valid=settings is not None and not problems)
         running = self._running()
-        effective, shown = in_force(now, running, self._versions, self._sets, self._environ)
+        found, shown = effective(now, running, self._versions, self._sets, self._environ)
         return ShownConfiguration(
             path=None if self._path is None else str(self._path),
             text=text,
             etag=etag,
             masked=count,
             obstacle=obstacle,
-            in_force=effective,
+            in_force=found,
             settings=shown,
             problems=_problems(problems, sources),
             warnings=_problems(missing_programs(settings) if settings else (), sources),
@@ -139,12 +139,12 @@ class ConfigurationFile:
             for version in kept
         ]
 
-    def _running(self) -> InForce | None:
+    def _running(self) -> RunningSettings | None:
         """Return what a supervisor works by; None if none runs."""
         if self._state is None:
             return None
-        note = self._state.in_force
-        return in_force_at(note, of_owner=note.parent) if note.parent.is_dir() else None
+        note = self._state.running_settings
+        return running_settings_at(note, of_owner=note.parent) if note.parent.is_dir() else None
 
     def sizes(self) -> Sizes:
         """Return the pools and programs with their numbers, as far as the file can be read."""

@@ -28,7 +28,7 @@ class StateFiles:
     """The supervisor holds a lock on this file, so that there is one of them."""
 
     @property
-    def in_force(self) -> Path:
+    def running_settings(self) -> Path:
         """Where the supervisor keeps the settings that it works by."""
         return settings_beside(self.lock)
 

@@ -17,7 +17,7 @@ _HEALTHCHECK_S = 5.0
 @for_operator
 def healthcheck(operator: Operator) -> int:
     """Ask the API whether it is ready; exit 1 if it is not."""
-    handover = operator.handover_in_force()
+    handover = operator.certain_handover()
     host, port = handover.api_host, handover.api_port
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     if not port:

@@ -26,7 +26,7 @@ from orpheus.shared.storage import Store, locked_file, open_storage, state_files
 from orpheus.supervisor.cli.given import given_to
 
 if TYPE_CHECKING:
-    from orpheus.config.in_force import InForce
+    from orpheus.config.running_settings import RunningSettings
     from orpheus.config.settings import Database, Settings
 
 
@@ -42,7 +42,7 @@ class Operator:
         """Return what commands need of `settings`."""
         return self._known() or for_command_line(self.settings())
 
-    def handover_in_force(self) -> CommandLineHandover:
+    def certain_handover(self) -> CommandLineHandover:
         """Return the same for a command that could do harm with a default instead of a setting.
 
         Raises ConfigurationError if the file is wrong and no supervisor runs.
@@ -67,7 +67,7 @@ class Operator:
         try:
             sources = read_sources(self.config, DEFAULT_PATH, self.sets, os.environ)
             database = named_database(sources)
-            return database and known_handover(state_files(*database).in_force, sources)
+            return database and known_handover(state_files(*database).running_settings, sources)
         except (ConfigurationError, OSError, ValueError):  # the full check says what is wrong
             return None
 
@@ -100,32 +100,35 @@ class Operator:
 
         None if none or several were, or if the URL of the database has a password.
         """
-        from orpheus.config.in_force import in_force_of  # noqa: PLC0415 - see above
+        from orpheus.config.running_settings import running_settings_of  # noqa: PLC0415 - see above
 
-        return self._in_force(in_force_of(self.config, os.environ))
+        return self._with_options(running_settings_of(self.config, os.environ))
 
     def _running_on(self, settings: "Settings") -> "Settings | None":
         """Return the settings of the supervisor that runs on the database of `settings`.
 
         The one that has the lock of its folder may run on another SQLite file there.
         """
-        from orpheus.config.in_force import in_force_at  # noqa: PLC0415 - see above
+        from orpheus.config.running_settings import running_settings_at  # noqa: PLC0415 - see above
 
         named = settings.database
-        path = state_files(named.url, named.state_dir).in_force
-        kept = in_force_at(path, of_owner=path.parent)  # who owns that can replace the database too
+        path = state_files(named.url, named.state_dir).running_settings
+        owner = path.parent  # who can replace the database itself
+        kept = running_settings_at(path, of_owner=owner)
         if kept is not None and locked_file(kept.url or named.url) != locked_file(named.url):
             return None
-        return self._in_force(kept, named)
+        return self._with_options(kept, named)
 
-    def _in_force(
-        self, kept: "InForce | None", named: "Database | None" = None
+    def _with_options(
+        self, kept: "RunningSettings | None", named: "Database | None" = None
     ) -> "Settings | None":
         """Return the settings with the options of this command; None if those are wrong."""
-        from orpheus.config.in_force import load_in_force  # noqa: PLC0415 - see above
+        from orpheus.config.running_settings import load_running_settings  # noqa: PLC0415 - see above
 
+        if kept is None:
+            return None
         try:
-            return None if kept is None else load_in_force(kept, self.sets, os.environ, named)
+            return load_running_settings(kept, self.sets, os.environ, named)
         except ConfigurationError:
             return None
 

@@ -75,7 +75,7 @@ def run_schedule(operator: Operator, name: str, reason: str | None) -> int:
     """Submit the job of a schedule now; its own times stay as they are."""
     from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415 - no completion needs it
 
-    handover = operator.handover_in_force()  # [jobs] has defaults of the job
+    handover = operator.certain_handover()  # [jobs] has defaults of the job
     with operator.store(handover) as store:
         make_job = job_maker(store, handover.defaults)
         job_id = operator_actions.run_schedule(store, operator.actor(reason), name, make_job)

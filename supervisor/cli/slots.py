@@ -93,7 +93,7 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
         slots = store.processes.slots()
         return not workers or any(one.pool == pool and host in (None, one.host) for one in slots)
 
-    handover = operator.handover_in_force()  # for the names of pools and programs
+    handover = operator.certain_handover()  # for the names of pools and programs
     noun = "worker" if pool in handover.storage.pools else "slot"
     noun = "instance" if pool in handover.programs else noun
     return _ask(

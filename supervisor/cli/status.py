@@ -131,7 +131,7 @@ def _looks(operator: Operator) -> Iterator[tuple[dict[str, Any] | str, CommandLi
     file, has_looked = given_file(operator.config, os.environ) or DEFAULT_PATH, False
     file_read, handover = state_of(file), operator.handover()
     while True:
-        note = state_files(handover.storage.url, handover.storage.state_dir).in_force
+        note = state_files(handover.storage.url, handover.storage.state_dir).running_settings
         origins = file_read, state_of(note)
         try:
             with operator.store(handover) as store:

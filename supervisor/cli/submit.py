@@ -71,7 +71,7 @@ def submit(
     """
     from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - no completion needs it
 
-    handover = operator.handover_in_force()  # [jobs] has defaults of the job
+    handover = operator.certain_handover()  # [jobs] has defaults of the job
     with operator.store(handover) as store:
         types = {row.name: row for row in store.types.all()}
         schema = json.loads(types[type].schema) if type in types else {}

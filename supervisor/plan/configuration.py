@@ -1,4 +1,4 @@
-"""The settings in force, what operators changed on top of them, and the plan that follows."""
+"""The settings of a supervisor, what operators changed on top, and the plan that follows."""
 
 from collections.abc import Sequence
 from dataclasses import field

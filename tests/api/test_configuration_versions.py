@@ -12,8 +12,8 @@ from orpheus.config.editing import file
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.editing.toml import masked
 from orpheus.config.editing.versions import Versions
-from orpheus.config.in_force import keep_in_force
 from orpheus.config.load import load_settings
+from orpheus.config.running_settings import keep_running_settings
 from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.process.state_files import StateFiles
@@ -55,8 +55,8 @@ def supervisor_takes(path: Path, state: StateFiles) -> Callable[[], None]:
     def take() -> None:
         text = path.read_text(encoding="utf-8")
         version = Versions(state.configurations, path).keep_found(text)
-        keep_in_force(
-            state.in_force, load_settings(path, (), {}), 1_700_000_000_000, version.number
+        keep_running_settings(
+            state.running_settings, load_settings(path, (), {}), 1_700_000_000_000, version.number
         )
 
     return take

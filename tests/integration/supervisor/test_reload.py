@@ -15,7 +15,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from orpheus.config.in_force import in_force_at
+from orpheus.config.running_settings import running_settings_at
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.storage import open_store
 from tests.conftest import System
@@ -151,7 +151,7 @@ def test_what_is_kept_for_commands_follows_the_configuration_in_force(
     running: Configured, wait_for: WaitFor
 ) -> None:
     def kept_workers() -> int:
-        kept = in_force_at(running.system.database.parent / "supervisor.json")
+        kept = running_settings_at(running.system.database.parent / "supervisor.json")
         assert kept is not None
         return int(kept.tables["pools"]["default"]["workers"])
 

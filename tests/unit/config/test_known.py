@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from orpheus.config.handovers import for_command_line
-from orpheus.config.in_force import keep_in_force
 from orpheus.config.known import digest_of, known_handover, named_database
 from orpheus.config.load import load_settings
+from orpheus.config.running_settings import keep_running_settings
 from orpheus.config.settings import Database
 from orpheus.config.sources import DEFAULT_PATH, Sources, read_sources
 from orpheus.shared.process.living_note import write_note
@@ -33,7 +33,7 @@ def file(tmp_path: Path) -> Path:
 def kept(file: Path, tmp_path: Path) -> Path:
     """What this process keeps as the supervisor that was started with the file."""
     path = tmp_path / "supervisor.json"
-    keep_in_force(path, load_settings(file, (), {}))
+    keep_running_settings(path, load_settings(file, (), {}))
     return path
 
 
@@ -82,14 +82,14 @@ def test_a_changed_file_is_not_known(text: str, file: Path, kept: Path) -> None:
 def test_nothing_is_known_of_settings_with_a_problem(file: Path, tmp_path: Path) -> None:
     settings = load_settings(file, (), {})
     settings.remember_given("")
-    keep_in_force(tmp_path / "supervisor.json", settings)
+    keep_running_settings(tmp_path / "supervisor.json", settings)
     assert known_handover(tmp_path / "supervisor.json", given(file)) is None
 
 
 def test_a_password_is_not_kept(file: Path, tmp_path: Path) -> None:
     url = "postgresql://me:secret@localhost/jobs"
     settings = load_settings(file, (f"database.url={url}",), {})
-    keep_in_force(tmp_path / "supervisor.json", settings)
+    keep_running_settings(tmp_path / "supervisor.json", settings)
     assert "secret" not in (tmp_path / "supervisor.json").read_text()
     assert known_handover(tmp_path / "supervisor.json", given(file, f"database.url={url}")) is None
 

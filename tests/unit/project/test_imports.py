@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from orpheus.config.in_force import keep_in_force
 from orpheus.config.load import load_settings
+from orpheus.config.running_settings import keep_running_settings
 from orpheus.shared.storage import state_files
 from tests.databases import make_database
 
@@ -86,7 +86,7 @@ def beside_a_supervisor(tmp_path: Path) -> Path:
     file.write_text(f'[database]\nurl = "sqlite:///{tmp_path}/orpheus.db"\n')
     settings = load_settings(file, (), {})
     make_database(settings.database.url)
-    keep_in_force(state_files(settings.database.url).in_force, settings)
+    keep_running_settings(state_files(settings.database.url).running_settings, settings)
     return tmp_path
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from orpheus.config.editing.versions import Versions
-from orpheus.config.in_force import keep_in_force
 from orpheus.config.load import load_settings
+from orpheus.config.running_settings import keep_running_settings
 from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.storage import Store, state_files
 from tests.audit_log import entries_of
@@ -39,7 +39,7 @@ def running(file: Path) -> Iterator[None]:
     state = state_files(URL)
     fd = os.open(state.lock, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX)
-    keep_in_force(state.in_force, load_settings(file, (), {}), 1_700_000_000_000, 2)
+    keep_running_settings(state.running_settings, load_settings(file, (), {}), 1_700_000_000_000, 2)
     yield
     os.close(fd)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orpheus.config.in_force import keep_in_force
 from orpheus.config.load import load_settings
+from orpheus.config.running_settings import keep_running_settings
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import Store, open_store, state_files
 from tests.databases import make_database
@@ -46,7 +46,7 @@ def runs(orpheus: Orpheus, store: Store, tmp_path: Path) -> Iterator[Path]:
     fd = os.open(state.lock, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX)
     settings = load_settings(Path("orpheus.toml"), ["database.url=sqlite:///" + state.database], {})
-    keep_in_force(state.in_force, settings)
+    keep_running_settings(state.running_settings, settings)
     store.jobs.submit(NewJob("count", queue="mail"))
     yield config
     os.close(fd)

@@ -30,7 +30,7 @@ _TABLES = ("database", "api", "pools", "queues", "jobs", "leases", "heartbeats",
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class RunningSettings:
     """The tables of a running supervisor's settings; `config` is its file, as an absolute path."""
 
     config: str | None
@@ -46,7 +46,7 @@ class InForce:
         return url
 
 
-def keep_in_force(
+def keep_running_settings(
     path: Path, settings: Settings, since_ms: int | None = None, version: int | None = None
 ) -> None:
     """Write this process's settings to `path`, in one step. Raises OSError."""
@@ -65,13 +65,13 @@ def keep_in_force(
     write_note(path, note)
 
 
-def forget_in_force(path: Path) -> None:
+def forget_running_settings(path: Path) -> None:
     """Delete the file: the supervisor ends."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
 
 
-def in_force_at(path: Path, of_owner: str | Path | None = None) -> InForce | None:
+def running_settings_at(path: Path, of_owner: str | Path | None = None) -> RunningSettings | None:
     """Return what is kept at `path`, if its supervisor runs.
 
     It must have been written by this user, or by the owner of the file or folder `of_owner`.
@@ -79,24 +79,29 @@ def in_force_at(path: Path, of_owner: str | Path | None = None) -> InForce | Non
     note = read_kept(path, of_owner)
     if note is None or not isinstance(note.get("settings"), dict):
         return None
-    return InForce(note.get("config"), note["settings"], note.get("since_ms"), note.get("version"))
+    return RunningSettings(
+        note.get("config"), note["settings"], note.get("since_ms"), note.get("version")
+    )
 
 
-def in_force_of(config: Path | None, environ: Mapping[str, str]) -> InForce | None:
+def running_settings_of(config: Path | None, environ: Mapping[str, str]) -> RunningSettings | None:
     """Return the settings of the one supervisor that was started with this file; else None."""
     file = os.path.realpath(given_file(config, environ) or DEFAULT_PATH)
     found = [
         kept
         for path in map(settings_beside, _held_locks())  # anybody can lock a file of this name
-        if (kept := in_force_at(path, of_owner=file)) is not None and kept.config == file
+        if (kept := running_settings_at(path, of_owner=file)) is not None and kept.config == file
     ]
     return found[0] if len(found) == 1 else None
 
 
-def load_in_force(
-    kept: InForce, sets: Sequence[str], environ: Mapping[str, str], named: Database | None = None
+def load_running_settings(
+    kept: RunningSettings,
+    sets: Sequence[str],
+    environ: Mapping[str, str],
+    named: Database | None = None,
 ) -> Settings:
-    """Return the settings with those in force in place of the file.
+    """Return the settings with those that run in place of the file.
 
     `named`: the database, as far as the file could be read. Its URL wins: a command must not change
     another database than the one that the file names. A URL with a password is not kept, anyway.

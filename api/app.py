@@ -16,7 +16,7 @@ from orpheus.api.dashboard.pages import LOGIN_FILES, LOGIN_HEADERS, make_pages
 from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.http import problems
 from orpheus.api.http.auth import Authenticator
-from orpheus.api.http.guard import Guard, GuardRules, Login, allowed_hosts
+from orpheus.api.http.guard import Guard, GuardRules, LoginRules, allowed_hosts
 from orpheus.api.http.measures import MeasuredApp
 from orpheus.api.routes import (
     alerts,
@@ -88,7 +88,7 @@ def create_app(services: Services) -> ASGIApp:
     app.router.routes.extend([*docs_routes(document.get), *pages.routes])
     login = None
     if authenticator is not None:
-        login = Login(authenticator, pages.login_page, LOGIN_HEADERS, LOGIN_FILES)
+        login = LoginRules(authenticator, pages.login_page, LOGIN_HEADERS, LOGIN_FILES)
     guard = Guard(FastPath(app), rules_of(options), login)
     return MeasuredApp(guard, app.router.routes, services.measures)
 

@@ -74,7 +74,7 @@ class GuardRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class LoginRules:
     """How callers log in, and what they can reach before: the login page and its static files."""
 
     authenticator: Authenticator
@@ -111,7 +111,7 @@ class Guard:
     `login`: None if the API has no token.
     """
 
-    def __init__(self, app: ASGIApp, rules: GuardRules, login: Login | None = None) -> None:
+    def __init__(self, app: ASGIApp, rules: GuardRules, login: LoginRules | None = None) -> None:
         self._app = app
         self._rules = rules
         self._login = login

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from pathlib import Path
 
-Command = TypeVar("Command", bound=Callable[..., object])
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class _File(click.Path):
@@ -24,7 +24,7 @@ class _File(click.Path):
         return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
-def config_options(command: Command) -> Command:
+def config_options(command: Function) -> Function:
     """Add `--config FILE` and `--set KEY=VALUE`: arguments `config` (Path | None) and `sets`."""
     command = click.option(
         "--set",

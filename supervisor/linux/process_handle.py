@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from orpheus.shared.records import dataclass
-from orpheus.supervisor.policy.slot import Command, Exit
+from orpheus.supervisor.policy.slot import Exit, ProcessCommand
 
 
 class ExitStatus(NamedTuple):
@@ -37,7 +37,7 @@ class ProcessHandle(ABC):
     _process: subprocess.Popen[bytes]
 
     @abstractmethod
-    def send(self, command: Command, within_s: float | None = None) -> None:
+    def send(self, command: ProcessCommand, within_s: float | None = None) -> None:
         """Send the signal or the message of a command; ignored if the process has just ended."""
 
     @abstractmethod

@@ -22,8 +22,8 @@ from orpheus.supervisor.policy.slot import (
     Action,
     Announce,
     Cause,
-    Command,
     Desired,
+    ProcessCommand,
     ProcessEnded,
     SendCommand,
     Slot,
@@ -87,7 +87,7 @@ class Children:
     def perform(self, slot: Slot, action: Action) -> None:
         """Perform an action; a command to a process that has ended is ignored."""
         match action:
-            case SendCommand(Command.SPAWN, incarnation):
+            case SendCommand(ProcessCommand.SPAWN, incarnation):
                 self._spawn(slot, incarnation)
             case SendCommand(command, incarnation):
                 child = self.handles.get(incarnation)

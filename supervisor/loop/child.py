@@ -19,20 +19,20 @@ from orpheus.shared.records import dataclass
 from orpheus.shared.text import with_fields
 from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
 from orpheus.supervisor.plan.plan import ProcessSpec
-from orpheus.supervisor.policy.slot import Command, Exit
+from orpheus.supervisor.policy.slot import Exit, ProcessCommand
 
 _EVIDENCE_LENGTH = 8_192
 _MOST_LAST_LINES = 20
 _LONGEST_LAST_LINE = 200
 _MOST_STACK_BYTES = 1_048_576
 _SIGNALS = {
-    Command.TERMINATE: (signal.SIGTERM,),
-    Command.ABORT: (
+    ProcessCommand.TERMINATE: (signal.SIGTERM,),
+    ProcessCommand.ABORT: (
         signal.SIGABRT,
         signal.SIGCONT,
     ),  # a stopped one acts on it only when continued
-    Command.CONTINUE: (signal.SIGCONT,),
-    Command.DUMP: (signal.SIGUSR1,),
+    ProcessCommand.CONTINUE: (signal.SIGCONT,),
+    ProcessCommand.DUMP: (signal.SIGUSR1,),
 }
 
 
@@ -85,16 +85,16 @@ class ChildHandle(ProcessHandle):
             _stack_file=stack_file,
         )
 
-    def send(self, command: Command, within_s: float | None = None) -> None:
+    def send(self, command: ProcessCommand, within_s: float | None = None) -> None:
         """Send the signal or the message of a command; ignored if the process has just ended."""
-        if command is Command.DRAIN:
+        if command is ProcessCommand.DRAIN:
             self.channel.send({"do": "drain"})
-        elif command is Command.KILL:
+        elif command is ProcessCommand.KILL:
             self.kill_group()
         else:
-            if command is Command.DUMP:
+            if command is ProcessCommand.DUMP:
                 self._bound_stack_file()
-            if command is Command.TERMINATE and within_s is not None:
+            if command is ProcessCommand.TERMINATE and within_s is not None:
                 self.channel.send({"do": "stop", "within_s": round(within_s, 3)})
             with contextlib.suppress(ProcessLookupError):
                 for number in _SIGNALS[command]:

@@ -38,9 +38,9 @@ from orpheus.supervisor.policy import fleet, order
 from orpheus.supervisor.policy.exits import was_cut_short
 from orpheus.supervisor.policy.liveness import is_silent
 from orpheus.supervisor.policy.slot import (
-    Command,
     Exit,
     Observation,
+    ProcessCommand,
     SendCommand,
     Slot,
     Turn,
@@ -270,7 +270,7 @@ class Loop:
         for key, slot in before.items():
             if slot.process is not None and slot.state is SlotState.STOPPING:  # with a longer time
                 within_s = stop_within_s(self.slots[key], rules, now_s)
-                again = SendCommand(Command.TERMINATE, slot.process.incarnation, within_s)
+                again = SendCommand(ProcessCommand.TERMINATE, slot.process.incarnation, within_s)
                 self.children.perform(slot, again)
 
     def _stopped(self) -> dict[str, Slot]:

@@ -23,7 +23,7 @@ from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import Rejected, Reloaded, Reloader
 from orpheus.supervisor.policy import fleet
 from orpheus.supervisor.policy.outage import is_api_out
-from orpheus.supervisor.policy.slot import Command, SendCommand, Slot
+from orpheus.supervisor.policy.slot import ProcessCommand, SendCommand, Slot
 from orpheus.supervisor.recorder import Recorder
 
 log = get_logger()
@@ -126,7 +126,7 @@ class Orders:
             loop.slots[slot.name] = fleet.drain(slot)
         elif process is not None and (process.seen.ready or process.seen.beat is not None):
             # Earlier, the process does not handle the signal yet, and may die of it.
-            loop.children.perform(slot, SendCommand(Command.DUMP, process.incarnation))
+            loop.children.perform(slot, SendCommand(ProcessCommand.DUMP, process.incarnation))
 
     def _scale(self, pool: str, workers: int) -> None:
         log.info("pool_scaled", pool=pool, workers=workers)

@@ -290,7 +290,7 @@ class Verdict(NamedTuple):
     cause: Cause | None = None
 
 
-class Command(StrEnum):
+class ProcessCommand(StrEnum):
     """What the loop can do to a process."""
 
     SPAWN = "spawn"
@@ -307,7 +307,7 @@ class Command(StrEnum):
 class SendCommand:
     """Do `command` to the process with this incarnation; ignored once the process has ended."""
 
-    command: Command
+    command: ProcessCommand
     incarnation: str
     within_s: float | None = None
     """With TERMINATE: after this long the process releases the jobs it has not finished."""

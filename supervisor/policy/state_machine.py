@@ -37,10 +37,10 @@ from orpheus.supervisor.policy.slot import (
     Action,
     Announce,
     Cause,
-    Command,
     Desired,
     Observation,
     Process,
+    ProcessCommand,
     Rules,
     SendCommand,
     Slot,
@@ -55,17 +55,17 @@ class SlotTransition(NamedTuple):
     """The next state of a slot, the command to its process, and the event that reports it."""
 
     enters: SlotState
-    command: Command | None = None
+    command: ProcessCommand | None = None
     event: Kind | None = None
 
 
 _S, _T = SlotState, Trigger
-_SPAWN = SlotTransition(_S.STARTING, Command.SPAWN, Kind.WORKER_STARTED)
-_DRAIN = SlotTransition(_S.DRAINING, Command.DRAIN)
-_TERMINATE = SlotTransition(_S.STOPPING, Command.TERMINATE)
-_ABORT = SlotTransition(_S.KILLING, Command.ABORT)
-_ABORT_HUNG = SlotTransition(_S.KILLING, Command.ABORT, Kind.WORKER_HUNG)
-_KILL = SlotTransition(_S.KILLING, Command.KILL)
+_SPAWN = SlotTransition(_S.STARTING, ProcessCommand.SPAWN, Kind.WORKER_STARTED)
+_DRAIN = SlotTransition(_S.DRAINING, ProcessCommand.DRAIN)
+_TERMINATE = SlotTransition(_S.STOPPING, ProcessCommand.TERMINATE)
+_ABORT = SlotTransition(_S.KILLING, ProcessCommand.ABORT)
+_ABORT_HUNG = SlotTransition(_S.KILLING, ProcessCommand.ABORT, Kind.WORKER_HUNG)
+_KILL = SlotTransition(_S.KILLING, ProcessCommand.KILL)
 
 TABLE: dict[tuple[SlotState, Trigger], SlotTransition] = {
     (_S.DOWN, _T.WANTED): _SPAWN,
@@ -99,7 +99,7 @@ TABLE: dict[tuple[SlotState, Trigger], SlotTransition] = {
     (_S.KILLING, _T.DEADLINE): _KILL,
 }
 
-_TERMINATE_HUNG = SlotTransition(_S.STOPPING, Command.TERMINATE, Kind.WORKER_HUNG)
+_TERMINATE_HUNG = SlotTransition(_S.STOPPING, ProcessCommand.TERMINATE, Kind.WORKER_HUNG)
 
 PROGRAM_TABLE = TABLE | {
     # It has no job to finish: to drain it is to stop it.
@@ -115,12 +115,12 @@ PROGRAM_TABLE = TABLE | {
 }
 """The same for a foreign program."""
 
-LIMITS_S: dict[Command, Callable[[Rules], float]] = {
-    Command.SPAWN: lambda rules: rules.start_timeout_s,
-    Command.DRAIN: lambda rules: rules.drain_timeout_s,
-    Command.TERMINATE: lambda rules: rules.stop_timeout_s,
-    Command.ABORT: lambda rules: rules.abort_wait_s,
-    Command.KILL: lambda rules: rules.kill_wait_s,
+LIMITS_S: dict[ProcessCommand, Callable[[Rules], float]] = {
+    ProcessCommand.SPAWN: lambda rules: rules.start_timeout_s,
+    ProcessCommand.DRAIN: lambda rules: rules.drain_timeout_s,
+    ProcessCommand.TERMINATE: lambda rules: rules.stop_timeout_s,
+    ProcessCommand.ABORT: lambda rules: rules.abort_wait_s,
+    ProcessCommand.KILL: lambda rules: rules.kill_wait_s,
 }
 """How long the state that a command leads to may last."""
 
@@ -335,7 +335,7 @@ def _keep_state(slot: Slot, rules: Rules, now_s: float) -> tuple[Slot, tuple[Act
     if is_silent(process, rules, now_s) and may_be_continued(process):
         process = replace(process, continued_s=now_s)
         slot = replace(slot, process=process, degraded="it was stopped; sent SIGCONT")
-        return slot, (SendCommand(Command.CONTINUE, process.incarnation),)
+        return slot, (SendCommand(ProcessCommand.CONTINUE, process.incarnation),)
     degraded = degradation(process, rules, now_s)
     return slot if degraded == slot.degraded else replace(slot, degraded=degraded), ()
 
@@ -347,14 +347,14 @@ def _enter(
     table = PROGRAM_TABLE if slot.role is Role.PROGRAM else TABLE
     enters, command, event = table[slot.state, verdict.trigger]
     process, now_s = slot.process, turn.now_s
-    if command is Command.SPAWN:
+    if command is ProcessCommand.SPAWN:
         slot, process = _started(slot), _new_process(slot, rules, turn)
     elif process is not None and (enters is SlotState.KILLING or verdict.cause):
         process = replace(
             process,
             kill_reason=process.kill_reason or verdict.why,
             kill_cause=process.kill_cause or verdict.cause,
-            killed=command is Command.KILL,
+            killed=command is ProcessCommand.KILL,
         )
     incarnation = process.incarnation if process else None
     timer = Timer(now_s + LIMITS_S[command](rules), incarnation) if command else None
@@ -363,7 +363,7 @@ def _enter(
     )
     actions: list[Action] = []
     if command is not None and incarnation is not None:
-        is_stopping = command is Command.TERMINATE
+        is_stopping = command is ProcessCommand.TERMINATE
         within_s = stop_within_s(slot, rules, now_s) if is_stopping else None
         actions.append(SendCommand(command, incarnation, within_s))
     if event is not None:

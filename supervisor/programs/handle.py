@@ -25,7 +25,7 @@ from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.adoption import count_incarnation
 from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
-from orpheus.supervisor.policy.slot import Command, Exit
+from orpheus.supervisor.policy.slot import Exit, ProcessCommand
 from orpheus.supervisor.programs.checks import HttpChecks
 from orpheus.supervisor.programs.message import close_all
 from orpheus.supervisor.programs.output import ProgramOutput
@@ -107,11 +107,11 @@ class ProgramHandle(ProcessHandle):
                 log.warning("no_checks", slot=self.slot, reason=str(error), note="trying again")
             self._lacks_checks = True
 
-    def send(self, command: Command, within_s: float | None = None) -> None:  # noqa: ARG002
+    def send(self, command: ProcessCommand, within_s: float | None = None) -> None:  # noqa: ARG002
         """Send the signal of a command; ignored if it is not one that a program knows."""
-        if command is Command.KILL:
+        if command is ProcessCommand.KILL:
             self.kill_group()
-        elif command is Command.TERMINATE:
+        elif command is ProcessCommand.TERMINATE:
             stop = signal.Signals[f"SIG{self._program.stop_signal}"]
             try:
                 for number in (stop, signal.SIGCONT):  # a stopped one acts on it when continued

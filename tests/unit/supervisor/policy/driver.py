@@ -8,9 +8,9 @@ from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.slot import (
     Action,
     Announce,
-    Command,
     Exit,
     Observation,
+    ProcessCommand,
     ProcessEnded,
     Rules,
     SendCommand,
@@ -39,7 +39,7 @@ class Driver:
         self.now_s += after_s
         turn = Turn(self.now_s, uniform, f"process-{self.spawned + 1}", wall_ms=5)
         self.slot, self.actions = decide(self.slot, self.seen, self.rules, turn)
-        if self.commands() == [Command.SPAWN]:
+        if self.commands() == [ProcessCommand.SPAWN]:
             self.spawned += 1
             self.seen = Observation(f"process-{self.spawned}")
         if self.slot.process is None:
@@ -68,7 +68,7 @@ class Driver:
     def exit(self, after_s: float = 0.0, **how: Any) -> tuple[Action, ...]:
         return self.see(after_s, exit=Exit(**how))
 
-    def commands(self) -> list[Command]:
+    def commands(self) -> list[ProcessCommand]:
         return [action.command for action in self.actions if isinstance(action, SendCommand)]
 
     def reported(self) -> list[Kind]:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 
-from orpheus.supervisor.policy.slot import Command, Exit, Observation, OsStatus
+from orpheus.supervisor.policy.slot import Exit, Observation, OsStatus, ProcessCommand
 
 
 @dataclass
 class FakeProcess:
     name: str
     seen: Observation
-    signals: list[Command] = field(default_factory=list)
+    signals: list[ProcessCommand] = field(default_factory=list)
     told: int = 0
     """How many of them came before the fleet was told to stop."""
     is_stuck: bool = False
@@ -33,8 +33,13 @@ def obey(process: FakeProcess) -> None:
     """End in order if it was told to, or as it must."""
     if not process.signals:
         return
-    deadly = {Command.ABORT: Exit(signal=6), Command.KILL: Exit(signal=9)}
-    for command in (Command.KILL, Command.ABORT, Command.TERMINATE, Command.DRAIN):
+    deadly = {ProcessCommand.ABORT: Exit(signal=6), ProcessCommand.KILL: Exit(signal=9)}
+    for command in (
+        ProcessCommand.KILL,
+        ProcessCommand.ABORT,
+        ProcessCommand.TERMINATE,
+        ProcessCommand.DRAIN,
+    ):
         if command in process.signals:
             process.seen = replace(process.seen, exit=deadly.get(command, Exit(code=0)))
             return

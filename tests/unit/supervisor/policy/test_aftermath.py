@@ -10,9 +10,9 @@ from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.supervisor.policy.aftermath import kept_exits
 from orpheus.supervisor.policy.slot import (
     Cause,
-    Command,
     Desired,
     Exit,
+    ProcessCommand,
     Rules,
 )
 from orpheus.supervisor.policy.state_machine import (
@@ -171,7 +171,7 @@ def test_a_slot_starts_again_at_once_after_a_late_exit_with_0() -> None:
     assert driver.state() is SlotState.DOWN
     assert next_wake_s(driver.slot, RULES, driver.now_s) == driver.now_s
     driver.turn()
-    assert driver.commands() == [Command.SPAWN]
+    assert driver.commands() == [ProcessCommand.SPAWN]
 
 
 def test_the_third_recycle_within_a_minute_counts_as_a_failure() -> None:

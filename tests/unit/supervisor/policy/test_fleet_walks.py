@@ -27,12 +27,12 @@ from orpheus.supervisor.policy import fleet, order
 from orpheus.supervisor.policy.fleet import WantedSlot
 from orpheus.supervisor.policy.slot import (
     Action,
-    Command,
     Desired,
     Exit,
     Observation,
     ObservedJob,
     OsStatus,
+    ProcessCommand,
     ProcessEnded,
     Rules,
     SendCommand,
@@ -111,7 +111,7 @@ class World:
 
     def perform(self, slot: Slot, action: Action) -> None:
         match action:
-            case SendCommand(Command.SPAWN, incarnation):
+            case SendCommand(ProcessCommand.SPAWN, incarnation):
                 assert slot.desired is Desired.UP, "started although it is not wanted"
                 assert not slot.retired
                 assert incarnation not in self.processes
@@ -121,7 +121,11 @@ class World:
                 self.processes[incarnation] = FakeProcess(slot.name, Observation(incarnation))
             case SendCommand(command, incarnation):
                 assert incarnation in self.processes, "sends a command to a process that is gone"
-                is_ours = command in (Command.DRAIN, Command.ABORT, Command.CONTINUE)
+                is_ours = command in (
+                    ProcessCommand.DRAIN,
+                    ProcessCommand.ABORT,
+                    ProcessCommand.CONTINUE,
+                )
                 assert not (is_ours and slot.role is Role.PROGRAM), "a program does not know these"
                 self.processes[incarnation].signals.append(command)
             case ProcessEnded(_, incarnation, cause=None):
@@ -328,8 +332,10 @@ class World:
             later = {name for one in self.slots.values() if one.process for name in one.after}
             for process in self.processes.values():
                 is_early = process.name.partition("-")[0] in later and self.now_s < kill_at_s
-                assert not (is_early and Command.TERMINATE in process.signals[process.told :])
-                if obeys or Command.KILL in process.signals:
+                assert not (
+                    is_early and ProcessCommand.TERMINATE in process.signals[process.told :]
+                )
+                if obeys or ProcessCommand.KILL in process.signals:
                     obey(process)
             self.turn()
             self.now_s += 10.0

@@ -8,10 +8,10 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.slot import (
     Cause,
-    Command,
     Desired,
     ObservedJob,
     OsStatus,
+    ProcessCommand,
     Rules,
 )
 from orpheus.supervisor.policy.state_machine import with_desired
@@ -122,7 +122,7 @@ def test_without_a_database_an_overdue_job_or_missing_beats_still_kill() -> None
 def test_a_job_past_its_hard_deadline_has_its_process_killed_and_ended_as_overdue() -> None:
     driver = Driver().make_ready()
     driver.beat(2, job=replace(JOB, overdue=True))
-    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [Command.ABORT])
+    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [ProcessCommand.ABORT])
     driver.exit(signal=6)
     assert driver.reason() == "job 7 (sleep) past its hard deadline; killed"
     assert driver.ended().overdue is True
@@ -131,12 +131,12 @@ def test_a_job_past_its_hard_deadline_has_its_process_killed_and_ended_as_overdu
 def test_a_stopped_process_is_continued_once_before_it_is_killed() -> None:
     driver = Driver().make_ready()
     driver.see(15, os_status=OsStatus.STOPPED)
-    assert (driver.state(), driver.commands()) == (SlotState.READY, [Command.CONTINUE])
+    assert (driver.state(), driver.commands()) == (SlotState.READY, [ProcessCommand.CONTINUE])
     assert driver.turn(1) == ()
     driver.beat(0.5, os_status=OsStatus.RUNNING)
     assert driver.live_for(60).state() is SlotState.READY
     driver.see(15, os_status=OsStatus.STOPPED)
-    assert driver.commands() == [Command.ABORT]
+    assert driver.commands() == [ProcessCommand.ABORT]
 
 
 def test_a_process_that_does_not_beat_after_it_was_continued_is_killed() -> None:
@@ -144,7 +144,7 @@ def test_a_process_that_does_not_beat_after_it_was_continued_is_killed() -> None
     driver.see(15, os_status=OsStatus.STOPPED)
     assert driver.see(7, os_status=OsStatus.RUNNING) == (), "a busy machine may take its time"
     driver.see(0.5, os_status=OsStatus.RUNNING)
-    assert driver.commands() == [Command.ABORT]
+    assert driver.commands() == [ProcessCommand.ABORT]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_process_that_stopped_before_its_idle_main_loop_turned_is_continued() 
     driver.beat(2, loop=driver.seen.loop)
     assert driver.see(14, os_status=OsStatus.STOPPED) == ()
     driver.see(1)
-    assert (driver.state(), driver.commands()) == (SlotState.READY, [Command.CONTINUE])
+    assert (driver.state(), driver.commands()) == (SlotState.READY, [ProcessCommand.CONTINUE])
 
 
 def test_a_continued_process_may_beat_before_its_main_loop_turns() -> None:
@@ -185,7 +185,7 @@ def test_a_process_that_waits_for_the_disk_is_not_killed() -> None:
     assert driver.see(500, os_status=OsStatus.UNINTERRUPTIBLE) == ()
     assert driver.slot.degraded == "no heartbeat for 500 s; uninterruptible"
     driver.see(2, os_status=OsStatus.RUNNING)
-    assert driver.commands() == [Command.ABORT]
+    assert driver.commands() == [ProcessCommand.ABORT]
 
 
 def test_a_process_that_still_starts_need_not_beat() -> None:
@@ -199,7 +199,7 @@ def test_a_process_that_still_starts_need_not_beat() -> None:
 def test_a_process_past_its_memory_limit_is_replaced_after_its_job() -> None:
     driver = Driver(Rules(max_memory_bytes=2**20)).make_ready().live_for(10)
     driver.beat(2.0, rss_bytes=2**20 + 1, job=JOB)
-    assert (driver.state(), driver.commands()) == (SlotState.DRAINING, [Command.DRAIN])
+    assert (driver.state(), driver.commands()) == (SlotState.DRAINING, [ProcessCommand.DRAIN])
     assert "max_memory_mb" in driver.slot.reason
 
 
@@ -207,7 +207,7 @@ def test_a_process_far_past_its_memory_limit_is_killed_even_while_it_drains() ->
     driver = Driver(Rules(max_memory_bytes=2**20)).make_ready().live_for(10)
     driver.beat(2.0, rss_bytes=2**20 + 1)
     driver.beat(2.0, rss_bytes=2**21)
-    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [Command.ABORT])
+    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [ProcessCommand.ABORT])
     driver.exit(signal=6)
     assert driver.ended().cause is Cause.MEMORY_LIMIT
 

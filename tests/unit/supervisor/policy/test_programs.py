@@ -10,7 +10,7 @@ from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.programs import RestartPolicy
 from orpheus.supervisor.policy import fleet, order
 from orpheus.supervisor.policy.fleet import WantedSlot
-from orpheus.supervisor.policy.slot import Cause, Command, Desired, OsStatus, Rules, Slot
+from orpheus.supervisor.policy.slot import Cause, Desired, OsStatus, ProcessCommand, Rules, Slot
 from orpheus.supervisor.policy.state_machine import next_wake_s, with_desired
 from tests.unit.supervisor.policy.driver import Driver
 
@@ -69,7 +69,7 @@ def test_without_beats_it_is_never_hung_even_if_it_is_stopped() -> None:
 def test_one_that_is_not_ready_in_time_is_asked_to_stop_and_fails() -> None:
     one = driver(ready_after_s=None)
     one.turn(60.0)
-    assert one.commands() == [Command.TERMINATE] and one.reported() == [Kind.WORKER_HUNG]
+    assert one.commands() == [ProcessCommand.TERMINATE] and one.reported() == [Kind.WORKER_HUNG]
     one.exit(code=0)
     assert one.state() is SlotState.BACKOFF
     assert one.reason() == "not ready within 60 s; exit code 0"
@@ -79,9 +79,9 @@ def test_one_that_is_not_ready_in_time_is_asked_to_stop_and_fails() -> None:
 def test_one_whose_checks_fail_is_asked_to_stop_then_killed() -> None:
     one = ready()
     one.see(unhealthy="3 checks in a row failed")
-    assert one.state() is SlotState.STOPPING and one.commands() == [Command.TERMINATE]
+    assert one.state() is SlotState.STOPPING and one.commands() == [ProcessCommand.TERMINATE]
     one.turn(25.0)
-    assert one.commands() == [Command.KILL]
+    assert one.commands() == [ProcessCommand.KILL]
     one.exit(signal=9)
     assert one.state() is SlotState.BACKOFF
     assert one.reason() == "3 checks in a row failed; killed"
@@ -92,7 +92,7 @@ def test_a_drain_stops_it_at_once_and_keeps_it_down() -> None:
     one = ready()
     one.slot = fleet.drain(one.slot)
     one.turn()
-    assert one.commands() == [Command.TERMINATE]
+    assert one.commands() == [ProcessCommand.TERMINATE]
     one.exit(code=143)
     one.turn(100.0)
     assert one.state() is SlotState.DOWN and one.reason() == "drained"
@@ -105,7 +105,7 @@ def test_it_may_end_by_any_code_when_it_is_replaced() -> None:
     one.exit(code=3)
     assert one.reason() == "replaced" and one.slot.failures == 0
     one.turn()
-    assert one.commands() == [Command.SPAWN]
+    assert one.commands() == [ProcessCommand.SPAWN]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_what_follows_its_own_end_is_what_restart_says(
         assert one.commands() == []
         one.slot = fleet.restart({"web-1": one.slot}, "web-1")["web-1"]
         one.turn()
-        assert one.commands() == [Command.SPAWN] and not one.slot.trouble
+        assert one.commands() == [ProcessCommand.SPAWN] and not one.slot.trouble
 
 
 @pytest.mark.parametrize(
@@ -153,16 +153,16 @@ def test_one_that_has_ended_starts_again_when_restart_is_changed_so(
     one.exit(code=code)
     one.rules = replace(one.rules, restart=restart)
     one.turn()
-    assert one.commands() == ([Command.SPAWN] if starts else [])
+    assert one.commands() == ([ProcessCommand.SPAWN] if starts else [])
 
 
 def test_one_that_grows_is_restarted_whatever_restart_says() -> None:
     one = ready(restart=NEVER, max_memory_bytes=100)
     one.see(rss_bytes=120)
-    assert one.commands() == [Command.TERMINATE]
+    assert one.commands() == [ProcessCommand.TERMINATE]
     one.exit(signal=15)
     one.turn()
-    assert one.commands() == [Command.SPAWN]
+    assert one.commands() == [ProcessCommand.SPAWN]
 
 
 def test_one_that_goes_to_the_background_is_given_up_at_once() -> None:
@@ -180,7 +180,7 @@ def test_one_that_ran_well_and_left_others_is_only_started_again() -> None:
     assert one.state() is SlotState.DOWN and one.reason() == "exited with code 0"
     assert one.ended().cause is Cause.EXITED
     one.turn()
-    assert one.commands() == [Command.SPAWN]
+    assert one.commands() == [ProcessCommand.SPAWN]
 
 
 def test_one_that_was_slow_to_start_may_end_before_those_that_it_has_started() -> None:
@@ -220,7 +220,7 @@ def test_a_rolled_one_whose_process_could_not_be_ended_waits_its_turn_too() -> N
     assert one.commands() == []
     one.slot = fleet.restart({"web-1": one.slot}, "web-1")["web-1"]
     one.turn()
-    assert one.commands() == [Command.SPAWN], "an operator does not wait"
+    assert one.commands() == [ProcessCommand.SPAWN], "an operator does not wait"
 
 
 def test_at_a_shutdown_it_stops_once_those_after_it_have_ended() -> None:

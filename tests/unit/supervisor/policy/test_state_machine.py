@@ -7,10 +7,10 @@ import pytest
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import SlotState
 from orpheus.supervisor.policy.slot import (
-    Command,
     Desired,
     Exit,
     Observation,
+    ProcessCommand,
     Rules,
     SendCommand,
 )
@@ -30,7 +30,7 @@ def test_a_wanted_slot_starts_and_becomes_ready() -> None:
     driver.turn()
     assert (driver.state(), driver.commands(), driver.reported()) == (
         SlotState.STARTING,
-        [Command.SPAWN],
+        [ProcessCommand.SPAWN],
         [Kind.WORKER_STARTED],
     )
     driver.see(0.5, ready=True)
@@ -63,7 +63,7 @@ def test_a_start_that_takes_too_long_is_killed_and_counts() -> None:
     driver = Driver()
     driver.turn()
     driver.turn(RULES.start_timeout_s)
-    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [Command.ABORT])
+    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [ProcessCommand.ABORT])
     driver.exit(signal=6, evidence="in import")
     assert driver.state() is SlotState.BACKOFF
     assert driver.reason() == "not ready within 60 s; killed"
@@ -87,10 +87,10 @@ def test_a_start_that_waits_for_the_database_may_take_any_time() -> None:
 def test_abort_comes_first_then_kill_then_the_slot_is_stuck() -> None:
     driver = Driver().make_ready()
     driver.turn(15)
-    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [Command.ABORT])
+    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [ProcessCommand.ABORT])
     assert driver.turn(1.9) == ()
     driver.turn(0.1)
-    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [Command.KILL])
+    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [ProcessCommand.KILL])
     driver.turn(5)
     assert (driver.state(), driver.commands()) == (SlotState.STUCK, [])
     assert driver.turn(1_000) == ()
@@ -102,7 +102,7 @@ def test_abort_comes_first_then_kill_then_the_slot_is_stuck() -> None:
 def test_a_worker_that_asks_to_be_replaced_drains_and_is_replaced_at_once() -> None:
     driver = Driver().make_ready()
     driver.beat(2, recycle="a time-out was raised in its code")
-    assert (driver.state(), driver.commands()) == (SlotState.DRAINING, [Command.DRAIN])
+    assert (driver.state(), driver.commands()) == (SlotState.DRAINING, [ProcessCommand.DRAIN])
     driver.exit(code=0)
     assert driver.reason() == "a time-out was raised in its code"
     driver.turn()
@@ -113,7 +113,7 @@ def test_a_drain_that_takes_too_long_becomes_a_stop() -> None:
     driver = Driver(Rules(beat_timeout_s=1_000)).make_ready()
     driver.beat(2, recycle="why not")
     driver.turn(300)
-    assert (driver.state(), driver.commands()) == (SlotState.STOPPING, [Command.TERMINATE])
+    assert (driver.state(), driver.commands()) == (SlotState.STOPPING, [ProcessCommand.TERMINATE])
     driver.exit(signal=15)
     driver.turn()
     assert driver.state() is SlotState.STARTING
@@ -129,7 +129,7 @@ def test_an_unwanted_process_is_stopped_and_its_slot_stays_down(prepare: str) ->
         driver.beat(1, recycle="x")
     driver.slot = with_desired(driver.slot, Desired.DOWN, driver.now_s + 40)
     driver.turn()
-    assert (driver.state(), driver.commands()) == (SlotState.STOPPING, [Command.TERMINATE])
+    assert (driver.state(), driver.commands()) == (SlotState.STOPPING, [ProcessCommand.TERMINATE])
     driver.exit(1, code=0)
     assert (driver.state(), driver.reason()) == (SlotState.DOWN, "stopped")
     assert driver.turn(1_000) == ()
@@ -150,9 +150,9 @@ def test_a_process_that_does_not_stop_in_time_is_killed() -> None:
     driver.slot = with_desired(driver.slot, Desired.DOWN, driver.now_s + 40)
     driver.turn()
     driver.turn(25)
-    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [Command.ABORT])
+    assert (driver.state(), driver.commands()) == (SlotState.KILLING, [ProcessCommand.ABORT])
     driver.turn(2)
-    assert driver.commands() == [Command.KILL]
+    assert driver.commands() == [ProcessCommand.KILL]
 
 
 def test_at_the_shutdown_s_deadline_everything_gets_sigkill_at_once() -> None:
@@ -162,7 +162,7 @@ def test_at_the_shutdown_s_deadline_everything_gets_sigkill_at_once() -> None:
         for _ in range(rounds):
             driver.turn(1)
         driver.turn(3)
-        assert (driver.state(), driver.commands()) == (SlotState.KILLING, [Command.KILL])
+        assert (driver.state(), driver.commands()) == (SlotState.KILLING, [ProcessCommand.KILL])
         assert driver.turn(1) == ()
 
 
@@ -171,7 +171,7 @@ def test_a_stop_says_how_long_before_it_becomes_a_kill(left_s: float, within_s: 
     driver = Driver().make_ready()
     driver.slot = with_desired(driver.slot, Desired.DOWN, kill_at_s=driver.now_s + left_s)
     driver.turn()
-    assert SendCommand(Command.TERMINATE, "process-1", within_s) in driver.actions
+    assert SendCommand(ProcessCommand.TERMINATE, "process-1", within_s) in driver.actions
 
 
 def test_no_process_is_blamed_for_a_stall_of_the_supervisor() -> None:
@@ -205,7 +205,7 @@ def test_a_timer_of_another_process_does_nothing() -> None:
 def test_every_state_can_be_reached_and_only_three_start_a_process() -> None:
     reached = {row.enters for row in TABLE.values()} | {SlotState.BACKOFF, SlotState.FATAL}
     assert reached == set(SlotState)
-    starts = {state for (state, _), row in TABLE.items() if row.command is Command.SPAWN}
+    starts = {state for (state, _), row in TABLE.items() if row.command is ProcessCommand.SPAWN}
     assert starts == {SlotState.DOWN, SlotState.BACKOFF, SlotState.FATAL}
 
 
@@ -219,11 +219,11 @@ def test_a_process_to_be_replaced_finishes_its_job_and_a_new_one_starts_at_once(
     driver = Driver().make_ready().live_for(10)
     driver.slot = with_desired(driver.slot, Desired.REPLACE)
     driver.turn()
-    assert (driver.state(), driver.commands()) == (SlotState.DRAINING, [Command.DRAIN])
+    assert (driver.state(), driver.commands()) == (SlotState.DRAINING, [ProcessCommand.DRAIN])
     driver.exit(1.0, code=0)
     assert (driver.state(), driver.reason()) == (SlotState.DOWN, "replaced")
     driver.turn()
-    assert (driver.state(), driver.commands()) == (SlotState.STARTING, [Command.SPAWN])
+    assert (driver.state(), driver.commands()) == (SlotState.STARTING, [ProcessCommand.SPAWN])
     assert driver.slot.desired is Desired.UP
 
 
@@ -231,7 +231,7 @@ def test_a_drained_slot_stays_down() -> None:
     driver = Driver().make_ready().live_for(10)
     driver.slot = with_desired(driver.slot, Desired.DRAINED)
     driver.turn()
-    assert (driver.state(), driver.commands()) == (SlotState.DRAINING, [Command.DRAIN])
+    assert (driver.state(), driver.commands()) == (SlotState.DRAINING, [ProcessCommand.DRAIN])
     driver.exit(1.0, code=0)
     driver.turn(1_000.0)
     assert (driver.state(), driver.reason()) == (SlotState.DOWN, "drained")
@@ -257,7 +257,7 @@ def test_an_operator_starts_a_waiting_slot_at_once_and_its_failures_are_forgotte
     assert driver.state() is state
     driver.slot = with_desired(driver.slot, Desired.REPLACE)
     driver.turn()
-    assert (driver.state(), driver.commands()) == (SlotState.STARTING, [Command.SPAWN])
+    assert (driver.state(), driver.commands()) == (SlotState.STARTING, [ProcessCommand.SPAWN])
     assert (driver.slot.failures, driver.slot.crashes_s, driver.slot.on_trial) == (0, (), False)
 
 
@@ -266,7 +266,7 @@ def test_a_process_that_starts_with_old_settings_is_stopped_and_started_again() 
     driver.turn()
     driver.slot = with_desired(driver.slot, Desired.REPLACE)
     driver.turn()
-    assert (driver.state(), driver.commands()) == (SlotState.STOPPING, [Command.TERMINATE])
+    assert (driver.state(), driver.commands()) == (SlotState.STOPPING, [ProcessCommand.TERMINATE])
     driver.exit(signal=15)
     driver.turn()
     assert (driver.state(), driver.slot.failures) == (SlotState.STARTING, 0)

@@ -15,12 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.slot import (
     Action,
-    Command,
     Desired,
     Exit,
     Observation,
     ObservedJob,
     OsStatus,
+    ProcessCommand,
     ProcessEnded,
     Rules,
     SendCommand,
@@ -48,7 +48,7 @@ class FakeProcess:
 
     incarnation: str
     seen: Observation
-    signals: list[Command] = field(default_factory=list)
+    signals: list[ProcessCommand] = field(default_factory=list)
 
 
 class Walk(RuleBasedStateMachine):
@@ -74,7 +74,7 @@ class Walk(RuleBasedStateMachine):
 
     def perform(self, action: Action, ended: bool) -> None:
         match action:
-            case SendCommand(Command.SPAWN, incarnation):
+            case SendCommand(ProcessCommand.SPAWN, incarnation):
                 assert self.process is None, "two processes in one slot"
                 assert self.slot.desired is Desired.UP
                 assert incarnation not in self.spawned
@@ -211,7 +211,7 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def only_a_process_in_killing_or_stuck_was_sent_sigkill(self) -> None:
-        if self.process and Command.KILL in self.process.signals:
+        if self.process and ProcessCommand.KILL in self.process.signals:
             assert self.slot.state in (SlotState.KILLING, SlotState.STUCK)
 
     def teardown(self) -> None:
@@ -222,7 +222,7 @@ class Walk(RuleBasedStateMachine):
             self.turn(0.5)
             if self.process is None:
                 return
-            if Command.KILL in self.process.signals:
+            if ProcessCommand.KILL in self.process.signals:
                 self.change(exit=Exit(signal=9))
                 continue
             self.now_s = max(next_wake_s(self.slot, RULES, self.now_s), self.now_s)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from orpheus.shared.domain.programs import ProgramSettings
-from orpheus.supervisor.policy.slot import Command
+from orpheus.supervisor.policy.slot import ProcessCommand
 from orpheus.supervisor.programs import handle as programs_handle
 from orpheus.supervisor.programs.checks import HttpChecks
 from orpheus.supervisor.programs.handle import ProgramHandle
@@ -112,7 +112,7 @@ def test_one_that_runs_as_another_user_is_told_of_and_raises_nothing(
 
     monkeypatch.setattr(signal, "pidfd_send_signal", refuse)
     with capture_logs() as logged:
-        running.send(Command.TERMINATE)
+        running.send(ProcessCommand.TERMINATE)
     assert [one["event"] for one in logged] == ["cannot_stop"]
 
 

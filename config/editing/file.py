@@ -393,8 +393,7 @@ def _problems(problems: Iterable[Problem], sources: Sources) -> tuple[SettingPro
 
 
 def _problem_of(problem: Problem, sources: Sources) -> SettingProblem:
-    origin = sources.where_to_fix(problem)
-    line = None
+    origin, line = sources.where_to_fix(problem), None
     if origin is not None and sources.file is not None and origin.startswith(f"{sources.file}:"):
         line = int(origin.removeprefix(f"{sources.file}:").partition(":")[0])
     return SettingProblem(dotted(problem.key), problem.reason, origin, line)

@@ -30,7 +30,7 @@ from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.operations.audit import local_actor
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
-from orpheus.shared.storage import JobOrder, JobCursor, Store, TypeRow
+from orpheus.shared.storage import JobCursor, JobOrder, Store, TypeRow
 from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
 
 _SHORTEST_PAUSE_S = 0.002

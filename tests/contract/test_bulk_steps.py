@@ -9,7 +9,14 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Lease, NewJob, NewLine, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import DatabaseAway, DatabaseBusy
-from orpheus.shared.storage import BulkAction, BulkCursor, BulkStep, CountChanged, NoSuchCursor, Store
+from orpheus.shared.storage import (
+    BulkAction,
+    BulkCursor,
+    BulkStep,
+    CountChanged,
+    NoSuchCursor,
+    Store,
+)
 from tests.audit_log import entries_of
 
 Submit = Callable[..., int]

@@ -11,7 +11,7 @@ import pytest
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending
-from orpheus.shared.storage import Budget, JobOrder, JobCursor, Store, Total
+from orpheus.shared.storage import Budget, JobCursor, JobOrder, Store, Total
 from orpheus.shared.storage.verbs import windows
 
 Submit = Callable[..., int]

@@ -14,7 +14,7 @@ import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.storage import Budget, JobOrder, JobPage, JobCursor, Store
+from orpheus.shared.storage import Budget, JobCursor, JobOrder, JobPage, Store
 from orpheus.shared.storage.database import Value
 from orpheus.shared.storage.postgres.database import PostgresDatabase
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase

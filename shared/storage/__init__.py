@@ -85,6 +85,7 @@ __all__ = [
     "ErrorGroup",
     "Flow",
     "Histogram",
+    "JobCursor",
     "JobOrder",
     "JobPage",
     "JobRun",

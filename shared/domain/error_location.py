@@ -5,21 +5,47 @@ import re
 MOST_CHARS = 200
 """Of a location, and of the name of an error: both are in an index, whose entries have a limit."""
 
+_BEGINNING = "Traceback (most recent call last):"
+_LIBRARY = re.compile(r"^<|/(?:site|dist)-packages/|/lib(?:64)?/python3[\d.]*/")
+"""Files of packages that were installed, of Python itself, and code that has no file."""
+_PACKAGE = re.compile(r".*/(?:site|dist)-packages/[^/]+")
 _FRAME = re.compile(
     r'^(?P<before>[ |]*)File "(?P<file>.*)", line (?P<line>\d+), in (?P<name>.+)$', re.MULTILINE
 )
 
 
 def location_of(traceback: str | None) -> str:
-    """Return the last frame of a traceback as `jobs.py:12 in resize`; empty if it has none.
+    """Return the application's last frame in a traceback as `jobs.py:12 in resize`; empty: none.
 
-    Of an exception group, the frame that raised the group. What a dead worker was doing, which
-    begins with the newest frame and is written in another form, is no location.
+    A library that many jobs call raises at the same lines for all of them, so its frames count only
+    if there are no others. Of an exception group, it is where the group was raised. What a dead
+    worker was doing, which begins with the newest frame and has another form, is no location.
     """
-    frames = list(_FRAME.finditer(traceback or ""))
+    text = traceback or ""
+    frames = list(_FRAME.finditer(text))
     if not frames:
         return ""
     outermost = min(len(frame["before"]) for frame in frames)
-    last = next(one for one in reversed(frames) if len(one["before"]) == outermost)
-    file = last["file"].rpartition("/")[2]
-    return f"{file}:{last['line']} in {last['name']}"[:MOST_CHARS]
+    frames = [one for one in frames if len(one["before"]) == outermost]
+    start = text.rfind(_BEGINNING, 0, frames[-1].start())  # what was handled before has its own
+    place = _of_application([one for one in frames if one.start() > start])
+    file = place["file"].rpartition("/")[2]
+    return f"{file}:{place['line']} in {place['name']}"[:MOST_CHARS]
+
+
+def _of_application(frames: list[re.Match[str]]) -> re.Match[str]:
+    """Return the last frame that is no library's; if all are, the last of the first one's package.
+
+    The application itself may be installed, and then the job's function, the first frame, is in it.
+    """
+    own = [one for one in frames if not _LIBRARY.search(one["file"])]
+    if not own:
+        package = _package_of(frames[0])
+        own = [one for one in frames if package and _package_of(one) == package]
+    return (own or frames)[-1]
+
+
+def _package_of(frame: re.Match[str]) -> str:
+    """Return the folder of the installed package that a frame is in; empty: it is in none."""
+    found = _PACKAGE.match(frame["file"])
+    return found[0] if found else ""

@@ -1,4 +1,4 @@
-"""The location of an error is the last frame of the user's code."""
+"""The location of an error is the last frame of the application's code."""
 
 import traceback
 
@@ -26,6 +26,46 @@ def location_of_raised(code: str) -> str:
 
 def test_it_is_the_last_frame_without_folders() -> None:
     assert location_of(FRAMES) == "images.py:12 in resize"
+
+
+def traceback_of(*files: str) -> str:
+    frames = (f'  File "{file}", line {n}, in f{n}\n    call()' for n, file in enumerate(files, 1))
+    return "\n".join(("Traceback (most recent call last):", *frames, "ValueError: no"))
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        "/srv/.venv/lib/python3.11/site-packages/requests/api.py",
+        "/usr/lib/python3/dist-packages/psycopg/cursor.py",
+        "/usr/lib/python3.11/json/decoder.py",
+        "/usr/lib64/python3.12/json/decoder.py",
+        "<frozen importlib._bootstrap>",
+        "<attrs generated init jobs.Order>",
+    ],
+)
+def test_the_frames_of_a_library_are_left_out(library: str) -> None:
+    assert location_of(traceback_of("/srv/jobs.py", library)) == "jobs.py:1 in f1"
+    assert location_of(traceback_of(library, "/srv/jobs.py", library, library)) == "jobs.py:2 in f2"
+    assert location_of(traceback_of("/srv/jobs.py", library, "/srv/shop.py")) == "shop.py:3 in f3"
+
+
+def test_an_application_that_is_installed_is_the_package_of_the_first_frame() -> None:
+    packages = "/usr/local/lib/python3.11/site-packages"
+    shop, lib = f"{packages}/shop/jobs.py", f"{packages}/requests/api.py"
+    assert location_of(traceback_of(shop, shop, lib, lib)) == "jobs.py:2 in f2"
+
+
+def test_if_all_frames_are_of_libraries_it_is_the_last() -> None:
+    lib = "/usr/lib/python3.11/json/decoder.py"
+    assert location_of(traceback_of(lib, lib)) == "decoder.py:2 in f2"
+
+
+def test_an_error_that_was_handled_before_has_another_location() -> None:
+    lib = "/srv/lib/python3.11/site-packages/tenacity/__init__.py"
+    text = traceback_of("/srv/jobs.py")
+    chained = f"{text}\n\nDuring handling of the above exception, …\n\n{traceback_of(lib)}"
+    assert location_of(chained) == "__init__.py:1 in f1"
 
 
 @pytest.mark.parametrize("text", [None, "", "Traceback …", "CommandFailed: exit code 3"])

@@ -7,6 +7,7 @@ shows them whole.
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import product
 
 from orpheus.shared.records import dataclass
 
@@ -19,12 +20,14 @@ _CUT = "…"
 class Column:
     """A column: with the highest `rank` it is left out first, with 0 never.
 
-    With `least`, it may be shortened to so many characters.
+    With `least`, it may be shortened to so many characters, but if it has not `enough`, columns
+    with a rank are left out, and others get no more than they need.
     """
 
     name: str
     rank: int = 0
     least: int | None = None
+    enough: int | None = None
 
 
 Columns = Sequence[Column | str]
@@ -57,14 +60,16 @@ def _shared_out(
         n: natural[n] if one.least is None else min(natural[n], max(one.least, len(one.name)))
         for n, one in enumerate(columns)
     }
+    enough = {n: min(natural[n], columns[n].enough or width) for n, width in least.items()}
     by_loss = sorted(least, key=lambda n: (n in empty, columns[n].rank, n), reverse=True)
     for n in by_loss:
-        if _total(least) <= width:
+        if _total({n: enough[n] for n in least}) <= width:
             break
         if columns[n].rank:
             del least[n]
-    for n in sorted(least, key=lambda n: columns[n].rank):
-        least[n] += max(0, min(natural[n] - least[n], width - _total(least)))
+    by_rank = sorted(least, key=lambda n: columns[n].rank)
+    for wanted, n in product((enough, dict(enumerate(natural))), by_rank):
+        least[n] += max(0, min(wanted[n] - least[n], width - _total(least)))
     for n in sorted(least, reverse=True):  # it may be still too wide, with a very narrow terminal
         least[n] = max(1, least[n] - max(0, _total(least) - width))
     return least

@@ -48,6 +48,15 @@ def test_what_is_left_of_the_width_goes_to_the_columns_that_were_shortened() -> 
     assert lines(40)[1] == "1   wordcount  default  " + "x" * 15 + "…"
 
 
+def test_columns_with_a_rank_go_before_one_that_would_not_have_enough() -> None:
+    columns = ("ID", Column("TYPE", least=8), Column("AGE", 1), Column("NOTE", least=8, enough=12))
+    rows = [("1", "a-long-type", "3 s ago", "n" * 30)]
+    shown = {width: fitted(columns, rows, width)[1] for width in (35, 34, 25)}
+    assert shown[35] == ("1 ", "a-long-…", "3 s ago", "n" * 11 + "…")
+    assert shown[34] == ("1 ", "a-long-type", "n" * 16 + "…")
+    assert shown[25] == ("1 ", "a-long-…", "n" * 10 + "…")
+
+
 def test_a_wide_character_fills_two_cells() -> None:
     assert [cells_wide(text) for text in ("abc", "日本", "e\u0301")] == [3, 4, 1]
     assert shortened("日本語", 5) == "日本…"

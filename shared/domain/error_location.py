@@ -28,9 +28,9 @@ def location_of(traceback: str | None) -> str:
     outermost = min(len(frame["before"]) for frame in frames)
     frames = [one for one in frames if len(one["before"]) == outermost]
     start = text.rfind(_BEGINNING, 0, frames[-1].start())  # what was handled before has its own
-    place = _of_application([one for one in frames if one.start() > start])
-    file = place["file"].rpartition("/")[2]
-    return f"{file}:{place['line']} in {place['name']}"[:MOST_CHARS]
+    frame = _of_application([one for one in frames if one.start() > start])
+    file = frame["file"].rpartition("/")[2]
+    return f"{file}:{frame['line']} in {frame['name']}"[:MOST_CHARS]
 
 
 def _of_application(frames: list[re.Match[str]]) -> re.Match[str]:

@@ -307,8 +307,9 @@ class ErrorGroup:
     """Failed jobs of one type with the same error. `where` is empty if the location is unknown.
 
     `newest`: the id of the job that failed last; `message`: its error's, at most the first 500
-    characters. `max_id`: the greatest id of them. `last_hour`: how many of them failed in the last
-    hour, `hour_before`: in the hour before that.
+    characters. `messages`: how many different ones the five jobs that failed first and the five
+    that failed last have. `max_id`: the greatest id of them. `last_hour`: how many of them failed
+    in the last hour, `hour_before`: in the hour before that.
     """
 
     type: str
@@ -322,6 +323,7 @@ class ErrorGroup:
     last_hour: int
     hour_before: int
     message: str
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)

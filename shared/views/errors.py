@@ -14,7 +14,8 @@ class ErrorGroupEntry(TypedDict):
     error: str
     """The name of the exception."""
     where: str | None
-    """The last frame of the job's code, as `jobs.py:12 in resize`; null: there is none."""
+    """The last frame of the application, outside libraries, as `jobs.py:12 in resize`; null: there
+    is none."""
     count: int
     last_hour: int
     """How many of them failed in the last hour."""
@@ -28,6 +29,9 @@ class ErrorGroupEntry(TypedDict):
     """The id of the job that failed last."""
     message: str
     """The message of its error, at most the first 500 characters."""
+    messages: int
+    """How many different messages the five jobs that failed first and the five that failed last
+    have: all of them, in a group of at most ten jobs; else there may be more."""
     max_id: int
     """The greatest id of them: `max_id` of POST /jobs/bulk, to change no job that came later."""
 
@@ -45,5 +49,6 @@ def error_group_json(group: ErrorGroup) -> ErrorGroupEntry:
         "last_seen": rfc3339(group.last_ms),
         "newest": group.newest,
         "message": group.message,
+        "messages": group.messages,
         "max_id": group.max_id,
     }

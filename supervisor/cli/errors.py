@@ -13,20 +13,24 @@ from orpheus.supervisor.cli.table import Column
 
 _COLUMNS = (
     Column("TYPE", least=12),
-    Column("ERROR", least=16),
-    Column("WHERE", least=16),
+    Column("ERROR", least=14),
+    Column("WHERE", least=16, enough=32),
     "JOBS",
     Column("LAST HOUR", 4),
-    Column("OLDEST", 2),
+    Column("OLDEST", 3),
     Column("LAST", 1),
-    Column("NEWEST", 3),
+    Column("NEWEST", 2),
+    Column("MESSAGE", least=16, enough=36),
 )
 
 
 @click.command()
 @for_operator
 def errors(operator: Operator) -> int:
-    """Count the failed jobs by type, error and location."""
+    """Count the failed jobs by type, error and location.
+
+    MESSAGE is that of the job NEWEST, which failed last; after `e.g.` others have another.
+    """
     with operator.store() as store:
         items = [error_group_json(group) for group in store.errors.groups()]
     print_items(items, _COLUMNS, _row, as_json=operator.as_json)
@@ -43,4 +47,5 @@ def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
         ago(item["first_seen"]),
         ago(item["last_seen"]),
         item["newest"],
+        f"{'e.g. ' if item['messages'] > 1 else ''}{item['message']}",
     )

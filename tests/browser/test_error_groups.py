@@ -1,5 +1,6 @@
 """The page of the errors, as an operator uses it."""
 
+import re
 from typing import Any
 
 from playwright.sync_api import Route, expect
@@ -30,7 +31,7 @@ def test_a_group_is_retried_as_it_was_seen(lasting_dashboard: Dashboard) -> None
     page = lasting_dashboard.open("/ui/errors")
     row = page.locator("#rows tr", has_text="shout")
     expect(row.locator(".error b")).to_have_text("PermanentError")
-    expect(row.locator(".error .message")).to_have_text("broken")
+    expect(row.locator(".error .message")).to_have_text("newest: broken")
     expect(row.locator(".where")).to_contain_text("in shout")
     expect(row.locator(".count a")).to_have_text("3")
     expect(row.locator(".hour")).to_have_text("3none in the hour before")
@@ -45,6 +46,67 @@ def test_a_group_is_retried_as_it_was_seen(lasting_dashboard: Dashboard) -> None
     assert (entry["action"], entry["count"], entry["reason"]) == ("retry", 3, "the disk is back")
     for job in jobs:
         system.wait_for_job(job)
+
+
+def test_of_several_messages_the_newest_is_said_to_be_one(lasting_dashboard: Dashboard) -> None:
+    at = "2026-01-31T12:00:00.000Z"
+    group = {"type": "add", "where": None, "last_hour": 1, "hour_before": 0, "max_id": 9}
+    group |= {"first_seen": at, "last_seen": at, "newest": 7, "message": "'berlin'"}
+    said = {
+        (1, 1): "'berlin'",
+        (9, 1): "newest: 'berlin'",
+        (9, 4): "newest of 4 messages: 'berlin'",
+        (54, 4): "newest of 4 or more messages: 'berlin'",
+    }
+    items = [group | {"error": f"E{n}{m}", "count": n, "messages": m} for n, m in said]
+    page = lasting_dashboard.page
+    page.route(
+        f"{lasting_dashboard.system.url}/errors",
+        lambda route: route.fulfill(json={"items": items}),
+    )
+    lasting_dashboard.open("/ui/errors?sort=-jobs")
+    expect(page.locator("#rows .message")).to_have_text(list(said.values()))
+
+
+def test_the_search_stands_in_the_address(lasting_dashboard: Dashboard) -> None:
+    system = lasting_dashboard.system
+    forget(system)
+    (job,) = fail(system, "to be found")
+    page = lasting_dashboard.open("/ui/errors?q=nothing+like+it")
+    row, field = page.locator("#rows tr", has_text="shout"), page.locator("#search")
+    expect(page.locator("#no-match")).to_be_visible()
+    expect(field).to_have_value("nothing like it")
+    field.fill("to be ")
+    expect(page).to_have_url(re.compile(r"\?q=to\+be$"))
+    expect(field).to_have_value("to be ")
+    row.locator(".newest a").click()
+    page.wait_for_url(f"**/ui/jobs/{job}")
+    page.go_back()
+    expect(field).to_have_value("to be")
+    expect(row).to_be_visible()
+    page.get_by_role("button", name="last seen").click()
+    expect(page).to_have_url(re.compile(r"\?q=to\+be&sort=last$"))
+    field.fill("no such text")
+    expect(row).to_be_hidden()
+    page.go_back()
+    expect(field).to_have_value("to be")
+    expect(row).to_be_visible()
+    field.fill("")
+    expect(page).to_have_url(re.compile(r"/ui/errors$"))
+
+
+def test_a_window_of_1024_shows_a_group_in_one_row(lasting_dashboard: Dashboard) -> None:
+    fail(lasting_dashboard.system, "broken")
+    page = lasting_dashboard.page
+    page.set_viewport_size({"width": 1024, "height": 800})
+    lasting_dashboard.open("/ui/errors")
+    row = page.locator("#rows tr", has_text="shout")
+    row.wait_for()
+    tops = row.locator("td").evaluate_all("all => all.map((one) => one.getBoundingClientRect().y)")
+    assert len(set(tops)) == 1
+    head = page.get_by_role("columnheader")
+    rights = "all => all.map((one) => Math.round(one.getBoundingClientRect().right))"
+    assert head.evaluate_all(rights) == row.locator("td").evaluate_all(rights)
 
 
 def test_a_group_that_has_changed_is_left_alone(lasting_dashboard: Dashboard) -> None:
@@ -67,6 +129,7 @@ def test_groups_are_sorted_and_to_retry_many_their_number_has_to_be_typed(
     group = {"type": "add", "error": "ValueError", "where": None, "count": 1234}
     group |= {"last_hour": 1000, "hour_before": 0}
     group |= {"first_seen": at, "last_seen": at, "newest": 7, "max_id": 9, "message": "too much"}
+    group["messages"] = 1
     began = {"type": "resize", "count": 2, "last_hour": 0, "first_seen": "2026-02-01T00:00:00.000Z"}
     items = [group, group | began]
     page.route(
@@ -114,7 +177,7 @@ def test_an_answer_that_comes_late_changes_nothing_in_the_next_question(
     page = lasting_dashboard.page
     at = "2026-01-31T12:00:00.000Z"
     group = {"type": "add", "error": "Few", "where": None, "count": 5, "message": "too much"}
-    group |= {"last_hour": 0, "hour_before": 0, "newest": 7, "max_id": 9}
+    group |= {"last_hour": 0, "hour_before": 0, "newest": 7, "max_id": 9, "messages": 1}
     group |= {"first_seen": at, "last_seen": at}
     items = [group, group | {"error": "Many", "count": 300}]
     page.route(

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.conftest import NIGHTLY, Dashboard, wait_until_held, wait_until_idle
 
 LISTS = {"queues": "q", "schedules": "s", "types": "t", "errors": "e", "audit": "a"}
-WIDTHS = [360, 390, 760, 761, 1000, 1279, 1280, 1400, 1920]
+WIDTHS = [360, 390, 760, 761, 900, 1000, 1279, 1280, 1400, 1920]
 LONG = "a_name_as_long_as_one_may_be_which_is_sixty-four_characters.1234"
 AT = "2026-01-31T12:00:00.000Z"
 MANY = 98_765_432
@@ -97,6 +97,7 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
             "last_seen": AT,
             "newest": 1_000_000_000,
             "message": "it is full " * 45,
+            "messages": 10,
             "max_id": 2**53,
         }
     ],
@@ -310,11 +311,27 @@ def test_a_read_only_dashboard_shows_the_lists_without_their_actions(
     )
     system.wait_until_ready()
     dashboard = Dashboard(page, system)
-    for name in ("queues", "schedules", "types"):
+    page.route(
+        f"{system.url}/errors", lambda route: route.fulfill(json={"items": EXTREME["/errors"]})
+    )
+    for name in ("queues", "schedules", "types", "errors"):
         opened(dashboard, name)
         expect(page.locator("#read-only")).to_be_visible()
         expect(page.locator("[data-changes]").first).to_be_attached()
         expect(page.locator("[data-changes]:visible")).to_have_count(0)
+    for name in ("queues", "errors"):
+        opened(dashboard, name)
+        expect(page.locator(".actions:visible")).to_have_count(0)
+        if name == "queues":
+            expect(page.locator("#rows .pools:visible")).not_to_have_count(0)
+        for width in (1440, 1024) if name == "errors" else (1440,):  # else a row is a card
+            page.set_viewport_size({"width": width, "height": 800})
+            ends = page.locator("#rows tr").first.evaluate(
+                "row => [row, [...row.cells].findLast((one) => one.checkVisibility())]"
+                ".map((one) => one.getBoundingClientRect().right)"
+            )
+            assert ends[0] == pytest.approx(ends[1], abs=1), (name, width)
+    opened(dashboard, "types")
     page.get_by_label("Fields of sum_range").click()
     expect(page.locator("#fields-sum_range")).to_contain_text("integer")
     assert dashboard.problems == []

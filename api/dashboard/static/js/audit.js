@@ -1,7 +1,7 @@
 // The audit log: the filter, and the entries that match, a page at a time. New entries wait behind a
 // button while somebody reads the first page.
 import { arrange, byId, h, hide, selectedIn, setOff, setText, showOrHide } from "./dom.js";
-import { FIELDS, completions, parse, write } from "./audit-query.js";
+import { FIELDS, completions, noFields, parse, write } from "./audit-query.js";
 import { address, farthest, readPage, readPart, renewed } from "./audit-pages.js";
 import { rowOf } from "./audit-row.js";
 import { startChrome } from "./chrome.js";
@@ -32,7 +32,10 @@ table.addEventListener("pointerleave", () => { pointed = false; });
 button.addEventListener("click", () => page && pageOf === location.search && show(page));
 showForm();
 const poll = new Poll(() => read().catch((error) => {
-  if (error.errors) error.message = error.errors.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ");
+  if (error.errors) {
+    showNothing();
+    error.message = [...error.errors.map((one) => `${one.pointer.slice(1)} ${one.detail}.`), ...noFields(readAddress().filter)].join(" ");
+  }
   throw error;
 }));
 
@@ -64,7 +67,17 @@ function show({ items, next_cursor: next, searched, looked }) {
   setText(byId("summary"), searched ? `found ${count(items.length)}; ${farthest({ searched, looked })}` : "");
   byId("none").hidden = items.length > 0 || isFiltered || cursor !== null;
   const nothing = searched ? "Nothing found so far." : cursor === null ? "Nothing that was done matches the filter." : "There is nothing older.";
-  showOrHide(byId("no-match"), items.length || !(isFiltered || cursor !== null) ? "" : nothing);
+  showOrHide(byId("no-match"), items.length || !(isFiltered || cursor !== null) ? "" : [nothing, ...noFields(filter)].join(" "));
+  showFresh(0);
+}
+
+/** Show no entries, nor that there are none: what is refused was not looked for. */
+function showNothing() {
+  [page, pageOf, rows] = [null, "", new Map()];
+  arrange(body, []);
+  for (const link of [newest, older]) hide(link, true, heading);
+  for (const id of ["none", "no-match"]) byId(id).hidden = true;
+  setText(byId("summary"), "");
   showFresh(0);
 }
 
@@ -78,10 +91,16 @@ function showFresh(n) {
 function showForm() {
   const { filter, cursor } = readAddress();
   if (document.activeElement !== field) field.value = write(filter);
-  byId("action").value = filter.action ?? "";
-  byId("since").value = filter.until ? "" : filter.since ?? "";
+  choose(byId("action"), filter.action ?? "");
+  choose(byId("since"), filter.until ? "typed" : filter.since ?? "");
   hide(byId("clear"), !Object.keys(filter).length, field);
   hide(button, cursor !== null, heading);
+}
+
+/** Choose a value; one that is not offered is "as typed". @param {any} select @param {string} value */
+function choose(select, value) {
+  select.value = value;
+  if (select.selectedIndex < 0) select.value = "typed";
 }
 
 /** Change the address, and read. @param {string} to @param {boolean} [keep] replace the entry in the history */

@@ -6,6 +6,8 @@ import { setTime, timeNode } from "./time.js";
 import { count, plural } from "./words.js";
 
 const LARGE = 100;
+/** Of how many jobs `messages` tells of all. */
+const ALL_COMPARED = 10;
 
 export class ErrorRow {
   /** @param {any} group @param {() => void} changed called after an action */
@@ -18,7 +20,9 @@ export class ErrorRow {
     this.first = timeNode(first);
     this.last = timeNode(last);
     this.newest = h("a", {});
-    this.message = h("span", { class: "message" });
+    this.which = h("span", { class: "which" });
+    this.text = h("span");
+    this.message = h("span", { class: "message" }, this.which, this.text);
     this.node = h("tr", { role: "row" },
       cell("name", "", h("a", { href: `/ui/types#type-${encodeURIComponent(type)}` }, ...wrappable(type))),
       cell("error", "", h("b", {}, ...wrappable(error)), this.message, where && h("code", { class: "where" }, where)),
@@ -33,7 +37,8 @@ export class ErrorRow {
   /** @param {any} group */
   show(group) {
     this.group = group;
-    setText(this.message, group.message);
+    setText(this.which, whichOf(group));
+    setText(this.text, group.message);
     setAttr(this.message, "title", group.message);
     setText(this.jobs, count(group.count));
     setText(this.hour, group.last_hour ? count(group.last_hour) : "none");
@@ -58,4 +63,10 @@ export class ErrorRow {
       done: ({ changed }) => { setText(byId("result"), `${plural(changed, "job")} of ${type} will run again.`); this.changed(); },
     });
   }
+}
+
+/** Whose message is shown: of some jobs the newest's, which need not be that of the others. */
+function whichOf({ count: n, messages }) {
+  if (n === 1) return "";
+  return messages === 1 ? "newest: " : `newest of ${messages}${n > ALL_COMPARED ? " or more" : ""} messages: `;
 }

@@ -30,9 +30,27 @@ export class Rows {
     table.addEventListener("pointerleave", () => { this.pointed = false; this.arrange(); });
     table.addEventListener("focusout", () => setTimeout(() => this.arrange()));
     everySecond(() => this.rows.forEach((row) => row.tick?.()));
-    const search = byId("search");
-    search?.addEventListener("input", () => this.search(search.value));
-    if (search) this.wanted = search.value.trim().toLowerCase();
+    const field = byId("search");
+    if (field) this.followSearch(field);
+  }
+
+  /** Let the rows be searched. The address has the text (`?q=`), so that links, reload and "back" work. @param {any} field */
+  followSearch(field) {
+    const asked = () => new URLSearchParams(location.search).get("q") ?? "";
+    field.value ||= asked(); // else it was typed before this could hear it
+    field.addEventListener("input", () => {
+      const url = new URL(location.href), text = field.value.trim();
+      if (text) url.searchParams.set("q", text);
+      else url.searchParams.delete("q");
+      if (text !== asked()) history.replaceState(history.state, "", url);
+      this.search(text);
+    });
+    addEventListener("popstate", () => {
+      if (field.value.trim() === asked()) return;
+      field.value = asked();
+      field.dispatchEvent(new Event("input"));
+    });
+    this.wanted = field.value.trim().toLowerCase();
   }
 
   /** Show these items. @param {any[]} items @param {boolean} [isAsked] the reader has asked for this order: rows move even while they are read */

@@ -2,8 +2,11 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
@@ -12,11 +15,11 @@ from orpheus.shared.storage import Store
 Orpheus = Callable[..., Any]
 
 
-def fail(store: Store, error: str) -> None:
-    store.jobs.submit(NewJob("resize"))
+def fail(store: Store, error: str, message: str = "why", type: str = "resize") -> None:
+    store.jobs.submit(NewJob(type))
     (lease,) = store.leases.lease(Holder("default-1", "life-1", 7), ("*",), 1, 30_000)
     trace = '  File "/app/jobs.py", line 12, in resize\n'
-    failed = Finished(lease, Ending.FAILED_PERMANENTLY, error=JobError(error, "why", trace))
+    failed = Finished(lease, Ending.FAILED_PERMANENTLY, error=JobError(error, message, trace))
     store.leases.finish([failed])
 
 
@@ -27,10 +30,35 @@ def test_failed_jobs_are_a_row_for_each_error(orpheus: Orpheus, store: Store) ->
     assert answer.code == 0
     head, first, second = answer.out.splitlines()
     assert re.split("  +", head.strip()) == [
-        "TYPE", "ERROR", "WHERE", "JOBS", "LAST HOUR", "OLDEST", "LAST", "NEWEST",
+        "TYPE", "ERROR", "WHERE", "JOBS", "LAST HOUR", "OLDEST", "LAST", "NEWEST", "MESSAGE",
     ]  # fmt: skip
-    assert re.match(r"resize +KeyError +jobs\.py:12 in resize +2 +2 +.* ago +.* ago +3$", first)
+    row = r"resize +KeyError +jobs\.py:12 in resize +2 +2 +.* ago +.* ago +3 +why$"
+    assert re.match(row, first)
     assert "Bad" in second and "\x1b" not in second
+
+
+def test_one_of_several_messages_is_said_to_be_an_example(orpheus: Orpheus, store: Store) -> None:
+    fail(store, "KeyError", "'hamburg'")
+    fail(store, "KeyError", "'berlin'\nand more")
+    _, row = orpheus("errors").out.splitlines()
+    assert row.endswith(r"  e.g. 'berlin'\nand more")
+
+
+def test_a_terminal_shows_the_message_and_shortens_the_type_before_the_place(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = "card declined for bob: no funds"
+    fail(store, "PermanentError", message, "reports.monthly.customers.with_a_long_name")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    assert re.split("  +", orpheus("errors").out.splitlines()[1]) == [
+        "reports.mon…", "PermanentError", "jobs.py:12 in resize", "1", "card declined for bob…",
+    ]  # fmt: skip
+    monkeypatch.setenv("COLUMNS", "200")
+    _, row = orpheus("errors").out.splitlines()
+    assert row.startswith("reports.monthly.customers.with_a_long_name  PermanentError")
+    assert row.endswith(message)
 
 
 def test_json_is_what_the_api_answers(orpheus: Orpheus, store: Store) -> None:
@@ -39,5 +67,5 @@ def test_json_is_what_the_api_answers(orpheus: Orpheus, store: Store) -> None:
     assert item["where"] == "jobs.py:12 in resize"
     assert list(item) == [
         "type", "error", "where", "count", "last_hour", "hour_before", "first_seen", "last_seen",
-        "newest", "message", "max_id",
+        "newest", "message", "messages", "max_id",
     ]  # fmt: skip

@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shlex
 import signal
+import subprocess
 from typing import Any
 
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.conftest import wait_until_idle
 
@@ -22,6 +24,21 @@ def test_a_submitted_job_appears_and_goes_to_done_without_a_reload(dashboard: An
     expect(page.locator("#counts [data-status=done] b")).to_have_text("1")
     expect(page.locator("#first-steps")).to_be_hidden()
     assert dashboard.never_reloaded()
+
+
+def test_the_commands_to_try_are_of_types_that_are_there_and_work(
+    start_system: Any, page: Page
+) -> None:
+    system = start_system("pools.default.workers=1", 'jobs.modules=["tests.browser.page_jobs"]')
+    system.wait_until_ready()
+    page.goto(f"{system.url}/")
+    commands = page.locator("#first-commands code")
+    expect(commands).to_have_count(3)
+    names = {one["name"] for one in system.get("/types")["items"]}
+    assert "sum_range" not in names
+    for command in commands.all_inner_texts():
+        done = subprocess.run(shlex.split(command), capture_output=True, check=True)
+        assert json.loads(done.stdout)["type"] in names
 
 
 def test_a_row_shows_the_beginning_of_payload_and_result(lasting_dashboard: Any) -> None:

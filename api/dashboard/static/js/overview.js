@@ -1,15 +1,15 @@
 // The overview: health and figures, workers, and jobs, all from one stream.
-import { byId, copyOnClick, h } from "./dom.js";
+import { byId } from "./dom.js";
 import { Alerts } from "./alerts.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { JOBS } from "./filter.js";
+import { showFirstCommands } from "./first-commands.js";
 import { Figures } from "./figures.js";
 import { Heartbeats } from "./heartbeats.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "./live.js";
 import { keepScrollPosition } from "./scroll-position.js";
 import { Slots } from "./slots.js";
-import { postCurl } from "./curl.js";
 
 const ALERTS_MS = 14500; // asked with heartbeats
 const isOfSystem = ({ kind }) => !kind.startsWith("job.") && kind !== "schedule.fired";
@@ -17,7 +17,7 @@ const isOfSystem = ({ kind }) => !kind.startsWith("job.") && kind !== "schedule.
 let hasStatus, hasJobs;
 const firstStatus = new Promise((resolve) => { hasStatus = resolve; });
 const firstJobs = new Promise((resolve) => { hasJobs = resolve; });
-const table = new JobsTable({ path: JOBS, page: 10, isShort: true, loaded: () => hasJobs() });
+const table = new JobsTable({ path: JOBS, page: 10, isShort: true, loaded: () => { hasJobs(); showFirstCommands(); } });
 
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
 const slots = new Slots();
@@ -39,7 +39,6 @@ const live = new Live("/ws?mode=summary", {
   state: (state, next) => { showConnection(state, next); if (state === "live") { table.reader.retryNow(); slots.begin(); } },
 });
 onTryNow(() => live.retryNow());
-showFirstCommands();
 table.load();
 keepScrollPosition(Promise.all([firstJobs, figures.first, alerts.first, firstStatus]));
 
@@ -48,20 +47,4 @@ function readAnew(events) {
   if (events.some(({ kind }) => kind === "config.reloaded")) slots.begin();
   for (const { reading } of [figures, alerts]) reading.outdate();
   heartbeats.stir();
-}
-
-function showFirstCommands() {
-  const list = byId("first-commands");
-  if (!list) return; // read-only
-  const jobs = [
-    ["a sum, done at once", { type: "sum_range", payload: { n: 100000 } }],
-    ["a job of five seconds, with a progress bar", { type: "sleep", payload: { seconds: 5 } }],
-    ["a job that fails twice and then succeeds", { type: "flaky", payload: { failures: 2 } }],
-  ];
-  list.replaceChildren(...jobs.map(([words, body]) => {
-    const text = postCurl("/jobs", body).replace(" \\\n  ", " ");
-    const button = h("button", { type: "button", class: "quiet" }, "copy");
-    copyOnClick(button, () => text);
-    return h("li", {}, h("p", {}, words), h("div", { class: "command" }, h("code", {}, text), button));
-  }));
 }

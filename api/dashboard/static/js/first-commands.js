@@ -1,0 +1,35 @@
+// What to try where there are no jobs yet: commands for job types that are there, each with a payload that fits.
+import { postCurl } from "./curl.js";
+import { byId, copyOnClick, h } from "./dom.js";
+import { request } from "./http.js";
+import { exampleOf } from "./schema-example.js";
+
+const MOST = 3;
+/** Of the types that come with Orpheus. @type {[string, any, string][]} */
+const OWN = [
+  ["sum_range", { n: 100000 }, "a sum, done at once"],
+  ["sleep", { seconds: 5 }, "a job of five seconds, with a progress bar"],
+  ["flaky", { failures: 2 }, "a job that fails twice and then succeeds"],
+];
+
+/** Show them, once: the types that come with Orpheus, or the first ones of the application. */
+export async function showFirstCommands() {
+  const list = byId("first-commands");
+  if (!list || list.childElementCount || byId("first-steps").hidden) return; // read-only, or not needed
+  let types;
+  try { types = (await request("/types", { exact: true })).items; } catch { return; } // the form is still offered
+  const names = new Set(types.map(({ name }) => name));
+  const own = OWN.filter(([name]) => names.has(name));
+  list.replaceChildren(...(own.length ? own : types.map(exampleOfType)).slice(0, MOST).map(commandNode));
+}
+
+function exampleOfType({ name, description, schema }) {
+  return [name, exampleOf(schema, schema.$defs ?? {}, "payload") ?? {}, description || name];
+}
+
+function commandNode([type, payload, words]) {
+  const text = postCurl("/jobs", { type, payload }).replace(" \\\n  ", " ");
+  const button = h("button", { type: "button", class: "quiet" }, "copy");
+  copyOnClick(button, () => text);
+  return h("li", {}, h("p", {}, words), h("div", { class: "command" }, h("code", {}, text), button));
+}

@@ -73,16 +73,21 @@ def _key_of(location: KeyPath) -> KeyPath:
 
 
 def _nearest(key: KeyPath, settings: "type[BaseModel]") -> str:
+    meant = meant_key(key, settings)
+    return "" if meant is None else f" (did you mean {dotted(meant)}?)"
+
+
+def meant_key(key: KeyPath, settings: "type[BaseModel]") -> KeyPath | None:
+    """Return the known key that is meant by an unknown one; None if none is near."""
     known = [path for path in known_keys(settings, key) if path != key]
     elsewhere = [path for path in known if path[-1] == key[-1]]
-    siblings = [str(path[-1]) for path in known if path[:-1] == key[:-1]]
     if elsewhere:
-        return f" (did you mean {dotted(elsewhere[0])}?)"
-    near = similar(str(key[-1]), siblings)
-    return "" if near is None else f" (did you mean {dotted((*key[:-1], near))}?)"
+        return elsewhere[0]
+    near = similar(str(key[-1]), [str(path[-1]) for path in known if path[:-1] == key[:-1]])
+    return None if near is None else (*key[:-1], near)
 
 
-def known_keys(table: "type[BaseModel]", like: KeyPath = (), at: KeyPath = ()) -> Iterator[Any]:
+def known_keys(table: "type[BaseModel]", like: KeyPath = (), at: KeyPath = ()) -> Iterator[KeyPath]:
     """Yield the path of every key of `table`, which is at `at`.
 
     Names of pools and queues, and indexes of lists, are taken from `like`.

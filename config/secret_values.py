@@ -4,14 +4,22 @@ They are everything in an `env`, wherever it is, the URL of a database that has 
 webhook and the payload of an alert, which may have tokens in them, and everything that the settings
 do not know: a mistyped `enw` has the same secrets in it. Keys are shown, so that a problem can name
 them.
+
+One value of what is not known is shown: that of a mistyped key which can only mean a plain setting
+and has a value of that one, as `max_retires = 4`. Else nobody could mend it from afar.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_origin
+from functools import lru_cache
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
-from orpheus.config.problems import KeyPath, table_in
+from pydantic import TypeAdapter, ValidationError
+
+from orpheus.config.problems import KeyPath, meant_key, table_in
 from orpheus.config.settings import Alert, Database, Outbox, Settings
+from orpheus.config.values import Cron, Rate, Timezone
 from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.records import dataclass
 
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
 
 _SECRETS = ((Alert, "webhook"), (Alert, "payload"))
 _URLS = ((Outbox, "url"), (Database, "url"), (Database, "listen_url"))
+_PLAIN = (bool, int, float, NoneType, Cron, Rate, Timezone)
+"""Kinds of values that cannot be a secret. All other text can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,11 @@ def _in_table(
                 yield from _in_table(one, item, (*here, name))
         elif value is None or (value == [] and not below.is_secret):  # nothing is set
             continue
-        elif below.is_secret or below.table is not None or (below.is_url and _may_tell(value)):
+        elif (
+            below.table is not None
+            or (below.is_secret and not _is_mistyped(expected, here, value))
+            or (below.is_url and _may_tell(value))
+        ):
             yield Secret(table, key, here)
 
 
@@ -107,3 +121,47 @@ def _may_tell(url: object) -> bool:
     if text.startswith("sqlite:///"):
         return False
     return MASK in text or ":" in user or "password" in text.lower()
+
+
+def _is_mistyped(expected: _Expected, place: KeyPath, value: object) -> bool:
+    """Return whether the value of an unknown key can only be meant for a plain setting.
+
+    A table that has secrets of any kind shows nothing that is unknown.
+    """
+    if expected.table is None or expected.several or place[-1] == "env":
+        return False
+    if not isinstance(value, bool | int | float | str) or _has_secrets(expected.table):
+        return False
+    meant = meant_key(place, Settings)
+    if meant is None:
+        return False
+    owner = _Expected(Settings)
+    for step in meant[:-1]:
+        owner = owner.below(str(step))
+    if owner.table is None or _has_secrets(owner.table):
+        return False
+    plain = _plain_values(owner.table, str(meant[-1]))
+    try:
+        return plain is not None and plain.validate_python(value) is not None
+    except ValidationError:
+        return False
+
+
+def _has_secrets(table: "type[BaseModel]") -> bool:
+    return "env" in table.model_fields or any(table is one for one, _ in (*_SECRETS, *_URLS))
+
+
+@lru_cache(maxsize=256)
+def _plain_values(table: "type[BaseModel]", key: str) -> TypeAdapter[Any] | None:
+    """Return what checks the values of a setting; None if one of them could be a secret."""
+    field = table.model_fields.get(key)
+    annotation: Any = None if field is None else field.rebuild_annotation()
+    return TypeAdapter(annotation) if field is not None and _is_plain(annotation) else None
+
+
+def _is_plain(kind: Any) -> bool:
+    if kind in _PLAIN or get_origin(kind) is Literal:
+        return True
+    if get_origin(kind) is Annotated:
+        return _is_plain(get_args(kind)[0])
+    return get_origin(kind) in (Union, UnionType) and all(map(_is_plain, get_args(kind)))

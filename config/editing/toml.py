@@ -13,7 +13,6 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AbstractTable, Item, Table
 
-from orpheus.config.problems import dotted
 from orpheus.config.secret_values import secrets_in
 from orpheus.config.sources import key_path
 from orpheus.shared.operations.configuration import MASK
@@ -24,6 +23,16 @@ _PLAIN = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 class CannotEdit(Exception):
     """The text cannot be changed in this way; the message says which key, and why."""
+
+
+class MaskLeft(CannotEdit):
+    """The text has masks, in `lines`, where no secret was."""
+
+    def __init__(self, lines: Sequence[int]) -> None:
+        super().__init__(
+            f"{MASK} stands for a secret that is not shown: write the value in its place"
+        )
+        self.lines = tuple(lines)
 
 
 def masked(text: str) -> tuple[str, int]:
@@ -81,21 +90,19 @@ def _shows(hidden: str, expected: Mapping[str, Any]) -> bool:
 def unmasked(text: str, original: str) -> str:
     """Return the text with each mask replaced by the secret at the same path of `original`.
 
-    Raises CannotEdit if there is no such secret, or if a mask is anywhere else.
+    Raises MaskLeft if there is no such secret, or if a mask is anywhere else. A secret has as many
+    lines as its mask, so the lines are those of `text`.
     """
     if MASK not in text:
         return text
     document, before = _parsed(text), _parsed(original)
     known = {secret.path: secret.table[secret.key] for secret in secrets_in(before)}
     for secret in [one for one in secrets_in(document) if one.is_masked()]:
-        if secret.path not in known:
-            raise CannotEdit(
-                f"{dotted(secret.path)} is masked, and there is no such secret to keep"
-            )
-        secret.table[secret.key] = known[secret.path]
+        if secret.path in known:
+            secret.table[secret.key] = known[secret.path]
     restored = tomlkit.dumps(document)
-    if MASK in restored:
-        raise CannotEdit(f"{MASK} stands for a secret, and only where one was")
+    if left := [n for n, line in enumerate(restored.split("\n"), start=1) if MASK in line]:
+        raise MaskLeft(left)
     return restored
 
 

@@ -74,7 +74,10 @@ def _key_of(location: KeyPath) -> KeyPath:
 
 def _nearest(key: KeyPath, settings: "type[BaseModel]") -> str:
     meant = meant_key(key, settings)
-    return "" if meant is None else f" (did you mean {dotted(meant)}?)"
+    if meant is None:
+        return ""
+    is_in_list = any(isinstance(step, int) for step in meant)
+    return f" (did you mean {dotted(meant[-1:] if is_in_list else meant)}?)"
 
 
 def meant_key(key: KeyPath, settings: "type[BaseModel]") -> KeyPath | None:

@@ -30,9 +30,24 @@ def shown_settings(settings: Settings, sources: Sources) -> list[Setting]:
     for values in tables:
         del values["source"]
     return [
-        Setting(dotted(path), value, written, sources.origin_with_line(path) or DEFAULT)
+        Setting(
+            dotted(path),
+            value,
+            written,
+            sources.origin_with_line(path) or DEFAULT,
+            tuple(
+                sources.origin_with_line((*path, index)) or DEFAULT
+                for index in range(_tables_in(value))
+            ),
+        )
         for (path, value), (_, written) in zip(*map(_leaves, tables), strict=True)
     ]
+
+
+def _tables_in(value: Any) -> int:
+    """Return how many tables a list has that is one of tables; 0 for any other value."""
+    is_list = isinstance(value, list) and all(isinstance(one, Mapping) for one in value)
+    return len(value) if is_list else 0
 
 
 def _leaves(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any]]:

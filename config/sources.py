@@ -15,6 +15,7 @@ from typing import Any
 
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
+from orpheus.shared.domain.limits import NAME
 from orpheus.shared.process.owner import run_as_owner
 from orpheus.shared.records import dataclass
 
@@ -76,6 +77,20 @@ class Sources:
         where = self.where_to_fix(problem)
         text = f"{dotted(problem.key)}: {problem.reason}" if problem.key else problem.reason
         return text if where is None else f"{where}: {text}"
+
+    def named(self, key: KeyPath) -> str:
+        """Return the dotted key, of one of several tables with its name: alerts.late.on.
+
+        A person who reads it beside the text does not count `[[alerts]]` from 0.
+        """
+        tables = [layer[str(key[0])] for layer in self.layers if key and str(key[0]) in layer]
+        index = key[1] if len(key) > 1 else None
+        if tables and isinstance(tables[-1], list) and isinstance(index, int):
+            table = tables[-1][index] if index < len(tables[-1]) else None
+            name = table.get("name") if isinstance(table, Mapping) else None
+            if isinstance(name, str) and NAME.fullmatch(name):
+                return dotted((key[0], name, *key[2:]))
+        return dotted(key)
 
     def where_to_fix(self, problem: Problem) -> str | None:
         """Return where to fix it: `orpheus.toml:12`, a variable, `--set`; None for a default."""

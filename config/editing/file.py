@@ -176,8 +176,8 @@ class ConfigurationFile:
         """Return the text, as text and as bytes, and its etag. Raises NotEditable."""
         if self._path is None:
             raise NotEditable(
-                f"Orpheus was started without a configuration file; write {DEFAULT_PATH}, or "
-                "another one and name it by --config, and start it again"
+                f"Orpheus was started without a configuration file; `orpheus init` writes "
+                f"{DEFAULT_PATH}; or name another one by --config, and start it again"
             )
         try:
             status = self._path.stat()
@@ -398,4 +398,4 @@ def _problem_of(problem: Problem, sources: Sources) -> SettingProblem:
     origin, line = sources.where_to_fix(problem), None
     if origin is not None and sources.file is not None and origin.startswith(f"{sources.file}:"):
         line = int(origin.removeprefix(f"{sources.file}:").partition(":")[0])
-    return SettingProblem(dotted(problem.key), problem.reason, origin, line)
+    return SettingProblem(sources.named(problem.key), problem.reason, origin, line)

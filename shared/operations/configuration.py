@@ -32,6 +32,8 @@ class Setting:
     """The same as it may stand in the file: `"100ms"`, `"1MiB"`."""
     origin: str
     """`default`, `config/orpheus.toml:12`, a variable, `--set`."""
+    origins: tuple[str, ...]
+    """Of a list of tables, such as `[[schedules]]`: what set each of them. Else empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
 """What the tests of the configuration page do with it and with its file."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Dashboard
 from tests.conftest import System
 from tests.machine import wait_until
+
+if TYPE_CHECKING:  # which itself has fixtures of this
+    from tests.browser.conftest import Dashboard
 
 TEXT = """[pools.default]
 workers = 1 # few
@@ -53,7 +56,7 @@ def put_back(system: System, path: Path) -> None:
     wait_until(lambda: is_taken() and not is_refused(), "a reload")
 
 
-def opened(dashboard: Dashboard) -> Page:
+def opened(dashboard: "Dashboard") -> Page:
     page = dashboard.open("/ui/configuration")
     expect(page.locator("#settings tr").first).to_be_visible()
     expect(page.locator("#versions li").first).to_be_visible()

@@ -3,11 +3,13 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, Route, expect
 
+from tests.browser.configuration_page import TEXT, put_back
 from tests.conftest import System
 from tests.machine import PATIENCE_S, wait_until
 
@@ -143,6 +145,33 @@ def lasting_dashboard(page: Page, lasting_system: System) -> Iterator[Dashboard]
     watched = Dashboard(page, lasting_system)
     yield watched
     assert watched.problems == []
+
+
+@pytest.fixture(scope="module")
+def shared_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared") / "own.toml"
+
+
+@pytest.fixture(scope="module")
+def shared_system(shared_path: Path) -> Iterator[System]:
+    """With a file of its own, for the tests that save nothing which restarts the API."""
+    shared_path.write_text(TEXT, encoding="utf-8")
+    system = System(shared_path.parent, config=shared_path)
+    try:
+        system.wait_until_ready()
+        yield system
+    finally:
+        system.end()
+
+
+@pytest.fixture
+def shared(page: Page, shared_system: System, shared_path: Path) -> Iterator[Dashboard]:
+    """A page on the Orpheus of this module; afterwards, its file is as it was, and in force."""
+    watched = Dashboard(page, shared_system)
+    yield watched
+    assert watched.problems == []
+    if shared_path.read_text(encoding="utf-8") != TEXT:
+        put_back(shared_system, shared_path)
 
 
 def wait_until_held(page: Page, held: Sequence[Route]) -> None:

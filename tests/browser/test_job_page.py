@@ -107,10 +107,17 @@ def test_what_a_job_writes_is_text_wherever_it_is_shown(lasting_dashboard: Any) 
         assert "owned" not in page.title()
 
 
-def test_an_unknown_job_is_said_to_be_unknown(lasting_dashboard: Any) -> None:
+def test_an_unknown_job_is_said_to_be_unknown_and_another_is_found(lasting_dashboard: Any) -> None:
+    lasting_dashboard.system.submit("step")
     lasting_dashboard.page.goto(f"{lasting_dashboard.system.url}/ui/jobs/999999")
-    expect(lasting_dashboard.page.locator("#missing")).to_contain_text("There is no job 999999")
-    expect(lasting_dashboard.page.locator("#banner")).to_be_hidden()
+    page = lasting_dashboard.page
+    expect(page.locator("#missing")).to_have_text(
+        re.compile(r"There is no job 999999\. The newest job is \d+\.")
+    )
+    expect(page.locator("#banner")).to_be_hidden()
+    page.locator("#query").fill("999998")
+    page.locator("#query").press("Enter")
+    expect(page.locator("#missing")).to_contain_text("There is no job 999998")
 
 
 def act(page: Page, action: str, reason: str) -> None:

@@ -61,3 +61,16 @@ def test_a_job_that_is_not_there_is_told(lasting_dashboard: Any) -> None:
     page = lasting_dashboard.open("/ui/submit?from=123456789")
     expect(page.locator("#problem")).to_contain_text("123456789")
     expect(page.locator("#type option").first).to_be_attached()
+
+
+def test_of_an_unknown_type_there_is_no_form_until_one_is_chosen(
+    lasting_dashboard: Any,
+) -> None:
+    page = lasting_dashboard.open("/ui/submit?type=nope")
+    expect(page.locator("#problem")).to_have_text("No job type is called nope.")
+    expect(page.locator("#send")).to_be_hidden()
+    expect(page.locator("#type")).to_have_value("")
+    page.locator("#type").select_option("sum_range")
+    expect(page.locator("#problem")).to_be_hidden()
+    expect(page.locator("#send")).to_be_visible()
+    assert "" not in page.locator("#type option").evaluate_all("all => all.map((o) => o.value)")

@@ -245,7 +245,7 @@ def test_all_options_go_with_the_job_and_are_told_while_folded(
     expect(page.locator("#options-given")).to_have_text("all at their defaults")
     page.locator("#options summary").click()
     expect(page.locator("#option-max_retries")).to_have_attribute("placeholder", "3")
-    expect(page.locator("#option-timeout")).to_have_attribute("placeholder", "900s")
+    expect(page.locator("#option-timeout")).to_have_attribute("placeholder", "15m")
     given = {
         "queue": "reports", "priority": "-5", "delay": "1h", "max_retries": "7", "timeout": "30s",
         "unique_key": "only one", "concurrency_key": "ada", "depends_on": str(first), "tags": "a b",

@@ -4,7 +4,7 @@ import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { byId, setAttr, setText, showOrHide } from "./dom.js";
 import { request } from "./http.js";
 import { Live } from "./live.js";
-import { showInForce, showRejected, showResult, startSearch } from "./settings-in-force.js";
+import { showInForce, showOutcome, showRejected, showResult, startSearch } from "./settings-in-force.js";
 import { TomlEditor } from "./toml-editor.js";
 import { keepWhile } from "./unsaved.js";
 import { Versions } from "./versions.js";
@@ -20,6 +20,8 @@ let target = null;
 let checked = null;
 let editable = false;
 let saving = false;
+/** Whether the file was saved here, and what became of it is still to be told. */
+let isOwn = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 let turn = 0;
@@ -29,7 +31,7 @@ const editor = new TomlEditor(edited);
 const versions = new Versions(goBackTo);
 const live = new Live("/ws", {
   state: (state, next) => { showConnection(state, next); if (state === "live" && !checked && isChanged()) edited(); }, // check what could not be checked
-  events: (events) => events.forEach(showOutcome),
+  events: (events) => events.forEach(take),
   connected: () => { if (!isChanged()) load(); },
 });
 onTryNow(() => live.retryNow());
@@ -40,7 +42,7 @@ byId("change").addEventListener("submit", (event) => { event.preventDefault(); s
 startSearch();
 
 const isReadOnly = "readOnly" in document.documentElement.dataset;
-const goTo = (/** @type {string} */ key) => editor.goToSetting(key);
+const goTo = (/** @type {string} */ key, /** @type {string} */ table) => editor.goToSetting(key, table);
 const isChanged = () => target !== null || (editable && !editor.holds(file.text ?? ""));
 keepWhile(isChanged);
 
@@ -89,6 +91,7 @@ async function read() {
   byId("undo").hidden = byId("change").hidden;
   byId("changed-elsewhere").hidden = true;
   setText(byId("path"), answer.path ?? "");
+  byId("with-file").hidden = answer.path === null; // there is nothing to edit
   showOrHide(byId("obstacle"), answer.obstacle);
   showInForce(answer, goTo);
   versions.load(!isReadOnly && answer.etag !== null); // not awaited: the settings and the text appear together, so what is below the editor does not move
@@ -153,17 +156,18 @@ async function save() {
   if (!checked || checked.problems.length || saving) return;
   const reason = byId("reason").value.trim();
   const { text, edits } = editor;
-  saving = true;
+  saving = isOwn = true;
   byId("save").disabled = true;
   showOrHide(byId("problem"), "");
   try {
     const answer = await send("", reason ? { reason } : {});
+    showOrHide(byId("elsewhere"), "");
     showResult(`Saved. In force ${answer.takes_effect}.`);
     if (byId("reason").value.trim() === reason) byId("reason").value = "";
     file = { text, etag: answer.etag };
     await load(edits);
     if (editor.edits === edits) editor.focus();
-  } catch (error) { refuse(error); }
+  } catch (error) { isOwn = false; refuse(error); }
   saving = false;
   byId("save").disabled = !checked || checked.problems.length > 0 || !byId("changed-elsewhere").hidden;
 }
@@ -177,15 +181,12 @@ function refuse({ status, message, errors = [] }) {
   showOrHide(byId("problem"), errors.length ? errors.map((/** @type {any} */ { detail }) => detail).join("\n") : message);
 }
 
-/** Show whether the supervisor accepted a changed file. The event says why not: what is read may be older. */
-async function showOutcome({ kind, config }) {
-  if (kind === "config.reloaded") {
-    const changed = config.changed.length ? `Changed: ${config.changed.join(", ")}` : "No setting changed";
-    showResult(`In force. ${changed}${config.restarts.length ? `; replaced: ${config.restarts.join(", ")}` : ""}.`);
-  } else if (kind === "config.rejected") showResult(`Rejected. The previous configuration stays in force: ${config.reason}`, "bad");
-  else return;
+/** Show whether the supervisor accepted a changed file. @param {any} event */
+async function take(event) {
+  if (!showOutcome(event, isOwn)) return;
+  isOwn = false;
   await refresh();
-  showRejected(kind === "config.rejected" ? config.reason : "");
+  showRejected(event.config.reason);
 }
 
 function showCheckResult(text, state) {

@@ -5,6 +5,12 @@ import { shapeOf } from "./schema.js";
 
 const TEXT = { type: "string", short: true };
 
+/** 900 -> "15m", as a person writes it. @param {number} seconds */
+function asWritten(seconds) {
+  const [size, unit] = [[86_400, "d"], [3600, "h"], [60, "m"]].find(([one]) => seconds >= Number(one) && seconds % Number(one) === 0) ?? [1, "s"];
+  return `${seconds / Number(size)}${unit}`;
+}
+
 /** @param {any} defaults of the type */
 const optionsOf = ({ queue, max_retries, timeout }) => ({
   queue: { ...TEXT, default: queue, hint: "", list: "queue-names" },
@@ -12,7 +18,7 @@ const optionsOf = ({ queue, max_retries, timeout }) => ({
   delay: { ...TEXT, hint: "from now: seconds, or 500ms, 30s, 15m, 2h, 7d" },
   run_at: { ...TEXT, hint: "a time such as 2026-12-31T12:00:00Z, in place of a delay" },
   max_retries: { type: "integer", minimum: 0, maximum: 100, default: max_retries, hint: "after the first attempt" },
-  timeout: { ...TEXT, default: `${+timeout}s`, hint: "of one attempt" },
+  timeout: { ...TEXT, default: asWritten(+timeout), hint: "of one attempt" },
   unique_key: { ...TEXT, hint: "while a job with this key waits or runs, submitting again gives that job" },
   concurrency_key: { ...TEXT, hint: "jobs of a queue with the same key share its limits per key" },
   depends_on: { type: "list", of: "integer", hint: "ids of jobs that must be done before, separated by commas" },

@@ -5,6 +5,7 @@ import { showActions } from "./actions.js";
 import { postCurl } from "./curl.js";
 import { showErrors } from "./errors.js";
 import { parseExact, writeExact } from "./exact.js";
+import { startFind } from "./find.js";
 import { Graph } from "./graph.js";
 import { request } from "./http.js";
 import { showDetails } from "./job-details.js";
@@ -41,6 +42,7 @@ startChrome();
 copyOnClick(byId("copy-payload"), () => writeExact(job?.payload, 2));
 copyOnClick(byId("copy-result"), () => writeExact(job?.result, 2));
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
+startFind();
 everySecond(() => { timeline.tick(); if (job) showActions(job, graph, read); });
 onTryNow(() => live?.retryNow());
 read().then(listen);
@@ -99,18 +101,25 @@ function missing(text) {
   showOrHide(byId("missing"), text);
   tellWho();
   byId("known").hidden = !job;
+  byId("find-another").hidden = !!job;
   byId("actions").hidden = true;
   live?.stop();
 }
 
-/** Say who has deleted the job, if the audit log knows. */
+/** Say who has deleted the job, if the audit log knows. Of a number that is above all others, nobody has. */
 async function tellWho() {
   try {
     const { items } = await request(`/audit?job=${id}`);
     const entry = items.find(({ action }) => action === "delete");
     byId("missing").append(...entry ? [` ${entry.by} deleted it `, timeNode(entry.at), entry.reason ? `: ${entry.reason}.` : "."]
-      : job ? [] : [" Jobs are deleted some time after they have ended."]);
+      : job ? [] : [await newestBelow() ?? " Jobs are deleted some time after they have ended."]);
   } catch { /* then it is not told */ }
+}
+
+/** Which job is the newest, if that has a lower number. */
+async function newestBelow() {
+  const { items: [newest] } = await request("/jobs?limit=1");
+  return newest && BigInt(newest.id) < BigInt(id ?? "") ? ` The newest job is ${newest.id}.` : null;
 }
 
 function show() {

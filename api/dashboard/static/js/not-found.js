@@ -1,11 +1,9 @@
-// The page for what is not there. It names the page that is like it. Its field leads to a job, by its number, or to the
-// jobs of a filter.
+// The page for what is not there. It names the page that is like it, and has a field to find a job.
 import { byId, showOrHide } from "./dom.js";
 import { startChrome } from "./chrome.js";
-import { JOBS, address } from "./filter.js";
-import { jobNumber, parse } from "./query.js";
+import { JOBS } from "./filter.js";
+import { startFind } from "./find.js";
 
-const field = byId("query");
 /** The pages by their names. @type {Record<string, string>} */
 const PAGES = { overview: "/", workers: "/#workers", programs: "/#workers" };
 for (const link of document.querySelectorAll(".sections a:not([href='/'])")) PAGES[link.textContent.toLowerCase()] = link.getAttribute("href");
@@ -27,11 +25,4 @@ if (page) byId("meant-page").href = page;
 byId("meant").hidden = !page;
 byId("connection").hidden = true;
 startChrome();
-byId("find").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const id = jobNumber(field.value);
-  const { filter, problems } = parse(field.value);
-  showOrHide(byId("filter-problem"), problems.join(" "));
-  if (problems.length) field.focus();
-  else location.assign(id ? `${JOBS}/${id}` : address(JOBS, filter));
-});
+startFind();

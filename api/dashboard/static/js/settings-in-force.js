@@ -3,17 +3,20 @@ import { byId, h, setText, showOrHide } from "./dom.js";
 import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
-/** @param {any} configuration of GET /config @param {(key: string) => boolean} goTo goes to the line of a setting in the text, which may be another one than is in force; returns whether it is there */
+/** @param {any} configuration of GET /config @param {(key: string, table?: string) => boolean} goTo goes to the line of a setting in the text, or of one of several tables by its name, which may be another one than is in force; returns whether it is there */
 export function showInForce({ path, text: shown, in_force: { file, version, since, text }, settings, rejected }, goTo) {
   const what = [file && file !== path && h("code", {}, file), version && `version ${version}`, since && h("span", {}, "since ", timeNode(since, "short"))].filter(Boolean);
   const begin = file !== path && file || version ? "In force: " : "In force ";
   byId("in-force").replaceChildren(...what.flatMap((part, i) => [i ? ", " : begin, part]), what.length ? ". " : "", text);
   const isDefault = (/** @type {any} */ { origin }) => origin === "default";
   const defaults = settings.filter(isDefault);
-  const find = (/** @type {string} */ key) => showOrHide(byId("no-match"), goTo(key) ? "" : `The text above does not set ${key}.`);
-  /** @param {string} key @param {string} name the key, and of a table in a list its name @param {string} origin */
-  const sourceOf = (key, name, origin) => (shown !== null && origin.startsWith(`${path}:`)
-    ? h("button", { type: "button", id: `line-${name}`, title: `Go to ${key} in the text`, onclick: () => find(key) }, shortOrigin(origin)) : shortOrigin(origin));
+  const find = (key, table, name) => showOrHide(byId("no-match"), goTo(key, table) ? "" : `The text above does not set ${name}.`);
+  /** @param {string} key @param {string} origin @param {string} [table] of one of several, its name */
+  const sourceOf = (key, origin, table) => {
+    const name = table === undefined ? key : `${key}: ${table}`;
+    return shown !== null && origin.startsWith(`${path}:`)
+      ? h("button", { type: "button", id: `line-${name}`, title: `Go to ${name} in the text`, onclick: () => find(key, table, name) }, shortOrigin(origin)) : shortOrigin(origin);
+  };
   const rows = (/** @type {any} */ one) => rowsOf(one, sourceOf);
   const focused = document.activeElement?.id;
   byId("settings").replaceChildren(...settings.filter((/** @type {any} */ one) => !isDefault(one)).flatMap(rows));
@@ -54,11 +57,12 @@ function showWanted() {
 const textOf = (row) => [...row.querySelectorAll("th, code")].map((one) => one.textContent).join(" ");
 
 /** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
-function rowsOf({ key, as_written: value, origin }, sourceOf) {
-  const source = (name) => origin !== "default" && h("td", { class: "own", title: origin.startsWith("/") && origin }, sourceOf(key, name, origin));
-  const row = (name, lines) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))), source(name));
-  if (!Array.isArray(value) || !value.length || !value.every(isTable)) return [row(key, [written(value)])];
-  return value.map((table) => row(`${key}: ${table.name ?? "?"}`, Object.entries(table).filter(([name, one]) => name !== "name" && !isEmpty(one)).map(([name, one]) => `${name} = ${written(one)}`)));
+function rowsOf({ key, as_written: value, origin, origins }, sourceOf) {
+  const row = (name, lines, from, table) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))),
+    origin !== "default" && h("td", { class: "own", title: from.startsWith("/") && from }, sourceOf(key, from, table)));
+  if (!origins.length) return [row(key, [written(value)], origin)];
+  return value.map((table, i) => row(`${key}: ${table.name ?? "?"}`,
+    Object.entries(table).filter(([name, one]) => name !== "name" && !isEmpty(one)).map(([name, one]) => `${name} = ${written(one)}`), origins[i], table.name));
 }
 
 const isTable = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -82,7 +86,23 @@ export function showRejected(reason) {
   showOrHide(byId("rejected"), reason && `The file was rejected. The previous configuration stays in force.\n${reason}`);
 }
 
-/** Say what became of the last save. @param {string} text @param {string} [state] "bad" */
+/**
+ * Show whether the supervisor accepted a changed file: at the change if it was saved here, else in the head of the page.
+ * Return whether the event says so.
+ * @param {any} event the event says why not: what is read may be older @param {boolean} isOwn
+ */
+export function showOutcome({ kind, config }, isOwn) {
+  if (kind !== "config.reloaded" && kind !== "config.rejected") return false;
+  const isRejected = kind === "config.rejected";
+  const found = isRejected ? "" : `${config.changed.length ? `Changed: ${config.changed.join(", ")}` : "No setting changed"}${config.restarts.length ? `; replaced: ${config.restarts.join(", ")}` : ""}.`;
+  if (!isOwn) showResult("");
+  else if (isRejected) showResult(`Rejected. The previous configuration stays in force: ${config.reason}`, "bad");
+  else showResult(`In force. ${found}`);
+  showOrHide(byId("elsewhere"), isOwn || isRejected ? "" : `The file was changed elsewhere. ${found}`);
+  return true;
+}
+
+/** Say what became of the change that was saved here. @param {string} text @param {string} [state] "bad" */
 export function showResult(text, state) {
   setText(byId("became"), text);
   if (state) byId("became").dataset.state = state;

@@ -1,7 +1,7 @@
 // The form for submitting a job of any type, the same call with curl, and the submitted jobs.
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { postCurl } from "./curl.js";
-import { byId, copyOnClick, h, setText, showOrHide } from "./dom.js";
+import { byId, copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
 import { request } from "./http.js";
 import { JobOptions } from "./job-options.js";
 import { Live } from "./live.js";
@@ -48,7 +48,11 @@ async function start() {
   const wanted = from?.body.type ?? new URLSearchParams(location.search).get("type");
   const isKnown = types.some(({ name }) => name === wanted);
   if (isKnown) select.value = wanted;
-  else if (wanted) problem ||= `No job type is called ${wanted}${from ? " any more" : ""}.`;
+  else if (wanted) {
+    problem ||= `No job type is called ${wanted}${from ? " any more" : ""}.`;
+    select.prepend(h("option", { value: "" }, "choose a type")); // Enter must not submit another one
+    select.value = "";
+  }
   choose();
   if (from && isKnown) fillFrom(from);
   showOrHide(byId("problem"), problem);
@@ -75,6 +79,9 @@ async function suggestQueues() {
 
 function choose() {
   const type = types.find(({ name }) => name === select.value);
+  setAttr(form, "data-untyped", !type);
+  if (!type) return setText(byId("curl"), "# Choose a type first");
+  select.querySelector("[value='']")?.remove();
   setText(byId("type-hint"), type.description || "\u00a0");
   payload.setSchema(type.schema);
   options.setDefaults(type.defaults);
@@ -112,7 +119,7 @@ function submitOnEnter(event) {
 }
 
 async function send() {
-  if (byId("send").disabled) return;
+  if (byId("send").disabled || !select.value) return;
   showOrHide(byId("problem"), "");
   clearProblems();
   let wanted;

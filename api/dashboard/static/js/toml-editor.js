@@ -60,9 +60,9 @@ export class TomlEditor {
   /** @param {boolean} isBad */
   setInvalid(isBad) { setAttr(this.area, "aria-invalid", isBad ? "true" : false); }
 
-  /** Go to the line that sets a key in the text as it is now. Return whether there is one. @param {string} key */
-  goToSetting(key) {
-    const line = lineOf(this.area.value, key);
+  /** Go to the line that sets a key in the text as it is now, or to one of several tables. Return whether there is one. @param {string} key @param {string} [name] of the table */
+  goToSetting(key, name) {
+    const line = (name !== undefined && lineOfTable(this.area.value, key, name)) || lineOf(this.area.value, key);
     if (line) this.goTo(line);
     return line > 0;
   }
@@ -92,4 +92,15 @@ function lineOf(text, key) {
     if (`${key}.`.startsWith(`${full}.`) && full.length > found.length) [found, foundLine] = [full, i + 1];
   });
   return foundLine;
+}
+
+/** Return the number of the line that begins the table of a list, as `[[schedules]]`, which has this name, else 0. @param {string} text @param {string} key @param {string} name */
+function lineOfTable(text, key, name) {
+  let begin = 0, found = 0;
+  text.split("\n").forEach((line, i) => {
+    const [, header] = /^\s*\[{1,2}([^[\]]+)\]/.exec(line) ?? [];
+    if (header) begin = /^\s*\[\[/.test(line) && header.trim() === key ? i + 1 : 0;
+    else if (begin && /^\s*name\s*=\s*["']([^"']*)["']/.exec(line)?.[1] === name) found ||= begin;
+  });
+  return found;
 }

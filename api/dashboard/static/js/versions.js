@@ -1,17 +1,35 @@
 // The texts that the configuration file has held: who put them there, what each changed, and the way back.
 import { diffLines } from "./change-preview.js";
-import { byId, h } from "./dom.js";
+import { byId, h, showOrHide } from "./dom.js";
 import { request } from "./http.js";
 import { timeNode } from "./time.js";
+import { plural } from "./words.js";
 
 const BY_HAND = "file";
+const SHOWN_AT_FIRST = 5; // there may be 50, and the settings stand below them
 
 export class Versions {
   /** @type {Map<number, any>} the elements by version, so that an open one stays open */
   rows = new Map();
+  isAll = false;
 
   /** @param {(version: any) => void} goBack */
-  constructor(goBack) { this.goBack = goBack; }
+  constructor(goBack) {
+    this.goBack = goBack;
+    byId("more-versions").addEventListener("click", () => {
+      this.isAll = true;
+      this.fold();
+      byId("versions").children[SHOWN_AT_FIRST].querySelector("summary").focus();
+    });
+  }
+
+  /** Show the newest alone until somebody asks for all. */
+  fold() {
+    const rows = [...this.rows.values()];
+    rows.forEach((row, i) => { row.hidden = !this.isAll && i >= SHOWN_AT_FIRST; });
+    const more = rows.filter((row) => row.hidden).length;
+    showOrHide(byId("more-versions"), more ? `show ${plural(more, "older version")}` : "");
+  }
 
   /** Read the versions again. @param {boolean} canGoBack */
   async load(canGoBack) {
@@ -22,20 +40,24 @@ export class Versions {
     this.rows = new Map(items.map((/** @type {any} */ item, /** @type {number} */ i) => [item.version, this.row(item, items[i + 1], canGoBack, open.has(item.version))]));
     const focused = document.activeElement?.id;
     byId("versions").replaceChildren(...this.rows.values());
+    this.fold();
     if (focused?.startsWith("version-")) byId(focused)?.focus();
   }
 
   row(item, before, canGoBack, isOpen) {
     const { version, at, by, reason, in_file: inFile, in_force: inForce } = item;
     const marks = [inFile && "in the file", inForce && "in force"].filter(Boolean).join(", ");
-    const body = h("div", { class: "version" });
-    const details = h("details", { ontoggle: () => { if (details.open && !body.firstChild) body.append(...this.body(item, before)); } },
+    const body = h("div", { class: "version", hidden: !isOpen }); // beside what opens it, so that the button stays in that row
+    const details = h("details", { ontoggle: () => {
+      body.hidden = !details.open;
+      if (details.open && !body.firstChild) body.append(...this.body(item, before));
+    } },
       h("summary", { id: `version-${version}` }, h("b", {}, `Version ${version}`), " ", timeNode(at, "short"), " ",
-        h("span", { class: "summary" }, by === BY_HAND ? "edited on the machine" : by), marks && h("span", { class: "mark-now" }, marks)),
-      body);
+        h("span", { class: "summary" }, by === BY_HAND ? "edited on the machine" : by), marks && h("span", { class: "mark-now" }, marks)));
     details.open = isOpen;
     return h("li", {}, details, reason && h("p", { class: "hint reason" }, `“${reason}”`),
-      canGoBack && !inFile && item.text !== null && h("button", { type: "button", id: `version-${version}-back`, onclick: () => this.goBack(item) }, `Go back to version ${version}`));
+      canGoBack && !inFile && item.text !== null && h("button", { type: "button", id: `version-${version}-back`, onclick: () => this.goBack(item) }, `Go back to version ${version}`),
+      body);
   }
 
   /** What a version changed. */

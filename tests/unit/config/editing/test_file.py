@@ -79,6 +79,18 @@ def test_each_value_is_shown_with_what_set_it(toml: Toml) -> None:
     assert len(origins) >= len({key for key in known_keys(Settings) if len(key) == 2})
 
 
+def test_each_table_of_a_list_is_shown_with_its_line(toml: Toml) -> None:
+    path = toml("[api]\nport = 1\n" + SECRETS)
+    origins = {one.key: one.origins for one in desk(path).show().settings}
+    assert origins["commands"] == (f"{path}:4", f"{path}:10")
+    assert (origins["schedules"], origins["api.port"], origins["pools.default.queues"]) == (
+        (), (), (),
+    )  # fmt: skip
+    in_one_line = toml('commands = [{name = "a", argv = ["a"]}, {name = "b", argv = ["b"]}]\n')
+    origins = {one.key: one.origins for one in desk(in_one_line).show().settings}
+    assert origins["commands"] == (f"{in_one_line}:1",) * 2
+
+
 def test_secrets_are_masked_in_the_text_and_in_the_values(toml: Toml) -> None:
     shown = desk(toml(SECRETS)).show()
     assert shown.text is not None
@@ -182,6 +194,14 @@ def test_every_problem_is_told_at_once_with_its_line(toml: Toml) -> None:
     assert found.changed is None
 
 
+def test_a_problem_of_one_of_several_tables_has_its_name(toml: Toml) -> None:
+    alert = "[[alerts]]\nname = '{}'\non = ['job.failed']\ntype = 'a'\n"
+    text = alert.format("ops") + alert.format("late") + "evry = 1\n" + alert.format("a b")
+    keys = {one.key: one.detail for one in outcome(toml(""), text).problems}
+    assert keys["alerts.late.evry"] == "unknown key (did you mean every?)"
+    assert "alerts.2.name" in keys
+
+
 def test_it_is_told_which_settings_change_and_which_slots_restart(toml: Toml) -> None:
     path = toml("[pools.default]\nworkers = 2\n[pools.mail]\n")
     found = outcome(path, pools__default__workers=3, pools__mail__max_jobs=9)
@@ -266,7 +286,7 @@ def test_a_schedule_that_cannot_make_its_job_is_a_problem_with_its_line(toml: To
         return {("schedules", 0): "no job type is called 'x'"}
 
     (problem,) = desk(toml("")).plan(Edit(text), None, refuse).outcome.problems
-    assert (problem.key, problem.line) == ("schedules.0", 1)
+    assert (problem.key, problem.line) == ("schedules.a", 1)
     assert (problem.detail, seen) == ("no job type is called 'x'", ["x"])
 
 

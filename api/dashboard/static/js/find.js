@@ -1,0 +1,16 @@
+// The field that leads to a job, by its number, or to the jobs of a filter.
+import { byId, showOrHide } from "./dom.js";
+import { JOBS, address } from "./filter.js";
+import { jobNumber, parse } from "./query.js";
+
+export function startFind() {
+  const field = byId("query");
+  byId("find").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const id = jobNumber(field.value);
+    const { filter, problems } = parse(field.value);
+    showOrHide(byId("filter-problem"), problems.join(" "));
+    if (problems.length) field.focus();
+    else location.assign(id ? `${JOBS}/${id}` : address(JOBS, filter));
+  });
+}

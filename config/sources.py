@@ -75,7 +75,7 @@ class Sources:
     def line(self, problem: Problem) -> str:
         """Return the problem as one line: source, key, reason."""
         where = self.where_to_fix(problem)
-        text = f"{dotted(problem.key)}: {problem.reason}" if problem.key else problem.reason
+        text = f"{self.named(problem.key)}: {problem.reason}" if problem.key else problem.reason
         return text if where is None else f"{where}: {text}"
 
     def named(self, key: KeyPath) -> str:

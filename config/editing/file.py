@@ -176,8 +176,8 @@ class ConfigurationFile:
         """Return the text, as text and as bytes, and its etag. Raises NotEditable."""
         if self._path is None:
             raise NotEditable(
-                f"Orpheus was started without a configuration file; `orpheus init` writes "
-                f"{DEFAULT_PATH}; or name another one by --config, and start it again"
+                "Orpheus was started without a configuration file: write one with orpheus init, "
+                "or name one by --config, and start it again"
             )
         try:
             status = self._path.stat()

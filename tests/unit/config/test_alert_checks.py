@@ -48,43 +48,43 @@ LATE = "on = ['queue.late']\n" + WEBHOOK
 @pytest.mark.parametrize(
     ("rest", "problem"),
     [
-        ("on = []\n" + WEBHOOK, "alerts.0.on: must not be empty"),
+        ("on = []\n" + WEBHOOK, "alerts.ops.on: must not be empty"),
         ("on = ['job.faild']\n" + WEBHOOK, "'job.faild'; did you mean 'job.failed'?"),
         ("on = ['nothing']\n" + WEBHOOK, "nothing is called 'nothing': one of config.rejected"),
         ("on = ['job.progress']\n" + WEBHOOK, "progress is no event that is kept"),
-        (FAILED, "alerts.0: needs either type (a job type, with its payload) or webhook (a URL)"),
-        (FAILED + WEBHOOK + "type = 'mail'", "alerts.0: needs either type"),
-        (FAILED + WEBHOOK + "resolved = true", "alerts.0.resolved: only what lasts can end"),
-        (FAILED + WEBHOOK + "payload = { a = 1 }", "alerts.0.payload: belongs to type"),
+        (FAILED, "alerts.ops: needs either type (a job type, with its payload) or webhook (a URL)"),
+        (FAILED + WEBHOOK + "type = 'mail'", "alerts.ops: needs either type"),
+        (FAILED + WEBHOOK + "resolved = true", "alerts.ops.resolved: only what lasts can end"),
+        (FAILED + WEBHOOK + "payload = { a = 1 }", "alerts.ops.payload: belongs to type"),
         (FAILED + "type = 'm'\npayload = { a = '{txt}' }", "no field {txt}; did you mean {text}?"),
         (FAILED + "type = 'm'\npayload = { a = ['{x}'] }", "no field {x}: one of action, alert"),
         (FAILED + "webhook = 'ftp://T0K3N/'", 'webhook: must be "https://HOST/PATH"'),
         (FAILED + "webhook = 'https://u:T0K3N@h/'", "webhook: must have no user and password"),
         (FAILED + "webhook = 'https://h/{T0K3N}'", "webhook: must have %7B and %7D"),
         (FAILED + "webhook = 'https://h/a b'", "webhook: must have %XX"),
-        (FAILED + WEBHOOK + "after = 3", "alerts.0.within: is needed to count 3"),
-        (FAILED + WEBHOOK + "after = 0", "alerts.0.after: must be at least 1"),
-        (FAILED + WEBHOOK + "after = 1001", "alerts.0.after: must be at most 1000"),
-        (FAILED + WEBHOOK + "every = '500ms'", "alerts.0.every: must be at least 1"),
-        (FAILED + WEBHOOK + "types = ['a b']", 'alerts.0.types.0: must be "*" for all types'),
+        (FAILED + WEBHOOK + "after = 3", "alerts.ops.within: is needed to count 3"),
+        (FAILED + WEBHOOK + "after = 0", "alerts.ops.after: must be at least 1"),
+        (FAILED + WEBHOOK + "after = 1001", "alerts.ops.after: must be at most 1000"),
+        (FAILED + WEBHOOK + "every = '500ms'", "alerts.ops.every: must be at least 1"),
+        (FAILED + WEBHOOK + "types = ['a b']", 'alerts.ops.types.0: must be "*" for all types'),
         (FAILED + WEBHOOK + "queues = ['alerts']", "'alerts' is the queue of the alerts"),
-        (LATE, "alerts.0.within: is needed by queue.late: how long a due job may wait"),
+        (LATE, "alerts.ops.within: is needed by queue.late: how long a due job may wait"),
         ("on = ['queue.late', 'job.failed']\nwithin = 60\n" + WEBHOOK, "on: queue.late"),
         (LATE + "within = 60\ntypes = ['a']", "types: queue.late has no job type to choose by"),
         (
             "on = ['job.failed', 'worker.fatal']\ntypes = ['a']\n" + WEBHOOK,
-            "alerts.0.types: worker.fatal has no job type to choose by: give it a rule of its own",
+            "alerts.ops.types: worker.fatal has no job type to choose by: give it a rule of its own",
         ),
         (
             "on = ['schedule.missed']\nqueues = ['a']\n" + WEBHOOK,
-            "alerts.0.queues: schedule.missed has no queue to choose by",
+            "alerts.ops.queues: schedule.missed has no queue to choose by",
         ),
         (
             "on = ['schedule.fired']\ntypes = ['a']\n" + WEBHOOK,
-            "alerts.0.types: schedule.fired has no job type to choose by",
+            "alerts.ops.types: schedule.fired has no job type to choose by",
         ),
-        (FAILED + WEBHOOK + ALERT + FAILED + WEBHOOK, "alerts.1.name: 'ops' is the name of an"),
-        (FAILED + WEBHOOK + "evry = 1", "alerts.0.evry: unknown key (did you mean"),
+        (FAILED + WEBHOOK + ALERT + FAILED + WEBHOOK, "alerts.ops.name: 'ops' is the name of an"),
+        (FAILED + WEBHOOK + "evry = 1", "alerts.ops.evry: unknown key (did you mean"),
     ],
 )  # fmt: skip
 def test_an_alert_that_cannot_fire_or_be_sent_is_refused(
@@ -116,5 +116,5 @@ def test_somebody_must_run_the_jobs_of_alerts(
 ) -> None:
     text = ALERT + FAILED + WEBHOOK + "[pools.default]\nqueues = ['mail']\n"
     (found,) = problems(toml(text))
-    assert "alerts.0: no pool serves the queue 'alerts': add it to the queues of a pool" in found
+    assert "alerts.ops: no pool serves the queue 'alerts': add it to the queues of a pool" in found
     load(toml(text + "[pools.other]\nqueues = ['alerts']\n"))

@@ -164,22 +164,22 @@ argv = ["sh"]
 @pytest.mark.parametrize(
     ("text", "key", "reason"),
     [
-        ("name = 'one'\nargv = ['sh']", "commands.1.name", "is the name of an earlier one"),
+        ("name = 'one'\nargv = ['sh']", "commands.one.name", "is the name of an earlier one"),
         ("name = 'a b'\nargv = ['sh']", "commands.1.name", "letters, digits"),
-        ("name = 'two'\nargv = []", "commands.1.argv", "must not be empty"),
-        ("name = 'two'\nargv = ['']", "commands.1.argv", "must begin with a program"),
-        ("name = 'two'\nargv = ['/bin/{x}']", "commands.1.argv", "cannot come from the payload"),
-        ("name = 'two'\nargv = ['sh', \"a\\u0000\"]", "commands.1.argv.1", "NUL"),
-        ("name = 'two'\nargv = ['sh']\nenv = {'A=' = 'x'}", "commands.1.env.", "no name of"),
+        ("name = 'two'\nargv = []", "commands.two.argv", "must not be empty"),
+        ("name = 'two'\nargv = ['']", "commands.two.argv", "must begin with a program"),
+        ("name = 'two'\nargv = ['/bin/{x}']", "commands.two.argv", "cannot come from the payload"),
+        ("name = 'two'\nargv = ['sh', \"a\\u0000\"]", "commands.two.argv.1", "NUL"),
+        ("name = 'two'\nargv = ['sh']\nenv = {'A=' = 'x'}", "commands.two.env.", "no name of"),
         (
             "name = 'two'\nargv = ['sh']\nenv = {_ORPHEUS_INCARNATION = 'x'}",
-            "commands.1.env._ORPHEUS_INCARNATION",
+            "commands.two.env._ORPHEUS_INCARNATION",
             "no name of",
         ),
-        ("name = 'two'\nargv = ['sh']\nsuccess_codes = []", "commands.1.success_codes", "empty"),
-        ("name = 'two'\nargv = ['sh']\nsuccess_codes = [256]", "commands.1.success_codes", "255"),
-        ("name = 'two'\nargv = 'sh -c x'", "commands.1.argv", "list"),
-        ("name = 'two'\nargv = ['sh']\ntimeout = 0", "commands.1.timeout", "more than 0"),
+        ("name = 'two'\nargv = ['sh']\nsuccess_codes = []", "commands.two.success_codes", "empty"),
+        ("name = 'two'\nargv = ['sh']\nsuccess_codes = [256]", "commands.two.success_codes", "255"),
+        ("name = 'two'\nargv = 'sh -c x'", "commands.two.argv", "list"),
+        ("name = 'two'\nargv = ['sh']\ntimeout = 0", "commands.two.timeout", "more than 0"),
     ],
 )
 def test_a_command_that_cannot_be_is_refused(
@@ -230,33 +230,37 @@ type = "sleep"
 @pytest.mark.parametrize(
     ("text", "key", "reason"),
     [
-        ("name = 'one'\nevery = '1m'\ntype = 't'", "schedules.1.name", "is the name of an earlier"),
-        ("name = 'two'\ntype = 't'", "schedules.1.every", "needs either cron or every"),
+        (
+            "name = 'one'\nevery = '1m'\ntype = 't'",
+            "schedules.one.name",
+            "is the name of an earlier",
+        ),
+        ("name = 'two'\ntype = 't'", "schedules.two.every", "needs either cron or every"),
         (
             "name = 'two'\ntype = 't'\nevery = '1m'\ncron = '* * * * *'",
-            "schedules.1.every",
+            "schedules.two.every",
             "either",
         ),
-        ("name = 'two'\ntype = 't'\nevery = '500ms'", "schedules.1.every", "at least 1 s"),
+        ("name = 'two'\ntype = 't'\nevery = '500ms'", "schedules.two.every", "at least 1 s"),
         (
             "name = 'two'\ntype = 't'\ncron = '0 0 30 2 *'",
-            "schedules.1.cron",
+            "schedules.two.cron",
             "'0 0 30 2 *': ",
         ),
-        ("name = 'two'\ntype = 't'\ncron = 'daily'", "schedules.1.cron", "'daily': "),
+        ("name = 'two'\ntype = 't'\ncron = 'daily'", "schedules.two.cron", "'daily': "),
         (
             "name = 'two'\ntype = 't'\ncron = '* * * * *'\ntimezone = 'Mars/Base'",
-            "schedules.1.timezone",
+            "schedules.two.timezone",
             "'Mars/Base' is not known",
         ),
         (
             "name = 'two'\ntype = 't'\nevery = 60\npayload = {at = 2026-01-01}",
-            "schedules.1.payload",
+            "schedules.two.payload",
             "is not JSON",
         ),
         (
             "name = 'two'\ntype = 't'\nevery = 60\npayload = {x = nan}",
-            "schedules.1.payload",
+            "schedules.two.payload",
             "is not JSON",
         ),
     ],
@@ -309,24 +313,24 @@ def test_an_url_that_leads_to_no_database_is_refused_and_not_repeated(
     url: str, problems: Problems, toml: Callable[[str], Path]
 ) -> None:
     [problem] = problems(toml(OUTBOX.format("shop", url)))
-    assert 'outboxes.0.url: must be "sqlite:///FILE" or "postgresql://' in problem
+    assert 'outboxes.shop.url: must be "sqlite:///FILE" or "postgresql://' in problem
     assert "hush" not in problem
 
 
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ("table = 'a b'", "outboxes.0.table: must be the name of a table"),
-        ("table = 'main.jobs'", "outboxes.0.table: must have no schema: SQLite has none"),
-        ("poll = 0", "outboxes.0.poll: must be at least 0.01"),
-        ("interval = 1", "outboxes.0.interval: unknown key"),
+        ("table = 'a b'", "outboxes.shop.table: must be the name of a table"),
+        ("table = 'main.jobs'", "outboxes.shop.table: must have no schema: SQLite has none"),
+        ("poll = 0", "outboxes.shop.poll: must be at least 0.01"),
+        ("interval = 1", "outboxes.shop.interval: unknown key"),
         (
             OUTBOX.format("shop", "sqlite:///b.db"),
-            "outboxes.1.name: 'shop' is the name",
+            "outboxes.shop.name: 'shop' is the name",
         ),
         (
             OUTBOX.format("b", "sqlite:///./shop.db"),
-            "outboxes.1.url: with table 'orph",
+            "outboxes.b.url: with table 'orph",
         ),
     ],
 )
@@ -347,7 +351,7 @@ def test_orpheus_own_database_is_no_outbox(
 ) -> None:
     (own_directory / "link").symlink_to("data")
     [problem] = problems(toml(OUTBOX.format("shop", "sqlite:///link/orpheus.db")))
-    assert "outboxes.0.url: is Orpheus' own database" in problem
+    assert "outboxes.shop.url: is Orpheus' own database" in problem
 
 
 def test_without_its_driver_an_outbox_in_postgresql_says_what_to_install(

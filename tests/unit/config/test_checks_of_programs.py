@@ -23,30 +23,36 @@ def test_a_program_has_the_documented_defaults(load: Load, toml: Callable[[str],
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ("argv = []", "programs.0.argv: must not be empty"),
-        ("argv = ['']", "programs.0.argv: must begin with a program"),
-        ("restart = 'sometimes'", "programs.0.restart: must be 'always', 'on-failure' or 'never'"),
-        ("ready = {}", "programs.0.ready: needs one of http, line and after"),
-        ("ready = { after = 1, line = 'x' }", "programs.0.ready: needs one of"),
-        ("ready = { line = '(' }", "programs.0.ready.line: is not a regular expression"),
-        ("ready = { http = 'ftp://x/' }", 'programs.0.ready.http: must be "http://HOST:PORT/PATH"'),
+        ("argv = []", "programs.web.argv: must not be empty"),
+        ("argv = ['']", "programs.web.argv: must begin with a program"),
+        (
+            "restart = 'sometimes'",
+            "programs.web.restart: must be 'always', 'on-failure' or 'never'",
+        ),
+        ("ready = {}", "programs.web.ready: needs one of http, line and after"),
+        ("ready = { after = 1, line = 'x' }", "programs.web.ready: needs one of"),
+        ("ready = { line = '(' }", "programs.web.ready.line: is not a regular expression"),
+        (
+            "ready = { http = 'ftp://x/' }",
+            'programs.web.ready.http: must be "http://HOST:PORT/PATH"',
+        ),
         (
             "ready = { http = 'http://:secret@x/' }",
-            'programs.0.ready.http: must be "http://HOST:PORT/PATH"',
+            'programs.web.ready.http: must be "http://HOST:PORT/PATH"',
         ),
-        ("ready = { http = 'http://h:x/' }", "programs.0.ready.http: must be"),
-        ("ready = { after = '2m' }", "programs.0.ready: must be less than supervisor.start"),
-        ("ready = { afer = 1 }", "programs.0.ready.afer: unknown key (did you mean"),
-        ("alive = { every = 1 }", "programs.0.alive.http: is required"),
+        ("ready = { http = 'http://h:x/' }", "programs.web.ready.http: must be"),
+        ("ready = { after = '2m' }", "programs.web.ready: must be less than supervisor.start"),
+        ("ready = { afer = 1 }", "programs.web.ready.afer: unknown key (did you mean"),
+        ("alive = { every = 1 }", "programs.web.alive.http: is required"),
         ("alive = { http = 'http://h/', evry = 1 }", "evry: unknown key (did you mean"),
-        ("stop_signal = 'STOP'", "programs.0.stop_signal: must be the name of a signal"),
-        ("stop_timeout = '41s'", "programs.0.stop_timeout: must be less than supervisor.shut"),
-        ("log_size = '1KB'", "programs.0.log_size: must be at least 65536"),
-        ("env_file = 'none'", "programs.0.env_file: 'none' cannot be read: No such file"),
-        ("after = ['wib']", "programs.0.after: there is no program 'wib'; did you mean 'web'?"),
-        ("after = ['web']", "programs.0.after: a circle: 'web' after 'web'"),
-        (PROGRAM.format("web"), "programs.1.name: 'web' is the name of an earlier one"),
-        (PROGRAM.format("default"), "programs.1.name: 'default' is the name of a pool"),
+        ("stop_signal = 'STOP'", "programs.web.stop_signal: must be the name of a signal"),
+        ("stop_timeout = '41s'", "programs.web.stop_timeout: must be less than supervisor.shut"),
+        ("log_size = '1KB'", "programs.web.log_size: must be at least 65536"),
+        ("env_file = 'none'", "programs.web.env_file: 'none' cannot be read: No such file"),
+        ("after = ['wib']", "programs.web.after: there is no program 'wib'; did you mean 'web'?"),
+        ("after = ['web']", "programs.web.after: a circle: 'web' after 'web'"),
+        (PROGRAM.format("web"), "programs.web.name: 'web' is the name of an earlier one"),
+        (PROGRAM.format("default"), "programs.default.name: 'default' is the name of a pool"),
         (PROGRAM.format("a b"), "programs.1.name: must"),
     ],
 )
@@ -68,7 +74,7 @@ def test_a_circle_of_programs_is_refused_with_its_way(
         for name, after in (("out", "a"), ("a", "b"), ("b", "c"), ("c", "a"))
     )
     [problem] = problems(toml(text))
-    assert "programs.1.after: a circle: 'a' after 'b' after 'c' after 'a'" in problem
+    assert "programs.a.after: a circle: 'a' after 'b' after 'c' after 'a'" in problem
 
 
 def test_an_env_file_is_never_quoted(

@@ -140,7 +140,7 @@ def test_every_problem_is_told_at_once_with_its_source_and_key(
         f"{path}:2: api.prot: unknown key (did you mean api.port?)",
         f"{path}:3: api.port: must be a whole number without quotes, such as 4",
         f"{path}:6: leases.ttl: must be at least 3 × leases.renew_every (30 s)",
-        f"{path}:14: schedules.1.evry: unknown key (did you mean every?)",
+        f"{path}:14: schedules.wrong.evry: unknown key (did you mean every?)",
         f"{path}:16: supervisr: unknown key (did you mean supervisor?)",
         "--set: jobs.max_retries: must be a whole number without quotes, such as 4",
         "--set: 'nonsense' is not KEY=VALUE, such as api.port=9000",

@@ -59,7 +59,7 @@ const textOf = (row) => [...row.querySelectorAll("th, code")].map((one) => one.t
 /** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
 function rowsOf({ key, as_written: value, origin, origins }, sourceOf) {
   const row = (name, lines, from, table) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))),
-    origin !== "default" && h("td", { class: "own", title: from.startsWith("/") && from }, sourceOf(key, from, table)));
+    origin !== "default" && h("td", { class: "own", title: from.includes("/") && from }, sourceOf(key, from, table)));
   if (!origins.length) return [row(key, [written(value)], origin)];
   return value.map((table, i) => row(`${key}: ${table.name ?? "?"}`,
     Object.entries(table).filter(([name, one]) => name !== "name" && !isEmpty(one)).map(([name, one]) => `${name} = ${written(one)}`), origins[i], table.name));
@@ -79,7 +79,7 @@ function written(value) {
 }
 
 /** "/etc/orpheus/orpheus.toml:7" -> "orpheus.toml:7" @param {string} origin */
-const shortOrigin = (origin) => (origin.startsWith("/") ? origin.slice(origin.lastIndexOf("/") + 1) : origin);
+const shortOrigin = (origin) => origin.slice(origin.lastIndexOf("/") + 1);
 
 /** @param {string | null} reason */
 export function showRejected(reason) {

@@ -25,7 +25,7 @@ def test_a_command_whose_program_is_missing_is_told_by_the_check_alone(
     Path("own.toml").write_text(TOML)
     assert program.run(["config", "check", "--config", "own.toml"]) == 78
     assert capsys.readouterr().err == (
-        "orpheus: own.toml:4: commands.0.argv: "
+        "orpheus: own.toml:4: commands.thumbnail.argv: "
         "the program 'no-such-program' is not there, or not executable\n"
     )
     assert program.run(["config", "show", "--config", "own.toml"]) == 0
@@ -54,7 +54,12 @@ payload = {payload}
         ("taken", "build", "{path='x'}", "commands: 'build' is a job type of a module already"),
         ("greedy", "build", "{path='x'}", "greet in greedy: ctx and again both take the Context"),
         ("good", "greed", "{}", "type: no job type is called 'greed'; did you mean 'greet'?"),
-        ("good", "greet", "{name=1}", "own.toml:8: schedules.0: 'nightly' cannot make its job"),
+        (
+            "good",
+            "greet",
+            "{name=1}",
+            "own.toml:8: schedules.nightly: 'nightly' cannot make its job",
+        ),
         ("good", "greet", "{name='x'}", None),
     ],
 )

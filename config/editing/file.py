@@ -25,7 +25,7 @@ from orpheus.config.changes import changed_keys, effects, shown_changes
 from orpheus.config.checks import missing_programs
 from orpheus.config.editing.effective import FileNow, effective
 from orpheus.config.editing.replace_file import new_file, replace_file
-from orpheus.config.editing.toml import CannotEdit, MaskLeft, masked, unmasked, with_value
+from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
 from orpheus.config.editing.versions import Versions
 from orpheus.config.handovers import for_database
 from orpheus.config.load import checked
@@ -348,11 +348,10 @@ def _edited(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]]:
     if edit.text is not None:
         try:
             return unmasked(edit.text, text), []
-        except MaskLeft as error:
-            return None, [SettingProblem("", str(error), None, line) for line in error.lines]
         except CannotEdit as error:
             syntax = _syntax_problem(edit.text)
-            return None, [syntax or SettingProblem("", str(error), None, None)]
+            found = [SettingProblem("", str(error), None, line) for line in error.lines]
+            return None, found if syntax is None else [syntax]
     problems, original = [], text
     for key, value in edit.values.items():
         try:

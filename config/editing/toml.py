@@ -24,6 +24,9 @@ _PLAIN = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 class CannotEdit(Exception):
     """The text cannot be changed in this way; the message says which key, and why."""
 
+    lines: Sequence[int | None] = (None,)
+    """Those of the text that are wrong; None: the whole text is."""
+
 
 class MaskLeft(CannotEdit):
     """The text has masks, in `lines`, where no secret was."""

@@ -73,7 +73,7 @@ LATE = "on = ['queue.late']\n" + WEBHOOK
         (LATE + "within = 60\ntypes = ['a']", "types: queue.late has no job type to choose by"),
         (
             "on = ['job.failed', 'worker.fatal']\ntypes = ['a']\n" + WEBHOOK,
-            "alerts.ops.types: worker.fatal has no job type to choose by: give it a rule of its own",
+            "alerts.ops.types: worker.fatal has no job type to choose by: give it a rule",
         ),
         (
             "on = ['schedule.missed']\nqueues = ['a']\n" + WEBHOOK,

@@ -123,16 +123,16 @@ def _may_tell(url: object) -> bool:
     return MASK in text or ":" in user or "password" in text.lower()
 
 
-def _is_mistyped(expected: _Expected, place: KeyPath, value: object) -> bool:
+def _is_mistyped(expected: _Expected, path: KeyPath, value: object) -> bool:
     """Return whether the value of an unknown key can only be meant for a plain setting.
 
     A table that has secrets of any kind shows nothing that is unknown.
     """
-    if expected.table is None or expected.several or place[-1] == "env":
+    if expected.table is None or expected.several or path[-1] == "env":
         return False
     if not isinstance(value, bool | int | float | str) or _has_secrets(expected.table):
         return False
-    meant = meant_key(place, Settings)
+    meant = meant_key(path, Settings)
     if meant is None:
         return False
     owner = _Expected(Settings)

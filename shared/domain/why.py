@@ -16,6 +16,7 @@ from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import Rate, rate_text
+from orpheus.shared.domain.words import duration
 from orpheus.shared.records import dataclass
 
 K = TypeVar("K", bound=Hashable)
@@ -261,27 +262,49 @@ def _nobody(job: Job, serving: Sequence[Crew]) -> Iterator[Reason]:
             yield Reason(Code.NO_WORKER, text, by=f"pool {crew.pool}")
 
 
-def _limits(standing: Standing) -> Iterator[Reason]:
-    job = standing.job
-    queue = f"its queue {job.queue}"
-    yield from _limits_of(_room(standing.queues, job.queue), queue, _QUEUE)
+class _Limit(NamedTuple):
+    """The room of a job's queue or of its key, and how many jobs of that go before the job."""
+
+    room: Room
+    whose: str
+    codes: tuple[Code, Code]
+    before: int
+
+
+def _limits_on(standing: Standing) -> Iterator[_Limit]:
+    job, before = standing.job, standing.before
+    room, queue = _room(standing.queues, job.queue), f"its queue {job.queue}"
+    of_queue = sum(one.queue == job.queue for one in before)
+    yield _Limit(room, queue, (Code.QUEUE_LIMIT, Code.QUEUE_RATE), of_queue)
     if job.concurrency_key is not None:
-        key = f"key {job.concurrency_key} of {queue}"
-        room = _room(standing.keys, (job.queue, job.concurrency_key))
-        yield from _limits_of(room, key, _KEY)
+        key = (job.queue, job.concurrency_key)
+        room, whose = _room(standing.keys, key), f"key {job.concurrency_key} of {queue}"
+        of_key = sum((one.queue, one.key) == key for one in before)
+        yield _Limit(room, whose, (Code.KEY_LIMIT, Code.KEY_RATE), of_key)
 
 
-_QUEUE = (Code.QUEUE_LIMIT, Code.QUEUE_RATE)
-_KEY = (Code.KEY_LIMIT, Code.KEY_RATE)
+def _limits(standing: Standing) -> Iterator[Reason]:
+    for limit in _limits_on(standing):
+        room = limit.room
+        if room.max_running and room.running >= room.max_running:
+            text = f"{limit.whose} may run {room.max_running:,} at once, and as many run"
+            yield Reason(limit.codes[0], text, by=_jobs(room.named, room.running) or None)
+        if room.rate is not None and room.tokens < 1:
+            yield _of_rate(standing, limit, room.rate)
 
 
-def _limits_of(room: Room, whose: str, codes: tuple[Code, Code]) -> Iterator[Reason]:
-    if room.max_running and room.running >= room.max_running:
-        text = f"{whose} may run {room.max_running:,} at once, and as many run"
-        yield Reason(codes[0], text, by=_jobs(room.named, room.running) or None)
-    if room.rate is not None and room.tokens < 1:
-        text = f"{whose} may start {rate_text(room.rate)}, and has for now"
-        yield Reason(codes[1], text, until_ms=room.opens_ms)
+def _of_rate(standing: Standing, limit: _Limit, rate: Rate) -> Reason:
+    """Return when a rate lets a job start, after those before it; that is not known of too many."""
+    room, code = limit.room, limit.codes[1]
+    may = f"{limit.whose} may start {rate_text(rate)}"
+    if not limit.before:
+        return Reason(code, f"{may}, and has for now", until_ms=room.opens_ms)
+    text = f"{may}, and {_go_before(standing, limit.before)}"
+    wait_ms = max(0, (room.opens_ms or 0) - standing.now_ms)
+    wait_ms += round(1000 * (limit.before - max(0, room.tokens - 1)) / rate.per_s)
+    if _are_uncounted(standing):
+        return Reason(code, f"{text}: {duration(wait_ms // 1000)} or more")
+    return Reason(code, text, until_ms=standing.now_ms + wait_ms)
 
 
 def _turn(standing: Standing, serving: Sequence[Crew]) -> Iterator[Reason]:
@@ -311,30 +334,43 @@ def _before_it(standing: Standing, crew: Crew) -> tuple[int, Reason | None]:
             _take(queues, one.queue)
             _take(keys, key)
             taken += 1
-    if not _has_room(queues, job.queue):
-        text = f"jobs that go before it take the room that its queue {job.queue} has left"
-        return taken, Reason(Code.QUEUE_LIMIT, text)
-    if not _has_room(keys, (job.queue, job.concurrency_key or "")):
-        text = f"jobs that go before it take the room that key {job.concurrency_key} has left"
-        return taken, Reason(Code.KEY_LIMIT, text)
+    lefts = (queues.get(job.queue), keys.get((job.queue, job.concurrency_key or "")))
+    for limit, left in zip(_limits_on(standing), lefts, strict=False):
+        room = limit.room
+        if left == 0 and room.rate is not None and room.left == room.tokens:
+            return taken, _of_rate(standing, limit, room.rate)
+        if left == 0:
+            text = f"jobs that go before it take the room that {limit.whose} has left"
+            return taken, Reason(limit.codes[0], text)
     return taken, None
 
 
 def _no_place(standing: Standing, crew: Crew, taken: int) -> Reason | None:
     places = len(crew.ready) * crew.concurrency
-    at_least = "at least " if len(standing.before) >= MOST_BEFORE else ""
-    jobs = "1 job goes" if taken == 1 else f"{at_least}{taken:,} jobs go"
     if crew.free == 0:
-        also = f", and {jobs} before it" if taken else ""
+        also = f", and {_go_before(standing, taken)}" if taken else ""
         all_places = "the only place" if places == 1 else f"all {places:,} places"
         text = f"{all_places} of pool {crew.pool} {'is' if places == 1 else 'are'} taken{also}"
         return Reason(Code.WORKERS_BUSY, text, by=", ".join(crew.ready[:MOST_NAMED]))
     if taken >= crew.free:
-        return Reason(Code.TURN, f"it is not its turn: {jobs} before it in pool {crew.pool}")
+        text = f"it is not its turn: {_go_before(standing, taken)} in pool {crew.pool}"
+        return Reason(Code.TURN, text)
     if standing.crashes and crew.concurrency > 1 and taken >= crew.idle:
         text = f"it crashed before, so it runs alone, and no worker of pool {crew.pool} is idle"
         return Reason(Code.RUNS_ALONE, text, by=", ".join(crew.ready[:MOST_NAMED]))
     return None
+
+
+def _go_before(standing: Standing, count: int) -> str:
+    """Return `3 jobs go before it`."""
+    if count == 1:
+        return "1 job goes before it"
+    return f"{'at least ' if _are_uncounted(standing) else ''}{count:,} jobs go before it"
+
+
+def _are_uncounted(standing: Standing) -> bool:
+    """Return whether more jobs may go before it than were counted."""
+    return len(standing.before) >= MOST_BEFORE
 
 
 def _room(rooms: Mapping[K, Room] | None, name: K) -> Room:

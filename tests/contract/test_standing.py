@@ -12,6 +12,7 @@ from orpheus.shared.domain.why import Pause, Room, Standing
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.storage import Store
+from orpheus.shared.storage.verbs import standing as standing_module
 from orpheus.shared.views.queues import queues_json
 from orpheus.shared.views.verdict import verdict_json
 from tests.contract.conftest import FakeClock
@@ -46,6 +47,20 @@ def test_the_jobs_before_it_come_in_the_order_of_leasing(
     assert store.standings.of(delayed).is_due
     assert not store.standings.of(later).is_due
     assert [one.job_id for one in lease(9)] == expected
+
+
+def test_the_jobs_of_its_own_key_and_queue_are_counted_first(
+    store: Store, submit: Submit, lease: LeaseSome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing_module, "MOST_BEFORE", 4)
+    store.queues.configure({"mail": QueueRules(per_key=KeyRules(max_running=1))})
+    _, *of_key = [submit(queue="mail", concurrency_key="acme") for _ in range(4)]
+    lease(5)  # parks those that wait for the first
+    for _ in range(5):
+        submit(queue="a")
+    of_queue = [submit(queue="mail") for _ in range(2)]
+    last = submit(queue="mail", concurrency_key="acme")
+    assert before(store.standings.of(last)) == [*of_key, of_queue[0]]
 
 
 def test_jobs_of_paused_queues_do_not_go_before(store: Store, submit: Submit) -> None:

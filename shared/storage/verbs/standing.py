@@ -123,7 +123,8 @@ class Standings:
     def _before(self, job: Job, limits: "_Limits") -> list[Before]:
         """Return due jobs that go before `job`, in order.
 
-        Those of paused queues and quarantined types are left out.
+        Those of paused queues and quarantined types are left out. Those of its own key and queue
+        are read first, as its limits are told with their number.
         """
         order, found = (job.priority, job.run_at_ms, job.id), list[Before]()
         held = {one.type for one in self._quarantines.all()}
@@ -138,14 +139,13 @@ class Standings:
                     if row[3] not in limits.paused and job_type not in held
                 )
 
-        for queue in self._queues_with_due_jobs():
+        if job.concurrency_key is not None:
+            read("parked-before", job.queue, job.concurrency_key)
+        for queue in dict.fromkeys([job.queue, *self._queues_with_due_jobs()]):
             if queue not in limits.paused:
                 read("before-in-queue", queue)
         read("become-due", limits.now_ms)
-        keys = self._opened_keys()
-        if job.concurrency_key is not None:
-            keys.add((job.queue, job.concurrency_key))
-        for queue, key in keys:
+        for queue, key in self._opened_keys() - {(job.queue, job.concurrency_key or "")}:
             read("parked-before", queue, key)
         return sorted(found)
 

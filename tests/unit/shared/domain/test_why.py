@@ -139,6 +139,41 @@ def test_a_limit_names_the_jobs_that_run_and_a_rate_when_it_opens() -> None:
     assert rate.text == "its queue mail may start 1/m, and has for now"
 
 
+def test_a_rate_counts_the_jobs_before_it_and_says_when_its_turn_comes() -> None:
+    room = Room(rate=Rate(120, 60), tokens=0, opens_ms=NOW_MS + 400)
+    first = before(*range(3, 8)) + before(8, queue="other")
+    reason = only(pending(before=first, queues={"mail": room}))
+    assert (reason.code, reason.until_ms) == (Code.QUEUE_RATE, NOW_MS + 400 + 5 * 500)
+    assert reason.text == "its queue mail may start 120/m, and 5 jobs go before it"
+    alone = only(pending(before=before(8), queues={"mail": room}))
+    assert alone.text.endswith("and 1 job goes before it")
+
+
+def test_a_rate_with_more_jobs_before_it_than_are_counted_says_the_least_wait() -> None:
+    room = Room(rate=Rate(120, 60), tokens=0, opens_ms=NOW_MS + 400)
+    reason = only(pending(before=before(*range(MOST_BEFORE)), queues={"mail": room}))
+    text = "its queue mail may start 120/m, and at least 1,000 jobs go before it: 8 min 20 s or more"
+    assert (reason.text, reason.until_ms) == (text, None)
+
+
+def test_a_rate_whose_tokens_go_to_the_jobs_before_it_says_when_its_turn_comes() -> None:
+    many = replace(ONE_FREE, concurrency=9, free=9)
+    room = Room(rate=Rate(60, 60, burst=3), tokens=2, opens_ms=NOW_MS)
+    assert codes(pending(before=before(1), queues={"mail": room}), many) == []
+    reason = only(pending(before=before(*range(5)), queues={"mail": room}), many)
+    assert (reason.code, reason.until_ms) == (Code.QUEUE_RATE, NOW_MS + 4_000)
+    assert reason.text == "its queue mail may start 60/m, and 5 jobs go before it"
+
+
+def test_the_rate_of_a_key_counts_the_jobs_of_that_key() -> None:
+    keyed = replace(JOB, concurrency_key="acme")
+    keys = {("mail", "acme"): Room(rate=Rate(1, 1), tokens=0, opens_ms=NOW_MS + 9)}
+    first = before(1, 2, key="acme") + before(3, key="other") + before(4)
+    reason = only(pending(keyed, before=first, keys=keys))
+    assert (reason.code, reason.until_ms) == (Code.KEY_RATE, NOW_MS + 2_009)
+    assert reason.text == "key acme of its queue mail may start 1/s, and 2 jobs go before it"
+
+
 def test_a_key_has_limits_of_its_own() -> None:
     keyed = replace(JOB, concurrency_key="acme")
     room = Room(1, 1, Rate(5, 1), tokens=0, opens_ms=NOW_MS + 9, named=(3,))

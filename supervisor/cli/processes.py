@@ -118,5 +118,6 @@ def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _last_exit(last_exit: Mapping[str, Any]) -> str:
+    """Say how a process ended: the reason first, as a narrow terminal cuts what comes last."""
     lived = duration(last_exit["uptime_s"])
-    return f"last exit {ago(last_exit['at'])}, after {lived}: {last_exit['reason']}"
+    return f"{last_exit['reason']} {ago(last_exit['at'])}, after {lived}"

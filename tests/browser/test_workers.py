@@ -47,7 +47,7 @@ REJECTED = (
 STATES = {
     "draining": "it has done 100 jobs (max_jobs)",
     "backoff": "exited with code 3",
-    "fatal": "6 failures within 180 s; the last: exited with code 3",
+    "fatal": "exited with code 3 (6 failures within 180 s)",
     "stuck": "still there 5 s after SIGKILL",
     "down": "an operator drained it",
 }
@@ -307,7 +307,7 @@ def test_each_state_is_a_word_with_its_reason_and_what_follows(panel: Panel) -> 
         expect(row.locator(".state b")).to_have_text(state)
         expect(row.locator(".state small")).to_contain_text(why)
         expect(panel.unfold(slots[state]).locator(".why")).to_contain_text(f"Why: {why}")
-    expect(panel.row(slots["backoff"])).to_contain_text("starts again soon")
+    expect(panel.row(slots["backoff"])).to_contain_text("exited with code 3; starts again soon")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

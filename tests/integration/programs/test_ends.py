@@ -31,7 +31,7 @@ def test_each_end_has_its_state_and_its_reason(programs: Start, tmp_path: Path) 
         ]
     )
     dies = running.until("dies-1", "fatal")
-    assert dies["reason"] == "3 failures within 180 s; the last: exit code 7"
+    assert dies["reason"] == "exit code 7 (3 failures within 180 s)"
     assert dies["last_exit"]["evidence"] == "why not"
     background = running.until("daemon-1", "fatal")
     assert (

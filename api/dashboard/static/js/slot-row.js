@@ -98,7 +98,7 @@ export class SlotRow {
     }
     setText(this.word, degraded ? `${spaced(state)}, degraded` : spaced(state));
     const known = (this.isProgram ? WHY_PROGRAM[state] : null) ?? WHY[state];
-    const given = state === "backoff" && reason ? `${WHY.backoff}: ${reason}` : reason || known;
+    const given = state === "backoff" && reason ? `${reason}; ${WHY.backoff}` : reason || known;
     const why = drainedText(worker) || given || (this.hasJobs ? this.busy ? "working" : "idle" : "");
     setText(this.why, why);
     setAttr(this.why, "title", why);

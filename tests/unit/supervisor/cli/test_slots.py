@@ -274,7 +274,7 @@ def test_workers_are_listed_with_how_their_latest_life_ended(
     )
     supervised.processes.put_slots([slot("default-1", SlotState.READY, exits=exits)])
     out = orpheus("workers").out
-    assert "last exit 1 min 5 s ago, after 3.2 s: killed for memory" in out
+    assert "killed for memory 1 min 5 s ago, after 3.2 s" in out
     assert "exit code 3" not in out
 
 

@@ -64,7 +64,7 @@ def test_six_failures_within_the_window_are_a_crash_loop_with_one_try_every_5_mi
             driver.now_s = driver.slot.timer.at_s
     assert driver.state() is SlotState.FATAL
     assert driver.reported() == [Kind.WORKER_EXITED, Kind.WORKER_FATAL]
-    assert driver.slot.reason == "6 failures within 180 s; the last: exit code 1"
+    assert driver.slot.reason == "exit code 1 (6 failures within 180 s)"
     assert driver.turn(299) == ()
     driver.turn(1)
     assert driver.state() is SlotState.STARTING

@@ -27,6 +27,7 @@ from orpheus.supervisor.cli.output import (
     print_json,
     print_table,
     since,
+    when,
 )
 from orpheus.supervisor.cli.table import Column
 
@@ -128,9 +129,9 @@ def show(operator: Operator, id: int) -> int:
             "status": job.status.value + (", asked to stop" if job.cancel_requested else ""),
             "queue": job.queue,
             "priority": job.priority or None,
-            "created": since(job.created_at_ms, now_ms),
-            "due": since(job.run_at_ms, now_ms) if job.status is Status.PENDING else None,
-            "finished": since(job.finished_at_ms, now_ms),
+            "created": when(job.created_at_ms, now_ms),
+            "due": when(job.run_at_ms, now_ms) if job.status is Status.PENDING else None,
+            "finished": when(job.finished_at_ms, now_ms),
             "worker": job.worker,
             "attempt": job.attempt
             or None,  # more than its retries allow, after an operator's retry

@@ -124,16 +124,30 @@ def duration(seconds: float | None) -> str | None:
 
 
 def since(at_ms: int | None, now_ms: int) -> str | None:
-    """Return how long ago a moment was, or how far ahead it is."""
+    """Return how long ago a moment was, or how far ahead it is; the time itself in a pipe."""
     if at_ms is None:
         return None
+    if not sys.stdout.isatty():
+        return _local(at_ms).isoformat(timespec="seconds")
     if at_ms > now_ms:
         return f"in {duration((at_ms - now_ms) / 1000)}"
     return f"{duration((now_ms - at_ms) / 1000)} ago"
 
 
+def when(at_ms: int | None, now_ms: int) -> str | None:
+    """Return the same with the time beside it: `8 min ago (2026-11-28 08:43:42)`."""
+    told = since(at_ms, now_ms)
+    if at_ms is None or not sys.stdout.isatty():
+        return told
+    return f"{told} ({_local(at_ms):%Y-%m-%d %H:%M:%S})"
+
+
+def _local(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000).astimezone()
+
+
 def ago(moment: str) -> str | None:
-    """Return how long ago a moment was, as the API tells it."""
+    """Return how long ago a moment was, as the API tells it; the time itself in a pipe."""
     at_ms = int(datetime.fromisoformat(moment).timestamp() * 1000)
     return since(at_ms, time.time_ns() // 1_000_000)
 

@@ -17,6 +17,8 @@ from orpheus.supervisor.linux.signals import HANDLED
 from tests.databases import make_database
 
 URL = "sqlite:///data/orpheus.db"
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d"
+"""A time as a table in a pipe has it."""
 WORKER = Holder("default-1", "incarnation", 7)
 
 

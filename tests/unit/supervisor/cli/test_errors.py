@@ -11,6 +11,7 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store
+from tests.unit.supervisor.cli.conftest import TIME
 
 Orpheus = Callable[..., Any]
 
@@ -32,7 +33,7 @@ def test_failed_jobs_are_a_row_for_each_error(orpheus: Orpheus, store: Store) ->
     assert re.split("  +", head.strip()) == [
         "TYPE", "ERROR", "WHERE", "JOBS", "LAST HOUR", "OLDEST", "LAST", "NEWEST", "MESSAGE",
     ]  # fmt: skip
-    row = r"resize +KeyError +jobs\.py:12 in resize +2 +2 +.* ago +.* ago +3 +why$"
+    row = rf"resize +KeyError +jobs\.py:12 in resize +2 +2 +{TIME} +{TIME} +3 +why$"
     assert re.match(row, first)
     assert "Bad" in second and "\x1b" not in second
 

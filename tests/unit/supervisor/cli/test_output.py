@@ -1,6 +1,7 @@
 """How figures are written for people."""
 
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,6 +12,7 @@ from orpheus.supervisor.cli.output import (
     since,
     styled,
     time_in,
+    when,
 )
 from orpheus.supervisor.cli.table import Column
 
@@ -36,10 +38,26 @@ def test_a_span_of_time_is_told_in_the_units_that_matter(
     assert duration(seconds) == text
 
 
-def test_a_moment_is_told_from_now() -> None:
+def test_a_moment_is_told_from_now_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert since(1_000, 3_000) == "2 s ago"
     assert since(3_000, 1_000) == "in 2 s"
     assert since(None, 0) is None
+
+
+def test_a_moment_is_told_as_a_time_in_a_pipe() -> None:
+    text = since(1_000, 3_000)
+    assert text is not None
+    assert datetime.fromisoformat(text) == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+    assert when(1_000, 3_000) == text
+    assert since(None, 0) is when(None, 0) is None
+
+
+def test_a_moment_is_told_both_ways_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    at = datetime(2026, 11, 28, 8, 43, 42).astimezone()
+    at_ms = round(at.timestamp() * 1000)
+    assert when(at_ms, at_ms + 2_000) == "2 s ago (2026-11-28 08:43:42)"
 
 
 def test_memory_is_told_in_mebibytes() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -265,8 +266,10 @@ def test_status_tells_why_the_supervisor_itself_is_degraded(
 
 
 def test_workers_are_listed_with_how_their_latest_life_ended(
-    orpheus: Orpheus, supervised: Store
+    orpheus: Orpheus, supervised: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "140")
     now_ms = supervised.clock.wall_ms()
     exits = (
         LastExit(now_ms - 65_000, "killed for memory", "SIGKILL", None, None, 3.25, True),

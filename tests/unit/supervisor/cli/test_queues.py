@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,28 @@ def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> None:
     item = orpheus("resume", "mail", "--json").json
     assert (item["name"], item["paused"]) == ("mail", False)
     assert len(store.leases.lease(WORKER, ("*",), 1, 30_000)) == 1
+
+
+def test_a_queue_that_nothing_names_is_paused_with_a_warning(
+    orpheus: Orpheus, store: Store
+) -> None:
+    names = "no job, job type, schedule, pool or setting names a queue"
+    mistyped = orpheus("pause", "mial")
+    assert mistyped.out == "queue mial: paused\n"
+    assert mistyped.err == f"orpheus: warning: {names} 'mial'; did you mean 'mail'?\n"
+    assert orpheus("pause", "xyz", "--json").err == f"orpheus: warning: {names} 'xyz'\n"
+    assert f"{names} 'dfault'; did you mean 'default'?" in orpheus("resume", "dfault").err
+
+
+def test_a_queue_that_a_type_or_a_pool_or_a_pause_names_needs_no_warning(
+    orpheus: Orpheus, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/orpheus.toml").write_text('[pools.a]\nworkers = 1\nqueues = ["media"]\n')
+    store.queues.pause("seasonal")
+    for queue in ("mail", "media", "default"):
+        assert orpheus("pause", queue).err == ""
+    assert orpheus("resume", "seasonal").err == ""
 
 
 def test_a_queue_that_no_pool_serves_is_not_called_open(orpheus: Orpheus, store: Store) -> None:

@@ -14,6 +14,7 @@ import click
 from orpheus.config.options import config_options
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.version import VERSION
+from orpheus.supervisor.cli.group import Group
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +115,7 @@ Exit codes: 0 done, 1 the answer is no, 2 usage, 4 something had to be killed,
 """
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group that imports the module of a command when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -17,6 +17,7 @@ from orpheus.shared.errors import ConfigurationError, ExitCode
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.storage import TypeRow
+from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.versions import diff, rollback, versions
@@ -25,7 +26,7 @@ _OUR_MODULES = {"orpheus.worker.handlers"}
 """Modules that may be imported unasked."""
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """Check the configuration, show it, or go back to an earlier version."""
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 
 from orpheus.shared.errors import ExitCode
+from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.move import move, reopen
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
 
-@click.group()
+@click.group(cls=Group)
 def db() -> None:
     """Check, verify or back up the database while Orpheus runs; move it while it is stopped."""
 

@@ -13,6 +13,7 @@ import click
 
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.text import printable
+from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.host_zone import zone_of_host
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
@@ -30,7 +31,7 @@ _USERS_OF_OTHERS = (
 file_argument = click.argument("file", metavar="FILE")
 
 
-@click.group("import")
+@click.group("import", cls=Group)
 def import_files() -> None:
     """Print a crontab, supervisord.conf or Procfile as settings of Orpheus.
 

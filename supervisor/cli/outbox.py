@@ -5,11 +5,12 @@ import click
 from orpheus.config.settings import Settings
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.outbox.table import DATABASES, DEFAULT_TABLE, create_table
+from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
 
-@click.group()
+@click.group(cls=Group)
 def outbox() -> None:
     """Print the table of an outbox in an application's database."""
 

@@ -10,6 +10,7 @@ from orpheus.shared.operations import operator_actions
 from orpheus.shared.views.jobs import job_json
 from orpheus.shared.views.schedules import schedule_json, schedules_json
 from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import duration, paused_by, print_items, print_json, time_in
 from orpheus.supervisor.cli.table import Column
@@ -30,7 +31,7 @@ _COLUMNS = (
 )
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @for_operator
 def schedules(operator: Operator) -> int:
     """List schedules and when they run next; run, pause or resume one."""

@@ -43,12 +43,38 @@ def test_help_and_the_completion_of_names_import_no_command(code: str) -> None:
         f"from orpheus.supervisor.cli.app import orpheus; {code};"
         "heavy = {'pydantic', 'apsw', 'rich', 'structlog', 'jsonschema_rs', 'orjson', 'pathlib'};"
         "print(sorted(heavy & set(sys.modules) - before));"
-        "print([name for name in sys.modules if name.startswith('orpheus.supervisor.cli.')])"
+        "ours = [one for one in sys.modules if one.startswith('orpheus.supervisor.cli.')];"
+        "print(sorted(ours))"
     )
     out = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, timeout=60
     ).stdout
-    assert out.splitlines()[-2:] == [b"[]", b"['orpheus.supervisor.cli.app']"]
+    ours = b"['orpheus.supervisor.cli.app', 'orpheus.supervisor.cli.group']"
+    assert out.splitlines()[-2:] == [b"[]", ours]
+
+
+@pytest.mark.parametrize("group", ["config", "db", "import", "schedules", "outbox"])
+def test_the_help_of_a_group_is_never_cut(
+    group: str, orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, _, commands = orpheus(group, "--help").out.partition("Commands:")
+    assert commands
+    assert "..." not in commands
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["jbos"], "orpheus: No such command 'jbos'; did you mean 'jobs'?"),
+        (["config", "chek"], "orpheus config: No such command 'chek'; did you mean 'check'?"),
+        (["xyzzy"], "orpheus: No such command 'xyzzy'. (see orpheus --help)"),
+    ],
+)
+def test_an_unknown_command_names_the_nearest(
+    arguments: list[str], message: str, orpheus: Orpheus
+) -> None:
+    assert orpheus(*arguments).err.startswith(message)
 
 
 def test_command_names_are_completed() -> None:

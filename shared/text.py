@@ -1,6 +1,9 @@
 """Text from outside, made safe to show on a terminal or to store."""
 
 import json
+import re
+
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
 
 def printable(text: str) -> str:
@@ -10,6 +13,11 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
+
+
+def without_colours(text: str) -> str:
+    """Return `text` without the sequences that colour it on a terminal; any other stays."""
+    return _COLOUR.sub("", text) if "\x1b" in text else text
 
 
 def storable(text: str) -> str:

@@ -14,7 +14,7 @@ from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Budget, JobOrder, Store
-from orpheus.shared.text import printable, with_fields
+from orpheus.shared.text import printable, with_fields, without_colours
 from orpheus.shared.views.jobs import attempt_json, job_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
@@ -258,4 +258,4 @@ def _json_line(line: LogLine) -> str:
 def _text_line(line: LogLine) -> str:
     at = datetime.fromtimestamp(line.at_ms / 1000).astimezone()
     head = f"{at:%H:%M:%S}.{line.at_ms % 1000:03} #{line.attempt} {line.level:<7} "
-    return head + printable(with_fields(line.line, line.fields))
+    return head + printable(with_fields(without_colours(line.line), line.fields))

@@ -12,7 +12,7 @@ from orpheus.shared.operations.supervisor_requests import output_folder
 from orpheus.shared.process.host import own_host
 from orpheus.shared.process.program_logs import STDERR, STDOUT, ProgramLine, read_lines
 from orpheus.shared.storage import Store
-from orpheus.shared.text import printable
+from orpheus.shared.text import printable, without_colours
 
 _USUAL_LINES = 1_000
 _LINES_AT_ONCE = 10_000
@@ -57,4 +57,4 @@ def _text(line: ProgramLine) -> str:
     """Return a line with its time; ! marks stderr, and # what Orpheus says of the process."""
     at = datetime.fromisoformat(line.at).astimezone()
     head = f"{at:%H:%M:%S}.{at.microsecond // 1000:03} {_MARKS.get(line.stream, '#')} "
-    return head + printable(line.line)
+    return head + printable(without_colours(line.line))

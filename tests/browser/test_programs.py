@@ -12,7 +12,8 @@ from tests.browser.conftest import Dashboard
 from tests.browser.layout import small_targets
 from tests.browser.panel import worker
 
-SCRIPT = "echo '<b>up</b>'; echo trouble >&2; exec sleep 600"
+COLOURED = r"printf '\\033[1;32m<b>up</b>\\033[0m\\n'"
+SCRIPT = f"{COLOURED}; echo trouble >&2; exec sleep 600"
 PROGRAMS = f"""programs=[{{name="web", argv=["sh", "-c", "{SCRIPT}"], ready={{line="up"}}}}]"""
 
 

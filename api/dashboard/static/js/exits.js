@@ -2,7 +2,7 @@
 import { arrange, h, setText } from "./dom.js";
 import { stackNodes } from "./stack.js";
 import { timeNode } from "./time.js";
-import { aged, duration, plural } from "./words.js";
+import { aged, duration, plural, withoutColours } from "./words.js";
 
 const MOST = 20;
 const SHORT = 200; // characters: a few lines at most
@@ -34,13 +34,14 @@ export class Exits {
 /** All times have one format and zone, so they sort as text. */
 const keyOf = ({ at, reason }) => `${at} ${reason}`;
 
-function exitNode({ at, reason, signal, code, evidence, failed, uptime_s: up, out_of_memory: memory, output }, open) {
+function exitNode({ at, reason, signal, code, evidence: told, failed, uptime_s: up, out_of_memory: memory, output }, open) {
+  const evidence = told && withoutColours(told);
   const how = [signal, code === null ? null : `code ${code}`].filter((part) => part && !reason.includes(part)).join(", ");
   const memoryNote = memory && !reason.includes("memory") && h("span", { class: "bad" }, " The kernel killed it because memory ran out.");
   return h("li", {},
     h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote),
     evidence?.trim() ? evidenceNode(evidence.trimEnd(), open) : !output ? h("p", { class: "hint" }, "There is no evidence.") : failed ? h("p", { class: "hint" }, "It left no stack.") : "",
-    output ? outputNode(output) : "");
+    output ? outputNode(withoutColours(output)) : "");
 }
 
 /** The last lines, folded. What came last is what one looks for, so it is seen first. @param {string} output */

@@ -6,7 +6,7 @@ import { Following } from "./log-following.js";
 import { LogSearch } from "./log-search.js";
 import { LogWindow } from "./log-window.js";
 import { timeNode } from "./time.js";
-import { count, plural } from "./words.js";
+import { count, plural, withoutColours } from "./words.js";
 
 const LEVELS = { debug: 0, info: 1, warning: 2, error: 3, critical: 3 };
 const MOST_LINES = 50_000;
@@ -78,7 +78,8 @@ export class Log {
 }
 
 /** @returns {Entry} */
-function entryOf(line) {
+function entryOf(told) {
+  const line = { ...told, line: withoutColours(told.line) };
   const extra = Object.entries(line.fields ?? {}).map(([name, value]) => `${name}=${typeof value === "string" ? value : writeExact(value)}`).join(" ");
   return { line, level: LEVELS[line.level] ?? 1, extra, text: `${line.line} ${extra}`.toLowerCase(), part: null };
 }

@@ -9,7 +9,7 @@ import { LogWindow } from "./log-window.js";
 import { Poll } from "./poll.js";
 import { ProgramState } from "./program-state.js";
 import { timeNode } from "./time.js";
-import { count, plural } from "./words.js";
+import { count, plural, withoutColours } from "./words.js";
 
 const MOST_LINES = 3000;
 const MOST_WITH_OLDER = 50_000;
@@ -65,7 +65,7 @@ function showMissing(isMissing) {
 /** @param {{after?: number, before?: number}} which @returns {Promise<Line[]>} */
 async function readLines(which) {
   const query = new URLSearchParams({ limit: MOST_AT_ONCE, ...which, ...host ? { host } : {} });
-  return (await request(`/programs/${encodeURIComponent(slot)}/logs?${query}`)).items;
+  return (await request(`/programs/${encodeURIComponent(slot)}/logs?${query}`)).items.map(/** @param {Line} one */ (one) => ({ ...one, line: withoutColours(one.line) }));
 }
 
 /** Put what was printed before the oldest line above it. From then on the page forgets much later. */

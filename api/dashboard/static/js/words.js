@@ -17,6 +17,11 @@ export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one
 /** "in_progress" -> "in progress" @param {string} state */
 export const spaced = (state) => state.replaceAll("_", " ");
 
+const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;:]*m`, "g");
+
+/** Text without the sequences that colour it on a terminal. @param {string} text */
+export const withoutColours = (text) => text.replace(COLOUR, "");
+
 /** A share in percent. Never rounds up to 100 % or down to 0 %. @param {number} part */
 export function percent(part) {
   if (part > 0 && part < 0.001) return "<0.1 %";

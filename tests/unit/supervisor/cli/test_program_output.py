@@ -24,3 +24,15 @@ def test_the_newest_lines_are_printed_also_if_they_take_several_reads(
     print_output(store, "web-1", None, count, follow=False, as_json=False)
     printed = [line.split()[-1] for line in capsys.readouterr().out.splitlines()]
     assert printed == [str(number) for number in range(first, 30)]
+
+
+def test_colours_are_left_out_and_no_other_escape_gets_through(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = LogFiles(store.state.program_log("web-1"), 10_000, 3)
+    log.write(b"2026-01-01T00:00:00.000Z stdout \x1b[1;32mINFO\x1b[0m up \x1b[2J\x1b[\x1b[0m31m\n")
+    log.close()
+    print_output(store, "web-1", None, None, follow=False, as_json=False)
+    assert capsys.readouterr().out.endswith(r"INFO up \x1b[2J\x1b[31m" + "\n")
+    print_output(store, "web-1", None, None, follow=False, as_json=True)
+    assert r"\u001b[1;32mINFO" in capsys.readouterr().out

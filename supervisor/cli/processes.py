@@ -1,6 +1,6 @@
 """`orpheus workers` and `programs`: every process with its state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -16,9 +16,10 @@ from orpheus.supervisor.cli.output import (
     duration,
     mebibytes,
     paused_by,
-    print_items,
+    print_json,
+    print_table,
 )
-from orpheus.supervisor.cli.table import Column
+from orpheus.supervisor.cli.table import Column, Columns
 
 _OF_WORKERS = (
     "SLOT",
@@ -52,7 +53,11 @@ def workers(operator: Operator) -> int:
     handover = operator.handover()
     with operator.store(handover) as store:
         items = read_workers(store, handover)
-    print_workers(items, as_json=operator.as_json)
+    names = {
+        **dict.fromkeys(handover.storage.pools, "workers"),
+        **dict.fromkeys(handover.programs, "instances"),
+    }
+    print_workers(items, _scaled_to_0(items, names), as_json=operator.as_json)
     return ExitCode.OK
 
 
@@ -62,7 +67,9 @@ def programs(operator: Operator) -> int:
     """List programs with their state and resource use."""
     handover = operator.handover()
     with operator.store(handover) as store:
-        items = [one for one in read_workers(store, handover) if one["role"] == Role.PROGRAM]
+        everything = read_workers(store, handover)
+    items = [one for one in everything if one["role"] == Role.PROGRAM]
+    none = _scaled_to_0(everything, dict.fromkeys(handover.programs, "instances"))
     several = _are_of_several_hosts(items)
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -71,7 +78,7 @@ def programs(operator: Operator) -> int:
         return *host, slot, state, pid, cpu, memory, *rest
 
     columns = ("HOST", *_OF_PROGRAMS) if several else _OF_PROGRAMS
-    print_items(items, columns, row, as_json=operator.as_json)
+    _print(items, none, columns, row, as_json=operator.as_json)
     return ExitCode.OK
 
 
@@ -80,16 +87,48 @@ def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:
     return workers_json(store, supervised_on=None, beat_timeout_s=handover.beat_timeout_s)
 
 
-def print_workers(items: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
-    """Print a table, with the hosts only if there are several."""
+def _scaled_to_0(items: Sequence[Worker], names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the pools and programs without a slot, each with `0 workers` or the like.
+
+    While no supervisor runs, none has one, and nothing is told.
+    """
+    if not any(one["role"] == Role.SUPERVISOR for one in items):
+        return []
+    there = {one["pool"] for one in items}
+    return [(name, f"0 {noun}") for name, noun in names.items() if name not in there]
+
+
+def print_workers(
+    items: Sequence[Mapping[str, Any]],
+    none: Sequence[tuple[str, str]] = (),
+    *,
+    as_json: bool = False,
+) -> None:
+    """Print a table, with the hosts only if there are several; `none`: what has no slot."""
     if not _are_of_several_hosts(items):
-        print_items(items, _OF_WORKERS, _worker_row, as_json=as_json)
+        _print(items, none, _OF_WORKERS, _worker_row, as_json=as_json)
         return
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
         return item["host"], *_worker_row(item)
 
-    print_items(items, ("HOST", *_OF_WORKERS), row, as_json=as_json)
+    _print(items, none, ("HOST", *_OF_WORKERS), row, as_json=as_json)
+
+
+def _print(
+    items: Sequence[Mapping[str, Any]],
+    none: Sequence[tuple[str, str]],
+    columns: Columns,
+    row: Callable[[Mapping[str, Any]], tuple[object, ...]],
+    *,
+    as_json: bool,
+) -> None:
+    if as_json:
+        print_json({"items": items})
+        return
+    before = (None,) if columns[0] == "HOST" else ()
+    after = (None,) * (len(columns) - len(before) - 2)
+    print_table(columns, [*map(row, items), *((*before, *one, *after) for one in none)])
 
 
 def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:

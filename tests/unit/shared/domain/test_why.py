@@ -152,7 +152,9 @@ def test_a_rate_counts_the_jobs_before_it_and_says_when_its_turn_comes() -> None
 def test_a_rate_with_more_jobs_before_it_than_are_counted_says_the_least_wait() -> None:
     room = Room(rate=Rate(120, 60), tokens=0, opens_ms=NOW_MS + 400)
     reason = only(pending(before=before(*range(MOST_BEFORE)), queues={"mail": room}))
-    text = "its queue mail may start 120/m, and at least 1,000 jobs go before it: 8 min 20 s or more"
+    text = (
+        "its queue mail may start 120/m, and at least 1,000 jobs go before it: 8 min 20 s or more"
+    )
     assert (reason.text, reason.until_ms) == (text, None)
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -279,6 +280,18 @@ def test_workers_are_listed_with_how_their_latest_life_ended(
     out = orpheus("workers").out
     assert "killed for memory 1 min 5 s ago, after 3.2 s" in out
     assert "exit code 3" not in out
+
+
+def test_a_pool_or_a_program_without_a_slot_is_listed(
+    orpheus: Orpheus, supervised: Store, tmp_path: Path
+) -> None:
+    text = '[pools.mail]\nworkers = 0\n[[programs]]\nname = "tunnel"\nargv = ["sleep", "9"]\n'
+    (tmp_path / "config").mkdir(exist_ok=True)
+    (tmp_path / "config/orpheus.toml").write_text(text)
+    rows = [" ".join(line.split()[:3]) for line in orpheus("workers").out.splitlines()]
+    assert {"mail 0 workers", "tunnel 0 instances"} <= {*rows}
+    assert "\ntunnel  0 instances  -" in orpheus("programs").out
+    assert orpheus("programs", "--json").json == {"items": []}
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_slot
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
+from tests.unit.supervisor.cli.conftest import TIME
 
 Orpheus = Callable[..., Any]
 
@@ -46,7 +47,7 @@ def test_who_drained_a_slot_is_told(orpheus: Orpheus, store: Store) -> None:
     for slot in ("default-1", "tunnel-1"):
         eve = Actor("cli:eve", "gateway moved")
         ask_for_slot(store, eve, RequestAction.DRAIN, slot, None)
-    told = re.compile(r"drained by cli:eve \S+ m?s ago: gateway moved$", re.MULTILINE)
+    told = re.compile(rf"drained by cli:eve {TIME}: gateway moved$", re.MULTILINE)
     assert len(told.findall(orpheus("workers").out)) == 2
     assert len(told.findall(orpheus("programs").out)) == 1
 

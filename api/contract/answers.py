@@ -292,11 +292,10 @@ class Throughput(TypedDict):
     """Jobs that ended lately."""
 
     ended_per_minute: float
-    """Over the last five minutes: done, failed and cancelled."""
+    """A fifth of `last_5_min`: done, failed and cancelled."""
     last_5_min: Finished
-    """In this minute and the five before it."""
+    """They are counted by the minute: of those of the oldest minute, a part counts."""
     last_hour: Finished
-    """In this minute and the 60 before it."""
     by_minute: list[Minute]
     """The last 60 minutes, oldest first."""
 

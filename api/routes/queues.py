@@ -14,7 +14,7 @@ from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.storage import Store
-from orpheus.shared.views.queues import Queue, served_queues_json
+from orpheus.shared.views.queues import Queue, queues_json
 from orpheus.shared.views.why import crews_of
 
 router = APIRouter(tags=["queues and schedules"])
@@ -56,6 +56,6 @@ async def _queues(services: Services) -> list[Queue]:
     def read(store: Store) -> list[Queue]:
         with store.snapshot():
             crews = crews_of(options.storage.pools, workers(store, options))
-            return served_queues_json(store, crews)
+            return queues_json(store, crews)
 
     return await services.readers.read(read)

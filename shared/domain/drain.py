@@ -1,12 +1,14 @@
-"""How long until a queue is empty, at the pace of the last minutes and with more workers. Pure.
+"""Whether the backlog of a queue grows, and in how many seconds it is empty. Pure.
 
-A fluid model: the jobs that are due leave at the rate at which jobs were done lately, and each
-further worker adds one job in the time that one took (Little's law). It assumes that no job is
-submitted or becomes due meanwhile, that those that wait are like those that were done, and that
-further workers take only jobs of this queue and are as fast as the others. Limits of keys are left
-out.
+When it is empty is a fluid model: the jobs that are due leave at the rate at which jobs were done
+lately, and each further worker adds one job in the time that one took (Little's law). A queue whose
+workers could do more than its `rate` lets through is emptied at that rate, and no worker makes it
+faster; nor if the workers that are there can already run as many jobs as `max_running` allows. It
+assumes that no job is submitted or becomes due meanwhile, that those that wait are like those that
+were done, and that workers take only jobs of this queue. Limits of keys are left out.
 """
 
+import math
 from collections.abc import Sequence
 
 from orpheus.shared.records import dataclass
@@ -15,6 +17,12 @@ MORE_WORKERS = (1, 2, 4, 8)
 """The numbers of further workers that are shown."""
 _SHORTEST_RUN_S = 0.001
 """Runs are counted in milliseconds."""
+SILENCE_S = 15
+"""If no job came for so long, a batch is over, unless jobs come so seldom that this is chance."""
+_TOO_MANY_TO_BE_LATE = 5
+"""Where so many should have come in that time, none comes by chance in 1 of 150 times."""
+_STEADY = 0.05
+"""Rates that differ by a smaller share count as equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,36 +33,80 @@ class Pace:
     ran_s: float
     within_s: float
 
+    @property
+    def per_s(self) -> float:
+        """How many were done in a second."""
+        return self.done / self.within_s
 
-def drain_s(
-    waiting: int,
-    pace: Pace | None,
-    more_workers: int = 0,
-    max_running: int = 0,
-    starts_per_s: float | None = None,
-) -> float | None:
-    """Return in how many seconds `waiting` jobs are done; None: nothing was done lately.
+    @property
+    def run_s(self) -> float:
+        """How long one of them ran."""
+        return max(self.ran_s / self.done, _SHORTEST_RUN_S)
 
-    `max_running` (0: none) and `starts_per_s` are the limits of the queue: beyond them, further
-    workers do not help.
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What keeps jobs of a queue from running: its limits, and the workers that serve it."""
+
+    max_running: int = 0
+    """0: no limit."""
+    starts_per_s: float | None = None
+    concurrency: int = 0
+    """How many jobs the ready workers that serve the queue run at once."""
+
+    def lets_through(self, run_s: float) -> float:
+        """Return how many jobs of this time may end in a second, however many workers there are."""
+        by_running = self.max_running / run_s if self.max_running else math.inf
+        return min(by_running, math.inf if self.starts_per_s is None else self.starts_per_s)
+
+
+def growth_per_minute(came: float, ended: float, *, comes_still: bool) -> float | None:
+    """Return by how many jobs a minute a backlog grows, negative if it shrinks; None: none comes.
+
+    `came` and `ended` are jobs a minute within the same time; `comes_still`: one of them came in
+    the last `SILENCE_S`. What may be chance counts as steady, 0.
     """
-    if not waiting:
+    is_over = not comes_still and came * SILENCE_S / 60 >= _TOO_MANY_TO_BE_LATE
+    if not came or is_over:
+        return None
+    more = came - ended
+    is_steady = abs(more) <= max(_STEADY * max(came, ended), math.sqrt(came + ended))
+    return 0.0 if is_steady else more
+
+
+def drain_s(due: int, running: int, pace: Pace | None, bounds: Bounds) -> float | None:
+    """Return when these jobs are done as it stands, in seconds; None: nothing was done lately."""
+    if not due + running:
         return 0.0
     if pace is None or not pace.done:
         return None
-    run_s = max(pace.ran_s / pace.done, _SHORTEST_RUN_S)
-    rate = now = pace.done / pace.within_s
-    rate += more_workers / run_s
-    if max_running:
-        rate = min(rate, max_running / run_s)
-    if starts_per_s is not None:
-        rate = min(rate, starts_per_s)
-    return waiting / max(rate, now)
+    if due and bounds.starts_per_s is not None and _is_rate_the_limit(pace, bounds):
+        return due / bounds.starts_per_s
+    return (due + running) / pace.per_s
 
 
 def drain_with_more_s(
-    waiting: int, pace: Pace | None, max_running: int = 0, starts_per_s: float | None = None
+    due: int, running: int, pace: Pace | None, bounds: Bounds
 ) -> Sequence[tuple[int, float]]:
-    """Return (further workers, seconds) for each of `MORE_WORKERS`; empty if it is not known."""
-    found = [(n, drain_s(waiting, pace, n, max_running, starts_per_s)) for n in MORE_WORKERS]
-    return [(n, seconds) for n, seconds in found if seconds is not None]
+    """Return (further workers, seconds) for each of `MORE_WORKERS`.
+
+    Empty if it is not known, or if a limit of the queue keeps workers from helping.
+    """
+    waiting = due + running
+    if not waiting or pace is None or not pace.done or _do_limits_rule(pace, bounds):
+        return []
+    most = max(bounds.lets_through(pace.run_s), pace.per_s)
+    rates = [(n, min(pace.per_s + n / pace.run_s, most)) for n in MORE_WORKERS]
+    return [(n, waiting / rate) for n, rate in rates]
+
+
+def _do_limits_rule(pace: Pace, bounds: Bounds) -> bool:
+    """Return whether the workers that are there can do all that the limits let through."""
+    is_full = 0 < bounds.max_running <= bounds.concurrency
+    return is_full or _is_rate_the_limit(pace, bounds)
+
+
+def _is_rate_the_limit(pace: Pace, bounds: Bounds) -> bool:
+    most_running = min(bounds.concurrency, bounds.max_running or bounds.concurrency)
+    could_s = max(most_running / pace.run_s, pace.per_s)
+    return bounds.starts_per_s is not None and could_s >= bounds.starts_per_s

@@ -340,6 +340,8 @@ class Flow:
 
     submitted_per_minute: float = 0.0
     ended_per_minute: float = 0.0
+    comes_still: bool = False
+    """One was submitted in the last seconds."""
 
 
 class DueInQueue(NamedTuple):

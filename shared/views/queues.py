@@ -6,7 +6,13 @@ from typing import cast
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why
-from orpheus.shared.domain.drain import Pace, drain_s, drain_with_more_s
+from orpheus.shared.domain.drain import (
+    Bounds,
+    Pace,
+    drain_s,
+    drain_with_more_s,
+    growth_per_minute,
+)
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
@@ -35,13 +41,22 @@ class Drain(TypedDict):
     """When the jobs that are due and those that run are done, if none comes: an estimate."""
 
     seconds: float
-    """At the pace of the last five minutes."""
+    """At the pace of the last five minutes, or at the `rate` if the workers could do more."""
     with_more: list[DrainWithMore]
-    """With further workers that run only jobs of this queue."""
+    """With further workers that run only jobs of this queue; empty if its `rate` or `max_running`
+    keeps them from helping."""
 
 
-class QueueFigures(TypedDict):
-    """A queue that has had a job, a pause or a limit."""
+class ServingPool(TypedDict):
+    """A pool whose workers lease jobs of a queue."""
+
+    name: str
+    workers: int
+    ready: int
+
+
+class Queue(TypedDict):
+    """A queue that has had a job, a pause or a limit, and who runs its jobs."""
 
     name: str
     paused: bool
@@ -67,23 +82,12 @@ class QueueFigures(TypedDict):
     """null: it is paused, no pending job of it is due, or nothing was done in the last five
     minutes."""
     submitted_per_minute: float
-    """Over the last five minutes, as `ended_per_minute`: done, failed and cancelled."""
+    """In this minute and the last, as `ended_per_minute`: done, failed and cancelled."""
     ended_per_minute: float
+    grows_per_minute: float | None
+    """By how many jobs it grows of late, negative if it shrinks; null: no job comes any more."""
     pause: Pause | None
     """Who paused it; null: it is not paused."""
-
-
-class ServingPool(TypedDict):
-    """A pool whose workers lease jobs of a queue."""
-
-    name: str
-    workers: int
-    ready: int
-
-
-class Queue(QueueFigures):
-    """A queue, and who runs its jobs."""
-
     pools: list[ServingPool]
     """Empty: no pool of the configuration serves it."""
 
@@ -93,8 +97,8 @@ def counts_json(counts: Mapping[Status, int]) -> Counts:
     return cast("Counts", {status.value: counts.get(status, 0) for status in Status})
 
 
-def queues_json(store: Store) -> list[QueueFigures]:
-    """Return every queue that has had a job, a pause or a limit, by name."""
+def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
+    """Return every queue that has had a job, a pause or a limit, by name, with who serves it."""
     with store.snapshot():
         counts = store.stats.counts_by_queue()
         done_per_minute = store.stats.done_per_minute()
@@ -103,13 +107,14 @@ def queues_json(store: Store) -> list[QueueFigures]:
         due, now_ms = store.stats.due_by_queue(), store.clock.wall_ms()
         oldest_s = store.stats.oldest_pending_by_queue()
         pauses, quarantined = store.standings.pauses(), store.quarantines.by_queue()
-    found: list[QueueFigures] = []
+    found: list[Queue] = []
     for name in sorted(counts.keys() | rules.keys()):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
         flow = flows.get(name, Flow())
         its_due = due.get(name, DueInQueue(0))
         next_ms, its_counts = its_due.next_ms, counts.get(name, {})
         either_rate = rule.rate or rule.per_key.rate
+        serving = [crew for crew in crews if crew.serves(name)]
         found.append(
             {
                 "name": name,
@@ -125,40 +130,41 @@ def queues_json(store: Store) -> list[QueueFigures]:
                 "quarantined": quarantined.get(name, []),
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
-                "drain": _drain(rule, its_counts, its_due.jobs, paces.get(name)),
+                "drain": _drain(rule, its_counts, its_due.jobs, paces.get(name), serving),
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
+                "grows_per_minute": growth_per_minute(
+                    flow.submitted_per_minute, flow.ended_per_minute, comes_still=flow.comes_still
+                ),
                 "pause": pause_json(pauses.get(name)),
+                "pools": [_pool_json(crew) for crew in serving],
             }
         )
     return found
 
 
-def served_queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
-    """Return the same queues with the pools that serve each."""
-    return [{**queue, "pools": _serving(queue["name"], crews)} for queue in queues_json(store)]
-
-
-def _serving(queue: str, crews: Sequence[why.Crew]) -> list[ServingPool]:
-    return [
-        {"name": crew.pool, "workers": len(crew.ready) + len(crew.others), "ready": len(crew.ready)}
-        for crew in crews
-        if crew.serves(queue)
-    ]
+def _pool_json(crew: why.Crew) -> ServingPool:
+    workers = len(crew.ready) + len(crew.others)
+    return {"name": crew.pool, "workers": workers, "ready": len(crew.ready)}
 
 
 def _drain(
-    rule: QueueRow, counts: Mapping[Status, int], due: int, pace: Pace | None
+    rule: QueueRow,
+    counts: Mapping[Status, int],
+    due: int,
+    pace: Pace | None,
+    serving: Sequence[why.Crew],
 ) -> Drain | None:
-    waiting = due + counts.get(Status.IN_PROGRESS, 0)
-    if rule.paused or (counts.get(Status.PENDING, 0) and not waiting):
+    running = counts.get(Status.IN_PROGRESS, 0)
+    if rule.paused or (counts.get(Status.PENDING, 0) and not due + running):
         return None
     starts_per_s = None if rule.rate is None else rule.rate.per_s
-    limits = (rule.max_running, starts_per_s)
-    seconds = drain_s(waiting, pace, 0, *limits)
+    concurrency = sum(len(crew.ready) * crew.concurrency for crew in serving)
+    bounds = Bounds(rule.max_running, starts_per_s, concurrency)
+    seconds = drain_s(due, running, pace, bounds)
     if seconds is None:
         return None
-    with_more = drain_with_more_s(waiting, pace, *limits)
+    with_more = drain_with_more_s(due, running, pace, bounds)
     return {
         "seconds": seconds,
         "with_more": [{"more_workers": n, "seconds": one} for n, one in with_more],

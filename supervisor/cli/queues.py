@@ -12,7 +12,7 @@ from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Store
-from orpheus.shared.views.queues import Queue, served_queues_json
+from orpheus.shared.views.queues import Queue, queues_json
 from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
@@ -50,7 +50,7 @@ def queues(operator: Operator) -> int:
 def _queues(store: Store, handover: CommandLineHandover) -> list[Queue]:
     with store.snapshot():
         crews = crews_of(handover.storage.pools, read_workers(store, handover))
-        return served_queues_json(store, crews)
+        return queues_json(store, crews)
 
 
 def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -84,8 +84,8 @@ def _empty_in(item: Mapping[str, Any]) -> str | None:
         return ", ".join(f"{name} is quarantined" for name in item["quarantined"]) or None
     if drain is None or not drain["seconds"]:
         return None
-    more = (f"+{one['more_workers']}: {duration(one['seconds'])}" for one in drain["with_more"])
-    return f"{duration(drain['seconds'])} ({', '.join(more)})"
+    more = [f"+{one['more_workers']}: {duration(one['seconds'])}" for one in drain["with_more"]]
+    return duration(drain["seconds"]) + (f" ({', '.join(more)})" if more else "")
 
 
 @click.command()

@@ -80,6 +80,7 @@ QUEUE = {
     "drain",
     "submitted_per_minute",
     "ended_per_minute",
+    "grows_per_minute",
     "pause",
     "pools",
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Flow, Store
 from orpheus.shared.storage.verbs import stats
@@ -22,7 +22,7 @@ def come(store: Store, queue: str, n: int) -> list[int]:
     return store.jobs.submit_many([NewJob("noop", queue=queue)] * n)
 
 
-def test_what_came_and_what_ended_is_counted_by_queue_for_five_minutes(
+def test_what_came_and_what_ended_is_counted_by_queue_for_this_minute_and_the_last(
     store: Store,
     clock: FakeClock,
     lease: Callable[..., list[Lease]],
@@ -37,10 +37,10 @@ def test_what_came_and_what_ended_is_counted_by_queue_for_five_minutes(
     assert end(done, Ending.SUCCEEDED)
     assert end(failed, Ending.FAILED_PERMANENTLY)
     clock.advance(30_000)
-    # It is half a minute since the minute began: five and a half of them count.
+    # It is half a minute since the minute began: one and a half of them count.
     assert store.stats.flows() == {
-        "mail": Flow(10 / 5.5, 2 / 5.5),
-        "media": Flow(5 / 5.5, 1 / 5.5),
+        "mail": Flow(10 / 1.5, 2 / 1.5),
+        "media": Flow(5 / 1.5, 1 / 1.5),
     }
     clock.advance(10 * MINUTE_MS)
     assert store.stats.flows() == {"mail": Flow(), "media": Flow()}
@@ -76,8 +76,23 @@ def test_a_rate_is_that_of_the_time_that_has_passed(
         assert store.stats.ended_per_minute() == 2
         assert store.stats.done_per_minute() == {"mail": 2}
     store.jobs.cancel(*come(store, "mail", 1))
-    assert store.stats.ended_per_minute() == 12 / 5.5
+    assert store.stats.ended_per_minute() == 11 / 5
     assert store.stats.done_per_minute() == {"mail": 2}
+
+
+def test_the_last_five_minutes_are_five_and_agree_with_the_rate(
+    store: Store, clock: FakeClock
+) -> None:
+    """Of the oldest minute, which is known as a whole, the part counts that is not older."""
+    for _ in range(10):
+        for job_id in come(store, "mail", 60):
+            store.jobs.cancel(job_id)
+        clock.advance(MINUTE_MS)
+    for passed_s in (0, 1, 20, 38):
+        clock.advance(passed_s * 1000)
+        ended = store.stats.finished_in(5)[Status.CANCELLED]
+        assert ended == 300 - clock.wall % MINUTE_MS // 1000
+        assert store.stats.ended_per_minute() == ended / 5
 
 
 def test_gaps_of_deleted_jobs_do_not_hide_what_came(store: Store, clock: FakeClock) -> None:
@@ -87,7 +102,7 @@ def test_gaps_of_deleted_jobs_do_not_hide_what_came(store: Store, clock: FakeClo
     for job_id in [*old[5:], *new[:3]]:
         store.jobs.cancel(job_id)
         store.jobs.delete(job_id)
-    assert store.stats.flows()["mail"].submitted_per_minute == 17 / 5
+    assert store.stats.flows()["mail"].submitted_per_minute == 17
 
 
 def test_of_more_than_can_be_counted_the_newest_tell_the_rate(
@@ -99,6 +114,16 @@ def test_of_more_than_can_be_counted_the_newest_tell_the_rate(
     come(store, "mail", 50)
     clock.advance(30_000)
     assert store.stats.flows()["mail"].submitted_per_minute == 100
+
+
+def test_a_queue_tells_whether_jobs_still_come(store: Store, clock: FakeClock) -> None:
+    come(store, "mail", 20)
+    clock.advance(14_000)
+    assert store.stats.flows()["mail"] == Flow(20 / (1 + 14 / 60), 0, comes_still=True)
+    come(store, "media", 1)
+    clock.advance(2_000)
+    flows = store.stats.flows()
+    assert (flows["mail"].comes_still, flows["media"].comes_still) == (False, True)
 
 
 def test_without_jobs_nothing_flows(store: Store) -> None:

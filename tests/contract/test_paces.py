@@ -7,10 +7,11 @@ import pytest
 from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.domain.rates import KeyRules, QueueRules
+from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
+from orpheus.shared.domain.why import Crew
 from orpheus.shared.storage import DueInQueue, Store
 from orpheus.shared.storage.verbs import stats
-from orpheus.shared.views.queues import queues_json
+from orpheus.shared.views.queues import Drain, queues_json
 from tests.contract.conftest import FakeClock
 
 Run = Callable[..., None]
@@ -59,14 +60,35 @@ def test_each_queue_tells_when_it_is_empty_unless_it_is_paused(
     for _ in range(30):
         submit(queue="mail")
     submit(queue="new")
-    mail, new = queues_json(store)
+    mail, new = queues_json(store, [])
     assert mail["drain"] is not None
     assert mail["drain"]["seconds"] == pytest.approx(60)
     with_more = {one["more_workers"]: one["seconds"] for one in mail["drain"]["with_more"]}
     assert with_more == pytest.approx({1: 30, 2: 20, 4: 12, 8: 60 / 9})
     assert new["drain"] is None
     store.queues.pause("mail")
-    assert queues_json(store)[0]["drain"] is None
+    assert queues_json(store, [])[0]["drain"] is None
+
+
+def test_a_queue_whose_rate_its_workers_could_pass_is_emptied_at_its_rate(
+    store: Store, run: Run, submit: Callable[..., int], clock: FakeClock
+) -> None:
+    store.queues.configure({"mail": QueueRules(rate=Rate(2, 1))})
+    clock.advance(50_000)  # of the minute, the time before the batch counts too
+    for _ in range(5):
+        run("mail", 500)
+    for _ in range(30):
+        submit(queue="mail")
+
+    def drain(*ready: str) -> Drain | None:
+        crews = [Crew("default", ["*"], 1, ready), Crew("other", ["media"], 20, ["other-1"])]
+        return queues_json(store, crews)[0]["drain"]
+
+    assert drain("default-1") == {"seconds": 15.0, "with_more": []}
+    slow = drain()
+    assert slow is not None
+    assert slow["seconds"] == pytest.approx(30 / (5 / 52.5))
+    assert slow["with_more"]
 
 
 def test_jobs_that_are_not_due_are_no_work_that_more_workers_would_do(
@@ -76,11 +98,11 @@ def test_jobs_that_are_not_due_are_no_work_that_more_workers_would_do(
         run("mail", 2_000)
     for hours in (3, 2):
         submit(queue="mail", delay_ms=hours * 3_600_000)
-    (mail,) = queues_json(store)
+    (mail,) = queues_json(store, [])
     assert (mail["due"], mail["next_due_s"], mail["drain"]) == (0, 7_200.0, None)
     for _ in range(30):
         submit(queue="mail")
-    (mail,) = queues_json(store)
+    (mail,) = queues_json(store, [])
     assert (mail["due"], mail["counts"]["pending"]) == (30, 32)
     assert mail["drain"] is not None
     assert mail["drain"]["seconds"] == pytest.approx(60)

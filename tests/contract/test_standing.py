@@ -101,7 +101,7 @@ def test_who_paused_many_queues_takes_one_statement(
 
     def how_many() -> int:
         statements.clear()
-        queues_json(store)
+        queues_json(store, [])
         verdict_json(store, [], {}, 20, store.stats.oldest_pending_by_queue())
         return len(statements)
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from orpheus.shared.domain.drain import Pace
+from orpheus.shared.domain.drain import SILENCE_S, Pace
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.storage.data import DueInQueue, Flow, Latency, Minute
 from orpheus.shared.storage.database import Database
@@ -13,6 +13,8 @@ from orpheus.shared.storage.type_totals import TypeFigures, figures_of
 
 _LATELY_MINUTES = 5
 """The time of which figures per minute are."""
+_FLOW_MINUTES = 1
+"""The same of what comes and ends in a queue: five would call a batch growth for long."""
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
 _MOST_COUNTED = 10_000
@@ -21,6 +23,7 @@ _MOST_COUNTED = 10_000
 class _Came(NamedTuple):
     n: int
     first_id: int
+    last_id: int
 
 
 class Stats:
@@ -64,21 +67,27 @@ class Stats:
         return figures_of(self._database.all(self._sql["type-totals"]))
 
     def finished_in(self, minutes: int) -> dict[Status, int]:
-        """Return how many jobs ended in this minute and the `minutes` before it, by status."""
-        since = self._minute() - minutes
+        """Return how many jobs ended in the last `minutes`, by status.
+
+        They are counted by whole minutes: of those that ended in the oldest one, which is partly
+        longer ago, the same part counts.
+        """
+        since, passed_ms = self._lately(minutes)
+        older = passed_ms / _MINUTE_MS - minutes
         ended = {Status.DONE: 0, Status.FAILED: 0, Status.CANCELLED: 0}
-        for status, n in self._database.all(self._sql["finished-since"], since):
-            ended[Status(status)] = n
+        for status, n, oldest in self._database.all(self._sql["finished-since"], since):
+            ended[Status(status)] = n - round(oldest * older)
         return ended
 
     def ended_per_minute(self) -> float:
         """Return how many jobs ended per minute lately."""
-        since, passed_ms = self._lately()
-        ended: int = sum(n for _, n in self._database.all(self._sql["finished-since"], since))
-        return ended / (passed_ms / _MINUTE_MS)
+        return sum(self.finished_in(_LATELY_MINUTES).values()) / _LATELY_MINUTES
 
     def finished_by_type(self, minutes: int) -> dict[str, dict[Status, int]]:
-        """Return the same by type; those that are not described are one, named ''."""
+        """Return what ended in this minute and the `minutes` before it, by type and status.
+
+        Types that are not described are one, named ''.
+        """
         since = self._minute() - minutes
         ended: dict[str, dict[Status, int]] = defaultdict(dict)
         for job_type, status, n in self._database.all(self._sql["finished-since-by-type"], since):
@@ -121,32 +130,36 @@ class Stats:
         }
 
     def flows(self) -> dict[str, Flow]:
-        """Return how many jobs came and ended per minute lately, by queue.
+        """Return how many jobs came and ended per minute in this minute and the last, by queue.
 
         The jobs that came are those with the greatest ids, as far as they are still kept. A bounded
         number of them is read for each queue. If more came, the rate is that number divided by the
         time in which it came.
         """
-        since, passed_ms = self._lately()
+        since, passed_ms = self._lately(_FLOW_MINUTES)
         passed = passed_ms / _MINUTE_MS
+        now_ms = since * _MINUTE_MS + passed_ms
         flows = {}
         with self._database.snapshot():
             rows = self._database.all(self._sql["ended-since-by-queue"], since)
             ended: dict[str, int] = dict(rows)
             first_id = self._first_id_since(since * _MINUTE_MS)
+            late_id = self._first_id_since(now_ms - SILENCE_S * 1000)
             for queue in self.counts_by_queue().keys() | ended.keys():
                 came, took = self._came(queue, first_id), passed
                 if came.n == _MOST_COUNTED:
                     first_ms = self._created_from(came.first_id)[1]
                     took = max(1, passed_ms - (first_ms - since * _MINUTE_MS)) / _MINUTE_MS
-                flows[queue] = Flow(came.n / took, ended.get(queue, 0) / passed)
+                flows[queue] = Flow(
+                    came.n / took, ended.get(queue, 0) / passed, came.last_id >= late_id
+                )
         return flows
 
     def _came(self, queue: str, first_id: int) -> "_Came":
         """Return how many jobs of a queue have at least this id, up to a bounded number."""
         row = self._database.one(self._sql["newest-of-queue"], queue, first_id, _MOST_COUNTED)
         assert row is not None  # it counts
-        return _Came(row[0], row[1] or first_id)
+        return _Came(row[0], row[1] or first_id, row[2] or 0)
 
     def _first_id_since(self, since_ms: int) -> int:
         """Return the id from which on jobs were submitted since a time: ids follow the clock."""
@@ -232,14 +245,14 @@ class Stats:
             row = self._database.one(self._sql["first-due-below"], queue, row[0])
         return earliest
 
-    def _lately(self) -> tuple[int, int]:
+    def _lately(self, minutes: int = _LATELY_MINUTES) -> tuple[int, int]:
         """Return the minute with which "lately" begins, and the milliseconds since it began.
 
         Jobs that ended are counted by whole minutes, those of this minute too. Divided by five,
         the count would rise by a fifth within each minute.
         """
         now_ms = self._database.clock.wall_ms()
-        since = now_ms // _MINUTE_MS - _LATELY_MINUTES
+        since = now_ms // _MINUTE_MS - minutes
         return since, now_ms - since * _MINUTE_MS
 
     def _minute(self) -> int:

@@ -28,7 +28,7 @@ export class QueueRow {
       cell("name", "", h("a", { href: `/ui/jobs?${new URLSearchParams({ queue: name })}`, title: `Jobs of ${name}` }, ...wrappable(name))),
       cell("depth", "live jobs", depth(LIVE)), cell("depth", "ended jobs", depth(ENDED)),
       cell("oldest num", "oldest due", this.oldest),
-      cell("flow num", "per minute", h("span", { title: "Submitted a minute, over five minutes" }, h("small", {}, "in "), this.flow.in), h("span", { title: "Ended a minute, over five minutes" }, h("small", {}, "out "), this.flow.out)),
+      cell("flow num", "per minute", h("span", { title: "Submitted a minute, in this minute and the last" }, h("small", {}, "in "), this.flow.in), h("span", { title: "Ended a minute, in this minute and the last" }, h("small", {}, "out "), this.flow.out)),
       cell("limits", "limits", this.limits, this.use),
       cell("pools", "served by", this.pools),
       cell("backlog num", "backlog", this.backlog),

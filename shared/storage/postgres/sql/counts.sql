@@ -37,8 +37,9 @@ SELECT queue, status, sum(n)::bigint FROM orpheus.job_counts
 GROUP BY queue, status ORDER BY queue, status;
 
 -- name: finished-since
--- Jobs that ended since a minute, by status.
-SELECT status, sum(n)::bigint FROM orpheus.finished_per_minute WHERE minute >= ? GROUP BY status;
+-- Jobs that ended since a minute, by status, and those that ended in that minute.
+SELECT status, sum(n)::bigint, coalesce(sum(n) FILTER (WHERE minute = ?1), 0)::bigint
+FROM orpheus.finished_per_minute WHERE minute >= ?1 GROUP BY status;
 
 -- name: done-since-by-queue
 -- Jobs done since a minute, by queue; how long they ran, and the first minute that had some.
@@ -69,8 +70,8 @@ SELECT id, created_at_ms FROM orpheus.jobs WHERE id >= ? ORDER BY id LIMIT 1;
 
 -- name: newest-of-queue
 -- How many jobs of a queue have at least this id, counted up to a number from the newest one back,
--- and the first that was counted.
-SELECT count(*), min(id) FROM (
+-- and the first and the last that were counted.
+SELECT count(*), min(id), max(id) FROM (
     SELECT id FROM orpheus.jobs WHERE queue = ? AND id >= ?
     ORDER BY id DESC LIMIT ?) AS counted;
 

@@ -38,8 +38,9 @@ SELECT outcome, bucket, n, sum_ms FROM totals WHERE measure = ?;
 SELECT queue, status, n FROM job_counts ORDER BY queue, status;
 
 -- name: finished-since
--- Jobs that ended since a minute, by status.
-SELECT status, sum(n) FROM finished_per_minute WHERE minute >= ? GROUP BY status;
+-- Jobs that ended since a minute, by status, and those that ended in that minute.
+SELECT status, sum(n), coalesce(sum(n) FILTER (WHERE minute = ?1), 0)
+FROM finished_per_minute WHERE minute >= ?1 GROUP BY status;
 
 -- name: done-since-by-queue
 -- Jobs done since a minute, by queue; how long they ran, and the first minute that had some.
@@ -69,8 +70,8 @@ SELECT id, created_at_ms FROM jobs WHERE id >= ? ORDER BY id LIMIT 1;
 
 -- name: newest-of-queue
 -- How many jobs of a queue have at least this id, counted up to a number from the newest one back,
--- and the first that was counted.
-SELECT count(*), min(id) FROM (
+-- and the first and the last that were counted.
+SELECT count(*), min(id), max(id) FROM (
     SELECT id FROM jobs INDEXED BY jobs_by_queue WHERE queue = ? AND id >= ?
     ORDER BY id DESC LIMIT ?) AS counted;
 

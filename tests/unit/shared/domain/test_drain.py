@@ -1,40 +1,106 @@
-"""How long until a queue is empty."""
+"""Whether the backlog of a queue grows, and how long until it is empty."""
 
 import pytest
 
-from orpheus.shared.domain.drain import MORE_WORKERS, Pace, drain_s, drain_with_more_s
+from orpheus.shared.domain.drain import (
+    MORE_WORKERS,
+    Bounds,
+    Pace,
+    drain_s,
+    drain_with_more_s,
+    growth_per_minute,
+)
 
 BUSY = Pace(done=120, ran_s=240.0, within_s=60.0)
 """Two jobs a second, each of 2 s: four workers."""
+FREE = Bounds(concurrency=4)
+
+
+def with_more(pace: Pace | None, bounds: Bounds) -> dict[int, float]:
+    return dict(drain_with_more_s(600, 0, pace, bounds))
 
 
 def test_as_it_stands_the_jobs_leave_at_the_rate_of_the_last_minutes() -> None:
-    assert drain_s(600, BUSY) == pytest.approx(300)
+    assert drain_s(596, 4, BUSY, FREE) == pytest.approx(300)
 
 
 def test_each_further_worker_adds_a_job_in_the_time_of_one() -> None:
-    assert drain_s(600, BUSY, 4) == pytest.approx(150)
-    assert drain_s(600, BUSY, 1) == pytest.approx(240)
+    assert with_more(BUSY, FREE) == pytest.approx({1: 240, 2: 200, 4: 150, 8: 100})
 
 
 def test_an_empty_queue_needs_no_time_and_one_of_which_nothing_was_done_is_unknown() -> None:
-    assert drain_s(0, None) == 0
-    assert drain_s(3, None) is None
-    assert drain_s(3, Pace(0, 0.0, 60.0)) is None
-    assert drain_with_more_s(3, None) == []
+    assert drain_s(0, 0, None, FREE) == 0
+    assert drain_with_more_s(0, 0, BUSY, FREE) == []
+    for unknown in (None, Pace(0, 0.0, 60.0)):
+        assert drain_s(3, 0, unknown, FREE) is None
+        assert with_more(unknown, FREE) == {}
 
 
-def test_limits_keep_further_workers_from_helping() -> None:
-    assert drain_s(600, BUSY, 8, max_running=5) == pytest.approx(240)
-    assert drain_s(600, BUSY, 8, starts_per_s=2.5) == pytest.approx(240)
-    assert drain_s(600, BUSY, 8, max_running=1) == pytest.approx(300), "it is no slower than it was"
+def test_further_workers_help_up_to_the_limits() -> None:
+    five_run = Bounds(max_running=5, concurrency=4)
+    assert with_more(BUSY, five_run) == pytest.approx(dict.fromkeys(MORE_WORKERS, 240))
+    starts = Bounds(starts_per_s=2.5, concurrency=4)
+    assert with_more(BUSY, starts) == pytest.approx(dict.fromkeys(MORE_WORKERS, 240))
+    assert drain_s(600, 0, BUSY, starts) == pytest.approx(300), "four workers do two a second"
+
+
+def test_a_rate_below_what_the_workers_could_do_says_when_the_queue_is_empty() -> None:
+    """A batch came 40 s ago: of the pace, the time before it came is a part."""
+    bounds = Bounds(starts_per_s=20, concurrency=2)
+    after_a_burst = Pace(done=407, ran_s=2.0, within_s=59.0)
+    assert drain_s(1_093, 0, after_a_burst, bounds) == pytest.approx(1_093 / 20)
+    assert with_more(after_a_burst, bounds) == {}
+
+
+def test_a_queue_that_does_more_than_its_rate_of_a_while_ago_is_bounded_by_the_rate() -> None:
+    """The workers of other hosts are not known here, but what they did is."""
+    assert drain_s(600, 4, BUSY, Bounds(starts_per_s=1)) == pytest.approx(600)
+
+
+def test_no_worker_helps_where_those_that_are_there_can_run_all_that_may_run() -> None:
+    assert with_more(BUSY, Bounds(max_running=2, concurrency=2)) == {}
+    assert drain_s(600, 0, BUSY, Bounds(max_running=2, concurrency=2)) == pytest.approx(300)
+
+
+def test_what_may_run_at_once_bounds_what_workers_could_do_of_a_rate() -> None:
+    """Eight workers could do four jobs a second, but only two may run at once."""
+    bounds = Bounds(max_running=2, starts_per_s=3, concurrency=8)
+    assert drain_s(600, 0, BUSY, bounds) == pytest.approx(300)
+
+
+def test_the_last_jobs_that_run_have_left_the_rate_behind() -> None:
+    assert drain_s(0, 4, BUSY, Bounds(starts_per_s=0.001, concurrency=4)) == pytest.approx(2)
 
 
 def test_jobs_too_short_to_be_counted_take_some_time() -> None:
-    assert drain_s(1000, Pace(1000, 0.0, 1.0), 1) == pytest.approx(0.5)
+    pace = Pace(1000, 0.0, 1.0)
+    assert dict(drain_with_more_s(1000, 0, pace, FREE))[1] == pytest.approx(0.5)
 
 
 def test_more_workers_never_take_longer() -> None:
-    times = [seconds for _, seconds in drain_with_more_s(600, BUSY)]
+    times = list(with_more(BUSY, FREE).values())
     assert len(times) == len(MORE_WORKERS)
     assert times == sorted(times, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("came", "ended", "comes_still", "growth"),
+    [
+        (1_800, 1_200, True, 600),
+        (12, 0, True, 12),
+        (1, 5, True, -4),
+        (3, 0, True, 3),
+        (1_200, 1_250, True, 0),  # within 5 %
+        (10, 13, True, 0),  # may be chance
+        (1, 0, True, 0),
+        (0, 1_200, False, None),
+        (1_500, 800, False, None),  # the batch is over
+        (1_500, 800, True, 700),
+        (1, 1, False, 0),  # jobs come seldom
+        (8, 1, False, 7),
+    ],
+)
+def test_a_backlog_grows_by_what_came_less_what_ended_while_jobs_come(
+    came: float, ended: float, comes_still: bool, growth: float | None
+) -> None:
+    assert growth_per_minute(came, ended, comes_still=comes_still) == growth

@@ -1,11 +1,12 @@
 """Whether the backlog of a queue grows, and in how many seconds it is empty. Pure.
 
 When it is empty is a fluid model: the jobs that are due leave at the rate at which jobs were done
-lately, and each further worker adds one job in the time that one took (Little's law). A queue whose
-workers could do more than its `rate` lets through is emptied at that rate, and no worker makes it
-faster; nor if the workers that are there can already run as many jobs as `max_running` allows. It
-assumes that no job is submitted or becomes due meanwhile, that those that wait are like those that
-were done, and that workers take only jobs of this queue. Limits of keys are left out.
+lately, and each further worker adds one job in the time that one took (Little's law), but no more
+than each of those that are there does. A queue whose workers could do more than its `rate` lets
+through is emptied at that rate, and no worker makes it faster; nor if the workers that are there
+can already run as many jobs as `max_running` allows. It assumes that no job is submitted or becomes
+due meanwhile, that those that wait are like those that were done, and that workers take only jobs
+of this queue. Limits of keys are left out.
 """
 
 import math
@@ -17,10 +18,10 @@ MORE_WORKERS = (1, 2, 4, 8)
 """The numbers of further workers that are shown."""
 _SHORTEST_RUN_S = 0.001
 """Runs are counted in milliseconds."""
-SILENCE_S = 15
-"""If no job came for so long, a batch is over, unless jobs come so seldom that this is chance."""
+_SILENCE_S = 15
+"""If no job came for so long, none comes any more, unless so long a wait is usual."""
 _TOO_MANY_TO_BE_LATE = 5
-"""Where so many should have come in that time, none comes by chance in 1 of 150 times."""
+"""Where so many come in a time on average, none comes in 1 of 150 such times."""
 _STEADY = 0.05
 """Rates that differ by a smaller share count as equal."""
 
@@ -45,7 +46,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class DrainLimits:
     """What keeps jobs of a queue from running: its limits, and the workers that serve it."""
 
     max_running: int = 0
@@ -60,21 +61,24 @@ class Bounds:
         return min(by_running, math.inf if self.starts_per_s is None else self.starts_per_s)
 
 
-def growth_per_minute(came: float, ended: float, *, comes_still: bool) -> float | None:
+def growth_per_minute(
+    came: float, ended: float, came_for_s: float, silent_s: float
+) -> float | None:
     """Return by how many jobs a minute a backlog grows, negative if it shrinks; None: none comes.
 
-    `came` and `ended` are jobs a minute within the same time; `comes_still`: one of them came in
-    the last `SILENCE_S`. What may be chance counts as steady, 0.
+    `came` and `ended` are jobs a minute within the same time. From the first to the last that came
+    it took `came_for_s`, and it has been `silent_s` since: longer is the end of a batch. Less
+    than such numbers vary by themselves counts as steady, 0.
     """
-    is_over = not comes_still and came * SILENCE_S / 60 >= _TOO_MANY_TO_BE_LATE
-    if not came or is_over:
+    is_too_late = silent_s >= _SILENCE_S and came * silent_s / 60 >= _TOO_MANY_TO_BE_LATE
+    if not came or silent_s > came_for_s or is_too_late:
         return None
     more = came - ended
     is_steady = abs(more) <= max(_STEADY * max(came, ended), math.sqrt(came + ended))
     return 0.0 if is_steady else more
 
 
-def drain_s(due: int, running: int, pace: Pace | None, bounds: Bounds) -> float | None:
+def drain_s(due: int, running: int, pace: Pace | None, bounds: DrainLimits) -> float | None:
     """Return when these jobs are done as it stands, in seconds; None: nothing was done lately."""
     if not due + running:
         return 0.0
@@ -86,7 +90,7 @@ def drain_s(due: int, running: int, pace: Pace | None, bounds: Bounds) -> float 
 
 
 def drain_with_more_s(
-    due: int, running: int, pace: Pace | None, bounds: Bounds
+    due: int, running: int, pace: Pace | None, bounds: DrainLimits
 ) -> Sequence[tuple[int, float]]:
     """Return (further workers, seconds) for each of `MORE_WORKERS`.
 
@@ -96,17 +100,19 @@ def drain_with_more_s(
     if not waiting or pace is None or not pace.done or _do_limits_rule(pace, bounds):
         return []
     most = max(bounds.lets_through(pace.run_s), pace.per_s)
-    rates = [(n, min(pace.per_s + n / pace.run_s, most)) for n in MORE_WORKERS]
-    return [(n, waiting / rate) for n, rate in rates]
+    # Jobs may take longer than they run, and the time before they came is a part of the pace: a
+    # further worker does no more than each of those that are there.
+    each = min(1 / pace.run_s, pace.per_s / bounds.concurrency if bounds.concurrency else math.inf)
+    return [(n, waiting / min(pace.per_s + n * each, most)) for n in MORE_WORKERS]
 
 
-def _do_limits_rule(pace: Pace, bounds: Bounds) -> bool:
+def _do_limits_rule(pace: Pace, bounds: DrainLimits) -> bool:
     """Return whether the workers that are there can do all that the limits let through."""
     is_full = 0 < bounds.max_running <= bounds.concurrency
     return is_full or _is_rate_the_limit(pace, bounds)
 
 
-def _is_rate_the_limit(pace: Pace, bounds: Bounds) -> bool:
+def _is_rate_the_limit(pace: Pace, bounds: DrainLimits) -> bool:
     most_running = min(bounds.concurrency, bounds.max_running or bounds.concurrency)
     could_s = max(most_running / pace.run_s, pace.per_s)
     return bounds.starts_per_s is not None and could_s >= bounds.starts_per_s

@@ -340,8 +340,10 @@ class Flow:
 
     submitted_per_minute: float = 0.0
     ended_per_minute: float = 0.0
-    comes_still: bool = False
-    """One was submitted in the last seconds."""
+    came_for_s: float = 0.0
+    """The time from the first to the last that was submitted."""
+    silent_s: float = 0.0
+    """The time since the last one."""
 
 
 class DueInQueue(NamedTuple):

@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why
 from orpheus.shared.domain.drain import (
-    Bounds,
+    DrainLimits,
     Pace,
     drain_s,
     drain_with_more_s,
@@ -134,7 +134,10 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
                 "grows_per_minute": growth_per_minute(
-                    flow.submitted_per_minute, flow.ended_per_minute, comes_still=flow.comes_still
+                    flow.submitted_per_minute,
+                    flow.ended_per_minute,
+                    flow.came_for_s,
+                    flow.silent_s,
                 ),
                 "pause": pause_json(pauses.get(name)),
                 "pools": [_pool_json(crew) for crew in serving],
@@ -160,7 +163,7 @@ def _drain(
         return None
     starts_per_s = None if rule.rate is None else rule.rate.per_s
     concurrency = sum(len(crew.ready) * crew.concurrency for crew in serving)
-    bounds = Bounds(rule.max_running, starts_per_s, concurrency)
+    bounds = DrainLimits(rule.max_running, starts_per_s, concurrency)
     seconds = drain_s(due, running, pace, bounds)
     if seconds is None:
         return None

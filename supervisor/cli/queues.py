@@ -85,7 +85,8 @@ def _empty_in(item: Mapping[str, Any]) -> str | None:
     if drain is None or not drain["seconds"]:
         return None
     more = [f"+{one['more_workers']}: {duration(one['seconds'])}" for one in drain["with_more"]]
-    return duration(drain["seconds"]) + (f" ({', '.join(more)})" if more else "")
+    with_more = f" ({', '.join(more)})" if more else ""
+    return f"{duration(drain['seconds'])}{with_more}"
 
 
 @click.command()

@@ -75,7 +75,6 @@ def test_a_queue_tells_how_many_jobs_came_and_ended_per_minute(api: Any) -> None
     came, ended = mail["submitted_per_minute"], mail["ended_per_minute"]
     assert 20 / 2 <= came <= 20
     assert ended == pytest.approx(came / 20, rel=0.01)
-    assert mail["grows_per_minute"] == came - ended
 
 
 def test_a_queue_names_the_pools_that_serve_it_with_their_ready_workers(

@@ -39,8 +39,8 @@ def test_what_came_and_what_ended_is_counted_by_queue_for_this_minute_and_the_la
     clock.advance(30_000)
     # It is half a minute since the minute began: one and a half of them count.
     assert store.stats.flows() == {
-        "mail": Flow(10 / 1.5, 2 / 1.5),
-        "media": Flow(5 / 1.5, 1 / 1.5),
+        "mail": Flow(10 / 1.5, 2 / 1.5, silent_s=30),
+        "media": Flow(5 / 1.5, 1 / 1.5, silent_s=30),
     }
     clock.advance(10 * MINUTE_MS)
     assert store.stats.flows() == {"mail": Flow(), "media": Flow()}
@@ -116,14 +116,18 @@ def test_of_more_than_can_be_counted_the_newest_tell_the_rate(
     assert store.stats.flows()["mail"].submitted_per_minute == 100
 
 
-def test_a_queue_tells_whether_jobs_still_come(store: Store, clock: FakeClock) -> None:
+def test_a_flow_tells_for_how_long_jobs_came_and_how_long_none_has(
+    store: Store, clock: FakeClock
+) -> None:
     come(store, "mail", 20)
     clock.advance(14_000)
-    assert store.stats.flows()["mail"] == Flow(20 / (1 + 14 / 60), 0, comes_still=True)
     come(store, "media", 1)
-    clock.advance(2_000)
-    flows = store.stats.flows()
-    assert (flows["mail"].comes_still, flows["media"].comes_still) == (False, True)
+    come(store, "mail", 1)
+    clock.advance(1_000)
+    assert store.stats.flows() == {
+        "mail": Flow(21 / 1.25, 0.0, came_for_s=14, silent_s=1),
+        "media": Flow(1 / 1.25, 0.0, came_for_s=0, silent_s=1),
+    }
 
 
 def test_without_jobs_nothing_flows(store: Store) -> None:

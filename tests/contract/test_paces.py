@@ -91,6 +91,24 @@ def test_a_queue_whose_rate_its_workers_could_pass_is_emptied_at_its_rate(
     assert slow["with_more"]
 
 
+def test_a_queue_grows_while_jobs_come(
+    store: Store, run: Run, submit: Callable[..., int], clock: FakeClock
+) -> None:
+    for _ in range(10):
+        run("mail", 1_000)
+
+    def grows() -> float | None:
+        return queues_json(store, [])[0]["grows_per_minute"]
+
+    assert grows() == 0
+    for _ in range(30):
+        submit(queue="mail")
+    clock.advance(1_000)
+    assert grows() == pytest.approx((40 - 10) / (71 / 60))
+    clock.advance(14_000)
+    assert grows() is None
+
+
 def test_jobs_that_are_not_due_are_no_work_that_more_workers_would_do(
     store: Store, run: Run, submit: Callable[..., int]
 ) -> None:

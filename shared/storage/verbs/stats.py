@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from orpheus.shared.domain.drain import SILENCE_S, Pace
+from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.storage.data import DueInQueue, Flow, Latency, Minute
 from orpheus.shared.storage.database import Database
@@ -144,14 +144,20 @@ class Stats:
             rows = self._database.all(self._sql["ended-since-by-queue"], since)
             ended: dict[str, int] = dict(rows)
             first_id = self._first_id_since(since * _MINUTE_MS)
-            late_id = self._first_id_since(now_ms - SILENCE_S * 1000)
             for queue in self.counts_by_queue().keys() | ended.keys():
-                came, took = self._came(queue, first_id), passed
-                if came.n == _MOST_COUNTED:
-                    first_ms = self._created_from(came.first_id)[1]
-                    took = max(1, passed_ms - (first_ms - since * _MINUTE_MS)) / _MINUTE_MS
+                ended_per_minute = ended.get(queue, 0) / passed
+                came = self._came(queue, first_id)
+                if not came.n:
+                    flows[queue] = Flow(0.0, ended_per_minute)
+                    continue
+                first_ms = self._created_from(came.first_id)[1]
+                last_ms = self._created_from(came.last_id)[1]
+                took_ms = now_ms - first_ms if came.n == _MOST_COUNTED else passed_ms
                 flows[queue] = Flow(
-                    came.n / took, ended.get(queue, 0) / passed, came.last_id >= late_id
+                    came.n / (max(1, took_ms) / _MINUTE_MS),
+                    ended_per_minute,
+                    came_for_s=(last_ms - first_ms) / 1000,
+                    silent_s=max(0, now_ms - last_ms) / 1000,
                 )
         return flows
 
@@ -159,7 +165,7 @@ class Stats:
         """Return how many jobs of a queue have at least this id, up to a bounded number."""
         row = self._database.one(self._sql["newest-of-queue"], queue, first_id, _MOST_COUNTED)
         assert row is not None  # it counts
-        return _Came(row[0], row[1] or first_id, row[2] or 0)
+        return _Came(*row)
 
     def _first_id_since(self, since_ms: int) -> int:
         """Return the id from which on jobs were submitted since a time: ids follow the clock."""

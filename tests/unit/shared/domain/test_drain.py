@@ -4,7 +4,7 @@ import pytest
 
 from orpheus.shared.domain.drain import (
     MORE_WORKERS,
-    Bounds,
+    DrainLimits,
     Pace,
     drain_s,
     drain_with_more_s,
@@ -13,10 +13,10 @@ from orpheus.shared.domain.drain import (
 
 BUSY = Pace(done=120, ran_s=240.0, within_s=60.0)
 """Two jobs a second, each of 2 s: four workers."""
-FREE = Bounds(concurrency=4)
+FREE = DrainLimits(concurrency=4)
 
 
-def with_more(pace: Pace | None, bounds: Bounds) -> dict[int, float]:
+def with_more(pace: Pace | None, bounds: DrainLimits) -> dict[int, float]:
     return dict(drain_with_more_s(600, 0, pace, bounds))
 
 
@@ -37,16 +37,16 @@ def test_an_empty_queue_needs_no_time_and_one_of_which_nothing_was_done_is_unkno
 
 
 def test_further_workers_help_up_to_the_limits() -> None:
-    five_run = Bounds(max_running=5, concurrency=4)
+    five_run = DrainLimits(max_running=5, concurrency=4)
     assert with_more(BUSY, five_run) == pytest.approx(dict.fromkeys(MORE_WORKERS, 240))
-    starts = Bounds(starts_per_s=2.5, concurrency=4)
+    starts = DrainLimits(starts_per_s=2.5, concurrency=4)
     assert with_more(BUSY, starts) == pytest.approx(dict.fromkeys(MORE_WORKERS, 240))
     assert drain_s(600, 0, BUSY, starts) == pytest.approx(300), "four workers do two a second"
 
 
 def test_a_rate_below_what_the_workers_could_do_says_when_the_queue_is_empty() -> None:
     """A batch came 40 s ago: of the pace, the time before it came is a part."""
-    bounds = Bounds(starts_per_s=20, concurrency=2)
+    bounds = DrainLimits(starts_per_s=20, concurrency=2)
     after_a_burst = Pace(done=407, ran_s=2.0, within_s=59.0)
     assert drain_s(1_093, 0, after_a_burst, bounds) == pytest.approx(1_093 / 20)
     assert with_more(after_a_burst, bounds) == {}
@@ -54,27 +54,33 @@ def test_a_rate_below_what_the_workers_could_do_says_when_the_queue_is_empty() -
 
 def test_a_queue_that_does_more_than_its_rate_of_a_while_ago_is_bounded_by_the_rate() -> None:
     """The workers of other hosts are not known here, but what they did is."""
-    assert drain_s(600, 4, BUSY, Bounds(starts_per_s=1)) == pytest.approx(600)
+    assert drain_s(600, 4, BUSY, DrainLimits(starts_per_s=1)) == pytest.approx(600)
 
 
 def test_no_worker_helps_where_those_that_are_there_can_run_all_that_may_run() -> None:
-    assert with_more(BUSY, Bounds(max_running=2, concurrency=2)) == {}
-    assert drain_s(600, 0, BUSY, Bounds(max_running=2, concurrency=2)) == pytest.approx(300)
+    assert with_more(BUSY, DrainLimits(max_running=2, concurrency=2)) == {}
+    assert drain_s(600, 0, BUSY, DrainLimits(max_running=2, concurrency=2)) == pytest.approx(300)
 
 
 def test_what_may_run_at_once_bounds_what_workers_could_do_of_a_rate() -> None:
     """Eight workers could do four jobs a second, but only two may run at once."""
-    bounds = Bounds(max_running=2, starts_per_s=3, concurrency=8)
+    bounds = DrainLimits(max_running=2, starts_per_s=3, concurrency=8)
     assert drain_s(600, 0, BUSY, bounds) == pytest.approx(300)
 
 
 def test_the_last_jobs_that_run_have_left_the_rate_behind() -> None:
-    assert drain_s(0, 4, BUSY, Bounds(starts_per_s=0.001, concurrency=4)) == pytest.approx(2)
+    assert drain_s(0, 4, BUSY, DrainLimits(starts_per_s=0.001, concurrency=4)) == pytest.approx(2)
 
 
 def test_jobs_too_short_to_be_counted_take_some_time() -> None:
     pace = Pace(1000, 0.0, 1.0)
-    assert dict(drain_with_more_s(1000, 0, pace, FREE))[1] == pytest.approx(0.5)
+    assert dict(drain_with_more_s(1000, 0, pace, DrainLimits()))[1] == pytest.approx(0.5)
+
+
+def test_a_further_worker_does_no_more_than_each_of_those_that_are_there() -> None:
+    """Two workers do five jobs of 1 ms a second: they wait for jobs, or for the database."""
+    pace = Pace(300, 0.3, 60.0)
+    assert dict(drain_with_more_s(600, 0, pace, DrainLimits(concurrency=2)))[1] == pytest.approx(80)
 
 
 def test_more_workers_never_take_longer() -> None:
@@ -84,23 +90,40 @@ def test_more_workers_never_take_longer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("came", "ended", "comes_still", "growth"),
+    ("came", "ended", "growth"),
     [
-        (1_800, 1_200, True, 600),
-        (12, 0, True, 12),
-        (1, 5, True, -4),
-        (3, 0, True, 3),
-        (1_200, 1_250, True, 0),  # within 5 %
-        (10, 13, True, 0),  # may be chance
-        (1, 0, True, 0),
-        (0, 1_200, False, None),
-        (1_500, 800, False, None),  # the batch is over
-        (1_500, 800, True, 700),
-        (1, 1, False, 0),  # jobs come seldom
-        (8, 1, False, 7),
+        (1_800, 1_200, 600),
+        (12, 0, 12),
+        (1, 5, -4),
+        (3, 0, 3),
+        (1_200, 1_250, 0),  # within 5 %
+        (10, 13, 0),  # so few vary by as much
+        (1, 0, 0),
+        (0, 1_200, None),
     ],
 )
-def test_a_backlog_grows_by_what_came_less_what_ended_while_jobs_come(
-    came: float, ended: float, comes_still: bool, growth: float | None
+def test_a_backlog_grows_by_what_came_less_what_ended(
+    came: float, ended: float, growth: float | None
 ) -> None:
-    assert growth_per_minute(came, ended, comes_still=comes_still) == growth
+    assert growth_per_minute(came, ended, came_for_s=80, silent_s=1) == growth
+
+
+@pytest.mark.parametrize(
+    ("came", "came_for_s", "silent_s", "growth"),
+    [
+        (1_500, 0.3, 0.2, 1_400),  # it comes
+        (1_500, 0.3, 5, None),  # one batch
+        (1_500, 60, 10, 1_400),  # a batch now and then
+        (1_500, 60, 15, None),
+        (110, 60, 40, None),
+        (101, 0, 20, None),
+    ],
+)
+def test_after_a_batch_it_grows_no_more(
+    came: float, came_for_s: float, silent_s: float, growth: float | None
+) -> None:
+    assert growth_per_minute(came, 100, came_for_s, silent_s) == growth
+
+
+def test_jobs_that_come_seldom_may_be_silent_for_long() -> None:
+    assert growth_per_minute(came=3, ended=0, came_for_s=60, silent_s=50) == 3

@@ -34,6 +34,8 @@ def test_cancelled_jobs_are_in_the_rate_the_sentence_and_the_bars(panel: Panel) 
     panel.page.route(re.compile("/stats$"), cancelled)
     page = panel.open(worker("default-1"), *SYSTEM)
     expect(page.locator("#per-minute")).to_have_text("18")
+    windows = ["Throughput 5 min", "Failure rate 5 min", "Wait p50 of 1,000 jobs"]
+    expect(page.locator(".measures dt")).to_contain_text([*windows, "Run p50 of 1,000 jobs"])
     said = "100 jobs ended in the last 5 minutes, 1 failed, 99 cancelled"
     expect(page.locator("#sentence")).to_contain_text(said)
     assert page.locator("#pulse path").evaluate_all(

@@ -83,6 +83,7 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
             "cpu_s": TIMES,
             "cpu_total_s": 1e8,
             "max_rss_bytes": 2**40,
+            "last_hour": {"done": MANY, "failed": MANY, "cancelled": MANY},
         }
     ],
     "/errors": [

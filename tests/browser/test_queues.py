@@ -120,6 +120,28 @@ def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
     expect(row(lasting_dashboard, "unknown").locator(".backlog")).to_have_text("")
 
 
+def test_at_a_desk_nothing_short_wraps_and_in_a_narrower_window_it_is_still_a_table(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page = lasting_dashboard.page
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one,) = (q for q in lasting_dashboard.system.get("/queues")["items"] if q["name"] == "desk")
+    one |= {"max_running": 0, "rate": "20/s", "burst": 5}
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
+    page.set_viewport_size({"width": 1440, "height": 900})
+    lasting_dashboard.open("/ui/queues")
+    desk = row(lasting_dashboard, "desk")
+    expect(desk.locator(".limits div div")).to_have_text("starts 20/s, burst 5")
+    for cell in (".limits", ".pools"):
+        line = desk.locator(f"{cell} div div").bounding_box()
+        assert line["height"] < 24, cell
+    for width in (1440, 1024):
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(page.get_by_role("columnheader", name="backlog")).to_be_visible()
+        tops = {cell: desk.locator(cell).bounding_box()["y"] for cell in (".name", ".backlog")}
+        assert abs(tops[".name"] - tops[".backlog"]) < 2, width
+
+
 def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:
     job = lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="linked")
     lasting_dashboard.system.wait_for_job(job)

@@ -24,7 +24,7 @@ function trendOf(grows) {
 /** When it is empty is an estimate that counts nothing submitted until then. */
 function drainOf({ seconds, with_more: [more] }, grows) {
   const helps = more && more.seconds < seconds * 0.95;
-  return [`empty in about ${roughly(seconds)}${grows === null ? "" : " if no more come"}`, helps ? `with ${plural(more.more_workers, "more worker")} ${roughly(more.seconds)}` : ""];
+  return [`empty in about ${roughly(seconds)}${grows === null ? "" : " if no\u00a0more\u00a0come"}`, helps ? `with ${plural(more.more_workers, "more worker")} ${roughly(more.seconds)}` : ""];
 }
 
 /** Of many minutes, nobody can know the seconds. @param {number} seconds */

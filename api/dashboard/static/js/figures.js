@@ -102,7 +102,7 @@ export class Figures {
     setText(byId("per-minute"), rate(throughput.ended_per_minute));
     setText(byId("failure-rate"), failing(throughput.last_5_min));
     byId("failure-rate").classList.toggle("bad", share(throughput.last_5_min) >= ALARMING_SHARE);
-    setText(byId("failure-rate-hour"), `5 min · hour ${failing(throughput.last_hour)}`);
+    setText(byId("failure-rate-hour"), `hour ${failing(throughput.last_hour)}`);
     for (const [name, { p50, p95 }] of [["wait", wait_s], ["run", run_s]]) {
       setText(byId(`${name}-p50`), p50 === null ? "–" : brief(p50));
       setText(byId(`${name}-p95`), p95 === null ? "no job yet" : `p95 ${duration(p95)}`);

@@ -61,12 +61,13 @@ export class QueueRow {
 
   tick() {
     const age = this.queue.oldest_pending_s;
+    this.oldest.classList.toggle("nothing", age === null);
     setText(this.oldest, age === null ? "–" : ticking(age + (Date.now() - this.readAt) / 1000));
   }
 
   showPools() {
     const { pools, counts } = this.queue;
-    const texts = pools.map(({ name, ready, workers }) => `${name}: ${ready} of ${workers} ready`);
+    const texts = pools.map(({ name, ready, workers }) => `${name}: ${ready}\u00a0of\u00a0${workers}\u00a0ready`);
     setLines(this.pools, texts.length ? texts : ["no pool"]);
     const nobody = pools.every(({ ready }) => ready === 0);
     this.pools.classList.toggle("bad", nobody && counts.pending > 0);
@@ -89,7 +90,7 @@ export class QueueRow {
 function limitsOf({ max_running: most, rate: starts, burst, max_running_per_key: perKey, rate_per_key: keyRate, counts }) {
   const limits = [];
   if (most) limits.push(`${count(counts.in_progress)} of ${count(most)} running`);
-  if (starts) limits.push(`starts ${starts}${burst > 1 ? `, burst ${burst}` : ""}`);
+  if (starts) limits.push(`starts\u00a0${starts}${burst > 1 ? `, burst\u00a0${burst}` : ""}`);
   if (perKey || keyRate) limits.push(`per key ${[perKey && `${perKey} running`, keyRate].filter(Boolean).join(", ")}`);
   return limits.length ? limits : ["none"];
 }

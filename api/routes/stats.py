@@ -15,7 +15,7 @@ from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store
 from orpheus.shared.views.job_types import quarantine_json
 from orpheus.shared.views.queues import counts_json
-from orpheus.shared.views.type_stats import type_stats_json
+from orpheus.shared.views.type_stats import types_stats_json
 from orpheus.shared.views.verdict import verdict_json
 
 router = APIRouter(tags=["overview"])
@@ -32,9 +32,8 @@ async def get_stats(request: Request) -> Response:
 
 @router.get("/stats/types", responses=answers(TypesStats) | problems())
 async def get_stats_of_types(request: Request) -> Response:
-    """What the attempts of each job type cost: their ends, times, CPU and memory."""
-    figures = await services_of(request).readers.read(lambda store: store.stats.types())
-    return json_response({"items": [type_stats_json(one) for one in figures]})
+    """What the attempts of each job type cost, and how its jobs ended in the last hour."""
+    return json_response({"items": await services_of(request).readers.read(types_stats_json)})
 
 
 def _stats_json(store: Store, services: Services) -> Stats:

@@ -1,8 +1,11 @@
 """What the attempts of each job type cost, as the API and the command line list it."""
 
+from collections.abc import Mapping
+
 from typing_extensions import TypedDict
 
-from orpheus.shared.storage import OTHER_TYPES, Distribution, TypeFigures
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.storage import OTHER_TYPES, Distribution, Store, TypeFigures
 
 OTHER = "_other"
 """The name under which types that are not described are shown. No type has it, because names begin
@@ -15,6 +18,14 @@ class Percentiles(TypedDict):
     p50: float | None
     p95: float | None
     p99: float | None
+
+
+class EndedJobs(TypedDict):
+    """Jobs of a type that ended; a failed attempt that is tried again is none."""
+
+    done: int
+    failed: int
+    cancelled: int
 
 
 class TypeStats(TypedDict):
@@ -34,10 +45,18 @@ class TypeStats(TypedDict):
     """Of them all together."""
     max_rss_bytes: int | None
     """The largest peak of an attempt; null: none was measured."""
+    last_hour: EndedJobs
+    """In this minute and the 60 before it."""
 
 
-def type_stats_json(figures: TypeFigures) -> TypeStats:
-    """Return what the attempts of one type cost."""
+def types_stats_json(store: Store) -> list[TypeStats]:
+    """Return what the attempts of each type cost, and how its jobs ended lately, by name."""
+    with store.snapshot():
+        lately = store.stats.finished_by_type(60)
+        return [_type_json(one, lately.get(one.name, {})) for one in store.stats.types()]
+
+
+def _type_json(figures: TypeFigures, lately: Mapping[Status, int]) -> TypeStats:
     return {
         "name": shown_name(figures.name),
         "ended": {outcome.value: n for outcome, n in sorted(figures.ended.items())},
@@ -46,6 +65,11 @@ def type_stats_json(figures: TypeFigures) -> TypeStats:
         "cpu_s": _percentiles(figures.cpu),
         "cpu_total_s": figures.cpu.sum_s,
         "max_rss_bytes": figures.peak_bytes,
+        "last_hour": {
+            "done": lately.get(Status.DONE, 0),
+            "failed": lately.get(Status.FAILED, 0),
+            "cancelled": lately.get(Status.CANCELLED, 0),
+        },
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from orpheus.shared.domain.jobs import Outcome
 from orpheus.shared.storage import Store
-from orpheus.shared.views.type_stats import type_stats_json
+from orpheus.shared.views.type_stats import types_stats_json
 from orpheus.supervisor.cli.output import duration, mebibytes, print_items
 from orpheus.supervisor.cli.table import Column
 
@@ -14,6 +14,7 @@ _COLUMNS = (
     "SUCCEEDED",
     "OTHERWISE",
     Column("SNOOZED", 3),
+    Column("LAST HOUR", 1),
     Column("RUN P50", 4),
     "RUN P95",
     Column("WAIT P50", 6),
@@ -27,8 +28,7 @@ _COLUMNS = (
 
 def print_type_stats(store: Store, *, as_json: bool) -> None:
     """Print a row for each type of which an attempt has ended."""
-    items = [type_stats_json(figures) for figures in store.stats.types()]
-    print_items(items, _COLUMNS, _row, as_json=as_json)
+    print_items(types_stats_json(store), _COLUMNS, _row, as_json=as_json)
 
 
 def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -39,6 +39,7 @@ def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
         succeeded,
         sum(item["ended"].values()) - succeeded - snoozed,
         snoozed or None,
+        _in_words(item["last_hour"]),
         *(
             duration(item[times][part])
             for times in ("run_s", "wait_s", "cpu_s")
@@ -47,3 +48,8 @@ def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
         duration(item["cpu_total_s"]),
         mebibytes(item["max_rss_bytes"]),
     )
+
+
+def _in_words(ended: Mapping[str, int]) -> str | None:
+    """Return how many jobs ended: "12 done, 3 failed"."""
+    return ", ".join(f"{n} {status}" for status, n in ended.items() if n) or None

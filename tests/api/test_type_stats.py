@@ -34,6 +34,7 @@ def test_each_type_has_its_ends_percentiles_cpu_and_peak(api: Any) -> None:
     (item,) = api.client.get("/stats/types").json()["items"]
     assert (item["name"], item["ended"]) == ("add", {"succeeded": 2})
     assert item["max_rss_bytes"] == 40 * MIB
+    assert item["last_hour"] == {"done": 2, "failed": 0, "cancelled": 0}
     assert item["cpu_total_s"] == 0.06
     assert 0.005 < item["cpu_s"]["p50"] <= item["cpu_s"]["p95"] <= item["cpu_s"]["p99"] <= 0.04
     assert item["run_s"].keys() == item["wait_s"].keys() == {"p50", "p95", "p99"}

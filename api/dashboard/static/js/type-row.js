@@ -21,6 +21,16 @@ export function failureShare(ended) {
   return total ? FAILURES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0) / total : null;
 }
 
+/** The share of the jobs of the last hour that failed; null: none ended. @param {Record<string, number>} ended jobs by status @returns {number | null} */
+export const failedShare = ({ done, failed }) => (done + failed ? failed / (done + failed) : null);
+
+/** @param {HTMLElement} node @param {string[]} texts a line each @param {number | null} share of failures */
+function showTexts(node, texts, share) {
+  arrange(node, texts.map((_, i) => node.children[i] ?? h("span", {})));
+  texts.forEach((text, i) => setText(node.children[i], text));
+  node.firstElementChild?.classList.toggle("bad", (share ?? 0) > MANY);
+}
+
 export class TypeRow {
   /** @param {any} type @param {() => void} changed called after an action */
   constructor({ name, schema }, changed) {
@@ -31,6 +41,7 @@ export class TypeRow {
     const isOne = schema !== null;
     this.description = h("small", { class: "description" });
     this.ended = h("div", { class: "outcomes" });
+    this.hour = h("div", { class: "outcomes" });
     this.times = TIMES.map(() => [h("span", {}), h("span", {}), h("span", {})]);
     this.cpu = h("span", {});
     this.memory = h("span", {});
@@ -39,8 +50,9 @@ export class TypeRow {
     this.button = h("button", { type: "button", class: "quiet", "aria-expanded": "false", "aria-controls": `fields-${name}`, hidden: !isOne, onclick: () => this.toggle() }, "fields");
     this.node = h("tr", { role: "row", id: `type-${name}` },
       cell("name", "", isOne ? h("a", { href: `/ui/jobs?${query}`, title: `Jobs of type ${name}` }, ...wrappable(name)) : h("b", {}, name), this.description, this.held),
-      cell("ended", "attempts", this.ended),
-      ...["run", "wait", "CPU"].map((word, i) => cell("times", word, ...PARTS.map((part, j) => h("div", {}, h("small", {}, part), this.times[i][j])))),
+      cell("ended", "succeeded attempts", this.ended),
+      cell("hour", "done in last hour", this.hour),
+      ...["run", "wait", "CPU"].map((word, i) => cell(word === "CPU" ? "times of-cpu" : "times", word, ...PARTS.map((part, j) => h("div", {}, h("small", {}, part), this.times[i][j])))),
       cell("cpu num", "CPU in all", this.cpu),
       cell("memory num", "peak memory", this.memory),
       cell("failed num", "failed now", this.failed),
@@ -57,6 +69,7 @@ export class TypeRow {
     setText(this.description, description);
     setAttr(this.description, "title", description);
     this.showEnded(stats?.ended ?? {});
+    this.showHour(stats?.last_hour ?? { done: 0, failed: 0, cancelled: 0 });
     TIMES.forEach((times, i) => PARTS.forEach((part, j) => {
       const value = stats?.[times][part] ?? null;
       setText(this.times[i][j], value === null ? "–" : duration(value));
@@ -94,12 +107,20 @@ export class TypeRow {
     const { succeeded: good = 0, snoozed, ...rest } = ended;
     const total = totalOf(ended);
     const others = Object.entries(rest).sort(([, a], [, b]) => b - a);
-    const texts = total ? [`${percent(good / total)} of ${count(total)} succeeded`, ...others.map(([outcome, n]) => `${count(n)} ${spaced(outcome)}`)] : [];
+    const texts = total ? [`${percent(good / total)} of ${count(total)}`, ...others.map(([outcome, n]) => `${count(n)} ${spaced(outcome)}`)] : [];
     if (snoozed) texts.push(`${count(snoozed)} snoozed`);
     if (!texts.length) texts.push("none yet");
-    arrange(this.ended, texts.map((_, i) => this.ended.children[i] ?? h("span", {})));
-    texts.forEach((text, i) => setText(this.ended.children[i], text));
-    this.ended.firstElementChild?.classList.toggle("bad", (failureShare(ended) ?? 0) > MANY);
+    showTexts(this.ended, texts, failureShare(ended));
+  }
+
+  /** Jobs that ended: a failed attempt that is tried again is not one. */
+  showHour(ended) {
+    const { done, failed, cancelled } = ended;
+    const texts = done + failed ? [`${percent(done / (done + failed))} of ${count(done + failed)}`] : [];
+    if (failed) texts.push(`${count(failed)} failed`);
+    if (cancelled) texts.push(`${count(cancelled)} cancelled`);
+    showTexts(this.hour, texts.length ? texts : ["no job ended"], failedShare(ended));
+    this.hour.firstElementChild?.classList.toggle("nothing", !texts.length);
   }
 
   toggle() {
@@ -119,7 +140,7 @@ export class TypeRow {
         h("dt", {}, field.name, field.required ? "" : h("span", { class: "unit" }, " optional")), h("dd", {}, describeField(field)))));
     setText(this.button, fields?.length ? plural(fields.length, "field") : "fields");
     setAttr(this.button, "aria-label", `Fields of ${name}`);
-    this.fold.replaceChildren(h("td", { role: "cell", colspan: 9, class: "fold-cell" }, list,
+    this.fold.replaceChildren(h("td", { role: "cell", colspan: 10, class: "fold-cell" }, list,
       h("p", { class: "hint" }, `Unless a job says otherwise: queue ${defaults.queue}, at most ${plural(defaults.max_retries, "retry", "retries")}, timeout ${duration(defaults.timeout)}.`)));
   }
 }

@@ -5,13 +5,14 @@ import { request } from "./http.js";
 import { Poll } from "./poll.js";
 import { Rows } from "./rows.js";
 import { Sorting } from "./sorting.js";
-import { failureShare, TypeRow } from "./type-row.js";
+import { failedShare, failureShare, TypeRow } from "./type-row.js";
 import { plural } from "./words.js";
 
 /** @type {Record<string, import("./sorting.js").Order>} */
 const ORDERS = {
   name: { words: "name", first: "ascending", of: ({ name }) => name },
   failures: { words: "the share of attempts that failed", first: "descending", of: ({ stats }) => failureShare(stats?.ended ?? {}) },
+  hour: { words: "the share of jobs that failed in the last hour", first: "descending", of: ({ stats }) => (stats?.last_hour ? failedShare(stats.last_hour) : null) },
   run: { words: "run time (p95)", first: "descending", of: ({ stats }) => stats?.run_s.p95 ?? null },
   cpu: { words: "CPU time in all", first: "descending", of: ({ stats }) => stats?.cpu_total_s ?? null },
   failed: { words: "failed jobs", first: "descending", of: ({ failed }) => failed },
@@ -47,7 +48,7 @@ function show(isAsked) {
   const sorted = sorting.sorted(items);
   rows.show([...sorted.filter((type) => !type.isUnused), ...sorted.filter((type) => type.isUnused)], isAsked);
   const known = items.filter(({ schema }) => schema !== null).length;
-  setText(byId("summary"), items.length ? `${plural(known, "type")}${sorting.words} · figures of all attempts since the database was created` : "\u00a0");
+  setText(byId("summary"), items.length ? `${plural(known, "type")}${sorting.words} · all attempts since the database was created, and jobs that ended in the last hour` : "\u00a0");
 }
 
 /** Every type, known or with figures only, with its figures and its failed jobs. */

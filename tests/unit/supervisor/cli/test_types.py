@@ -25,9 +25,9 @@ def test_what_types_cost_is_a_row_for_each(orpheus: Orpheus, store: Store) -> No
         finished = Finished(lease, Ending.SUCCEEDED, "null", cpu_s=1.5, max_rss_bytes=40 * 2**20)
         store.leases.finish([finished])
     head, other, resize = orpheus("types", "--stats").out.splitlines()
-    assert head.startswith("TYPE    SUCCEEDED  OTHERWISE  SNOOZED  RUN P50  RUN P95  WAIT P50")
-    assert other.startswith("_other  1          0          -  ")
-    assert resize.startswith("resize  1          0          -  ")
+    assert head.startswith("TYPE    SUCCEEDED  OTHERWISE  SNOOZED  LAST HOUR  RUN P50  RUN P95")
+    assert other.startswith("_other  1          0          -        1 done     ")
+    assert resize.startswith("resize  1          0          -        1 done     ")
     assert resize.endswith("1.5 s    1.5 s    1.5 s       40.0 MiB")
     (_, item) = orpheus("types", "--stats", "--json").json["items"]
     assert (item["name"], item["ended"], item["cpu_total_s"]) == ("resize", {"succeeded": 1}, 1.5)
@@ -45,4 +45,4 @@ def test_a_snooze_is_neither_a_success_nor_a_failure(orpheus: Orpheus, store: St
         ]
     )
     line = orpheus("types", "--stats").out.splitlines()[1]
-    assert line.split()[:4] == ["poll", "0", "1", "1"]
+    assert line.split()[:6] == ["poll", "0", "1", "1", "1", "failed"]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Route, expect
 
+from tests.browser.layout import small_targets
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import CRASH, JOB
 
@@ -115,6 +116,8 @@ def test_all_jobs_of_a_worker_that_runs_many_at_once_are_there(panel: Panel) -> 
     expect(fold.get_by_role("heading").first).to_have_text("Runs 3 jobs, and may run 20 at once")
     expect(fold.locator(".running a")).to_have_text(["poll 17", "poll 20"])
     expect(fold.locator(".running a").first).to_have_attribute("href", "/ui/jobs/17")
+    panel.page.set_viewport_size({"width": 360, "height": 740})
+    assert small_targets(panel.page) == []
     fold.locator("[data-action=drain]").click()
     expect(panel.page.locator("#confirm")).to_contain_text("It runs 3 jobs and finishes them first")
 

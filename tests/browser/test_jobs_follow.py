@@ -160,45 +160,6 @@ def test_a_read_that_fails_loses_nothing_of_what_waits(
     expect(new).to_be_focused()
 
 
-def test_the_total_follows_while_the_rows_stand_still_under_the_pointer(
-    lasting_dashboard: Dashboard,
-) -> None:
-    system = lasting_dashboard.system
-    failing: dict[str, Any] = {"max_retries": 0, "queue": "again", "tags": ["again"]}
-    failed = [system.submit("flaky", {"failures": 9}, **failing) for _ in range(2)]
-    for one in failed:
-        system.wait_for_job(one)
-    page = lasting_dashboard.open("/ui/jobs?tag=again&status=failed")
-    rows(page).first.hover()
-    system.client.post("/queues/again/pause", json={})
-    for one in failed:
-        system.client.post(f"/jobs/{one}/retry", json={})
-    total = page.locator("#total")
-    expect(total).to_have_text("0 jobs match")
-    system.client.post("/queues/again/resume")
-    expect(total).to_have_text("2 jobs match")
-
-
-def test_what_a_summary_leaves_open_is_looked_up_and_nothing_new_is_not_called_new(
-    lasting_dashboard: Dashboard, held: str
-) -> None:
-    system = lasting_dashboard.system
-    wait_submitted(system, held, "left-open")
-    stream = Stream(lasting_dashboard.page)
-    page = lasting_dashboard.open("/ui/jobs?tag=left-open")
-    rows(page).first.hover()
-    new = page.locator("#new")
-    with page.expect_response(re.compile(r"/jobs\?.*tag=left-open")):
-        stream.tell(counts={"job.enqueued": {"sum_range": 1}})
-        expect(new).to_have_text("0 new")
-    stream.is_silent = True
-    wait_submitted(system, held, "left-open")
-    stream.tell(counts={"job.enqueued": {"sum_range": 1}})
-    expect(new).to_have_text("1 new")
-    new.click()
-    expect(rows(page)).to_have_count(2)
-
-
 # Rows that wait
 
 

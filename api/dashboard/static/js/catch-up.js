@@ -26,6 +26,8 @@ export class CatchUp {
     this.beganAt = performance.now();
     /** New jobs that summaries counted, besides those that the table knows. */
     this.uncounted = 0;
+    /** New jobs that a look at the list found. @type {Set<number>} */
+    this.found = new Set();
     /** Whether jobs may match the filter now that no event told of. */
     this.mayLack = this.summed;
     this.stale = new Set(this.summed ? this.table.rows.keys() : []);
@@ -37,14 +39,22 @@ export class CatchUp {
   get isDue() { return performance.now() - this.beganAt > AGAIN_MS; }
 
   /**
-   * The first jobs of the list were read: those that the table does not know wait to be shown.
-   * @param {any[]} jobs @param {number} limit so many were asked for @param {number} summaries that had come before
+   * The first jobs of the list were read: those that the table does not know wait to be shown, unless they stand below it.
+   * @param {any[]} jobs @param {number} limit so many were asked for @param {{summaries: number, uncounted: number}} before how it was then
    */
-  looked(jobs, limit, summaries) {
+  looked(jobs, limit, { summaries, uncounted }) {
     if (!this.mayLack) return; // else they were counted
-    this.uncounted = jobs.filter(({ id }) => !this.table.rows.has(id) && !this.table.fresh.has(id)).length;
-    this.mayLack = this.uncounted === limit || this.summaries !== summaries;
+    const { rows, fresh, oldest } = this.table;
+    const last = oldest === 0 ? undefined : [...rows.values()].pop()?.job;
+    const unknown = jobs.filter((job) => !rows.has(job.id) && !fresh.has(job.id) && (!last || this.table.isBefore(job, last)));
+    if (unknown.length === limit) return void (this.uncounted = Math.max(this.uncounted, limit)); // and perhaps more
+    this.found = new Set(unknown.map(({ id }) => id));
+    this.uncounted -= uncounted; // what has come since stays
+    this.mayLack = this.summaries !== summaries;
   }
+
+  /** How many new jobs are known of besides those that the table has. */
+  get missing() { return this.uncounted + this.found.size; }
 
   /** One that a summary counted is known to the table now. */
   knows() { this.uncounted = Math.max(0, this.uncounted - 1); }
@@ -75,6 +85,7 @@ export class CatchUp {
   told(id) {
     this.stale.delete(id);
     this.reading.delete(id);
+    this.found.delete(id);
   }
 
   /** Read what is marked, and go on while there is something. */

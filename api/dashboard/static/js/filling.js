@@ -14,11 +14,14 @@ export class Filling {
   constructor(table) {
     this.table = table;
     this.lookedAt = -Infinity;
+    /** How many summaries had come before the last look. */
+    this.seen = 0;
   }
 
-  /** Look now and then for what has changed. A search costs too much for that. */
+  /** Look now and then for what summaries have left open since the last look. A search costs too much for that. */
   look() {
-    if (performance.now() - this.lookedAt > LOOK_EVERY_MS && !isDeep(this.table.filter)) this.soon();
+    const { catchUp, filter } = this.table;
+    if (performance.now() - this.lookedAt > LOOK_EVERY_MS && catchUp.summaries !== this.seen && !isDeep(filter)) this.soon();
   }
 
   /** Read soon, once for all rows that lack something. */
@@ -38,12 +41,14 @@ export class Filling {
   async fill() {
     this.lookedAt = performance.now();
     const { filter, cursor, rows, fresh, frame, catchUp } = this.table;
-    const limit = Math.min(MOST_ROWS, Math.max(FEWEST, rows.size + fresh.size)), summaries = catchUp.summaries;
+    const limit = Math.min(MOST_ROWS, Math.max(FEWEST, rows.size + fresh.size));
+    const { summaries, uncounted, beganAt } = catchUp;
     const page = await request(address("/jobs", filter, { limit, cursor, preview: true }));
     for (const job of page.items) this.table.rows.get(job.id)?.learn(job);
-    if (this.table.filter !== filter || this.table.cursor !== cursor) return;
+    if (catchUp.beganAt !== beganAt) return; // a page was read meanwhile, which is newer
+    this.seen = summaries;
     frame.learnTotal(page);
-    if (cursor === null) catchUp.looked(page.items, limit, summaries);
+    if (cursor === null) catchUp.looked(page.items, limit, { summaries, uncounted });
     frame.showButtons();
   }
 }

@@ -12,12 +12,15 @@ const OWN = [
   ["flaky", { failures: 2 }, "a job that fails twice and then succeeds"],
 ];
 
-/** Show them, once: the types that come with Orpheus, or the first ones of the application. */
+let isReading = false;
+
+/** Show them, once there are job types: the types that come with Orpheus, or the first ones of the application. */
 export async function showFirstCommands() {
   const list = byId("first-commands");
-  if (!list || list.childElementCount || byId("first-steps").hidden) return; // read-only, or not needed
+  if (!list || list.childElementCount || byId("first-steps").hidden || isReading) return; // read-only, or not needed
   let types;
-  try { types = (await request("/types", { exact: true })).items; } catch { return; } // the form is still offered
+  isReading = true;
+  try { types = (await request("/types", { exact: true })).items; } catch { return; } finally { isReading = false; }
   const names = new Set(types.map(({ name }) => name));
   const own = OWN.filter(([name]) => names.has(name));
   list.replaceChildren(...(own.length ? own : types.map(exampleOfType)).slice(0, MOST).map(commandNode));

@@ -151,7 +151,7 @@ export class JobsTable {
   /** Whether to read the page again, as it lacks jobs that no event told of, or too many to insert. A short one always follows. */
   get isPageOld() {
     if (this.reader.failures || !this.catchUp.isDue) return false;
-    return this.waiting > MOST_AT_ONCE ? this.isShort : this.catchUp.mayLack || this.catchUp.uncounted > 0;
+    return this.catchUp.mayLack || (this.waiting > MOST_AT_ONCE ? this.isShort : this.catchUp.missing > 0);
   }
 
   /** Whether nobody looks at a row more closely, or is far down. */
@@ -182,12 +182,12 @@ export class JobsTable {
     return by > 0 || (by === 0 && job.id > other.id);
   }
 
-  get waiting() { return this.fresh.size + this.catchUp.uncounted; }
+  get waiting() { return this.fresh.size + this.catchUp.missing; }
 
   /** Insert the waiting rows, or read the newest page. */
   showNew() {
     if (this.cursor !== null) return byId("newest").click();
-    if (isDeep(this.filter) || this.catchUp.mayLack || this.catchUp.uncounted || this.waiting > MOST_AT_ONCE) return this.load();
+    if (isDeep(this.filter) || this.catchUp.mayLack || this.catchUp.missing || this.waiting > MOST_AT_ONCE) return this.load();
     this.insert();
     this.frame.showButtons();
   }

@@ -35,7 +35,7 @@ const live = new Live("/ws?mode=summary", {
   connected: () => table.load(),
   events: (events) => { table.take(events); if (events.some(isOfSystem)) readAnew(events); },
   summary: (summary) => table.catchUp.take(summary),
-  status: (message) => { heartbeats.take(message); hasStatus(); },
+  status: (message) => { heartbeats.take(message); hasStatus(); showFirstCommands(); },
   state: (state, next) => { showConnection(state, next); if (state === "live") { table.reader.retryNow(); slots.begin(); } },
 });
 onTryNow(() => live.retryNow());

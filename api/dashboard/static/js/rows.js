@@ -6,6 +6,8 @@
 import { arrange, byId, h, selectedIn, showOrHide } from "./dom.js";
 import { everySecond } from "./time.js";
 
+const TYPING_MS = 350;
+
 /**
  * @typedef {object} Row
  * @property {Node[]} nodes
@@ -37,13 +39,19 @@ export class Rows {
   /** Let the rows be searched. The address has the text (`?q=`), so that links, reload and "back" work. @param {any} field */
   followSearch(field) {
     const asked = () => new URLSearchParams(location.search).get("q") ?? "";
-    field.value ||= asked(); // else it was typed before this could hear it
-    field.addEventListener("input", () => {
+    const keep = () => {
       const url = new URL(location.href), text = field.value.trim();
       if (text) url.searchParams.set("q", text);
       else url.searchParams.delete("q");
       if (text !== asked()) history.replaceState(history.state, "", url);
-      this.search(text);
+    };
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let typing;
+    field.value ||= asked(); // else it was typed before this could hear it
+    field.addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = setTimeout(keep, TYPING_MS);
+      this.search(field.value);
     });
     addEventListener("popstate", () => {
       if (field.value.trim() === asked()) return;

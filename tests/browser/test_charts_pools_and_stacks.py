@@ -103,7 +103,7 @@ def test_all_jobs_of_a_worker_that_runs_many_at_once_are_there(panel: Panel) -> 
     busy = worker("io-1", "io", job=JOB, jobs_in_progress=3, places=20)
     other = worker("io-2", "io", job=JOB, jobs_in_progress=1, places=20)
     jobs = [
-        {"id": 20 - n, "type": "poll", "worker": who, "started_at": at}
+        {"id": 20 - n, "type": "poll", "worker": who, "started_at": at, "progress": n / 4 or None}
         for n, (who, at) in enumerate(
             [("io-1", started), ("io-2", started), ("io-1", None), ("io-1", started)]
         )
@@ -113,9 +113,10 @@ def test_all_jobs_of_a_worker_that_runs_many_at_once_are_there(panel: Panel) -> 
     expect(panel.row("io-1").locator(".now")).to_contain_text("resize 12+ 2 more")
     expect(panel.row("io-2").locator(".now")).not_to_contain_text("more")
     fold = panel.unfold("io-1")
-    expect(fold.get_by_role("heading").first).to_have_text("Runs 3 jobs, and may run 20 at once")
+    expect(fold.get_by_role("heading").first).to_have_text("Runs 3 of at most 20 jobs at once")
     expect(fold.locator(".running a")).to_have_text(["poll 17", "poll 20"])
     expect(fold.locator(".running a").first).to_have_attribute("href", "/ui/jobs/17")
+    expect(fold.locator(".running li").first).to_contain_text("75.0 %")
     panel.page.set_viewport_size({"width": 360, "height": 740})
     assert small_targets(panel.page) == []
     fold.locator("[data-action=drain]").click()

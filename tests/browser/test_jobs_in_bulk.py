@@ -11,6 +11,22 @@ from tests.browser.job_list import confirm, row, rows, statuses
 from tests.machine import wait_until
 
 
+def test_how_an_action_ended_is_not_told_beside_another_list(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    fail(1, "ended-so")
+    page = lasting_dashboard.open("/ui/jobs?tag=ended-so")
+    page.get_by_label("Select every job of this page").click()
+    page.locator("[data-bulk=retry]").click()
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#result")).to_have_text("1 job will run again.")
+    page.locator("#query").fill("statu:failed")
+    expect(page.locator("#no-match-words")).to_have_text(
+        "No jobs match the filter. statu: is no field; it counts as text."
+    )
+    expect(page.locator("#result")).to_have_text("")
+
+
 def test_500_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
     lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
 ) -> None:

@@ -23,9 +23,5 @@ export function parse(text) {
 export const write = ({ q, ...filter }) =>
   writeFields({ q, ...Object.fromEntries(KEYS.map((key) => [key, filter[NAMES[key]]])) }, KEYS);
 
-/** Say which words of a text look like fields, and are none. @param {Filter} filter */
-export const noFields = ({ q = "" }) =>
-  [...q.matchAll(/(?:^|\s)([a-z]+:)\S/g)].map(([, key]) => `${key} is no field; it counts as text.`);
-
 /** Return the texts that the last word may become. @param {string} text */
 export const completions = (text) => completeFields(text, KEYS, KNOWN);

@@ -1,7 +1,8 @@
 // The audit log: the filter, and the entries that match, a page at a time. New entries wait behind a
 // button while somebody reads the first page.
 import { arrange, byId, h, hide, selectedIn, setOff, setText, showOrHide } from "./dom.js";
-import { FIELDS, completions, noFields, parse, write } from "./audit-query.js";
+import { FIELDS, completions, parse, write } from "./audit-query.js";
+import { noFields } from "./field-words.js";
 import { address, farthest, readPage, readPart, renewed } from "./audit-pages.js";
 import { rowOf } from "./audit-row.js";
 import { startChrome } from "./chrome.js";

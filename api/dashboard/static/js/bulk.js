@@ -56,6 +56,9 @@ export class Bulk {
     else this.tell(`Nothing to do: none of these jobs ${WORDS[action].can}.`);
   }
 
+  /** Tell no more how the last action ended: another list is shown. */
+  forget() { if (byId("result") && !this.running && !this.isBeginning) this.tell(""); }
+
   /** What is acted on: the selection, or one job. @param {number} [id] */
   keyOf(id) { return this.selection.state + (this.selection.size ? "" : ` ${id}`); }
 

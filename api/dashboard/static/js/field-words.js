@@ -31,6 +31,10 @@ export function writeFields(filter, keys) {
   return parts.join(" ");
 }
 
+/** Say which words of the text look like fields, and are none. @param {Filter} filter */
+export const noFields = ({ q = "" }) =>
+  [...q.matchAll(/(?:^|\s)([a-z]+:)(?!\/\/)\S/g)].map(([, key]) => `${key} is no field; it counts as text.`);
+
 /** Return the texts that the last word may become. @param {string} text @param {string[]} keys @param {Record<string, string[]>} known the values of keys */
 export function completeFields(text, keys, known) {
   const [, before, last] = /^(.*?)(\S*)$/s.exec(text) ?? ["", "", ""];

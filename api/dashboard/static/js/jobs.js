@@ -90,7 +90,7 @@ function go(to, { keep = false, isTyped = false } = {}) {
 function arrive(isTyped = false) {
   at = location.pathname + location.search;
   if (!isTyped) { clearTimeout(typing); field.value = write(readAddress().filter); }
-  if (JSON.stringify(readAddress().filter) !== JSON.stringify(table.filter)) selection.clear(); // what is not seen is not chosen
+  if (JSON.stringify(readAddress().filter) !== JSON.stringify(table.filter)) { selection.clear(); bulk.forget(); } // what is not seen is not chosen
   showForm();
   load();
 }

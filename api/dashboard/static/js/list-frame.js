@@ -1,6 +1,7 @@
 // What stands around the list of jobs: how many there are, what waits to be shown, and the other pages.
 import { byId, hide, setOff, setText } from "./dom.js";
 import { address, isByEnd, isDeep } from "./filter.js";
+import { noFields } from "./field-words.js";
 import { farthest } from "./job-pages.js";
 import { count, plural } from "./words.js";
 
@@ -25,7 +26,8 @@ export class ListFrame {
     if (!isShort) this.showPages(page.next_cursor);
     const filtered = Object.keys(filter).length > 0 || cursor !== null;
     hide(byId("no-match"), rows.size > 0 || !filtered, byId("query") ?? byId("jobs-title"));
-    if (filtered) setText(byId("no-match-words"), this.searched ? "Nothing found so far." : cursor ? "There are no more jobs." : "No jobs match the filter.");
+    const nothing = this.searched ? "Nothing found so far." : cursor ? "There are no more jobs." : "No jobs match the filter.";
+    if (filtered) setText(byId("no-match-words"), [nothing, ...noFields(filter)].join(" "));
     byId("first-steps").hidden = rows.size > 0 || filtered;
     this.showButtons();
   }

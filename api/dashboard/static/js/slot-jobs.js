@@ -3,7 +3,7 @@ import { arrange, h, setText } from "./dom.js";
 import { request } from "./http.js";
 import { Reading } from "./reading.js";
 import { between } from "./time.js";
-import { plural, ticking } from "./words.js";
+import { count, percent, plural, ticking } from "./words.js";
 
 const EVERY_MS = 1900; // asked with heartbeats
 const MOST = 500;
@@ -18,7 +18,7 @@ export class SlotJobs {
     this.more = h("p", { class: "hint", hidden: true }, "Those submitted last. ", h("a", { href: "/ui/jobs?status=in_progress" }, "All jobs in progress"));
     this.node = h("div", { hidden: true }, this.title, this.list, this.more);
     this.reading = new Reading(() => this.read());
-    /** @type {Map<number, {node: any, ran: any, job: any}>} */
+    /** @type {Map<number, JobLine>} */
     this.rows = new Map();
   }
 
@@ -26,9 +26,9 @@ export class SlotJobs {
   show({ jobs_in_progress: running, places }, isOpen, several) {
     this.node.hidden = !(running > 1) || several;
     if (this.node.hidden || !isOpen) return;
-    setText(this.title, `Runs ${plural(running, "job")}, and may run ${places} at once`);
+    setText(this.title, `Runs ${count(running)} of at most ${plural(places, "job")} at once`);
     this.reading.ifOlder(this.isCut ? RARELY_MS : EVERY_MS);
-    for (const { ran, job } of this.rows.values()) setText(ran, ticking(between(job.started_at)));
+    this.rows.forEach((row) => row.tick());
   }
 
   async read() {
@@ -36,21 +36,30 @@ export class SlotJobs {
       const { items, next_cursor: next } = await request(`/jobs?status=in_progress&preview=true&limit=${MOST}`);
       this.isCut = next !== null;
       this.more.hidden = !this.isCut;
-      const own = items.filter(({ worker, started_at: at }) => worker === this.slot && at);
-      this.rows = new Map(own.map((job) => [job.id, this.rowOf(job)]));
-      arrange(this.list, own.sort((a, b) => a.id - b.id).map(({ id }) => this.rows.get(id)?.node));
+      const own = items.filter(({ worker, started_at: at }) => worker === this.slot && at).sort((a, b) => a.id - b.id);
+      this.rows = new Map(own.map((job) => [job.id, this.rows.get(job.id) ?? new JobLine(job)]));
+      for (const job of own) this.rows.get(job.id)?.show(job);
+      arrange(this.list, [...this.rows.values()].map(({ node }) => node));
       return true;
     } catch { return false; } // the banner shows that nothing answers
   }
-
-  /** The row of this attempt. @param {any} job */
-  rowOf(job) {
-    const known = this.rows.get(job.id);
-    return known?.job.started_at === job.started_at ? known : makeRow(job);
-  }
 }
 
-function makeRow(job) {
-  const ran = h("small", {}, ticking(between(job.started_at)));
-  return { job, ran, node: h("li", {}, h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`), " ", ran) };
+class JobLine {
+  /** @param {any} job */
+  constructor({ id, type }) {
+    this.facts = h("small", {});
+    this.node = h("li", {}, h("a", { href: `/ui/jobs/${id}` }, `${type} ${id}`), " ", this.facts);
+  }
+
+  /** @param {any} job */
+  show(job) {
+    this.job = job;
+    this.tick();
+  }
+
+  tick() {
+    const { started_at: at, progress, message } = this.job;
+    setText(this.facts, [ticking(between(at)), progress !== null && percent(progress), message].filter(Boolean).join(" · "));
+  }
 }

@@ -95,6 +95,29 @@ def test_a_changed_rule_begins_anew_and_fires_no_sooner_than_it_may(
     assert (newest["alert"]["queue"], newest["alert"]["held_back"]) == ("mail", 0)
 
 
+def test_a_rule_that_only_tells_others_goes_on_as_it_was(
+    store: Store, clock: Any, fail: Fail
+) -> None:
+    """Else `held_back` would tell whether a guess of a webhook, which has a token, is right."""
+    store.alerts.configure([RULE])
+    fail()
+    look(store)
+    fail()
+    look(store)
+    (before,) = store.alerts.all()
+    last = fail()
+    to_others = replace(RULE, payload='{"alert": "{alert}", "to": "others"}')
+    store.alerts.configure([to_others])
+    (after,) = store.alerts.all()
+    assert (after.rule, after.seq, after.state) == (to_others, before.seq, before.state)
+    assert after.state.held_back == 1
+    clock.advance(5 * MINUTE_MS)
+    look(store)
+    newest, _ = alerts(store)
+    assert newest["to"] == "others"
+    assert (newest["alert"]["job"], newest["alert"]["held_back"]) == (last, 1)
+
+
 def test_a_removed_rule_fires_no_more_and_one_of_its_name_begins_anew(
     store: Store, fail: Fail
 ) -> None:

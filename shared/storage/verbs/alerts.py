@@ -9,7 +9,7 @@ makes one job.
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from orpheus.shared.domain.alerts import (
@@ -44,7 +44,10 @@ class Alerts:
         """The rules that this process could not evaluate, or fire, the last time: logged once."""
 
     def configure(self, rules: Sequence[AlertRule]) -> None:
-        """Store the rules of the configuration. One that is new or has changed begins now."""
+        """Store the rules of the configuration. One that is new or has changed begins now.
+
+        One that only tells others goes on: else who reads `GET /alerts` could guess its webhook.
+        """
         with self._database.write(durable=False):
             rows = self._database.all(self._sql["rules-to-change"])
             known = {row.rule.name: row for row in map(_row_of, rows)}
@@ -53,11 +56,17 @@ class Alerts:
             for rule in sorted(rules, key=lambda one: one.name):  # as all do, or two would deadlock
                 before = known.get(rule.name)
                 if before is None or before.rule != rule:
-                    state = RuleState() if before is None else changed(rule, before.state)
-                    row = self._database.one(self._sql["newest-seq"])
-                    seq = int(row[0]) if row else 0
+                    seq, state = self._begun(rule, before)
                     values = (json.dumps(asdict(rule)), seq, _text_of(state))
                     self._database.run(self._sql["put-rule"], rule.name, *values)
+
+    def _begun(self, rule: AlertRule, before: AlertRow | None) -> tuple[int, RuleState]:
+        """Return the event and the state from which a rule that is new or has changed goes on."""
+        if before is not None and replace(before.rule, payload=rule.payload) == rule:
+            return before.seq, before.state
+        row = self._database.one(self._sql["newest-seq"])
+        state = RuleState() if before is None else changed(rule, before.state)
+        return int(row[0]) if row else 0, state
 
     def all(self) -> list[AlertRow]:
         """Return every rule, by name."""

@@ -100,6 +100,8 @@ class QueueFacts:
     """Its rate lets no job start at this moment."""
     ended: int = 0
     """How many of its jobs were done or failed in the last `STANDSTILL_MINUTES`."""
+    ended_lately: int = 0
+    """The same of the last `LATELY_MINUTES`."""
 
 
 @dataclass(frozen=True, slots=True)

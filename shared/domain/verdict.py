@@ -266,16 +266,16 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
 
 def _is_limited(queue: QueueFacts, oldest_s: float, ready: int) -> bool:
     """Return whether the jobs of a queue wait for its limits, and not for a worker."""
-    lately_s = min(oldest_s, STANDSTILL_MINUTES * 60)
     if queue.max_running:
         if queue.running >= queue.max_running:
             return True  # however long they run
-        is_between_two = queue.ended > 0 or lately_s < STANDSTILL_MINUTES * 60
+        is_between_two = queue.ended > 0 or oldest_s < STANDSTILL_MINUTES * 60
         if ready >= queue.max_running and is_between_two:
             return True
     if queue.rate is None:
         return False
-    started, may_start = queue.ended + queue.running, queue.rate.per_s * lately_s
+    started = queue.ended_lately + queue.running
+    may_start = queue.rate.per_s * min(oldest_s, LATELY_MINUTES * 60)
     return queue.waits_for_rate or started >= RATE_SHARE * may_start
 
 

@@ -152,6 +152,7 @@ def _queues(
     rules = {row.name: row for row in store.queues.all()}
     pauses = store.standings.pauses()
     ended = store.stats.ran_by_queue(STANDSTILL_MINUTES)
+    ended_lately = store.stats.ran_by_queue(LATELY_MINUTES)
     without_token = store.queues.without_token()
     for name, by_status in sorted(counts.items()):
         waiting = by_status[Status.PENDING]
@@ -169,6 +170,7 @@ def _queues(
             rate=rule.rate,
             waits_for_rate=name in without_token,
             ended=ended.get(name, 0),
+            ended_lately=ended_lately.get(name, 0),
         )
 
 

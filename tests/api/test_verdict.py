@@ -63,6 +63,16 @@ def test_a_queue_whose_limit_does_its_work_is_no_concern(system: Any, rules: Que
     assert [code for code, _ in concerns(system)] == ["queue_late"]
 
 
+def test_a_queue_that_runs_at_half_its_rate_is_no_concern(system: Any) -> None:
+    due_ms = system.store.clock.wall_ms() - 3_600_000
+    system.store.queues.configure({"mail": QueueRules(rate=Rate(1, 60, burst=10))})
+    system.store.jobs.submit_many([NewJob("add", queue="mail", run_at_ms=due_ms)] * 4)
+    assert [code for code, _ in concerns(system)] == ["queue_late"]
+    for lease in system.lease(3):
+        system.finish(lease)
+    assert concerns(system) == []
+
+
 def test_a_type_that_fails_is_told_beside_many_that_do_not(system: Any) -> None:
     system.store.types.replace([TypeRow("pay", "{}", None, None, None, "")])
     for _ in range(3):

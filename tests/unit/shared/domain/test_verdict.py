@@ -151,7 +151,7 @@ def test_jobs_that_wait_a_moment_are_no_concern(queue: QueueFacts) -> None:
         replace(MAIL, oldest_s=86_400.0, running=3, max_running=3),  # each runs for long
         replace(MAIL, oldest_s=86_400.0, running=1, max_running=1, rate=Rate(10, 1)),
         replace(MAIL, oldest_s=43_200.0, rate=Rate(1, 86_400), waits_for_rate=True),
-        replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), ended=1_500),
+        replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), ended_lately=500),
         replace(MAIL, oldest_s=86_400.0, rate=Rate(1, 60), running=15),
         replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), waits_for_rate=True),  # they are retried
     ],
@@ -166,8 +166,9 @@ def test_a_limit_that_does_its_work_is_no_concern(queue: QueueFacts) -> None:
         replace(MAIL, oldest_s=900.0, running=0, max_running=1),
         replace(MAIL, running=1, max_running=3),  # of three that it may run
         replace(MAIL, rate=Rate(1, 86_400)),
-        replace(MAIL, rate=Rate(2, 1), ended=80, running=2),
-        replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), ended=200),
+        replace(MAIL, rate=Rate(2, 1), ended_lately=80, running=2),
+        replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), ended=1_500, ended_lately=200),
+        replace(MAIL, oldest_s=240.0, rate=Rate(100, 60), ended=1_100, ended_lately=100),
     ],
 )
 def test_a_limit_that_has_room_for_what_waits_is_not_what_holds_it_back(queue: QueueFacts) -> None:

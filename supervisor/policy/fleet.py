@@ -53,7 +53,7 @@ def reconcile(slots: Fleet, wanted: Sequence[WantedSlot], now_s: float) -> dict[
         slot = slots.get(one.name)
         if slot is not None and (slot.role, slot.pool) != (one.role, one.pool):
             if slot.process is not None:  # judged by the rules of what it is until it has ended
-                result[_aside_key(slot)] = retire(slot, Desired.DRAINED)
+                result[_aside_key(slot)] = _set_aside(slot, Desired.DRAINED)
             slot = None
         if slot is None:
             slot = Slot(one.name, one.pool, one.role, not_before_s=next(starts_s))
@@ -139,8 +139,7 @@ def remove_ended(slots: Fleet) -> dict[str, Slot]:
     for slot in slots.values():
         owner = kept.get(slot.name)
         if _is_over(slot) and owner is not None:
-            ended = [one for one in slot.exits if one not in owner.exits]
-            kept[slot.name] = replace(owner, exits=kept_exits(*ended, *owner.exits))
+            kept[slot.name] = replace(owner, exits=kept_exits(*slot.exits, *owner.exits))
     return kept
 
 
@@ -214,8 +213,9 @@ def _replace_api(slots: Fleet) -> dict[str, Slot]:
             changed.update(_take_over(slot, replacement))
         elif not must_end:
             del changed[replacement_key]
-            changed[_aside_key(replacement)] = retire(replacement, Desired.DOWN)
-            changed[key] = replace(slot, trouble="")
+            changed[_aside_key(replacement)] = _set_aside(replacement, Desired.DOWN)
+            exits = kept_exits(*replacement.exits, *slot.exits)
+            changed[key] = replace(slot, trouble="", exits=exits)
         else:
             replacement = replace(replacement, fingerprint=slot.fingerprint)
             if is_outdated(replacement) and replacement.state is SlotState.STARTING:
@@ -237,11 +237,16 @@ def _take_over(slot: Slot, replacement: Slot) -> dict[str, Slot]:
     replacement = replace(replacement, starts=starts, exits=exits)
     if slot.process is None:
         return {slot.name: replacement}
-    return {slot.name: replacement, _aside_key(slot): retire(slot, Desired.REPLACE)}
+    return {slot.name: replacement, _aside_key(slot): _set_aside(slot, Desired.REPLACE)}
 
 
 def _aside_key(slot: Slot) -> str:
     return f"{slot.name}~{slot.process.incarnation if slot.process else ''}"
+
+
+def _set_aside(slot: Slot, desired: Desired) -> Slot:
+    """Return the companion that its process becomes. The exits before stay with the slot."""
+    return replace(retire(slot, desired), exits=())
 
 
 def _set_stuck_aside(slots: Fleet, rules: Rules, now_s: float) -> dict[str, Slot]:
@@ -250,7 +255,7 @@ def _set_stuck_aside(slots: Fleet, rules: Rules, now_s: float) -> dict[str, Slot
     for key, slot in slots.items():
         changed[key] = slot
         if slot.state is SlotState.STUCK and not slot.retired:
-            changed[_aside_key(slot)] = retire(slot, Desired.DOWN)
+            changed[_aside_key(slot)] = _set_aside(slot, Desired.DOWN)
             changed[key] = replace(
                 slot,
                 state=SlotState.BACKOFF,

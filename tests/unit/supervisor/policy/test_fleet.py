@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.supervisor.policy import fleet
+from orpheus.supervisor.policy.aftermath import kept_exits
 from orpheus.supervisor.policy.fleet import (
     WantedSlot,
     advance,
@@ -214,6 +215,33 @@ def test_the_exit_of_the_old_api_is_shown_by_its_slot() -> None:
     assert [one.reason for one in after["api"].exits] == ["replaced"]
 
 
+def test_each_failure_of_a_slot_is_kept_once_though_a_process_was_set_aside() -> None:
+    def ended(*numbers: int) -> tuple[LastExit, ...]:
+        return tuple(LastExit(n, "", None, 1, f"stack {n}", failed=True) for n in numbers)
+
+    stuck = replace(ready(Slot("a-1", "a", Role.WORKER)), state=SlotState.STUCK)
+    slots = advance({"a-1": replace(stuck, exits=ended(5, 4, 3, 2, 1))}, RULES, NOW_S)
+    slot, aside = slots["a-1"], slots["a-1~process-of-a-1"]
+    slots["a-1"] = replace(slot, exits=kept_exits(*ended(10, 9, 8), *slot.exits))
+    over = replace(aside, process=None, exits=kept_exits(*ended(11), *aside.exits))
+    after = remove_ended({**slots, "a-1~process-of-a-1": over})
+    assert [one.at_ms for one in after["a-1"].exits] == [11, 10, 9, 8, 5, 4, 3, 2, 1]
+
+
+def test_the_exits_of_an_old_api_and_of_its_replacement_are_kept_once() -> None:
+    slots = advance(rolling_restart(ready_pool(0, api=True)), RULES, NOW_S)
+    slots["api"] = replace(slots["api"], exits=(an_exit("older"),))
+    slots["api+"] = replace(slots["api+"], exits=(an_exit("newer"),))
+    taken_over = advance({**slots, "api+": ready(slots["api+"])}, RULES, NOW_S)
+    not_needed = {**slots, "api": replace(slots["api"], fingerprint=fleet._OUTDATED)}
+    for after in (taken_over, advance(not_needed, RULES, NOW_S)):
+        assert sorted(one.reason for slot in after.values() for one in slot.exits) == [
+            "newer",
+            "older",
+        ]
+        assert [one.reason for one in after["api"].exits] == ["newer", "older"]
+
+
 def test_an_api_whose_replacement_does_not_start_stays_and_says_so() -> None:
     slots = advance(rolling_restart(ready_pool(0, api=True)), RULES, NOW_S)
     for state in (SlotState.BACKOFF, SlotState.FATAL):
@@ -345,7 +373,5 @@ def test_the_others_follow_once_the_first_has_stayed_up() -> None:
     assert not any(slot.held_back or slot.start_failure for slot in later.values())
 
 
-def an_exit(reason: str):
-    from orpheus.shared.domain.processes import LastExit
-
+def an_exit(reason: str) -> LastExit:
     return LastExit(at_ms=1, reason=reason, signal=None, code=0, evidence=None)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
-from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import Worker, workers_json
@@ -140,7 +140,7 @@ def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
     others = item["jobs_in_progress"] - 1
     why = item["reason"] or (_last_exit(last_exit) if last_exit else "")
     if item["drained"] is not None:
-        why = f"drained by {paused_by(item['drained'])}"
+        why = _drained(item)
     return (
         item["slot"],
         item["state"],
@@ -154,6 +154,14 @@ def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         item["restarts"],
         ("degraded: " if item["degraded"] else "") + why,
     )
+
+
+def _drained(item: Mapping[str, Any]) -> str:
+    """Say who drained a slot, and first what is wrong with it, which its reason tells behind."""
+    by = f"drained by {paused_by(item['drained'])}"
+    trouble = item["reason"].partition("; ")[2]
+    is_as_meant = item["state"] in (SlotState.DRAINING, SlotState.DOWN) and not item["degraded"]
+    return by if is_as_meant or not trouble else f"{trouble}; {by}"
 
 
 def _last_exit(last_exit: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.operations.audit import Actor
@@ -50,6 +52,26 @@ def test_who_drained_a_slot_is_told(orpheus: Orpheus, store: Store) -> None:
     told = re.compile(rf"drained by cli:eve {TIME}: gateway moved$", re.MULTILINE)
     assert len(told.findall(orpheus("workers").out)) == 2
     assert len(told.findall(orpheus("programs").out)) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "is_degraded", "told"),
+    [
+        (SlotState.KILLING, "drained; not drained within 30 s", False, "not drained within 30 s; "),
+        (SlotState.STUCK, "drained; a; b", False, "a; b; "),
+        (SlotState.DRAINING, "drained; its log is full", True, "degraded: its log is full; "),
+        (SlotState.DRAINING, "drained; it stays down until it is restarted", False, ""),
+        (SlotState.STOPPING, "drained", False, ""),
+    ],
+)
+def test_what_is_wrong_with_a_drained_slot_is_told_before_who_drained_it(
+    orpheus: Orpheus, store: Store, state: SlotState, reason: str, is_degraded: bool, told: str
+) -> None:
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    store.processes.put_slots([replace(WORKER, state=state, reason=reason, degraded=is_degraded)])
+    ask_for_slot(store, Actor("cli:eve"), RequestAction.DRAIN, "default-1", None)
+    assert re.search(rf"  {told}drained by cli:eve {TIME}$", orpheus("workers").out, re.MULTILINE)
 
 
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:

@@ -137,6 +137,8 @@ class Standing:
     """The same of keys, each by queue and key."""
     before: Sequence[Before] = ()
     """The due jobs that go before it, in the order of leasing, at most `MOST_BEFORE`."""
+    more_may_be_before: bool = False
+    """As many were read as are at most, also if some of them do not go before it."""
     leased_before: Sequence[int] = ()
     """Of a leased job: those that its worker has leased before it and not finished."""
 
@@ -370,7 +372,7 @@ def _go_before(standing: Standing, count: int) -> str:
 
 def _are_uncounted(standing: Standing) -> bool:
     """Return whether more jobs may go before it than were counted."""
-    return len(standing.before) >= MOST_BEFORE
+    return standing.more_may_be_before or len(standing.before) >= MOST_BEFORE
 
 
 def _room(rooms: Mapping[K, Room] | None, name: K) -> Room:

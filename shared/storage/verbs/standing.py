@@ -61,7 +61,7 @@ class Standings:
             is_due = bool(is_due) or (job.status is Status.PENDING and job.run_at_ms <= now_ms)
             rows = self._database.all(self._queues_sql["restricted"])
             limits = _Limits(self._database, rows)
-            before = self._before(job, limits) if is_due else []
+            before, is_full = self._before(job, limits) if is_due else ([], False)
             return Standing(
                 job=job,
                 now_ms=now_ms,
@@ -77,6 +77,7 @@ class Standings:
                 queues=limits.queues,
                 keys=limits.rooms_of(_keys_of([*before, _as_before(job)])),
                 before=before,
+                more_may_be_before=is_full,
                 leased_before=self._leased_before(incarnation, token) if incarnation else (),
             )
 
@@ -120,19 +121,21 @@ class Standings:
         rows = self._database.all(self._sql["leased-before"], incarnation, token)
         return [row[0] for row in rows]
 
-    def _before(self, job: Job, limits: "_Limits") -> list[Before]:
-        """Return due jobs that go before `job`, in order.
+    def _before(self, job: Job, limits: "_Limits") -> tuple[list[Before], bool]:
+        """Return due jobs that go before `job`, in order, and whether there may be more.
 
         Those of paused queues and quarantined types are left out. Those of its own key and queue
         are read first, as its limits are told with their number.
         """
-        order, found = (job.priority, job.run_at_ms, job.id), list[Before]()
+        order, found, is_full = (job.priority, job.run_at_ms, job.id), list[Before](), False
         held = {one.type for one in self._quarantines.all()}
 
         def read(name: str, first: str | int, *more: str) -> None:
+            nonlocal is_full
             room = MOST_BEFORE - len(found)
             if room > 0:
                 rows = self._database.all(self._sql[name], first, *order, room, *more)
+                is_full |= len(rows) >= room
                 found.extend(
                     Before(*row)
                     for *row, job_type in rows
@@ -147,7 +150,7 @@ class Standings:
         read("become-due", limits.now_ms)
         for queue, key in self._opened_keys() - {(job.queue, job.concurrency_key or "")}:
             read("parked-before", queue, key)
-        return sorted(found)
+        return sorted(found), is_full
 
     def _queues_with_due_jobs(self) -> Iterable[str]:
         sql, last = self._database.sql("leases.sql")["head-of-next"], ""

@@ -12,6 +12,7 @@ from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
 from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.domain.why import Code, reasons
 from orpheus.shared.storage import BulkAction, Store
+from orpheus.shared.storage.verbs import standing as standing_module
 from tests.contract.conftest import FakeClock
 from tests.contract.quarantine.conftest import (
     AFTER,
@@ -163,6 +164,19 @@ def test_why_tells_of_the_quarantine_and_not_of_jobs_that_it_holds_back_before(
     assert reason.by == "type bad"
     later = submit("bad", delay_ms=60_000, queue="mail")
     assert waits_for(store, later) == [Code.RUN_AT, Code.QUARANTINED]
+
+
+@pytest.mark.usefixtures("bad")
+def test_jobs_that_are_not_held_back_yet_use_up_what_is_read_of_those_before(
+    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [submit(name) for name in ["bad"] * 3 + ["good"] * 3]
+    monkeypatch.setattr(standing_module, "MOST_BEFORE", 4)
+    standing = store.standings.of(submit("good"))
+    assert ([one.id for one in standing.before], standing.more_may_be_before) == (jobs[3:4], True)
+    monkeypatch.setattr(standing_module, "MOST_BEFORE", 10)
+    standing = store.standings.of(standing.job.id)
+    assert ([one.id for one in standing.before], standing.more_may_be_before) == (jobs[3:], False)
 
 
 @pytest.mark.usefixtures("bad")

@@ -248,6 +248,15 @@ def test_more_jobs_than_are_counted_are_at_least_so_many() -> None:
     assert "at least 1,000 jobs go" in only(pending(before=before(*range(MOST_BEFORE)))).text
 
 
+def test_jobs_are_uncounted_too_if_some_that_were_read_do_not_go_before() -> None:
+    some: dict[str, Any] = {"before": before(1, 2, 3), "more_may_be_before": True}
+    assert "at least 3 jobs go" in only(pending(**some)).text
+    room = Room(rate=Rate(120, 60), opens_ms=NOW_MS)
+    reason = only(pending(**some, queues={"mail": room}))
+    assert reason.until_ms is None
+    assert reason.text.endswith("at least 3 jobs go before it: 1 s or more")
+
+
 def test_a_job_that_crashed_runs_alone() -> None:
     shared = Crew("default", ("*",), 4, ready=("default-1",), free=3, idle=0)
     assert codes(pending(crashes=1), shared) == [Code.RUNS_ALONE]

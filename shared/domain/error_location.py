@@ -5,7 +5,10 @@ import re
 MOST_CHARS = 200
 """Of a location, and of the name of an error: both are in an index, whose entries have a limit."""
 
-_BEGINNING = "Traceback (most recent call last):"
+_BEGINNING = re.compile(
+    r"^(?:  \+ Exception Group )?Traceback \(most recent call last\):", re.MULTILINE
+)
+"""Of a traceback that is in no exception group."""
 _LIBRARY = re.compile(r"^<|/(?:site|dist)-packages/|/lib(?:64)?/python3[\d.]*/")
 """Files of packages that were installed, of Python itself, and code that has no file."""
 _PACKAGE = re.compile(r".*/(?:site|dist)-packages/[^/]+")
@@ -25,10 +28,13 @@ def location_of(traceback: str | None) -> str:
     frames = list(_FRAME.finditer(text))
     if not frames:
         return ""
+    # What was handled before, or is the cause, has a traceback of its own.
+    start = max(
+        (one.start() for one in _BEGINNING.finditer(text, 0, frames[-1].start())), default=0
+    )
+    frames = [one for one in frames if one.start() >= start]
     outermost = min(len(frame["before"]) for frame in frames)
-    frames = [one for one in frames if len(one["before"]) == outermost]
-    start = text.rfind(_BEGINNING, 0, frames[-1].start())  # what was handled before has its own
-    frame = _of_application([one for one in frames if one.start() > start])
+    frame = _of_application([one for one in frames if len(one["before"]) == outermost])
     file = frame["file"].rpartition("/")[2]
     return f"{file}:{frame['line']} in {frame['name']}"[:MOST_CHARS]
 

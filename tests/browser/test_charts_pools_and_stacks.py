@@ -163,3 +163,12 @@ def test_a_drained_slot_says_who_drained_it_when_and_why(panel: Panel) -> None:
     expect(panel.unfold("default-1")).to_contain_text(told)
     panel.workers = [worker("default-1"), *SYSTEM]
     expect(panel.row("default-1").locator(".state small")).to_have_text("idle")
+
+
+def test_a_drained_slot_that_is_not_well_says_first_what_is_wrong(panel: Panel) -> None:
+    drained = {"by": "cli:eve", "reason": None, "at": "2026-01-02T04:00:00.000Z"}
+    reason = "drained; not drained within 30 s"
+    panel.open(worker("default-1", state="killing", reason=reason, drained=drained), *SYSTEM)
+    told = re.compile("not drained within 30 s; drained by cli:eve .+ ago$")
+    expect(panel.row("default-1").locator(".state small")).to_have_text(told)
+    expect(panel.unfold("default-1")).to_contain_text("Why: not drained within 30 s; drained by")

@@ -19,8 +19,14 @@ export const iconOf = (look) => ICONS[look] ?? "down";
 /** Whether somebody may have to look after it. @param {string} state */
 export const isBad = (state) => BAD.has(state);
 
-/** Who drained it, when and why; empty if nobody did. @param {any} worker */
-export const drainedText = ({ drained }) => (drained ? `drained by ${drained.by} ${ago(drained.at)}${drained.reason ? `: ${drained.reason}` : ""}` : "");
+/** Who drained it, when and why, and first what is wrong with it; empty if nobody did. @param {any} worker */
+export function drainedText({ drained, state, degraded, reason }) {
+  if (!drained) return "";
+  const isAsMeant = (state === "draining" || state === "down") && !degraded;
+  const trouble = isAsMeant ? "" : reason.split("; ").slice(1).join("; "); // behind "drained"
+  const by = `drained by ${drained.by} ${ago(drained.at)}${drained.reason ? `: ${drained.reason}` : ""}`;
+  return trouble ? `${trouble}; ${by}` : by;
+}
 
 /** When a slot that was given up is tried again. @param {any} worker */
 export function triesText({ last_exit: exit }) {

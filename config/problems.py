@@ -80,13 +80,14 @@ def _nearest(key: KeyPath, settings: "type[BaseModel]") -> str:
     return f" (did you mean {dotted(meant[-1:] if is_in_list else meant)}?)"
 
 
-def meant_key(key: KeyPath, settings: "type[BaseModel]") -> KeyPath | None:
-    """Return the known key that is meant by an unknown one; None if none is near."""
+def meant_key(key: KeyPath, settings: "type[BaseModel]", likeness: float = 0.6) -> KeyPath | None:
+    """Return the known key that is meant by an unknown one; None if none is so near."""
     known = [path for path in known_keys(settings, key) if path != key]
     elsewhere = [path for path in known if path[-1] == key[-1]]
     if elsewhere:
         return elsewhere[0]
-    near = similar(str(key[-1]), [str(path[-1]) for path in known if path[:-1] == key[:-1]])
+    beside = [str(path[-1]) for path in known if path[:-1] == key[:-1]]
+    near = similar(str(key[-1]), beside, likeness)
     return None if near is None else (*key[:-1], near)
 
 

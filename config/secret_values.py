@@ -31,6 +31,8 @@ _SECRETS = ((Alert, "webhook"), (Alert, "payload"))
 _URLS = ((Outbox, "url"), (Database, "url"), (Database, "listen_url"))
 _PLAIN = (bool, int, float, NoneType, Cron, Rate, Timezone)
 """Kinds of values that cannot be a secret. All other text can."""
+_LIKENESS = 0.8
+"""A key that is so like a setting's can only mean that one: `nonce` is no mistyped `done`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def _is_mistyped(expected: _Expected, path: KeyPath, value: object) -> bool:
         return False
     if not isinstance(value, bool | int | float | str) or _has_secrets(expected.table):
         return False
-    meant = meant_key(path, Settings)
+    meant = meant_key(path, Settings, _LIKENESS)
     if meant is None:
         return False
     owner = _Expected(Settings)

@@ -56,8 +56,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return "" if near is None else f"; did you mean {near!r}?"
 
 
-def similar(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most similar; None if none is."""
+def similar(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the known name that is most similar; None if none is by so much, of 1."""
     import difflib  # noqa: PLC0415 - few have a typo to explain
 
-    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)), None)

@@ -65,6 +65,12 @@ def test_what_only_a_plain_setting_can_mean_is_shown(text: str) -> None:
         "[[programs]]\nname = 'a'\nargv = ['a']\ninstnces = 2\nready = { afer = 1 }\n",
         "[[outboxes]]\nname = 'a'\nurl = 'sqlite:///a.db'\npol = 4\n",
         "[[schedules]]\nname = 'a'\ntype = 'b'\nevery = 60\npaylod = 4\n",
+        "[api]\nport_key = 4711\n",
+        "[retention]\nsecrets = 48151623\n",
+        "[retention]\nnonce = '4711s'\n",
+        "[leases]\nrecovery = 4711\n",
+        "[[schedules]]\nname = 'a'\ntype = 'b'\nevery = 60\nnonce = '4711s'\n",
+        "[[schedules]]\nname = 'a'\ntype = 'b'\nevery = 60\nrecovery = 4711\n",
     ],
 )
 def test_what_could_be_a_secret_is_masked(text: str) -> None:

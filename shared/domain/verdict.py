@@ -42,8 +42,8 @@ FAILING_LEAST = 3
 """A type fails if so many of its jobs did lately, and so large a share."""
 RESTARTS_LEAST = 3
 """A slot is restless if its processes failed so often within `FAILURES_WITHIN_S`."""
-_ALL_COUNTED = MOST_EXITS - RECENT_EXITS
-"""Of more failures some may not be counted."""
+_MOST_COUNTED = MOST_EXITS - RECENT_EXITS
+"""A slot with so many failures may have more: latest exits that were none are kept, too."""
 LITTLE_SPACE_BYTES = 256_000_000
 """Less than this on the file system of the database is a concern."""
 _LARGE_LOG_BYTES = 512 * 2**20
@@ -152,7 +152,7 @@ def _restless(facts: Facts) -> Iterator[Concern]:
 
 
 def _times(restless: Sequence[SlotFacts]) -> str:
-    are_all = all(slot.failed_exits <= _ALL_COUNTED for slot in restless)
+    are_all = all(slot.failed_exits < _MOST_COUNTED for slot in restless)
     return f"{'' if are_all else 'at least '}{sum(slot.failed_exits for slot in restless):,} times"
 
 

@@ -250,6 +250,9 @@ def test_of_more_failures_than_are_kept_the_verdict_says_at_least() -> None:
     one = only(slots=[slot(failed_exits=95), slot("default-2", failed_exits=96)])
     often = "default-1 and default-2 failed at least 191 times in the last 10 minutes"
     assert one.text == f"{often}."
+    for failed, times in ((94, "94"), (95, "at least 95")):  # 5 that did not fail are kept, too
+        one = only(slots=[slot(failed_exits=failed)])
+        assert one.text == f"default-1 failed {times} times in the last 10 minutes."
 
 
 def test_a_worker_that_falls_silent_is_told_before_it_is_taken_for_dead() -> None:

@@ -1,6 +1,9 @@
 """The door as a person meets it: logging in and out, a read-only dashboard, the API's own page."""
 
+import json
+import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -216,6 +219,27 @@ def test_a_read_only_dashboard_offers_no_action_and_says_so(
     expect(page.locator("#no-submit")).to_contain_text("No job can be submitted here")
     for gone in ("#form", "#curl", "#send"):
         expect(page.locator(gone)).to_be_hidden()
+
+
+def test_a_call_by_curl_has_the_variable_of_the_token_where_one_is_needed(
+    guarded: Any, lasting_system: Any, watched: Page
+) -> None:
+    page = watched
+    page.goto(f"{guarded.url}/ui/submit?type=sum_range")
+    log_in(page)
+    page.locator("#example").click()
+    curl = page.locator("#curl")
+    expect(curl).to_contain_text('-H "Authorization: Bearer $ORPHEUS_TOKEN"')
+    assert TOKEN not in page.content()
+    command = curl.text_content() or ""
+    environment = {**os.environ, "ORPHEUS_TOKEN": TOKEN}
+    ran = subprocess.run(
+        ["sh", "-c", f"{command} -sS"], env=environment, capture_output=True, check=True
+    )
+    assert json.loads(ran.stdout)["type"] == "sum_range"
+    page.goto(f"{lasting_system.url}/ui/submit?type=sum_range")
+    expect(curl).to_contain_text("/jobs")
+    expect(curl).not_to_contain_text("Authorization")
 
 
 def test_the_api_s_own_page_works_under_its_policy(lasting_system: Any, watched: Page) -> None:

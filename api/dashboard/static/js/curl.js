@@ -11,12 +11,15 @@ const quoted = (text) => (/^[\w./:=,@%+-]+$/.test(text) ? text : `'${text.replac
 /** @param {any} body */
 const json = (body) => writeExact(body).replace(UNSEEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
+/** Never the token itself: a command is copied, shown and kept in a shell's history. */
+const TOKEN = '-H "Authorization: Bearer $ORPHEUS_TOKEN"';
+
 /** @param {string} path @param {any} [body] */
 export const postCurl = (path, body) => curl("POST", path, body);
 
 /** @param {string} method @param {string} path @param {any} [body] */
 export function curl(method, path, body) {
-  const url = quoted(location.origin + path);
-  if (body === undefined) return `curl -X ${method} ${url}`;
-  return `curl ${method === "POST" ? "" : `-X ${method} `}--json ${quoted(json(body))} \\\n  ${url}`;
+  const url = quoted(location.origin + path), token = "needsToken" in document.documentElement.dataset ? `${TOKEN} ` : "";
+  if (body === undefined) return `curl -X ${method} ${token}${url}`;
+  return `curl ${method === "POST" ? "" : `-X ${method} `}${token}--json ${quoted(json(body))} \\\n  ${url}`;
 }

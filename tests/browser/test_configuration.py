@@ -74,6 +74,39 @@ def test_a_problem_is_marked_at_its_line_and_nothing_can_be_saved(
     assert shared_path.read_text() == TEXT
 
 
+@pytest.mark.parametrize("width", [1440, 1024, 360])
+def test_a_setting_in_force_leads_to_its_line_in_view(shared: Dashboard, width: int) -> None:
+    shared.page.set_viewport_size({"width": width, "height": 740})
+    page = opened(shared)
+    page.locator("#text").fill("# before\n" * 24 + TEXT + "# after\n" * 40)
+    row = page.locator("#settings tr", has_text="pools.default.workers")
+    row.get_by_role("button").click()
+    here = page.locator("#gutter .here")
+    expect(here).to_have_text("26")
+    expect(here).to_be_in_viewport(ratio=1)
+    own, editor = here.bounding_box(), page.locator("#text").bounding_box()
+    assert own is not None
+    assert editor is not None
+    assert editor["y"] <= own["y"] <= editor["y"] + editor["height"]
+    page.locator("#text").press("End")
+    page.keyboard.type(" and more")
+    expect(here).to_have_count(0)
+
+
+def test_why_it_cannot_be_saved_stands_above_the_button(shared: Dashboard) -> None:
+    shared.page.set_viewport_size({"width": 1440, "height": 900})
+    page = opened(shared)
+    text = page.locator("#text").input_value() + "# more\n" * 60
+    page.locator("#text").fill(text.replace("workers = 1", "wokers = 1"))
+    problem = page.locator("#problems li")
+    expect(problem).to_be_in_viewport(ratio=1)
+    told, save_it = problem.bounding_box(), page.locator("#save").bounding_box()
+    assert told is not None
+    assert save_it is not None
+    assert told["x"] == save_it["x"]
+    assert told["y"] < save_it["y"]
+
+
 def test_what_names_code_is_told_to_be_out_of_reach(shared: Dashboard) -> None:
     page = opened(shared)
     rewrite(page, '["true"]', '["rm"]')
@@ -324,6 +357,10 @@ def test_own_settings_come_first_and_are_named_by_their_file(
     shown = page.locator(".settings tbody tr:visible")
     expect(shown).to_have_count(1)
     expect(shown.locator("td").first).to_have_text('"40s"')
+    expect(page.locator("#defaults-count")).to_have_text(
+        re.compile(r"^1 of \d+ settings at the default$")
+    )
+    expect(page.locator(".settings thead:visible th", has_text="set by")).to_have_count(0)
     expect(shown).to_be_in_viewport()
     page.locator("#search").fill("own.toml")
     expect(page.locator("#no-match")).to_be_visible()
@@ -331,7 +368,9 @@ def test_own_settings_come_first_and_are_named_by_their_file(
     expect(own).to_be_visible()
     expect(page.locator("#defaults-count")).to_be_hidden()
     page.locator("#search").fill("")
-    expect(page.locator("#defaults-count")).to_be_visible()
+    expect(page.locator("#defaults-count")).to_have_text(
+        re.compile(r"^\d+ settings are at the default$")
+    )
     expect(page.locator("#defaults")).to_be_hidden()
 
 

@@ -88,7 +88,8 @@ async function read() {
   editable = answer.text !== null && !answer.obstacle && !isReadOnly;
   editor.setEditable(editable);
   byId("change").hidden = isReadOnly || answer.etag === null;
-  byId("undo").hidden = byId("change").hidden;
+  for (const id of ["undo", "change-title"]) byId(id).hidden = byId("change").hidden;
+  byId("no-change").hidden = byId("change").hidden || isChanged();
   byId("changed-elsewhere").hidden = true;
   setText(byId("path"), answer.path ?? "");
   byId("with-file").hidden = answer.path === null; // there is nothing to edit
@@ -117,7 +118,7 @@ function edited() {
   clearTimeout(timer);
   const changed = isChanged();
   byId("undo").disabled = !changed;
-  byId("no-change").hidden = changed;
+  byId("no-change").hidden = changed || byId("change").hidden;
   byId("planned").hidden = !changed;
   byId("save").disabled = true;
   setText(byId("save"), target ? `Go back to version ${target.version}` : "Save the file");
@@ -190,7 +191,7 @@ async function take(event) {
 }
 
 function showCheckResult(text, state) {
-  setText(byId("verdict"), text || "\u00a0");
+  setText(byId("verdict"), text);
   setAttr(byId("verdict"), "data-state", state || false);
   editor.setInvalid(state === "bad");
   if (!text) editor.showProblems([]);

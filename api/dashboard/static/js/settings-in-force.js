@@ -1,5 +1,5 @@
 // Which configuration is in force and since when, each of its settings, what set it, and why a newer file is not.
-import { byId, h, setText, showOrHide } from "./dom.js";
+import { byId, h, setAttr, setText, showOrHide } from "./dom.js";
 import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
@@ -22,7 +22,6 @@ export function showInForce({ path, text: shown, in_force: { file, version, sinc
   byId("settings").replaceChildren(...settings.filter((/** @type {any} */ one) => !isDefault(one)).flatMap(rows));
   byId("defaults").replaceChildren(...defaults.flatMap(rows));
   if (focused?.startsWith("line-")) byId(focused)?.focus({ preventScroll: true });
-  setText(byId("defaults-count"), `${plural(defaults.length, "setting is", "settings are")} at the default`);
   showRejected(rejected);
   showWanted();
 }
@@ -45,11 +44,16 @@ export function startSearch() {
 /** Show the settings whose key or value contains the text of the field, also those at the default. */
 function showWanted() {
   const wanted = byId("search").value.trim().toLowerCase(), section = byId("search").closest("section");
+  setAttr(section, "data-searched", wanted !== "");
   section.style.minHeight = wanted ? `${section.offsetHeight}px` : ""; // the field stays where it is
   /** @type {HTMLElement[]} */
   const rows = [...section.querySelectorAll("tbody tr")];
   for (const row of rows) row.hidden = !textOf(row).toLowerCase().includes(wanted);
-  byId("defaults").closest("details").hidden = wanted !== "" && [...byId("defaults").rows].every((row) => row.hidden);
+  const shown = (/** @type {string} */ id) => [...byId(id).rows].filter((row) => !row.hidden).length;
+  const found = shown("defaults"), all = byId("defaults").rows.length;
+  byId("defaults").closest("details").hidden = wanted !== "" && !found;
+  setText(byId("defaults-count"), wanted ? `${found} of ${plural(all, "setting")} at the default` : `${plural(all, "setting is", "settings are")} at the default`);
+  byId("settings").closest("table").tHead.hidden = !shown("settings");
   showOrHide(byId("no-match"), wanted && rows.every((row) => row.hidden) ? "No setting contains this text." : "");
 }
 

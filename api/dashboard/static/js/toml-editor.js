@@ -13,7 +13,7 @@ export class TomlEditor {
   /** @param {() => void} edited is called with each change */
   constructor(edited) {
     this.edited = edited;
-    this.area.addEventListener("input", () => { this.edits++; this.number(); this.grow(); edited(); });
+    this.area.addEventListener("input", () => { this.edits++; this.mark(null); this.number(); this.grow(); edited(); });
     this.area.addEventListener("scroll", () => { this.gutter.scrollTop = this.area.scrollTop; });
   }
 
@@ -67,14 +67,25 @@ export class TomlEditor {
     return line > 0;
   }
 
-  /** Select a line and scroll to it. @param {number} line */
+  /** Mark one line, and no other. @param {Element | null} number in the gutter */
+  mark(number) {
+    this.gutter.querySelector(".here")?.classList.remove("here");
+    number?.classList.add("here");
+  }
+
+  /** Select a line, mark its number, and scroll to it: the text to the line, then the page. @param {number} line */
   goTo(line) {
     const { area } = this;
     const before = area.value.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
     const end = area.value.indexOf("\n", before);
-    area.focus();
+    area.focus({ preventScroll: true });
     area.setSelectionRange(before, end < 0 ? area.value.length : end);
     area.scrollTop = Math.max(0, area.scrollHeight * ((line - 4) / this.lines));
+    this.gutter.scrollTop = area.scrollTop;
+    const number = this.gutter.children[line - 1];
+    this.mark(number);
+    area.scrollIntoView({ block: "nearest" });
+    number?.scrollIntoView({ block: "nearest" }); // where the window has no room for all of the text
   }
 }
 

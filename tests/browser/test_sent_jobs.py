@@ -67,6 +67,21 @@ class Asked:
         return self.at_once - before
 
 
+def test_a_job_that_waits_tells_why_until_it_runs(lasting_dashboard: Dashboard, held: str) -> None:
+    page = lasting_dashboard.open("/ui/submit?type=sum_range")
+    page.locator("#example").click()
+    page.locator("#options summary").click()
+    page.locator("#option-queue").fill(held)
+    page.locator("#send").click()
+    expect(page.locator("#sent")).to_contain_text(f"Its queue {held} is paused")
+    expect(page.locator("#sent a", has_text=held)).to_have_attribute(
+        "href", f"/ui/queues#queue-{held}"
+    )
+    lasting_dashboard.system.client.post(f"/queues/{held}/resume", json={})
+    expect(page.locator("#sent [data-status=done]")).to_have_count(1)
+    expect(page.locator("#sent")).not_to_contain_text("paused")
+
+
 def test_jobs_are_followed_through_failures_and_leave_room_for_other_calls(
     lasting_dashboard: Dashboard,
 ) -> None:

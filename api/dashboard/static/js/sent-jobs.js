@@ -1,8 +1,9 @@
-// The jobs that were submitted on this page, each with its status until it ends.
+// The jobs that were submitted on this page, each with its status until it ends, and why it waits.
 import { byId, h, icon } from "./dom.js";
 import { writeExact } from "./exact.js";
 import { request } from "./http.js";
-import { TERMINAL, spaced } from "./words.js";
+import { told } from "./why.js";
+import { TERMINAL, WAITING, spaced } from "./words.js";
 
 const MOST_WAITING = 3; // a browser makes six requests of a host at once, and the page needs some itself
 const AGAIN_MS = 2000; // for each job that is followed, so that many are not asked for more often than one
@@ -11,13 +12,15 @@ let waiting = 0, followed = 0;
 /** @param {any} job @param {boolean} isNew false: a live job with its unique key was there already */
 export async function follow(job, isNew) {
   byId("none-sent").hidden = true;
-  const state = h("span", { class: "status" });
-  byId("sent").prepend(h("li", {}, h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`), " ", state,
+  const state = h("span", { class: "status" }), why = h("p", { class: "hint" });
+  byId("sent").prepend(h("li", {}, h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`), " ", state, why,
     !isNew && h("p", { class: "hint" }, "No new job: this one was there already, and has its unique_key.")));
   followed++;
-  for (show(state, job); !TERMINAL.has(job.status); show(state, job)) {
+  show(state, why, job);
+  tellWhy(job.id, state, why);
+  for (; !TERMINAL.has(job.status); show(state, why, job)) {
     try { job = await next(job.id); } catch (error) {
-      if (error.status === 404) { state.replaceChildren("deleted"); break; }
+      if (error.status === 404) { state.dataset.status = "deleted"; state.replaceChildren("deleted"); why.replaceChildren(); break; }
       await later(); // it may only be that Orpheus is started anew
     }
   }
@@ -34,13 +37,26 @@ async function next(id) {
   try { return await request(`/jobs/${id}?wait=30`, { exact: true }); } finally { waiting--; }
 }
 
+/** Say why a job waits, for as long as it does: the first reason. @param {number} id @param {HTMLElement} state @param {HTMLElement} why */
+async function tellWhy(id, state, why) {
+  const isWaiting = () => WAITING.has(state.dataset.status ?? "");
+  while (isWaiting()) {
+    await later();
+    try {
+      const { reasons } = await request(`/jobs/${id}/why`);
+      if (isWaiting()) why.replaceChildren(...reasons.slice(0, 1).flatMap(told));
+    } catch { /* the status tells more */ }
+  }
+}
+
 async function later() {
   await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS * followed); });
   if (document.hidden) await new Promise((resolve) => { document.addEventListener("visibilitychange", resolve, { once: true }); });
 }
 
-function show(state, { status, result, error }) {
+function show(state, why, { status, result, error }) {
   state.dataset.status = status;
+  if (!WAITING.has(status)) why.replaceChildren();
   const outcome = status === "done" ? h("code", {}, ` ${writeExact(result).slice(0, 200)}`) : error ? ` ${error.type}: ${error.message}` : "";
   state.replaceChildren(icon(status), spaced(status), outcome);
 }

@@ -63,8 +63,7 @@ export class Why {
     this.shown = key;
     byId("why").hidden = !reasons.length;
     setText(byId("why-title"), title);
-    byId("why-reasons").replaceChildren(...reasons.map(({ text, until }) =>
-      h("li", {}, ...linked(text), until && h("span", { class: "until" }, ", until ", timeNode(until, "short"), " (", timeNode(until, "relative"), ")"))));
+    byId("why-reasons").replaceChildren(...reasons.map((one) => h("li", {}, ...told(one))));
   }
 }
 
@@ -79,6 +78,10 @@ async function firstCause(message) {
   const how = job.error ? `: ${job.error.type}: ${job.error.message.split("\n", 1)[0]}` : "";
   return `it began with job ${job.id} (${job.type}), which is ${spaced(job.status)}${how}`;
 }
+
+/** A reason with links, and until when. @param {{text: string, until?: string | null}} reason @returns {any[]} */
+export const told = ({ text, until }) =>
+  [...linked(text), until && h("span", { class: "until" }, ", until ", timeNode(until, "short"), " (", timeNode(until, "relative"), ")")].filter(Boolean);
 
 /** Text whose first letter is a capital, with links to the jobs and queues that it names. @param {string} text @returns {any[]} */
 export function linked(text) {

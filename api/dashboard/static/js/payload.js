@@ -1,5 +1,5 @@
 // The payload of a new job: as a form made from the schema of its type, or as JSON. What one holds, the other gets without loss.
-import { byId, h, setAttr, showOrHide } from "./dom.js";
+import { byId, h, setAttr, setText, showOrHide } from "./dom.js";
 import { parseExact, writeExact } from "./exact.js";
 import { exampleOf } from "./schema-example.js";
 import { fieldMaker } from "./schema-form.js";
@@ -52,6 +52,7 @@ export class Payload {
     byId("payload-fields").hidden = isJson;
     byId("payload-text").hidden = !isJson;
     byId("as-form").disabled = !this.hasForm;
+    setText(byId("key"), isJson ? "or Ctrl+Enter" : "or Enter");
     setAttr(byId("as-form"), "aria-pressed", String(!isJson));
     setAttr(byId("as-json"), "aria-pressed", String(isJson));
     this.clearProblems();

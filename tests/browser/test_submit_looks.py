@@ -1,0 +1,43 @@
+"""How the form of a new job looks: where its fields stand, how tall they are, which key submits."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Dashboard
+
+
+def opened(dashboard: Dashboard, query: str) -> Page:
+    page = dashboard.open(f"/ui/submit?{query}")
+    expect(page.locator("#curl")).not_to_be_empty()
+    return page
+
+
+def test_the_key_that_submits_is_named_as_it_is(lasting_dashboard: Dashboard) -> None:
+    page = opened(lasting_dashboard, "type=sum_range")
+    key = page.locator(".buttons .hint")
+    expect(key).to_have_text("or Enter")
+    page.locator("#as-json").click()
+    expect(key).to_have_text("or Ctrl+Enter")
+    page.locator("#as-form").click()
+    expect(key).to_have_text("or Enter")
+
+
+def test_a_finger_meets_every_field_of_text(lasting_dashboard: Dashboard) -> None:
+    lasting_dashboard.page.set_viewport_size({"width": 360, "height": 740})
+    page = opened(lasting_dashboard, "type=ship")
+    page.locator("#example").click()
+    field = page.locator("#payload-fields textarea").first
+    expect(field).to_be_visible()
+    box = field.bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
+
+
+def test_all_fields_begin_at_one_line_however_deep_they_are(lasting_dashboard: Dashboard) -> None:
+    lasting_dashboard.page.set_viewport_size({"width": 1440, "height": 900})
+    page = opened(lasting_dashboard, "type=ship")
+    page.locator("#example").click()
+    page.locator("#options summary").click()
+    fields = page.locator(".field:not(.entry > .field) > :is(input, select, textarea):visible")
+    assert fields.count() > 15
+    sides = fields.evaluate_all("all => all.map((one) => one.getBoundingClientRect().x)")
+    assert max(sides) - min(sides) < 1

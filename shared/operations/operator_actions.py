@@ -59,9 +59,9 @@ def pause_queue(store: Store, actor: Actor, name: str, *, paused: bool) -> None:
     verb = partial(store.queues.pause if paused else store.queues.resume, name)
 
     def state_before() -> str:
-        return _PAUSED[store.queues.is_paused_to_change(name)]
+        return _QUEUE[store.queues.is_paused_to_change(name)]
 
-    target, state_after = f"queue {name}", lambda: _PAUSED[paused]
+    target, state_after = f"queue {name}", lambda: _QUEUE[paused]
     audited(store, actor, _PAUSE[paused], target, verb, before=state_before, after=state_after)
 
 
@@ -70,9 +70,9 @@ def pause_schedule(store: Store, actor: Actor, name: str, *, paused: bool) -> No
     verb = partial(store.schedules.pause if paused else store.schedules.resume, name)
 
     def state_before() -> str:
-        return _PAUSED[store.schedules.to_change(name).paused]
+        return _SCHEDULE[store.schedules.to_change(name).paused]
 
-    target, state_after = f"schedule {name}", lambda: _PAUSED[paused]
+    target, state_after = f"schedule {name}", lambda: _SCHEDULE[paused]
     audited(store, actor, _PAUSE[paused], target, verb, before=state_before, after=state_after)
 
 
@@ -94,4 +94,5 @@ def release_type(store: Store, actor: Actor, name: str) -> None:
 
 
 _PAUSE = {True: "pause", False: "resume"}
-_PAUSED = {True: "paused", False: "running"}
+_QUEUE = {True: "paused", False: "open"}  # as `orpheus queues` says
+_SCHEDULE = {True: "paused", False: "running"}

@@ -108,5 +108,5 @@ def test_an_action_tells_what_it_changed(api: Any) -> None:
     api.client.post(f"/jobs/{job_id}/cancel")
     api.client.post("/queues/mail/pause")
     pause, cancel = api.client.get("/audit").json()["items"]
-    assert (pause["before"], pause["after"]) == ("running", "paused")
+    assert (pause["before"], pause["after"]) == ("open", "paused")
     assert (cancel["before"], cancel["after"]) == ("pending", "cancelled")

@@ -191,9 +191,9 @@ def test_pauses_and_runs_tell_what_they_changed(store: Store) -> None:
     operator_actions.pause_schedule(store, ADA, "nightly", paused=True)
     operator_actions.run_schedule(store, ADA, "nightly", lambda one: NewJob(one.type))
     assert changes(store) == [
-        ("pause", "running", "paused"),
+        ("pause", "open", "paused"),
         ("pause", "paused", "paused"),
-        ("resume", "paused", "running"),
+        ("resume", "paused", "open"),
         ("pause", "running", "paused"),
         ("run", None, "job 1"),
     ]

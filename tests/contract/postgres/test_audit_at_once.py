@@ -18,9 +18,12 @@ pytestmark = pytest.mark.backends("postgresql")
 _WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
 
 
-@pytest.mark.parametrize("pause", [operator_actions.pause_queue, operator_actions.pause_schedule])
+@pytest.mark.parametrize(
+    ("pause", "at_first"),
+    [(operator_actions.pause_queue, "open"), (operator_actions.pause_schedule, "running")],
+)
 def test_whoever_acts_second_tells_what_the_first_one_left(
-    another: Opener, postgresql_url: str, pause: Callable[..., None]
+    another: Opener, postgresql_url: str, pause: Callable[..., None], at_first: str
 ) -> None:
     first, second = another(), another()
     first.schedules.configure([ScheduleDefinition("nightly", "noop", every_s=60)])
@@ -33,5 +36,5 @@ def test_whoever_acts_second_tells_what_the_first_one_left(
     waits.join()
     assert [(row.by, row.before, row.after) for row in entries_of(first, 9)] == [
         ("cli:eve", "paused", "paused"),
-        ("cli:ada", "running", "paused"),
+        ("cli:ada", at_first, "paused"),
     ]

@@ -20,7 +20,7 @@ _COLUMNS = (
     Column("BY", least=12),
     "ACTION",
     Column("ON", least=24),
-    Column("CHANGE", 3, least=12),
+    Column("CHANGE", 3, least=16),
     Column("COUNT", 1),
     Column("REASON", least=12),
 )

@@ -1,18 +1,17 @@
 """Fit a table into the width of a terminal: no line is ever wrapped.
 
 If the columns are too wide together, those that say nothing go first, then those that matter least.
-What is left of the width is given to the columns that may be shortened, so that a wide terminal
-shows them whole.
+What is left of the width is shared among the columns that may be shortened: the longest is cut,
+and a wide terminal shows them whole.
 """
 
 import unicodedata
 from collections.abc import Sequence
-from itertools import product
 
 from orpheus.shared.records import dataclass
 
 GAP = "  "
-_NOTHING = frozenset({"-", ""})
+_NOTHING = frozenset({"-", "", "0"})
 _CUT = "…"
 
 
@@ -67,12 +66,23 @@ def _shared_out(
             break
         if columns[n].rank:
             del least[n]
-    by_rank = sorted(least, key=lambda n: columns[n].rank)
-    for wanted, n in product((enough, dict(enumerate(natural))), by_rank):
-        least[n] += max(0, min(wanted[n] - least[n], width - _total(least)))
+    for n in sorted(least, key=lambda n: columns[n].rank):
+        least[n] += max(0, min(enough[n] - least[n], width - _total(least)))
+    least = _grown(least, natural, width)
     for n in sorted(least, reverse=True):  # it may be still too wide, with a very narrow terminal
         least[n] = max(1, least[n] - max(0, _total(least) - width))
     return least
+
+
+def _grown(widths: dict[int, int], natural: Sequence[int], width: int) -> dict[int, int]:
+    """Share out what is left of the width: no column is cut for one that is wider than it."""
+    grown = widths
+    for most in range(1, width + 1):
+        wider = {n: max(one, min(natural[n], most)) for n, one in widths.items()}
+        if _total(wider) > width:
+            break
+        grown = wider
+    return grown
 
 
 def _total(widths: dict[int, int]) -> int:

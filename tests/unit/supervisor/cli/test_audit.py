@@ -105,3 +105,16 @@ def test_a_narrow_terminal_shows_on_what(orpheus: Orpheus, monkeypatch: pytest.M
     assert max(map(len, lines)) <= 80
     assert re.match(r"3   \d\d:\d\d:\d\d  cli:ada ", lines[1])
     assert "  jobs with status=failed  " in lines[1]
+
+
+def test_a_wide_terminal_shows_a_change_whole_and_cuts_on_what(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("NO_COLOR", "1")
+    store.audit.record("retry", f"jobs with {'x' * 80}", by="cli:ada", count=41)
+    store.audit.record("pause", "queue mail", by="cli:ada", before="running", after="paused")
+    lines = orpheus("audit").out.splitlines()
+    assert "  running → paused  " in lines[1]
+    assert "x…  " in lines[2]

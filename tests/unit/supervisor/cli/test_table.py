@@ -57,6 +57,18 @@ def test_columns_with_a_rank_go_before_one_that_would_not_have_enough() -> None:
     assert shown[25] == ("1 ", "a-long-…", "n" * 10 + "…")
 
 
+def test_the_longest_column_is_shortened_whatever_its_place_or_rank() -> None:
+    columns = (Column("ON", least=8), Column("CHANGE", 3, least=8), Column("WHY", 1, least=4))
+    rows = [("o" * 40, "paused → running", "spam run")]
+    assert fitted(columns, rows, 60)[1] == ("o" * 31 + "…", "paused → running", "spam run")
+    assert fitted(columns, rows, 40)[1] == ("o" * 13 + "…", "paused → runn…", "spam run")
+
+
+def test_a_column_in_which_each_row_is_0_says_nothing() -> None:
+    columns = ("ID", Column("BLOCKED", 1), Column("RAN", 2))
+    assert fitted(columns, [("1", "0", "3 s")], 10)[0] == ("ID", "RAN")
+
+
 def test_a_wide_character_fills_two_cells() -> None:
     assert [cells_wide(text) for text in ("abc", "日本", "e\u0301")] == [3, 4, 1]
     assert shortened("日本語", 5) == "日本…"

@@ -45,6 +45,7 @@ _COLUMNS = (
     Column("WORKER", 6),
     Column("NOTE", least=30),
 )
+_ENDED = [Column("ENDED", 1) if one == Column("CREATED", 1) else one for one in _COLUMNS]
 _OF_ATTEMPTS = (
     "ATTEMPT",
     "OUTCOME",
@@ -78,7 +79,8 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         shown = {"value": total.value, "relation": relation}
         print_json({"items": [job_json(job) for job in page], "total": shown})
         return ExitCode.OK
-    print_table(_COLUMNS, [_row(job, now_ms) for job in page])
+    columns = _ENDED if wanted.by_end else _COLUMNS
+    print_table(columns, [_row(job, now_ms, by_end=wanted.by_end) for job in page])
     if total.value > len(page):
         at_least = "" if total.exact else "at least "
         which = "last" if wanted.by_end else "newest"
@@ -86,7 +88,7 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
     return ExitCode.OK
 
 
-def _row(job: Job, now_ms: int) -> tuple[object, ...]:
+def _row(job: Job, now_ms: int, *, by_end: bool) -> tuple[object, ...]:
     note = _of_error(job.error) if job.error else job.message
     return (
         job.id,
@@ -94,7 +96,7 @@ def _row(job: Job, now_ms: int) -> tuple[object, ...]:
         job.status.value,
         job.queue,
         job.attempt,
-        since(job.created_at_ms, now_ms),
+        since(job.finished_at_ms if by_end else job.created_at_ms, now_ms),
         None if job.status in _WAITING else _run_time(job, now_ms),
         job.worker,
         note.partition("\n")[0][:_LONGEST_NOTE] if note else "",

@@ -25,14 +25,15 @@ _RANKS = {Status.BLOCKED: 3, Status.DONE: 6, Status.CANCELLED: 8}
 _COLUMNS: Columns = (
     Column("QUEUE", least=12),
     "STATE",
-    Column("MOST", 5),
+    Column("AT ONCE", 5),
     Column("RATE", 4),
     Column("PER KEY", 7),
     *(Column(status.value.upper(), _RANKS.get(status, 0)) for status in Status),
     "OLDEST",
-    Column("DONE/MIN", 2),
-    Column("EMPTY IN", 2, least=8),
-    Column("PAUSED BY", 1, least=12),
+    Column("DONE/MIN", 3),
+    Column("EMPTY IN", 1),
+    Column("WITH MORE", 9, least=16),
+    Column("WHY", 2, least=12),
 )
 
 
@@ -64,8 +65,8 @@ def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         *(item["counts"][status.value] for status in Status),
         duration(item["oldest_pending_s"]),
         f"{item['done_per_minute']:.1f}",
-        _empty_in(item),
-        paused_by(item["pause"], "the configuration") if item["paused"] else None,
+        *_empty_in(item),
+        _why(item),
     )
 
 
@@ -75,18 +76,25 @@ def _state(item: Mapping[str, Any]) -> str:
     return "open" if item["pools"] else "no pool"
 
 
-def _empty_in(item: Mapping[str, Any]) -> str | None:
+def _empty_in(item: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Return when no due job of a queue is left, as it stands and with more workers."""
-    drain, counts = item["drain"], item["counts"]
-    if counts[Status.PENDING] and not (item["due"] or counts[Status.IN_PROGRESS]):
-        if next_due_s := item["next_due_s"]:
-            return f"none is due, the next in {duration(next_due_s)}"
-        return ", ".join(f"{name} is quarantined" for name in item["quarantined"]) or None
+    drain = item["drain"]
     if drain is None or not drain["seconds"]:
-        return None
+        return None, None
     more = [f"+{one['more_workers']}: {duration(one['seconds'])}" for one in drain["with_more"]]
-    with_more = f" ({', '.join(more)})" if more else ""
-    return f"{duration(drain['seconds'])}{with_more}"
+    return duration(drain["seconds"]), ", ".join(more) or None
+
+
+def _why(item: Mapping[str, Any]) -> str | None:
+    """Return who paused a queue, or why none of its jobs starts now."""
+    if item["paused"]:
+        return paused_by(item["pause"], "the configuration")
+    counts = item["counts"]
+    if not counts[Status.PENDING] or item["due"] or counts[Status.IN_PROGRESS]:
+        return None
+    if next_due_s := item["next_due_s"]:
+        return f"none is due, the next in {duration(next_due_s)}"
+    return ", ".join(f"{name} is quarantined" for name in item["quarantined"]) or None
 
 
 @click.command()

@@ -24,8 +24,24 @@ def test_jobs_are_listed_by_their_ends(orpheus: Orpheus, store: Store, finish: F
     store.jobs.cancel(3)
     out = orpheus("jobs", "--since", "1h").out.splitlines()
     assert {line.split()[0] for line in out[1:]} == {"1", "3"}
+    assert "ENDED" in out[0]
+    assert "CREATED" not in out[0]
     assert len(orpheus("jobs", "--until", "2020-01-31T12:00:00Z").out.splitlines()) == 1
     assert len(orpheus("jobs", "--error", "NoSuchError").out.splitlines()) == 1
+
+
+def test_a_list_by_ends_tells_when_each_ended(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit(NewJob("count"))
+    finish(store)
+    store._database.run("UPDATE jobs SET created_at_ms = 86400000, finished_at_ms = ?", 2**41)
+    (_, by_end), (_, newest) = (
+        orpheus("jobs", *options).out.splitlines()
+        for options in (("--since", "2030-01-01T00:00:00Z"), ())
+    )
+    assert " 2039-09-" in by_end
+    assert " 1970-01-" in newest
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from orpheus.shared.records import dataclass
 from orpheus.shared.storage import BulkAction, Store, words_of
 from orpheus.supervisor.cli.operator import JobId, Operator
 from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.unknown_names import warn_of_filter
 
 ALL_JOBS = JobFilter()
 _MANY = 100
@@ -78,9 +79,12 @@ def change_matching(
 
     if (wanted == ALL_JOBS) != options.of_all:
         raise click.UsageError("give the ids of jobs, a filter such as --status, or --all")
-    with operator.store() as store:
+    handover = operator.handover()
+    with operator.store(handover) as store:
         max_id = options.max_id or _newest(store)
         count = store.bulk.count(action, wanted, max_id)
+        if not count:
+            warn_of_filter(store, handover, wanted)
         counted = f"{_number(count)} {_in_words(wanted)}{_WORDS[action][0]}"
         expected = options.expected_count
         if options.dry_run or (not count and expected is None):

@@ -8,18 +8,18 @@ import click
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.views.errors import error_group_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import ago, print_items
+from orpheus.supervisor.cli.output import print_items, roughly_ago
 from orpheus.supervisor.cli.table import Column
 
 _COLUMNS = (
     Column("TYPE", least=12),
-    Column("ERROR", least=14),
+    Column("ERROR", least=12),
     Column("WHERE", least=16, enough=32),
     "JOBS",
-    Column("LAST HOUR", 4),
-    Column("OLDEST", 3),
-    Column("LAST", 1),
-    Column("NEWEST", 2),
+    Column("LAST HOUR", 1),
+    Column("OLDEST", 2),
+    "LAST",
+    Column("NEWEST", 3),
     Column("MESSAGE", least=16, enough=36),
 )
 
@@ -44,8 +44,8 @@ def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
         item["where"],
         item["count"],
         item["last_hour"],
-        ago(item["first_seen"]),
-        ago(item["last_seen"]),
+        roughly_ago(item["first_seen"]),
+        roughly_ago(item["last_seen"]),
         item["newest"],
         f"{'e.g. ' if item['messages'] > 1 else ''}{item['message']}",
     )

@@ -30,6 +30,7 @@ from orpheus.supervisor.cli.output import (
     when,
 )
 from orpheus.supervisor.cli.table import Column
+from orpheus.supervisor.cli.unknown_names import warn_of_filter
 
 _POLL_INTERVAL_S = 0.05
 _LINES_AT_ONCE = 1_000
@@ -70,8 +71,11 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
     """List jobs, newest first; with --since or --until, those that ended last first."""
     wanted = filter_of(fields)
     order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
-    with operator.store() as store:
+    handover = operator.handover()
+    with operator.store(handover) as store:
         page = store.lists.page(wanted, limit, order=order).jobs
+        if not page:
+            warn_of_filter(store, handover, wanted)
         total = store.lists.total(wanted, Budget(_TOTAL_S), order=order)
         now_ms = store.clock.wall_ms()
     if operator.as_json:

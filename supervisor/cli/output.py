@@ -152,6 +152,15 @@ def ago(moment: str) -> str | None:
     return since(at_ms, time.time_ns() // 1_000_000)
 
 
+def roughly_ago(moment: str) -> str | None:
+    """Return the same in one unit: `2 h ago` in place of `2 h 5 min ago`."""
+    told = ago(moment)
+    if told is None or not told.endswith(" ago"):
+        return told
+    number, unit, *_ = told.split()
+    return f"{number} {unit} ago"
+
+
 def paused_by(pause: Mapping[str, Any] | None, otherwise: str | None = None) -> str | None:
     """Return who paused a queue or a schedule, when and why; `otherwise` if no operator did."""
     if pause is None or pause["by"] is None:

@@ -1,16 +1,15 @@
 """Queues: list them, pause and resume them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
-from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations.operator_actions import pause_queue
-from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Store
 from orpheus.shared.views.queues import Queue, queues_json
 from orpheus.shared.views.why import crews_of
@@ -19,8 +18,8 @@ from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import duration, paused_by, print_items, print_json
 from orpheus.supervisor.cli.processes import read_workers
 from orpheus.supervisor.cli.table import Column, Columns
+from orpheus.supervisor.cli.unknown_names import names_of_queues, warn_if_nothing_names
 
-_USUAL_QUEUE: str = NewJob._field_defaults["queue"]
 _RANKS = {Status.BLOCKED: 3, Status.DONE: 6, Status.CANCELLED: 8}
 _COLUMNS: Columns = (
     Column("QUEUE", least=12),
@@ -121,7 +120,7 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
     action = "pause" if paused else "resume"
     handover = operator.handover()
     with operator.store(handover) as store:
-        _warn_if_nothing_names(queue, _names(store, handover))
+        warn_if_nothing_names(queue, names_of_queues(store, handover))
         pause_queue(store, operator.actor(reason), queue, paused=paused)
         if operator.as_json:
             items = _queues(store, handover)
@@ -129,20 +128,3 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
         else:
             click.echo(f"queue {queue}: {action}d")
     return ExitCode.OK
-
-
-def _warn_if_nothing_names(queue: str, names: Collection[str]) -> None:
-    """Warn of what may be a typing error. It is done all the same: jobs of it may come later."""
-    if queue not in names:
-        text = f"no job, job type, schedule, pool or setting names a queue {queue!r}"
-        click.echo(f"orpheus: warning: {text}{did_you_mean(queue, names)}", err=True)
-
-
-def _names(store: Store, handover: CommandLineHandover) -> set[str]:
-    """Return the names of all queues that anything knows."""
-    with store.snapshot():
-        asked = [one.definition.queue for one in store.schedules.all()]
-        asked += [one.queue for one in store.types.all()]
-        known = {*store.stats.counts_by_queue(), *(one.name for one in store.queues.all())}
-    served = {name for queues in handover.storage.pools.values() for name in queues}
-    return (known | served | {name for name in asked if name} | {_USUAL_QUEUE}) - {"*"}

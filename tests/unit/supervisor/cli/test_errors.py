@@ -53,9 +53,15 @@ def test_a_terminal_shows_the_message_and_shortens_the_type_before_the_place(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    assert re.split("  +", orpheus("errors").out.splitlines()[1]) == [
-        "reports.mon…", "PermanentError", "jobs.py:12 in resize", "1", "card declined for bob…",
+    seen_ms = store.clock.wall_ms() - 3_725_000
+    store._database.run("UPDATE jobs SET finished_at_ms = ?", seen_ms)
+    head, row = orpheus("errors").out.splitlines()
+    assert re.split("  +", head) == ["TYPE", "ERROR", "WHERE", "JOBS", "LAST", "MESSAGE"]
+    assert re.split("  +", row) == [
+        "reports.mon…", "PermanentEr…", "jobs.py:12 in resi…", "1", "1 h ago", "card declined f…",
     ]  # fmt: skip
+    monkeypatch.setenv("COLUMNS", "120")
+    assert "LAST HOUR" in orpheus("errors").out
     monkeypatch.setenv("COLUMNS", "200")
     _, row = orpheus("errors").out.splitlines()
     assert row.startswith("reports.monthly.customers.with_a_long_name  PermanentError")

@@ -44,6 +44,23 @@ def test_a_list_by_ends_tells_when_each_ended(
     assert " 1970-01-" in newest
 
 
+def test_a_type_or_queue_that_nothing_names_is_warned_of(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("old", queue="mail"))
+    no_type = "orpheus: warning: no job, job type or schedule has the type"
+    no_queue = "orpheus: warning: no job, job type, schedule, pool or setting names a queue"
+    assert orpheus("jobs", "--type", "cuont").err == f"{no_type} 'cuont'; did you mean 'count'?\n"
+    assert orpheus("jobs", "--queue", "mial").err == f"{no_queue} 'mial'; did you mean 'mail'?\n"
+    cancel = orpheus("cancel", "--type", "xyz", "--yes")
+    assert (cancel.code, cancel.err) == (0, f"{no_type} 'xyz'\n")
+    for known in (
+        ("--type", "count"),
+        ("--type", "old", "--status", "failed"),
+        ("--queue", "default"),
+    ):
+        answer = orpheus("jobs", *known)
+        assert (answer.code, answer.err) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

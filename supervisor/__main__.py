@@ -76,10 +76,11 @@ def _end_for(error: OSError) -> ExitCode | None:
 
 
 def _refuse(error: click.ClickException) -> int:
-    """Print a usage error in one line."""
+    """Print an error in one line, with the help of the command that was used wrongly."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "orpheus"
-    click.echo(f"{command}: {error.format_message()} (see {command} --help)", err=True)
+    advice = f" (see {command} --help)" if isinstance(error, click.UsageError) else ""
+    click.echo(f"{command}: {error.format_message()}{advice}", err=True)
     return error.exit_code
 
 

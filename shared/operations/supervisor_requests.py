@@ -100,7 +100,7 @@ def ask_for_workers(
     pools = {*pools, *(name for name, role in running.items() if role is Role.WORKER)}
     known = [*sorted(pools), *sorted({*programs, *running} - pools)]
     if pool not in known:
-        raise NotFound(f"there is no pool {pool[:80]!r}, but {', '.join(known)}")
+        raise NotFound(f"there is no pool or program {pool[:80]!r}, but {', '.join(known)}")
     hosts = {slot.host for slot in slots}
     if not hosts:
         raise NoSupervisor("the supervisor has only just started: try again")

@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
-from orpheus.shared.errors import ExitCode
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.errors import ExitCode, NotFound
+from orpheus.shared.storage import Store
 from orpheus.shared.views.alerts import alerts_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import duration, local_time, print_items
@@ -28,11 +30,29 @@ def alerts(operator: Operator) -> int:
     """List the rules of [[alerts]] and when each fired last."""
     with operator.store() as store:
         items = alerts_json(store)
-    print_items(items, _COLUMNS, _alert_row, as_json=operator.as_json)
+        became = {one["last_job"]: _became(store, one["last_job"]) for one in items}
+
+    def row(item: Mapping[str, Any]) -> tuple[object, ...]:
+        return _alert_row(item, became[item["last_job"]])
+
+    print_items(items, _COLUMNS, row, as_json=operator.as_json)
     return ExitCode.OK
 
 
-def _alert_row(item: Mapping[str, Any]) -> tuple[object, ...]:
+def _became(store: Store, job_id: int | None) -> str | None:
+    """Return what became of the job of an alert: `17 done`, `18 pending after 5 attempts`."""
+    if job_id is None:
+        return None
+    try:
+        job = store.jobs.get(job_id)
+    except NotFound:
+        return f"{job_id} deleted"
+    waits = job.attempt and job.status is Status.PENDING
+    after = f" after {job.attempt} attempt{'' if job.attempt == 1 else 's'}" if waits else ""
+    return f"{job_id} {job.status}{after}"
+
+
+def _alert_row(item: Mapping[str, Any], became: str | None) -> tuple[object, ...]:
     counted = f" ({item['after']} in {duration(item['within'])})" if item["within"] else ""
     return (
         item["name"],
@@ -40,6 +60,6 @@ def _alert_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         item["type"],
         duration(item["every"]),
         item["last_fired"] and local_time(item["last_fired"]),
-        item["last_job"],
+        became,
         item["held_back"] or None,
     )

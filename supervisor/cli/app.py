@@ -86,7 +86,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "scale": (
         "slots:scale",
-        "Run N workers in POOL, or N instances of a program, until the supervisor restarts.",
+        "Run N workers or instances of NAME until the file's number changes, or a restart.",
     ),
     "schedules": (
         "schedules:schedules",

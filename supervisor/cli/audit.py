@@ -13,6 +13,7 @@ from orpheus.supervisor.cli.job_filter import Moment
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import print_json, print_table, short_time
 from orpheus.supervisor.cli.table import Column
+from orpheus.supervisor.cli.whole_number import WholeNumber
 
 _COLUMNS = (
     Column("ID", 2),
@@ -54,7 +55,7 @@ _COLUMNS = (
 )
 @click.option("--until", type=Moment(), metavar="TIME", help="Only entries made before this time.")
 @click.option("--before", type=JobId, metavar="ID", help="Only entries older than this one.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--limit", type=WholeNumber(1, 10_000), metavar="N", default=50, show_default=True)
 @for_operator
 def audit(
     operator: Operator,

@@ -18,6 +18,7 @@ from orpheus.shared.storage import BulkAction, Store, words_of
 from orpheus.supervisor.cli.operator import JobId, Operator
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.unknown_names import warn_of_filter
+from orpheus.supervisor.cli.whole_number import WholeNumber
 
 ALL_JOBS = JobFilter()
 _MANY = 100
@@ -38,7 +39,7 @@ _OPTIONS = (
     click.option("--yes", is_flag=True, help="Do not ask, however many jobs there are."),
     click.option(
         "--expected-count",
-        type=click.IntRange(0),
+        type=WholeNumber(0),
         metavar="N",
         help="Do not ask; do nothing if not exactly so many jobs match.",
     ),

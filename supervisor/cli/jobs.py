@@ -13,7 +13,7 @@ from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.moments import rfc3339
-from orpheus.shared.storage import Budget, JobOrder, Store
+from orpheus.shared.storage import AuditFilter, Budget, JobOrder, Store
 from orpheus.shared.text import printable, with_fields, without_colours
 from orpheus.shared.views.jobs import attempt_json, job_json
 from orpheus.supervisor.cli.completing import live
@@ -31,6 +31,7 @@ from orpheus.supervisor.cli.output import (
 )
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.unknown_names import warn_of_filter
+from orpheus.supervisor.cli.whole_number import WholeNumber
 
 _POLL_INTERVAL_S = 0.05
 _LINES_AT_ONCE = 1_000
@@ -65,7 +66,7 @@ _WAITING = (Status.BLOCKED, Status.PENDING)
 
 @click.command()
 @filter_options
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--limit", type=WholeNumber(1, 10_000), metavar="N", default=50, show_default=True)
 @for_operator
 def jobs(operator: Operator, limit: int, **fields: Any) -> int:
     """List jobs, newest first; with --since or --until, those that ended last first."""
@@ -124,6 +125,7 @@ def show(operator: Operator, id: int) -> int:
     """Show a job, its attempts and its error."""
     with operator.store() as store:
         job, attempts = store.jobs.get(id), store.jobs.attempts(id)
+        status = _status(store, job)
         now_ms = store.clock.wall_ms()
     if operator.as_json:
         print_json({**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]})
@@ -132,7 +134,7 @@ def show(operator: Operator, id: int) -> int:
         {
             "id": job.id,
             "type": job.type,
-            "status": job.status.value + (", asked to stop" if job.cancel_requested else ""),
+            "status": status,
             "queue": job.queue,
             "priority": job.priority or None,
             "created": when(job.created_at_ms, now_ms),
@@ -161,6 +163,17 @@ def show(operator: Operator, id: int) -> int:
     return ExitCode.OK
 
 
+def _status(store: Store, job: Job) -> str:
+    """Return the status, and who cancelled a job or that it was asked to stop."""
+    if job.status is Status.IN_PROGRESS and job.cancel_requested:
+        return f"{job.status}, asked to stop"
+    if job.status is Status.CANCELLED:
+        newest = store.audit.find(AuditFilter(job_id=job.id), 1).rows
+        if newest and newest[0].action == "cancel":
+            return f"{job.status} by {newest[0].by}"
+    return job.status.value
+
+
 def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
     error = attempt.error
     return (
@@ -187,7 +200,7 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
 @click.option(
     "--lines",
     "-n",
-    type=click.IntRange(0, 1_000_000_000),
+    type=WholeNumber(0, 1_000_000_000),
     metavar="N",
     help="Begin with the newest N lines (default: all of a job, 1,000 of SLOT).",
 )

@@ -24,6 +24,7 @@ from orpheus.shared.operations.audit import Actor, local_actor
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store, locked_file, open_storage, state_files
 from orpheus.supervisor.cli.given import given_to
+from orpheus.supervisor.cli.whole_number import WholeNumber
 
 if TYPE_CHECKING:
     from orpheus.config.running_settings import RunningSettings
@@ -180,7 +181,7 @@ class Text(click.ParamType[str]):
         return text
 
 
-JobId = click.IntRange(1, 2**63 - 1)
+JobId = WholeNumber(1, 2**63 - 1)
 
 with_reason = click.option(
     "--reason",

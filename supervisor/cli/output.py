@@ -176,7 +176,7 @@ def mebibytes(size_bytes: int | None) -> str | None:
 
 def local_time(moment: str) -> str:
     """Return a moment, as the API tells it, in the time zone of this machine."""
-    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S}"
+    return _in_form(datetime.fromisoformat(moment).astimezone(), "%Y-%m-%d %H:%M:%S")
 
 
 def short_time(moment: str) -> str:
@@ -190,4 +190,9 @@ def short_time(moment: str) -> str:
 def time_in(moment: str, zone: str) -> str:
     """Return a moment, as the API tells it, in a time zone, with that zone's short name."""
     at = datetime.fromisoformat(moment).astimezone(ZoneInfo(zone))
-    return f"{at:%Y-%m-%d %H:%M}{f':{at:%S}' if at.second else ''} {at:%Z}"
+    return _in_form(at, f"%Y-%m-%d %H:%M{':%S' if at.second else ''} %Z")
+
+
+def _in_form(at: datetime, form: str) -> str:
+    """Return a time as people read it, or in a pipe as every table there has it."""
+    return f"{at:{form}}" if sys.stdout.isatty() else at.isoformat(timespec="seconds")

@@ -27,6 +27,7 @@ from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.processes import read_workers
+from orpheus.supervisor.cli.whole_number import WholeNumber
 
 _TAKEN_WITHIN_S = _SHOWN_WITHIN_S = 5.0
 _POLL_INTERVAL_S = 0.05
@@ -76,13 +77,16 @@ def _ask_for_slot(
 
 
 @click.command()
-@click.argument("pool", type=Text(), shell_complete=live("pools"))
-@click.argument("workers", type=click.IntRange(0, MOST_WORKERS), metavar="N")
+@click.argument("pool", type=Text(), metavar="NAME", shell_complete=live("pools"))
+@click.argument("workers", type=WholeNumber(0, MOST_WORKERS), metavar="N")
 @_on_host
 @with_reason
 @for_operator
 def scale(operator: Operator, pool: str, workers: int, host: str | None, reason: str | None) -> int:
-    """Run N workers in POOL, or N instances of a program, until the supervisor restarts."""
+    """Run N workers or instances of NAME until the file's number changes, or a restart.
+
+    NAME is a pool or a program.
+    """
 
     def ask(store: Store, handover: CommandLineHandover) -> int:
         actor = operator.actor(reason)

@@ -22,10 +22,11 @@ _OF_TYPES = (
     Column("TIMEOUT", 1),
     Column("DESCRIPTION", least=24),
 )
+_STATS = "What their attempts cost instead: time, CPU, memory. Only LAST HOUR counts jobs."
 
 
 @click.command()
-@click.option("--stats", is_flag=True, help="What their attempts cost instead: time, CPU, memory.")
+@click.option("--stats", is_flag=True, help=_STATS)
 @for_operator
 def types(operator: Operator, stats: bool) -> int:
     """List the job types and their payloads."""

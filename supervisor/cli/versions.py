@@ -32,8 +32,9 @@ from orpheus.shared.operations.replace_configuration import replace_configuratio
 from orpheus.shared.storage import Store, state_files
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import local_time, print_json, print_table
+from orpheus.supervisor.cli.whole_number import WholeNumber
 
-_VERSION = click.IntRange(1, 2**63 - 1)
+_VERSION = WholeNumber(1, 2**63 - 1)
 
 
 @click.command()

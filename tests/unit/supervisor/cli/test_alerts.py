@@ -1,11 +1,14 @@
 """`orpheus alerts`."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from orpheus.shared.domain.alerts import AlertRule
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
+from orpheus.shared.domain.jobs import Holder, JobError
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.operations.alerts import fire_alerts
 from orpheus.shared.storage import Store, TypeRow
 
@@ -27,8 +30,22 @@ def test_rules_are_listed_with_their_last_job(orpheus: Orpheus, store: Store) ->
     head, a, b = orpheus("alerts").out.splitlines()
     assert head.split()[:2] == ["ALERT", "ON"]
     assert "config.rejected, worker.fatal (2 in 10 min)" in a
-    assert a.split()[-2:] == [str(fired["last_job"]), "-"]
-    assert b.split()[-2:] == [str(held["last_job"]), "2"]
+    assert a.split()[-3:] == [str(fired["last_job"]), "pending", "-"]
+    assert b.split()[-3:] == [str(held["last_job"]), "pending", "2"]
+
+
+def test_the_last_job_tells_what_became_of_it(orpheus: Orpheus, store: Store) -> None:
+    store.types.replace([TypeRow("notify", "{}", None, None, None, "")])
+    store.alerts.configure([AlertRule("a", KINDS, "notify", "{}")])
+    store.events.record(Kind.CONFIG_REJECTED, {})
+    fire_alerts(store, StoredSettings({}, (), JobDefaults(3, 900.0)))
+    (lease,) = store.leases.lease(Holder("default-1", "life-1", 7), ("*",), 1, 30_000)
+    failed = Finished(lease, Ending.FAILED, error=JobError("OSError", "nobody listens", ""))
+    store.leases.finish([failed])
+    assert re.search(r" 1 pending after 1 attempt +-$", orpheus("alerts").out)
+    store.jobs.cancel(1)
+    store.jobs.delete(1)
+    assert re.search(r" 1 deleted +-$", orpheus("alerts").out)
 
 
 def test_without_rules_only_the_head_is_printed(orpheus: Orpheus, store: Store) -> None:

@@ -82,7 +82,7 @@ def test_command_names_are_completed() -> None:
     assert [(one.value, one.help) for one in completed] == [
         (
             "scale",
-            "Run N workers in POOL, or N instances of a program, until the supervisor restarts.",
+            "Run N workers or instances of NAME until the file's number changes, or a restart.",
         ),
         ("schedules", "List schedules and when they run next; run, pause or resume one."),
     ]
@@ -306,3 +306,8 @@ def test_a_user_without_a_name_is_recorded_by_number(
     monkeypatch.setattr("getpass.getuser", no_name)
     assert orpheus("pause", "mail").code == 0
     assert entries_of(store, 1)[0].by == f"cli:{os.getuid()}"
+
+
+def test_a_number_that_is_none_is_told_in_plain_words(orpheus: Orpheus) -> None:
+    assert "'abc' is not a valid whole number." in orpheus("show", "abc").err
+    assert "'many' is not a valid whole number." in orpheus("scale", "default", "many").err

@@ -140,6 +140,19 @@ def test_a_job_is_shown_with_its_attempts_and_its_error(
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["failed"]
 
 
+def test_a_cancelled_job_tells_who_cancelled_it(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit_many([NewJob("count")] * 3)
+    store.leases.lease(WORKER, ("*",), 1, 30_000)
+    orpheus("cancel", "1", "2")
+    store.jobs.cancel(3)
+    shown = [orpheus("show", str(id)).out.splitlines()[2].split(maxsplit=1)[1] for id in (1, 2, 3)]
+    assert shown[0] == "in_progress, asked to stop"
+    assert shown[1].startswith("cancelled by cli:")
+    assert shown[2] == "cancelled"
+
+
 def test_attempts_after_an_operators_retry_are_no_more_than_allowed(
     orpheus: Orpheus, store: Store, finish: Finish
 ) -> None:

@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_read_is_the_answer_no(orpheus: Orpheus, kind: str
     for path, why in (("none", os.strerror(2)), (".", os.strerror(21))):
         code, out, err = orpheus("import", kind, path)
         assert (code, out) == (1, "")
-        assert f"cannot read {path}: {why}" in err
+        assert err == f"orpheus: cannot read {path}: {why}\n"
 
 
 def test_a_file_that_is_too_large_is_not_read(orpheus: Orpheus) -> None:

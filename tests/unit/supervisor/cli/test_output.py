@@ -64,7 +64,9 @@ def test_memory_is_told_in_mebibytes() -> None:
     assert mebibytes(44_565_504) == "42.5 MiB"
 
 
-def test_a_moment_is_told_in_a_zone() -> None:
+def test_a_moment_is_told_in_a_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert time_in("2026-07-01T01:30:00Z", "Europe/Berlin") == "2026-07-01T03:30:00+02:00"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert time_in("2026-07-01T01:30:00Z", "Europe/Berlin") == "2026-07-01 03:30 CEST"
     assert time_in("2026-01-01T00:00:07.5Z", "UTC") == "2026-01-01 00:00:07 UTC"
 

@@ -207,7 +207,7 @@ def test_without_a_supervisor_it_exits_1_and_asks_for_nothing(
         (("restart", "supervisor"), "restart it with what started it"),
         (("drain", "api"), "restart it"),
         (("stack", "default-2"), "default-2 is fatal"),
-        (("scale", "mail", "2"), "no pool 'mail', but default"),
+        (("scale", "mail", "2"), "no pool or program 'mail', but default"),
     ],
 )
 def test_what_cannot_be_done_exits_1_with_the_reason_in_one_line(

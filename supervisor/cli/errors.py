@@ -14,13 +14,13 @@ from orpheus.supervisor.cli.table import Column
 _COLUMNS = (
     Column("TYPE", least=12),
     Column("ERROR", least=12),
-    Column("WHERE", least=16, enough=32),
+    Column("WHERE", least=16, enough=28),
     "JOBS",
     Column("LAST HOUR", 1),
     Column("OLDEST", 2),
     "LAST",
     Column("NEWEST", 3),
-    Column("MESSAGE", least=16, enough=36),
+    Column("MESSAGE", least=16, enough=32),
 )
 
 

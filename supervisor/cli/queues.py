@@ -31,8 +31,8 @@ _COLUMNS: Columns = (
     "OLDEST",
     Column("DONE/MIN", 3),
     Column("EMPTY IN", 1),
-    Column("WITH MORE", 9, least=16),
-    Column("WHY", 2, least=12),
+    Column("WITH MORE", 9, least=24),
+    Column("WHY", 2, least=12, enough=24),
 )
 
 
@@ -92,7 +92,7 @@ def _why(item: Mapping[str, Any]) -> str | None:
     if not counts[Status.PENDING] or item["due"] or counts[Status.IN_PROGRESS]:
         return None
     if next_due_s := item["next_due_s"]:
-        return f"none is due, the next in {duration(next_due_s)}"
+        return f"next due in {duration(next_due_s)}"
     return ", ".join(f"{name} is quarantined" for name in item["quarantined"]) or None
 
 

@@ -1,9 +1,12 @@
 """The attempts of a job on its page: the timeline and the errors."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
+
+from tests.machine import wait_until
 
 
 def test_a_job_of_hundreds_of_attempts_folds_those_in_the_middle(lasting_dashboard: Any) -> None:
@@ -28,6 +31,72 @@ def test_a_job_of_hundreds_of_attempts_folds_those_in_the_middle(lasting_dashboa
     expect(errors).to_have_count(5)
     page.get_by_text("294 older errors").click()
     expect(errors).to_have_count(299)
+
+
+def answer(page: Page, job_id: int, job: dict[str, Any]) -> None:
+    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=job))
+
+
+def test_of_attempts_beyond_those_that_are_kept_the_number_is_told_and_a_fold_stays_open(
+    lasting_dashboard: Any,
+) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job_id = system.submit("nap", {"minutes": 30})
+    wait_until(lambda: system.get(f"/jobs/{job_id}")["attempts"], "a first attempt")
+    job = system.get(f"/jobs/{job_id}")
+    snoozed = job["attempts"][0]
+
+    def kept(first: int) -> dict[str, Any]:
+        attempts = [snoozed | {"number": number} for number in range(first, first + 30)]
+        return job | {"attempt": first + 29, "attempts": attempts}
+
+    answer(page, job_id, kept(1894))
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    parts = page.locator("#timeline > *")
+    expect(parts.first).to_have_text("attempts 1 to 1893 are no longer kept")
+    expect(parts.nth(1)).to_contain_text("1894snoozedran ")  # since when it waited is not known
+    number, outcome = (page.locator(f"#timeline .{name}").last for name in ("number", "outcome"))
+    text_end = number.evaluate(
+        "node => { const text = document.createRange(); text.selectNodeContents(node);"
+        " return text.getBoundingClientRect().right; }"
+    )
+    assert outcome.bounding_box()["x"] - text_end > 4
+    fold = page.locator("#timeline details")
+    fold.locator("summary").click()
+    expect(fold.locator(".span")).to_have_count(25)
+    answer(page, job_id, kept(1895))
+    system.client.post(f"/jobs/{job_id}/cancel")  # an event: the page reads the job again
+    expect(parts.first).to_have_text("attempts 1 to 1894 are no longer kept")
+    expect(fold.locator("summary")).to_have_text("attempts 1896 to 1920: 25 snoozed")
+    expect(fold.locator(".span")).to_have_count(25)
+
+
+def test_what_waits_for_a_worker_after_a_snooze_is_not_called_snoozed(
+    lasting_dashboard: Any,
+) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job_id = system.submit("nap", {"minutes": 30})
+    wait_until(lambda: system.get(f"/jobs/{job_id}")["attempts"], "a first attempt")
+    job = system.get(f"/jobs/{job_id}")
+    ended = datetime.fromisoformat(job["attempts"][0]["finished_at"])
+
+    def after(seconds: float) -> str:
+        return (ended + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+
+    second = job["attempts"][0] | {"number": 2, "started_at": after(33), "finished_at": after(34)}
+    attempts = [*job["attempts"], second]
+    late = job | {"attempt": 2, "run_at": after(36), "attempts": attempts}
+    started = {"seq": 1, "at": after(33), "kind": "job.started"}
+    event = started | {"job": job | {"attempt": 2, "run_at": after(0.2)}}
+    page.route(f"**/jobs/{job_id}/events?*", lambda route: route.fulfill(json={"items": [event]}))
+    answer(page, job_id, late)
+    page.clock.set_fixed_time(ended + timedelta(minutes=2))
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    facts = page.locator("#timeline .span-facts")
+    expect(facts.nth(1)).to_contain_text("snoozed 200 ms · waited 33 s · ran 1.0 s")
+    expect(facts.nth(2)).to_have_text(re.compile(r"^snoozed 2\.0 s · waited \d"))
+    page.get_by_role("button", name="Cancel …").click()
+    expect(page.get_by_role("dialog")).to_contain_text("will not run again")
 
 
 def test_a_job_that_is_done_shows_no_share_of_its_work(lasting_dashboard: Any) -> None:

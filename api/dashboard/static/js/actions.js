@@ -30,10 +30,7 @@ export function showActions(job, graph, done) {
 }
 
 const QUESTIONS = {
-  cancel: (job) => ({
-    title: `Cancel job ${job.id}?`, yes: "Cancel the job",
-    text: job.status === "in_progress" ? `The job is running on ${job.worker}. It is asked to stop, and stopped by force if it does not.` : "The job has not started yet, and will not run.",
-  }),
+  cancel: (job) => ({ title: `Cancel job ${job.id}?`, yes: "Cancel the job", text: afterCancel(job) }),
   retry: (job, { before }) => ({ title: `Retry job ${job.id}?`, yes: "Retry the job", text: afterRetry(job, before) }),
   run: (job) => ({
     title: `Run job ${job.id} now?`, yes: "Run the job now",
@@ -44,6 +41,11 @@ const QUESTIONS = {
     text: "The job, its attempts and its log are deleted. This cannot be undone.",
   }),
 };
+
+function afterCancel({ status, worker, attempt }) {
+  if (status === "in_progress") return `The job is running on ${worker}. It is asked to stop, and stopped by force if it does not.`;
+  return attempt ? "The job does not run now, and will not run again." : "The job has not started yet, and will not run.";
+}
 
 /** What a retry does, if the jobs before this one stay as they are. */
 function afterRetry(job, before) {

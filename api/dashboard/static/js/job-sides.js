@@ -15,6 +15,8 @@ export class JobSides {
   defaults = {};
   /** All events so far. @type {any[]} */
   events = [];
+  /** When each attempt was due, by its number, as far as its start is among the events. @type {Map<number, string>} */
+  dues = new Map();
   /** The entries of the audit log. @type {any[]} */
   entries = [];
 
@@ -35,6 +37,7 @@ export class JobSides {
     for (let more = true; more;) {
       const { items } = await request(`/jobs/${this.id}/events?after=${this.events.at(-1)?.seq ?? 0}`);
       this.events.push(...items);
+      for (const { kind, job } of items) if (kind === "job.started") this.dues.set(job.attempt, job.run_at);
       more = items.length === EVENTS_AT_ONCE;
     }
   }

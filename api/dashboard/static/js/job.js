@@ -129,7 +129,7 @@ function show() {
   showStatus();
   showActions(job, graph, read);
   showProgress(job);
-  timeline.show(job, sides.marks);
+  timeline.show(job, sides.marks, sides.dues);
   why.show(job);
   graph.read();
   showErrors(job.attempts);

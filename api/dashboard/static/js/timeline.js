@@ -15,6 +15,7 @@ const WAITS = { snoozed: ["snoozed", "snoozed"], failure: ["backing off", "backe
 const STARTS_WAIT = /^(retried|unblocked)/;
 const WIDTH = 1000;
 const NARROWEST = 10;
+const LATE_S = 1; // any attempt waits a moment for a worker
 
 export class Timeline {
   constructor() {
@@ -22,40 +23,50 @@ export class Timeline {
     this.rows = new Map();
     /** @type {Map<string, any>} */
     this.marks = new Map();
-    /** By the number of the first attempt. @type {Map<number, any>} */
+    /** By what stands before it: of a job with more attempts than are kept, its first moves. @type {Map<string, any>} */
     this.folds = new Map();
+    this.gone = h("p", { class: "gone-attempts" });
   }
 
-  /** @param {any} job with its attempts @param {import("./history.js").Mark[]} marks */
-  show(job, marks) {
+  /** @param {any} job with its attempts @param {import("./history.js").Mark[]} marks @param {Map<number, string>} dues when each attempt was due, as far as it is known */
+  show(job, marks, dues) {
     this.job = job;
+    const first = firstOf(job);
+    for (const number of this.rows.keys()) if (number < first) this.rows.delete(number);
     this.entries = [
       ...marks.map((mark) => ({ at: Date.parse(mark.at), mark })), // before an attempt that it let start in the same millisecond
-      ...spansOf(job, marks).map((span) => ({ at: span.attempt ? Date.parse(span.attempt.started_at) : Infinity, span })),
+      ...spansOf(job, marks, dues).map((span) => ({ at: span.attempt ? Date.parse(span.attempt.started_at) : Infinity, span })),
     ].sort((a, b) => a.at - b.at);
     this.draw();
   }
 
   draw() {
     this.spans = [];
-    arrange(byId("timeline"), folded(this.entries).map((entry) => this.nodeOf(entry)));
+    const first = firstOf(this.job);
+    let before = "";
+    const nodes = folded(this.entries).map((entry) => {
+      if (entry.mark) before = `${entry.mark.at} ${entry.mark.what}`;
+      return this.nodeOf(entry, before);
+    });
+    setText(this.gone, first === 2 ? "attempt 1 is no longer kept" : `attempts 1 to ${first - 1} are no longer kept`);
+    arrange(byId("timeline"), first > 1 ? [this.gone, ...nodes] : nodes);
+    byId("timeline").style.setProperty("--digits", `${String(this.job.attempt).length}`);
     this.tick();
   }
 
-  nodeOf({ mark, span, fold }) {
+  nodeOf({ mark, span, fold }, before = "") {
     if (mark) return this.markNode(mark);
-    if (fold) return this.foldNode(fold.map((one) => one.span));
+    if (fold) return this.foldNode(fold.map((one) => one.span), before);
     this.spans.push(span);
     const row = this.rows.get(span.number) ?? makeRow(span);
     this.rows.set(span.number, row);
     return row.node;
   }
 
-  foldNode(spans) {
-    const first = spans[0].number;
-    const node = this.folds.get(first) ?? h("details", { class: "attempts", ontoggle: () => this.draw() }, h("summary", {}), h("div", {}));
-    this.folds.set(first, node);
-    setText(node.firstElementChild, `attempts ${first} to ${spans.at(-1).number}: ${endsOf(spans.map(({ attempt }) => attempt.outcome))}`);
+  foldNode(spans, before) {
+    const node = this.folds.get(before) ?? h("details", { class: "attempts", ontoggle: () => this.draw() }, h("summary", {}), h("div", {}));
+    this.folds.set(before, node);
+    setText(node.firstElementChild, `attempts ${spans[0].number} to ${spans.at(-1).number}: ${endsOf(spans.map(({ attempt }) => attempt.outcome))}`);
     arrange(node.lastElementChild, node.open ? spans.map((span) => this.nodeOf({ span })) : []);
     return node;
   }
@@ -78,20 +89,23 @@ export class Timeline {
   }
 }
 
+/** The first attempt that is kept: of a job with very many, the older ones are not. */
+const firstOf = (job) => job.attempts[0]?.number ?? 1;
+
 /**
  * Return a span for each attempt, and for the wait for the next one.
- * @returns {{number: number, attempt: any, waitFrom: string, dueAt: string | null, wait: string[]}[]}
+ * @returns {{number: number, attempt: any, waitFrom: string | null, dueAt: string | null, wait: string[]}[]} `waitFrom`: null if it is not known
  */
-function spansOf(job, marks) {
-  let end = job.created_at, wait = WAITS.none;
+function spansOf(job, marks, dues) {
+  let end = firstOf(job) > 1 ? null : job.created_at, wait = WAITS.none;
   const starts = marks.filter(({ what }) => STARTS_WAIT.test(what)).map(({ at }) => at);
   const spanOf = (number, attempt, dueAt) => {
     // While it is blocked, and between its end and an operator's retry, a job waits for no worker.
-    const began = starts.findLast((at) => at > end && (!attempt || at <= attempt.started_at));
+    const began = starts.findLast((at) => (!end || at > end) && (!attempt || at <= attempt.started_at));
     return { number, attempt, waitFrom: began ?? end, dueAt, wait: began ? WAITS.none : wait };
   };
   const spans = job.attempts.map((attempt) => {
-    const span = spanOf(attempt.number, attempt, null);
+    const span = spanOf(attempt.number, attempt, dues.get(attempt.number) ?? null);
     end = attempt.finished_at;
     wait = WAITS[FAILURES.has(attempt.outcome) ? "failure" : attempt.outcome] ?? WAITS.none;
     return span;
@@ -118,8 +132,8 @@ function makeRow({ number }) {
   function paint(span, x) {
     const { attempt, waitFrom, dueAt, wait } = span;
     const started = attempt ? Date.parse(attempt.started_at) : now();
-    const left = Math.min(x(Date.parse(waitFrom)), WIDTH - NARROWEST), middle = Math.min(x(started), WIDTH - NARROWEST);
-    place(waitBar, left, Math.max(0, middle - left));
+    const middle = Math.min(x(started), WIDTH - NARROWEST), left = waitFrom ? Math.min(x(Date.parse(waitFrom)), middle) : middle;
+    place(waitBar, left, middle - left);
     run.classList.toggle("gone", !attempt);
     const isEarly = dueAt && Date.parse(dueAt) > now();
     const word = attempt ? (attempt.outcome ?? "running") : isEarly ? (wait === WAITS.none ? "scheduled" : wait[0]) : "waiting";
@@ -134,16 +148,24 @@ function makeRow({ number }) {
     showFacts(span);
   }
 
-  function showFacts({ attempt, waitFrom, dueAt, wait }) {
-    const waited = between(waitFrom, attempt?.started_at);
-    const due = dueAt ? (Date.parse(dueAt) - now()) / 1000 : 0;
-    const parts = [`${wait[1]} ${attempt ? duration(waited) : ticking(waited)}${due > 0 ? `, due in ${ticking(due)}` : ""}`];
+  function showFacts(span) {
+    const { attempt } = span, parts = waitsOf(span);
     if (attempt) parts.push(`${attempt.finished_at ? "ran" : "runs for"} ${attempt.finished_at ? duration(between(attempt.started_at, attempt.finished_at)) : ticking(between(attempt.started_at))}`);
     if (attempt && attempt.cpu_s !== null) parts.push(`CPU ${+attempt.cpu_s < 0.0005 ? "<1 ms" : duration(+attempt.cpu_s)}`);
     if (attempt && attempt.max_rss_bytes !== null) parts.push(`peak ${bytes(+attempt.max_rss_bytes)}`);
     setText(facts, parts.join(" · "));
     setText(where, attempt ? `${attempt.worker}, pid ${attempt.pid}` : "");
   }
+}
+
+/** How long it was put off, and how long it waited for a worker once it was due. @returns {string[]} */
+function waitsOf({ attempt, waitFrom, dueAt, wait }) {
+  if (!waitFrom) return [];
+  const told = attempt ? duration : ticking, start = attempt?.started_at;
+  const waited = between(waitFrom, start), late = dueAt ? Math.min(waited, between(dueAt, start)) : 0;
+  if (wait !== WAITS.none && late >= LATE_S) return [`${wait[1]} ${duration(waited - late)}`, `waited ${told(late)}`];
+  const due = dueAt && !attempt ? (Date.parse(dueAt) - now()) / 1000 : 0;
+  return [`${wait[1]} ${told(waited)}${due > 0 ? `, due in ${ticking(due)}` : ""}`];
 }
 
 function place(rect, x, width) {

@@ -90,6 +90,10 @@ def test_a_line_is_found_wherever_it_stands_and_its_place_is_kept(lasting_dashbo
     page.locator("#log-search").fill("there is no such text")
     expect(page.locator("#log .line")).to_have_count(0)
     expect(page.locator("#log-summary")).to_have_text("0 of 3,000 lines")
+    none = page.locator("#log[data-none]")
+    expect(none).to_have_attribute("data-none", "None of the 3,000 lines matches.")
+    page.locator("#log-search").fill("")
+    expect(none).to_have_count(0)
 
 
 def first_seen(page: Page) -> str:

@@ -105,8 +105,22 @@ def test_a_job_that_is_done_shows_no_share_of_its_work(lasting_dashboard: Any) -
     job = system.wait_for_job(job_id) | {"progress": 0.983, "message": "1,200 rows"}
     page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=job))
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
-    expect(page.locator("#progress")).to_have_text("1,200 rows")
-    expect(page.locator("#progress progress")).to_be_hidden()
+    expect(page.locator("#details > div", has_text="last message")).to_contain_text("1,200 rows")
+    expect(page.locator("#progress")).to_be_hidden()
+
+
+def test_the_worker_of_a_job_leads_to_its_row_on_the_overview(lasting_dashboard: Any) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job_id = system.submit("step")
+    worker = system.wait_for_job(job_id)["worker"]
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    address = f"/#slot-{worker}"
+    links = page.get_by_role("link", name=worker, exact=True)
+    expect(links).to_have_count(2)  # of its attempt, and in the details
+    expect(links.first).to_have_attribute("href", address)
+    links.last.click()
+    expect(page).to_have_url(re.compile(re.escape(address) + "$"))
+    expect(page.locator(f"#slot-{worker}")).to_be_in_viewport()
 
 
 def test_what_let_an_attempt_start_stands_before_it_even_in_the_same_millisecond(

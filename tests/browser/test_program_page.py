@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Dashboard
 from tests.browser.layout import overprints, small_targets
@@ -80,6 +80,27 @@ def test_of_several_hosts_it_does_not_tell_the_settings_of_another(
     page = open_made_up(lasting_dashboard, others=[elsewhere])
     expect(page.locator("#slot")).to_be_visible()
     expect(page.locator("#settings")).to_be_hidden()
+
+
+def test_a_search_that_finds_nothing_says_where_more_is(lasting_dashboard: Dashboard) -> None:
+    page = open_made_up(lasting_dashboard)
+    at, line = "2026-11-28T10:00:00.000Z", {"stream": "stdout", "line": "GET /item 200"}
+    lines = [{"id": number, "at": at, **line} for number in (7, 8)]
+
+    def output(route: Route) -> None:
+        is_first = "after" not in route.request.url and "before" not in route.request.url
+        route.fulfill(json={"items": lines if is_first else []})
+
+    page.route("**/programs/*/logs?*", output)
+    page.reload()
+    expect(page.locator("#log-summary")).to_have_text("2 newest lines")
+    page.locator("#log-search").fill("POST")
+    none, what = page.locator("#log"), "None of the 2 newest lines matches."
+    older = f'{what} Press "older output" to look in what was printed before.'
+    expect(none).to_have_attribute("data-none", older)
+    page.locator("#log-older").click()
+    expect(page.locator("#log-older")).to_have_text("no older output")
+    expect(none).to_have_attribute("data-none", what)
 
 
 @pytest.mark.parametrize(

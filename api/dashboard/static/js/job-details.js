@@ -1,6 +1,7 @@
 // The details of a job: where it runs, what it waits for, when what happened.
 import { arrange, byId, h } from "./dom.js";
 import { originOf } from "./same-request.js";
+import { workerLink } from "./targets.js";
 import { timeNode } from "./time.js";
 import { count, duration } from "./words.js";
 
@@ -21,7 +22,7 @@ export function showDetails(job, resubmitted) {
     ["attempts", String(job.attempt)],
     ["retries", `at most ${job.max_retries}`],
     ["timeout", duration(+job.timeout)],
-    ["worker", job.worker],
+    ["worker", job.worker && workerLink(job.worker)],
     ["unique key", job.unique_key],
     ["concurrency key", job.concurrency_key],
     ["tags", job.tags.length ? h("span", { class: "tags" }, ...job.tags.map((tag) => h("a", { href: `/ui/jobs?tag=${encodeURIComponent(tag)}` }, tag))) : null],
@@ -29,12 +30,13 @@ export function showDetails(job, resubmitted) {
     ["if one fails", job.depends_on.length ? { cancel: "it is cancelled", run: "it runs all the same", fail: "it fails" }[job.on_dependency_failure] : null],
     ["made from", origin && h("a", { href: `/ui/jobs/${origin}` }, `job ${origin}`)],
     ["resubmitted", resubmitted.length ? jobLinks(resubmitted.map((one) => one.id), "as job ") : null],
+    ["last message", job.status === "done" && job.message],
     ["submitted", timeNode(job.created_at)],
     ["due", timeNode(job.run_at, "relative")],
     ["started", job.started_at && timeNode(job.started_at)],
     ["ended", job.finished_at && timeNode(job.finished_at)],
   ];
-  const key = JSON.stringify([job.worker, job.run_at, job.started_at, job.finished_at, job.attempt, resubmitted.map((one) => one.id)]);
+  const key = JSON.stringify([job.worker, job.status === "done" && job.message, job.run_at, job.started_at, job.finished_at, job.attempt, resubmitted.map((one) => one.id)]);
   if (byId("details").dataset.shown === key) return;
   byId("details").dataset.shown = key;
   arrange(byId("details"), facts.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));

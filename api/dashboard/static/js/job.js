@@ -149,9 +149,9 @@ function showStatus() {
 }
 
 function showProgress({ status, progress, message }) {
-  // A job that is done may have reported 98 % last; what it said last may still be worth reading.
-  const part = progress === null || status === "done" ? null : Number(progress);
-  byId("progress").hidden = part === null && !message;
+  // A job that is done may have reported 98 %, or "row 5900 of 6000" last: its message is among the details.
+  const part = progress === null ? null : Number(progress);
+  byId("progress").hidden = status === "done" || (part === null && !message);
   byId("progress").dataset.status = status;
   const bar = byId("progress").firstElementChild;
   bar.hidden = part === null;

@@ -1,5 +1,5 @@
 // The search in a log: the field, which lines match, and what is marked in them.
-import { byId, h } from "./dom.js";
+import { byId, h, setAttr } from "./dom.js";
 
 const TYPING_MS = 150;
 
@@ -21,6 +21,9 @@ export class LogSearch {
     if (!this.wanted) this.box.style.minHeight = "";
     this.changed();
   }
+
+  /** Say in the box why it is empty. @param {string | null} text */
+  sayNone(text) { setAttr(this.box, "data-none", text); }
 
   /** @param {string} text in lower case */
   matches(text) { return text.includes(this.wanted); }

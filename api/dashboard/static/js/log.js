@@ -73,6 +73,7 @@ export class Log {
     byId("log-section").toggleAttribute("data-empty", !all);
     const newest = this.forgotten ? `, the newest of ${count(all + this.forgotten)}` : "";
     const filtered = this.search.wanted || Number(this.level.value);
+    this.search.sayNone(all && !this.window.count ? `None of the ${this.forgotten ? "newest " : ""}${plural(all, "line")} matches.` : null);
     setText(byId("log-summary"), !all ? "no lines" : filtered ? `${count(this.window.count)} of ${plural(all, "line")}` : plural(all, "line") + newest);
   }
 }

@@ -75,10 +75,10 @@ async function readOlder() {
   most = MOST_WITH_OLDER;
   lines.unshift(...items);
   shown.prepend(items.filter(isWanted));
-  showSummary();
   const isFull = lines.length >= most;
   setOff(older, isFull || !items.length);
   if (isFull || !items.length) setText(older, isFull ? "no more fits here" : "no older output");
+  showSummary();
   setText(byId("log-found"), items.length ? byId("log-summary").textContent : older.textContent);
 }
 
@@ -109,8 +109,11 @@ function show(items) {
 
 function showSummary() {
   const all = plural(lines.length, "newest line");
+  const found = lines.filter(isWanted).length;
+  const more = older.ariaDisabled === "true" ? "" : " Press \"older output\" to look in what was printed before.";
+  search.sayNone(lines.length && !shown.count ? `None of the ${all} matches.${more}` : null);
   // The box may still hold lines that are no longer among the newest.
-  setText(byId("log-summary"), search.wanted || stream.value ? `${count(lines.filter(isWanted).length)} of ${all}` : all);
+  setText(byId("log-summary"), search.wanted || stream.value ? `${count(found)} of ${all}` : all);
 }
 
 /** What Orpheus says of the program belongs to both of its streams. @param {Line} line */

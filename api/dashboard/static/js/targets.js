@@ -1,6 +1,7 @@
 // The target of an audit entry as links to what it names.
 import { h } from "./dom.js";
 import { FIELDS, JOBS, address } from "./filter.js";
+import { idOfSlot } from "./verdict.js";
 
 const PAGES = {
   job: (id) => `${JOBS}/${encodeURIComponent(id)}`,
@@ -29,6 +30,9 @@ export function targetLink(target, action, at) {
   const href = PAGES[kind]?.(name);
   return href ? h("a", { href }, target) : h("span", {}, target);
 }
+
+/** A worker, as a link to its row on the overview. @param {string} slot */
+export const workerLink = (slot) => h("a", { href: `/#${idOfSlot(slot)}` }, slot);
 
 /** Jobs that were chosen one by one: `7, 8, 9 and 12 more (digest …)`. @param {string} name @param {string} [action] */
 function chosenJobs(name, action) {

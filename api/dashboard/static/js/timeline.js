@@ -2,7 +2,7 @@
 // between them what operators did, and why.
 import { arrange, byId, h, icon, setAttr, setText, svg } from "./dom.js";
 import { endsOf, folded } from "./folding.js";
-import { targetLink } from "./targets.js";
+import { targetLink, workerLink } from "./targets.js";
 import { between, now, timeNode } from "./time.js";
 import { linked } from "./why.js";
 import { TERMINAL, WAITING, bytes, duration, spaced, ticking } from "./words.js";
@@ -154,7 +154,7 @@ function makeRow({ number }) {
     if (attempt && attempt.cpu_s !== null) parts.push(`CPU ${+attempt.cpu_s < 0.0005 ? "<1 ms" : duration(+attempt.cpu_s)}`);
     if (attempt && attempt.max_rss_bytes !== null) parts.push(`peak ${bytes(+attempt.max_rss_bytes)}`);
     setText(facts, parts.join(" · "));
-    setText(where, attempt ? `${attempt.worker}, pid ${attempt.pid}` : "");
+    if (attempt && !where.firstChild) where.append(workerLink(attempt.worker), `, pid ${attempt.pid}`);
   }
 }
 

@@ -37,13 +37,24 @@ def answer(page: Page, job_id: int, job: dict[str, Any]) -> None:
     page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=job))
 
 
+def snoozed_job(system: Any) -> dict[str, Any]:
+    """Return a job whose first attempt has snoozed."""
+    job_id = system.submit("nap", {"minutes": 30})
+
+    def snoozed() -> dict[str, Any] | None:
+        job: dict[str, Any] = system.get(f"/jobs/{job_id}")
+        return job if job["attempt"] and job["status"] == "pending" else None
+
+    found: dict[str, Any] = wait_until(snoozed, "a snooze")
+    return found
+
+
 def test_of_attempts_beyond_those_that_are_kept_the_number_is_told_and_a_fold_stays_open(
     lasting_dashboard: Any,
 ) -> None:
     system, page = lasting_dashboard.system, lasting_dashboard.page
-    job_id = system.submit("nap", {"minutes": 30})
-    wait_until(lambda: system.get(f"/jobs/{job_id}")["attempts"], "a first attempt")
-    job = system.get(f"/jobs/{job_id}")
+    job = snoozed_job(system)
+    job_id = job["id"]
     snoozed = job["attempts"][0]
 
     def kept(first: int) -> dict[str, Any]:
@@ -75,9 +86,8 @@ def test_what_waits_for_a_worker_after_a_snooze_is_not_called_snoozed(
     lasting_dashboard: Any,
 ) -> None:
     system, page = lasting_dashboard.system, lasting_dashboard.page
-    job_id = system.submit("nap", {"minutes": 30})
-    wait_until(lambda: system.get(f"/jobs/{job_id}")["attempts"], "a first attempt")
-    job = system.get(f"/jobs/{job_id}")
+    job = snoozed_job(system)
+    job_id = job["id"]
     ended = datetime.fromisoformat(job["attempts"][0]["finished_at"])
 
     def after(seconds: float) -> str:

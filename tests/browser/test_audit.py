@@ -31,6 +31,20 @@ def test_an_action_is_told_with_who_what_on_what_and_why(lasting_dashboard: Dash
     expect(page.locator("#queue-told")).to_have_class("target")
 
 
+def test_in_a_narrower_window_a_reason_is_set_apart_and_no_dash_stands_for_none(
+    lasting_dashboard: Dashboard,
+) -> None:
+    client = lasting_dashboard.system.client
+    client.post("/queues/narrow/pause", json={"reason": "the mail server is down"})
+    client.post("/queues/narrow/resume")
+    page = lasting_dashboard.page
+    page.set_viewport_size({"width": 768, "height": 800})
+    lasting_dashboard.open("/ui/audit")
+    rows = page.locator("#rows tr", has_text="queue narrow")
+    expect(rows.nth(1).locator(".why")).to_have_css("font-style", "italic")
+    expect(rows.nth(0).locator(".why")).to_be_hidden()
+
+
 def test_many_jobs_are_a_link_to_them(lasting_dashboard: Dashboard) -> None:
     wanted = {"status": "failed", "type": "nothing.like-it"}
     body = {"action": "retry", "filter": wanted, "max_id": 900}

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Dashboard, wait_until_held
@@ -37,7 +38,7 @@ def test_a_group_is_retried_as_it_was_seen(lasting_dashboard: Dashboard) -> None
     expect(row.locator(".hour")).to_have_text("3none in the hour before")
     expect(row.locator(".hour .bad")).to_have_text("3")
     expect(row.locator(".newest a")).to_have_attribute("href", f"/ui/jobs/{jobs[-1]}")
-    row.get_by_role("button").click()
+    row.get_by_role("button", name="Retry").click()
     expect(page.locator("#confirm-title")).to_have_text("Retry 3 jobs?")
     page.keyboard.type("the disk is back")
     page.locator("#confirm-yes").click()
@@ -46,6 +47,50 @@ def test_a_group_is_retried_as_it_was_seen(lasting_dashboard: Dashboard) -> None
     assert (entry["action"], entry["count"], entry["reason"]) == ("retry", 3, "the disk is back")
     for job in jobs:
         system.wait_for_job(job)
+
+
+def test_a_group_is_deleted_as_it_was_seen(lasting_dashboard: Dashboard) -> None:
+    system = lasting_dashboard.system
+    forget(system)
+    jobs = fail(system, "declined", 2)
+    page = lasting_dashboard.open("/ui/errors")
+    row = page.locator("#rows tr", has_text="shout")
+    expect(row.locator(".count a")).to_have_text("2")
+    (later,) = fail(system, "declined")
+    expect(row.locator(".count a")).to_have_text("3")
+    row.get_by_role("button", name="Delete").click()
+    expect(page.locator("#confirm-title")).to_have_text("Delete 3 jobs?")
+    expect(page.locator("#confirm-text")).to_contain_text("This cannot be undone.")
+    page.keyboard.type("the cards are old")
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#result")).to_have_text("3 jobs of shout were deleted.")
+    entry = system.get("/audit")["items"][0]
+    assert (entry["action"], entry["count"], entry["reason"]) == ("delete", 3, "the cards are old")
+    assert f"id<={later}" in entry["target"]
+    for job in (*jobs, later):
+        assert system.client.get(f"/jobs/{job}").status_code == 404
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 768, 360])
+def test_a_long_message_is_read_to_its_end(lasting_dashboard: Dashboard, width: int) -> None:
+    at = "2026-01-31T12:00:00.000Z"
+    long = "mailbox 'very.long.name.of.a.person.285@subdomain.of.a.long.example.org' does not exist"
+    group = {"type": "send_mail", "error": "ValueError", "where": "myjobs.py:25 in send_mail"}
+    group |= {"last_hour": 22, "hour_before": 0, "max_id": 9, "count": 22, "messages": 10}
+    group |= {"first_seen": at, "last_seen": at, "newest": 7, "message": long}
+    page = lasting_dashboard.page
+    page.route(
+        f"{lasting_dashboard.system.url}/errors",
+        lambda route: route.fulfill(json={"items": [group]}),
+    )
+    page.set_viewport_size({"width": width, "height": 800})
+    lasting_dashboard.open("/ui/errors")
+    message = page.locator("#rows .message")
+    expect(message).to_contain_text("does not exist")
+    assert message.evaluate("one => one.scrollHeight <= one.clientHeight")
+    orders = page.locator("thead button")
+    tops = orders.evaluate_all("all => all.map((one) => Math.round(one.getBoundingClientRect().y))")
+    assert len(set(tops)) == 1, "the words to sort by are in one line"
 
 
 def test_of_several_messages_the_newest_is_said_to_be_one(lasting_dashboard: Dashboard) -> None:
@@ -113,7 +158,7 @@ def test_a_group_that_has_changed_is_left_alone(lasting_dashboard: Dashboard) ->
     system = lasting_dashboard.system
     (job,) = fail(system, "once more")
     page = lasting_dashboard.open("/ui/errors")
-    page.locator("#rows tr", has_text="shout").get_by_role("button").click()
+    page.locator("#rows tr", has_text="shout").get_by_role("button", name="Retry").click()
     title = page.locator("#confirm-title").inner_text()
     assert system.client.delete(f"/jobs/{job}").status_code == 204
     page.locator("#confirm-yes").click()
@@ -165,7 +210,14 @@ def test_groups_are_sorted_and_to_retry_many_their_number_has_to_be_typed(
     page.keyboard.press("Enter")
     expect(page.locator("#confirm")).to_be_hidden()
     wanted = {"status": "failed", "type": "add", "error": "ValueError", "where": ""}
-    assert bodies == [{"action": "retry", "filter": wanted, "max_id": 9, "expected_count": 1234}]
+    body = {"filter": wanted, "max_id": 9, "expected_count": 1234}
+    assert bodies == [{"action": "retry", **body}]
+    page.get_by_role("button", name="Delete the jobs with ValueError of add").click()
+    expect(page.locator("#confirm-yes")).to_be_disabled()
+    page.get_by_label("Type 1234 to confirm").fill("1234")
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#confirm")).to_be_hidden()
+    assert bodies[1:] == [{"action": "delete", **body}]
     items.extend(group | {"error": f"Error{n}", "count": 1} for n in range(498))
     page.reload()
     expect(page.locator("#summary")).to_contain_text(f"in the 500 largest groups {order}")

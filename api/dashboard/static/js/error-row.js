@@ -1,4 +1,4 @@
-// One group of failed jobs, and retrying it.
+// One group of failed jobs, and retrying or deleting all of it.
 import { byId, h, setAttr, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { action, cell, wrappable } from "./rows.js";
@@ -8,6 +8,10 @@ import { count, plural } from "./words.js";
 const LARGE = 100;
 /** Of how many jobs `messages` tells of all. */
 const ALL_COMPARED = 10;
+const ACTIONS = {
+  retry: { verb: "Retry", did: "will run again", text: "Each becomes due now, or waits for the jobs that it depends on, and can use all its attempts again." },
+  delete: { verb: "Delete", did: "were deleted", text: "They are gone then, with their attempts and logs. This cannot be undone." },
+};
 
 export class ErrorRow {
   /** @param {any} group @param {() => void} changed called after an action */
@@ -30,7 +34,7 @@ export class ErrorRow {
       cell("hour num", "last hour", this.hour, this.before),
       cell("seen num", "oldest of these", this.first),
       cell("seen num", "last seen", this.last, h("small", { class: "newest" }, this.newest)),
-      cell("actions num", "", action("Retry …", `Retry the jobs with ${error} of ${type}`, () => this.confirmRetry())));
+      cell("actions num", "", ...Object.entries(ACTIONS).map(([name, { verb }]) => action(`${verb} …`, `${verb} the jobs with ${error} of ${type}`, () => this.ask(name)))));
     this.nodes = [this.node];
   }
 
@@ -51,16 +55,17 @@ export class ErrorRow {
     setAttr(this.newest, "href", `/ui/jobs/${group.newest}`);
   }
 
-  confirmRetry() {
-    const { type, error, where, count: n, max_id: most } = this.group;
+  /** Ask whether to act on the jobs of this group as it is shown: on these and no others. @param {string} name */
+  ask(name) {
+    const { type, error, where, count: n, max_id: most } = this.group, { verb, did, text } = ACTIONS[name];
     confirm({
-      title: `Retry ${plural(n, "job")}?`,
-      text: `${n === 1 ? "The job of type" : `All ${count(n)} jobs of type`} ${type} that failed with ${error}${where ? ` at ${where}` : ""}, up to job ${most}. Each becomes due now, or waits for the jobs that it depends on, and can use all its attempts again. If the number has changed by then, nothing is done.`,
-      yes: `Retry ${plural(n, "job")}`,
+      title: `${verb} ${plural(n, "job")}?`,
+      text: `${n === 1 ? "The job of type" : `All ${count(n)} jobs of type`} ${type} that failed with ${error}${where ? ` at ${where}` : ""}, up to job ${most}. ${text} If the number has changed by then, nothing is done.`,
+      yes: `${verb} ${plural(n, "job")}`,
       typed: n >= LARGE ? String(n) : undefined,
       path: "/jobs/bulk",
-      body: { action: "retry", filter: { status: "failed", type, error, where: where ?? "" }, max_id: most, expected_count: n },
-      done: ({ changed }) => { setText(byId("result"), `${plural(changed, "job")} of ${type} will run again.`); this.changed(); },
+      body: { action: name, filter: { status: "failed", type, error, where: where ?? "" }, max_id: most, expected_count: n },
+      done: ({ changed }) => { setText(byId("result"), `${plural(changed, "job")} of ${type} ${changed === 1 ? did.replace("were", "was") : did}.`); this.changed(); },
     });
   }
 }

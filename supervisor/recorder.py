@@ -25,6 +25,7 @@ from orpheus.shared.domain.requests import Request
 from orpheus.shared.errors import ExitCode, StorageError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.leadership import Leadership
+from orpheus.shared.operations.replace_configuration import EditOnMachine, record_edit_on_machine
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.crash_cell import remove_cell
@@ -66,7 +67,8 @@ class Duties:
 
 
 _NewEvent = tuple[Kind, Mapping[str, object]]
-_Waiting = deque[ProcessEnded | _NewEvent]
+_Item = ProcessEnded | EditOnMachine | _NewEvent
+_Waiting = deque[_Item]
 
 
 class Recorder:
@@ -90,7 +92,7 @@ class Recorder:
         self._leadership = Leadership(myself.host, myself.incarnation)
         self._listening = Listening()
         self._late_leases = LateLeases()
-        self._inbox: queue.SimpleQueue[ProcessEnded | _NewEvent | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         """None: nothing to write, but something else to do."""
         self._waiting: _Waiting = deque()
         self._to_kill: deque[str] = deque()
@@ -154,6 +156,10 @@ class Recorder:
     def record(self, kind: Kind, body: Mapping[str, object]) -> None:
         """Write an event of this host."""
         self._inbox.put((kind, {"host": self._myself.host, **body}))
+
+    def record_edit(self, edit: EditOnMachine) -> None:
+        """Write into the audit log that this edit of the file is in force."""
+        self._inbox.put(edit)
 
     def publish(self, slots: Sequence[SlotRecord]) -> None:
         """Write the slots' records if they have changed; if called often, only the newest."""
@@ -241,8 +247,8 @@ class Recorder:
             pass
         if self._troubled:
             self._waiting = _without_repeats(self._waiting)
-        if len(self._waiting) > _MOST_WAITING:  # exits are few, and needed; events are not
-            self._waiting = deque(one for one in self._waiting if isinstance(one, ProcessEnded))
+        if len(self._waiting) > _MOST_WAITING:  # all but events are few, and needed
+            self._waiting = deque(one for one in self._waiting if not isinstance(one, tuple))
 
     def _kill_families(self) -> None:
         while self._to_kill:
@@ -258,6 +264,8 @@ class Recorder:
                     if store.has_many_hosts:
                         self._watch_late(item)
                     failpoint("supervisor.process_ended")
+                elif isinstance(item, EditOnMachine):
+                    record_edit_on_machine(store, self._myself.host, item)
                 else:
                     store.events.record(*item)
             except StorageError:

@@ -25,7 +25,9 @@ from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import ConfigurationError, ExitCode
 from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
+from orpheus.shared.operations.configuration import BY_HAND
 from orpheus.shared.operations.reclaim import void_other_boots
+from orpheus.shared.operations.replace_configuration import EditOnMachine
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.operations.waiting import once_it_answers
 from orpheus.shared.process.clock import Clock, SystemClock
@@ -138,7 +140,7 @@ def _supervise(
     incarnation = secrets.token_hex(8)
     note_supervisor(lock_fd, incarnation)
     keep = functools.partial(_keep, state, clock)
-    keep(settings)
+    edit = keep(settings)
     myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
     recorder = Recorder(myself, configuration.duties())
     recorder.watch_late(swept)
@@ -163,6 +165,8 @@ def _supervise(
         thread.start()
     drainers.adopt(configuration.outboxes())
     recorder.record(Kind.SUPERVISOR_STARTED, {"slot": myself.slot, "pid": myself.pid})
+    if edit is not None:
+        recorder.record_edit(edit)
     try:
         return loop.run()
     finally:
@@ -178,16 +182,20 @@ def _supervise(
         listeners.close()
 
 
-def _keep(state: StateFiles, clock: Clock, settings: Settings) -> None:
+def _keep(state: StateFiles, clock: Clock, settings: Settings) -> EditOnMachine | None:
     """Keep the settings for commands whose configuration file is wrong; they can do without.
 
-    What an editor has saved becomes a version that one can go back to.
+    What an editor has saved becomes a version that one can go back to. Return such an edit; None:
+    these settings are of a version that is known, or the first.
     """
-    version = None
+    version = edit = None
     try:
         if settings.source is not None:
             versions = Versions(state.configurations, settings.source)
-            version = versions.keep_found(settings.source_text).number
+            before, found = versions.newest(), versions.keep_found(settings.source_text)
+            version = found.number
+            if before is not None and found.by == BY_HAND and before.number < version:
+                edit = EditOnMachine(before.number, version)
     except OSError as error:
         folder = str(state.configurations)
         log.warning("version_not_kept", folder=folder, reason=error.strerror)
@@ -195,6 +203,7 @@ def _keep(state: StateFiles, clock: Clock, settings: Settings) -> None:
         keep_running_settings(state.running_settings, settings, clock.wall_ms(), version)
     except OSError as error:
         log.warning("settings_not_kept", file=str(state.running_settings), reason=error.strerror)
+    return edit
 
 
 def _prepare(

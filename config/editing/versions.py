@@ -22,10 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orpheus.config.editing.replace_file import written_file
-from orpheus.shared.operations.configuration import ConfigurationVersion
+from orpheus.shared.operations.configuration import BY_HAND, ConfigurationVersion
 
-BY_HAND = "file"
-"""Who made a version that was found in the file."""
 _LOCK = ".lock"
 _LONGEST_WAIT_S = 5.0
 """For an edit that is being made: a wrong number does less harm than a supervisor that waits."""

@@ -49,6 +49,10 @@ class SettingProblem:
     """Of the file's text."""
 
 
+BY_HAND = "file"
+"""Who made a version that was found in the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigurationVersion:
     """A text that the file has held since `at_ms`, by whom and why.

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.configuration import (
+    BY_HAND,
     ConfigurationEditor,
     EditOutcome,
     PlannedEdit,
 )
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 _MOST_NAMED = 5
@@ -53,6 +55,31 @@ def replace_configuration(
             raise
 
 
+@dataclass(frozen=True, slots=True)
+class EditOnMachine:
+    """What an editor on the machine has saved as `version`, after the version `before`.
+
+    `changed` names the settings that differ, as far as they may be shown.
+    """
+
+    before: int
+    version: int
+    changed: Sequence[str] = ()
+
+
+def record_edit_on_machine(store: Store, host: str, edit: EditOnMachine) -> None:
+    """Record such an edit, which is in force. Where many hosts write, each has its own file."""
+    named = f": {_named(edit.changed)}" if edit.changed else ""
+    store.audit.record(
+        "configure",
+        f"configuration, on {host}" if store.has_many_hosts else "configuration",
+        by=BY_HAND,
+        count=len(edit.changed),
+        before=f"version {edit.before}",
+        after=f"version {edit.version}{named}",
+    )
+
+
 def _versions(editor: ConfigurationEditor, outcome: EditOutcome) -> tuple[str | None, str | None]:
     """Return the versions before and after, and which settings differ: of those that are kept."""
     differences = _differences(outcome)
@@ -63,10 +90,12 @@ def _versions(editor: ConfigurationEditor, outcome: EditOutcome) -> tuple[str | 
 
 def _differences(outcome: EditOutcome) -> str:
     """Return the settings that differ, and whose secrets may, in words."""
-    changed = outcome.changed or ()
-    named = ", ".join(changed[:_MOST_NAMED])
-    more = len(changed) - _MOST_NAMED
-    settings = f"{named} and {more} more" if more > 0 else named
     tables = " and ".join(outcome.not_compared)
     secrets = f"secrets of {tables} are not compared" if tables else ""
-    return "; ".join(part for part in (settings, secrets) if part)
+    return "; ".join(part for part in (_named(outcome.changed or ()), secrets) if part)
+
+
+def _named(changed: Sequence[str]) -> str:
+    named = ", ".join(changed[:_MOST_NAMED])
+    more = len(changed) - _MOST_NAMED
+    return f"{named} and {more} more" if more > 0 else named

@@ -15,6 +15,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from socket import socket
 from threading import Lock, Thread
 
@@ -25,6 +26,7 @@ from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError, OrpheusError, StorageError
 from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger
+from orpheus.shared.operations.replace_configuration import EditOnMachine
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.records import dataclass
@@ -52,7 +54,7 @@ class Reloaded:
 
     `why` says what asked for it, `changed` names the settings that differ, `shown_changes` those
     of them that whoever does not see the secrets may know; with `replace_all` every process is to
-    be replaced.
+    be replaced. `edit`: an editor on the machine has saved it.
     """
 
     why: str
@@ -62,6 +64,7 @@ class Reloaded:
     changed: tuple[str, ...]
     shown_changes: tuple[str, ...]
     replace_all: bool
+    edit: EditOnMachine | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Reloader:
         read: ReadSettings,
         settings: Settings,
         listeners: Listeners,
-        keep: Callable[[Settings], None],
+        keep: Callable[[Settings], EditOnMachine | None],
     ) -> None:
         self.describing = Lock()
         self.trouble = ""
@@ -247,11 +250,13 @@ class Reloader:
                 self._listeners.let_go(listener)
             raise
         folder.enter()
-        self._keep(settings)
+        edit = self._keep(settings)
+        if edit is not None:
+            edit = replace(edit, changed=shown)
         # What goes on in the old folder would read and write the files there.
         replace_all = replace_all or folder.is_another
         code = digest_of(types)
-        return Reloaded(why, settings, listener, code, changed, shown, replace_all)
+        return Reloaded(why, settings, listener, code, changed, shown, replace_all, edit)
 
     @staticmethod
     def _write(settings: Settings, types: Sequence[TypeRow]) -> None:

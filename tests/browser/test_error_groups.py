@@ -75,7 +75,7 @@ def test_a_group_is_deleted_as_it_was_seen(lasting_dashboard: Dashboard) -> None
 def test_a_long_message_is_read_to_its_end(lasting_dashboard: Dashboard, width: int) -> None:
     at = "2026-01-31T12:00:00.000Z"
     long = "mailbox 'very.long.name.of.a.person.285@subdomain.of.a.long.example.org' does not exist"
-    group = {"type": "send_mail", "error": "ValueError", "where": "myjobs.py:25 in send_mail"}
+    group: dict[str, Any] = {"type": "send_mail", "error": "ValueError", "where": "myjobs.py:25"}
     group |= {"last_hour": 22, "hour_before": 0, "max_id": 9, "count": 22, "messages": 10}
     group |= {"first_seen": at, "last_seen": at, "newest": 7, "message": long}
     page = lasting_dashboard.page

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orpheus.config.editing import versions as module
-from orpheus.config.editing.versions import BY_HAND, Versions
-from orpheus.shared.operations.configuration import ConfigurationVersion
+from orpheus.config.editing.versions import Versions
+from orpheus.shared.operations.configuration import BY_HAND, ConfigurationVersion
 
 
 @pytest.fixture

@@ -252,6 +252,21 @@ def test_an_edit_on_the_machine_stands_in_the_audit_log_once(
     assert running.system.stop() == 0
 
 
+def test_an_edit_made_while_orpheus_stood_still_is_audited_by_the_next_start(
+    configured: Callable[[str], Configured], start_system: Callable[..., Any], wait_for: WaitFor
+) -> None:
+    running = configured(ONE_WORKER)
+    assert running.system.stop() == 0
+    running.save(ONE_WORKER + "max_age = '1h'\n")
+    url = f"database.url='sqlite:///{running.system.database}'"
+    again = start_system(url, config=running.file)
+    again.wait_until_ready()
+    wait_for(lambda: again.get("/audit")["items"], "the entry")
+    [entry] = again.get("/audit")["items"]
+    assert (entry["by"], entry["before"], entry["after"]) == ("file", "version 1", "version 2")
+    assert again.stop() == 0
+
+
 def test_a_guessed_secret_is_not_confirmed_by_the_event_of_a_reload(
     running: Configured, wait_for: WaitFor
 ) -> None:

@@ -25,7 +25,7 @@ def test_an_action_is_told_with_who_what_on_what_and_why(lasting_dashboard: Dash
     assert not row.locator(".at").inner_text().startswith("in "), "it is in the past"
     expect(row.locator(".by")).to_have_text("api:127.0.0.1")
     expect(row.locator(".what")).to_have_text("pause")
-    expect(row.locator(".change")).to_have_text("running → paused")
+    expect(row.locator(".change")).to_have_text("open → paused")
     expect(row.locator(".why")).to_have_text("the mail server is down")
     row.get_by_role("link", name="queue told").click()
     expect(page.locator("#queue-told")).to_have_class("target")
@@ -80,7 +80,7 @@ def test_the_log_is_filtered_by_one_field_and_by_what_a_row_has(
     client.post("/queues/sought/pause", json=why)
     expect(page.locator("#new")).to_have_text("1 new")  # the other does not match
     page.locator("#new").click()
-    expect(rows.first.locator(".change")).to_have_text("running → paused")
+    expect(rows.first.locator(".change")).to_have_text("open → paused")
     page.reload()
     expect(rows).to_have_count(2)
     page.go_back()

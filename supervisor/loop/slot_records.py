@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from orpheus.shared.domain.processes import DRAINED, ProcessRecord, SlotRecord, SlotState
+from orpheus.shared.domain.processes import DRAINED, ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.policy.slot import Desired, Slot
@@ -12,7 +12,7 @@ def slot_record(
     host: str, slot: Slot, process: ProcessHandle | ProcessRecord | None, sample: Sample | None
 ) -> SlotRecord:
     """Return the record of one slot, its process (if it has one) and the latest sample of it."""
-    why = slot.degraded or slot.trouble or slot.reason
+    why = slot.degraded or slot.trouble or _why_removed(slot) or slot.reason
     is_drained = slot.desired is Desired.DRAINED and not slot.retired
     drained = DRAINED if is_drained and not why.startswith(DRAINED) else ""
     return SlotRecord(
@@ -31,6 +31,15 @@ def slot_record(
         restarts=max(0, slot.starts - 1),
         exits=slot.exits,
     )
+
+
+def _why_removed(slot: Slot) -> str:
+    """Return why a slot leaves that nobody has drained; empty if it stays, or is told otherwise."""
+    if not slot.retired or not slot.reason.startswith(DRAINED):
+        return ""
+    if slot.role is Role.PROGRAM:
+        return "scaled away: fewer instances are wanted"
+    return "scaled away: fewer workers are wanted; it ends after its job"
 
 
 def own_record(

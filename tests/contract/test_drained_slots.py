@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.operations.audit import Actor
@@ -11,9 +13,12 @@ from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import DrainedBy, workers_json
 from orpheus.supervisor.loop.slot_records import slot_record
-from orpheus.supervisor.policy.slot import Desired, Slot
+from orpheus.supervisor.policy.fleet import retire
+from orpheus.supervisor.policy.slot import Desired, Observation, Process, Rules, Slot, Turn
+from orpheus.supervisor.policy.state_machine import decide
 
 TUNNEL = Slot("tunnel-1", "tunnel", Role.PROGRAM, state=SlotState.BACKOFF, reason="exit code 255")
+TURN = Turn(1.0, 0.5, "two", wall_ms=5)
 DRAINED = replace(TUNNEL, state=SlotState.DOWN, desired=Desired.DRAINED)
 
 
@@ -48,3 +53,19 @@ def test_who_drained_a_slot_is_told_until_it_is_started_again(store: Store, cloc
     assert latest is not None
     assert latest["by"] == "api:::1", "where the host was named"
     assert shown(replace(DRAINED, retired=True))[1] is None
+
+
+@pytest.mark.parametrize(
+    ("role", "told"),
+    [
+        (Role.WORKER, "scaled away: fewer workers are wanted; it ends after its job"),
+        (Role.PROGRAM, "scaled away: fewer instances are wanted"),
+    ],
+)
+def test_a_slot_that_scaling_removes_is_not_called_drained(role: Role, told: str) -> None:
+    ready = Slot("web-2", "web", role, state=SlotState.READY, process=Process("one", 0.0))
+    leaving = decide(retire(ready, Desired.DRAINED), Observation("one"), Rules(), TURN)[0]
+    assert leaving.state in (SlotState.DRAINING, SlotState.STOPPING)
+    assert slot_record("ada", leaving, None, None).reason == told
+    late = replace(leaving, reason="not drained within 300 s")
+    assert slot_record("ada", late, None, None).reason == "not drained within 300 s"

@@ -79,13 +79,14 @@ class Queue(TypedDict):
     oldest_pending_s: float | None
     done_per_minute: float
     drain: Drain | None
-    """null: it is paused, no pending job of it is due, or nothing was done in the last five
-    minutes."""
+    """null: it is paused, no pending job of it is due, no worker that serves it is ready, or
+    nothing was done in the last five minutes."""
     submitted_per_minute: float
     """In this minute and the last, as `ended_per_minute`: done, failed and cancelled."""
     ended_per_minute: float
     grows_per_minute: float | None
-    """By how many jobs it grows of late, negative if it shrinks; null: no job comes any more."""
+    """By how many jobs it grows of late, negative if it shrinks; null: no job comes any more. While
+    no worker that serves it is ready and none of its jobs runs, all that come."""
     pause: Pause | None
     """Who paused it; null: it is not paused."""
     pools: list[ServingPool]
@@ -115,6 +116,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
         next_ms, its_counts = its_due.next_ms, counts.get(name, {})
         either_rate = rule.rate or rule.per_key.rate
         serving = [crew for crew in crews if crew.serves(name)]
+        is_served = any(crew.ready for crew in serving) or its_counts.get(Status.IN_PROGRESS)
         found.append(
             {
                 "name": name,
@@ -135,7 +137,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
                 "ended_per_minute": flow.ended_per_minute,
                 "grows_per_minute": growth_per_minute(
                     flow.submitted_per_minute,
-                    flow.ended_per_minute,
+                    flow.ended_per_minute if is_served else 0.0,
                     flow.came_for_s,
                     flow.silent_s,
                 ),
@@ -163,6 +165,8 @@ def _drain(
         return None
     starts_per_s = None if rule.rate is None else rule.rate.per_s
     concurrency = sum(len(crew.ready) * crew.concurrency for crew in serving)
+    if due and not concurrency:
+        return None
     bounds = DrainLimits(rule.max_running, starts_per_s, concurrency)
     seconds = drain_s(due, running, pace, bounds)
     if seconds is None:

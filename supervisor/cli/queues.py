@@ -88,6 +88,8 @@ def _why(item: Mapping[str, Any]) -> str | None:
     """Return who paused a queue, or why none of its jobs starts now."""
     if item["paused"]:
         return paused_by(item["pause"], "the configuration")
+    if item["due"] and item["pools"] and not any(one["ready"] for one in item["pools"]):
+        return "no worker is ready"
     counts = item["counts"]
     if not counts[Status.PENDING] or item["due"] or counts[Status.IN_PROGRESS]:
         return None

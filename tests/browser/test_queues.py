@@ -76,11 +76,27 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         "limited": ((None, 1200, limited), ["empty in about 55 s"]),
         "stuck": ((3, 0, None), ["grows by 3 a minute", "none has ended lately"]),
         "still": ((None, 0, None), ["none has ended lately"]),
+        "alone": ((None, 9, None), ["no worker: it does not get empty"]),
+        "filled": ((7, 9, None), ["no worker: it does not get empty", "grows by 7 a minute"]),
+        "broken": ((None, 9, None), ["no worker is ready"]),
+    }
+    pools = {
+        "alone": [{"name": "default", "workers": 0, "ready": 0}],
+        "filled": [{"name": "default", "workers": 0, "ready": 0}],
+        "broken": [{"name": "default", "workers": 2, "ready": 0}],
     }
     (one, *_) = lasting_dashboard.system.get("/queues")["items"]
     one["counts"]["pending"] = one["due"] = 3
+    ready = [{"name": "default", "workers": 2, "ready": 2}]
     queues = [
-        {**one, "name": name, "grows_per_minute": grows, "ended_per_minute": out, "drain": drain}
+        {
+            **one,
+            "name": name,
+            "grows_per_minute": grows,
+            "ended_per_minute": out,
+            "drain": drain,
+            "pools": pools.get(name, ready),
+        }
         for name, ((grows, out, drain), _) in cases.items()
     ]
     lasting_dashboard.page.route(
@@ -140,6 +156,43 @@ def test_at_a_desk_nothing_short_wraps_and_in_a_narrower_window_it_is_still_a_ta
         expect(page.get_by_role("columnheader", name="backlog")).to_be_visible()
         tops = {cell: desk.locator(cell).bounding_box()["y"] for cell in (".name", ".backlog")}
         assert abs(tops[".name"] - tops[".backlog"]) < 2, width
+
+
+NUMBERS = """() => [...document.querySelectorAll(".counts a")].flatMap((link) => {
+    const box = (one) => {
+        const text = document.createRange();
+        text.selectNodeContents(one);
+        return text.getBoundingClientRect();
+    };
+    const [number, word] = [...link.children].map(box), cell = link.closest("td");
+    const next = cell.nextElementSibling.getBoundingClientRect();
+    const isBelow = word.top >= number.bottom - 4;
+    const isClear = isBelow || word.left - number.right > 3;
+    return isClear && word.right <= Math.max(cell.getBoundingClientRect().right, next.left) + 1
+        ? [] : [link.textContent];
+})"""
+
+
+def test_a_number_of_many_digits_stands_beside_its_word(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.page
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="large")
+    (one,) = (q for q in lasting_dashboard.system.get("/queues")["items"] if q["name"] == "large")
+    queues = [
+        {**one, "name": name, "counts": dict.fromkeys(one["counts"], number)}
+        for name, number in (("few", 3), ("usual", 29_679), ("many", 1_234_567))
+    ]
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    lasting_dashboard.open("/ui/queues")
+    row(lasting_dashboard, "many").wait_for()
+    for width in (1920, 1440, 1280, 1279, 1024, 980, 768, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(NUMBERS) == [], width
+        lefts = [
+            row(lasting_dashboard, name).locator(".flow").bounding_box()["x"]
+            for name in ("few", "many")
+        ]
+        assert lefts[0] == lefts[1], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
 
 
 def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:

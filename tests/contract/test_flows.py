@@ -105,15 +105,34 @@ def test_gaps_of_deleted_jobs_do_not_hide_what_came(store: Store, clock: FakeClo
     assert store.stats.flows()["mail"].submitted_per_minute == 17
 
 
+def test_a_batch_of_a_second_is_no_rate_of_a_minute(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats, "_MOST_CAME", 50)
+    come(store, "mail", 50)
+    for passed_ms in (0, 500, 3_000):
+        clock.advance(passed_ms)
+        assert store.stats.flows()["mail"].submitted_per_minute == 50
+    clock.advance(86_500)
+    come(store, "mail", 500)
+    assert store.stats.flows()["mail"].submitted_per_minute == 50
+
+
+def test_more_than_ten_thousand_that_came_are_counted(store: Store, clock: FakeClock) -> None:
+    come(store, "mail", 10_500)
+    clock.advance(30_000)
+    assert store.stats.flows()["mail"].submitted_per_minute == 10_500 / 1.5
+
+
 def test_of_more_than_can_be_counted_the_newest_tell_the_rate(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "_MOST_COUNTED", 50)
+    monkeypatch.setattr(stats, "_MOST_CAME", 50)
     come(store, "mail", 500)
     clock.advance(30_000)
     come(store, "mail", 50)
-    clock.advance(30_000)
-    assert store.stats.flows()["mail"].submitted_per_minute == 100
+    clock.advance(75_000)
+    assert store.stats.flows()["mail"].submitted_per_minute == 50 / 1.25
 
 
 def test_a_flow_tells_for_how_long_jobs_came_and_how_long_none_has(

@@ -15,6 +15,7 @@ from orpheus.shared.views.queues import Drain, queues_json
 from tests.contract.conftest import FakeClock
 
 Run = Callable[..., None]
+ONE_WORKER = Crew("default", ["*"], 1, ["default-1"])
 
 
 @pytest.fixture
@@ -60,14 +61,14 @@ def test_each_queue_tells_when_it_is_empty_unless_it_is_paused(
     for _ in range(30):
         submit(queue="mail")
     submit(queue="new")
-    mail, new = queues_json(store, [])
+    mail, new = queues_json(store, [ONE_WORKER])
     assert mail["drain"] is not None
     assert mail["drain"]["seconds"] == pytest.approx(60)
     with_more = {one["more_workers"]: one["seconds"] for one in mail["drain"]["with_more"]}
     assert with_more == pytest.approx({1: 30, 2: 20, 4: 12, 8: 60 / 9})
     assert new["drain"] is None
     store.queues.pause("mail")
-    assert queues_json(store, [])[0]["drain"] is None
+    assert queues_json(store, [ONE_WORKER])[0]["drain"] is None
 
 
 def test_a_queue_whose_rate_its_workers_could_pass_is_emptied_at_its_rate(
@@ -85,10 +86,21 @@ def test_a_queue_whose_rate_its_workers_could_pass_is_emptied_at_its_rate(
         return queues_json(store, crews)[0]["drain"]
 
     assert drain("default-1") == {"seconds": 15.0, "with_more": []}
-    slow = drain()
-    assert slow is not None
-    assert slow["seconds"] == pytest.approx(30 / (5 / 52.5))
-    assert slow["with_more"]
+
+
+def test_a_queue_that_no_ready_worker_serves_does_not_get_empty_and_grows_by_all_that_come(
+    store: Store, run: Run, submit: Callable[..., int], clock: FakeClock
+) -> None:
+    for _ in range(40):
+        run("mail", 1_000)
+    for _ in range(30):
+        submit(queue="mail")
+    for crews in ([], [Crew("default", ["*"], 1)], [Crew("other", ["media"], 1, ["other-1"])]):
+        (mail,) = queues_json(store, crews)
+        assert mail["drain"] is None
+        assert mail["grows_per_minute"] == mail["submitted_per_minute"] > 0
+    served = queues_json(store, [ONE_WORKER])[0]
+    assert served["drain"] is not None
 
 
 def test_a_queue_grows_while_jobs_come(
@@ -98,7 +110,7 @@ def test_a_queue_grows_while_jobs_come(
         run("mail", 1_000)
 
     def grows() -> float | None:
-        return queues_json(store, [])[0]["grows_per_minute"]
+        return queues_json(store, [ONE_WORKER])[0]["grows_per_minute"]
 
     assert grows() == 0
     for _ in range(30):
@@ -116,11 +128,11 @@ def test_jobs_that_are_not_due_are_no_work_that_more_workers_would_do(
         run("mail", 2_000)
     for hours in (3, 2):
         submit(queue="mail", delay_ms=hours * 3_600_000)
-    (mail,) = queues_json(store, [])
+    (mail,) = queues_json(store, [ONE_WORKER])
     assert (mail["due"], mail["next_due_s"], mail["drain"]) == (0, 7_200.0, None)
     for _ in range(30):
         submit(queue="mail")
-    (mail,) = queues_json(store, [])
+    (mail,) = queues_json(store, [ONE_WORKER])
     assert (mail["due"], mail["counts"]["pending"]) == (30, 32)
     assert mail["drain"] is not None
     assert mail["drain"]["seconds"] == pytest.approx(60)

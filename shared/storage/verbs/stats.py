@@ -18,6 +18,7 @@ _FLOW_MINUTES = 1
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
 _MOST_COUNTED = 10_000
+_MOST_CAME = 100_000
 
 
 class _Came(NamedTuple):
@@ -133,8 +134,8 @@ class Stats:
         """Return how many jobs came and ended per minute in this minute and the last, by queue.
 
         The jobs that came are those with the greatest ids, as far as they are still kept. A bounded
-        number of them is read for each queue. If more came, the rate is that number divided by the
-        time in which it came.
+        number of them is read for each queue. If more came, the rate is at least that number a
+        minute. No rate is more than what came: of a batch that took a second, nothing else comes.
         """
         since, passed_ms = self._lately(_FLOW_MINUTES)
         passed = passed_ms / _MINUTE_MS
@@ -152,9 +153,9 @@ class Stats:
                     continue
                 first_ms = self._created_from(came.first_id)[1]
                 last_ms = self._created_from(came.last_id)[1]
-                took_ms = now_ms - first_ms if came.n == _MOST_COUNTED else passed_ms
+                took_ms = now_ms - first_ms if came.n == _MOST_CAME else passed_ms
                 flows[queue] = Flow(
-                    came.n / (max(1, took_ms) / _MINUTE_MS),
+                    came.n / max(1.0, took_ms / _MINUTE_MS),
                     ended_per_minute,
                     came_for_s=(last_ms - first_ms) / 1000,
                     silent_s=max(0, now_ms - last_ms) / 1000,
@@ -163,7 +164,7 @@ class Stats:
 
     def _came(self, queue: str, first_id: int) -> "_Came":
         """Return how many jobs of a queue have at least this id, up to a bounded number."""
-        row = self._database.one(self._sql["newest-of-queue"], queue, first_id, _MOST_COUNTED)
+        row = self._database.one(self._sql["newest-of-queue"], queue, first_id, _MOST_CAME)
         assert row is not None  # it counts
         return _Came(*row)
 

@@ -10,10 +10,14 @@ export function backlogOf(queue) {
   if (!waiting) return ["empty"];
   if (paused) return ["paused"];
   if (!queue.pools.length && !counts.in_progress) return ["no pool serves it"];
+  if (due && queue.pools.every(({ ready }) => !ready)) return [unserved(queue), grows > 0 ? trendOf(grows) : ""].filter(Boolean);
   if (!due && !counts.in_progress) return next ? ["none is due now", `the next in ${rounded(next)}`] : quarantined.map((type) => `${type} is quarantined`);
   if (drain && drain.seconds < SOON_S) return ["empty in a few seconds"];
   return [trendOf(grows), ...(drain ? drainOf(drain, grows) : [out ? "empty at an unknown time" : "none has ended lately"])].filter(Boolean);
 }
+
+/** Without a worker a queue does not get empty, however fast it was before. @param {any} queue */
+const unserved = ({ pools }) => (pools.every(({ workers }) => !workers) ? "no worker: it does not get empty" : "no worker is ready");
 
 /** Where none comes any more, when it is empty says it all. @param {number | null} grows */
 function trendOf(grows) {

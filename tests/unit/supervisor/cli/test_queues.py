@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs import stats
 from tests.unit.supervisor.cli.conftest import TIME
+from tests.unit.supervisor.cli.test_slots import slot
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
@@ -25,6 +27,9 @@ def test_queues_are_listed_with_their_counts(
 ) -> None:
     store.jobs.submit_many([NewJob("count"), NewJob("words", queue="mail"), NewJob("count")])
     finish(store)
+    _, default, mail = orpheus("queues").out.splitlines()
+    assert default.endswith("no worker is ready") and mail.endswith("no worker is ready")
+    store.processes.put_slots([slot("default-1", SlotState.READY)])
     items = {item["name"]: item for item in orpheus("queues", "--json").json["items"]}
     assert items["default"]["counts"]["done"] == 1
     assert items["default"]["counts"]["pending"] == 1
@@ -43,6 +48,7 @@ def test_no_width_cuts_when_a_queue_is_empty(
     store.queues.configure({"later": QueueRules(max_running=2)})
     store.jobs.submit(NewJob("count", queue="later", delay_ms=7_200_000))
     finish(store)
+    store.processes.put_slots([slot("default-1", SlotState.READY)])
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("NO_COLOR", "1")
     for width in ("80", "120", "160"):

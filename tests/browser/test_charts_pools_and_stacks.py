@@ -98,6 +98,34 @@ def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> Non
     expect(forms.nth(2)).to_contain_text("0 instances")
 
 
+def test_all_pools_are_there_at_once_so_that_none_pushes_another_from_under_the_pointer(
+    panel: Panel,
+) -> None:
+    names = ("crawlers", "default", "mail")
+    pools = [{"host": "host-1", "name": name, "workers": 1} for name in names]
+    asked: list[Route] = []
+    panel.page.route(re.compile(r"/workers\?samples=true$"), lambda route: asked.append(route))
+    page = panel.open(worker("crawlers-1", "crawlers"), worker("mail-1", "mail"), *SYSTEM)
+    forms = page.locator("#pools form")
+    expect(forms).to_have_count(0)
+    (route,) = asked
+    drawn = "() => [...document.querySelectorAll('#pools form')].map((one) => one.dataset.pool)"
+    page.evaluate(f"""() => {{
+        window.drawn = new Set();
+        new MutationObserver(() => drawn.add(({drawn})().join())).observe(
+            document.getElementById("pools"), {{ childList: true }});
+    }}""")
+    route.fulfill(json={"items": [], "pools": pools, "programs": []})
+    expect(forms).to_have_count(3)
+    assert page.evaluate("[...window.drawn]") == ["crawlers,default,mail"]
+
+
+def test_pools_are_there_even_if_the_configured_ones_cannot_be_asked_for(panel: Panel) -> None:
+    panel.answer("/workers?samples=true", 503, {"title": "Busy", "status": 503})
+    page = panel.open(worker("default-1"), *SYSTEM)
+    expect(page.locator("#pools form")).to_have_count(1)
+
+
 def test_all_jobs_of_a_worker_that_runs_many_at_once_are_there(panel: Panel) -> None:
     started = "2026-01-02T03:04:05.000Z"
     busy = worker("io-1", "io", job=JOB, jobs_in_progress=3, places=20)

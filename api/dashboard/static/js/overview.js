@@ -40,7 +40,7 @@ const live = new Live("/ws?mode=summary", {
 });
 onTryNow(() => live.retryNow());
 table.load();
-keepScrollPosition(Promise.all([firstJobs, figures.first, alerts.first, firstStatus]));
+keepScrollPosition(Promise.all([firstJobs, figures.first, alerts.first, firstStatus, slots.pools.known]));
 
 /** Queues, workers or the configuration have changed: the verdict may be another, and the numbers of the pools. */
 function readAnew(events) {

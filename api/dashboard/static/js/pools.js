@@ -10,12 +10,24 @@ export class Pools {
   constructor() {
     /** @type {Map<string, PoolForm>} */
     this.forms = new Map();
-    /** Also those that have no slot. @type {Record<"pools" | "programs", {host: string, name: string, workers: number | null}[]>} */
-    this.configured = { pools: [], programs: [] };
+    /** Also those that have no slot; null: not known yet. @type {Record<"pools" | "programs", {host: string, name: string, workers: number | null}[]> | null} */
+    this.configured = null;
+    /** @type {{workers: any[], supervised: Map<string, any>} | null} */
+    this.seen = null;
+    this.known = new Promise((resolve) => { this.hasBecomeKnown = resolve; });
   }
 
-  /** @param {any[]} workers @param {Map<string, any>} supervised the hosts with a supervisor */
+  /** Learn what is configured. Without an answer, the pools that have slots are all that are known. @param {any} [configured] */
+  learn(configured = this.configured ?? { pools: [], programs: [] }) {
+    this.configured = configured;
+    if (this.seen) this.show(this.seen.workers, this.seen.supervised);
+    this.hasBecomeKnown();
+  }
+
+  /** All at once: one that came later would push the others from under the pointer. @param {any[]} workers @param {Map<string, any>} supervised the hosts with a supervisor */
   show(workers, supervised) {
+    this.seen = { workers, supervised };
+    if (!this.configured) return;
     const members = workers.filter(({ host, pool, slot }) => supervised.has(host) && pool !== null && !slot.includes("@"));
     const pools = Map.groupBy(members, ({ host, pool }) => `${host} ${pool}`);
     const { pools: configured, programs } = this.configured;

@@ -27,8 +27,8 @@ export class Slots {
     try {
       const { items, pools, programs } = await request("/workers?samples=true");
       for (const worker of items) this.rows.get(keyOf(worker))?.begin(worker.samples);
-      this.pools.configured = { pools, programs };
-    } catch { /* the charts fill as time passes */ }
+      this.pools.learn({ pools, programs });
+    } catch { this.pools.learn(); } // the charts fill as time passes
   }
 
   /** Take the measures of a heartbeat, whether it is drawn or not. @param {any[]} workers as GET /workers gives them */

@@ -104,7 +104,11 @@ def test_all_pools_are_there_at_once_so_that_none_pushes_another_from_under_the_
     names = ("crawlers", "default", "mail")
     pools = [{"host": "host-1", "name": name, "workers": 1} for name in names]
     asked: list[Route] = []
-    panel.page.route(re.compile(r"/workers\?samples=true$"), lambda route: asked.append(route))
+
+    def hold(route: Route) -> None:
+        asked.append(route)
+
+    panel.page.route(re.compile(r"/workers\?samples=true$"), hold)
     page = panel.open(worker("crawlers-1", "crawlers"), worker("mail-1", "mail"), *SYSTEM)
     forms = page.locator("#pools form")
     expect(forms).to_have_count(0)

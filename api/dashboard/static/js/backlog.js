@@ -32,4 +32,4 @@ function drainOf({ seconds, with_more: [more] }, grows) {
 }
 
 /** Of many minutes, nobody can know the seconds. @param {number} seconds */
-const roughly = (seconds) => (seconds < 300 ? duration(seconds) : rounded(seconds));
+const roughly = (seconds) => (seconds < 300 ? duration(seconds) : rounded(seconds)).replaceAll(" ", "\u00a0");

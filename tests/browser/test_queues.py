@@ -193,7 +193,8 @@ def test_a_number_of_many_digits_stands_beside_its_word(lasting_dashboard: Dashb
         ]
         assert lefts[0] == lefts[1], width
         if width >= 980:
-            head = page.get_by_role("columnheader", name="per minute").bounding_box()
+            column: Any = page.get_by_role("columnheader", name="per minute")
+            head = column.bounding_box()
             flow = row(lasting_dashboard, "few").locator(".flow").bounding_box()
             assert abs(head["x"] + head["width"] - flow["x"] - flow["width"]) < 2, width
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width

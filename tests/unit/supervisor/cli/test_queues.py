@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, NewJob
-from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs import stats
 from tests.unit.supervisor.cli.conftest import TIME
@@ -22,6 +23,13 @@ Finish = Callable[..., None]
 WORKER = Holder("default-1", "incarnation", 7)
 
 
+def begin_worker(store: Store) -> None:
+    """Let a supervisor and a worker of the pool `default` be there."""
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    store.processes.put_slots([slot("default-1", SlotState.READY)])
+
+
 def test_queues_are_listed_with_their_counts(
     orpheus: Orpheus, store: Store, finish: Finish
 ) -> None:
@@ -29,7 +37,7 @@ def test_queues_are_listed_with_their_counts(
     finish(store)
     _, default, mail = orpheus("queues").out.splitlines()
     assert default.endswith("no worker is ready") and mail.endswith("no worker is ready")
-    store.processes.put_slots([slot("default-1", SlotState.READY)])
+    begin_worker(store)
     items = {item["name"]: item for item in orpheus("queues", "--json").json["items"]}
     assert items["default"]["counts"]["done"] == 1
     assert items["default"]["counts"]["pending"] == 1
@@ -48,7 +56,7 @@ def test_no_width_cuts_when_a_queue_is_empty(
     store.queues.configure({"later": QueueRules(max_running=2)})
     store.jobs.submit(NewJob("count", queue="later", delay_ms=7_200_000))
     finish(store)
-    store.processes.put_slots([slot("default-1", SlotState.READY)])
+    begin_worker(store)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("NO_COLOR", "1")
     for width in ("80", "120", "160"):

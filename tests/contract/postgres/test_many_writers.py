@@ -114,13 +114,15 @@ class Crowd:
         self._seed = seed
         self._jobs = jobs
         self._over = threading.Event()
+        self._operators = 2
+        """So many may still retry a job that has ended."""
         self.running: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def run(self) -> None:
         workers = [partial(self._work, n) for n in range(3)]
-        operators = [partial(self._operate, n) for n in range(2)]
+        operators = [partial(self._operate, n) for n in range(self._operators)]
         at_once([self._submit_all, *workers, *operators])
 
     def _submit_all(self) -> None:
@@ -158,7 +160,7 @@ class Crowd:
     def _work(self, n: int) -> None:
         store, chance = self._opener(), random.Random(f"{self._seed} works {n}")
         holder = Holder(f"w-{n}", f"inc-{n}", n)
-        while not (self._over.is_set() and not self._is_live(store)):
+        while self._operators or self._is_live(store):
             try:
                 leases = store.leases.lease(holder, ("*",), chance.randint(1, 5), TTL_MS)
             except DatabaseBusy:
@@ -190,7 +192,13 @@ class Crowd:
         return any(n for status, n in counts.items() if status not in TERMINAL)
 
     def _operate(self, n: int) -> None:
-        store, chance = self._opener(), random.Random(f"{self._seed} operates {n}")
+        try:
+            self._act(self._opener(), random.Random(f"{self._seed} operates {n}"))
+        finally:
+            with self._lock:
+                self._operators -= 1
+
+    def _act(self, store: Store, chance: random.Random) -> None:
         while not self._over.is_set():
             job_id = chance.randint(1, self._jobs)
             act = chance.choice((store.jobs.cancel, store.jobs.retry, store.jobs.delete))

@@ -227,46 +227,6 @@ def test_queues_and_schedules_of_a_new_configuration_are_in_force_at_once(
     assert running.pids() == before
 
 
-def test_an_edit_on_the_machine_stands_in_the_audit_log_once(
-    configured: Callable[[str], Configured], wait_for: WaitFor
-) -> None:
-    running = configured(ONE_WORKER)
-
-    def audited() -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = running.system.get("/audit")["items"]
-        return items
-
-    running.save(ONE_WORKER + "max_age = '1h'\n")
-    wait_for(audited, "the entry")
-    [entry] = audited()
-    told = entry["by"], entry["action"], entry["target"], entry["before"], entry["after"]
-    after = "version 2: pools.default.max_age"
-    assert told == ("file", "configure", "configuration", "version 1", after)
-    body = {"text": ONE_WORKER + "max_age = '2h'\n"}
-    answer = running.system.client.put("/config", json=body, headers={"If-Match": "*"})
-    assert answer.status_code == 200, answer.text
-    wait_for(lambda: running.system.log().count("config_reloaded") == 2, "the reload")
-    running.save(ONE_WORKER)
-    wait_for(lambda: len(audited()) > 2, "the third entry")
-    assert [one["by"] for one in audited()] == ["file", "api:127.0.0.1", "file"]
-    assert running.system.stop() == 0
-
-
-def test_an_edit_made_while_orpheus_stood_still_is_audited_by_the_next_start(
-    configured: Callable[[str], Configured], start_system: Callable[..., Any], wait_for: WaitFor
-) -> None:
-    running = configured(ONE_WORKER)
-    assert running.system.stop() == 0
-    running.save(ONE_WORKER + "max_age = '1h'\n")
-    url = f"database.url='sqlite:///{running.system.database}'"
-    again = start_system(url, config=running.file)
-    again.wait_until_ready()
-    wait_for(lambda: again.get("/audit")["items"], "the entry")
-    [entry] = again.get("/audit")["items"]
-    assert (entry["by"], entry["before"], entry["after"]) == ("file", "version 1", "version 2")
-    assert again.stop() == 0
-
-
 def test_a_guessed_secret_is_not_confirmed_by_the_event_of_a_reload(
     running: Configured, wait_for: WaitFor
 ) -> None:

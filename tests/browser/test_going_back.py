@@ -36,6 +36,7 @@ def test_going_back_claims_no_change_of_secrets_that_are_not_compared(
     expect(page.locator("#save")).to_be_enabled()
     save(page)
     expect(page.locator("#in-force")).to_contain_text("version 4, since ")
-    (entry, _) = configured.system.get("/audit")["items"]
+    entry, _, edit = configured.system.get("/audit")["items"]
+    assert edit["by"] == "file"
     assert entry["after"].startswith("version 4: pools.default.workers; secrets of alerts are")
     assert configured.problems == []

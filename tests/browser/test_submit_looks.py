@@ -1,4 +1,5 @@
-"""How the form of a new job looks: where its fields stand, how tall they are, which key submits."""
+"""How the form of a new job looks: where its fields stand, how tall they are, which key submits, and that it waits
+for the types."""
 
 from playwright.sync_api import Page, expect
 
@@ -41,3 +42,17 @@ def test_all_fields_begin_at_one_line_however_deep_they_are(lasting_dashboard: D
     assert fields.count() > 15
     sides = fields.evaluate_all("all => all.map((one) => one.getBoundingClientRect().x)")
     assert max(sides) - min(sides) < 1
+
+
+def test_nothing_can_be_filled_in_before_the_types_are_there(lasting_dashboard: Dashboard) -> None:
+    slow = """
+        const real = window.fetch;
+        window.fetch = async (...call) => {
+          if (String(call[0]).includes("/types")) await new Promise((then) => setTimeout(then, 500));
+          return real(...call);
+        };
+    """
+    lasting_dashboard.page.add_init_script(slow)
+    page = lasting_dashboard.open("/ui/submit?type=sum_range")
+    page.locator("#example").click()
+    expect(page.locator("#curl")).to_contain_text('{"n":100000}')

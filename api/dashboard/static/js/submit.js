@@ -35,8 +35,9 @@ form.addEventListener("keydown", submitOnEnter);
 form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
 byId("example").addEventListener("click", () => { payload.fillExample(); changed(); });
 keepWhile(() => edits !== sentEdits);
-if (!isReadOnly) start(); // else the form is hidden
+if (!isReadOnly) start().finally(() => { form.inert = false; }); // else the form is hidden
 
+/** Fill the form. Until then it takes no click: there is no schema yet to make an example from. */
 async function start() {
   try {
     types = (await request("/types", { exact: true })).items;

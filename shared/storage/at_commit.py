@@ -11,8 +11,8 @@ from dataclasses import field
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.records import dataclass
-from orpheus.shared.storage.totals import rows_of
-from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type
+from orpheus.shared.storage.totals import ENDED
+from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type, rows_of_all
 
 _MINUTE_MS = 60_000
 _EVERY_POOL = "*"
@@ -136,7 +136,10 @@ class AtCommit:
                 "add-finished",
                 [(minute, *key, n, self.ran_ms[key]) for key, n in self.ended.items()],
             ),
-            ("add-total", [*rows_of(ended, by_type)]),
+            (
+                "add-total",
+                [*((ENDED, status, 0, n, 0) for status, n in ended.items()), *rows_of_all(by_type)],
+            ),
             ("add-type-total", [*by_type]),
         ]
         self.changes.clear()

@@ -13,7 +13,6 @@ from orpheus.shared.records import dataclass
 BOUNDS_S = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0, 7200.0, 43200.0)
 """Upper bounds of the buckets, followed by one bucket for longer times. They are part of the
 schema: a change needs a migration, as the counted attempts cannot be counted again."""
-BOUNDS_MS = tuple(round(bound_s * 1000) for bound_s in BOUNDS_S)
 
 ENDED, WAITED, RAN = "ended", "waited", "ran"
 
@@ -29,18 +28,6 @@ class Histogram:
 
     counts: Sequence[int] = (0,) * (len(BOUNDS_S) + 1)
     sum_s: float = 0.0
-
-
-def rows_of(ended: Counter[str], by_type: Iterable[TypeTotal]) -> list[Row]:
-    """Return what a transaction adds, from jobs by status and what it adds by type."""
-    counts: Counter[tuple[str, str, int]] = Counter()
-    sums_ms: Counter[tuple[str, str, int]] = Counter()
-    for _, measure, outcome, bucket, n, sum_ms, _ in by_type:
-        if measure in (WAITED, RAN):
-            counts[measure, outcome, bucket] += n
-            sums_ms[measure, outcome, bucket] += sum_ms
-    rows = [(ENDED, status, 0, n, 0) for status, n in ended.items()]
-    return rows + [(*key, n, sums_ms[key]) for key, n in counts.items()]
 
 
 def histograms_of(rows: Iterable[tuple[str, int, int, int]]) -> dict[str, Histogram]:

@@ -1,5 +1,5 @@
-"""How the form of a new job looks: where its fields stand, how tall they are, which key submits, and that it waits
-for the types."""
+"""How the form of a new job looks: where its fields stand, how tall they are, which key submits;
+and that it waits for the types."""
 
 from playwright.sync_api import Page, expect
 
@@ -47,9 +47,9 @@ def test_all_fields_begin_at_one_line_however_deep_they_are(lasting_dashboard: D
 def test_nothing_can_be_filled_in_before_the_types_are_there(lasting_dashboard: Dashboard) -> None:
     slow = """
         const real = window.fetch;
-        window.fetch = async (...call) => {
-          if (String(call[0]).includes("/types")) await new Promise((then) => setTimeout(then, 500));
-          return real(...call);
+        window.fetch = async (path, ...rest) => {
+          if (path.includes("/types")) await new Promise((then) => setTimeout(then, 500));
+          return real(path, ...rest);
         };
     """
     lasting_dashboard.page.add_init_script(slow)

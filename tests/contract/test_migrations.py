@@ -190,6 +190,32 @@ def test_a_file_of_an_older_index_of_unique_keys_takes_jobs_with_such_keys(
     store.close()
 
 
+def test_what_was_counted_in_wider_buckets_keeps_its_numbers_and_its_means(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_version(monkeypatch, REAL[:25])
+    store = open_store(url, create=True, to_move=True)
+    columns = "INSERT INTO type_totals (type, measure, outcome, bucket, n, total, most) VALUES "
+    with store.write(durable=True), handle_of(store) as connection:
+        # 90 runs of 2 to 5 ms, 10 of 30 to 90 ms, one of a day
+        connection.execute(f"{columns} ('t', 'ran', 'succeeded', 0, 90, 270, 5)")
+        connection.execute(f"{columns} ('t', 'ran', 'succeeded', 2, 10, 400, 90)")
+        connection.execute(f"{columns} ('t', 'ran', 'failed', 12, 1, 86400000, 86400000)")
+        connection.execute(f"{columns} ('t', 'cpu', '', 0, 101, 101000, 1000)")
+        connection.execute(f"{columns} ('t', 'memory', '', 0, 101, 9000, 5000)")
+    store.close()
+    at_version(monkeypatch, REAL)
+    store = open_store(url, create=True)
+    (figures,) = store.stats.types()
+    store.close()
+    assert (figures.runs.n, figures.cpu.n, figures.peak_bytes) == (101, 101, 5000)
+    assert figures.runs.sum_s == pytest.approx(0.27 + 0.4 + 86_400)
+    assert figures.runs.percentile_s(0.5) == pytest.approx(0.003, rel=0.2)
+    assert figures.runs.percentile_s(0.95) == pytest.approx(0.04, rel=0.2)
+    assert figures.runs.percentile_s(1) == 86_400
+    assert figures.cpu.percentile_s(0.5) == pytest.approx(0.001)
+
+
 def test_no_migration_is_edited_once_files_have_it() -> None:
     """An edited one makes new files differ from older ones. What it lacks is a new migration."""
     known = Path(__file__).with_name("migrations.sha256").read_text().splitlines()

@@ -1,7 +1,6 @@
 """What only grows: how jobs ended, how long attempts waited and ran."""
 
 import random
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -10,8 +9,8 @@ from orpheus.shared.domain.jobs import Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage import BOUNDS_S, Store
-from orpheus.shared.storage.totals import histograms_of, rows_of
-from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type
+from orpheus.shared.storage.totals import histograms_of
+from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type, rows_of_all
 
 
 def test_waits_and_runs_are_counted_by_their_length(store, clock, submit, lease, end) -> None:
@@ -106,5 +105,5 @@ def test_a_bound_belongs_to_its_bucket() -> None:
     times_ms = [round(bound_s * 1000) for bound_s in BOUNDS_S]
     times_ms.append(times_ms[-1] + 1)
     by_type = rows_by_type(MeasuredAttempt("t", "failed", 0, ran_ms) for ran_ms in times_ms)
-    rows = [row[1:] for row in rows_of(Counter(), by_type) if row[0] == "ran"]
+    rows = [row[1:] for row in rows_of_all(by_type) if row[0] == "ran"]
     assert histograms_of(rows)["failed"].counts == [1] * (len(BOUNDS_S) + 1)

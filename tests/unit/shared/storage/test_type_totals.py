@@ -2,11 +2,13 @@
 
 import random
 from bisect import bisect_left
+from itertools import pairwise
 
 import pytest
 
 from orpheus.shared.storage.totals import BOUNDS_S
 from orpheus.shared.storage.type_totals import (
+    BOUNDS_US,
     Distribution,
     MeasuredAttempt,
     figures_of,
@@ -26,7 +28,7 @@ def test_without_times_there_is_no_percentile() -> None:
 
 def test_a_percentile_is_never_more_than_the_longest_time() -> None:
     assert runs_of(300).percentile_s(0.5) == pytest.approx(0.3)
-    assert runs_of(*[300] * 100).percentile_s(0.99) == pytest.approx(0.25 + 0.05 * 0.99)
+    assert runs_of(*[300] * 100).percentile_s(0.99) == pytest.approx(0.3)
     assert runs_of(0, 0, 0).percentile_s(0.95) == 0
 
 
@@ -41,12 +43,34 @@ def test_a_percentile_is_in_the_bucket_of_the_true_one(part: float) -> None:
     chance = random.Random(3)
     for _ in range(50):
         times = sorted(round(chance.lognormvariate(6, 2)) for _ in range(chance.randint(1, 400)))
-        true_s = times[max(0, -(-len(times) * int(part * 100) // 100) - 1)] / 1000
+        true_us = times[max(0, -(-len(times) * int(part * 100) // 100) - 1)] * 1000
         found = runs_of(*times).percentile_s(part)
         assert found is not None
-        index = bisect_left(BOUNDS_S, true_s)
-        lower_s = BOUNDS_S[index - 1] if index else 0
-        assert lower_s <= found <= [*BOUNDS_S, float("inf")][index]
+        index = bisect_left(BOUNDS_US, true_us)
+        lower_us = BOUNDS_US[index - 1] if index else 0
+        assert lower_us <= found * 1_000_000 <= [*BOUNDS_US, float("inf")][index]
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "true_s"),
+    [
+        (list(range(501, 508)), (0.504, 0.507, 0.507)),
+        ([100] * 50 + [102] * 30 + [119] * 18 + [168, 240], (0.100, 0.119, 0.168)),
+        ([33] * 60 + [35] * 30 + [45] * 8 + [73, 95], (0.033, 0.045, 0.073)),
+        ([20] * 20 + [22] * 70 + [37] * 8 + [66, 100], (0.022, 0.037, 0.066)),
+    ],
+)
+def test_percentiles_of_jobs_of_nearly_one_length_are_nearly_true(
+    times_ms: list[int], true_s: tuple[float, float, float]
+) -> None:
+    runs = runs_of(*times_ms)
+    found = [runs.percentile_s(part) for part in (0.5, 0.95, 0.99)]
+    assert found == pytest.approx(list(true_s), rel=0.12)
+
+
+def test_each_bucket_is_a_part_of_one_that_all_types_share() -> None:
+    assert {round(bound_s * 1_000_000) for bound_s in BOUNDS_S} <= set(BOUNDS_US)
+    assert all(after / before <= 1.28 for before, after in pairwise(BOUNDS_US))
 
 
 def test_rows_of_several_commits_add_up() -> None:

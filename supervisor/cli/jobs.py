@@ -3,7 +3,6 @@
 import json
 import time
 from collections import deque
-from datetime import datetime
 from typing import Any
 
 import click
@@ -21,6 +20,7 @@ from orpheus.supervisor.cli.job_filter import filter_of, filter_options
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
+    line_time,
     mebibytes,
     print_block,
     print_fields,
@@ -275,6 +275,5 @@ def _json_line(line: LogLine) -> str:
 
 
 def _text_line(line: LogLine) -> str:
-    at = datetime.fromtimestamp(line.at_ms / 1000).astimezone()
-    head = f"{at:%H:%M:%S}.{line.at_ms % 1000:03} #{line.attempt} {line.level:<7} "
+    head = f"{line_time(line.at_ms)} #{line.attempt} {line.level:<7} "
     return head + printable(with_fields(without_colours(line.line), line.fields))

@@ -187,6 +187,15 @@ def short_time(moment: str) -> str:
     return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%m-%d %H:%M}"
 
 
+def line_time(at_ms: int, now: datetime | None = None) -> str:
+    """Return when a line of a log was written: on a terminal with its day if that is not today."""
+    at, now = _local(at_ms), now or datetime.now().astimezone()
+    if not sys.stdout.isatty():
+        return at.isoformat(timespec="milliseconds")
+    day = "" if at.date() == now.date() else "%m-%d " if at.year == now.year else "%Y-%m-%d "
+    return f"{at:{day}%H:%M:%S}.{at_ms % 1000:03}"
+
+
 def time_in(moment: str, zone: str) -> str:
     """Return a moment, as the API tells it, in a time zone, with that zone's short name."""
     at = datetime.fromisoformat(moment).astimezone(ZoneInfo(zone))

@@ -13,6 +13,7 @@ from orpheus.shared.process.host import own_host
 from orpheus.shared.process.program_logs import STDERR, STDOUT, ProgramLine, read_lines
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable, without_colours
+from orpheus.supervisor.cli.output import line_time
 
 _USUAL_LINES = 1_000
 _LINES_AT_ONCE = 10_000
@@ -55,6 +56,6 @@ def _newest(folder: Path, count: int) -> list[ProgramLine]:
 
 def _text(line: ProgramLine) -> str:
     """Return a line with its time; ! marks stderr, and # what Orpheus says of the process."""
-    at = datetime.fromisoformat(line.at).astimezone()
-    head = f"{at:%H:%M:%S}.{at.microsecond // 1000:03} {_MARKS.get(line.stream, '#')} "
+    at_ms = round(datetime.fromisoformat(line.at).timestamp() * 1000)
+    head = f"{line_time(at_ms)} {_MARKS.get(line.stream, '#')} "
     return head + printable(without_colours(line.line))

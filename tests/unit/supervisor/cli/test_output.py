@@ -7,6 +7,7 @@ import pytest
 
 from orpheus.supervisor.cli.output import (
     duration,
+    line_time,
     mebibytes,
     print_table,
     since,
@@ -58,6 +59,20 @@ def test_a_moment_is_told_both_ways_where_there_is_room(monkeypatch: pytest.Monk
     at = datetime(2026, 11, 28, 8, 43, 42).astimezone()
     at_ms = round(at.timestamp() * 1000)
     assert when(at_ms, at_ms + 2_000) == "2 s ago (2026-11-28 08:43:42)"
+
+
+def test_a_line_of_a_log_has_its_day_unless_it_is_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.fromisoformat("2026-03-01T00:00:01").astimezone()
+    today, before, last_year = (
+        round(datetime.fromisoformat(at).timestamp() * 1000)
+        for at in ("2026-03-01T00:00:00.007", "2026-02-28T23:59:59", "2025-03-01")
+    )
+    told = datetime.fromisoformat(line_time(today, now))
+    assert round(told.timestamp() * 1000) == today
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert line_time(today, now) == "00:00:00.007"
+    assert line_time(before, now) == "02-28 23:59:59.000"
+    assert line_time(last_year, now) == "2025-03-01 00:00:00.000"
 
 
 def test_memory_is_told_in_mebibytes() -> None:

@@ -74,7 +74,10 @@ def _status(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
 def _print(
     found: Mapping[str, Any], handover: CommandLineHandover, width: int | None = None
 ) -> None:
-    """Print the status; with a `width`, no line is wider, as a table never is on a terminal."""
+    """Print the status; with a `width`, no line is wider, as a table never is on a terminal.
+
+    A command that mends something is never cut for the sentence before it.
+    """
 
     def fitting(text: str) -> str:
         return text if width is None else shortened(text, width)
@@ -97,8 +100,12 @@ def _print(
     colour = "red" if verdict["concerns"] else "green"
     click.echo(styled(fitting(verdict["headline"]), fg=colour))
     for concern in verdict["concerns"]:
-        command = f" ({concern['command']})" if concern["command"] else ""
-        click.echo(fitting(f"- {printable(concern['text'])}{command}"))
+        text = f"- {printable(concern['text'])}"
+        command = f"({concern['command']})" if concern["command"] else ""
+        whole = f"{text} {command}".rstrip()
+        lines = [whole] if fitting(whole) == whole or not command else [text, f"  {command}"]
+        for line in lines:
+            click.echo(fitting(line))
 
 
 def _in_words(counts: Mapping[str, int]) -> str:

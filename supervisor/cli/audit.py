@@ -18,12 +18,12 @@ from orpheus.supervisor.cli.whole_number import WholeNumber
 _COLUMNS = (
     Column("ID", 2),
     "AT",
-    Column("BY", least=12),
+    Column("BY", least=8, enough=12),
     "ACTION",
-    Column("ON", least=24),
-    Column("CHANGE", 3, least=16),
-    Column("COUNT", 1),
-    Column("REASON", least=12),
+    Column("ON", least=16, enough=18),
+    Column("CHANGE", 1, least=14, enough=16),
+    Column("COUNT", 3),
+    Column("REASON", least=8, enough=12),
 )
 
 

@@ -97,14 +97,18 @@ def test_pages_follow_each_other(orpheus: Orpheus, trail: Store) -> None:
 
 
 @pytest.mark.usefixtures("trail")
-def test_a_narrow_terminal_shows_on_what(orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_shows_on_what_and_what_changed(
+    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
     lines = orpheus("audit").out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert re.match(r"3   \d\d:\d\d:\d\d  cli:ada ", lines[1])
-    assert "  jobs with status=failed  " in lines[1]
+    assert lines[0].split() == ["AT", "BY", "ACTION", "ON", "CHANGE", "REASON"]
+    assert re.match(r"\d\d:\d\d:\d\d  cli:ada ", lines[1])
+    assert "  jobs with stat" in lines[1]
+    assert "  running → paused  " in lines[2]
 
 
 def test_a_wide_terminal_shows_a_change_whole_and_cuts_on_what(

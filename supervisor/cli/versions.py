@@ -116,9 +116,14 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
         planned = editor.plan(Edit(version=version), None, refused)
         if planned.outcome.problems:
             raise ConfigurationError("\n".join(map(_line, planned.outcome.problems)))
-        if not check:
+        is_there = planned.content == planned.replaces
+        if not check and not is_there:
             _replace(editor, planned, operator.actor(reason), version, store)
-    _print_outcome(operator, version, planned.outcome, is_written=not check)
+    if is_there and not operator.as_json:
+        click.echo(f"version {version} is in the file already")
+        return ExitCode.OK
+    is_written = not check and not is_there
+    _print_outcome(operator, version, planned.outcome, is_written=is_written)
     return ExitCode.OK
 
 

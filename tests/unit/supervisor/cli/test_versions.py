@@ -156,6 +156,16 @@ def test_a_rollback_may_name_code_and_mends_a_file_that_is_no_toml(
     assert file.read_text() == SECOND
 
 
+def test_a_rollback_to_what_the_file_holds_writes_nothing(
+    orpheus: Orpheus, file: Path, store: Store
+) -> None:
+    told = orpheus("config", "rollback", "2")
+    assert (told.code, told.out, told.err) == (0, "version 2 is in the file already\n", "")
+    assert orpheus("config", "rollback", "2", "--json").json["written"] is False
+    assert len(orpheus("config", "versions", "--json").json["items"]) == 2
+    assert entries_of(store, 5) == []
+
+
 def test_a_version_that_does_not_check_any_more_changes_nothing(
     orpheus: Orpheus, file: Path
 ) -> None:

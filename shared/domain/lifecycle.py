@@ -129,6 +129,27 @@ class Ending(StrEnum):
     """The lease was not renewed, for an unknown reason."""
 
 
+class Run(NamedTuple):
+    """How long ago the code of an attempt was entered, and how long ago it returned.
+
+    Jobs are leased as a group and their ends stored together, so these are times of their own. They
+    are durations: the worker's clock is compared with no other, and one that is set changes none.
+    """
+
+    started_ago_ms: int
+    ended_ago_ms: int = 0
+
+    def times_ms(self, leased_ms: int, now_ms: int) -> tuple[int, int]:
+        """Return when it started and ended, by the clock of the database.
+
+        Neither is before the lease, unless that clock was set back since.
+        """
+        started_ms, ended_ms = now_ms - self.started_ago_ms, now_ms - self.ended_ago_ms
+        if leased_ms <= now_ms:
+            return max(leased_ms, started_ms), max(leased_ms, ended_ms)
+        return started_ms, ended_ms
+
+
 class Finished(NamedTuple):
     """How a leased job ended. `result` (JSON text) with SUCCEEDED, `snooze_ms` with SNOOZED.
 
@@ -145,6 +166,8 @@ class Finished(NamedTuple):
     cpu_s: float | None = None
     max_rss_bytes: int | None = None
     """What the attempt cost; None: it was not measured."""
+    run: Run | None = None
+    """None: it counts from the lease until its end is stored."""
 
 
 class Wait(StrEnum):

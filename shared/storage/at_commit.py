@@ -125,7 +125,7 @@ class AtCommit:
 
     def take_counts(self, now_ms: int) -> list[tuple[str, _Rows]]:
         """Return (query of counts.sql, its rows) for the gathered counts, and forget them."""
-        minute = now_ms // _MINUTE_MS
+        minute = now_ms // _MINUTE_MS  # of the commit: a job may have ended a moment before it
         ended: Counter[str] = Counter()
         for (_, _, status), n in self.ended.items():
             ended[status] += n

@@ -149,7 +149,7 @@ class ConcurrentWorker(Worker):
         try:
             wait = next(one.code)
         except StopIteration as end:
-            one.run.has_ended = True
+            self._effects.ended(one.run)
             self._running.remove(one)
             self._write_cell()
             self._unreported.append(finished_as(one.lease, end.value, one.payload))

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.lifecycle import Finished
+from orpheus.shared.domain.lifecycle import Run as RunTimes
 from orpheus.shared.domain.rates import Rate
 from tests.simulation.buckets import Bucket, OfBucket
 from tests.simulation.engine import Violation
@@ -64,6 +66,8 @@ class Run:
     incarnation: str
     key: tuple[str, str | None]
     """Its queue and its concurrency key."""
+    began_ms: int
+    ended_ms: int = 0
     has_ended: bool = False
     has_effect: bool = False
     was_killed: bool = False
@@ -117,7 +121,8 @@ class EffectLog:
         ]
         check(not others, "I3 two live attempts of a job", lease.job_id, others)
         key = (lease.queue, lease.concurrency_key)
-        run = self.runs[lease.token] = Run(lease.job_id, lease.token, incarnation, key)
+        run = Run(lease.job_id, lease.token, incarnation, key, self.clock.now_ms)
+        self.runs[lease.token] = run
         self._check_key(run)
         return run
 
@@ -134,6 +139,15 @@ class EffectLog:
         ]
         at_most = len(running) <= self.most_of_a_key[queue]
         check(at_most, "too many jobs of a key run at once", new.key, running)
+
+    def ended(self, run: Run) -> None:
+        """A job's code has returned."""
+        run.has_ended, run.ended_ms = True, self.clock.now_ms
+
+    def told(self, finished: Finished) -> Finished:
+        """Return it with how long ago the code began and returned, as a worker reports it."""
+        run, now_ms = self.runs[finished.lease.token], self.clock.now_ms
+        return finished._replace(run=RunTimes(now_ms - run.began_ms, now_ms - run.ended_ms))
 
     def killed(self, incarnation: str) -> None:
         for run in self.runs.values():

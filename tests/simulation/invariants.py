@@ -106,6 +106,7 @@ def at_the_end(tables: Tables, fold: Fold, clients: ClientLog, effects: EffectLo
     attempts_are_numbered(tables)
     retries_are_counted(tables, fold)
     done_jobs_had_their_effect(tables, effects)
+    attempts_took_what_their_code_did(tables, fold, effects)
     children_are_there_exactly_once(tables)
     ticks_fired_once(fold)
     problems = tables.look("PRAGMA foreign_key_check")
@@ -230,6 +231,18 @@ def done_jobs_had_their_effect(tables: Tables, effects: EffectLog) -> None:
     succeeded = {row[0] for row in rows if row[1] == "succeeded"}
     done = {row[0] for row in tables.look("SELECT id FROM jobs WHERE status = 'done'")}
     check(succeeded == done, "done and succeeded differ", succeeded ^ done)
+
+
+def attempts_took_what_their_code_did(tables: Tables, fold: Fold, effects: EffectLog) -> None:
+    """Not from the lease to the commit; a clock that was set back may make it less."""
+    for job_id, token, ran_ms in tables.look(
+        "SELECT job_id, lease_token, finished_at_ms - started_at_ms FROM attempts "
+        "WHERE outcome = 'succeeded'"
+    ):
+        run = effects.runs[token]
+        took_ms = run.ended_ms - run.began_ms
+        is_right = 0 <= ran_ms <= took_ms if fold.wall_peaks else ran_ms == took_ms
+        check(is_right, "an attempt that took longer than its code", job_id, ran_ms, took_ms)
 
 
 def children_are_there_exactly_once(tables: Tables) -> None:

@@ -163,7 +163,7 @@ class Worker:
 
     def _transact(self, excess: Sequence[Lease]) -> list[Lease]:
         """With nothing to report the lease is its own transaction, begun if there is work."""
-        store, reports = self._store, self._unreported
+        store, reports = self._store, [self._effects.told(one) for one in self._unreported]
         may_lease = self._may_lease()
         if not (reports or excess) and self._chance.random() < 0.5:
             due = may_lease and store.leases.is_work_due()  # an idle worker writes nothing
@@ -300,7 +300,7 @@ class Worker:
         life.write_cell(CellState(lease.token, running=True))
         run = self._effects.entered(lease, life.incarnation)
         ending = yield from self._code(lease, payload, run)
-        run.has_ended = True
+        self._effects.ended(run)
         life.write_cell(CellState(lease.token, running=False))
         self._unreported.append(finished_as(lease, ending, payload))
         if payload.get("does") == "spoils":

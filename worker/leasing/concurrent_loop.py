@@ -118,9 +118,10 @@ class ConcurrentLoop(Loop):
 
     def _note_end(self, attempt: RunningAttempt, finished: Finished) -> None:
         """Keep how an attempt ended. In the thread that has run it."""
+        attempt.ended_at_s = ended_at_s = time.monotonic()
         self._take_stray_output(attempt)
         self._held.end_attempt(attempt, finished)
-        self._ended.append((attempt, finished, time.monotonic()))
+        self._ended.append((attempt, finished, ended_at_s))
 
     def _take_stray_output(self, attempt: RunningAttempt | None = None) -> None:
         """What was written to the descriptors 1 and 2 belongs to a job only if it ran alone."""

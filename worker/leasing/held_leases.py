@@ -242,7 +242,10 @@ def store_reports(
     try:
         with store.write(durable=bool(reports)):
             output.store(store)
-            lost = store.leases.finish([finished for finished, _ in reports])
+            now_s = time.monotonic()  # not before: the wait for the lock may be long
+            lost = store.leases.finish(
+                [finished._replace(run=attempt.run_until(now_s)) for finished, attempt in reports]
+            )
             if lost:
                 again = [finished for finished, _ in reports if finished.lease.token in lost]
                 lost -= store.leases.stored(again)

@@ -268,9 +268,10 @@ class Loop:
             if self._renewal.is_asleep:
                 self._renewal.wake()
             finished = self._executor.run(attempt)
+            started_s, now_s = now_s, time.monotonic()
+            attempt.ended_at_s = now_s  # and the next one starts
             self._held.end_attempt(attempt, finished)
             failpoint("worker.job.left")
-            started_s, now_s = now_s, time.monotonic()
             self._estimates.note(attempt.lease.type, now_s - started_s)
             self._control.jobs_done += finished.ending is not Ending.RELEASED
             self._control.loop_turns += 1

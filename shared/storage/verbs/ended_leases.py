@@ -16,6 +16,7 @@ from orpheus.shared.domain.lifecycle import (
     Ending,
     Finished,
     Next,
+    Run,
     Spent,
     Wait,
     after,
@@ -67,13 +68,15 @@ class Ended:
     snooze_ms: int = 0
     cpu_s: float | None = None
     max_rss_bytes: int | None = None
+    run: Run | None = None
+    """None: from the lease until now, for all that is known."""
     crash: str | None = None
     """How its worker died, if that counts against the type of the job."""
 
     @classmethod
     def of(cls, one: Finished) -> "Ended":
         """Return the end of a lease whose job its worker has run."""
-        fields = (one.ending, one.error, one.snooze_ms, one.cpu_s, one.max_rss_bytes)
+        fields = (one.ending, one.error, one.snooze_ms, one.cpu_s, one.max_rss_bytes, one.run)
         return cls(one.lease.job_id, one.lease.token, *fields)
 
 
@@ -128,12 +131,13 @@ class EndedLeases:
         spent = Spent(job.failures, job.crashes, job.max_retries, is_cancelled, job.losses)
         follows = after(ended.ending, spent)
         now_ms = self._database.clock.wall_ms()
+        started_ms, ended_ms = times_of(ended.run, job.started_at_ms, now_ms)
         if follows.outcome is not None:
-            times_ms = (job.run_at_ms, job.started_at_ms, now_ms)
+            times_ms = (job.run_at_ms, started_ms, ended_ms)
             self._database.at_commit.count_attempt(
                 job.type, follows.outcome, times_ms, ended.cpu_s, ended.max_rss_bytes
             )
-            self._record_attempt(ended, job.attempt, follows.outcome, now_ms)
+            self._record_attempt(ended, job.attempt, follows.outcome, started_ms, ended_ms)
         if ended.crash is not None:
             self._quarantines.note_crash(job.type, ended.job_id, ended.token, ended.crash)
         run_at_ms = self._due_again_ms(ended, follows, now_ms)
@@ -142,7 +146,7 @@ class EndedLeases:
             follows.status.value,
             int(follows.status is Status.PENDING and (run_at_ms is None or run_at_ms <= now_ms)),
             run_at_ms,
-            None if follows.status is Status.PENDING else now_ms,
+            None if follows.status is Status.PENDING else ended_ms,
             follows.failures,
             follows.crashes,
             follows.losses,
@@ -150,6 +154,7 @@ class EndedLeases:
             ended.job_id,
             ended.token,
             "" if ended.error is None else location_of(ended.error.traceback),
+            started_ms,
         )
         if follows.outcome is None:
             self._database.run(self._sql["forget-attempt"], ended.job_id, ended.token)
@@ -167,11 +172,14 @@ class EndedLeases:
         if job.has_dependents and follows.status in TERMINAL:
             self._dependencies.ended([(ended.job_id, follows.status)])
 
-    def _record_attempt(self, ended: Ended, number: int, outcome: Outcome, now_ms: int) -> None:
+    def _record_attempt(
+        self, ended: Ended, number: int, outcome: Outcome, started_ms: int, ended_ms: int
+    ) -> None:
         self._database.run(
             self._sql["record-attempt"],
             outcome.value,
-            now_ms,
+            started_ms,
+            ended_ms,
             *_values_of(ended.error),
             ended.cpu_s,
             ended.max_rss_bytes,
@@ -198,6 +206,15 @@ class EndedLeases:
         """Return the backoff of a job's type: whichever process ends the attempt."""
         row = self._database.one(self._database.sql("job_types.sql")["backoff-of-job"], job_id)
         return self._backoff if row is None else BackoffOfType(*row).over(self._backoff)
+
+
+def times_of(run: Run | None, leased_ms: int, now_ms: int) -> tuple[int, int]:
+    """Return when an attempt started and ended.
+
+    Its end may be earlier than what was committed before it: `finished_at_ms` does not grow from
+    commit to commit, as ids and the seqs of events do. What follows the jobs that end reads events.
+    """
+    return (leased_ms, now_ms) if run is None else run.times_ms(leased_ms, now_ms)
 
 
 def _values_of(error: JobError | None) -> tuple[str | None, str | None, str | None]:

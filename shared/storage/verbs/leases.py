@@ -22,7 +22,7 @@ from orpheus.shared.storage.verbs.deaths import (
 )
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.due_jobs import DueJob, DueJobs
-from orpheus.shared.storage.verbs.ended_leases import Ended, EndedLeases, LeasedJob
+from orpheus.shared.storage.verbs.ended_leases import Ended, EndedLeases, LeasedJob, times_of
 from orpheus.shared.storage.verbs.enqueue import Enqueue, together
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.keys import Keys
@@ -181,30 +181,30 @@ class Leases:
         )
         held = {job.id: job for job in map(LeasedJob._make, rows)}
         done = [one for one in succeeded if one.lease.job_id in held]
+        times_ms = [times_of(one.run, held[one.lease.job_id].started_at_ms, now_ms) for one in done]
         self._database.send(
             self._sql["complete-job"],
             [
                 (
                     one.result,
-                    now_ms,
+                    *times,
                     one.cpu_s,
                     one.max_rss_bytes,
                     one.lease.job_id,
                     one.lease.token,
                     *now,
                 )
-                for one in done
+                for one, times in zip(done, times_ms, strict=True)
             ],
         )
         at_commit = self._database.at_commit
         at_commit.count_jobs((one.lease.queue for one in done), Status.IN_PROGRESS, Status.DONE)
-        for one in done:
-            job = held[one.lease.job_id]
-            times_ms = (job.run_at_ms, job.started_at_ms, now_ms)
-            run_ms = now_ms - job.started_at_ms
-            at_commit.count_ended(one.lease.queue, one.lease.type, Status.DONE, run_ms)
+        for one, (started_ms, ended_ms) in zip(done, times_ms, strict=True):
+            due_ms, lease = held[one.lease.job_id].run_at_ms, one.lease
+            at_commit.count_ended(lease.queue, lease.type, Status.DONE, ended_ms - started_ms)
+            times = (due_ms, started_ms, ended_ms)
             at_commit.count_attempt(
-                one.lease.type, Outcome.SUCCEEDED, times_ms, one.cpu_s, one.max_rss_bytes
+                lease.type, Outcome.SUCCEEDED, times, one.cpu_s, one.max_rss_bytes
             )
         keys = [
             (job.queue, job.concurrency_key)

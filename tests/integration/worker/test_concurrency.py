@@ -83,6 +83,22 @@ def test_as_many_jobs_run_at_once_as_there_are_places_and_each_once(
     assert worker.wait() == 0
 
 
+@pytest.mark.parametrize("job_type", ["awaiting_beside", "sleeping_beside"])
+def test_an_attempt_ends_when_its_code_returns_not_when_that_is_stored(
+    database: Any, start: Start, file: Path, job_type: str
+) -> None:
+    """Their ends are stored together."""
+    start(2)
+    ids = submit_many(database, 30, job_type, seconds=0.01, file=str(file))
+    jobs = [database.wait(job_id) for job_id in ids]
+    ran_ns: dict[int, int] = dict.fromkeys(ids, 0)
+    for what, sign in (("begin", -1), ("end", 1)):
+        for one in effects(file, what):
+            ran_ns[one["job"]] += sign * one["at_ns"]
+    told_ms = sum(job.finished_at_ms - job.started_at_ms for job in jobs)
+    assert told_ms < 1.5 * sum(ran_ns.values()) / 1_000_000
+
+
 def test_a_job_for_which_the_system_has_no_thread_is_released_and_costs_nobody_an_attempt(
     database: Any, start: Start, file: Path, wait_for: Callable[..., Any]
 ) -> None:

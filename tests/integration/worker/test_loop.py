@@ -105,6 +105,27 @@ def test_a_prefetched_job_that_was_cancelled_a_millisecond_ago_never_runs(
     assert database.outcomes(cancelled) == []
 
 
+def test_each_job_of_a_group_starts_when_the_one_before_it_has_ended(
+    database: Any, loop: Loop, script: Script, wait_for: Callable[..., Any]
+) -> None:
+    known = submit(database, *["short"] * 100)
+    ids = submit(database, "short", "short", "short")
+
+    def run() -> None:
+        ends_at_s = time.monotonic() + 0.02
+        wait_for(lambda: time.monotonic() >= ends_at_s, "20 ms to pass")
+
+    script.steps.update(dict.fromkeys(ids, run))
+    script.until = ids[-1]
+    loop.run()
+    starts = database.store.events.of_job(ids[-1], 10)[1].at_ms
+    attempts = [database.store.jobs.attempts(job_id)[0] for job_id in [*known, *ids]]
+    for before, after in pairwise(attempts[-4:]):
+        assert before.finished_at_ms <= after.started_at_ms
+        assert after.finished_at_ms - after.started_at_ms >= 20
+    assert starts < attempts[-2].started_at_ms, "they were leased together"
+
+
 def test_what_has_crashed_starts_once_the_results_before_it_are_stored(
     database: Any, loop: Loop, script: Script
 ) -> None:

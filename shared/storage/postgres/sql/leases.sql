@@ -136,13 +136,14 @@ WHERE jobs.id = lease.id AND coalesce(status, '') = 'pending';
 -- name: complete-job
 -- Leaves in_progress for done, if the token is the job's and the lease has not expired. The attempt
 -- stays in the job's row. Of many jobs at once.
-UPDATE orpheus.jobs SET status = 'done', result = done.result, finished_at_ms = done.at_ms,
+UPDATE orpheus.jobs SET status = 'done', result = done.result,
+    started_at_ms = done.started_at_ms, finished_at_ms = done.finished_at_ms,
     error_type = NULL, error_message = NULL, error_traceback = NULL,
     cpu_s = done.cpu_s, max_rss_bytes = done.max_rss_bytes,
     lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
-FROM unnest(?::text[], ?::bigint[], ?::double precision[], ?::bigint[], ?::bigint[], ?::bigint[],
-    ?::bigint[], ?::text[])
-    AS done (result, at_ms, cpu_s, max_rss_bytes, id, token, mono_ms, boot_id)
+FROM unnest(?::text[], ?::bigint[], ?::bigint[], ?::double precision[], ?::bigint[], ?::bigint[],
+    ?::bigint[], ?::bigint[], ?::text[])
+    AS done (result, started_at_ms, finished_at_ms, cpu_s, max_rss_bytes, id, token, mono_ms, boot_id)
 WHERE jobs.id = done.id AND lease_token = done.token AND coalesce(status, '') = 'in_progress'
     AND lease_expires_mono_ms > done.mono_ms AND lease_boot_id = done.boot_id;
 
@@ -163,11 +164,11 @@ FOR NO KEY UPDATE OF jobs;
 SELECT lease_token FROM orpheus.attempts WHERE job_id = ? AND lease_token = ? AND outcome = ?;
 
 -- name: record-attempt
--- Record an attempt that ended otherwise, with its outcome and error.
+-- Record an attempt that ended otherwise, with its outcome, start, end and error.
 INSERT INTO orpheus.ended_attempts (
     job_id, number, outcome, worker, pid, started_at_ms, finished_at_ms,
     error_type, error_message, error_traceback, cpu_s, max_rss_bytes, lease_token)
-SELECT id, attempt, ?, worker, worker_pid, started_at_ms, ?, ?, ?, ?, ?, ?, lease_token FROM orpheus.jobs
+SELECT id, attempt, ?, worker, worker_pid, ?, ?, ?, ?, ?, ?, ?, lease_token FROM orpheus.jobs
 WHERE id = ? AND lease_token = ? AND status = 'in_progress';
 
 -- name: forget-old-attempts
@@ -193,7 +194,7 @@ UPDATE orpheus.jobs SET status = ?1, is_due = ?2,
     run_at_ms = coalesce(?3, run_at_ms), finished_at_ms = ?4, failures = ?5, crashes = ?6, losses = ?7,
     error_type = coalesce(?8, error_type), error_message = coalesce(?9, error_message),
     error_traceback = CASE WHEN ?8 IS NULL THEN error_traceback ELSE ?10 END,
-    error_where = CASE WHEN ?8 IS NULL THEN error_where ELSE ?13 END,
+    error_where = CASE WHEN ?8 IS NULL THEN error_where ELSE ?13 END, started_at_ms = ?14,
     lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
 WHERE id = ?11 AND lease_token = ?12 AND status = 'in_progress';
 

@@ -1,0 +1,105 @@
+"""Jobs that are leased as a group: each has its own start and end, as its worker tells."""
+
+import json
+
+import pytest
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import JobError, Status
+from orpheus.shared.domain.lifecycle import Ending, Finished, Run
+
+both_ways = pytest.mark.parametrize("ending", [Ending.SUCCEEDED, Ending.FAILED_PERMANENTLY])
+
+
+def finish(store, leases, ending, runs) -> None:
+    error = None if ending is Ending.SUCCEEDED else JobError("ValueError", "it broke")
+    ends = [
+        Finished(one, ending, None if error else "1", error, run=run)
+        for one, run in zip(leases, runs, strict=True)
+    ]
+    assert store.leases.finish(ends) == set()
+
+
+@both_ways
+def test_each_job_of_a_group_has_its_own_times(store, clock, submit, lease, ending) -> None:
+    ids = [submit() for _ in range(3)]
+    due_ms = clock.wall
+    clock.advance(5)
+    leases = lease(3)
+    clock.advance(60)
+    runs = [Run(58, 50), Run(50, 10), Run(10, 9)]
+    finish(store, leases, ending, runs)
+
+    told = [(clock.wall - run.started_ago_ms, clock.wall - run.ended_ago_ms) for run in runs]
+    jobs = [store.jobs.get(job_id) for job_id in ids]
+    attempts = [store.jobs.attempts(job_id)[0] for job_id in ids]
+    assert [(one.started_at_ms, one.finished_at_ms) for one in jobs] == told
+    assert [(one.started_at_ms, one.finished_at_ms) for one in attempts] == told
+    events = [(one.kind, json.loads(one.body)) for one in store.events.after(0, 100)]
+    bodies = [body for kind, body in events if kind in (Kind.JOB_DONE, Kind.JOB_FAILED)]
+    assert [(one["started_at_ms"], one["finished_at_ms"]) for one in bodies] == told
+    starts = [body["started_at_ms"] for kind, body in events if kind is Kind.JOB_STARTED]
+    assert starts == [due_ms + 5] * 3, "when they were leased"
+    (ran,) = store.stats.runs().values()
+    assert ran.sum_s == pytest.approx(0.049)
+    assert store.stats.waits().sum_s == pytest.approx(sum(at - due_ms for at, _ in told) / 1000)
+    assert store.maintenance.verify() == []
+
+
+def test_the_pace_of_a_queue_is_that_of_its_jobs(store, clock, submit, lease) -> None:
+    for _ in range(2):
+        submit()
+    leases = lease(2)
+    clock.advance(100)
+    finish(store, leases, Ending.SUCCEEDED, [Run(20, 10)] * 2)
+    assert store.stats.paces()["default"].ran_s == pytest.approx(0.02)
+
+
+@both_ways
+def test_a_clock_that_is_set_makes_no_time_negative(store, clock, submit, lease, ending) -> None:
+    for jump_ms in (-3_600_000, 3_600_000):
+        job_id = submit()
+        (one,) = lease()
+        clock.advance(60)
+        clock.wall += jump_ms
+        finish(store, [one], ending, [Run(50, 10)])
+        job = store.jobs.get(job_id)
+        assert (job.started_at_ms, job.finished_at_ms) == (clock.wall - 50, clock.wall - 10)
+    (ran,) = store.stats.runs().values()
+    assert ran.sum_s == pytest.approx(0.08)
+
+
+@both_ways
+def test_no_attempt_starts_before_its_lease(store, clock, submit, lease, ending) -> None:
+    """Clocks are read one after the other, and rounded."""
+    job_id = submit()
+    (one,) = lease()
+    clock.advance(2)
+    finish(store, [one], ending, [Run(4, 3)])
+    job = store.jobs.get(job_id)
+    assert job.started_at_ms == job.finished_at_ms == one.started_at_ms
+
+
+def test_an_attempt_whose_worker_tells_nothing_counts_from_the_lease(
+    store, clock, submit, lease
+) -> None:
+    job_id = submit()
+    (one,) = lease()
+    clock.advance(30)
+    assert store.leases.free("life-1", None) == [job_id]
+    (attempt,) = store.jobs.attempts(job_id)
+    assert (attempt.started_at_ms, attempt.finished_at_ms) == (one.started_at_ms, clock.wall)
+
+
+def test_a_job_that_is_tried_again_is_due_from_when_its_end_was_stored(
+    store, clock, submit, lease
+) -> None:
+    job_id = submit()
+    (one,) = lease()
+    clock.advance(90)
+    snoozed = Finished(one, Ending.SNOOZED, snooze_ms=500, run=Run(80, 60))
+    assert store.leases.finish([snoozed]) == set()
+    job, (attempt,) = store.jobs.get(job_id), store.jobs.attempts(job_id)
+    assert (job.status, job.finished_at_ms) == (Status.PENDING, None)
+    assert job.run_at_ms == clock.wall + 500
+    assert attempt.finished_at_ms == clock.wall - 60

@@ -102,6 +102,8 @@ class QueueFacts:
     """How many of its jobs were done or failed in the last `STANDSTILL_MINUTES`."""
     ended_lately: int = 0
     """The same of the last `LATELY_MINUTES`."""
+    runs_per_s: float = 0.0
+    """How many of its jobs were done or failed in a second, in this minute and the last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,8 @@ class _HeldBack(NamedTuple):
     """The pools that serve it."""
     what: str = ""
     """Who paused it."""
+    lacks_workers: bool = False
+    """Also if it were not paused, nobody would run its jobs."""
 
 
 def _queues(facts: Facts) -> Iterator[Concern]:
@@ -240,17 +242,19 @@ def _queues(facts: Facts) -> Iterator[Concern]:
 
 def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
     """Return why the jobs of a queue wait, if that needs a person."""
+    serving = tuple(name for name, served in facts.pools.items() if {"*", queue.name} & {*served})
+    slots = [slot for slot in facts.workers if slot.pool in serving]
     if queue.paused:
-        return _HeldBack(ConcernCode.QUEUE_PAUSED, what=queue.paused_by)
+        lacks = bool(facts.pools) and not slots and (facts.is_any_ready or not serving)
+        pools = serving if lacks else ()
+        return _HeldBack(ConcernCode.QUEUE_PAUSED, pools, queue.paused_by, lacks)
     if not facts.pools:
         return None  # who asks does not know them
-    serving = tuple(name for name, served in facts.pools.items() if {"*", queue.name} & {*served})
     if not serving:
         return _HeldBack(ConcernCode.NO_POOL)
     oldest_s = queue.oldest_s
     if oldest_s is None or not facts.is_any_ready:
         return None
-    slots = [slot for slot in facts.workers if slot.pool in serving]
     if not slots:
         return _HeldBack(ConcernCode.POOL_EMPTY, serving)
     if not any(slot.state is SlotState.READY for slot in slots):
@@ -276,19 +280,23 @@ def _is_limited(queue: QueueFacts, oldest_s: float, ready: int) -> bool:
         return False
     started = queue.ended_lately + queue.running
     may_start = queue.rate.per_s * min(oldest_s, LATELY_MINUTES * 60)
-    return queue.waits_for_rate or started >= RATE_SHARE * may_start
+    runs_at_rate = queue.runs_per_s >= RATE_SHARE * queue.rate.per_s  # though it did not before
+    return queue.waits_for_rate or runs_at_rate or started >= RATE_SHARE * may_start
 
 
 def _text_of(why: _HeldBack, queues: Sequence[QueueFacts]) -> str:
     is_one = len(queues) == 1
     names = f"queue{'' if is_one else 's'} {_named([queue.name for queue in queues])}"
     wait = _jobs_wait(sum(queue.waiting for queue in queues))
-    in_it = f"{wait} in {'it' if is_one else 'them'}"
+    it = "it" if is_one else "them"
+    in_it = f"{wait} in {it}"
     since = f", the first for {duration(max(queue.oldest_s or 0.0 for queue in queues))}"
     pool = f"pool {_named(why.serving)}" if why.serving else ""
     match why.code:
         case ConcernCode.QUEUE_PAUSED:
-            text = f"{names} {'is' if is_one else 'are'} paused{why.what}, and {in_it}"
+            nobody = f"{pool} has no workers" if pool else f"no pool serves {it}"
+            also = f", {nobody}" if why.lacks_workers else ""
+            text = f"{names} {'is' if is_one else 'are'} paused{why.what}{also}, and {in_it}"
         case ConcernCode.NO_POOL:
             text = f"no pool serves {names}, and {in_it}"
         case ConcernCode.POOL_EMPTY:

@@ -153,6 +153,7 @@ def _queues(
     pauses = store.standings.pauses()
     ended = store.stats.ran_by_queue(STANDSTILL_MINUTES)
     ended_lately = store.stats.ran_by_queue(LATELY_MINUTES)
+    runs_per_s = store.stats.runs_per_s()
     without_token = store.queues.without_token()
     for name, by_status in sorted(counts.items()):
         waiting = by_status[Status.PENDING]
@@ -171,6 +172,7 @@ def _queues(
             waits_for_rate=name in without_token,
             ended=ended.get(name, 0),
             ended_lately=ended_lately.get(name, 0),
+            runs_per_s=runs_per_s.get(name, 0.0),
         )
 
 

@@ -48,6 +48,40 @@ def test_a_queue_is_paused_with_a_reason_and_resumed(lasting_dashboard: Dashboar
     assert lasting_dashboard.never_reloaded()
 
 
+def test_the_question_before_a_resume_says_whether_anything_would_start(
+    lasting_dashboard: Dashboard,
+) -> None:
+    none, unready = {"workers": 0, "ready": 0}, {"workers": 2, "ready": 0}
+    until = "so none of its jobs starts until"
+    cases: list[tuple[list[dict[str, Any]], str]] = [
+        ([], f"No pool serves it, {until} one does: 3 pending jobs."),
+        ([{"name": "a", **none}], f"There are no workers in pool a, {until} there is one: 3 pending jobs."),
+        (
+            [{"name": "A", **none}, {"name": "b", **none}],
+            f"There are no workers in pools A, b, {until} there is one: 3 pending jobs.",
+        ),
+        (
+            [{"name": "A", **unready}, {"name": "b", **none}],
+            "No worker of pools A, b is ready, so its jobs start when one is: 3 pending jobs.",
+        ),
+        (
+            [{"name": "a", **none}, {"name": "b", "workers": 2, "ready": 1}],
+            "Workers start its jobs again: 3 pending jobs.",
+        ),
+    ]
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one |= {"paused": True, "counts": one["counts"] | {"pending": 3}}
+    queues = [{**one, "name": f"q{n}", "pools": pools} for n, (pools, _) in enumerate(cases)]
+    page = lasting_dashboard.page
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    lasting_dashboard.open("/ui/queues")
+    for n, (_, text) in enumerate(cases):
+        page.get_by_label(f"Resume q{n}", exact=True).click()
+        expect(page.locator("#confirm-text")).to_have_text(text)
+        page.keyboard.press("Escape")
+
+
 def test_a_queue_shows_its_pace_its_limits_and_who_serves_it(lasting_dashboard: Dashboard) -> None:
     for _ in range(3):
         lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="limited")

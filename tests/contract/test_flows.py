@@ -54,7 +54,10 @@ def test_jobs_that_ended_are_counted_by_queue_however_they_ended(
     done, failed = lease(2, queues=("mail",))
     end(done, Ending.SUCCEEDED)
     end(failed, Ending.FAILED_PERMANENTLY)
-    clock.advance(14 * MINUTE_MS)
+    clock.advance(MINUTE_MS)
+    assert store.stats.runs_per_s() == {"mail": 2 / 60}
+    clock.advance(13 * MINUTE_MS)
+    assert store.stats.runs_per_s() == {}
     assert store.stats.ran_by_queue(15) == {"mail": 2}
     clock.advance(2 * MINUTE_MS)
     assert store.stats.ran_by_queue(15) == {}

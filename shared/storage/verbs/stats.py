@@ -99,6 +99,12 @@ class Stats:
         """Return by queue how many were done or failed; one without an entry has none."""
         return dict(self._database.all(self._sql["ran-since-by-queue"], self._minute() - minutes))
 
+    def runs_per_s(self) -> dict[str, float]:
+        """Return the same for a second, in this minute and the last."""
+        since, passed_ms = self._lately(_FLOW_MINUTES)
+        ran = self._database.all(self._sql["ran-since-by-queue"], since)
+        return {queue: n * 1000 / passed_ms for queue, n in ran}
+
     def by_minute(self, minutes: int) -> list[Minute]:
         """Return the last `minutes` minutes, oldest first, also those in which no job ended."""
         first = self._minute() - minutes + 1

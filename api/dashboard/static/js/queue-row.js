@@ -78,13 +78,22 @@ export class QueueRow {
     const waiting = counts.pending ? plural(counts.pending, "pending job") : "";
     confirm({
       title: `${paused ? "Resume" : "Pause"} queue ${name}?`,
-      text: paused ? `Workers start its jobs again${waiting ? `: ${waiting}` : ""}.`
+      text: paused ? `${resumed(this.queue.pools)}${waiting ? `: ${waiting}` : ""}.`
         : `No job of it starts until it is resumed, even after a restart. ${waiting ? `${waiting} will wait. ` : ""}${counts.in_progress ? `${plural(counts.in_progress, "running job goes", "running jobs go")} on to the end. ` : ""}Jobs can still be submitted.`,
       yes: paused ? "Resume it" : "Pause it",
       path: `/queues/${name}/${paused ? "resume" : "pause"}`,
       done: this.changed,
     });
   }
+}
+
+/** What resuming a queue does: without a worker, nothing. @param {any[]} pools those that serve it */
+function resumed(pools) {
+  if (!pools.length) return "No pool serves it, so none of its jobs starts until one does";
+  if (pools.some(({ ready }) => ready)) return "Workers start its jobs again";
+  const who = `${pools.length === 1 ? "pool" : "pools"} ${pools.map(({ name }) => name).join(", ")}`;
+  if (pools.every(({ workers }) => !workers)) return `There are no workers in ${who}, so none of its jobs starts until there is one`;
+  return `No worker of ${who} is ready, so its jobs start when one is`;
 }
 
 function limitsOf({ max_running: most, rate: starts, burst, max_running_per_key: perKey, rate_per_key: keyRate, counts }) {

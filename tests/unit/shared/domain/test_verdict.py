@@ -154,6 +154,8 @@ def test_jobs_that_wait_a_moment_are_no_concern(queue: QueueFacts) -> None:
         replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), ended_lately=500),
         replace(MAIL, oldest_s=86_400.0, rate=Rate(1, 60), running=15),
         replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), waits_for_rate=True),  # they are retried
+        # Before, the workers had other jobs, and the first one waits since then.
+        replace(MAIL, oldest_s=420.0, rate=Rate(40, 1), ended_lately=3_600, runs_per_s=38.0),
     ],
 )
 def test_a_limit_that_does_its_work_is_no_concern(queue: QueueFacts) -> None:
@@ -169,6 +171,7 @@ def test_a_limit_that_does_its_work_is_no_concern(queue: QueueFacts) -> None:
         replace(MAIL, rate=Rate(2, 1), ended_lately=80, running=2),
         replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), ended=1_500, ended_lately=200),
         replace(MAIL, oldest_s=240.0, rate=Rate(100, 60), ended=1_100, ended_lately=100),
+        replace(MAIL, oldest_s=420.0, rate=Rate(40, 1), ended_lately=3_600, runs_per_s=19.0),
     ],
 )
 def test_a_limit_that_has_room_for_what_waits_is_not_what_holds_it_back(queue: QueueFacts) -> None:
@@ -296,6 +299,24 @@ def test_queues_that_wait_for_the_same_reason_are_one_concern() -> None:
     assert only(queues=paused).text == "Queues a and b are paused by ada, and 24 jobs wait in them."
     first, second = concerns(queues=[paused[0], replace(paused[1], paused_by=" by bob")])
     assert ("by ada" in first.text) and ("by bob" in second.text)
+
+
+def test_a_paused_queue_that_nobody_would_run_either_says_both() -> None:
+    paused = replace(MAIL, paused=True, paused_by=" by ada")
+    no_pool: dict[str, list[str]] = {"default": ["other"]}
+    text = "Queue mail is paused by ada, no pool serves it, and 12 jobs wait in it."
+    one = only(queues=[paused], pools=no_pool)
+    assert (one.text, one.command) == (text, "orpheus resume mail")
+    text = "Queue mail is paused by ada, pool mail has no workers, and 12 jobs wait in it."
+    assert only(queues=[paused], pools={**no_pool, "mail": ["mail"]}).text == text
+    both = [paused, replace(paused, name="night")]
+    text = "Queues mail and night are paused by ada, no pool serves them, and 24 jobs wait in them."
+    assert only(queues=both, pools=no_pool).text == text
+    unknown = only(queues=[paused], pools={})  # who asks does not know the pools
+    assert unknown.text == "Queue mail is paused by ada, and 12 jobs wait in it."
+    starting = [slot(state=SlotState.STARTING)]
+    assert only(slots=starting, queues=[paused]).text == unknown.text
+    assert only(slots=[slot("api")], queues=[paused]).text == unknown.text
 
 
 def test_restless_and_silent_slots_are_one_concern_each() -> None:

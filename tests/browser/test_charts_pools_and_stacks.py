@@ -68,6 +68,21 @@ def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:
     expect(row.locator(".work-chart path").last).to_have_attribute("d", re.compile("^M0 "))
 
 
+def test_the_rate_of_a_worker_is_that_of_the_last_seconds_at_once(panel: Panel) -> None:
+    seconds = range(60)
+    samples = {
+        "cpu_percent": [3.0 for _ in seconds],
+        "rss_bytes": [50_000_000 for _ in seconds],
+        "jobs_done": [20 * n for n in seconds],
+        "working": [True for _ in seconds],
+    }
+    steady = worker("default-1", jobs_done=20 * 59, recent_exits=[], samples=samples)
+    panel.answer("/workers?samples=true", 200, {"items": [steady], "pools": [], "programs": []})
+    panel.open(steady, *SYSTEM)
+    # It has just ended: no heartbeat that the page has had tells of a rate.
+    expect(panel.row("default-1").locator(".now")).to_have_text(re.compile(r"^1\d a second$"))
+
+
 def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> None:
     pools = [
         {"host": "host-1", "name": "default", "workers": 1},

@@ -55,7 +55,10 @@ def test_the_question_before_a_resume_says_whether_anything_would_start(
     until = "so none of its jobs starts until"
     cases: list[tuple[list[dict[str, Any]], str]] = [
         ([], f"No pool serves it, {until} one does: 3 pending jobs."),
-        ([{"name": "a", **none}], f"There are no workers in pool a, {until} there is one: 3 pending jobs."),
+        (
+            [{"name": "a", **none}],
+            f"There are no workers in pool a, {until} there is one: 3 pending jobs.",
+        ),
         (
             [{"name": "A", **none}, {"name": "b", **none}],
             f"There are no workers in pools A, b, {until} there is one: 3 pending jobs.",

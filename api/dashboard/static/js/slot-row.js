@@ -16,6 +16,7 @@ const WHY = {
 };
 const WHY_PROGRAM = { down: "waits for its turn, or was stopped" };
 const STALE_BEAT_S = 6;
+const RATE_S = 10, RATE_KNOWN_S = 5;
 
 export class SlotRow {
   /** @param {any} worker @param {boolean} several whether there are other hosts */
@@ -25,7 +26,7 @@ export class SlotRow {
     this.cpu = new Sparkline(`CPU of ${slot}`, 60, 100);
     this.rss = new Sparkline(`Memory of ${slot}`, 60);
     this.workChart = new WorkChart();
-    this.rate = new RateMeter(10);
+    this.rate = new RateMeter(RATE_S, RATE_KNOWN_S);
     this.shortRate = new RateMeter(2);
     const cell = (name, ...children) => (this[name] = h("span", { role: "cell", class: name }, ...children));
     this.pid = h("small", {});
@@ -59,11 +60,12 @@ export class SlotRow {
     this.cpu.begin(cpu);
     this.rss.begin(rss);
     this.workChart.begin(done, working);
+    this.rate.begin(done);
   }
 
   /** Take the measures of a second. @param {any} worker */
   keep(worker) {
-    this.pace = this.rate.push(worker.jobs_done) ?? 0;
+    this.pace = this.rate.push(worker.jobs_done);
     this.workChart.keep(this.shortRate.push(worker.jobs_done) ?? 0, !!worker.job);
     this.cpu.keep(worker.cpu_percent);
     this.rss.keep(worker.rss_bytes);
@@ -73,7 +75,7 @@ export class SlotRow {
   show(worker, supervisor, several) {
     setAttr(this.node, "id", idOfSlot(several ? `${worker.slot} on ${worker.host}` : worker.slot));
     setText(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
-    this.busy = !!worker.job || this.pace >= 1;
+    this.busy = !!worker.job || (this.pace ?? 0) >= 1;
     this.showState(worker);
     this.showJob(worker, this.pace);
     setText(this.jobs, this.hasJobs ? count(worker.jobs_done) : "");
@@ -104,9 +106,9 @@ export class SlotRow {
     setAttr(this.why, "title", why);
   }
 
-  /** Show the running job; if jobs change too fast to read, show how many end per second. */
+  /** Show the running job; if jobs change too fast to read (or before that is known), show how many end per second. @param {any} worker @param {number | null} pace */
   showJob({ job, jobs_in_progress: running, state }, pace) {
-    const shown = job?.started_at && (pace < 1 || between(job.started_at) > 1) ? job : null;
+    const shown = job?.started_at && ((pace !== null && pace < 1) || between(job.started_at) > 1) ? job : null;
     this.job = shown;
     setAttr(this.link, "hidden", !shown);
     setText(this.others, running > 1 ? (shown ? `+ ${count(running - 1)} more` : `${count(running)} jobs`) : "");
@@ -117,7 +119,7 @@ export class SlotRow {
       setAttr(this.link, "title", shown.type);
       if (shown.progress !== null) this.bar.value = shown.progress;
     }
-    this.rateText = !this.hasJobs || state !== "ready" ? "" : pace < 0.1 ? "–" : `${rate(pace)} a second`;
+    this.rateText = !this.hasJobs || state !== "ready" || pace === null ? "" : pace < 0.1 ? "–" : `${rate(pace)} a second`;
     this.tick();
   }
 

@@ -83,6 +83,31 @@ def test_the_rate_of_a_worker_is_that_of_the_last_seconds_at_once(panel: Panel) 
     expect(panel.row("default-1").locator(".now")).to_have_text(re.compile(r"^1\d a second$"))
 
 
+def test_a_rate_is_not_told_before_it_is_known(panel: Panel) -> None:
+    """A worker's total changes once a second, and the page is opened between two changes."""
+    page = panel.open(worker("default-1"), *SYSTEM)
+    rates = page.evaluate(
+        """async () => {
+            const beside = document.querySelector("script[type=module]").src;
+            const { RateMeter } = await import(new URL("rate.js", beside));
+            const real = performance.now;
+            let now = 0;
+            performance.now = () => now;
+            const meter = new RateMeter(10, 5), found = [];
+            for (const [at, total] of [[0, 0], [300, 20], [1300, 40], [5300, 120], [6300, 0]]) {
+                now = at;
+                found.push(meter.push(total));
+            }
+            meter.begin?.([7, null, 47, 67, 87, 107, 127]);
+            now += 1000;
+            found.push(meter.push(147));
+            performance.now = real;
+            return found;
+        }"""
+    )
+    assert rates == [None, None, None, pytest.approx(120 / 5.3), None, 20]
+
+
 def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> None:
     pools = [
         {"host": "host-1", "name": "default", "workers": 1},

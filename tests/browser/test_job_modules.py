@@ -1,4 +1,4 @@
-"""Modules that import nothing, most of them of the page of a job: they run in an empty page."""
+"""The modules of the page of a job that import nothing: they run in an empty page."""
 
 import base64
 import random
@@ -380,30 +380,3 @@ def test_the_focus_stays_or_goes_to_the_child_that_takes_the_place_of_one_that_i
         encoded("dom.js"),
     )
     assert focused == ["b", "in a row", "a"]
-
-
-# rate.js
-
-
-def test_a_rate_is_not_told_before_it_is_known(shared_page: Page) -> None:
-    """A worker's total changes once a second, and the page is opened between two changes."""
-    rates = shared_page.evaluate(
-        """async (url) => {
-            const { RateMeter } = await import(url);
-            const real = performance.now.bind(performance);
-            let now = 0;
-            performance.now = () => now;
-            const meter = new RateMeter(10, 5), found = [];
-            for (const [at, total] of [[0, 0], [300, 20], [1300, 40], [5300, 120], [6300, 0]]) {
-                now = at;
-                found.push(meter.push(total));
-            }
-            meter.begin([7, null, 47, 67, 87, 107, 127]);
-            now += 1000;
-            found.push(meter.push(147));
-            performance.now = real;
-            return found;
-        }""",
-        encoded("rate.js"),
-    )
-    assert rates == [None, None, None, pytest.approx(120 / 5.3), None, 20]

@@ -27,6 +27,10 @@ def test_a_failing_job_shows_its_attempts_and_errors_as_they_happen(
     expect(errors.first).to_contain_text("attempt 3 of 9")
     expect(errors.first.locator("pre")).to_contain_text("raise")
     assert lasting_dashboard.never_reloaded()
+    expect(page.locator("#type")).to_have_attribute("href", "/ui/jobs?type=flaky")
+    errors.first.get_by_role("link", name="failed jobs with this error").click()
+    expect(page.locator(f"#rows tr[data-id='{job_id}']")).to_be_visible()
+    assert "type=flaky&status=failed&error=" in page.url
 
 
 def test_attempts_after_an_operators_retry_are_no_more_than_allowed(

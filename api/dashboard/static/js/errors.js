@@ -7,29 +7,30 @@ import { plural } from "./words.js";
 
 const SHORT_LINES = 5;
 const NEWEST = 5;
+const MOST_OF_NAME = 200; // jobs are found by so much of an error's name
 /** What Python writes between the traceback of a cause and that of what it caused. */
 const CAUSE = /^(The above exception was the direct cause|During handling of the above exception)/m;
 let shown = "";
 
-/** @param {any[]} attempts */
-export function showErrors(attempts) {
+/** @param {any[]} attempts @param {string} type that of the job */
+export function showErrors(attempts, type) {
   const failed = attempts.filter(({ error }) => error).reverse();
   const key = failed.map(({ number }) => number).join();
   if (key === shown) return; // unchanged: keep what is opened or selected
   shown = key;
   byId("errors-section").hidden = !failed.length;
-  byId("errors").replaceChildren(...failed.slice(0, NEWEST).map(errorNode), olderNode(failed.slice(NEWEST)));
+  byId("errors").replaceChildren(...failed.slice(0, NEWEST).map((attempt, i) => errorNode(attempt, type, i === 0)), olderNode(failed.slice(NEWEST), type));
 }
 
 /** The older errors, which are drawn when one asks for them: a job may have a hundred. */
-function olderNode(older) {
+function olderNode(older, type) {
   if (!older.length) return "";
   const errors = h("div", {});
-  const open = () => errors.children.length || errors.append(...older.map((attempt) => errorNode(attempt, NEWEST)));
+  const open = () => errors.children.length || errors.append(...older.map((attempt) => errorNode(attempt, type, false)));
   return h("details", { class: "attempts", ontoggle: open }, h("summary", {}, plural(older.length, "older error")), errors);
 }
 
-function errorNode({ number, error, finished_at: at }, i) {
+function errorNode({ number, error, finished_at: at }, type, isOpen) {
   const { short, all, label } = partsOf(error);
   const trace = h("pre", { class: "code", tabindex: "0", "aria-label": `Traceback of attempt ${number}` }, short);
   const full = h("button", { type: "button", class: "quiet", "aria-pressed": "false", onclick: () => {
@@ -40,10 +41,11 @@ function errorNode({ number, error, finished_at: at }, i) {
   } }, label);
   const copy = h("button", { type: "button", class: "quiet" }, "copy");
   copyOnClick(copy, () => [`${error.type}: ${error.message}`, error.traceback].filter(Boolean).join("\n\n"));
+  const same = new URLSearchParams({ type, status: "failed", error: error.type.slice(0, MOST_OF_NAME), sort: "ended" });
   const [line, rest] = firstLine(error.message);
-  return h("details", { class: "error", open: i === 0 },
+  return h("details", { class: "error", open: isOpen },
     h("summary", {}, h("b", {}, error.type), " ", h("span", { class: "message" }, line)),
-    h("p", { class: "bar" }, h("span", { class: "summary" }, `attempt ${number}`, at && ", ", at && timeNode(at)), all !== short && full, copy),
+    h("p", { class: "bar" }, h("span", { class: "summary" }, `attempt ${number}`, at && ", ", at && timeNode(at)), all !== short && full, copy, h("a", { href: `/ui/jobs?${same}` }, "failed jobs with this error")),
     rest && h("pre", { class: "code rest", tabindex: "0", "aria-label": `The rest of the message of attempt ${number}` }, rest),
     all && trace);
 }

@@ -1,5 +1,5 @@
 // The page of one job. The job is read again whenever an event reports a change.
-import { byId, copyOnClick, h, icon, setText, showOrHide } from "./dom.js";
+import { byId, copyOnClick, h, icon, setAttr, setText, showOrHide } from "./dom.js";
 import { onTryNow, retitle, showConnection, startChrome } from "./chrome.js";
 import { showActions } from "./actions.js";
 import { postCurl } from "./curl.js";
@@ -125,6 +125,7 @@ async function newestBelow() {
 function show() {
   if (!isGone) byId("missing").hidden = true;
   setText(byId("type"), job.type);
+  setAttr(byId("type"), "href", `/ui/jobs?${new URLSearchParams({ type: job.type })}`);
   retitle(`${spaced(job.status)}: ${job.type} ${id} · Orpheus`, job.status === "failed");
   showStatus();
   showActions(job, graph, read);
@@ -132,7 +133,7 @@ function show() {
   timeline.show(job, sides.marks, sides.dues);
   why.show(job);
   graph.read();
-  showErrors(job.attempts);
+  showErrors(job.attempts, job.type);
   showValue("payload", job.payload);
   byId("result-section").hidden = job.status !== "done";
   if (job.status === "done") showValue("result", job.result);

@@ -124,9 +124,10 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
     with operator.store(handover) as store:
         warn_if_nothing_names(queue, names_of_queues(store, handover))
         pause_queue(store, operator.actor(reason), queue, paused=paused)
-        if operator.as_json:
-            items = _queues(store, handover)
-            print_json(next(item for item in items if item["name"] == queue))
-        else:
-            click.echo(f"queue {queue}: {action}d")
+        item = next(item for item in _queues(store, handover) if item["name"] == queue)
+    if operator.as_json:
+        print_json(item)
+    else:
+        unserved = "" if paused or item["pools"] else ", but no pool serves it"
+        click.echo(f"queue {queue}: {action}d{unserved}")
     return ExitCode.OK

@@ -127,6 +127,8 @@ def test_a_queue_that_no_pool_serves_is_not_called_open(orpheus: Orpheus, store:
     assert [[pool["name"] for pool in item["pools"]] for item in items] == [["default"], []]
     orpheus("pause", "mail")
     assert orpheus("queues", *pools).out.splitlines()[2].split()[:2] == ["mail", "paused"]
+    assert orpheus("resume", "mail", *pools).out == "queue mail: resumed, but no pool serves it\n"
+    assert orpheus("resume", "default", *pools).out == "queue default: resumed\n"
 
 
 def test_a_queue_whose_jobs_a_quarantine_holds_back_says_so(orpheus: Orpheus, store: Store) -> None:

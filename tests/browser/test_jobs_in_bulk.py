@@ -323,6 +323,7 @@ def test_what_is_selected_while_an_action_goes_on_stays_selected(
     page.keyboard.press("Enter")  # Stop
     rows(page).nth(3).get_by_role("checkbox").check()
     page.locator("#stop").focus()
+    wait_until_held(page, steps)
     steps[0].continue_()
     expect(page.locator("#result")).to_contain_text("150 jobs were cancelled")
     expect(page.locator("#selected")).to_have_text("1 selected")

@@ -1,9 +1,10 @@
 """What a row of a list of jobs says."""
 
 import re
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import ViewportSize, expect
+from playwright.sync_api import Route, ViewportSize, expect
 
 from tests.browser.conftest import Dashboard
 from tests.browser.job_list import row
@@ -64,3 +65,57 @@ def test_what_was_cancelled_with_another_says_so(lasting_dashboard: Dashboard) -
     system.wait_for_job(waiting)
     page = lasting_dashboard.open("/ui/jobs?tag=chain")
     expect(row(page, waiting).locator(".detail")).to_contain_text(f"job {failed} is failed")
+
+
+LONG = "sync_warehouse_inventory_with_external_ids"
+CUT = """cell => [...cell.querySelectorAll("a"), cell].some(
+    (one) => one.scrollWidth > one.clientWidth && getComputedStyle(one).overflowX !== "visible")"""
+FITS = """(cell, text) => {
+    (cell.firstElementChild ?? cell).textContent = text;
+    return cell.scrollWidth <= cell.clientWidth;
+}"""
+
+
+@pytest.mark.parametrize("path", ["/ui/jobs?tag=wide-figures", "/"])
+def test_no_figure_of_a_row_is_cut(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]], path: str
+) -> None:
+    (failed,) = fail(1, "wide-figures")
+    page = lasting_dashboard.open(path)
+    one = row(page, failed)
+    longest = {
+        ".ran": ["49 min 59 s", "23 h 59 min"],
+        ".wait": ["23 h 59 min"],
+        ".when": ["23 h 59 min ago"],
+        ".id": ["1234567"],
+    }
+    for width in (1440, 1280, 1024, 840, 768):
+        page.set_viewport_size({"width": width, "height": 768})
+        for column, texts in longest.items():
+            for text in texts:
+                assert one.locator(column).evaluate(FITS, text), f"{text} at {width}"
+
+
+@pytest.mark.parametrize("path", ["/ui/jobs?tag=long-type", "/"])
+def test_a_long_type_is_shown_whole_on_a_phone_and_in_one_line_elsewhere(
+    lasting_dashboard: Dashboard, path: str
+) -> None:
+    page = lasting_dashboard.page
+
+    def rename(route: Route) -> None:
+        answer = route.fetch()
+        items = [{**one, "type": LONG} for one in answer.json()["items"]]
+        route.fulfill(response=answer, json={**answer.json(), "items": items})
+
+    page.route(re.compile(r"\d/jobs\?"), rename)
+    job = lasting_dashboard.system.submit("sum_range", {"n": 1}, tags=["long-type"])
+    lasting_dashboard.system.wait_for_job(job)
+    lasting_dashboard.open(path)
+    page.set_viewport_size({"width": 1024, "height": 768})
+    height = "cell => cell.getBoundingClientRect().height"
+    name = row(page, job).locator(".type")
+    expect(name).to_have_text(LONG)
+    assert name.evaluate(height) < 40
+    page.set_viewport_size(PHONE)
+    assert not name.evaluate(CUT)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

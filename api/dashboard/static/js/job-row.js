@@ -1,5 +1,6 @@
 // One row of the jobs table. An update changes only text that differs; no node moves.
 import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
+import { wrappable } from "./rows.js";
 import { ago, between, now, relative, setTime, timeNode } from "./time.js";
 import { TERMINAL, WAITING, aged, duration, spaced, ticking } from "./words.js";
 import { preview } from "./preview.js";
@@ -21,7 +22,7 @@ export class JobRow {
       this.box && cell("pick", h("label", {}, this.box)),
       cell("id", h("a", { href: `/ui/jobs/${job.id}` }, job.id)),
       cell("status", this.mark, this.word),
-      cell("type", h("a", { href: `/ui/jobs/${job.id}`, tabindex: "-1", title: job.type }, job.type)),
+      cell("type", h("a", { href: `/ui/jobs/${job.id}`, tabindex: "-1", title: job.type }, ...wrappable(job.type))),
       cell("detail", this.bar, this.text, this.tags), cell("attempt"), cell("queue"),
       cell("wait"), cell("ran"), cell("worker"), h("td", { role: "cell", class: "when" }, this.when));
     /** @type {any} */

@@ -70,6 +70,8 @@ class JobPage(TypedDict):
     """Of a text only what this page has is counted."""
     searched: Searched | None
     """null: the page is full, or nothing is left to look at."""
+    unknown: list[str]
+    """Where nothing matches: that no job can, as nothing has the type or names the queue."""
 
 
 class Ids(TypedDict):

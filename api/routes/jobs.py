@@ -44,6 +44,7 @@ from orpheus.shared.views.jobs import (
     job_preview_json,
     log_line_json,
 )
+from orpheus.shared.views.unknown_names import unknown_in_filter
 from orpheus.shared.views.values import optional_time
 from orpheus.shared.views.why import Why, why_json
 
@@ -127,7 +128,7 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
     A page may have few jobs, or none, and a `next_cursor` all the same: `searched` says how far it
     looked.
     """
-    order = listing.order_of(query)
+    services, order = services_of(request), listing.order_of(query)
     at = decode_cursor(query.cursor, _LISTS[order], len(JobCursor._fields))
 
     preview_chars, to_json = (
@@ -157,10 +158,13 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
             "searched": None
             if found.looked_at is None
             else {"jobs": found.looked_at, "back_to": optional_time(found.reached_ms)},
+            "unknown": []
+            if found.jobs or not is_all
+            else unknown_in_filter(store, services.options.storage.pools, matching),
         }
         return json_response(page)
 
-    return await services_of(request).readers.read(read)
+    return await services.readers.read(read)
 
 
 @router.api_route("/jobs/batch", methods=["GET", "DELETE"], include_in_schema=False)

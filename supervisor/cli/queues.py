@@ -18,7 +18,7 @@ from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import duration, paused_by, print_items, print_json
 from orpheus.supervisor.cli.processes import read_workers
 from orpheus.supervisor.cli.table import Column, Columns
-from orpheus.supervisor.cli.unknown_names import names_of_queues, warn_if_nothing_names
+from orpheus.supervisor.cli.unknown_names import warn_of_queue
 
 _RANKS = {Status.BLOCKED: 3, Status.DONE: 6, Status.CANCELLED: 8}
 _COLUMNS: Columns = (
@@ -122,7 +122,7 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
     action = "pause" if paused else "resume"
     handover = operator.handover()
     with operator.store(handover) as store:
-        warn_if_nothing_names(queue, names_of_queues(store, handover))
+        warn_of_queue(store, handover, queue)
         pause_queue(store, operator.actor(reason), queue, paused=paused)
         item = next(item for item in _queues(store, handover) if item["name"] == queue)
     if operator.as_json:

@@ -71,6 +71,22 @@ def test_pages_by_end_neither_skip_nor_repeat(api: Any) -> None:
     assert seen == expected
 
 
+def test_a_list_without_a_job_says_what_nothing_names(api: Any) -> None:
+    api.submit(queue="mail")
+    no_type = "no job, job type or schedule has the type"
+    no_queue = "no job, job type, schedule, pool or setting names a queue"
+    told = {
+        "type=x-1": [f"{no_type} 'x-1'"],
+        "queue=mial&q=text": [f"{no_queue} 'mial'; did you mean 'mail'?"],
+        "queue=y-2&type=x-1": [f"{no_queue} 'y-2'", f"{no_type} 'x-1'"],
+        "type=add&queue=mail&status=failed": [],
+        "queue=default": [],
+        "tag=none": [],
+        "": [],
+    }
+    assert {query: api.client.get(f"/jobs?{query}").json()["unknown"] for query in told} == told
+
+
 def test_a_search_that_takes_long_ends_early_and_says_how_far_it_looked(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -286,9 +286,22 @@ def test_a_list_by_a_text_does_not_count_jobs_that_only_go_on(
     page = lasting_dashboard.open("/ui/jobs?q=nothing-has-this")
     expect(page.locator("#total")).to_have_text("0 jobs match")
     new = {**job, "id": job["id"] + 1}
-    told = (("job.started", job), ("job.progress", job), ("job.enqueued", new))
-    stream.tell_events(*({"at": old["created_at"], "kind": kind, "job": one} for kind, one in told))
+    done = {**job, "id": job["id"] + 2, "status": "done", "finished_at": job["created_at"]}
+    failed = {**done, "id": job["id"] + 3, "status": "failed"}
+    failed["error"] = {"type": "OSError", "message": "no nothing"}
+    has_it = {**failed, "id": job["id"] + 4}
+    has_it["error"] = {"type": "OSError", "message": "Nothing-has-this"}
+
+    def told(kind: str, one: dict[str, Any]) -> dict[str, Any]:
+        return {"at": old["created_at"], "kind": kind, "job": one}
+
+    goes_on = told("job.started", job), told("job.progress", job), told("job.done", done)
+    stream.tell_events(*goes_on, told("job.failed", failed), told("job.enqueued", new))
     expect(page.locator("#new")).to_have_text("1 newer, search again")
+    stream.tell_events(told("job.failed", has_it))
+    expect(page.locator("#new")).to_have_text("2 newer, search again")
+    stream.tell(counts={"job.enqueued": {"sum_range": 4}, "job.done": {"sum_range": 300}})
+    expect(page.locator("#new")).to_have_text("6 newer, search again")
     page.locator("#new").click()
     expect(page.locator("#new")).to_have_text("0 new")
 

@@ -1,6 +1,7 @@
 // Rows that a summary of many events named. It does not say how a job is now, so the row is read again.
 import { address, isDeep, matches } from "./filter.js";
 import { request } from "./http.js";
+import { isBefore } from "./newer.js";
 
 const EVERY_MS = 400;
 const AGAIN_MS = 5000;
@@ -44,9 +45,9 @@ export class CatchUp {
    */
   looked(jobs, limit, { summaries, uncounted }) {
     if (!this.mayLack) return; // else they were counted
-    const { rows, fresh, oldest } = this.table;
+    const { rows, fresh, oldest, filter } = this.table;
     const last = oldest === 0 ? undefined : [...rows.values()].pop()?.job;
-    const unknown = jobs.filter((job) => !rows.has(job.id) && !fresh.has(job.id) && (!last || this.table.isBefore(job, last)));
+    const unknown = jobs.filter((job) => !rows.has(job.id) && !fresh.has(job.id) && (!last || isBefore(job, last, filter)));
     if (unknown.length === limit) return void (this.uncounted = Math.max(this.uncounted, limit)); // and perhaps more
     this.found = new Set(unknown.map(({ id }) => id));
     this.uncounted -= uncounted; // what has come since stays
@@ -66,7 +67,7 @@ export class CatchUp {
     this.summaries++;
     if (!frame.isRead) return;
     this.mark(changed, [...rows.keys(), ...cursor === null && !isDeep(filter) ? fresh.keys() : []]); // elsewhere none is inserted
-    const others = Object.keys(filter).filter((name) => name !== "type");
+    const others = Object.keys(filter).filter((name) => name !== "type" && name !== "q"); // each new one may have the text
     if (others.length) this.mayLack = true;
     else {
       const told = events.filter(({ kind, job }) => kind === "job.enqueued" && !rows.has(job.id) && !fresh.has(job.id) && matches(job, filter)).length;

@@ -41,6 +41,7 @@ export class Filling {
   async fill() {
     this.lookedAt = performance.now();
     const { filter, cursor, rows, fresh, frame, catchUp } = this.table;
+    if (!frame.isRead) return;
     const limit = Math.min(MOST_ROWS, Math.max(FEWEST, rows.size + fresh.size));
     const { summaries, uncounted, beganAt } = catchUp;
     const page = await request(address("/jobs", filter, { limit, cursor, preview: true }));

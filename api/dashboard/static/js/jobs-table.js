@@ -3,18 +3,19 @@
 // The table never moves under a reader. Rows are updated in place. New rows are inserted only while
 // nobody points at, selects or focuses anything in the table, and only if few come at a time;
 // otherwise they wait behind the button "N new". While paused or hidden, the table only counts.
+import { Attention } from "./attention.js";
 import { CatchUp } from "./catch-up.js";
-import { arrange, byId, onPress, selectedIn, setAttr } from "./dom.js";
+import { arrange, byId, onPress, setAttr } from "./dom.js";
 import { Filling, MOST_ROWS } from "./filling.js";
 import { isByEnd, isDeep, matches } from "./filter.js";
 import { JobRow } from "./job-row.js";
 import { ListFrame, MOST_FRESH } from "./list-frame.js";
+import { isBefore, isNewer } from "./newer.js";
 import { PageReader } from "./page-reader.js";
 import { Painting } from "./painting.js";
 import { everySecond } from "./time.js";
 
 const MOST_AT_ONCE = 25;
-const ENDS = new Set(["job.done", "job.failed", "job.cancelled"]);
 
 export class JobsTable {
   /**
@@ -34,19 +35,11 @@ export class JobsTable {
     this.filling = new Filling(this);
     this.painting = new Painting();
     this.frame = new ListFrame(this);
-    /** The filter and the cursor of the rows. */
-    this.filter = {};
-    this.cursor = null;
+    this.forgetPage();
     this.reader = new PageReader(this);
     this.paused = false;
     this.body = byId("rows");
-    const table = this.body.closest("table");
-    table.addEventListener("pointerenter", (event) => { this.pointed = event.pointerType === "mouse"; });
-    table.addEventListener("pointerleave", () => { this.pointed = false; this.schedule(); });
-    table.addEventListener("focusout", () => this.schedule());
-    document.addEventListener("visibilitychange", () => this.schedule());
-    // To ask where something is lays the page out; this is told after the page was.
-    new IntersectionObserver((entries) => { this.isFarDown = !entries[entries.length - 1].isIntersecting; }, { rootMargin: "0px 0px 999999px" }).observe(byId("total"));
+    this.attention = new Attention(this.body, () => this.schedule());
     everySecond(() => {
       for (const row of this.rows.values()) if (row.isOld) this.painting.add(row);
       if (this.isPageOld) this.schedule();
@@ -57,6 +50,23 @@ export class JobsTable {
 
   /** Read the page again. @param {Record<string, string>} [filter] @param {string | null} [cursor] */
   load(filter, cursor) { return this.reader.read(filter, cursor); }
+
+  /** No page is shown: none was read yet, or what is asked for cannot be. No job is new then. */
+  forgetPage() {
+    /** The filter and the cursor of the rows. */
+    this.filter = {};
+    this.cursor = null;
+    this.oldest = Infinity;
+  }
+
+  /** Show no job, as what is asked for cannot be. */
+  showNone() {
+    this.forgetPage();
+    for (const one of [this.rows, this.fresh, this.changed]) one.clear();
+    this.catchUp.begin();
+    this.arrangeRows();
+    this.frame.showNone();
+  }
 
   show(page) {
     const { items, next_cursor: next } = page;
@@ -92,7 +102,7 @@ export class JobsTable {
       if (kind === "job.deleted") this.deleted(job.id);
       else if (this.rows.has(job.id)) this.changed.set(job.id, job);
       else if (this.fresh.has(job.id)) this.renew(job);
-      else if (this.fresh.size < MOST_FRESH && this.isNew(kind, job) && matches(job, this.filter)) {
+      else if (this.fresh.size < MOST_FRESH && isNewer(kind, job, this.filter, this.oldest) && matches(job, this.filter)) {
         this.fresh.set(job.id, job);
         if (kind !== "job.enqueued") this.catchUp.knows();
       }
@@ -104,12 +114,6 @@ export class JobsTable {
   renew(job) {
     if (matches(job, this.filter)) this.fresh.set(job.id, job);
     else this.fresh.delete(job.id);
-  }
-
-  /** Whether a job that is not shown belongs to the top of the list now. None does before a page was read; by a text, none that only goes on as it did then. */
-  isNew(kind, job) {
-    if (isByEnd(this.filter)) return ENDS.has(kind);
-    return job.id > (this.oldest ?? Infinity) && (!isDeep(this.filter) || (kind !== "job.progress" && (kind !== "job.started" || Boolean(this.filter.status))));
   }
 
   deleted(id) {
@@ -154,10 +158,8 @@ export class JobsTable {
     return this.catchUp.mayLack || (this.waiting > MOST_AT_ONCE ? this.isShort : this.catchUp.missing > 0);
   }
 
-  /** Whether nobody looks at a row more closely, or is far down. */
-  mayInsert() {
-    return this.cursor === null && !isDeep(this.filter) && !this.pointed && !this.isFarDown && !selectedIn(this.body) && !this.body.contains(document.activeElement);
-  }
+  /** Whether rows may be inserted at the top now. */
+  mayInsert() { return this.cursor === null && !isDeep(this.filter) && !this.attention.isOn; }
 
   insert() {
     if (!this.isShort && this.rows.size + this.fresh.size > MOST_ROWS) { if (!this.reader.failures) this.load(); return; }
@@ -165,7 +167,7 @@ export class JobsTable {
     for (const job of this.fresh.values()) {
       const row = this.newRow(job);
       row.node.classList.add("arrived");
-      rows.splice(rows.findLastIndex((other) => this.isBefore(other.job, job)) + 1, 0, row);
+      rows.splice(rows.findLastIndex((other) => isBefore(other.job, job, this.filter)) + 1, 0, row);
     }
     this.fresh.clear();
     const shown = rows.slice(0, this.isShort ? this.page : MOST_ROWS);
@@ -174,12 +176,6 @@ export class JobsTable {
     byId("no-match").hidden = byId("first-steps").hidden = true;
     this.arrangeRows();
     this.filling.soon();
-  }
-
-  /** Whether a job stands before another. One that has not ended has no place by end: it stays where it is. */
-  isBefore(job, other) {
-    const by = isByEnd(this.filter) ? Date.parse(job.finished_at) - Date.parse(other.finished_at) : 0;
-    return by > 0 || (by === 0 && job.id > other.id);
   }
 
   get waiting() { return this.fresh.size + this.catchUp.missing; }

@@ -7,6 +7,7 @@ import { request } from "./http.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "./live.js";
 import { mayPass } from "./page-reader.js";
+import { Place } from "./place.js";
 import { completions, jobNumber, parse, write } from "./query.js";
 import { rowKeys } from "./row-keys.js";
 import { startSaved } from "./saved.js";
@@ -19,21 +20,19 @@ const field = byId("query"), status = byId("status"), ended = byId("ended"), sor
 const problem = byId("filter-problem");
 const table = new JobsTable({
   path: JOBS, isSelectable: Boolean(byId("pick-page")), shown: () => selection.show(), gone: (id) => selection.drop(id),
-  loaded: scrollBack, told: tellProblem,
+  loaded: () => place.takeUp(), told: tellProblem,
 });
 const selection = new Selection(table);
+const place = new Place(table, selection);
 const bulk = new Bulk(selection, () => table.filling.soon());
 const showSaved = startSaved(() => new URLSearchParams(readAddress().filter).toString(), (query) => go(`${JOBS}?${query}`));
 /** @type {Record<string, string[]>} */
 const known = {};
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let typing;
-/** Where the page was before a reload, or before one went on from it. */
-let scrollWas = history.state?.y;
 /** The address without what comes after `#`. */
 let at = location.pathname + location.search;
 
-history.scrollRestoration = "manual";
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click(), ...rowKeys(table.body, selection, bulk) });
 const live = new Live("/ws?mode=summary", {
   connected: ({ types }) => { known.type = types.map((type) => type.name ?? type); load(); },
@@ -49,10 +48,11 @@ showForm();
 load();
 if (location.hash === "#search") field.focus();
 
+/** Read the jobs of the address, unless what the field says cannot be. */
 function load() {
-  const { filter, cursor } = readAddress();
-  showOrHide(problem, "");
-  table.load(filter, cursor);
+  const { filter, cursor } = readAddress(), { problems } = parse(field.value);
+  showOrHide(problem, problems.join(" "));
+  if (problems.length) table.reader.refuse(); else table.load(filter, cursor);
 }
 
 /** Say why the list could not be read, and that it shows what it showed before. @param {any} error null: it was read */
@@ -71,19 +71,11 @@ function showCounts(counts) {
   }
 }
 
-function scrollBack() {
-  if (scrollWas !== undefined) scrollTo(0, scrollWas);
-  scrollWas = undefined;
-}
-
-const keepScroll = () => history.replaceState({ y: scrollY }, "");
-addEventListener("scrollend", keepScroll);
-addEventListener("pagehide", keepScroll);
-
 /** Change the address and load the jobs. @param {string} to @param {{keep?: boolean, isTyped?: boolean}} [how] `keep`: replace the entry in the history; `isTyped`: the field has it already */
 function go(to, { keep = false, isTyped = false } = {}) {
   if (keep) history.replaceState(null, "", to);
-  else { keepScroll(); history.pushState(null, "", to); scrollTo(0, 0); }
+  else { place.keep(); history.pushState(null, "", to); scrollTo(0, 0); }
+  place.wanted = null;
   arrive(isTyped);
 }
 
@@ -91,13 +83,14 @@ function arrive(isTyped = false) {
   at = location.pathname + location.search;
   if (!isTyped) { clearTimeout(typing); field.value = write(readAddress().filter); }
   if (JSON.stringify(readAddress().filter) !== JSON.stringify(table.filter)) { selection.clear(); bulk.forget(); } // what is not seen is not chosen
+  else delete place.wanted?.chosen; // another page of the list: what is selected now stays so
   showForm();
   load();
 }
 
 addEventListener("popstate", (event) => {
   if (at === location.pathname + location.search) return; // only what comes after `#` has changed
-  scrollWas = event.state?.y ?? 0;
+  place.wanted = event.state ?? { y: 0 };
   arrive();
 });
 
@@ -123,13 +116,12 @@ function showForm() {
 /** Take the filter of the field, with changes. @param {Record<string, string>} [changes] @param {boolean} [keep] */
 function apply(changes = {}, keep = false) {
   clearTimeout(typing);
-  const { filter, problems } = parse(field.value);
+  const { filter } = parse(field.value);
   const chosen = readAddress().filter.sort;
   const wanted = { ...filter, ...(chosen ? { sort: chosen } : {}), ...changes };
   if (wanted.sort === "newest" ? !wanted.since && !wanted.until : LIVE.has(wanted.status)) delete wanted.sort;
   if (Object.keys(changes).length) field.value = write(wanted);
-  showOrHide(problem, problems.join(" "));
-  if (!problems.length) go(address(JOBS, Object.fromEntries(Object.entries(wanted).filter(([, value]) => value))), { keep, isTyped: true });
+  go(address(JOBS, Object.fromEntries(Object.entries(wanted).filter(([, value]) => value))), { keep, isTyped: true });
 }
 
 field.addEventListener("input", () => {

@@ -8,6 +8,9 @@ import { count, plural } from "./words.js";
 /** So many new jobs are counted. */
 export const MOST_FRESH = 1000;
 
+/** "no job …" -> "No job ….", unless it is a question. @param {string} text */
+const sentence = (text) => text.replace(/^./, (first) => first.toUpperCase()).replace(/(?<!\?)$/, ".");
+
 const upToMost = (n) => (n < MOST_FRESH ? count(n) : `${count(MOST_FRESH)}+`);
 
 export class ListFrame {
@@ -27,8 +30,18 @@ export class ListFrame {
     const filtered = Object.keys(filter).length > 0 || cursor !== null;
     hide(byId("no-match"), rows.size > 0 || !filtered, byId("query") ?? byId("jobs-title"));
     const nothing = this.searched ? "Nothing found so far." : cursor ? "There are no more jobs." : "No jobs match the filter.";
-    if (filtered) setText(byId("no-match-words"), [nothing, ...noFields(filter)].join(" "));
+    if (filtered) setText(byId("no-match-words"), [nothing, ...page.unknown.map(sentence), ...noFields(filter)].join(" "));
     byId("first-steps").hidden = rows.size > 0 || filtered;
+    this.showButtons();
+  }
+
+  /** What is asked for cannot be: there is no page. */
+  showNone() {
+    this.total = undefined;
+    this.searched = "";
+    setText(byId("total"), "");
+    this.showPages(null);
+    byId("no-match").hidden = byId("first-steps").hidden = true;
     this.showButtons();
   }
 
@@ -61,7 +74,7 @@ export class ListFrame {
     const n = this.table.waiting, isLeast = n && n < MOST_FRESH && this.table.catchUp.mayLack;
     const button = byId("new");
     setOff(button, n === 0);
-    setText(button, n && isDeep(this.table.filter) ? `${upToMost(n)} newer, search again` : `${upToMost(n)}${isLeast ? "+" : ""} new`);
+    setText(button, `${upToMost(n)}${isLeast ? "+" : ""} ${n && isDeep(this.table.filter) ? "newer, search again" : "new"}`);
     const pause = byId("pause");
     setText(pause, this.table.paused ? `resume${this.table.changed.size ? ` (${count(this.table.changed.size)} changed)` : ""}` : "pause");
   }

@@ -40,6 +40,19 @@ export class PageReader {
     table.schedule();
   }
 
+  /** Read nothing, and show no job: what is asked for cannot be. */
+  refuse() {
+    this.reading?.abort();
+    this.reading = null;
+    clearTimeout(this.retry);
+    this.retry = undefined;
+    this.meanwhile = [];
+    this.failures = 0;
+    this.table.catchUp.summed = false;
+    setAttr(this.table.body, "aria-busy", null);
+    this.table.showNone();
+  }
+
   came(page, filter, cursor) {
     Object.assign(this.table, { filter, cursor });
     this.table.show(page);
@@ -52,8 +65,8 @@ export class PageReader {
   /** @param {any} error */
   failed(error) {
     const { frame, body, told } = this.table;
-    frame.showTotal();
-    if (!frame.isRead && !mayPass(error)) { body.replaceChildren(); setText(byId("total"), ""); } // nothing will come
+    if (error.errors?.length || (!frame.isRead && !mayPass(error))) this.refuse(); // nothing will come
+    else frame.showTotal();
     told(error);
     this.failures++;
     if (mayPass(error)) this.retry = setTimeout(() => this.read(), Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.failures));

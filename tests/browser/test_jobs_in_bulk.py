@@ -213,6 +213,7 @@ def test_a_job_that_does_not_allow_it_stays_as_it_is(
     confirm(page)
     expect(page.locator("#confirm-problem")).to_contain_text("nothing was changed")
     page.keyboard.press("Escape")
+    expect(page.locator("#selected")).to_have_text("1 selected")  # the other is gone
     page.get_by_role("button", name="Retry …").click()
     expect(page.locator("#result")).to_contain_text("Nothing to do")
 

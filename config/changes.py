@@ -10,13 +10,14 @@ from typing import Any
 
 from orpheus.config.handovers import for_api, for_programs, for_worker
 from orpheus.config.naming_code import NAMING_CODE
-from orpheus.config.problems import dotted
+from orpheus.config.problems import KeyPath, dotted
 from orpheus.config.settings import Settings
 from orpheus.config.shown import shown_values
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.processes import API_SLOT
 from orpheus.shared.records import dataclass
 
+_OF = ": "
 _ONLY_IN_THE_FILE = frozenset(map(dotted, NAMING_CODE))
 
 
@@ -65,7 +66,7 @@ def _slots(settings: Settings) -> dict[str, object]:
 
 
 def changed_keys(before: Settings, after: Settings) -> list[str]:
-    """Return the settings that differ, as `--set` names them; of a list of tables, its name."""
+    """Return the settings that differ, as `--set` names them; of several tables, `alerts: down`."""
     return sorted(_differing(before.model_dump(mode="json"), after.model_dump(mode="json"), ()))
 
 
@@ -76,15 +77,42 @@ def shown_changes(before: Settings, after: Settings) -> list[str]:
     a caller could guess one until a guess is no change.
     """
     shown = _differing(shown_values(before), shown_values(after), ())
-    return sorted(shown.union(_ONLY_IN_THE_FILE.intersection(changed_keys(before, after))))
+    only_in_the_file = (
+        key for key in changed_keys(before, after) if key.partition(_OF)[0] in _ONLY_IN_THE_FILE
+    )
+    return sorted(shown.union(only_in_the_file))
+
+
+def key_of(secret: KeyPath, settings: Settings) -> str:
+    """Return the key under which a change of this secret of the settings is told."""
+    table, *below = secret
+    tables = getattr(settings, str(table), None)
+    names = [str(one.name) for one in tables] if isinstance(tables, tuple) else []
+    return _one_of(str(table), str(below[0])) if below and below[0] in names else str(table)
 
 
 def _differing(before: Any, after: Any, path: tuple[str, ...]) -> set[str]:
-    if not (isinstance(before, dict) and isinstance(after, dict)):
-        return {dotted(path)} if before != after else set()
-    return set().union(
-        *(
-            _differing(before.get(key), after.get(key), (*path, key))
-            for key in before.keys() | after.keys()
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = before.keys() | after.keys()
+        return set().union(
+            *(_differing(before.get(key), after.get(key), (*path, key)) for key in keys)
         )
-    )
+    if before == after:
+        return set()
+    old, new = _by_name(before), _by_name(after)
+    names = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    return {_one_of(dotted(path), name) for name in names} or {dotted(path)}
+
+
+def _by_name(tables: Any) -> dict[str, Any]:
+    """Return the tables of a list by name; nothing for any other value, and without names."""
+    are_tables = isinstance(tables, list) and all(isinstance(one, dict) for one in tables)
+    if not are_tables:
+        return {}
+    by_name = {one.get("name"): one for one in tables}
+    return by_name if len(by_name) == len(tables) and None not in by_name else {}
+
+
+def _one_of(key: str, name: str) -> str:
+    """Return how a change names one of several tables: `schedules: nightly`."""
+    return f"{key}{_OF}{name}"

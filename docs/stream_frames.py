@@ -91,7 +91,8 @@ class Reloaded(BaseModel):
     source: str = Field(description="The file; empty if there is none.")
     why: str
     changed: list[str] = Field(
-        description="The settings that are not what they were. Secrets of alerts are not compared."
+        description="The settings that are not what they were; of several tables, which of them: "
+        "`schedules: nightly`. Secrets of alerts are not compared."
     )
     restarts: list[str] = Field(description="The slots that are replaced for it.")
 

@@ -264,7 +264,7 @@ class ConfigurationChange(TypedDict):
     text: str | None
     """The new text, its secrets masked; null with problems."""
     changed: list[str] | None
-    """Settings that would have other values."""
+    """Settings that would have other values; of several tables, which: `schedules: nightly`."""
     restarts: list[str] | None
     """Slots whose process would be replaced."""
     starts: list[str] | None

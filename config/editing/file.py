@@ -14,18 +14,18 @@ an earlier version are not compared at all, and the answer says so.
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import islice
 from pathlib import Path
 
-from orpheus.config.changes import changed_keys, effects, shown_changes
+from orpheus.config.changes import changed_keys, effects, key_of, shown_changes
 from orpheus.config.checks import missing_programs
+from orpheus.config.editing.edited import edited_text, problems_in, secrets_written_out
 from orpheus.config.editing.effective import FileNow, effective
 from orpheus.config.editing.replace_file import new_file, replace_file
-from orpheus.config.editing.toml import CannotEdit, masked, unmasked, with_value
+from orpheus.config.editing.toml import CannotEdit, masked
 from orpheus.config.editing.versions import Versions
 from orpheus.config.handovers import for_database
 from orpheus.config.load import checked
@@ -39,27 +39,22 @@ from orpheus.config.naming_code import (
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
 from orpheus.config.running_settings import RunningSettings, running_settings_at
-from orpheus.config.secret_values import secrets_in
 from orpheus.config.settings import Settings
 from orpheus.config.sources import (
     DEFAULT_PATH,
     Sources,
-    key_path,
-    nested,
     read_sources,
     sources_with,
 )
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.configuration import (
     LONGEST_TEXT,
-    MASK,
     Edit,
     EditOutcome,
     FileChanged,
     NotEditable,
     PlannedEdit,
     RefusedEntries,
-    SettingProblem,
     ShownConfiguration,
     ShownVersion,
     Sizes,
@@ -104,6 +99,9 @@ class ConfigurationFile:
         now = FileNow(self._path, sources, settings, is_valid=settings is not None and not problems)
         running = self._running()
         found, shown = effective(now, running, self._versions, self._sets, self._environ)
+        if text is None and etag is not None and found.version is not None:
+            obstacle = f"{obstacle}, or go back to version {found.version}"
+            obstacle += ", which is in force" if found.since_ms is not None else ""
         return ShownConfiguration(
             path=None if self._path is None else str(self._path),
             text=text,
@@ -112,8 +110,8 @@ class ConfigurationFile:
             obstacle=obstacle,
             in_force=found,
             settings=shown,
-            problems=_problems(problems, sources),
-            warnings=_problems(missing_programs(settings) if settings else (), sources),
+            problems=problems_in(problems, sources),
+            warnings=problems_in(missing_programs(settings) if settings else (), sources),
         )
 
     def text(self) -> str:
@@ -167,9 +165,9 @@ class ConfigurationFile:
             shown, count = masked(text)
         except NotEditable as error:
             return None, None, 0, str(error)
-        except CannotEdit as error:
-            reason = f"{self._path}: {error}, so it is not shown; fix it where it is"
-            return None, etag, 0, reason
+        except CannotEdit:
+            form = "is not TOML now" if tables_of(text) is None else "has an unusual form"
+            return None, etag, 0, _NOT_SHOWN.format(path=self._path, form=form)
         return shown, etag, count, self._obstacle()
 
     def _read(self) -> tuple[str, bytes, str]:
@@ -214,10 +212,10 @@ class ConfigurationFile:
         elif tables_of(text) is None:
             raise NotEditable(_NOT_TOML.format(path=self._path))
         else:
-            edited, problems = _edited(text, edit)
+            edited, problems = edited_text(text, edit)
             if problems or edited is None:
                 return PlannedEdit(EditOutcome(tuple(problems)), b"", content, etag)
-            new, secrets = edited, _secrets_written_out(edit)
+            new, secrets = edited, secrets_written_out(edit)
         outcome = self._outcome(text, new, secrets, refused_entries)
         outcome = replace(outcome, not_compared=not_compared)
         return PlannedEdit(outcome, new.encode(), content, etag)
@@ -251,19 +249,20 @@ class ConfigurationFile:
         sources = sources_with(new, self._path, self._sets, self._environ)
         if refused := changed_code(text, new, secrets, self._fixed):
             found = [Problem(key, NAMES_CODE) for key in refused]
-            return EditOutcome(_problems(found, sources), refused=tuple(map(dotted, refused)))
+            return EditOutcome(problems_in(found, sources), refused=tuple(map(dotted, refused)))
         settings, problems = checked(sources)
         if settings is not None and not problems:
             refusals = refused_entries(for_database(settings))
             problems = [Problem(key, why) for key, why in refusals.items()]
         if problems or settings is None:
-            return EditOutcome(_problems(problems, sources))
+            return EditOutcome(problems_in(problems, sources))
         old_settings = self._settings_before(text)
-        warnings = _problems(missing_programs(settings), sources)
+        warnings = problems_in(missing_programs(settings), sources)
         shown = masked(new)[0]
         if old_settings is None:
             return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
-        slots, written_out = effects(old_settings, settings), {str(one[0]) for one in secrets}
+        slots = effects(old_settings, settings)
+        written_out = {key_of(one, settings) for one in secrets}
         changed = (shown_changes if self._fixed else changed_keys)(old_settings, settings)
         return EditOutcome(
             problems=(),
@@ -330,6 +329,10 @@ class ConfigurationFile:
         return etag
 
 
+_NOT_SHOWN = (
+    "{path} {form}, so its secrets cannot be told apart from the rest, and it is not shown; "
+    "change it on the machine"
+)
 _NOT_TOML = "{path} is not TOML now, so nothing can be compared; fix it there"
 _CHANGED = "{path} has changed since it was read; read it again, and put your change on top of it"
 
@@ -343,40 +346,6 @@ def _etag(status: os.stat_result) -> str:
     return hashlib.sha256(state.encode()).hexdigest()[:32]
 
 
-def _edited(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]]:
-    """Return the text after the edit, with its secrets; or why there is none."""
-    if edit.text is not None:
-        try:
-            return unmasked(edit.text, text), []
-        except CannotEdit as error:
-            syntax = _syntax_problem(edit.text)
-            found = [SettingProblem("", str(error), None, line) for line in error.lines]
-            return None, found if syntax is None else [syntax]
-    problems, original = [], text
-    for key, value in edit.values.items():
-        try:
-            text = with_value(text, key, value)
-            if MASK in str(value):
-                text = unmasked(text, original)
-        except CannotEdit as error:
-            problems.append(SettingProblem(key, str(error), None, None))
-    return text, problems
-
-
-def _syntax_problem(text: str) -> SettingProblem | None:
-    """Return why the text is not TOML; it may hold masks, which are read as text."""
-    sources = sources_with(text, DEFAULT_PATH, (), {})
-    return _problems(sources.problems, sources)[0] if sources.problems else None
-
-
-def _secrets_written_out(edit: Edit) -> list[KeyPath]:
-    """Return the paths of secrets for which the edit has no mask."""
-    parts = [] if edit.text is None else [tables_of(edit.text)]
-    parts += [nested(key_path(key) or (), value) for key, value in edit.values.items()]
-    found = (one for part in parts if isinstance(part, dict) for one in secrets_in(part))
-    return [one.path for one in found if not one.is_masked()]
-
-
 @lru_cache(maxsize=64)
 def masked_or_none(text: str) -> str | None:
     """Return the text with its secrets masked; None if they cannot be told apart from the rest.
@@ -387,14 +356,3 @@ def masked_or_none(text: str) -> str | None:
         return masked(text)[0]
     except CannotEdit:
         return None
-
-
-def _problems(problems: Iterable[Problem], sources: Sources) -> tuple[SettingProblem, ...]:
-    return tuple(_problem_of(problem, sources) for problem in islice(problems, _MOST_PROBLEMS))
-
-
-def _problem_of(problem: Problem, sources: Sources) -> SettingProblem:
-    origin, line = sources.where_to_fix(problem), None
-    if origin is not None and sources.file is not None and origin.startswith(f"{sources.file}:"):
-        line = int(origin.removeprefix(f"{sources.file}:").partition(":")[0])
-    return SettingProblem(sources.named(problem.key), problem.reason, origin, line)

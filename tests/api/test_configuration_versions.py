@@ -268,7 +268,7 @@ def test_a_change_of_an_alert_that_is_shown_is_told_though_its_secrets_are_not_c
     supervisor_takes()
     path.write_text(TEXT + ALERT.format("token-2").replace("fatal", "hung"), encoding="utf-8")
     told = put({"version": 1}, "?check=true").json()
-    assert (told["changed"], told["not_compared"]) == (["alerts"], ["alerts"])
+    assert (told["changed"], told["not_compared"]) == (["alerts: down"], ["alerts"])
 
 
 def test_one_can_go_back_from_a_file_that_is_not_even_toml(
@@ -278,6 +278,8 @@ def test_one_can_go_back_from_a_file_that_is_not_even_toml(
     path.write_text(TEXT.replace("port = 1", "port = 2"), encoding="utf-8")
     supervisor_takes()
     path.write_text("[api\n", encoding="utf-8")
+    way_out = "change it on the machine, or go back to version 2, which is in force"
+    assert api.client.get("/config").json()["obstacle"].endswith(way_out)
     assert put({"version": 1}, "?check=true").json()["restarts"] == ["api"], "of what runs"
     etag = api.client.get("/config").headers["ETag"]
     assert put({"version": 1}, etag=etag).status_code == 200

@@ -161,7 +161,11 @@ def test_a_file_that_is_no_toml_is_not_shown_as_its_secrets_cannot_be_told_apart
     shown = desk(toml(SECRETS + "[api")).show()
     assert shown.text is None
     assert "hush" not in repr(shown)
-    assert shown.obstacle is not None and "fix it where it is" in shown.obstacle
+    assert shown.obstacle is not None
+    assert shown.obstacle.endswith(
+        "orpheus.toml is not TOML now, so its secrets cannot be told apart from the rest, and it "
+        "is not shown; change it on the machine"
+    )
     assert [problem.key for problem in shown.problems] == [""]
 
 
@@ -259,7 +263,7 @@ def test_a_guess_of_a_secret_in_a_payload_is_always_a_change(toml: Toml) -> None
     text = "[[schedules]]\nname = 'a'\ntype = 't'\nevery = 60\npayload.env.KEY = '{}'\n"
     path = toml(text.format("hush-1"))
     for guess in ("hush-1", "guess"):
-        assert outcome(path, text.format(guess)).changed == ("schedules",)
+        assert outcome(path, text.format(guess)).changed == ("schedules: a",)
     assert outcome(path, text.format(MASK)).changed == ()
 
 

@@ -28,6 +28,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.durations import PATTERN as DURATION_PATTERN
 from orpheus.shared.durations import parse_moment
+from orpheus.shared.operations.audit import AuditAction
 
 LONGEST_WAIT_S = 300
 """A request that asks to wait for longer is answered after so many seconds."""
@@ -132,7 +133,7 @@ class AuditQuery(_Query):
     """Only what was done to this job, alone or together with others."""
     by: AuditText | None = None
     """Only entries by someone whose name contains this text, as `ada` for `cli:ada`."""
-    action: AuditText | None = None
+    action: AuditAction | None = None
     """Only entries of this action, such as `cancel`."""
     target: AuditText | None = None
     """Only entries whose target begins with these words: `queue`, `queue mail`, `slot default-1`;

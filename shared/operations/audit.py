@@ -5,12 +5,17 @@ The API, the command line and the clients use this, so GET /audit shows every ac
 
 import os
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 T = TypeVar("T")
+AuditAction = Literal[
+    "cancel", "retry", "run", "delete", "pause", "resume", "restart", "drain", "scale", "release",
+    "configure",
+]  # fmt: skip
+ACTIONS: tuple[str, ...] = get_args(AuditAction)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import click
 from orpheus.shared.domain.job_filter import span_problems
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.moments import rfc3339
+from orpheus.shared.operations.audit import ACTIONS
 from orpheus.shared.storage import AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
 from orpheus.supervisor.cli.job_filter import Moment
@@ -35,7 +36,10 @@ _COLUMNS = (
     help="Only entries by someone whose name contains this text.",
 )
 @click.option(
-    "--action", type=Text(), metavar="ACTION", help="Only entries of this action, such as cancel."
+    "--action",
+    type=click.Choice(ACTIONS),
+    metavar="ACTION",
+    help=f"Only entries of this action: {', '.join(ACTIONS)}.",
 )
 @click.option(
     "--target",

@@ -96,6 +96,9 @@ def test_the_log_is_filtered_by_one_field_and_by_what_a_row_has(
     expect(page.locator("#no-match")).to_be_hidden()  # nothing was looked for
     expect(rows).to_have_count(0)
     expect(page.locator("#since option:checked")).to_have_text("as typed")
+    field.fill("what:retries")
+    expect(page.locator("#problem")).to_contain_text("what must be 'cancel', 'retry', ")
+    expect(page.locator("#no-match")).to_be_hidden()
     field.fill('target:"queue sought"')
     expect(rows.first).to_contain_text("queue sought")
     expect(page.locator("#since option:checked")).to_have_text("whenever")

@@ -23,5 +23,8 @@ export function parse(text) {
 export const write = ({ q, ...filter }) =>
   writeFields({ q, ...Object.fromEntries(KEYS.map((key) => [key, filter[NAMES[key]]])) }, KEYS);
 
+/** Return the field's name for that of the address: "what" for "action". @param {string} name */
+export const fieldOf = (name) => KEYS.find((key) => NAMES[key] === name) ?? name;
+
 /** Return the texts that the last word may become. @param {string} text */
 export const completions = (text) => completeFields(text, KEYS, KNOWN);

@@ -1,7 +1,7 @@
 // The audit log: the filter, and the entries that match, a page at a time. New entries wait behind a
 // button while somebody reads the first page.
 import { arrange, byId, h, hide, selectedIn, setOff, setText, showOrHide } from "./dom.js";
-import { FIELDS, completions, parse, write } from "./audit-query.js";
+import { FIELDS, completions, fieldOf, parse, write } from "./audit-query.js";
 import { noFields } from "./field-words.js";
 import { address, farthest, readPage, readPart, renewed } from "./audit-pages.js";
 import { rowOf } from "./audit-row.js";
@@ -35,7 +35,7 @@ showForm();
 const poll = new Poll(() => read().catch((error) => {
   if (error.errors) {
     showNothing();
-    error.message = [...error.errors.map((one) => `${one.pointer.slice(1)} ${one.detail}.`), ...noFields(readAddress().filter)].join(" ");
+    error.message = [...error.errors.map((one) => `${fieldOf(one.pointer.slice(1))} ${one.detail}.`), ...noFields(readAddress().filter)].join(" ");
   }
   throw error;
 }));

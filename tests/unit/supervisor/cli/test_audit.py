@@ -48,11 +48,20 @@ def test_actions_are_listed_newest_first_with_who_what_and_why(orpheus: Orpheus)
         (["--until", "1h"], []),
         (["--since", "1h"], [3, 2, 1]),
         (["--before", "3"], [2, 1]),
-        (["--action", "pau"], []),
+        (["--action", "drain"], []),
     ],
 )
 def test_a_part_of_them_is_listed(orpheus: Orpheus, options: list[str], ids: list[int]) -> None:
     assert [one["id"] for one in orpheus("audit", "--json", *options).json["items"]] == ids
+
+
+@pytest.mark.usefixtures("trail")
+def test_an_action_that_does_not_exist_is_refused_and_not_told_as_never_done(
+    orpheus: Orpheus,
+) -> None:
+    refused = orpheus("audit", "--action", "retries")
+    assert (refused.code, refused.out) == (2, "")
+    assert "'retries' is not one of 'cancel', 'retry'" in refused.err
 
 
 def test_what_is_older_than_asked_for_is_left_out(

@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
+from orpheus.shared.operations.configuration import MASK
 from tests.browser.configuration_page import TEXT, opened, rewrite, save
 from tests.browser.conftest import Dashboard
 
@@ -71,3 +72,133 @@ def test_older_versions_are_asked_for_and_an_open_one_keeps_its_button_in_its_ro
     more.press("Enter")
     expect(more).to_be_hidden()
     expect(page.locator("#versions li").nth(5).locator("summary")).to_be_focused()
+
+
+def test_what_became_of_the_last_save_is_not_told_below_the_next_change(
+    shared: Dashboard,
+) -> None:
+    page = opened(shared)
+    became = page.locator("#became")
+    rewrite(page, "# few", "# some")
+    save(page)
+    expect(became).to_have_text("In force. No setting changed.")
+    rewrite(page, "# some", "# many")
+    expect(page.locator("#save")).to_be_enabled()
+    expect(became).to_have_text("")
+    save(page)
+    expect(became).to_have_text("In force. No setting changed.")
+    page.locator("#versions button").first.click()
+    expect(page.locator("#save")).to_have_text(re.compile(r"^Go back to version \d+$"))
+    expect(became).to_have_text("")
+
+
+def test_a_save_that_ends_below_a_newer_change_says_that_it_was_of_the_earlier_text(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+    rewrite(page, "# few", "# some")
+    save(page)
+    rewrite(page, "# some", "# many")
+    expect(page.locator("#became")).to_have_text(
+        "What you saved before is in force. No setting changed."
+    )
+    expect(page.locator("#diff .added")).to_have_text("+ workers = 1 # many")
+    assert "# some" in shared_path.read_text()
+
+
+def test_nothing_of_an_earlier_check_stands_below_not_checked(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+    rewrite(page, "workers = 1", "workers = 2")
+    expect(page.locator("#effects")).to_contain_text("pools.default.workers")
+    shared_path.write_text(TEXT + "# theirs\n", encoding="utf-8")
+    expect(page.locator("#verdict")).to_have_text("Not checked, because the file has changed.")
+    expect(page.locator("#effects")).to_have_text("")
+    expect(page.locator("#diff")).to_be_hidden()
+    page.locator("#text").press("End")
+    page.keyboard.type(" more")
+    expect(page.locator("#diff")).to_be_hidden()
+    page.locator("#keep").click()
+    expect(page.locator("#effects")).to_contain_text("pools.default.workers")
+    expect(page.locator("#diff .removed").last).to_have_text("- # theirs")
+
+
+def test_a_file_that_is_not_toml_is_told_once_with_the_way_out_and_nothing_to_edit(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+    version = shared.system.get("/config")["in_force"]["version"]
+    shared_path.write_text("\n[pools.default\n", encoding="utf-8")
+    expect(page.locator("#rejected")).to_contain_text("own.toml:2:")
+    expect(page.locator("#obstacle")).to_contain_text(
+        f"change it on the machine, or go back to version {version}, which is in force"
+    )
+    for gone in ("#text", "#gutter", "#undo", "#problems li"):
+        expect(page.locator(gone)).to_be_hidden()
+    expect(page.locator("#verdict")).to_have_text("")
+    assert page.locator("main").inner_text().count("own.toml:2:") == 1
+    assert "Edit the text" not in page.locator("main").inner_text()
+    page.locator(f"#version-{version}-back").click()
+    expect(page.locator("#save")).to_be_enabled()
+    expect(page.locator("#text")).to_have_value(TEXT.replace("hush", MASK))
+    expect(page.locator("#diff")).to_be_hidden()  # there is nothing to compare it with
+    page.locator("#undo").click()
+    expect(page.locator("#text")).to_be_hidden()
+    expect(page.locator("#planned")).to_be_hidden()
+
+
+def test_a_file_that_is_not_toml_names_its_line_also_where_nothing_has_rejected_it(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+    shared_path.write_text("\n[pools.default\n", encoding="utf-8")
+    expect(page.locator("#rejected")).to_be_visible()
+
+    def without_rejection(route: Route) -> None:
+        told = route.fetch().json()
+        route.fulfill(json={**told, "rejected": None})
+
+    page.route("**/config", without_rejection)
+    page.reload()
+    expect(page.locator("#problems li")).to_contain_text("own.toml:2:")
+    expect(page.locator("#problems button")).to_have_count(0)
+    expect(page.locator("#text")).to_be_hidden()
+    page.unroute_all(behavior="wait")
+
+
+def test_the_time_of_a_version_has_its_seconds_also_at_the_full_minute(shared: Dashboard) -> None:
+    def at_the_full_minute(route: Route) -> None:
+        told = route.fetch().json()
+        for one in told.get("items", [told.get("in_force", {})]):
+            for key in {"at", "since"} & one.keys():
+                one[key] = "2026-01-31T12:08:00.123Z"
+        route.fulfill(json=told)
+
+    shared.page.route("**/config*", at_the_full_minute)
+    shared.page.route("**/config/versions", at_the_full_minute)
+    page = opened(shared)
+    seconds = re.compile(r" \d\d:\d\d:00$")
+    expect(page.locator("#versions time").first).to_have_text(seconds)
+    expect(page.locator("#in-force time")).to_have_text(seconds)
+    page.unroute_all(behavior="wait")
+
+
+def test_a_change_of_one_of_several_tables_names_it_there_and_in_the_audit_log(
+    shared: Dashboard,
+) -> None:
+    page = opened(shared)
+    made = "\n".join(
+        f'[[schedules]]\nname = "{name}"\ntype = "pay"\nevery = "1h"'
+        for name in ("often", "seldom")
+    )
+    page.locator("#text").fill(page.locator("#text").input_value() + made)
+    expect(page.locator("#effects")).to_contain_text("changes schedules: often, schedules: seldom")
+    rewrite(page, made, made.split("\n[[", maxsplit=1)[0])
+    expect(page.locator("#effects")).to_contain_text("changes schedules: often")
+    expect(page.locator("#effects")).not_to_contain_text("seldom")
+    save(page)
+    expect(page.locator("#became")).to_have_text("In force. Changed: schedules: often.")
+    page.goto(shared.system.url + "/ui/audit")
+    change = page.locator("#rows tr").first.locator(".change")
+    expect(change.locator("small")).to_have_text("schedules: often")

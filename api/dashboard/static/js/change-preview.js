@@ -11,6 +11,8 @@ export function diffLines(before, after) {
     : h("span", { class: { "+": "added", "-": "removed" }[line.kind] ?? false }, `${line.kind} ${line.text}`));
 }
 
+export const hideEffects = () => byId("effects").replaceChildren();
+
 /** @param {any} answer of PUT /config */
 export function showEffects({ changed, not_compared: hidden, restarts, starts, stops, takes_effect: when, problems }) {
   const row = (/** @type {string} */ label, /** @type {string[] | null} */ names) => names?.length && h("li", {}, `${label} `, h("b", {}, names.join(", ")));

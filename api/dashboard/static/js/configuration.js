@@ -1,7 +1,8 @@
 // The configuration page: edit the file or go back to a version, check it while typing, show what will restart, save it.
 import { diffLines, showEffects } from "./change-preview.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
-import { byId, setAttr, setText, showOrHide } from "./dom.js";
+import { byId, hide, setText, showOrHide } from "./dom.js";
+import { showFile, untold } from "./file-shown.js";
 import { request } from "./http.js";
 import { Live } from "./live.js";
 import { showInForce, showOutcome, showRejected, showResult, startSearch } from "./settings-in-force.js";
@@ -22,6 +23,7 @@ let editable = false;
 let saving = false;
 /** Whether the file was saved here, and what became of it is still to be told. */
 let isOwn = false;
+let saved = 0; // `editor.edits` of what was saved last
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 let turn = 0;
@@ -35,6 +37,7 @@ const live = new Live("/ws", {
   connected: () => { if (!isChanged()) load(); },
 });
 onTryNow(() => live.retryNow());
+byId("text").addEventListener("input", () => showResult("")); // of the text before
 byId("undo").addEventListener("click", () => { undo(); editor.focus(); });
 byId("load").addEventListener("click", () => load());
 byId("keep").addEventListener("click", keep);
@@ -44,6 +47,7 @@ startSearch();
 const isReadOnly = "readOnly" in document.documentElement.dataset;
 const goTo = (/** @type {string} */ key, /** @type {string} */ table) => editor.goToSetting(key, table);
 const isChanged = () => target !== null || (editable && !editor.holds(file.text ?? ""));
+const isNewer = () => editor.edits !== saved && isChanged(); // than what was saved last
 keepWhile(isChanged);
 
 /** Read the file again and discard the edited text, but for what somebody types meanwhile: after `edits`. */
@@ -52,8 +56,9 @@ async function load(edits = editor.edits) {
   if (!answer) return;
   if (editor.edits !== edits && isChanged()) return edited();
   undo();
-  editor.showProblems([...answer.problems, ...answer.warnings]); // after the text is set, because they mark its lines
-  if (answer.problems.length) showCheckResult(plural(answer.problems.length, "problem"), "bad");
+  const told = untold(answer);
+  if (told.length && answer.problems.length) editor.showVerdict(plural(answer.problems.length, "problem"), "bad");
+  editor.showProblems(told); // after the text is set, because they mark its lines
 }
 
 function undo() {
@@ -80,20 +85,14 @@ async function keep() {
 async function read() {
   let answer;
   try { answer = await request("/config"); } catch (error) {
-    showCheckResult(error.message, "bad");
+    editor.showVerdict(error.message, "bad");
     if (error.status === 0 || error.status >= 500) setTimeout(() => { if (!isChanged()) load(); }, READ_AGAIN_MS);
     return null;
   }
   file = { text: answer.text, etag: answer.etag };
   editable = answer.text !== null && !answer.obstacle && !isReadOnly;
   editor.setEditable(editable);
-  byId("change").hidden = isReadOnly || answer.etag === null;
-  for (const id of ["undo", "change-title"]) byId(id).hidden = byId("change").hidden;
-  byId("no-change").hidden = byId("change").hidden || isChanged();
-  byId("changed-elsewhere").hidden = true;
-  setText(byId("path"), answer.path ?? "");
-  byId("with-file").hidden = answer.path === null; // there is nothing to edit
-  showOrHide(byId("obstacle"), answer.obstacle);
+  showFile(answer, isReadOnly, isChanged());
   showInForce(answer, goTo);
   versions.load(!isReadOnly && answer.etag !== null); // not awaited: the settings and the text appear together, so what is below the editor does not move
   return answer;
@@ -104,6 +103,7 @@ function goBackTo(version) {
   target = null;
   editor.put(version.text);
   editor.edits++;
+  showResult("");
   target = version;
   edited();
   byId("reason").focus();
@@ -120,12 +120,16 @@ function edited() {
   byId("undo").disabled = !changed;
   byId("no-change").hidden = changed || byId("change").hidden;
   byId("planned").hidden = !changed;
+  hide(byId("file"), file.text === null && !target, byId("main"));
   byId("save").disabled = true;
   setText(byId("save"), target ? `Go back to version ${target.version}` : "Save the file");
   showOrHide(byId("problem"), "");
-  if (!changed) return showCheckResult("", "");
+  if (!changed) return editor.showVerdict("", "");
+  const isOutdated = !byId("changed-elsewhere").hidden;
+  byId("diff").hidden = isOutdated || file.text === null; // there is nothing to compare with
+  if (isOutdated) return editor.showVerdict("Not checked, because the file has changed.", "bad");
   byId("diff").replaceChildren(...diffLines(file.text ?? "", editor.text));
-  showCheckResult("Checking …", "");
+  editor.showVerdict("Checking …", "");
   timer = setTimeout(check, CHECK_AFTER_MS);
 }
 
@@ -141,7 +145,7 @@ async function check() {
   if (mine !== turn) return;
   checked = answer;
   const bad = answer.problems.length > 0;
-  showCheckResult(bad ? plural(answer.problems.length, "problem") : "The configuration is valid.", bad ? "bad" : "good");
+  editor.showVerdict(bad ? plural(answer.problems.length, "problem") : "The configuration is valid.", bad ? "bad" : "good");
   editor.showProblems([...answer.problems, ...answer.warnings]);
   showEffects(answer);
   byId("save").disabled = bad || saving;
@@ -158,12 +162,13 @@ async function save() {
   const reason = byId("reason").value.trim();
   const { text, edits } = editor;
   saving = isOwn = true;
+  saved = edits;
   byId("save").disabled = true;
   showOrHide(byId("problem"), "");
   try {
     const answer = await send("", reason ? { reason } : {});
     showOrHide(byId("elsewhere"), "");
-    showResult(`Saved. In force ${answer.takes_effect}.`);
+    showResult(`${isNewer() ? "Saved, without the newer change above." : "Saved."} In force ${answer.takes_effect}.`);
     if (byId("reason").value.trim() === reason) byId("reason").value = "";
     file = { text, etag: answer.etag };
     await load(edits);
@@ -176,23 +181,16 @@ async function save() {
 function refuse({ status, message, errors = [] }) {
   if (status === 412) {
     byId("changed-elsewhere").hidden = false;
-    return showCheckResult("Not checked, because the file has changed.", "bad");
+    return edited();
   }
-  showCheckResult("Not checked.", "bad");
+  editor.showVerdict("Not checked.", "bad");
   showOrHide(byId("problem"), errors.length ? errors.map((/** @type {any} */ { detail }) => detail).join("\n") : message);
 }
 
 /** Show whether the supervisor accepted a changed file. @param {any} event */
 async function take(event) {
-  if (!showOutcome(event, isOwn)) return;
+  if (!showOutcome(event, isOwn, isNewer())) return;
   isOwn = false;
   await refresh();
   showRejected(event.config.reason);
-}
-
-function showCheckResult(text, state) {
-  setText(byId("verdict"), text);
-  setAttr(byId("verdict"), "data-state", state || false);
-  editor.setInvalid(state === "bad");
-  if (!text) editor.showProblems([]);
 }

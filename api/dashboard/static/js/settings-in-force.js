@@ -5,7 +5,7 @@ import { plural } from "./words.js";
 
 /** @param {any} configuration of GET /config @param {(key: string, table?: string) => boolean} goTo goes to the line of a setting in the text, or of one of several tables by its name, which may be another one than is in force; returns whether it is there */
 export function showInForce({ path, text: shown, in_force: { file, version, since, text }, settings, rejected }, goTo) {
-  const what = [file && file !== path && h("code", {}, file), version && `version ${version}`, since && h("span", {}, "since ", timeNode(since, "short"))].filter(Boolean);
+  const what = [file && file !== path && h("code", {}, file), version && `version ${version}`, since && h("span", {}, "since ", timeNode(since, "exact"))].filter(Boolean);
   const begin = file !== path && file || version ? "In force: " : "In force ";
   byId("in-force").replaceChildren(...what.flatMap((part, i) => [i ? ", " : begin, part]), what.length ? ". " : "", text);
   const isDefault = (/** @type {any} */ { origin }) => origin === "default";
@@ -93,15 +93,15 @@ export function showRejected(reason) {
 /**
  * Show whether the supervisor accepted a changed file: at the change if it was saved here, else in the head of the page.
  * Return whether the event says so.
- * @param {any} event the event says why not: what is read may be older @param {boolean} isOwn
+ * @param {any} event the event says why not: what is read may be older @param {boolean} isOwn @param {boolean} isNewer the text was changed since it was saved
  */
-export function showOutcome({ kind, config }, isOwn) {
+export function showOutcome({ kind, config }, isOwn, isNewer) {
   if (kind !== "config.reloaded" && kind !== "config.rejected") return false;
   const isRejected = kind === "config.rejected";
   const found = isRejected ? "" : `${config.changed.length ? `Changed: ${config.changed.join(", ")}` : "No setting changed"}${config.restarts.length ? `; replaced: ${config.restarts.join(", ")}` : ""}.`;
   if (!isOwn) showResult("");
-  else if (isRejected) showResult(`Rejected. The previous configuration stays in force: ${config.reason}`, "bad");
-  else showResult(`In force. ${found}`);
+  else if (isRejected) showResult(`${isNewer ? "What you saved before was rejected." : "Rejected."} The previous configuration stays in force: ${config.reason}`, "bad");
+  else showResult(`${isNewer ? "What you saved before is in force." : "In force."} ${found}`);
   showOrHide(byId("elsewhere"), isOwn || isRejected ? "" : `The file was changed elsewhere. ${found}`);
   return true;
 }

@@ -64,18 +64,21 @@ function formatOf(zone) {
 /** Return whether times can be shown in this zone. @param {string} zone */
 export const isZone = (zone) => formatOf(zone) !== null;
 
-/** The time of day, with the day if that is another one: "03:00", "28 Nov 03:00". @param {string} at @param {string} [zone] in place of the chosen one */
-function short(at, zone) {
+/** The time of day, with the day if that is another one: "03:00:00", "28 Nov 03:00:00". @param {string} at @param {string} [zone] in place of the chosen one */
+function exact(at, zone) {
   const format = zone ? formatOf(zone) : null;
   const write = (/** @type {string} */ one) => format?.format(new Date(one)) ?? absolute(one);
   const text = write(at), today = write(new Date(now()).toISOString());
-  const time = text.slice(17, 19) === "00" ? text.slice(11, 16) : text.slice(11, 19);
+  const time = text.slice(11, 19);
   return text.slice(0, 10) === today.slice(0, 10) ? time : `${+text.slice(8, 10)} ${MONTHS[+text.slice(5, 7) - 1]} ${time}`;
 }
 
-const FORMS = { clock, short, relative, ago, aged: ago };
+/** The same without the seconds if they are 0, as those of most rhythms. @param {string} at @param {string} [zone] */
+const short = (at, zone) => exact(at, zone).replace(/:00$/, "");
 
-/** Create a `<time>`. `form`: "ago" is of the past, and "relative" of any time; both are updated every second; "aged" is as "ago", but updated by its owner. @param {string} at @param {"ago" | "relative" | "aged" | "clock" | "short"} [form] */
+const FORMS = { clock, short, exact, relative, ago, aged: ago };
+
+/** Create a `<time>`. `form`: "ago" is of the past, and "relative" of any time; both are updated every second; "aged" is as "ago", but updated by its owner. @param {string} at @param {"ago" | "relative" | "aged" | "clock" | "short" | "exact"} [form] */
 export function timeNode(at, form = "ago") {
   const node = h("time", { "data-form": form });
   setTime(node, at);

@@ -1,5 +1,6 @@
 // The text of the configuration file, with the numbers of its lines and marks where something is wrong.
-import { byId, h, setAttr } from "./dom.js";
+import { hideEffects } from "./change-preview.js";
+import { byId, h, setAttr, setText } from "./dom.js";
 
 export class TomlEditor {
   area = byId("text");
@@ -53,12 +54,19 @@ export class TomlEditor {
     this.gutter.querySelectorAll(".wrong").forEach((/** @type {Element} */ mark) => mark.classList.remove("wrong"));
     for (const { line } of problems) this.gutter.children[(line ?? 0) - 1]?.classList.add("wrong");
     byId("problems").replaceChildren(...problems.map(({ key, detail, line, place }) => h("li", {},
-      line ? h("button", { type: "button", class: "quiet", onclick: () => this.goTo(line) }, `line ${line}`) : h("span", { class: "summary" }, place ?? "the text"),
+      line && this.area.checkVisibility() ? h("button", { type: "button", class: "quiet", onclick: () => this.goTo(line) }, `line ${line}`) : h("span", { class: "summary" }, place ?? "the text"),
       h("span", {}, key && h("code", {}, key), key && ": ", detail))));
   }
 
-  /** @param {boolean} isBad */
-  setInvalid(isBad) { setAttr(this.area, "aria-invalid", isBad ? "true" : false); }
+  /** Say what a check has found; if it is bad, or nothing, what an earlier one has found goes. @param {string} text @param {string} state "good", "bad" or "" */
+  showVerdict(text, state) {
+    setText(byId("verdict"), text);
+    setAttr(byId("verdict"), "data-state", state || false);
+    setAttr(this.area, "aria-invalid", state === "bad" ? "true" : false);
+    if (text && state !== "bad") return;
+    hideEffects();
+    this.showProblems([]);
+  }
 
   /** Go to the line that sets a key in the text as it is now, or to one of several tables. Return whether there is one. @param {string} key @param {string} [name] of the table */
   goToSetting(key, name) {

@@ -52,7 +52,7 @@ export class Versions {
       body.hidden = !details.open;
       if (details.open && !body.firstChild) body.append(...this.body(item, before));
     } },
-      h("summary", { id: `version-${version}` }, h("b", {}, `Version ${version}`), " ", timeNode(at, "short"), " ",
+      h("summary", { id: `version-${version}` }, h("b", {}, `Version ${version}`), " ", timeNode(at, "exact"), " ",
         h("span", { class: "summary" }, by === BY_HAND ? "edited on the machine" : by), marks && h("span", { class: "mark-now" }, marks)));
     details.open = isOpen;
     return h("li", {}, details, reason && h("p", { class: "hint reason" }, `“${reason}”`),

@@ -1,0 +1,18 @@
+// The configuration file on its page: its path, why it cannot be edited, and what can be done with it.
+import { byId, setText, showOrHide } from "./dom.js";
+
+/** @param {any} configuration of GET /config @param {boolean} isReadOnly @param {boolean} isChanged here */
+export function showFile({ path, text, etag, obstacle }, isReadOnly, isChanged) {
+  const canChange = !isReadOnly && etag !== null;
+  for (const id of ["change", "undo", "change-title"]) byId(id).hidden = !canChange;
+  byId("changed-elsewhere").hidden = true;
+  byId("with-file").hidden = path === null; // there is nothing to edit
+  setText(byId("path"), path ?? "");
+  byId("no-change").hidden = !canChange || isChanged;
+  setText(byId("how"), text === null ? "Go back to a version" : "Edit the text, or go back to a version");
+  showOrHide(byId("obstacle"), obstacle);
+}
+
+/** Return the problems of the file that are still to be told. Those of a text that is not shown stand in the head of the page, if it was rejected. @param {any} configuration of GET /config */
+export const untold = ({ text, problems, warnings, rejected }) =>
+  text === null && rejected ? [] : [...problems, ...warnings];

@@ -29,7 +29,7 @@ from tests.machine import PATIENCE_S, processes_with, wait_until
 settings.register_profile("patient", settings.default, deadline=None)
 settings.load_profile("patient")
 
-pytest_plugins = ["tests.postgresql_server"]
+pytest_plugins = ["tests.groups", "tests.postgresql_server"]
 
 ROOT = Path(__file__).parents[1]
 STARTED = re.compile(r"(http://127\.0\.0\.1:\d+)")
@@ -126,7 +126,7 @@ def pytest_collection_modifyitems(
             item.add_marker(pytest.mark.xdist_group("many_hosts"))
         elif any(name.startswith("shared_") for name in fixtures):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
-    yield  # pytest-xdist reads the marks, and pytest-randomly shuffles
+    yield  # pytest-randomly shuffles; of the marks, tests/groups.py tells pytest-xdist
     items.sort(key=_turn)
 
 

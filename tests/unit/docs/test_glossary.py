@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,9 @@ def _pattern(word: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![A-Za-z]){stem}{ending}(?![A-Za-z])", re.IGNORECASE)
 
 
-def _texts() -> Iterator[tuple[str, str]]:
+@cache
+def _texts() -> list[tuple[str, str]]:
+    texts = []
     listed = subprocess.run(
         ["git", "ls-files", "README.md", *FOLDERS],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -40,7 +42,8 @@ def _texts() -> Iterator[tuple[str, str]]:
         if path.suffix in SUFFIXES and path != GLOSSARY and path.is_file():
             # `_Deed` and `deedOf` are the word, too: names are split where the case changes.
             text = path.read_text(encoding="utf-8")
-            yield name, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text)
+            texts.append((name, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text)))
+    return texts
 
 
 def test_the_glossary_names_the_words_that_it_replaces() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("tidy")  # in one process each file is parsed once
+pytestmark = pytest.mark.xdist_group("tidy")  # in one process each file is read once
 
 ROOT = Path(__file__).parents[3]
 PRODUCT = ("api", "config", "orpheus", "shared", "supervisor", "worker")
@@ -66,8 +66,8 @@ def text_of(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-@cache
 def tree_of(name: str) -> ast.Module:
+    """Parse a file. To keep all trees would cost more: each look for garbage goes through them."""
     return ast.parse(text_of(name))
 
 

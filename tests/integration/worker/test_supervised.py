@@ -197,7 +197,7 @@ def test_without_its_supervisor_a_worker_leaves_a_long_job_within_the_grace(
     database: Any, start_supervised: Start, wait_for: Wait
 ) -> None:
     worker = start_supervised().wait_until_ready()
-    running = database.submit("spinning", max_retries=0)
+    running = database.submit("nap", '{"seconds": 60}', max_retries=0)
     until_entered(database, running)
     began_s = time.monotonic()
     worker.channel.close()

@@ -20,6 +20,12 @@ def statuses(system: Any, tag: str) -> dict[str, int]:
     return found
 
 
+def wait_submitted(system: Any, queue: str, tag: str, type: str = "sum_range") -> int:
+    """Submit a job to a queue that is paused; its id."""
+    body = {"type": type, "payload": {"n": 1}, "queue": queue, "tags": [tag]}
+    return int(system.client.post("/jobs", json=body).json()["id"])
+
+
 def confirm(page: Page, typed: str = "", reason: str = "") -> None:
     if reason:
         page.locator("#confirm-reason").fill(reason)

@@ -1,55 +1,21 @@
 """The list of jobs follows what happens, even if a read fails or comes late."""
 
-import json
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Dashboard
-from tests.browser.job_list import row, rows
+from tests.browser.job_list import row, rows, wait_submitted
+from tests.browser.told_stream import Stream
 from tests.machine import wait_until
-
-
-class Stream:
-    """The stream on its way to the page: it can be silent, and be told something."""
-
-    def __init__(self, page: Page) -> None:
-        self.is_silent = False
-        self.heard: list[dict[str, Any]] = []
-        page.route_web_socket(re.compile("/ws"), self._relay)
-
-    def _relay(self, socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
-        self._socket = socket
-
-        def pass_on(text: str | bytes) -> None:
-            message = json.loads(text)
-            self.heard.append(message)
-            if not (self.is_silent and message["type"] in ("events", "summary")):
-                socket.send(text)
-
-        server.on_message(pass_on)
-
-    def tell(self, **summary: Any) -> None:
-        nothing = {"type": "summary", "seq": 10**9, "counts": {}, "changed": {}, "events": []}
-        self._socket.send(json.dumps(nothing | summary))
-
-    def tell_events(self, *events: dict[str, Any]) -> None:
-        self._socket.send(json.dumps({"type": "events", "events": events}))
 
 
 def rest(page: Page) -> None:
     """Point at nothing, with no focus: then rows may be inserted."""
     page.mouse.move(2, 2)
     page.evaluate("document.activeElement.blur()")
-
-
-def wait_submitted(system: Any, queue: str, tag: str, type: str = "sum_range") -> int:
-    body = {"type": type, "payload": {"n": 1}, "queue": queue, "tags": [tag]}
-    return int(system.client.post("/jobs", json=body).json()["id"])
 
 
 # A read that fails

@@ -7,8 +7,8 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Dashboard
-from tests.browser.job_list import row, rows
-from tests.browser.test_jobs_follow import Stream, wait_submitted
+from tests.browser.job_list import row, rows, wait_submitted
+from tests.browser.told_stream import Stream
 
 
 def drawn(page: Page) -> None:

@@ -16,7 +16,7 @@ from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs import stats
 from tests.unit.supervisor.cli.conftest import TIME
-from tests.unit.supervisor.cli.test_slots import slot
+from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotState
 from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.storage import Store, open_store, state_files
 from orpheus.supervisor.cli import slots
 from tests.audit_log import entries_of
+from tests.unit.supervisor.cli.slot_rows import slot
 
 URL = "sqlite:///data/orpheus.db"
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
@@ -28,28 +29,6 @@ Orpheus = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def ada(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
-
-
-def slot(name: str, state: SlotState, **changes: Any) -> SlotRecord:
-    """A slot as a supervisor writes it."""
-    role = {"supervisor": Role.SUPERVISOR, "api": Role.API}.get(name, Role.WORKER)
-    fields: dict[str, Any] = {
-        "host": "host-1",
-        "slot": name,
-        "pool": "default" if role is Role.WORKER else None,
-        "role": role,
-        "state": state,
-        "degraded": False,
-        "reason": "",
-        "pid": os.getpid(),
-        "incarnation": f"life-of-{name}",
-        "cpu_percent": None,
-        "rss_bytes": None,
-        "started_at_ms": 0,
-        "restarts": 0,
-        "exits": (),
-    }
-    return SlotRecord(**{**fields, **changes})
 
 
 @pytest.fixture

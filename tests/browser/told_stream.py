@@ -1,0 +1,35 @@
+"""The stream of a page in the hands of a test."""
+
+import json
+import re
+from typing import Any
+
+from playwright.sync_api import Page, WebSocketRoute
+
+
+class Stream:
+    """The stream on its way to the page: it can be silent, and be told something."""
+
+    def __init__(self, page: Page) -> None:
+        self.is_silent = False
+        self.heard: list[dict[str, Any]] = []
+        page.route_web_socket(re.compile("/ws"), self._relay)
+
+    def _relay(self, socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        self._socket = socket
+
+        def pass_on(text: str | bytes) -> None:
+            message = json.loads(text)
+            self.heard.append(message)
+            if not (self.is_silent and message["type"] in ("events", "summary")):
+                socket.send(text)
+
+        server.on_message(pass_on)
+
+    def tell(self, **summary: Any) -> None:
+        nothing = {"type": "summary", "seq": 10**9, "counts": {}, "changed": {}, "events": []}
+        self._socket.send(json.dumps(nothing | summary))
+
+    def tell_events(self, *events: dict[str, Any]) -> None:
+        self._socket.send(json.dumps({"type": "events", "events": events}))

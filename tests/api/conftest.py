@@ -1,6 +1,7 @@
 """The application on a real server, on a free port, over a database of its own."""
 
 import asyncio
+import functools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from orpheus.api.app import create_app
+from orpheus.api.dashboard import pages
 from orpheus.api.server.uvicorn import Server
 from orpheus.api.services import Services, open_services
 from orpheus.config.editing.file import ConfigurationFile
@@ -79,7 +81,10 @@ class Running:
         self._listener = bind_listener("127.0.0.1", 0)
         self.port = self._listener.getsockname()[1]
         self.client = httpx2.Client(
-            base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE_S, trust_env=False
+            base_url=f"http://127.0.0.1:{self.port}",
+            timeout=PATIENCE_S,
+            trust_env=False,
+            verify=False,  # to read the certificates that it would trust takes 5 ms
         )
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -207,6 +212,14 @@ class Watcher:
         while len(events) < count:
             events += [e for e in self.next("events")["events"] if "seq" in e]
         return events
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _files_read_once() -> Iterator[None]:
+    """Read the files of the dashboard once, and not for each application."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "_read_files", functools.cache(pages._read_files))
+        yield
 
 
 @pytest.fixture

@@ -53,7 +53,6 @@ def pytest_collection() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Leave what was collected out of each later look for garbage."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 

@@ -131,7 +131,7 @@ def _check_supervised(services: Services, store: Store) -> None:
 
 @router.get("/workers/{slot}/stack", responses=answers(Stack) | problems(404, 409))
 async def get_stack(request: Request, slot: Slot, host: Host = None) -> Response:
-    """The Python stack of each thread of a process, which goes on running."""
+    """The Python stack of each thread and of each job's coroutine; the process goes on running."""
     services = services_of(request)
 
     def read(store: Store) -> Stack:

@@ -12,7 +12,7 @@ from pathlib import Path
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.domain.requests import RequestAction, slot_target
-from orpheus.shared.domain.stacks import job_thread_first
+from orpheus.shared.domain.stacks import job_first
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor, audited
@@ -23,6 +23,7 @@ from orpheus.shared.views.jobs import running_job_json
 from orpheus.shared.views.workers import Stack
 
 _ANSWER_WITHIN_S = 3.0
+_AWAITS_WITHIN_S = 1.0
 _STILL_FOR_S = 0.06
 _LOOK_EVERY_S = 0.02
 _LARGEST_STACK_BYTES = 1_048_576
@@ -123,8 +124,9 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
     """Return the stacks of a slot's process, as GET /workers/{slot}/stack shows them.
 
     `host` may be None where only one has a slot of that name; the caller is on `own_host`, and only
-    what runs there can be read. Blocks for at most 3 s. Raises NotFound, TransitionRefused for a
-    slot without a process, and NoAnswer, which says why the process does not answer.
+    what runs there can be read. Blocks for at most 4 s. Raises NotFound, TransitionRefused for a
+    slot without a process, and NoAnswer, which says why the process does not answer. The coroutines
+    of jobs are missing while no Python code of the process can run.
     """
     slot = _slot(store, RequestAction.STACK, name, host)
     if slot.pid is None or slot.incarnation is None:
@@ -133,6 +135,8 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
         raise NoAnswer(f"{name} is on {slot.host}, and its stack can be read only there")
     file = store.state.stack(slot.incarnation)
     start_bytes = _size_bytes(file)
+    awaits = store.state.awaits(slot.incarnation)
+    awaits_before = _version(awaits)
     request_id = store.supervision.put_request(RequestAction.STACK, slot.host, name)
     stack = _wait_for_stack(file, start_bytes)
     if not stack:
@@ -141,13 +145,14 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
             raise NoAnswer(f"{silent}its supervisor has not asked it yet")
         why = _WHY_SILENT.get(os_state(slot.pid), "it does not react to signals; try again")
         raise NoAnswer(silent + why)
+    coroutines = _wait_for_awaits(awaits, awaits_before) if slot.role is Role.WORKER else ""
     return {
         "slot": name,
         "pid": slot.pid,
         "incarnation": slot.incarnation,
         "job": running_job_json(store.jobs.running().get(slot.incarnation)),
         "at": rfc3339(store.clock.wall_ms()),
-        "stack": job_thread_first(stack),
+        "stack": job_first(stack, coroutines),
     }
 
 
@@ -232,6 +237,16 @@ def _wait_for_stack(file: Path, start_bytes: int) -> str:
     return ""
 
 
+def _wait_for_awaits(file: Path, before: tuple[int, int] | None) -> str:
+    """Return what the file holds once it is replaced; empty if it is not in time."""
+    give_up_at_s = time.monotonic() + _AWAITS_WITHIN_S
+    while time.monotonic() < give_up_at_s:
+        if _version(file) not in (None, before):
+            return _text_from(file, 0)
+        time.sleep(_LOOK_EVERY_S)
+    return ""
+
+
 def _text_from(file: Path, start_bytes: int) -> str:
     try:
         with file.open("rb") as stacks:
@@ -239,6 +254,15 @@ def _text_from(file: Path, start_bytes: int) -> str:
             return stacks.read(_LARGEST_STACK_BYTES).decode(errors="replace").strip()
     except OSError:  # the process has just ended, and its file was deleted
         return ""
+
+
+def _version(file: Path) -> tuple[int, int] | None:
+    """Return what changes when the file is replaced; None if there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _size_bytes(file: Path) -> int:

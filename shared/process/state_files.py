@@ -1,6 +1,6 @@
 """Where this host keeps the files of one database that no other host needs.
 
-They are the doorbells, and for each incarnation the crash cell, the crash file and the file of
+They are the doorbells, and for each incarnation the crash cell, the crash file and the files of
 stacks. They mean something only to the processes of one host: FIFOs and shared memory end there. By
 default they are beside a SQLite file; `database.state_dir` puts them into a folder of their own.
 """
@@ -63,6 +63,10 @@ class StateFiles:
     def stack(self, incarnation: str) -> Path:
         """Return where an incarnation writes its stacks on SIGUSR1."""
         return self.cells / f"{incarnation}.stack"
+
+    def awaits(self, incarnation: str) -> Path:
+        """Return where an incarnation writes what its coroutines await."""
+        return self.cells / f"{incarnation}.awaits"
 
     def program_log(self, slot: str) -> Path:
         """Return the folder of the output of a program's slot."""

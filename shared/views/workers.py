@@ -120,7 +120,9 @@ class Stack(TypedDict):
     job: RunningJob | None
     at: Time
     stack: str
-    """Every thread's Python frames, the latest call first; the thread that runs the job first."""
+    """The Python frames of each job's coroutines, down to what they await, and of every thread; the
+    latest call first. What runs the job comes first.
+    """
 
 
 def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: float) -> list[Worker]:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orpheus.shared.domain.stacks import job_thread_first
+from orpheus.shared.domain.stacks import job_first
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.crash_cell import CellState, read_cell
@@ -25,6 +25,7 @@ _EVIDENCE_LENGTH = 8_192
 _MOST_LAST_LINES = 20
 _LONGEST_LAST_LINE = 200
 _MOST_STACK_BYTES = 1_048_576
+_FRESH_S = 10.0
 _SIGNALS = {
     ProcessCommand.TERMINATE: (signal.SIGTERM,),
     ProcessCommand.ABORT: (
@@ -44,6 +45,9 @@ class ChildHandle(ProcessHandle):
     _cell_file: Path
     _crash_file: Path
     _stack_file: Path
+    _awaits_file: Path
+    _is_aborted: bool = False
+    """It was told to write its stacks and die."""
 
     @classmethod
     def spawn(cls, spec: ProcessSpec, incarnation: str, state: StateFiles) -> "ChildHandle":
@@ -83,6 +87,7 @@ class ChildHandle(ProcessHandle):
             _cell_file=state.cell(incarnation),
             _crash_file=crash_file,
             _stack_file=stack_file,
+            _awaits_file=state.awaits(incarnation),
         )
 
     def send(self, command: ProcessCommand, within_s: float | None = None) -> None:
@@ -94,6 +99,9 @@ class ChildHandle(ProcessHandle):
         else:
             if command is ProcessCommand.DUMP:
                 self._bound_stack_file()
+                self.channel.send({"do": "stack"})  # the coroutines of jobs: the signal shows none
+            if command is ProcessCommand.ABORT:
+                self._is_aborted = True
             if command is ProcessCommand.TERMINATE and within_s is not None:
                 self.channel.send({"do": "stop", "within_s": round(within_s, 3)})
             with contextlib.suppress(ProcessLookupError):
@@ -130,7 +138,7 @@ class ChildHandle(ProcessHandle):
 
     def _close(self) -> None:
         self.channel.close()
-        for file in (self._crash_file, self._stack_file):
+        for file in (self._crash_file, self._stack_file, self._awaits_file):
             with contextlib.suppress(OSError):  # a read-only folder: the next start deletes them
                 file.unlink()
 
@@ -152,5 +160,16 @@ class ChildHandle(ProcessHandle):
                 text = file.read(_MOST_STACK_BYTES).decode(errors="replace")
         except OSError:
             return None
-        stacks = job_thread_first(text.partition("\nExtension modules:")[0])
+        awaits = self._last_awaits() if text and self._is_aborted else ""
+        stacks = job_first(text.partition("\nExtension modules:")[0], awaits)
         return stacks[:_EVIDENCE_LENGTH] or None
+
+    def _last_awaits(self) -> str:
+        """Return what its coroutines awaited just before its death: those of overdue jobs."""
+        try:
+            with self._awaits_file.open("rb") as file:
+                is_fresh = time.time() - os.fstat(file.fileno()).st_mtime < _FRESH_S
+                text = file.read(_EVIDENCE_LENGTH // 2).decode(errors="replace")
+        except OSError:
+            return ""
+        return text if is_fresh else ""

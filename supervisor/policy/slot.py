@@ -300,7 +300,7 @@ class ProcessCommand(StrEnum):
     KILL = "kill"
     CONTINUE = "continue"
     DUMP = "dump"
-    """Write the stacks of all threads to its stack file, and go on."""
+    """Write the stacks of all threads, and what the coroutines of jobs await, and go on."""
 
 
 @dataclass(frozen=True, slots=True)

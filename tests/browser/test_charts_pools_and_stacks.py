@@ -211,6 +211,24 @@ def test_the_thread_of_the_job_stands_first_and_the_others_are_folded(panel: Pan
     expect(shown.last).to_contain_text("File b")
 
 
+def test_what_a_job_awaits_stands_first_with_its_tasks_and_the_rest_is_folded(panel: Panel) -> None:
+    panel.open(worker("io-1", "io", job=JOB, jobs_in_progress=2, places=20), *SYSTEM)
+    awaits = "which awaits a Future (most recent call first):\n  File x"
+    own = "Coroutine of job 12 (resize)"
+    mine = f"{own}, {awaits}\n\n{own}, its task T, {awaits}"
+    others = f"\n\nCoroutine of job 120 (resize), {awaits}\n\nCurrent thread 0x0001:\n  File b"
+    stack = {"slot": "io-1", "pid": 4711, "incarnation": "one", "job": JOB, "at": CRASH["at"]}
+    panel.answer("/workers/io-1/stack", 200, stack | {"stack": mine + others})
+    fold = panel.unfold("io-1")
+    fold.locator("[data-action=stack]").click()
+    shown = fold.locator(".stack pre")
+    expect(shown.first).to_have_text(mine)
+    expect(fold.locator(".stack summary")).to_have_text("1 other coroutine, 1 thread")
+    panel.answer("/workers/io-1/stack", 200, stack | {"stack": f"Current thread 0x0001:\n\n{mine}"})
+    fold.locator("[data-action=stack]").click()
+    expect(fold.locator(".stack summary")).to_have_text("2 coroutines")
+
+
 def test_the_last_output_of_a_killed_process_is_shown_from_its_end(panel: Panel) -> None:
     lines = "\n".join(f"line {n}" for n in range(1, 21))
     killed = CRASH | {"signal": "SIGKILL", "evidence": None, "output": lines, "failed": True}

@@ -242,6 +242,19 @@ def test_of_a_dump_what_the_job_did_comes_first_without_the_workers_own_calls(
     }
 
 
+def test_of_a_job_that_awaited_its_coroutine_comes_first(shared_page: Page) -> None:
+    awaits = "Coroutine of job 12 (report), which awaits a Future"
+    frames = (
+        '  File "/srv/shop/jobs.py", line 3 in fetch\n  File "/srv/shop/jobs.py", line 9 in report'
+    )
+    fatal, threads = DUMP.split("\n\n", 1)
+    text = f"{fatal}\n\n{awaits} (most recent call first):\n{frames}\n\n{threads}"
+    assert call(shared_page, "crash.js", "readDump", text) == {
+        "own": [fatal, awaits, *frames.split("\n")],
+        "threads": 2,
+    }
+
+
 def test_a_traceback_is_no_dump(shared_page: Page) -> None:
     text = 'Traceback (most recent call last):\n  File "a.py", line 1, in a\nValueError: no'
     assert call(shared_page, "crash.js", "readDump", text) is None

@@ -7,9 +7,9 @@ written by one thread and read by others, in single steps.
 import contextlib
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import field
-from typing import Any, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Run
@@ -23,6 +23,9 @@ from orpheus.shared.records import dataclass
 from orpheus.shared.text import storable
 from orpheus.worker.attempt.child_jobs import ChildJobs
 from orpheus.worker.attempt.job_log import JobLog
+
+if TYPE_CHECKING:
+    import asyncio
 
 _MAX_MESSAGE_CHARS = 500
 _HARD_DEADLINE_AFTER_TIMEOUT_S = 30.0
@@ -76,6 +79,10 @@ class RunningAttempt:
     """The progress that the handler reported and that is not stored yet."""
     on_stop: Callable[[], object] | None = None
     """Called from another thread when the handler should stop: cancels a coroutine."""
+    handler: Coroutine[Any, Any, Any] | None = None
+    """The coroutine of an `async def` handler, while it runs."""
+    tasks: "Callable[[], Iterable[asyncio.Task[Any]]] | None" = None
+    """Called from another thread: the task of an `async def` handler, and those that it starts."""
     kill_program: Callable[[], object] | None = None
     """Called from any thread before this process exits: ends the program that the attempt runs."""
     note_overdue: Callable[[], object] | None = None

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
@@ -74,6 +75,7 @@ class EventLoop:
     def start(self, attempt: RunningAttempt) -> None:
         """Run the attempt on the loop."""
         self._tasks[attempt] = WeakSet()
+        attempt.tasks = partial(self._tasks_of, attempt)
         self._loop.call_soon_threadsafe(self._begin, attempt, context=self._context.copy())
 
     def stop(self) -> None:
@@ -114,6 +116,10 @@ class EventLoop:
     def _owner_of(self, task: "asyncio.Task[Any]") -> RunningAttempt | None:
         owners = (one for one, tasks in list(self._tasks.items()) if task in tasks)
         return next(owners, None)
+
+    def _tasks_of(self, attempt: RunningAttempt) -> "list[asyncio.Task[Any]]":
+        own = self._tasks.get(attempt, ())
+        return [one for one in asyncio.all_tasks(self._loop) if one in own]
 
     def _put_off_deadlines(self, blocking: RunningAttempt, now_s: float) -> None:
         for attempt in list(self._tasks):

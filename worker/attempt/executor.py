@@ -253,9 +253,12 @@ async def _run_within_timeout(
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     assert task is not None
+    # All of the loop, unless jobs share it.
+    attempt.tasks = attempt.tasks or (lambda: asyncio.all_tasks(loop))
     attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
     context.check_cancelled()  # the request may have come before there was a task to cancel
     work: Coroutine[Any, Any, Any] = job_type.call(context, attempt.lease.payload)
+    attempt.handler = work
     limit = asyncio.timeout(attempt.lease.timeout_s)
     try:
         async with limit:
@@ -272,4 +275,4 @@ async def _run_within_timeout(
         context.check_cancelled()
         raise
     finally:
-        attempt.on_stop = None
+        attempt.on_stop = attempt.handler = None

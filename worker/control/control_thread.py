@@ -30,10 +30,12 @@ from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.stop_signals import stop_signals
 from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.control.awaits_file import AwaitsFile
 from orpheus.worker.control.database_watch import DatabaseWatch
 
 _ORPHAN_GRACE_S = 10.0
 _SECOND_SIGNAL_GRACE_S = 3.0
+_WRITE_WITHIN_S = 0.2
 _NEVER = float("inf")
 
 log = get_logger()
@@ -60,6 +62,7 @@ class ControlThread(threading.Thread):
         """Counts the turns of the main loop: a beat shows that it moves."""
         self.jobs_done = 0
         self.database = DatabaseWatch(settings.beat_interval_s)
+        self.awaits = AwaitsFile()
         self.on_order: Callable[[], None] = lambda: None
         """Called in this thread when an order has come: wakes the other threads."""
         self._channel = channel
@@ -160,6 +163,8 @@ class ControlThread(threading.Thread):
             elif message.get("do") == "stop":
                 within_s = min(message.get("within_s", _NEVER), self._settings.stop_timeout_s)
                 self.stop(within_s, "told by the supervisor")
+            elif message.get("do") == "stack":
+                self.awaits.write(self._running())
         if channel.closed:
             self.stop(_ORPHAN_GRACE_S, "the supervisor is gone")
         return channel.closed
@@ -182,9 +187,12 @@ class ControlThread(threading.Thread):
         first = min(attempts, key=lambda attempt: attempt.hard_deadline_s(grace_s))
         deadline_s = first.hard_deadline_s(grace_s)
         if deadline_s <= now_s:
-            for attempt in attempts:
-                if attempt.hard_deadline_s(grace_s) <= now_s and attempt.note_overdue is not None:
+            overdue = [one for one in attempts if one.hard_deadline_s(grace_s) <= now_s]
+            for attempt in overdue:
+                if attempt.note_overdue is not None:
                     attempt.note_overdue()
+            # The supervisor reads it once it has killed the process, which this beat makes it do.
+            self.awaits.write(overdue, _WRITE_WITHIN_S)
         return {
             "id": first.lease.job_id,
             "type": first.lease.type,

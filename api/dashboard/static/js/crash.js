@@ -1,7 +1,9 @@
 // The dump that a dying worker wrote: the threads of its process, each with its stack, the newest
-// call first (Python's faulthandler). Pure. What an operator looks for is what the job itself did.
+// call first (Python's faulthandler), and before them the coroutines of a job that awaited. Pure. What
+// an operator looks for is what the job itself did.
 
 const THREAD = /^(?:Current thread|Thread) 0x[0-9a-f]+/;
+const COROUTINE = /^Coroutine of job \d+ .*(?= \(most recent)/;
 const WORKER = /orpheus\/(?:shared\/job_types|worker\/(?:attempt|leasing|process|__main__))/;
 const OF_A_JOB = /orpheus\/worker\/attempt\//;
 
@@ -13,16 +15,19 @@ const OF_A_JOB = /orpheus\/worker\/attempt\//;
  */
 export function readDump(text) {
   /** @type {{head: string, frames: string[]}[]} */
-  const threads = [];
+  const parts = [];
   for (const line of text.split("\n")) {
-    if (THREAD.test(line)) threads.push({ head: line, frames: [] });
-    else if (threads.length && line.trim()) threads[threads.length - 1].frames.push(line);
+    if (THREAD.test(line) || COROUTINE.test(line)) parts.push({ head: line, frames: [] });
+    else if (parts.length && line.trim()) parts[parts.length - 1].frames.push(line);
   }
+  const threads = parts.filter(({ head }) => THREAD.test(head));
   if (!threads.length) return null;
+  const why = THREAD.test(text) ? [] : text.split("\n", 1);
+  const awaits = COROUTINE.exec(parts[0].head);
+  if (awaits) return { own: [...why, awaits[0], ...parts[0].frames], threads: threads.length };
   const own = threads.find(({ frames }) => frames.some((frame) => OF_A_JOB.test(frame)))
     ?? threads.find(({ head }) => head.startsWith("Current")) ?? threads[0];
   const worker = own.frames.findIndex((frame) => WORKER.test(frame));
   const frames = worker > 0 ? own.frames.slice(0, worker) : own.frames;
-  const why = THREAD.test(text) ? [] : text.split("\n", 1);
   return { own: [...why.filter(Boolean), ...frames], threads: threads.length };
 }

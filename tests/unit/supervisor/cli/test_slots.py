@@ -21,6 +21,7 @@ from tests.unit.supervisor.cli.slot_rows import slot
 
 URL = "sqlite:///data/orpheus.db"
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
+AWAITS = "Coroutine of job 1 (t), which awaits a Future (most recent call first):\n  File a.py"
 
 
 Orpheus = Callable[..., Any]
@@ -65,12 +66,20 @@ def supervised(store: Store) -> Store:
 
 
 @pytest.fixture
-def taken(supervised: Store) -> Iterator[list[Request]]:
+def runs_coroutines() -> threading.Event:
+    """Set it, and the process tells what they await."""
+    return threading.Event()
+
+
+@pytest.fixture
+def taken(supervised: Store, runs_coroutines: threading.Event) -> Iterator[list[Request]]:
     """What the supervisor has taken; to a request for a stack its process answers."""
     requests: list[Request] = []
     ended, listening = threading.Event(), threading.Event()
     file = state_files(URL).stack("life-of-default-1")
     file.parent.mkdir(exist_ok=True)
+    awaits = state_files(URL).awaits("life-of-default-1")
+    awaits.write_text("Coroutine of job 1 (t), of an earlier answer")
 
     def take() -> None:
         store = open_store(URL)
@@ -86,6 +95,10 @@ def taken(supervised: Store) -> Iterator[list[Request]]:
                 if request.action is RequestAction.STACK:
                     with file.open("a") as stacks:
                         stacks.write(STACK)
+                    if runs_coroutines.is_set():
+                        new = awaits.with_suffix(".new")
+                        new.write_text(AWAITS)
+                        new.replace(awaits)
         bell.close()
         store.close()
 
@@ -155,6 +168,14 @@ def test_a_stack_is_printed_under_what_it_is_of(orpheus: Orpheus, taken: list[Re
     assert title.startswith(f"default-1, process {os.getpid()}, at 2")
     assert lines == STACK.splitlines()
     assert json.loads(orpheus("stack", "default-1", "--json").out)["stack"] == STACK.strip()
+
+
+def test_what_coroutines_await_is_printed_before_the_threads(
+    orpheus: Orpheus, taken: list[Request], runs_coroutines: threading.Event
+) -> None:
+    runs_coroutines.set()
+    _, *lines = orpheus("stack", "default-1").out.splitlines()
+    assert lines == [*AWAITS.splitlines(), "", *STACK.splitlines()]
 
 
 COMMANDS = [

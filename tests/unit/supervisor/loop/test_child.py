@@ -1,6 +1,7 @@
 """What a handle does with its process."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.supervisor.loop.child import ChildHandle
+from orpheus.supervisor.policy.slot import ProcessCommand
 
 
 def handle_of(process: "subprocess.Popen[bytes]", folder: Path) -> ChildHandle:
@@ -24,6 +26,7 @@ def handle_of(process: "subprocess.Popen[bytes]", folder: Path) -> ChildHandle:
         _cell_file=folder / "cell",
         _crash_file=folder / "crash",
         _stack_file=folder / "stacks",
+        _awaits_file=folder / "awaits",
     )
 
 
@@ -57,3 +60,36 @@ def test_a_process_ended_in_a_job_if_its_cell_names_one(
     handle.reap()
     assert exit is not None
     assert exit.in_job == in_job
+
+
+ABORTED = "Fatal Python error: Aborted\n\nCurrent thread 0x01 (most recent call first):\n  File a"
+AWAITS = "Coroutine of job 7 (t), which awaits a Future (most recent call first):\n  File b"
+
+
+@pytest.mark.parametrize(
+    ("told_to_die", "age_s", "is_shown"),
+    [(True, 0, True), (False, 0, False), (True, 60, False)],
+    ids=["just before it was killed", "it crashed by itself", "an earlier answer"],
+)
+def test_what_coroutines_awaited_is_evidence_if_it_was_written_for_the_kill(
+    tmp_path: Path, told_to_die: bool, age_s: int, is_shown: bool
+) -> None:
+    awaits = tmp_path / "awaits"
+    awaits.write_text(AWAITS)
+    written_s = awaits.stat().st_mtime - age_s
+    os.utime(awaits, (written_s, written_s))
+    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    handle = handle_of(process, tmp_path)
+    if told_to_die:
+        handle.send(ProcessCommand.ABORT)
+    else:
+        process.send_signal(signal.SIGABRT)
+    (tmp_path / "crash").write_text(ABORTED)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    exit = handle.peek_exit()
+    handle.reap()
+    assert exit is not None
+    assert exit.evidence == (
+        ABORTED.replace("Current", f"{AWAITS}\n\nCurrent") if is_shown else ABORTED
+    )
+    assert not awaits.exists()

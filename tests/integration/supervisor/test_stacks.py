@@ -1,0 +1,147 @@
+"""What a running Orpheus shows of jobs that await: their coroutines, and its threads as ever."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import System
+from tests.integration.supervisor.configured import Configured, StartSystem
+from tests.machine import wait_until
+
+JOBS = """
+import asyncio, contextlib, time
+from orpheus import Context, job
+
+async def ask_the_other_side() -> None:
+    await asyncio.Event().wait()
+
+@job
+async def report(ctx: Context) -> None:
+    await ask_the_other_side()
+
+@job
+async def both(ctx: Context) -> None:
+    await asyncio.gather(ask_the_other_side(), asyncio.to_thread(compute))
+
+def compute() -> None:
+    time.sleep(600)
+
+@job
+def in_a_thread(ctx: Context) -> None:
+    compute()
+
+@job
+async def blocking(ctx: Context) -> None:
+    compute()
+
+@job(max_retries=0)
+async def deaf(ctx: Context) -> None:
+    while True:
+        with contextlib.suppress(BaseException):
+            await ask_the_other_side()
+"""
+CONFIGURATION = """
+[jobs]
+modules = ["jobs_that_await"]
+cancel_grace = "500ms"
+[pools.one]
+workers = 1
+queues = ["one"]
+[pools.many]
+workers = 1
+concurrency = 8
+queues = ["many"]
+"""
+
+
+@pytest.fixture
+def system(start_system: StartSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> System:
+    """With a worker of one job, and a worker of many."""
+    (tmp_path / "jobs_that_await.py").write_text(JOBS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return Configured(start_system, tmp_path, CONFIGURATION).system
+
+
+def until_shown(system: System, slot: str, shows: Callable[[list[str]], Any]) -> list[str]:
+    """The parts of a slot's stack, once `shows` finds what it looks for."""
+    seen: list[str] = []
+
+    def look() -> bool:
+        seen[:] = str(system.get(f"/workers/{slot}/stack")["stack"]).split("\n\n")
+        return bool(shows(seen))
+
+    wait_until(look, f"the stack of {slot}: {seen}")
+    return seen
+
+
+@pytest.mark.parametrize("pool", ["one", "many"])
+def test_where_a_job_awaits_is_shown_first(system: System, pool: str, tmp_path: Path) -> None:
+    job_id = system.submit("report", queue=pool)
+    own, *others = until_shown(system, f"{pool}-1", lambda parts: "in report" in parts[0])
+    heading, *frames = own.splitlines()
+    assert heading.startswith(f"Coroutine of job {job_id} (report), which awaits a Future")
+    module = tmp_path / "jobs_that_await.py"
+    line = JOBS.splitlines().index("    await asyncio.Event().wait()") + 1
+    assert f'  File "{module}", line {line} in ask_the_other_side' in frames
+    assert "hread 0x" in others[0], "the threads, too"
+    assert any("in _listen" in thread for thread in others)
+    command = ("stack", f"{pool}-1", "--set", f"database.url=sqlite:///{system.database}", "--json")
+    told = subprocess.run(
+        [sys.executable, "-m", "orpheus.supervisor", *command],
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(told.stdout)["stack"].startswith(heading)
+
+
+def test_the_tasks_of_a_job_are_shown_and_the_threads_of_others(system: System) -> None:
+    both = system.submit("both", queue="many")
+    system.submit("in_a_thread", queue="many")
+    parts = until_shown(
+        system, "many-1", lambda parts: sum("in compute" in one for one in parts) == 2
+    )
+    own, first, second, *threads = parts
+    assert own.startswith(f"Coroutine of job {both} (both), which awaits a _GatheringFuture")
+    assert first.startswith(f"Coroutine of job {both} (both), its task ")
+    assert "in ask_the_other_side" in first
+    assert "in to_thread" in second
+    assert "in in_a_thread" in threads[0], "what runs a job comes before other threads"
+
+
+@pytest.mark.parametrize("pool", ["one", "many"])
+def test_a_job_that_blocks_the_loop_is_shown_by_its_thread(system: System, pool: str) -> None:
+    if pool == "many":
+        system.submit("report", queue=pool)
+        until_shown(system, "many-1", lambda parts: "in report" in parts[0])
+    job_id = system.submit("blocking", queue=pool)
+    thread, *others = until_shown(system, f"{pool}-1", lambda parts: "in compute" in parts[0])
+    assert "hread 0x" in thread
+    assert "in blocking" in thread
+    running = [one for one in others if one.startswith(f"Coroutine of job {job_id} (blocking)")]
+    assert ", which runs now" in running[0]
+    assert any("in ask_the_other_side" in one for one in others) == (pool == "many")
+
+
+@pytest.mark.parametrize("pool", ["one", "many"])
+def test_where_a_killed_job_awaited_is_kept(system: System, pool: str) -> None:
+    job_id = system.submit("deaf", queue=pool)
+    until_shown(system, f"{pool}-1", lambda parts: "in deaf" in parts[0])
+    assert system.client.post(f"/jobs/{job_id}/cancel").status_code == 202
+    assert system.wait_for_job(job_id)["status"] == "cancelled"
+
+    def evidence() -> str:
+        last = system.workers()[f"{pool}-1"]["last_exit"]
+        return str(last["evidence"]) if last else ""
+
+    text = wait_until(evidence, "the evidence")
+    assert isinstance(text, str)
+    fatal, own, *threads = text.split("\n\n")
+    assert fatal == "Fatal Python error: Aborted"
+    assert own.startswith(f"Coroutine of job {job_id} (deaf), which awaits a Future")
+    assert "in ask_the_other_side" in own
+    assert any("in _listen" in one for one in threads)

@@ -64,7 +64,9 @@ def system(start_system: StartSystem, tmp_path: Path, monkeypatch: pytest.Monkey
     """With a worker of one job, and a worker of many."""
     (tmp_path / "jobs_that_await.py").write_text(JOBS)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return Configured(start_system, tmp_path, CONFIGURATION).system
+    running = Configured(start_system, tmp_path, CONFIGURATION)
+    system: System = running.system
+    return system
 
 
 def until_shown(system: System, slot: str, shows: Callable[[list[str]], Any]) -> list[str]:

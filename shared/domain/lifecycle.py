@@ -129,7 +129,7 @@ class Ending(StrEnum):
     """The lease was not renewed, for an unknown reason."""
 
 
-class Run(NamedTuple):
+class RunTimes(NamedTuple):
     """How long ago the code of an attempt was entered, and how long ago it returned.
 
     Jobs are leased as a group and their ends stored together, so these are times of their own. They
@@ -166,7 +166,7 @@ class Finished(NamedTuple):
     cpu_s: float | None = None
     max_rss_bytes: int | None = None
     """What the attempt cost; None: it was not measured."""
-    run: Run | None = None
+    run: RunTimes | None = None
     """None: it counts from the lease until its end is stored."""
 
 

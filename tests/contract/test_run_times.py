@@ -6,7 +6,7 @@ import pytest
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import JobError, Status
-from orpheus.shared.domain.lifecycle import Ending, Finished, Run
+from orpheus.shared.domain.lifecycle import Ending, Finished, RunTimes
 
 both_ways = pytest.mark.parametrize("ending", [Ending.SUCCEEDED, Ending.FAILED_PERMANENTLY])
 
@@ -27,7 +27,7 @@ def test_each_job_of_a_group_has_its_own_times(store, clock, submit, lease, endi
     clock.advance(5)
     leases = lease(3)
     clock.advance(60)
-    runs = [Run(58, 50), Run(50, 10), Run(10, 9)]
+    runs = [RunTimes(58, 50), RunTimes(50, 10), RunTimes(10, 9)]
     finish(store, leases, ending, runs)
 
     told = [(clock.wall - run.started_ago_ms, clock.wall - run.ended_ago_ms) for run in runs]
@@ -51,7 +51,7 @@ def test_the_pace_of_a_queue_is_that_of_its_jobs(store, clock, submit, lease) ->
         submit()
     leases = lease(2)
     clock.advance(100)
-    finish(store, leases, Ending.SUCCEEDED, [Run(20, 10)] * 2)
+    finish(store, leases, Ending.SUCCEEDED, [RunTimes(20, 10)] * 2)
     assert store.stats.paces()["default"].ran_s == pytest.approx(0.02)
 
 
@@ -62,7 +62,7 @@ def test_a_clock_that_is_set_makes_no_time_negative(store, clock, submit, lease,
         (one,) = lease()
         clock.advance(60)
         clock.wall += jump_ms
-        finish(store, [one], ending, [Run(50, 10)])
+        finish(store, [one], ending, [RunTimes(50, 10)])
         job = store.jobs.get(job_id)
         assert (job.started_at_ms, job.finished_at_ms) == (clock.wall - 50, clock.wall - 10)
     (ran,) = store.stats.runs().values()
@@ -75,7 +75,7 @@ def test_no_attempt_starts_before_its_lease(store, clock, submit, lease, ending)
     job_id = submit()
     (one,) = lease()
     clock.advance(2)
-    finish(store, [one], ending, [Run(4, 3)])
+    finish(store, [one], ending, [RunTimes(4, 3)])
     job = store.jobs.get(job_id)
     assert job.started_at_ms == job.finished_at_ms == one.started_at_ms
 
@@ -97,7 +97,7 @@ def test_a_job_that_is_tried_again_is_due_from_when_its_end_was_stored(
     job_id = submit()
     (one,) = lease()
     clock.advance(90)
-    snoozed = Finished(one, Ending.SNOOZED, snooze_ms=500, run=Run(80, 60))
+    snoozed = Finished(one, Ending.SNOOZED, snooze_ms=500, run=RunTimes(80, 60))
     assert store.leases.finish([snoozed]) == set()
     job, (attempt,) = store.jobs.get(job_id), store.jobs.attempts(job_id)
     assert (job.status, job.finished_at_ms) == (Status.PENDING, None)

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orpheus.shared.domain.jobs import Lease, NewJob
-from orpheus.shared.domain.lifecycle import Finished
-from orpheus.shared.domain.lifecycle import Run as RunTimes
+from orpheus.shared.domain.lifecycle import Finished, RunTimes
 from orpheus.shared.domain.rates import Rate
 from tests.simulation.buckets import Bucket, OfBucket
 from tests.simulation.engine import Violation

@@ -12,7 +12,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, NewLine
-from orpheus.shared.domain.lifecycle import Run
+from orpheus.shared.domain.lifecycle import RunTimes
 from orpheus.shared.job_types.context import JobCancelled, PermanentError
 from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.job_function import JobFunction
@@ -96,11 +96,13 @@ class RunningAttempt:
     attempt has blocked the event loop.
     """
 
-    def run_until(self, now_s: float) -> Run:
+    def run_until(self, now_s: float) -> RunTimes:
         """Return how long before now its code started and ended: it may still run."""
         ended_at_s = now_s if self.ended_at_s is None else self.ended_at_s
         # Both rounded: attempts that follow each other take no more and no less time together.
-        return Run(round((now_s - self.started_at_s) * 1000), round((now_s - ended_at_s) * 1000))
+        return RunTimes(
+            round((now_s - self.started_at_s) * 1000), round((now_s - ended_at_s) * 1000)
+        )
 
     def job_log(self) -> JobLog:
         """Return the attempt's log, which is created when it is first used."""

@@ -16,7 +16,7 @@ from orpheus.shared.domain.lifecycle import (
     Ending,
     Finished,
     Next,
-    Run,
+    RunTimes,
     Spent,
     Wait,
     after,
@@ -68,7 +68,7 @@ class Ended:
     snooze_ms: int = 0
     cpu_s: float | None = None
     max_rss_bytes: int | None = None
-    run: Run | None = None
+    run: RunTimes | None = None
     """None: from the lease until now, for all that is known."""
     crash: str | None = None
     """How its worker died, if that counts against the type of the job."""
@@ -208,7 +208,7 @@ class EndedLeases:
         return self._backoff if row is None else BackoffOfType(*row).over(self._backoff)
 
 
-def times_of(run: Run | None, leased_ms: int, now_ms: int) -> tuple[int, int]:
+def times_of(run: RunTimes | None, leased_ms: int, now_ms: int) -> tuple[int, int]:
     """Return when an attempt started and ended.
 
     Its end may be earlier than what was committed before it: `finished_at_ms` does not grow from

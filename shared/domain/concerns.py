@@ -34,12 +34,13 @@ class ConcernCode(StrEnum):
     TYPE_QUARANTINED = "type_quarantined"
     TYPE_FAILING = "type_failing"
     SCHEDULE_LATE = "schedule_late"
+    ALERT_UNDELIVERED = "alert_undelivered"
     LITTLE_SPACE = "little_space"
     LARGE_LOG = "large_log"
 
 
 class About(NamedTuple):
-    """What a concern is about: a `queue`, `type`, `slot` or `schedule`, and its name."""
+    """What a concern is about: a `queue`, `type`, `slot`, `schedule` or `alert`, and its name."""
 
     kind: str
     name: str
@@ -107,6 +108,23 @@ class QueueFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertFacts:
+    """A rule of `[[alerts]]` whose alerts reach nobody."""
+
+    name: str
+    since_s: float
+    """How long the first of them has waited."""
+    alerts: int = 1
+    """How many they are."""
+    job_id: int | None = None
+    """The job of the newest; None: none could be made."""
+    has_failed: bool = False
+    """A job of them has failed for good; else all are still tried."""
+    reason: str = ""
+    """What the newest job failed with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the verdict is made of."""
 
@@ -125,6 +143,7 @@ class Facts:
     """Types that are held back, each with the evidence: a clause."""
     late_schedules: Sequence[tuple[str, float]] = ()
     """Schedules whose tick has passed, and by how many seconds."""
+    undelivered: Sequence[AlertFacts] = ()
     silent_after_s: float = 30.0
     """After so long without a heartbeat, a process is taken for dead."""
     free_bytes: int | None = None

@@ -15,6 +15,7 @@ from orpheus.shared.domain.concerns import (
     LATELY_MINUTES,
     STANDSTILL_MINUTES,
     About,
+    AlertFacts,
     Concern,
     ConcernCode,
     Facts,
@@ -90,6 +91,7 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
     yield from _types(facts)
     yield from _queues(facts)
     yield from _schedules(facts.late_schedules)
+    yield from _alerts(facts.undelivered)
     yield from _disk(facts)
 
 
@@ -324,6 +326,25 @@ def _schedules(late: Sequence[tuple[str, float]]) -> Iterator[Concern]:
     for name, late_s in late:
         text = f"Schedule {name} should have fired {duration(late_s)} ago, and has not."
         yield Concern(ConcernCode.SCHEDULE_LATE, text, "orpheus schedules", About("schedule", name))
+
+
+def _alerts(undelivered: Sequence[AlertFacts]) -> Iterator[Concern]:
+    """Yield rules whose alerts reach nobody. One that is still tried may get there by itself."""
+    for one in undelivered:
+        if not one.has_failed and one.since_s < LATE_S:
+            continue
+        what, have = f"An alert of rule {one.name}", "has"
+        if one.alerts > 1:
+            what, have = f"{one.alerts:,} alerts of rule {one.name}", "have"
+        since = f"{', the first' if one.alerts > 1 else ''} for {duration(one.since_s)}"
+        if one.job_id is None:
+            text = f"{what} {have} been due{since}, but no job: the log says why (alert_refused)"
+            command = "orpheus alerts"
+        else:
+            text = f"{what} {have} not been delivered{since}: {one.reason}"
+            command = f"orpheus show {one.job_id}"
+        about = About("alert", one.name)
+        yield Concern(ConcernCode.ALERT_UNDELIVERED, _sentence(text), command, about)
 
 
 def _disk(facts: Facts) -> Iterator[Concern]:

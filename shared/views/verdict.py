@@ -9,11 +9,13 @@ from orpheus.shared.domain.concerns import (
     LATELY_MINUTES,
     STANDSTILL_MINUTES,
     About,
+    AlertFacts,
     ConcernCode,
     Facts,
     QueueFacts,
     SlotFacts,
 )
+from orpheus.shared.domain.deliveries import undelivered, unsent
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role, rejection
 from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
@@ -30,13 +32,14 @@ _OF_THE_SYSTEM = _OF_A_SLOT | {
     ConcernCode.RESTLESS,
     ConcernCode.SILENT,
     ConcernCode.SCHEDULE_LATE,
+    ConcernCode.ALERT_UNDELIVERED,
     ConcernCode.LITTLE_SPACE,
     ConcernCode.LARGE_LOG,
 }
 
 
 class ConcernAbout(TypedDict):
-    """What a concern is about: a `queue`, `type`, `slot` or `schedule`, and its name."""
+    """What a concern is about: a `queue`, `type`, `slot`, `schedule` or `alert`, and its name."""
 
     kind: str
     name: str
@@ -113,6 +116,7 @@ def _facts(
             failing=store.stats.only_failed(FAILING_MINUTES, FAILING_LEAST),
             quarantined=[(one.type, one.evidence) for one in store.quarantines.all()],
             late_schedules=list(_late_schedules(store, now_ms)),
+            undelivered=_undelivered(store, now_ms),
             silent_after_s=beat_timeout_s,
             free_bytes=store.maintenance.free_bytes(),
             log_bytes=store.maintenance.wal_bytes(),
@@ -185,6 +189,14 @@ def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
     for row in store.schedules.all():
         if not row.paused and row.tick_ms is not None and now_ms - row.tick_ms > _SCHEDULE_LATE_MS:
             yield row.definition.name, (now_ms - row.tick_ms) / 1000
+
+
+def _undelivered(store: Store, now_ms: int) -> list[AlertFacts]:
+    rows = store.alerts.all()
+    fired = [row.rule.name for row in rows if row.state.fired_ms is not None]
+    jobs = store.alerts.deliveries(fired) if fired else []
+    without_job = (unsent(row.rule, row.state, now_ms) for row in rows)
+    return [*undelivered(jobs, now_ms), *(one for one in without_job if one is not None)]
 
 
 def trouble(store: Store, beat_timeout_s: float) -> list[str]:

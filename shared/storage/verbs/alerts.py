@@ -23,13 +23,15 @@ from orpheus.shared.domain.alerts import (
     Topic,
     changed,
 )
-from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.deliveries import Delivery
+from orpheus.shared.domain.jobs import JobError, NewJob, Status
 from orpheus.shared.storage.data import AlertRow
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 
 _MOST_DELAYED = 1_000
 _NEWEST_JOBS = 200
+_NEWEST_OF_RULE = 100
 _LISTS_OF_RULE = ("on", "types", "queues")
 
 
@@ -123,6 +125,19 @@ class Alerts:
             AlertRun(worker, pid, host, started_ms, ended_ms, died=bool(died))
             for worker, pid, started_ms, ended_ms, died, host in self._database.all(
                 self._sql["runs-of-alerts"], *values
+            )
+        ]
+
+    def deliveries(self, rules: Sequence[str]) -> list[Delivery]:
+        """Return the newest jobs of each of these rules that are done or were tried, newest first.
+
+        Of a rule, the newest hundred are looked at. One that was cancelled is neither.
+        """
+        values = (json.dumps(rules), ALERTS_QUEUE, _NEWEST_OF_RULE)
+        return [
+            Delivery(rule, job_id, at_ms, Status(status), error and JobError(error, message or ""))
+            for rule, job_id, at_ms, status, error, message in self._database.all(
+                self._sql["deliveries"], *values
             )
         ]
 

@@ -109,3 +109,15 @@ SELECT worker, pid, started_at_ms, ended_at_ms, died,
         (SELECT min(host) FROM orpheus.processes
         WHERE slot = runs.worker AND pid = runs.pid HAVING count(*) = 1))
 FROM runs;
+
+-- name: deliveries
+-- Of the newest jobs with each of these tags, those of a queue that are done or were tried in vain,
+-- newest first.
+SELECT wanted.tag, jobs.id, created_at_ms, status, error_type, error_message
+FROM json_array_elements_text(?1::json) AS wanted (tag)
+    CROSS JOIN LATERAL (
+        SELECT job_id FROM orpheus.job_tags WHERE job_tags.tag = wanted.tag
+        ORDER BY job_id DESC LIMIT ?3) AS newest
+    JOIN orpheus.jobs ON jobs.id = newest.job_id
+WHERE queue = ?2 AND (status = 'done' OR (error_type IS NOT NULL AND status <> 'cancelled'))
+ORDER BY jobs.id DESC;

@@ -109,3 +109,12 @@ SELECT worker, pid, started_at_ms, ended_at_ms, died,
         (SELECT min(host) FROM processes
         WHERE slot = runs.worker AND pid = runs.pid HAVING count(*) = 1))
 FROM runs;
+
+-- name: deliveries
+-- Of the newest jobs with each of these tags, those of a queue that are done or were tried in vain,
+-- newest first.
+SELECT wanted.value, jobs.id, created_at_ms, status, error_type, error_message
+FROM json_each(?1) AS wanted CROSS JOIN jobs ON jobs.id IN (
+    SELECT job_id FROM job_tags WHERE tag = wanted.value ORDER BY job_id DESC LIMIT ?3)
+WHERE queue = ?2 AND (status = 'done' OR (error_type IS NOT NULL AND status <> 'cancelled'))
+ORDER BY jobs.id DESC;

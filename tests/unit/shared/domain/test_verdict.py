@@ -7,6 +7,7 @@ import pytest
 
 from orpheus.shared.domain.concerns import (
     About,
+    AlertFacts,
     Concern,
     ConcernCode,
     Facts,
@@ -271,6 +272,25 @@ def test_a_tick_that_passed_without_a_job_is_told() -> None:
     one = only(late_schedules=[("nightly", 3_700.0)])
     assert one.text == "Schedule nightly should have fired 1 h 1 min ago, and has not."
     assert one.about == ("schedule", "nightly")
+
+
+def test_a_rule_whose_alerts_reach_nobody_is_told_with_the_reason() -> None:
+    away = AlertFacts("ops", 3_700.0, job_id=7, reason="CallFailed: chat.example: timed out")
+    one = only(undelivered=[away])
+    told = "for 1 h 1 min: CallFailed: chat.example: timed out."
+    assert one.text == f"An alert of rule ops has not been delivered {told}"
+    assert (one.command, one.about) == ("orpheus show 7", About("alert", "ops"))
+    several = only(undelivered=[replace(away, alerts=12)])
+    assert several.text == f"12 alerts of rule ops have not been delivered, the first {told}"
+    refused = only(undelivered=[AlertFacts("ops", 90.0)])
+    assert refused.text.startswith("An alert of rule ops has been due for 1 min 30 s, but no job:")
+
+
+def test_an_alert_that_is_still_tried_is_a_concern_only_after_some_time() -> None:
+    tried = AlertFacts("ops", 59.0, job_id=7, reason="CallFailed: chat.example: timed out")
+    assert concerns(undelivered=[tried]) == []
+    assert only(undelivered=[replace(tried, since_s=60.0)]).code == "alert_undelivered"
+    assert only(undelivered=[replace(tried, has_failed=True)]).code == "alert_undelivered"
 
 
 def test_little_space_and_a_large_log_are_told() -> None:

@@ -1,0 +1,70 @@
+"""Which alerts have reached nobody, as far as their jobs tell. Pure."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from orpheus.shared.domain.alerts import AlertRule, RuleState, next_alert_ms
+from orpheus.shared.domain.concerns import AlertFacts
+from orpheus.shared.domain.jobs import JobError, Status
+
+_MOST_CHARS = 300
+
+
+class Delivery(NamedTuple):
+    """A job of an alert that is done, or that was tried in vain: then it has an error."""
+
+    rule: str
+    job_id: int
+    at_ms: int
+    status: Status
+    error: JobError | None
+
+
+def undelivered(newest_first: Iterable[Delivery], now_ms: int) -> list[AlertFacts]:
+    """Return for each rule the alerts since the last one that was delivered, if there are any."""
+    by_rule = sorted(newest_first, key=attrgetter("rule"))  # the order within a rule stays
+    found = []
+    for rule, jobs in groupby(by_rule, key=attrgetter("rule")):
+        vain = list(_since_the_last_done(jobs))
+        if vain:
+            found.append(
+                AlertFacts(
+                    rule,
+                    since_s=max(0, now_ms - vain[-1].at_ms) / 1000,
+                    alerts=len(vain),
+                    job_id=vain[0].job_id,
+                    has_failed=any(one.status is Status.FAILED for one in vain),
+                    reason=_reason(vain[0].error),
+                )
+            )
+    return found
+
+
+def _since_the_last_done(newest_first: Iterable[Delivery]) -> Iterable[Delivery]:
+    for one in newest_first:
+        if one.status is Status.DONE:
+            return
+        yield one
+
+
+def _reason(error: JobError | None) -> str:
+    if error is None:
+        return ""
+    first_line = error.message.strip().partition("\n")[0]
+    text = f"{error.type}: {first_line}" if first_line else error.type
+    return text if len(text) <= _MOST_CHARS else f"{text[: _MOST_CHARS - 1]}…"
+
+
+def unsent(rule: AlertRule, state: RuleState, now_ms: int) -> AlertFacts | None:
+    """Return that an alert is due and has no job. One that `every` holds back is not due."""
+    if state.held is None or not state.held_back:
+        return None
+    due_ms = next_alert_ms(rule, state)
+    since_ms = state.held.at_ms if due_ms is None else due_ms
+    if now_ms < since_ms:
+        return None
+    is_certain = due_ms is None  # it never fired; else it may be looked at in a moment
+    since_s = (now_ms - since_ms) / 1000
+    return AlertFacts(rule.name, since_s, alerts=state.held_back, has_failed=is_certain)

@@ -1,0 +1,92 @@
+"""The verdict tells of alerts that reach nobody."""
+
+from collections.abc import Callable
+
+import pytest
+
+from orpheus.shared.domain.jobs import JobError, Lease
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.storage import Store
+from orpheus.shared.views.verdict import trouble, verdict_json
+from tests.contract.alert_rules import MINUTE_MS, NOTIFY, RULE, look
+from tests.contract.conftest import FakeClock
+
+AWAY = JobError("CallFailed", "chat.example: timed out", "a traceback")
+
+
+@pytest.fixture
+def fires(store: Store, fail: Callable[..., int]) -> Callable[[], None]:
+    """Lets a rule fire."""
+    store.types.replace([NOTIFY])
+    store.alerts.configure([RULE])
+
+    def fire() -> None:
+        fail()
+        look(store)
+
+    return fire
+
+
+@pytest.fixture
+def ends(store: Store, lease: Callable[..., list[Lease]]) -> Callable[[Ending], None]:
+    """Runs the job of an alert once."""
+
+    def end(ending: Ending) -> None:
+        (one,) = lease(queues=("alerts",))
+        error = None if ending is Ending.SUCCEEDED else AWAY
+        result = "null" if error is None else None
+        store.leases.finish([Finished(one, ending, result=result, error=error)])
+
+    return end
+
+
+def told(store: Store) -> list[str]:
+    found = verdict_json(store, [], {}, 15.0, {})["concerns"]
+    return [one["text"] for one in found if one["code"] == "alert_undelivered"]
+
+
+def test_an_alert_that_has_failed_is_told_until_one_is_delivered(
+    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
+) -> None:
+    fires()
+    assert told(store) == []
+    ends(Ending.FAILED_PERMANENTLY)
+    clock.advance(6 * MINUTE_MS)
+    reason = "CallFailed: chat.example: timed out."
+    text = f"An alert of rule ops has not been delivered for 6 min: {reason}"
+    assert told(store) == [text]
+    assert text in trouble(store, 15.0), "a dead man's switch that calls cannot be all there is"
+    fires()
+    assert len(told(store)) == 1, "a new one that was not tried yet changes nothing"
+    ends(Ending.SUCCEEDED)
+    assert told(store) == []
+
+
+def test_an_alert_that_is_tried_again_and_again_is_told_after_a_minute(
+    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
+) -> None:
+    fires()
+    ends(Ending.FAILED)
+    clock.advance(MINUTE_MS - 1)
+    assert told(store) == []
+    clock.advance(1)
+    assert len(told(store)) == 1
+
+
+def test_a_rule_that_is_gone_or_whose_job_is_deleted_is_told_no_more(
+    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None]
+) -> None:
+    fires()
+    ends(Ending.FAILED_PERMANENTLY)
+    (row,) = store.alerts.all()
+    assert row.last_job_id is not None
+    assert len(told(store)) == 1
+    store.jobs.delete(row.last_job_id)
+    assert told(store) == []
+
+
+def test_an_alert_whose_job_is_refused_is_told(store: Store, fires: Callable[[], None]) -> None:
+    store.types.replace([])
+    fires()
+    why = "but no job: the log says why (alert_refused)."
+    assert told(store) == [f"An alert of rule ops has been due for 0 s, {why}"]

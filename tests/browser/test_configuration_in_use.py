@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from orpheus.shared.operations.configuration import MASK
@@ -25,6 +26,36 @@ def test_what_somebody_else_changed_is_not_told_as_a_change_of_mine(
     save(page)
     expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
     expect(page.locator("#elsewhere")).to_be_hidden()
+
+
+@pytest.mark.parametrize("lost_reads", [0, 1])
+def test_a_save_whose_answer_was_lost_is_told_as_mine(
+    shared: Dashboard, shared_path: Path, lost_reads: int
+) -> None:
+    page = opened(shared)
+    rewrite(page, "workers = 1", "workers = 2")
+    expect(page.locator("#save")).to_be_enabled()
+    left: list[int] = []
+
+    def lose_answers(route: Route) -> None:
+        if route.request.method == "PUT":
+            left.extend(range(lost_reads))
+            route.fetch()
+            route.abort()
+        elif left:
+            left.pop()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/config", lose_answers)
+    page.locator("#save").click()
+    expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
+    expect(page.locator("#changed-elsewhere")).to_be_hidden()
+    expect(page.locator("#elsewhere")).to_be_hidden()
+    expect(page.locator("#planned")).to_be_hidden()
+    assert "workers = 2" in shared_path.read_text()
+    page.unroute("**/config")
 
 
 def test_a_mistyped_key_of_the_file_is_mended_on_the_page(

@@ -5,6 +5,7 @@ import { byId, hide, setText, showOrHide } from "./dom.js";
 import { showFile, untold } from "./file-shown.js";
 import { request } from "./http.js";
 import { Live } from "./live.js";
+import { LostSave } from "./lost-save.js";
 import { showInForce, showOutcome, showRejected, showResult, startSearch } from "./settings-in-force.js";
 import { TomlEditor } from "./toml-editor.js";
 import { keepWhile } from "./unsaved.js";
@@ -19,9 +20,8 @@ let file = { text: null, etag: null };
 let target = null;
 /** The result of checking the current text; null until it arrives. @type {any} */
 let checked = null;
-let editable = false;
-let saving = false;
-/** Whether the file was saved here, and what became of it is still to be told. */
+let editable = false, saving = false;
+/** Whether the file was saved here, or may have been, and what became of it is still to be told. */
 let isOwn = false;
 let saved = 0; // `editor.edits` of what was saved last
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -31,10 +31,11 @@ let turn = 0;
 startChrome();
 const editor = new TomlEditor(edited);
 const versions = new Versions(goBackTo);
+const lost = new LostSave(async () => { await keep(); showResult("Saved, though the answer was lost."); });
 const live = new Live("/ws", {
   state: (state, next) => { showConnection(state, next); if (state === "live" && !checked && isChanged()) edited(); }, // check what could not be checked
   events: (events) => events.forEach(take),
-  connected: () => { if (!isChanged()) load(); },
+  connected: () => { if (!isChanged()) load(); else lost.look(); },
 });
 onTryNow(() => live.retryNow());
 byId("text").addEventListener("input", () => showResult("")); // of the text before
@@ -136,9 +137,7 @@ function edited() {
 async function check() {
   const mine = turn;
   let answer;
-  try {
-    answer = await send("?check=true", {});
-  } catch (error) {
+  try { answer = await send("?check=true", {}); } catch (error) {
     if (mine === turn) refuse(error);
     return;
   }
@@ -173,7 +172,7 @@ async function save() {
     file = { text, etag: answer.etag };
     await load(edits);
     if (editor.edits === edits) editor.focus();
-  } catch (error) { isOwn = false; refuse(error); }
+  } catch (error) { isOwn = lost.note(text, error) && isOwn; refuse(error); await lost.look(); }
   saving = false;
   byId("save").disabled = !checked || checked.problems.length > 0 || !byId("changed-elsewhere").hidden;
 }
@@ -189,6 +188,7 @@ function refuse({ status, message, errors = [] }) {
 
 /** Show whether the supervisor accepted a changed file. @param {any} event */
 async function take(event) {
+  if (lost.text !== null && event.config) isOwn = await lost.look();
   if (!showOutcome(event, isOwn, isNewer())) return;
   isOwn = false;
   await refresh();

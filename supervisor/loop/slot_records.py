@@ -12,7 +12,7 @@ def slot_record(
     host: str, slot: Slot, process: ProcessHandle | ProcessRecord | None, sample: Sample | None
 ) -> SlotRecord:
     """Return the record of one slot, its process (if it has one) and the latest sample of it."""
-    why = slot.degraded or slot.trouble or _why_removed(slot) or slot.reason
+    why = slot.degraded or slot.trouble or _why_not_drained(slot) or slot.reason
     is_drained = slot.desired is Desired.DRAINED and not slot.retired
     drained = DRAINED if is_drained and not why.startswith(DRAINED) else ""
     return SlotRecord(
@@ -33,13 +33,19 @@ def slot_record(
     )
 
 
-def _why_removed(slot: Slot) -> str:
-    """Return why a slot leaves that nobody has drained; empty if it stays, or is told otherwise."""
-    if not slot.retired or not slot.reason.startswith(DRAINED):
+def _why_not_drained(slot: Slot) -> str:
+    """Return why a slot leaves that is to be removed, or is wanted again; empty for any other."""
+    if not slot.reason.startswith(DRAINED):
         return ""
+    if not slot.retired:
+        return "wanted again: started anew once it has ended" if _is_wanted(slot) else ""
     if slot.role is Role.PROGRAM:
         return "scaled away: fewer instances are wanted"
     return "scaled away: fewer workers are wanted; it ends after its job"
+
+
+def _is_wanted(slot: Slot) -> bool:
+    return slot.process is not None and slot.desired in (Desired.UP, Desired.REPLACE)
 
 
 def own_record(

@@ -13,7 +13,7 @@ from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import DrainedBy, workers_json
 from orpheus.supervisor.loop.slot_records import slot_record
-from orpheus.supervisor.policy.fleet import retire
+from orpheus.supervisor.policy.fleet import WantedSlot, reconcile, retire
 from orpheus.supervisor.policy.slot import Desired, Observation, Process, Rules, Slot, Turn
 from orpheus.supervisor.policy.state_machine import decide
 
@@ -69,3 +69,12 @@ def test_a_slot_that_scaling_removes_is_not_called_drained(role: Role, told: str
     assert slot_record("ada", leaving, None, None).reason == told
     late = replace(leaving, reason="not drained within 300 s")
     assert slot_record("ada", late, None, None).reason == "not drained within 300 s"
+
+
+def test_a_slot_that_is_scaled_back_while_it_drains_is_called_neither_drained_nor_removed() -> None:
+    ready = Slot("web-2", "web", Role.WORKER, state=SlotState.READY, process=Process("one", 0.0))
+    leaving = decide(retire(ready, Desired.DRAINED), Observation("one"), Rules(), TURN)[0]
+    back = reconcile({"web-2": leaving}, [WantedSlot("web-2", "web", Role.WORKER, "")], 1.0)
+    assert back["web-2"].state is SlotState.DRAINING
+    told = slot_record("ada", back["web-2"], None, None).reason
+    assert told == "wanted again: started anew once it has ended"

@@ -3,6 +3,7 @@
 import json
 import time
 from collections import deque
+from math import inf
 from typing import Any
 
 import click
@@ -254,9 +255,10 @@ def _before_newest(store: Store, job_id: int, count: int) -> int:
     return ids[0]
 
 
-def wait_for_change(store: Store) -> None:
-    """Return once something was committed to the database since the last look at it."""
-    while not store.data_changed():
+def wait_for_change(store: Store, at_most_s: float = inf) -> None:
+    """Return once something was committed to the database since the last look, or it is time."""
+    end_s = time.monotonic() + at_most_s
+    while not store.data_changed() and time.monotonic() < end_s:
         time.sleep(_POLL_INTERVAL_S)
 
 

@@ -18,6 +18,10 @@ from orpheus.supervisor.cli.jobs import wait_for_change
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.payload import payload_of
+from orpheus.supervisor.cli.why import WaitingJob
+
+_LOOK_EVERY_S = 1.0
+"""So often the job is looked at though nothing is committed: a reason may have come with time."""
 
 
 @click.command()
@@ -83,7 +87,8 @@ def submit(
             what = "submitted" if submitted.created else "is live with this unique key"
             click.echo(f"job {job.id} {what}", err=wait)
         if wait:
-            job = _wait(store, job)
+            waiting = WaitingJob(store, handover)
+            job = _wait(store, job, _nothing if operator.as_json else waiting.news)
     _print_outcome(operator, job, waited=wait)
     return ExitCode.OK if not wait or job.status is Status.DONE else ExitCode.NO
 
@@ -98,12 +103,16 @@ def _print_outcome(operator: Operator, job: Job, *, waited: bool) -> None:
         click.echo(f"orpheus: job {job.id} is {job.status}{reason}", err=True)
 
 
-def _wait(store: Store, job: Job) -> Job:
+def _nothing(_: Job) -> None:
+    """Tell nothing: what reads JSON has not asked."""
+
+
+def _wait(store: Store, job: Job, news: Callable[[Job], str | None]) -> Job:
     """Return the job once it has ended; say that it is there if that cannot be waited for."""
     try:
-        with _progress_bar(job) as show:
+        with _progress_bar(job, news) as show:
             while job.status not in TERMINAL:
-                wait_for_change(store)
+                wait_for_change(store, _LOOK_EVERY_S)
                 job = store.jobs.get(job.id)
                 show(job)
     except (KeyboardInterrupt, Unavailable):
@@ -114,8 +123,8 @@ def _wait(store: Store, job: Job) -> Job:
 
 
 @contextmanager
-def _progress_bar(job: Job) -> Iterator[Callable[[Job], None]]:
-    """Show a progress bar if stderr is a terminal; yields what updates it."""
+def _progress_bar(job: Job, news: Callable[[Job], str | None]) -> Iterator[Callable[[Job], None]]:
+    """Show a progress bar, and `news` above it, if stderr is a terminal; yields what updates it."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -139,5 +148,7 @@ def _progress_bar(job: Job) -> Iterator[Callable[[Job], None]]:
                 completed=job.progress or 0.0,
                 message=(job.message or "")[:60],
             )
+            if told := news(job):
+                progress.console.print(told, markup=False, highlight=False, soft_wrap=True)
 
         yield show

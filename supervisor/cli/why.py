@@ -1,18 +1,26 @@
 """Say why a job does not run."""
 
+import time
 from datetime import datetime
 
 import click
 
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode
+from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.why import Why, WhyReason, why_json
 from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import duration, print_json
+
+_PATIENCE_S = 2.0
+"""A job that starts within this time has not waited."""
+_LOOK_EVERY_S = 2.0
+_WAITING = (Status.PENDING, Status.BLOCKED)
 
 
 @click.command()
@@ -21,11 +29,9 @@ from orpheus.supervisor.cli.output import duration, print_json
 def why(operator: Operator, id: int) -> int:
     """Say why a job does not run, who holds it back, and until when."""
     handover = operator.handover()
-    pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
     with operator.store(handover) as store, store.snapshot():
         job, now_ms = store.jobs.get(id), store.clock.wall_ms()
-        workers = workers_json(store, supervised_on=None, beat_timeout_s=timeout_s)
-        answer = why_json(store, id, workers, pools)
+        answer = _read(store, handover, id)
     if operator.as_json:
         print_json(answer)
     else:
@@ -33,6 +39,42 @@ def why(operator: Operator, id: int) -> int:
         for reason in answer["reasons"]:
             click.echo(f"  - {_line(reason, now_ms)}")
     return ExitCode.OK if answer["runs"] else ExitCode.NO
+
+
+def _read(store: Store, handover: CommandLineHandover, id: int) -> Why:
+    pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
+    workers = workers_json(store, supervised_on=None, beat_timeout_s=timeout_s)
+    return why_json(store, id, workers, pools)
+
+
+class WaitingJob:
+    """Says why a job waits once it has waited for a while, and again when that changes."""
+
+    def __init__(self, store: Store, handover: CommandLineHandover) -> None:
+        self._store = store
+        self._handover = handover
+        self._look_at_s = time.monotonic() + _PATIENCE_S
+        self._told: tuple[object, ...] | None = None
+
+    def news(self, job: Job) -> str | None:
+        """Return why it waits, if that is to be told now."""
+        now_s = time.monotonic()
+        if job.status not in _WAITING or now_s < self._look_at_s:
+            return None
+        self._look_at_s = now_s + _LOOK_EVERY_S
+        with self._store.snapshot():
+            now_ms = self._store.clock.wall_ms()
+            reasons = _read(self._store, self._handover, job.id)["reasons"]
+        if not reasons:
+            return None
+        first, *others = reasons
+        # The text of the same reason changes: of how many jobs go before it, for example.
+        news = job.attempt, first["code"], first["by"]
+        if news == self._told:
+            return None
+        self._told = news
+        more = f"; {len(others)} more: orpheus why {job.id}" if others else ""
+        return f"job {job.id} waits: {_line(first, now_ms)}{more}"
 
 
 def _verdict(job: Job, answer: Why) -> str:

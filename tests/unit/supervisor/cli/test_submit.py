@@ -10,13 +10,14 @@ import pytest
 
 from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Holder, JobError, NewJob
+from orpheus.shared.domain.jobs import Holder, Job, JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import DatabaseAway
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.storage import Store
+from orpheus.supervisor.cli import jobs, why
 from orpheus.supervisor.cli.submit import submit
-from tests.machine import slowness
+from tests.machine import PATIENCE_S, slowness, wait_until
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
@@ -155,7 +156,7 @@ def test_a_job_is_named_whose_end_could_not_be_waited_for(
     store: Store,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(_: Store) -> None:
+    def fail(*_: object) -> None:
         raise error
 
     monkeypatch.setattr("orpheus.supervisor.cli.submit.wait_for_change", fail)
@@ -186,6 +187,87 @@ def test_a_terminal_sees_progress_while_it_waits(
     worker.join()
     assert (code, out) == (0, "1\n")
     assert "half way" in err
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is told of a job that waits, without patience."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(why, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(why, "_LOOK_EVERY_S", 0.0)
+    lines: list[str] = []
+    news = why.WaitingJob.news
+
+    def noting(self: why.WaitingJob, job: Job) -> str | None:
+        line = news(self, job)
+        lines.extend([line] if line else [])
+        return line
+
+    monkeypatch.setattr(why.WaitingJob, "news", noting)
+    return lines
+
+
+def test_a_terminal_is_told_why_a_job_waits_and_again_when_that_changes(
+    orpheus: Orpheus,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    finish: Finish,
+    in_background: InBackground,
+    told: list[str],
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    orpheus("pause", "default", "--reason", "a release")
+
+    def work(other: Store) -> None:
+        when_pending(other, 1)
+        try:
+            wait_until(lambda: len(told) == 1, "the first reason")
+            other.queues.resume("default")
+            wait_until(lambda: len(told) == 2, "another reason")
+        finally:
+            other.queues.resume("default")
+            finish(other)
+
+    worker = in_background(work)
+    code, out, err = orpheus("submit", "count", "n=2", "--wait")
+    worker.join()
+    assert (code, out) == (0, '{"sum":3}\n')
+    paused, nobody = told
+    assert paused.startswith("job 1 waits: its queue default is paused by cli:")
+    assert paused.endswith(": a release; 1 more: orpheus why 1")
+    assert nobody == "job 1 waits: no worker of pool default is ready: it has no workers"
+    assert [err.count(line) for line in told] == [1, 1]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_neither_json_nor_a_pipe_is_told_why(
+    is_terminal: bool,
+    orpheus: Orpheus,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    finish: Finish,
+    in_background: InBackground,
+    told: list[str],
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    looks = threading.Semaphore(0)
+    wait = jobs.wait_for_change
+
+    def counted(store: Store, at_most_s: float) -> None:
+        looks.release()
+        wait(store, 0.01)
+
+    monkeypatch.setattr("orpheus.supervisor.cli.submit.wait_for_change", counted)
+
+    def work(other: Store) -> None:
+        when_pending(other, 1)
+        assert all(looks.acquire(timeout=PATIENCE_S) for _ in range(3))
+        finish(other)
+
+    worker = in_background(work)
+    code, *_ = orpheus("submit", "count", "n=2", "--wait", *(["--json"] if is_terminal else []))
+    worker.join()
+    assert (code, told) == (0, [])
 
 
 def test_submit_offers_what_the_contract_names() -> None:

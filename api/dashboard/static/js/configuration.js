@@ -162,6 +162,7 @@ async function save() {
   const { text, edits } = editor;
   saving = isOwn = true;
   saved = edits;
+  lost.text = null;
   byId("save").disabled = true;
   showOrHide(byId("problem"), "");
   try {

@@ -58,6 +58,21 @@ def test_a_save_whose_answer_was_lost_is_told_as_mine(
     page.unroute("**/config")
 
 
+def test_a_save_that_did_not_reach_the_api_is_saved_by_pressing_again(shared: Dashboard) -> None:
+    page = opened(shared)
+    rewrite(page, "workers = 1", "workers = 2")
+    expect(page.locator("#save")).to_be_enabled()
+    page.route("**/config", lambda route: route.abort())
+    page.locator("#save").click()
+    expect(page.locator("#problem")).to_contain_text("does not answer")
+    page.unroute("**/config")
+    rewrite(page, "workers = 2", "workers = 3")
+    expect(page.locator("#save")).to_be_enabled()
+    save(page)
+    expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
+    expect(page.locator("#elsewhere")).to_be_hidden()
+
+
 def test_a_mistyped_key_of_the_file_is_mended_on_the_page(
     shared: Dashboard, shared_path: Path
 ) -> None:

@@ -54,6 +54,8 @@ class JobState:
     message: str | None
     created_at: datetime
     run_at: datetime
+    unblocked_at: datetime | None = None
+    """When all that it depends on had ended; None: it is blocked, or never was."""
     started_at: datetime | None
     finished_at: datetime | None
     worker: str | None
@@ -138,7 +140,8 @@ def _error(data: Mapping[str, Any]) -> JobError:
 
 _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
-        ("at", "created_at", "run_at", "started_at", "finished_at"), datetime.fromisoformat
+        ("at", "created_at", "run_at", "unblocked_at", "started_at", "finished_at"),
+        datetime.fromisoformat,
     ),
     "status": Status,
     "outcome": Outcome,

@@ -90,6 +90,8 @@ class Job:
     message: str | None
     created_at_ms: int
     run_at_ms: int
+    unblocked_at_ms: int | None
+    """When it last left `blocked` for `pending`, since it was submitted or retried."""
     started_at_ms: int | None
     finished_at_ms: int | None
     worker: str | None

@@ -96,12 +96,12 @@ class AtCommit:
         cpu_s: float | None,
         rss_bytes: int | None,
     ) -> None:
-        """Note that an attempt ended: when it was due, began and ended, and what it cost.
+        """Note that an attempt ended: since when it waited, its start and end, and what it cost.
 
         The times are on the wall clock, which may jump back.
         """
-        due_ms, started_ms, ended_ms = times_ms
-        waited_ms, ran_ms = max(0, started_ms - due_ms), max(0, ended_ms - started_ms)
+        waits_since_ms, started_ms, ended_ms = times_ms
+        waited_ms, ran_ms = max(0, started_ms - waits_since_ms), max(0, ended_ms - started_ms)
         cpu_us = None if cpu_s is None else round(cpu_s * 1_000_000)
         self.attempts.append(
             MeasuredAttempt(job_type, outcome, waited_ms, ran_ms, cpu_us, rss_bytes)

@@ -38,7 +38,7 @@ class TypeStats(TypedDict):
     run_s: Percentiles
     """From leased to ended."""
     wait_s: Percentiles
-    """From due to leased."""
+    """From due, and no longer blocked, to started."""
     cpu_s: Percentiles
     """Of the attempts that were measured."""
     cpu_total_s: float

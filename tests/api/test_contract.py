@@ -26,6 +26,7 @@ JOB = {
     "on_dependency_failure",
     "created_at",
     "run_at",
+    "unblocked_at",
     "started_at",
     "finished_at",
     "worker",
@@ -128,7 +129,8 @@ def test_a_job_has_these_fields_and_no_others(api: Any) -> None:
 
 
 def test_times_are_rfc_3339_in_utc_with_milliseconds(api: Any) -> None:
-    job_id = api.submit()
+    job_id = api.submit(depends_on=[api.submit()])
+    api.run_one()
     api.run_one()
     job = api.client.get(f"/jobs/{job_id}").json()
     times = [job[name] for name in job if name.endswith("_at")]

@@ -150,6 +150,51 @@ def test_what_let_an_attempt_start_stands_before_it_even_in_the_same_millisecond
     expect(parts.last).to_contain_text("waited 0 ms")  # it was blocked before
 
 
+def test_a_job_that_is_blocked_does_not_wait_for_a_worker(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    first = system.submit("step", delay="1h")
+    blocked = system.submit("step", depends_on=[first])
+    page = lasting_dashboard.open(f"/ui/jobs/{blocked}")
+    expect(page.locator("#timeline .outcome")).to_have_text("blocked")
+    expect(page.locator("#timeline .span-facts")).to_have_text(re.compile(r"^blocked \d+ s$"))
+    page = lasting_dashboard.open(f"/ui/jobs/{first}")
+    expect(page.locator("#timeline .span-facts")).to_have_text(re.compile(r"^due in (59|60) min"))
+
+
+def test_a_delay_is_no_wait(lasting_dashboard: Any) -> None:
+    job_id = lasting_dashboard.system.submit("step", delay="1200ms")
+    lasting_dashboard.system.wait_for_job(job_id)
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    facts = re.compile(r"^delayed 1\.\d s · waited \d+ ms · ran ")
+    expect(page.locator("#timeline .span-facts")).to_have_text(facts)
+
+
+def test_the_list_and_the_page_of_a_job_tell_the_same_wait(lasting_dashboard: Any) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job_id = system.submit("step", depends_on=[system.submit("step")], tags=["same-wait"])
+    job = system.wait_for_job(job_id)
+    events = system.get(f"/jobs/{job_id}/events")["items"]
+    unblocked = next(one["at"] for one in events if one["kind"] == "job.unblocked")
+    assert job["unblocked_at"] == unblocked
+    due = datetime.fromisoformat(unblocked) - timedelta(seconds=35)  # it was blocked for so long
+
+    def earlier(route: Any) -> None:
+        found = route.fetch().json()
+        for one in found.get("items", [found]):
+            one.get("job", one).update(run_at=due.isoformat(), created_at=due.isoformat())
+        route.fulfill(json=found)
+
+    page.route(re.compile(rf"(?<!/ui)/jobs(/{job_id}(/events.*)?$|\?)"), earlier)
+    waited = r"waited (\d+) ms"
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    facts = page.locator("#timeline .span-facts")
+    expect(facts).to_have_text(re.compile(waited))
+    told = re.search(waited, facts.inner_text())
+    assert told is not None
+    lasting_dashboard.open("/ui/jobs?tag=same-wait")
+    expect(page.locator(f'tr[data-id="{job_id}"] .wait')).to_have_text(f"{told[1]} ms")
+
+
 def test_a_short_traceback_says_that_a_cause_is_hidden(lasting_dashboard: Any) -> None:
     system, page = lasting_dashboard.system, lasting_dashboard.page
     job_id = system.submit("flaky", {"failures": 1}, max_retries=0)

@@ -71,6 +71,7 @@ HOT = {
     ("logs.sql", "after"): "job_logs_by_job",
     ("counts.sql", "first-due"): "jobs_due",
     ("counts.sql", "first-due-below"): "jobs_due",
+    ("counts.sql", "first-waiting"): "jobs_due (queue=? AND priority=?)",
     ("counts.sql", "due-of-queue"): "jobs_parked (queue=?)",
     ("counts.sql", "scheduled-by-queue"): "jobs_scheduled",
     ("counts.sql", "only-failed"): "COVERING INDEX jobs_failed (type=? AND error_type>?)",

@@ -60,6 +60,7 @@ class ModelJob:
     token: int = 0
     expires_ms: int = 0
     holder: str = ""
+    unblocked_at_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -105,7 +106,7 @@ class Model:
             if in_vain and job.on_failure != "run":
                 self._end(job, _END_OF[job.on_failure])
             elif not self.waits_for(job):
-                job.status = Status.PENDING
+                self._unblock(job)
 
     def _end(self, job: ModelJob, status: Status) -> None:
         """And what it means to those that wait for it."""
@@ -116,7 +117,10 @@ class Model:
             if status is not Status.DONE and waiting.on_failure != "run":
                 self._end(waiting, _END_OF[waiting.on_failure])
             elif not self.waits_for(waiting):
-                waiting.status = Status.PENDING
+                self._unblock(waiting)
+
+    def _unblock(self, job: ModelJob) -> None:
+        job.status, job.unblocked_at_ms = Status.PENDING, self.now_ms
 
     # Leasing
 
@@ -213,7 +217,7 @@ class Model:
     def retry(self, job: ModelJob) -> None:
         job.failures = job.crashes = job.losses = 0
         job.cancel_requested = False
-        job.run_at_ms = self.now_ms
+        job.run_at_ms, job.unblocked_at_ms = self.now_ms, None
         job.status = Status.BLOCKED if self.waits_for(job) else Status.PENDING
 
     def run_now(self, job: ModelJob) -> None:

@@ -22,6 +22,7 @@ from orpheus.shared.domain.lifecycle import (
     after,
 )
 from orpheus.shared.domain.limits import MOST_ATTEMPTS
+from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.deaths import error_of
@@ -53,8 +54,14 @@ class LeasedJob(NamedTuple):
     cancel_requested: int
     has_dependents: int
     run_at_ms: int
+    unblocked_at_ms: int | None
     started_at_ms: int
     type: str
+
+    @property
+    def waits_since_ms(self) -> int:
+        """Since when it waited for a worker."""
+        return waits_since_ms(self.run_at_ms, self.unblocked_at_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,7 @@ class EndedLeases:
         now_ms = self._database.clock.wall_ms()
         started_ms, ended_ms = times_of(ended.run, job.started_at_ms, now_ms)
         if follows.outcome is not None:
-            times_ms = (job.run_at_ms, started_ms, ended_ms)
+            times_ms = (job.waits_since_ms, started_ms, ended_ms)
             self._database.at_commit.count_attempt(
                 job.type, follows.outcome, times_ms, ended.cpu_s, ended.max_rss_bytes
             )

@@ -6,10 +6,10 @@ newest 10,000 of all jobs said that there was nothing where there was something.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import JobCursor, JobOrder, JobPage, Total
@@ -35,7 +35,7 @@ _FOUND_BY = {
 }
 """Which fields of a filter each index answers."""
 _FEW_OF = {"type": "few-of-type", "tag": "few-of-tag"}
-_FINISHED_AT = 16
+_FINISHED_AT = [field.name for field in fields(Job)].index("finished_at_ms")
 """The column of a job's row (`select-jobs`) that says when it ended."""
 
 

@@ -200,9 +200,9 @@ class Leases:
         at_commit = self._database.at_commit
         at_commit.count_jobs((one.lease.queue for one in done), Status.IN_PROGRESS, Status.DONE)
         for one, (started_ms, ended_ms) in zip(done, times_ms, strict=True):
-            due_ms, lease = held[one.lease.job_id].run_at_ms, one.lease
+            since_ms, lease = held[one.lease.job_id].waits_since_ms, one.lease
             at_commit.count_ended(lease.queue, lease.type, Status.DONE, ended_ms - started_ms)
-            times = (due_ms, started_ms, ended_ms)
+            times = (since_ms, started_ms, ended_ms)
             at_commit.count_attempt(
                 lease.type, Outcome.SUCCEEDED, times, one.cpu_s, one.max_rss_bytes
             )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.storage.data import DueInQueue, Flow, Latency, Minute
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
@@ -56,7 +57,7 @@ class Stats:
         return ended
 
     def waits(self) -> Histogram:
-        """Return how long all attempts that ended had waited, from due to start."""
+        """Return how long all attempts that ended had waited for a worker."""
         return histograms_of(self._database.all(self._sql["totals"], WAITED)).get("", Histogram())
 
     def runs(self) -> dict[str, Histogram]:
@@ -222,18 +223,25 @@ class Stats:
         return dict(self._database.all(self._sql["only-failed"], first, least))
 
     def latencies(self) -> tuple[Latency, Latency]:
-        """Return how long jobs waited from due to start, and how long their last attempt ran."""
+        """Return how long jobs waited for a worker, and how long their last attempt ran."""
         self._database.number_events()
         rows = self._database.all(self._sql["latest-runs"])
-        started = [times_ms for times_ms in rows if times_ms[1] is not None]
-        waits = [max(0, started_ms - due_ms) for due_ms, started_ms, _ in started]
-        runs = [max(0, ended_ms - started_ms) for _, started_ms, ended_ms in started]
+        started = [
+            (started_ms - waits_since_ms(run_at_ms, unblocked_ms), ended_ms - started_ms)
+            for run_at_ms, unblocked_ms, started_ms, ended_ms in rows
+            if started_ms is not None
+        ]
+        waits = [max(0, waited_ms) for waited_ms, _ in started]
+        runs = [max(0, ran_ms) for _, ran_ms in started]
         return _latency(waits), _latency(runs)
 
     def oldest_pending_by_queue(self) -> dict[str, float]:
-        """Return how long the job that was due first has waited, by queue that has due jobs."""
+        """Return how long a due job has waited at most, by queue that has due jobs.
+
+        Of jobs that were blocked, the first thousand of each priority are looked at.
+        """
         now_ms = self._database.clock.wall_ms()
-        earliest_ms = {name: self._earliest_due_ms(name) for name in self._active_queues()}
+        earliest_ms = {name: self._waits_since_ms(name) for name in self._active_queues()}
         return {
             name: max(0, now_ms - at_ms) / 1000
             for name, at_ms in earliest_ms.items()
@@ -241,21 +249,27 @@ class Stats:
         }
 
     def oldest_pending_s(self) -> float | None:
-        """Return how long the job that was due first has waited; None if none is due."""
+        """Return how long a due job has waited at most; None if none is due."""
         return max(self.oldest_pending_by_queue().values(), default=None)
 
     def _active_queues(self) -> list[str]:
         return [row[0] for row in self._database.all(self._sql["queues-with-due-jobs"])]
 
-    def _earliest_due_ms(self, queue: str) -> int | None:
+    def _waits_since_ms(self, queue: str) -> int | None:
         """Probe the index once for each priority that has due jobs: it is ordered by priority."""
         row = self._database.one(self._sql["first-due"], queue)
         earliest: int | None = None
         for _ in range(_MOST_PROBES):
             if row is None:
                 break
-            earliest = row[1] if earliest is None else min(earliest, row[1])
-            row = self._database.one(self._sql["first-due-below"], queue, row[0])
+            priority, run_at_ms, unblocked_at_ms = row
+            since_ms = waits_since_ms(run_at_ms, unblocked_at_ms)
+            if since_ms > run_at_ms:  # one behind it may have waited for longer
+                values = (queue, priority, _MOST_PROBES)
+                first = self._database.one(self._sql["first-waiting"], *values)
+                since_ms = first[0] if first and first[0] is not None else since_ms
+            earliest = since_ms if earliest is None else min(earliest, since_ms)
+            row = self._database.one(self._sql["first-due-below"], queue, priority)
         return earliest
 
     def _lately(self, minutes: int = _LATELY_MINUTES) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 // One row of the jobs table. An update changes only text that differs; no node moves.
 import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
 import { wrappable } from "./rows.js";
-import { ago, between, now, relative, setTime, timeNode } from "./time.js";
+import { ago, between, now, relative, setTime, timeNode, waitsSince } from "./time.js";
 import { TERMINAL, WAITING, aged, duration, spaced, ticking } from "./words.js";
 import { preview } from "./preview.js";
 
@@ -105,9 +105,9 @@ export class JobRow {
 
 function waited(job) {
   if (job.status === "in_progress" || (job.started_at && TERMINAL.has(job.status)))
-    return duration(between(job.run_at, job.started_at));
+    return duration(between(waitsSince(job), job.started_at));
   if (job.status !== "pending") return "–";
-  return Date.parse(job.run_at) > now() ? "–" : aged(between(job.run_at));
+  return Date.parse(job.run_at) > now() ? "–" : aged(between(waitsSince(job)));
 }
 
 function describe(job) {

@@ -3,6 +3,7 @@
 import { marksOf } from "./history.js";
 import { request } from "./http.js";
 import { originTag } from "./same-request.js";
+import { waitsSince } from "./time.js";
 
 const EVENTS_AT_ONCE = 500;
 
@@ -15,7 +16,7 @@ export class JobSides {
   defaults = {};
   /** All events so far. @type {any[]} */
   events = [];
-  /** When each attempt was due, by its number, as far as its start is among the events. @type {Map<number, string>} */
+  /** Since when each attempt waited, by its number, as far as its start is among the events. @type {Map<number, string>} */
   dues = new Map();
   /** The entries of the audit log. @type {any[]} */
   entries = [];
@@ -37,7 +38,7 @@ export class JobSides {
     for (let more = true; more;) {
       const { items } = await request(`/jobs/${this.id}/events?after=${this.events.at(-1)?.seq ?? 0}`);
       this.events.push(...items);
-      for (const { kind, job } of items) if (kind === "job.started") this.dues.set(job.attempt, job.run_at);
+      for (const { kind, job } of items) if (kind === "job.started") this.dues.set(job.attempt, waitsSince(job));
       more = items.length === EVENTS_AT_ONCE;
     }
   }

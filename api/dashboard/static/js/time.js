@@ -20,6 +20,12 @@ export function learnClock(at, toleranceMs = 1500) {
 /** Seconds from `from` to `to` (or to now), never negative. @param {string} from @param {string | null} [to] */
 export const between = (from, to) => Math.max(0, ((to ? Date.parse(to) : now()) - Date.parse(from)) / 1000);
 
+/**
+ * Since when a job that may run waits for a worker: it was due, and no longer blocked.
+ * @param {{run_at: string, unblocked_at?: string | null}} job
+ */
+export const waitsSince = ({ run_at: due, unblocked_at: unblocked }) => (unblocked && Date.parse(unblocked) > Date.parse(due) ? unblocked : due);
+
 const ageS = (/** @type {string} */ at) => (now() - Date.parse(at)) / 1000;
 
 /**

@@ -3,14 +3,14 @@
 import { arrange, byId, h, icon, setAttr, setText, svg } from "./dom.js";
 import { endsOf, folded } from "./folding.js";
 import { targetLink, workerLink } from "./targets.js";
-import { between, now, timeNode } from "./time.js";
+import { between, now, timeNode, waitsSince } from "./time.js";
 import { linked } from "./why.js";
 import { TERMINAL, WAITING, bytes, duration, spaced, ticking } from "./words.js";
 
-const ICONS = { succeeded: "done", failed: "failed", timed_out: "failed", crashed: "failed", lost: "down", cancelled: "cancelled", released: "stopping", snoozed: "backoff" };
+const ICONS = { succeeded: "done", failed: "failed", timed_out: "failed", crashed: "failed", lost: "down", cancelled: "cancelled", released: "stopping", snoozed: "backoff", blocked: "blocked" };
 const FAILURES = new Set(["failed", "timed_out", "crashed", "lost"]);
 /** What a wait is called while it lasts and when it is over, by the outcome of the attempt before it. */
-const WAITS = { snoozed: ["snoozed", "snoozed"], failure: ["backing off", "backed off"], none: ["waiting", "waited"] };
+const WAITS = { snoozed: ["snoozed", "snoozed"], failure: ["backing off", "backed off"], blocked: ["blocked", "blocked"], none: ["waiting", "waited"] };
 /** What people and other jobs do that makes a job wait for a worker. */
 const STARTS_WAIT = /^(retried|unblocked)/;
 const WIDTH = 1000;
@@ -28,7 +28,7 @@ export class Timeline {
     this.gone = h("p", { class: "gone-attempts" });
   }
 
-  /** @param {any} job with its attempts @param {import("./history.js").Mark[]} marks @param {Map<number, string>} dues when each attempt was due, as far as it is known */
+  /** @param {any} job with its attempts @param {import("./history.js").Mark[]} marks @param {Map<number, string>} dues since when each attempt waited for a worker, as far as it is known */
   show(job, marks, dues) {
     this.job = job;
     const first = firstOf(job);
@@ -110,7 +110,7 @@ function spansOf(job, marks, dues) {
     wait = WAITS[FAILURES.has(attempt.outcome) ? "failure" : attempt.outcome] ?? WAITS.none;
     return span;
   });
-  if (WAITING.has(job.status)) spans.push(spanOf(job.attempt + 1, null, job.run_at));
+  if (WAITING.has(job.status)) spans.push({ ...spanOf(job.attempt + 1, null, waitsSince(job)), ...(job.status === "blocked" && { wait: WAITS.blocked }) });
   return spans;
 }
 
@@ -136,7 +136,7 @@ function makeRow({ number }) {
     place(waitBar, left, middle - left);
     run.classList.toggle("gone", !attempt);
     const isEarly = dueAt && Date.parse(dueAt) > now();
-    const word = attempt ? (attempt.outcome ?? "running") : isEarly ? (wait === WAITS.none ? "scheduled" : wait[0]) : "waiting";
+    const word = attempt ? (attempt.outcome ?? "running") : wait === WAITS.blocked ? "blocked" : isEarly ? (wait === WAITS.none ? "scheduled" : wait[0]) : "waiting";
     if (node.dataset.outcome !== word) {
       node.dataset.outcome = word;
       outcome.replaceChildren(icon(ICONS[word] ?? (attempt ? "in_progress" : "pending")), spaced(word));
@@ -162,10 +162,13 @@ function makeRow({ number }) {
 function waitsOf({ attempt, waitFrom, dueAt, wait }) {
   if (!waitFrom) return [];
   const told = attempt ? duration : ticking, start = attempt?.started_at;
-  const waited = between(waitFrom, start), late = dueAt ? Math.min(waited, between(dueAt, start)) : 0;
-  if (wait !== WAITS.none && late >= LATE_S) return [`${wait[1]} ${duration(waited - late)}`, `waited ${told(late)}`];
+  const passed = between(waitFrom, start), late = dueAt ? Math.min(passed, between(dueAt, start)) : 0;
   const due = dueAt && !attempt ? (Date.parse(dueAt) - now()) / 1000 : 0;
-  return [`${wait[1]} ${told(waited)}${due > 0 ? `, due in ${ticking(due)}` : ""}`];
+  const putOff = duration(passed - late), waited = `waited ${told(late)}`;
+  if (wait === WAITS.none && due > 0) return [`due in ${ticking(due)}`];
+  if (wait === WAITS.none && dueAt) return passed - late < LATE_S ? [waited] : [`delayed ${putOff}`, waited];
+  if (wait !== WAITS.none && wait !== WAITS.blocked && late >= LATE_S) return [`${wait[1]} ${putOff}`, waited];
+  return [`${wait[1]} ${told(passed)}${due > 0 ? `, due in ${ticking(due)}` : ""}`];
 }
 
 function place(rect, x, width) {

@@ -151,7 +151,7 @@ WHERE jobs.id = done.id AND lease_token = done.token AND coalesce(status, '') = 
 -- Read what a job has spent, if the lease is still held, and lock it; no row: the lease is lost. Of
 -- many jobs at once.
 SELECT jobs.id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, started_at_ms, type
+    cancel_requested, has_dependents, run_at_ms, unblocked_at_ms, started_at_ms, type
 FROM orpheus.jobs
     JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::text[])
         AS held (id, token, mono_ms, boot_id) ON jobs.id = held.id
@@ -256,7 +256,7 @@ WHERE status = 'in_progress' AND lease_boot_id <> ? ORDER BY lease_token;
 -- name: spent
 -- Read what a leased job has spent, whether or not its lease has expired, and lock it.
 SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, started_at_ms, type
+    cancel_requested, has_dependents, run_at_ms, unblocked_at_ms, started_at_ms, type
 FROM orpheus.jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
 FOR NO KEY UPDATE;
 

@@ -109,14 +109,15 @@ FROM (
                 (9, 'timeout', body -> 'timeout_s', to_jsonb(timeout_s)),
                 (10, 'created_at', body -> 'created_at_ms', to_jsonb(created_at_ms)),
                 (11, 'run_at', body -> 'run_at_ms', to_jsonb(run_at_ms)),
-                (12, 'started_at', body -> 'started_at_ms', to_jsonb(started_at_ms)),
-                (13, 'finished_at', body -> 'finished_at_ms', to_jsonb(finished_at_ms)),
-                (14, 'worker', body -> 'worker', to_jsonb(worker)),
-                (15, 'unique_key', body -> 'unique_key', to_jsonb(unique_key)),
-                (16, 'concurrency_key', body -> 'concurrency_key', to_jsonb(concurrency_key)),
-                (17, 'depends_on', body -> 'depends_on', depends_on::jsonb),
-                (18, 'tags', body -> 'tags', tags::jsonb),
-                (19, 'cancel_requested', body -> 'cancel_requested', to_jsonb(cancel_requested = 1))
+                (12, 'unblocked_at', body -> 'unblocked_at_ms', to_jsonb(unblocked_at_ms)),
+                (13, 'started_at', body -> 'started_at_ms', to_jsonb(started_at_ms)),
+                (14, 'finished_at', body -> 'finished_at_ms', to_jsonb(finished_at_ms)),
+                (15, 'worker', body -> 'worker', to_jsonb(worker)),
+                (16, 'unique_key', body -> 'unique_key', to_jsonb(unique_key)),
+                (17, 'concurrency_key', body -> 'concurrency_key', to_jsonb(concurrency_key)),
+                (18, 'depends_on', body -> 'depends_on', depends_on::jsonb),
+                (19, 'tags', body -> 'tags', tags::jsonb),
+                (20, 'cancel_requested', body -> 'cancel_requested', to_jsonb(cancel_requested = 1))
             ) AS field (ordinal, name, told, now)
             WHERE coalesce(told, 'null') <> coalesce(now, 'null'))
         END AS differences

@@ -45,7 +45,8 @@ SELECT job_id, body FROM events WHERE seq = ?;
 
 -- name: late-jobs
 -- How many due jobs of each queue have waited since a time, of each priority up to a number. The index
--- is ordered by queue, priority and time: each of the first 1,000 pairs takes a few probes of it.
+-- is ordered by queue, priority and time: each of the first 1,000 pairs takes a few probes of it. Jobs that
+-- were blocked at that time have not waited since, and up to 1,000 of them do not hide those behind them.
 WITH RECURSIVE heads (queue, priority, nth) AS (
     SELECT * FROM (
         SELECT queue, priority, 1 FROM jobs INDEXED BY jobs_due
@@ -71,10 +72,12 @@ WITH RECURSIVE heads (queue, priority, nth) AS (
     FROM heads WHERE heads.queue IS NOT NULL AND nth < 1000)
 SELECT queue, sum((
     SELECT count(*) FROM (
-        SELECT 1 FROM jobs INDEXED BY jobs_due
-        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
-            AND queue = heads.queue AND priority = heads.priority AND run_at_ms < ?1
-        LIMIT ?2)))
+        SELECT 1 FROM (
+            SELECT unblocked_at_ms FROM jobs INDEXED BY jobs_due
+            WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+                AND queue = heads.queue AND priority = heads.priority AND run_at_ms < ?1
+            LIMIT ?2 + 1000)
+        WHERE coalesce(unblocked_at_ms, 0) < ?1 LIMIT ?2)))
 FROM heads WHERE queue IS NOT NULL GROUP BY queue;
 
 -- name: late-delayed-jobs

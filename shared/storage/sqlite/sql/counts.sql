@@ -81,8 +81,9 @@ SELECT minute, status, sum(n) FROM finished_per_minute
 WHERE minute >= ? GROUP BY minute, status ORDER BY minute;
 
 -- name: latest-runs
--- The due, start and end times of the newest jobs that ended, from the newest events only.
-SELECT body ->> 'run_at_ms', body ->> 'started_at_ms', body ->> 'finished_at_ms'
+-- When the newest jobs that ended were due, unblocked, started and ended, from the newest events only.
+SELECT body ->> 'run_at_ms', body ->> 'unblocked_at_ms', body ->> 'started_at_ms',
+    body ->> 'finished_at_ms'
 FROM (SELECT kind, body, seq FROM events ORDER BY seq DESC LIMIT 5000)
 WHERE kind IN ('job.done', 'job.failed') ORDER BY seq DESC LIMIT 1000;
 
@@ -100,15 +101,23 @@ SELECT queue FROM found WHERE queue IS NOT NULL;
 
 -- name: first-due
 -- The head of a queue's due jobs: its highest priority and the earliest job in it.
-SELECT priority, run_at_ms FROM jobs INDEXED BY jobs_due
+SELECT priority, run_at_ms, unblocked_at_ms FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
 ORDER BY priority DESC, run_at_ms LIMIT 1;
 
 -- name: first-due-below
 -- The same below a priority.
-SELECT priority, run_at_ms FROM jobs INDEXED BY jobs_due
+SELECT priority, run_at_ms, unblocked_at_ms FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ? AND priority < ?
 ORDER BY priority DESC, run_at_ms LIMIT 1;
+
+-- name: first-waiting
+-- Since when one of the first due jobs of a queue and priority has waited for the longest time: the order
+-- is that in which they were due, and some may have been blocked.
+SELECT min(max(run_at_ms, coalesce(unblocked_at_ms, run_at_ms))) FROM (
+    SELECT run_at_ms, unblocked_at_ms FROM jobs INDEXED BY jobs_due
+    WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ? AND priority = ?
+    ORDER BY run_at_ms LIMIT ?);
 
 -- name: due-of-queue
 -- How many jobs of a queue are due: those that may be leased, and those that wait for room of their

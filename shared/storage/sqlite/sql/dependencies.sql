@@ -34,8 +34,9 @@ UPDATE job_dependencies SET waits = 0 WHERE job_id = ? AND depends_on = ?;
 -- A dependency has ended. If it was the last one, the job leaves blocked for pending.
 UPDATE jobs SET waits_for = waits_for - 1,
     status = iif(waits_for = 1, 'pending', 'blocked'),
-    is_due = iif(waits_for = 1 AND run_at_ms <= ?, 1, is_due)
-WHERE id = ? AND status = 'blocked';
+    is_due = iif(waits_for = 1 AND run_at_ms <= ?1, 1, is_due),
+    unblocked_at_ms = iif(waits_for = 1, ?1, NULL)
+WHERE id = ?2 AND status = 'blocked';
 
 -- name: dependency-failed
 -- Leaves blocked for cancelled or failed, as a dependency failed.

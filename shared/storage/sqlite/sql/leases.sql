@@ -132,7 +132,7 @@ WHERE id = ? AND lease_token = ? AND status = 'in_progress'
 -- name: held-lease
 -- Read what a job has spent, if the lease is still held; no row: the lease is lost.
 SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, started_at_ms, type
+    cancel_requested, has_dependents, run_at_ms, unblocked_at_ms, started_at_ms, type
 FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
@@ -226,7 +226,7 @@ WHERE status = 'in_progress' AND lease_boot_id <> ? ORDER BY lease_token;
 -- name: spent
 -- Read what a leased job has spent, whether or not its lease has expired.
 SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, started_at_ms, type
+    cancel_requested, has_dependents, run_at_ms, unblocked_at_ms, started_at_ms, type
 FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress';
 
 -- name: next-due

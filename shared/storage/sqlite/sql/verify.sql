@@ -105,6 +105,7 @@ FROM (
             || iif(body ->> 'timeout_s' IS jobs.timeout_s, '', ' timeout')
             || iif(body ->> 'created_at_ms' IS jobs.created_at_ms, '', ' created_at')
             || iif(body ->> 'run_at_ms' IS jobs.run_at_ms, '', ' run_at')
+            || iif(body ->> 'unblocked_at_ms' IS jobs.unblocked_at_ms, '', ' unblocked_at')
             || iif(body ->> 'started_at_ms' IS jobs.started_at_ms, '', ' started_at')
             || iif(body ->> 'finished_at_ms' IS jobs.finished_at_ms, '', ' finished_at')
             || iif(body ->> 'worker' IS jobs.worker, '', ' worker')

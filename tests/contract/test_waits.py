@@ -1,0 +1,142 @@
+"""How long a job waited: since it was due and no longer blocked, whatever was before."""
+
+from collections.abc import Callable
+from typing import Any
+
+from orpheus.shared.domain.jobs import Lease, Status
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.storage import Store
+from tests.contract.conftest import FakeClock
+
+Submit = Callable[..., int]
+LeaseSome = Callable[..., list[Lease]]
+End = Callable[..., bool]
+BLOCKED_MS, WAITED_MS = 25_000, 20
+
+
+def waits_of(store: Store) -> tuple[float, float, float | None]:
+    """The last wait that each figure tells: of all attempts, of the type, of the newest jobs."""
+    types = {one.name: one for one in store.stats.types()}
+    return store.stats.waits().sum_s, types[""].waits.sum_s, store.stats.latencies()[0].p95_s
+
+
+def test_what_a_job_was_blocked_for_is_no_wait(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    first = submit()
+    waiting = submit(depends_on=(first,))
+    (held,) = lease()
+    assert store.jobs.get(waiting).unblocked_at_ms is None
+    clock.advance(BLOCKED_MS)
+    assert end(held)
+    job = store.jobs.get(waiting)
+    assert (job.status, job.unblocked_at_ms) == (Status.PENDING, clock.wall)
+    assert job.run_at_ms == clock.wall - BLOCKED_MS  # its turn is still that of its submission
+    clock.advance(WAITED_MS)
+    end(lease()[0])
+    assert waits_of(store) == (0.02, 0.02, 0.02)
+
+
+def test_a_delayed_dependent_waits_since_it_was_due(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    submit(depends_on=(submit(),), delay_ms=60_000)
+    end(lease()[0])
+    clock.advance(60_000 + WAITED_MS)
+    end(lease()[0])
+    assert waits_of(store) == (0.02, 0.02, 0.02)
+
+
+def test_an_attempt_after_a_backoff_waits_since_it_was_due(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    submit(depends_on=(submit(),), max_retries=1)
+    end(lease()[0])
+    end(lease()[0], Ending.FAILED)
+    clock.advance(1_000 + WAITED_MS)  # the backoff
+    end(lease()[0])
+    assert waits_of(store) == (0.02, 0.02, 0.02)
+
+
+def test_a_job_that_was_retried_into_waiting_waits_since_it_was_unblocked_again(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    first = submit(max_retries=0)
+    waiting = submit(depends_on=(first,), on_dependency_failure="run", max_retries=0)
+    end(lease()[0], Ending.FAILED)
+    end(lease()[0], Ending.FAILED)
+    clock.advance(5_000)
+    store.jobs.retry(first)
+    again = store.jobs.retry(waiting)
+    assert (again.status, again.unblocked_at_ms) == (Status.BLOCKED, None)
+    (held,) = lease()
+    clock.advance(BLOCKED_MS)
+    assert end(held)
+    assert store.jobs.get(waiting).unblocked_at_ms == clock.wall
+    clock.advance(WAITED_MS)
+    end(lease()[0])
+    assert waits_of(store) == (0.02, 0.02, 0.02)
+
+
+def test_a_retry_forgets_an_unblock_before_it_even_if_the_clock_has_jumped_back(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    waiting = submit(depends_on=(submit(),), max_retries=0)
+    end(lease()[0])
+    end(lease()[0], Ending.FAILED)
+    clock.wall -= 3_600_000
+    store.jobs.retry(waiting)
+    clock.advance(WAITED_MS)
+    end(lease()[0])
+    assert waits_of(store)[:2] == (0.02, 0.02)
+
+
+def test_the_oldest_due_job_is_the_one_that_could_run_first(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    first = submit(priority=1)
+    for _ in range(3):
+        submit(depends_on=(first,))
+    (held,) = lease()
+    clock.advance(BLOCKED_MS)
+    assert end(held)
+    clock.advance(1_000)
+    assert store.stats.oldest_pending_s() == 1.0
+    submit(priority=-1)
+    clock.advance(500)
+    assert store.stats.oldest_pending_s() == 1.5
+
+
+def test_a_job_that_has_waited_behind_jobs_just_unblocked_is_the_oldest(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    first = submit(priority=1)
+    submit(depends_on=(first,))
+    (held,) = lease()
+    clock.advance(BLOCKED_MS)
+    submit()
+    clock.advance(4_000)
+    assert end(held)
+    clock.advance(1_000)
+    assert store.stats.oldest_pending_s() == 5.0
+
+
+def test_a_queue_is_not_late_for_what_its_jobs_were_blocked(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    first = submit(priority=1)
+    for _ in range(3):
+        submit(depends_on=(first,))
+    (held,) = lease()
+    clock.advance(BLOCKED_MS)
+    submit()
+    clock.advance(4_500)
+    assert end(held)
+
+    def late(within_ms: int, at_least: int) -> Any:
+        return store.alerts.late_queues(clock.wall - within_ms, at_least)
+
+    assert late(4_000, 1) == ["default"]  # behind the three, one that was never blocked
+    assert late(4_000, 2) == []
+    clock.advance(4_001)
+    assert late(4_000, 4) == ["default"]

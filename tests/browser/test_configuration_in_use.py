@@ -163,7 +163,7 @@ def test_nothing_of_an_earlier_check_stands_below_not_checked(
     expect(page.locator("#effects")).to_have_text("")
     expect(page.locator("#diff")).to_be_hidden()
     page.locator("#text").press("End")
-    page.keyboard.type(" more")
+    page.keyboard.type("# more")
     expect(page.locator("#diff")).to_be_hidden()
     page.locator("#keep").click()
     expect(page.locator("#effects")).to_contain_text("pools.default.workers")
@@ -221,7 +221,7 @@ def test_the_time_of_a_version_has_its_seconds_also_at_the_full_minute(shared: D
                 one[key] = "2026-01-31T12:08:00.123Z"
         route.fulfill(json=told)
 
-    shared.page.route("**/config*", at_the_full_minute)
+    shared.page.route("**/config", at_the_full_minute)
     shared.page.route("**/config/versions", at_the_full_minute)
     page = opened(shared)
     seconds = re.compile(r" \d\d:\d\d:00$")

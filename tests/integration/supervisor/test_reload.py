@@ -243,7 +243,7 @@ def test_a_guessed_secret_is_not_confirmed_by_the_event_of_a_reload(
         count = len(told())
         running.save(toml.format("token-1"))
         wait_for(lambda: len(told()) == count + 1, "the rule")
-        assert "alerts" in told()[-1]
+        assert "alerts: down" in told()[-1]
         for number, guess in enumerate(("token-1", "token-2"), start=count + 2):
             body = {"text": toml.format(guess)}
             answer = running.system.client.put("/config", json=body, headers={"If-Match": "*"})

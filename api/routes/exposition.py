@@ -197,7 +197,7 @@ def _totals(store: Store) -> Iterator[Metric]:
     yield waits
     runs = HistogramMetricFamily(
         "orpheus_job_run_seconds",
-        "Time of each attempt from its lease to its end, by outcome, counted at its end.",
+        "Time for which each attempt ran, by outcome, counted at its end.",
         labels=("outcome",),
     )
     found = store.stats.runs()

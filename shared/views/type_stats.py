@@ -36,7 +36,7 @@ class TypeStats(TypedDict):
     ended: dict[str, int]
     """Attempts by outcome, without those that there were none of."""
     run_s: Percentiles
-    """From leased to ended."""
+    """From when the code of the job was entered until it returned."""
     wait_s: Percentiles
     """From due, and no longer blocked, to started."""
     cpu_s: Percentiles

@@ -6,6 +6,7 @@ the way from a file with jobs in it is walked before the first release needs it.
 
 import subprocess
 import sys
+from bisect import bisect_left
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +19,7 @@ from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import database_path, open_store
 from orpheus.shared.storage.migrate import Migration, load_migrations
 from orpheus.shared.storage.sqlite import opening
+from orpheus.shared.storage.type_totals import BOUNDS_US
 from tests.sqlite_handle import handle_of
 from tests.variants import variants
 
@@ -78,6 +80,7 @@ import apsw
 from orpheus.shared.storage import open_store
 from orpheus.shared.storage.migrate import Migration
 from orpheus.shared.storage.sqlite import opening
+from orpheus.shared.storage.type_totals import BOUNDS_US
 
 base, folder, migrations = Path(sys.argv[1]), Path(sys.argv[2]), eval(sys.argv[3])
 most, ENOUGH = int(sys.argv[4]), 9
@@ -207,7 +210,13 @@ def test_what_was_counted_in_wider_buckets_keeps_its_numbers_and_its_means(
     at_version(monkeypatch, REAL)
     store = open_store(url, create=True)
     (figures,) = store.stats.types()
+    with store.write(durable=True), handle_of(store) as connection:
+        later = bisect_left(BOUNDS_US, 52_000)
+        connection.execute(f"{columns} ('t', 'ran', 'succeeded', {later}, 3, 156, 54)")
+    (with_later,) = store.stats.types()
     store.close()
+    rising = [with_later.runs.percentile_s(part / 100) or 0 for part in range(1, 101)]
+    assert rising == sorted(rising), "some of the ten may have taken 90 ms"
     assert (figures.runs.n, figures.cpu.n, figures.peak_bytes) == (101, 101, 5000)
     assert figures.runs.sum_s == pytest.approx(0.27 + 0.4 + 86_400)
     assert figures.runs.percentile_s(0.5) == pytest.approx(0.003, rel=0.2)

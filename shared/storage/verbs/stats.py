@@ -18,6 +18,8 @@ _FLOW_MINUTES = 1
 """The same of what comes and ends in a queue: five would call a batch growth for long."""
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
+_MOST_UNBLOCKED = 50
+"""Of each queue and priority: with 1,000 queues, reading a thousand took more than a second."""
 _MOST_COUNTED = 10_000
 _MOST_CAME = 100_000
 
@@ -238,7 +240,7 @@ class Stats:
     def oldest_pending_by_queue(self) -> dict[str, float]:
         """Return how long a due job has waited at most, by queue that has due jobs.
 
-        Of jobs that were blocked, the first thousand of each priority are looked at.
+        Of jobs that were blocked, the first fifty of each priority are looked at.
         """
         now_ms = self._database.clock.wall_ms()
         earliest_ms = {name: self._waits_since_ms(name) for name in self._active_queues()}
@@ -265,7 +267,7 @@ class Stats:
             priority, run_at_ms, unblocked_at_ms = row
             since_ms = waits_since_ms(run_at_ms, unblocked_at_ms)
             if since_ms > run_at_ms:  # one behind it may have waited for longer
-                values = (queue, priority, _MOST_PROBES)
+                values = (queue, priority, _MOST_UNBLOCKED)
                 first = self._database.one(self._sql["first-waiting"], *values)
                 since_ms = first[0] if first and first[0] is not None else since_ms
             earliest = since_ms if earliest is None else min(earliest, since_ms)

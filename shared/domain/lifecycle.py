@@ -129,6 +129,10 @@ class Ending(StrEnum):
     """The lease was not renewed, for an unknown reason."""
 
 
+_LEAST_SET_BACK_MS = 1_000
+"""A clock that is so far back was set."""
+
+
 class RunTimes(NamedTuple):
     """How long ago the code of an attempt was entered, and how long ago it returned.
 
@@ -142,10 +146,11 @@ class RunTimes(NamedTuple):
     def times_ms(self, leased_ms: int, now_ms: int) -> tuple[int, int]:
         """Return when it started and ended, by the clock of the database.
 
-        Neither is before the lease, unless that clock was set back since.
+        Neither is before the lease, unless that clock was set back since: what is rounded, or read
+        a moment later on another host, differs by less.
         """
         started_ms, ended_ms = now_ms - self.started_ago_ms, now_ms - self.ended_ago_ms
-        if leased_ms <= now_ms:
+        if leased_ms - started_ms < _LEAST_SET_BACK_MS:
             return max(leased_ms, started_ms), max(leased_ms, ended_ms)
         return started_ms, ended_ms
 

@@ -1,5 +1,6 @@
 """Jobs that are leased as a group: each has its own start and end, as its worker tells."""
 
+import itertools
 import json
 
 import pytest
@@ -46,6 +47,34 @@ def test_each_job_of_a_group_has_its_own_times(store, clock, submit, lease, endi
     assert store.maintenance.verify() == []
 
 
+def test_all_that_a_report_tells_is_told_of_one_moment(
+    store, clock, submit, lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the store takes for each of them."""
+    ids = [submit() for _ in range(6)]
+    leases = lease(6)
+    clock.advance(60)
+
+    readings = itertools.count(clock.wall, 20)
+    monkeypatch.setattr(clock, "wall_ms", lambda: next(readings))
+    ways = [
+        (Ending.FAILED_PERMANENTLY, None, JobError("ValueError", "it broke")),
+        (Ending.SUCCEEDED, "1", None),
+        (Ending.SNOOZED, None, None),
+    ]
+    ends = [
+        Finished(one, *way, run=RunTimes(ago, ago - 10))
+        for one, way, ago in zip(leases, ways * 2, range(60, 0, -10), strict=True)
+    ]
+    assert store.leases.finish(ends) == set()
+    attempts = [store.jobs.attempts(job_id)[0] for job_id in ids]
+    times = [(one.started_at_ms, one.finished_at_ms) for one in attempts]
+    first = leases[0].started_at_ms
+    assert [ended - started for started, ended in times] == [10] * 6
+    assert [started - times[0][0] for started, _ in times] == [0, 10, 20, 30, 40, 50]
+    assert 0 <= times[0][0] - first <= 100, "at the first reading"
+
+
 def test_the_pace_of_a_queue_is_that_of_its_jobs(store, clock, submit, lease) -> None:
     for _ in range(2):
         submit()
@@ -57,16 +86,16 @@ def test_the_pace_of_a_queue_is_that_of_its_jobs(store, clock, submit, lease) ->
 
 @both_ways
 def test_a_clock_that_is_set_makes_no_time_negative(store, clock, submit, lease, ending) -> None:
-    for jump_ms in (-3_600_000, 3_600_000):
+    for jump_ms in (-3_600_000, -2_000, 3_600_000):
         job_id = submit()
         (one,) = lease()
-        clock.advance(60)
+        clock.advance(2_060)  # after a jump of two seconds, it is still later than the lease
         clock.wall += jump_ms
-        finish(store, [one], ending, [RunTimes(50, 10)])
+        finish(store, [one], ending, [RunTimes(1_550, 10)])
         job = store.jobs.get(job_id)
-        assert (job.started_at_ms, job.finished_at_ms) == (clock.wall - 50, clock.wall - 10)
+        assert (job.started_at_ms, job.finished_at_ms) == (clock.wall - 1_550, clock.wall - 10)
     (ran,) = store.stats.runs().values()
-    assert ran.sum_s == pytest.approx(0.08)
+    assert ran.sum_s == pytest.approx(3 * 1.54)
 
 
 @both_ways

@@ -131,14 +131,15 @@ class EndedLeases:
         error = error_of(ending, why, stacks)
         self.end_if_leased(Ended(job_id, token, ending, error, crash=crash))
 
-    def end(self, ended: Ended, job: LeasedJob) -> None:
-        """End the lease of a job that is leased."""
+    def end(self, ended: Ended, job: LeasedJob, told_at_ms: int | None = None) -> None:
+        """End the lease of a job that is leased. `told_at_ms`: when its worker told; None: now."""
         queue, key = job.queue, job.concurrency_key
         is_cancelled = bool(job.cancel_requested)
         spent = Spent(job.failures, job.crashes, job.max_retries, is_cancelled, job.losses)
         follows = after(ended.ending, spent)
         now_ms = self._database.clock.wall_ms()
-        started_ms, ended_ms = times_of(ended.run, job.started_at_ms, now_ms)
+        told_ms = now_ms if told_at_ms is None else told_at_ms
+        started_ms, ended_ms = times_of(ended.run, job.started_at_ms, told_ms)
         if follows.outcome is not None:
             times_ms = (job.waits_since_ms, started_ms, ended_ms)
             self._database.at_commit.count_attempt(

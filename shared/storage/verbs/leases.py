@@ -153,13 +153,14 @@ class Leases:
         """Record how jobs ended; return the tokens of lost leases, whose jobs are not changed."""
         lost: set[int] = set()
         with self._database.write(durable=True):
+            now_ms = self._database.clock.wall_ms()  # of all: they ended so long before it
             self._lock_limits(one.lease for one in finished)
             finished = [self._with_known(one) if one.children else one for one in finished]
             succeeded = [one for one in finished if one.ending is Ending.SUCCEEDED]
             if succeeded:
-                lost |= self._complete(succeeded)
+                lost |= self._complete(succeeded, now_ms)
             for one in finished:
-                if one.ending is not Ending.SUCCEEDED and not self._finish_otherwise(one):
+                if one.ending is not Ending.SUCCEEDED and not self._finish_otherwise(one, now_ms):
                     lost.add(one.lease.token)
         return lost
 
@@ -172,9 +173,9 @@ class Leases:
         ends = [(one.job_id, one.token, outcome.value) for one, outcome in outcomes if outcome]
         return {row[0] for row in self._database.run_many(self._sql["ended-with"], ends)}
 
-    def _complete(self, succeeded: Sequence[Finished]) -> set[int]:
+    def _complete(self, succeeded: Sequence[Finished], now_ms: int) -> set[int]:
         clock = self._database.clock
-        now_ms, now = clock.wall_ms(), (clock.monotonic_ms(), clock.boot_id)
+        now = (clock.monotonic_ms(), clock.boot_id)
         rows = self._database.run_many(
             self._sql["held-lease"],
             [(one.lease.job_id, one.lease.token, *now) for one in succeeded],
@@ -232,14 +233,14 @@ class Leases:
             )
         return one
 
-    def _finish_otherwise(self, one: Finished) -> bool:
+    def _finish_otherwise(self, one: Finished, now_ms: int) -> bool:
         clock = self._database.clock
         rows = self._database.run_many(
             self._sql["held-lease"],
             [(one.lease.job_id, one.lease.token, clock.monotonic_ms(), clock.boot_id)],
         )
         for row in rows:
-            self._ended.end(Ended.of(one), LeasedJob._make(row))
+            self._ended.end(Ended.of(one), LeasedJob._make(row), now_ms)
         return bool(rows)
 
     def renew(self, tokens: Mapping[int, int], ttl_ms: int, *, late: bool = False) -> set[int]:

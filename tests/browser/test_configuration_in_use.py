@@ -194,6 +194,23 @@ def test_a_file_that_is_not_toml_is_told_once_with_the_way_out_and_nothing_to_ed
     expect(page.locator("#planned")).to_be_hidden()
 
 
+def test_a_rejection_is_told_once_also_if_what_was_read_is_older(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+
+    def without_rejection(route: Route) -> None:
+        told = route.fetch().json()
+        route.fulfill(json={**told, "rejected": None})
+
+    page.route("**/config", without_rejection)
+    shared_path.write_text("\n[pools.default\n", encoding="utf-8")
+    expect(page.locator("#obstacle")).to_be_visible()
+    expect(page.locator("#rejected")).to_contain_text("own.toml:2:")
+    expect(page.locator("#problems li")).to_be_hidden()
+    page.unroute_all(behavior="wait")
+
+
 def test_a_file_that_is_not_toml_names_its_line_also_where_nothing_has_rejected_it(
     shared: Dashboard, shared_path: Path
 ) -> None:

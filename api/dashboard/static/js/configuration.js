@@ -194,4 +194,5 @@ async function take(event) {
   isOwn = false;
   await refresh();
   showRejected(event.config.reason);
+  if (file.text === null && event.config.reason) { editor.showProblems([]); editor.showVerdict("", ""); } // told there
 }

@@ -33,7 +33,8 @@ def test_500_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
     system = lasting_dashboard.system
     seen = fail(500, "storm")
     page = lasting_dashboard.open("/ui/jobs?tag=storm&status=failed")
-    expect(page.locator("#total")).to_have_text("500 jobs match")
+    # "at least" if 10 ms did not suffice; the question below has the exact number
+    expect(page.locator("#total")).to_contain_text("500 jobs match")
     page.get_by_role("button", name="Select all jobs that match").click()
     page.get_by_role("button", name="Retry …").click()
     expect(page.locator("#confirm-title")).to_have_text("Retry 500 jobs?")

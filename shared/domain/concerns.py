@@ -79,6 +79,8 @@ class SlotFacts:
     """How often its processes failed within `FAILURES_WITHIN_S`."""
     last_exit: str = ""
     """How one of them failed most recently."""
+    last_exit_at: str = ""
+    """When, as the API writes times: the later is the greater text."""
     watched_s: float | None = None
     """Since when its supervisor runs, which counts these."""
 

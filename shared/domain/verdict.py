@@ -145,12 +145,13 @@ def _restless(facts: Facts) -> Iterator[Concern]:
         if slot.state not in _ALARMING and slot.failed_exits >= RESTARTS_LEAST
     ]
     if restless:
-        first = restless[0]
+        latest = max(restless, key=lambda slot: slot.last_exit_at)
         names = _named([slot.name for slot in restless])
         often = f"failed {_times(restless)} {_counted_since(restless)}"
-        latest = f", most recently: {first.last_exit}" if first.last_exit else ""
-        text = _sentence(f"{names} {often}{latest}")
-        yield Concern(ConcernCode.RESTLESS, text, "orpheus workers", About("slot", first.name))
+        which = f" {latest.name}" if len(restless) > 1 else ""
+        how = f", most recently{which}: {latest.last_exit}" if latest.last_exit else ""
+        text = _sentence(f"{names} {often}{how}")
+        yield Concern(ConcernCode.RESTLESS, text, "orpheus workers", About("slot", latest.name))
 
 
 def _times(restless: Sequence[SlotFacts]) -> str:

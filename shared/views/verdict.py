@@ -132,7 +132,7 @@ def _slots(workers: Sequence[Worker]) -> list[SlotFacts]:
 
 def _slot(worker: Worker, watched_s: float | None, *, several: bool) -> SlotFacts:
     name, host = worker["slot"], worker["host"]
-    failed = (one["reason"] for one in worker["recent_exits"] if one["failed"])
+    failed = next((one for one in worker["recent_exits"] if one["failed"]), None)
     rejects = worker["role"] == Role.SUPERVISOR and worker["reason"].startswith(_REJECTION)
     return SlotFacts(
         name=f"{name} on {host}" if several else name,
@@ -145,7 +145,8 @@ def _slot(worker: Worker, watched_s: float | None, *, several: bool) -> SlotFact
         rejects=rejects,
         silent_s=worker["heartbeat_age_s"],
         failed_exits=worker["failed_lately"],
-        last_exit=next(failed, ""),
+        last_exit=failed["reason"] if failed else "",
+        last_exit_at=failed["at"] if failed else "",
         watched_s=watched_s,
     )
 

@@ -250,6 +250,18 @@ def test_failures_are_counted_since_the_supervisor_started(
     assert one.text == f"default-1 failed 17 times {since}, most recently: exit code 255."
 
 
+def test_of_several_restless_slots_the_one_that_failed_last_is_told() -> None:
+    slots = [
+        slot("default-1", failed_exits=3, last_exit="killed by SIGSEGV", last_exit_at="13:02:01"),
+        slot("mail-1", failed_exits=3, last_exit="killed by SIGKILL", last_exit_at="13:04:21"),
+        slot("mail-2", failed_exits=3, last_exit="exit code 1", last_exit_at="13:03:11"),
+    ]
+    one = only(slots=slots)
+    often = "default-1, mail-1 and mail-2 failed 9 times in the last 10 minutes"
+    assert one.text == f"{often}, most recently mail-1: killed by SIGKILL."
+    assert one.about == About("slot", "mail-1")
+
+
 def test_of_more_failures_than_are_kept_the_verdict_says_at_least() -> None:
     one = only(slots=[slot(failed_exits=95), slot("default-2", failed_exits=96)])
     often = "default-1 and default-2 failed at least 191 times in the last 10 minutes"

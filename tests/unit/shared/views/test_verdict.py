@@ -64,6 +64,18 @@ def test_all_failures_of_the_last_minutes_are_counted(store: Store) -> None:
     assert (worker["failed_lately"], len(worker["recent_exits"])) == (19, 5)
 
 
+def test_the_latest_failure_of_all_slots_is_told(store: Store) -> None:
+    now_ms = store.clock.wall_ms()
+    for name, reason, ago_ms in (("default-1", "exit code 1", 9_000), ("mail-1", "gone", 2_000)):
+        wanted = LastExit(now_ms - 1_000, "exit code 0", None, 0, None, failed=False)
+        failed = [
+            LastExit(now_ms - ago_ms - n, reason, None, 1, None, failed=True) for n in range(3)
+        ]
+        store.processes.put_slots([replace(READY, slot=name, exits=(wanted, *failed))])
+    (told,) = trouble(store, BEAT_TIMEOUT_S)
+    assert told.endswith(", most recently mail-1: gone.")
+
+
 def test_what_jobs_do_is_no_trouble_of_the_system(store: Store) -> None:
     store.queues.pause("mail")
     store.jobs.submit(NewJob("words", queue="mail"))

@@ -313,7 +313,8 @@ def _text_of(why: _HeldBack, queues: Sequence[QueueFacts]) -> str:
 
 def _command_for(why: _HeldBack, queue: str, facts: Facts) -> str | None:
     if why.code is ConcernCode.QUEUE_PAUSED:
-        return f"orpheus resume {queue}"
+        is_served = why.serving or not why.lacks_workers
+        return f"orpheus resume {queue}" if is_served else None
     if why.code not in (ConcernCode.POOL_EMPTY, ConcernCode.QUEUE_LATE):
         return None
     if any("--host" in slot.target for slot in facts.slots):

@@ -50,7 +50,7 @@ def test_each_slot_in_trouble_is_told_by_itself(store: Store) -> None:
 def test_all_failures_of_the_last_minutes_are_counted(store: Store) -> None:
     now_ms = store.clock.wall_ms()
     exits = [
-        LastExit(now_ms - n * 30_000, f"exit code {n}", None, n, None, failed=n != 2)
+        LastExit(now_ms - 1_000 - n * 30_000, f"exit code {n}", None, n, None, failed=n != 2)
         for n in range(30)
     ]
     store.processes.put_slots([replace(READY, exits=tuple(exits))])

@@ -78,6 +78,7 @@ export class SlotFold {
   show(worker, supervisor, several) {
     const { slot, state, degraded, pid } = worker, reason = drainedText(worker) || worker.reason;
     if (worker.incarnation !== this.worker?.incarnation) setText(this.result, "");
+    const isExitNew = worker.last_exit?.at !== this.worker?.last_exit?.at;
     this.worker = worker;
     this.several = several;
     const tries = state === "fatal" && `It failed too often. ${triesText(worker)}`;
@@ -91,6 +92,7 @@ export class SlotFold {
     setAttr(this.stack, "aria-disabled", pid && !this.asking ? null : "true");
     if (worker.last_exit) this.exits.add([worker.last_exit]);
     else this.exits.showNone(supervisor);
+    if (isExitNew && !this.node.hidden) this.readExits(); // there may have been others before it
     this.jobs.show(worker, !this.node.hidden, several);
   }
 

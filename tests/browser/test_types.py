@@ -30,6 +30,20 @@ def test_a_type_shows_what_its_attempts_cost_and_what_it_takes(
     expect(page.locator("#fields-sum_range")).to_be_hidden()
 
 
+def test_a_type_without_parameters_has_no_fields(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.page
+    (one, *_) = lasting_dashboard.system.get("/types")["items"]
+    types = {
+        "bare": {"type": "object", "properties": {}, "additionalProperties": False},
+        "any": {"type": "object"},
+    }
+    items = [{**one, "name": name, "schema": schema} for name, schema in types.items()]
+    page.route(re.compile("://[^/]+/types$"), lambda route: route.fulfill(json={"items": items}))
+    lasting_dashboard.open("/ui/types")
+    expect(page.get_by_label("Fields of bare")).to_have_text("no fields")
+    expect(page.get_by_label("Fields of any")).to_have_text("fields")
+
+
 def test_a_snooze_is_neither_a_success_nor_a_failure(lasting_dashboard: Dashboard) -> None:
     system, page = lasting_dashboard.system, lasting_dashboard.page
     system.wait_for_job(system.submit("sum_range", {"n": 1}))

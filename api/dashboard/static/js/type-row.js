@@ -138,7 +138,7 @@ export class TypeRow {
       : fields.length === 0 ? h("p", { class: "hint" }, "It takes no payload.")
       : h("dl", { class: "fields" }, ...fields.map((field) => h("div", {},
         h("dt", {}, field.name, field.required ? "" : h("span", { class: "unit" }, " optional")), h("dd", {}, describeField(field)))));
-    setText(this.button, fields?.length ? plural(fields.length, "field") : "fields");
+    setText(this.button, fields === null ? "fields" : fields.length ? plural(fields.length, "field") : "no fields");
     setAttr(this.button, "aria-label", `Fields of ${name}`);
     this.fold.replaceChildren(h("td", { role: "cell", colspan: 10, class: "fold-cell" }, list,
       h("p", { class: "hint" }, `Unless a job says otherwise: queue ${defaults.queue}, at most ${plural(defaults.max_retries, "retry", "retries")}, timeout ${duration(defaults.timeout)}.`)));

@@ -38,6 +38,9 @@ def with_fields(line: str, fields: str) -> str:
         return line
     if not isinstance(known, dict):
         return line
-    # A name may hold what no JSON of ours can carry: a lone surrogate, of a file with an odd name.
-    texts = (f" {printable(name)}={json.dumps(value)}" for name, value in known.items())
+    # What is escaped: a lone surrogate, of a file with an odd name; what cannot be seen.
+    texts = (
+        f" {printable(name)}={printable(json.dumps(value, ensure_ascii=False))}"
+        for name, value in known.items()
+    )
     return line + "".join(texts)

@@ -19,6 +19,11 @@ def test_a_log_line_has_its_fields_behind_it() -> None:
     assert with_fields("sizes", r'{"\udce9\n": 1}') == r"sizes \udce9\n=1", "any JSON can carry it"
 
 
+def test_the_value_of_a_field_keeps_its_letters_and_hides_no_character() -> None:
+    assert with_fields("read", '{"of": "größe 日本"}') == 'read of="größe 日本"'
+    assert with_fields("read", r'{"of": "\u202e\n\udce9\""}') == r'read of="\u202e\n\udce9\""'
+
+
 @pytest.mark.parametrize("fields", ["", '{"page": ', "[1]", "[" * 100_000])
 def test_fields_that_are_none_leave_the_line_as_it_is(fields: str) -> None:
     assert with_fields("printed", fields) == "printed"

@@ -16,6 +16,7 @@ import orjson
 from orpheus.config.regular_file import state_of
 from orpheus.config.sources import DEFAULT_PATH, given_file
 from orpheus.shared.domain.handover import CommandLineHandover
+from orpheus.shared.domain.words import without_durations
 from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
 from orpheus.shared.storage import Store, shown_url, state_files
 from orpheus.shared.text import printable
@@ -156,7 +157,10 @@ def _looks(operator: Operator) -> Iterator[tuple[dict[str, Any] | str, CommandLi
 
 
 def _line(found: Mapping[str, Any] | str, before: str, *, as_json: bool) -> str:
-    """Print a line if it says something new; return what it says. A trouble is no document."""
+    """Print a line if it says something new; return what it says. A trouble is no document.
+
+    A problem that only lasts longer is nothing new.
+    """
     if isinstance(found, str):
         says = printable(found)
     else:
@@ -166,7 +170,7 @@ def _line(found: Mapping[str, Any] | str, before: str, *, as_json: bool) -> str:
         says = printable(f"{counts}. {concerns or verdict['headline']}")
     if as_json and not isinstance(found, str):
         click.echo(orjson.dumps(found))
-    elif says != before:
+    elif without_durations(says) != without_durations(before):
         text = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {says}"
         click.echo(text, err=as_json)
     sys.stdout.flush()

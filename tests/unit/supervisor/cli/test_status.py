@@ -78,6 +78,29 @@ def test_in_a_pipe_there_is_a_line_for_each_change(
     assert second.partition("  ")[2] == "1 pending. Nothing runs."
 
 
+def test_a_problem_that_only_grows_older_is_no_change(
+    orpheus: Orpheus,
+    store: Store,
+    looks: list[Callable[[], object]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    look = status._status
+    ages = iter(["59.5 s", "1 min", "1 min 1 s", "2 h 1 min"])
+
+    def older(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
+        found = look(store, handover)
+        text = f"No worker is ready, and 1 job waits, the first for {next(ages)}."
+        return found | {"verdict": {"headline": "", "concerns": [{"text": text}]}}
+
+    monkeypatch.setattr(status, "_status", older)
+    store.jobs.submit(NewJob("words"))
+    looks += [lambda: None, lambda: None, lambda: store.jobs.submit(NewJob("words"))]
+    first, second = orpheus("status", "--watch").out.splitlines()
+    assert first.endswith("1 pending. No worker is ready, and 1 job waits, the first for 59.5 s.")
+    assert "2 pending" in second
+    assert second.endswith("the first for 2 h 1 min.")
+
+
 def test_as_json_there_is_a_document_on_a_line_for_each_look(
     orpheus: Orpheus, store: Store, looks: list[Callable[[], object]]
 ) -> None:

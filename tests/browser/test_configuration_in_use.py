@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Dialog, Route, expect
 
 from orpheus.shared.operations.configuration import MASK
 from tests.browser.configuration_page import TEXT, opened, rewrite, save
@@ -265,3 +265,62 @@ def test_a_change_of_one_of_several_tables_names_it_there_and_in_the_audit_log(
     page.goto(shared.system.url + "/ui/audit")
     change = page.locator("#rows tr").first.locator(".change")
     expect(change.locator("small")).to_have_text("schedules: often")
+
+
+def test_going_back_to_a_version_asks_before_typed_text_is_lost(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    page = opened(shared)
+    versions = page.locator("#versions li").count()
+    shared_path.write_text(TEXT + "# by hand\n", encoding="utf-8")
+    expect(page.locator("#versions li")).to_have_count(versions + 1)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    rewrite(page, "# few", "# mine")
+    back = page.locator("#versions button").first
+    name = back.inner_text()
+    back.click()
+    assert asked == [f"{name}? The text that you have not saved would be lost."]
+    assert "# mine" in page.locator("#text").input_value()
+    expect(page.locator("#save")).to_have_text("Save the file")
+    page.remove_listener("dialog", stay)
+    page.once("dialog", lambda dialog: dialog.accept())
+    back.click()
+    expect(page.locator("#save")).to_have_text(name)
+    page.locator("#versions button").last.click()  # nothing was typed since, so nobody is asked
+    expect(page.locator("#save")).not_to_have_text("Save the file")
+    assert "# mine" not in page.locator("#text").input_value()
+
+
+def test_a_version_is_compared_with_the_newest_before_it_that_can_be_shown(
+    shared: Dashboard,
+) -> None:
+    kept = {3: "a = 1\n", 2: None, 1: "a = 1\nb = 2\n"}
+    whole = {"at": "2026-01-31T12:08:00.123Z", "by": "file", "reason": None}
+    items = [
+        {"version": number, "text": text, "in_file": False, "in_force": False, **whole}
+        for number, text in kept.items()
+    ]
+    shared.page.route("**/config/versions", lambda route: route.fulfill(json={"items": items}))
+    page = opened(shared)
+    for number in kept:
+        page.locator(f"#version-{number}").click()
+    told = page.locator(".version .hint")
+    expect(told).to_have_text(
+        [
+            "What differs from version 1, the newest before it that can be shown:",
+            "It is not shown: its secrets cannot be told apart from the rest.",
+            "The oldest text that is kept:",
+        ]
+    )
+    expect(page.locator(".version .removed")).to_have_text("- b = 2")
+    kept[1] = items[2]["text"] = None
+    page.reload()
+    page.locator("#version-3").click()
+    expect(told).to_have_text("No version before it can be shown. Its text:")
+    page.unroute_all(behavior="wait")

@@ -101,6 +101,8 @@ async function read() {
 
 /** Show what going back would do, as for an edit; it is done when it is saved. @param {any} version */
 function goBackTo(version) {
+  const isTyped = !target && isChanged();
+  if (isTyped && !window.confirm(`Go back to version ${version.version}? The text that you have not saved would be lost.`)) return;
   target = null;
   editor.put(version.text);
   editor.edits++;

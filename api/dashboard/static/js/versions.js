@@ -37,20 +37,20 @@ export class Versions {
     try { ({ items } = await request("/config/versions")); } catch { return; } // the page says what is wrong with the file itself
     byId("no-versions").hidden = items.length > 0;
     const open = new Set([...this.rows].filter(([, row]) => row.querySelector("details").open).map(([number]) => number));
-    this.rows = new Map(items.map((/** @type {any} */ item, /** @type {number} */ i) => [item.version, this.row(item, items[i + 1], canGoBack, open.has(item.version))]));
+    this.rows = new Map(items.map((/** @type {any} */ item, /** @type {number} */ i) => [item.version, this.row(item, items.slice(i + 1), canGoBack, open.has(item.version))]));
     const focused = document.activeElement?.id;
     byId("versions").replaceChildren(...this.rows.values());
     this.fold();
     if (focused?.startsWith("version-")) byId(focused)?.focus();
   }
 
-  row(item, before, canGoBack, isOpen) {
+  row(item, earlier, canGoBack, isOpen) {
     const { version, at, by, reason, in_file: inFile, in_force: inForce } = item;
     const marks = [inFile && "in the file", inForce && "in force"].filter(Boolean).join(", ");
     const body = h("div", { class: "version", hidden: !isOpen }); // beside what opens it, so that the button stays in that row
     const details = h("details", { ontoggle: () => {
       body.hidden = !details.open;
-      if (details.open && !body.firstChild) body.append(...this.body(item, before));
+      if (details.open && !body.firstChild) body.append(...this.body(item, earlier));
     } },
       h("summary", { id: `version-${version}` }, h("b", {}, `Version ${version}`), " ", timeNode(at, "exact"), " ",
         h("span", { class: "summary" }, by === BY_HAND ? "edited on the machine" : by), marks && h("span", { class: "mark-now" }, marks)));
@@ -60,12 +60,17 @@ export class Versions {
       body);
   }
 
-  /** What a version changed. */
-  body({ version, text }, before) {
+  /** What a version changed in the newest before it that can be shown. @param {any} version @param {any[]} earlier */
+  body({ version, text }, earlier) {
     if (text === null) return [h("p", { class: "hint" }, "It is not shown: its secrets cannot be told apart from the rest.")];
-    if (!before || before.text === null) return [h("p", { class: "hint" }, "The oldest text that is kept:"), h("pre", { class: "code", tabindex: "0", "aria-label": `Version ${version}` }, text)];
+    const before = earlier.find((one) => one.text !== null);
+    if (!before) {
+      const why = earlier.length ? "No version before it can be shown. Its text:" : "The oldest text that is kept:";
+      return [h("p", { class: "hint" }, why), h("pre", { class: "code", tabindex: "0", "aria-label": `Version ${version}` }, text)];
+    }
     const lines = diffLines(before.text, text);
     if (!lines.length) return [h("p", { class: "hint" }, `The same as version ${before.version}, but for its secrets at most.`)];
-    return [h("p", { class: "hint" }, `What it changed in version ${before.version}:`), h("pre", { class: "code diff", tabindex: "0", "aria-label": `What version ${version} changed` }, ...lines)];
+    const what = before === earlier[0] ? `What it changed in version ${before.version}:` : `What differs from version ${before.version}, the newest before it that can be shown:`;
+    return [h("p", { class: "hint" }, what), h("pre", { class: "code diff", tabindex: "0", "aria-label": `What version ${version} changed` }, ...lines)];
   }
 }

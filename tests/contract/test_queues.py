@@ -47,28 +47,6 @@ def test_the_operators_word_outlives_the_configurations(store: Store, another) -
     assert [(q.name, q.paused) for q in store.queues.all()] == [("mail", False), ("other", True)]
 
 
-@pytest.mark.parametrize("is_paused", [True, False])
-def test_a_pause_that_changes_in_the_configuration_overrules_an_operator(
-    store: Store, *, is_paused: bool
-) -> None:
-    def paused() -> dict[str, bool]:
-        return {row.name: row.paused for row in store.queues.all()}
-
-    store.queues.configure({"mail": QueueRules(paused=not is_paused)})
-    say = store.queues.resume if is_paused else store.queues.pause
-    for name in ("mail", "other"):
-        say(name)
-    store.queues.configure({"mail": QueueRules(paused=not is_paused, max_running=2)})
-    assert paused() == {"mail": not is_paused, "other": not is_paused}, "it has not changed"
-    rules = {"mail": QueueRules(paused=is_paused)} if is_paused else {}
-    store.queues.configure(rules)
-    assert paused() == {"mail": is_paused, "other": not is_paused}
-    say("mail")
-    store.queues.configure(rules)
-    assert paused()["mail"] is not is_paused, "the newest word counts"
-
-
-
 def test_at_most_max_running_jobs_of_a_queue_are_leased(
     store: Store, submit: Submit, lease: LeaseSome, end: End
 ) -> None:

@@ -32,16 +32,9 @@ class Queues:
         self._sql = database.sql("queues.sql")
 
     def configure(self, rules: Mapping[str, QueueRules]) -> None:
-        """Store the limits of the configuration.
-
-        What an operator has paused or resumed stays so until the configuration pauses or resumes
-        that queue itself: the newest word counts.
-        """
+        """Store the limits of the configuration; operators' pauses are not changed."""
         with self._database.write(durable=False):
             self._keys.lock()
-            paused = {name: 0 for (name,) in self._database.all(self._sql["paused-by-config"])}
-            paused |= {name: int(rule.paused) for name, rule in rules.items()}
-            self._database.run_many(self._sql["overrule"], list(paused.items()))
             self._database.run(self._sql["forget-configuration"])
             self._database.run_many(
                 self._sql["configure"],

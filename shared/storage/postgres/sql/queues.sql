@@ -43,17 +43,9 @@ UPDATE orpheus.queues SET rate_tokens = least(rate_burst, rate_tokens + 1)
 WHERE name = ? AND rate_starts > 0;
 
 -- name: set-paused
--- Pause or resume by an operator: valid until the next one, or another word of the configuration.
+-- Pause or resume by an operator: valid until the next one.
 INSERT INTO orpheus.queues (name, paused) VALUES (?1, ?2)
 ON CONFLICT (name) DO UPDATE SET paused = ?2;
-
--- name: paused-by-config
--- The queues that the configuration has paused, whatever an operator says.
-SELECT name FROM orpheus.queues WHERE paused_by_config = 1;
-
--- name: overrule
--- Forget what an operator said of a queue, if the configuration now says something else than before.
-UPDATE orpheus.queues SET paused = NULL WHERE name = ?1 AND paused_by_config <> ?2;
 
 -- name: forget-configuration
 -- Reset the configured limits, before the new ones are written.

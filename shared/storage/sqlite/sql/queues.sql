@@ -42,17 +42,9 @@ UPDATE queues SET rate_tokens = ?, rate_mono_ms = ?, rate_boot_id = ? WHERE name
 UPDATE queues SET rate_tokens = min(rate_burst, rate_tokens + 1) WHERE name = ? AND rate_starts > 0;
 
 -- name: set-paused
--- Pause or resume by an operator: valid until the next one, or another word of the configuration.
+-- Pause or resume by an operator: valid until the next one.
 INSERT INTO queues (name, paused) VALUES (?1, ?2)
 ON CONFLICT (name) DO UPDATE SET paused = ?2;
-
--- name: paused-by-config
--- The queues that the configuration has paused, whatever an operator says.
-SELECT name FROM queues WHERE paused_by_config = 1;
-
--- name: overrule
--- Forget what an operator said of a queue, if the configuration now says something else than before.
-UPDATE queues SET paused = NULL WHERE name = ?1 AND paused_by_config <> ?2;
 
 -- name: forget-configuration
 -- Reset the configured limits, before the new ones are written.

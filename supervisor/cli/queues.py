@@ -93,9 +93,10 @@ def _why(item: Mapping[str, Any]) -> str | None:
     counts = item["counts"]
     if not counts[Status.PENDING] or item["due"] or counts[Status.IN_PROGRESS]:
         return None
+    reasons = [f"{name} is quarantined" for name in item["quarantined"]]
     if next_due_s := item["next_due_s"]:
-        return f"next due in {duration(next_due_s)}"
-    return ", ".join(f"{name} is quarantined" for name in item["quarantined"]) or None
+        reasons.append(f"next due in {duration(next_due_s)}")
+    return ", ".join(reasons) or None
 
 
 @click.command()

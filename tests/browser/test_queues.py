@@ -160,7 +160,9 @@ def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
     unserved = {**one, "name": "unserved", "pools": []}
     held = {**one, "name": "held", "next_due_s": None, "quarantined": ["resize", "sum"]}
     unknown = {**one, "name": "unknown", "next_due_s": None}
-    queues = [one, unserved, held, unknown]
+    both = {**one, "name": "both", "quarantined": ["resize"]}
+    busy = {**both, "name": "busy", "counts": {**one["counts"], "in_progress": 1}}
+    queues = [one, unserved, held, unknown, both, busy]
     lasting_dashboard.page.route(
         re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
     )
@@ -171,6 +173,11 @@ def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
     lines = row(lasting_dashboard, "held").locator(".backlog div div")
     expect(lines).to_have_text(["resize is quarantined", "sum is quarantined"])
     expect(row(lasting_dashboard, "unknown").locator(".backlog")).to_have_text("")
+    lines = row(lasting_dashboard, "both").locator(".backlog div div")
+    told = ["none can start now", "the next in 2 h 00 min", "resize is quarantined"]
+    expect(lines).to_have_text(told)
+    expect(lines.locator("a")).to_have_attribute("href", "/ui/types#type-resize")
+    expect(row(lasting_dashboard, "busy").locator(".backlog")).to_contain_text(told[-1])
 
 
 def test_at_a_desk_nothing_short_wraps_and_in_a_narrower_window_it_is_still_a_table(

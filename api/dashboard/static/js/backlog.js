@@ -11,7 +11,7 @@ export function backlogOf(queue) {
   if (paused) return ["paused"];
   if (!queue.pools.length && !counts.in_progress) return ["no pool serves it"];
   if (due && queue.pools.every(({ ready }) => !ready)) return [unserved(queue), grows > 0 ? trendOf(grows) : ""].filter(Boolean);
-  if (!due && !counts.in_progress) return next ? ["none is due now", `the next in ${rounded(next)}`] : quarantined.map((type) => `${type} is quarantined`);
+  if (!due && !counts.in_progress) return next ? [quarantined.length ? "none can start now" : "none is due now", `the next in ${rounded(next)}`] : [];
   if (drain && drain.seconds < SOON_S) return ["empty in a few seconds"];
   return [trendOf(grows), ...(drain ? drainOf(drain, grows) : [out ? "empty at an unknown time" : "none has ended lately"])].filter(Boolean);
 }

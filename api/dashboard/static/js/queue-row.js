@@ -1,6 +1,6 @@
 // One row of the queues: depth, pace, limits, who serves it, and pausing it.
 import { backlogOf } from "./backlog.js";
-import { h, setAttr, setLines, setText } from "./dom.js";
+import { arrange, h, setAttr, setLines, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { showPause } from "./paused.js";
 import { action, cell, wrappable } from "./rows.js";
@@ -21,6 +21,8 @@ export class QueueRow {
     this.limits = h("div", {});
     this.pools = h("div", {});
     this.backlog = h("div", {});
+    /** @type {HTMLElement[]} */
+    this.backlogLines = [];
     this.button = action("Pause …", `Pause ${name}`, () => this.confirmPause());
     this.counts = new Map([...LIVE, ...ENDED].map((status) => [status, h("b", {})]));
     const depth = (statuses) => h("div", { class: "counts" }, ...statuses.map((status) => h("a", { href: `/ui/jobs?${new URLSearchParams({ queue: name, status })}`, "data-status": status }, this.counts.get(status), h("span", {}, spaced(status)))));
@@ -52,7 +54,7 @@ export class QueueRow {
     this.use.hidden = !queue.max_running;
     if (queue.max_running) this.use.value = Math.min(1, queue.counts.in_progress / queue.max_running);
     this.showPools();
-    setLines(this.backlog, backlogOf(queue));
+    this.showBacklog();
     showPause(this.paused, queue.pause);
     setText(this.button, queue.paused ? "Resume …" : "Pause …");
     setAttr(this.button, "aria-label", `${queue.paused ? "Resume" : "Pause"} ${queue.name}`);
@@ -71,6 +73,16 @@ export class QueueRow {
     setLines(this.pools, texts.length ? texts : ["no pool"]);
     const nobody = pools.every(({ ready }) => ready === 0);
     this.pools.classList.toggle("bad", nobody && counts.pending > 0);
+  }
+
+  /** What becomes of the backlog, and which types of it are held back, with a link to where they are released. */
+  showBacklog() {
+    const texts = backlogOf(this.queue), { quarantined } = this.queue, held = quarantined.join(" ");
+    this.backlogLines = texts.map((_, i) => this.backlogLines[i] ?? h("div", {}));
+    texts.forEach((text, i) => setText(this.backlogLines[i], text));
+    if (held !== this.held) this.heldLines = quarantined.map((type) => h("div", {}, h("a", { href: `/ui/types#type-${type}` }, ...wrappable(type)), " is quarantined"));
+    this.held = held;
+    arrange(this.backlog, [...this.backlogLines, ...this.heldLines]);
   }
 
   confirmPause() {

@@ -139,6 +139,9 @@ def test_a_queue_whose_jobs_a_quarantine_holds_back_says_so(orpheus: Orpheus, st
     assert store.leases.lease(WORKER, ("*",), 1, 30_000) == []
     assert orpheus("queues").out.splitlines()[1].rstrip(" -").endswith("  count is quarantined")
     assert orpheus("queues", "--json").json["items"][0]["quarantined"] == ["count"]
+    store.jobs.submit(NewJob("words", delay_ms=7_200_000))
+    said = orpheus("queues").out.splitlines()[1].rstrip(" -")
+    assert re.search("  count is quarantined, next due in (1 h 59 min|2 h 00 min)$", said), said
 
 
 def test_nothing_is_said_of_when_a_job_is_due_that_many_others_are_before(

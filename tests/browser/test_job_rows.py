@@ -96,6 +96,26 @@ def test_no_figure_of_a_row_is_cut(
                 assert one.locator(column).evaluate(FITS, text), f"{text} at {width}"
 
 
+def test_what_is_due_and_still_waits_is_not_said_to_be_retried_now(
+    lasting_dashboard: Dashboard,
+) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job = system.submit("sum_range", {"n": 1}, delay="1h", tags=["held-back"])
+    error = {"type": "WorkerCrashed", "message": "killed by SIGKILL", "traceback": None}
+    again = {"run_at": "2026-01-02T03:04:05.678Z", "error": error, "attempt": 1}
+
+    def fail(route: Route) -> None:
+        answer = route.fetch()
+        items = [{**one, **again} for one in answer.json()["items"]]
+        route.fulfill(response=answer, json={**answer.json(), "items": items})
+
+    page.route(re.compile(r"\d/jobs\?"), fail)
+    lasting_dashboard.open("/ui/jobs?tag=held-back")
+    told = "due, after WorkerCrashed: killed by SIGKILL"
+    expect(row(page, job).locator(".detail .text")).to_have_text(told)
+    system.client.post(f"/jobs/{job}/cancel")
+
+
 @pytest.mark.parametrize("path", ["/ui/jobs?tag=long-type", "/"])
 def test_a_long_type_is_shown_whole_on_a_phone_and_in_one_line_elsewhere(
     lasting_dashboard: Dashboard, path: str

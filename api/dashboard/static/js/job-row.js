@@ -115,7 +115,7 @@ function describe(job) {
   const payload = preview(job.payload);
   if (job.status === "failed") return failure ?? "";
   if (job.status === "cancelled" && job.error?.type === "DependencyFailed") return [job.error.message, payload].filter(Boolean).join(" · ");
-  if (job.status === "pending" && failure) return `retry ${Date.parse(job.run_at) > now() ? relative(job.run_at) : "now"} after ${failure}`;
+  if (job.status === "pending" && failure) return `${Date.parse(job.run_at) > now() ? `retry ${relative(job.run_at)}` : "due,"} after ${failure}`;
   if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, payload].filter(Boolean).join(" · ");
   if (job.status === "in_progress" && job.message) return job.message;
   const result = job.status === "done" && preview(job.result);

@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.machine import wait_until
 
+BACKGROUND = "one => getComputedStyle(one).backgroundColor"
+
 
 def test_a_job_of_hundreds_of_attempts_folds_those_in_the_middle(lasting_dashboard: Any) -> None:
     system, page = lasting_dashboard.system, lasting_dashboard.page
@@ -130,7 +132,11 @@ def test_the_worker_of_a_job_leads_to_its_row_on_the_overview(lasting_dashboard:
     expect(links.first).to_have_attribute("href", address)
     links.last.click()
     expect(page).to_have_url(re.compile(re.escape(address) + "$"))
-    expect(page.locator(f"#slot-{worker}")).to_be_in_viewport()
+    row: Any = page.locator(f"#slot-{worker}")
+    expect(row).to_be_in_viewport()
+    other = page.locator(f"#slots .slot:not(.head, #slot-{worker})").first
+    plain = other.evaluate(BACKGROUND)
+    expect(row).not_to_have_css("background-color", plain)  # it is told from the others
 
 
 def test_what_let_an_attempt_start_stands_before_it_even_in_the_same_millisecond(

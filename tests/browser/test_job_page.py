@@ -157,6 +157,21 @@ def test_who_paused_its_queue_is_told_when_it_happens(lasting_dashboard: Any) ->
     expect(page.locator("#status")).to_have_text("done")
 
 
+def test_a_quarantined_type_leads_to_where_it_is_released(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.page
+    job_id = lasting_dashboard.system.submit("wordcount", {"text": "one two"}, delay="1h")
+    text = "its type wordcount is quarantined: its jobs killed 5 workers, the last one job 7 on a-1"
+    reason = {"code": "quarantined", "text": text, "by": "type wordcount", "until": None}
+    answer = {"runs": False, "reasons": [reason]}
+    page.route(f"**/jobs/{job_id}/why", lambda route: route.fulfill(json=answer))
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#why-reasons")).to_have_text(f"I{text[1:]}")
+    links = page.locator("#why-reasons a")
+    expect(links).to_have_text(["wordcount", "job 7"])
+    expect(links.first).to_have_attribute("href", "/ui/types#type-wordcount")
+    lasting_dashboard.system.client.post(f"/jobs/{job_id}/cancel")
+
+
 def test_a_snooze_is_called_a_snooze(lasting_dashboard: Any) -> None:
     system = lasting_dashboard.system
     job_id = system.submit("nap", {"minutes": 30})

@@ -209,6 +209,8 @@ def test_a_quarantined_type_says_why_and_is_released_with_a_reason(
     row = page.locator("#type-flaky")
     expect(row.locator(".paused")).to_contain_text("quarantined")
     expect(row.locator(".paused")).to_contain_text("job 7 on default-1: killed by SIGSEGV")
+    job = row.locator(".paused").get_by_role("link", name="job 7")
+    expect(job).to_have_attribute("href", "/ui/jobs/7")
     expect(page.locator("#type-sleep .paused")).to_be_hidden()
     row.get_by_role("button", name="Release flaky").click()
     page.locator("dialog input, dialog textarea").first.fill("mended")

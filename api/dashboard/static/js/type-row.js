@@ -4,6 +4,7 @@ import { confirm } from "./confirm.js";
 import { action, cell, wrappable } from "./rows.js";
 import { describeField, fieldsOf } from "./schema.js";
 import { timeNode } from "./time.js";
+import { linked } from "./why.js";
 import { bytes, count, duration, percent, plural, spaced } from "./words.js";
 
 const TIMES = ["run_s", "wait_s", "cpu_s"], PARTS = ["p50", "p95", "p99"];
@@ -89,7 +90,7 @@ export class TypeRow {
     const key = JSON.stringify(quarantine);
     if (!quarantine || this.heldShown === key) return;
     this.heldShown = key;
-    this.held.replaceChildren(icon("fatal"), h("span", {}, h("b", {}, "quarantined"), " ", timeNode(quarantine.since), `: ${quarantine.text}`));
+    this.held.replaceChildren(icon("fatal"), h("span", {}, h("b", {}, "quarantined"), " ", timeNode(quarantine.since), ...linked(`: ${quarantine.text}`)));
   }
 
   confirmRelease() {

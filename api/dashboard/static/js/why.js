@@ -5,7 +5,7 @@ import { timeNode } from "./time.js";
 import { WAITING, spaced } from "./words.js";
 
 const EVERY_MS = 2000;
-const LINKED = /job (\d+)|queue ([A-Za-z0-9][A-Za-z0-9_.-]*)/g;
+const LINKED = /job (\d+)|queue ([A-Za-z0-9][A-Za-z0-9_.-]*)|type ([A-Za-z0-9][A-Za-z0-9_.-]*)(?= is quarantined)/g;
 const DEPENDENCY = "DependencyFailed";
 const BEFORE = /^it depended on a job: job (\d+) is/;
 const MOST_STEPS = 50;
@@ -83,14 +83,15 @@ async function firstCause(message) {
 export const told = ({ text, until }) =>
   [...linked(text), until && h("span", { class: "until" }, ", until ", timeNode(until, "short"), " (", timeNode(until, "relative"), ")")].filter(Boolean);
 
-/** Text whose first letter is a capital, with links to the jobs and queues that it names. @param {string} text @returns {any[]} */
+/** Text whose first letter is a capital, with links to the jobs, queues and quarantined types that it names. @param {string} text @returns {any[]} */
 export function linked(text) {
   const parts = [];
   let end = 0;
   for (const match of text.matchAll(LINKED)) {
     parts.push(text.slice(end, match.index));
-    const [all, job, queue] = match;
-    parts.push(job ? h("a", { href: `/ui/jobs/${job}` }, all) : h("span", {}, "queue ", h("a", { href: `/ui/queues#queue-${queue}` }, queue)));
+    const [all, job, queue, type] = match;
+    parts.push(job ? h("a", { href: `/ui/jobs/${job}` }, all) : queue ? h("span", {}, "queue ", h("a", { href: `/ui/queues#queue-${queue}` }, queue))
+      : h("span", {}, "type ", h("a", { href: `/ui/types#type-${type}` }, type)));
     end = match.index + all.length;
   }
   parts.push(text.slice(end));

@@ -47,7 +47,7 @@ def test_a_list_that_cannot_be_read_says_so_keeps_its_filter_and_comes_by_itself
     page.locator("#status").select_option("failed")
     expect(page.locator("#filter-problem")).to_contain_text("The list is as it was before")
     expect(rows(page)).to_have_count(3)
-    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="All that match: select them").click()
     page.get_by_role("button", name="Delete …").click()
     expect(page.locator("#confirm-title")).to_have_text("Delete 3 jobs?")
     expect(page.locator("#confirm-text")).to_contain_text(f"All that match “tag:{tag}”")
@@ -91,7 +91,7 @@ def test_a_list_that_was_never_read_shows_and_selects_no_job(
     expect(rows(page)).to_have_count(0)
     expect(page.locator("#total")).to_have_text("…")
     expect(page.locator("#new")).to_have_text("0 new")
-    expect(page.get_by_role("button", name="Select all jobs that match")).to_be_disabled()
+    expect(page.get_by_role("button", name="All that match: select them")).to_be_disabled()
     broken[0] = False
     expect(page.locator("#total")).to_have_text("0 jobs match")
 

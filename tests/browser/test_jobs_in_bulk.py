@@ -35,7 +35,7 @@ def test_500_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
     page = lasting_dashboard.open("/ui/jobs?tag=storm&status=failed")
     # "at least" if 10 ms did not suffice; the question below has the exact number
     expect(page.locator("#total")).to_contain_text("500 jobs match")
-    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="All that match: select them").click()
     page.get_by_role("button", name="Retry …").click()
     expect(page.locator("#confirm-title")).to_have_text("Retry 500 jobs?")
     later = fail(5, "storm")
@@ -86,7 +86,7 @@ def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
     system.client.post("/jobs/batch", json={"jobs": [job] * 450})
     page = lasting_dashboard.open("/ui/jobs?tag=stopped")
     waiting = hold_steps(page)
-    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="All that match: select them").click()
     cancel = page.get_by_role("button", name="Cancel …")
     cancel.click()
     confirm(page, typed="450")
@@ -143,7 +143,7 @@ def test_a_step_whose_answer_was_lost_is_counted(lasting_dashboard: Dashboard, h
             route.continue_()
 
     page.route("**/jobs/bulk", lose_one)
-    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="All that match: select them").click()
     page.get_by_role("button", name="Cancel …").click()
     confirm(page, typed="250")
     wait_until_held(page, lost)
@@ -228,7 +228,7 @@ def test_of_a_list_by_end_only_jobs_that_have_ended_are_changed(
     system.submit("sum_range", {"n": 1}, tags=["end"], queue=held)
     page = lasting_dashboard.open("/ui/jobs?tag=end&sort=ended")
     expect(page.locator("#total")).to_have_text("1 job matches")
-    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="All that match: select them").click()
     page.get_by_role("button", name="Cancel …").click()
     expect(page.locator("#result")).to_contain_text("Nothing to do")
     page.get_by_role("button", name="Delete …").click()
@@ -267,7 +267,7 @@ def test_a_count_that_comes_late_opens_no_dialog_of_what_is_no_longer_selected(
     page = lasting_dashboard.open("/ui/jobs?tag=late")
     expect(rows(page)).to_have_count(2)
     counts = Counts(page)
-    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="All that match: select them").click()
     page.get_by_role("button", name="Delete …").click()
     counts.wait_for(1)
     expect(page.get_by_role("button", name="Delete …")).to_be_disabled()
@@ -315,7 +315,7 @@ def test_what_is_selected_while_an_action_goes_on_stays_selected(
             route.continue_()
 
     page.route("**/jobs/bulk", hold)
-    page.get_by_role("button", name="Select all jobs that match").click()
+    page.get_by_role("button", name="All that match: select them").click()
     page.get_by_role("button", name="Cancel …").focus()
     page.keyboard.press("Enter")
     confirm(page, typed="150")
@@ -332,7 +332,7 @@ def test_what_is_selected_while_an_action_goes_on_stays_selected(
     expect(page.get_by_role("button", name="Cancel …")).to_be_focused()
 
 
-@pytest.mark.parametrize("name", ["Select all jobs that match", "Select none", "Retry …"])
+@pytest.mark.parametrize("name", ["All that match: select them", "Select none", "Retry …"])
 def test_a_button_that_was_pressed_keeps_the_focus(
     lasting_dashboard: Dashboard, fail: Callable[..., list[int]], name: str
 ) -> None:

@@ -83,6 +83,21 @@ def shown_changes(before: Settings, after: Settings) -> list[str]:
     return sorted(shown.union(only_in_the_file))
 
 
+def reach(before: Settings, after: Settings) -> tuple[str, ...]:
+    """Return what becomes of the page and the API, in sentences, for whoever changes that there."""
+    old, new = before.api, after.api
+    if not new.enabled:
+        gone = "There is no page and no API then: only the file on the machine brings them back."
+        return (gone,) if old.enabled else ()
+    notes = []
+    if (old.host, old.port) != (new.host, new.port):
+        notes.append(f"The page and the API will listen on {new.host}, port {new.port}.")
+    if new.read_only and not old.read_only:
+        only = "only the file on the machine takes that back"
+        notes.append(f"Nothing can be changed over HTTP then: {only}.")
+    return tuple(notes)
+
+
 def key_of(secret: KeyPath, settings: Settings) -> str:
     """Return the key under which a change of this secret of the settings is told."""
     table, *below = secret

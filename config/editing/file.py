@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
-from orpheus.config.changes import changed_keys, effects, key_of, shown_changes
+from orpheus.config.changes import changed_keys, effects, key_of, reach, shown_changes
 from orpheus.config.checks import missing_programs
 from orpheus.config.editing.edited import edited_text, problems_in, secrets_written_out
 from orpheus.config.editing.effective import FileNow, effective
@@ -272,6 +272,7 @@ class ConfigurationFile:
             restarts=slots.restarts,
             starts=slots.starts,
             stops=slots.stops,
+            notes=reach(old_settings, settings),
             watched=old_settings.supervisor.watch_config,
         )
 

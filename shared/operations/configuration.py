@@ -155,6 +155,8 @@ class EditOutcome:
     restarts: tuple[str, ...] | None = None
     starts: tuple[str, ...] | None = None
     stops: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    """Sentences: where the page and the API will be, or that they cannot change this back."""
     not_compared: tuple[str, ...] = ()
     """Tables whose secrets may change too: they are not compared, so that none can be guessed."""
     watched: bool = True

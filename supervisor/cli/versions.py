@@ -221,5 +221,7 @@ def _print_outcome(
             click.echo(f"  {label} {', '.join(names)}")
     if outcome.changed is not None and not outcome.changed:
         click.echo("  no setting changes its value")
+    for note in outcome.notes:
+        click.echo(f"  {note}")
     for warning in outcome.warnings:
         _warn(_line(warning))

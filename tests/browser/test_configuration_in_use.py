@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Dialog, Route, expect
@@ -323,4 +324,31 @@ def test_a_version_is_compared_with_the_newest_before_it_that_can_be_shown(
     page.reload()
     page.locator("#version-3").click()
     expect(told).to_have_text("No version before it can be shown. Its text:")
+    page.unroute_all(behavior="wait")
+
+
+def test_what_the_page_will_not_be_able_to_do_is_told_before_and_after_the_save(
+    shared: Dashboard,
+) -> None:
+    checks: list[dict[str, Any]] = []
+
+    def keep_or_answer(route: Route) -> None:
+        if "check" in route.request.url:
+            answer = route.fetch()
+            checks.append(answer.json())
+            route.fulfill(response=answer)
+        elif route.request.method == "PUT":
+            route.fulfill(json={**checks[-1], "written": True})  # the API shall stay as it is
+        else:
+            route.continue_()
+
+    shared.page.route("**/config*", keep_or_answer)
+    page = opened(shared)
+    note = "Nothing can be changed over HTTP then: only the file on the machine takes that back."
+    rewrite(page, "[pools.default]", "[api]\nread_only = true\n\n[pools.default]")
+    expect(page.locator("#effects").get_by_text(note, exact=True)).to_be_visible()
+    page.locator("#save").click()
+    expect(page.locator("#became")).to_contain_text(
+        f"In force within 2 seconds: the supervisor watches the file. {note}"
+    )
     page.unroute_all(behavior="wait")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orpheus.config.changes import changed_keys, shown_changes
+from orpheus.config.changes import changed_keys, reach, shown_changes
 from orpheus.config.load import load_settings
 from orpheus.config.settings import Settings
 
@@ -56,3 +56,23 @@ def test_of_a_list_of_tables_those_that_differ_are_named(
 ) -> None:
     before, after = (settings(tmp_path / "orpheus.toml", text) for text in (old, new))
     assert changed_keys(before, after) == shown_changes(before, after) == changed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("", "port = 8399", ["The page and the API will listen on 127.0.0.1, port 8399."]),
+        ("", "host = 'localhost'", ["The page and the API will listen on localhost, port 8000."]),
+        ("", "enabled = false\nport = 1", ["There is no page and no API then: only the file"]),
+        ("enabled = false", "enabled = false\nport = 1", []),
+        ("", "read_only = true", ["Nothing can be changed over HTTP then: only the file"]),
+        ("read_only = true", "read_only = true\nmax_clients = 2", []),
+    ],
+)
+def test_it_is_told_where_the_page_will_be_and_what_it_can_no_longer_do(
+    tmp_path: Path, old: str, new: str, told: list[str]
+) -> None:
+    path = tmp_path / "orpheus.toml"
+    notes = reach(*(settings(path, f"[api]\n{text}\n") for text in (old, new)))
+    assert len(notes) == len(told)
+    assert all(note.startswith(one) for note, one in zip(notes, told, strict=True))

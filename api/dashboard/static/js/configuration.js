@@ -6,7 +6,7 @@ import { showFile, untold } from "./file-shown.js";
 import { request } from "./http.js";
 import { Live } from "./live.js";
 import { LostSave } from "./lost-save.js";
-import { showInForce, showOutcome, showRejected, showResult, startSearch } from "./settings-in-force.js";
+import { showInForce, showOutcome, showRejected, showResult, showSaved, startSearch } from "./settings-in-force.js";
 import { TomlEditor } from "./toml-editor.js";
 import { keepWhile } from "./unsaved.js";
 import { Versions } from "./versions.js";
@@ -170,7 +170,7 @@ async function save() {
   try {
     const answer = await send("", reason ? { reason } : {});
     showOrHide(byId("elsewhere"), "");
-    showResult(`${isNewer() ? "Saved, without the newer change above." : "Saved."} In force ${answer.takes_effect}.`);
+    showSaved(answer, isNewer() ? "Saved, without the newer change above." : "Saved.");
     if (byId("reason").value.trim() === reason) byId("reason").value = "";
     file = { text, etag: answer.etag };
     await load(edits);

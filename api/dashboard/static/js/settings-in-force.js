@@ -3,6 +3,9 @@ import { byId, h, setAttr, setText, showOrHide } from "./dom.js";
 import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
+/** What the change that was saved last here means for this page. @type {string[]} */
+let notes = [];
+
 /** @param {any} configuration of GET /config @param {(key: string, table?: string) => boolean} goTo goes to the line of a setting in the text, or of one of several tables by its name, which may be another one than is in force; returns whether it is there */
 export function showInForce({ path, text: shown, in_force: { file, version, since, text }, settings, rejected }, goTo) {
   const what = [file && file !== path && h("code", {}, file), version && `version ${version}`, since && h("span", {}, "since ", timeNode(since, "exact"))].filter(Boolean);
@@ -101,9 +104,15 @@ export function showOutcome({ kind, config }, isOwn, isNewer) {
   const found = isRejected ? "" : `${config.changed.length ? `Changed: ${config.changed.join(", ")}` : "No setting changed"}${config.restarts.length ? `; replaced: ${config.restarts.join(", ")}` : ""}.`;
   if (!isOwn) showResult("");
   else if (isRejected) showResult(`${isNewer ? "What you saved before was rejected." : "Rejected."} The previous configuration stays in force: ${config.reason}`, "bad");
-  else showResult(`${isNewer ? "What you saved before is in force." : "In force."} ${found}`);
+  else showResult(`${isNewer ? "What you saved before is in force." : "In force."} ${[found, ...notes].join(" ")}`);
   showOrHide(byId("elsewhere"), isOwn || isRejected ? "" : `The file was changed elsewhere. ${found}`);
   return true;
+}
+
+/** Say that a change was saved here. @param {any} answer of PUT /config @param {string} said */
+export function showSaved({ takes_effect: when, notes: more }, said) {
+  notes = more;
+  showResult([`${said} In force ${when}.`, ...notes].join(" "));
 }
 
 /** Say what became of the change that was saved here. @param {string} text @param {string} [state] "bad" */

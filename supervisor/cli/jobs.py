@@ -222,12 +222,20 @@ def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: s
             if SLOT.fullmatch(name):
                 print_output(store, name, host, lines, follow=follow, as_json=operator.as_json)
             else:
-                context = click.get_current_context()
-                id = JobId(name, context.command.params[0], context)
+                id = _id_of(name, click.get_current_context())
                 _print_log(store, id, lines, follow=follow, as_json=operator.as_json)
         except KeyboardInterrupt:  # the usual way to stop following
             click.echo()
     return ExitCode.OK
+
+
+def _id_of(name: str, context: click.Context) -> int:
+    """Return the id that `name` is, which is no slot."""
+    parameter = context.command.params[0]
+    if not name.isdecimal():
+        neither = f"{name!r} is neither the id of a job nor a slot of a program, as web-1 is."
+        raise click.BadParameter(neither, context, parameter)
+    return int(JobId(name, parameter, context))
 
 
 def _print_log(

@@ -311,3 +311,9 @@ def test_a_user_without_a_name_is_recorded_by_number(
 def test_a_number_that_is_none_is_told_in_plain_words(orpheus: Orpheus) -> None:
     assert "'abc' is not a valid whole number." in orpheus("show", "abc").err
     assert "'many' is not a valid whole number." in orpheus("scale", "default", "many").err
+
+
+def test_what_is_neither_a_job_nor_a_slot_is_told_so(orpheus: Orpheus, store: Store) -> None:
+    told = orpheus("logs", "web")
+    assert told.code == 2
+    assert "'web' is neither the id of a job nor a slot of a program, as web-1 is." in told.err

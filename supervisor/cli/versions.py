@@ -5,6 +5,8 @@ import difflib
 import functools
 import os
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -85,13 +87,19 @@ def diff(operator: Operator, before: int | None, after: int | None) -> int:
 
 def _difference(old: str, new: str, old_name: str, new_name: str) -> tuple[list[str], list[str]]:
     """Return the lines that differ, secrets masked, and the names of the secrets that do."""
-    shown = masked_or_none(old), masked_or_none(new)
-    tables = tables_of(old), tables_of(new)
-    if shown[0] is None or shown[1] is None or tables[0] is None or tables[1] is None:
-        raise ConfigurationError("it is not shown: its secrets cannot be told apart from the rest")
-    texts = shown[0].splitlines(), shown[1].splitlines()
-    lines = list(difflib.unified_diff(*texts, old_name, new_name, lineterm=""))
-    return lines, [dotted(path) for path in differing_secrets(tables[0], tables[1])]
+    (old_lines, old_tables), (new_lines, new_tables) = _shown(old, old_name), _shown(new, new_name)
+    lines = list(difflib.unified_diff(old_lines, new_lines, old_name, new_name, lineterm=""))
+    return lines, [dotted(path) for path in differing_secrets(old_tables, new_tables)]
+
+
+def _shown(text: str, name: str) -> tuple[list[str], Any]:
+    """Return the lines of a text, secrets masked, and its tables. Raises ConfigurationError."""
+    shown, tables = masked_or_none(text), tables_of(text)
+    if shown is None or tables is None:
+        raise ConfigurationError(
+            f"{name} is not shown: its secrets cannot be told apart from the rest"
+        )
+    return shown.splitlines(), tables
 
 
 @click.command()
@@ -115,7 +123,8 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
         )
         planned = editor.plan(Edit(version=version), None, refused)
         if planned.outcome.problems:
-            raise ConfigurationError("\n".join(map(_line, planned.outcome.problems)))
+            told = (_line_of_version(one, version) for one in planned.outcome.problems)
+            raise ConfigurationError("\n".join(told))
         is_there = planned.content == planned.replaces
         if not check and not is_there:
             _replace(editor, planned, operator.actor(reason), version, store)
@@ -193,13 +202,24 @@ def _chosen(kept: list[ShownVersion], number: int | None) -> ShownVersion:
 
 def _row(shown: ShownVersion) -> tuple[object, ...]:
     version = shown.version
-    marks = (("file", shown.is_in_file), ("in force", shown.is_in_force))
+    marks = (
+        ("file", shown.is_in_file),
+        ("in force", shown.is_in_force),
+        ("not TOML", tables_of(version.text) is None),
+    )
     now = ", ".join(word for word, is_so in marks if is_so) or None
     return version.number, local_time(rfc3339(version.at_ms)), version.by, now, version.reason
 
 
 def _line(problem: SettingProblem) -> str:
     return ": ".join(part for part in (problem.place, problem.key, problem.detail) if part)
+
+
+def _line_of_version(problem: SettingProblem, version: int) -> str:
+    """Return a problem at its line of the version: the same line of the file may be right."""
+    if problem.line is None:
+        return _line(problem)
+    return _line(replace(problem, place=f"version {version}, line {problem.line}"))
 
 
 def _print_outcome(

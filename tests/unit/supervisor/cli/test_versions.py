@@ -176,6 +176,23 @@ def test_a_version_that_does_not_check_any_more_changes_nothing(
     assert file.read_text() == SECOND
 
 
+def test_a_version_that_is_no_toml_is_named_and_not_taken_for_the_file(
+    orpheus: Orpheus, file: Path
+) -> None:
+    Versions(state_files(URL).configurations, file).keep("[pools\n", "file", None)
+    listed = orpheus("config", "versions").out.splitlines()
+    assert ["not TOML" in row for row in listed] == [False, True, False, False]
+    told = orpheus("config", "rollback", "3")
+    assert told.code == 78
+    assert "version 3, line 1: is not TOML" in told.err
+    assert str(file) not in told.err
+    assert file.read_text() == SECOND
+    for versions in (("3", "2"), ("2", "3")):
+        assert "version 3 is not shown: its secrets" in orpheus("config", "diff", *versions).err
+    file.write_text("[pools\n")
+    assert "the file is not shown: its secrets" in orpheus("config", "diff", "2").err
+
+
 def test_without_a_version_it_is_said_where_they_come_from(orpheus: Orpheus, store: Store) -> None:
     assert "first start of Orpheus" in orpheus("config", "diff").err
     assert orpheus("config", "rollback", "1").code == 1

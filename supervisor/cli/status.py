@@ -32,7 +32,7 @@ from orpheus.supervisor.cli.output import (
     terminal_width,
 )
 from orpheus.supervisor.cli.processes import print_workers, read_workers
-from orpheus.supervisor.cli.table import shortened
+from orpheus.supervisor.cli.table import shortened, wrapped
 
 _LOOK_EVERY_S = 1.0
 _HOME, _TO_END_OF_LINE, _TO_END_OF_SCREEN, _CLEAR = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"
@@ -73,11 +73,16 @@ def _status(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
 
 
 def _print(
-    found: Mapping[str, Any], handover: CommandLineHandover, width: int | None = None
+    found: Mapping[str, Any],
+    handover: CommandLineHandover,
+    width: int | None = None,
+    *,
+    has_room: bool = True,
 ) -> None:
     """Print the status; with a `width`, no line is wider, as a table never is on a terminal.
 
-    A command that mends something is never cut for the sentence before it.
+    With `has_room` a sentence goes on in a further line; else it is cut. A command that mends
+    something is never cut for the sentence before it.
     """
 
     def fitting(text: str) -> str:
@@ -104,7 +109,11 @@ def _print(
         text = f"- {printable(concern['text'])}"
         command = f"({concern['command']})" if concern["command"] else ""
         whole = f"{text} {command}".rstrip()
-        lines = [whole] if fitting(whole) == whole or not command else [text, f"  {command}"]
+        if fitting(whole) == whole:
+            lines = [whole]
+        else:
+            sentence = wrapped(text, width) if has_room and width else [text]
+            lines = [*sentence, f"  {command}"] if command else sentence
         for line in lines:
             click.echo(fitting(line))
 
@@ -179,14 +188,10 @@ def _line(found: Mapping[str, Any] | str, before: str, *, as_json: bool) -> str:
 
 def _draw(found: Mapping[str, Any] | str, handover: CommandLineHandover, before: str) -> str:
     """Draw over what was drawn before, in one write and without clearing, so nothing flickers."""
-    width = terminal_width()
-    with redirect_stdout(_Frame()) as frame:
-        if isinstance(found, str):
-            click.echo(styled(shortened(printable(found), width), fg="red"))
-        else:
-            _print(found, handover, width)
-    lines = frame.getvalue().splitlines()
-    room = terminal_height() - 1
+    width, room = terminal_width(), terminal_height() - 1
+    lines = _frame(found, handover, width, has_room=True)
+    if len(lines) > room:
+        lines = _frame(found, handover, width, has_room=False)
     if len(lines) > room:
         more = f"… and {len(lines) - room + 1} more lines"
         lines = [*lines[: room - 1], shortened(more, width)]
@@ -194,6 +199,18 @@ def _draw(found: Mapping[str, Any] | str, handover: CommandLineHandover, before:
     sys.stdout.write(drawn if before else _CLEAR + drawn)
     sys.stdout.flush()
     return drawn
+
+
+def _frame(
+    found: Mapping[str, Any] | str, handover: CommandLineHandover, width: int, *, has_room: bool
+) -> list[str]:
+    """Return what is drawn, line by line."""
+    with redirect_stdout(_Frame()) as frame:
+        if isinstance(found, str):
+            click.echo(styled(shortened(printable(found), width), fg="red"))
+        else:
+            _print(found, handover, width, has_room=has_room)
+    return frame.getvalue().splitlines()
 
 
 class _Frame(io.StringIO):

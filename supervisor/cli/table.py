@@ -108,6 +108,18 @@ def shortened(text: str, width: int) -> str:
     return kept.rstrip() + _CUT
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """Return a text in lines, broken at spaces and indented after the first; a long word is cut."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if not lines[-1] or cells_wide(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(GAP + word)
+    return [shortened(line, width) for line in lines]
+
+
 def cells_wide(text: str) -> int:
     """Return how many cells of a terminal a text fills."""
     return len(text) if text.isascii() else sum(map(_cells_of, text))

@@ -177,6 +177,28 @@ def test_no_line_of_a_terminal_is_wrapped(
     assert lines[-2:] == ["- Nothing runs.", "  (orpheus)"], "the command is not cut"
 
 
+@pytest.mark.parametrize(("lines", "is_whole"), [(40, True), (8, False)])
+def test_a_problem_is_whole_where_there_is_room_for_it(
+    orpheus: Orpheus,
+    store: Store,
+    looks: list[Callable[[], object]],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    lines: int,
+    is_whole: bool,
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("LINES", str(lines))
+    store.jobs.submit(NewJob("words", queue="mail"))
+    _, out, _ = orpheus("status", "--watch", "--set", "pools.default.queues=['a']")
+    drawn = click.unstyle(out.split("\x1b[H")[1].split("\x1b[J")[0]).splitlines()
+    drawn = [line.removesuffix("\x1b[K") for line in drawn]
+    assert max(map(len, drawn)) <= 30
+    whole = ["- No pool serves queue mail,", "  and 1 job waits in it."]
+    assert ("\n".join(whole) in "\n".join(drawn)) is is_whole
+
+
 def test_a_terminal_is_drawn_over_without_being_cleared_again(
     orpheus: Orpheus,
     store: Store,

@@ -125,6 +125,7 @@ function edited() {
   byId("planned").hidden = !changed;
   hide(byId("file"), file.text === null && !target, byId("main"));
   byId("save").disabled = true;
+  setText(byId("file-title"), target ? `Version ${target.version} of the file` : "The file");
   setText(byId("save"), target ? `Go back to version ${target.version}` : "Save the file");
   showOrHide(byId("problem"), "");
   if (!changed) return editor.showVerdict("", "");

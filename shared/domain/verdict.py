@@ -340,7 +340,12 @@ def _alerts(undelivered: Sequence[AlertFacts]) -> Iterator[Concern]:
             what, have = f"{one.alerts:,} alerts of rule {one.name}", "have"
         since = f"{', the first' if one.alerts > 1 else ''} for {duration(one.since_s)}"
         if one.job_id is None:
-            text = f"{what} {have} been due{since}, but no job: the log says why (alert_refused)"
+            why = (
+                "the log says why (alert_refused)"
+                if one.has_failed
+                else "nothing looks at the rules"
+            )
+            text = f"{what} {have} been due{since}, but no job: {why}"
             command = "orpheus alerts"
         else:
             text = f"{what} {have} not been delivered{since}: {one.reason}"

@@ -194,8 +194,8 @@ def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
 
 def _undelivered(store: Store, now_ms: int) -> list[AlertFacts]:
     rows = store.alerts.all()
-    fired = [row.rule.name for row in rows if row.state.fired_ms is not None]
-    jobs = store.alerts.deliveries(fired) if fired else []
+    last_jobs = {row.rule.name: row.last_job_id for row in rows if row.last_job_id is not None}
+    jobs = store.alerts.deliveries(last_jobs) if last_jobs else []
     without_job = (unsent(row.rule, row.state, now_ms) for row in rows)
     return [*undelivered(jobs, now_ms), *(one for one in without_job if one is not None)]
 

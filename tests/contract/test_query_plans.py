@@ -79,7 +79,7 @@ HOT = {
     ("alerts.sql", "late-jobs"): "jobs_due (queue=? AND priority=? AND run_at_ms<?)",
     ("alerts.sql", "late-delayed-jobs"): "jobs_scheduled (run_at_ms<?)",
     ("alerts.sql", "runs-of-alerts"): "SEARCH runs USING PRIMARY KEY (job_id=?)",
-    ("alerts.sql", "deliveries"): "jobs_by_queue (queue=? AND id=?)",
+    ("alerts.sql", "deliveries"): "jobs_by_queue (queue=? AND id=? AND rowid=?)",
     ("retention.sql", "expired-jobs"): "jobs_ended",
     ("retention.sql", "expired-key"): "idempotency_keys_by_age",
     ("retention.sql", "delete-keys"): "idempotency_keys_by_age",

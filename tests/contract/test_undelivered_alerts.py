@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import JobError, Lease
+from orpheus.shared.domain.jobs import JobError, Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store
 from orpheus.shared.views.verdict import trouble, verdict_json
@@ -43,6 +43,47 @@ def ends(store: Store, lease: Callable[..., list[Lease]]) -> Callable[[Ending], 
 def told(store: Store) -> list[str]:
     found = verdict_json(store, [], {}, 15.0, {})["concerns"]
     return [one["text"] for one in found if one["code"] == "alert_undelivered"]
+
+
+def test_what_was_delivered_stays_so_when_its_job_is_deleted(
+    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
+) -> None:
+    """Failed jobs are kept for longer than those that are done."""
+    fires()
+    ends(Ending.FAILED_PERMANENTLY)
+    clock.advance(60 * MINUTE_MS)
+    fires()
+    ends(Ending.SUCCEEDED)
+    assert told(store) == []
+    (rule,) = store.alerts.all()
+    assert rule.last_job_id is not None
+    store.jobs.delete(rule.last_job_id)
+    assert told(store) == []
+    assert not any("rule ops" in text for text in trouble(store, 15.0))
+
+
+def test_jobs_of_others_with_the_same_tag_hide_no_alert(
+    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
+) -> None:
+    for before in (True, False):
+        if not before:
+            fires()
+            ends(Ending.FAILED_PERMANENTLY)
+            clock.advance(60 * MINUTE_MS)
+        store.jobs.submit_many([NewJob("count", tags=("ops",))] * 150)
+    assert len(told(store)) == 1
+
+
+def test_an_alert_at_which_nobody_looks_was_not_refused(
+    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
+) -> None:
+    fires()
+    ends(Ending.SUCCEEDED)
+    clock.advance(MINUTE_MS)
+    fires()
+    clock.advance(round(RULE.every_s * 1000) + MINUTE_MS)
+    (text,) = told(store)
+    assert text.endswith("but no job: nothing looks at the rules.")
 
 
 def test_an_alert_that_has_failed_is_told_until_one_is_delivered(

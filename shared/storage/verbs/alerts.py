@@ -32,6 +32,8 @@ from orpheus.shared.storage.verbs.enqueue import Enqueue
 _MOST_DELAYED = 1_000
 _NEWEST_JOBS = 200
 _NEWEST_OF_RULE = 100
+_MOST_TAGGED = 2_000
+"""Jobs with the name of a rule as a tag, whoever has submitted them."""
 _LISTS_OF_RULE = ("on", "types", "queues")
 
 
@@ -128,12 +130,13 @@ class Alerts:
             )
         ]
 
-    def deliveries(self, rules: Sequence[str]) -> list[Delivery]:
+    def deliveries(self, last_jobs: Mapping[str, int]) -> list[Delivery]:
         """Return the newest jobs of each of these rules that are done or were tried, newest first.
 
-        Of a rule, the newest hundred are looked at. One that was cancelled is neither.
+        By rule, the id of its last job. Of a rule, the newest hundred are looked at, and none if
+        the last is gone: whether that was delivered, nobody knows. A cancelled one is neither.
         """
-        values = (json.dumps(rules), ALERTS_QUEUE, _NEWEST_OF_RULE)
+        values = (json.dumps(dict(last_jobs)), ALERTS_QUEUE, _NEWEST_OF_RULE, _MOST_TAGGED)
         return [
             Delivery(rule, job_id, at_ms, Status(status), error and JobError(error, message or ""))
             for rule, job_id, at_ms, status, error, message in self._database.all(

@@ -114,13 +114,20 @@ SELECT worker, pid, started_at_ms, ended_at_ms, died,
 FROM runs;
 
 -- name: deliveries
--- Of the newest jobs with each of these tags, those of a queue that are done or were tried in vain,
--- newest first.
-SELECT wanted.tag, jobs.id, created_at_ms, status, error_type, error_message
-FROM json_array_elements_text(?1::json) AS wanted (tag)
+-- Of the newest jobs of each of these rules, those that are done or were tried in vain, newest first. A
+-- rule whose last job is gone has none: one that it followed may be left, as failed jobs are kept for
+-- longer. Jobs of others may have the same tag: so many of them are passed over.
+SELECT wanted.rule, jobs.id, created_at_ms, status, error_type, error_message
+FROM json_each_text(?1::json) AS wanted (rule, last_id)
     CROSS JOIN LATERAL (
-        SELECT job_id FROM orpheus.job_tags WHERE job_tags.tag = wanted.tag
+        SELECT job_id FROM (
+            SELECT job_id FROM orpheus.job_tags
+            WHERE job_tags.tag = wanted.rule AND job_id <= wanted.last_id::bigint
+            ORDER BY job_id DESC LIMIT ?4) AS tagged
+        WHERE EXISTS (
+            SELECT 1 FROM orpheus.jobs AS alert WHERE alert.queue = ?2 AND alert.id = tagged.job_id)
         ORDER BY job_id DESC LIMIT ?3) AS newest
     JOIN orpheus.jobs ON jobs.id = newest.job_id
-WHERE queue = ?2 AND (status = 'done' OR (error_type IS NOT NULL AND status <> 'cancelled'))
+WHERE (status = 'done' OR (error_type IS NOT NULL AND status <> 'cancelled'))
+    AND EXISTS (SELECT 1 FROM orpheus.jobs AS last WHERE last.id = wanted.last_id::bigint)
 ORDER BY jobs.id DESC;

@@ -114,10 +114,16 @@ SELECT worker, pid, started_at_ms, ended_at_ms, died,
 FROM runs;
 
 -- name: deliveries
--- Of the newest jobs with each of these tags, those of a queue that are done or were tried in vain,
--- newest first.
-SELECT wanted.value, jobs.id, created_at_ms, status, error_type, error_message
+-- Of the newest jobs of each of these rules, those that are done or were tried in vain, newest first. A
+-- rule whose last job is gone has none: one that it followed may be left, as failed jobs are kept for
+-- longer. Jobs of others may have the same tag: so many of them are passed over.
+SELECT wanted.key, jobs.id, created_at_ms, status, error_type, error_message
 FROM json_each(?1) AS wanted CROSS JOIN jobs ON jobs.id IN (
-    SELECT job_id FROM job_tags WHERE tag = wanted.value ORDER BY job_id DESC LIMIT ?3)
-WHERE queue = ?2 AND (status = 'done' OR (error_type IS NOT NULL AND status <> 'cancelled'))
+    SELECT job_id FROM (
+        SELECT job_id FROM job_tags WHERE tag = wanted.key AND job_id <= wanted.value
+        ORDER BY job_id DESC LIMIT ?4) AS tagged
+    WHERE EXISTS (SELECT 1 FROM jobs AS alert WHERE alert.queue = ?2 AND alert.id = job_id)
+    ORDER BY job_id DESC LIMIT ?3)
+WHERE (status = 'done' OR (error_type IS NOT NULL AND status <> 'cancelled'))
+    AND EXISTS (SELECT 1 FROM jobs AS last WHERE last.id = wanted.value)
 ORDER BY jobs.id DESC;

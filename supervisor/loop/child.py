@@ -138,7 +138,8 @@ class ChildHandle(ProcessHandle):
 
     def _close(self) -> None:
         self.channel.close()
-        for file in (self._crash_file, self._stack_file, self._awaits_file):
+        unfinished = self._awaits_file.with_suffix(".new")
+        for file in (self._crash_file, self._stack_file, self._awaits_file, unfinished):
             with contextlib.suppress(OSError):  # a read-only folder: the next start deletes them
                 file.unlink()
 

@@ -1,8 +1,8 @@
 """What the coroutines of jobs await, as text: of each the frames, the newest first.
 
 The stack of their thread shows only the event loop while they await. Another thread looks here, and
-they go on meanwhile, so a step may find nothing more. No code of a job is called for it: its
-`__repr__` might block, or raise.
+they go on meanwhile, so a step may find nothing more. It calls no code of a job: its `__repr__`
+might block, or raise.
 """
 
 import gc
@@ -43,12 +43,15 @@ def _parts(attempt: RunningAttempt) -> Iterator[str]:
         yield _part(whose, _chain(handler))
     named = [(one.get_name(), one) for one in (attempt.tasks() if attempt.tasks else ())]
     named.sort(key=lambda one: (len(one[0]), one[0]))
-    chains = [(name, _chain(task.get_coro())) for name, task in named]
-    others = [one for one in chains if not any(part is handler for part in one[1])]
-    for name, chain in others[:_MOST_TASKS]:
+    chains = ((name, _chain(task.get_coro())) for name, task in named)  # of 100,000: a few only
+    others = (one for one in chains if not any(part is handler for part in one[1]))
+    shown = 0
+    for name, chain in islice(others, _MOST_TASKS):
+        shown += 1
         yield _part(f"{whose}, its task {_short(name)}", chain)
-    if len(others) > _MOST_TASKS:
-        yield f"{whose} has {len(others) - _MOST_TASKS} more tasks"
+    more = len(named) - shown - (handler is not None)
+    if more > 0:
+        yield f"{whose} has {more} more tasks"
 
 
 def _part(whose: str, chain: Sequence[object]) -> str:

@@ -43,6 +43,8 @@ def test_500_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
     arrivals.start()
     confirm(page, typed="500", reason="the disk is back")
     expect(page.locator("#result")).to_have_text("500 jobs will run again.")
+    page.reload()
+    expect(page.locator("#selected")).to_have_text("None selected")
     arrivals.join()
     for job in (seen[0], seen[-1]):
         system.wait_for_job(job)

@@ -24,7 +24,7 @@ const table = new JobsTable({
 });
 const selection = new Selection(table);
 const place = new Place(table, selection);
-const bulk = new Bulk(selection, () => table.filling.soon());
+const bulk = new Bulk(selection, () => { table.filling.soon(); place.keep(); }); // what was done is selected no more, also after a reload
 const showSaved = startSaved(() => new URLSearchParams(readAddress().filter).toString(), (query) => go(`${JOBS}?${query}`));
 /** @type {Record<string, string[]>} */
 const known = {};

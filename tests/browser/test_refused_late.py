@@ -12,9 +12,8 @@ from tests.browser.layout import small_targets
 
 
 @pytest.fixture
-def busy(lasting_dashboard: Dashboard) -> Iterator[Any]:
+def busy(page: Page) -> Iterator[Any]:
     """Return what presses a button on a page, closes its dialog, and lets the call be refused."""
-    page = lasting_dashboard.page
     held: list[Route] = []
 
     def refuse(button: str, confirm: str, detail: str) -> None:
@@ -36,13 +35,11 @@ def refusals(page: Page) -> Any:
     return page.get_by_role("alert").filter(has=page.get_by_role("button", name="Close"))
 
 
-def test_a_refusal_is_told_though_its_dialog_was_closed(
-    lasting_dashboard: Dashboard, busy: Any
-) -> None:
-    system = lasting_dashboard.system
+def test_a_refusal_is_told_though_its_dialog_was_closed(dashboard: Dashboard, busy: Any) -> None:
+    """On an Orpheus of its own: no queue above changes."""
     for action in ("pause", "resume"):  # now there is such a queue
-        system.client.post(f"/queues/measured/{action}")
-    page = lasting_dashboard.open("/ui/queues")
+        dashboard.system.client.post(f"/queues/measured/{action}")
+    page = dashboard.open("/ui/queues")
     button = page.get_by_role("button", name="Pause measured")
     place = button.bounding_box()
     busy("Pause measured", "Pause it", "It is being moved.")

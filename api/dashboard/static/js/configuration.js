@@ -20,10 +20,9 @@ let file = { text: null, etag: null };
 let target = null;
 /** The result of checking the current text; null until it arrives. @type {any} */
 let checked = null;
-let editable = false, saving = false;
+let editable = false, saving = false, saved = 0; // saved: `editor.edits` of what was saved last
 /** Whether the file was saved here, or may have been, and what became of it is still to be told. */
 let isOwn = false;
-let saved = 0; // `editor.edits` of what was saved last
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 let turn = 0;

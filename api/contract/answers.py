@@ -270,7 +270,8 @@ class ConfigurationChange(TypedDict):
     starts: list[str] | None
     stops: list[str] | None
     notes: list[str]
-    """Sentences: where the page and the API will be, or that they cannot change this back."""
+    """Sentences: where the page and the API will be, or that they cannot change this back; which
+    queue stays as an operator has paused or resumed it."""
     not_compared: list[str]
     """Tables of an earlier version whose secrets may differ, too. They are not compared, so that
     nobody can guess one until a guess is no change."""

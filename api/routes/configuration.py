@@ -121,7 +121,9 @@ async def put_configuration(
         replace = partial(_replace, editor, planned, audit_actor(request, new), new.version)
         etag, written = await asyncio.to_thread(services.with_own_store, replace), True
     takes_effect = await services.readers.read(lambda s: _takes_effect(services, s, outcome))
+    kept = await services.readers.read(lambda s: _kept_by_hand(s, outcome))
     found = {key: value for key, value in asdict(outcome).items() if key != "watched"}
+    found["notes"] = [*outcome.notes, *kept]
     found |= {"written": written, "takes_effect": takes_effect, "etag": etag}
     return json_response(found, headers={"ETag": f'"{etag}"'})
 
@@ -184,6 +186,19 @@ def _replace(
             raise Refusal(507, "The disk that holds the configuration is full.") from None
         reason = f"The configuration file cannot be replaced: {error.strerror}"
         raise NotEditable(reason) from None
+
+
+def _kept_by_hand(store: Store, outcome: EditOutcome) -> list[str]:
+    """Return which queues of the edit stay as an operator has put them, in sentences."""
+    changed = {key.removesuffix(".paused") for key in outcome.changed or ()}
+    if not any(key.startswith("queues.") for key in changed):
+        return []
+    return [
+        f"Queue {name} stays {'paused' if paused else 'open'}: an operator has "
+        f"{'paused' if paused else 'resumed'} it, which counts more than the file."
+        for name, paused in store.queues.paused_by_hand().items()
+        if changed & {f"queues.{name}", f'queues."{name}"'}
+    ]
 
 
 def _takes_effect(services: Services, store: Store, outcome: EditOutcome) -> str:

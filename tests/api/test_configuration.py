@@ -353,6 +353,22 @@ def test_it_is_told_when_nobody_watches_the_file(start: Callable[..., Any], path
     assert "next start" in alone.json()["takes_effect"]
 
 
+def test_a_queue_that_stays_as_an_operator_has_put_it_is_told(
+    api: Any, put: Callable[..., Any]
+) -> None:
+    pause = {"set": {"queues.held.paused": True}}
+    assert put(pause, "?check=true").json()["notes"] == []
+    api.store.queues.resume("held")
+    api.store.queues.pause("other")
+    by_hand = "Queue held stays open: an operator has resumed it, which counts more than the file."
+    assert put(pause, "?check=true").json()["notes"] == [by_hand]
+    assert put(pause).json()["notes"] == [by_hand]
+    api.store.queues.pause("held")
+    (told,) = put({"set": {"queues.held.paused": False}}, "?check=true").json()["notes"]
+    assert told.startswith("Queue held stays paused: an operator has paused it")
+    assert put({"set": {"queues.held.max_running": 2}}, "?check=true").json()["notes"] == []
+
+
 # The whole system
 
 

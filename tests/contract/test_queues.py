@@ -45,6 +45,7 @@ def test_the_operators_word_outlives_the_configurations(store: Store, another) -
     store.queues.pause("other")
     another().queues.configure({"mail": QueueRules(paused=True)})
     assert [(q.name, q.paused) for q in store.queues.all()] == [("mail", False), ("other", True)]
+    assert store.queues.paused_by_hand() == {"mail": False, "other": True}
 
 
 def test_at_most_max_running_jobs_of_a_queue_are_leased(

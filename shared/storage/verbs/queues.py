@@ -88,6 +88,10 @@ class Queues:
             )
         ]
 
+    def paused_by_hand(self) -> dict[str, bool]:
+        """Return whether it is paused, of each queue that an operator has paused or resumed."""
+        return {name: bool(paused) for name, paused in self._database.all(self._sql["by-hand"])}
+
     def without_token(self) -> set[str]:
         """Return the queues whose rate lets no job start at this moment."""
         limits = {

@@ -47,6 +47,10 @@ WHERE name = ? AND rate_starts > 0;
 INSERT INTO orpheus.queues (name, paused) VALUES (?1, ?2)
 ON CONFLICT (name) DO UPDATE SET paused = ?2;
 
+-- name: by-hand
+-- The queues that an operator has paused or resumed, whatever the configuration says.
+SELECT name, paused FROM orpheus.queues WHERE paused IS NOT NULL ORDER BY name;
+
 -- name: forget-configuration
 -- Reset the configured limits, before the new ones are written.
 UPDATE orpheus.queues SET paused_by_config = 0, max_running = 0, rate_starts = 0,

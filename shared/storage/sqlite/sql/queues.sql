@@ -46,6 +46,10 @@ UPDATE queues SET rate_tokens = min(rate_burst, rate_tokens + 1) WHERE name = ? 
 INSERT INTO queues (name, paused) VALUES (?1, ?2)
 ON CONFLICT (name) DO UPDATE SET paused = ?2;
 
+-- name: by-hand
+-- The queues that an operator has paused or resumed, whatever the configuration says.
+SELECT name, paused FROM queues WHERE paused IS NOT NULL ORDER BY name;
+
 -- name: forget-configuration
 -- Reset the configured limits, before the new ones are written.
 UPDATE queues SET paused_by_config = 0, max_running = 0, rate_starts = 0,

@@ -10,6 +10,9 @@ _COROUTINE = "Coroutine of job "
 _RUNS_NOW = re.compile(r"^Coroutine of job .*, which runs now \(", re.MULTILINE)
 _RUNS_JOBS = "worker/attempt/executor.py"
 
+THREADS_BELOW = "\f\n"
+"""In what a worker writes, between the coroutines of its jobs and its threads."""
+
 
 def job_first(threads: str, coroutines: str = "") -> str:
     """Return both, with what a job does first: its coroutine, or the thread that runs its code.

@@ -12,7 +12,7 @@ from pathlib import Path
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.domain.requests import RequestAction, slot_target
-from orpheus.shared.domain.stacks import job_first
+from orpheus.shared.domain.stacks import THREADS_BELOW, job_first
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor, audited
@@ -23,7 +23,8 @@ from orpheus.shared.views.jobs import running_job_json
 from orpheus.shared.views.workers import Stack
 
 _ANSWER_WITHIN_S = 3.0
-_AWAITS_WITHIN_S = 1.0
+_ASK_AGAIN_AFTER_S = 1.5
+"""More than the time between two heartbeats: a worker that has sent none by then gets a signal."""
 _STILL_FOR_S = 0.06
 _LOOK_EVERY_S = 0.02
 _LARGEST_STACK_BYTES = 1_048_576
@@ -124,7 +125,7 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
     """Return the stacks of a slot's process, as GET /workers/{slot}/stack shows them.
 
     `host` may be None where only one has a slot of that name; the caller is on `own_host`, and only
-    what runs there can be read. Blocks for at most 4 s. Raises NotFound, TransitionRefused for a
+    what runs there can be read. Blocks for at most 3 s. Raises NotFound, TransitionRefused for a
     slot without a process, and NoAnswer, which says why the process does not answer. The coroutines
     of jobs are missing while no Python code of the process can run.
     """
@@ -137,15 +138,21 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
     start_bytes = _size_bytes(file)
     awaits = store.state.awaits(slot.incarnation)
     awaits_before = _version(awaits)
-    request_id = store.supervision.put_request(RequestAction.STACK, slot.host, name)
-    stack = _wait_for_stack(file, start_bytes)
-    if not stack:
+    ask = partial(store.supervision.put_request, RequestAction.STACK, slot.host, name)
+    request_id = ask()
+    told = _wait_for_answer(file, start_bytes, awaits, awaits_before, _ASK_AGAIN_AFTER_S)
+    if told is None and not store.supervision.is_waiting(request_id):
+        request_id = ask()
+    if told is None:
+        left_s = _ANSWER_WITHIN_S - _ASK_AGAIN_AFTER_S
+        told = _wait_for_answer(file, start_bytes, awaits, awaits_before, left_s)
+    if told is None:
         silent = f"{name} (process {slot.pid}) did not answer within {_ANSWER_WITHIN_S:.0f} s: "
         if store.supervision.is_waiting(request_id):
             raise NoAnswer(f"{silent}its supervisor has not asked it yet")
         why = _WHY_SILENT.get(os_state(slot.pid), "it does not react to signals; try again")
         raise NoAnswer(silent + why)
-    coroutines = _wait_for_awaits(awaits, awaits_before) if slot.role is Role.WORKER else ""
+    stack, coroutines = told
     return {
         "slot": name,
         "pid": slot.pid,
@@ -220,31 +227,27 @@ def _on(host: str | None) -> str:
     return "" if host is None else f" on {host}"
 
 
-def _wait_for_stack(file: Path, start_bytes: int) -> str:
-    """Return what is added to the file once it stops growing; empty if nothing is added in time.
+def _wait_for_answer(
+    file: Path, start_bytes: int, awaits: Path, before: tuple[int, int] | None, within_s: float
+) -> tuple[str, str] | None:
+    """Return the threads, and the coroutines of jobs; None if there is no answer in time.
 
-    The process writes line by line, and nothing marks the last line.
+    A worker answers with both in `awaits`, which is replaced. Else a signal adds the threads to
+    `file`, line by line, until that stops growing: nothing marks the last line.
     """
-    give_up_at_s = time.monotonic() + _ANSWER_WITHIN_S
+    give_up_at_s = time.monotonic() + within_s
     size_bytes, grew_at_s = start_bytes, float("inf")
     while (now_s := time.monotonic()) < give_up_at_s:
+        if _version(awaits) not in (None, before):
+            coroutines, _, threads = _text_from(awaits, 0).partition(THREADS_BELOW)
+            return threads, coroutines
         if (found_bytes := _size_bytes(file)) != size_bytes:
             size_bytes, grew_at_s = found_bytes, now_s
         elif size_bytes and now_s - grew_at_s >= _STILL_FOR_S:
             # The supervisor may have emptied a file that had grown too long.
-            return _text_from(file, start_bytes if size_bytes > start_bytes else 0)
+            return _text_from(file, start_bytes if size_bytes > start_bytes else 0), ""
         time.sleep(_LOOK_EVERY_S)
-    return ""
-
-
-def _wait_for_awaits(file: Path, before: tuple[int, int] | None) -> str:
-    """Return what the file holds once it is replaced; empty if it is not in time."""
-    give_up_at_s = time.monotonic() + _AWAITS_WITHIN_S
-    while time.monotonic() < give_up_at_s:
-        if _version(file) not in (None, before):
-            return _text_from(file, 0)
-        time.sleep(_LOOK_EVERY_S)
-    return ""
+    return None
 
 
 def _text_from(file: Path, start_bytes: int) -> str:

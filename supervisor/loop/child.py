@@ -1,6 +1,7 @@
 """A child process as its parent sees it: pidfd, control channel, crash file."""
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -9,7 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orpheus.shared.domain.stacks import job_first
+from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.stacks import THREADS_BELOW, job_first
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.crash_cell import CellState, read_cell
@@ -26,6 +28,8 @@ _MOST_LAST_LINES = 20
 _LONGEST_LAST_LINE = 200
 _MOST_STACK_BYTES = 1_048_576
 _FRESH_S = 10.0
+_SILENT_FOR_S = 1.0
+"""Less than the time after which shared/operations/supervisor_requests.py asks again."""
 _SIGNALS = {
     ProcessCommand.TERMINATE: (signal.SIGTERM,),
     ProcessCommand.ABORT: (
@@ -48,6 +52,12 @@ class ChildHandle(ProcessHandle):
     _awaits_file: Path
     _is_aborted: bool = False
     """It was told to write its stacks and die."""
+    _tells_stacks: bool = False
+    """It is a worker, whose Python code answers with its stacks."""
+    _asked_at_s: float = math.inf
+    """When it was asked for its stacks, if it has not answered."""
+    _answer_before: int | None = None
+    _heard_at_s: float = 0.0
 
     @classmethod
     def spawn(cls, spec: ProcessSpec, incarnation: str, state: StateFiles) -> "ChildHandle":
@@ -88,6 +98,7 @@ class ChildHandle(ProcessHandle):
             _crash_file=crash_file,
             _stack_file=stack_file,
             _awaits_file=state.awaits(incarnation),
+            _tells_stacks=spec.role is Role.WORKER,
         )
 
     def send(self, command: ProcessCommand, within_s: float | None = None) -> None:
@@ -99,7 +110,8 @@ class ChildHandle(ProcessHandle):
         else:
             if command is ProcessCommand.DUMP:
                 self._bound_stack_file()
-                self.channel.send({"do": "stack"})  # the coroutines of jobs: the signal shows none
+                if self._tells_stacks and self._may_answer():
+                    return
             if command is ProcessCommand.ABORT:
                 self._is_aborted = True
             if command is ProcessCommand.TERMINATE and within_s is not None:
@@ -111,7 +123,23 @@ class ChildHandle(ProcessHandle):
     def messages(self, *, has_exited: bool, serves: bool) -> list[dict[str, Any]]:  # noqa: ARG002
         """Return what it has said since the last call; all that is left if it `has_exited`."""
         self.channel.flush()
-        return self.channel.receive_last() if has_exited else self.channel.receive()
+        found = self.channel.receive_last() if has_exited else self.channel.receive()
+        if found:
+            self._heard_at_s = time.monotonic()
+        return found
+
+    def _may_answer(self) -> bool:
+        """Ask a worker for its stacks; return whether its Python code may still answer.
+
+        If it has said nothing at all since it was asked before, only the handler of a signal can.
+        That one may crash a process whose threads go on (worker/control/awaits_file.py).
+        """
+        now_s, answer = time.monotonic(), _written_at_ns(self._awaits_file)
+        has_answered = answer != self._answer_before
+        if has_answered or self._heard_at_s > self._asked_at_s or math.isinf(self._asked_at_s):
+            self._asked_at_s, self._answer_before = now_s, answer
+        self.channel.send({"do": "stack"})
+        return now_s - self._asked_at_s < _SILENT_FOR_S
 
     def register(self, poll: select.poll, *, reads: bool) -> None:
         """Wake `poll` when the process ends, and for messages if it `reads`."""
@@ -173,4 +201,11 @@ class ChildHandle(ProcessHandle):
                 text = file.read(_EVIDENCE_LENGTH // 2).decode(errors="replace")
         except OSError:
             return ""
-        return text if is_fresh else ""
+        return text.partition(THREADS_BELOW)[0] if is_fresh else ""  # the crash file has those
+
+
+def _written_at_ns(file: Path) -> int | None:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return None

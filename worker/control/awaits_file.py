@@ -1,14 +1,18 @@
-"""The file in which a worker tells what the coroutines of its jobs await.
+"""The file in which a worker tells what its threads do, and what the coroutines of its jobs await.
 
-Beside it, faulthandler writes the stacks of the threads (shared/process/child_start.py). That
-works while no Python code can run, but it knows nothing of coroutines that await.
+It is written by Python code while no other thread can begin or end. A signal's handler sees threads
+that go on meanwhile: one that just began or ended crashed the process. So the signal, whose handler
+faulthandler is (shared/process/child_start.py), is for a worker in which no Python code can run.
 """
 
 import contextlib
+import faulthandler
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from orpheus.shared.domain.stacks import THREADS_BELOW
 from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.logs import get_logger
 from orpheus.worker.attempt.awaits import awaits_of
@@ -26,9 +30,9 @@ class AwaitsFile:
         self._writer: threading.Thread | None = None
 
     def write(self, attempts: Sequence[RunningAttempt], wait_s: float = 0.0) -> None:
-        """Write what they await, in another thread: a disk that hangs must not hold this one up.
+        """Write what they await, and the threads.
 
-        Waits for at most `wait_s`.
+        In another thread: a disk that hangs must not hold this one up. Waits for at most `wait_s`.
         """
         path, writer = self.path, self._writer
         if path is None or (writer is not None and writer.is_alive()):
@@ -43,9 +47,22 @@ class AwaitsFile:
 def _write(path: Path, attempts: Sequence[RunningAttempt]) -> None:
     """Write even that there is nothing: who has asked waits for it."""
     try:
+        text = f"{awaits_of(attempts)}{THREADS_BELOW}{_threads()}"
         new = path.with_suffix(".new")
         new.touch(mode=0o600)
-        new.write_text(awaits_of(attempts), encoding="utf-8", errors="replace")
+        new.write_text(text, encoding="utf-8", errors="replace")
         new.replace(path)
     except Exception:
         log.exception("awaits_not_written")
+
+
+def _threads() -> str:
+    """Return the stacks of all threads but this one.
+
+    They are written to memory, not to a disk: all threads stand still until that is done.
+    """
+    with os.fdopen(os.memfd_create("stacks"), "w+b") as memory:
+        faulthandler.dump_traceback(memory, all_threads=True)
+        memory.seek(0)
+        parts = memory.read().decode(errors="replace").split("\n\n")
+    return "\n\n".join(part for part in parts if not part.startswith("Current thread"))

@@ -14,7 +14,7 @@ from tests.integration.supervisor.configured import Configured, StartSystem
 from tests.machine import wait_until
 
 JOBS = """
-import asyncio, contextlib, time
+import asyncio, contextlib, threading, time
 from orpheus import Context, job
 
 async def ask_the_other_side() -> None:
@@ -34,6 +34,13 @@ def compute() -> None:
 @job
 def in_a_thread(ctx: Context) -> None:
     compute()
+
+@job
+def starts_threads(ctx: Context) -> None:
+    while True:
+        short = threading.Thread(target=time.monotonic)
+        short.start()
+        short.join()
 
 @job
 async def blocking(ctx: Context) -> None:
@@ -127,6 +134,16 @@ def test_a_job_that_blocks_the_loop_is_shown_by_its_thread(system: System, pool:
     running = [one for one in others if one.startswith(f"Coroutine of job {job_id} (blocking)")]
     assert ", which runs now" in running[0]
     assert any("in ask_the_other_side" in one for one in others) == (pool == "many")
+
+
+@pytest.mark.parametrize("pool", ["one", "many"])
+def test_who_looks_at_threads_that_begin_and_end_harms_nobody(system: System, pool: str) -> None:
+    system.submit("starts_threads", queue=pool)
+    for _ in range(10):
+        until_shown(
+            system, f"{pool}-1", lambda parts: any("in starts_threads" in one for one in parts)
+        )
+    assert system.workers()[f"{pool}-1"]["restarts"] == 0
 
 
 @pytest.mark.parametrize("pool", ["one", "many"])

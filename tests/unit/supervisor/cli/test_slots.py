@@ -14,6 +14,7 @@ import pytest
 
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotState
 from orpheus.shared.domain.requests import Request, RequestAction
+from orpheus.shared.domain.stacks import THREADS_BELOW
 from orpheus.shared.storage import Store, open_store, state_files
 from orpheus.supervisor.cli import slots
 from tests.audit_log import entries_of
@@ -92,13 +93,13 @@ def taken(supervised: Store, runs_coroutines: threading.Event) -> Iterator[list[
                 requests.append(request)
                 if request.target == "idle":
                     store.processes.put_slots([slot("idle-1", SlotState.STARTING, pool="idle")])
-                if request.action is RequestAction.STACK:
+                if request.action is RequestAction.STACK and runs_coroutines.is_set():
+                    new = awaits.with_suffix(".new")
+                    new.write_text(f"{AWAITS}{THREADS_BELOW}{STACK}")
+                    new.replace(awaits)
+                elif request.action is RequestAction.STACK:
                     with file.open("a") as stacks:
                         stacks.write(STACK)
-                    if runs_coroutines.is_set():
-                        new = awaits.with_suffix(".new")
-                        new.write_text(AWAITS)
-                        new.replace(awaits)
         bell.close()
         store.close()
 

@@ -93,3 +93,41 @@ def test_what_coroutines_awaited_is_evidence_if_it_was_written_for_the_kill(
         ABORTED.replace("Current", f"{AWAITS}\n\nCurrent") if is_shown else ABORTED
     )
     assert not awaits.exists()
+
+
+def test_a_worker_that_can_answer_gets_no_signal_for_its_stacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The handler of the signal may crash a process whose threads go on."""
+    process = subprocess.Popen(["sleep", "60"], start_new_session=True)  # it would die of it
+    ours, theirs = Channel.pair()
+    its_own = Channel.from_fd(theirs.detach())
+    now_s = 1_000.0
+    monkeypatch.setattr("orpheus.supervisor.loop.child.time.monotonic", lambda: now_s)
+    handle = handle_of(process, tmp_path)
+    handle.channel.close()
+    handle.channel, handle._tells_stacks = ours, True
+
+    def asked() -> bool:
+        """Ask; return whether it lives. It hears of it in any case."""
+        handle.send(ProcessCommand.DUMP)
+        assert its_own.receive() == [{"do": "stack"}]
+        return process.poll() is None
+
+    try:
+        assert asked() and asked(), "twice within a moment"
+        now_s += 2
+        its_own.send({"say": "beat"})
+        its_own.flush()
+        assert handle.messages(has_exited=False, serves=True) == [{"say": "beat"}]
+        assert asked(), "it was heard since"
+        (tmp_path / "awaits").write_text("its answer")
+        now_s += 2
+        assert asked(), "it has answered"
+        now_s += 2
+        asked()
+        assert process.wait(10) == -signal.SIGUSR1, "it has said nothing since"
+    finally:
+        process.kill()
+        handle.reap()
+        its_own.close()

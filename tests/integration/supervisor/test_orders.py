@@ -86,13 +86,13 @@ def test_a_restart_retries_a_fatal_slot_at_once(harness: Start) -> None:
     assert running.stop() == 0
 
 
-def test_a_child_that_is_asked_writes_its_stack_and_goes_on(harness: Start) -> None:
-    running = harness()
+def test_a_child_that_is_silent_writes_its_stack_at_a_signal_and_goes_on(harness: Start) -> None:
+    running = harness("stops_beating", beat_timeout_s=60.0)
     slot = running.until_state(SlotState.READY)
     file = running.store.state.stack(slot.incarnation)
 
     def has_written() -> bool:
-        """It may still be on its way to `live` when it is asked for the first time."""
+        """One that is heard gets no signal, as its Python code can answer."""
         running.store.supervision.put_request(RequestAction.STACK, "host-1", "a-1")
         return "in live" in file.read_text()
 

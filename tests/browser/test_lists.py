@@ -197,14 +197,13 @@ def test_each_page_is_a_link_and_two_keys_away(lasting_dashboard: Dashboard) -> 
         page.keyboard.press("Escape")
 
 
-def test_nothing_moves_under_the_pointer_and_a_search_finds_a_row(
-    lasting_dashboard: Dashboard,
-) -> None:
-    page, system = lasting_dashboard.page, lasting_dashboard.system
+def test_nothing_moves_under_the_pointer_and_a_search_finds_a_row(dashboard: Dashboard) -> None:
+    """On an Orpheus of its own: no job of another test waits."""
+    page, system = dashboard.page, dashboard.system
     for queue in ("found.b", "found.c"):
         system.submit("sum_range", {"n": 1}, queue=queue)
     wait_until_idle(system)  # a row is higher while jobs wait
-    opened(lasting_dashboard, "queues")
+    opened(dashboard, "queues")
     row = page.locator("[id='queue-found.b']")
     row.hover()
     before = row.bounding_box()

@@ -10,8 +10,6 @@ from typing import Any
 
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.conftest import wait_until_idle
-
 
 def test_a_submitted_job_appears_and_goes_to_done_without_a_reload(dashboard: Any) -> None:
     page = dashboard.open()
@@ -90,12 +88,10 @@ def test_the_verdict_and_the_panel_tell_how_workers_are(dashboard: Any) -> None:
     expect(row.locator(".rss-cell .value")).to_have_text(re.compile(r"^\d+ MB$"))
 
 
-def test_a_killed_worker_is_seen_to_come_back_with_the_evidence_of_its_end(
-    lasting_dashboard: Any,
-) -> None:
-    page = lasting_dashboard.open()
-    wait_until_idle(lasting_dashboard.system)  # no job of another test is to crash
-    slot = lasting_dashboard.system.workers()["default-1"]
+def test_a_killed_worker_is_seen_to_come_back_with_the_evidence_of_its_end(dashboard: Any) -> None:
+    """On an Orpheus of its own: no job of another test is to crash."""
+    page = dashboard.open()
+    slot = dashboard.system.workers()["default-1"]
     os.kill(slot["pid"], signal.SIGKILL)
     row = page.locator("#slots .slot", has_text="default-1")
     expect(row.locator(".restarts")).to_have_text(str(slot["restarts"] + 1))

@@ -1,6 +1,7 @@
 """PURE: the stacks of a process: those of its threads, and what the coroutines of its jobs await.
 
-faulthandler writes the first, and a worker itself the second (worker/attempt/awaits.py).
+A worker writes both itself (worker/control/awaits_file.py), and while no Python code of it can run,
+faulthandler the first, at a signal.
 """
 
 import re

@@ -22,9 +22,9 @@ from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import running_job_json
 from orpheus.shared.views.workers import Stack
 
-_ANSWER_WITHIN_S = 3.0
-_ASK_AGAIN_AFTER_S = 1.5
-"""More than the time between two heartbeats: a worker that has sent none by then gets a signal."""
+_ANSWER_WITHIN_S = 4.0
+_ASK_AGAIN_AFTER_S = 2.5
+"""More than the usual `heartbeats.interval`: a worker not heard by then gets a signal."""
 _STILL_FOR_S = 0.06
 _LOOK_EVERY_S = 0.02
 _LARGEST_STACK_BYTES = 1_048_576
@@ -125,7 +125,7 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
     """Return the stacks of a slot's process, as GET /workers/{slot}/stack shows them.
 
     `host` may be None where only one has a slot of that name; the caller is on `own_host`, and only
-    what runs there can be read. Blocks for at most 3 s. Raises NotFound, TransitionRefused for a
+    what runs there can be read. Blocks for at most 4 s. Raises NotFound, TransitionRefused for a
     slot without a process, and NoAnswer, which says why the process does not answer. The coroutines
     of jobs are missing while no Python code of the process can run.
     """

@@ -65,7 +65,7 @@ class StateFiles:
         return self.cells / f"{incarnation}.stack"
 
     def awaits(self, incarnation: str) -> Path:
-        """Return where an incarnation writes what its coroutines await."""
+        """Return where an incarnation writes its stacks itself: coroutines and threads."""
         return self.cells / f"{incarnation}.awaits"
 
     def program_log(self, slot: str) -> Path:

@@ -28,8 +28,9 @@ _MOST_LAST_LINES = 20
 _LONGEST_LAST_LINE = 200
 _MOST_STACK_BYTES = 1_048_576
 _FRESH_S = 10.0
-_SILENT_FOR_S = 1.0
-"""Less than the time after which shared/operations/supervisor_requests.py asks again."""
+_SILENT_FOR_S = 2.05
+"""More than the usual `heartbeats.interval`, and less than the time after which
+shared/operations/supervisor_requests.py asks again."""
 _SIGNALS = {
     ProcessCommand.TERMINATE: (signal.SIGTERM,),
     ProcessCommand.ABORT: (
@@ -57,7 +58,9 @@ class ChildHandle(ProcessHandle):
     _asked_at_s: float = math.inf
     """When it was asked for its stacks, if it has not answered."""
     _answer_before: int | None = None
+    """When its answer then was written, in nanoseconds; None: there was none."""
     _heard_at_s: float = 0.0
+    """When it last said anything."""
 
     @classmethod
     def spawn(cls, spec: ProcessSpec, incarnation: str, state: StateFiles) -> "ChildHandle":

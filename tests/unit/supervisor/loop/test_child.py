@@ -116,15 +116,15 @@ def test_a_worker_that_can_answer_gets_no_signal_for_its_stacks(
 
     try:
         assert asked() and asked(), "twice within a moment"
-        now_s += 2
+        now_s += 3
         its_own.send({"say": "beat"})
         its_own.flush()
         assert handle.messages(has_exited=False, serves=True) == [{"say": "beat"}]
         assert asked(), "it was heard since"
         (tmp_path / "awaits").write_text("its answer")
-        now_s += 2
+        now_s += 3
         assert asked(), "it has answered"
-        now_s += 2
+        now_s += 3
         asked()
         assert process.wait(10) == -signal.SIGUSR1, "it has said nothing since"
     finally:

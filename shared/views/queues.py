@@ -1,7 +1,7 @@
 """Queues, and counts of jobs, as the API and the command line list them."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Literal, cast
 
 from typing_extensions import TypedDict
 
@@ -14,6 +14,7 @@ from orpheus.shared.domain.drain import (
     growth_per_minute,
 )
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
 from orpheus.shared.views.pauses import Pause, pause_json
@@ -55,6 +56,16 @@ class ServingPool(TypedDict):
     ready: int
 
 
+class HeldBack(TypedDict):
+    """The jobs of a quarantined type that wait in a queue, though their time has come."""
+
+    type: str
+    jobs: int
+    relation: Literal["eq", "gte"]
+    """Whether `jobs` and `oldest_s` are exact, or there are at least as many (`gte`)."""
+    oldest_s: float
+
+
 class Queue(TypedDict):
     """A queue that has had a job, a pause or a limit, and who runs its jobs."""
 
@@ -70,13 +81,17 @@ class Queue(TypedDict):
     rate_per_key: str
     counts: Counts
     due: int
-    """Pending jobs whose time has come; of a queue with 10,000 or more, all that are pending."""
+    """Pending jobs whose time has come and that no quarantine holds back; of a queue with 10,000 or
+    more, all that are pending."""
     next_due_s: float | None
     """In how many seconds the next one is due; null: there is none, or a thousand jobs of other
     queues are due before it."""
     quarantined: list[str]
     """Types of which a quarantine holds back jobs that wait in it."""
+    held_back: list[HeldBack]
+    """How many jobs of each of these."""
     oldest_pending_s: float | None
+    """For how long one of those that are `due` has waited at most."""
     done_per_minute: float
     drain: Drain | None
     """null: it is paused, no pending job of it is due, no worker that serves it is ready, or
@@ -107,7 +122,10 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
         rules = {row.name: row for row in store.queues.all()}
         due, now_ms = store.stats.due_by_queue(), store.clock.wall_ms()
         oldest_s = store.stats.oldest_pending_by_queue()
-        pauses, quarantined = store.standings.pauses(), store.quarantines.by_queue()
+        pauses = store.standings.pauses()
+        held = store.quarantines.held(
+            [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
+        )
     found: list[Queue] = []
     for name in sorted(counts.keys() | rules.keys()):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
@@ -129,7 +147,8 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
                 "counts": counts_json(its_counts),
                 "due": its_due.jobs,
                 "next_due_s": None if next_ms is None else max(0, next_ms - now_ms) / 1000,
-                "quarantined": quarantined.get(name, []),
+                "quarantined": [one.type for one in held.get(name, [])],
+                "held_back": [_held_json(one, now_ms) for one in held.get(name, [])],
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
                 "drain": _drain(rule, its_counts, its_due.jobs, paces.get(name), serving),
@@ -146,6 +165,15 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
             }
         )
     return found
+
+
+def _held_json(held: Held, now_ms: int) -> HeldBack:
+    return {
+        "type": held.type,
+        "jobs": held.jobs,
+        "relation": "eq" if held.is_all else "gte",
+        "oldest_s": max(0, now_ms - held.since_ms) / 1000,
+    }
 
 
 def _pool_json(crew: why.Crew) -> ServingPool:

@@ -85,18 +85,22 @@ def _empty_in(item: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def _why(item: Mapping[str, Any]) -> str | None:
-    """Return who paused a queue, or why none of its jobs starts now."""
+    """Return who paused a queue, or why none of its jobs starts now, or some do not."""
     if item["paused"]:
         return paused_by(item["pause"], "the configuration")
+    held = [_held_back(one) for one in item["held_back"]]
     if item["due"] and item["pools"] and not any(one["ready"] for one in item["pools"]):
-        return "no worker is ready"
-    counts = item["counts"]
-    if not counts[Status.PENDING] or item["due"] or counts[Status.IN_PROGRESS]:
-        return None
-    reasons = [f"{name} is quarantined" for name in item["quarantined"]]
-    if next_due_s := item["next_due_s"]:
-        reasons.append(f"next due in {duration(next_due_s)}")
-    return ", ".join(reasons) or None
+        return ", ".join(["no worker is ready", *held])
+    next_due_s = item["next_due_s"]
+    if next_due_s and not item["due"] and not item["counts"][Status.IN_PROGRESS]:
+        held.append(f"next due in {duration(next_due_s)}")
+    return ", ".join(held) or None
+
+
+def _held_back(held: Mapping[str, Any]) -> str:
+    least = "at least " if held["relation"] == "gte" else ""
+    oldest = duration(held["oldest_s"])
+    return f"{least}{held['jobs']} held back: {held['type']} is quarantined (oldest {oldest})"
 
 
 @click.command()

@@ -76,6 +76,7 @@ QUEUE = {
     "due",
     "next_due_s",
     "quarantined",
+    "held_back",
     "oldest_pending_s",
     "done_per_minute",
     "drain",

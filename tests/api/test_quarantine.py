@@ -54,6 +54,18 @@ def test_the_metrics_name_it_while_it_lasts(api: Any) -> None:
     assert line not in api.client.get("/metrics").text.splitlines()
 
 
+def test_a_queue_tells_how_many_it_holds_back_and_for_how_long(api: Any) -> None:
+    for _ in range(2):
+        api.submit(queue="mail")
+    holder = Holder("default-1", "another life", 9)
+    assert api.store.leases.lease(holder, ("*",), 9, 30_000) == []
+    mail = next(one for one in api.client.get("/queues").json()["items"] if one["name"] == "mail")
+    assert (mail["due"], mail["oldest_pending_s"], mail["quarantined"]) == (0, None, ["add"])
+    (held,) = mail["held_back"]
+    assert held.pop("oldest_s") >= 0
+    assert held == {"type": "add", "jobs": 2, "relation": "eq"}
+
+
 def test_its_jobs_are_accepted_and_wait_and_say_why(api: Any) -> None:
     answer = api.client.post("/jobs", json={"type": "add", "payload": {"a": 1, "b": 2}})
     assert answer.status_code == 201

@@ -42,6 +42,7 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
             "pause": {"by": "cli:ada", "reason": "because " * 40, "at": AT},
             "pools": [{"name": LONG.lower(), "workers": 1000, "ready": 1000}],
             "quarantined": [LONG],
+            "held_back": [{"type": LONG, "jobs": 1_000, "relation": "gte", "oldest_s": 1e6}],
         }
     ],
     "/schedules": [

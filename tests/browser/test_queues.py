@@ -158,11 +158,8 @@ def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
     for id in ids:  # none is left for other tests
         system.client.post(f"/jobs/{id}/cancel")
     unserved = {**one, "name": "unserved", "pools": []}
-    held = {**one, "name": "held", "next_due_s": None, "quarantined": ["resize", "sum"]}
     unknown = {**one, "name": "unknown", "next_due_s": None}
-    both = {**one, "name": "both", "quarantined": ["resize"]}
-    busy = {**both, "name": "busy", "counts": {**one["counts"], "in_progress": 1}}
-    queues = [one, unserved, held, unknown, both, busy]
+    queues = [one, unserved, unknown]
     lasting_dashboard.page.route(
         re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
     )
@@ -170,14 +167,75 @@ def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
     lines = row(lasting_dashboard, "later").locator(".backlog div div")
     expect(lines).to_have_text(["none is due now", "the next in 2 h 00 min"])
     expect(row(lasting_dashboard, "unserved").locator(".backlog")).to_have_text("no pool serves it")
-    lines = row(lasting_dashboard, "held").locator(".backlog div div")
-    expect(lines).to_have_text(["resize is quarantined", "sum is quarantined"])
     expect(row(lasting_dashboard, "unknown").locator(".backlog")).to_have_text("")
-    lines = row(lasting_dashboard, "both").locator(".backlog div div")
-    told = ["none can start now", "the next in 2 h 00 min", "resize is quarantined"]
-    expect(lines).to_have_text(told)
-    expect(lines.locator("a")).to_have_attribute("href", "/ui/types#type-resize")
-    expect(row(lasting_dashboard, "busy").locator(".backlog")).to_contain_text(told[-1])
+
+
+RESIZE = {"type": "resize", "jobs": 4, "relation": "eq", "oldest_s": 7_230}
+ADD = {"type": "sum", "jobs": 1, "relation": "eq", "oldest_s": 18_030}
+MANY = {**RESIZE, "jobs": 1_000, "relation": "gte"}
+SOON = {"due": 5, "oldest_pending_s": 3_630, "drain": {"seconds": 5, "with_more": []}}
+LATER = {"due": 5, "oldest_pending_s": 3_630, "drain": {"seconds": 90, "with_more": []}}
+TOLD = "4 held back: their type resize is quarantined"
+HELD_BACK: dict[str, tuple[dict[str, Any], list[str], str]] = {
+    "held": (
+        {"held_back": [RESIZE, ADD]},
+        [TOLD, "1 held back: its type sum is quarantined"],
+        "held back 5 h 00 min",
+    ),
+    "many": (
+        {"held_back": [MANY]},
+        ["at least 1,000 held back: their type resize is quarantined"],
+        "held back 2 h 00 min",
+    ),
+    "later": (
+        {"held_back": [RESIZE], "next_due_s": 7_230},
+        ["none can start now", "the next in 2 h 00 min", TOLD],
+        "held back 2 h 00 min",
+    ),
+    "soon": (
+        {"held_back": [RESIZE], **SOON},
+        ["the others done in a few seconds", TOLD],
+        "1 h 00 minheld back 2 h 00 min",
+    ),
+    "busy": (
+        {"held_back": [RESIZE], **LATER},
+        ["the others done in about 1 min 30 s", TOLD],
+        "1 h 00 minheld back 2 h 00 min",
+    ),
+}
+"""What is told of a queue with these properties, and in "oldest due"."""
+
+
+def test_a_queue_says_how_many_jobs_a_quarantine_holds_back_and_for_how_long(
+    lasting_dashboard: Dashboard,
+) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (first, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = {
+        **first,
+        "counts": {**first["counts"], "pending": 9, "in_progress": 0},
+        "pools": [{"name": "default", "workers": 2, "ready": 2}],
+        "due": 0,
+        "paused": False,
+        "pause": None,
+        "next_due_s": None,
+        "oldest_pending_s": None,
+        "drain": None,
+        "grows_per_minute": None,
+    }
+    queues = [{**one, "name": name, **its} for name, (its, _, _) in HELD_BACK.items()]
+    lasting_dashboard.page.route(
+        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
+    )
+    lasting_dashboard.open("/ui/queues")
+    for name, (_, lines, oldest) in HELD_BACK.items():
+        shown = row(lasting_dashboard, name)
+        expect(shown.locator(".backlog div div")).to_have_text(lines)
+        expect(shown.locator(".oldest")).to_contain_text("held back")
+        seen = "".join(shown.locator(".oldest > :not([hidden])").all_inner_texts())
+        assert seen == oldest, name
+    link = row(lasting_dashboard, "busy").locator(".backlog a")
+    expect(link).to_have_attribute("href", "/ui/types#type-resize")
 
 
 def test_at_a_desk_nothing_short_wraps_and_in_a_narrower_window_it_is_still_a_table(

@@ -9,9 +9,11 @@ import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
+from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.domain.why import Code, reasons
 from orpheus.shared.storage import BulkAction, Store
+from orpheus.shared.storage.verbs import quarantines as verbs
 from orpheus.shared.storage.verbs import standing as standing_module
 from tests.contract.conftest import FakeClock
 from tests.contract.quarantine.conftest import (
@@ -53,17 +55,43 @@ def test_no_job_of_the_type_is_leased_and_all_others_are(
 
 
 @pytest.mark.usefixtures("bad")
-def test_it_is_known_in_which_queues_its_jobs_are_held_back(
-    store: Store, submit: Submit, lease: LeaseSome
+def test_it_is_known_how_many_of_its_jobs_are_held_back_in_which_queues(
+    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
 ) -> None:
-    for queue in ("mail", "mail", "media"):
+    since_ms = clock.wall_ms()
+    submit("bad", queue="mail")
+    clock.advance(500)
+    for queue in ("mail", "media"):
         submit("bad", queue=queue)
     submit("good", queue="other")
-    assert store.quarantines.by_queue() == {}
+    assert store.quarantines.held(("mail", "media", "other")) == {}
     lease(9)
-    assert store.quarantines.by_queue() == {"mail": ["bad"], "media": ["bad"]}
+    assert store.quarantines.held(("mail", "media", "other")) == {
+        "mail": [Held("bad", 2, since_ms, is_all=True)],
+        "media": [Held("bad", 1, since_ms + 500, is_all=True)],
+    }
     store.quarantines.release("bad")
-    assert store.quarantines.by_queue() == {}
+    assert store.quarantines.held(("mail", "media")) == {}
+
+
+@pytest.mark.usefixtures("bad")
+def test_a_queue_whose_jobs_are_held_back_behind_many_of_another_one_is_found(
+    store: Store, submit: Submit, lease: LeaseSome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a type, a bounded number of jobs is read: then the queues that they may be in are."""
+    monkeypatch.setattr(verbs, "_MOST_LOOKED_AT", 20)
+    submit("good", queue="mail")
+    store.jobs.submit_many([NewJob("bad")] * 21)
+    lease(9)
+    for _ in range(3):
+        submit("bad", queue="mail", priority=-1)
+    submit("bad", queue="mail", priority=-1, delay_ms=9_000)
+    while store.leases.is_work_due():
+        lease(9)
+    known = store.quarantines.held(("mail", "default"))
+    assert [(one.type, one.jobs, one.is_all) for one in known["mail"]] == [("bad", 3, False)]
+    (default,) = known["default"]
+    assert (default.jobs, default.is_all) == (21, False)
 
 
 @pytest.mark.usefixtures("bad")

@@ -5,15 +5,16 @@ const SOON_S = 10; // no worker that was added would be ready earlier
 
 /** Return lines of text, the most important first. @param {any} queue @returns {string[]} */
 export function backlogOf(queue) {
-  const { drain, counts, paused, due, quarantined, next_due_s: next, grows_per_minute: grows, ended_per_minute: out } = queue;
+  const { drain, counts, paused, due, held_back: held, next_due_s: next, grows_per_minute: grows, ended_per_minute: out } = queue;
   const waiting = counts.pending + counts.in_progress;
   if (!waiting) return ["empty"];
   if (paused) return ["paused"];
   if (!queue.pools.length && !counts.in_progress) return ["no pool serves it"];
   if (due && queue.pools.every(({ ready }) => !ready)) return [unserved(queue), grows > 0 ? trendOf(grows) : ""].filter(Boolean);
-  if (!due && !counts.in_progress) return next ? [quarantined.length ? "none can start now" : "none is due now", `the next in ${rounded(next)}`] : [];
-  if (drain && drain.seconds < SOON_S) return ["empty in a few seconds"];
-  return [trendOf(grows), ...(drain ? drainOf(drain, grows) : [out ? "empty at an unknown time" : "none has ended lately"])].filter(Boolean);
+  if (!due && !counts.in_progress) return next ? [held.length ? "none can start now" : "none is due now", `the next in ${rounded(next)}`] : [];
+  const gone = held.length ? "the others done" : "empty";
+  if (drain && drain.seconds < SOON_S) return [`${gone} in a few seconds`];
+  return [trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [out ? `${gone} at an unknown time` : "none has ended lately"])].filter(Boolean);
 }
 
 /** Without a worker a queue does not get empty, however fast it was before. @param {any} queue */
@@ -26,9 +27,9 @@ function trendOf(grows) {
 }
 
 /** When it is empty is an estimate that counts nothing submitted until then. */
-function drainOf({ seconds, with_more: [more] }, grows) {
+function drainOf({ seconds, with_more: [more] }, grows, gone) {
   const helps = more && more.seconds < seconds * 0.95;
-  return [`empty in about ${roughly(seconds)}${grows === null ? "" : " if no\u00a0more\u00a0come"}`, helps ? `with ${plural(more.more_workers, "more worker")} ${roughly(more.seconds)}` : ""];
+  return [`${gone} in about ${roughly(seconds)}${grows === null ? "" : " if no\u00a0more\u00a0come"}`, helps ? `with ${plural(more.more_workers, "more worker")} ${roughly(more.seconds)}` : ""];
 }
 
 /** Of many minutes, nobody can know the seconds. @param {number} seconds */

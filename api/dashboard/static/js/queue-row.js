@@ -16,6 +16,7 @@ export class QueueRow {
     this.paused = cell("paused", "");
     this.paused.hidden = true;
     this.oldest = h("span", {});
+    this.oldestHeld = h("small", { hidden: true });
     this.flow = { in: h("span", {}), out: h("span", {}) };
     this.use = h("progress", { max: 1, hidden: true, "aria-label": `Use of the limit of ${name}` });
     this.limits = h("div", {});
@@ -29,7 +30,7 @@ export class QueueRow {
     this.node = h("tr", { role: "row", id: `queue-${name}` },
       cell("name", "", h("a", { href: `/ui/jobs?${new URLSearchParams({ queue: name })}`, title: `Jobs of ${name}` }, ...wrappable(name))),
       cell("depth", "live jobs", depth(LIVE)), cell("depth", "ended jobs", depth(ENDED)),
-      cell("oldest num", "oldest due", this.oldest),
+      cell("oldest num", "oldest due", this.oldest, this.oldestHeld),
       cell("flow num", "per minute", h("span", { title: "Submitted a minute, in this minute and the last" }, h("small", {}, "in "), this.flow.in), h("span", { title: "Ended a minute, in this minute and the last" }, h("small", {}, "out "), this.flow.out)),
       cell("limits", "limits", this.limits, this.use),
       cell("pools", "served by", this.pools),
@@ -62,9 +63,12 @@ export class QueueRow {
   }
 
   tick() {
-    const age = this.queue.oldest_pending_s;
-    this.oldest.classList.toggle("nothing", age === null);
-    setText(this.oldest, age === null ? "–" : ticking(age + (Date.now() - this.readAt) / 1000));
+    const age = this.queue.oldest_pending_s, held = this.queue.held_back, passed = (Date.now() - this.readAt) / 1000;
+    this.oldest.hidden = age === null && held.length > 0;
+    this.oldest.classList.toggle("nothing", age === null && !held.length);
+    setText(this.oldest, age === null ? "–" : ticking(age + passed));
+    this.oldestHeld.hidden = !held.length;
+    if (held.length) setText(this.oldestHeld, `held back ${ticking(Math.max(...held.map((one) => one.oldest_s)) + passed)}`);
   }
 
   showPools() {
@@ -75,13 +79,13 @@ export class QueueRow {
     this.pools.classList.toggle("bad", nobody && counts.pending > 0);
   }
 
-  /** What becomes of the backlog, and which types of it are held back, with a link to where they are released. */
+  /** What becomes of the backlog, and how much of it is held back, with a link to where its types are released. */
   showBacklog() {
-    const texts = backlogOf(this.queue), { quarantined } = this.queue, held = quarantined.join(" ");
+    const texts = backlogOf(this.queue), held = this.queue.held_back, key = JSON.stringify(held.map(({ oldest_s, ...one }) => one));
     this.backlogLines = texts.map((_, i) => this.backlogLines[i] ?? h("div", {}));
     texts.forEach((text, i) => setText(this.backlogLines[i], text));
-    if (held !== this.held) this.heldLines = quarantined.map((type) => h("div", {}, h("a", { href: `/ui/types#type-${type}` }, ...wrappable(type)), " is quarantined"));
-    this.held = held;
+    if (key !== this.heldShown) this.heldLines = held.map(heldBack);
+    this.heldShown = key;
     arrange(this.backlog, [...this.backlogLines, ...this.heldLines]);
   }
 
@@ -97,6 +101,12 @@ export class QueueRow {
       done: this.changed,
     });
   }
+}
+
+/** "4 held back: their type resize is quarantined" @param {any} held of one type */
+function heldBack({ type, jobs, relation }) {
+  const least = relation === "gte" ? "at least " : "", whose = jobs === 1 && !least ? "its" : "their";
+  return h("div", {}, `${least}${count(jobs)} held back: ${whose} type `, h("a", { href: `/ui/types#type-${type}` }, ...wrappable(type)), " is quarantined");
 }
 
 /** What resuming a queue does: without a worker, nothing. @param {any[]} pools those that serve it */

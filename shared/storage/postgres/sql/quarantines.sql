@@ -72,10 +72,26 @@ SELECT type FROM orpheus.quarantines WHERE released_ms IS NOT NULL LIMIT 1;
 SELECT id FROM orpheus.jobs
 WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
--- name: queues-of-held
--- The queues of the first jobs of a type that are held back.
-SELECT DISTINCT queue FROM (
-    SELECT queue FROM orpheus.jobs WHERE is_parked = 2 AND type = ? LIMIT ?) AS first;
+-- name: held-of-type
+-- Of the first jobs of a type that are held back: how many are in each queue, and since when one of
+-- them has waited for the longest time.
+SELECT queue, count(*), min(greatest(run_at_ms, unblocked_at_ms)) FROM (
+    SELECT queue, run_at_ms, unblocked_at_ms FROM orpheus.jobs
+    WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?) AS first
+GROUP BY queue;
+
+-- name: held-of-queue
+-- The same of the newest and the oldest jobs of a queue, by type.
+SELECT type, count(*), min(greatest(run_at_ms, unblocked_at_ms)) FROM (
+    SELECT * FROM (
+        SELECT id, type, is_parked, run_at_ms, unblocked_at_ms FROM orpheus.jobs
+        WHERE queue = ?1 ORDER BY id DESC LIMIT ?2) AS newest
+    UNION
+    SELECT * FROM (
+        SELECT id, type, is_parked, run_at_ms, unblocked_at_ms FROM orpheus.jobs
+        WHERE queue = ?1 ORDER BY id LIMIT ?2) AS oldest) AS ends
+WHERE is_parked = 2
+GROUP BY type;
 
 -- name: let-go
 -- Stays pending: its type was released. Of many jobs at once, which are locked in the order of their ids,

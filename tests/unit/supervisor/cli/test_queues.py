@@ -14,7 +14,7 @@ from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
-from orpheus.shared.storage.verbs import stats
+from orpheus.shared.storage.verbs import quarantines, stats
 from tests.unit.supervisor.cli.conftest import TIME
 from tests.unit.supervisor.cli.slot_rows import slot
 
@@ -133,15 +133,35 @@ def test_a_queue_that_no_pool_serves_is_not_called_open(orpheus: Orpheus, store:
 
 def test_a_queue_whose_jobs_a_quarantine_holds_back_says_so(orpheus: Orpheus, store: Store) -> None:
     store.quarantines.after = 1
-    store.jobs.submit_many([NewJob("count", max_retries=0)] * 2)
+    store.jobs.submit_many([NewJob("count", max_retries=0)] * 3)
     (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
     store.leases.free(WORKER.incarnation, CellState(lease.token, running=True))
     assert store.leases.lease(WORKER, ("*",), 1, 30_000) == []
-    assert orpheus("queues").out.splitlines()[1].rstrip(" -").endswith("  count is quarantined")
-    assert orpheus("queues", "--json").json["items"][0]["quarantined"] == ["count"]
+    held = r"  2 held back: count is quarantined \(oldest \d+ m?s\)"
+    assert re.search(f"{held}$", orpheus("queues").out.splitlines()[1])
+    (item,) = orpheus("queues", "--json").json["items"]
+    assert item["quarantined"] == ["count"]
+    (one,) = item["held_back"]
+    assert one.pop("oldest_s") >= 0 and item["oldest_pending_s"] is None
+    assert one == {"type": "count", "jobs": 2, "relation": "eq"}
     store.jobs.submit(NewJob("words", delay_ms=7_200_000))
-    said = orpheus("queues").out.splitlines()[1].rstrip(" -")
-    assert re.search("  count is quarantined, next due in (1 h 59 min|2 h 00 min)$", said), said
+    said = orpheus("queues").out.splitlines()[1]
+    assert re.search(f"{held}, next due in (1 h 59 min|2 h 00 min)$", said), said
+    store.jobs.submit(NewJob("words"))
+    said = orpheus("queues").out.splitlines()[1]
+    assert re.search(held.replace("  ", "  no worker is ready, ") + "$", said), said
+
+
+def test_a_queue_that_holds_back_very_many_says_how_many_at_least(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantines, "_MOST_LOOKED_AT", 2)
+    store.quarantines.after = 1
+    store.jobs.submit_many([NewJob("count", max_retries=0)] * 4)
+    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    store.leases.free(WORKER.incarnation, CellState(lease.token, running=True))
+    assert store.leases.lease(WORKER, ("*",), 1, 30_000) == []
+    assert "  at least 3 held back: count is" in orpheus("queues").out.splitlines()[1]
 
 
 def test_nothing_is_said_of_when_a_job_is_due_that_many_others_are_before(

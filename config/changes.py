@@ -13,6 +13,7 @@ from orpheus.config.naming_code import NAMING_CODE
 from orpheus.config.problems import KeyPath, dotted
 from orpheus.config.settings import Settings
 from orpheus.config.shown import shown_values
+from orpheus.config.sources import Sources, key_path
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.processes import API_SLOT
 from orpheus.shared.records import dataclass
@@ -95,6 +96,16 @@ def reach(before: Settings, after: Settings) -> tuple[str, ...]:
     if new.read_only and not old.read_only:
         only = "only the file on the machine takes that back"
         notes.append(f"Nothing can be changed over HTTP then: {only}.")
+    return tuple(notes)
+
+
+def overruled(before: Settings, after: Settings, sources: Sources) -> tuple[str, ...]:
+    """Return what stays as it is, in sentences, of what differs in the file alone."""
+    notes = []
+    for key in shown_changes(before, after):
+        by = sources.origin(tuple(key_path(key.partition(_OF)[0]) or ()))
+        if by is not None and by != str(sources.file):
+            notes.append(f"{key} stays as it is: {by} sets it.")
     return tuple(notes)
 
 

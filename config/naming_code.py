@@ -11,15 +11,19 @@ from orpheus.config.problems import KeyPath
 from orpheus.config.secret_values import secrets_in
 from orpheus.config.settings import Settings
 
-NAMING_CODE: tuple[KeyPath, ...] = (
-    ("jobs", "modules"), ("jobs", "around"), ("commands",), ("programs",), ("outboxes",),
-    ("database", "url"), ("database", "state_dir"), ("database", "listen_url"),
-    ("api", "token_file"),
-)  # fmt: skip
-NAMES_CODE = (
-    "cannot be changed here, as it names code (a secret that is written out counts as a change: "
-    "leave its mask); change the file itself"
-)
+_CODE, _DATABASE = "names code", "names a database"
+NAMING_CODE: Mapping[KeyPath, str] = {
+    ("jobs", "modules"): _CODE,
+    ("jobs", "around"): _CODE,
+    ("commands",): _CODE,
+    ("programs",): _CODE,
+    ("outboxes",): _DATABASE,
+    ("database", "url"): _DATABASE,
+    ("database", "state_dir"): "names the folder of its own files",
+    ("database", "listen_url"): _DATABASE,
+    ("api", "token_file"): "names a file with a secret",
+}
+"""With what each of them does."""
 _DEFAULTS = Settings().model_dump(mode="json")
 
 
@@ -36,6 +40,14 @@ def changed_code(
         if _value_at(before, key) != _value_at(after, key)
         or any(is_below(one, [key]) for one in secrets)
     ]
+
+
+def why_fixed(key: KeyPath, secrets: Iterable[KeyPath]) -> str:
+    """Return why a changed key cannot be; `secrets`: what the edit writes out."""
+    why = f"cannot be changed here, as it {NAMING_CODE[key]}: change it in the file on the machine"
+    if any(is_below(one, [key]) for one in secrets):
+        why += " (a secret that is written out is a change: put its mask back)"
+    return why
 
 
 def is_below(path: KeyPath, keys: Iterable[KeyPath]) -> bool:

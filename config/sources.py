@@ -105,9 +105,10 @@ class Sources:
         if origin is None or self.file is None or origin != str(self.file):
             return origin
         lines = self._lines()
-        known = (key[:length] for length in range(len(key), 0, -1) if key[:length] in lines)
-        nearest = next(known, None)
-        return origin if nearest is None else f"{origin}:{lines[nearest]}"
+        known = (lines[key[:length]] for length in range(len(key), 0, -1) if key[:length] in lines)
+        below = (number for one, number in lines.items() if key and one[: len(key)] == key)
+        number = next(known, None) or next(below, None)
+        return origin if number is None else f"{origin}:{number}"
 
     def _lines(self) -> dict[KeyPath, int]:
         if self._numbered is None:

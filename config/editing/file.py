@@ -13,6 +13,7 @@ an earlier version are not compared at all, and the answer says so.
 
 import contextlib
 import hashlib
+import math
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,7 +21,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
-from orpheus.config.changes import changed_keys, effects, key_of, reach, shown_changes
+from orpheus.config.changes import changed_keys, effects, key_of, overruled, reach, shown_changes
 from orpheus.config.checks import missing_programs
 from orpheus.config.editing.edited import edited_text, problems_in, secrets_written_out
 from orpheus.config.editing.effective import FileNow, effective
@@ -30,11 +31,11 @@ from orpheus.config.editing.versions import Versions
 from orpheus.config.handovers import for_database
 from orpheus.config.load import checked
 from orpheus.config.naming_code import (
-    NAMES_CODE,
     NAMING_CODE,
     changed_code,
     secret_tables,
     tables_of,
+    why_fixed,
 )
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
@@ -248,8 +249,10 @@ class ConfigurationFile:
         assert self._path is not None
         sources = sources_with(new, self._path, self._sets, self._environ)
         if refused := changed_code(text, new, secrets, self._fixed):
-            found = [Problem(key, NAMES_CODE) for key in refused]
-            return EditOutcome(problems_in(found, sources), refused=tuple(map(dotted, refused)))
+            found = [Problem(key, why_fixed(key, secrets)) for key in refused]
+            told = problems_in(found, sources_with(new, self._path, (), {}))
+            told = tuple(sorted(told, key=lambda one: one.line or math.inf))
+            return EditOutcome(told, refused=tuple(map(dotted, refused)))
         settings, problems = checked(sources)
         if settings is not None and not problems:
             refusals = refused_entries(for_database(settings))
@@ -272,9 +275,16 @@ class ConfigurationFile:
             restarts=slots.restarts,
             starts=slots.starts,
             stops=slots.stops,
-            notes=reach(old_settings, settings),
+            notes=(*reach(old_settings, settings), *self._overruled(text, new, sources)),
             watched=old_settings.supervisor.watch_config,
         )
+
+    def _overruled(self, text: str, new: str, sources: Sources) -> tuple[str, ...]:
+        """Return which settings the text changes in vain, in sentences: others set them."""
+        assert self._path is not None
+        before, _ = checked(sources_with(text, self._path, (), {}))
+        after, _ = checked(sources_with(new, self._path, (), {}))
+        return () if before is None or after is None else overruled(before, after, sources)
 
     def _settings_before(self, text: str) -> Settings | None:
         """Return the settings of the text, or, if it is not valid, of the last version that is.

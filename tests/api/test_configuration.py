@@ -189,7 +189,7 @@ def test_what_names_code_is_refused(
         assert answer.status_code == 200
         return
     body = refused(answer, 403)
-    assert "names code" in body["detail"]
+    assert ": cannot be changed here, as it names " in body["detail"]
     assert path.read_text() == TEXT
 
 

@@ -231,7 +231,7 @@ def test_it_is_told_which_settings_change_and_which_slots_restart(toml: Toml) ->
 def test_what_names_code_cannot_be_changed(toml: Toml, text: str) -> None:
     found = outcome(toml(""), text)
     assert len(found.refused) == 1
-    assert ["names code" in problem.detail for problem in found.problems] == [True]
+    assert [" here, as it names " in problem.detail for problem in found.problems] == [True]
     assert "/etc" not in found.problems[0].detail  # nor is looked at
 
 

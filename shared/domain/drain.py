@@ -94,9 +94,12 @@ def drain_with_more_s(
 ) -> Sequence[tuple[int, float]]:
     """Return (further workers, seconds) for each of `MORE_WORKERS`.
 
-    Empty if it is not known, or if a limit of the queue keeps workers from helping.
+    Empty if it is not known, or if a limit of the queue keeps workers from helping, or if those
+    that are there can run all of them at once.
     """
     waiting = due + running
+    if waiting <= bounds.concurrency:
+        return []
     if not waiting or pace is None or not pace.done or _do_limits_rule(pace, bounds):
         return []
     most = max(bounds.lets_through(pace.run_s), pace.per_s)

@@ -45,7 +45,7 @@ class Drain(TypedDict):
     """At the pace of the last five minutes, or at the `rate` if the workers could do more."""
     with_more: list[DrainWithMore]
     """With further workers that run only jobs of this queue; empty if its `rate` or `max_running`
-    keeps them from helping."""
+    keeps them from helping, it has limits for each key, or the ready ones can run all at once."""
 
 
 class ServingPool(TypedDict):
@@ -122,6 +122,9 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
         rules = {row.name: row for row in store.queues.all()}
         due, now_ms = store.stats.due_by_queue(), store.clock.wall_ms()
         oldest_s = store.stats.oldest_pending_by_queue()
+        for name in (row.name for row in rules.values() if _limits_keys(row)):
+            if (parked_s := store.stats.oldest_parked_s(name)) is not None:
+                oldest_s[name] = max(parked_s, oldest_s.get(name, 0))
         pauses = store.standings.pauses()
         held = store.quarantines.held(
             [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
@@ -181,6 +184,10 @@ def _pool_json(crew: why.Crew) -> ServingPool:
     return {"name": crew.pool, "workers": workers, "ready": len(crew.ready)}
 
 
+def _limits_keys(rule: QueueRow) -> bool:
+    return bool(rule.per_key.max_running or rule.per_key.rate)
+
+
 def _drain(
     rule: QueueRow,
     counts: Mapping[Status, int],
@@ -199,7 +206,7 @@ def _drain(
     seconds = drain_s(due, running, pace, bounds)
     if seconds is None:
         return None
-    with_more = drain_with_more_s(due, running, pace, bounds)
+    with_more = () if _limits_keys(rule) else drain_with_more_s(due, running, pace, bounds)
     return {
         "seconds": seconds,
         "with_more": [{"more_workers": n, "seconds": one} for n, one in with_more],

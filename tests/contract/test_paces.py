@@ -152,6 +152,42 @@ def test_a_job_whose_time_has_come_and_one_that_waits_for_its_key_are_due(
     assert store.stats.due_by_queue()["media"] == DueInQueue(1)
 
 
+def test_the_oldest_due_job_may_be_one_that_waits_for_its_key(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], clock: FakeClock
+) -> None:
+    store.queues.configure({"mail": QueueRules(per_key=KeyRules(1))})
+    submit(queue="mail", concurrency_key="eve")
+    submit(queue="mail", concurrency_key="eve", delay_ms=500)
+    submit(queue="mail", concurrency_key="ada", delay_ms=2_000)
+    submit(queue="mail", concurrency_key="ada", delay_ms=3_000)
+    clock.advance(3_000)
+    assert len(lease(5)) == 2
+    clock.advance(1_000)
+    (mail,) = queues_json(store, [ONE_WORKER])
+    assert (mail["due"], mail["oldest_pending_s"]) == (2, 3.5)
+    submit(queue="mail")
+    assert queues_json(store, [ONE_WORKER])[0]["oldest_pending_s"] == 3.5
+
+
+def test_no_worker_is_promised_to_help_where_a_key_or_a_running_job_is_waited_for(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], run: Run
+) -> None:
+    for _ in range(10):
+        run("mail", 2_000)
+    for _ in range(2):
+        submit(queue="mail")
+    (mail,) = queues_json(store, [ONE_WORKER])
+    assert mail["drain"] and mail["drain"]["with_more"]
+    store.queues.configure({"mail": QueueRules(per_key=KeyRules(1))})
+    (mail,) = queues_json(store, [ONE_WORKER])
+    assert mail["drain"] and not mail["drain"]["with_more"], "keys keep them from it"
+    store.queues.configure({})
+    assert len(lease(2)) == 2
+    two = Crew("default", ["*"], 2, ["default-1"])
+    (mail,) = queues_json(store, [two])
+    assert mail["drain"] and not mail["drain"]["with_more"], "they run already"
+
+
 def test_so_many_due_jobs_that_they_are_not_counted_are_all_that_wait(
     store: Store, submit: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,7 @@ HOT = {
     ("counts.sql", "first-due-below"): "jobs_due",
     ("counts.sql", "first-waiting"): "jobs_due (queue=? AND priority=?)",
     ("counts.sql", "due-of-queue"): "jobs_parked (queue=?)",
+    ("counts.sql", "first-parked"): "COVERING INDEX jobs_parked (queue=?)",
     ("counts.sql", "scheduled-by-queue"): "jobs_scheduled",
     ("counts.sql", "only-failed"): "COVERING INDEX jobs_failed (type=? AND error_type>?)",
     ("alerts.sql", "seen"): "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
@@ -92,6 +93,7 @@ SORTS = {
     "leases-of", "expired-leases", "parked-and-next", "leased-before", "running-of-queue",
     "running-of-key", "late-delayed-jobs", "late-jobs", "links-of-graph",
     "last-runs", "scheduled-by-queue", "only-failed", "deliveries", "held-of-type", "held-of-queue",
+    "first-parked",
 }  # fmt: skip
 
 

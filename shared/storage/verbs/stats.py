@@ -250,6 +250,16 @@ class Stats:
             if at_ms is not None
         }
 
+    def oldest_parked_s(self, queue: str) -> float | None:
+        """Return how long a due job of a queue has waited at most for room of its key.
+
+        None: none does. Of very many, a part is looked at.
+        """
+        row = self._database.one(self._sql["first-parked"], queue, _MOST_COUNTED, _MOST_UNBLOCKED)
+        if row is None or row[0] is None:
+            return None
+        return max(0, self._database.clock.wall_ms() - int(row[0])) / 1000
+
     def oldest_pending_s(self) -> float | None:
         """Return how long a due job has waited at most; None if none is due."""
         return max(self.oldest_pending_by_queue().values(), default=None)

@@ -132,6 +132,16 @@ SELECT (
         WHERE is_parked = 1 AND queue = ?1
         LIMIT ?2) AS parked);
 
+-- name: first-parked
+-- Since when one of the jobs of a queue that wait for room of their key has waited for the longest time:
+-- of a bounded number of them, the first are looked at, as some may have been blocked.
+SELECT min(max(jobs.run_at_ms, coalesce(unblocked_at_ms, jobs.run_at_ms))) FROM (
+    SELECT id FROM (
+        SELECT id, run_at_ms FROM jobs INDEXED BY jobs_parked
+        WHERE is_parked = 1 AND queue = ?1 LIMIT ?2) AS parked
+    ORDER BY run_at_ms LIMIT ?3) AS first
+CROSS JOIN jobs ON jobs.id = first.id;
+
 -- name: scheduled-by-queue
 -- Of the first jobs of all queues that wait for their time: by queue, those whose time has come, and
 -- when the next one's comes.

@@ -33,14 +33,14 @@ def begin_worker(store: Store) -> None:
 def test_queues_are_listed_with_their_counts(
     orpheus: Orpheus, store: Store, finish: Finish
 ) -> None:
-    store.jobs.submit_many([NewJob("count"), NewJob("words", queue="mail"), NewJob("count")])
+    store.jobs.submit_many([NewJob("count"), NewJob("words", queue="mail"), *[NewJob("count")] * 2])
     finish(store)
     _, default, mail = orpheus("queues").out.splitlines()
     assert default.endswith("no worker is ready") and mail.endswith("no worker is ready")
     begin_worker(store)
     items = {item["name"]: item for item in orpheus("queues", "--json").json["items"]}
     assert items["default"]["counts"]["done"] == 1
-    assert items["default"]["counts"]["pending"] == 1
+    assert items["default"]["counts"]["pending"] == 2
     assert items["mail"]["oldest_pending_s"] is not None
     head, default, mail = orpheus("queues").out.splitlines()
     assert default.split()[:2] == ["default", "open"]

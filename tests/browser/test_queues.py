@@ -159,7 +159,12 @@ def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
         system.client.post(f"/jobs/{id}/cancel")
     unserved = {**one, "name": "unserved", "pools": []}
     unknown = {**one, "name": "unknown", "next_due_s": None}
-    queues = [one, unserved, unknown]
+    runs = {**one, "name": "runs", "counts": {**one["counts"], "in_progress": 1}}
+    some = {**one, "name": "some", "due": 3, "counts": {**one["counts"], "pending": 5}}
+    drain = {"seconds": 90, "with_more": []}
+    for queue in (runs, some):
+        queue |= {"drain": drain, "grows_per_minute": None}
+    queues = [one, unserved, unknown, runs, some]
     lasting_dashboard.page.route(
         re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
     )
@@ -168,6 +173,11 @@ def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
     expect(lines).to_have_text(["none is due now", "the next in 2 h 00 min"])
     expect(row(lasting_dashboard, "unserved").locator(".backlog")).to_have_text("no pool serves it")
     expect(row(lasting_dashboard, "unknown").locator(".backlog")).to_have_text("")
+    lines = row(lasting_dashboard, "runs").locator(".backlog div div")
+    expect(lines).to_have_text(["none is due now", "the next in 2 h 00 min"])
+    lines = row(lasting_dashboard, "some").locator(".backlog div div")
+    later = "2 are due later, the next in 2 h 00 min"
+    expect(lines).to_have_text(["those due done in about 1 min 30 s", later])
 
 
 RESIZE = {"type": "resize", "jobs": 4, "relation": "eq", "oldest_s": 7_230}
@@ -300,6 +310,33 @@ def test_a_number_of_many_digits_stands_beside_its_word(lasting_dashboard: Dashb
             flow = row(lasting_dashboard, "few").locator(".flow").bounding_box()
             assert abs(head["x"] + head["width"] - flow["x"] - flow["width"]) < 2, width
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+
+
+def test_queues_are_searched_by_their_state_and_their_pools_too(
+    lasting_dashboard: Dashboard,
+) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    pool = {"workers": 2, "ready": 2}
+    one |= {"paused": False, "pools": [{"name": "common", **pool}]}
+    queues = [
+        {**one, "name": "one", "paused": True},
+        {**one, "name": "two", "pools": []},
+        {**one, "name": "three", "held_back": [ADD]},
+        {**one, "name": "four", "pools": [{"name": "films", **pool}]},
+    ]
+    page = lasting_dashboard.page
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    lasting_dashboard.open("/ui/queues")
+    for text, found in {
+        "paused": "one",
+        "no pool": "two",
+        "held back": "three",
+        "film": "four",
+        "our": "four",
+    }.items():
+        page.locator("#search").fill(text)
+        expect(page.locator("#rows tr:not(.unmatched)")).to_have_attribute("id", f"queue-{found}")
 
 
 def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:

@@ -11,10 +11,12 @@ export function backlogOf(queue) {
   if (paused) return ["paused"];
   if (!queue.pools.length && !counts.in_progress) return ["no pool serves it"];
   if (due && queue.pools.every(({ ready }) => !ready)) return [unserved(queue), grows > 0 ? trendOf(grows) : ""].filter(Boolean);
-  if (!due && !counts.in_progress) return next ? [held.length ? "none can start now" : "none is due now", `the next in ${rounded(next)}`] : [];
-  const gone = held.length ? "the others done" : "empty";
-  if (drain && drain.seconds < SOON_S) return [`${gone} in a few seconds`];
-  return [trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [out ? `${gone} at an unknown time` : "none has ended lately"])].filter(Boolean);
+  const later = counts.pending - due;
+  if (!due && (next || !counts.in_progress)) return next ? [held.length ? "none can start now" : "none is due now", `the next in ${rounded(next)}`] : [];
+  const gone = held.length ? "the others done" : later > 0 ? "those due done" : "empty";
+  const rest = later > 0 && !held.length ? `${plural(later, "is", "are")} due later${next ? `, the next in ${rounded(next)}` : ""}` : "";
+  if (drain && drain.seconds < SOON_S) return [`${gone} in a few seconds`, rest].filter(Boolean);
+  return [trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [out ? `${gone} at an unknown time` : "none has ended lately"]), rest].filter(Boolean);
 }
 
 /** Without a worker a queue does not get empty, however fast it was before. @param {any} queue */

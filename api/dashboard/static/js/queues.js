@@ -8,12 +8,17 @@ import { Rows } from "./rows.js";
 import { count, plural } from "./words.js";
 
 startChrome();
-const rows = new Rows(byId("rows"), ({ name }) => name, (queue) => new QueueRow(queue, () => poll.now()), ({ name }) => name);
+const rows = new Rows(byId("rows"), ({ name }) => name, (queue) => new QueueRow(queue, () => poll.now()), searchedText);
 const poll = new Poll(async () => {
   const { items } = await request("/queues");
   rows.show(items);
   setText(byId("summary"), summary(items));
 });
+
+/** What a search looks at: the name, the states and who serves it. @param {any} queue */
+function searchedText({ name, paused, pools, held_back: held }) {
+  return [name, paused && "paused", held.length && "held back quarantined", ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");
+}
 
 function summary(queues) {
   if (!queues.length) return "\u00a0";

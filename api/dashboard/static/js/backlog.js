@@ -14,7 +14,7 @@ export function backlogOf(queue) {
   const later = counts.pending - due;
   if (!due && (next || !counts.in_progress)) return next ? [held.length ? "none can start now" : "none is due now", `the next in ${rounded(next)}`] : [];
   const gone = held.length ? "the others done" : later > 0 ? "those due done" : "empty";
-  const rest = later > 0 && !held.length ? `${plural(later, "is", "are")} due later${next ? `, the next in ${rounded(next)}` : ""}` : "";
+  const rest = later > 0 && !held.length ? `${plural(later, "is", "are")} due later${next ? `, the next in ${rounded(next).replaceAll(" ", "\u00a0")}` : ""}` : "";
   if (drain && drain.seconds < SOON_S) return [`${gone} in a few seconds`, rest].filter(Boolean);
   return [trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [out ? `${gone} at an unknown time` : "none has ended lately"]), rest].filter(Boolean);
 }

@@ -68,7 +68,7 @@ export class QueueRow {
     this.oldest.classList.toggle("nothing", age === null && !held.length);
     setText(this.oldest, age === null ? "–" : ticking(age + passed));
     this.oldestHeld.hidden = !held.length;
-    if (held.length) setText(this.oldestHeld, `held back ${ticking(Math.max(...held.map((one) => one.oldest_s)) + passed)}`);
+    if (held.length) setText(this.oldestHeld, `held back ${ticking(Math.max(...held.map((one) => one.oldest_s)) + passed).replaceAll(" ", "\u00a0")}`);
   }
 
   showPools() {

@@ -54,6 +54,8 @@ class ServingPool(TypedDict):
     name: str
     workers: int
     ready: int
+    free: int
+    """How many jobs its ready workers could run beside those that they run."""
 
 
 class HeldBack(TypedDict):
@@ -181,7 +183,7 @@ def _held_json(held: Held, now_ms: int) -> HeldBack:
 
 def _pool_json(crew: why.Crew) -> ServingPool:
     workers = len(crew.ready) + len(crew.others)
-    return {"name": crew.pool, "workers": workers, "ready": len(crew.ready)}
+    return {"name": crew.pool, "workers": workers, "ready": len(crew.ready), "free": crew.free}
 
 
 def _limits_keys(rule: QueueRow) -> bool:

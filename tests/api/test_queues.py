@@ -94,9 +94,12 @@ def test_a_queue_names_the_pools_that_serve_it_with_their_ready_workers(
         {"mail": QueueRules(max_running=1), "other": QueueRules(paused=True)}
     )
     found = queues(api)
-    everything = {"name": "default", "workers": 2, "ready": 1}
+    everything = {"name": "default", "workers": 2, "ready": 1, "free": 1}
     assert found["other"]["pools"] == [everything]
-    assert found["mail"]["pools"] == [everything, {"name": "mail", "workers": 1, "ready": 0}]
+    assert found["mail"]["pools"] == [
+        everything,
+        {"name": "mail", "workers": 1, "ready": 0, "free": 0},
+    ]
 
 
 def test_a_paused_queue_tells_who_paused_it_why_and_when(api: Any) -> None:

@@ -113,18 +113,20 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         "limited": ((None, 1200, limited), ["empty in about 55 s"]),
         "stuck": ((3, 0, None), ["grows by 3 a minute", "none has ended lately"]),
         "still": ((None, 0, None), ["none has ended lately"]),
+        "starving": ((None, 0, None), ["its workers run other jobs"]),
         "alone": ((None, 9, None), ["no worker: it does not get empty"]),
         "filled": ((7, 9, None), ["no worker: it does not get empty", "grows by 7 a minute"]),
         "broken": ((None, 9, None), ["no worker is ready"]),
     }
     pools = {
+        "starving": [{"name": "default", "workers": 2, "ready": 2, "free": 0}],
         "alone": [{"name": "default", "workers": 0, "ready": 0}],
         "filled": [{"name": "default", "workers": 0, "ready": 0}],
         "broken": [{"name": "default", "workers": 2, "ready": 0}],
     }
     (one, *_) = lasting_dashboard.system.get("/queues")["items"]
     one["counts"]["pending"] = one["due"] = 3
-    ready = [{"name": "default", "workers": 2, "ready": 2}]
+    ready = [{"name": "default", "workers": 2, "ready": 2, "free": 1}]
     queues = [
         {
             **one,

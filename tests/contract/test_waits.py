@@ -1,8 +1,12 @@
 """How long a job waited: since it was due and no longer blocked, whatever was before."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Lease, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Store
@@ -35,6 +39,24 @@ def test_what_a_job_was_blocked_for_is_no_wait(
     clock.advance(WAITED_MS)
     end(lease()[0])
     assert waits_of(store) == (0.02, 0.02, 0.02)
+
+
+def test_the_event_of_an_unblocked_job_tells_the_same_time_as_the_job(
+    store: Store,
+    submit: Submit,
+    lease: LeaseSome,
+    end: End,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting = submit(depends_on=(submit(),))
+    (held,) = lease()
+    later = itertools.count(clock.wall)
+    monkeypatch.setattr(clock, "wall_ms", lambda: next(later))  # a millisecond a reading
+    assert end(held)
+    events = store.events.of_job(waiting, limit=10)
+    unblocked = next(one for one in events if one.kind is Kind.JOB_UNBLOCKED)
+    assert unblocked.at_ms == store.jobs.get(waiting).unblocked_at_ms
 
 
 def test_a_delayed_dependent_waits_since_it_was_due(

@@ -185,7 +185,7 @@ class Dependencies:
             self._database.at_commit.count_job(one.queue, Status.BLOCKED, Status.PENDING)
             self._database.at_commit.ring_workers(one.queue)
         if unblocked:
-            self._events.record_jobs(Kind.JOB_UNBLOCKED, [one.id for one in unblocked])
+            self._events.record_jobs(Kind.JOB_UNBLOCKED, [one.id for one in unblocked], now_ms)
 
     def _end_blocked(self, waiting: Sequence[WaitingJob], status: Status, why: str) -> None:
         """Cancel or fail jobs whose dependency failed."""
@@ -200,7 +200,7 @@ class Dependencies:
             self._database.at_commit.count_job(one.queue, Status.BLOCKED, status)
             self._database.at_commit.count_ended(one.queue, one.type, status)
         kind = Kind.JOB_CANCELLED if status is Status.CANCELLED else Kind.JOB_FAILED
-        self._events.record_jobs(kind, [one.id for one in waiting])
+        self._events.record_jobs(kind, [one.id for one in waiting], now_ms)
 
 
 _ORDER_OF = {

@@ -18,10 +18,14 @@ class Events:
         self._database = database
         self._sql = database.sql("events.sql")
 
-    def record_jobs(self, kind: Kind, job_ids: Iterable[int]) -> None:
-        """Record `kind` with each job as it is now, inside the transaction of the change."""
-        now_ms, ids = self._database.clock.wall_ms(), json.dumps(list(job_ids))
-        self._database.send(self._sql["record-job-events"], [(now_ms, kind.value, ids)])
+    def record_jobs(self, kind: Kind, job_ids: Iterable[int], at_ms: int | None = None) -> None:
+        """Record `kind` with each job as it is now, inside the transaction of the change.
+
+        `at_ms`: when it changed, if the jobs tell that time, too.
+        """
+        at_ms = self._database.clock.wall_ms() if at_ms is None else at_ms
+        ids = json.dumps(list(job_ids))
+        self._database.send(self._sql["record-job-events"], [(at_ms, kind.value, ids)])
         self._database.at_commit.ring_api()
 
     def record(self, kind: Kind, body: Mapping[str, Any]) -> None:

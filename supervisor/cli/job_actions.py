@@ -16,6 +16,7 @@ from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
 Change = Callable[[Store, int], tuple[Any, str]]
 """Changes a job; returns the job, and what became of it in words."""
@@ -68,7 +69,7 @@ def _for_many(
     def make(change: Change) -> click.Command:
         action = change.__name__
 
-        @click.command(action, help=change.__doc__)
+        @click.command(action, cls=CommandWithNumber, help=change.__doc__)
         @click.argument("ids", type=JobId, nargs=-1, metavar="[ID…]", shell_complete=live(jobs))
         @filter_options
         @bulk_options
@@ -103,7 +104,7 @@ def retry(store: Store, job_id: int) -> tuple[Job, str]:
     return job, f"{job.status} again"
 
 
-@click.command()
+@click.command(cls=CommandWithNumber)
 @click.argument("id", type=JobId, shell_complete=live("jobs that wait"))
 @with_reason
 @for_operator

@@ -32,7 +32,7 @@ from orpheus.supervisor.cli.output import (
 )
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.unknown_names import warn_of_filter
-from orpheus.supervisor.cli.whole_number import WholeNumber
+from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
 _POLL_INTERVAL_S = 0.05
 _LINES_AT_ONCE = 1_000
@@ -119,7 +119,7 @@ def _run_time(run: Job | Attempt, now_ms: int) -> str | None:
     return duration(max(0, (run.finished_at_ms or now_ms) - run.started_at_ms) / 1000)
 
 
-@click.command()
+@click.command(cls=CommandWithNumber)
 @click.argument("id", type=JobId, shell_complete=live("jobs"))
 @for_operator
 def show(operator: Operator, id: int) -> int:

@@ -27,7 +27,7 @@ from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.processes import read_workers
-from orpheus.supervisor.cli.whole_number import WholeNumber
+from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
 _TAKEN_WITHIN_S = _SHOWN_WITHIN_S = 5.0
 _POLL_INTERVAL_S = 0.05
@@ -76,7 +76,7 @@ def _ask_for_slot(
     return _ask(operator, operator.handover(), ask, f"{slot}: {action} asked for", state)
 
 
-@click.command()
+@click.command(cls=CommandWithNumber)
 @click.argument("pool", type=Text(), metavar="NAME", shell_complete=live("pools"))
 @click.argument("workers", type=WholeNumber(0, MOST_WORKERS), metavar="N")
 @_on_host

@@ -34,7 +34,7 @@ from orpheus.shared.operations.replace_configuration import replace_configuratio
 from orpheus.shared.storage import Store, state_files
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import local_time, print_json, print_table
-from orpheus.supervisor.cli.whole_number import WholeNumber
+from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
 _VERSION = WholeNumber(1, 2**63 - 1)
 
@@ -54,7 +54,7 @@ def versions(operator: Operator) -> int:
     return ExitCode.OK
 
 
-@click.command()
+@click.command(cls=CommandWithNumber)
 @click.argument("before", type=_VERSION, required=False, metavar="[FROM]")
 @click.argument("after", type=_VERSION, required=False, metavar="[TO]")
 @for_operator
@@ -102,7 +102,7 @@ def _shown(text: str, name: str) -> tuple[list[str], Any]:
     return shown.splitlines(), tables
 
 
-@click.command()
+@click.command(cls=CommandWithNumber)
 @click.argument("version", type=_VERSION)
 @click.option("--check", is_flag=True, help="Only tell the problems, and what would restart.")
 @with_reason

@@ -16,6 +16,7 @@ from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import duration, print_json
+from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
 _PATIENCE_S = 2.0
 """A job that starts within this time has not waited."""
@@ -23,7 +24,7 @@ _LOOK_EVERY_S = 2.0
 _WAITING = (Status.PENDING, Status.BLOCKED)
 
 
-@click.command()
+@click.command(cls=CommandWithNumber)
 @click.argument("id", type=JobId, shell_complete=live("jobs that wait or run"))
 @for_operator
 def why(operator: Operator, id: int) -> int:

@@ -241,6 +241,30 @@ def test_a_usage_error_exits_2(orpheus: Orpheus, command: tuple[str, ...]) -> No
     assert (code, out, err.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.parametrize(
+    ("command", "least"),
+    [
+        (("scale", "default", "-1"), "'N': must be 0 or more, not -1 "),
+        (("scale", "--host", "host-1", "default", "-12", "--json"), "'N': must be 0 or more, not -12 "),
+        (("show", "-1"), "'ID': must be 1 or more, not -1 "),
+        (("why", "-1"), "'ID': must be 1 or more, not -1 "),
+        (("run", "-1"), "'ID': must be 1 or more, not -1 "),
+        (("cancel", "1", "-2"), "'[ID…]': must be 1 or more, not -2 "),
+        (("config", "diff", "1", "-2"), "'[TO]': must be 1 or more, not -2 "),
+        (("config", "rollback", "-2"), "'VERSION': must be 1 or more, not -2 "),
+        (("scale", "default", "--host", "-1", "--htso"), "No such option '--htso'"),
+        (("jobs", "--limit", "-1"), "'--limit': must be 1 or more, not -1 "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)  # fmt: skip
+def test_a_negative_number_is_taken_for_no_option(
+    orpheus: Orpheus, command: tuple[str, ...], least: str
+) -> None:
+    code, out, err = orpheus(*command)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert least in err
+
+
 def test_a_request_that_nobody_takes_exits_1_and_says_where_to_look(
     orpheus: Orpheus, supervised: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,8 @@ from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import AuditRow
 from orpheus.shared.views.values import Time
 
+_VERSION = "version "
+
 
 class AuditEntry(TypedDict):
     """What an operator did."""
@@ -45,4 +47,7 @@ def change_of(row: AuditRow) -> str | None:
     """Return how the target stood before and after, in words; None: it is not known."""
     if row.before is None or row.after is None:
         return row.after or (row.before and f"was {row.before}")
-    return f"{row.before} → {row.after}" if row.before != row.after else f"still {row.after}"
+    if row.before == row.after:
+        return f"still {row.after}"
+    after = row.after.removeprefix(_VERSION if row.before.startswith(_VERSION) else "")
+    return f"{row.before} → {after}"

@@ -1,6 +1,7 @@
 """`orpheus audit`: what operators did."""
 
 import math
+import re
 
 import click
 
@@ -16,15 +17,28 @@ from orpheus.supervisor.cli.output import print_json, print_table, short_time
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
+_MOST_TOLD = 21
+
+
+def _name_of(target: str) -> int:
+    """Return how much of a target says which it is; a filter of many jobs is told by its start."""
+    return 16 if target.startswith("jobs ") else min(len(target.partition(", ")[0]), _MOST_TOLD)
+
+
+def _states_of(change: str) -> int:
+    """Return how much of a change says how it stood before and after, without the details."""
+    return min(len(re.split(", |: ", change)[0]), _MOST_TOLD)
+
+
 _COLUMNS = (
-    Column("ID", 2),
+    Column("ID", 4),
     "AT",
-    Column("BY", least=8, enough=12),
+    Column("BY", least=8, enough=len("api:192.168.100.23")),
     "ACTION",
-    Column("ON", least=16, enough=18),
-    Column("CHANGE", 1, least=14, enough=16),
+    Column("ON", least=16, enough=_name_of),
+    Column("CHANGE", least=18, enough=_states_of),
     Column("COUNT", 3),
-    Column("REASON", least=8, enough=12),
+    Column("REASON", 2, least=8, enough=8),
 )
 
 

@@ -2,17 +2,20 @@
 
 If the columns are too wide together, those that say nothing go first, then those that matter least.
 What is left of the width is shared among the columns that may be shortened: the longest is cut,
-and a wide terminal shows them whole.
+and a wide terminal shows them whole. A number is never cut: part of one is another number.
 """
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from orpheus.shared.records import dataclass
 
 GAP = "  "
 _NOTHING = frozenset({"-", "", "0"})
 _CUT = "…"
+_NUMBER_AND_SPACE = re.compile(r"[0-9]\s+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +23,39 @@ class Column:
     """A column: with the highest `rank` it is left out first, with 0 never.
 
     With `least`, it may be shortened to so many characters, but if it has not `enough`, columns
-    with a rank are left out, and others get no more than they need.
+    with a rank are left out, and others get no more than they need. `enough` of a cell may depend
+    on its text: how much of it says what is meant.
     """
 
     name: str
     rank: int = 0
     least: int | None = None
-    enough: int | None = None
+    enough: int | Callable[[str], int] | None = None
+
+    def widths(self, cells: Sequence[str]) -> "_Widths":
+        """Return how wide it may be with these cells, its name among them."""
+        natural = max(map(cells_wide, cells))
+        if self.least is None:
+            return _Widths(natural, natural, natural)
+        least = min(natural, max(self.least, len(self.name)))
+        if callable(self.enough):
+            enough = max(_with_mark(cell, self.enough(cell)) for cell in cells)
+        else:
+            enough = min(natural, self.enough or 0)
+        return _Widths(natural, least, max(least, enough))
+
+
+class _Widths(NamedTuple):
+    """Of a column: that of its widest cell, that which it never goes below, and what is enough."""
+
+    natural: int
+    least: int
+    enough: int
+
+
+def _with_mark(cell: str, enough: int) -> int:
+    """Return how wide a cell is of which so much is shown, with the mark for what is not."""
+    return min(cells_wide(cell), enough + len(" " + _CUT))
 
 
 Columns = Sequence[Column | str]
@@ -42,43 +71,39 @@ def fitted(
     """
     known = [Column(one) if isinstance(one, str) else one for one in columns]
     table = [tuple(one.name for one in known), *map(tuple, rows)]
-    natural = [max(map(cells_wide, column)) for column in zip(*table, strict=True)]
+    sizes = [one.widths(cells) for one, *cells in zip(known, *table, strict=True)]
     if width is None:
-        widths = dict(enumerate(natural))
+        widths = {n: size.natural for n, size in enumerate(sizes)}
     else:
         empty = {n for n in range(len(known)) if {row[n] for row in table[1:]} <= _NOTHING}
-        widths = _shared_out(known, natural, empty, width)
+        widths = _shared_out(known, sizes, empty, width)
     return [tuple(_sized(row[n], width) for n, width in widths.items()) for row in table]
 
 
 def _shared_out(
-    columns: Sequence[Column], natural: Sequence[int], empty: set[int], width: int
+    columns: Sequence[Column], sizes: Sequence[_Widths], empty: set[int], width: int
 ) -> dict[int, int]:
     """Return the columns that are shown, by number, and the width of each."""
-    least = {
-        n: natural[n] if one.least is None else min(natural[n], max(one.least, len(one.name)))
-        for n, one in enumerate(columns)
-    }
-    enough = {n: min(natural[n], columns[n].enough or width) for n, width in least.items()}
-    by_loss = sorted(least, key=lambda n: (n in empty, columns[n].rank, n), reverse=True)
+    shown = {n: size.least for n, size in enumerate(sizes)}
+    by_loss = sorted(shown, key=lambda n: (n in empty, columns[n].rank, n), reverse=True)
     for n in by_loss:
-        if _total({n: enough[n] for n in least}) <= width:
+        if _total({n: sizes[n].enough for n in shown}) <= width:
             break
         if columns[n].rank:
-            del least[n]
-    for n in sorted(least, key=lambda n: columns[n].rank):
-        least[n] += max(0, min(enough[n] - least[n], width - _total(least)))
-    least = _grown(least, natural, width)
-    for n in sorted(least, reverse=True):  # it may be still too wide, with a very narrow terminal
-        least[n] = max(1, least[n] - max(0, _total(least) - width))
-    return least
+            del shown[n]
+    for n in sorted(shown, key=lambda n: columns[n].rank):
+        shown[n] += max(0, min(sizes[n].enough - shown[n], width - _total(shown)))
+    shown = _grown(shown, [one.natural for one in sizes], width)
+    for n in sorted(shown, reverse=True):  # it may be still too wide, with a very narrow terminal
+        shown[n] = max(1, shown[n] - max(0, _total(shown) - width))
+    return shown
 
 
-def _grown(widths: dict[int, int], natural: Sequence[int], width: int) -> dict[int, int]:
+def _grown(widths: dict[int, int], wanted: Sequence[int], width: int) -> dict[int, int]:
     """Share out what is left of the width: no column is cut for one that is wider than it."""
     grown = widths
     for most in range(1, width + 1):
-        wider = {n: max(one, min(natural[n], most)) for n, one in widths.items()}
+        wider = {n: max(one, min(wanted[n], most)) for n, one in widths.items()}
         if _total(wider) > width:
             break
         grown = wider
@@ -105,7 +130,8 @@ def shortened(text: str, width: int) -> str:
         if cells_wide(kept + character + _CUT) > width:
             break
         kept += character
-    return kept.rstrip() + _CUT
+    whole = kept.rstrip("0123456789").rstrip()
+    return (kept if _NUMBER_AND_SPACE.search(kept) else whole) + _CUT
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -131,3 +131,68 @@ def test_a_wide_terminal_shows_a_change_whole_and_cuts_on_what(
     lines = orpheus("audit").out.splitlines()
     assert "  running → paused  " in lines[1]
     assert "x…  " in lines[2]
+
+
+TOLD_WHOLE = {
+    "a version": (
+        "configuration",
+        "version 1023",
+        "version 1024: pools.default.workers",
+        " version 1023 → 1024: ",
+    ),
+    "a version gone back to": (
+        "configuration, back to version 12",
+        "version 13",
+        "version 14",
+        " version 13 → 14 ",
+    ),
+    "a schedule": (
+        "schedule every-nine-hours",
+        "paused",
+        "running",
+        " schedule every-nine-hours ",
+    ),
+    "a slot": ("slot thumbnails-12", "ready, process 123456", None, " was ready"),
+    "a quarantine": ("type thumbnail", "quarantined", "released", " quarantined → released"),
+    "a job": ("job 123456789", "pending", "cancelled", " job 123456789 "),
+}
+
+
+@pytest.mark.parametrize(
+    ("target", "before", "after", "told"), TOLD_WHOLE.values(), ids=list(TOLD_WHOLE)
+)
+def test_a_narrow_terminal_leaves_the_reason_out_before_it_cuts_what_was_changed(
+    orpheus: Orpheus,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    target: str,
+    before: str | None,
+    after: str | None,
+    told: str,
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    who, why = "api:127.0.0.1", "more workers for the evening"
+    store.audit.record("configure", target, by=who, reason=why, before=before, after=after)
+    line = orpheus("audit").out.splitlines()[1]
+    assert len(line) <= 80 and who in line
+    assert told in line.replace("…", " ") + " "
+
+
+def test_of_many_kinds_none_is_told_as_another(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for target, before, after, _ in TOLD_WHOLE.values():
+        who = "api:192.168.100.123"
+        store.audit.record("configure", target, by=who, reason="why", before=before, after=after)
+    store.audit.record("retry", "jobs with status=failed, type=mail, id<=900", by="cli:ada")
+    for width in range(64, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = orpheus("audit").out.splitlines()
+        assert max(map(len, lines)) <= width
+        assert not re.search(r"\d…", "".join(lines)), "a part of a number is another number"
+        assert width < 100 or "REASON" in lines[0]
+        assert {"ON", "CHANGE"} <= {*lines[0].split()}, width

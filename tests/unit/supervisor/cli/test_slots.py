@@ -245,7 +245,7 @@ def test_a_usage_error_exits_2(orpheus: Orpheus, command: tuple[str, ...]) -> No
     ("command", "least"),
     [
         (("scale", "default", "-1"), "'N': must be 0 or more, not -1 "),
-        (("scale", "--host", "host-1", "default", "-12", "--json"), "'N': must be 0 or more, not -12 "),
+        (("scale", "--host", "a", "default", "-12", "--json"), "'N': must be 0 or more, not -12 "),
         (("show", "-1"), "'ID': must be 1 or more, not -1 "),
         (("why", "-1"), "'ID': must be 1 or more, not -1 "),
         (("run", "-1"), "'ID': must be 1 or more, not -1 "),

@@ -77,6 +77,19 @@ def test_a_wide_character_fills_two_cells() -> None:
     assert row == ("日本", "x")
 
 
+def test_a_number_is_told_whole_or_not_at_all() -> None:
+    assert shortened("version 1023 of it", 13) == "version…"
+    assert shortened("version 1023 of it", 14) == "version 1023 …"
+    assert shortened("12345", 4) == "…"
+
+
+def test_how_much_of_a_column_is_enough_may_depend_on_its_cells() -> None:
+    columns = (Column("ON", least=4, enough=lambda cell: len(cell.split(":")[0])), Column("AGE", 1))
+    rows = [("queue mail: paused by ada", "3 s ago"), ("job 7: " + "x" * 40, "1 s ago")]
+    assert fitted(columns, rows, 21)[1] == ("queue mail:…", "3 s ago")
+    assert fitted(columns, rows, 20)[1] == ("queue mail: paused… ",)
+
+
 @given(
     st.lists(st.tuples(*[st.text("ab日 ", max_size=30)] * len(COLUMNS)), max_size=4),
     st.integers(24, 200),

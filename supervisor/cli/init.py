@@ -1,27 +1,30 @@
 """Write the files that a new project begins with."""
 
+import os
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
+from orpheus.config.sources import DEFAULT_PATH, given_file
 from orpheus.shared.errors import ExitCode
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
 _CONFIGURATION = """\
-# The settings of this project. `orpheus config show` prints all of them, with their defaults.
+# The settings of this project. `orpheus config show{config}` prints all of them, with defaults.
 [database]
 url = "sqlite:///data/orpheus.db" # relative to the folder in which Orpheus is started
 
 [jobs]
-modules = ["jobs"] # jobs.py, beside this file
+modules = ["jobs"] # jobs.py, in the folder in which Orpheus is started
 
 # [[schedules]]
 # name = "greet-everybody"
 # cron = "0 8 * * *"
 # type = "greet"
-# payload = { name = "everybody" }
+# payload = {{ name = "everybody" }}
 """
 _JOBS = '''\
 """The jobs of this project."""
@@ -60,24 +63,33 @@ _MYPY = """\
 # Knows the parameters of .new(...). Run mypy where Orpheus is installed.
 plugins = orpheus.mypy_plugin
 """
-_FILES = {"orpheus.toml": _CONFIGURATION, "jobs.py": _JOBS, "test_jobs.py": _TEST}
+_FILES = {"jobs.py": _JOBS, "test_jobs.py": _TEST}
 _MYPY_READS = ("mypy.ini", ".mypy.ini", "pyproject.toml", "setup.cfg")
 """Where mypy looks for its settings. It reads one of them only, so a new one could hide another."""
 _NEXT = """
-Start it:       orpheus --config orpheus.toml
-Submit a job:   orpheus submit greet name=Ada --wait --config orpheus.toml
+Start it:       orpheus{config}
+Submit a job:   orpheus submit greet name=Ada --wait{config}
 Run the tests:  pytest
 Check types:    mypy --strict ."""
 _PLUGIN = "orpheus.mypy_plugin"
+_USUAL_PATH = Path("orpheus.toml")
 
 
 @click.command()
 @for_operator
 def init(operator: Operator) -> int:
-    """Write a starter orpheus.toml, jobs.py and a test; overwrite nothing."""
+    """Write a starter orpheus.toml, jobs.py and a test; overwrite nothing.
+
+    The configuration is written where --config or $ORPHEUS_CONFIG says, else to orpheus.toml.
+    """
+    path = given_file(operator.config, os.environ) or _USUAL_PATH
+    is_found = path == (given_file(None, os.environ) or DEFAULT_PATH)
+    option = "" if is_found else f" --config {shlex.quote(str(path))}"
     done: dict[str, Any] = {"written": [], "kept": []}
     mypy_file = next((name for name in _MYPY_READS if Path(name).exists()), None)
-    files = _FILES if mypy_file else {**_FILES, "mypy.ini": _MYPY}
+    files = {str(path): _CONFIGURATION.format(config=option), **_FILES}
+    if mypy_file is None:
+        files["mypy.ini"] = _MYPY
     for name, text in files.items():
         done["written" if _write(name, text) else "kept"].append(name)
     if operator.as_json:
@@ -87,7 +99,7 @@ def init(operator: Operator) -> int:
         click.echo(f"kept {name}, which was there")
     for name in done["written"]:
         click.echo(f"wrote {name}")
-    click.echo(_NEXT)
+    click.echo(_NEXT.format(config=option))
     if mypy_file and _PLUGIN not in Path(mypy_file).read_text(encoding="utf-8", errors="replace"):
         click.echo(f"For mypy, add the plugin {_PLUGIN} to {mypy_file} (docs/jobs.md shows how)")
     return ExitCode.OK
@@ -96,6 +108,7 @@ def init(operator: Operator) -> int:
 def _write(name: str, text: str) -> bool:
     """Write a file unless it is there; return whether it was written."""
     try:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         with Path(name).open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:

@@ -11,7 +11,7 @@ the last moment, a second row says that it was not replaced.
 
 import asyncio
 import errno
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -42,6 +42,7 @@ from orpheus.shared.operations.configuration import (
     SettingProblem,
     version_json,
 )
+from orpheus.shared.operations.overruled import kept_by_hand, noted
 from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.operations.stored_settings import is_supervised
@@ -69,7 +70,8 @@ async def get_configuration(request: Request) -> Response:
     headers = {"Cache-Control": "no-store"}
     if shown.etag is not None:
         headers["ETag"] = f'"{shown.etag}"'
-    found = {**asdict(shown), "rejected": rejected}
+    settings = await services.readers.read(partial(noted, shown.settings))
+    found = {**asdict(replace(shown, settings=settings)), "rejected": rejected}
     in_force = found["in_force"]
     in_force["since"] = optional_time(in_force.pop("since_ms"))
     return json_response(found, headers=headers)
@@ -121,7 +123,7 @@ async def put_configuration(
         replace = partial(_replace, editor, planned, audit_actor(request, new), new.version)
         etag, written = await asyncio.to_thread(services.with_own_store, replace), True
     takes_effect = await services.readers.read(lambda s: _takes_effect(services, s, outcome))
-    kept = await services.readers.read(lambda s: _kept_by_hand(s, outcome))
+    kept = await services.readers.read(partial(kept_by_hand, outcome.changed or ()))
     found = {key: value for key, value in asdict(outcome).items() if key != "watched"}
     found["notes"] = [*outcome.notes, *kept]
     found |= {"written": written, "takes_effect": takes_effect, "etag": etag}
@@ -186,19 +188,6 @@ def _replace(
             raise Refusal(507, "The disk that holds the configuration is full.") from None
         reason = f"The configuration file cannot be replaced: {error.strerror}"
         raise NotEditable(reason) from None
-
-
-def _kept_by_hand(store: Store, outcome: EditOutcome) -> list[str]:
-    """Return which queues of the edit stay as an operator has put them, in sentences."""
-    changed = {key.removesuffix(".paused") for key in outcome.changed or ()}
-    if not any(key.startswith("queues.") for key in changed):
-        return []
-    return [
-        f"Queue {name} stays {'paused' if paused else 'open'}: an operator has "
-        f"{'paused' if paused else 'resumed'} it, which counts more than the file."
-        for name, paused in store.queues.paused_by_hand().items()
-        if changed & {f"queues.{name}", f'queues."{name}"'}
-    ]
 
 
 def _takes_effect(services: Services, store: Store, outcome: EditOutcome) -> str:

@@ -66,7 +66,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Who paused a queue or a schedule: an operator, or the configuration (`by` is None)."""
+    """Who paused or resumed a queue or a schedule: an operator, or the configuration.
+
+    `by` is None for the configuration, and for an operator of whom the audit log does not say.
+    """
 
     by: str | None = None
     reason: str | None = None

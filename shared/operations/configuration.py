@@ -34,6 +34,8 @@ class Setting:
     """`default`, `config/orpheus.toml:12`, a variable, `--set`."""
     origins: tuple[str, ...]
     """Of a list of tables, such as `[[schedules]]`: what set each of them. Else empty."""
+    note: str | None = None
+    """Why it has no effect, if an operator's word counts more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,16 @@ from orpheus.shared.views.values import Time, optional_time
 
 
 class Pause(TypedDict):
-    """Who paused a queue or a schedule, why, and when."""
+    """Who paused or resumed a queue or a schedule, why, and when."""
 
     by: str | None
-    """As in GET /audit; null: the configuration."""
+    """As in GET /audit; null: the configuration, or the audit log does not say."""
     reason: str | None
     at: Time | None
 
 
 def pause_json(pause: why.Pause | None) -> Pause | None:
-    """Return who paused it; None for None."""
+    """Return who paused or resumed it; None for None."""
     if pause is None:
         return None
     return {"by": pause.by, "reason": pause.reason, "at": optional_time(pause.at_ms)}

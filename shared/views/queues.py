@@ -106,6 +106,8 @@ class Queue(TypedDict):
     no worker that serves it is ready and none of its jobs runs, all that come."""
     pause: Pause | None
     """Who paused it; null: it is not paused."""
+    resumed: Pause | None
+    """Who resumed it though the configuration pauses it; null: nobody did."""
     pools: list[ServingPool]
     """Empty: no pool of the configuration serves it."""
 
@@ -127,7 +129,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
         for name in (row.name for row in rules.values() if _limits_keys(row)):
             if (parked_s := store.stats.oldest_parked_s(name)) is not None:
                 oldest_s[name] = max(parked_s, oldest_s.get(name, 0))
-        pauses = store.standings.pauses()
+        pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         held = store.quarantines.held(
             [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
         )
@@ -166,6 +168,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
                     flow.silent_s,
                 ),
                 "pause": pause_json(pauses.get(name)),
+                "resumed": pause_json(resumptions.get(name)),
                 "pools": [_pool_json(crew) for crew in serving],
             }
         )

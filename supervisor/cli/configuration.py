@@ -1,5 +1,6 @@
 """The configuration: check it, show what is in force, go back to an earlier version."""
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,13 +9,15 @@ from typing import Any
 import click
 
 from orpheus.config.checks import missing_programs
-from orpheus.config.handovers import for_commands, for_database
+from orpheus.config.handovers import for_command_line, for_commands, for_database
 from orpheus.config.load import load_with_sources
 from orpheus.config.problems import Problem
 from orpheus.config.settings import Settings
 from orpheus.config.shown import DEFAULT, shown_settings, shown_values
-from orpheus.shared.errors import ConfigurationError, ExitCode
+from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
 from orpheus.shared.job_types.describe import describe_types
+from orpheus.shared.operations.configuration import Setting
+from orpheus.shared.operations.overruled import noted
 from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.storage import TypeRow
 from orpheus.supervisor.cli.group import Group
@@ -85,14 +88,23 @@ def _refused_entries(
 @config.command("show")
 @for_operator
 def show_settings(operator: Operator) -> int:
-    """Show every setting with its value and what set it; secrets are masked."""
+    """Show every setting with its value and what set it; secrets are masked.
+
+    A queue that stays as an operator has paused or resumed it says so.
+    """
     settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
+    shown: Sequence[Setting] = shown_settings(settings, sources)
+    if settings.queues:
+        with contextlib.suppress(StorageError), operator.store(for_command_line(settings)) as store:
+            shown = noted(shown, store)
     if operator.as_json:
-        print_json(shown_values(settings))
+        notes = {one.key: one.note for one in shown if one.note}
+        print_json({**shown_values(settings), "notes": notes})
         return ExitCode.OK
-    for one in shown_settings(settings, sources):
+    for one in shown:
         line = f"{one.key} = {_toml(one.as_written)}"
-        click.echo(line if one.origin == DEFAULT else f"{line:<48}  # {one.origin}")
+        said = [text for text in (one.origin, one.note) if text and text != DEFAULT]
+        click.echo(f"{line:<48}  # {'. '.join(said)}" if said else line)
     return ExitCode.OK
 
 

@@ -65,7 +65,7 @@ def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         duration(item["oldest_pending_s"]),
         f"{item['done_per_minute']:.1f}",
         *_empty_in(item),
-        _why(item),
+        ", ".join(filter(None, (_why(item), _resumed(item)))) or None,
     )
 
 
@@ -101,6 +101,13 @@ def _held_back(held: Mapping[str, Any]) -> str:
     least = "at least " if held["relation"] == "gte" else ""
     oldest = duration(held["oldest_s"])
     return f"{least}{held['jobs']} held back: {held['type']} is quarantined (oldest {oldest})"
+
+
+def _resumed(item: Mapping[str, Any]) -> str | None:
+    """Return who resumed a queue that the configuration pauses."""
+    if item["resumed"] is None:
+        return None
+    return f"resumed by {paused_by(item['resumed'], 'an operator')}; the configuration pauses it"
 
 
 @click.command()

@@ -114,6 +114,18 @@ def test_a_paused_queue_tells_who_paused_it_why_and_when(api: Any) -> None:
     assert api.client.post("/queues/mail/resume").json()["pause"] is None
 
 
+def test_a_queue_that_was_resumed_though_the_configuration_pauses_it_says_so(api: Any) -> None:
+    api.store.queues.configure({"idle": QueueRules(paused=True), "mail": QueueRules()})
+    assert queues(api)["idle"]["resumed"] is None
+    reason = {"reason": "the server is back"}
+    told = api.client.post("/queues/idle/resume", json=reason).json()["resumed"]
+    assert (told["by"], told["reason"]) == ("api:127.0.0.1", "the server is back")
+    api.client.post("/queues/mail/resume")
+    found = queues(api)
+    assert found["idle"]["resumed"] == told and found["mail"]["resumed"] is None
+    assert api.client.post("/queues/idle/pause").json()["resumed"] is None
+
+
 def test_a_paused_queue_starts_nothing_until_it_is_resumed(api: Any) -> None:
     job_id = api.submit(queue="mail")
     paused = api.client.post("/queues/mail/pause", json={"reason": "the server is down"})

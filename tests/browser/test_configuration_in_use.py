@@ -86,6 +86,30 @@ def test_a_mistyped_key_of_the_file_is_mended_on_the_page(
     assert shared_path.read_text() == TEXT + "[jobs]\nmax_retries = 4\n"
 
 
+def test_a_setting_that_an_operator_has_overruled_says_so_beside_it(
+    shared: Dashboard, shared_path: Path
+) -> None:
+    text = "[queues.held]\npaused = true\n[queues.mail]\nmax_running = 2\n"
+    shared_path.write_text(text, encoding="utf-8")
+    page = opened(shared)
+    setting = page.locator("#settings tr").filter(has_text="queues.held.paused")
+    expect(setting.locator("small")).to_have_count(0)
+    for action in ("held/resume", "mail/pause"):
+        assert shared.system.client.post(f"/queues/{action}").status_code == 200
+    by_hand = "which counts more than the file."
+    try:
+        page.reload()
+        expect(setting.locator("small")).to_have_text(
+            f"Queue held stays open: an operator has resumed it, {by_hand}"
+        )
+        other = page.locator("#settings tr").filter(has_text="queues.mail.paused")
+        expect(other.locator("small")).to_have_text(
+            f"Queue mail stays paused: an operator has paused it, {by_hand}"
+        )
+    finally:
+        shared.system.client.post("/queues/mail/resume")
+
+
 def test_one_of_several_tables_leads_to_its_line_by_its_name(shared: Dashboard) -> None:
     page = opened(shared)
     row = page.locator("#settings tr", has_text="commands: pay")

@@ -64,6 +64,7 @@ HOT = {
     ("counts.sql", "newest-of-queue"): "COVERING INDEX jobs_by_queue (queue=? AND id>?)",
     ("counts.sql", "first-job-from"): "INTEGER PRIMARY KEY (rowid>?)",
     ("why.sql", "pauses"): "audit_by_target (target=?)",
+    ("why.sql", "resumptions"): "audit_by_target (target=?)",
     ("why.sql", "leased-before"): "jobs_leased (lease_incarnation=?)",
     ("why.sql", "running-of-queue"): "jobs_leased",
     ("why.sql", "running-of-key"): "jobs_of_key (queue=? AND concurrency_key=? AND status=?",

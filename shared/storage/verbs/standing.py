@@ -90,6 +90,11 @@ class Standings:
         rows = self._database.all(self._sql["pauses"])
         return {name: Pause(*pause) for name, *pause in rows}
 
+    def resumptions(self) -> dict[str, Pause]:
+        """Return who resumed each queue that is open though the configuration pauses it."""
+        rows = self._database.all(self._sql["resumptions"])
+        return {name: Pause(*resumed) for name, *resumed in rows}
+
     def _dependencies(self, job_id: int) -> list[Dependency]:
         rows = self._database.all(self._sql["waits-for"], job_id, MOST_NAMED)
         return [Dependency(id, type, Status(status)) for id, type, status in rows]

@@ -11,7 +11,7 @@ export function showInForce({ path, text: shown, in_force: { file, version, sinc
   const what = [file && file !== path && h("code", {}, file), version && `version ${version}`, since && h("span", {}, "since ", timeNode(since, "exact"))].filter(Boolean);
   const begin = file !== path && file || version ? "In force: " : "In force ";
   byId("in-force").replaceChildren(...what.flatMap((part, i) => [i ? ", " : begin, part]), what.length ? ". " : "", text);
-  const isDefault = (/** @type {any} */ { origin }) => origin === "default";
+  const isDefault = (/** @type {any} */ { origin, note }) => origin === "default" && !note;
   const defaults = settings.filter(isDefault);
   const find = (key, table, name) => showOrHide(byId("no-match"), goTo(key, table) ? "" : `The text above does not set ${name}.`);
   /** @param {string} key @param {string} origin @param {string} [table] of one of several, its name */
@@ -64,8 +64,8 @@ function showWanted() {
 const textOf = (row) => [...row.querySelectorAll("th, code")].map((one) => one.textContent).join(" ");
 
 /** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
-function rowsOf({ key, as_written: value, origin, origins }, sourceOf) {
-  const row = (name, lines, from, table) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))),
+function rowsOf({ key, as_written: value, origin, origins, note }, sourceOf) {
+  const row = (name, lines, from, table) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line)), note && h("small", {}, note)),
     origin !== "default" && h("td", { class: "own", title: from.includes("/") && from }, sourceOf(key, from, table)));
   if (!origins.length) return [row(key, [written(value)], origin)];
   return value.map((table, i) => row(`${key}: ${table.name ?? "?"}`,

@@ -18,6 +18,13 @@ SELECT name, by, reason, at_ms FROM queues LEFT JOIN audit
         WHERE target = 'queue ' || name AND action = 'pause' ORDER BY id DESC LIMIT 1)
 WHERE coalesce(paused, paused_by_config) = 1;
 
+-- name: resumptions
+-- Every queue that the configuration pauses and an operator has resumed: who, why, and when.
+SELECT name, by, reason, at_ms FROM queues LEFT JOIN audit ON id = (
+    SELECT id FROM audit AS one INDEXED BY audit_by_target
+    WHERE target = 'queue ' || name AND action = 'resume' ORDER BY id DESC LIMIT 1)
+WHERE paused = 0 AND paused_by_config = 1;
+
 -- name: leased-before
 -- The jobs that the worker of a lease has leased before it and not finished.
 SELECT id FROM jobs INDEXED BY jobs_leased

@@ -1,11 +1,13 @@
 """`orpheus config check` and `config show`."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orpheus.shared.storage import Store
 from orpheus.supervisor import __main__ as program
 
 Orpheus = Callable[..., Any]
@@ -130,3 +132,35 @@ def test_a_good_configuration_is_said_to_be_one(orpheus: Orpheus, tmp_path: Path
     shown = orpheus("config", "show", "--config", "own.toml", "--json").json
     assert shown["api"]["port"] == 9000
     assert shown["source"] == "own.toml"
+
+
+def test_a_setting_that_an_operator_has_overruled_says_so(
+    orpheus: Orpheus, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "own.toml").write_text(
+        "[queues.held]\npaused = true\n[queues.mail]\nmax_running = 2\n"
+    )
+    show = ("config", "show", "--config", "own.toml")
+    assert "an operator" not in orpheus(*show).out
+    assert orpheus(*show, "--json").json["notes"] == {}
+    store.queues.resume("held")
+    store.queues.pause("mail")
+    store.queues.pause("nobody")
+    code, out, err = orpheus(*show)
+    held = "Queue held stays open: an operator has resumed it, which counts more than the file."
+    assert (code, err) == (0, "")
+    assert f"  # own.toml:2. {held}\n" in out
+    assert re.search("\nqueues.mail.paused = false +# Queue mail stays paused: an operator", out)
+    assert out.count("an operator has") == 2
+    notes = orpheus(*show, "--json").json["notes"]
+    assert (list(notes), notes["queues.held.paused"]) == (
+        ["queues.held.paused", "queues.mail.paused"], held,
+    )  # fmt: skip
+
+
+def test_the_settings_of_queues_are_shown_also_without_a_database(
+    orpheus: Orpheus, tmp_path: Path
+) -> None:
+    (tmp_path / "own.toml").write_text("[queues.held]\npaused = true\n")
+    code, out, err = orpheus("config", "show", "--config", "own.toml")
+    assert (code, err) == (0, "") and "queues.held.paused = true" in out

@@ -94,6 +94,22 @@ def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> None:
     assert len(store.leases.lease(WORKER, ("*",), 1, 30_000)) == 1
 
 
+def test_a_queue_that_is_open_though_the_configuration_pauses_it_says_why(
+    orpheus: Orpheus, store: Store
+) -> None:
+    store.queues.configure({"mail": QueueRules(paused=True)})
+    assert orpheus("queues").out.rstrip().endswith("  the configuration")
+    orpheus("resume", "mail", "--reason", "it is back")
+    said = orpheus("queues").out.rstrip()
+    assert re.search(
+        rf"  resumed by cli:\S+ {TIME}: it is back; the configuration pauses it$", said
+    )
+    store.jobs.submit(NewJob("count", queue="mail"))
+    assert re.search("  no worker is ready, resumed by cli:", orpheus("queues").out)
+    orpheus("pause", "mail")
+    assert "resumed" not in orpheus("queues").out
+
+
 def test_a_queue_that_nothing_names_is_paused_with_a_warning(
     orpheus: Orpheus, store: Store
 ) -> None:

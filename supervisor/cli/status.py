@@ -16,6 +16,7 @@ import orjson
 from orpheus.config.regular_file import state_of
 from orpheus.config.sources import DEFAULT_PATH, given_file
 from orpheus.shared.domain.handover import CommandLineHandover
+from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.words import without_durations
 from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
 from orpheus.shared.storage import Store, shown_url, state_files
@@ -101,6 +102,8 @@ def _print(
     if found["workers"]:
         click.echo()
         print_workers(found["workers"])
+    if left_out := found.get("left_out"):
+        click.echo(fitting(left_out))
     click.echo()
     verdict = found["verdict"]
     colour = "red" if verdict["concerns"] else "green"
@@ -192,6 +195,9 @@ def _draw(found: Mapping[str, Any] | str, handover: CommandLineHandover, before:
     lines = _frame(found, handover, width, has_room=True)
     if len(lines) > room:
         lines = _frame(found, handover, width, has_room=False)
+    if len(lines) > room and not isinstance(found, str):
+        shorter = _with_fewer_slots(found, len(lines) - room + 1)
+        lines = _frame(shorter, handover, width, has_room=False)
     if len(lines) > room:
         more = f"… and {len(lines) - room + 1} more lines"
         lines = [*lines[: room - 1], shortened(more, width)]
@@ -199,6 +205,23 @@ def _draw(found: Mapping[str, Any] | str, handover: CommandLineHandover, before:
     sys.stdout.write(drawn if before else _CLEAR + drawn)
     sys.stdout.flush()
     return drawn
+
+
+def _with_fewer_slots(found: Mapping[str, Any], surplus: int) -> Mapping[str, Any]:
+    """Return the status without so many slots, from the end, those first that are ready."""
+    workers = found["workers"]
+    if not workers:
+        return found
+    by_need = sorted(range(len(workers)), key=lambda n: (_is_quiet(workers[n]), n))
+    kept = sorted(by_need[: max(0, len(workers) - surplus)])
+    left_out = by_need[len(kept) :]
+    all_ready = ", all ready" if all(_is_quiet(workers[n]) for n in left_out) else ""
+    more = f"… and {len(left_out)} more slots{all_ready}"
+    return {**found, "workers": [workers[n] for n in kept], "left_out": more}
+
+
+def _is_quiet(slot: Mapping[str, Any]) -> bool:
+    return slot["state"] == SlotState.READY and not slot["degraded"] and not slot["reason"]
 
 
 def _frame(

@@ -12,9 +12,12 @@ import pytest
 
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import DatabaseAway
+from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.supervisor.cli import status
+from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 ROOT = Path(__file__).parents[4]
@@ -229,3 +232,33 @@ def test_what_does_not_fit_on_the_screen_is_counted(
     drawn = out.split("\x1b[H")[1].split("\x1b[J")[0].splitlines()
     assert len(drawn) == 4
     assert drawn[-1] == "… and 3 more lines\x1b[K"
+
+
+@pytest.mark.parametrize(("ready", "fatal", "told"), [(30, 1, ", all ready"), (3, 25, "")])
+def test_of_many_slots_those_that_are_ready_are_left_out_before_the_problems(
+    orpheus: Orpheus,
+    store: Store,
+    looks: list[Callable[[], object]],
+    monkeypatch: pytest.MonkeyPatch,
+    ready: int,
+    fatal: int,
+    told: str,
+) -> None:
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    fatals = [slot(f"a-{n}", SlotState.FATAL, reason="no module") for n in range(fatal)]
+    slots = [slot(f"default-{n}", SlotState.READY) for n in range(ready)]
+    store.processes.put_slots([*fatals, *slots])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    for name, value in (("LINES", "24"), ("COLUMNS", "120"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    _, out, _ = orpheus("status", "--watch")
+    drawn = [line.removesuffix("\x1b[K") for line in out.split("\x1b[H")[1].splitlines()]
+    drawn = drawn[: drawn.index("\x1b[J")] if "\x1b[J" in drawn else drawn
+    shown = [line for line in drawn if line.startswith(("default-", "a-", "supervisor"))]
+    left = ready + fatal + 1 - len(shown)
+    assert len(drawn) <= 23
+    assert f"… and {left} more slots{told}" in drawn
+    assert any("need your attention" in line or "needs your attention" in line for line in drawn)
+    assert any(line.startswith("- ") and "failed too often" in line for line in drawn)
+    assert fatal > 1 or shown[0].startswith("a-0"), "what is not ready stays"

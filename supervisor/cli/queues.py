@@ -30,9 +30,9 @@ _COLUMNS: Columns = (
     *(Column(status.value.upper(), _RANKS.get(status, 0)) for status in Status),
     "OLDEST",
     Column("DONE/MIN", 3),
-    Column("EMPTY IN", 1),
+    Column("EMPTY IN", 2),
     Column("WITH MORE", 9, least=24),
-    Column("WHY", 2, least=12, enough=24),
+    Column("WHY", 1, least=12, enough=24),
 )
 
 

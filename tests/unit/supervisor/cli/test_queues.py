@@ -59,7 +59,9 @@ def test_no_width_cuts_when_a_queue_is_empty(
     begin_worker(store)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("NO_COLOR", "1")
-    for width in ("80", "120", "160"):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert re.search(r"next due in (2 h|1 h 59 min)$", orpheus("queues").out.splitlines()[2])
+    for width in ("100", "120", "160"):
         monkeypatch.setenv("COLUMNS", width)
         head, default, later = orpheus("queues").out.splitlines()
         at = head.index("EMPTY IN")
@@ -69,6 +71,25 @@ def test_no_width_cuts_when_a_queue_is_empty(
     assert "AT ONCE" in head
     assert re.search(r"next due in (2 h|1 h 59 min)$", later)
     assert re.search(r"  \+1: \d.*, \+2: \d", default)
+
+
+def test_a_narrow_terminal_shows_why_a_queue_stands_still_before_how_many_are_done(
+    orpheus: Orpheus, store: Store, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.jobs.submit_many([NewJob("count")] * 3)
+    for _ in range(2):
+        finish(store)
+    store.jobs.submit_many([NewJob("count", queue="mail")] * 500)
+    orpheus("pause", "mail", "--reason", "the mail server is down, ticket 4711")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for width in (80, 100):
+        monkeypatch.setenv("COLUMNS", str(width))
+        head, default, mail = orpheus("queues").out.splitlines()
+        assert max(map(len, (head, default, mail))) <= width
+        assert re.search(r"  no worker is ready$", default), width
+        assert re.search(r"  cli:\S+ \d+ ms", mail), width
+        assert "PENDING" in head
 
 
 def test_queues_are_listed_with_their_limits(orpheus: Orpheus, store: Store) -> None:

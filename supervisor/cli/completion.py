@@ -11,19 +11,18 @@ _SHELLS: dict[str, type[ShellComplete]] = {
     "zsh": ZshComplete,
     "fish": FishComplete,
 }
+_EPILOG = """\b
+bash: eval "$(orpheus completion bash)"       in ~/.bashrc
+zsh:  eval "$(orpheus completion zsh)"        in ~/.zshrc, after compinit
+fish: orpheus completion fish | source        in ~/.config/fish/config.fish
+"""
 
 
-@click.command()
+@click.command(epilog=_EPILOG)
 @config_options
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
 def completion(shell: str, **_of_every_command: object) -> int:
-    r"""Print what completes commands, ids, slots, queues and types in a shell.
-
-    \b
-    bash: eval "$(orpheus completion bash)"       in ~/.bashrc
-    zsh:  eval "$(orpheus completion zsh)"        in ~/.zshrc, after compinit
-    fish: orpheus completion fish | source        in ~/.config/fish/config.fish
-    """
+    """Print what completes commands, ids, slots, queues and types in a shell."""
     command = click.get_current_context().find_root().command
     completer = _SHELLS[shell](command, {}, "orpheus", "_ORPHEUS_COMPLETE")
     # Not `completer.source()`: bash's starts another bash to ask for its version.

@@ -66,10 +66,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Who paused or resumed a queue or a schedule: an operator, or the configuration.
-
-    `by` is None for the configuration, and for an operator of whom the audit log does not say.
-    """
+    """Who paused or resumed a queue or schedule; `by` is None for the configuration, or unknown."""
 
     by: str | None = None
     reason: str | None = None

@@ -369,29 +369,6 @@ def test_a_queue_that_stays_as_an_operator_has_put_it_is_told(
     assert put({"set": {"queues.held.max_running": 2}}, "?check=true").json()["notes"] == []
 
 
-def test_a_setting_that_an_operator_has_overruled_says_so(
-    start: Callable[..., Any], path: Path
-) -> None:
-    path.write_text('[queues.held]\npaused = true\n[queues."a.b"]\nmax_running = 1\n')
-    editor = ConfigurationFile(path, [], {})
-    api = start(configuration=lambda: editor)
-
-    def notes() -> dict[str, str]:
-        settings = api.client.get("/config").json()["settings"]
-        return {one["key"]: one["note"] for one in settings if one["note"] is not None}
-
-    assert notes() == {}
-    api.store.queues.pause("held")
-    assert notes() == {}, "both say the same"
-    api.store.queues.resume("held")
-    api.store.queues.pause("a.b")
-    by_hand = "which counts more than the file."
-    assert notes() == {
-        "queues.held.paused": f"Queue held stays open: an operator has resumed it, {by_hand}",
-        'queues."a.b".paused': f"Queue a.b stays paused: an operator has paused it, {by_hand}",
-    }
-
-
 # The whole system
 
 

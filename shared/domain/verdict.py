@@ -177,6 +177,8 @@ def _silent(facts: Facts) -> Iterator[Concern]:
         for slot in facts.slots
         if slot.state is SlotState.READY and (slot.silent_s or 0.0) >= half_s
     ]
+    yield from _hung(silent)
+    silent = [slot for slot in silent if slot.role is not Role.SUPERVISOR]
     if silent:
         first, are_several = silent[0], len(silent) > 1
         longest = duration(max(slot.silent_s or 0.0 for slot in silent))
@@ -188,6 +190,17 @@ def _silent(facts: Facts) -> Iterator[Concern]:
         has_stack = first.role in (Role.WORKER, Role.API)
         command = f"orpheus stack {first.target}" if has_stack else "orpheus workers"
         yield Concern(ConcernCode.SILENT, text, command, About("slot", first.name))
+
+
+def _hung(silent: Sequence[SlotFacts]) -> Iterator[Concern]:
+    """Yield each supervisor that is silent: nobody takes it for dead and replaces it."""
+    for slot in silent:
+        if slot.role is Role.SUPERVISOR:
+            text = (
+                f"The {slot.name} has sent no heartbeat for {duration(slot.silent_s or 0.0)}: "
+                "until it does, nothing is started, restarted or stopped."
+            )
+            yield Concern(ConcernCode.SILENT, text, "orpheus workers", About("slot", slot.name))
 
 
 def _quarantined(types: Sequence[tuple[str, str]]) -> Iterator[Concern]:

@@ -13,11 +13,12 @@ from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.domain.requests import RequestAction, slot_target
 from orpheus.shared.domain.stacks import THREADS_BELOW, job_first
+from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.operations.stored_settings import is_supervised
-from orpheus.shared.process.clock import os_state
+from orpheus.shared.process.clock import is_alive, os_state
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import running_job_json
 from orpheus.shared.views.workers import Stack
@@ -61,8 +62,16 @@ _WHY_SILENT: Mapping[str, str] = {
 
 def check_supervised(store: Store, beat_timeout_s: float) -> None:
     """Raise NoSupervisor unless a supervisor runs on this database."""
-    if not is_supervised(store, beat_timeout_s):
-        raise NoSupervisor("no supervisor is running: start one with `orpheus`")
+    if is_supervised(store, beat_timeout_s):
+        return
+    for one in store.processes.all():
+        silent_ms = store.processes.silent_ms(one)
+        is_ours = one.role is Role.SUPERVISOR and not store.has_many_hosts
+        if is_ours and silent_ms is not None and is_alive(one.pid, one.create_time_s):
+            why = _WHY_SILENT.get(os_state(one.pid), "it hangs")
+            silent = f"the supervisor (process {one.pid}) has sent no heartbeat for"
+            raise NoSupervisor(f"{silent} {duration(silent_ms / 1000)}: {why}")
+    raise NoSupervisor("no supervisor is running: start one with `orpheus`")
 
 
 def ask_for_slot(

@@ -1,8 +1,9 @@
 """Workers and programs as the API and the command line list them: slots, and those without one.
 
 The supervisor's rows count only while it runs; otherwise a database that it left behind would show
-its workers for ever. A process that runs alone is judged by its heartbeat row only. Of several
-hosts, the slots of one whose supervisor has vanished are shown as lost, until it is forgotten.
+its workers for ever. It runs, or hangs, while processes that it has started send heartbeats. A
+process that runs alone is judged by its heartbeat row only. Of several hosts, the slots of one
+whose supervisor has vanished are shown as lost, until it is forgotten.
 """
 
 from collections.abc import Iterable, Mapping
@@ -148,6 +149,7 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     }
     now_ms, supervisors = store.clock.wall_ms(), [x for x in records if x.role is Role.SUPERVISOR]
     supervised = {supervised_on, *(one.host for one in supervisors if one.incarnation in beating)}
+    supervised |= _hosts_of_hung(store, slots, beating)
     heard_ms = {
         one.host: now_ms - round(1000 * ages_s[one.incarnation])
         for one in sorted(supervisors, key=lambda one: one.last_beat_mono_ms)
@@ -163,6 +165,18 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     names = {(slot.host, slot.slot) for slot in slots}
     alone = [_slot_of(one) for one in beating.values() if (one.host, one.slot) not in names]
     return [_slot_json(slot, beating, ages_s, running, drains, now_ms) for slot in [*slots, *alone]]
+
+
+def _hosts_of_hung(
+    store: Store, slots: Iterable[SlotRecord], beating: Mapping[str, ProcessRecord]
+) -> set[str]:
+    """Return the host of a supervisor that may be silent while its processes are not.
+
+    Of several hosts, the slots of a silent supervisor are lost.
+    """
+    if store.has_many_hosts:
+        return set()
+    return {one.host for one in slots if one.incarnation in beating}
 
 
 def _drains(

@@ -111,3 +111,22 @@ def test_a_tick_that_nobody_fired_is_told(system: Any) -> None:
     ((code, text),) = concerns(system)
     assert code == "schedule_late"
     assert text.startswith("Schedule nightly should have fired 2 min")
+
+
+def test_a_supervisor_is_shown_as_silent_while_what_it_has_started_sends_heartbeats(
+    api: Any,
+) -> None:
+    silent_since_ms = api.store.clock.monotonic_ms() - 20_000
+    api.process("supervisor", Role.SUPERVISOR, last_beat_mono_ms=silent_since_ms)
+    api.process("default-1")
+    states = {"supervisor": SlotState.READY, "default-1": SlotState.READY, "web-1": SlotState.FATAL}
+    roles = {"supervisor": Role.SUPERVISOR, "web-1": Role.PROGRAM}
+    api.store.processes.put_slots(
+        [api.slot(name, state, roles.get(name, Role.WORKER)) for name, state in states.items()]
+    )
+    shown = {one["slot"]: one for one in api.client.get("/workers").json()["items"]}
+    assert shown.keys() == states.keys()
+    assert shown["supervisor"]["heartbeat_age_s"] >= 20
+    told = [one["text"] for one in api.client.get("/stats").json()["verdict"]["concerns"]]
+    assert any(one.startswith("The supervisor has sent no heartbeat for 2") for one in told)
+    assert any(one.startswith("web-1 failed too often") for one in told)

@@ -17,6 +17,7 @@ from orpheus.shared.domain.concerns import (
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import Rate
 from orpheus.shared.domain.verdict import verdict
+from orpheus.shared.domain.words import duration
 
 
 def slot(
@@ -278,6 +279,18 @@ def test_a_worker_that_falls_silent_is_told_before_it_is_taken_for_dead() -> Non
     )
     assert one.command == "orpheus stack default-1"
     assert concerns(slots=[slot(silent_s=14.0)], silent_after_s=30.0) == []
+
+
+@pytest.mark.parametrize("silent_s", [16.0, 3_700.0])
+def test_a_silent_supervisor_is_told_for_as_long_as_it_is_silent(silent_s: float) -> None:
+    slots = [slot("supervisor", silent_s=silent_s), slot(silent_s=17.0)]
+    hung, silent = concerns(slots=slots, silent_after_s=30.0)
+    assert hung.text == (
+        f"The supervisor has sent no heartbeat for {duration(silent_s)}: until it does, nothing is "
+        "started, restarted or stopped."
+    )
+    assert (hung.about, hung.command) == (About("slot", "supervisor"), "orpheus workers")
+    assert silent.text.startswith("default-1 has sent no heartbeat for 17 s;")
 
 
 def test_a_tick_that_passed_without_a_job_is_told() -> None:

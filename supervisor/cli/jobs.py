@@ -95,7 +95,6 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
 
 
 def _row(job: Job, now_ms: int, *, by_end: bool) -> tuple[object, ...]:
-    note = _of_error(job.error) if job.error else job.message
     return (
         job.id,
         job.type,
@@ -105,8 +104,20 @@ def _row(job: Job, now_ms: int, *, by_end: bool) -> tuple[object, ...]:
         since(job.finished_at_ms if by_end else job.created_at_ms, now_ms),
         None if job.status in _WAITING else _run_time(job, now_ms),
         job.worker,
-        note.partition("\n")[0][:_LONGEST_NOTE] if note else "",
+        _note(job, now_ms),
     )
+
+
+def _note(job: Job, now_ms: int) -> str:
+    """Return when it is due, or that it is asked to stop, and its error or its message."""
+    parts = []
+    if job.status is Status.PENDING and job.run_at_ms > now_ms:
+        parts.append(f"due {since(job.run_at_ms, now_ms)}")
+    if job.status is Status.IN_PROGRESS and job.cancel_requested:
+        parts.append("asked to stop")
+    if told := _of_error(job.error) if job.error else job.message:
+        parts.append(told.partition("\n")[0][:_LONGEST_NOTE])
+    return ", ".join(parts)
 
 
 def _of_error(error: JobError) -> str:

@@ -18,6 +18,7 @@ from orpheus.supervisor.cli.jobs import wait_for_change
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.payload import payload_of
+from orpheus.supervisor.cli.unknown_names import warn_of_unserved
 from orpheus.supervisor.cli.why import WaitingJob
 
 _LOOK_EVERY_S = 1.0
@@ -86,11 +87,13 @@ def submit(
         if wait or not operator.as_json:
             what = "submitted" if submitted.created else "is live with this unique key"
             click.echo(f"job {job.id} {what}", err=wait)
+        warn_of_unserved(handover, job.queue)
         if wait:
             waiting = WaitingJob(store, handover)
             job = _wait(store, job, _nothing if operator.as_json else waiting.news)
     _print_outcome(operator, job, waited=wait)
-    return ExitCode.OK if not wait or job.status is Status.DONE else ExitCode.NO
+    must_be_done = wait or _has_ended(job)
+    return ExitCode.NO if must_be_done and job.status is not Status.DONE else ExitCode.OK
 
 
 def _print_outcome(operator: Operator, job: Job, *, waited: bool) -> None:
@@ -98,9 +101,14 @@ def _print_outcome(operator: Operator, job: Job, *, waited: bool) -> None:
         print_json(job_json(job))
     elif waited and job.status is Status.DONE:
         click.echo(job.result or "null")
-    elif waited:
+    elif waited or _has_ended(job):
         reason = f": {job.error.type}: {job.error.message}" if job.error else ""
         click.echo(f"orpheus: job {job.id} is {job.status}{reason}", err=True)
+
+
+def _has_ended(job: Job) -> bool:
+    """Return whether a new job has ended at once: what it depends on had failed."""
+    return job.status in TERMINAL
 
 
 def _nothing(_: Job) -> None:

@@ -4,6 +4,7 @@ import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Store
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_in_filter, unknown_queue
 
@@ -13,6 +14,13 @@ def warn_of_queue(store: Store, handover: CommandLineHandover, queue: str) -> No
     told = unknown_queue(queue, names_of_queues(store, handover.storage.pools))
     if told:
         _warn(told)
+
+
+def warn_of_unserved(handover: CommandLineHandover, queue: str) -> None:
+    """Warn that no pool serves the queue of a new job, which then cannot start."""
+    served = {name for queues in handover.storage.pools.values() for name in queues}
+    if not served & {queue, "*"}:
+        _warn(f"no pool serves the queue {queue!r}{did_you_mean(queue, served)}")
 
 
 def warn_of_filter(store: Store, handover: CommandLineHandover, wanted: JobFilter) -> None:

@@ -1,6 +1,7 @@
 """`orpheus jobs`, `show` and `logs`."""
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store
+from tests.unit.supervisor.cli.conftest import TIME
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
@@ -111,6 +113,22 @@ def test_jobs_are_listed_newest_first_and_filtered(
     ):
         assert [job["id"] for job in orpheus("jobs", "--json", *option).json["items"]] == ids
     assert "the newest 1 of 3" in orpheus("jobs", "--limit", "1").err
+
+
+def test_a_list_tells_what_waits_for_its_time_and_what_is_asked_to_stop(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.jobs.submit(NewJob("count"))
+    store.leases.lease(WORKER, ("*",), 1, 30_000)
+    store.jobs.cancel(1)
+    store.jobs.submit(NewJob("count", delay_ms=7_200_000))
+    store.jobs.submit(NewJob("count"))
+    _, due, delayed, stopping = orpheus("jobs").out.splitlines()
+    assert due.endswith("-")
+    assert re.search(rf"  due {TIME}$", delayed)
+    assert stopping.endswith("  asked to stop")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert re.search(r"  due in (2 h|1 h 59 min)$", orpheus("jobs").out.splitlines()[2])
 
 
 def test_a_terminal_gets_a_coloured_table_whatever_a_job_wrote(

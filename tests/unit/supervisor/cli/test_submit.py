@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +47,23 @@ def test_a_job_is_submitted_from_json_and_shown_as_json(orpheus: Orpheus, store:
     job = orpheus("submit", "words", '{"n": 3}', "--json", "--queue", "other").json
     assert job["payload"] == {"n": 3}
     assert (job["queue"], job["max_retries"], job["timeout"]) == ("other", 5, 30.0)
+
+
+def test_a_job_that_has_ended_at_once_is_told(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count"))
+    store.jobs.cancel(1)
+    code, out, err = orpheus("submit", "count", "n=1", "--depends-on", "1")
+    assert (code, out) == (1, "job 2 submitted\n")
+    why = "DependencyFailed: it depended on a job: job 1 is cancelled"
+    assert err == f"orpheus: job 2 is cancelled: {why}\n"
+
+
+def test_a_queue_that_no_pool_serves_is_warned_of(orpheus: Orpheus, store: Store) -> None:
+    Path("orpheus.toml").write_text('[pools.default]\nqueues = ["mail"]\n', encoding="utf-8")
+    given = ("--config", "orpheus.toml", "submit", "count", "n=1", "--queue")
+    warning = "orpheus: warning: no pool serves the queue 'mial'; did you mean 'mail'?\n"
+    assert orpheus(*given, "mial") == (0, "job 1 submitted\n", warning)
+    assert orpheus(*given, "mail") == (0, "job 2 submitted\n", "")
 
 
 def test_a_field_that_is_text_stays_text(orpheus: Orpheus, store: Store) -> None:

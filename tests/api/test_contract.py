@@ -84,6 +84,7 @@ QUEUE = {
     "ended_per_minute",
     "grows_per_minute",
     "pause",
+    "resumed",
     "pools",
 }
 KINDS = {

@@ -5,7 +5,7 @@ from dataclasses import replace
 from orpheus.shared.domain.processes import DRAINED, ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import Sample
-from orpheus.supervisor.policy.slot import Desired, Slot
+from orpheus.supervisor.policy.slot import REPLACED, Desired, Slot
 
 
 def slot_record(
@@ -34,8 +34,14 @@ def slot_record(
 
 
 def _why_not_drained(slot: Slot) -> str:
-    """Return why a slot leaves that is to be removed, or is wanted again; empty for any other."""
-    if not slot.reason.startswith(DRAINED):
+    """Return why a slot leaves that is to be removed, or is wanted again; empty for any other.
+
+    The newest order counts: a slot that was being replaced may have been drained since.
+    """
+    if slot.reason == REPLACED and slot.desired is Desired.DRAINED and not slot.retired:
+        return DRAINED
+    was_replaced = slot.reason == REPLACED and slot.retired
+    if not was_replaced and not slot.reason.startswith(DRAINED):
         return ""
     if not slot.retired:
         return "wanted again: started anew once it has ended" if _is_wanted(slot) else ""

@@ -34,6 +34,7 @@ from orpheus.supervisor.policy.liveness import (
     update,
 )
 from orpheus.supervisor.policy.slot import (
+    REPLACED,
     Action,
     Announce,
     Cause,
@@ -283,7 +284,7 @@ def _trigger_of_start(slot: Slot, process: Process, rules: Rules) -> Verdict | N
 
 _NO_LONGER_WANTED = {
     Desired.DRAINED: Verdict(Trigger.DRAIN, "drained; it stays down until it is restarted"),
-    Desired.REPLACE: Verdict(Trigger.REPLACE, "being replaced"),
+    Desired.REPLACE: Verdict(Trigger.REPLACE, REPLACED),
 }
 
 

@@ -71,6 +71,17 @@ def test_a_slot_that_scaling_removes_is_not_called_drained(role: Role, told: str
     assert slot_record("ada", late, None, None).reason == "not drained within 300 s"
 
 
+def test_of_a_restart_and_a_later_drain_or_scaling_the_later_one_is_told() -> None:
+    ready = Slot("web-2", "web", Role.WORKER, state=SlotState.READY, process=Process("one", 0.0))
+    replaced = replace(ready, desired=Desired.REPLACE)
+    leaving = decide(replaced, Observation("one"), Rules(), TURN)[0]
+    assert slot_record("ada", leaving, None, None).reason == "being replaced"
+    scaled = slot_record("ada", retire(leaving, Desired.DRAINED), None, None)
+    assert scaled.reason == "scaled away: fewer workers are wanted; it ends after its job"
+    drained = slot_record("ada", replace(leaving, desired=Desired.DRAINED), None, None)
+    assert drained.reason == "drained"
+
+
 def test_a_slot_that_is_scaled_back_while_it_drains_is_called_neither_drained_nor_removed() -> None:
     ready = Slot("web-2", "web", Role.WORKER, state=SlotState.READY, process=Process("one", 0.0))
     leaving = decide(retire(ready, Desired.DRAINED), Observation("one"), Rules(), TURN)[0]

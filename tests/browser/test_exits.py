@@ -5,6 +5,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.browser.panel import SYSTEM, Panel, worker
+from tests.browser.test_workers import JOB
 
 
 def killed(at: str) -> dict[str, Any]:
@@ -34,3 +35,43 @@ def test_of_several_exits_between_two_messages_open_details_show_all(
     panel.answer("/workers", 200, {"items": [now]})
     panel.workers = [worker("default-1", restarts=4, last_exit=latest), *SYSTEM]
     expect(exits).to_have_count(4)
+
+
+def test_a_slot_without_a_known_exit_says_since_when_and_an_orderly_end_lacks_nothing(
+    lasting_dashboard: Any,
+) -> None:
+    panel = Panel(lasting_dashboard)
+    ended = killed("05.000") | {"reason": "drained", "signal": None, "code": 0, "failed": False}
+    panel.answer("/workers", 200, {"items": []})
+    panel.open(
+        worker("default-1", uptime_s=25.0),
+        worker("default-2", restarts=1, last_exit=ended),
+        *SYSTEM,
+    )
+    exits = panel.unfold("default-1").locator(".exits")
+    expect(exits).to_have_text("No exit of this slot is known since it was started 25 s ago.")
+    other = panel.unfold("default-2").locator(".exits")
+    expect(other).to_contain_text("drained (code 0)")
+    expect(other).not_to_contain_text("evidence")
+
+
+def test_a_silent_worker_and_one_that_has_prefetched_say_so(lasting_dashboard: Any) -> None:
+    panel = Panel(lasting_dashboard)
+    panel.answer("/jobs?status=in_progress*", 200, {"items": [], "next_cursor": None})
+    panel.open(
+        worker("default-1", heartbeat_age_s=12.0),
+        worker("default-2", job=JOB, jobs_in_progress=2, places=1),
+        *SYSTEM,
+    )
+    state = panel.row("default-1").locator(".state")
+    expect(state).to_contain_text("ready, silent")
+    expect(state).to_contain_text("no heartbeat for 12 s")
+    expect(panel.row("default-1")).to_have_attribute("data-state", "degraded")
+    expect(panel.page.locator("#workers-summary")).to_contain_text("1 silent")
+    expect(panel.row("default-2").locator(".now")).to_contain_text("+ 1 next")
+    fold = panel.unfold("default-2")
+    expect(fold.get_by_role("heading").first).to_have_text("Holds 2 jobs, runs 1 at once")
+    fold.locator("[data-action=drain]").click()
+    dialog = panel.page.locator("#confirm")
+    expect(dialog).to_contain_text("It runs resize 12 and finishes it first.")
+    expect(dialog).to_contain_text("stays down until it is started, or Orpheus is restarted.")

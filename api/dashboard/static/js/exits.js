@@ -9,15 +9,16 @@ const SHORT = 200; // characters: a few lines at most
 
 export class Exits {
   constructor() {
-    this.node = h("ol", { class: "exits" }, h("li", { class: "hint" }, "No process of this slot has ended yet."));
+    this.node = h("ol", { class: "exits" }, h("li", { class: "hint" }, "No exit of this slot is known."));
     /** Newest first. @type {Map<string, HTMLElement>} */
     this.known = new Map();
   }
 
-  /** Say since when none has ended: what an earlier supervisor saw is not known. @param {any} supervisor its row, if there is one */
-  showNone(supervisor) {
-    const since = supervisor ? `since Orpheus started ${aged(supervisor.uptime_s)} ago` : "yet";
-    if (!this.known.size) setText(this.node.firstElementChild, `No process of this slot has ended ${since}.`);
+  /** Say since when none has ended: what an earlier supervisor saw is not known, nor what was before its pool was scaled away. @param {any} worker @param {any} supervisor its row, if there is one */
+  showNone({ uptime_s: up }, supervisor) {
+    const known = [up, supervisor?.uptime_s].filter((one) => typeof one === "number");
+    const since = up === null || !known.length ? "" : ` since it was started ${aged(Math.min(...known))} ago`;
+    if (!this.known.size) setText(this.node.firstElementChild, `No exit of this slot is known${since}.`);
   }
 
   /** Adds those that are not known yet: what someone has opened or selected stays. @param {any[]} exits */
@@ -40,7 +41,7 @@ function exitNode({ at, reason, signal, code, evidence: told, failed, uptime_s: 
   const memoryNote = memory && !reason.includes("memory") && h("span", { class: "bad" }, " The kernel killed it because memory ran out.");
   return h("li", {},
     h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote),
-    evidence?.trim() ? evidenceNode(evidence.trimEnd(), open) : !output ? h("p", { class: "hint" }, "There is no evidence.") : failed ? h("p", { class: "hint" }, "It left no stack.") : "",
+    evidence?.trim() ? evidenceNode(evidence.trimEnd(), open) : failed ? h("p", { class: "hint" }, output ? "It left no stack." : "There is no evidence.") : "",
     output ? outputNode(withoutColours(output)) : "");
 }
 

@@ -13,6 +13,7 @@ import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
 const STOPPED = new Set(["down", "backoff", "fatal"]);
+const ENDS = "it is started, or Orpheus is restarted";
 const CAN_DRAIN = new Set(["ready", "starting", "backoff", "fatal"]);
 const MEANINGS = {
   starting: "Its process has started and is not ready yet.",
@@ -22,7 +23,7 @@ const MEANINGS = {
   stuck: "SIGKILL does not end it: the kernel holds it, often because of a disk. Its jobs go to other workers, and it is replaced.",
   backoff: "It is down and starts again automatically after at most half a minute. You can also start it now.",
   fatal: "Fix the cause, then start it.",
-  down: "It has no process until it is started.",
+  down: "It has no process until it is started, or Orpheus is restarted.",
 };
 
 export class SlotFold {
@@ -50,7 +51,7 @@ export class SlotFold {
     this.jobs = new SlotJobs(slot);
     this.node = h("div", { role: "row", class: "fold", id, hidden: true }, h("div", { role: "cell" },
       this.why, this.bar, this.problem, this.dumped, this.jobs.node,
-      h("h3", {}, "Exits ", h("span", { class: "unit" }, "newest first")), this.exits.node));
+      h("h3", {}, "Exits ", h("span", { class: "unit" }, "the latest, newest first")), this.exits.node));
   }
 
   /** @param {string} action */
@@ -91,7 +92,7 @@ export class SlotFold {
     setAttr(this.drain, "aria-disabled", CAN_DRAIN.has(state) ? null : "true");
     setAttr(this.stack, "aria-disabled", pid && !this.asking ? null : "true");
     if (worker.last_exit) this.exits.add([worker.last_exit]);
-    else this.exits.showNone(supervisor);
+    else this.exits.showNone(worker, supervisor);
     if (isExitNew && !this.node.hidden) this.readExits(); // there may have been others before it
     this.jobs.show(worker, !this.node.hidden, several);
   }
@@ -136,11 +137,12 @@ export class SlotFold {
 }
 
 /** Say what a restart or a drain will do. */
-function consequence(action, { slot, role, job, jobs_in_progress: running, pool, pid }) {
-  if (!pid) return "It has no process, and will have none until it is started.";
+function consequence(action, { slot, role, job, jobs_in_progress: held, places, pool, pid }) {
+  const then = action === "drain" ? `stays down until ${ENDS}.` : "starts again.", running = held > places ? places : held;
+  if (!pid) return `It has no process, and will have none until ${ENDS}.`;
   if (pool === null) return `The ${slot === "api" ? "API" : slot} is unavailable for a moment. This page reconnects automatically and misses nothing.`;
-  if (role === "program") return `The program is asked to stop, and killed if it does not. Then it ${action === "drain" ? "stays down until it is started." : "starts again."}`;
+  if (role === "program") return `The program is asked to stop, and killed if it does not. Then it ${then}`;
   const first = running > 1 ? `It runs ${plural(running, "job")} and finishes them first. It takes no other job.`
     : job ? `It runs ${job.type} ${job.id} and finishes it first. It takes no other job.` : "It takes no other job. A job that it is running is finished first.";
-  return `${first} Then it ${action === "drain" ? "stays down until it is started." : "starts again."}`;
+  return `${first} Then it ${then}`;
 }

@@ -26,7 +26,7 @@ export class SlotJobs {
   show({ jobs_in_progress: running, places }, isOpen, several) {
     this.node.hidden = !(running > 1) || several;
     if (this.node.hidden || !isOpen) return;
-    setText(this.title, `Runs ${count(running)} of at most ${plural(places, "job")} at once`);
+    setText(this.title, running > places ? `Holds ${count(running)} jobs, runs ${count(places)} at once` : `Runs ${count(running)} of at most ${plural(places, "job")} at once`);
     this.reading.ifOlder(this.isCut ? RARELY_MS : EVERY_MS);
     this.rows.forEach((row) => row.tick());
   }

@@ -4,7 +4,7 @@ import { Sparkline, WorkChart } from "./charts.js";
 import { ageOfBeat } from "./heartbeats.js";
 import { RateMeter } from "./rate.js";
 import { SlotFold } from "./slot-fold.js";
-import { drainedText, iconOf, lookOf } from "./slot-state.js";
+import { drainedText, iconOf, isSilent, lookOf } from "./slot-state.js";
 import { between } from "./time.js";
 import { idOfSlot } from "./verdict.js";
 import { bytes, count, rate, rounded, spaced, ticking } from "./words.js";
@@ -89,6 +89,7 @@ export class SlotRow {
     setText(this.up, worker.uptime_s === null ? "–" : rounded(worker.uptime_s));
     setText(this.restarts, count(worker.restarts));
     this.restarts.classList.toggle("none", !worker.restarts);
+    this.restarts.classList.toggle("one", worker.restarts === 1);
     this.fold.show(worker, supervisor, several);
   }
 
@@ -99,20 +100,22 @@ export class SlotRow {
       setAttr(this.node, "data-state", look);
       this.state.firstElementChild.replaceChildren(icon(iconOf(look)));
     }
-    setText(this.word, degraded ? `${spaced(state)}, degraded` : spaced(state));
+    const silent = isSilent(worker);
+    setText(this.word, degraded ? `${spaced(state)}, degraded` : silent ? `${spaced(state)}, silent` : spaced(state));
     const known = (this.isProgram ? WHY_PROGRAM[state] : null) ?? WHY[state];
     const given = state === "backoff" && reason ? `${reason}; ${WHY.backoff}` : reason || known;
-    const why = drainedText(worker) || given || (this.hasJobs ? this.busy ? "working" : "idle" : "");
+    const why = drainedText(worker) || given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "") || (this.hasJobs ? this.busy ? "working" : "idle" : "");
     setText(this.why, why);
     setAttr(this.why, "title", why);
   }
 
   /** Show the running job; if jobs change too fast to read (or before that is known), show how many end per second. @param {any} worker @param {number | null} pace */
-  showJob({ job, jobs_in_progress: running, state }, pace) {
+  showJob({ job, jobs_in_progress: held, places, state }, pace) {
     const shown = job?.started_at && ((pace !== null && pace < 1) || between(job.started_at) > 1) ? job : null;
     this.job = shown;
     setAttr(this.link, "hidden", !shown);
-    setText(this.others, running > 1 ? (shown ? `+ ${count(running - 1)} more` : `${count(running)} jobs`) : "");
+    const running = held > places ? places : held, next = held > places ? `+ ${count(held - places)} next` : ""; // prefetched
+    setText(this.others, [running > 1 && (shown ? `+ ${count(running - 1)} more` : `${count(running)} jobs`), shown && next].filter(Boolean).join(" "));
     setAttr(this.bar, "hidden", (shown?.progress ?? null) === null);
     if (shown) {
       setAttr(this.link, "href", `/ui/jobs/${shown.id}`);

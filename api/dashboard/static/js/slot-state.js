@@ -9,9 +9,14 @@ const ICONS = {
 const BAD = new Set(["backoff", "fatal", "stuck", "killing"]);
 /** After so long a slot that was given up is tried once. */
 const RETRY_S = 300;
+/** Half of the default time after which it is taken for dead, as in the verdict. */
+const SILENT_S = 7.5;
 
 /** What it looks like: its state, or that it is ready but not well. @param {any} worker */
-export const lookOf = ({ state, degraded }) => (degraded && state === "ready" ? "degraded" : state);
+export const lookOf = (worker) => (worker.state === "ready" && (worker.degraded || isSilent(worker)) ? "degraded" : worker.state);
+
+/** Whether it is ready, but has not been heard of for so long that the verdict names it. @param {any} worker */
+export const isSilent = ({ state, heartbeat_age_s: age }) => state === "ready" && age !== null && age > SILENT_S;
 
 /** @param {string} look */
 export const iconOf = (look) => ICONS[look] ?? "down";

@@ -3,6 +3,7 @@ import { arrange, byId, h, setText } from "./dom.js";
 import { request } from "./http.js";
 import { Pools } from "./pools.js";
 import { SlotRow } from "./slot-row.js";
+import { isSilent } from "./slot-state.js";
 import { everySecond } from "./time.js";
 import { plural } from "./words.js";
 
@@ -93,7 +94,7 @@ export class Slots {
     for (const worker of workers) {
       const { pool, role, state } = worker;
       if (pool === null || role === "program") continue;
-      const word = state !== "ready" ? state : this.rows.get(keyOf(worker))?.busy ? "working" : "idle";
+      const word = state !== "ready" ? state : isSilent(worker) ? "silent" : this.rows.get(keyOf(worker))?.busy ? "working" : "idle";
       states[word] = (states[word] ?? 0) + 1;
     }
     const up = programs.filter(({ state }) => state === "ready").length;

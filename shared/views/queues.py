@@ -96,8 +96,8 @@ class Queue(TypedDict):
     """For how long one of those that are `due` has waited at most."""
     done_per_minute: float
     drain: Drain | None
-    """null: it is paused, no pending job of it is due, no worker that serves it is ready, or
-    nothing was done in the last five minutes."""
+    """null: it is paused, no pending job of it is due, no worker that serves it is ready, nothing
+    was done in the last five minutes, or it has a `rate_per_key`."""
     submitted_per_minute: float
     """In this minute and the last, as `ended_per_minute`: done, failed and cancelled."""
     ended_per_minute: float
@@ -125,10 +125,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
         paces, flows = store.stats.paces(), store.stats.flows()
         rules = {row.name: row for row in store.queues.all()}
         due, now_ms = store.stats.due_by_queue(), store.clock.wall_ms()
-        oldest_s = store.stats.oldest_pending_by_queue()
-        for name in (row.name for row in rules.values() if _limits_keys(row)):
-            if (parked_s := store.stats.oldest_parked_s(name)) is not None:
-                oldest_s[name] = max(parked_s, oldest_s.get(name, 0))
+        oldest_s = store.stats.oldest_due_by_queue()
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         held = store.quarantines.held(
             [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
@@ -201,7 +198,7 @@ def _drain(
     serving: Sequence[why.Crew],
 ) -> Drain | None:
     running = counts.get(Status.IN_PROGRESS, 0)
-    if rule.paused or (counts.get(Status.PENDING, 0) and not due + running):
+    if rule.paused or rule.per_key.rate or (counts.get(Status.PENDING, 0) and not due + running):
         return None
     starts_per_s = None if rule.rate is None else rule.rate.per_s
     concurrency = sum(len(crew.ready) * crew.concurrency for crew in serving)

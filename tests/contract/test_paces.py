@@ -165,8 +165,21 @@ def test_the_oldest_due_job_may_be_one_that_waits_for_its_key(
     clock.advance(1_000)
     (mail,) = queues_json(store, [ONE_WORKER])
     assert (mail["due"], mail["oldest_pending_s"]) == (2, 3.5)
+    assert store.stats.oldest_pending_s() == 3.5, "the metric agrees"
+    assert store.stats.oldest_pending_by_queue() == {}, "a key's limit is no lack of workers"
     submit(queue="mail")
     assert queues_json(store, [ONE_WORKER])[0]["oldest_pending_s"] == 3.5
+
+
+def test_when_a_queue_with_a_rate_for_each_key_is_empty_is_not_known(
+    store: Store, submit: Callable[..., int], run: Run
+) -> None:
+    for _ in range(10):
+        run("mail", 2_000)
+    submit(queue="mail")
+    assert queues_json(store, [ONE_WORKER])[0]["drain"] is not None
+    store.queues.configure({"mail": QueueRules(per_key=KeyRules(rate=Rate(10, 60)))})
+    assert queues_json(store, [ONE_WORKER])[0]["drain"] is None
 
 
 def test_no_worker_is_promised_to_help_where_a_key_or_a_running_job_is_waited_for(

@@ -76,6 +76,7 @@ HOT = {
     ("counts.sql", "first-due-below"): "jobs_due",
     ("counts.sql", "first-waiting"): "jobs_due (queue=? AND priority=?)",
     ("counts.sql", "due-of-queue"): "jobs_parked (queue=?)",
+    ("counts.sql", "queues-with-parked-jobs"): "COVERING INDEX jobs_parked (queue>?)",
     ("counts.sql", "first-parked"): "COVERING INDEX jobs_parked (queue=?)",
     ("counts.sql", "scheduled-by-queue"): "jobs_scheduled",
     ("counts.sql", "only-failed"): "COVERING INDEX jobs_failed (type=? AND error_type>?)",

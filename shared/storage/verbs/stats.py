@@ -238,7 +238,7 @@ class Stats:
         return _latency(waits), _latency(runs)
 
     def oldest_pending_by_queue(self) -> dict[str, float]:
-        """Return how long a due job has waited at most, by queue that has due jobs.
+        """Return how long a due job that needs only a worker has waited at most, by queue.
 
         Of jobs that were blocked, the first fifty of each priority are looked at.
         """
@@ -250,19 +250,23 @@ class Stats:
             if at_ms is not None
         }
 
-    def oldest_parked_s(self, queue: str) -> float | None:
-        """Return how long a due job of a queue has waited at most for room of its key.
+    def oldest_due_by_queue(self) -> dict[str, float]:
+        """Return the same of all due jobs, also those that wait for room of their key.
 
-        None: none does. Of very many, a part is looked at.
+        Of very many such, a part is looked at.
         """
-        row = self._database.one(self._sql["first-parked"], queue, _MOST_COUNTED, _MOST_UNBLOCKED)
-        if row is None or row[0] is None:
-            return None
-        return max(0, self._database.clock.wall_ms() - int(row[0])) / 1000
+        now_ms, found = self._database.clock.wall_ms(), self.oldest_pending_by_queue()
+        queues = [name for (name,) in self._database.all(self._sql["queues-with-parked-jobs"])]
+        for name in queues:
+            most = max(_MOST_UNBLOCKED, _MOST_COUNTED // len(queues))
+            row = self._database.one(self._sql["first-parked"], name, most, _MOST_UNBLOCKED)
+            if row is not None and row[0] is not None:
+                found[name] = max(found.get(name, 0), (now_ms - row[0]) / 1000)
+        return found
 
     def oldest_pending_s(self) -> float | None:
         """Return how long a due job has waited at most; None if none is due."""
-        return max(self.oldest_pending_by_queue().values(), default=None)
+        return max(self.oldest_due_by_queue().values(), default=None)
 
     def _active_queues(self) -> list[str]:
         return [row[0] for row in self._database.all(self._sql["queues-with-due-jobs"])]

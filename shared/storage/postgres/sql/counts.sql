@@ -132,6 +132,18 @@ SELECT (
         WHERE is_parked = 1 AND queue = ?1
         LIMIT ?2) AS parked);
 
+-- name: queues-with-parked-jobs
+-- The queues some of whose jobs wait for room of their key, in the same way.
+WITH RECURSIVE found (queue) AS (
+    SELECT min(queue) FROM orpheus.jobs
+    WHERE is_parked = 1
+    UNION ALL
+    SELECT (
+        SELECT min(queue) FROM orpheus.jobs
+        WHERE is_parked = 1 AND queue > found.queue)
+    FROM found WHERE found.queue IS NOT NULL)
+SELECT queue FROM found WHERE queue IS NOT NULL;
+
 -- name: first-parked
 -- Since when one of the jobs of a queue that wait for room of their key has waited for the longest time:
 -- of a bounded number of them, the first are looked at, as some may have been blocked.

@@ -12,6 +12,8 @@ from orpheus.shared.records import dataclass
 LATELY_MINUTES = 5
 FAILING_MINUTES = 60
 """How far back jobs that failed count."""
+LATE_S = 60.0
+"""A job that has been due for longer waits for too long."""
 STANDSTILL_MINUTES = 15
 """A queue with `max_running` that has workers enough stands still if no job of it runs, and none
 ended for so long."""
@@ -124,6 +126,11 @@ class AlertFacts:
     """A job of them has failed for good; else all are still tried."""
     reason: str = ""
     """What the newest job failed with."""
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether it may not get there by itself."""
+        return self.has_failed or self.since_s >= LATE_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from orpheus.shared.domain.concerns import (
+    LATE_S,
     LATELY_MINUTES,
     STANDSTILL_MINUTES,
     About,
@@ -34,8 +35,6 @@ from orpheus.shared.records import dataclass
 
 START_S = 15.0
 """A start or a restart of a worker takes less, so a job may wait so long though none is ready."""
-LATE_S = 60.0
-"""A job that has been due for longer waits for too long."""
 RATE_SHARE = 0.5
 """A queue has workers enough for its `rate` if its jobs start at so large a share of it."""
 FAILING_SHARE = 0.1
@@ -84,6 +83,7 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
         yield Concern(ConcernCode.NOTHING_RUNS, "Nothing runs.", "orpheus")
     yield from _rejection(facts.slots)
     yield from _nobody(facts)
+    yield from _alerts(facts.undelivered)  # nobody is told of what follows
     yield from _slots(facts.slots)
     yield from _restless(facts)
     yield from _silent(facts)
@@ -91,7 +91,6 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
     yield from _types(facts)
     yield from _queues(facts)
     yield from _schedules(facts.late_schedules)
-    yield from _alerts(facts.undelivered)
     yield from _disk(facts)
 
 
@@ -346,7 +345,7 @@ def _schedules(late: Sequence[tuple[str, float]]) -> Iterator[Concern]:
 def _alerts(undelivered: Sequence[AlertFacts]) -> Iterator[Concern]:
     """Yield rules whose alerts reach nobody. One that is still tried may get there by itself."""
     for one in undelivered:
-        if not one.has_failed and one.since_s < LATE_S:
+        if not one.needs_person:
             continue
         what, have = f"An alert of rule {one.name}", "has"
         if one.alerts > 1:

@@ -9,18 +9,17 @@ from orpheus.shared.domain.concerns import (
     LATELY_MINUTES,
     STANDSTILL_MINUTES,
     About,
-    AlertFacts,
     ConcernCode,
     Facts,
     QueueFacts,
     SlotFacts,
 )
-from orpheus.shared.domain.deliveries import undelivered, unsent
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role, rejection
 from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.storage import QueueRow, Store
+from orpheus.shared.views.alerts import undelivered_alerts
 from orpheus.shared.views.workers import Worker, workers_json
 
 _SCHEDULE_LATE_MS = 60_000
@@ -116,7 +115,7 @@ def _facts(
             failing=store.stats.only_failed(FAILING_MINUTES, FAILING_LEAST),
             quarantined=[(one.type, one.evidence) for one in store.quarantines.all()],
             late_schedules=list(_late_schedules(store, now_ms)),
-            undelivered=_undelivered(store, now_ms),
+            undelivered=undelivered_alerts(store, now_ms),
             silent_after_s=beat_timeout_s,
             free_bytes=store.maintenance.free_bytes(),
             log_bytes=store.maintenance.wal_bytes(),
@@ -190,14 +189,6 @@ def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
     for row in store.schedules.all():
         if not row.paused and row.tick_ms is not None and now_ms - row.tick_ms > _SCHEDULE_LATE_MS:
             yield row.definition.name, (now_ms - row.tick_ms) / 1000
-
-
-def _undelivered(store: Store, now_ms: int) -> list[AlertFacts]:
-    rows = store.alerts.all()
-    last_jobs = {row.rule.name: row.last_job_id for row in rows if row.last_job_id is not None}
-    jobs = store.alerts.deliveries(last_jobs) if last_jobs else []
-    without_job = (unsent(row.rule, row.state, now_ms) for row in rows)
-    return [*undelivered(jobs, now_ms), *(one for one in without_job if one is not None)]
 
 
 def trouble(store: Store, beat_timeout_s: float) -> list[str]:

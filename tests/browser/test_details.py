@@ -25,10 +25,15 @@ RULE = {
     "type": "webhook",
     "last_fired": "2026-01-31T12:00:00.000Z",
     "last_job": 7,
+    "last_job_status": "done",
+    "undelivered": None,
     "held_back": 2,
     "holding": [],
 }
-LATE = RULE | {"name": "late", "on": ["queue.late"], "holding": ["queue mail"], "held_back": 0}
+LATE = RULE | {"name": "late", "on": ["queue.late"], "held_back": 0}
+LATE["holding"] = ["queue.late mail", "queue.late media/a b"]
+AWAY = {"alerts": 1, "job": 7, "failed": True, "reason": "KeyError: 'ledger'"}
+FAILED = RULE | {"name": "broken", "last_job_status": "failed", "undelivered": AWAY}
 PATHS = {
     "/": "#rows tr[data-id]",
     "/ui/jobs": "#rows tr[data-id]",
@@ -96,7 +101,7 @@ def test_no_text_of_a_troubled_panel_lies_over_another(panel: Panel) -> None:
         worker(f"default-{n}", state=state, reason=why * 2, pid=4194304, jobs_done=1_234_567)
         for n, (state, why) in enumerate(STATES.items(), 1)
     ]
-    panel.answer("/alerts", 200, {"items": [RULE, LATE]})
+    panel.answer("/alerts", 200, {"items": [RULE, LATE, FAILED]})
     page = panel.open(*states, *SYSTEM)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
@@ -128,8 +133,40 @@ def test_the_alerts_say_what_holds_and_what_was_sent_last(panel: Panel) -> None:
     rules = page.locator("#alert-rows li")
     expect(rules.nth(0)).to_contain_text("2 alerts of this rule held back")
     expect(rules.nth(0).locator("a")).to_have_attribute("href", "/ui/jobs/7")
-    expect(rules.nth(1).locator(".bad")).to_contain_text("queue mail")
+    holds = rules.nth(1).locator(".bad")
+    expect(holds).to_have_text(re.compile(r"^\s*mail, media/a b$"))  # what it is on stands before
+    late = holds.get_by_role("link", name="media/a b")
+    expect(late).to_have_attribute("href", "/ui/queues#queue-media%2Fa%20b")
     expect(page.locator("#alerts-summary")).to_have_text("2 rules, 1 with a condition that holds")
+    assert Axe().run(page, "#alerts").violations_count == 0
+
+
+def test_an_alert_that_reached_nobody_is_not_told_as_sent(panel: Panel) -> None:
+    tried = FAILED | {"name": "tried", "last_job_status": "pending", "held_back": 0}
+    tried["undelivered"] = AWAY | {"failed": False, "alerts": 3}
+    waits = RULE | {"name": "waits", "last_job_status": "pending", "held_back": 0}
+    refused = FAILED | {"last_job": None, "last_job_status": None, "last_fired": None}
+    no_job = "no job could be made, and the log says why (alert_refused)"
+    refused["undelivered"] = AWAY | {"job": None, "reason": ""}
+    items = [FAILED | {"held_back": 0}, tried, waits, refused | {"name": "refused"}]
+    panel.answer("/alerts", 200, {"items": items})
+    page = panel.open(worker("default-1"), *SYSTEM)
+    expect(page.locator("#alert-rows .holds")).to_have_text(
+        [
+            " not delivered: KeyError: 'ledger'",
+            " 3 alerts not delivered, still tried: KeyError: 'ledger'",
+            "not delivered yet",
+            f" not delivered: {no_job}, 2 alerts of this rule held back",
+        ]
+    )
+    bad = page.locator("#alert-rows .holds.bad")
+    expect(bad).to_have_count(3)
+    sent = page.locator("#alert-rows .sent:visible")
+    expect(sent).to_have_text(
+        [re.compile(rf"^fired .* ago, job 7 {how}$") for how in ("failed", "pending", "pending")],
+        use_inner_text=True,
+    )
+    expect(page.locator("#alerts-summary")).to_have_text("4 rules, 3 that reach nobody")
     assert Axe().run(page, "#alerts").violations_count == 0
 
 

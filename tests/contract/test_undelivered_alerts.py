@@ -7,6 +7,7 @@ import pytest
 from orpheus.shared.domain.jobs import JobError, Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store
+from orpheus.shared.views.alerts import Alert, alerts_json
 from orpheus.shared.views.verdict import trouble, verdict_json
 from tests.contract.alert_rules import MINUTE_MS, NOTIFY, RULE, look
 from tests.contract.conftest import FakeClock
@@ -38,6 +39,44 @@ def ends(store: Store, lease: Callable[..., list[Lease]]) -> Callable[[Ending], 
         store.leases.finish([Finished(one, ending, result=result, error=error)])
 
     return end
+
+
+def listed(store: Store) -> Alert:
+    """The only rule."""
+    (one,) = alerts_json(store)
+    return one
+
+
+def test_a_rule_says_what_became_of_its_last_job_and_what_reached_nobody(
+    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
+) -> None:
+    assert (listed(store)["last_job_status"], listed(store)["undelivered"]) == (None, None)
+    fires()
+    first = listed(store)
+    assert (first["last_job_status"], first["undelivered"]) == ("pending", None)
+    ends(Ending.FAILED)
+    assert listed(store)["undelivered"] is None, "it is tried again in a moment"
+    clock.advance(2 * MINUTE_MS)
+    tried = listed(store)["undelivered"]
+    assert tried is not None
+    assert not tried["failed"]
+    ends(Ending.FAILED_PERMANENTLY)
+    failed = listed(store)
+    assert failed["last_job_status"] == "failed"
+    assert failed["undelivered"] == {
+        "alerts": 1,
+        "job": first["last_job"],
+        "failed": True,
+        "reason": "CallFailed: chat.example: timed out",
+    }
+    clock.advance(60 * MINUTE_MS)
+    fires()
+    ends(Ending.SUCCEEDED)
+    assert (listed(store)["last_job_status"], listed(store)["undelivered"]) == ("done", None)
+    job = listed(store)["last_job"]
+    assert job is not None
+    store.jobs.delete(job)
+    assert (listed(store)["last_job"], listed(store)["last_job_status"]) == (job, None)
 
 
 def told(store: Store) -> list[str]:

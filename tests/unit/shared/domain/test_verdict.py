@@ -311,6 +311,18 @@ def test_a_rule_whose_alerts_reach_nobody_is_told_with_the_reason() -> None:
     assert refused.text.startswith("An alert of rule ops has been due for 1 min 30 s, but no job:")
 
 
+def test_that_alerts_reach_nobody_is_told_before_what_they_would_tell_of() -> None:
+    fatal = slot("mail-1", SlotState.FATAL)
+    found = concerns(
+        slots=[*READY, fatal],
+        queues=[MAIL],
+        ended={"payment": (0, 9)},
+        undelivered=[AlertFacts("ops", 90.0, job_id=7, has_failed=True, reason="KeyError")],
+    )
+    first, second = [one.code for one in found][:2]
+    assert (first, second) == (ConcernCode.ALERT_UNDELIVERED, ConcernCode.SLOT)
+
+
 def test_an_alert_that_is_still_tried_is_a_concern_only_after_some_time() -> None:
     tried = AlertFacts("ops", 59.0, job_id=7, reason="CallFailed: chat.example: timed out")
     assert concerns(undelivered=[tried]) == []

@@ -19,6 +19,7 @@ from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.domain.rates import KeyRules, QueueRules, parse_rate
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
+from orpheus.shared.domain.serving import Serving
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.process.host import own_host
 
@@ -44,6 +45,16 @@ def for_storage(settings: "Settings") -> StorageSettings:
         quarantine_after=settings.jobs.quarantine_after,
         state_dir=settings.database.state_dir,
         listen_url=settings.database.listen_url,
+    )
+
+
+def serving(settings: "Settings") -> Serving:
+    """Return which queues have workers, and which jobs the schedules make."""
+    return Serving(
+        frozenset(
+            queue for pool in settings.pools.values() if pool.workers for queue in pool.queues
+        ),
+        {one.name: (one.type, one.queue) for one in settings.schedules},
     )
 
 

@@ -270,8 +270,9 @@ class ConfigurationChange(TypedDict):
     starts: list[str] | None
     stops: list[str] | None
     notes: list[str]
-    """Sentences: where the page and the API will be, or that they cannot change this back; which
-    queue stays as an operator has paused or resumed it."""
+    """Sentences: which jobs and schedules it leaves without a worker; where the page and the API
+    will be, or that they cannot change this back; which queue stays as an operator has paused or
+    resumed it."""
     not_compared: list[str]
     """Tables of an earlier version whose secrets may differ, too. They are not compared, so that
     nobody can guess one until a guess is no change."""

@@ -42,6 +42,7 @@ from orpheus.shared.operations.configuration import (
     SettingProblem,
     version_json,
 )
+from orpheus.shared.operations.left_waiting import left_by_edit
 from orpheus.shared.operations.overruled import kept_by_hand, noted
 from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.operations.replace_configuration import replace_configuration
@@ -51,6 +52,7 @@ from orpheus.shared.views.values import optional_time
 
 router = APIRouter(tags=["configuration"])
 
+_NOT_TOLD = frozenset({"watched", "serving"})
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ETAG = header("ETag", "Names the state of the file: send it back as If-Match.", '"5f2c…"')
 _IF_MATCH = header_parameter(
@@ -124,8 +126,9 @@ async def put_configuration(
         etag, written = await asyncio.to_thread(services.with_own_store, replace), True
     takes_effect = await services.readers.read(lambda s: _takes_effect(services, s, outcome))
     kept = await services.readers.read(partial(kept_by_hand, outcome.changed or ()))
-    found = {key: value for key, value in asdict(outcome).items() if key != "watched"}
-    found["notes"] = [*outcome.notes, *kept]
+    left = await services.readers.read(lambda s: left_by_edit(s, outcome, types))
+    found = {key: value for key, value in asdict(outcome).items() if key not in _NOT_TOLD}
+    found["notes"] = [*left, *outcome.notes, *kept]
     found |= {"written": written, "takes_effect": takes_effect, "etag": etag}
     return json_response(found, headers={"ETag": f'"{etag}"'})
 

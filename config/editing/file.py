@@ -28,7 +28,7 @@ from orpheus.config.editing.effective import FileNow, effective
 from orpheus.config.editing.replace_file import new_file, replace_file
 from orpheus.config.editing.toml import CannotEdit, masked
 from orpheus.config.editing.versions import Versions
-from orpheus.config.handovers import for_database
+from orpheus.config.handovers import for_database, serving
 from orpheus.config.load import checked
 from orpheus.config.naming_code import (
     NAMING_CODE,
@@ -277,6 +277,7 @@ class ConfigurationFile:
             stops=slots.stops,
             notes=(*reach(old_settings, settings), *self._overruled(text, new, sources)),
             watched=old_settings.supervisor.watch_config,
+            serving=(serving(old_settings), serving(settings)),
         )
 
     def _overruled(self, text: str, new: str, sources: Sources) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from dataclasses import field
 from typing import Any, NamedTuple, Protocol
 
 from orpheus.shared.domain.handover import StoredSettings
+from orpheus.shared.domain.serving import Serving
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.records import dataclass
@@ -163,6 +164,8 @@ class EditOutcome:
     """Tables whose secrets may change too: they are not compared, so that none can be guessed."""
     watched: bool = True
     """Whether a running supervisor watches the file."""
+    serving: tuple[Serving, Serving] | None = None
+    """What is served before and after it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from orpheus.config.checks import missing_programs
-from orpheus.config.handovers import for_command_line, for_commands, for_database
+from orpheus.config.handovers import for_command_line, for_commands, for_database, serving
 from orpheus.config.load import load_with_sources
 from orpheus.config.problems import Problem
 from orpheus.config.settings import Settings
 from orpheus.config.shown import DEFAULT, shown_settings, shown_values
+from orpheus.shared.domain.serving import NOTHING_RUNS, left_waiting
 from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.operations.configuration import Setting
@@ -50,9 +51,14 @@ def check(operator: Operator, modules: bool) -> int:
     problems = [*missing_programs(settings), *_refused_entries(settings, types, all_types)]
     if problems:
         raise ConfigurationError("\n".join(map(sources.line, problems)))
+    queues = {row.name: row.queue for row in types.values()}
+    warnings = left_waiting(NOTHING_RUNS, serving(settings), {}, queues)
+    for warning in warnings:
+        click.echo(f"orpheus: warning: {warning}", err=True)
     if operator.as_json:
         source = settings.source and str(settings.source)
-        print_json({"ok": True, "source": source, "modules_checked": all_types})
+        told = {"ok": True, "source": source, "modules_checked": all_types, "warnings": warnings}
+        print_json(told)
     else:
         rest = "" if all_types else " (--modules also checks the job modules, schedules and alerts)"
         click.echo(f"{settings.source or 'no file, the defaults'}: ok{rest}")

@@ -29,6 +29,7 @@ from orpheus.shared.operations.configuration import (
     ShownVersion,
     version_json,
 )
+from orpheus.shared.operations.left_waiting import left_by_edit
 from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.storage import Store, state_files
@@ -125,6 +126,8 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
         if planned.outcome.problems:
             told = (_line_of_version(one, version) for one in planned.outcome.problems)
             raise ConfigurationError("\n".join(told))
+        left = () if store is None else left_by_edit(store, planned.outcome, types)
+        outcome = replace(planned.outcome, notes=(*left, *planned.outcome.notes))
         is_there = planned.content == planned.replaces
         if not check and not is_there:
             _replace(editor, planned, operator.actor(reason), version, store)
@@ -132,7 +135,7 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
         click.echo(f"version {version} is in the file already")
         return ExitCode.OK
     is_written = not check and not is_there
-    _print_outcome(operator, version, planned.outcome, is_written=is_written)
+    _print_outcome(operator, version, outcome, is_written=is_written)
     return ExitCode.OK
 
 

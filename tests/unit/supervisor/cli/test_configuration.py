@@ -164,3 +164,19 @@ def test_the_settings_of_queues_are_shown_also_without_a_database(
     (tmp_path / "own.toml").write_text("[queues.held]\npaused = true\n")
     code, out, err = orpheus("config", "show", "--config", "own.toml")
     assert (code, err) == (0, "") and "queues.held.paused = true" in out
+
+
+def test_a_schedule_of_a_queue_that_no_pool_serves_is_a_warning(
+    orpheus: Orpheus, tmp_path: Path
+) -> None:
+    text = MODULES.format(module="mine", type="build", payload="{path='x'}")
+    pools = '[pools.default]\nqueues = ["mail"]\n'
+    (tmp_path / "own.toml").write_text(f'{text}queue = "mial"\n{pools}')
+    code, out, err = orpheus("config", "check", "--config", "own.toml")
+    assert code == 0 and out.startswith("own.toml: ok")
+    told = "No worker will serve the queue mial: the schedule nightly waits then."
+    assert err == f"orpheus: warning: {told}\n"
+    shown = orpheus("config", "check", "--config", "own.toml", "--json").json
+    assert shown["warnings"] == [told]
+    (tmp_path / "own.toml").write_text(f'{text}queue = "mail"\n{pools}')
+    assert orpheus("config", "check", "--config", "own.toml").err == ""

@@ -196,3 +196,13 @@ def test_a_version_that_is_no_toml_is_named_and_not_taken_for_the_file(
 def test_without_a_version_it_is_said_where_they_come_from(orpheus: Orpheus, store: Store) -> None:
     assert "first start of Orpheus" in orpheus("config", "diff").err
     assert orpheus("config", "rollback", "1").code == 1
+
+
+def test_a_rollback_tells_which_schedule_it_leaves_without_a_worker(
+    orpheus: Orpheus, file: Path
+) -> None:
+    schedule = '[[schedules]]\nname = "nightly"\nevery = 60\ntype = "words"\nqueue = "mial"\n'
+    pool = '[pools.default]\nqueues = ["mail"]\n'
+    Versions(state_files(URL).configurations, file).keep(pool + schedule, "file", None)
+    told = orpheus("config", "rollback", "3", "--check").out
+    assert "  No worker will serve the queue mial: the schedule nightly waits then.\n" in told

@@ -1,0 +1,76 @@
+"""Which queues the workers of a configuration serve, and what would wait after a change of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import field
+
+from orpheus.shared.domain.alerts import EVERYTHING
+from orpheus.shared.records import dataclass
+
+_DEFAULT_QUEUE = "default"
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """`queues`: what pools that have workers serve. `schedules`: the type and queue of each."""
+
+    queues: frozenset[str]
+    schedules: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    """By name; without a queue, its jobs go to that of the type."""
+
+    def serves(self, queue: str) -> bool:
+        """Return whether jobs of a queue would run."""
+        return bool(self.queues & {EVERYTHING, queue})
+
+    def waiting(self, queue_of_type: Mapping[str, str | None]) -> dict[str, str]:
+        """Return the queue of each schedule whose jobs would wait; one of unknown type is left."""
+        found = {
+            name: queue or queue_of_type[type] or _DEFAULT_QUEUE
+            for name, (type, queue) in self.schedules.items()
+            if queue is not None or type in queue_of_type
+        }
+        return {name: queue for name, queue in found.items() if not self.serves(queue)}
+
+
+NOTHING_RUNS = Serving(frozenset())
+"""There is nothing to compare with: all that waits is told."""
+
+
+def left_waiting(
+    before: Serving,
+    after: Serving,
+    pending: Mapping[str, int],
+    queue_of_type: Mapping[str, str | None],
+) -> tuple[str, ...]:
+    """Return, as a sentence, the jobs and schedules that a change leaves without a worker.
+
+    What no worker served before is not the change's doing. `pending`: the jobs of each queue.
+    """
+    jobs = {
+        queue: count
+        for queue, count in pending.items()
+        if count and before.serves(queue) and not after.serves(queue)
+    }
+    waited = before.waiting(queue_of_type).items()
+    schedules = dict(sorted(after.waiting(queue_of_type).items() - waited))
+    queues = sorted({*jobs, *schedules.values()})
+    if not queues:
+        return ()
+    count = sum(jobs.values())
+    parts = [f"{count:,} pending {_word('job', count)}"] if count else []
+    if schedules:
+        parts.append(f"the {_word('schedule', len(schedules))} {_named(schedules)}")
+    verb = "waits" if count + len(schedules) == 1 else "wait"
+    named = f"{_word('queue', len(queues))} {_named(queues)}"
+    return (f"No worker will serve the {named}: {' and '.join(parts)} {verb} then.",)
+
+
+def _word(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _named(names: Iterable[str]) -> str:
+    shown = list(names)
+    if len(shown) > _MOST_NAMED:
+        shown = [*shown[:_MOST_NAMED], f"{len(shown) - _MOST_NAMED} more"]
+    return " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part)

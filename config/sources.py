@@ -204,7 +204,7 @@ def read_sources(
     """
     sources = Sources()
     given = given_file(config, environ)
-    if given is not None or _is_there(Path(folder, default)):
+    if given is not None or is_there(Path(folder, default)):
         sources.read_file(given or default, folder)
     return sources.read_others(sets, environ)
 
@@ -214,7 +214,7 @@ def given_file(config: Path | None, environ: Mapping[str, str]) -> Path | None:
     return config or (Path(environ["ORPHEUS_CONFIG"]) if environ.get("ORPHEUS_CONFIG") else None)
 
 
-def _is_there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
     """Return whether there is something to read; also if that cannot be told."""
     try:
         path.stat()

@@ -34,6 +34,7 @@ class FileNow:
     sources: Sources
     settings: Settings | None
     is_valid: bool
+    is_gone: bool = False
 
 
 def effective(
@@ -57,9 +58,10 @@ def effective(
         sources = sources_with(version.text, now.path, sets, environ)
         settings, problems = checked(sources)
         if settings is not None and not problems:
+            state = "gone" if now.is_gone else "not valid"
             text = (
-                "No supervisor is running, and the file is not valid, so nothing can be started. "
-                f"Shown is its last valid version, {version.number}."
+                f"No supervisor is running, and the file is {state}, "
+                f"so nothing can be started. Shown is its last valid version, {version.number}."
             )
             return _found(now.path, version, text, tuple(shown_settings(settings, sources)))
     text = (
@@ -97,6 +99,8 @@ def _of_supervisor(
     settings = tuple(shown_settings(settings_then, sources)) if settings_then else ()
     if version.text == now.sources.text and not _was_saved_again(version, versions):
         text = "The supervisor works by the file as it is."
+    elif now.is_gone:
+        text = "The file is gone; what it set stays in force."
     elif now.is_valid:
         text = "The file has changed since: what it holds now is not in force, or not yet."
     else:

@@ -25,7 +25,7 @@ from orpheus.config.changes import changed_keys, effects, key_of, overruled, rea
 from orpheus.config.checks import missing_programs
 from orpheus.config.editing.edited import edited_text, problems_in, secrets_written_out
 from orpheus.config.editing.effective import FileNow, effective
-from orpheus.config.editing.replace_file import new_file, replace_file
+from orpheus.config.editing.replace_file import new_file, put_where_none_is, replace_file
 from orpheus.config.editing.toml import CannotEdit, masked
 from orpheus.config.editing.versions import Versions
 from orpheus.config.handovers import for_database, serving
@@ -44,6 +44,7 @@ from orpheus.config.settings import Settings
 from orpheus.config.sources import (
     DEFAULT_PATH,
     Sources,
+    is_there,
     read_sources,
     sources_with,
 )
@@ -97,7 +98,9 @@ class ConfigurationFile:
         sources = self._sources()
         settings, problems = checked(sources)
         text, etag, count, obstacle = self._shown_text()
-        now = FileNow(self._path, sources, settings, is_valid=settings is not None and not problems)
+        is_gone = self._path is not None and not is_there(self._path)
+        is_valid = settings is not None and not problems
+        now = FileNow(self._path, sources, settings, is_valid=is_valid, is_gone=is_gone)
         running = self._running()
         found, shown = effective(now, running, self._versions, self._sets, self._environ)
         if text is None and etag is not None and found.version is not None:
@@ -111,7 +114,7 @@ class ConfigurationFile:
             obstacle=obstacle,
             in_force=found,
             settings=shown,
-            problems=problems_in(problems, sources),
+            problems=() if is_gone else problems_in(problems, sources),  # the obstacle says it
             warnings=problems_in(missing_programs(settings) if settings else (), sources),
         )
 
@@ -164,6 +167,9 @@ class ConfigurationFile:
         try:
             text, _, etag = self._read()
             shown, count = masked(text)
+        except _FileGone as error:
+            can_go_back = self._versions is not None and self._versions.newest() is not None
+            return None, _GONE if can_go_back else None, 0, f"{error}; put it there again"
         except NotEditable as error:
             return None, None, 0, str(error)
         except CannotEdit:
@@ -182,6 +188,8 @@ class ConfigurationFile:
             status = self._path.stat()
             content = read_regular_file(self._path)
             text = content.decode()
+        except FileNotFoundError:
+            raise _FileGone(f"{self._path} is gone") from None
         except OSError as error:
             raise NotEditable(f"{self._path} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError as error:
@@ -193,7 +201,8 @@ class ConfigurationFile:
     def _obstacle(self) -> str | None:
         assert self._path is not None
         target = self._path.resolve()
-        if os.access(target.parent, os.W_OK) and os.access(target, os.W_OK):
+        is_writable = os.access(target, os.W_OK) or not is_there(target)
+        if is_writable and os.access(target.parent, os.W_OK):
             return None
         return f"{self._path} cannot be written from here (its folder must be, too); edit it there"
 
@@ -201,7 +210,7 @@ class ConfigurationFile:
         self, edit: Edit, seen: Collection[str] | None, refused_entries: RefusedEntries
     ) -> PlannedEdit:
         """Return what `edit` would lead to; write nothing. Raises FileChanged, NotEditable."""
-        text, content, etag = self._read()
+        text, content, etag = self._read_for(edit)
         if seen is not None and etag not in seen:
             raise FileChanged(_CHANGED.format(path=self._path))
         if (obstacle := self._obstacle()) is not None:
@@ -209,7 +218,8 @@ class ConfigurationFile:
         not_compared: tuple[str, ...] = ()
         if edit.version is not None:
             new, secrets = self._version(edit.version), list[KeyPath]()
-            text, not_compared = self._last_toml(text), secret_tables(new) if self._fixed else ()
+            text = self._last_toml(text if content is not None else None)
+            not_compared = secret_tables(new) if self._fixed else ()
         elif tables_of(text) is None:
             raise NotEditable(_NOT_TOML.format(path=self._path))
         else:
@@ -221,6 +231,15 @@ class ConfigurationFile:
         outcome = replace(outcome, not_compared=not_compared)
         return PlannedEdit(outcome, new.encode(), content, etag)
 
+    def _read_for(self, edit: Edit) -> tuple[str, bytes | None, str]:
+        """Return the same as `_read`; without a content if a version is to bring the file back."""
+        try:
+            return self._read()
+        except _FileGone:
+            if edit.version is None:
+                raise
+            return "", None, _GONE
+
     def _version(self, number: int) -> str:
         """Return the text of a version. Raises NotFound."""
         version = None if self._versions is None else self._versions.get(number)
@@ -228,13 +247,13 @@ class ConfigurationFile:
             raise NotFound(f"There is no version {number} of {self._path} (any more)")
         return version.text
 
-    def _last_toml(self, text: str) -> str:
-        """Return the text, or, if it is no TOML, the last one that was. Raises NotEditable.
+    def _last_toml(self, text: str | None) -> str:
+        """Return the text, or, if there is none or no TOML, the last one. Raises NotEditable.
 
         So one can go back although nothing can be made of what the file holds.
         """
         for candidate in (text, *self._earlier_texts()):
-            if tables_of(candidate) is not None:
+            if candidate is not None and tables_of(candidate) is not None:
                 return candidate
         raise NotEditable(_NOT_TOML.format(path=self._path))
 
@@ -330,17 +349,27 @@ class ConfigurationFile:
         """Keep both texts as versions while the file is replaced."""
         if self._versions is None:
             return contextlib.nullcontext()
-        old, new = planned.replaces.decode(), planned.content.decode()
-        return self._versions.replacing(old, new, by, reason)
+        old = None if planned.replaces is None else planned.replaces.decode()
+        return self._versions.replacing(old, planned.content.decode(), by, reason)
 
-    def _replace(self, target: Path, new: Path, replaces: bytes) -> str:
+    def _replace(self, target: Path, new: Path, replaces: bytes | None) -> str:
         backup = target.with_name(target.name + BACKUP_SUFFIX)
         etag = _etag(new.stat())  # an editor may save again at once, and this edit was made
-        if self._read()[1] != replaces or not replace_file(target, new, replaces, backup):
+        if replaces is None:
+            is_done = put_where_none_is(target, new)
+        else:
+            is_done = self._read()[1] == replaces and replace_file(target, new, replaces, backup)
+        if not is_done:
             raise FileChanged(_CHANGED.format(path=self._path))
         return etag
 
 
+class _FileGone(NotEditable):
+    """There is no file any more; a version can bring it back."""
+
+
+_GONE = "gone"
+"""Names the state of a file that is not there."""
 _NOT_SHOWN = (
     "{path} {form}, so its secrets cannot be told apart from the rest, and it is not shown; "
     "change it on the machine"

@@ -28,9 +28,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def new_file(target: Path, content: bytes) -> Iterator[Path]:
     """Write a new file beside `target`, with its owner and mode, and yield its path.
 
-    What has that path in the end is deleted. Raises OSError.
+    If there is no `target`, only its owner can read it, as it may hold secrets. What has that path
+    in the end is deleted. Raises OSError.
     """
-    like = target.stat()
+    try:
+        like = target.stat()
+    except FileNotFoundError:
+        like = None
     path = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     with written_file(path, content, like):
         yield path
@@ -76,6 +80,16 @@ def replace_file(target: Path, new: Path, expected: bytes, backup: Path) -> bool
         raise
     _put_back(new, target, ours)
     return False
+
+
+def put_where_none_is(target: Path, new: Path) -> bool:
+    """Give `new` the name `target` too; False if there is such a file by now. Raises OSError."""
+    try:
+        os.link(new, target)
+    except FileExistsError:
+        return False
+    sync_folder(target.parent)
+    return True
 
 
 def _put_back(old: Path, target: Path, put_in: int) -> None:

@@ -81,14 +81,17 @@ class Versions:
             return self._keep_found(text)
 
     @contextlib.contextmanager
-    def replacing(self, old: str, new: str, by: str, reason: str | None) -> Iterator[None]:
+    def replacing(self, old: str | None, new: str, by: str, reason: str | None) -> Iterator[None]:
         """Keep the new text, and before it the one that it replaces; the file is replaced inside.
+
+        Without an old text the file is gone.
 
         If that raises, the new one is forgotten. Meanwhile `keep_found` waits: it would take the
         old text for one that has come back after the new one. Raises OSError.
         """
         with self._locked():
-            self._keep_found(old)
+            if old is not None:
+                self._keep_found(old)
             version = self.keep(new, by, reason)
             try:
                 yield

@@ -170,14 +170,14 @@ class EditOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PlannedEdit:
-    """A checked edit: `content` may replace the file while it holds `replaces`.
+    """A checked edit: `content` may replace the file while it holds `replaces` (None: is gone).
 
     `etag` names the state of the file when it was read.
     """
 
     outcome: EditOutcome
     content: bytes
-    replaces: bytes
+    replaces: bytes | None
     etag: str
 
 

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from socket import socket
 from threading import Lock, Thread
 
@@ -23,6 +24,7 @@ from orpheus.config.changes import changed_keys, shown_changes
 from orpheus.config.handovers import for_commands, for_database, for_storage
 from orpheus.config.regular_file import read_regular_file, state_of
 from orpheus.config.settings import Settings
+from orpheus.config.sources import is_there
 from orpheus.shared.errors import ConfigurationError, OrpheusError, StorageError
 from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger
@@ -44,6 +46,8 @@ _LOOK_INTERVAL_S = 1.0
 _FIXED = ("database.url", "database.state_dir")
 _SETTLE_S = 0.25
 """A file that has just changed is read once it has stayed the same for so long."""
+_GONE_AFTER_S = 3.0
+"""A file that is missing for less is being copied, or replaced by an editor."""
 _RETRY_S = 5.0
 """Between two attempts while the database cannot be written."""
 
@@ -113,6 +117,8 @@ class Reloader:
         self._seen = state_of(settings.source)
         # The start took its time since it read the file: what was saved meanwhile is not known yet.
         self._known = self._seen if _is_in_its_file(settings) else None
+        self._gone_at_s: float | None = None
+        self._told_gone = False
         self._thread = Thread(target=self._run, name="reloader", daemon=True)
 
     def start(self) -> None:
@@ -160,6 +166,7 @@ class Reloader:
         why = ", ".join(dict.fromkeys(order.why for order in orders))
         replace_all = any(order.replace_all for order in orders)
         self._known = self._seen = state_of(self._settings.source)
+        self._told_gone = self._known is None
         with self._folder.followed() as folder:
             state = state_of(self._settings.source, folder.path)
             result = self._checked(folder, why, replace_all=replace_all)
@@ -177,7 +184,7 @@ class Reloader:
         except queue.Empty:
             pass
         if not orders and self._file_has_settled():
-            orders.append(_Order("the file was saved"))
+            orders.append(_Order("the file was saved" if self._seen else "the file is gone"))
         return orders
 
     def _look_in_s(self) -> float | None:
@@ -189,10 +196,18 @@ class Reloader:
         return next_multiple_s(now_s, _LOOK_INTERVAL_S) - now_s
 
     def _file_has_settled(self) -> bool:
-        """Return whether the file differs from the one read last, but not from a moment ago."""
+        """Return whether the file differs from the one read last, but not from a moment ago.
+
+        One that is gone is told once, if it does not come back soon.
+        """
         now, before = state_of(self._settings.source), self._seen
         self._seen = now
-        return now is not None and now == before and now != self._known
+        if now is None:
+            if self._gone_at_s is None:
+                self._gone_at_s = time.monotonic()
+            return not self._told_gone and time.monotonic() - self._gone_at_s >= _GONE_AFTER_S
+        self._gone_at_s = None
+        return now == before and now != self._known
 
     def _checked(
         self, folder: OpenFolder, why: str, *, replace_all: bool
@@ -220,9 +235,10 @@ class Reloader:
         return result
 
     def _check(self, folder: OpenFolder, why: str, *, replace_all: bool) -> Reloaded:
-        settings = self._read(folder.path)
         source = self._settings.source
-        if source is not None and settings.source is None:  # for a moment, while it is copied?
+        was_there = source is None or is_there(Path(folder.path, source))
+        settings = self._read(folder.path) if was_there else self._settings
+        if not was_there or (source is not None and settings.source is None):
             raise ConfigurationError(
                 f"{source} is gone: what it set stays; an empty file sets everything to its default"
             )

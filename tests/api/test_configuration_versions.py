@@ -360,3 +360,24 @@ def test_versions_that_cannot_be_read_leave_what_the_supervisor_noted(
     Versions(state.configurations, path).forget(1)
     told, settings = in_force(api)
     assert (told["version"], settings["api.port"]) == (None, 1)
+
+
+def test_a_file_that_is_gone_comes_back_as_a_version(
+    api: Any, put: Callable[..., Any], path: Path
+) -> None:
+    assert put({"set": {"api.port": 2}}).status_code == 200
+    path.unlink()
+    answer = api.client.get("/config")
+    shown = answer.json()
+    assert (shown["text"], shown["problems"]) == (None, [])
+    assert shown["obstacle"] == (f"{path} is gone; put it there again, or go back to version 2")
+    assert "is gone" in shown["in_force"]["text"]
+    seen = answer.headers["ETag"]
+    assert put({"set": {"api.port": 3}}, etag=seen).status_code == 409
+    checked = put({"version": 1}, "?check=true", etag=seen).json()
+    assert checked["changed"] == ["api.port"], "it is compared with what the file held last"
+    back = put({"version": 1}, etag=seen)
+    assert back.status_code == 200, back.text
+    assert path.read_text() == TEXT
+    assert back.headers["ETag"] == api.client.get("/config").headers["ETag"]
+    assert put({"version": 2}, etag=seen).status_code == 412

@@ -206,3 +206,25 @@ def test_a_rollback_tells_which_schedule_it_leaves_without_a_worker(
     Versions(state_files(URL).configurations, file).keep(pool + schedule, "file", None)
     told = orpheus("config", "rollback", "3", "--check").out
     assert "  No worker will serve the queue mial: the schedule nightly waits then.\n" in told
+
+
+def test_a_rollback_brings_back_a_file_that_is_gone(
+    orpheus: Orpheus, file: Path, running: None
+) -> None:
+    file.unlink()
+    told = orpheus("config", "rollback", "1")
+    assert (told.code, file.read_text()) == (0, FIRST), told.err
+    assert "version 1 is in the file again" in told.out
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [one["version"] for one in orpheus("config", "versions", "--json").json["items"]] == [
+        3, 2, 1,
+    ]  # fmt: skip
+
+
+def test_a_rollback_brings_back_a_named_file_with_everything_stopped(
+    orpheus: Orpheus, file: Path
+) -> None:
+    file.unlink()
+    named = ("--config", str(file), "--set", f"database.url={URL}")
+    told = orpheus(*named, "config", "rollback", "1")
+    assert (told.code, file.read_text()) == (0, FIRST), told.err

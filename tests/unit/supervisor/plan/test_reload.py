@@ -177,3 +177,33 @@ def test_a_new_folder_whose_files_cannot_be_used_is_not_entered(
     assert "'token' must hold a token" in result.reason
     assert Path.cwd() == old
     assert not any(reloader._file_has_settled() for _ in range(3))
+
+
+def test_a_file_that_is_gone_for_a_while_is_rejected_once_and_taken_when_it_is_back(
+    file: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "_GONE_AFTER_S", 0.1)
+    monkeypatch.setattr(reload, "_LOOK_INTERVAL_S", 0.02)
+    reloader = start(read())
+    file.rename("elsewhere")
+    [result] = wait_until(reloader.take, "the file to be missed")
+    assert isinstance(result, Rejected)
+    assert result.why == "the file is gone"
+    assert result.reason.startswith("config/orpheus.toml is gone")
+    Path("elsewhere").write_text(REFUSED)
+    Path("elsewhere").rename(file)
+    [result] = wait_until(reloader.take, "the file to be read")
+    assert (result.why, isinstance(result, Rejected)) == ("the file was saved", True)
+
+
+def test_a_file_that_is_gone_for_a_moment_is_not_missed(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reloader = Reloader(read, read(), Listeners(), lambda _: None)
+    file.rename("elsewhere")
+    assert not any(reloader._file_has_settled() for _ in range(3))
+    Path("elsewhere").rename(file)
+    assert not any(reloader._file_has_settled() for _ in range(3))
+    monkeypatch.setattr(reload, "_GONE_AFTER_S", 0)
+    file.rename("elsewhere")
+    assert reloader._file_has_settled()

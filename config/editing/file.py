@@ -244,7 +244,7 @@ class ConfigurationFile:
         """Return the text of a version. Raises NotFound."""
         version = None if self._versions is None else self._versions.get(number)
         if version is None:
-            raise NotFound(f"There is no version {number} of {self._path} (any more)")
+            raise NotFound(f"there is no version {number} of {self._path} (any more)")
         return version.text
 
     def _last_toml(self, text: str | None) -> str:

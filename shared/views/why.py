@@ -1,6 +1,7 @@
 """Why a job does not run, as the API and the command line answer it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from typing_extensions import TypedDict
 
@@ -10,6 +11,8 @@ from orpheus.shared.domain.why import Code, Crew
 from orpheus.shared.storage import Store
 from orpheus.shared.views.values import Time, optional_time
 from orpheus.shared.views.workers import Worker
+
+_NOTHING_RUNS = "nothing runs; `orpheus` starts it"
 
 
 class WhyReason(TypedDict):
@@ -36,7 +39,10 @@ def why_json(
     store: Store, job_id: int, workers: Sequence[Worker], pools: Mapping[str, Sequence[str]]
 ) -> Why:
     """Return why a job does not run. Raises NotFound. `pools`: the queues that each serves."""
-    reasons = why.reasons(store.standings.of(job_id), crews_of(pools, workers))
+    crews = crews_of(pools, workers)
+    if not workers:
+        crews = [replace(crew, others=[_NOTHING_RUNS]) for crew in crews]
+    reasons = why.reasons(store.standings.of(job_id), crews)
     return {
         "runs": not reasons,
         "reasons": [

@@ -81,8 +81,10 @@ def _for_many(
             wanted, bulk = filter_of(options), BulkOptions(**options)
             if not ids:
                 return change_matching(operator, BulkAction(action), wanted, bulk, reason)
-            if wanted != ALL_JOBS or bulk.are_given():
+            if wanted != ALL_JOBS:
                 raise click.UsageError("give the ids of jobs or a filter, not both")
+            if bulk.are_given():
+                raise click.UsageError("--dry-run, --yes and the like need a filter, not ids")
             return _change_each(operator, change, ids, reason, as_json)
 
         return command

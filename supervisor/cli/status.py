@@ -177,13 +177,13 @@ def _line(found: Mapping[str, Any] | str, before: str, *, as_json: bool) -> str:
         says = printable(found)
     else:
         verdict = found["verdict"]
-        concerns = "; ".join(concern["text"] for concern in verdict["concerns"])
+        concerns = " ".join(concern["text"] for concern in verdict["concerns"])
         counts = _in_words(found["counts"]) or "no jobs yet"
         says = printable(f"{counts}. {concerns or verdict['headline']}")
     if as_json and not isinstance(found, str):
         click.echo(orjson.dumps(found))
     elif without_durations(says) != without_durations(before):
-        text = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {says}"
+        text = f"{datetime.now().astimezone().isoformat(timespec='seconds')}  {says}"
         click.echo(text, err=as_json)
     sys.stdout.flush()
     return says

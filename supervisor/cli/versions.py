@@ -193,13 +193,13 @@ def _chosen(kept: list[ShownVersion], number: int | None) -> ShownVersion:
     """Return a version; without a number the one in force, or else the newest."""
     if not kept:
         raise NotFound(
-            "There is no version yet: the first start of Orpheus with this file keeps it"
+            "there is no version yet: the first start of Orpheus with this file keeps it"
         )
     if number is None:
         return next((one for one in kept if one.is_in_force), kept[0])
     found = next((one for one in kept if one.version.number == number), None)
     if found is None:
-        raise NotFound(f"There is no version {number} (any more); see orpheus config versions")
+        raise NotFound(f"there is no version {number} (any more); see orpheus config versions")
     return found
 
 

@@ -15,7 +15,7 @@ from orpheus.shared.views.why import Why, WhyReason, why_json
 from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
-from orpheus.supervisor.cli.output import duration, print_json
+from orpheus.supervisor.cli.output import duration, local_time, print_json
 from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
 _PATIENCE_S = 2.0
@@ -94,6 +94,5 @@ def _line(reason: WhyReason, now_ms: int) -> str:
 def _until(time: str | None, now_ms: int) -> str:
     if time is None:
         return ""
-    at = datetime.fromisoformat(time).astimezone()
-    left_s = max(0.0, at.timestamp() - now_ms / 1000)
-    return f", until {at:%Y-%m-%d %H:%M:%S} (for {duration(left_s)})"
+    left_s = max(0.0, datetime.fromisoformat(time).timestamp() - now_ms / 1000)
+    return f", until {local_time(time)} (for {duration(left_s)})"

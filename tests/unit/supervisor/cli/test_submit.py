@@ -253,7 +253,10 @@ def test_a_terminal_is_told_why_a_job_waits_and_again_when_that_changes(
     paused, nobody = told
     assert paused.startswith("job 1 waits: its queue default is paused by cli:")
     assert paused.endswith(": a release; 1 more: orpheus why 1")
-    assert nobody == "job 1 waits: no worker of pool default is ready: it has no workers"
+    assert (
+        nobody
+        == "job 1 waits: no worker of pool default is ready: nothing runs; `orpheus` starts it"
+    )
     assert [err.count(line) for line in told] == [1, 1]
 
 

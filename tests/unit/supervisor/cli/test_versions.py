@@ -68,7 +68,7 @@ def test_a_diff_is_of_two_versions_or_of_one_and_the_file(orpheus: Orpheus) -> N
     back = orpheus("config", "diff", "2", "1", "--json").json
     assert (back["from"], back["to"]) == (2, 1)
     assert "+workers = 1" in back["diff"]
-    assert "There is no version 9" in orpheus("config", "diff", "9").err
+    assert "there is no version 9" in orpheus("config", "diff", "9").err
 
 
 def test_a_secret_that_differs_is_named_and_not_told(orpheus: Orpheus, file: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_secret_that_differs_is_named_and_not_told(orpheus: Orpheus, file: Pat
 def test_a_change_of_the_database_can_be_taken_back(orpheus: Orpheus, file: Path) -> None:
     file.write_text('[database]\nurl = "sqlite:///elsewhere/new.db"\n' + SECOND)
     by_hand = ("--set", f"database.url={URL}", "config")
-    assert "There is no version 1" in orpheus("config", "rollback", "1").err
+    assert "there is no version 1" in orpheus("config", "rollback", "1").err
     assert orpheus(*by_hand, "rollback", "1").code == 0
     assert file.read_text() == FIRST
 

@@ -7,6 +7,7 @@ from typing import Any
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.storage import Store
+from tests.unit.supervisor.cli.conftest import TIME
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
@@ -30,7 +31,8 @@ def test_it_says_that_no_worker_is_ready(orpheus: Orpheus, store: Store) -> None
     answer = orpheus("why", "1")
     assert answer.code == 1
     assert answer.out == (
-        "job 1 (count) waits:\n  - no worker of pool default is ready: it has no workers\n"
+        "job 1 (count) waits:\n"
+        "  - no worker of pool default is ready: nothing runs; `orpheus` starts it\n"
     )
 
 
@@ -47,7 +49,7 @@ def test_it_says_when_a_job_runs_next_and_where_it_runs(orpheus: Orpheus, store:
 def test_it_says_until_when_in_local_time_and_for_how_long(orpheus: Orpheus, store: Store) -> None:
     store.jobs.submit(NewJob("count", delay_ms=90_500))
     out = orpheus("why", "1").out
-    assert re.search(r"its time has not come, until [\d-]{10} [\d:]{8} \(for 1 min \d+ s\)\n", out)
+    assert re.search(rf"its time has not come, until {TIME} \(for 1 min \d+ s\)\n", out)
 
 
 def test_it_names_who_holds_a_limit(orpheus: Orpheus, store: Store) -> None:
@@ -73,7 +75,7 @@ def test_json_is_what_the_api_answers(orpheus: Orpheus, store: Store) -> None:
     (reason,) = answer["reasons"]
     assert reason == {
         "code": "no_worker",
-        "text": "no worker of pool default is ready: it has no workers",
+        "text": "no worker of pool default is ready: nothing runs; `orpheus` starts it",
         "until": None,
         "by": "pool default",
     }

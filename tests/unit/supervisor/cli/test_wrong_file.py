@@ -66,7 +66,7 @@ def test_every_command_works_with_what_runs_and_names_the_line(
         ["jobs"], ["show", "1"], ["logs", "1"], ["queues"], ["schedules"], ["types"], ["workers"],
         ["programs"], ["audit"], ["errors"], ["why", "1"], ["status"], ["db", "check"],
         ["pause", "mail"], ["resume", "mail"], ["cancel", "--all", "--dry-run"],
-        ["submit", "count", "n=1"],
+        ["submit", "count", "n=1", "--queue", "mail"],
     ):  # fmt: skip
         code, _, err = orpheus("--config", "orpheus.toml", *command)
         assert code in (0, 1), (command, err)

@@ -40,3 +40,25 @@ def test_going_back_claims_no_change_of_secrets_that_are_not_compared(
     assert edit["by"] == "file"
     assert entry["after"].startswith("version 4: pools.default.workers; secrets of alerts are")
     assert configured.problems == []
+
+
+def test_a_file_that_is_gone_is_told_and_comes_back_with_every_byte(
+    page: Page, start_system: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    configured = Dashboard(page, start_system(config=path))
+    configured.system.wait_until_ready()
+    page.goto(configured.system.url + "/ui/configuration")
+    expect(page.locator("#in-force")).to_contain_text("works by the file as it is")
+    path.unlink()
+    rejected = page.get_by_text(f"{path} is gone: what it set stays")
+    expect(rejected.first).to_be_visible()
+    page.reload()
+    expect(page.locator("#in-force")).to_contain_text("The file is gone; what it set stays")
+    page.locator("#version-1-back").click()
+    save(page)
+    expect(page.locator("#in-force")).to_contain_text("works by the file as it is")
+    expect(rejected).to_have_count(0)
+    assert path.read_text(encoding="utf-8") == TEXT
+    assert configured.problems == []

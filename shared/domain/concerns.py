@@ -12,6 +12,8 @@ from orpheus.shared.records import dataclass
 LATELY_MINUTES = 5
 FAILING_MINUTES = 60
 """How far back jobs that failed count."""
+START_S = 15.0
+"""A start or a restart of a worker takes less, so a job may wait so long though none is ready."""
 LATE_S = 60.0
 """A job that has been due for longer waits for too long."""
 STANDSTILL_MINUTES = 15
@@ -76,6 +78,8 @@ class SlotFacts:
     """The slot, as commands name it: `default-1 --host ada`."""
     rejects: bool = False
     """It is degraded only because it has rejected the configuration."""
+    drained_by: str | None = None
+    """Who drained it, and why: " by cli:ada (disk swap)"; None: nobody did."""
     silent_s: float | None = None
     failed_exits: int = 0
     """How often its processes failed within `FAILURES_WITHIN_S`."""

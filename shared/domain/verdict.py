@@ -8,21 +8,19 @@ What passes by itself, or is meant so, is no concern: a worker that starts, a qu
 and empty, a delay of some seconds, jobs that wait for `max_running` or `rate` of their queue.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 from orpheus.shared.domain.concerns import (
-    LATE_S,
     LATELY_MINUTES,
-    STANDSTILL_MINUTES,
+    START_S,
     About,
     AlertFacts,
     Concern,
     ConcernCode,
     Facts,
-    QueueFacts,
     SlotFacts,
 )
+from orpheus.shared.domain.held_queues import are_drained, held_queues
 from orpheus.shared.domain.processes import (
     FAILURES_WITHIN_S,
     MOST_EXITS,
@@ -30,13 +28,9 @@ from orpheus.shared.domain.processes import (
     Role,
     SlotState,
 )
-from orpheus.shared.domain.words import duration
+from orpheus.shared.domain.words import duration, jobs_wait, named
 from orpheus.shared.records import dataclass
 
-START_S = 15.0
-"""A start or a restart of a worker takes less, so a job may wait so long though none is ready."""
-RATE_SHARE = 0.5
-"""A queue has workers enough for its `rate` if its jobs start at so large a share of it."""
 FAILING_SHARE = 0.1
 FAILING_LEAST = 3
 """A type fails if so many of its jobs did lately, and so large a share."""
@@ -47,7 +41,6 @@ _MOST_COUNTED = MOST_EXITS - RECENT_EXITS
 LITTLE_SPACE_BYTES = 256_000_000
 """Less than this on the file system of the database is a concern."""
 _LARGE_LOG_BYTES = 512 * 2**20
-_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +82,19 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
     yield from _silent(facts)
     yield from _quarantined(facts.quarantined)
     yield from _types(facts)
-    yield from _queues(facts)
+    yield from held_queues(facts)
     yield from _schedules(facts.late_schedules)
     yield from _disk(facts)
 
 
 def _nobody(facts: Facts) -> Iterator[Concern]:
     """Yield that no worker is ready, once a job has waited longer than a start takes."""
+    if facts.pools and are_drained(facts.workers):
+        return  # the concerns of the queues say by whom
     queues = [queue for queue in facts.queues if not queue.paused]
     oldest_s = max((queue.oldest_s or 0.0 for queue in queues), default=0.0)
     if facts.slots and not facts.is_any_ready and oldest_s >= START_S:
-        waiting = _jobs_wait(sum(queue.waiting for queue in queues))
+        waiting = jobs_wait(sum(queue.waiting for queue in queues))
         text = f"No worker is ready, and {waiting}, the first for {duration(oldest_s)}."
         yield Concern(ConcernCode.NO_WORKER_READY, text)
 
@@ -130,7 +125,7 @@ def _slots(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
     for what, group in alike.items():
         first = group[0]
         command = f"orpheus restart {first.target}" if first.state in _ALARMING else None
-        names = _named([slot.name for slot in group])
+        names = named([slot.name for slot in group])
         each = " each" if len(group) > 1 else ""
         text = _sentence(f"{names}{each} {what}")
         yield Concern(ConcernCode.SLOT, text, command, About("slot", first.name))
@@ -145,7 +140,7 @@ def _restless(facts: Facts) -> Iterator[Concern]:
     ]
     if restless:
         latest = max(restless, key=lambda slot: slot.last_exit_at)
-        names = _named([slot.name for slot in restless])
+        names = named([slot.name for slot in restless])
         often = f"failed {_times(restless)} {_counted_since(restless)}"
         which = f" {latest.name}" if len(restless) > 1 else ""
         how = f", most recently{which}: {latest.last_exit}" if latest.last_exit else ""
@@ -182,7 +177,7 @@ def _silent(facts: Facts) -> Iterator[Concern]:
         first, are_several = silent[0], len(silent) > 1
         longest = duration(max(slot.silent_s or 0.0 for slot in silent))
         text = (
-            f"{_named([slot.name for slot in silent])} {'have' if are_several else 'has'} sent no "
+            f"{named([slot.name for slot in silent])} {'have' if are_several else 'has'} sent no "
             f"heartbeat for {longest}; after {duration(facts.silent_after_s)} "
             f"{'they are' if are_several else 'it is'} taken for dead."
         )
@@ -229,113 +224,6 @@ def _types(facts: Facts) -> Iterator[Concern]:
         yield Concern(ConcernCode.TYPE_FAILING, text, "orpheus errors", about)
 
 
-class _HeldBack(NamedTuple):
-    """Why the jobs of a queue wait. Queues with equal values make one concern together."""
-
-    code: ConcernCode
-    serving: tuple[str, ...] = ()
-    """The pools that serve it."""
-    what: str = ""
-    """Who paused it."""
-    lacks_workers: bool = False
-    """Also if it were not paused, nobody would run its jobs."""
-
-
-def _queues(facts: Facts) -> Iterator[Concern]:
-    """Yield one concern for each reason that holds queues back."""
-    alike: dict[_HeldBack, list[QueueFacts]] = {}
-    for queue in facts.queues:
-        why = _held_back(queue, facts) if queue.waiting else None
-        if why is not None:
-            alike.setdefault(why, []).append(queue)
-    for why, queues in alike.items():
-        first = queues[0].name
-        is_one = len(queues) == 1
-        command = _command_for(why, first, facts) if is_one else "orpheus queues"
-        yield Concern(why.code, _text_of(why, queues), command, About("queue", first))
-
-
-def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
-    """Return why the jobs of a queue wait, if that needs a person."""
-    serving = tuple(name for name, served in facts.pools.items() if {"*", queue.name} & {*served})
-    slots = [slot for slot in facts.workers if slot.pool in serving]
-    if queue.paused:
-        lacks = bool(facts.pools) and not slots and (facts.is_any_ready or not serving)
-        pools = serving if lacks else ()
-        return _HeldBack(ConcernCode.QUEUE_PAUSED, pools, queue.paused_by, lacks)
-    if not facts.pools:
-        return None  # who asks does not know them
-    if not serving:
-        return _HeldBack(ConcernCode.NO_POOL)
-    oldest_s = queue.oldest_s
-    if oldest_s is None or not facts.is_any_ready:
-        return None
-    if not slots:
-        return _HeldBack(ConcernCode.POOL_EMPTY, serving)
-    if not any(slot.state is SlotState.READY for slot in slots):
-        is_long = oldest_s >= START_S
-        return _HeldBack(ConcernCode.POOL_NOT_READY, serving) if is_long else None
-    if oldest_s < LATE_S:
-        return None
-    ready = sum(slot.state is SlotState.READY for slot in slots)
-    if _is_limited(queue, oldest_s, ready):
-        return None  # whoever set the limit wants its jobs to wait
-    return _HeldBack(ConcernCode.QUEUE_LATE, serving)
-
-
-def _is_limited(queue: QueueFacts, oldest_s: float, ready: int) -> bool:
-    """Return whether the jobs of a queue wait for its limits, and not for a worker."""
-    if queue.max_running:
-        if queue.running >= queue.max_running:
-            return True  # however long they run
-        is_between_two = queue.ended > 0 or oldest_s < STANDSTILL_MINUTES * 60
-        if ready >= queue.max_running and is_between_two:
-            return True
-    if queue.rate is None:
-        return False
-    started = queue.ended_lately + queue.running
-    may_start = queue.rate.per_s * min(oldest_s, LATELY_MINUTES * 60)
-    runs_at_rate = queue.runs_per_s >= RATE_SHARE * queue.rate.per_s  # though it did not before
-    return queue.waits_for_rate or runs_at_rate or started >= RATE_SHARE * may_start
-
-
-def _text_of(why: _HeldBack, queues: Sequence[QueueFacts]) -> str:
-    is_one = len(queues) == 1
-    names = f"queue{'' if is_one else 's'} {_named([queue.name for queue in queues])}"
-    wait = _jobs_wait(sum(queue.waiting for queue in queues))
-    it = "it" if is_one else "them"
-    in_it = f"{wait} in {it}"
-    since = f", the first for {duration(max(queue.oldest_s or 0.0 for queue in queues))}"
-    pool = f"pool {_named(why.serving)}" if why.serving else ""
-    match why.code:
-        case ConcernCode.QUEUE_PAUSED:
-            nobody = f"{pool} has no workers" if pool else f"no pool serves {it}"
-            also = f", {nobody}" if why.lacks_workers else ""
-            text = f"{names} {'is' if is_one else 'are'} paused{why.what}{also}, and {in_it}"
-        case ConcernCode.NO_POOL:
-            text = f"no pool serves {names}, and {in_it}"
-        case ConcernCode.POOL_EMPTY:
-            text = f"{pool} has no workers, and {wait} in {names}"
-        case ConcernCode.POOL_NOT_READY:
-            text = f"no worker of {pool} is ready, and {wait} in {names}{since}"
-        case _:
-            text = f"the workers are too slow for {names}, and {in_it}{since}"
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _command_for(why: _HeldBack, queue: str, facts: Facts) -> str | None:
-    if why.code is ConcernCode.QUEUE_PAUSED:
-        is_served = why.serving or not why.lacks_workers
-        return f"orpheus resume {queue}" if is_served else None
-    if why.code not in (ConcernCode.POOL_EMPTY, ConcernCode.QUEUE_LATE):
-        return None
-    if any("--host" in slot.target for slot in facts.slots):
-        return "orpheus workers"  # which host shall have more is for the operator to say
-    pool = why.serving[0]
-    workers = sum(slot.pool == pool for slot in facts.workers)
-    return f"orpheus scale {pool} {workers + 1}"
-
-
 def _schedules(late: Sequence[tuple[str, float]]) -> Iterator[Concern]:
     for name, late_s in late:
         text = f"Schedule {name} should have fired {duration(late_s)} ago, and has not."
@@ -376,20 +264,6 @@ def _disk(facts: Facts) -> Iterator[Concern]:
             "read transaction open."
         )
         yield Concern(ConcernCode.LARGE_LOG, text)
-
-
-def _jobs_wait(n: int) -> str:
-    return "1 job waits" if n == 1 else f"{n:,} jobs wait"
-
-
-def _named(names: Iterable[str]) -> str:
-    """Return `a`, `a and b`, or `a, b, c and 4 more`."""
-    known = list(names)
-    if len(known) == 1:
-        return known[0]
-    if len(known) <= _MOST_NAMED:
-        return f"{', '.join(known[:-1])} and {known[-1]}"
-    return f"{', '.join(known[:_MOST_NAMED])} and {len(known) - _MOST_NAMED} more"
 
 
 def _sentence(text: str) -> str:

@@ -1,8 +1,10 @@
 """Quantities as people read them, in the same words everywhere."""
 
 import re
+from collections.abc import Iterable
 
 _UNIT = r"\d+(?:\.\d+)? (?:ms|s|min|h|d)\b"
+_MOST_NAMED = 3
 _DURATION = re.compile(rf"\b{_UNIT}(?: {_UNIT})?")
 
 
@@ -23,3 +25,18 @@ def duration(seconds: float) -> str:
 def without_durations(text: str) -> str:
     """Return a text without the spans of time in it: alike while it only grows older."""
     return _DURATION.sub("", text)
+
+
+def jobs_wait(n: int) -> str:
+    """Return `1 job waits`, or `12 jobs wait`."""
+    return "1 job waits" if n == 1 else f"{n:,} jobs wait"
+
+
+def named(names: Iterable[str]) -> str:
+    """Return `a`, `a and b`, or `a, b, c and 4 more`."""
+    known = list(names)
+    if len(known) == 1:
+        return known[0]
+    if len(known) <= _MOST_NAMED:
+        return f"{', '.join(known[:-1])} and {known[-1]}"
+    return f"{', '.join(known[:_MOST_NAMED])} and {len(known) - _MOST_NAMED} more"

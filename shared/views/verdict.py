@@ -20,7 +20,7 @@ from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.storage import QueueRow, Store
 from orpheus.shared.views.alerts import undelivered_alerts
-from orpheus.shared.views.workers import Worker, workers_json
+from orpheus.shared.views.workers import DrainedBy, Worker, workers_json
 
 _SCHEDULE_LATE_MS = 60_000
 _REJECTION = rejection("")
@@ -142,12 +142,17 @@ def _slot(worker: Worker, watched_s: float | None, *, several: bool) -> SlotFact
         reason=worker["reason"].removeprefix(_REJECTION) if rejects else worker["reason"],
         target=f"{name} --host {host}" if several else name,
         rejects=rejects,
+        drained_by=_drained_by(worker["drained"]),
         silent_s=worker["heartbeat_age_s"],
         failed_exits=worker["failed_lately"],
         last_exit=failed["reason"] if failed else "",
         last_exit_at=failed["at"] if failed else "",
         watched_s=watched_s,
     )
+
+
+def _drained_by(drained: DrainedBy | None) -> str | None:
+    return None if drained is None else _by(drained["by"], drained["reason"])
 
 
 def _queues(
@@ -181,8 +186,11 @@ def _queues(
 
 
 def _paused_by(pause: Pause) -> str:
-    reason = f" ({pause.reason})" if pause.reason else ""
-    return f" by {pause.by or 'the configuration'}{reason}"
+    return _by(pause.by or "the configuration", pause.reason)
+
+
+def _by(who: str, reason: str | None) -> str:
+    return f" by {who} ({reason})" if reason else f" by {who}"
 
 
 def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:

@@ -52,6 +52,18 @@ def test_a_paused_queue_with_work_waiting_says_who_paused_it_and_why(system: Any
     ]
 
 
+def test_a_drained_pool_with_work_waiting_says_who_drained_it_and_why(system: Any) -> None:
+    system.client.post("/workers/default-1/drain", json={"reason": "disk swap"})
+    down = system.slot("default-1", SlotState.DOWN, reason="drained by an operator")
+    system.store.processes.put_slots([down])
+    assert verdict(system)["concerns"] == []
+    system.submit(queue="mail")
+    (one,) = verdict(system)["concerns"]
+    text = "The worker of pool default is drained by api:127.0.0.1 (disk swap), and 1 job waits in "
+    assert one["text"].startswith(f"{text}queue mail, the first for ")
+    assert (one["code"], one["command"]) == ("pool_not_ready", "orpheus restart default-1")
+
+
 @pytest.mark.parametrize("rules", [QueueRules(rate=Rate(1, 60)), QueueRules(max_running=1)])
 def test_a_queue_whose_limit_does_its_work_is_no_concern(system: Any, rules: QueueRules) -> None:
     due_ms = system.store.clock.wall_ms() - 3_600_000

@@ -11,38 +11,12 @@ from orpheus.shared.domain.concerns import (
     Concern,
     ConcernCode,
     Facts,
-    QueueFacts,
     SlotFacts,
 )
-from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.domain.rates import Rate
+from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.verdict import verdict
 from orpheus.shared.domain.words import duration
-
-
-def slot(
-    name: str = "default-1", state: SlotState = SlotState.READY, **changes: object
-) -> SlotFacts:
-    role = Role.WORKER if "-" in name else Role(name)
-    pool = name.rpartition("-")[0] or None
-    one = SlotFacts(name, role, pool, state, degraded=False, reason="", target=name)
-    return replace(one, **changes)  # type: ignore[arg-type]
-
-
-READY = (slot(), slot("api"), slot("supervisor"))
-MAIL = QueueFacts("mail", waiting=12, oldest_s=90.0)
-POOLS = {"default": ["*"]}
-SINCE = "and 12 jobs wait in it, the first for 1 min 30 s."
-
-
-def concerns(**facts: object) -> list[Concern]:
-    found = {"slots": READY, "pools": POOLS, "has_jobs": True, **facts}
-    return list(verdict(Facts(**found)).concerns)  # type: ignore[arg-type]
-
-
-def only(**facts: object) -> Concern:
-    (one,) = concerns(**facts)
-    return one
+from tests.unit.shared.domain.system_facts import MAIL, POOLS, READY, concerns, only, slot
 
 
 @pytest.mark.parametrize(
@@ -78,106 +52,6 @@ def test_jobs_that_wait_while_no_worker_is_ready_are_one_concern() -> None:
     slots = [slot(state=SlotState.BACKOFF), slot("api")]
     one = only(slots=slots, queues=[MAIL, replace(MAIL, name="media", waiting=1)])
     assert one.text == "No worker is ready, and 13 jobs wait, the first for 1 min 30 s."
-
-
-@pytest.mark.parametrize(
-    ("queue", "pools", "code", "text", "command"),
-    [
-        (
-            replace(MAIL, paused=True, paused_by=" by cli:ada (a release)"),
-            POOLS,
-            ConcernCode.QUEUE_PAUSED,
-            "Queue mail is paused by cli:ada (a release), and 12 jobs wait in it.",
-            "orpheus resume mail",
-        ),
-        (
-            replace(MAIL, waiting=1),
-            {"default": ["other"]},
-            ConcernCode.NO_POOL,
-            "No pool serves queue mail, and 1 job waits in it.",
-            None,
-        ),
-        (
-            MAIL,
-            {"default": ["other"], "mail": ["mail"]},
-            ConcernCode.POOL_EMPTY,
-            "Pool mail has no workers, and 12 jobs wait in queue mail.",
-            "orpheus scale mail 1",
-        ),
-        (
-            MAIL,
-            POOLS,
-            ConcernCode.QUEUE_LATE,
-            f"The workers are too slow for queue mail, {SINCE}",
-            "orpheus scale default 2",
-        ),
-    ],
-)
-def test_a_queue_whose_jobs_wait_too_long_says_what_holds_them_back(
-    queue: QueueFacts,
-    pools: dict[str, list[str]],
-    code: ConcernCode,
-    text: str,
-    command: str | None,
-) -> None:
-    assert only(queues=[queue], pools=pools) == Concern(code, text, command, About("queue", "mail"))
-
-
-def test_a_pool_whose_workers_are_all_down_is_told_beside_one_that_works() -> None:
-    slots = [*READY, slot("mail-1", SlotState.BACKOFF)]
-    one = only(slots=slots, queues=[MAIL], pools={"default": ["other"], "mail": ["mail"]})
-    assert one.code is ConcernCode.POOL_NOT_READY
-    text = "No worker of pool mail is ready, and 12 jobs wait in queue mail, the first for "
-    assert one.text == f"{text}1 min 30 s."
-
-
-@pytest.mark.parametrize(
-    "queue",
-    [
-        replace(MAIL, oldest_s=59.0),
-        replace(MAIL, oldest_s=None),  # all are due later
-        replace(MAIL, waiting=0, paused=True),
-        replace(MAIL, oldest_s=1.0, running=3, max_running=3),
-        replace(MAIL, oldest_s=899.0, running=1, max_running=1),
-        replace(MAIL, oldest_s=899.0, running=0, max_running=1),  # between two of its jobs
-        replace(MAIL, oldest_s=86_400.0, running=0, max_running=1, ended=1),
-    ],
-)
-def test_jobs_that_wait_a_moment_are_no_concern(queue: QueueFacts) -> None:
-    assert concerns(queues=[queue]) == []
-
-
-@pytest.mark.parametrize(
-    "queue",
-    [
-        replace(MAIL, oldest_s=86_400.0, running=3, max_running=3),  # each runs for long
-        replace(MAIL, oldest_s=86_400.0, running=1, max_running=1, rate=Rate(10, 1)),
-        replace(MAIL, oldest_s=43_200.0, rate=Rate(1, 86_400), waits_for_rate=True),
-        replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), ended_lately=500),
-        replace(MAIL, oldest_s=86_400.0, rate=Rate(1, 60), running=15),
-        replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), waits_for_rate=True),  # they are retried
-        # Before, the workers had other jobs, and the first one waits since then.
-        replace(MAIL, oldest_s=420.0, rate=Rate(40, 1), ended_lately=3_600, runs_per_s=38.0),
-    ],
-)
-def test_a_limit_that_does_its_work_is_no_concern(queue: QueueFacts) -> None:
-    assert concerns(queues=[queue]) == []
-
-
-@pytest.mark.parametrize(
-    "queue",
-    [
-        replace(MAIL, oldest_s=900.0, running=0, max_running=1),
-        replace(MAIL, running=1, max_running=3),  # of three that it may run
-        replace(MAIL, rate=Rate(1, 86_400)),
-        replace(MAIL, rate=Rate(2, 1), ended_lately=80, running=2),
-        replace(MAIL, oldest_s=86_400.0, rate=Rate(2, 1), ended=1_500, ended_lately=200),
-        replace(MAIL, oldest_s=240.0, rate=Rate(100, 60), ended=1_100, ended_lately=100),
-        replace(MAIL, oldest_s=420.0, rate=Rate(40, 1), ended_lately=3_600, runs_per_s=19.0),
-    ],
-)
-def test_a_limit_that_has_room_for_what_waits_is_not_what_holds_it_back(queue: QueueFacts) -> None:
-    assert only(queues=[queue]).code is ConcernCode.QUEUE_LATE
 
 
 def test_a_type_that_fails_shows_beside_a_million_others() -> None:
@@ -337,46 +211,6 @@ def test_little_space_and_a_large_log_are_told() -> None:
     assert concerns(free_bytes=300_000_000, log_bytes=500 * 2**20) == []
 
 
-def test_a_job_that_waits_while_a_worker_starts_is_no_concern() -> None:
-    starting = [slot(state=SlotState.STARTING), slot("api")]
-    later = replace(MAIL, oldest_s=None)
-    for queue in (later, replace(MAIL, oldest_s=14.0)):
-        assert concerns(slots=starting, queues=[queue]) == []
-        slots = [*READY, slot("mail-1", SlotState.STARTING)]
-        pools = {"default": ["other"], "mail": ["mail"]}
-        assert concerns(slots=slots, queues=[queue], pools=pools) == []
-
-
-def test_queues_that_wait_for_the_same_reason_are_one_concern() -> None:
-    unserved = [replace(MAIL, name=f"q{n}", waiting=2) for n in range(1, 1001)]
-    one = only(queues=unserved, pools={"default": ["other"]})
-    text = "No pool serves queues q1, q2, q3 and 997 more, and 2,000 jobs wait in them."
-    assert (one.text, one.command, one.about) == (text, "orpheus queues", About("queue", "q1"))
-    paused = [replace(MAIL, name=name, paused=True, paused_by=" by ada") for name in ("a", "b")]
-    assert only(queues=paused).text == "Queues a and b are paused by ada, and 24 jobs wait in them."
-    first, second = concerns(queues=[paused[0], replace(paused[1], paused_by=" by bob")])
-    assert ("by ada" in first.text) and ("by bob" in second.text)
-
-
-def test_a_paused_queue_that_nobody_would_run_either_says_both() -> None:
-    paused = replace(MAIL, paused=True, paused_by=" by ada")
-    no_pool: dict[str, list[str]] = {"default": ["other"]}
-    text = "Queue mail is paused by ada, no pool serves it, and 12 jobs wait in it."
-    one = only(queues=[paused], pools=no_pool)
-    assert (one.text, one.command) == (text, None), "to resume it would start nothing"
-    text = "Queue mail is paused by ada, pool mail has no workers, and 12 jobs wait in it."
-    one = only(queues=[paused], pools={**no_pool, "mail": ["mail"]})
-    assert (one.text, one.command) == (text, "orpheus resume mail"), "and then orpheus scale"
-    both = [paused, replace(paused, name="night")]
-    text = "Queues mail and night are paused by ada, no pool serves them, and 24 jobs wait in them."
-    assert only(queues=both, pools=no_pool).text == text
-    unknown = only(queues=[paused], pools={})  # who asks does not know the pools
-    assert unknown.text == "Queue mail is paused by ada, and 12 jobs wait in it."
-    starting = [slot(state=SlotState.STARTING)]
-    assert only(slots=starting, queues=[paused]).text == unknown.text
-    assert only(slots=[slot("api")], queues=[paused]).text == unknown.text
-
-
 def test_restless_and_silent_slots_are_one_concern_each() -> None:
     slots = [
         slot(f"default-{n}", failed_exits=3, last_exit="killed by SIGSEGV", silent_s=10.0 + n)
@@ -395,13 +229,3 @@ def test_a_silent_process_is_looked_at_by_a_command_that_it_answers(
     name: str, command: str
 ) -> None:
     assert only(slots=[slot(), slot(name, silent_s=20.0)]).command == f"orpheus {command}"
-
-
-def test_with_several_hosts_the_operator_says_which_one_shall_have_more_workers() -> None:
-    slots = [slot(f"default-{n}", target=f"default-{n} --host ada") for n in (1, 2)]
-    assert only(slots=slots, queues=[MAIL]).command == "orpheus workers"
-
-
-def test_jobs_of_a_paused_queue_do_not_wait_for_a_worker() -> None:
-    slots = [slot(state=SlotState.BACKOFF), slot("api")]
-    assert only(slots=slots, queues=[replace(MAIL, paused=True)]).code is ConcernCode.QUEUE_PAUSED

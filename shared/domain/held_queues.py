@@ -1,0 +1,146 @@
+"""Why the jobs of a queue wait, if that needs a person. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from orpheus.shared.domain.concerns import (
+    LATE_S,
+    LATELY_MINUTES,
+    STANDSTILL_MINUTES,
+    START_S,
+    About,
+    Concern,
+    ConcernCode,
+    Facts,
+    QueueFacts,
+    SlotFacts,
+)
+from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.words import duration, jobs_wait, named
+
+RATE_SHARE = 0.5
+"""A queue has workers enough for its `rate` if its jobs start at so large a share of it."""
+
+
+class _HeldBack(NamedTuple):
+    """Why the jobs of a queue wait. Queues with equal values make one concern together."""
+
+    code: ConcernCode
+    serving: tuple[str, ...] = ()
+    """The pools that serve it."""
+    what: str = ""
+    """Who paused it, or has drained its workers."""
+    lacks_workers: bool = False
+    """Also if it were not paused, nobody would run its jobs."""
+    drained: tuple[str, ...] = ()
+    """All its workers, if they are drained, as commands name them."""
+
+
+def held_queues(facts: Facts) -> Iterator[Concern]:
+    """Yield one concern for each reason that holds queues back."""
+    alike: dict[_HeldBack, list[QueueFacts]] = {}
+    for queue in facts.queues:
+        why = _held_back(queue, facts) if queue.waiting else None
+        if why is not None:
+            alike.setdefault(why, []).append(queue)
+    for why, queues in alike.items():
+        first = queues[0].name
+        is_one = len(queues) == 1
+        is_of_queue = is_one or why.drained
+        command = _command_for(why, first, facts) if is_of_queue else "orpheus queues"
+        yield Concern(why.code, _text_of(why, queues), command, About("queue", first))
+
+
+def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
+    """Return why the jobs of a queue wait, if that needs a person."""
+    serving = tuple(name for name, served in facts.pools.items() if {"*", queue.name} & {*served})
+    slots = [slot for slot in facts.workers if slot.pool in serving]
+    if queue.paused:
+        lacks = bool(facts.pools) and not slots and (facts.is_any_ready or not serving)
+        pools = serving if lacks else ()
+        return _HeldBack(ConcernCode.QUEUE_PAUSED, pools, queue.paused_by, lacks)
+    if not facts.pools:
+        return None  # who asks does not know them
+    if not serving:
+        return _HeldBack(ConcernCode.NO_POOL)
+    oldest_s = queue.oldest_s
+    if oldest_s is not None and are_drained(slots):
+        who = f" {named(dict.fromkeys((slot.drained_by or '').strip() for slot in slots))}"
+        targets = tuple(slot.target for slot in slots)
+        return _HeldBack(ConcernCode.POOL_NOT_READY, serving, who, drained=targets)
+    if oldest_s is None or not facts.is_any_ready:
+        return None
+    if not slots:
+        return _HeldBack(ConcernCode.POOL_EMPTY, serving)
+    if not any(slot.state is SlotState.READY for slot in slots):
+        is_long = oldest_s >= START_S
+        return _HeldBack(ConcernCode.POOL_NOT_READY, serving) if is_long else None
+    if oldest_s < LATE_S:
+        return None
+    ready = sum(slot.state is SlotState.READY for slot in slots)
+    if _is_limited(queue, oldest_s, ready):
+        return None  # whoever set the limit wants its jobs to wait
+    return _HeldBack(ConcernCode.QUEUE_LATE, serving)
+
+
+def are_drained(slots: Sequence[SlotFacts]) -> bool:
+    """Return whether an operator has drained all of them: so none gets ready by itself."""
+    return bool(slots) and all(slot.drained_by is not None for slot in slots)
+
+
+def _is_limited(queue: QueueFacts, oldest_s: float, ready: int) -> bool:
+    """Return whether the jobs of a queue wait for its limits, and not for a worker."""
+    if queue.max_running:
+        if queue.running >= queue.max_running:
+            return True  # however long they run
+        is_between_two = queue.ended > 0 or oldest_s < STANDSTILL_MINUTES * 60
+        if ready >= queue.max_running and is_between_two:
+            return True
+    if queue.rate is None:
+        return False
+    started = queue.ended_lately + queue.running
+    may_start = queue.rate.per_s * min(oldest_s, LATELY_MINUTES * 60)
+    runs_at_rate = queue.runs_per_s >= RATE_SHARE * queue.rate.per_s  # though it did not before
+    return queue.waits_for_rate or runs_at_rate or started >= RATE_SHARE * may_start
+
+
+def _text_of(why: _HeldBack, queues: Sequence[QueueFacts]) -> str:
+    is_one = len(queues) == 1
+    names = f"queue{'' if is_one else 's'} {named([queue.name for queue in queues])}"
+    wait = jobs_wait(sum(queue.waiting for queue in queues))
+    it = "it" if is_one else "them"
+    in_it = f"{wait} in {it}"
+    since = f", the first for {duration(max(queue.oldest_s or 0.0 for queue in queues))}"
+    pool = f"pool {named(why.serving)}" if why.serving else ""
+    match why.code:
+        case ConcernCode.QUEUE_PAUSED:
+            nobody = f"{pool} has no workers" if pool else f"no pool serves {it}"
+            also = f", {nobody}" if why.lacks_workers else ""
+            text = f"{names} {'is' if is_one else 'are'} paused{why.what}{also}, and {in_it}"
+        case ConcernCode.NO_POOL:
+            text = f"no pool serves {names}, and {in_it}"
+        case ConcernCode.POOL_EMPTY:
+            text = f"{pool} has no workers, and {wait} in {names}"
+        case ConcernCode.POOL_NOT_READY if why.drained:
+            workers, are = ("worker", "is") if len(why.drained) == 1 else ("workers", "are")
+            text = f"the {workers} of {pool} {are} drained{why.what}, and {wait} in {names}{since}"
+        case ConcernCode.POOL_NOT_READY:
+            text = f"no worker of {pool} is ready, and {wait} in {names}{since}"
+        case _:
+            text = f"the workers are too slow for {names}, and {in_it}{since}"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _command_for(why: _HeldBack, queue: str, facts: Facts) -> str | None:
+    if why.code is ConcernCode.QUEUE_PAUSED:
+        is_served = why.serving or not why.lacks_workers
+        return f"orpheus resume {queue}" if is_served else None
+    if why.drained:
+        return f"orpheus restart {why.drained[0]}"
+    if why.code not in (ConcernCode.POOL_EMPTY, ConcernCode.QUEUE_LATE):
+        return None
+    if any("--host" in slot.target for slot in facts.slots):
+        return "orpheus workers"  # which host shall have more is for the operator to say
+    pool = why.serving[0]
+    workers = sum(slot.pool == pool for slot in facts.workers)
+    return f"orpheus scale {pool} {workers + 1}"

@@ -80,6 +80,8 @@ class SlotFacts:
     """It is degraded only because it has rejected the configuration."""
     drained_by: str | None = None
     """Who drained it, and why: " by cli:ada (disk swap)"; None: nobody did."""
+    runs_alone: bool = False
+    """It runs one job in the place of several: that job crashed a worker before."""
     silent_s: float | None = None
     failed_exits: int = 0
     """How often its processes failed within `FAILURES_WITHIN_S`."""

@@ -29,7 +29,7 @@ class _HeldBack(NamedTuple):
     serving: tuple[str, ...] = ()
     """The pools that serve it."""
     what: str = ""
-    """Who paused it, or has drained its workers."""
+    """Who paused it or drained its workers, or what its workers do."""
     lacks_workers: bool = False
     """Also if it were not paused, nobody would run its jobs."""
     drained: tuple[str, ...] = ()
@@ -80,7 +80,13 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
     ready = sum(slot.state is SlotState.READY for slot in slots)
     if _is_limited(queue, oldest_s, ready):
         return None  # whoever set the limit wants its jobs to wait
-    return _HeldBack(ConcernCode.QUEUE_LATE, serving)
+    alone = _alone(slots)
+    what = f" ({alone} of {ready} run{'s' * (alone == 1)} a job alone, after a crash)"
+    return _HeldBack(ConcernCode.QUEUE_LATE, serving, what if alone else "")
+
+
+def _alone(slots: Sequence[SlotFacts]) -> int:
+    return sum(slot.runs_alone and slot.state is SlotState.READY for slot in slots)
 
 
 def are_drained(slots: Sequence[SlotFacts]) -> bool:
@@ -127,7 +133,7 @@ def _text_of(why: _HeldBack, queues: Sequence[QueueFacts]) -> str:
         case ConcernCode.POOL_NOT_READY:
             text = f"no worker of {pool} is ready, and {wait} in {names}{since}"
         case _:
-            text = f"the workers are too slow for {names}, and {in_it}{since}"
+            text = f"the workers are too slow for {names}{why.what}, and {in_it}{since}"
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -141,6 +147,9 @@ def _command_for(why: _HeldBack, queue: str, facts: Facts) -> str | None:
         return None
     if any("--host" in slot.target for slot in facts.slots):
         return "orpheus workers"  # which host shall have more is for the operator to say
+    serving = [slot for slot in facts.workers if slot.pool in why.serving]
+    if serving and _alone(serving) == sum(slot.state is SlotState.READY for slot in serving):
+        return "orpheus workers"  # one more may soon do the same
     pool = why.serving[0]
     workers = sum(slot.pool == pool for slot in facts.workers)
     return f"orpheus scale {pool} {workers + 1}"

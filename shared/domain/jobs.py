@@ -187,6 +187,8 @@ class RunningJob:
     progress: float | None
     message: str | None
     in_progress: int = 1
+    crashes: int = 0
+    """How often its worker died while it ran: then it shares none any more."""
 
 
 @dataclass(frozen=True, slots=True)

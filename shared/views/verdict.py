@@ -142,6 +142,7 @@ def _slot(worker: Worker, watched_s: float | None, *, several: bool) -> SlotFact
         reason=worker["reason"].removeprefix(_REJECTION) if rejects else worker["reason"],
         target=f"{name} --host {host}" if several else name,
         rejects=rejects,
+        runs_alone=worker["runs_alone"],
         drained_by=_drained_by(worker["drained"]),
         silent_s=worker["heartbeat_age_s"],
         failed_exits=worker["failed_lately"],

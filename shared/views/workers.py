@@ -77,6 +77,8 @@ class WorkerSummary(TypedDict):
     """How many jobs it has leased: those that run, and those that it has prefetched."""
     places: int
     """How many jobs it runs at once, if it is a worker."""
+    runs_alone: bool
+    """It runs one job only, however many places it has: that job crashed a worker before."""
     heartbeat_age_s: float | None
     cpu_percent: float | None
     rss_bytes: int | None
@@ -259,6 +261,7 @@ def _slot_json(
     exits = [_exit_json(one) for one in slot.exits[:RECENT_EXITS]]
     since_ms = now_ms - FAILURES_WITHIN_S * 1000
     job = running.get(slot.incarnation or "")
+    places = record.places if record else 1
     return {
         "host": slot.host,
         "slot": slot.slot,
@@ -271,7 +274,8 @@ def _slot_json(
         "incarnation": slot.incarnation,
         "job": running_job_json(job),
         "jobs_in_progress": 0 if job is None else job.in_progress,
-        "places": record.places if record else 1,
+        "places": places,
+        "runs_alone": places > 1 and job is not None and job.crashes > 0,
         "heartbeat_age_s": tenths(ages_s.get(slot.incarnation or "")),
         "cpu_percent": slot.cpu_percent,
         "rss_bytes": slot.rss_bytes,

@@ -222,6 +222,7 @@ def test_jobs_that_ran_together_share_a_crash_once(
     again = {one.job_id: one for one in lease(4)}
     assert [again[job].crashes for job in jobs] == [0, 1, 1, 0]
     assert [again[job].failures for job in jobs] == [0] * 4
+    assert [one.crashes for one in store.jobs.running().values()] == [0], "that of the first"
     alone = again[jobs[1]]
     store.leases.free(holder.incarnation, together(alone.token, last=alone.token))
     assert store.jobs.get(jobs[1]).status is Status.PENDING

@@ -131,7 +131,7 @@ FROM orpheus.jobs WHERE id = ? AND status = 'in_progress';
 -- prefetched.
 SELECT DISTINCT ON (lease_incarnation)
     id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
-    count(*) OVER (PARTITION BY lease_incarnation) AS in_progress
+    count(*) OVER (PARTITION BY lease_incarnation) AS in_progress, crashes
 FROM orpheus.jobs WHERE status = 'in_progress' ORDER BY lease_incarnation, lease_token;
 
 -- name: cancel-waiting

@@ -132,9 +132,9 @@ FROM jobs WHERE id = ? AND status = 'in_progress';
 -- name: running-jobs
 -- The running job of each incarnation: that of its smallest token, as the others are newer, or
 -- prefetched. With a bare min(), SQLite takes the other columns from the row of the minimum.
-SELECT id, type, worker, incarnation, started_at_ms, progress, message, in_progress FROM (
+SELECT id, type, worker, incarnation, started_at_ms, progress, message, in_progress, crashes FROM (
     SELECT id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
-        count(*) AS in_progress, min(lease_token)
+        count(*) AS in_progress, crashes, min(lease_token)
     FROM jobs INDEXED BY jobs_leased WHERE status = 'in_progress' GROUP BY lease_incarnation);
 
 -- name: cancel-waiting

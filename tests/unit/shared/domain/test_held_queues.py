@@ -106,6 +106,18 @@ def test_a_pool_of_which_one_worker_is_drained_may_get_ready_by_itself() -> None
     assert only(slots=slots, queues=[MAIL], pools=MAIL_POOL).code is ConcernCode.QUEUE_LATE
 
 
+def test_of_workers_that_run_a_job_alone_more_are_not_the_only_mend() -> None:
+    slots = [*READY, slot("mail-1", runs_alone=True), slot("mail-2", runs_alone=True)]
+    one = only(slots=slots, queues=[MAIL], pools=MAIL_POOL)
+    alone = "2 of 2 run a job alone, after a crash"
+    assert one.text == f"The workers are too slow for queue mail ({alone}), {SINCE}"
+    assert one.command == "orpheus workers"
+    slots[-1] = slot("mail-2")
+    one = only(slots=slots, queues=[MAIL], pools=MAIL_POOL)
+    assert "queue mail (1 of 2 runs a job alone, after a crash), and 12 jobs wait" in one.text
+    assert one.command == "orpheus scale mail 3", "the other is too slow, too"
+
+
 @pytest.mark.parametrize(
     "queue",
     [

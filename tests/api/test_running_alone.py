@@ -1,0 +1,33 @@
+"""A worker with several places that runs one job only says that this job crashed before."""
+
+from typing import Any
+
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.process.crash_cell import CellState
+
+
+def test_a_job_that_crashed_runs_alone_and_its_worker_says_so(api: Any) -> None:
+    store = api.store
+    api.process("supervisor", role=Role.SUPERVISOR)
+    store.processes.put_slots([api.slot("default-1", SlotState.READY, incarnation="life-1")])
+    api.process("default-1", incarnation="life-1", places=4)
+    due_ms = store.clock.wall_ms() - 90_000
+    jobs = store.jobs.submit_many([NewJob("add", queue="mail", run_at_ms=due_ms)] * 6)
+
+    def alone() -> bool:
+        (one,) = (x for x in api.client.get("/workers").json()["items"] if x["slot"] == "default-1")
+        return bool(one["runs_alone"])
+
+    (lease,) = api.lease(1)
+    assert not alone(), "it has a job for the first time"
+    store.leases.free("life-1", CellState(lease.token, running=True))
+    assert not alone(), "it has none"
+    (again,) = api.lease(1)
+    assert (again.job_id, again.crashes, alone()) == (lease.job_id, 1, True)
+    (one,) = api.client.get("/stats").json()["verdict"]["concerns"]
+    assert (
+        f"queue mail (1 of 1 runs a job alone, after a crash), and {len(jobs) - 1} jobs"
+        in (one["text"])
+    )
+    assert one["command"] == "orpheus workers"

@@ -126,8 +126,8 @@ def _slots(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
         first = group[0]
         command = f"orpheus restart {first.target}" if first.state in _ALARMING else None
         names = named([slot.name for slot in group])
-        each = " each" if len(group) > 1 else ""
-        text = _sentence(f"{names}{each} {what}")
+        each = what if len(group) == 1 else f"each {what}".replace("each is", "are each", 1)
+        text = _sentence(f"{names} {each}")
         yield Concern(ConcernCode.SLOT, text, command, About("slot", first.name))
 
 

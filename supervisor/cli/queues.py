@@ -135,11 +135,13 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
     handover = operator.handover()
     with operator.store(handover) as store:
         warn_of_queue(store, handover, queue)
+        was_paused = any(one.paused for one in store.queues.all() if one.name == queue)
         pause_queue(store, operator.actor(reason), queue, paused=paused)
         item = next(item for item in _queues(store, handover) if item["name"] == queue)
     if operator.as_json:
         print_json(item)
     else:
         unserved = "" if paused or item["pools"] else ", but no pool serves it"
-        click.echo(f"queue {queue}: {action}d{unserved}")
+        still = "still paused" if paused else "still open"
+        click.echo(f"queue {queue}: {still if was_paused == paused else f'{action}d'}{unserved}")
     return ExitCode.OK

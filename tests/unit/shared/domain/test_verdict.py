@@ -88,6 +88,8 @@ def test_slots_that_need_a_person_for_the_same_reason_are_one_concern() -> None:
 def test_what_is_degraded_is_told_with_the_reason() -> None:
     one = only(slots=[*READY, slot("mail-1", degraded=True, reason="lost: nothing was heard")])
     assert one.text == "mail-1 is degraded: lost: nothing was heard."
+    two = only(slots=[slot(name, degraded=True, reason="lost") for name in ("mail-1", "mail-2")])
+    assert two.text == "mail-1 and mail-2 are each degraded: lost."
     assert one.command is None
 
 

@@ -105,6 +105,7 @@ def test_queues_are_listed_with_their_limits(orpheus: Orpheus, store: Store) -> 
 def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> None:
     store.jobs.submit(NewJob("count", queue="mail"))
     assert orpheus("pause", "mail").out == "queue mail: paused\n"
+    assert orpheus("pause", "mail").out == "queue mail: still paused\n"
     assert store.leases.lease(WORKER, ("*",), 1, 30_000) == []
     assert orpheus("queues").out.splitlines()[1].split()[:2] == ["mail", "paused"]
     assert re.search(rf" {TIME}$", orpheus("queues").out.rstrip())
@@ -165,7 +166,7 @@ def test_a_queue_that_no_pool_serves_is_not_called_open(orpheus: Orpheus, store:
     orpheus("pause", "mail")
     assert orpheus("queues", *pools).out.splitlines()[2].split()[:2] == ["mail", "paused"]
     assert orpheus("resume", "mail", *pools).out == "queue mail: resumed, but no pool serves it\n"
-    assert orpheus("resume", "default", *pools).out == "queue default: resumed\n"
+    assert orpheus("resume", "default", *pools).out == "queue default: still open\n"
 
 
 def test_a_queue_whose_jobs_a_quarantine_holds_back_says_so(orpheus: Orpheus, store: Store) -> None:

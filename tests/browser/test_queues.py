@@ -336,33 +336,6 @@ def test_the_numbers_of_all_queues_stand_in_line(lasting_dashboard: Dashboard) -
             assert len(ends) == 1, (width, status)
 
 
-def test_queues_are_searched_by_their_state_and_their_pools_too(
-    lasting_dashboard: Dashboard,
-) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
-    pool = {"workers": 2, "ready": 2}
-    one |= {"paused": False, "pools": [{"name": "common", **pool}]}
-    queues = [
-        {**one, "name": "one", "paused": True},
-        {**one, "name": "two", "pools": []},
-        {**one, "name": "three", "held_back": [ADD]},
-        {**one, "name": "four", "pools": [{"name": "films", **pool}]},
-    ]
-    page = lasting_dashboard.page
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
-    lasting_dashboard.open("/ui/queues")
-    for text, found in {
-        "paused": "one",
-        "no pool": "two",
-        "held back": "three",
-        "film": "four",
-        "our": "four",
-    }.items():
-        page.locator("#search").fill(text)
-        expect(page.locator("#rows tr:not(.unmatched)")).to_have_attribute("id", f"queue-{found}")
-
-
 def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:
     job = lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="linked")
     lasting_dashboard.system.wait_for_job(job)

@@ -5,29 +5,56 @@ import { request } from "./http.js";
 import { Poll } from "./poll.js";
 import { QueueRow } from "./queue-row.js";
 import { Rows } from "./rows.js";
+import { Sorting } from "./sorting.js";
 import { count, plural } from "./words.js";
+
+/** @type {Record<string, import("./sorting.js").Order>} */
+const ORDERS = {
+  name: { words: "name", first: "ascending", of: ({ name }) => name },
+  pending: { words: "pending jobs", first: "descending", of: ({ counts }) => counts.pending },
+  oldest: { words: "the oldest due job", first: "descending", of: oldestOf },
+};
 
 startChrome();
 const rows = new Rows(byId("rows"), ({ name }) => name, (queue) => new QueueRow(queue, () => poll.now()), searchedText);
+const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true), "name");
+byId("search").addEventListener("input", () => rows.shown && showSummary());
+/** @type {any[]} */
+let items = [];
 const poll = new Poll(async () => {
-  const { items } = await request("/queues");
-  rows.show(items);
-  setText(byId("summary"), summary(items));
+  ({ items } = await request("/queues"));
+  show();
 });
+
+/** @param {boolean} [isAsked] */
+function show(isAsked) {
+  rows.show(sorting.sorted(items), isAsked);
+  showSummary();
+}
+
+/** For how long a job has waited at most, also one that a quarantine holds back. @param {any} queue */
+function oldestOf({ oldest_pending_s: age, held_back: held }) {
+  const ages = [...(age === null ? [] : [age]), ...held.map((/** @type {any} */ one) => one.oldest_s)];
+  return ages.length ? Math.max(...ages) : null;
+}
 
 /** What a search looks at: the name, the states and who serves it. @param {any} queue */
 function searchedText({ name, paused, pools, held_back: held }) {
   return [name, paused && "paused", held.length && "held back quarantined", ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");
 }
 
-function summary(queues) {
-  if (!queues.length) return "\u00a0";
+/** What the queues that are shown have in all: while one searches, only some are. */
+function showSummary() {
+  setText(byId("summary"), items.length ? summary(rows.found, items.length) : "\u00a0");
+}
+
+function summary(queues, all) {
   const paused = queues.filter((queue) => queue.paused);
   const waiting = queues.reduce((sum, { counts }) => sum + counts.pending, 0);
   const held = paused.reduce((sum, { counts }) => sum + counts.pending, 0);
   return [
-    plural(queues.length, "queue"),
-    waiting ? `${plural(waiting, "job is", "jobs are")} pending` : "nothing is pending",
+    `${queues.length < all ? `${count(queues.length)} of ` : ""}${plural(all, "queue")}${sorting.words}`,
+    queues.length && (waiting ? `${plural(waiting, "job is", "jobs are")} pending` : "nothing is pending"),
     paused.length && `${count(paused.length)} paused${held ? `, with ${plural(held, "pending job")}` : ""}`,
   ].filter(Boolean).join(" · ");
 }

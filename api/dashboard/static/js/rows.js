@@ -26,6 +26,8 @@ export class Rows {
     this.rows = new Map();
     /** @type {any[]} */
     this.items = [];
+    /** @type {any[]} those of them that a search finds */
+    this.found = [];
     this.wanted = "";
     const table = body.closest("table");
     table.addEventListener("pointerenter", (event) => { this.pointed = event.pointerType === "mouse"; });
@@ -96,14 +98,13 @@ export class Rows {
     }
     if (mayMove) this.rows = new Map([...keys].map((key) => [key, this.rows.get(key)]));
     arrange(this.body, [...this.rows.values()].flatMap(({ nodes }) => nodes));
-    let found = 0;
-    for (const item of this.items) {
-      const hidden = !this.textOf(item).toLowerCase().includes(this.wanted);
-      found += Number(!hidden);
-      this.rows.get(this.keyOf(item)).nodes.forEach((node) => node.classList.toggle("unmatched", hidden));
-    }
+    this.found = this.items.filter((item) => {
+      const isFound = this.textOf(item).toLowerCase().includes(this.wanted);
+      this.rows.get(this.keyOf(item)).nodes.forEach((node) => node.classList.toggle("unmatched", !isFound));
+      return isFound;
+    });
     byId("none").hidden = this.items.length > 0;
-    showOrHide(byId("no-match"), this.items.length && !found ? "Nothing here contains this text." : "");
+    showOrHide(byId("no-match"), this.items.length && !this.found.length ? "Nothing here contains this text." : "");
   }
 
   /** Go to the row that the address names. */

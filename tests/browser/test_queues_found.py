@@ -1,0 +1,78 @@
+"""How a queue is found among many: the search and the order of the page of queues."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Dashboard
+
+HELD = {"type": "resize", "jobs": 4, "relation": "eq", "oldest_s": 47_430}
+
+
+def test_queues_are_searched_by_their_state_and_their_pools_too(
+    lasting_dashboard: Dashboard,
+) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    pool = {"workers": 2, "ready": 2}
+    one |= {"paused": False, "pools": [{"name": "common", **pool}]}
+    queues = [
+        {**one, "name": "one", "paused": True},
+        {**one, "name": "two", "pools": []},
+        {**one, "name": "three", "held_back": [HELD]},
+        {**one, "name": "four", "pools": [{"name": "films", **pool}]},
+    ]
+    page = lasting_dashboard.page
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    lasting_dashboard.open("/ui/queues")
+    for text, found in {
+        "paused": "one",
+        "no pool": "two",
+        "held back": "three",
+        "film": "four",
+        "our": "four",
+    }.items():
+        page.locator("#search").fill(text)
+        expect(page.locator("#rows tr:not(.unmatched)")).to_have_attribute("id", f"queue-{found}")
+
+
+def test_queues_are_sorted_by_what_is_pending_and_by_the_oldest_due_job(
+    lasting_dashboard: Dashboard,
+) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    cases: dict[str, tuple[int, float | None, list[dict[str, Any]]]] = {
+        "a": (7, 60, []),
+        "b": (0, None, []),
+        "c": (900, 30, []),
+        "d": (2, None, [HELD]),
+    }
+    queues = [
+        {**one, "name": name, "counts": {**one["counts"], "pending": pending}}
+        | {"oldest_pending_s": oldest, "held_back": held, "paused": name == "a"}
+        for name, (pending, oldest, held) in cases.items()
+    ]
+    page = lasting_dashboard.page
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    lasting_dashboard.open("/ui/queues?sort=pending")
+    shown = page.locator("#rows tr:not(.unmatched) .name > a")
+    expect(shown).to_have_text(["c", "a", "d", "b"])
+    expect(page.locator("#summary")).to_have_text(
+        "4 queues by pending jobs · 909 jobs are pending · 1 paused, with 7 pending jobs"
+    )
+    for width in (1440, 1024, 768, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.get_by_role("button", name="queue", exact=True).click()
+        expect(shown).to_have_text(["a", "b", "c", "d"])
+        page.get_by_role("button", name="oldest due", exact=True).click()
+        expect(shown).to_have_text(["d", "a", "c", "b"])
+        page.get_by_role("button", name="live jobs", exact=True).click()
+        expect(shown).to_have_text(["c", "a", "d", "b"])
+    page.get_by_role("button", name="queue", exact=True).click()
+    page.locator("#search").fill("paused")
+    expect(page.locator("#summary")).to_have_text(
+        "1 of 4 queues · 7 jobs are pending · 1 paused, with 7 pending jobs"
+    )
+    page.locator("#search").fill("neither")
+    expect(page.locator("#summary")).to_have_text("0 of 4 queues")

@@ -76,3 +76,27 @@ def test_queues_are_sorted_by_what_is_pending_and_by_the_oldest_due_job(
     )
     page.locator("#search").fill("neither")
     expect(page.locator("#summary")).to_have_text("0 of 4 queues")
+
+
+def test_in_a_narrow_table_who_serves_a_queue_stands_below_its_limits(
+    lasting_dashboard: Dashboard,
+) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one |= {"max_running": 0, "rate": "", "max_running_per_key": 0, "rate_per_key": ""}
+    one |= {"due": 3, "counts": {**one["counts"], "pending": 3}, "oldest_pending_s": 60}
+    one |= {"paused": False, "pools": [{"name": "default", "workers": 2, "ready": 2, "free": 0}]}
+    long = {"seconds": 900, "with_more": [{"more_workers": 1, "seconds": 500}]}
+    queues = [
+        {**one, "name": "short", "paused": True},
+        {**one, "name": "long", "drain": long, "grows_per_minute": -4, "held_back": [HELD]},
+    ]
+    page = lasting_dashboard.page
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    page.set_viewport_size({"width": 1024, "height": 900})
+    lasting_dashboard.open("/ui/queues")
+    offsets = page.locator("#rows tr").evaluate_all(
+        "rows => rows.map((row) => row.querySelector('td.pools').getBoundingClientRect().top"
+        " - row.querySelector('td.limits').getBoundingClientRect().bottom)"
+    )
+    assert [0 <= offset < 8 for offset in offsets] == [True, True], offsets

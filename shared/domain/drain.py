@@ -33,6 +33,8 @@ class Pace:
     done: int
     ran_s: float
     within_s: float
+    is_early: bool = False
+    """Whether the first was done so lately that `within_s` may be several times too long."""
 
     @property
     def per_s(self) -> float:
@@ -79,14 +81,14 @@ def growth_per_minute(
 
 
 def drain_s(due: int, running: int, pace: Pace | None, bounds: DrainLimits) -> float | None:
-    """Return when these jobs are done as it stands, in seconds; None: nothing was done lately."""
+    """Return when these jobs are done as it stands, in seconds; None: it is not known (yet)."""
     if not due + running:
         return 0.0
     if pace is None or not pace.done:
         return None
     if due and bounds.starts_per_s is not None and _is_rate_the_limit(pace, bounds):
         return due / bounds.starts_per_s
-    return (due + running) / pace.per_s
+    return None if pace.is_early else (due + running) / pace.per_s
 
 
 def drain_with_more_s(

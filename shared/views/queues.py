@@ -97,7 +97,7 @@ class Queue(TypedDict):
     done_per_minute: float
     drain: Drain | None
     """null: it is paused, no pending job of it is due, no worker that serves it is ready, nothing
-    was done in the last five minutes, or it has a `rate_per_key`."""
+    was done in the last five minutes or the first only just, or it has a `rate_per_key`."""
     submitted_per_minute: float
     """In this minute and the last, as `ended_per_minute`: done, failed and cancelled."""
     ended_per_minute: float

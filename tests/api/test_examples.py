@@ -24,6 +24,7 @@ from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.process.program_logs import LogFiles
 from orpheus.shared.storage import Store, open_storage, state_files
+from orpheus.shared.storage.verbs import stats
 
 FILE = Path(__file__).parents[2] / "api/contract/examples.json"
 TOKEN = "a-token-of-more-than-32-characters-0"
@@ -252,6 +253,7 @@ def record_full_disk(api: Any, recorder: Recorder, monkeypatch: pytest.MonkeyPat
 def test_the_recorded_examples_have_the_shape_of_the_answers(
     api: Any, start: Callable[..., Any], recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stats, "_MINUTES_TO_PACE", 0)  # else no estimate would be shown
     record_jobs(api, recorder)
     record_queues_and_schedules(api, recorder)
     record_supervision(api, recorder)

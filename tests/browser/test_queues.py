@@ -113,6 +113,7 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         "limited": ((None, 1200, limited), ["empty in about 55 s"]),
         "stuck": ((3, 0, None), ["grows by 3 a minute", "none has ended lately"]),
         "still": ((None, 0, None), ["none has ended lately"]),
+        "early": ((None, 9, None), ["empty at a time not known yet"]),
         "starving": ((None, 0, None), ["its workers run other jobs"]),
         "alone": ((None, 9, None), ["no worker: it does not get empty"]),
         "filled": ((7, 9, None), ["no worker: it does not get empty", "grows by 7 a minute"]),
@@ -134,6 +135,7 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
             "grows_per_minute": grows,
             "ended_per_minute": out,
             "drain": drain,
+            "done_per_minute": out,
             "pools": pools.get(name, ready),
         }
         for name, ((grows, out, drain), _) in cases.items()

@@ -39,6 +39,36 @@ def run(
     return run_one
 
 
+@pytest.fixture
+def run_long(run: Run, clock: FakeClock) -> Run:
+    """Runs jobs of a queue, one after the other, for two minutes."""
+
+    def run_for_two_minutes(queue: str, ran_ms: int) -> None:
+        clock.advance(ran_ms // 2)  # none ends with a minute
+        for _ in range(120_000 // ran_ms):
+            run(queue, ran_ms)
+        clock.advance(ran_ms // 2)
+
+    return run_for_two_minutes
+
+
+def test_a_pace_is_not_known_until_a_whole_minute_has_passed_since_that_of_the_first(
+    store: Store, run: Run, submit: Callable[..., int], clock: FakeClock
+) -> None:
+    clock.advance(50_000)
+    for _ in range(34):
+        run("mail", 2_000)
+    for _ in range(30):
+        submit(queue="mail")
+    assert queues_json(store, [ONE_WORKER])[0]["drain"] is None
+    clock.advance(1_999)
+    assert store.stats.paces()["mail"].is_early
+    clock.advance(1)
+    assert store.stats.paces()["mail"] == Pace(30, 60.0, 60.0)
+    (mail,) = queues_json(store, [ONE_WORKER])
+    assert mail["drain"] and mail["drain"]["seconds"] == 60
+
+
 def test_a_pace_is_of_the_jobs_that_were_done_and_begins_with_the_first(
     store: Store, run: Run, clock: FakeClock
 ) -> None:
@@ -46,18 +76,20 @@ def test_a_pace_is_of_the_jobs_that_were_done_and_begins_with_the_first(
     run("mail", 6_000)
     run("mail", 1_000, Ending.FAILED_PERMANENTLY)
     run("media", 9_000)
-    assert store.stats.paces() == {"mail": Pace(2, 10.0, 20.0), "media": Pace(1, 9.0, 20.0)}
-    clock.advance(40_000)
-    assert store.stats.paces()["mail"] == Pace(2, 10.0, 60.0)
+    assert store.stats.paces() == {
+        "mail": Pace(2, 10.0, 20.0, is_early=True),
+        "media": Pace(1, 9.0, 20.0, is_early=True),
+    }
+    clock.advance(100_000)
+    assert store.stats.paces()["mail"] == Pace(2, 10.0, 120.0)
     clock.advance(600_000)
     assert store.stats.paces() == {}
 
 
 def test_each_queue_tells_when_it_is_empty_unless_it_is_paused(
-    store: Store, run: Run, submit: Callable[..., int]
+    store: Store, run_long: Run, submit: Callable[..., int]
 ) -> None:
-    for _ in range(10):
-        run("mail", 2_000)
+    run_long("mail", 2_000)
     for _ in range(30):
         submit(queue="mail")
     submit(queue="new")
@@ -89,10 +121,9 @@ def test_a_queue_whose_rate_its_workers_could_pass_is_emptied_at_its_rate(
 
 
 def test_a_queue_that_no_ready_worker_serves_does_not_get_empty_and_grows_by_all_that_come(
-    store: Store, run: Run, submit: Callable[..., int], clock: FakeClock
+    store: Store, run_long: Run, submit: Callable[..., int], clock: FakeClock
 ) -> None:
-    for _ in range(40):
-        run("mail", 1_000)
+    run_long("mail", 2_000)
     for _ in range(30):
         submit(queue="mail")
     for crews in ([], [Crew("default", ["*"], 1)], [Crew("other", ["media"], 1, ["other-1"])]):
@@ -122,10 +153,9 @@ def test_a_queue_grows_while_jobs_come(
 
 
 def test_jobs_that_are_not_due_are_no_work_that_more_workers_would_do(
-    store: Store, run: Run, submit: Callable[..., int]
+    store: Store, run_long: Run, submit: Callable[..., int]
 ) -> None:
-    for _ in range(10):
-        run("mail", 2_000)
+    run_long("mail", 2_000)
     for hours in (3, 2):
         submit(queue="mail", delay_ms=hours * 3_600_000)
     (mail,) = queues_json(store, [ONE_WORKER])
@@ -172,10 +202,9 @@ def test_the_oldest_due_job_may_be_one_that_waits_for_its_key(
 
 
 def test_when_a_queue_with_a_rate_for_each_key_is_empty_is_not_known(
-    store: Store, submit: Callable[..., int], run: Run
+    store: Store, submit: Callable[..., int], run_long: Run
 ) -> None:
-    for _ in range(10):
-        run("mail", 2_000)
+    run_long("mail", 2_000)
     submit(queue="mail")
     assert queues_json(store, [ONE_WORKER])[0]["drain"] is not None
     store.queues.configure({"mail": QueueRules(per_key=KeyRules(rate=Rate(10, 60)))})
@@ -183,10 +212,9 @@ def test_when_a_queue_with_a_rate_for_each_key_is_empty_is_not_known(
 
 
 def test_no_worker_is_promised_to_help_where_a_key_or_a_running_job_is_waited_for(
-    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], run: Run
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], run_long: Run
 ) -> None:
-    for _ in range(10):
-        run("mail", 2_000)
+    run_long("mail", 2_000)
     for _ in range(2):
         submit(queue="mail")
     (mail,) = queues_json(store, [ONE_WORKER])

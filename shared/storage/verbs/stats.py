@@ -16,6 +16,8 @@ _LATELY_MINUTES = 5
 """The time of which figures per minute are."""
 _FLOW_MINUTES = 1
 """The same of what comes and ends in a queue: five would call a batch growth for long."""
+_MINUTES_TO_PACE = 2
+"""So long after the minute of its first job begins, the pace of a queue is known."""
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
 _MOST_UNBLOCKED = 50
@@ -127,17 +129,19 @@ class Stats:
     def done_per_minute(self) -> dict[str, float]:
         """Return the jobs done per minute lately, by queue."""
         since, passed_ms = self._lately()
-        rows = self._database.all(self._sql["done-since-by-queue"], since)
-        return {queue: n / (passed_ms / _MINUTE_MS) for queue, n, _, _ in rows}
+        done: dict[str, int] = defaultdict(int)
+        for queue, _, n, _ in self._database.all(self._sql["done-since-by-queue"], since):
+            done[queue] += n
+        return {queue: n / (passed_ms / _MINUTE_MS) for queue, n in done.items()}
 
     def paces(self) -> dict[str, Pace]:
-        """Return how fast jobs were done, by queue: since the first that was done lately."""
+        """Return how fast jobs were done lately, by queue."""
         now_ms = self._database.clock.wall_ms()
+        by_queue: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
         rows = self._database.all(self._sql["done-since-by-queue"], self._lately()[0])
-        return {
-            queue: Pace(n, ran_ms / 1000, max(1.0, (now_ms - first * _MINUTE_MS) / 1000))
-            for queue, n, ran_ms, first in rows
-        }
+        for queue, minute, n, ran_ms in rows:
+            by_queue[queue].append((minute, n, ran_ms))
+        return {queue: _pace(minutes, now_ms) for queue, minutes in by_queue.items()}
 
     def flows(self) -> dict[str, Flow]:
         """Return how many jobs came and ended per minute in this minute and the last, by queue.
@@ -307,3 +311,18 @@ def _latency(values_ms: Sequence[int]) -> Latency:
         return Latency(None, None)
     ordered = sorted(values_ms)
     return Latency(*(ordered[int(len(ordered) * part)] / 1000 for part in (0.5, 0.95)))
+
+
+def _pace(minutes: Sequence[tuple[int, int, int]], now_ms: int) -> Pace:
+    """Return the pace of (minute, jobs done, how long they ran in ms), oldest first.
+
+    When in the first minute the jobs began to end is not known: it counts only until a whole one
+    has passed after it, or if no job was done since.
+    """
+    first = minutes[0][0]
+    is_early = now_ms < (first + _MINUTES_TO_PACE) * _MINUTE_MS
+    if not is_early and len(minutes) > 1:
+        first, minutes = first + 1, minutes[1:]
+    done, ran_ms = (sum(one[i] for one in minutes) for i in (1, 2))
+    within_s = max(1.0, (now_ms - first * _MINUTE_MS) / 1000)
+    return Pace(done, ran_ms / 1000, within_s, is_early)

@@ -16,11 +16,14 @@ export function backlogOf(queue) {
   const gone = held.length ? "the others done" : later > 0 ? "those due done" : "empty";
   const rest = later > 0 && !held.length ? `${plural(later, "is", "are")} due later${next ? `, the next in ${rounded(next).replaceAll(" ", "\u00a0")}` : ""}` : "";
   if (drain && drain.seconds < SOON_S) return [`${gone} in a few seconds`, rest].filter(Boolean);
-  return [trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [out ? `${gone} at an unknown time` : starves(queue) ? "its workers run other jobs" : "none has ended lately"]), rest].filter(Boolean);
+  return [trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [out ? `${gone} at ${isEarly(queue) ? "a time not known yet" : "an unknown time"}` : starves(queue) ? "its workers run other jobs" : "none has ended lately"]), rest].filter(Boolean);
 }
 
 /** Whether due jobs wait while all that serve it run jobs of other queues. @param {any} queue */
 const starves = ({ due, counts, pools }) => due && !counts.in_progress && pools.every(({ free }) => !free);
+
+/** Whether jobs are done, but only just so that none can tell how fast. @param {any} queue */
+const isEarly = ({ done_per_minute: done, rate_per_key: keyRate }) => done && !keyRate;
 
 /** Without a worker a queue does not get empty, however fast it was before. @param {any} queue */
 const unserved = ({ pools }) => (pools.every(({ workers }) => !workers) ? "no worker: it does not get empty" : "no worker is ready");

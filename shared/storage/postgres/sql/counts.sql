@@ -42,9 +42,9 @@ SELECT status, sum(n)::bigint, coalesce(sum(n) FILTER (WHERE minute = ?1), 0)::b
 FROM orpheus.finished_per_minute WHERE minute >= ?1 GROUP BY status;
 
 -- name: done-since-by-queue
--- Jobs done since a minute, by queue; how long they ran, and the first minute that had some.
-SELECT queue, sum(n)::bigint, sum(ran_ms)::bigint, min(minute) FROM orpheus.finished_per_minute
-WHERE minute >= ? AND status = 'done' GROUP BY queue;
+-- Jobs done since a minute, by queue and minute, and how long they ran.
+SELECT queue, minute, sum(n)::bigint, sum(ran_ms)::bigint FROM orpheus.finished_per_minute
+WHERE minute >= ? AND status = 'done' GROUP BY queue, minute ORDER BY queue, minute;
 
 -- name: finished-since-by-type
 -- Jobs that ended since a minute, by type and status.

@@ -43,9 +43,9 @@ SELECT status, sum(n), coalesce(sum(n) FILTER (WHERE minute = ?1), 0)
 FROM finished_per_minute WHERE minute >= ?1 GROUP BY status;
 
 -- name: done-since-by-queue
--- Jobs done since a minute, by queue; how long they ran, and the first minute that had some.
-SELECT queue, sum(n), sum(ran_ms), min(minute) FROM finished_per_minute
-WHERE minute >= ? AND status = 'done' GROUP BY queue;
+-- Jobs done since a minute, by queue and minute, and how long they ran.
+SELECT queue, minute, sum(n), sum(ran_ms) FROM finished_per_minute
+WHERE minute >= ? AND status = 'done' GROUP BY queue, minute ORDER BY queue, minute;
 
 -- name: finished-since-by-type
 -- Jobs that ended since a minute, by type and status.

@@ -31,7 +31,7 @@ def begin_worker(store: Store) -> None:
 
 
 def test_queues_are_listed_with_their_counts(
-    orpheus: Orpheus, store: Store, finish: Finish
+    orpheus: Orpheus, store: Store, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.jobs.submit_many([NewJob("count"), NewJob("words", queue="mail"), *[NewJob("count")] * 2])
     finish(store)
@@ -42,6 +42,9 @@ def test_queues_are_listed_with_their_counts(
     assert items["default"]["counts"]["done"] == 1
     assert items["default"]["counts"]["pending"] == 2
     assert items["mail"]["oldest_pending_s"] is not None
+    _, default, _ = orpheus("queues").out.splitlines()
+    assert default.split()[-3:] == ["-", "-", "-"], "its first job was done only just"
+    monkeypatch.setattr(stats, "_MINUTES_TO_PACE", 0)
     head, default, mail = orpheus("queues").out.splitlines()
     assert default.split()[:2] == ["default", "open"]
     assert re.search("EMPTY IN +WITH MORE +WHY$", head)
@@ -57,6 +60,7 @@ def test_no_width_cuts_when_a_queue_is_empty(
     store.jobs.submit(NewJob("count", queue="later", delay_ms=7_200_000))
     finish(store)
     begin_worker(store)
+    monkeypatch.setattr(stats, "_MINUTES_TO_PACE", 0)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")

@@ -69,6 +69,19 @@ def test_a_pace_is_not_known_until_a_whole_minute_has_passed_since_that_of_the_f
     assert mail["drain"] and mail["drain"]["seconds"] == 60
 
 
+def test_a_pace_begins_anew_after_a_pause(store: Store, run: Run, clock: FakeClock) -> None:
+    for _ in range(29):
+        run("mail", 2_000)
+    run("slow", 1_000)
+    clock.advance(121_000)  # a whole minute without any, and it is resumed in the next
+    for _ in range(2):
+        run("mail", 2_000)
+    run("slow", 1_000)
+    paces = store.stats.paces()
+    assert (paces["mail"].done, paces["mail"].is_early) == (2, True)
+    assert (paces["slow"].done, paces["slow"].is_early) == (1, False), "it seldom has any"
+
+
 def test_a_pace_is_of_the_jobs_that_were_done_and_begins_with_the_first(
     store: Store, run: Run, clock: FakeClock
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from orpheus.shared.domain.drain import Pace
@@ -18,6 +19,8 @@ _FLOW_MINUTES = 1
 """The same of what comes and ends in a queue: five would call a batch growth for long."""
 _MINUTES_TO_PACE = 2
 """So long after the minute of its first job begins, the pace of a queue is known."""
+_TOO_MANY_TO_STOP = 10
+"""Where so many are done in a minute, one without any is a stop: a pause, or no worker."""
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
 _MOST_UNBLOCKED = 50
@@ -317,8 +320,11 @@ def _pace(minutes: Sequence[tuple[int, int, int]], now_ms: int) -> Pace:
     """Return the pace of (minute, jobs done, how long they ran in ms), oldest first.
 
     When in the first minute the jobs began to end is not known: it counts only until a whole one
-    has passed after it, or if no job was done since.
+    has passed after it, or if no job was done since. What was done before a stop does not count.
     """
+    for i, ((minute, n, _), (following, _, _)) in enumerate(pairwise(minutes), 1):
+        if n >= _TOO_MANY_TO_STOP and following > minute + 1:
+            return _pace(minutes[i:], now_ms)
     first = minutes[0][0]
     is_early = now_ms < (first + _MINUTES_TO_PACE) * _MINUTE_MS
     if not is_early and len(minutes) > 1:

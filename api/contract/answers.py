@@ -15,6 +15,7 @@ from orpheus.shared.views.audit import AuditEntry
 from orpheus.shared.views.errors import ErrorGroupEntry
 from orpheus.shared.views.job_types import JobType, Quarantine
 from orpheus.shared.views.jobs import Event, Job, LogLine
+from orpheus.shared.views.pools import ConfiguredPool
 from orpheus.shared.views.queues import Counts, Queue
 from orpheus.shared.views.schedules import Schedule
 from orpheus.shared.views.type_stats import TypeStats
@@ -137,15 +138,6 @@ class Events(TypedDict):
     """Events of a job, oldest first."""
 
     items: list[Event]
-
-
-class ConfiguredPool(TypedDict):
-    """A pool or program of the host that answers: scaled to 0, it has no slot."""
-
-    host: str
-    name: str
-    workers: int | None
-    """Its number in the configuration; null: that cannot be read."""
 
 
 class Workers(TypedDict):

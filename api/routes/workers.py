@@ -5,13 +5,13 @@ and GET /workers and the stream show its progress.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import ConfiguredPool, PoolSize, Workers
+from orpheus.api.contract.answers import PoolSize, Workers
 from orpheus.api.contract.openapi import answers, body, problems
 from orpheus.api.contract.queries import WorkersQuery
 from orpheus.api.contract.requests import Scale
@@ -27,6 +27,7 @@ from orpheus.shared.operations.supervisor_requests import (
     read_stack,
 )
 from orpheus.shared.storage import Store
+from orpheus.shared.views.pools import configured_pools
 from orpheus.shared.views.workers import Stack, Worker
 
 overview = APIRouter(tags=["overview"])
@@ -43,20 +44,25 @@ _ANSWERS = answers(Worker, 202) | problems(403, 404, 409, 413, 415, 422, 507)
 async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]) -> Response:
     """Every slot, the API's and the supervisor's too, and every process that runs alone."""
     services = services_of(request)
-    found = await services.readers.read(lambda store: workers(store, services.options))
     if not query.samples:
+        found = await services.readers.read(lambda store: workers(store, services.options))
         return json_response({"items": found})
-    options = services.options
     sizes = await asyncio.to_thread(_sizes, services)
-    sampled = [{**one, "samples": services.samples.of(one)} for one in found]
+    pools = {name: sizes.pools.get(name) for name in services.options.storage.pools}
+    host = services.options.host_name
 
-    def here(names: Iterable[str], numbers: Mapping[str, int]) -> list[ConfiguredPool]:
-        host = options.host_name
-        return [{"host": host, "name": name, "workers": numbers.get(name)} for name in names]
+    def read(store: Store) -> Workers:
+        found = workers(store, services.options)
+        return {
+            "items": found,
+            "pools": configured_pools(store, "pool", pools, found, host),
+            "programs": configured_pools(store, "program", sizes.programs, found, host),
+        }
 
-    pools, programs = options.storage.pools, sizes.programs
-    known = {"pools": here(pools, sizes.pools), "programs": here(programs, programs)}
-    return json_response({"items": sampled, **known})
+    answer = await services.readers.read(read)
+    for one in answer["items"]:
+        one["samples"] = services.samples.of(one)
+    return json_response(answer)
 
 
 @router.post("/workers/{slot}/restart", status_code=202, responses=_ANSWERS, openapi_extra=REASON)

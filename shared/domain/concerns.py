@@ -147,6 +147,8 @@ class Facts:
     queues: Sequence[QueueFacts] = ()
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The queues that each pool of the configuration serves."""
+    scaled_to_0: Mapping[str, str] = field(default_factory=dict)
+    """By pool without workers, if an operator wanted none: " by cli:ada (night load)"."""
     ended: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By type, of the last `LATELY_MINUTES`: how often jobs ended done, and how often failed.
 

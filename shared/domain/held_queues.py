@@ -29,7 +29,7 @@ class _HeldBack(NamedTuple):
     serving: tuple[str, ...] = ()
     """The pools that serve it."""
     what: str = ""
-    """Who paused it or drained its workers, or what its workers do."""
+    """Who paused it, or drained or took away its workers; or what its workers do."""
     lacks_workers: bool = False
     """Also if it were not paused, nobody would run its jobs."""
     drained: tuple[str, ...] = ()
@@ -71,7 +71,8 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
     if oldest_s is None or not facts.is_any_ready:
         return None
     if not slots:
-        return _HeldBack(ConcernCode.POOL_EMPTY, serving)
+        who = facts.scaled_to_0.get(serving[0], "") if len(serving) == 1 else ""
+        return _HeldBack(ConcernCode.POOL_EMPTY, serving, who)
     if not any(slot.state is SlotState.READY for slot in slots):
         is_long = oldest_s >= START_S
         return _HeldBack(ConcernCode.POOL_NOT_READY, serving) if is_long else None
@@ -126,7 +127,8 @@ def _text_of(why: _HeldBack, queues: Sequence[QueueFacts]) -> str:
         case ConcernCode.NO_POOL:
             text = f"no pool serves {names}, and {in_it}"
         case ConcernCode.POOL_EMPTY:
-            text = f"{pool} has no workers, and {wait} in {names}"
+            none = f"was scaled to 0 workers{why.what}" if why.what else "has no workers"
+            text = f"{pool} {none}, and {wait} in {names}"
         case ConcernCode.POOL_NOT_READY if why.drained:
             workers, are = ("worker", "is") if len(why.drained) == 1 else ("workers", "are")
             text = f"the {workers} of {pool} {are} drained{why.what}, and {wait} in {names}{since}"

@@ -26,6 +26,11 @@ def slot_target(slot: str, host: str | None = None) -> str:
     return f"slot {slot}" if host is None else f"slot {slot} on {host}"
 
 
+def scale_target(kind: str, name: str, workers: int, host: str | None = None) -> str:
+    """Return what the audit log calls a pool or a program (`kind`) that is scaled."""
+    return f"{kind} {name}{'' if host is None else f' on {host}'} to {workers}"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """`action` on `target` of a host: a slot, or for SCALE a pool and how many `workers`."""

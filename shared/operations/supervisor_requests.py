@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.programs import SLOT
-from orpheus.shared.domain.requests import RequestAction, slot_target
+from orpheus.shared.domain.requests import RequestAction, scale_target, slot_target
 from orpheus.shared.domain.stacks import THREADS_BELOW, job_first
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
@@ -118,7 +118,7 @@ def ask_for_workers(
     kind = "pool" if pool in pools else "program"
     chosen = _host_of(f"{kind} {pool}", hosts, host)
     put = partial(store.supervision.put_request, RequestAction.SCALE, chosen, pool, workers)
-    what = f"{kind} {pool}{_on(host)} to {workers}"
+    what = scale_target(kind, pool, workers, host)
     return audited(
         store,
         actor,

@@ -1,6 +1,6 @@
 """What needs a person, as the page, GET /stats and the command line show it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from typing_extensions import TypedDict
 
@@ -20,6 +20,7 @@ from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.storage import QueueRow, Store
 from orpheus.shared.views.alerts import undelivered_alerts
+from orpheus.shared.views.pools import scaled_by
 from orpheus.shared.views.workers import DrainedBy, Worker, workers_json
 
 _SCHEDULE_LATE_MS = 60_000
@@ -108,6 +109,7 @@ def _facts(
             slots=_slots(workers),
             queues=list(_queues(store, counts, oldest_s)),
             pools=pools,
+            scaled_to_0=dict(_scaled_to_0(store, workers, pools)),
             ended={
                 name: (by_status.get(Status.DONE, 0), by_status.get(Status.FAILED, 0))
                 for name, by_status in ended.items()
@@ -121,6 +123,16 @@ def _facts(
             log_bytes=store.maintenance.wal_bytes(),
             has_jobs=any(n for by_status in counts.values() for n in by_status.values()),
         )
+
+
+def _scaled_to_0(
+    store: Store, workers: Sequence[Worker], pools: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    there = {one["pool"] for one in workers}
+    hosts = {one["host"] for one in workers}
+    for pool in pools:
+        if pool not in there and (scaled := scaled_by(store, "pool", pool, 0, hosts)):
+            yield pool, _by(scaled["by"], scaled["reason"])
 
 
 def _slots(workers: Sequence[Worker]) -> list[SlotFacts]:

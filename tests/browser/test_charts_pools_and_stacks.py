@@ -10,6 +10,8 @@ from tests.browser.layout import small_targets
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import CRASH, JOB
 
+SCALED = {"by": "cli:ada", "reason": "night load", "at": "2099-01-31T12:00:00.000Z"}
+
 
 @pytest.fixture
 def panel(lasting_dashboard: Any) -> Panel:
@@ -113,7 +115,7 @@ def test_a_rate_is_not_told_before_it_is_known(panel: Panel) -> None:
 def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> None:
     pools = [
         {"host": "host-1", "name": "default", "workers": 1},
-        {"host": "host-1", "name": "mail", "workers": 3},
+        {"host": "host-1", "name": "mail", "workers": 3, "scaled": SCALED},
     ]
     programs = [{"host": "host-1", "name": "web", "workers": None}]
     panel.answer("/workers?samples=true", 200, {"items": [], "pools": pools, "programs": programs})
@@ -122,7 +124,7 @@ def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> Non
     forms = page.locator("#pools form")
     expect(forms).to_have_count(3)
     expect(forms.nth(0).locator(".hint").first).to_have_text("1 worker")
-    told = "0 workers, the configuration says 3"
+    told = "0 workers, the configuration says 3: scaled by cli:ada just now (night load)"
     expect(forms.nth(1).locator(".hint").first).to_have_text(told)
     expect(forms.nth(2).locator(".hint").first).to_have_text("1 instance")
     calls = panel.answer("/pools/mail/scale", 202, {"pool": "mail", "workers": 2})
@@ -138,6 +140,20 @@ def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> Non
     page.locator("#confirm [value=no]").click()
     panel.workers = [worker("default-1"), *SYSTEM]
     expect(forms.nth(2)).to_contain_text("0 instances")
+
+
+def test_who_scales_a_pool_elsewhere_is_told_on_a_page_that_is_open(panel: Panel) -> None:
+    pool: dict[str, Any] = {"host": "host-1", "name": "default", "workers": 2, "scaled": None}
+    answer = {"items": [], "pools": [pool], "programs": []}
+    calls = panel.answer("/workers?samples=true", 200, answer)
+    page = panel.open(worker("default-1"), worker("default-2"), *SYSTEM)
+    hint = page.locator("#pools form .hint").first
+    expect(hint).to_have_text("2 workers")
+    asked = len(calls)
+    pool["scaled"] = SCALED
+    panel.workers = [worker("default-1"), *SYSTEM]
+    expect(hint).to_have_text(re.compile("1 worker, the configuration says 2: scaled by cli:ada"))
+    assert (asked, len(calls)) == (1, 2), "not while the number stays"
 
 
 def test_all_pools_are_there_at_once_so_that_none_pushes_another_from_under_the_pointer(

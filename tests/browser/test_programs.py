@@ -78,9 +78,8 @@ def test_a_program_has_a_row_whose_output_is_a_click_away(with_program: Any) -> 
     page.goto(with_program.system.url)
     expect(page.get_by_role("link", name="Output of web-1")).to_have_count(0)
     scaled = page.get_by_role("button", name="Scale program web")
-    expect(page.locator(".pool[data-pool=web] .hint").first).to_have_text(
-        "0 instances, the configuration says 1"
-    )
+    told = "0 instances, the configuration says 1: scaled by api:127.0.0.1 "
+    expect(page.locator(".pool[data-pool=web] .hint").first).to_contain_text(told)
     page.reload()
     expect(scaled).to_be_visible()
     assert with_program.problems == []

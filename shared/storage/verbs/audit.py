@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from orpheus.shared.domain.limits import LARGEST_ID
-from orpheus.shared.domain.requests import slot_target
+from orpheus.shared.domain.requests import RequestAction, scale_target, slot_target
 from orpheus.shared.storage.data import AuditFilter, AuditPage, AuditRow
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.conditions import Condition, all_of, containing, escaped
@@ -81,8 +81,21 @@ class Audit:
 
     def last_drain(self, slot: str, host: str, since_ms: int) -> AuditRow | None:
         """Return who drained a slot last, why, and when; None: nobody did since then."""
-        sql, names = self._sql["last-drain"], (slot_target(slot), slot_target(slot, host))
-        rows = [self._database.one(sql, name, since_ms) for name in names]
+        targets = (slot_target(slot), slot_target(slot, host))
+        return self._last(RequestAction.DRAIN, targets, since_ms)
+
+    def last_scale(
+        self, kind: str, name: str, workers: int, host: str, since_ms: int
+    ) -> AuditRow | None:
+        """Return who scaled a pool or a program (`kind`) to this number last; None: nobody did."""
+        targets = (scale_target(kind, name, workers), scale_target(kind, name, workers, host))
+        return self._last(RequestAction.SCALE, targets, since_ms)
+
+    def _last(
+        self, action: RequestAction, targets: Iterable[str], since_ms: int
+    ) -> AuditRow | None:
+        sql = self._sql["last-to-target"]
+        rows = [self._database.one(sql, target, action.value, since_ms) for target in targets]
         return max((AuditRow(*row) for row in rows if row), key=lambda one: one.id, default=None)
 
     def find(

@@ -2,15 +2,19 @@
 import { arrange, byId, h, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { onHost } from "./http.js";
+import { ago } from "./time.js";
 import { plural } from "./words.js";
 
 const MOST_NAMED = 5;
+/** @typedef {{by: string, reason: string | null, at: string} | null} Scaled */
 
 export class Pools {
-  constructor() {
+  /** @param {() => void} readAnew asks for what is configured and who scaled what */
+  constructor(readAnew) {
+    this.readAnew = readAnew;
     /** @type {Map<string, PoolForm>} */
     this.forms = new Map();
-    /** Also those that have no slot; null: not known yet. @type {Record<"pools" | "programs", {host: string, name: string, workers: number | null}[]> | null} */
+    /** Also those that have no slot; null: not known yet. @type {Record<"pools" | "programs", {host: string, name: string, workers: number | null, scaled: Scaled}[]> | null} */
     this.configured = null;
     /** @type {{workers: any[], supervised: Map<string, any>} | null} */
     this.seen = null;
@@ -31,7 +35,7 @@ export class Pools {
     const members = workers.filter(({ host, pool, slot }) => supervised.has(host) && pool !== null && !slot.includes("@"));
     const pools = Map.groupBy(members, ({ host, pool }) => `${host} ${pool}`);
     const { pools: configured, programs } = this.configured;
-    const numbers = new Map([...configured, ...programs].map(({ host, name, workers: n }) => [`${host} ${name}`, n]));
+    const known = new Map([...configured, ...programs].map((one) => [`${one.host} ${one.name}`, one]));
     for (const { host, name } of [...configured, ...programs]) if (supervised.has(host) && !pools.has(`${host} ${name}`)) pools.set(`${host} ${name}`, []);
     // A form stays while its host does: who has scaled to 0 wants to scale back.
     for (const [key, { host }] of this.forms) {
@@ -42,12 +46,23 @@ export class Pools {
       const host = key.slice(0, key.lastIndexOf(" ")), name = key.slice(host.length + 1);
       const form = this.forms.get(key) ?? new PoolForm(host, name, programs.some((one) => one.host === host && one.name === name) || ofPool[0]?.role === "program");
       this.forms.set(key, form);
-      form.show(ofPool, supervised.size > 1, numbers.get(key) ?? null);
+      form.show(ofPool, supervised.size > 1, known.get(key));
     }
+    this.noteSizes(pools);
     byId("pools").classList.toggle("several", supervised.size > 1);
     arrange(byId("pools"), [...this.forms.values()].sort(byKind).map(({ node }) => node));
   }
+
+  /** A number is another: somebody has scaled it. @param {Map<string, any[]>} pools */
+  noteSizes(pools) {
+    const sizes = JSON.stringify([...pools].map(([key, ofPool]) => [key, ofPool.length]).sort());
+    if (this.sizes !== undefined && this.sizes !== sizes) this.readAnew();
+    this.sizes = sizes;
+  }
 }
+
+/** @param {Scaled} scaled */
+const scaledText = (scaled) => (scaled ? `: scaled by ${scaled.by} ${ago(scaled.at)}${scaled.reason ? ` (${scaled.reason})` : ""}` : "");
 
 /** Pools first, then programs. @param {PoolForm} a @param {PoolForm} b */
 const byKind = (a, b) => Number(a.isProgram) - Number(b.isProgram) || a.host.localeCompare(b.host) || a.name.localeCompare(b.name);
@@ -66,11 +81,12 @@ class PoolForm {
       h("b", {}, name), this.now, this.input, h("button", { "aria-label": `Scale ${isProgram ? "program" : "pool"} ${name}` }, "Scale …"), this.result);
   }
 
-  /** @param {any[]} members @param {boolean} several whether there are other hosts @param {number | null} configured its number in the configuration */
-  show(members, several, configured) {
+  /** @param {any[]} members @param {boolean} several whether there are other hosts @param {{workers: number | null, scaled: Scaled}} [known] as it is configured */
+  show(members, several, known) {
     this.members = members;
     this.several = several;
-    const other = configured === null || configured === members.length ? "" : `, the configuration says ${configured}`;
+    const configured = known?.workers ?? null, isAsConfigured = configured === null || configured === members.length;
+    const other = isAsConfigured ? "" : `, the configuration says ${configured}${scaledText(known?.scaled ?? null)}`;
     setText(this.now, `${this.many(members.length)}${several ? ` on ${this.host}` : ""}${other}`);
     if (+this.input.value === members.length) { this.edited = false; setText(this.result, ""); }
     if (!this.edited) this.input.value = members.length;

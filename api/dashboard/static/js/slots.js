@@ -16,7 +16,7 @@ export class Slots {
     this.rows = new Map();
     /** @type {Map<string, HTMLElement>} */
     this.heads = new Map();
-    this.pools = new Pools();
+    this.pools = new Pools(() => this.begin());
     const panel = byId("workers");
     if (localStorage.getItem("orpheus.workers") === "folded") panel.open = false;
     panel.addEventListener("toggle", () => localStorage.setItem("orpheus.workers", panel.open ? "open" : "folded"));

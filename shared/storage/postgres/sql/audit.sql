@@ -35,10 +35,10 @@ SELECT by FROM orpheus.audit WHERE id = ? AND action = ? AND target = ?;
 -- How many jobs an action has changed.
 SELECT count FROM orpheus.audit WHERE id = ?;
 
--- name: last-drain
--- The last time that somebody drained a slot, since a time.
+-- name: last-to-target
+-- The last time that somebody did this to a target, since a time.
 SELECT id, at_ms, action, target, by, reason, count, before, after FROM orpheus.audit
-WHERE target = ? AND action = 'drain' AND at_ms >= ?
+WHERE target = ? AND action = ? AND at_ms >= ?
 ORDER BY id DESC LIMIT 1;
 
 -- name: add-jobs

@@ -1,0 +1,74 @@
+"""The pools and programs of the configuration, and who scaled one by hand."""
+
+from collections.abc import Iterable, Mapping
+
+from typing_extensions import TypedDict
+
+from orpheus.shared.domain.processes import Role
+from orpheus.shared.moments import rfc3339
+from orpheus.shared.storage import Store
+from orpheus.shared.views.values import Time
+from orpheus.shared.views.workers import Worker
+
+
+class ScaledBy(TypedDict):
+    """Who scaled a pool or a program, why, and when."""
+
+    by: str
+    """As in GET /audit."""
+    reason: str | None
+    at: Time
+
+
+class ConfiguredPool(TypedDict):
+    """A pool or program of the host that answers: scaled to 0, it has no slot."""
+
+    host: str
+    name: str
+    workers: int | None
+    """Its number in the configuration; null: that cannot be read."""
+    scaled: ScaledBy | None
+    """Who gave it the number that it has, if an operator did and the configuration has another."""
+
+
+def configured_pools(
+    store: Store,
+    kind: str,
+    numbers: Mapping[str, int | None],
+    workers: Iterable[Worker],
+    host: str,
+) -> list[ConfiguredPool]:
+    """Return what a host has of these pools or programs (`kind`), by name the configured number."""
+    slots = [one["pool"] for one in workers if one["host"] == host and "@" not in one["slot"]]
+    return [
+        {
+            "host": host,
+            "name": name,
+            "workers": number,
+            "scaled": None
+            if number in (None, n := slots.count(name))
+            else scaled_by(store, kind, name, n, [host]),
+        }
+        for name, number in numbers.items()
+    ]
+
+
+def scaled_by(
+    store: Store, kind: str, name: str, workers: int, hosts: Iterable[str]
+) -> ScaledBy | None:
+    """Return who scaled it to the number of workers that it has on one of these hosts.
+
+    None: nobody did under their present supervisors. `kind`: `pool` or `program`.
+    """
+    since_ms = {
+        one.host: one.started_at_ms for one in store.processes.all() if one.role is Role.SUPERVISOR
+    }
+    found = (
+        store.audit.last_scale(kind, name, workers, host, since_ms[host])
+        for host in hosts
+        if host in since_ms
+    )
+    entry = max((one for one in found if one), key=lambda one: one.id, default=None)
+    if entry is None:
+        return None
+    return {"by": entry.by, "reason": entry.reason, "at": rfc3339(entry.at_ms)}

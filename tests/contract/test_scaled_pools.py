@@ -1,0 +1,74 @@
+"""Who scaled a pool by hand is told from the audit log, and in the concern of its queue."""
+
+from dataclasses import replace
+from typing import Any
+
+from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
+from orpheus.shared.operations.audit import Actor
+from orpheus.shared.operations.supervisor_requests import ask_for_workers
+from orpheus.shared.process.own_record import own_record
+from orpheus.shared.storage import Store
+from orpheus.shared.views.pools import ScaledBy, scaled_by
+from orpheus.shared.views.verdict import verdict_json
+from orpheus.shared.views.workers import workers_json
+
+POOLS = {"default": ["default"], "mail": ["mail"]}
+NIGHT: ScaledBy = {
+    "by": "cli:root",
+    "reason": "night load",
+    "at": "2027-01-15T08:00:01.000Z",
+}
+
+
+def test_who_scaled_a_pool_is_told_until_its_supervisor_restarts(store: Store, clock: Any) -> None:
+    def scale(workers: int, by: str, reason: str | None = None, host: str | None = None) -> None:
+        ask_for_workers(store, Actor(by, reason), "mail", workers, POOLS, (), host)
+
+    def told(workers: int) -> ScaledBy | None:
+        return scaled_by(store, "pool", "mail", workers, ["ada"])
+
+    boss = own_record(clock, "ada", Role.SUPERVISOR, "supervisor", "life-1", ready=True)
+    store.processes.register(boss)
+    slot = SlotRecord(
+        "ada", "default-1", "default", Role.WORKER, SlotState.READY, False, "", 7, "life-2",
+        None, None, 1, 0, (),
+    )  # fmt: skip
+    store.processes.put_slots([slot])
+    worker = own_record(clock, "ada", Role.WORKER, "default-1", "life-2", ready=True)
+    store.processes.register(replace(worker, pool="default"))
+    assert told(0) is None
+    scale(0, "cli:bob", "of before")
+    clock.advance(1000)
+    store.processes.register(replace(boss, started_at_ms=clock.wall))
+    assert told(0) is None, "of an earlier supervisor"
+    scale(0, "cli:root", "night load")
+    assert (told(0), told(1)) == (NIGHT, None)
+    scale(0, "api:::1", host="ada")
+    latest = told(0)
+    assert latest is not None
+    assert (latest["by"], latest["reason"]) == ("api:::1", None), "where the host was named"
+
+
+def test_the_concern_of_a_pool_at_0_says_who_scaled_it(store: Store, clock: Any) -> None:
+    boss = own_record(clock, "ada", Role.SUPERVISOR, "supervisor", "life-1", ready=True)
+    worker = own_record(clock, "ada", Role.WORKER, "default-1", "life-2", ready=True)
+    for one in (boss, replace(worker, pool="default")):
+        store.processes.register(one)
+    slot = SlotRecord(
+        "ada", "default-1", "default", Role.WORKER, SlotState.READY, False, "", 7, "life-2",
+        None, None, 1, 0, (),
+    )  # fmt: skip
+    store.processes.put_slots([slot])
+    store.jobs.submit(NewJob("add", queue="mail"))
+
+    def concern() -> tuple[str, str | None]:
+        workers = workers_json(store, supervised_on=None, beat_timeout_s=15)
+        (one,) = verdict_json(store, workers, POOLS, 15.0, {"mail": 1.0})["concerns"]
+        return one["text"], one["command"]
+
+    wait = "and 1 job waits in queue mail."
+    assert concern() == (f"Pool mail has no workers, {wait}", "orpheus scale mail 1")
+    ask_for_workers(store, Actor("cli:root", "night load"), "mail", 0, POOLS, (), None)
+    scaled = "Pool mail was scaled to 0 workers by cli:root (night load)"
+    assert concern() == (f"{scaled}, {wait}", "orpheus scale mail 1")

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Route, ViewportSize, expect
 
 from tests.browser.layout import overprints, small_targets
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import STATES
 from tests.machine import wait_until
 
-PHONE = {"width": 360, "height": 740}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 WIDTHS = (360, 480, 700, 768, 1000, 1001, 1240, 1480, 1920)
 RULE = {
     "name": "failed",
@@ -139,6 +139,8 @@ def test_the_alerts_say_what_holds_and_what_was_sent_last(panel: Panel) -> None:
     expect(late).to_have_attribute("href", "/ui/queues#queue-media%2Fa%20b")
     expect(page.locator("#alerts-summary")).to_have_text("2 rules, 1 with a condition that holds")
     assert Axe().run(page, "#alerts").violations_count == 0
+    page.set_viewport_size(PHONE)
+    assert [small for small in small_targets(page) if "/ui/" in small] == []
 
 
 def test_an_alert_that_reached_nobody_is_not_told_as_sent(panel: Panel) -> None:
@@ -156,7 +158,7 @@ def test_an_alert_that_reached_nobody_is_not_told_as_sent(panel: Panel) -> None:
             " not delivered: KeyError: 'ledger'",
             " 3 alerts not delivered, still tried: KeyError: 'ledger'",
             "not delivered yet",
-            f" not delivered: {no_job}, 2 alerts of this rule held back",
+            f" not delivered: {no_job} · 2 alerts of this rule held back",
         ]
     )
     bad = page.locator("#alert-rows .holds.bad")

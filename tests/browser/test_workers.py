@@ -269,17 +269,18 @@ def test_figures_that_cannot_be_read_are_said_to_be_old(panel: Panel) -> None:
     expect(page.locator("#stale")).to_be_hidden(timeout=12_000 * slowness())
 
 
-def test_a_rejected_configuration_is_told_at_the_top_until_it_is_mended(dashboard: Any) -> None:
-    panel = Panel(dashboard)  # of an Orpheus that has run no job of another test
-    page = panel.open(worker("default-1"), *SYSTEM)
-    expect(page.locator("#rejected")).to_be_hidden()
+def test_a_rejected_configuration_is_told_once_beside_its_supervisor(panel: Panel) -> None:
+    text = f"The configuration was rejected: {REJECTED}"
+    concern = {"code": "configuration_rejected", "text": text, "command": None, "about": None}
+    stats = panel.dashboard.system.get("/stats")
+    stats["verdict"] = {"headline": "One problem.", "concerns": [concern]}
+    panel.answer("/stats", 200, stats)
     rejecting = worker("supervisor", None, degraded=True, reason=REJECTED)
-    panel.workers = [worker("default-1"), worker("api", None), rejecting]
-    expect(page.locator("#rejected")).to_contain_text("orpheus.toml: pools.defualt: unknown key")
+    page = panel.open(worker("default-1"), worker("api", None), rejecting)
+    told = page.locator("#concerns a[href='/ui/configuration']")
+    expect(told).to_have_text(text, use_inner_text=True)  # each problem in a line
     expect(panel.row("supervisor").locator(".state")).to_contain_text("ready, degraded")
-    panel.workers = [worker("default-1"), *SYSTEM]
-    expect(page.locator("#rejected")).to_be_hidden()
-    expect(page.locator("#verdict")).to_have_text("Ready for the first job.")
+    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_slots_come_and_go_without_moving_the_focus_or_redrawing_others(panel: Panel) -> None:

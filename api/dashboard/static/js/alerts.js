@@ -73,15 +73,15 @@ class AlertRow {
   showState({ on, holding, held_back: back, last_fired: fired, last_job_status: status, undelivered }) {
     const waits = !undelivered && status !== null && !TERMINAL.has(status);
     const parts = [
+      ...byKind(holding).map(([kind, names]) => [on.length > 1 ? `${kind} ` : "", ...joined(", ", names.map((name) => subject(kind, name)))]),
       ...undelivered ? [notDelivered(undelivered)] : waits ? ["not delivered yet"] : [],
-      ...byKind(holding).map(([kind, names]) => [on.length > 1 ? `${kind} ` : "", ...joined(names.map((name) => subject(kind, name)))]),
       ...back ? [`${plural(back, "alert")} of this rule held back`] : [],
     ];
     const shown = JSON.stringify([on.length, undelivered, waits, holding, back, fired === null]);
     if (this.shown === shown) return;
     this.shown = shown;
     const isBad = holding.length > 0 || undelivered !== null;
-    this.state.replaceChildren(...isBad ? [icon("fatal"), " "] : [], ...parts.length ? joined(parts).flat() : [fired ? "quiet" : "never fired"]);
+    this.state.replaceChildren(...isBad ? [icon("fatal"), " "] : [], ...parts.length ? joined(" · ", parts).flat() : [fired ? "quiet" : "never fired"]);
     this.state.classList.toggle("bad", isBad);
   }
 }
@@ -105,5 +105,5 @@ function subject(kind, name) {
   return href ? h("a", { href }, name) : name;
 }
 
-/** @template T @param {T[]} parts @returns {(T | string)[]} */
-const joined = (parts) => parts.flatMap((part, i) => (i ? [", ", part] : [part]));
+/** @template T @param {string} between @param {T[]} parts @returns {(T | string)[]} */
+const joined = (between, parts) => parts.flatMap((part, i) => (i ? [between, part] : [part]));

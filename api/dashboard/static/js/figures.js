@@ -1,12 +1,12 @@
 // The top of the overview: health, counts by status, and the figures of GET /stats.
-import { byId, setAttr, setText, showOrHide } from "./dom.js";
+import { byId, setText, showOrHide } from "./dom.js";
 import { drawMinutes } from "./charts.js";
 import { request } from "./http.js";
 import { brief, bytes, count, duration, percent, rate, plural } from "./words.js";
 import { RateMeter } from "./rate.js";
 import { Reading } from "./reading.js";
 import { Concerns } from "./concerns.js";
-import { ALARMING_SHARE, rejection } from "./verdict.js";
+import { ALARMING_SHARE } from "./verdict.js";
 import { showProblemCount } from "./chrome.js";
 
 const AGAIN_MS = 4500; // it is asked with heartbeats
@@ -53,7 +53,6 @@ export class Figures {
     const { pace } = this;
     setText(byId("now-rate"), pace === null ? "\u00a0" : pace ? `now ${rate(pace)} a second` : "none right now");
     setText(byId("sentence"), this.sentence());
-    this.showRejection();
     this.readIfWorkersChanged();
     // What waits grows old, or becomes due, and some concerns go away, with time alone.
     const isQuiet = isAtRest && !counts.pending && this.stats?.verdict.concerns.length === 0;
@@ -66,12 +65,6 @@ export class Figures {
     if (states === this.states) return;
     this.states = states;
     this.reading.now();
-  }
-
-  showRejection() {
-    const why = rejection(this.workers);
-    setAttr(byId("rejected"), "hidden", why === null);
-    setText(byId("rejected-why"), why ?? "");
   }
 
   showVerdict() {

@@ -1,6 +1,5 @@
 // What needs a person, as the API says it (GET /stats), with a link to where one sees it.
 
-const REJECTED = "configuration rejected: ";
 export const ALARMING_SHARE = 0.1;
 
 /** Return the page's address for what a concern is about. @param {{code: string, about: {kind: string, name: string} | null}} concern */
@@ -20,9 +19,3 @@ export function addressOf({ code, about }) {
 
 /** The id of the row of a slot. @param {string} name as concerns name it: "default-1", "default-1 on host" */
 export const idOfSlot = (name) => `slot-${name.replaceAll(" ", "_")}`;
-
-/** Return why the supervisor rejected the configuration; null if it did not. @param {any[]} workers */
-export function rejection(workers) {
-  const rejecting = workers.find(({ slot, degraded, reason }) => slot === "supervisor" && degraded && reason.startsWith(REJECTED));
-  return rejecting ? rejecting.reason.slice(REJECTED.length) : null;
-}

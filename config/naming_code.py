@@ -72,6 +72,11 @@ def tables_of(text: str) -> Any:
         return None
 
 
+def is_toml(text: str) -> bool:
+    """Return whether a text is TOML."""
+    return tables_of(text) is not None
+
+
 def _value_at(tables: Any, key: KeyPath) -> Any:
     """Return the value at `key`, or its default."""
     value: Any = tables

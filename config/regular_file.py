@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -42,3 +43,12 @@ def state_of(path: Path | None, folder: str = "") -> tuple[int, int, int] | None
     except OSError:
         return None
     return status and (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def etag_of(status: os.stat_result) -> str:
+    """Return what names the state of a file.
+
+    It is no digest of the text: with it, a reader of the masks could test guesses of a secret.
+    """
+    state = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
+    return hashlib.sha256(state.encode()).hexdigest()[:32]

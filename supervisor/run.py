@@ -15,19 +15,16 @@ from collections.abc import Sequence
 from threading import Thread
 
 from orpheus.config.checks import missing_programs
-from orpheus.config.editing.versions import Versions
 from orpheus.config.handovers import for_commands, for_database, for_storage
 from orpheus.config.problems import dotted
-from orpheus.config.running_settings import forget_running_settings, keep_running_settings
+from orpheus.config.running_settings import forget_running_settings
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import ConfigurationError, ExitCode
 from orpheus.shared.job_types.describe import describe_types, digest_of
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
-from orpheus.shared.operations.configuration import BY_HAND
 from orpheus.shared.operations.reclaim import void_other_boots
-from orpheus.shared.operations.replace_configuration import EditOnMachine
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.operations.waiting import once_it_answers
 from orpheus.shared.process.clock import Clock, SystemClock
@@ -53,6 +50,7 @@ from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.loop.orders import Orders
 from orpheus.supervisor.outbox.drainers import Drainers
 from orpheus.supervisor.plan.configuration import Configuration
+from orpheus.supervisor.plan.kept import KeptConfiguration
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import ReadSettings, Reloader
 from orpheus.supervisor.policy.slot import ProcessEnded, Slot
@@ -139,13 +137,13 @@ def _supervise(
     configuration.sets = sets
     incarnation = secrets.token_hex(8)
     note_supervisor(lock_fd, incarnation)
-    keep = functools.partial(_keep, state, clock)
-    edit = keep(settings)
+    kept = KeptConfiguration(state, clock)
+    edit = kept.take(settings)
     myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
     recorder = Recorder(myself, configuration.duties())
     recorder.watch_late(swept)
     sampler = Sampler(locked_file(settings.database.url))
-    reloader = Reloader(read, settings, listeners, keep)
+    reloader = Reloader(read, settings, listeners, kept.take, kept.note_rejected)
     signals.take_over()
     drainers = Drainers(recorder.leads)
     children = Children(state, recorder)
@@ -180,30 +178,6 @@ def _supervise(
         signals.close()
         bell.close()
         listeners.close()
-
-
-def _keep(state: StateFiles, clock: Clock, settings: Settings) -> EditOnMachine | None:
-    """Keep the settings for commands whose configuration file is wrong; they can do without.
-
-    What an editor has saved becomes a version that one can go back to. Return such an edit; None:
-    these settings are of a version that is known, or the first.
-    """
-    version = edit = None
-    try:
-        if settings.source is not None:
-            versions = Versions(state.configurations, settings.source)
-            before, found = versions.newest(), versions.keep_found(settings.source_text)
-            version = found.number
-            if before is not None and found.by == BY_HAND and before.number < version:
-                edit = EditOnMachine(before.number, version)
-    except OSError as error:
-        folder = str(state.configurations)
-        log.warning("version_not_kept", folder=folder, reason=error.strerror)
-    try:
-        keep_running_settings(state.running_settings, settings, clock.wall_ms(), version)
-    except OSError as error:
-        log.warning("settings_not_kept", file=str(state.running_settings), reason=error.strerror)
-    return edit
 
 
 def _prepare(

@@ -201,6 +201,8 @@ class ConfigurationVersion(TypedDict):
     """The file holds it now."""
     in_force: bool
     """The supervisor works by it."""
+    fault: Literal["not TOML", "rejected"] | None
+    """Why the supervisor did not take it, as far as that is known."""
 
 
 class ConfigurationVersions(TypedDict):

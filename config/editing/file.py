@@ -12,7 +12,6 @@ an earlier version are not compared at all, and the answer says so.
 """
 
 import contextlib
-import hashlib
 import math
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -33,12 +32,13 @@ from orpheus.config.load import checked
 from orpheus.config.naming_code import (
     NAMING_CODE,
     changed_code,
+    is_toml,
     secret_tables,
     tables_of,
     why_fixed,
 )
 from orpheus.config.problems import KeyPath, Problem, dotted
-from orpheus.config.regular_file import read_regular_file
+from orpheus.config.regular_file import etag_of, read_regular_file
 from orpheus.config.running_settings import RunningSettings, running_settings_at
 from orpheus.config.settings import Settings
 from orpheus.config.sources import (
@@ -136,6 +136,7 @@ class ConfigurationFile:
                 version,
                 is_in_file=version.number == in_file,
                 is_in_force=running is not None and version.number == running.version,
+                is_toml=is_toml,
                 mask=masked_or_none,
             )
             for version in kept
@@ -196,7 +197,7 @@ class ConfigurationFile:
             raise NotEditable(f"{self._path} is not UTF-8 (byte {error.start})") from None
         if len(text) > LONGEST_TEXT:
             raise NotEditable(f"{self._path} is longer than {LONGEST_TEXT} characters")
-        return text, content, _etag(status)
+        return text, content, etag_of(status)
 
     def _obstacle(self) -> str | None:
         assert self._path is not None
@@ -354,7 +355,7 @@ class ConfigurationFile:
 
     def _replace(self, target: Path, new: Path, replaces: bytes | None) -> str:
         backup = target.with_name(target.name + BACKUP_SUFFIX)
-        etag = _etag(new.stat())  # an editor may save again at once, and this edit was made
+        etag = etag_of(new.stat())  # an editor may save again at once, and this edit was made
         if replaces is None:
             is_done = put_where_none_is(target, new)
         else:
@@ -376,15 +377,6 @@ _NOT_SHOWN = (
 )
 _NOT_TOML = "{path} is not TOML now, so nothing can be compared; fix it there"
 _CHANGED = "{path} has changed since it was read; read it again, and put your change on top of it"
-
-
-def _etag(status: os.stat_result) -> str:
-    """Return what names the state of a file.
-
-    It is no digest of the text: with it, a reader of the masks could test guesses of a secret.
-    """
-    state = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
-    return hashlib.sha256(state.encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=64)

@@ -19,9 +19,12 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from orpheus.config.editing.rejections import Rejections
 from orpheus.config.editing.replace_file import written_file
+from orpheus.config.regular_file import read_regular_file
 from orpheus.shared.operations.configuration import BY_HAND, ConfigurationVersion
 
 _LOCK = ".lock"
@@ -44,6 +47,7 @@ class Versions:
     def __init__(self, folder: Path, file: Path) -> None:
         self._folder = folder
         self._file = os.path.realpath(file)
+        self._rejections = Rejections(folder)
 
     def all(self) -> list[ConfigurationVersion]:
         """Return the versions, the newest first; none that cannot be read."""
@@ -59,26 +63,60 @@ class Versions:
         found = (self._read(path) for path in reversed(self._paths()))
         return next((version for version in found if version is not None), None)
 
-    def keep(self, text: str, by: str, reason: str | None) -> ConfigurationVersion:
-        """Keep a new version, and drop the oldest where there are too many. Raises OSError."""
+    def keep(
+        self, text: str, by: str, reason: str | None, at_ms: int | None = None
+    ) -> ConfigurationVersion:
+        """Keep a new version, and drop the oldest where there are too many. Raises OSError.
+
+        `at_ms`: since when the file holds it, if that is not since now.
+        """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        at_ms = time.time_ns() // 1_000_000
+        at_ms = _now_ms() if at_ms is None else at_ms
         values = {"file": self._file, "at_ms": at_ms, "by": by, "reason": reason, "text": text}
         new = self._folder / f".{secrets.token_hex(8)}.new"
         with written_file(new, json.dumps(values).encode()):
-            number = max((int(path.stem) for path in self._paths()), default=0) + 1
+            number = self._next_number()
             while not _linked(new, self._path_of(number)):
                 number += 1
         self._drop_oldest()
         return ConfigurationVersion(number, at_ms, by, reason, text)
 
     def keep_found(self, text: str) -> ConfigurationVersion:
-        """Keep what was found in the file, unless it is the newest version. Raises OSError."""
+        """Keep what was taken from the file, unless it is the newest version. Raises OSError."""
         newest = self.newest()
-        if newest is not None and newest.text == text:
+        if newest is not None and newest.text == text and not newest.is_rejected:
             return newest
         with self._locked():
-            return self._keep_found(text)
+            found = self._keep_found(text)
+            self._rejections.forget(found.number)
+            return replace(found, is_rejected=False)
+
+    def note_rejected(self, in_force: int | None) -> None:
+        """Note that what the file holds was not taken; not of the version in force: it was.
+
+        Raises OSError.
+        """
+        text = self._text_of_file()
+        if text is None:
+            return
+        with self._locked():
+            number = self._number_of(text)
+            if number != in_force:
+                self._rejections.note(number, text)
+
+    def is_rejected(self, text: str) -> bool:
+        """Return whether what the file holds was rejected, be it a version yet or not."""
+        return self._rejections.has(self._number_of(text), text)
+
+    def _number_of(self, text: str) -> int:
+        """Return the number that a text in the file has, or will have."""
+        newest = self.newest()
+        if newest is not None and newest.text == text:
+            return newest.number
+        return self._next_number()
+
+    def _next_number(self) -> int:
+        return max((int(path.stem) for path in self._paths()), default=0) + 1
 
     @contextlib.contextmanager
     def replacing(self, old: str | None, new: str, by: str, reason: str | None) -> Iterator[None]:
@@ -104,13 +142,29 @@ class Versions:
         kept = self.all()
         candidates = kept[:1] if self._file_holds(text) else kept
         known = next((version for version in candidates if version.text == text), None)
-        return known or self.keep(text, BY_HAND, None)
+        return known or self.keep(text, BY_HAND, None, self._saved_at_ms(text, kept))
 
     def _file_holds(self, text: str) -> bool:
         try:
             return Path(self._file).read_bytes() == text.encode()
         except OSError:
             return True  # nothing says that it is not the newest
+
+    def _saved_at_ms(self, text: str, kept: list[ConfigurationVersion]) -> int:
+        """Return when an editor has saved the text: it may be found much later. Now, if unknown."""
+        now_ms = _now_ms()
+        if self._text_of_file() != text:
+            return now_ms
+        with contextlib.suppress(OSError):
+            saved_ms = Path(self._file).stat().st_mtime_ns // 1_000_000
+            return min(max(saved_ms, kept[0].at_ms if kept else saved_ms), now_ms)
+        return now_ms
+
+    def _text_of_file(self) -> str | None:
+        try:
+            return read_regular_file(Path(self._file)).decode()
+        except (OSError, UnicodeDecodeError):
+            return None
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -147,8 +201,10 @@ class Versions:
             kept = json.loads(path.read_bytes())
             if kept["file"] != self._file:
                 return None
+            number, text = int(path.stem), kept["text"]
+            is_rejected = self._rejections.has(number, text)
             return ConfigurationVersion(
-                int(path.stem), kept["at_ms"], kept["by"], kept["reason"], kept["text"]
+                number, kept["at_ms"], kept["by"], kept["reason"], text, is_rejected
             )
         except (OSError, ValueError, KeyError, TypeError):  # dropped meanwhile, or not ours
             return None
@@ -165,6 +221,10 @@ class Versions:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > _LEFT_BEHIND_S:
                     path.unlink()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _has_lock(fd: int) -> bool:

@@ -68,6 +68,8 @@ class ConfigurationVersion:
     by: str
     reason: str | None
     text: str = field(repr=False)
+    is_rejected: bool = False
+    """The supervisor did not take it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class ShownVersion:
     """The file holds it now."""
     is_in_force: bool
     """The supervisor works by it."""
+    is_toml: Callable[[str], bool] = field(repr=False)
     mask: Callable[[str], str | None] = field(repr=False)
     """Masks the secrets of a text. Blocks for up to 2 s for a long one."""
 
@@ -86,6 +89,13 @@ class ShownVersion:
     def text(self) -> str | None:
         """Its text with the secrets masked, made when it is asked for; None: they are not told."""
         return self.mask(self.version.text)
+
+    @property
+    def fault(self) -> str | None:
+        """Why it was not taken, as far as that is known."""
+        if self.text is None and not self.is_toml(self.version.text):
+            return "not TOML"
+        return "rejected" if self.version.is_rejected and not self.is_in_force else None
 
 
 def version_json(shown: ShownVersion) -> dict[str, Any]:
@@ -99,6 +109,7 @@ def version_json(shown: ShownVersion) -> dict[str, Any]:
         "text": shown.text,
         "in_file": shown.is_in_file,
         "in_force": shown.is_in_force,
+        "fault": shown.fault,
     }
 
 

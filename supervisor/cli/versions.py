@@ -208,10 +208,10 @@ def _row(shown: ShownVersion) -> tuple[object, ...]:
     marks = (
         ("file", shown.is_in_file),
         ("in force", shown.is_in_force),
-        ("not TOML", tables_of(version.text) is None),
     )
-    now = ", ".join(word for word, is_so in marks if is_so) or None
-    return version.number, local_time(rfc3339(version.at_ms)), version.by, now, version.reason
+    words = [*(word for word, is_so in marks if is_so), *filter(None, [shown.fault])]
+    at, now = local_time(rfc3339(version.at_ms)), ", ".join(words) or None
+    return version.number, at, version.by, now, version.reason
 
 
 def _line(problem: SettingProblem) -> str:

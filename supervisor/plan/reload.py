@@ -92,7 +92,8 @@ class Reloader:
 
     It is readable (`fileno`) when there is a result (`take`). `describing` is held while a child of
     this thread describes the job modules: the code that reaps other children must leave that child
-    alone. `keep` is called with settings that were checked, before the main loop adopts them.
+    alone. `keep` is called with settings that were checked, before the main loop adopts them, and
+    `note_rejected` where the file was not taken.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Reloader:
         settings: Settings,
         listeners: Listeners,
         keep: Callable[[Settings], EditOnMachine | None],
+        note_rejected: Callable[[], None],
     ) -> None:
         self.describing = Lock()
         self.trouble = ""
@@ -109,6 +111,7 @@ class Reloader:
         self._settings = settings
         self._listeners = listeners
         self._keep = keep
+        self._note_rejected = note_rejected
         self._folder = StartFolder()
         self._stopping = False
         self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
@@ -156,6 +159,8 @@ class Reloader:
                 return
             if orders:
                 result = self._follow_and_check(orders)
+                if isinstance(result, Rejected):
+                    self._note_rejected()
                 if result is not None:
                     orders, self.trouble = [], ""
                     self._results.append(result)

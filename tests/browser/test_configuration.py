@@ -254,6 +254,7 @@ def test_what_is_in_force_is_told_while_the_file_is_wrong_and_one_goes_back(
     expect(page.locator("#save")).to_be_enabled()
     page.locator("#save").click()
     expect(page.locator("#rejected")).to_be_hidden()
+    expect(page.locator("#versions li", has_text="not TOML")).to_have_count(1)
     assert shared_path.read_text() == TEXT
 
 

@@ -45,7 +45,7 @@ export class Versions {
   }
 
   row(item, earlier, canGoBack, isOpen) {
-    const { version, at, by, reason, in_file: inFile, in_force: inForce } = item;
+    const { version, at, by, reason, in_file: inFile, in_force: inForce, fault } = item;
     const marks = [inFile && "in the file", inForce && "in force"].filter(Boolean).join(", ");
     const body = h("div", { class: "version", hidden: !isOpen }); // beside what opens it, so that the button stays in that row
     const details = h("details", { ontoggle: () => {
@@ -53,7 +53,7 @@ export class Versions {
       if (details.open && !body.firstChild) body.append(...this.body(item, earlier));
     } },
       h("summary", { id: `version-${version}` }, h("b", {}, `Version ${version}`), " ", timeNode(at, "exact"), " ",
-        h("span", { class: "summary" }, by === BY_HAND ? "edited on the machine" : by), marks && h("span", { class: "mark-now" }, marks)));
+        h("span", { class: "summary" }, by === BY_HAND ? "edited on the machine" : by), marks && h("span", { class: "mark-now" }, marks), fault && h("span", { class: "mark-fault" }, fault)));
     details.open = isOpen;
     return h("li", {}, details, reason && h("p", { class: "hint reason" }, `“${reason}”`),
       canGoBack && !inFile && item.text !== null && h("button", { type: "button", id: `version-${version}-back`, onclick: () => this.goBack(item) }, `Go back to version ${version}`),

@@ -1,8 +1,10 @@
 """The versions of the configuration file: none is lost, and there are never too many."""
 
 import json
+import os
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from orpheus.config.editing import versions as module
 from orpheus.config.editing.versions import Versions
 from orpheus.shared.operations.configuration import BY_HAND, ConfigurationVersion
+from tests.machine import wait_until
 
 
 @pytest.fixture
@@ -133,3 +136,58 @@ def test_no_folder_is_no_version(tmp_path: Path) -> None:
     assert Versions(tmp_path / "none", tmp_path / "orpheus.toml").all() == []
     (tmp_path / "file").write_text(json.dumps({}))
     assert Versions(tmp_path / "file", tmp_path / "orpheus.toml").all() == []
+
+
+# What was not taken
+
+
+def test_a_version_that_is_rejected_says_so_until_it_is_taken(
+    versions: Versions, tmp_path: Path
+) -> None:
+    versions.keep("a = 1", "file", None)
+    versions.keep("a = 2", "api:x", None)
+    (tmp_path / "orpheus.toml").write_text("a = 2")
+    versions.note_rejected(1)
+    assert [one.is_rejected for one in versions.all()] == [True, False]
+    assert versions.is_rejected("a = 2")
+    assert not versions.keep_found("a = 2").is_rejected
+    assert [one.is_rejected for one in versions.all()] == [False, False]
+
+
+def test_a_text_that_is_rejected_says_so_once_it_is_a_version_with_when_it_was_saved(
+    versions: Versions, tmp_path: Path
+) -> None:
+    file = tmp_path / "orpheus.toml"
+    versions.keep("a = 1", "file", None)
+    first_ms = versions.all()[0].at_ms
+    file.write_text("a = [")
+    saved_ms = first_ms + 5
+    os.utime(file, ns=(saved_ms * 1_000_000, saved_ms * 1_000_000))
+    wait_until(lambda: time.time_ns() > (saved_ms + 5) * 1_000_000, "a later time")
+    versions.note_rejected(1)
+    assert versions.is_rejected("a = [")
+    with versions.replacing("a = [", "a = 1", "api:x", None):
+        pass
+    newest, broken, first = versions.all()
+    assert [newest.is_rejected, broken.is_rejected, first.is_rejected] == [False, True, False]
+    assert broken.at_ms == saved_ms < newest.at_ms
+
+
+def test_the_version_in_force_is_not_rejected_and_neither_is_a_file_that_is_gone(
+    versions: Versions, tmp_path: Path
+) -> None:
+    versions.note_rejected(None)
+    versions.keep("a = 1", "file", None)
+    (tmp_path / "orpheus.toml").write_text("a = 1")
+    versions.note_rejected(1)
+    assert not versions.is_rejected("a = 1")
+
+
+def test_an_old_file_is_not_older_than_the_version_before_it(
+    versions: Versions, tmp_path: Path
+) -> None:
+    before = versions.keep("a = 1", "file", None)
+    file = tmp_path / "orpheus.toml"
+    file.write_text("a = 2")
+    os.utime(file, (1, 1))
+    assert versions.keep_found("a = 2").at_ms == before.at_ms

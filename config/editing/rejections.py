@@ -1,0 +1,56 @@
+"""Note which versions the supervisor has not taken: a text can be right, and its port taken.
+
+A text that an editor has saved is no version yet when it is rejected. Its number is known all the
+same: it is kept under the next one before anything else is.
+"""
+
+import hashlib
+import json
+import secrets
+from pathlib import Path
+
+from orpheus.config.editing.replace_file import written_file
+
+_NAME = ".rejected"
+_MOST = 50
+
+
+class Rejections:
+    """What stands in a file beside the versions: the numbers of those that were rejected.
+
+    With each number is a digest of its text: another text may get the number after all.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def has(self, number: int, text: str) -> bool:
+        """Return whether a version was rejected, or would be the one that was."""
+        return self._read().get(number) == _digest(text)
+
+    def note(self, number: int, text: str) -> None:
+        """Note that a version was rejected. Raises OSError."""
+        self._write({**self._read(), number: _digest(text)})
+
+    def forget(self, number: int) -> None:
+        """Note that a version was taken after all. Raises OSError."""
+        noted = self._read()
+        if noted.pop(number, None) is not None:
+            self._write(noted)
+
+    def _read(self) -> dict[int, str]:
+        try:
+            noted = json.loads((self._folder / _NAME).read_bytes())
+            return {int(number): digest for number, digest in noted.items()}
+        except (OSError, ValueError, AttributeError):
+            return {}
+
+    def _write(self, noted: dict[int, str]) -> None:
+        newest = dict(sorted(noted.items())[-_MOST:])
+        new = self._folder / f".{secrets.token_hex(8)}.new"
+        with written_file(new, json.dumps(newest).encode()):
+            new.replace(self._folder / _NAME)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()

@@ -1,0 +1,35 @@
+"""What GET /config and GET /config/versions tell of a version that the supervisor did not take."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from orpheus.config.editing.file import ConfigurationFile
+from orpheus.config.editing.versions import Versions
+from orpheus.config.load import load_settings
+from orpheus.config.running_settings import keep_running_settings
+from orpheus.shared.storage import state_files
+
+
+def test_a_file_that_was_rejected_is_told_so_and_so_is_its_version(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    path, state = tmp_path / "orpheus.toml", state_files(f"sqlite:///{tmp_path}/configured.db")
+    path.write_text("[api]\nport = 1\n", encoding="utf-8")
+    versions, editor = Versions(state.configurations, path), ConfigurationFile(path, (), {}, state)
+    api = start(configuration=lambda: editor)
+
+    def put(body: Any) -> None:
+        answer = api.client.put("/config", json=body, headers={"If-Match": "*"})
+        assert answer.status_code == 200, answer.text
+
+    version = versions.keep_found("[api]\nport = 1\n")
+    keep_running_settings(state.running_settings, load_settings(path, (), {}), 0, version.number)
+    put({"set": {"api.port": 2}})
+    versions.note_rejected(version.number)
+    told = api.client.get("/config").json()["in_force"]["text"]
+    assert "what it holds now was rejected" in told
+    path.write_text("[api\n", encoding="utf-8")
+    put({"version": 1})
+    items = api.client.get("/config/versions").json()["items"]
+    assert [one["fault"] for one in items] == [None, "not TOML", "rejected", None]

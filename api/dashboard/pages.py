@@ -71,27 +71,27 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         headers = _POLICY | {"Cache-Control": _REVALIDATE}
         return HTMLResponse(templates().get_template(name).render(values), status, headers)
 
-    async def page(name: str, **values: object) -> Response:
+    async def page(request: Request, name: str, **values: object) -> Response:
         if not templates.cache_info().currsize:
             await asyncio.to_thread(templates)  # no other request waits for the import
-        return rendered(name, values)
+        return rendered(name, values | {"port": (request.scope.get("server") or ("", ""))[1]})
 
     def plain(path: str, name: str) -> Route:
-        """Return the route of a page that is the same for every request."""
+        """Return the route of a page that needs nothing of the request's path."""
 
-        async def answer(_: Request) -> Response:
-            return await page(name)
+        async def answer(request: Request) -> Response:
+            return await page(request, name)
 
         return Route(path, answer)
 
     async def job(request: Request) -> Response:
-        return await page("job.html", job_id=parse_job_id(request.path_params["job_id"]))
+        return await page(request, "job.html", job_id=parse_job_id(request.path_params["job_id"]))
 
     async def program(request: Request) -> Response:
-        return await page("program.html", slot=request.path_params["slot"])
+        return await page(request, "program.html", slot=request.path_params["slot"])
 
     def not_found(detail: str) -> Response:
-        response = rendered("not_found.html", {"detail": detail}, 404)
+        response = rendered("not_found.html", {"detail": detail, "port": ""}, 404)
         response.headers["Vary"] = "Accept"
         return response
 
@@ -105,7 +105,7 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         return Response(files[path], media_type=_media_type(path), headers=headers)
 
     routes = [
-        _overview(lambda: page("overview.html")),
+        _overview(lambda request: page(request, "overview.html")),
         *(Route(path, _to_overview) for path in ("/ui", "/ui/")),
         Route("/ui/jobs/{job_id}", job),
         Route("/ui/programs/{slot}", program),
@@ -116,13 +116,13 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
     return Pages(routes, login_page, not_found)
 
 
-def _overview(page: Callable[[], Awaitable[Response]]) -> Route:
+def _overview(page: Callable[[Request], Awaitable[Response]]) -> Route:
     """Return the route of the overview. With a filter it is an address of an older version."""
 
     async def answer(request: Request) -> Response:
         if request.url.query:
             return RedirectResponse(f"/ui/jobs?{request.url.query}", 302, _POLICY)
-        return await page()
+        return await page(request)
 
     return Route("/", answer)
 

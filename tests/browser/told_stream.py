@@ -31,5 +31,9 @@ class Stream:
         nothing = {"type": "summary", "seq": 10**9, "counts": {}, "changed": {}, "events": []}
         self._socket.send(json.dumps(nothing | summary))
 
+    def cut(self) -> None:
+        """Close it, as an API does that ends."""
+        self._socket.close()
+
     def tell_events(self, *events: dict[str, Any]) -> None:
         self._socket.send(json.dumps({"type": "events", "events": events}))

@@ -1,6 +1,7 @@
 // The parts that all pages share: theme, clock, connection status, keyboard, title and favicon.
-import { byId, icon, setAttr, setText } from "./dom.js";
+import { byId, h, icon, setAttr, setText } from "./dom.js";
 import { request } from "./http.js";
+import { forgetMove, movedTo } from "./moved.js";
 import { startClock } from "./time.js";
 import { isSessionOver, resumeSession } from "./unsaved.js";
 import { ticking } from "./words.js";
@@ -84,9 +85,9 @@ function search() {
 /** Show the state of the stream; a listener of Live. @param {"connecting" | "live" | "waiting"} state @param {number} nextTryMs */
 export function showConnection(state, nextTryMs) {
   const shown = byId("connection");
-  if (state === "live") { lostSince = 0; resumeSession(); }
+  if (state === "live") { if (lostSince) forgetMove(); lostSince = 0; resumeSession(); }
   else if (!lostSince && state === "waiting") lostSince = Date.now();
-  const word = lostSince ? "lost" : state;
+  const word = lostSince ? (movedTo() ? "moved" : "lost") : state;
   nextTry = nextTryMs;
   setAttr(shown, "data-state", word);
   setText(shown.lastElementChild, word);
@@ -102,11 +103,17 @@ export const onTryNow = (retry) => byId("banner-now").addEventListener("click", 
 function showBanner() {
   clearTimeout(bannerTimer);
   const banner = byId("banner");
-  const shown = lostSince !== 0 && Date.now() - lostSince > 600, isOver = isSessionOver();
+  const shown = lostSince !== 0 && Date.now() - lostSince > 600, isOver = isSessionOver(), address = movedTo();
   setAttr(banner, "hidden", !shown);
   document.documentElement.classList.toggle("lost", shown);
-  say(shown, isOver ? "The session has ended. Log in again in another tab." : "Disconnected. The page shows the state at that time.");
+  setAttr(banner, "data-moved", address !== "");
+  byId("banner-now").hidden = address !== "";
+  say(shown, address ? `The page is now at ${address}` : isOver ? "The session has ended. Log in again in another tab." : "Disconnected. The page shows the state at that time.");
   if (!shown) return;
+  if (address) {
+    setText(byId("banner-what"), "The page is now at");
+    return byId("banner-next").replaceChildren(h("a", { href: address }, address));
+  }
   bannerTimer = setTimeout(showBanner, 1000);
   byId("banner-login").hidden = !isOver;
   setText(byId("banner-what"), isOver ? "The session has ended." : `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);
@@ -135,7 +142,7 @@ export function retitle(text, bad) {
 }
 
 function showTab() {
-  const kind = lostSince ? "lost" : problemCount || failing ? "failing" : "ok";
+  const kind = lostSince && !movedTo() ? "lost" : problemCount || failing ? "failing" : "ok";
   document.title = (kind === "lost" ? "✕ " : problemCount ? `(${problemCount}) ` : "") + title;
   const href = `${document.documentElement.dataset.static}/favicon-${kind}.svg`;
   const link = document.querySelector("link[rel=icon]");

@@ -4,6 +4,7 @@
 // server no longer has them, or has another database, it sends `reset`, and the page reads everything again (`connected`). A connection without
 // a message for several heartbeats is treated as closed.
 import { request } from "./http.js";
+import { noteMove } from "./moved.js";
 import { learnClock, tick } from "./time.js";
 
 const SILENCE_MS = 6000;
@@ -97,10 +98,12 @@ export class Live {
         break;
       }
       case "events":
+        message.events.forEach(noteMove);
         this.on.events?.(message.events);
         for (const { seq } of message.events) if (seq) this.seq = seq;
         break;
       case "summary":
+        message.events.forEach(noteMove);
         this.on.summary?.(message);
         this.on.events?.(message.events);
         this.seq = message.seq;

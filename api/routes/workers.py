@@ -73,7 +73,7 @@ async def restart_worker(request: Request, slot: Slot, host: Host = None) -> Res
 
 @router.post("/workers/{slot}/drain", status_code=202, responses=_ANSWERS, openapi_extra=REASON)
 async def drain_worker(request: Request, slot: Slot, host: Host = None) -> Response:
-    """Stop a slot once its job is finished, and keep it down until it is restarted."""
+    """Stop a slot once its job is finished, and keep it down until it or Orpheus restarts."""
     return await _ask_for_slot(request, RequestAction.DRAIN, slot, host)
 
 

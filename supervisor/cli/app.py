@@ -40,7 +40,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "delete": ("job_actions:delete", "Delete jobs that have ended, with their attempts and logs."),
     "drain": (
         "slots:drain",
-        "Let SLOT finish its job or stop its program; it stays down until restarted.",
+        "Let SLOT finish its job or stop its program; it stays down until it or Orpheus restarts.",
     ),
     "errors": ("errors:errors", "Count the failed jobs by type, error and location."),
     "healthcheck": (

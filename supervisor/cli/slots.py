@@ -57,7 +57,7 @@ def restart(operator: Operator, slot: str, host: str | None, reason: str | None)
 @with_reason
 @for_operator
 def drain(operator: Operator, slot: str, host: str | None, reason: str | None) -> int:
-    """Let SLOT finish its job or stop its program; it stays down until restarted."""
+    """Let SLOT finish its job or stop its program; it stays down until it or Orpheus restarts."""
     return _ask_for_slot(operator, RequestAction.DRAIN, slot, host, reason)
 
 

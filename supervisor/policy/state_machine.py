@@ -283,7 +283,7 @@ def _trigger_of_start(slot: Slot, process: Process, rules: Rules) -> Verdict | N
 
 
 _NO_LONGER_WANTED = {
-    Desired.DRAINED: Verdict(Trigger.DRAIN, "drained; it stays down until it is restarted"),
+    Desired.DRAINED: Verdict(Trigger.DRAIN, "drained; down until it or Orpheus is restarted"),
     Desired.REPLACE: Verdict(Trigger.REPLACE, REPLACED),
 }
 

@@ -75,3 +75,25 @@ def test_a_silent_worker_and_one_that_has_prefetched_say_so(lasting_dashboard: A
     dialog = panel.page.locator("#confirm")
     expect(dialog).to_contain_text("It runs resize 12 and finishes it first.")
     expect(dialog).to_contain_text("stays down until it is started, or Orpheus is restarted.")
+
+
+def test_a_worker_that_runs_a_job_alone_says_so_although_it_has_more_places(
+    lasting_dashboard: Any,
+) -> None:
+    panel = Panel(lasting_dashboard)
+    panel.answer("/jobs?status=in_progress*", 200, {"items": [], "next_cursor": None})
+    panel.open(
+        worker("media-1", "media", job=JOB, jobs_in_progress=2, places=4, runs_alone=True),
+        *SYSTEM,
+    )
+    row = panel.row("media-1")
+    expect(row.locator(".state small")).to_have_text("runs alone, after a crash")
+    expect(row.locator(".now")).to_contain_text("+ 1 next")
+    fold = panel.unfold("media-1")
+    expect(fold.locator(".why")).to_contain_text(
+        "It has 4 places, but runs one job alone: that job was running when its worker crashed"
+    )
+    expect(fold.get_by_role("heading").first).to_have_text("Holds 2 jobs, runs 1 alone")
+    fold.locator("[data-action=drain]").click()
+    dialog = panel.page.locator("#confirm")
+    expect(dialog).to_contain_text("It runs resize 12 and finishes it first.")

@@ -10,7 +10,7 @@ import { stackNodes } from "./stack.js";
 import { onHost, request } from "./http.js";
 import { drainedText, triesText } from "./slot-state.js";
 import { timeNode } from "./time.js";
-import { plural } from "./words.js";
+import { count, plural } from "./words.js";
 
 const STOPPED = new Set(["down", "backoff", "fatal"]);
 const ENDS = "it is started, or Orpheus is restarted";
@@ -83,7 +83,8 @@ export class SlotFold {
     this.worker = worker;
     this.several = several;
     const tries = state === "fatal" && `It failed too often. ${triesText(worker)}`;
-    const meaning = [tries, MEANINGS[state], degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
+    const alone = worker.runs_alone && `It has ${count(worker.places)} places, but runs one job alone: that job was running when its worker crashed, so no other is put at risk.`;
+    const meaning = [tries, MEANINGS[state], alone, degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
     showOrHide(this.why, meaning);
     // The supervisor does not restart itself, and a worker started alone (POOL@PID) has no supervisor.
     setAttr(this.bar, "hidden", !supervisor || slot === "supervisor" || slot.includes("@"));
@@ -137,7 +138,8 @@ export class SlotFold {
 }
 
 /** Say what a restart or a drain will do. */
-function consequence(action, { slot, role, job, jobs_in_progress: held, places, pool, pid }) {
+function consequence(action, { slot, role, job, jobs_in_progress: held, places: most, runs_alone: alone, pool, pid }) {
+  const places = alone ? 1 : most;
   const then = action === "drain" ? `stays down until ${ENDS}.` : "starts again.", running = held > places ? places : held;
   if (!pid) return `It has no process, and will have none until ${ENDS}.`;
   if (pool === null) return `The ${slot === "api" ? "API" : slot} is unavailable for a moment. This page reconnects automatically and misses nothing.`;

@@ -23,10 +23,10 @@ export class SlotJobs {
   }
 
   /** @param {any} worker @param {boolean} isOpen @param {boolean} several whether there are other hosts: a job does not say on which its worker is */
-  show({ jobs_in_progress: running, places }, isOpen, several) {
+  show({ jobs_in_progress: running, places, runs_alone: alone }, isOpen, several) {
     this.node.hidden = !(running > 1) || several;
     if (this.node.hidden || !isOpen) return;
-    setText(this.title, running > places ? `Holds ${count(running)} jobs, runs ${count(places)} at once` : `Runs ${count(running)} of at most ${plural(places, "job")} at once`);
+    setText(this.title, alone ? `Holds ${count(running)} jobs, runs 1 alone` : running > places ? `Holds ${count(running)} jobs, runs ${count(places)} at once` : `Runs ${count(running)} of at most ${plural(places, "job")} at once`);
     this.reading.ifOlder(this.isCut ? RARELY_MS : EVERY_MS);
     this.rows.forEach((row) => row.tick());
   }

@@ -104,13 +104,14 @@ export class SlotRow {
     setText(this.word, degraded ? `${spaced(state)}, degraded` : silent ? `${spaced(state)}, silent` : spaced(state));
     const known = (this.isProgram ? WHY_PROGRAM[state] : null) ?? WHY[state];
     const given = state === "backoff" && reason ? `${reason}; ${WHY.backoff}` : reason || known;
-    const why = drainedText(worker) || given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "") || (this.hasJobs ? this.busy ? "working" : "idle" : "");
+    const why = drainedText(worker) || given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "") || (this.hasJobs ? worker.runs_alone ? "runs alone, after a crash" : this.busy ? "working" : "idle" : "");
     setText(this.why, why);
     setAttr(this.why, "title", why);
   }
 
   /** Show the running job; if jobs change too fast to read (or before that is known), show how many end per second. @param {any} worker @param {number | null} pace */
-  showJob({ job, jobs_in_progress: held, places, state }, pace) {
+  showJob({ job, jobs_in_progress: held, places: most, runs_alone: alone, state }, pace) {
+    const places = alone ? 1 : most;
     const shown = job?.started_at && ((pace !== null && pace < 1) || between(job.started_at) > 1) ? job : null;
     this.job = shown;
     setAttr(this.link, "hidden", !shown);

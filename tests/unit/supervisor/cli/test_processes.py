@@ -60,7 +60,7 @@ def test_who_drained_a_slot_is_told(orpheus: Orpheus, store: Store) -> None:
         (SlotState.KILLING, "drained; not drained within 30 s", False, "not drained within 30 s; "),
         (SlotState.STUCK, "drained; a; b", False, "a; b; "),
         (SlotState.DRAINING, "drained; its log is full", True, "degraded: its log is full; "),
-        (SlotState.DRAINING, "drained; it stays down until it is restarted", False, ""),
+        (SlotState.DRAINING, "drained; down until it or Orpheus is restarted", False, ""),
         (SlotState.STOPPING, "drained", False, ""),
     ],
 )

@@ -113,7 +113,7 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         "limited": ((None, 1200, limited), ["empty in about 55 s"]),
         "stuck": ((3, 0, None), ["grows by 3 a minute", "none has ended lately"]),
         "still": ((None, 0, None), ["none has ended lately"]),
-        "early": ((None, 9, None), ["empty at a time not known yet"]),
+        "early": ((None, 9, None), ["no estimate yet"]),
         "starving": ((None, 0, None), ["its workers run other jobs"]),
         "alone": ((None, 9, None), ["no worker: it does not get empty"]),
         "filled": ((7, 9, None), ["no worker: it does not get empty", "grows by 7 a minute"]),

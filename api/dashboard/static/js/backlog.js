@@ -16,7 +16,7 @@ export function backlogOf(queue) {
   const gone = held.length ? "the others done" : later > 0 ? "those due done" : "empty";
   const rest = later > 0 && !held.length ? `${plural(later, "is", "are")} due later${next ? `, the next in ${rounded(next).replaceAll(" ", "\u00a0")}` : ""}` : "";
   if (drain && drain.seconds < SOON_S) return [`${gone} in a few seconds`, rest].filter(Boolean);
-  return [trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [out ? `${gone} at ${isEarly(queue) ? "a time not known yet" : "an unknown time"}` : starves(queue) ? "its workers run other jobs" : "none has ended lately"]), rest].filter(Boolean);
+  return [trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [out ? `no estimate${isEarly(queue) ? " yet" : ""}` : starves(queue) ? "its workers run other jobs" : "none has ended lately"]), rest].filter(Boolean);
 }
 
 /** Whether due jobs wait while all that serve it run jobs of other queues. @param {any} queue */

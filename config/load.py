@@ -10,7 +10,7 @@ from orpheus.config.checks import problems_between
 from orpheus.config.known import digest_of
 from orpheus.config.problems import NOT_SETTINGS, KeyPath, Problem, problems_of, without
 from orpheus.config.settings import Database, Settings
-from orpheus.config.sources import DEFAULT_PATH, Sources, read_sources
+from orpheus.config.sources import DEFAULT_PATH, NO_DATABASE, Sources, read_sources
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.imports import Later, standing_in
 from orpheus.shared.sentences import similar
@@ -66,8 +66,7 @@ def load_for_database(
     if settings is None:
         settings = _validated_or_none({"database": _merged(sources.layers).get("database", {})})
     if settings is None or not _is_database_named(sources, problems):
-        advice = "cannot tell which database to use; name it: --set database.url=sqlite:///FILE"
-        raise ConfigurationError("\n".join([*lines, advice]))
+        raise ConfigurationError("\n".join([*lines, NO_DATABASE]))
     return settings, lines
 
 

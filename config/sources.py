@@ -33,6 +33,7 @@ _KUBERNETES_SETS = (
     "`enableServiceLinks: false` in the pod's spec, or call the Service otherwise"
 )
 
+NO_DATABASE = "cannot tell which database to use; name it: --set database.url=sqlite:///FILE"
 _BESIDE_URL = (("durability",), ("state_dir",), ("listen_url",))
 """The keys of [database] that say nothing of which database is meant."""
 _SYNTAX_ERROR = re.compile(
@@ -52,6 +53,8 @@ class Sources:
     problems: list[Problem] = field(default_factory=list)
     tells_database: bool = True
     """False if the file may name the database, but in a way that cannot be read."""
+    guesses_database: bool = False
+    """True if the file is no TOML and no line names the database: one that did may be gone."""
     text: str = ""
     """What the file held."""
     _numbered: dict[KeyPath, int] | None = None
@@ -166,6 +169,7 @@ class Sources:
             self.add(values, str(self.file))
             is_told = is_told or "url" in values["database"]
         self.tells_database = is_told or not may_be_meant
+        self.guesses_database = not is_told
 
     def read_others(self, sets: Sequence[str], environ: Mapping[str, str]) -> "Sources":
         """Add every `ORPHEUS_TABLE__KEY`, then every `--set KEY=VALUE`."""

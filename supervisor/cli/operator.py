@@ -16,7 +16,7 @@ import click
 from orpheus.config.handovers import for_command_line
 from orpheus.config.known import known_handover, named_database
 from orpheus.config.options import config_options
-from orpheus.config.sources import DEFAULT_PATH, read_sources
+from orpheus.config.sources import DEFAULT_PATH, NO_DATABASE, read_sources
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.limits import LONGEST_REASON
 from orpheus.shared.errors import ConfigurationError
@@ -89,8 +89,8 @@ class Operator:
             self._warn(str(error).splitlines()[:-1], runs=True)
             return running
         if not problems:
-            return settings
-        running = self._running_on(settings)
+            return self._beside_empty_file(settings) or settings
+        running = self.settings_that_run() if self._guesses() else self._running_on(settings)
         if running is None and not may_guess:
             raise ConfigurationError("\n".join(problems))
         self._warn(problems, runs=running is not None)
@@ -104,6 +104,25 @@ class Operator:
         from orpheus.config.running_settings import running_settings_of  # noqa: PLC0415 - see above
 
         return self._with_options(running_settings_of(self.config, os.environ))
+
+    def _beside_empty_file(self, settings: "Settings") -> "Settings | None":
+        """Return the settings of the supervisor that was started with a file that is empty now.
+
+        It does not take that: the database would be another one. None: it is the same, or none.
+        """
+        if settings.source is None or settings.source_text.strip():
+            return None
+        running = self.settings_that_run()
+        if running is None or running.database.url == settings.database.url:
+            return None
+        self._warn([f"{settings.source} is empty"], runs=True)
+        return running
+
+    def _guesses(self) -> bool:
+        """Return whether the file is no TOML, and the default is a guess of the database."""
+        sources = read_sources(self.config, DEFAULT_PATH, self.sets, os.environ)
+        by_file = (None, str(sources.file))
+        return sources.guesses_database and sources.origin(("database", "url")) in by_file
 
     def _running_on(self, settings: "Settings") -> "Settings | None":
         """Return the settings of the supervisor that runs on the database of `settings`.
@@ -150,8 +169,13 @@ class Operator:
         finally:
             store.close()
 
-    def actor(self, reason: str | None) -> Actor:
-        """Return who acts and why, for the audit log."""
+    def actor(self, reason: str | None, *, may_guess: bool = False) -> Actor:
+        """Return who acts and why, for the audit log.
+
+        Raises ConfigurationError if the file leaves open whose, unless the command `may_guess`.
+        """
+        if not may_guess and self._guesses() and self.settings_that_run() is None:
+            raise ConfigurationError(NO_DATABASE)
         return local_actor("cli", reason)
 
 

@@ -130,7 +130,7 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
         outcome = replace(planned.outcome, notes=(*left, *planned.outcome.notes))
         is_there = planned.content == planned.replaces
         if not check and not is_there:
-            _replace(editor, planned, operator.actor(reason), version, store)
+            _replace(editor, planned, operator.actor(reason, may_guess=True), version, store)
     if is_there and not operator.as_json:
         click.echo(f"version {version} is in the file already")
         return ExitCode.OK

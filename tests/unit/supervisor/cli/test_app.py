@@ -169,7 +169,6 @@ BROKEN = [
     '[api]\nprot = 1\nport = "x"\n',
     "[pools.Mail]\n",
     '[api]\nport = = 1\n[database]\nurl = "sqlite:///{url}" # here\n',
-    '[api]\nport = = 1\n[database]\ndurability = "none"\n',
     'database = {{ url = "sqlite:///{url}" }}\n[api\n',
     '[database]\ndurability = "none"\n',
 ]

@@ -134,3 +134,48 @@ def test_without_an_orpheus_that_runs_only_what_is_certain_works(
         assert code == (78 if name in needs_url else 0), name
         assert "keeps its earlier settings" not in err
         assert orpheus("--config", "orpheus.toml", "submit", "count", "n=1").code == 78
+
+
+# A file that says no more which database is meant
+
+
+@pytest.mark.parametrize("text", ["[api\n", '[api]\nport = = 1\n[database]\ndurability = "none"\n'])
+def test_nothing_is_changed_in_a_database_that_is_a_guess(
+    orpheus: Orpheus, store: Store, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "own.toml").write_text(text)
+    job_id = store.jobs.submit(NewJob("count", queue="mail")).job.id
+    for command in (["jobs"], ["queues"], ["show", str(job_id)]):
+        code, out, err = orpheus("--config", "own.toml", *command)
+        assert (code, out != "", "warning: own.toml" in err) == (0, True, True)
+    for command in (
+        ["pause", "mail"], ["cancel", str(job_id)], ["cancel", "--all", "--yes"],
+        ["submit", "count", "n=1"], ["release", "count"],
+    ):  # fmt: skip
+        code, out, err = orpheus("--config", "own.toml", *command)
+        assert (code, out) == (78, ""), command
+    assert "--set database.url=" in orpheus("--config", "own.toml", "pause", "mail").err
+    assert (
+        orpheus("--config", "own.toml", "--set", f"database.url={URL}", "pause", "mail").code == 0
+    )
+
+
+@pytest.mark.parametrize("text", ["[api\n", ""])
+def test_the_database_of_what_runs_is_used_and_not_the_default(
+    orpheus: Orpheus, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """The command is typed in another folder, whose default is another Orpheus's database."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "orpheus.toml").symlink_to(runs)
+    runs.write_text(text)
+    monkeypatch.chdir(other)
+    default = f"sqlite:///{other}/data/orpheus.db"
+    make_database(default)
+    code, out, err = orpheus("--config", "orpheus.toml", "jobs")
+    assert (code, "mail" in out) == (0, True)
+    assert "the running Orpheus keeps its earlier settings" in err
+    assert orpheus("--config", "orpheus.toml", "pause", "mail").code == 0
+    untouched = open_store(default)
+    assert untouched.queues.all() == []
+    untouched.close()

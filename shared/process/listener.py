@@ -9,7 +9,7 @@ from orpheus.shared.errors import CannotBind
 
 _BACKLOG = 2_048
 _ADVICE: Mapping[int, str] = {
-    errno.EADDRINUSE: "free it, or choose another port: --set api.port=9000",
+    errno.EADDRINUSE: "free it, or choose another api.port, in the file or by --set api.port=9000",
     errno.EACCES: (
         "only root may use such a low port: choose a higher one (--set api.port=9000) and put a "
         "proxy before it, or allow it by CAP_NET_BIND_SERVICE or "

@@ -42,7 +42,7 @@ def test_a_port_that_is_taken_is_exit_69_and_says_what_to_do(tmp_path: Path) -> 
     assert ended.returncode == 69
     assert ended.stderr.count("\n") == 1
     assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
-    assert "--set api.port=" in ended.stderr
+    assert "choose another api.port, in the file or by --set api.port=" in ended.stderr
 
 
 def test_a_job_module_that_does_not_import_is_exit_78_with_its_error_first(tmp_path: Path) -> None:

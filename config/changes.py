@@ -5,6 +5,7 @@ supervisor makes its fingerprints of it, and an editor of the configuration is s
 anything is saved.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -99,10 +100,17 @@ def reach(before: Settings, after: Settings) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def overruled(before: Settings, after: Settings, sources: Sources) -> tuple[str, ...]:
-    """Return what stays as it is, in sentences, of what differs in the file alone."""
+def overruled(
+    before: Settings, after: Settings, sources: Sources, changed: Iterable[str]
+) -> tuple[str, ...]:
+    """Return what stays as it is, in sentences, of what differs in the file alone.
+
+    `changed`: what does not; a table of which a part changes is no setting that stays.
+    """
     notes = []
     for key in shown_changes(before, after):
+        if any(f"{one}.".startswith(f"{key}.") for one in changed):
+            continue
         by = sources.origin(tuple(key_path(key.partition(_OF)[0]) or ()))
         if by is not None and by != str(sources.file):
             notes.append(f"{key} stays as it is: {by} sets it.")

@@ -51,7 +51,7 @@ def _stats_json(store: Store, services: Services) -> Stats:
             },
             "wait_s": _latency(waits),
             "run_s": _latency(runs),
-            "oldest_pending_s": stats.oldest_pending_s(),
+            "oldest_pending_s": stats.oldest_pending_s(oldest_s),
             "database_bytes": store.maintenance.database_bytes(),
             "wal_bytes": store.maintenance.wal_bytes(),
             "verdict": verdict_json(

@@ -256,6 +256,8 @@ class ConfigurationFile:
         for candidate in (text, *self._earlier_texts()):
             if candidate is not None and tables_of(candidate) is not None:
                 return candidate
+        if text is None:
+            raise _FileGone(f"{self._path} is gone, and none of its versions is TOML")
         raise NotEditable(_NOT_TOML.format(path=self._path))
 
     def _outcome(
@@ -295,17 +297,21 @@ class ConfigurationFile:
             restarts=slots.restarts,
             starts=slots.starts,
             stops=slots.stops,
-            notes=(*reach(old_settings, settings), *self._overruled(text, new, sources)),
+            notes=(*reach(old_settings, settings), *self._overruled(text, new, sources, changed)),
             watched=old_settings.supervisor.watch_config,
             serving=(serving(old_settings), serving(settings)),
         )
 
-    def _overruled(self, text: str, new: str, sources: Sources) -> tuple[str, ...]:
+    def _overruled(
+        self, text: str, new: str, sources: Sources, changed: Collection[str]
+    ) -> tuple[str, ...]:
         """Return which settings the text changes in vain, in sentences: others set them."""
         assert self._path is not None
         before, _ = checked(sources_with(text, self._path, (), {}))
         after, _ = checked(sources_with(new, self._path, (), {}))
-        return () if before is None or after is None else overruled(before, after, sources)
+        if before is None or after is None:
+            return ()
+        return overruled(before, after, sources, changed)
 
     def _settings_before(self, text: str) -> Settings | None:
         """Return the settings of the text, or, if it is not valid, of the last version that is.

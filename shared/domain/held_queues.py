@@ -68,7 +68,8 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
         who = f" {named(dict.fromkeys((slot.drained_by or '').strip() for slot in slots))}"
         targets = tuple(slot.target for slot in slots)
         return _HeldBack(ConcernCode.POOL_NOT_READY, serving, who, drained=targets)
-    if oldest_s is None or not facts.is_any_ready:
+    is_told = not facts.is_any_ready and not are_drained(facts.workers)  # that no worker is ready
+    if oldest_s is None or is_told:
         return None
     if not slots:
         who = facts.scaled_to_0.get(serving[0], "") if len(serving) == 1 else ""

@@ -65,7 +65,7 @@ def _status(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
         pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
         return {
             "counts": {status.value: n for status, n in counts.items()},
-            "oldest_pending_s": store.stats.oldest_pending_s(),
+            "oldest_pending_s": store.stats.oldest_pending_s(by_queue_s),
             "last_hour": {status.value: n for status, n in ended.items()},
             "database_bytes": store.maintenance.database_bytes(),
             "workers": items,

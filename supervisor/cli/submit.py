@@ -87,7 +87,8 @@ def submit(
         if wait or not operator.as_json:
             what = "submitted" if submitted.created else "is live with this unique key"
             click.echo(f"job {job.id} {what}", err=wait)
-        warn_of_unserved(handover, job.queue)
+        if not _has_ended(job):
+            warn_of_unserved(store, handover, job.queue)
         if wait:
             waiting = WaitingJob(store, handover)
             job = _wait(store, job, _nothing if operator.as_json else waiting.news)

@@ -16,10 +16,10 @@ def warn_of_queue(store: Store, handover: CommandLineHandover, queue: str) -> No
         _warn(told)
 
 
-def warn_of_unserved(handover: CommandLineHandover, queue: str) -> None:
-    """Warn that no pool serves the queue of a new job, which then cannot start."""
+def warn_of_unserved(store: Store, handover: CommandLineHandover, queue: str) -> None:
+    """Warn that no pool serves the queue of a new job, unless another host may."""
     served = {name for queues in handover.storage.pools.values() for name in queues}
-    if not served & {queue, "*"}:
+    if not store.has_many_hosts and not served & {queue, "*"}:
         _warn(f"no pool serves the queue {queue!r}{did_you_mean(queue, served)}")
 
 

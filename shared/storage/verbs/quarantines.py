@@ -31,6 +31,8 @@ _MOST_LOOKED_AT = 3_000
 """Of all types together: each row is a read of its own, some 4 µs."""
 _MOST_OF_QUEUE = 1_000
 """Of all queues together, newest and oldest each."""
+_MOST_QUEUES = 100
+"""Each is a query of its own."""
 _NEW_CODE = "new job code"
 
 
@@ -103,11 +105,14 @@ class Quarantines:
             are_all = are_all and is_all
             for queue, jobs, since_ms in rows:
                 found[queue, name] = Held(name, jobs, since_ms, is_all)
-        for queue in () if are_all else queues:
+        for queue in () if are_all else sorted(queues)[:_MOST_QUEUES]:
             for one in self._held_of(queue, types, _MOST_OF_QUEUE // len(queues)):
                 known = found.get((queue, one.type), one)
                 if not known.is_all:
-                    found[queue, one.type] = max(known, one)
+                    since_ms = min(known.since_ms, one.since_ms)
+                    found[queue, one.type] = Held(
+                        one.type, max(known.jobs, one.jobs), since_ms, is_all=False
+                    )
         by_queue: dict[str, list[Held]] = defaultdict(list)
         for (queue, _), one in sorted(found.items()):
             by_queue[queue].append(one)

@@ -1,7 +1,7 @@
 """Figures about jobs, from kept counts and bounded reads."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -257,12 +257,14 @@ class Stats:
             if at_ms is not None
         }
 
-    def oldest_due_by_queue(self) -> dict[str, float]:
+    def oldest_due_by_queue(self, pending: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return the same of all due jobs, also those that wait for room of their key.
 
-        Of very many such, a part is looked at.
+        Of very many such, a part is looked at. `pending`: `oldest_pending_by_queue()`, if it is
+        known.
         """
-        now_ms, found = self._database.clock.wall_ms(), self.oldest_pending_by_queue()
+        now_ms = self._database.clock.wall_ms()
+        found = dict(self.oldest_pending_by_queue() if pending is None else pending)
         queues = [name for (name,) in self._database.all(self._sql["queues-with-parked-jobs"])]
         for name in queues:
             most = max(_MOST_UNBLOCKED, _MOST_COUNTED // len(queues))
@@ -271,9 +273,9 @@ class Stats:
                 found[name] = max(found.get(name, 0), (now_ms - row[0]) / 1000)
         return found
 
-    def oldest_pending_s(self) -> float | None:
-        """Return how long a due job has waited at most; None if none is due."""
-        return max(self.oldest_due_by_queue().values(), default=None)
+    def oldest_pending_s(self, pending: Mapping[str, float] | None = None) -> float | None:
+        """Return how long a due job has waited at most; None: none is due. `pending`: as above."""
+        return max(self.oldest_due_by_queue(pending).values(), default=None)
 
     def _active_queues(self) -> list[str]:
         return [row[0] for row in self._database.all(self._sql["queues-with-due-jobs"])]

@@ -95,6 +95,32 @@ def test_a_queue_whose_jobs_are_held_back_behind_many_of_another_one_is_found(
 
 
 @pytest.mark.usefixtures("bad")
+def test_of_two_samples_of_held_jobs_the_longest_wait_is_told(
+    store: Store,
+    submit: Submit,
+    lease: LeaseSome,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verbs, "_MOST_LOOKED_AT", 4)
+    since_ms = clock.wall_ms()
+    for n in range(30):
+        is_first = n in (
+            13,
+            14,
+            15,
+            16,
+        )  # the first of the type, not the newest or oldest of the queue
+        submit("bad", priority=9 if is_first else 0, delay_ms=0 if is_first else 5_000)
+    clock.advance(6_000)
+    while store.leases.is_work_due():
+        lease(9)
+    monkeypatch.setattr(verbs, "_MOST_OF_QUEUE", 7)
+    (held,) = store.quarantines.held(("default",))["default"]
+    assert (held.jobs > 4, held.since_ms, held.is_all) == (True, since_ms, False)
+
+
+@pytest.mark.usefixtures("bad")
 def test_each_job_of_the_type_is_met_once_and_never_many_in_one_transaction(
     store: Store, lease: LeaseSome
 ) -> None:

@@ -71,6 +71,15 @@ def test_what_something_else_sets_is_said_to_stay_as_it_is(
     assert outcome(tmp_path, text, new).notes == ()
 
 
+def test_a_table_of_which_a_part_changes_is_not_said_to_stay(tmp_path: Path) -> None:
+    table = "[queues.mail]\nmax_running = 5\npaused = true\n"
+    others = {"ORPHEUS_QUEUES__MAIL__MAX_RUNNING": "7"}
+    for text, new in ((table, "# none\n"), ("# none\n", table)):
+        found = outcome(tmp_path, text, new, others)
+        assert found.changed == ("queues.mail.paused",)
+        assert found.notes == ()
+
+
 def test_a_secret_that_something_else_sets_cannot_be_guessed(tmp_path: Path) -> None:
     text = """[[alerts]]
 name = "ops"

@@ -98,6 +98,12 @@ def test_drained_workers_are_the_reason_also_if_there_is_no_other() -> None:
     assert unknown.code is ConcernCode.NO_WORKER_READY
 
 
+def test_a_pool_without_workers_is_told_beside_one_that_is_drained() -> None:
+    pools = {"default": ["default"], "mail": ["mail"]}
+    one = only(slots=[slot("default-1", **BY_ADA)], queues=[MAIL], pools=pools)
+    assert one.text == "Pool mail has no workers, and 12 jobs wait in queue mail."
+
+
 def test_a_pool_of_which_one_worker_is_drained_may_get_ready_by_itself() -> None:
     slots = [*READY, slot("mail-1", **BY_ADA), slot("mail-2", SlotState.STARTING)]
     assert concerns(slots=slots, queues=[replace(MAIL, oldest_s=14.0)], pools=MAIL_POOL) == []

@@ -56,6 +56,17 @@ def put_back(system: System, path: Path) -> None:
     wait_until(lambda: is_taken() and not is_refused(), "a reload")
 
 
+def save_by_hand(system: System, path: Path, text: str) -> None:
+    """Write the file on the machine, and wait until it is in force."""
+    path.write_text(text, encoding="utf-8")
+
+    def is_in_force() -> bool:
+        newest = system.get("/config/versions")["items"][0]
+        return bool(newest["in_force"] and newest["in_file"])
+
+    wait_until(is_in_force, "the supervisor to take the file")
+
+
 def opened(dashboard: "Dashboard") -> Page:
     page = dashboard.open("/ui/configuration")
     expect(page.locator("#settings tr").first).to_be_visible()

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.configuration_page import TEXT, opened, rewrite, save
+from tests.browser.configuration_page import TEXT, opened, rewrite, save, save_by_hand
 from tests.browser.conftest import Dashboard, wait_until_held
 
 
@@ -377,8 +377,9 @@ def test_own_settings_come_first_and_are_named_by_their_file(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_any_state_and_a_phone_never_scrolls_sideways(
-    shared: Dashboard, scheme: Any
+    shared: Dashboard, shared_path: Path, scheme: Any
 ) -> None:
+    save_by_hand(shared.system, shared_path, f"# differs from the version before\n{TEXT}")
     shared.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page = opened(shared)
     page.locator("#versions summary").first.click()

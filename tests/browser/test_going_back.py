@@ -4,19 +4,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.configuration_page import TEXT, opened, rewrite, save
 from tests.browser.conftest import Dashboard
 
 
-def test_going_back_claims_no_change_of_secrets_that_are_not_compared(
-    page: Page, start_system: Callable[..., Any], tmp_path: Path
-) -> None:
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
     path = tmp_path / "own.toml"
     path.write_text(TEXT, encoding="utf-8")
-    configured = Dashboard(page, start_system(config=path))
-    configured.system.wait_until_ready()
+    return path
+
+
+@pytest.fixture
+def configured(page: Page, start_system: Callable[..., Any], path: Path) -> Dashboard:
+    """A page on an Orpheus with a file of its own."""
+    system = start_system(config=path)
+    system.wait_until_ready()
+    return Dashboard(page, system)
+
+
+def test_going_back_claims_no_change_of_secrets_that_are_not_compared(
+    page: Page, configured: Dashboard, path: Path
+) -> None:
     alert = (
         "[[alerts]]\nname = 'down'\non = ['worker.fatal']\nwebhook = 'http://127.0.0.1:9/hush'\n"
     )
@@ -43,12 +55,8 @@ def test_going_back_claims_no_change_of_secrets_that_are_not_compared(
 
 
 def test_a_file_that_is_gone_is_told_and_comes_back_with_every_byte(
-    page: Page, start_system: Callable[..., Any], tmp_path: Path
+    page: Page, configured: Dashboard, path: Path
 ) -> None:
-    path = tmp_path / "own.toml"
-    path.write_text(TEXT, encoding="utf-8")
-    configured = Dashboard(page, start_system(config=path))
-    configured.system.wait_until_ready()
     page.goto(configured.system.url + "/ui/configuration")
     expect(page.locator("#in-force")).to_contain_text("works by the file as it is")
     path.unlink()

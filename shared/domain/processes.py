@@ -81,6 +81,7 @@ class LastExit:
     lack of memory; None if this is unknown. `failed`: whether it counted as a failure; one that was
     wanted did not, whatever its code, nor did one while the database was away. `output`: the last
     lines that its jobs wrote, whether by `ctx.log`, `print` or from C; None if there are none.
+    `jobs`: the ids of the jobs that it was running.
     """
 
     at_ms: int
@@ -92,6 +93,7 @@ class LastExit:
     out_of_memory: bool | None = None
     failed: bool = False
     output: str | None = None
+    jobs: tuple[int, ...] = ()
 
 
 def rejection(reason: str) -> str:

@@ -1,15 +1,18 @@
 """Crash cells: which job a worker was running when it died, kept in memory instead of a commit.
 
-Each incarnation of a worker maps one 64-bit word in a file (shared/process/state_files.py) and
-writes there before and after each job's code. This is one store to memory without a system call,
-and the page survives the process. After the worker's death it tells the job that was running
-(crashed) from those that had run but were not committed (lost) and those not entered yet
-(released), because lease tokens only grow in the order in which a worker enters its jobs. Without
-it, one poison job among 64 prefetched jobs would spend an attempt of all 64. It also tells the
-supervisor whether a death is to be counted against the process or against the job that it was in.
+Each incarnation of a worker maps a file (shared/process/state_files.py) of two 64-bit words, the
+lease and the id of its job, and writes there before and after each job's code. That is a store to
+memory without a system call, and the page survives the process. After the worker's death it tells
+the job that was running (crashed) from those that had run but were not committed (lost) and those
+not entered yet (released), because lease tokens only grow in the order in which a worker enters its
+jobs. Without it, one poison job among 64 prefetched jobs would spend an attempt of all 64. It also
+tells the supervisor whether a death is to be counted against the process or against the job that it
+was in.
 
-A worker that runs several jobs at once has a longer file: behind that word, one more for each
-place, with the lease of the job that runs there.
+A worker that runs several jobs at once has a longer file: one word for the lease entered last, and
+two for each place, with the lease and the id of the job that runs there.
+
+The id only tells people which job it was; it is written before the lease, whose word decides.
 """
 
 import contextlib
@@ -22,6 +25,8 @@ from orpheus.shared.process.mapped_file import create_mapped_file
 from orpheus.shared.records import dataclass
 
 _WORD_BYTES = 8
+_WORDS_OF_ONE = 2
+_WORDS_OF_MANY = 3  # at least: two more for each further place
 _RUNNING = 1
 _HAS_ENDED = 2
 _OVERDUE = 2  # in the word of a place
@@ -40,6 +45,8 @@ class CellState:
     """Of a worker that runs several jobs at once: the leases of all jobs that were running."""
     overdue: frozenset[int] = frozenset()
     """Those of them that were past their hard deadline."""
+    jobs: tuple[int, ...] = ()
+    """The ids of all jobs that were running, ascending."""
 
     @property
     def running_tokens(self) -> frozenset[int]:
@@ -56,10 +63,10 @@ class CellState:
 
 
 class Cell:
-    """The worker's end: one mapped word, so its parts are always written together."""
+    """The worker's end: all but the id is one mapped word, so it is always written together."""
 
     def __init__(self, memory: mmap.mmap) -> None:
-        self._word = memoryview(memory).cast("Q")
+        self._words = memoryview(memory).cast("Q")
         self._memory = memory
         self._has_ended = 0
         self._before = 0
@@ -67,29 +74,30 @@ class Cell:
     @classmethod
     def create(cls, path: Path) -> "Cell":
         """Make the file at `path` (`StateFiles.cell`) and map it; see `create_mapped_file`."""
-        return cls(create_mapped_file(path, _WORD_BYTES))
+        return cls(create_mapped_file(path, _WORDS_OF_ONE * _WORD_BYTES))
 
-    def enter(self, token: int) -> None:
+    def enter(self, token: int, job_id: int) -> None:
         """Record that the code of the job leased with `token` begins to run."""
-        self._before = self._word[0]
-        self._word[0] = token << 2 | self._has_ended | _RUNNING
+        self._before = self._words[0]
+        self._words[1] = job_id
+        self._words[0] = token << 2 | self._has_ended | _RUNNING
 
     def undo_enter(self) -> None:
         """Record that the job entered last does not run after all."""
-        self._word[0] = self._before
+        self._words[0] = self._before
 
     def leave(self, token: int) -> None:
         """Record that the code of that job has returned; its result is not committed yet."""
         self._has_ended = _HAS_ENDED
-        self._word[0] = token << 2 | _HAS_ENDED
+        self._words[0] = token << 2 | _HAS_ENDED
 
     def clear(self) -> None:
         """Record that the result of every job that was entered is committed."""
-        self._word[0] = self._has_ended
+        self._words[0] = self._has_ended
 
     def close(self) -> None:
         """Unmap; the file stays until `remove_cell`."""
-        self._word.release()
+        self._words.release()
         self._memory.close()
 
 
@@ -109,11 +117,12 @@ class CellOfMany:
     @classmethod
     def create(cls, path: Path, places: int) -> "CellOfMany":
         """Make the file at `path` (`StateFiles.cell`) and map it; see `create_mapped_file`."""
-        return cls(create_mapped_file(path, (1 + places) * _WORD_BYTES))
+        return cls(create_mapped_file(path, (1 + 2 * places) * _WORD_BYTES))
 
-    def enter(self, place: int, token: int) -> None:
+    def enter(self, place: int, token: int, job_id: int) -> None:
         """Record that the code of the job leased with `token` begins to run in a free place."""
-        self._words[1 + place] = token << 2 | _RUNNING
+        self._words[2 + 2 * place] = job_id
+        self._words[1 + 2 * place] = token << 2 | _RUNNING
         self._before, self._entered = self._entered, token
         self._words[0] = token << 2 | self._has_ended
 
@@ -121,17 +130,17 @@ class CellOfMany:
         """Record that the job entered last does not run after all."""
         self._entered = self._before
         self._words[0] = self._entered << 2 | self._has_ended
-        self._words[1 + place] = 0
+        self._words[1 + 2 * place] = 0
 
     def mark_overdue(self, place: int) -> None:
         """Record that the job in that place is past its hard deadline: a kill is its doing."""
-        self._words[1 + place] |= _OVERDUE
+        self._words[1 + 2 * place] |= _OVERDUE
 
     def leave(self, place: int) -> None:
         """Record that the code of the job in that place has returned."""
         self._has_ended = _HAS_ENDED
         self._words[0] = self._entered << 2 | _HAS_ENDED
-        self._words[1 + place] = 0
+        self._words[1 + 2 * place] = 0
 
     def clear(self) -> None:
         """Record that the result of every job that was entered is committed."""
@@ -150,15 +159,19 @@ def read_cell(path: Path) -> CellState | None:
         data = path.read_bytes()
     except OSError:
         return None
-    if not data or len(data) % _WORD_BYTES:
+    count, remainder = divmod(len(data), _WORD_BYTES)
+    if remainder or (count != _WORDS_OF_ONE and (count < _WORDS_OF_MANY or count % 2 == 0)):
         return None
-    word, *places = struct.unpack(f"<{len(data) // _WORD_BYTES}Q", data)
+    word, *rest = struct.unpack(f"<{count}Q", data)
     has_ended = bool(word & _HAS_ENDED)
-    if not places:
-        return CellState(word >> 2, bool(word & _RUNNING), has_ended)
-    together = frozenset(place >> 2 for place in places if place)
-    overdue = frozenset(place >> 2 for place in places if place & _OVERDUE)
-    return CellState(word >> 2, bool(together), has_ended, together, overdue)
+    if count == _WORDS_OF_ONE:
+        running = bool(word & _RUNNING)
+        return CellState(word >> 2, running, has_ended, jobs=tuple(rest) if running else ())
+    places = [(lease, job_id) for lease, job_id in zip(rest[::2], rest[1::2], strict=True) if lease]
+    together = frozenset(lease >> 2 for lease, _ in places)
+    overdue = frozenset(lease >> 2 for lease, _ in places if lease & _OVERDUE)
+    jobs = tuple(sorted(job_id for _, job_id in places))
+    return CellState(word >> 2, bool(together), has_ended, together, overdue, jobs)
 
 
 def remove_cell(path: Path) -> None:

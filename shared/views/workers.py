@@ -46,6 +46,8 @@ class LastExit(TypedDict):
     """Whether it counted as a failure: one that was wanted did not, whatever its code."""
     output: str | None
     """The last lines, up to 20, that its jobs wrote; null if there are none."""
+    jobs: list[int]
+    """The ids of the jobs that it was running, ascending."""
 
 
 class DrainedBy(TypedDict):
@@ -304,4 +306,5 @@ def _exit_json(one: processes.LastExit) -> LastExit:
         "out_of_memory": one.out_of_memory,
         "failed": one.failed,
         "output": one.output,
+        "jobs": list(one.jobs),
     }

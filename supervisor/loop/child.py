@@ -164,6 +164,7 @@ class ChildHandle(ProcessHandle):
             evidence=self._evidence(),
             output=self._last_output(cell.running_token),
             in_job=cell.token > 0 and not ended_itself,
+            jobs=cell.jobs,
             job_ended=cell.has_ended,
         )
 

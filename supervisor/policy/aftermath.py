@@ -94,7 +94,7 @@ def kept_exits(*exits: LastExit) -> tuple[LastExit, ...]:
     latest, before = exits[:RECENT_EXITS], exits[RECENT_EXITS:]
     since_ms = exits[0].at_ms - FAILURES_WITHIN_S * 1000 if exits else 0.0
     counted = (one for one in before if one.failed and one.at_ms > since_ms)
-    bare = (replace(one, evidence=None, output=None) for one in counted)
+    bare = (replace(one, evidence=None, output=None, jobs=()) for one in counted)
     return (*latest, *bare)[:MOST_EXITS]
 
 
@@ -127,6 +127,7 @@ def _last_exit(process: Process, exit: Exit, reason: str, turn: Turn, *, failed:
         out_of_memory=exit.out_of_memory,
         failed=failed,
         output=exit.output,
+        jobs=exit.jobs,
     )
 
 

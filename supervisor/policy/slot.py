@@ -135,6 +135,8 @@ class Exit:
     """The code of some job had returned in it."""
     output: str | None = None
     """The last lines that its jobs wrote."""
+    jobs: tuple[int, ...] = ()
+    """The ids of the jobs that it was running."""
     left_running: int = 0
     """How many processes a program that exited with 0 has left."""
 

@@ -108,7 +108,15 @@ def api(start: Callable[..., Any], tmp_path: Path, recorder: Recorder) -> Any:
     recorder.refuse(unsupervised, 503, "POST", "/workers/default-1/restart")
     api.store.types.replace(describe_types(("orpheus.worker.handlers",), (), 30))
     exit_ = LastExit(
-        1, "crashed", "SIGKILL", None, None, uptime_s=812.5, out_of_memory=False, failed=True
+        at_ms=1,
+        reason="crashed",
+        signal="SIGKILL",
+        code=None,
+        evidence=None,
+        uptime_s=812.5,
+        out_of_memory=False,
+        failed=True,
+        jobs=(12,),
     )
     worker = {"incarnation": "life-1", "pid": os.getpid()}
     api.store.processes.put_slots(

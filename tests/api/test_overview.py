@@ -62,6 +62,7 @@ def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) ->
         out_of_memory=True,
         failed=True,
         output="the last words",
+        jobs=(12,),
     )
     earlier = LastExit(1_799_999_000_000, "exit code 3", None, 3, "Traceback …", uptime_s=0.5)
     api.store.processes.put_slots(
@@ -97,6 +98,7 @@ def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) ->
         "out_of_memory": True,
         "failed": True,
         "output": "the last words",
+        "jobs": [12],
     }
     assert [one["reason"] for one in workers[2]["recent_exits"]] == [
         "killed for memory",

@@ -19,6 +19,7 @@ def killed(at: str) -> dict[str, Any]:
         "out_of_memory": None,
         "failed": True,
         "output": None,
+        "jobs": [],
     }
 
 
@@ -37,6 +38,23 @@ def test_of_several_exits_between_two_messages_open_details_show_all(
     expect(exits).to_have_count(4)
 
 
+def test_an_exit_names_the_jobs_that_were_running(lasting_dashboard: Any) -> None:
+    panel = Panel(lasting_dashboard)
+    panel.answer("/workers", 200, {"items": []})
+    panel.open(
+        worker("default-1", restarts=1, last_exit=killed("05.000") | {"jobs": [12]}),
+        worker("default-2", restarts=1, last_exit=killed("05.000") | {"jobs": list(range(1, 12))}),
+        worker("default-3", restarts=1, last_exit=killed("05.000")),
+        *SYSTEM,
+    )
+    one = panel.unfold("default-1").locator(".exits > li")
+    expect(one).to_contain_text("killed by SIGKILL, while it ran job 12")
+    expect(one.get_by_role("link")).to_have_attribute("href", "/ui/jobs/12")
+    many = panel.unfold("default-2").locator(".exits > li")
+    expect(many).to_contain_text("while it ran jobs 1 2 3 4 5 6 7 8 and 3 others")
+    expect(panel.unfold("default-3").locator(".exits > li")).not_to_contain_text("while it ran")
+
+
 def test_a_slot_without_a_known_exit_says_since_when_and_an_orderly_end_lacks_nothing(
     lasting_dashboard: Any,
 ) -> None:
@@ -53,6 +71,9 @@ def test_a_slot_without_a_known_exit_says_since_when_and_an_orderly_end_lacks_no
     other = panel.unfold("default-2").locator(".exits")
     expect(other).to_contain_text("drained (code 0)")
     expect(other).not_to_contain_text("evidence")
+    order = "the latest, newest first"
+    expect(panel.page.locator("#more-default-1").get_by_text(order)).to_be_hidden()
+    expect(panel.page.locator("#more-default-2").get_by_text(order)).to_be_visible()
 
 
 def test_a_silent_worker_and_one_that_has_prefetched_say_so(lasting_dashboard: Any) -> None:

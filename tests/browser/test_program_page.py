@@ -46,7 +46,14 @@ FACTS = [
 def exit_ago(seconds: float) -> dict[str, Any]:
     """How a process ended so long ago."""
     at = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
-    fields = {"signal": None, "code": 255, "uptime_s": 1, "output": None, "out_of_memory": None}
+    fields: dict[str, Any] = {
+        "signal": None,
+        "code": 255,
+        "uptime_s": 1,
+        "output": None,
+        "out_of_memory": None,
+        "jobs": [],
+    }
     return {"at": at, "reason": "exit code 255", "evidence": "refused", "failed": True, **fields}
 
 

@@ -218,7 +218,15 @@ def test_of_many_instances_those_in_trouble_are_linked_also_when_another_host_jo
     expect(links.first).to_have_attribute("href", "/ui/programs/made-up-13?host=host-1")
 
 
-EXIT = {"at": AT, "signal": None, "code": 1, "uptime_s": 1, "output": None, "out_of_memory": None}
+EXIT: dict[str, Any] = {
+    "at": AT,
+    "signal": None,
+    "code": 1,
+    "uptime_s": 1,
+    "output": None,
+    "out_of_memory": None,
+    "jobs": [],
+}
 EVIDENCE = {"a": "two  words\n", "b": '{"as": "json"}' * 99, "c": '{"new": "json"}' * 99, "d": "\n"}
 
 

@@ -24,7 +24,7 @@ JOB = {
     "started_at": "2026-01-02T03:04:05.678Z",
 }
 MARKUP = "<img src=x onerror=\"document.title='owned'\">"
-CRASH = {
+CRASH: dict[str, Any] = {
     "at": "2026-01-02T03:04:05.678Z",
     "reason": "killed by SIGSEGV",
     "signal": "SIGSEGV",
@@ -33,6 +33,7 @@ CRASH = {
     "uptime_s": 91.2,
     "out_of_memory": None,
     "output": f"step 1\nstep 2 {MARKUP}",
+    "jobs": [],
 }
 OUT_OF_MEMORY = CRASH | {
     "at": "2026-01-02T03:00:00.000Z",

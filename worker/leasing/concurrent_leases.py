@@ -95,7 +95,7 @@ class ConcurrentLeases(HeldLeases):
         """See HeldLeases. Call it only if `can_start`."""
         with self._lock:
             lease, place = self._prefetched[0], self._free[-1]
-            self._places_cell.enter(place, lease.token)
+            self._places_cell.enter(place, lease.token, lease.job_id)
             if monotonic_ms() >= self.expires_mono_ms:
                 self._places_cell.undo_enter(place)
                 return None

@@ -88,7 +88,7 @@ class HeldLeases:
             if not self._prefetched:
                 return None
             lease = self._prefetched[0]
-            self._cell.enter(lease.token)
+            self._cell.enter(lease.token, lease.job_id)
             if monotonic_ms() >= self.expires_mono_ms:
                 self._cell.undo_enter()
                 return None

@@ -51,7 +51,7 @@ def _tuple(text: str) -> tuple[Any, ...]:
 
 
 def _exits(text: str) -> tuple[LastExit, ...]:
-    return tuple(LastExit(**one) for one in json.loads(text))
+    return tuple(LastExit(**one | {"jobs": tuple(one.get("jobs", ()))}) for one in json.loads(text))
 
 
 job_of = reader(

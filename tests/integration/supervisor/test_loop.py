@@ -45,7 +45,7 @@ def test_a_killed_child_is_replaced_and_its_lease_is_free_at_once(harness: Start
         Holder("a-1", slot.incarnation, slot.pid), ("*",), limit=1, ttl_ms=60_000
     )
     cell = Cell.create(store.state.cell(slot.incarnation))
-    cell.enter(lease.token)
+    cell.enter(lease.token, lease.job_id)
     killed_s = time.monotonic()
     os.kill(slot.pid, signal.SIGKILL)
     running.until(lambda: store.jobs.get(job.id).status is Status.PENDING, "the lease to be free")
@@ -55,6 +55,7 @@ def test_a_killed_child_is_replaced_and_its_lease_is_free_at_once(harness: Start
     assert again.restarts == 1
     assert again.last_exit.reason.startswith("killed by SIGKILL")
     assert again.last_exit.signal == "SIGKILL"
+    assert again.last_exit.jobs == (job.id,)
     [attempt] = store.jobs.attempts(job.id)
     assert attempt.outcome is Outcome.CRASHED
     assert "killed by SIGKILL" in attempt.error.message

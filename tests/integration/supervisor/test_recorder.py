@@ -181,7 +181,7 @@ def test_a_death_counts_against_the_type_of_its_job_unless_somebody_wanted_it(
     (lease,) = store.leases.lease(Holder("default-1", "life-1", 1), ("*",), 1, 30_000)
     store.state.cells.mkdir()
     cell = Cell.create(store.state.cell("life-1"))
-    cell.enter(lease.token)
+    cell.enter(lease.token, lease.job_id)
     cell.close()
     last_exit = LastExit(1, "killed by SIGSEGV", signal="SIGSEGV", code=None, evidence=None)
     end = ProcessEnded("default-1", "life-1", last_exit, cause, was_stopped=was_stopped)

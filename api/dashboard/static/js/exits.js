@@ -6,6 +6,7 @@ import { aged, duration, plural, withoutColours } from "./words.js";
 
 const MOST = 20;
 const SHORT = 200; // characters: a few lines at most
+const MOST_JOBS = 8;
 
 export class Exits {
   constructor() {
@@ -35,14 +36,22 @@ export class Exits {
 /** All times have one format and zone, so they sort as text. */
 const keyOf = ({ at, reason }) => `${at} ${reason}`;
 
-function exitNode({ at, reason, signal, code, evidence: told, failed, uptime_s: up, out_of_memory: memory, output }, open) {
+function exitNode({ at, reason, signal, code, evidence: told, failed, uptime_s: up, out_of_memory: memory, output, jobs }, open) {
   const evidence = told && withoutColours(told);
   const how = [signal, code === null ? null : `code ${code}`].filter((part) => part && !reason.includes(part)).join(", ");
   const memoryNote = memory && !reason.includes("memory") && h("span", { class: "bad" }, " The kernel killed it because memory ran out.");
   return h("li", {},
-    h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, memoryNote),
+    h("p", {}, timeNode(at), up ? ` after ${duration(up)}` : "", ": ", h("b", {}, reason), how && ` (${how})`, ...whileItRan(jobs), memoryNote),
     evidence?.trim() ? evidenceNode(evidence.trimEnd(), open) : failed ? h("p", { class: "hint" }, output ? "It left no stack." : "There is no evidence.") : "",
     output ? outputNode(withoutColours(output)) : "");
+}
+
+/** The jobs that it was running, each a link. @param {number[]} jobs */
+function whileItRan(jobs) {
+  if (!jobs.length) return [];
+  const links = jobs.slice(0, MOST_JOBS).flatMap((id) => [" ", h("a", { href: `/ui/jobs/${id}` }, String(id))]);
+  const others = jobs.length - MOST_JOBS;
+  return [`, while it ran ${jobs.length === 1 ? "job" : "jobs"}`, ...links, others > 0 ? ` and ${plural(others, "other")}` : ""];
 }
 
 /** The last lines, folded. What came last is what one looks for, so it is seen first. @param {string} output */

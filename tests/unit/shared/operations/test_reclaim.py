@@ -46,7 +46,7 @@ def test_last_lines_are_stored_once_however_many_leases_a_worker_had(
     leases = store.leases.lease(Holder("default-1", "life", 1), ("*",), 3, 60_000)
     cell = store.state.cell("life")
     ring = LineRing.create(cell)
-    Cell.create(cell).enter(leases[1].token)
+    Cell.create(cell).enter(leases[1].token, leases[1].job_id)
     ring.keep(leases[1].token, 0, 5, "info", "printed")
     stray_path(cell).write_bytes(b"written by C code\n")
     later = open_store(url, clock=clock)

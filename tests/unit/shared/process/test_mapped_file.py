@@ -24,11 +24,11 @@ from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.process.crash_cell import Cell
 cell, ballast = Path(sys.argv[1], "cell"), Path(sys.argv[1], "ballast")
 try:
-    Cell.create(cell).enter(7)
+    Cell.create(cell).enter(7, job_id=3)
 except DatabaseFull as error:
     print(error)
 ballast.unlink()
-Cell.create(cell).enter(7)
+Cell.create(cell).enter(7, job_id=3)
 print("entered")
 ' "$0"
 """
@@ -48,8 +48,8 @@ def test_a_full_disk_is_an_error_and_no_signal(tmp_path: Path) -> None:
 
 def test_what_the_file_held_before_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "cells" / "one"
-    Cell.create(path).enter(7)
-    create_mapped_file(path, 8).close()
+    Cell.create(path).enter(7, job_id=3)
+    create_mapped_file(path, 16).close()
     assert read_cell(path) == CellState(0, running=False)
 
 

@@ -297,13 +297,19 @@ def test_workers_are_listed_with_how_their_latest_life_ended(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "140")
     now_ms = supervised.clock.wall_ms()
-    exits = (
-        LastExit(now_ms - 65_000, "killed for memory", "SIGKILL", None, None, 3.25, True),
-        LastExit(now_ms - 99_000, "exit code 3", None, 3, "Traceback …", 1.0),
+    latest = LastExit(now_ms - 65_000, "killed for memory", "SIGKILL", None, None, 3.25, True)
+    before = LastExit(now_ms - 99_000, "exit code 3", None, 3, "Traceback …", 1.0)
+    supervised.processes.put_slots(
+        [
+            slot("default-1", SlotState.READY, exits=(latest, before)),
+            slot("default-2", SlotState.READY, exits=(replace(latest, jobs=(12,)),)),
+            slot("default-3", SlotState.READY, exits=(replace(latest, jobs=(12, 14)),)),
+        ]
     )
-    supervised.processes.put_slots([slot("default-1", SlotState.READY, exits=exits)])
     out = orpheus("workers").out
     assert "killed for memory 1 min 5 s ago, after 3.2 s" in out
+    assert "killed for memory in job 12 1 min 5 s ago, after 3.2 s" in out
+    assert "killed for memory in 2 jobs 1 min 5 s ago" in out
     assert "exit code 3" not in out
 
 

@@ -50,7 +50,7 @@ def test_a_process_ended_in_a_job_if_its_cell_names_one(
     tmp_path: Path, program: str, is_running: bool, in_job: bool
 ) -> None:
     cell = Cell.create(tmp_path / "cell")
-    cell.enter(10)
+    cell.enter(10, job_id=3)
     if not is_running:
         cell.leave(10)
     process = subprocess.Popen([program], start_new_session=True)
@@ -60,6 +60,7 @@ def test_a_process_ended_in_a_job_if_its_cell_names_one(
     handle.reap()
     assert exit is not None
     assert exit.in_job == in_job
+    assert exit.jobs == ((3,) if is_running else ())
 
 
 ABORTED = "Fatal Python error: Aborted\n\nCurrent thread 0x01 (most recent call first):\n  File a"

@@ -37,7 +37,7 @@ def test_attempts_start_in_order_and_the_cell_shows_it(held: HeldLeases, cell_fi
     assert first is not None
     assert first.lease.job_id == 1
     assert held.running is first
-    assert read_cell(cell_file) == CellState(10, running=True)
+    assert read_cell(cell_file) == CellState(10, running=True, jobs=(1,))
     held.end_attempt(first, succeeded(first))
     assert held.running is None
     assert read_cell(cell_file) == CellState(10, running=False, has_ended=True)
@@ -69,7 +69,7 @@ def test_the_cell_names_no_job_once_every_result_is_reported(
     assert read_cell(cell_file) == CellState(0, running=False, has_ended=True)
     held.start_next(0.0, lambda: 0)
     held.note_reported()
-    assert read_cell(cell_file) == CellState(20, running=True, has_ended=True)
+    assert read_cell(cell_file) == CellState(20, running=True, has_ended=True, jobs=(2,))
 
 
 def test_a_job_whose_lease_expires_as_it_is_entered_does_not_run(
@@ -82,7 +82,8 @@ def test_a_job_whose_lease_expires_as_it_is_entered_does_not_run(
         return 99
 
     assert held.start_next(0.0, monotonic_ms) is None
-    assert entered == [CellState(10, running=True)], "the cell is written before the clock is read"
+    in_the_job = CellState(10, running=True, jobs=(1,))
+    assert entered == [in_the_job], "the cell is written before the clock is read"
     assert read_cell(cell_file) == CellState(0, running=False)
     assert held.prefetched_tokens() == {1: 10, 2: 20, 3: 30}
 

@@ -91,9 +91,18 @@ def test_no_module_of_the_dashboard_is_too_long() -> None:
     assert found == TOO_LONG_MODULES
 
 
+def statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements in it, at any depth: an eighth of what `ast.walk` would go through."""
+    for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+        below = getattr(block, field, ())
+        for one in below if isinstance(below, list) else ():  # a lambda's body is none
+            yield one
+            yield from statements(one)
+
+
 def functions(name: str) -> Iterator[tuple[str, int]]:
     """Yield the name of each function of a file, and its number of lines."""
-    for node in ast.walk(tree_of(name)):
+    for node in statements(tree_of(name)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             yield node.name, node.end_lineno - node.lineno + 1
@@ -113,7 +122,7 @@ def test_dataclasses_of_the_product_are_those_that_are_cheap_to_import() -> None
     others = {
         name
         for name in python_files(*PRODUCT)
-        if name != "shared/records.py"
+        if name != "shared/records.py" and "dataclasses" in text_of(name)
         for node in ast.walk(tree_of(name))
         if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
         if any(one.name == "dataclass" for one in node.names)

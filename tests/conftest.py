@@ -73,6 +73,7 @@ LONG = {
     "SCHEDULES": "20000",
     "SCHEDULES_ON_POSTGRES": "500",
     "SCHEMATHESIS_SECONDS": "300",
+    "STANDSTILLS": "100",
     "WALKS": "10000",
 }
 """What `--long` sets, unless it is set already. docs/testing.md says what each one does."""

@@ -19,6 +19,7 @@ from tests.simulation.schedule import (
 from tests.simulation.world import World
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "100"))
+STANDSTILLS = int(os.environ.get("STANDSTILLS", "25"))
 FIRST_SEED = int(os.environ.get("SEED", "0"))
 ENOUGH = 100  # the rarest of what can happen comes in every twelfth schedule
 PARTS = 4 if SCHEDULES >= 4 * ENOUGH else 1
@@ -59,7 +60,7 @@ def test_every_schedule_keeps_the_invariants(world: World, part: int) -> None:
 
 
 def test_nothing_expires_because_all_stand_still(world: World) -> None:
-    nothing_expires_because_all_stand_still(world)
+    nothing_expires_because_all_stand_still(world, STANDSTILLS)
 
 
 def test_a_seed_gives_the_same_trace_again(world: World, new_world: World) -> None:

@@ -211,7 +211,7 @@ class System:
         self._log = folder / "log"
         self.process = self._start()
         self.url = wait_until(self._address, "the address in the log")
-        self.client = httpx2.Client(base_url=self.url, timeout=40, trust_env=False)
+        self.client = httpx2.Client(base_url=self.url, timeout=40, trust_env=False, verify=False)
 
     def _start(self) -> subprocess.Popen[bytes]:
         settings = ("api.port=0", f"database.url=sqlite:///{self.database}", *self._settings)

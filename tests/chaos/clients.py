@@ -24,7 +24,7 @@ class Client:
         self._log = log
         self._over = over or threading.Event()
         self._key = f"chaos-{id(self)}-{time.monotonic_ns()}"
-        self._http = httpx2.Client(base_url=url, timeout=_PATIENCE_S, trust_env=False)
+        self._http = httpx2.Client(base_url=url, timeout=_PATIENCE_S, trust_env=False, verify=False)
 
     def close(self) -> None:
         """It is done."""

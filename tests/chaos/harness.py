@@ -110,7 +110,7 @@ class Orpheus:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._stopped: set[psutil.Process] = set()
         self.start()
-        self.client = httpx2.Client(base_url=self.url, timeout=40, trust_env=False)
+        self.client = httpx2.Client(base_url=self.url, timeout=40, trust_env=False, verify=False)
 
     # Starting and ending
 

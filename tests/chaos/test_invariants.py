@@ -16,6 +16,7 @@ from orpheus.shared.storage import Store, open_store
 from orpheus.shared.storage.sqlite.write_ahead_log import WAL_BOUND_BYTES
 from tests.chaos.histories import Answer, Cancel, ClientLog, Evidence, Look, Process, Request, Run
 from tests.chaos.invariants import check_everything
+from tests.databases import make_database
 from tests.simulation.engine import Violation
 from tests.simulation.world import BACKOFF
 
@@ -48,9 +49,10 @@ class Scene:
     def __init__(self, database: Path) -> None:
         self.clock = Past()
         self.runs: list[Run] = []
+        url = f"sqlite:///{database}"
+        make_database(url)
         self._store: Store = open_store(
-            f"sqlite:///{database}",
-            create=True,
+            url,
             pools={"default": ("*",)},
             backoff=BACKOFF,
             clock=self.clock,

@@ -18,6 +18,7 @@ import apsw
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.storage import Store, open_store
 from orpheus.shared.storage.at_commit import AtCommit
+from tests.databases import make_database
 from tests.machine import folder_in_memory
 from tests.sqlite_handle import handle_of
 
@@ -154,10 +155,9 @@ class World:
         url = f"sqlite:///{self._folder}/data/orpheus.db"
         self.stores: dict[str, Store] = {}
         self.taps: dict[str, Any] = {}
+        make_database(url)
         for process in PROCESSES:
-            store = open_store(
-                url, create=True, durable=False, pools=POOLS, backoff=backoff, clock=self.clock
-            )
+            store = open_store(url, durable=False, pools=POOLS, backoff=backoff, clock=self.clock)
             with handle_of(store) as connection:
                 connection.set_busy_handler(None)  # nobody else in this thread would release it
                 patched = handle_of(store).turns

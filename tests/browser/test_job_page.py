@@ -6,11 +6,11 @@ import subprocess
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Locator, Page, Route, expect
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
+from tests.browser.examine import examine
 
 
 def test_a_failing_job_shows_its_attempts_and_errors_as_they_happen(
@@ -349,14 +349,3 @@ def test_axe_finds_nothing_in_any_state(lasting_dashboard: Any, size: tuple[int,
     lasting_dashboard.open(f"/ui/jobs/{blocked}")
     expect(page.locator("#log .line").last).to_contain_text("line 149")
     examine(page)
-
-
-def examine(page: Page) -> None:
-    """Ask axe, in both schemes; and nothing may make the page wider than its window."""
-    everything, colours = None, {"runOnly": ["color-contrast"]}
-    for scheme, options in (("light", everything), ("dark", colours)):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-        results = Axe().run(page, options=options)
-        assert results.violations_count == 0, f"{page.url}\n{results.generate_report()}"
-    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert wide[0] <= wide[1], page.url

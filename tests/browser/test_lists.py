@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import NIGHTLY, Dashboard, wait_until_held, wait_until_idle
+from tests.browser.examine import examine
 
 LISTS = {"queues": "q", "schedules": "s", "types": "t", "errors": "e", "audit": "a"}
 WIDTHS = [360, 390, 760, 761, 900, 1000, 1279, 1280, 1400, 1920]
@@ -150,17 +151,14 @@ def opened(dashboard: Dashboard, name: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", LISTS)
-def test_axe_finds_nothing_wide_or_on_a_phone(extreme: Dashboard, name: str, scheme: Any) -> None:
-    extreme.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+def test_axe_finds_nothing_wide_or_on_a_phone(extreme: Dashboard, name: str) -> None:
     page = opened(extreme, name)
     for fold in page.get_by_label(re.compile("^Fields of")).all():
         fold.click()
     for size in ({"width": 1400, "height": 900}, {"width": 360, "height": 740}):
         page.set_viewport_size(size)  # type: ignore[arg-type]
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
+        examine(page)
 
 
 @pytest.mark.parametrize("name", LISTS)

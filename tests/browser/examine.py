@@ -1,0 +1,21 @@
+"""Asks axe whether everyone can read a page, in both schemes."""
+
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page
+
+_VIOLATIONS = {"resultTypes": ["violations"]}
+_COLOURS = {"runOnly": ["color-contrast"], **_VIOLATIONS}
+
+
+def examine(page: Page, state: str = "") -> None:
+    """Find nothing, of the second scheme only in what depends on colours: the rest is as it was.
+
+    And nothing may make the page wider than its window.
+    """
+    for scheme, options in (("light", _VIOLATIONS), ("dark", _COLOURS)):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        results = Axe().run(page, options=options)
+        where = f"{page.url} {state} ({scheme})"
+        assert results.violations_count == 0, f"{where}\n{results.generate_report()}"
+    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide[0] <= wide[1], f"{page.url} {state}"

@@ -23,6 +23,7 @@ import psutil
 import pytest
 from hypothesis import settings
 
+from tests.databases import make_database
 from tests.machine import PATIENCE_S, processes_with, wait_until
 
 # A busy machine is no error: what takes too long is found by benchmarks.
@@ -209,6 +210,7 @@ class System:
         self._cwd = cwd
         self._config = () if config is None else ("--config", str(config))
         self._log = folder / "log"
+        make_database(f"sqlite:///{self.database}")
         self.process = self._start()
         self.url = wait_until(self._address, "the address in the log")
         self.client = httpx2.Client(base_url=self.url, timeout=40, trust_env=False, verify=False)

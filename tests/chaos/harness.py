@@ -32,6 +32,7 @@ from tests.chaos.histories import (
     processes_of,
     read_effects,
 )
+from tests.databases import make_database
 from tests.machine import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +110,8 @@ class Orpheus:
         self._log = folder / "log"
         self._processes: list[subprocess.Popen[bytes]] = []
         self._stopped: set[psutil.Process] = set()
+        if not launcher and "database.url" not in self.settings:  # it may mount another disk there
+            make_database(f"sqlite:///{self.database}")
         self.start()
         self.client = httpx2.Client(base_url=self.url, timeout=40, trust_env=False, verify=False)
 

@@ -282,6 +282,12 @@ class Finished(TypedDict):
     cancelled: int
 
 
+class FinishedSince(Finished):
+    """All jobs that ended since the minute that began at `since`."""
+
+    since: Time
+
+
 class Minute(Finished):
     """Jobs that ended in the minute that began at `at`."""
 
@@ -292,10 +298,11 @@ class Throughput(TypedDict):
     """Jobs that ended lately."""
 
     ended_per_minute: float
-    """A fifth of `last_5_min`: done, failed and cancelled."""
-    last_5_min: Finished
-    """They are counted by the minute: of those of the oldest minute, a part counts."""
-    last_hour: Finished
+    """`last_5_min` by the time since then: done, failed and cancelled."""
+    last_5_min: FinishedSince
+    """In this minute and the five before it: they are counted by the minute."""
+    last_hour: FinishedSince
+    """In this minute and the sixty before it."""
     by_minute: list[Minute]
     """The last 60 minutes, oldest first."""
 

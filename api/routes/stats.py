@@ -1,15 +1,14 @@
 """GET /stats: figures of the whole system."""
 
-from collections.abc import Mapping
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import Finished, Latency, Minute, Stats, TypesStats
+from orpheus.api.contract.answers import FinishedSince, Latency, Minute, Stats, TypesStats
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared import storage
+from orpheus.shared.domain.concerns import LATELY_MINUTES
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store
@@ -40,12 +39,13 @@ def _stats_json(store: Store, services: Services) -> Stats:
     stats, options = store.stats, services.options
     with store.snapshot():
         waits, runs = stats.latencies()
+        lately = stats.finished_in(LATELY_MINUTES)
         oldest_s = stats.oldest_pending_by_queue()
         return {
             "counts": counts_json(stats.counts()),
             "throughput": {
-                "ended_per_minute": stats.ended_per_minute(),
-                "last_5_min": _finished(stats.finished_in(5)),
+                "ended_per_minute": lately.per_minute,
+                "last_5_min": _finished(lately),
                 "last_hour": _finished(stats.finished_in(_MINUTES)),
                 "by_minute": [_minute(one) for one in stats.by_minute(_MINUTES)],
             },
@@ -65,11 +65,12 @@ def _stats_json(store: Store, services: Services) -> Stats:
         }
 
 
-def _finished(counts: Mapping[Status, int]) -> Finished:
+def _finished(one: storage.Finished) -> FinishedSince:
     return {
-        "done": counts[Status.DONE],
-        "failed": counts[Status.FAILED],
-        "cancelled": counts[Status.CANCELLED],
+        "since": rfc3339(one.since_ms),
+        "done": one.by_status[Status.DONE],
+        "failed": one.by_status[Status.FAILED],
+        "cancelled": one.by_status[Status.CANCELLED],
     }
 
 

@@ -10,6 +10,7 @@ from orpheus.shared.domain.rates import Rate
 from orpheus.shared.records import dataclass
 
 LATELY_MINUTES = 5
+"""What ended in this minute and so many before it ended lately."""
 FAILING_MINUTES = 60
 """How far back jobs that failed count."""
 START_S = 15.0

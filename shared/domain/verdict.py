@@ -38,6 +38,8 @@ RESTARTS_LEAST = 3
 """A slot is restless if its processes failed so often within `FAILURES_WITHIN_S`."""
 _MOST_COUNTED = MOST_EXITS - RECENT_EXITS
 """A slot with so many failures may have more: latest exits that were none are kept, too."""
+_LATELY = f"{LATELY_MINUTES} to {LATELY_MINUTES + 1} minutes"
+"""Jobs that ended are counted by whole minutes: in this one and those before it."""
 LITTLE_SPACE_BYTES = 256_000_000
 """Less than this on the file system of the database is a concern."""
 _LARGE_LOG_BYTES = 512 * 2**20
@@ -210,7 +212,7 @@ def _types(facts: Facts) -> Iterator[Concern]:
     A type that never succeeds stays for an hour: within five minutes nobody might see it.
     """
     failing = {
-        name: (failed, f"{failed:,} of the {done + failed:,} times", f"{LATELY_MINUTES} minutes")
+        name: (failed, f"{failed:,} of the {done + failed:,} times", _LATELY)
         for name, (done, failed) in facts.ended.items()
         if failed >= FAILING_LEAST and failed >= FAILING_SHARE * (done + failed)
     }

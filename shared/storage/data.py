@@ -4,7 +4,7 @@ No backend may stand behind these names: every backend imports them, and nothing
 Jobs, attempts, leases, log lines and processes are in shared/domain/.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -344,6 +344,14 @@ class Flow:
     """The time from the first to the last that was submitted."""
     silent_s: float = 0.0
     """The time since the last one."""
+
+
+class Finished(NamedTuple):
+    """How many jobs ended since the beginning of a minute: exact, by status, and per minute."""
+
+    since_ms: int
+    by_status: Mapping[Status, int]
+    per_minute: float
 
 
 class DueInQueue(NamedTuple):

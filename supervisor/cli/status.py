@@ -19,6 +19,7 @@ from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.words import without_durations
 from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store, shown_url, state_files
 from orpheus.shared.text import printable
 from orpheus.shared.views.verdict import verdict_json
@@ -28,6 +29,7 @@ from orpheus.supervisor.cli.output import (
     mebibytes,
     print_fields,
     print_json,
+    short_time,
     styled,
     terminal_height,
     terminal_width,
@@ -66,7 +68,10 @@ def _status(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
         return {
             "counts": {status.value: n for status, n in counts.items()},
             "oldest_pending_s": store.stats.oldest_pending_s(by_queue_s),
-            "last_hour": {status.value: n for status, n in ended.items()},
+            "last_hour": {
+                "since": rfc3339(ended.since_ms),
+                **{status.value: n for status, n in ended.by_status.items()},
+            },
             "database_bytes": store.maintenance.database_bytes(),
             "workers": items,
             "verdict": verdict_json(store, items, pools, timeout_s, by_queue_s),
@@ -94,7 +99,7 @@ def _print(
         {
             "jobs": _in_words(found["counts"]) or "none yet",
             "oldest waiting": duration(found["oldest_pending_s"]),
-            "last hour": ", ".join(f"{n:,} {name}" for name, n in found["last_hour"].items()),
+            "last hour": _last_hour(**found["last_hour"]),
             "database": f"{shown_url(handover.storage.url)}, {size}",
         },
         width,
@@ -123,6 +128,12 @@ def _print(
 
 def _in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+
+
+def _last_hour(since: str, **ended: int) -> str:
+    """Say since when, too: jobs are counted by whole minutes."""
+    numbers = ", ".join(f"{n:,} {name}" for name, n in ended.items())
+    return f"{numbers} (since {short_time(since)})"
 
 
 def _watch(operator: Operator) -> int:

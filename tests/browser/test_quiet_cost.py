@@ -47,7 +47,7 @@ WRITTEN = """() => {
 PACES = """async () => {
     const { Figures } = await import(`${document.documentElement.dataset.static}/js/figures.js`);
     const paces = [], figures = Object.create(Figures.prototype);
-    const throughput = { last_5_min: { done: 0, failed: 0, cancelled: 0 } };
+    const throughput = { last_5_min: { done: 0, failed: 0, cancelled: 0, since: "2026-11-28" } };
     const rest = (counts, concerns) => {
         Object.assign(figures, {
             pace: 0,

@@ -76,26 +76,31 @@ def test_a_rate_is_that_of_the_time_that_has_passed(
             assert held.job_id == job_id
             end(held)
             clock.advance(MINUTE_MS // 4)
-        assert store.stats.ended_per_minute() == 2
+        assert store.stats.finished_in(5).per_minute == 2
         assert store.stats.done_per_minute() == {"mail": 2}
     store.jobs.cancel(*come(store, "mail", 1))
-    assert store.stats.ended_per_minute() == 11 / 5
+    assert store.stats.finished_in(5).per_minute == 12 / 5.5
     assert store.stats.done_per_minute() == {"mail": 2}
 
 
-def test_the_last_five_minutes_are_five_and_agree_with_the_rate(
+def test_a_burst_counts_as_a_whole_until_its_minute_has_passed(
     store: Store, clock: FakeClock
 ) -> None:
-    """Of the oldest minute, which is known as a whole, the part counts that is not older."""
-    for _ in range(10):
-        for job_id in come(store, "mail", 60):
-            store.jobs.cancel(job_id)
-        clock.advance(MINUTE_MS)
-    for passed_s in (0, 1, 20, 38):
-        clock.advance(passed_s * 1000)
-        ended = store.stats.finished_in(5)[Status.CANCELLED]
-        assert ended == 300 - clock.wall % MINUTE_MS // 1000
-        assert store.stats.ended_per_minute() == ended / 5
+    """A part of it would be a guess: when in its minute the jobs ended is not kept."""
+    clock.advance(-clock.wall % MINUTE_MS)
+    begun_ms = clock.wall
+    clock.advance(57_000)
+    for job_id in come(store, "mail", 60):
+        store.jobs.cancel(job_id)
+    for passed_ms in (0, 200_000, 102_000):
+        clock.advance(passed_ms)
+        lately = store.stats.finished_in(5)
+        assert lately.by_status[Status.CANCELLED] == 60
+        assert lately.since_ms <= begun_ms
+        assert lately.per_minute == 60 * MINUTE_MS / (clock.wall - lately.since_ms)
+    assert lately.since_ms == begun_ms
+    clock.advance(1_000)
+    assert store.stats.finished_in(5).by_status[Status.CANCELLED] == 0
 
 
 def test_gaps_of_deleted_jobs_do_not_hide_what_came(store: Store, clock: FakeClock) -> None:

@@ -75,7 +75,7 @@ def test_they_do_not_fall_when_what_they_counted_goes(store, clock, submit, leas
     while store.retention.step(rules):
         pass
     assert store.stats.counts()[Status.DONE] == 0
-    assert store.stats.finished_in(100 * 24 * 60)[Status.DONE] == 0
+    assert store.stats.finished_in(100 * 24 * 60).by_status[Status.DONE] == 0
     assert store.stats.ended()[Status.DONE] == 1
     assert sum(store.stats.waits().counts) == 1
 

@@ -151,6 +151,7 @@ def test_the_jobs_that_ended_lately_are_counted_by_type_and_each_is_counted_once
         "crop": {Status.CANCELLED: 2, Status.FAILED: 1},
         OTHER_TYPES: {Status.FAILED: 1},
     }
-    assert store.stats.finished_in(5) == {Status.DONE: 1, Status.FAILED: 4, Status.CANCELLED: 2}
+    ended = {Status.DONE: 1, Status.FAILED: 4, Status.CANCELLED: 2}
+    assert store.stats.finished_in(5).by_status == ended
     clock.advance(600_000)
     assert store.stats.finished_by_type(5) == {}

@@ -5,6 +5,7 @@ import { request } from "./http.js";
 import { brief, bytes, count, duration, percent, rate, plural } from "./words.js";
 import { RateMeter } from "./rate.js";
 import { Reading } from "./reading.js";
+import { minute, setTime } from "./time.js";
 import { Concerns } from "./concerns.js";
 import { ALARMING_SHARE } from "./verdict.js";
 import { showProblemCount } from "./chrome.js";
@@ -80,8 +81,8 @@ export class Figures {
     const ready = slots.filter(({ state }) => state === "ready").length;
     const parts = [`${ready} of ${plural(slots.length, "worker")} ready`];
     if (this.stats) {
-      const { done, failed, cancelled } = this.stats.throughput.last_5_min, ended = done + failed + cancelled;
-      parts.push(ended ? `${plural(ended, "job")} ended in the last 5 minutes, ${failed ? count(failed) : "none"} failed${cancelled ? `, ${count(cancelled)} cancelled` : ""}` : "no job ended in the last 5 minutes");
+      const { done, failed, cancelled, since } = this.stats.throughput.last_5_min, ended = done + failed + cancelled;
+      parts.push(ended ? `${plural(ended, "job")} ended since ${minute(since)}, ${failed ? count(failed) : "none"} failed${cancelled ? `, ${count(cancelled)} cancelled` : ""}` : `no job ended since ${minute(since)}`);
     }
     if (this.counts.in_progress) parts.push(`${count(this.counts.in_progress)} in progress`);
     return parts.join(" · ");
@@ -93,6 +94,7 @@ export class Figures {
     const share = ({ done, failed }) => (done + failed ? failed / (done + failed) : null);
     const failing = (span) => (share(span) === null ? "–" : percent(share(span)));
     setText(byId("per-minute"), rate(throughput.ended_per_minute));
+    document.querySelectorAll(".measures time").forEach((time) => setTime(time, throughput.last_5_min.since));
     setText(byId("failure-rate"), failing(throughput.last_5_min));
     byId("failure-rate").classList.toggle("bad", share(throughput.last_5_min) >= ALARMING_SHARE);
     setText(byId("failure-rate-hour"), `hour ${failing(throughput.last_hour)}`);

@@ -82,7 +82,10 @@ function exact(at, zone) {
 /** The same without the seconds if they are 0, as those of most rhythms. @param {string} at @param {string} [zone] */
 const short = (at, zone) => exact(at, zone).replace(/:00$/, "");
 
-const FORMS = { clock, short, exact, relative, ago, aged: ago };
+/** The same to the minute, without the day: of what is at most some hours old. @param {string} at */
+export const minute = (at) => absolute(at).slice(11, 16);
+
+const FORMS = { clock, minute, short, exact, relative, ago, aged: ago };
 
 /** Create a `<time>`. `form`: "ago" is of the past, and "relative" of any time; both are updated every second; "aged" is as "ago", but updated by its owner. @param {string} at @param {"ago" | "relative" | "aged" | "clock" | "short" | "exact"} [form] */
 export function timeNode(at, form = "ago") {

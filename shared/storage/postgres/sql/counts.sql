@@ -37,9 +37,8 @@ SELECT queue, status, sum(n)::bigint FROM orpheus.job_counts
 GROUP BY queue, status ORDER BY queue, status;
 
 -- name: finished-since
--- Jobs that ended since a minute, by status, and those that ended in that minute.
-SELECT status, sum(n)::bigint, coalesce(sum(n) FILTER (WHERE minute = ?1), 0)::bigint
-FROM orpheus.finished_per_minute WHERE minute >= ?1 GROUP BY status;
+-- Jobs that ended since a minute, by status.
+SELECT status, sum(n)::bigint FROM orpheus.finished_per_minute WHERE minute >= ? GROUP BY status;
 
 -- name: done-since-by-queue
 -- Jobs done since a minute, by queue and minute, and how long they ran.

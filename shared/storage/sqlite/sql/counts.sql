@@ -38,9 +38,8 @@ SELECT outcome, bucket, n, sum_ms FROM totals WHERE measure = ?;
 SELECT queue, status, n FROM job_counts ORDER BY queue, status;
 
 -- name: finished-since
--- Jobs that ended since a minute, by status, and those that ended in that minute.
-SELECT status, sum(n), coalesce(sum(n) FILTER (WHERE minute = ?1), 0)
-FROM finished_per_minute WHERE minute >= ?1 GROUP BY status;
+-- Jobs that ended since a minute, by status.
+SELECT status, sum(n) FROM finished_per_minute WHERE minute >= ? GROUP BY status;
 
 -- name: done-since-by-queue
 -- Jobs done since a minute, by queue and minute, and how long they ran.

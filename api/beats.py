@@ -36,6 +36,7 @@ class Beats:
         self._ready = False
         self._turns = 0
         self._row: asyncio.Task[None] | None = None
+        self._row_began_s = 0.0
         self._database_ok = True
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="beats", daemon=True)
@@ -85,11 +86,16 @@ class Beats:
         return next_multiple_s(now_s, self._interval_s) - now_s
 
     def _turn(self) -> None:
-        """Count a turn of the event loop, and write the row unless the last write still runs."""
+        """Count a turn of the event loop, and write the row unless the last write still runs.
+
+        The first turns follow each other: at the start, when the API is ready, and at the next
+        multiple of the interval. So a write that still runs is in trouble only if it has for long.
+        """
         self._turns += 1
         if self._row is None or self._row.done():
+            self._row_began_s = time.monotonic()
             self._row = self._loop.create_task(self._write_row(self._turns))
-        else:
+        elif time.monotonic() - self._row_began_s >= self._interval_s / 2:
             self._database_ok = False
 
     async def _write_row(self, beat: int) -> None:

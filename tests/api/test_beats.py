@@ -113,6 +113,24 @@ def test_a_database_that_is_locked_at_the_end_does_not_fail_the_end() -> None:
     with_beats(locked_at_last)
 
 
+def test_the_first_row_is_no_trouble_because_the_api_is_ready_before_it_is_written() -> None:
+    async def run() -> None:
+        supervisor, end = Channel.pair()
+        writer = FakeWriter()
+        writer.open.clear()
+        beats = Beats(Channel(end), RECORD, writer, 60)  # type: ignore[arg-type]
+        beats.start()
+        await asyncio.to_thread(hear, supervisor, 1)
+        beats.ready()
+        assert beats._database_ok
+        writer.open.set()
+        await beats.stop()
+        supervisor.close()
+        end.close()
+
+    asyncio.run(run())
+
+
 def test_a_row_that_takes_too_long_is_trouble_too_while_the_loop_turns() -> None:
     async def slow(supervisor: Channel, writer: FakeWriter) -> None:
         writer.open.clear()

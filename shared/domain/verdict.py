@@ -36,6 +36,8 @@ FAILING_LEAST = 3
 """A type fails if so many of its jobs did lately, and so large a share."""
 RESTARTS_LEAST = 3
 """A slot is restless if its processes failed so often within `FAILURES_WITHIN_S`."""
+_MOST_RESTLESS = 5
+"""So many concerns are of slots that fail, at most."""
 _MOST_COUNTED = MOST_EXITS - RECENT_EXITS
 """A slot with so many failures may have more: latest exits that were none are kept, too."""
 _LATELY = f"{LATELY_MINUTES} to {LATELY_MINUTES + 1} minutes"
@@ -134,20 +136,34 @@ def _slots(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
 
 
 def _restless(facts: Facts) -> Iterator[Concern]:
-    """Yield slots that fail again and again, but are not given up yet."""
+    """Yield slots that fail again and again, but are not given up yet: of a pool together.
+
+    Those of the pool that failed last come first. Of very many pools, the rest are one.
+    """
     restless = [
         slot
         for slot in facts.slots
         if slot.state not in _ALARMING and slot.failed_exits >= RESTARTS_LEAST
     ]
-    if restless:
-        latest = max(restless, key=lambda slot: slot.last_exit_at)
-        names = named([slot.name for slot in restless])
-        often = f"failed {_times(restless)} {_counted_since(restless)}"
-        which = f" {latest.name}" if len(restless) > 1 else ""
+    alike: dict[tuple[Role, str | None], list[SlotFacts]] = {}
+    for slot in restless:
+        alike.setdefault((slot.role, slot.pool), []).append(slot)
+    groups = sorted(alike.values(), key=lambda group: _latest(group).last_exit_at, reverse=True)
+    if len(groups) > _MOST_RESTLESS:
+        rest = {slot.name for group in groups[_MOST_RESTLESS - 1 :] for slot in group}
+        groups[_MOST_RESTLESS - 1 :] = [[slot for slot in restless if slot.name in rest]]
+    for group in groups:
+        latest = _latest(group)
+        names = named([slot.name for slot in group])
+        often = f"failed {_times(group)} {_counted_since(group)}"
+        which = f" {latest.name}" if len(group) > 1 else ""
         how = f", most recently{which}: {latest.last_exit}" if latest.last_exit else ""
         text = _sentence(f"{names} {often}{how}")
         yield Concern(ConcernCode.RESTLESS, text, "orpheus workers", About("slot", latest.name))
+
+
+def _latest(restless: Sequence[SlotFacts]) -> SlotFacts:
+    return max(restless, key=lambda slot: slot.last_exit_at)
 
 
 def _times(restless: Sequence[SlotFacts]) -> str:

@@ -127,16 +127,36 @@ def test_failures_are_counted_since_the_supervisor_started(
     assert one.text == f"default-1 failed 17 times {since}, most recently: exit code 255."
 
 
-def test_of_several_restless_slots_the_one_that_failed_last_is_told() -> None:
+def test_the_restless_slots_of_each_pool_are_a_concern_with_their_own_latest_cause() -> None:
     slots = [
-        slot("default-1", failed_exits=3, last_exit="killed by SIGSEGV", last_exit_at="13:02:01"),
-        slot("mail-1", failed_exits=3, last_exit="killed by SIGKILL", last_exit_at="13:04:21"),
+        slot("api", failed_exits=4, last_exit="killed by SIGKILL", last_exit_at="13:02:01"),
+        slot("mail-1", failed_exits=3, last_exit="killed by SIGTERM", last_exit_at="13:04:21"),
         slot("mail-2", failed_exits=3, last_exit="exit code 1", last_exit_at="13:03:11"),
     ]
-    one = only(slots=slots)
-    often = "default-1, mail-1 and mail-2 failed 9 times in the last 10 minutes"
-    assert one.text == f"{often}, most recently mail-1: killed by SIGKILL."
-    assert one.about == About("slot", "mail-1")
+    mail, api = concerns(slots=slots)
+    often = "mail-1 and mail-2 failed 6 times in the last 10 minutes"
+    assert mail.text == f"{often}, most recently mail-1: killed by SIGTERM."
+    assert mail.about == About("slot", "mail-1")
+    assert (
+        api.text == "api failed 4 times in the last 10 minutes, most recently: killed by SIGKILL."
+    )
+    assert api.about == About("slot", "api")
+
+
+def test_of_very_many_restless_pools_those_that_failed_longest_ago_are_one_concern() -> None:
+    slots = [
+        slot(f"pool{n}-1", failed_exits=3, last_exit=f"exit code {n}", last_exit_at=f"13:0{n}:00")
+        for n in range(8)
+    ]
+    found = concerns(slots=slots)
+    assert [one.text.split()[0] for one in found[:-1]] == [
+        "pool7-1",
+        "pool6-1",
+        "pool5-1",
+        "pool4-1",
+    ]
+    rest = "pool0-1, pool1-1, pool2-1 and 1 more failed 12 times in the last 10 minutes"
+    assert found[-1].text == f"{rest}, most recently pool3-1: exit code 3."
 
 
 def test_of_more_failures_than_are_kept_the_verdict_says_at_least() -> None:

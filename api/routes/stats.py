@@ -65,7 +65,7 @@ def _stats_json(store: Store, services: Services) -> Stats:
         }
 
 
-def _finished(one: storage.Finished) -> FinishedSince:
+def _finished(one: storage.LatelyEnded) -> FinishedSince:
     return {
         "since": rfc3339(one.since_ms),
         "done": one.by_status[Status.DONE],

@@ -326,8 +326,7 @@ class ErrorGroup:
     messages: int
 
 
-@dataclass(frozen=True, slots=True)
-class Latency:
+class Latency(NamedTuple):
     """Percentiles over the newest 1,000 jobs that ended, in seconds; None before the first one."""
 
     p50_s: float | None
@@ -346,7 +345,7 @@ class Flow:
     """The time since the last one."""
 
 
-class Finished(NamedTuple):
+class LatelyEnded(NamedTuple):
     """How many jobs ended since the beginning of a minute: exact, by status, and per minute."""
 
     since_ms: int

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.waits import waits_since_ms
-from orpheus.shared.storage.data import DueInQueue, Finished, Flow, Latency, Minute
+from orpheus.shared.storage.data import DueInQueue, Flow, LatelyEnded, Latency, Minute
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 from orpheus.shared.storage.type_totals import TypeFigures, figures_of
@@ -75,14 +75,14 @@ class Stats:
         """Return what the attempts of each type cost, by name."""
         return figures_of(self._database.all(self._sql["type-totals"]))
 
-    def finished_in(self, minutes: int) -> Finished:
+    def finished_in(self, minutes: int) -> LatelyEnded:
         """Return how many jobs ended in this minute and the `minutes` before it."""
         since, passed_ms = self._lately(minutes)
         ended = {Status.DONE: 0, Status.FAILED: 0, Status.CANCELLED: 0}
         for status, n in self._database.all(self._sql["finished-since"], since):
             ended[Status(status)] = n
         per_minute = sum(ended.values()) * _MINUTE_MS / passed_ms
-        return Finished(since * _MINUTE_MS, ended, per_minute)
+        return LatelyEnded(since * _MINUTE_MS, ended, per_minute)
 
     def finished_by_type(self, minutes: int) -> dict[str, dict[Status, int]]:
         """Return what ended in this minute and the `minutes` before it, by type and status.

@@ -34,6 +34,7 @@ from orpheus.shared.process.host import own_host
 from orpheus.shared.process.listener import address_of
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.process.state_files import StateFiles
+from orpheus.shared.process.supervisor_lock import noted_supervisor
 from orpheus.shared.storage import (
     Store,
     locked_file,
@@ -56,7 +57,6 @@ from orpheus.supervisor.plan.reload import ReadSettings, Reloader
 from orpheus.supervisor.policy.slot import ProcessEnded, Slot
 from orpheus.supervisor.recorder import Recorder
 from orpheus.supervisor.startup import (
-    earlier_supervisor,
     kill_leftovers,
     lock_database,
     make_cells_folder,
@@ -132,7 +132,7 @@ def _supervise(
     for problem in missing_programs(settings):
         log.warning("command_cannot_run", key=dotted(problem.key), reason=problem.reason)
     kill_leftovers(state)
-    prepare = functools.partial(_prepare, settings, state, clock, earlier_supervisor(lock_fd))
+    prepare = functools.partial(_prepare, settings, state, clock, noted_supervisor(lock_fd))
     configuration, listeners, bell, swept = once_it_answers(prepare)
     configuration.sets = sets
     incarnation = secrets.token_hex(8)

@@ -24,7 +24,7 @@ from orpheus.supervisor.recorder import end_process, kill_family
 
 log = get_logger()
 
-_LONGEST_NAME = 64
+_LOOKS, _LOOK_S = 5, 0.02
 _LOOK_EVERY_S = 0.2
 
 
@@ -43,7 +43,7 @@ def lock_database(state: StateFiles) -> int:
         why = READ_ONLY if is_read_only else f"{error.strerror}{run_as_owner(path)}"
         raise DatabaseUnusable(f"cannot make {path}: {why}") from error
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(fd)
     except BlockingIOError:
         os.close(fd)
         raise AlreadyRunning(
@@ -54,6 +54,16 @@ def lock_database(state: StateFiles) -> int:
         os.close(fd)
         raise DatabaseUnusable(f"cannot lock {path}: {error.strerror}") from error
     return fd
+
+
+def _take(lock_fd: int) -> None:
+    """Lock the file, though others look for a moment whether it is free. Raises OSError."""
+    for _ in range(_LOOKS):
+        try:
+            return fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_S)
+    return fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _where_it_runs(state: StateFiles) -> str:
@@ -80,13 +90,8 @@ def warn_of_owner(state: StateFiles) -> None:
         log.warning("runs_as_another_user", folder=str(folder), owner=owner, why=why)
 
 
-def earlier_supervisor(lock_fd: int) -> str:
-    """Return the incarnation of the supervisor that held the lock before; "": nobody knows."""
-    return os.pread(lock_fd, _LONGEST_NAME, 0).decode(errors="replace")
-
-
 def note_supervisor(lock_fd: int, incarnation: str) -> None:
-    """Note in the file of the lock who holds it, for `earlier_supervisor` of the next start."""
+    """Note in the file of the lock who holds it, for the next start, and for `is_gone`."""
     os.ftruncate(lock_fd, 0)
     os.pwrite(lock_fd, incarnation.encode(), 0)
 

@@ -162,6 +162,10 @@ class Facts:
     late_schedules: Sequence[tuple[str, float]] = ()
     """Schedules whose tick has passed, and by how many seconds."""
     undelivered: Sequence[AlertFacts] = ()
+    gone: int | None = None
+    """The process of a supervisor that is gone and has not said so."""
+    left: Sequence[str] = ()
+    """The slots that it has left behind, whose processes are about to end."""
     silent_after_s: float = 30.0
     """After so long without a heartbeat, a process is taken for dead."""
     free_bytes: int | None = None

@@ -76,8 +76,7 @@ def _headline(facts: Facts, concerns: int) -> str:
 
 
 def _concerns(facts: Facts) -> Iterator[Concern]:
-    if not facts.slots:
-        yield Concern(ConcernCode.NOTHING_RUNS, "Nothing runs.", "orpheus")
+    yield from _nothing_runs(facts)
     yield from _rejection(facts.slots)
     yield from _nobody(facts)
     yield from _alerts(facts.undelivered)  # nobody is told of what follows
@@ -89,6 +88,17 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
     yield from held_queues(facts)
     yield from _schedules(facts.late_schedules)
     yield from _disk(facts)
+
+
+def _nothing_runs(facts: Facts) -> Iterator[Concern]:
+    gone = "" if facts.gone is None else f"the supervisor (process {facts.gone}) is gone"
+    if not facts.slots:
+        text = f"Nothing runs: {gone}." if gone else "Nothing runs."
+        yield Concern(ConcernCode.NOTHING_RUNS, text, "orpheus")
+    elif facts.left:
+        end = f"{named(facts.left)} {'is' if len(facts.left) == 1 else 'are'} about to end"
+        text = f"{gone[:1].upper()}{gone[1:]}: {end}, and nothing is started."
+        yield Concern(ConcernCode.NOTHING_RUNS, text, "orpheus")
 
 
 def _nobody(facts: Facts) -> Iterator[Concern]:

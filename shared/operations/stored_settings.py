@@ -11,6 +11,7 @@ from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError, InvalidJob
 from orpheus.shared.logs import get_logger
+from orpheus.shared.process.supervisor_lock import is_gone
 from orpheus.shared.storage import MakeJob, Store
 
 log = get_logger()
@@ -71,7 +72,7 @@ def is_supervised(store: Store, beat_timeout_s: float) -> bool:
     ages_ms = (
         store.processes.silent_ms(record)
         for record in store.processes.all()
-        if record.role is Role.SUPERVISOR
+        if record.role is Role.SUPERVISOR and not is_gone(store.state.lock, record.incarnation)
     )
     return any(age_ms is not None and age_ms < beat_timeout_s * 1000 for age_ms in ages_ms)
 

@@ -21,7 +21,7 @@ from orpheus.shared.operations.stored_settings import is_supervised
 from orpheus.shared.process.clock import is_alive, os_state
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import running_job_json
-from orpheus.shared.views.workers import Stack
+from orpheus.shared.views.workers import Stack, gone_supervisors
 
 _ANSWER_WITHIN_S = 4.0
 _ASK_AGAIN_AFTER_S = 2.5
@@ -64,6 +64,9 @@ def check_supervised(store: Store, beat_timeout_s: float) -> None:
     """Raise NoSupervisor unless a supervisor runs on this database."""
     if is_supervised(store, beat_timeout_s):
         return
+    for one in gone_supervisors(store, store.processes.all()):
+        gone = f"the supervisor (process {one.pid}) is gone"
+        raise NoSupervisor(f"nothing runs: {gone}; start one with `orpheus`")
     for one in store.processes.all():
         silent_ms = store.processes.silent_ms(one)
         is_ours = one.role is Role.SUPERVISOR and not store.has_many_hosts

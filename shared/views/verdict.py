@@ -21,7 +21,7 @@ from orpheus.shared.domain.why import Pause
 from orpheus.shared.storage import QueueRow, Store
 from orpheus.shared.views.alerts import undelivered_alerts
 from orpheus.shared.views.pools import scaled_by
-from orpheus.shared.views.workers import DrainedBy, Worker, workers_json
+from orpheus.shared.views.workers import DrainedBy, Worker, gone_supervisors, workers_json
 
 _SCHEDULE_LATE_MS = 60_000
 _REJECTION = rejection("")
@@ -105,6 +105,7 @@ def _facts(
         now_ms = store.clock.wall_ms()
         counts = store.stats.counts_by_queue()
         ended = store.stats.finished_by_type(LATELY_MINUTES)
+        gone = gone_supervisors(store, store.processes.all())
         return Facts(
             slots=_slots(workers),
             queues=list(_queues(store, counts, oldest_s)),
@@ -118,6 +119,8 @@ def _facts(
             quarantined=[(one.type, one.evidence) for one in store.quarantines.all()],
             late_schedules=list(_late_schedules(store, now_ms)),
             undelivered=undelivered_alerts(store, now_ms),
+            gone=gone[-1].pid if gone else None,
+            left=_left(store, workers) if gone else (),
             silent_after_s=beat_timeout_s,
             free_bytes=store.maintenance.free_bytes(),
             log_bytes=store.maintenance.wal_bytes(),
@@ -162,6 +165,14 @@ def _slot(worker: Worker, watched_s: float | None, *, several: bool) -> SlotFact
         last_exit_at=failed["at"] if failed else "",
         watched_s=watched_s,
     )
+
+
+def _left(store: Store, workers: Sequence[Worker]) -> list[str]:
+    """Return what still runs though no supervisor does, and was not started by hand."""
+    if any(one["role"] == Role.SUPERVISOR for one in workers):
+        return []
+    started = {one.incarnation for one in store.processes.slots() if one.incarnation}
+    return [one["slot"] for one in workers if one["incarnation"] in started]
 
 
 def _drained_by(drained: DrainedBy | None) -> str | None:

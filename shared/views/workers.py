@@ -6,7 +6,7 @@ process that runs alone is judged by its heartbeat row only. Of several hosts, t
 whose supervisor has vanished are shown as lost, until it is forgotten.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NotRequired
 
@@ -24,6 +24,8 @@ from orpheus.shared.domain.processes import (
     rejection,
 )
 from orpheus.shared.moments import rfc3339
+from orpheus.shared.process.clock import is_alive
+from orpheus.shared.process.supervisor_lock import is_gone
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import RunningJob, running_job_json
 from orpheus.shared.views.values import Time, tenths
@@ -146,14 +148,17 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
         for record in records
         if (age_ms := store.processes.silent_ms(record)) is not None
     }
+    gone = gone_supervisors(store, records)
+    dead = _dead_with(gone, slots, records)
     beating = {
         record.incarnation: record
         for record in records
         if ages_s.get(record.incarnation, beat_timeout_s) < beat_timeout_s
+        and record.incarnation not in dead
     }
     now_ms, supervisors = store.clock.wall_ms(), [x for x in records if x.role is Role.SUPERVISOR]
     supervised = {supervised_on, *(one.host for one in supervisors if one.incarnation in beating)}
-    supervised |= _hosts_of_hung(store, slots, beating)
+    supervised |= _hosts_of_hung(store, slots, beating) - {one.host for one in gone}
     heard_ms = {
         one.host: now_ms - round(1000 * ages_s[one.incarnation])
         for one in sorted(supervisors, key=lambda one: one.last_beat_mono_ms)
@@ -169,6 +174,32 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     names = {(slot.host, slot.slot) for slot in slots}
     alone = [_slot_of(one) for one in beating.values() if (one.host, one.slot) not in names]
     return [_slot_json(slot, beating, ages_s, running, drains, now_ms) for slot in [*slots, *alone]]
+
+
+def gone_supervisors(store: Store, records: Iterable[ProcessRecord]) -> list[ProcessRecord]:
+    """Return the supervisors of this host that certainly no longer run, but have left their row."""
+    return [
+        one
+        for one in records
+        if one.role is Role.SUPERVISOR and is_gone(store.state.lock, one.incarnation)
+    ]
+
+
+def _dead_with(
+    gone: Sequence[ProcessRecord], slots: Iterable[SlotRecord], records: Iterable[ProcessRecord]
+) -> set[str]:
+    """Return the incarnations of supervisors that are gone and of what died with them.
+
+    The kernel ends what a supervisor has started with it; what still runs then is about to end.
+    """
+    hosts = {one.host for one in gone}
+    started = {one.incarnation for one in slots if one.host in hosts}
+    ended = {
+        one.incarnation
+        for one in records
+        if one.incarnation in started and not is_alive(one.pid, one.create_time_s)
+    }
+    return ended | {one.incarnation for one in gone}
 
 
 def _hosts_of_hung(

@@ -1,0 +1,38 @@
+"""The lock that a supervisor holds, as others see it: it tells at once that the supervisor is gone.
+
+The kernel frees it with the process, in whatever container that was. A pid would say nothing in
+another container, and heartbeats tell only after some silence.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+_LONGEST_NAME = 64
+
+
+def noted_supervisor(lock_fd: int) -> str:
+    """Return the incarnation of the supervisor that took the lock last; "": nobody knows."""
+    return os.pread(lock_fd, _LONGEST_NAME, 0).decode(errors="replace")
+
+
+def is_gone(lock: Path, incarnation: str) -> bool:
+    """Return whether this supervisor certainly no longer runs.
+
+    One of another host, whose lock is elsewhere, and one that is only stopped are not. If the lock
+    is free, it is held for a moment: who takes it to start tries for longer.
+    """
+    try:
+        fd = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:  # another user's, or there is none
+        return False
+    try:
+        if noted_supervisor(fd) != incarnation:
+            return False
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # it holds the lock, or the file system has none
+        return False
+    else:
+        return True
+    finally:
+        os.close(fd)

@@ -1,0 +1,96 @@
+"""A supervisor that was killed is told as gone at once, by its lock and not by its silence."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import pytest
+
+from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
+from orpheus.shared.process.clock import create_time_s
+from orpheus.shared.storage import Store, state_files
+from orpheus.supervisor.startup import lock_database, note_supervisor
+from tests.unit.supervisor.cli.slot_rows import slot
+
+Orpheus = Callable[..., Any]
+NOT_HERE = 2**22 + 1
+"""What the processes of another container look like: no process here has such a pid."""
+
+
+@pytest.fixture
+def lock(store: Store) -> Iterator[TextIO]:
+    """The lock of a supervisor with a worker: both have just sent a heartbeat."""
+    fd = lock_database(state_files("sqlite:///data/orpheus.db"))
+    note_supervisor(fd, "life-of-supervisor")
+    clock = store.clock
+    supervisor = ProcessRecord(
+        "host-1", "life-of-supervisor", "supervisor", None, Role.SUPERVISOR, NOT_HERE, 1.0,
+        clock.boot_id, 0, ready=True, beat=1, last_beat_mono_ms=clock.monotonic_ms(),
+        job_id=None, jobs_done=0,
+    )  # fmt: skip
+    worker = {"incarnation": "life-of-default-1", "slot": "default-1", "pool": "default"}
+    store.processes.register(supervisor)
+    store.processes.register(replace(supervisor, role=Role.WORKER, **worker))  # type: ignore[arg-type]
+    names = ("supervisor", "default-1")
+    store.processes.put_slots([slot(name, SlotState.READY, pid=NOT_HERE) for name in names])
+    with os.fdopen(fd) as held:
+        yield held
+
+
+def test_nothing_runs_as_soon_as_its_lock_is_free(orpheus: Orpheus, lock: TextIO) -> None:
+    lock.close()
+    found = json.loads(orpheus("status", "--json").out)
+    assert found["workers"] == []
+    (concern,) = found["verdict"]["concerns"]
+    gone = f"the supervisor (process {NOT_HERE}) is gone"
+    assert (concern["code"], concern["text"]) == ("nothing_runs", f"Nothing runs: {gone}.")
+    said = f"orpheus: nothing runs: {gone}; start one with `orpheus`\n"
+    for command in (("scale", "default", "2"), ("restart", "default-1"), ("drain", "default-1")):
+        assert orpheus(*command) == (1, "", said)
+
+
+def test_a_worker_that_still_ends_its_job_does_not_hide_it(
+    orpheus: Orpheus, lock: TextIO, store: Store
+) -> None:
+    (worker,) = (one for one in store.processes.all() if one.role is Role.WORKER)
+    here = {"pid": os.getpid(), "create_time_s": create_time_s(os.getpid())}
+    store.processes.register(replace(worker, **here))  # type: ignore[arg-type]
+    lock.close()
+    found = json.loads(orpheus("status", "--json").out)
+    assert [one["reason"] for one in found["workers"]] == ["runs without a supervisor"]
+    (concern,) = found["verdict"]["concerns"]
+    gone = f"The supervisor (process {NOT_HERE}) is gone"
+    assert concern["text"] == f"{gone}: default-1 is about to end, and nothing is started."
+
+
+@pytest.mark.usefixtures("lock")
+def test_one_that_cannot_be_seen_from_here_but_holds_its_lock_runs(orpheus: Orpheus) -> None:
+    """Its pid says nothing in another container; it may be stopped, too."""
+    found = json.loads(orpheus("status", "--json").out)
+    assert [one["slot"] for one in found["workers"]] == ["supervisor", "default-1"]
+    assert found["verdict"]["concerns"] == []
+
+
+def test_a_lock_that_another_has_taken_since_says_nothing_of_it(
+    orpheus: Orpheus, lock: TextIO
+) -> None:
+    """So of several hosts: the lock of this one is not that of its own supervisor."""
+    note_supervisor(lock.fileno(), "another life")
+    lock.close()
+    found = json.loads(orpheus("status", "--json").out)
+    assert [one["slot"] for one in found["workers"]] == ["supervisor", "default-1"]
+
+
+def test_a_start_takes_its_lock_though_others_look_whether_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = state_files(f"sqlite:///{tmp_path}/orpheus.db")
+    with state.lock.open("w") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        monkeypatch.setattr(time, "sleep", lambda _: looking.close())
+        os.close(lock_database(state))

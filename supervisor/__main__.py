@@ -48,9 +48,11 @@ def run(arguments: Sequence[str]) -> int:
         if code is None:
             raise
     except OrpheusError as error:
+        from orpheus.shared.text import printable  # noqa: PLC0415 - not for --help
+
         what = "not accepted: " if isinstance(error, InvalidJob) else ""
         for line in str(error).splitlines():
-            click.echo(f"orpheus: {what}{line}", err=True)
+            click.echo(f"orpheus: {what}{printable(line)}", err=True)
         return error.exit_code
     return code if isinstance(code, int) else ExitCode.OK
 

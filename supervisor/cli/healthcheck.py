@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from orpheus.shared.errors import ExitCode
+from orpheus.shared.text import printable
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
@@ -31,9 +32,9 @@ def healthcheck(operator: Operator) -> int:
     if operator.as_json:
         print_json(body)
     else:
-        click.echo(f"{body.get('status', code)}")
+        click.echo(printable(f"{body.get('status', code)}"))
         for name, check in body.get("checks", {}).items():
-            click.echo(f"  {name}: {check['status']}, {check['detail']}")
+            click.echo(printable(f"  {name}: {check['status']}, {check['detail']}"))
     return ExitCode.OK if code == 200 else ExitCode.NO
 
 

@@ -12,6 +12,7 @@ from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode, Unavailable
 from orpheus.shared.storage import Store
+from orpheus.shared.text import printable
 from orpheus.shared.views.jobs import job_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.jobs import wait_for_change
@@ -101,10 +102,11 @@ def _print_outcome(operator: Operator, job: Job, *, waited: bool) -> None:
     if operator.as_json:
         print_json(job_json(job))
     elif waited and job.status is Status.DONE:
-        click.echo(job.result or "null")
+        result = job.result or "null"
+        click.echo(printable(result) if sys.stdout.isatty() else result)
     elif waited or _has_ended(job):
         reason = f": {job.error.type}: {job.error.message}" if job.error else ""
-        click.echo(f"orpheus: job {job.id} is {job.status}{reason}", err=True)
+        click.echo(f"orpheus: job {job.id} is {job.status}{printable(reason)}", err=True)
 
 
 def _has_ended(job: Job) -> bool:
@@ -155,7 +157,7 @@ def _progress_bar(job: Job, news: Callable[[Job], str | None]) -> Iterator[Calla
                 description=f"{job.type} {job.status}",
                 total=None if job.progress is None else 1.0,
                 completed=job.progress or 0.0,
-                message=(job.message or "")[:60],
+                message=printable(job.message or "")[:60],
             )
             if told := news(job):
                 progress.console.print(told, markup=False, highlight=False, soft_wrap=True)

@@ -33,6 +33,7 @@ from orpheus.shared.operations.left_waiting import left_by_edit
 from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.storage import Store, state_files
+from orpheus.shared.text import printable
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import local_time, print_json, print_table
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
@@ -78,7 +79,8 @@ def diff(operator: Operator, before: int | None, after: int | None) -> int:
         print_json({"from": number, "to": after, "diff": lines, "secrets": secrets})
         return ExitCode.NO if old != new else ExitCode.OK
     for line in lines:
-        click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
+        shown = "\t".join(map(printable, line.split("\t")))
+        click.secho(shown, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
     for secret in secrets:
         click.echo(f"a secret differs: {secret}")
     if old != new and not lines and not secrets:

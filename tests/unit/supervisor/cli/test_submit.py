@@ -162,6 +162,20 @@ def test_waiting_exits_1_with_the_error_when_the_job_failed(
     assert (code, json.loads(out)["status"], err) == (1, "failed", "job 1 submitted\n")
 
 
+def test_what_a_failed_job_wrote_moves_no_cursor_and_stays_one_line(
+    orpheus: Orpheus, store: Store, finish: Finish, in_background: InBackground
+) -> None:
+    def work(other: Store) -> None:
+        when_pending(other, 1)
+        finish(other, Ending.FAILED_PERMANENTLY, JobError("E", "one\ntwo \x1b[2J\r over", None))
+
+    worker = in_background(work)
+    _, out, err = orpheus("submit", "count", "n=2", "--wait")
+    worker.join()
+    told = r"orpheus: job 1 is failed: E: one\ntwo \x1b[2J\r over"
+    assert (out, err) == ("", f"job 1 submitted\n{told}\n")
+
+
 @pytest.mark.parametrize(
     ("error", "exit_code", "told"),
     [(KeyboardInterrupt(), 1, "\n"), (DatabaseAway("no answer"), 74, "orpheus: no answer\n")],
@@ -196,7 +210,7 @@ def test_a_terminal_sees_progress_while_it_waits(
     def work(other: Store) -> None:
         when_pending(other, 1)
         (lease,) = other.leases.lease(WORKER, ("*",), 1, 30_000)
-        other.leases.progress(lease.job_id, lease.token, 0.5, "half way")
+        other.leases.progress(lease.job_id, lease.token, 0.5, "half \x1b[2J way")
         threading.Event().wait(0.3 * slowness())  # it is looked for meanwhile
         other.leases.finish([Finished(lease, Ending.SUCCEEDED, "1")])
 
@@ -204,7 +218,7 @@ def test_a_terminal_sees_progress_while_it_waits(
     code, out, err = orpheus("submit", "count", "n=2", "--wait")
     worker.join()
     assert (code, out) == (0, "1\n")
-    assert "half way" in err
+    assert r"half \x1b[2J way" in err
 
 
 @pytest.fixture

@@ -15,6 +15,13 @@ def printable(text: str) -> str:
     )
 
 
+def first_line(text: str, longest: int | None = None) -> str:
+    """Return the first line of a text, with a mark if there is more of it."""
+    line, _, more = text.strip().partition("\n")
+    line += " …" if more else ""
+    return line if longest is None or len(line) <= longest else f"{line[: longest - 1]}…"
+
+
 def without_colours(text: str) -> str:
     """Return `text` without the sequences that colour it on a terminal; any other stays."""
     return _COLOUR.sub("", text) if "\x1b" in text else text

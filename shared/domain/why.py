@@ -18,6 +18,7 @@ from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import Rate, rate_text
 from orpheus.shared.domain.words import duration
 from orpheus.shared.records import dataclass
+from orpheus.shared.text import first_line
 
 K = TypeVar("K", bound=Hashable)
 
@@ -183,7 +184,7 @@ def _ended(standing: Standing) -> Reason:
     job = standing.job
     if job.status is Status.DONE:
         return Reason(Code.ENDED, "it is done")
-    error = f": {job.error.type}: {job.error.message}".partition("\n")[0] if job.error else ""
+    error = first_line(f": {job.error.type}: {job.error.message}") if job.error else ""
     if standing.key_holder is not None:
         by = f"job {standing.key_holder}"
         cannot = f"{by} holds its unique key, so it cannot be retried now"

@@ -116,7 +116,9 @@ def _of_jobs(*statuses: str) -> "Callable[[Store], Iterator[Pair]]":
 
 def _with_status(job: "Job") -> Pair:
     why = f": {job.error.message}" if job.error else ""
-    return str(job.id), f"{job.status} {job.type}{why}".partition("\n")[0]
+    from orpheus.shared.text import first_line, printable  # noqa: PLC0415 - see above
+
+    return str(job.id), printable(first_line(f"{job.status} {job.type}{why}"))
 
 
 def _once(names: Iterable[str | None]) -> Iterator[Pair]:

@@ -14,7 +14,7 @@ from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import AuditFilter, Budget, JobOrder, Store
-from orpheus.shared.text import printable, with_fields, without_colours
+from orpheus.shared.text import first_line, printable, with_fields, without_colours
 from orpheus.shared.views.jobs import attempt_json, job_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
@@ -116,7 +116,7 @@ def _note(job: Job, now_ms: int) -> str:
     if job.status is Status.IN_PROGRESS and job.cancel_requested:
         parts.append("asked to stop")
     if told := _of_error(job.error) if job.error else job.message:
-        parts.append(told.partition("\n")[0][:_LONGEST_NOTE])
+        parts.append(first_line(told, _LONGEST_NOTE))
     return ", ".join(parts)
 
 
@@ -197,7 +197,7 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
         _run_time(attempt, now_ms),
         duration(attempt.cpu_s),
         mebibytes(attempt.max_rss_bytes),
-        _of_error(error).partition("\n")[0][:_LONGEST_NOTE] if error else "",
+        first_line(_of_error(error), _LONGEST_NOTE) if error else "",
     )
 
 

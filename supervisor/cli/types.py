@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from orpheus.shared.errors import ExitCode
+from orpheus.shared.text import first_line
 from orpheus.shared.views.job_types import types_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import duration, print_items
@@ -39,7 +40,7 @@ def types(operator: Operator, stats: bool) -> int:
         fields = {row.name: _fields_of(row.schema) for row in store.types.all()}
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
-        defaults, description = item["defaults"], item["description"].partition("\n")[0]
+        defaults, description = item["defaults"], first_line(item["description"])
         retries, timeout = defaults["max_retries"], duration(defaults["timeout"])
         state = "quarantined" if item["quarantine"] else "open"
         name, queue = item["name"], defaults["queue"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orpheus.shared.text import printable, with_fields
+from orpheus.shared.text import first_line, printable, with_fields
 
 
 def test_what_can_be_seen_is_left_alone() -> None:
@@ -11,6 +11,13 @@ def test_what_can_be_seen_is_left_alone() -> None:
 
 def test_what_cannot_be_seen_is_escaped() -> None:
     assert printable("a\n\x1b[0m\u202e\ud800") == "a\\n\\x1b[0m\\u202e\\ud800"
+
+
+def test_of_several_lines_the_first_is_told_with_a_mark_for_the_rest() -> None:
+    assert first_line("one\n") == first_line("one") == "one"
+    assert first_line("one\ntwo") == first_line("\none\n\ntwo") == "one …"
+    assert first_line("x" * 9, 5) == "xxxx…"
+    assert first_line("xxxxx", 5) == "xxxxx"
 
 
 def test_a_log_line_has_its_fields_behind_it() -> None:

@@ -56,7 +56,7 @@ def test_a_due_job_that_a_free_worker_serves_runs() -> None:
     [
         (Status.DONE, None, "it is done"),
         (Status.CANCELLED, None, "it is cancelled (a retry runs it again)"),
-        (Status.FAILED, JobError("KeyError", "x\ny"), "it is failed: KeyError: x (a retry"),
+        (Status.FAILED, JobError("KeyError", "x\ny"), "it is failed: KeyError: x … (a retry"),
     ],
 )
 def test_a_job_that_has_ended_says_how(status: Status, error: JobError | None, text: str) -> None:

@@ -95,7 +95,7 @@ def test_what_is_there_is_offered(words: list[str], offered: list[str]) -> None:
 def test_an_id_is_offered_with_what_the_job_is() -> None:
     shell = BashComplete(group, {}, "orpheus", "_ORPHEUS_COMPLETE")
     (one,) = shell.get_completions(["retry"], "")
-    assert one.help == "failed count: no"
+    assert one.help == "failed count: no …"
 
 
 @pytest.mark.usefixtures("patient")

@@ -144,6 +144,17 @@ def test_a_terminal_gets_a_coloured_table_whatever_a_job_wrote(
     assert "\x1b[2J" not in out
 
 
+def test_a_message_of_several_lines_is_marked_where_its_first_is_shown(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit(NewJob("count", max_retries=0))
+    finish(store, Ending.FAILED, JobError("E", "one\ntwo", None))
+    listed, shown = orpheus("jobs").out, orpheus("show", "1").out
+    assert listed.endswith("  E: one …\n")
+    assert shown.split("\n\n")[1].endswith("  E: one …")
+    assert "it is failed: E: one … (a retry runs it again)" in orpheus("why", "1").out
+
+
 def test_a_job_is_shown_with_its_attempts_and_its_error(
     orpheus: Orpheus, store: Store, finish: Finish
 ) -> None:

@@ -14,7 +14,7 @@ from orpheus.supervisor.cli.output import duration, local_time, print_items
 from orpheus.supervisor.cli.table import Column
 
 _COLUMNS = (
-    "ALERT",
+    Column("ALERT", least=12),
     Column("ON", least=16),
     Column("TYPE", 2),
     Column("EVERY", 3),

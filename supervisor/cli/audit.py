@@ -17,28 +17,32 @@ from orpheus.supervisor.cli.output import print_json, print_table, short_time
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
-_MOST_TOLD = 21
+_MOST_OF_CHANGE = 21
+_MOST_OF_TARGET = 25
+_MOST_OF_FILTER = 22
 
 
 def _name_of(target: str) -> int:
-    """Return how much of a target says which it is; a filter of many jobs is told by its start."""
-    return 16 if target.startswith("jobs ") else min(len(target.partition(", ")[0]), _MOST_TOLD)
+    """Return how much of a target says which it is; of many jobs their filter but for `id<=`."""
+    if target.startswith("jobs "):
+        return min(len(target.partition(", id<=")[0]), _MOST_OF_FILTER)
+    return min(len(target.partition(", ")[0]), _MOST_OF_TARGET)
 
 
 def _states_of(change: str) -> int:
     """Return how much of a change says how it stood before and after, without the details."""
-    return min(len(re.split(", |: ", change)[0]), _MOST_TOLD)
+    return min(len(re.split(", |: ", change)[0]), _MOST_OF_CHANGE)
 
 
 _COLUMNS = (
-    Column("ID", 4),
+    Column("ID", 5),
     "AT",
     Column("BY", least=8, enough=len("api:192.168.100.23")),
     "ACTION",
     Column("ON", least=16, enough=_name_of),
-    Column("CHANGE", least=18, enough=_states_of),
-    Column("COUNT", 3),
-    Column("REASON", 2, least=8, enough=8),
+    Column("CHANGE", 4, least=18, enough=_states_of),
+    Column("COUNT", 3, usual="1"),
+    Column("REASON", 1, least=8, enough=12),
 )
 
 

@@ -37,18 +37,19 @@ from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 _POLL_INTERVAL_S = 0.05
 _LINES_AT_ONCE = 1_000
 _LONGEST_NOTE = 300
+_CREATED = Column("CREATED", 2)
 _COLUMNS = (
     "ID",
     Column("TYPE", least=12),
     "STATUS",
-    Column("QUEUE", 5),
-    Column("ATTEMPT", 4),
-    Column("CREATED", 1),
-    Column("RAN", 3),
-    Column("WORKER", 6),
-    Column("NOTE", least=30),
+    Column("QUEUE", 6, least=12),
+    Column("ATTEMPT", 5),
+    _CREATED,
+    Column("RAN", 4),
+    Column("WORKER", 7, least=12),
+    Column("NOTE", 1, least=12, enough=30),
 )
-_ENDED = [Column("ENDED", 1) if one == Column("CREATED", 1) else one for one in _COLUMNS]
+_ENDED = [Column("ENDED", 2) if one == _CREATED else one for one in _COLUMNS]
 _OF_ATTEMPTS = (
     "ATTEMPT",
     "OUTCOME",
@@ -58,7 +59,7 @@ _OF_ATTEMPTS = (
     "RAN",
     Column("CPU", 5),
     Column("MEMORY", 4),
-    Column("ERROR", least=30),
+    Column("ERROR", least=12, enough=30),
 )
 _TOTAL_S = 0.2
 _WAITING = (Status.BLOCKED, Status.PENDING)

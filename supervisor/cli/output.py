@@ -1,8 +1,8 @@
 """Print what a command answers: a table for people, JSON for scripts.
 
 On a terminal a table is coloured (unless `NO_COLOR` is set) and fits into the window: columns are
-shortened or left out (table.py). In a pipe all columns are there, whole and only aligned, one line
-per row, for grep and awk. Text from jobs is made printable.
+shortened or left out (table.py), and a last line names those. In a pipe all columns are there,
+whole and only aligned, one line per row, for grep and awk. Text from jobs is made printable.
 """
 
 import os
@@ -18,7 +18,7 @@ import orjson
 
 from orpheus.shared.domain import words
 from orpheus.shared.text import printable
-from orpheus.supervisor.cli.table import GAP, Columns, fitted, shortened
+from orpheus.supervisor.cli.table import GAP, Columns, fitted, left_out, shortened
 
 _WORDS_BY_COLOUR = {
     "green": ("ready", "done", "succeeded"),
@@ -41,8 +41,13 @@ def print_json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
 
-def print_table(columns: Columns, rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under their column names; None shows as a dash."""
+def print_table(
+    columns: Columns, rows: Iterable[Sequence[object]], *, names_left_out: bool = True
+) -> None:
+    """Print rows under their column names; None shows as a dash.
+
+    On a terminal, what has no room is named below, on stderr, unless the table is a mere part.
+    """
     cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     on_terminal = sys.stdout.isatty()
     if on_terminal and not cells:
@@ -53,6 +58,9 @@ def print_table(columns: Columns, rows: Iterable[Sequence[object]]) -> None:
     for line in lines:
         *most, last = (styled(cell, **_STYLES.get(cell.rstrip(), {})) for cell in line)
         click.echo(GAP.join((*most, last.rstrip())).rstrip())
+    missing = left_out(columns, cells, [name.rstrip() for name in names])
+    if on_terminal and names_left_out and missing:
+        click.echo(f"left out at this width: {', '.join(missing)}", err=True)
 
 
 def print_items(

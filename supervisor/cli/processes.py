@@ -22,7 +22,7 @@ from orpheus.supervisor.cli.output import (
 from orpheus.supervisor.cli.table import Column, Columns
 
 _OF_WORKERS = (
-    "SLOT",
+    Column("SLOT", least=16),
     "STATE",
     Column("PID", 6),
     Column("JOB", least=12),
@@ -32,17 +32,17 @@ _OF_WORKERS = (
     Column("DONE", 7),
     Column("UP", 5),
     Column("RESTARTS", 1),
-    Column("WHY", least=24),
+    Column("WHY", least=12, enough=24),
 )
 _OF_PROGRAMS = (
-    "SLOT",
+    Column("SLOT", least=16),
     "STATE",
     Column("PID", 4),
     Column("CPU", 3),
     Column("MEMORY", 2),
     Column("UP", 1),
     "RESTARTS",
-    Column("WHY", least=24),
+    Column("WHY", least=12, enough=24),
 )
 
 
@@ -103,16 +103,18 @@ def print_workers(
     none: Sequence[tuple[str, str]] = (),
     *,
     as_json: bool = False,
+    names_left_out: bool = True,
 ) -> None:
     """Print a table, with the hosts only if there are several; `none`: what has no slot."""
+    told = {"as_json": as_json, "names_left_out": names_left_out}
     if not _are_of_several_hosts(items):
-        _print(items, none, _OF_WORKERS, _worker_row, as_json=as_json)
+        _print(items, none, _OF_WORKERS, _worker_row, **told)
         return
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
         return item["host"], *_worker_row(item)
 
-    _print(items, none, ("HOST", *_OF_WORKERS), row, as_json=as_json)
+    _print(items, none, ("HOST", *_OF_WORKERS), row, **told)
 
 
 def _print(
@@ -122,13 +124,15 @@ def _print(
     row: Callable[[Mapping[str, Any]], tuple[object, ...]],
     *,
     as_json: bool,
+    names_left_out: bool = True,
 ) -> None:
     if as_json:
         print_json({"items": items})
         return
     before = (None,) if columns[0] == "HOST" else ()
     after = (None,) * (len(columns) - len(before) - 2)
-    print_table(columns, [*map(row, items), *((*before, *one, *after) for one in none)])
+    rows = [*map(row, items), *((*before, *one, *after) for one in none)]
+    print_table(columns, rows, names_left_out=names_left_out)
 
 
 def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:

@@ -20,18 +20,18 @@ from orpheus.supervisor.cli.processes import read_workers
 from orpheus.supervisor.cli.table import Column, Columns
 from orpheus.supervisor.cli.unknown_names import warn_of_queue
 
-_RANKS = {Status.BLOCKED: 3, Status.DONE: 6, Status.CANCELLED: 8}
+_RANKS = {Status.FAILED: 2, Status.BLOCKED: 6, Status.DONE: 9, Status.CANCELLED: 11}
 _COLUMNS: Columns = (
     Column("QUEUE", least=12),
     "STATE",
-    Column("AT ONCE", 5),
-    Column("RATE", 4),
-    Column("PER KEY", 7),
+    Column("AT ONCE", 8),
+    Column("RATE", 7),
+    Column("PER KEY", 10),
     *(Column(status.value.upper(), _RANKS.get(status, 0)) for status in Status),
-    "OLDEST",
-    Column("DONE/MIN", 3),
-    Column("EMPTY IN", 2),
-    Column("WITH MORE", 9, least=24),
+    Column("OLDEST", 4),
+    Column("DONE/MIN", 5),
+    Column("EMPTY IN", 3),
+    Column("WITH MORE", 12, least=24),
     Column("WHY", 1, least=12, enough=24),
 )
 

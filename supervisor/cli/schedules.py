@@ -20,14 +20,14 @@ _of_schedule = click.argument("name", type=Text(), metavar="NAME", shell_complet
 
 _COLUMNS = (
     Column("SCHEDULE", least=12),
-    Column("TYPE", 2, least=10),
-    Column("WHEN", least=12),
-    Column("TIMEZONE", 5),
-    Column("LAST RUN", 3),
-    Column("LAST JOB", 2),
+    Column("TYPE", 3, least=10),
+    Column("WHEN", 1, least=12),
+    Column("TIMEZONE", 6),
+    Column("LAST RUN", 4),
+    Column("LAST JOB", 3),
     "NEXT RUN",
-    Column("THEN", 4),
-    Column("PAUSED BY", 1, least=12),
+    Column("THEN", 5),
+    Column("PAUSED BY", 2, least=12),
 )
 
 

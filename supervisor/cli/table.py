@@ -2,35 +2,42 @@
 
 If the columns are too wide together, those that say nothing go first, then those that matter least.
 What is left of the width is shared among the columns that may be shortened: the longest is cut,
-and a wide terminal shows them whole. A number is never cut: part of one is another number.
+and a wide terminal shows them whole. A number is never cut: part of one is another number. Names
+are cut in the middle: `billing.invoices.send` and `billing.invoices.print` differ at their ends.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from orpheus.shared.records import dataclass
 
 GAP = "  "
-_NOTHING = frozenset({"-", "", "0"})
 _CUT = "…"
 _NUMBER_AND_SPACE = re.compile(r"[0-9]\s+$")
+_NAME_OF_PARTS = re.compile(r"([0-9]+ )?[A-Za-z_]\w*([.-]\w+)+", re.ASCII)
+"""A type, a queue or a slot; before it perhaps the id of a job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: with the highest `rank` it is left out first, with 0 never.
+    """A column: with the highest `rank` it is left out first, with 0 only if nothing else helps.
 
     With `least`, it may be shortened to so many characters, but if it has not `enough`, columns
-    with a rank are left out, and others get no more than they need. `enough` of a cell may depend
-    on its text: how much of it says what is meant.
+    of a higher rank are left out, and others get no more than they need. `enough` of a cell may
+    depend on its text: how much of it says what is meant. If each cell is `usual`, it says nothing.
     """
 
     name: str
     rank: int = 0
     least: int | None = None
     enough: int | Callable[[str], int] | None = None
+    usual: str = "0"
+
+    def says_something(self, cells: Iterable[str]) -> bool:
+        """Return whether one of these cells is worth its room."""
+        return not {*cells} <= {"-", "", self.usual}
 
     def widths(self, cells: Sequence[str]) -> "_Widths":
         """Return how wide it may be with these cells, its name among them."""
@@ -75,7 +82,9 @@ def fitted(
     if width is None:
         widths = {n: size.natural for n, size in enumerate(sizes)}
     else:
-        empty = {n for n in range(len(known)) if {row[n] for row in table[1:]} <= _NOTHING}
+        empty = {
+            n for n, one in enumerate(known) if not one.says_something(row[n] for row in table[1:])
+        }
         widths = _shared_out(known, sizes, empty, width)
     return [tuple(_sized(row[n], width) for n, width in widths.items()) for row in table]
 
@@ -87,16 +96,18 @@ def _shared_out(
     shown = {n: size.least for n, size in enumerate(sizes)}
     by_loss = sorted(shown, key=lambda n: (n in empty, columns[n].rank, n), reverse=True)
     for n in by_loss:
-        if _total({n: sizes[n].enough for n in shown}) <= width:
+        enough = {m: sizes[m].enough for m in shown}
+        if _total(enough | {n: sizes[n].least}) <= width:  # it is shortened before it goes
             break
         if columns[n].rank:
             del shown[n]
+    while _total(shown) > width and len(shown) > 1:  # the widest, but not what tells the rows apart
+        del shown[max(list(shown)[1:], key=lambda n: (shown[n], n))]
     for n in sorted(shown, key=lambda n: columns[n].rank):
         shown[n] += max(0, min(sizes[n].enough - shown[n], width - _total(shown)))
-    shown = _grown(shown, [one.natural for one in sizes], width)
-    for n in sorted(shown, reverse=True):  # it may be still too wide, with a very narrow terminal
-        shown[n] = max(1, shown[n] - max(0, _total(shown) - width))
-    return shown
+    if len(shown) == 1:
+        return {n: min(sizes[n].natural, width) for n in shown}
+    return _grown(shown, [one.natural for one in sizes], width)
 
 
 def _grown(widths: dict[int, int], wanted: Sequence[int], width: int) -> dict[int, int]:
@@ -114,11 +125,40 @@ def _total(widths: dict[int, int]) -> int:
     return sum(widths.values()) + len(GAP) * (len(widths) - 1)
 
 
+def left_out(
+    columns: Columns, rows: Sequence[Sequence[str]], shown: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the columns with something to say that are not among those `shown`."""
+    known = (Column(one) if isinstance(one, str) else one for one in columns)
+    return tuple(
+        one.name
+        for n, one in enumerate(known)
+        if one.name not in shown and one.says_something(row[n] for row in rows)
+    )
+
+
 def _sized(text: str, width: int) -> str:
     """Return the text padded or cut to so many cells."""
     if cells_wide(text) > width:
-        text = shortened(text, width)
+        text = (
+            _shortened_name(text, width)
+            if _NAME_OF_PARTS.fullmatch(text)
+            else shortened(text, width)
+        )
     return text + " " * (width - cells_wide(text))
+
+
+def _shortened_name(name: str, width: int) -> str:
+    """Return the ends of a name, most of it the last one, with a mark for what is between them."""
+    id, _, _ = name.rpartition(" ")
+    head = max(len(id) + 1 if id else 0, (width - 1) // 3)
+    tail = width - 1 - head
+    if tail < 1:
+        return shortened(name, width)
+    begin, end = name[:head], name[len(name) - tail :]
+    if name[len(name) - tail - 1].isdecimal():
+        end = end.lstrip("0123456789")
+    return begin.rstrip("0123456789") + _CUT + end
 
 
 def shortened(text: str, width: int) -> str:

@@ -15,7 +15,7 @@ from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.type_stats import print_type_stats
 
 _OF_TYPES = (
-    "TYPE",
+    Column("TYPE", least=16),
     "STATE",
     Column("PAYLOAD", least=16),
     Column("QUEUE", 3),

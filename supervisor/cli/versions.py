@@ -36,8 +36,16 @@ from orpheus.shared.storage import Store, state_files
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import local_time, print_json, print_table
+from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
+_COLUMNS = (
+    "VERSION",
+    Column("AT", 3),
+    Column("BY", 2, least=8, enough=16),
+    Column("NOW", least=8, enough=16),
+    Column("REASON", 1, least=12, enough=16),
+)
 _VERSION = WholeNumber(1, 2**63 - 1)
 
 
@@ -52,7 +60,7 @@ def versions(operator: Operator) -> int:
     if operator.as_json:
         print_json({"items": [version_json(one) for one in kept]})
         return ExitCode.OK
-    print_table(("VERSION", "AT", "BY", "NOW", "REASON"), map(_row, kept))
+    print_table(_COLUMNS, map(_row, kept))
     return ExitCode.OK
 
 

@@ -58,7 +58,7 @@ def test_a_terminal_shows_the_message_and_shortens_the_type_before_the_place(
     head, row = orpheus("errors").out.splitlines()
     assert re.split("  +", head) == ["TYPE", "ERROR", "WHERE", "JOBS", "LAST", "MESSAGE"]
     assert re.split("  +", row) == [
-        "reports.mon…", "PermanentEr…", "jobs.py:12 in resi…", "1", "1 h ago", "card declined f…",
+        "rep…ong_name", "PermanentEr…", "jobs.py:12 in resi…", "1", "1 h ago", "card declined f…",
     ]  # fmt: skip
     monkeypatch.setenv("COLUMNS", "120")
     fail(store, "KeyError")

@@ -103,11 +103,15 @@ def test_a_table_fits_into_a_terminal_and_is_whole_in_a_pipe(
 ) -> None:
     columns, rows = ("ID", Column("WORKER", 1), Column("NOTE", least=12)), [(7, None, "x" * 99)]
     print_table(columns, rows)
-    assert capsys.readouterr().out == f"ID  WORKER  NOTE\n7   -       {'x' * 99}\n"
+    assert capsys.readouterr() == (f"ID  WORKER  NOTE\n7   -       {'x' * 99}\n", "")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "20")
     print_table(columns, rows)
     assert capsys.readouterr().out == f"ID  NOTE\n7   {'x' * 15}…\n"
+    print_table((*columns, Column("PID", 2)), [(*rows[0], 4711)])
+    assert capsys.readouterr().err == "left out at this width: PID\n"
+    print_table((*columns, Column("PID", 2)), [(*rows[0], 4711)], names_left_out=False)
+    assert capsys.readouterr().err == ""
     print_table(columns, [])
     assert capsys.readouterr().out == "none\n"

@@ -96,6 +96,27 @@ def test_a_narrow_terminal_shows_why_a_queue_stands_still_before_how_many_are_do
         assert "PENDING" in head
 
 
+def test_a_long_name_of_one_queue_takes_no_reason_from_the_others(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.jobs.submit(NewJob("count", queue="invoice-rendering-heavy-eu-central"))
+    orpheus("pause", "mail", "--reason", "spam run")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, err = orpheus("queues")
+    head, invoices, mail = out.splitlines()
+    assert max(map(len, (head, invoices, mail))) <= 80
+    assert re.match(r"inv\S*…\S*central ", invoices)
+    assert re.search(r"  cli:\S+ \d+ ms", mail)
+    assert err.startswith("left out at this width: ")
+    for width in range(10, 80):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = orpheus("queues").out.splitlines()
+        assert max(map(len, lines)) <= width
+        assert not re.search(r"(?m)(^|  )…(  |$)", "\n".join(lines)), width
+
+
 def test_queues_are_listed_with_their_limits(orpheus: Orpheus, store: Store) -> None:
     per_key = KeyRules(3, Rate(7, 60))
     store.queues.configure({"mail": QueueRules(max_running=2, rate=Rate(5, 1), per_key=per_key)})

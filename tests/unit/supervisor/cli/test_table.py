@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orpheus.supervisor.cli.table import Column, cells_wide, fitted, shortened
+from orpheus.supervisor.cli.table import Column, cells_wide, fitted, left_out, shortened
 
 COLUMNS = (
     "ID",
@@ -40,7 +40,46 @@ def test_a_column_that_says_nothing_goes_first_then_those_of_the_highest_rank() 
     assert names(48) == ["ID", "TYPE", "QUEUE", "WORKER", "NOTE"]
     assert names(40) == ["ID", "TYPE", "QUEUE", "NOTE"]
     assert names(30) == ["ID", "TYPE", "NOTE"]
-    assert names(5) == ["I", "T", "…"] or len(lines(5)[0]) <= 8  # nothing more can go
+
+
+def test_where_nothing_else_helps_the_widest_goes_and_no_cell_is_only_a_mark() -> None:
+    assert names(21) == ["ID", "TYPE"]
+    assert names(5) == ["ID"]
+    columns = ("ALERT", Column("ON", least=12), "FAILED", "LAST")
+    rows = [("a", "failed, timed_out", "150", "2026-11-28 12:00:00")]
+    shown = {width: fitted(columns, rows, width)[1] for width in (48, 47, 20)}
+    assert shown[48] == ("a    ", "failed, tim…", "150   ", "2026-11-28 12:00:00")
+    assert shown[47] == ("a    ", "failed, timed_out", "150   ")
+    assert shown[20] == ("a    ", "150   ")
+
+
+def test_a_column_is_shortened_before_it_goes_for_one_that_matters_more() -> None:
+    columns = ("ID", Column("CHANGE", 2, least=8, enough=20), Column("WHY", 1, least=8, enough=16))
+    rows = [("1", "c" * 20, "w" * 30)]
+    assert fitted(columns, rows, 30)[1] == ("1 ", "c" * 7 + "…", "w" * 15 + "…")
+    assert fitted(columns, rows, 29)[1] == ("1 ", "w" * 24 + "…")
+
+
+def test_what_is_left_out_is_named_if_it_said_something() -> None:
+    shown = [name.strip() for name in fitted(COLUMNS, ROWS, 30)[0]]
+    assert left_out(COLUMNS, ROWS, shown) == ("QUEUE", "WORKER")
+    assert left_out((Column("COUNT", 1, usual="1"),), [("1",), ("-",)], ()) == ()
+
+
+def test_a_name_of_parts_keeps_its_end_which_tells_it_from_others() -> None:
+    columns = (Column("TYPE", least=12),)
+
+    def cut(name: str, width: int) -> str:
+        ((shown,),) = fitted(columns, [(name,)], width)[1:]
+        assert cells_wide(shown) <= width
+        return shown.rstrip()
+
+    assert cut("billing.invoices.generate_monthly_pdf_statement", 18) == "billi…df_statement"
+    assert cut("17 billing.invoices.generate_pdf", 16) == "17 bi…nerate_pdf"
+    assert cut("invoice-rendering-heavy-eu-central-12", 12) == "inv…ntral-12"
+    assert cut("shard-2026-1128", 12) == "sha…-1128", "a part of a number is another number"
+    assert cut("card declined, see 4.5", 12) == "card declin…"
+    assert cut("12345678901234 a.b", 12) == "…"
 
 
 def test_what_is_left_of_the_width_goes_to_the_columns_that_were_shortened() -> None:
@@ -52,9 +91,9 @@ def test_columns_with_a_rank_go_before_one_that_would_not_have_enough() -> None:
     columns = ("ID", Column("TYPE", least=8), Column("AGE", 1), Column("NOTE", least=8, enough=12))
     rows = [("1", "a-long-type", "3 s ago", "n" * 30)]
     shown = {width: fitted(columns, rows, width)[1] for width in (35, 34, 25)}
-    assert shown[35] == ("1 ", "a-long-…", "3 s ago", "n" * 11 + "…")
+    assert shown[35] == ("1 ", "a-…-type", "3 s ago", "n" * 11 + "…")
     assert shown[34] == ("1 ", "a-long-type", "n" * 16 + "…")
-    assert shown[25] == ("1 ", "a-long-…", "n" * 10 + "…")
+    assert shown[25] == ("1 ", "a-…-type", "n" * 10 + "…")
 
 
 def test_the_longest_column_is_shortened_whatever_its_place_or_rank() -> None:

@@ -1,4 +1,4 @@
-"""What to say of a queue or a type that nothing names: it may be a typing error."""
+"""What to say of a queue, type, tag or error that nothing names: it may be a typing error."""
 
 from collections.abc import Collection, Mapping
 
@@ -9,17 +9,28 @@ from orpheus.shared.storage import Store
 
 _USUAL_QUEUE: str = NewJob._field_defaults["queue"]
 
+_NEWEST = 500
+"""Of so many jobs the tags are offered."""
+
 Pools = Mapping[str, Collection[str]]
 """The queues that each pool serves."""
 
 
 def unknown_in_filter(store: Store, pools: Pools, wanted: JobFilter) -> list[str]:
-    """Say which queue or type of the filter nothing names, so that no job can match."""
+    """Say which queue, type, tag or error of the filter nothing names, so that no job can match."""
     told = []
     if wanted.queue is not None:
         told.append(unknown_queue(wanted.queue, names_of_queues(store, pools)))
     if wanted.type is not None:
         told.append(_unknown_type(store, wanted.type))
+    if wanted.tag is not None and not store.jobs.page(JobFilter(tag=wanted.tag), 1):
+        tags = {tag for job in store.jobs.page(JobFilter(), _NEWEST) for tag in job.tags}
+        told.append(f"no job has the tag {wanted.tag!r}{did_you_mean(wanted.tag, tags)}")
+    if wanted.error is not None:
+        errors = {group.error for group in store.errors.groups()}
+        if wanted.error not in errors:
+            unknown = f"no failed job has an error {wanted.error!r}"
+            told.append(unknown + did_you_mean(wanted.error, errors))
     return [one for one in told if one is not None]
 
 

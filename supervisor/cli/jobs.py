@@ -3,13 +3,15 @@
 import json
 import time
 from collections import deque
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
 import click
 
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Attempt, Job, JobError, LogLine, Status
-from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.domain.lifecycle import LIVE, TERMINAL
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.moments import rfc3339
@@ -80,6 +82,7 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         if not page:
             warn_of_filter(store, handover, wanted)
         total = store.lists.total(wanted, Budget(_TOTAL_S), order=order)
+        waits_for = {} if operator.as_json else _waits_for(store, page)
         now_ms = store.clock.wall_ms()
     if operator.as_json:
         relation = "eq" if total.exact else "gte"
@@ -87,7 +90,8 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         print_json({"items": [job_json(job) for job in page], "total": shown})
         return ExitCode.OK
     columns = _ENDED if wanted.by_end else _COLUMNS
-    print_table(columns, [_row(job, now_ms, by_end=wanted.by_end) for job in page])
+    rows = [_row(job, now_ms, waits_for.get(job.id, ()), by_end=wanted.by_end) for job in page]
+    print_table(columns, rows)
     if total.value > len(page):
         at_least = "" if total.exact else "at least "
         which = "last" if wanted.by_end else "newest"
@@ -95,7 +99,17 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
     return ExitCode.OK
 
 
-def _row(job: Job, now_ms: int, *, by_end: bool) -> tuple[object, ...]:
+def _waits_for(store: Store, page: Sequence[Job]) -> dict[int, list[int]]:
+    """Return the jobs that each blocked one waits for: those of its dependencies that may run."""
+    blocked = [job for job in page if job.status is Status.BLOCKED]
+    ids = tuple({id for job in blocked for id in job.depends_on})
+    if not ids:
+        return {}
+    live = {job.id for job in store.jobs.page(JobFilter(ids=ids), len(ids)) if job.status in LIVE}
+    return {job.id: [id for id in job.depends_on if id in live] for job in blocked}
+
+
+def _row(job: Job, now_ms: int, waits_for: Sequence[int], *, by_end: bool) -> tuple[object, ...]:
     return (
         job.id,
         job.type,
@@ -105,17 +119,22 @@ def _row(job: Job, now_ms: int, *, by_end: bool) -> tuple[object, ...]:
         since(job.finished_at_ms if by_end else job.created_at_ms, now_ms),
         None if job.status in _WAITING else _run_time(job, now_ms),
         job.worker,
-        _note(job, now_ms),
+        _note(job, now_ms, waits_for),
     )
 
 
-def _note(job: Job, now_ms: int) -> str:
-    """Return when it is due, or that it is asked to stop, and its error or its message."""
+def _note(job: Job, now_ms: int, waits_for: Sequence[int]) -> str:
+    """Return what it waits for, how far it is or that it is to stop, and its error or message."""
     parts = []
+    if waits_for:
+        first, *others = waits_for
+        parts.append(f"waits for job {first}" + (f" and {len(others)} more" if others else ""))
     if job.status is Status.PENDING and job.run_at_ms > now_ms:
         parts.append(f"due {since(job.run_at_ms, now_ms)}")
     if job.status is Status.IN_PROGRESS and job.cancel_requested:
         parts.append("asked to stop")
+    if job.status is Status.IN_PROGRESS and job.progress is not None:
+        parts.append(f"{job.progress:.0%}")
     if told := _of_error(job.error) if job.error else job.message:
         parts.append(first_line(told, _LONGEST_NOTE))
     return ", ".join(parts)

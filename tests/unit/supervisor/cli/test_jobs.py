@@ -131,6 +131,35 @@ def test_a_list_tells_what_waits_for_its_time_and_what_is_asked_to_stop(
     assert re.search(r"  due in (2 h|1 h 59 min)$", orpheus("jobs").out.splitlines()[2])
 
 
+def test_a_list_tells_how_far_a_job_is_and_what_a_blocked_one_waits_for(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit_many([NewJob("count"), NewJob("count")])
+    finish(store)
+    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    store.leases.progress(lease.job_id, lease.token, 0.25, "page 1")
+    store.jobs.submit(NewJob("words"))
+    store.jobs.submit(NewJob("words", depends_on=(1, 2)))
+    store.jobs.submit(NewJob("words", depends_on=(2, 3)))
+    _, two, one, _, running, _ = orpheus("jobs").out.splitlines()
+    assert running.endswith("  25%, page 1")
+    assert one.endswith("  waits for job 2")
+    assert two.endswith("  waits for job 2 and 1 more")
+
+
+def test_a_tag_or_an_error_that_no_job_has_is_warned_of(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit(NewJob("count", tags=("nightly",), max_retries=0))
+    finish(store, Ending.FAILED, JobError("ValueError", "no", None))
+    tag, error = orpheus("jobs", "--tag", "nightyl").err, orpheus("jobs", "--error", "ValueErr").err
+    assert tag == "orpheus: warning: no job has the tag 'nightyl'; did you mean 'nightly'?\n"
+    start = "orpheus: warning: no failed job has an error 'ValueErr'"
+    assert error == f"{start}; did you mean 'ValueError'?\n"
+    assert orpheus("jobs", "--tag", "nightly", "--status", "done").err == ""
+    assert orpheus("jobs", "--error", "ValueError", "--status", "done").err == ""
+
+
 def test_a_terminal_gets_a_coloured_table_whatever_a_job_wrote(
     orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch, finish: Finish
 ) -> None:

@@ -35,7 +35,7 @@ from orpheus.supervisor.cli.output import (
     terminal_width,
 )
 from orpheus.supervisor.cli.processes import print_workers, read_workers
-from orpheus.supervisor.cli.table import shortened, wrapped
+from orpheus.supervisor.cli.table import cells_wide, shortened, wrapped
 
 _LOOK_EVERY_S = 1.0
 _HOME, _TO_END_OF_LINE, _TO_END_OF_SCREEN, _CLEAR = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"
@@ -54,7 +54,8 @@ def status(operator: Operator, watch: bool) -> int:
     if operator.as_json:
         print_json(found)
     else:
-        _print(found, handover)
+        width = terminal_width() if sys.stdout.isatty() else None
+        _print(found, handover, width, cuts=False)
     return ExitCode.NO if found["verdict"]["concerns"] else ExitCode.OK
 
 
@@ -84,15 +85,16 @@ def _print(
     width: int | None = None,
     *,
     has_room: bool = True,
+    cuts: bool = True,
 ) -> None:
     """Print the status; with a `width`, no line is wider, as a table never is on a terminal.
 
     With `has_room` a sentence goes on in a further line; else it is cut. A command that mends
-    something is never cut for the sentence before it.
+    something is never cut for the sentence before it. Without `cuts`, what is no sentence is whole.
     """
 
     def fitting(text: str) -> str:
-        return text if width is None else shortened(text, width)
+        return text if width is None or not cuts else shortened(text, width)
 
     size = mebibytes(found["database_bytes"])
     print_fields(
@@ -102,7 +104,7 @@ def _print(
             "last hour": _last_hour(**found["last_hour"]),
             "database": f"{shown_url(handover.storage.url)}, {size}",
         },
-        width,
+        width if cuts else None,
     )
     if found["workers"]:
         click.echo()
@@ -112,15 +114,17 @@ def _print(
     click.echo()
     verdict = found["verdict"]
     colour = "red" if verdict["concerns"] else "green"
-    click.echo(styled(fitting(verdict["headline"]), fg=colour))
+    headline = wrapped(verdict["headline"], width) if width and not cuts else [verdict["headline"]]
+    for line in headline:
+        click.echo(styled(fitting(line), fg=colour))
     for concern in verdict["concerns"]:
         text = f"- {printable(concern['text'])}"
         command = f"({concern['command']})" if concern["command"] else ""
         whole = f"{text} {command}".rstrip()
-        if fitting(whole) == whole:
+        if width is None or cells_wide(whole) <= width:
             lines = [whole]
         else:
-            sentence = wrapped(text, width) if has_room and width else [text]
+            sentence = wrapped(text, width) if has_room else [text]
             lines = [*sentence, f"  {command}"] if command else sentence
         for line in lines:
             click.echo(fitting(line))
@@ -219,16 +223,20 @@ def _draw(found: Mapping[str, Any] | str, handover: CommandLineHandover, before:
 
 
 def _with_fewer_slots(found: Mapping[str, Any], surplus: int) -> Mapping[str, Any]:
-    """Return the status without so many slots, from the end, those first that are ready."""
+    """Return the status without so many slots, from the end, first those ready without a job."""
     workers = found["workers"]
     if not workers:
         return found
-    by_need = sorted(range(len(workers)), key=lambda n: (_is_quiet(workers[n]), n))
+    by_need = sorted(range(len(workers)), key=lambda n: (*_needlessness(workers[n]), n))
     kept = sorted(by_need[: max(0, len(workers) - surplus)])
     left_out = by_need[len(kept) :]
     all_ready = ", all ready" if all(_is_quiet(workers[n]) for n in left_out) else ""
     more = f"… and {len(left_out)} more slots{all_ready}"
     return {**found, "workers": [workers[n] for n in kept], "left_out": more}
+
+
+def _needlessness(slot: Mapping[str, Any]) -> tuple[bool, bool]:
+    return _is_quiet(slot), slot["job"] is None
 
 
 def _is_quiet(slot: Mapping[str, Any]) -> bool:

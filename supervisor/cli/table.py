@@ -175,7 +175,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Return a text in lines, broken at spaces and indented after the first; a long word is cut."""
+    """Return a text in lines, broken at spaces and indented after the first; no word is cut."""
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word
@@ -183,7 +183,7 @@ def wrapped(text: str, width: int) -> list[str]:
             lines[-1] = longer
         else:
             lines.append(GAP + word)
-    return [shortened(line, width) for line in lines]
+    return lines
 
 
 def cells_wide(text: str) -> int:

@@ -202,6 +202,33 @@ def test_a_problem_is_whole_where_there_is_room_for_it(
     assert ("\n".join(whole) in "\n".join(drawn)) is is_whole
 
 
+def test_a_sentence_is_wrapped_at_words_and_nothing_else_is_cut(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "30")
+    store.jobs.submit(NewJob("words", queue="mail"))
+    out = click.unstyle(orpheus("status", "--set", "pools.default.queues=['a']").out)
+    assert "- No pool serves queue mail,\n  and 1 job waits in it." in out
+    assert "sqlite:///data/orpheus.db, " in out, "a URL is for copying"
+
+
+def test_busy_and_failing_slots_are_shown_before_idle_ones() -> None:
+    workers = [
+        {"slot": name, "state": state, "degraded": False, "reason": "", "job": job}
+        for name, state, job in [
+            ("a-1", "ready", None),
+            ("a-2", "ready", {"id": 1}),
+            ("a-3", "fatal", None),
+        ]
+    ]
+    left = status._with_fewer_slots({"workers": workers}, 1)
+    assert [one["slot"] for one in left["workers"]] == ["a-2", "a-3"]
+    assert left["left_out"] == "… and 1 more slots, all ready"
+    left = status._with_fewer_slots({"workers": workers}, 2)
+    assert [one["slot"] for one in left["workers"]] == ["a-3"]
+
+
 def test_a_terminal_is_drawn_over_without_being_cleared_again(
     orpheus: Orpheus,
     store: Store,

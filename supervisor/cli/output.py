@@ -204,10 +204,10 @@ def line_time(at_ms: int, now: datetime | None = None) -> str:
     return f"{at:{day}%H:%M:%S}.{at_ms % 1000:03}"
 
 
-def time_in(moment: str, zone: str) -> str:
+def time_in(moment: str, zone: str, *, to_the_second: bool = False) -> str:
     """Return a moment, as the API tells it, in a time zone, with that zone's short name."""
     at = datetime.fromisoformat(moment).astimezone(ZoneInfo(zone))
-    return _in_form(at, f"%Y-%m-%d %H:%M{':%S' if at.second else ''} %Z")
+    return _in_form(at, f"%Y-%m-%d %H:%M{':%S' if at.second or to_the_second else ''} %Z")
 
 
 def _in_form(at: datetime, form: str) -> str:

@@ -1,6 +1,8 @@
 """Schedules: list, run, pause and resume them; `schedules pause` is `pause-schedule`."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -39,20 +41,24 @@ def schedules(operator: Operator) -> int:
         return ExitCode.OK
     with operator.store() as store:
         items = schedules_json(store)
-    print_items(items, _COLUMNS, _schedule_row, as_json=operator.as_json)
+    times = [time for one in items for time in (one["last_run"], *one["next_runs"][:2]) if time]
+    # One that needs its seconds gives them to all: times are compared down a column.
+    exact = any(datetime.fromisoformat(time).second for time in times)
+    row = partial(_schedule_row, exact=exact)
+    print_items(items, _COLUMNS, row, as_json=operator.as_json)
     return ExitCode.OK
 
 
-def _schedule_row(item: Mapping[str, Any]) -> tuple[object, ...]:
+def _schedule_row(item: Mapping[str, Any], *, exact: bool) -> tuple[object, ...]:
     zone = item["timezone"]
-    runs = [time_in(run, zone) for run in item["next_runs"][:2]]
+    runs = [time_in(run, zone, to_the_second=exact) for run in item["next_runs"][:2]]
     next_run, then = (*runs, None, None)[:2]
     return (
         item["name"],
         item["type"],
         item["cron"] or f"every {duration(item['every'])}",
         zone,
-        item["last_run"] and time_in(item["last_run"], zone),
+        item["last_run"] and time_in(item["last_run"], zone, to_the_second=exact),
         _outcome(item["last_job"], item["last_result"]),
         "paused" if item["paused"] else next_run,
         then,

@@ -1,6 +1,7 @@
 """`orpheus schedules`, `run-schedule`, `pause-schedule` and `resume-schedule`."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,19 @@ def test_schedules_are_listed_with_their_next_runs(orpheus: Orpheus, store: Stor
     assert first.split()[-3:] == ["paused", "-", "-"]
     assert "every 1 min 30 s" in second
     assert second.count("+00:00") == 2
+
+
+def test_seconds_stand_in_all_rows_if_one_needs_them(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hourly = ScheduleDefinition("hourly", "count", cron="0 * * * *")
+    store.schedules.configure([hourly])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    assert re.search(r" \d\d:00 UTC", orpheus("schedules").out)
+    store.schedules.configure([hourly, ScheduleDefinition("often", "count", every_s=7)])
+    _, row, _ = orpheus("schedules").out.splitlines()
+    assert re.search(r" \d\d:00:00 UTC", row)
 
 
 def test_times_are_told_in_the_zone_of_the_schedule(orpheus: Orpheus, store: Store) -> None:

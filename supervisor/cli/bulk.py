@@ -78,7 +78,9 @@ def change_matching(
     """Count the jobs, ask, and change them. Raises UsageError, CountChanged."""
     from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
 
-    if (wanted == ALL_JOBS) != options.of_all:
+    if wanted != ALL_JOBS and options.of_all:
+        raise click.UsageError("give a filter such as --status or --all, not both")
+    if wanted == ALL_JOBS and not options.of_all:
         raise click.UsageError("give the ids of jobs, a filter such as --status, or --all")
     handover = operator.handover()
     with operator.store(handover) as store:

@@ -58,6 +58,8 @@ def workers(operator: Operator) -> int:
         **dict.fromkeys(handover.programs, "instances"),
     }
     print_workers(items, _scaled_to_0(items, names), as_json=operator.as_json)
+    if not items:
+        click.echo("nothing runs; `orpheus` starts it", err=True)
     return ExitCode.OK
 
 

@@ -91,7 +91,9 @@ def diff(operator: Operator, before: int | None, after: int | None) -> int:
         click.secho(shown, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
     for secret in secrets:
         click.echo(f"a secret differs: {secret}")
-    if old != new and not lines and not secrets:
+    if old == new:
+        click.echo("nothing differs", err=True)
+    elif not lines and not secrets:
         click.echo("only the ends of lines differ")
     return ExitCode.NO if old != new else ExitCode.OK
 

@@ -175,4 +175,8 @@ def test_ids_a_filter_or_all_must_be_given_and_only_one_of_them(
     before = statuses(jobs)
     code, out, err = orpheus(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
+    names_both = (
+        len(arguments) > 2 and {"1", "--all"} & {*arguments} and "--dry-run" not in arguments
+    )
+    assert ("not both" in err) is bool(names_both)
     assert statuses(jobs) == before

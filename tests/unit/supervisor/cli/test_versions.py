@@ -61,7 +61,7 @@ def test_the_versions_are_listed_with_who_and_why(orpheus: Orpheus) -> None:
 @pytest.mark.usefixtures("file")
 def test_a_diff_is_of_two_versions_or_of_one_and_the_file(orpheus: Orpheus) -> None:
     same = orpheus("config", "diff")
-    assert (same.code, same.out) == (0, "")
+    assert (same.code, same.out, same.err) == (0, "", "nothing differs\n")
     told = orpheus("config", "diff", "1")
     assert told.code == 1
     assert "-workers = 1\n+workers = 3" in told.out

@@ -28,23 +28,33 @@ _DEFAULTS = Settings().model_dump(mode="json")
 
 
 def changed_code(
-    text: str, new: str, secrets: Collection[KeyPath], fixed: Collection[KeyPath]
+    known: Iterable[str | None],
+    new: str,
+    secrets: Collection[KeyPath],
+    fixed: Collection[KeyPath],
 ) -> list[KeyPath]:
-    """Return the `fixed` keys that differ; none if the new text is not TOML."""
-    before, after = tables_of(text), tables_of(new)
+    """Return the `fixed` keys whose value is in no `known` text; none if `new` is not TOML."""
+    after = tables_of(new)
     if after is None:
         return []
+    before = [tables_of(text) for text in known if text is not None]
     return [
         key
         for key in fixed
-        if _value_at(before, key) != _value_at(after, key)
+        if _value_at(after, key) not in [_value_at(one, key) for one in before]
         or any(is_below(one, [key]) for one in secrets)
     ]
 
 
-def why_fixed(key: KeyPath, secrets: Iterable[KeyPath]) -> str:
-    """Return why a changed key cannot be; `secrets`: what the edit writes out."""
-    why = f"cannot be changed here, as it {NAMING_CODE[key]}: change it in the file on the machine"
+def why_fixed(key: KeyPath, secrets: Iterable[KeyPath], version: int | None) -> str:
+    """Return why a changed key cannot be, and what to do instead.
+
+    `secrets`: what the edit writes out. `version`: the one to go back to.
+    """
+    instead = "change it in the file on the machine"
+    if version is not None:
+        instead = f"go back on the machine, by orpheus config rollback {version}"
+    why = f"cannot be changed here, as it {NAMING_CODE[key]}: {instead}"
     if any(is_below(one, [key]) for one in secrets):
         why += " (a secret that is written out is a change: put its mask back)"
     return why

@@ -102,7 +102,7 @@ async def put_configuration(
     """Check a new text, an earlier one, or values of single settings, and put it into the file.
 
     The old file stays beside it, with `.bak` after its name. Job modules, commands, the database
-    and the token's file can only be changed on the machine (403).
+    and the token's file can only be changed on the machine (403); what is in force may come back.
     """
     services, new = services_of(request), read_body(request, EditConfiguration)
     expected = _if_match(request.headers.getlist("if-match"))

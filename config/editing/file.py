@@ -3,12 +3,12 @@
 Settings that name code (job modules, `around`, commands, programs, databases, the token's file) are
 compared first and never changed over HTTP: a caller may run the existing jobs, but must not
 be able to run any program. Nothing that such a change would lead to is checked either, so that a
-caller cannot find out whether a file exists.
+caller cannot find out whether a file exists. Each may have the value of the file or the one in
+force: what runs already may come back, also if the file was broken by hand.
 
-A text is compared with the file that it replaces, not with the settings in force: a file that was
-broken by hand can be fixed here, as long as it is TOML. A secret that is written out counts as
-changed even if it is the same: otherwise a caller could guess until a guess is no change. Those of
-an earlier version are not compared at all, and the answer says so.
+A secret that is written out counts as changed even if it is the same: otherwise a caller could
+guess until a guess is no change. Those of an earlier version are not compared at all, and the
+answer says so.
 """
 
 import contextlib
@@ -22,11 +22,11 @@ from pathlib import Path
 
 from orpheus.config.changes import changed_keys, effects, key_of, overruled, reach, shown_changes
 from orpheus.config.checks import missing_programs
+from orpheus.config.editing.earlier import Earlier
 from orpheus.config.editing.edited import edited_text, problems_in, secrets_written_out
 from orpheus.config.editing.effective import FileNow, effective
 from orpheus.config.editing.replace_file import new_file, put_where_none_is, replace_file
 from orpheus.config.editing.toml import CannotEdit, masked
-from orpheus.config.editing.versions import Versions
 from orpheus.config.handovers import for_database, serving
 from orpheus.config.load import checked
 from orpheus.config.naming_code import (
@@ -39,8 +39,6 @@ from orpheus.config.naming_code import (
 )
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import etag_of, read_regular_file
-from orpheus.config.running_settings import RunningSettings, running_settings_at
-from orpheus.config.settings import Settings
 from orpheus.config.sources import (
     DEFAULT_PATH,
     Sources,
@@ -87,11 +85,9 @@ class ConfigurationFile:
         self._path = path
         self._sets = tuple(sets)
         self._environ = dict(environ)
-        self._state = state
         self._fixed = () if may_name_code else NAMING_CODE
-        self._versions = (
-            None if state is None or path is None else Versions(state.configurations, path)
-        )
+        self._earlier = Earlier(path, state)
+        self._versions = self._earlier.versions
 
     def show(self) -> ShownConfiguration:
         """Return the file, and the settings that it leads to."""
@@ -101,7 +97,7 @@ class ConfigurationFile:
         is_gone = self._path is not None and not is_there(self._path)
         is_valid = settings is not None and not problems
         now = FileNow(self._path, sources, settings, is_valid=is_valid, is_gone=is_gone)
-        running = self._running()
+        running = self._earlier.running()
         found, shown = effective(now, running, self._versions, self._sets, self._environ)
         if text is None and etag is not None and found.version is not None:
             obstacle = f"{obstacle}, or go back to version {found.version}"
@@ -129,7 +125,7 @@ class ConfigurationFile:
             text = self._read()[0]
         except NotEditable:
             text = None
-        running = self._running()
+        running = self._earlier.running()
         in_file = next((version.number for version in kept if version.text == text), None)
         return [
             ShownVersion(
@@ -141,13 +137,6 @@ class ConfigurationFile:
             )
             for version in kept
         ]
-
-    def _running(self) -> RunningSettings | None:
-        """Return what a supervisor works by; None if none runs."""
-        if self._state is None:
-            return None
-        note = self._state.running_settings
-        return running_settings_at(note, of_owner=note.parent) if note.parent.is_dir() else None
 
     def sizes(self) -> Sizes:
         """Return the pools and programs with their numbers, as far as the file can be read."""
@@ -228,7 +217,7 @@ class ConfigurationFile:
             if problems or edited is None:
                 return PlannedEdit(EditOutcome(tuple(problems)), b"", content, etag)
             new, secrets = edited, secrets_written_out(edit)
-        outcome = self._outcome(text, new, secrets, refused_entries)
+        outcome = self._outcome(text, new, secrets, edit.version, refused_entries)
         outcome = replace(outcome, not_compared=not_compared)
         return PlannedEdit(outcome, new.encode(), content, etag)
 
@@ -249,11 +238,12 @@ class ConfigurationFile:
         return version.text
 
     def _last_toml(self, text: str | None) -> str:
-        """Return the text, or, if there is none or no TOML, the last one. Raises NotEditable.
+        """Return the text, or, if there is none or no TOML, what runs. Raises NotEditable.
 
-        So one can go back although nothing can be made of what the file holds.
+        So one can go back although nothing can be made of what the file holds. If nothing runs, it
+        is the last text that is TOML.
         """
-        for candidate in (text, *self._earlier_texts()):
+        for candidate in (text, *self._earlier.texts()):
             if candidate is not None and tables_of(candidate) is not None:
                 return candidate
         if text is None:
@@ -265,13 +255,15 @@ class ConfigurationFile:
         text: str,
         new: str,
         secrets: Collection[KeyPath],
+        version: int | None,
         refused_entries: RefusedEntries,
     ) -> EditOutcome:
-        """Return what the text `new` would lead to; the edit writes out `secrets`."""
+        """Return what the text `new`, of a `version`, leads to; the edit writes out `secrets`."""
         assert self._path is not None
         sources = sources_with(new, self._path, self._sets, self._environ)
-        if refused := changed_code(text, new, secrets, self._fixed):
-            found = [Problem(key, why_fixed(key, secrets)) for key in refused]
+        known = (text, self._earlier.in_force())
+        if refused := changed_code(known, new, secrets, self._fixed):
+            found = [Problem(key, why_fixed(key, secrets, version)) for key in refused]
             told = problems_in(found, sources_with(new, self._path, (), {}))
             told = tuple(sorted(told, key=lambda one: one.line or math.inf))
             return EditOutcome(told, refused=tuple(map(dotted, refused)))
@@ -281,7 +273,7 @@ class ConfigurationFile:
             problems = [Problem(key, why) for key, why in refusals.items()]
         if problems or settings is None:
             return EditOutcome(problems_in(problems, sources))
-        old_settings = self._settings_before(text)
+        old_settings = self._earlier.settings_before(text, self._sets, self._environ)
         warnings = problems_in(missing_programs(settings), sources)
         shown = masked(new)[0]
         if old_settings is None:
@@ -312,24 +304,6 @@ class ConfigurationFile:
         if before is None or after is None:
             return ()
         return overruled(before, after, sources, changed)
-
-    def _settings_before(self, text: str) -> Settings | None:
-        """Return the settings of the text, or, if it is not valid, of the last version that is.
-
-        That is what runs while the file is wrong. None: nothing is valid.
-        """
-        assert self._path is not None
-        for candidate in (text, *self._earlier_texts()):
-            settings, problems = checked(
-                sources_with(candidate, self._path, self._sets, self._environ)
-            )
-            if settings is not None and not problems:
-                return settings
-        return None
-
-    def _earlier_texts(self) -> Iterator[str]:
-        if self._versions is not None:
-            yield from (version.text for version in self._versions.all())
 
     @contextlib.contextmanager
     def prepared(

@@ -214,6 +214,7 @@ def test_a_version_with_other_code_can_only_be_taken_on_the_machine(
 ) -> None:
     supervisor_takes()
     path.write_text(TEXT.replace('["true"]', '["false"]'), encoding="utf-8")
+    supervisor_takes()
     answer = put({"version": 1})
     assert answer.status_code == 403
     assert answer.json()["errors"][0]["pointer"] == "/version"

@@ -1,0 +1,59 @@
+"""The texts that a file has held before, and which of them a running supervisor works by."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from orpheus.config.editing.versions import Versions
+from orpheus.config.load import checked
+from orpheus.config.running_settings import RunningSettings, running_settings_at
+from orpheus.config.settings import Settings
+from orpheus.config.sources import sources_with
+from orpheus.shared.process.state_files import StateFiles
+
+
+class Earlier:
+    """What was in the file at `path`; nothing without versions."""
+
+    def __init__(self, path: Path | None, state: StateFiles | None) -> None:
+        self._path = path
+        self._state = state
+        self.versions = (
+            None if state is None or path is None else Versions(state.configurations, path)
+        )
+
+    def running(self) -> RunningSettings | None:
+        """Return what a supervisor works by; None if none runs."""
+        if self._state is None:
+            return None
+        note = self._state.running_settings
+        return running_settings_at(note, of_owner=note.parent) if note.parent.is_dir() else None
+
+    def in_force(self) -> str | None:
+        """Return the text that a running supervisor works by; None if none does, or it is lost."""
+        running = self.running()
+        if self.versions is None or running is None or running.version is None:
+            return None
+        version = self.versions.get(running.version)
+        return None if version is None else version.text
+
+    def texts(self) -> Iterator[str]:
+        """Yield the text in force, if there is one, and then all, the newest first."""
+        if (in_force := self.in_force()) is not None:
+            yield in_force
+        if self.versions is not None:
+            yield from (version.text for version in self.versions.all())
+
+    def settings_before(
+        self, text: str, sets: Sequence[str], environ: Mapping[str, str]
+    ) -> Settings | None:
+        """Return the settings of the text in the file; or, if it was not taken, of what runs.
+
+        If nothing runs, those of the last text that is valid. None: nothing is.
+        """
+        assert self._path is not None
+        was_rejected = self.versions is not None and self.versions.is_rejected(text)
+        for candidate in (*(() if was_rejected else (text,)), *self.texts()):
+            settings, problems = checked(sources_with(candidate, self._path, sets, environ))
+            if settings is not None and not problems:
+                return settings
+        return None

@@ -1,11 +1,12 @@
 """Going back to an earlier version on the configuration page: what it says of secrets."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.configuration_page import TEXT, opened, rewrite, save
 from tests.browser.conftest import Dashboard
@@ -70,3 +71,59 @@ def test_a_file_that_is_gone_is_told_and_comes_back_with_every_byte(
     expect(rejected).to_have_count(0)
     assert path.read_text(encoding="utf-8") == TEXT
     assert configured.problems == []
+
+
+def test_a_rejected_module_is_undone_by_going_back_to_what_is_in_force(
+    page: Page, configured: Dashboard, path: Path
+) -> None:
+    opened(configured)
+    path.write_text(f"[jobs]\nmodules = ['no_such_jobs']\n\n{TEXT}", encoding="utf-8")
+    expect(page.locator("#rejected")).to_contain_text("no_such_jobs")
+    page.locator("#version-1-back").click()
+    expect(page.locator("#effects")).to_contain_text("No setting changes its value.")
+    save(page)
+    expect(page.locator("#in-force")).to_contain_text("works by the file as it is")
+    expect(page.locator("#rejected")).to_be_hidden()
+    assert path.read_text(encoding="utf-8") == TEXT
+    assert configured.problems == []
+
+
+def test_the_reason_of_a_discarded_change_is_not_that_of_the_next(
+    page: Page, configured: Dashboard, path: Path
+) -> None:
+    opened(configured)
+    reason = page.locator("#reason")
+    rewrite(page, "workers = 1", "workers = 2")
+    reason.fill("of a change that is undone")
+    page.locator("#undo").click()
+    rewrite(page, "workers = 1", "workers = 3")
+    expect(reason).to_have_value("")
+    reason.fill("of a change that is discarded")
+    path.write_text(f"{TEXT}# more\n", encoding="utf-8")
+    expect(page.locator("#versions li")).to_have_count(2)
+    page.locator("#load").click()
+    expect(page.locator("#text")).to_have_value(re.compile("# more"))
+    rewrite(page, "workers = 1", "workers = 4")
+    expect(reason).to_have_value("")
+    assert configured.problems == []
+
+
+def test_a_setting_of_a_long_variable_is_readable_on_a_phone(
+    page: Page, configured: Dashboard
+) -> None:
+    name = "ORPHEUS_SUPERVISOR__RESTART_BACKOFF_MAX"
+
+    def as_if_set_by_it(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        [one] = [one for one in told["settings"] if one["key"] == "supervisor.restart_backoff_max"]
+        one["origin"] = name
+        route.fulfill(response=answer, json=told)
+
+    page.route("**/config", as_if_set_by_it)
+    page.set_viewport_size({"width": 360, "height": 800})
+    opened(configured)
+    row = page.get_by_role("row").filter(has_text=name)
+    box = row.bounding_box()
+    assert box is not None
+    assert box["height"] < 120, "three lines and their distance"

@@ -20,12 +20,11 @@ let file = { text: null, etag: null };
 let target = null;
 /** The result of checking the current text; null until it arrives. @type {any} */
 let checked = null;
-let editable = false, saving = false, saved = 0; // saved: `editor.edits` of what was saved last
+let editable = false, saving = false, turn = 0, saved = 0; // saved: `editor.edits` of what was saved last
 /** Whether the file was saved here, or may have been, and what became of it is still to be told. */
 let isOwn = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
-let turn = 0;
 
 startChrome();
 const editor = new TomlEditor(edited);
@@ -63,6 +62,7 @@ async function load(edits = editor.edits) {
 
 function undo() {
   target = null;
+  byId("reason").value = ""; // it was that of the discarded change
   editor.put(file.text ?? "");
 }
 
@@ -103,6 +103,7 @@ function goBackTo(version) {
   const isTyped = !target && isChanged();
   if (isTyped && !window.confirm(`Go back to version ${version.version}? The text that you have not saved would be lost.`)) return;
   target = null;
+  if (isTyped) byId("reason").value = "";
   editor.put(version.text);
   editor.edits++;
   showResult("");
@@ -162,8 +163,7 @@ async function save() {
   if (!checked || checked.problems.length || saving) return;
   const reason = byId("reason").value.trim();
   const { text, edits } = editor;
-  saving = isOwn = true;
-  saved = edits;
+  saving = isOwn = true; saved = edits;
   lost.text = null;
   byId("save").disabled = true;
   showOrHide(byId("problem"), "");

@@ -28,7 +28,7 @@ _DEFAULTS = Settings().model_dump(mode="json")
 
 
 def changed_code(
-    known: Iterable[str | None],
+    known: Iterable[str],
     new: str,
     secrets: Collection[KeyPath],
     fixed: Collection[KeyPath],
@@ -37,7 +37,7 @@ def changed_code(
     after = tables_of(new)
     if after is None:
         return []
-    before = [tables_of(text) for text in known if text is not None]
+    before = [tables_of(text) for text in known]
     return [
         key
         for key in fixed

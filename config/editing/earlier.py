@@ -8,6 +8,7 @@ from orpheus.config.load import checked
 from orpheus.config.running_settings import RunningSettings, running_settings_at
 from orpheus.config.settings import Settings
 from orpheus.config.sources import sources_with
+from orpheus.shared.operations.configuration import ConfigurationVersion
 from orpheus.shared.process.state_files import StateFiles
 
 
@@ -28,18 +29,17 @@ class Earlier:
         note = self._state.running_settings
         return running_settings_at(note, of_owner=note.parent) if note.parent.is_dir() else None
 
-    def in_force(self) -> str | None:
-        """Return the text that a running supervisor works by; None if none does, or it is lost."""
+    def in_force(self) -> ConfigurationVersion | None:
+        """Return the version that a supervisor works by; None if none runs, or it is lost."""
         running = self.running()
         if self.versions is None or running is None or running.version is None:
             return None
-        version = self.versions.get(running.version)
-        return None if version is None else version.text
+        return self.versions.get(running.version)
 
     def texts(self) -> Iterator[str]:
         """Yield the text in force, if there is one, and then all, the newest first."""
         if (in_force := self.in_force()) is not None:
-            yield in_force
+            yield in_force.text
         if self.versions is not None:
             yield from (version.text for version in self.versions.all())
 

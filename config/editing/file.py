@@ -261,7 +261,8 @@ class ConfigurationFile:
         """Return what the text `new`, of a `version`, leads to; the edit writes out `secrets`."""
         assert self._path is not None
         sources = sources_with(new, self._path, self._sets, self._environ)
-        known = (text, self._earlier.in_force())
+        in_force = self._earlier.in_force()
+        known = (text,) if in_force is None else (text, in_force.text)
         if refused := changed_code(known, new, secrets, self._fixed):
             found = [Problem(key, why_fixed(key, secrets, version)) for key in refused]
             told = problems_in(found, sources_with(new, self._path, (), {}))

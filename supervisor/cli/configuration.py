@@ -4,23 +4,26 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from orpheus.config.checks import missing_programs
+from orpheus.config.editing.earlier import Earlier
 from orpheus.config.handovers import for_command_line, for_commands, for_database, serving
-from orpheus.config.load import load_with_sources
+from orpheus.config.load import checked, load_with_sources
 from orpheus.config.problems import Problem
 from orpheus.config.settings import Settings
 from orpheus.config.shown import DEFAULT, shown_settings, shown_values
+from orpheus.config.sources import DEFAULT_PATH, Sources, given_file, sources_with
 from orpheus.shared.domain.serving import NOTHING_RUNS, left_waiting
 from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.operations.configuration import Setting
 from orpheus.shared.operations.overruled import noted
 from orpheus.shared.operations.refused import refused_entries
-from orpheus.shared.storage import TypeRow
+from orpheus.shared.storage import TypeRow, state_files
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
@@ -96,9 +99,13 @@ def _refused_entries(
 def show_settings(operator: Operator) -> int:
     """Show every setting with its value and what set it; secrets are masked.
 
-    A queue that stays as an operator has paused or resumed it says so.
+    A queue that stays as an operator has paused or resumed it says so. If the file is wrong, it is
+    what the running Orpheus works by, and a warning says so.
     """
-    settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
+    try:
+        settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
+    except ConfigurationError as wrong:
+        settings, sources = _in_force(operator, wrong)
     shown: Sequence[Setting] = shown_settings(settings, sources)
     if settings.queues:
         with contextlib.suppress(StorageError), operator.store(for_command_line(settings)) as store:
@@ -112,6 +119,26 @@ def show_settings(operator: Operator) -> int:
         said = [text for text in (one.origin, one.note) if text and text != DEFAULT]
         click.echo(f"{line:<48}  # {'. '.join(said)}" if said else line)
     return ExitCode.OK
+
+
+def _in_force(operator: Operator, wrong: ConfigurationError) -> tuple[Settings, Sources]:
+    """Return what the running Orpheus works by, and warn. Raises `wrong` if none runs."""
+    try:
+        running = operator.certain_settings()
+    except ConfigurationError:
+        raise wrong from None
+    path = given_file(operator.config, os.environ) or DEFAULT_PATH
+    state = state_files(running.database.url, running.database.state_dir)
+    version = Earlier(path, state).in_force()
+    if version is not None:
+        name = Path(f"version {version.number} of {path}")  # its lines are not those of the file
+        sources = sources_with(version.text, name, operator.sets, os.environ)
+        settings, problems = checked(sources)
+        if settings is not None and not problems:
+            return settings, sources
+    sources = Sources()
+    sources.add(running.model_dump(mode="json", exclude_defaults=True), "the running Orpheus")
+    return running, sources
 
 
 for command in (versions, diff, rollback):

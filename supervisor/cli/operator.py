@@ -48,7 +48,7 @@ class Operator:
 
         Raises ConfigurationError if the file is wrong and no supervisor runs.
         """
-        return self._known() or for_command_line(self._load(may_guess=False))
+        return self._known() or for_command_line(self.certain_settings())
 
     def settings(self) -> "Settings":
         """Load the configuration, for a command that needs only the database.
@@ -56,6 +56,13 @@ class Operator:
         Raises ConfigurationError if it is not known which database is meant.
         """
         return self._load(may_guess=True)
+
+    def certain_settings(self) -> "Settings":
+        """Load the configuration; if it is wrong, warn, and take what runs.
+
+        Raises ConfigurationError if nothing does.
+        """
+        return self._load(may_guess=False)
 
     def checked_settings(self) -> "Settings":
         """Load the configuration. Raises ConfigurationError if it is wrong, whatever runs."""

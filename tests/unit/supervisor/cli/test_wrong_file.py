@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orpheus.config.editing.versions import Versions
 from orpheus.config.load import load_settings
 from orpheus.config.running_settings import keep_running_settings
 from orpheus.shared.domain.jobs import NewJob
@@ -90,6 +92,37 @@ def test_what_is_said_is_what_holds_for_what_runs(orpheus: Orpheus, runs: Path, 
 
 
 @pytest.mark.parametrize("name", WRONG)
+def test_the_settings_that_are_shown_are_those_of_what_runs(
+    orpheus: Orpheus, runs: Path, name: str
+) -> None:
+    show = ("--config", "orpheus.toml", "config", "show")
+    break_it(runs, name)
+    code, out, err = orpheus(*show)
+    assert (code, err.count("\n")) == (0, 1), err
+    assert err.startswith("orpheus: warning: orpheus.toml:")
+    assert "the running Orpheus keeps its earlier settings" in err
+    assert re.search("\njobs.max_retries = 7 +# the running Orpheus\n", out)
+    assert orpheus(*show, "--json").json["pools"]["mail"]["queues"] == ["mail"]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_runs_is_shown_with_the_lines_of_its_version(
+    orpheus: Orpheus, runs: Path, name: str
+) -> None:
+    text = f"{GOOD}\n[[schedules]]\nname = 'nightly'\nevery = 60\ntype = 'count'\n"
+    runs.write_text(text)
+    state = state_files(URL)
+    version = Versions(state.configurations, runs).keep_found(text)
+    settings = load_settings(Path("orpheus.toml"), [], {})
+    keep_running_settings(state.running_settings, settings, version=version.number)
+    break_it(runs, name)
+    show = ("--config", "orpheus.toml", "config", "show")
+    out = orpheus(*show).out
+    assert re.search("\njobs.max_retries = 7 +# version 1 of orpheus.toml:6\n", out)
+    assert orpheus(*show, "--json").json["schedules"][0]["name"] == "nightly"
+
+
+@pytest.mark.parametrize("name", WRONG)
 def test_what_must_not_guess_refuses(orpheus: Orpheus, runs: Path, name: str) -> None:
     break_it(runs, name)
     for command in (["config", "check"], ["db", "reopen"], ["db", "move", URL, "sqlite:///b.db"]):
@@ -136,6 +169,7 @@ def test_without_an_orpheus_that_runs_only_what_is_certain_works(
         assert code == (78 if name in needs_url else 0), name
         assert "keeps its earlier settings" not in err
         assert orpheus("--config", "orpheus.toml", "submit", "count", "n=1").code == 78
+        assert orpheus("--config", "orpheus.toml", "config", "show").code == 78
 
 
 # A file that says no more which database is meant

@@ -5,6 +5,7 @@ OrpheusError
 ├── Unavailable             the database or the server cannot be used now        HTTP 503
 │   └── StorageError        it is the database
 │       ├── DatabaseUnusable  unreadable, corrupt, newer schema, missing         exit 74
+│       │   ├── DatabaseMissing  there is no file                                exit 74
 │       │   └── CommitInDoubt  the connection was lost in a commit               exit 74
 │       ├── DatabaseBusy    the write lock could not be acquired in time         HTTP 503
 │       │   └── DatabaseAway  its server does not answer, or cannot be written yet  exit 74
@@ -80,6 +81,10 @@ class DatabaseUnusable(StorageError):
     """The database is missing, unreadable, corrupt, or of a newer schema; it was left untouched."""
 
     exit_code = ExitCode.DATABASE
+
+
+class DatabaseMissing(DatabaseUnusable):
+    """There is no file at the path, and nothing that shows that there was one."""
 
 
 class CommitInDoubt(DatabaseUnusable):

@@ -33,6 +33,12 @@ def database_path(url: str) -> Path:
     return Path(os.path.realpath(_named_file(url)))
 
 
+def relative_path(url: str) -> str | None:
+    """Return the path of a SQLite file that is taken from the current folder; else None."""
+    path = url.removeprefix(_SQLITE)
+    return None if path == url or Path(path).is_absolute() else path
+
+
 def locked_file(url: str) -> Path | None:
     """Return the file of which one process at a time holds a write lock; None on PostgreSQL."""
     return None if is_on_postgres(url) else database_path(url)

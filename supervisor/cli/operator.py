@@ -19,10 +19,16 @@ from orpheus.config.options import config_options
 from orpheus.config.sources import DEFAULT_PATH, NO_DATABASE, read_sources
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.limits import LONGEST_REASON
-from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.errors import ConfigurationError, DatabaseMissing
 from orpheus.shared.operations.audit import Actor, local_actor
 from orpheus.shared.records import dataclass
-from orpheus.shared.storage import Store, locked_file, open_storage, state_files
+from orpheus.shared.storage import (
+    Store,
+    locked_file,
+    open_storage,
+    relative_path,
+    state_files,
+)
 from orpheus.supervisor.cli.given import given_to
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
@@ -170,11 +176,33 @@ class Operator:
     def store(self, handover: CommandLineHandover | None = None) -> Iterator[Store]:
         """Open the database for a while; it is never created. Raises DatabaseUnusable."""
         gc.enable()  # everything is imported by now; supervisor/__main__.py switched it off
-        store = open_storage((handover or self.handover()).storage)
+        storage = (handover or self.handover()).storage
+        try:
+            store = open_storage(storage)
+        except DatabaseMissing as error:
+            if (missing := self._missing(storage.url)) is None:
+                raise
+            raise missing from error
         try:
             yield store
         finally:
             store.close()
+
+    def _missing(self, url: str) -> DatabaseMissing | None:
+        """Return that there is no database here if somebody has set the relative path to it.
+
+        Who names the file of an Orpheus in another folder must not be told to start a second one.
+        """
+        path = relative_path(url)
+        sources = read_sources(self.config, DEFAULT_PATH, self.sets, os.environ)
+        origin = sources.origin_with_line(("database", "url"))
+        if path is None or origin is None:
+            return None
+        return DatabaseMissing(
+            f"there is no database at {locked_file(url)}: {path} of {origin} is taken from the "
+            "current folder; call it where Orpheus was started, or start Orpheus once (`orpheus` "
+            "alone) to make it here"
+        )
 
     def actor(self, reason: str | None, *, may_guess: bool = False) -> Actor:
         """Return who acts and why, for the audit log.

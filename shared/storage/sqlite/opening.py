@@ -7,7 +7,7 @@ from typing import cast
 
 import apsw
 
-from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.errors import DatabaseMissing, DatabaseUnusable
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.owner import READ_ONLY, run_as_owner
 from orpheus.shared.process.private_folder import make_private_folder
@@ -128,7 +128,7 @@ def _check_access(path: Path, state: StateFiles, *, create: bool) -> None:
         _check_is_new(path, "missing", Path(f"{path}-wal"))
         if create:
             return
-        raise DatabaseUnusable(
+        raise DatabaseMissing(
             f"there is no database at {path}; if it is elsewhere, give the configuration that says "
             "so (--config FILE or ORPHEUS_CONFIG), else start Orpheus once (`orpheus` alone) to "
             "make it"

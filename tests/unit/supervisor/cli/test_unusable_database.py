@@ -71,6 +71,25 @@ def test_a_missing_one_is_not_made(orpheus: Orpheus, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_relative_path_of_a_file_is_told_to_begin_in_the_current_folder(
+    orpheus: Orpheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, here = tmp_path / "own.toml", tmp_path / "here"
+    file.write_text(f'[database]\nurl = "{URL}"\n')
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("ORPHEUS_CONFIG", str(file))
+    missing = f"there is no database at {here}/data/orpheus.db: "
+    begins = "data/orpheus.db of {} is taken from the current folder; "
+    advice = "call it where Orpheus was started"
+    check(orpheus, 74, missing + begins.format(f"{file}:2") + advice, "to make it here")
+    monkeypatch.setenv("ORPHEUS_DATABASE__URL", URL)
+    check(orpheus, 74, begins.format("ORPHEUS_DATABASE__URL"), commands=[["jobs"]])
+    monkeypatch.setenv("ORPHEUS_DATABASE__URL", f"sqlite:///{here}/a.db")
+    check(orpheus, 74, f"at {here}/a.db; if it is elsewhere", commands=[["jobs"]])
+    assert list(here.iterdir()) == []
+
+
 @pytest.mark.parametrize("content", [b"no database" * 1_000, b"short"])
 def test_another_file_is_left_as_it_is(orpheus: Orpheus, database: Path, content: bytes) -> None:
     database.write_bytes(content)

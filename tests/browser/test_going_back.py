@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.configuration_page import TEXT, opened, rewrite, save
+from tests.browser.configuration_page import TEXT, opened, rewrite, save, save_by_hand
 from tests.browser.conftest import Dashboard
 
 
@@ -105,6 +105,18 @@ def test_the_reason_of_a_discarded_change_is_not_that_of_the_next(
     expect(page.locator("#text")).to_have_value(re.compile("# more"))
     rewrite(page, "workers = 1", "workers = 4")
     expect(reason).to_have_value("")
+    assert configured.problems == []
+
+
+def test_a_default_that_an_operator_has_overruled_has_a_whole_row(
+    page: Page, configured: Dashboard, path: Path
+) -> None:
+    save_by_hand(configured.system, path, f"{TEXT}\n[queues.mail]\nmax_running = 2\n")
+    configured.system.client.post("/queues/mail/pause").raise_for_status()
+    opened(configured)
+    row = page.locator("#settings tr").filter(has_text="queues.mail.paused")
+    expect(row).to_contain_text("stays paused: an operator")
+    expect(row.locator(".own")).to_have_text("default")
     assert configured.problems == []
 
 

@@ -66,7 +66,7 @@ const textOf = (row) => [...row.querySelectorAll("th, code")].map((one) => one.t
 /** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
 function rowsOf({ key, as_written: value, origin, origins, note }, sourceOf) {
   const row = (name, lines, from, table) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line)), note && h("small", {}, note)),
-    origin !== "default" && h("td", { class: "own", title: from.includes("/") && from }, sourceOf(key, from, table)));
+    (origin !== "default" || note) && h("td", { class: "own", title: from.includes("/") && from }, sourceOf(key, from, table)));
   if (!origins.length) return [row(key, [written(value)], origin)];
   return value.map((table, i) => row(`${key}: ${table.name ?? "?"}`,
     Object.entries(table).filter(([name, one]) => name !== "name" && !isEmpty(one)).map(([name, one]) => `${name} = ${written(one)}`), origins[i], table.name));

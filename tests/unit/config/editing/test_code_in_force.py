@@ -67,7 +67,7 @@ def test_one_goes_back_to_it_from_any_state_of_the_file(
     else:
         reject(path, state, text)
     outcome = plan(Edit(version=2))
-    assert outcome.problems == outcome.refused == ()
+    assert (outcome.problems, outcome.refused) == ((), ())
     assert (outcome.changed, outcome.restarts) == ((), ()), "it is in force"
 
 

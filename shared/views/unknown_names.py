@@ -26,11 +26,9 @@ def unknown_in_filter(store: Store, pools: Pools, wanted: JobFilter) -> list[str
     if wanted.tag is not None and not store.jobs.page(JobFilter(tag=wanted.tag), 1):
         tags = {tag for job in store.jobs.page(JobFilter(), _NEWEST) for tag in job.tags}
         told.append(f"no job has the tag {wanted.tag!r}{did_you_mean(wanted.tag, tags)}")
-    if wanted.error is not None:
+    if wanted.error is not None and not store.jobs.page(JobFilter(error=wanted.error), 1):
         errors = {group.error for group in store.errors.groups()}
-        if wanted.error not in errors:
-            unknown = f"no failed job has an error {wanted.error!r}"
-            told.append(unknown + did_you_mean(wanted.error, errors))
+        told.append(f"no job has an error {wanted.error!r}{did_you_mean(wanted.error, errors)}")
     return [one for one in told if one is not None]
 
 

@@ -154,7 +154,7 @@ def test_a_tag_or_an_error_that_no_job_has_is_warned_of(
     finish(store, Ending.FAILED, JobError("ValueError", "no", None))
     tag, error = orpheus("jobs", "--tag", "nightyl").err, orpheus("jobs", "--error", "ValueErr").err
     assert tag == "orpheus: warning: no job has the tag 'nightyl'; did you mean 'nightly'?\n"
-    start = "orpheus: warning: no failed job has an error 'ValueErr'"
+    start = "orpheus: warning: no job has an error 'ValueErr'"
     assert error == f"{start}; did you mean 'ValueError'?\n"
     assert orpheus("jobs", "--tag", "nightly", "--status", "done").err == ""
     assert orpheus("jobs", "--error", "ValueError", "--status", "done").err == ""

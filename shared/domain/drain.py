@@ -22,6 +22,8 @@ _SILENCE_S = 15
 """If no job came for so long, none comes any more, unless so long a wait is usual."""
 _TOO_MANY_TO_BE_LATE = 5
 """Where so many come in a time on average, none comes in 1 of 150 such times."""
+_TURN_S = 5
+"""So long after the last of its places was taken, a pool does not serve a queue by turns."""
 _STEADY = 0.05
 """Rates that differ by a smaller share count as equal."""
 
@@ -78,6 +80,15 @@ def growth_per_minute(
     more = came - ended
     is_steady = abs(more) <= max(_STEADY * max(came, ended), math.sqrt(came + ended))
     return 0.0 if is_steady else more
+
+
+def is_starved(taken_s: float, ended_per_minute: float) -> bool:
+    """Return whether workers without a free place, of whose jobs none is of this queue, starve it.
+
+    `taken_s`: for how long at least all their places have been taken. Where quick jobs of several
+    queues are run by turns, there are such moments, too.
+    """
+    return taken_s >= _TURN_S or not ended_per_minute
 
 
 def drain_s(due: int, running: int, pace: Pace | None, bounds: DrainLimits) -> float | None:

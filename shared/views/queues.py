@@ -1,6 +1,6 @@
 """Queues, and counts of jobs, as the API and the command line list them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, cast
 
 from typing_extensions import TypedDict
@@ -12,8 +12,9 @@ from orpheus.shared.domain.drain import (
     drain_s,
     drain_with_more_s,
     growth_per_minute,
+    is_starved,
 )
-from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.jobs import RunningJob, Status
 from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
@@ -96,14 +97,18 @@ class Queue(TypedDict):
     """For how long one of those that are `due` has waited at most."""
     done_per_minute: float
     drain: Drain | None
-    """null: it is paused, no pending job of it is due, no worker that serves it is ready, nothing
-    was done in the last five minutes or the first only just, or it has a `rate_per_key`."""
+    """null: it is paused, no pending job of it is due, no worker that serves it is ready, it is
+    `starved`, nothing was done in the last five minutes or the first only just, or it has a
+    `rate_per_key`."""
+    starved: bool
+    """Jobs of it could start, but all workers that serve it run jobs of other queues."""
     submitted_per_minute: float
     """In this minute and the last, as `ended_per_minute`: done, failed and cancelled."""
     ended_per_minute: float
     grows_per_minute: float | None
     """By how many jobs it grows of late, negative if it shrinks; null: no job comes any more. While
-    no worker that serves it is ready and none of its jobs runs, all that come."""
+    no worker that serves it is ready and none of its jobs runs, or it is `starved`, all that
+    come."""
     pause: Pause | None
     """Who paused it; null: it is not paused."""
     resumed: Pause | None
@@ -125,8 +130,10 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
         paces, flows = store.stats.paces(), store.stats.flows()
         rules = {row.name: row for row in store.queues.all()}
         due, now_ms = store.stats.due_by_queue(), store.clock.wall_ms()
-        oldest_s = store.stats.oldest_due_by_queue()
+        waiting_s = store.stats.oldest_pending_by_queue()
+        oldest_s = store.stats.oldest_due_by_queue(waiting_s)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
+        starved = _starved(store, crews, waiting_s.keys() - pauses.keys(), counts, flows)
         held = store.quarantines.held(
             [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
         )
@@ -139,6 +146,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
         either_rate = rule.rate or rule.per_key.rate
         serving = [crew for crew in crews if crew.serves(name)]
         is_served = any(crew.ready for crew in serving) or its_counts.get(Status.IN_PROGRESS)
+        drain = _drain(rule, its_counts, its_due.jobs, paces.get(name), serving)
         found.append(
             {
                 "name": name,
@@ -155,12 +163,13 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
                 "held_back": [_held_json(one, now_ms) for one in held.get(name, [])],
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
-                "drain": _drain(rule, its_counts, its_due.jobs, paces.get(name), serving),
+                "drain": None if name in starved else drain,
+                "starved": name in starved,
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
                 "grows_per_minute": growth_per_minute(
                     flow.submitted_per_minute,
-                    flow.ended_per_minute if is_served else 0.0,
+                    flow.ended_per_minute if is_served and name not in starved else 0.0,
                     flow.came_for_s,
                     flow.silent_s,
                 ),
@@ -170,6 +179,38 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
             }
         )
     return found
+
+
+def _starved(
+    store: Store,
+    crews: Sequence[why.Crew],
+    waiting: Iterable[str],
+    counts: Mapping[str, Mapping[Status, int]],
+    flows: Mapping[str, Flow],
+) -> set[str]:
+    """Return the queues whose workers run other jobs. `waiting`: of which a job needs a worker."""
+    running, now_ms = list(store.jobs.running().values()), store.clock.wall_ms()
+    found = set()
+    for name in set(waiting) - store.queues.without_token():
+        if not counts[name][Status.IN_PROGRESS]:
+            serving = [crew for crew in crews if crew.serves(name)]
+            taken_s = _taken_s(serving, running, now_ms)
+            if taken_s is not None and is_starved(taken_s, flows[name].ended_per_minute):
+                found.add(name)
+    return found
+
+
+def _taken_s(
+    serving: Sequence[why.Crew], running: Iterable[RunningJob], now_ms: int
+) -> float | None:
+    """Return for how long at least these workers have had no place free; None: they have one."""
+    ready = {slot for crew in serving for slot in crew.ready}
+    if not ready or any(crew.free for crew in serving):
+        return None
+    if any(crew.concurrency > 1 for crew in serving):
+        return 0.0  # of the jobs of a worker, only when the oldest began is known
+    began_ms = (one.started_at_ms for one in running if one.worker in ready)
+    return max(0, now_ms - max(began_ms, default=now_ms)) / 1000
 
 
 def _held_json(held: Held, now_ms: int) -> HeldBack:

@@ -91,6 +91,8 @@ def _why(item: Mapping[str, Any]) -> str | None:
     held = [_held_back(one) for one in item["held_back"]]
     if item["due"] and item["pools"] and not any(one["ready"] for one in item["pools"]):
         return ", ".join(["no worker is ready", *held])
+    if item["starved"]:
+        return ", ".join(["its workers run other jobs", *held])
     next_due_s = item["next_due_s"]
     if next_due_s and not item["due"] and not item["counts"][Status.IN_PROGRESS]:
         held.append(f"next due in {duration(next_due_s)}")

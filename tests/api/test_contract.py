@@ -80,6 +80,7 @@ QUEUE = {
     "oldest_pending_s",
     "done_per_minute",
     "drain",
+    "starved",
     "submitted_per_minute",
     "ended_per_minute",
     "grows_per_minute",

@@ -114,13 +114,12 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         "stuck": ((3, 0, None), ["grows by 3 a minute", "none has ended lately"]),
         "still": ((None, 0, None), ["none has ended lately"]),
         "early": ((None, 9, None), ["no estimate yet"]),
-        "starving": ((None, 0, None), ["its workers run other jobs"]),
+        "starving": ((None, 9, None), ["its workers run other jobs"]),
         "alone": ((None, 9, None), ["no worker: it does not get empty"]),
         "filled": ((7, 9, None), ["no worker: it does not get empty", "grows by 7 a minute"]),
         "broken": ((None, 9, None), ["no worker is ready"]),
     }
     pools = {
-        "starving": [{"name": "default", "workers": 2, "ready": 2, "free": 0}],
         "alone": [{"name": "default", "workers": 0, "ready": 0}],
         "filled": [{"name": "default", "workers": 0, "ready": 0}],
         "broken": [{"name": "default", "workers": 2, "ready": 0}],
@@ -135,6 +134,7 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
             "grows_per_minute": grows,
             "ended_per_minute": out,
             "drain": drain,
+            "starved": name == "starving",
             "done_per_minute": out,
             "pools": pools.get(name, ready),
         }

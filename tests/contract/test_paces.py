@@ -1,17 +1,18 @@
 """How fast the jobs of a queue are done: kept by the minute, with the time that they ran."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Lease
-from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.why import Crew
 from orpheus.shared.storage import DueInQueue, Store
 from orpheus.shared.storage.verbs import stats
-from orpheus.shared.views.queues import Drain, queues_json
+from orpheus.shared.views.queues import Drain, Queue, queues_json
 from tests.contract.conftest import FakeClock
 
 Run = Callable[..., None]
@@ -145,6 +146,60 @@ def test_a_queue_that_no_ready_worker_serves_does_not_get_empty_and_grows_by_all
         assert mail["grows_per_minute"] == mail["submitted_per_minute"] > 0
     served = queues_json(store, [ONE_WORKER])[0]
     assert served["drain"] is not None
+
+
+def test_a_queue_whose_workers_run_jobs_of_others_is_starved_and_has_no_estimate(
+    store: Store,
+    run_long: Run,
+    submit: Callable[..., int],
+    lease: Callable[..., list[Lease]],
+    clock: FakeClock,
+) -> None:
+    run_long("mail", 2_000)
+    submit(queue="mail")
+    submit(queue="slow", priority=9)
+    assert len(lease()) == 1
+
+    def mail(crew: Crew = ONE_WORKER) -> Queue:
+        return queues_json(store, [crew])[0]
+
+    clock.advance(4_999)
+    assert mail()["drain"] and not mail()["starved"], "it may be run next, by turns"
+    clock.advance(1)
+    assert mail()["starved"] and mail()["drain"] is None
+    assert mail()["grows_per_minute"] == mail()["submitted_per_minute"] > 0, "none leaves"
+    several = replace(ONE_WORKER, concurrency=2)
+    assert mail(several)["drain"], "when the last of several jobs began is not known"
+    assert mail(replace(ONE_WORKER, free=1))["drain"]
+    (_, slow) = queues_json(store, [ONE_WORKER])
+    assert slow["name"] == "slow" and not slow["starved"], "its own job runs"
+    clock.advance(120_000)
+    assert mail(several)["starved"], "none has ended lately"
+    assert lease() and not mail()["starved"]
+
+
+def test_a_queue_that_waits_for_its_rate_its_key_or_an_operator_is_not_starved(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], clock: FakeClock
+) -> None:
+    hourly = Rate(1, 3_600)
+    store.queues.configure(
+        {"mail": QueueRules(rate=hourly), "sms": QueueRules(per_key=KeyRules(rate=hourly))}
+    )
+    for queue in ("mail", "sms", "desk"):
+        submit(queue=queue, concurrency_key="ada")
+
+    def starved() -> list[str]:
+        return [one["name"] for one in queues_json(store, [ONE_WORKER]) if one["starved"]]
+
+    assert starved() == ["desk", "mail", "sms"]
+    store.queues.pause("desk")
+    for taken in lease(2):
+        store.leases.finish([Finished(taken, Ending.SUCCEEDED, result="null")])
+    for queue in ("mail", "sms"):
+        submit(queue=queue, concurrency_key="ada")
+    assert lease(2) == [], "that of sms waits for its key now"
+    clock.advance(120_000)
+    assert starved() == []
 
 
 def test_a_queue_grows_while_jobs_come(

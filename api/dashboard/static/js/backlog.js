@@ -16,11 +16,8 @@ export function backlogOf(queue) {
   const gone = held.length ? "the others done" : later > 0 ? "those due done" : "empty";
   const rest = later > 0 && !held.length ? `${plural(later, "is", "are")} due later${next ? `, the next in ${rounded(next).replaceAll(" ", "\u00a0")}` : ""}` : "";
   if (drain && drain.seconds < SOON_S) return [`${gone} in a few seconds`, rest].filter(Boolean);
-  return [trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [out ? `no estimate${isEarly(queue) ? " yet" : ""}` : starves(queue) ? "its workers run other jobs" : "none has ended lately"]), rest].filter(Boolean);
+  return [trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [queue.starved ? "its workers run other jobs" : out ? `no estimate${isEarly(queue) ? " yet" : ""}` : "none has ended lately"]), rest].filter(Boolean);
 }
-
-/** Whether due jobs wait while all that serve it run jobs of other queues. @param {any} queue */
-const starves = ({ due, counts, pools }) => due && !counts.in_progress && pools.every(({ free }) => !free);
 
 /** Whether jobs are done, but only just so that none can tell how fast. @param {any} queue */
 const isEarly = ({ done_per_minute: done, rate_per_key: keyRate }) => done && !keyRate;

@@ -9,6 +9,7 @@ from orpheus.shared.domain.drain import (
     drain_s,
     drain_with_more_s,
     growth_per_minute,
+    is_starved,
 )
 
 BUSY = Pace(done=120, ran_s=240.0, within_s=60.0)
@@ -127,3 +128,12 @@ def test_after_a_batch_it_grows_no_more(
 
 def test_jobs_that_come_seldom_may_be_silent_for_long() -> None:
     assert growth_per_minute(came=3, ended=0, came_for_s=60, silent_s=50) == 3
+
+
+@pytest.mark.parametrize(
+    ("taken_s", "ended", "starved"), [(0.2, 9, False), (5, 9, True), (0.2, 0, True)]
+)
+def test_a_queue_is_starved_if_no_place_became_free_or_none_of_its_jobs_ended(
+    taken_s: float, ended: float, starved: bool
+) -> None:
+    assert is_starved(taken_s, ended) is starved

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,15 @@ def test_queues_are_listed_with_their_counts(
     assert re.search("EMPTY IN +WITH MORE +WHY$", head)
     assert re.search(r"\d (ms|s|min) +\+1: .*, \+8: .* (ms|s|min) +-$", default)
     assert mail.split()[-3:] == ["-", "-", "-"], "nothing of it was done yet"
+
+
+def test_a_queue_whose_workers_run_jobs_of_others_has_no_time_when_it_is_empty(
+    orpheus: Orpheus, store: Store
+) -> None:
+    begin_worker(store)
+    store.jobs.submit_many([NewJob("count", priority=9), NewJob("count", queue="mail")])
+    store.leases.lease(replace(WORKER, incarnation="life-of-default-1"), ("*",), 1, 30_000)
+    assert re.search("  -  +-  +its workers run other jobs$", orpheus("queues").out.splitlines()[2])
 
 
 def test_no_width_cuts_when_a_queue_is_empty(

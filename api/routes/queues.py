@@ -11,15 +11,17 @@ from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
 from orpheus.api.http.problems import refused_fields
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.limits import NAME, NAME_RULE
+from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.storage import Store
-from orpheus.shared.views.queues import Queue, queues_json
+from orpheus.shared.views.pauses import pause_json
+from orpheus.shared.views.queues import PausedQueue, Queue, queues_json
 from orpheus.shared.views.why import crews_of
 
 router = APIRouter(tags=["queues and schedules"])
 
-_ANSWERS = answers(Queue) | problems(403, 404, 413, 415, 422, 507)
+_PROBLEMS = problems(403, 404, 413, 415, 422, 507)
 
 
 @router.get("/queues", responses=answers(Queues) | problems())
@@ -28,26 +30,33 @@ async def list_queues(request: Request) -> Response:
     return json_response({"items": await _queues(services_of(request))})
 
 
-@router.post("/queues/{name}/pause", responses=_ANSWERS, openapi_extra=REASON)
+@router.post(
+    "/queues/{name}/pause", responses=answers(PausedQueue) | _PROBLEMS, openapi_extra=REASON
+)
 async def pause_queue(request: Request, name: Name) -> Response:
-    """Start no job of this queue until it is resumed, even after restarts; creates the queue."""
-    return await _set_paused(request, name, paused=True)
+    """Start no job of this queue until it is resumed, even after restarts; creates the queue.
+
+    If it is paused already, only a new reason changes that.
+    """
+    queue, standing = await _set_paused(request, name, paused=True)
+    return json_response({**queue, "already_paused": pause_json(standing)})
 
 
-@router.post("/queues/{name}/resume", responses=_ANSWERS, openapi_extra=REASON)
+@router.post("/queues/{name}/resume", responses=answers(Queue) | _PROBLEMS, openapi_extra=REASON)
 async def resume_queue(request: Request, name: Name) -> Response:
     """Start jobs of this queue again."""
-    return await _set_paused(request, name, paused=False)
+    queue, _ = await _set_paused(request, name, paused=False)
+    return json_response(queue)
 
 
-async def _set_paused(request: Request, name: str, *, paused: bool) -> Response:
+async def _set_paused(request: Request, name: str, *, paused: bool) -> tuple[Queue, Pause | None]:
     services, actor = services_of(request), audit_actor(request)
     if not NAME.fullmatch(name):
         raise refused_fields([FieldProblem("/name", f"is not a valid name: it {NAME_RULE}")])
     pause = partial(operator_actions.pause_queue, actor=actor, name=name, paused=paused)
-    await services.writer.write(pause)
+    standing = await services.writer.write(pause)
     queues = await _queues(services)
-    return json_response(next(queue for queue in queues if queue["name"] == name))
+    return next(queue for queue in queues if queue["name"] == name), standing
 
 
 async def _queues(services: Services) -> list[Queue]:

@@ -8,16 +8,22 @@ from orpheus.api.contract.openapi import LOCATION, answers, problems
 from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
 from orpheus.api.services import services_of
 from orpheus.shared.domain import jobs
+from orpheus.shared.domain.why import Pause
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.operations.schedules import job_maker
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import Job, job_json
-from orpheus.shared.views.schedules import Schedule, schedule_json, schedules_json
+from orpheus.shared.views.pauses import pause_json
+from orpheus.shared.views.schedules import (
+    PausedSchedule,
+    Schedule,
+    schedule_json,
+    schedules_json,
+)
 
 router = APIRouter(tags=["queues and schedules"])
 
 _PROBLEMS = problems(403, 404, 413, 415, 422, 507)
-_ANSWERS = answers(Schedule) | _PROBLEMS
 
 
 @router.get("/schedules", responses=answers(Schedules) | problems())
@@ -44,23 +50,34 @@ async def run_schedule(request: Request, name: Name) -> Response:
     return json_response(job_json(job), 201, {"Location": f"/jobs/{job.id}"})
 
 
-@router.post("/schedules/{name}/pause", responses=_ANSWERS, openapi_extra=REASON)
+@router.post(
+    "/schedules/{name}/pause", responses=answers(PausedSchedule) | _PROBLEMS, openapi_extra=REASON
+)
 async def pause_schedule(request: Request, name: Name) -> Response:
-    """Submit no job of this schedule until it is resumed, even after restarts."""
-    return await _set_paused(request, name, paused=True)
+    """Submit no job of this schedule until it is resumed, even after restarts.
+
+    If it is paused already, only a new reason changes that.
+    """
+    schedule, standing = await _set_paused(request, name, paused=True)
+    return json_response({**schedule, "already_paused": pause_json(standing)})
 
 
-@router.post("/schedules/{name}/resume", responses=_ANSWERS, openapi_extra=REASON)
+@router.post(
+    "/schedules/{name}/resume", responses=answers(Schedule) | _PROBLEMS, openapi_extra=REASON
+)
 async def resume_schedule(request: Request, name: Name) -> Response:
     """Submit jobs again from the next time on; times missed while paused are skipped."""
-    return await _set_paused(request, name, paused=False)
+    schedule, _ = await _set_paused(request, name, paused=False)
+    return json_response(schedule)
 
 
-async def _set_paused(request: Request, name: str, *, paused: bool) -> Response:
+async def _set_paused(
+    request: Request, name: str, *, paused: bool
+) -> tuple[Schedule, Pause | None]:
     actor = audit_actor(request)
 
-    def change(store: Store) -> Schedule:
-        operator_actions.pause_schedule(store, actor, name, paused=paused)
-        return schedule_json(store, store.schedules.get(name))
+    def change(store: Store) -> tuple[Schedule, Pause | None]:
+        standing = operator_actions.pause_schedule(store, actor, name, paused=paused)
+        return schedule_json(store, store.schedules.get(name)), standing
 
-    return json_response(await services_of(request).writer.write(change))
+    return await services_of(request).writer.write(change)

@@ -1,7 +1,7 @@
 """What operators do to jobs, queues, schedules and types, for every program that lets them.
 
-Each has its row in the audit log, with how its target stood before and after, as they were in the
-transaction of the action.
+Each that changes something has its row in the audit log, with how its target stood before and
+after, as they were in the transaction of the action.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.why import Pause
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.storage import JobState, MakeJob, Store
@@ -54,26 +55,45 @@ def _in_words(store: Store, job: JobState) -> str:
     return job.status.replace("_", " ")
 
 
-def pause_queue(store: Store, actor: Actor, name: str, *, paused: bool) -> None:
-    """Pause or resume a queue."""
+def pause_queue(store: Store, actor: Actor, name: str, *, paused: bool) -> Pause | None:
+    """Pause or resume a queue; return who had done so already."""
     verb = partial(store.queues.pause if paused else store.queues.resume, name)
+    with store.write(durable=True):
+        before = _QUEUE[store.queues.is_paused_to_change(name)]
+        whose = store.standings.pauses() if paused else store.standings.resumptions()
+        standing = whose.get(name)
+        if store.queues.paused_by_hand().get(name) != paused or _is_renewed(actor, standing):
+            before += _by(standing)
+            action, target, after = _PAUSE[paused], f"queue {name}", lambda: _QUEUE[paused]
+            audited(store, actor, action, target, verb, before=lambda: before, after=after)
+    return standing
 
-    def state_before() -> str:
-        return _QUEUE[store.queues.is_paused_to_change(name)]
 
-    target, state_after = f"queue {name}", lambda: _QUEUE[paused]
-    audited(store, actor, _PAUSE[paused], target, verb, before=state_before, after=state_after)
-
-
-def pause_schedule(store: Store, actor: Actor, name: str, *, paused: bool) -> None:
-    """Pause or resume a schedule. Raises NotFound."""
+def pause_schedule(store: Store, actor: Actor, name: str, *, paused: bool) -> Pause | None:
+    """Pause or resume a schedule; return who had paused it already. Raises NotFound."""
     verb = partial(store.schedules.pause if paused else store.schedules.resume, name)
+    with store.write(durable=True):
+        was_paused = store.schedules.to_change(name).paused
+        standing = store.schedules.pauses().get(name, Pause()) if was_paused and paused else None
+        if standing is None or _is_renewed(actor, standing):
+            before = _SCHEDULE[was_paused] + _by(standing)
+            action, target, after = _PAUSE[paused], f"schedule {name}", lambda: _SCHEDULE[paused]
+            audited(store, actor, action, target, verb, before=lambda: before, after=after)
+    return standing
 
-    def state_before() -> str:
-        return _SCHEDULE[store.schedules.to_change(name).paused]
 
-    target, state_after = f"schedule {name}", lambda: _SCHEDULE[paused]
-    audited(store, actor, _PAUSE[paused], target, verb, before=state_before, after=state_after)
+def _is_renewed(actor: Actor, standing: Pause | None) -> bool:
+    """Return whether an actor gives a new reason for what stands.
+
+    Without one nothing changes, so a second pause does not erase who paused it first, and why.
+    """
+    return standing is not None and bool(actor.reason) and actor.reason != standing.reason
+
+
+def _by(standing: Pause | None) -> str:
+    if standing is None or standing.by is None:
+        return ""
+    return f" by {standing.by}" + (f": {standing.reason}" if standing.reason else "")
 
 
 def run_schedule(store: Store, actor: Actor, name: str, make_job: MakeJob) -> int:

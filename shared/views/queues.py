@@ -117,6 +117,14 @@ class Queue(TypedDict):
     """Empty: no pool of the configuration serves it."""
 
 
+class PausedQueue(Queue):
+    """A queue that is paused now."""
+
+    already_paused: Pause | None
+    """Who had paused it already, and why: without a new `reason`, nothing has changed. null: it was
+    open."""
+
+
 def counts_json(counts: Mapping[Status, int]) -> Counts:
     """Return how many jobs have each status; 0 for one that `counts` lacks."""
     return cast("Counts", {status.value: counts.get(status, 0) for status in Status})

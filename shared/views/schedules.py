@@ -65,6 +65,14 @@ class Schedule(TypedDict):
     """Who paused it; null: it is not paused, or the audit log does not say."""
 
 
+class PausedSchedule(Schedule):
+    """A schedule that is paused now."""
+
+    already_paused: Pause | None
+    """Who had paused it already, and why: without a new `reason`, nothing has changed. null: it was
+    not paused."""
+
+
 def schedules_json(store: Store) -> list[Schedule]:
     """Return every schedule, by name."""
     with store.snapshot():

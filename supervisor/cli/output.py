@@ -177,6 +177,22 @@ def paused_by(pause: Mapping[str, Any] | None, otherwise: str | None = None) -> 
     return f"{pause['by']} {ago(pause['at'])}{reason}"
 
 
+def tell_pause(
+    what: str, item: Mapping[str, Any], already: Mapping[str, Any] | None, *, as_json: bool
+) -> None:
+    """Print that something is paused, and who had paused it already."""
+    if as_json:
+        print_json({**item, "already_paused": already})
+    elif already is None:
+        click.echo(f"{what}: paused")
+    else:
+        who = paused_by(already)
+        by = f" by {printable(who)}" if who else ""
+        stays = already["at"] == (item["pause"] or already)["at"]
+        said = f"already paused{by}" if stays else f"paused; it was paused{by}" if by else "paused"
+        click.echo(f"{what}: {said}")
+
+
 def mebibytes(size_bytes: int | None) -> str | None:
     """Return a size in MiB."""
     return None if size_bytes is None else f"{size_bytes / _BYTES_PER_MIB:.1f} MiB"

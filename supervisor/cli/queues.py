@@ -11,11 +11,12 @@ from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.storage import Store
+from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.queues import Queue, queues_json
 from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import duration, paused_by, print_items, print_json
+from orpheus.supervisor.cli.output import duration, paused_by, print_items, print_json, tell_pause
 from orpheus.supervisor.cli.processes import read_workers
 from orpheus.supervisor.cli.table import Column, Columns
 from orpheus.supervisor.cli.unknown_names import warn_of_queue
@@ -133,17 +134,17 @@ def resume(operator: Operator, queue: str, reason: str | None) -> int:
 def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: bool) -> int:
     if not NAME.fullmatch(queue):
         raise click.UsageError(f"{queue!r} is not a valid name: it {NAME_RULE}")
-    action = "pause" if paused else "resume"
     handover = operator.handover()
     with operator.store(handover) as store:
         warn_of_queue(store, handover, queue)
         was_paused = any(one.paused for one in store.queues.all() if one.name == queue)
-        pause_queue(store, operator.actor(reason), queue, paused=paused)
+        standing = pause_queue(store, operator.actor(reason), queue, paused=paused)
         item = next(item for item in _queues(store, handover) if item["name"] == queue)
-    if operator.as_json:
+    if paused:
+        tell_pause(f"queue {queue}", item, pause_json(standing), as_json=operator.as_json)
+    elif operator.as_json:
         print_json(item)
     else:
-        unserved = "" if paused or item["pools"] else ", but no pool serves it"
-        still = "still paused" if paused else "still open"
-        click.echo(f"queue {queue}: {still if was_paused == paused else f'{action}d'}{unserved}")
+        unserved = "" if item["pools"] else ", but no pool serves it"
+        click.echo(f"queue {queue}: {'resumed' if was_paused else 'still open'}{unserved}")
     return ExitCode.OK

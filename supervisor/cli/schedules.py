@@ -10,11 +10,19 @@ import click
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.views.jobs import job_json
+from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.schedules import schedule_json, schedules_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
-from orpheus.supervisor.cli.output import duration, paused_by, print_items, print_json, time_in
+from orpheus.supervisor.cli.output import (
+    duration,
+    paused_by,
+    print_items,
+    print_json,
+    tell_pause,
+    time_in,
+)
 from orpheus.supervisor.cli.table import Column
 
 _of_schedule = click.argument("name", type=Text(), metavar="NAME", shell_complete=live("schedules"))
@@ -113,11 +121,13 @@ def resume_schedule(operator: Operator, name: str, reason: str | None) -> int:
 
 
 def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bool) -> int:
-    action = "pause" if paused else "resume"
     with operator.store() as store:
-        operator_actions.pause_schedule(store, operator.actor(reason), name, paused=paused)
+        actor = operator.actor(reason)
+        standing = operator_actions.pause_schedule(store, actor, name, paused=paused)
         item = schedule_json(store, store.schedules.get(name))
-    if operator.as_json:
+    if paused:
+        tell_pause(f"schedule {name}", item, pause_json(standing), as_json=operator.as_json)
+    elif operator.as_json:
         print_json(item)
     else:
         next_run = (
@@ -125,7 +135,7 @@ def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bo
             if item["next_runs"]
             else ""
         )
-        click.echo(f"schedule {name}: {action}d{next_run}")
+        click.echo(f"schedule {name}: resumed{next_run}")
     return ExitCode.OK
 
 

@@ -114,6 +114,24 @@ def test_a_paused_queue_tells_who_paused_it_why_and_when(api: Any) -> None:
     assert api.client.post("/queues/mail/resume").json()["pause"] is None
 
 
+def test_only_a_new_reason_changes_a_pause_and_the_answer_says_who_paused_it_already(
+    scheduled: Any,
+) -> None:
+    for path in ("/queues/mail/pause", "/schedules/often/pause"):
+        first = scheduled.client.post(path, json={"reason": "ask Ada"}).json()
+        assert first["already_paused"] is None
+        again = scheduled.client.post(path)
+        assert (again.status_code, again.json()["already_paused"]) == (200, first["pause"])
+        assert again.json()["pause"] == first["pause"]
+        other = scheduled.client.post(path, json={"reason": "ask Eve"}).json()
+        assert other["already_paused"] == first["pause"]
+        assert other["pause"]["reason"] == "ask Eve"
+    assert [entry["reason"] for entry in scheduled.client.get("/audit").json()["items"]] == [
+        "ask Eve",
+        "ask Ada",
+    ] * 2
+
+
 def test_a_queue_that_was_resumed_though_the_configuration_pauses_it_says_so(api: Any) -> None:
     api.store.queues.configure({"idle": QueueRules(paused=True), "mail": QueueRules()})
     assert queues(api)["idle"]["resumed"] is None

@@ -48,6 +48,30 @@ def test_a_queue_is_paused_with_a_reason_and_resumed(lasting_dashboard: Dashboar
     assert lasting_dashboard.never_reloaded()
 
 
+def test_an_open_question_notices_that_somebody_else_has_paused_the_queue(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page, client = lasting_dashboard.page, lasting_dashboard.system.client
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="twice")
+    lasting_dashboard.open("/ui/queues")
+    page.get_by_label("Pause twice", exact=True).click()
+    text = page.locator("#confirm-text")
+    expect(text).to_contain_text("No job of it starts until it is resumed")
+    client.post("/queues/twice/pause", json={"reason": "the other was first"})
+    expect(text).to_contain_text(
+        re.compile(
+            r"^It is paused by now by api:127\.0\.0\.1 .*: the other was first\. To pause it"
+        )
+    )
+    page.keyboard.press("Enter")
+    expect(page.locator("#confirm")).to_be_hidden()
+    expect(row(lasting_dashboard, "twice").locator(".paused")).to_contain_text("other was first")
+    page.get_by_label("Resume twice", exact=True).click()
+    client.post("/queues/twice/resume")
+    expect(text).to_have_text("Somebody else has resumed it meanwhile.")
+    page.keyboard.press("Escape")
+
+
 def test_the_question_before_a_resume_says_whether_anything_would_start(
     lasting_dashboard: Dashboard,
 ) -> None:

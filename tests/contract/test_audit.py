@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Job, NewJob
+from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.operations.audit import Actor
@@ -183,8 +185,50 @@ def test_an_entry_costs_no_further_reading_of_a_whole_job(
     assert read == [alone] * 2 + [recorded] * 2
 
 
+def test_only_a_new_reason_changes_who_paused_what_is_paused_already(
+    store: Store, clock: Any
+) -> None:
+    store.schedules.configure([ScheduleDefinition("mail", "noop", every_s=60)])
+    pauses = (
+        (operator_actions.pause_queue, store.standings.pauses, "open"),
+        (operator_actions.pause_schedule, store.schedules.pauses, "running"),
+    )
+    for pause, standing, unpaused in pauses:
+        told = len(changes(store))
+        assert pause(store, ADA, "mail", paused=True) is None
+        first, events = Pause("cli:ada", "as asked", clock.wall), store.events.last_seq()
+        clock.advance(60_000)
+        for again in (Actor("cli:eve"), Actor("cli:eve", ""), Actor("cli:eve", "as asked")):
+            assert pause(store, again, "mail", paused=True) == first
+            assert standing()["mail"] == first
+        assert store.events.last_seq() == events, "nothing has happened"
+        assert pause(store, Actor("cli:eve", "it is down"), "mail", paused=True) == first
+        assert standing()["mail"] == Pause("cli:eve", "it is down", clock.wall)
+        assert changes(store)[told:] == [
+            ("pause", unpaused, "paused"),
+            ("pause", "paused by cli:ada: as asked", "paused"),
+        ]
+
+
+def test_a_pause_or_resumption_that_overrules_the_configuration_is_kept_as_well(
+    store: Store, clock: Any
+) -> None:
+    store.queues.configure({"mail": QueueRules(paused=True)})
+    assert operator_actions.pause_queue(store, ADA, "mail", paused=True) == Pause()
+    operator_actions.pause_queue(store, ADA, "mail", paused=False)
+    first = Pause("cli:ada", "as asked", clock.wall)
+    for by, reason in (("cli:eve", None), ("cli:eve", "it is back")):
+        resumed = operator_actions.pause_queue(store, Actor(by, reason), "mail", paused=False)
+        assert resumed == first
+    assert store.standings.resumptions()["mail"].reason == "it is back"
+    assert changes(store) == [
+        ("pause", "paused", "paused"),
+        ("resume", "paused", "open"),
+        ("resume", "open by cli:ada: as asked", "open"),
+    ]
+
+
 def test_pauses_and_runs_tell_what_they_changed(store: Store) -> None:
-    operator_actions.pause_queue(store, ADA, "mail", paused=True)
     operator_actions.pause_queue(store, ADA, "mail", paused=True)
     operator_actions.pause_queue(store, ADA, "mail", paused=False)
     store.schedules.configure([ScheduleDefinition("nightly", "noop", every_s=60)])
@@ -192,7 +236,6 @@ def test_pauses_and_runs_tell_what_they_changed(store: Store) -> None:
     operator_actions.run_schedule(store, ADA, "nightly", lambda one: NewJob(one.type))
     assert changes(store) == [
         ("pause", "open", "paused"),
-        ("pause", "paused", "paused"),
         ("resume", "paused", "open"),
         ("pause", "running", "paused"),
         ("run", None, "job 1"),

@@ -26,7 +26,7 @@ let turn = null;
  * @property {(error: Error) => void} [failed] tells, instead of the page, that the call failed after the dialog was closed
  */
 
-/** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question */
+/** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question @returns {(text: string | null) => void} says otherwise what will happen while it is asked; null: as before */
 export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done, failed = ({ message }) => tellRefusal(title, message) }) {
   const dialog = byId("confirm");
   const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
@@ -65,4 +65,5 @@ export function confirm({ title, text, yes: label, path, method = "POST", body, 
   dialog.onkeydown = (event) => { if (event.target.matches("input") && event.key === "Enter" && !event.repeat && !event.isComposing && !yes.disabled) act(); };
   dialog.showModal();
   if (!matchMedia("(pointer: fine)").matches) dialog.querySelector("[value=no]").focus(); // no keyboard over it
+  return (now) => isOpen() && !isSending && setText(byId("confirm-text"), now ?? text);
 }

@@ -1,6 +1,6 @@
-// Who paused a queue or a schedule, when and why: one line.
+// Who paused a queue or a schedule, when and why: one line, also in the question that somebody else was faster to answer.
 import { h, icon } from "./dom.js";
-import { timeNode } from "./time.js";
+import { relative, timeNode } from "./time.js";
 
 /** Show it in `node`; without a pause, hide that. @param {HTMLElement} node @param {any} pause */
 export function showPause(node, pause) {
@@ -9,4 +9,18 @@ export function showPause(node, pause) {
   if (!pause || node.dataset.shown === shown) return;
   node.dataset.shown = shown;
   node.replaceChildren(icon("blocked"), h("span", {}, h("b", {}, "paused"), ` by ${pause.by ?? "the configuration"}`, pause.at && " ", pause.at && timeNode(pause.at), pause.reason && `: ${pause.reason}`));
+}
+
+/**
+ * Tell an open question whether to pause or resume that somebody else has answered it.
+ * @param {{paused: boolean, say: (text: string | null) => void} | undefined} question and how it was when it was asked
+ * @param {{paused: boolean, pause: any}} now
+ */
+export function tellOvertaken(question, { paused, pause }) {
+  question?.say(question.paused === paused ? null : paused ? pausedBy(pause) : "Somebody else has resumed it meanwhile.");
+}
+
+function pausedBy(pause) {
+  const who = pause ? ` by ${pause.by ?? "the configuration"}${pause.at ? ` ${relative(pause.at)}` : ""}${pause.reason ? `: ${pause.reason}` : ""}` : "";
+  return `It is paused by now${who}. To pause it again changes nothing, unless you give a new reason: that replaces theirs.`;
 }

@@ -2,7 +2,7 @@
 import { backlogOf } from "./backlog.js";
 import { arrange, h, setAttr, setLines, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
-import { showPause } from "./paused.js";
+import { showPause, tellOvertaken } from "./paused.js";
 import { action, cell, wrappable } from "./rows.js";
 import { count, plural, rate, spaced, ticking } from "./words.js";
 
@@ -57,6 +57,7 @@ export class QueueRow {
     this.showPools();
     this.showBacklog();
     showPause(this.paused, queue.pause);
+    tellOvertaken(this.question, queue);
     setText(this.button, queue.paused ? "Resume …" : "Pause …");
     setAttr(this.button, "aria-label", `${queue.paused ? "Resume" : "Pause"} ${queue.name}`);
     this.tick();
@@ -92,7 +93,7 @@ export class QueueRow {
   confirmPause() {
     const { name, paused, counts } = this.queue;
     const waiting = counts.pending ? plural(counts.pending, "pending job") : "";
-    confirm({
+    const say = confirm({
       title: `${paused ? "Resume" : "Pause"} queue ${name}?`,
       text: paused ? `${resumed(this.queue.pools)}${waiting ? `: ${waiting}` : ""}.`
         : `No job of it starts until it is resumed, even after a restart. ${waiting ? `${waiting} will wait. ` : ""}${counts.in_progress ? `${plural(counts.in_progress, "running job goes", "running jobs go")} on to the end. ` : ""}Jobs can still be submitted.`,
@@ -100,6 +101,7 @@ export class QueueRow {
       path: `/queues/${name}/${paused ? "resume" : "pause"}`,
       done: this.changed,
     });
+    this.question = { paused, say };
   }
 }
 

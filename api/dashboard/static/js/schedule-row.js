@@ -2,7 +2,7 @@
 import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { PastRuns } from "./past-runs.js";
-import { showPause } from "./paused.js";
+import { showPause, tellOvertaken } from "./paused.js";
 import { action, cell, wrappable } from "./rows.js";
 import { isZone, relative, setTime, timeNode } from "./time.js";
 import { duration, spaced } from "./words.js";
@@ -51,6 +51,7 @@ export class ScheduleRow {
     this.showNext();
     this.showLast();
     this.runs.show(schedule.last_runs.filter(({ job }) => job !== schedule.last_job));
+    tellOvertaken(this.question, schedule);
     setText(this.pause, paused ? "Resume …" : "Pause …");
     setAttr(this.pause, "aria-label", `${paused ? "Resume" : "Pause"} ${name}`);
   }
@@ -108,7 +109,7 @@ export class ScheduleRow {
 
   confirmPause() {
     const { name, paused, next_runs: [first] } = this.schedule;
-    confirm({
+    const say = confirm({
       title: `${paused ? "Resume" : "Pause"} schedule ${name}?`,
       text: paused ? "It runs again from its next time on. Times that have passed while it was paused are not made up for."
         : `It submits no job until it is resumed, even after a restart.${first ? ` Its next run would be ${relative(first)}.` : ""}`,
@@ -116,5 +117,6 @@ export class ScheduleRow {
       path: `/schedules/${name}/${paused ? "resume" : "pause"}`,
       done: this.changed,
     });
+    this.question = { paused, say };
   }
 }

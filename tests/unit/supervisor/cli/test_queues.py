@@ -12,6 +12,7 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
+from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
@@ -140,15 +141,31 @@ def test_queues_are_listed_with_their_limits(orpheus: Orpheus, store: Store) -> 
 def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> None:
     store.jobs.submit(NewJob("count", queue="mail"))
     assert orpheus("pause", "mail").out == "queue mail: paused\n"
-    assert orpheus("pause", "mail").out == "queue mail: still paused\n"
     assert store.leases.lease(WORKER, ("*",), 1, 30_000) == []
     assert orpheus("queues").out.splitlines()[1].split()[:2] == ["mail", "paused"]
     assert re.search(rf" {TIME}$", orpheus("queues").out.rstrip())
-    orpheus("pause", "mail", "--reason", "spam run")
-    assert re.search(rf" {TIME}: spam run$", orpheus("queues").out.rstrip())
     item = orpheus("resume", "mail", "--json").json
     assert (item["name"], item["paused"]) == ("mail", False)
     assert len(store.leases.lease(WORKER, ("*",), 1, 30_000)) == 1
+
+
+def test_only_a_new_reason_changes_a_pause_and_who_paused_before_is_told(
+    orpheus: Orpheus, store: Store
+) -> None:
+    store.schedules.configure([ScheduleDefinition("hourly", "count", every_s=3600)])
+    for pause, what, listed in (
+        (("pause", "mail"), "queue mail", "queues"),
+        (("pause-schedule", "hourly"), "schedule hourly", "schedules"),
+    ):
+        orpheus(*pause, "--reason", "spam\x1b run")
+        said = orpheus(*pause).out
+        assert re.fullmatch(rf"{what}: already paused by cli:\S+ {TIME}: spam\\x1b run\n", said)
+        assert orpheus(*pause, "--json").json["already_paused"]["reason"] == "spam\x1b run"
+        assert re.search(rf" {TIME}: spam\\x1b run$", orpheus(listed).out.rstrip())
+        said = orpheus(*pause, "--reason", "holidays").out
+        told = rf"{what}: paused; it was paused by cli:\S+ {TIME}: spam\\x1b run\n"
+        assert re.fullmatch(told, said)
+        assert re.search(rf" {TIME}: holidays$", orpheus(listed).out.rstrip())
 
 
 def test_a_queue_that_is_open_though_the_configuration_pauses_it_says_why(
@@ -156,6 +173,7 @@ def test_a_queue_that_is_open_though_the_configuration_pauses_it_says_why(
 ) -> None:
     store.queues.configure({"mail": QueueRules(paused=True)})
     assert orpheus("queues").out.rstrip().endswith("  the configuration")
+    assert orpheus("pause", "mail").out == "queue mail: paused\n", "whatever it says later"
     orpheus("resume", "mail", "--reason", "it is back")
     said = orpheus("queues").out.rstrip()
     assert re.search(

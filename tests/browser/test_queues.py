@@ -174,6 +174,23 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         expect(lines).to_have_text([*told, *faster])
 
 
+def test_a_queue_of_which_all_jobs_are_blocked_is_not_empty(lasting_dashboard: Dashboard) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    counts = {**one["counts"], "pending": 0, "in_progress": 0, "blocked": 4}
+    one |= {"counts": counts, "paused": False, "due": 0}
+    unready = [{"name": "default", "workers": 2, "ready": 0}]
+    queues = [{**one, "name": name, "pools": its} for name, its in (("a", []), ("b", unready))]
+    lasting_dashboard.page.route(
+        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
+    )
+    lasting_dashboard.open("/ui/queues")
+    for name in ("a", "b"):
+        expect(row(lasting_dashboard, name).locator(".backlog div div")).to_have_text("4 blocked")
+    expect(row(lasting_dashboard, "a").locator(".pools .bad")).to_have_text("no pool")
+    expect(row(lasting_dashboard, "b").locator(".pools .bad")).to_have_count(0)
+
+
 def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
     lasting_dashboard: Dashboard,
 ) -> None:

@@ -1,5 +1,5 @@
 // What becomes of the backlog of a queue: whether it grows, and when it is empty.
-import { duration, plural, rate, rounded } from "./words.js";
+import { count, duration, plural, rate, rounded } from "./words.js";
 
 const SOON_S = 10; // no worker that was added would be ready earlier
 
@@ -7,7 +7,7 @@ const SOON_S = 10; // no worker that was added would be ready earlier
 export function backlogOf(queue) {
   const { drain, counts, paused, due, held_back: held, next_due_s: next, grows_per_minute: grows, ended_per_minute: out } = queue;
   const waiting = counts.pending + counts.in_progress;
-  if (!waiting) return ["empty"];
+  if (!waiting) return [counts.blocked ? `${count(counts.blocked)} blocked` : "empty"];
   if (paused) return ["paused"];
   if (!queue.pools.length && !counts.in_progress) return ["no pool serves it"];
   if (due && queue.pools.every(({ ready }) => !ready)) return [unserved(queue), grows > 0 ? trendOf(grows) : ""].filter(Boolean);

@@ -77,7 +77,7 @@ export class QueueRow {
     const texts = pools.map(({ name, ready, workers }) => `${name}: ${ready}\u00a0of\u00a0${workers}\u00a0ready`);
     setLines(this.pools, texts.length ? texts : ["no pool"]);
     const nobody = pools.every(({ ready }) => ready === 0);
-    this.pools.classList.toggle("bad", nobody && counts.pending > 0);
+    this.pools.classList.toggle("bad", nobody && counts.pending + (texts.length ? 0 : counts.blocked) > 0);
   }
 
   /** What becomes of the backlog, and how much of it is held back, with a link to where its types are released. */

@@ -124,7 +124,10 @@ def _row(job: Job, now_ms: int, waits_for: Sequence[int], *, by_end: bool) -> tu
 
 
 def _note(job: Job, now_ms: int, waits_for: Sequence[int]) -> str:
-    """Return what it waits for, how far it is or that it is to stop, and its error or message."""
+    """Return what it waits for, and its error; of one that runs, how far it is and its message.
+
+    A job that has ended may have said "row 5900 of 6000" last.
+    """
     parts = []
     if waits_for:
         first, *others = waits_for
@@ -135,7 +138,8 @@ def _note(job: Job, now_ms: int, waits_for: Sequence[int]) -> str:
         parts.append("asked to stop")
     if job.status is Status.IN_PROGRESS and job.progress is not None:
         parts.append(f"{job.progress:.0%}")
-    if told := _of_error(job.error) if job.error else job.message:
+    message = job.message if job.status is Status.IN_PROGRESS else None
+    if told := _of_error(job.error) if job.error else message:
         parts.append(first_line(told, _LONGEST_NOTE))
     return ", ".join(parts)
 
@@ -176,8 +180,10 @@ def show(operator: Operator, id: int) -> int:
             "attempt": job.attempt
             or None,  # more than its retries allow, after an operator's retry
             "retries": job.max_retries,
-            "progress": f"{job.progress:.0%}" if job.progress is not None else None,
-            "message": job.message,
+            "progress": None
+            if job.progress is None or job.status is Status.DONE
+            else f"{job.progress:.0%}",
+            "message" if job.status is Status.IN_PROGRESS else "last message": job.message,
             "timeout": duration(job.timeout_s),
             "unique key": job.unique_key,
             "concurrency key": job.concurrency_key,

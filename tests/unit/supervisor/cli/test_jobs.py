@@ -198,6 +198,21 @@ def test_a_job_is_shown_with_its_attempts_and_its_error(
     assert [attempt["outcome"] for attempt in job["attempts"]] == ["failed"]
 
 
+def test_a_job_that_is_done_shows_no_share_of_its_work(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count"))
+    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    store.leases.progress(lease.job_id, lease.token, 0.5, "row 3 of 6")
+    assert orpheus("jobs").out.splitlines()[1].endswith("  row 3 of 6")
+    shown = orpheus("show", "1").out
+    assert re.search(r"^progress +50%$", shown, re.MULTILINE)
+    assert re.search(r"^message +row 3 of 6$", shown, re.MULTILINE)
+    store.leases.finish([Finished(lease, Ending.SUCCEEDED, result="null")])
+    assert "row 3 of 6" not in orpheus("jobs").out
+    shown = orpheus("show", "1").out
+    assert "progress" not in shown
+    assert re.search(r"^last message +row 3 of 6$", shown, re.MULTILINE)
+
+
 def test_a_cancelled_job_tells_who_cancelled_it(
     orpheus: Orpheus, store: Store, finish: Finish
 ) -> None:

@@ -170,7 +170,7 @@ class ErrorGroups(TypedDict):
 
 
 class Queues(TypedDict):
-    """Every queue that has had a job, a pause or a limit, by name."""
+    """Every queue that has had a job, is paused or has a limit, by name."""
 
     items: list[Queue]
 

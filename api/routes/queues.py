@@ -26,7 +26,7 @@ _PROBLEMS = problems(403, 404, 413, 415, 422, 507)
 
 @router.get("/queues", responses=answers(Queues) | problems())
 async def list_queues(request: Request) -> Response:
-    """Every queue that has had a job, a pause or a limit, with exact counts."""
+    """Every queue that has had a job, is paused or has a limit, with exact counts."""
     return json_response({"items": await _queues(services_of(request))})
 
 
@@ -55,16 +55,16 @@ async def _set_paused(request: Request, name: str, *, paused: bool) -> tuple[Que
         raise refused_fields([FieldProblem("/name", f"is not a valid name: it {NAME_RULE}")])
     pause = partial(operator_actions.pause_queue, actor=actor, name=name, paused=paused)
     standing = await services.writer.write(pause)
-    queues = await _queues(services)
+    queues = await _queues(services, name)
     return next(queue for queue in queues if queue["name"] == name), standing
 
 
-async def _queues(services: Services) -> list[Queue]:
+async def _queues(services: Services, *also: str) -> list[Queue]:
     options = services.options
 
     def read(store: Store) -> list[Queue]:
         with store.snapshot():
             crews = crews_of(options.storage.pools, workers(store, options))
-            return queues_json(store, crews)
+            return queues_json(store, crews, also)
 
     return await services.readers.read(read)

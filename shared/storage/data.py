@@ -221,6 +221,12 @@ class QueueRow:
     rate: Rate | None
     per_key: KeyRules = NO_LIMITS_PER_KEY
 
+    @property
+    def has_effect(self) -> bool:
+        """Whether it holds back any job: not if it was paused and resumed."""
+        limits = self.max_running, self.rate, self.per_key != NO_LIMITS_PER_KEY
+        return self.paused or any(limits)
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:

@@ -19,6 +19,7 @@ from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
 from orpheus.shared.views.pauses import Pause, pause_json
+from orpheus.shared.views.unknown_names import names_given
 
 
 class Counts(TypedDict):
@@ -70,7 +71,7 @@ class HeldBack(TypedDict):
 
 
 class Queue(TypedDict):
-    """A queue that has had a job, a pause or a limit, and who runs its jobs."""
+    """A queue that has had a job, is paused or has a limit, and who runs its jobs."""
 
     name: str
     paused: bool
@@ -130,8 +131,8 @@ def counts_json(counts: Mapping[Status, int]) -> Counts:
     return cast("Counts", {status.value: counts.get(status, 0) for status in Status})
 
 
-def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
-    """Return every queue that has had a job, a pause or a limit, by name, with who serves it."""
+def queues_json(store: Store, crews: Sequence[why.Crew], also: Iterable[str] = ()) -> list[Queue]:
+    """Return every queue that there is something to tell of, and `also`, by name."""
     with store.snapshot():
         counts = store.stats.counts_by_queue()
         done_per_minute = store.stats.done_per_minute()
@@ -141,16 +142,16 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
         waiting_s = store.stats.oldest_pending_by_queue()
         oldest_s = store.stats.oldest_due_by_queue(waiting_s)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
+        named = _named(store, rules.values(), crews) | resumptions.keys() | set(also)
         starved = _starved(store, crews, waiting_s.keys() - pauses.keys(), counts, flows)
         held = store.quarantines.held(
             [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
         )
     found: list[Queue] = []
-    for name in sorted(counts.keys() | rules.keys()):
+    for name in sorted(counts.keys() | named):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
         flow = flows.get(name, Flow())
-        its_due = due.get(name, DueInQueue(0))
-        next_ms, its_counts = its_due.next_ms, counts.get(name, {})
+        its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
         either_rate = rule.rate or rule.per_key.rate
         serving = [crew for crew in crews if crew.serves(name)]
         is_served = any(crew.ready for crew in serving) or its_counts.get(Status.IN_PROGRESS)
@@ -166,7 +167,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
                 "rate_per_key": rate_text(rule.per_key.rate),
                 "counts": counts_json(its_counts),
                 "due": its_due.jobs,
-                "next_due_s": None if next_ms is None else max(0, next_ms - now_ms) / 1000,
+                "next_due_s": _until_s(its_due.next_ms, now_ms),
                 "quarantined": [one.type for one in held.get(name, [])],
                 "held_back": [_held_json(one, now_ms) for one in held.get(name, [])],
                 "oldest_pending_s": oldest_s.get(name),
@@ -187,6 +188,16 @@ def queues_json(store: Store, crews: Sequence[why.Crew]) -> list[Queue]:
             }
         )
     return found
+
+
+def _until_s(at_ms: int | None, now_ms: int) -> float | None:
+    return None if at_ms is None else max(0, at_ms - now_ms) / 1000
+
+
+def _named(store: Store, rules: Iterable[QueueRow], crews: Sequence[why.Crew]) -> set[str]:
+    """Return the queues with a rule that has an effect, or that something else names, too."""
+    given = names_given(store, {crew.pool: crew.queues for crew in crews})
+    return {rule.name for rule in rules if rule.has_effect or rule.name in given}
 
 
 def _starved(

@@ -53,8 +53,13 @@ def _unknown_type(store: Store, name: str) -> str | None:
 def names_of_queues(store: Store, pools: Pools) -> set[str]:
     """Return the names of all queues that anything knows."""
     with store.snapshot():
-        asked = [one.definition.queue for one in store.schedules.all()]
-        asked += [one.queue for one in store.types.all()]
         known = {*store.stats.counts_by_queue(), *(one.name for one in store.queues.all())}
+        return known | names_given(store, pools)
+
+
+def names_given(store: Store, pools: Pools) -> set[str]:
+    """Return the queues that a job type, a schedule or a pool names, and the usual one."""
+    asked = [one.definition.queue for one in store.schedules.all()]
+    asked += [one.queue for one in store.types.all()]
     served = {name for queues in pools.values() for name in queues}
-    return (known | served | {name for name in asked if name} | {_USUAL_QUEUE}) - {"*"}
+    return (served | {name for name in asked if name} | {_USUAL_QUEUE}) - {"*"}

@@ -48,10 +48,10 @@ def queues(operator: Operator) -> int:
     return ExitCode.OK
 
 
-def _queues(store: Store, handover: CommandLineHandover) -> list[Queue]:
+def _queues(store: Store, handover: CommandLineHandover, *also: str) -> list[Queue]:
     with store.snapshot():
         crews = crews_of(handover.storage.pools, read_workers(store, handover))
-        return queues_json(store, crews)
+        return queues_json(store, crews, also)
 
 
 def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -139,7 +139,7 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
         warn_of_queue(store, handover, queue)
         was_paused = any(one.paused for one in store.queues.all() if one.name == queue)
         standing = pause_queue(store, operator.actor(reason), queue, paused=paused)
-        item = next(item for item in _queues(store, handover) if item["name"] == queue)
+        item = next(item for item in _queues(store, handover, queue) if item["name"] == queue)
     if paused:
         tell_pause(f"queue {queue}", item, pause_json(standing), as_json=operator.as_json)
     elif operator.as_json:

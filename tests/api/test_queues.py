@@ -133,7 +133,7 @@ def test_only_a_new_reason_changes_a_pause_and_the_answer_says_who_paused_it_alr
 
 
 def test_a_queue_that_was_resumed_though_the_configuration_pauses_it_says_so(api: Any) -> None:
-    api.store.queues.configure({"idle": QueueRules(paused=True), "mail": QueueRules()})
+    api.store.queues.configure({"idle": QueueRules(paused=True), "mail": QueueRules(max_running=1)})
     assert queues(api)["idle"]["resumed"] is None
     reason = {"reason": "the server is back"}
     told = api.client.post("/queues/idle/resume", json=reason).json()["resumed"]

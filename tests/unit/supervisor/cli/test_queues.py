@@ -196,6 +196,24 @@ def test_a_queue_that_nothing_names_is_paused_with_a_warning(
     assert f"{names} 'dfault'; did you mean 'default'?" in orpheus("resume", "dfault").err
 
 
+def test_a_queue_of_a_typing_error_is_not_listed_once_it_is_open_again(
+    orpheus: Orpheus, store: Store
+) -> None:
+    store.queues.configure({"idle": QueueRules(paused=True)})
+
+    def listed() -> list[str]:
+        return [item["name"] for item in orpheus("queues", "--json").json["items"]]
+
+    for queue in ("mial", "mail", "idle"):
+        orpheus("pause", queue)
+    assert listed() == ["idle", "mail", "mial"]
+    for queue in ("mial", "mail", "idle"):
+        assert orpheus("resume", queue).out == f"queue {queue}: resumed\n"
+    assert listed() == ["idle", "mail"], "a type names mail, the configuration pauses idle"
+    store.jobs.submit(NewJob("count", queue="mial"))
+    assert listed() == ["idle", "mail", "mial"]
+
+
 def test_a_queue_that_a_type_or_a_pool_or_a_pause_names_needs_no_warning(
     orpheus: Orpheus, store: Store, tmp_path: Path
 ) -> None:

@@ -165,13 +165,14 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
         why = _WHY_SILENT.get(os_state(slot.pid), "it does not react to signals; try again")
         raise NoAnswer(silent + why)
     stack, coroutines = told
+    job = store.jobs.running().get(slot.incarnation)
     return {
         "slot": name,
         "pid": slot.pid,
         "incarnation": slot.incarnation,
-        "job": running_job_json(store.jobs.running().get(slot.incarnation)),
+        "job": running_job_json(job),
         "at": rfc3339(store.clock.wall_ms()),
-        "stack": job_first(stack, coroutines),
+        "stack": job_first(stack, coroutines, job.id if job else None),
     }
 
 

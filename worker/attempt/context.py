@@ -83,6 +83,8 @@ class RunningAttempt:
     """The coroutine of an `async def` handler, while it runs."""
     tasks: "Callable[[], Iterable[asyncio.Task[Any]]] | None" = None
     """Called from another thread: the task of an `async def` handler, and those that it starts."""
+    thread_id: int | None = None
+    """The thread that runs its code, while it does; none of its own if the event loop does."""
     kill_program: Callable[[], object] | None = None
     """Called from any thread before this process exits: ends the program that the attempt runs."""
     note_overdue: Callable[[], object] | None = None

@@ -7,6 +7,7 @@ system calls: short jobs would run slower.
 """
 
 import os
+import threading
 from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack
 from contextvars import copy_context
@@ -115,6 +116,7 @@ class Executor:
         return self._meter.end(attempt, self._run(attempt))
 
     def _run(self, attempt: RunningAttempt) -> Finished:
+        attempt.thread_id = threading.get_ident()
         if self._folder is not None:
             self._folder.enter()
         if self._capture is not None:
@@ -134,6 +136,7 @@ class Executor:
         except BaseException as error:  # noqa: BLE001 - see the module
             return self._ended_by(error, attempt.lease)
         finally:
+            attempt.thread_id = None
             if attempt.log is not None:
                 attempt.log.finish_lines()
             if self._stray is not None:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from orpheus.shared.domain.stacks import THREADS_BELOW
+from orpheus.shared.domain.stacks import THREADS_BELOW, of_jobs
 from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.logs import get_logger
 from orpheus.worker.attempt.awaits import awaits_of
@@ -47,7 +47,7 @@ class AwaitsFile:
 def _write(path: Path, attempts: Sequence[RunningAttempt]) -> None:
     """Write even that there is nothing: who has asked waits for it."""
     try:
-        text = f"{awaits_of(attempts)}{THREADS_BELOW}{_threads()}"
+        text = f"{awaits_of(attempts)}{THREADS_BELOW}{_threads(attempts)}"
         new = path.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text(text, encoding="utf-8", errors="replace")
@@ -56,13 +56,21 @@ def _write(path: Path, attempts: Sequence[RunningAttempt]) -> None:
         log.exception("awaits_not_written")
 
 
-def _threads() -> str:
-    """Return the stacks of all threads but this one.
+def _threads(attempts: Sequence[RunningAttempt]) -> str:
+    """Return the stacks of all threads but this one, the main one first.
 
     They are written to memory, not to a disk: all threads stand still until that is done.
     """
     with os.fdopen(os.memfd_create("stacks"), "w+b") as memory:
         faulthandler.dump_traceback(memory, all_threads=True)
+        jobs = {
+            one.thread_id: f"{one.lease.job_id} ({one.lease.type})"
+            for one in attempts
+            if one.thread_id is not None
+        }
         memory.seek(0)
-        parts = memory.read().decode(errors="replace").split("\n\n")
+        stacks = memory.read().decode(errors="replace")
+    main_id = f"Thread 0x{threading.main_thread().ident:016x}"
+    parts = of_jobs(stacks, jobs)
+    parts.sort(key=lambda part: not part.startswith(main_id))
     return "\n\n".join(part for part in parts if not part.startswith("Current thread"))

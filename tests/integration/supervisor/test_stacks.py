@@ -1,6 +1,7 @@
 """What a running Orpheus shows of jobs that await: their coroutines, and its threads as ever."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -127,6 +128,40 @@ def test_the_tasks_of_a_job_are_shown_and_the_threads_of_others(system: System) 
     assert "in ask_the_other_side" in first
     assert "in to_thread" in second
     assert "in in_a_thread" in threads[0], "what runs a job comes before other threads"
+
+
+def test_the_thread_of_each_job_is_named_after_it_and_that_of_the_oldest_comes_first(
+    system: System,
+) -> None:
+    ids: list[int] = []
+    for job_type in ("in_a_thread", "report", "in_a_thread"):
+        ids.append(system.submit(job_type, queue="many"))
+        wait_until(
+            lambda: system.get(f"/jobs/{ids[-1]}")["status"] == "in_progress", f"job {ids[-1]}"
+        )
+    parts = until_shown(
+        system, "many-1", lambda parts: sum(" of job " in one for one in parts) == 3
+    )
+    assert parts[0].startswith("Thread 0x")
+    assert f" of job {ids[0]} (in_a_thread) (most recent call first):\n" in parts[0]
+    assert "in in_a_thread" in parts[0]
+    named = {re.findall(r" of job (\d+) ", part)[0] for part in parts[:3]}
+    assert named == {str(one) for one in ids}
+    command = ("stack", "many-1", "--set", f"database.url=sqlite:///{system.database}")
+    told = subprocess.run(
+        [sys.executable, "-m", "orpheus.supervisor", *command],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    heading, first, *_ = told.stdout.splitlines()
+    assert f"job {ids[0]} in_a_thread" in heading
+    assert f" of job {ids[0]} (in_a_thread) " in first
+
+
+def test_the_main_thread_of_a_worker_without_a_job_is_shown_first(system: System) -> None:
+    parts = until_shown(system, "many-1", lambda parts: "worker/leasing" in parts[0])
+    assert "in <module>" in parts[0], "where its program begins"
 
 
 @pytest.mark.parametrize("pool", ["one", "many"])

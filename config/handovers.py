@@ -113,6 +113,11 @@ def program_stop_timeout_s(program: "Program", settings: "Settings") -> float:
     return settings.supervisor.stop_timeout if own is None else own
 
 
+def finishes_within_s(settings: "Settings") -> float:
+    """Return for how long a worker that is drained or replaced goes on with its jobs, at most."""
+    return settings.supervisor.drain_timeout + settings.supervisor.stop_timeout
+
+
 def for_database(settings: "Settings") -> StoredSettings:
     """Return what is written into the database, and how long ended jobs and events are kept."""
     return StoredSettings(
@@ -207,6 +212,7 @@ def for_command_line(settings: "Settings") -> CommandLineHandover:
         defaults=for_jobs(settings),
         beat_timeout_s=settings.heartbeats.timeout,
         programs=tuple(program.name for program in settings.programs),
+        finishes_within_s=finishes_within_s(settings),
         api_host=settings.api.host,
         api_port=settings.api.port,
     )

@@ -49,13 +49,13 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
         return json_response({"items": found})
     sizes = await asyncio.to_thread(_sizes, services)
     pools = {name: sizes.pools.get(name) for name in services.options.storage.pools}
-    host = services.options.host_name
+    host, within_s = services.options.host_name, sizes.finishes_within_s
 
     def read(store: Store) -> Workers:
         found = workers(store, services.options)
         return {
             "items": found,
-            "pools": configured_pools(store, "pool", pools, found, host),
+            "pools": configured_pools(store, "pool", pools, found, host, within_s),
             "programs": configured_pools(store, "program", sizes.programs, found, host),
         }
 
@@ -67,13 +67,19 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
 
 @router.post("/workers/{slot}/restart", status_code=202, responses=_ANSWERS, openapi_extra=REASON)
 async def restart_worker(request: Request, slot: Slot, host: Host = None) -> Response:
-    """Restart a slot once its job is finished; a slot that is down or fatal starts at once."""
+    """Restart a slot once its job is finished; a slot that is down or fatal starts at once.
+
+    A worker gives back a job that still runs after `finishes_within_s` of its pool.
+    """
     return await _ask_for_slot(request, RequestAction.RESTART, slot, host)
 
 
 @router.post("/workers/{slot}/drain", status_code=202, responses=_ANSWERS, openapi_extra=REASON)
 async def drain_worker(request: Request, slot: Slot, host: Host = None) -> Response:
-    """Stop a slot once its job is finished, and keep it down until it or Orpheus restarts."""
+    """Stop a slot once its job is finished, and keep it down until it or Orpheus restarts.
+
+    A worker gives back a job that still runs after `finishes_within_s` of its pool.
+    """
     return await _ask_for_slot(request, RequestAction.DRAIN, slot, host)
 
 

@@ -27,7 +27,7 @@ from orpheus.config.editing.edited import edited_text, problems_in, secrets_writ
 from orpheus.config.editing.effective import FileNow, effective
 from orpheus.config.editing.replace_file import new_file, put_where_none_is, replace_file
 from orpheus.config.editing.toml import CannotEdit, masked
-from orpheus.config.handovers import for_database, serving
+from orpheus.config.handovers import finishes_within_s, for_database, serving
 from orpheus.config.load import checked
 from orpheus.config.naming_code import (
     NAMING_CODE,
@@ -142,10 +142,11 @@ class ConfigurationFile:
         """Return the pools and programs with their numbers, as far as the file can be read."""
         settings, _ = checked(self._sources())
         if settings is None:
-            return Sizes({}, {})
+            return Sizes({}, {}, None)
         return Sizes(
             pools={name: pool.workers for name, pool in settings.pools.items()},
             programs={program.name: program.instances for program in settings.programs},
+            finishes_within_s=finishes_within_s(settings),
         )
 
     def _sources(self) -> Sources:

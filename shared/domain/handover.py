@@ -123,6 +123,8 @@ class CommandLineHandover:
     beat_timeout_s: float
     programs: tuple[str, ...]
     """The names of [[programs]]; those of the pools are in `storage`."""
+    finishes_within_s: float
+    """After this long a worker that is to end gives back the jobs that it has not finished."""
     api_host: str
     api_port: int
 

@@ -197,6 +197,8 @@ class Sizes(NamedTuple):
 
     pools: Mapping[str, int]
     programs: Mapping[str, int]
+    finishes_within_s: float | None
+    """As in CommandLineHandover; None: that cannot be read."""
 
 
 RefusedEntries = Callable[[StoredSettings], Mapping[tuple[str, int], str]]

@@ -27,6 +27,10 @@ class ConfiguredPool(TypedDict):
     name: str
     workers: int | None
     """Its number in the configuration; null: that cannot be read."""
+    finishes_within_s: float | None
+    """After this long a worker that is drained, restarted or scaled away gives back the jobs that
+    it has not finished, and they start again. Null: a program, or it cannot be read.
+    """
     scaled: ScaledBy | None
     """Who gave it the number that it has, if an operator did and the configuration has another."""
 
@@ -37,6 +41,7 @@ def configured_pools(
     numbers: Mapping[str, int | None],
     workers: Iterable[Worker],
     host: str,
+    finishes_within_s: float | None = None,
 ) -> list[ConfiguredPool]:
     """Return what a host has of these pools or programs (`kind`), by name the configured number."""
     slots = [one["pool"] for one in workers if one["host"] == host and "@" not in one["slot"]]
@@ -45,6 +50,7 @@ def configured_pools(
             "host": host,
             "name": name,
             "workers": number,
+            "finishes_within_s": finishes_within_s,
             "scaled": None
             if number in (None, n := slots.count(name))
             else scaled_by(store, kind, name, n, [host]),

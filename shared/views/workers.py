@@ -17,12 +17,14 @@ from orpheus.shared.domain.processes import (
     DRAINED,
     FAILURES_WITHIN_S,
     RECENT_EXITS,
+    REPLACED,
     ProcessRecord,
     Role,
     SlotRecord,
     SlotState,
     rejection,
 )
+from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.supervisor_lock import is_gone
@@ -53,7 +55,7 @@ class LastExit(TypedDict):
 
 
 class DrainedBy(TypedDict):
-    """Who drained a slot, why, and when."""
+    """Who drained or restarted a slot, why, and when."""
 
     by: str
     """As in GET /audit."""
@@ -92,6 +94,8 @@ class WorkerSummary(TypedDict):
     last_exit: LastExit | None
     drained: DrainedBy | None
     """Who drained it, if an operator did and it is not started again."""
+    restarted: DrainedBy | None
+    """Who asked for its restart, if an operator did and its process has not ended yet."""
 
 
 class Samples(TypedDict):
@@ -142,7 +146,7 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
         slots = store.processes.slots()
         records = store.processes.all()
         running = store.jobs.running()
-        drains = _drains(store, slots, records)
+        asked = _asked(store, slots, records)
     ages_s = {
         record.incarnation: age_ms / 1000
         for record in records
@@ -173,7 +177,7 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     # A process that its slot has replaced, and that only finishes what it began, is not shown.
     names = {(slot.host, slot.slot) for slot in slots}
     alone = [_slot_of(one) for one in beating.values() if (one.host, one.slot) not in names]
-    return [_slot_json(slot, beating, ages_s, running, drains, now_ms) for slot in [*slots, *alone]]
+    return [_slot_json(slot, beating, ages_s, running, asked, now_ms) for slot in [*slots, *alone]]
 
 
 def gone_supervisors(store: Store, records: Iterable[ProcessRecord]) -> list[ProcessRecord]:
@@ -214,21 +218,29 @@ def _hosts_of_hung(
     return {one.host for one in slots if one.incarnation in beating}
 
 
-def _drains(
+def _asked(
     store: Store, slots: Iterable[SlotRecord], records: Iterable[ProcessRecord]
-) -> dict[tuple[str, str], DrainedBy]:
-    """Return who drained each slot that was drained under its present supervisor."""
+) -> dict[tuple[RequestAction, str, str], DrainedBy]:
+    """Return who drained each slot, and who asked for the restart of each that is being replaced.
+
+    Only under its present supervisor; of a restart, only of its present process.
+    """
     since_ms = {one.host: one.started_at_ms for one in records if one.role is Role.SUPERVISOR}
-    drained = (one for one in slots if one.reason.startswith(DRAINED) and one.host in since_ms)
-    entries = {
-        (one.host, one.slot): store.audit.last_drain(one.slot, one.host, since_ms[one.host])
-        for one in drained
-    }
-    return {
-        slot: {"by": entry.by, "reason": entry.reason, "at": rfc3339(entry.at_ms)}
-        for slot, entry in entries.items()
-        if entry is not None
-    }
+    found: dict[tuple[RequestAction, str, str], DrainedBy] = {}
+    for one in slots:
+        if one.host not in since_ms:
+            continue
+        if one.reason.startswith(DRAINED):
+            action, began_ms = RequestAction.DRAIN, since_ms[one.host]
+        elif one.reason == REPLACED:
+            action, began_ms = RequestAction.RESTART, one.started_at_ms or since_ms[one.host]
+        else:
+            continue
+        entry = store.audit.last_of_slot(action, one.slot, one.host, began_ms)
+        if entry is not None:
+            by: DrainedBy = {"by": entry.by, "reason": entry.reason, "at": rfc3339(entry.at_ms)}
+            found[action, one.host, one.slot] = by
+    return found
 
 
 def abandoned_slots(store: Store, beat_timeout_s: float) -> list[tuple[str, str]]:
@@ -287,7 +299,7 @@ def _slot_json(
     beating: Mapping[str, ProcessRecord],
     ages_s: Mapping[str, float],
     running: Mapping[str, jobs.RunningJob],
-    drains: Mapping[tuple[str, str], DrainedBy],
+    asked: Mapping[tuple[RequestAction, str, str], DrainedBy],
     now_ms: int,
 ) -> Worker:
     record = beating.get(slot.incarnation or "")
@@ -316,7 +328,8 @@ def _slot_json(
         "jobs_done": record.jobs_done if record else 0,
         "restarts": slot.restarts,
         "last_exit": exits[0] if exits else None,
-        "drained": drains.get((slot.host, slot.slot)),
+        "drained": asked.get((RequestAction.DRAIN, slot.host, slot.slot)),
+        "restarted": asked.get((RequestAction.RESTART, slot.host, slot.slot)),
         "recent_exits": exits,
         "failed_lately": sum(one.failed and one.at_ms >= since_ms for one in slot.exits),
     }

@@ -12,7 +12,9 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
+from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import ExitCode, NoAnswer
 from orpheus.shared.operations.supervisor_requests import (
     ask_for_slot,
@@ -73,7 +75,14 @@ def _ask_for_slot(
                 return item
         return {"slot": slot}
 
-    return _ask(operator, operator.handover(), ask, f"{slot}: {action} asked for", state)
+    def note(store: Store, handover: CommandLineHandover) -> str:
+        is_worker = any(
+            one.role is Role.WORKER and one.pid and one.slot == slot and host in (None, one.host)
+            for one in store.processes.slots()
+        )
+        return _given_back(handover) if is_worker else ""
+
+    return _ask(operator, operator.handover(), ask, f"{slot}: {action} asked for", state, note=note)
 
 
 @click.command(cls=CommandWithNumber)
@@ -97,6 +106,12 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
         slots = store.processes.slots()
         return not workers or any(one.pool == pool and host in (None, one.host) for one in slots)
 
+    def note(store: Store, handover: CommandLineHandover) -> str:
+        slots = [one for one in store.processes.slots() if one.pool == pool]
+        now = sum(host in (None, one.host) for one in slots)
+        is_fewer = pool in handover.storage.pools and workers < now
+        return _given_back(handover) if is_fewer else ""
+
     handover = operator.certain_handover()  # for the names of pools and programs
     noun = "worker" if pool in handover.storage.pools else "slot"
     noun = "instance" if pool in handover.programs else noun
@@ -107,7 +122,13 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
         f"{pool}: {workers} {noun}{'' if workers == 1 else 's'} asked for",
         lambda *_: {"pool": pool, "workers": workers},
         is_shown,
+        note,
     )
+
+
+def _given_back(handover: CommandLineHandover) -> str:
+    within = duration(handover.finishes_within_s)
+    return f"; a job that still runs after {within} is given back, and starts again"
 
 
 def _ask(
@@ -117,14 +138,18 @@ def _ask(
     message: str,
     state: Callable[[Store, CommandLineHandover], Mapping[str, Any]],
     is_shown: Callable[[Store], bool] = lambda _: True,
+    note: Callable[[Store, CommandLineHandover], str] = lambda *_: "",
 ) -> int:
     """Write a request by `ask`, wait until it is taken, and print `message`, or `state` as JSON.
+
+    `note` returns what is said behind the message, by what was so before.
 
     Raises NoSupervisor, NoAnswer if it is not taken in time, or then not shown, and what `ask`
     raises.
     """
     with operator.store(handover) as store:
         check_supervised(store, handover.beat_timeout_s)
+        behind = note(store, handover)
         request_id = ask(store, handover)
         _wait_until(
             lambda: not store.supervision.is_waiting(request_id),
@@ -141,7 +166,7 @@ def _ask(
         if operator.as_json:
             print_json(state(store, handover))
         else:
-            click.echo(message)
+            click.echo(message + behind)
     return ExitCode.OK
 
 

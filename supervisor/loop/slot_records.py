@@ -2,10 +2,17 @@
 
 from dataclasses import replace
 
-from orpheus.shared.domain.processes import DRAINED, ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import (
+    DRAINED,
+    REPLACED,
+    ProcessRecord,
+    Role,
+    SlotRecord,
+    SlotState,
+)
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import Sample
-from orpheus.supervisor.policy.slot import REPLACED, Desired, Slot
+from orpheus.supervisor.policy.slot import Desired, Slot
 
 
 def slot_record(

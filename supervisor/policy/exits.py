@@ -106,14 +106,16 @@ def describe(slot: Slot, process: Process, exit: Exit, kind: ExitClass) -> str:
         return f"{process.kill_reason}; {'killed' if by_us else _signal_or_code(process, exit)}"
     by_its_signal = exit.signal is not None or slot.role is Role.PROGRAM
     if exit.code == 0 or (by_its_signal and _ended_in_order(slot, exit)):
-        wanted = {Desired.DOWN: "stopped", Desired.DRAINED: "drained", Desired.REPLACE: "replaced"}
         unasked = "exited with code 0" + (", unasked" if slot.role is not Role.PROGRAM else "")
-        return wanted.get(slot.desired) or process.recycle or unasked
+        return _WANTED.get(slot.desired) or process.recycle or unasked
+    if exit.code == ExitCode.CUT_SHORT and _ended_in_order(slot, exit):
+        return f"{_WANTED.get(slot.desired, 'stopped')}, and gave back what it had not finished"
     if exit.signal == signal.SIGKILL:
         return _KILLED[exit.out_of_memory]
     return _signal_or_code(process, exit)
 
 
+_WANTED = {Desired.DOWN: "stopped", Desired.DRAINED: "drained", Desired.REPLACE: "replaced"}
 _LEFT = (
     "exited with code 0 and left {} running: a program must stay in the foreground, as what it "
     "leaves in the background cannot be watched, and was killed (nginx stays with -g 'daemon off;')"

@@ -14,9 +14,6 @@ from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.programs import RestartPolicy
 from orpheus.shared.records import dataclass
 
-REPLACED = "being replaced"
-"""The reason of a slot whose process ends so that another one starts."""
-
 
 class Desired(StrEnum):
     """What a slot should be. Restarts and stops set this and nothing else, so they cannot race."""

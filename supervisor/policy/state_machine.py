@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import REPLACED, Role, SlotState
 from orpheus.supervisor.policy.aftermath import after_exit, after_survival
 from orpheus.supervisor.policy.liveness import (
     CANNOT_WRITE,
@@ -34,7 +34,6 @@ from orpheus.supervisor.policy.liveness import (
     update,
 )
 from orpheus.supervisor.policy.slot import (
-    REPLACED,
     Action,
     Announce,
     Cause,

@@ -30,6 +30,7 @@ def worker(slot: str, pool: str | None = "default", **fields: Any) -> dict[str, 
         "restarts": 0,
         "last_exit": None,
         "drained": None,
+        "restarted": None,
         **fields,
     }
 

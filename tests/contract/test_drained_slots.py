@@ -55,6 +55,35 @@ def test_who_drained_a_slot_is_told_until_it_is_started_again(store: Store, cloc
     assert shown(replace(DRAINED, retired=True))[1] is None
 
 
+def test_who_asked_for_a_restart_is_told_while_the_process_is_replaced(
+    store: Store, clock: Any
+) -> None:
+    ready = Slot("web-1", "web", Role.WORKER, state=SlotState.READY, process=Process("one", 0.0))
+    leaving = decide(replace(ready, desired=Desired.REPLACE), Observation("one"), Rules(), TURN)[0]
+
+    def shown(slot: Slot) -> DrainedBy | None:
+        record = replace(slot_record("ada", slot, None, None), started_at_ms=clock.wall)
+        store.processes.put_slots([record])
+        (item,) = [
+            one
+            for one in workers_json(store, supervised_on=None, beat_timeout_s=15)
+            if one["slot"] == "web-1"
+        ]
+        return item["restarted"]
+
+    boss = own_record(clock, "ada", Role.SUPERVISOR, "supervisor", "life-1", ready=True)
+    store.processes.register(boss)
+    store.processes.put_slots([slot_record("ada", ready, None, None)])
+    ask_for_slot(store, Actor("cli:bob", "of before"), RequestAction.RESTART, "web-1", None)
+    clock.advance(1000)
+    assert shown(leaving) is None, "nobody asked for this one"
+    ask_for_slot(store, Actor("cli:eve", "it leaks"), RequestAction.RESTART, "web-1", None)
+    by_eve = shown(leaving)
+    assert by_eve is not None
+    assert (by_eve["by"], by_eve["reason"]) == ("cli:eve", "it leaks")
+    assert shown(ready) is None
+
+
 @pytest.mark.parametrize(
     ("role", "told"),
     [

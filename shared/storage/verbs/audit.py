@@ -79,10 +79,12 @@ class Audit:
         row = self._database.one(self._sql["count-of"], audit_id)
         return int(row[0]) if row else 0
 
-    def last_drain(self, slot: str, host: str, since_ms: int) -> AuditRow | None:
-        """Return who drained a slot last, why, and when; None: nobody did since then."""
+    def last_of_slot(
+        self, action: RequestAction, slot: str, host: str, since_ms: int
+    ) -> AuditRow | None:
+        """Return who drained or restarted a slot last, why, and when; None: nobody since then."""
         targets = (slot_target(slot), slot_target(slot, host))
-        return self._last(RequestAction.DRAIN, targets, since_ms)
+        return self._last(action, targets, since_ms)
 
     def last_scale(
         self, kind: str, name: str, workers: int, host: str, since_ms: int

@@ -1,6 +1,7 @@
 """The panel of workers: charts that are full at once, pools at 0, programs, and folded stacks."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -274,6 +275,50 @@ def test_a_drained_slot_says_who_drained_it_when_and_why(panel: Panel) -> None:
     expect(panel.unfold("default-1")).to_contain_text(told)
     panel.workers = [worker("default-1"), *SYSTEM]
     expect(panel.row("default-1").locator(".state small")).to_have_text("idle")
+
+
+def test_how_long_a_job_is_waited_for_and_what_then_becomes_of_it_is_told(panel: Panel) -> None:
+    pool = {"host": "host-1", "name": "default", "workers": 2, "finishes_within_s": 325.0}
+    panel.answer("/workers?samples=true", 200, {"items": [], "pools": [pool], "programs": []})
+    page = panel.open(worker("default-1"), worker("default-2", job=JOB), *SYSTEM)
+    expect(page.locator("#pools form")).to_have_count(1)
+    after = "A job that still runs after 5 min 25 s is given back, and starts again."
+    for action in ("drain", "restart"):
+        panel.unfold("default-2").locator(f"[data-action={action}]").click()
+        expect(page.locator("#confirm")).to_contain_text(
+            f"finishes it first. It takes no other job. {after}"
+        )
+        page.locator("#confirm [value=no]").click()
+        panel.row("default-2").locator(".more button").click()
+    page.get_by_label("Workers of pool default").fill("1")
+    page.get_by_label("Scale pool default").click()
+    expect(page.locator("#confirm")).to_contain_text(
+        f"finishes its job first: default-2 runs resize 12. {after}"
+    )
+
+
+def test_a_worker_that_ends_says_how_much_time_its_job_has_left(panel: Panel) -> None:
+    pool = {"host": "host-1", "name": "default", "workers": 2, "finishes_within_s": 325.0}
+    panel.answer("/workers?samples=true", 200, {"items": [], "pools": [pool], "programs": []})
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    eve = {"by": "cli:eve", "reason": "it leaks", "at": now}
+    ends: dict[str, Any] = {"state": "draining", "job": JOB}
+    panel.open(
+        worker("default-1", reason="drained", drained=eve, **ends),
+        worker("default-2", reason="being replaced", restarted=eve, **ends),
+        *SYSTEM,
+    )
+    left = "gives its job back in 5 min \\d\\d s; "
+    drained, restarted = (panel.row(f"default-{n}").locator(".state small") for n in (1, 2))
+    expect(drained).to_have_text(re.compile(f"^{left}drained by cli:eve .+: it leaks$"))
+    expect(restarted).to_have_text(re.compile(f"^{left}restarted by cli:eve .+: it leaks$"))
+    after = "A job that still runs after 5 min 25 s is given back, and starts again."
+    why = panel.unfold("default-1").locator(".why")
+    expect(why).to_contain_text(f"It finishes its job, takes no other, and then stops. {after}")
+    why = panel.unfold("default-2").locator(".why")
+    expect(why).to_contain_text(
+        f"It finishes its job, takes no other, and then starts again. {after}"
+    )
 
 
 def test_a_drained_slot_that_is_not_well_says_first_what_is_wrong(panel: Panel) -> None:

@@ -2,6 +2,7 @@
 import { arrange, byId, h, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { onHost } from "./http.js";
+import { limitText } from "./slot-state.js";
 import { ago } from "./time.js";
 import { plural } from "./words.js";
 
@@ -14,7 +15,7 @@ export class Pools {
     this.readAnew = readAnew;
     /** @type {Map<string, PoolForm>} */
     this.forms = new Map();
-    /** Also those that have no slot; null: not known yet. @type {Record<"pools" | "programs", {host: string, name: string, workers: number | null, scaled: Scaled}[]> | null} */
+    /** Also those that have no slot; null: not known yet. @type {Record<"pools" | "programs", {host: string, name: string, workers: number | null, finishes_within_s?: number | null, scaled: Scaled}[]> | null} */
     this.configured = null;
     /** @type {{workers: any[], supervised: Map<string, any>} | null} */
     this.seen = null;
@@ -53,6 +54,11 @@ export class Pools {
     arrange(byId("pools"), [...this.forms.values()].sort(byKind).map(({ node }) => node));
   }
 
+  /** After how long a worker that is to end gives its jobs back, if that is known. @param {any} worker */
+  limitOf({ host, pool }) {
+    return this.configured?.pools.find((one) => one.host === host && one.name === pool)?.finishes_within_s;
+  }
+
   /** A number is another: somebody has scaled it. @param {Map<string, any[]>} pools */
   noteSizes(pools) {
     const sizes = JSON.stringify([...pools].map(([key, ofPool]) => [key, ofPool.length]).sort());
@@ -81,10 +87,11 @@ class PoolForm {
       h("b", {}, name), this.now, this.input, h("button", { "aria-label": `Scale ${isProgram ? "program" : "pool"} ${name}` }, "Scale …"), this.result);
   }
 
-  /** @param {any[]} members @param {boolean} several whether there are other hosts @param {{workers: number | null, scaled: Scaled}} [known] as it is configured */
+  /** @param {any[]} members @param {boolean} several whether there are other hosts @param {{workers: number | null, finishes_within_s?: number | null, scaled: Scaled}} [known] as it is configured */
   show(members, several, known) {
     this.members = members;
     this.several = several;
+    this.within = known?.finishes_within_s;
     const configured = known?.workers ?? null, isAsConfigured = configured === null || configured === members.length;
     const other = isAsConfigured ? "" : `, the configuration says ${configured}${scaledText(known?.scaled ?? null)}`;
     setText(this.now, `${this.many(members.length)}${several ? ` on ${this.host}` : ""}${other}`);
@@ -115,6 +122,6 @@ class PoolForm {
     const named = busy.slice(0, MOST_NAMED).map(({ slot, job }) => `${slot} runs ${job.type} ${job.id}`).join(", ");
     const rest = busy.length > MOST_NAMED ? ` and ${busy.length - MOST_NAMED} more run a job` : "";
     const none = workers ? "" : " Then nobody runs the jobs of its queues, unless another pool serves them.";
-    return `${this.many(-more)} will end, the highest numbers first. Each finishes its job first${named && `: ${named}${rest}`}.${none}`;
+    return `${this.many(-more)} will end, the highest numbers first. Each finishes its job first${named && `: ${named}${rest}`}.${limitText(this.within)}${none}`;
   }
 }

@@ -8,7 +8,7 @@ import { Exits } from "./exits.js";
 import { SlotJobs } from "./slot-jobs.js";
 import { stackNodes } from "./stack.js";
 import { onHost, request } from "./http.js";
-import { drainedText, triesText } from "./slot-state.js";
+import { askedText, isReplaced, limitText, triesText } from "./slot-state.js";
 import { timeNode } from "./time.js";
 import { count, plural } from "./words.js";
 
@@ -17,7 +17,6 @@ const ENDS = "it is started, or Orpheus is restarted";
 const CAN_DRAIN = new Set(["ready", "starting", "backoff", "fatal"]);
 const MEANINGS = {
   starting: "Its process has started and is not ready yet.",
-  draining: "It finishes its job, takes no other, and then stops.",
   stopping: "It was asked to stop, and is killed if it does not.",
   killing: "It is being killed.",
   stuck: "SIGKILL does not end it: the kernel holds it, often because of a disk. Its jobs go to other workers, and it is replaced.",
@@ -77,14 +76,15 @@ export class SlotFold {
 
   /** @param {any} worker @param {any} supervisor the row of that of its host, if there is one @param {boolean} several */
   show(worker, supervisor, several) {
-    const { slot, state, degraded, pid } = worker, reason = drainedText(worker) || worker.reason;
+    const { slot, state, degraded, pid } = worker, reason = askedText(worker) || worker.reason;
     if (worker.incarnation !== this.worker?.incarnation) setText(this.result, "");
     const isExitNew = worker.last_exit?.at !== this.worker?.last_exit?.at;
     this.worker = worker;
     this.several = several;
     const tries = state === "fatal" && `It failed too often. ${triesText(worker)}`;
     const alone = worker.runs_alone && `It has ${count(worker.places)} places, but runs one job alone: that job was running when its worker crashed, so no other is put at risk.`;
-    const meaning = [tries, MEANINGS[state], alone, degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
+    const ends = state === "draining" && `It finishes its job, takes no other, and then ${isReplaced(worker) ? "starts again" : "stops"}.${limitText(worker.finishes_within_s)}`;
+    const meaning = [tries || ends || MEANINGS[state], alone, degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
     showOrHide(this.why, meaning);
     // The supervisor does not restart itself, and a worker started alone (POOL@PID) has no supervisor.
     setAttr(this.bar, "hidden", !supervisor || slot === "supervisor" || slot.includes("@"));
@@ -138,7 +138,7 @@ export class SlotFold {
 }
 
 /** Say what a restart or a drain will do. */
-function consequence(action, { slot, role, job, jobs_in_progress: held, places: most, runs_alone: alone, pool, pid }) {
+function consequence(action, { slot, role, job, jobs_in_progress: held, places: most, runs_alone: alone, pool, pid, finishes_within_s: within }) {
   const places = alone ? 1 : most;
   const then = action === "drain" ? `stays down until ${ENDS}.` : "starts again.", running = held > places ? places : held;
   if (!pid) return `It has no process, and will have none until ${ENDS}.`;
@@ -146,5 +146,5 @@ function consequence(action, { slot, role, job, jobs_in_progress: held, places: 
   if (role === "program") return `The program is asked to stop, and killed if it does not. Then it ${then}`;
   const first = running > 1 ? `It runs ${plural(running, "job")} and finishes them first. It takes no other job.`
     : job ? `It runs ${job.type} ${job.id} and finishes it first. It takes no other job.` : "It takes no other job. A job that it is running is finished first.";
-  return `${first} Then it ${then}`;
+  return `${first}${limitText(within)} Then it ${then}`;
 }

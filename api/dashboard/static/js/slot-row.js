@@ -4,13 +4,13 @@ import { Sparkline, WorkChart } from "./charts.js";
 import { ageOfBeat } from "./heartbeats.js";
 import { RateMeter } from "./rate.js";
 import { SlotFold } from "./slot-fold.js";
-import { drainedText, iconOf, isSilent, lookOf } from "./slot-state.js";
+import { askedText, iconOf, isSilent, lookOf } from "./slot-state.js";
 import { between } from "./time.js";
 import { idOfSlot } from "./verdict.js";
 import { bytes, count, rate, rounded, spaced, ticking } from "./words.js";
 
 const WHY = {
-  starting: "not ready yet", draining: "finishes its job, then stops", stopping: "was asked to stop",
+  starting: "not ready yet", draining: "finishes its job", stopping: "was asked to stop",
   killing: "being killed", backoff: "starts again soon", fatal: "failed too often; one try every 5 min", stuck: "SIGKILL does not end it",
   down: "stopped by an operator or the configuration",
 };
@@ -104,7 +104,7 @@ export class SlotRow {
     setText(this.word, degraded ? `${spaced(state)}, degraded` : silent ? `${spaced(state)}, silent` : spaced(state));
     const known = (this.isProgram ? WHY_PROGRAM[state] : null) ?? WHY[state];
     const given = state === "backoff" && reason ? `${reason}; ${WHY.backoff}` : reason || known;
-    const why = drainedText(worker) || given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "") || (this.hasJobs ? worker.runs_alone ? "runs alone, after a crash" : this.busy ? "working" : "idle" : "");
+    const why = askedText(worker) || given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "") || (this.hasJobs ? worker.runs_alone ? "runs alone, after a crash" : this.busy ? "working" : "idle" : "");
     setText(this.why, why);
     setAttr(this.why, "title", why);
   }

@@ -1,6 +1,6 @@
 // The state of a slot as signs and words, the same on the overview and on the page of a program.
 import { ago, between } from "./time.js";
-import { rounded } from "./words.js";
+import { duration, rounded, ticking } from "./words.js";
 
 const ICONS = {
   ready: "ready", degraded: "degraded", starting: "starting", draining: "stopping", stopping: "stopping", killing: "failed",
@@ -9,6 +9,8 @@ const ICONS = {
 const BAD = new Set(["backoff", "fatal", "stuck", "killing"]);
 /** After so long a slot that was given up is tried once. */
 const RETRY_S = 300;
+/** As FAILURES_WITHIN_S of the verdict. */
+const LATELY_S = 600;
 /** Half of the default time after which it is taken for dead, as in the verdict. */
 const SILENT_S = 7.5;
 
@@ -24,14 +26,28 @@ export const iconOf = (look) => ICONS[look] ?? "down";
 /** Whether somebody may have to look after it. @param {string} state */
 export const isBad = (state) => BAD.has(state);
 
-/** Who drained it, when and why, and first what is wrong with it; empty if nobody did. @param {any} worker */
-export function drainedText({ drained, state, degraded, reason }) {
-  if (!drained) return "";
-  const isAsMeant = (state === "draining" || state === "down") && !degraded;
+/** Who drained or restarted it, when and why, and first what is wrong with it and how long it may still run; empty if nobody did. @param {any} worker */
+export function askedText({ drained, restarted, state, degraded, reason, job, jobs_in_progress: held, finishes_within_s: within }) {
+  const asked = drained ?? restarted;
+  if (!asked) return "";
+  const isAsMeant = restarted || ((state === "draining" || state === "down") && !degraded);
   const trouble = isAsMeant ? "" : reason.split("; ").slice(1).join("; "); // behind "drained"
-  const by = `drained by ${drained.by} ${ago(drained.at)}${drained.reason ? `: ${drained.reason}` : ""}`;
-  return trouble ? `${trouble}; ${by}` : by;
+  const left = within - between(asked.at);
+  const limit = job && left > 0 && (state === "draining" || state === "stopping") ? `gives its ${held > 1 ? "jobs" : "job"} back in ${ticking(left)}` : "";
+  const by = `${drained ? "drained" : "restarted"} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}`;
+  return [trouble, limit, by].filter(Boolean).join("; ");
 }
+
+/** How its latest process failed, while that counts in the verdict. @param {any} worker */
+export function failureText({ state, last_exit: exit }) {
+  return state === "ready" && exit?.failed && between(exit.at) < LATELY_S ? `failed ${ago(exit.at)}: ${exit.reason}` : "";
+}
+
+/** What becomes of a job that a worker does not finish in time. @param {number | null | undefined} within after so many seconds; not known of a program, and of another host */
+export const limitText = (within) => (within ? ` A job that still runs after ${duration(within)} is given back, and starts again.` : "");
+
+/** Whether the process is to be followed by another one. @param {any} worker */
+export const isReplaced = ({ drained, reason }) => !drained && !/^(drained|scaled away)/.test(reason);
 
 /** When a slot that was given up is tried again. @param {any} worker */
 export function triesText({ last_exit: exit }) {

@@ -39,7 +39,7 @@ export class Slots {
 
   /** @param {any[]} workers */
   show(workers) {
-    const hosts = Map.groupBy(workers, ({ host }) => host);
+    const hosts = Map.groupBy(workers, ({ host }) => host), { pools } = this;
     const several = hosts.size > 1;
     byId("slots").classList.toggle("compact", workers.length > MANY);
     const supervisors = new Map(workers.filter(({ slot }) => slot === "supervisor").map((one) => [one.host, one]));
@@ -47,7 +47,7 @@ export class Slots {
       ...several ? [this.headOf(host, members)] : [],
       ...members.sort(byRole).flatMap((worker) => {
         const row = this.rows.get(keyOf(worker)) ?? this.newRow(worker, several);
-        row.show(worker, supervisors.get(host), several);
+        row.show({ ...worker, get finishes_within_s() { return pools.limitOf(worker); } }, supervisors.get(host), several);
         return [row.node, row.fold.node];
       }),
     ]);

@@ -1,5 +1,6 @@
 """The exits of a slot, in its open details."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from playwright.sync_api import expect
@@ -96,6 +97,32 @@ def test_a_silent_worker_and_one_that_has_prefetched_say_so(lasting_dashboard: A
     dialog = panel.page.locator("#confirm")
     expect(dialog).to_contain_text("It runs resize 12 and finishes it first.")
     expect(dialog).to_contain_text("stays down until it is started, or Orpheus is restarted.")
+
+
+def test_a_worker_that_failed_lately_says_why_and_when_though_it_is_ready_again(
+    lasting_dashboard: Any,
+) -> None:
+    panel = Panel(lasting_dashboard)
+    ago = datetime.now(UTC) - timedelta(minutes=3)
+    grown = killed("00.000") | {
+        "reason": "it has grown to 185 MiB; killed",
+        "at": ago.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+    old = grown | {"at": (ago - timedelta(minutes=8)).isoformat().replace("+00:00", "Z")}
+    panel.open(
+        worker("default-1", restarts=4, last_exit=grown),
+        worker("default-2", restarts=4, last_exit=grown, runs_alone=True),
+        worker("default-3", restarts=4, last_exit=old),
+        worker("default-4", restarts=4, last_exit=grown | {"failed": False}),
+        *SYSTEM,
+    )
+    told = "failed 3 min ago: it has grown to 185 MiB; killed"
+    why = [panel.row(f"default-{n}").locator(".state small") for n in range(1, 5)]
+    expect(why[0]).to_have_text(told)
+    expect(panel.row("default-1").locator(".restarts")).to_have_attribute("title", told)
+    expect(why[1]).to_have_text(f"runs alone, after a crash; {told}")
+    expect(why[2]).to_have_text("idle")
+    expect(why[3]).to_have_text("idle")
 
 
 def test_a_worker_that_runs_a_job_alone_says_so_although_it_has_more_places(

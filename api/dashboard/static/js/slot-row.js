@@ -4,7 +4,7 @@ import { Sparkline, WorkChart } from "./charts.js";
 import { ageOfBeat } from "./heartbeats.js";
 import { RateMeter } from "./rate.js";
 import { SlotFold } from "./slot-fold.js";
-import { askedText, iconOf, isSilent, lookOf } from "./slot-state.js";
+import { askedText, failureText, iconOf, isSilent, lookOf } from "./slot-state.js";
 import { between } from "./time.js";
 import { idOfSlot } from "./verdict.js";
 import { bytes, count, rate, rounded, spaced, ticking } from "./words.js";
@@ -104,7 +104,11 @@ export class SlotRow {
     setText(this.word, degraded ? `${spaced(state)}, degraded` : silent ? `${spaced(state)}, silent` : spaced(state));
     const known = (this.isProgram ? WHY_PROGRAM[state] : null) ?? WHY[state];
     const given = state === "backoff" && reason ? `${reason}; ${WHY.backoff}` : reason || known;
-    const why = askedText(worker) || given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "") || (this.hasJobs ? worker.runs_alone ? "runs alone, after a crash" : this.busy ? "working" : "idle" : "");
+    const failure = failureText(worker), alone = worker.runs_alone ? "runs alone, after a crash" : "";
+    const why = askedText(worker) || given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "")
+      || [alone, failure].filter(Boolean).join("; ") || (this.hasJobs ? this.busy ? "working" : "idle" : "");
+    this.node.classList.toggle("failed-lately", !!failure);
+    setAttr(this.restarts, "title", failure);
     setText(this.why, why);
     setAttr(this.why, "title", why);
   }

@@ -108,7 +108,7 @@ export class SlotRow {
     const why = askedText(worker) || given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "")
       || [alone, failure].filter(Boolean).join("; ") || (this.hasJobs ? this.busy ? "working" : "idle" : "");
     this.node.classList.toggle("failed-lately", !!failure);
-    setAttr(this.restarts, "title", failure);
+    setAttr(this.restarts, "title", failure || null);
     setText(this.why, why);
     setAttr(this.why, "title", why);
   }
@@ -136,5 +136,6 @@ export class SlotRow {
     const job = this.job;
     setText(this.ran, job ? ticking(between(job.started_at)) : this.rateText);
     setText(this.note, job?.message ? `· ${job.message}` : "");
+    setAttr(this.note, "title", job?.message || null);
   }
 }

@@ -142,6 +142,7 @@ def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> Non
     page.get_by_label("Scale program web").click()
     expect(page.locator("#confirm")).to_contain_text("1 instance will end")
     page.locator("#confirm [value=no]").click()
+    expect(page.get_by_label("Instances of program web")).to_have_value("1")
     panel.workers = [worker("default-1"), *SYSTEM]
     expect(forms.nth(2)).to_contain_text("0 instances")
 

@@ -103,13 +103,15 @@ class PoolForm {
 
   confirmScale() {
     const workers = +this.input.value;
+    let isAsked = false;
+    byId("confirm").addEventListener("close", () => { if (!isAsked) this.edited = false, this.input.value = String(this.members.length); }, { once: true });
     confirm({
       title: `Scale ${this.isProgram ? "program" : "pool"} ${this.name} to ${this.many(workers)}?`,
       text: `${this.consequence(workers)} This lasts until the number in the configuration changes or the supervisor restarts.`,
       yes: "Scale it",
       path: `/pools/${this.name}/scale${onHost(this.host, this.several)}`,
       body: { workers },
-      done: () => setText(this.result, `${this.many(workers)} requested`),
+      done: () => { isAsked = true; setText(this.result, `${this.many(workers)} requested`); },
     });
   }
 

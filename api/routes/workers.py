@@ -69,7 +69,7 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
 async def restart_worker(request: Request, slot: Slot, host: Host = None) -> Response:
     """Restart a slot once its job is finished; a slot that is down or fatal starts at once.
 
-    A worker gives back a job that still runs after `finishes_within_s` of its pool.
+    A worker releases a job that still runs after `finishes_within_s` of its pool.
     """
     return await _ask_for_slot(request, RequestAction.RESTART, slot, host)
 
@@ -78,7 +78,7 @@ async def restart_worker(request: Request, slot: Slot, host: Host = None) -> Res
 async def drain_worker(request: Request, slot: Slot, host: Host = None) -> Response:
     """Stop a slot once its job is finished, and keep it down until it or Orpheus restarts.
 
-    A worker gives back a job that still runs after `finishes_within_s` of its pool.
+    A worker releases a job that still runs after `finishes_within_s` of its pool.
     """
     return await _ask_for_slot(request, RequestAction.DRAIN, slot, host)
 

@@ -124,7 +124,7 @@ class CommandLineHandover:
     programs: tuple[str, ...]
     """The names of [[programs]]; those of the pools are in `storage`."""
     finishes_within_s: float
-    """After this long a worker that is to end gives back the jobs that it has not finished."""
+    """After this long a worker that is to end releases the jobs that it has not finished."""
     api_host: str
     api_port: int
 

@@ -28,7 +28,7 @@ class ConfiguredPool(TypedDict):
     workers: int | None
     """Its number in the configuration; null: that cannot be read."""
     finishes_within_s: float | None
-    """After this long a worker that is drained, restarted or scaled away gives back the jobs that
+    """After this long a worker that is drained, restarted or scaled away releases the jobs that
     it has not finished, and they start again. Null: a program, or it cannot be read.
     """
     scaled: ScaledBy | None

@@ -80,7 +80,7 @@ def _ask_for_slot(
             one.role is Role.WORKER and one.pid and one.slot == slot and host in (None, one.host)
             for one in store.processes.slots()
         )
-        return _given_back(handover) if is_worker else ""
+        return _released(handover) if is_worker else ""
 
     return _ask(operator, operator.handover(), ask, f"{slot}: {action} asked for", state, note=note)
 
@@ -110,7 +110,7 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
         slots = [one for one in store.processes.slots() if one.pool == pool]
         now = sum(host in (None, one.host) for one in slots)
         is_fewer = pool in handover.storage.pools and workers < now
-        return _given_back(handover) if is_fewer else ""
+        return _released(handover) if is_fewer else ""
 
     handover = operator.certain_handover()  # for the names of pools and programs
     noun = "worker" if pool in handover.storage.pools else "slot"
@@ -126,9 +126,9 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
     )
 
 
-def _given_back(handover: CommandLineHandover) -> str:
+def _released(handover: CommandLineHandover) -> str:
     within = duration(handover.finishes_within_s)
-    return f"; a job that still runs after {within} is given back, and starts again"
+    return f"; a job that still runs after {within} is released, and starts again"
 
 
 def _ask(

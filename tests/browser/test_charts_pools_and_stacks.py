@@ -283,7 +283,7 @@ def test_how_long_a_job_is_waited_for_and_what_then_becomes_of_it_is_told(panel:
     panel.answer("/workers?samples=true", 200, {"items": [], "pools": [pool], "programs": []})
     page = panel.open(worker("default-1"), worker("default-2", job=JOB), *SYSTEM)
     expect(page.locator("#pools form")).to_have_count(1)
-    after = "A job that still runs after 5 min 25 s is given back, and starts again."
+    after = "A job that still runs after 5 min 25 s is released, and starts again."
     for action in ("drain", "restart"):
         panel.unfold("default-2").locator(f"[data-action={action}]").click()
         expect(page.locator("#confirm")).to_contain_text(
@@ -309,11 +309,11 @@ def test_a_worker_that_ends_says_how_much_time_its_job_has_left(panel: Panel) ->
         worker("default-2", reason="being replaced", restarted=eve, **ends),
         *SYSTEM,
     )
-    left = "gives its job back in 5 min \\d\\d s; "
+    left = "releases its job in 5 min \\d\\d s; "
     drained, restarted = (panel.row(f"default-{n}").locator(".state small") for n in (1, 2))
     expect(drained).to_have_text(re.compile(f"^{left}drained by cli:eve .+: it leaks$"))
     expect(restarted).to_have_text(re.compile(f"^{left}restarted by cli:eve .+: it leaks$"))
-    after = "A job that still runs after 5 min 25 s is given back, and starts again."
+    after = "A job that still runs after 5 min 25 s is released, and starts again."
     why = panel.unfold("default-1").locator(".why")
     expect(why).to_contain_text(f"It finishes its job, takes no other, and then stops. {after}")
     why = panel.unfold("default-2").locator(".why")
@@ -329,3 +329,26 @@ def test_a_drained_slot_that_is_not_well_says_first_what_is_wrong(panel: Panel) 
     told = re.compile("not drained within 30 s; drained by cli:eve .+ ago$")
     expect(panel.row("default-1").locator(".state small")).to_have_text(told)
     expect(panel.unfold("default-1")).to_contain_text("Why: not drained within 30 s; drained by")
+
+
+def test_with_many_workers_each_still_shows_the_progress_of_its_job_and_all_of_its_state(
+    panel: Panel,
+) -> None:
+    job = JOB | {"progress": 0.41, "message": "page 41 of 100"}
+    busy = [worker(f"media-{n}", "media", job=job) for n in range(1, 17)]
+    alone = worker("media-17", "media", job=job, places=4, jobs_in_progress=2, runs_alone=True)
+    panel.page.set_viewport_size({"width": 1440, "height": 900})
+    page = panel.open(*busy, alone, *SYSTEM)
+    expect(page.locator("#slots")).to_have_class(re.compile("compact"))
+    row = panel.row("media-1")
+    expect(row.locator("progress")).to_be_visible()
+    is_whole = "one => one.clientWidth > 0 && one.scrollWidth <= one.clientWidth"
+    assert row.locator(".now a").evaluate(is_whole)
+    expect(row.locator(".note")).to_have_attribute("title", "page 41 of 100")
+    assert row.locator(".note").evaluate("one => one.clientWidth > 50")
+    last = panel.row("media-17")
+    assert last.locator(".state small").inner_text() == "runs alone, after a crash"
+    for name in (".state small", ".now a"):
+        assert last.locator(name).evaluate(is_whole), name
+    expect(last.locator("progress")).to_be_visible()
+    assert row.evaluate("one => one.offsetHeight") < 40, "one line"

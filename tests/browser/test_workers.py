@@ -393,26 +393,3 @@ def test_real_workers_are_restarted_looked_into_drained_started_and_scaled(dashb
     third = page.locator("#slots .slot", has=page.get_by_text("default-3", exact=True))
     expect(third.locator(".state b")).to_have_text("ready")
     assert dashboard.never_reloaded()
-
-
-def test_with_many_workers_each_still_shows_the_progress_of_its_job_and_all_of_its_state(
-    panel: Panel,
-) -> None:
-    job = JOB | {"progress": 0.41, "message": "page 41 of 100"}
-    busy = [worker(f"media-{n}", "media", job=job) for n in range(1, 17)]
-    alone = worker("media-17", "media", job=job, places=4, jobs_in_progress=2, runs_alone=True)
-    panel.page.set_viewport_size({"width": 1440, "height": 900})
-    page = panel.open(*busy, alone, *SYSTEM)
-    expect(page.locator("#slots")).to_have_class(re.compile("compact"))
-    row = panel.row("media-1")
-    expect(row.locator("progress")).to_be_visible()
-    is_whole = "one => one.clientWidth > 0 && one.scrollWidth <= one.clientWidth"
-    assert row.locator(".now a").evaluate(is_whole)
-    expect(row.locator(".note")).to_have_attribute("title", "page 41 of 100")
-    assert row.locator(".note").evaluate("one => one.clientWidth > 50")
-    last = panel.row("media-17")
-    assert last.locator(".state small").inner_text() == "runs alone, after a crash"
-    for name in (".state small", ".now a"):
-        assert last.locator(name).evaluate(is_whole), name
-    expect(last.locator("progress")).to_be_visible()
-    assert row.evaluate("one => one.offsetHeight") < 40, "one line"

@@ -45,7 +45,7 @@ def test_a_second_signal_is_passed_on_so_that_work_can_still_be_released(harness
     running.until_state(SlotState.READY)
     assert running.stop(signal.SIGINT, signal.SIGINT) == 4
     [exited] = [event for event in running.events() if event.kind is Kind.WORKER_EXITED]
-    assert json.loads(exited.body)["reason"] == "stopped, and gave back what it had not finished"
+    assert json.loads(exited.body)["reason"] == "stopped, and released what it had not finished"
 
 
 def test_a_child_is_told_how_long_it_has_however_fast_the_signals_come(harness: Start) -> None:
@@ -59,7 +59,7 @@ def test_a_child_is_told_how_long_it_has_however_fast_the_signals_come(harness: 
     supervisor.resume()
     assert running.process.wait(PATIENCE_S) == 4
     [exited] = [event for event in running.events() if event.kind is Kind.WORKER_EXITED]
-    assert json.loads(exited.body)["reason"] == "stopped, and gave back what it had not finished"
+    assert json.loads(exited.body)["reason"] == "stopped, and released what it had not finished"
 
 
 def test_a_third_signal_ends_everything_now(harness: Start) -> None:

@@ -54,7 +54,7 @@ export class Pools {
     arrange(byId("pools"), [...this.forms.values()].sort(byKind).map(({ node }) => node));
   }
 
-  /** After how long a worker that is to end gives its jobs back, if that is known. @param {any} worker */
+  /** After how long a worker that is to end releases its jobs, if that is known. @param {any} worker */
   limitOf({ host, pool }) {
     return this.configured?.pools.find((one) => one.host === host && one.name === pool)?.finishes_within_s;
   }

@@ -33,7 +33,7 @@ export function askedText({ drained, restarted, state, degraded, reason, job, jo
   const isAsMeant = restarted || ((state === "draining" || state === "down") && !degraded);
   const trouble = isAsMeant ? "" : reason.split("; ").slice(1).join("; "); // behind "drained"
   const left = within - between(asked.at);
-  const limit = job && left > 0 && (state === "draining" || state === "stopping") ? `gives its ${held > 1 ? "jobs" : "job"} back in ${ticking(left)}` : "";
+  const limit = job && left > 0 && (state === "draining" || state === "stopping") ? `releases its ${held > 1 ? "jobs" : "job"} in ${ticking(left)}` : "";
   const by = `${drained ? "drained" : "restarted"} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}`;
   return [trouble, limit, by].filter(Boolean).join("; ");
 }
@@ -44,7 +44,7 @@ export function failureText({ state, last_exit: exit }) {
 }
 
 /** What becomes of a job that a worker does not finish in time. @param {number | null | undefined} within after so many seconds; not known of a program, and of another host */
-export const limitText = (within) => (within ? ` A job that still runs after ${duration(within)} is given back, and starts again.` : "");
+export const limitText = (within) => (within ? ` A job that still runs after ${duration(within)} is released, and starts again.` : "");
 
 /** Whether the process is to be followed by another one. @param {any} worker */
 export const isReplaced = ({ drained, reason }) => !drained && !/^(drained|scaled away)/.test(reason);

@@ -117,7 +117,7 @@ def test_a_slot_is_asked_for_and_the_request_has_been_heard(
 ) -> None:
     answer = orpheus(action, "default-1", "--reason", "it leaks")
 
-    last = "a job that still runs after 5 min 25 s is given back, and starts again"
+    last = "a job that still runs after 5 min 25 s is released, and starts again"
     assert answer == (0, f"default-1: {action} asked for; {last}\n", "")
     assert [(request.action, request.target) for request in taken] == [(action, "default-1")]
     [row] = entries_of(supervised, 9)
@@ -136,8 +136,8 @@ def test_the_slot_is_shown_as_json(orpheus: Orpheus, taken: list[Request]) -> No
 
 def test_a_pool_is_scaled(orpheus: Orpheus, supervised: Store, taken: list[Request]) -> None:
     supervised.processes.put_slots([slot("default-3", SlotState.DRAINING)])
-    given_back = "a job that still runs after 5 min 25 s is given back, and starts again"
-    assert orpheus("scale", "default", "1").out == f"default: 1 worker asked for; {given_back}\n"
+    released = "a job that still runs after 5 min 25 s is released, and starts again"
+    assert orpheus("scale", "default", "1").out == f"default: 1 worker asked for; {released}\n"
     shown = json.loads(orpheus("scale", "default", "0", "--json").out)
 
     assert shown == {"pool": "default", "workers": 0}

@@ -246,7 +246,7 @@ def test_a_replaced_process_that_does_not_drain_in_time_is_stopped_and_is_no_fai
     driver.exit(1.0, code=4)
     assert driver.slot.failures == 0
     assert driver.slot.last_exit is not None
-    assert driver.slot.last_exit.reason == "replaced, and gave back what it had not finished"
+    assert driver.slot.last_exit.reason == "replaced, and released what it had not finished"
 
 
 @pytest.mark.parametrize("state", [SlotState.BACKOFF, SlotState.FATAL])

@@ -21,21 +21,16 @@ from orpheus.shared.storage.data import (
     BulkCursor,
     BulkStep,
     CountChanged,
-    DueInQueue,
     ErrorGroup,
-    Flow,
     JobCursor,
     JobOrder,
     JobPage,
     JobRun,
     JobState,
     KeptAnswer,
-    LatelyEnded,
-    Latency,
     LeaseHolder,
     LookAtHolder,
     MakeJob,
-    Minute,
     MoveMark,
     MoveRefused,
     MoveState,
@@ -60,6 +55,7 @@ from orpheus.shared.storage.database_url import (
     state_files,
     with_absolute_paths,
 )
+from orpheus.shared.storage.figures import DueInQueue, Flow, LatelyEnded, Latency, Minute
 from orpheus.shared.storage.listening import Listening
 from orpheus.shared.storage.sqlite.store import open_sqlite
 from orpheus.shared.storage.store import Store

@@ -4,7 +4,7 @@ No backend may stand behind these names: every backend imports them, and nothing
 Jobs, attempts, leases, log lines and processes are in shared/domain/.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -330,50 +330,6 @@ class ErrorGroup:
     hour_before: int
     message: str
     messages: int
-
-
-class Latency(NamedTuple):
-    """Percentiles over the newest 1,000 jobs that ended, in seconds; None before the first one."""
-
-    p50_s: float | None
-    p95_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """How many jobs of a queue were submitted, and how many ended, per minute lately."""
-
-    submitted_per_minute: float = 0.0
-    ended_per_minute: float = 0.0
-    came_for_s: float = 0.0
-    """The time from the first to the last that was submitted."""
-    silent_s: float = 0.0
-    """The time since the last one."""
-
-
-class LatelyEnded(NamedTuple):
-    """How many jobs ended since the beginning of a minute: exact, by status, and per minute."""
-
-    since_ms: int
-    by_status: Mapping[Status, int]
-    per_minute: float
-
-
-class DueInQueue(NamedTuple):
-    """How many jobs of a queue are due now, and when the next one is; None: it is not known."""
-
-    jobs: int
-    next_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Minute:
-    """Jobs that ended in one minute; `at_ms` is when it began."""
-
-    at_ms: int
-    done: int
-    failed: int
-    cancelled: int
 
 
 class BackupRefused(OrpheusError):

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from orpheus.shared.domain.drain import Pace
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.waits import waits_since_ms
-from orpheus.shared.storage.data import DueInQueue, Flow, LatelyEnded, Latency, Minute
 from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.figures import DueInQueue, Flow, LatelyEnded, Latency, Minute
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 from orpheus.shared.storage.type_totals import TypeFigures, figures_of
 

@@ -5,12 +5,13 @@ from collections.abc import Collection, Mapping
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.sentences import did_you_mean
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Budget, Store
 
 _USUAL_QUEUE: str = NewJob._field_defaults["queue"]
 
-_NEWEST = 500
+_NEWEST = 100
 """Of so many jobs the tags are offered."""
+_LOOKS_FOR_S = 0.02
 
 Pools = Mapping[str, Collection[str]]
 """The queues that each pool serves."""
@@ -23,13 +24,20 @@ def unknown_in_filter(store: Store, pools: Pools, wanted: JobFilter) -> list[str
         told.append(unknown_queue(wanted.queue, names_of_queues(store, pools)))
     if wanted.type is not None:
         told.append(_unknown_type(store, wanted.type))
-    if wanted.tag is not None and not store.jobs.page(JobFilter(tag=wanted.tag), 1):
-        tags = {tag for job in store.jobs.page(JobFilter(), _NEWEST) for tag in job.tags}
+    if wanted.tag is not None and _has_none(store, JobFilter(tag=wanted.tag)):
+        newest = store.lists.page(JobFilter(), _NEWEST, preview_chars=0).jobs
+        tags = {tag for job in newest for tag in job.tags}
         told.append(f"no job has the tag {wanted.tag!r}{did_you_mean(wanted.tag, tags)}")
-    if wanted.error is not None and not store.jobs.page(JobFilter(error=wanted.error), 1):
+    if wanted.error is not None and _has_none(store, JobFilter(error=wanted.error)):
         errors = {group.error for group in store.errors.groups()}
         told.append(f"no job has an error {wanted.error!r}{did_you_mean(wanted.error, errors)}")
     return [one for one in told if one is not None]
+
+
+def _has_none(store: Store, wanted: JobFilter) -> bool:
+    """Return whether certainly no job matches; False also if that takes long to find out."""
+    total = store.lists.total(wanted, Budget(_LOOKS_FOR_S))
+    return total.exact and not total.value
 
 
 def unknown_queue(queue: str, names: Collection[str]) -> str | None:

@@ -105,7 +105,7 @@ def _waits_for(store: Store, page: Sequence[Job]) -> dict[int, list[int]]:
     ids = tuple({id for job in blocked for id in job.depends_on})
     if not ids:
         return {}
-    live = {job.id for job in store.jobs.page(JobFilter(ids=ids), len(ids)) if job.status in LIVE}
+    live = {*store.lists.ids(JobFilter(ids=ids), LIVE, max_id=max(ids))[0]}
     return {job.id: [id for id in job.depends_on if id in live] for job in blocked}
 
 

@@ -70,6 +70,11 @@ def test_an_open_question_notices_that_somebody_else_has_paused_the_queue(
     client.post("/queues/twice/resume")
     expect(text).to_have_text("Somebody else has resumed it meanwhile.")
     page.keyboard.press("Escape")
+    client.post("/queues/without-jobs/pause", json={})
+    page.get_by_label("Resume without-jobs", exact=True).click()
+    client.post("/queues/without-jobs/resume")
+    expect(text).to_have_text("Somebody else has resumed it meanwhile.")
+    page.keyboard.press("Escape")
 
 
 def test_the_question_before_a_resume_says_whether_anything_would_start(

@@ -63,6 +63,11 @@ export class QueueRow {
     this.tick();
   }
 
+  /** A queue without jobs is listed only while it is paused. */
+  leave() {
+    tellOvertaken(this.question, { paused: false, pause: null });
+  }
+
   tick() {
     const age = this.queue.oldest_pending_s, held = this.queue.held_back, passed = (Date.now() - this.readAt) / 1000;
     this.oldest.hidden = age === null && held.length > 0;

@@ -75,7 +75,7 @@ def pause_schedule(store: Store, actor: Actor, name: str, *, paused: bool) -> Pa
     with store.write(durable=True):
         was_paused = store.schedules.to_change(name).paused
         standing = store.schedules.pauses().get(name, Pause()) if was_paused and paused else None
-        if standing is None or _is_renewed(actor, standing):
+        if was_paused != paused or _is_renewed(actor, standing):
             before = _SCHEDULE[was_paused] + _by(standing)
             action, target, after = _PAUSE[paused], f"schedule {name}", lambda: _SCHEDULE[paused]
             audited(store, actor, action, target, verb, before=lambda: before, after=after)

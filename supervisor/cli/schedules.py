@@ -123,6 +123,7 @@ def resume_schedule(operator: Operator, name: str, reason: str | None) -> int:
 def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bool) -> int:
     with operator.store() as store:
         actor = operator.actor(reason)
+        was_paused = store.schedules.get(name).paused
         standing = operator_actions.pause_schedule(store, actor, name, paused=paused)
         item = schedule_json(store, store.schedules.get(name))
     if paused:
@@ -135,7 +136,7 @@ def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bo
             if item["next_runs"]
             else ""
         )
-        click.echo(f"schedule {name}: resumed{next_run}")
+        click.echo(f"schedule {name}: {'resumed' if was_paused else 'not paused'}{next_run}")
     return ExitCode.OK
 
 

@@ -233,10 +233,13 @@ def test_pauses_and_runs_tell_what_they_changed(store: Store) -> None:
     operator_actions.pause_queue(store, ADA, "mail", paused=False)
     store.schedules.configure([ScheduleDefinition("nightly", "noop", every_s=60)])
     operator_actions.pause_schedule(store, ADA, "nightly", paused=True)
+    operator_actions.pause_schedule(store, ADA, "nightly", paused=False)
+    operator_actions.pause_schedule(store, Actor("cli:eve", "why?"), "nightly", paused=False)
     operator_actions.run_schedule(store, ADA, "nightly", lambda one: NewJob(one.type))
     assert changes(store) == [
         ("pause", "open", "paused"),
         ("resume", "paused", "open"),
         ("pause", "running", "paused"),
+        ("resume", "paused", "running"),
         ("run", None, "job 1"),
-    ]
+    ], "what runs already was not resumed"

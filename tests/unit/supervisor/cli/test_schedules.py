@@ -63,8 +63,10 @@ def test_times_are_told_in_the_zone_of_the_schedule(orpheus: Orpheus, store: Sto
 def test_a_schedule_is_run_and_paused_by_either_name_of_the_command(
     action: str, orpheus: Orpheus, store: Store, hourly: None
 ) -> None:
+    before = store.schedules.pause if action == "resume" else store.schedules.resume
+    before("hourly")
     one = orpheus("schedules", action, "hourly")
-    store.schedules.resume("hourly")  # who pauses it again is told that it is paused already
+    before("hourly")  # who pauses it again is told that it is paused already
     other = orpheus(f"{action}-schedule", "hourly")
     assert one.code == other.code == 0
     assert one.out.replace("job 1", "job 2") == other.out
@@ -124,6 +126,8 @@ def test_a_schedule_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> Non
         "schedule hourly: resumed, next run 20"
     )
     assert not store.schedules.get("hourly").paused
+    again = orpheus("resume-schedule", "hourly").out
+    assert again.startswith("schedule hourly: not paused, next run 20")
 
 
 @pytest.mark.usefixtures("hourly")

@@ -202,7 +202,7 @@ def test_a_job_that_is_done_shows_no_share_of_its_work(orpheus: Orpheus, store: 
     store.jobs.submit(NewJob("count"))
     (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
     store.leases.progress(lease.job_id, lease.token, 0.5, "row 3 of 6")
-    assert orpheus("jobs").out.splitlines()[1].endswith("  row 3 of 6")
+    assert orpheus("jobs").out.splitlines()[1].endswith("  50%, row 3 of 6")
     shown = orpheus("show", "1").out
     assert re.search(r"^progress +50%$", shown, re.MULTILINE)
     assert re.search(r"^message +row 3 of 6$", shown, re.MULTILINE)

@@ -4,9 +4,10 @@ When it is empty is a fluid model: the jobs that are due leave at the rate at wh
 lately, and each further worker adds one job in the time that one took (Little's law), but no more
 than each of those that are there does. A queue whose workers could do more than its `rate` lets
 through is emptied at that rate, and no worker makes it faster; nor if the workers that are there
-can already run as many jobs as `max_running` allows. It assumes that no job is submitted or becomes
-due meanwhile, that those that wait are like those that were done, and that workers take only jobs
-of this queue. Limits of keys are left out.
+can already run as many jobs as `max_running` allows. Workers that did less while jobs waited all
+the time have others to serve: then it is not the rate that counts, but what they did. It assumes
+that no job is submitted or becomes due meanwhile, that those that wait are like those that were
+done, and that workers take only jobs of this queue. Limits of keys are left out.
 """
 
 import math
@@ -26,6 +27,8 @@ _TURN_S = 5
 """So long after the last of its places was taken, a pool does not serve a queue by turns."""
 _STEADY = 0.05
 """Rates that differ by a smaller share count as equal."""
+_UNSTEADY = 0.15
+"""A queue at its limit may do so much less, as jobs are counted when they end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Pace:
     within_s: float
     is_early: bool = False
     """Whether the first was done so lately that `within_s` may be several times too long."""
+    had_backlog: bool = False
+    """Whether jobs waited all that time: then no more could be done."""
 
     @property
     def per_s(self) -> float:
@@ -129,6 +134,9 @@ def _do_limits_rule(pace: Pace, bounds: DrainLimits) -> bool:
 
 
 def _is_rate_the_limit(pace: Pace, bounds: DrainLimits) -> bool:
+    if bounds.starts_per_s is None:
+        return False
+    if pace.had_backlog:
+        return pace.per_s >= (1 - _UNSTEADY) * bounds.starts_per_s
     most_running = min(bounds.concurrency, bounds.max_running or bounds.concurrency)
-    could_s = max(most_running / pace.run_s, pace.per_s)
-    return bounds.starts_per_s is not None and could_s >= bounds.starts_per_s
+    return max(most_running / pace.run_s, pace.per_s) >= bounds.starts_per_s

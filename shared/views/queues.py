@@ -1,6 +1,7 @@
 """Queues, and counts of jobs, as the API and the command line list them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, cast
 
 from typing_extensions import TypedDict
@@ -155,7 +156,8 @@ def queues_json(store: Store, crews: Sequence[why.Crew], also: Iterable[str] = (
         either_rate = rule.rate or rule.per_key.rate
         serving = [crew for crew in crews if crew.serves(name)]
         is_served = any(crew.ready for crew in serving) or its_counts.get(Status.IN_PROGRESS)
-        drain = _drain(rule, its_counts, its_due.jobs, paces.get(name), serving)
+        pace = _with_backlog(paces.get(name), oldest_s.get(name))
+        drain = _drain(rule, its_counts, its_due.jobs, pace, serving)
         found.append(
             {
                 "name": name,
@@ -248,6 +250,13 @@ def _pool_json(crew: why.Crew) -> ServingPool:
 
 def _limits_keys(rule: QueueRow) -> bool:
     return bool(rule.per_key.max_running or rule.per_key.rate)
+
+
+def _with_backlog(pace: Pace | None, waits_s: float | None) -> Pace | None:
+    """Return the pace, and whether jobs waited all the time; the oldest one does for `waits_s`."""
+    if pace is None or pace.is_early or waits_s is None:
+        return pace
+    return replace(pace, had_backlog=waits_s >= pace.within_s)
 
 
 def _drain(

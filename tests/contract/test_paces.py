@@ -202,6 +202,22 @@ def test_a_queue_that_waits_for_its_rate_its_key_or_an_operator_is_not_starved(
     assert starved() == []
 
 
+def test_a_queue_with_a_rate_whose_workers_serve_others_too_is_not_emptied_at_its_rate(
+    store: Store, run: Run, submit: Callable[..., int], clock: FakeClock
+) -> None:
+    store.queues.configure({"mail": QueueRules(rate=Rate(12, 1))})
+    for _ in range(240):
+        submit(queue="mail")
+    clock.advance(59_000)
+    submitted = store.clock.wall_ms()
+    while store.clock.wall_ms() < submitted + 62_000:
+        run("mail", 50)
+        clock.advance(950)
+    (mail,) = queues_json(store, [ONE_WORKER])
+    assert mail["drain"]
+    assert mail["drain"]["seconds"] == pytest.approx(mail["counts"]["pending"], rel=0.1)
+
+
 def test_a_queue_grows_while_jobs_come(
     store: Store, run: Run, submit: Callable[..., int], clock: FakeClock
 ) -> None:

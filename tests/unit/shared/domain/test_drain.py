@@ -53,6 +53,17 @@ def test_a_rate_below_what_the_workers_could_do_says_when_the_queue_is_empty() -
     assert with_more(after_a_burst, bounds) == {}
 
 
+def test_workers_that_did_less_than_the_rate_while_jobs_waited_have_others_to_serve() -> None:
+    """Two workers could do 40 jobs of 50 ms a second, but did two: the others were not of this."""
+    bounds = DrainLimits(starts_per_s=12, concurrency=2)
+    shared = Pace(done=120, ran_s=6.0, within_s=60.0, had_backlog=True)
+    assert drain_s(240, 0, shared, bounds) == pytest.approx(120)
+    assert with_more(shared, bounds)[1] == pytest.approx(200)
+    at_its_limit = Pace(done=640, ran_s=32.0, within_s=60.0, had_backlog=True)
+    assert drain_s(240, 0, at_its_limit, bounds) == pytest.approx(20)
+    assert with_more(at_its_limit, bounds) == {}
+
+
 def test_a_queue_that_does_more_than_its_rate_of_a_while_ago_is_bounded_by_the_rate() -> None:
     """The workers of other hosts are not known here, but what they did is."""
     assert drain_s(600, 4, BUSY, DrainLimits(starts_per_s=1)) == pytest.approx(600)

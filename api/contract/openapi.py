@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from orpheus.api.contract.answers import RETRY_AFTER_S, Problem
+from orpheus.api.contract.field_docs import described_models
 from orpheus.shared.resources import folder_of
 
 Part = dict[str, Any]
@@ -141,11 +142,12 @@ def document(app: FastAPI, cookie: str | None) -> Part:
     `cookie`: the name of the session cookie; None if no token is needed.
     """
     if app.openapi_schema is None:
+        models = described_models()  # first: FastAPI takes from them what parameters are
         made = get_openapi(
             title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes
         )
         components = made.setdefault("components", {})
-        components["schemas"] = components.get("schemas", {}) | _schemas()
+        components["schemas"] = components.get("schemas", {}) | _schemas(models)
         made["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
         if cookie is not None:
             schemes = {"token": _TOKEN, "session": {**_SESSION, "name": cookie}}
@@ -168,11 +170,15 @@ def document(app: FastAPI, cookie: str | None) -> Part:
     return app.openapi_schema
 
 
-def _schemas() -> Part:
+def _schemas(models: Mapping[str, type[BaseModel]]) -> Part:
     """Return the JSON Schema of every declared body and answer, and of what they refer to."""
     config = ConfigDict(use_attribute_docstrings=True)
     every: Any = Union[tuple(_models.values())]  # noqa: UP007 - X | Y takes no tuple
     found: Part = TypeAdapter(every, config=config).json_schema(ref_template=_REFERENCE)["$defs"]
+    for name in found.keys() & models.keys():
+        for field, info in models[name].model_fields.items():
+            if info.description is not None:
+                found[name]["properties"][field].setdefault("description", info.description)
     return found
 
 

@@ -66,7 +66,7 @@ ErrorLocation = Annotated[
 
 
 class _Query(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
@@ -106,7 +106,7 @@ class JobsQuery(_Query):
 class ConfigurationQuery(BaseModel):
     """Whether to write."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     check: bool = False
     """Only tell the problems, and what would restart."""

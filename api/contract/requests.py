@@ -132,7 +132,7 @@ Cursor = Annotated[str, Field(max_length=128, description="A `next_cursor`.")]
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class _NewJob(_Body):

@@ -300,20 +300,29 @@ class System:
         self.process.wait(10)
 
 
-@pytest.fixture
-def start_system(tmp_path: Path) -> Iterator[Callable[..., System]]:
-    """Starts Orpheus with `--set` settings, maybe a `config`; each is ended with the test."""
+@contextlib.contextmanager
+def systems_below(folder: Path) -> Iterator[Callable[..., System]]:
+    """Start Orpheus with `--set` settings, maybe a `config`; each is ended in the end."""
     systems: list[System] = []
 
     def start(*settings: str, **options: Any) -> System:
-        folder = tmp_path / f"system-{len(systems)}"
-        folder.mkdir()
-        systems.append(System(folder, *settings, **options))
+        own = folder / f"system-{len(systems)}"
+        own.mkdir()
+        systems.append(System(own, *settings, **options))
         return systems[-1]
 
-    yield start
-    for system in systems:
-        system.end()
+    try:
+        yield start
+    finally:
+        for system in systems:
+            system.end()
+
+
+@pytest.fixture
+def start_system(tmp_path: Path) -> Iterator[Callable[..., System]]:
+    """Starts Orpheus for one test; see `systems_below`."""
+    with systems_below(tmp_path) as start:
+        yield start
 
 
 @pytest.fixture

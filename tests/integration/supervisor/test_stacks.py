@@ -4,14 +4,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import System
-from tests.integration.supervisor.configured import Configured, StartSystem
+from tests.conftest import System, systems_below
+from tests.integration.supervisor.configured import Configured
 from tests.machine import wait_until
 
 JOBS = """
@@ -47,6 +47,10 @@ def starts_threads(ctx: Context) -> None:
 async def blocking(ctx: Context) -> None:
     compute()
 
+@job
+def nothing(ctx: Context) -> None:
+    pass
+
 @job(max_retries=0)
 async def deaf(ctx: Context) -> None:
     while True:
@@ -67,14 +71,35 @@ queues = ["many"]
 """
 
 
-@pytest.fixture
-def system(start_system: StartSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> System:
+@pytest.fixture(scope="module")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the jobs are."""
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "jobs_that_await.py").write_text(JOBS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared_system(shared_folder: Path) -> Iterator[System]:
     """With a worker of one job, and a worker of many."""
-    (tmp_path / "jobs_that_await.py").write_text(JOBS)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    running = Configured(start_system, tmp_path, CONFIGURATION)
-    system: System = running.system
-    return system
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(shared_folder))
+        with systems_below(shared_folder) as start:
+            running = Configured(start, shared_folder, CONFIGURATION)
+            yield running.system
+            assert running.system.stop() == 0
+
+
+@pytest.fixture
+def system(shared_system: System) -> Iterator[System]:
+    """The same for all tests: none leaves a job, or a worker that has still to end."""
+    yield shared_system
+    for job in shared_system.get("/jobs?status=in_progress")["items"]:
+        shared_system.client.post(f"/jobs/{job['id']}/cancel")
+        shared_system.wait_for_job(job["id"])
+    for job_id in [shared_system.submit("nothing", queue=pool) for pool in ("one", "many")]:
+        assert shared_system.wait_for_job(job_id)["status"] == "done"
+    shared_system.wait_until_ready()
 
 
 def until_shown(system: System, slot: str, shows: Callable[[list[str]], Any]) -> list[str]:
@@ -95,12 +120,12 @@ def has_coroutines(parts: list[str]) -> bool:
 
 
 @pytest.mark.parametrize("pool", ["one", "many"])
-def test_where_a_job_awaits_is_shown_first(system: System, pool: str, tmp_path: Path) -> None:
+def test_where_a_job_awaits_is_shown_first(system: System, pool: str, shared_folder: Path) -> None:
     job_id = system.submit("report", queue=pool)
     own, *others = until_shown(system, f"{pool}-1", lambda parts: "in report" in parts[0])
     heading, *frames = own.splitlines()
     assert heading.startswith(f"Coroutine of job {job_id} (report), which awaits a Future")
-    module = tmp_path / "jobs_that_await.py"
+    module = shared_folder / "jobs_that_await.py"
     line = JOBS.splitlines().index("    await asyncio.Event().wait()") + 1
     assert f'  File "{module}", line {line} in ask_the_other_side' in frames
     assert "hread 0x" in others[0], "the threads, too"
@@ -182,24 +207,26 @@ def test_a_job_that_blocks_the_loop_is_shown_by_its_thread(system: System, pool:
 
 @pytest.mark.parametrize("pool", ["one", "many"])
 def test_who_looks_at_threads_that_begin_and_end_harms_nobody(system: System, pool: str) -> None:
+    before = system.workers()[f"{pool}-1"]["restarts"]
     system.submit("starts_threads", queue=pool)
     for _ in range(10):
         until_shown(
             system, f"{pool}-1", lambda parts: any("in starts_threads" in one for one in parts)
         )
-    assert system.workers()[f"{pool}-1"]["restarts"] == 0
+    assert system.workers()[f"{pool}-1"]["restarts"] == before
 
 
 @pytest.mark.parametrize("pool", ["one", "many"])
 def test_where_a_killed_job_awaited_is_kept(system: System, pool: str) -> None:
+    before = system.workers()[f"{pool}-1"]["restarts"]
     job_id = system.submit("deaf", queue=pool)
     until_shown(system, f"{pool}-1", lambda parts: "in deaf" in parts[0])
     assert system.client.post(f"/jobs/{job_id}/cancel").status_code == 202
     assert system.wait_for_job(job_id)["status"] == "cancelled"
 
-    def evidence() -> str:
-        last = system.workers()[f"{pool}-1"]["last_exit"]
-        return str(last["evidence"]) if last else ""
+    def evidence() -> str | None:
+        slot = system.workers()[f"{pool}-1"]
+        return str(slot["last_exit"]["evidence"]) if slot["restarts"] > before else None
 
     text = wait_until(evidence, "the evidence")
     assert isinstance(text, str)

@@ -58,18 +58,22 @@ def test_each_end_has_its_state_and_its_reason(programs: Start, tmp_path: Path) 
     assert running.system.stop() == 0
 
 
-def test_one_that_ignores_its_stop_signal_is_killed(programs: Start) -> None:
-    running = programs([program("deaf", *shell(DEAF), ready={"line": "up"}, stop_timeout="500ms")])
-    running.ask("/workers/deaf-1/restart")
-    again = running.until("deaf-1", "ready", not_pid=running.slot("deaf-1")["pid"])
-    assert again["last_exit"]["reason"] == "not stopped within 0.5 s; killed"
-    assert running.system.stop() == 4
+def _words(file: Path) -> list[str]:
+    return file.read_text().split() if file.exists() else []
 
 
-def test_what_a_program_leaves_is_killed_with_it(programs: Start, tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    script = f"sleep 600 & echo $! >> {pids}; setsid sleep 601 & echo $! >> {pids}; wait"
-    running = programs([program("parent", *shell(script))])
+def test_what_a_program_leaves_is_killed_with_it_and_a_stop_is_by_the_signal_that_it_is_given(
+    programs: Start, tmp_path: Path
+) -> None:
+    pids, note = tmp_path / "pids", tmp_path / "note"
+    leaves = f"sleep 600 & echo $! >> {pids}; setsid sleep 601 & echo $! >> {pids}; wait"
+    by_int = f"trap 'echo bye > {note}; exit 3' INT; echo up; while :; do sleep 0.1; done"
+    running = programs(
+        [
+            program("parent", *shell(leaves)),
+            program("p", *shell(by_int), ready={"line": "up"}, stop_signal="INT"),
+        ]
+    )
     first = [
         int(pid) for pid in wait_until(lambda: len(_words(pids)) == 2 and _words(pids), "them")
     ]
@@ -77,28 +81,23 @@ def test_what_a_program_leaves_is_killed_with_it(programs: Start, tmp_path: Path
     old = running.kill("parent-1")
     running.until("parent-1", "ready", not_pid=old)
     wait_until(lambda: not any(map(psutil.pid_exists, first)), "its family to be gone")
-    assert running.system.stop() == 0
-
-
-def _words(file: Path) -> list[str]:
-    return file.read_text().split() if file.exists() else []
-
-
-def test_it_stops_by_the_signal_that_it_is_given(programs: Start, tmp_path: Path) -> None:
-    note = tmp_path / "note"
-    script = f"trap 'echo bye > {note}; exit 3' INT; echo up; while :; do sleep 0.1; done"
-    running = programs([program("p", *shell(script), ready={"line": "up"}, stop_signal="INT")])
+    running.until("p-1", "ready")
     assert running.system.stop() == 0
     assert note.read_text() == "bye\n"
 
 
 @pytest.mark.parametrize("obeys", [True, False])
-def test_none_outlives_a_supervisor_that_is_killed(
+def test_one_that_ignores_its_stop_signal_is_killed_and_none_outlives_a_killed_supervisor(
     obeys: bool, programs: Start, start_system: Callable[..., object]
 ) -> None:
     script = "echo up; exec sleep 600" if obeys else DEAF
     running = programs([program("p", *shell(script), ready={"line": "up"}, stop_timeout="500ms")])
-    pid = running.slot("p-1")["pid"]
+    old = running.slot("p-1")["pid"]
+    running.ask("/workers/p-1/restart")
+    again = running.until("p-1", "ready", not_pid=old)
+    if not obeys:
+        assert again["last_exit"]["reason"] == "not stopped within 0.5 s; killed"
+    pid = again["pid"]
     running.system.process.kill()
     running.system.process.wait()
     if obeys:

@@ -1,5 +1,6 @@
 """`python -m supervisor` with the real API and real workers: starts that fail, and failures."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import httpx2
 import psutil
 import pytest
 
+from orpheus.shared.storage import open_store
 from tests.machine import PATIENCE_S, slowness
 from tests.variants import variants
 
@@ -91,54 +93,6 @@ def test_a_signal_while_a_job_module_is_imported_ends_the_start_and_leaves_nothi
             process.kill()
 
 
-def test_a_start_kills_a_hung_api_of_an_earlier_supervisor_and_takes_its_port(
-    start_system: StartSystem,
-) -> None:
-    system = start_system("pools.default.workers=1")
-    system.wait_until_ready()
-    api = psutil.Process(system.workers()["api"]["pid"])
-    api.suspend()
-    system.process.kill()
-    system.process.wait()
-    port = system.url.rpartition(":")[2]
-    again = start_system(
-        "pools.default.workers=1", f"database.url=sqlite:///{system.database}", f"api.port={port}"
-    )
-    again.wait_until_ready()
-    assert has_ended(api)
-    assert again.stop() == 0
-
-
-def test_a_second_start_on_the_same_database_is_exit_75(start_system: StartSystem) -> None:
-    system = start_system("pools.default.workers=1")
-    ended = run_to_its_end(system.database.parent.parent)
-    assert ended.returncode == 75
-    assert "already running" in ended.stderr
-    system.wait_until_ready()
-    kept = system.database.parent / "supervisor.json"
-    assert kept.exists()
-    assert system.stop() == 0
-    assert not kept.exists()
-
-
-def test_a_second_start_through_a_symbolic_link_is_exit_75_and_kills_nothing(
-    start_system: StartSystem, tmp_path: Path
-) -> None:
-    system = start_system("pools.default.workers=1")
-    system.wait_until_ready()
-    before = {slot: one["pid"] for slot, one in system.workers().items()}
-    link = tmp_path / "elsewhere" / "data" / "orpheus.db"
-    link.parent.mkdir(parents=True, mode=0o700)
-    link.symlink_to(system.database)
-    ended = run_to_its_end(tmp_path / "elsewhere")
-    assert ended.returncode == 75, ended.stderr
-    who = f"process {system.process.pid}"
-    assert f"already running on {system.database} ({who})" in ended.stderr
-    assert {slot: one["pid"] for slot, one in system.workers().items()} == before
-    assert list(link.parent.iterdir()) == [link]
-    assert system.stop() == 0
-
-
 def test_a_data_folder_that_is_a_symbolic_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "data").symlink_to(tmp_path / "elsewhere")
@@ -148,14 +102,33 @@ def test_a_data_folder_that_is_a_symbolic_link_is_refused(tmp_path: Path) -> Non
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_everything_is_small_ready_and_ends_in_order(start_system: StartSystem) -> None:
+def test_everything_is_small_ready_and_ends_in_order_whoever_else_is_started(
+    start_system: StartSystem, tmp_path: Path
+) -> None:
+    """Meanwhile a second start is exit 75 and kills nothing, through a symbolic link, too."""
     system = start_system("pools.default.workers=2")
+    ended = run_to_its_end(system.database.parent.parent)
+    assert ended.returncode == 75
+    assert "already running" in ended.stderr
     system.wait_until_ready()
     workers = system.workers()
     assert list(workers) == ["api", "default-1", "default-2", "supervisor"]
     assert {one["state"] for one in workers.values()} == {"ready"}
     assert psutil.Process(system.process.pid).memory_info().rss < 60 * 2**20
+    link = tmp_path / "elsewhere" / "data" / "orpheus.db"
+    link.parent.mkdir(parents=True, mode=0o700)
+    link.symlink_to(system.database)
+    ended = run_to_its_end(tmp_path / "elsewhere")
+    assert ended.returncode == 75, ended.stderr
+    who = f"process {system.process.pid}"
+    assert f"already running on {system.database} ({who})" in ended.stderr
+    after = {slot: one["pid"] for slot, one in system.workers().items()}
+    assert after == {slot: one["pid"] for slot, one in workers.items()}
+    assert list(link.parent.iterdir()) == [link]
+    kept = system.database.parent / "supervisor.json"
+    assert kept.exists()
     assert system.stop(signal.SIGINT) == 0
+    assert not kept.exists()
 
 
 def test_a_killed_api_refuses_no_connection(start_system: StartSystem) -> None:
@@ -207,16 +180,22 @@ def get_on_new_connection(url: str) -> httpx2.Response:
         return client.get(url)
 
 
-def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
+def test_a_start_after_a_killed_supervisor_is_clean_and_kills_its_hung_api_and_takes_its_port(
     start_system: StartSystem,
 ) -> None:
     system = start_system("pools.default.workers=2")
     system.wait_until_ready()
     job = system.submit("sleep", {"seconds": 1.0})
+    api = psutil.Process(system.workers()["api"]["pid"])
+    api.suspend()
     system.process.kill()
     system.process.wait()
-    again = start_system("pools.default.workers=2", f"database.url=sqlite:///{system.database}")
+    port = system.url.rpartition(":")[2]
+    again = start_system(
+        "pools.default.workers=2", f"database.url=sqlite:///{system.database}", f"api.port={port}"
+    )
     again.wait_until_ready()
+    assert has_ended(api)
     assert again.wait_for_job(job)["status"] == "done"
     assert len(again.workers()) == 4
     assert again.stop() == 0
@@ -229,13 +208,9 @@ def test_a_job_that_outlasts_the_stop_is_released_and_the_exit_code_is_4(
     system = start_system("pools.default.workers=1", "supervisor.stop_timeout=0.5")
     system.wait_until_ready()
     job = system.submit("sleep", {"seconds": 60})
-    again = "pools.default.workers=1", f"database.url=sqlite:///{system.database}"
     while system.get(f"/jobs/{job}")["status"] != "in_progress":
         threading.Event().wait(0.01)
     assert system.stop(number) == 4
-    later = start_system(*again)
-    later.wait_until_ready()
-    first = later.get(f"/jobs/{job}")["attempts"][0]
-    assert first["outcome"] == "released"
-    assert later.client.post(f"/jobs/{job}/cancel").status_code in (200, 202)
-    later.stop()
+    with contextlib.closing(open_store(f"sqlite:///{system.database}")) as store:
+        [first] = store.jobs.attempts(job)
+    assert first.outcome == "released"

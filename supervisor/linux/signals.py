@@ -11,6 +11,13 @@ HANDLED = (*_STOPS, *_RELOADS, signal.SIGQUIT, signal.SIGTTIN, signal.SIGTTOU)
 _DRAIN_BYTES = 4_096
 
 
+class _StartEnded(KeyboardInterrupt):
+    """Where imports execute a text, as dataclasses do, Python notes a KeyboardInterrupt itself.
+
+    It would then end by SIGINT, whoever has caught that.
+    """
+
+
 class Signals:
     """The signals that have arrived, and a descriptor that is readable when one has.
 
@@ -75,7 +82,7 @@ def _end_start(*_: object) -> None:
     """End the start. More signals must not interrupt what ends the process that it has started."""
     for number in (*_STOPS, *_RELOADS):
         signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    raise _StartEnded
 
 
 def has_terminal() -> bool:

@@ -112,7 +112,7 @@ def test_a_command_with_a_closed_standard_stream_ends_as_it_would(
 
 
 def test_a_stop_is_in_order_even_while_an_import_makes_a_function_of_a_text() -> None:
-    """As dataclasses do: Python would end by SIGINT, whoever caught a KeyboardInterrupt of there."""
+    """As dataclasses do: Python ends by SIGINT after a KeyboardInterrupt there, caught or not."""
     start = (
         "from orpheus.supervisor.linux.signals import Signals\nsignals = Signals()\n"
         "try:\n    exec('import os; os.kill(os.getpid(), 15)')\nexcept KeyboardInterrupt:\n    pass"

@@ -180,9 +180,10 @@ def get_on_new_connection(url: str) -> httpx2.Response:
         return client.get(url)
 
 
-def test_a_start_after_a_killed_supervisor_is_clean_and_kills_its_hung_api_and_takes_its_port(
+def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
     start_system: StartSystem,
 ) -> None:
+    """Even its API, which hangs, is killed, and its port is taken."""
     system = start_system("pools.default.workers=2")
     system.wait_until_ready()
     job = system.submit("sleep", {"seconds": 1.0})

@@ -44,7 +44,9 @@ def test_an_import_that_hangs_in_one_start_is_ended_and_tried_again(start: Start
     assert orpheus.stop() == 0
 
 
-def test_many_exits_at_once_are_all_seen_twice(start: Start) -> None:
+def test_many_exits_at_once_are_all_seen_twice_though_the_launcher_ignores_sigchld(
+    start: Start,
+) -> None:
     """The kernel may tell of many by one SIGCHLD. tests/integration has 60, of light children."""
     settings = {
         "pools.default.workers": str(AT_ONCE),
@@ -52,7 +54,7 @@ def test_many_exits_at_once_are_all_seen_twice(start: Start) -> None:
         "leases.ttl": "15s",
         "supervisor.start_timeout": "60s",
     }
-    orpheus = start(settings)
+    orpheus = start(settings, launcher=(sys.executable, "-c", IGNORE_SIGCHLD))
     orpheus.until_ready()
     dead: set[int] = set()
     for _ in range(2):
@@ -65,6 +67,8 @@ def test_many_exits_at_once_are_all_seen_twice(start: Start) -> None:
         dead |= pids
         _until_buried(orpheus, frozenset(dead))
         orpheus.until_ready()
+        exits = [one["last_exit"] for one in orpheus.workers().values() if one["pool"]]
+        assert {one["signal"] for one in exits} == {"SIGKILL"}
     zombies = [one for one in orpheus.supervisor.children() if one.status() == psutil.STATUS_ZOMBIE]
     assert not zombies
     assert orpheus.stop() == 0
@@ -116,9 +120,15 @@ def test_what_a_job_left_ends_with_the_next_start_after_its_worker_ended_in_orde
     orpheus.until_ready()
 
 
-def test_of_two_started_at_once_one_runs_and_the_other_is_exit_75(start: Start) -> None:
+def test_of_two_started_at_once_one_runs_and_none_does_where_the_port_is_taken(
+    start: Start,
+) -> None:
     orpheus = start()
     assert orpheus.stop() == 0
+    with socket.create_server(("127.0.0.1", orpheus.port)):
+        second = orpheus.spawn()
+        assert second.wait(PATIENCE_S) == 69
+    assert not processes_of(orpheus.mark)
     orpheus.port = 0
     both = [orpheus.spawn(), orpheus.spawn()]
     until(lambda: any(one.poll() is not None for one in both), "one to give up")
@@ -129,15 +139,6 @@ def test_of_two_started_at_once_one_runs_and_the_other_is_exit_75(start: Start) 
     winner.send_signal(signal.SIGTERM)
     assert winner.wait(PATIENCE_S) == 0
     until(lambda: not processes_of(orpheus.mark), "nothing to be left")
-
-
-def test_a_port_that_is_taken_is_exit_69_and_starts_nothing(start: Start) -> None:
-    orpheus = start()
-    assert orpheus.stop() == 0
-    with socket.create_server(("127.0.0.1", orpheus.port)):
-        second = orpheus.spawn()
-        assert second.wait(PATIENCE_S) == 69
-    assert not processes_of(orpheus.mark)
 
 
 # The end, in every state
@@ -197,15 +198,6 @@ def _waits_though_killed(orpheus: Orpheus) -> bool:
         with suppress(ProcessLookupError):
             os.kill(slot["pid"], signal.SIGKILL)
     return bool(slot["state"] == "backoff")
-
-
-def test_a_launcher_that_ignores_sigchld_hides_no_exit(start: Start) -> None:
-    orpheus = start(launcher=(sys.executable, "-c", IGNORE_SIGCHLD))
-    orpheus.until_ready()
-    pid = orpheus.slot()["pid"]
-    os.kill(pid, signal.SIGKILL)
-    assert orpheus.until_state("ready", not_pid=pid)["last_exit"]["signal"] == "SIGKILL"
-    assert orpheus.stop() == 0
 
 
 def _can_unshare() -> bool:

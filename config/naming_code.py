@@ -24,24 +24,34 @@ NAMING_CODE: Mapping[KeyPath, str] = {
     ("api", "token_file"): "names a file with a secret",
 }
 """With what each of them does."""
+_ONLY_OF_FILE: KeyPath = ("api", "token_file")
+"""What it names runs nothing, and whoever has an old token must not be able to bring it back."""
 _DEFAULTS = Settings().model_dump(mode="json")
 
 
 def changed_code(
-    known: Iterable[str],
+    text: str,
+    runs: str | None,
     new: str,
     secrets: Collection[KeyPath],
     fixed: Collection[KeyPath],
 ) -> list[KeyPath]:
-    """Return the `fixed` keys whose value is in no `known` text; none if `new` is not TOML."""
+    """Return the `fixed` keys that have another value in `text` than in `new`.
+
+    None if `new` is not TOML. `runs`: a text whose code may come back; None: there is none.
+    """
     after = tables_of(new)
     if after is None:
         return []
-    before = [tables_of(text) for text in known]
+    before = tables_of(text)
+    running = before if runs is None else tables_of(runs)
     return [
         key
         for key in fixed
-        if _value_at(after, key) not in [_value_at(one, key) for one in before]
+        if (
+            _value_at(after, key) != _value_at(before, key)
+            and (key == _ONLY_OF_FILE or _value_at(after, key) != _value_at(running, key))
+        )
         or any(is_below(one, [key]) for one in secrets)
     ]
 

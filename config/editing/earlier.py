@@ -36,6 +36,11 @@ class Earlier:
             return None
         return self.versions.get(running.version)
 
+    def in_place_of(self, text: str) -> str | None:
+        """Return the text in force, if `text`, which the file holds, was rejected; else None."""
+        in_force = self.in_force() if self._was_rejected(text) else None
+        return None if in_force is None else in_force.text
+
     def texts(self) -> Iterator[str]:
         """Yield the text in force, if there is one, and then all, the newest first."""
         if (in_force := self.in_force()) is not None:
@@ -51,9 +56,11 @@ class Earlier:
         If nothing runs, those of the last text that is valid. None: nothing is.
         """
         assert self._path is not None
-        was_rejected = self.versions is not None and self.versions.is_rejected(text)
-        for candidate in (*(() if was_rejected else (text,)), *self.texts()):
+        for candidate in (*(() if self._was_rejected(text) else (text,)), *self.texts()):
             settings, problems = checked(sources_with(candidate, self._path, sets, environ))
             if settings is not None and not problems:
                 return settings
         return None
+
+    def _was_rejected(self, text: str) -> bool:
+        return self.versions is not None and self.versions.is_rejected(text)

@@ -3,8 +3,8 @@
 Settings that name code (job modules, `around`, commands, programs, databases, the token's file) are
 compared first and never changed over HTTP: a caller may run the existing jobs, but must not
 be able to run any program. Nothing that such a change would lead to is checked either, so that a
-caller cannot find out whether a file exists. Each may have the value of the file or the one in
-force: what runs already may come back, also if the file was broken by hand.
+caller cannot find out whether a file exists. If the supervisor has rejected what the file holds,
+the code that runs may come back. What waits to be taken cannot be undone so: it was meant.
 
 A secret that is written out counts as changed even if it is the same: otherwise a caller could
 guess until a guess is no change. Those of an earlier version are not compared at all, and the
@@ -262,9 +262,8 @@ class ConfigurationFile:
         """Return what the text `new`, of a `version`, leads to; the edit writes out `secrets`."""
         assert self._path is not None
         sources = sources_with(new, self._path, self._sets, self._environ)
-        in_force = self._earlier.in_force()
-        known = (text,) if in_force is None else (text, in_force.text)
-        if refused := changed_code(known, new, secrets, self._fixed):
+        runs = self._earlier.in_place_of(text)
+        if refused := changed_code(text, runs, new, secrets, self._fixed):
             found = [Problem(key, why_fixed(key, secrets, version)) for key in refused]
             told = problems_in(found, sources_with(new, self._path, (), {}))
             told = tuple(sorted(told, key=lambda one: one.line or math.inf))

@@ -1,4 +1,4 @@
-"""Code that the supervisor runs by may come back into the file, whatever the file holds now."""
+"""Code that the supervisor runs by may come back into a file that it has not taken."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +24,7 @@ env = { KEY = "hush" }
 """
 WRONG = RUNS.replace("mine", "nome")
 OLDER = RUNS.replace("mine", "older")
+MOVED = f'[api]\ntoken_file = "new"\n{RUNS}'
 REPLACED = '[database]\nurl = "sqlite:///other.db"\n[[commands]]\nname = "a"\nargv = ["rm"]\n'
 Plan = Callable[[Edit], EditOutcome]
 
@@ -85,6 +86,25 @@ def test_a_secret_of_it_cannot_be_guessed(plan: Plan, path: Path, state: StateFi
     right = plan(Edit(RUNS))
     assert right.refused == ("programs",)
     assert right == plan(Edit(RUNS.replace("hush", "guess")))
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [(WRONG, "jobs.modules"), (RUNS.partition("[[")[0], "programs"), (MOVED, "api.token_file")],
+)
+def test_what_was_changed_by_hand_and_waits_to_be_taken_cannot_be_undone(
+    plan: Plan, path: Path, text: str, key: str
+) -> None:
+    path.write_text(text, encoding="utf-8")
+    assert plan(Edit(version=2)).refused == (key,)
+    assert plan(Edit(RUNS.replace("hush", MASK))).problems != ()
+
+
+def test_the_file_of_a_token_cannot_come_back_from_a_rejected_file_either(
+    plan: Plan, path: Path, state: StateFiles
+) -> None:
+    reject(path, state, MOVED.replace("mine", "nome"))
+    assert plan(Edit(version=2)).refused == ("api.token_file",)
 
 
 @pytest.mark.parametrize("text", [RUNS, WRONG, f"{RUNS}["])

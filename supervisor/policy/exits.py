@@ -109,7 +109,8 @@ def describe(slot: Slot, process: Process, exit: Exit, kind: ExitClass) -> str:
         unasked = "exited with code 0" + (", unasked" if slot.role is not Role.PROGRAM else "")
         return _WANTED.get(slot.desired) or process.recycle or unasked
     if exit.code == ExitCode.CUT_SHORT and _ended_in_order(slot, exit):
-        return f"{_WANTED.get(slot.desired, 'stopped')}, and released what it had not finished"
+        why = _WANTED.get(slot.desired) or process.recycle or "stopped"
+        return f"{why}, and released what it had not finished"
     if exit.signal == signal.SIGKILL:
         return _KILLED[exit.out_of_memory]
     return _signal_or_code(process, exit)

@@ -249,6 +249,18 @@ def test_a_replaced_process_that_does_not_drain_in_time_is_stopped_and_is_no_fai
     assert driver.slot.last_exit.reason == "replaced, and released what it had not finished"
 
 
+def test_a_process_that_is_too_large_and_does_not_drain_in_time_says_both() -> None:
+    driver = Driver().make_ready()
+    driver.beat(1, recycle="uses 900 MiB, more than max_memory_mb")
+    driver.live_for(RULES.drain_timeout_s)
+    assert driver.state() is SlotState.STOPPING
+    driver.exit(1.0, code=4)
+    assert driver.slot.last_exit is not None
+    assert driver.slot.last_exit.reason == (
+        "uses 900 MiB, more than max_memory_mb, and released what it had not finished"
+    )
+
+
 @pytest.mark.parametrize("state", [SlotState.BACKOFF, SlotState.FATAL])
 def test_an_operator_starts_a_waiting_slot_at_once_and_its_failures_are_forgotten(
     state: SlotState,

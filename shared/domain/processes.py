@@ -19,7 +19,7 @@ MOST_EXITS = 100
 DRAINED = "drained"
 """With this word the reason of a slot begins that an operator has drained."""
 REPLACED = "being replaced"
-"""The reason of a slot whose process ends so that another one starts."""
+"""So the reason of a slot begins whose process ends so that another one starts."""
 SILENT_MS = 60_000
 """A process that cannot be seen from here is taken for dead once it is silent for longer."""
 

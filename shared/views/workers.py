@@ -232,7 +232,7 @@ def _asked(
             continue
         if one.reason.startswith(DRAINED):
             action, began_ms = RequestAction.DRAIN, since_ms[one.host]
-        elif one.reason == REPLACED:
+        elif one.reason.startswith(REPLACED):
             action, began_ms = RequestAction.RESTART, one.started_at_ms or since_ms[one.host]
         else:
             continue

@@ -19,9 +19,11 @@ def slot_record(
     host: str, slot: Slot, process: ProcessHandle | ProcessRecord | None, sample: Sample | None
 ) -> SlotRecord:
     """Return the record of one slot, its process (if it has one) and the latest sample of it."""
-    why = slot.degraded or slot.trouble or _why_not_drained(slot) or slot.reason
-    is_drained = slot.desired is Desired.DRAINED and not slot.retired
-    drained = DRAINED if is_drained and not why.startswith(DRAINED) else ""
+    order, why = _order(slot), slot.degraded or slot.trouble or slot.reason
+    if why.startswith(order):
+        order = ""
+    elif why.startswith((DRAINED, REPLACED)):  # an order before that
+        why = ""
     return SlotRecord(
         host=host,
         slot=slot.name,
@@ -29,7 +31,7 @@ def slot_record(
         role=slot.role,
         state=slot.state,
         degraded=bool(slot.degraded or slot.trouble),
-        reason="; ".join(part for part in (drained, slot.held_back, why) if part),
+        reason="; ".join(part for part in (order, slot.held_back, why) if part),
         pid=process.pid if process else None,
         incarnation=process.incarnation if process else None,
         cpu_percent=sample.cpu_percent if sample else None,
@@ -40,25 +42,21 @@ def slot_record(
     )
 
 
-def _why_not_drained(slot: Slot) -> str:
-    """Return why a slot leaves that is to be removed, or is wanted again; empty for any other.
-
-    The newest order counts: a slot that was being replaced may have been drained since.
-    """
-    if slot.reason == REPLACED and slot.desired is Desired.DRAINED and not slot.retired:
+def _order(slot: Slot) -> str:
+    """Return the newest order that takes the process of a slot away; empty if there is none."""
+    if slot.retired:  # without a pool, or stuck, it was set aside
+        is_scaled = slot.pool is not None and slot.state is not SlotState.STUCK
+        return _scaled_away(slot) if is_scaled else ""
+    if slot.desired is Desired.DRAINED:
         return DRAINED
-    was_replaced = slot.reason == REPLACED and slot.retired
-    if not was_replaced and not slot.reason.startswith(DRAINED):
-        return ""
-    if not slot.retired:
-        return "wanted again: started anew once it has ended" if _is_wanted(slot) else ""
-    if slot.role is Role.PROGRAM:
-        return "scaled away: fewer instances are wanted"
-    return "scaled away: fewer workers are wanted; it ends after its job"
+    is_replaced = slot.desired is Desired.REPLACE and slot.process is not None
+    return REPLACED if is_replaced else ""
 
 
-def _is_wanted(slot: Slot) -> bool:
-    return slot.process is not None and slot.desired in (Desired.UP, Desired.REPLACE)
+def _scaled_away(slot: Slot) -> str:
+    members = "instances" if slot.role is Role.PROGRAM else "workers"
+    until = "; it ends after its job" if slot.state is SlotState.DRAINING else ""
+    return f"scaled away: fewer {members} are wanted{until}"
 
 
 def own_record(

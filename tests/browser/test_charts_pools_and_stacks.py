@@ -304,15 +304,20 @@ def test_a_worker_that_ends_says_how_much_time_its_job_has_left(panel: Panel) ->
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     eve = {"by": "cli:eve", "reason": "it leaks", "at": now}
     ends: dict[str, Any] = {"state": "draining", "job": JOB}
+    late = "being replaced; not drained within 300 s"
     panel.open(
         worker("default-1", reason="drained", drained=eve, **ends),
         worker("default-2", reason="being replaced", restarted=eve, **ends),
+        worker("default-3", reason=late, restarted=eve, **ends | {"state": "stopping"}),
         *SYSTEM,
     )
     left = "releases its job in [12] h.*; "
     drained, restarted = (panel.row(f"default-{n}").locator(".state small") for n in (1, 2))
     expect(drained).to_have_text(re.compile(f"^{left}drained by cli:eve .+: it leaks$"))
     expect(restarted).to_have_text(re.compile(f"^{left}restarted by cli:eve .+: it leaks$"))
+    stopping = panel.row("default-3").locator(".state small")
+    told = f"^not drained within 300 s; {left}restarted by cli:eve .+: it leaks$"
+    expect(stopping).to_have_text(re.compile(told))
     after = "A job that still runs after 2 h 01 min is released, and starts again."
     why = panel.unfold("default-1").locator(".why")
     expect(why).to_contain_text(f"It finishes its job, takes no other, and then stops. {after}")

@@ -81,6 +81,14 @@ def test_who_asked_for_a_restart_is_told_while_the_process_is_replaced(
     by_eve = shown(leaving)
     assert by_eve is not None
     assert (by_eve["by"], by_eve["reason"]) == ("cli:eve", "it leaks")
+    late = replace(leaving, state=SlotState.STOPPING, reason="not drained within 300 s")
+    silent = replace(leaving, degraded="no heartbeat for 9 s")
+    drained = replace(leaving, reason="drained; down until it or Orpheus is restarted")
+    starting = replace(leaving, state=SlotState.STOPPING, reason="")
+    for slot in (late, silent, drained, starting):
+        assert shown(slot) == by_eve
+    assert slot_record("ada", late, None, None).reason == "being replaced; not drained within 300 s"
+    assert slot_record("ada", drained, None, None).reason == "being replaced"
     assert shown(ready) is None
 
 
@@ -96,8 +104,22 @@ def test_a_slot_that_scaling_removes_is_not_called_drained(role: Role, told: str
     leaving = decide(retire(ready, Desired.DRAINED), Observation("one"), Rules(), TURN)[0]
     assert leaving.state in (SlotState.DRAINING, SlotState.STOPPING)
     assert slot_record("ada", leaving, None, None).reason == told
-    late = replace(leaving, reason="not drained within 300 s")
-    assert slot_record("ada", late, None, None).reason == "not drained within 300 s"
+    late = replace(leaving, state=SlotState.STOPPING, reason="not drained within 300 s")
+    scaled_away = told.removesuffix("; it ends after its job")
+    late_told = slot_record("ada", late, None, None).reason
+    assert late_told == f"{scaled_away}; not drained within 300 s"
+
+
+@pytest.mark.parametrize("trouble", ["", "no heartbeat for 9 s"])
+def test_a_worker_that_is_too_large_and_is_then_scaled_away_says_so_first(trouble: str) -> None:
+    process = replace(Process("one", 0.0), recycle="uses 900 MiB")
+    ready = Slot("web-2", "web", Role.WORKER, state=SlotState.READY, process=process)
+    leaving = decide(ready, Observation("one"), Rules(), TURN)[0]
+    assert (leaving.state, leaving.reason) == (SlotState.DRAINING, "uses 900 MiB")
+    gone = replace(retire(leaving, Desired.DRAINED), degraded=trouble)
+    assert slot_record("ada", gone, None, None).reason == (
+        f"scaled away: fewer workers are wanted; it ends after its job; {trouble or 'uses 900 MiB'}"
+    )
 
 
 def test_of_a_restart_and_a_later_drain_or_scaling_the_later_one_is_told() -> None:
@@ -117,4 +139,4 @@ def test_a_slot_that_is_scaled_back_while_it_drains_is_called_neither_drained_no
     back = reconcile({"web-2": leaving}, [WantedSlot("web-2", "web", Role.WORKER, "")], 1.0)
     assert back["web-2"].state is SlotState.DRAINING
     told = slot_record("ada", back["web-2"], None, None).reason
-    assert told == "wanted again: started anew once it has ended"
+    assert told == "being replaced"

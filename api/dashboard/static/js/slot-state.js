@@ -30,8 +30,8 @@ export const isBad = (state) => BAD.has(state);
 export function askedText({ drained, restarted, state, degraded, reason, job, jobs_in_progress: held, finishes_within_s: within }) {
   const asked = drained ?? restarted;
   if (!asked) return "";
-  const isAsMeant = restarted || ((state === "draining" || state === "down") && !degraded);
-  const trouble = isAsMeant ? "" : reason.split("; ").slice(1).join("; "); // behind "drained"
+  const isAsMeant = (state === "draining" || state === "down") && !degraded;
+  const trouble = isAsMeant ? "" : reason.split("; ").slice(1).join("; "); // behind "drained" or "being replaced"
   const left = within - between(asked.at);
   const limit = job && left > 0 && (state === "draining" || state === "stopping") ? `releases its ${held > 1 ? "jobs" : "job"} in ${ticking(left)}` : "";
   const by = `${drained ? "drained" : "restarted"} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}`;

@@ -45,6 +45,12 @@ class RunningSettings:
         url: str | None = self.tables["database"].get("url")
         return url
 
+    def timing(self) -> Settings | None:
+        """Return only how it starts and stops processes, which is kept whatever its database is."""
+        sources = Sources()
+        sources.add({"supervisor": self.tables["supervisor"]}, "what runs")
+        return checked(sources)[0]
+
 
 def keep_running_settings(
     path: Path, settings: Settings, since_ms: int | None = None, version: int | None = None

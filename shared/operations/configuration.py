@@ -198,7 +198,7 @@ class Sizes(NamedTuple):
     pools: Mapping[str, int]
     programs: Mapping[str, int]
     finishes_within_s: float | None
-    """As in CommandLineHandover; None: that cannot be read."""
+    """As in CommandLineHandover, and in force if a supervisor runs; None: that cannot be read."""
 
 
 RefusedEntries = Callable[[StoredSettings], Mapping[tuple[str, int], str]]

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.editing.versions import Versions
 from orpheus.config.load import load_settings
-from orpheus.config.running_settings import keep_running_settings
+from orpheus.config.running_settings import forget_running_settings, keep_running_settings
 from orpheus.shared.storage import state_files
 
 
@@ -33,3 +35,25 @@ def test_a_file_that_was_rejected_is_told_so_and_so_is_its_version(
     put({"version": 1})
     items = api.client.get("/config/versions").json()["items"]
     assert [one["fault"] for one in items] == [None, "not TOML", "rejected", None]
+
+
+@pytest.mark.parametrize(
+    "now", ["[supervisor]\ndrain_timeout = 7\n", "[supervisor]\ndrain_timeout = 'x'\n", "[api\n"]
+)
+def test_how_long_a_job_is_waited_for_is_told_as_it_is_in_force(
+    start: Callable[..., Any], tmp_path: Path, now: str
+) -> None:
+    path, state = tmp_path / "orpheus.toml", state_files(f"sqlite:///{tmp_path}/configured.db")
+    path.write_text("[supervisor]\ndrain_timeout = 60\n", encoding="utf-8")
+    keep_running_settings(state.running_settings, load_settings(path, (), {}))
+    api = start(configuration=lambda: ConfigurationFile(path, (), {}, state))
+    path.write_text(now, encoding="utf-8")
+
+    def within_s() -> list[float]:
+        pools = api.client.get("/workers?samples=true").json()["pools"]
+        return [one["finishes_within_s"] for one in pools]
+
+    assert within_s() == [85.0]
+    forget_running_settings(state.running_settings)
+    path.write_text("[supervisor]\ndrain_timeout = 7\n", encoding="utf-8")
+    assert within_s() == [32.0], "nothing runs: the next start takes the file"

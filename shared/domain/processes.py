@@ -124,6 +124,9 @@ class SlotRecord:
     """The newest first: the latest `RECENT_EXITS`, then failures before them."""
     rejected: str | None = None
     """Why the newest configuration is not in force, of the supervisor alone; None: it is."""
+    until_ms: int | None = None
+    """When a process that drains or stops releases its jobs at the latest, or when a slot in
+    backoff or fatal is started; None: neither."""
 
     @property
     def last_exit(self) -> LastExit | None:

@@ -96,6 +96,9 @@ class WorkerSummary(TypedDict):
     """Who drained it, if an operator did and it is not started again."""
     restarted: DrainedBy | None
     """Who asked for its restart, if an operator did and its process has not ended yet."""
+    until: Time | None
+    """While it drains or stops: when it releases its jobs at the latest. In backoff or fatal: when
+    it is started. Else null."""
 
 
 class Samples(TypedDict):
@@ -271,6 +274,7 @@ def _lost(slot: SlotRecord, heard_ms: int) -> SlotRecord:
         incarnation=None,
         cpu_percent=None,
         rss_bytes=None,
+        until_ms=None,
     )
 
 
@@ -330,6 +334,7 @@ def _slot_json(
         "last_exit": exits[0] if exits else None,
         "drained": asked.get((RequestAction.DRAIN, slot.host, slot.slot)),
         "restarted": asked.get((RequestAction.RESTART, slot.host, slot.slot)),
+        "until": None if slot.until_ms is None else rfc3339(slot.until_ms),
         "recent_exits": exits,
         "failed_lately": sum(one.failed and one.at_ms >= since_ms for one in slot.exits),
     }

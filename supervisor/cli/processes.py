@@ -1,6 +1,7 @@
 """`orpheus workers` and `programs`: every process with its state."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -158,8 +159,17 @@ def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
         item["jobs_done"],
         duration(item["uptime_s"]),
         item["restarts"],
-        ("degraded: " if item["degraded"] else "") + why,
+        "; ".join(filter(None, (("degraded: " if item["degraded"] else "") + why, _left(item)))),
     )
+
+
+def _left(item: Mapping[str, Any]) -> str:
+    """Say for how long it may still run its job, or when it is started."""
+    if item["until"] is None or datetime.fromisoformat(item["until"]) < datetime.now(UTC):
+        return ""
+    if item["state"] in (SlotState.BACKOFF, SlotState.FATAL):
+        return f"is started {ago(item['until'])}"
+    return f"releases its job {ago(item['until'])}" if item["job"] else ""
 
 
 def _drained(item: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
-from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import ExitCode, NoAnswer
@@ -76,11 +76,11 @@ def _ask_for_slot(
         return {"slot": slot}
 
     def note(store: Store, handover: CommandLineHandover) -> str:
-        is_worker = any(
-            one.role is Role.WORKER and one.pid and one.slot == slot and host in (None, one.host)
-            for one in store.processes.slots()
-        )
-        return _released(handover) if is_worker else ""
+        for one in store.processes.slots():
+            is_asked = one.slot == slot and host in (None, one.host)
+            if is_asked and one.pid and one.role is Role.WORKER:
+                return _released(handover, _left_s(store, one))
+        return ""
 
     return _ask(operator, operator.handover(), ask, f"{slot}: {action} asked for", state, note=note)
 
@@ -126,8 +126,15 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
     )
 
 
-def _released(handover: CommandLineHandover) -> str:
-    within = duration(handover.finishes_within_s)
+def _left_s(store: Store, slot: SlotRecord) -> float | None:
+    """Return for how long a process that ends already goes on with its job; None: it does not."""
+    if slot.until_ms is None or slot.state not in (SlotState.DRAINING, SlotState.STOPPING):
+        return None
+    return max(0, slot.until_ms - store.clock.wall_ms()) / 1000
+
+
+def _released(handover: CommandLineHandover, left_s: float | None = None) -> str:
+    within = duration(handover.finishes_within_s if left_s is None else round(left_s))
     return f"; a job that still runs after {within} is released, and starts again"
 
 

@@ -32,7 +32,7 @@ from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.lock_holder import LockHolderCheck
 from orpheus.supervisor.loop.observe import observe
-from orpheus.supervisor.loop.slot_records import own_record, slot_record
+from orpheus.supervisor.loop.slot_records import EndsOfStates, own_record, slot_record
 from orpheus.supervisor.plan.plan import Plan
 from orpheus.supervisor.policy import fleet, order
 from orpheus.supervisor.policy.exits import was_cut_short
@@ -108,6 +108,7 @@ class Loop:
         self._kill_at_s = 0.0
         self._cut_short = False
         self._exit_code = ExitCode.OK
+        self._ends = EndsOfStates()
         self.listen(children.bell_fd, children.turn)
         self.adopt(plan)
 
@@ -183,7 +184,7 @@ class Loop:
         self._lock_holder.check(self._sampler.holder, children, rules.lock_hold_s)
         self.children.recorder.turns += 1
         self._sampler.watch({self._myself.incarnation: self._myself.pid, **pids})
-        self._publish()
+        self._publish(now_s)
         self._announce_settled()
         self._stop_on_crash_loop(now_s)
 
@@ -329,15 +330,17 @@ class Loop:
 
     # What others may know
 
-    def _publish(self) -> None:
-        records = []
+    def _publish(self, now_s: float) -> None:
+        records, wall_ms = [], self._clock.wall_ms()
         for key, slot in self.slots.items():
             if key != slot.name:  # a companion
                 continue
             incarnation = slot.process.incarnation if slot.process else ""
             child = self.children.handles.get(incarnation)
             sample = self._sampler.latest.get(incarnation)
-            records.append(slot_record(self._myself.host, slot, child, sample))
+            rules = self._plan.rules_of(slot)
+            until_ms = self._ends.until_ms(key, slot, rules, now_s, wall_ms)
+            records.append(slot_record(self._myself.host, slot, child, sample, until_ms))
         sample = self._sampler.latest.get(self._myself.incarnation)
         trouble = "; ".join(filter(None, (self._lock_holder.trouble, self._other_trouble())))
         records.append(own_record(self._myself, sample, self._why_stopping, trouble, self.rejected))

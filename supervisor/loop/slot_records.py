@@ -1,6 +1,7 @@
 """Builds the records of slots that the database keeps and `GET /workers` shows."""
 
 from dataclasses import replace
+from math import inf
 
 from orpheus.shared.domain.processes import (
     DRAINED,
@@ -12,13 +13,22 @@ from orpheus.shared.domain.processes import (
 )
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import Sample
-from orpheus.supervisor.policy.slot import Desired, Slot
+from orpheus.supervisor.policy.slot import Desired, Rules, Slot, Timer
+
+_WITH_END = (SlotState.DRAINING, SlotState.STOPPING, SlotState.BACKOFF, SlotState.FATAL)
 
 
 def slot_record(
-    host: str, slot: Slot, process: ProcessHandle | ProcessRecord | None, sample: Sample | None
+    host: str,
+    slot: Slot,
+    process: ProcessHandle | ProcessRecord | None,
+    sample: Sample | None,
+    until_ms: int | None = None,
 ) -> SlotRecord:
-    """Return the record of one slot, its process (if it has one) and the latest sample of it."""
+    """Return the record of one slot, its process (if it has one) and the latest sample of it.
+
+    `until_ms`: of `EndsOfStates`.
+    """
     order, why = _order(slot), slot.degraded or slot.trouble or slot.reason
     if why.startswith(order):
         order = ""
@@ -39,7 +49,34 @@ def slot_record(
         started_at_ms=process.started_at_ms if process else None,
         restarts=max(0, slot.starts - 1),
         exits=slot.exits,
+        until_ms=until_ms,
     )
+
+
+class EndsOfStates:
+    """Until when the states of slots last at most, in milliseconds since 1970.
+
+    The clocks differ a little at each reading, so each end is calculated once: a record that
+    changes is written.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[SlotState, Timer, float | None], int]] = {}
+
+    def until_ms(
+        self, key: str, slot: Slot, rules: Rules, now_s: float, wall_ms: int
+    ) -> int | None:
+        """Return when a leaving process releases its jobs, or when a slot that waits is started."""
+        if slot.timer is None or slot.state not in _WITH_END:
+            self._known.pop(key, None)
+            return None
+        state, known = (slot.state, slot.timer, slot.kill_at_s), self._known.get(key)
+        if known is not None and known[0] == state:
+            return known[1]
+        then_s = rules.stop_timeout_s if slot.state is SlotState.DRAINING else 0.0
+        at_s = min(slot.timer.at_s + then_s, inf if slot.kill_at_s is None else slot.kill_at_s)
+        self._known[key] = state, wall_ms + round((at_s - now_s) * 1000)
+        return self._known[key][1]
 
 
 def _order(slot: Slot) -> str:

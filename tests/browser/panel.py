@@ -31,6 +31,7 @@ def worker(slot: str, pool: str | None = "default", **fields: Any) -> dict[str, 
         "last_exit": None,
         "drained": None,
         "restarted": None,
+        "until": None,
         **fields,
     }
 

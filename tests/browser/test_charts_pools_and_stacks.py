@@ -1,7 +1,7 @@
 """The panel of workers: charts that are full at once, pools at 0, programs, and folded stacks."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -299,32 +299,44 @@ def test_how_long_a_job_is_waited_for_and_what_then_becomes_of_it_is_told(panel:
 
 
 def test_a_worker_that_ends_says_how_much_time_its_job_has_left(panel: Panel) -> None:
-    pool = {"host": "host-1", "name": "default", "workers": 2, "finishes_within_s": 7265.0}
+    """The time counts from when it began to end, whoever asked for what since."""
+    pool = {"host": "host-1", "name": "default", "workers": 2, "finishes_within_s": 99_999.0}
     panel.answer("/workers?samples=true", 200, {"items": [], "pools": [pool], "programs": []})
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    eve = {"by": "cli:eve", "reason": "it leaks", "at": now}
-    ends: dict[str, Any] = {"state": "draining", "job": JOB}
+    now = datetime.now(UTC)
+    eve = {"by": "cli:eve", "reason": "it leaks", "at": rfc3339(now)}
+    until = rfc3339(now + timedelta(hours=2))
+    ends: dict[str, Any] = {"state": "draining", "job": JOB, "until": until}
     late = "being replaced; not drained within 300 s"
-    panel.open(
+    page = panel.open(
         worker("default-1", reason="drained", drained=eve, **ends),
         worker("default-2", reason="being replaced", restarted=eve, **ends),
         worker("default-3", reason=late, restarted=eve, **ends | {"state": "stopping"}),
+        worker("default-4", reason="uses 900 MiB", **ends),
+        worker("default-5", state="backoff", pid=None, reason="exit code 3", until=until),
         *SYSTEM,
     )
     left = "releases its job in [12] h.*; "
-    drained, restarted = (panel.row(f"default-{n}").locator(".state small") for n in (1, 2))
-    expect(drained).to_have_text(re.compile(f"^{left}drained by cli:eve .+: it leaks$"))
-    expect(restarted).to_have_text(re.compile(f"^{left}restarted by cli:eve .+: it leaks$"))
-    stopping = panel.row("default-3").locator(".state small")
-    told = f"^not drained within 300 s; {left}restarted by cli:eve .+: it leaks$"
-    expect(stopping).to_have_text(re.compile(told))
-    after = "A job that still runs after 2 h 01 min is released, and starts again."
-    why = panel.unfold("default-1").locator(".why")
-    expect(why).to_contain_text(f"It finishes its job, takes no other, and then stops. {after}")
-    why = panel.unfold("default-2").locator(".why")
-    expect(why).to_contain_text(
-        f"It finishes its job, takes no other, and then starts again. {after}"
+    told = [
+        f"{left}drained by cli:eve .+: it leaks",
+        f"{left}restarted by cli:eve .+: it leaks",
+        f"not drained within 300 s; {left}restarted by cli:eve .+: it leaks",
+        f"{left}uses 900 MiB",
+        "exit code 3; is started in [12] h.*",
+    ]
+    for n, text in enumerate(told, 1):
+        state = panel.row(f"default-{n}").locator(".state small")
+        expect(state).to_have_text(re.compile(f"^{text}$"))
+    for n, then in ((1, "stops"), (2, "starts again")):
+        why = panel.unfold(f"default-{n}").locator(".why")
+        expect(why).to_contain_text(f"It finishes its job, takes no other, and then {then}. Why: ")
+    page.locator("#more-default-1 [data-action=restart]").click()
+    expect(page.locator("#confirm")).to_contain_text(
+        re.compile("finishes it first.* If it still runs in [12] h.*, it is released")
     )
+
+
+def rfc3339(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def test_a_drained_slot_that_is_not_well_says_first_what_is_wrong(panel: Panel) -> None:

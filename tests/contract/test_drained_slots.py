@@ -140,3 +140,14 @@ def test_a_slot_that_is_scaled_back_while_it_drains_is_called_neither_drained_no
     assert back["web-2"].state is SlotState.DRAINING
     told = slot_record("ada", back["web-2"], None, None).reason
     assert told == "being replaced"
+
+
+def test_until_when_a_state_lasts_is_stored_and_told(store: Store, clock: Any) -> None:
+    boss = own_record(clock, "ada", Role.SUPERVISOR, "supervisor", "life-1", ready=True)
+    store.processes.register(boss)
+    for until_ms, told in ((None, None), (1_800_000_000_000, "2027-01-15T08:00:00.000Z")):
+        record = slot_record("ada", TUNNEL, None, None, until_ms)
+        store.processes.put_slots([record])
+        assert store.processes.slots() == [record]
+        items = workers_json(store, supervised_on=None, beat_timeout_s=15)
+        assert [one["until"] for one in items if one["slot"] == TUNNEL.name] == [told]

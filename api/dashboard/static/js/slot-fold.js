@@ -8,9 +8,9 @@ import { Exits } from "./exits.js";
 import { SlotJobs } from "./slot-jobs.js";
 import { stackNodes } from "./stack.js";
 import { onHost, request } from "./http.js";
-import { askedText, isReplaced, limitText, triesText } from "./slot-state.js";
-import { timeNode } from "./time.js";
-import { count, plural } from "./words.js";
+import { isReplaced, limitText, triesText, whyText } from "./slot-state.js";
+import { secondsTo, timeNode } from "./time.js";
+import { count, plural, ticking } from "./words.js";
 
 const STOPPED = new Set(["down", "backoff", "fatal"]);
 const ENDS = "it is started, or Orpheus is restarted";
@@ -76,14 +76,14 @@ export class SlotFold {
 
   /** @param {any} worker @param {any} supervisor the row of that of its host, if there is one @param {boolean} several */
   show(worker, supervisor, several) {
-    const { slot, state, degraded, pid } = worker, reason = askedText(worker) || worker.reason;
+    const { slot, state, degraded, pid } = worker, reason = whyText(worker);
     if (worker.incarnation !== this.worker?.incarnation) setText(this.result, "");
     const isExitNew = worker.last_exit?.at !== this.worker?.last_exit?.at;
     this.worker = worker;
     this.several = several;
     const tries = state === "fatal" && `It failed too often. ${triesText(worker)}`;
     const alone = worker.runs_alone && `It has ${count(worker.places)} places, but runs one job alone: that job was running when its worker crashed, so no other is put at risk.`;
-    const ends = state === "draining" && `It finishes its job, takes no other, and then ${isReplaced(worker) ? "starts again" : "stops"}.${limitText(worker.finishes_within_s)}`;
+    const ends = state === "draining" && `It finishes its job, takes no other, and then ${isReplaced(worker) ? "starts again" : "stops"}.${worker.until ? "" : limitText(worker.finishes_within_s)}`;
     const meaning = [tries || ends || MEANINGS[state], alone, degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
     showOrHide(this.why, meaning);
     // The supervisor does not restart itself, and a worker started alone (POOL@PID) has no supervisor.
@@ -138,7 +138,7 @@ export class SlotFold {
 }
 
 /** Say what a restart or a drain will do. */
-function consequence(action, { slot, role, job, jobs_in_progress: held, places: most, runs_alone: alone, pool, pid, finishes_within_s: within }) {
+function consequence(action, { slot, role, job, jobs_in_progress: held, places: most, runs_alone: alone, pool, pid, until, finishes_within_s: within }) {
   const places = alone ? 1 : most;
   const then = action === "drain" ? `stays down until ${ENDS}.` : "starts again.", running = held > places ? places : held;
   if (!pid) return `It has no process, and will have none until ${ENDS}.`;
@@ -146,5 +146,6 @@ function consequence(action, { slot, role, job, jobs_in_progress: held, places: 
   if (role === "program") return `The program is asked to stop, and killed if it does not. Then it ${then}`;
   const first = running > 1 ? `It runs ${plural(running, "job")} and finishes them first. It takes no other job.`
     : job ? `It runs ${job.type} ${job.id} and finishes it first. It takes no other job.` : "It takes no other job. A job that it is running is finished first.";
-  return `${first}${limitText(within)} Then it ${then}`;
+  const limit = job && until ? ` If it still runs in ${ticking(secondsTo(until))}, it is released, and starts again.` : limitText(within);
+  return `${first}${limit} Then it ${then}`;
 }

@@ -4,7 +4,7 @@ import { Sparkline, WorkChart } from "./charts.js";
 import { ageOfBeat } from "./heartbeats.js";
 import { RateMeter } from "./rate.js";
 import { SlotFold } from "./slot-fold.js";
-import { askedText, failureText, iconOf, isSilent, lookOf } from "./slot-state.js";
+import { failureText, iconOf, isSilent, leftText, lookOf, whyText } from "./slot-state.js";
 import { between } from "./time.js";
 import { idOfSlot } from "./verdict.js";
 import { bytes, count, rate, rounded, spaced, ticking } from "./words.js";
@@ -103,9 +103,10 @@ export class SlotRow {
     const silent = isSilent(worker);
     setText(this.word, degraded ? `${spaced(state)}, degraded` : silent ? `${spaced(state)}, silent` : spaced(state));
     const known = (this.isProgram ? WHY_PROGRAM[state] : null) ?? WHY[state];
-    const given = state === "backoff" && reason ? `${reason}; ${WHY.backoff}` : reason || known;
+    const left = leftText(worker);
+    const given = state === "backoff" ? [reason, left || WHY.backoff].filter(Boolean).join("; ") : whyText(worker) || known;
     const failure = failureText(worker), alone = worker.runs_alone ? "runs alone, after a crash" : "";
-    const why = askedText(worker) || given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "")
+    const why = given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "")
       || [alone, failure].filter(Boolean).join("; ") || (this.hasJobs ? this.busy ? "working" : "idle" : "");
     this.node.classList.toggle("failed-lately", !!failure);
     setAttr(this.restarts, "title", failure || null);

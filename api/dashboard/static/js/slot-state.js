@@ -1,5 +1,5 @@
 // The state of a slot as signs and words, the same on the overview and on the page of a program.
-import { ago, between } from "./time.js";
+import { ago, between, secondsTo } from "./time.js";
 import { duration, rounded, ticking } from "./words.js";
 
 const ICONS = {
@@ -7,8 +7,6 @@ const ICONS = {
   backoff: "backoff", fatal: "fatal", stuck: "fatal", down: "down",
 };
 const BAD = new Set(["backoff", "fatal", "stuck", "killing"]);
-/** After so long a slot that was given up is tried once. */
-const RETRY_S = 300;
 /** As FAILURES_WITHIN_S of the verdict. */
 const LATELY_S = 600;
 /** Half of the default time after which it is taken for dead, as in the verdict. */
@@ -26,16 +24,23 @@ export const iconOf = (look) => ICONS[look] ?? "down";
 /** Whether somebody may have to look after it. @param {string} state */
 export const isBad = (state) => BAD.has(state);
 
+/** For how long it may still run its jobs, or when it is started again; empty if neither, or not known. @param {any} worker */
+export function leftText({ state, until, job, jobs_in_progress: held }) {
+  const left = secondsTo(until);
+  if (!left) return "";
+  if (state === "backoff" || state === "fatal") return `is started in ${ticking(left)}`;
+  return job ? `releases its ${held > 1 ? "jobs" : "job"} in ${ticking(left)}` : "";
+}
+
 /** Who drained or restarted it, when and why, and first what is wrong with it and how long it may still run; empty if nobody did. @param {any} worker */
-export function askedText({ drained, restarted, state, degraded, reason, job, jobs_in_progress: held, finishes_within_s: within }) {
+export function askedText(worker) {
+  const { drained, restarted, state, degraded, reason } = worker;
   const asked = drained ?? restarted;
   if (!asked) return "";
   const isAsMeant = (state === "draining" || state === "down") && !degraded;
   const trouble = isAsMeant ? "" : reason.split("; ").slice(1).join("; "); // behind "drained" or "being replaced"
-  const left = within - between(asked.at);
-  const limit = job && left > 0 && (state === "draining" || state === "stopping") ? `releases its ${held > 1 ? "jobs" : "job"} in ${ticking(left)}` : "";
   const by = `${drained ? "drained" : "restarted"} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}`;
-  return [trouble, limit, by].filter(Boolean).join("; ");
+  return [trouble, leftText(worker), by].filter(Boolean).join("; ");
 }
 
 /** How its latest process failed, while that counts in the verdict. @param {any} worker */
@@ -46,11 +51,14 @@ export function failureText({ state, last_exit: exit }) {
 /** What becomes of a job that a worker does not finish in time. @param {number | null | undefined} within after so many seconds; not known of a program, and of another host */
 export const limitText = (within) => (within ? ` A job that still runs after ${duration(within)} is released, and starts again.` : "");
 
+/** Why it is as it is, and for how much longer. @param {any} worker */
+export const whyText = (worker) => askedText(worker) || [leftText(worker), worker.reason].filter(Boolean).join("; ");
+
 /** Whether the process is to be followed by another one. @param {any} worker */
 export const isReplaced = ({ drained, reason }) => !drained && !/^(drained|scaled away)/.test(reason);
 
 /** When a slot that was given up is tried again. @param {any} worker */
-export function triesText({ last_exit: exit }) {
-  const left = exit ? RETRY_S - between(exit.at) : 0;
-  return `One try is made every 5 minutes${left > 0 ? `, the next in ${rounded(left)}` : ""}.`;
+export function triesText({ until }) {
+  const left = secondsTo(until);
+  return `One try is made every 5 minutes${left ? `, the next in ${rounded(left)}` : ""}.`;
 }

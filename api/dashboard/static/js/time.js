@@ -28,6 +28,9 @@ export const waitsSince = ({ run_at: due, unblocked_at: unblocked }) => (unblock
 
 const ageS = (/** @type {string} */ at) => (now() - Date.parse(at)) / 1000;
 
+/** Seconds until a time, never negative; 0 for none. @param {string | null | undefined} at */
+export const secondsTo = (at) => (at ? Math.max(0, -ageS(at)) : 0);
+
 /**
  * How long ago something happened: "8 s ago", "15 s ago", "3 min ago", as a page full of times that change each
  * second is costly. What the server's clock is known to be may be some seconds behind, so nothing is "in 3 s".

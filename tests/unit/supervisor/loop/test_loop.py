@@ -29,7 +29,7 @@ def loop(tmp_path: Path, told: list[str]) -> Iterator[Loop]:
     nothing = SimpleNamespace(
         record=lambda *_: None, publish=lambda _: None, turns=0, watch=lambda _: None, latest={},
         holder=None, slot="supervisor", pid=1, host="host-1", role="supervisor", incarnation="me",
-        started_at_ms=0, unfreed=set,
+        started_at_ms=0, unfreed=set, wall_ms=lambda: 0,
     )  # fmt: skip
     notifier = SimpleNamespace(
         ready=lambda _: told.append("READY"),

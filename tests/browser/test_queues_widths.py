@@ -1,0 +1,92 @@
+"""The table of queues at each width: what stands in one line, and beside what."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Dashboard
+
+
+def row(page: Any, queue: str) -> Any:
+    return page.locator(f"#queue-{queue}")
+
+
+def test_at_a_desk_nothing_short_wraps_and_in_a_narrower_window_it_is_still_a_table(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page = lasting_dashboard.page
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one,) = (q for q in lasting_dashboard.system.get("/queues")["items"] if q["name"] == "desk")
+    one |= {"max_running": 0, "rate": "20/s", "burst": 5}
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
+    page.set_viewport_size({"width": 1440, "height": 900})
+    lasting_dashboard.open("/ui/queues")
+    desk = row(page, "desk")
+    expect(desk.locator(".limits div div")).to_have_text("starts 20/s, burst 5")
+    for cell in (".limits", ".pools"):
+        line = desk.locator(f"{cell} div div").bounding_box()
+        assert line["height"] < 24, cell
+    for width in (1440, 1024):
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(page.get_by_role("columnheader", name="backlog")).to_be_visible()
+        tops = {cell: desk.locator(cell).bounding_box()["y"] for cell in (".name", ".backlog")}
+        assert abs(tops[".name"] - tops[".backlog"]) < 2, width
+
+
+NUMBERS = """() => [...document.querySelectorAll(".counts a")].flatMap((link) => {
+    const box = (one) => {
+        const text = document.createRange();
+        text.selectNodeContents(one);
+        return text.getBoundingClientRect();
+    };
+    const [number, word] = [...link.children].map(box), cell = link.closest("td");
+    const next = cell.nextElementSibling.getBoundingClientRect();
+    const isBelow = word.top >= number.bottom - 4;
+    const isClear = isBelow || word.left - number.right > 3;
+    return isClear && word.right <= Math.max(cell.getBoundingClientRect().right, next.left) + 1
+        ? [] : [link.textContent];
+})"""
+
+
+def test_a_number_of_many_digits_stands_beside_its_word(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.page
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="large")
+    (one,) = (q for q in lasting_dashboard.system.get("/queues")["items"] if q["name"] == "large")
+    queues = [
+        {**one, "name": name, "counts": dict.fromkeys(one["counts"], number)}
+        for name, number in (("few", 3), ("usual", 29_679), ("many", 1_234_567))
+    ]
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    lasting_dashboard.open("/ui/queues")
+    row(page, "many").wait_for()
+    for width in (1920, 1440, 1280, 1279, 1024, 980, 768, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(NUMBERS) == [], width
+        lefts = [row(page, name).locator(".flow").bounding_box()["x"] for name in ("few", "many")]
+        assert lefts[0] == lefts[1], width
+        if width >= 980:
+            column: Any = page.get_by_role("columnheader", name="per minute")
+            head = column.bounding_box()
+            flow = row(page, "few").locator(".flow").bounding_box()
+            assert abs(head["x"] + head["width"] - flow["x"] - flow["width"]) < 2, width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+
+
+def test_the_numbers_of_all_queues_stand_in_line(lasting_dashboard: Dashboard) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    queues = [
+        {**one, "name": f"q{n}", "counts": {**one["counts"], "pending": n, "done": n}}
+        for n in (1, 12_345)
+    ]
+    page = lasting_dashboard.page
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    lasting_dashboard.open("/ui/queues")
+    expect(page.locator("#rows tr")).to_have_count(2)
+    for width in (1440, 1024, 768):
+        page.set_viewport_size({"width": width, "height": 900})
+        for status in ("pending", "done"):
+            boxes = [one.bounding_box() for one in page.locator(f"[data-status={status}] b").all()]
+            ends = {round(box["x"] + box["width"]) for box in boxes if box}
+            assert len(ends) == 1, (width, status)

@@ -1,0 +1,32 @@
+"""The records of slots: when their states end, on the wall clock."""
+
+from dataclasses import replace
+
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.supervisor.loop.slot_records import EndsOfStates
+from orpheus.supervisor.policy.slot import Rules, Slot, Timer
+
+RULES = Rules(stop_timeout_s=25.0)
+DRAINING = Slot("a-1", "a", Role.WORKER, state=SlotState.DRAINING, timer=Timer(300.0, "one"))
+
+
+def test_a_process_that_drains_releases_its_jobs_once_it_was_also_told_to_stop() -> None:
+    ends = EndsOfStates()
+    assert ends.until_ms("a-1", DRAINING, RULES, now_s=100.0, wall_ms=5_000) == 230_000
+    later = ends.until_ms("a-1", DRAINING, RULES, now_s=110.0, wall_ms=15_003)
+    assert later == 230_000, "clocks differ a little, and a record that changes is written"
+    stopping = replace(DRAINING, state=SlotState.STOPPING, timer=Timer(325.0, "one"))
+    assert ends.until_ms("a-1", stopping, RULES, now_s=300.0, wall_ms=205_000) == 230_000
+    shut_down = replace(stopping, kill_at_s=310.0)
+    assert ends.until_ms("a-1", shut_down, RULES, now_s=300.0, wall_ms=205_000) == 215_000
+
+
+def test_a_slot_that_waits_tells_when_it_is_started_and_others_tell_nothing() -> None:
+    ends = EndsOfStates()
+    waits = replace(DRAINING, state=SlotState.BACKOFF, timer=Timer(103.5, None))
+    assert ends.until_ms("a-1", waits, RULES, now_s=100.0, wall_ms=5_000) == 8_500
+    again = replace(waits, timer=Timer(120.0, None))
+    assert ends.until_ms("a-1", again, RULES, now_s=110.0, wall_ms=15_000) == 25_000
+    for state in (SlotState.STARTING, SlotState.KILLING):
+        assert ends.until_ms("a-1", replace(waits, state=state), RULES, 100.0, 5_000) is None
+    assert ends.until_ms("a-1", replace(waits, timer=None), RULES, 100.0, 5_000) is None

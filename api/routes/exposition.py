@@ -68,7 +68,7 @@ def exposition(store: Store, options: ApiHandover, measures: Measures, resets: i
         families = [
             _workers(shown, options.storage.pools),
             *_programs(shown),
-            *_processes(in_slots),
+            *_processes(in_slots, _silent_ms(store)),
             *_supervisor(store, options.host_name, in_slots),
             _jobs(store.stats.counts_by_queue()),
             *_totals(store),
@@ -116,7 +116,13 @@ def _programs(shown: Iterable[Worker]) -> Iterator[Metric]:
     yield family
 
 
-def _processes(in_slots: Sequence[Worker]) -> Iterator[Metric]:
+def _silent_ms(store: Store) -> dict[str, int]:
+    """Return how old each heartbeat row is, also while nobody can write one."""
+    found = ((one.incarnation, store.processes.silent_ms(one)) for one in store.processes.all())
+    return {incarnation: age_ms for incarnation, age_ms in found if age_ms is not None}
+
+
+def _processes(in_slots: Sequence[Worker], silent_ms: Mapping[str, int]) -> Iterator[Metric]:
     restarts = CounterMetricFamily(
         "orpheus_process_restarts",
         "Starts of a slot's process after its first, since the supervisor started.",
@@ -135,8 +141,8 @@ def _processes(in_slots: Sequence[Worker]) -> Iterator[Metric]:
     for one in in_slots:
         label = (one["slot"],)
         restarts.add_metric(label, one["restarts"])
-        if one["heartbeat_age_s"] is not None:
-            age_s.add_metric(label, one["heartbeat_age_s"])
+        if (age_ms := silent_ms.get(one["incarnation"] or "")) is not None:
+            age_s.add_metric(label, age_ms / 1000)
         if one["rss_bytes"] is not None:
             resident_bytes.add_metric(label, one["rss_bytes"])
     yield from (restarts, age_s, resident_bytes)

@@ -37,6 +37,7 @@ async def get_stats_of_types(request: Request) -> Response:
 
 def _stats_json(store: Store, services: Services) -> Stats:
     stats, options = store.stats, services.options
+    slots = workers(store, options)  # outside the snapshot: it may try whether a write can begin
     with store.snapshot():
         waits, runs = stats.latencies()
         lately = stats.finished_in(LATELY_MINUTES)
@@ -56,7 +57,7 @@ def _stats_json(store: Store, services: Services) -> Stats:
             "wal_bytes": store.maintenance.wal_bytes(),
             "verdict": verdict_json(
                 store,
-                workers(store, options),
+                slots,
                 options.storage.pools,
                 options.beat_timeout_s,
                 oldest_s,

@@ -25,6 +25,7 @@ ended for so long."""
 class ConcernCode(StrEnum):
     """What needs a person."""
 
+    NO_WRITES = "no_writes"
     NOTHING_RUNS = "nothing_runs"
     CONFIGURATION_REJECTED = "configuration_rejected"
     NO_WORKER_READY = "no_worker_ready"
@@ -62,6 +63,17 @@ class Concern:
     text: str
     command: str | None = None
     about: About | None = None
+
+
+class Standstill(NamedTuple):
+    """Nobody can write to the database: a process holds its write lock, and does not commit."""
+
+    for_s: float
+    """How long nobody has written."""
+    pid: int | None
+    """That process; None: it cannot be seen from here, as one of another container."""
+    command: str = ""
+    """What it runs, if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +174,7 @@ class Facts:
     late_schedules: Sequence[tuple[str, float]] = ()
     """Schedules whose tick has passed, and by how many seconds."""
     undelivered: Sequence[AlertFacts] = ()
+    standstill: Standstill | None = None
     gone: int | None = None
     """The process of a supervisor that is gone and has not said so."""
     left: Sequence[str] = ()

@@ -19,6 +19,7 @@ from orpheus.shared.domain.concerns import (
     ConcernCode,
     Facts,
     SlotFacts,
+    Standstill,
 )
 from orpheus.shared.domain.held_queues import are_drained, held_queues
 from orpheus.shared.domain.processes import (
@@ -76,6 +77,7 @@ def _headline(facts: Facts, concerns: int) -> str:
 
 
 def _concerns(facts: Facts) -> Iterator[Concern]:
+    yield from _no_writes(facts.standstill)
     yield from _nothing_runs(facts)
     yield from _rejection(facts.slots)
     yield from _nobody(facts)
@@ -88,6 +90,21 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
     yield from held_queues(facts)
     yield from _schedules(facts.late_schedules)
     yield from _disk(facts)
+
+
+def _no_writes(standstill: Standstill | None) -> Iterator[Concern]:
+    """Yield who keeps all others from writing: most of what follows may come of it."""
+    if standstill is None:
+        return
+    who, command = "another process", None
+    if standstill.pid is not None:
+        runs = f" ({standstill.command})" if standstill.command else ""
+        who, command = f"process {standstill.pid}{runs}", f"ps -fp {standstill.pid}"
+    text = (
+        f"No write can begin: {who} holds the database's write lock, and nothing has been written "
+        f"for {duration(standstill.for_s)}."
+    )
+    yield Concern(ConcernCode.NO_WRITES, text, command)
 
 
 def _nothing_runs(facts: Facts) -> Iterator[Concern]:
@@ -203,12 +220,13 @@ def _silent(facts: Facts) -> Iterator[Concern]:
     silent = [slot for slot in silent if slot.role is not Role.SUPERVISOR]
     if silent:
         first, are_several = silent[0], len(silent) > 1
-        longest = duration(max(slot.silent_s or 0.0 for slot in silent))
-        text = (
-            f"{named([slot.name for slot in silent])} {'have' if are_several else 'has'} sent no "
-            f"heartbeat for {longest}; after {duration(facts.silent_after_s)} "
-            f"{'they are' if are_several else 'it is'} taken for dead."
-        )
+        longest_s = max(slot.silent_s or 0.0 for slot in silent)
+        then = ""
+        if longest_s < facts.silent_after_s:  # else the supervisor, which would do it, hangs too
+            they_are = "they are" if are_several else "it is"
+            then = f"; after {duration(facts.silent_after_s)} {they_are} taken for dead"
+        names, have = named([slot.name for slot in silent]), "have" if are_several else "has"
+        text = f"{names} {have} sent no heartbeat for {duration(longest_s)}{then}."
         has_stack = first.role in (Role.WORKER, Role.API)
         command = f"orpheus stack {first.target}" if has_stack else "orpheus workers"
         yield Concern(ConcernCode.SILENT, text, command, About("slot", first.name))

@@ -62,8 +62,8 @@ _WHY_SILENT: Mapping[str, str] = {
 
 def check_supervised(store: Store, beat_timeout_s: float) -> None:
     """Raise NoSupervisor unless a supervisor runs on this database."""
-    if is_supervised(store, beat_timeout_s):
-        return
+    if is_supervised(store, beat_timeout_s) or store.maintenance.standstill():
+        return  # while nobody can write, silence says nothing, and the request itself is refused
     for one in gone_supervisors(store, store.processes.all()):
         gone = f"the supervisor (process {one.pid}) is gone"
         raise NoSupervisor(f"nothing runs: {gone}; start one with `orpheus`")

@@ -19,19 +19,33 @@ def noted_supervisor(lock_fd: int) -> str:
 def is_gone(lock: Path, incarnation: str) -> bool:
     """Return whether this supervisor certainly no longer runs.
 
-    One of another host, whose lock is elsewhere, and one that is only stopped are not. If the lock
-    is free, it is held for a moment: who takes it to start tries for longer.
+    One of another host, whose lock is elsewhere, and one that is only stopped are not.
+    """
+    return _is_free(lock, incarnation) is True
+
+
+def is_held(lock: Path, incarnation: str) -> bool:
+    """Return whether this supervisor certainly runs, be it stopped or unable to say so."""
+    return _is_free(lock, incarnation) is False
+
+
+def _is_free(lock: Path, incarnation: str) -> bool | None:
+    """Return whether the lock that this supervisor took last is free; None: it is not known.
+
+    If it is free, it is held for a moment: who takes it to start tries for longer.
     """
     try:
         fd = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:  # another user's, or there is none
-        return False
+        return None
     try:
         if noted_supervisor(fd) != incarnation:
-            return False
+            return None
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # it holds the lock, or the file system has none
+    except BlockingIOError:
         return False
+    except OSError:  # the file system has no locks
+        return None
     else:
         return True
     finally:

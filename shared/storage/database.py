@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from orpheus.shared.domain.concerns import Standstill
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.at_commit import AtCommit
@@ -190,6 +191,9 @@ class Maintenance(Protocol):
 
         0: there is none, or none matters here.
         """
+
+    def standstill(self) -> Standstill | None:
+        """Return who keeps all others from writing, for longer than a moment; None: nobody does."""
 
     def free_bytes(self) -> int | None:
         """Return the free space where it is kept; None: unknown. Raises DatabaseUnusable."""

@@ -27,6 +27,7 @@ _SCHEDULE_LATE_MS = 60_000
 _REJECTION = rejection("")
 _OF_A_SLOT = frozenset({ConcernCode.SLOT, ConcernCode.CONFIGURATION_REJECTED})
 _OF_THE_SYSTEM = _OF_A_SLOT | {
+    ConcernCode.NO_WRITES,
     ConcernCode.NOTHING_RUNS,
     ConcernCode.NO_WORKER_READY,
     ConcernCode.RESTLESS,
@@ -119,6 +120,7 @@ def _facts(
             quarantined=[(one.type, one.evidence) for one in store.quarantines.all()],
             late_schedules=list(_late_schedules(store, now_ms)),
             undelivered=undelivered_alerts(store, now_ms),
+            standstill=store.maintenance.standstill(),
             gone=gone[-1].pid if gone else None,
             left=_left(store, workers) if gone else (),
             silent_after_s=beat_timeout_s,

@@ -27,7 +27,7 @@ from orpheus.shared.domain.processes import (
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.clock import is_alive
-from orpheus.shared.process.supervisor_lock import is_gone
+from orpheus.shared.process.supervisor_lock import is_gone, is_held
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import RunningJob, running_job_json
 from orpheus.shared.views.values import Time, tenths
@@ -86,6 +86,7 @@ class WorkerSummary(TypedDict):
     runs_alone: bool
     """It runs one job only, however many places it has: that job crashed a worker before."""
     heartbeat_age_s: float | None
+    """Null: it sends none, or nobody can write to the database, and it may have tried to."""
     cpu_percent: float | None
     rss_bytes: int | None
     uptime_s: float | None
@@ -143,15 +144,17 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     """Return every slot, then every process that beats and has no slot, as GET /workers does.
 
     `supervised_on`: the host whose supervisor started this process, so there certainly is one; None
-    if none did.
+    if none did. While nobody can write, nobody is silent: heartbeats are rows.
     """
+    standstill = store.maintenance.standstill()
+    mute_s = standstill.for_s if standstill else 0.0
     with store.snapshot():
         slots = store.processes.slots()
         records = store.processes.all()
         running = store.jobs.running()
         asked = _asked(store, slots, records)
     ages_s = {
-        record.incarnation: age_ms / 1000
+        record.incarnation: max(0.0, age_ms / 1000 - mute_s)
         for record in records
         if (age_ms := store.processes.silent_ms(record)) is not None
     }
@@ -165,7 +168,7 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     }
     now_ms, supervisors = store.clock.wall_ms(), [x for x in records if x.role is Role.SUPERVISOR]
     supervised = {supervised_on, *(one.host for one in supervisors if one.incarnation in beating)}
-    supervised |= _hosts_of_hung(store, slots, beating) - {one.host for one in gone}
+    supervised |= _hosts_of_hung(store, slots, supervisors, beating) - {one.host for one in gone}
     heard_ms = {
         one.host: now_ms - round(1000 * ages_s[one.incarnation])
         for one in sorted(supervisors, key=lambda one: one.last_beat_mono_ms)
@@ -180,7 +183,8 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     # A process that its slot has replaced, and that only finishes what it began, is not shown.
     names = {(slot.host, slot.slot) for slot in slots}
     alone = [_slot_of(one) for one in beating.values() if (one.host, one.slot) not in names]
-    return [_slot_json(slot, beating, ages_s, running, asked, now_ms) for slot in [*slots, *alone]]
+    told_s = {} if standstill else ages_s
+    return [_slot_json(slot, beating, told_s, running, asked, now_ms) for slot in [*slots, *alone]]
 
 
 def gone_supervisors(store: Store, records: Iterable[ProcessRecord]) -> list[ProcessRecord]:
@@ -210,15 +214,19 @@ def _dead_with(
 
 
 def _hosts_of_hung(
-    store: Store, slots: Iterable[SlotRecord], beating: Mapping[str, ProcessRecord]
+    store: Store,
+    slots: Iterable[SlotRecord],
+    supervisors: Iterable[ProcessRecord],
+    beating: Mapping[str, ProcessRecord],
 ) -> set[str]:
-    """Return the host of a supervisor that may be silent while its processes are not.
+    """Return the host of a supervisor that may be silent: its lock or its processes tell of it.
 
     Of several hosts, the slots of a silent supervisor are lost.
     """
     if store.has_many_hosts:
         return set()
-    return {one.host for one in slots if one.incarnation in beating}
+    held = {one.host for one in supervisors if is_held(store.state.lock, one.incarnation)}
+    return held | {one.host for one in slots if one.incarnation in beating}
 
 
 def _asked(

@@ -1,5 +1,11 @@
 """The verdict of `GET /stats`, and the one that `orpheus status` shows: they are the same."""
 
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,3 +148,34 @@ def test_a_supervisor_is_shown_as_silent_while_what_it_has_started_sends_heartbe
     told = [one["text"] for one in api.client.get("/stats").json()["verdict"]["concerns"]]
     assert any(one.startswith("The supervisor has sent no heartbeat for 2") for one in told)
     assert any(one.startswith("web-1 failed too often") for one in told)
+
+
+def test_while_another_process_holds_the_write_lock_that_is_told_and_no_silence(
+    system: Any, tmp_path: Path
+) -> None:
+    database, heard_ms = tmp_path / "data/orpheus.db", system.store.clock.monotonic_ms() - 45_000
+    for name, role in (("supervisor", Role.SUPERVISOR), ("default-1", Role.WORKER)):
+        system.process(name, role, incarnation=f"old-{name}", last_beat_mono_ms=heard_ms)
+    system.store.processes.forget("life-of-supervisor")
+    system.store.processes.put_slots(
+        [system.slot("default-1", SlotState.READY, incarnation="old-default-1")]
+    )
+    code = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "c.execute('BEGIN IMMEDIATE'); print(flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", code, str(database)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        quiet_since_s = time.time() - 45
+        os.utime(f"{database}-wal", (quiet_since_s, quiet_since_s))
+        (concern,) = verdict(system)["concerns"]
+        workers = system.client.get("/workers").json()["items"]
+        exposed = system.client.get("/metrics").text
+    assert (concern["code"], concern["command"]) == ("no_writes", f"ps -fp {holder.pid}")
+    assert concern["text"].startswith(f"No write can begin: process {holder.pid} (python")
+    ages = {one["slot"]: one["heartbeat_age_s"] for one in workers}
+    assert ages == {"default-1": None, "supervisor": None}
+    (exposed_age,) = re.findall(r'orpheus_heartbeat_age_seconds\{slot="default-1"\} (.*)', exposed)
+    assert float(exposed_age) >= 45, "that is what it is for"

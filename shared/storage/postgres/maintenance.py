@@ -64,6 +64,9 @@ class SchemaMaintenance:
         row = self._database.one(_OLDEST)
         return float(row[0] or 0) if row else 0.0
 
+    def standstill(self) -> None:
+        """Return None: no write keeps all others out."""
+
     def free_bytes(self) -> int | None:
         """Return None: only the server's host knows."""
         return None

@@ -263,6 +263,12 @@ class SqliteDatabase:
                 raise
         self._ring()
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, or a snapshot."""
+        with self._handle as connection:
+            return connection.in_transaction
+
     def begin_and_undo(self, wait_s: float) -> None:
         """Begin a write transaction and roll it back, to check that one can begin.
 

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import apsw
 
+from orpheus.shared.domain.concerns import Standstill
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable, StorageError
 from orpheus.shared.process.sync_folder import sync_folder
 from orpheus.shared.storage.data import BackupRefused
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.history import give_new_epoch, note_history
+from orpheus.shared.storage.sqlite.standstill import StandstillWatch
 from orpheus.shared.storage.sqlite.write_ahead_log import WAL_BOUND_BYTES
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.invariants import broken_invariants
@@ -35,6 +37,7 @@ class FileMaintenance:
         self._database = database
         self._events = events
         self._noted = ("", 0)
+        self._standstill = StandstillWatch(database)
 
     def check(self) -> list[str]:
         """Return what is damaged in the file, one sentence each; empty if nothing is.
@@ -138,6 +141,10 @@ class FileMaintenance:
     def oldest_transaction_s(self) -> float:
         """Return 0: readers are short, and `checkpoint` copes with them."""
         return 0.0
+
+    def standstill(self) -> Standstill | None:
+        """See Maintenance."""
+        return self._standstill.look()
 
     def free_bytes(self) -> int:
         """Return the free space on the device that holds the database. Raises DatabaseUnusable."""

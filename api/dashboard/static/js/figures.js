@@ -8,6 +8,7 @@ import { Reading } from "./reading.js";
 import { minute, setTime } from "./time.js";
 import { Concerns } from "./concerns.js";
 import { ALARMING_SHARE } from "./verdict.js";
+import { isSilent } from "./slot-state.js";
 import { showProblemCount } from "./chrome.js";
 
 const AGAIN_MS = 4500; // it is asked with heartbeats
@@ -79,7 +80,8 @@ export class Figures {
   sentence() {
     const slots = this.workers.filter(({ pool, role }) => pool !== null && role !== "program");
     const ready = slots.filter(({ state }) => state === "ready").length;
-    const parts = [`${ready} of ${plural(slots.length, "worker")} ready`];
+    const silent = slots.filter(isSilent).length;
+    const parts = [`${ready} of ${plural(slots.length, "worker")} ready${silent ? `, ${silent} silent` : ""}`];
     if (this.stats) {
       const { done, failed, cancelled, since } = this.stats.throughput.last_5_min, ended = done + failed + cancelled;
       parts.push(ended ? `${plural(ended, "job")} ended since ${minute(since)}, ${failed ? count(failed) : "none"} failed${cancelled ? `, ${count(cancelled)} cancelled` : ""}` : `no job ended since ${minute(since)}`);

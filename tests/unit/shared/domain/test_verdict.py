@@ -238,11 +238,11 @@ def test_restless_and_silent_slots_are_one_concern_each() -> None:
         slot(f"default-{n}", failed_exits=3, last_exit="killed by SIGSEGV", silent_s=10.0 + n)
         for n in range(1, 17)
     ]
-    restless, silent = concerns(slots=slots, silent_after_s=20.0)
+    restless, silent = concerns(slots=slots, silent_after_s=30.0)
     names = "default-1, default-2, default-3 and 13 more"
     assert restless.text.startswith(f"{names} failed 48 times in the last 10 minutes")
     assert silent.text == (
-        f"{names} have sent no heartbeat for 26 s; after 20 s they are taken for dead."
+        f"{names} have sent no heartbeat for 26 s; after 30 s they are taken for dead."
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orpheus.supervisor.linux.write_lock import _holder_of, write_locks
+from orpheus.shared.process.write_lock import holder_of, write_locks
 
 INODE, BYTE = 11175439, 120
 
@@ -75,12 +75,12 @@ def test_where_the_kernel_names_another_device_the_holder_has_the_file_open(
     with file.open("w"):
         found = file.stat()
         locks = f"1: POSIX  ADVISORY  WRITE {os.getpid()} 00:ff:{found.st_ino} 120 120\n"
-        assert _holder_of(found, locks) == os.getpid()
-    assert _holder_of(found, locks) is None, "another file of that number, elsewhere"
+        assert holder_of(found, locks) == os.getpid()
+    assert holder_of(found, locks) is None, "another file of that number, elsewhere"
 
 
 def test_on_the_same_device_no_open_files_are_read(tmp_path: Path) -> None:
     found = tmp_path.stat()
     device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
     locks = f"1: POSIX  ADVISORY  WRITE 4194305 {device}:{found.st_ino} 120 120\n"
-    assert _holder_of(found, locks) == 4194305
+    assert holder_of(found, locks) == 4194305

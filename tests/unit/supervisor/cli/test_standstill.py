@@ -1,0 +1,126 @@
+"""While a process holds the write lock, that is told first, and not what comes of it."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.operations.supervisor_requests import check_supervised
+from orpheus.shared.process.own_record import own_record
+from orpheus.shared.storage import Store, open_store, state_files
+from orpheus.shared.storage.sqlite import standstill
+from orpheus.supervisor.startup import lock_database, note_supervisor
+from tests.unit.supervisor.cli.slot_rows import slot
+
+Orpheus = Callable[..., Any]
+URL = "sqlite:///data/orpheus.db"
+QUIET_S = 45
+
+
+@pytest.fixture
+def supervised(store: Store) -> Iterator[Store]:
+    """A supervisor that holds its lock, and a worker: both were last heard when somebody wrote."""
+    fd = lock_database(state_files(URL))
+    note_supervisor(fd, "life-of-supervisor")
+    heard_ms = store.clock.monotonic_ms() - QUIET_S * 1000
+    for role, name, pool in (
+        (Role.SUPERVISOR, "supervisor", None),
+        (Role.WORKER, "default-1", "default"),
+    ):
+        life = f"life-of-{name}"
+        record = own_record(store.clock, "host-1", role, name, life, pool=pool, ready=True)
+        store.processes.register(replace(record, last_beat_mono_ms=heard_ms, jobs_done=7))
+    names = ("supervisor", "default-1")
+    store.processes.put_slots([slot(name, SlotState.READY) for name in names])
+    yield store
+    os.close(fd)
+
+
+@pytest.fixture
+def held(supervised: Store) -> Iterator[None]:
+    """Somebody has held the write lock since then."""
+    with supervised.write(durable=False):
+        let_log_be_quiet()
+        yield
+
+
+def let_log_be_quiet() -> None:
+    quiet_since_s = time.time() - QUIET_S
+    os.utime("data/orpheus.db-wal", (quiet_since_s, quiet_since_s))
+
+
+def status(orpheus: Orpheus) -> Any:
+    return json.loads(orpheus("status", "--json").out)
+
+
+@pytest.mark.usefixtures("held")
+def test_who_holds_the_write_lock_is_all_that_is_told(orpheus: Orpheus) -> None:
+    found = status(orpheus)
+    (concern,) = found["verdict"]["concerns"]
+    runs = Path("/proc/self/comm").read_text().strip()
+    holder = f"process {os.getpid()} ({runs}) holds the database's write lock"
+    nothing = f"nothing has been written for {QUIET_S}"
+    assert concern["code"] == "no_writes"
+    assert concern["text"].startswith(f"No write can begin: {holder}, and {nothing}")
+    assert concern["command"] == f"ps -fp {os.getpid()}"
+
+
+@pytest.mark.usefixtures("held")
+def test_nobody_is_silent_who_could_not_have_written_a_heartbeat(orpheus: Orpheus) -> None:
+    told = [
+        (one["slot"], one["state"], one["heartbeat_age_s"], one["jobs_done"])
+        for one in status(orpheus)["workers"]
+    ]
+    assert told == [("supervisor", "ready", None, 7), ("default-1", "ready", None, 7)]
+
+
+@pytest.mark.usefixtures("held")
+def test_a_request_is_not_refused_for_a_silent_supervisor(supervised: Store) -> None:
+    """Its own write is, and says why."""
+    check_supervised(supervised, beat_timeout_s=15)
+
+
+@pytest.mark.usefixtures("held")
+def test_a_holder_that_cannot_be_seen_from_here_is_told_too(
+    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standstill, "write_lock_holder", lambda _: None)
+    found = status(orpheus)
+    (concern,) = found["verdict"]["concerns"]
+    assert concern["text"].startswith("No write can begin: another process holds the database's")
+    assert concern["command"] is None
+    assert [one["heartbeat_age_s"] for one in found["workers"]] == [None, None]
+
+
+@pytest.mark.usefixtures("supervised")
+def test_a_supervisor_that_holds_its_lock_has_not_gone_however_silent(orpheus: Orpheus) -> None:
+    found = status(orpheus)
+    assert [one["slot"] for one in found["workers"]] == ["supervisor", "default-1"]
+    first, second = (one["text"] for one in found["verdict"]["concerns"])
+    assert first.startswith("The supervisor has sent no heartbeat for 45")
+    assert second.startswith("default-1 has sent no heartbeat for 45")
+    assert "taken for dead" not in second, "nobody is there to do it"
+
+
+@pytest.mark.usefixtures("supervised")
+def test_a_database_that_is_only_quiet_can_be_written(orpheus: Orpheus) -> None:
+    let_log_be_quiet()
+    codes = [one["code"] for one in status(orpheus)["verdict"]["concerns"]]
+    assert codes == ["silent", "silent"]
+
+
+def test_nobody_looks_for_a_holder_while_somebody_commits(
+    supervised: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standstill, "write_lock_holder", lambda _: pytest.fail("it looked"))
+    other = open_store(URL)
+    supervised.processes.forget("nobody")
+    supervised.queues.pause("mail")
+    assert other.maintenance.standstill() is None
+    other.close()

@@ -50,6 +50,20 @@ def test_cancelled_jobs_are_in_the_rate_the_sentence_and_the_bars(panel: Panel) 
     ) == ["0.0", "1.5", "41.6"]
 
 
+def test_no_name_of_a_figure_runs_into_the_next_one(panel: Panel) -> None:
+    page = panel.open(worker("default-1"), *SYSTEM)
+    expect(page.locator(".measures")).to_contain_text(re.compile(r"Failure rate since \d\d:\d\d"))
+    too_wide = """names => names.filter(one => one.scrollWidth > one.clientWidth + 1)
+        .map(one => one.textContent)"""
+    for width in (360, 768, 820, 900, 1024, 1100, 1280, 1500):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.locator(".measures > div:not(.pulse) dt").evaluate_all(too_wide) == [], width
+        shown = page.locator(".measures > div:not(.pulse):not(:last-child) b")
+        lines = shown.evaluate_all("all => all.map(one => one.getBoundingClientRect().top)")
+        if width > 760:
+            assert max(lines) - min(lines) < 1, width
+
+
 def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:
     missed = range(50, 55)
     known = [None if n in missed else n for n in range(60)]

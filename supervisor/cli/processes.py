@@ -59,8 +59,7 @@ def workers(operator: Operator) -> int:
         **dict.fromkeys(handover.programs, "instances"),
     }
     print_workers(items, _scaled_to_0(items, names), as_json=operator.as_json)
-    if not items:
-        click.echo("nothing runs; `orpheus` starts it", err=True)
+    tell_if_nothing_runs(items)
     return ExitCode.OK
 
 
@@ -82,7 +81,14 @@ def programs(operator: Operator) -> int:
 
     columns = ("HOST", *_OF_PROGRAMS) if several else _OF_PROGRAMS
     _print(items, none, columns, row, as_json=operator.as_json)
+    tell_if_nothing_runs(everything)
     return ExitCode.OK
+
+
+def tell_if_nothing_runs(everything: Sequence[Worker]) -> None:
+    """Say so on stderr if there is no slot and no process: what is configured does not happen."""
+    if not everything:
+        click.echo("nothing runs; `orpheus` starts it", err=True)
 
 
 def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:

@@ -23,6 +23,7 @@ from orpheus.supervisor.cli.output import (
     tell_pause,
     time_in,
 )
+from orpheus.supervisor.cli.processes import read_workers, tell_if_nothing_runs
 from orpheus.supervisor.cli.table import Column
 
 _of_schedule = click.argument("name", type=Text(), metavar="NAME", shell_complete=live("schedules"))
@@ -47,13 +48,15 @@ def schedules(operator: Operator) -> int:
     """List schedules and when they run next; run, pause or resume one."""
     if click.get_current_context().invoked_subcommand is not None:
         return ExitCode.OK
-    with operator.store() as store:
-        items = schedules_json(store)
+    handover = operator.handover()
+    with operator.store(handover) as store:
+        items, everything = schedules_json(store), read_workers(store, handover)
     times = [time for one in items for time in (one["last_run"], *one["next_runs"][:2]) if time]
     # One that needs its seconds gives them to all: times are compared down a column.
     exact = any(datetime.fromisoformat(time).second for time in times)
     row = partial(_schedule_row, exact=exact)
     print_items(items, _COLUMNS, row, as_json=operator.as_json)
+    tell_if_nothing_runs(everything)
     return ExitCode.OK
 
 

@@ -77,5 +77,6 @@ def test_what_is_wrong_with_a_drained_slot_is_told_before_who_drained_it(
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:
     store.processes.put_slots([WORKER])
     assert orpheus("workers", "--json").json == {"items": []}
-    code, _, err = orpheus("workers")
-    assert (code, err) == (0, "nothing runs; `orpheus` starts it\n")
+    for command in ("workers", "programs", "schedules"):
+        code, _, err = orpheus(command)
+        assert (code, err) == (0, "nothing runs; `orpheus` starts it\n")

@@ -74,7 +74,8 @@ def test_every_command_works_with_what_runs_and_names_the_line(
         assert code in (0, 1), (command, err)
         _, *more = err.splitlines()
         nothing_runs = ["nothing runs; `orpheus` starts it"]
-        assert more == (nothing_runs if command == ["workers"] else []), (command, err)
+        tells = command in (["workers"], ["programs"], ["schedules"])
+        assert more == (nothing_runs if tells else []), (command, err)
         assert err.startswith("orpheus: warning: orpheus.toml:"), (command, err)
         assert "the running Orpheus keeps its earlier settings" in err
 

@@ -205,7 +205,8 @@ def _counted_since(restless: Sequence[SlotFacts]) -> str:
     known = int(max(watched_s, default=FAILURES_WITHIN_S) // 60)
     if known >= minutes:
         return f"in the last {minutes} minutes"
-    return f"since Orpheus started {f'{known} min' if known else 'less than 1 min'} ago"
+    made = "since its slot was made" if len(restless) == 1 else "since their slots were made"
+    return f"{made}, {f'at most {known} min' if known else 'less than 1 min'} ago"
 
 
 def _silent(facts: Facts) -> Iterator[Concern]:

@@ -116,11 +116,11 @@ def test_restarts_that_climb_are_told_before_the_slot_is_given_up() -> None:
     [
         (None, "in the last 10 minutes"),
         (600.0, "in the last 10 minutes"),
-        (599.0, "since Orpheus started 9 min ago"),
-        (59.0, "since Orpheus started less than 1 min ago"),
+        (599.0, "since its slot was made, at most 9 min ago"),
+        (59.0, "since its slot was made, less than 1 min ago"),
     ],
 )
-def test_failures_are_counted_since_the_supervisor_started(
+def test_failures_are_counted_since_the_slot_was_made_at_the_start_or_by_a_scaling(
     watched_s: float | None, since: str
 ) -> None:
     one = only(slots=[slot(failed_exits=17, last_exit="exit code 255", watched_s=watched_s)])

@@ -57,7 +57,7 @@ def test_all_failures_of_the_last_minutes_are_counted(store: Store) -> None:
     boss = replace(READY, slot="supervisor", pool=None, role=Role.SUPERVISOR, incarnation="boss")
     store.processes.put_slots([replace(boss, started_at_ms=now_ms - 300_000)])
     (told,) = trouble(store, BEAT_TIMEOUT_S)
-    often = "default-1 failed 19 times since Orpheus started 5 min ago"
+    often = "default-1 failed 19 times since its slot was made, at most 5 min ago"
     assert told == f"{often}, most recently: exit code 0."
     items = workers_json(store, supervised_on=None, beat_timeout_s=BEAT_TIMEOUT_S)
     (worker,) = [one for one in items if one["slot"] == "default-1"]

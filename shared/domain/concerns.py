@@ -26,6 +26,7 @@ class ConcernCode(StrEnum):
     """What needs a person."""
 
     NO_WRITES = "no_writes"
+    STOPPING = "stopping"
     NOTHING_RUNS = "nothing_runs"
     CONFIGURATION_REJECTED = "configuration_rejected"
     NO_WORKER_READY = "no_worker_ready"

@@ -78,6 +78,7 @@ def _headline(facts: Facts, concerns: int) -> str:
 
 def _concerns(facts: Facts) -> Iterator[Concern]:
     yield from _no_writes(facts.standstill)
+    yield from _stopping(facts.slots)
     yield from _nothing_runs(facts)
     yield from _rejection(facts.slots)
     yield from _nobody(facts)
@@ -107,6 +108,15 @@ def _no_writes(standstill: Standstill | None) -> Iterator[Concern]:
     yield Concern(ConcernCode.NO_WRITES, text, command)
 
 
+def _stopping(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
+    for slot in slots:
+        if slot.role is Role.SUPERVISOR and slot.state is SlotState.STOPPING:
+            who = "Orpheus" if slot.name == slot.target else f"The {slot.name}"
+            why = f" ({slot.reason})" if slot.reason else ""
+            text = f"{who} is stopping{why}: nothing is started or restarted any more."
+            yield Concern(ConcernCode.STOPPING, text, about=About("slot", slot.name))
+
+
 def _nothing_runs(facts: Facts) -> Iterator[Concern]:
     gone = "" if facts.gone is None else f"the supervisor (process {facts.gone}) is gone"
     if not facts.slots:
@@ -120,8 +130,8 @@ def _nothing_runs(facts: Facts) -> Iterator[Concern]:
 
 def _nobody(facts: Facts) -> Iterator[Concern]:
     """Yield that no worker is ready, once a job has waited longer than a start takes."""
-    if facts.pools and are_drained(facts.workers):
-        return  # the concerns of the queues say by whom
+    if any(_stopping(facts.slots)) or (facts.pools and are_drained(facts.workers)):
+        return  # that, or the concerns of the queues, which say by whom, tell why
     queues = [queue for queue in facts.queues if not queue.paused]
     oldest_s = max((queue.oldest_s or 0.0 for queue in queues), default=0.0)
     if facts.slots and not facts.is_any_ready and oldest_s >= START_S:
@@ -199,7 +209,10 @@ def _times(restless: Sequence[SlotFacts]) -> str:
 
 
 def _counted_since(restless: Sequence[SlotFacts]) -> str:
-    """Return since when failures are counted: what an earlier supervisor has seen is not known."""
+    """Return since when failures are counted.
+
+    What an earlier supervisor has seen is not known, nor what a slot did before it was scaled away.
+    """
     watched_s = [slot.watched_s for slot in restless if slot.watched_s is not None]
     minutes = round(FAILURES_WITHIN_S / 60)
     known = int(max(watched_s, default=FAILURES_WITHIN_S) // 60)

@@ -77,15 +77,26 @@ def check_supervised(store: Store, beat_timeout_s: float) -> None:
     raise NoSupervisor("no supervisor is running: start one with `orpheus`")
 
 
+def _check_goes_on(store: Store, host: str) -> None:
+    """Raise NoSupervisor if the supervisor of this host is stopping: it starts nothing any more."""
+    for one in store.processes.slots():
+        is_it = one.role is Role.SUPERVISOR and one.host == host
+        if is_it and one.state is SlotState.STOPPING:
+            on = f" on {host}" if store.has_many_hosts else ""
+            why = f" ({one.reason})" if one.reason else ""
+            raise NoSupervisor(f"Orpheus is stopping{on}{why}; start it again with `orpheus`")
+
+
 def ask_for_slot(
     store: Store, actor: Actor, action: RequestAction, name: str, host: str | None
 ) -> int:
     """Request RESTART or DRAIN of a slot, record it in the audit log, and return the request's id.
 
-    `host` may be None where only one has a slot of that name. Raises NotFound, and
-    TransitionRefused for a process that cannot be restarted or drained.
+    `host` may be None where only one has a slot of that name. Raises NotFound, TransitionRefused
+    for a process that cannot be restarted or drained, and NoSupervisor while Orpheus is stopping.
     """
     slot = _slot(store, action, name, host)
+    _check_goes_on(store, slot.host)
     put = partial(store.supervision.put_request, action, slot.host, slot.slot)
 
     def state_before() -> str:
@@ -120,6 +131,7 @@ def ask_for_workers(
         raise NoSupervisor("the supervisor has only just started: try again")
     kind = "pool" if pool in pools else "program"
     chosen = _host_of(f"{kind} {pool}", hosts, host)
+    _check_goes_on(store, chosen)
     put = partial(store.supervision.put_request, RequestAction.SCALE, chosen, pool, workers)
     what = scale_target(kind, pool, workers, host)
     return audited(

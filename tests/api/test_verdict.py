@@ -179,3 +179,16 @@ def test_while_another_process_holds_the_write_lock_that_is_told_and_no_silence(
     assert ages == {"default-1": None, "supervisor": None}
     (exposed_age,) = re.findall(r'orpheus_heartbeat_age_seconds\{slot="default-1"\} (.*)', exposed)
     assert float(exposed_age) >= 45, "that is what it is for"
+
+
+def test_while_orpheus_is_stopping_nothing_is_asked_of_it(system: Any) -> None:
+    stopping = system.slot("supervisor", SlotState.STOPPING, Role.SUPERVISOR, reason="SIGINT")
+    system.store.processes.put_slots([stopping])
+    for path, body in (
+        ("/workers/default-1/restart", None),
+        ("/workers/default-1/drain", None),
+        ("/pools/default/scale", {"workers": 2}),
+    ):
+        answer = system.client.post(path, json=body)
+        assert answer.status_code == 503, path
+        assert "Orpheus is stopping (SIGINT)" in answer.text

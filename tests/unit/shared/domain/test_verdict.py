@@ -226,6 +226,20 @@ def test_an_alert_that_is_still_tried_is_a_concern_only_after_some_time() -> Non
     assert only(undelivered=[replace(tried, has_failed=True)]).code == "alert_undelivered"
 
 
+def test_that_orpheus_is_stopping_is_told_before_what_comes_of_it() -> None:
+    stopping = slot("supervisor", SlotState.STOPPING, reason="SIGTERM")
+    first, *others = concerns(slots=[slot(state=SlotState.DOWN), stopping], queues=[MAIL])
+    assert (first.code, first.command) == (ConcernCode.STOPPING, None)
+    assert first.text == "Orpheus is stopping (SIGTERM): nothing is started or restarted any more."
+    assert ConcernCode.NO_WORKER_READY not in [one.code for one in others]
+
+
+def test_of_several_hosts_the_one_that_is_stopping_is_named() -> None:
+    stopping = slot("supervisor", SlotState.STOPPING, reason="SIGINT")
+    first, *_ = concerns(slots=[*READY, replace(stopping, name="supervisor on ada")])
+    assert first.text.startswith("The supervisor on ada is stopping (SIGINT): nothing")
+
+
 def test_little_space_and_a_large_log_are_told() -> None:
     little, large = concerns(free_bytes=200_000_000, log_bytes=600 * 2**20)
     assert little.text == "Only 200 MB are free where the database is."
@@ -235,14 +249,14 @@ def test_little_space_and_a_large_log_are_told() -> None:
 
 def test_restless_and_silent_slots_are_one_concern_each() -> None:
     slots = [
-        slot(f"default-{n}", failed_exits=3, last_exit="killed by SIGSEGV", silent_s=10.0 + n)
+        slot(f"default-{n}", failed_exits=3, last_exit="killed by SIGSEGV", silent_s=15.0 + n / 2)
         for n in range(1, 17)
     ]
     restless, silent = concerns(slots=slots, silent_after_s=30.0)
     names = "default-1, default-2, default-3 and 13 more"
     assert restless.text.startswith(f"{names} failed 48 times in the last 10 minutes")
     assert silent.text == (
-        f"{names} have sent no heartbeat for 26 s; after 30 s they are taken for dead."
+        f"{names} have sent no heartbeat for 23 s; after 30 s they are taken for dead."
     )
 
 

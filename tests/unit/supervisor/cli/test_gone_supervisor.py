@@ -15,6 +15,7 @@ from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
 from orpheus.shared.process.clock import create_time_s
 from orpheus.shared.storage import Store, state_files
 from orpheus.supervisor.startup import lock_database, note_supervisor
+from tests.audit_log import entries_of
 from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
@@ -94,3 +95,14 @@ def test_a_start_takes_its_lock_though_others_look_whether_it_is_free(
         fcntl.flock(looking, fcntl.LOCK_SH)
         monkeypatch.setattr(time, "sleep", lambda _: looking.close())
         os.close(lock_database(state))
+
+
+@pytest.mark.usefixtures("lock")
+def test_one_that_is_stopping_is_asked_for_nothing(orpheus: Orpheus, store: Store) -> None:
+    store.processes.put_slots([slot("supervisor", SlotState.STOPPING, reason="SIGINT")])
+    said = "orpheus: Orpheus is stopping (SIGINT); start it again with `orpheus`\n"
+    for command in (("scale", "default", "4"), ("restart", "default-1"), ("drain", "default-1")):
+        assert orpheus(*command) == (1, "", said)
+    assert entries_of(store, 1) == []
+    found = json.loads(orpheus("status", "--json").out)
+    assert found["verdict"]["concerns"][0]["code"] == "stopping"

@@ -23,12 +23,14 @@ class StandstillWatch:
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
-        self._unseen_until_s = float("-inf")
+        self._seen: Standstill | None = None
+        self._seen_until_s = float("-inf")
 
     def look(self) -> Standstill | None:
         """Return who holds the write lock if nobody has committed for a while; None: nobody does.
 
-        Inside a transaction, a holder that cannot be seen from here is known from the last look.
+        Inside a transaction no trial is made, so one that is not seen is known from the last look:
+        it runs elsewhere, or a line of /proc/locks is missing, as others changed while it was read.
         """
         path = self._database.path
         try:
@@ -39,22 +41,25 @@ class StandstillWatch:
             pid = write_lock_holder(shm)
         except OSError:  # nobody has opened the database
             return None
+        now_s = time.monotonic()
+        if pid is None and self._database.in_transaction:
+            is_fresh = self._seen is not None and now_s < self._seen_until_s
+            return self._seen if is_fresh else None
         if pid is not None:
-            return Standstill(for_s, pid, _command(pid))
-        return Standstill(for_s, None) if self._is_held_unseen() else None
+            self._seen = Standstill(for_s, pid, _command(pid))
+        else:
+            self._seen = Standstill(for_s, None) if self._is_held() else None
+        self._seen_until_s = now_s + _FRESH_S
+        return self._seen
 
-    def _is_held_unseen(self) -> bool:
-        """Find out by a trial whether a write can begin."""
-        if self._database.in_transaction:
-            return time.monotonic() < self._unseen_until_s
+    def _is_held(self) -> bool:
+        """Find out by a trial whether no write can begin."""
         try:
             self._database.begin_and_undo(_TRIAL_S)
         except DatabaseBusy:
-            self._unseen_until_s = time.monotonic() + _FRESH_S
             return True
         except StorageError:  # not for a lock
             pass
-        self._unseen_until_s = float("-inf")
         return False
 
 

@@ -124,3 +124,14 @@ def test_nobody_looks_for_a_holder_while_somebody_commits(
     supervised.queues.pause("mail")
     assert other.maintenance.standstill() is None
     other.close()
+
+
+@pytest.mark.usefixtures("held")
+def test_a_holder_that_one_look_has_missed_is_told_all_the_same(
+    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/proc/locks may lack a line when others are added while it is read."""
+    looks = iter([os.getpid()])
+    monkeypatch.setattr(standstill, "write_lock_holder", lambda _: next(looks, None))
+    (concern,) = status(orpheus)["verdict"]["concerns"]
+    assert concern["text"].startswith(f"No write can begin: process {os.getpid()} ")

@@ -145,7 +145,8 @@ def _rejection(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
         if slot.rejects:
             rejected = "The configuration was rejected, so the one before it is in force"
             text = f"{rejected}: {slot.reason}"
-            yield Concern(ConcernCode.CONFIGURATION_REJECTED, text, "orpheus config check")
+            command = "orpheus config check --modules"  # it may be a module that it rejects
+            yield Concern(ConcernCode.CONFIGURATION_REJECTED, text, command)
 
 
 _ALARMING = {

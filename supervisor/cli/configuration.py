@@ -23,7 +23,9 @@ from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.operations.configuration import Setting
 from orpheus.shared.operations.overruled import noted
 from orpheus.shared.operations.refused import refused_entries
+from orpheus.shared.process.host import own_host
 from orpheus.shared.storage import TypeRow, state_files
+from orpheus.shared.text import printable
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
@@ -46,6 +48,7 @@ def check(operator: Operator, modules: bool) -> int:
 
     Exits 78 with every problem. --modules also checks what needs the job modules: that they
     import, that `around` is there, and that the jobs of schedules and alerts fit their types.
+    Without it, what the running Orpheus has rejected of this very file is a problem, too.
     """
     settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
     all_types = modules or set(settings.jobs.modules) <= _OUR_MODULES
@@ -55,7 +58,15 @@ def check(operator: Operator, modules: bool) -> int:
     if problems:
         raise ConfigurationError("\n".join(map(sources.line, problems)))
     queues = {row.name: row.queue for row in types.values()}
-    warnings = left_waiting(NOTHING_RUNS, serving(settings), {}, queues)
+    rejection = _rejection(operator, settings)
+    if rejection and not all_types:
+        mended = "--modules checks whether that is mended"
+        raise ConfigurationError(f"{settings.source}: {rejection} ({mended})")
+    left = left_waiting(NOTHING_RUNS, serving(settings), {}, queues)
+    warnings = (
+        *((f"{rejection} (it looks again when the file is saved)",) if rejection else ()),
+        *left,
+    )
     for warning in warnings:
         click.echo(f"orpheus: warning: {warning}", err=True)
     if operator.as_json:
@@ -66,6 +77,23 @@ def check(operator: Operator, modules: bool) -> int:
         rest = "" if all_types else " (--modules also checks the job modules, schedules and alerts)"
         click.echo(f"{settings.source or 'no file, the defaults'}: ok{rest}")
     return ExitCode.OK
+
+
+def _rejection(operator: Operator, settings: Settings) -> str | None:
+    """Return why the running Orpheus has not taken what is in the file now; None: it may have."""
+    state = state_files(settings.database.url, settings.database.state_dir)
+    earlier = Earlier(settings.source, state)
+    running = earlier.running()
+    if settings.source is None or earlier.versions is None or running is None:
+        return None
+    is_ours = running.config == os.path.realpath(settings.source)
+    if not is_ours or not earlier.versions.is_rejected(settings.source_text):
+        return None
+    with contextlib.suppress(StorageError), operator.store(for_command_line(settings)) as store:
+        for slot in store.processes.slots():
+            if slot.rejected is not None and slot.host == own_host():
+                return f"the running Orpheus has rejected it: {printable(slot.rejected)}"
+    return None
 
 
 def _described(

@@ -13,8 +13,11 @@ from orpheus.config.editing.versions import Versions
 from orpheus.config.load import load_settings
 from orpheus.config.running_settings import keep_running_settings
 from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.process.host import own_host
 from orpheus.shared.storage import Store, open_store, state_files
 from tests.databases import make_database
+from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 
@@ -216,3 +219,27 @@ def test_the_database_of_what_runs_is_used_and_not_the_default(
     untouched = open_store(default)
     assert untouched.queues.all() == []
     untouched.close()
+
+
+def test_the_check_tells_what_the_running_orpheus_has_rejected_of_this_very_text(
+    orpheus: Orpheus, runs: Path, store: Store
+) -> None:
+    (runs.parent / "jobs_mod.py").touch()
+    check = ("--config", "orpheus.toml", "config", "check")
+    text = GOOD.replace("max_retries = 7", 'modules = ["jobs_mod"]')
+    runs.write_text(text)
+    versions = Versions(state_files(URL).configurations, runs)
+    reason = "jobs_mod does not import"
+    supervisor = {"host": own_host(), "degraded": True, "rejected": reason}
+    store.processes.put_slots([slot("supervisor", SlotState.READY, **supervisor)])
+    assert orpheus(*check).code == 0, "that was another text"
+    versions.note_rejected(None)
+    told = f"the running Orpheus has rejected it: {reason}"
+    mended = "--modules checks whether that is mended"
+    assert orpheus(*check) == (78, "", f"orpheus: orpheus.toml: {told} ({mended})\n")
+    code, out, err = orpheus(*check, "--modules")
+    assert (code, out) == (0, "orpheus.toml: ok\n"), "it is mended by now"
+    again = "it looks again when the file is saved"
+    assert err == f"orpheus: warning: {told} ({again})\n"
+    versions.keep_found(text)
+    assert orpheus(*check).code == 0, "it was taken after all"

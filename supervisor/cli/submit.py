@@ -19,7 +19,7 @@ from orpheus.supervisor.cli.jobs import wait_for_change
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.payload import payload_of
-from orpheus.supervisor.cli.unknown_names import warn_of_unserved
+from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs, warn_of_unserved
 from orpheus.supervisor.cli.why import WaitingJob
 
 _LOOK_EVERY_S = 1.0
@@ -90,6 +90,8 @@ def submit(
             click.echo(f"job {job.id} {what}", err=wait)
         if not _has_ended(job):
             warn_of_unserved(store, handover, job.queue)
+            if not wait:  # or it is told as a reason, if that is so for long
+                warn_if_nothing_runs(store, handover)
         if wait:
             waiting = WaitingJob(store, handover)
             job = _wait(store, job, _nothing if operator.as_json else waiting.news)
@@ -114,6 +116,11 @@ def _has_ended(job: Job) -> bool:
     return job.status in TERMINAL
 
 
+def _tell(news: str | None) -> None:
+    if news:
+        click.echo(news, err=True)
+
+
 def _nothing(_: Job) -> None:
     """Tell nothing: what reads JSON has not asked."""
 
@@ -135,9 +142,9 @@ def _wait(store: Store, job: Job, news: Callable[[Job], str | None]) -> Job:
 
 @contextmanager
 def _progress_bar(job: Job, news: Callable[[Job], str | None]) -> Iterator[Callable[[Job], None]]:
-    """Show a progress bar, and `news` above it, if stderr is a terminal; yields what updates it."""
+    """Tell `news` on stderr, on a terminal above a progress bar; yields what updates it."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda job: _tell(news(job))
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

@@ -1,4 +1,4 @@
-"""Warn of a queue or a type that nothing names: it may be a typing error."""
+"""Warn of a queue or a type that nothing names: it may be a typing error. And if nothing runs."""
 
 import click
 
@@ -7,6 +7,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Store
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_in_filter, unknown_queue
+from orpheus.supervisor.cli.processes import read_workers
 
 
 def warn_of_queue(store: Store, handover: CommandLineHandover, queue: str) -> None:
@@ -21,6 +22,12 @@ def warn_of_unserved(store: Store, handover: CommandLineHandover, queue: str) ->
     served = {name for queues in handover.storage.pools.values() for name in queues}
     if not store.has_many_hosts and not served & {queue, "*"}:
         _warn(f"no pool serves the queue {queue!r}{did_you_mean(queue, served)}")
+
+
+def warn_if_nothing_runs(store: Store, handover: CommandLineHandover) -> None:
+    """Warn that a new job waits until somebody starts Orpheus."""
+    if not read_workers(store, handover):
+        _warn("nothing runs, so it waits; `orpheus` starts it")
 
 
 def warn_of_filter(store: Store, handover: CommandLineHandover, wanted: JobFilter) -> None:

@@ -21,6 +21,8 @@ from orpheus.supervisor.cli.whole_number import CommandWithNumber
 _PATIENCE_S = 2.0
 """A job that starts within this time has not waited."""
 _LOOK_EVERY_S = 2.0
+_MOST_LINES = 20
+"""Who holds it back may change with each job, and a log is not to fill with that."""
 _WAITING = (Status.PENDING, Status.BLOCKED)
 
 
@@ -56,11 +58,12 @@ class WaitingJob:
         self._handover = handover
         self._look_at_s = time.monotonic() + _PATIENCE_S
         self._told: tuple[object, ...] | None = None
+        self._lines_left = _MOST_LINES
 
     def news(self, job: Job) -> str | None:
         """Return why it waits, if that is to be told now."""
         now_s = time.monotonic()
-        if job.status not in _WAITING or now_s < self._look_at_s:
+        if job.status not in _WAITING or now_s < self._look_at_s or not self._lines_left:
             return None
         self._look_at_s = now_s + _LOOK_EVERY_S
         with self._store.snapshot():
@@ -74,7 +77,10 @@ class WaitingJob:
         if news == self._told:
             return None
         self._told = news
+        self._lines_left -= 1
         more = f"; {len(others)} more: orpheus why {job.id}" if others else ""
+        if not self._lines_left:
+            more = f"; no further reason is told: orpheus why {job.id}"
         return f"job {job.id} waits: {_line(first, now_ms)}{more}"
 
 

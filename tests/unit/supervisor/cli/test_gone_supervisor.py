@@ -55,6 +55,14 @@ def test_nothing_runs_as_soon_as_its_lock_is_free(orpheus: Orpheus, lock: TextIO
         assert orpheus(*command) == (1, "", said)
 
 
+def test_a_new_job_waits_as_soon_as_its_lock_is_free(orpheus: Orpheus, lock: TextIO) -> None:
+    assert orpheus("submit", "count", "n=1") == (0, "job 1 submitted\n", "")
+    lock.close()
+    told = "orpheus: warning: nothing runs, so it waits; `orpheus` starts it\n"
+    assert orpheus("submit", "count", "n=1") == (0, "job 2 submitted\n", told)
+    assert orpheus("submit", "count", "n=1", "--delay", "1h").err == told
+
+
 def test_a_worker_that_still_ends_its_job_does_not_hide_it(
     orpheus: Orpheus, lock: TextIO, store: Store
 ) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from orpheus.config.handovers import for_command_line
+from orpheus.config.settings import Settings
 from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Job, JobError, NewJob
@@ -58,12 +60,15 @@ def test_a_job_that_has_ended_at_once_is_told(orpheus: Orpheus, store: Store) ->
     assert err == f"orpheus: job 2 is cancelled: {why}\n"
 
 
-def test_a_queue_that_no_pool_serves_is_warned_of(orpheus: Orpheus, store: Store) -> None:
+def test_a_queue_that_no_pool_serves_is_warned_of_and_that_nothing_runs(
+    orpheus: Orpheus, store: Store
+) -> None:
     Path("orpheus.toml").write_text('[pools.default]\nqueues = ["mail"]\n', encoding="utf-8")
     given = ("--config", "orpheus.toml", "submit", "count", "n=1", "--queue")
     warning = "orpheus: warning: no pool serves the queue 'mial'; did you mean 'mail'?\n"
-    assert orpheus(*given, "mial") == (0, "job 1 submitted\n", warning)
-    assert orpheus(*given, "mail") == (0, "job 2 submitted\n", "")
+    nothing = "orpheus: warning: nothing runs, so it waits; `orpheus` starts it\n"
+    assert orpheus(*given, "mial") == (0, "job 1 submitted\n", warning + nothing)
+    assert orpheus(*given, "mail") == (0, "job 2 submitted\n", nothing)
 
 
 def test_a_field_that_is_text_stays_text(orpheus: Orpheus, store: Store) -> None:
@@ -239,7 +244,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
-def test_a_terminal_is_told_why_a_job_waits_and_again_when_that_changes(
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_and_a_log_are_told_why_a_job_waits_and_again_when_that_changes(
+    is_terminal: bool,
     orpheus: Orpheus,
     store: Store,
     monkeypatch: pytest.MonkeyPatch,
@@ -247,7 +254,7 @@ def test_a_terminal_is_told_why_a_job_waits_and_again_when_that_changes(
     in_background: InBackground,
     told: list[str],
 ) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     orpheus("pause", "default", "--reason", "a release")
 
     def work(other: Store) -> None:
@@ -274,9 +281,24 @@ def test_a_terminal_is_told_why_a_job_waits_and_again_when_that_changes(
     assert [err.count(line) for line in told] == [1, 1]
 
 
-@pytest.mark.parametrize("is_terminal", [True, False])
-def test_neither_json_nor_a_pipe_is_told_why(
-    is_terminal: bool,
+def test_a_reason_that_changes_with_each_look_does_not_fill_a_log(
+    store: Store, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    job = store.jobs.submit(NewJob("count")).job
+    holders = (f"job {id}" for id in range(2, 200))
+    reason = {"code": "key_limit", "text": "it waits", "until": None}
+    monkeypatch.setattr(why, "_read", lambda *_: {"reasons": [reason | {"by": next(holders)}]})
+    waiting = why.WaitingJob(store, for_command_line(Settings()))
+    for _ in range(100):
+        waiting.news(job)
+    assert len(told) == 20
+    assert (
+        told[-1]
+        == "job 1 waits: it waits (held by job 21); no further reason is told: orpheus why 1"
+    )
+
+
+def test_json_is_not_told_why(
     orpheus: Orpheus,
     store: Store,
     monkeypatch: pytest.MonkeyPatch,
@@ -284,7 +306,6 @@ def test_neither_json_nor_a_pipe_is_told_why(
     in_background: InBackground,
     told: list[str],
 ) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     looks = threading.Semaphore(0)
     wait = jobs.wait_for_change
 
@@ -300,7 +321,7 @@ def test_neither_json_nor_a_pipe_is_told_why(
         finish(other)
 
     worker = in_background(work)
-    code, *_ = orpheus("submit", "count", "n=2", "--wait", *(["--json"] if is_terminal else []))
+    code, *_ = orpheus("submit", "count", "n=2", "--wait", "--json")
     worker.join()
     assert (code, told) == (0, [])
 

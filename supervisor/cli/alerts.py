@@ -15,12 +15,12 @@ from orpheus.supervisor.cli.table import Column
 
 _COLUMNS = (
     Column("ALERT", least=12),
-    Column("ON", least=16),
+    Column("ON", least=16, enough=20),
     Column("TYPE", 2),
     Column("EVERY", 3),
     "LAST FIRED",
-    Column("LAST JOB", 1),
-    "HELD BACK",
+    Column("LAST JOB", least=12, enough=lambda cell: len(" ".join(cell.split()[:2]))),
+    Column("HELD BACK", 1),
 )
 
 

@@ -11,16 +11,24 @@ from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_items, roughly_ago
 from orpheus.supervisor.cli.table import Column
 
+_MOST_OF_NAME = 24
+
+
+def _name(cell: str) -> int:
+    """Return how much of a type or an error is wanted: it is typed again for `orpheus retry`."""
+    return min(len(cell), _MOST_OF_NAME)
+
+
 _COLUMNS = (
-    Column("TYPE", least=12),
-    Column("ERROR", least=12),
-    Column("WHERE", least=16, enough=28),
+    Column("TYPE", least=12, enough=_name),
+    Column("ERROR", least=12, enough=_name),
+    Column("WHERE", 4, least=16, enough=28),
     "JOBS",
-    Column("LAST HOUR", 1),
-    Column("OLDEST", 2),
-    "LAST",
-    Column("NEWEST", 3),
-    Column("MESSAGE", least=16, enough=32),
+    Column("LAST HOUR", 3),
+    Column("OLDEST", 5),
+    Column("LAST", 2),
+    "NEWEST",
+    Column("MESSAGE", 1, least=16, enough=28),
 )
 
 

@@ -1,9 +1,10 @@
 """Fit a table into the width of a terminal: no line is ever wrapped.
 
-If the columns are too wide together, those that say nothing go first, then those that matter least.
-What is left of the width is shared among the columns that may be shortened: the longest is cut,
-and a wide terminal shows them whole. A number is never cut: part of one is another number. Names
-are cut in the middle: `billing.invoices.send` and `billing.invoices.print` differ at their ends.
+If the columns are too wide together, those that say nothing go first, then those that matter least;
+one for which there is room after all, beside the others as they are, comes back. What is left of
+the width is shared among the columns that may be shortened: the longest is cut, and a wide terminal
+shows them whole. A number is never cut: part of one is another number. Names are cut in the middle:
+`billing.invoices.send` and `billing.invoices.print` differ at their ends.
 """
 
 import re
@@ -101,6 +102,11 @@ def _shared_out(
             break
         if columns[n].rank:
             del shown[n]
+    for n in reversed(by_loss):  # one that went later may have been wider
+        whole = {m: sizes[m].natural for m in (*shown, n)}
+        if n not in shown and n not in empty and _total(whole) <= width:
+            shown[n] = sizes[n].least
+    shown = dict(sorted(shown.items()))
     while _total(shown) > width and len(shown) > 1:  # the widest, but not what tells the rows apart
         del shown[max(list(shown)[1:], key=lambda n: (shown[n], n))]
     for n in sorted(shown, key=lambda n: columns[n].rank):

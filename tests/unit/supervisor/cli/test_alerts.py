@@ -11,6 +11,8 @@ from orpheus.shared.domain.jobs import Holder, JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.operations.alerts import fire_alerts
 from orpheus.shared.storage import Store, TypeRow
+from orpheus.supervisor.cli.alerts import _COLUMNS
+from orpheus.supervisor.cli.table import fitted
 
 Orpheus = Callable[..., Any]
 KINDS = ("config.rejected", "worker.fatal")
@@ -46,6 +48,18 @@ def test_the_last_job_tells_what_became_of_it(orpheus: Orpheus, store: Store) ->
     store.jobs.cancel(1)
     store.jobs.delete(1)
     assert re.search(r" 1 deleted +-$", orpheus("alerts").out)
+
+
+def test_a_narrow_terminal_shows_what_became_of_the_last_job() -> None:
+    rule = ("job-failed", "failed, timed_out", "notify", "5 min", "2026-11-28 19:00:00")
+    fired = (*rule, "2278 pending after 5 attempts", "-")
+    head, row = (
+        re.split("  +", "  ".join(line).rstrip()) for line in fitted(_COLUMNS, [fired], 80)
+    )
+    assert head == ["ALERT", "ON", "TYPE", "LAST FIRED", "LAST JOB"]
+    assert row[-1].startswith("2278 pending")
+    names, *_ = fitted(_COLUMNS, [(*rule, "2278 done", "3")], 80)
+    assert [name.rstrip() for name in names][-2:] == ["LAST JOB", "HELD BACK"]
 
 
 def test_without_rules_only_the_head_is_printed(orpheus: Orpheus, store: Store) -> None:

@@ -60,6 +60,15 @@ def test_a_column_is_shortened_before_it_goes_for_one_that_matters_more() -> Non
     assert fitted(columns, rows, 29)[1] == ("1 ", "w" * 24 + "…")
 
 
+def test_a_column_comes_back_if_there_is_room_once_a_wider_one_has_gone() -> None:
+    columns = ("ID", Column("EVERY", 3), Column("TYPE", 2), Column("LAST", 1), Column("N", least=4))
+    rows = [("1", "5 min", "notify", "pending after 5 attempts", "n" * 8)]
+    shown = {width: fitted(columns, rows, width)[1] for width in (28, 26, 19)}
+    assert shown[28] == ("1 ", "5 min", "notify", "n" * 8)
+    assert shown[26] == ("1 ", "notify", "n" * 8), "none is cut for one that matters less"
+    assert shown[19] == ("1 ", "5 min", "n" * 8)
+
+
 def test_what_is_left_out_is_named_if_it_said_something() -> None:
     shown = [name.strip() for name in fitted(COLUMNS, ROWS, 30)[0]]
     assert left_out(COLUMNS, ROWS, shown) == ("QUEUE", "WORKER")

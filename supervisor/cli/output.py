@@ -170,11 +170,14 @@ def roughly_ago(moment: str) -> str | None:
 
 
 def paused_by(pause: Mapping[str, Any] | None, otherwise: str | None = None) -> str | None:
-    """Return who paused a queue or a schedule, when and why; `otherwise` if no operator did."""
+    """Return who paused a queue or a schedule, why and when; `otherwise` if no operator did.
+
+    The reason first: a narrow terminal cuts what comes last.
+    """
     if pause is None or pause["by"] is None:
         return otherwise
-    reason = f": {pause['reason']}" if pause["reason"] else ""
-    return f"{pause['by']} {ago(pause['at'])}{reason}"
+    at = ago(pause["at"])
+    return f"{pause['by']}: {pause['reason']} ({at})" if pause["reason"] else f"{pause['by']} {at}"
 
 
 def tell_pause(

@@ -38,7 +38,7 @@ _COLUMNS = (
     Column("LAST JOB", 3),
     "NEXT RUN",
     Column("THEN", 5),
-    Column("PAUSED BY", 2, least=12),
+    Column("PAUSED BY", 2, least=12, enough=24),
 )
 
 

@@ -49,7 +49,7 @@ def test_who_drained_a_slot_is_told(orpheus: Orpheus, store: Store) -> None:
     for slot in ("default-1", "tunnel-1"):
         eve = Actor("cli:eve", "gateway moved")
         ask_for_slot(store, eve, RequestAction.DRAIN, slot, None)
-    told = re.compile(rf"drained by cli:eve {TIME}: gateway moved$", re.MULTILINE)
+    told = re.compile(rf"drained by cli:eve: gateway moved \({TIME}\)$", re.MULTILINE)
     assert len(told.findall(orpheus("workers").out)) == 2
     assert len(told.findall(orpheus("programs").out)) == 1
 

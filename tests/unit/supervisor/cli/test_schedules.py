@@ -131,12 +131,12 @@ def test_a_schedule_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> Non
 
 
 @pytest.mark.usefixtures("hourly")
-def test_a_paused_schedule_tells_who_paused_it_when_and_why(orpheus: Orpheus) -> None:
+def test_a_paused_schedule_tells_who_paused_it_why_and_when(orpheus: Orpheus) -> None:
     orpheus("pause-schedule", "hourly", "--reason", "holidays")
     (item,) = orpheus("schedules", "--json").json["items"]
     assert item["pause"]["reason"] == "holidays"
     _, line = orpheus("schedules").out.splitlines()
-    assert re.search(rf"  paused  .*  {item['pause']['by']} {TIME}: holidays$", line)
+    assert re.search(rf"  paused  .*  {item['pause']['by']}: holidays \({TIME}\)$", line)
 
 
 @pytest.mark.usefixtures("hourly")

@@ -1,8 +1,9 @@
 """Print what a command answers: a table for people, JSON for scripts.
 
-On a terminal a table is coloured (unless `NO_COLOR` is set) and fits into the window: columns are
-shortened or left out (table.py), and a last line names those. In a pipe all columns are there,
-whole and only aligned, one line per row, for grep and awk. Text from jobs is made printable.
+On a terminal a table is coloured (unless `NO_COLOR` is set, or `TERM` is `dumb`) and fits into the
+window: columns are shortened or left out (table.py), and a last line names those. In a pipe all
+columns are there, whole and only aligned, one line per row, for grep and awk. Text from jobs is
+made printable.
 """
 
 import os
@@ -100,9 +101,14 @@ def print_block(title: str, text: str) -> None:
 
 def styled(text: str, **style: Any) -> str:
     """Return the text in colours, unless `NO_COLOR` is set or nobody sees them."""
-    if not style or os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+    if not style or os.environ.get("NO_COLOR") or not sys.stdout.isatty() or is_dumb():
         return text
     return click.style(text, **style)
+
+
+def is_dumb() -> bool:
+    """Return whether the terminal prints escapes raw: a serial console, a shell in an editor."""
+    return os.environ.get("TERM") == "dumb"
 
 
 def terminal_width() -> int:

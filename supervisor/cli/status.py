@@ -26,6 +26,7 @@ from orpheus.shared.views.verdict import verdict_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
+    is_dumb,
     mebibytes,
     print_fields,
     print_json,
@@ -142,7 +143,7 @@ def _last_hour(since: str, **ended: int) -> str:
 
 def _watch(operator: Operator) -> int:
     """Show the status until Ctrl-C: on a terminal in place, in a pipe a line for each change."""
-    is_drawn = not operator.as_json and sys.stdout.isatty()
+    is_drawn = not operator.as_json and sys.stdout.isatty() and not is_dumb()
     before = ""
     try:
         for found, handover in _looks(operator):

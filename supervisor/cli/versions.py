@@ -35,7 +35,7 @@ from orpheus.shared.operations.replace_configuration import replace_configuratio
 from orpheus.shared.storage import Store, state_files
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import local_time, print_json, print_table
+from orpheus.supervisor.cli.output import local_time, print_json, print_table, styled
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
@@ -46,6 +46,7 @@ _COLUMNS = (
     Column("NOW", least=8, enough=16),
     Column("REASON", 1, least=12, enough=16),
 )
+_STYLES = {"+": {"fg": "green"}, "-": {"fg": "red"}, "@": {"fg": "cyan"}}
 _VERSION = WholeNumber(1, 2**63 - 1)
 
 
@@ -88,7 +89,7 @@ def diff(operator: Operator, before: int | None, after: int | None) -> int:
         return ExitCode.NO if old != new else ExitCode.OK
     for line in lines:
         shown = "\t".join(map(printable, line.split("\t")))
-        click.secho(shown, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
+        click.echo(styled(shown, **_STYLES.get(line[:1], {})))
     for secret in secrets:
         click.echo(f"a secret differs: {secret}")
     if old == new:

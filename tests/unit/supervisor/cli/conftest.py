@@ -44,6 +44,7 @@ def orpheus(
     """Runs `orpheus ARGUMENTS…` in a directory of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ORPHEUS_CONFIG", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     handlers = {number: signal.getsignal(number) for number in HANDLED}
 
     def run(*arguments: str) -> Answer:

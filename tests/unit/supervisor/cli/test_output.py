@@ -93,9 +93,16 @@ def test_a_moment_is_told_in_a_zone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_colours_are_for_terminals_and_people_who_want_them(
     no_color: str, is_terminal: bool, coloured: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
     assert (styled("done", fg="green") != "done") == coloured
+
+
+def test_a_dumb_terminal_is_given_no_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert styled("done", fg="green") == "done"
 
 
 def test_a_table_fits_into_a_terminal_and_is_whole_in_a_pipe(

@@ -247,6 +247,18 @@ def test_a_terminal_is_drawn_over_without_being_cleared_again(
     assert "1 pending\x1b[K\n" in frames[1]
 
 
+def test_a_dumb_terminal_is_told_each_change_in_a_line_as_a_pipe_is(
+    orpheus: Orpheus,
+    store: Store,
+    looks: list[Callable[[], object]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    code, out, _ = orpheus("status", "--watch")
+    assert (code, out.count("\n"), "\x1b" in out) == (0, 1, False)
+
+
 def test_what_does_not_fit_on_the_screen_is_counted(
     orpheus: Orpheus,
     store: Store,

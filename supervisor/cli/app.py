@@ -106,7 +106,8 @@ _EPILOG = """\b
 Without a command, starts the API and every worker, until Ctrl-C.
 
 \b
-Completion: eval "$(orpheus completion bash)"  (or zsh; fish: orpheus completion fish | source)
+Completion: eval "$(orpheus completion bash)"  (or zsh)
+            orpheus completion fish | source
 
 \b
 Exit codes: 0 done, 1 the answer is no, 2 usage, 4 something had to be killed,

@@ -19,7 +19,7 @@ import orjson
 
 from orpheus.shared.domain import words
 from orpheus.shared.text import printable
-from orpheus.supervisor.cli.table import GAP, Columns, fitted, left_out, shortened
+from orpheus.supervisor.cli.table import GAP, Columns, fitted, left_out, shortened, wrapped
 
 _WORDS_BY_COLOUR = {
     "green": ("ready", "done", "succeeded"),
@@ -61,7 +61,8 @@ def print_table(
         click.echo(GAP.join((*most, last.rstrip())).rstrip())
     missing = left_out(columns, cells, [name.rstrip() for name in names])
     if on_terminal and names_left_out and missing:
-        click.echo(f"left out at this width: {', '.join(missing)}", err=True)
+        told = f"left out at this width: {', '.join(missing)}"
+        click.echo("\n".join(wrapped(told, terminal_width())), err=True)
 
 
 def print_items(
@@ -78,18 +79,26 @@ def print_items(
         print_table(columns, map(row, items))
 
 
-def print_fields(fields: Mapping[str, object], line_width: int | None = None) -> None:
+def print_fields(
+    fields: Mapping[str, object], line_width: int | None = None, *, cuts: bool = True
+) -> None:
     """Print names and values, one per line, without those that are None.
 
-    With a `line_width`, values are shortened so that no line is wider.
+    With a `line_width`, values are shortened so that no line is wider; without `cuts`, they go on
+    in a further line.
     """
     shown = {name: value for name, value in fields.items() if value is not None}
     width = max(map(len, shown), default=0)
     for name, value in shown.items():
         text = printable(str(value))
         if line_width is not None:
-            text = shortened(text, line_width - width - len(GAP))
+            room = line_width - width - len(GAP)
+            text = shortened(text, room) if cuts else _indented(wrapped(text, room), width)
         click.echo(f"{name:<{width}}  {styled(text, **_STYLES.get(text, {}))}")
+
+
+def _indented(lines: Sequence[str], width: int) -> str:
+    return ("\n" + " " * width + GAP).join(lines)
 
 
 def print_block(title: str, text: str) -> None:

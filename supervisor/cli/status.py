@@ -91,7 +91,7 @@ def _print(
     """Print the status; with a `width`, no line is wider, as a table never is on a terminal.
 
     With `has_room` a sentence goes on in a further line; else it is cut. A command that mends
-    something is never cut for the sentence before it. Without `cuts`, what is no sentence is whole.
+    something is never cut for the sentence before it. Without `cuts`, all the rest goes on, too.
     """
 
     def fitting(text: str) -> str:
@@ -105,7 +105,8 @@ def _print(
             "last hour": _last_hour(**found["last_hour"]),
             "database": f"{shown_url(handover.storage.url)}, {size}",
         },
-        width if cuts else None,
+        width,
+        cuts=cuts,
     )
     if found["workers"]:
         click.echo()

@@ -8,6 +8,9 @@ import click
 _NEGATIVE = re.compile(r"-\d+")
 
 
+_MOST = 2**63 - 1
+
+
 class WholeNumber(click.IntRange):
     """A whole number in a range; what is none is told in plain words."""
 
@@ -20,7 +23,13 @@ class WholeNumber(click.IntRange):
         except click.BadParameter:
             if _NEGATIVE.fullmatch(str(value)):
                 self.fail(f"must be {self.min} or more, not {value}", param, ctx)
+            if self.max is not None and str(value).isdecimal() and float(value) > self.max:
+                self.fail(f"must be {self.max} or less, not {value}", param, ctx)
             raise
+
+    def _describe_range(self) -> str:
+        """Return the range for `--help`, without an end that only the database sets."""
+        return f"x>={self.min}" if self.max == _MOST else super()._describe_range()
 
 
 class CommandWithNumber(click.Command):

@@ -13,7 +13,7 @@ from orpheus.shared.storage import AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
 from orpheus.supervisor.cli.job_filter import Moment
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
-from orpheus.supervisor.cli.output import print_json, print_table, short_time
+from orpheus.supervisor.cli.output import print_json, print_table, say_none, short_time
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
@@ -103,6 +103,8 @@ def audit(
         print_json({"items": items, "next_before": found.before_id})
         return ExitCode.OK
     print_table(_COLUMNS, map(_row, found.rows))
+    if not found.rows:
+        say_none("entry")
     if found.before_id is not None:
         click.echo(f"older ones: --before {found.before_id}", err=True)
     return ExitCode.OK

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Attempt, Job, JobError, LogLine, Status
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL
@@ -29,6 +30,7 @@ from orpheus.supervisor.cli.output import (
     print_fields,
     print_json,
     print_table,
+    say_none,
     since,
     when,
 )
@@ -79,18 +81,22 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
     handover = operator.handover()
     with operator.store(handover) as store:
         page = store.lists.page(wanted, limit, order=order).jobs
-        if not page:
-            warn_of_filter(store, handover, wanted)
+        if not page and not warn_of_filter(store, handover, wanted):
+            say_none("job", as_json=operator.as_json)
         total = store.lists.total(wanted, Budget(_TOTAL_S), order=order)
-        waits_for = {} if operator.as_json else _waits_for(store, page)
         now_ms = store.clock.wall_ms()
+        waits_for = {} if operator.as_json else _waits_for(store, page)
+        held = {} if operator.as_json else _held(store, handover, page, now_ms)
     if operator.as_json:
         relation = "eq" if total.exact else "gte"
         shown = {"value": total.value, "relation": relation}
         print_json({"items": [job_json(job) for job in page], "total": shown})
         return ExitCode.OK
     columns = _ENDED if wanted.by_end else _COLUMNS
-    rows = [_row(job, now_ms, waits_for.get(job.id, ()), by_end=wanted.by_end) for job in page]
+    notes = [_note(job, now_ms, waits_for.get(job.id, ()), held.get(job.id)) for job in page]
+    rows = [
+        _row(job, now_ms, note, by_end=wanted.by_end) for job, note in zip(page, notes, strict=True)
+    ]
     print_table(columns, rows)
     if total.value > len(page):
         at_least = "" if total.exact else "at least "
@@ -109,7 +115,29 @@ def _waits_for(store: Store, page: Sequence[Job]) -> dict[int, list[int]]:
     return {job.id: [id for id in job.depends_on if id in live] for job in blocked}
 
 
-def _row(job: Job, now_ms: int, waits_for: Sequence[int], *, by_end: bool) -> tuple[object, ...]:
+def _held(
+    store: Store, handover: CommandLineHandover, page: Sequence[Job], now_ms: int
+) -> dict[int, str]:
+    """Return what holds back each due job, as far as it is the same for a whole queue or type."""
+    due = [job for job in page if job.status is Status.PENDING and job.run_at_ms <= now_ms]
+    if not due:
+        return {}
+    paused = {queue.name for queue in store.queues.all() if queue.paused}
+    quarantined = {one.type for one in store.quarantines.all()}
+    served = {name for queues in handover.storage.pools.values() for name in queues}
+    is_any_served = store.has_many_hosts or "*" in served
+    found = {}
+    for job in due:
+        if job.queue in paused:
+            found[job.id] = "queue paused"
+        elif job.type in quarantined:
+            found[job.id] = "type quarantined"
+        elif not is_any_served and job.queue not in served:
+            found[job.id] = "no pool"
+    return found
+
+
+def _row(job: Job, now_ms: int, note: str, *, by_end: bool) -> tuple[object, ...]:
     return (
         job.id,
         job.type,
@@ -119,11 +147,11 @@ def _row(job: Job, now_ms: int, waits_for: Sequence[int], *, by_end: bool) -> tu
         since(job.finished_at_ms if by_end else job.created_at_ms, now_ms),
         None if job.status in _WAITING else _run_time(job, now_ms),
         job.worker,
-        _note(job, now_ms, waits_for),
+        note,
     )
 
 
-def _note(job: Job, now_ms: int, waits_for: Sequence[int]) -> str:
+def _note(job: Job, now_ms: int, waits_for: Sequence[int], held: str | None) -> str:
     """Return what it waits for, and its error; of one that runs, how far it is and its message.
 
     A job that has ended may have said "row 5900 of 6000" last.
@@ -132,6 +160,8 @@ def _note(job: Job, now_ms: int, waits_for: Sequence[int]) -> str:
     if waits_for:
         first, *others = waits_for
         parts.append(f"waits for job {first}" + (f" and {len(others)} more" if others else ""))
+    if held:
+        parts.append(held)
     if job.status is Status.PENDING and job.run_at_ms > now_ms:
         parts.append(f"due {since(job.run_at_ms, now_ms)}")
     if job.status is Status.IN_PROGRESS and job.cancel_requested:
@@ -279,14 +309,20 @@ def _print_log(
     store: Store, job_id: int, newest: int | None, *, follow: bool, as_json: bool
 ) -> None:
     seen = 0 if newest is None else _before_newest(store, job_id, newest)
+    said = False
     while True:
         # Read the status first: then every line that the job wrote before it ended is there.
-        ended = store.jobs.get(job_id).status in TERMINAL
+        status = store.jobs.get(job_id).status
+        ended = status in TERMINAL
         lines = store.logs.after(job_id, seen, _LINES_AT_ONCE)
         for line in lines:
             click.echo(_json_line(line) if as_json else _text_line(line))
             seen = line.id
         if not lines:
+            if not (seen or said or as_json or newest == 0):
+                said = True
+                yet = "" if ended else " yet"
+                click.echo(f"job {job_id} ({status}) has written nothing{yet}", err=True)
             if ended or not follow:
                 return
             wait_for_change(store)

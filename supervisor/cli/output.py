@@ -65,6 +65,12 @@ def print_table(
         click.echo("\n".join(wrapped(told, terminal_width())), err=True)
 
 
+def say_none(noun: str, *, as_json: bool = False) -> None:
+    """Say on stderr that nothing matches, where the table in a pipe is only its head."""
+    if not as_json and not sys.stdout.isatty():
+        click.echo(f"no {noun} matches", err=True)
+
+
 def print_items(
     items: Sequence[Mapping[str, Any]],
     columns: Columns,

@@ -30,10 +30,15 @@ def warn_if_nothing_runs(store: Store, handover: CommandLineHandover) -> None:
         _warn("nothing runs, so it waits; `orpheus` starts it")
 
 
-def warn_of_filter(store: Store, handover: CommandLineHandover, wanted: JobFilter) -> None:
-    """Warn that no job matches because the filter has a queue or a type that nothing names."""
-    for told in unknown_in_filter(store, handover.storage.pools, wanted):
+def warn_of_filter(store: Store, handover: CommandLineHandover, wanted: JobFilter) -> bool:
+    """Warn that no job matches because the filter has a queue or a type that nothing names.
+
+    Returns whether it has.
+    """
+    unknown = tuple(unknown_in_filter(store, handover.storage.pools, wanted))
+    for told in unknown:
         _warn(told)
+    return bool(unknown)
 
 
 def _warn(text: str) -> None:

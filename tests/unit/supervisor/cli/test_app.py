@@ -131,6 +131,12 @@ def test_a_usage_error_is_one_line_and_exits_2(arguments: list[str], orpheus: Or
     assert "--help" in err
 
 
+def test_a_number_has_no_end_in_the_help_that_only_the_database_sets(orpheus: Orpheus) -> None:
+    assert "[x>=1]" in orpheus("submit", "--help").out
+    assert "must be 9223372036854775807 or less" in orpheus("show", str(2**63)).err
+    assert "must be 10000 or less, not 10001" in orpheus("jobs", "--limit", "10001").err
+
+
 def test_without_a_command_the_supervisor_runs(
     orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,10 +195,13 @@ def test_a_mistake_in_the_file_stops_no_command_that_needs_only_the_database(
         code, out, err = orpheus("--config", "own.toml", *command)
         assert code == 0, err
         assert out or command[0] == "logs"
-        warned, *more = err.splitlines()
-        assert warned.startswith("orpheus: warning: own.toml:")
-        nothing_runs = ["nothing runs; `orpheus` starts it"]
-        assert more == (nothing_runs if command == ["schedules"] else [])
+        first, *more = err.splitlines()
+        assert first.startswith("orpheus: warning: own.toml:")
+        told = {
+            "schedules": ["nothing runs; `orpheus` starts it"],
+            "logs": ["job 1 (done) has written nothing"],
+        }
+        assert more == told.get(command[0], [])
     for command in (["status"], ["workers"], ["restart", "default-1"]):
         assert "warning: own.toml" in orpheus("--config", "own.toml", *command).err
 
@@ -283,7 +292,7 @@ def run_in(folder: Path, *arguments: str, **options: Any) -> "subprocess.Complet
 
 def test_output_that_nothing_can_take_is_one_line_on_stderr(store: Store, tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        ended = run_in(tmp_path, "jobs", stdout=full)
+        ended = run_in(tmp_path, "types", stdout=full)
     assert (ended.returncode, ended.stderr) == (
         1,
         "orpheus: the output cannot be written: No space left on device\n",

@@ -11,6 +11,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
 from tests.unit.supervisor.cli.conftest import TIME
 
@@ -60,7 +61,7 @@ def test_a_type_or_queue_that_nothing_names_is_warned_of(orpheus: Orpheus, store
         ("--queue", "default"),
     ):
         answer = orpheus("jobs", *known)
-        assert (answer.code, answer.err) == (0, "")
+        assert (answer.code, answer.err) == (0, "no job matches\n")
 
 
 @pytest.mark.parametrize(
@@ -131,6 +132,44 @@ def test_a_list_tells_what_waits_for_its_time_and_what_is_asked_to_stop(
     assert re.search(r"  due in (2 h|1 h 59 min)$", orpheus("jobs").out.splitlines()[2])
 
 
+def test_a_list_tells_what_holds_back_a_whole_queue_or_type(orpheus: Orpheus, store: Store) -> None:
+    store.quarantines.after = 1
+    store.jobs.submit_many([NewJob("count", max_retries=0), NewJob("count")])
+    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    store.leases.free(WORKER.incarnation, CellState(lease.token, running=True))
+    for queue in ("mail", "mial", "mail"):
+        store.jobs.submit(NewJob("words", queue=queue))
+    store.jobs.submit(NewJob("words", queue="held", delay_ms=60_000))
+    store.queues.pause("held")
+    store.jobs.submit(NewJob("words", queue="held"))
+    given = (
+        "jobs",
+        "--status",
+        "pending",
+        "--set",
+        "pools.default.queues=['default','mail','held']",
+    )
+    notes = {line[:2].strip(): line for line in orpheus(*given).out.splitlines()[1:]}
+    assert notes["2"].endswith("  type quarantined")
+    assert notes["4"].endswith("  no pool")
+    assert not re.search("no pool|paused|quarantined", notes["3"])
+    assert "queue paused" not in notes["6"], "its time has not come"
+    assert notes["7"].endswith("  queue paused")
+
+
+def test_a_list_or_a_log_with_nothing_in_it_says_so(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    assert orpheus("jobs").err == "no job matches\n"
+    assert orpheus("audit").err == "no entry matches\n"
+    assert [orpheus(name, "--json").err for name in ("jobs", "audit")] == ["", ""]
+    store.jobs.submit(NewJob("count"))
+    assert orpheus("logs", "1") == (0, "", "job 1 (pending) has written nothing yet\n")
+    finish(store)
+    assert orpheus("logs", "1", "--follow").err == "job 1 (done) has written nothing\n"
+    assert orpheus("logs", "1", "--json").err == ""
+
+
 def test_a_list_tells_how_far_a_job_is_and_what_a_blocked_one_waits_for(
     orpheus: Orpheus, store: Store, finish: Finish
 ) -> None:
@@ -156,8 +195,8 @@ def test_a_tag_or_an_error_that_no_job_has_is_warned_of(
     assert tag == "orpheus: warning: no job has the tag 'nightyl'; did you mean 'nightly'?\n"
     start = "orpheus: warning: no job has an error 'ValueErr'"
     assert error == f"{start}; did you mean 'ValueError'?\n"
-    assert orpheus("jobs", "--tag", "nightly", "--status", "done").err == ""
-    assert orpheus("jobs", "--error", "ValueError", "--status", "done").err == ""
+    assert orpheus("jobs", "--tag", "nightly", "--status", "done").err == "no job matches\n"
+    assert orpheus("jobs", "--error", "ValueError", "--status", "done").err == "no job matches\n"
 
 
 def test_a_terminal_gets_a_coloured_table_whatever_a_job_wrote(

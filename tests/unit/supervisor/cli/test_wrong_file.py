@@ -79,6 +79,8 @@ def test_every_command_works_with_what_runs_and_names_the_line(
         starts = "`orpheus` starts it"
         told = {
             **dict.fromkeys(("workers", "programs"), [f"nothing runs; {starts}"]),
+            "logs": ["job 1 (pending) has written nothing yet"],
+            "audit": ["no entry matches"],
             "submit": [f"orpheus: warning: nothing runs, so it waits; {starts}"],
         }
         if command == ["schedules"]:

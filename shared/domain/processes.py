@@ -98,6 +98,11 @@ class LastExit:
     jobs: tuple[int, ...] = ()
 
 
+def is_silent(state: SlotState, silent_s: float | None, dead_after_s: float) -> bool:
+    """Return whether a slot says nothing any more, before it is taken for dead."""
+    return state is SlotState.READY and (silent_s or 0.0) >= dead_after_s / 2
+
+
 def rejection(reason: str) -> str:
     """Return the sentence that tells an operator why a configuration is not in force."""
     return f"configuration rejected: {reason}"

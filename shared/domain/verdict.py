@@ -28,6 +28,7 @@ from orpheus.shared.domain.processes import (
     RECENT_EXITS,
     Role,
     SlotState,
+    is_silent,
 )
 from orpheus.shared.domain.words import duration, jobs_wait, named
 from orpheus.shared.records import dataclass
@@ -225,12 +226,8 @@ def _counted_since(restless: Sequence[SlotFacts]) -> str:
 
 def _silent(facts: Facts) -> Iterator[Concern]:
     """Yield slots that say nothing any more, before they are taken for dead."""
-    half_s = facts.silent_after_s / 2
-    silent = [
-        slot
-        for slot in facts.slots
-        if slot.state is SlotState.READY and (slot.silent_s or 0.0) >= half_s
-    ]
+    dead_after_s = facts.silent_after_s
+    silent = [slot for slot in facts.slots if is_silent(slot.state, slot.silent_s, dead_after_s)]
     yield from _hung(silent)
     silent = [slot for slot in silent if slot.role is not Role.SUPERVISOR]
     if silent:

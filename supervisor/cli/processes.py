@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import Worker, workers_json
@@ -58,7 +58,8 @@ def workers(operator: Operator) -> int:
         **dict.fromkeys(handover.storage.pools, "workers"),
         **dict.fromkeys(handover.programs, "instances"),
     }
-    print_workers(items, _scaled_to_0(items, names), as_json=operator.as_json)
+    none = _scaled_to_0(items, names)
+    print_workers(items, handover.beat_timeout_s, none, as_json=operator.as_json)
     tell_if_nothing_runs(items)
     return ExitCode.OK
 
@@ -75,7 +76,7 @@ def programs(operator: Operator) -> int:
     several = _are_of_several_hosts(items)
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
-        slot, state, pid, _, _, cpu, memory, _, *rest = _worker_row(item)
+        slot, state, pid, _, _, cpu, memory, _, *rest = _worker_row(item, handover.beat_timeout_s)
         host = (item["host"],) if several else ()
         return *host, slot, state, pid, cpu, memory, *rest
 
@@ -109,21 +110,21 @@ def _scaled_to_0(items: Sequence[Worker], names: Mapping[str, str]) -> list[tupl
 
 def print_workers(
     items: Sequence[Mapping[str, Any]],
+    beat_timeout_s: float,
     none: Sequence[tuple[str, str]] = (),
     *,
     as_json: bool = False,
     names_left_out: bool = True,
 ) -> None:
     """Print a table, with the hosts only if there are several; `none`: what has no slot."""
-    told = {"as_json": as_json, "names_left_out": names_left_out}
-    if not _are_of_several_hosts(items):
-        _print(items, none, _OF_WORKERS, _worker_row, **told)
-        return
+    several = _are_of_several_hosts(items)
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
-        return item["host"], *_worker_row(item)
+        host = (item["host"],) if several else ()
+        return *host, *_worker_row(item, beat_timeout_s)
 
-    _print(items, none, ("HOST", *_OF_WORKERS), row, **told)
+    columns = ("HOST", *_OF_WORKERS) if several else _OF_WORKERS
+    _print(items, none, columns, row, as_json=as_json, names_left_out=names_left_out)
 
 
 def _print(
@@ -148,18 +149,21 @@ def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:
     return len({item["host"] for item in items}) > 1
 
 
-def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
+def _worker_row(item: Mapping[str, Any], beat_timeout_s: float) -> tuple[object, ...]:
     job, cpu, last_exit = item["job"], item["cpu_percent"], item["last_exit"]
     others = item["jobs_in_progress"] - 1
     why = item["reason"] or (_last_exit(last_exit) if last_exit else "")
     if item["drained"] is not None:
         why = _drained(item)
+    beat_s = item["heartbeat_age_s"]
+    if is_silent(item["state"], beat_s, beat_timeout_s):  # it is called ready until it is dead
+        why = f"no heartbeat for {duration(beat_s)}" + (f"; {why}" if why else "")
     return (
         item["slot"],
         item["state"],
         item["pid"],
         f"{job['id']} {job['type']}" + (f" (+{others})" if others > 0 else "") if job else None,
-        duration(item["heartbeat_age_s"]),
+        duration(beat_s),
         None if cpu is None else f"{cpu:.1f} %",
         mebibytes(item["rss_bytes"]),
         item["jobs_done"],

@@ -110,7 +110,7 @@ def _print(
     )
     if found["workers"]:
         click.echo()
-        print_workers(found["workers"], names_left_out=False)
+        print_workers(found["workers"], handover.beat_timeout_s, names_left_out=False)
     if left_out := found.get("left_out"):
         click.echo(fitting(left_out))
     click.echo()

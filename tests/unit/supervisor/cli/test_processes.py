@@ -1,6 +1,7 @@
 """`orpheus workers`."""
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -72,6 +73,20 @@ def test_what_is_wrong_with_a_drained_slot_is_told_before_who_drained_it(
     store.processes.put_slots([replace(WORKER, state=state, reason=reason, degraded=is_degraded)])
     ask_for_slot(store, Actor("cli:eve"), RequestAction.DRAIN, "default-1", None)
     assert re.search(rf"  {told}drained by cli:eve {TIME}$", orpheus("workers").out, re.MULTILINE)
+
+
+def test_a_narrow_terminal_shows_that_a_process_is_silent_though_it_is_called_ready(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    silent_ms = store.clock.monotonic_ms() - 11_000
+    stopped = replace(boss, role=Role.WORKER, slot="default-1", pool="default", incarnation="x")
+    store.processes.register(replace(stopped, last_beat_mono_ms=silent_ms))
+    store.processes.put_slots([WORKER])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert re.search(r"default-1 .* no heartbeat for 11(\.\d)? s", orpheus("workers").out)
 
 
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:

@@ -26,14 +26,14 @@ let turn = null;
  * @property {(error: Error) => void} [failed] tells, instead of the page, that the call failed after the dialog was closed
  */
 
-/** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question @returns {(text: string | null) => void} says otherwise what will happen while it is asked; null: as before */
+/** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question @returns {(text: string | null, isDone?: boolean) => void} says otherwise what will happen while it is asked; null: as before; `isDone`: nothing is left to do */
 export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done, failed = ({ message }) => tellRefusal(title, message) }) {
   const dialog = byId("confirm");
   const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
   const mine = (turn = {});
   const isOpen = () => turn === mine && dialog.open;
-  let isSending = false;
-  const mayAct = () => !isSending && (!typed || size.value.trim() === typed);
+  let isSending = false, isDone = false;
+  const mayAct = () => !isSending && !isDone && (!typed || size.value.trim() === typed);
   const show = () => { setText(byId("confirm-curl"), curl(method, path, bodyNow())); yes.disabled = !mayAct(); };
   const act = async () => {
     isSending = yes.disabled = true;
@@ -65,5 +65,12 @@ export function confirm({ title, text, yes: label, path, method = "POST", body, 
   dialog.onkeydown = (event) => { if (event.target.matches("input") && event.key === "Enter" && !event.repeat && !event.isComposing && !yes.disabled) act(); };
   dialog.showModal();
   if (!matchMedia("(pointer: fine)").matches) dialog.querySelector("[value=no]").focus(); // no keyboard over it
-  return (now) => isOpen() && !isSending && setText(byId("confirm-text"), now ?? text);
+  return (now, done = false) => {
+    if (!isOpen() || isSending) return;
+    setText(byId("confirm-text"), now ?? text);
+    isDone = done;
+    const wasHere = document.activeElement === yes;
+    yes.disabled = !mayAct();
+    if (wasHere && yes.disabled) dialog.querySelector("[value=no]").focus(); // a disabled button loses the focus
+  };
 }

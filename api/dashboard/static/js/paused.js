@@ -13,11 +13,11 @@ export function showPause(node, pause) {
 
 /**
  * Tell an open question whether to pause or resume that somebody else has answered it.
- * @param {{paused: boolean, say: (text: string | null) => void} | undefined} question and how it was when it was asked
+ * @param {{paused: boolean, say: (text: string | null, isDone?: boolean) => void} | undefined} question and how it was when it was asked
  * @param {{paused: boolean, pause: any}} now
  */
 export function tellOvertaken(question, { paused, pause }) {
-  question?.say(question.paused === paused ? null : paused ? pausedBy(pause) : "Somebody else has resumed it meanwhile.");
+  question?.say(question.paused === paused ? null : paused ? pausedBy(pause) : "Somebody else has resumed it meanwhile.", question.paused && !paused);
 }
 
 function pausedBy(pause) {

@@ -203,6 +203,8 @@ class ConfigurationVersion(TypedDict):
     """The supervisor works by it."""
     fault: Literal["not TOML", "rejected"] | None
     """Why the supervisor did not take it, as far as that is known."""
+    rejection: str | None
+    """The reason that the supervisor gave, if it is kept."""
 
 
 class ConfigurationVersions(TypedDict):

@@ -52,7 +52,7 @@ from orpheus.shared.views.values import optional_time
 
 router = APIRouter(tags=["configuration"])
 
-_NOT_TOLD = frozenset({"watched", "serving"})
+_NOT_TOLD = frozenset({"watched", "serving", "again"})
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ETAG = header("ETag", "Names the state of the file: send it back as If-Match.", '"5f2c…"')
 _IF_MATCH = header_parameter(
@@ -198,6 +198,8 @@ def _takes_effect(services: Services, store: Store, outcome: EditOutcome) -> str
     options = services.options
     if not options.supervised and not is_supervised(store, options.beat_timeout_s):
         return "at the next start: no supervisor is running"
+    if outcome.again is not None:
+        return f"unless {outcome.again} is rejected again"
     if outcome.watched:
         return "within 2 seconds: the supervisor watches the file"
     return "when the supervisor gets SIGHUP: supervisor.watch_config is false"

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from orpheus.config.editing.versions import Versions
 from orpheus.config.load import checked
+from orpheus.config.naming_code import NAMING_CODE, changed_code
+from orpheus.config.problems import Problem, dotted
 from orpheus.config.running_settings import RunningSettings, running_settings_at
 from orpheus.config.settings import Settings
 from orpheus.config.sources import sources_with
@@ -62,5 +64,21 @@ class Earlier:
                 return settings
         return None
 
+    def rejected_again(self, text: str, new: str) -> Problem | None:
+        """Return why a supervisor would not take `new` either, if it has rejected `text`.
+
+        That was for a setting that names code, and that is the same in both. `new` may be taken
+        all the same: the code may have been mended meanwhile, and nothing looks at it here.
+        """
+        named, _, why = (self._rejection(text) or "").partition(": ")
+        key = next((one for one in NAMING_CODE if dotted(one) == named), None)
+        if key is None or changed_code(text, None, new, (), [key]):
+            return None
+        first_line, *_ = why.split("\n", 1)
+        return Problem(key, f"would be rejected again: {first_line}")
+
     def _was_rejected(self, text: str) -> bool:
-        return self.versions is not None and self.versions.is_rejected(text)
+        return self._rejection(text) is not None
+
+    def _rejection(self, text: str) -> str | None:
+        return None if self.versions is None else self.versions.rejection(text)

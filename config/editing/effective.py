@@ -101,7 +101,7 @@ def _of_supervisor(
         text = "The supervisor works by the file as it is."
     elif now.is_gone:
         text = "The file is gone; what it set stays in force."
-    elif now.is_valid and versions is not None and versions.is_rejected(now.sources.text):
+    elif now.is_valid and versions is not None and versions.rejection(now.sources.text) is not None:
         text = "The file has changed since: what it holds now was rejected."
     elif now.is_valid:
         text = "The file has changed since: what it holds now is not in force, or not yet."

@@ -281,7 +281,9 @@ class ConfigurationFile:
         if problems or settings is None:
             return EditOutcome(problems_in(problems, sources))
         old_settings = self._earlier.settings_before(text, self._sets, self._environ)
-        warnings = problems_in(missing_programs(settings), sources)
+        again = self._earlier.rejected_again(text, new)
+        doubts = [*([] if again is None else [again]), *missing_programs(settings)]
+        warnings = problems_in(doubts, sources)
         shown = masked(new)[0]
         if old_settings is None:
             return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
@@ -299,6 +301,7 @@ class ConfigurationFile:
             notes=(*reach(old_settings, settings), *self._overruled(text, new, sources, changed)),
             watched=old_settings.supervisor.watch_config,
             serving=(serving(old_settings), serving(settings)),
+            again=None if again is None else dotted(again.key),
         )
 
     def _overruled(

@@ -84,15 +84,15 @@ class Versions:
     def keep_found(self, text: str) -> ConfigurationVersion:
         """Keep what was taken from the file, unless it is the newest version. Raises OSError."""
         newest = self.newest()
-        if newest is not None and newest.text == text and not newest.is_rejected:
+        if newest is not None and newest.text == text and newest.rejection is None:
             return newest
         with self._locked():
             found = self._keep_found(text)
             self._rejections.forget(found.number)
-            return replace(found, is_rejected=False)
+            return replace(found, rejection=None)
 
-    def note_rejected(self, in_force: int | None) -> None:
-        """Note that what the file holds was not taken; not of the version in force: it was.
+    def note_rejected(self, in_force: int | None, reason: str) -> None:
+        """Note why what the file holds was not taken; not of the version in force: it was.
 
         Raises OSError.
         """
@@ -102,11 +102,14 @@ class Versions:
         with self._locked():
             number = self._number_of(text)
             if number != in_force:
-                self._rejections.note(number, text)
+                self._rejections.note(number, text, reason)
 
-    def is_rejected(self, text: str) -> bool:
-        """Return whether what the file holds was rejected, be it a version yet or not."""
-        return self._rejections.has(self._number_of(text), text)
+    def rejection(self, text: str) -> str | None:
+        """Return why what the file holds was rejected, be it a version yet or not.
+
+        None: it was not. Empty: the reason is not kept.
+        """
+        return self._rejections.why(self._number_of(text), text)
 
     def _number_of(self, text: str) -> int:
         """Return the number that a text in the file has, or will have."""
@@ -202,9 +205,9 @@ class Versions:
             if kept["file"] != self._file:
                 return None
             number, text = int(path.stem), kept["text"]
-            is_rejected = self._rejections.has(number, text)
+            why = self._rejections.why(number, text)
             return ConfigurationVersion(
-                number, kept["at_ms"], kept["by"], kept["reason"], text, is_rejected
+                number, kept["at_ms"], kept["by"], kept["reason"], text, why
             )
         except (OSError, ValueError, KeyError, TypeError):  # dropped meanwhile, or not ours
             return None

@@ -68,8 +68,8 @@ class ConfigurationVersion:
     by: str
     reason: str | None
     text: str = field(repr=False)
-    is_rejected: bool = False
-    """The supervisor did not take it."""
+    rejection: str | None = None
+    """Why the supervisor did not take it, empty where that is not kept; None: it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,8 @@ class ShownVersion:
         """Why it was not taken, as far as that is known."""
         if self.text is None and not self.is_toml(self.version.text):
             return "not TOML"
-        return "rejected" if self.version.is_rejected and not self.is_in_force else None
+        was_rejected = self.version.rejection is not None
+        return "rejected" if was_rejected and not self.is_in_force else None
 
 
 def version_json(shown: ShownVersion) -> dict[str, Any]:
@@ -110,6 +111,7 @@ def version_json(shown: ShownVersion) -> dict[str, Any]:
         "in_file": shown.is_in_file,
         "in_force": shown.is_in_force,
         "fault": shown.fault,
+        "rejection": (version.rejection or None) if shown.fault else None,
     }
 
 
@@ -177,6 +179,8 @@ class EditOutcome:
     """Whether a running supervisor watches the file."""
     serving: tuple[Serving, Serving] | None = None
     """What is served before and after it."""
+    again: str | None = None
+    """The setting for which the file was rejected, if it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)

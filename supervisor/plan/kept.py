@@ -51,11 +51,12 @@ class KeptConfiguration:
             log.warning("settings_not_kept", file=str(note), reason=error.strerror)
         return edit
 
-    def note_rejected(self) -> None:
-        """Note that what the file holds now was not taken."""
+    def note_rejected(self, reason: str) -> None:
+        """Note why what the file holds now was not taken."""
         try:
             if self._settings is not None and self._settings.source is not None:
-                self._versions_of(self._settings.source).note_rejected(self._version)
+                versions = self._versions_of(self._settings.source)
+                versions.note_rejected(self._version, reason)
         except OSError as error:
             self._warn_of_version(error)
 

@@ -93,7 +93,7 @@ class Reloader:
     It is readable (`fileno`) when there is a result (`take`). `describing` is held while a child of
     this thread describes the job modules: the code that reaps other children must leave that child
     alone. `keep` is called with settings that were checked, before the main loop adopts them, and
-    `note_rejected` where the file was not taken.
+    `note_rejected` with the reason where the file was not taken.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Reloader:
         settings: Settings,
         listeners: Listeners,
         keep: Callable[[Settings], EditOnMachine | None],
-        note_rejected: Callable[[], None],
+        note_rejected: Callable[[str], None],
     ) -> None:
         self.describing = Lock()
         self.trouble = ""
@@ -160,7 +160,7 @@ class Reloader:
             if orders:
                 result = self._follow_and_check(orders)
                 if isinstance(result, Rejected):
-                    self._note_rejected()
+                    self._note_rejected(result.reason)
                 if result is not None:
                     orders, self.trouble = [], ""
                     self._results.append(result)

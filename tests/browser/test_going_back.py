@@ -79,12 +79,23 @@ def test_a_rejected_module_is_undone_by_going_back_to_what_is_in_force(
     opened(configured)
     path.write_text(f"[jobs]\nmodules = ['no_such_jobs']\n\n{TEXT}", encoding="utf-8")
     expect(page.locator("#rejected")).to_contain_text("no_such_jobs")
+    rewrite(page, "workers = 1", "workers = 2")
+    expect(page.locator("#verdict")).to_have_text("The configuration is valid, with 1 warning.")
+    again = "would be rejected again: no_such_jobs does not import"
+    expect(page.locator("#problems")).to_contain_text(again)
+    unless = "In force unless jobs.modules is rejected again."
+    expect(page.locator("#effects")).to_contain_text(unless)
+    page.locator("#undo").click()
     page.locator("#version-1-back").click()
     expect(page.locator("#effects")).to_contain_text("No setting changes its value.")
     save(page)
     expect(page.locator("#in-force")).to_contain_text("works by the file as it is")
     expect(page.locator("#rejected")).to_be_hidden()
     assert path.read_text(encoding="utf-8") == TEXT
+    page.locator("#version-2").click()
+    expect(page.locator("#versions .notice")).to_contain_text(
+        "It was rejected: jobs.modules: no_such_jobs does not import"
+    )
     assert configured.problems == []
 
 

@@ -2,7 +2,7 @@
 import { diffLines, showEffects } from "./change-preview.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { byId, hide, setText, showOrHide } from "./dom.js";
-import { showFile, untold } from "./file-shown.js";
+import { showFile, untold, verdictOf } from "./file-shown.js";
 import { request } from "./http.js";
 import { Live } from "./live.js";
 import { LostSave } from "./lost-save.js";
@@ -147,7 +147,7 @@ async function check() {
   if (mine !== turn) return;
   checked = answer;
   const bad = answer.problems.length > 0;
-  editor.showVerdict(bad ? plural(answer.problems.length, "problem") : "The configuration is valid.", bad ? "bad" : "good");
+  editor.showVerdict(...verdictOf(answer));
   editor.showProblems([...answer.problems, ...answer.warnings]);
   showEffects(answer);
   byId("save").disabled = bad || saving;

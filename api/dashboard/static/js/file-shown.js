@@ -1,5 +1,6 @@
 // The configuration file on its page: its path, why it cannot be edited, and what can be done with it.
 import { byId, setText, showOrHide } from "./dom.js";
+import { plural } from "./words.js";
 
 /** @param {any} configuration of GET /config @param {boolean} isReadOnly @param {boolean} isChanged here */
 export function showFile({ path, text, etag, obstacle }, isReadOnly, isChanged) {
@@ -16,3 +17,9 @@ export function showFile({ path, text, etag, obstacle }, isReadOnly, isChanged) 
 /** Return the problems of the file that are still to be told. Those of a text that is not shown stand in the head of the page, if it was rejected. @param {any} configuration of GET /config */
 export const untold = ({ text, problems, warnings, rejected }) =>
   text === null && rejected ? [] : [...problems, ...warnings];
+
+/** What was found in a text, and how good that is. @param {any} answer of PUT /config @returns {[string, string]} */
+export function verdictOf({ problems, warnings }) {
+  if (problems.length) return [plural(problems.length, "problem"), "bad"];
+  return warnings.length ? [`The configuration is valid, with ${plural(warnings.length, "warning")}.`, ""] : ["The configuration is valid.", "good"];
+}

@@ -60,8 +60,14 @@ export class Versions {
       body);
   }
 
-  /** What a version changed in the newest before it that can be shown. @param {any} version @param {any[]} earlier */
-  body({ version, text }, earlier) {
+  /** Why a version was rejected, and what it changed in the newest before it that can be shown. @param {any} version @param {any[]} earlier */
+  body(item, earlier) {
+    const { rejection } = item;
+    return [...(rejection ? [h("p", { class: "notice rejected" }, `It was rejected: ${rejection}`)] : []), ...this.changes(item, earlier)];
+  }
+
+  /** @param {any} version @param {any[]} earlier */
+  changes({ version, text }, earlier) {
     if (text === null) return [h("p", { class: "hint" }, "It is not shown: its secrets cannot be told apart from the rest.")];
     const before = earlier.find((one) => one.text !== null);
     if (!before) {

@@ -53,10 +53,24 @@ def plan(path: Path, state: StateFiles) -> Plan:
     return lambda edit: file.plan(edit, None, lambda _: {}).outcome
 
 
+def test_a_text_with_the_code_for_which_the_file_was_rejected_would_be_rejected_again(
+    path: Path, state: StateFiles, plan: Plan
+) -> None:
+    reject(path, state, WRONG)
+    shown = WRONG.replace("hush", MASK)
+    outcome = plan(Edit(text=shown.replace("workers = 1", "workers = 2")))
+    (warning,) = outcome.warnings
+    assert (warning.key, warning.line) == ("jobs.modules", 2)
+    assert warning.detail == "would be rejected again: nome does not import"
+    assert (outcome.problems, outcome.again) == ((), "jobs.modules")
+    mended = plan(Edit(text=shown.replace("nome", "mine")))
+    assert (mended.problems, mended.warnings, mended.again) == ((), (), None)
+
+
 def reject(path: Path, state: StateFiles, text: str) -> None:
     """Let an editor save the text, as a version that the supervisor does not take."""
     path.write_text(text, encoding="utf-8")
-    Versions(state.configurations, path).note_rejected(2)
+    Versions(state.configurations, path).note_rejected(2, "jobs.modules: nome does not import")
 
 
 @pytest.mark.parametrize("text", [WRONG, REPLACED, f"{RUNS}[", None])

@@ -1,5 +1,6 @@
 """The versions of the configuration file: none is lost, and there are never too many."""
 
+import hashlib
 import json
 import os
 import stat
@@ -147,11 +148,20 @@ def test_a_version_that_is_rejected_says_so_until_it_is_taken(
     versions.keep("a = 1", "file", None)
     versions.keep("a = 2", "api:x", None)
     (tmp_path / "orpheus.toml").write_text("a = 2")
-    versions.note_rejected(1)
-    assert [one.is_rejected for one in versions.all()] == [True, False]
-    assert versions.is_rejected("a = 2")
-    assert not versions.keep_found("a = 2").is_rejected
-    assert [one.is_rejected for one in versions.all()] == [False, False]
+    versions.note_rejected(1, "a: must be 1")
+    assert [one.rejection for one in versions.all()] == ["a: must be 1", None]
+    assert versions.rejection("a = 2") == "a: must be 1"
+    assert versions.keep_found("a = 2").rejection is None
+    assert [one.rejection for one in versions.all()] == [None, None]
+
+
+def test_a_rejection_that_was_noted_without_a_reason_stays_one(
+    versions: Versions, tmp_path: Path
+) -> None:
+    versions.keep("a = 1", "file", None)
+    digest = hashlib.sha256(b"a = 1").hexdigest()
+    (tmp_path / "kept" / ".rejected").write_text(json.dumps({"1": digest}))
+    assert [one.rejection for one in versions.all()] == [""]
 
 
 def test_a_text_that_is_rejected_says_so_once_it_is_a_version_with_when_it_was_saved(
@@ -164,23 +174,23 @@ def test_a_text_that_is_rejected_says_so_once_it_is_a_version_with_when_it_was_s
     saved_ms = first_ms + 5
     os.utime(file, ns=(saved_ms * 1_000_000, saved_ms * 1_000_000))
     wait_until(lambda: time.time_ns() > (saved_ms + 5) * 1_000_000, "a later time")
-    versions.note_rejected(1)
-    assert versions.is_rejected("a = [")
+    versions.note_rejected(1, "no TOML")
+    assert versions.rejection("a = [") == "no TOML"
     with versions.replacing("a = [", "a = 1", "api:x", None):
         pass
     newest, broken, first = versions.all()
-    assert [newest.is_rejected, broken.is_rejected, first.is_rejected] == [False, True, False]
+    assert [newest.rejection, broken.rejection, first.rejection] == [None, "no TOML", None]
     assert broken.at_ms == saved_ms < newest.at_ms
 
 
 def test_the_version_in_force_is_not_rejected_and_neither_is_a_file_that_is_gone(
     versions: Versions, tmp_path: Path
 ) -> None:
-    versions.note_rejected(None)
+    versions.note_rejected(None, "it is gone")
     versions.keep("a = 1", "file", None)
     (tmp_path / "orpheus.toml").write_text("a = 1")
-    versions.note_rejected(1)
-    assert not versions.is_rejected("a = 1")
+    versions.note_rejected(1, "a port is taken")
+    assert versions.rejection("a = 1") is None
 
 
 def test_an_old_file_is_not_older_than_the_version_before_it(

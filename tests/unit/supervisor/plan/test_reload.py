@@ -41,7 +41,7 @@ def start() -> Iterator[Start]:
     started: list[Reloader] = []
 
     def start_one(settings: Settings) -> Reloader:
-        started.append(Reloader(read, settings, Listeners(), lambda _: None, lambda: None))
+        started.append(Reloader(read, settings, Listeners(), lambda _: None, lambda _: None))
         started[-1].start()
         return started[-1]
 
@@ -60,7 +60,7 @@ def test_a_file_saved_since_it_was_read_is_read_again(file: Path, start: Start) 
 
 
 def test_a_file_that_is_as_it_was_read_is_not_read_again(file: Path) -> None:
-    reloader = Reloader(read, read(), Listeners(), lambda _: None, lambda: None)
+    reloader = Reloader(read, read(), Listeners(), lambda _: None, lambda _: None)
     assert not any(reloader._file_has_settled() for _ in range(3))
 
 
@@ -199,7 +199,7 @@ def test_a_file_that_is_gone_for_a_while_is_rejected_once_and_taken_when_it_is_b
 def test_a_file_that_is_gone_for_a_moment_is_not_missed(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reloader = Reloader(read, read(), Listeners(), lambda _: None, lambda: None)
+    reloader = Reloader(read, read(), Listeners(), lambda _: None, lambda _: None)
     file.rename("elsewhere")
     assert not any(reloader._file_has_settled() for _ in range(3))
     Path("elsewhere").rename(file)

@@ -93,7 +93,7 @@ def reach(before: Settings, after: Settings) -> tuple[str, ...]:
         return (gone,) if old.enabled else ()
     notes = []
     if (old.host, old.port) != (new.host, new.port):
-        notes.append(f"The page and the API will listen on {new.host}, port {new.port}.")
+        notes.append(f"The page and the API listen on {new.host}, port {new.port} then.")
     if new.read_only and not old.read_only:
         only = "only the file on the machine takes that back"
         notes.append(f"Nothing can be changed over HTTP then: {only}.")

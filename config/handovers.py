@@ -55,6 +55,7 @@ def serving(settings: "Settings") -> Serving:
             queue for pool in settings.pools.values() if pool.workers for queue in pool.queues
         ),
         {one.name: (one.type, one.queue) for one in settings.schedules},
+        frozenset(name for name, queue in settings.queues.items() if queue.paused),
     )
 
 

@@ -1,6 +1,6 @@
 """Which queues the workers of a configuration serve, and what would wait after a change of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import field
 
 from orpheus.shared.domain.alerts import EVERYTHING
@@ -17,6 +17,8 @@ class Serving:
     queues: frozenset[str]
     schedules: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     """By name; without a queue, its jobs go to that of the type."""
+    paused: frozenset[str] = frozenset()
+    """The queues that the configuration pauses."""
 
     def serves(self, queue: str) -> bool:
         """Return whether jobs of a queue would run."""
@@ -63,6 +65,26 @@ def left_waiting(
     verb = "waits" if count + len(schedules) == 1 else "wait"
     named = f"{_word('queue', len(queues))} {_named(queues)}"
     return (f"No worker will serve the {named}: {' and '.join(parts)} {verb} then.",)
+
+
+def opened(
+    before: Serving, after: Serving, pending: Mapping[str, int], by_hand: Container[str]
+) -> tuple[str, ...]:
+    """Return, in sentences, the queues that a change no longer pauses, and what becomes of each.
+
+    `by_hand`: those of which an operator's word counts more.
+    """
+    names = sorted(name for name in before.paused - after.paused if name not in by_hand)
+    return tuple(_opened(name, pending.get(name, 0), after) for name in names)
+
+
+def _opened(name: str, count: int, after: Serving) -> str:
+    if not count:
+        return f"Queue {name} opens."
+    jobs = f"{count:,} pending {_word('job', count)}"
+    if after.serves(name):
+        return f"Queue {name} opens: its {jobs} can start."
+    return f"Queue {name} opens, but no worker serves it: its {jobs} cannot start."
 
 
 def _word(word: str, count: int) -> str:

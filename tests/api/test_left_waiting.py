@@ -1,4 +1,4 @@
-"""PUT /config says which jobs and schedules a change leaves without a worker."""
+"""PUT /config says which jobs and schedules a change leaves without a worker, and lets start."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +20,12 @@ name = "nightly"
 every = 60
 type = "add"
 queue = "reports"
+
+[queues.mail]
+paused = true
+
+[queues.frozen]
+paused = true
 """
 
 
@@ -74,6 +80,20 @@ def test_a_schedule_of_a_queue_that_no_pool_serves_is_told(
     of_its_type = 'type = "strict"\npayload = { n = 1 }'
     assert told('type = "add"\nqueue = "reports"', of_its_type) == [
         "No worker will serve the queue slow: the schedule nightly waits then."
+    ]
+
+
+def test_a_queue_that_opens_is_told_with_how_many_jobs_can_start(
+    told: Callable[[str, str], list[str]],
+) -> None:
+    opens = "Queue mail opens: its 1 pending job can start."
+    assert told("[queues.mail]\npaused = true\n", "") == [opens]
+    assert told("[queues.frozen]\npaused = true\n", "") == ["Queue frozen opens."]
+    both = TEXT[TEXT.index('"mail"') :]
+    without = both.replace('"mail"', '"mial"').replace("[queues.mail]\npaused = true\n", "")
+    assert told(both, without) == [
+        "No worker will serve the queue mail: 1 pending job waits then.",
+        "Queue mail opens, but no worker serves it: its 1 pending job cannot start.",
     ]
 
 

@@ -61,8 +61,8 @@ def test_of_a_list_of_tables_those_that_differ_are_named(
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("", "port = 8399", ["The page and the API will listen on 127.0.0.1, port 8399."]),
-        ("", "host = 'localhost'", ["The page and the API will listen on localhost, port 8000."]),
+        ("", "port = 8399", ["The page and the API listen on 127.0.0.1, port 8399 then."]),
+        ("", "host = 'localhost'", ["The page and the API listen on localhost, port 8000 then."]),
         ("", "enabled = false\nport = 1", ["There is no page and no API then: only the file"]),
         ("enabled = false", "enabled = false\nport = 1", []),
         ("", "read_only = true", ["Nothing can be changed over HTTP then: only the file"]),

@@ -1,0 +1,81 @@
+"""What the question before a queue is paused or resumed says, also while others are quicker."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Dashboard
+
+
+def test_an_open_question_notices_that_somebody_else_has_paused_the_queue(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page, client = lasting_dashboard.page, lasting_dashboard.system.client
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="twice")
+    lasting_dashboard.open("/ui/queues")
+    page.get_by_label("Pause twice", exact=True).click()
+    text = page.locator("#confirm-text")
+    expect(text).to_contain_text("No job of it starts until it is resumed")
+    client.post("/queues/twice/pause", json={"reason": "the other was first"})
+    expect(text).to_contain_text(
+        re.compile(
+            r"^It is paused by now by api:127\.0\.0\.1 .*: the other was first\. To pause it"
+        )
+    )
+    page.keyboard.press("Enter")
+    expect(page.locator("#confirm")).to_be_hidden()
+    expect(page.locator("#queue-twice .paused")).to_contain_text("other was first")
+    page.get_by_label("Resume twice", exact=True).click()
+    page.locator("#confirm-yes").focus()
+    client.post("/queues/twice/resume")
+    expect(text).to_have_text("Somebody else has resumed it meanwhile.")
+    expect(page.locator("#confirm-yes")).to_be_disabled()
+    expect(page.get_by_role("button", name="Do nothing")).to_be_focused()
+    client.post("/queues/twice/pause", json={})
+    expect(page.locator("#confirm-yes")).to_be_enabled()
+    client.post("/queues/twice/resume")
+    expect(page.locator("#confirm-yes")).to_be_disabled()
+    page.keyboard.press("Escape")
+    client.post("/queues/without-jobs/pause", json={})
+    page.get_by_label("Resume without-jobs", exact=True).click()
+    client.post("/queues/without-jobs/resume")
+    expect(text).to_have_text("Somebody else has resumed it meanwhile.")
+    page.keyboard.press("Escape")
+
+
+def test_the_question_before_a_resume_says_whether_anything_would_start(
+    lasting_dashboard: Dashboard,
+) -> None:
+    none, unready = {"workers": 0, "ready": 0}, {"workers": 2, "ready": 0}
+    until = "so none of its jobs starts until"
+    cases: list[tuple[list[dict[str, Any]], str]] = [
+        ([], f"No pool serves it, {until} one does: 3 pending jobs."),
+        (
+            [{"name": "a", **none}],
+            f"There are no workers in pool a, {until} there is one: 3 pending jobs.",
+        ),
+        (
+            [{"name": "A", **none}, {"name": "b", **none}],
+            f"There are no workers in pools A, b, {until} there is one: 3 pending jobs.",
+        ),
+        (
+            [{"name": "A", **unready}, {"name": "b", **none}],
+            "No worker of pools A, b is ready, so its jobs start when one is: 3 pending jobs.",
+        ),
+        (
+            [{"name": "a", **none}, {"name": "b", "workers": 2, "ready": 1}],
+            "Workers start its jobs again: 3 pending jobs.",
+        ),
+    ]
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one |= {"paused": True, "counts": one["counts"] | {"pending": 3}}
+    queues = [{**one, "name": f"q{n}", "pools": pools} for n, (pools, _) in enumerate(cases)]
+    page = lasting_dashboard.page
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    lasting_dashboard.open("/ui/queues")
+    for n, (_, text) in enumerate(cases):
+        page.get_by_label(f"Resume q{n}", exact=True).click()
+        expect(page.locator("#confirm-text")).to_have_text(text)
+        page.keyboard.press("Escape")

@@ -9,7 +9,7 @@ export function backlogOf(queue) {
   const waiting = counts.pending + counts.in_progress;
   if (!waiting) return [counts.blocked ? `${count(counts.blocked)} blocked` : "empty"];
   if (paused) return ["paused"];
-  if (!queue.pools.length && !counts.in_progress) return ["no pool serves it"];
+  if (!queue.pools.length && !counts.in_progress) return ["no pool serves it", ...(!due && next ? [`the next is due in ${rounded(next)}`] : [])];
   if (due && queue.pools.every(({ ready }) => !ready)) return [unserved(queue), grows > 0 ? trendOf(grows) : ""].filter(Boolean);
   const later = counts.pending - due;
   if (!due && (next || !counts.in_progress)) return next ? [held.length ? "none can start now" : "none is due now", `the next in ${rounded(next)}`] : [];

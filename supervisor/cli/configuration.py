@@ -87,7 +87,7 @@ def _rejection(operator: Operator, settings: Settings) -> str | None:
     if settings.source is None or earlier.versions is None or running is None:
         return None
     is_ours = running.config == os.path.realpath(settings.source)
-    if not is_ours or not earlier.versions.is_rejected(settings.source_text):
+    if not is_ours or earlier.versions.rejection(settings.source_text) is None:
         return None
     with contextlib.suppress(StorageError), operator.store(for_command_line(settings)) as store:
         for slot in store.processes.slots():

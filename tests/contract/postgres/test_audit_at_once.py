@@ -27,7 +27,7 @@ def test_whoever_acts_second_tells_what_the_first_one_left(
 ) -> None:
     first, second = another(), another()
     first.schedules.configure([ScheduleDefinition("nightly", "noop", every_s=60)])
-    eve = Actor("cli:eve")
+    eve = Actor("cli:eve", "it is down")
     waits = threading.Thread(target=pause, args=(second, eve, "nightly"), kwargs={"paused": True})
     with psycopg.connect(postgresql_url, autocommit=True) as admin, first.write(durable=True):
         pause(first, Actor("cli:ada"), "nightly", paused=True)
@@ -35,6 +35,6 @@ def test_whoever_acts_second_tells_what_the_first_one_left(
         wait_until(lambda: admin.execute(_WAITING).fetchone(), "the second one to wait")
     waits.join()
     assert [(row.by, row.before, row.after) for row in entries_of(first, 9)] == [
-        ("cli:eve", "paused", "paused"),
+        ("cli:eve", "paused by cli:ada", "paused"),
         ("cli:ada", at_first, "paused"),
     ]

@@ -78,7 +78,7 @@ def test_every_command_works_with_what_runs_and_names_the_line(
         _, *more = err.splitlines()
         starts = "`orpheus` starts it"
         told = {
-            **dict.fromkeys(("workers", "programs"), [f"nothing runs; {starts}"]),
+            **{name: [f"nothing runs; {starts}"] for name in ("workers", "programs")},
             "logs": ["job 1 (pending) has written nothing yet"],
             "audit": ["no entry matches"],
             "submit": [f"orpheus: warning: nothing runs, so it waits; {starts}"],
@@ -240,7 +240,7 @@ def test_the_check_tells_what_the_running_orpheus_has_rejected_of_this_very_text
     supervisor = {"host": own_host(), "degraded": True, "rejected": reason}
     store.processes.put_slots([slot("supervisor", SlotState.READY, **supervisor)])
     assert orpheus(*check).code == 0, "that was another text"
-    versions.note_rejected(None)
+    versions.note_rejected(None, reason)
     told = f"the running Orpheus has rejected it: {reason}"
     mended = "--modules checks whether that is mended"
     assert orpheus(*check) == (78, "", f"orpheus: orpheus.toml: {told} ({mended})\n")

@@ -111,13 +111,14 @@ def test_a_search_that_finds_nothing_says_where_more_is(lasting_dashboard: Dashb
 
 
 @pytest.mark.parametrize(
-    ("ago_s", "tries"),
-    [(30, "every 5 minutes, the next in 4 min."), (400, "every 5 minutes. Fix the cause")],
+    ("in_s", "tries"),
+    [(280, "every 5 minutes, the next in 4 min."), (-100, "every 5 minutes. Fix the cause")],
 )
 def test_a_slot_that_was_given_up_says_when_it_is_tried_again(
-    lasting_dashboard: Dashboard, ago_s: float, tries: str
+    lasting_dashboard: Dashboard, in_s: float, tries: str
 ) -> None:
-    page = open_made_up(lasting_dashboard, state="fatal", last_exit=exit_ago(ago_s), restarts=16)
+    ended = {"last_exit": exit_ago(30), "until": exit_ago(-in_s)["at"], "restarts": 16}
+    page = open_made_up(lasting_dashboard, state="fatal", **ended)
     expect(page.locator("#exits-title")).to_have_text("Exits the latest 1, newest first")
     expect(page.locator("#slot-why")).to_contain_text(f"One try is made {tries}")
     expect(page.locator("#status use")).to_have_attribute("href", "#s-fatal")

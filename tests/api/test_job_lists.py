@@ -81,7 +81,7 @@ def test_a_list_without_a_job_says_what_nothing_names(api: Any) -> None:
         "queue=y-2&type=x-1": [f"{no_queue} 'y-2'", f"{no_type} 'x-1'"],
         "type=add&queue=mail&status=failed": [],
         "queue=default": [],
-        "tag=none": [],
+        "tag=none": ["no job has the tag 'none'"],
         "": [],
     }
     assert {query: api.client.get(f"/jobs?{query}").json()["unknown"] for query in told} == told

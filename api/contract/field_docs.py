@@ -35,13 +35,17 @@ def described_models() -> dict[str, type[BaseModel]]:
 
 
 def _docstrings(module: ModuleType) -> Iterator[tuple[str, str, str]]:
-    """Yield each class, field and docstring of the module's text."""
-    for node in ast.parse(inspect.getsource(module)).body:
+    """Yield each class, field and docstring of the module's text; nothing if that is not there."""
+    try:
+        text = inspect.getsource(module)
+    except OSError:  # installed without it
+        return
+    for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef):
             for two in pairwise(node.body):
                 match two:
                     case (
                         ast.AnnAssign(target=ast.Name(id=field)),
-                        ast.Expr(value=ast.Constant(value=str(text))),
+                        ast.Expr(value=ast.Constant(value=str(said))),
                     ):
-                        yield node.name, field, inspect.cleandoc(text)
+                        yield node.name, field, inspect.cleandoc(said)

@@ -156,7 +156,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew], also: Iterable[str] = (
         either_rate = rule.rate or rule.per_key.rate
         serving = [crew for crew in crews if crew.serves(name)]
         is_served = any(crew.ready for crew in serving) or its_counts.get(Status.IN_PROGRESS)
-        pace = _with_backlog(paces.get(name), oldest_s.get(name))
+        pace = _with_backlog(paces.get(name), waiting_s.get(name))
         drain = _drain(rule, its_counts, its_due.jobs, pace, serving)
         found.append(
             {
@@ -253,7 +253,10 @@ def _limits_keys(rule: QueueRow) -> bool:
 
 
 def _with_backlog(pace: Pace | None, waits_s: float | None) -> Pace | None:
-    """Return the pace, and whether jobs waited all the time; the oldest one does for `waits_s`."""
+    """Return the pace, and whether jobs waited all the time for nothing but a worker or the rate.
+
+    `waits_s`: for how long the oldest such job has waited.
+    """
     if pace is None or pace.is_early or waits_s is None:
         return pace
     return replace(pace, had_backlog=waits_s >= pace.within_s)

@@ -13,9 +13,10 @@ from orpheus.shared.domain.processes import (
 )
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import Sample
-from orpheus.supervisor.policy.slot import Desired, Rules, Slot, Timer
+from orpheus.supervisor.policy.slot import Desired, Rules, Slot
 
 _WITH_END = (SlotState.DRAINING, SlotState.STOPPING, SlotState.BACKOFF, SlotState.FATAL)
+_OTHER_MS = 500
 
 
 def slot_record(
@@ -30,7 +31,7 @@ def slot_record(
     `until_ms`: of `EndsOfStates`.
     """
     order, why = _order(slot), slot.degraded or slot.trouble or slot.reason
-    if why.startswith(order):
+    if order and why.startswith(order):
         order = ""
     elif why.startswith((DRAINED, REPLACED)):  # an order before that
         why = ""
@@ -56,27 +57,27 @@ def slot_record(
 class EndsOfStates:
     """Until when the states of slots last at most, in milliseconds since 1970.
 
-    The clocks differ a little at each reading, so each end is calculated once: a record that
-    changes is written.
+    The clocks differ a little at each reading, and a record that changes is written: an end stays
+    as it was told unless it is another one, or the wall clock was set.
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[SlotState, Timer, float | None], int]] = {}
+        self._told_ms: dict[str, int] = {}
 
     def until_ms(
         self, key: str, slot: Slot, rules: Rules, now_s: float, wall_ms: int
     ) -> int | None:
         """Return when a leaving process releases its jobs, or when a slot that waits is started."""
         if slot.timer is None or slot.state not in _WITH_END:
-            self._known.pop(key, None)
+            self._told_ms.pop(key, None)
             return None
-        state, known = (slot.state, slot.timer, slot.kill_at_s), self._known.get(key)
-        if known is not None and known[0] == state:
-            return known[1]
         then_s = rules.stop_timeout_s if slot.state is SlotState.DRAINING else 0.0
         at_s = min(slot.timer.at_s + then_s, inf if slot.kill_at_s is None else slot.kill_at_s)
-        self._known[key] = state, wall_ms + round((at_s - now_s) * 1000)
-        return self._known[key][1]
+        at_ms = wall_ms + round((at_s - now_s) * 1000)
+        told_ms = self._told_ms.setdefault(key, at_ms)
+        if abs(told_ms - at_ms) >= _OTHER_MS:
+            self._told_ms[key] = at_ms
+        return self._told_ms[key]
 
 
 def _order(slot: Slot) -> str:

@@ -89,6 +89,8 @@ def test_who_asked_for_a_restart_is_told_while_the_process_is_replaced(
         assert shown(slot) == by_eve
     assert slot_record("ada", late, None, None).reason == "being replaced; not drained within 300 s"
     assert slot_record("ada", drained, None, None).reason == "being replaced"
+    wanted = replace(drained, desired=Desired.UP, process=None, held_back="default-1 tries first")
+    assert slot_record("ada", wanted, None, None).reason == "default-1 tries first"
     assert shown(ready) is None
 
 

@@ -218,6 +218,30 @@ def test_a_queue_with_a_rate_whose_workers_serve_others_too_is_not_emptied_at_it
     assert mail["drain"]["seconds"] == pytest.approx(mail["counts"]["pending"], rel=0.1)
 
 
+def test_a_job_that_waits_for_its_key_does_not_show_that_the_workers_serve_others(
+    store: Store,
+    run: Run,
+    submit: Callable[..., int],
+    lease: Callable[..., list[Lease]],
+    clock: FakeClock,
+) -> None:
+    rules = QueueRules(rate=Rate(12, 1), per_key=KeyRules(max_running=1))
+    store.queues.configure({"mail": rules})
+    for _ in range(2):
+        submit(queue="mail", concurrency_key="a")
+    assert len(lease(2, queues=("mail",))) == 1
+    clock.advance(59_000)
+    for _ in range(12):
+        run("mail", 50)
+        clock.advance(9_950)
+    for _ in range(240):
+        submit(queue="mail")
+    (mail,) = queues_json(store, [ONE_WORKER])
+    assert mail["oldest_pending_s"] == pytest.approx(179, abs=1)
+    assert mail["drain"]
+    assert mail["drain"]["seconds"] == pytest.approx(20, rel=0.1)
+
+
 def test_a_queue_grows_while_jobs_come(
     store: Store, run: Run, submit: Callable[..., int], clock: FakeClock
 ) -> None:

@@ -17,6 +17,10 @@ def test_a_process_that_drains_releases_its_jobs_once_it_was_also_told_to_stop()
     assert later == 230_000, "clocks differ a little, and a record that changes is written"
     stopping = replace(DRAINING, state=SlotState.STOPPING, timer=Timer(325.0, "one"))
     assert ends.until_ms("a-1", stopping, RULES, now_s=300.0, wall_ms=205_000) == 230_000
+    longer = replace(RULES, stop_timeout_s=60.0)
+    assert ends.until_ms("a-1", DRAINING, longer, now_s=100.0, wall_ms=5_000) == 265_000
+    clock_was_set = ends.until_ms("a-1", DRAINING, longer, now_s=101.0, wall_ms=3_606_000)
+    assert clock_was_set == 3_865_000
     shut_down = replace(stopping, kill_at_s=310.0)
     assert ends.until_ms("a-1", shut_down, RULES, now_s=300.0, wall_ms=205_000) == 215_000
 

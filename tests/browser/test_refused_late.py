@@ -31,14 +31,19 @@ def busy(page: Page) -> Iterator[Any]:
     page.unroute("**/queues/measured/*")
 
 
+def make_queue(dashboard: Dashboard) -> None:
+    """Make the queue known: one that never had a job is not listed."""
+    system = dashboard.system
+    system.wait_for_job(system.submit("sum_range", {"n": 1}, queue="measured"))
+
+
 def refusals(page: Page) -> Any:
     return page.get_by_role("alert").filter(has=page.get_by_role("button", name="Close"))
 
 
 def test_a_refusal_is_told_though_its_dialog_was_closed(dashboard: Dashboard, busy: Any) -> None:
     """On an Orpheus of its own: no queue above changes."""
-    for action in ("pause", "resume"):  # now there is such a queue
-        dashboard.system.client.post(f"/queues/measured/{action}")
+    make_queue(dashboard)
     page = dashboard.open("/ui/queues")
     button = page.get_by_role("button", name="Pause measured")
     place = button.bounding_box()
@@ -68,7 +73,7 @@ def test_a_refusal_is_told_though_its_dialog_was_closed(dashboard: Dashboard, bu
 def test_a_refusal_and_a_lost_connection_do_not_lie_over_each_other(
     lasting_dashboard: Dashboard, busy: Any
 ) -> None:
-    lasting_dashboard.system.client.post("/queues/measured/resume")
+    make_queue(lasting_dashboard)
     page = lasting_dashboard.open("/ui/queues")
     busy("Pause measured", "Pause it", "It is being moved.")
     expect(refusals(page)).to_be_visible()

@@ -16,6 +16,7 @@ WATCH = """() => {
 
 def test_an_action_is_told_with_who_what_on_what_and_why(lasting_dashboard: Dashboard) -> None:
     client = lasting_dashboard.system.client
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="told")  # so it is listed
     client.post("/queues/told/pause", json={"reason": "the mail server is down"})
     client.post("/queues/told/resume")
     slow = "const real = Date.now; Date.now = () => real() - 4000"  # the browser's clock

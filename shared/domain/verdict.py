@@ -131,7 +131,9 @@ def _nothing_runs(facts: Facts) -> Iterator[Concern]:
 
 def _nobody(facts: Facts) -> Iterator[Concern]:
     """Yield that no worker is ready, once a job has waited longer than a start takes."""
-    if any(_stopping(facts.slots)) or (facts.pools and are_drained(facts.workers)):
+    supervisors = [slot.state for slot in facts.slots if slot.role is Role.SUPERVISOR]
+    are_all_stopping = supervisors and set(supervisors) == {SlotState.STOPPING}
+    if are_all_stopping or (facts.pools and are_drained(facts.workers)):
         return  # that, or the concerns of the queues, which say by whom, tell why
     queues = [queue for queue in facts.queues if not queue.paused]
     oldest_s = max((queue.oldest_s or 0.0 for queue in queues), default=0.0)

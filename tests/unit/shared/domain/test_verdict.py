@@ -234,6 +234,15 @@ def test_that_orpheus_is_stopping_is_told_before_what_comes_of_it() -> None:
     assert ConcernCode.NO_WORKER_READY not in [one.code for one in others]
 
 
+def test_that_no_worker_is_ready_is_told_while_not_every_host_is_stopping() -> None:
+    going_on, stopping = slot("supervisor"), slot("supervisor", SlotState.STOPPING)
+    down = slot(state=SlotState.DOWN)
+    told = [one.code for one in concerns(slots=[stopping, going_on, down], queues=[MAIL])]
+    assert told[:2] == [ConcernCode.STOPPING, ConcernCode.NO_WORKER_READY]
+    told = [one.code for one in concerns(slots=[stopping, stopping, down], queues=[MAIL])]
+    assert ConcernCode.NO_WORKER_READY not in told
+
+
 def test_of_several_hosts_the_one_that_is_stopping_is_named() -> None:
     stopping = slot("supervisor", SlotState.STOPPING, reason="SIGINT")
     first, *_ = concerns(slots=[*READY, replace(stopping, name="supervisor on ada")])

@@ -59,8 +59,8 @@ def exposition(store: Store, options: ApiHandover, measures: Measures, resets: i
 
     `measures` and `resets` (how often a listener of the stream started over) are of this process.
     """
+    shown = workers(store, options)  # outside the snapshot: it may try whether a write can begin
     with store.snapshot():
-        shown = workers(store, options)
         # Of this host alone: Prometheus asks the API of each, and tells them apart by instance.
         in_slots = [
             one for one in shown if one["host"] == options.host_name and "@" not in one["slot"]

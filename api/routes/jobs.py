@@ -198,8 +198,9 @@ async def get_why(request: Request, job_id: JobId) -> Response:
     options = services.options
 
     def read(store: Store) -> Response:
+        slots = workers(store, options)  # outside the snapshot: it may try whether one can write
         with store.snapshot():
-            why = why_json(store, number, workers(store, options), options.storage.pools)
+            why = why_json(store, number, slots, options.storage.pools)
         return json_response(why)
 
     return await services.readers.read(read)

@@ -63,8 +63,9 @@ async def _queues(services: Services, *also: str) -> list[Queue]:
     options = services.options
 
     def read(store: Store) -> list[Queue]:
+        slots = workers(store, options)  # outside the snapshot: it may try whether one can write
         with store.snapshot():
-            crews = crews_of(options.storage.pools, workers(store, options))
+            crews = crews_of(options.storage.pools, slots)
             return queues_json(store, crews, also)
 
     return await services.readers.read(read)

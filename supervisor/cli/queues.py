@@ -49,8 +49,9 @@ def queues(operator: Operator) -> int:
 
 
 def _queues(store: Store, handover: CommandLineHandover, *also: str) -> list[Queue]:
+    slots = read_workers(store, handover)  # outside the snapshot: it may try whether one can write
     with store.snapshot():
-        crews = crews_of(handover.storage.pools, read_workers(store, handover))
+        crews = crews_of(handover.storage.pools, slots)
         return queues_json(store, crews, also)
 
 

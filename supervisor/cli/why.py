@@ -32,9 +32,8 @@ _WAITING = (Status.PENDING, Status.BLOCKED)
 def why(operator: Operator, id: int) -> int:
     """Say why a job does not run, who holds it back, and until when."""
     handover = operator.handover()
-    with operator.store(handover) as store, store.snapshot():
-        job, now_ms = store.jobs.get(id), store.clock.wall_ms()
-        answer = _read(store, handover, id)
+    with operator.store(handover) as store:
+        job, now_ms, answer = _read(store, handover, id)
     if operator.as_json:
         print_json(answer)
     else:
@@ -44,10 +43,14 @@ def why(operator: Operator, id: int) -> int:
     return ExitCode.OK if answer["runs"] else ExitCode.NO
 
 
-def _read(store: Store, handover: CommandLineHandover, id: int) -> Why:
+def _read(store: Store, handover: CommandLineHandover, id: int) -> tuple[Job, int, Why]:
+    """Return the job, when it was read, and why it does not run."""
     pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
+    # Outside the snapshot: it may try whether a write can begin.
     workers = workers_json(store, supervised_on=None, beat_timeout_s=timeout_s)
-    return why_json(store, id, workers, pools)
+    with store.snapshot():
+        now_ms = store.clock.wall_ms()
+        return store.jobs.get(id), now_ms, why_json(store, id, workers, pools)
 
 
 class WaitingJob:
@@ -66,9 +69,8 @@ class WaitingJob:
         if job.status not in _WAITING or now_s < self._look_at_s or not self._lines_left:
             return None
         self._look_at_s = now_s + _LOOK_EVERY_S
-        with self._store.snapshot():
-            now_ms = self._store.clock.wall_ms()
-            reasons = _read(self._store, self._handover, job.id)["reasons"]
+        _, now_ms, answer = _read(self._store, self._handover, job.id)
+        reasons = answer["reasons"]
         if not reasons:
             return None
         first, *others = reasons

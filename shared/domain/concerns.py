@@ -69,8 +69,8 @@ class Concern:
 class Standstill(NamedTuple):
     """Nobody can write to the database: a process holds its write lock, and does not commit."""
 
-    for_s: float
-    """How long nobody has written."""
+    for_s: float | None
+    """How long nobody has written; None: unknown, as the clock was set back since."""
     pid: int | None
     """That process; None: it cannot be seen from here, as one of another container."""
     command: str = ""

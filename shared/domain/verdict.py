@@ -102,10 +102,10 @@ def _no_writes(standstill: Standstill | None) -> Iterator[Concern]:
     if standstill.pid is not None:
         runs = f" ({standstill.command})" if standstill.command else ""
         who, command = f"process {standstill.pid}{runs}", f"ps -fp {standstill.pid}"
-    text = (
-        f"No write can begin: {who} holds the database's write lock, and nothing has been written "
-        f"for {duration(standstill.for_s)}."
-    )
+    since = ""
+    if standstill.for_s is not None:
+        since = f", and nothing has been written for {duration(standstill.for_s)}"
+    text = f"No write can begin: {who} holds the database's write lock{since}."
     yield Concern(ConcernCode.NO_WRITES, text, command)
 
 

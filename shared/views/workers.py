@@ -13,6 +13,7 @@ from typing import NotRequired
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import jobs, processes
+from orpheus.shared.domain.concerns import Standstill
 from orpheus.shared.domain.processes import (
     DRAINED,
     FAILURES_WITHIN_S,
@@ -147,17 +148,12 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     if none did. While nobody can write, nobody is silent: heartbeats are rows.
     """
     standstill = store.maintenance.standstill()
-    mute_s = standstill.for_s if standstill else 0.0
     with store.snapshot():
         slots = store.processes.slots()
         records = store.processes.all()
         running = store.jobs.running()
         asked = _asked(store, slots, records)
-    ages_s = {
-        record.incarnation: max(0.0, age_ms / 1000 - mute_s)
-        for record in records
-        if (age_ms := store.processes.silent_ms(record)) is not None
-    }
+    ages_s = _ages_s(store, records, standstill)
     gone = gone_supervisors(store, records)
     dead = _dead_with(gone, slots, records)
     beating = {
@@ -185,6 +181,22 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     alone = [_slot_of(one) for one in beating.values() if (one.host, one.slot) not in names]
     told_s = {} if standstill else ages_s
     return [_slot_json(slot, beating, told_s, running, asked, now_ms) for slot in [*slots, *alone]]
+
+
+def _ages_s(
+    store: Store, records: Iterable[ProcessRecord], standstill: Standstill | None
+) -> dict[str, float]:
+    """Return how long each process has been silent while it could have written a heartbeat."""
+    ages_s = {
+        record.incarnation: age_ms / 1000
+        for record in records
+        if (age_ms := store.processes.silent_ms(record)) is not None
+    }
+    mute_s = 0.0
+    if standstill:  # if it is unknown for how long: since the last heartbeat
+        known_s = standstill.for_s
+        mute_s = min(ages_s.values(), default=0.0) if known_s is None else known_s
+    return {incarnation: max(0.0, age_s - mute_s) for incarnation, age_s in ages_s.items()}
 
 
 def gone_supervisors(store: Store, records: Iterable[ProcessRecord]) -> list[ProcessRecord]:

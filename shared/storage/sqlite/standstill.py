@@ -13,7 +13,7 @@ from orpheus.shared.process.write_lock import write_lock_holder
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 
 _QUIET_S = 3.0
-"""Heartbeats are written more often, by default; who looks more closely looks for nothing."""
+"""While the log is younger, nobody looks more closely; that it is older proves nothing."""
 _TRIAL_S = 0.25
 _FRESH_S = 2.0
 
@@ -27,30 +27,33 @@ class StandstillWatch:
         self._seen_until_s = float("-inf")
 
     def look(self) -> Standstill | None:
-        """Return who holds the write lock if nobody has committed for a while; None: nobody does.
+        """Return who holds the write lock if nobody can write; None: somebody can.
 
-        Inside a transaction no trial is made, so one that is not seen is known from the last look:
-        it runs elsewhere, or a line of /proc/locks is missing, as others changed while it was read.
+        Inside a transaction no write can be tried: what has just been found outside is told.
         """
-        path = self._database.path
+        if self._database.in_transaction:
+            return self._seen if time.monotonic() < self._seen_until_s else None
+        self._seen = self._find()
+        self._seen_until_s = time.monotonic() + _FRESH_S
+        return self._seen
+
+    def _find(self) -> Standstill | None:
+        """Try whether a write can begin, if the log is quiet: each writer is a holder for a moment.
+
+        The first after a suspend is one, or the first of a tick. Who commits during the trial only
+        came before it. How old the log is says nothing once the clock was set back.
+        """
+        log, shm = (Path(f"{self._database.path}-{name}") for name in ("wal", "shm"))
         try:
-            wal, shm = (Path(f"{path}-{name}").stat() for name in ("wal", "shm"))
-            for_s = time.time() - wal.st_mtime
-            if for_s < _QUIET_S:
+            written_ns = log.stat().st_mtime_ns
+            for_s = time.time() - written_ns / 1e9
+            if 0 <= for_s < _QUIET_S or not self._is_held() or log.stat().st_mtime_ns != written_ns:
                 return None
-            pid = write_lock_holder(shm)
+            pid = write_lock_holder(shm.stat())
         except OSError:  # nobody has opened the database
             return None
-        now_s = time.monotonic()
-        if pid is None and self._database.in_transaction:
-            is_fresh = self._seen is not None and now_s < self._seen_until_s
-            return self._seen if is_fresh else None
-        if pid is not None:
-            self._seen = Standstill(for_s, pid, _command(pid))
-        else:
-            self._seen = Standstill(for_s, None) if self._is_held() else None
-        self._seen_until_s = now_s + _FRESH_S
-        return self._seen
+        command = "" if pid is None else _command(pid)
+        return Standstill(for_s if for_s >= 0 else None, pid, command)
 
     def _is_held(self) -> bool:
         """Find out by a trial whether no write can begin."""

@@ -287,7 +287,7 @@ def test_a_reason_that_changes_with_each_look_does_not_fill_a_log(
     job = store.jobs.submit(NewJob("count")).job
     holders = (f"job {id}" for id in range(2, 200))
     reason = {"code": "key_limit", "text": "it waits", "until": None}
-    monkeypatch.setattr(why, "_read", lambda *_: {"reasons": [reason | {"by": next(holders)}]})
+    monkeypatch.setattr(why, "why_json", lambda *_: {"reasons": [reason | {"by": next(holders)}]})
     waiting = why.WaitingJob(store, for_command_line(Settings()))
     for _ in range(100):
         waiting.news(job)

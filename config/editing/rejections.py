@@ -44,7 +44,7 @@ class Rejections:
         try:
             noted = json.loads((self._folder / _NAME).read_bytes())
             return {int(number): _digest_and_reason(one) for number, one in noted.items()}
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError):
             return {}
 
     def _write(self, noted: dict[int, tuple[str, str]]) -> None:

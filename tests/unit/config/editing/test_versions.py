@@ -164,6 +164,16 @@ def test_a_rejection_that_was_noted_without_a_reason_stays_one(
     assert [one.rejection for one in versions.all()] == [""]
 
 
+@pytest.mark.parametrize("noted", [{"1": None}, {"1": 7}, {"1": ["digest"]}, {"one": ""}, [], 7])
+def test_a_damaged_note_of_what_was_rejected_hides_no_version(
+    versions: Versions, tmp_path: Path, noted: object
+) -> None:
+    versions.keep("a = 1", "file", None)
+    (tmp_path / "kept" / ".rejected").write_text(json.dumps(noted))
+    assert versions.rejection("a = 1") is None
+    assert [one.text for one in versions.all()] == ["a = 1"]
+
+
 def test_a_text_that_is_rejected_says_so_once_it_is_a_version_with_when_it_was_saved(
     versions: Versions, tmp_path: Path
 ) -> None:

@@ -23,6 +23,14 @@ def read_regular_file(path: Path) -> bytes:
     return content
 
 
+def text_of(path: Path) -> str | None:
+    """Return the text; None if there is none that can be read."""
+    try:
+        return read_regular_file(path).decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 @contextlib.contextmanager
 def open_regular_file(path: Path) -> Iterator[int]:
     """Open a file for reading. Raises OSError, also for what is no regular file."""

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from orpheus.config.editing.rejections import Rejections
 from orpheus.config.editing.replace_file import written_file
-from orpheus.config.regular_file import read_regular_file
+from orpheus.config.regular_file import text_of
 from orpheus.shared.operations.configuration import BY_HAND, ConfigurationVersion
 
 _LOCK = ".lock"
@@ -91,17 +91,14 @@ class Versions:
             self._rejections.forget(found.number)
             return replace(found, rejection=None)
 
-    def note_rejected(self, in_force: int | None, reason: str) -> None:
-        """Note why what the file holds was not taken; not of the version in force: it was.
+    def note_rejected(self, in_force: int | None, text: str, reason: str) -> None:
+        """Note why a text was not taken, if the file still holds it.
 
-        Raises OSError.
+        Not of the version in force: it was taken. Raises OSError.
         """
-        text = self._text_of_file()
-        if text is None:
-            return
         with self._locked():
             number = self._number_of(text)
-            if number != in_force:
+            if number != in_force and text_of(Path(self._file)) == text:
                 self._rejections.note(number, text, reason)
 
     def rejection(self, text: str) -> str | None:
@@ -156,18 +153,12 @@ class Versions:
     def _saved_at_ms(self, text: str, kept: list[ConfigurationVersion]) -> int:
         """Return when an editor has saved the text: it may be found much later. Now, if unknown."""
         now_ms = _now_ms()
-        if self._text_of_file() != text:
+        if text_of(Path(self._file)) != text:
             return now_ms
         with contextlib.suppress(OSError):
             saved_ms = Path(self._file).stat().st_mtime_ns // 1_000_000
             return min(max(saved_ms, kept[0].at_ms if kept else saved_ms), now_ms)
         return now_ms
-
-    def _text_of_file(self) -> str | None:
-        try:
-            return read_regular_file(Path(self._file)).decode()
-        except (OSError, UnicodeDecodeError):
-            return None
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -51,12 +51,12 @@ class KeptConfiguration:
             log.warning("settings_not_kept", file=str(note), reason=error.strerror)
         return edit
 
-    def note_rejected(self, reason: str) -> None:
-        """Note why what the file holds now was not taken."""
+    def note_rejected(self, text: str, reason: str) -> None:
+        """Note why a text was not taken, if the file still holds it."""
         try:
             if self._settings is not None and self._settings.source is not None:
                 versions = self._versions_of(self._settings.source)
-                versions.note_rejected(self._version, reason)
+                versions.note_rejected(self._version, text, reason)
         except OSError as error:
             self._warn_of_version(error)
 

@@ -22,7 +22,7 @@ from threading import Lock, Thread
 
 from orpheus.config.changes import changed_keys, shown_changes
 from orpheus.config.handovers import for_commands, for_database, for_storage
-from orpheus.config.regular_file import read_regular_file, state_of
+from orpheus.config.regular_file import read_regular_file, state_of, text_of
 from orpheus.config.settings import Settings
 from orpheus.config.sources import is_there
 from orpheus.shared.errors import ConfigurationError, OrpheusError, StorageError
@@ -93,7 +93,7 @@ class Reloader:
     It is readable (`fileno`) when there is a result (`take`). `describing` is held while a child of
     this thread describes the job modules: the code that reaps other children must leave that child
     alone. `keep` is called with settings that were checked, before the main loop adopts them, and
-    `note_rejected` with the reason where the file was not taken.
+    `note_rejected` with the text that was not taken, and why.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Reloader:
         settings: Settings,
         listeners: Listeners,
         keep: Callable[[Settings], EditOnMachine | None],
-        note_rejected: Callable[[str], None],
+        note_rejected: Callable[[str, str], None],
     ) -> None:
         self.describing = Lock()
         self.trouble = ""
@@ -159,8 +159,6 @@ class Reloader:
                 return
             if orders:
                 result = self._follow_and_check(orders)
-                if isinstance(result, Rejected):
-                    self._note_rejected(result.reason)
                 if result is not None:
                     orders, self.trouble = [], ""
                     self._results.append(result)
@@ -170,13 +168,18 @@ class Reloader:
         """Check what is in the folder to which the path of the start leads now; see `_checked`."""
         why = ", ".join(dict.fromkeys(order.why for order in orders))
         replace_all = any(order.replace_all for order in orders)
-        self._known = self._seen = state_of(self._settings.source)
+        source = self._settings.source
+        self._known = self._seen = state_of(source)
         self._told_gone = self._known is None
         with self._folder.followed() as folder:
-            state = state_of(self._settings.source, folder.path)
+            state = state_of(source, folder.path)
+            # Before the check: it may take long, and another text may be saved meanwhile.
+            text = None if source is None else text_of(Path(folder.path, source))
             result = self._checked(folder, why, replace_all=replace_all)
         if isinstance(result, Reloaded):
             self._known = self._seen = state
+        elif isinstance(result, Rejected) and text is not None:
+            self._note_rejected(text, result.reason)
         return result
 
     def _wait(self, most_s: float | None) -> list[_Order]:

@@ -28,7 +28,7 @@ def test_a_file_that_was_rejected_is_told_so_and_so_is_its_version(
     version = versions.keep_found("[api]\nport = 1\n")
     keep_running_settings(state.running_settings, load_settings(path, (), {}), 0, version.number)
     put({"set": {"api.port": 2}})
-    versions.note_rejected(version.number, "api.port: 2 is taken")
+    versions.note_rejected(version.number, path.read_text(), "api.port: 2 is taken")
     told = api.client.get("/config").json()["in_force"]["text"]
     assert "what it holds now was rejected" in told
     path.write_text("[api\n", encoding="utf-8")

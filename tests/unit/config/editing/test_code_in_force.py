@@ -70,7 +70,9 @@ def test_a_text_with_the_code_for_which_the_file_was_rejected_would_be_rejected_
 def reject(path: Path, state: StateFiles, text: str) -> None:
     """Let an editor save the text, as a version that the supervisor does not take."""
     path.write_text(text, encoding="utf-8")
-    Versions(state.configurations, path).note_rejected(2, "jobs.modules: nome does not import")
+    Versions(state.configurations, path).note_rejected(
+        2, text, "jobs.modules: nome does not import"
+    )
 
 
 @pytest.mark.parametrize("text", [WRONG, REPLACED, f"{RUNS}[", None])

@@ -148,7 +148,7 @@ def test_a_version_that_is_rejected_says_so_until_it_is_taken(
     versions.keep("a = 1", "file", None)
     versions.keep("a = 2", "api:x", None)
     (tmp_path / "orpheus.toml").write_text("a = 2")
-    versions.note_rejected(1, "a: must be 1")
+    versions.note_rejected(1, "a = 2", "a: must be 1")
     assert [one.rejection for one in versions.all()] == ["a: must be 1", None]
     assert versions.rejection("a = 2") == "a: must be 1"
     assert versions.keep_found("a = 2").rejection is None
@@ -162,6 +162,15 @@ def test_a_rejection_that_was_noted_without_a_reason_stays_one(
     digest = hashlib.sha256(b"a = 1").hexdigest()
     (tmp_path / "kept" / ".rejected").write_text(json.dumps({"1": digest}))
     assert [one.rejection for one in versions.all()] == [""]
+
+
+def test_a_text_that_was_mended_while_it_was_checked_is_not_noted_as_rejected(
+    versions: Versions, tmp_path: Path
+) -> None:
+    versions.keep("a = 1", "file", None)
+    (tmp_path / "orpheus.toml").write_text("a = 3")
+    versions.note_rejected(1, "a = 2", "a: must be odd")
+    assert [versions.rejection(text) for text in ("a = 2", "a = 3")] == [None, None]
 
 
 @pytest.mark.parametrize("noted", [{"1": None}, {"1": 7}, {"1": ["digest"]}, {"one": ""}, [], 7])
@@ -184,7 +193,7 @@ def test_a_text_that_is_rejected_says_so_once_it_is_a_version_with_when_it_was_s
     saved_ms = first_ms + 5
     os.utime(file, ns=(saved_ms * 1_000_000, saved_ms * 1_000_000))
     wait_until(lambda: time.time_ns() > (saved_ms + 5) * 1_000_000, "a later time")
-    versions.note_rejected(1, "no TOML")
+    versions.note_rejected(1, "a = [", "no TOML")
     assert versions.rejection("a = [") == "no TOML"
     with versions.replacing("a = [", "a = 1", "api:x", None):
         pass
@@ -196,10 +205,10 @@ def test_a_text_that_is_rejected_says_so_once_it_is_a_version_with_when_it_was_s
 def test_the_version_in_force_is_not_rejected_and_neither_is_a_file_that_is_gone(
     versions: Versions, tmp_path: Path
 ) -> None:
-    versions.note_rejected(None, "it is gone")
+    versions.note_rejected(None, "a = 1", "it is gone")
     versions.keep("a = 1", "file", None)
     (tmp_path / "orpheus.toml").write_text("a = 1")
-    versions.note_rejected(1, "a port is taken")
+    versions.note_rejected(1, "a = 1", "a port is taken")
     assert versions.rejection("a = 1") is None
 
 

@@ -240,7 +240,7 @@ def test_the_check_tells_what_the_running_orpheus_has_rejected_of_this_very_text
     supervisor = {"host": own_host(), "degraded": True, "rejected": reason}
     store.processes.put_slots([slot("supervisor", SlotState.READY, **supervisor)])
     assert orpheus(*check).code == 0, "that was another text"
-    versions.note_rejected(None, reason)
+    versions.note_rejected(None, text, reason)
     told = f"the running Orpheus has rejected it: {reason}"
     mended = "--modules checks whether that is mended"
     assert orpheus(*check) == (78, "", f"orpheus: orpheus.toml: {told} ({mended})\n")

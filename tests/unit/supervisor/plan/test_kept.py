@@ -39,7 +39,7 @@ def test_since_stays_until_something_changes(
 
     first = take("[api]\nport = 1\n")
     file.write_text("[api]\nport = 'x'\n")
-    kept.note_rejected("api.port: must be a number")
+    kept.note_rejected("[api]\nport = 'x'\n", "api.port: must be a number")
     why = Versions(state.configurations, file).rejection("[api]\nport = 'x'\n")
     assert why == "api.port: must be a number"
     assert take("[api]\nport = 1\n") == first

@@ -11,13 +11,14 @@ import pytest
 
 from orpheus.config.load import load_settings
 from orpheus.config.settings import Settings
-from orpheus.shared.errors import DatabaseBusy
+from orpheus.shared.errors import ConfigurationError, DatabaseBusy
 from orpheus.supervisor.plan import reload
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import Rejected, Reloaded, Reloader
 from tests.machine import wait_until
 
 REFUSED = "[api]\nprot = 1\n"
+Note = Callable[[str, str], None]
 Start = Callable[..., Reloader]
 
 
@@ -40,8 +41,8 @@ def start() -> Iterator[Start]:
     """Starts a reloader that has read some settings."""
     started: list[Reloader] = []
 
-    def start_one(settings: Settings) -> Reloader:
-        started.append(Reloader(read, settings, Listeners(), lambda _: None, lambda _: None))
+    def start_one(settings: Settings, note: Note = lambda *_: None) -> Reloader:
+        started.append(Reloader(read, settings, Listeners(), lambda _: None, note))
         started[-1].start()
         return started[-1]
 
@@ -60,7 +61,7 @@ def test_a_file_saved_since_it_was_read_is_read_again(file: Path, start: Start) 
 
 
 def test_a_file_that_is_as_it_was_read_is_not_read_again(file: Path) -> None:
-    reloader = Reloader(read, read(), Listeners(), lambda _: None, lambda _: None)
+    reloader = Reloader(read, read(), Listeners(), lambda _: None, lambda *_: None)
     assert not any(reloader._file_has_settled() for _ in range(3))
 
 
@@ -78,6 +79,24 @@ def test_a_default_file_that_is_gone_does_not_set_everything_to_its_default(
     Path("elsewhere").rename(file)
     [result] = wait_until(reloader.take, "the file to be read")
     assert "api.prot" in result.reason
+
+
+def test_what_was_checked_is_noted_as_rejected_and_not_what_was_saved_meanwhile(
+    file: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module may take long to import, and its name be mended before it has failed."""
+    checked, noted = "[supervisor]\nwatch_config = false\n", []
+
+    def describe(*_: object) -> list[object]:
+        file.write_text(f"{checked}# mended\n")
+        raise ConfigurationError("jobs.modules: nome does not import")
+
+    monkeypatch.setattr(reload, "describe_types", describe)
+    file.write_text(checked)
+    reloader = start(read(), lambda *given: noted.append(given))
+    reloader.ask("SIGHUP")
+    wait_until(reloader.take, "the answer")
+    assert noted == [(checked, "jobs.modules: nome does not import")]
 
 
 @pytest.mark.usefixtures("file")
@@ -199,7 +218,7 @@ def test_a_file_that_is_gone_for_a_while_is_rejected_once_and_taken_when_it_is_b
 def test_a_file_that_is_gone_for_a_moment_is_not_missed(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reloader = Reloader(read, read(), Listeners(), lambda _: None, lambda _: None)
+    reloader = Reloader(read, read(), Listeners(), lambda _: None, lambda *_: None)
     file.rename("elsewhere")
     assert not any(reloader._file_has_settled() for _ in range(3))
     Path("elsewhere").rename(file)

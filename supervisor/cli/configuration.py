@@ -33,6 +33,11 @@ from orpheus.supervisor.cli.versions import diff, rollback, versions
 
 _OUR_MODULES = {"orpheus.worker.handlers"}
 """Modules that may be imported unasked."""
+_OF_MODULES = (
+    *("jobs.modules: ", "jobs.around: ", "job type "),
+    *("commands: ", "schedules: ", "alerts: "),
+)
+"""So begins why a supervisor rejects what `--modules` looks at as well."""
 
 
 @click.group(cls=Group)
@@ -48,7 +53,8 @@ def check(operator: Operator, modules: bool) -> int:
 
     Exits 78 with every problem. --modules also checks what needs the job modules: that they
     import, that `around` is there, and that the jobs of schedules and alerts fit their types.
-    Without it, what the running Orpheus has rejected of this very file is a problem, too.
+    What the running Orpheus has rejected of this very file is a problem, too, unless that was
+    looked at here and is mended.
     """
     settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
     all_types = modules or set(settings.jobs.modules) <= _OUR_MODULES
@@ -58,15 +64,9 @@ def check(operator: Operator, modules: bool) -> int:
     if problems:
         raise ConfigurationError("\n".join(map(sources.line, problems)))
     queues = {row.name: row.queue for row in types.values()}
-    rejection = _rejection(operator, settings)
-    if rejection and not all_types:
-        mended = "--modules checks whether that is mended"
-        raise ConfigurationError(f"{settings.source}: {rejection} ({mended})")
+    rejections = _mended_rejection(operator, settings, modules or (all_types and not jobs.around))
     left = left_waiting(NOTHING_RUNS, serving(settings), {}, queues)
-    warnings = (
-        *((f"{rejection} (it looks again when the file is saved)",) if rejection else ()),
-        *left,
-    )
+    warnings = (*rejections, *left)
     for warning in warnings:
         click.echo(f"orpheus: warning: {warning}", err=True)
     if operator.as_json:
@@ -77,6 +77,23 @@ def check(operator: Operator, modules: bool) -> int:
         rest = "" if all_types else " (--modules also checks the job modules, schedules and alerts)"
         click.echo(f"{settings.source or 'no file, the defaults'}: ok{rest}")
     return ExitCode.OK
+
+
+def _mended_rejection(operator: Operator, settings: Settings, has_looked: bool) -> Iterator[str]:
+    """Yield that the running Orpheus has rejected the file for what was wrong with its modules.
+
+    `has_looked`: they are in order by now. Raises ConfigurationError if it may still be wrong.
+    """
+    reason = _rejection(operator, settings)
+    if reason is None:
+        return
+    told = f"the running Orpheus has rejected it: {printable(reason)}"
+    again = "it looks again when the file is saved"
+    is_of_modules = reason.startswith(_OF_MODULES)
+    if not (is_of_modules and has_looked):
+        hint = "--modules checks whether that is mended" if is_of_modules else again
+        raise ConfigurationError(f"{settings.source}: {told} ({hint})")
+    yield f"{told} ({again})"
 
 
 def _rejection(operator: Operator, settings: Settings) -> str | None:
@@ -92,7 +109,7 @@ def _rejection(operator: Operator, settings: Settings) -> str | None:
     with contextlib.suppress(StorageError), operator.store(for_command_line(settings)) as store:
         for slot in store.processes.slots():
             if slot.rejected is not None and slot.host == own_host():
-                return f"the running Orpheus has rejected it: {printable(slot.rejected)}"
+                return slot.rejected
     return None
 
 

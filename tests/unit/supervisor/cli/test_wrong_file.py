@@ -236,7 +236,7 @@ def test_the_check_tells_what_the_running_orpheus_has_rejected_of_this_very_text
     text = GOOD.replace("max_retries = 7", 'modules = ["jobs_mod"]')
     runs.write_text(text)
     versions = Versions(state_files(URL).configurations, runs)
-    reason = "jobs_mod does not import"
+    reason = "jobs.modules: jobs_mod does not import"
     supervisor = {"host": own_host(), "degraded": True, "rejected": reason}
     store.processes.put_slots([slot("supervisor", SlotState.READY, **supervisor)])
     assert orpheus(*check).code == 0, "that was another text"
@@ -250,3 +250,29 @@ def test_the_check_tells_what_the_running_orpheus_has_rejected_of_this_very_text
     assert err == f"orpheus: warning: {told} ({again})\n"
     versions.keep_found(text)
     assert orpheus(*check).code == 0, "it was taken after all"
+
+
+MODULES, SAVED = "--modules checks whether that is mended", "it looks again when the file is saved"
+
+
+@pytest.mark.parametrize(
+    ("reason", "options", "hint"),
+    [
+        ("cannot listen on 127.0.0.1:9000: Address already in use", [], SAVED),
+        ("cannot listen on 127.0.0.1:9000: Address already in use", ["--modules"], SAVED),
+        ("an internal error: KeyError: 1", [], SAVED),
+        ("jobs.around: contextlib has no function 'nullcontext'", [], MODULES),
+        ("jobs.around: contextlib has no function 'nullcontext'", ["--modules"], None),
+    ],
+)
+def test_the_check_takes_for_mended_only_what_it_looked_at(
+    orpheus: Orpheus, runs: Path, store: Store, reason: str, options: list[str], hint: str | None
+) -> None:
+    text = GOOD.replace("max_retries = 7", 'around = ["contextlib:nullcontext"]')
+    runs.write_text(text)
+    supervisor = {"host": own_host(), "degraded": True, "rejected": reason}
+    store.processes.put_slots([slot("supervisor", SlotState.READY, **supervisor)])
+    Versions(state_files(URL).configurations, runs).note_rejected(None, text, reason)
+    code, _, err = orpheus("--config", "orpheus.toml", "config", "check", *options)
+    assert (code, reason in err) == (78 if hint else 0, True)
+    assert err.endswith(f"({hint or SAVED})\n")

@@ -6,11 +6,13 @@ columns are there, whole and only aligned, one line per row, for grep and awk. T
 made printable.
 """
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,6 +37,20 @@ _STYLES: dict[str, dict[str, Any]] = {
 }
 _USUAL_SIZE = os.terminal_size((80, 24))
 _BYTES_PER_MIB = 2**20
+
+
+@contextlib.contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Print as long as somebody reads (`orpheus … | head -1`); what comes after goes nowhere."""
+    try:
+        yield
+    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:  # or the flush at the exit would fail, too
+                with Path(os.devnull).open("wb") as nowhere:
+                    os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def print_json(value: Any) -> None:

@@ -17,7 +17,7 @@ from orpheus.shared.views.jobs import job_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.jobs import wait_for_change
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
-from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.output import print_json, reader_may_leave
 from orpheus.supervisor.cli.payload import payload_of
 from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs, warn_of_unserved
 from orpheus.supervisor.cli.why import WaitingJob
@@ -85,17 +85,19 @@ def submit(
         new = prepare_job(types, handover.defaults, type=type, payload=value, **fields)
         submitted = store.jobs.submit(new)
         job = submitted.job
-        if wait or not operator.as_json:
-            what = "submitted" if submitted.created else "is live with this unique key"
-            click.echo(f"job {job.id} {what}", err=wait)
-        if not _has_ended(job):
-            warn_of_unserved(store, handover, job.queue)
-            if not wait:  # or it is told as a reason, if that is so for long
-                warn_if_nothing_runs(store, handover)
+        with reader_may_leave():  # the exit code is about the job, which is there by now
+            if wait or not operator.as_json:
+                what = "submitted" if submitted.created else "is live with this unique key"
+                click.echo(f"job {job.id} {what}", err=wait)
+            if not _has_ended(job):
+                warn_of_unserved(store, handover, job.queue)
+                if not wait:  # or it is told as a reason, if that is so for long
+                    warn_if_nothing_runs(store, handover)
         if wait:
             waiting = WaitingJob(store, handover)
             job = _wait(store, job, _nothing if operator.as_json else waiting.news)
-    _print_outcome(operator, job, waited=wait)
+    with reader_may_leave():
+        _print_outcome(operator, job, waited=wait)
     must_be_done = wait or _has_ended(job)
     return ExitCode.NO if must_be_done and job.status is not Status.DONE else ExitCode.OK
 
@@ -118,7 +120,8 @@ def _has_ended(job: Job) -> bool:
 
 def _tell(news: str | None) -> None:
     if news:
-        click.echo(news, err=True)
+        with reader_may_leave():
+            click.echo(news, err=True)
 
 
 def _nothing(_: Job) -> None:
@@ -134,8 +137,7 @@ def _wait(store: Store, job: Job, news: Callable[[Job], str | None]) -> Job:
                 job = store.jobs.get(job.id)
                 show(job)
     except (KeyboardInterrupt, Unavailable):
-        told = f"orpheus: stopped waiting; the job goes on: orpheus show {job.id}"
-        click.echo(told, err=True)
+        _tell(f"orpheus: stopped waiting; the job goes on: orpheus show {job.id}")
         raise
     return job
 

@@ -1,6 +1,7 @@
 """`orpheus submit`, with and without `--wait`."""
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -279,6 +280,41 @@ def test_a_terminal_and_a_log_are_told_why_a_job_waits_and_again_when_that_chang
         == "job 1 waits: no worker of pool default is ready: nothing runs; `orpheus` starts it"
     )
     assert [err.count(line) for line in told] == [1, 1]
+
+
+@pytest.mark.parametrize("streams", [["stderr"], ["stderr", "stdout"]])
+def test_a_reader_that_leaves_takes_neither_the_outcome_nor_the_exit_code_along(
+    streams: list[str],
+    orpheus: Orpheus,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    finish: Finish,
+    in_background: InBackground,
+    told: list[str],
+) -> None:
+    """As in `orpheus submit … --wait 2>&1 | head -1`."""
+    orpheus("pause", "default")
+    read_fd, write_fd = os.pipe()
+
+    def work(other: Store) -> None:
+        try:
+            with os.fdopen(read_fd) as reader:
+                assert reader.readline() == "job 1 submitted\n"
+                wait_until(lambda: len(told) == 1, "the first reason")
+            other.queues.resume("default")
+            wait_until(lambda: len(told) == 2, "another reason")
+        finally:
+            other.queues.resume("default")
+            finish(other)
+
+    with os.fdopen(write_fd, "w") as pipe, monkeypatch.context() as patch:
+        for name in streams:
+            patch.setattr(sys, name, pipe)
+        worker = in_background(work)
+        code, out, _ = orpheus("submit", "count", "n=2", "--wait")
+        worker.join()
+        pipe.flush()
+    assert (code, out) == (0, "" if "stdout" in streams else '{"sum":3}\n')
 
 
 def test_a_reason_that_changes_with_each_look_does_not_fill_a_log(

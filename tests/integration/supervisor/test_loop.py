@@ -163,6 +163,7 @@ def test_a_child_that_cannot_be_started_is_tried_again_with_backoff(harness: Sta
     running = harness(slots={"a-1": ["/no/such/program"]})
     slot = running.until_exit()
     assert slot.last_exit.reason.startswith("cannot start: ")
+    running.until(lambda: running.slot().until_ms is not None, "the time of the next try")
     running.until(lambda: running.slot().restarts >= 2, "two more tries")
     assert running.stop() == 0
 

@@ -23,8 +23,10 @@ Lines = Callable[[], list[str]]
 
 
 @pytest.fixture(autouse=True)
-def logging_stopped_and_restored() -> Iterator[None]:
+def logging_stopped_and_restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     level, raises = logging.root.level, logging.raiseExceptions
+    # It complains, whenever they are collected, of tasks that an earlier test has left.
+    monkeypatch.setattr(logging.getLogger("asyncio"), "disabled", True)
     yield
     stop_logging()
     logging.root.setLevel(level)

@@ -131,6 +131,7 @@ def test_whatever_a_handler_raises_ends_its_own_attempt(
             raise raised
 
         task = asyncio.create_task(fail())
+        task.add_done_callback(lambda one: one.cancelled() or one.exception())  # retrieved
         await asyncio.wait([task], timeout=0.05)
 
     for name in ("on_the_loop", "in_a_thread"):

@@ -104,6 +104,9 @@ class Queue(TypedDict):
     `rate_per_key`."""
     starved: bool
     """Jobs of it could start, but all workers that serve it run jobs of other queues."""
+    none_starts: str | None
+    """Why none of its jobs starts, though some wait: a clause. `it is paused` also if none waits.
+    null: nothing keeps back all of them but their time, its limits or a quarantine."""
     submitted_per_minute: float
     """In this minute and the last, as `ended_per_minute`: done, failed and cancelled."""
     ended_per_minute: float
@@ -176,6 +179,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew], also: Iterable[str] = (
                 "done_per_minute": done_per_minute.get(name, 0.0),
                 "drain": None if name in starved else drain,
                 "starved": name in starved,
+                "none_starts": None,
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
                 "grows_per_minute": growth_per_minute(
@@ -189,7 +193,20 @@ def queues_json(store: Store, crews: Sequence[why.Crew], also: Iterable[str] = (
                 "pools": [_pool_json(crew) for crew in serving],
             }
         )
+        found[-1]["none_starts"] = _none_starts(found[-1], may_be_served=store.has_many_hosts)
     return found
+
+
+def _none_starts(queue: Queue, *, may_be_served: bool) -> str | None:
+    """Return why no job of a queue starts. `may_be_served`: by a pool of another host."""
+    if queue["paused"]:
+        return "it is paused"
+    if not queue["pools"]:
+        waits = queue["counts"]["pending"] or queue["counts"]["blocked"]
+        return "no pool serves it" if waits and not may_be_served else None
+    if queue["due"] and not any(pool["ready"] for pool in queue["pools"]):
+        return "no worker is ready"
+    return "its workers run other jobs" if queue["starved"] else None
 
 
 def _until_s(at_ms: int | None, now_ms: int) -> float | None:

@@ -34,6 +34,7 @@ from orpheus.supervisor.cli.output import (
     since,
     when,
 )
+from orpheus.supervisor.cli.queues import read_queues, warn_if_none_starts
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.unknown_names import warn_of_filter
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
@@ -87,6 +88,7 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         now_ms = store.clock.wall_ms()
         waits_for = {} if operator.as_json else _waits_for(store, page)
         held = {} if operator.as_json else _held(store, handover, page, now_ms)
+        queues = read_queues(store, handover) if wanted.queue and not operator.as_json else []
     if operator.as_json:
         relation = "eq" if total.exact else "gte"
         shown = {"value": total.value, "relation": relation}
@@ -102,6 +104,7 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         at_least = "" if total.exact else "at least "
         which = "last" if wanted.by_end else "newest"
         click.echo(f"the {which} {len(page)} of {at_least}{total.value:,}", err=True)
+    warn_if_none_starts(queues, wanted.queue)
     return ExitCode.OK
 
 

@@ -1,6 +1,6 @@
 """Queues: list them, pause and resume them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.storage import Store
+from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.queues import Queue, queues_json
 from orpheus.shared.views.why import crews_of
@@ -43,12 +44,13 @@ def queues(operator: Operator) -> int:
     """List queues with their state, limits and jobs by status."""
     handover = operator.handover()
     with operator.store(handover) as store:
-        items = _queues(store, handover)
+        items = read_queues(store, handover)
     print_items(items, _COLUMNS, _queue_row, as_json=operator.as_json)
     return ExitCode.OK
 
 
-def _queues(store: Store, handover: CommandLineHandover, *also: str) -> list[Queue]:
+def read_queues(store: Store, handover: CommandLineHandover, *also: str) -> list[Queue]:
+    """Return every queue, and `also`, as GET /queues does."""
     slots = read_workers(store, handover)  # outside the snapshot: it may try whether one can write
     with store.snapshot():
         crews = crews_of(handover.storage.pools, slots)
@@ -91,14 +93,21 @@ def _why(item: Mapping[str, Any]) -> str | None:
     if item["paused"]:
         return paused_by(item["pause"], "the configuration")
     held = [_held_back(one) for one in item["held_back"]]
-    if item["due"] and item["pools"] and not any(one["ready"] for one in item["pools"]):
-        return ", ".join(["no worker is ready", *held])
-    if item["starved"]:
-        return ", ".join(["its workers run other jobs", *held])
+    if item["none_starts"] and item["pools"]:  # that no pool serves it is its state
+        return ", ".join([item["none_starts"], *held])
     next_due_s = item["next_due_s"]
     if next_due_s and not item["due"] and not item["counts"][Status.IN_PROGRESS]:
         held.append(f"next due in {duration(next_due_s)}")
     return ", ".join(held) or None
+
+
+def warn_if_none_starts(queues: Sequence[Queue], name: str | None) -> None:
+    """Say why no job of a queue starts, if something keeps all of them back."""
+    for item in queues:
+        if item["name"] == name and item["none_starts"]:
+            who = printable(paused_by(item["pause"]) or "the configuration")
+            why = f"paused by {who}" if item["paused"] else item["none_starts"]
+            click.echo(f"queue {name}: {why}, so none of its jobs starts", err=True)
 
 
 def _held_back(held: Mapping[str, Any]) -> str:
@@ -140,7 +149,7 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
         warn_of_queue(store, handover, queue)
         was_paused = any(one.paused for one in store.queues.all() if one.name == queue)
         standing = pause_queue(store, operator.actor(reason), queue, paused=paused)
-        item = next(item for item in _queues(store, handover, queue) if item["name"] == queue)
+        item = next(item for item in read_queues(store, handover, queue) if item["name"] == queue)
     if paused:
         tell_pause(f"queue {queue}", item, pause_json(standing), as_json=operator.as_json)
     elif operator.as_json:

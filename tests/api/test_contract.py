@@ -81,6 +81,7 @@ QUEUE = {
     "done_per_minute",
     "drain",
     "starved",
+    "none_starts",
     "submitted_per_minute",
     "ended_per_minute",
     "grows_per_minute",

@@ -114,6 +114,28 @@ def test_a_paused_queue_tells_who_paused_it_why_and_when(api: Any) -> None:
     assert api.client.post("/queues/mail/resume").json()["pause"] is None
 
 
+def test_a_queue_tells_why_none_of_its_jobs_starts(start: Callable[..., Any], options: Any) -> None:
+    pools = {"default": ("default", "mail")}
+    api = start(storage=replace(options.storage, pools=pools))
+
+    def told(queue: str = "mail") -> Any:
+        return queues(api)[queue]["none_starts"]
+
+    for queue in ("mail", "mial"):
+        api.submit(queue=queue)
+    assert told() == "no worker is ready"
+    api.client.post("/queues/mail/pause")
+    assert told() == "it is paused"
+    api.client.post("/queues/mail/resume")
+    assert told("mial") == "no pool serves it"
+    api.process("supervisor", Role.SUPERVISOR)
+    api.store.processes.put_slots([api.slot("default-1", SlotState.READY)])
+    assert told() is None
+    for _ in range(2):
+        api.run_one()
+    assert told("mial") is None, "no job of it waits"
+
+
 def test_only_a_new_reason_changes_a_pause_and_the_answer_says_who_paused_it_already(
     scheduled: Any,
 ) -> None:

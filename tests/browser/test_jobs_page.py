@@ -361,3 +361,38 @@ def test_a_read_only_page_shows_the_list_without_any_action(
     assert "POST" not in asked and page.locator("dialog[open]").count() == 0
     assert Axe().run(page).violations_count == 0
     assert dashboard.problems == []
+
+
+def test_a_list_of_one_queue_says_why_none_of_its_jobs_starts(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    client = lasting_dashboard.system.client
+    client.post(f"/queues/{held}/pause", json={"reason": "a release"})
+    page = lasting_dashboard.open(f"/ui/jobs?queue={held}")
+    told = page.locator("#none-starts")
+    paused = r"^Queue held is paused by api:127\.0\.0\.1 .*: a release$"
+    expect(told).to_have_text(re.compile(paused))
+    examine(page)
+    told.get_by_role("link").focus()
+    client.post(f"/queues/{held}/resume", json={})
+    expect(told).to_be_hidden()
+    client.post(f"/queues/{held}/pause", json={"reason": "a release"})
+    expect(told).to_be_visible()
+    page.locator("#query").fill("status:pending")
+    expect(told).to_be_hidden()
+    page.locator("#query").fill(f"queue:{held} status:pending")
+    expect(told).to_have_text(re.compile(paused))
+    told.get_by_role("link").click()
+    page.wait_for_url(f"**/ui/queues#queue-{held}")
+
+
+def test_a_list_of_a_queue_that_no_pool_serves_says_so(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.page
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one |= {"name": "lonely", "paused": False, "pause": None, "pools": []}
+    items = [one | {"none_starts": "no pool serves it"}]
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": items}))
+    lasting_dashboard.open("/ui/jobs?queue=lonely")
+    expect(page.locator("#none-starts")).to_have_text(
+        "Queue lonely: no pool serves it, so none of its jobs starts"
+    )

@@ -41,6 +41,7 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
             "ended_per_minute": 1e6,
             "drain": {"seconds": 1e6, "with_more": [{"more_workers": 1, "seconds": 1e5}]},
             "starved": False,
+            "none_starts": "it is paused",
             "pause": {"by": "cli:ada", "reason": "because " * 40, "at": AT},
             "pools": [{"name": LONG.lower(), "workers": 1000, "ready": 1000}],
             "quarantined": [LONG],

@@ -7,6 +7,7 @@ import { request } from "./http.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "./live.js";
 import { mayPass } from "./page-reader.js";
+import { tellOf } from "./none-starts.js";
 import { Place } from "./place.js";
 import { completions, jobNumber, parse, write } from "./query.js";
 import { rowKeys } from "./row-keys.js";
@@ -105,6 +106,7 @@ function offerNumber() {
 
 function showForm() {
   const { filter } = readAddress();
+  tellOf(filter.queue);
   offerNumber();
   status.value = filter.status ?? "";
   ended.value = filter.until ? "" : filter.since ?? "";

@@ -2,13 +2,16 @@
 import { h, icon } from "./dom.js";
 import { relative, timeNode } from "./time.js";
 
+/** "paused by cli:ada 5 minutes ago: a release" @param {any} pause @returns {any[]} */
+export const pausedWords = (pause) => [h("b", {}, "paused"), ` by ${pause.by ?? "the configuration"}`, pause.at && " ", pause.at && timeNode(pause.at), pause.reason && `: ${pause.reason}`];
+
 /** Show it in `node`; without a pause, hide that. @param {HTMLElement} node @param {any} pause */
 export function showPause(node, pause) {
   node.hidden = !pause;
   const shown = JSON.stringify(pause);
   if (!pause || node.dataset.shown === shown) return;
   node.dataset.shown = shown;
-  node.replaceChildren(icon("blocked"), h("span", {}, h("b", {}, "paused"), ` by ${pause.by ?? "the configuration"}`, pause.at && " ", pause.at && timeNode(pause.at), pause.reason && `: ${pause.reason}`));
+  node.replaceChildren(icon("blocked"), h("span", {}, ...pausedWords(pause)));
 }
 
 /**

@@ -157,6 +157,23 @@ def test_a_list_tells_what_holds_back_a_whole_queue_or_type(orpheus: Orpheus, st
     assert notes["7"].endswith("  queue paused")
 
 
+def test_a_list_of_one_queue_says_why_none_of_its_jobs_starts(
+    orpheus: Orpheus, store: Store
+) -> None:
+    store.jobs.submit_many([NewJob("count", queue="mail"), NewJob("count")])
+    assert orpheus("jobs", "--queue", "mail").err == (
+        "queue mail: no worker is ready, so none of its jobs starts\n"
+    )
+    unserved = ("jobs", "--queue", "mail", "--set", "pools.default.queues=['default']")
+    assert orpheus(*unserved).err == "queue mail: no pool serves it, so none of its jobs starts\n"
+    orpheus("pause", "mail", "--reason", "a release")
+    said = orpheus("jobs", "--queue", "mail", "--limit", "1")
+    paused = rf"queue mail: paused by cli:\S+: a release \({TIME}\), so none of its jobs starts\n"
+    assert re.fullmatch(paused, said.err), said.err
+    assert orpheus("jobs").err == "", "that is of no single queue"
+    assert orpheus("jobs", "--queue", "mail", "--json").err == ""
+
+
 def test_a_list_or_a_log_with_nothing_in_it_says_so(
     orpheus: Orpheus, store: Store, finish: Finish
 ) -> None:

@@ -105,6 +105,10 @@ class SlotFacts:
     """When, as the API writes times: the later is the greater text."""
     watched_s: float | None = None
     """Since when its supervisor runs, which counts these."""
+    since_s: float | None = None
+    """How long a supervisor has been stopping, if it says so."""
+    left_s: float | None = None
+    """How long it may go on doing so."""
 
 
 @dataclass(frozen=True, slots=True)

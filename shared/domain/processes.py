@@ -8,6 +8,7 @@ supervisor writes the state of each slot of its host (SlotRecord).
 import signal
 from enum import StrEnum
 
+from orpheus.shared.moments import parse_time_ms, rfc3339
 from orpheus.shared.records import dataclass
 
 API_SLOT = "api"
@@ -22,6 +23,9 @@ REPLACED = "being replaced"
 """So the reason of a slot begins whose process ends so that another one starts."""
 SILENT_MS = 60_000
 """A process that cannot be seen from here is taken for dead once it is silent for longer."""
+
+
+_SINCE = ", since "
 
 
 class Role(StrEnum):
@@ -103,6 +107,17 @@ def is_silent(state: SlotState, silent_s: float | None, dead_after_s: float) -> 
     return state is SlotState.READY and (silent_s or 0.0) >= dead_after_s / 2
 
 
+def stopping_reason(why: str, since_ms: int) -> str:
+    """Return the reason of a supervisor that is stopping: `SIGTERM, since 2026-01-31T12:00:00Z`."""
+    return f"{why}{_SINCE}{rfc3339(since_ms)}"
+
+
+def stopping_since(reason: str) -> tuple[str, int | None]:
+    """Return why a supervisor is stopping and since when; None: it does not say that."""
+    why, is_there, since = reason.rpartition(_SINCE)
+    return (why, parse_time_ms(since)) if is_there else (reason, None)
+
+
 def rejection(reason: str) -> str:
     """Return the sentence that tells an operator why a configuration is not in force."""
     return f"configuration rejected: {reason}"
@@ -130,8 +145,8 @@ class SlotRecord:
     rejected: str | None = None
     """Why the newest configuration is not in force, of the supervisor alone; None: it is."""
     until_ms: int | None = None
-    """When a process that drains or stops releases its jobs at the latest, or when a slot in
-    backoff or fatal is started; None: neither."""
+    """When a process that drains or stops releases its jobs at the latest, or a supervisor that
+    stops has ended; or when a slot in backoff or fatal is started. None: neither."""
 
     @property
     def last_exit(self) -> LastExit | None:

@@ -15,9 +15,10 @@ from orpheus.shared.domain.concerns import (
     SlotFacts,
 )
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.processes import Role, rejection
+from orpheus.shared.domain.processes import Role, SlotState, rejection, stopping_since
 from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
+from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.storage import QueueRow, Store
 from orpheus.shared.views.alerts import undelivered_alerts
 from orpheus.shared.views.pools import scaled_by
@@ -108,7 +109,7 @@ def _facts(
         ended = store.stats.finished_by_type(LATELY_MINUTES)
         gone = gone_supervisors(store, store.processes.all())
         return Facts(
-            slots=_slots(workers),
+            slots=_slots(workers, now_ms),
             queues=list(_queues(store, counts, oldest_s)),
             pools=pools,
             scaled_to_0=dict(_scaled_to_0(store, workers, pools)),
@@ -140,23 +141,27 @@ def _scaled_to_0(
             yield pool, _by(scaled["by"], scaled["reason"])
 
 
-def _slots(workers: Sequence[Worker]) -> list[SlotFacts]:
+def _slots(workers: Sequence[Worker], now_ms: int) -> list[SlotFacts]:
     watched_s = {one["host"]: one["uptime_s"] for one in workers if one["role"] == Role.SUPERVISOR}
     several = len({one["host"] for one in workers}) > 1
-    return [_slot(one, watched_s.get(one["host"]), several=several) for one in workers]
+    return [_slot(one, watched_s.get(one["host"]), now_ms, several=several) for one in workers]
 
 
-def _slot(worker: Worker, watched_s: float | None, *, several: bool) -> SlotFacts:
+def _slot(worker: Worker, watched_s: float | None, now_ms: int, *, several: bool) -> SlotFacts:
     name, host = worker["slot"], worker["host"]
     failed = next((one for one in worker["recent_exits"] if one["failed"]), None)
-    rejects = worker["role"] == Role.SUPERVISOR and worker["reason"].startswith(_REJECTION)
+    is_supervisor, reason, since_ms = worker["role"] == Role.SUPERVISOR, worker["reason"], None
+    rejects = is_supervisor and reason.startswith(_REJECTION)
+    if is_supervisor and worker["state"] == SlotState.STOPPING:
+        reason, since_ms = stopping_since(reason)
+    until = worker["until"]
     return SlotFacts(
         name=f"{name} on {host}" if several else name,
         role=worker["role"],
         pool=worker["pool"],
         state=worker["state"],
         degraded=worker["degraded"],
-        reason=worker["reason"].removeprefix(_REJECTION) if rejects else worker["reason"],
+        reason=reason.removeprefix(_REJECTION) if rejects else reason,
         target=f"{name} --host {host}" if several else name,
         rejects=rejects,
         runs_alone=worker["runs_alone"],
@@ -166,6 +171,8 @@ def _slot(worker: Worker, watched_s: float | None, *, several: bool) -> SlotFact
         last_exit=failed["reason"] if failed else "",
         last_exit_at=failed["at"] if failed else "",
         watched_s=watched_s,
+        since_s=None if since_ms is None else max(0, now_ms - since_ms) / 1000,
+        left_s=None if until is None else (parse_time_ms(until) - now_ms) / 1000,
     )
 
 
@@ -236,9 +243,10 @@ def trouble(store: Store, beat_timeout_s: float) -> list[str]:
 def slots_in_trouble(store: Store, beat_timeout_s: float) -> list[tuple[str, str, str]]:
     """Return the host, the slot and a sentence for each slot that needs a person, one by one."""
     workers = workers_json(store, supervised_on=None, beat_timeout_s=beat_timeout_s)
+    now_ms = store.clock.wall_ms()
     return [
         (one["host"], one["slot"], concern.text)
-        for one, slot in zip(workers, _slots(workers), strict=True)
+        for one, slot in zip(workers, _slots(workers, now_ms), strict=True)
         for concern in verdict(Facts([slot])).concerns
         if concern.code in _OF_A_SLOT
     ]

@@ -99,8 +99,8 @@ class WorkerSummary(TypedDict):
     restarted: DrainedBy | None
     """Who asked for its restart, if an operator did and its process has not ended yet."""
     until: Time | None
-    """While it drains or stops: when it releases its jobs at the latest. In backoff or fatal: when
-    it is started. Else null."""
+    """While it drains or stops: when it releases its jobs at the latest; of the supervisor, when it
+    has ended. In backoff or fatal: when it is started. Else null."""
 
 
 class Samples(TypedDict):

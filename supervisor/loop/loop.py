@@ -32,7 +32,7 @@ from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.lock_holder import LockHolderCheck
 from orpheus.supervisor.loop.observe import observe
-from orpheus.supervisor.loop.slot_records import EndsOfStates, own_record, slot_record
+from orpheus.supervisor.loop.slot_records import EndsOfStates, Stop, own_record, slot_record
 from orpheus.supervisor.plan.plan import Plan
 from orpheus.supervisor.policy import fleet, order
 from orpheus.supervisor.policy.exits import was_cut_short
@@ -103,7 +103,7 @@ class Loop:
         self._prefix = incarnation_prefix(children.state)
         self._sources: list[tuple[int, Callable[[], None]]] = []
         self._stop_requests = 0
-        self._why_stopping = ""
+        self._stop_told: Stop | None = None
         self._end_s: float | None = None
         self._kill_at_s = 0.0
         self._cut_short = False
@@ -158,6 +158,9 @@ class Loop:
         self.slots = {key: rebase(slot, gap_s) for key, slot in self.slots.items()}
         if self._end_s is not None:
             self._kill_at_s, self._end_s = self._kill_at_s + gap_s, self._end_s + gap_s
+        if self._stop_told:
+            until_ms = self._stop_told.until_ms + round(gap_s * 1000)
+            self._stop_told = self._stop_told._replace(until_ms=until_ms)
 
     # One turn
 
@@ -264,8 +267,11 @@ class Loop:
             body = {"slot": self._myself.slot, "pid": self._myself.pid, "reason": why}
             self.children.recorder.record(Kind.SUPERVISOR_STOPPING, body)
             self._notifier.stopping()
-            self._why_stopping = why
         self._kill_at_s, self._end_s = kill_at_s, kill_at_s + rules.kill_wait_s
+        wall_ms = self._clock.wall_ms()
+        until_ms = wall_ms + round((self._end_s - now_s) * 1000)
+        first = self._stop_told or Stop(why, wall_ms, until_ms)
+        self._stop_told = first._replace(until_ms=until_ms)
         log.info("supervisor_stopping", reason=why, within_s=allowed_s)
         before, self.slots = self.slots, self._stopped()
         for key, slot in before.items():
@@ -343,7 +349,7 @@ class Loop:
             records.append(slot_record(self._myself.host, slot, child, sample, until_ms))
         sample = self._sampler.latest.get(self._myself.incarnation)
         trouble = "; ".join(filter(None, (self._lock_holder.trouble, self._other_trouble())))
-        records.append(own_record(self._myself, sample, self._why_stopping, trouble, self.rejected))
+        records.append(own_record(self._myself, sample, self._stop_told, trouble, self.rejected))
         self.children.recorder.publish(records)
         self._update_status(trouble if self.rejected is None else rejection(self.rejected))
 
@@ -352,7 +358,8 @@ class Loop:
         slots = self.slots.items()
         workers = [slot for key, slot in slots if slot.role is Role.WORKER and key == slot.name]
         ready = sum(slot.state is SlotState.READY for slot in workers)
-        status = self._why_stopping or trouble or f"{ready} of {len(workers)} workers ready"
+        told = self._stop_told.why if self._stop_told else trouble
+        status = told or f"{ready} of {len(workers)} workers ready"
         if status != self.status:
             self.status = status
             self._notifier.status(status)

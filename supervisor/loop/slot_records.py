@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import inf
+from typing import NamedTuple
 
 from orpheus.shared.domain.processes import (
     DRAINED,
@@ -10,6 +11,7 @@ from orpheus.shared.domain.processes import (
     Role,
     SlotRecord,
     SlotState,
+    stopping_reason,
 )
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import Sample
@@ -97,10 +99,18 @@ def _scaled_away(slot: Slot) -> str:
     return f"scaled away: fewer {members} are wanted{until}"
 
 
+class Stop(NamedTuple):
+    """Why the supervisor is stopping, since when, and until when at the latest (wall clock)."""
+
+    why: str
+    since_ms: int
+    until_ms: int
+
+
 def own_record(
     myself: ProcessRecord,
     sample: Sample | None,
-    why_stopping: str,
+    stop: Stop | None,
     trouble: str,
     rejected: str | None,
 ) -> SlotRecord:
@@ -109,10 +119,11 @@ def own_record(
     `trouble` is what is wrong with it (empty: nothing), `rejected` why the newest configuration is
     not in force.
     """
-    state = SlotState.STOPPING if why_stopping else SlotState.READY
-    slot = Slot(myself.slot, None, myself.role, state=state, reason=why_stopping or trouble)
+    state = SlotState.STOPPING if stop else SlotState.READY
+    reason = stopping_reason(stop.why, stop.since_ms) if stop else trouble
+    slot = Slot(myself.slot, None, myself.role, state=state, reason=reason)
     return replace(
-        slot_record(myself.host, slot, myself, sample),
+        slot_record(myself.host, slot, myself, sample, stop.until_ms if stop else None),
         degraded=bool(trouble or rejected),
-        rejected=None if why_stopping else rejected,
+        rejected=None if stop else rejected,
     )

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any, TextIO
 
 import pytest
 
-from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
+from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState, stopping_reason
 from orpheus.shared.process.clock import create_time_s
 from orpheus.shared.storage import Store, state_files
 from orpheus.supervisor.startup import lock_database, note_supervisor
@@ -114,3 +115,19 @@ def test_one_that_is_stopping_is_asked_for_nothing(orpheus: Orpheus, store: Stor
     assert entries_of(store, 1) == []
     found = json.loads(orpheus("status", "--json").out)
     assert found["verdict"]["concerns"][0]["code"] == "stopping"
+
+
+@pytest.mark.usefixtures("lock")
+def test_one_that_is_stopping_says_since_when_and_until_when(
+    orpheus: Orpheus, store: Store
+) -> None:
+    now_ms = store.clock.wall_ms()
+    reason = stopping_reason("SIGINT", now_ms - 90_500)
+    boss = slot("supervisor", SlotState.STOPPING, reason=reason, until_ms=now_ms + 600_500)
+    store.processes.put_slots([boss])
+    text = (
+        r"Orpheus is stopping \(SIGINT\): it began 1 min 3\d s ago and ends within (9 min|10 min)"
+    )
+    assert re.search(text, orpheus("status").out)
+    (told, *_) = json.loads(orpheus("status", "--json").out)["verdict"]["concerns"]
+    assert re.match(text, told["text"])

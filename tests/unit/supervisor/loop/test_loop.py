@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from orpheus.shared.domain.processes import SlotRecord, stopping_reason
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.supervisor.linux import cgroup
 from orpheus.supervisor.loop.act import Children
@@ -24,12 +25,18 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def loop(tmp_path: Path, told: list[str]) -> Iterator[Loop]:
+def published() -> list[SlotRecord]:
+    """Every record of a slot that the loop has published."""
+    return []
+
+
+@pytest.fixture
+def loop(tmp_path: Path, told: list[str], published: list[SlotRecord]) -> Iterator[Loop]:
     """A loop without slots: all of them are ready in its first turn."""
     nothing = SimpleNamespace(
-        record=lambda *_: None, publish=lambda _: None, turns=0, watch=lambda _: None, latest={},
+        record=lambda *_: None, publish=published.extend, turns=0, watch=lambda _: None, latest={},
         holder=None, slot="supervisor", pid=1, host="host-1", role="supervisor", incarnation="me",
-        started_at_ms=0, unfreed=set, wall_ms=lambda: 0,
+        started_at_ms=0, unfreed=set, wall_ms=lambda: 7_000,
     )  # fmt: skip
     notifier = SimpleNamespace(
         ready=lambda _: told.append("READY"),
@@ -63,6 +70,22 @@ def test_a_start_that_is_stopped_is_not_announced(loop: Loop, told: list[str]) -
     loop.stop("SIGTERM")
     loop._turn(1.0)
     assert told == ["STOPPING"]
+
+
+def test_a_stop_tells_since_when_and_until_when_at_the_latest(
+    loop: Loop, published: list[SlotRecord]
+) -> None:
+    """The first signal says since when; a second one gives less time."""
+    for why, within_s in (("SIGTERM", 5.0), ("SIGINT", 4.0)):
+        loop.stop(why)
+        loop._turn(1.0)
+        own = published[-1]
+        assert own.reason == stopping_reason("SIGTERM", 7_000)
+        until_ms = 7_000 + round(1000 * (within_s + Rules().kill_wait_s))
+        assert own.until_ms == until_ms
+    loop._rebase(60.0)
+    loop._turn(2.0)
+    assert published[-1].until_ms == until_ms + 60_000, "it did not run meanwhile"
 
 
 def test_a_start_that_cannot_be_announced_goes_on(loop: Loop, told: list[str]) -> None:

@@ -24,6 +24,7 @@ from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.domain.requests import Request
 from orpheus.shared.errors import ExitCode, StorageError
 from orpheus.shared.logs import get_logger
+from orpheus.shared.operations.audit import with_asker
 from orpheus.shared.operations.leadership import Leadership
 from orpheus.shared.operations.replace_configuration import EditOnMachine, record_edit_on_machine
 from orpheus.shared.operations.upkeep import Upkeep
@@ -228,7 +229,7 @@ class Recorder:
     def _read_requests(self, store: Store) -> None:
         requests = store.supervision.take_requests(self._myself.host)
         if requests:
-            self._requests.extend(requests)
+            self._requests.extend(with_asker(store, one) for one in requests)
             os.eventfd_write(self._news_fd, 1)
 
     def _collect(self) -> None:

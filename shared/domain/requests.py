@@ -33,10 +33,14 @@ def scale_target(kind: str, name: str, workers: int, host: str | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`action` on `target` of a host: a slot, or for SCALE a pool and how many `workers`."""
+    """`action` on `target` of a host: a slot, or for SCALE a pool and how many `workers`.
+
+    `by`: who asked for a restart, and why, as the audit log has it: " by cli:ada (disk swap)".
+    """
 
     id: int
     action: RequestAction
     host: str
     target: str
     workers: int | None = None
+    by: str = ""

@@ -5,8 +5,11 @@ The API, the command line and the clients use this, so GET /audit shows every ac
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, TypeVar, get_args
 
+from orpheus.shared.domain.requests import Request, RequestAction
+from orpheus.shared.errors import StorageError
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
@@ -62,3 +65,16 @@ def audited(
             action, target, by=actor.name, reason=actor.reason, before=state_before, after=after()
         )
     return result
+
+
+def with_asker(store: Store, request: Request) -> Request:
+    """Return a request for a restart with who asked for it, if the audit log can be read now."""
+    if request.action is not RequestAction.RESTART:
+        return request
+    try:
+        entry = store.audit.last_of_slot(request.action, request.target, request.host, 0)
+    except StorageError:  # the request is taken already: it is carried out all the same
+        return request
+    if entry is None:
+        return request
+    return replace(request, by=f" by {entry.by}" + (f" ({entry.reason})" if entry.reason else ""))

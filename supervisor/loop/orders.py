@@ -10,6 +10,7 @@ from dataclasses import field
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
+from orpheus.shared.domain.words import named
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.records import dataclass
@@ -116,12 +117,12 @@ class Orders:
         elif slot is None or slot.retired or target != slot.name:  # the key of a companion
             log.warning("no_such_slot", slot=target)
         else:
-            self._do_to_slot(action, slot)
+            self._do_to_slot(action, slot, request.by)
 
-    def _do_to_slot(self, action: RequestAction, slot: Slot) -> None:
+    def _do_to_slot(self, action: RequestAction, slot: Slot, by: str) -> None:
         loop, process = self.loop, slot.process
         if action is RequestAction.RESTART:
-            loop.slots = fleet.restart(loop.slots, slot.name)
+            loop.slots = fleet.restart(loop.slots, slot.name, by and f"restart{by}")
         elif action is RequestAction.DRAIN:
             loop.slots[slot.name] = fleet.drain(slot)
         elif process is not None and (process.seen.ready or process.seen.beat is not None):
@@ -166,11 +167,12 @@ class Orders:
         self._has_moved = True  # or a file that waited for the database would have moved it
         if new.listener is not None:
             self.listeners.let_go(new.listener)
+        why = _why_replaced(new, has_new_code=new.code != configuration.code)
         configuration.adopt(new.settings, new.listener, new.code)
         self.loop.slots = fleet.retry_failed(self.loop.slots)
         if new.replace_all:
-            self.loop.slots = fleet.rolling_restart(self.loop.slots)
-        self.loop.adopt(configuration.plan())
+            self.loop.slots = fleet.rolling_restart(self.loop.slots, why)
+        self.loop.adopt(configuration.plan(), why)
         self.loop.rejected = None
         self.recorder.adopt(configuration.duties())
         self.drainers.adopt(configuration.outboxes())
@@ -194,6 +196,12 @@ class Orders:
         body = {"source": source, "why": rejected.why, "reason": rejected.reason}
         self.recorder.record(Kind.CONFIG_REJECTED, body)
         log.error("config_rejected", why=rejected.why, reason=rejected.reason)
+
+
+def _why_replaced(new: Reloaded, *, has_new_code: bool) -> str:
+    """Return why processes are replaced: `reload (SIGHUP), the code of the jobs changed`."""
+    changed = [*(["the code of the jobs"] if has_new_code else []), *new.shown_changes]
+    return f"reload ({new.why})" + (f", {named(changed)} changed" if changed else "")
 
 
 def _in_short(reason: str) -> str:

@@ -107,13 +107,20 @@ def describe(slot: Slot, process: Process, exit: Exit, kind: ExitClass) -> str:
     by_its_signal = exit.signal is not None or slot.role is Role.PROGRAM
     if exit.code == 0 or (by_its_signal and _ended_in_order(slot, exit)):
         unasked = "exited with code 0" + (", unasked" if slot.role is not Role.PROGRAM else "")
-        return _WANTED.get(slot.desired) or process.recycle or unasked
+        return _wanted(slot) or process.recycle or unasked
     if exit.code == ExitCode.CUT_SHORT and _ended_in_order(slot, exit):
-        why = _WANTED.get(slot.desired) or process.recycle or "stopped"
+        why = _wanted(slot) or process.recycle or "stopped"
         return f"{why}, and released what it had not finished"
     if exit.signal == signal.SIGKILL:
         return _KILLED[exit.out_of_memory]
     return _signal_or_code(process, exit)
+
+
+def _wanted(slot: Slot) -> str:
+    """Return what was wanted of a process that has ended in order; empty: that it goes on."""
+    word = _WANTED.get(slot.desired, "")
+    is_known = slot.desired is Desired.REPLACE and slot.why_replaced
+    return f"{word}: {slot.why_replaced}" if is_known else word
 
 
 _WANTED = {Desired.DOWN: "stopped", Desired.DRAINED: "drained", Desired.REPLACE: "replaced"}

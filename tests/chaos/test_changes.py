@@ -204,7 +204,7 @@ def test_a_rolling_restart_under_load_loses_no_job_and_refuses_no_request(by_fil
             if name != "supervisor":
                 orpheus.until_state("ready", name, not_pid=pid)
     exits = [one["last_exit"] for name, one in orpheus.workers().items() if name != "supervisor"]
-    assert {one["reason"] for one in exits if one} == {"replaced"}
+    assert {one["reason"] for one in exits if one} == {"replaced: reload (SIGUSR2)"}
 
 
 def test_pools_that_grow_and_shrink_under_load_lose_no_job(by_file: Orpheus) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import RequestAction
+from orpheus.shared.operations.audit import Actor
+from orpheus.shared.operations.supervisor_requests import ask_for_slot
 
 Start = Callable[..., Any]
 
@@ -71,9 +73,10 @@ def test_a_process_that_does_not_handle_the_signal_yet_is_not_asked_for_its_stac
 def test_a_restart_drains_first(harness: Start) -> None:
     running = harness()
     before = running.until_state(SlotState.READY)
-    running.store.supervision.put_request(RequestAction.RESTART, "host-1", "a-1")
+    ada = Actor("cli:ada", "disk swap")
+    ask_for_slot(running.store, ada, RequestAction.RESTART, "a-1", None)
     again = running.until_state(SlotState.READY, not_pid=before.pid)
-    assert again.last_exit.reason == "replaced"
+    assert again.last_exit.reason == "replaced: restart by cli:ada (disk swap)"
     assert running.store.supervision.exit_counts("host-1") == {("a-1", "replaced"): 1}
     assert running.stop() == 0
 

@@ -259,7 +259,7 @@ def test_asking_for_the_stack_of_a_starting_process_does_not_kill_it(running: Co
     assert asked
     assert (worker["restarts"], worker["last_exit"]["reason"]) == (
         before["restarts"] + 1,
-        "replaced",
+        "replaced: restart by api:127.0.0.1",
     )
 
 
@@ -288,6 +288,9 @@ def test_a_reload_brings_new_job_types_and_no_worker_of_the_old_code_spends_a_re
         "new workers",
     )
     assert running.pids()["api"] == before["api"]
+    exits = [running.system.workers()[name]["last_exit"] for name in ("default-1", "default-2")]
+    told = "replaced: reload (SIGHUP), the code of the jobs changed"
+    assert [one["reason"] for one in exits] == [told] * 2
     assert running.system.stop() == 0
 
 

@@ -12,6 +12,7 @@ from orpheus.shared.operations.audit import ACTIONS
 from orpheus.shared.storage import AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
 from orpheus.supervisor.cli.job_filter import Moment
+from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import print_json, print_table, say_none, short_time
 from orpheus.supervisor.cli.table import Column
@@ -47,37 +48,35 @@ _COLUMNS = (
 
 
 @click.command()
-@click.option(
+@once(
     "--by",
     type=Text(),
     metavar="TEXT",
     help="Only entries by someone whose name contains this text.",
 )
-@click.option(
+@once(
     "--action",
     type=click.Choice(ACTIONS),
     metavar="ACTION",
     help=f"Only entries of this action: {', '.join(ACTIONS)}.",
 )
-@click.option(
+@once(
     "--target",
     type=Text(),
     metavar="WORDS",
     help="Only entries whose target begins with these words: queue, 'queue mail', job, 'job 7' "
     "(alone or among others).",
 )
-@click.option(
-    "--q", type=Text(), metavar="TEXT", help="Only entries with this text in target or reason."
-)
-@click.option(
+@once("--q", type=Text(), metavar="TEXT", help="Only entries with this text in target or reason.")
+@once(
     "--since",
     type=Moment(),
     metavar="TIME",
     help="Only entries made at or after this time, such as 2026-01-31T12:00:00Z or 7d (ago).",
 )
-@click.option("--until", type=Moment(), metavar="TIME", help="Only entries made before this time.")
-@click.option("--before", type=JobId, metavar="ID", help="Only entries older than this one.")
-@click.option("--limit", type=WholeNumber(1, 10_000), metavar="N", default=50, show_default=True)
+@once("--until", type=Moment(), metavar="TIME", help="Only entries made before this time.")
+@once("--before", type=JobId, metavar="ID", help="Only entries older than this one.")
+@once("--limit", type=WholeNumber(1, 10_000), metavar="N", default=50, show_default=True)
 @for_operator
 def audit(
     operator: Operator,

@@ -15,6 +15,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import BulkAction, Store, words_of
+from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import JobId, Operator
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.unknown_names import warn_of_filter
@@ -32,12 +33,12 @@ _WORDS = {
 
 _OPTIONS = (
     click.option("--all", "of_all", is_flag=True, help="All jobs, in place of a filter."),
-    click.option(
+    once(
         "--max-id", type=JobId, metavar="ID", help="Leave newer jobs alone (default: the newest)."
     ),
     click.option("--dry-run", is_flag=True, help="Only count the jobs of the filter."),
     click.option("--yes", is_flag=True, help="Do not ask, however many jobs there are."),
-    click.option(
+    once(
         "--expected-count",
         type=WholeNumber(0),
         metavar="N",

@@ -10,6 +10,7 @@ from orpheus.shared.domain.job_filter import JobFilter, filter_problems
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.durations import moment_ms, parse_moment
 from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import Text
 
 _FIELDS = ("type", "queue", "tag", "q", "error", "where", "since_ms", "until_ms")
@@ -54,43 +55,43 @@ def filter_of(fields: dict[str, Any]) -> JobFilter:
 
 
 _OPTIONS = (
-    click.option("--status", type=click.Choice([status.value for status in Status])),
-    click.option(
+    once("--status", type=click.Choice([status.value for status in Status])),
+    once(
         "--type",
         type=Text(),
         metavar="TYPE",
         help="Only jobs of this type.",
         shell_complete=live("types"),
     ),
-    click.option(
+    once(
         "--queue",
         type=Text(),
         metavar="QUEUE",
         help="Only jobs of this queue.",
         shell_complete=live("queues"),
     ),
-    click.option("--tag", type=Text(), metavar="TAG", help="Only jobs with this tag."),
-    click.option(
+    once("--tag", type=Text(), metavar="TAG", help="Only jobs with this tag."),
+    once(
         "--q",
         type=Text(),
         metavar="TEXT",
         help="Only jobs with this phrase in type, payload, error or tags.",
     ),
-    click.option("--error", type=Text(), metavar="NAME", help="Only jobs with this type of error."),
-    click.option(
+    once("--error", type=Text(), metavar="NAME", help="Only jobs with this type of error."),
+    once(
         "--where",
         type=Text(may_be_empty=True),  # the location of an error that has none
         metavar="LOCATION",
         help="Only jobs with an error at this location, as `orpheus errors` says it.",
     ),
-    click.option(
+    once(
         "--since",
         "since_ms",
         type=Moment(),
         metavar="TIME",
         help="Only jobs that ended then or later, such as 2026-01-31T12:00:00Z or 15m (ago).",
     ),
-    click.option(
+    once(
         "--until",
         "until_ms",
         type=Moment(),

@@ -21,6 +21,7 @@ from orpheus.shared.text import first_line, printable, with_fields, without_colo
 from orpheus.shared.views.jobs import attempt_json, job_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
+from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
@@ -73,7 +74,7 @@ _WAITING = (Status.BLOCKED, Status.PENDING)
 
 @click.command()
 @filter_options
-@click.option("--limit", type=WholeNumber(1, 10_000), metavar="N", default=50, show_default=True)
+@once("--limit", type=WholeNumber(1, 10_000), metavar="N", default=50, show_default=True)
 @for_operator
 def jobs(operator: Operator, limit: int, **fields: Any) -> int:
     """List jobs, newest first; with --since or --until, those that ended last first."""

@@ -180,3 +180,25 @@ def test_ids_a_filter_or_all_must_be_given_and_only_one_of_them(
     )
     assert ("not both" in err) is bool(names_both)
     assert statuses(jobs) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("jobs", "--status", "failed", "--status", "cancelled"),
+        ("retry", "--status", "failed", "--yes", "--status", "cancelled"),
+        ("cancel", "--tag", "a", "--tag=b", "--dry-run"),
+        ("delete", "--all", "--max-id", "1", "--max-id", "2", "--yes"),
+        ("audit", "--by", "ada", "--by", "bob"),
+    ],
+    ids=" ".join,
+)
+def test_a_filter_that_is_given_twice_is_refused(
+    orpheus: Orpheus, jobs: Store, command: tuple[str, ...]
+) -> None:
+    before = statuses(jobs)
+    twice = next(one for one in command if one[:2] == "--" and one not in ("--all", "--yes"))
+    code, out, err = orpheus(*command)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{twice} was given twice" in err
+    assert statuses(jobs) == before

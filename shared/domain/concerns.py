@@ -101,10 +101,9 @@ class SlotFacts:
     """How often its processes failed within `FAILURES_WITHIN_S`."""
     last_exit: str = ""
     """How one of them failed most recently."""
-    last_exit_at: str = ""
-    """When, as the API writes times: the later is the greater text."""
+    last_exit_ago_s: float | None = None
     watched_s: float | None = None
-    """Since when its supervisor runs, which counts these."""
+    """For how long its supervisor has run, which counts these."""
     since_s: float | None = None
     """How long a supervisor has been stopping, if it says so."""
     left_s: float | None = None

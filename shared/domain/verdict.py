@@ -8,6 +8,7 @@ What passes by itself, or is meant so, is no concern: a worker that starts, a qu
 and empty, a delay of some seconds, jobs that wait for `max_running` or `rate` of their queue.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 from orpheus.shared.domain.concerns import (
@@ -198,22 +199,28 @@ def _restless(facts: Facts) -> Iterator[Concern]:
     alike: dict[tuple[Role, str | None], list[SlotFacts]] = {}
     for slot in restless:
         alike.setdefault((slot.role, slot.pool), []).append(slot)
-    groups = sorted(alike.values(), key=lambda group: _latest(group).last_exit_at, reverse=True)
+    groups = sorted(alike.values(), key=lambda group: _ago_s(_latest(group)))
     if len(groups) > _MOST_RESTLESS:
         rest = {slot.name for group in groups[_MOST_RESTLESS - 1 :] for slot in group}
         groups[_MOST_RESTLESS - 1 :] = [[slot for slot in restless if slot.name in rest]]
     for group in groups:
         latest = _latest(group)
         names = named([slot.name for slot in group])
-        often = f"failed {_times(group)} {_counted_since(group)}"
         which = f" {latest.name}" if len(group) > 1 else ""
-        how = f", most recently{which}: {latest.last_exit}" if latest.last_exit else ""
-        text = _sentence(f"{names} {often}{how}")
+        last = ""
+        if latest.last_exit_ago_s is not None:
+            ago = duration(round(latest.last_exit_ago_s))
+            last = f", most recently{which} {ago} ago: {latest.last_exit}"
+        text = _sentence(f"{names} failed {_times(group)} in the last {_counted_for(group)}{last}")
         yield Concern(ConcernCode.RESTLESS, text, "orpheus workers", About("slot", latest.name))
 
 
 def _latest(restless: Sequence[SlotFacts]) -> SlotFacts:
-    return max(restless, key=lambda slot: slot.last_exit_at)
+    return min(restless, key=_ago_s)
+
+
+def _ago_s(slot: SlotFacts) -> float:
+    return math.inf if slot.last_exit_ago_s is None else slot.last_exit_ago_s
 
 
 def _times(restless: Sequence[SlotFacts]) -> str:
@@ -221,18 +228,16 @@ def _times(restless: Sequence[SlotFacts]) -> str:
     return f"{'' if are_all else 'at least '}{sum(slot.failed_exits for slot in restless):,} times"
 
 
-def _counted_since(restless: Sequence[SlotFacts]) -> str:
-    """Return since when failures are counted.
+def _counted_for(restless: Sequence[SlotFacts]) -> str:
+    """Return for how long failures are counted: what an earlier supervisor has seen is not known.
 
-    What an earlier supervisor has seen is not known, nor what a slot did before it was scaled away.
+    It is rounded up, as all of them lie within it.
     """
     watched_s = [slot.watched_s for slot in restless if slot.watched_s is not None]
-    minutes = round(FAILURES_WITHIN_S / 60)
-    known = int(max(watched_s, default=FAILURES_WITHIN_S) // 60)
-    if known >= minutes:
-        return f"in the last {minutes} minutes"
-    made = "since its slot was made" if len(restless) == 1 else "since their slots were made"
-    return f"{made}, {f'at most {known} min' if known else 'less than 1 min'} ago"
+    known_s = max(watched_s, default=FAILURES_WITHIN_S)
+    if known_s >= FAILURES_WITHIN_S:
+        return f"{round(FAILURES_WITHIN_S / 60)} minutes"
+    return duration(math.ceil(known_s))
 
 
 def _silent(facts: Facts) -> Iterator[Concern]:

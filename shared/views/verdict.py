@@ -169,11 +169,15 @@ def _slot(worker: Worker, watched_s: float | None, now_ms: int, *, several: bool
         silent_s=worker["heartbeat_age_s"],
         failed_exits=worker["failed_lately"],
         last_exit=failed["reason"] if failed else "",
-        last_exit_at=failed["at"] if failed else "",
+        last_exit_ago_s=_ago_s(failed["at"], now_ms) if failed else None,
         watched_s=watched_s,
         since_s=None if since_ms is None else max(0, now_ms - since_ms) / 1000,
         left_s=None if until is None else (parse_time_ms(until) - now_ms) / 1000,
     )
+
+
+def _ago_s(moment: str, now_ms: int) -> float:
+    return max(0, now_ms - parse_time_ms(moment)) / 1000
 
 
 def _left(store: Store, workers: Sequence[Worker]) -> list[str]:

@@ -102,50 +102,44 @@ def test_a_rejected_configuration_is_told_once_and_first() -> None:
 
 
 def test_restarts_that_climb_are_told_before_the_slot_is_given_up() -> None:
-    restless = slot(failed_exits=3, last_exit="killed by SIGKILL")
+    restless = slot(failed_exits=3, last_exit="killed by SIGKILL", last_exit_ago_s=236.4)
     one = only(slots=[restless])
     often = "failed 3 times in the last 10 minutes"
-    assert one.text == f"default-1 {often}, most recently: killed by SIGKILL."
+    assert one.text == f"default-1 {often}, most recently 3 min 56 s ago: killed by SIGKILL."
     assert concerns(slots=[replace(restless, failed_exits=2)]) == []
     given_up = replace(restless, state=SlotState.FATAL)
     assert [found.code for found in concerns(slots=[given_up])] == [ConcernCode.SLOT]
 
 
 @pytest.mark.parametrize(
-    ("watched_s", "since"),
-    [
-        (None, "in the last 10 minutes"),
-        (600.0, "in the last 10 minutes"),
-        (599.0, "since its slot was made, at most 9 min ago"),
-        (59.0, "since its slot was made, less than 1 min ago"),
-    ],
+    ("watched_s", "within"),
+    [(None, "10 minutes"), (600.0, "10 minutes"), (598.2, "9 min 59 s"), (244.5, "4 min 5 s")],
 )
-def test_failures_are_counted_since_the_slot_was_made_at_the_start_or_by_a_scaling(
-    watched_s: float | None, since: str
+def test_failures_are_told_with_for_how_long_they_are_counted(
+    watched_s: float | None, within: str
 ) -> None:
-    one = only(slots=[slot(failed_exits=17, last_exit="exit code 255", watched_s=watched_s)])
-    assert one.text == f"default-1 failed 17 times {since}, most recently: exit code 255."
+    one = only(slots=[slot(failed_exits=17, watched_s=watched_s)])
+    assert one.text == f"default-1 failed 17 times in the last {within}."
 
 
 def test_the_restless_slots_of_each_pool_are_a_concern_with_their_own_latest_cause() -> None:
     slots = [
-        slot("api", failed_exits=4, last_exit="killed by SIGKILL", last_exit_at="13:02:01"),
-        slot("mail-1", failed_exits=3, last_exit="killed by SIGTERM", last_exit_at="13:04:21"),
-        slot("mail-2", failed_exits=3, last_exit="exit code 1", last_exit_at="13:03:11"),
+        slot("api", failed_exits=4, last_exit="killed by SIGKILL", last_exit_ago_s=140.0),
+        slot("mail-1", failed_exits=3, last_exit="killed by SIGTERM", last_exit_ago_s=0.4),
+        slot("mail-2", failed_exits=3, last_exit="exit code 1", last_exit_ago_s=70.0),
     ]
     mail, api = concerns(slots=slots)
     often = "mail-1 and mail-2 failed 6 times in the last 10 minutes"
-    assert mail.text == f"{often}, most recently mail-1: killed by SIGTERM."
+    assert mail.text == f"{often}, most recently mail-1 0 s ago: killed by SIGTERM."
     assert mail.about == About("slot", "mail-1")
-    assert (
-        api.text == "api failed 4 times in the last 10 minutes, most recently: killed by SIGKILL."
-    )
+    often = "api failed 4 times in the last 10 minutes"
+    assert api.text == f"{often}, most recently 2 min 20 s ago: killed by SIGKILL."
     assert api.about == About("slot", "api")
 
 
 def test_of_very_many_restless_pools_those_that_failed_longest_ago_are_one_concern() -> None:
     slots = [
-        slot(f"pool{n}-1", failed_exits=3, last_exit=f"exit code {n}", last_exit_at=f"13:0{n}:00")
+        slot(f"pool{n}-1", failed_exits=3, last_exit=f"exit code {n}", last_exit_ago_s=9.0 - n)
         for n in range(8)
     ]
     found = concerns(slots=slots)
@@ -156,7 +150,7 @@ def test_of_very_many_restless_pools_those_that_failed_longest_ago_are_one_conce
         "pool4-1",
     ]
     rest = "pool0-1, pool1-1, pool2-1 and 1 more failed 12 times in the last 10 minutes"
-    assert found[-1].text == f"{rest}, most recently pool3-1: exit code 3."
+    assert found[-1].text == f"{rest}, most recently pool3-1 6 s ago: exit code 3."
 
 
 def test_of_more_failures_than_are_kept_the_verdict_says_at_least() -> None:

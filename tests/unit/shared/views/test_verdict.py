@@ -1,5 +1,6 @@
 """What alerts and `ctx.trouble()` take from the verdict on a system."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -57,8 +58,8 @@ def test_all_failures_of_the_last_minutes_are_counted(store: Store) -> None:
     boss = replace(READY, slot="supervisor", pool=None, role=Role.SUPERVISOR, incarnation="boss")
     store.processes.put_slots([replace(boss, started_at_ms=now_ms - 300_000)])
     (told,) = trouble(store, BEAT_TIMEOUT_S)
-    often = "default-1 failed 19 times since its slot was made, at most 5 min ago"
-    assert told == f"{often}, most recently: exit code 0."
+    often = r"default-1 failed 19 times in the last 5 min( \d s)?"
+    assert re.fullmatch(rf"{often}, most recently \d s ago: exit code 0\.", told)
     items = workers_json(store, supervised_on=None, beat_timeout_s=BEAT_TIMEOUT_S)
     (worker,) = [one for one in items if one["slot"] == "default-1"]
     assert (worker["failed_lately"], len(worker["recent_exits"])) == (19, 5)
@@ -73,7 +74,7 @@ def test_the_latest_failure_of_all_slots_is_told(store: Store) -> None:
         ]
         store.processes.put_slots([replace(READY, slot=name, exits=(wanted, *failed))])
     (told,) = trouble(store, BEAT_TIMEOUT_S)
-    assert told.endswith(", most recently mail-1: gone.")
+    assert re.search(r", most recently mail-1 \d s ago: gone\.$", told)
 
 
 def test_what_jobs_do_is_no_trouble_of_the_system(store: Store) -> None:

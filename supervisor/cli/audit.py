@@ -38,9 +38,9 @@ def _states_of(change: str) -> int:
 _COLUMNS = (
     Column("ID", 5),
     "AT",
-    Column("BY", least=8, enough=len("api:192.168.100.23")),
+    Column("BY", 1, least=8, enough=len("api:192.168.100.23")),
     "ACTION",
-    Column("ON", least=16, enough=_name_of),
+    Column("ON", least=10, enough=_name_of),
     Column("CHANGE", 4, least=18, enough=_states_of),
     Column("COUNT", 3, usual="1"),
     Column("REASON", 1, least=8, enough=12),

@@ -122,6 +122,20 @@ def test_a_narrow_terminal_shows_on_what_how_many_and_why(
     assert err == "left out at this width: CHANGE\n", "there is room for the ID, which is short"
 
 
+def test_the_narrowest_terminal_shows_on_what_and_leaves_out_by_whom(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    store.audit.record("resume-schedule", "schedule nightly", by="cli:ada")
+    store.audit.record("pause", "queue mail", by="cli:ada")
+    head, newest, older = orpheus("audit").out.splitlines()
+    assert head.split() == ["AT", "ACTION", "ON"]
+    assert newest.endswith("  pause            queue mail")
+    assert "  resume-schedule  schedule" in older
+
+
 def test_a_wide_terminal_shows_a_change_whole_and_cuts_on_what(
     orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

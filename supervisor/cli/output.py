@@ -21,7 +21,15 @@ import orjson
 
 from orpheus.shared.domain import words
 from orpheus.shared.text import printable
-from orpheus.supervisor.cli.table import GAP, Columns, fitted, left_out, shortened, wrapped
+from orpheus.supervisor.cli.table import (
+    GAP,
+    Columns,
+    cells_wide,
+    fitted,
+    left_out,
+    shortened,
+    wrapped,
+)
 
 _WORDS_BY_COLOUR = {
     "green": ("ready", "done", "succeeded"),
@@ -115,12 +123,20 @@ def print_fields(
         text = printable(str(value))
         if line_width is not None:
             room = line_width - width - len(GAP)
-            text = shortened(text, room) if cuts else _indented(wrapped(text, room), width)
-        click.echo(f"{name:<{width}}  {styled(text, **_STYLES.get(text, {}))}")
+            text = shortened(text, room) if cuts else _in_lines(text, room, width)
+        before = name if text.startswith("\n") else f"{name:<{width}}{GAP}"
+        click.echo(f"{before}{styled(text, **_STYLES.get(text, {}))}")
 
 
-def _indented(lines: Sequence[str], width: int) -> str:
-    return ("\n" + " " * width + GAP).join(lines)
+def _in_lines(text: str, room: int, indent: int) -> str:
+    """Return a value in lines: beside its name, or below it where a word of it has no room there.
+
+    A word is never cut, as a URL is for copying.
+    """
+    lines, before = wrapped(text, room), " " * indent + GAP
+    if max(map(cells_wide, lines)) > room:
+        lines, before = ["", *wrapped(text, room + indent)], GAP
+    return f"\n{before}".join(lines)
 
 
 def print_block(title: str, text: str) -> None:

@@ -16,6 +16,7 @@ from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import Rate, rate_text
+from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.words import duration
 from orpheus.shared.records import dataclass
 from orpheus.shared.text import first_line
@@ -72,34 +73,6 @@ class Pause:
     by: str | None = None
     reason: str | None = None
     at_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """The limits of a queue, or of a key, as they stand. 0 and None: no limit.
-
-    `tokens`: how many jobs the rate lets start now; `opens_ms`: when it lets the next one start.
-    """
-
-    max_running: int = 0
-    running: int = 0
-    rate: Rate | None = None
-    tokens: int = 0
-    opens_ms: int | None = None
-    named: Sequence[int] = ()
-    """The first of the running jobs."""
-
-    @property
-    def left(self) -> int | None:
-        """How many jobs may start now; None: any number."""
-        limits = [max(0, self.max_running - self.running)] if self.max_running else []
-        if self.rate is not None:
-            limits.append(self.tokens)
-        return min(limits, default=None)
-
-
-FREE = Room()
-"""The room of a queue or a key without limits."""
 
 
 class Before(NamedTuple):
@@ -289,10 +262,10 @@ def _limits_on(standing: Standing) -> Iterator[_Limit]:
 def _limits(standing: Standing) -> Iterator[Reason]:
     for limit in _limits_on(standing):
         room = limit.room
-        if room.max_running and room.running >= room.max_running:
+        if room.is_full:
             text = f"{limit.whose} may run {room.max_running:,} at once, and as many run"
             yield Reason(limit.codes[0], text, by=_jobs(room.named, room.running) or None)
-        if room.rate is not None and room.tokens < 1:
+        if room.rate is not None and room.is_spent:
             yield _of_rate(standing, limit, room.rate)
 
 

@@ -1,6 +1,6 @@
 """Queues, and counts of jobs, as the API and the command line list them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -16,8 +16,10 @@ from orpheus.shared.domain.drain import (
     is_starved,
 )
 from orpheus.shared.domain.jobs import RunningJob, Status
+from orpheus.shared.domain.limited import Limited, limited_by_keys, limited_by_queue
 from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
+from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
 from orpheus.shared.views.pauses import Pause, pause_json
 from orpheus.shared.views.unknown_names import names_given
@@ -71,6 +73,17 @@ class HeldBack(TypedDict):
     oldest_s: float
 
 
+class LimitedBy(TypedDict):
+    """The limits that keep the due jobs of a queue from starting."""
+
+    by: list[why.Code]
+    """As `GET /jobs/{id}/why` calls them: `queue_limit`, `queue_rate`, `key_limit`, `key_rate`."""
+    text: str
+    """A clause: `held by its rate per key`."""
+    next_s: float | None
+    """In how many seconds the next one may start, if that is known."""
+
+
 class Queue(TypedDict):
     """A queue that has had a job, is paused or has a limit, and who runs its jobs."""
 
@@ -107,6 +120,9 @@ class Queue(TypedDict):
     none_starts: str | None
     """Why none of its jobs starts, though some wait: a clause. `it is paused` also if none waits.
     null: nothing keeps back all of them but their time, its limits or a quarantine."""
+    limited: LimitedBy | None
+    """A limit that is reached, or a rate of one a second or slower, that holds all its due jobs
+    back; null: there is none, it is paused, or no worker that serves it is ready."""
     submitted_per_minute: float
     """In this minute and the last, as `ended_per_minute`: done, failed and cancelled."""
     ended_per_minute: float
@@ -148,6 +164,8 @@ def queues_json(store: Store, crews: Sequence[why.Crew], also: Iterable[str] = (
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         named = _named(store, rules.values(), crews) | resumptions.keys() | set(also)
         starved = _starved(store, crews, waiting_s.keys() - pauses.keys(), counts, flows)
+        parked = oldest_s.keys() - waiting_s.keys()
+        limited = _limited(store, rules.values(), due, parked, counts)
         held = store.quarantines.held(
             [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
         )
@@ -158,7 +176,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew], also: Iterable[str] = (
         its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
         either_rate = rule.rate or rule.per_key.rate
         serving = [crew for crew in crews if crew.serves(name)]
-        is_served = any(crew.ready for crew in serving) or its_counts.get(Status.IN_PROGRESS)
+        is_served = any(crew.ready for crew in serving) or its_counts.get(Status.IN_PROGRESS, 0) > 0
         pace = _with_backlog(paces.get(name), waiting_s.get(name))
         drain = _drain(rule, its_counts, its_due.jobs, pace, serving)
         found.append(
@@ -180,14 +198,10 @@ def queues_json(store: Store, crews: Sequence[why.Crew], also: Iterable[str] = (
                 "drain": None if name in starved else drain,
                 "starved": name in starved,
                 "none_starts": None,
+                "limited": _limited_json(limited.get(name), serving, now_ms),
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
-                "grows_per_minute": growth_per_minute(
-                    flow.submitted_per_minute,
-                    flow.ended_per_minute if is_served and name not in starved else 0.0,
-                    flow.came_for_s,
-                    flow.silent_s,
-                ),
+                "grows_per_minute": _growth(flow, leaves=is_served and name not in starved),
                 "pause": pause_json(pauses.get(name)),
                 "resumed": pause_json(resumptions.get(name)),
                 "pools": [_pool_json(crew) for crew in serving],
@@ -207,6 +221,11 @@ def _none_starts(queue: Queue, *, may_be_served: bool) -> str | None:
     if queue["due"] and not any(pool["ready"] for pool in queue["pools"]):
         return "no worker is ready"
     return "its workers run other jobs" if queue["starved"] else None
+
+
+def _growth(flow: Flow, *, leaves: bool) -> float | None:
+    ended = flow.ended_per_minute if leaves else 0.0
+    return growth_per_minute(flow.submitted_per_minute, ended, flow.came_for_s, flow.silent_s)
 
 
 def _until_s(at_ms: int | None, now_ms: int) -> float | None:
@@ -236,6 +255,41 @@ def _starved(
             if taken_s is not None and is_starved(taken_s, flows[name].ended_per_minute):
                 found.add(name)
     return found
+
+
+def _limited(
+    store: Store,
+    rules: Iterable[QueueRow],
+    due: Mapping[str, DueInQueue],
+    parked: Collection[str],
+    counts: Mapping[str, Mapping[Status, int]],
+) -> dict[str, Limited]:
+    """Return what holds the due jobs of queues back.
+
+    `parked`: the queues all of whose due jobs wait for room of their key.
+    """
+    rooms, opens_ms = store.standings.rooms(), store.standings.openings_ms()
+    found = {}
+    for rule in rules:
+        name = rule.name
+        if rule.paused or name not in due or not due[name].jobs:
+            continue
+        limited = limited_by_queue(rooms.get(name, FREE))
+        if limited is None and name in parked:
+            running = counts[name][Status.IN_PROGRESS]
+            limited = limited_by_keys(rule.per_key, running, opens_ms.get(name))
+        if limited is not None:
+            found[name] = limited
+    return found
+
+
+def _limited_json(
+    limited: Limited | None, serving: Sequence[why.Crew], now_ms: int
+) -> LimitedBy | None:
+    if limited is None or not any(crew.ready for crew in serving):
+        return None
+    next_s = _until_s(limited.next_ms, now_ms)
+    return {"by": list(limited.by), "text": limited.text, "next_s": next_s}
 
 
 def _taken_s(

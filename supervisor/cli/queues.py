@@ -93,6 +93,10 @@ def _why(item: Mapping[str, Any]) -> str | None:
     if item["paused"]:
         return paused_by(item["pause"], "the configuration")
     held = [_held_back(one) for one in item["held_back"]]
+    if limited := item["limited"]:
+        next_s = limited["next_s"]
+        soon = "" if next_s is None else f", the next may start in {duration(next_s)}"
+        return ", ".join([f"{limited['text']}{soon}", *held])
     if item["none_starts"] and item["pools"]:  # that no pool serves it is its state
         return ", ".join([item["none_starts"], *held])
     next_due_s = item["next_due_s"]

@@ -82,6 +82,7 @@ QUEUE = {
     "drain",
     "starved",
     "none_starts",
+    "limited",
     "submitted_per_minute",
     "ended_per_minute",
     "grows_per_minute",

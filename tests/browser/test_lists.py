@@ -42,6 +42,7 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
             "drain": {"seconds": 1e6, "with_more": [{"more_workers": 1, "seconds": 1e5}]},
             "starved": False,
             "none_starts": "it is paused",
+            "limited": {"by": ["key_rate"], "text": "held by its rate per key", "next_s": 1e6},
             "pause": {"by": "cli:ada", "reason": "because " * 40, "at": AT},
             "pools": [{"name": LONG.lower(), "workers": 1000, "ready": 1000}],
             "quarantined": [LONG],

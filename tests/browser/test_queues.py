@@ -113,6 +113,36 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         expect(lines).to_have_text([*told, *faster])
 
 
+def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
+    lasting_dashboard: Dashboard,
+) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one |= {"counts": {**one["counts"], "pending": 9, "in_progress": 1}, "due": 9, "paused": False}
+    one |= {"pause": None, "drain": None, "grows_per_minute": None, "ended_per_minute": 3}
+    drain = {"seconds": 130, "with_more": []}
+    by_rate = {"by": ["queue_rate"], "text": "held by its rate", "next_s": 24.6}
+    by_number = {"by": ["queue_limit"], "text": "held by its max_running", "next_s": None}
+    soon = "held by its rate, the next may start in 24 s"
+    cases: list[tuple[dict[str, Any], list[str]]] = [
+        ({"limited": by_rate}, [soon]),
+        ({"limited": by_rate, "drain": drain}, [soon, "empty in about 2 min 10 s"]),
+        (
+            {"limited": by_number, "grows_per_minute": 3},
+            ["held by its max_running", "grows by 3 a minute"],
+        ),
+        ({"limited": by_number, "drain": drain}, ["empty in about 2 min 10 s"]),
+        ({"limited": None}, ["no estimate yet"]),
+    ]
+    queues = [{**one, "name": f"q{n}", **its} for n, (its, _) in enumerate(cases)]
+    lasting_dashboard.page.route(
+        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
+    )
+    lasting_dashboard.open("/ui/queues")
+    for n, (_, lines) in enumerate(cases):
+        expect(row(lasting_dashboard, f"q{n}").locator(".backlog div div")).to_have_text(lines)
+
+
 def test_a_queue_of_which_all_jobs_are_blocked_is_not_empty(lasting_dashboard: Dashboard) -> None:
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
     (one, *_) = lasting_dashboard.system.get("/queues")["items"]

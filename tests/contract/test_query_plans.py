@@ -33,6 +33,7 @@ HOT = {
     ("keys.sql", "parked"): "jobs_parked (queue=? AND concurrency_key=?)",
     ("keys.sql", "opened"): "key_rates_waiting (boot_id=? AND opens_mono_ms",
     ("keys.sql", "next-opening"): "key_rates_waiting (boot_id=?",
+    ("keys.sql", "openings"): "key_rates_waiting (boot_id=?",
     ("keys.sql", "next-parked-key"): "jobs_parked (queue=? AND concurrency_key>?)",
     ("keys.sql", "full"): "key_rates_idle (boot_id=? AND full_mono_ms<?)",
     ("quarantines.sql", "held-jobs"): "jobs_held (type=?)",

@@ -18,13 +18,13 @@ from orpheus.shared.domain.rates import (
     tokens_of,
     wait_for_one_ms,
 )
+from orpheus.shared.domain.rooms import Room
 from orpheus.shared.domain.why import (
     MOST_BEFORE,
     MOST_NAMED,
     MOST_STEPS,
     Before,
     Pause,
-    Room,
     Standing,
 )
 from orpheus.shared.storage.database import Database, Row
@@ -34,6 +34,7 @@ from orpheus.shared.storage.verbs.quarantines import Quarantines
 
 _Key = tuple[str, str]
 _HELD = 2  # of `is_parked`
+_MOST_OPENINGS = 1_000
 
 
 class Standings:
@@ -94,6 +95,23 @@ class Standings:
         """Return who resumed each queue that is open though the configuration pauses it."""
         rows = self._database.all(self._sql["resumptions"])
         return {name: Pause(*resumed) for name, *resumed in rows}
+
+    def rooms(self) -> Mapping[str, Room]:
+        """Return the room of each queue with a limit."""
+        return _Limits(self._database, self._database.all(self._queues_sql["restricted"])).queues
+
+    def openings_ms(self) -> dict[str, int]:
+        """Return when the rate of a key lets a parked job start next, by queue, on the wall clock.
+
+        Of very many keys, the first that open are looked at.
+        """
+        clock = self._database.clock
+        rows = self._database.all(self._keys_sql["openings"], clock.boot_id, _MOST_OPENINGS)
+        since_ms = clock.wall_ms() - clock.monotonic_ms()
+        found: dict[str, int] = {}
+        for queue, at_ms in rows:
+            found.setdefault(queue, since_ms + round(at_ms))
+        return found
 
     def _dependencies(self, job_id: int) -> list[Dependency]:
         rows = self._database.all(self._sql["waits-for"], job_id, MOST_NAMED)

@@ -16,7 +16,7 @@ export function backlogOf(queue) {
   const gone = held.length ? "the others done" : later > 0 ? "those due done" : "empty";
   const rest = later > 0 && !held.length ? `${plural(later, "is", "are")} due later${next ? `, the next in ${rounded(next).replaceAll(" ", "\u00a0")}` : ""}` : "";
   if (drain && drain.seconds < SOON_S) return [`${gone} in a few seconds`, rest].filter(Boolean);
-  return [trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [queue.starved ? "its workers run other jobs" : out ? `no estimate${isEarly(queue) ? " yet" : ""}` : "none has ended lately"]), rest].filter(Boolean);
+  return [limitOf(queue), trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : queue.limited ? [] : [queue.starved ? "its workers run other jobs" : out ? `no estimate${isEarly(queue) ? " yet" : ""}` : "none has ended lately"]), rest].filter(Boolean);
 }
 
 /** Whether jobs are done, but only just so that none can tell how fast. @param {any} queue */
@@ -24,6 +24,12 @@ const isEarly = ({ done_per_minute: done, rate_per_key: keyRate }) => done && !k
 
 /** Without a worker a queue does not get empty, however fast it was before. @param {any} queue */
 const unserved = ({ pools }) => (pools.every(({ workers }) => !workers) ? "no worker: it does not get empty" : "no worker is ready");
+
+/** Which limit holds the due jobs back. While jobs end, one on those that run is as the column of limits shows it. @param {any} queue */
+function limitOf({ limited, drain }) {
+  if (!limited || (drain && limited.next_s === null)) return "";
+  return `${limited.text}${limited.next_s === null ? "" : `, the next may start in\u00a0${rounded(limited.next_s).replaceAll(" ", "\u00a0")}`}`;
+}
 
 /** Where none comes any more, when it is empty says it all. @param {number | null} grows */
 function trendOf(grows) {

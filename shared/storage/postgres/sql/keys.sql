@@ -86,6 +86,11 @@ LIMIT ?3;
 SELECT opens_mono_ms FROM orpheus.key_rates
 WHERE opens_mono_ms IS NOT NULL AND boot_id = ? ORDER BY opens_mono_ms LIMIT 1;
 
+-- name: openings
+-- The same of the first of these keys, by their queues.
+SELECT queue, opens_mono_ms FROM orpheus.key_rates
+WHERE opens_mono_ms IS NOT NULL AND boot_id = ? ORDER BY opens_mono_ms LIMIT ?;
+
 -- name: forget-openings
 -- The limits have changed: no key waits for its rate until it has been looked at.
 UPDATE orpheus.key_rates SET opens_mono_ms = NULL WHERE opens_mono_ms IS NOT NULL;

@@ -7,6 +7,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Dependency, Job, JobError, Outcome, Status
 from orpheus.shared.domain.rates import Rate
+from orpheus.shared.domain.rooms import Room
 from orpheus.shared.domain.why import (
     MOST_BEFORE,
     Before,
@@ -14,7 +15,6 @@ from orpheus.shared.domain.why import (
     Crew,
     Pause,
     Reason,
-    Room,
     Standing,
     reasons,
 )

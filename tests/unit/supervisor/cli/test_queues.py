@@ -63,6 +63,21 @@ def test_a_queue_whose_workers_run_jobs_of_others_has_no_time_when_it_is_empty(
     assert re.search("  -  +-  +its workers run other jobs$", orpheus("queues").out.splitlines()[2])
 
 
+def test_a_queue_that_its_limits_hold_says_which_and_when_the_next_job_may_start(
+    orpheus: Orpheus, store: Store
+) -> None:
+    begin_worker(store)
+    per_key = KeyRules(rate=Rate(1, 86_400))
+    rules = {"few": QueueRules(max_running=1), "mail": QueueRules(per_key=per_key)}
+    store.queues.configure(rules)
+    for queue in ("few", "mail"):
+        store.jobs.submit_many([NewJob("count", queue=queue, concurrency_key="ada")] * 2)
+    assert len(store.leases.lease(WORKER, ("*",), 4, 30_000)) == 2
+    _, few, mail = orpheus("queues").out.splitlines()
+    assert few.endswith("  held by its max_running")
+    assert re.search("  held by its rate per key, the next may start in (23 h 59 min|1 d.*)$", mail)
+
+
 def test_no_width_cuts_when_a_queue_is_empty(
     orpheus: Orpheus, store: Store, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,54 @@
+"""Which of its limits hold the due jobs of a queue back, as its row says it. Pure.
+
+The rule is that of one job (shared/domain/why.py), without the jobs that go before it.
+"""
+
+from typing import NamedTuple
+
+from orpheus.shared.domain.rates import KeyRules, Rate
+from orpheus.shared.domain.rooms import Room
+from orpheus.shared.domain.why import Code
+
+_WORDS = {
+    Code.QUEUE_LIMIT: "max_running",
+    Code.QUEUE_RATE: "rate",
+    Code.KEY_LIMIT: "max_running per key",
+    Code.KEY_RATE: "rate per key",
+}
+
+
+class Limited(NamedTuple):
+    """The limits that hold a queue back; `next_ms`: when the next job may start, if it is known."""
+
+    by: tuple[Code, ...]
+    next_ms: int | None = None
+
+    @property
+    def text(self) -> str:
+        """A clause: "held by its rate"."""
+        return f"held by its {' and its '.join(_WORDS[one] for one in self.by)}"
+
+
+def limited_by_queue(room: Room) -> Limited | None:
+    """Return what holds every job of a queue back."""
+    by = (Code.QUEUE_LIMIT,) if room.is_full else ()
+    if room.is_spent and _is_slow(room.rate):
+        by = (*by, Code.QUEUE_RATE)
+    return Limited(by, None if room.is_full else room.opens_ms) if by else None
+
+
+def limited_by_keys(rules: KeyRules, running: int, opens_ms: int | None) -> Limited | None:
+    """Return what holds a queue back all of whose due jobs wait for room of their key.
+
+    `running`: how many of its jobs run; `opens_ms`: when the first rate of a key opens. If jobs
+    run, the end of one may make room before that.
+    """
+    by = (Code.KEY_LIMIT,) if rules.max_running and running else ()
+    if _is_slow(rules.rate) and (opens_ms is not None or not by):
+        by = (*by, Code.KEY_RATE)
+    return Limited(by, opens_ms if by == (Code.KEY_RATE,) else None) if by else None
+
+
+def _is_slow(rate: Rate | None) -> bool:
+    """Return whether it makes a queue stand still: one that starts several a second flows."""
+    return rate is not None and rate.per_s <= 1

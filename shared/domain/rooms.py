@@ -1,0 +1,44 @@
+"""The limits of a queue, or of a key, as they stand. Pure."""
+
+from collections.abc import Sequence
+
+from orpheus.shared.domain.rates import Rate
+from orpheus.shared.records import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The limits of a queue, or of a key, as they stand. 0 and None: no limit.
+
+    `tokens`: how many jobs the rate lets start now; `opens_ms`: when it lets the next one start.
+    """
+
+    max_running: int = 0
+    running: int = 0
+    rate: Rate | None = None
+    tokens: int = 0
+    opens_ms: int | None = None
+    named: Sequence[int] = ()
+    """The first of the running jobs."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many of its jobs run as may at once."""
+        return 0 < self.max_running <= self.running
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether its rate lets no job start now."""
+        return self.rate is not None and self.tokens < 1
+
+    @property
+    def left(self) -> int | None:
+        """How many jobs may start now; None: any number."""
+        limits = [max(0, self.max_running - self.running)] if self.max_running else []
+        if self.rate is not None:
+            limits.append(self.tokens)
+        return min(limits, default=None)
+
+
+FREE = Room()
+"""The room of a queue or a key without limits."""

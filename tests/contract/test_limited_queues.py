@@ -1,0 +1,82 @@
+"""A queue that stands still for its limits says which of them hold it, and until when."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.jobs import Lease
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
+from orpheus.shared.domain.why import Crew
+from orpheus.shared.storage import Store
+from orpheus.shared.views.queues import queues_json
+from tests.contract.conftest import FakeClock
+
+ONE_WORKER = Crew("default", ["*"], 1, ["default-1"], free=1)
+
+
+def test_a_queue_whose_limit_holds_its_due_jobs_says_which_and_when_the_next_may_start(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], clock: FakeClock
+) -> None:
+    slow, fast = Rate(2, 60), Rate(10, 1)
+    store.queues.configure(
+        {
+            "fast": QueueRules(rate=fast),
+            "few": QueueRules(max_running=1, rate=slow),
+            "later": QueueRules(rate=slow),
+            "mail": QueueRules(rate=slow),
+            "off": QueueRules(rate=slow),
+        }
+    )
+    for queue in ("fast", "few", "mail", "off"):
+        submit(queue=queue), submit(queue=queue)
+    submit(queue="later"), submit(queue="later", delay_ms=60_000)
+    assert limited(store) == {}
+    assert len(lease(10)) == 5
+    clock.advance(10_000)
+    store.queues.pause("off")
+    assert limited(store) == {
+        "few": ("held by its max_running and its rate", None),
+        "mail": ("held by its rate", pytest.approx(20, abs=0.01)),
+    }
+    assert limited(store, replace(ONE_WORKER, ready=[])) == {}, "a worker is what it needs"
+
+
+def test_a_queue_all_of_whose_due_jobs_wait_for_their_keys_says_so(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], clock: FakeClock
+) -> None:
+    hourly = Rate(10, 3_600)
+    store.queues.configure(
+        {
+            "both": QueueRules(per_key=KeyRules(2, hourly)),
+            "desk": QueueRules(per_key=KeyRules(1)),
+            "mail": QueueRules(per_key=KeyRules(2, hourly)),
+        }
+    )
+    for queue in ("both", "desk", "mail"):
+        for key in ("ada", "eve", "ada", "eve"):
+            submit(queue=queue, concurrency_key=key)
+    taken = lease(10)
+    assert len(taken) == 6
+    for one in taken:
+        if one.queue == "mail":
+            store.leases.finish([Finished(one, Ending.SUCCEEDED, result="null")])
+    clock.advance(60_000)
+    assert limited(store) == {
+        "both": ("held by its max_running per key and its rate per key", None),
+        "desk": ("held by its max_running per key", None),
+        "mail": ("held by its rate per key", pytest.approx(300, abs=0.01)),
+    }
+    submit(queue="desk", concurrency_key="bob")
+    assert "desk" not in limited(store), "a free worker takes that one"
+
+
+def limited(store: Store, crew: Crew = ONE_WORKER) -> dict[str, Any]:
+    """What the limits of queues are said to hold back, and for how long."""
+    return {
+        one["name"]: (its["text"], its["next_s"])
+        for one in queues_json(store, [crew])
+        if (its := one["limited"])
+    }

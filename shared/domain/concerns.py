@@ -116,6 +116,7 @@ class QueueFacts:
 
     name: str
     waiting: int
+    """How many are pending; of a paused queue, which may hold jobs of next week, only those due."""
     running: int = 0
     oldest_s: float | None = None
     """How long the first of its due jobs has waited; None: none is due."""

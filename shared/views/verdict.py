@@ -201,8 +201,9 @@ def _queues(
     ended_lately = store.stats.ran_by_queue(LATELY_MINUTES)
     runs_per_s = store.stats.runs_per_s()
     without_token = store.queues.without_token()
+    due = store.stats.due_by_queue(pauses)
     for name, by_status in sorted(counts.items()):
-        waiting = by_status[Status.PENDING]
+        waiting = due[name].jobs if name in due else by_status[Status.PENDING]
         if not waiting:
             continue
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))

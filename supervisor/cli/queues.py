@@ -91,7 +91,9 @@ def _empty_in(item: Mapping[str, Any]) -> tuple[str | None, str | None]:
 def _why(item: Mapping[str, Any]) -> str | None:
     """Return who paused a queue, or why none of its jobs starts now, or some do not."""
     if item["paused"]:
-        return paused_by(item["pause"], "the configuration")
+        return ", ".join(
+            filter(None, (paused_by(item["pause"], "the configuration"), *_next_due(item)))
+        )
     held = [_held_back(one) for one in item["held_back"]]
     if limited := item["limited"]:
         next_s = limited["next_s"]
@@ -99,10 +101,15 @@ def _why(item: Mapping[str, Any]) -> str | None:
         return ", ".join([f"{limited['text']}{soon}", *held])
     if item["none_starts"] and item["pools"]:  # that no pool serves it is its state
         return ", ".join([item["none_starts"], *held])
+    return ", ".join([*held, *_next_due(item)]) or None
+
+
+def _next_due(item: Mapping[str, Any]) -> list[str]:
+    """Return when the next job is due, if none is due or runs."""
     next_due_s = item["next_due_s"]
-    if next_due_s and not item["due"] and not item["counts"][Status.IN_PROGRESS]:
-        held.append(f"next due in {duration(next_due_s)}")
-    return ", ".join(held) or None
+    if not next_due_s or item["due"] or item["counts"][Status.IN_PROGRESS]:
+        return []
+    return [f"next due in {duration(next_due_s)}"]
 
 
 def warn_if_none_starts(queues: Sequence[Queue], name: str | None) -> None:

@@ -46,7 +46,8 @@ def test_a_system_that_is_well_says_so(system: Any) -> None:
 
 def test_a_paused_queue_with_work_waiting_says_who_paused_it_and_why(system: Any) -> None:
     system.client.post("/queues/mail/pause", json={"reason": "a release"})
-    assert verdict(system)["concerns"] == []
+    system.submit(queue="mail", delay="2h")
+    assert verdict(system)["concerns"] == [], "it waits for its time, whoever paused its queue"
     system.submit(queue="mail")
     assert verdict(system)["concerns"] == [
         {

@@ -79,3 +79,30 @@ def test_the_question_before_a_resume_says_whether_anything_would_start(
         page.get_by_label(f"Resume q{n}", exact=True).click()
         expect(page.locator("#confirm-text")).to_have_text(text)
         page.keyboard.press("Escape")
+
+
+def test_a_paused_queue_tells_how_many_of_its_jobs_are_due_and_when_the_next_is(
+    lasting_dashboard: Dashboard,
+) -> None:
+    cases: list[tuple[dict[str, int | None], str]] = [
+        ({"due": 0, "next_due_s": 6_780}, "none is due now, the first in 1 h 53 min"),
+        ({"due": 2, "next_due_s": 6_780}, "2 due, the next in 1 h 53 min"),
+        ({"due": 2, "next_due_s": None}, "2 due"),
+        ({"due": 5, "next_due_s": None}, ""),
+    ]
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    pools = [{"name": "a", "workers": 1, "ready": 1, "free": 1}]
+    one |= {"paused": True, "counts": one["counts"] | {"pending": 5}, "pools": pools}
+    queues = [{**one, "name": f"q{n}", **its} for n, (its, _) in enumerate(cases)]
+    page = lasting_dashboard.page
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    lasting_dashboard.open("/ui/queues")
+    for n, (_, told) in enumerate(cases):
+        lines = page.locator(f"#queue-q{n} .backlog div div")
+        expect(lines).to_have_text(["paused", told] if told else ["paused"])
+        page.get_by_label(f"Resume q{n}", exact=True).click()
+        also = f" ({told})" if told else ""
+        text = f"Workers start its jobs again: 5 pending jobs{also}."
+        expect(page.locator("#confirm-text")).to_have_text(text)
+        page.keyboard.press("Escape")

@@ -76,7 +76,7 @@ HOT = {
     ("counts.sql", "first-due"): "jobs_due",
     ("counts.sql", "first-due-below"): "jobs_due",
     ("counts.sql", "first-waiting"): "jobs_due (queue=? AND priority=?)",
-    ("counts.sql", "due-of-queue"): "jobs_parked (queue=?)",
+    ("counts.sql", "due-of-queues"): "jobs_parked (queue=?)",
     ("counts.sql", "queues-with-parked-jobs"): "COVERING INDEX jobs_parked (queue>?)",
     ("counts.sql", "first-parked"): "COVERING INDEX jobs_parked (queue=?)",
     ("counts.sql", "scheduled-by-queue"): "jobs_scheduled",

@@ -1,7 +1,8 @@
 """Figures about jobs, from kept counts and bounded reads."""
 
+import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -195,24 +196,28 @@ class Stats:
         assert row is not None  # there is one with the greatest id, in the same snapshot
         return row[0], row[1]
 
-    def due_by_queue(self) -> dict[str, DueInQueue]:
+    def due_by_queue(self, only: Container[str] | None = None) -> dict[str, DueInQueue]:
         """Return how many jobs of each queue that has pending ones are due, and when its next is.
 
-        A queue with very many due jobs counts all pending ones as due. The time of its next job is
-        known only if it is among the first times of all queues.
+        `only`: of these queues. A queue with very many due jobs counts all pending ones as due. The
+        time of its next job is known only if it is among the first times of all queues.
         """
         now_ms = self._database.clock.wall_ms()
-        found = {}
         with self._database.snapshot():
             rows = self._database.all(self._sql["scheduled-by-queue"], now_ms, _MOST_PROBES)
             scheduled = {queue: (come, next_ms) for queue, come, next_ms in rows}
-            for queue, by_status in self.counts_by_queue().items():
-                if pending := by_status[Status.PENDING]:
-                    row = self._database.one(self._sql["due-of-queue"], queue, _MOST_COUNTED)
-                    assert row is not None  # it counts
-                    come, next_ms = scheduled.get(queue, (0, None))
-                    due = row[0] + come
-                    found[queue] = DueInQueue(pending if due >= _MOST_COUNTED else due, next_ms)
+            pending = {
+                queue: by_status[Status.PENDING]
+                for queue, by_status in self.counts_by_queue().items()
+                if by_status[Status.PENDING] and (only is None or queue in only)
+            }
+            names = json.dumps(list(pending))
+            counted = self._database.all(self._sql["due-of-queues"], names, _MOST_COUNTED)
+        found = {}
+        for queue, n in counted:
+            come, next_ms = scheduled.get(queue, (0, None))
+            is_all = n + come >= _MOST_COUNTED
+            found[queue] = DueInQueue(pending[queue] if is_all else n + come, next_ms)
         return found
 
     def only_failed(self, minutes: int, least: int) -> dict[str, int]:

@@ -8,7 +8,7 @@ export function backlogOf(queue) {
   const { drain, counts, paused, due, held_back: held, next_due_s: next, grows_per_minute: grows, ended_per_minute: out } = queue;
   const waiting = counts.pending + counts.in_progress;
   if (!waiting) return [counts.blocked ? `${count(counts.blocked)} blocked` : "empty"];
-  if (paused) return ["paused"];
+  if (paused) return ["paused", dueOf(queue)].filter(Boolean);
   if (!queue.pools.length && !counts.in_progress) return ["no pool serves it", ...(!due && next ? [`the next is due in ${rounded(next)}`] : [])];
   if (due && queue.pools.every(({ ready }) => !ready)) return [unserved(queue), grows > 0 ? trendOf(grows) : ""].filter(Boolean);
   const later = counts.pending - due;
@@ -17,6 +17,12 @@ export function backlogOf(queue) {
   const rest = later > 0 && !held.length ? `${plural(later, "is", "are")} due later${next ? `, the next in ${rounded(next).replaceAll(" ", "\u00a0")}` : ""}` : "";
   if (drain && drain.seconds < SOON_S) return [`${gone} in a few seconds`, rest].filter(Boolean);
   return [limitOf(queue), trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : queue.limited ? [] : [queue.starved ? "its workers run other jobs" : out ? `no estimate${isEarly(queue) ? " yet" : ""}` : "none has ended lately"]), rest].filter(Boolean);
+}
+
+/** How many pending jobs of a paused queue wait, if not all do, and when the next one does. @param {any} queue */
+export function dueOf({ counts, due, next_due_s: next, held_back: held }) {
+  if (held.length || due >= counts.pending || (!due && !next)) return "";
+  return `${due ? `${count(due)} due` : "none is due now"}${next ? `, the ${due ? "next" : "first"} in\u00a0${rounded(next).replaceAll(" ", "\u00a0")}` : ""}`;
 }
 
 /** Whether jobs are done, but only just so that none can tell how fast. @param {any} queue */

@@ -1,5 +1,5 @@
 // One row of the queues: depth, pace, limits, who serves it, and pausing it.
-import { backlogOf } from "./backlog.js";
+import { backlogOf, dueOf } from "./backlog.js";
 import { arrange, h, setAttr, setLines, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { showPause, tellOvertaken } from "./paused.js";
@@ -97,7 +97,8 @@ export class QueueRow {
 
   confirmPause() {
     const { name, paused, counts } = this.queue;
-    const waiting = counts.pending ? plural(counts.pending, "pending job") : "";
+    const waits = dueOf(this.queue);
+    const waiting = counts.pending ? `${plural(counts.pending, "pending job")}${waits && ` (${waits})`}` : "";
     const say = confirm({
       title: `${paused ? "Resume" : "Pause"} queue ${name}?`,
       text: paused ? `${resumed(this.queue.pools)}${waiting ? `: ${waiting}` : ""}.`

@@ -118,18 +118,19 @@ SELECT min(max(run_at_ms, coalesce(unblocked_at_ms, run_at_ms))) FROM (
     WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ? AND priority = ?
     ORDER BY run_at_ms LIMIT ?);
 
--- name: due-of-queue
--- How many jobs of a queue are due: those that may be leased, and those that wait for room of their
--- key, each counted up to a number.
-SELECT (
+-- name: due-of-queues
+-- How many jobs of each of a JSON list of queues are due: those that may be leased, and those that
+-- wait for room of their key, each counted up to a number.
+SELECT value, (
     SELECT count(*) FROM (
         SELECT 1 FROM jobs INDEXED BY jobs_due
-        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = value
         LIMIT ?2) AS free) + (
     SELECT count(*) FROM (
         SELECT 1 FROM jobs INDEXED BY jobs_parked
-        WHERE is_parked = 1 AND queue = ?1
-        LIMIT ?2) AS parked);
+        WHERE is_parked = 1 AND queue = value
+        LIMIT ?2) AS parked)
+FROM json_each(?1) AS one;
 
 -- name: queues-with-parked-jobs
 -- The queues some of whose jobs wait for room of their key, in the same way.

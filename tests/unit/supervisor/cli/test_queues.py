@@ -164,6 +164,19 @@ def test_a_queue_is_paused_and_resumed(orpheus: Orpheus, store: Store) -> None:
     assert len(store.leases.lease(WORKER, ("*",), 1, 30_000)) == 1
 
 
+def test_a_paused_queue_of_which_nothing_is_due_says_when_the_next_is(
+    orpheus: Orpheus, store: Store
+) -> None:
+    store.queues.configure({"mail": QueueRules(paused=True)})
+    store.jobs.submit(NewJob("count", queue="mail", delay_ms=7_200_000))
+    said = orpheus("queues").out.rstrip()
+    assert re.search(r"  the configuration, next due in (2 h|1 h 59 min)$", said)
+    assert "is paused" not in orpheus("status").out, "nobody waits for it yet"
+    store.jobs.submit_many([NewJob("count", queue="mail")] * 2)
+    assert orpheus("queues").out.rstrip().endswith("  the configuration")
+    assert "is paused by the configuration, and 2 jobs wait in it" in orpheus("status").out
+
+
 def test_only_a_new_reason_changes_a_pause_and_who_paused_before_is_told(
     orpheus: Orpheus, store: Store
 ) -> None:

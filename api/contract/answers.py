@@ -73,6 +73,8 @@ class JobPage(TypedDict):
     """null: the page is full, or nothing is left to look at."""
     unknown: list[str]
     """Where nothing matches: that no job can, as nothing has the type or names the queue."""
+    quarantined: list[str]
+    """The types whose jobs are held back now, on whichever page they are."""
 
 
 class Ids(TypedDict):

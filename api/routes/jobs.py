@@ -151,6 +151,7 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
             total = Total(len(found.jobs), exact=is_all)
             if query.q is None and not is_all:
                 total = store.lists.total(matching, Budget(_TOTAL_S), order=order)
+            quarantined = [one.type for one in store.quarantines.all()]
         page: JobPage = {
             "items": [to_json(job) for job in found.jobs],
             "next_cursor": found.next_cursor and encode_cursor(found.next_cursor, _LISTS[order]),
@@ -161,6 +162,7 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
             "unknown": []
             if found.jobs or not is_all
             else unknown_in_filter(store, services.options.storage.pools, matching),
+            "quarantined": quarantined,
         }
         return json_response(page)
 

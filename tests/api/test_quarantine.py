@@ -37,6 +37,12 @@ def test_types_and_stats_have_the_evidence(api: Any) -> None:
     assert api.client.get("/stats").json()["quarantined"] == [quarantine]
 
 
+def test_a_page_of_jobs_names_it_so_that_none_calls_its_jobs_due(api: Any) -> None:
+    assert api.client.get("/jobs").json()["quarantined"] == ["add"]
+    api.client.post("/types/add/release")
+    assert api.client.get("/jobs").json()["quarantined"] == []
+
+
 def test_the_verdict_names_it_with_what_to_do(api: Any) -> None:
     concerns = api.client.get("/stats").json()["verdict"]["concerns"]
     (concern,) = [one for one in concerns if one["code"] == "type_quarantined"]

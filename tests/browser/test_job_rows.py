@@ -116,6 +116,38 @@ def test_what_is_due_and_still_waits_is_not_said_to_be_retried_now(
     system.client.post(f"/jobs/{job}/cancel")
 
 
+@pytest.mark.parametrize("path", ["/ui/jobs?tag=of-held-type", "/"])
+def test_a_job_that_a_quarantine_holds_back_is_not_said_to_be_due(
+    lasting_dashboard: Dashboard, path: str
+) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    first, again = (
+        system.submit("sum_range", {"n": n}, delay="1h", tags=["of-held-type"]) for n in (1, 2)
+    )
+    error = {"type": "WorkerCrashed", "message": "killed by SIGKILL", "traceback": None}
+    held = ["sum_range"]
+
+    def hold(route: Route) -> None:
+        answer = route.fetch()
+        items = [
+            {**one, "run_at": "2026-01-02T03:04:05.678Z"}
+            | ({"error": error, "attempt": 1} if one["id"] == again else {})
+            for one in answer.json()["items"]
+        ]
+        body = {**answer.json(), "items": items, "quarantined": held}
+        route.fulfill(response=answer, json=body)
+
+    page.route(re.compile(r"\d/jobs\?"), hold)
+    lasting_dashboard.open(path)
+    told = "held back: quarantined, after WorkerCrashed: killed by SIGKILL"
+    expect(row(page, again).locator(".detail .text")).to_have_text(told)
+    expect(row(page, first).locator(".detail .text")).to_have_text(
+        re.compile("^held back: quarantined · ")
+    )
+    for job in (first, again):
+        system.client.post(f"/jobs/{job}/cancel")
+
+
 @pytest.mark.parametrize("path", ["/ui/jobs?tag=long-type", "/"])
 def test_a_long_type_is_shown_whole_on_a_phone_and_in_one_line_elsewhere(
     lasting_dashboard: Dashboard, path: str

@@ -16,6 +16,15 @@ export class Filling {
     this.lookedAt = -Infinity;
     /** How many summaries had come before the last look. */
     this.seen = 0;
+    /** The quarantined types. @type {Set<string>} */
+    this.held = new Set();
+  }
+
+  /** Let the rows say which jobs a quarantine holds back. @param {string[]} [types] */
+  hold(types = []) {
+    if (String(types) === String([...this.held])) return;
+    this.held = new Set(types);
+    for (const row of this.table.rows.values()) this.table.painting.add(row);
   }
 
   /** Look now and then for what summaries have left open since the last look. A search costs too much for that. */
@@ -45,6 +54,7 @@ export class Filling {
     const limit = Math.min(MOST_ROWS, Math.max(FEWEST, rows.size + fresh.size));
     const { summaries, uncounted, beganAt } = catchUp;
     const page = await request(address("/jobs", filter, { limit, cursor, preview: true }));
+    this.hold(page.quarantined);
     for (const job of page.items) this.table.rows.get(job.id)?.learn(job);
     if (catchUp.beganAt !== beganAt) return; // a page was read meanwhile, which is newer
     this.seen = summaries;

@@ -6,9 +6,10 @@ import { TERMINAL, WAITING, aged, duration, spaced, ticking } from "./words.js";
 import { preview } from "./preview.js";
 
 export class JobRow {
-  /** @param {any} job @param {{isSelectable?: boolean, isByEnd?: () => boolean, repaint?: (row: JobRow) => void}} [how] `repaint`: paint it soon */
-  constructor(job, { isSelectable = false, isByEnd = () => false, repaint = (row) => row.paint() } = {}) {
+  /** @param {any} job @param {{isSelectable?: boolean, isByEnd?: () => boolean, isHeld?: (type: string) => boolean, repaint?: (row: JobRow) => void}} [how] `repaint`: paint it soon */
+  constructor(job, { isSelectable = false, isByEnd = () => false, isHeld = () => false, repaint = (row) => row.paint() } = {}) {
     this.isByEnd = isByEnd;
+    this.isHeld = isHeld;
     this.repaint = repaint;
     const cell = (name, ...children) => (this[name] = h("td", { role: "cell", class: name }, ...children));
     this.mark = h("span", { class: "mark" });
@@ -79,7 +80,7 @@ export class JobRow {
   }
 
   paintTimes(job) {
-    const text = describe(job);
+    const text = describe(job, this.isHeld(job.type));
     setText(this.text, text);
     setAttr(this.text, "title", text);
     this.text.classList.toggle("bad", job.status === "failed");
@@ -110,13 +111,16 @@ function waited(job) {
   return Date.parse(job.run_at) > now() ? "–" : aged(between(waitsSince(job)));
 }
 
-function describe(job) {
+/** @param {any} job @param {boolean} isHeld its type is quarantined */
+function describe(job, isHeld) {
   const failure = job.error && `${job.error.type}: ${job.error.message}`;
   const payload = preview(job.payload);
   if (job.status === "failed") return failure ?? "";
   if (job.status === "cancelled" && job.error?.type === "DependencyFailed") return [job.error.message, payload].filter(Boolean).join(" · ");
-  if (job.status === "pending" && failure) return `${Date.parse(job.run_at) > now() ? `retry ${relative(job.run_at)}` : "due,"} after ${failure}`;
+  const held = isHeld && "held back: quarantined";
+  if (job.status === "pending" && failure) return `${Date.parse(job.run_at) > now() ? `retry ${relative(job.run_at)}` : `${held || "due"},`} after ${failure}`;
   if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, payload].filter(Boolean).join(" · ");
+  if (job.status === "pending" && held) return [held, payload].filter(Boolean).join(" · ");
   if (job.status === "in_progress" && job.message) return job.message;
   const result = job.status === "done" && preview(job.result);
   return result ? [payload, "→", result].filter(Boolean).join(" ") : payload;

@@ -70,6 +70,7 @@ export class JobsTable {
 
   show(page) {
     const { items, next_cursor: next } = page;
+    this.filling.hold(page.quarantined);
     const rows = new Map();
     for (const job of items) {
       const row = this.rows.get(job.id) ?? this.newRow(job);
@@ -86,7 +87,7 @@ export class JobsTable {
     this.frame.show(page);
   }
 
-  newRow(job) { return new JobRow(job, { isSelectable: this.isSelectable, isByEnd: () => isByEnd(this.filter), repaint: (row) => this.painting.add(row) }); }
+  newRow(job) { return new JobRow(job, { isSelectable: this.isSelectable, isByEnd: () => isByEnd(this.filter), isHeld: (type) => this.filling.held.has(type), repaint: (row) => this.painting.add(row) }); }
 
   arrangeRows() {
     arrange(this.body, [...this.rows.values()].map(({ node }) => node));
@@ -97,6 +98,7 @@ export class JobsTable {
   take(events) {
     if (this.reader.reading) this.reader.meanwhile.push(...events);
     for (const { kind, job } of events) {
+      if (kind.startsWith("type.")) this.filling.soon(); // which are quarantined
       if (!kind.startsWith("job.")) continue;
       this.catchUp.told(job.id);
       if (kind === "job.deleted") this.deleted(job.id);

@@ -45,10 +45,11 @@ class RunningSettings:
         url: str | None = self.tables["database"].get("url")
         return url
 
-    def timing(self) -> Settings | None:
-        """Return only how it starts and stops processes, which is kept whatever its database is."""
+    def slots(self) -> Settings | None:
+        """Return only what it starts, and how: that is kept whatever its database is."""
+        kept = {name: self.tables.get(name) for name in ("supervisor", "pools", "programs")}
         sources = Sources()
-        sources.add({"supervisor": self.tables["supervisor"]}, "what runs")
+        sources.add({name: value for name, value in kept.items() if value}, "what runs")
         return checked(sources)[0]
 
 

@@ -139,20 +139,18 @@ class ConfigurationFile:
         ]
 
     def sizes(self) -> Sizes:
-        """Return the pools and programs with their numbers, as far as the file can be read.
+        """Return the pools and programs with their numbers, as they are in force.
 
-        How long a job is waited for is what is in force: it is told of workers that run.
+        If no supervisor runs, it is what the file says, as far as that can be read.
         """
-        settings, _ = checked(self._sources())
         running = self._earlier.running()
-        timing = settings if running is None else running.timing()
-        within_s = None if timing is None else finishes_within_s(timing)
+        settings = checked(self._sources())[0] if running is None else running.slots()
         if settings is None:
-            return Sizes({}, {}, within_s)
+            return Sizes({}, {}, None)
         return Sizes(
             pools={name: pool.workers for name, pool in settings.pools.items()},
             programs={program.name: program.instances for program in settings.programs},
-            finishes_within_s=within_s,
+            finishes_within_s=finishes_within_s(settings),
         )
 
     def _sources(self) -> Sources:

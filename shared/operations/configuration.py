@@ -197,12 +197,15 @@ class PlannedEdit:
 
 
 class Sizes(NamedTuple):
-    """By name: the workers of each pool, and the instances of each program."""
+    """By name: the workers of each pool, and the instances of each program.
+
+    They are those in force if a supervisor runs, else those of the file, as far as it can be read.
+    """
 
     pools: Mapping[str, int]
     programs: Mapping[str, int]
     finishes_within_s: float | None
-    """As in CommandLineHandover, and in force if a supervisor runs; None: that cannot be read."""
+    """As in CommandLineHandover; None: that cannot be read."""
 
 
 RefusedEntries = Callable[[StoredSettings], Mapping[tuple[str, int], str]]
@@ -216,7 +219,7 @@ class ConfigurationEditor(Protocol):
         """Return the file, and the settings that it leads to."""
 
     def sizes(self) -> Sizes:
-        """Return the pools and programs with their numbers, as far as the file can be read."""
+        """Return the pools and programs with their numbers."""
 
     def plan(
         self, edit: Edit, seen: Collection[str] | None, refused_entries: RefusedEntries

@@ -26,7 +26,7 @@ class ConfiguredPool(TypedDict):
     host: str
     name: str
     workers: int | None
-    """Its number in the configuration; null: that cannot be read."""
+    """Its number in the configuration in force; null: that cannot be read."""
     finishes_within_s: float | None
     """After this long a worker that is drained, restarted or scaled away releases the jobs that
     it has not finished, and they start again. Null: a program, or it cannot be read.

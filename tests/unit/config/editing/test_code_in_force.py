@@ -151,3 +151,15 @@ def test_without_a_supervisor_only_the_code_of_the_file_stays(
     path.write_text(WRONG, encoding="utf-8")
     forget_running_settings(state.running_settings)
     assert plan(Edit(version=2)).refused == ("jobs.modules",)
+
+
+def test_the_numbers_of_workers_are_those_in_force_whatever_the_file_says(
+    path: Path, state: StateFiles
+) -> None:
+    editor = ConfigurationFile(path, (), {}, state)
+    for text in (RUNS.replace("workers = 1", "workers = 3"), "[pools.default]\nworkers = 'x'", "["):
+        path.write_text(text, encoding="utf-8")
+        assert (editor.sizes().pools, editor.sizes().programs) == ({"default": 1}, {"web": 1})
+    forget_running_settings(state.running_settings)
+    path.write_text(RUNS.replace("workers = 1", "workers = 3"), encoding="utf-8")
+    assert editor.sizes().pools == {"default": 3}

@@ -225,6 +225,34 @@ def test_nothing_moves_under_the_pointer_and_a_search_finds_a_row(dashboard: Das
     expect(row).to_be_visible()
 
 
+@pytest.mark.parametrize("name", ["queues", "types"])
+def test_escape_empties_a_search_and_shows_all_rows_again(
+    lasting_dashboard: Dashboard, name: str
+) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="escaped")
+    page = opened(lasting_dashboard, name)
+    page.keyboard.press("/")
+    page.keyboard.type("none has this")
+    expect(page.locator("#no-match")).to_be_visible()
+    page.wait_for_url("**?q=*")
+    page.keyboard.press("Escape")
+    expect(page.locator("#search")).to_have_value("")
+    expect(page.locator("#search")).not_to_be_focused()
+    expect(page.locator("#no-match")).to_be_hidden()
+    page.wait_for_url(f"**/ui/{name}")
+
+
+@pytest.mark.parametrize("name", ["jobs", "audit"])
+def test_escape_leaves_a_filter_and_its_text_as_they_are(
+    lasting_dashboard: Dashboard, name: str
+) -> None:
+    page = lasting_dashboard.open(f"/ui/{name}?since=1h")
+    page.keyboard.press("/")
+    page.keyboard.press("Escape")
+    expect(page.locator("#query")).to_have_value("since:1h")
+    expect(page.locator("#query")).not_to_be_focused()
+
+
 def test_a_lost_api_and_a_refusal_are_told_and_pass(lasting_dashboard: Dashboard) -> None:
     lasting_dashboard.page.clock.install()
     page = opened(lasting_dashboard, "schedules")

@@ -56,7 +56,7 @@ function startKeyboard(keys) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const target = /** @type {HTMLElement} */ (event.target);
-    if (event.key === "Escape" && target.matches("input, select, textarea")) target.blur();
+    if (event.key === "Escape" && target.matches("input, select, textarea")) leave(target, event);
     if (target.matches("input:not([type=checkbox], [type=radio]), select, textarea")) return; // what is typed is meant for it
     const second = event.timeStamp - afterG < 1500;
     afterG = event.key === "g" ? event.timeStamp : -Infinity;
@@ -65,6 +65,18 @@ function startKeyboard(keys) {
     event.preventDefault();
     action();
   });
+}
+
+/** Leave a field. A search is over then; a filter, which stands in a form, stays with its text. @param {any} field @param {Event} event */
+function leave(field, event) {
+  if (field.type === "search") {
+    event.preventDefault(); // the browser would empty it without a word, as it has no focus any more
+    if (!field.form && field.value) {
+      field.value = "";
+      field.dispatchEvent(new Event("input"));
+    }
+  }
+  field.blur();
 }
 
 function jump(id) {

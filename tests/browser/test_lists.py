@@ -278,6 +278,35 @@ def test_a_lost_api_and_a_refusal_are_told_and_pass(lasting_dashboard: Dashboard
     assert lasting_dashboard.never_reloaded()
 
 
+def test_an_api_that_stands_still_is_told_as_soon_as_on_the_overview(
+    lasting_dashboard: Dashboard,
+) -> None:
+    """A read that takes long is not one that nobody answers."""
+    lasting_dashboard.page.clock.install()
+    page = opened(lasting_dashboard, "schedules")
+    held: list[Route] = []
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        (asked if route.request.url.endswith("/healthz") else held).append(route)
+
+    page.route(f"{lasting_dashboard.system.url}/schedules", hold)
+    page.clock.fast_forward(3_000)
+    wait_until_held(page, held)
+    with page.expect_response("**/healthz"):
+        page.clock.fast_forward(2_000)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    page.route("**/healthz", hold)
+    page.clock.fast_forward(4_500)
+    wait_until_held(page, asked)
+    page.clock.fast_forward(1_500)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
+    expect(page.locator("#banner")).to_contain_text("Disconnected")
+    held[0].continue_()
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    page.unroute_all()
+
+
 def test_without_anything_each_page_says_what_will_be_there(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.page
     page.route(

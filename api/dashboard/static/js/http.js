@@ -6,6 +6,8 @@ import { endSession } from "./unsaved.js";
 const DATE_TOLERANCE_MS = 5000; // the header has whole seconds, and may be a second old
 /** So long a page waits for what it reads: the API gives up after 5 s, or after those of `wait=` more. */
 export const LONGEST_READ_MS = 20_000;
+/** When nothing has come for so long, a page says that it is disconnected. */
+export const SILENCE_MS = 6000;
 
 /** An error that the API answered (RFC 9457), or `status` 0 if nothing answered. */
 class Problem extends Error {

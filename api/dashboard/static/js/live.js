@@ -3,11 +3,10 @@
 // After a reconnect it asks for the events after the last seq that it saw, of the same epoch. If the
 // server no longer has them, or has another database, it sends `reset`, and the page reads everything again (`connected`). A connection without
 // a message for several heartbeats is treated as closed.
-import { request } from "./http.js";
+import { SILENCE_MS, request } from "./http.js";
 import { noteMove } from "./moved.js";
 import { learnClock, tick } from "./time.js";
 
-const SILENCE_MS = 6000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;
 

@@ -1,8 +1,10 @@
 // Calls of the API that a page makes again and again while it is visible.
 import { byId, showOrHide } from "./dom.js";
 import { onTryNow, showConnection } from "./chrome.js";
+import { SILENCE_MS, request } from "./http.js";
 
 const EVERY_MS = 3000;
+const QUIET_MS = 4500;
 const LONGEST_WAIT_MS = 15000;
 
 export class Poll {
@@ -35,18 +37,37 @@ export class Poll {
   async turn() {
     let status = 200, text = "";
     const began = performance.now();
+    if (!this.silence) this.watch();
     try { await this.read(); } catch (error) {
       status = error.status ?? 200; // an error of the page itself is no lost connection
       text = error.message;
     }
     if (status === 0) return this.lost();
     this.failures = 0;
+    this.watch();
     showConnection("live", 0);
     showOrHide(byId("problem"), text);
     return Math.max(this.every, (performance.now() - began) * 10); // ask a slow server less often
   }
 
+  /** Ask whether anybody is there when no answer has come for a while: one may take long, or be asked for seldom. */
+  watch() {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.ask(), QUIET_MS);
+  }
+
+  async ask() {
+    const { silence } = this;
+    const isThere = await request("/healthz", { within: SILENCE_MS - QUIET_MS }).then(() => true, ({ status }) => status !== 0);
+    if (silence !== this.silence) return; // an answer has come meanwhile
+    this.silence = undefined;
+    showConnection(isThere ? "live" : "waiting", 0);
+    if (!isThere) this.now();
+    else if (!document.hidden) this.watch();
+  }
+
   lost() {
+    this.silence = clearTimeout(this.silence);
     const longest = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.failures++);
     const wait = longest * (0.5 + Math.random() / 2);
     showConnection("waiting", Date.now() + wait);

@@ -79,8 +79,8 @@ export class Figures {
 
   sentence() {
     const slots = this.workers.filter(({ pool, role }) => pool !== null && role !== "program");
-    const ready = slots.filter(({ state }) => state === "ready").length;
     const silent = slots.filter(isSilent).length;
+    const ready = slots.filter(({ state }) => state === "ready").length - silent;
     const parts = [`${ready} of ${plural(slots.length, "worker")} ready${silent ? `, ${silent} silent` : ""}`];
     if (this.stats) {
       const { done, failed, cancelled, since } = this.stats.throughput.last_5_min, ended = done + failed + cancelled;

@@ -328,6 +328,8 @@ class Stats(TypedDict):
     run_s: Latency
     """Of the last attempt."""
     oldest_pending_s: float | None
+    oldest_pending_queue: str | None
+    """The queue of the job that has waited longest."""
     database_bytes: int
     wal_bytes: int
     verdict: VerdictEntry

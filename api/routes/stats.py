@@ -42,6 +42,7 @@ def _stats_json(store: Store, services: Services) -> Stats:
         waits, runs = stats.latencies()
         lately = stats.finished_in(LATELY_MINUTES)
         oldest_s = stats.oldest_pending_by_queue()
+        queue, waited_s = stats.oldest_due(oldest_s) or (None, None)
         return {
             "counts": counts_json(stats.counts()),
             "throughput": {
@@ -52,7 +53,8 @@ def _stats_json(store: Store, services: Services) -> Stats:
             },
             "wait_s": _latency(waits),
             "run_s": _latency(runs),
-            "oldest_pending_s": stats.oldest_pending_s(oldest_s),
+            "oldest_pending_s": waited_s,
+            "oldest_pending_queue": queue,
             "database_bytes": store.maintenance.database_bytes(),
             "wal_bytes": store.maintenance.wal_bytes(),
             "verdict": verdict_json(

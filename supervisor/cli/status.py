@@ -66,10 +66,12 @@ def _status(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
         counts = store.stats.counts()
         ended = store.stats.finished_in(60)
         by_queue_s = store.stats.oldest_pending_by_queue()
+        queue, waited_s = store.stats.oldest_due(by_queue_s) or (None, None)
         pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
         return {
             "counts": {status.value: n for status, n in counts.items()},
-            "oldest_pending_s": store.stats.oldest_pending_s(by_queue_s),
+            "oldest_pending_s": waited_s,
+            "oldest_pending_queue": queue,
             "last_hour": {
                 "since": rfc3339(ended.since_ms),
                 **{status.value: n for status, n in ended.by_status.items()},
@@ -101,7 +103,7 @@ def _print(
     print_fields(
         {
             "jobs": _in_words(found["counts"]) or "none yet",
-            "oldest waiting": duration(found["oldest_pending_s"]),
+            "oldest waiting": _oldest(found["oldest_pending_s"], found["oldest_pending_queue"]),
             "last hour": _last_hour(**found["last_hour"]),
             "database": f"{shown_url(handover.storage.url)}, {size}",
         },
@@ -222,6 +224,11 @@ def _draw(found: Mapping[str, Any] | str, handover: CommandLineHandover, before:
     sys.stdout.write(drawn if before else _CLEAR + drawn)
     sys.stdout.flush()
     return drawn
+
+
+def _oldest(waited_s: float | None, queue: str | None) -> str | None:
+    waited = duration(waited_s)
+    return waited if queue is None else f"{waited}, in {queue}"
 
 
 def _with_fewer_slots(found: Mapping[str, Any], surplus: int) -> Mapping[str, Any]:

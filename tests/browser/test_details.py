@@ -111,11 +111,14 @@ def test_no_text_of_a_troubled_panel_lies_over_another(panel: Panel) -> None:
 @pytest.mark.parametrize("seconds", [599, 849, 35_999, 86_399, 863_999])
 def test_no_long_wait_or_run_lies_over_what_is_beside_it(panel: Panel, seconds: int) -> None:
     stats = panel.dashboard.system.get("/stats")
-    stats["oldest_pending_s"] = seconds
+    stats |= {"oldest_pending_s": seconds, "oldest_pending_queue": "mail_" * 12}
     stats["wait_s"] = stats["run_s"] = {"p50": seconds, "p95": seconds}
     panel.answer("/stats", 200, stats)
     page = panel.open(worker("default-1"), *SYSTEM)
     expect(page.locator("#oldest")).to_have_text(re.compile(r"\d (min|h|d)"))
+    expect(page.locator("#oldest-note")).to_have_text(f"in {'mail_' * 12}")
+    queue = page.locator("#oldest-note a")
+    expect(queue).to_have_attribute("href", f"/ui/queues#queue-{'mail_' * 12}")
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         wide = page.locator(".measures b").evaluate_all(

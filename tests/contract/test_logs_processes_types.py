@@ -158,6 +158,7 @@ def test_stats_tell_throughput_latency_and_the_oldest_waiting_job(
     submit(delay_ms=60_000)
     clock.advance(1_000)
     assert store.stats.oldest_pending_s() == 4.0
+    assert store.stats.oldest_due() == ("default", 4.0)
     assert store.stats.finished_in(5).by_status[Status.DONE] == 1
     minutes = store.stats.by_minute(3)
     assert len(minutes) == 3 and sum(minute.done for minute in minutes) == 1

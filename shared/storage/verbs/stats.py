@@ -272,7 +272,13 @@ class Stats:
 
     def oldest_pending_s(self, pending: Mapping[str, float] | None = None) -> float | None:
         """Return how long a due job has waited at most; None: none is due. `pending`: as above."""
-        return max(self.oldest_due_by_queue(pending).values(), default=None)
+        found = self.oldest_due(pending)
+        return None if found is None else found[1]
+
+    def oldest_due(self, pending: Mapping[str, float] | None = None) -> tuple[str, float] | None:
+        """Return the queue of the job that has waited longest, and for how long it has."""
+        found = self.oldest_due_by_queue(pending)
+        return max(found.items(), key=lambda one: one[1], default=None)
 
     def _active_queues(self) -> list[str]:
         return [row[0] for row in self._database.all(self._sql["queues-with-due-jobs"])]

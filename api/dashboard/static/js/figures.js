@@ -1,5 +1,5 @@
 // The top of the overview: health, counts by status, and the figures of GET /stats.
-import { byId, setText, showOrHide } from "./dom.js";
+import { byId, h, setText, showOrHide } from "./dom.js";
 import { drawMinutes } from "./charts.js";
 import { request } from "./http.js";
 import { brief, bytes, count, duration, percent, rate, plural } from "./words.js";
@@ -92,7 +92,7 @@ export class Figures {
 
   showStats() {
     if (this.workers) setText(byId("sentence"), this.sentence());
-    const { throughput, wait_s, run_s, oldest_pending_s, database_bytes, wal_bytes } = this.stats;
+    const { throughput, wait_s, run_s, oldest_pending_s, oldest_pending_queue: queue, database_bytes, wal_bytes } = this.stats;
     const share = ({ done, failed }) => (done + failed ? failed / (done + failed) : null);
     const failing = (span) => (share(span) === null ? "–" : percent(share(span)));
     setText(byId("per-minute"), rate(throughput.ended_per_minute));
@@ -105,7 +105,7 @@ export class Figures {
       setText(byId(`${name}-p95`), p95 === null ? "no job yet" : `p95 ${duration(p95)}`);
     }
     setText(byId("oldest"), oldest_pending_s === null ? "none" : brief(oldest_pending_s));
-    setText(byId("oldest-note"), oldest_pending_s === null ? "no job is due" : "has waited");
+    byId("oldest-note").replaceChildren(...(queue === null ? ["no job is due"] : ["in ", h("a", { href: `/ui/queues#queue-${queue}`, title: `Queue ${queue}` }, queue)]));
     setText(byId("database"), bytes(database_bytes));
     setText(byId("wal"), `log ${bytes(wal_bytes)}`);
     drawMinutes(byId("pulse"), throughput.by_minute);

@@ -1,6 +1,7 @@
 """`orpheus status`: once, and as long as somebody watches."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -66,6 +67,7 @@ def test_jobs_of_a_queue_that_no_pool_serves_need_a_person(orpheus: Orpheus, sto
         found = orpheus("status", "--json", *options).json["verdict"]["concerns"]
         return [concern["text"] for concern in found]
 
+    assert re.search(r"oldest waiting +\S.*s, in mail\n", orpheus("status").out)
     (sentence,) = set(concerns("--set", "pools.default.queues=['a']")) - set(concerns())
     assert sentence == "No pool serves queue mail, and 1 job waits in it."
 

@@ -59,7 +59,7 @@ def test_queues_are_sorted_by_what_is_pending_and_by_the_oldest_due_job(
     shown = page.locator("#rows tr:not(.unmatched) .name > a")
     expect(shown).to_have_text(["c", "a", "d", "b"])
     expect(page.locator("#summary")).to_have_text(
-        "4 queues by pending jobs · 909 jobs are pending · 1 paused, with 7 pending jobs"
+        "4 queues, sorted by pending jobs · 909 jobs are pending · 1 paused, with 7 pending jobs"
     )
     for width in (1440, 1024, 768, 360):
         page.set_viewport_size({"width": width, "height": 900})

@@ -45,7 +45,7 @@ export class Sorting {
   }
 
   /** What the order is by, or nothing if it is the given one. */
-  get words() { return this.key !== this.given ? ` by ${this.orders[this.key].words}` : ""; }
+  get words() { return this.key !== this.given ? `, sorted by ${this.orders[this.key].words}` : ""; }
 
   /** Return the items in the chosen order; equal ones stay as they are. @param {any[]} items */
   sorted(items) {

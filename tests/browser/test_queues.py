@@ -48,6 +48,20 @@ def test_a_queue_is_paused_with_a_reason_and_resumed(lasting_dashboard: Dashboar
     assert lasting_dashboard.never_reloaded()
 
 
+def test_a_queue_that_was_resumed_though_the_configuration_pauses_it_says_by_whom(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page = lasting_dashboard.page
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="lent")
+    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    by = {"by": "cli:ada", "at": "2026-01-31T12:00:00.000Z", "reason": "the server is back"}
+    one |= {"name": "lent", "pause": None, "resumed": by}
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
+    lasting_dashboard.open("/ui/queues")
+    told = r"^resumed by cli:ada .* ago: the server is back; the configuration pauses it$"
+    expect(row(lasting_dashboard, "lent").locator(".paused")).to_have_text(re.compile(told))
+
+
 def test_a_queue_shows_its_pace_its_limits_and_who_serves_it(lasting_dashboard: Dashboard) -> None:
     for _ in range(3):
         lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="limited")

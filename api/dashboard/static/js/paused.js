@@ -2,16 +2,17 @@
 import { h, icon } from "./dom.js";
 import { relative, timeNode } from "./time.js";
 
-/** "paused by cli:ada 5 minutes ago: a release" @param {any} pause @returns {any[]} */
-export const pausedWords = (pause) => [h("b", {}, "paused"), ` by ${pause.by ?? "the configuration"}`, pause.at && " ", pause.at && timeNode(pause.at), pause.reason && `: ${pause.reason}`];
+/** "paused by cli:ada 5 minutes ago: a release" @param {any} pause @param {boolean} [isPaused] @returns {any[]} */
+export const pausedWords = (pause, isPaused = true) => [h("b", {}, isPaused ? "paused" : "resumed"), ` by ${pause.by ?? (isPaused ? "the configuration" : "an operator")}`,
+  pause.at && " ", pause.at && timeNode(pause.at), pause.reason && `: ${pause.reason}`];
 
-/** Show it in `node`; without a pause, hide that. @param {HTMLElement} node @param {any} pause */
-export function showPause(node, pause) {
-  node.hidden = !pause;
-  const shown = JSON.stringify(pause);
-  if (!pause || node.dataset.shown === shown) return;
+/** Show it in `node`, or who has resumed what the configuration pauses; hide that if nobody did either. @param {HTMLElement} node @param {any} pause @param {any} [resumed] */
+export function showPause(node, pause, resumed = null) {
+  const one = pause ?? resumed, shown = JSON.stringify([pause, resumed]);
+  node.hidden = !one;
+  if (!one || node.dataset.shown === shown) return;
   node.dataset.shown = shown;
-  node.replaceChildren(icon("blocked"), h("span", {}, ...pausedWords(pause)));
+  node.replaceChildren(pause ? icon("blocked") : "", h("span", {}, ...pausedWords(one, !!pause), !pause && "; the configuration pauses it"));
 }
 
 /**

@@ -56,7 +56,7 @@ export class QueueRow {
     if (queue.max_running) this.use.value = Math.min(1, queue.counts.in_progress / queue.max_running);
     this.showPools();
     this.showBacklog();
-    showPause(this.paused, queue.pause);
+    showPause(this.paused, queue.pause, queue.resumed);
     tellOvertaken(this.question, queue);
     setText(this.button, queue.paused ? "Resume …" : "Pause …");
     setAttr(this.button, "aria-label", `${queue.paused ? "Resume" : "Pause"} ${queue.name}`);

@@ -43,7 +43,7 @@ export class SlotRow {
     this.rssText = h("span", { class: "value" });
     this.fold = new SlotFold({ host, slot, pool, role }, several);
     this.node = h("div", { role: "row", class: `slot${pool === null ? " system" : ""}` },
-      cell("name", h("b", {}, slot), this.pid),
+      cell("name", nameNode(slot), this.pid),
       cell("state", h("span", { class: "mark" }), this.word, this.why),
       cell("now", h("span", { class: "first" }, this.link, this.others), h("span", { class: "line" }, this.bar, this.ran, this.note)),
       cell("work", this.hasJobs ? this.workChart.node : this.output),
@@ -76,6 +76,7 @@ export class SlotRow {
     setAttr(this.node, "id", idOfSlot(several ? `${worker.slot} on ${worker.host}` : worker.slot));
     this.node.classList.toggle("target", location.hash === `#${this.node.id}`); // `:target` is not what came after the page
     setText(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
+    setAttr(this.name, "title", `${worker.slot}, ${this.pid.textContent}`);
     this.busy = !!worker.job || (this.pace ?? 0) >= 1;
     this.showState(worker);
     this.showJob(worker, this.pace);
@@ -139,4 +140,12 @@ export class SlotRow {
     setText(this.note, job?.message ? `· ${job.message}` : "");
     setAttr(this.note, "title", job?.message || null);
   }
+}
+
+/** The name of a slot. If it has to be cut, its number stays: that alone tells it from the others of its pool. @param {string} slot */
+function nameNode(slot) {
+  const number = /-?\d+$/.exec(slot)?.[0] ?? "";
+  const rest = h("span", {}, slot.slice(0, slot.length - number.length));
+  rest.style.setProperty("--number", `${number.length}ch`);
+  return h("b", {}, rest, number);
 }

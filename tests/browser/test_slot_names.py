@@ -9,7 +9,7 @@ from tests.browser.panel import SYSTEM, Panel, worker
 
 PIDS = 4_194_304
 SHOWN = """(row) => {
-  const name = row.querySelector('.name b'), cell = row.querySelector('.name').getBoundingClientRect();
+  const name = row.querySelector('.name b'), cell = name.parentElement.getBoundingClientRect();
   const number = document.createRange();
   number.selectNodeContents(name.lastChild);
   const box = number.getBoundingClientRect();

@@ -39,7 +39,7 @@ from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_stora
 from orpheus.worker.attempt.around import Around, load_around
 from orpheus.worker.attempt.forked_child import cut_off_children
 from orpheus.worker.attempt.job_log import Capture
-from orpheus.worker.attempt.outcomes import user_traceback
+from orpheus.worker.attempt.outcomes import error_of
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.database_queries import DatabaseQueries
@@ -248,9 +248,10 @@ def _load_code(
         check_commands(settings.commands, types)
         around = load_around(settings.around)
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
-        sys.stderr.write(user_traceback(error))
-        reason = f"the job types could not be loaded: {type(error).__name__}: {error}"
-        control.send({"say": "failed", "reason": reason})
+        told = error_of(error)
+        sys.stderr.write(told.traceback or "")
+        reason = f"the job types could not be loaded: {told.type}: {told.message}"
+        control.send({"say": "failed", "reason": reason, "evidence": told.traceback})
         log.error("job_modules_failed", reason=reason)  # noqa: TRY400 - the traceback stands above
         return None
     return types, around

@@ -163,7 +163,7 @@ def _rejection(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
 
 
 _ALARMING = {
-    SlotState.FATAL: "failed too often (fatal)",
+    SlotState.FATAL: "failed (fatal)",
     SlotState.STUCK: "cannot be killed (stuck)",
 }
 

@@ -23,7 +23,7 @@ from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
 from orpheus.supervisor.plan.plan import ProcessSpec
 from orpheus.supervisor.policy.slot import Exit, ProcessCommand
 
-_EVIDENCE_LENGTH = 8_192
+EVIDENCE_LENGTH = 8_192
 _MOST_LAST_LINES = 20
 _LONGEST_LAST_LINE = 200
 _MOST_STACK_BYTES = 1_048_576
@@ -195,14 +195,14 @@ class ChildHandle(ProcessHandle):
             return None
         awaits = self._last_awaits() if text and self._is_aborted else ""
         stacks = job_first(text.partition("\nExtension modules:")[0], awaits)
-        return stacks[:_EVIDENCE_LENGTH] or None
+        return stacks[:EVIDENCE_LENGTH] or None
 
     def _last_awaits(self) -> str:
         """Return what its coroutines awaited just before its death: those of overdue jobs."""
         try:
             with self._awaits_file.open("rb") as file:
                 is_fresh = time.time() - os.fstat(file.fileno()).st_mtime < _FRESH_S
-                text = file.read(_EVIDENCE_LENGTH // 2).decode(errors="replace")
+                text = file.read(EVIDENCE_LENGTH // 2).decode(errors="replace")
         except OSError:
             return ""
         return text.partition(THREADS_BELOW)[0] if is_fresh else ""  # the crash file has those

@@ -15,6 +15,7 @@ from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.process_stat import process_stat
 from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.linux.write_lock import LockHolder
+from orpheus.supervisor.loop.child import EVIDENCE_LENGTH
 from orpheus.supervisor.policy.slot import Exit, Observation, ObservedJob
 
 
@@ -77,7 +78,8 @@ def add_message(seen: Observation, message: Mapping[str, Any]) -> Observation:
                 done = int(message.get("jobs_done", seen.jobs_done))
                 return replace(seen, recycle=str(message["reason"]), jobs_done=done)
             case "failed":
-                return replace(seen, failed=str(message["reason"]))
+                why = str(message.get("evidence", ""))[-EVIDENCE_LENGTH:]  # its end says most
+                return replace(seen, failed=str(message["reason"]), evidence=why or None)
             case "unhealthy":
                 return replace(seen, unhealthy=str(message["reason"]))
     except (KeyError, TypeError, ValueError):

@@ -122,7 +122,7 @@ def _last_exit(process: Process, exit: Exit, reason: str, turn: Turn, *, failed:
         reason=reason,
         signal=None if exit.signal is None else signal_name(exit.signal),
         code=exit.code,
-        evidence=exit.evidence,
+        evidence=exit.evidence or process.seen.evidence,
         uptime_s=round(turn.now_s - process.started_s, 3),
         out_of_memory=exit.out_of_memory,
         failed=failed,

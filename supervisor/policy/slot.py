@@ -153,6 +153,8 @@ class Observation:
     """Why the process asks to be replaced."""
     failed: str | None = None
     """What the process reported of its own failure before it exited."""
+    evidence: str | None = None
+    """The traceback of that failure."""
     beat: int | None = None
     loop: int | None = None
     job: ObservedJob | None = None

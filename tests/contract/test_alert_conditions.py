@@ -211,7 +211,7 @@ def test_a_slot_that_needs_attention_fires_when_it_begins_to(store: Store, clock
         clock.wall += 40_000
         look(store)
     degraded_told, fatal_told = (one["alert"] for one in alerts(store))
-    assert fatal_told["text"] == "ops: default-1 failed too often (fatal): because."
+    assert fatal_told["text"] == "ops: default-1 failed (fatal): because."
     assert degraded_told["text"] == "ops: default-1 is degraded: because."
     assert (degraded_told["worker"], degraded_told["host"]) == ("default-1", "here")
 

@@ -125,3 +125,20 @@ def test_a_folder_that_is_gone_is_said_to_be(
     assert "the current folder was deleted: restart Orpheus" in running.log()
     assert "import_failure.py" not in running.log()
     assert running.stop() == 0
+
+
+def test_a_worker_whose_code_no_longer_imports_tells_the_file_and_the_line(
+    running: System, link: Path, wait_for: WaitFor
+) -> None:
+    (link / "versioned.py").write_text("import broken\n")
+    (link / "broken.py").write_text("\n\nimport no_such_module\n")
+    running.client.post("/workers/default-1/restart")
+    slot = wait_for(
+        lambda: next((s for s in running.workers().values() if s["state"] == "fatal"), None),
+        "the worker to be fatal",
+    )
+    last = slot["recent_exits"][0]
+    assert last["reason"].endswith("ModuleNotFoundError: No module named 'no_such_module'")
+    assert '/broken.py", line 3' in last["evidence"]
+    assert "Traceback (most recent call last)" in last["evidence"]
+    assert running.stop() == 0

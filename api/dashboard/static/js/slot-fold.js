@@ -81,7 +81,7 @@ export class SlotFold {
     const isExitNew = worker.last_exit?.at !== this.worker?.last_exit?.at;
     this.worker = worker;
     this.several = several;
-    const tries = state === "fatal" && `It failed too often. ${triesText(worker)}`;
+    const tries = state === "fatal" && `It failed. ${triesText(worker)}`;
     const alone = worker.runs_alone && `It has ${count(worker.places)} places, but runs one job alone: that job was running when its worker crashed, so no other is put at risk.`;
     const ends = state === "draining" && `It finishes its job, takes no other, and then ${isReplaced(worker) ? "starts again" : "stops"}.${worker.until ? "" : limitText(worker.finishes_within_s)}`;
     const meaning = [tries, ends || MEANINGS[state], alone, degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");

@@ -11,7 +11,7 @@ import { bytes, count, rate, rounded, spaced, ticking } from "./words.js";
 
 const WHY = {
   starting: "not ready yet", draining: "finishes its job", stopping: "was asked to stop",
-  killing: "being killed", backoff: "starts again soon", fatal: "failed too often; one try every 5 min", stuck: "SIGKILL does not end it",
+  killing: "being killed", backoff: "starts again soon", fatal: "failed; one try every 5 min", stuck: "SIGKILL does not end it",
   down: "stopped by an operator or the configuration",
 };
 const WHY_PROGRAM = { down: "waits for its turn, or was stopped" };

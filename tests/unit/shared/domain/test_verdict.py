@@ -78,7 +78,7 @@ def test_few_failures_or_a_small_share_are_no_concern(ended: tuple[int, int]) ->
 def test_slots_that_need_a_person_for_the_same_reason_are_one_concern() -> None:
     bad: Any = {"state": SlotState.FATAL, "reason": "exited with code 3"}
     one = only(slots=[*READY, *(slot(f"mail-{n}", **bad) for n in range(1, 6))])
-    what = "failed too often (fatal): exited with code 3."
+    what = "failed (fatal): exited with code 3."
     assert one.text == f"mail-1, mail-2, mail-3 and 2 more each {what}"
     assert one.command == "orpheus restart mail-1"
     alone = only(slots=[*READY, slot("mail-1", **bad)])

@@ -43,8 +43,8 @@ def test_each_slot_in_trouble_is_told_by_itself(store: Store) -> None:
     ]
     store.processes.put_slots([READY, *fatal])
     assert slots_in_trouble(store, BEAT_TIMEOUT_S) == [
-        ("here", "default-2", "default-2 failed too often (fatal): too bad."),
-        ("here", "default-3", "default-3 failed too often (fatal): too bad."),
+        ("here", "default-2", "default-2 failed (fatal): too bad."),
+        ("here", "default-3", "default-3 failed (fatal): too bad."),
     ]
 
 

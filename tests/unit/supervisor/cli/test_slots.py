@@ -282,7 +282,7 @@ def test_a_request_that_nobody_takes_exits_1_and_says_where_to_look(
 def test_status_says_how_a_fatal_slot_is_started_again(orpheus: Orpheus, supervised: Store) -> None:
     code, out, _ = orpheus("status")
     assert code == 1
-    assert "- default-2 failed too often (fatal): no module. (orpheus restart default-2)\n" in out
+    assert "- default-2 failed (fatal): no module. (orpheus restart default-2)\n" in out
 
 
 def test_status_tells_why_the_supervisor_itself_is_degraded(
@@ -356,7 +356,7 @@ def test_hosts_are_a_column_only_where_there_are_several(
 
 def test_status_names_the_host_of_what_needs_a_person(orpheus: Orpheus, two_hosts: Store) -> None:
     told = orpheus("status").out
-    assert "- default-1 on host-2 failed too often (fatal): 6 failures." in told
+    assert "- default-1 on host-2 failed (fatal): 6 failures." in told
     assert "orpheus restart default-1 --host host-2" in told
 
 

@@ -302,5 +302,5 @@ def test_of_many_slots_those_that_are_ready_are_left_out_before_the_problems(
     assert len(drawn) <= 23
     assert f"… and {left} more slots{told}" in drawn
     assert any("need your attention" in line or "needs your attention" in line for line in drawn)
-    assert any(line.startswith("- ") and "failed too often" in line for line in drawn)
+    assert any(line.startswith("- ") and "failed (fatal)" in line for line in drawn)
     assert fatal > 1 or shown[0].startswith("a-0"), "what is not ready stays"

@@ -52,6 +52,10 @@ def test_reasons_are_kept() -> None:
     assert add_message(seen, {"say": "failed", "reason": "import"}) == Observation(
         "incarnation", recycle="time-out", failed="import"
     )
+    traced = {"say": "failed", "reason": "import", "evidence": f"{'x' * 10_000}no_such_module"}
+    evidence = add_message(seen, traced).evidence
+    assert evidence is not None
+    assert (len(evidence), evidence[-14:]) == (8192, "no_such_module"), "the end says most"
 
 
 @given(

@@ -141,9 +141,10 @@ def test_a_configuration_error_is_fatal_at_once() -> None:
 def test_the_reason_includes_what_a_child_reported_of_its_failure() -> None:
     driver = Driver()
     driver.turn()
-    driver.see(failed="no module named jobs")
+    driver.see(failed="no module named jobs", evidence="Traceback: jobs.py, line 3")
     driver.exit(code=78)
     assert driver.reason() == "exit code 78: no module named jobs"
+    assert driver.slot.exits[0].evidence == "Traceback: jobs.py, line 3"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 import { arrange, byId, h, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { onHost } from "./http.js";
-import { limitText } from "./slot-state.js";
+import { NOBODY, limitText } from "./slot-state.js";
 import { ago } from "./time.js";
 import { plural } from "./words.js";
 
@@ -123,7 +123,7 @@ class PoolForm {
     const busy = leaving.filter(({ job }) => job);
     const named = busy.slice(0, MOST_NAMED).map(({ slot, job }) => `${slot} runs ${job.type} ${job.id}`).join(", ");
     const rest = busy.length > MOST_NAMED ? ` and ${busy.length - MOST_NAMED} more run a job` : "";
-    const none = workers ? "" : " Then nobody runs the jobs of its queues, unless another pool serves them.";
+    const none = workers ? "" : NOBODY;
     return `${this.many(-more)} will end, the highest numbers first. Each finishes its job first${named && `: ${named}${rest}`}.${limitText(this.within)}${none}`;
   }
 }

@@ -41,7 +41,7 @@ export class ProgramState {
   }
 
   /** Offer nothing, as nothing can be done with it. */
-  hide() { for (const id of SECTIONS) hide(byId(id), true, byId("log")); }
+  hide() { this.fold?.leave(); for (const id of SECTIONS) hide(byId(id), true, byId("log")); }
 
   show(program, all) {
     const { host, state, degraded, pid, uptime_s: uptime, restarts, cpu_percent: cpu, rss_bytes: rss } = program;

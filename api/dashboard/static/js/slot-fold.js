@@ -3,18 +3,15 @@
 // While the slot exists its buttons are never removed or disabled, only marked with aria-disabled: a
 // heartbeat must not take the focus away from a keyboard user.
 import { copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
-import { confirm } from "./confirm.js";
 import { Exits } from "./exits.js";
 import { SlotJobs } from "./slot-jobs.js";
+import { SlotQuestion, canDrain, isStopped } from "./slot-question.js";
 import { stackNodes } from "./stack.js";
 import { onHost, request } from "./http.js";
 import { isReplaced, limitText, triesText, whyText } from "./slot-state.js";
-import { secondsTo, timeNode } from "./time.js";
-import { count, plural, ticking } from "./words.js";
+import { now, timeNode } from "./time.js";
+import { count } from "./words.js";
 
-const STOPPED = new Set(["down", "backoff", "fatal"]);
-const ENDS = "it is started, or Orpheus is restarted";
-const CAN_DRAIN = new Set(["ready", "starting", "backoff", "fatal"]);
 const MEANINGS = {
   starting: "Its process has started and is not ready yet.",
   stopping: "It was asked to stop, and is killed if it does not.",
@@ -77,7 +74,7 @@ export class SlotFold {
   /** @param {any} worker @param {any} supervisor the row of that of its host, if there is one @param {boolean} several */
   show(worker, supervisor, several) {
     const { slot, state, degraded, pid } = worker, reason = whyText(worker);
-    if (worker.incarnation !== this.worker?.incarnation) setText(this.result, "");
+    if (worker.incarnation !== this.worker?.incarnation) { setText(this.result, ""); showOrHide(this.problem, ""); }
     const isExitNew = worker.last_exit?.at !== this.worker?.last_exit?.at;
     this.worker = worker;
     this.several = several;
@@ -88,28 +85,23 @@ export class SlotFold {
     showOrHide(this.why, meaning);
     // The supervisor does not restart itself, and a worker started alone (POOL@PID) has no supervisor.
     setAttr(this.bar, "hidden", !supervisor || slot === "supervisor" || slot.includes("@"));
-    setText(this.restart, STOPPED.has(state) ? "Start …" : "Restart …");
+    setText(this.restart, isStopped(worker) ? "Start …" : "Restart …");
     setText(this.drain, "Drain …");
-    setAttr(this.drain, "aria-disabled", CAN_DRAIN.has(state) ? null : "true");
+    setAttr(this.drain, "aria-disabled", canDrain(worker) ? null : "true");
     setAttr(this.stack, "aria-disabled", pid && !this.asking ? null : "true");
     if (worker.last_exit) this.exits.add([worker.last_exit]);
     else this.exits.showNone(worker, supervisor);
     if (isExitNew && !this.node.hidden) this.readExits(); // there may have been others before it
     this.jobs.show(worker, !this.node.hidden, several);
+    this.question?.update(worker);
   }
+
+  /** Its slot is gone. */
+  leave() { this.question?.leave(); }
 
   /** @param {"restart" | "drain"} action */
   confirmAction(action) {
-    const start = action === "restart" && STOPPED.has(this.worker.state);
-    const verb = start ? "start" : action;
-    const named = verb[0].toUpperCase() + verb.slice(1);
-    confirm({
-      title: `${named} ${this.slot}?`,
-      text: start ? "It starts now." : consequence(action, this.worker),
-      yes: `${named} it`,
-      path: this.path(action),
-      done: () => setText(this.result, `${named} requested.`),
-    });
+    this.question = new SlotQuestion(action, this.worker, this.path(action), (named) => setText(this.result, `${named} requested.`));
   }
 
   async dump() {
@@ -122,7 +114,8 @@ export class SlotFold {
       setText(this.result, "");
     } catch (error) {
       setText(this.result, "");
-      showOrHide(this.problem, `No stack of ${this.slot}: ${error.message}`);
+      this.problem.replaceChildren(`No stack of ${this.slot}, `, timeNode(new Date(now()).toISOString()), `: ${error.message}`);
+      this.problem.hidden = false;
     }
     this.asking = false;
     setAttr(this.stack, "aria-disabled", null);
@@ -135,17 +128,4 @@ export class SlotFold {
       h("p", { class: "bar" }, h("span", { class: "summary" }, `Stack of pid ${pid}, `, timeNode(at), job ? ", running " : ", with no running job", job && h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`)), copy),
       ...stackNodes(stack, `Stack of ${this.slot}`));
   }
-}
-
-/** Say what a restart or a drain will do. */
-function consequence(action, { slot, role, job, jobs_in_progress: held, places: most, runs_alone: alone, pool, pid, until, finishes_within_s: within }) {
-  const places = alone ? 1 : most;
-  const then = action === "drain" ? `stays down until ${ENDS}.` : "starts again.", running = held > places ? places : held;
-  if (!pid) return `It has no process, and will have none until ${ENDS}.`;
-  if (pool === null) return `The ${slot === "api" ? "API" : slot} is unavailable for a moment. This page reconnects automatically and misses nothing.`;
-  if (role === "program") return `The program is asked to stop, and killed if it does not. Then it ${then}`;
-  const first = running > 1 ? `It runs ${plural(running, "job")} and finishes them first. It takes no other job.`
-    : job ? `It runs ${job.type} ${job.id} and finishes it first. It takes no other job.` : "It takes no other job. A job that it is running is finished first.";
-  const limit = job && until ? ` If it still runs in ${ticking(secondsTo(until))}, it is released, and starts again.` : limitText(within);
-  return `${first}${limit} Then it ${then}`;
 }

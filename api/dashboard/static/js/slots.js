@@ -47,14 +47,14 @@ export class Slots {
       ...several ? [this.headOf(host, members)] : [],
       ...members.sort(byRole).flatMap((worker) => {
         const row = this.rows.get(keyOf(worker)) ?? this.newRow(worker, several);
-        row.show({ ...worker, get finishes_within_s() { return pools.limitOf(worker); } }, supervisors.get(host), several);
+        row.show({ ...worker, is_last: isLast(worker, workers), get finishes_within_s() { return pools.limitOf(worker); } }, supervisors.get(host), several);
         return [row.node, row.fold.node];
       }),
     ]);
     const body = byId("slots");
     const nextFocus = this.nextFocus(body, nodes);
     const present = new Set(workers.map(keyOf));
-    for (const key of this.rows.keys()) if (!present.has(key)) this.rows.delete(key);
+    for (const key of this.rows.keys()) if (!present.has(key)) { this.rows.get(key)?.fold.leave(); this.rows.delete(key); }
     for (const host of this.heads.keys()) if (!hosts.has(host)) this.heads.delete(host);
     arrange(body, nodes);
     nextFocus?.focus({ preventScroll: true });
@@ -106,6 +106,11 @@ export class Slots {
 /** Return what names a slot among those of all hosts. @param {{host: string, slot: string}} worker */
 function keyOf({ host, slot }) {
   return `${host} ${slot}`;
+}
+
+/** Whether no other worker of its pool is to run jobs. @param {any} worker @param {any[]} workers of all hosts */
+function isLast({ pool, slot, host }, workers) {
+  return !workers.some((one) => one.pool === pool && (one.slot !== slot || one.host !== host) && !one.drained && one.state !== "down");
 }
 
 function byRole(a, b) {

@@ -1,0 +1,57 @@
+// The question before a slot is started, restarted or drained: what that does, kept up to date while it is asked.
+import { confirm } from "./confirm.js";
+import { NOBODY, limitText } from "./slot-state.js";
+import { secondsTo } from "./time.js";
+import { plural, ticking } from "./words.js";
+
+const STOPPED = new Set(["down", "backoff", "fatal"]);
+const CAN_DRAIN = new Set(["ready", "starting", "backoff", "fatal"]);
+const ENDS = "it is started, or Orpheus is restarted";
+
+/** Whether a restart of it is a start. @param {any} worker */
+export const isStopped = ({ state }) => STOPPED.has(state);
+
+/** @param {any} worker */
+export const canDrain = ({ state }) => CAN_DRAIN.has(state);
+
+export class SlotQuestion {
+  /** @param {"restart" | "drain"} action @param {any} worker @param {string} path @param {(named: string) => void} done */
+  constructor(action, worker, path, done) {
+    this.action = action;
+    this.asked = worker;
+    this.isStart = action === "restart" && isStopped(worker);
+    const verb = this.isStart ? "start" : action, named = verb[0].toUpperCase() + verb.slice(1);
+    this.say = confirm({ title: `${named} ${worker.slot}?`, text: this.consequence(worker), yes: `${named} it`, path, done: () => done(named) });
+  }
+
+  /** Say what it would do now. @param {any} worker */
+  update(worker) {
+    const { pid, state, incarnation } = worker;
+    if (this.isStart && !isStopped(worker)) return this.say("It has been started meanwhile.", true);
+    if (this.action === "drain" && !canDrain(worker)) return this.say(`Its state is ${state} by now.`, true);
+    const isOther = pid && this.asked.pid && incarnation !== this.asked.incarnation;
+    this.say(`${isOther ? `Its process has ended meanwhile, and another one runs (pid ${pid}). ` : ""}${this.consequence(worker)}`);
+  }
+
+  /** Say that there is no such slot any longer. */
+  leave() { this.say("It is gone meanwhile.", true); }
+
+  /** @param {any} worker */
+  consequence(worker) {
+    return this.action === "restart" && isStopped(worker) ? "It starts now." : consequence(this.action, worker);
+  }
+}
+
+/** Say what a restart or a drain will do. */
+function consequence(action, { slot, role, job, jobs_in_progress: held, places: most, runs_alone: alone, pool, pid, until, finishes_within_s: within, is_last: isLast }) {
+  const places = alone ? 1 : most;
+  const then = action === "drain" ? `stays down until ${ENDS}.` : "starts again.", running = held > places ? places : held;
+  if (!pid) return `It has no process, and will have none until ${ENDS}.`;
+  if (pool === null) return `The ${slot === "api" ? "API" : slot} is unavailable for a moment. This page reconnects automatically and misses nothing.`;
+  if (role === "program") return `The program is asked to stop, and killed if it does not. Then ${slot} ${then}`;
+  const first = running > 1 ? `It runs ${plural(running, "job")} and finishes them first. It takes no other job.`
+    : job ? `It runs ${job.type} ${job.id} and finishes it first. It takes no other job.` : "It takes no other job. A job that it is running is finished first.";
+  const limit = job && until ? ` If it still runs in ${ticking(secondsTo(until))}, it is released, and starts again.` : limitText(within);
+  const nobody = action === "drain" && isLast ? NOBODY : "";
+  return `${first}${limit} Then ${slot} ${then}${nobody}`;
+}

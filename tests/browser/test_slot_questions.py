@@ -1,0 +1,70 @@
+"""What the question before a slot is restarted or drained says, also while the slot changes."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.panel import SYSTEM, Panel, worker
+from tests.browser.test_workers import JOB
+
+
+@pytest.fixture
+def panel(lasting_dashboard: Any) -> Panel:
+    return Panel(lasting_dashboard)
+
+
+def test_an_open_question_says_what_is_so_by_now(panel: Panel) -> None:
+    first, second = worker("default-1", job=JOB), worker("default-2", job=JOB)
+    page = panel.open(first, second, *SYSTEM)
+    text, yes = page.locator("#confirm-text"), page.locator("#confirm-yes")
+    panel.unfold("default-1").locator("[data-action=restart]").click()
+    expect(text).to_contain_text("It runs resize 12 and finishes it first.")
+    fresh = worker("default-1", pid=4712, incarnation="two")
+    panel.workers = [fresh, second, *SYSTEM]
+    expect(text).to_contain_text("Its process has ended meanwhile, and another one runs (pid 4712)")
+    expect(text).not_to_contain_text("resize")
+    expect(text).to_contain_text("Then default-1 starts again.")
+    page.keyboard.press("Escape")
+    panel.unfold("default-2").locator("[data-action=drain]").click()
+    expect(text).to_contain_text("It runs resize 12 and finishes it first.")
+    panel.workers = [fresh, worker("default-2", state="down", pid=None), *SYSTEM]
+    expect(text).to_have_text("Its state is down by now.")
+    expect(yes).to_be_disabled()
+    panel.workers = [fresh, *SYSTEM]
+    expect(text).to_have_text("It is gone meanwhile.")
+    page.keyboard.press("Escape")
+
+
+def test_a_start_is_no_restart_of_what_somebody_else_has_started(panel: Panel) -> None:
+    page = panel.open(worker("default-1", state="down", pid=None, incarnation=None), *SYSTEM)
+    panel.unfold("default-1").locator("[data-action=restart]").click()
+    expect(page.locator("#confirm-text")).to_have_text("It starts now.")
+    panel.workers = [worker("default-1"), *SYSTEM]
+    expect(page.locator("#confirm-text")).to_have_text("It has been started meanwhile.")
+    expect(page.locator("#confirm-yes")).to_be_disabled()
+    page.keyboard.press("Escape")
+
+
+def test_who_drains_the_last_worker_of_a_pool_learns_that_nobody_runs_its_queues(
+    panel: Panel,
+) -> None:
+    mail = worker("mail-1", "mail")
+    page = panel.open(mail, worker("mail-2", "mail", state="down", pid=None), *SYSTEM)
+    panel.unfold("mail-1").locator("[data-action=drain]").click()
+    nobody = "Then nobody runs the jobs of its queues, unless another pool serves them."
+    expect(page.locator("#confirm-text")).to_contain_text(nobody)
+    panel.workers = [mail, worker("mail-2", "mail"), *SYSTEM]
+    expect(page.locator("#confirm-text")).not_to_contain_text(nobody)
+    page.keyboard.press("Escape")
+
+
+def test_that_a_process_gave_no_stack_is_not_said_of_the_next_one(panel: Panel) -> None:
+    panel.open(worker("default-1"), *SYSTEM)
+    panel.answer("/workers/default-1/stack", 503, {"detail": "it did not answer"})
+    fold = panel.unfold("default-1")
+    fold.locator("[data-action=stack]").click()
+    expect(fold.locator(".problem")).to_contain_text("No stack of default-1, ")
+    expect(fold.locator(".problem time")).to_be_visible()
+    panel.workers = [worker("default-1", pid=4712, incarnation="two"), *SYSTEM]
+    expect(fold.locator(".problem")).to_be_hidden()

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from orpheus.config.handovers import for_command_line
+from orpheus.config.handovers import for_command_line, program_stop_timeout_s
 from orpheus.config.known import read_kept
 from orpheus.config.load import checked
 from orpheus.config.settings import Database, Settings
@@ -61,7 +61,12 @@ def keep_running_settings(
     tables = {name: values[name] for name in _TABLES}
     tables["database"] = {k: v for k, v in tables["database"].items() if v != MASK}
     tables["programs"] = [
-        {"name": one.name, "argv": one.argv, "instances": one.instances}
+        {
+            "name": one.name,
+            "argv": one.argv,
+            "instances": one.instances,
+            "stop_timeout": program_stop_timeout_s(one, settings),
+        }
         for one in settings.programs
     ]
     config = None if settings.source is None else os.path.realpath(settings.source)

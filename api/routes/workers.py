@@ -49,14 +49,16 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
         return json_response({"items": found})
     sizes = await asyncio.to_thread(_sizes, services)
     pools = {name: sizes.pools.get(name) for name in services.options.storage.pools}
-    host, within_s = services.options.host_name, sizes.finishes_within_s
+    host, within_s = services.options.host_name, dict.fromkeys(pools, sizes.finishes_within_s)
 
     def read(store: Store) -> Workers:
         found = workers(store, services.options)
         return {
             "items": found,
             "pools": configured_pools(store, "pool", pools, found, host, within_s),
-            "programs": configured_pools(store, "program", sizes.programs, found, host),
+            "programs": configured_pools(
+                store, "program", sizes.programs, found, host, sizes.ends_within_s
+            ),
         }
 
     answer = await services.readers.read(read)

@@ -27,7 +27,12 @@ from orpheus.config.editing.edited import edited_text, problems_in, secrets_writ
 from orpheus.config.editing.effective import FileNow, effective
 from orpheus.config.editing.replace_file import new_file, put_where_none_is, replace_file
 from orpheus.config.editing.toml import CannotEdit, masked
-from orpheus.config.handovers import finishes_within_s, for_database, serving
+from orpheus.config.handovers import (
+    finishes_within_s,
+    for_database,
+    program_stop_timeout_s,
+    serving,
+)
 from orpheus.config.load import checked
 from orpheus.config.naming_code import (
     NAMING_CODE,
@@ -146,11 +151,15 @@ class ConfigurationFile:
         running = self._earlier.running()
         settings = checked(self._sources())[0] if running is None else running.slots()
         if settings is None:
-            return Sizes({}, {}, None)
+            return Sizes({}, {}, None, {})
         return Sizes(
             pools={name: pool.workers for name, pool in settings.pools.items()},
             programs={program.name: program.instances for program in settings.programs},
             finishes_within_s=finishes_within_s(settings),
+            ends_within_s={
+                program.name: program_stop_timeout_s(program, settings)
+                for program in settings.programs
+            },
         )
 
     def _sources(self) -> Sources:

@@ -206,6 +206,8 @@ class Sizes(NamedTuple):
     programs: Mapping[str, int]
     finishes_within_s: float | None
     """As in CommandLineHandover; None: that cannot be read."""
+    ends_within_s: Mapping[str, float]
+    """By program: after this long one that was asked to stop is killed."""
 
 
 RefusedEntries = Callable[[StoredSettings], Mapping[tuple[str, int], str]]

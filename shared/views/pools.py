@@ -29,7 +29,8 @@ class ConfiguredPool(TypedDict):
     """Its number in the configuration in force; null: that cannot be read."""
     finishes_within_s: float | None
     """After this long a worker that is drained, restarted or scaled away releases the jobs that
-    it has not finished, and they start again. Null: a program, or it cannot be read.
+    it has not finished, and they start again; a program that is asked to stop is killed. Null: it
+    cannot be read.
     """
     scaled: ScaledBy | None
     """Who gave it the number that it has, if an operator did and the configuration has another."""
@@ -41,7 +42,7 @@ def configured_pools(
     numbers: Mapping[str, int | None],
     workers: Iterable[Worker],
     host: str,
-    finishes_within_s: float | None = None,
+    finishes_within_s: Mapping[str, float | None],
 ) -> list[ConfiguredPool]:
     """Return what a host has of these pools or programs (`kind`), by name the configured number."""
     slots = [one["pool"] for one in workers if one["host"] == host and "@" not in one["slot"]]
@@ -50,7 +51,7 @@ def configured_pools(
             "host": host,
             "name": name,
             "workers": number,
-            "finishes_within_s": finishes_within_s,
+            "finishes_within_s": finishes_within_s.get(name),
             "scaled": None
             if number in (None, n := slots.count(name))
             else scaled_by(store, kind, name, n, [host]),

@@ -68,3 +68,15 @@ def test_that_a_process_gave_no_stack_is_not_said_of_the_next_one(panel: Panel) 
     expect(fold.locator(".problem time")).to_be_visible()
     panel.workers = [worker("default-1", pid=4712, incarnation="two"), *SYSTEM]
     expect(fold.locator(".problem")).to_be_hidden()
+
+
+def test_who_restarts_a_program_learns_after_how_long_it_is_killed(panel: Panel) -> None:
+    web = {"host": "host-1", "name": "web", "workers": 1, "finishes_within_s": 25.0, "scaled": None}
+    panel.answer("/workers?samples=true", 200, {"items": [], "pools": [], "programs": [web]})
+    page = panel.open(worker("web-1", "web", role="program"), *SYSTEM)
+    expect(page.locator("#pools form")).to_have_count(1)
+    panel.unfold("web-1").locator("[data-action=restart]").click()
+    expect(page.locator("#confirm-text")).to_have_text(
+        "The program is asked to stop, and killed if it still runs after 25 s. "
+        "Then web-1 starts again."
+    )

@@ -50,7 +50,10 @@ def test_a_web_server_is_kept_alive(programs: Start) -> None:
 
 def test_output_is_read_over_http_and_on_the_command_line(programs: Start, tmp_path: Path) -> None:
     script = 'printf "one\\ntwo\\n"; echo bad >&2; printf rest; exec sleep 600'
-    running = programs([program("p", *shell(script), ready={"line": "^two$"}, instances=2)])
+    settings: dict[str, Any] = {"ready": {"line": "^two$"}, "instances": 2, "stop_timeout": "7s"}
+    running = programs([program("p", *shell(script), **settings)])
+    [shown] = running.system.get("/workers?samples=true")["programs"]
+    assert (shown["workers"], shown["finishes_within_s"]) == (2, 7.0)
     running.until_printed("p-1", "bad")
     lines = running.lines("p-1")
     assert sorted((one["stream"], one["line"]) for one in lines if one["stream"] != "orpheus") == [

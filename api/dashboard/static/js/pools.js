@@ -54,9 +54,10 @@ export class Pools {
     arrange(byId("pools"), [...this.forms.values()].sort(byKind).map(({ node }) => node));
   }
 
-  /** After how long a worker that is to end releases its jobs, if that is known. @param {any} worker */
+  /** After how long a worker that is to end releases its jobs, or a program is killed, if that is known. @param {any} worker */
   limitOf({ host, pool }) {
-    return this.configured?.pools.find((one) => one.host === host && one.name === pool)?.finishes_within_s;
+    const { pools, programs } = this.configured ?? { pools: [], programs: [] };
+    return [...pools, ...programs].find((one) => one.host === host && one.name === pool)?.finishes_within_s;
   }
 
   /** A number is another: somebody has scaled it. @param {Map<string, any[]>} pools */

@@ -2,7 +2,7 @@
 import { confirm } from "./confirm.js";
 import { NOBODY, limitText } from "./slot-state.js";
 import { secondsTo } from "./time.js";
-import { plural, ticking } from "./words.js";
+import { duration, plural, ticking } from "./words.js";
 
 const STOPPED = new Set(["down", "backoff", "fatal"]);
 const CAN_DRAIN = new Set(["ready", "starting", "backoff", "fatal"]);
@@ -48,7 +48,7 @@ function consequence(action, { slot, role, job, jobs_in_progress: held, places: 
   const then = action === "drain" ? `stays down until ${ENDS}.` : "starts again.", running = held > places ? places : held;
   if (!pid) return `It has no process, and will have none until ${ENDS}.`;
   if (pool === null) return `The ${slot === "api" ? "API" : slot} is unavailable for a moment. This page reconnects automatically and misses nothing.`;
-  if (role === "program") return `The program is asked to stop, and killed if it does not. Then ${slot} ${then}`;
+  if (role === "program") return `The program is asked to stop, and killed if it ${within ? `still runs after ${duration(within)}` : "does not"}. Then ${slot} ${then}`;
   const first = running > 1 ? `It runs ${plural(running, "job")} and finishes them first. It takes no other job.`
     : job ? `It runs ${job.type} ${job.id} and finishes it first. It takes no other job.` : "It takes no other job. A job that it is running is finished first.";
   const limit = job && until ? ` If it still runs in ${ticking(secondsTo(until))}, it is released, and starts again.` : limitText(within);

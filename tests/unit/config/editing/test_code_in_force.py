@@ -20,6 +20,7 @@ workers = 1
 [[programs]]
 name = "web"
 argv = ["true"]
+stop_timeout = "7s"
 env = { KEY = "hush" }
 """
 WRONG = RUNS.replace("mine", "nome")
@@ -159,7 +160,9 @@ def test_the_numbers_of_workers_are_those_in_force_whatever_the_file_says(
     editor = ConfigurationFile(path, (), {}, state)
     for text in (RUNS.replace("workers = 1", "workers = 3"), "[pools.default]\nworkers = 'x'", "["):
         path.write_text(text, encoding="utf-8")
-        assert (editor.sizes().pools, editor.sizes().programs) == ({"default": 1}, {"web": 1})
+        sizes = editor.sizes()
+        assert (sizes.pools, sizes.programs) == ({"default": 1}, {"web": 1})
+        assert sizes.ends_within_s == {"web": 7}
     forget_running_settings(state.running_settings)
     path.write_text(RUNS.replace("workers = 1", "workers = 3"), encoding="utf-8")
     assert editor.sizes().pools == {"default": 3}

@@ -98,7 +98,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "submit": ("submit:submit", "Submit a job of TYPE."),
     "types": ("types:types", "List the job types and their payloads."),
     "why": ("why:why", "Say why a job does not run, who holds it back, and until when."),
-    "workers": ("processes:workers", "List every process with its state, job and resource use."),
+    "workers": (
+        "processes:workers",
+        "List every process with its state, job and resource use; of SLOT, tell all.",
+    ),
 }
 """Name -> `module:attribute` in this folder, and the line of `orpheus --help`."""
 

@@ -67,11 +67,16 @@ def print_json(value: Any) -> None:
 
 
 def print_table(
-    columns: Columns, rows: Iterable[Sequence[object]], *, names_left_out: bool = True
+    columns: Columns,
+    rows: Iterable[Sequence[object]],
+    *,
+    names_left_out: bool = True,
+    whole: str = "",
 ) -> None:
     """Print rows under their column names; None shows as a dash.
 
-    On a terminal, what has no room is named below, on stderr, unless the table is a mere part.
+    On a terminal, what has no room is named below, on stderr, unless the table is a mere part;
+    also `whole`, what shows a row whole, if a cell was cut.
     """
     cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     on_terminal = sys.stdout.isatty()
@@ -84,9 +89,11 @@ def print_table(
         *most, last = (styled(cell, **_STYLES.get(cell.rstrip(), {})) for cell in line)
         click.echo(GAP.join((*most, last.rstrip())).rstrip())
     missing = left_out(columns, cells, [name.rstrip() for name in names])
-    if on_terminal and names_left_out and missing:
-        told = f"left out at this width: {', '.join(missing)}"
-        click.echo("\n".join(wrapped(told, terminal_width())), err=True)
+    told = [f"left out at this width: {', '.join(missing)}"] if missing else []
+    if whole and (missing or any("…" in cell for line in lines for cell in line)):
+        told.append(whole)
+    if on_terminal and names_left_out and told:
+        click.echo("\n".join(wrapped("; ".join(told), terminal_width())), err=True)
 
 
 def say_none(noun: str, *, as_json: bool = False) -> None:

@@ -1,5 +1,6 @@
 """`orpheus workers` and `programs`: every process with its state."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -8,17 +9,21 @@ import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import Role, SlotState, is_silent
-from orpheus.shared.errors import ExitCode
+from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import Worker, workers_json
-from orpheus.supervisor.cli.operator import Operator, for_operator
+from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.operator import Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     ago,
     duration,
     mebibytes,
     paused_by,
+    print_block,
+    print_fields,
     print_json,
     print_table,
+    terminal_width,
 )
 from orpheus.supervisor.cli.table import Column, Columns
 
@@ -33,7 +38,7 @@ _OF_WORKERS = (
     Column("DONE", 7),
     Column("UP", 5),
     Column("RESTARTS", 1),
-    Column("WHY", least=12, enough=24),
+    Column("WHY", least=12, enough=40),
 )
 _OF_PROGRAMS = (
     Column("SLOT", least=16),
@@ -43,17 +48,22 @@ _OF_PROGRAMS = (
     Column("MEMORY", 2),
     Column("UP", 1),
     "RESTARTS",
-    Column("WHY", least=12, enough=24),
+    Column("WHY", least=12, enough=40),
 )
+_EXITS = ("last exit", "2nd last", "3rd last", "4th last", "5th last")
+"""GET /workers has so many of a slot."""
 
 
 @click.command()
+@click.argument("slot", type=Text(), required=False, shell_complete=live("slots"))
 @for_operator
-def workers(operator: Operator) -> int:
-    """List every process with its state, job and resource use."""
+def workers(operator: Operator, slot: str | None) -> int:
+    """List every process with its state, job and resource use; of SLOT, tell all."""
     handover = operator.handover()
     with operator.store(handover) as store:
         items = read_workers(store, handover)
+    if slot is not None:
+        return _show(items, slot, handover.beat_timeout_s, as_json=operator.as_json)
     names = {
         **dict.fromkeys(handover.storage.pools, "workers"),
         **dict.fromkeys(handover.programs, "instances"),
@@ -142,7 +152,38 @@ def _print(
     before = (None,) if columns[0] == "HOST" else ()
     after = (None,) * (len(columns) - len(before) - 2)
     rows = [*map(row, items), *((*before, *one, *after) for one in none)]
-    print_table(columns, rows, names_left_out=names_left_out)
+    whole = "`orpheus workers SLOT` shows all of one"
+    print_table(columns, rows, names_left_out=names_left_out, whole=whole)
+
+
+def _show(items: Sequence[Worker], slot: str, beat_timeout_s: float, *, as_json: bool) -> int:
+    """Print all that is known of a slot, and nothing is cut. Raises NotFound."""
+    found = [one for one in items if one["slot"] == slot]
+    if not found:
+        raise NotFound(f"there is no slot {slot[:80]!r}: see `orpheus workers`")
+    if as_json:
+        print_json({"items": found})
+        return ExitCode.OK
+    width = terminal_width() if sys.stdout.isatty() else None
+    several = _are_of_several_hosts(items)
+    names = [one if isinstance(one, str) else one.name for one in _OF_WORKERS]
+    for item in found:
+        row = zip(names, _worker_row(item, beat_timeout_s), strict=True)
+        host = {"host": item["host"]} if several else {}
+        exits = item["recent_exits"]
+        fields = {
+            **host,
+            **{name.lower(): value for name, value in row},
+            "failed lately": item["failed_lately"] or None,
+            **{name: _last_exit(one) for name, one in zip(_EXITS, exits, strict=False)},
+        }
+        click.echo("\n" if item is not found[0] else "", nl=False)
+        print_fields(fields, width, cuts=False)
+        if exits and exits[0]["evidence"]:
+            print_block("evidence of the last exit", exits[0]["evidence"])
+        if exits and exits[0]["output"]:
+            print_block("output before the last exit", exits[0]["output"])
+    return ExitCode.OK
 
 
 def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:
@@ -155,6 +196,7 @@ def _worker_row(item: Mapping[str, Any], beat_timeout_s: float) -> tuple[object,
     why = item["reason"] or (_last_exit(last_exit) if last_exit else "")
     if item["drained"] is not None:
         why = _drained(item)
+    starts, ends = _left(item)
     beat_s = item["heartbeat_age_s"]
     if is_silent(item["state"], beat_s, beat_timeout_s):  # it is called ready until it is dead
         why = f"no heartbeat for {duration(beat_s)}" + (f"; {why}" if why else "")
@@ -169,17 +211,20 @@ def _worker_row(item: Mapping[str, Any], beat_timeout_s: float) -> tuple[object,
         item["jobs_done"],
         duration(item["uptime_s"]),
         item["restarts"],
-        "; ".join(filter(None, (("degraded: " if item["degraded"] else "") + why, _left(item)))),
+        "; ".join(filter(None, (starts, ("degraded: " if item["degraded"] else "") + why, ends))),
     )
 
 
-def _left(item: Mapping[str, Any]) -> str:
-    """Say for how long it may still run its job, or when it is started."""
+def _left(item: Mapping[str, Any]) -> tuple[str, str]:
+    """Say when it is started, or for how long it may still run its job.
+
+    The start is told before all else: it says whether anybody need act, and the end may be cut.
+    """
     if item["until"] is None or datetime.fromisoformat(item["until"]) < datetime.now(UTC):
-        return ""
+        return "", ""
     if item["state"] in (SlotState.BACKOFF, SlotState.FATAL):
-        return f"is started {ago(item['until'])}"
-    return f"releases its job {ago(item['until'])}" if item["job"] else ""
+        return f"is started {ago(item['until'])}", ""
+    return "", f"releases its job {ago(item['until'])}" if item["job"] else ""
 
 
 def _drained(item: Mapping[str, Any]) -> str:

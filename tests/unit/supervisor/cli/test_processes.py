@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import LastExit, Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_slot
@@ -87,6 +87,57 @@ def test_a_narrow_terminal_shows_that_a_process_is_silent_though_it_is_called_re
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
     assert re.search(r"default-1 .* no heartbeat for 11(\.\d)? s", orpheus("workers").out)
+
+
+REASON = "exit code 3 (6 failures within 180 s), killed by nobody, out of its own will"
+
+
+@pytest.fixture
+def crashing(orpheus: Orpheus, store: Store) -> SlotRecord:
+    """A slot that is started in a while, on a terminal of 80 columns."""
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    now_ms = store.clock.wall_ms()
+    ended = LastExit(now_ms - 65_000, REASON, None, 3, "port taken", 0.7, failed=True, jobs=(1555,))
+    slot = replace(
+        WORKER,
+        state=SlotState.BACKOFF,
+        reason=REASON,
+        pid=None,
+        incarnation=None,
+        exits=(ended,),
+        until_ms=now_ms + 298_000,
+    )
+    store.processes.put_slots([slot])
+    return slot
+
+
+@pytest.mark.usefixtures("crashing")
+def test_a_narrow_terminal_tells_when_a_slot_is_started_and_then_why(
+    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in ("workers", "status"):
+        assert re.search(r"is started in 4 min 5\d s; exit code 3", orpheus(command).out)
+    assert "`orpheus workers SLOT` shows all of one\n" in orpheus("workers").err
+
+
+@pytest.mark.usefixtures("crashing")
+def test_all_that_is_known_of_one_slot_is_shown_and_nothing_is_cut(
+    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert orpheus("workers", "default-1", "--json").json["items"][0]["slot"] == "default-1"
+    assert orpheus("workers", "nix").err.startswith("orpheus: there is no slot 'nix'")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = orpheus("workers", "default-1").out
+    assert max(map(len, out.splitlines())) <= 80
+    told = " ".join(out.split())
+    assert re.search(rf"why is started in 4 min 5\d s; {re.escape(REASON)}", told)
+    assert f"last exit {REASON} 1 min 5 s ago, after 700 ms, in job 1555" in told
+    assert told.endswith("evidence of the last exit port taken")
 
 
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:

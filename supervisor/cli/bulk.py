@@ -89,7 +89,8 @@ def change_matching(
         count = store.bulk.count(action, wanted, max_id)
         if not count:
             warn_of_filter(store, handover, wanted)
-        counted = f"{_number(count)} {_in_words(wanted)}{_WORDS[action][0]}"
+        which = _in_words(wanted)
+        counted = f"{_number(count)} {which}{_WORDS[action][0]}"
         expected = options.expected_count
         if options.dry_run or (not count and expected is None):
             return _print(operator, count, counted)
@@ -107,7 +108,7 @@ def change_matching(
         )
         while continue_cascades(store):
             pass  # perhaps no supervisor is running that would
-    return _print(operator, changed, f"{_number(changed)} {_WORDS[action][1]}")
+    return _print(operator, changed, f"{_number(changed)} {which}{_WORDS[action][1]}")
 
 
 def _newest(store: Store) -> int | None:

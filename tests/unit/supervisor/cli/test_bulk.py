@@ -57,7 +57,7 @@ def test_jobs_of_a_filter_are_counted_and_changed_once_confirmed(
     assert statuses(jobs)[3] == "pending"
     answers("y")
     code, out, _ = orpheus("cancel", "--queue", "mail", "--reason", "the server is down")
-    assert (code, out) == (0, "2 jobs cancelled or asked to stop\n")
+    assert (code, out) == (0, "2 jobs with queue=mail cancelled or asked to stop\n")
     assert statuses(jobs) == {
         1: "failed", 2: "failed", 3: "cancelled", 4: "cancelled", 5: "pending"
     }  # fmt: skip
@@ -77,7 +77,9 @@ def test_the_number_of_many_jobs_must_be_typed(
         assert "1,100 jobs with type=words can be cancelled. Type 1100 to cancel them" in err
         assert "nothing was changed" in err
     answers("1,100")
-    assert orpheus("cancel", "--type", "words").out == "1,100 jobs cancelled or asked to stop\n"
+    assert orpheus("cancel", "--type", "words").out.startswith(
+        "1,100 jobs with type=words cancelled "
+    )
 
 
 def test_a_group_of_errors_is_retried(orpheus: Orpheus, jobs: Store) -> None:
@@ -85,7 +87,10 @@ def test_a_group_of_errors_is_retried(orpheus: Orpheus, jobs: Store) -> None:
         orpheus("retry", "--error", "Other", "--yes").out
         == "0 jobs with error=Other can be retried\n"
     )
-    assert orpheus("retry", "--error", "E", "--where", "", "--yes").out == "2 jobs retried\n"
+    assert (
+        orpheus("retry", "--error", "E", "--where", "", "--yes").out
+        == "2 jobs with error=E, where= retried\n"
+    )
 
 
 def test_nobody_who_can_answer_means_no(orpheus: Orpheus, jobs: Store) -> None:
@@ -93,7 +98,10 @@ def test_nobody_who_can_answer_means_no(orpheus: Orpheus, jobs: Store) -> None:
     assert (code, out) == (2, "")
     assert "2 jobs with status=failed can be deleted: confirm it with --yes" in err
     assert len(statuses(jobs)) == 5
-    assert orpheus("delete", "--status", "failed", "--yes").out == "2 jobs deleted\n"
+    assert (
+        orpheus("delete", "--status", "failed", "--yes").out
+        == "2 jobs with status=failed deleted\n"
+    )
     assert set(statuses(jobs)) == {3, 4, 5}
 
 
@@ -122,7 +130,7 @@ def test_a_job_that_is_submitted_while_it_asks_is_left_alone(
 
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr("click.termui.visible_prompt_func", say_yes)
-    assert orpheus("cancel", "--queue", "mail").out == "2 jobs cancelled or asked to stop\n"
+    assert orpheus("cancel", "--queue", "mail").out.startswith("2 jobs with queue=mail cancelled ")
     assert statuses(jobs)[6] == "pending"
 
 

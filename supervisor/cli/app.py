@@ -97,7 +97,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("status:status", "Show the whole system; exit 1 if something needs attention."),
     "submit": ("submit:submit", "Submit a job of TYPE."),
     "types": ("types:types", "List the job types and their payloads."),
-    "why": ("why:why", "Say why a job does not run, who holds it back, and until when."),
+    "why": (
+        "why:why",
+        "Say why a job does not run, who holds it back, and until when; exit 0 if it runs.",
+    ),
     "workers": (
         "processes:workers",
         "List every process with its state, job and resource use; of SLOT, tell all.",

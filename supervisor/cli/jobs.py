@@ -193,9 +193,14 @@ def _run_time(run: Job | Attempt, now_ms: int) -> str | None:
 @for_operator
 def show(operator: Operator, id: int) -> int:
     """Show a job, its attempts and its error."""
-    with operator.store() as store:
+    from orpheus.supervisor.cli.why import first_reason  # noqa: PLC0415 - not for jobs
+
+    handover = operator.handover()
+    with operator.store(handover) as store:
         job, attempts = store.jobs.get(id), store.jobs.attempts(id)
         status = _status(store, job)
+        is_told = job.status in _WAITING and not operator.as_json
+        waits = first_reason(store, handover, id) if is_told else None
         now_ms = store.clock.wall_ms()
     if operator.as_json:
         print_json({**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]})
@@ -209,6 +214,7 @@ def show(operator: Operator, id: int) -> int:
             "priority": job.priority or None,
             "created": when(job.created_at_ms, now_ms),
             "due": when(job.run_at_ms, now_ms) if job.status is Status.PENDING else None,
+            "waits": waits,
             "finished": when(job.finished_at_ms, now_ms),
             "worker": job.worker,
             "attempt": job.attempt

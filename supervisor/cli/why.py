@@ -1,5 +1,6 @@
 """Say why a job does not run."""
 
+import sys
 import time
 from datetime import datetime
 
@@ -15,7 +16,8 @@ from orpheus.shared.views.why import Why, WhyReason, why_json
 from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
-from orpheus.supervisor.cli.output import duration, local_time, print_json
+from orpheus.supervisor.cli.output import duration, local_time, print_json, terminal_width
+from orpheus.supervisor.cli.table import GAP, wrapped
 from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
 _PATIENCE_S = 2.0
@@ -30,16 +32,19 @@ _WAITING = (Status.PENDING, Status.BLOCKED)
 @click.argument("id", type=JobId, shell_complete=live("jobs that wait or run"))
 @for_operator
 def why(operator: Operator, id: int) -> int:
-    """Say why a job does not run, who holds it back, and until when."""
+    """Say why a job does not run, who holds it back, and until when; exit 0 if it runs."""
     handover = operator.handover()
     with operator.store(handover) as store:
         job, now_ms, answer = _read(store, handover, id)
     if operator.as_json:
         print_json(answer)
     else:
+        width = terminal_width() if sys.stdout.isatty() else None
         click.echo(_verdict(job, answer))
         for reason in answer["reasons"]:
-            click.echo(f"  - {_line(reason, now_ms)}")
+            line = f"- {_line(reason, now_ms)}"
+            for one in [line] if width is None else wrapped(line, width - len(GAP)):
+                click.echo(GAP + one)
     return ExitCode.OK if answer["runs"] else ExitCode.NO
 
 
@@ -51,6 +56,15 @@ def _read(store: Store, handover: CommandLineHandover, id: int) -> tuple[Job, in
     with store.snapshot():
         now_ms = store.clock.wall_ms()
         return store.jobs.get(id), now_ms, why_json(store, id, workers, pools)
+
+
+def first_reason(store: Store, handover: CommandLineHandover, id: int) -> str | None:
+    """Return the first reason why a job waits, and how many more there are."""
+    _, now_ms, answer = _read(store, handover, id)
+    if not answer["reasons"]:
+        return None
+    first, *others = answer["reasons"]
+    return _line(first, now_ms) + (f"; {len(others)} more: orpheus why {id}" if others else "")
 
 
 class WaitingJob:

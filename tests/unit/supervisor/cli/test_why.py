@@ -1,8 +1,11 @@
 """`orpheus why`."""
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import ProcessRecord, Role
@@ -79,6 +82,24 @@ def test_json_is_what_the_api_answers(orpheus: Orpheus, store: Store) -> None:
         "until": None,
         "by": "pool default",
     }
+
+
+def test_a_job_that_waits_is_shown_with_the_first_reason(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count", delay_ms=90_500))
+    out = orpheus("show", "1").out
+    assert re.search(r"\nwaits  +its time has not come, until .+; 1 more: orpheus why 1\n", out)
+
+
+def test_a_reason_is_wrapped_at_words_on_a_terminal(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "50")
+    store.jobs.submit(NewJob("count"))
+    assert orpheus("why", "1").out.splitlines()[1:] == [
+        "  - no worker of pool default is ready: nothing",
+        "    runs; `orpheus` starts it",
+    ]
 
 
 def test_an_unknown_job_is_one_line(orpheus: Orpheus, store: Store) -> None:

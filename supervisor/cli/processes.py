@@ -239,4 +239,5 @@ def _last_exit(last_exit: Mapping[str, Any]) -> str:
     """Say how a process ended: the reason first, as a narrow terminal cuts what comes last."""
     lived, jobs = duration(last_exit["uptime_s"]), last_exit["jobs"]
     ran = f", in job {jobs[0]}" if len(jobs) == 1 else f", in {len(jobs)} jobs" if jobs else ""
-    return f"{last_exit['reason']} {ago(last_exit['at'])}, after {lived}{ran}"
+    at = "" if sys.stdout.isatty() else "at "
+    return f"{last_exit['reason']} {at}{ago(last_exit['at'])}, after {lived}{ran}"

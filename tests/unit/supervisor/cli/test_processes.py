@@ -129,6 +129,8 @@ def test_all_that_is_known_of_one_slot_is_shown_and_nothing_is_cut(
 ) -> None:
     assert orpheus("workers", "default-1", "--json").json["items"][0]["slot"] == "default-1"
     assert orpheus("workers", "nix").err.startswith("orpheus: there is no slot 'nix'")
+    in_pipe = rf"last exit +{re.escape(REASON)} at {TIME}, after 700 ms, in job 1555\n"
+    assert re.search(in_pipe, orpheus("workers", "default-1").out)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")

@@ -10,7 +10,7 @@ from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.alerts import alerts_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import duration, local_time, print_items
+from orpheus.supervisor.cli.output import ago, duration, print_items
 from orpheus.supervisor.cli.table import Column
 
 _COLUMNS = (
@@ -59,7 +59,7 @@ def _alert_row(item: Mapping[str, Any], became: str | None) -> tuple[object, ...
         ", ".join(item["on"]) + counted,
         item["type"],
         duration(item["every"]),
-        item["last_fired"] and local_time(item["last_fired"]),
+        item["last_fired"] and ago(item["last_fired"]),
         became,
         item["held_back"] or None,
     )

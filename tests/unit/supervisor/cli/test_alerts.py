@@ -1,8 +1,11 @@
 """`orpheus alerts`."""
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from orpheus.shared.domain.alerts import AlertRule
 from orpheus.shared.domain.events import Kind
@@ -36,7 +39,9 @@ def test_rules_are_listed_with_their_last_job(orpheus: Orpheus, store: Store) ->
     assert b.split()[-3:] == [str(held["last_job"]), "pending", "2"]
 
 
-def test_the_last_job_tells_what_became_of_it(orpheus: Orpheus, store: Store) -> None:
+def test_the_last_job_tells_what_became_of_it(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.types.replace([TypeRow("notify", "{}", None, None, None, "")])
     store.alerts.configure([AlertRule("a", KINDS, "notify", "{}")])
     store.events.record(Kind.CONFIG_REJECTED, {})
@@ -45,18 +50,21 @@ def test_the_last_job_tells_what_became_of_it(orpheus: Orpheus, store: Store) ->
     failed = Finished(lease, Ending.FAILED, error=JobError("OSError", "nobody listens", ""))
     store.leases.finish([failed])
     assert re.search(r" 1 pending after 1 attempt +-$", orpheus("alerts").out)
+    with monkeypatch.context() as terminal:
+        terminal.setattr(sys.stdout, "isatty", lambda: True)
+        assert re.search(r"  \d+ m?s ago  ", orpheus("alerts").out)
     store.jobs.cancel(1)
     store.jobs.delete(1)
     assert re.search(r" 1 deleted +-$", orpheus("alerts").out)
 
 
 def test_a_narrow_terminal_shows_what_became_of_the_last_job() -> None:
-    rule = ("job-failed", "failed, timed_out", "notify", "5 min", "2026-11-28 19:00:00")
+    rule = ("job-failed", "failed, timed_out", "notify", "5 min", "23 h 59 min ago")
     fired = (*rule, "2278 pending after 5 attempts", "-")
     head, row = (
         re.split("  +", "  ".join(line).rstrip()) for line in fitted(_COLUMNS, [fired], 80)
     )
-    assert head == ["ALERT", "ON", "TYPE", "LAST FIRED", "LAST JOB"]
+    assert head == ["ALERT", "ON", "TYPE", "EVERY", "LAST FIRED", "LAST JOB"]
     assert row[-1].startswith("2278 pending")
     names, *_ = fitted(_COLUMNS, [(*rule, "2278 done", "3")], 80)
     assert [name.rstrip() for name in names][-2:] == ["LAST JOB", "HELD BACK"]

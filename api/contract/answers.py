@@ -324,7 +324,7 @@ class Stats(TypedDict):
     counts: Counts
     throughput: Throughput
     wait_s: Latency
-    """From due, and no longer blocked, to started."""
+    """From due, and free to run, to started."""
     run_s: Latency
     """Of the last attempt."""
     oldest_pending_s: float | None

@@ -197,7 +197,7 @@ def _totals(store: Store) -> Iterator[Metric]:
     yield ended
     waits = HistogramMetricFamily(
         "orpheus_job_wait_seconds",
-        "Time of each attempt from due, and no longer blocked, to started, counted at its end.",
+        "Time of each attempt from due, and free to run, to started, counted at its end.",
     )
     _add(waits, (), store.stats.waits())
     yield waits

@@ -54,8 +54,8 @@ class JobState:
     message: str | None
     created_at: datetime
     run_at: datetime
-    unblocked_at: datetime | None = None
-    """When all that it depends on had ended; None: it is blocked, or never was."""
+    freed_at: datetime | None = None
+    """When it was last unblocked, or went back to pending after it was run; None: neither was."""
     started_at: datetime | None
     finished_at: datetime | None
     worker: str | None
@@ -140,7 +140,7 @@ def _error(data: Mapping[str, Any]) -> JobError:
 
 _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
-        ("at", "created_at", "run_at", "unblocked_at", "started_at", "finished_at"),
+        ("at", "created_at", "run_at", "freed_at", "started_at", "finished_at"),
         datetime.fromisoformat,
     ),
     "status": Status,

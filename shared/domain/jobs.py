@@ -90,8 +90,9 @@ class Job:
     message: str | None
     created_at_ms: int
     run_at_ms: int
-    unblocked_at_ms: int | None
-    """When it last left `blocked` for `pending`, since it was submitted or retried."""
+    freed_at_ms: int | None
+    """When it last became free to run, since it was submitted or retried: it left `blocked`, or
+    `in_progress` after it was run, for `pending`."""
     started_at_ms: int | None
     finished_at_ms: int | None
     worker: str | None

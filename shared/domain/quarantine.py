@@ -55,6 +55,6 @@ class Held(NamedTuple):
     type: str
     jobs: int
     since_ms: int
-    """Since when the first of them has waited to run: it was due, and no longer blocked."""
+    """Since when the first of them has waited to run: it was due, and free to run."""
     is_all: bool
     """False: there may be more, and one may have waited for longer."""

@@ -1,10 +1,10 @@
 """What waiting means: a job waits for a worker from when it may run until it starts.
 
-It may run once it is due (`run_at`) and no longer blocked, whichever is later. A job that is
-blocked, delayed or backing off waits for something else: with more workers it starts no earlier.
+It may run once it is due (`run_at`) and free (`freed_at`), whichever is later. While it is blocked,
+delayed, backing off or running it waits for no worker: with more of them it starts no earlier.
 """
 
 
-def waits_since_ms(run_at_ms: int, unblocked_at_ms: int | None) -> int:
+def waits_since_ms(run_at_ms: int, freed_at_ms: int | None) -> int:
     """Return since when a job waits for a worker."""
-    return run_at_ms if unblocked_at_ms is None else max(run_at_ms, unblocked_at_ms)
+    return run_at_ms if freed_at_ms is None else max(run_at_ms, freed_at_ms)

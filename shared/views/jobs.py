@@ -44,9 +44,10 @@ class _JobFields(TypedDict):
     message: str | None
     created_at: Time
     run_at: Time
-    unblocked_at: Time | None
-    """When all that it depends on had ended; null: it is blocked, or never was. It waits for a
-    worker from then on, or from `run_at` if that is later."""
+    freed_at: Time | None
+    """When it last became free to run: all that it depends on had ended, or it went back to
+    pending after it was run. null: it is blocked, or has been free since it was submitted or
+    retried. It waits for a worker from then on, or from `run_at` if that is later."""
     started_at: Time | None
     """Of the last attempt; null: there is none, or it was cancelled while it waited."""
     finished_at: Time | None
@@ -145,7 +146,7 @@ def job_json(job: jobs.Job) -> Job:
         "message": job.message,
         "created_at": rfc3339(job.created_at_ms),
         "run_at": rfc3339(job.run_at_ms),
-        "unblocked_at": optional_time(job.unblocked_at_ms),
+        "freed_at": optional_time(job.freed_at_ms),
         "started_at": optional_time(job.started_at_ms),
         "finished_at": optional_time(job.finished_at_ms),
         "worker": job.worker,

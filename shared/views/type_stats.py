@@ -38,7 +38,7 @@ class TypeStats(TypedDict):
     run_s: Percentiles
     """From when the code of the job was entered until it returned."""
     wait_s: Percentiles
-    """From due, and no longer blocked, to started."""
+    """From due, and free to run, to started."""
     cpu_s: Percentiles
     """Of the attempts that were measured."""
     cpu_total_s: float

@@ -26,7 +26,7 @@ JOB = {
     "on_dependency_failure",
     "created_at",
     "run_at",
-    "unblocked_at",
+    "freed_at",
     "started_at",
     "finished_at",
     "worker",

@@ -181,7 +181,7 @@ def test_the_list_and_the_page_of_a_job_tell_the_same_wait(lasting_dashboard: An
     job = system.wait_for_job(job_id)
     events = system.get(f"/jobs/{job_id}/events")["items"]
     unblocked = next(one["at"] for one in events if one["kind"] == "job.unblocked")
-    assert job["unblocked_at"] == unblocked
+    assert job["freed_at"] == unblocked
     due = datetime.fromisoformat(unblocked) - timedelta(seconds=35)  # it was blocked for so long
 
     def earlier(route: Any) -> None:

@@ -31,7 +31,7 @@ def as_event_body(job: Job) -> dict[str, object]:
         "message": job.message,
         "created_at_ms": job.created_at_ms,
         "run_at_ms": job.run_at_ms,
-        "unblocked_at_ms": job.unblocked_at_ms,
+        "freed_at_ms": job.freed_at_ms,
         "started_at_ms": job.started_at_ms,
         "finished_at_ms": job.finished_at_ms,
         "worker": job.worker,

@@ -245,6 +245,23 @@ def test_what_was_counted_in_wider_buckets_keeps_its_numbers_and_its_means(
     assert figures.cpu.percentile_s(0.5) == pytest.approx(0.001)
 
 
+def test_a_job_that_was_unblocked_before_it_could_be_freed_is_as_its_event_tells(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_base(url, monkeypatch, REAL[:28])
+    connection = apsw.Connection(str(database_path(url)))
+    connection.execute("UPDATE jobs SET unblocked_at_ms = 5 WHERE id = 1")
+    connection.execute(
+        "UPDATE events SET body = json_set(body, '$.unblocked_at_ms', 5) WHERE seq = 1"
+    )
+    connection.close()
+    at_version(monkeypatch, REAL)
+    store = open_store(url, create=True)
+    assert store.jobs.get(1).freed_at_ms == 5
+    assert store.maintenance.verify() == []
+    store.close()
+
+
 def test_no_migration_is_edited_once_files_have_it() -> None:
     """An edited one makes new files differ from older ones. What it lacks is a new migration."""
     known = Path(__file__).with_name("migrations.sha256").read_text().splitlines()

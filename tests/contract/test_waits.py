@@ -1,4 +1,4 @@
-"""How long a job waited: since it was due and no longer blocked, whatever was before."""
+"""How long a job waited: since it was due and free to run, whatever was before."""
 
 import itertools
 from collections.abc import Callable
@@ -9,13 +9,15 @@ import pytest
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Lease, Status
 from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
-from tests.contract.conftest import FakeClock
+from tests.contract.conftest import TTL_MS, FakeClock
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]
 End = Callable[..., bool]
 BLOCKED_MS, WAITED_MS = 25_000, 20
+RAN_MS = 25_000
 
 
 def waits_of(store: Store) -> tuple[float, float, float | None]:
@@ -30,11 +32,11 @@ def test_what_a_job_was_blocked_for_is_no_wait(
     first = submit()
     waiting = submit(depends_on=(first,))
     (held,) = lease()
-    assert store.jobs.get(waiting).unblocked_at_ms is None
+    assert store.jobs.get(waiting).freed_at_ms is None
     clock.advance(BLOCKED_MS)
     assert end(held)
     job = store.jobs.get(waiting)
-    assert (job.status, job.unblocked_at_ms) == (Status.PENDING, clock.wall)
+    assert (job.status, job.freed_at_ms) == (Status.PENDING, clock.wall)
     assert job.run_at_ms == clock.wall - BLOCKED_MS  # its turn is still that of its submission
     clock.advance(WAITED_MS)
     end(lease()[0])
@@ -56,7 +58,7 @@ def test_the_event_of_an_unblocked_job_tells_the_same_time_as_the_job(
     assert end(held)
     events = store.events.of_job(waiting, limit=10)
     unblocked = next(one for one in events if one.kind is Kind.JOB_UNBLOCKED)
-    assert unblocked.at_ms == store.jobs.get(waiting).unblocked_at_ms
+    assert unblocked.at_ms == store.jobs.get(waiting).freed_at_ms
 
 
 def test_a_delayed_dependent_waits_since_it_was_due(
@@ -90,11 +92,11 @@ def test_a_job_that_was_retried_into_waiting_waits_since_it_was_unblocked_again(
     clock.advance(5_000)
     store.jobs.retry(first)
     again = store.jobs.retry(waiting)
-    assert (again.status, again.unblocked_at_ms) == (Status.BLOCKED, None)
+    assert (again.status, again.freed_at_ms) == (Status.BLOCKED, None)
     (held,) = lease()
     clock.advance(BLOCKED_MS)
     assert end(held)
-    assert store.jobs.get(waiting).unblocked_at_ms == clock.wall
+    assert store.jobs.get(waiting).freed_at_ms == clock.wall
     clock.advance(WAITED_MS)
     end(lease()[0])
     assert waits_of(store) == (0.02, 0.02, 0.02)
@@ -162,3 +164,81 @@ def test_a_queue_is_not_late_for_what_its_jobs_were_blocked(
     assert late(4_000, 2) == []
     clock.advance(4_001)
     assert late(4_000, 4) == ["default"]
+
+
+def test_what_a_job_ran_before_it_was_released_is_no_wait(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    job_id = submit()
+    (held,) = lease()
+    clock.advance(RAN_MS)
+    assert end(held, Ending.RELEASED)
+    clock.advance(1_000)
+    assert store.stats.oldest_pending_s() == 1.0
+    submit()
+    (again,) = lease()
+    assert again.job_id == job_id, "its turn is still that of its submission"
+    end(again)
+    assert waits_of(store) == (1.0, 1.0, 1.0)
+    assert store.maintenance.verify() == []
+
+
+def test_a_job_whose_worker_died_waits_since_that_was_known(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    job_id = submit()
+    (held,) = lease()
+    clock.advance(RAN_MS)
+    cell = CellState(held.token, running=True)
+    assert store.leases.free("life-1", cell, was_stopped=True) == [job_id]
+    clock.advance(WAITED_MS)
+    end(lease()[0])
+    assert waits_of(store) == (0.02, 0.02, 0.02)
+
+
+def test_a_job_whose_lease_has_expired_waits_since_it_was_reclaimed(
+    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
+) -> None:
+    job_id = submit()
+    lease()
+    clock.advance(TTL_MS + 1)
+    assert store.leases.reclaim_expired() == [job_id]
+    clock.advance(WAITED_MS)
+    assert store.stats.oldest_pending_s() == 0.02
+
+
+def test_a_job_that_was_leased_but_not_entered_has_waited_all_the_time(
+    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
+) -> None:
+    submit()
+    held = lease()
+    clock.advance(1_000)
+    store.leases.release(held)
+    clock.advance(1_000)
+    assert store.stats.oldest_pending_s() == 2.0
+
+
+def test_a_retry_forgets_a_release_before_it_even_if_the_clock_has_jumped_back(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    submit()
+    (held,) = lease()
+    end(held, Ending.RELEASED)
+    end(lease()[0], Ending.FAILED_PERMANENTLY)
+    clock.wall -= 3_600_000
+    store.jobs.retry(held.job_id)
+    clock.advance(WAITED_MS)
+    assert store.stats.oldest_pending_s() == 0.02
+
+
+def test_a_queue_is_not_late_for_what_its_jobs_ran(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    submit()
+    (held,) = lease()
+    clock.advance(RAN_MS)
+    end(held, Ending.RELEASED)
+    clock.advance(4_000)
+    assert store.alerts.late_queues(clock.wall - 4_000, 1) == []
+    clock.advance(1)
+    assert store.alerts.late_queues(clock.wall - 4_000, 1) == ["default"]

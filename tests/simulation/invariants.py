@@ -151,7 +151,7 @@ def every_job_was_asked_for_once(tables: Tables, fold: Fold, clients: ClientLog)
 
 _COLUMNS = (
     "id, type, status, queue, priority, attempt, max_retries, timeout_s, created_at_ms, "
-    "run_at_ms, unblocked_at_ms, started_at_ms, finished_at_ms, worker, unique_key, "
+    "run_at_ms, freed_at_ms, started_at_ms, finished_at_ms, worker, unique_key, "
     "concurrency_key, depends_on, tags, cancel_requested, error_type, error_message"
 )
 

@@ -356,14 +356,14 @@ class StoreMachine(RuleBasedStateMachine):
 
 def _seen(job: Job) -> tuple[object, ...]:
     run_at_ms = job.run_at_ms if job.status is Status.PENDING else None
-    times_ms = (run_at_ms, job.unblocked_at_ms)
+    times_ms = (run_at_ms, job.freed_at_ms)
     return job.status, job.attempt, times_ms, job.queue, job.priority, job.depends_on
 
 
 def _expected(job: ModelJob) -> tuple[object, ...]:
     attempt = len(job.outcomes) + (job.status is Status.IN_PROGRESS)
     run_at_ms = job.run_at_ms if job.status is Status.PENDING else None
-    times_ms = (run_at_ms, job.unblocked_at_ms)
+    times_ms = (run_at_ms, job.freed_at_ms)
     return job.status, attempt, times_ms, job.queue, job.priority, job.depends_on
 
 

@@ -60,7 +60,7 @@ class ModelJob:
     token: int = 0
     expires_ms: int = 0
     holder: str = ""
-    unblocked_at_ms: int | None = None
+    freed_at_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class Model:
                 self._unblock(waiting)
 
     def _unblock(self, job: ModelJob) -> None:
-        job.status, job.unblocked_at_ms = Status.PENDING, self.now_ms
+        job.status, job.freed_at_ms = Status.PENDING, self.now_ms
 
     # Leasing
 
@@ -182,6 +182,8 @@ class Model:
             self._end(job, Status.FAILED)
         else:
             job.status = Status.PENDING
+            if ending in _OUTCOMES:
+                job.freed_at_ms = self.now_ms
             self._wait(job, ending, snooze_ms, is_retried=is_retried)
 
     def _count_crash(self, job_type: str) -> None:
@@ -217,7 +219,7 @@ class Model:
     def retry(self, job: ModelJob) -> None:
         job.failures = job.crashes = job.losses = 0
         job.cancel_requested = False
-        job.run_at_ms, job.unblocked_at_ms = self.now_ms, None
+        job.run_at_ms, job.freed_at_ms = self.now_ms, None
         job.status = Status.BLOCKED if self.waits_for(job) else Status.PENDING
 
     def run_now(self, job: ModelJob) -> None:

@@ -54,14 +54,14 @@ class LeasedJob(NamedTuple):
     cancel_requested: int
     has_dependents: int
     run_at_ms: int
-    unblocked_at_ms: int | None
+    freed_at_ms: int | None
     started_at_ms: int
     type: str
 
     @property
     def waits_since_ms(self) -> int:
         """Since when it waited for a worker."""
-        return waits_since_ms(self.run_at_ms, self.unblocked_at_ms)
+        return waits_since_ms(self.run_at_ms, self.freed_at_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,7 @@ class EndedLeases:
             ended.token,
             "" if ended.error is None else location_of(ended.error.traceback),
             started_ms,
+            now_ms if follows.status is Status.PENDING and follows.outcome is not None else None,
         )
         if follows.outcome is None:
             self._database.run(self._sql["forget-attempt"], ended.job_id, ended.token)

@@ -24,7 +24,7 @@ _TOO_MANY_TO_STOP = 10
 """Where so many are done in a minute, one without any is a stop: a pause, or no worker."""
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
-_MOST_UNBLOCKED = 50
+_MOST_FREED_LATER = 50
 """Of each queue and priority: with 1,000 queues, reading a thousand took more than a second."""
 _MOST_COUNTED = 10_000
 _MOST_CAME = 100_000
@@ -233,8 +233,8 @@ class Stats:
         self._database.number_events()
         rows = self._database.all(self._sql["latest-runs"])
         started = [
-            (started_ms - waits_since_ms(run_at_ms, unblocked_ms), ended_ms - started_ms)
-            for run_at_ms, unblocked_ms, started_ms, ended_ms in rows
+            (started_ms - waits_since_ms(run_at_ms, freed_ms), ended_ms - started_ms)
+            for run_at_ms, freed_ms, started_ms, ended_ms in rows
             if started_ms is not None
         ]
         waits = [max(0, waited_ms) for waited_ms, _ in started]
@@ -244,7 +244,7 @@ class Stats:
     def oldest_pending_by_queue(self) -> dict[str, float]:
         """Return how long a due job that needs only a worker has waited at most, by queue.
 
-        Of jobs that were blocked, the first fifty of each priority are looked at.
+        Of jobs that were blocked or have run, the first fifty of each priority are looked at.
         """
         now_ms = self._database.clock.wall_ms()
         earliest_ms = {name: self._waits_since_ms(name) for name in self._active_queues()}
@@ -264,8 +264,8 @@ class Stats:
         found = dict(self.oldest_pending_by_queue() if pending is None else pending)
         queues = [name for (name,) in self._database.all(self._sql["queues-with-parked-jobs"])]
         for name in queues:
-            most = max(_MOST_UNBLOCKED, _MOST_COUNTED // len(queues))
-            row = self._database.one(self._sql["first-parked"], name, most, _MOST_UNBLOCKED)
+            most = max(_MOST_FREED_LATER, _MOST_COUNTED // len(queues))
+            row = self._database.one(self._sql["first-parked"], name, most, _MOST_FREED_LATER)
             if row is not None and row[0] is not None:
                 found[name] = max(found.get(name, 0), (now_ms - row[0]) / 1000)
         return found
@@ -290,10 +290,10 @@ class Stats:
         for _ in range(_MOST_PROBES):
             if row is None:
                 break
-            priority, run_at_ms, unblocked_at_ms = row
-            since_ms = waits_since_ms(run_at_ms, unblocked_at_ms)
+            priority, run_at_ms, freed_at_ms = row
+            since_ms = waits_since_ms(run_at_ms, freed_at_ms)
             if since_ms > run_at_ms:  # one behind it may have waited for longer
-                values = (queue, priority, _MOST_UNBLOCKED)
+                values = (queue, priority, _MOST_FREED_LATER)
                 first = self._database.one(self._sql["first-waiting"], *values)
                 since_ms = first[0] if first and first[0] is not None else since_ms
             earliest = since_ms if earliest is None else min(earliest, since_ms)

@@ -21,10 +21,10 @@ export function learnClock(at, toleranceMs = 1500) {
 export const between = (from, to) => Math.max(0, ((to ? Date.parse(to) : now()) - Date.parse(from)) / 1000);
 
 /**
- * Since when a job that may run waits for a worker: it was due, and no longer blocked.
- * @param {{run_at: string, unblocked_at?: string | null}} job
+ * Since when a job that may run waits for a worker: it was due, and free to run.
+ * @param {{run_at: string, freed_at?: string | null}} job
  */
-export const waitsSince = ({ run_at: due, unblocked_at: unblocked }) => (unblocked && Date.parse(unblocked) > Date.parse(due) ? unblocked : due);
+export const waitsSince = ({ run_at: due, freed_at: freed }) => (freed && Date.parse(freed) > Date.parse(due) ? freed : due);
 
 const ageS = (/** @type {string} */ at) => (now() - Date.parse(at)) / 1000;
 

@@ -48,7 +48,7 @@ SELECT job_id, body FROM orpheus.events WHERE seq = ?;
 -- name: late-jobs
 -- How many due jobs of each queue have waited since a time, of each priority up to a number. The index
 -- is ordered by queue, priority and time: each of the first 1,000 pairs takes a few probes of it. Jobs that
--- were blocked at that time have not waited since, and up to 50 of them do not hide those behind them.
+-- were blocked at that time, or ran, have not waited since, and up to 50 of them do not hide those behind them.
 -- "= ANY" and the queue in ORDER BY leave it the only index in this order. After "=", the server
 -- takes every order of this queue for the same: before it knows how many queues there are, it would
 -- read the due jobs of all.
@@ -73,11 +73,11 @@ WITH RECURSIVE heads (queue, priority, nth) AS (
 SELECT queue, sum((
     SELECT count(*) FROM (
         SELECT 1 FROM (
-            SELECT unblocked_at_ms FROM orpheus.jobs
+            SELECT freed_at_ms FROM orpheus.jobs
             WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
                 AND queue = ANY (ARRAY[heads.queue]) AND priority = heads.priority AND run_at_ms < ?1
             ORDER BY queue, priority DESC, run_at_ms LIMIT ?2 + 50) AS due
-        WHERE coalesce(unblocked_at_ms, 0) < ?1 LIMIT ?2) AS late))
+        WHERE coalesce(freed_at_ms, 0) < ?1 LIMIT ?2) AS late))
 FROM heads GROUP BY queue;
 
 -- name: late-delayed-jobs

@@ -42,7 +42,7 @@ UPDATE orpheus.job_dependencies SET waits = 0 WHERE job_id = ? AND depends_on = 
 UPDATE orpheus.jobs SET waits_for = waits_for - 1,
     status = CASE WHEN waits_for = 1 THEN 'pending' ELSE 'blocked' END,
     is_due = CASE WHEN waits_for = 1 AND run_at_ms <= ?1 THEN 1 ELSE is_due END,
-    unblocked_at_ms = CASE WHEN waits_for = 1 THEN ?1::bigint END
+    freed_at_ms = CASE WHEN waits_for = 1 THEN ?1::bigint END
 WHERE id = ?2 AND status = 'blocked';
 
 -- name: dependency-failed

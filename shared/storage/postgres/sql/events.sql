@@ -10,7 +10,7 @@ FROM json_array_elements_text(?3::json) WITH ORDINALITY AS recorded (id, ordinal
                 SELECT row_to_json(error)
                 FROM (SELECT error_type AS type, error_message AS message) AS error) END AS error,
             attempt, max_retries, timeout_s, progress, message,
-            created_at_ms, run_at_ms, unblocked_at_ms, started_at_ms, finished_at_ms,
+            created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
             worker, unique_key, concurrency_key,
             depends_on::json AS depends_on, tags::json AS tags,
             cancel_requested = 1 AS cancel_requested

@@ -35,7 +35,7 @@ SELECT jobs.id, type,
     CASE WHEN error_type IS NOT NULL
         THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
     attempt, max_retries, timeout_s, progress, message,
-    created_at_ms, run_at_ms, unblocked_at_ms, started_at_ms, finished_at_ms,
+    created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
     worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure
 FROM orpheus.jobs
 
@@ -49,7 +49,7 @@ SELECT jobs.id, type,
     CASE WHEN error_type IS NOT NULL
         THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
     attempt, max_retries, timeout_s, progress, message,
-    created_at_ms, run_at_ms, unblocked_at_ms, started_at_ms, finished_at_ms,
+    created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
     worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure
 FROM orpheus.jobs
 
@@ -150,7 +150,7 @@ WHERE id = ? AND status = 'in_progress' AND cancel_requested = 0;
 -- its retries again; attempts keep their numbers.
 UPDATE orpheus.jobs SET status = CASE WHEN ?1 > 0 THEN 'blocked' ELSE 'pending' END, is_due = 1,
     waits_for = ?1, failures = 0, crashes = 0, losses = 0, cancel_requested = 0,
-    run_at_ms = ?2, unblocked_at_ms = NULL, finished_at_ms = NULL, progress = NULL, message = NULL
+    run_at_ms = ?2, freed_at_ms = NULL, finished_at_ms = NULL, progress = NULL, message = NULL
 WHERE id = ?3 AND status IN ('failed', 'cancelled');
 
 -- name: run-now

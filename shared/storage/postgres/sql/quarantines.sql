@@ -75,20 +75,20 @@ WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 -- name: held-of-type
 -- Of the first jobs of a type that are held back: how many are in each queue, and since when one of
 -- them has waited for the longest time.
-SELECT queue, count(*), min(greatest(run_at_ms, unblocked_at_ms)) FROM (
-    SELECT queue, run_at_ms, unblocked_at_ms FROM orpheus.jobs
+SELECT queue, count(*), min(greatest(run_at_ms, freed_at_ms)) FROM (
+    SELECT queue, run_at_ms, freed_at_ms FROM orpheus.jobs
     WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?) AS first
 GROUP BY queue;
 
 -- name: held-of-queue
 -- The same of the newest and the oldest jobs of a queue, by type.
-SELECT type, count(*), min(greatest(run_at_ms, unblocked_at_ms)) FROM (
+SELECT type, count(*), min(greatest(run_at_ms, freed_at_ms)) FROM (
     SELECT * FROM (
-        SELECT id, type, is_parked, run_at_ms, unblocked_at_ms FROM orpheus.jobs
+        SELECT id, type, is_parked, run_at_ms, freed_at_ms FROM orpheus.jobs
         WHERE queue = ?1 ORDER BY id DESC LIMIT ?2) AS newest
     UNION
     SELECT * FROM (
-        SELECT id, type, is_parked, run_at_ms, unblocked_at_ms FROM orpheus.jobs
+        SELECT id, type, is_parked, run_at_ms, freed_at_ms FROM orpheus.jobs
         WHERE queue = ?1 ORDER BY id LIMIT ?2) AS oldest) AS ends
 WHERE is_parked = 2
 GROUP BY type;

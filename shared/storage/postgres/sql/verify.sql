@@ -89,6 +89,7 @@ WHERE newest.seq <> last_seq LIMIT ?;
 
 -- name: i12-folded
 -- Each job is as its last event tells; one that is gone had ended (retention) or was deleted.
+-- `freed_at_ms` was `unblocked_at_ms` once.
 SELECT 'job ' || job_id || ' is not as its last event, ' || seq || ', tells:' || differences
 FROM (
     SELECT last.job_id, last.seq, CASE
@@ -109,7 +110,8 @@ FROM (
                 (9, 'timeout', body -> 'timeout_s', to_jsonb(timeout_s)),
                 (10, 'created_at', body -> 'created_at_ms', to_jsonb(created_at_ms)),
                 (11, 'run_at', body -> 'run_at_ms', to_jsonb(run_at_ms)),
-                (12, 'unblocked_at', body -> 'unblocked_at_ms', to_jsonb(unblocked_at_ms)),
+                (12, 'freed_at', coalesce(body -> 'freed_at_ms', body -> 'unblocked_at_ms'),
+                    to_jsonb(freed_at_ms)),
                 (13, 'started_at', body -> 'started_at_ms', to_jsonb(started_at_ms)),
                 (14, 'finished_at', body -> 'finished_at_ms', to_jsonb(finished_at_ms)),
                 (15, 'worker', body -> 'worker', to_jsonb(worker)),

@@ -46,7 +46,7 @@ SELECT job_id, body FROM events WHERE seq = ?;
 -- name: late-jobs
 -- How many due jobs of each queue have waited since a time, of each priority up to a number. The index
 -- is ordered by queue, priority and time: each of the first 1,000 pairs takes a few probes of it. Jobs that
--- were blocked at that time have not waited since, and up to 50 of them do not hide those behind them.
+-- were blocked at that time, or ran, have not waited since, and up to 50 of them do not hide those behind them.
 WITH RECURSIVE heads (queue, priority, nth) AS (
     SELECT * FROM (
         SELECT queue, priority, 1 FROM jobs INDEXED BY jobs_due
@@ -73,11 +73,11 @@ WITH RECURSIVE heads (queue, priority, nth) AS (
 SELECT queue, sum((
     SELECT count(*) FROM (
         SELECT 1 FROM (
-            SELECT unblocked_at_ms FROM jobs INDEXED BY jobs_due
+            SELECT freed_at_ms FROM jobs INDEXED BY jobs_due
             WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
                 AND queue = heads.queue AND priority = heads.priority AND run_at_ms < ?1
             LIMIT ?2 + 50)
-        WHERE coalesce(unblocked_at_ms, 0) < ?1 LIMIT ?2)))
+        WHERE coalesce(freed_at_ms, 0) < ?1 LIMIT ?2)))
 FROM heads WHERE queue IS NOT NULL GROUP BY queue;
 
 -- name: late-delayed-jobs

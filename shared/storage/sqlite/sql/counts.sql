@@ -80,8 +80,8 @@ SELECT minute, status, sum(n) FROM finished_per_minute
 WHERE minute >= ? GROUP BY minute, status ORDER BY minute;
 
 -- name: latest-runs
--- When the newest jobs that ended were due, unblocked, started and ended, from the newest events only.
-SELECT body ->> 'run_at_ms', body ->> 'unblocked_at_ms', body ->> 'started_at_ms',
+-- When the newest jobs that ended were due, free to run, started and ended, from the newest events only.
+SELECT body ->> 'run_at_ms', body ->> 'freed_at_ms', body ->> 'started_at_ms',
     body ->> 'finished_at_ms'
 FROM (SELECT kind, body, seq FROM events ORDER BY seq DESC LIMIT 5000)
 WHERE kind IN ('job.done', 'job.failed') ORDER BY seq DESC LIMIT 1000;
@@ -100,21 +100,21 @@ SELECT queue FROM found WHERE queue IS NOT NULL;
 
 -- name: first-due
 -- The head of a queue's due jobs: its highest priority and the earliest job in it.
-SELECT priority, run_at_ms, unblocked_at_ms FROM jobs INDEXED BY jobs_due
+SELECT priority, run_at_ms, freed_at_ms FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
 ORDER BY priority DESC, run_at_ms LIMIT 1;
 
 -- name: first-due-below
 -- The same below a priority.
-SELECT priority, run_at_ms, unblocked_at_ms FROM jobs INDEXED BY jobs_due
+SELECT priority, run_at_ms, freed_at_ms FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ? AND priority < ?
 ORDER BY priority DESC, run_at_ms LIMIT 1;
 
 -- name: first-waiting
 -- Since when one of the first due jobs of a queue and priority has waited for the longest time: the order
--- is that in which they were due, and some may have been blocked.
-SELECT min(max(run_at_ms, coalesce(unblocked_at_ms, run_at_ms))) FROM (
-    SELECT run_at_ms, unblocked_at_ms FROM jobs INDEXED BY jobs_due
+-- is that in which they were due, and some may have been blocked since, or have run.
+SELECT min(max(run_at_ms, coalesce(freed_at_ms, run_at_ms))) FROM (
+    SELECT run_at_ms, freed_at_ms FROM jobs INDEXED BY jobs_due
     WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ? AND priority = ?
     ORDER BY run_at_ms LIMIT ?);
 
@@ -146,8 +146,8 @@ SELECT queue FROM found WHERE queue IS NOT NULL;
 
 -- name: first-parked
 -- Since when one of the jobs of a queue that wait for room of their key has waited for the longest time:
--- of a bounded number of them, the first are looked at, as some may have been blocked.
-SELECT min(max(jobs.run_at_ms, coalesce(unblocked_at_ms, jobs.run_at_ms))) FROM (
+-- of a bounded number of them, the first are looked at, as some may have been blocked, or have run.
+SELECT min(max(jobs.run_at_ms, coalesce(freed_at_ms, jobs.run_at_ms))) FROM (
     SELECT id FROM (
         SELECT id, run_at_ms FROM jobs INDEXED BY jobs_parked
         WHERE is_parked = 1 AND queue = ?1 LIMIT ?2) AS parked

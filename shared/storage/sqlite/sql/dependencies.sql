@@ -35,7 +35,7 @@ UPDATE job_dependencies SET waits = 0 WHERE job_id = ? AND depends_on = ?;
 UPDATE jobs SET waits_for = waits_for - 1,
     status = iif(waits_for = 1, 'pending', 'blocked'),
     is_due = iif(waits_for = 1 AND run_at_ms <= ?1, 1, is_due),
-    unblocked_at_ms = iif(waits_for = 1, ?1, NULL)
+    freed_at_ms = iif(waits_for = 1, ?1, NULL)
 WHERE id = ?2 AND status = 'blocked';
 
 -- name: dependency-failed

@@ -9,7 +9,7 @@ SELECT ?1, ?2, id, json_object(
     'attempt', attempt, 'max_retries', max_retries, 'timeout_s', timeout_s,
     'progress', progress, 'message', message,
     'created_at_ms', created_at_ms, 'run_at_ms', run_at_ms,
-    'unblocked_at_ms', unblocked_at_ms, 'started_at_ms', started_at_ms, 'finished_at_ms', finished_at_ms,
+    'freed_at_ms', freed_at_ms, 'started_at_ms', started_at_ms, 'finished_at_ms', finished_at_ms,
     'worker', worker, 'unique_key', unique_key, 'concurrency_key', concurrency_key,
     'depends_on', json(depends_on), 'tags', json(tags),
     'cancel_requested', json(iif(cancel_requested, 'true', 'false')))

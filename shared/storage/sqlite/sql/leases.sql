@@ -132,7 +132,7 @@ WHERE id = ? AND lease_token = ? AND status = 'in_progress'
 -- name: held-lease
 -- Read what a job has spent, if the lease is still held; no row: the lease is lost.
 SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, unblocked_at_ms, started_at_ms, type
+    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type
 FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
@@ -172,6 +172,7 @@ UPDATE jobs SET status = ?1, is_due = ?2, run_at_ms = coalesce(?3, run_at_ms), f
     error_type = coalesce(?8, error_type), error_message = coalesce(?9, error_message),
     error_traceback = CASE WHEN ?8 IS NULL THEN error_traceback ELSE ?10 END,
     error_where = CASE WHEN ?8 IS NULL THEN error_where ELSE ?13 END, started_at_ms = ?14,
+    freed_at_ms = coalesce(?15, freed_at_ms),
     lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
 WHERE id = ?11 AND lease_token = ?12 AND status = 'in_progress';
 
@@ -226,7 +227,7 @@ WHERE status = 'in_progress' AND lease_boot_id <> ? ORDER BY lease_token;
 -- name: spent
 -- Read what a leased job has spent, whether or not its lease has expired.
 SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, unblocked_at_ms, started_at_ms, type
+    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type
 FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress';
 
 -- name: next-due

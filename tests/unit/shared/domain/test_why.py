@@ -23,7 +23,7 @@ NOW_MS = 1_800_000_000_000
 JOB = Job(
     id=10, type="noop", payload="{}", status=Status.PENDING, queue="mail", priority=0, result=None,
     error=None, attempt=0, max_retries=3, timeout_s=9.0, progress=None, message=None,
-    created_at_ms=NOW_MS, run_at_ms=NOW_MS, unblocked_at_ms=None, started_at_ms=None,
+    created_at_ms=NOW_MS, run_at_ms=NOW_MS, freed_at_ms=None, started_at_ms=None,
     finished_at_ms=None, worker=None, unique_key=None, concurrency_key=None, depends_on=(), tags=(),
     cancel_requested=False,
 )  # fmt: skip

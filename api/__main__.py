@@ -5,6 +5,8 @@ has the job types described by a child process; so its jobs run as soon as a wor
 hears of the commits of other hosts itself.
 """
 
+import gc
+
 from orpheus.shared.process.stop_signals import (
     end_at_stop_signals,
     exit_at_stop_signals,
@@ -13,6 +15,7 @@ from orpheus.shared.process.stop_signals import (
 
 if __name__ == "__main__":  # first: the imports below take their time
     exit_at_stop_signals()
+    gc.disable()  # until `without_garbage` has ended
 
 import asyncio
 import contextlib

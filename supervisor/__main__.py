@@ -1,8 +1,12 @@
 """`orpheus …`, the same as `python -m supervisor …`: run a command line, return its exit code."""
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # imports make no garbage, and looking for it takes a tenth of a short command
+
 import contextlib
 import errno
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -21,7 +25,7 @@ def main() -> None:
     """Run the console script `orpheus`."""
     open_missing_streams()
     name_command(sys.orig_argv)
-    gc.disable()  # imports make no garbage, and looking for it takes a tenth of a short command
+    gc.disable()  # see above
     code = run(sys.argv[1:])
     gc.freeze()  # the end of the process would look for garbage in all that was imported: 50 ms
     sys.exit(code)

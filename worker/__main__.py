@@ -1,12 +1,15 @@
 """`python -m worker`: runs a worker, alone or for a supervisor, or describes the job types."""
 
+import gc
 import sys
 
 from orpheus.shared.process.stop_signals import default_stop_signals, exit_at_stop_signals
 
 # First: the imports below take their time. An end without an answer of --describe is not clean.
-if __name__ == "__main__" and "--describe" not in sys.argv:
-    exit_at_stop_signals()
+if __name__ == "__main__":
+    if "--describe" not in sys.argv:
+        exit_at_stop_signals()
+    gc.disable()  # until `without_garbage` has ended
 
 import argparse
 import io
@@ -161,4 +164,6 @@ def _describe(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    gc.freeze()  # the end of the process would look for garbage in all that was imported
+    sys.exit(code)

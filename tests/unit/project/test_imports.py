@@ -78,6 +78,27 @@ def test_the_models_of_fastapi_are_built_only_for_the_document(tmp_path: Path) -
     imported_by(program, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("orpheus.api", "--help"),
+        ("orpheus.supervisor", "--help"),
+        ("orpheus.worker", "--describe", "--module", "orpheus.worker.handlers"),
+    ],
+)
+def test_no_garbage_is_looked_for_among_what_a_program_imports(argv: tuple[str, ...]) -> None:
+    code = (
+        "import atexit, gc, runpy, sys\n"
+        "looks = lambda: sum(one['collections'] for one in gc.get_stats())\n"
+        "before = looks()\n"
+        "atexit.register(lambda: print(looks() - before, file=sys.stderr))\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, check=True)
+    assert int(ended.stderr) < 8  # the package `orpheus` comes before the program
+
+
 @pytest.fixture
 def beside_a_supervisor(tmp_path: Path) -> Path:
     """A folder with a configuration and a database, of which this process is the supervisor."""

@@ -20,6 +20,7 @@ import pytest
 from orpheus.shared.domain.events import Event
 from orpheus.shared.domain.processes import SlotRecord, SlotState
 from orpheus.shared.storage import Store, open_store
+from tests.databases import make_database
 from tests.integration.supervisor.configured import Configured, StartSystem
 from tests.machine import PATIENCE_S, pause_since, processes_with
 
@@ -146,6 +147,7 @@ def harness(tmp_path: Path) -> Iterator[Callable[..., Harness]]:
     ) -> Harness:
         argv = [sys.executable, str(CHILDREN / "child.py"), behaviour]
         database = tmp_path / "data" / "orpheus.db"
+        make_database(f"sqlite:///{database}")
         plan = {
             "database": str(database),
             "slots": slots or {f"a-{number}": argv for number in range(1, count + 1)},

@@ -1,5 +1,10 @@
 """The supervisor's loop, recorder and sampler around children of a test's choice."""
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # as each program does while it imports
+
 import json
 import sys
 import time
@@ -131,4 +136,6 @@ def main(plan_file: str) -> int:
 
 
 if __name__ == "__main__":
+    gc.freeze()
+    gc.enable()
     sys.exit(main(sys.argv[1]))

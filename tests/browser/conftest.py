@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, Request, Route, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Route,
+    expect,
+)
 
 from tests.browser.configuration_page import TEXT, put_back
 from tests.conftest import System
@@ -44,6 +52,9 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        # Pages share the process that draws them, which the first one starts.
+        "--in-process-gpu",
+        "--renderer-process-limit=1",
     ]
     return {**browser_type_launch_args, "executable_path": path, "args": quiet}
 
@@ -51,6 +62,48 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture(scope="session")
 def base_url() -> None:
     """None: the tests have several systems. (The plugin's own fixture warns about pytest 10.)"""
+
+
+class LastingContext:
+    """A context of the browser that one test after the other gets as if it were new.
+
+    An empty page of it stays open, and with it the process that draws pages, which knows the
+    scripts of the dashboard already: a test's first page then costs half.
+    """
+
+    def __init__(self, browser: Browser, options: dict[str, Any]) -> None:
+        self._browser, self._options = browser, options
+        self._make()
+
+    def _make(self) -> None:
+        self.context = self._browser.new_context(**self._options)
+        self._kept = self.context.new_page()
+        self._session = self.context.new_cdp_session(self._kept)
+
+    def clean(self) -> None:
+        """Close the pages of a test and forget all that it left; a clock cannot be taken out."""
+        for page in self.context.pages:
+            if page != self._kept:
+                page.close()
+        if self._kept.evaluate("'__pwClock' in globalThis"):
+            self.context.close()
+            self._make()
+            return
+        self.context.set_offline(False)
+        everything = {"origin": "*", "storageTypes": "all"}
+        self._session.send("Storage.clearDataForOrigin", everything)
+
+
+@pytest.fixture(scope="session")
+def lasting_context(browser: Browser, browser_context_args: dict[str, Any]) -> LastingContext:
+    return LastingContext(browser, browser_context_args)
+
+
+@pytest.fixture
+def context(lasting_context: LastingContext) -> Iterator[BrowserContext]:
+    """As new. (The plugin's own makes one for each test, and with it a process.)"""
+    yield lasting_context.context
+    lasting_context.clean()
 
 
 @pytest.fixture

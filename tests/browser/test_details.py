@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Route, ViewportSize, expect
 
+from tests.browser.examine import examine
 from tests.browser.layout import overprints, small_targets
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import STATES
@@ -252,6 +253,17 @@ def test_a_lost_connection_is_told_once_and_its_return_once(lasting_dashboard: A
         "Connected again.",
     ]
     assert page.locator("#banner").get_attribute("role") is None
+
+
+@pytest.mark.parametrize("path", ["/", "/ui/jobs", "/ui/queues"])
+def test_a_page_that_is_disconnected_can_be_read_by_everyone(
+    lasting_dashboard: Any, path: str
+) -> None:
+    """It may stay open so for hours: that it is old is seen, but nothing in it is too pale."""
+    page = lasting_dashboard.open(path)
+    page.context.set_offline(True)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
+    examine(page, "disconnected")
 
 
 def many_jobs(dashboard: Any) -> None:

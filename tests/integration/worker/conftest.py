@@ -17,6 +17,7 @@ from orpheus.shared.domain.handover import JobDefaults, StorageSettings, WorkerH
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.crash_cell import read_cell
 from orpheus.shared.storage import Store, open_store
 from tests.databases import make_database
 from tests.machine import PATIENCE_S, wait_until
@@ -53,16 +54,26 @@ class Database:
         return self.store.jobs.submit(NewJob(job_type, payload, **fields)).job.id
 
     def wait(self, job_id: int, *statuses: Status) -> Job:
-        """The job, once it has one of these statuses (else: once it has ended)."""
+        """The job, once it has one of these statuses (else: once it has ended).
+
+        In progress: its code runs. Of a job that was only leased no attempt is left.
+        """
         wanted = frozenset(statuses) or TERMINAL
 
         def there() -> Job | None:
             job = self.store.jobs.get(job_id)
+            if job.status is Status.IN_PROGRESS and job_id not in self._entered():
+                return None
             return job if job.status in wanted else None
 
         job = wait_until(there, f"job {job_id} to be {sorted(wanted)}")
         assert isinstance(job, Job)
         return job
+
+    def _entered(self) -> set[int]:
+        state = self.store.state
+        cells = [read_cell(state.cell(one.incarnation)) for one in self.store.processes.all()]
+        return {job_id for cell in cells if cell for job_id in cell.jobs}
 
     def outcomes(self, job_id: int) -> list[str | None]:
         """Of its attempts, oldest first."""

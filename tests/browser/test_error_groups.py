@@ -198,8 +198,8 @@ def test_groups_are_sorted_and_to_retry_many_their_number_has_to_be_typed(
     expect(types).to_have_text(["resize", "add"])
     page.reload()
     expect(types).to_have_text(["resize", "add"])
-    order = "by when the oldest of these failed"
-    summary = f"1,236 failed jobs in 2 groups {order} · 1,000 in the last hour"
+    order = "sorted by when the oldest of these failed"
+    summary = f"1,236 failed jobs in 2 groups, {order} · 1,000 in the last hour"
     expect(page.locator("#summary")).to_have_text(summary)
     page.get_by_role("button", name="Retry the jobs with ValueError of add").click()
     expect(page.locator("#confirm-yes")).to_be_disabled()

@@ -134,6 +134,7 @@ def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
     (one, *_) = lasting_dashboard.system.get("/queues")["items"]
     one |= {"counts": {**one["counts"], "pending": 9, "in_progress": 1}, "due": 9, "paused": False}
     one |= {"pause": None, "drain": None, "grows_per_minute": None, "ended_per_minute": 3}
+    one |= {"done_per_minute": 3, "rate_per_key": None}
     drain = {"seconds": 130, "with_more": []}
     by_rate = {"by": ["queue_rate"], "text": "held by its rate", "next_s": 24.6}
     by_number = {"by": ["queue_limit"], "text": "held by its max_running", "next_s": None}

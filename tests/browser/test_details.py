@@ -131,6 +131,29 @@ def test_no_long_wait_or_run_lies_over_what_is_beside_it(panel: Panel, seconds: 
         assert (wide, overprints(page)) == ([], []), width
 
 
+def test_the_link_to_the_queue_of_the_oldest_due_job_keeps_the_focus(panel: Panel) -> None:
+    stats = panel.dashboard.system.get("/stats")
+    page = panel.page
+
+    def tell(queue: str | None, state: str) -> None:
+        """The page asks for the figures when the state of a worker changes."""
+        told = {"oldest_pending_s": 60.0 if queue else None, "oldest_pending_queue": queue}
+        panel.answer("/stats", 200, stats | told)
+        panel.workers = [worker("default-1", state=state), *SYSTEM]
+
+    tell("mail", "ready")
+    panel.open(*panel.workers)
+    link = page.locator("#oldest-note a")
+    link.focus()
+    tell("news", "starting")
+    expect(link).to_have_text("news")
+    expect(link).to_have_attribute("href", "/ui/queues#queue-news")
+    expect(link).to_be_focused()
+    tell(None, "ready")
+    expect(page.locator("#oldest-note")).to_have_text("no job is due")
+    expect(page.locator("#verdict")).to_be_focused()
+
+
 def test_the_alerts_say_what_holds_and_what_was_sent_last(panel: Panel) -> None:
     panel.answer("/alerts", 200, {"items": [RULE, LATE]})
     page = panel.open(worker("default-1"), *SYSTEM)
@@ -228,31 +251,6 @@ def test_without_rules_there_is_no_panel_of_alerts(lasting_dashboard: Any) -> No
     with lasting_dashboard.page.expect_response("**/alerts"):
         page = lasting_dashboard.open()
     expect(page.locator("#alerts")).to_be_hidden()
-
-
-def test_a_lost_connection_is_told_once_and_its_return_once(lasting_dashboard: Any) -> None:
-    page = lasting_dashboard.open("/ui/queues")
-    said = page.locator("#connection-said")
-    assert said.get_attribute("role") == "status"
-    page.evaluate(
-        """() => {
-            window.told = [];
-            const said = document.getElementById("connection-said");
-            const tell = () => window.told.push(said.textContent);
-            new MutationObserver(tell).observe(said, { childList: true });
-        }"""
-    )
-    page.route("**/queues", lambda route: route.abort())
-    expect(page.locator("#banner-what")).to_contain_text(re.compile(r"for ([3-9]|\d\d) s"))
-    page.unroute("**/queues")
-    page.locator("#banner-now").dispatch_event("click")  # it may be hidden again already
-    expect(page.locator("#banner")).to_be_hidden()
-    expect(said).to_have_text("Connected again.")
-    assert page.evaluate("window.told") == [
-        "Disconnected. The page shows the state at that time.",
-        "Connected again.",
-    ]
-    assert page.locator("#banner").get_attribute("role") is None
 
 
 @pytest.mark.parametrize("path", ["/", "/ui/jobs", "/ui/queues"])

@@ -1,5 +1,5 @@
 // The top of the overview: health, counts by status, and the figures of GET /stats.
-import { byId, h, setText, showOrHide } from "./dom.js";
+import { byId, h, setAttr, setText, showOrHide } from "./dom.js";
 import { drawMinutes } from "./charts.js";
 import { request } from "./http.js";
 import { brief, bytes, count, duration, percent, rate, plural } from "./words.js";
@@ -22,6 +22,7 @@ export class Figures {
     this.meter = new RateMeter(10);
     this.concerns = new Concerns();
     this.reading = new Reading(() => this.read());
+    this.oldestQueue = h("a");
     this.first = this.reading.now();
   }
 
@@ -105,10 +106,23 @@ export class Figures {
       setText(byId(`${name}-p95`), p95 === null ? "no job yet" : `p95 ${duration(p95)}`);
     }
     setText(byId("oldest"), oldest_pending_s === null ? "none" : brief(oldest_pending_s));
-    byId("oldest-note").replaceChildren(...(queue === null ? ["no job is due"] : ["in ", h("a", { href: `/ui/queues#queue-${queue}`, title: `Queue ${queue}` }, queue)]));
+    this.showOldestQueue(queue);
     setText(byId("database"), bytes(database_bytes));
     setText(byId("wal"), `log ${bytes(wal_bytes)}`);
     drawMinutes(byId("pulse"), throughput.by_minute);
     this.showVerdict();
+  }
+
+  /** Name the queue, with one link for all of them: it may have the focus. @param {string | null} queue */
+  showOldestQueue(queue) {
+    const note = byId("oldest-note"), link = this.oldestQueue;
+    if (queue === null) {
+      if (document.activeElement === link) byId("verdict").focus({ preventScroll: true });
+      return setText(note, "no job is due");
+    }
+    setAttr(link, "href", `/ui/queues#queue-${queue}`);
+    setAttr(link, "title", `Queue ${queue}`);
+    setText(link, queue);
+    if (!link.isConnected) note.replaceChildren("in ", link);
   }
 }

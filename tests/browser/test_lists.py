@@ -253,6 +253,17 @@ def test_escape_leaves_a_filter_and_its_text_as_they_are(
     expect(page.locator("#query")).not_to_be_focused()
 
 
+def test_an_escape_that_ends_the_writing_of_a_character_leaves_the_search_as_it_is(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page = opened(lasting_dashboard, "queues")
+    search = page.locator("#search")
+    search.fill("漢")
+    search.dispatch_event("keydown", {"key": "Escape", "isComposing": True, "bubbles": True})
+    expect(search).to_have_value("漢")
+    expect(search).to_be_focused()
+
+
 def test_a_lost_api_and_a_refusal_are_told_and_pass(lasting_dashboard: Dashboard) -> None:
     lasting_dashboard.page.clock.install()
     page = opened(lasting_dashboard, "schedules")

@@ -54,7 +54,7 @@ function startKeyboard(keys) {
   };
   let afterG = -Infinity; // when it was pressed, whenever the page gets to know
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
     const target = /** @type {HTMLElement} */ (event.target);
     if (event.key === "Escape" && target.matches("input, select, textarea")) leave(target, event);
     if (target.matches("input:not([type=checkbox], [type=radio]), select, textarea")) return; // what is typed is meant for it

@@ -92,7 +92,7 @@ const FORMS = { clock, minute, short, exact, relative, ago, aged: ago };
 
 /** Create a `<time>`. `form`: "ago" is of the past, and "relative" of any time; both are updated every second; "aged" is as "ago", but updated by its owner. @param {string} at @param {"ago" | "relative" | "aged" | "clock" | "short" | "exact"} [form] */
 export function timeNode(at, form = "ago") {
-  const node = h("time", { "data-form": form });
+  const node = h("time", { "data-form": form, "aria-live": "off" }); // what time alone changes is no news to a screen reader
   setTime(node, at);
   return node;
 }

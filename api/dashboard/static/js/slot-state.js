@@ -57,7 +57,7 @@ export const NOBODY = " Then nobody runs the jobs of its queues, unless another 
 /** Why it is as it is, and for how much longer. @param {any} worker */
 export const whyText = (worker) => askedText(worker) || [leftText(worker), worker.reason].filter(Boolean).join("; ");
 
-/** Whether the process is to be followed by another one. @param {any} worker */
+/** Whether its process, if it ends, is to be followed by another one. @param {any} worker */
 export const isReplaced = ({ drained, reason }) => !drained && !/^(drained|scaled away)/.test(reason);
 
 /** When a slot that was given up is tried again. @param {any} worker */

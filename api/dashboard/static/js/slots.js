@@ -3,7 +3,7 @@ import { arrange, byId, h, setText } from "./dom.js";
 import { request } from "./http.js";
 import { Pools } from "./pools.js";
 import { SlotRow } from "./slot-row.js";
-import { isSilent } from "./slot-state.js";
+import { isReplaced, isSilent } from "./slot-state.js";
 import { everySecond } from "./time.js";
 import { plural } from "./words.js";
 
@@ -47,7 +47,7 @@ export class Slots {
       ...several ? [this.headOf(host, members)] : [],
       ...members.sort(byRole).flatMap((worker) => {
         const row = this.rows.get(keyOf(worker)) ?? this.newRow(worker, several);
-        row.show({ ...worker, is_last: isLast(worker, workers), get finishes_within_s() { return pools.limitOf(worker); } }, supervisors.get(host), several);
+        row.show({ ...worker, get is_last() { return isLast(worker, workers); }, get finishes_within_s() { return pools.limitOf(worker); } }, supervisors.get(host), several);
         return [row.node, row.fold.node];
       }),
     ]);
@@ -110,7 +110,7 @@ function keyOf({ host, slot }) {
 
 /** Whether no other worker of its pool is to run jobs. @param {any} worker @param {any[]} workers of all hosts */
 function isLast({ pool, slot, host }, workers) {
-  return !workers.some((one) => one.pool === pool && (one.slot !== slot || one.host !== host) && !one.drained && one.state !== "down");
+  return !workers.some((one) => one.pool === pool && (one.slot !== slot || one.host !== host) && one.state !== "down" && isReplaced(one));
 }
 
 function byRole(a, b) {

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import NIGHTLY, Dashboard, wait_until_held, wait_until_idle
+from tests.browser.conftest import NIGHTLY, Dashboard, wait_until_idle
 from tests.browser.examine import examine
 
 LISTS = {"queues": "q", "schedules": "s", "types": "t", "errors": "e", "audit": "a"}
@@ -262,60 +262,6 @@ def test_an_escape_that_ends_the_writing_of_a_character_leaves_the_search_as_it_
     search.dispatch_event("keydown", {"key": "Escape", "isComposing": True, "bubbles": True})
     expect(search).to_have_value("漢")
     expect(search).to_be_focused()
-
-
-def test_a_lost_api_and_a_refusal_are_told_and_pass(lasting_dashboard: Dashboard) -> None:
-    lasting_dashboard.page.clock.install()
-    page = opened(lasting_dashboard, "schedules")
-    read = f"{lasting_dashboard.system.url}/schedules"
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route(read, hold)
-    page.clock.fast_forward(4_000)
-    wait_until_held(page, held)
-    page.clock.fast_forward(21_000)  # nothing waits longer for an answer
-    expect(page.locator("#banner")).to_contain_text("Disconnected")
-    page.unroute(read)
-    refusal = {"title": "Busy", "status": 503, "detail": "The database is locked."}
-    page.route(read, lambda route: route.fulfill(status=503, json=refusal))
-    expect(page.locator("#banner")).to_be_hidden()
-    expect(page.locator("#problem")).to_have_text("The database is locked.")
-    page.unroute(read)
-    expect(page.locator("#problem")).to_be_hidden()
-    expect(page.locator("#schedule-nightly")).to_be_visible()
-    assert lasting_dashboard.never_reloaded()
-
-
-def test_an_api_that_stands_still_is_told_as_soon_as_on_the_overview(
-    lasting_dashboard: Dashboard,
-) -> None:
-    """A read that takes long is not one that nobody answers."""
-    lasting_dashboard.page.clock.install()
-    page = opened(lasting_dashboard, "schedules")
-    held: list[Route] = []
-    asked: list[Route] = []
-
-    def hold(route: Route) -> None:
-        (asked if route.request.url.endswith("/healthz") else held).append(route)
-
-    page.route(f"{lasting_dashboard.system.url}/schedules", hold)
-    page.clock.fast_forward(3_000)
-    wait_until_held(page, held)
-    with page.expect_response("**/healthz"):
-        page.clock.fast_forward(2_000)
-    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
-    page.route("**/healthz", hold)
-    page.clock.fast_forward(4_500)
-    wait_until_held(page, asked)
-    page.clock.fast_forward(1_500)
-    expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
-    expect(page.locator("#banner")).to_contain_text("Disconnected")
-    held[0].continue_()
-    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
-    page.unroute_all()
 
 
 def test_without_anything_each_page_says_what_will_be_there(lasting_dashboard: Dashboard) -> None:

@@ -13,23 +13,23 @@ export function address(path, filter, cursor) {
   return search.size ? `${path}?${search}` : path;
 }
 
-/** Read one part of a page. @param {Record<string, string>} filter @param {string | null} cursor @returns {Promise<any>} */
-export const readPart = (filter, cursor) => request(address("/audit", filter, cursor));
+/** Read one part of a page. @param {Record<string, string>} filter @param {string | null} cursor @param {AbortSignal} signal @returns {Promise<any>} */
+export const readPart = (filter, cursor, signal) => request(address("/audit", filter, cursor), { signal });
 
 /**
  * Read a page, and go on while it is not full.
- * @param {Record<string, string>} filter @param {string | null} cursor
+ * @param {Record<string, string>} filter @param {string | null} cursor @param {AbortSignal} signal
  * @param {(words: string) => boolean} tell called while it takes long; false: nobody wants the page any more
  * @returns {Promise<any>} with `looked`: how many entries were looked at
  */
-export async function readPage(filter, cursor, tell) {
+export async function readPage(filter, cursor, signal, tell) {
   const began = performance.now();
-  let page = await readPart(filter, cursor);
+  let page = await readPart(filter, cursor, signal);
   let looked = page.searched?.entries ?? 0;
   while (page.searched && page.items.length < PAGE && performance.now() - began < LOOK_MS) {
     if (!tell(`looking … ${farthest({ ...page, looked })}`)) break;
     const { items } = page;
-    page = await readPart(filter, page.next_cursor);
+    page = await readPart(filter, page.next_cursor, signal);
     looked += page.searched?.entries ?? 0;
     page = { ...page, items: [...items, ...page.items] };
   }

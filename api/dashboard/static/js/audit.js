@@ -32,7 +32,7 @@ table.addEventListener("pointerenter", (event) => { pointed = event.pointerType 
 table.addEventListener("pointerleave", () => { pointed = false; });
 button.addEventListener("click", () => page && pageOf === location.search && show(page));
 showForm();
-const poll = new Poll(() => read().catch((error) => {
+const poll = new Poll((signal) => read(signal).catch((error) => {
   if (error.errors) {
     showNothing();
     error.message = [...error.errors.map((one) => `${fieldOf(one.pointer.slice(1))} ${one.detail}.`), ...noFields(readAddress().filter)].join(" ");
@@ -40,11 +40,12 @@ const poll = new Poll(() => read().catch((error) => {
   throw error;
 }));
 
-async function read() {
+/** @param {AbortSignal} signal */
+async function read(signal) {
   const at = location.search, { filter, cursor } = readAddress();
   const isShown = at === pageOf, isWanted = () => at === location.search;
   const tell = (words) => { if (isWanted()) setText(byId("summary"), words); return isWanted(); };
-  const answer = isShown ? await readPart(filter, cursor) : await readPage(filter, cursor, tell);
+  const answer = isShown ? await readPart(filter, cursor, signal) : await readPage(filter, cursor, signal, tell);
   if (!isWanted()) return; // another is read next
   if (isShown) page = renewed(page, answer);
   else [page, pageOf, rows] = [answer, at, new Map()];

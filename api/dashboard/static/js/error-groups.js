@@ -23,8 +23,8 @@ const rows = new Rows(byId("rows"), keyOf, (group) => new ErrorRow(group, () => 
 const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true), "jobs");
 /** @type {any[]} */
 let items = [];
-const poll = new Poll(async () => {
-  ({ items } = await request("/errors"));
+const poll = new Poll(async (signal) => {
+  ({ items } = await request("/errors", { signal }));
   show();
 });
 

@@ -5,17 +5,18 @@ import { SILENCE_MS, request } from "./http.js";
 
 const EVERY_MS = 3000;
 const QUIET_MS = 4500;
+const QUIET_LOST_MS = 1500;
 const LONGEST_WAIT_MS = 15000;
 
 export class Poll {
-  /** @param {() => Promise<any>} read reads and shows; a refusal that it throws is shown in `#problem` @param {number} [every] ms */
+  /** @param {(signal: AbortSignal) => Promise<any>} read reads and shows until it is given up; a refusal that it throws is shown in `#problem` @param {number} [every] ms */
   constructor(read, every = EVERY_MS) {
     this.read = read;
     this.every = every;
     this.failures = 0;
     showConnection("connecting", 0);
-    onTryNow(() => this.now());
-    addEventListener("online", () => this.now());
+    onTryNow(() => this.anew());
+    addEventListener("online", () => this.anew());
     document.addEventListener("visibilitychange", () => this.now());
     this.now();
   }
@@ -24,6 +25,7 @@ export class Poll {
   async now() {
     clearTimeout(this.timer);
     if (document.hidden) return;
+    if (!this.silence) this.watch();
     this.again = this.reading;
     if (this.reading) return;
     this.reading = true;
@@ -33,15 +35,23 @@ export class Poll {
     else this.timer = setTimeout(() => this.now(), wait);
   }
 
+  /** Read now, and do not wait for a read that may hang. */
+  anew() {
+    this.limit?.abort();
+    this.now();
+  }
+
   /** Read once; return after how many ms to read again. */
   async turn() {
     let status = 200, text = "";
     const began = performance.now();
-    if (!this.silence) this.watch();
-    try { await this.read(); } catch (error) {
+    const { signal } = this.limit = new AbortController();
+    try { await this.read(signal); } catch (error) {
       status = error.status ?? 200; // an error of the page itself is no lost connection
       text = error.message;
     }
+    this.hung = undefined;
+    if (signal.aborted) return 0;
     if (status === 0) return this.lost();
     this.failures = 0;
     this.watch();
@@ -53,7 +63,7 @@ export class Poll {
   /** Ask whether anybody is there when no answer has come for a while: one may take long, or be asked for seldom. */
   watch() {
     clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.ask(), QUIET_MS);
+    this.silence = setTimeout(() => this.ask(), this.hung ? QUIET_LOST_MS : QUIET_MS);
   }
 
   async ask() {
@@ -62,7 +72,9 @@ export class Poll {
     if (silence !== this.silence) return; // an answer has come meanwhile
     this.silence = undefined;
     showConnection(isThere ? "live" : "waiting", 0);
-    if (!isThere) this.now();
+    if (isThere) this.hung?.abort(); // who is back may never answer what was asked before
+    this.hung = isThere ? undefined : this.limit;
+    if (!isThere) this.now(); // or it reads, and asks on
     else if (!document.hidden) this.watch();
   }
 

@@ -28,8 +28,9 @@ export class ProgramState {
     byId("status").replaceChildren(this.sign, this.word, this.facts);
   }
 
-  async read() {
-    const { items } = await request("/workers");
+  /** @param {AbortSignal} signal */
+  async read(signal) {
+    const { items } = await request("/workers", { signal });
     const own = items.find(({ slot, host }) => slot === this.slot && (this.host === null || host === this.host));
     if (own) return this.show(own, items);
     setText(this.word, "not running");

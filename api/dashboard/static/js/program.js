@@ -34,10 +34,10 @@ onPress(older, () => { wantsOlder = true; setOff(older, true); poll.now(); });
 stream.addEventListener("change", showAll);
 const poll = new Poll(read, EVERY_MS);
 
-/** Read what follows the last line shown, and now and then how the program is. */
-async function read() {
+/** Read what follows the last line shown, and now and then how the program is. @param {AbortSignal} signal */
+async function read(signal) {
   let items;
-  try { items = await readLines(last === null ? {} : { after: last }); } catch (error) {
+  try { items = await readLines(last === null ? {} : { after: last }, signal); } catch (error) {
     if (error.status !== 404) throw error;
     return showMissing(true);
   }
@@ -45,10 +45,10 @@ async function read() {
   const isBehind = last !== null && items.length === MOST_AT_ONCE; // after the page was hidden
   append(items);
   if (isBehind) poll.now();
-  if (wantsOlder) await readOlder();
+  if (wantsOlder) await readOlder(signal);
   const isNews = items.some((/** @type {any} */ one) => one.stream === "orpheus"); // it was started, or has ended
   if (!isNews && performance.now() - stateAt < STATE_MS) return;
-  await state.read();
+  await state.read(signal);
   stateAt = performance.now();
 }
 
@@ -62,15 +62,15 @@ function showMissing(isMissing) {
   hide(byId("output"), isMissing, byId("main"));
 }
 
-/** @param {{after?: number, before?: number}} which @returns {Promise<Line[]>} */
-async function readLines(which) {
+/** @param {{after?: number, before?: number}} which @param {AbortSignal} signal @returns {Promise<Line[]>} */
+async function readLines(which, signal) {
   const query = new URLSearchParams({ limit: MOST_AT_ONCE, ...which, ...host ? { host } : {} });
-  return (await request(`/programs/${encodeURIComponent(slot)}/logs?${query}`)).items.map(/** @param {Line} one */ (one) => ({ ...one, line: withoutColours(one.line) }));
+  return (await request(`/programs/${encodeURIComponent(slot)}/logs?${query}`, { signal })).items.map(/** @param {Line} one */ (one) => ({ ...one, line: withoutColours(one.line) }));
 }
 
-/** Put what was printed before the oldest line above it. From then on the page forgets much later. */
-async function readOlder() {
-  const items = await readLines({ before: lines[0].id });
+/** Put what was printed before the oldest line above it. From then on the page forgets much later. @param {AbortSignal} signal */
+async function readOlder(signal) {
+  const items = await readLines({ before: lines[0].id }, signal);
   wantsOlder = false;
   most = MOST_WITH_OLDER;
   lines.unshift(...items);

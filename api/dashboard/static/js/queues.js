@@ -21,8 +21,8 @@ const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.sh
 byId("search").addEventListener("input", () => rows.shown && showSummary());
 /** @type {any[]} */
 let items = [];
-const poll = new Poll(async () => {
-  ({ items } = await request("/queues"));
+const poll = new Poll(async (signal) => {
+  ({ items } = await request("/queues", { signal }));
   show();
 });
 

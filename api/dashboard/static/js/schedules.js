@@ -10,8 +10,8 @@ import { count, plural } from "./words.js";
 startChrome();
 const rows = new Rows(byId("rows"), ({ name }) => name, (schedule) => new ScheduleRow(schedule, () => poll.now()),
   ({ name, type, in_words: words }) => `${name} ${type} ${words}`);
-const poll = new Poll(async () => {
-  const { items } = await request("/schedules");
+const poll = new Poll(async (signal) => {
+  const { items } = await request("/schedules", { signal });
   rows.show(items);
   setText(byId("summary"), summary(items));
 });

@@ -32,8 +32,8 @@ search.addEventListener("input", showFold);
 const sorting = new Sorting(table, ORDERS, () => rows.shown && show(true));
 /** @type {any[]} */
 let items = [];
-const poll = new Poll(async () => {
-  const [types, stats, errors] = await Promise.all(["/types", "/stats/types", "/errors"].map((path) => request(path)));
+const poll = new Poll(async (signal) => {
+  const [types, stats, errors] = await Promise.all(["/types", "/stats/types", "/errors"].map((path) => request(path, { signal })));
   items = joined(types.items, stats.items, errors.items);
   const unused = items.filter((type) => type.isUnused);
   if (!rows.shown) isOpen = unused.length === items.length || unused.some(({ name }) => location.hash === `#type-${name}`);

@@ -1,0 +1,102 @@
+"""What a page says that asks again and again, when the API does not answer."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import Dashboard, wait_until_held
+from tests.browser.test_lists import opened
+
+
+def holding(routes: list[Route]) -> Callable[[Route], None]:
+    """Keep each call that comes. (Playwright takes no `append`.)"""
+
+    def hold(route: Route) -> None:
+        routes.append(route)
+
+    return hold
+
+
+class Hung:
+    """The page of schedules on its own clock; an API that has stood still since its last read."""
+
+    def __init__(self, dashboard: Dashboard) -> None:
+        dashboard.page.clock.install()
+        self.page: Page = opened(dashboard, "schedules")
+        self.reads = f"{dashboard.system.url}/schedules"
+        self.held: list[Route] = []
+        self.asked: list[Route] = []
+        self.page.route(self.reads, holding(self.held))
+        self.page.clock.fast_forward(3_000)
+        wait_until_held(self.page, self.held)
+
+    def lose(self) -> None:
+        """Let nobody answer who asks whether somebody is there, until the page says so."""
+        self.page.route("**/healthz", holding(self.asked))
+        self.page.clock.fast_forward(4_500)
+        wait_until_held(self.page, self.asked)
+        self.page.clock.fast_forward(1_500)
+        expect(self.page.locator("#connection")).to_have_attribute("data-state", "lost")
+        expect(self.page.locator("#banner")).to_contain_text("Disconnected")
+
+    def is_live(self) -> None:
+        expect(self.page.locator("#connection")).to_have_attribute("data-state", "live")
+
+
+@pytest.fixture
+def hung(lasting_dashboard: Dashboard) -> Hung:
+    return Hung(lasting_dashboard)
+
+
+def test_a_lost_api_and_a_refusal_are_told_and_pass(lasting_dashboard: Dashboard) -> None:
+    lasting_dashboard.page.clock.install()
+    page = opened(lasting_dashboard, "schedules")
+    read = f"{lasting_dashboard.system.url}/schedules"
+    held: list[Route] = []
+    page.route(read, holding(held))
+    page.clock.fast_forward(4_000)
+    wait_until_held(page, held)
+    page.clock.fast_forward(21_000)  # nothing waits longer for an answer
+    expect(page.locator("#banner")).to_contain_text("Disconnected")
+    page.unroute(read)
+    refusal = {"title": "Busy", "status": 503, "detail": "The database is locked."}
+    page.route(read, lambda route: route.fulfill(status=503, json=refusal))
+    expect(page.locator("#banner")).to_be_hidden()
+    expect(page.locator("#problem")).to_have_text("The database is locked.")
+    page.unroute(read)
+    expect(page.locator("#problem")).to_be_hidden()
+    expect(page.locator("#schedule-nightly")).to_be_visible()
+    assert lasting_dashboard.never_reloaded()
+
+
+def test_an_api_that_stands_still_is_told_as_soon_as_on_the_overview(hung: Hung) -> None:
+    """A read that takes long is not one that nobody answers."""
+    with hung.page.expect_response("**/healthz"):
+        hung.page.clock.fast_forward(4_500)
+    hung.is_live()
+    hung.lose()
+    hung.held[0].continue_()
+    hung.is_live()
+
+
+def test_an_api_that_is_back_is_seen_while_a_read_still_hangs_which_is_made_anew(
+    hung: Hung,
+) -> None:
+    hung.lose()
+    first = hung.held.pop()
+    with hung.page.expect_response("**/healthz"):
+        hung.page.unroute("**/healthz")
+    hung.is_live()
+    wait_until_held(hung.page, hung.held)
+    assert first.request.failure, "the first is given up"
+    hung.page.unroute_all()  # which lets go what is held
+
+
+def test_try_now_gives_up_a_read_that_hangs_and_asks_anew(hung: Hung) -> None:
+    hung.lose()
+    page = hung.page
+    page.clock.pause_at(page.evaluate("Date.now() + 50"))  # nothing happens by itself from now on
+    page.unroute(hung.reads)
+    page.locator("#banner-now").dispatch_event("click")
+    hung.is_live()

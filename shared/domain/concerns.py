@@ -104,10 +104,8 @@ class SlotFacts:
     last_exit_ago_s: float | None = None
     watched_s: float | None = None
     """For how long its supervisor has run, which counts these."""
-    since_s: float | None = None
-    """How long a supervisor has been stopping, if it says so."""
     left_s: float | None = None
-    """How long it may go on doing so."""
+    """How long a supervisor that is stopping may go on doing so."""
 
 
 @dataclass(frozen=True, slots=True)

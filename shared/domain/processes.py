@@ -8,7 +8,6 @@ supervisor writes the state of each slot of its host (SlotRecord).
 import signal
 from enum import StrEnum
 
-from orpheus.shared.moments import parse_time_ms, rfc3339
 from orpheus.shared.records import dataclass
 
 API_SLOT = "api"
@@ -23,9 +22,6 @@ REPLACED = "being replaced"
 """So the reason of a slot begins whose process ends so that another one starts."""
 SILENT_MS = 60_000
 """A process that cannot be seen from here is taken for dead once it is silent for longer."""
-
-
-_SINCE = ", since "
 
 
 class Role(StrEnum):
@@ -105,17 +101,6 @@ class LastExit:
 def is_silent(state: SlotState, silent_s: float | None, dead_after_s: float) -> bool:
     """Return whether a slot says nothing any more, before it is taken for dead."""
     return state is SlotState.READY and (silent_s or 0.0) >= dead_after_s / 2
-
-
-def stopping_reason(why: str, since_ms: int) -> str:
-    """Return the reason of a supervisor that is stopping: `SIGTERM, since 2026-01-31T12:00:00Z`."""
-    return f"{why}{_SINCE}{rfc3339(since_ms)}"
-
-
-def stopping_since(reason: str) -> tuple[str, int | None]:
-    """Return why a supervisor is stopping and since when; None: it does not say that."""
-    why, is_there, since = reason.rpartition(_SINCE)
-    return (why, parse_time_ms(since)) if is_there else (reason, None)
 
 
 def rejection(reason: str) -> str:

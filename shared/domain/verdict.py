@@ -115,17 +115,19 @@ def _stopping(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
         if slot.role is Role.SUPERVISOR and slot.state is SlotState.STOPPING:
             who = "Orpheus" if slot.name == slot.target else f"The {slot.name}"
             why = f" ({slot.reason})" if slot.reason else ""
-            text = f"{who} is stopping{why}: {_span(slot)}nothing is started or restarted any more."
+            end = _end(slot.left_s)
+            text = f"{who} is stopping{why}: {end}nothing is started or restarted any more."
             yield Concern(ConcernCode.STOPPING, text, about=About("slot", slot.name))
 
 
-def _span(stopping: SlotFacts) -> str:
-    """Return since when a supervisor is stopping, and when it has ended at the latest."""
-    if stopping.since_s is None:
+def _end(left_s: float | None) -> str:
+    """Return when a supervisor that is stopping has ended at the latest."""
+    if left_s is None:
         return ""
-    left_s = stopping.left_s or 0.0  # less: it should have ended
-    ends = f" and ends within {duration(round(left_s))}" if left_s > 0 else ""
-    return f"it began {duration(round(stopping.since_s))} ago{ends}, and "
+    whole_s = round(left_s)
+    if whole_s < 0:
+        return f"it should have ended {duration(-whole_s)} ago, and "
+    return f"it ends {f'within {duration(whole_s)}' if whole_s else 'now'}, and "
 
 
 def _nothing_runs(facts: Facts) -> Iterator[Concern]:

@@ -15,7 +15,7 @@ from orpheus.shared.domain.concerns import (
     SlotFacts,
 )
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.processes import Role, SlotState, rejection, stopping_since
+from orpheus.shared.domain.processes import Role, rejection
 from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.moments import parse_time_ms
@@ -150,11 +150,8 @@ def _slots(workers: Sequence[Worker], now_ms: int) -> list[SlotFacts]:
 def _slot(worker: Worker, watched_s: float | None, now_ms: int, *, several: bool) -> SlotFacts:
     name, host = worker["slot"], worker["host"]
     failed = next((one for one in worker["recent_exits"] if one["failed"]), None)
-    is_supervisor, reason, since_ms = worker["role"] == Role.SUPERVISOR, worker["reason"], None
-    rejects = is_supervisor and reason.startswith(_REJECTION)
-    if is_supervisor and worker["state"] == SlotState.STOPPING:
-        reason, since_ms = stopping_since(reason)
-    until = worker["until"]
+    reason, until = worker["reason"], worker["until"]
+    rejects = worker["role"] == Role.SUPERVISOR and reason.startswith(_REJECTION)
     return SlotFacts(
         name=f"{name} on {host}" if several else name,
         role=worker["role"],
@@ -171,7 +168,6 @@ def _slot(worker: Worker, watched_s: float | None, now_ms: int, *, several: bool
         last_exit=failed["reason"] if failed else "",
         last_exit_ago_s=_ago_s(failed["at"], now_ms) if failed else None,
         watched_s=watched_s,
-        since_s=None if since_ms is None else max(0, now_ms - since_ms) / 1000,
         left_s=None if until is None else (parse_time_ms(until) - now_ms) / 1000,
     )
 

@@ -268,10 +268,8 @@ class Loop:
             self.children.recorder.record(Kind.SUPERVISOR_STOPPING, body)
             self._notifier.stopping()
         self._kill_at_s, self._end_s = kill_at_s, kill_at_s + rules.kill_wait_s
-        wall_ms = self._clock.wall_ms()
-        until_ms = wall_ms + round((self._end_s - now_s) * 1000)
-        first = self._stop_told or Stop(why, wall_ms, until_ms)
-        self._stop_told = first._replace(until_ms=until_ms)
+        until_ms = self._clock.wall_ms() + round((self._end_s - now_s) * 1000)
+        self._stop_told = Stop(self._stop_told.why if self._stop_told else why, until_ms)
         log.info("supervisor_stopping", reason=why, within_s=allowed_s)
         before, self.slots = self.slots, self._stopped()
         for key, slot in before.items():

@@ -11,7 +11,6 @@ from orpheus.shared.domain.processes import (
     Role,
     SlotRecord,
     SlotState,
-    stopping_reason,
 )
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import Sample
@@ -100,10 +99,9 @@ def _scaled_away(slot: Slot) -> str:
 
 
 class Stop(NamedTuple):
-    """Why the supervisor is stopping, since when, and until when at the latest (wall clock)."""
+    """Why the supervisor is stopping, and until when at the latest (wall clock)."""
 
     why: str
-    since_ms: int
     until_ms: int
 
 
@@ -120,7 +118,7 @@ def own_record(
     not in force.
     """
     state = SlotState.STOPPING if stop else SlotState.READY
-    reason = stopping_reason(stop.why, stop.since_ms) if stop else trouble
+    reason = stop.why if stop else trouble
     slot = Slot(myself.slot, None, myself.role, state=state, reason=reason)
     return replace(
         slot_record(myself.host, slot, myself, sample, stop.until_ms if stop else None),

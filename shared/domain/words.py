@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-_UNIT = r"\d+(?:\.\d+)? (?:ms|s|min|h|d)\b"
+_UNIT = r"\d+(?:\.\d+)? (?:ms|s|min|minutes|h|d)\b"
 _MOST_NAMED = 3
 _DURATION = re.compile(rf"\b{_UNIT}(?: {_UNIT})?")
 

@@ -90,7 +90,7 @@ def test_a_problem_that_only_grows_older_is_no_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     look = status._status
-    ages = iter(["59.5 s", "1 min", "1 min 1 s", "2 h 1 min"])
+    ages = iter(["59.5 s", "1 min", "9 min 59 s", "10 minutes", "2 h 1 min"])
 
     def older(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
         found = look(store, handover)
@@ -99,7 +99,7 @@ def test_a_problem_that_only_grows_older_is_no_change(
 
     monkeypatch.setattr(status, "_status", older)
     store.jobs.submit(NewJob("words"))
-    looks += [lambda: None, lambda: None, lambda: store.jobs.submit(NewJob("words"))]
+    looks += [lambda: None] * 3 + [lambda: store.jobs.submit(NewJob("words"))]
     first, second = orpheus("status", "--watch").out.splitlines()
     assert first.endswith("1 pending. No worker is ready, and 1 job waits, the first for 59.5 s.")
     assert "2 pending" in second

@@ -27,7 +27,7 @@ from orpheus.shared.operations.reclaim import (
 )
 from orpheus.shared.operations.stored_settings import is_supervised, write_settings
 from orpheus.shared.operations.upkeep import Upkeep
-from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.channel import EVIDENCE_LENGTH, Channel
 from orpheus.shared.process.crash_cell import remove_cell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.last_lines import LineRing, stray_path
@@ -251,7 +251,9 @@ def _load_code(
         told = error_of(error)
         sys.stderr.write(told.traceback or "")
         reason = f"the job types could not be loaded: {told.type}: {told.message}"
-        control.send({"say": "failed", "reason": reason, "evidence": told.traceback})
+        # A longer line may not fit into the channel, and this process ends at once.
+        evidence = (told.traceback or "")[-EVIDENCE_LENGTH:]
+        control.send({"say": "failed", "reason": reason, "evidence": evidence})
         log.error("job_modules_failed", reason=reason)  # noqa: TRY400 - the traceback stands above
         return None
     return types, around

@@ -12,7 +12,7 @@ from typing import Any
 
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.stacks import THREADS_BELOW, job_first
-from orpheus.shared.process.channel import Channel
+from orpheus.shared.process.channel import EVIDENCE_LENGTH, Channel
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.crash_cell import CellState, read_cell
 from orpheus.shared.process.last_lines import read_last_lines
@@ -23,7 +23,6 @@ from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
 from orpheus.supervisor.plan.plan import ProcessSpec
 from orpheus.supervisor.policy.slot import Exit, ProcessCommand
 
-EVIDENCE_LENGTH = 8_192
 _MOST_LAST_LINES = 20
 _LONGEST_LAST_LINE = 200
 _MOST_STACK_BYTES = 1_048_576

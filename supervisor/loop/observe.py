@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from orpheus.shared.process.channel import EVIDENCE_LENGTH
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.process_stat import process_stat
 from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.linux.write_lock import LockHolder
-from orpheus.supervisor.loop.child import EVIDENCE_LENGTH
 from orpheus.supervisor.policy.slot import Exit, Observation, ObservedJob
 
 

@@ -2,10 +2,12 @@
 
 import os
 import signal
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from orpheus.shared.process.channel import EVIDENCE_LENGTH
 from orpheus.worker import process
 
 
@@ -33,3 +35,19 @@ def test_the_timer_of_a_job_does_not_outlive_the_process_that_handles_it(
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     assert timers == [(0.0, 0.0)]
+
+
+def test_of_why_a_module_does_not_load_no_more_is_sent_than_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process exits at once: a line for which the channel has no room would be lost."""
+
+    def fail(_: object) -> None:
+        raise ImportError("x" * 65_536)
+
+    monkeypatch.setattr(process, "load_job_types", fail)
+    sent: list[dict[str, Any]] = []
+    settings, control = SimpleNamespace(modules=()), SimpleNamespace(send=sent.append)
+    assert process._load_code(cast("Any", settings), cast("Any", control)) is None
+    assert [len(one["evidence"]) for one in sent] == [EVIDENCE_LENGTH]
+    assert sent[0]["evidence"].endswith("x\n"), "its end says most"

@@ -4,6 +4,7 @@ The API and the command line write a request as a row and ring the supervisor's 
 of the host that it names reads and deletes it. shared/operations/supervisor_requests.py makes them.
 """
 
+from dataclasses import field
 from enum import StrEnum
 
 from orpheus.shared.records import dataclass
@@ -36,6 +37,7 @@ class Request:
     """`action` on `target` of a host: a slot, or for SCALE a pool and how many `workers`.
 
     `by`: who asked for a restart, and why, as the audit log has it: " by cli:ada (disk swap)".
+    `at_ms`: when it was stored.
     """
 
     id: int
@@ -44,3 +46,4 @@ class Request:
     target: str
     workers: int | None = None
     by: str = ""
+    at_ms: int = field(default=0, compare=False)

@@ -72,7 +72,7 @@ def with_asker(store: Store, request: Request) -> Request:
     if request.action is not RequestAction.RESTART:
         return request
     try:
-        entry = store.audit.last_of_slot(request.action, request.target, request.host, 0)
+        entry = store.audit.of_request(request)
     except StorageError:  # the request is taken already: it is carried out all the same
         return request
     if entry is None:

@@ -57,6 +57,7 @@ HOT = {
     ("graphs.sql", "links-of-graph"): "job_dependencies USING PRIMARY KEY (job_id=?)\n",
     ("audit.sql", "jobs-of"): "audit_jobs USING PRIMARY KEY (job_id=? AND audit_id=?)",
     ("audit.sql", "last-to-target"): "audit USING INDEX audit_by_target (target=?)",
+    ("audit.sql", "first-to-target"): "audit USING INDEX audit_by_target (target=?)",
     ("audit.sql", "entries-of-job"): "audit USING INDEX audit_by_target (target=?",
     ("jobs.sql", "running-jobs"): "jobs_leased",
     ("jobs.sql", "live-by-unique-keys"): "jobs_unique_key",

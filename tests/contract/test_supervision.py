@@ -2,12 +2,17 @@
 
 import contextlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.errors import NotFound
+from orpheus.shared.operations.audit import Actor, with_asker
+from orpheus.shared.operations.supervisor_requests import ask_for_slot
 from orpheus.shared.storage import Store
+from tests.unit.supervisor.cli.slot_rows import slot
 
 
 def test_requests_are_taken_once_and_oldest_first(
@@ -41,6 +46,20 @@ def test_looking_for_requests_needs_no_write_lock_while_there_are_none(
     supervisor = another()
     with store.write(durable=False):
         assert supervisor.supervision.take_requests("host-1") == []
+
+
+@pytest.mark.parametrize("host", [None, "host-1"])
+def test_a_restart_names_who_asked_for_it_though_somebody_else_did_since(
+    store: Store, clock: Any, host: str | None
+) -> None:
+    store.processes.put_slots([slot("default-1", SlotState.READY)])
+    for by, reason in (("cli:eve", "earlier"), ("cli:ada", "disk swap"), ("cli:bob", None)):
+        ask_for_slot(store, Actor(by, reason), RequestAction.RESTART, "default-1", host)
+        clock.advance(1)
+    taken = store.supervision.take_requests("host-1")
+    ask_for_slot(store, Actor("cli:late"), RequestAction.RESTART, "default-1", host)
+    told = [with_asker(store, one).by for one in taken]
+    assert told == [" by cli:eve (earlier)", " by cli:ada (disk swap)", " by cli:bob"]
 
 
 def test_a_request_rings_the_supervisor_after_its_commit(store: Store) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from orpheus.shared.domain.limits import LARGEST_ID
-from orpheus.shared.domain.requests import RequestAction, scale_target, slot_target
+from orpheus.shared.domain.requests import Request, RequestAction, scale_target, slot_target
 from orpheus.shared.storage.data import AuditFilter, AuditPage, AuditRow
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.conditions import Condition, all_of, containing, escaped
@@ -86,6 +86,15 @@ class Audit:
         targets = (slot_target(slot), slot_target(slot, host))
         return self._last(action, targets, since_ms)
 
+    def of_request(self, request: Request) -> AuditRow | None:
+        """Return the entry of a request for a slot, which was written right after it.
+
+        None: there is none.
+        """
+        targets = (slot_target(request.target), slot_target(request.target, request.host))
+        rows = self._to_targets("first-to-target", request.action, targets, request.at_ms)
+        return min(rows, key=lambda one: one.id, default=None)
+
     def last_scale(
         self, kind: str, name: str, workers: int, host: str, since_ms: int
     ) -> AuditRow | None:
@@ -96,9 +105,15 @@ class Audit:
     def _last(
         self, action: RequestAction, targets: Iterable[str], since_ms: int
     ) -> AuditRow | None:
-        sql = self._sql["last-to-target"]
-        rows = [self._database.one(sql, target, action.value, since_ms) for target in targets]
-        return max((AuditRow(*row) for row in rows if row), key=lambda one: one.id, default=None)
+        rows = self._to_targets("last-to-target", action, targets, since_ms)
+        return max(rows, key=lambda one: one.id, default=None)
+
+    def _to_targets(
+        self, query: str, action: RequestAction, targets: Iterable[str], since_ms: int
+    ) -> list[AuditRow]:
+        sql = self._sql[query]
+        rows = (self._database.one(sql, target, action.value, since_ms) for target in targets)
+        return [AuditRow(*row) for row in rows if row]
 
     def find(
         self,

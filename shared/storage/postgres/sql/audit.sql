@@ -41,6 +41,12 @@ SELECT id, at_ms, action, target, by, reason, count, before, after FROM orpheus.
 WHERE target = ? AND action = ? AND at_ms >= ?
 ORDER BY id DESC LIMIT 1;
 
+-- name: first-to-target
+-- The first time that somebody did this to a target, since a time.
+SELECT id, at_ms, action, target, by, reason, count, before, after FROM orpheus.audit
+WHERE target = ? AND action = ? AND at_ms >= ?
+ORDER BY id LIMIT 1;
+
 -- name: add-jobs
 -- Remember which jobs an action changed that was one of many.
 INSERT INTO orpheus.audit_jobs (audit_id, job_id) SELECT ?::bigint, one::bigint FROM json_array_elements_text(?::json) AS one;

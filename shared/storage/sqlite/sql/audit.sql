@@ -42,6 +42,13 @@ FROM audit INDEXED BY audit_by_target
 WHERE target = ? AND action = ? AND at_ms >= ?
 ORDER BY id DESC LIMIT 1;
 
+-- name: first-to-target
+-- The first time that somebody did this to a target, since a time.
+SELECT id, at_ms, action, target, by, reason, count, before, after
+FROM audit INDEXED BY audit_by_target
+WHERE target = ? AND action = ? AND at_ms >= ?
+ORDER BY id LIMIT 1;
+
 -- name: add-jobs
 -- Remember which jobs an action changed that was one of many.
 INSERT INTO audit_jobs (audit_id, job_id) SELECT ?, value FROM json_each(?);

@@ -8,7 +8,7 @@ SELECT 1 FROM requests WHERE host = ? LIMIT 1;
 
 -- name: take-requests
 -- Delete and return every request to this host: its supervisor has taken them.
-DELETE FROM requests WHERE host = ? RETURNING id, action, host, target, workers;
+DELETE FROM requests WHERE host = ? RETURNING id, at_ms, action, host, target, workers;
 
 -- name: is-waiting
 -- Whether the supervisor has not taken this request yet.

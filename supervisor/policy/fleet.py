@@ -67,7 +67,8 @@ def reconcile(
         elif slot.desired is Desired.ENDED and slot.fingerprint != one.fingerprint:
             slot = replace(slot, desired=Desired.UP, trouble="")
         if slot.fingerprint != one.fingerprint:
-            slot = _because(slot, why)
+            is_as_before = slot.process and slot.process.fingerprint == one.fingerprint
+            slot = _because(slot, "" if is_as_before else why)
         result[one.name] = replace(slot, fingerprint=one.fingerprint, after=one.after)
     for key, slot in slots.items():
         if key not in result:

@@ -176,6 +176,19 @@ def test_a_slot_keeps_why_its_process_is_outdated_until_another_is_the_cause() -
     assert (aside.desired, aside.why_replaced) == (Desired.REPLACE, "SIGUSR2")
 
 
+def test_the_cause_of_a_change_that_was_taken_back_is_not_kept() -> None:
+    def reloaded(slots: fleet.Fleet, fingerprint: str) -> fleet.Fleet:
+        wanted = wanted_slots(("a", 2), fingerprint=fingerprint)
+        return reconcile(slots, wanted, NOW_S, "reload")
+
+    before = ready_pool(2)
+    running = before["a-1"].fingerprint
+    began = advance(reloaded(before, "v2"), RULES, NOW_S)
+    back = reloaded(began, running)
+    assert desired(back) == {"a-1": Desired.REPLACE, "a-2": Desired.UP}
+    assert {key: slot.why_replaced for key, slot in back.items()} == {"a-1": "reload", "a-2": ""}
+
+
 def test_a_rolling_restart_stops_when_a_new_process_does_not_start() -> None:
     slots = reconcile(ready_pool(4), wanted_slots(("a", 4), fingerprint="v2"), NOW_S)
     for state in (SlotState.STARTING, SlotState.BACKOFF, SlotState.FATAL):

@@ -10,7 +10,6 @@ from dataclasses import field
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
-from orpheus.shared.domain.words import named
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.records import dataclass
@@ -171,7 +170,7 @@ class Orders:
         configuration.adopt(new.settings, new.listener, new.code)
         self.loop.slots = fleet.retry_failed(self.loop.slots)
         if new.replace_all:
-            self.loop.slots = fleet.rolling_restart(self.loop.slots, why)
+            self.loop.slots = fleet.rolling_restart(self.loop.slots, f"reload ({new.why})")
         self.loop.adopt(configuration.plan(), why)
         self.loop.rejected = None
         self.recorder.adopt(configuration.duties())
@@ -199,9 +198,15 @@ class Orders:
 
 
 def _why_replaced(new: Reloaded, *, has_new_code: bool) -> str:
-    """Return why processes are replaced: `reload (SIGHUP), the code of the jobs changed`."""
-    changed = [*(["the code of the jobs"] if has_new_code else []), *new.shown_changes]
-    return f"reload ({new.why})" + (f", {named(changed)} changed" if changed else "")
+    """Return why processes with another fingerprint are replaced: `reload (SIGHUP), … changed`.
+
+    A setting that alone has changed concerns them all; of several, each may concern few.
+    """
+    changed = ["the code of the jobs"] if has_new_code else []
+    if new.shown_changes:
+        is_known = not changed and len(new.shown_changes) == 1
+        changed.append(new.shown_changes[0] if is_known else "the configuration")
+    return f"reload ({new.why})" + (f", {' and '.join(changed)} changed" if changed else "")
 
 
 def _in_short(reason: str) -> str:

@@ -35,8 +35,8 @@ class Supervision:
         with self._database.write(durable=False):
             rows = self._database.all(self._sql["take-requests"], host)
         return [
-            Request(id, RequestAction(action), *of_what, at_ms=at_ms)
-            for id, at_ms, action, *of_what in sorted(rows)
+            Request(id, RequestAction(action), host, target, workers, at_ms=at_ms)
+            for id, at_ms, action, host, target, workers in sorted(rows)
         ]
 
     def is_waiting(self, request_id: int) -> bool:

@@ -76,7 +76,7 @@ HOT = {
     ("logs.sql", "after"): "job_logs_by_job",
     ("counts.sql", "first-due"): "jobs_due",
     ("counts.sql", "first-due-below"): "jobs_due",
-    ("counts.sql", "first-waiting"): "jobs_due (queue=? AND priority=?)",
+    ("counts.sql", "first-waiting"): "jobs_due (queue=? AND priority=? AND run_at_ms<?)",
     ("counts.sql", "due-of-queues"): "jobs_parked (queue=?)",
     ("counts.sql", "queues-with-parked-jobs"): "COVERING INDEX jobs_parked (queue>?)",
     ("counts.sql", "first-parked"): "COVERING INDEX jobs_parked (queue=?)",

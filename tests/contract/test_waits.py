@@ -9,8 +9,10 @@ import pytest
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Lease, Status
 from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
+from orpheus.shared.storage.verbs import stats
 from tests.contract.conftest import TTL_MS, FakeClock
 
 Submit = Callable[..., int]
@@ -18,6 +20,7 @@ LeaseSome = Callable[..., list[Lease]]
 End = Callable[..., bool]
 BLOCKED_MS, WAITED_MS = 25_000, 20
 RAN_MS = 25_000
+HOUR_MS = 3_600_000
 
 
 def waits_of(store: Store) -> tuple[float, float, float | None]:
@@ -242,3 +245,51 @@ def test_a_queue_is_not_late_for_what_its_jobs_ran(
     assert store.alerts.late_queues(clock.wall - 4_000, 1) == []
     clock.advance(1)
     assert store.alerts.late_queues(clock.wall - 4_000, 1) == ["default"]
+
+
+@pytest.mark.parametrize("died", [60, 300])
+def test_jobs_of_workers_that_died_do_not_hide_those_that_have_waited_behind_them(
+    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock, died: int
+) -> None:
+    for _ in range(died + 100):
+        submit()
+    assert len(lease(died)) == died
+    clock.advance(HOUR_MS - 1_000)
+    assert len(store.leases.reclaim_expired()) == died
+    clock.advance(1_000)
+    assert store.stats.oldest_pending_s() == 3_600.0
+    assert store.alerts.late_queues(clock.wall - 4_000, 100) == ["default"]
+    assert store.alerts.late_queues(clock.wall - 4_000, 101) == []
+
+
+def test_jobs_of_workers_that_died_do_not_hide_those_that_wait_for_their_key(
+    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
+) -> None:
+    store.queues.configure({"mail": QueueRules(per_key=KeyRules(60))})
+    for _ in range(160):
+        submit(queue="mail", concurrency_key="ada")
+    assert len(lease(60)) == 60
+    store.queues.configure({"mail": QueueRules(per_key=KeyRules(1))})
+    clock.advance(HOUR_MS - 1_000)
+    assert len(store.leases.reclaim_expired()) == 60
+    clock.advance(1_000)
+    assert store.stats.oldest_pending_s() == 3_600.0
+
+
+def test_of_very_many_jobs_freed_lately_a_part_is_looked_at(
+    store: Store,
+    submit: Submit,
+    lease: LeaseSome,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(4):
+        submit()
+    lease(3)
+    clock.advance(HOUR_MS - 1_000)
+    assert len(store.leases.reclaim_expired()) == 3
+    clock.advance(1_000)
+    monkeypatch.setattr(stats, "_MOST_WALKED", 3)
+    assert store.stats.oldest_pending_s() == 1.0, "at least so long"
+    monkeypatch.setattr(stats, "_MOST_WALKED", 4)
+    assert store.stats.oldest_pending_s() == 3_600.0

@@ -21,6 +21,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Job, JobError, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL, Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules
+from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.domain.why import Crew, reasons
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
@@ -41,6 +42,10 @@ TYPES = ("sturdy", "fragile")
 SNOOZE_MS = 3_000
 MOST = 1_000
 REMEMBERED = 5  # of the leases given, the newest: some of them lost
+_DUE = (
+    "SELECT queue, run_at_ms, freed_at_ms FROM jobs "
+    "WHERE status = 'pending' AND is_due = 1 AND is_parked = 0"
+)
 
 queues = st.sampled_from(QUEUES)
 served = st.sampled_from((("*",), ("*",), ("a",), ("a", "c")))
@@ -346,6 +351,16 @@ class StoreMachine(RuleBasedStateMachine):
         counts = self.store.stats.counts_by_queue()
         kept = {(queue, status): n for queue, by in counts.items() for status, n in by.items() if n}
         assert kept == dict(self.model.counts())
+
+    @invariant()
+    def the_oldest_due_job_is_the_one_that_has_waited_longest(self) -> None:
+        since_ms: dict[str, int] = {}
+        for queue, run_at_ms, freed_at_ms in self.world.look(_DUE):
+            at_ms = waits_since_ms(run_at_ms, freed_at_ms)
+            since_ms[queue] = min(at_ms, since_ms.get(queue, at_ms))
+        now_ms = self.world.clock.wall_ms()
+        waited_s = {queue: max(0, now_ms - at_ms) / 1000 for queue, at_ms in since_ms.items()}
+        assert self.store.stats.oldest_pending_by_queue() == waited_s
 
     def teardown(self) -> None:
         for job_id, job in self.model.jobs.items():

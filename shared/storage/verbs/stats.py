@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -24,8 +24,11 @@ _TOO_MANY_TO_STOP = 10
 """Where so many are done in a minute, one without any is a stop: a pause, or no worker."""
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
-_MOST_FREED_LATER = 50
-"""Of each queue and priority: with 1,000 queues, reading a thousand took more than a second."""
+_MOST_WALKED = 10_000
+"""Of a queue and priority. As many jobs at most are freed at once, if all workers die."""
+_MOST_WALKED_OF_ALL = 100_000
+_LEAST_PARKED, _MOST_PARKED = 50, 1_000
+"""Of those that wait for their key: of a queue, and of all. Each takes a lookup of its row."""
 _MOST_COUNTED = 10_000
 _MOST_CAME = 100_000
 
@@ -34,6 +37,19 @@ class _Came(NamedTuple):
     n: int
     first_id: int
     last_id: int
+
+
+class _Head(NamedTuple):
+    """The first due job of a queue and priority."""
+
+    queue: str
+    priority: int
+    run_at_ms: int
+    freed_at_ms: int | None
+
+    @property
+    def since_ms(self) -> int:
+        return waits_since_ms(self.run_at_ms, self.freed_at_ms)
 
 
 class Stats:
@@ -244,15 +260,17 @@ class Stats:
     def oldest_pending_by_queue(self) -> dict[str, float]:
         """Return how long a due job that needs only a worker has waited at most, by queue.
 
-        Of jobs that were blocked or have run, the first fifty of each priority are looked at.
+        Where more than 10,000 jobs at the head of a priority were freed lately, at least so long.
         """
         now_ms = self._database.clock.wall_ms()
-        earliest_ms = {name: self._waits_since_ms(name) for name in self._active_queues()}
-        return {
-            name: max(0, now_ms - at_ms) / 1000
-            for name, at_ms in earliest_ms.items()
-            if at_ms is not None
-        }
+        heads = [head for queue in self._active_queues() for head in self._heads_of(queue)]
+        freed_later = sum(head.since_ms > head.run_at_ms for head in heads)
+        most = min(_MOST_WALKED, _MOST_WALKED_OF_ALL // max(1, freed_later))
+        found: dict[str, float] = {}
+        for head in heads:
+            waited_s = (now_ms - self._waits_since_ms(head, most)) / 1000
+            found[head.queue] = max(0, waited_s, found.get(head.queue, 0))
+        return found
 
     def oldest_due_by_queue(self, pending: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return the same of all due jobs, also those that wait for room of their key.
@@ -264,8 +282,9 @@ class Stats:
         found = dict(self.oldest_pending_by_queue() if pending is None else pending)
         queues = [name for (name,) in self._database.all(self._sql["queues-with-parked-jobs"])]
         for name in queues:
-            most = max(_MOST_FREED_LATER, _MOST_COUNTED // len(queues))
-            row = self._database.one(self._sql["first-parked"], name, most, _MOST_FREED_LATER)
+            looked_at = max(_LEAST_PARKED, _MOST_PARKED // len(queues))
+            most = max(looked_at, _MOST_COUNTED // len(queues))
+            row = self._database.one(self._sql["first-parked"], name, most, looked_at)
             if row is not None and row[0] is not None:
                 found[name] = max(found.get(name, 0), (now_ms - row[0]) / 1000)
         return found
@@ -283,22 +302,21 @@ class Stats:
     def _active_queues(self) -> list[str]:
         return [row[0] for row in self._database.all(self._sql["queues-with-due-jobs"])]
 
-    def _waits_since_ms(self, queue: str) -> int | None:
+    def _heads_of(self, queue: str) -> Iterator["_Head"]:
         """Probe the index once for each priority that has due jobs: it is ordered by priority."""
         row = self._database.one(self._sql["first-due"], queue)
-        earliest: int | None = None
         for _ in range(_MOST_PROBES):
             if row is None:
                 break
-            priority, run_at_ms, freed_at_ms = row
-            since_ms = waits_since_ms(run_at_ms, freed_at_ms)
-            if since_ms > run_at_ms:  # one behind it may have waited for longer
-                values = (queue, priority, _MOST_FREED_LATER)
-                first = self._database.one(self._sql["first-waiting"], *values)
-                since_ms = first[0] if first and first[0] is not None else since_ms
-            earliest = since_ms if earliest is None else min(earliest, since_ms)
-            row = self._database.one(self._sql["first-due-below"], queue, priority)
-        return earliest
+            yield _Head(queue, *row)
+            row = self._database.one(self._sql["first-due-below"], queue, row[0])
+
+    def _waits_since_ms(self, head: "_Head", most: int) -> int:
+        if head.since_ms == head.run_at_ms:  # those behind it became due later
+            return head.since_ms
+        values = (head.queue, head.priority, head.since_ms, most)
+        row = self._database.one(self._sql["first-waiting"], *values)
+        return row[0] if row and row[0] is not None else head.since_ms
 
     def _lately(self, minutes: int = _LATELY_MINUTES) -> tuple[int, int]:
         """Return the minute with which "lately" begins, and the milliseconds since it began.

@@ -1,4 +1,4 @@
-"""What rules of alerts look at is looked up by queue, whatever the server knows of the table."""
+"""What alerts and figures look at is looked up by queue, whatever the server knows of the table."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +13,11 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import Store, open_store
 from tests.machine import wait_until
 
-LOOKS = {"late-jobs": (10**13, 10), "runs-of-alerts": ("alerts", 0, 200)}
+LOOKS = {
+    ("alerts.sql", "late-jobs"): (10**13, 10),
+    ("alerts.sql", "runs-of-alerts"): ("alerts", 0, 200),
+    ("counts.sql", "first-waiting"): ("q0", 0, 10**13, 10_000),
+}
 WAITS = "SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1"
 WRONG = ("jobs_due_of_all", "jobs_pkey", "jobs_by_status", "Seq Scan on jobs", "Seq Scan on ended")
 """With each of these, rows of other queues are read: seconds, once there are many jobs."""
@@ -36,8 +40,8 @@ def test_each_look_follows_the_index_of_its_queue_whatever_the_statistics_are(
     store: Store, admin: psycopg.Connection
 ) -> None:
     def check(statistics: str) -> None:
-        for name, values in LOOKS.items():
-            sql = f"EXPLAIN {store.alerts._sql[name]}"
+        for (file, name), values in LOOKS.items():
+            sql = f"EXPLAIN {store._database.sql(file)[name]}"
             plan = "\n".join(line for (line,) in store._database.all(sql, *values))
             assert not [one for one in WRONG if one in plan], f"{name}, {statistics}: {plan}"
 
@@ -50,6 +54,8 @@ def test_each_look_follows_the_index_of_its_queue_whatever_the_statistics_are(
     check("of one queue, before there were others")
     admin.execute("ANALYZE orpheus.jobs")
     check("of many queues")
+    admin.execute("VACUUM ANALYZE orpheus.jobs")
+    check("of a table that was vacuumed")
     assert store.alerts.late_queues(10**13, 190) == sorted(f"q{n}" for n in range(20))
     assert store.alerts.late_queues(10**13, 201) == ["q0"]
 

@@ -48,7 +48,8 @@ SELECT job_id, body FROM orpheus.events WHERE seq = ?;
 -- name: late-jobs
 -- How many due jobs of each queue have waited since a time, of each priority up to a number. The index
 -- is ordered by queue, priority and time: each of the first 1,000 pairs takes a few probes of it. Jobs that
--- were blocked at that time, or ran, have not waited since, and up to 50 of them do not hide those behind them.
+-- were freed after that time have not waited since. Up to 10,000 of them in a pair do not hide those
+-- behind them, or 100,000 in all pairs: if all workers die, their jobs stand at the head.
 -- "= ANY" and the queue in ORDER BY leave it the only index in this order. After "=", the server
 -- takes every order of this queue for the same: before it knows how many queues there are, it would
 -- read the due jobs of all.
@@ -76,7 +77,7 @@ SELECT queue, sum((
             SELECT freed_at_ms FROM orpheus.jobs
             WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
                 AND queue = ANY (ARRAY[heads.queue]) AND priority = heads.priority AND run_at_ms < ?1
-            ORDER BY queue, priority DESC, run_at_ms LIMIT ?2 + 50) AS due
+            ORDER BY queue, priority DESC, run_at_ms LIMIT ?2 + (SELECT least(10000, 100000 / count(*)) FROM heads)) AS due
         WHERE coalesce(freed_at_ms, 0) < ?1 LIMIT ?2) AS late))
 FROM heads GROUP BY queue;
 

@@ -112,11 +112,23 @@ ORDER BY priority DESC, run_at_ms LIMIT 1;
 
 -- name: first-waiting
 -- Since when one of the first due jobs of a queue and priority has waited for the longest time: the order
--- is that in which they were due, and some may have been blocked since, or have run.
+-- is that in which they were due, and some were freed later. What is behind one that was not has waited
+-- for less, so the walk ends with that, or after a number of jobs. One that was due at the given time or
+-- later has not waited for longer than that.
+-- "= ANY" and the queue in ORDER BY: as for `late-jobs` (alerts.sql).
+WITH never_later (nth) AS (
+    SELECT nth FROM (
+        SELECT run_at_ms, freed_at_ms, row_number() OVER (ORDER BY queue, priority DESC, run_at_ms, id) AS nth
+        FROM orpheus.jobs
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+            AND queue = ANY (ARRAY[?1]) AND priority = ?2 AND run_at_ms < ?3
+        ORDER BY queue, priority DESC, run_at_ms, id LIMIT ?4) AS first
+    WHERE coalesce(freed_at_ms, 0) <= run_at_ms LIMIT 1)
 SELECT min(greatest(run_at_ms, freed_at_ms)) FROM (
     SELECT run_at_ms, freed_at_ms FROM orpheus.jobs
-    WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ? AND priority = ?
-    ORDER BY run_at_ms LIMIT ?) AS first;
+    WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
+        AND queue = ANY (ARRAY[?1]) AND priority = ?2 AND run_at_ms < ?3
+    ORDER BY queue, priority DESC, run_at_ms, id LIMIT coalesce((SELECT nth FROM never_later), ?4)) AS walked;
 
 -- name: due-of-queues
 -- How many jobs of each of a JSON list of queues are due: those that may be leased, and those that
@@ -146,7 +158,7 @@ SELECT queue FROM found WHERE queue IS NOT NULL;
 
 -- name: first-parked
 -- Since when one of the jobs of a queue that wait for room of their key has waited for the longest time:
--- of a bounded number of them, the first are looked at, as some may have been blocked, or have run.
+-- of a bounded number of them, the first are looked at, as some may have been freed later.
 SELECT min(greatest(jobs.run_at_ms, freed_at_ms)) FROM (
     SELECT id FROM (
         SELECT id, run_at_ms FROM orpheus.jobs

@@ -46,7 +46,8 @@ SELECT job_id, body FROM events WHERE seq = ?;
 -- name: late-jobs
 -- How many due jobs of each queue have waited since a time, of each priority up to a number. The index
 -- is ordered by queue, priority and time: each of the first 1,000 pairs takes a few probes of it. Jobs that
--- were blocked at that time, or ran, have not waited since, and up to 50 of them do not hide those behind them.
+-- were freed after that time have not waited since. Up to 10,000 of them in a pair do not hide those
+-- behind them, or 100,000 in all pairs: if all workers die, their jobs stand at the head.
 WITH RECURSIVE heads (queue, priority, nth) AS (
     SELECT * FROM (
         SELECT queue, priority, 1 FROM jobs INDEXED BY jobs_due
@@ -76,7 +77,7 @@ SELECT queue, sum((
             SELECT freed_at_ms FROM jobs INDEXED BY jobs_due
             WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
                 AND queue = heads.queue AND priority = heads.priority AND run_at_ms < ?1
-            LIMIT ?2 + 50)
+            LIMIT ?2 + (SELECT min(10000, 100000 / count(*)) FROM heads))
         WHERE coalesce(freed_at_ms, 0) < ?1 LIMIT ?2)))
 FROM heads WHERE queue IS NOT NULL GROUP BY queue;
 

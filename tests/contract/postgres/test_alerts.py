@@ -1,5 +1,6 @@
 """What alerts and figures look at is looked up by queue, whatever the server knows of the table."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ LOOKS = {
     ("alerts.sql", "late-jobs"): (10**13, 10),
     ("alerts.sql", "runs-of-alerts"): ("alerts", 0, 200),
     ("counts.sql", "first-waiting"): ("q0", 0, 10**13, 10_000),
+    ("counts.sql", "due-of-queues"): (json.dumps(["q0", "q1"]), 10_000),
 }
 WAITS = "SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1"
 WRONG = ("jobs_due_of_all", "jobs_pkey", "jobs_by_status", "Seq Scan on jobs", "Seq Scan on ended")

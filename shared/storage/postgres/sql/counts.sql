@@ -133,11 +133,12 @@ SELECT min(greatest(run_at_ms, freed_at_ms)) FROM (
 -- name: due-of-queues
 -- How many jobs of each of a JSON list of queues are due: those that may be leased, and those that
 -- wait for room of their key, each counted up to a number.
+-- "= ANY" and the queue in ORDER BY: as for `late-jobs` (alerts.sql).
 SELECT value, (
     SELECT count(*) FROM (
         SELECT 1 FROM orpheus.jobs
-        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = value
-        LIMIT ?2) AS free) + (
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ANY (ARRAY[value])
+        ORDER BY queue, priority DESC, run_at_ms, id LIMIT ?2) AS free) + (
     SELECT count(*) FROM (
         SELECT 1 FROM orpheus.jobs
         WHERE is_parked = 1 AND queue = value

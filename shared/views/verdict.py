@@ -197,7 +197,7 @@ def _queues(
     ended_lately = store.stats.ran_by_queue(LATELY_MINUTES)
     runs_per_s = store.stats.runs_per_s()
     without_token = store.queues.without_token()
-    due = store.stats.due_by_queue(pauses)
+    due = store.stats.due_by_queue(pauses) if pauses else {}
     for name, by_status in sorted(counts.items()):
         waiting = due[name].jobs if name in due else by_status[Status.PENDING]
         if not waiting:

@@ -25,7 +25,7 @@ _TOO_MANY_TO_STOP = 10
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
 _MOST_WALKED = 10_000
-"""Of a queue and priority. As many jobs at most are freed at once, if all workers die."""
+"""Of a queue and priority: so many may be freed at once, if all workers die."""
 _MOST_WALKED_OF_ALL = 100_000
 _LEAST_PARKED, _MOST_PARKED = 50, 1_000
 """Of those that wait for their key: of a queue, and of all. Each takes a lookup of its row."""

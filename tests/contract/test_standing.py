@@ -9,7 +9,7 @@ from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.rooms import Room
-from orpheus.shared.domain.why import Pause, Standing
+from orpheus.shared.domain.why import Crew, Pause, Standing
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.storage import Store
@@ -90,15 +90,7 @@ def test_who_paused_many_queues_takes_one_statement(
 ) -> None:
     for n in range(30):
         submit(queue=f"q{n}")
-    statements: list[str] = []
-    for name in ("all", "one"):
-        call = getattr(store._database, name)
-
-        def count(sql: str, *values: object, call: Callable[..., object] = call) -> object:
-            statements.append(sql)
-            return call(sql, *values)
-
-        monkeypatch.setattr(store._database, name, count)
+    statements = watched(store, monkeypatch)
 
     def how_many() -> int:
         statements.clear()
@@ -114,6 +106,32 @@ def test_who_paused_many_queues_takes_one_statement(
         paused.append(how_many())
     assert paused == [paused[0]] * 30
     assert none_is_paused < paused[0], "nothing is counted for it"
+
+
+def test_a_list_of_queues_does_not_ask_which_jobs_run_in_each_that_is_full(
+    store: Store, submit: Submit, lease: LeaseSome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.queues.configure({f"q{n}": QueueRules(max_running=1) for n in range(30)})
+    for n in range(30):
+        submit(queue=f"q{n}"), submit(queue=f"q{n}")
+    assert len(lease(60)) == 30
+    statements = watched(store, monkeypatch)
+    queues_json(store, [Crew("default", ["*"], 1, ["default-1"], free=1)])
+    assert store._database.sql("why.sql")["running-of-queue"] not in statements
+
+
+def watched(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements that are run from now on."""
+    statements: list[str] = []
+    for name in ("all", "one"):
+        call = getattr(store._database, name)
+
+        def count(sql: str, *values: object, call: Callable[..., object] = call) -> object:
+            statements.append(sql)
+            return call(sql, *values)
+
+        monkeypatch.setattr(store._database, name, count)
+    return statements
 
 
 def pause(store: Store, queue: str) -> None:

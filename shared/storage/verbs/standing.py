@@ -97,8 +97,9 @@ class Standings:
         return {name: Pause(*resumed) for name, *resumed in rows}
 
     def rooms(self) -> Mapping[str, Room]:
-        """Return the room of each queue with a limit."""
-        return _Limits(self._database, self._database.all(self._queues_sql["restricted"])).queues
+        """Return the room of each queue with a limit, without the names of the jobs that run."""
+        rows = self._database.all(self._queues_sql["restricted"])
+        return _Limits(self._database, rows, is_named=False).queues
 
     def openings_ms(self) -> dict[str, int]:
         """Return when the rate of a key lets a parked job start next, by queue, on the wall clock.
@@ -192,9 +193,12 @@ class Standings:
 class _Limits:
     """The limits of queues and keys as they stand."""
 
-    def __init__(self, database: Database, restricted: Iterable[Row]) -> None:
-        """`restricted`: rows of the query of that name."""
+    def __init__(
+        self, database: Database, restricted: Iterable[Row], *, is_named: bool = True
+    ) -> None:
+        """`restricted`: rows of the query of that name; `is_named`: tell which jobs run."""
         self._database = database
+        self._is_named = is_named
         self._sql = database.sql("why.sql")
         self._keys_sql = database.sql("keys.sql")
         self._running: dict[str, int] = dict(database.all(database.sql("queues.sql")["running"]))
@@ -223,7 +227,8 @@ class _Limits:
         boot_id: str,
     ) -> Room:
         running = self._running.get(name, 0) if max_running else 0
-        named = self._named("running-of-queue", name) if 0 < max_running <= running else ()
+        is_full = 0 < max_running <= running
+        named = self._named("running-of-queue", name) if is_full and self._is_named else ()
         if not starts:
             return Room(max_running, running, named=named)
         rate = Rate(starts, period_s, burst)

@@ -29,6 +29,15 @@ class Limited(NamedTuple):
         return f"held by its {' and its '.join(_WORDS[one] for one in self.by)}"
 
 
+class WaitingKeys(NamedTuple):
+    """The keys for whose room jobs of a queue wait."""
+
+    full: bool
+    """Some run as many jobs as a key may."""
+    others: bool
+    """Some do not: what they wait for is their rate."""
+
+
 def limited_by_queue(room: Room) -> Limited | None:
     """Return what holds every job of a queue back."""
     by = (Code.QUEUE_LIMIT,) if room.is_full else ()
@@ -37,14 +46,16 @@ def limited_by_queue(room: Room) -> Limited | None:
     return Limited(by, None if room.is_full else room.opens_ms) if by else None
 
 
-def limited_by_keys(rules: KeyRules, running: int, opens_ms: int | None) -> Limited | None:
+def limited_by_keys(rules: KeyRules, keys: WaitingKeys, opens_ms: int | None) -> Limited | None:
     """Return what holds a queue back all of whose due jobs wait for room of their key.
 
-    `running`: how many of its jobs run; `opens_ms`: when the first rate of a key opens. If jobs
-    run, the end of one may make room before that.
+    `opens_ms`: when the first rate of a key opens, if that is known. A job that runs may end and
+    make room before that.
     """
-    by = (Code.KEY_LIMIT,) if rules.max_running and running else ()
-    if _is_slow(rules.rate) and (opens_ms is not None or not by):
+    if keys.others and not _is_slow(rules.rate):
+        return None
+    by = (Code.KEY_LIMIT,) if keys.full else ()
+    if _is_slow(rules.rate) and (keys.others or opens_ms is not None):
         by = (*by, Code.KEY_RATE)
     return Limited(by, opens_ms if by == (Code.KEY_RATE,) else None) if by else None
 

@@ -165,7 +165,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew], also: Iterable[str] = (
         named = _named(store, rules.values(), crews) | resumptions.keys() | set(also)
         starved = _starved(store, crews, waiting_s.keys() - pauses.keys(), counts, flows)
         parked = oldest_s.keys() - waiting_s.keys()
-        limited = _limited(store, rules.values(), due, parked, counts)
+        limited = _limited(store, rules.values(), due, parked)
         held = store.quarantines.held(
             [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
         )
@@ -262,7 +262,6 @@ def _limited(
     rules: Iterable[QueueRow],
     due: Mapping[str, DueInQueue],
     parked: Collection[str],
-    counts: Mapping[str, Mapping[Status, int]],
 ) -> dict[str, Limited]:
     """Return what holds the due jobs of queues back.
 
@@ -276,8 +275,8 @@ def _limited(
             continue
         limited = limited_by_queue(rooms.get(name, FREE))
         if limited is None and name in parked:
-            running = counts[name][Status.IN_PROGRESS]
-            limited = limited_by_keys(rule.per_key, running, opens_ms.get(name))
+            keys = store.standings.waiting_keys(name, rule.per_key)
+            limited = limited_by_keys(rule.per_key, keys, opens_ms.get(name))
         if limited is not None:
             found[name] = limited
     return found

@@ -11,6 +11,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.why import Crew
 from orpheus.shared.storage import Store
+from orpheus.shared.storage.verbs import standing
 from orpheus.shared.views.queues import queues_json
 from tests.contract.conftest import FakeClock
 
@@ -52,25 +53,44 @@ def test_a_queue_all_of_whose_due_jobs_wait_for_their_keys_says_so(
         {
             "both": QueueRules(per_key=KeyRules(2, hourly)),
             "desk": QueueRules(per_key=KeyRules(1)),
+            "full": QueueRules(per_key=KeyRules(1, hourly)),
             "mail": QueueRules(per_key=KeyRules(2, hourly)),
         }
     )
-    for queue in ("both", "desk", "mail"):
+    for queue in ("both", "desk", "full", "mail"):
         for key in ("ada", "eve", "ada", "eve"):
             submit(queue=queue, concurrency_key=key)
     taken = lease(10)
-    assert len(taken) == 6
+    assert len(taken) == 8
     for one in taken:
         if one.queue == "mail":
             store.leases.finish([Finished(one, Ending.SUCCEEDED, result="null")])
     clock.advance(60_000)
     assert limited(store) == {
-        "both": ("held by its max_running per key and its rate per key", None),
+        "both": ("held by its rate per key", pytest.approx(300, abs=0.01)),
         "desk": ("held by its max_running per key", None),
+        "full": ("held by its max_running per key and its rate per key", None),
         "mail": ("held by its rate per key", pytest.approx(300, abs=0.01)),
     }
     submit(queue="desk", concurrency_key="bob")
     assert "desk" not in limited(store), "a free worker takes that one"
+
+
+def test_of_very_many_keys_that_wait_for_their_rate_the_queue_still_says_so(
+    store: Store,
+    submit: Callable[..., int],
+    lease: Callable[..., list[Lease]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(standing, "_MOST_OPENINGS", 1)
+    rules = QueueRules(per_key=KeyRules(2, Rate(1, 3_600)))
+    store.queues.configure({"desk": rules, "mail": rules})
+    for queue in ("desk", "mail"):
+        submit(queue=queue, concurrency_key="ada"), submit(queue=queue, concurrency_key="ada")
+    assert len(lease(4)) == 2
+    told = limited(store)
+    assert {text for text, _ in told.values()} == {"held by its rate per key"}
+    assert [next_s for _, next_s in told.values()].count(None) == len(told) - 1 == 1
 
 
 def limited(store: Store, crew: Crew = ONE_WORKER) -> dict[str, Any]:

@@ -35,6 +35,7 @@ HOT = {
     ("keys.sql", "next-opening"): "key_rates_waiting (boot_id=?",
     ("keys.sql", "openings"): "key_rates_waiting (boot_id=?",
     ("keys.sql", "next-parked-key"): "jobs_parked (queue=? AND concurrency_key>?)",
+    ("keys.sql", "full-keys"): "jobs_parked (queue=? AND concurrency_key>?)",
     ("keys.sql", "full"): "key_rates_idle (boot_id=? AND full_mono_ms<?)",
     ("quarantines.sql", "held-jobs"): "jobs_held (type=?)",
     ("quarantines.sql", "held-of-type"): "jobs_held (type=?)",

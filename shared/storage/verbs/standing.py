@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
+from orpheus.shared.domain.limited import WaitingKeys
 from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import (
     NO_LIMITS_PER_KEY,
@@ -35,6 +36,7 @@ from orpheus.shared.storage.verbs.quarantines import Quarantines
 _Key = tuple[str, str]
 _HELD = 2  # of `is_parked`
 _MOST_OPENINGS = 1_000
+_MOST_KEYS = 50
 
 
 class Standings:
@@ -113,6 +115,15 @@ class Standings:
         for queue, at_ms in rows:
             found.setdefault(queue, since_ms + round(at_ms))
         return found
+
+    def waiting_keys(self, queue: str, rules: KeyRules) -> WaitingKeys:
+        """Return what the parked jobs of a queue wait for; of very many keys, the first tell it."""
+        if not rules.max_running:
+            return WaitingKeys(full=False, others=True)
+        sql, most = self._keys_sql["full-keys"], rules.max_running
+        row = self._database.one(sql, queue, most, _MOST_KEYS)
+        assert row is not None  # it counts
+        return WaitingKeys(full=row[1] > 0, others=row[1] < row[0])
 
     def _dependencies(self, job_id: int) -> list[Dependency]:
         rows = self._database.all(self._sql["waits-for"], job_id, MOST_NAMED)

@@ -114,6 +114,25 @@ SELECT concurrency_key FROM orpheus.jobs
 WHERE is_parked = 1 AND queue = ? AND concurrency_key > ?
 ORDER BY concurrency_key LIMIT 1;
 
+-- name: full-keys
+-- Of the first ?3 keys of a queue that have parked jobs (a loose index scan): how many there are, and
+-- how many of them run as many jobs as they may.
+WITH RECURSIVE found (key, place) AS (
+    SELECT min(concurrency_key), 1 FROM orpheus.jobs
+    WHERE is_parked = 1 AND queue = ?1
+    UNION ALL
+    SELECT (
+        SELECT min(concurrency_key) FROM orpheus.jobs
+        WHERE is_parked = 1 AND queue = ?1 AND concurrency_key > found.key), place + 1
+    FROM found WHERE found.key IS NOT NULL AND place < ?3)
+SELECT count(*), count(*) FILTER (WHERE (
+    SELECT count(*) FROM (
+        SELECT 1 FROM orpheus.jobs
+        WHERE concurrency_key IS NOT NULL AND is_parked = 0 AND finished_at_ms IS NULL
+            AND queue = ?1 AND concurrency_key = found.key AND status = 'in_progress'
+        LIMIT ?2) AS taken) >= ?2)
+FROM found WHERE key IS NOT NULL;
+
 -- name: keep-sweep
 -- Store how far the sweep has come; NULL: to its end.
 UPDATE orpheus.queues SET sweep_after = ? WHERE name = ?;

@@ -112,6 +112,13 @@ class ConfigurationQuery(BaseModel):
     """Only tell the problems, and what would restart."""
 
 
+class QueuesQuery(_Query):
+    """Which queues to list."""
+
+    name: Name | None = None
+    """Only this one. Without a queue of that name, the list is empty."""
+
+
 class WorkersQuery(_Query):
     """What to tell of each slot."""
 

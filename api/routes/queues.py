@@ -1,33 +1,39 @@
 """Queues: list, pause, resume."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from orpheus.api.contract.answers import Queues
 from orpheus.api.contract.openapi import answers, problems
+from orpheus.api.contract.queries import QueuesQuery
 from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
 from orpheus.api.http.problems import refused_fields
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.limits import NAME, NAME_RULE
-from orpheus.shared.domain.why import Pause
+from orpheus.shared.domain.why import Crew, Pause
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.storage import Store
 from orpheus.shared.views.pauses import pause_json
-from orpheus.shared.views.queues import PausedQueue, Queue, queues_json
+from orpheus.shared.views.queues import PausedQueue, Queue, queue_json, queues_json
 from orpheus.shared.views.why import crews_of
 
 router = APIRouter(tags=["queues and schedules"])
 
+_Seen = TypeVar("_Seen")
 _PROBLEMS = problems(403, 404, 413, 415, 422, 507)
 
 
-@router.get("/queues", responses=answers(Queues) | problems())
-async def list_queues(request: Request) -> Response:
+@router.get("/queues", responses=answers(Queues) | problems(422))
+async def list_queues(request: Request, query: Annotated[QueuesQuery, Query()]) -> Response:
     """Every queue that has had a job, is paused or has a limit, with exact counts."""
-    return json_response({"items": await _queues(services_of(request))})
+    only = None if query.name is None else {query.name}
+    read = partial(queues_json, only=only)
+    return json_response({"items": await _read(services_of(request), read)})
 
 
 @router.post(
@@ -55,17 +61,15 @@ async def _set_paused(request: Request, name: str, *, paused: bool) -> tuple[Que
         raise refused_fields([FieldProblem("/name", f"is not a valid name: it {NAME_RULE}")])
     pause = partial(operator_actions.pause_queue, actor=actor, name=name, paused=paused)
     standing = await services.writer.write(pause)
-    queues = await _queues(services, name)
-    return next(queue for queue in queues if queue["name"] == name), standing
+    return await _read(services, partial(queue_json, name=name)), standing
 
 
-async def _queues(services: Services, *also: str) -> list[Queue]:
+async def _read(services: Services, view: Callable[[Store, Sequence[Crew]], _Seen]) -> _Seen:
     options = services.options
 
-    def read(store: Store) -> list[Queue]:
+    def read(store: Store) -> _Seen:
         slots = workers(store, options)  # outside the snapshot: it may try whether one can write
         with store.snapshot():
-            crews = crews_of(options.storage.pools, slots)
-            return queues_json(store, crews, also)
+            return view(store, crews_of(options.storage.pools, slots))
 
     return await services.readers.read(read)

@@ -151,18 +151,32 @@ def counts_json(counts: Mapping[Status, int]) -> Counts:
     return cast("Counts", {status.value: counts.get(status, 0) for status in Status})
 
 
-def queues_json(store: Store, crews: Sequence[why.Crew], also: Iterable[str] = ()) -> list[Queue]:
-    """Return every queue that there is something to tell of, and `also`, by name."""
+def queue_json(store: Store, crews: Sequence[why.Crew], name: str) -> Queue:
+    """Return one queue, also if there is nothing to tell of it."""
+    (found,) = queues_json(store, crews, {name}, also={name})
+    return found
+
+
+def queues_json(
+    store: Store,
+    crews: Sequence[why.Crew],
+    only: Collection[str] | None = None,
+    also: Collection[str] = (),
+) -> list[Queue]:
+    """Return every queue that there is something to tell of, and `also`, by name.
+
+    `only`: of these queues; what must be read of each queue is not read of others.
+    """
     with store.snapshot():
         counts = store.stats.counts_by_queue()
         done_per_minute = store.stats.done_per_minute()
-        paces, flows = store.stats.paces(), store.stats.flows()
+        paces, flows = store.stats.paces(), store.stats.flows(only)
         rules = {row.name: row for row in store.queues.all()}
-        due, now_ms = store.stats.due_by_queue(), store.clock.wall_ms()
-        waiting_s = store.stats.oldest_pending_by_queue()
-        oldest_s = store.stats.oldest_due_by_queue(waiting_s)
+        due, now_ms = store.stats.due_by_queue(only), store.clock.wall_ms()
+        waiting_s = store.stats.oldest_pending_by_queue(only)
+        oldest_s = store.stats.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
-        named = _named(store, rules.values(), crews) | resumptions.keys() | set(also)
+        names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
         starved = _starved(store, crews, waiting_s.keys() - pauses.keys(), counts, flows)
         parked = oldest_s.keys() - waiting_s.keys()
         limited = _limited(store, rules.values(), due, parked)
@@ -170,7 +184,7 @@ def queues_json(store: Store, crews: Sequence[why.Crew], also: Iterable[str] = (
             [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
         )
     found: list[Queue] = []
-    for name in sorted(counts.keys() | named):
+    for name in sorted(names if only is None else names & {*only}):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
         flow = flows.get(name, Flow())
         its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})

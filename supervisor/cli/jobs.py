@@ -35,7 +35,7 @@ from orpheus.supervisor.cli.output import (
     since,
     when,
 )
-from orpheus.supervisor.cli.queues import read_queues, warn_if_none_starts
+from orpheus.supervisor.cli.queues import read_queue, warn_if_none_starts
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.unknown_names import warn_of_filter
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
@@ -89,7 +89,8 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         now_ms = store.clock.wall_ms()
         waits_for = {} if operator.as_json else _waits_for(store, page)
         held = {} if operator.as_json else _held(store, handover, page, now_ms)
-        queues = read_queues(store, handover) if wanted.queue and not operator.as_json else []
+        listed = None if operator.as_json else wanted.queue
+        queue = read_queue(store, handover, listed) if listed else None
     if operator.as_json:
         relation = "eq" if total.exact else "gte"
         shown = {"value": total.value, "relation": relation}
@@ -105,7 +106,8 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         at_least = "" if total.exact else "at least "
         which = "last" if wanted.by_end else "newest"
         click.echo(f"the {which} {len(page)} of {at_least}{total.value:,}", err=True)
-    warn_if_none_starts(queues, wanted.queue)
+    if queue is not None:
+        warn_if_none_starts(queue)
     return ExitCode.OK
 
 

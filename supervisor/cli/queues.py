@@ -1,19 +1,21 @@
 """Queues: list them, pause and resume them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
+from orpheus.shared.domain.why import Crew
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
-from orpheus.shared.views.queues import Queue, queues_json
+from orpheus.shared.views.queues import Queue, queue_json, queues_json
 from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
@@ -22,6 +24,7 @@ from orpheus.supervisor.cli.processes import read_workers
 from orpheus.supervisor.cli.table import Column, Columns
 from orpheus.supervisor.cli.unknown_names import warn_of_queue
 
+_Seen = TypeVar("_Seen")
 _RANKS = {Status.FAILED: 2, Status.BLOCKED: 6, Status.DONE: 9, Status.CANCELLED: 11}
 _COLUMNS: Columns = (
     Column("QUEUE", least=12),
@@ -44,17 +47,22 @@ def queues(operator: Operator) -> int:
     """List queues with their state, limits and jobs by status."""
     handover = operator.handover()
     with operator.store(handover) as store:
-        items = read_queues(store, handover)
+        items = _read(store, handover, queues_json)
     print_items(items, _COLUMNS, _queue_row, as_json=operator.as_json)
     return ExitCode.OK
 
 
-def read_queues(store: Store, handover: CommandLineHandover, *also: str) -> list[Queue]:
-    """Return every queue, and `also`, as GET /queues does."""
+def read_queue(store: Store, handover: CommandLineHandover, name: str) -> Queue:
+    """Return one queue as GET /queues does, also if there is nothing to tell of it."""
+    return _read(store, handover, partial(queue_json, name=name))
+
+
+def _read(
+    store: Store, handover: CommandLineHandover, view: Callable[[Store, Sequence[Crew]], _Seen]
+) -> _Seen:
     slots = read_workers(store, handover)  # outside the snapshot: it may try whether one can write
     with store.snapshot():
-        crews = crews_of(handover.storage.pools, slots)
-        return queues_json(store, crews, also)
+        return view(store, crews_of(handover.storage.pools, slots))
 
 
 def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -112,13 +120,12 @@ def _next_due(item: Mapping[str, Any]) -> list[str]:
     return [f"next due in {duration(next_due_s)}"]
 
 
-def warn_if_none_starts(queues: Sequence[Queue], name: str | None) -> None:
+def warn_if_none_starts(queue: Queue) -> None:
     """Say why no job of a queue starts, if something keeps all of them back."""
-    for item in queues:
-        if item["name"] == name and item["none_starts"]:
-            who = printable(paused_by(item["pause"]) or "the configuration")
-            why = f"paused by {who}" if item["paused"] else item["none_starts"]
-            click.echo(f"queue {name}: {why}, so none of its jobs starts", err=True)
+    if queue["none_starts"]:
+        who = printable(paused_by(queue["pause"]) or "the configuration")
+        why = f"paused by {who}" if queue["paused"] else queue["none_starts"]
+        click.echo(f"queue {queue['name']}: {why}, so none of its jobs starts", err=True)
 
 
 def _held_back(held: Mapping[str, Any]) -> str:
@@ -160,7 +167,7 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
         warn_of_queue(store, handover, queue)
         was_paused = any(one.paused for one in store.queues.all() if one.name == queue)
         standing = pause_queue(store, operator.actor(reason), queue, paused=paused)
-        item = next(item for item in read_queues(store, handover, queue) if item["name"] == queue)
+        item = read_queue(store, handover, queue)
     if paused:
         tell_pause(f"queue {queue}", item, pause_json(standing), as_json=operator.as_json)
     elif operator.as_json:

@@ -136,6 +136,21 @@ def test_a_queue_tells_why_none_of_its_jobs_starts(start: Callable[..., Any], op
     assert told("mial") is None, "no job of it waits"
 
 
+def test_one_queue_alone_is_listed_by_its_name(api: Any) -> None:
+    for queue in ("mail", "mail", "media"):
+        api.submit(queue=queue)
+    every = queues(api)
+    (mail,) = api.client.get("/queues?name=mail").json()["items"]
+    assert mail["counts"]["pending"] == mail["due"] == 2
+    for one in (mail, every["mail"]):
+        del one["oldest_pending_s"], one["submitted_per_minute"], one["grows_per_minute"]
+    assert mail == every["mail"]
+    assert api.client.get("/queues?name=mial").json()["items"] == []
+    refused = api.client.get("/queues?name=a%20b")
+    assert refused.status_code == 422
+    assert [one["pointer"] for one in refused.json()["errors"]] == ["/name"]
+
+
 def test_only_a_new_reason_changes_a_pause_and_the_answer_says_who_paused_it_already(
     scheduled: Any,
 ) -> None:

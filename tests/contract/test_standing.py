@@ -120,6 +120,25 @@ def test_a_list_of_queues_does_not_ask_which_jobs_run_in_each_that_is_full(
     assert store._database.sql("why.sql")["running-of-queue"] not in statements
 
 
+def test_a_list_of_one_queue_reads_nothing_of_each_of_the_others(
+    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements = watched(store, monkeypatch)
+
+    def how_many() -> int:
+        statements.clear()
+        (one,) = queues_json(store, [], only={"mail"})
+        assert (one["name"], one["due"]) == ("mail", 1)
+        return len(statements)
+
+    store.queues.configure({f"q{n}": QueueRules(per_key=KeyRules(1)) for n in range(20)})
+    submit(queue="mail"), submit(queue="q0", concurrency_key="ada")
+    before = how_many()
+    for n in range(20):
+        submit(queue=f"q{n}", concurrency_key="ada"), submit(queue=f"q{n}", concurrency_key="ada")
+    assert how_many() <= before + 8, "when the first job of the last minute came is looked for"
+
+
 def watched(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The statements that are run from now on."""
     statements: list[str] = []

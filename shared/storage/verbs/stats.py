@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -155,8 +155,10 @@ class Stats:
             by_queue[queue].append((minute, n, ran_ms))
         return {queue: _pace(minutes, now_ms) for queue, minutes in by_queue.items()}
 
-    def flows(self) -> dict[str, Flow]:
+    def flows(self, only: Container[str] | None = None) -> dict[str, Flow]:
         """Return how many jobs came and ended per minute in this minute and the last, by queue.
+
+        `only`: of these queues.
 
         The jobs that came are those with the greatest ids, as far as they are still kept. A bounded
         number of them is read for each queue. If more came, the rate is at least that number a
@@ -170,7 +172,7 @@ class Stats:
             rows = self._database.all(self._sql["ended-since-by-queue"], since)
             ended: dict[str, int] = dict(rows)
             first_id = self._first_id_since(since * _MINUTE_MS)
-            for queue in self.counts_by_queue().keys() | ended.keys():
+            for queue in _of(only, self.counts_by_queue().keys() | ended.keys()):
                 ended_per_minute = ended.get(queue, 0) / passed
                 came = self._came(queue, first_id)
                 if not came.n:
@@ -257,13 +259,15 @@ class Stats:
         runs = [max(0, ran_ms) for _, ran_ms in started]
         return _latency(waits), _latency(runs)
 
-    def oldest_pending_by_queue(self) -> dict[str, float]:
+    def oldest_pending_by_queue(self, only: Container[str] | None = None) -> dict[str, float]:
         """Return how long a due job that needs only a worker has waited at most, by queue.
 
-        Where more than 10,000 jobs at the head of a priority were freed lately, at least so long.
+        `only`: of these queues. Where more than 10,000 jobs at the head of a priority were freed
+        lately, at least so long.
         """
         now_ms = self._database.clock.wall_ms()
-        heads = [head for queue in self._active_queues() for head in self._heads_of(queue)]
+        names = _of(only, self._active_queues())
+        heads = [head for queue in names for head in self._heads_of(queue)]
         freed_later = sum(head.since_ms > head.run_at_ms for head in heads)
         most = min(_MOST_WALKED, _MOST_WALKED_OF_ALL // max(1, freed_later))
         found: dict[str, float] = {}
@@ -272,16 +276,18 @@ class Stats:
             found[head.queue] = max(0, waited_s, found.get(head.queue, 0))
         return found
 
-    def oldest_due_by_queue(self, pending: Mapping[str, float] | None = None) -> dict[str, float]:
+    def oldest_due_by_queue(
+        self, pending: Mapping[str, float] | None = None, only: Container[str] | None = None
+    ) -> dict[str, float]:
         """Return the same of all due jobs, also those that wait for room of their key.
 
-        Of very many such, a part is looked at. `pending`: `oldest_pending_by_queue()`, if it is
+        Of very many such, a part is looked at. `pending`: `oldest_pending_by_queue(only)`, if it is
         known.
         """
         now_ms = self._database.clock.wall_ms()
-        found = dict(self.oldest_pending_by_queue() if pending is None else pending)
+        found = dict(self.oldest_pending_by_queue(only) if pending is None else pending)
         queues = [name for (name,) in self._database.all(self._sql["queues-with-parked-jobs"])]
-        for name in queues:
+        for name in _of(only, queues):
             looked_at = max(_LEAST_PARKED, _MOST_PARKED // len(queues))
             most = max(looked_at, _MOST_COUNTED // len(queues))
             row = self._database.one(self._sql["first-parked"], name, most, looked_at)
@@ -330,6 +336,10 @@ class Stats:
 
     def _minute(self) -> int:
         return self._database.clock.wall_ms() // _MINUTE_MS
+
+
+def _of(only: Container[str] | None, queues: Iterable[str]) -> Iterable[str]:
+    return queues if only is None else (name for name in queues if name in only)
 
 
 def _latency(values_ms: Sequence[int]) -> Latency:

@@ -221,17 +221,19 @@ def queues_json(
                 "pools": [_pool_json(crew) for crew in serving],
             }
         )
-        found[-1]["none_starts"] = _none_starts(found[-1], may_be_served=store.has_many_hosts)
+        found[-1]["none_starts"] = _none_starts(found[-1], crews, on_many=store.has_many_hosts)
     return found
 
 
-def _none_starts(queue: Queue, *, may_be_served: bool) -> str | None:
-    """Return why no job of a queue starts. `may_be_served`: by a pool of another host."""
+def _none_starts(queue: Queue, crews: Iterable[why.Crew], *, on_many: bool) -> str | None:
+    """Return why no job of a queue starts. `on_many`: there may be several hosts."""
     if queue["paused"]:
         return "it is paused"
     if not queue["pools"]:
         waits = queue["counts"]["pending"] or queue["counts"]["blocked"]
-        return "no pool serves it" if waits and not may_be_served else None
+        return "no pool serves it" if waits and not on_many else None
+    if any(crew.ready and not crew.queues for crew in crews):
+        return None  # what the workers of another host serve is not known
     if queue["due"] and not any(pool["ready"] for pool in queue["pools"]):
         return "no worker is ready"
     return "its workers run other jobs" if queue["starved"] else None

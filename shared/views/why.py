@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why
-from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.why import Code, Crew
 from orpheus.shared.storage import Store
 from orpheus.shared.views.values import Time, optional_time
@@ -53,8 +53,13 @@ def why_json(
 
 
 def crews_of(pools: Mapping[str, Sequence[str]], workers: Sequence[Worker]) -> list[Crew]:
-    """Return the workers of each pool. `pools`: the queues that each serves."""
-    return [_crew(name, queues, workers) for name, queues in pools.items()]
+    """Return the workers of each pool. `pools`: the queues that each serves.
+
+    Of a pool that another host's configuration alone names, its queues are not known: it has none.
+    """
+    named = {one["pool"] or "" for one in workers if one["role"] is Role.WORKER}
+    queues_of = {**pools, **dict.fromkeys(sorted(named - pools.keys()), ())}
+    return [_crew(name, queues, workers) for name, queues in queues_of.items()]
 
 
 def _crew(pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:

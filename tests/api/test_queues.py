@@ -136,6 +136,22 @@ def test_a_queue_tells_why_none_of_its_jobs_starts(start: Callable[..., Any], op
     assert told("mial") is None, "no job of it waits"
 
 
+def test_with_a_pool_that_this_configuration_does_not_name_a_queue_may_be_served(
+    start: Callable[..., Any], options: Any
+) -> None:
+    api = start(storage=replace(options.storage, pools={"default": ("*",)}))
+    api.submit(queue="mail")
+    assert queues(api)["mail"]["none_starts"] == "no worker is ready"
+    api.process("supervisor", Role.SUPERVISOR)
+    api.store.processes.put_slots([api.slot("heavy-1", SlotState.BACKOFF, pool="heavy")])
+    assert queues(api)["mail"]["none_starts"] == "no worker is ready", "nor is that one"
+    web = api.slot("web-1", SlotState.READY, Role.PROGRAM, pool="web")
+    api.store.processes.put_slots([web])
+    assert queues(api)["mail"]["none_starts"] == "no worker is ready", "a program runs no jobs"
+    api.store.processes.put_slots([api.slot("heavy-1", SlotState.READY, pool="heavy")])
+    assert queues(api)["mail"]["none_starts"] is None, "it may run the jobs of that queue"
+
+
 def test_one_queue_alone_is_listed_by_its_name(api: Any) -> None:
     for queue in ("mail", "mail", "media"):
         api.submit(queue=queue)

@@ -61,10 +61,16 @@ def _read(store: Store, handover: CommandLineHandover, id: int) -> tuple[Job, in
 def first_reason(store: Store, handover: CommandLineHandover, id: int) -> str | None:
     """Return the first reason why a job waits, and how many more there are."""
     _, now_ms, answer = _read(store, handover, id)
-    if not answer["reasons"]:
-        return None
+    return _first(answer, now_ms, id) if answer["reasons"] else None
+
+
+def _first(answer: Why, now_ms: int, id: int, *, is_last: bool = False) -> str:
+    """Return the first of some reasons. `is_last`: none is told of this job any more."""
     first, *others = answer["reasons"]
-    return _line(first, now_ms) + (f"; {len(others)} more: orpheus why {id}" if others else "")
+    more = f"; {len(others)} more: orpheus why {id}" if others else ""
+    if is_last:
+        more = f"; no further reason is told: orpheus why {id}"
+    return _line(first, now_ms) + more
 
 
 class WaitingJob:
@@ -84,20 +90,16 @@ class WaitingJob:
             return None
         self._look_at_s = now_s + _LOOK_EVERY_S
         _, now_ms, answer = _read(self._store, self._handover, job.id)
-        reasons = answer["reasons"]
-        if not reasons:
+        if not answer["reasons"]:
             return None
-        first, *others = reasons
+        first = answer["reasons"][0]
         # The text of the same reason changes: of how many jobs go before it, for example.
         news = job.attempt, first["code"], first["by"]
         if news == self._told:
             return None
         self._told = news
         self._lines_left -= 1
-        more = f"; {len(others)} more: orpheus why {job.id}" if others else ""
-        if not self._lines_left:
-            more = f"; no further reason is told: orpheus why {job.id}"
-        return f"job {job.id} waits: {_line(first, now_ms)}{more}"
+        return f"job {job.id} waits: {_first(answer, now_ms, job.id, is_last=not self._lines_left)}"
 
 
 def _verdict(job: Job, answer: Why) -> str:

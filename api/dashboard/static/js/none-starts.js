@@ -4,11 +4,13 @@ import { request } from "./http.js";
 import { pausedWords } from "./paused.js";
 
 const EVERY_MS = 3000;
+const LONGEST_WAIT_MS = 15000;
 const node = byId("none-starts");
 /** @type {string | undefined} */
 let name;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
+let failures = 0;
 
 document.addEventListener("visibilitychange", () => read());
 
@@ -20,19 +22,23 @@ export function tellOf(queue) {
   read();
 }
 
+/** The stream of the page tells whether the API is there, so this is no Poll; it asks a slow server, or none, as seldom. */
 async function read() {
   clearTimeout(timer);
-  const asked = name;
+  const asked = name, began = performance.now();
   if (!asked || document.hidden) return;
   try {
-    const { items } = await request("/queues");
+    const { items: [queue] } = await request(`/queues?${new URLSearchParams({ name: asked })}`);
     if (asked !== name) return; // it is asked of another one
-    paint(items.find((/** @type {any} */ queue) => queue.name === asked));
+    failures = 0;
+    paint(queue);
   } catch (error) {
-    if (!("status" in error)) reportError(error); // else the stream tells that the connection is lost
+    failures += 1;
+    if (!("status" in error)) reportError(error);
   }
   clearTimeout(timer);
-  if (asked === name) timer = setTimeout(read, EVERY_MS);
+  const wait = failures ? Math.min(LONGEST_WAIT_MS, EVERY_MS * 2 ** failures) : Math.max(EVERY_MS, (performance.now() - began) * 10);
+  if (asked === name) timer = setTimeout(read, wait);
 }
 
 /** @param {any} queue */

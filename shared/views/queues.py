@@ -122,7 +122,8 @@ class Queue(TypedDict):
     null: nothing keeps back all of them but their time, its limits or a quarantine."""
     limited: LimitedBy | None
     """A limit that is reached, or a rate of one a second or slower, that holds all its due jobs
-    back; null: there is none, it is paused, or no worker that serves it is ready."""
+    back; null: there is none, it is paused, no worker that serves it is ready, or as many run as
+    may, but `drain` says when they are done."""
     submitted_per_minute: float
     """In this minute and the last, as `ended_per_minute`: done, failed and cancelled."""
     ended_per_minute: float
@@ -212,7 +213,7 @@ def queues_json(
                 "drain": None if name in starved else drain,
                 "starved": name in starved,
                 "none_starts": None,
-                "limited": _limited_json(limited.get(name), serving, now_ms),
+                "limited": _limited_json(limited.get(name), serving, drain, now_ms),
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
                 "grows_per_minute": _growth(flow, leaves=is_served and name not in starved),
@@ -299,10 +300,12 @@ def _limited(
 
 
 def _limited_json(
-    limited: Limited | None, serving: Sequence[why.Crew], now_ms: int
+    limited: Limited | None, serving: Sequence[why.Crew], drain: Drain | None, now_ms: int
 ) -> LimitedBy | None:
     if limited is None or not any(crew.ready for crew in serving):
         return None
+    if drain is not None and limited.next_ms is None:
+        return None  # its jobs end one by one, and the next one starts: it does not stand still
     next_s = _until_s(limited.next_ms, now_ms)
     return {"by": list(limited.by), "text": limited.text, "next_s": next_s}
 

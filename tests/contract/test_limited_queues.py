@@ -11,7 +11,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.why import Crew
 from orpheus.shared.storage import Store
-from orpheus.shared.storage.verbs import standing
+from orpheus.shared.storage.verbs import standing, stats
 from orpheus.shared.views.queues import queues_json
 from tests.contract.conftest import FakeClock
 
@@ -43,6 +43,24 @@ def test_a_queue_whose_limit_holds_its_due_jobs_says_which_and_when_the_next_may
         "mail": ("held by its rate", pytest.approx(20, abs=0.01)),
     }
     assert limited(store, replace(ONE_WORKER, ready=[])) == {}, "a worker is what it needs"
+
+
+def test_a_queue_at_its_max_running_whose_jobs_end_does_not_stand_still(
+    store: Store,
+    submit: Callable[..., int],
+    lease: Callable[..., list[Lease]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stats, "_MINUTES_TO_PACE", 0)
+    store.queues.configure({"few": QueueRules(max_running=1)})
+    for _ in range(3):
+        submit(queue="few")
+    (first,) = lease(10)
+    assert limited(store) == {"few": ("held by its max_running", None)}
+    store.leases.finish([Finished(first, Ending.SUCCEEDED, result="null")])
+    assert len(lease(10)) == 1
+    (few,) = queues_json(store, [ONE_WORKER])
+    assert few["drain"] is not None and few["limited"] is None
 
 
 def test_a_queue_all_of_whose_due_jobs_wait_for_their_keys_says_so(

@@ -5,18 +5,16 @@ const SOON_S = 10; // no worker that was added would be ready earlier
 
 /** Return lines of text, the most important first. @param {any} queue @returns {string[]} */
 export function backlogOf(queue) {
-  const { drain, counts, paused, due, held_back: held, next_due_s: next, grows_per_minute: grows, ended_per_minute: out } = queue;
+  const { drain, counts, paused, due, held_back: held, next_due_s: next, grows_per_minute: grows, ended_per_minute: out, none_starts: nobody } = queue;
   const waiting = counts.pending + counts.in_progress;
   if (!waiting) return [counts.blocked ? `${count(counts.blocked)} blocked` : "empty"];
   if (paused) return ["paused", dueOf(queue)].filter(Boolean);
-  if (!queue.pools.length && !counts.in_progress) return ["no pool serves it", ...(!due && next ? [`the next is due in ${rounded(next)}`] : [])];
-  if (due && queue.pools.every(({ ready }) => !ready)) return [unserved(queue), grows > 0 ? trendOf(grows) : ""].filter(Boolean);
-  const later = counts.pending - due;
-  if (!due && (next || !counts.in_progress)) return next ? [held.length ? "none can start now" : "none is due now", `the next in ${rounded(next)}`] : [];
+  const later = counts.pending - due, why = nobody ?? limitOf(queue);
+  if (!due && (next || nobody || !counts.in_progress)) return [nobody ?? (next ? (held.length ? "none can start now" : "none is due now") : ""), next ? `the next ${nobody ? "is due " : ""}in ${rounded(next)}` : ""].filter(Boolean);
   const gone = held.length ? "the others done" : later > 0 ? "those due done" : "empty";
   const rest = later > 0 && !held.length ? `${plural(later, "is", "are")} due later${next ? `, the next in ${rounded(next).replaceAll(" ", "\u00a0")}` : ""}` : "";
   if (drain && drain.seconds < SOON_S) return [`${gone} in a few seconds`, rest].filter(Boolean);
-  return [limitOf(queue), trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : queue.limited ? [] : [queue.starved ? "its workers run other jobs" : out ? `no estimate${isEarly(queue) ? " yet" : ""}` : "none has ended lately"]), rest].filter(Boolean);
+  return [why, trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : why ? [] : [out ? `no estimate${isEarly(queue) ? " yet" : ""}` : "none has ended lately"]), rest].filter(Boolean);
 }
 
 /** How many pending jobs of a paused queue wait, if not all do, and when the next one does. @param {any} queue */
@@ -28,12 +26,9 @@ export function dueOf({ counts, due, next_due_s: next, held_back: held }) {
 /** Whether jobs are done, but only just so that none can tell how fast. @param {any} queue */
 const isEarly = ({ done_per_minute: done, rate_per_key: keyRate }) => done && !keyRate;
 
-/** Without a worker a queue does not get empty, however fast it was before. @param {any} queue */
-const unserved = ({ pools }) => (pools.every(({ workers }) => !workers) ? "no worker: it does not get empty" : "no worker is ready");
-
-/** Which limit holds the due jobs back. While jobs end, one on those that run is as the column of limits shows it. @param {any} queue */
-function limitOf({ limited, drain }) {
-  if (!limited || (drain && limited.next_s === null)) return "";
+/** Which limit holds the due jobs back, and until when. @param {any} queue */
+function limitOf({ limited }) {
+  if (!limited) return "";
   return `${limited.text}${limited.next_s === null ? "" : `, the next may start in\u00a0${rounded(limited.next_s).replaceAll(" ", "\u00a0")}`}`;
 }
 

@@ -164,10 +164,7 @@ def queues_json(
     only: Collection[str] | None = None,
     also: Collection[str] = (),
 ) -> list[Queue]:
-    """Return every queue that there is something to tell of, and `also`, by name.
-
-    `only`: of these queues; what must be read of each queue is not read of others.
-    """
+    """Return every queue that there is something to tell of, and `also`; or of these `only`."""
     with store.snapshot():
         counts = store.stats.counts_by_queue()
         done_per_minute = store.stats.done_per_minute()
@@ -179,11 +176,8 @@ def queues_json(
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
         starved = _starved(store, crews, waiting_s.keys() - pauses.keys(), counts, flows)
-        parked = oldest_s.keys() - waiting_s.keys()
-        limited = _limited(store, rules.values(), due, parked)
-        held = store.quarantines.held(
-            [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
-        )
+        limited = _limited(store, rules.values(), due, oldest_s.keys() - waiting_s.keys())
+        held = _held(store, due, counts)
     found: list[Queue] = []
     for name in sorted(names if only is None else names & {*only}):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
@@ -238,6 +232,14 @@ def _none_starts(queue: Queue, crews: Iterable[why.Crew], *, on_many: bool) -> s
     if queue["due"] and not any(pool["ready"] for pool in queue["pools"]):
         return "no worker is ready"
     return "its workers run other jobs" if queue["starved"] else None
+
+
+def _held(
+    store: Store, due: Mapping[str, DueInQueue], counts: Mapping[str, Mapping[Status, int]]
+) -> Mapping[str, Sequence[Held]]:
+    """Return what quarantines hold back, of the queues that have jobs that are not due."""
+    names = [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
+    return store.quarantines.held(names)
 
 
 def _growth(flow: Flow, *, leaves: bool) -> float | None:

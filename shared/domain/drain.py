@@ -25,6 +25,8 @@ _TOO_MANY_TO_BE_LATE = 5
 """Where so many come in a time on average, none comes in 1 of 150 such times."""
 _TURN_S = 5
 """So long after the last of its places was taken, a pool does not serve a queue by turns."""
+_TURNS_MISSED = 2
+"""Nor if none of its jobs ran in so many times of those that it takes between two on average."""
 _STEADY = 0.05
 """Rates that differ by a smaller share count as equal."""
 _UNSTEADY = 0.15
@@ -87,13 +89,23 @@ def growth_per_minute(
     return 0.0 if is_steady else more
 
 
-def is_starved(taken_s: float, ended_per_minute: float) -> bool:
+def is_starved(
+    taken_s: float, ended_per_minute: float, idle_s: float = 0.0, pace: Pace | None = None
+) -> bool:
     """Return whether workers without a free place, of whose jobs none is of this queue, starve it.
 
-    `taken_s`: for how long at least all their places have been taken. Where quick jobs of several
-    queues are run by turns, there are such moments, too.
+    `taken_s`: for how long at least all their places have been taken. `idle_s`: for how long a job
+    has waited, and none of the queue has ended. Where quick jobs of several queues are run by
+    turns, there are such moments, too.
     """
-    return taken_s >= _TURN_S or not ended_per_minute
+    between_two_s = 1 / pace.per_s if pace and pace.done else 0.0
+    is_passed_over = idle_s >= max(_TURN_S, _TURNS_MISSED * between_two_s)
+    return taken_s >= _TURN_S or not ended_per_minute or is_passed_over
+
+
+def is_refuted(seconds: float, idle_s: float) -> bool:
+    """Return whether a queue would be empty by now, but for so long none of its jobs has run."""
+    return idle_s > max(_TURN_S, seconds)
 
 
 def drain_s(due: int, running: int, pace: Pace | None, bounds: DrainLimits) -> float | None:

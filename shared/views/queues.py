@@ -13,6 +13,7 @@ from orpheus.shared.domain.drain import (
     drain_s,
     drain_with_more_s,
     growth_per_minute,
+    is_refuted,
     is_starved,
 )
 from orpheus.shared.domain.jobs import RunningJob, Status
@@ -113,8 +114,8 @@ class Queue(TypedDict):
     done_per_minute: float
     drain: Drain | None
     """null: it is paused, no pending job of it is due, no worker that serves it is ready, it is
-    `starved`, nothing was done in the last five minutes or the first only just, or it has a
-    `rate_per_key`."""
+    `starved` or has waited for longer than this time already, nothing was done in the last five
+    minutes or the first only just, or it has a `rate_per_key`."""
     starved: bool
     """Jobs of it could start, but all workers that serve it run jobs of other queues."""
     none_starts: str | None
@@ -175,7 +176,8 @@ def queues_json(
         oldest_s = store.stats.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
-        starved = _starved(store, crews, waiting_s.keys() - pauses.keys(), counts, flows)
+        idle_s = _idle_s(store, waiting_s, pauses.keys(), counts)
+        starved = _starved(store, crews, idle_s, flows, paces)
         limited = _limited(store, rules.values(), due, oldest_s.keys() - waiting_s.keys())
         held = _held(store, due, counts)
     found: list[Queue] = []
@@ -204,7 +206,7 @@ def queues_json(
                 "held_back": [_held_json(one, now_ms) for one in held.get(name, [])],
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
-                "drain": None if name in starved else drain,
+                "drain": None if name in starved or _is_over(drain, idle_s.get(name)) else drain,
                 "starved": name in starved,
                 "none_starts": None,
                 "limited": _limited_json(limited.get(name), serving, drain, now_ms),
@@ -260,20 +262,39 @@ def _named(store: Store, rules: Iterable[QueueRow], crews: Sequence[why.Crew]) -
 def _starved(
     store: Store,
     crews: Sequence[why.Crew],
-    waiting: Iterable[str],
-    counts: Mapping[str, Mapping[Status, int]],
+    idle_s: Mapping[str, float],
     flows: Mapping[str, Flow],
+    paces: Mapping[str, Pace],
 ) -> set[str]:
-    """Return the queues whose workers run other jobs. `waiting`: of which a job needs a worker."""
+    """Return the queues whose workers run other jobs."""
     running, now_ms = list(store.jobs.running().values()), store.clock.wall_ms()
     found = set()
-    for name in set(waiting) - store.queues.without_token():
-        if not counts[name][Status.IN_PROGRESS]:
-            serving = [crew for crew in crews if crew.serves(name)]
-            taken_s = _taken_s(serving, running, now_ms)
-            if taken_s is not None and is_starved(taken_s, flows[name].ended_per_minute):
-                found.add(name)
+    for name, its_idle_s in idle_s.items():
+        taken_s = _taken_s([crew for crew in crews if crew.serves(name)], running, now_ms)
+        ended = flows[name].ended_per_minute
+        if taken_s is not None and is_starved(taken_s, ended, its_idle_s, paces.get(name)):
+            found.add(name)
     return found
+
+
+def _idle_s(
+    store: Store,
+    waiting_s: Mapping[str, float],
+    paused: Collection[str],
+    counts: Mapping[str, Mapping[Status, int]],
+) -> dict[str, float]:
+    """Return for how long queues of which none runs have waited for nothing but a worker."""
+    idle = [
+        name
+        for name in waiting_s.keys() - paused - store.queues.without_token()
+        if not counts[name][Status.IN_PROGRESS]
+    ]
+    silent_s = store.stats.silent_s(idle) if idle else {}
+    return {name: min(waiting_s[name], silent_s[name]) for name in idle}
+
+
+def _is_over(drain: Drain | None, idle_s: float | None) -> bool:
+    return drain is not None and idle_s is not None and is_refuted(drain["seconds"], idle_s)
 
 
 def _limited(

@@ -169,12 +169,12 @@ def test_a_queue_whose_workers_run_jobs_of_others_is_starved_and_has_no_estimate
     assert mail()["starved"] and mail()["drain"] is None
     assert mail()["grows_per_minute"] == mail()["submitted_per_minute"] > 0, "none leaves"
     several = replace(ONE_WORKER, concurrency=2)
-    assert mail(several)["drain"], "when the last of several jobs began is not known"
+    assert mail(several)["starved"]
     assert mail(replace(ONE_WORKER, free=1))["drain"]
     (_, slow) = queues_json(store, [ONE_WORKER])
     assert slow["name"] == "slow" and not slow["starved"], "its own job runs"
     clock.advance(120_000)
-    assert mail(several)["starved"], "none has ended lately"
+    assert mail()["starved"], "none has ended lately"
     assert lease() and not mail()["starved"]
 
 

@@ -26,6 +26,7 @@ HOT = {
     ("leases.sql", "head-of-one"): "jobs_due (queue=?)",
     ("leases.sql", "head-of-next"): "jobs_due (queue>?)",
     ("counts.sql", "queues-with-due-jobs"): "jobs_due",
+    ("counts.sql", "newest-ended"): "jobs_ended (status=? AND finished_at_ms>?)",
     ("leases.sql", "something-leasable"): "jobs_due",
     ("keys.sql", "running"): "jobs_of_key (queue=? AND concurrency_key=? AND status=?)",
     ("keys.sql", "is-parked"): "jobs_parked (queue=? AND concurrency_key=?)",
@@ -96,7 +97,7 @@ HOT = {
 
 SORTS = {
     "leases-of", "expired-leases", "parked-and-next", "leased-before", "running-of-queue",
-    "running-of-key", "late-delayed-jobs", "late-jobs", "links-of-graph",
+    "running-of-key", "newest-ended", "late-delayed-jobs", "late-jobs", "links-of-graph",
     "last-runs", "scheduled-by-queue", "only-failed", "deliveries", "held-of-type", "held-of-queue",
     "first-parked",
 }  # fmt: skip

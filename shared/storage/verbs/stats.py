@@ -31,6 +31,8 @@ _LEAST_PARKED, _MOST_PARKED = 50, 1_000
 """Of those that wait for their key: of a queue, and of all. Each takes a lookup of its row."""
 _MOST_COUNTED = 10_000
 _MOST_CAME = 100_000
+_MOST_ENDED = 2_000
+_MOST_SILENT_MS = 120_000
 
 
 class _Came(NamedTuple):
@@ -188,6 +190,24 @@ class Stats:
                     silent_s=max(0, now_ms - last_ms) / 1000,
                 )
         return flows
+
+    def silent_s(self, queues: Iterable[str]) -> dict[str, float]:
+        """Return for how long at least no job of each of these queues has ended by itself.
+
+        It is two minutes at most, or the time in which the newest 2,000 jobs ended.
+        """
+        now_ms = self._database.clock.wall_ms()
+        since_ms = now_ms - _MOST_SILENT_MS
+        last_ms = dict.fromkeys(queues, since_ms)
+        for status in (Status.DONE, Status.FAILED):
+            values = (status.value, since_ms, _MOST_ENDED)
+            rows = self._database.all(self._sql["newest-ended"], *values)
+            ended_ms: dict[str, int] = {queue: last for queue, _, _, last in rows}
+            is_all = sum(n for _, n, _, _ in rows) < _MOST_ENDED
+            seen_from_ms = since_ms if is_all else min(first for _, _, first, _ in rows)
+            for queue, at_ms in last_ms.items():
+                last_ms[queue] = max(at_ms, ended_ms.get(queue, seen_from_ms))
+        return {queue: max(0, now_ms - at_ms) / 1000 for queue, at_ms in last_ms.items()}
 
     def _came(self, queue: str, first_id: int) -> "_Came":
         """Return how many jobs of a queue have at least this id, up to a bounded number."""

@@ -54,6 +54,14 @@ SELECT type, status, sum(n) FROM finished_per_minute WHERE minute >= ? GROUP BY 
 -- Jobs that ended since a minute, by queue.
 SELECT queue, sum(n) FROM finished_per_minute WHERE minute >= ? GROUP BY queue;
 
+-- name: newest-ended
+-- Of the newest jobs of a status that ended since a time, how many are of each queue, and when the
+-- first and the last of them ended.
+SELECT queue, count(*), min(finished_at_ms), max(finished_at_ms) FROM (
+    SELECT queue, finished_at_ms FROM jobs INDEXED BY jobs_ended
+    WHERE status = ? AND finished_at_ms >= ? ORDER BY finished_at_ms DESC LIMIT ?) AS newest
+GROUP BY queue;
+
 -- name: ran-since-by-queue
 -- The same without those that were cancelled, which may not have run.
 SELECT queue, sum(n) FROM finished_per_minute

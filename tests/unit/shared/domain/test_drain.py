@@ -9,6 +9,7 @@ from orpheus.shared.domain.drain import (
     drain_s,
     drain_with_more_s,
     growth_per_minute,
+    is_refuted,
     is_starved,
 )
 
@@ -148,3 +149,19 @@ def test_a_queue_is_starved_if_no_place_became_free_or_none_of_its_jobs_ended(
     taken_s: float, ended: float, starved: bool
 ) -> None:
     assert is_starved(taken_s, ended) is starved
+
+
+@pytest.mark.parametrize(
+    ("idle_s", "per_minute", "starved"),
+    [(4.9, 60, False), (5, 60, True), (39, 3, False), (40, 3, True), (5, 0, True)],
+)
+def test_a_queue_of_which_none_ran_in_the_time_of_two_turns_is_starved(
+    idle_s: float, per_minute: int, starved: bool
+) -> None:
+    pace = Pace(per_minute, 1.0, 60.0)
+    assert is_starved(0.2, 9, idle_s, pace) is starved
+
+
+def test_who_waits_for_longer_than_an_estimate_refutes_it_but_not_within_moments() -> None:
+    assert is_refuted(20, idle_s=21) and not is_refuted(20, idle_s=20)
+    assert is_refuted(0.1, idle_s=6) and not is_refuted(0.1, idle_s=5)

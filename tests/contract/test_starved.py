@@ -1,0 +1,100 @@
+"""A queue whose workers run the jobs of other queues: since when, and what is told of it then."""
+
+from collections.abc import Callable
+
+import pytest
+
+from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.why import Crew
+from orpheus.shared.storage import Store
+from orpheus.shared.storage.verbs import stats
+from orpheus.shared.views.queues import Queue, queues_json
+from tests.contract.conftest import FakeClock
+
+POOL = Crew("default", ["*"], 1, ["default-1"])
+LeaseFrom = Callable[..., list[Lease]]
+End = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def start_of_a_minute(clock: FakeClock) -> None:
+    clock.advance(-clock.wall % 60_000)
+
+
+@pytest.fixture
+def run(store: Store, lease: LeaseFrom, end: End, clock: FakeClock) -> Callable[..., None]:
+    """Runs jobs of a queue, one after the other, with time between them."""
+
+    def run_one_by_one(queue: str, jobs: int, ran_ms: int, pause_ms: int = 0) -> None:
+        for _ in range(jobs):
+            store.jobs.submit_many([NewJob("noop", queue=queue)])
+            (one,) = lease(queues=(queue,))
+            clock.advance(ran_ms)
+            assert end(one, Ending.SUCCEEDED)
+            clock.advance(pause_ms)
+
+    return run_one_by_one
+
+
+def come(store: Store, queue: str, n: int) -> None:
+    store.jobs.submit_many([NewJob("noop", queue=queue)] * n)
+
+
+def mail(store: Store, crew: Crew = POOL) -> Queue:
+    (one,) = (queue for queue in queues_json(store, [crew]) if queue["name"] == "mail")
+    return one
+
+
+def test_a_queue_is_starved_as_soon_as_short_jobs_of_another_have_taken_all_turns_for_long(
+    store: Store, run: Callable[..., None], lease: LeaseFrom, clock: FakeClock
+) -> None:
+    run("mail", 600, 200)
+    come(store, "mail", 3)
+    run("slow", 1, 3_000)
+    come(store, "slow", 1)
+    assert len(lease(queues=("slow",))) == 1
+    clock.advance(1_999)
+    assert mail(store)["drain"] and not mail(store)["starved"], "it may be run next, by turns"
+    clock.advance(1)
+    assert mail(store)["starved"], "though a place became free 2 s ago, and went to another"
+    assert mail(store)["none_starts"] == "its workers run other jobs"
+    assert mail(store)["drain"] is None
+
+
+def test_a_queue_whose_turn_comes_seldom_is_not_starved_between_two_turns(
+    store: Store, run: Callable[..., None], lease: LeaseFrom, clock: FakeClock
+) -> None:
+    run("mail", 20, 1_000, pause_ms=9_000)
+    come(store, "mail", 10)
+    run("slow", 5, 3_000)
+    come(store, "slow", 1)
+    assert len(lease(queues=("slow",))) == 1
+    clock.advance(1_000)
+    assert not mail(store)["starved"], "one in 10 s is what its workers do"
+    assert mail(store)["drain"], "ten take longer"
+
+
+def test_an_estimate_that_the_oldest_due_job_has_refuted_is_not_shown(
+    store: Store, run: Callable[..., None], clock: FakeClock
+) -> None:
+    run("mail", 30, 1_000, pause_ms=9_000)
+    come(store, "mail", 1)
+    clock.advance(9_000)
+    drain = mail(store)["drain"]
+    assert drain and drain["seconds"] == pytest.approx(10, rel=0.1)
+    clock.advance(3_000)
+    assert mail(store)["drain"] is None
+    run("mail", 1, 0)
+    assert mail(store)["drain"], "one has ended now"
+
+
+def test_of_more_jobs_than_are_looked_at_the_time_of_those_counts(
+    store: Store, run: Callable[..., None], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("mail", 2, 1_000)
+    run("slow", 4, 1_000)
+    clock.advance(3_000)
+    assert store.stats.silent_s(["mail", "new"]) == {"mail": 7.0, "new": 120.0}
+    monkeypatch.setattr(stats, "_MOST_ENDED", 3)
+    assert store.stats.silent_s(["mail", "slow"]) == {"mail": 5.0, "slow": 3.0}

@@ -129,9 +129,9 @@ class Queue(TypedDict):
     """In this minute and the last, as `ended_per_minute`: done, failed and cancelled."""
     ended_per_minute: float
     grows_per_minute: float | None
-    """By how many jobs it grows of late, negative if it shrinks; null: no job comes any more. While
-    no worker that serves it is ready and none of its jobs runs, or it is `starved`, all that
-    come."""
+    """By how many jobs it grows of late, negative if it shrinks; null: no job comes any more. Null
+    also if no more came than ended, but none ends now: no worker that serves it is ready and none
+    of its jobs runs, or it is `starved`."""
     pause: Pause | None
     """Who paused it; null: it is not paused."""
     resumed: Pause | None
@@ -245,8 +245,10 @@ def _held(
 
 
 def _growth(flow: Flow, *, leaves: bool) -> float | None:
-    ended = flow.ended_per_minute if leaves else 0.0
-    return growth_per_minute(flow.submitted_per_minute, ended, flow.came_for_s, flow.silent_s)
+    grows = growth_per_minute(
+        flow.submitted_per_minute, flow.ended_per_minute, flow.came_for_s, flow.silent_s
+    )
+    return grows if leaves or (grows or 0) > 0 else None
 
 
 def _until_s(at_ms: int | None, now_ms: int) -> float | None:

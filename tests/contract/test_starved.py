@@ -98,3 +98,25 @@ def test_of_more_jobs_than_are_looked_at_the_time_of_those_counts(
     assert store.stats.silent_s(["mail", "new"]) == {"mail": 7.0, "new": 120.0}
     monkeypatch.setattr(stats, "_MOST_ENDED", 3)
     assert store.stats.silent_s(["mail", "slow"]) == {"mail": 5.0, "slow": 3.0}
+
+
+def test_a_starved_queue_grows_by_no_more_than_came_less_what_ended(
+    store: Store, run: Callable[..., None], lease: LeaseFrom, clock: FakeClock
+) -> None:
+    run("mail", 300, 200)
+    come(store, "mail", 4)
+    come(store, "slow", 1)
+    assert len(lease(queues=("slow",))) == 1
+    clock.advance(6_000)
+    starved = mail(store)
+    assert starved["starved"]
+    assert starved["grows_per_minute"] is None, "four more in 300 is no growth"
+    assert mail(store, Crew("default", ["*"], 1))["grows_per_minute"] is None, "no worker at all"
+    for _ in range(60):
+        come(store, "mail", 5)
+        clock.advance(1_000)
+    grows = mail(store)
+    assert grows["grows_per_minute"] == pytest.approx(
+        grows["submitted_per_minute"] - grows["ended_per_minute"]
+    )
+    assert (grows["grows_per_minute"] or 0) > 200

@@ -14,15 +14,15 @@ from orpheus.shared.domain.drain import (
     drain_with_more_s,
     growth_per_minute,
     is_refuted,
-    is_starved,
 )
-from orpheus.shared.domain.jobs import RunningJob, Status
+from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limited import Limited, limited_by_keys, limited_by_queue
 from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
 from orpheus.shared.views.pauses import Pause, pause_json
+from orpheus.shared.views.starved import idle_s_by_queue, starved_queues
 from orpheus.shared.views.unknown_names import names_given
 
 
@@ -176,8 +176,8 @@ def queues_json(
         oldest_s = store.stats.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
-        idle_s = _idle_s(store, waiting_s, pauses.keys(), counts)
-        starved = _starved(store, crews, idle_s, flows, paces)
+        idle_s = idle_s_by_queue(store, waiting_s, pauses.keys(), counts)
+        starved = starved_queues(store, crews, idle_s, flows, paces)
         limited = _limited(store, rules.values(), due, oldest_s.keys() - waiting_s.keys())
         held = _held(store, due, counts)
     found: list[Queue] = []
@@ -261,40 +261,6 @@ def _named(store: Store, rules: Iterable[QueueRow], crews: Sequence[why.Crew]) -
     return {rule.name for rule in rules if rule.has_effect or rule.name in given}
 
 
-def _starved(
-    store: Store,
-    crews: Sequence[why.Crew],
-    idle_s: Mapping[str, float],
-    flows: Mapping[str, Flow],
-    paces: Mapping[str, Pace],
-) -> set[str]:
-    """Return the queues whose workers run other jobs."""
-    running, now_ms = list(store.jobs.running().values()), store.clock.wall_ms()
-    found = set()
-    for name, its_idle_s in idle_s.items():
-        taken_s = _taken_s([crew for crew in crews if crew.serves(name)], running, now_ms)
-        ended = flows[name].ended_per_minute
-        if taken_s is not None and is_starved(taken_s, ended, its_idle_s, paces.get(name)):
-            found.add(name)
-    return found
-
-
-def _idle_s(
-    store: Store,
-    waiting_s: Mapping[str, float],
-    paused: Collection[str],
-    counts: Mapping[str, Mapping[Status, int]],
-) -> dict[str, float]:
-    """Return for how long queues of which none runs have waited for nothing but a worker."""
-    idle = [
-        name
-        for name in waiting_s.keys() - paused - store.queues.without_token()
-        if not counts[name][Status.IN_PROGRESS]
-    ]
-    silent_s = store.stats.silent_s(idle) if idle else {}
-    return {name: min(waiting_s[name], silent_s[name]) for name in idle}
-
-
 def _is_over(drain: Drain | None, idle_s: float | None) -> bool:
     return drain is not None and idle_s is not None and is_refuted(drain["seconds"], idle_s)
 
@@ -333,19 +299,6 @@ def _limited_json(
         return None  # its jobs end one by one, and the next one starts: it does not stand still
     next_s = _until_s(limited.next_ms, now_ms)
     return {"by": list(limited.by), "text": limited.text, "next_s": next_s}
-
-
-def _taken_s(
-    serving: Sequence[why.Crew], running: Iterable[RunningJob], now_ms: int
-) -> float | None:
-    """Return for how long at least these workers have had no place free; None: they have one."""
-    ready = {slot for crew in serving for slot in crew.ready}
-    if not ready or any(crew.free for crew in serving):
-        return None
-    if any(crew.concurrency > 1 for crew in serving):
-        return 0.0  # of the jobs of a worker, only when the oldest began is known
-    began_ms = (one.started_at_ms for one in running if one.worker in ready)
-    return max(0, now_ms - max(began_ms, default=now_ms)) / 1000
 
 
 def _held_json(held: Held, now_ms: int) -> HeldBack:

@@ -1,0 +1,55 @@
+"""The queues whose workers run the jobs of other queues."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from orpheus.shared.domain import why
+from orpheus.shared.domain.drain import Pace, is_starved
+from orpheus.shared.domain.jobs import RunningJob, Status
+from orpheus.shared.storage import Flow, Store
+
+
+def idle_s_by_queue(
+    store: Store,
+    waiting_s: Mapping[str, float],
+    paused: Collection[str],
+    counts: Mapping[str, Mapping[Status, int]],
+) -> dict[str, float]:
+    """Return for how long queues of which none runs have waited for nothing but a worker."""
+    idle = [
+        name
+        for name in waiting_s.keys() - paused - store.queues.without_token()
+        if not counts[name][Status.IN_PROGRESS]
+    ]
+    silent_s = store.stats.silent_s(idle) if idle else {}
+    return {name: min(waiting_s[name], silent_s[name]) for name in idle}
+
+
+def starved_queues(
+    store: Store,
+    crews: Sequence[why.Crew],
+    idle_s: Mapping[str, float],
+    flows: Mapping[str, Flow],
+    paces: Mapping[str, Pace],
+) -> set[str]:
+    """Return the queues whose workers run other jobs."""
+    running, now_ms = list(store.jobs.running().values()), store.clock.wall_ms()
+    found = set()
+    for name, its_idle_s in idle_s.items():
+        taken_s = _taken_s([crew for crew in crews if crew.serves(name)], running, now_ms)
+        ended = flows[name].ended_per_minute
+        if taken_s is not None and is_starved(taken_s, ended, its_idle_s, paces.get(name)):
+            found.add(name)
+    return found
+
+
+def _taken_s(
+    serving: Sequence[why.Crew], running: Iterable[RunningJob], now_ms: int
+) -> float | None:
+    """Return for how long at least these workers have had no place free; None: they have one."""
+    ready = {slot for crew in serving for slot in crew.ready}
+    if not ready or any(crew.free for crew in serving):
+        return None
+    if any(crew.concurrency > 1 for crew in serving):
+        return 0.0  # of the jobs of a worker, only when the oldest began is known
+    began_ms = (one.started_at_ms for one in running if one.worker in ready)
+    return max(0, now_ms - max(began_ms, default=now_ms)) / 1000

@@ -185,7 +185,6 @@ def queues_json(
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
         flow = flows.get(name, Flow())
         its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
-        either_rate = rule.rate or rule.per_key.rate
         serving = [crew for crew in crews if crew.serves(name)]
         is_served = any(crew.ready for crew in serving) or its_counts.get(Status.IN_PROGRESS, 0) > 0
         pace = _with_backlog(paces.get(name), waiting_s.get(name))
@@ -196,7 +195,7 @@ def queues_json(
                 "paused": rule.paused,
                 "max_running": rule.max_running,
                 "rate": rate_text(rule.rate),
-                "burst": either_rate.burst if either_rate else 1,
+                "burst": _burst(rule),
                 "max_running_per_key": rule.per_key.max_running,
                 "rate_per_key": rate_text(rule.per_key.rate),
                 "counts": counts_json(its_counts),
@@ -220,6 +219,11 @@ def queues_json(
         )
         found[-1]["none_starts"] = _none_starts(found[-1], crews, on_many=store.has_many_hosts)
     return found
+
+
+def _burst(rule: QueueRow) -> int:
+    rate = rule.rate or rule.per_key.rate
+    return rate.burst if rate else 1
 
 
 def _none_starts(queue: Queue, crews: Iterable[why.Crew], *, on_many: bool) -> str | None:

@@ -202,7 +202,8 @@ async def get_why(request: Request, job_id: JobId) -> Response:
     def read(store: Store) -> Response:
         slots = workers(store, options)  # outside the snapshot: it may try whether one can write
         with store.snapshot():
-            why = why_json(store, number, slots, options.storage.pools)
+            pools, timeout_s = options.storage.pools, options.beat_timeout_s
+            why = why_json(store, number, slots, pools, timeout_s)
         return json_response(why)
 
     return await services.readers.read(read)

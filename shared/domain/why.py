@@ -23,6 +23,7 @@ from orpheus.shared.text import first_line
 
 K = TypeVar("K", bound=Hashable)
 
+NOTHING_RUNS = "nothing runs; `orpheus` starts it"
 MOST_BEFORE = 1_000
 """So many jobs that go before a job are counted."""
 MOST_STEPS = 50
@@ -35,6 +36,8 @@ class Code(StrEnum):
     """What holds a job back."""
 
     ENDED = "ended"
+    WORKER_GONE = "worker_gone"
+    WORKER_SILENT = "worker_silent"
     PREFETCHED = "prefetched"
     DEPENDENCY = "dependency"
     RUN_AT = "run_at"
@@ -113,6 +116,8 @@ class Standing:
     """The due jobs that go before it, in the order of leasing, at most `MOST_BEFORE`."""
     more_may_be_before: bool = False
     """As many were read as are at most, also if some of them do not go before it."""
+    leased_by: str | None = None
+    """The incarnation that has leased it."""
     leased_before: Sequence[int] = ()
     """Of a leased job: those that its worker has leased before it and not finished."""
 
@@ -132,6 +137,8 @@ class Crew:
     """How many of them run nothing."""
     others: Sequence[str] = ()
     """What its other slots do: "default-2 is backoff: exited with code 1"."""
+    nothing_runs: bool = False
+    """There is no process of Orpheus at all."""
 
     def serves(self, queue: str) -> bool:
         """Return whether its workers lease jobs of `queue`."""
@@ -139,7 +146,10 @@ class Crew:
 
 
 def reasons(standing: Standing, crews: Sequence[Crew]) -> list[Reason]:
-    """Return why a job does not run; none: it runs, or a free worker leases it next."""
+    """Return why a job does not run; none: it runs, or a free worker leases it next.
+
+    That of a leased job whose worker is not heard is another: `Silence`.
+    """
     job = standing.job
     if job.status in TERMINAL:
         return [_ended(standing)]
@@ -233,7 +243,8 @@ def _nobody(job: Job, serving: Sequence[Crew]) -> Iterator[Reason]:
         yield Reason(Code.NO_POOL, f"no pool serves its queue {job.queue}")
     elif not any(crew.ready for crew in serving):
         for crew in serving:
-            slots = "; ".join(crew.others[:MOST_NAMED]) or "it has no workers"
+            none = NOTHING_RUNS if crew.nothing_runs else "it has no workers"
+            slots = "; ".join(crew.others[:MOST_NAMED]) or none
             text = f"no worker of pool {crew.pool} is ready: {slots}"
             yield Reason(Code.NO_WORKER, text, by=f"pool {crew.pool}")
 

@@ -1,18 +1,16 @@
 """Why a job does not run, as the API and the command line answer it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import Role, SlotState, is_silent
+from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import Code, Crew
 from orpheus.shared.storage import Store
 from orpheus.shared.views.values import Time, optional_time
 from orpheus.shared.views.workers import Worker
-
-_NOTHING_RUNS = "nothing runs; `orpheus` starts it"
 
 
 class WhyReason(TypedDict):
@@ -36,13 +34,21 @@ class Why(TypedDict):
 
 
 def why_json(
-    store: Store, job_id: int, workers: Sequence[Worker], pools: Mapping[str, Sequence[str]]
+    store: Store,
+    job_id: int,
+    workers: Sequence[Worker],
+    pools: Mapping[str, Sequence[str]],
+    beat_timeout_s: float,
 ) -> Why:
     """Return why a job does not run. Raises NotFound. `pools`: the queues that each serves."""
-    crews = crews_of(pools, workers)
-    if not workers:
-        crews = [replace(crew, others=[_NOTHING_RUNS]) for crew in crews]
-    reasons = why.reasons(store.standings.of(job_id), crews)
+    standing, crews = store.standings.of(job_id), crews_of(pools, workers)
+    silence = None
+    if standing.leased_by is not None:
+        silence = _silence(standing.leased_by, workers, _finishing(store, workers), beat_timeout_s)
+    if silence is None:
+        reasons = why.reasons(standing, crews)
+    else:
+        reasons = [silence.reason(standing.job.worker)]
     return {
         "runs": not reasons,
         "reasons": [
@@ -50,6 +56,41 @@ def why_json(
             for one in reasons
         ],
     }
+
+
+def silent_workers(
+    store: Store, workers: Sequence[Worker], beat_timeout_s: float
+) -> dict[str, Silence]:
+    """Return the slots whose jobs may not run, as `why_json` tells it of each job."""
+    found: dict[str, Silence] = {}
+    finishing, heard = _finishing(store, workers), set()
+    for incarnation, job in store.jobs.running().items():
+        silence = _silence(incarnation, workers, finishing, beat_timeout_s)
+        if silence is None:
+            heard.add(job.worker)
+        else:
+            found[job.worker] = silence
+    return {slot: silence for slot, silence in found.items() if slot not in heard}
+
+
+def _silence(
+    incarnation: str, workers: Sequence[Worker], finishing: Collection[str], beat_timeout_s: float
+) -> Silence | None:
+    for one in workers:
+        if one["incarnation"] == incarnation:
+            age_s = one["heartbeat_age_s"]
+            is_unheard = is_silent(one["state"], age_s, beat_timeout_s)
+            return Silence(age_s, beat_timeout_s) if is_unheard else None
+    return None if incarnation in finishing else Silence(nothing_runs=not workers)
+
+
+def _finishing(store: Store, workers: Sequence[Worker]) -> set[str]:
+    """Return the processes that a supervisor still watches, also without a slot.
+
+    Their slot has replaced them, and they finish what they began.
+    """
+    hosts = {x["host"] for x in workers if x["role"] == Role.SUPERVISOR and x["incarnation"]}
+    return {one.incarnation for one in store.processes.all() if one.host in hosts}
 
 
 def crews_of(pools: Mapping[str, Sequence[str]], workers: Sequence[Worker]) -> list[Crew]:
@@ -73,6 +114,7 @@ def _crew(pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:
         free=sum(max(0, one["places"] - one["jobs_in_progress"]) for one in ready),
         idle=sum(not one["jobs_in_progress"] for one in ready),
         others=[_not_ready(one) for one in mine if one["state"] != SlotState.READY],
+        nothing_runs=not workers,
     )
 
 

@@ -9,6 +9,7 @@ import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import Role, SlotState, is_silent
+from orpheus.shared.domain.why import NOTHING_RUNS
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import Worker, workers_json
@@ -99,7 +100,7 @@ def programs(operator: Operator) -> int:
 def tell_if_nothing_runs(everything: Sequence[Worker]) -> None:
     """Say so on stderr if there is no slot and no process: what is configured does not happen."""
     if not everything:
-        click.echo("nothing runs; `orpheus` starts it", err=True)
+        click.echo(NOTHING_RUNS, err=True)
 
 
 def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:

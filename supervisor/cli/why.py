@@ -9,6 +9,7 @@ import click
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.domain.why import Code
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
@@ -26,6 +27,7 @@ _LOOK_EVERY_S = 2.0
 _MOST_LINES = 20
 """Who holds it back may change with each job, and a log is not to fill with that."""
 _WAITING = (Status.PENDING, Status.BLOCKED)
+_UNHEARD = {Code.WORKER_GONE: "does not run", Code.WORKER_SILENT: "may not run"}
 
 
 @click.command(cls=CommandWithNumber)
@@ -55,7 +57,7 @@ def _read(store: Store, handover: CommandLineHandover, id: int) -> tuple[Job, in
     workers = workers_json(store, supervised_on=None, beat_timeout_s=timeout_s)
     with store.snapshot():
         now_ms = store.clock.wall_ms()
-        return store.jobs.get(id), now_ms, why_json(store, id, workers, pools)
+        return store.jobs.get(id), now_ms, why_json(store, id, workers, pools, timeout_s)
 
 
 def first_reason(store: Store, handover: CommandLineHandover, id: int) -> str | None:
@@ -104,7 +106,8 @@ class WaitingJob:
 
 def _verdict(job: Job, answer: Why) -> str:
     if not answer["runs"]:
-        return f"job {job.id} ({job.type}) {'has ended' if job.status in TERMINAL else 'waits'}:"
+        what = _UNHEARD.get(answer["reasons"][0]["code"], "waits")
+        return f"job {job.id} ({job.type}) {'has ended' if job.status in TERMINAL else what}:"
     if job.status is Status.IN_PROGRESS:
         return f"job {job.id} ({job.type}) runs on {job.worker}"
     return f"job {job.id} ({job.type}) runs next: nothing holds it back"

@@ -1,5 +1,6 @@
 """`GET /jobs/{id}/why`."""
 
+import re
 from typing import Any
 
 import pytest
@@ -86,3 +87,28 @@ def test_a_job_that_has_ended_says_so(crew: Any) -> None:
 @pytest.mark.parametrize("job_id", ["7", "no-number", "99999999999999999999"])
 def test_an_unknown_job_is_not_found(api: Any, job_id: str) -> None:
     problem(api.client.get(f"/jobs/{job_id}/why"), 404)
+
+
+def test_a_job_whose_worker_says_nothing_any_more_may_not_run(crew: Any) -> None:
+    job = crew.submit()
+    crew.lease()
+    silent_ms = crew.store.clock.monotonic_ms() - 8_000
+    crew.process("default-1", incarnation="life-1", last_beat_mono_ms=silent_ms)
+    (reason,) = why(crew, job)["reasons"]
+    assert (reason["code"], reason["by"]) == ("worker_silent", "default-1")
+    assert re.fullmatch(
+        r"its worker default-1 has sent no heartbeat for 8(\.\d)? s; after 15 s it is taken for "
+        "dead",
+        reason["text"],
+    )
+
+
+def test_a_job_of_a_process_that_is_gone_does_not_run(crew: Any) -> None:
+    job = crew.submit()
+    crew.lease()
+    crew.store.processes.put_slots([crew.slot("default-1", SlotState.STARTING, incarnation="next")])
+    assert why(crew, job)["runs"], "its slot has replaced it: it finishes what it began"
+    crew.store.processes.forget("life-1")
+    (reason,) = why(crew, job)["reasons"]
+    assert reason["code"] == "worker_gone"
+    assert reason["text"] == "its worker default-1 is gone, and the job is not taken back yet"

@@ -172,6 +172,24 @@ def test_a_quarantined_type_leads_to_where_it_is_released(lasting_dashboard: Any
     lasting_dashboard.system.client.post(f"/jobs/{job_id}/cancel")
 
 
+def test_a_job_that_runs_says_when_its_worker_falls_silent(lasting_dashboard: Any) -> None:
+    page = lasting_dashboard.page
+    job_id = lasting_dashboard.system.submit("sleep", {"seconds": 60})
+    answers = [{"runs": True, "reasons": []}]
+    page.route(f"**/jobs/{job_id}/why", lambda route: route.fulfill(json=answers[-1]))
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#status")).to_have_text("in progress")
+    expect(page.locator("#why")).to_be_hidden()
+    text = "its worker default-1 has sent no heartbeat for 8 s; after 15 s it is taken for dead"
+    reason = {"code": "worker_silent", "text": text, "by": "default-1", "until": None}
+    answers.append({"runs": False, "reasons": [reason]})
+    expect(page.locator("#why-reasons")).to_have_text(f"I{text[1:]}", timeout=10_000)
+    expect(page.locator("#why-title")).to_have_text("Why it may not run")
+    answers.pop()
+    expect(page.locator("#why")).to_be_hidden()
+    lasting_dashboard.system.client.post(f"/jobs/{job_id}/cancel")
+
+
 def test_a_snooze_is_called_a_snooze(lasting_dashboard: Any) -> None:
     system = lasting_dashboard.system
     job_id = system.submit("nap", {"minutes": 30})

@@ -81,6 +81,7 @@ class Standings:
                 keys=limits.rooms_of(_keys_of([*before, _as_before(job)])),
                 before=before,
                 more_may_be_before=is_full,
+                leased_by=incarnation,
                 leased_before=self._leased_before(incarnation, token) if incarnation else (),
             )
 

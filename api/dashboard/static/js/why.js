@@ -1,10 +1,12 @@
-// Why a job waits, in sentences, with links to what holds it back. Read again while it waits.
+// Why a job waits, in sentences, with links to what holds it back. Read again while it waits or runs.
 import { byId, h, setText } from "./dom.js";
 import { request } from "./http.js";
 import { timeNode } from "./time.js";
 import { WAITING, spaced } from "./words.js";
 
 const EVERY_MS = 2000;
+const WHILE_IT_RUNS_MS = 5000; // its worker may fall silent, and nothing else tells that
+const UNHEARD = new Set(["worker_gone", "worker_silent"]);
 const LINKED = /job (\d+)|queue ([A-Za-z0-9][A-Za-z0-9_.-]*)|type ([A-Za-z0-9][A-Za-z0-9_.-]*)(?= is quarantined)/g;
 const DEPENDENCY = "DependencyFailed";
 const BEFORE = /^it depended on a job: job (\d+) is/;
@@ -48,12 +50,13 @@ export class Why {
       const { status } = this.job; // it may have ended meanwhile
       isRunning = runs && status === "in_progress";
       const next = runs && !isRunning ? [{ text: "a free worker takes it next" }] : reasons;
-      if (ASKED.has(status) && reasons[0]?.code !== "ended") this.paint("Why it waits", next);
+      const title = UNHEARD.has(reasons[0]?.code) ? "Why it may not run" : "Why it waits";
+      if (ASKED.has(status) && reasons[0]?.code !== "ended") this.paint(title, next);
     } catch (error) {
       if (!("status" in error)) reportError(error); // else the stream tells that the connection is lost
     }
     this.reading = false;
-    if (ASKED.has(this.job.status) && !isRunning) this.timer = setTimeout(() => this.read(), EVERY_MS);
+    if (ASKED.has(this.job.status)) this.timer = setTimeout(() => this.read(), isRunning ? WHILE_IT_RUNS_MS : EVERY_MS);
   }
 
   /** @param {string} title @param {{text: string, until?: string | null}[]} reasons */

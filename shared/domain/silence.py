@@ -1,0 +1,37 @@
+"""That the worker of a leased job says nothing any more, so that the job may not run. Pure."""
+
+from typing import NamedTuple
+
+from orpheus.shared.domain.why import NOTHING_RUNS, Code, Reason
+from orpheus.shared.domain.words import duration
+
+
+class Silence(NamedTuple):
+    """That of one worker."""
+
+    for_s: float | None = None
+    """None: it is gone."""
+    dead_after_s: float = 0.0
+    """After so long, it is taken for dead."""
+    nothing_runs: bool = False
+    """It is gone with all others."""
+
+    @property
+    def note(self) -> str:
+        """It in few words."""
+        if self.for_s is None:
+            return "worker gone"
+        return f"no heartbeat for {duration(self.for_s)}"
+
+    def reason(self, worker: str | None) -> Reason:
+        """Return why a job that this worker has leased does not run."""
+        its_worker = f"its worker {worker}"
+        if self.for_s is None:
+            then = (
+                f": {NOTHING_RUNS}" if self.nothing_runs else ", and the job is not taken back yet"
+            )
+            return Reason(Code.WORKER_GONE, f"{its_worker} is gone{then}", by=worker)
+        text = f"{its_worker} has sent no heartbeat for {duration(self.for_s)}"
+        if self.for_s < self.dead_after_s:  # else the supervisor, which would do it, hangs too
+            text += f"; after {duration(self.dead_after_s)} it is taken for dead"
+        return Reason(Code.WORKER_SILENT, text, by=worker)

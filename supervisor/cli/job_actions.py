@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from orpheus.shared.domain.jobs import Job
+from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
 from orpheus.shared.storage import BulkAction, Store
@@ -16,6 +16,7 @@ from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs
 from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
 Change = Callable[[Store, int], tuple[Any, str]]
@@ -37,8 +38,8 @@ def _change_each(
     from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
 
     action, actor = change.__name__.lstrip("_"), operator.actor(reason)
-    changed = []
-    with operator.store() as store:
+    changed, handover = [], operator.handover()
+    with operator.store(handover) as store:
         for job_id in ids:
             try:
                 if action == "delete":
@@ -51,6 +52,8 @@ def _change_each(
                 changed.append(job)
                 if not operator.as_json:
                     click.echo(f"job {job_id}: {words}")
+        if action == "cancel" and any(job.status is Status.IN_PROGRESS for job in changed):
+            warn_if_nothing_runs(store, handover, "ends at the next start")
         while continue_cascades(store):
             pass  # perhaps no supervisor is running that would
     if operator.as_json:

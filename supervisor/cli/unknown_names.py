@@ -24,10 +24,10 @@ def warn_of_unserved(store: Store, handover: CommandLineHandover, queue: str) ->
         _warn(f"no pool serves the queue {queue!r}{did_you_mean(queue, served)}")
 
 
-def warn_if_nothing_runs(store: Store, handover: CommandLineHandover) -> None:
-    """Warn that a new job waits until somebody starts Orpheus."""
+def warn_if_nothing_runs(store: Store, handover: CommandLineHandover, then: str = "waits") -> None:
+    """Warn that a new job waits until somebody starts Orpheus, or what a job does `then`."""
     if not read_workers(store, handover):
-        _warn("nothing runs, so it waits; `orpheus` starts it")
+        _warn(f"nothing runs, so it {then}; `orpheus` starts it")
 
 
 def warn_of_filter(store: Store, handover: CommandLineHandover, wanted: JobFilter) -> bool:

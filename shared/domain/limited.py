@@ -28,6 +28,11 @@ class Limited(NamedTuple):
         """A clause: "held by its rate"."""
         return f"held by its {' and its '.join(_WORDS[one] for one in self.by)}"
 
+    @property
+    def note(self) -> str:
+        """The same in few words: "rate"."""
+        return " and ".join(_WORDS[one] for one in self.by)
+
 
 class WaitingKeys(NamedTuple):
     """The keys for whose room jobs of a queue wait."""

@@ -25,6 +25,8 @@ from orpheus.shared.views.pauses import Pause, pause_json
 from orpheus.shared.views.starved import idle_s_by_queue, starved_queues
 from orpheus.shared.views.unknown_names import names_given
 
+NOTHING_RUNS = "nothing runs"
+
 
 class Counts(TypedDict):
     """Jobs by status."""
@@ -226,7 +228,7 @@ def _burst(rule: QueueRow) -> int:
     return rate.burst if rate else 1
 
 
-def _none_starts(queue: Queue, crews: Iterable[why.Crew], *, on_many: bool) -> str | None:
+def _none_starts(queue: Queue, crews: Sequence[why.Crew], *, on_many: bool) -> str | None:
     """Return why no job of a queue starts. `on_many`: there may be several hosts."""
     if queue["paused"]:
         return "it is paused"
@@ -236,7 +238,7 @@ def _none_starts(queue: Queue, crews: Iterable[why.Crew], *, on_many: bool) -> s
     if any(crew.ready and not crew.queues for crew in crews):
         return None  # what the workers of another host serve is not known
     if queue["due"] and not any(pool["ready"] for pool in queue["pools"]):
-        return "no worker is ready"
+        return NOTHING_RUNS if crews[0].nothing_runs else "no worker is ready"
     return "its workers run other jobs" if queue["starved"] else None
 
 

@@ -13,12 +13,16 @@ from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Attempt, Job, JobError, LogLine, Status
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL
+from orpheus.shared.domain.limited import limited_by_queue
 from orpheus.shared.domain.programs import SLOT
+from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import AuditFilter, Budget, JobOrder, Store
 from orpheus.shared.text import first_line, printable, with_fields, without_colours
 from orpheus.shared.views.jobs import attempt_json, job_json
+from orpheus.shared.views.why import crews_of, silent_workers
+from orpheus.shared.views.workers import Worker
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
 from orpheus.supervisor.cli.once import once
@@ -35,6 +39,7 @@ from orpheus.supervisor.cli.output import (
     since,
     when,
 )
+from orpheus.supervisor.cli.processes import read_workers, tell_if_nothing_runs
 from orpheus.supervisor.cli.queues import read_queue, warn_if_none_starts
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.unknown_names import warn_of_filter
@@ -88,7 +93,9 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         total = store.lists.total(wanted, Budget(_TOTAL_S), order=order)
         now_ms = store.clock.wall_ms()
         waits_for = {} if operator.as_json else _waits_for(store, page)
-        held = {} if operator.as_json else _held(store, handover, page, now_ms)
+        is_any_live = any(job.status in LIVE for job in page) and not operator.as_json
+        workers = read_workers(store, handover) if is_any_live else []
+        held = {} if operator.as_json else _held(store, handover, page, workers, now_ms)
         listed = None if operator.as_json else wanted.queue
         queue = read_queue(store, handover, listed) if listed else None
     if operator.as_json:
@@ -108,6 +115,8 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         click.echo(f"the {which} {len(page)} of {at_least}{total.value:,}", err=True)
     if queue is not None:
         warn_if_none_starts(queue)
+    if is_any_live:
+        tell_if_nothing_runs(workers)
     return ExitCode.OK
 
 
@@ -122,17 +131,27 @@ def _waits_for(store: Store, page: Sequence[Job]) -> dict[int, list[int]]:
 
 
 def _held(
-    store: Store, handover: CommandLineHandover, page: Sequence[Job], now_ms: int
+    store: Store,
+    handover: CommandLineHandover,
+    page: Sequence[Job],
+    workers: Sequence[Worker],
+    now_ms: int,
 ) -> dict[int, str]:
-    """Return what holds back each due job, as far as it is the same for a whole queue or type."""
+    """Return what holds back each due job, as far as it is the same for a whole queue or type.
+
+    And of each that was leased, that its worker is not heard.
+    """
     due = [job for job in page if job.status is Status.PENDING and job.run_at_ms <= now_ms]
+    leased = [job for job in page if job.status is Status.IN_PROGRESS]
+    silent = silent_workers(store, workers, handover.beat_timeout_s) if leased else {}
+    found = {job.id: silent[job.worker].note for job in leased if job.worker in silent}
     if not due:
-        return {}
+        return found
     paused = {queue.name for queue in store.queues.all() if queue.paused}
     quarantined = {one.type for one in store.quarantines.all()}
     served = {name for queues in handover.storage.pools.values() for name in queues}
     is_any_served = store.has_many_hosts or "*" in served
-    found = {}
+    crews, rooms = crews_of(handover.storage.pools, workers), store.standings.rooms()
     for job in due:
         if job.queue in paused:
             found[job.id] = "queue paused"
@@ -140,6 +159,13 @@ def _held(
             found[job.id] = "type quarantined"
         elif not is_any_served and job.queue not in served:
             found[job.id] = "no pool"
+        elif workers and not any(
+            crew.ready and (crew.serves(job.queue) or not crew.queues)  # one of another host may
+            for crew in crews
+        ):
+            found[job.id] = "no worker ready"
+        elif workers and (limited := limited_by_queue(rooms.get(job.queue, FREE))):
+            found[job.id] = limited.note
     return found
 
 
@@ -201,7 +227,7 @@ def show(operator: Operator, id: int) -> int:
     with operator.store(handover) as store:
         job, attempts = store.jobs.get(id), store.jobs.attempts(id)
         status = _status(store, job)
-        is_told = job.status in _WAITING and not operator.as_json
+        is_told = job.status in LIVE and not operator.as_json
         waits = first_reason(store, handover, id) if is_told else None
         now_ms = store.clock.wall_ms()
     if operator.as_json:
@@ -216,7 +242,7 @@ def show(operator: Operator, id: int) -> int:
             "priority": job.priority or None,
             "created": when(job.created_at_ms, now_ms),
             "due": when(job.run_at_ms, now_ms) if job.status is Status.PENDING else None,
-            "waits": waits,
+            "note" if job.status is Status.IN_PROGRESS else "waits": waits,
             "finished": when(job.finished_at_ms, now_ms),
             "worker": job.worker,
             "attempt": job.attempt

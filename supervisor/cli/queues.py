@@ -15,7 +15,7 @@ from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
-from orpheus.shared.views.queues import Queue, queue_json, queues_json
+from orpheus.shared.views.queues import NOTHING_RUNS, Queue, queue_json, queues_json
 from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
@@ -121,8 +121,11 @@ def _next_due(item: Mapping[str, Any]) -> list[str]:
 
 
 def warn_if_none_starts(queue: Queue) -> None:
-    """Say why no job of a queue starts, if something keeps all of them back."""
-    if queue["none_starts"]:
+    """Say why no job of a queue starts, if something keeps all of them back.
+
+    That nothing runs is not only of this queue: `tell_if_nothing_runs`.
+    """
+    if queue["none_starts"] not in (None, NOTHING_RUNS):
         who = printable(paused_by(queue["pause"]) or "the configuration")
         why = f"paused by {who}" if queue["paused"] else queue["none_starts"]
         click.echo(f"queue {queue['name']}: {why}, so none of its jobs starts", err=True)

@@ -123,12 +123,15 @@ def test_a_queue_tells_why_none_of_its_jobs_starts(start: Callable[..., Any], op
 
     for queue in ("mail", "mial"):
         api.submit(queue=queue)
+    assert told() == "nothing runs"
+    api.process("default-1")
+    api.process("supervisor", Role.SUPERVISOR)
+    api.store.processes.put_slots([api.slot("default-1", SlotState.FATAL)])
     assert told() == "no worker is ready"
     api.client.post("/queues/mail/pause")
     assert told() == "it is paused"
     api.client.post("/queues/mail/resume")
     assert told("mial") == "no pool serves it"
-    api.process("supervisor", Role.SUPERVISOR)
     api.store.processes.put_slots([api.slot("default-1", SlotState.READY)])
     assert told() is None
     for _ in range(2):

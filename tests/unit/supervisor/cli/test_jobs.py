@@ -11,14 +11,24 @@ import pytest
 
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from tests.unit.supervisor.cli.conftest import TIME
+from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
 InBackground = Callable[[Callable[[Store], None]], threading.Thread]
 WORKER = Holder("default-1", "incarnation", 7)
+
+
+def begin_worker(store: Store) -> None:
+    """Let a supervisor and the worker be there."""
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    store.processes.put_slots([slot("default-1", SlotState.READY, incarnation=WORKER.incarnation)])
 
 
 def test_jobs_are_listed_by_their_ends(orpheus: Orpheus, store: Store, finish: Finish) -> None:
@@ -121,6 +131,7 @@ def test_a_list_tells_what_waits_for_its_time_and_what_is_asked_to_stop(
 ) -> None:
     store.jobs.submit(NewJob("count"))
     store.leases.lease(WORKER, ("*",), 1, 30_000)
+    begin_worker(store)
     store.jobs.cancel(1)
     store.jobs.submit(NewJob("count", delay_ms=7_200_000))
     store.jobs.submit(NewJob("count"))
@@ -161,6 +172,9 @@ def test_a_list_of_one_queue_says_why_none_of_its_jobs_starts(
     orpheus: Orpheus, store: Store
 ) -> None:
     store.jobs.submit_many([NewJob("count", queue="mail"), NewJob("count")])
+    assert orpheus("jobs", "--queue", "mail").err == ("nothing runs; `orpheus` starts it\n")
+    begin_worker(store)
+    store.processes.put_slots([slot("default-1", SlotState.FATAL)])
     assert orpheus("jobs", "--queue", "mail").err == (
         "queue mail: no worker is ready, so none of its jobs starts\n"
     )
@@ -192,6 +206,7 @@ def test_a_list_tells_how_far_a_job_is_and_what_a_blocked_one_waits_for(
 ) -> None:
     store.jobs.submit_many([NewJob("count"), NewJob("count")])
     finish(store)
+    begin_worker(store)
     (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
     store.leases.progress(lease.job_id, lease.token, 0.25, "page 1")
     store.jobs.submit(NewJob("words"))
@@ -256,6 +271,7 @@ def test_a_job_is_shown_with_its_attempts_and_its_error(
 
 def test_a_job_that_is_done_shows_no_share_of_its_work(orpheus: Orpheus, store: Store) -> None:
     store.jobs.submit(NewJob("count"))
+    begin_worker(store)
     (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
     store.leases.progress(lease.job_id, lease.token, 0.5, "row 3 of 6")
     assert orpheus("jobs").out.splitlines()[1].endswith("  50%, row 3 of 6")

@@ -38,6 +38,10 @@ def test_queues_are_listed_with_their_counts(
     store.jobs.submit_many([NewJob("count"), NewJob("words", queue="mail"), *[NewJob("count")] * 2])
     finish(store)
     _, default, mail = orpheus("queues").out.splitlines()
+    assert default.endswith("nothing runs") and mail.endswith("nothing runs")
+    begin_worker(store)
+    store.processes.put_slots([slot("default-1", SlotState.FATAL)])
+    _, default, mail = orpheus("queues").out.splitlines()
     assert default.endswith("no worker is ready") and mail.endswith("no worker is ready")
     begin_worker(store)
     items = {item["name"]: item for item in orpheus("queues", "--json").json["items"]}
@@ -117,7 +121,7 @@ def test_a_narrow_terminal_shows_why_a_queue_stands_still_before_how_many_are_do
         monkeypatch.setenv("COLUMNS", str(width))
         head, default, mail = orpheus("queues").out.splitlines()
         assert max(map(len, (head, default, mail))) <= width
-        assert re.search(r"  no worker is ready$", default), width
+        assert re.search(r"  nothing runs$", default), width
         assert re.search(r"  cli:\S+: the mail s", mail), f"the reason is not cut first, {width}"
         assert "PENDING" in head
 
@@ -208,7 +212,7 @@ def test_a_queue_that_is_open_though_the_configuration_pauses_it_says_why(
         rf"  resumed by cli:\S+: it is back \({TIME}\); the configuration pauses it$", said
     )
     store.jobs.submit(NewJob("count", queue="mail"))
-    assert re.search("  no worker is ready, resumed by cli:", orpheus("queues").out)
+    assert re.search("  nothing runs, resumed by cli:", orpheus("queues").out)
     orpheus("pause", "mail")
     assert "resumed" not in orpheus("queues").out
 
@@ -286,7 +290,7 @@ def test_a_queue_whose_jobs_a_quarantine_holds_back_says_so(orpheus: Orpheus, st
     assert re.search(f"{held}, next due in (1 h 59 min|2 h 00 min)$", said), said
     store.jobs.submit(NewJob("words"))
     said = orpheus("queues").out.splitlines()[1]
-    assert re.search(held.replace("  ", "  no worker is ready, ") + "$", said), said
+    assert re.search(held.replace("  ", "  nothing runs, ") + "$", said), said
 
 
 def test_a_queue_that_holds_back_very_many_says_how_many_at_least(

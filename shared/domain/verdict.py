@@ -182,6 +182,8 @@ def _slots(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
     for what, group in alike.items():
         first = group[0]
         command = f"orpheus restart {first.target}" if first.state in _ALARMING else None
+        if first.state is SlotState.FATAL and first.role is Role.PROGRAM:
+            command = _what_happened(first)  # started again, it would end the same way
         names = named([slot.name for slot in group])
         each = what if len(group) == 1 else f"each {what}".replace("each is", "are each", 1)
         text = _sentence(f"{names} {each}")
@@ -214,7 +216,15 @@ def _restless(facts: Facts) -> Iterator[Concern]:
             ago = duration(round(latest.last_exit_ago_s))
             last = f", most recently{which} {ago} ago: {latest.last_exit}"
         text = _sentence(f"{names} failed {_times(group)} in the last {_counted_for(group)}{last}")
-        yield Concern(ConcernCode.RESTLESS, text, "orpheus workers", About("slot", latest.name))
+        about = About("slot", latest.name)
+        yield Concern(ConcernCode.RESTLESS, text, _what_happened(latest), about)
+
+
+def _what_happened(slot: SlotFacts) -> str:
+    """Return what tells why a slot fails: the output of a program, the whole exits of another."""
+    if slot.role is Role.PROGRAM:
+        return f"orpheus logs {slot.target}"
+    return f"orpheus workers {slot.target.partition(' ')[0]}"  # it shows those of all hosts
 
 
 def _latest(restless: Sequence[SlotFacts]) -> SlotFacts:

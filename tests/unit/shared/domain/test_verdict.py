@@ -13,7 +13,7 @@ from orpheus.shared.domain.concerns import (
     Facts,
     SlotFacts,
 )
-from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.verdict import verdict
 from orpheus.shared.domain.words import duration
 from tests.unit.shared.domain.system_facts import MAIL, POOLS, READY, concerns, only, slot
@@ -85,6 +85,16 @@ def test_slots_that_need_a_person_for_the_same_reason_are_one_concern() -> None:
     assert alone.text == f"mail-1 {what}"
 
 
+def test_of_a_program_that_fails_its_output_is_proposed() -> None:
+    """It would end the same way if it was started again."""
+    web: Any = {"role": Role.PROGRAM, "target": "web-1 --host two"}
+    for trouble in ({"state": SlotState.FATAL}, {"failed_exits": 3}):
+        one = only(slots=[*READY, slot("web-1", **web, **trouble)])
+        assert one.command == "orpheus logs web-1 --host two"
+    api = slot("api", role=Role.API, target="api --host two", failed_exits=3)
+    assert only(slots=[*READY, api]).command == "orpheus workers api"
+
+
 def test_what_is_degraded_is_told_with_the_reason() -> None:
     one = only(slots=[*READY, slot("mail-1", degraded=True, reason="lost: nothing was heard")])
     assert one.text == "mail-1 is degraded: lost: nothing was heard."
@@ -107,6 +117,7 @@ def test_restarts_that_climb_are_told_before_the_slot_is_given_up() -> None:
     often = "failed 3 times in the last 10 minutes"
     assert one.text == f"default-1 {often}, most recently 3 min 56 s ago: killed by SIGKILL."
     assert concerns(slots=[replace(restless, failed_exits=2)]) == []
+    assert one.command == "orpheus workers default-1"
     given_up = replace(restless, state=SlotState.FATAL)
     assert [found.code for found in concerns(slots=[given_up])] == [ConcernCode.SLOT]
 

@@ -259,7 +259,8 @@ def show(operator: Operator, id: int) -> int:
             "tags": ", ".join(job.tags) or None,
             "payload": job.payload,
             "result": job.result,
-        }
+        },
+        wraps=("status", "waits", "note"),
     )
     if attempts:
         click.echo()
@@ -270,13 +271,14 @@ def show(operator: Operator, id: int) -> int:
 
 
 def _status(store: Store, job: Job) -> str:
-    """Return the status, and who cancelled a job or that it was asked to stop."""
+    """Return the status, and who cancelled a job and why, or that it was asked to stop."""
     if job.status is Status.IN_PROGRESS and job.cancel_requested:
         return f"{job.status}, asked to stop"
     if job.status is Status.CANCELLED:
         newest = store.audit.find(AuditFilter(job_id=job.id), 1).rows
         if newest and newest[0].action == "cancel":
-            return f"{job.status} by {newest[0].by}"
+            reason = f": {newest[0].reason}" if newest[0].reason else ""
+            return f"{job.status} by {newest[0].by}{reason}"
     return job.status.value
 
 

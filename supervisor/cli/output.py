@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -117,12 +117,16 @@ def print_items(
 
 
 def print_fields(
-    fields: Mapping[str, object], line_width: int | None = None, *, cuts: bool = True
+    fields: Mapping[str, object],
+    line_width: int | None = None,
+    *,
+    cuts: bool = True,
+    wraps: Collection[str] = (),
 ) -> None:
     """Print names and values, one per line, without those that are None.
 
     With a `line_width`, values are shortened so that no line is wider; without `cuts`, they go on
-    in a further line.
+    in a further line. On a terminal, the sentences that `wraps` names do so too.
     """
     shown = {name: value for name, value in fields.items() if value is not None}
     width = max(map(len, shown), default=0)
@@ -131,6 +135,8 @@ def print_fields(
         if line_width is not None:
             room = line_width - width - len(GAP)
             text = shortened(text, room) if cuts else _in_lines(text, room, width)
+        elif name in wraps and sys.stdout.isatty():
+            text = _in_lines(text, terminal_width() - width - len(GAP), width)
         before = name if text.startswith("\n") else f"{name:<{width}}{GAP}"
         click.echo(f"{before}{styled(text, **_STYLES.get(text, {}))}")
 

@@ -290,11 +290,11 @@ def test_a_cancelled_job_tells_who_cancelled_it(
 ) -> None:
     store.jobs.submit_many([NewJob("count")] * 3)
     store.leases.lease(WORKER, ("*",), 1, 30_000)
-    orpheus("cancel", "1", "2")
+    orpheus("cancel", "1", "2", "--reason", "sent twice")
     store.jobs.cancel(3)
     shown = [orpheus("show", str(id)).out.splitlines()[2].split(maxsplit=1)[1] for id in (1, 2, 3)]
     assert shown[0] == "in_progress, asked to stop"
-    assert shown[1].startswith("cancelled by cli:")
+    assert re.fullmatch(r"cancelled by cli:\S+: sent twice", shown[1])
     assert shown[2] == "cancelled"
 
 

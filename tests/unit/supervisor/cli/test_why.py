@@ -102,6 +102,21 @@ def test_a_reason_is_wrapped_at_words_on_a_terminal(
     ]
 
 
+def test_the_first_reason_of_a_shown_job_is_wrapped_like_that(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "50")
+    text = "one word after another that makes a long payload"
+    store.jobs.submit(NewJob("count", payload=f'{{"text":"{text}"}}'))
+    out = orpheus("show", "1").out
+    assert (
+        "\nwaits    no worker of pool default is ready:"
+        "\n           nothing runs; `orpheus` starts it\n"
+    ) in out
+    assert text in out, "what may be copied stays in one line"
+
+
 def test_an_unknown_job_is_one_line(orpheus: Orpheus, store: Store) -> None:
     answer = orpheus("why", "7")
     assert (answer.code, answer.err) == (1, "orpheus: there is no job 7\n")

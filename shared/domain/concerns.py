@@ -92,6 +92,8 @@ class SlotFacts:
     """The slot, as commands name it: `default-1 --host ada`."""
     rejects: bool = False
     """It is degraded only because it has rejected the configuration."""
+    leaves: bool = False
+    """It is scaled away: it goes with its process."""
     drained_by: str | None = None
     """Who drained it, and why: " by cli:ada (disk swap)"; None: nobody did."""
     runs_alone: bool = False
@@ -164,7 +166,7 @@ class Facts:
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The queues that each pool of the configuration serves."""
     scaled_to_0: Mapping[str, str] = field(default_factory=dict)
-    """By pool without workers, if an operator wanted none: " by cli:ada (night load)"."""
+    """By pool of which an operator wants no workers: " by cli:ada (night load)"."""
     ended: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By type, of the last `LATELY_MINUTES`: how often jobs ended done, and how often failed.
 
@@ -193,6 +195,17 @@ class Facts:
     def workers(self) -> list[SlotFacts]:
         """The slots of workers."""
         return [slot for slot in self.slots if slot.role is Role.WORKER]
+
+    @property
+    def staying(self) -> list[SlotFacts]:
+        """The slots of workers that are wanted: those scaled away only finish their jobs."""
+        return [slot for slot in self.workers if not slot.leaves]
+
+    @property
+    def are_unwanted(self) -> bool:
+        """Whether operators have drained or scaled away all workers: none gets ready by itself."""
+        is_by_operator = bool(self.staying or self.scaled_to_0)
+        return is_by_operator and all(slot.drained_by is not None for slot in self.staying)
 
     @property
     def is_any_ready(self) -> bool:

@@ -54,7 +54,7 @@ def held_queues(facts: Facts) -> Iterator[Concern]:
 def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
     """Return why the jobs of a queue wait, if that needs a person."""
     serving = tuple(name for name, served in facts.pools.items() if {"*", queue.name} & {*served})
-    slots = [slot for slot in facts.workers if slot.pool in serving]
+    slots = [slot for slot in facts.staying if slot.pool in serving]
     if queue.paused:
         lacks = bool(facts.pools) and not slots and (facts.is_any_ready or not serving)
         pools = serving if lacks else ()
@@ -68,7 +68,7 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
         who = f" {named(dict.fromkeys((slot.drained_by or '').strip() for slot in slots))}"
         targets = tuple(slot.target for slot in slots)
         return _HeldBack(ConcernCode.POOL_NOT_READY, serving, who, drained=targets)
-    is_told = not facts.is_any_ready and not are_drained(facts.workers)  # that no worker is ready
+    is_told = not facts.is_any_ready and not facts.are_unwanted  # that no worker is ready
     if oldest_s is None or is_told:
         return None
     if not slots:
@@ -150,9 +150,9 @@ def _command_for(why: _HeldBack, queue: str, facts: Facts) -> str | None:
         return None
     if any("--host" in slot.target for slot in facts.slots):
         return "orpheus workers"  # which host shall have more is for the operator to say
-    serving = [slot for slot in facts.workers if slot.pool in why.serving]
+    serving = [slot for slot in facts.staying if slot.pool in why.serving]
     if serving and _alone(serving) == sum(slot.state is SlotState.READY for slot in serving):
         return "orpheus workers"  # one more may soon do the same
     pool = why.serving[0]
-    workers = sum(slot.pool == pool for slot in facts.workers)
+    workers = sum(slot.pool == pool for slot in facts.staying)
     return f"orpheus scale {pool} {workers + 1}"

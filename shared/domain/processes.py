@@ -20,6 +20,8 @@ DRAINED = "drained"
 """With this word the reason of a slot begins that an operator has drained."""
 REPLACED = "being replaced"
 """So the reason of a slot begins whose process ends so that another one starts."""
+SCALED_AWAY = "scaled away"
+"""So the reason of a slot begins that is not wanted any more, and goes with its process."""
 SILENT_MS = 60_000
 """A process that cannot be seen from here is taken for dead once it is silent for longer."""
 
@@ -132,6 +134,11 @@ class SlotRecord:
     until_ms: int | None = None
     """When a process that drains or stops releases its jobs at the latest, or a supervisor that
     stops has ended; or when a slot in backoff or fatal is started. None: neither."""
+
+    @property
+    def leaves(self) -> bool:
+        """Whether it is scaled away: it does not count, and only its process has yet to end."""
+        return self.reason.startswith(SCALED_AWAY)
 
     @property
     def last_exit(self) -> LastExit | None:

@@ -22,7 +22,7 @@ from orpheus.shared.domain.concerns import (
     SlotFacts,
     Standstill,
 )
-from orpheus.shared.domain.held_queues import are_drained, held_queues
+from orpheus.shared.domain.held_queues import held_queues
 from orpheus.shared.domain.processes import (
     FAILURES_WITHIN_S,
     MOST_EXITS,
@@ -145,7 +145,7 @@ def _nobody(facts: Facts) -> Iterator[Concern]:
     """Yield that no worker is ready, once a job has waited longer than a start takes."""
     supervisors = [slot.state for slot in facts.slots if slot.role is Role.SUPERVISOR]
     are_all_stopping = supervisors and set(supervisors) == {SlotState.STOPPING}
-    if are_all_stopping or (facts.pools and are_drained(facts.workers)):
+    if are_all_stopping or (facts.pools and facts.are_unwanted):
         return  # that, or the concerns of the queues, which say by whom, tell why
     queues = [queue for queue in facts.queues if not queue.paused]
     oldest_s = max((queue.oldest_s or 0.0 for queue in queues), default=0.0)

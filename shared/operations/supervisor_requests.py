@@ -50,6 +50,10 @@ _REFUSED: Mapping[tuple[RequestAction, Role], str] = {
         "{slot} is a program, not ours, and knows no way to show its stack: see its output"
     ),
 }
+_SCALED_AWAY = (
+    "{slot} is scaled away: its process ends, and none is started in its place "
+    "(`{back}` brings it back)"
+)
 _ENDING = (SlotState.DRAINING, SlotState.STOPPING, SlotState.KILLING, SlotState.STUCK)
 _WHY_SILENT: Mapping[str, str] = {
     "T": "it is stopped (SIGCONT wakes it)",
@@ -220,8 +224,12 @@ def _slot(store: Store, action: RequestAction, name: str, host: str | None) -> S
         )
     slot = slots[_host_of(name, slots, host)]
     refused = _REFUSED.get((action, slot.role))
+    if slot.leaves and action in (RequestAction.RESTART, RequestAction.DRAIN):
+        refused = _SCALED_AWAY
     if refused is not None:
-        raise TransitionRefused(refused.format(pid=slot.pid, slot=name))
+        number, on = name.rpartition("-")[2], f" --host {host}" if host else ""
+        back = f"orpheus scale {slot.pool} {number}{on}"
+        raise TransitionRefused(refused.format(pid=slot.pid, slot=name, back=back))
     return slot
 
 

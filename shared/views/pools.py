@@ -1,5 +1,6 @@
 """The pools and programs of the configuration, and who scaled one by hand."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from typing_extensions import TypedDict
@@ -21,12 +22,14 @@ class ScaledBy(TypedDict):
 
 
 class ConfiguredPool(TypedDict):
-    """A pool or program of the host that answers: scaled to 0, it has no slot."""
+    """A pool or program of the host that answers: scaled to 0, it soon has no slot."""
 
     host: str
     name: str
     workers: int | None
     """Its number in the configuration in force; null: that cannot be read."""
+    wanted: int
+    """Its number now: the slots that it has, without those that are scaled away."""
     finishes_within_s: float | None
     """After this long a worker that is drained, restarted or scaled away releases the jobs that
     it has not finished, and they start again; a program that is asked to stop is killed. Null: it
@@ -45,16 +48,21 @@ def configured_pools(
     finishes_within_s: Mapping[str, float | None],
 ) -> list[ConfiguredPool]:
     """Return what a host has of these pools or programs (`kind`), by name the configured number."""
-    slots = [one["pool"] for one in workers if one["host"] == host and "@" not in one["slot"]]
+    wanted = Counter(
+        one["pool"]
+        for one in workers
+        if one["host"] == host and "@" not in one["slot"] and not one["leaves"]
+    )
     return [
         {
             "host": host,
             "name": name,
             "workers": number,
+            "wanted": wanted[name],
             "finishes_within_s": finishes_within_s.get(name),
             "scaled": None
-            if number in (None, n := slots.count(name))
-            else scaled_by(store, kind, name, n, [host]),
+            if number in (None, wanted[name])
+            else scaled_by(store, kind, name, wanted[name], [host]),
         }
         for name, number in numbers.items()
     ]

@@ -134,7 +134,7 @@ def _facts(
 def _scaled_to_0(
     store: Store, workers: Sequence[Worker], pools: Iterable[str]
 ) -> Iterator[tuple[str, str]]:
-    there = {one["pool"] for one in workers}
+    there = {one["pool"] for one in workers if not one["leaves"]}
     hosts = {one["host"] for one in workers}
     for pool in pools:
         if pool not in there and (scaled := scaled_by(store, "pool", pool, 0, hosts)):
@@ -162,6 +162,7 @@ def _slot(worker: Worker, watched_s: float | None, now_ms: int, *, several: bool
         target=f"{name} --host {host}" if several else name,
         rejects=rejects,
         runs_alone=worker["runs_alone"],
+        leaves=worker["leaves"],
         drained_by=_drained_by(worker["drained"]),
         silent_s=worker["heartbeat_age_s"],
         failed_exits=worker["failed_lately"],

@@ -6,6 +6,7 @@ process that runs alone is judged by its heartbeat row only. Of several hosts, t
 whose supervisor has vanished are shown as lost, until it is forgotten.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NotRequired
@@ -56,7 +57,7 @@ class LastExit(TypedDict):
 
 
 class DrainedBy(TypedDict):
-    """Who drained or restarted a slot, why, and when."""
+    """Who drained or restarted a slot or scaled it away, why, and when."""
 
     by: str
     """As in GET /audit."""
@@ -98,6 +99,10 @@ class WorkerSummary(TypedDict):
     """Who drained it, if an operator did and it is not started again."""
     restarted: DrainedBy | None
     """Who asked for its restart, if an operator did and its process has not ended yet."""
+    leaves: bool
+    """It is scaled away: it is gone once its process has ended."""
+    scaled: DrainedBy | None
+    """Who scaled it away, if an operator did."""
     until: Time | None
     """While it drains or stops: when it releases its jobs at the latest; of the supervisor, when it
     has ended. In backoff or fatal: when it is started. Else null."""
@@ -244,22 +249,29 @@ def _hosts_of_hung(
 def _asked(
     store: Store, slots: Iterable[SlotRecord], records: Iterable[ProcessRecord]
 ) -> dict[tuple[RequestAction, str, str], DrainedBy]:
-    """Return who drained each slot, and who asked for the restart of each that is being replaced.
+    """Return who drained each slot, scaled it away, or asked for the restart it is ending for.
 
     Only under its present supervisor; of a restart, only of its present process.
     """
     since_ms = {one.host: one.started_at_ms for one in records if one.role is Role.SUPERVISOR}
+    wanted = Counter((one.host, one.pool) for one in slots if not one.leaves)
     found: dict[tuple[RequestAction, str, str], DrainedBy] = {}
     for one in slots:
         if one.host not in since_ms:
             continue
-        if one.reason.startswith(DRAINED):
-            action, began_ms = RequestAction.DRAIN, since_ms[one.host]
+        if one.leaves and one.pool is not None:
+            kind = "program" if one.role is Role.PROGRAM else "pool"
+            workers, began_ms = wanted[one.host, one.pool], since_ms[one.host]
+            action = RequestAction.SCALE
+            entry = store.audit.last_scale(kind, one.pool, workers, one.host, began_ms)
+        elif one.reason.startswith(DRAINED):
+            action = RequestAction.DRAIN
+            entry = store.audit.last_of_slot(action, one.slot, one.host, since_ms[one.host])
         elif one.reason.startswith(REPLACED):
             action, began_ms = RequestAction.RESTART, one.started_at_ms or since_ms[one.host]
+            entry = store.audit.last_of_slot(action, one.slot, one.host, began_ms)
         else:
             continue
-        entry = store.audit.last_of_slot(action, one.slot, one.host, began_ms)
         if entry is not None:
             by: DrainedBy = {"by": entry.by, "reason": entry.reason, "at": rfc3339(entry.at_ms)}
             found[action, one.host, one.slot] = by
@@ -354,6 +366,8 @@ def _slot_json(
         "last_exit": exits[0] if exits else None,
         "drained": asked.get((RequestAction.DRAIN, slot.host, slot.slot)),
         "restarted": asked.get((RequestAction.RESTART, slot.host, slot.slot)),
+        "leaves": slot.leaves,
+        "scaled": asked.get((RequestAction.SCALE, slot.host, slot.slot)),
         "until": None if slot.until_ms is None else rfc3339(slot.until_ms),
         "recent_exits": exits,
         "failed_lately": sum(one.failed and one.at_ms >= since_ms for one in slot.exits),

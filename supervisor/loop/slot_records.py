@@ -7,6 +7,7 @@ from typing import NamedTuple
 from orpheus.shared.domain.processes import (
     DRAINED,
     REPLACED,
+    SCALED_AWAY,
     ProcessRecord,
     Role,
     SlotRecord,
@@ -95,7 +96,7 @@ def _order(slot: Slot) -> str:
 def _scaled_away(slot: Slot) -> str:
     members = "instances" if slot.role is Role.PROGRAM else "workers"
     until = "; it ends after its job" if slot.state is SlotState.DRAINING else ""
-    return f"scaled away: fewer {members} are wanted{until}"
+    return f"{SCALED_AWAY}: fewer {members} are wanted{until}"
 
 
 class Stop(NamedTuple):

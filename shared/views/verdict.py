@@ -149,7 +149,7 @@ def _slots(workers: Sequence[Worker], now_ms: int) -> list[SlotFacts]:
 
 def _slot(worker: Worker, watched_s: float | None, now_ms: int, *, several: bool) -> SlotFacts:
     name, host = worker["slot"], worker["host"]
-    failed = next((one for one in worker["recent_exits"] if one["failed"]), None)
+    failed = worker["last_failure"]
     reason, until = worker["reason"], worker["until"]
     rejects = worker["role"] == Role.SUPERVISOR and reason.startswith(_REJECTION)
     return SlotFacts(

@@ -13,7 +13,7 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict
 
-from orpheus.shared.domain import jobs, processes
+from orpheus.shared.domain import jobs
 from orpheus.shared.domain.concerns import Standstill
 from orpheus.shared.domain.processes import (
     DRAINED,
@@ -31,29 +31,9 @@ from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.supervisor_lock import is_gone, is_held
 from orpheus.shared.storage import Store
+from orpheus.shared.views.exits import Failure, LastExit, exit_json
 from orpheus.shared.views.jobs import RunningJob, running_job_json
 from orpheus.shared.views.values import Time, tenths
-
-
-class LastExit(TypedDict):
-    """How one process of a slot ended."""
-
-    at: Time
-    reason: str
-    signal: str | None
-    code: int | None
-    evidence: str | None
-    """What is known of why: a stack, a line."""
-    uptime_s: float
-    """How long the process ran."""
-    out_of_memory: bool | None
-    """Whether the kernel killed it for memory; null where that cannot be told."""
-    failed: bool
-    """Whether it counted as a failure: one that was wanted did not, whatever its code."""
-    output: str | None
-    """The last lines, up to 20, that its jobs wrote; null if there are none."""
-    jobs: list[int]
-    """The ids of the jobs that it was running, ascending."""
 
 
 class DrainedBy(TypedDict):
@@ -95,6 +75,8 @@ class WorkerSummary(TypedDict):
     jobs_done: int
     restarts: int
     last_exit: LastExit | None
+    last_failure: Failure | None
+    """The latest of the last 10 minutes, whatever ended its processes since."""
     drained: DrainedBy | None
     """Who drained it, if an operator did and it is not started again."""
     restarted: DrainedBy | None
@@ -339,8 +321,9 @@ def _slot_json(
     now_ms: int,
 ) -> Worker:
     record = beating.get(slot.incarnation or "")
-    exits = [_exit_json(one) for one in slot.exits[:RECENT_EXITS]]
+    exits = [exit_json(one) for one in slot.exits[:RECENT_EXITS]]
     since_ms = now_ms - FAILURES_WITHIN_S * 1000
+    failed = [one for one in slot.exits if one.failed and one.at_ms >= since_ms]
     job = running.get(slot.incarnation or "")
     places = record.places if record else 1
     return {
@@ -364,30 +347,18 @@ def _slot_json(
         "jobs_done": record.jobs_done if record else 0,
         "restarts": slot.restarts,
         "last_exit": exits[0] if exits else None,
+        "last_failure": (
+            {"at": rfc3339(failed[0].at_ms), "reason": failed[0].reason} if failed else None
+        ),
         "drained": asked.get((RequestAction.DRAIN, slot.host, slot.slot)),
         "restarted": asked.get((RequestAction.RESTART, slot.host, slot.slot)),
         "leaves": slot.leaves,
         "scaled": asked.get((RequestAction.SCALE, slot.host, slot.slot)),
         "until": None if slot.until_ms is None else rfc3339(slot.until_ms),
         "recent_exits": exits,
-        "failed_lately": sum(one.failed and one.at_ms >= since_ms for one in slot.exits),
+        "failed_lately": len(failed),
     }
 
 
 def _uptime_s(started_at_ms: int | None, now_ms: int) -> float | None:
     return None if started_at_ms is None else max(0.0, round((now_ms - started_at_ms) / 1000, 1))
-
-
-def _exit_json(one: processes.LastExit) -> LastExit:
-    return {
-        "at": rfc3339(one.at_ms),
-        "reason": one.reason,
-        "signal": one.signal,
-        "code": one.code,
-        "evidence": one.evidence,
-        "uptime_s": round(one.uptime_s, 1),
-        "out_of_memory": one.out_of_memory,
-        "failed": one.failed,
-        "output": one.output,
-        "jobs": list(one.jobs),
-    }

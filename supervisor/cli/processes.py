@@ -1,7 +1,7 @@
 """`orpheus workers` and `programs`: every process with its state."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.why import NOTHING_RUNS
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
+from orpheus.shared.views.pools import scaled_by
 from orpheus.shared.views.workers import Worker, workers_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator
@@ -63,14 +64,11 @@ def workers(operator: Operator, slot: str | None) -> int:
     handover = operator.handover()
     with operator.store(handover) as store:
         items = read_workers(store, handover)
+        pools = _scaled(store, items, "pool", handover.storage.pools)
+        pools += _scaled(store, items, "program", handover.programs)
     if slot is not None:
         return _show(items, slot, handover.beat_timeout_s, as_json=operator.as_json)
-    names = {
-        **dict.fromkeys(handover.storage.pools, "workers"),
-        **dict.fromkeys(handover.programs, "instances"),
-    }
-    none = _scaled_to_0(items, names)
-    print_workers(items, handover.beat_timeout_s, none, as_json=operator.as_json)
+    print_workers(items, handover.beat_timeout_s, pools, as_json=operator.as_json)
     tell_if_nothing_runs(items)
     return ExitCode.OK
 
@@ -82,8 +80,8 @@ def programs(operator: Operator) -> int:
     handover = operator.handover()
     with operator.store(handover) as store:
         everything = read_workers(store, handover)
+        scaled = _scaled(store, everything, "program", handover.programs)
     items = [one for one in everything if one["role"] == Role.PROGRAM]
-    none = _scaled_to_0(everything, dict.fromkeys(handover.programs, "instances"))
     several = _are_of_several_hosts(items)
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -92,7 +90,7 @@ def programs(operator: Operator) -> int:
         return *host, slot, state, pid, cpu, memory, *rest
 
     columns = ("HOST", *_OF_PROGRAMS) if several else _OF_PROGRAMS
-    _print(items, none, columns, row, as_json=operator.as_json)
+    _print(items, scaled, columns, row, as_json=operator.as_json)
     tell_if_nothing_runs(everything)
     return ExitCode.OK
 
@@ -108,26 +106,39 @@ def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:
     return workers_json(store, supervised_on=None, beat_timeout_s=handover.beat_timeout_s)
 
 
-def _scaled_to_0(items: Sequence[Worker], names: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the pools and programs without a slot, each with `0 workers` or the like.
+def _scaled(
+    store: Store, items: Sequence[Worker], kind: str, names: Iterable[str]
+) -> list[tuple[str, str, str | None]]:
+    """Return the pools or programs (`kind`) of which no slot, or not every slot, is wanted.
 
-    While no supervisor runs, none has one, and nothing is told.
+    Each with its number, `0 workers` or the like, and who scaled it, if somebody did. While no
+    supervisor runs, none has a slot, and nothing is told.
     """
     if not any(one["role"] == Role.SUPERVISOR for one in items):
         return []
-    there = {one["pool"] for one in items}
-    return [(name, f"0 {noun}") for name, noun in names.items() if name not in there]
+    noun, hosts = "worker" if kind == "pool" else "instance", {one["host"] for one in items}
+    told = []
+    for name in names:
+        slots = [one for one in items if one["pool"] == name]
+        leaving = [one for one in slots if one["leaves"]]
+        wanted = len(slots) - len(leaving)
+        if not wanted or leaving:
+            by = next((one["scaled"] for one in leaving if one["scaled"]), None)
+            who = by or (None if wanted else scaled_by(store, kind, name, 0, hosts))
+            why = f"scaled by {paused_by(who)}" if who else None
+            told.append((name, f"{wanted} {noun}{'' if wanted == 1 else 's'}", why))
+    return told
 
 
 def print_workers(
     items: Sequence[Mapping[str, Any]],
     beat_timeout_s: float,
-    none: Sequence[tuple[str, str]] = (),
+    scaled: Sequence[tuple[str, str, str | None]] = (),
     *,
     as_json: bool = False,
     names_left_out: bool = True,
 ) -> None:
-    """Print a table, with the hosts only if there are several; `none`: what has no slot."""
+    """Print a table, with the hosts only if there are several; `scaled`: numbers of pools."""
     several = _are_of_several_hosts(items)
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -135,12 +146,12 @@ def print_workers(
         return *host, *_worker_row(item, beat_timeout_s)
 
     columns = ("HOST", *_OF_WORKERS) if several else _OF_WORKERS
-    _print(items, none, columns, row, as_json=as_json, names_left_out=names_left_out)
+    _print(items, scaled, columns, row, as_json=as_json, names_left_out=names_left_out)
 
 
 def _print(
     items: Sequence[Mapping[str, Any]],
-    none: Sequence[tuple[str, str]],
+    scaled: Sequence[tuple[str, str, str | None]],
     columns: Columns,
     row: Callable[[Mapping[str, Any]], tuple[object, ...]],
     *,
@@ -151,8 +162,11 @@ def _print(
         print_json({"items": items})
         return
     before = (None,) if columns[0] == "HOST" else ()
-    after = (None,) * (len(columns) - len(before) - 2)
-    rows = [*map(row, items), *((*before, *one, *after) for one in none)]
+    between = (None,) * (len(columns) - len(before) - 3)
+    rows = [
+        *map(row, items),
+        *((*before, name, number, *between, why) for name, number, why in scaled),
+    ]
     whole = "`orpheus workers SLOT` shows all of one"
     print_table(columns, rows, names_left_out=names_left_out, whole=whole)
 
@@ -192,11 +206,12 @@ def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _worker_row(item: Mapping[str, Any], beat_timeout_s: float) -> tuple[object, ...]:
-    job, cpu, last_exit = item["job"], item["cpu_percent"], item["last_exit"]
+    job, cpu = item["job"], item["cpu_percent"]
+    last_exit = _last_failure(item) or item["last_exit"]
     others = item["jobs_in_progress"] - 1
     why = item["reason"] or (_last_exit(last_exit) if last_exit else "")
-    if item["drained"] is not None:
-        why = _drained(item)
+    if item["drained"] is not None or item["scaled"] is not None:
+        why = _asked(item)
     starts, ends = _left(item)
     beat_s = item["heartbeat_age_s"]
     if is_silent(item["state"], beat_s, beat_timeout_s):  # it is called ready until it is dead
@@ -228,9 +243,16 @@ def _left(item: Mapping[str, Any]) -> tuple[str, str]:
     return "", f"releases its job {ago(item['until'])}" if item["job"] else ""
 
 
-def _drained(item: Mapping[str, Any]) -> str:
-    """Say who drained a slot, and first what is wrong with it, which its reason tells behind."""
-    by = f"drained by {paused_by(item['drained'])}"
+def _last_failure(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return how it failed, if it did lately: a planned end since does not hide it."""
+    failed = (one for one in item["recent_exits"] if one["failed"])
+    return next(failed, None) if item["last_failure"] else None
+
+
+def _asked(item: Mapping[str, Any]) -> str:
+    """Say who drained a slot or scaled it away, and first what is wrong, which comes behind."""
+    what = "drained" if item["drained"] is not None else "scaled away"
+    by = f"{what} by {paused_by(item['drained'] or item['scaled'])}"
     trouble = item["reason"].partition("; ")[2]
     is_as_meant = item["state"] in (SlotState.DRAINING, SlotState.DOWN) and not item["degraded"]
     return by if is_as_meant or not trouble else f"{trouble}; {by}"

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from orpheus.shared.domain.processes import LastExit, Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.operations.audit import Actor
-from orpheus.shared.operations.supervisor_requests import ask_for_slot
+from orpheus.shared.operations.supervisor_requests import ask_for_slot, ask_for_workers
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from tests.unit.supervisor.cli.conftest import TIME
@@ -53,6 +54,53 @@ def test_who_drained_a_slot_is_told(orpheus: Orpheus, store: Store) -> None:
     told = re.compile(rf"drained by cli:eve: gateway moved \({TIME}\)$", re.MULTILINE)
     assert len(told.findall(orpheus("workers").out)) == 2
     assert len(told.findall(orpheus("programs").out)) == 1
+
+
+def test_who_scaled_a_pool_is_told_with_its_number_while_its_workers_finish(
+    orpheus: Orpheus, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir(exist_ok=True)
+    (tmp_path / "config/orpheus.toml").write_text("[pools.default]\n[pools.wide]\n")
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    second = replace(WORKER, slot="default-2")
+    wide = replace(WORKER, slot="wide-1", pool="wide")
+    store.processes.put_slots([replace(WORKER, slot="supervisor", role=Role.SUPERVISOR, pool=None)])
+    store.processes.put_slots([WORKER, second, wide])
+    for pool, workers, why in (("default", 1, "too many"), ("wide", 0, "cost")):
+        ask_for_workers(store, Actor("cli:eve", why), pool, workers, (), (), None)
+    away: dict[str, Any] = {
+        "state": SlotState.DRAINING,
+        "reason": "scaled away: fewer workers are wanted; it ends after its job",
+    }
+    store.processes.put_slots([WORKER, replace(second, **away), replace(wide, **away)])
+    out = orpheus("workers").out
+    for row in (
+        rf"default-2 +draining .* scaled away by cli:eve: too many \({TIME}\)",
+        rf"wide-1 +draining .* scaled away by cli:eve: cost \({TIME}\)",
+        rf"default +1 worker .* scaled by cli:eve: too many \({TIME}\)",
+        rf"wide +0 workers .* scaled by cli:eve: cost \({TIME}\)",
+    ):
+        assert re.search(rf"^{row}$", out, re.MULTILINE)
+    assert len(re.findall("scaled away by cli:eve", orpheus("status").out)) == 2
+    store.processes.put_slots([WORKER])
+    assert re.search(r"wide +0 workers .* scaled by cli:eve: cost", orpheus("workers").out)
+
+
+def test_a_failure_of_the_last_minutes_is_told_though_a_planned_end_came_after_it(
+    orpheus: Orpheus, store: Store
+) -> None:
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    now_ms = store.clock.wall_ms()
+    planned = LastExit(now_ms - 1_000, "replaced: reload", None, 0, None, 9.0)
+    failed = LastExit(now_ms - 65_000, "killed by SIGKILL", "SIGKILL", None, None, 7.0, failed=True)
+    store.processes.put_slots([replace(WORKER, exits=(planned, failed))])
+    assert "killed by SIGKILL at " in orpheus("workers").out
+    store.processes.put_slots(
+        [replace(WORKER, exits=(planned, replace(failed, at_ms=now_ms - 601_000)))]
+    )
+    assert "replaced: reload at " in orpheus("workers").out
 
 
 @pytest.mark.parametrize(

@@ -109,12 +109,13 @@ def test_a_worker_that_failed_lately_says_why_and_when_though_it_is_ready_again(
         "reason": "it has grown to 185 MiB; killed",
         "at": ago.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
+    planned = grown | {"reason": "replaced: reload", "failed": False}
     old = grown | {"at": (ago - timedelta(minutes=8)).isoformat().replace("+00:00", "Z")}
     panel.open(
-        worker("default-1", restarts=4, last_exit=grown),
-        worker("default-2", restarts=4, last_exit=grown, runs_alone=True),
-        worker("default-3", restarts=4, last_exit=old),
-        worker("default-4", restarts=4, last_exit=grown | {"failed": False}),
+        worker("default-1", restarts=4, last_exit=planned, last_failure=grown),
+        worker("default-2", restarts=4, last_exit=grown, last_failure=grown, runs_alone=True),
+        worker("default-3", restarts=4, last_exit=old, last_failure=old),
+        worker("default-4", restarts=4, last_exit=planned),
         *SYSTEM,
     )
     told = "failed 3 min ago: it has grown to 185 MiB; killed"

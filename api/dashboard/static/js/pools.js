@@ -62,11 +62,14 @@ export class Pools {
 
   /** A number is another: somebody has scaled it. @param {Map<string, any[]>} pools */
   noteSizes(pools) {
-    const sizes = JSON.stringify([...pools].map(([key, ofPool]) => [key, ofPool.length]).sort());
+    const sizes = JSON.stringify([...pools].map(([key, ofPool]) => [key, staying(ofPool).length]).sort());
     if (this.sizes !== undefined && this.sizes !== sizes) this.readAnew();
     this.sizes = sizes;
   }
 }
+
+/** Those that are wanted: one that is scaled away only finishes its job. @param {any[]} members */
+const staying = (members) => members.filter(({ leaves }) => !leaves);
 
 /** @param {Scaled} scaled */
 const scaledText = (scaled) => (scaled ? `: scaled by ${scaled.by} ${ago(scaled.at)}${scaled.reason ? ` (${scaled.reason})` : ""}` : "");
@@ -90,41 +93,54 @@ class PoolForm {
 
   /** @param {any[]} members @param {boolean} several whether there are other hosts @param {{workers: number | null, finishes_within_s?: number | null, scaled: Scaled}} [known] as it is configured */
   show(members, several, known) {
-    this.members = members;
+    this.members = staying(members);
     this.several = several;
     this.within = known?.finishes_within_s;
-    const configured = known?.workers ?? null, isAsConfigured = configured === null || configured === members.length;
-    const other = isAsConfigured ? "" : `, the configuration says ${configured}${scaledText(known?.scaled ?? null)}`;
-    setText(this.now, `${this.many(members.length)}${several ? ` on ${this.host}` : ""}${other}`);
-    if (+this.input.value === members.length) { this.edited = false; setText(this.result, ""); }
-    if (!this.edited) this.input.value = members.length;
+    const wanted = this.members.length, leaving = members.length - wanted, configured = known?.workers ?? null;
+    this.scaled = configured === wanted ? "" : scaledText(known?.scaled ?? null);
+    const ends = this.isProgram ? "end" : "finish", still = leaving ? ` wanted, ${leaving} still ${leaving > 1 ? ends : this.isProgram ? "ends" : "finishes"}` : "";
+    const other = configured === null || configured === wanted ? "" : `, the configuration says ${configured}${this.scaled}`;
+    setText(this.now, `${this.many(wanted)}${several ? ` on ${this.host}` : ""}${still}${other}`);
+    if (+this.input.value === wanted && !this.question) { this.edited = false; setText(this.result, ""); }
+    if (!this.edited) this.input.value = String(wanted);
+    this.question?.();
   }
 
   many(n) { return plural(n, this.isProgram ? "instance" : "worker"); }
 
   confirmScale() {
-    const workers = +this.input.value;
+    const workers = +this.input.value, before = this.members.length;
     let isAsked = false;
-    byId("confirm").addEventListener("close", () => { if (!isAsked) this.edited = false, this.input.value = String(this.members.length); }, { once: true });
-    confirm({
+    byId("confirm").addEventListener("close", () => { this.question = null; if (!isAsked) this.edited = false, this.input.value = String(this.members.length); }, { once: true });
+    const say = confirm({
       title: `Scale ${this.isProgram ? "program" : "pool"} ${this.name} to ${this.many(workers)}?`,
-      text: `${this.consequence(workers)} This lasts until the number in the configuration changes or the supervisor restarts.`,
+      text: this.consequence(workers),
       yes: "Scale it",
       path: `/pools/${this.name}/scale${onHost(this.host, this.several)}`,
       body: { workers },
       done: () => { isAsked = true; setText(this.result, `${this.many(workers)} requested`); },
     });
+    this.question = () => {
+      const now = this.members.length, other = now === before ? "" : `It has ${this.many(now)} by now${this.scaled}. `;
+      say(`${other}${this.consequence(workers)}`, now === workers);
+    };
   }
 
+  /** What a scale to so many does by now. @param {number} workers */
   consequence(workers) {
     const more = workers - this.members.length;
-    if (more >= 0) return more ? `${this.many(more)} more will start.` : "This is its number already.";
-    if (this.isProgram) return `${this.many(-more)} will end, the highest numbers first.`;
+    if (!more) return "This is its number already.";
+    return `${more > 0 ? `${this.many(more)} more will start.` : this.ending(workers, -more)} This lasts until the number in the configuration changes or the supervisor restarts.`;
+  }
+
+  /** @param {number} workers @param {number} fewer */
+  ending(workers, fewer) {
+    if (this.isProgram) return `${this.many(fewer)} will end, the highest numbers first.`;
     const leaving = this.members.filter(({ slot }) => +slot.slice(this.name.length + 1) > workers);
     const busy = leaving.filter(({ job }) => job);
     const named = busy.slice(0, MOST_NAMED).map(({ slot, job }) => `${slot} runs ${job.type} ${job.id}`).join(", ");
     const rest = busy.length > MOST_NAMED ? ` and ${busy.length - MOST_NAMED} more run a job` : "";
     const none = workers ? "" : NOBODY;
-    return `${this.many(-more)} will end, the highest numbers first. Each finishes its job first${named && `: ${named}${rest}`}.${limitText(this.within)}${none}`;
+    return `${this.many(fewer)} will end, the highest numbers first. Each finishes its job first${named && `: ${named}${rest}`}.${limitText(this.within)}${none}`;
   }
 }

@@ -8,7 +8,7 @@ import { SlotJobs } from "./slot-jobs.js";
 import { SlotQuestion, canDrain, isStopped } from "./slot-question.js";
 import { stackNodes } from "./stack.js";
 import { onHost, request } from "./http.js";
-import { isReplaced, limitText, triesText, whyText } from "./slot-state.js";
+import { awayText, isReplaced, limitText, triesText, whyText } from "./slot-state.js";
 import { now, timeNode } from "./time.js";
 import { count } from "./words.js";
 
@@ -87,7 +87,10 @@ export class SlotFold {
     setAttr(this.bar, "hidden", !supervisor || slot === "supervisor" || slot.includes("@"));
     setText(this.restart, isStopped(worker) ? "Start …" : "Restart …");
     setText(this.drain, "Drain …");
-    setAttr(this.drain, "aria-disabled", canDrain(worker) ? null : "true");
+    const away = awayText(worker);
+    setAttr(this.restart, "aria-disabled", away ? "true" : null);
+    setAttr(this.drain, "aria-disabled", canDrain(worker) && !away ? null : "true");
+    for (const button of [this.restart, this.drain]) setAttr(button, "title", away || null);
     setAttr(this.stack, "aria-disabled", pid && !this.asking ? null : "true");
     if (worker.last_exit) this.exits.add([worker.last_exit]);
     else this.exits.showNone(worker, supervisor);

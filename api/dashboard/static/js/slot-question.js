@@ -1,6 +1,6 @@
 // The question before a slot is started, restarted or drained: what that does, kept up to date while it is asked.
 import { confirm } from "./confirm.js";
-import { NOBODY, limitText } from "./slot-state.js";
+import { NOBODY, awayText, limitText } from "./slot-state.js";
 import { secondsTo } from "./time.js";
 import { duration, plural, ticking } from "./words.js";
 
@@ -26,7 +26,8 @@ export class SlotQuestion {
 
   /** Say what it would do now. @param {any} worker */
   update(worker) {
-    const { pid, state, incarnation } = worker;
+    const { pid, state, incarnation } = worker, away = awayText(worker);
+    if (away) return this.say(away, true);
     if (this.isStart && !isStopped(worker)) return this.say("It has been started meanwhile.", true);
     if (this.action === "drain" && !canDrain(worker)) return this.say(`Its state is ${state} by now.`, true);
     const isOther = pid && this.asked.pid && incarnation !== this.asked.incarnation;

@@ -32,20 +32,28 @@ export function leftText({ state, until, job, jobs_in_progress: held }) {
   return job ? `releases its ${held > 1 ? "jobs" : "job"} in ${ticking(left)}` : "";
 }
 
-/** Who drained or restarted it, when and why, and first what is wrong with it and how long it may still run; empty if nobody did. @param {any} worker */
+/** @typedef {{by: string, reason: string | null, at: string} | null | undefined} Asked */
+
+/** Who asked for what, when and why; empty if nobody did. @param {string} what @param {Asked} asked */
+const byText = (what, asked) => (asked ? `${what} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}` : "");
+
+/** Who drained, restarted or scaled it away, when and why, and first what is wrong with it and how long it may still run; empty if nobody did. @param {any} worker */
 export function askedText(worker) {
-  const { drained, restarted, state, degraded, reason } = worker;
-  const asked = drained ?? restarted;
-  if (!asked) return "";
+  const { drained, restarted, scaled, state, degraded, reason } = worker;
+  const by = byText("drained", drained) || byText("restarted", restarted) || byText("scaled away", scaled);
+  if (!by) return "";
   const isAsMeant = (state === "draining" || state === "down") && !degraded;
-  const trouble = isAsMeant ? "" : reason.split("; ").slice(1).join("; "); // behind "drained" or "being replaced"
-  const by = `${drained ? "drained" : "restarted"} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}`;
+  const trouble = isAsMeant ? "" : reason.split("; ").slice(1).join("; "); // behind "drained" or the like
   return [trouble, leftText(worker), by].filter(Boolean).join("; ");
 }
 
-/** How its latest process failed, while that counts in the verdict. @param {any} worker */
-export function failureText({ state, last_exit: exit }) {
-  return state === "ready" && exit?.failed && between(exit.at) < LATELY_S ? `failed ${ago(exit.at)}: ${exit.reason}` : "";
+/** Why it is neither restarted nor drained; empty if it may be. @param {any} worker */
+export const awayText = ({ leaves, scaled, slot, pool }) => (leaves
+  ? `It is ${byText("scaled away", scaled) || "scaled away"}. Its process ends, and none is started in its place: scale ${pool} to ${slot.slice(pool.length + 1)} for that.` : "");
+
+/** How one of its processes failed, while that counts in the verdict. @param {any} worker */
+export function failureText({ state, last_failure: failed }) {
+  return state === "ready" && failed && between(failed.at) < LATELY_S ? `failed ${ago(failed.at)}: ${failed.reason}` : "";
 }
 
 /** What becomes of a job that a worker does not finish in time. @param {number | null | undefined} within after so many seconds; not known of a program, and of another host */
@@ -57,8 +65,8 @@ export const NOBODY = " Then nobody runs the jobs of its queues, unless another 
 /** Why it is as it is, and for how much longer. @param {any} worker */
 export const whyText = (worker) => askedText(worker) || [leftText(worker), worker.reason].filter(Boolean).join("; ");
 
-/** Whether its process, if it ends, is to be followed by another one. @param {any} worker */
-export const isReplaced = ({ drained, reason }) => !drained && !/^(drained|scaled away)/.test(reason);
+/** Whether the process is to be followed by another one. @param {any} worker */
+export const isReplaced = ({ drained, leaves, reason }) => !drained && !leaves && !/^drained/.test(reason);
 
 /** When a slot that was given up is tried again. @param {any} worker */
 export function triesText({ until }) {

@@ -137,10 +137,7 @@ def _held(
     workers: Sequence[Worker],
     now_ms: int,
 ) -> dict[int, str]:
-    """Return what holds back each due job, as far as it is the same for a whole queue or type.
-
-    And of each that was leased, that its worker is not heard.
-    """
+    """Return what holds back due jobs of a whole queue or type, and whose worker is not heard."""
     due = [job for job in page if job.status is Status.PENDING and job.run_at_ms <= now_ms]
     leased = [job for job in page if job.status is Status.IN_PROGRESS]
     silent = silent_workers(store, workers, handover.beat_timeout_s) if leased else {}
@@ -151,7 +148,9 @@ def _held(
     quarantined = {one.type for one in store.quarantines.all()}
     served = {name for queues in handover.storage.pools.values() for name in queues}
     is_any_served = store.has_many_hosts or "*" in served
-    crews, rooms = crews_of(handover.storage.pools, workers), store.standings.rooms()
+    # One without queues is of another host, and may serve it.
+    ready = [one for one in crews_of(handover.storage.pools, workers) if one.ready]
+    rooms = store.standings.rooms()
     for job in due:
         if job.queue in paused:
             found[job.id] = "queue paused"
@@ -159,10 +158,7 @@ def _held(
             found[job.id] = "type quarantined"
         elif not is_any_served and job.queue not in served:
             found[job.id] = "no pool"
-        elif workers and not any(
-            crew.ready and (crew.serves(job.queue) or not crew.queues)  # one of another host may
-            for crew in crews
-        ):
+        elif workers and not any(one.serves(job.queue) or not one.queues for one in ready):
             found[job.id] = "no worker ready"
         elif workers and (limited := limited_by_queue(rooms.get(job.queue, FREE))):
             found[job.id] = limited.note

@@ -144,8 +144,9 @@ def test_with_a_pool_that_this_configuration_does_not_name_a_queue_may_be_served
 ) -> None:
     api = start(storage=replace(options.storage, pools={"default": ("*",)}))
     api.submit(queue="mail")
-    assert queues(api)["mail"]["none_starts"] == "no worker is ready"
+    assert queues(api)["mail"]["none_starts"] == "nothing runs"
     api.process("supervisor", Role.SUPERVISOR)
+    assert queues(api)["mail"]["none_starts"] == "no worker is ready"
     api.store.processes.put_slots([api.slot("heavy-1", SlotState.BACKOFF, pool="heavy")])
     assert queues(api)["mail"]["none_starts"] == "no worker is ready", "nor is that one"
     web = api.slot("web-1", SlotState.READY, Role.PROGRAM, pool="web")

@@ -80,5 +80,5 @@ def test_samples_are_told_on_request_though_nobody_looked_before(
 def test_pools_are_told_of_though_they_have_no_slot(api: Any) -> None:
     shown = api.client.get("/workers?samples=true").json()
     pool = {"host": "host-1", "name": "default", "workers": 2, "scaled": None}
-    pool["finishes_within_s"] = 325.0
+    pool |= {"wanted": 0, "finishes_within_s": 325.0}
     assert shown == {"items": [], "pools": [pool], "programs": []}

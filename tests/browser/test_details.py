@@ -261,6 +261,7 @@ def test_a_page_that_is_disconnected_can_be_read_by_everyone(
     page = lasting_dashboard.open(path)
     page.context.set_offline(True)
     expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
+    expect(page.locator("#banner")).to_be_visible()
     examine(page, "disconnected")
 
 

@@ -93,6 +93,22 @@ def test_an_api_that_is_back_is_seen_while_a_read_still_hangs_which_is_made_anew
     hung.page.unroute_all()  # which lets go what is held
 
 
+def test_a_read_that_begins_while_nobody_answers_is_made_anew_too(hung: Hung) -> None:
+    """A slow server is read less often, so that it is between two reads that nobody answers."""
+    hung.page.clock.fast_forward(1_000)
+    with hung.page.expect_response(hung.reads):
+        hung.held.pop().continue_()
+    hung.lose()
+    wait_until_held(hung.page, hung.held)
+    begun = hung.held.pop()
+    with hung.page.expect_response("**/healthz"):
+        hung.page.unroute("**/healthz")
+    hung.is_live()
+    wait_until_held(hung.page, hung.held)
+    assert begun.request.failure, "it is given up"
+    hung.page.unroute_all()
+
+
 def test_try_now_gives_up_a_read_that_hangs_and_asks_anew(hung: Hung) -> None:
     hung.lose()
     page = hung.page

@@ -74,8 +74,9 @@ export class Poll {
     showConnection(isThere ? "live" : "waiting", 0);
     if (isThere) this.hung?.abort(); // who is back may never answer what was asked before
     this.hung = isThere ? undefined : this.limit;
-    if (!isThere) this.now(); // or it reads, and asks on
-    else if (!document.hidden) this.watch();
+    if (isThere) return document.hidden || this.watch();
+    this.now(); // or it reads, and asks on
+    this.hung = this.reading ? this.limit : undefined; // this read, if it is a new one
   }
 
   lost() {

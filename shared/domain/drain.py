@@ -103,9 +103,9 @@ def is_starved(
     return taken_s >= _TURN_S or not ended_per_minute or is_passed_over
 
 
-def is_refuted(seconds: float, idle_s: float) -> bool:
-    """Return whether a queue would be empty by now, but for so long none of its jobs has run."""
-    return idle_s > max(_TURN_S, seconds)
+def is_refuted(seconds: float, quiet_s: float) -> bool:
+    """Return whether a queue would be empty by now, but for so long none of its jobs has ended."""
+    return quiet_s > max(_TURN_S, seconds)
 
 
 def drain_s(due: int, running: int, pace: Pace | None, bounds: DrainLimits) -> float | None:

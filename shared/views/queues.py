@@ -22,7 +22,7 @@ from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
 from orpheus.shared.views.pauses import Pause, pause_json
-from orpheus.shared.views.starved import idle_s_by_queue, starved_queues
+from orpheus.shared.views.starved import quiet_s_by_queue, starved_queues
 from orpheus.shared.views.unknown_names import names_given
 
 NOTHING_RUNS = "nothing runs"
@@ -178,8 +178,8 @@ def queues_json(
         oldest_s = store.stats.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
-        idle_s = idle_s_by_queue(store, waiting_s, pauses.keys(), counts)
-        starved = starved_queues(store, crews, idle_s, flows, paces)
+        quiet_s = quiet_s_by_queue(store, waiting_s, pauses.keys())
+        starved = starved_queues(store, crews, quiet_s, counts, flows, paces)
         limited = _limited(store, rules.values(), due, oldest_s.keys() - waiting_s.keys())
         held = _held(store, due, counts)
     found: list[Queue] = []
@@ -207,7 +207,7 @@ def queues_json(
                 "held_back": [_held_json(one, now_ms) for one in held.get(name, [])],
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
-                "drain": None if name in starved or _is_over(drain, idle_s.get(name)) else drain,
+                "drain": None if name in starved or _is_over(drain, quiet_s.get(name)) else drain,
                 "starved": name in starved,
                 "none_starts": None,
                 "limited": _limited_json(limited.get(name), serving, drain, now_ms),
@@ -267,8 +267,8 @@ def _named(store: Store, rules: Iterable[QueueRow], crews: Sequence[why.Crew]) -
     return {rule.name for rule in rules if rule.has_effect or rule.name in given}
 
 
-def _is_over(drain: Drain | None, idle_s: float | None) -> bool:
-    return drain is not None and idle_s is not None and is_refuted(drain["seconds"], idle_s)
+def _is_over(drain: Drain | None, quiet_s: float | None) -> bool:
+    return drain is not None and quiet_s is not None and is_refuted(drain["seconds"], quiet_s)
 
 
 def _limited(

@@ -8,36 +8,32 @@ from orpheus.shared.domain.jobs import RunningJob, Status
 from orpheus.shared.storage import Flow, Store
 
 
-def idle_s_by_queue(
-    store: Store,
-    waiting_s: Mapping[str, float],
-    paused: Collection[str],
-    counts: Mapping[str, Mapping[Status, int]],
+def quiet_s_by_queue(
+    store: Store, waiting_s: Mapping[str, float], paused: Collection[str]
 ) -> dict[str, float]:
-    """Return for how long queues of which none runs have waited for nothing but a worker."""
-    idle = [
-        name
-        for name in waiting_s.keys() - paused - store.queues.without_token()
-        if not counts[name][Status.IN_PROGRESS]
-    ]
-    silent_s = store.stats.silent_s(idle) if idle else {}
-    return {name: min(waiting_s[name], silent_s[name]) for name in idle}
+    """Return for how long jobs of queues have waited for a worker, and none of theirs ended."""
+    waiting = waiting_s.keys() - paused - store.queues.without_token()
+    silent_s = store.stats.silent_s(waiting) if waiting else {}
+    return {name: min(waiting_s[name], silent_s[name]) for name in waiting}
 
 
 def starved_queues(
     store: Store,
     crews: Sequence[why.Crew],
-    idle_s: Mapping[str, float],
+    quiet_s: Mapping[str, float],
+    counts: Mapping[str, Mapping[Status, int]],
     flows: Mapping[str, Flow],
     paces: Mapping[str, Pace],
 ) -> set[str]:
     """Return the queues whose workers run other jobs."""
     running, now_ms = list(store.jobs.running().values()), store.clock.wall_ms()
     found = set()
-    for name, its_idle_s in idle_s.items():
+    for name, idle_s in quiet_s.items():
+        if counts[name][Status.IN_PROGRESS]:
+            continue
         taken_s = _taken_s([crew for crew in crews if crew.serves(name)], running, now_ms)
         ended = flows[name].ended_per_minute
-        if taken_s is not None and is_starved(taken_s, ended, its_idle_s, paces.get(name)):
+        if taken_s is not None and is_starved(taken_s, ended, idle_s, paces.get(name)):
             found.add(name)
     return found
 

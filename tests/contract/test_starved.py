@@ -89,6 +89,18 @@ def test_an_estimate_that_the_oldest_due_job_has_refuted_is_not_shown(
     assert mail(store)["drain"], "one has ended now"
 
 
+def test_after_many_quick_jobs_no_estimate_is_shown_while_long_ones_take_all_places(
+    store: Store, run: Callable[..., None], lease: LeaseFrom, clock: FakeClock
+) -> None:
+    run("mail", 600, 200)
+    come(store, "mail", 4)
+    assert len(lease(1, queues=("mail",))) == 1
+    drain = mail(store)["drain"]
+    assert drain and drain["seconds"] < 3
+    clock.advance(5_500)
+    assert mail(store)["drain"] is None, "a few seconds have passed, and none has ended"
+
+
 def test_of_more_jobs_than_are_looked_at_the_time_of_those_counts(
     store: Store, run: Callable[..., None], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

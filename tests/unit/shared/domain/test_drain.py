@@ -163,5 +163,5 @@ def test_a_queue_of_which_none_ran_in_the_time_of_two_turns_is_starved(
 
 
 def test_who_waits_for_longer_than_an_estimate_refutes_it_but_not_within_moments() -> None:
-    assert is_refuted(20, idle_s=21) and not is_refuted(20, idle_s=20)
-    assert is_refuted(0.1, idle_s=6) and not is_refuted(0.1, idle_s=5)
+    assert is_refuted(20, quiet_s=21) and not is_refuted(20, quiet_s=20)
+    assert is_refuted(0.1, quiet_s=6) and not is_refuted(0.1, quiet_s=5)

@@ -81,7 +81,7 @@ export class SlotFold {
     const tries = state === "fatal" && `It failed. ${triesText(worker)}`;
     const alone = worker.runs_alone && `It has ${count(worker.places)} places, but runs one job alone: that job was running when its worker crashed, so no other is put at risk.`;
     const ends = state === "draining" && `It finishes its job, takes no other, and then ${isReplaced(worker) ? "starts again" : "stops"}.${worker.until ? "" : limitText(worker.finishes_within_s)}`;
-    const meaning = [tries, ends || MEANINGS[state], alone, degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
+    const meaning = [tries, ends || (state === "down" && reason.startsWith("waits for") ? "It starts by itself after that." : MEANINGS[state]), alone, degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
     showOrHide(this.why, meaning);
     // The supervisor does not restart itself, and a worker started alone (POOL@PID) has no supervisor.
     setAttr(this.bar, "hidden", !supervisor || slot === "supervisor" || slot.includes("@"));

@@ -133,6 +133,8 @@ class Crew:
     """The slots whose workers are ready."""
     free: int = 0
     """How many of their places are free."""
+    alone: Sequence[str] = ()
+    """Those that run one job alone, as it crashed before: no other place of them is free."""
     idle: int = 0
     """How many of them run nothing."""
     others: Sequence[str] = ()
@@ -337,7 +339,9 @@ def _no_place(standing: Standing, crew: Crew, taken: int) -> Reason | None:
     if crew.free == 0:
         also = f", and {_go_before(standing, taken)}" if taken else ""
         all_places = "the only place" if places == 1 else f"all {places:,} places"
-        text = f"{all_places} of pool {crew.pool} {'is' if places == 1 else 'are'} taken{also}"
+        alone = ", ".join(crew.alone[:MOST_NAMED])
+        how = f" (after a crash, {alone} runs one job alone)" if alone else ""
+        text = f"{all_places} of pool {crew.pool} {'is' if places == 1 else 'are'} taken{how}{also}"
         return Reason(Code.WORKERS_BUSY, text, by=", ".join(crew.ready[:MOST_NAMED]))
     if taken >= crew.free:
         text = f"it is not its turn: {_go_before(standing, taken)} in pool {crew.pool}"

@@ -8,6 +8,7 @@ from orpheus.shared.domain import why
 from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import Code, Crew
+from orpheus.shared.process.clock import is_alive
 from orpheus.shared.storage import Store
 from orpheus.shared.views.values import Time, optional_time
 from orpheus.shared.views.workers import Worker
@@ -44,7 +45,7 @@ def why_json(
     standing, crews = store.standings.of(job_id), crews_of(pools, workers)
     silence = None
     if standing.leased_by is not None:
-        silence = _silence(standing.leased_by, workers, _finishing(store, workers), beat_timeout_s)
+        silence = _silence(standing.leased_by, workers, _there(store, workers), beat_timeout_s)
     if silence is None:
         reasons = why.reasons(standing, crews)
     else:
@@ -63,9 +64,9 @@ def silent_workers(
 ) -> dict[str, Silence]:
     """Return the slots whose jobs may not run, as `why_json` tells it of each job."""
     found: dict[str, Silence] = {}
-    finishing, heard = _finishing(store, workers), set()
+    there, heard = _there(store, workers), set()
     for incarnation, job in store.jobs.running().items():
-        silence = _silence(incarnation, workers, finishing, beat_timeout_s)
+        silence = _silence(incarnation, workers, there, beat_timeout_s)
         if silence is None:
             heard.add(job.worker)
         else:
@@ -74,23 +75,29 @@ def silent_workers(
 
 
 def _silence(
-    incarnation: str, workers: Sequence[Worker], finishing: Collection[str], beat_timeout_s: float
+    incarnation: str, workers: Sequence[Worker], there: Collection[str], beat_timeout_s: float
 ) -> Silence | None:
     for one in workers:
         if one["incarnation"] == incarnation:
             age_s = one["heartbeat_age_s"]
             is_unheard = is_silent(one["state"], age_s, beat_timeout_s)
             return Silence(age_s, beat_timeout_s) if is_unheard else None
-    return None if incarnation in finishing else Silence(nothing_runs=not workers)
+    return None if incarnation in there else Silence(nothing_runs=not workers)
 
 
-def _finishing(store: Store, workers: Sequence[Worker]) -> set[str]:
-    """Return the processes that a supervisor still watches, also without a slot.
+def _there(store: Store, workers: Sequence[Worker]) -> set[str]:
+    """Return the processes that a supervisor watches, also without a slot, or that are seen to run.
 
-    Their slot has replaced them, and they finish what they began.
+    The slot of the former has replaced them, and they finish what they began. One that runs alone
+    is watched by nobody, and its job may keep it from sending heartbeats.
     """
     hosts = {x["host"] for x in workers if x["role"] == Role.SUPERVISOR and x["incarnation"]}
-    return {one.incarnation for one in store.processes.all() if one.host in hosts}
+    boot_id = store.own_clock.boot_id
+    return {
+        one.incarnation
+        for one in store.processes.all()
+        if one.host in hosts or (one.boot_id == boot_id and is_alive(one.pid, one.create_time_s))
+    }
 
 
 def crews_of(pools: Mapping[str, Sequence[str]], workers: Sequence[Worker]) -> list[Crew]:
@@ -111,7 +118,12 @@ def _crew(pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:
         queues,
         concurrency=max((one["places"] for one in ready), default=1),
         ready=[one["slot"] for one in ready],
-        free=sum(max(0, one["places"] - one["jobs_in_progress"]) for one in ready),
+        free=sum(
+            max(0, one["places"] - one["jobs_in_progress"])
+            for one in ready
+            if not one["runs_alone"]
+        ),
+        alone=[one["slot"] for one in ready if one["runs_alone"]],
         idle=sum(not one["jobs_in_progress"] for one in ready),
         others=[_not_ready(one) for one in mine if one["state"] != SlotState.READY],
         nothing_runs=not workers,

@@ -25,6 +25,12 @@ def test_a_job_that_crashed_runs_alone_and_its_worker_says_so(api: Any) -> None:
     assert not alone(), "it has none"
     (again,) = api.lease(1)
     assert (again.job_id, again.crashes, alone()) == (lease.job_id, 1, True)
+    waiting = api.client.get("/jobs?status=pending").json()["items"][0]["id"]
+    why = api.client.get(f"/jobs/{waiting}/why").json()
+    (reason,) = why["reasons"]
+    assert (why["runs"], reason["code"]) == (False, "workers_busy")
+    assert "all 4 places" in reason["text"]
+    assert "(after a crash, default-1 runs one job alone)" in reason["text"]
     (one,) = api.client.get("/stats").json()["verdict"]["concerns"]
     assert (
         f"queue mail (1 of 1 runs a job alone, after a crash), and {len(jobs) - 1} jobs"

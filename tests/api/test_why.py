@@ -1,5 +1,6 @@
 """`GET /jobs/{id}/why`."""
 
+import os
 import re
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import QueueRules
+from orpheus.shared.process.clock import create_time_s
 from orpheus.shared.views.why import Why
 from tests.api.shapes import checked, problem
 
@@ -112,3 +114,20 @@ def test_a_job_of_a_process_that_is_gone_does_not_run(crew: Any) -> None:
     (reason,) = why(crew, job)["reasons"]
     assert reason["code"] == "worker_gone"
     assert reason["text"] == "its worker default-1 is gone, and the job is not taken back yet"
+
+
+def test_a_job_of_a_worker_that_runs_alone_and_holds_its_interpreter_is_not_called_dead(
+    crew: Any,
+) -> None:
+    """Without a supervisor nobody takes it for dead: it is seen to run, on its own host."""
+    job = crew.submit()
+    crew.lease()
+    silent_ms = crew.store.clock.monotonic_ms() - 60_000
+    crew.store.processes.forget("life-of-supervisor")
+    crew.store.processes.put_slots([])
+    alive = {"pid": os.getpid(), "create_time_s": create_time_s(os.getpid())}
+    crew.process("default-1", incarnation="life-1", last_beat_mono_ms=silent_ms, **alive)
+    assert why(crew, job)["runs"]
+    crew.process("default-1", incarnation="life-1", last_beat_mono_ms=silent_ms)
+    (reason,) = why(crew, job)["reasons"]
+    assert reason["code"] == "worker_gone"

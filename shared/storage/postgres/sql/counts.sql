@@ -123,7 +123,8 @@ ORDER BY priority DESC, run_at_ms LIMIT 1;
 -- is that in which they were due, and some were freed later. What is behind one that was not has waited
 -- for less, so the walk ends with that, or after a number of jobs. One that was due at the given time or
 -- later has not waited for longer than that.
--- "= ANY" and the queue in ORDER BY: as for `late-jobs` (alerts.sql).
+-- "= ANY" and the queue in ORDER BY: as for `late-jobs` (alerts.sql). A number of rows ends the walk, as
+-- with a time in its place the planner takes the index of all queues.
 WITH never_later (nth) AS (
     SELECT nth FROM (
         SELECT run_at_ms, freed_at_ms, row_number() OVER (ORDER BY queue, priority DESC, run_at_ms, id) AS nth

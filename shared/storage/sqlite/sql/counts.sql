@@ -123,10 +123,9 @@ ORDER BY priority DESC, run_at_ms LIMIT 1;
 -- is that in which they were due, and some were freed later. What is behind one that was not has waited
 -- for less, so the walk ends with that, or after a number of jobs. One that was due at the given time or
 -- later has not waited for longer than that.
-WITH never_later (nth) AS (
-    SELECT nth FROM (
-        SELECT run_at_ms, freed_at_ms, row_number() OVER (ORDER BY run_at_ms, id) AS nth
-        FROM jobs INDEXED BY jobs_due
+WITH never_later (run_at_ms) AS (
+    SELECT run_at_ms FROM (
+        SELECT run_at_ms, freed_at_ms FROM jobs INDEXED BY jobs_due
         WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
             AND queue = ?1 AND priority = ?2 AND run_at_ms < ?3
         ORDER BY run_at_ms, id LIMIT ?4)
@@ -135,7 +134,8 @@ SELECT min(max(run_at_ms, coalesce(freed_at_ms, run_at_ms))) FROM (
     SELECT run_at_ms, freed_at_ms FROM jobs INDEXED BY jobs_due
     WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
         AND queue = ?1 AND priority = ?2 AND run_at_ms < ?3
-    ORDER BY run_at_ms, id LIMIT coalesce((SELECT nth FROM never_later), ?4));
+        AND run_at_ms <= coalesce((SELECT run_at_ms FROM never_later), ?3)
+    ORDER BY run_at_ms, id LIMIT ?4);
 
 -- name: due-of-queues
 -- How many jobs of each of a JSON list of queues are due: those that may be leased, and those that

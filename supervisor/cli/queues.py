@@ -104,9 +104,9 @@ def _why(item: Mapping[str, Any]) -> str | None:
         )
     held = [_held_back(one) for one in item["held_back"]]
     if limited := item["limited"]:
-        next_s = limited["next_s"]
-        soon = "" if next_s is None else f", the next may start in {duration(next_s)}"
-        return ", ".join([f"{limited['text']}{soon}", *held])
+        next_s = limited["next_s"]  # first: a narrow terminal cuts what is behind
+        soon = [] if next_s is None else [f"next in {duration(next_s)}"]
+        return ", ".join([*soon, limited["text"], *held])
     if item["none_starts"] and item["pools"]:  # that no pool serves it is its state
         return ", ".join([item["none_starts"], *held])
     return ", ".join([*held, *_next_due(item)]) or None

@@ -79,7 +79,7 @@ def test_a_queue_that_its_limits_hold_says_which_and_when_the_next_job_may_start
     assert len(store.leases.lease(WORKER, ("*",), 4, 30_000)) == 2
     _, few, mail = orpheus("queues").out.splitlines()
     assert few.endswith("  held by its max_running")
-    assert re.search("  held by its rate per key, the next may start in (23 h 59 min|1 d.*)$", mail)
+    assert re.search("  next in (23 h 59 min|1 d.*), held by its rate per key$", mail)
 
 
 def test_no_width_cuts_when_a_queue_is_empty(

@@ -52,7 +52,7 @@ _REFUSED: Mapping[tuple[RequestAction, Role], str] = {
 }
 _SCALED_AWAY = (
     "{slot} is scaled away: its process ends, and none is started in its place "
-    "(`{back}` brings it back)"
+    "(`{back}` brings it back, while the configuration has {pool})"
 )
 _ENDING = (SlotState.DRAINING, SlotState.STOPPING, SlotState.KILLING, SlotState.STUCK)
 _WHY_SILENT: Mapping[str, str] = {
@@ -229,7 +229,7 @@ def _slot(store: Store, action: RequestAction, name: str, host: str | None) -> S
     if refused is not None:
         number, on = name.rpartition("-")[2], f" --host {host}" if host else ""
         back = f"orpheus scale {slot.pool} {number}{on}"
-        raise TransitionRefused(refused.format(pid=slot.pid, slot=name, back=back))
+        raise TransitionRefused(refused.format(pid=slot.pid, slot=name, back=back, pool=slot.pool))
     return slot
 
 

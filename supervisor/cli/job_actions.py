@@ -20,6 +20,12 @@ from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs
 from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
 Change = Callable[[Store, int], tuple[Any, str]]
+_WHILE_NOTHING_RUNS = {
+    "cancel": (Status.IN_PROGRESS, "ends at the next start"),
+    "retry": (Status.PENDING, "waits"),
+    "run": (Status.PENDING, "waits"),
+}
+"""By action: which changed jobs need a worker, and what such a job does until there is one."""
 """Changes a job; returns the job, and what became of it in words."""
 
 
@@ -52,8 +58,9 @@ def _change_each(
                 changed.append(job)
                 if not operator.as_json:
                     click.echo(f"job {job_id}: {words}")
-        if action == "cancel" and any(job.status is Status.IN_PROGRESS for job in changed):
-            warn_if_nothing_runs(store, handover, "ends at the next start")
+        status, then = _WHILE_NOTHING_RUNS.get(action, (None, ""))
+        if any(job.status is status for job in changed if status is not None):
+            warn_if_nothing_runs(store, handover, then)
         while continue_cascades(store):
             pass  # perhaps no supervisor is running that would
     if operator.as_json:

@@ -25,6 +25,7 @@ from orpheus.supervisor.cli.output import (
 )
 from orpheus.supervisor.cli.processes import read_workers, tell_if_nothing_runs
 from orpheus.supervisor.cli.table import Column
+from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs
 
 _of_schedule = click.argument("name", type=Text(), metavar="NAME", shell_complete=live("schedules"))
 
@@ -98,10 +99,11 @@ def run_schedule(operator: Operator, name: str, reason: str | None) -> int:
         make_job = job_maker(store, handover.defaults)
         job_id = operator_actions.run_schedule(store, operator.actor(reason), name, make_job)
         job = store.jobs.get(job_id)
-    if operator.as_json:
-        print_json(job_json(job))
-    else:
-        click.echo(f"schedule {name}: job {job.id} submitted")
+        if operator.as_json:
+            print_json(job_json(job))
+        else:
+            click.echo(f"schedule {name}: job {job.id} submitted")
+        warn_if_nothing_runs(store, handover)
     return ExitCode.OK
 
 

@@ -33,6 +33,16 @@ def test_each_job_is_cancelled_or_refused_on_its_own(
     )
 
 
+def test_what_is_to_run_again_or_now_waits_while_nothing_runs(
+    orpheus: Orpheus, store: Store
+) -> None:
+    store.jobs.submit_many([NewJob("count"), NewJob("count")])
+    store.jobs.cancel(2)
+    warning = "orpheus: warning: nothing runs, so it waits; `orpheus` starts it\n"
+    assert orpheus("run", "1").err == warning
+    assert orpheus("retry", "2").err == warning
+
+
 def test_all_that_waits_for_a_cancelled_job_is_cancelled_with_it(
     orpheus: Orpheus, store: Store
 ) -> None:

@@ -227,6 +227,22 @@ def shared(page: Page, shared_system: System, shared_path: Path) -> Iterator[Das
         put_back(shared_system, shared_path)
 
 
+def some_queue(system: Any) -> dict[str, Any]:
+    """A queue as the API tells it, for a made-up answer, without what other tests have left."""
+    first: dict[str, Any] = system.get("/queues")["items"][0]
+    nothing = dict.fromkeys(
+        ("next_due_s", "oldest_pending_s", "drain", "limited", "none_starts", "pause", "resumed")
+    )
+    return {
+        **first,
+        **nothing,
+        "paused": False,
+        "starved": False,
+        "held_back": [],
+        "quarantined": [],
+    }
+
+
 def wait_until_held(page: Page, held: Sequence[Route]) -> None:
     """Wait until a request of the page has come to its route, which keeps it."""
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, some_queue
 from tests.browser.examine import examine
 from tests.browser.job_list import row, rows
 
@@ -388,7 +388,7 @@ def test_a_list_of_one_queue_says_why_none_of_its_jobs_starts(
 
 def test_a_list_of_a_queue_that_no_pool_serves_says_so(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.page
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = some_queue(lasting_dashboard.system)
     one |= {"name": "lonely", "paused": False, "pause": None, "pools": []}
     items = [one | {"none_starts": "no pool serves it"}]
     alone = "**/queues?name=lonely"  # all of them would cost much, and that again and again

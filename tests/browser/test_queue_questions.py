@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, some_queue
 
 
 def test_an_open_question_notices_that_somebody_else_has_paused_the_queue(
@@ -69,7 +69,7 @@ def test_the_question_before_a_resume_says_whether_anything_would_start(
         ),
     ]
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = some_queue(lasting_dashboard.system)
     one |= {"paused": True, "counts": one["counts"] | {"pending": 3}}
     queues = [{**one, "name": f"q{n}", "pools": pools} for n, (pools, _) in enumerate(cases)]
     page = lasting_dashboard.page
@@ -91,7 +91,7 @@ def test_a_paused_queue_tells_how_many_of_its_jobs_are_due_and_when_the_next_is(
         ({"due": 5, "next_due_s": None}, ""),
     ]
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = some_queue(lasting_dashboard.system)
     pools = [{"name": "a", "workers": 1, "ready": 1, "free": 1}]
     one |= {"paused": True, "counts": one["counts"] | {"pending": 5}, "pools": pools}
     queues = [{**one, "name": f"q{n}", **its} for n, (its, _) in enumerate(cases)]

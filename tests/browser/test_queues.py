@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, some_queue
 
 
 def row(dashboard: Dashboard, queue: str) -> Any:
@@ -53,7 +53,7 @@ def test_a_queue_that_was_resumed_though_the_configuration_pauses_it_says_by_who
 ) -> None:
     page = lasting_dashboard.page
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="lent")
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = some_queue(lasting_dashboard.system)
     by = {"by": "cli:ada", "at": "2026-01-31T12:00:00.000Z", "reason": "the server is back"}
     one |= {"name": "lent", "pause": None, "resumed": by}
     page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
@@ -101,7 +101,7 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         "broken": "no worker is ready",
         "filled": "no worker is ready",
     }
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = some_queue(lasting_dashboard.system)
     one["counts"]["pending"] = one["due"] = 3
     ready = [{"name": "default", "workers": 2, "ready": 2, "free": 1}]
     queues = [
@@ -131,7 +131,7 @@ def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
     lasting_dashboard: Dashboard,
 ) -> None:
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = some_queue(lasting_dashboard.system)
     one |= {"counts": {**one["counts"], "pending": 9, "in_progress": 1}, "due": 9, "paused": False}
     one |= {"pause": None, "drain": None, "grows_per_minute": None, "ended_per_minute": 3}
     one |= {"done_per_minute": 3, "rate_per_key": None}
@@ -159,7 +159,7 @@ def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
 
 def test_a_queue_of_which_all_jobs_are_blocked_is_not_empty(lasting_dashboard: Dashboard) -> None:
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = some_queue(lasting_dashboard.system)
     counts = {**one["counts"], "pending": 0, "in_progress": 0, "blocked": 4}
     one |= {"counts": counts, "paused": False, "due": 0}
     unready = [{"name": "default", "workers": 2, "ready": 0}]
@@ -249,7 +249,7 @@ def test_a_queue_says_how_many_jobs_a_quarantine_holds_back_and_for_how_long(
     lasting_dashboard: Dashboard,
 ) -> None:
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    (first, *_) = lasting_dashboard.system.get("/queues")["items"]
+    first = some_queue(lasting_dashboard.system)
     one = {
         **first,
         "counts": {**first["counts"], "pending": 9, "in_progress": 0},

@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, some_queue
 
 HELD = {"type": "resize", "jobs": 4, "relation": "eq", "oldest_s": 47_430}
 
@@ -14,7 +14,7 @@ def test_queues_are_searched_by_their_state_and_their_pools_too(
     lasting_dashboard: Dashboard,
 ) -> None:
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = some_queue(lasting_dashboard.system)
     pool = {"workers": 2, "ready": 2}
     one |= {"paused": False, "pools": [{"name": "common", **pool}]}
     queues = [
@@ -41,7 +41,7 @@ def test_queues_are_sorted_by_what_is_pending_and_by_the_oldest_due_job(
     lasting_dashboard: Dashboard,
 ) -> None:
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = some_queue(lasting_dashboard.system)
     cases: dict[str, tuple[int, float | None, list[dict[str, Any]]]] = {
         "a": (7, 60, []),
         "b": (0, None, []),
@@ -82,7 +82,7 @@ def test_in_a_narrow_table_who_serves_a_queue_stands_below_its_limits(
     lasting_dashboard: Dashboard,
 ) -> None:
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = some_queue(lasting_dashboard.system)
     one |= {"max_running": 0, "rate": "", "max_running_per_key": 0, "rate_per_key": ""}
     one |= {"due": 3, "counts": {**one["counts"], "pending": 3}, "oldest_pending_s": 60}
     one |= {"paused": False, "pools": [{"name": "default", "workers": 2, "ready": 2, "free": 0}]}

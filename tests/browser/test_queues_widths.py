@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, some_queue
 
 
 def row(page: Any, queue: str) -> Any:
@@ -75,7 +75,7 @@ def test_a_number_of_many_digits_stands_beside_its_word(lasting_dashboard: Dashb
 
 def test_the_numbers_of_all_queues_stand_in_line(lasting_dashboard: Dashboard) -> None:
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    (one, *_) = lasting_dashboard.system.get("/queues")["items"]
+    one = some_queue(lasting_dashboard.system)
     queues = [
         {**one, "name": f"q{n}", "counts": {**one["counts"], "pending": n, "done": n}}
         for n in (1, 12_345)

@@ -1,4 +1,4 @@
-"""The queues whose workers run the jobs of other queues."""
+"""For how long none of a queue has ended, and the queues whose workers run other jobs."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 

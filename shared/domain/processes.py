@@ -133,7 +133,8 @@ class SlotRecord:
     """Why the newest configuration is not in force, of the supervisor alone; None: it is."""
     until_ms: int | None = None
     """When a process that drains or stops releases its jobs at the latest, or a supervisor that
-    stops has ended; or when a slot in backoff or fatal is started. None: neither."""
+    stops has ended; when a slot in backoff or fatal is started; or when a program that starts is
+    stopped unless it is ready. None: nothing of these."""
 
     @property
     def leaves(self) -> bool:

@@ -87,7 +87,8 @@ class WorkerSummary(TypedDict):
     """Who scaled it away, if an operator did."""
     until: Time | None
     """While it drains or stops: when it releases its jobs at the latest; of the supervisor, when it
-    has ended. In backoff or fatal: when it is started. Else null."""
+    has ended. In backoff or fatal: when it is started. Of a program that starts: when it is stopped
+    if it is not ready by then; `reason` tells what its `ready` found last. Else null."""
 
 
 class Samples(TypedDict):

@@ -232,7 +232,7 @@ def _worker_row(item: Mapping[str, Any], beat_timeout_s: float) -> tuple[object,
 
 
 def _left(item: Mapping[str, Any]) -> tuple[str, str]:
-    """Say when it is started, or for how long it may still run its job.
+    """Say when it is started, or for how long it may still run its job or not be ready.
 
     The start is told before all else: it says whether anybody need act, and the end may be cut.
     """
@@ -240,6 +240,8 @@ def _left(item: Mapping[str, Any]) -> tuple[str, str]:
         return "", ""
     if item["state"] in (SlotState.BACKOFF, SlotState.FATAL):
         return f"is started {ago(item['until'])}", ""
+    if item["state"] == SlotState.STARTING:
+        return "", f"is stopped {ago(item['until'])} if it is not ready by then"
     return "", f"releases its job {ago(item['until'])}" if item["job"] else ""
 
 

@@ -82,6 +82,8 @@ def add_message(seen: Observation, message: Mapping[str, Any]) -> Observation:
                 return replace(seen, failed=str(message["reason"]), evidence=why or None)
             case "unhealthy":
                 return replace(seen, unhealthy=str(message["reason"]))
+            case "unready":
+                return replace(seen, unready=str(message["reason"]))
     except (KeyError, TypeError, ValueError):
         pass
     return seen

@@ -32,11 +32,12 @@ def slot_record(
 
     `until_ms`: of `EndsOfStates`.
     """
-    order, why = _order(slot), slot.degraded or slot.trouble or slot.reason
+    order, why = _order(slot), slot.degraded or slot.trouble or slot.reason or _unready(slot)
     if order and why.startswith(order):
         order = ""
     elif why.startswith((DRAINED, REPLACED)):  # an order before that
         why = ""
+    waits = slot.held_back if slot.desired in (Desired.UP, Desired.REPLACE) else ""
     return SlotRecord(
         host=host,
         slot=slot.name,
@@ -44,7 +45,7 @@ def slot_record(
         role=slot.role,
         state=slot.state,
         degraded=bool(slot.degraded or slot.trouble),
-        reason="; ".join(part for part in (order, slot.held_back, why) if part),
+        reason="; ".join(part for part in (order, waits, why) if part),
         pid=process.pid if process else None,
         incarnation=process.incarnation if process else None,
         cpu_percent=sample.cpu_percent if sample else None,
@@ -69,8 +70,12 @@ class EndsOfStates:
     def until_ms(
         self, key: str, slot: Slot, rules: Rules, now_s: float, wall_ms: int
     ) -> int | None:
-        """Return when a leaving process releases its jobs, or when a slot that waits is started."""
-        if slot.timer is None or slot.state not in _WITH_END:
+        """Return when a leaving process releases its jobs, or when a slot that waits is started.
+
+        Of a program that starts: when it is stopped unless it is ready. A worker may go on then.
+        """
+        starts = slot.role is Role.PROGRAM and slot.state is SlotState.STARTING
+        if slot.timer is None or not (starts or slot.state in _WITH_END):
             self._told_ms.pop(key, None)
             return None
         then_s = rules.stop_timeout_s if slot.state is SlotState.DRAINING else 0.0
@@ -80,6 +85,11 @@ class EndsOfStates:
         if abs(told_ms - at_ms) >= _OTHER_MS:
             self._told_ms[key] = at_ms
         return self._told_ms[key]
+
+
+def _unready(slot: Slot) -> str:
+    unready = slot.process.seen.unready if slot.process else ""
+    return f"not ready yet ({unready})" if unready and slot.state is SlotState.STARTING else ""
 
 
 def _order(slot: Slot) -> str:

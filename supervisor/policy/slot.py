@@ -170,6 +170,8 @@ class Observation:
     """How long it has held the database's write lock without a commit."""
     unhealthy: str = ""
     """Why the checks of a program say that it is dead; empty: they do not."""
+    unready: str = ""
+    """What a program that is not ready waits for, and what its check found last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,7 +303,8 @@ def _trigger_of_timer(state: SlotState, process: Process, rules: Rules) -> Verdi
         case SlotState.STARTING if not process.seen.database_ok:
             return None  # a start that waits for the database (a full disk) goes on once it can
         case SlotState.STARTING:
-            why = f"not ready within {rules.start_timeout_s:g} s"
+            found = f" ({process.seen.unready})" if process.seen.unready else ""
+            why = f"not ready within {rules.start_timeout_s:g} s{found}"
             return Verdict(Trigger.TIMEOUT, why, Cause.START_TIMEOUT)
         case SlotState.DRAINING:
             return Verdict(Trigger.TIMEOUT, f"not drained within {rules.drain_timeout_s:g} s")

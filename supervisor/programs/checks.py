@@ -28,6 +28,8 @@ class HttpChecks:
         """May be replaced by settings that have changed."""
         self.is_ready = False
         """It has answered at `ready_http`."""
+        self.unready = ""
+        """What the check of `ready_http` found last, in words."""
         self.unhealthy = ""
         """Why it counts as dead; empty: it does not."""
         self.serves = False
@@ -62,9 +64,7 @@ class HttpChecks:
             waited_s = time.monotonic() - began_s
             pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, waited_s / 10))
             if program.ready_http is not None and not self.is_ready and not self.serves:
-                if not problem_at(self._url(program.ready_http), _LONGEST_ANSWER_S):
-                    self.is_ready = True
-                    self._wake()
+                self._ask_ready(self._url(program.ready_http))
             elif program.alive_http is not None and self.serves:
                 pause_s = program.alive_every_s
                 answer_s = min(_LONGEST_ANSWER_S, max(_SHORTEST_ANSWER_S, pause_s))
@@ -76,6 +76,14 @@ class HttpChecks:
                 pause_s = _LONGEST_PAUSE_S
             self._stopped.wait(pause_s)
 
+    def _ask_ready(self, url: str) -> None:
+        problem = problem_at(url, _LONGEST_ANSWER_S)
+        if problem:
+            self.unready = f"{shown(url)}: {problem[0].lower()}{problem[1:]}"
+        else:
+            self.is_ready = True
+            self._wake()
+
     def _report(self, failures: int, problem: str) -> None:
         times = "the check has failed" if failures == 1 else f"{failures} checks in a row failed"
         self.unhealthy = f"{times} (alive): {problem}"
@@ -85,13 +93,19 @@ class HttpChecks:
         return filled_in(text, self._instance)
 
 
+def shown(url: str) -> str:
+    """Return what may be told of a URL: all but its query, where tokens are."""
+    place, has_query, _ = url.partition("?")
+    return place + ("?…" if has_query else "")
+
+
 def problem_at(url: str, timeout_s: float) -> str:
     """Return why the URL does not answer well, in words; empty: it does. Blocks."""
     parts = urlsplit(url)
     try:
         port = parts.port
     except ValueError:  # {instance} may lead beyond the last one
-        return f"there is no such port: {url}"
+        return f"there is no such port: {shown(url)}"
     late = f"no answer within {timeout_s:g} s"
     ends_s = time.monotonic() + timeout_s
     connection = HTTPConnection(parts.hostname or "", port, timeout=timeout_s)

@@ -26,7 +26,7 @@ from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.adoption import count_incarnation
 from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
 from orpheus.supervisor.policy.slot import Exit, ProcessCommand
-from orpheus.supervisor.programs.checks import HttpChecks
+from orpheus.supervisor.programs.checks import HttpChecks, shown
 from orpheus.supervisor.programs.message import close_all
 from orpheus.supervisor.programs.output import ProgramOutput
 
@@ -126,6 +126,8 @@ class ProgramHandle(ProcessHandle):
         said: list[Mapping[str, Any]] = []
         if self._output.is_ready(self.incarnation):
             said.append({"say": "ready"})
+        if not has_exited and not serves:
+            said.append({"say": "unready", "reason": self._unready()})
         if self._lacks_checks and not has_exited:
             self._start_checks()
         checks = self._checks
@@ -136,6 +138,17 @@ class ProgramHandle(ProcessHandle):
             if checks.unhealthy:
                 said.append({"say": "unhealthy", "reason": checks.unhealthy})
         return said
+
+    def _unready(self) -> str:
+        """Return what its `ready` asks for, and what was found last."""
+        program = self._program
+        if program.ready_http is not None:
+            answer = "" if self._checks is None else self._checks.unready
+            url = shown(filled_in(program.ready_http, instance_of(self.slot)))
+            return answer or f"{url}: no answer so far"
+        if program.ready_line is not None:
+            return f"no line of its output has matched {program.ready_line!r}"
+        return f"it is ready once it has run for {program.ready_after_s:g} s"
 
     def peek_exit(self) -> Exit | None:
         """Return how the process ended, once its last lines are known; None until then."""

@@ -14,6 +14,7 @@ from tests.machine import slowness, wait_until
 
 Start = Callable[..., Programs]
 QUICK = "[supervisor]\nrestart_backoff_max = '100ms'\ncrash_loop_failures = 3\n"
+IMPATIENT = "[supervisor]\nstart_timeout = '4s'\n"
 DEAF = "trap '' TERM; echo up; while :; do sleep 0.2; done"
 
 
@@ -56,6 +57,20 @@ def test_each_end_has_its_state_and_its_reason(programs: Start, tmp_path: Path) 
     running.ask("/workers/once-1/restart")
     wait_until(lambda: running.slot("once-1")["restarts"] == 1, "another try")
     assert running.system.stop() == 0
+
+
+def test_one_that_is_not_ready_in_time_says_what_its_check_found(programs: Start) -> None:
+    asks = {"http": "http://127.0.0.1:1/health?key=secret"}
+    running = programs([IMPATIENT, program("web", "sleep", "600", ready=asks)])
+    found = "(http://127.0.0.1:1/health?…: connection refused)"
+
+    def is_told() -> bool:
+        slot = running.system.workers().get("web-1", {"reason": "", "until": None})
+        return slot["reason"] == f"not ready yet {found}" and slot["until"] is not None
+
+    wait_until(is_told, "the check to be told")
+    ended = wait_until(lambda: running.slot("web-1")["last_exit"], "its end")
+    assert ended["reason"] == f"not ready within 4 s {found}; killed by SIGTERM"
 
 
 def _words(file: Path) -> list[str]:

@@ -190,6 +190,20 @@ def test_all_that_is_known_of_one_slot_is_shown_and_nothing_is_cut(
     assert told.endswith("evidence of the last exit port taken")
 
 
+@pytest.mark.usefixtures("crashing")
+def test_a_program_that_is_not_ready_says_why_and_when_it_is_stopped(
+    orpheus: Orpheus, store: Store
+) -> None:
+    waits = "not ready yet (http://127.0.0.1:9/health: connection refused)"
+    until_ms = store.clock.wall_ms() + 42_400
+    program = replace(WORKER, slot="web-1", pool="web", role=Role.PROGRAM, reason=waits)
+    starting = replace(program, state=SlotState.STARTING, until_ms=until_ms)
+    store.processes.put_slots([starting])
+    for command in (("workers",), ("programs",), ("workers", "web-1")):
+        told = rf"{re.escape(waits)}; is stopped {TIME} if it is not ready by then"
+        assert re.search(told, orpheus(*command).out), command
+
+
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:
     store.processes.put_slots([WORKER])
     assert orpheus("workers", "--json").json == {"items": []}

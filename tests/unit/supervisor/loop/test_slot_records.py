@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.supervisor.loop.slot_records import EndsOfStates
-from orpheus.supervisor.policy.slot import Rules, Slot, Timer
+from orpheus.supervisor.loop.slot_records import EndsOfStates, slot_record
+from orpheus.supervisor.policy.slot import Desired, Observation, Process, Rules, Slot, Timer
 
 RULES = Rules(stop_timeout_s=25.0)
 DRAINING = Slot("a-1", "a", Role.WORKER, state=SlotState.DRAINING, timer=Timer(300.0, "one"))
@@ -34,3 +34,27 @@ def test_a_slot_that_waits_tells_when_it_is_started_and_others_tell_nothing() ->
     for state in (SlotState.STARTING, SlotState.KILLING):
         assert ends.until_ms("a-1", replace(waits, state=state), RULES, 100.0, 5_000) is None
     assert ends.until_ms("a-1", replace(waits, timer=None), RULES, 100.0, 5_000) is None
+
+
+def test_a_program_that_starts_tells_what_it_waits_for_and_when_it_is_stopped() -> None:
+    seen = Observation("one", unready="http://127.0.0.1:9/health: connection refused")
+    starting = Slot(
+        "web-1",
+        "web",
+        Role.PROGRAM,
+        state=SlotState.STARTING,
+        process=Process("one", 100.0, seen=seen),
+        timer=Timer(160.0, "one"),
+    )
+    told = slot_record("here", starting, None, None)
+    assert told.reason == "not ready yet (http://127.0.0.1:9/health: connection refused)"
+    assert EndsOfStates().until_ms("web-1", starting, RULES, 100.0, 5_000) == 65_000
+    assert not slot_record("here", replace(starting, state=SlotState.READY), None, None).reason
+
+
+def test_one_that_is_to_stay_down_is_not_said_to_wait_for_another() -> None:
+    waits = Slot("web-1", "web", Role.PROGRAM, reason="exit code 0", held_back="waits for db-1")
+    assert slot_record("here", waits, None, None).reason == "waits for db-1; exit code 0"
+    for desired in (Desired.DOWN, Desired.DRAINED, Desired.ENDED):
+        stays = replace(waits, desired=desired)
+        assert "waits for" not in slot_record("here", stays, None, None).reason

@@ -76,6 +76,15 @@ def test_one_that_is_not_ready_in_time_is_asked_to_stop_and_fails() -> None:
     assert one.ended().cause is Cause.START_TIMEOUT
 
 
+def test_one_that_is_not_ready_in_time_tells_what_its_check_found_last() -> None:
+    one = driver(ready_after_s=None)
+    one.see(1.0, unready="http://127.0.0.1:9/health: connection refused")
+    one.turn(59.0)
+    one.exit(signal=15)
+    found = "(http://127.0.0.1:9/health: connection refused)"
+    assert one.reason() == f"not ready within 60 s {found}; killed by SIGTERM"
+
+
 def test_one_whose_checks_fail_is_asked_to_stop_then_killed() -> None:
     one = ready()
     one.see(unhealthy="3 checks in a row failed")

@@ -123,6 +123,16 @@ def test_a_first_answer_may_take_longer_than_later_ones(
     checks.stop()
 
 
+def test_what_is_asked_is_told_with_the_last_answer_but_never_its_query(server: Server) -> None:
+    server.status = 503
+    url = url_of(server)
+    checks = HttpChecks.start(ProgramSettings("web", ("web",), ready_http=url), 1, str)
+    assert checks is not None
+    told = wait_until(lambda: checks.unready, "the first answer")
+    checks.stop()
+    assert told == f"{url.removesuffix('x=1')}…: it answered 503"
+
+
 def test_it_is_ready_once_it_answers_and_dead_after_failures_in_a_row(server: Server) -> None:
     url = url_of(server)
     program = ProgramSettings(

@@ -116,6 +116,29 @@ def test_one_that_runs_as_another_user_is_told_of_and_raises_nothing(
     assert [one["event"] for one in logged] == ["cannot_stop"]
 
 
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        (
+            {"ready_http": "http://127.0.0.1:{instance}/up"},
+            "http://127.0.0.1:1/up: connection refu",
+        ),
+        ({"ready_line": "up on \\d+"}, "no line of its output has matched 'up on \\\\d+'"),
+        ({"ready_after_s": 30.0}, "it is ready once it has run for 30 s"),
+    ],
+)
+def test_one_that_is_not_ready_says_what_it_waits_for(way: dict[str, Any], told: str) -> None:
+    handle = spawn(replace(SLEEP, **{"ready_after_s": None, **way}))
+
+    def says_it() -> bool:
+        said = handle.messages(has_exited=False, serves=False)
+        return any(one["say"] == "unready" and told in one["reason"] for one in said)
+
+    wait_until(says_it, told)
+    assert not handle.messages(has_exited=False, serves=True)
+    handle.reap()
+
+
 def test_checks_that_are_added_while_it_runs_find_it_dead(running: ProgramHandle) -> None:
     assert running.messages(has_exited=False, serves=True) == []
     running.adopt(CHECKED)

@@ -392,9 +392,3 @@ def test_real_workers_are_restarted_looked_into_drained_started_and_scaled(dashb
     third = page.locator("#slots .slot", has=page.get_by_text("default-3", exact=True))
     expect(third.locator(".state b")).to_have_text("ready")
     assert dashboard.never_reloaded()
-
-
-def test_a_slot_that_waits_for_another_is_said_to_start_by_itself(panel: Panel) -> None:
-    panel.open(worker("web-1", "web", state="down", pid=None, reason="waits for db-1"), *SYSTEM)
-    said = "It starts by itself after that. Why: waits for db-1"
-    expect(panel.unfold("web-1")).to_contain_text(said)

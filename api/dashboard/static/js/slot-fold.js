@@ -8,16 +8,14 @@ import { SlotJobs } from "./slot-jobs.js";
 import { SlotQuestion, canDrain, isStopped } from "./slot-question.js";
 import { stackNodes } from "./stack.js";
 import { onHost, request } from "./http.js";
-import { awayText, isReplaced, limitText, triesText, whyText } from "./slot-state.js";
+import { awayText, causeText, isReplaced, leftText, limitText, triesText } from "./slot-state.js";
 import { now, timeNode } from "./time.js";
 import { count } from "./words.js";
 
 const MEANINGS = {
-  starting: "Its process has started and is not ready yet.",
   stopping: "It was asked to stop, and is killed if it does not.",
   killing: "It is being killed.",
   stuck: "SIGKILL does not end it: the kernel holds it, often because of a disk. Its jobs go to other workers, and it is replaced.",
-  backoff: "It is down and starts again automatically after at most half a minute. You can also start it now.",
   fatal: "Fix the cause, then start it.",
   down: "It has no process until it is started, or Orpheus is restarted.",
 };
@@ -73,7 +71,7 @@ export class SlotFold {
 
   /** @param {any} worker @param {any} supervisor the row of that of its host, if there is one @param {boolean} several */
   show(worker, supervisor, several) {
-    const { slot, state, degraded, pid } = worker, reason = whyText(worker);
+    const { slot, state, degraded, pid } = worker, cause = causeText(worker);
     if (worker.incarnation !== this.worker?.incarnation) { setText(this.result, ""); showOrHide(this.problem, ""); }
     const isExitNew = worker.last_exit?.at !== this.worker?.last_exit?.at;
     this.worker = worker;
@@ -81,7 +79,8 @@ export class SlotFold {
     const tries = state === "fatal" && `It failed. ${triesText(worker)}`;
     const alone = worker.runs_alone && `It has ${count(worker.places)} places, but runs one job alone: that job was running when its worker crashed, so no other is put at risk.`;
     const ends = state === "draining" && `It finishes its job, takes no other, and then ${isReplaced(worker) ? "starts again" : "stops"}.${worker.until ? "" : limitText(worker.finishes_within_s)}`;
-    const meaning = [tries, ends || (state === "down" && reason.startsWith("waits for") ? "It starts by itself after that." : MEANINGS[state]), alone, degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
+    const [waits, reason] = waitingText(worker, cause);
+    const meaning = [tries, ends || waits || MEANINGS[state], alone, degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
     showOrHide(this.why, meaning);
     // The supervisor does not restart itself, and a worker started alone (POOL@PID) has no supervisor.
     setAttr(this.bar, "hidden", !supervisor || slot === "supervisor" || slot.includes("@"));
@@ -131,4 +130,15 @@ export class SlotFold {
       h("p", { class: "bar" }, h("span", { class: "summary" }, `Stack of pid ${pid}, `, timeNode(at), job ? ", running " : ", with no running job", job && h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`)), copy),
       ...stackNodes(stack, `Stack of ${this.slot}`));
   }
+}
+
+/** Say what it waits for before it starts or is ready, and what of the cause that leaves to say. @param {any} worker @param {string} cause @returns {[string, string]} */
+function waitingText(worker, cause) {
+  const { state } = worker, left = leftText(worker), [first, ...rest] = cause.split("; ");
+  if (state === "starting") {
+    const isKnown = cause.startsWith("not ready yet");
+    return [`Its process has started and is ${isKnown ? cause : "not ready yet"}.${left && ` It ${left}.`}`, isKnown ? "" : cause];
+  }
+  if ((state === "down" || state === "backoff") && first.startsWith("waits for")) return [`It ${first}, and starts by itself after that.`, rest.join("; ")];
+  return [state === "backoff" ? `It is down and ${left || "starts again automatically after at most half a minute"}. You can also start it now.` : "", cause];
 }

@@ -24,11 +24,12 @@ export const iconOf = (look) => ICONS[look] ?? "down";
 /** Whether somebody may have to look after it. @param {string} state */
 export const isBad = (state) => BAD.has(state);
 
-/** For how long it may still run its jobs, or when it is started again; empty if neither, or not known. @param {any} worker */
+/** For how long it may still run its jobs or not be ready, or when it is started again; empty if neither, or not known. @param {any} worker */
 export function leftText({ state, until, job, jobs_in_progress: held }) {
   const left = secondsTo(until);
   if (!left) return "";
   if (state === "backoff" || state === "fatal") return `is started in ${ticking(left)}`;
+  if (state === "starting") return `is stopped in ${ticking(left)} if it is not ready by then`;
   return job ? `releases its ${held > 1 ? "jobs" : "job"} in ${ticking(left)}` : "";
 }
 
@@ -63,7 +64,16 @@ export const limitText = (within) => (within ? ` A job that still runs after ${d
 export const NOBODY = " Then nobody runs the jobs of its queues, unless another pool serves them.";
 
 /** Why it is as it is, and for how much longer. @param {any} worker */
-export const whyText = (worker) => askedText(worker) || [leftText(worker), worker.reason].filter(Boolean).join("; ");
+export function whyText(worker) {
+  const parts = [leftText(worker), worker.reason];
+  return askedText(worker) || (worker.state === "starting" ? parts.reverse() : parts).filter(Boolean).join("; ");
+}
+
+/** The same below a sentence that says for how much longer already. @param {any} worker */
+export const causeText = (worker) => (["backoff", "fatal", "starting"].includes(worker.state) ? worker.reason : whyText(worker));
+
+/** Whether it is a program that has ended as its `restart` says, and did not fail. @param {any} worker */
+export const hasEnded = ({ role, state, degraded, reason }) => role === "program" && state === "down" && !degraded && reason.includes('; restart = "');
 
 /** Whether the process is to be followed by another one. @param {any} worker */
 export const isReplaced = ({ drained, leaves, reason }) => !drained && !leaves && !/^drained/.test(reason);

@@ -97,14 +97,17 @@ def workers_check(slots: Sequence[Worker]) -> Check:
 def programs_check(slots: Sequence[Worker]) -> dict[str, Check]:
     """Check that programs run; jobs do without them, so none fails. Nothing if there are none.
 
-    One that was stopped, or has done its work, is down and well.
+    One that was stopped is down and well; those that have done their work do not count.
     """
-    if not slots:
+    ended, slots = [s for s in slots if s["ended"]], [s for s in slots if not s["ended"]]
+    if not slots and not ended:
         return {}
     ready = [slot for slot in slots if slot["state"] == SlotState.READY and not slot["degraded"]]
     well = [slot for slot in slots if slot["state"] == SlotState.DOWN and not slot["degraded"]]
     troubled = [f"{s['slot']} is {s['state']}" for s in slots if s not in ready and s not in well]
-    detail = f"{len(ready)} of {len(slots)} ready"
+    parts = [f"{len(ready)} of {len(slots)} ready"] if slots else []
+    parts += [f"{len(ended)} ended as meant"] if ended else []
+    detail = ", ".join(parts)
     if troubled:
         return {"programs": _check("degraded", f"{detail}: {', '.join(troubled)}")}
     return {"programs": _check("ok", detail)}

@@ -22,6 +22,8 @@ REPLACED = "being replaced"
 """So the reason of a slot begins whose process ends so that another one starts."""
 SCALED_AWAY = "scaled away"
 """So the reason of a slot begins that is not wanted any more, and goes with its process."""
+KEPT_DOWN = "keeps it down until it is restarted"
+"""So the reason of a program ends that has ended by itself, and is not started again."""
 SILENT_MS = 60_000
 """A process that cannot be seen from here is taken for dead once it is silent for longer."""
 
@@ -140,6 +142,12 @@ class SlotRecord:
     def leaves(self) -> bool:
         """Whether it is scaled away: it does not count, and only its process has yet to end."""
         return self.reason.startswith(SCALED_AWAY)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is a program that did its work: it ended as its `restart` says, and well."""
+        is_down = self.state is SlotState.DOWN and not self.degraded
+        return is_down and self.reason.endswith(KEPT_DOWN)
 
     @property
     def last_exit(self) -> LastExit | None:

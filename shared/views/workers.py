@@ -83,6 +83,8 @@ class WorkerSummary(TypedDict):
     """Who asked for its restart, if an operator did and its process has not ended yet."""
     leaves: bool
     """It is scaled away: it is gone once its process has ended."""
+    ended: bool
+    """It is a program that did its work: it ended as its `restart` says, and did not fail."""
     scaled: DrainedBy | None
     """Who scaled it away, if an operator did."""
     until: Time | None
@@ -354,6 +356,7 @@ def _slot_json(
         "drained": asked.get((RequestAction.DRAIN, slot.host, slot.slot)),
         "restarted": asked.get((RequestAction.RESTART, slot.host, slot.slot)),
         "leaves": slot.leaves,
+        "ended": slot.has_ended,
         "scaled": asked.get((RequestAction.SCALE, slot.host, slot.slot)),
         "until": None if slot.until_ms is None else rfc3339(slot.until_ms),
         "recent_exits": exits,

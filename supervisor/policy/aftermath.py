@@ -12,6 +12,7 @@ from dataclasses import replace
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import (
     FAILURES_WITHIN_S,
+    KEPT_DOWN,
     MOST_EXITS,
     RECENT_EXITS,
     LastExit,
@@ -151,7 +152,7 @@ def _after_failure(slot: Slot, process: Process, rules: Rules, turn: Turn) -> Sl
 
 def _after_own_end(slot: Slot, process: Process, exit: Exit, rules: Rules) -> Slot:
     """Keep a program down that is not started again; one that has failed needs attention."""
-    why = f'{slot.reason}; restart = "{rules.restart}" keeps it down until it is restarted'
+    why = f'{slot.reason}; restart = "{rules.restart}" {KEPT_DOWN}'
     trouble = why if has_failed(process, exit) else ""
     return replace(slot, desired=Desired.ENDED, reason=why, trouble=trouble, failures=0)
 

@@ -65,7 +65,7 @@ def test_a_program_that_has_ended_as_meant_is_not_missed(panel: Panel) -> None:
     once: dict[str, Any] = {"role": "program", "state": "down", "pid": None}
     panel.open(
         worker("web-1", "web", role="program"),
-        worker("once-1", "once", reason=kept, **once),
+        worker("once-1", "once", reason=kept, ended=True, **once),
         worker("bad-1", "bad", reason=kept, degraded=True, **once),
         worker("off-1", "off", reason="drained", **once),
         *SYSTEM,

@@ -41,10 +41,10 @@ def test_each_end_has_its_state_and_its_reason(programs: Start, tmp_path: Path) 
         in (background["reason"])
     )
     done = running.until("done-1", "down")
-    assert (done["degraded"], done["restarts"]) == (False, 0)
+    assert (done["degraded"], done["restarts"], done["ended"]) == (False, 0, True)
     assert 'restart = "on-failure" keeps it down' in done["reason"]
     once = running.until("once-1", "down")
-    assert (once["degraded"], once["restarts"]) == (True, 0)
+    assert (once["degraded"], once["restarts"], once["ended"]) == (True, 0, False)
     assert once["reason"].startswith('exit code 9; restart = "never"')
     missing = running.until("missing-1", "fatal")
     assert "cannot run" in missing["last_exit"]["evidence"]

@@ -72,9 +72,6 @@ export function whyText(worker) {
 /** The same below a sentence that says for how much longer already. @param {any} worker */
 export const causeText = (worker) => (["backoff", "fatal", "starting"].includes(worker.state) ? worker.reason : whyText(worker));
 
-/** Whether it is a program that has ended as its `restart` says, and did not fail. @param {any} worker */
-export const hasEnded = ({ role, state, degraded, reason }) => role === "program" && state === "down" && !degraded && reason.includes('; restart = "');
-
 /** Whether the process is to be followed by another one. @param {any} worker */
 export const isReplaced = ({ drained, leaves, reason }) => !drained && !leaves && !/^drained/.test(reason);
 

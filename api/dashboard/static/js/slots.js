@@ -3,7 +3,7 @@ import { arrange, byId, h, setText } from "./dom.js";
 import { request } from "./http.js";
 import { Pools } from "./pools.js";
 import { SlotRow } from "./slot-row.js";
-import { hasEnded, isReplaced, isSilent } from "./slot-state.js";
+import { isReplaced, isSilent } from "./slot-state.js";
 import { everySecond } from "./time.js";
 import { plural } from "./words.js";
 
@@ -97,7 +97,7 @@ export class Slots {
       const word = state !== "ready" ? state : isSilent(worker) ? "silent" : this.rows.get(keyOf(worker))?.busy ? "working" : "idle";
       states[word] = (states[word] ?? 0) + 1;
     }
-    const up = programs.filter(({ state }) => state === "ready").length, ended = programs.filter(hasEnded).length, meant = programs.length - ended;
+    const up = programs.filter(({ state }) => state === "ready").length, ended = programs.filter((one) => one.ended).length, meant = programs.length - ended;
     const others = [meant && `${up} of ${plural(meant, "program")} ready`, ended && `${plural(ended, "program")} ended as meant`];
     return [...Object.entries(states).map(([word, n]) => `${n} ${word}`), ...others].filter(Boolean).join(" · ") || "none";
   }

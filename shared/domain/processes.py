@@ -22,7 +22,7 @@ REPLACED = "being replaced"
 """So the reason of a slot begins whose process ends so that another one starts."""
 SCALED_AWAY = "scaled away"
 """So the reason of a slot begins that is not wanted any more, and goes with its process."""
-KEPT_DOWN = "keeps it down until it is restarted"
+KEPT_DOWN = "until it is restarted"
 """So the reason of a program ends that has ended by itself, and is not started again."""
 SILENT_MS = 60_000
 """A process that cannot be seen from here is taken for dead once it is silent for longer."""
@@ -146,7 +146,7 @@ class SlotRecord:
     @property
     def has_ended(self) -> bool:
         """Whether it is a program that did its work: it ended as its `restart` says, and well."""
-        is_down = self.state is SlotState.DOWN and not self.degraded
+        is_down = self.role is Role.PROGRAM and self.state is SlotState.DOWN and not self.degraded
         return is_down and self.reason.endswith(KEPT_DOWN)
 
     @property

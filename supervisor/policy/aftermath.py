@@ -152,7 +152,7 @@ def _after_failure(slot: Slot, process: Process, rules: Rules, turn: Turn) -> Sl
 
 def _after_own_end(slot: Slot, process: Process, exit: Exit, rules: Rules) -> Slot:
     """Keep a program down that is not started again; one that has failed needs attention."""
-    why = f'{slot.reason}; restart = "{rules.restart}" {KEPT_DOWN}'
+    why = f'{slot.reason}; restart = "{rules.restart}" keeps it down {KEPT_DOWN}'
     trouble = why if has_failed(process, exit) else ""
     return replace(slot, desired=Desired.ENDED, reason=why, trouble=trouble, failures=0)
 

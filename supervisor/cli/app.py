@@ -56,7 +56,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "jobs:jobs",
         "List jobs, newest first; with --since or --until, those that ended last first.",
     ),
-    "logs": ("jobs:logs", "Print the log of a job, or the output of a program's SLOT."),
+    "logs": ("logs:logs", "Print the log of a job, or the output of a program's SLOT."),
     "outbox": ("outbox:outbox", "Print the table of an outbox in an application's database."),
     "pause": ("queues:pause", "Start no more jobs of QUEUE until it is resumed."),
     "pause-schedule": (

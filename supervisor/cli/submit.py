@@ -15,7 +15,7 @@ from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.jobs import job_json
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.jobs import wait_for_change
+from orpheus.supervisor.cli.logs import wait_for_change
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json, reader_may_leave
 from orpheus.supervisor.cli.payload import payload_of

@@ -19,7 +19,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import DatabaseAway
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.storage import Store
-from orpheus.supervisor.cli import jobs, why
+from orpheus.supervisor.cli import logs, why
 from orpheus.supervisor.cli.submit import submit
 from tests.machine import PATIENCE_S, slowness, wait_until
 
@@ -343,7 +343,7 @@ def test_json_is_not_told_why(
     told: list[str],
 ) -> None:
     looks = threading.Semaphore(0)
-    wait = jobs.wait_for_change
+    wait = logs.wait_for_change
 
     def counted(store: Store, at_most_s: float) -> None:
         looks.release()

@@ -173,7 +173,8 @@ def _row(job: Job, now_ms: int, note: str, *, by_end: bool) -> tuple[object, ...
 def _note(job: Job, now_ms: int, waits_for: Sequence[int], held: str | None) -> str:
     """Return what it waits for, and its error; of one that runs, how far it is and its message.
 
-    A job that has ended may have said "row 5900 of 6000" last.
+    Of an error of an earlier attempt, one that runs has only the type: it is no trouble of now. A
+    job that has ended may have said "row 5900 of 6000" last.
     """
     parts = []
     if waits_for:
@@ -183,18 +184,22 @@ def _note(job: Job, now_ms: int, waits_for: Sequence[int], held: str | None) -> 
         parts.append(held)
     if job.status is Status.PENDING and job.run_at_ms > now_ms:
         parts.append(f"due {since(job.run_at_ms, now_ms)}")
-    if job.status is Status.IN_PROGRESS and job.cancel_requested:
+    if job.status is not Status.IN_PROGRESS:
+        return ", ".join([*parts, *([_of_error(job.error)] if job.error else [])])
+    if job.cancel_requested:
         parts.append("asked to stop")
-    if job.status is Status.IN_PROGRESS and job.progress is not None:
+    if job.progress is not None:
         parts.append(f"{job.progress:.0%}")
-    message = job.message if job.status is Status.IN_PROGRESS else None
-    if told := _of_error(job.error) if job.error else message:
-        parts.append(first_line(told, _LONGEST_NOTE))
+    if job.message:
+        parts.append(first_line(job.message, _LONGEST_NOTE))
+    if job.error:
+        parts.append(f"before: {job.error.type}")
     return ", ".join(parts)
 
 
 def _of_error(error: JobError) -> str:
-    return f"{error.type}: {error.message}" if error.message else error.type
+    told = f"{error.type}: {error.message}" if error.message else error.type
+    return first_line(told, _LONGEST_NOTE)
 
 
 def _run_time(run: Job | Attempt, now_ms: int) -> str | None:
@@ -253,7 +258,9 @@ def show(operator: Operator, id: int) -> int:
         click.echo()
         print_table(_OF_ATTEMPTS, [_attempt_row(attempt, now_ms) for attempt in attempts])
     if job.error is not None:
-        print_block("error", job.error.traceback or f"{job.error.type}: {job.error.message}")
+        number = next((one.number for one in reversed(attempts) if one.error == job.error), None)
+        title = "error" if number is None else f"error of attempt {number}"
+        print_block(title, job.error.traceback or f"{job.error.type}: {job.error.message}")
     return ExitCode.OK
 
 
@@ -280,5 +287,5 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
         _run_time(attempt, now_ms),
         duration(attempt.cpu_s),
         mebibytes(attempt.max_rss_bytes),
-        first_line(_of_error(error), _LONGEST_NOTE) if error else "",
+        _of_error(error) if error else "",
     )

@@ -341,3 +341,20 @@ def test_a_log_is_printed_and_followed_to_the_end_of_the_job(
     for count, kept in ((0, []), (2, ["second", "last"]), (9, ["first\x1b[2J", "second", "last"])):
         out = orpheus("logs", "1", "-n", str(count), "--json").out
         assert [json.loads(line)["line"] for line in out.splitlines()] == kept
+
+
+def test_a_job_that_runs_again_is_not_told_to_have_the_error_of_its_earlier_attempt(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit(NewJob("count", max_retries=1))
+    finish(store, Ending.FAILED, JobError("ValueError", "no row 7", None))
+    store.jobs.run_now(1)
+    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    begin_worker(store)
+    assert orpheus("jobs").out.splitlines()[1].endswith("  before: ValueError")
+    store.leases.progress(lease.job_id, lease.token, 0.25, "page 1")
+    assert orpheus("jobs").out.splitlines()[1].endswith("  25%, page 1, before: ValueError")
+    assert "\nerror of attempt 1\n  ValueError: no row 7\n" in orpheus("show", "1").out
+    store.leases.finish([Finished(lease, Ending.FAILED, error=JobError("E", "two", None))])
+    assert orpheus("jobs").out.splitlines()[1].endswith("  E: two")
+    assert "\nerror of attempt 2\n  E: two\n" in orpheus("show", "1").out

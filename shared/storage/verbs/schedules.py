@@ -21,6 +21,7 @@ from orpheus.shared.domain.schedules import (
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import NotFound
 from orpheus.shared.records import dataclass
+from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage.data import JobRun, MakeJob, ScheduleRow
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.enqueue import Enqueue
@@ -74,7 +75,8 @@ class Schedules:
         """Return one schedule. Raises NotFound."""
         row = self._database.one(self._sql["get-schedule"], name)
         if row is None:
-            raise NotFound(f"there is no schedule {name!r}")
+            near = did_you_mean(name, (one.definition.name for one in self.all()))
+            raise NotFound(f"there is no schedule {name!r}{near}")
         return _schedule_of(row)
 
     def last_runs(self, schedules: Sequence[ScheduleRow]) -> dict[str, list[ScheduledRun]]:

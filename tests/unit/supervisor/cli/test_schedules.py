@@ -156,3 +156,12 @@ def test_what_was_done_to_schedules_is_in_the_audit_log(orpheus: Orpheus, store:
 @pytest.mark.parametrize("command", ["run-schedule", "pause-schedule", "resume-schedule"])
 def test_an_unknown_schedule_is_one_line(orpheus: Orpheus, command: str) -> None:
     assert orpheus(command, "nightly") == (1, "", "orpheus: there is no schedule 'nightly'\n")
+
+
+@pytest.mark.usefixtures("hourly")
+@pytest.mark.parametrize("command", ["run-schedule", "pause-schedule", "resume-schedule"])
+def test_a_schedule_that_is_typed_wrong_is_told_with_a_near_one(
+    orpheus: Orpheus, command: str
+) -> None:
+    said = "orpheus: there is no schedule 'horuly'; did you mean 'hourly'?\n"
+    assert orpheus(command, "horuly") == (1, "", said)

@@ -21,6 +21,7 @@ from orpheus.shared.operations.stored_settings import is_supervised
 from orpheus.shared.process.clock import is_alive, os_state
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import running_job_json
+from orpheus.shared.views.unknown_names import unknown_slot
 from orpheus.shared.views.workers import Stack, gone_supervisors
 
 _ANSWER_WITHIN_S = 4.0
@@ -207,7 +208,7 @@ def output_folder(store: Store, name: str, host: str | None, own_host: str) -> P
         if store.has_many_hosts and slot.host != own_host:
             raise NoAnswer(f"{name} is on {slot.host}, and its output can be read only there")
     elif not SLOT.fullmatch(name) or not folder.is_dir():  # one that ran before has its files
-        raise NotFound(f"there is no program {name[:80]!r}: see GET /workers or `orpheus programs`")
+        raise NotFound(unknown_slot(store, name, Role.PROGRAM))
     return folder
 
 
@@ -217,7 +218,7 @@ def _slot(store: Store, action: RequestAction, name: str, host: str | None) -> S
     if not slots:
         alone = next((one for one in store.processes.all() if one.slot == name), None)
         if alone is None:
-            raise NotFound(f"there is no slot {name[:80]!r}: see GET /workers or `orpheus workers`")
+            raise NotFound(unknown_slot(store, name))
         raise TransitionRefused(
             f"{name} was started by hand, not by the supervisor, which leaves it alone: "
             f"end process {alone.pid} with SIGTERM and start it again"

@@ -1,11 +1,14 @@
-"""What to say of a queue, type, tag or error that nothing names: it may be a typing error."""
+"""What to say of a queue, slot, type, tag or error that nothing names: it may be a typing error."""
 
 from collections.abc import Collection, Mapping
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.words import named
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Budget, Store
+from orpheus.shared.views.pools import scaled_by
 
 _USUAL_QUEUE: str = NewJob._field_defaults["queue"]
 
@@ -56,6 +59,26 @@ def _unknown_type(store: Store, name: str) -> str | None:
     if name in types:
         return None
     return f"no job, job type or schedule has the type {name!r}{did_you_mean(name, types)}"
+
+
+def unknown_slot(store: Store, name: str, role: Role | None = None) -> str:
+    """Say that there is no such slot, of this role if one is given, and what may be meant.
+
+    Nobody has mistyped that of a pool or program that is scaled to 0, or to fewer than there were.
+    """
+    noun, slots = "slot" if role is None else str(role), store.processes.slots()
+    text, owner = f"there is no {noun} {name[:80]!r}", name.rpartition("-")[0]
+    names = [one.slot for one in slots if role in (None, one.role)]
+    siblings = [one.slot for one in slots if owner and one.pool == owner]
+    if siblings:
+        return f"{text}: {owner} has {named(siblings)}"
+    for kind in ("pool", "program"):
+        if by := scaled_by(store, kind, owner, 0, {one.host for one in slots}):
+            why = f": {by['reason']}" if by["reason"] else ""
+            back = f"(`orpheus scale {owner} N` starts it)"
+            return f"{text}: the {kind} {owner} is scaled to 0 by {by['by']}{why} {back}"
+    near = did_you_mean(name, names)
+    return text + (near or (f": there are {named(names)}" if names else ""))
 
 
 def names_of_queues(store: Store, pools: Pools) -> set[str]:

@@ -11,8 +11,10 @@ from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.why import NOTHING_RUNS
 from orpheus.shared.errors import ExitCode, NotFound
+from orpheus.shared.operations.supervisor_requests import check_supervised
 from orpheus.shared.storage import Store
 from orpheus.shared.views.pools import scaled_by
+from orpheus.shared.views.unknown_names import unknown_slot
 from orpheus.shared.views.workers import Worker, workers_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator
@@ -66,6 +68,10 @@ def workers(operator: Operator, slot: str | None) -> int:
         items = read_workers(store, handover)
         pools = _scaled(store, items, "pool", handover.storage.pools)
         pools += _scaled(store, items, "program", handover.programs)
+        if slot is not None and not any(one["slot"] == slot for one in items):
+            if not items:
+                check_supervised(store, handover.beat_timeout_s)
+            raise NotFound(unknown_slot(store, slot))
     if slot is not None:
         return _show(items, slot, handover.beat_timeout_s, as_json=operator.as_json)
     print_workers(items, handover.beat_timeout_s, pools, as_json=operator.as_json)
@@ -172,10 +178,8 @@ def _print(
 
 
 def _show(items: Sequence[Worker], slot: str, beat_timeout_s: float, *, as_json: bool) -> int:
-    """Print all that is known of a slot, and nothing is cut. Raises NotFound."""
+    """Print all that is known of a slot, and nothing is cut."""
     found = [one for one in items if one["slot"] == slot]
-    if not found:
-        raise NotFound(f"there is no slot {slot[:80]!r}: see `orpheus workers`")
     if as_json:
         print_json({"items": found})
         return ExitCode.OK

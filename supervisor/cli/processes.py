@@ -11,7 +11,6 @@ from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.why import NOTHING_RUNS
 from orpheus.shared.errors import ExitCode, NotFound
-from orpheus.shared.operations.supervisor_requests import check_supervised
 from orpheus.shared.storage import Store
 from orpheus.shared.views.pools import scaled_by
 from orpheus.shared.views.unknown_names import unknown_slot
@@ -70,6 +69,8 @@ def workers(operator: Operator, slot: str | None) -> int:
         pools += _scaled(store, items, "program", handover.programs)
         if slot is not None and not any(one["slot"] == slot for one in items):
             if not items:
+                from orpheus.shared.operations.supervisor_requests import check_supervised  # noqa: PLC0415 - no completion needs it
+
                 check_supervised(store, handover.beat_timeout_s)
             raise NotFound(unknown_slot(store, slot))
     if slot is not None:

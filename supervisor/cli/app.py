@@ -108,17 +108,16 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Name -> `module:attribute` in this folder, and the line of `orpheus --help`."""
 
-_EPILOG = """\b
-Without a command, starts the API and every worker, until Ctrl-C.
+_EPILOG = """Without a command, starts the API and every worker, until Ctrl-C.
 
 \b
-Completion: eval "$(orpheus completion bash)"  (or zsh)
-            orpheus completion fish | source
+Completion, in bash, zsh or fish:
+  eval "$(orpheus completion bash)"
+  eval "$(orpheus completion zsh)"
+  orpheus completion fish | source
 
-\b
-Exit codes: 0 done, 1 the answer is no, 2 usage, 4 something had to be killed,
-            69 cannot bind, 70 crash loop, 74 database, 75 already running,
-            78 configuration.
+Exit codes: 0 done, 1 the answer is no, 2 usage, 4 something had to be killed, 69 cannot bind,
+70 crash loop, 74 database, 75 already running, 78 configuration.
 """
 
 

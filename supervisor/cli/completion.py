@@ -12,9 +12,12 @@ _SHELLS: dict[str, type[ShellComplete]] = {
     "fish": FishComplete,
 }
 _EPILOG = """\b
-bash: eval "$(orpheus completion bash)"       in ~/.bashrc
-zsh:  eval "$(orpheus completion zsh)"        in ~/.zshrc, after compinit
-fish: orpheus completion fish | source        in ~/.config/fish/config.fish
+bash, in ~/.bashrc:
+  eval "$(orpheus completion bash)"
+zsh, in ~/.zshrc, after compinit:
+  eval "$(orpheus completion zsh)"
+fish, in ~/.config/fish/config.fish:
+  orpheus completion fish | source
 """
 
 

@@ -1,8 +1,37 @@
-"""A group of commands: its help is never cut, and a name that it does not know has a near one."""
+"""A group of commands: its help is never cut, and a name that it does not know has a near one.
+
+The help of every command fits into a narrow terminal, and no word of it is broken.
+"""
+
+from collections.abc import Iterable
 
 import click
 
 _WHOLE = 1_000
+_LEAST_WIDTH = 20
+_SPARE = 2
+"""click leaves so many columns free."""
+
+
+class Formatter(click.HelpFormatter):
+    """Writes help as wide as the terminal is: that of click takes at least 50 columns."""
+
+    def __init__(
+        self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None
+    ) -> None:
+        from shutil import get_terminal_size  # noqa: PLC0415 - only for help
+
+        columns = min(get_terminal_size().columns, max_width or 80)
+        super().__init__(indent_increment, width or max(columns - _SPARE, _LEAST_WIDTH), max_width)
+
+    def write_dl(
+        self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+    ) -> None:
+        """Write names and what they are, which has two thirds of the width."""
+        super().write_dl(rows, min(col_max, self.width // 3), col_spacing)
+
+
+click.Context.formatter_class = Formatter  # of the commands too, whatever makes them
 
 
 class Group(click.Group):

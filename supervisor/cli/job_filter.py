@@ -55,7 +55,12 @@ def filter_of(fields: dict[str, Any]) -> JobFilter:
 
 
 _OPTIONS = (
-    once("--status", type=click.Choice([status.value for status in Status])),
+    once(
+        "--status",
+        type=click.Choice([status.value for status in Status]),
+        metavar="STATUS",
+        help=f"Only jobs that are {', '.join(Status)}.",
+    ),
     once(
         "--type",
         type=Text(),

@@ -59,7 +59,8 @@ _LOOK_EVERY_S = 1.0
     type=click.Choice(["cancel", "run", "fail"]),
     default="cancel",
     show_default=True,
-    help="What to do with it if a job it depends on does not end done.",
+    metavar="WHAT",
+    help="What to do with it if a job it depends on does not end done: cancel, run or fail.",
 )
 @click.option("--wait", is_flag=True, help="Wait for its end; exit 0 only if it is done.")
 @for_operator

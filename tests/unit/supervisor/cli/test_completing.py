@@ -216,8 +216,8 @@ def test_bash_completes_a_command_by_it(orpheus: Orpheus, filled: Store, tmp_pat
     assert ended.stdout == "1\n"
 
 
-def test_the_help_of_completion_has_a_line_for_each_shell(orpheus: Orpheus) -> None:
-    lines = [line.split() for line in orpheus("completion", "--help").out.splitlines()]
+def test_the_help_of_completion_says_for_each_shell_what_to_write_where(orpheus: Orpheus) -> None:
+    lines = orpheus("completion", "--help").out.splitlines()
     for shell in ("bash", "zsh", "fish"):
-        (told,) = [words for words in lines if words[:1] == [f"{shell}:"]]
-        assert shell in " ".join(told[1:]).replace(")", " ").replace('"', " ").split()
+        (at,) = (number for number, line in enumerate(lines) if line.startswith(f"  {shell}, in ~"))
+        assert f"orpheus completion {shell}" in lines[at + 1]

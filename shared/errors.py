@@ -48,6 +48,10 @@ class ExitCode(IntEnum):
     DATABASE = 74
     ALREADY_RUNNING = 75
     CONFIGURATION = 78
+    INTERRUPTED = 130
+    """Ctrl-C, as every shell tells it: not an answer."""
+    READER_LEFT = 141
+    """The reader of a pipe left (`orpheus jobs | head -1`): what SIGPIPE makes of `cat`."""
 
 
 class OrpheusError(Exception):

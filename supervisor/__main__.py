@@ -38,14 +38,17 @@ def run(arguments: Sequence[str]) -> int:
             orpheus.main(list(arguments), prog_name="orpheus")
         return ExitCode.OK
     try:
-        code = orpheus.main(list(arguments), prog_name="orpheus", standalone_mode=False)
+        code = _invoke(arguments)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
     except click.ClickException as error:
         return _refuse(error)
-    except (click.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
+        click.echo(err=True)
+        return ExitCode.INTERRUPTED
+    except click.Abort:  # a question was not answered with yes
         return ExitCode.NO
     except OSError as error:
         code = _end_for(error)
@@ -61,6 +64,18 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else ExitCode.OK
 
 
+def _invoke(arguments: Sequence[str]) -> object:
+    """Run one command line and return what its command does.
+
+    Not by `orpheus.main`, which ends with 1 where a reader has left.
+    """
+    try:
+        with orpheus.make_context("orpheus", list(arguments)) as context:
+            return orpheus.invoke(context)
+    except click.exceptions.Exit as error:  # of --help and --version
+        return error.exit_code
+
+
 def _end_for(error: OSError) -> ExitCode | None:
     """Return the exit code for what the machine refused, and say why; None for a bug of ours."""
     if isinstance(error, PermissionError):  # of a file beside the database
@@ -73,10 +88,12 @@ def _end_for(error: OSError) -> ExitCode | None:
         click.echo("orpheus: the current folder was deleted: go to another one", err=True)
         return ExitCode.NO
     if isinstance(error, BrokenPipeError) or error.errno in _NO_SPACE:
-        # Nothing more can be printed; a reader that left (`orpheus jobs | head`) has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            click.echo(f"orpheus: the output cannot be written: {error.strerror}", err=True)
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # else the flush at the exit would fail, too
+        os.dup2(nowhere, sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            os.dup2(nowhere, sys.stderr.fileno())
+            return ExitCode.READER_LEFT
+        click.echo(f"orpheus: the output cannot be written: {error.strerror}", err=True)
         return ExitCode.NO
     return None
 

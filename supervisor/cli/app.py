@@ -117,7 +117,7 @@ Completion, in bash, zsh or fish:
   orpheus completion fish | source
 
 Exit codes: 0 done, 1 the answer is no, 2 usage, 4 something had to be killed, 69 cannot bind,
-70 crash loop, 74 database, 75 already running, 78 configuration.
+70 crash loop, 74 database, 75 already running, 78 configuration, 130 Ctrl-C, 141 the reader left.
 """
 
 

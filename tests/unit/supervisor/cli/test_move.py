@@ -70,7 +70,7 @@ def test_a_database_that_is_arriving_is_used_by_no_command(
 
     with monkeypatch.context() as patch:
         patch.setattr(type(store.moves), "set_counters", fail)
-        assert orpheus("db", "move", HERE, THERE).code == 1
+        assert orpheus("db", "move", HERE, THERE).code == 130
     for command in (["jobs"], ["db", "verify"], ["db", "reopen"]):
         code, out, err = orpheus(*command, *AT)
         assert (code, out, err.count("\n")) == (74, "", 1)

@@ -184,7 +184,7 @@ def test_what_a_failed_job_wrote_moves_no_cursor_and_stays_one_line(
 
 @pytest.mark.parametrize(
     ("error", "exit_code", "told"),
-    [(KeyboardInterrupt(), 1, "\n"), (DatabaseAway("no answer"), 74, "orpheus: no answer\n")],
+    [(KeyboardInterrupt(), 130, "\n"), (DatabaseAway("no answer"), 74, "orpheus: no answer\n")],
 )
 def test_a_job_is_named_whose_end_could_not_be_waited_for(
     error: BaseException,

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
@@ -16,6 +17,7 @@ from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.processes import read_workers
 from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs
 from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
@@ -39,8 +41,12 @@ def _change_each(
     ids: Sequence[int],
     reason: str | None,
     as_json: Callable[[list[Any]], dict[str, Any]],
+    note: Callable[[Store, CommandLineHandover, int], str] = lambda *_: "",
 ) -> int:
-    """Change each job, each with a row in the audit log; a job that refuses stops no other."""
+    """Change each job, each with a row in the audit log; a job that refuses stops no other.
+
+    `note` returns what is said behind that a job was changed.
+    """
     from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
 
     action, actor = change.__name__.lstrip("_"), operator.actor(reason)
@@ -57,7 +63,7 @@ def _change_each(
             else:
                 changed.append(job)
                 if not operator.as_json:
-                    click.echo(f"job {job_id}: {words}")
+                    click.echo(f"job {job_id}: {words}{note(store, handover, job_id)}")
         status, then = _WHILE_NOTHING_RUNS.get(action, (None, ""))
         if any(job.status is status for job in changed if status is not None):
             warn_if_nothing_runs(store, handover, then)
@@ -122,11 +128,19 @@ def retry(store: Store, job_id: int) -> tuple[Job, str]:
 @for_operator
 def run(operator: Operator, id: int, reason: str | None) -> int:
     """Run a pending job now instead of at its time."""
-    return _change_each(operator, _run, (id,), reason, _jobs_json)
+    return _change_each(operator, _run, (id,), reason, _jobs_json, _but_held_back)
 
 
 def _run(store: Store, job_id: int) -> tuple[Job, str]:
     return store.jobs.run_now(job_id), "due now"
+
+
+def _but_held_back(store: Store, handover: CommandLineHandover, job_id: int) -> str:
+    """Say what still holds back a job that is due; of all that is held back there is a warning."""
+    from orpheus.supervisor.cli.why import first_reason  # noqa: PLC0415 - no completion needs it
+
+    reason = first_reason(store, handover, job_id) if read_workers(store, handover) else None
+    return f", but {reason}" if reason else ""
 
 
 @_for_many("jobs that have ended", as_json=lambda ids: {"deleted": ids})

@@ -1,6 +1,7 @@
 """`orpheus cancel`, `retry`, `run` and `delete`."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,9 +9,12 @@ import pytest
 
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob, NewLine, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs.jobs import Jobs
 from tests.audit_log import entries_of
+from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
@@ -41,6 +45,20 @@ def test_what_is_to_run_again_or_now_waits_while_nothing_runs(
     warning = "orpheus: warning: nothing runs, so it waits; `orpheus` starts it\n"
     assert orpheus("run", "1").err == warning
     assert orpheus("retry", "2").err == warning
+
+
+def test_a_job_that_is_due_now_says_what_still_holds_it_back(
+    orpheus: Orpheus, store: Store
+) -> None:
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    names = ("supervisor", "default-1")
+    store.processes.put_slots([slot(name, SlotState.READY) for name in names])
+    store.jobs.submit_many([NewJob("count", delay_ms=60_000)] * 2)
+    assert orpheus("run", "1") == (0, "job 1: due now\n", "")
+    orpheus("pause", "default", "--reason", "a release")
+    said = r"job 2: due now, but its queue default is paused by cli:\S+: a release\n"
+    assert re.fullmatch(said, orpheus("run", "2").out)
 
 
 def test_all_that_waits_for_a_cancelled_job_is_cancelled_with_it(

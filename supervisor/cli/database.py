@@ -11,6 +11,11 @@ from orpheus.supervisor.cli.move import move, reopen
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
+_RESTORE = (
+    "orpheus: the file is damaged: stop Orpheus and put a copy that `orpheus db backup` made in "
+    'its place; docs/operations.md says how, under "Backup and restore"'
+)
+
 
 @click.group(cls=Group)
 def db() -> None:
@@ -27,7 +32,10 @@ def check(operator: Operator) -> int:
     """Look for damage in the file; exit 74 with what was found."""
     with operator.store() as store:
         problems = store.maintenance.check()
-    return _print_problems(operator, problems, "the file is sound", ExitCode.DATABASE)
+    code = _print_problems(operator, problems, "the file is sound", ExitCode.DATABASE)
+    if problems:
+        click.echo(_RESTORE, err=True)
+    return code
 
 
 @db.command()

@@ -31,7 +31,9 @@ def test_what_is_wrong_is_told_line_by_line(
         return ["one thing", "another"]
 
     monkeypatch.setattr(type(store.maintenance), command, problems)
-    assert orpheus("db", command)[:2] == (code, "one thing\nanother\n")
+    answer = orpheus("db", command)
+    assert answer[:2] == (code, "one thing\nanother\n")
+    assert ("orpheus db backup" in answer.err) == (command == "check"), "what to do next"
     told = orpheus("db", command, "--json")
     assert (told.code, told.json) == (code, {"ok": False, "problems": ["one thing", "another"]})
 

@@ -191,11 +191,13 @@ def _show(items: Sequence[Worker], slot: str, beat_timeout_s: float, *, as_json:
         row = zip(names, _worker_row(item, beat_timeout_s), strict=True)
         host = {"host": item["host"]} if several else {}
         exits = item["recent_exits"]
+        ended = {name: _last_exit(one) for name, one in zip(_EXITS, exits, strict=False)}
+        said = ("", *ended.values())  # why it ended is not told twice
         fields = {
             **host,
-            **{name.lower(): value for name, value in row},
+            **{name.lower(): None if value in said else value for name, value in row},
             "failed lately": item["failed_lately"] or None,
-            **{name: _last_exit(one) for name, one in zip(_EXITS, exits, strict=False)},
+            **ended,
         }
         click.echo("\n" if item is not found[0] else "", nl=False)
         print_fields(fields, width, cuts=False)

@@ -204,6 +204,17 @@ def test_a_program_that_is_not_ready_says_why_and_when_it_is_stopped(
         assert re.search(told, orpheus(*command).out), command
 
 
+def test_all_of_a_slot_has_no_empty_row_and_tells_its_last_exit_once(
+    orpheus: Orpheus, store: Store, crashing: SlotRecord
+) -> None:
+    store.processes.put_slots([replace(crashing, state=SlotState.READY, reason="", until_ms=None)])
+    out = orpheus("workers", "default-1").out
+    assert out.count(REASON) == 1
+    assert re.search(rf"^last exit +{re.escape(REASON)}", out, re.MULTILINE)
+    store.processes.put_slots([WORKER])
+    assert "why" not in orpheus("workers", "default-1").out
+
+
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:
     store.processes.put_slots([WORKER])
     assert orpheus("workers", "--json").json == {"items": []}

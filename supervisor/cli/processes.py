@@ -16,6 +16,7 @@ from orpheus.shared.views.pools import scaled_by
 from orpheus.shared.views.unknown_names import unknown_slot
 from orpheus.shared.views.workers import Worker, workers_json
 from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     ago,
@@ -105,7 +106,7 @@ def programs(operator: Operator) -> int:
 def tell_if_nothing_runs(everything: Sequence[Worker]) -> None:
     """Say so on stderr if there is no slot and no process: what is configured does not happen."""
     if not everything:
-        click.echo(NOTHING_RUNS, err=True)
+        click.echo(NOTHING_RUNS.replace("`orpheus`", f"`{as_called('orpheus')}`"), err=True)
 
 
 def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:

@@ -23,6 +23,7 @@ from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store, shown_url, state_files
 from orpheus.shared.text import printable
 from orpheus.shared.views.verdict import verdict_json
+from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
@@ -123,7 +124,7 @@ def _print(
         click.echo(styled(fitting(line), fg=colour))
     for concern in verdict["concerns"]:
         text = f"- {printable(concern['text'])}"
-        command = f"({concern['command']})" if concern["command"] else ""
+        command = f"({as_called(concern['command'])})" if concern["command"] else ""
         whole = f"{text} {command}".rstrip()
         if width is None or cells_wide(whole) <= width:
             lines = [whole]

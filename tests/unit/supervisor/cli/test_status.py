@@ -304,3 +304,15 @@ def test_of_many_slots_those_that_are_ready_are_left_out_before_the_problems(
     assert any("need your attention" in line or "needs your attention" in line for line in drawn)
     assert any(line.startswith("- ") and "failed (fatal)" in line for line in drawn)
     assert fatal > 1 or shown[0].startswith("a-0"), "what is not ready stays"
+
+
+@pytest.mark.usefixtures("store")
+def test_what_starts_orpheus_is_told_with_the_file_that_was_given(
+    orpheus: Orpheus, tmp_path: Path
+) -> None:
+    (tmp_path / "my shop.toml").write_text("")
+    start, given = "orpheus --config 'my shop.toml'", ("--config", "my shop.toml")
+    assert f"({start})" in orpheus("status", *given).out
+    assert orpheus(*given, "workers").err == f"nothing runs; `{start}` starts it\n"
+    assert f"waits; `{start}` starts it" in orpheus("submit", "count", "n=1", *given).err
+    assert "(orpheus)" in orpheus("status").out

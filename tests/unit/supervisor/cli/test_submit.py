@@ -67,7 +67,8 @@ def test_a_queue_that_no_pool_serves_is_warned_of_and_that_nothing_runs(
     Path("orpheus.toml").write_text('[pools.default]\nqueues = ["mail"]\n', encoding="utf-8")
     given = ("--config", "orpheus.toml", "submit", "count", "n=1", "--queue")
     warning = "orpheus: warning: no pool serves the queue 'mial'; did you mean 'mail'?\n"
-    nothing = "orpheus: warning: nothing runs, so it waits; `orpheus` starts it\n"
+    start = "`orpheus --config orpheus.toml` starts it"
+    nothing = f"orpheus: warning: nothing runs, so it waits; {start}\n"
     assert orpheus(*given, "mial") == (0, "job 1 submitted\n", warning + nothing)
     assert orpheus(*given, "mail") == (0, "job 2 submitted\n", nothing)
 

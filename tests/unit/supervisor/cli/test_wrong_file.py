@@ -76,7 +76,7 @@ def test_every_command_works_with_what_runs_and_names_the_line(
         code, _, err = orpheus("--config", "orpheus.toml", *command)
         assert code in (0, 1), (command, err)
         _, *more = err.splitlines()
-        starts = "`orpheus` starts it"
+        starts = "`orpheus --config orpheus.toml` starts it"
         told = {
             **{name: [f"nothing runs; {starts}"] for name in ("jobs", "workers", "programs")},
             "logs": ["job 1 (pending) has written nothing yet"],

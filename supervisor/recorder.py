@@ -362,6 +362,7 @@ def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
             was_stopped=ended.was_stopped or ended.cause is None,  # nobody saw why it ended
             evidence=last_exit.reason,
             stacks=last_exit.evidence,
+            seen_ms=store.processes.seen_ms(incarnation) if ended.cause is None else None,
         )
         store.processes.forget(incarnation)
         if ended.cause is not None:

@@ -37,14 +37,16 @@ def _look(store: Store) -> LookAtHolder:
     def look(incarnation: str) -> LeaseHolder:
         file = store.state.cell(incarnation)
         cell = read_cell(file)
-        if store.has_many_hosts and cell is None:
-            return LeaseHolder()
         rows = [row for row in store.processes.all() if row.incarnation == incarnation]
+        if store.has_many_hosts and cell is None:
+            is_gone = any((store.processes.silent_ms(row) or 0) > SILENT_MS for row in rows)
+            return LeaseHolder(seen_ms=store.processes.seen_ms(incarnation) if is_gone else None)
         is_dead = any(_is_dead(store, row) for row in rows)
         is_of_other_boot = any(row.boot_id != store.own_clock.boot_id for row in rows)
         if is_dead or is_of_other_boot:
             running = NO_JOB if cell is None else cell.running_token
             store.logs.append_last(incarnation, read_last_lines(file, running))
+            return LeaseHolder(cell, is_dead, store.processes.seen_ms(incarnation))
         return LeaseHolder(cell, is_dead)
 
     return look

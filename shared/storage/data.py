@@ -26,6 +26,8 @@ class LeaseHolder:
     cell: CellState | None = None
     is_dead: bool = False
     """It has certainly ended."""
+    seen_ms: int | None = None
+    """When it was heard last, if it has ended or is taken for dead."""
 
 
 LookAtHolder = Callable[[str], LeaseHolder]

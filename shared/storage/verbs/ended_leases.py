@@ -79,6 +79,8 @@ class Ended:
     """None: from the lease until now, for all that is known."""
     crash: str | None = None
     """How its worker died, if that counts against the type of the job."""
+    seen_ms: int | None = None
+    """When a worker was heard last that nobody saw die: the run ended then, the job ends now."""
 
     @classmethod
     def of(cls, one: Finished) -> "Ended":
@@ -125,11 +127,15 @@ class EndedLeases:
         stacks: str | None = None,
         *,
         counts: bool = False,
+        seen_ms: int | None = None,
     ) -> None:
-        """Do the same for a worker that cannot. `counts`: a crash counts against the job's type."""
+        """Do the same for a worker that cannot. `counts`: a crash counts against the job's type.
+
+        `seen_ms`: see Ended.
+        """
         crash = (why or "it died") if counts and ending is Ending.CRASHED else None
         error = error_of(ending, why, stacks)
-        self.end_if_leased(Ended(job_id, token, ending, error, crash=crash))
+        self.end_if_leased(Ended(job_id, token, ending, error, crash=crash, seen_ms=seen_ms))
 
     def end(self, ended: Ended, job: LeasedJob, told_at_ms: int | None = None) -> None:
         """End the lease of a job that is leased. `told_at_ms`: when its worker told; None: now."""
@@ -140,6 +146,10 @@ class EndedLeases:
         now_ms = self._database.clock.wall_ms()
         told_ms = now_ms if told_at_ms is None else told_at_ms
         started_ms, ended_ms = times_of(ended.run, job.started_at_ms, told_ms)
+        job_ended_ms = ended_ms
+        if ended.seen_ms is not None:
+            heard_ms = (started_ms, ended.seen_ms, *self._last_line_ms(ended.job_id))
+            ended_ms = min(max(heard_ms), max(started_ms, told_ms))
         if follows.outcome is not None:
             times_ms = (job.waits_since_ms, started_ms, ended_ms)
             self._database.at_commit.count_attempt(
@@ -154,7 +164,7 @@ class EndedLeases:
             follows.status.value,
             int(follows.status is Status.PENDING and (run_at_ms is None or run_at_ms <= now_ms)),
             run_at_ms,
-            None if follows.status is Status.PENDING else ended_ms,
+            None if follows.status is Status.PENDING else job_ended_ms,
             follows.failures,
             follows.crashes,
             follows.losses,
@@ -180,6 +190,10 @@ class EndedLeases:
         self._events.record_jobs(follows.event, [ended.job_id])
         if job.has_dependents and follows.status in TERMINAL:
             self._dependencies.ended([(ended.job_id, follows.status)])
+
+    def _last_line_ms(self, job_id: int) -> tuple[int, ...]:
+        """Return when a job wrote its last line; of an earlier attempt, that is before this one."""
+        return self._database.one(self._sql["last-line"], job_id) or ()
 
     def _record_attempt(
         self, ended: Ended, number: int, outcome: Outcome, started_ms: int, ended_ms: int

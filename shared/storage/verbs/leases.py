@@ -322,13 +322,15 @@ class Leases:
         was_stopped: bool = False,
         evidence: str | None = None,
         stacks: str | None = None,
+        seen_ms: int | None = None,
     ) -> list[int]:
         """End every lease of a process that is certainly dead; return the ids of its jobs.
 
         `cell` tells which job was running, which had run, and which were not entered; without it
         every lease counts as expired. `evidence` says in a line how the process ended, and `stacks`
         what it was doing: they become part of the errors. `was_stopped`: somebody wanted it to end,
-        so its death does not count against the type of its job.
+        so its death does not count against the type of its job. `seen_ms`: when it was heard
+        last, if nobody saw it die: its jobs ran until then, and not until now.
         """
         with self._database.write(durable=True):
             self._keys.lock()
@@ -340,7 +342,8 @@ class Leases:
                     killed_at_deadline=killed_at_deadline,
                     cancel_requested=bool(cancel_requested),
                 )
-                self._ended.reclaim(job_id, token, ending, evidence, stacks, counts=not was_stopped)
+                told = (job_id, token, ending, evidence, stacks)
+                self._ended.reclaim(*told, counts=not was_stopped, seen_ms=seen_ms)
         return [row[0] for row in rows]
 
     def any_of(self, incarnation: str) -> bool:
@@ -361,9 +364,11 @@ class Leases:
             rows = self._database.all(sql["expired-leases"], clock.boot_id, now)
             holders = {one: look(one) for one in dict.fromkeys(row[2] for row in rows)}
             for job_id, token, incarnation in rows:
-                ending = ending_by_expiry(token, holders[incarnation])
+                holder = holders[incarnation]
+                ending = ending_by_expiry(token, holder)
                 why = "its lease expired without a renewal"
-                self._ended.reclaim(job_id, token, ending, why, counts=True)
+                told = (job_id, token, ending, why)
+                self._ended.reclaim(*told, counts=True, seen_ms=holder.seen_ms)
         return [row[0] for row in rows]
 
     def void_other_boots(
@@ -380,10 +385,12 @@ class Leases:
             if only_reboots:  # the part before the slash names the boot of the kernel
                 rows = [row for row in rows if row[3].split("/")[0] != mine.split("/")[0]]
             lowest = {incarnation: token for _, token, incarnation, _ in reversed(rows)}
-            cells = {incarnation: look(incarnation).cell for incarnation in lowest}
+            holders = {incarnation: look(incarnation) for incarnation in lowest}
             for job_id, token, incarnation, _ in rows:
-                ending = ending_by_reboot(token, lowest[incarnation], cells[incarnation])
-                self._ended.reclaim(job_id, token, ending, "the machine was rebooted")
+                holder = holders[incarnation]
+                ending = ending_by_reboot(token, lowest[incarnation], holder.cell)
+                why = "the machine was rebooted"
+                self._ended.reclaim(job_id, token, ending, why, seen_ms=holder.seen_ms)
         return [row[0] for row in rows]
 
     def _lock_limits(self, leases: Iterable[Lease]) -> None:

@@ -56,6 +56,20 @@ class Processes:
             return None
         return clock.monotonic_ms() - record.last_beat_mono_ms
 
+    def seen_ms(self, incarnation: str) -> int | None:
+        """Return when a process wrote its last beat, by the database's clock; None: it has no row.
+
+        Of an earlier boot, only the process's own clock tells: how long it had lived by then.
+        """
+        for row in self.all():
+            if row.incarnation == incarnation:
+                silent_ms = self.silent_ms(row)
+                if silent_ms is None:
+                    lived_ms = row.last_beat_mono_ms - round(row.create_time_s * 1000)
+                    return row.started_at_ms + lived_ms
+                return self._database.clock.wall_ms() - silent_ms
+        return None
+
     def put_slots(self, slots: Sequence[SlotRecord]) -> None:
         """Store slots as the supervisor sees them, with their order."""
         with self._database.write(durable=False):

@@ -199,6 +199,10 @@ UPDATE orpheus.jobs SET status = ?1, is_due = ?2,
     lease_incarnation = NULL, lease_expires_mono_ms = NULL, lease_boot_id = NULL
 WHERE id = ?11 AND lease_token = ?12 AND status = 'in_progress';
 
+-- name: last-line
+-- When a job wrote its last line.
+SELECT at_ms FROM orpheus.job_logs WHERE job_id = ? ORDER BY id DESC LIMIT 1;
+
 -- name: forget-attempt
 -- A job that was not entered leaves no attempt: its number is used again. One that is cancelled has
 -- not started.

@@ -60,6 +60,35 @@ def test_last_lines_are_stored_once_however_many_leases_a_worker_had(
     store.close()
 
 
+@pytest.mark.parametrize("silent_ms", [40_000, 100_000], ids=["silent for a moment", "gone"])
+def test_a_job_of_another_hosts_worker_that_is_gone_ran_until_its_last_beat(
+    tmp_path: Path, silent_ms: int
+) -> None:
+    """Whether it has died cannot be seen: until it is taken for dead, it may have run on."""
+
+    class Expired(SystemClock):
+        def wall_ms(self) -> int:
+            return super().wall_ms() + silent_ms
+
+        def monotonic_ms(self) -> int:
+            return super().monotonic_ms() + silent_ms
+
+    url = f"sqlite:///{tmp_path}/data/orpheus.db"
+    store = open_store(url, create=True)
+    store.processes.register(own_record(store.clock, "host-2", Role.WORKER, "default-1", "life"))
+    job_id = store.jobs.submit(NewJob("t")).job.id
+    store.leases.lease(Holder("default-1", "life", 1), ("*",), 1, 30_000)
+    later = open_store(url, clock=Expired())
+    later.has_many_hosts = True
+    assert reclaim_expired(later) == [job_id]
+    (attempt,) = later.jobs.attempts(job_id)
+    assert attempt.finished_at_ms is not None
+    ran_until_now = attempt.finished_at_ms - attempt.started_at_ms >= silent_ms
+    assert ran_until_now is (silent_ms == 40_000)
+    later.close()
+    store.close()
+
+
 def test_files_of_a_worker_without_a_row_are_deleted_once_it_has_no_lease(tmp_path: Path) -> None:
     """A worker that ends by itself after a result was refused leaves them for its lease."""
     store = open_store(f"sqlite:///{tmp_path}/data/orpheus.db", create=True)

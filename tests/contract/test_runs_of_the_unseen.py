@@ -1,0 +1,166 @@
+"""Jobs of a worker that nobody saw die ran until it was heard last, not until it was found."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.jobs import Attempt, Holder, Lease, NewLine, Status
+from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.storage import LeaseHolder, Store
+from tests.contract.conftest import TTL_MS
+
+Submit = Callable[..., int]
+LeaseSome = Callable[..., list[Lease]]
+NIGHT_MS = 8 * 3_600_000
+
+
+@pytest.fixture
+def register(store: Store, clock, holder: Holder) -> Callable[[], None]:
+    """Writes the row of the worker that leases: its process has just been created."""
+
+    def write() -> None:
+        created_s = clock.monotonic / 1000
+        at = (holder.pid, created_s, clock.boot, clock.wall, True, 1, store.clock.monotonic_ms())
+        row = ProcessRecord(
+            "here", holder.incarnation, holder.slot, "default", Role.WORKER, *at, None, 0
+        )
+        store.processes.register(row)
+
+    return write
+
+
+def beat(store: Store) -> None:
+    assert store.processes.beat("life-1", ready=True, beat=2, job_id=None, jobs_done=0)
+
+
+def found_dead(store: Store, held: Lease) -> list[int]:
+    seen_ms = store.processes.seen_ms("life-1")
+    return store.leases.free("life-1", CellState(held.token, running=True), seen_ms=seen_ms)
+
+
+def only_attempt(store: Store, job_id: int) -> Attempt:
+    (attempt,) = store.jobs.attempts(job_id)
+    return attempt
+
+
+def test_it_ran_until_its_workers_last_beat(
+    store: Store, clock, submit: Submit, lease: LeaseSome, register
+) -> None:
+    register()
+    job_id = submit(max_retries=0)
+    (held,) = lease()
+    clock.advance(35_000)
+    beat(store)
+    clock.advance(NIGHT_MS)
+    assert found_dead(store, held) == [job_id]
+    attempt = only_attempt(store, job_id)
+    assert attempt.started_at_ms == held.started_at_ms
+    assert attempt.finished_at_ms == held.started_at_ms + 35_000
+    (ran,) = store.stats.runs().values()
+    assert ran.sum_s == pytest.approx(35)
+    assert store.maintenance.verify() == []
+
+
+def test_its_job_failed_when_it_was_found(
+    store: Store, clock, submit: Submit, lease: LeaseSome, register
+) -> None:
+    register()
+    job_id = submit(max_retries=0)
+    (held,) = lease()
+    clock.advance(NIGHT_MS)
+    found_dead(store, held)
+    job, event = store.jobs.get(job_id), store.events.after(0, 100)[-1]
+    assert (job.status, job.finished_at_ms) == (Status.FAILED, clock.wall)
+    assert (event.kind, event.at_ms) == (Kind.JOB_FAILED, clock.wall)
+    assert json.loads(event.body)["finished_at_ms"] == clock.wall
+
+
+def test_its_job_waits_again_from_when_it_was_found(
+    store: Store, clock, submit: Submit, lease: LeaseSome, register
+) -> None:
+    register()
+    job_id = submit()
+    (held,) = lease()
+    clock.advance(NIGHT_MS)
+    found_dead(store, held)
+    job = store.jobs.get(job_id)
+    assert (job.status, job.freed_at_ms) == (Status.PENDING, clock.wall)
+
+
+def test_a_line_that_it_wrote_after_the_last_beat_counts(
+    store: Store, clock, submit: Submit, lease: LeaseSome, register
+) -> None:
+    register()
+    job_id = submit()
+    (held,) = lease()
+    clock.advance(2_000)
+    beat(store)
+    clock.advance(1_500)
+    written_ms = clock.wall
+    line = NewLine(written_ms, "info", "still here", "{}")
+    assert store.logs.append(job_id, held.token, held.attempt, [line])
+    clock.advance(NIGHT_MS)
+    found_dead(store, held)
+    assert only_attempt(store, job_id).finished_at_ms == written_ms
+
+
+def test_it_did_not_end_before_it_started_nor_after_now(
+    store: Store, clock, submit: Submit, lease: LeaseSome
+) -> None:
+    jobs = []
+    for seen_ms in (0, clock.wall + NIGHT_MS):
+        jobs.append(submit(max_retries=0))
+        (held,) = lease()
+        clock.advance(1_000)
+        store.leases.free("life-1", CellState(held.token, running=True), seen_ms=seen_ms)
+    early, late = (only_attempt(store, job_id) for job_id in jobs)
+    assert early.finished_at_ms == early.started_at_ms
+    assert late.finished_at_ms == clock.wall
+
+
+def test_of_one_that_was_seen_to_die_it_ran_until_then(
+    store: Store, clock, submit: Submit, lease: LeaseSome, register
+) -> None:
+    register()
+    job_id = submit()
+    (held,) = lease()
+    clock.advance(1_000)
+    store.leases.free("life-1", CellState(held.token, running=True))
+    assert only_attempt(store, job_id).finished_at_ms == clock.wall
+
+
+def test_an_expired_lease_of_a_dead_worker_ran_until_its_last_beat(
+    store: Store, clock, submit: Submit, lease: LeaseSome, register
+) -> None:
+    register()
+    job_id = submit()
+    (held,) = lease()
+    clock.advance(TTL_MS + NIGHT_MS)
+    cell = CellState(held.token, running=True)
+    seen_ms = store.processes.seen_ms("life-1")
+    store.leases.reclaim_expired(lambda _: LeaseHolder(cell, is_dead=True, seen_ms=seen_ms))
+    assert only_attempt(store, job_id).finished_at_ms == held.started_at_ms
+
+
+@pytest.mark.backends("sqlite")
+def test_after_a_reboot_the_workers_own_clock_tells_how_long_it_ran(
+    store: Store, clock, submit: Submit, lease: LeaseSome, register
+) -> None:
+    register()
+    job_id = submit()
+    (held,) = lease()
+    clock.advance(35_000)
+    beat(store)
+    clock.advance(NIGHT_MS)
+    clock.boot, clock.monotonic = "boot-2", 10
+    cell = CellState(held.token, running=True)
+    seen_ms = store.processes.seen_ms("life-1")
+    store.leases.void_other_boots(lambda _: LeaseHolder(cell, seen_ms=seen_ms))
+    assert only_attempt(store, job_id).finished_at_ms == held.started_at_ms + 35_000
+
+
+def test_of_a_process_without_a_row_nothing_is_known(store: Store) -> None:
+    assert store.processes.seen_ms("life-1") is None

@@ -77,6 +77,9 @@ class Job(JobState):
 
     payload: dict[str, Any]
     result: Any
+    ran_until: datetime | None = None
+    """When the last attempt of a job that has ended did: before `finished_at`, if its worker died
+    while no supervisor ran."""
     on_dependency_failure: str = "cancel"
     """What becomes of it when a job it depends on does not end done: `cancel`, `run` or `fail`."""
     attempts: tuple[Attempt, ...] = ()
@@ -140,7 +143,7 @@ def _error(data: Mapping[str, Any]) -> JobError:
 
 _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
-        ("at", "created_at", "run_at", "freed_at", "started_at", "finished_at"),
+        ("at", "created_at", "run_at", "freed_at", "started_at", "finished_at", "ran_until"),
         datetime.fromisoformat,
     ),
     "status": Status,

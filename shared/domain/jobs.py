@@ -102,6 +102,9 @@ class Job:
     tags: tuple[str, ...]
     cancel_requested: bool
     on_dependency_failure: str = "cancel"
+    ran_until_ms: int | None = None
+    """When the last attempt of a job that has ended did: long before `finished_at_ms`, if its
+    worker died while nobody was there to see it."""
 
 
 @dataclass(frozen=True, slots=True)

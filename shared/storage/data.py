@@ -78,7 +78,7 @@ class JobRun:
 
     status: Status
     started_ms: int | None
-    finished_ms: int | None
+    ran_until_ms: int | None
     error: str | None
     """The type of its error."""
 

@@ -71,6 +71,10 @@ class Job(_JobFields):
     payload: Any
     result: Any
     error: Error | None
+    ran_until: Time | None
+    """When the last attempt of a job that has ended did. That is before `finished_at` if its worker
+    died while no supervisor ran: the attempt ended when the worker was heard last, the job when
+    that was found. null: it has not ended, or there is no attempt."""
     on_dependency_failure: str
     """`cancel`, `run` or `fail`: what becomes of it when a job it depends on does not end done."""
 
@@ -149,6 +153,7 @@ def job_json(job: jobs.Job) -> Job:
         "freed_at": optional_time(job.freed_at_ms),
         "started_at": optional_time(job.started_at_ms),
         "finished_at": optional_time(job.finished_at_ms),
+        "ran_until": optional_time(job.ran_until_ms),
         "worker": job.worker,
         "unique_key": job.unique_key,
         "concurrency_key": job.concurrency_key,
@@ -167,7 +172,8 @@ def job_preview_json(job: jobs.Job) -> Job:
 def job_summary_json(job: jobs.Job) -> JobSummary:
     """Return a job as events carry it: without payload, result and traceback."""
     summary: dict[str, Any] = {**job_json(job)}
-    del summary["payload"], summary["result"], summary["on_dependency_failure"]
+    for name in ("payload", "result", "ran_until", "on_dependency_failure"):
+        del summary[name]
     if job.error is not None:
         summary["error"] = ErrorSummary(type=job.error.type, message=job.error.message)
     return cast("JobSummary", summary)

@@ -139,8 +139,8 @@ def _past_run(one: ScheduledRun) -> PastRun:
 
 def _result(run: JobRun) -> LastResult:
     ran_s = None
-    if run.started_ms is not None and run.finished_ms is not None:
-        ran_s = max(0, run.finished_ms - run.started_ms) / 1000
+    if run.started_ms is not None and run.ran_until_ms is not None:
+        ran_s = max(0, run.ran_until_ms - run.started_ms) / 1000
     error = run.error if run.status is Status.FAILED else None
     return {"status": run.status, "ran_s": ran_s, "error": error}
 

@@ -29,6 +29,7 @@ JOB = {
     "freed_at",
     "started_at",
     "finished_at",
+    "ran_until",
     "worker",
     "unique_key",
     "concurrency_key",

@@ -116,6 +116,29 @@ def test_what_is_due_and_still_waits_is_not_said_to_be_retried_now(
     system.client.post(f"/jobs/{job}/cancel")
 
 
+def test_a_job_whose_worker_died_unseen_did_not_run_until_that_was_found(
+    lasting_dashboard: Dashboard,
+) -> None:
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job = system.submit("sum_range", {"n": 1}, delay="1h", tags=["found-dead"])
+    found = {
+        "status": "failed",
+        "started_at": "2026-01-02T03:04:05.000Z",
+        "ran_until": "2026-01-02T03:04:40.000Z",
+        "finished_at": "2026-01-02T11:04:40.000Z",
+    }
+
+    def fail(route: Route) -> None:
+        answer = route.fetch()
+        items = [{**one, **found} for one in answer.json()["items"]]
+        route.fulfill(response=answer, json={**answer.json(), "items": items})
+
+    page.route(re.compile(r"\d/jobs\?"), fail)
+    lasting_dashboard.open("/ui/jobs?tag=found-dead")
+    expect(row(page, job).locator(".ran")).to_have_text("35 s")
+    system.client.post(f"/jobs/{job}/cancel")
+
+
 @pytest.mark.parametrize("path", ["/ui/jobs?tag=of-held-type", "/"])
 def test_a_job_that_a_quarantine_holds_back_is_not_said_to_be_due(
     lasting_dashboard: Dashboard, path: str

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Attempt, Holder, Lease, NewLine, Status
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.process.crash_cell import CellState
@@ -61,6 +62,8 @@ def test_it_ran_until_its_workers_last_beat(
     assert attempt.finished_at_ms == held.started_at_ms + 35_000
     (ran,) = store.stats.runs().values()
     assert ran.sum_s == pytest.approx(35)
+    _, latest = store.stats.latencies()
+    assert latest.p50_s == pytest.approx(35)
     assert store.maintenance.verify() == []
 
 
@@ -74,6 +77,9 @@ def test_its_job_failed_when_it_was_found(
     found_dead(store, held)
     job, event = store.jobs.get(job_id), store.events.after(0, 100)[-1]
     assert (job.status, job.finished_at_ms) == (Status.FAILED, clock.wall)
+    (listed,) = store.lists.page(JobFilter(), 9).jobs
+    assert job.ran_until_ms == listed.ran_until_ms == held.started_at_ms
+    assert store.jobs.run_of(job_id).ran_until_ms == held.started_at_ms
     assert (event.kind, event.at_ms) == (Kind.JOB_FAILED, clock.wall)
     assert json.loads(event.body)["finished_at_ms"] == clock.wall
 

@@ -39,7 +39,7 @@ export class JobRow {
   }
 
   take(job) {
-    this.job = { ...this.job, ...job };
+    this.job = { ...this.job, ran_until: null, ...job };
     if ("payload" in job) this.readAt = job.status;
   }
 
@@ -86,7 +86,7 @@ export class JobRow {
     this.text.classList.toggle("bad", job.status === "failed");
     setText(this.wait, waited(job));
     setText(this.ran, !job.started_at || WAITING.has(job.status) ? "–"
-      : job.finished_at ? duration(between(job.started_at, job.finished_at)) : ticking(between(job.started_at)));
+      : job.finished_at ? duration(between(job.started_at, job.ran_until ?? job.finished_at)) : ticking(between(job.started_at)));
   }
 
   /** Whether the row is no longer as it should be, as time has passed. */
@@ -95,11 +95,11 @@ export class JobRow {
   }
 
   /** Whether the server knows more than the events carried. */
-  get lacks() { return !this.readAt || (this.job.status === "done" && this.readAt !== "done"); }
+  get lacks() { return !this.readAt || (TERMINAL.has(this.job.status) && this.readAt !== this.job.status); }
 
   /** Take payload and result from a read job; events may have changed its status since. @param {any} job */
-  learn({ status, payload, result }) {
-    this.show({ payload, result, status: this.job.status });
+  learn({ status, payload, result, ran_until: until }) {
+    this.show({ payload, result, ran_until: until, status: this.job.status });
     this.readAt = status;
   }
 }

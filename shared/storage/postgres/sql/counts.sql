@@ -89,9 +89,14 @@ WHERE minute >= ? GROUP BY minute, status ORDER BY minute;
 
 -- name: latest-runs
 -- When the newest jobs that ended were due, free to run, started and ended, from the newest events only.
+-- An attempt whose worker died unseen ended before its job.
 SELECT (body::json ->> 'run_at_ms')::bigint, (body::json ->> 'freed_at_ms')::bigint,
-    (body::json ->> 'started_at_ms')::bigint, (body::json ->> 'finished_at_ms')::bigint
-FROM (SELECT kind, body, seq FROM orpheus.events ORDER BY seq DESC LIMIT 5000) AS newest
+    (body::json ->> 'started_at_ms')::bigint, coalesce((
+        SELECT finished_at_ms FROM orpheus.ended_attempts
+        WHERE kind = 'job.failed' AND ended_attempts.job_id = newest.job_id
+            AND number = (body::json ->> 'attempt')::bigint),
+        (body::json ->> 'finished_at_ms')::bigint)
+FROM (SELECT kind, job_id, body, seq FROM orpheus.events ORDER BY seq DESC LIMIT 5000) AS newest
 WHERE kind IN ('job.done', 'job.failed') ORDER BY seq DESC LIMIT 1000;
 
 -- name: queues-with-due-jobs

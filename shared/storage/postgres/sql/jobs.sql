@@ -36,7 +36,11 @@ SELECT jobs.id, type,
         THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
     attempt, max_retries, timeout_s, progress, message,
     created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
-    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure
+    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure,
+    CASE WHEN status IN ('failed', 'cancelled') THEN (
+        SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
+        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
+    ELSE finished_at_ms END AS ran_until_ms
 FROM orpheus.jobs
 
 -- name: select-previews
@@ -50,7 +54,11 @@ SELECT jobs.id, type,
         THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
     attempt, max_retries, timeout_s, progress, message,
     created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
-    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure
+    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure,
+    CASE WHEN status IN ('failed', 'cancelled') THEN (
+        SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
+        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
+    ELSE finished_at_ms END AS ran_until_ms
 FROM orpheus.jobs
 
 -- name: select-ids
@@ -106,7 +114,13 @@ SELECT status FROM orpheus.jobs WHERE id = ?;
 
 -- name: run-of
 -- How a job stands, without its payload and result.
-SELECT status, started_at_ms, finished_at_ms, error_type FROM orpheus.jobs WHERE id = ?;
+SELECT status, started_at_ms,
+    CASE WHEN status IN ('failed', 'cancelled') THEN (
+        SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
+        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
+    ELSE finished_at_ms END AS ran_until_ms,
+    error_type
+FROM orpheus.jobs WHERE id = ?;
 
 -- name: state-of
 -- What of a job an operator changes, without its payload and result.

@@ -40,7 +40,12 @@ WHERE paused = 1;
 
 -- name: last-runs
 -- The last five jobs with each of these tags, newest first.
-SELECT wanted.tag, jobs.id, created_at_ms, status, started_at_ms, finished_at_ms, error_type
+SELECT wanted.tag, jobs.id, created_at_ms, status, started_at_ms,
+    CASE WHEN status IN ('failed', 'cancelled') THEN (
+        SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
+        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
+    ELSE finished_at_ms END AS ran_until_ms,
+    error_type
 FROM json_array_elements_text(?::json) AS wanted (tag)
     CROSS JOIN LATERAL (
         SELECT job_id FROM orpheus.job_tags WHERE job_tags.tag = wanted.tag

@@ -312,6 +312,24 @@ def test_attempts_after_an_operators_retry_are_no_more_than_allowed(
     assert row[heads.index("RAN")] == "-", "it waits for its third attempt"
 
 
+def test_a_job_whose_worker_was_found_dead_ran_until_that_was_heard_last(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told as failed only now, but it has not run for all that time."""
+    store.jobs.submit(NewJob("count", max_retries=0))
+    (held,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    next_morning_ms = held.started_at_ms + 8 * 3_600_000
+    monkeypatch.setattr(store.clock, "wall_ms", lambda: next_morning_ms)
+    cell = CellState(held.token, running=True)
+    store.leases.free(WORKER.incarnation, cell, seen_ms=held.started_at_ms + 35_000)
+    heads, row = orpheus("jobs").out.splitlines()
+    assert row[heads.index("RAN") :].startswith("35 s ")
+    heads, row, *_ = orpheus("show", "1").out.partition("\n\n")[2].splitlines()
+    assert row[heads.index("RAN") :].startswith("35 s ")
+    told = orpheus("show", "1", "--json").json
+    assert told["ran_until"] == told["attempts"][0]["finished_at"] != told["finished_at"]
+
+
 def test_an_unknown_job_exits_1(orpheus: Orpheus, store: Store) -> None:
     for command in ("show", "logs", "cancel", "retry", "run", "delete"):
         code, _, err = orpheus(command, "99")

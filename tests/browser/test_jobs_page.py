@@ -98,7 +98,7 @@ def test_a_filter_is_typed_in_one_field_and_stands_in_the_address(
     expect(rows(page)).to_have_count(2)
     failed_in_all = page.locator("#by-status [data-status=failed]")
     expect(failed_in_all).to_have_text(re.compile(r"^\s*[1-9][\d,]*\s+failed\s*$"))
-    expect(failed_in_all.get_by_role("link")).to_have_attribute("href", "/ui/jobs?status=failed")
+    expect(failed_in_all.get_by_role("link")).to_have_attribute("href", "/ui/jobs?tag=typed")
     page.reload()
     expect(row(page, failed[0])).to_be_visible()
     expect(page.locator("#query")).to_have_value("status:failed tag:typed")

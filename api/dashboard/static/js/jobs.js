@@ -1,6 +1,7 @@
 // The page of jobs: the filter, the list, what is selected, and what is done with it.
 import { byId, h, hide, setAttr, setText, showOrHide } from "./dom.js";
 import { Bulk } from "./bulk.js";
+import { ByStatus, LIVE } from "./by-status.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { JOBS, address, isByEnd, readAddress } from "./filter.js";
 import { request } from "./http.js";
@@ -13,9 +14,7 @@ import { completions, jobNumber, parse, write } from "./query.js";
 import { rowKeys } from "./row-keys.js";
 import { startSaved } from "./saved.js";
 import { Selection } from "./selection.js";
-import { count } from "./words.js";
 
-const LIVE = new Set(["pending", "blocked", "in_progress"]);
 const TYPING_MS = 350;
 const field = byId("query"), status = byId("status"), ended = byId("ended"), sort = byId("sort");
 const problem = byId("filter-problem");
@@ -25,6 +24,7 @@ const table = new JobsTable({
 });
 const selection = new Selection(table);
 const place = new Place(table, selection);
+const byStatus = new ByStatus();
 const bulk = new Bulk(selection, () => { table.filling.soon(); place.keep(); }); // what was done is selected no more, also after a reload
 const showSaved = startSaved(() => new URLSearchParams(readAddress().filter).toString(), (query) => go(`${JOBS}?${query}`));
 /** @type {Record<string, string[]>} */
@@ -39,7 +39,7 @@ const live = new Live("/ws?mode=summary", {
   connected: ({ types }) => { known.type = types.map((type) => type.name ?? type); load(); },
   events: (events) => table.take(events),
   summary: (summary) => table.catchUp.take(summary),
-  status: ({ counts }) => showCounts(counts),
+  status: ({ counts }) => byStatus.takeAll(counts),
   state: (state, next) => { showConnection(state, next); if (state === "live") table.reader.retryNow(); },
 });
 onTryNow(() => live.retryNow());
@@ -61,15 +61,6 @@ function tellProblem(error) {
   const why = error && (error.errors?.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ") || error.message);
   const which = table.frame.isRead ? "The list is as it was before: it could not be read again." : "The list could not be read.";
   showOrHide(problem, why && (mayPass(error) ? `${which} ${why} Another try follows.` : why));
-}
-
-/** Show how many jobs of each status there are, whatever the filter is. @param {Record<string, number>} counts */
-function showCounts(counts) {
-  for (const item of byId("by-status").children) {
-    const number = counts[/** @type {HTMLElement} */ (item).dataset.status ?? ""] ?? 0;
-    setText(item.querySelector("b"), count(number));
-    item.classList.toggle("none", number === 0);
-  }
 }
 
 /** Change the address and load the jobs. @param {string} to @param {{keep?: boolean, isTyped?: boolean}} [how] `keep`: replace the entry in the history; `isTyped`: the field has it already */
@@ -106,7 +97,8 @@ function offerNumber() {
 
 function showForm() {
   const { filter } = readAddress();
-  tellOf(filter.queue);
+  byStatus.take(filter);
+  tellOf(filter.queue, (counts) => byStatus.takeQueue(counts));
   offerNumber();
   status.value = filter.status ?? "";
   ended.value = filter.until ? "" : filter.since ?? "";

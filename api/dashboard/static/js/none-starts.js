@@ -1,4 +1,5 @@
-// Above the list of one queue's jobs: why none of them starts, as GET /queues tells it, with a link to the queue.
+// Above the list of one queue's jobs: why none of them starts, as GET /queues tells it, with a link to the queue;
+// and how many it has of each status.
 import { byId, h, hide, icon } from "./dom.js";
 import { request } from "./http.js";
 import { pausedWords } from "./paused.js";
@@ -11,13 +12,17 @@ let name;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 let failures = 0;
+/** @type {(counts: Record<string, number> | undefined) => void} */
+let counted = () => {};
 
 document.addEventListener("visibilitychange", () => read());
 
-/** Tell it of this queue from now on. @param {string | undefined} queue undefined: the list is not of one queue */
-export function tellOf(queue) {
+/** Tell it of this queue from now on. @param {string | undefined} queue undefined: the list is not of one queue @param {(counts: Record<string, number> | undefined) => void} count gets what it has of each status, undefined while that is not known */
+export function tellOf(queue, count) {
   if (queue === name) return;
   name = queue;
+  counted = count;
+  counted(undefined);
   paint(undefined);
   read();
 }
@@ -31,6 +36,7 @@ async function read() {
     const { items: [queue] } = await request(`/queues?${new URLSearchParams({ name: asked })}`);
     if (asked !== name) return; // it is asked of another one
     failures = 0;
+    counted(queue?.counts ?? {}); // one that is not listed has no jobs
     paint(queue);
   } catch (error) {
     failures += 1;

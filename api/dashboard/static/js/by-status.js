@@ -1,0 +1,63 @@
+// Above the list of jobs: how many there are of each status, in all or of the queue that is filtered by. Each adds its
+// status to the filter, and takes it out again.
+import { byId, setAttr, setText } from "./dom.js";
+import { JOBS, address } from "./filter.js";
+import { count } from "./words.js";
+
+/** @typedef {Record<string, number>} Counts */
+/** @typedef {import("./filter.js").Filter} Filter */
+
+/** A list of these is by when they were submitted. */
+export const LIVE = new Set(["pending", "blocked", "in_progress"]);
+
+export class ByStatus {
+  constructor() {
+    this.node = byId("by-status");
+    /** @type {Counts | undefined} */
+    this.ofAll = undefined;
+    /** @type {Counts | undefined} */
+    this.ofQueue = undefined;
+    /** @type {Filter} */
+    this.filter = {};
+  }
+
+  /** Take how many jobs there are, whatever the filter is. @param {Counts} counts */
+  takeAll(counts) {
+    this.ofAll = counts;
+    this.show();
+  }
+
+  /** Take how many jobs the queue of the filter has. @param {Counts | undefined} counts undefined: that is not known yet */
+  takeQueue(counts) {
+    this.ofQueue = counts;
+    this.show();
+  }
+
+  /** Take the filter that the links change. @param {Filter} filter */
+  take(filter) {
+    this.filter = filter;
+    setAttr(this.node, "data-of", filter.queue ? "queue" : "all");
+    setAttr(this.node, "aria-label", filter.queue ? `Jobs of queue ${filter.queue} by status` : "All jobs by status");
+    for (const item of this.node.children) {
+      const link = /** @type {HTMLAnchorElement} */ (item.firstElementChild), status = statusOf(item), isChosen = filter.status === status;
+      const { status: _, sort, ...rest } = filter;
+      setAttr(link, "href", address(JOBS, { ...(isChosen ? {} : { status }), ...rest, ...(sort && !LIVE.has(status) ? { sort } : {}) }));
+      setAttr(link, "aria-current", isChosen ? "true" : null);
+      setAttr(link, "title", isChosen ? "Show those of any status again" : null);
+      if (isChosen) this.node.scrollLeft = link.offsetLeft - this.node.offsetLeft; // where it is narrow, not all of them are seen
+    }
+    this.show();
+  }
+
+  show() {
+    const counts = this.filter.queue ? this.ofQueue : this.ofAll;
+    for (const item of this.node.children) {
+      const number = counts && (counts[statusOf(item)] ?? 0);
+      setText(item.querySelector("b"), number === undefined ? "–" : count(number));
+      item.classList.toggle("none", !number);
+    }
+  }
+}
+
+/** @param {Element} item */
+const statusOf = (item) => /** @type {HTMLElement} */ (item).dataset.status ?? "";

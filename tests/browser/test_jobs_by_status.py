@@ -1,4 +1,4 @@
-"""How many jobs there are of each status stands above the list, and adds the status to the filter."""
+"""The counts above the list of jobs: those of its queue; each adds its status to the filter."""
 
 import re
 from typing import Any

@@ -2,6 +2,7 @@
 import { arrange, byId, h, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { onHost } from "./http.js";
+import { wrappable } from "./rows.js";
 import { NOBODY, limitText } from "./slot-state.js";
 import { ago } from "./time.js";
 import { plural } from "./words.js";
@@ -50,7 +51,6 @@ export class Pools {
       form.show(ofPool, supervised.size > 1, known.get(key));
     }
     this.noteSizes(pools);
-    byId("pools").classList.toggle("several", supervised.size > 1);
     arrange(byId("pools"), [...this.forms.values()].sort(byKind).map(({ node }) => node));
   }
 
@@ -88,7 +88,7 @@ class PoolForm {
     this.input = h("input", { type: "number", name: "workers", min: 0, max: 1000, required: true, "aria-label": what, oninput: () => { this.edited = true; } });
     this.result = h("span", { class: "hint", role: "status" });
     this.node = h("form", { class: "pool", "data-pool": name, onsubmit: (event) => { event.preventDefault(); this.confirmScale(); } },
-      h("b", {}, name), this.now, this.input, h("button", { "aria-label": `Scale ${isProgram ? "program" : "pool"} ${name}` }, "Scale …"), this.result);
+      h("b", {}, ...wrappable(name)), this.now, this.input, h("button", { "aria-label": `Scale ${isProgram ? "program" : "pool"} ${name}` }, "Scale …"), this.result);
   }
 
   /** @param {any[]} members @param {boolean} several whether there are other hosts @param {{workers: number | null, finishes_within_s?: number | null, scaled: Scaled}} [known] as it is configured */

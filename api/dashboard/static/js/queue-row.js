@@ -80,7 +80,9 @@ export class QueueRow {
   showPools() {
     const { pools, counts } = this.queue;
     const texts = pools.map(({ name, ready, workers }) => `${name}: ${ready}\u00a0of\u00a0${workers}\u00a0ready`);
-    setLines(this.pools, texts.length ? texts : ["no pool"]);
+    const lines = texts.length ? texts : ["no pool"], key = lines.join("\n");
+    if (key !== this.poolsShown) this.pools.replaceChildren(...lines.map((line) => h("div", {}, ...wrappable(line)))); // else keep a selection
+    this.poolsShown = key;
     const nobody = pools.every(({ ready }) => ready === 0);
     this.pools.classList.toggle("bad", nobody && counts.pending + (texts.length ? 0 : counts.blocked) > 0);
   }

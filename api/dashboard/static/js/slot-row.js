@@ -95,7 +95,7 @@ export class SlotRow {
   }
 
   showState(worker) {
-    const { state, degraded, reason } = worker, look = lookOf(worker);
+    const { state, degraded } = worker, look = lookOf(worker);
     if (this.look !== look) {
       this.look = look;
       setAttr(this.node, "data-state", look);
@@ -105,10 +105,11 @@ export class SlotRow {
     setText(this.word, degraded ? `${spaced(state)}, degraded` : silent ? `${spaced(state)}, silent` : spaced(state));
     const known = (this.isProgram ? WHY_PROGRAM[state] : null) ?? WHY[state];
     const left = leftText(worker);
-    const given = state === "backoff" ? [reason, left || WHY.backoff].filter(Boolean).join("; ") : whyText(worker) || known;
+    const given = state === "backoff" ? [worker.reason, left || WHY.backoff].filter(Boolean).join("; ") : whyText(worker) || known;
     const failure = failureText(worker), alone = worker.runs_alone ? "runs alone, after a crash" : "";
-    const why = given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "")
-      || [alone, failure].filter(Boolean).join("; ") || (this.hasJobs ? this.busy ? "working" : "idle" : "");
+    const reason = given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "") || [alone, failure].filter(Boolean).join("; ");
+    const why = reason || (this.hasJobs ? this.busy ? "working" : "idle" : "");
+    this.node.classList.toggle("reasoned", !!reason);
     this.node.classList.toggle("failed-lately", !!failure);
     setAttr(this.restarts, "title", failure || null);
     setText(this.why, why);
@@ -131,6 +132,7 @@ export class SlotRow {
       if (shown.progress !== null) this.bar.value = shown.progress;
     }
     this.rateText = !this.hasJobs || state !== "ready" || pace === null ? "" : pace < 0.1 ? "–" : `${rate(pace)} a second`;
+    this.node.classList.toggle("wide", !shown && !this.others.textContent && (pace ?? 0) < 0.1 && this.node.classList.contains("reasoned"));
     this.tick();
   }
 

@@ -26,11 +26,17 @@ def panel(lasting_dashboard: Any) -> Panel:
 
 def troubled(several: int) -> list[dict[str, Any]]:
     at = (datetime.now(UTC) - timedelta(minutes=3)).isoformat().replace("+00:00", "Z")
-    failed = {"last_failure": {"at": at, "reason": KILLED}}
-    short = {"last_failure": {"at": at, "reason": "exit code 7"}}
-    job = {"id": 41, "type": "render", "started_at": at, "progress": 0.4, "message": "page 7"}
-    running = {"job": job, "jobs_in_progress": 1, "places": 1}
-    idle = {"jobs_in_progress": 0, "places": 1}
+    failed: dict[str, Any] = {"last_failure": {"at": at, "reason": KILLED}}
+    short: dict[str, Any] = {"last_failure": {"at": at, "reason": "exit code 7"}}
+    job: dict[str, Any] = {
+        "id": 41,
+        "type": "render",
+        "started_at": at,
+        "progress": 0.4,
+        "message": "page 7",
+    }
+    running: dict[str, Any] = {"job": job, "jobs_in_progress": 1, "places": 1}
+    idle: dict[str, Any] = {"jobs_in_progress": 0, "places": 1}
     return [
         worker("default-1", **idle, **failed),
         worker("default-2", **idle, degraded=True, reason=SILENT),

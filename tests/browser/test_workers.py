@@ -147,7 +147,7 @@ def test_a_pool_that_shrinks_names_the_jobs_that_are_finished_first(panel: Panel
     number.fill("1")
     number.press("Enter")
     dialog = page.locator("#confirm")
-    expect(dialog).to_contain_text("2 workers will end, the highest numbers first")
+    expect(dialog).to_contain_text("2 workers will end: default-2 and default-3.")
     expect(dialog).to_contain_text("default-3 runs resize 12")
     page.locator("#confirm-yes").click()
     expect(dialog).to_be_hidden()

@@ -3,11 +3,11 @@ import { arrange, byId, h, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { onHost } from "./http.js";
 import { wrappable } from "./rows.js";
-import { NOBODY, limitText } from "./slot-state.js";
+import { scaleText } from "./scaling.js";
+import { NOBODY } from "./slot-state.js";
 import { ago } from "./time.js";
 import { plural } from "./words.js";
 
-const MOST_NAMED = 5;
 /** @typedef {{by: string, reason: string | null, at: string} | null} Scaled */
 
 export class Pools {
@@ -91,12 +91,13 @@ class PoolForm {
       h("b", {}, ...wrappable(name)), this.now, this.input, h("button", { "aria-label": `Scale ${isProgram ? "program" : "pool"} ${name}` }, "Scale …"), this.result);
   }
 
-  /** @param {any[]} members @param {boolean} several whether there are other hosts @param {{workers: number | null, finishes_within_s?: number | null, scaled: Scaled}} [known] as it is configured */
-  show(members, several, known) {
-    this.members = staying(members);
+  /** @param {any[]} slots @param {boolean} several whether there are other hosts @param {{workers: number | null, finishes_within_s?: number | null, scaled: Scaled}} [known] as it is configured */
+  show(slots, several, known) {
+    this.slots = slots;
+    this.members = staying(slots);
     this.several = several;
     this.within = known?.finishes_within_s;
-    const wanted = this.members.length, leaving = members.length - wanted, configured = known?.workers ?? null;
+    const wanted = this.members.length, leaving = slots.length - wanted, configured = known?.workers ?? null;
     this.scaled = configured === wanted ? "" : scaledText(known?.scaled ?? null);
     const ends = this.isProgram ? "end" : "finish", still = leaving ? ` wanted, ${leaving} still ${leaving > 1 ? ends : this.isProgram ? "ends" : "finishes"}` : "";
     const other = configured === null || configured === wanted ? "" : `, the configuration says ${configured}${this.scaled}`;
@@ -128,19 +129,8 @@ class PoolForm {
 
   /** What a scale to so many does by now. @param {number} workers */
   consequence(workers) {
-    const more = workers - this.members.length;
-    if (!more) return "This is its number already.";
-    return `${more > 0 ? `${this.many(more)} more will start.` : this.ending(workers, -more)} This lasts until the number in the configuration changes or the supervisor restarts.`;
-  }
-
-  /** @param {number} workers @param {number} fewer */
-  ending(workers, fewer) {
-    if (this.isProgram) return `${this.many(fewer)} will end, the highest numbers first.`;
-    const leaving = this.members.filter(({ slot }) => +slot.slice(this.name.length + 1) > workers);
-    const busy = leaving.filter(({ job }) => job);
-    const named = busy.slice(0, MOST_NAMED).map(({ slot, job }) => `${slot} runs ${job.type} ${job.id}`).join(", ");
-    const rest = busy.length > MOST_NAMED ? ` and ${busy.length - MOST_NAMED} more run a job` : "";
-    const none = workers ? "" : NOBODY;
-    return `${this.many(fewer)} will end, the highest numbers first. Each finishes its job first${named && `: ${named}${rest}`}.${limitText(this.within)}${none}`;
+    if (workers === this.members.length) return "This is its number already.";
+    const none = workers || this.isProgram ? "" : NOBODY;
+    return `${scaleText(this.slots, workers, this.isProgram, this.within)}${none} This lasts until the number in the configuration changes or the supervisor restarts.`;
   }
 }

@@ -1,8 +1,8 @@
 // The question before a slot is started, restarted or drained: what that does, kept up to date while it is asked.
 import { confirm } from "./confirm.js";
-import { NOBODY, awayText, limitText } from "./slot-state.js";
+import { NOBODY, awayText, limitText, runningOf, runsText } from "./slot-state.js";
 import { secondsTo } from "./time.js";
-import { duration, plural, ticking } from "./words.js";
+import { duration, ticking } from "./words.js";
 
 const STOPPED = new Set(["down", "backoff", "fatal"]);
 const CAN_DRAIN = new Set(["ready", "starting", "backoff", "fatal"]);
@@ -44,14 +44,13 @@ export class SlotQuestion {
 }
 
 /** Say what a restart or a drain will do. */
-function consequence(action, { slot, role, job, jobs_in_progress: held, places: most, runs_alone: alone, pool, pid, until, finishes_within_s: within, is_last: isLast }) {
-  const places = alone ? 1 : most;
-  const then = action === "drain" ? `stays down until ${ENDS}.` : "starts again.", running = held > places ? places : held;
+function consequence(action, worker) {
+  const { slot, role, job, pool, pid, until, finishes_within_s: within, is_last: isLast } = worker;
+  const then = action === "drain" ? `stays down until ${ENDS}.` : "starts again.";
   if (!pid) return `It has no process, and will have none until ${ENDS}.`;
   if (pool === null) return `The ${slot === "api" ? "API" : slot} is unavailable for a moment. This page reconnects automatically and misses nothing.`;
   if (role === "program") return `The program is asked to stop, and killed if it ${within ? `still runs after ${duration(within)}` : "does not"}. Then ${slot} ${then}`;
-  const first = running > 1 ? `It runs ${plural(running, "job")} and finishes them first. It takes no other job.`
-    : job ? `It runs ${job.type} ${job.id} and finishes it first. It takes no other job.` : "It takes no other job. A job that it is running is finished first.";
+  const first = job ? `It runs ${runsText(worker)} and finishes ${runningOf(worker) > 1 ? "them" : "it"} first. It takes no other job.` : "It takes no other job. A job that it is running is finished first.";
   const limit = job && until ? ` If it still runs in ${ticking(secondsTo(until))}, it is released, and starts again.` : limitText(within);
   const nobody = action === "drain" && isLast ? NOBODY : "";
   return `${first}${limit} Then ${slot} ${then}${nobody}`;

@@ -1,6 +1,6 @@
 // The state of a slot as signs and words, the same on the overview and on the page of a program.
 import { ago, between, secondsTo } from "./time.js";
-import { duration, rounded, ticking } from "./words.js";
+import { duration, plural, rounded, ticking } from "./words.js";
 
 const ICONS = {
   ready: "ready", degraded: "degraded", starting: "starting", draining: "stopping", stopping: "stopping", killing: "failed",
@@ -32,6 +32,12 @@ export function leftText({ state, until, job, jobs_in_progress: held }) {
   if (state === "starting") return `is stopped in ${ticking(left)} if it is not ready by then`;
   return job ? `releases its ${held > 1 ? "jobs" : "job"} in ${ticking(left)}` : "";
 }
+
+/** How many of the jobs that it holds it runs. @param {any} worker */
+export const runningOf = ({ jobs_in_progress: held, places, runs_alone: alone }) => Math.min(held, alone ? 1 : places);
+
+/** What it runs: one job by its name, several by their number; empty if it runs none. @param {any} worker */
+export const runsText = (worker) => (runningOf(worker) > 1 ? plural(runningOf(worker), "job") : worker.job ? `${worker.job.type} ${worker.job.id}` : "");
 
 /** @typedef {{by: string, reason: string | null, at: string} | null | undefined} Asked */
 

@@ -14,6 +14,12 @@ export const rate = (n) => (n === 0 ? "0" : n < 0.1 ? "<0.1" : n < 10 ? String(+
 /** @param {number} n @param {string} one @param {string} [many] */
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
+/** "a", "a and b", or "a, b and 4 more" @param {string[]} names @param {number} most so many are named */
+export function listed(names, most) {
+  const parts = names.length > most ? [...names.slice(0, most), `${count(names.length - most)} more`] : names;
+  return [parts.slice(0, -1).join(", "), ...parts.slice(-1)].filter(Boolean).join(" and ");
+}
+
 /** "in_progress" -> "in progress" @param {string} state */
 export const spaced = (state) => state.replaceAll("_", " ");
 

@@ -14,6 +14,7 @@ import click
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
+from orpheus.shared.domain.scaling import exceptions, scaling
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import ExitCode, NoAnswer
 from orpheus.shared.operations.supervisor_requests import (
@@ -108,9 +109,11 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
 
     def note(store: Store, handover: CommandLineHandover) -> str:
         slots = [one for one in store.processes.slots() if one.pool == pool]
-        now = sum(host in (None, one.host) for one in slots)
-        is_fewer = pool in handover.storage.pools and workers < now
-        return _released(handover) if is_fewer else ""
+        scale = scaling((one for one in slots if host in (None, one.host)), workers)
+        role = Role.WORKER if pool in handover.storage.pools else Role.PROGRAM
+        is_limited = role is Role.WORKER and scale.ending
+        told = "".join(f"; {one}" for one in exceptions(scale, role))
+        return f"{_released(handover) if is_limited else ''}{told}"
 
     handover = operator.certain_handover()  # for the names of pools and programs
     noun = "worker" if pool in handover.storage.pools else "slot"

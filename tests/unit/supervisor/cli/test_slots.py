@@ -135,19 +135,20 @@ def test_the_slot_is_shown_as_json(orpheus: Orpheus, taken: list[Request]) -> No
 
 
 def test_a_pool_is_scaled(orpheus: Orpheus, supervised: Store, taken: list[Request]) -> None:
-    supervised.processes.put_slots([slot("default-3", SlotState.DRAINING)])
-    released = "a job that still runs after 5 min 25 s is released, and starts again"
-    assert orpheus("scale", "default", "1").out == f"default: 1 worker asked for; {released}\n"
-    shown = json.loads(orpheus("scale", "default", "0", "--json").out)
-
-    assert shown == {"pool": "default", "workers": 0}
-    assert [(one.action, one.target, one.workers) for one in taken] == [
-        ("scale", "default", 1),
-        ("scale", "default", 0),
-    ]
+    away = "scaled away: fewer workers are wanted; it ends after its job"
+    supervised.processes.put_slots([slot("default-3", SlotState.DRAINING, reason=away)])
+    later = "default-3 still finishes its job, and starts again after it"
+    assert orpheus("scale", "default", "3").out == f"default: 3 workers asked for; {later}\n"
+    told = "a job that still runs after 5 min 25 s is released, and starts again"
+    told += "; default-2 has no process, and goes at once"
+    assert orpheus("scale", "default", "0").out == f"default: 0 workers asked for; {told}\n"
+    assert orpheus("scale", "default", "0", "--json").json == {"pool": "default", "workers": 0}
+    assert [(one.action, one.target) for one in taken] == [("scale", "default")] * 3
+    assert [one.workers for one in taken] == [3, 0, 0]
     assert [(row.target, row.before, row.after) for row in entries_of(supervised, 9)] == [
         ("pool default to 0", "3, 1 of them ending", "0"),
-        ("pool default to 1", "3, 1 of them ending", "1"),
+        ("pool default to 0", "3, 1 of them ending", "0"),
+        ("pool default to 3", "3, 1 of them ending", "3"),
     ]
 
 

@@ -1,0 +1,61 @@
+"""What a scale of a pool or a program does to each of its slots. Pure.
+
+The dashboard says the same (scaling.js): slots have the numbers from 1 on, and those above the new
+one go.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from orpheus.shared.domain.processes import Role, SlotRecord
+from orpheus.shared.domain.words import named
+
+
+class Scaling(NamedTuple):
+    """The slots that a scale changes, and how many it adds."""
+
+    starting: int
+    returning: Sequence[str]
+    """Scaled away before: their processes still end, and then others start in their places."""
+    ending: Sequence[str]
+    empty: Sequence[str]
+    """They have no process, and go at once."""
+
+
+def scaling(slots: Iterable[SlotRecord], wanted: int) -> Scaling:
+    """Return what becomes of the slots that a pool or a program has on a host."""
+    numbered = [(number, one) for one in slots if (number := _number(one)) is not None]
+    kept = [one for number, one in numbered if number <= wanted]
+    going = [one for number, one in numbered if number > wanted and not one.leaves]
+    return Scaling(
+        wanted - len(kept),
+        [one.slot for one in kept if one.leaves],
+        [one.slot for one in going if one.pid is not None],
+        [one.slot for one in going if one.pid is None],
+    )
+
+
+def exceptions(scale: Scaling, role: Role) -> list[str]:
+    """Return, as clauses, what does not start or end as the number alone promises."""
+    told = []
+    if scale.returning:
+        one, several = ("finishes its job", "finish their jobs")
+        if role is Role.PROGRAM:
+            one, several = "ends", "end"
+        is_one = len(scale.returning) == 1
+        what = (
+            f"{one}, and starts again after it"
+            if is_one
+            else f"{several}, and start again after them"
+        )
+        told.append(f"{named(scale.returning)} still {what}")
+    if scale.empty:
+        goes = "has no process, and goes" if len(scale.empty) == 1 else "have no process, and go"
+        told.append(f"{named(scale.empty)} {goes} at once")
+    return told
+
+
+def _number(slot: SlotRecord) -> int | None:
+    """Return its number in its pool; None: it is a process that was set aside."""
+    number = slot.slot.rpartition("-")[2]
+    return int(number) if number.isdecimal() else None

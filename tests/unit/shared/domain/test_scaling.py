@@ -1,0 +1,77 @@
+"""What a scale does to each slot; tests/browser/test_scale_questions.py: that the page says so."""
+
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.scaling import Scaling, exceptions, scaling
+from tests.unit.supervisor.cli.slot_rows import slot
+
+LEAVES = {"state": SlotState.DRAINING, "reason": "scaled away: fewer workers are wanted"}
+EMPTY = {"state": SlotState.DOWN, "pid": None, "incarnation": None}
+
+
+@pytest.mark.parametrize(
+    ("slots", "wanted", "becomes"),
+    [
+        ([{}, {}], 5, Scaling(3, [], [], [])),
+        ([LEAVES, LEAVES], 1, Scaling(0, ["wide-1"], [], [])),
+        ([{}, LEAVES, LEAVES], 4, Scaling(1, ["wide-2", "wide-3"], [], [])),
+        ([{}, {}, EMPTY], 2, Scaling(0, [], [], ["wide-3"])),
+        ([{}, {}, EMPTY], 1, Scaling(0, [], ["wide-2"], ["wide-3"])),
+        ([{}, {}, LEAVES], 1, Scaling(0, [], ["wide-2"], [])),
+        ([{}, LEAVES, LEAVES], 2, Scaling(0, ["wide-2"], [], [])),
+    ],
+)
+def test_each_slot_starts_returns_ends_or_goes(
+    slots: list[dict[str, Any]], wanted: int, becomes: Scaling
+) -> None:
+    found = [
+        slot(f"wide-{number}", **({"state": SlotState.READY} | changes))
+        for number, changes in enumerate(slots, start=1)
+    ]
+    assert scaling(found, wanted) == becomes
+
+
+def test_a_process_that_was_set_aside_is_none_of_the_slots() -> None:
+    aside = slot("wide-1~life", SlotState.STUCK)
+    assert scaling([slot("wide-1", SlotState.READY), aside], 0) == Scaling(0, [], ["wide-1"], [])
+
+
+@pytest.mark.parametrize(
+    ("role", "scale", "told"),
+    [
+        (Role.WORKER, Scaling(3, [], ["a-1"], []), []),
+        (
+            Role.WORKER,
+            Scaling(0, ["a-1"], [], ["a-3"]),
+            [
+                "a-1 still finishes its job, and starts again after it",
+                "a-3 has no process, and goes at once",
+            ],
+        ),
+        (
+            Role.WORKER,
+            Scaling(0, ["a-1", "a-2"], [], ["a-3", "a-4"]),
+            [
+                "a-1 and a-2 still finish their jobs, and start again after them",
+                "a-3 and a-4 have no process, and go at once",
+            ],
+        ),
+        (
+            Role.PROGRAM,
+            Scaling(0, ["a-1"], [], []),
+            ["a-1 still ends, and starts again after it"],
+        ),
+        (
+            Role.PROGRAM,
+            Scaling(0, ["a-1", "a-2"], [], []),
+            ["a-1 and a-2 still end, and start again after them"],
+        ),
+    ],
+)
+def test_what_the_number_alone_does_not_promise_is_told(
+    role: Role, scale: Scaling, told: list[str]
+) -> None:
+    assert exceptions(scale, role) == told

@@ -58,7 +58,9 @@ def test_a_pool_has_the_number_that_is_wanted_while_its_workers_finish(panel: Pa
     expect(page.get_by_label("Workers of pool wide")).to_have_value("0")
     page.get_by_label("Workers of pool wide").fill("1")
     page.get_by_label("Scale pool wide").click()
-    expect(page.locator("#confirm-text")).to_contain_text("wide-1 still finishes its job, and starts")
+    expect(page.locator("#confirm-text")).to_contain_text(
+        "wide-1 still finishes its job, and starts"
+    )
     page.keyboard.press("Escape")
     page.get_by_label("Workers of pool long").fill("0")
     page.get_by_label("Scale pool long").click()

@@ -1,5 +1,6 @@
 """Queues: list them, pause and resume them."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -10,22 +11,32 @@ from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.domain.why import Crew
-from orpheus.shared.errors import ExitCode
+from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.queues import NOTHING_RUNS, Queue, queue_json, queues_json
+from orpheus.shared.views.unknown_names import names_of_queues, unknown_queue
 from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import duration, paused_by, print_items, print_json, tell_pause
+from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
+from orpheus.supervisor.cli.output import (
+    duration,
+    paused_by,
+    print_fields,
+    print_json,
+    print_table,
+    tell_pause,
+    terminal_width,
+)
 from orpheus.supervisor.cli.processes import read_workers
 from orpheus.supervisor.cli.table import Column, Columns
 from orpheus.supervisor.cli.unknown_names import warn_of_queue
 
 _Seen = TypeVar("_Seen")
 _RANKS = {Status.FAILED: 2, Status.BLOCKED: 6, Status.DONE: 9, Status.CANCELLED: 11}
+_FLOW = "in this minute and the last"
 _COLUMNS: Columns = (
     Column("QUEUE", least=12),
     "STATE",
@@ -42,14 +53,43 @@ _COLUMNS: Columns = (
 
 
 @click.command()
+@click.argument("queue", type=Text(), required=False, shell_complete=live("queues"))
 @for_operator
-def queues(operator: Operator) -> int:
-    """List queues with their state, limits and jobs by status."""
+def queues(operator: Operator, queue: str | None) -> int:
+    """List queues with their state, limits and jobs by status; of QUEUE, tell all."""
     handover = operator.handover()
     with operator.store(handover) as store:
-        items = _read(store, handover, queues_json)
-    print_items(items, _COLUMNS, _queue_row, as_json=operator.as_json)
+        if queue is None:
+            items = _read(store, handover, queues_json)
+        elif told := unknown_queue(queue, names_of_queues(store, handover.storage.pools)):
+            raise NotFound(told)
+        else:
+            items = [read_queue(store, handover, queue)]
+    if operator.as_json:
+        print_json({"items": items})
+    elif queue is None:
+        whole = "`orpheus queues QUEUE` shows all of one"
+        print_table(_COLUMNS, map(_queue_row, items), whole=whole)
+    else:
+        _show(items[0])
     return ExitCode.OK
+
+
+def _show(item: Queue) -> None:
+    """Print all that is known of a queue, and nothing is cut."""
+    names = [one if isinstance(one, str) else one.name for one in _COLUMNS]
+    row = zip(names, _queue_row(item), strict=True)
+    pools = [f"{one['name']} ({one['ready']} of {one['workers']} ready)" for one in item["pools"]]
+    todo = "resume" if item["paused"] else "jobs --queue"
+    fields = {
+        **{name.lower(): value for name, value in row},
+        "due": item["due"],
+        "in/min": f"{item['submitted_per_minute']:.1f} {_FLOW}",
+        "out/min": f"{item['ended_per_minute']:.1f} {_FLOW}",
+        "pools": ", ".join(pools) or "none",
+        "next": f"orpheus {todo} {item['name']}",
+    }
+    print_fields(fields, terminal_width() if sys.stdout.isatty() else None, cuts=False)
 
 
 def read_queue(store: Store, handover: CommandLineHandover, name: str) -> Queue:

@@ -64,7 +64,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "Submit no job of a schedule until it is resumed, even after restarts.",
     ),
     "programs": ("processes:programs", "List programs with their state and resource use."),
-    "queues": ("queues:queues", "List queues with their state, limits and jobs by status."),
+    "queues": (
+        "queues:queues",
+        "List queues with their state, limits and jobs by status; of QUEUE, tell all.",
+    ),
     "release": (
         "quarantine:release",
         "Run jobs of TYPE again, which is quarantined because its jobs killed their workers.",

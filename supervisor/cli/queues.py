@@ -1,16 +1,14 @@
 """Queues: list them, pause and resume them."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
-from orpheus.shared.domain.why import Crew
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.storage import Store
@@ -30,12 +28,17 @@ from orpheus.supervisor.cli.output import (
     tell_pause,
     terminal_width,
 )
-from orpheus.supervisor.cli.processes import read_workers
+from orpheus.supervisor.cli.processes import read_workers, tell_if_nothing_runs
 from orpheus.supervisor.cli.table import Column, Columns
 from orpheus.supervisor.cli.unknown_names import warn_of_queue
 
-_Seen = TypeVar("_Seen")
-_RANKS = {Status.FAILED: 2, Status.BLOCKED: 6, Status.DONE: 9, Status.CANCELLED: 11}
+_RANKS = {
+    Status.IN_PROGRESS: 1,
+    Status.FAILED: 2,
+    Status.BLOCKED: 6,
+    Status.DONE: 9,
+    Status.CANCELLED: 11,
+}
 _FLOW = "in this minute and the last"
 _COLUMNS: Columns = (
     Column("QUEUE", least=12),
@@ -45,7 +48,7 @@ _COLUMNS: Columns = (
     Column("PER KEY", 10),
     *(Column(status.value.upper(), _RANKS.get(status, 0)) for status in Status),
     Column("OLDEST", 4),
-    Column("DONE/MIN", 5),
+    Column("DONE/MIN (5 MIN)", 5, usual="0.0"),
     Column("EMPTY IN", 3),
     Column("WITH MORE", 12, least=24),
     Column("WHY", 1, least=12, enough=24),
@@ -59,12 +62,14 @@ def queues(operator: Operator, queue: str | None) -> int:
     """List queues with their state, limits and jobs by status; of QUEUE, tell all."""
     handover = operator.handover()
     with operator.store(handover) as store:
+        slots = read_workers(store, handover)
+        crews = crews_of(handover.storage.pools, slots)
         if queue is None:
-            items = _read(store, handover, queues_json)
+            items = queues_json(store, crews)
         elif told := unknown_queue(queue, names_of_queues(store, handover.storage.pools)):
             raise NotFound(told)
         else:
-            items = [read_queue(store, handover, queue)]
+            items = [queue_json(store, crews, queue)]
     if operator.as_json:
         print_json({"items": items})
     elif queue is None:
@@ -72,6 +77,7 @@ def queues(operator: Operator, queue: str | None) -> int:
         print_table(_COLUMNS, map(_queue_row, items), whole=whole)
     else:
         _show(items[0])
+    tell_if_nothing_runs(slots)
     return ExitCode.OK
 
 
@@ -94,15 +100,7 @@ def _show(item: Queue) -> None:
 
 def read_queue(store: Store, handover: CommandLineHandover, name: str) -> Queue:
     """Return one queue as GET /queues does, also if there is nothing to tell of it."""
-    return _read(store, handover, partial(queue_json, name=name))
-
-
-def _read(
-    store: Store, handover: CommandLineHandover, view: Callable[[Store, Sequence[Crew]], _Seen]
-) -> _Seen:
-    slots = read_workers(store, handover)  # outside the snapshot: it may try whether one can write
-    with store.snapshot():
-        return view(store, crews_of(handover.storage.pools, slots))
+    return queue_json(store, crews_of(handover.storage.pools, read_workers(store, handover)), name)
 
 
 def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:

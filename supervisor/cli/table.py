@@ -98,6 +98,8 @@ def _shared_out(
     by_loss = sorted(shown, key=lambda n: (n in empty, columns[n].rank, n), reverse=True)
     for n in by_loss:
         enough = {m: sizes[m].enough for m in shown}
+        if n in empty:  # it goes before what tells the rows apart is cut
+            enough[0] = sizes[0].natural
         if _total(enough | {n: sizes[n].least}) <= width:  # it is shortened before it goes
             break
         if columns[n].rank:

@@ -198,6 +198,7 @@ def test_a_mistake_in_the_file_stops_no_command_that_needs_only_the_database(
         first, *more = err.splitlines()
         assert first.startswith("orpheus: warning: own.toml:")
         told = {
+            "queues": ["nothing runs; `orpheus --config own.toml` starts it"],
             "schedules": ["nothing runs; `orpheus --config own.toml` starts it"],
             "logs": ["job 1 (done) has written nothing"],
         }

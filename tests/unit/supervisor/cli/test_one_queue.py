@@ -66,3 +66,24 @@ def test_a_queue_that_nothing_names_is_not_shown_and_one_without_a_job_is(
     asked = orpheus("queues", "mial")
     assert asked.code == 1 and "did you mean 'mail'?" in asked.err
     assert fields(orpheus("queues", "mail").out)["pending"] == "0", "a type names it"
+
+
+def test_a_narrow_list_says_that_nothing_runs_also_where_no_reason_has_room(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.jobs.submit(NewJob("count", queue=LONG))
+    narrow(monkeypatch, 40)
+    assert "nothing runs; `orpheus` starts it" in " ".join(orpheus("queues").err.split())
+    begin_worker(store)
+    assert "nothing runs" not in orpheus("queues").err
+
+
+def test_a_name_is_whole_before_columns_that_say_nothing(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.jobs.submit_many([NewJob("count", queue=LONG), NewJob("count", queue="mail")])
+    narrow(monkeypatch, 80)
+    head, invoices, _ = orpheus("queues").out.splitlines()
+    assert invoices.split()[0] == LONG
+    assert invoices.endswith("  nothing runs")
+    assert "PENDING" in head and "FAILED" not in head

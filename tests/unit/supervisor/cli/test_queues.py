@@ -139,7 +139,7 @@ def test_a_long_name_of_one_queue_takes_no_reason_from_the_others(
     assert max(map(len, (head, invoices, mail))) <= 80
     assert re.match(r"inv\S*…\S*central ", invoices)
     assert re.search(r"  cli:\S+: spam run ", mail)
-    assert err.startswith("left out at this width: ")
+    assert err.startswith("`orpheus queues QUEUE` shows all of one")
     for width in range(10, 80):
         monkeypatch.setenv("COLUMNS", str(width))
         lines = orpheus("queues").out.splitlines()

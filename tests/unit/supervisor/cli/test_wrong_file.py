@@ -78,7 +78,10 @@ def test_every_command_works_with_what_runs_and_names_the_line(
         _, *more = err.splitlines()
         starts = "`orpheus --config orpheus.toml` starts it"
         told = {
-            **{name: [f"nothing runs; {starts}"] for name in ("jobs", "workers", "programs")},
+            **{
+                name: [f"nothing runs; {starts}"]
+                for name in ("jobs", "queues", "workers", "programs")
+            },
             "logs": ["job 1 (pending) has written nothing yet"],
             "audit": ["no entry matches"],
             "submit": [f"orpheus: warning: nothing runs, so it waits; {starts}"],

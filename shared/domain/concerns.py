@@ -211,3 +211,12 @@ class Facts:
     def is_any_ready(self) -> bool:
         """Whether a worker is ready."""
         return any(slot.state is SlotState.READY for slot in self.workers)
+
+
+def waits_for_workers_s(oldest_s: float, workers: Sequence[SlotFacts]) -> float:
+    """Return for how long a job has waited while these could run it.
+
+    While no supervisor ran, they could not: that time is no fault of theirs.
+    """
+    known_s = [slot.watched_s for slot in workers if slot.watched_s is not None]
+    return min(oldest_s, max(known_s)) if known_s else oldest_s

@@ -14,6 +14,7 @@ from orpheus.shared.domain.concerns import (
     Facts,
     QueueFacts,
     SlotFacts,
+    waits_for_workers_s,
 )
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.words import duration, jobs_wait, named
@@ -74,13 +75,14 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
     if not slots:
         who = facts.scaled_to_0.get(serving[0], "") if len(serving) == 1 else ""
         return _HeldBack(ConcernCode.POOL_EMPTY, serving, who)
+    waits_s = waits_for_workers_s(oldest_s, slots)
     if not any(slot.state is SlotState.READY for slot in slots):
-        is_long = oldest_s >= START_S
+        is_long = waits_s >= START_S
         return _HeldBack(ConcernCode.POOL_NOT_READY, serving) if is_long else None
-    if oldest_s < LATE_S:
+    if waits_s < LATE_S:
         return None
     ready = sum(slot.state is SlotState.READY for slot in slots)
-    if _is_limited(queue, oldest_s, ready):
+    if _is_limited(queue, waits_s, ready):
         return None  # whoever set the limit wants its jobs to wait
     alone = _alone(slots)
     what = f" ({alone} of {ready} run{'s' * (alone == 1)} a job alone, after a crash)"
@@ -96,18 +98,18 @@ def are_drained(slots: Sequence[SlotFacts]) -> bool:
     return bool(slots) and all(slot.drained_by is not None for slot in slots)
 
 
-def _is_limited(queue: QueueFacts, oldest_s: float, ready: int) -> bool:
+def _is_limited(queue: QueueFacts, waits_s: float, ready: int) -> bool:
     """Return whether the jobs of a queue wait for its limits, and not for a worker."""
     if queue.max_running:
         if queue.running >= queue.max_running:
             return True  # however long they run
-        is_between_two = queue.ended > 0 or oldest_s < STANDSTILL_MINUTES * 60
+        is_between_two = queue.ended > 0 or waits_s < STANDSTILL_MINUTES * 60
         if ready >= queue.max_running and is_between_two:
             return True
     if queue.rate is None:
         return False
     started = queue.ended_lately + queue.running
-    may_start = queue.rate.per_s * min(oldest_s, LATELY_MINUTES * 60)
+    may_start = queue.rate.per_s * min(waits_s, LATELY_MINUTES * 60)
     runs_at_rate = queue.runs_per_s >= RATE_SHARE * queue.rate.per_s  # though it did not before
     return queue.waits_for_rate or runs_at_rate or started >= RATE_SHARE * may_start
 

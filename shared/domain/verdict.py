@@ -21,6 +21,7 @@ from orpheus.shared.domain.concerns import (
     Facts,
     SlotFacts,
     Standstill,
+    waits_for_workers_s,
 )
 from orpheus.shared.domain.held_queues import held_queues
 from orpheus.shared.domain.processes import (
@@ -149,7 +150,8 @@ def _nobody(facts: Facts) -> Iterator[Concern]:
         return  # that, or the concerns of the queues, which say by whom, tell why
     queues = [queue for queue in facts.queues if not queue.paused]
     oldest_s = max((queue.oldest_s or 0.0 for queue in queues), default=0.0)
-    if facts.slots and not facts.is_any_ready and oldest_s >= START_S:
+    is_long = waits_for_workers_s(oldest_s, facts.workers) >= START_S
+    if facts.slots and not facts.is_any_ready and is_long:
         waiting = jobs_wait(sum(queue.waiting for queue in queues))
         text = f"No worker is ready, and {waiting}, the first for {duration(oldest_s)}."
         yield Concern(ConcernCode.NO_WORKER_READY, text)

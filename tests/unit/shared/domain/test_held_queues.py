@@ -112,6 +112,27 @@ def test_a_pool_of_which_one_worker_is_drained_may_get_ready_by_itself() -> None
     assert only(slots=slots, queues=[MAIL], pools=MAIL_POOL).code is ConcernCode.QUEUE_LATE
 
 
+def test_the_time_in_which_orpheus_was_down_is_none_that_its_workers_are_too_slow_for() -> None:
+    night = replace(MAIL, oldest_s=30_000.0)
+    assert concerns(slots=[slot(watched_s=59.0)], queues=[night]) == []
+    one = only(slots=[slot(watched_s=61.0)], queues=[night])
+    assert one.code is ConcernCode.QUEUE_LATE
+    assert one.text.endswith("the first for 8 h 20 min.")
+    several = [slot(watched_s=3.0), slot("default-1 on eve", watched_s=3_600.0)]
+    assert only(slots=several, queues=[night]).code is ConcernCode.QUEUE_LATE, "eve could run it"
+
+
+def test_workers_that_start_after_orpheus_was_down_are_not_called_unready_at_once() -> None:
+    night, starting = replace(MAIL, oldest_s=30_000.0), SlotState.STARTING
+    assert concerns(slots=[slot(state=starting, watched_s=14.0)], queues=[night]) == []
+    one = only(slots=[slot(state=starting, watched_s=16.0)], queues=[night])
+    assert one.code is ConcernCode.NO_WORKER_READY
+    slots = [*READY, slot("mail-1", starting, watched_s=14.0)]
+    assert concerns(slots=slots, queues=[night], pools=MAIL_POOL) == []
+    slots = [*READY, slot("mail-1", starting, watched_s=16.0)]
+    assert only(slots=slots, queues=[night], pools=MAIL_POOL).code is ConcernCode.POOL_NOT_READY
+
+
 def test_of_workers_that_run_a_job_alone_more_are_not_the_only_mend() -> None:
     slots = [*READY, slot("mail-1", runs_alone=True), slot("mail-2", runs_alone=True)]
     one = only(slots=slots, queues=[MAIL], pools=MAIL_POOL)

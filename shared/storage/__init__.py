@@ -53,6 +53,7 @@ from orpheus.shared.storage.database_url import (
     settled_paths,
     shown_url,
     state_files,
+    whole_url,
     with_absolute_paths,
 )
 from orpheus.shared.storage.figures import DueInQueue, Flow, LatelyEnded, Latency, Minute
@@ -121,6 +122,7 @@ __all__ = [
     "settled_paths",
     "shown_url",
     "state_files",
+    "whole_url",
     "with_absolute_paths",
     "words_of",
 ]

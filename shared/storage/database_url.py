@@ -49,6 +49,11 @@ def shown_url(url: str) -> str:
     return f"postgresql://{_address_of(url)}" if is_on_postgres(url) else url
 
 
+def whole_url(url: str) -> str:
+    """Return the same with the whole path of a SQLite file: who reads it may be elsewhere."""
+    return shown_url(url) if relative_path(url) is None else f"{_SQLITE}{database_path(url)}"
+
+
 def state_files(url: str, state_dir: str = "") -> StateFiles:
     """Return where this host has its files of the database that `url` names.
 

@@ -20,7 +20,7 @@ from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.words import without_durations
 from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
 from orpheus.shared.moments import rfc3339
-from orpheus.shared.storage import Store, shown_url, state_files
+from orpheus.shared.storage import Store, state_files, whole_url
 from orpheus.shared.text import printable
 from orpheus.shared.views.verdict import verdict_json
 from orpheus.supervisor.cli.given import as_called
@@ -106,7 +106,7 @@ def _print(
             "jobs": _in_words(found["counts"]) or "none yet",
             "oldest waiting": _oldest(found["oldest_pending_s"], found["oldest_pending_queue"]),
             "last hour": _last_hour(**found["last_hour"]),
-            "database": f"{shown_url(handover.storage.url)}, {size}",
+            "database": f"{whole_url(handover.storage.url)}, {size}",
         },
         width,
         cuts=cuts,

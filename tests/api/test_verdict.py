@@ -20,8 +20,9 @@ from orpheus.shared.storage import TypeRow
 
 @pytest.fixture
 def system(api: Any) -> Any:
-    """An API beside a supervisor and one ready worker."""
-    api.process("supervisor", role=Role.SUPERVISOR)
+    """An API beside a supervisor that has run for two hours, and one ready worker."""
+    since_ms = api.store.clock.wall_ms() - 7_200_000
+    api.process("supervisor", role=Role.SUPERVISOR, started_at_ms=since_ms)
     api.store.processes.put_slots([api.slot("default-1", SlotState.READY, incarnation="life-1")])
     api.process("default-1", incarnation="life-1")
     return api

@@ -20,6 +20,7 @@ from orpheus.shared.domain.limited import Limited, limited_by_keys, limited_by_q
 from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.domain.rooms import FREE
+from orpheus.shared.domain.words import named
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
 from orpheus.shared.views.pauses import Pause, pause_json
 from orpheus.shared.views.starved import quiet_s_by_queue, starved_queues
@@ -239,7 +240,12 @@ def _none_starts(queue: Queue, crews: Sequence[why.Crew], *, on_many: bool) -> s
         return None  # what the workers of another host serve is not known
     if queue["due"] and not any(pool["ready"] for pool in queue["pools"]):
         return NOTHING_RUNS if crews[0].nothing_runs else "no worker is ready"
-    return "its workers run other jobs" if queue["starved"] else None
+    if not queue["starved"]:
+        return None
+    unready = [pool["name"] for pool in queue["pools"] if pool["workers"] and not pool["ready"]]
+    if unready:
+        return f"no worker of pool {named(unready)} is ready, the others run other jobs"
+    return "its workers run other jobs"
 
 
 def _held(

@@ -2,9 +2,9 @@
 import { arrange, byId, h, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { onHost } from "./http.js";
+import { LeftQueues } from "./left-queues.js";
 import { wrappable } from "./rows.js";
-import { scaleText } from "./scaling.js";
-import { NOBODY } from "./slot-state.js";
+import { scaleText, scaling } from "./scaling.js";
 import { ago } from "./time.js";
 import { plural } from "./words.js";
 
@@ -48,7 +48,7 @@ export class Pools {
       const host = key.slice(0, key.lastIndexOf(" ")), name = key.slice(host.length + 1);
       const form = this.forms.get(key) ?? new PoolForm(host, name, programs.some((one) => one.host === host && one.name === name) || ofPool[0]?.role === "program");
       this.forms.set(key, form);
-      form.show(ofPool, supervised.size > 1, known.get(key));
+      form.show(ofPool, workers, supervised.size > 1, known.get(key));
     }
     this.noteSizes(pools);
     arrange(byId("pools"), [...this.forms.values()].sort(byKind).map(({ node }) => node));
@@ -91,9 +91,10 @@ class PoolForm {
       h("b", {}, ...wrappable(name)), this.now, this.input, h("button", { "aria-label": `Scale ${isProgram ? "program" : "pool"} ${name}` }, "Scale …"), this.result);
   }
 
-  /** @param {any[]} slots @param {boolean} several whether there are other hosts @param {{workers: number | null, finishes_within_s?: number | null, scaled: Scaled}} [known] as it is configured */
-  show(slots, several, known) {
+  /** @param {any[]} slots @param {any[]} all the workers of all pools and hosts @param {boolean} several whether there are other hosts @param {{workers: number | null, finishes_within_s?: number | null, scaled: Scaled}} [known] as it is configured */
+  show(slots, all, several, known) {
     this.slots = slots;
+    this.all = all;
     this.members = staying(slots);
     this.several = several;
     this.within = known?.finishes_within_s;
@@ -112,6 +113,7 @@ class PoolForm {
   confirmScale() {
     const workers = +this.input.value, before = this.members.length;
     let isAsked = false;
+    this.left = this.isProgram ? null : new LeftQueues(this.name, this.host, () => this.question?.());
     byId("confirm").addEventListener("close", () => { this.question = null; if (!isAsked) this.edited = false, this.input.value = String(this.members.length); }, { once: true });
     const say = confirm({
       title: `Scale ${this.isProgram ? "program" : "pool"} ${this.name} to ${this.many(workers)}?`,
@@ -130,7 +132,8 @@ class PoolForm {
   /** What a scale to so many does by now. @param {number} workers */
   consequence(workers) {
     if (workers === this.members.length) return "This is its number already.";
-    const none = workers || this.isProgram ? "" : NOBODY;
+    const { starting, returning, ending, empty } = scaling(this.slots, workers), going = new Set([...ending, ...empty]);
+    const none = starting || returning.length ? "" : this.left?.text(this.all.filter((one) => !going.has(one))) ?? "";
     return `${scaleText(this.slots, workers, this.isProgram, this.within)}${none} This lasts until the number in the configuration changes or the supervisor restarts.`;
   }
 }

@@ -66,9 +66,6 @@ export function failureText({ state, last_failure: failed }) {
 /** What becomes of a job that a worker does not finish in time. @param {number | null | undefined} within after so many seconds; not known of a program, and of another host */
 export const limitText = (within) => (within ? ` A job that still runs after ${duration(within)} is released, and starts again.` : "");
 
-/** What a pool without workers means. */
-export const NOBODY = " Then nobody runs the jobs of its queues, unless another pool serves them.";
-
 /** Why it is as it is, and for how much longer. @param {any} worker */
 export function whyText(worker) {
   const parts = [leftText(worker), worker.reason];

@@ -3,7 +3,7 @@ import { arrange, byId, h, setText } from "./dom.js";
 import { request } from "./http.js";
 import { Pools } from "./pools.js";
 import { SlotRow } from "./slot-row.js";
-import { isReplaced, isSilent } from "./slot-state.js";
+import { isSilent } from "./slot-state.js";
 import { everySecond } from "./time.js";
 import { plural } from "./words.js";
 
@@ -47,7 +47,7 @@ export class Slots {
       ...several ? [this.headOf(host, members)] : [],
       ...members.sort(byRole).flatMap((worker) => {
         const row = this.rows.get(keyOf(worker)) ?? this.newRow(worker, several);
-        row.show({ ...worker, get is_last() { return isLast(worker, workers); }, get finishes_within_s() { return pools.limitOf(worker); } }, supervisors.get(host), several);
+        row.show({ ...worker, get others() { return workers.filter((one) => one !== worker); }, get finishes_within_s() { return pools.limitOf(worker); } }, supervisors.get(host), several);
         return [row.node, row.fold.node];
       }),
     ]);
@@ -106,11 +106,6 @@ export class Slots {
 /** Return what names a slot among those of all hosts. @param {{host: string, slot: string}} worker */
 function keyOf({ host, slot }) {
   return `${host} ${slot}`;
-}
-
-/** Whether no other worker of its pool is to run jobs. @param {any} worker @param {any[]} workers of all hosts */
-function isLast({ pool, slot, host }, workers) {
-  return !workers.some((one) => one.pool === pool && (one.slot !== slot || one.host !== host) && one.state !== "down" && isReplaced(one));
 }
 
 function byRole(a, b) {

@@ -1,0 +1,36 @@
+// The queues whose jobs nobody runs without some workers: asked for when a question is put.
+import { request } from "./http.js";
+import { isReplaced } from "./slot-state.js";
+import { listed, plural } from "./words.js";
+
+const MOST_NAMED = 5;
+
+/** Whether it is to run jobs. @param {any} worker */
+const runsJobs = (worker) => worker.pool !== null && worker.role !== "program" && worker.state !== "down" && isReplaced(worker);
+
+export class LeftQueues {
+  /** @param {string} pool whose workers go @param {string} host @param {() => void} known called once its queues are known */
+  constructor(pool, host, known) {
+    this.pool = pool;
+    this.host = host;
+    /** @type {any[]} */
+    this.served = [];
+    request("/queues").then(({ items }) => {
+      this.served = items.filter(({ pools }) => pools.some(({ name }) => name === pool));
+      known();
+    }).catch(() => {}); // then they are not named
+  }
+
+  /** Which queues nobody serves then, and how many jobs wait there; empty if each is served. @param {any[]} workers that stay, of all hosts */
+  text(workers) {
+    const running = workers.filter(runsJobs), pools = new Set(running.map(({ pool }) => pool));
+    if (pools.has(this.pool)) return "";
+    if (!this.served.length) return " Then nobody runs the jobs of its queues, unless another pool serves them.";
+    const left = this.served.filter((queue) => !queue.pools.some(({ name }) => pools.has(name)));
+    if (!left.length) return "";
+    const waiting = left.reduce((sum, { counts }) => sum + counts.pending, 0);
+    const names = listed(left.map(({ name }) => name), MOST_NAMED), wait = waiting ? `: ${plural(waiting, "job waits", "jobs wait")} there` : "";
+    const unless = running.some(({ host }) => host !== this.host) ? ", unless another host does" : ""; // what its pools serve is not known here
+    return ` Then nobody runs the jobs of ${left.length > 1 ? "queues" : "queue"} ${names}${unless}${wait}.`;
+  }
+}

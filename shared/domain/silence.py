@@ -15,6 +15,8 @@ class Silence(NamedTuple):
     """After so long, it is taken for dead."""
     nothing_runs: bool = False
     """It is gone with all others."""
+    seen_ms: int | None = None
+    """When it was heard last, if it is gone."""
 
     @property
     def note(self) -> str:

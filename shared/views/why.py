@@ -1,10 +1,12 @@
 """Why a job does not run, as the API and the command line answer it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why
+from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import Code, Crew
@@ -69,9 +71,20 @@ def silent_workers(
         silence = _silence(incarnation, workers, there, beat_timeout_s)
         if silence is None:
             heard.add(job.worker)
+        elif silence.for_s is None:
+            found[job.worker] = silence._replace(seen_ms=store.processes.seen_ms(incarnation))
         else:
             found[job.worker] = silence
     return {slot: silence for slot, silence in found.items() if slot not in heard}
+
+
+def as_ran(store: Store, job: Job, silent: Mapping[str, Silence]) -> Job:
+    """Return a job as it will be told when it is taken back: it ran until its worker was heard."""
+    silence = silent.get(job.worker or "")
+    if job.status is not Status.IN_PROGRESS or silence is None or silence.seen_ms is None:
+        return job
+    until_ms = store.leases.heard_until_ms(job.id, job.started_at_ms or 0, silence.seen_ms)
+    return replace(job, ran_until_ms=until_ms)
 
 
 def _silence(

@@ -11,11 +11,12 @@ from orpheus.shared.domain.jobs import Attempt, Job, JobError, Status
 from orpheus.shared.domain.lifecycle import LIVE
 from orpheus.shared.domain.limited import limited_by_queue
 from orpheus.shared.domain.rooms import FREE
+from orpheus.shared.domain.silence import Silence
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import AuditFilter, Budget, JobOrder, Store
 from orpheus.shared.text import first_line
 from orpheus.shared.views.jobs import attempt_json, job_json
-from orpheus.shared.views.why import crews_of, silent_workers
+from orpheus.shared.views.why import as_ran, crews_of, silent_workers
 from orpheus.shared.views.workers import Worker
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
@@ -86,7 +87,9 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         waits_for = {} if operator.as_json else _waits_for(store, page)
         is_any_live = any(job.status in LIVE for job in page) and not operator.as_json
         workers = read_workers(store, handover) if is_any_live else []
-        held = {} if operator.as_json else _held(store, handover, page, workers, now_ms)
+        silent = silent_workers(store, workers, handover.beat_timeout_s) if is_any_live else {}
+        page = [as_ran(store, job, silent) for job in page]
+        held = {} if operator.as_json else _held(store, handover, page, workers, silent, now_ms)
         listed = None if operator.as_json else wanted.queue
         queue = read_queue(store, handover, listed) if listed else None
     if operator.as_json:
@@ -126,12 +129,12 @@ def _held(
     handover: CommandLineHandover,
     page: Sequence[Job],
     workers: Sequence[Worker],
+    silent: dict[str, Silence],
     now_ms: int,
 ) -> dict[int, str]:
     """Return what holds back due jobs of a whole queue or type, and whose worker is not heard."""
     due = [job for job in page if job.status is Status.PENDING and job.run_at_ms <= now_ms]
     leased = [job for job in page if job.status is Status.IN_PROGRESS]
-    silent = silent_workers(store, workers, handover.beat_timeout_s) if leased else {}
     found = {job.id: silent[job.worker].note for job in leased if job.worker in silent}
     if not due:
         return found
@@ -222,6 +225,9 @@ def show(operator: Operator, id: int) -> int:
         status = _status(store, job)
         is_told = job.status in LIVE and not operator.as_json
         waits = first_reason(store, handover, id) if is_told else None
+        if waits and job.status is Status.IN_PROGRESS:
+            workers = read_workers(store, handover)
+            job = as_ran(store, job, silent_workers(store, workers, handover.beat_timeout_s))
         now_ms = store.clock.wall_ms()
     if operator.as_json:
         print_json({**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]})
@@ -257,7 +263,7 @@ def show(operator: Operator, id: int) -> int:
     )
     if attempts:
         click.echo()
-        print_table(_OF_ATTEMPTS, [_attempt_row(attempt, now_ms) for attempt in attempts])
+        print_table(_OF_ATTEMPTS, [_attempt_row(one, job, now_ms) for one in attempts])
     if job.error is not None:
         number = next((one.number for one in reversed(attempts) if one.error == job.error), None)
         title = "error" if number is None else f"error of attempt {number}"
@@ -277,7 +283,7 @@ def _status(store: Store, job: Job) -> str:
     return job.status.value
 
 
-def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
+def _attempt_row(attempt: Attempt, job: Job, now_ms: int) -> tuple[object, ...]:
     error = attempt.error
     return (
         attempt.number,
@@ -285,7 +291,7 @@ def _attempt_row(attempt: Attempt, now_ms: int) -> tuple[object, ...]:
         attempt.worker,
         attempt.pid,
         since(attempt.started_at_ms, now_ms),
-        _run_time(attempt, now_ms),
+        _run_time(attempt if attempt.outcome else job, now_ms),
         duration(attempt.cpu_s),
         mebibytes(attempt.max_rss_bytes),
         _of_error(error) if error else "",

@@ -148,8 +148,7 @@ class EndedLeases:
         started_ms, ended_ms = times_of(ended.run, job.started_at_ms, told_ms)
         job_ended_ms = ended_ms
         if ended.seen_ms is not None:
-            heard_ms = (started_ms, ended.seen_ms, *self._last_line_ms(ended.job_id))
-            ended_ms = min(max(heard_ms), max(started_ms, told_ms))
+            ended_ms = self.heard_until_ms(ended.job_id, started_ms, ended.seen_ms)
         if follows.outcome is not None:
             times_ms = (job.waits_since_ms, started_ms, ended_ms)
             self._database.at_commit.count_attempt(
@@ -191,9 +190,12 @@ class EndedLeases:
         if job.has_dependents and follows.status in TERMINAL:
             self._dependencies.ended([(ended.job_id, follows.status)])
 
-    def _last_line_ms(self, job_id: int) -> tuple[int, ...]:
-        """Return when a job wrote its last line; of an earlier attempt, that is before this one."""
-        return self._database.one(self._sql["last-line"], job_id) or ()
+    def heard_until_ms(self, job_id: int, started_ms: int, seen_ms: int) -> int:
+        """Return when a job was heard last whose worker was so at `seen_ms`: its run ended then."""
+        # The last line may be of an earlier attempt: then it is before this one.
+        line_ms: tuple[int, ...] = self._database.one(self._sql["last-line"], job_id) or ()
+        now_ms = self._database.clock.wall_ms()
+        return min(max(started_ms, seen_ms, *line_ms), max(started_ms, now_ms))
 
     def _record_attempt(
         self, ended: Ended, number: int, outcome: Outcome, started_ms: int, ended_ms: int

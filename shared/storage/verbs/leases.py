@@ -53,6 +53,7 @@ class Leases:
         self._ended = EndedLeases(
             database, events, dependencies, queues, keys, quarantines, backoff
         )
+        self.heard_until_ms = self._ended.heard_until_ms
         self._due_jobs = DueJobs(database, keys)
         self._has_delayed: bool | None = None
         """What the last lease has seen; None: it has not looked."""

@@ -104,7 +104,7 @@ def test_a_worker_that_failed_lately_says_why_and_when_though_it_is_ready_again(
     lasting_dashboard: Any,
 ) -> None:
     panel = Panel(lasting_dashboard)
-    ago = datetime.now(UTC) - timedelta(minutes=3)
+    ago = datetime.now(UTC) - timedelta(minutes=3.5)  # the page may open late, its clock be behind
     grown = killed("00.000") | {
         "reason": "it has grown to 185 MiB; killed",
         "at": ago.isoformat(timespec="milliseconds").replace("+00:00", "Z"),

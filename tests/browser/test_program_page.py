@@ -112,7 +112,7 @@ def test_a_search_that_finds_nothing_says_where_more_is(lasting_dashboard: Dashb
 
 @pytest.mark.parametrize(
     ("in_s", "tries"),
-    [(265, "every 5 minutes, the next in 4 min."), (-100, "every 5 minutes. Fix the cause")],
+    [(270, "every 5 minutes, the next in 4 min."), (-100, "every 5 minutes. Fix the cause")],
 )
 def test_a_slot_that_was_given_up_says_when_it_is_tried_again(
     lasting_dashboard: Dashboard, in_s: float, tries: str

@@ -360,3 +360,15 @@ def test_read_only_pages_offer_nothing_that_is_refused(page: Page, start_system:
         offered = page.locator("button:visible").all_inner_texts()
         assert [text for text in offered if changes.search(text)] == [], path
     expect(page.locator("#in-force")).to_contain_text("In force since ")
+
+
+def test_a_read_only_page_does_not_offer_to_resume_the_queue_of_its_jobs(
+    page: Page, start_system: Any
+) -> None:
+    system = start_system(
+        "pools.default.workers=1", "api.read_only=true", "queues.mail.paused=true"
+    )
+    page.goto(f"{system.url}/ui/jobs?queue=mail")
+    told = page.locator("#none-starts")
+    expect(told).to_contain_text("Queue mail is paused by the configuration")
+    expect(told.get_by_role("link")).to_have_text("mail")

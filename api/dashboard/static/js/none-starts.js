@@ -1,4 +1,4 @@
-// Above the list of one queue's jobs: why none of them starts, as GET /queues tells it, with a link to the queue;
+// Above the list of one queue's jobs: why none of them starts, as GET /queues tells it, with a link to the queue, where one that is paused is resumed;
 // and how many it has of each status.
 import { byId, h, hide, icon } from "./dom.js";
 import { request } from "./http.js";
@@ -6,6 +6,7 @@ import { pausedWords } from "./paused.js";
 
 const EVERY_MS = 3000;
 const LONGEST_WAIT_MS = 15000;
+const isReadOnly = "readOnly" in document.documentElement.dataset;
 const node = byId("none-starts");
 /** @type {string | undefined} */
 let name;
@@ -54,7 +55,9 @@ function paint(queue) {
   node.dataset.shown = shown;
   hide(node, !why, byId("query"));
   if (!why) return;
-  const link = h("a", { href: `/ui/queues#queue-${queue.name}` }, queue.name);
-  const words = queue.pause ? [" is ", ...pausedWords(queue.pause)] : [`: ${why}, so none of its jobs starts`];
-  node.replaceChildren(icon("blocked"), h("span", {}, "Queue ", link, ...words));
+  const link = (/** @type {string} */ words) => h("a", { href: `/ui/queues#queue-${queue.name}` }, words);
+  const words = !queue.pause ? [link(queue.name), `: ${why}, so none of its jobs starts`]
+    : isReadOnly ? [link(queue.name), " is ", ...pausedWords(queue.pause)]
+    : [queue.name, " is ", ...pausedWords(queue.pause), " · ", link("resume …")];
+  node.replaceChildren(icon("blocked"), h("span", {}, "Queue ", ...words));
 }

@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+from typing_extensions import TypedDict
 
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.why import NOTHING_RUNS
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
-from orpheus.shared.views.pools import scaled_by
+from orpheus.shared.views.pools import ScaledBy, scaled_by
 from orpheus.shared.views.unknown_names import unknown_slot
-from orpheus.shared.views.workers import Worker, workers_json
+from orpheus.shared.views.workers import DrainedBy, Worker, workers_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator
@@ -58,6 +59,17 @@ _EXITS = ("last exit", "2nd last", "3rd last", "4th last", "5th last")
 """GET /workers has so many of a slot."""
 
 
+class Scaled(TypedDict):
+    """A pool or program of which no slot, or not every slot, is wanted."""
+
+    kind: str
+    """`pool` or `program`."""
+    name: str
+    wanted: int
+    scaled: ScaledBy | DrainedBy | None
+    """Who scaled it, if somebody did."""
+
+
 @click.command()
 @click.argument("slot", type=Text(), required=False, shell_complete=live("slots"))
 @for_operator
@@ -66,8 +78,7 @@ def workers(operator: Operator, slot: str | None) -> int:
     handover = operator.handover()
     with operator.store(handover) as store:
         items = read_workers(store, handover)
-        pools = _scaled(store, items, "pool", handover.storage.pools)
-        pools += _scaled(store, items, "program", handover.programs)
+        scaled = scaled_of(store, items, handover)
         if slot is not None and not any(one["slot"] == slot for one in items):
             if not items:
                 from orpheus.shared.operations.supervisor_requests import check_supervised  # noqa: PLC0415 - no completion needs it
@@ -76,7 +87,7 @@ def workers(operator: Operator, slot: str | None) -> int:
             raise NotFound(unknown_slot(store, slot))
     if slot is not None:
         return _show(items, slot, handover.beat_timeout_s, as_json=operator.as_json)
-    print_workers(items, handover.beat_timeout_s, pools, as_json=operator.as_json)
+    print_workers(items, handover.beat_timeout_s, scaled, as_json=operator.as_json)
     tell_if_nothing_runs(items)
     return ExitCode.OK
 
@@ -114,18 +125,21 @@ def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:
     return workers_json(store, supervised_on=None, beat_timeout_s=handover.beat_timeout_s)
 
 
-def _scaled(
-    store: Store, items: Sequence[Worker], kind: str, names: Iterable[str]
-) -> list[tuple[str, str, str | None]]:
-    """Return the pools or programs (`kind`) of which no slot, or not every slot, is wanted.
+def scaled_of(store: Store, items: Sequence[Worker], handover: CommandLineHandover) -> list[Scaled]:
+    """Return the pools and programs of which no slot, or not every slot, is wanted."""
+    pools = _scaled(store, items, "pool", handover.storage.pools)
+    return pools + _scaled(store, items, "program", handover.programs)
 
-    Each with its number, `0 workers` or the like, and who scaled it, if somebody did. While no
-    supervisor runs, none has a slot, and nothing is told.
+
+def _scaled(store: Store, items: Sequence[Worker], kind: str, names: Iterable[str]) -> list[Scaled]:
+    """Return those of these pools or programs (`kind`).
+
+    While no supervisor runs, none has a slot, and nothing is told.
     """
     if not any(one["role"] == Role.SUPERVISOR for one in items):
         return []
-    noun, hosts = "worker" if kind == "pool" else "instance", {one["host"] for one in items}
-    told = []
+    hosts = {one["host"] for one in items}
+    told: list[Scaled] = []
     for name in names:
         slots = [one for one in items if one["pool"] == name]
         leaving = [one for one in slots if one["leaves"]]
@@ -133,15 +147,21 @@ def _scaled(
         if not wanted or leaving:
             by = next((one["scaled"] for one in leaving if one["scaled"]), None)
             who = by or (None if wanted else scaled_by(store, kind, name, 0, hosts))
-            why = f"scaled by {paused_by(who)}" if who else None
-            told.append((name, f"{wanted} {noun}{'' if wanted == 1 else 's'}", why))
+            told.append({"kind": kind, "name": name, "wanted": wanted, "scaled": who})
     return told
+
+
+def _scaled_row(one: Scaled) -> tuple[str, str, str | None]:
+    """Return the name, `0 workers` or the like, and who scaled it, if somebody did."""
+    noun = "worker" if one["kind"] == "pool" else "instance"
+    why = f"scaled by {paused_by(one['scaled'])}" if one["scaled"] else None
+    return one["name"], f"{one['wanted']} {noun}{'' if one['wanted'] == 1 else 's'}", why
 
 
 def print_workers(
     items: Sequence[Mapping[str, Any]],
     beat_timeout_s: float,
-    scaled: Sequence[tuple[str, str, str | None]] = (),
+    scaled: Sequence[Scaled] = (),
     *,
     as_json: bool = False,
     names_left_out: bool = True,
@@ -159,7 +179,7 @@ def print_workers(
 
 def _print(
     items: Sequence[Mapping[str, Any]],
-    scaled: Sequence[tuple[str, str, str | None]],
+    scaled: Sequence[Scaled],
     columns: Columns,
     row: Callable[[Mapping[str, Any]], tuple[object, ...]],
     *,
@@ -173,7 +193,7 @@ def _print(
     between = (None,) * (len(columns) - len(before) - 3)
     rows = [
         *map(row, items),
-        *((*before, name, number, *between, why) for name, number, why in scaled),
+        *((*before, name, number, *between, why) for name, number, why in map(_scaled_row, scaled)),
     ]
     whole = "`orpheus workers SLOT` shows all of one"
     print_table(columns, rows, names_left_out=names_left_out, whole=whole)

@@ -36,7 +36,7 @@ from orpheus.supervisor.cli.output import (
     terminal_height,
     terminal_width,
 )
-from orpheus.supervisor.cli.processes import print_workers, read_workers
+from orpheus.supervisor.cli.processes import print_workers, read_workers, scaled_of
 from orpheus.supervisor.cli.table import cells_wide, shortened, wrapped
 
 _LOOK_EVERY_S = 1.0
@@ -79,6 +79,8 @@ def _status(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
             },
             "database_bytes": store.maintenance.database_bytes(),
             "workers": items,
+            # What the configuration says is no news; what an operator has taken away is.
+            "scaled": [one for one in scaled_of(store, items, handover) if one["scaled"]],
             "verdict": verdict_json(store, items, pools, timeout_s, by_queue_s),
         }
 
@@ -113,7 +115,8 @@ def _print(
     )
     if found["workers"]:
         click.echo()
-        print_workers(found["workers"], handover.beat_timeout_s, names_left_out=False)
+        beat_s, scaled = handover.beat_timeout_s, found["scaled"]
+        print_workers(found["workers"], beat_s, scaled, names_left_out=False)
     if left_out := found.get("left_out"):
         click.echo(fitting(left_out))
     click.echo()

@@ -87,6 +87,38 @@ def test_who_scaled_a_pool_is_told_with_its_number_while_its_workers_finish(
     assert re.search(r"wide +0 workers .* scaled by cli:eve: cost", orpheus("workers").out)
 
 
+def test_the_status_tells_of_pools_and_programs_that_an_operator_scaled_to_0(
+    orpheus: Orpheus, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir(exist_ok=True)
+    programs = "".join(
+        f'[[programs]]\nname = "{name}"\nargv = ["sleep", "9"]\n' for name in ("tunnel", "proxy")
+    )
+    pools = "[pools.default]\n[pools.wide]\n[pools.spare]\nworkers = 0\n"
+    (tmp_path / "config/orpheus.toml").write_text(pools + programs)
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    roles = {"wide": Role.WORKER, "tunnel": Role.PROGRAM, "proxy": Role.PROGRAM}
+    slots = [replace(WORKER, slot=f"{one}-1", pool=one, role=its) for one, its in roles.items()]
+    store.processes.put_slots([WORKER, *slots])
+    before = orpheus("status")
+    assert "scaled" not in before.out
+    for name, wanted in (("wide", 0), ("tunnel", 0), ("proxy", 2)):
+        ask_for_workers(store, Actor("cli:eve", "cost"), name, wanted, (), (), None)
+    store.processes.remove_slots("host-1", ["wide-1", "tunnel-1"])
+    store.processes.put_slots([replace(slots[2], slot="proxy-2")])
+    after = orpheus("status")
+    for row in ("wide +0 workers", "tunnel +0 instances"):
+        assert re.search(rf"^{row} .* scaled by cli:eve: cost \({TIME}\)$", after.out, re.MULTILINE)
+    assert len(re.findall("scaled by", after.out)) == 2, "neither the spare pool nor the proxies"
+    assert after.code == before.code, "it is as the operator wants it"
+    told = orpheus("status", "--json").json["scaled"]
+    assert [(one["kind"], one["name"], one["wanted"]) for one in told] == [
+        ("pool", "wide", 0),
+        ("program", "tunnel", 0),
+    ]
+
+
 def test_a_failure_of_the_last_minutes_is_told_though_a_planned_end_came_after_it(
     orpheus: Orpheus, store: Store
 ) -> None:

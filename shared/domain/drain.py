@@ -13,10 +13,13 @@ done, and that workers take only jobs of this queue. Limits of keys are left out
 import math
 from collections.abc import Sequence
 
+from orpheus.shared.domain.words import duration
 from orpheus.shared.records import dataclass
 
 MORE_WORKERS = (1, 2, 4, 8)
 """The numbers of further workers that are shown."""
+MOST_SILENT_S = 120
+"""Of a queue of which no job has ended for longer, it is not known for how much longer."""
 _SHORTEST_RUN_S = 0.001
 """Runs are counted in milliseconds."""
 _SILENCE_S = 15
@@ -117,6 +120,19 @@ def drain_s(due: int, running: int, pace: Pace | None, bounds: DrainLimits) -> f
     if due and bounds.starts_per_s is not None and _is_rate_the_limit(pace, bounds):
         return due / bounds.starts_per_s
     return None if pace.is_early else (due + running) / pace.per_s
+
+
+def no_estimate(pace: Pace | None, quiet_s: float | None, ended_per_minute: float) -> str:
+    """Say why nobody knows when a queue is empty whose due jobs its workers could start.
+
+    `quiet_s`: for how long jobs have waited for a worker, and none of theirs has ended.
+    """
+    if pace is not None and pace.is_early:
+        return "no estimate yet"
+    if quiet_s is not None and quiet_s > _TURN_S:
+        long = "over " if quiet_s >= MOST_SILENT_S else ""
+        return f"no estimate: none has ended for {long}{duration(int(min(quiet_s, MOST_SILENT_S)))}"
+    return "no estimate: none was done lately" if ended_per_minute else "no estimate yet"
 
 
 def drain_with_more_s(

@@ -14,6 +14,7 @@ from orpheus.shared.domain.drain import (
     drain_with_more_s,
     growth_per_minute,
     is_refuted,
+    no_estimate,
 )
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limited import Limited, limited_by_keys, limited_by_queue
@@ -119,6 +120,9 @@ class Queue(TypedDict):
     """null: it is paused, no pending job of it is due, no worker that serves it is ready, it is
     `starved` or has waited for longer than this time already, nothing was done in the last five
     minutes or the first only just, or it has a `rate_per_key`."""
+    no_estimate: str | None
+    """Why `drain` is null, as a clause: `no estimate yet`. null: it is not, no job is due or runs,
+    or `none_starts` or `limited` says more."""
     starved: bool
     """Jobs of it could start, but all workers that serve it run jobs of other queues."""
     none_starts: str | None
@@ -170,9 +174,8 @@ def queues_json(
 ) -> list[Queue]:
     """Return every queue that there is something to tell of, and `also`; or of these `only`."""
     with store.snapshot():
-        counts = store.stats.counts_by_queue()
-        done_per_minute = store.stats.done_per_minute()
-        paces, flows = store.stats.paces(), store.stats.flows(only)
+        counts, flows = store.stats.counts_by_queue(), store.stats.flows(only)
+        done_per_minute, paces = store.stats.done_per_minute(), store.stats.paces()
         rules = {row.name: row for row in store.queues.all()}
         due, now_ms = store.stats.due_by_queue(only), store.clock.wall_ms()
         waiting_s = store.stats.oldest_pending_by_queue(only)
@@ -209,6 +212,7 @@ def queues_json(
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
                 "drain": None if name in starved or _is_over(drain, quiet_s.get(name)) else drain,
+                "no_estimate": None,
                 "starved": name in starved,
                 "none_starts": None,
                 "limited": _limited_json(limited.get(name), serving, drain, now_ms),
@@ -220,13 +224,25 @@ def queues_json(
                 "pools": [_pool_json(crew) for crew in serving],
             }
         )
-        found[-1]["none_starts"] = _none_starts(found[-1], crews, on_many=store.has_many_hosts)
+        _tell_why(found[-1], crews, pace, quiet_s.get(name), on_many=store.has_many_hosts)
     return found
 
 
 def _burst(rule: QueueRow) -> int:
     rate = rule.rate or rule.per_key.rate
     return rate.burst if rate else 1
+
+
+def _tell_why(
+    queue: Queue,
+    crews: Sequence[why.Crew],
+    pace: Pace | None,
+    quiet_s: float | None,
+    *,
+    on_many: bool,
+) -> None:
+    queue["none_starts"] = _none_starts(queue, crews, on_many=on_many)
+    queue["no_estimate"] = _no_estimate(queue, pace, quiet_s)
 
 
 def _none_starts(queue: Queue, crews: Sequence[why.Crew], *, on_many: bool) -> str | None:
@@ -246,6 +262,20 @@ def _none_starts(queue: Queue, crews: Sequence[why.Crew], *, on_many: bool) -> s
     if unready:
         return f"no worker of pool {named(unready)} is ready, the others run other jobs"
     return "its workers run other jobs"
+
+
+def _no_estimate(queue: Queue, pace: Pace | None, quiet_s: float | None) -> str | None:
+    due, running = queue["due"], queue["counts"]["in_progress"]
+    is_told = queue["drain"] or queue["none_starts"] or queue["limited"]
+    if is_told or not due + running:
+        return None
+    if not due:
+        return f"none waits for a worker, {running:,} {'is' if running == 1 else 'are'} running"
+    if queue["rate_per_key"]:
+        return "no estimate: its rate is per key"
+    if queue["starved"] or not any(pool["ready"] for pool in queue["pools"]):
+        return "no estimate: which workers serve it is not known"  # they may be of another host
+    return no_estimate(pace, quiet_s, queue["ended_per_minute"])
 
 
 def _held(
@@ -349,8 +379,8 @@ def _drain(
     serving: Sequence[why.Crew],
 ) -> Drain | None:
     running = counts.get(Status.IN_PROGRESS, 0)
-    if rule.paused or rule.per_key.rate or (counts.get(Status.PENDING, 0) and not due + running):
-        return None
+    if rule.paused or rule.per_key.rate or (not due and (running or counts.get(Status.PENDING, 0))):
+        return None  # for how much longer those run that run already, no pace tells
     starts_per_s = None if rule.rate is None else rule.rate.per_s
     concurrency = sum(len(crew.ready) * crew.concurrency for crew in serving)
     if due and not concurrency:

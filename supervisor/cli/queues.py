@@ -89,6 +89,7 @@ def _show(item: Queue) -> None:
     todo = "resume" if item["paused"] else "jobs --queue"
     fields = {
         **{name.lower(): value for name, value in row},
+        **({"empty in": item["no_estimate"]} if item["no_estimate"] else {}),
         "due": item["due"],
         "in/min": f"{item['submitted_per_minute']:.1f} {_FLOW}",
         "out/min": f"{item['ended_per_minute']:.1f} {_FLOW}",

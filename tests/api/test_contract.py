@@ -81,6 +81,7 @@ QUEUE = {
     "oldest_pending_s",
     "done_per_minute",
     "drain",
+    "no_estimate",
     "starved",
     "none_starts",
     "limited",

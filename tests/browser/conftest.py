@@ -231,7 +231,10 @@ def some_queue(system: Any) -> dict[str, Any]:
     """A queue as the API tells it, for a made-up answer, without what other tests have left."""
     first: dict[str, Any] = system.get("/queues")["items"][0]
     nothing = dict.fromkeys(
-        ("next_due_s", "oldest_pending_s", "drain", "limited", "none_starts", "pause", "resumed")
+        (
+            *("next_due_s", "oldest_pending_s", "drain", "no_estimate", "limited", "none_starts"),
+            *("pause", "resumed"),
+        )
     )
     return {
         **first,

@@ -40,6 +40,7 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
             "submitted_per_minute": 1e6,
             "ended_per_minute": 1e6,
             "drain": {"seconds": 1e6, "with_more": [{"more_workers": 1, "seconds": 1e5}]},
+            "no_estimate": "no estimate: none has ended for over 2 min",
             "starved": False,
             "none_starts": "it is paused",
             "limited": {"by": ["key_rate"], "text": "held by its rate per key", "next_s": 1e6},

@@ -74,6 +74,10 @@ def test_a_queue_shows_its_pace_its_limits_and_who_serves_it(lasting_dashboard: 
     expect(limited.locator(".pools")).to_have_text("default: 2 of 2 ready")
 
 
+QUIET = "no estimate: none has ended for over 2 min"
+UNKNOWN = "no estimate: which workers serve it is not known"
+
+
 def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
     lasting_dashboard: Dashboard,
 ) -> None:
@@ -88,14 +92,17 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         "even": ((0, 104, long), ["steady", if_none]),
         "ending": ((None, 5, long), ["empty in about 1 min 30 s"]),
         "limited": ((None, 1200, limited), ["empty in about 55 s"]),
-        "stuck": ((3, 0, None), ["grows by 3 a minute", "none has ended lately"]),
-        "still": ((None, 0, None), ["none has ended lately"]),
+        "stuck": ((3, 0, None), ["grows by 3 a minute", QUIET]),
+        "still": ((None, 9, None), [QUIET]),
+        "keyed": ((None, 9, None), ["no estimate: its rate is per key"]),
         "early": ((None, 9, None), ["no estimate yet"]),
+        "last": ((0, 9, None), ["steady", "none waits for a worker, 3 are running"]),
         "starving": ((None, 9, None), ["its workers run other jobs"]),
         "broken": ((None, 9, None), ["no worker is ready"]),
         "filled": ((7, 9, None), ["no worker is ready", "grows by 7 a minute"]),
-        "elsewhere": ((7, 9, None), ["grows by 7 a minute", "no estimate yet"]),
+        "elsewhere": ((7, 9, None), ["grows by 7 a minute", UNKNOWN]),
     }
+    no_estimate = {name: told[-1] for name, (_, told) in cases.items()}
     none_starts = {
         "starving": "its workers run other jobs",
         "broken": "no worker is ready",
@@ -112,6 +119,7 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
             "ended_per_minute": out,
             "drain": drain,
             "none_starts": none_starts.get(name),
+            "no_estimate": None if drain or name in none_starts else no_estimate[name],
             "done_per_minute": out,
             "pools": [] if name == "elsewhere" else ready,
         }
@@ -146,7 +154,7 @@ def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
             {"limited": by_number, "grows_per_minute": 3},
             ["held by its max_running", "grows by 3 a minute"],
         ),
-        ({"limited": None}, ["no estimate yet"]),
+        ({"limited": None, "no_estimate": QUIET}, [QUIET]),
     ]
     queues = [{**one, "name": f"q{n}", **its} for n, (its, _) in enumerate(cases)]
     lasting_dashboard.page.route(

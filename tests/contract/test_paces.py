@@ -61,7 +61,8 @@ def test_a_pace_is_not_known_until_a_whole_minute_has_passed_since_that_of_the_f
         run("mail", 2_000)
     for _ in range(30):
         submit(queue="mail")
-    assert queues_json(store, [ONE_WORKER])[0]["drain"] is None
+    (mail,) = queues_json(store, [ONE_WORKER])
+    assert (mail["drain"], mail["no_estimate"]) == (None, "no estimate yet")
     clock.advance(1_999)
     assert store.stats.paces()["mail"].is_early
     clock.advance(1)
@@ -316,7 +317,37 @@ def test_when_a_queue_with_a_rate_for_each_key_is_empty_is_not_known(
     submit(queue="mail")
     assert queues_json(store, [ONE_WORKER])[0]["drain"] is not None
     store.queues.configure({"mail": QueueRules(per_key=KeyRules(rate=Rate(10, 60)))})
-    assert queues_json(store, [ONE_WORKER])[0]["drain"] is None
+    (mail,) = queues_json(store, [ONE_WORKER])
+    assert (mail["drain"], mail["no_estimate"]) == (None, "no estimate: its rate is per key")
+
+
+def test_for_how_much_longer_the_last_jobs_run_is_not_known(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], run_long: Run
+) -> None:
+    """Short ones have set the pace, and three of five minutes run."""
+    run_long("mail", 2_000)
+    for _ in range(3):
+        submit(queue="mail")
+    assert len(lease(3)) == 3
+    three = Crew("default", ["*"], 3, ["default-1"])
+    (mail,) = queues_json(store, [three])
+    assert mail["drain"] is None
+    assert mail["no_estimate"] == "none waits for a worker, 3 are running"
+    submit(queue="mail", delay_ms=3_600_000)
+    (mail,) = queues_json(store, [three])
+    assert mail["no_estimate"] == "none waits for a worker, 3 are running", "that one is not due"
+    submit(queue="mail")
+    (mail,) = queues_json(store, [three])
+    assert mail["drain"] and mail["no_estimate"] is None
+
+
+def test_a_queue_that_perhaps_workers_of_another_host_serve_has_no_estimate(
+    store: Store, submit: Callable[..., int]
+) -> None:
+    submit(queue="mail")
+    here, there = Crew("default", ["*"], 1), Crew("other", [], 1, ["other-1"])
+    (mail,) = queues_json(store, [here, there])
+    assert mail["no_estimate"] == "no estimate: which workers serve it is not known"
 
 
 def test_no_worker_is_promised_to_help_where_a_key_or_a_running_job_is_waited_for(
@@ -331,10 +362,10 @@ def test_no_worker_is_promised_to_help_where_a_key_or_a_running_job_is_waited_fo
     (mail,) = queues_json(store, [ONE_WORKER])
     assert mail["drain"] and not mail["drain"]["with_more"], "keys keep them from it"
     store.queues.configure({})
-    assert len(lease(2)) == 2
+    assert len(lease(1)) == 1
     two = Crew("default", ["*"], 2, ["default-1"])
     (mail,) = queues_json(store, [two])
-    assert mail["drain"] and not mail["drain"]["with_more"], "they run already"
+    assert mail["drain"] and not mail["drain"]["with_more"], "there is a place for each"
 
 
 def test_so_many_due_jobs_that_they_are_not_counted_are_all_that_wait(

@@ -59,7 +59,7 @@ def test_a_queue_is_starved_as_soon_as_short_jobs_of_another_have_taken_all_turn
     clock.advance(1)
     assert mail(store)["starved"], "though a place became free 2 s ago, and went to another"
     assert mail(store)["none_starts"] == "its workers run other jobs"
-    assert mail(store)["drain"] is None
+    assert mail(store)["drain"] is None and mail(store)["no_estimate"] is None, "that says more"
 
 
 def test_a_starved_queue_names_its_pool_of_which_no_worker_is_ready(
@@ -95,8 +95,10 @@ def test_an_estimate_that_the_oldest_due_job_has_refuted_is_not_shown(
     clock.advance(9_000)
     drain = mail(store)["drain"]
     assert drain and drain["seconds"] == pytest.approx(10, rel=0.1)
+    assert mail(store)["no_estimate"] is None
     clock.advance(3_000)
     assert mail(store)["drain"] is None
+    assert mail(store)["no_estimate"] == "no estimate: none has ended for 12 s"
     run("mail", 1, 0)
     assert mail(store)["drain"], "one has ended now"
 

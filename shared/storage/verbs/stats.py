@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from orpheus.shared.domain.drain import Pace
+from orpheus.shared.domain.drain import MOST_SILENT_S, Pace
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.storage.database import Database
@@ -32,7 +32,7 @@ _LEAST_PARKED, _MOST_PARKED = 50, 1_000
 _MOST_COUNTED = 10_000
 _MOST_CAME = 100_000
 _MOST_ENDED = 2_000
-_MOST_SILENT_MS = 120_000
+_MOST_SILENT_MS = MOST_SILENT_S * 1000
 
 
 class _Came(NamedTuple):

@@ -5,7 +5,7 @@ const SOON_S = 10; // no worker that was added would be ready earlier
 
 /** Return lines of text, the most important first. @param {any} queue @returns {string[]} */
 export function backlogOf(queue) {
-  const { drain, counts, paused, due, held_back: held, next_due_s: next, grows_per_minute: grows, ended_per_minute: out, none_starts: nobody } = queue;
+  const { drain, counts, paused, due, held_back: held, next_due_s: next, grows_per_minute: grows, none_starts: nobody, no_estimate: unknown } = queue;
   const waiting = counts.pending + counts.in_progress;
   if (!waiting) return [counts.blocked ? `${count(counts.blocked)} blocked` : "empty"];
   if (paused) return ["paused", dueOf(queue)].filter(Boolean);
@@ -14,7 +14,7 @@ export function backlogOf(queue) {
   const gone = held.length ? "the others done" : later > 0 ? "those due done" : "empty";
   const rest = later > 0 && !held.length ? `${plural(later, "is", "are")} due later${next ? `, the next in ${rounded(next).replaceAll(" ", "\u00a0")}` : ""}` : "";
   if (drain && drain.seconds < SOON_S) return [`${gone} in a few seconds`, rest].filter(Boolean);
-  return [why, trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : why ? [] : [out ? `no estimate${isEarly(queue) ? " yet" : ""}` : "none has ended lately"]), rest].filter(Boolean);
+  return [why, trendOf(grows), ...(drain ? drainOf(drain, grows, gone) : [unknown]), rest].filter(Boolean);
 }
 
 /** How many pending jobs of a paused queue wait, if not all do, and when the next one does. @param {any} queue */
@@ -22,9 +22,6 @@ export function dueOf({ counts, due, next_due_s: next, held_back: held }) {
   if (held.length || due >= counts.pending || (!due && !next)) return "";
   return `${due ? `${count(due)} due` : "none is due now"}${next ? `, the ${due ? "next" : "first"} in\u00a0${rounded(next).replaceAll(" ", "\u00a0")}` : ""}`;
 }
-
-/** Whether jobs are done, but only just so that none can tell how fast. @param {any} queue */
-const isEarly = ({ done_per_minute: done, rate_per_key: keyRate }) => done && !keyRate;
 
 /** Which limit holds the due jobs back, and until when. @param {any} queue */
 function limitOf({ limited }) {

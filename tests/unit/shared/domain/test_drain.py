@@ -1,5 +1,7 @@
 """Whether the backlog of a queue grows, and how long until it is empty."""
 
+from dataclasses import replace
+
 import pytest
 
 from orpheus.shared.domain.drain import (
@@ -11,6 +13,7 @@ from orpheus.shared.domain.drain import (
     growth_per_minute,
     is_refuted,
     is_starved,
+    no_estimate,
 )
 
 BUSY = Pace(done=120, ran_s=240.0, within_s=60.0)
@@ -165,3 +168,21 @@ def test_a_queue_of_which_none_ran_in_the_time_of_two_turns_is_starved(
 def test_who_waits_for_longer_than_an_estimate_refutes_it_but_not_within_moments() -> None:
     assert is_refuted(20, quiet_s=21) and not is_refuted(20, quiet_s=20)
     assert is_refuted(0.1, quiet_s=6) and not is_refuted(0.1, quiet_s=5)
+
+
+@pytest.mark.parametrize(
+    ("pace", "quiet_s", "ended", "said"),
+    [
+        (None, None, 0, "no estimate yet"),
+        (None, 4, 0, "no estimate yet"),
+        (replace(BUSY, is_early=True), 50, 120, "no estimate yet"),
+        (BUSY, 59.7, 2, "no estimate: none has ended for 59 s"),
+        (None, 119.9, 0, "no estimate: none has ended for 1 min 59 s"),
+        (None, 120, 0, "no estimate: none has ended for over 2 min"),
+        (None, 0.5, 3, "no estimate: none was done lately"),
+    ],
+)
+def test_whether_one_need_only_wait_for_an_estimate_is_told(
+    pace: Pace | None, quiet_s: float | None, ended: float, said: str
+) -> None:
+    assert no_estimate(pace, quiet_s, ended) == said

@@ -40,6 +40,8 @@ def test_all_of_one_queue_is_told(orpheus: Orpheus, store: Store) -> None:
     assert told["pools"] == "default (1 of 1 ready)"
     assert told["in/min"].endswith(" in this minute and the last")
     assert told["next"] == f"orpheus jobs --queue {LONG}"
+    assert told["empty in"] == "no estimate: its rate is per key"
+    assert fields(orpheus("queues", "mail").out)["empty in"] == "no estimate yet"
     (item,) = orpheus("queues", LONG, "--json").json["items"]
     assert item["name"] == LONG
 

@@ -105,7 +105,7 @@ def problem_at(url: str, timeout_s: float) -> str:
     try:
         port = parts.port
     except ValueError:  # {instance} may lead beyond the last one
-        return f"there is no such port: {shown(url)}"
+        return f"there is no port {parts.netloc.rpartition(':')[2]}"
     late = f"no answer within {timeout_s:g} s"
     ends_s = time.monotonic() + timeout_s
     connection = HTTPConnection(parts.hostname or "", port, timeout=timeout_s)
@@ -122,7 +122,8 @@ def problem_at(url: str, timeout_s: float) -> str:
         return late if is_late else error.strerror or str(error)
     except (HTTPException, ValueError) as error:
         is_late = time.monotonic() >= ends_s
-        return late if is_late else f"not an answer of HTTP: {error!r}"
+        # Its text may quote what was asked, and so the query.
+        return late if is_late else f"not an answer of HTTP: {type(error).__name__}"
     finally:
         connection.close()
     return "" if status in _GOOD else f"it answered {status}"

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from orpheus.shared.errors import ExitCode
+from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.move import move, reopen
 from orpheus.supervisor.cli.operator import Operator, for_operator
@@ -34,7 +35,7 @@ def check(operator: Operator) -> int:
         problems = store.maintenance.check()
     code = _print_problems(operator, problems, "the file is sound", ExitCode.DATABASE)
     if problems:
-        click.echo(_RESTORE, err=True)
+        click.echo(text_as_called(_RESTORE), err=True)
     return code
 
 

@@ -4,13 +4,21 @@ A group such as `schedules` takes them too. One that is not looked at would let 
 another database than the one that was named.
 """
 
+import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from orpheus.shared.errors import OrpheusError
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+_PROPOSED = re.compile(r"(?<!schema )`(orpheus[^`]*)`")
+"""A command in a sentence. That of PostgreSQL is a name."""
 
 
 def given_to(context: click.Context) -> "tuple[Path | None, tuple[str, ...], bool]":
@@ -29,11 +37,41 @@ def given_to(context: click.Context) -> "tuple[Path | None, tuple[str, ...], boo
 
 
 def as_called(command: str) -> str:
-    """Return a command to type next, with the `--config` that this one was given.
+    """Return a command to type next, with each `--config` and `--set` that this one was given.
 
-    Without it another Orpheus would be meant, or a second one started.
+    Without them another Orpheus would be meant, or a second one started. Secrets are masked: what
+    is printed may be kept in a log.
     """
-    config, _, _ = given_to(click.get_current_context())
-    if config is None or command.split()[:1] != ["orpheus"]:
+    context, (name, *rest) = click.get_current_context(silent=True), command.split(" ", 1)
+    if context is None or name != "orpheus":
         return command
-    return command.replace("orpheus", f"orpheus --config {shlex.quote(str(config))}", 1)
+    config, sets, _ = given_to(context)
+    options = [] if config is None else ["--config", shlex.quote(str(config))]
+    for text in sets:
+        options += ["--set", shlex.quote(_shown(text))]
+    return " ".join([name, *options, *rest])
+
+
+def text_as_called(text: str) -> str:
+    """Return a sentence in which each `orpheus …` is `as_called`."""
+    return _PROPOSED.sub(lambda found: f"`{as_called(found[1])}`", text)
+
+
+@contextmanager
+def errors_as_called() -> Iterator[None]:
+    """Let each command that an error proposes be `as_called`."""
+    try:
+        yield
+    except OrpheusError as error:
+        error.args = (text_as_called(str(error)),)
+        raise
+
+
+def _shown(setting: str) -> str:
+    from orpheus.config.secret_values import secrets_in  # noqa: PLC0415 - no completion needs it
+    from orpheus.config.sources import key_path, nested  # noqa: PLC0415
+    from orpheus.shared.operations.configuration import MASK  # noqa: PLC0415
+
+    key, _, value = setting.partition("=")
+    is_secret = any(secrets_in(nested(key_path(key) or (key,), value)))
+    return f"{key}={MASK}" if is_secret else setting

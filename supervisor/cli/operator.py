@@ -29,7 +29,7 @@ from orpheus.shared.storage import (
     relative_path,
     state_files,
 )
-from orpheus.supervisor.cli.given import given_to
+from orpheus.supervisor.cli.given import as_called, errors_as_called, given_to
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Operator:
     def _warn(problems: Sequence[str], *, runs: bool) -> None:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         goes_on = "; the running Orpheus keeps its earlier settings" if runs else ""
-        advice = "see orpheus config check"
+        advice = f"see {as_called('orpheus config check')}"
         click.echo(f"orpheus: warning: {problems[0]}{more}{goes_on} ({advice})", err=True)
 
     @contextlib.contextmanager
@@ -262,6 +262,7 @@ def for_operator(command: Callable[..., int]) -> Callable[..., int]:
     def with_operator(**options: Any) -> int:
         for name in ("config", "sets", "as_json"):  # these, and what stands before the command
             del options[name]
-        return command(Operator(*given_to(click.get_current_context())), **options)
+        with errors_as_called():
+            return command(Operator(*given_to(click.get_current_context())), **options)
 
     return with_operator

@@ -17,7 +17,7 @@ from orpheus.shared.views.pools import ScaledBy, scaled_by
 from orpheus.shared.views.unknown_names import unknown_slot
 from orpheus.shared.views.workers import DrainedBy, Worker, workers_json
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.given import as_called
+from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     ago,
@@ -117,7 +117,7 @@ def programs(operator: Operator) -> int:
 def tell_if_nothing_runs(everything: Sequence[Worker]) -> None:
     """Say so on stderr if there is no slot and no process: what is configured does not happen."""
     if not everything:
-        click.echo(NOTHING_RUNS.replace("`orpheus`", f"`{as_called('orpheus')}`"), err=True)
+        click.echo(text_as_called(NOTHING_RUNS), err=True)
 
 
 def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:
@@ -195,7 +195,7 @@ def _print(
         *map(row, items),
         *((*before, name, number, *between, why) for name, number, why in map(_scaled_row, scaled)),
     ]
-    whole = "`orpheus workers SLOT` shows all of one"
+    whole = text_as_called("`orpheus workers SLOT` shows all of one")
     print_table(columns, rows, names_left_out=names_left_out, whole=whole)
 
 

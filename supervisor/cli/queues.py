@@ -18,6 +18,7 @@ from orpheus.shared.views.queues import NOTHING_RUNS, Queue, queue_json, queues_
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_queue
 from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.given import as_called, text_as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
     duration,
@@ -73,7 +74,7 @@ def queues(operator: Operator, queue: str | None) -> int:
     if operator.as_json:
         print_json({"items": items})
     elif queue is None:
-        whole = "`orpheus queues QUEUE` shows all of one"
+        whole = text_as_called("`orpheus queues QUEUE` shows all of one")
         print_table(_COLUMNS, map(_queue_row, items), whole=whole)
     else:
         _show(items[0])
@@ -94,7 +95,7 @@ def _show(item: Queue) -> None:
         "in/min": f"{item['submitted_per_minute']:.1f} {_FLOW}",
         "out/min": f"{item['ended_per_minute']:.1f} {_FLOW}",
         "pools": ", ".join(pools) or "none",
-        "next": f"orpheus {todo} {item['name']}",
+        "next": as_called(f"orpheus {todo} {item['name']}"),
     }
     print_fields(fields, terminal_width() if sys.stdout.isatty() else None, cuts=False)
 

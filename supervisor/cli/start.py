@@ -5,6 +5,7 @@ from pathlib import Path
 
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.imports import without_garbage
+from orpheus.supervisor.cli.given import errors_as_called
 from orpheus.supervisor.linux.signals import Signals
 
 
@@ -16,8 +17,9 @@ def start(config: Path | None, sets: tuple[str, ...]) -> int:
             from orpheus.config.load import load_settings  # noqa: PLC0415
             from orpheus.supervisor.run import run_supervisor  # noqa: PLC0415
 
-        return run_supervisor(
-            lambda folder: load_settings(config, sets, os.environ, folder), signals, sets
-        )
+        with errors_as_called():
+            return run_supervisor(
+                lambda folder: load_settings(config, sets, os.environ, folder), signals, sets
+            )
     except KeyboardInterrupt:
         return ExitCode.OK

@@ -7,7 +7,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Store
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_in_filter, unknown_queue
-from orpheus.supervisor.cli.given import as_called
+from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.processes import read_workers
 
 
@@ -28,7 +28,7 @@ def warn_of_unserved(store: Store, handover: CommandLineHandover, queue: str) ->
 def warn_if_nothing_runs(store: Store, handover: CommandLineHandover, then: str = "waits") -> None:
     """Warn that a new job waits until somebody starts Orpheus, or what a job does `then`."""
     if not read_workers(store, handover):
-        _warn(f"nothing runs, so it {then}; `{as_called('orpheus')}` starts it")
+        _warn(text_as_called(f"nothing runs, so it {then}; `orpheus` starts it"))
 
 
 def warn_of_filter(store: Store, handover: CommandLineHandover, wanted: JobFilter) -> bool:

@@ -34,6 +34,7 @@ from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.storage import Store, state_files
 from orpheus.shared.text import printable
+from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import local_time, print_json, print_table, styled
 from orpheus.supervisor.cli.table import Column
@@ -194,7 +195,8 @@ def _replace(
             _warn(str(error))
         else:
             return
-    _warn("the audit log cannot be written; orpheus config versions tells who did this, and why")
+    see = as_called("orpheus config versions")
+    _warn(f"the audit log cannot be written; {see} tells who did this, and why")
     replace_configuration(editor, planned, actor, version, None)
 
 
@@ -212,7 +214,7 @@ def _chosen(kept: list[ShownVersion], number: int | None) -> ShownVersion:
         return next((one for one in kept if one.is_in_force), kept[0])
     found = next((one for one in kept if one.version.number == number), None)
     if found is None:
-        raise NotFound(f"there is no version {number} (any more); see orpheus config versions")
+        raise NotFound(f"there is no version {number} (any more); see `orpheus config versions`")
     return found
 
 

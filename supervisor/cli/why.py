@@ -16,6 +16,7 @@ from orpheus.shared.text import printable
 from orpheus.shared.views.why import Why, WhyReason, why_json
 from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.given import as_called, text_as_called
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import duration, local_time, print_json, terminal_width
 from orpheus.supervisor.cli.table import GAP, wrapped
@@ -69,9 +70,10 @@ def first_reason(store: Store, handover: CommandLineHandover, id: int) -> str | 
 def _first(answer: Why, now_ms: int, id: int, *, is_last: bool = False) -> str:
     """Return the first of some reasons. `is_last`: none is told of this job any more."""
     first, *others = answer["reasons"]
-    more = f"; {len(others)} more: orpheus why {id}" if others else ""
+    command = as_called(f"orpheus why {id}")
+    more = f"; {len(others)} more: {command}" if others else ""
     if is_last:
-        more = f"; no further reason is told: orpheus why {id}"
+        more = f"; no further reason is told: {command}"
     return _line(first, now_ms) + more
 
 
@@ -115,7 +117,7 @@ def _verdict(job: Job, answer: Why) -> str:
 
 def _line(reason: WhyReason, now_ms: int) -> str:
     by = f" (held by {reason['by']})" if reason["by"] and reason["by"] not in reason["text"] else ""
-    return printable(reason["text"] + by) + _until(reason["until"], now_ms)
+    return printable(text_as_called(reason["text"]) + by) + _until(reason["until"], now_ms)
 
 
 def _until(time: str | None, now_ms: int) -> str:

@@ -62,9 +62,10 @@ def _read(store: Store, handover: CommandLineHandover, id: int) -> tuple[Job, in
 
 
 def first_reason(store: Store, handover: CommandLineHandover, id: int) -> str | None:
-    """Return the first reason why a job waits, and how many more there are."""
-    _, now_ms, answer = _read(store, handover, id)
-    return _first(answer, now_ms, id) if answer["reasons"] else None
+    """Return the first reason why a job does not run, and how many more; None: it has ended."""
+    job, now_ms, answer = _read(store, handover, id)
+    has_ended = job.status in TERMINAL
+    return _first(answer, now_ms, id) if answer["reasons"] and not has_ended else None
 
 
 def _first(answer: Why, now_ms: int, id: int, *, is_last: bool = False) -> str:
@@ -93,8 +94,8 @@ class WaitingJob:
         if job.status not in _WAITING or now_s < self._look_at_s or not self._lines_left:
             return None
         self._look_at_s = now_s + _LOOK_EVERY_S
-        _, now_ms, answer = _read(self._store, self._handover, job.id)
-        if not answer["reasons"]:
+        job, now_ms, answer = _read(self._store, self._handover, job.id)
+        if job.status not in _WAITING or not answer["reasons"]:
             return None
         first = answer["reasons"][0]
         # The text of the same reason changes: of how many jobs go before it, for example.

@@ -13,6 +13,7 @@ from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs.jobs import Jobs
+from orpheus.supervisor.cli.processes import read_workers
 from tests.audit_log import entries_of
 from tests.unit.supervisor.cli.slot_rows import slot
 
@@ -59,6 +60,24 @@ def test_a_job_that_is_due_now_says_what_still_holds_it_back(
     orpheus("pause", "default", "--reason", "a release")
     said = r"job 2: due now, but its queue default is paused by cli:\S+: a release\n"
     assert re.fullmatch(said, orpheus("run", "2").out)
+
+
+def test_a_job_that_a_worker_ends_at_once_is_held_back_by_nothing(
+    orpheus: Orpheus, store: Store, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    store.processes.put_slots([slot("supervisor", SlotState.READY)])
+    store.jobs.submit(NewJob("count", delay_ms=60_000))
+
+    def read_late(*given: Any) -> Any:
+        if store.stats.counts()[Status.PENDING]:
+            finish(store)
+        return read_workers(*given)
+
+    monkeypatch.setattr("orpheus.supervisor.cli.job_actions.read_workers", read_late)
+    assert orpheus("run", "1") == (0, "job 1: due now\n", "")
+    assert store.jobs.get(1).status is Status.DONE
 
 
 def test_all_that_waits_for_a_cancelled_job_is_cancelled_with_it(

@@ -68,17 +68,18 @@ def unknown_slot(store: Store, name: str, role: Role | None = None) -> str:
     """
     noun, slots = "slot" if role is None else str(role), store.processes.slots()
     text, owner = f"there is no {noun} {name[:80]!r}", name.rpartition("-")[0]
-    names = [one.slot for one in slots if role in (None, one.role)]
-    siblings = [one.slot for one in slots if owner and one.pool == owner]
+    of_role = [one for one in slots if role in (None, one.role)]
+    names = [one.slot for one in of_role]
+    siblings = [one.slot for one in of_role if owner and one.pool == owner]
     if siblings:
         return f"{text}: {owner} has {named(siblings)}"
-    for kind in ("pool", "program"):
+    for kind in ("program",) if role is Role.PROGRAM else ("pool", "program"):
         if by := scaled_by(store, kind, owner, 0, {one.host for one in slots}):
             why = f": {by['reason']}" if by["reason"] else ""
             back = f"(`orpheus scale {owner} N` starts it)"
             return f"{text}: the {kind} {owner} is scaled to 0 by {by['by']}{why} {back}"
-    near = did_you_mean(name, names)
-    return text + (near or (f": there are {named(names)}" if names else ""))
+    near, is_or_are = did_you_mean(name, names), "is" if len(names) == 1 else "are"
+    return text + (near or (f": there {is_or_are} {named(names)}" if names else ""))
 
 
 def names_of_queues(store: Store, pools: Pools) -> set[str]:

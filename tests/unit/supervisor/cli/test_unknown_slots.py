@@ -50,6 +50,21 @@ def test_a_program_that_is_not_there_is_told_with_a_near_one(orpheus: Orpheus) -
     assert orpheus("logs", "tunel-1") == (1, "", said)
 
 
+@pytest.mark.usefixtures("supervised")
+def test_no_worker_is_told_where_only_a_program_will_do(orpheus: Orpheus) -> None:
+    said = "orpheus: there is no program 'default-3': there is tunnel-1\n"
+    assert orpheus("logs", "default-3") == (1, "", said)
+
+
+def test_no_pool_that_is_scaled_to_none_is_told_where_only_a_program_will_do(
+    orpheus: Orpheus, supervised: Store
+) -> None:
+    ask_for_workers(supervised, Actor("cli:eve", None), "default", 0, (), (), None)
+    supervised.processes.remove_slots("host-1", ["default-1", "default-2"])
+    said = "orpheus: there is no program 'default-1': there is tunnel-1\n"
+    assert orpheus("logs", "default-1") == (1, "", said)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(("pool", "kind"), [("tunnel", "program"), ("default", "pool")])
 def test_a_slot_of_what_is_scaled_to_none_says_who_did_so(

@@ -48,8 +48,11 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         click.echo(err=True)
         return ExitCode.INTERRUPTED
-    except click.Abort:  # a question was not answered with yes
-        return ExitCode.NO
+    except click.Abort as error:  # a question was not answered with yes, or left by Ctrl-C
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            return ExitCode.NO
+        click.echo(err=True)
+        return ExitCode.INTERRUPTED
     except OSError as error:
         code = _end_for(error)
         if code is None:

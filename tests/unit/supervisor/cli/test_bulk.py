@@ -134,6 +134,23 @@ def test_a_job_that_is_submitted_while_it_asks_is_left_alone(
     assert statuses(jobs)[6] == "pending"
 
 
+@pytest.mark.parametrize(("left_by", "code"), [(KeyboardInterrupt, 130), (EOFError, 1)])
+def test_ctrl_c_at_the_question_is_no_answer_and_the_end_of_the_input_is_a_no(
+    orpheus: Orpheus,
+    jobs: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    left_by: type[BaseException],
+    code: int,
+) -> None:
+    def leave(_: str) -> str:
+        raise left_by
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("click.termui.visible_prompt_func", leave)
+    assert orpheus("cancel", "--queue", "mail")[:2] == (code, "")
+    assert statuses(jobs)[4] == "pending"
+
+
 def test_nothing_is_changed_if_the_number_is_another_by_then(
     orpheus: Orpheus, jobs: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

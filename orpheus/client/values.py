@@ -79,7 +79,7 @@ class Job(JobState):
     result: Any
     ran_until: datetime | None = None
     """When the last attempt of a job that has ended did: before `finished_at`, if its worker died
-    while no supervisor ran."""
+    while no supervisor ran, or if it was cancelled while it waited for a retry."""
     on_dependency_failure: str = "cancel"
     """What becomes of it when a job it depends on does not end done: `cancel`, `run` or `fail`."""
     attempts: tuple[Attempt, ...] = ()

@@ -104,7 +104,7 @@ class Job:
     on_dependency_failure: str = "cancel"
     ran_until_ms: int | None = None
     """When the last attempt of a job that has ended did: long before `finished_at_ms`, if its
-    worker died while nobody was there to see it."""
+    worker died while nobody was there to see it, or if it was cancelled between two attempts."""
 
 
 @dataclass(frozen=True, slots=True)

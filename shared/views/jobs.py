@@ -74,7 +74,8 @@ class Job(_JobFields):
     ran_until: Time | None
     """When the last attempt of a job that has ended did. That is before `finished_at` if its worker
     died while no supervisor ran: the attempt ended when the worker was heard last, the job when
-    that was found. null: it has not ended, or there is no attempt."""
+    that was found; and if it was cancelled while it waited for a retry. null: it has not ended, or
+    there is no attempt."""
     on_dependency_failure: str
     """`cancel`, `run` or `fail`: what becomes of it when a job it depends on does not end done."""
 

@@ -260,7 +260,8 @@ def _none_starts(queue: Queue, crews: Sequence[why.Crew], *, on_many: bool) -> s
         return None
     unready = [pool["name"] for pool in queue["pools"] if pool["workers"] and not pool["ready"]]
     if unready:
-        return f"no worker of pool {named(unready)} is ready, the others run other jobs"
+        pools = "pool" if len(unready) == 1 else "pools"
+        return f"no worker of {pools} {named(unready)} is ready, the others run other jobs"
     return "its workers run other jobs"
 
 

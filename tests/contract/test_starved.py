@@ -62,15 +62,18 @@ def test_a_queue_is_starved_as_soon_as_short_jobs_of_another_have_taken_all_turn
     assert mail(store)["drain"] is None and mail(store)["no_estimate"] is None, "that says more"
 
 
-def test_a_starved_queue_names_its_pool_of_which_no_worker_is_ready(
-    store: Store, lease: LeaseFrom
+@pytest.mark.parametrize(
+    ("pools", "named"), [(["mails"], "pool mails"), (["mails", "posts"], "pools mails and posts")]
+)
+def test_a_starved_queue_names_its_pools_of_which_no_worker_is_ready(
+    store: Store, lease: LeaseFrom, pools: list[str], named: str
 ) -> None:
     come(store, "slow", 1)
     come(store, "mail", 1)
     assert len(lease(queues=("slow",))) == 1
-    own = Crew("mails", ["mail"], 1, [], others=["mails-1 is backoff"])
-    (queue,) = (one for one in queues_json(store, [POOL, own]) if one["name"] == "mail")
-    why = "no worker of pool mails is ready, the others run other jobs"
+    own = [Crew(pool, ["mail"], 1, [], others=[f"{pool}-1 is backoff"]) for pool in pools]
+    (queue,) = (one for one in queues_json(store, [POOL, *own]) if one["name"] == "mail")
+    why = f"no worker of {named} is ready, the others run other jobs"
     assert queue["starved"] and queue["none_starts"] == why
 
 

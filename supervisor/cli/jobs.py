@@ -209,7 +209,7 @@ def _run_time(run: Job | Attempt, now_ms: int) -> str | None:
     if run.started_at_ms is None:
         return None
     ended_ms = run.ran_until_ms if isinstance(run, Job) else run.finished_at_ms
-    return duration(max(0, (ended_ms or now_ms) - run.started_at_ms) / 1000)
+    return duration(max(0, (ended_ms or run.finished_at_ms or now_ms) - run.started_at_ms) / 1000)
 
 
 @click.command(cls=CommandWithNumber)

@@ -20,6 +20,7 @@ def test_a_supervisor_that_hangs_is_told_with_its_process(orpheus: Orpheus, stor
     long_ago_ms = store.clock.monotonic_ms() - 20_000
     store.processes.register(replace(boss, last_beat_mono_ms=long_ago_ms))
     code, _, told = orpheus("scale", "default", "4")
-    silent = rf"the supervisor \(process {os.getpid()}\) has sent no heartbeat for 2\d(\.\d)? s: it hangs"
+    boss_is = rf"the supervisor \(process {os.getpid()}\)"
+    silent = rf"{boss_is} has sent no heartbeat for 2\d(\.\d)? s: it hangs"
     assert code == 1
     assert re.search(silent, told), told

@@ -9,7 +9,8 @@ from orpheus.shared.process.crash_cell import CellState
 
 def test_a_job_that_crashed_runs_alone_and_its_worker_says_so(api: Any) -> None:
     store = api.store
-    api.process("supervisor", role=Role.SUPERVISOR)
+    since_ms = store.clock.wall_ms() - 7_200_000
+    api.process("supervisor", role=Role.SUPERVISOR, started_at_ms=since_ms)
     store.processes.put_slots([api.slot("default-1", SlotState.READY, incarnation="life-1")])
     api.process("default-1", incarnation="life-1", places=4)
     due_ms = store.clock.wall_ms() - 90_000

@@ -244,11 +244,19 @@ def _nobody(job: Job, serving: Sequence[Crew]) -> Iterator[Reason]:
     if not serving:
         yield Reason(Code.NO_POOL, f"no pool serves its queue {job.queue}")
     elif not any(crew.ready for crew in serving):
-        for crew in serving:
-            none = NOTHING_RUNS if crew.nothing_runs else "it has no workers"
-            slots = "; ".join(crew.others[:MOST_NAMED]) or none
-            text = f"no worker of pool {crew.pool} is ready: {slots}"
-            yield Reason(Code.NO_WORKER, text, by=f"pool {crew.pool}")
+        yield from map(_none_ready, serving)
+
+
+def _none_ready(crew: Crew) -> Reason:
+    none = NOTHING_RUNS if crew.nothing_runs else "it has no workers"
+    text = f"no worker of pool {crew.pool} is ready: {_not_ready(crew) or none}"
+    return Reason(Code.NO_WORKER, text, by=f"pool {crew.pool}")
+
+
+def _not_ready(crew: Crew) -> str:
+    """Return what the slots of a pool do that are not ready; empty if all are."""
+    more = [f"not ready: {len(crew.others):,} in all"] if len(crew.others) > MOST_NAMED else []
+    return "; ".join([*crew.others[:MOST_NAMED], *more])
 
 
 class _Limit(NamedTuple):
@@ -309,6 +317,7 @@ def _turn(standing: Standing, serving: Sequence[Crew]) -> Iterator[Reason]:
         blocked.append((taken, reason))
     if blocked:
         yield min(blocked, key=lambda one: one[0])[1]
+        yield from map(_none_ready, (one for one in serving if one.others and not one.ready))
 
 
 def _before_it(standing: Standing, crew: Crew) -> tuple[int, Reason | None]:
@@ -338,11 +347,15 @@ def _no_place(standing: Standing, crew: Crew, taken: int) -> Reason | None:
     places = len(crew.ready) * crew.concurrency
     if crew.free == 0:
         also = f", and {_go_before(standing, taken)}" if taken else ""
-        all_places = "the only place" if places == 1 else f"all {places:,} places"
+        by, down = ", ".join(crew.ready[:MOST_NAMED]), _not_ready(crew)
+        held = f" (held by {by})" if down else ""  # before what is told of the others
+        ready, down = ("ready ", f"; {down}") if down else ("", "")
+        all_places = f"the only {ready}place" if places == 1 else f"all {places:,} {ready}places"
         alone = ", ".join(crew.alone[:MOST_NAMED])
         how = f" (after a crash, {alone} runs one job alone)" if alone else ""
-        text = f"{all_places} of pool {crew.pool} {'is' if places == 1 else 'are'} taken{how}{also}"
-        return Reason(Code.WORKERS_BUSY, text, by=", ".join(crew.ready[:MOST_NAMED]))
+        taken_by = f"{'is' if places == 1 else 'are'} taken{how}{held}"
+        text = f"{all_places} of pool {crew.pool} {taken_by}{also}{down}"
+        return Reason(Code.WORKERS_BUSY, text, by=by)
     if taken >= crew.free:
         text = f"it is not its turn: {_go_before(standing, taken)} in pool {crew.pool}"
         return Reason(Code.TURN, text)

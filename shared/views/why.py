@@ -7,13 +7,17 @@ from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why
 from orpheus.shared.domain.jobs import Job, Status
-from orpheus.shared.domain.processes import Role, SlotState, is_silent
+from orpheus.shared.domain.processes import DRAINED, SCALED_AWAY, Role, SlotState, is_silent
 from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import Code, Crew
+from orpheus.shared.domain.words import duration
+from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.storage import Store
 from orpheus.shared.views.values import Time, optional_time
 from orpheus.shared.views.workers import Worker
+
+_WAITS_TO_START = (SlotState.BACKOFF, SlotState.FATAL)
 
 
 class WhyReason(TypedDict):
@@ -44,7 +48,8 @@ def why_json(
     beat_timeout_s: float,
 ) -> Why:
     """Return why a job does not run. Raises NotFound. `pools`: the queues that each serves."""
-    standing, crews = store.standings.of(job_id), crews_of(pools, workers)
+    standing = store.standings.of(job_id)
+    crews = crews_of(pools, workers, standing.now_ms)
     silence = None
     if standing.leased_by is not None:
         silence = _silence(standing.leased_by, workers, _there(store, workers), beat_timeout_s)
@@ -113,17 +118,20 @@ def _there(store: Store, workers: Sequence[Worker]) -> set[str]:
     }
 
 
-def crews_of(pools: Mapping[str, Sequence[str]], workers: Sequence[Worker]) -> list[Crew]:
+def crews_of(
+    pools: Mapping[str, Sequence[str]], workers: Sequence[Worker], now_ms: int | None = None
+) -> list[Crew]:
     """Return the workers of each pool. `pools`: the queues that each serves.
 
+    With `now_ms`, it is told in how long each starts that is not ready.
     Of a pool that another host's configuration alone names, its queues are not known: it has none.
     """
     named = {one["pool"] or "" for one in workers if one["role"] is Role.WORKER}
     queues_of = {**pools, **dict.fromkeys(sorted(named - pools.keys()), ())}
-    return [_crew(name, queues, workers) for name, queues in queues_of.items()]
+    return [_crew(name, queues, workers, now_ms) for name, queues in queues_of.items()]
 
 
-def _crew(pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:
+def _crew(pool: str, queues: Sequence[str], workers: Sequence[Worker], now_ms: int | None) -> Crew:
     mine = [one for one in workers if one["pool"] == pool]
     ready = [one for one in mine if one["state"] == SlotState.READY]
     return Crew(
@@ -138,11 +146,20 @@ def _crew(pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:
         ),
         alone=[one["slot"] for one in ready if one["runs_alone"]],
         idle=sum(not one["jobs_in_progress"] for one in ready),
-        others=[_not_ready(one) for one in mine if one["state"] != SlotState.READY],
+        others=[_not_ready(one, now_ms) for one in mine if one["state"] != SlotState.READY],
         nothing_runs=not workers,
     )
 
 
-def _not_ready(worker: Worker) -> str:
-    reason = f": {worker['reason']}" if worker["reason"] else ""
-    return f"{worker['slot']} is {worker['state']}{reason}"
+def _not_ready(worker: Worker, now_ms: int | None) -> str:
+    """Say what a slot does in place of being ready, by whom, and when it starts."""
+    reason, until, starts = worker["reason"], worker["until"], ""
+    if asked := worker["drained"] or worker["scaled"]:
+        by = f"{asked['by']}: {asked['reason']}" if asked["reason"] else asked["by"]
+        for order in (DRAINED, SCALED_AWAY):
+            if reason.startswith(order):
+                reason = f"{order} by {by}{reason.removeprefix(order)}"
+    if until is not None and now_ms is not None and worker["state"] in _WAITS_TO_START:
+        left_s = (parse_time_ms(until) - now_ms) / 1000
+        starts = f" (starts in {duration(left_s)})" if left_s > 0 else ""
+    return f"{worker['slot']} is {worker['state']}{starts}" + (f": {reason}" if reason else "")

@@ -54,6 +54,29 @@ def test_without_a_worker_its_slots_are_told(api: Any) -> None:
     assert reason["text"].endswith("default-1 is fatal: it crashed 6x")
 
 
+def test_a_worker_that_is_down_is_told_where_the_others_have_no_place(crew: Any) -> None:
+    """Or one looks at the jobs of the others, and does not see that half of the pool is missing."""
+    until_ms = crew.store.clock.wall_ms() + 11_000
+    backoff = crew.slot(
+        "default-2", SlotState.BACKOFF, reason="killed by SIGKILL", until_ms=until_ms
+    )
+    ready = crew.slot("default-1", SlotState.READY, incarnation="life-1")
+    crew.store.processes.put_slots([ready, backoff])
+    crew.submit()
+    waiting = crew.submit()
+    crew.lease()
+    (reason,) = why(crew, waiting)["reasons"]
+    taken = "the only ready place of pool default is taken (held by default-1); "
+    assert reason["text"] == f"{taken}default-2 is backoff (starts in 11 s): killed by SIGKILL"
+
+    crew.client.post("/workers/default-2/drain", json={"reason": "a test"})
+    crew.store.processes.put_slots(
+        [ready, crew.slot("default-2", SlotState.DOWN, reason="drained")]
+    )
+    (reason,) = why(crew, waiting)["reasons"]
+    assert reason["text"] == f"{taken}default-2 is down: drained by api:127.0.0.1: a test"
+
+
 def test_every_reason_is_told_with_who_and_until_when(crew: Any) -> None:
     crew.client.post("/queues/mail/pause", json={"reason": "the mail server is down"})
     job = crew.client.post("/jobs", json={"type": "add", "queue": "mail", "delay": "1h"}).json()

@@ -213,6 +213,37 @@ def test_taken_places_are_told_with_the_jobs_that_go_before() -> None:
     assert only(pending(before=before(1, 2)), busy).text.endswith("and 2 jobs go before it")
 
 
+def test_taken_places_of_a_pool_that_is_partly_down_are_told_with_what_its_other_slots_do() -> None:
+    busy = replace(
+        ONE_FREE, free=0, idle=0, ready=("default-2",), others=("default-1 is fatal: x",)
+    )
+    reason = only(pending(), busy)
+    assert (reason.code, reason.by) == (Code.WORKERS_BUSY, "default-2")
+    assert reason.text == (
+        "the only ready place of pool default is taken (held by default-2); default-1 is fatal: x"
+    )
+    two = replace(busy, ready=("default-2", "default-3"))
+    told = only(pending(before=before(1)), two).text
+    assert told.startswith("all 2 ready places of pool default are taken (held by default-2, def")
+    assert told.endswith("), and 1 job goes before it; default-1 is fatal: x")
+
+
+def test_more_slots_that_are_not_ready_than_are_named_are_counted() -> None:
+    down = Crew("mail", ("mail",), 1, others=[f"mail-{n} is backoff" for n in range(1, 8)])
+    assert only(pending(), down).text.endswith("mail-5 is backoff; not ready: 7 in all")
+
+
+def test_a_pool_that_is_down_is_told_beside_one_whose_places_are_taken() -> None:
+    busy = replace(ONE_FREE, free=0, idle=0)
+    down = Crew("mail", ("mail",), 1, others=("mail-1 is fatal: x",))
+    taken, nobody = reasons(pending(), [down, busy])
+    assert taken.code is Code.WORKERS_BUSY
+    assert (nobody.code, nobody.by) == (Code.NO_WORKER, "pool mail")
+    scaled_to_0 = replace(down, others=())
+    assert codes(pending(), scaled_to_0, busy) == [Code.WORKERS_BUSY], "as is wanted"
+    assert codes(pending(), down, ONE_FREE) == []
+
+
 def test_it_is_the_turn_of_as_many_jobs_as_places_are_free() -> None:
     third = pending(before=before(1, 2))
     assert codes(third) == [Code.TURN]

@@ -255,8 +255,8 @@ def _none_ready(crew: Crew) -> Reason:
 
 def _not_ready(crew: Crew) -> str:
     """Return what the slots of a pool do that are not ready; empty if all are."""
-    more = [f"not ready: {len(crew.others):,} in all"] if len(crew.others) > MOST_NAMED else []
-    return "; ".join([*crew.others[:MOST_NAMED], *more])
+    more = f"; not ready: {len(crew.others):,} in all" if len(crew.others) > MOST_NAMED else ""
+    return "; ".join(crew.others[:MOST_NAMED]) + more
 
 
 class _Limit(NamedTuple):
@@ -307,9 +307,7 @@ def _of_rate(standing: Standing, limit: _Limit, rate: Rate) -> Reason:
 def _turn(standing: Standing, serving: Sequence[Crew]) -> Iterator[Reason]:
     """Yield why a job that nothing holds back is not leased next; nothing if it is."""
     blocked: list[tuple[int, Reason]] = []
-    for crew in serving:
-        if not crew.ready:
-            continue
+    for crew in (one for one in serving if one.ready):
         taken, reason = _before_it(standing, crew)
         reason = reason or _no_place(standing, crew, taken)
         if reason is None:
@@ -317,7 +315,7 @@ def _turn(standing: Standing, serving: Sequence[Crew]) -> Iterator[Reason]:
         blocked.append((taken, reason))
     if blocked:
         yield min(blocked, key=lambda one: one[0])[1]
-        yield from map(_none_ready, (one for one in serving if one.others and not one.ready))
+        yield from (_none_ready(one) for one in serving if one.others and not one.ready)
 
 
 def _before_it(standing: Standing, crew: Crew) -> tuple[int, Reason | None]:
@@ -347,14 +345,14 @@ def _no_place(standing: Standing, crew: Crew, taken: int) -> Reason | None:
     places = len(crew.ready) * crew.concurrency
     if crew.free == 0:
         also = f", and {_go_before(standing, taken)}" if taken else ""
-        by, down = ", ".join(crew.ready[:MOST_NAMED]), _not_ready(crew)
-        held = f" (held by {by})" if down else ""  # before what is told of the others
-        ready, down = ("ready ", f"; {down}") if down else ("", "")
+        by, ready, held, down = ", ".join(crew.ready[:MOST_NAMED]), "", "", ""
+        if crew.others:  # who holds it is told before what is told of them
+            ready, held, down = "ready ", f" (held by {by})", f"; {_not_ready(crew)}"
         all_places = f"the only {ready}place" if places == 1 else f"all {places:,} {ready}places"
         alone = ", ".join(crew.alone[:MOST_NAMED])
         how = f" (after a crash, {alone} runs one job alone)" if alone else ""
-        taken_by = f"{'is' if places == 1 else 'are'} taken{how}{held}"
-        text = f"{all_places} of pool {crew.pool} {taken_by}{also}{down}"
+        are = "is" if places == 1 else "are"
+        text = f"{all_places} of pool {crew.pool} {are} taken{how}{held}{also}{down}"
         return Reason(Code.WORKERS_BUSY, text, by=by)
     if taken >= crew.free:
         text = f"it is not its turn: {_go_before(standing, taken)} in pool {crew.pool}"

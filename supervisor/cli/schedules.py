@@ -1,5 +1,6 @@
-"""Schedules: list, run, pause and resume them; `schedules pause` is `pause-schedule`."""
+"""Schedules: list, show, run, pause and resume them; `schedules pause` is `pause-schedule`."""
 
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
@@ -13,14 +14,18 @@ from orpheus.shared.views.jobs import job_json
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.schedules import schedule_json, schedules_json
 from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
+    ago,
     duration,
     paused_by,
-    print_items,
+    print_fields,
     print_json,
+    print_table,
     tell_pause,
+    terminal_width,
     time_in,
 )
 from orpheus.supervisor.cli.processes import read_workers, tell_if_nothing_runs
@@ -30,13 +35,18 @@ from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs
 _of_schedule = click.argument("name", type=Text(), metavar="NAME", shell_complete=live("schedules"))
 
 
+def _status_of(outcome: str) -> int:
+    """Return how much of `17 failed (ValueError)` says how it ended."""
+    return len(outcome.partition(" (")[0])
+
+
 _COLUMNS = (
     Column("SCHEDULE", least=12),
     Column("TYPE", 3, least=10),
     Column("WHEN", 1, least=12),
-    Column("TIMEZONE", 6),
+    Column("TIMEZONE", 6, usual="UTC"),
     Column("LAST RUN", 4),
-    Column("LAST JOB", 3),
+    Column("LAST JOB", 2, least=10, enough=_status_of),
     "NEXT RUN",
     Column("THEN", 5),
     Column("PAUSED BY", 2, least=12, enough=24),
@@ -46,18 +56,48 @@ _COLUMNS = (
 @click.group(cls=Group, invoke_without_command=True)
 @for_operator
 def schedules(operator: Operator) -> int:
-    """List schedules and when they run next; run, pause or resume one."""
+    """List schedules and when they run next; show, run, pause or resume one."""
     if click.get_current_context().invoked_subcommand is not None:
         return ExitCode.OK
     handover = operator.handover()
     with operator.store(handover) as store:
         items, everything = schedules_json(store), read_workers(store, handover)
     times = [time for one in items for time in (one["last_run"], *one["next_runs"][:2]) if time]
+    if operator.as_json:
+        print_json({"items": items})
+        return ExitCode.OK
     # One that needs its seconds gives them to all: times are compared down a column.
     exact = any(datetime.fromisoformat(time).second for time in times)
     row = partial(_schedule_row, exact=exact)
-    print_items(items, _COLUMNS, row, as_json=operator.as_json)
+    whole = f"`{as_called('orpheus schedules show NAME')}` shows all of one"
+    print_table(_COLUMNS, map(row, items), whole=whole)
     tell_if_nothing_runs(everything)
+    return ExitCode.OK
+
+
+@schedules.command()
+@_of_schedule
+@for_operator
+def show(operator: Operator, name: str) -> int:
+    """Show all of a schedule: its times, its next runs, and what became of its last jobs."""
+    with operator.store() as store:
+        item = schedule_json(store, store.schedules.get(name))
+    if operator.as_json:
+        print_json(item)
+        return ExitCode.OK
+    zone, names = item["timezone"], [one if isinstance(one, str) else one.name for one in _COLUMNS]
+    row = zip(names, _schedule_row(item, exact=False), strict=True)
+    last_runs = [f"{_outcome(one['job'], one)} {ago(one['at'])}" for one in item["last_runs"]]
+    fields = {
+        **{name.lower(): value for name, value in row if name not in ("NEXT RUN", "THEN")},
+        "in words": item["in_words"],
+        "queue": item["queue"],
+        "next runs": ", ".join(time_in(run, zone) for run in item["next_runs"]) or "paused",
+        "last jobs": ", ".join(last_runs) or None,
+        "missed": item["missed"] and time_in(item["missed"], zone),
+        "its jobs": as_called(f"orpheus jobs --tag {item['tag']}"),
+    }
+    print_fields(fields, terminal_width() if sys.stdout.isatty() else None, cuts=False)
     return ExitCode.OK
 
 

@@ -98,6 +98,40 @@ def test_the_last_job_is_told_with_its_outcome(
     assert "1 failed (TooLate)" in orpheus("schedules").out
 
 
+def test_80_columns_show_how_the_last_job_ended_before_a_zone_that_the_next_run_names(
+    orpheus: Orpheus,
+    store: Store,
+    finish: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nightly = ScheduleDefinition("nightly-report", "count", cron="0 3 * * *", payload='{"n":3}')
+    store.schedules.configure([nightly])
+    orpheus("schedules", "run", "nightly-report")
+    finish(store, Ending.FAILED_PERMANENTLY, JobError("SomethingTooLate", "no", None))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, err = orpheus("schedules")
+    head, row = out.splitlines()
+    assert max(len(head), len(row)) <= 80
+    assert "TIMEZONE" not in head and "  1 failed" in row, out
+    assert "TIMEZONE" not in err, "NEXT RUN says UTC"
+    assert "`orpheus schedules show NAME` shows all of one" in " ".join(err.split())
+
+
+def test_a_schedule_is_shown_whole(
+    orpheus: Orpheus, store: Store, hourly: None, finish: Callable[..., None]
+) -> None:
+    orpheus("schedules", "run", "hourly")
+    finish(store, Ending.FAILED_PERMANENTLY, JobError("TooLate", "no", None))
+    out = orpheus("schedules", "show", "hourly").out
+    assert re.search(r"^last job +1 failed \(TooLate\)$", out, re.MULTILINE)
+    assert re.search(rf"^last jobs +1 failed \(TooLate\) {TIME}$", out, re.MULTILINE)
+    assert re.search(rf"^next runs +({TIME}, ){{4}}{TIME}$", out, re.MULTILINE)
+    assert re.search(r"^its jobs +orpheus jobs --tag schedule-hourly$", out, re.MULTILINE)
+    assert orpheus("schedules", "show", "hourly", "--json").json["name"] == "hourly"
+    assert orpheus("schedules", "show", "hurly").code == 1
+
+
 @pytest.fixture
 def hourly(store: Store) -> None:
     """A schedule, whose job the type `count` takes."""

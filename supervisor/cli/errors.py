@@ -22,13 +22,13 @@ def _name(cell: str) -> int:
 _COLUMNS = (
     Column("TYPE", least=12, enough=_name),
     Column("ERROR", least=12, enough=_name),
-    Column("WHERE", 4, least=16, enough=28),
+    Column("WHERE", 2, least=16, enough=16),
     "JOBS",
-    Column("LAST HOUR", 3),
+    Column("LAST HOUR", 4),
     Column("OLDEST", 5),
-    Column("LAST", 2),
+    Column("LAST", 3),
     "NEWEST",
-    Column("MESSAGE", 1, least=16, enough=28),
+    Column("MESSAGE", 1, least=16, enough=20),
 )
 
 

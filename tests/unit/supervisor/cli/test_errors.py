@@ -69,6 +69,16 @@ def test_a_narrow_terminal_shows_what_to_retry_and_the_message_before_the_place(
     assert row.endswith(message)
 
 
+def test_80_columns_show_where_it_was_raised_which_tells_two_rows_apart(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(store, "ConnectionError", "the mail server refused the address of the customer")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    _, row = orpheus("errors").out.splitlines()
+    assert "  jobs.py:12 in r" in row and "  the mail server" in row
+
+
 def test_json_is_what_the_api_answers(orpheus: Orpheus, store: Store) -> None:
     fail(store, "KeyError")
     (item,) = json.loads(orpheus("errors", "--json").out)["items"]

@@ -2,21 +2,31 @@
 
 import math
 import re
+import sys
 
 import click
 
 from orpheus.shared.domain.job_filter import span_problems
-from orpheus.shared.errors import ExitCode
+from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import ACTIONS
 from orpheus.shared.storage import AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
+from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.job_filter import Moment
 from orpheus.supervisor.cli.once import once
-from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
-from orpheus.supervisor.cli.output import print_json, print_table, say_none, short_time
+from orpheus.supervisor.cli.operator import MOST_ID, JobId, Operator, Text, for_operator
+from orpheus.supervisor.cli.output import (
+    local_time,
+    print_fields,
+    print_json,
+    print_table,
+    say_none,
+    short_time,
+    terminal_width,
+)
 from orpheus.supervisor.cli.table import Column
-from orpheus.supervisor.cli.whole_number import WholeNumber
+from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
 _MOST_OF_CHANGE = 21
 _MOST_OF_TARGET = 25
@@ -36,7 +46,7 @@ def _states_of(change: str) -> int:
 
 
 _COLUMNS = (
-    Column("ID", 5),
+    Column("ID", 2),
     "AT",
     Column("BY", 1, least=8, enough=len("api:192.168.100.23")),
     "ACTION",
@@ -47,7 +57,8 @@ _COLUMNS = (
 )
 
 
-@click.command()
+@click.command(cls=CommandWithNumber)
+@click.argument("entry", type=JobId, metavar="[ID]", required=False)
 @once(
     "--by",
     type=Text(),
@@ -80,6 +91,7 @@ _COLUMNS = (
 @for_operator
 def audit(
     operator: Operator,
+    entry: int | None,
     by: str | None,
     action: str | None,
     target: str | None,
@@ -89,7 +101,9 @@ def audit(
     before: int | None,
     limit: int,
 ) -> int:
-    """List what operators did, newest first: who, what, when, why."""
+    """List what operators did, newest first: who, what, when, why; of entry ID, tell all."""
+    if entry is not None:
+        return _show(operator, entry)
     for problem in span_problems(since, until, "--"):
         raise click.UsageError(f"--{problem.pointer[1:]} {problem.detail}")
     wanted = AuditFilter(by, action, target, q, since, until)
@@ -101,11 +115,28 @@ def audit(
         items = [audit_json(row) for row in found.rows]
         print_json({"items": items, "next_before": found.before_id})
         return ExitCode.OK
-    print_table(_COLUMNS, map(_row, found.rows))
+    whole = f"`{as_called('orpheus audit ID')}` shows all of one"
+    print_table(_COLUMNS, map(_row, found.rows), whole=whole)
     if not found.rows:
         say_none("entry")
     if found.before_id is not None:
         click.echo(f"older ones: --before {found.before_id}", err=True)
+    return ExitCode.OK
+
+
+def _show(operator: Operator, entry: int) -> int:
+    """Print all of one entry, and nothing is cut."""
+    with operator.store() as store:
+        rows = store.audit.find(AuditFilter(), 1, min(entry + 1, MOST_ID), Budget(math.inf)).rows
+    if not rows or rows[0].id != entry:
+        raise NotFound(f"the audit log has no entry {entry}")
+    if operator.as_json:
+        print_json(audit_json(rows[0]))
+        return ExitCode.OK
+    names = [one if isinstance(one, str) else one.name for one in _COLUMNS]
+    fields = dict(zip(map(str.lower, names), _row(rows[0]), strict=True))
+    fields["at"] = local_time(rfc3339(rows[0].at_ms))
+    print_fields(fields, terminal_width() if sys.stdout.isatty() else None, cuts=False)
     return ExitCode.OK
 
 

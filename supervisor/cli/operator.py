@@ -240,7 +240,8 @@ class Text(click.ParamType[str]):
         return text
 
 
-JobId = WholeNumber(1, 2**63 - 1)
+MOST_ID = 2**63 - 1
+JobId = WholeNumber(1, MOST_ID)
 
 with_reason = click.option(
     "--reason",

@@ -119,7 +119,26 @@ def test_a_narrow_terminal_shows_on_what_how_many_and_why(
     assert re.match(r"\d+   \d\d:\d\d:\d\d  cli:ada ", lines[1])
     assert "  jobs with status=failed  41 " in lines[1]
     assert lines[3].endswith("  a mistake")
-    assert err == "left out at this width: CHANGE\n", "there is room for the ID, which is short"
+    assert err == "left out at this width: CHANGE; `orpheus audit ID` shows all of one\n"
+
+
+def test_one_entry_is_told_whole(
+    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = "jobs with type=failing, queue=default, created_from=2026-11-29T00:00:00Z, id<=1588"
+    store.audit.record("retry", many, by="cli:ada", count=88)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, out, err = orpheus("audit")
+    assert out.startswith("ID  ") and many not in out and "`orpheus audit ID` shows all of one" in err
+    told = orpheus("audit", "1").out
+    assert many in " ".join(told.split())
+    assert max(map(len, told.splitlines())) <= 80
+    assert orpheus("audit", "1", "--json").json["target"] == many
+    assert orpheus("audit", str(2**63 - 1)).code == 1
+    missing = orpheus("audit", "2")
+    assert (missing.code, missing.err) == (1, "orpheus: the audit log has no entry 2\n")
 
 
 def test_the_narrowest_terminal_shows_on_what_and_leaves_out_by_whom(

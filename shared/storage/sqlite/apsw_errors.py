@@ -1,6 +1,7 @@
 """Translates apsw's exceptions into those of shared/errors.py, and waits for locks."""
 
 import time
+from pathlib import Path
 
 import apsw
 
@@ -16,8 +17,9 @@ _BUSY_STEP_S = 0.000_1
 BUSY_BOUND_S = 10.0
 
 
-def translated(error: apsw.Error) -> StorageError | None:
+def translated(error: apsw.Error, path: Path) -> StorageError | None:
     """Return what the error means to the user; None for a bug of ours, which is not translated."""
+    unusable = DatabaseUnusable(f"the database {path} cannot be used: {error}")
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return DatabaseBusy(
             f"another process has held the database for over {BUSY_BOUND_S:.0f} s; "
@@ -28,11 +30,15 @@ def translated(error: apsw.Error) -> StorageError | None:
     if isinstance(error, apsw.InterruptError):
         return ReadTookTooLong("reading it took too long and was stopped; ask for less, or later")
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return DatabaseUnusable(f"the database is damaged or no database: {error}")
+        return DatabaseUnusable(
+            f"the database {path} is damaged or no database: {error}; `orpheus db check` looks for "
+            'damage, and docs/operations.md says how to put a backup in its place, under "Backup '
+            'and restore"'
+        )
     if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError):
-        return DatabaseUnusable(f"the database cannot be used: {error}")
+        return unusable
     if getattr(error, "extendedresult", 0) == apsw.SQLITE_CONSTRAINT_TRIGGER:  # it was moved
-        return DatabaseUnusable(f"the database cannot be used: {error}")
+        return unusable
     return None
 
 

@@ -1,6 +1,7 @@
 """Opens the database file, checks that it is ours, and brings its schema up to date."""
 
 import os
+import stat
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -63,7 +64,7 @@ def open_connection(
                 return connection, files, newest
         except BaseException as error:
             _close(connection, files)
-            ours = translated(error) if isinstance(error, apsw.Error) else None
+            ours = translated(error, path) if isinstance(error, apsw.Error) else None
             if ours is not None:
                 raise ours from error
             raise
@@ -123,7 +124,7 @@ def _check_access(path: Path, state: StateFiles, *, create: bool) -> None:
     Then SQLite would delete the write-ahead log, which may hold the only copy of the newest jobs.
     """
     try:
-        size_bytes = path.stat().st_size
+        status = path.stat()
     except FileNotFoundError as error:
         _check_is_new(path, "missing", Path(f"{path}-wal"))
         if create:
@@ -135,10 +136,14 @@ def _check_access(path: Path, state: StateFiles, *, create: bool) -> None:
         ) from error
     except OSError as error:
         raise _unusable(path, error.strerror) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise DatabaseUnusable(
+            f"{path} cannot be used: it is a folder, and `database.url` is to name a file in one"
+        )
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
         is_read_only = os.statvfs(path).f_flag & os.ST_RDONLY
         raise _unusable(path, READ_ONLY if is_read_only else "Permission denied")
-    if not size_bytes:
+    if not status.st_size:
         _check_is_new(path, "empty", Path(f"{path}-wal"), state.cells)
 
 

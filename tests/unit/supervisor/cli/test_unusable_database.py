@@ -97,6 +97,18 @@ def test_another_file_is_left_as_it_is(orpheus: Orpheus, database: Path, content
     assert database.read_bytes() == content
 
 
+def test_a_damaged_one_is_named_with_what_to_do(orpheus: Orpheus, database: Path) -> None:
+    content = database.read_bytes()
+    database.write_bytes(content[:100] + b"x" * (len(content) - 100))
+    to_do = ("`orpheus db check`", "docs/operations.md", "Backup and restore")
+    check(orpheus, 74, str(database), "is damaged", *to_do, commands=[["status"], ["jobs"]])
+
+
+def test_a_folder_is_named_as_one(orpheus: Orpheus, tmp_path: Path) -> None:
+    Path("data/orpheus.db").mkdir(parents=True)
+    check(orpheus, 74, f"{tmp_path}/data/orpheus.db", "it is a folder", "database.url")
+
+
 def test_one_of_a_newer_orpheus_is_left_as_it_is(orpheus: Orpheus, database: Path) -> None:
     connection = apsw.Connection(str(database))
     connection.execute("PRAGMA user_version = 999")

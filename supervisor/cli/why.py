@@ -45,7 +45,7 @@ def why(operator: Operator, id: int) -> int:
         width = terminal_width() if sys.stdout.isatty() else None
         click.echo(_verdict(job, answer))
         for reason in answer["reasons"]:
-            line = f"- {_line(reason, now_ms)}"
+            line = f"- {_line(reason, now_ms)}{_command(job, reason)}"
             for one in [line] if width is None else wrapped(line, width - len(GAP)):
                 click.echo(GAP + one)
     return ExitCode.OK if answer["runs"] else ExitCode.NO
@@ -119,6 +119,18 @@ def _verdict(job: Job, answer: Why) -> str:
 def _line(reason: WhyReason, now_ms: int) -> str:
     by = f" (held by {reason['by']})" if reason["by"] and reason["by"] not in reason["text"] else ""
     return printable(text_as_called(reason["text"]) + by) + _until(reason["until"], now_ms)
+
+
+def _command(job: Job, reason: WhyReason) -> str:
+    """Return the command that lets the job run, or tells more, as the status has it."""
+    of_type = "" if "just been released" in reason["text"] else f"orpheus release {job.type}"
+    commands = {
+        Code.QUEUE_PAUSED: f"orpheus resume {job.queue}",
+        Code.QUARANTINED: of_type,
+        Code.WORKER_SILENT: f"orpheus stack {job.worker}",
+    }
+    command = commands.get(reason["code"])
+    return f" ({as_called(command)})" if command else ""
 
 
 def _until(time: str | None, now_ms: int) -> str:

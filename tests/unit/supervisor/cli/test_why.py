@@ -9,6 +9,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
 from tests.unit.supervisor.cli.conftest import TIME
 
@@ -62,6 +63,19 @@ def test_it_names_who_holds_a_limit(orpheus: Orpheus, store: Store) -> None:
     out = orpheus("why", "1").out
     assert "its queue default is paused by cli:" in out
     assert "\x1b" not in out  # whoever gave the reason
+
+
+def test_it_names_the_command_that_lets_the_job_run(orpheus: Orpheus, store: Store) -> None:
+    start_worker(store)
+    orpheus("pause", "default", "--reason", "a test")
+    store.jobs.submit_many([NewJob("count")] * 2)
+    assert orpheus("why", "1").out.endswith(": a test (orpheus resume default)\n")
+    orpheus("resume", "default")
+    store.quarantines.after = 1
+    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    store.leases.free(WORKER.incarnation, CellState(lease.token, running=True))
+    assert store.leases.lease(WORKER, ("*",), 1, 30_000) == []
+    assert orpheus("why", "2").out.endswith(" (orpheus release count)\n")
 
 
 def test_it_tells_of_an_end(orpheus: Orpheus, store: Store, finish: Finish) -> None:

@@ -8,6 +8,7 @@ has entered it, that one is changed. POST /jobs/bulk has the same care.
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import click
 
@@ -18,7 +19,7 @@ from orpheus.shared.storage import BulkAction, Store, words_of
 from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import JobId, Operator
 from orpheus.supervisor.cli.output import print_json
-from orpheus.supervisor.cli.unknown_names import warn_of_filter
+from orpheus.supervisor.cli.unknown_names import warn_of_filter, warn_of_paused
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
 ALL_JOBS = JobFilter()
@@ -97,6 +98,7 @@ def change_matching(
         if expected is None and not options.yes:
             _ask(action, count, counted)
             expected = count
+        paused = _paused(store, wanted, max_id) if action is BulkAction.RETRY else []
         actor = operator.actor(reason)
         changed = store.bulk.change(
             action,
@@ -106,9 +108,20 @@ def change_matching(
             by=actor.name,
             reason=actor.reason,
         )
+        warn_of_paused(store, paused)
         while continue_cascades(store):
             pass  # perhaps no supervisor is running that would
     return _print(operator, changed, f"{_number(changed)} {which}{_WORDS[action][1]}")
+
+
+def _paused(store: Store, wanted: JobFilter, max_id: int | None) -> list[str]:
+    """Return the paused queues in which jobs of the filter would wait."""
+    return [
+        name
+        for name in store.standings.pauses()
+        if wanted.queue in (None, name)
+        and store.bulk.count(BulkAction.RETRY, replace(wanted, queue=name), max_id)
+    ]
 
 
 def _newest(store: Store) -> int | None:

@@ -18,7 +18,7 @@ from orpheus.supervisor.cli.job_filter import filter_of, filter_options
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.processes import read_workers
-from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs
+from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs, warn_of_paused
 from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
 Change = Callable[[Store, int], tuple[Any, str]]
@@ -67,6 +67,8 @@ def _change_each(
         status, then = _WHILE_NOTHING_RUNS.get(action, (None, ""))
         if any(job.status is status for job in changed if status is not None):
             warn_if_nothing_runs(store, handover, then)
+        if action == "retry":
+            warn_of_paused(store, {job.queue for job in changed if job.status is Status.PENDING})
         while continue_cascades(store):
             pass  # perhaps no supervisor is running that would
     if operator.as_json:

@@ -1,4 +1,6 @@
-"""Warn of a queue or a type that nothing names: it may be a typing error. And if nothing runs."""
+"""Warn of a queue or a type that nothing names (it may be a typing error) or that starts no job."""
+
+from collections.abc import Collection
 
 import click
 
@@ -6,8 +8,11 @@ from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Store
+from orpheus.shared.text import printable
+from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_in_filter, unknown_queue
 from orpheus.supervisor.cli.given import text_as_called
+from orpheus.supervisor.cli.output import paused_by
 from orpheus.supervisor.cli.processes import read_workers
 
 
@@ -29,6 +34,15 @@ def warn_if_nothing_runs(store: Store, handover: CommandLineHandover, then: str 
     """Warn that a new job waits until somebody starts Orpheus, or what a job does `then`."""
     if not read_workers(store, handover):
         _warn(text_as_called(f"nothing runs, so it {then}; `orpheus` starts it"))
+
+
+def warn_of_paused(store: Store, queues: Collection[str]) -> None:
+    """Warn of those among these queues of new jobs that are paused."""
+    for name, pause in store.standings.pauses().items():
+        if name in queues:
+            by = printable(paused_by(pause_json(pause), "the configuration") or "")
+            opens = text_as_called(f"`orpheus resume {name}` opens it")
+            _warn(f"queue {name} is paused by {by}, so its jobs wait; {opens}")
 
 
 def warn_of_filter(store: Store, handover: CommandLineHandover, wanted: JobFilter) -> bool:

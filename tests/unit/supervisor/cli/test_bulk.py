@@ -47,6 +47,17 @@ def statuses(store: Store) -> dict[int, str]:
     return {job.id: job.status.value for job in store.jobs.page(JobFilter(), 99)}
 
 
+def test_jobs_that_are_retried_into_a_paused_queue_are_warned_of(
+    orpheus: Orpheus, jobs: Store
+) -> None:
+    for name in ("default", "other"):
+        orpheus("pause", name)
+    code, out, err = orpheus("retry", "--status", "failed", "--yes")
+    assert (code, out) == (0, "2 jobs with status=failed retried\n")
+    assert "queue default is paused" in err and "other" not in err
+    assert "paused" not in orpheus("cancel", "--status", "pending", "--yes").err
+
+
 def test_jobs_of_a_filter_are_counted_and_changed_once_confirmed(
     orpheus: Orpheus, jobs: Store, answers: Callable[[str], None]
 ) -> None:

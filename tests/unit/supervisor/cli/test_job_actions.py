@@ -97,6 +97,18 @@ def test_a_failed_job_is_retried(orpheus: Orpheus, store: Store, finish: Finish)
     assert [job["status"] for job in json.loads(out)["items"]] == ["pending"]
 
 
+def test_a_job_that_is_retried_into_a_paused_queue_is_warned_of(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit(NewJob("count"))
+    finish(store, Ending.FAILED_PERMANENTLY, JobError("E", "no", None))
+    orpheus("pause", "default", "--reason", "a release")
+    code, out, err = orpheus("retry", "1")
+    assert (code, out) == (0, "job 1: pending again\n")
+    paused = r"queue default is paused by cli:\S+: a release \(.+\), so its jobs wait; "
+    assert re.search(rf"warning: {paused}`orpheus resume default` opens it\n", err)
+
+
 def test_a_delayed_job_is_run_now(orpheus: Orpheus, store: Store, finish: Finish) -> None:
     store.jobs.submit(NewJob("count", delay_ms=60_000))
     assert orpheus("run", "1").out == "job 1: due now\n"

@@ -73,6 +73,14 @@ def test_a_queue_that_no_pool_serves_is_warned_of_and_that_nothing_runs(
     assert orpheus(*given, "mail") == (0, "job 2 submitted\n", nothing)
 
 
+def test_a_queue_that_is_paused_is_warned_of(orpheus: Orpheus, store: Store) -> None:
+    orpheus("pause", "mail", "--reason", "a release")
+    code, out, err = orpheus("submit", "words")
+    assert (code, out) == (0, "job 1 submitted\n")
+    assert "warning: queue mail is paused by cli:" in err and "`orpheus resume mail`" in err
+    assert "paused" not in orpheus("submit", "words", "--queue", "default").err
+
+
 def test_a_field_that_is_text_stays_text(orpheus: Orpheus, store: Store) -> None:
     orpheus("submit", "words", "text=5", "n=5")
     assert store.jobs.get(1).payload == '{"text":"5","n":5}'

@@ -267,8 +267,16 @@ def show(operator: Operator, id: int) -> int:
     if job.error is not None:
         number = next((one.number for one in reversed(attempts) if one.error == job.error), None)
         title = "error" if number is None else f"error of attempt {number}"
-        print_block(title, job.error.traceback or f"{job.error.type}: {job.error.message}")
+        print_block(title, _whole_error(job.error))
     return ExitCode.OK
+
+
+def _whole_error(error: JobError) -> str:
+    """Return the traceback, and before it what was wrong if it does not say so: a mere stack."""
+    sentence = _of_error(error)
+    if error.traceback is None or error.message.partition("\n")[0] in error.traceback:
+        return error.traceback or sentence
+    return f"{sentence}\n{error.traceback}"
 
 
 def _status(store: Store, job: Job) -> str:

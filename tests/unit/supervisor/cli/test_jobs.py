@@ -388,6 +388,6 @@ def test_a_job_that_runs_again_is_not_told_to_have_the_error_of_its_earlier_atte
     store.leases.progress(lease.job_id, lease.token, 0.25, "page 1")
     assert orpheus("jobs").out.splitlines()[1].endswith("  25%, page 1, before: ValueError")
     assert "\nerror of attempt 1\n  ValueError: no row 7\n" in orpheus("show", "1").out
-    store.leases.finish([Finished(lease, Ending.FAILED, error=JobError("E", "two", None))])
+    store.leases.finish([Finished(lease, Ending.FAILED, error=JobError("E", "two", "Stack:"))])
     assert orpheus("jobs").out.splitlines()[1].endswith("  E: two")
-    assert "\nerror of attempt 2\n  E: two\n" in orpheus("show", "1").out
+    assert "\nerror of attempt 2\n  E: two\n  Stack:\n" in orpheus("show", "1").out

@@ -48,7 +48,8 @@ _REFUSED: Mapping[tuple[RequestAction, Role], str] = {
         "and stops everything at once"
     ),
     (RequestAction.STACK, Role.PROGRAM): (
-        "{slot} is a program, not ours, and knows no way to show its stack: see its output"
+        "{slot} is a program, not ours, and knows no way to show its stack; `orpheus logs {slot}` "
+        "prints its output"
     ),
 }
 _SCALED_AWAY = (

@@ -51,6 +51,12 @@ def test_a_program_that_is_not_there_is_told_with_a_near_one(orpheus: Orpheus) -
 
 
 @pytest.mark.usefixtures("supervised")
+def test_the_stack_of_a_program_is_refused_with_where_its_output_is(orpheus: Orpheus) -> None:
+    code, _, err = orpheus("stack", "tunnel-1")
+    assert code == 1 and "`orpheus logs tunnel-1`" in err
+
+
+@pytest.mark.usefixtures("supervised")
 def test_no_worker_is_told_where_only_a_program_will_do(orpheus: Orpheus) -> None:
     said = "orpheus: there is no program 'default-3': there is tunnel-1\n"
     assert orpheus("logs", "default-3") == (1, "", said)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections import deque
+from functools import partial
 from math import inf
 
 import click
@@ -45,7 +46,7 @@ _LINES_AT_ONCE = 1_000
     help="Of SLOT, if several have one.",
     shell_complete=live("hosts"),
 )
-@for_operator
+@partial(for_operator, json_help="Print JSON: one object a line, not one document.")
 def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: str | None) -> int:
     """Print the log of a job, or the output of a program's SLOT."""
     from orpheus.supervisor.cli.program_output import print_output  # noqa: PLC0415 - not for a job

@@ -251,14 +251,16 @@ with_reason = click.option(
 )
 
 
-def for_operator(command: Callable[..., int]) -> Callable[..., int]:
+def for_operator(
+    command: Callable[..., int], json_help: str = "Print JSON instead of a table."
+) -> Callable[..., int]:
     """Give a command `--config`, `--set` and `--json`, and pass it the Operator they make.
 
     They may stand before the command's name, where its group has them, or after it.
     """
 
     @config_options
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+    @click.option("--json", "as_json", is_flag=True, help=json_help)
     @functools.wraps(command)
     def with_operator(**options: Any) -> int:
         for name in ("config", "sets", "as_json"):  # these, and what stands before the command

@@ -22,6 +22,11 @@ def commands(command: click.Command, *names: str) -> Iterator[tuple[str, ...]]:
             yield from commands(below, *names, name)
 
 
+def test_help_says_that_the_json_of_logs_is_an_object_a_line(orpheus: Orpheus) -> None:
+    assert "Print JSON: one object a line" in " ".join(orpheus("logs", "--help").out.split())
+    assert "Print JSON instead of a table." in " ".join(orpheus("jobs", "--help").out.split())
+
+
 @pytest.mark.parametrize("columns", [40, 60, 80])
 def test_help_is_as_wide_as_the_terminal_and_breaks_no_word(
     orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch, columns: int

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "alerts": ("alerts:alerts", "List the rules of [[alerts]] and when each fired last."),
-    "audit": ("audit:audit", "List what operators did, newest first: who, what, when, why."),
+    "audit": (
+        "audit:audit",
+        "List what operators did, newest first: who, what, when, why; of entry ID, tell all.",
+    ),
     "cancel": ("job_actions:cancel", "Cancel waiting jobs; ask running ones to stop."),
     "completion": (
         "completion:completion",
@@ -93,7 +96,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "schedules": (
         "schedules:schedules",
-        "List schedules and when they run next; run, pause or resume one.",
+        "List schedules and when they run next; show, run, pause or resume one.",
     ),
     "show": ("jobs:show", "Show a job, its attempts and its error."),
     "stack": ("slots:stack", "Show what the code of SLOT is doing, without stopping it."),

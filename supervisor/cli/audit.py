@@ -103,6 +103,8 @@ def audit(
 ) -> int:
     """List what operators did, newest first: who, what, when, why; of entry ID, tell all."""
     if entry is not None:
+        if any(one is not None for one in (by, action, target, q, since, until, before)):
+            raise click.UsageError("give the ID of an entry or a filter, not both")
         return _show(operator, entry)
     for problem in span_problems(since, until, "--"):
         raise click.UsageError(f"--{problem.pointer[1:]} {problem.detail}")

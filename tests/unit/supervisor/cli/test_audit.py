@@ -131,12 +131,14 @@ def test_one_entry_is_told_whole(
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
     _, out, err = orpheus("audit")
-    assert out.startswith("ID  ") and many not in out and "`orpheus audit ID` shows all of one" in err
+    assert out.startswith("ID  ") and many not in out
+    assert "`orpheus audit ID` shows all of one" in err
     told = orpheus("audit", "1").out
     assert many in " ".join(told.split())
     assert max(map(len, told.splitlines())) <= 80
     assert orpheus("audit", "1", "--json").json["target"] == many
     assert orpheus("audit", str(2**63 - 1)).code == 1
+    assert orpheus("audit", "1", "--by", "ada").code == 2, "an ID is no part of a filter"
     missing = orpheus("audit", "2")
     assert (missing.code, missing.err) == (1, "orpheus: the audit log has no entry 2\n")
 

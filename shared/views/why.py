@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 
 from typing_extensions import TypedDict
 
@@ -161,5 +162,5 @@ def _not_ready(worker: Worker, now_ms: int | None) -> str:
                 reason = f"{order} by {by}{reason.removeprefix(order)}"
     if until is not None and now_ms is not None and worker["state"] in _WAITS_TO_START:
         left_s = (parse_time_ms(until) - now_ms) / 1000
-        starts = f" (starts in {duration(left_s)})" if left_s > 0 else ""
+        starts = f" (starts in {duration(ceil(left_s))})" if left_s > 0 else ""
     return f"{worker['slot']} is {worker['state']}{starts}" + (f": {reason}" if reason else "")

@@ -84,7 +84,7 @@ def test_command_names_are_completed() -> None:
             "scale",
             "Run N workers or instances of NAME until the file's number changes, or a restart.",
         ),
-        ("schedules", "List schedules and when they run next; run, pause or resume one."),
+        ("schedules", "List schedules and when they run next; show, run, pause or resume one."),
     ]
 
 

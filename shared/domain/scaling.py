@@ -1,14 +1,15 @@
 """What a scale of a pool or a program does to each of its slots. Pure.
 
-The dashboard says the same (scaling.js): slots have the numbers from 1 on, and those above the new
-one go.
+Which queues it leaves to nobody, too. The dashboard says the same (scaling.js, left-queues.js):
+slots have the numbers from 1 on, and those above the new one go.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from orpheus.shared.domain.processes import Role, SlotRecord
-from orpheus.shared.domain.words import named
+from orpheus.shared.domain.alerts import EVERYTHING
+from orpheus.shared.domain.processes import DRAINED, Role, SlotRecord, SlotState
+from orpheus.shared.domain.words import jobs_wait, named
 
 
 class Scaling(NamedTuple):
@@ -51,6 +52,34 @@ def exceptions(scale: Scaling, role: Role) -> list[str]:
         goes = "has no process, and goes" if len(scale.empty) == 1 else "have no process, and go"
         told.append(f"{named(scale.empty)} {goes} at once")
     return told
+
+
+def left_queues(
+    pool: str,
+    staying: Iterable[SlotRecord],
+    pools: Mapping[str, Collection[str]],
+    pending: Mapping[str, int],
+) -> str:
+    """Return, as a clause, the queues of a pool that nobody serves if only these slots stay.
+
+    Empty if each is served. `pools`: what each serves. `pending`: how many jobs wait in each queue.
+    """
+    running = {one.pool or "" for one in staying if _runs_jobs(one)}
+    own, others = {*pools.get(pool, ())}, {one for name in running for one in pools.get(name, ())}
+    queues = {*pending} | own if EVERYTHING in own else own
+    left = sorted(queues - others - {EVERYTHING})
+    if pool in running or EVERYTHING in others or not left:
+        return ""
+    waiting = sum(pending.get(name, 0) for name in left)
+    there = f": {jobs_wait(waiting)} there" if waiting else ""
+    unless = ", unless another host does" if running - pools.keys() else ""
+    queue = "queue" if len(left) == 1 else "queues"
+    return f"then nobody runs the jobs of {queue} {named(left)}{unless}{there}"
+
+
+def _runs_jobs(slot: SlotRecord) -> bool:
+    is_wanted = not slot.leaves and not slot.reason.startswith(DRAINED)
+    return slot.role is Role.WORKER and slot.state is not SlotState.DOWN and is_wanted
 
 
 def _number(slot: SlotRecord) -> int | None:

@@ -6,15 +6,16 @@ have no such pool: so `scale` also waits until a slot of the pool is there.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
+from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
-from orpheus.shared.domain.scaling import exceptions, scaling
+from orpheus.shared.domain.scaling import exceptions, left_queues, scaling
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import ExitCode, NoAnswer
 from orpheus.shared.operations.supervisor_requests import (
@@ -79,8 +80,10 @@ def _ask_for_slot(
     def note(store: Store, handover: CommandLineHandover) -> str:
         for one in store.processes.slots():
             is_asked = one.slot == slot and host in (None, one.host)
-            if is_asked and one.pid and one.role is Role.WORKER:
-                return _released(handover, _left_s(store, one))
+            if is_asked and one.role is Role.WORKER:
+                released = _released(handover, _left_s(store, one)) if one.pid else ""
+                is_drain = action is RequestAction.DRAIN
+                return released + (_left(store, handover, one.pool, [one]) if is_drain else "")
         return ""
 
     return _ask(operator, operator.handover(), ask, f"{slot}: {action} asked for", state, note=note)
@@ -113,6 +116,9 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
         role = Role.WORKER if pool in handover.storage.pools else Role.PROGRAM
         is_limited = role is Role.WORKER and scale.ending
         told = "".join(f"; {one}" for one in exceptions(scale, role))
+        if role is Role.WORKER and not (scale.starting or scale.returning):
+            names = {*scale.ending, *scale.empty}
+            told += _left(store, handover, pool, [one for one in slots if one.slot in names])
         return f"{_released(handover) if is_limited else ''}{told}"
 
     handover = operator.certain_handover()  # for the names of pools and programs
@@ -139,6 +145,17 @@ def _left_s(store: Store, slot: SlotRecord) -> float | None:
 def _released(handover: CommandLineHandover, left_s: float | None = None) -> str:
     within = duration(handover.finishes_within_s if left_s is None else round(left_s))
     return f"; a job that still runs after {within} is released, and starts again"
+
+
+def _left(
+    store: Store, handover: CommandLineHandover, pool: str | None, going: Sequence[SlotRecord]
+) -> str:
+    """Return which queues nobody serves without these slots of a pool."""
+    staying = (one for one in store.processes.slots() if one not in going)
+    counts = store.stats.counts_by_queue().items()
+    pending = {name: by_status[Status.PENDING] for name, by_status in counts}
+    left = left_queues(pool or "", staying, handover.storage.pools, pending)
+    return f"; {left}" if left else ""
 
 
 def _ask(

@@ -46,6 +46,20 @@ def configured(name: str, workers: int, reason: str | None = None) -> dict[str, 
     }
 
 
+def test_a_pool_tells_how_many_of_its_workers_are_drained(panel: Panel) -> None:
+    drained = {"state": "down", "pid": None, "reason": "drained"}
+    one, two = worker("mail-1", "mail", **drained), worker("mail-2", "mail", **drained)
+    page = panel.open(one, *SYSTEM)
+    hint = page.locator("#pools form .hint:first-of-type")
+    expect(hint).to_have_text("1 worker, drained")
+    panel.workers = [one, worker("mail-2", "mail"), *SYSTEM]
+    expect(hint).to_have_text("2 workers, 1 drained")
+    panel.workers = [one, two, *SYSTEM]
+    expect(hint).to_have_text("2 workers, all drained")
+    panel.workers = [one, leaving("mail-2", "mail"), *SYSTEM]
+    expect(hint).to_have_text("1 worker wanted, 1 still finishes, 1 drained")
+
+
 def test_a_pool_has_the_number_that_is_wanted_while_its_workers_finish(panel: Panel) -> None:
     pools = [configured("long", 2, "too many"), configured("wide", 1, "cost")]
     panel.answer("/workers?samples=true", 200, {"items": [], "pools": pools, "programs": []})

@@ -1,4 +1,5 @@
-// The queues whose jobs nobody runs without some workers: asked for when a question is put.
+// The queues whose jobs nobody runs without some workers: asked for when a question is put. `orpheus
+// scale` and `drain` say the same (shared/domain/scaling.py).
 import { request } from "./http.js";
 import { isReplaced } from "./slot-state.js";
 import { listed, plural } from "./words.js";

@@ -5,6 +5,7 @@ import { onHost } from "./http.js";
 import { LeftQueues } from "./left-queues.js";
 import { wrappable } from "./rows.js";
 import { scaleText, scaling } from "./scaling.js";
+import { isReplaced } from "./slot-state.js";
 import { ago } from "./time.js";
 import { plural } from "./words.js";
 
@@ -71,6 +72,14 @@ export class Pools {
 /** Those that are wanted: one that is scaled away only finishes its job. @param {any[]} members */
 const staying = (members) => members.filter(({ leaves }) => !leaves);
 
+/** How many of those that are wanted are drained. @param {any[]} members @param {number} leaving how many others still end */
+function drainedText(members, leaving) {
+  const drained = members.filter((one) => !isReplaced(one)).length;
+  if (!drained) return "";
+  if (drained < members.length || leaving) return `, ${drained} drained`;
+  return drained > 1 ? ", all drained" : ", drained";
+}
+
 /** @param {Scaled} scaled */
 const scaledText = (scaled) => (scaled ? `: scaled by ${scaled.by} ${ago(scaled.at)}${scaled.reason ? ` (${scaled.reason})` : ""}` : "");
 
@@ -102,7 +111,7 @@ class PoolForm {
     this.scaled = configured === wanted ? "" : scaledText(known?.scaled ?? null);
     const ends = this.isProgram ? "end" : "finish", still = leaving ? ` wanted, ${leaving} still ${leaving > 1 ? ends : this.isProgram ? "ends" : "finishes"}` : "";
     const other = configured === null || configured === wanted ? "" : `, the configuration says ${configured}${this.scaled}`;
-    setText(this.now, `${this.many(wanted)}${several ? ` on ${this.host}` : ""}${still}${other}`);
+    setText(this.now, `${this.many(wanted)}${several ? ` on ${this.host}` : ""}${still}${drainedText(this.members, leaving)}${other}`);
     if (+this.input.value === wanted && !this.question) { this.edited = false; setText(this.result, ""); }
     if (!this.edited) this.input.value = String(wanted);
     this.question?.();

@@ -1,11 +1,12 @@
 """What a scale does to each slot; tests/browser/test_scale_questions.py: that the page says so."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.domain.scaling import Scaling, exceptions, scaling
+from orpheus.shared.domain.scaling import Scaling, exceptions, left_queues, scaling
 from tests.unit.supervisor.cli.slot_rows import slot
 
 LEAVES = {"state": SlotState.DRAINING, "reason": "scaled away: fewer workers are wanted"}
@@ -75,3 +76,37 @@ def test_what_the_number_alone_does_not_promise_is_told(
     role: Role, scale: Scaling, told: list[str]
 ) -> None:
     assert exceptions(scale, role) == told
+
+
+POOLS = {"mail": ("letters", "both"), "media": ("both", "film"), "all": ("*",)}
+DRAINED: Mapping[str, Any] = {"reason": "drained; it ends after its job"}
+
+
+@pytest.mark.parametrize(
+    ("pool", "staying", "told"),
+    [
+        ("mail", [], "then nobody runs the jobs of queues both and letters: 3 jobs wait there"),
+        ("mail", [("mail", {})], ""),
+        ("mail", [("media", {})], "then nobody runs the jobs of queue letters: 1 job waits there"),
+        ("media", [("mail", {})], "then nobody runs the jobs of queue film"),
+        ("mail", [("all", {})], ""),
+        ("all", [], "then nobody runs the jobs of queues both and letters: 3 jobs wait there"),
+        ("all", [("mail", {})], ""),
+        ("media", [("mail", {}), ("media", DRAINED)], "then nobody runs the jobs of queue film"),
+        ("media", [("mail", {}), ("media", LEAVES)], "then nobody runs the jobs of queue film"),
+        ("media", [("mail", {}), ("media", EMPTY)], "then nobody runs the jobs of queue film"),
+        (
+            "media",
+            [("mail", {}), ("theirs", {})],
+            "then nobody runs the jobs of queue film, unless another host does",
+        ),
+    ],
+)
+def test_the_queues_that_nobody_serves_then_are_named(
+    pool: str, staying: list[tuple[str, dict[str, Any]]], told: str
+) -> None:
+    slots = [
+        slot(f"{name}-1", **({"state": SlotState.READY, "pool": name} | changes))
+        for name, changes in staying
+    ]
+    assert left_queues(pool, slots, POOLS, {"letters": 1, "both": 2}) == told

@@ -1,5 +1,6 @@
 """The page of a program: what is run, when it is tried again, and its tools at each width."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -78,6 +79,49 @@ def test_it_says_what_is_run(lasting_dashboard: Dashboard) -> None:
     runs.locator("summary").click()
     expect(runs.locator("dl > div")).to_have_text(FACTS)
     expect(runs.get_by_role("link")).to_have_attribute("href", "/ui/configuration")
+
+
+def scaled(workers: int, wanted: int, by: dict[str, Any] | None) -> dict[str, Any]:
+    """How GET /workers has the program and its number."""
+    number = {"workers": workers, "wanted": wanted, "finishes_within_s": 10.0, "scaled": by}
+    return {"host": "host-1", "name": "made-up"} | number
+
+
+BY_ROOT = {"by": "cli:root", "reason": "less please"}
+
+
+@pytest.mark.parametrize(
+    ("programs", "why"),
+    [
+        (
+            [scaled(2, 1, BY_ROOT | {"at": "2001-01-01T00:00:00.000Z"})],
+            re.compile("^scaled to 1 by cli:root .* ago: less please$"),
+        ),
+        ([scaled(1, 1, None)], "the configuration has 1 instance"),
+        ([], "not in the configuration"),
+    ],
+)
+def test_an_instance_that_does_not_run_any_more_says_why_and_which_others_do(
+    lasting_dashboard: Dashboard, programs: list[dict[str, Any]], why: Any
+) -> None:
+    names = [f"made-up-{n}" for n in (1, 2, 3)]
+    items = [worker(name, "made-up", role="program", recent_exits=[]) for name in names]
+    pools = [scaled(1, 1, None) | {"name": "default"}]
+    answer = {"items": [*items, *SYSTEM], "pools": pools, "programs": [scaled(3, 3, None)]}
+    page = lasting_dashboard.page
+    page.route("**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
+    page.route("**/workers", lambda route: route.fulfill(json=answer))
+    lasting_dashboard.open("/ui/programs/made-up-2")
+    others = page.get_by_role("list", name="Other instances").get_by_role("link")
+    expect(others).to_have_text(["made-up-1 ready", "made-up-3 ready"])
+    answer |= {"items": [items[0], *SYSTEM], "programs": programs}
+    expect(page.locator("#status b")).to_have_text("not running")
+    expect(page.locator("#status .hint")).to_have_text(why)
+    expect(others).to_have_text(["made-up-1 ready"])
+    answer["items"] = [*SYSTEM]
+    expect(others).to_have_count(0)
+    answer |= {"items": [], "pools": [], "programs": [scaled(2, 0, None)]}
+    expect(page.locator("#status .hint")).to_have_text("")
 
 
 def test_of_several_hosts_it_does_not_tell_the_settings_of_another(

@@ -6,7 +6,7 @@ import { arrange, byId, h, hide, icon, setAttr, setText, showOrHide } from "./do
 import { onHost, request } from "./http.js";
 import { ProgramSettings } from "./program-settings.js";
 import { SlotFold } from "./slot-fold.js";
-import { iconOf, isBad, lookOf } from "./slot-state.js";
+import { byText, iconOf, isBad, lookOf } from "./slot-state.js";
 import { bytes, count, duration, plural, spaced } from "./words.js";
 
 const SECTIONS = ["slot-actions", "slot-why", "slot", "settings"];
@@ -19,6 +19,7 @@ export class ProgramState {
   /** @param {string} slot @param {string | null} host null: there is one host only */
   constructor(slot, host) {
     this.slot = slot;
+    this.program = slot.slice(0, slot.lastIndexOf("-"));
     this.host = host;
     this.sign = h("span", { class: "mark" });
     this.word = h("b", {});
@@ -30,11 +31,13 @@ export class ProgramState {
 
   /** @param {AbortSignal} signal */
   async read(signal) {
-    const { items } = await request("/workers", { signal });
+    const found = await request("/workers", { signal }), { items } = found;
     const own = items.find(({ slot, host }) => slot === this.slot && (this.host === null || host === this.host));
-    if (own) return this.show(own, items);
+    const several = new Set(items.map((one) => one.host)).size > 1;
+    this.showOthers(items.filter((one) => one.role === "program" && one.pool === this.program && one !== own), several);
+    if (own) return this.show(own, items, several);
     setText(this.word, "not running");
-    setText(this.facts, "");
+    setText(this.facts, this.absence(found));
     this.sign.replaceChildren();
     setAttr(byId("status"), "data-state", null);
     retitle(`not running: ${this.slot} · Orpheus`, false);
@@ -44,9 +47,18 @@ export class ProgramState {
   /** Offer nothing, as nothing can be done with it. */
   hide() { this.fold?.leave(); for (const id of SECTIONS) hide(byId(id), true, byId("log")); }
 
-  show(program, all) {
+  /** Why it has no slot; empty if that is not known, as of another host. @param {any} found as GET /workers has it */
+  absence({ pools = [], programs = [] }) {
+    const isHere = ({ host }) => this.host === null || host === this.host;
+    const program = programs.filter(isHere).find(({ name }) => name === this.program);
+    if (!program) return [...pools, ...programs].some(isHere) ? "not in the configuration" : "";
+    const { workers, wanted, scaled } = program, number = +this.slot.slice(this.program.length + 1);
+    return byText(`scaled to ${count(wanted)}`, scaled) || (workers === null || number <= workers ? "" : `the configuration has ${plural(workers, "instance")}`);
+  }
+
+  /** @param {any} program @param {any[]} all @param {boolean} several */
+  show(program, all, several) {
     const { host, state, degraded, pid, uptime_s: uptime, restarts, cpu_percent: cpu, rss_bytes: rss } = program;
-    const several = new Set(all.map((one) => one.host)).size > 1;
     if (!this.fold) {
       this.fold = new SlotFold(program, several);
       byId("slot-actions").append(this.fold.bar);
@@ -67,7 +79,6 @@ export class ProgramState {
     const shown = this.fold.exits.known.size; // of each that ended, unless there were more
     setText(byId("exits-order"), restarts > shown && shown ? `the latest ${shown}, newest first` : "newest first");
     retitle(`${spaced(state)}: ${this.slot} · Orpheus`, isBad(state));
-    this.showOthers(all.filter((one) => one.role === "program" && one.pool === program.pool && one !== program), several);
   }
 
   /** The other instances of the program, each with its state; of many some, those in trouble first. @param {any[]} others @param {boolean} several */

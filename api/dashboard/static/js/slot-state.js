@@ -42,7 +42,7 @@ export const runsText = (worker) => (runningOf(worker) > 1 ? plural(runningOf(wo
 /** @typedef {{by: string, reason: string | null, at: string} | null | undefined} Asked */
 
 /** Who asked for what, when and why; empty if nobody did. @param {string} what @param {Asked} asked */
-const byText = (what, asked) => (asked ? `${what} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}` : "");
+export const byText = (what, asked) => (asked ? `${what} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}` : "");
 
 /** Who drained, restarted or scaled it away, when and why, and first what is wrong with it and how long it may still run; empty if nobody did. @param {any} worker */
 export function askedText(worker) {

@@ -46,6 +46,22 @@ def configured(name: str, workers: int, reason: str | None = None) -> dict[str, 
     }
 
 
+def test_a_pool_that_is_no_more_in_the_configuration_goes_with_its_last_worker(
+    panel: Panel,
+) -> None:
+    kept, gone = configured("kept", 0), configured("gone", 1)
+    answer = {"items": [], "pools": [kept, gone], "programs": []}
+    panel.answer("/workers?samples=true", 200, answer)
+    page = panel.open(worker("gone-1", "gone"), *SYSTEM)
+    forms = page.locator("#pools form b")
+    expect(forms).to_have_text(["gone", "kept"])
+    answer["pools"] = [kept]
+    panel.workers = [leaving("gone-1", "gone", None), *SYSTEM]
+    expect(page.locator("#pools form").first).to_contain_text("0 workers wanted, 1 still finishes")
+    panel.workers = SYSTEM
+    expect(forms).to_have_text(["kept"])
+
+
 def test_a_pool_tells_how_many_of_its_workers_are_drained(panel: Panel) -> None:
     drained = {"state": "down", "pid": None, "reason": "drained"}
     one, two = worker("mail-1", "mail", **drained), worker("mail-2", "mail", **drained)

@@ -40,9 +40,12 @@ export class Pools {
     const { pools: configured, programs } = this.configured;
     const known = new Map([...configured, ...programs].map((one) => [`${one.host} ${one.name}`, one]));
     for (const { host, name } of [...configured, ...programs]) if (supervised.has(host) && !pools.has(`${host} ${name}`)) pools.set(`${host} ${name}`, []);
-    // A form stays while its host does: who has scaled to 0 wants to scale back.
+    // A form stays while its host does: who has scaled to 0 wants to scale back. One that is not configured
+    // any more goes with its last slot; what another host than that of the API has is not known.
+    const answering = new Set([...configured, ...programs].map(({ host }) => host));
     for (const [key, { host }] of this.forms) {
-      if (!supervised.has(host)) this.forms.delete(key);
+      const isGone = answering.has(host) && !known.has(key) && !pools.has(key);
+      if (isGone || !supervised.has(host)) this.forms.delete(key);
       else if (!pools.has(key)) pools.set(key, []);
     }
     for (const [key, ofPool] of pools) {

@@ -270,7 +270,9 @@ def _left(item: Mapping[str, Any]) -> tuple[str, str]:
         return f"is started {ago(item['until'])}", ""
     if item["state"] == SlotState.STARTING:
         return "", f"is stopped {ago(item['until'])} if it is not ready by then"
-    return "", f"releases its job {ago(item['until'])}" if item["job"] else ""
+    running = min(item["jobs_in_progress"], 1 if item["runs_alone"] else item["places"])
+    jobs, run = ("jobs", "they still run") if running > 1 else ("job", "it still runs")
+    return "", f"releases its {jobs} {ago(item['until'])} if {run} by then" if item["job"] else ""
 
 
 def _last_failure(item: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -329,7 +329,7 @@ def test_a_worker_that_ends_says_how_much_time_its_job_has_left(panel: Panel) ->
         worker("default-5", state="backoff", pid=None, reason="exit code 3", until=until),
         *SYSTEM,
     )
-    left = "releases its job in [12] h.*; "
+    left = "releases its job in [12] h.* if it still runs by then; "
     told = [
         f"{left}drained by cli:eve .+: it leaks",
         f"{left}restarted by cli:eve .+: it leaks",
@@ -343,9 +343,15 @@ def test_a_worker_that_ends_says_how_much_time_its_job_has_left(panel: Panel) ->
     for n, then in ((1, "stops"), (2, "starts again")):
         why = panel.unfold(f"default-{n}").locator(".why")
         expect(why).to_contain_text(f"It finishes its job, takes no other, and then {then}. Why: ")
+    several = {"jobs_in_progress": 3, "places": 2}
+    panel.workers[0] = {**panel.workers[0], **several}
+    of_first = page.locator("#more-default-1 .why")
+    expect(of_first).to_contain_text("It finishes its jobs, takes no other, and then stops.")
+    expect(of_first).to_contain_text("releases its jobs in")
+    expect(of_first).to_contain_text("if they still run by then")
     page.locator("#more-default-1 [data-action=restart]").click()
     expect(page.locator("#confirm")).to_contain_text(
-        re.compile("finishes it first.* If it still runs in [12] h.*, it is released")
+        re.compile("finishes them first.* If it still runs in [12] h.*, it is released")
     )
 
 

@@ -1,6 +1,6 @@
 // What a scale of a pool or a program does to each of its slots. `orpheus scale` says the same
 // (shared/domain/scaling.py): slots have the numbers from 1 on, and those above the new one go.
-import { limitText, runsText } from "./slot-state.js";
+import { limitText, runningOf, runsText } from "./slot-state.js";
 import { bytes, listed, plural } from "./words.js";
 
 const MOST_NAMED = 5;
@@ -23,11 +23,11 @@ export function scaling(slots, wanted) {
 /** What a scale to so many does by now. @param {any[]} slots @param {number} wanted @param {boolean} isProgram @param {number | null | undefined} within after so many seconds a worker that ends releases its jobs */
 export function scaleText(slots, wanted, isProgram, within) {
   const { starting, returning, ending, empty } = scaling(slots, wanted), noun = isProgram ? "instance" : "worker";
-  const several = returning.length > 1;
-  const still = isProgram ? several ? "end" : "ends" : several ? "finish their jobs" : "finishes its job";
+  const several = returning.length > 1, job = runningOf(returning[0] ?? {}) > 1 ? "jobs" : "job";
+  const still = isProgram ? several ? "end" : "ends" : several ? "finish their jobs" : `finishes its ${job}`;
   return [
     starting && `${plural(starting, noun)} more will start.${muchText(slots, wanted, starting)}`,
-    returning.length && `${namesOf(returning)} still ${still}, and ${several ? "start again after them" : "starts again after it"}.`,
+    returning.length && `${namesOf(returning)} still ${still}, and ${several ? "start" : "starts"} again after ${several || job === "jobs" ? "them" : "it"}.`,
     ending.length && `${plural(ending.length, noun)} will end: ${namesOf(ending)}.${isProgram ? "" : finishText(ending, within)}`,
     empty.length && `${namesOf(empty)} ${empty.length > 1 ? "have no process, and go" : "has no process, and goes"} at once.`,
   ].filter(Boolean).join(" ");

@@ -8,7 +8,7 @@ import { SlotJobs } from "./slot-jobs.js";
 import { SlotQuestion, canDrain, isStopped } from "./slot-question.js";
 import { stackNodes } from "./stack.js";
 import { onHost, request } from "./http.js";
-import { awayText, causeText, isReplaced, leftText, limitText, triesText } from "./slot-state.js";
+import { awayText, causeText, isReplaced, leftText, limitText, runningOf, triesText } from "./slot-state.js";
 import { now, timeNode } from "./time.js";
 import { count } from "./words.js";
 
@@ -78,7 +78,7 @@ export class SlotFold {
     this.several = several;
     const tries = state === "fatal" && `It failed. ${triesText(worker)}`;
     const alone = worker.runs_alone && `It has ${count(worker.places)} places, but runs one job alone: that job was running when its worker crashed, so no other is put at risk.`;
-    const ends = state === "draining" && `It finishes its job, takes no other, and then ${isReplaced(worker) ? "starts again" : "stops"}.${worker.until ? "" : limitText(worker.finishes_within_s)}`;
+    const ends = state === "draining" && `It finishes its ${runningOf(worker) > 1 ? "jobs" : "job"}, takes no other, and then ${isReplaced(worker) ? "starts again" : "stops"}.${worker.until ? "" : limitText(worker.finishes_within_s)}`;
     const [waits, reason] = waitingText(worker, cause);
     const meaning = [tries, ends || waits || MEANINGS[state], alone, degraded && "It is degraded.", reason && `Why: ${reason}`].filter(Boolean).join(" ");
     showOrHide(this.why, meaning);

@@ -25,12 +25,13 @@ export const iconOf = (look) => ICONS[look] ?? "down";
 export const isBad = (state) => BAD.has(state);
 
 /** For how long it may still run its jobs or not be ready, or when it is started again; empty if neither, or not known. @param {any} worker */
-export function leftText({ state, until, job, jobs_in_progress: held }) {
-  const left = secondsTo(until);
+export function leftText(worker) {
+  const { state, until, job } = worker, left = secondsTo(until);
   if (!left) return "";
   if (state === "backoff" || state === "fatal") return `is started in ${ticking(left)}`;
   if (state === "starting") return `is stopped in ${ticking(left)} if it is not ready by then`;
-  return job ? `releases its ${held > 1 ? "jobs" : "job"} in ${ticking(left)}` : "";
+  const [jobs, run] = runningOf(worker) > 1 ? ["jobs", "they still run"] : ["job", "it still runs"];
+  return job ? `releases its ${jobs} in ${ticking(left)} if ${run} by then` : "";
 }
 
 /** How many of the jobs that it holds it runs. @param {any} worker */

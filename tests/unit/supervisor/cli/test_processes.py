@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import LastExit, Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.operations.audit import Actor
@@ -234,6 +235,21 @@ def test_a_program_that_is_not_ready_says_why_and_when_it_is_stopped(
     for command in (("workers",), ("programs",), ("workers", "web-1")):
         told = rf"{re.escape(waits)}; is stopped {TIME} if it is not ready by then"
         assert re.search(told, orpheus(*command).out), command
+
+
+def test_a_worker_that_drains_says_when_it_releases_what_still_runs(
+    orpheus: Orpheus, store: Store
+) -> None:
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    one = own_record(store.clock, "host-1", Role.WORKER, "default-1", "x", ready=True)
+    for record in (boss, replace(one, pool="default", places=2)):
+        store.processes.register(record)
+    until_ms = store.clock.wall_ms() + 144_400
+    store.processes.put_slots([replace(WORKER, state=SlotState.DRAINING, until_ms=until_ms)])
+    for told in ("its job {} if it still runs", "its jobs {} if they still run"):
+        store.jobs.submit(NewJob("count"))
+        store.leases.lease(Holder("default-1", "x", 1), ("*",), 1, 30_000)
+        assert re.search(f"releases {told.format(TIME)} by then", orpheus("workers").out)
 
 
 def test_all_of_a_slot_has_no_empty_row_and_tells_its_last_exit_once(

@@ -83,7 +83,8 @@ def is_silent(process: Process, rules: Rules, now_s: float) -> bool:
 
 def _passed_limit(process: Process, seen: Observation, rules: Rules, now_s: float) -> str | None:
     if rules.max_memory_bytes and seen.rss_bytes > rules.max_memory_bytes:
-        return f"it has grown to {seen.rss_bytes // _MIB} MiB (max_memory_mb)"
+        limit = rules.max_memory_bytes // _MIB
+        return f"it has grown to {seen.rss_bytes // _MIB} MiB, over {limit} MiB (max_memory_mb)"
     if process.max_age_s and has_been_ready(process, process.max_age_s, now_s):
         return f"it has run for {now_s - (process.ready_s or 0):.0f} s (max_age)"
     return None
@@ -99,7 +100,8 @@ def judge(process: Process, rules: Rules, now_s: float) -> Verdict | None:
         return Verdict(Trigger.FAULT, seen.unhealthy, Cause.HUNG)
     hard_bytes = rules.max_memory_bytes * rules.hard_memory_factor
     if hard_bytes and seen.rss_bytes > hard_bytes:
-        why = f"it has grown to {seen.rss_bytes // _MIB} MiB, far beyond max_memory_mb"
+        limit = rules.max_memory_bytes // _MIB
+        why = f"it has grown to {seen.rss_bytes // _MIB} MiB, far beyond max_memory_mb ({limit})"
         return Verdict(Trigger.FAULT, why, Cause.MEMORY_LIMIT)
     return judge_lock(process, rules) or _judge_ages(process, rules, now_s)
 

@@ -200,7 +200,7 @@ def test_a_process_past_its_memory_limit_is_replaced_after_its_job() -> None:
     driver = Driver(Rules(max_memory_bytes=2**20)).make_ready().live_for(10)
     driver.beat(2.0, rss_bytes=2**20 + 1, job=JOB)
     assert (driver.state(), driver.commands()) == (SlotState.DRAINING, [ProcessCommand.DRAIN])
-    assert "max_memory_mb" in driver.slot.reason
+    assert "it has grown to 1 MiB, over 1 MiB (max_memory_mb)" in driver.slot.reason
 
 
 def test_a_process_far_past_its_memory_limit_is_killed_even_while_it_drains() -> None:
@@ -208,6 +208,7 @@ def test_a_process_far_past_its_memory_limit_is_killed_even_while_it_drains() ->
     driver.beat(2.0, rss_bytes=2**20 + 1)
     driver.beat(2.0, rss_bytes=2**21)
     assert (driver.state(), driver.commands()) == (SlotState.KILLING, [ProcessCommand.ABORT])
+    assert "it has grown to 2 MiB, far beyond max_memory_mb (1)" in driver.slot.reason
     driver.exit(signal=6)
     assert driver.ended().cause is Cause.MEMORY_LIMIT
 

@@ -201,3 +201,16 @@ def right(place: Locator) -> float:
     box = place.bounding_box()
     assert box is not None
     return box["x"] + box["width"]
+
+
+def test_what_is_old_as_nothing_answers_is_grey_as_on_the_overview(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page = open_made_up(lasting_dashboard)
+    head = page.locator("#program .job-head")
+    expect(head).to_contain_text("ready")
+    expect(head).to_have_css("filter", "none")
+    page.unroute("**/programs/*/logs?*")
+    page.route("**/programs/*/logs?*", lambda route: route.abort())
+    page.route("**/healthz", lambda route: route.abort())
+    expect(head).to_have_css("filter", "grayscale(1)")

@@ -123,6 +123,8 @@ def _wanted(slot: Slot) -> str:
     return f"{word}: {slot.why_replaced}" if is_known else word
 
 
+_CANNOT_EXECUTE = 127
+_MOST_SHOWN = 200
 _WANTED = {Desired.DOWN: "stopped", Desired.DRAINED: "drained", Desired.REPLACE: "replaced"}
 _LEFT = (
     "exited with code 0 and left {} running: a program must stay in the foreground, as what it "
@@ -159,7 +161,10 @@ def cause_of(slot: Slot, process: Process, exit: Exit, kind: ExitClass) -> Cause
 
 
 def _signal_or_code(process: Process, exit: Exit) -> str:
-    details = f": {process.seen.failed}" if process.seen.failed else ""
+    why = process.seen.failed
+    if exit.code == _CANNOT_EXECUTE and exit.evidence:  # by us or by a shell, which say why last
+        why = exit.evidence.strip().rpartition("\n")[2][:_MOST_SHOWN]
+    details = f": {why}" if why else ""
     if exit.signal is not None:
         return f"killed by {signal_name(exit.signal)}{details}"
     return f"exit code {exit.code}{details}"

@@ -43,6 +43,24 @@ def test_it_is_ready_after_its_time_and_the_loop_wakes_up_for_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "evidence", "reason"),
+    [
+        (127, "orpheus: cannot run 'x': gone\n", "exit code 127: orpheus: cannot run 'x': gone"),
+        (127, "one\nsh: 1: x: not found", "exit code 127: sh: 1: x: not found"),
+        (127, "y" * 999, f"exit code 127: {'y' * 200}"),
+        (127, None, "exit code 127"),
+        (1, "Traceback", "exit code 1"),
+    ],
+)
+def test_what_cannot_be_executed_says_why_in_the_reason(
+    code: int, evidence: str | None, reason: str
+) -> None:
+    one = driver()
+    one.exit(0.3, code=code, evidence=evidence)
+    assert one.ended().last_exit.reason == reason
+
+
+@pytest.mark.parametrize(
     ("restart", "code", "failed"),
     [
         (RestartPolicy.ALWAYS, 0, True),  # after 0.3 s

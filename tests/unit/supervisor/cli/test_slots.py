@@ -152,19 +152,6 @@ def test_a_pool_is_scaled(orpheus: Orpheus, supervised: Store, taken: list[Reque
     ]
 
 
-def test_a_scale_and_a_drain_that_leave_only_drained_workers_name_the_queues(
-    orpheus: Orpheus, supervised: Store, taken: list[Request]
-) -> None:
-    drained = slot("default-1", SlotState.DRAINING, reason="drained; it ends after its job")
-    supervised.processes.put_slots([drained])
-    file = ("--set", 'pools.default.queues=["letters"]')
-    nobody = "; then nobody runs the jobs of queue letters\n"
-    assert orpheus("scale", "default", "1", *file).out.endswith(nobody)
-    assert orpheus("drain", "default-2", *file).out == f"default-2: drain asked for{nobody}"
-    assert "nobody" not in orpheus("restart", "default-2", *file).out
-    assert "nobody" not in orpheus("scale", "default", "3", *file).out
-
-
 def test_a_pool_that_nobody_has_but_the_file_read_here_exits_1(
     orpheus: Orpheus, taken: list[Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,9 @@ def test_an_open_question_notices_that_somebody_else_has_paused_the_queue(
     expect(page.locator("#confirm")).to_be_hidden()
     expect(page.locator("#queue-twice .paused")).to_contain_text("other was first")
     page.get_by_label("Resume twice", exact=True).click()
+    expect(text).to_contain_text(
+        re.compile(r"^It was paused by api:127\.0\.0\.1 .*: the other was first\.\s*Workers start")
+    )
     page.locator("#confirm-yes").focus()
     client.post("/queues/twice/resume")
     expect(text).to_have_text("Somebody else has resumed it meanwhile.")

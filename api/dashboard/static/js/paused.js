@@ -24,7 +24,12 @@ export function tellOvertaken(question, { paused, pause }) {
   question?.say(question.paused === paused ? null : paused ? pausedBy(pause) : "Somebody else has resumed it meanwhile.", question.paused && !paused);
 }
 
+/** First in the question before a resume, as the dialog lies over the row that tells it. @param {any} pause */
+export const pausedBefore = (pause) => (pause ? `It was paused${byWhom(pause)}. ` : "");
+
+/** " by cli:ada 5 minutes ago: a release" @param {any} pause */
+const byWhom = ({ by, at, reason }) => ` by ${by ?? "the configuration"}${at ? ` ${relative(at)}` : ""}${reason ? `: ${reason}` : ""}`;
+
 function pausedBy(pause) {
-  const who = pause ? ` by ${pause.by ?? "the configuration"}${pause.at ? ` ${relative(pause.at)}` : ""}${pause.reason ? `: ${pause.reason}` : ""}` : "";
-  return `It is paused by now${who}. To pause it again changes nothing, unless you give a new reason: that replaces theirs.`;
+  return `It is paused by now${pause ? byWhom(pause) : ""}. To pause it again changes nothing, unless you give a new reason: that replaces theirs.`;
 }

@@ -2,7 +2,7 @@
 import { backlogOf, dueOf } from "./backlog.js";
 import { arrange, h, setAttr, setLines, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
-import { showPause, tellOvertaken } from "./paused.js";
+import { pausedBefore, showPause, tellOvertaken } from "./paused.js";
 import { action, cell, wrappable } from "./rows.js";
 import { count, plural, rate, spaced, ticking } from "./words.js";
 
@@ -103,7 +103,7 @@ export class QueueRow {
     const waiting = counts.pending ? `${plural(counts.pending, "pending job")}${waits && ` (${waits})`}` : "";
     const say = confirm({
       title: `${paused ? "Resume" : "Pause"} queue ${name}?`,
-      text: paused ? `${resumed(this.queue.pools)}${waiting ? `: ${waiting}` : ""}.`
+      text: paused ? `${pausedBefore(this.queue.pause)}${resumed(this.queue.pools)}${waiting ? `: ${waiting}` : ""}.`
         : `No job of it starts until it is resumed, even after a restart. ${waiting ? `${waiting} will wait. ` : ""}${counts.in_progress ? `${plural(counts.in_progress, "running job goes", "running jobs go")} on to the end. ` : ""}Jobs can still be submitted.`,
       yes: paused ? "Resume it" : "Pause it",
       path: `/queues/${name}/${paused ? "resume" : "pause"}`,

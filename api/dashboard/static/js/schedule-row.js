@@ -2,7 +2,7 @@
 import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { PastRuns } from "./past-runs.js";
-import { showPause, tellOvertaken } from "./paused.js";
+import { pausedBefore, showPause, tellOvertaken } from "./paused.js";
 import { action, cell, wrappable } from "./rows.js";
 import { isZone, relative, setTime, timeNode } from "./time.js";
 import { duration, spaced } from "./words.js";
@@ -111,7 +111,7 @@ export class ScheduleRow {
     const { name, paused, next_runs: [first] } = this.schedule;
     const say = confirm({
       title: `${paused ? "Resume" : "Pause"} schedule ${name}?`,
-      text: paused ? "It runs again from its next time on. Times that have passed while it was paused are not made up for."
+      text: paused ? `${pausedBefore(this.schedule.pause)}It runs again from its next time on. Times that have passed while it was paused are not made up for.`
         : `It submits no job until it is resumed, even after a restart.${first ? ` Its next run would be ${relative(first)}.` : ""}`,
       yes: paused ? "Resume it" : "Pause it",
       path: `/schedules/${name}/${paused ? "resume" : "pause"}`,

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard, some_queue
 
+AWAY = "pool gpu is scaled to 0 by cli:ada 5 min ago (new disks)"
 HELD = {"type": "resize", "jobs": 4, "relation": "eq", "oldest_s": 47_430}
 
 
@@ -16,12 +17,16 @@ def test_queues_are_searched_by_their_state_and_their_pools_too(
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
     one = some_queue(lasting_dashboard.system)
     pool = {"workers": 2, "ready": 2}
+    pause = {"by": "cli:ada", "reason": "a release; ticket OPS-1234", "at": None}
+    waits = {"due": 3, "counts": {**one["counts"], "pending": 3}}
     one |= {"paused": False, "pools": [{"name": "common", **pool}]}
     queues = [
-        {**one, "name": "one", "paused": True},
+        {**one, "name": "one", "paused": True, "pause": pause},
         {**one, "name": "two", "pools": []},
         {**one, "name": "three", "held_back": [HELD]},
         {**one, "name": "four", "pools": [{"name": "films", **pool}]},
+        {**one, **waits, "name": "five", "none_starts": "no worker is ready", "unready": AWAY},
+        {**one, **waits, "name": "six", "none_starts": "its workers run other jobs"},
     ]
     page = lasting_dashboard.page
     page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
@@ -32,6 +37,10 @@ def test_queues_are_searched_by_their_state_and_their_pools_too(
         "held back": "three",
         "film": "four",
         "our": "four",
+        "OPS-1234": "one",
+        "no worker": "five",
+        "new disks": "five",
+        "other jobs": "six",
     }.items():
         page.locator("#search").fill(text)
         expect(page.locator("#rows tr:not(.unmatched)")).to_have_attribute("id", f"queue-{found}")

@@ -1,4 +1,5 @@
 // The page of all queues.
+import { backlogOf } from "./backlog.js";
 import { byId, setText } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { request } from "./http.js";
@@ -38,9 +39,10 @@ function oldestOf({ oldest_pending_s: age, held_back: held }) {
   return ages.length ? Math.max(...ages) : null;
 }
 
-/** What a search looks at: the name, the states and who serves it. @param {any} queue */
-function searchedText({ name, paused, pools, held_back: held }) {
-  return [name, paused && "paused", held.length && "held back quarantined", ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");
+/** What a search looks at: the name, what the row says of its state, and who serves it. @param {any} queue */
+function searchedText(queue) {
+  const { name, paused, pause, unready, pools, held_back: held } = queue;
+  return [name, paused && "paused", pause?.by, pause?.reason, unready, ...backlogOf(queue), ...held.map((/** @type {any} */ one) => `held back ${one.type} is quarantined`), ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");
 }
 
 /** What the queues that are shown have in all: while one searches, only some are. */

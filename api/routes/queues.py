@@ -70,6 +70,6 @@ async def _read(services: Services, view: Callable[[Store, Sequence[Crew]], _See
     def read(store: Store) -> _Seen:
         slots = workers(store, options)  # outside the snapshot: it may try whether one can write
         with store.snapshot():
-            return view(store, crews_of(options.storage.pools, slots))
+            return view(store, crews_of(store, options.storage.pools, slots))
 
     return await services.readers.read(read)

@@ -141,10 +141,22 @@ class Crew:
     """What its other slots do: "default-2 is backoff: exited with code 1"."""
     nothing_runs: bool = False
     """There is no process of Orpheus at all."""
+    scaled_to_0: str = ""
+    """Who did that: "by cli:ada 5 min ago (night load)"; empty: nobody, or there are slots."""
 
     def serves(self, queue: str) -> bool:
         """Return whether its workers lease jobs of `queue`."""
         return "*" in self.queues or queue in self.queues
+
+    def unready(self, most: int = MOST_NAMED) -> str:
+        """Return why no worker is ready: what its slots do, at most so many, or why it has none."""
+        if self.others:
+            more = len(self.others) - most
+            also = [f"{more:,} more slot{'s are' if more > 1 else ' is'} not ready"] * (more > 0)
+            return "; ".join([*self.others[:most], *also])
+        if self.nothing_runs:
+            return NOTHING_RUNS
+        return f"scaled to 0 {self.scaled_to_0}" if self.scaled_to_0 else "it has no workers"
 
 
 def reasons(standing: Standing, crews: Sequence[Crew]) -> list[Reason]:
@@ -248,15 +260,8 @@ def _nobody(job: Job, serving: Sequence[Crew]) -> Iterator[Reason]:
 
 
 def _none_ready(crew: Crew) -> Reason:
-    none = NOTHING_RUNS if crew.nothing_runs else "it has no workers"
-    text = f"no worker of pool {crew.pool} is ready: {_not_ready(crew) or none}"
+    text = f"no worker of pool {crew.pool} is ready: {crew.unready()}"
     return Reason(Code.NO_WORKER, text, by=f"pool {crew.pool}")
-
-
-def _not_ready(crew: Crew) -> str:
-    """Return what the slots of a pool do that are not ready; empty if all are."""
-    more = f"; not ready: {len(crew.others):,} in all" if len(crew.others) > MOST_NAMED else ""
-    return "; ".join(crew.others[:MOST_NAMED]) + more
 
 
 class _Limit(NamedTuple):
@@ -347,7 +352,7 @@ def _no_place(standing: Standing, crew: Crew, taken: int) -> Reason | None:
         also = f", and {_go_before(standing, taken)}" if taken else ""
         by, ready, held, down = ", ".join(crew.ready[:MOST_NAMED]), "", "", ""
         if crew.others:  # who holds it is told before what is told of them
-            ready, held, down = "ready ", f" (held by {by})", f"; {_not_ready(crew)}"
+            ready, held, down = "ready ", f" (held by {by})", f"; {crew.unready()}"
         all_places = f"the only {ready}place" if places == 1 else f"all {places:,} {ready}places"
         alone = ", ".join(crew.alone[:MOST_NAMED])
         how = f" (after a crash, {alone} runs one job alone)" if alone else ""

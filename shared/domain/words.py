@@ -22,6 +22,11 @@ def duration(seconds: float) -> str:
     return " ".join(f"{n} {unit}" for n, unit in parts[first : first + 2] if n)
 
 
+def ago(seconds: float) -> str:
+    """Return how long ago a moment was, in its largest unit: `just now`, `5 min ago`."""
+    return "just now" if seconds < 60 else f"{' '.join(duration(seconds).split()[:2])} ago"
+
+
 def without_durations(text: str) -> str:
     """Return a text without the spans of time in it: alike while it only grows older."""
     return _DURATION.sub("", text)

@@ -17,17 +17,19 @@ from orpheus.shared.domain.drain import (
     no_estimate,
 )
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.limited import Limited, limited_by_keys, limited_by_queue
 from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
-from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.domain.words import named
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
+from orpheus.shared.views.limited_queues import LimitedBy, limited_json, limited_queues
 from orpheus.shared.views.pauses import Pause, pause_json
 from orpheus.shared.views.starved import quiet_s_by_queue, starved_queues
 from orpheus.shared.views.unknown_names import names_given
+from orpheus.shared.views.unready import unready_text
 
 NOTHING_RUNS = "nothing runs"
+NO_WORKER = "no worker "
+"""So `none_starts` begins if pools lack a worker that is ready."""
 
 
 class Counts(TypedDict):
@@ -78,17 +80,6 @@ class HeldBack(TypedDict):
     oldest_s: float
 
 
-class LimitedBy(TypedDict):
-    """The limits that keep the due jobs of a queue from starting."""
-
-    by: list[why.Code]
-    """As `GET /jobs/{id}/why` calls them: `queue_limit`, `queue_rate`, `key_limit`, `key_rate`."""
-    text: str
-    """A clause: `held by its rate per key`."""
-    next_s: float | None
-    """In how many seconds the next one may start, if that is known."""
-
-
 class Queue(TypedDict):
     """A queue that has had a job, is paused or has a limit, and who runs its jobs."""
 
@@ -128,6 +119,9 @@ class Queue(TypedDict):
     none_starts: str | None
     """Why none of its jobs starts, though some wait: a clause. `it is paused` also if none waits.
     null: nothing keeps back all of them but their time, its limits or a quarantine."""
+    unready: str | None
+    """Why no worker is ready, of each pool that serves it and lacks one, as a clause: `pool video
+    is scaled to 0 by cli:ada 5 min ago (disks)`. null: `none_starts` says nothing of that."""
     limited: LimitedBy | None
     """A limit that is reached, or a rate of one a second or slower, that holds all its due jobs
     back; null: there is none, it is paused, no worker that serves it is ready, or as many run as
@@ -184,7 +178,7 @@ def queues_json(
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
         quiet_s = quiet_s_by_queue(store, waiting_s, pauses.keys())
         starved = starved_queues(store, crews, quiet_s, counts, flows, paces)
-        limited = _limited(store, rules.values(), due, oldest_s.keys() - waiting_s.keys())
+        limited = limited_queues(store, rules.values(), due, oldest_s.keys() - waiting_s.keys())
         held = _held(store, due, counts)
     found: list[Queue] = []
     for name in sorted(names if only is None else names & {*only}):
@@ -215,7 +209,10 @@ def queues_json(
                 "no_estimate": None,
                 "starved": name in starved,
                 "none_starts": None,
-                "limited": _limited_json(limited.get(name), serving, drain, now_ms),
+                "unready": None,
+                "limited": limited_json(
+                    limited.get(name), serving, now_ms, drains=drain is not None
+                ),
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
                 "grows_per_minute": _growth(flow, leaves=is_served and name not in starved),
@@ -241,7 +238,9 @@ def _tell_why(
     *,
     on_many: bool,
 ) -> None:
-    queue["none_starts"] = _none_starts(queue, crews, on_many=on_many)
+    why_none = queue["none_starts"] = _none_starts(queue, crews, on_many=on_many)
+    if why_none and why_none.startswith(NO_WORKER):
+        queue["unready"] = unready_text(queue["name"], crews)
     queue["no_estimate"] = _no_estimate(queue, pace, quiet_s)
 
 
@@ -306,42 +305,6 @@ def _named(store: Store, rules: Iterable[QueueRow], crews: Sequence[why.Crew]) -
 
 def _is_over(drain: Drain | None, quiet_s: float | None) -> bool:
     return drain is not None and quiet_s is not None and is_refuted(drain["seconds"], quiet_s)
-
-
-def _limited(
-    store: Store,
-    rules: Iterable[QueueRow],
-    due: Mapping[str, DueInQueue],
-    parked: Collection[str],
-) -> dict[str, Limited]:
-    """Return what holds the due jobs of queues back.
-
-    `parked`: the queues all of whose due jobs wait for room of their key.
-    """
-    rooms, opens_ms = store.standings.rooms(), store.standings.openings_ms()
-    found = {}
-    for rule in rules:
-        name = rule.name
-        if rule.paused or name not in due or not due[name].jobs:
-            continue
-        limited = limited_by_queue(rooms.get(name, FREE))
-        if limited is None and name in parked:
-            keys = store.standings.waiting_keys(name, rule.per_key)
-            limited = limited_by_keys(rule.per_key, keys, opens_ms.get(name))
-        if limited is not None:
-            found[name] = limited
-    return found
-
-
-def _limited_json(
-    limited: Limited | None, serving: Sequence[why.Crew], drain: Drain | None, now_ms: int
-) -> LimitedBy | None:
-    if limited is None or not any(crew.ready for crew in serving):
-        return None
-    if drain is not None and limited.next_ms is None:
-        return None  # its jobs end one by one, and the next one starts: it does not stand still
-    next_s = _until_s(limited.next_ms, now_ms)
-    return {"by": list(limited.by), "text": limited.text, "next_s": next_s}
 
 
 def _held_json(held: Held, now_ms: int) -> HeldBack:

@@ -11,15 +11,14 @@ from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.processes import DRAINED, SCALED_AWAY, Role, SlotState, is_silent
 from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import Code, Crew
-from orpheus.shared.domain.words import duration
+from orpheus.shared.domain.words import ago, duration
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.storage import Store
+from orpheus.shared.text import first_line
+from orpheus.shared.views.pools import ScaledBy, scaled_by
 from orpheus.shared.views.values import Time, optional_time
-from orpheus.shared.views.workers import Worker
-
-_WAITS_TO_START = (SlotState.BACKOFF, SlotState.FATAL)
-
+from orpheus.shared.views.workers import DrainedBy, Worker
 
 class WhyReason(TypedDict):
     """One reason why a job does not run."""
@@ -49,8 +48,7 @@ def why_json(
     beat_timeout_s: float,
 ) -> Why:
     """Return why a job does not run. Raises NotFound. `pools`: the queues that each serves."""
-    standing = store.standings.of(job_id)
-    crews = crews_of(pools, workers, standing.now_ms)
+    standing, crews = store.standings.of(job_id), crews_of(store, pools, workers)
     silence = None
     if standing.leased_by is not None:
         silence = _silence(standing.leased_by, workers, _there(store, workers), beat_timeout_s)
@@ -120,7 +118,7 @@ def _there(store: Store, workers: Sequence[Worker]) -> set[str]:
 
 
 def crews_of(
-    pools: Mapping[str, Sequence[str]], workers: Sequence[Worker], now_ms: int | None = None
+    store: Store, pools: Mapping[str, Sequence[str]], workers: Sequence[Worker]
 ) -> list[Crew]:
     """Return the workers of each pool. `pools`: the queues that each serves.
 
@@ -129,10 +127,11 @@ def crews_of(
     """
     named = {one["pool"] or "" for one in workers if one["role"] is Role.WORKER}
     queues_of = {**pools, **dict.fromkeys(sorted(named - pools.keys()), ())}
-    return [_crew(name, queues, workers, now_ms) for name, queues in queues_of.items()]
+    return [_crew(store, name, queues, workers) for name, queues in queues_of.items()]
 
 
-def _crew(pool: str, queues: Sequence[str], workers: Sequence[Worker], now_ms: int | None) -> Crew:
+def _crew(store: Store, pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:
+    now_ms, hosts = store.clock.wall_ms(), {one["host"] for one in workers}
     mine = [one for one in workers if one["pool"] == pool]
     ready = [one for one in mine if one["state"] == SlotState.READY]
     return Crew(
@@ -149,18 +148,27 @@ def _crew(pool: str, queues: Sequence[str], workers: Sequence[Worker], now_ms: i
         idle=sum(not one["jobs_in_progress"] for one in ready),
         others=[_not_ready(one, now_ms) for one in mine if one["state"] != SlotState.READY],
         nothing_runs=not workers,
+        scaled_to_0="" if mine else _by(scaled_by(store, "pool", pool, 0, hosts), now_ms),
     )
 
 
-def _not_ready(worker: Worker, now_ms: int | None) -> str:
-    """Say what a slot does in place of being ready, by whom, and when it starts."""
-    reason, until, starts = worker["reason"], worker["until"], ""
-    if asked := worker["drained"] or worker["scaled"]:
-        by = f"{asked['by']}: {asked['reason']}" if asked["reason"] else asked["by"]
-        for order in (DRAINED, SCALED_AWAY):
-            if reason.startswith(order):
-                reason = f"{order} by {by}{reason.removeprefix(order)}"
-    if until is not None and now_ms is not None and worker["state"] in _WAITS_TO_START:
-        left_s = (parse_time_ms(until) - now_ms) / 1000
-        starts = f" (starts in {duration(ceil(left_s))})" if left_s > 0 else ""
-    return f"{worker['slot']} is {worker['state']}{starts}" + (f": {reason}" if reason else "")
+def _not_ready(worker: Worker, now_ms: int) -> str:
+    """Return what a slot does, and who wanted that, or when it starts by itself."""
+    slot, state = worker["slot"], worker["state"]
+    if worker["drained"] or worker["scaled"]:
+        what = "drained" if worker["drained"] else "scaled away"
+        return f"{slot} is {what} {_by(worker['drained'] or worker['scaled'], now_ms)}"
+    reason = f": {worker['reason']}" if worker["reason"] else ""
+    is_in_backoff = state is SlotState.BACKOFF
+    left_s = (parse_time_ms(worker["until"]) - now_ms) / 1000 if worker["until"] else 0
+    waits = state in (SlotState.BACKOFF, SlotState.FATAL) and left_s > 0
+    soon = f", starts in {duration(max(1, round(left_s)))}" if waits else ""
+    return f"{slot} is {'in ' if is_in_backoff else ''}{state}{reason}{soon}"
+
+
+def _by(asked: DrainedBy | ScaledBy | None, now_ms: int) -> str:
+    """Return who asked for something, when and why: `by cli:ada 5 min ago (disk swap)`."""
+    if asked is None:
+        return ""
+    reason = f" ({first_line(asked['reason'])})" if asked["reason"] else ""
+    return f"by {asked['by']} {ago((now_ms - parse_time_ms(asked['at'])) / 1000)}{reason}"

@@ -143,7 +143,7 @@ def _held(
     served = {name for queues in handover.storage.pools.values() for name in queues}
     is_any_served = store.has_many_hosts or "*" in served
     # One without queues is of another host, and may serve it.
-    ready = [one for one in crews_of(handover.storage.pools, workers) if one.ready]
+    ready = [one for one in crews_of(store, handover.storage.pools, workers) if one.ready]
     rooms = store.standings.rooms()
     for job in due:
         if job.queue in paused:

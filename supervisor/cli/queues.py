@@ -64,7 +64,7 @@ def queues(operator: Operator, queue: str | None) -> int:
     handover = operator.handover()
     with operator.store(handover) as store:
         slots = read_workers(store, handover)
-        crews = crews_of(handover.storage.pools, slots)
+        crews = crews_of(store, handover.storage.pools, slots)
         if queue is None:
             items = queues_json(store, crews)
         elif told := unknown_queue(queue, names_of_queues(store, handover.storage.pools)):
@@ -102,7 +102,8 @@ def _show(item: Queue) -> None:
 
 def read_queue(store: Store, handover: CommandLineHandover, name: str) -> Queue:
     """Return one queue as GET /queues does, also if there is nothing to tell of it."""
-    return queue_json(store, crews_of(handover.storage.pools, read_workers(store, handover)), name)
+    crews = crews_of(store, handover.storage.pools, read_workers(store, handover))
+    return queue_json(store, crews, name)
 
 
 def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -144,11 +145,10 @@ def _why(item: Mapping[str, Any]) -> str | None:
         )
     held = [_held_back(one) for one in item["held_back"]]
     if limited := item["limited"]:
-        next_s = limited["next_s"]  # first: a narrow terminal cuts what is behind
-        soon = [] if next_s is None else [f"next in {duration(next_s)}"]
-        return ", ".join([*soon, limited["text"], *held])
+        return ", ".join([_limited(limited), *held])
     if item["none_starts"] and item["pools"]:  # that no pool serves it is its state
-        return ", ".join([item["none_starts"], *held])
+        why = ": ".join(filter(None, (item["none_starts"], item["unready"])))
+        return ", ".join([why, *held])
     return ", ".join([*held, *_next_due(item)]) or None
 
 
@@ -160,15 +160,26 @@ def _next_due(item: Mapping[str, Any]) -> list[str]:
     return [f"next due in {duration(next_due_s)}"]
 
 
+def _limited(limited: Mapping[str, Any]) -> str:
+    """Return which limit holds the due jobs of a queue, first until when: its end may be cut."""
+    next_s = limited["next_s"]
+    soon = "" if next_s is None else f"next in {duration(next_s)}, "
+    return f"{soon}{limited['text']}"
+
+
 def warn_if_none_starts(queue: Queue) -> None:
-    """Say why no job of a queue starts, if something keeps all of them back.
+    """Say why no job of a queue starts, or that a limit holds them, if all are kept back.
 
     That nothing runs is not only of this queue: `tell_if_nothing_runs`.
     """
+    if queue["limited"] and not queue["none_starts"]:
+        click.echo(f"queue {queue['name']}: {_limited(queue['limited'])}", err=True)
     if queue["none_starts"] not in (None, NOTHING_RUNS):
         who = printable(paused_by(queue["pause"]) or "the configuration")
         why = f"paused by {who}" if queue["paused"] else queue["none_starts"]
-        click.echo(f"queue {queue['name']}: {why}, so none of its jobs starts", err=True)
+        unready = f": {printable(queue['unready'])}" if queue["unready"] else ""
+        told = f"queue {queue['name']}: {why}, so none of its jobs starts{unready}"
+        click.echo(told, err=True)
 
 
 def _held_back(held: Mapping[str, Any]) -> str:

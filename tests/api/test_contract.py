@@ -84,6 +84,7 @@ QUEUE = {
     "no_estimate",
     "starved",
     "none_starts",
+    "unready",
     "limited",
     "submitted_per_minute",
     "ended_per_minute",

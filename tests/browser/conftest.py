@@ -232,7 +232,15 @@ def some_queue(system: Any) -> dict[str, Any]:
     first: dict[str, Any] = system.get("/queues")["items"][0]
     nothing = dict.fromkeys(
         (
-            *("next_due_s", "oldest_pending_s", "drain", "no_estimate", "limited", "none_starts"),
+            *(
+                "next_due_s",
+                "oldest_pending_s",
+                "drain",
+                "no_estimate",
+                "limited",
+                "none_starts",
+                "unready",
+            ),
             *("pause", "resumed"),
         )
     )

@@ -137,6 +137,32 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         expect(lines).to_have_text([*told, *faster])
 
 
+def test_a_queue_without_a_ready_worker_says_why_below_its_row_and_leads_to_its_pools(
+    lasting_dashboard: Dashboard,
+) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    one = some_queue(lasting_dashboard.system)
+    one |= {"name": "films", "due": 3, "counts": {**one["counts"], "pending": 3}}
+    away = f"pool gpu is scaled to 0 by cli:ada 5 min ago ({'because ' * 40})"
+    one |= {"none_starts": "no worker is ready", "unready": away, "grows_per_minute": None}
+    pool = {"workers": 0, "ready": 0, "free": 0}
+    one["pools"] = [{**pool, "name": "gpu"}, {**pool, "name": "default"}]
+    page = lasting_dashboard.page
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
+    lasting_dashboard.open("/ui/queues")
+    films = row(lasting_dashboard, "films")
+    expect(films.locator(".backlog div div")).to_have_text("no worker is ready")
+    expect(films.locator(".paused")).to_have_text(away)
+    for width in (1440, 1100, 800, 360):
+        page.set_viewport_size({"width": width, "height": 740})
+        reason, whole = films.locator(".paused").bounding_box(), films.bounding_box()
+        assert reason["width"] > 0.99 * whole["width"], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect(films.locator(".pools")).to_contain_text("gpu: 0 of 0 ready")
+    films.get_by_role("link", name="default").click()
+    expect(page.locator("#pool-default")).to_be_in_viewport()
+
+
 def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
     lasting_dashboard: Dashboard,
 ) -> None:

@@ -24,7 +24,7 @@ export function dueOf({ counts, due, next_due_s: next, held_back: held }) {
 }
 
 /** Which limit holds the due jobs back, and until when. @param {any} queue */
-function limitOf({ limited }) {
+export function limitOf({ limited }) {
   if (!limited) return "";
   return `${limited.text}${limited.next_s === null ? "" : `, the next may start in\u00a0${rounded(limited.next_s).replaceAll(" ", "\u00a0")}`}`;
 }

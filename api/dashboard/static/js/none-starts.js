@@ -1,6 +1,7 @@
-// Above the list of one queue's jobs: why none of them starts, as GET /queues tells it, with a link to the queue, where one that is paused is resumed;
+// Above the list of one queue's jobs: why none of them starts, or which limit holds them, as GET /queues tells it, with a link to the queue, where one that is paused is resumed;
 // and how many it has of each status.
-import { byId, h, hide, icon } from "./dom.js";
+import { limitOf } from "./backlog.js";
+import { byId, h, hide, icon, setText } from "./dom.js";
 import { request } from "./http.js";
 import { pausedWords } from "./paused.js";
 
@@ -13,6 +14,7 @@ let name;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 let failures = 0;
+const clause = document.createTextNode("");
 /** @type {(counts: Record<string, number> | undefined) => void} */
 let counted = () => {};
 
@@ -50,14 +52,21 @@ async function read() {
 
 /** @param {any} queue */
 function paint(queue) {
-  const why = queue?.none_starts, shown = why ? JSON.stringify([queue.name, why, queue.pause]) : "";
+  const why = queue && whyOf(queue), shown = why ? JSON.stringify([queue.name, queue.pause]) : "";
+  if (why) setText(clause, why); // what it says of times changes
   if (shown === (node.dataset.shown ?? "")) return; // keep a selection and the focus
   node.dataset.shown = shown;
   hide(node, !why, byId("query"));
   if (!why) return;
   const link = (/** @type {string} */ words) => h("a", { href: `/ui/queues#queue-${queue.name}` }, words);
-  const words = !queue.pause ? [link(queue.name), `: ${why}, so none of its jobs starts`]
+  const words = !queue.pause ? [link(queue.name), ": ", clause]
     : isReadOnly ? [link(queue.name), " is ", ...pausedWords(queue.pause)]
     : [queue.name, " is ", ...pausedWords(queue.pause), " · ", link("resume …")];
   node.replaceChildren(icon("blocked"), h("span", {}, "Queue ", ...words));
+}
+
+/** "no worker is ready, so none of its jobs starts: pool video is scaled to 0 by cli:ada just now" @param {any} queue */
+function whyOf(queue) {
+  const { none_starts: nobody, unready } = queue;
+  return nobody ? `${nobody}, so none of its jobs starts${unready ? `: ${unready}` : ""}` : limitOf(queue);
 }

@@ -99,7 +99,7 @@ class PoolForm {
     this.now = h("span", { class: "hint" });
     this.input = h("input", { type: "number", name: "workers", min: 0, max: 1000, required: true, "aria-label": what, oninput: () => { this.edited = true; } });
     this.result = h("span", { class: "hint", role: "status" });
-    this.node = h("form", { class: "pool", "data-pool": name, onsubmit: (event) => { event.preventDefault(); this.confirmScale(); } },
+    this.node = h("form", { class: "pool", id: !isProgram && !byId(`pool-${name}`) && `pool-${name}`, "data-pool": name, onsubmit: (event) => { event.preventDefault(); this.confirmScale(); } },
       h("b", {}, ...wrappable(name)), this.now, this.input, h("button", { "aria-label": `Scale ${isProgram ? "program" : "pool"} ${name}` }, "Scale …"), this.result);
   }
 

@@ -1,6 +1,6 @@
 // One row of the queues: depth, pace, limits, who serves it, and pausing it.
 import { backlogOf, dueOf } from "./backlog.js";
-import { arrange, h, setAttr, setLines, setText } from "./dom.js";
+import { arrange, h, setAttr, setLines, setText, showOrHide } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { pausedBefore, showPause, tellOvertaken } from "./paused.js";
 import { action, cell, wrappable } from "./rows.js";
@@ -13,8 +13,9 @@ export class QueueRow {
   constructor(queue, changed) {
     const { name } = queue;
     this.changed = changed;
-    this.paused = cell("paused", "");
-    this.paused.hidden = true;
+    this.pause = h("div", { hidden: true });
+    this.unready = h("div", { hidden: true });
+    this.told = cell("paused", "", this.pause, this.unready);
     this.oldest = h("span", {});
     this.oldestHeld = h("small", { hidden: true });
     this.flow = { in: h("span", {}), out: h("span", {}) };
@@ -36,7 +37,7 @@ export class QueueRow {
       h("div", { class: "together", role: "presentation" }, cell("limits", "limits", this.limits, this.use), cell("pools", "served by", this.pools)),
       cell("backlog num", "backlog", this.backlog),
       cell("actions num", "", this.button),
-      this.paused);
+      this.told);
     this.nodes = [this.node];
   }
 
@@ -56,7 +57,9 @@ export class QueueRow {
     if (queue.max_running) this.use.value = Math.min(1, queue.counts.in_progress / queue.max_running);
     this.showPools();
     this.showBacklog();
-    showPause(this.paused, queue.pause, queue.resumed);
+    showPause(this.pause, queue.pause, queue.resumed);
+    showOrHide(this.unready, queue.unready);
+    this.told.hidden = this.pause.hidden && this.unready.hidden;
     tellOvertaken(this.question, queue);
     setText(this.button, queue.paused ? "Resume …" : "Pause …");
     setAttr(this.button, "aria-label", `${queue.paused ? "Resume" : "Pause"} ${queue.name}`);
@@ -78,13 +81,16 @@ export class QueueRow {
   }
 
   showPools() {
-    const { pools, counts } = this.queue;
-    const texts = pools.map(({ name, ready, workers }) => `${name}: ${ready}\u00a0of\u00a0${workers}\u00a0ready`);
-    const lines = texts.length ? texts : ["no pool"], key = lines.join("\n");
-    if (key !== this.poolsShown) this.pools.replaceChildren(...lines.map((line) => h("div", {}, ...wrappable(line)))); // else keep a selection
-    this.poolsShown = key;
+    const { pools, counts } = this.queue, names = pools.map(({ name }) => name).join("\n");
+    if (names !== this.poolsShown) { // else keep a selection and the focus
+      this.ready = pools.map(() => document.createTextNode(""));
+      const links = pools.map(({ name }, i) => h("div", {}, h("a", { href: `/ui/#pool-${name}`, title: `Workers of pool ${name}` }, ...wrappable(name)), this.ready[i]));
+      this.pools.replaceChildren(...(links.length ? links : [h("div", {}, "no pool")]));
+    }
+    this.poolsShown = names;
+    pools.forEach(({ ready, workers }, i) => setText(this.ready[i], `: ${ready}\u00a0of\u00a0${workers}\u00a0ready`));
     const nobody = pools.every(({ ready }) => ready === 0);
-    this.pools.classList.toggle("bad", nobody && counts.pending + (texts.length ? 0 : counts.blocked) > 0);
+    this.pools.classList.toggle("bad", nobody && counts.pending + (pools.length ? 0 : counts.blocked) > 0);
   }
 
   /** What becomes of the backlog, and how much of it is held back, with a link to where its types are released. */

@@ -14,6 +14,7 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
@@ -178,7 +179,7 @@ def test_a_list_of_one_queue_says_why_none_of_its_jobs_starts(
     begin_worker(store)
     store.processes.put_slots([slot("default-1", SlotState.FATAL)])
     assert orpheus("jobs", "--queue", "mail").err == (
-        "queue mail: no worker is ready, so none of its jobs starts\n"
+        "queue mail: no worker is ready, so none of its jobs starts: default-1 is fatal\n"
     )
     unserved = ("jobs", "--queue", "mail", "--set", "pools.default.queues=['default']")
     assert orpheus(*unserved).err == "queue mail: no pool serves it, so none of its jobs starts\n"
@@ -188,6 +189,18 @@ def test_a_list_of_one_queue_says_why_none_of_its_jobs_starts(
     assert re.fullmatch(paused, said.err), said.err
     assert orpheus("jobs").err == "", "that is of no single queue"
     assert orpheus("jobs", "--queue", "mail", "--json").err == ""
+
+
+def test_a_list_of_one_queue_says_which_limit_holds_its_jobs(
+    orpheus: Orpheus, store: Store
+) -> None:
+    begin_worker(store)
+    store.processes.put_slots([slot("default-1", SlotState.READY)])
+    store.queues.configure({"mail": QueueRules(rate=Rate(6, 3600))})
+    store.jobs.submit_many([NewJob("count", queue="mail")] * 3)
+    assert len(store.leases.lease(WORKER, ("mail",), 3, 30_000)) == 1
+    told = orpheus("jobs", "--queue", "mail").err
+    assert re.fullmatch(r"queue mail: next in 9 min \d+(\.\d)? s, held by its rate\n", told), told
 
 
 def test_a_list_or_a_log_with_nothing_in_it_says_so(

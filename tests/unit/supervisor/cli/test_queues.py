@@ -42,7 +42,8 @@ def test_queues_are_listed_with_their_counts(
     begin_worker(store)
     store.processes.put_slots([slot("default-1", SlotState.FATAL)])
     _, default, mail = orpheus("queues").out.splitlines()
-    assert default.endswith("no worker is ready") and mail.endswith("no worker is ready")
+    unready = "no worker is ready: default-1 is fatal"
+    assert default.endswith(unready) and mail.endswith(unready)
     begin_worker(store)
     items = {item["name"]: item for item in orpheus("queues", "--json").json["items"]}
     assert items["default"]["counts"]["done"] == 1

@@ -1,0 +1,58 @@
+"""The limits of queues that keep their due jobs from starting, as the API tells them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from typing_extensions import TypedDict
+
+from orpheus.shared.domain.limited import Limited, limited_by_keys, limited_by_queue
+from orpheus.shared.domain.rooms import FREE
+from orpheus.shared.domain.why import Code, Crew
+from orpheus.shared.storage import DueInQueue, QueueRow, Store
+
+
+class LimitedBy(TypedDict):
+    """The limits that keep the due jobs of a queue from starting."""
+
+    by: list[Code]
+    """As `GET /jobs/{id}/why` calls them: `queue_limit`, `queue_rate`, `key_limit`, `key_rate`."""
+    text: str
+    """A clause: `held by its rate per key`."""
+    next_s: float | None
+    """In how many seconds the next one may start, if that is known."""
+
+
+def limited_queues(
+    store: Store,
+    rules: Iterable[QueueRow],
+    due: Mapping[str, DueInQueue],
+    parked: Collection[str],
+) -> dict[str, Limited]:
+    """Return what holds the due jobs of queues back.
+
+    `parked`: the queues all of whose due jobs wait for room of their key.
+    """
+    rooms, opens_ms = store.standings.rooms(), store.standings.openings_ms()
+    found = {}
+    for rule in rules:
+        name = rule.name
+        if rule.paused or name not in due or not due[name].jobs:
+            continue
+        limited = limited_by_queue(rooms.get(name, FREE))
+        if limited is None and name in parked:
+            keys = store.standings.waiting_keys(name, rule.per_key)
+            limited = limited_by_keys(rule.per_key, keys, opens_ms.get(name))
+        if limited is not None:
+            found[name] = limited
+    return found
+
+
+def limited_json(
+    limited: Limited | None, serving: Sequence[Crew], now_ms: int, *, drains: bool
+) -> LimitedBy | None:
+    """Return it as `Queue` has it. `drains`: it is known when the queue is empty."""
+    if limited is None or not any(crew.ready for crew in serving):
+        return None
+    if drains and limited.next_ms is None:
+        return None  # its jobs end one by one, and the next one starts: it does not stand still
+    next_s = None if limited.next_ms is None else max(0, limited.next_ms - now_ms) / 1000
+    return {"by": list(limited.by), "text": limited.text, "next_s": next_s}

@@ -316,6 +316,22 @@ def test_a_queue_says_how_many_jobs_a_quarantine_holds_back_and_for_how_long(
     expect(link).to_have_attribute("href", "/ui/types#type-resize")
 
 
+def test_the_age_of_the_oldest_due_job_stands_still_while_nothing_is_heard(
+    lasting_dashboard: Dashboard,
+) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    one = some_queue(lasting_dashboard.system) | {"name": "aged", "oldest_pending_s": 5}
+    page = lasting_dashboard.page
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
+    lasting_dashboard.open("/ui/queues")
+    expect(row(lasting_dashboard, "aged").locator(".oldest")).to_have_text(re.compile(r"\d s"))
+    page.route(re.compile("/queues$|/healthz$"), lambda route: route.abort())
+    expect(page.locator("html.lost")).to_have_count(1)
+    age = row(lasting_dashboard, "aged").locator(".oldest").inner_text()
+    expect(page.locator("#banner-what")).to_have_text(re.compile(r"for ([3-9]|\d\d) s"))
+    expect(row(lasting_dashboard, "aged").locator(".oldest")).to_have_text(age)
+
+
 def test_a_number_leads_to_its_jobs(lasting_dashboard: Dashboard) -> None:
     job = lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="linked")
     lasting_dashboard.system.wait_for_job(job)

@@ -63,7 +63,7 @@ export class QueueRow {
     tellOvertaken(this.question, queue);
     setText(this.button, queue.paused ? "Resume …" : "Pause …");
     setAttr(this.button, "aria-label", `${queue.paused ? "Resume" : "Pause"} ${queue.name}`);
-    this.tick();
+    this.showAge();
   }
 
   /** A queue without jobs is listed only while it is paused. */
@@ -71,7 +71,12 @@ export class QueueRow {
     tellOvertaken(this.question, { paused: false, pause: null });
   }
 
+  /** Of a page that hears nothing, no job is known to wait still. */
   tick() {
+    if (!document.documentElement.classList.contains("lost")) this.showAge();
+  }
+
+  showAge() {
     const age = this.queue.oldest_pending_s, held = this.queue.held_back, passed = (Date.now() - this.readAt) / 1000;
     this.oldest.hidden = age === null && held.length > 0;
     this.oldest.classList.toggle("nothing", age === null && !held.length);

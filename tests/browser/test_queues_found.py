@@ -87,6 +87,35 @@ def test_queues_are_sorted_by_what_is_pending_and_by_the_oldest_due_job(
     expect(page.locator("#summary")).to_have_text("0 of 4 queues")
 
 
+def test_queues_in_trouble_are_counted_on_top_and_found_by_a_click(
+    lasting_dashboard: Dashboard,
+) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    one = some_queue(lasting_dashboard.system)
+    one |= {"due": 3, "counts": {**one["counts"], "pending": 3}}
+    queues = [
+        {**one, "name": "well"},
+        {**one, "name": "lonely", "pools": [], "none_starts": "no pool serves it"},
+        {**one, "name": "away", "none_starts": "no worker is ready", "unready": AWAY},
+        {**one, "name": "late", "starved": True, "none_starts": "its workers run other jobs"},
+    ]
+    page = lasting_dashboard.page
+    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    lasting_dashboard.open("/ui/queues")
+    held = ", with 3 pending jobs"
+    counted = f"1 without a pool{held} · 1 without a ready worker{held} · 1 starved{held}"
+    expect(page.locator("#summary")).to_have_text(f"4 queues · 12 jobs are pending · {counted}")
+    for link, found in {
+        "1 without a pool": "lonely",
+        "1 without a ready worker": "away",
+        "1 starved": "late",
+    }.items():
+        page.get_by_role("link", name=link).click()
+        expect(page.locator("#rows tr:not(.unmatched)")).to_have_attribute("id", f"queue-{found}")
+        page.locator("#search").fill("")
+    assert lasting_dashboard.never_reloaded()
+
+
 def test_in_a_narrow_table_who_serves_a_queue_stands_below_its_limits(
     lasting_dashboard: Dashboard,
 ) -> None:

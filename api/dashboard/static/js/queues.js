@@ -1,13 +1,13 @@
 // The page of all queues.
 import { backlogOf } from "./backlog.js";
-import { byId, setText } from "./dom.js";
+import { byId } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { request } from "./http.js";
 import { Poll } from "./poll.js";
 import { QueueRow } from "./queue-row.js";
+import { showTotals } from "./queue-totals.js";
 import { Rows } from "./rows.js";
 import { Sorting } from "./sorting.js";
-import { count, plural } from "./words.js";
 
 /** @type {Record<string, import("./sorting.js").Order>} */
 const ORDERS = {
@@ -19,9 +19,10 @@ const ORDERS = {
 startChrome();
 const rows = new Rows(byId("rows"), ({ name }) => name, (queue) => new QueueRow(queue, () => poll.now()), searchedText);
 const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true), "name");
-byId("search").addEventListener("input", () => rows.shown && showSummary());
+byId("search").addEventListener("input", () => rows.shown && totals());
 /** @type {any[]} */
 let items = [];
+const totals = () => showTotals(rows.found, items.length, sorting.words);
 const poll = new Poll(async (signal) => {
   ({ items } = await request("/queues", { signal }));
   show();
@@ -30,7 +31,7 @@ const poll = new Poll(async (signal) => {
 /** @param {boolean} [isAsked] */
 function show(isAsked) {
   rows.show(sorting.sorted(items), isAsked);
-  showSummary();
+  totals();
 }
 
 /** For how long a job has waited at most, also one that a quarantine holds back. @param {any} queue */
@@ -41,22 +42,6 @@ function oldestOf({ oldest_pending_s: age, held_back: held }) {
 
 /** What a search looks at: the name, what the row says of its state, and who serves it. @param {any} queue */
 function searchedText(queue) {
-  const { name, paused, pause, unready, pools, held_back: held } = queue;
-  return [name, paused && "paused", pause?.by, pause?.reason, unready, ...backlogOf(queue), ...held.map((/** @type {any} */ one) => `held back ${one.type} is quarantined`), ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");
-}
-
-/** What the queues that are shown have in all: while one searches, only some are. */
-function showSummary() {
-  setText(byId("summary"), items.length ? summary(rows.found, items.length) : "\u00a0");
-}
-
-function summary(queues, all) {
-  const paused = queues.filter((queue) => queue.paused);
-  const waiting = queues.reduce((sum, { counts }) => sum + counts.pending, 0);
-  const held = paused.reduce((sum, { counts }) => sum + counts.pending, 0);
-  return [
-    `${queues.length < all ? `${count(queues.length)} of ` : ""}${plural(all, "queue")}${sorting.words}`,
-    queues.length && (waiting ? `${plural(waiting, "job is", "jobs are")} pending` : "nothing is pending"),
-    paused.length && `${count(paused.length)} paused${held ? `, with ${plural(held, "pending job")}` : ""}`,
-  ].filter(Boolean).join(" · ");
+  const { name, paused, pause, none_starts: nobody, unready, pools, held_back: held } = queue;
+  return [name, paused && "paused", pause?.by, pause?.reason, nobody, unready, ...backlogOf(queue), ...held.map((/** @type {any} */ one) => `held back ${one.type} is quarantined`), ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");
 }

@@ -1,0 +1,39 @@
+// On top of the page of queues: what those that are shown have in all, and how many are in trouble, each a link that finds them.
+import { arrange, byId, h, setText } from "./dom.js";
+import { count, plural } from "./words.js";
+
+const head = h("span", {});
+/** What a search for `finds` finds among the words of a row. */
+const TROUBLES = [
+  { words: "paused", finds: "paused", has: (/** @type {any} */ queue) => queue.paused },
+  { words: "without a pool", finds: "no pool serves it", has: ({ none_starts: why }) => why === "no pool serves it" },
+  { words: "without a ready worker", finds: "no worker is ready", has: ({ none_starts: why }) => why === "no worker is ready" },
+  { words: "starved", finds: "other jobs", has: ({ paused, starved }) => starved && !paused },
+].map((one) => {
+  const link = h("a", { href: `?${new URLSearchParams({ q: one.finds })}`, onclick: (/** @type {MouseEvent} */ event) => find(event, one.finds) }), rest = document.createTextNode("");
+  return { ...one, link, rest, node: h("span", {}, " · ", link, rest) };
+});
+
+/** Search here, unless the link is to open elsewhere. @param {MouseEvent} event @param {string} text */
+function find(event, text) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  byId("search").value = text;
+  byId("search").dispatchEvent(new Event("input"));
+}
+
+/** @param {any[]} queues those that are shown @param {number} all how many there are @param {string} sorted in words */
+export function showTotals(queues, all, sorted) {
+  const pending = (/** @type {any[]} */ some) => some.reduce((sum, { counts }) => sum + counts.pending, 0), waiting = pending(queues);
+  setText(head, !all ? "\u00a0" : [
+    `${queues.length < all ? `${count(queues.length)} of ` : ""}${plural(all, "queue")}${sorted}`,
+    queues.length && (waiting ? `${plural(waiting, "job is", "jobs are")} pending` : "nothing is pending"),
+  ].filter(Boolean).join(" · "));
+  const told = TROUBLES.filter(({ words, has, link, rest }) => {
+    const some = queues.filter(has), held = pending(some);
+    setText(link, `${count(some.length)} ${words}`);
+    setText(rest, held ? `, with ${plural(held, "pending job")}` : "");
+    return some.length;
+  });
+  arrange(byId("summary"), [head, ...told.map(({ node }) => node)]);
+}

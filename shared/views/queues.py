@@ -183,11 +183,10 @@ def queues_json(
     found: list[Queue] = []
     for name in sorted(names if only is None else names & {*only}):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
-        flow = flows.get(name, Flow())
+        flow, pace = flows.get(name, Flow()), _with_backlog(paces.get(name), waiting_s.get(name))
         its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
         serving = [crew for crew in crews if crew.serves(name)]
         is_served = any(crew.ready for crew in serving) or its_counts.get(Status.IN_PROGRESS, 0) > 0
-        pace = _with_backlog(paces.get(name), waiting_s.get(name))
         drain = _drain(rule, its_counts, its_due.jobs, pace, serving)
         found.append(
             {
@@ -210,9 +209,7 @@ def queues_json(
                 "starved": name in starved,
                 "none_starts": None,
                 "unready": None,
-                "limited": limited_json(
-                    limited.get(name), serving, now_ms, drains=drain is not None
-                ),
+                "limited": limited_json(limited.get(name), serving, now_ms, drains=bool(drain)),
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
                 "grows_per_minute": _growth(flow, leaves=is_served and name not in starved),

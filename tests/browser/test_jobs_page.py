@@ -397,29 +397,3 @@ def test_a_list_of_a_queue_that_no_pool_serves_says_so(lasting_dashboard: Dashbo
     expect(page.locator("#none-starts")).to_have_text(
         "Queue lonely: no pool serves it, so none of its jobs starts"
     )
-
-
-def test_a_list_of_a_queue_says_why_no_worker_is_ready_or_which_limit_holds_its_jobs(
-    lasting_dashboard: Dashboard,
-) -> None:
-    page = lasting_dashboard.page
-    one = some_queue(lasting_dashboard.system) | {"name": "reports", "paused": False}
-    away = "pool gpu is scaled to 0 by cli:ada 5 min ago (new disks)"
-    limited = {"by": ["queue_rate"], "text": "held by its rate", "next_s": 299.6}
-    told = [
-        one | {"none_starts": "no worker is ready", "unready": away},
-        one | {"limited": limited},
-        one,
-    ]
-    page.route(
-        "**/queues?name=reports",
-        lambda route: route.fulfill(json={"items": [told[0]]}),
-    )
-    lasting_dashboard.open("/ui/jobs?queue=reports")
-    line = page.locator("#none-starts")
-    unready = f"Queue reports: no worker is ready, so none of its jobs starts: {away}"
-    expect(line).to_have_text(unready)
-    del told[0]
-    expect(line).to_have_text("Queue reports: held by its rate, the next may start in 4 min")
-    del told[0]
-    expect(line).to_be_hidden()

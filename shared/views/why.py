@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from math import ceil
 
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why
 from orpheus.shared.domain.jobs import Job, Status
-from orpheus.shared.domain.processes import DRAINED, SCALED_AWAY, Role, SlotState, is_silent
+from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import Code, Crew
 from orpheus.shared.domain.words import ago, duration
@@ -19,6 +18,7 @@ from orpheus.shared.text import first_line
 from orpheus.shared.views.pools import ScaledBy, scaled_by
 from orpheus.shared.views.values import Time, optional_time
 from orpheus.shared.views.workers import DrainedBy, Worker
+
 
 class WhyReason(TypedDict):
     """One reason why a job does not run."""

@@ -13,8 +13,9 @@ from orpheus.shared.domain.words import jobs_wait, named
 
 
 class Scaling(NamedTuple):
-    """The slots that a scale changes, beside those that it adds."""
+    """The slots that a scale changes, and how many it adds."""
 
+    starting: int
     returning: Sequence[str]
     """Scaled away before: their processes still end, and then others start in their places."""
     ending: Sequence[str]
@@ -28,6 +29,7 @@ def scaling(slots: Iterable[SlotRecord], wanted: int) -> Scaling:
     kept = [one for number, one in numbered if number <= wanted]
     going = [one for number, one in numbered if number > wanted and not one.leaves]
     return Scaling(
+        wanted - len(kept),
         [one.slot for one in kept if one.leaves],
         [one.slot for one in going if one.pid is not None],
         [one.slot for one in going if one.pid is None],

@@ -16,13 +16,13 @@ EMPTY = {"state": SlotState.DOWN, "pid": None, "incarnation": None}
 @pytest.mark.parametrize(
     ("slots", "wanted", "becomes"),
     [
-        ([{}, {}], 5, Scaling([], [], [])),
-        ([LEAVES, LEAVES], 1, Scaling(["wide-1"], [], [])),
-        ([{}, LEAVES, LEAVES], 4, Scaling(["wide-2", "wide-3"], [], [])),
-        ([{}, {}, EMPTY], 2, Scaling([], [], ["wide-3"])),
-        ([{}, {}, EMPTY], 1, Scaling([], ["wide-2"], ["wide-3"])),
-        ([{}, {}, LEAVES], 1, Scaling([], ["wide-2"], [])),
-        ([{}, LEAVES, LEAVES], 2, Scaling(["wide-2"], [], [])),
+        ([{}, {}], 5, Scaling(3, [], [], [])),
+        ([LEAVES, LEAVES], 1, Scaling(0, ["wide-1"], [], [])),
+        ([{}, LEAVES, LEAVES], 4, Scaling(1, ["wide-2", "wide-3"], [], [])),
+        ([{}, {}, EMPTY], 2, Scaling(0, [], [], ["wide-3"])),
+        ([{}, {}, EMPTY], 1, Scaling(0, [], ["wide-2"], ["wide-3"])),
+        ([{}, {}, LEAVES], 1, Scaling(0, [], ["wide-2"], [])),
+        ([{}, LEAVES, LEAVES], 2, Scaling(0, ["wide-2"], [], [])),
     ],
 )
 def test_each_slot_starts_returns_ends_or_goes(
@@ -37,16 +37,16 @@ def test_each_slot_starts_returns_ends_or_goes(
 
 def test_a_process_that_was_set_aside_is_none_of_the_slots() -> None:
     aside = slot("wide-1~life", SlotState.STUCK)
-    assert scaling([slot("wide-1", SlotState.READY), aside], 0) == Scaling([], ["wide-1"], [])
+    assert scaling([slot("wide-1", SlotState.READY), aside], 0) == Scaling(0, [], ["wide-1"], [])
 
 
 @pytest.mark.parametrize(
     ("role", "scale", "told"),
     [
-        (Role.WORKER, Scaling([], ["a-1"], []), []),
+        (Role.WORKER, Scaling(3, [], ["a-1"], []), []),
         (
             Role.WORKER,
-            Scaling(["a-1"], [], ["a-3"]),
+            Scaling(0, ["a-1"], [], ["a-3"]),
             [
                 "a-1 still finishes its job, and starts again after it",
                 "a-3 has no process, and goes at once",
@@ -54,7 +54,7 @@ def test_a_process_that_was_set_aside_is_none_of_the_slots() -> None:
         ),
         (
             Role.WORKER,
-            Scaling(["a-1", "a-2"], [], ["a-3", "a-4"]),
+            Scaling(0, ["a-1", "a-2"], [], ["a-3", "a-4"]),
             [
                 "a-1 and a-2 still finish their jobs, and start again after them",
                 "a-3 and a-4 have no process, and go at once",
@@ -62,12 +62,12 @@ def test_a_process_that_was_set_aside_is_none_of_the_slots() -> None:
         ),
         (
             Role.PROGRAM,
-            Scaling(["a-1"], [], []),
+            Scaling(0, ["a-1"], [], []),
             ["a-1 still ends, and starts again after it"],
         ),
         (
             Role.PROGRAM,
-            Scaling(["a-1", "a-2"], [], []),
+            Scaling(0, ["a-1", "a-2"], [], []),
             ["a-1 and a-2 still end, and start again after them"],
         ),
     ],

@@ -1,18 +1,20 @@
 """Whether the backlog of a queue grows, and in how many seconds it is empty. Pure.
 
-When it is empty is a fluid model: the jobs that are due leave at the rate at which jobs were done
-lately, and each further worker adds one job in the time that one took (Little's law), but no more
-than each of those that are there does. A queue whose workers could do more than its `rate` lets
-through is emptied at that rate, and no worker makes it faster; nor if the workers that are there
-can already run as many jobs as `max_running` allows. Workers that did less while jobs waited all
-the time have others to serve: then it is not the rate that counts, but what they did. It assumes
-that no job is submitted or becomes due meanwhile, that those that wait are like those that were
-done, and that workers take only jobs of this queue. Limits of keys are left out.
+When it is empty is a fluid model: the jobs that are due leave at the pace of the time in which the
+queue could run (`paces`), no faster than its `rate`, and each further worker adds one job in the
+time that one took (Little's law), but no more than each of those that are there does. A pace tells
+how fast a queue can be emptied only if jobs waited all that time, or if at least half of what its
+workers and limits let through was done: else it had little to do. No worker makes a queue faster
+that does what its `rate` lets through, nor one of which the workers that are there can already run
+as many jobs as `max_running` allows. It assumes that no job is submitted or becomes due meanwhile,
+that those that wait are like those that were done, and that further workers take only jobs of this
+queue. Limits of keys are left out.
 """
 
 import math
 from collections.abc import Sequence
 
+from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.words import duration
 from orpheus.shared.records import dataclass
 
@@ -20,8 +22,6 @@ MORE_WORKERS = (1, 2, 4, 8)
 """The numbers of further workers that are shown."""
 MOST_SILENT_S = 120
 """Of a queue of which no job has ended for longer, it is not known for how much longer."""
-_SHORTEST_RUN_S = 0.001
-"""Runs are counted in milliseconds."""
 _SILENCE_S = 15
 """If no job came for so long, none comes any more, unless so long a wait is usual."""
 _TOO_MANY_TO_BE_LATE = 5
@@ -32,31 +32,12 @@ _TURNS_MISSED = 2
 """Nor if none of its jobs ran in so many times of those that it takes between two on average."""
 _STEADY = 0.05
 """Rates that differ by a smaller share count as equal."""
+_BUSY = 0.5
+"""A queue that did so much of what it could is not empty much earlier than its pace says."""
+_SOON_S = 10
+"""Nobody need know how much sooner than this a queue is empty."""
 _UNSTEADY = 0.15
 """A queue at its limit may do so much less, as jobs are counted when they end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How many jobs of a queue were done within a time, and how long they ran in all."""
-
-    done: int
-    ran_s: float
-    within_s: float
-    is_early: bool = False
-    """Whether the first was done so lately that `within_s` may be several times too long."""
-    had_backlog: bool = False
-    """Whether jobs waited all that time: then no more could be done."""
-
-    @property
-    def per_s(self) -> float:
-        """How many were done in a second."""
-        return self.done / self.within_s
-
-    @property
-    def run_s(self) -> float:
-        """How long one of them ran."""
-        return max(self.ran_s / self.done, _SHORTEST_RUN_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +96,12 @@ def drain_s(due: int, running: int, pace: Pace | None, bounds: DrainLimits) -> f
     """Return when these jobs are done as it stands, in seconds; None: it is not known (yet)."""
     if not due + running:
         return 0.0
-    if pace is None or not pace.done:
+    if pace is None or not pace.done or pace.is_early:
         return None
-    if due and bounds.starts_per_s is not None and _is_rate_the_limit(pace, bounds):
-        return due / bounds.starts_per_s
-    return None if pace.is_early else (due + running) / pace.per_s
+    seconds = (due + running) / pace.per_s
+    if due and bounds.starts_per_s is not None:
+        seconds = max(seconds, due / bounds.starts_per_s)
+    return seconds if seconds <= _SOON_S or pace.had_backlog or _is_busy(pace, bounds) else None
 
 
 def no_estimate(pace: Pace | None, quiet_s: float | None, ended_per_minute: float) -> str:
@@ -127,12 +109,14 @@ def no_estimate(pace: Pace | None, quiet_s: float | None, ended_per_minute: floa
 
     `quiet_s`: for how long jobs have waited for a worker, and none of theirs has ended.
     """
-    if pace is not None and pace.is_early:
+    is_long = quiet_s is not None and quiet_s >= MOST_SILENT_S
+    if pace is not None and pace.is_early and not is_long:
         return "no estimate yet"
     if quiet_s is not None and quiet_s > _TURN_S:
-        long = "over " if quiet_s >= MOST_SILENT_S else ""
+        long = "over " if is_long else ""
         return f"no estimate: none has ended for {long}{duration(int(min(quiet_s, MOST_SILENT_S)))}"
-    return "no estimate: none was done lately" if ended_per_minute else "no estimate yet"
+    is_none_done = ended_per_minute and pace is None
+    return "no estimate: none was done lately" if is_none_done else "no estimate yet"
 
 
 def drain_with_more_s(
@@ -162,9 +146,11 @@ def _do_limits_rule(pace: Pace, bounds: DrainLimits) -> bool:
 
 
 def _is_rate_the_limit(pace: Pace, bounds: DrainLimits) -> bool:
-    if bounds.starts_per_s is None:
-        return False
-    if pace.had_backlog:
-        return pace.per_s >= (1 - _UNSTEADY) * bounds.starts_per_s
-    most_running = min(bounds.concurrency, bounds.max_running or bounds.concurrency)
-    return max(most_running / pace.run_s, pace.per_s) >= bounds.starts_per_s
+    rate = bounds.starts_per_s
+    return rate is not None and pace.per_s >= (1 - _UNSTEADY) * rate
+
+
+def _is_busy(pace: Pace, bounds: DrainLimits) -> bool:
+    """Return whether it did half of what its workers and limits let through."""
+    by_workers = bounds.concurrency / pace.run_s
+    return pace.per_s >= _BUSY * min(by_workers, bounds.lets_through(pace.run_s))

@@ -143,6 +143,8 @@ class Crew:
     """There is no process of Orpheus at all."""
     scaled_to_0: str = ""
     """Who did that: "by cli:ada 5 min ago (night load)"; empty: nobody, or there are slots."""
+    up_s: float | None = None
+    """For how long the oldest of those that are ready has been up, if that is known."""
 
     def serves(self, queue: str) -> bool:
         """Return whether its workers lease jobs of `queue`."""

@@ -1,7 +1,6 @@
 """Queues, and counts of jobs, as the API and the command line list them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Literal, cast
 
 from typing_extensions import TypedDict
@@ -9,7 +8,6 @@ from typing_extensions import TypedDict
 from orpheus.shared.domain import why
 from orpheus.shared.domain.drain import (
     DrainLimits,
-    Pace,
     drain_s,
     drain_with_more_s,
     growth_per_minute,
@@ -17,11 +15,13 @@ from orpheus.shared.domain.drain import (
     no_estimate,
 )
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.domain.words import named
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
 from orpheus.shared.views.limited_queues import LimitedBy, limited_json, limited_queues
+from orpheus.shared.views.opened import opened_ms_by_queue
 from orpheus.shared.views.pauses import Pause, pause_json
 from orpheus.shared.views.starved import quiet_s_by_queue, starved_queues
 from orpheus.shared.views.unknown_names import names_given
@@ -54,7 +54,7 @@ class Drain(TypedDict):
     """When the jobs that are due and those that run are done, if none comes: an estimate."""
 
     seconds: float
-    """At the pace of the last five minutes, or at the `rate` if the workers could do more."""
+    """At the pace of the last minutes in which it could run, and no faster than its `rate`."""
     with_more: list[DrainWithMore]
     """With further workers that run only jobs of this queue; empty if its `rate` or `max_running`
     keeps them from helping, it has limits for each key, or the ready ones can run all at once."""
@@ -109,8 +109,8 @@ class Queue(TypedDict):
     done_per_minute: float
     drain: Drain | None
     """null: it is paused, no pending job of it is due, no worker that serves it is ready, it is
-    `starved` or has waited for longer than this time already, nothing was done in the last five
-    minutes or the first only just, or it has a `rate_per_key`."""
+    `starved` or has waited for longer than this time already, fewer than three were done since it
+    could run or the first only just, it had little to do, or it has a `rate_per_key`."""
     no_estimate: str | None
     """Why `drain` is null, as a clause: `no estimate yet`. null: it is not, no job is due or runs,
     or `none_starts` or `limited` says more."""
@@ -169,25 +169,24 @@ def queues_json(
     """Return every queue that there is something to tell of, and `also`; or of these `only`."""
     with store.snapshot():
         counts, flows = store.stats.counts_by_queue(), store.stats.flows(only)
-        done_per_minute, paces = store.stats.done_per_minute(), store.stats.paces()
+        done_per_minute, now_ms = store.stats.done_per_minute(), store.clock.wall_ms()
         rules = {row.name: row for row in store.queues.all()}
-        due, now_ms = store.stats.due_by_queue(only), store.clock.wall_ms()
-        waiting_s = store.stats.oldest_pending_by_queue(only)
+        due, waiting_s = store.stats.due_by_queue(only), store.stats.oldest_pending_by_queue(only)
         oldest_s = store.stats.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
         quiet_s = quiet_s_by_queue(store, waiting_s, pauses.keys())
+        paces = store.stats.paces(opened_ms_by_queue(store, crews, counts), waiting_s)
         starved = starved_queues(store, crews, quiet_s, counts, flows, paces)
         limited = limited_queues(store, rules.values(), due, oldest_s.keys() - waiting_s.keys())
         held = _held(store, due, counts)
     found: list[Queue] = []
     for name in sorted(names if only is None else names & {*only}):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
-        flow, pace = flows.get(name, Flow()), _with_backlog(paces.get(name), waiting_s.get(name))
+        flow = flows.get(name, Flow())
         its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
         serving = [crew for crew in crews if crew.serves(name)]
-        is_served = any(crew.ready for crew in serving) or its_counts.get(Status.IN_PROGRESS, 0) > 0
-        drain = _drain(rule, its_counts, its_due.jobs, pace, serving)
+        drain = _drain(rule, its_counts, its_due.jobs, paces.get(name), serving)
         found.append(
             {
                 "name": name,
@@ -212,13 +211,15 @@ def queues_json(
                 "limited": limited_json(limited.get(name), serving, now_ms, drains=bool(drain)),
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
-                "grows_per_minute": _growth(flow, leaves=is_served and name not in starved),
+                "grows_per_minute": _growth(flow, its_counts, [] if name in starved else serving),
                 "pause": pause_json(pauses.get(name)),
                 "resumed": pause_json(resumptions.get(name)),
                 "pools": [_pool_json(crew) for crew in serving],
             }
         )
-        _tell_why(found[-1], crews, pace, quiet_s.get(name), on_many=store.has_many_hosts)
+        _tell_why(
+            found[-1], crews, paces.get(name), quiet_s.get(name), on_many=store.has_many_hosts
+        )
     return found
 
 
@@ -283,7 +284,8 @@ def _held(
     return store.quarantines.held(names)
 
 
-def _growth(flow: Flow, *, leaves: bool) -> float | None:
+def _growth(flow: Flow, counts: Mapping[Status, int], serving: Iterable[why.Crew]) -> float | None:
+    leaves = counts.get(Status.IN_PROGRESS, 0) > 0 or any(crew.ready for crew in serving)
     grows = growth_per_minute(
         flow.submitted_per_minute, flow.ended_per_minute, flow.came_for_s, flow.silent_s
     )
@@ -320,16 +322,6 @@ def _pool_json(crew: why.Crew) -> ServingPool:
 
 def _limits_keys(rule: QueueRow) -> bool:
     return bool(rule.per_key.max_running or rule.per_key.rate)
-
-
-def _with_backlog(pace: Pace | None, waits_s: float | None) -> Pace | None:
-    """Return the pace, and whether jobs waited all the time for nothing but a worker or the rate.
-
-    `waits_s`: for how long the oldest such job has waited.
-    """
-    if pace is None or pace.is_early or waits_s is None:
-        return pace
-    return replace(pace, had_backlog=waits_s >= pace.within_s)
 
 
 def _drain(

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from orpheus.shared.domain import why
-from orpheus.shared.domain.drain import Pace, is_starved
+from orpheus.shared.domain.drain import is_starved
 from orpheus.shared.domain.jobs import RunningJob, Status
+from orpheus.shared.domain.paces import Pace
 from orpheus.shared.storage import Flow, Store
 
 

@@ -149,6 +149,7 @@ def _crew(store: Store, pool: str, queues: Sequence[str], workers: Sequence[Work
         others=[_not_ready(one, now_ms) for one in mine if one["state"] != SlotState.READY],
         nothing_runs=not workers,
         scaled_to_0="" if mine else _by(scaled_by(store, "pool", pool, 0, hosts), now_ms),
+        up_s=max((one["uptime_s"] for one in ready if one["uptime_s"] is not None), default=None),
     )
 
 

@@ -17,6 +17,7 @@ from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.domain.alerts import AlertRule
 from orpheus.shared.domain.jobs import JobError, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import DatabaseFull
@@ -261,7 +262,8 @@ def record_full_disk(api: Any, recorder: Recorder, monkeypatch: pytest.MonkeyPat
 def test_the_recorded_examples_have_the_shape_of_the_answers(
     api: Any, start: Callable[..., Any], recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "_MINUTES_TO_PACE", 0)  # else no estimate would be shown
+    # else no estimate would be shown
+    monkeypatch.setattr(stats, "pace_of", lambda *_: Pace(1, 0.5, 60.0, had_backlog=True))
     record_jobs(api, recorder)
     record_queues_and_schedules(api, recorder)
     record_supervision(api, recorder)

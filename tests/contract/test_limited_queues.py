@@ -8,6 +8,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.why import Crew
 from orpheus.shared.storage import Store
@@ -51,7 +52,7 @@ def test_a_queue_at_its_max_running_whose_jobs_end_does_not_stand_still(
     lease: Callable[..., list[Lease]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stats, "_MINUTES_TO_PACE", 0)
+    monkeypatch.setattr(stats, "pace_of", lambda *_: Pace(1, 0.5, 60.0, had_backlog=True))
     store.queues.configure({"few": QueueRules(max_running=1)})
     for _ in range(3):
         submit(queue="few")

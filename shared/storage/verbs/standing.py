@@ -99,6 +99,10 @@ class Standings:
         rows = self._database.all(self._sql["resumptions"])
         return {name: Pause(*resumed) for name, *resumed in rows}
 
+    def resumed_ms(self) -> dict[str, int]:
+        """Return when an operator resumed each queue that one had paused last, and is open."""
+        return dict(self._database.all(self._sql["resumed"]))
+
     def rooms(self) -> Mapping[str, Room]:
         """Return the room of each queue with a limit, without the names of the jobs that run."""
         rows = self._database.all(self._queues_sql["restricted"])

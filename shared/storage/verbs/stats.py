@@ -3,11 +3,11 @@
 import json
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
-from orpheus.shared.domain.drain import MOST_SILENT_S, Pace
+from orpheus.shared.domain.drain import MOST_SILENT_S
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.paces import MOST_MINUTES, DoneInMinute, Pace, pace_of
 from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.figures import DueInQueue, Flow, LatelyEnded, Latency, Minute
@@ -18,10 +18,6 @@ _LATELY_MINUTES = 5
 """The time of which figures per minute are."""
 _FLOW_MINUTES = 1
 """The same of what comes and ends in a queue: five would call a batch growth for long."""
-_MINUTES_TO_PACE = 2
-"""So long after the minute of its first job begins, the pace of a queue is known."""
-_TOO_MANY_TO_STOP = 10
-"""Where so many are done in a minute, one without any is a stop: a pause, or no worker."""
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
 _MOST_WALKED = 10_000
@@ -148,14 +144,19 @@ class Stats:
             done[queue] += n
         return {queue: n / (passed_ms / _MINUTE_MS) for queue, n in done.items()}
 
-    def paces(self) -> dict[str, Pace]:
-        """Return how fast jobs were done lately, by queue."""
+    def paces(
+        self, opened_ms: Mapping[str, int] = {}, waiting_s: Mapping[str, float] = {}
+    ) -> dict[str, Pace]:
+        """Return how fast jobs were done lately, by queue. See `pace_of`."""
         now_ms = self._database.clock.wall_ms()
-        by_queue: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-        rows = self._database.all(self._sql["done-since-by-queue"], self._lately()[0])
-        for queue, minute, n, ran_ms in rows:
-            by_queue[queue].append((minute, n, ran_ms))
-        return {queue: _pace(minutes, now_ms) for queue, minutes in by_queue.items()}
+        by_queue: dict[str, list[DoneInMinute]] = defaultdict(list)
+        since = self._lately(MOST_MINUTES)[0]
+        for queue, *done in self._database.all(self._sql["done-since-by-queue"], since):
+            by_queue[queue].append(DoneInMinute(*done))
+        return {
+            queue: pace_of(minutes, now_ms, opened_ms.get(queue, 0), waiting_s.get(queue, 0.0))
+            for queue, minutes in by_queue.items()
+        }
 
     def flows(self, only: Container[str] | None = None) -> dict[str, Flow]:
         """Return how many jobs came and ended per minute in this minute and the last, by queue.
@@ -367,21 +368,3 @@ def _latency(values_ms: Sequence[int]) -> Latency:
         return Latency(None, None)
     ordered = sorted(values_ms)
     return Latency(*(ordered[int(len(ordered) * part)] / 1000 for part in (0.5, 0.95)))
-
-
-def _pace(minutes: Sequence[tuple[int, int, int]], now_ms: int) -> Pace:
-    """Return the pace of (minute, jobs done, how long they ran in ms), oldest first.
-
-    When in the first minute the jobs began to end is not known: it counts only until a whole one
-    has passed after it, or if no job was done since. What was done before a stop does not count.
-    """
-    for i, ((minute, n, _), (following, _, _)) in enumerate(pairwise(minutes), 1):
-        if n >= _TOO_MANY_TO_STOP and following > minute + 1:
-            return _pace(minutes[i:], now_ms)
-    first = minutes[0][0]
-    is_early = now_ms < (first + _MINUTES_TO_PACE) * _MINUTE_MS
-    if not is_early and len(minutes) > 1:
-        first, minutes = first + 1, minutes[1:]
-    done, ran_ms = (sum(one[i] for one in minutes) for i in (1, 2))
-    within_s = max(1.0, (now_ms - first * _MINUTE_MS) / 1000)
-    return Pace(done, ran_ms / 1000, within_s, is_early)

@@ -7,7 +7,6 @@ import pytest
 from orpheus.shared.domain.drain import (
     MORE_WORKERS,
     DrainLimits,
-    Pace,
     drain_s,
     drain_with_more_s,
     growth_per_minute,
@@ -15,6 +14,7 @@ from orpheus.shared.domain.drain import (
     is_starved,
     no_estimate,
 )
+from orpheus.shared.domain.paces import Pace
 
 BUSY = Pace(done=120, ran_s=240.0, within_s=60.0)
 """Two jobs a second, each of 2 s: four workers."""
@@ -49,12 +49,16 @@ def test_further_workers_help_up_to_the_limits() -> None:
     assert drain_s(600, 0, BUSY, starts) == pytest.approx(300), "four workers do two a second"
 
 
-def test_a_rate_below_what_the_workers_could_do_says_when_the_queue_is_empty() -> None:
-    """A batch came 40 s ago: of the pace, the time before it came is a part."""
-    bounds = DrainLimits(starts_per_s=20, concurrency=2)
-    after_a_burst = Pace(done=407, ran_s=2.0, within_s=59.0)
-    assert drain_s(1_093, 0, after_a_burst, bounds) == pytest.approx(1_093 / 20)
-    assert with_more(after_a_burst, bounds) == {}
+def test_a_pace_of_a_time_with_little_to_do_does_not_say_how_fast_a_batch_is_done() -> None:
+    seldom = Pace(done=20, ran_s=20.0, within_s=300.0)
+    for bounds in (FREE, DrainLimits(starts_per_s=1, concurrency=4)):
+        assert drain_s(600, 0, seldom, bounds) is None
+        assert drain_s(600, 0, replace(seldom, had_backlog=True), bounds) == pytest.approx(9_000)
+    assert drain_s(0, 1, replace(seldom, done=60), FREE) == pytest.approx(5), "soon in any case"
+    at_its_rate = DrainLimits(starts_per_s=0.1, concurrency=4)
+    assert drain_s(600, 0, seldom, at_its_rate) == pytest.approx(9_000)
+    one_at_once = DrainLimits(max_running=1, concurrency=4)
+    assert drain_s(600, 0, replace(seldom, ran_s=200.0), one_at_once) == pytest.approx(9_000)
 
 
 def test_workers_that_did_less_than_the_rate_while_jobs_waited_have_others_to_serve() -> None:
@@ -64,7 +68,7 @@ def test_workers_that_did_less_than_the_rate_while_jobs_waited_have_others_to_se
     assert drain_s(240, 0, shared, bounds) == pytest.approx(120)
     assert with_more(shared, bounds)[1] == pytest.approx(200)
     at_its_limit = Pace(done=640, ran_s=32.0, within_s=60.0, had_backlog=True)
-    assert drain_s(240, 0, at_its_limit, bounds) == pytest.approx(20)
+    assert drain_s(240, 0, at_its_limit, bounds) == pytest.approx(22.5)
     assert with_more(at_its_limit, bounds) == {}
 
 
@@ -180,6 +184,8 @@ def test_who_waits_for_longer_than_an_estimate_refutes_it_but_not_within_moments
         (None, 119.9, 0, "no estimate: none has ended for 1 min 59 s"),
         (None, 120, 0, "no estimate: none has ended for over 2 min"),
         (None, 0.5, 3, "no estimate: none was done lately"),
+        (BUSY, None, 2, "no estimate yet"),
+        (replace(BUSY, is_early=True), 120, 2, "no estimate: none has ended for over 2 min"),
     ],
 )
 def test_whether_one_need_only_wait_for_an_estimate_is_told(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
@@ -51,7 +52,7 @@ def test_queues_are_listed_with_their_counts(
     assert items["mail"]["oldest_pending_s"] is not None
     _, default, _ = orpheus("queues").out.splitlines()
     assert default.split()[-3:] == ["-", "-", "-"], "its first job was done only just"
-    monkeypatch.setattr(stats, "_MINUTES_TO_PACE", 0)
+    monkeypatch.setattr(stats, "pace_of", lambda *_: Pace(1, 0.5, 60.0, had_backlog=True))
     head, default, mail = orpheus("queues").out.splitlines()
     assert default.split()[:2] == ["default", "open"]
     assert re.search("EMPTY IN +WITH MORE +WHY$", head)
@@ -91,7 +92,7 @@ def test_no_width_cuts_when_a_queue_is_empty(
     store.jobs.submit(NewJob("count", queue="later", delay_ms=7_200_000))
     finish(store)
     begin_worker(store)
-    monkeypatch.setattr(stats, "_MINUTES_TO_PACE", 0)
+    monkeypatch.setattr(stats, "pace_of", lambda *_: Pace(1, 0.5, 60.0, had_backlog=True))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")

@@ -1,0 +1,19 @@
+"""Since when each queue can run: it is not paused, and a worker that serves it is up."""
+
+from collections.abc import Iterable, Sequence
+
+from orpheus.shared.domain.why import Crew
+from orpheus.shared.storage import Store
+
+
+def opened_ms_by_queue(
+    store: Store, crews: Sequence[Crew], queues: Iterable[str]
+) -> dict[str, int]:
+    """Return since when; 0: nobody has resumed it, and of its workers it is not known."""
+    resumed_ms, now_ms = store.standings.resumed_ms(), store.clock.wall_ms()
+    found = {}
+    for name in queues:
+        up_s = [crew.up_s for crew in crews if crew.up_s is not None and crew.serves(name)]
+        up_ms = now_ms - round(max(up_s) * 1000) if up_s else 0
+        found[name] = max(up_ms, resumed_ms.get(name, 0))
+    return found

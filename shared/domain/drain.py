@@ -119,6 +119,11 @@ def no_estimate(pace: Pace | None, quiet_s: float | None, ended_per_minute: floa
     return "no estimate: none was done lately" if is_none_done else "no estimate yet"
 
 
+def is_at_rate(pace: Pace, starts_per_s: float | None) -> bool:
+    """Return whether about as many are done as a rate lets through."""
+    return starts_per_s is not None and pace.per_s >= (1 - _UNSTEADY) * starts_per_s
+
+
 def drain_with_more_s(
     due: int, running: int, pace: Pace | None, bounds: DrainLimits
 ) -> Sequence[tuple[int, float]]:
@@ -142,12 +147,7 @@ def drain_with_more_s(
 def _do_limits_rule(pace: Pace, bounds: DrainLimits) -> bool:
     """Return whether the workers that are there can do all that the limits let through."""
     is_full = 0 < bounds.max_running <= bounds.concurrency
-    return is_full or _is_rate_the_limit(pace, bounds)
-
-
-def _is_rate_the_limit(pace: Pace, bounds: DrainLimits) -> bool:
-    rate = bounds.starts_per_s
-    return rate is not None and pace.per_s >= (1 - _UNSTEADY) * rate
+    return is_full or is_at_rate(pace, bounds.starts_per_s)
 
 
 def _is_busy(pace: Pace, bounds: DrainLimits) -> bool:

@@ -23,13 +23,14 @@ from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
 from orpheus.shared.views.limited_queues import LimitedBy, limited_json, limited_queues
 from orpheus.shared.views.opened import opened_ms_by_queue
 from orpheus.shared.views.pauses import Pause, pause_json
-from orpheus.shared.views.starved import quiet_s_by_queue, starved_queues
+from orpheus.shared.views.starved import quiet_s_by_queue, run_mostly_others, starved_queues
 from orpheus.shared.views.unknown_names import names_given
 from orpheus.shared.views.unready import unready_text
 
 NOTHING_RUNS = "nothing runs"
 NO_WORKER = "no worker "
 """So `none_starts` begins if pools lack a worker that is ready."""
+OTHERS = "its workers run mostly other jobs"
 
 
 class Counts(TypedDict):
@@ -122,6 +123,9 @@ class Queue(TypedDict):
     unready: str | None
     """Why no worker is ready, of each pool that serves it and lacks one, as a clause: `pool video
     is scaled to 0 by cli:ada 5 min ago (disks)`. null: `none_starts` says nothing of that."""
+    slowed: str | None
+    """Why its jobs start only now and then, as a clause: `its workers run mostly other jobs`. null:
+    `drain` is, or as many start as its workers and its limits let."""
     limited: LimitedBy | None
     """A limit that is reached, or a rate of one a second or slower, that holds all its due jobs
     back; null: there is none, it is paused, no worker that serves it is ready, or as many run as
@@ -183,9 +187,8 @@ def queues_json(
     found: list[Queue] = []
     for name in sorted(names if only is None else names & {*only}):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
-        flow = flows.get(name, Flow())
         its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
-        serving = [crew for crew in crews if crew.serves(name)]
+        flow, serving = flows.get(name, Flow()), [crew for crew in crews if crew.serves(name)]
         drain = _drain(rule, its_counts, its_due.jobs, paces.get(name), serving)
         found.append(
             {
@@ -208,6 +211,7 @@ def queues_json(
                 "starved": name in starved,
                 "none_starts": None,
                 "unready": None,
+                "slowed": OTHERS if run_mostly_others(rule, serving, counts, paces) else None,
                 "limited": limited_json(limited.get(name), serving, now_ms, drains=bool(drain)),
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,
@@ -236,6 +240,7 @@ def _tell_why(
     *,
     on_many: bool,
 ) -> None:
+    queue["slowed"] = queue["slowed"] if queue["drain"] else None
     why_none = queue["none_starts"] = _none_starts(queue, crews, on_many=on_many)
     if why_none and why_none.startswith(NO_WORKER):
         queue["unready"] = unready_text(queue["name"], crews)

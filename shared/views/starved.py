@@ -1,12 +1,12 @@
-"""For how long none of a queue has ended, and the queues whose workers run other jobs."""
+"""For how long none of a queue has ended, and the queues whose workers run (mostly) other jobs."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from orpheus.shared.domain import why
-from orpheus.shared.domain.drain import is_starved
+from orpheus.shared.domain.drain import MOST_SILENT_S, is_at_rate, is_starved
 from orpheus.shared.domain.jobs import RunningJob, Status
 from orpheus.shared.domain.paces import Pace
-from orpheus.shared.storage import Flow, Store
+from orpheus.shared.storage import Flow, QueueRow, Store
 
 
 def quiet_s_by_queue(
@@ -26,17 +26,42 @@ def starved_queues(
     flows: Mapping[str, Flow],
     paces: Mapping[str, Pace],
 ) -> set[str]:
-    """Return the queues whose workers run other jobs."""
+    """Return the queues whose workers run other jobs.
+
+    One with a backlog whose pace is known is not, until none has ended for long: its turn comes.
+    """
     running, now_ms = list(store.jobs.running().values()), store.clock.wall_ms()
     found = set()
     for name, idle_s in quiet_s.items():
-        if counts[name][Status.IN_PROGRESS]:
+        pace = paces.get(name)
+        has_turns = pace is not None and pace.had_backlog and idle_s < MOST_SILENT_S
+        if counts[name][Status.IN_PROGRESS] or has_turns:
             continue
         taken_s = _taken_s([crew for crew in crews if crew.serves(name)], running, now_ms)
         ended = flows[name].ended_per_minute
-        if taken_s is not None and is_starved(taken_s, ended, idle_s, paces.get(name)):
+        if taken_s is not None and is_starved(taken_s, ended, idle_s, pace):
             found.add(name)
     return found
+
+
+def run_mostly_others(
+    rule: QueueRow,
+    serving: Sequence[why.Crew],
+    counts: Mapping[str, Mapping[Status, int]],
+    paces: Mapping[str, Pace],
+) -> bool:
+    """Return whether the workers that serve a queue with a backlog have run others for longer."""
+    name, pace = rule.name, paces.get(rule.name)
+    starts_per_s = None if rule.rate is None else rule.rate.per_s
+    if pace is None or not pace.had_backlog or is_at_rate(pace, starts_per_s):
+        return False
+    places = sum(len(crew.ready) * crew.concurrency for crew in serving)
+    places = min(places, rule.max_running or places)
+    ran = pace.ran_s / pace.within_s
+    others = [one for one in counts if one != name and any(crew.serves(one) for crew in serving)]
+    ran_others = sum(paces[one].ran_s / paces[one].within_s for one in others if one in paces)
+    running = sum(counts[one][Status.IN_PROGRESS] for one in others)
+    return ran < places / 2 and max(ran_others, running) > ran
 
 
 def _taken_s(

@@ -149,7 +149,7 @@ def _why(item: Mapping[str, Any]) -> str | None:
     if item["none_starts"] and item["pools"]:  # that no pool serves it is its state
         why = ": ".join(filter(None, (item["none_starts"], item["unready"])))
         return ", ".join([why, *held])
-    return ", ".join([*held, *_next_due(item)]) or None
+    return ", ".join([*filter(None, [item["slowed"]]), *held, *_next_due(item)]) or None
 
 
 def _next_due(item: Mapping[str, Any]) -> list[str]:

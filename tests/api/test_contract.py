@@ -85,6 +85,7 @@ QUEUE = {
     "starved",
     "none_starts",
     "unready",
+    "slowed",
     "limited",
     "submitted_per_minute",
     "ended_per_minute",

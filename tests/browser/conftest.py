@@ -242,6 +242,8 @@ def some_queue(system: Any) -> dict[str, Any]:
                 "unready",
             ),
             *("pause", "resumed"),
+            *("next_due_s", "oldest_pending_s", "drain", "no_estimate", "limited", "none_starts"),
+            *("slowed", "pause", "resumed"),
         )
     )
     return {

@@ -44,6 +44,7 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
             "starved": False,
             "none_starts": "it is paused",
             "unready": f"pool {LONG.lower()} is scaled to 0 by cli:ada ({'because ' * 40})",
+            "slowed": "its workers run mostly other jobs",
             "limited": {"by": ["key_rate"], "text": "held by its rate per key", "next_s": 1e6},
             "pause": {"by": "cli:ada", "reason": "because " * 40, "at": AT},
             "pools": [{"name": LONG.lower(), "workers": 1000, "ready": 1000}],

@@ -183,6 +183,10 @@ def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
             ["held by its max_running", "grows by 3 a minute"],
         ),
         ({"limited": None, "no_estimate": QUIET}, [QUIET]),
+        (
+            {"limited": None, "slowed": "its workers run mostly other jobs", "drain": drain},
+            ["its workers run mostly other jobs", "empty in about 2 min 10 s"],
+        ),
     ]
     queues = [{**one, "name": f"q{n}", **its} for n, (its, _) in enumerate(cases)]
     lasting_dashboard.page.route(

@@ -6,6 +6,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.domain.why import Crew
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs import stats
@@ -88,6 +89,37 @@ def test_a_queue_whose_turn_comes_seldom_is_not_starved_between_two_turns(
     clock.advance(1_000)
     assert not mail(store)["starved"], "one in 10 s is what its workers do"
     assert mail(store)["drain"], "thirty take longer"
+
+
+def test_a_queue_with_a_backlog_whose_turn_comes_now_and_then_is_not_starved_but_slowed(
+    store: Store, run: Callable[..., None], lease: LeaseFrom, clock: FakeClock
+) -> None:
+    come(store, "mail", 30)
+    for _ in range(6):
+        run("mail", 1, 200)
+        run("slow", 1, 20_000)
+    come(store, "slow", 1)
+    assert len(lease(queues=("slow",))) == 1
+    for waited_s in (0, 50, 49):
+        clock.advance(waited_s * 1000)
+        told = mail(store)
+        assert told["drain"] and not told["starved"] and told["none_starts"] is None
+        assert told["slowed"] == "its workers run mostly other jobs"
+    clock.advance(1_000)
+    assert mail(store)["starved"] and mail(store)["drain"] is None
+    assert mail(store)["none_starts"] == "its workers run other jobs"
+    assert mail(store)["slowed"] is None
+
+
+def test_a_queue_whose_own_limit_holds_it_is_not_slowed_by_others(
+    store: Store, run: Callable[..., None]
+) -> None:
+    store.queues.configure({"mail": QueueRules(max_running=1)})
+    come(store, "mail", 30)
+    run("mail", 12, 20_000)
+    come(store, "slow", 3)
+    four = Crew("default", ["*"], 4, ["default-1"])
+    assert mail(store, four)["drain"] and mail(store, four)["slowed"] is None
 
 
 def test_an_estimate_that_the_oldest_due_job_has_refuted_is_not_shown(

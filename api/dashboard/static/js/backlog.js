@@ -5,11 +5,11 @@ const SOON_S = 10; // no worker that was added would be ready earlier
 
 /** Return lines of text, the most important first. @param {any} queue @returns {string[]} */
 export function backlogOf(queue) {
-  const { drain, counts, paused, due, held_back: held, next_due_s: next, grows_per_minute: grows, none_starts: nobody, no_estimate: unknown } = queue;
+  const { drain, counts, paused, due, held_back: held, next_due_s: next, grows_per_minute: grows, none_starts: nobody, slowed, no_estimate: unknown } = queue;
   const waiting = counts.pending + counts.in_progress;
   if (!waiting) return [counts.blocked ? `${count(counts.blocked)} blocked` : "empty"];
   if (paused) return ["paused", dueOf(queue)].filter(Boolean);
-  const later = counts.pending - due, why = nobody ?? limitOf(queue);
+  const later = counts.pending - due, why = nobody ?? (limitOf(queue) || slowed);
   if (!due && (next || nobody || !counts.in_progress)) return [nobody ?? (next ? (held.length ? "none can start now" : "none is due now") : ""), next ? `the next ${nobody ? "is due " : ""}in ${rounded(next)}` : ""].filter(Boolean);
   const gone = held.length ? "the others done" : later > 0 ? "those due done" : "empty";
   const rest = later > 0 && !held.length ? `${plural(later, "is", "are")} due later${next ? `, the next in ${rounded(next).replaceAll(" ", "\u00a0")}` : ""}` : "";

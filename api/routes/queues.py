@@ -13,8 +13,9 @@ from orpheus.api.contract.queries import QueuesQuery
 from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
 from orpheus.api.http.problems import refused_fields
 from orpheus.api.services import Services, services_of, workers
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.limits import NAME, NAME_RULE
-from orpheus.shared.domain.why import Crew, Pause
+from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.storage import Store

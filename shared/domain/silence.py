@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from orpheus.shared.domain.why import NOTHING_RUNS, Code, Reason
+from orpheus.shared.domain.crews import NOTHING_RUNS
+from orpheus.shared.domain.why import Code, Reason
 from orpheus.shared.domain.words import duration
 
 

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
+from orpheus.shared.domain.crews import MOST_NAMED, Crew
 from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.quarantine import Quarantine
@@ -23,13 +24,10 @@ from orpheus.shared.text import first_line
 
 K = TypeVar("K", bound=Hashable)
 
-NOTHING_RUNS = "nothing runs; `orpheus` starts it"
 MOST_BEFORE = 1_000
 """So many jobs that go before a job are counted."""
 MOST_STEPS = 50
 """So far back is the job looked for with which the trouble of others began."""
-MOST_NAMED = 5
-"""So many jobs or slots are named as those who hold a job back."""
 
 
 class Code(StrEnum):
@@ -120,45 +118,6 @@ class Standing:
     """The incarnation that has leased it."""
     leased_before: Sequence[int] = ()
     """Of a leased job: those that its worker has leased before it and not finished."""
-
-
-@dataclass(frozen=True, slots=True)
-class Crew:
-    """The workers of a pool. A worker has `concurrency` places, each for one running job."""
-
-    pool: str
-    queues: Sequence[str]
-    concurrency: int
-    ready: Sequence[str] = ()
-    """The slots whose workers are ready."""
-    free: int = 0
-    """How many of their places are free."""
-    alone: Sequence[str] = ()
-    """Those that run one job alone, as it crashed before: no other place of them is free."""
-    idle: int = 0
-    """How many of them run nothing."""
-    others: Sequence[str] = ()
-    """What its other slots do: "default-2 is backoff: exited with code 1"."""
-    nothing_runs: bool = False
-    """There is no process of Orpheus at all."""
-    scaled_to_0: str = ""
-    """Who did that: "by cli:ada 5 min ago (night load)"; empty: nobody, or there are slots."""
-    up_s: float | None = None
-    """For how long the oldest of those that are ready has been up, if that is known."""
-
-    def serves(self, queue: str) -> bool:
-        """Return whether its workers lease jobs of `queue`."""
-        return "*" in self.queues or queue in self.queues
-
-    def unready(self, most: int = MOST_NAMED) -> str:
-        """Return why no worker is ready: what its slots do, at most so many, or why it has none."""
-        if self.others:
-            more = len(self.others) - most
-            also = [f"{more:,} more slot{'s are' if more > 1 else ' is'} not ready"] * (more > 0)
-            return "; ".join([*self.others[:most], *also])
-        if self.nothing_runs:
-            return NOTHING_RUNS
-        return f"scaled to 0 {self.scaled_to_0}" if self.scaled_to_0 else "it has no workers"
 
 
 def reasons(standing: Standing, crews: Sequence[Crew]) -> list[Reason]:

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from typing_extensions import TypedDict
 
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.limited import Limited, limited_by_keys, limited_by_queue
 from orpheus.shared.domain.rooms import FREE
-from orpheus.shared.domain.why import Code, Crew
+from orpheus.shared.domain.why import Code
 from orpheus.shared.storage import DueInQueue, QueueRow, Store
 
 

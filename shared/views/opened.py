@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from orpheus.shared.domain.why import Crew
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.storage import Store
 
 

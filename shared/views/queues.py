@@ -5,7 +5,7 @@ from typing import Literal, cast
 
 from typing_extensions import TypedDict
 
-from orpheus.shared.domain import why
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.drain import (
     DrainLimits,
     drain_s,
@@ -158,7 +158,7 @@ def counts_json(counts: Mapping[Status, int]) -> Counts:
     return cast("Counts", {status.value: counts.get(status, 0) for status in Status})
 
 
-def queue_json(store: Store, crews: Sequence[why.Crew], name: str) -> Queue:
+def queue_json(store: Store, crews: Sequence[Crew], name: str) -> Queue:
     """Return one queue, also if there is nothing to tell of it."""
     (found,) = queues_json(store, crews, {name}, also={name})
     return found
@@ -166,7 +166,7 @@ def queue_json(store: Store, crews: Sequence[why.Crew], name: str) -> Queue:
 
 def queues_json(
     store: Store,
-    crews: Sequence[why.Crew],
+    crews: Sequence[Crew],
     only: Collection[str] | None = None,
     also: Collection[str] = (),
 ) -> list[Queue]:
@@ -234,7 +234,7 @@ def _burst(rule: QueueRow) -> int:
 
 def _tell_why(
     queue: Queue,
-    crews: Sequence[why.Crew],
+    crews: Sequence[Crew],
     pace: Pace | None,
     quiet_s: float | None,
     *,
@@ -247,7 +247,7 @@ def _tell_why(
     queue["no_estimate"] = _no_estimate(queue, pace, quiet_s)
 
 
-def _none_starts(queue: Queue, crews: Sequence[why.Crew], *, on_many: bool) -> str | None:
+def _none_starts(queue: Queue, crews: Sequence[Crew], *, on_many: bool) -> str | None:
     """Return why no job of a queue starts. `on_many`: there may be several hosts."""
     if queue["paused"]:
         return "it is paused"
@@ -289,7 +289,7 @@ def _held(
     return store.quarantines.held(names)
 
 
-def _growth(flow: Flow, counts: Mapping[Status, int], serving: Iterable[why.Crew]) -> float | None:
+def _growth(flow: Flow, counts: Mapping[Status, int], serving: Iterable[Crew]) -> float | None:
     leaves = counts.get(Status.IN_PROGRESS, 0) > 0 or any(crew.ready for crew in serving)
     grows = growth_per_minute(
         flow.submitted_per_minute, flow.ended_per_minute, flow.came_for_s, flow.silent_s
@@ -301,7 +301,7 @@ def _until_s(at_ms: int | None, now_ms: int) -> float | None:
     return None if at_ms is None else max(0, at_ms - now_ms) / 1000
 
 
-def _named(store: Store, rules: Iterable[QueueRow], crews: Sequence[why.Crew]) -> set[str]:
+def _named(store: Store, rules: Iterable[QueueRow], crews: Sequence[Crew]) -> set[str]:
     """Return the queues with a rule that has an effect, or that something else names, too."""
     given = names_given(store, {crew.pool: crew.queues for crew in crews})
     return {rule.name for rule in rules if rule.has_effect or rule.name in given}
@@ -320,7 +320,7 @@ def _held_json(held: Held, now_ms: int) -> HeldBack:
     }
 
 
-def _pool_json(crew: why.Crew) -> ServingPool:
+def _pool_json(crew: Crew) -> ServingPool:
     workers = len(crew.ready) + len(crew.others)
     return {"name": crew.pool, "workers": workers, "ready": len(crew.ready), "free": crew.free}
 
@@ -334,7 +334,7 @@ def _drain(
     counts: Mapping[Status, int],
     due: int,
     pace: Pace | None,
-    serving: Sequence[why.Crew],
+    serving: Sequence[Crew],
 ) -> Drain | None:
     running = counts.get(Status.IN_PROGRESS, 0)
     if rule.paused or rule.per_key.rate or (not due and (running or counts.get(Status.PENDING, 0))):

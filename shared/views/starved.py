@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from orpheus.shared.domain import why
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.drain import MOST_SILENT_S, is_at_rate, is_starved
 from orpheus.shared.domain.jobs import RunningJob, Status
 from orpheus.shared.domain.paces import Pace
@@ -20,7 +20,7 @@ def quiet_s_by_queue(
 
 def starved_queues(
     store: Store,
-    crews: Sequence[why.Crew],
+    crews: Sequence[Crew],
     quiet_s: Mapping[str, float],
     counts: Mapping[str, Mapping[Status, int]],
     flows: Mapping[str, Flow],
@@ -46,7 +46,7 @@ def starved_queues(
 
 def run_mostly_others(
     rule: QueueRow,
-    serving: Sequence[why.Crew],
+    serving: Sequence[Crew],
     counts: Mapping[str, Mapping[Status, int]],
     paces: Mapping[str, Pace],
 ) -> bool:
@@ -64,9 +64,7 @@ def run_mostly_others(
     return ran < places / 2 and max(ran_others, running) > ran
 
 
-def _taken_s(
-    serving: Sequence[why.Crew], running: Iterable[RunningJob], now_ms: int
-) -> float | None:
+def _taken_s(serving: Sequence[Crew], running: Iterable[RunningJob], now_ms: int) -> float | None:
     """Return for how long at least these workers have had no place free; None: they have one."""
     ready = {slot for crew in serving for slot in crew.ready}
     if not ready or any(crew.free for crew in serving):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from orpheus.shared.domain.why import Crew
+from orpheus.shared.domain.crews import Crew
 
 _MOST_SLOTS = 2
 """So many slots of a pool are told: it is one line of a list."""

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.silence import Silence
-from orpheus.shared.domain.why import Code, Crew
+from orpheus.shared.domain.why import Code
 from orpheus.shared.domain.words import ago, duration
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.process.clock import is_alive

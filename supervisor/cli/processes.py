@@ -8,9 +8,9 @@ from typing import Any
 import click
 from typing_extensions import TypedDict
 
+from orpheus.shared.domain.crews import NOTHING_RUNS
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import Role, SlotState, is_silent
-from orpheus.shared.domain.why import NOTHING_RUNS
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.pools import ScaledBy, scaled_by

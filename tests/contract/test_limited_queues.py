@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
-from orpheus.shared.domain.why import Crew
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs import standing, stats
 from orpheus.shared.views.queues import queues_json

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
-from orpheus.shared.domain.why import Crew
 from orpheus.shared.storage import DueInQueue, Store
 from orpheus.shared.storage.verbs import stats
 from orpheus.shared.views.queues import Drain, Queue, queues_json

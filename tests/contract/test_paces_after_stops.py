@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.domain.why import Crew
 from orpheus.shared.storage import Store
 from orpheus.shared.views.queues import Queue, queues_json
 from tests.contract.conftest import FakeClock

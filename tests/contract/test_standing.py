@@ -5,11 +5,12 @@ from functools import partial
 
 import pytest
 
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.rooms import Room
-from orpheus.shared.domain.why import Crew, Pause, Standing
+from orpheus.shared.domain.why import Pause, Standing
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.storage import Store

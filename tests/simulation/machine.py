@@ -17,12 +17,13 @@ from hypothesis.stateful import (
 )
 
 from orpheus.shared.domain.backoff import BackoffRules
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Job, JobError, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL, Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.domain.waits import waits_since_ms
-from orpheus.shared.domain.why import Crew, reasons
+from orpheus.shared.domain.why import reasons
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import TypeRow

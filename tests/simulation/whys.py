@@ -3,8 +3,9 @@
 The lease is rolled back, so that a schedule goes on as if nobody had asked.
 """
 
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.jobs import Holder
-from orpheus.shared.domain.why import Crew, reasons
+from orpheus.shared.domain.why import reasons
 from orpheus.shared.errors import DatabaseBusy
 from tests.simulation.histories import check
 from tests.simulation.world import World

@@ -7,6 +7,7 @@ nothing. However many jobs wait, it reads a bounded number of rows.
 import json
 from collections.abc import Iterable, Mapping
 
+from orpheus.shared.domain.crews import MOST_NAMED
 from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
 from orpheus.shared.domain.limited import WaitingKeys
 from orpheus.shared.domain.quarantine import Quarantine
@@ -20,14 +21,7 @@ from orpheus.shared.domain.rates import (
     wait_for_one_ms,
 )
 from orpheus.shared.domain.rooms import Room
-from orpheus.shared.domain.why import (
-    MOST_BEFORE,
-    MOST_NAMED,
-    MOST_STEPS,
-    Before,
-    Pause,
-    Standing,
-)
+from orpheus.shared.domain.why import MOST_BEFORE, MOST_STEPS, Before, Pause, Standing
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.jobs import Jobs
 from orpheus.shared.storage.verbs.keys import Keys, key_rules_of

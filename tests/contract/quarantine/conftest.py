@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob
-from orpheus.shared.domain.why import Code, Crew, reasons
+from orpheus.shared.domain.why import Code, reasons
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import (
     LeaseHolder,

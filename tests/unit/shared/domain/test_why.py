@@ -5,19 +5,11 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.jobs import Dependency, Job, JobError, Outcome, Status
 from orpheus.shared.domain.rates import Rate
 from orpheus.shared.domain.rooms import Room
-from orpheus.shared.domain.why import (
-    MOST_BEFORE,
-    Before,
-    Code,
-    Crew,
-    Pause,
-    Reason,
-    Standing,
-    reasons,
-)
+from orpheus.shared.domain.why import MOST_BEFORE, Before, Code, Pause, Reason, Standing, reasons
 
 NOW_MS = 1_800_000_000_000
 JOB = Job(

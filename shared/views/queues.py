@@ -189,7 +189,8 @@ def queues_json(
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
         its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
         flow, serving = flows.get(name, Flow()), [crew for crew in crews if crew.serves(name)]
-        drain = _drain(rule, its_counts, its_due.jobs, paces.get(name), serving)
+        pace, quiet = paces.get(name), quiet_s.get(name)
+        drain = _drain(rule, its_counts, its_due.jobs, pace, serving)
         found.append(
             {
                 "name": name,
@@ -206,7 +207,7 @@ def queues_json(
                 "held_back": [_held_json(one, now_ms) for one in held.get(name, [])],
                 "oldest_pending_s": oldest_s.get(name),
                 "done_per_minute": done_per_minute.get(name, 0.0),
-                "drain": None if name in starved or _is_over(drain, quiet_s.get(name)) else drain,
+                "drain": None if name in starved or _is_over(drain, quiet) else drain,
                 "no_estimate": None,
                 "starved": name in starved,
                 "none_starts": None,
@@ -221,9 +222,7 @@ def queues_json(
                 "pools": [_pool_json(crew) for crew in serving],
             }
         )
-        _tell_why(
-            found[-1], crews, paces.get(name), quiet_s.get(name), on_many=store.has_many_hosts
-        )
+        _tell_why(found[-1], crews, pace, quiet, on_many=store.has_many_hosts)
     return found
 
 

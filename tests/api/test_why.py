@@ -67,7 +67,7 @@ def test_a_worker_that_is_down_is_told_where_the_others_have_no_place(crew: Any)
     crew.lease()
     (reason,) = why(crew, waiting)["reasons"]
     taken = "the only ready place of pool default is taken (held by default-1); "
-    down = r"default-2 is backoff \(starts in \d+ s\): killed by SIGKILL"
+    down = r"default-2 is in backoff: killed by SIGKILL, starts in \d+ s"
     assert re.fullmatch(re.escape(taken) + down, reason["text"])
 
     crew.client.post("/workers/default-2/drain", json={"reason": "a test"})

@@ -131,6 +131,16 @@ def test_no_long_wait_or_run_lies_over_what_is_beside_it(panel: Panel, seconds: 
         assert (wide, overprints(page)) == ([], []), width
 
 
+@pytest.mark.parametrize("queue", ["a", "by-status", "media/a b", "mail_" * 12])
+def test_a_finger_finds_the_queue_of_the_oldest_due_job(panel: Panel, queue: str) -> None:
+    stats = panel.dashboard.system.get("/stats")
+    panel.answer("/stats", 200, stats | {"oldest_pending_s": 9, "oldest_pending_queue": queue})
+    page = panel.open(worker("default-1"), *SYSTEM)
+    expect(page.locator("#oldest-note a")).to_have_text(queue)
+    page.set_viewport_size(PHONE)
+    assert [small for small in small_targets(page) if "queue-" in small] == []
+
+
 def test_the_link_to_the_queue_of_the_oldest_due_job_keeps_the_focus(panel: Panel) -> None:
     stats = panel.dashboard.system.get("/stats")
     page = panel.page

@@ -25,7 +25,8 @@ def is_inert(page: Page) -> bool:
     """Whether nothing of PAYLOADS has become an element, a script or a figure."""
     assert page.evaluate("window.owned") is None
     assert page.locator(FOREIGN).count() == 0
-    assert page.locator("a[href^='javascript:'], a[href*='evil.example']").count() == 0
+    elsewhere = "all => all.filter(({ host }) => host !== location.host).map(({ href }) => href)"
+    assert page.locator("a[href]").evaluate_all(elsewhere) == []  # javascript: has no host
     assert page.locator("form[action*='evil']").count() == 0
     assert "62615533" not in page.locator("main").inner_text()
     return page.locator("main").is_visible()

@@ -1,6 +1,5 @@
 """`orpheus jobs`, `show` and `logs`."""
 
-import contextlib
 import json
 import re
 import sys
@@ -8,7 +7,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import apsw
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob, NewLine
@@ -325,37 +323,6 @@ def test_attempts_after_an_operators_retry_are_no_more_than_allowed(
     assert (facts["attempt"], facts["retries"]) == ("2", "0")
     heads, row = orpheus("jobs").out.splitlines()
     assert row[heads.index("RAN")] == "-", "it waits for its third attempt"
-
-
-def test_a_job_that_ended_runs_no_longer_though_its_attempt_is_not_there(
-    orpheus: Orpheus, store: Store
-) -> None:
-    store.jobs.submit(NewJob("count", max_retries=0))
-    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
-    store.leases.finish([Finished(lease, Ending.FAILED, None, JobError("E", "no", None))])
-    with contextlib.closing(apsw.Connection("data/orpheus.db")) as database:
-        database.execute("DELETE FROM ended_attempts")
-        database.execute("UPDATE jobs SET started_at_ms = 1000, finished_at_ms = 4000")
-    heads, row = orpheus("jobs").out.splitlines()
-    assert row[heads.index("RAN") :].startswith("3 s ")
-
-
-def test_a_job_whose_worker_was_found_dead_ran_until_that_was_heard_last(
-    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is told as failed only now, but it has not run for all that time."""
-    store.jobs.submit(NewJob("count", max_retries=0))
-    (held,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
-    next_morning_ms = held.started_at_ms + 8 * 3_600_000
-    monkeypatch.setattr(store.clock, "wall_ms", lambda: next_morning_ms)
-    cell = CellState(held.token, running=True)
-    store.leases.free(WORKER.incarnation, cell, seen_ms=held.started_at_ms + 35_000)
-    heads, row = orpheus("jobs").out.splitlines()
-    assert row[heads.index("RAN") :].startswith("35 s ")
-    heads, row, *_ = orpheus("show", "1").out.partition("\n\n")[2].splitlines()
-    assert row[heads.index("RAN") :].startswith("35 s ")
-    told = orpheus("show", "1", "--json").json
-    assert told["ran_until"] == told["attempts"][0]["finished_at"] != told["finished_at"]
 
 
 def test_an_unknown_job_exits_1(orpheus: Orpheus, store: Store) -> None:

@@ -37,10 +37,7 @@ def slot_record(
         order = ""
     elif why.startswith((DRAINED, REPLACED)):  # an order before that
         why = ""
-    is_to_start = (
-        slot.desired in (Desired.UP, Desired.REPLACE) and slot.state is not SlotState.FATAL
-    )
-    waits = slot.held_back if is_to_start else ""
+    waits = slot.held_back if slot.desired in (Desired.UP, Desired.REPLACE) else ""
     return SlotRecord(
         host=host,
         slot=slot.name,

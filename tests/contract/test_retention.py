@@ -17,6 +17,7 @@ from orpheus.shared.errors import NotFound
 from orpheus.shared.operations import upkeep
 from orpheus.shared.storage import KeptAnswer, Store, open_store
 from tests.audit_log import entries_of
+from tests.machine import slowness
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]
@@ -263,7 +264,7 @@ def test_a_step_holds_the_writer_for_20_ms_at_most(real: Store) -> None:
         took_ms.append((time.perf_counter() - began_s) * 1_000)
     assert len(took_ms) > 2
     # The median, as a busy machine may take the processor away in the midst of one.
-    assert statistics.median(took_ms) < 20, took_ms
+    assert statistics.median(took_ms) < 20 * slowness(), took_ms
 
 
 @pytest.mark.backends("sqlite")

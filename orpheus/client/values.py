@@ -55,7 +55,7 @@ class JobState:
     created_at: datetime
     run_at: datetime
     freed_at: datetime | None = None
-    """When it was last unblocked, or went back to pending after it was run; None: neither was."""
+    """When it was last unblocked, let go after a quarantine, or pending again after it was run."""
     started_at: datetime | None
     finished_at: datetime | None
     worker: str | None

@@ -27,7 +27,7 @@ _JOB_WORDS = {
     Kind.JOB_DONE: "is done",
     Kind.JOB_FAILED: "failed",
     Kind.JOB_CANCELLED: "was cancelled",
-    Kind.JOB_UNBLOCKED: "no longer waits for other jobs",
+    Kind.JOB_UNBLOCKED: "waits no longer for other jobs or a release of its type",
     Kind.JOB_CANCEL_REQUESTED: "was asked to stop",
     Kind.JOB_REQUEUED: "was put back by an operator",
     Kind.JOB_DELETED: "was deleted",

@@ -1,7 +1,8 @@
 """What waiting means: a job waits for a worker from when it may run until it starts.
 
 It may run once it is due (`run_at`) and free (`freed_at`), whichever is later. While it is blocked,
-delayed, backing off or running it waits for no worker: with more of them it starts no earlier.
+delayed, backing off, running or held back by a quarantine it waits for no worker: with more of them
+it starts no earlier.
 """
 
 

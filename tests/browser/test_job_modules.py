@@ -309,6 +309,8 @@ def test_what_nobody_did_has_no_name_and_an_action_without_effect_is_told_too(
         event(1, "unblocked", "pending"),
         event(2, "cancelled", "cancelled", error=failed, started_at=None),
         event(9, "requeued", "blocked"),
+        event(20, "unblocked", "pending"),
+        event(30, "unblocked", "pending"),  # held back until then
         event(40, "cancelled", "cancelled", started_at=None),
     ]
     entries = [entry(40, "cancel", reason=None), entry(4, "run", reason=None)]
@@ -318,6 +320,8 @@ def test_what_nobody_did_has_no_name_and_an_action_without_effect_is_told_too(
         ("cancelled: it depended on a job: job 5 is failed", None),
         ("run now requested", "cli:ada"),
         ("retried", None),
+        ("unblocked: what it waited for has ended", None),
+        ("unblocked: its type was released", None),
         ("cancelled", "cli:ada"),
     ]
 

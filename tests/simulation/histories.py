@@ -176,7 +176,7 @@ _LEAVES = {  # kind -> the statuses before it, if not in_progress; "": there was
     "job.started": {"pending"},
     "job.failed": {"in_progress", "blocked"},
     "job.cancelled": LIVE,
-    "job.unblocked": {"blocked"},
+    "job.unblocked": {"blocked", "pending"},  # held back, as its type was quarantined
     "job.requeued": {"failed", "cancelled", "pending"},
     "job.deleted": TERMINAL,
 }
@@ -229,6 +229,7 @@ class Fold:
     last_seq: int = 0
     paused: set[str] = field(default_factory=set)
     quarantined: set[str] = field(default_factory=set)
+    released: set[str] = field(default_factory=set)  # at any time
     ticks: list[tuple[str, int, int]] = field(default_factory=list)
     """Schedule, tick, seq of the event."""
     wall_peaks: list[tuple[int, int]] = field(default_factory=list)
@@ -250,6 +251,7 @@ class Fold:
             self.quarantined.add(body["name"])
         elif kind == "type.released":
             self.quarantined.remove(body["name"])
+            self.released.add(body["name"])
         elif kind == "config.reloaded" and "max_running_per_key" in body:
             self.most_of_a_key = {k: v for k, v in body["max_running_per_key"].items() if v}
         elif kind == "schedule.fired":
@@ -270,6 +272,8 @@ class Fold:
         if kind in ("job.unblocked", "job.requeued") and body["status"] == "pending":
             waits_for = [one for one in body["depends_on"] if self._is_live(one)]
             check(before == "pending" or not waits_for, "unblocked too early", job_id, waits_for)
+            was_held = kind == "job.unblocked" and before == "pending"
+            check(not was_held or body["type"] in self.released, "let go too early", job_id)
         elif kind == "job.deleted":
             del self.jobs[job_id]
         job.body = body

@@ -324,8 +324,9 @@ class StoreMachine(RuleBasedStateMachine):
     def release_type(self, data: st.DataObject, at_once: int) -> None:
         name = data.draw(st.sampled_from(sorted(self.model.quarantined)), "type")
         self.store.quarantines.most_at_once = at_once
+        met_by_a_lease = self.world.look("SELECT id, type FROM jobs WHERE is_parked = 2")
         self.store.quarantines.release(name)
-        self.model.quarantined.remove(name)
+        self.model.release(name, [job_id for job_id, of in met_by_a_lease if of == name])
         while self.store.quarantines.continue_releases():
             pass
 

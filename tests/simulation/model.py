@@ -119,6 +119,13 @@ class Model:
             elif not self.waits_for(waiting):
                 self._unblock(waiting)
 
+    def release(self, job_type: str, held: Sequence[int]) -> None:
+        """`held`: those of its jobs that a lease has met."""
+        self.quarantined.remove(job_type)
+        for job in map(self.jobs.__getitem__, held):
+            assert job.status is Status.PENDING and job.run_at_ms <= self.now_ms
+            job.freed_at_ms = self.now_ms
+
     def _unblock(self, job: ModelJob) -> None:
         job.status, job.freed_at_ms = Status.PENDING, self.now_ms
 

@@ -160,8 +160,8 @@ class Quarantines:
     def _release(self, job_type: str, body: Mapping[str, Any]) -> None:
         now_ms = self._database.clock.wall_ms()
         self._database.run(self._sql["release"], job_type, now_ms)
-        self._let_go(job_type)
         self._events.record(Kind.TYPE_RELEASED, {"name": job_type, **body})
+        self._let_go(job_type)
 
     def continue_releases(self) -> bool:
         """Let go some jobs of released types; False: there are none, and nothing is written."""
@@ -175,9 +175,15 @@ class Quarantines:
         return True
 
     def _let_go(self, job_type: str) -> None:
+        now_ms = self._database.clock.wall_ms()
         rows = self._database.all(self._sql["held-jobs"], job_type, self.most_at_once)
-        self._database.run_many(self._sql["let-go"], rows)
+        freed = self._database.run_many(self._sql["let-go"], [(now_ms, row[0]) for row in rows])
         self._database.at_commit.unparked.extend(row[0] for row in rows)
+        if freed:
+            # Of each job by itself, as its last event tells since when it waits for a worker.
+            ids = {row[0] for row in freed}
+            in_order = [row[0] for row in rows if row[0] in ids]
+            self._events.record_jobs(Kind.JOB_UNBLOCKED, in_order, now_ms)
         if len(rows) < self.most_at_once:
             self._database.run(self._sql["end-quarantine"], job_type)
 

@@ -17,11 +17,11 @@ const SAME_MS = 2000; // an event and its audit entry are of one transaction, an
  */
 export function marksOf(events, entries) {
   const marks = [];
-  let ended = false;
+  let before = ""; // its status
   for (const event of events) {
-    const what = wordOf(event, ended);
+    const what = wordOf(event, before);
     if (what) marks.push({ at: event.at, what, by: null, reason: null, target: null });
-    if (event.kind !== "job.progress") ended = ["done", "failed", "cancelled"].includes(event.job.status);
+    if (event.kind !== "job.progress") before = event.job.status;
   }
   for (const entry of [...entries].reverse()) {
     const one = marks.find((mark) => !mark.by && isOf(entry, mark)) ?? add(marks, entry);
@@ -32,11 +32,11 @@ export function marksOf(events, entries) {
   return marks.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }
 
-function wordOf({ kind, job }, ended) {
+function wordOf({ kind, job }, before) {
   switch (kind) {
-    case "job.unblocked": return "unblocked: what it waited for has ended";
+    case "job.unblocked": return before === "pending" ? "unblocked: its type was released" : "unblocked: what it waited for has ended";
     case "job.cancel_requested": return "cancel requested";
-    case "job.requeued": return ended ? "retried" : "made due now";
+    case "job.requeued": return ["done", "failed", "cancelled"].includes(before) ? "retried" : "made due now";
     case "job.cancelled": case "job.failed":
       if (job.error?.type === "DependencyFailed") return `${job.status}: ${job.error.message}`;
       // After a request, the attempt tells how it ended.

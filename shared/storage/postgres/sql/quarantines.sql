@@ -94,12 +94,16 @@ WHERE is_parked = 2
 GROUP BY type;
 
 -- name: let-go
--- Stays pending: its type was released. Of many jobs at once, which are locked in the order of their ids,
--- as by all who lock many: so nobody waits for somebody who waits for him.
-UPDATE orpheus.jobs SET is_parked = 0 WHERE id IN (
-    SELECT jobs.id FROM orpheus.jobs JOIN unnest(?::bigint[]) AS free (id) ON jobs.id = free.id
+-- Stays pending: its type was released. What it was held back for is no wait: see waits.py. Of many jobs at
+-- once, which are locked in the order of their ids, as by all who lock many: so nobody waits for somebody
+-- who waits for him. Returns those that were held back until now.
+UPDATE orpheus.jobs SET is_parked = 0, freed_at_ms = free.at_ms FROM (
+    SELECT jobs.id, at_ms FROM orpheus.jobs
+        JOIN unnest(?::bigint[], ?::bigint[]) AS free (at_ms, id) ON jobs.id = free.id
     WHERE coalesce(status, '') = 'pending' AND is_parked = 2
-    ORDER BY jobs.id FOR NO KEY UPDATE OF jobs);
+    ORDER BY jobs.id FOR NO KEY UPDATE OF jobs) AS free
+WHERE jobs.id = free.id
+RETURNING jobs.id;
 
 -- name: end-quarantine
 -- None of its jobs is held back any more.

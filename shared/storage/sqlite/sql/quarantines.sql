@@ -90,8 +90,10 @@ WHERE is_parked = 2
 GROUP BY type;
 
 -- name: let-go
--- Stays pending: its type was released.
-UPDATE jobs SET is_parked = 0 WHERE id = ? AND status = 'pending' AND is_parked = 2;
+-- Stays pending: its type was released. What it was held back for is no wait: see waits.py. Returns its
+-- id if it was held back until now.
+UPDATE jobs SET is_parked = 0, freed_at_ms = ? WHERE id = ? AND status = 'pending' AND is_parked = 2
+RETURNING id;
 
 -- name: end-quarantine
 -- None of its jobs is held back any more.

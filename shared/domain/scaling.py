@@ -58,15 +58,19 @@ def exceptions(scale: Scaling, role: Role) -> list[str]:
 
 def left_queues(
     pool: str,
+    host: str | None,
     staying: Iterable[SlotRecord],
     pools: Mapping[str, Collection[str]],
     pending: Mapping[str, int],
 ) -> str:
     """Return, as a clause, the queues of a pool that nobody serves if only these slots stay.
 
-    Empty if each is served. `pools`: what each serves. `pending`: how many jobs wait in each queue.
+    Empty if each is served. `host`: that of the pool; None: there is one only. `pools`: what each
+    serves there; what those of other hosts serve is not known. `pending`: how many jobs wait in
+    each queue.
     """
-    running = {one.pool or "" for one in staying if _runs_jobs(one)}
+    workers = [one for one in staying if _runs_jobs(one)]
+    running = {one.pool or "" for one in workers}
     own, others = {*pools.get(pool, ())}, {one for name in running for one in pools.get(name, ())}
     queues = {*pending} | own if EVERYTHING in own else own
     left = sorted(queues - others - {EVERYTHING})
@@ -74,7 +78,8 @@ def left_queues(
         return ""
     waiting = sum(pending.get(name, 0) for name in left)
     there = f": {jobs_wait(waiting)} there" if waiting else ""
-    unless = ", unless another host does" if running - pools.keys() else ""
+    has_others = any(host not in (None, one.host) for one in workers)
+    unless = ", unless another host does" if has_others else ""
     queue = "queue" if len(left) == 1 else "queues"
     return f"then nobody runs the jobs of {queue} {named(left)}{unless}{there}"
 

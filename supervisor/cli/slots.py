@@ -6,7 +6,7 @@ have no such pool: so `scale` also waits until a slot of the pool is there.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import click
@@ -83,7 +83,10 @@ def _ask_for_slot(
             if is_asked and one.role is Role.WORKER:
                 released = _released(handover, _left_s(store, one)) if one.pid else ""
                 is_drain = action is RequestAction.DRAIN
-                return released + (_left(store, handover, one.pool, [one]) if is_drain else "")
+                going = {(one.host, one.slot)}
+                return released + (
+                    _left(store, handover, one.pool, one.host, going) if is_drain else ""
+                )
         return ""
 
     return _ask(operator, operator.handover(), ask, f"{slot}: {action} asked for", state, note=note)
@@ -111,14 +114,16 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
         return not workers or any(one.pool == pool and host in (None, one.host) for one in slots)
 
     def note(store: Store, handover: CommandLineHandover) -> str:
-        slots = [one for one in store.processes.slots() if one.pool == pool]
-        scale = scaling((one for one in slots if host in (None, one.host)), workers)
+        slots = store.processes.slots()
+        own = [one for one in slots if one.pool == pool and host in (None, one.host)]
+        scale = scaling(own, workers)
         role = Role.WORKER if pool in handover.storage.pools else Role.PROGRAM
         is_limited = role is Role.WORKER and scale.ending
         told = "".join(f"; {one}" for one in exceptions(scale, role))
         if role is Role.WORKER and not (scale.starting or scale.returning):
             names = {*scale.ending, *scale.empty}
-            told += _left(store, handover, pool, [one for one in slots if one.slot in names])
+            going = {(one.host, one.slot) for one in own if one.slot in names}
+            told += _left(store, handover, pool, host, going)
         return f"{_released(handover) if is_limited else ''}{told}"
 
     handover = operator.certain_handover()  # for the names of pools and programs
@@ -148,13 +153,20 @@ def _released(handover: CommandLineHandover, left_s: float | None = None) -> str
 
 
 def _left(
-    store: Store, handover: CommandLineHandover, pool: str | None, going: Sequence[SlotRecord]
+    store: Store,
+    handover: CommandLineHandover,
+    pool: str | None,
+    host: str | None,
+    going: Collection[tuple[str, str]],
 ) -> str:
-    """Return which queues nobody serves without these slots of a pool."""
-    staying = (one for one in store.processes.slots() if one not in going)
+    """Return which queues nobody serves without these slots of a pool.
+
+    Each slot is a host and a name: hosts have slots of the same names. `host` None: the only one.
+    """
+    staying = (one for one in store.processes.slots() if (one.host, one.slot) not in going)
     counts = store.stats.counts_by_queue().items()
     pending = {name: by_status[Status.PENDING] for name, by_status in counts}
-    left = left_queues(pool or "", staying, handover.storage.pools, pending)
+    left = left_queues(pool or "", host, staying, handover.storage.pools, pending)
     return f"; {left}" if left else ""
 
 

@@ -97,7 +97,12 @@ DRAINED: Mapping[str, Any] = {"reason": "drained; it ends after its job"}
         ("media", [("mail", {}), ("media", EMPTY)], "then nobody runs the jobs of queue film"),
         (
             "media",
-            [("mail", {}), ("theirs", {})],
+            [("mail", {}), ("theirs", {"host": "host-2"})],
+            "then nobody runs the jobs of queue film, unless another host does",
+        ),
+        (
+            "media",
+            [("mail", {"host": "host-2"})],  # what its pool of that name serves is not known here
             "then nobody runs the jobs of queue film, unless another host does",
         ),
     ],
@@ -109,4 +114,4 @@ def test_the_queues_that_nobody_serves_then_are_named(
         slot(f"{name}-1", **({"state": SlotState.READY, "pool": name} | changes))
         for name, changes in staying
     ]
-    assert left_queues(pool, slots, POOLS, {"letters": 1, "both": 2}) == told
+    assert left_queues(pool, "host-1", slots, POOLS, {"letters": 1, "both": 2}) == told

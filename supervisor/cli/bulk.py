@@ -13,6 +13,7 @@ from dataclasses import replace
 import click
 
 from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.domain.jobs import Status
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import BulkAction, Store, words_of
@@ -95,10 +96,11 @@ def change_matching(
         expected = options.expected_count
         if options.dry_run or (not count and expected is None):
             return _print(operator, count, counted)
+        # Before the question: between its answer and the change, the number may become another.
+        paused = _paused(store, wanted, max_id) if action is BulkAction.RETRY else []
         if expected is None and not options.yes:
             _ask(action, count, counted)
             expected = count
-        paused = _paused(store, wanted, max_id) if action is BulkAction.RETRY else []
         actor = operator.actor(reason)
         changed = store.bulk.change(
             action,
@@ -116,11 +118,14 @@ def change_matching(
 
 def _paused(store: Store, wanted: JobFilter, max_id: int | None) -> list[str]:
     """Return the paused queues in which jobs of the filter would wait."""
+    paused = [one for one in store.standings.pauses() if wanted.queue in (None, one)]
+    counts = store.stats.counts_by_queue() if paused else {}
     return [
         name
-        for name in store.standings.pauses()
-        if wanted.queue in (None, name)
-        and store.bulk.count(BulkAction.RETRY, replace(wanted, queue=name), max_id)
+        for name in paused
+        if name in counts
+        and any(counts[name][status] for status in (Status.FAILED, Status.CANCELLED))
+        and store.bulk.would_change(BulkAction.RETRY, replace(wanted, queue=name), max_id)
     ]
 
 

@@ -10,7 +10,8 @@ import pytest
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import JobError, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import BulkAction, Store
+from orpheus.shared.storage.verbs.bulk import Bulk
 from tests.audit_log import entries_of
 
 Orpheus = Callable[..., Any]
@@ -56,6 +57,22 @@ def test_jobs_that_are_retried_into_a_paused_queue_are_warned_of(
     assert (code, out) == (0, "2 jobs with status=failed retried\n")
     assert "queue default is paused" in err and "other" not in err
     assert "paused" not in orpheus("cancel", "--status", "pending", "--yes").err
+
+
+def test_no_job_is_counted_anew_for_a_queue_that_is_paused(
+    orpheus: Orpheus, jobs: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("default", "mail"):
+        orpheus("pause", name)
+    count, counted = Bulk.count, []
+
+    def counts(self: Bulk, action: BulkAction, wanted: JobFilter, max_id: int | None) -> int:
+        counted.append(wanted)
+        return count(self, action, wanted, max_id)
+
+    monkeypatch.setattr(Bulk, "count", counts)
+    assert "queue default is paused" in orpheus("retry", "--status", "failed", "--yes").err
+    assert counted == [JobFilter(status=Status.FAILED)]
 
 
 def test_jobs_of_a_filter_are_counted_and_changed_once_confirmed(

@@ -3,6 +3,7 @@
 import sys
 import time
 from datetime import datetime
+from typing import NamedTuple
 
 import click
 
@@ -38,32 +39,43 @@ def why(operator: Operator, id: int) -> int:
     """Say why a job does not run, who holds it back, and until when; exit 0 if it runs."""
     handover = operator.handover()
     with operator.store(handover) as store:
-        job, now_ms, answer = _read(store, handover, id)
+        job, now_ms, answer, is_released = _read(store, handover, id)
     if operator.as_json:
         print_json(answer)
     else:
         width = terminal_width() if sys.stdout.isatty() else None
         click.echo(_verdict(job, answer))
         for reason in answer["reasons"]:
-            line = f"- {_line(reason, now_ms)}{_command(job, reason)}"
+            line = f"- {_line(reason, now_ms)}{_command(job, reason, is_released)}"
             for one in [line] if width is None else wrapped(line, width - len(GAP)):
                 click.echo(GAP + one)
     return ExitCode.OK if answer["runs"] else ExitCode.NO
 
 
-def _read(store: Store, handover: CommandLineHandover, id: int) -> tuple[Job, int, Why]:
+class _Read(NamedTuple):
+    job: Job
+    now_ms: int
+    answer: Why
+    is_released: bool
+    """Its type was quarantined, and its jobs are being let go."""
+
+
+def _read(store: Store, handover: CommandLineHandover, id: int) -> _Read:
     """Return the job, when it was read, and why it does not run."""
     pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
     # Outside the snapshot: it may try whether a write can begin.
     workers = workers_json(store, supervised_on=None, beat_timeout_s=timeout_s)
     with store.snapshot():
-        now_ms = store.clock.wall_ms()
-        return store.jobs.get(id), now_ms, why_json(store, id, workers, pools, timeout_s)
+        now_ms, job = store.clock.wall_ms(), store.jobs.get(id)
+        quarantine = store.quarantines.of(job.type)
+        is_released = quarantine is not None and quarantine.is_released
+        answer = why_json(store, id, workers, pools, timeout_s)
+        return _Read(job, now_ms, answer, is_released)
 
 
 def first_reason(store: Store, handover: CommandLineHandover, id: int) -> str | None:
     """Return the first reason why a job does not run, and how many more; None: it has ended."""
-    job, now_ms, answer = _read(store, handover, id)
+    job, now_ms, answer, _ = _read(store, handover, id)
     has_ended = job.status in TERMINAL
     return _first(answer, now_ms, id) if answer["reasons"] and not has_ended else None
 
@@ -94,7 +106,7 @@ class WaitingJob:
         if job.status not in _WAITING or now_s < self._look_at_s or not self._lines_left:
             return None
         self._look_at_s = now_s + _LOOK_EVERY_S
-        job, now_ms, answer = _read(self._store, self._handover, job.id)
+        job, now_ms, answer, _ = _read(self._store, self._handover, job.id)
         if job.status not in _WAITING or not answer["reasons"]:
             return None
         first = answer["reasons"][0]
@@ -121,12 +133,11 @@ def _line(reason: WhyReason, now_ms: int) -> str:
     return printable(text_as_called(reason["text"]) + by) + _until(reason["until"], now_ms)
 
 
-def _command(job: Job, reason: WhyReason) -> str:
+def _command(job: Job, reason: WhyReason, is_released: bool) -> str:
     """Return the command that lets the job run, or tells more, as the status has it."""
-    of_type = "" if "just been released" in reason["text"] else f"orpheus release {job.type}"
     commands = {
         Code.QUEUE_PAUSED: f"orpheus resume {job.queue}",
-        Code.QUARANTINED: of_type,
+        Code.QUARANTINED: "" if is_released else f"orpheus release {job.type}",
         Code.WORKER_SILENT: f"orpheus stack {job.worker}",
     }
     command = commands.get(reason["code"])

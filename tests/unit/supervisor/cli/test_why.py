@@ -78,6 +78,23 @@ def test_it_names_the_command_that_lets_the_job_run(orpheus: Orpheus, store: Sto
     assert orpheus("why", "2").out.endswith(" (orpheus release count)\n")
 
 
+def test_of_a_type_that_is_released_no_release_is_proposed_whatever_the_words(
+    orpheus: Orpheus, store: Store
+) -> None:
+    start_worker(store)
+    store.jobs.submit_many([NewJob("count")] * 3)
+    store.quarantines.after, store.quarantines.most_at_once = 1, 1
+    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    cell, evidence = CellState(lease.token, running=True), "it has just been released"
+    store.leases.free(WORKER.incarnation, cell, evidence=evidence)
+    assert store.leases.lease(WORKER, ("*",), 1, 30_000) == []
+    assert orpheus("why", "3").out.endswith(f"{evidence} (orpheus release count)\n")
+    store.quarantines.release("count")
+    released = orpheus("why", "3").out
+    assert "its type count has just been released" in released
+    assert "orpheus release" not in released
+
+
 def test_it_tells_of_an_end(orpheus: Orpheus, store: Store, finish: Finish) -> None:
     store.jobs.submit(NewJob("count"))
     finish(store)

@@ -1,7 +1,7 @@
 """How fast the jobs of a queue are done, from how many were done in each minute. Pure.
 
 Only time in which the queue could run counts: not that before it was resumed, or before its workers
-came up, if none was done in the minute before. If jobs have waited for a worker all the time, the
+came up and began the first job, if none was done in the minute before. If jobs have waited for a worker all the time, the
 pace is that of this time; else the time in which there was nothing to do may be a part of it.
 """
 
@@ -68,7 +68,7 @@ def pace_of(
     lately = [one for one in minutes if one.minute >= now - LATELY_MINUTES]
     is_enough = sum(one.done for one in lately) >= _ENOUGH
     first = now - (LATELY_MINUTES if is_enough else MOST_MINUTES)
-    since = max(first, _last_stop(minutes, opened_ms))
+    since = max(first, _last_stop(minutes, now, opened_ms))
     waiting = max(since, _next_minute(now_ms - round(waits_s * 1000)))
     with_backlog = replace(_within(minutes, waiting, now_ms), had_backlog=True)
     if not with_backlog.is_early:
@@ -81,16 +81,28 @@ def pace_of(
     return replace(_within(minutes, minutes[0].minute, now_ms), is_early=True)
 
 
-def _last_stop(minutes: Sequence[DoneInMinute], opened_ms: int) -> int:
-    """Return the minute with which the time since the last stop begins; 0: none is known."""
+def _last_stop(minutes: Sequence[DoneInMinute], now: int, opened_ms: int) -> int:
+    """Return the minute with which the time since the last stop begins; 0: none is known.
+
+    A worker that is up may load a model for minutes before its first job begins.
+    """
     opened, since = opened_ms // _MINUTE_MS, 0
-    before = max((one.minute for one in minutes if one.minute < opened), default=0)
-    if opened - before > 1:
-        since = _next_minute(opened_ms)
-    for one, following in pairwise(minutes):
+    if opened - minutes[-1].minute > 1:
+        return _next_minute(opened_ms)
+    unknown = DoneInMinute(now - MOST_MINUTES - 1, 0, 0)  # what was before is not among these
+    for one, following in pairwise([unknown, *minutes]):
+        began_ms = _began_ms(following)
+        is_first = one.minute <= opened <= following.minute and began_ms >= opened_ms
+        if is_first and began_ms // _MINUTE_MS > one.minute + 1:
+            since = max(since, _next_minute(began_ms))
         if one.done >= _TOO_MANY_TO_STOP and following.minute > one.minute + 1:
             since = max(since, following.minute + 1)
     return since
+
+
+def _began_ms(one: DoneInMinute) -> int:
+    """Return when a job that was done in a minute began, at the latest."""
+    return (one.minute + 1) * _MINUTE_MS - one.ran_ms // one.done
 
 
 def _within(minutes: Sequence[DoneInMinute], since: int, now_ms: int) -> Pace:

@@ -52,6 +52,10 @@ def pace(done: dict[int, int], now: float, opened: float = 0, waits: float = 0) 
         ({100: 2, 101: 2, 102: 2, 103: 2}, 104, 103.1, 10, 8 / 10),
         # A stop that nobody tells of, of a queue of many jobs: a minute in which none was done.
         ({100: 30, 103: 20, 104: 30}, 105, 0, 10, 30.0),
+        # Its workers were made at once, but took four minutes until they could run jobs.
+        ({100: 30, 101: 5, 105: 1, 106: 20}, 106.9, 101.2, 10, None),
+        ({100: 30, 101: 5, 105: 1, 106: 30, 107: 30}, 108, 101.2, 10, 30.0),
+        ({100: 6, 105: 1, 106: 6}, 107, 102.1, 10, 6.0),
         # A crash loop: done were those before it, and its worker is up again for a second.
         ({100: 20}, 104.1, 104.09, 5, None),
         # Long ago of few, five minutes of many.
@@ -66,6 +70,14 @@ def test_a_pace_is_of_whole_minutes_in_which_the_queue_could_run(
     assert found.is_early is (known is None)
     if known is not None:
         assert found.per_s * 60 == pytest.approx(known, rel=0.1)
+
+
+def test_a_worker_that_is_replaced_between_two_long_jobs_is_no_stop() -> None:
+    """Each takes three minutes; a worker was replaced at once after the second had ended."""
+    rows = [DoneInMinute(minute, 1, 180_000) for minute in (100, 103, 106, 109)]
+    for opened in (103.05, 103.95, 104.05):
+        found = pace_of(rows, 110 * MINUTE_MS, round(opened * MINUTE_MS), 1_200)
+        assert (found.done, found.is_early) == (4, False)
 
 
 @pytest.mark.parametrize("run_s", [0.5, 5, 20, 40, 60, 120, 200])

@@ -47,21 +47,21 @@ def starved_queues(
 def run_mostly_others(
     rule: QueueRow,
     serving: Sequence[Crew],
-    counts: Mapping[str, Mapping[Status, int]],
-    paces: Mapping[str, Pace],
+    running: int,
+    pace: Pace | None,
 ) -> bool:
-    """Return whether the workers that serve a queue with a backlog have run others for longer."""
-    name, pace = rule.name, paces.get(rule.name)
+    """Return whether a queue with a backlog had less than half of the places of its workers.
+
+    And whether others have more of them now. `running`: so many of its jobs run.
+    """
     starts_per_s = None if rule.rate is None else rule.rate.per_s
     if pace is None or not pace.had_backlog or is_at_rate(pace, starts_per_s):
         return False
     places = sum(len(crew.ready) * crew.concurrency for crew in serving)
     places = min(places, rule.max_running or places)
+    taken = sum(len(crew.ready) * crew.concurrency - crew.free for crew in serving)
     ran = pace.ran_s / pace.within_s
-    others = [one for one in counts if one != name and any(crew.serves(one) for crew in serving)]
-    ran_others = sum(paces[one].ran_s / paces[one].within_s for one in others if one in paces)
-    running = sum(counts[one][Status.IN_PROGRESS] for one in others)
-    return ran < places / 2 and max(ran_others, running) > ran
+    return ran < places / 2 and taken - running > ran
 
 
 def _taken_s(serving: Sequence[Crew], running: Iterable[RunningJob], now_ms: int) -> float | None:

@@ -122,6 +122,36 @@ def test_a_queue_whose_own_limit_holds_it_is_not_slowed_by_others(
     assert mail(store, four)["drain"] and mail(store, four)["slowed"] is None
 
 
+@pytest.mark.parametrize("queues", [["*"], ["mail"]])
+def test_a_queue_whose_own_jobs_take_the_places_is_not_slowed_by_what_other_pools_run(
+    store: Store, run: Callable[..., None], lease: LeaseFrom, queues: list[str]
+) -> None:
+    come(store, "mail", 30)
+    run("mail", 12, 20_000)
+    come(store, "video", 3)
+    assert len(lease(4, queues=("mail",))) == 4, "its pool was just scaled from one to four"
+    assert len(lease(3, queues=("video",))) == 3
+    crews = [
+        Crew("default", queues, 1, [f"default-{n}" for n in range(1, 5)]),
+        Crew("video", ["video"], 3, ["video-1"]),
+    ]
+    (told,) = (one for one in queues_json(store, crews) if one["name"] == "mail")
+    assert told["drain"] and told["slowed"] is None
+
+
+def test_a_queue_of_whose_places_some_are_free_is_not_slowed_by_others(
+    store: Store, run: Callable[..., None], lease: LeaseFrom
+) -> None:
+    come(store, "mail", 30)
+    run("mail", 12, 20_000)
+    come(store, "video", 3)
+    assert len(lease(3, queues=("video",))) == 3
+    elsewhere = Crew("video", ["video"], 3, ["video-1"])
+    idle = Crew("default", ["*"], 4, ["default-1"], free=4)
+    (told,) = (one for one in queues_json(store, [idle, elsewhere]) if one["name"] == "mail")
+    assert told["drain"] and told["slowed"] is None
+
+
 def test_an_estimate_that_the_oldest_due_job_has_refuted_is_not_shown(
     store: Store, run: Callable[..., None], clock: FakeClock
 ) -> None:

@@ -190,6 +190,27 @@ def test_of_more_jobs_than_are_looked_at_the_time_of_those_counts(
     assert store.stats.silent_s(["mail", "slow"]) == {"mail": 5.0, "slow": 3.0}
 
 
+def test_of_more_jobs_than_are_looked_at_the_minute_in_which_the_last_ended_counts_too(
+    store: Store,
+    run: Callable[..., None],
+    lease: LeaseFrom,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stats, "_MOST_ENDED", 3)
+    come(store, "mail", 30)
+    run("mail", 12, 1_000)
+    run("slow", 138, 1_000)
+    assert store.stats.silent_s(["mail", "new"]) == {"mail": 90.0, "new": 120.0}
+    assert mail(store)["slowed"] and not mail(store)["starved"]
+    run("slow", 29, 1_000)
+    come(store, "slow", 1)
+    assert len(lease(queues=("slow",))) == 1
+    clock.advance(1_000)
+    assert mail(store)["starved"], "none has ended for two minutes"
+    assert mail(store)["drain"] is None
+
+
 def test_a_starved_queue_grows_by_no_more_than_came_less_what_ended(
     store: Store, run: Callable[..., None], lease: LeaseFrom, clock: FakeClock
 ) -> None:

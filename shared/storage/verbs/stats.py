@@ -195,11 +195,13 @@ class Stats:
     def silent_s(self, queues: Iterable[str]) -> dict[str, float]:
         """Return for how long at least no job of each of these queues has ended by itself.
 
-        It is two minutes at most, or the time in which the newest 2,000 jobs ended.
+        It is two minutes at most. Of a queue of which none is among the newest 2,000 that ended,
+        the minute of the last is known.
         """
         now_ms = self._database.clock.wall_ms()
         since_ms = now_ms - _MOST_SILENT_MS
         last_ms = dict.fromkeys(queues, since_ms)
+        minutes = dict(self._database.all(self._sql["last-ran-by-queue"], since_ms // _MINUTE_MS))
         for status in (Status.DONE, Status.FAILED):
             values = (status.value, since_ms, _MOST_ENDED)
             rows = self._database.all(self._sql["newest-ended"], *values)
@@ -207,7 +209,9 @@ class Stats:
             is_all = sum(n for _, n, _, _ in rows) < _MOST_ENDED
             seen_from_ms = since_ms if is_all else min(first for _, _, first, _ in rows)
             for queue, at_ms in last_ms.items():
-                last_ms[queue] = max(at_ms, ended_ms.get(queue, seen_from_ms))
+                unseen_ms = (minutes[queue] + 1) * _MINUTE_MS if queue in minutes else since_ms
+                last = ended_ms.get(queue, min(seen_from_ms, unseen_ms))
+                last_ms[queue] = max(at_ms, last)
         return {queue: max(0, now_ms - at_ms) / 1000 for queue, at_ms in last_ms.items()}
 
     def _came(self, queue: str, first_id: int) -> "_Came":

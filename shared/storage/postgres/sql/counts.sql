@@ -67,6 +67,11 @@ GROUP BY queue;
 SELECT queue, sum(n)::bigint FROM orpheus.finished_per_minute
 WHERE minute >= ? AND status <> 'cancelled' GROUP BY queue;
 
+-- name: last-ran-by-queue
+-- The last minute, since one, in which such a job of each queue ended.
+SELECT queue, max(minute) FROM orpheus.finished_per_minute
+WHERE minute >= ? AND status <> 'cancelled' GROUP BY queue;
+
 -- name: newest-job
 -- The greatest id.
 SELECT max(id) FROM orpheus.jobs;

@@ -3,8 +3,9 @@
 When it is empty is a fluid model: the jobs that are due leave at the pace of the time in which the
 queue could run (`paces`), no faster than its `rate`, and each further worker adds one job in the
 time that one took (Little's law), but no more than each of those that are there does. A pace tells
-how fast a queue can be emptied only if jobs waited all that time, or if at least half of what its
-workers and limits let through was done: else it had little to do. No worker makes a queue faster
+how fast a queue can be emptied only if jobs waited all that time, if the oldest has waited for about
+as long as those before it took at this pace, or if at least half of what its workers and limits let
+through was done: else it had little to do. No worker makes a queue faster
 that does what its `rate` lets through, nor one of which the workers that are there can already run
 as many jobs as `max_running` allows. It assumes that no job is submitted or becomes due meanwhile,
 that those that wait are like those that were done, and that further workers take only jobs of this
@@ -92,8 +93,13 @@ def is_refuted(seconds: float, quiet_s: float) -> bool:
     return quiet_s > max(_TURN_S, seconds)
 
 
-def drain_s(due: int, running: int, pace: Pace | None, bounds: DrainLimits) -> float | None:
-    """Return when these jobs are done as it stands, in seconds; None: it is not known (yet)."""
+def drain_s(
+    due: int, running: int, pace: Pace | None, bounds: DrainLimits, waits_s: float = 0.0
+) -> float | None:
+    """Return when these jobs are done as it stands, in seconds; None: it is not known (yet).
+
+    `waits_s`: for how long the oldest has waited for nothing but a worker or the rate.
+    """
     if not due + running:
         return 0.0
     if pace is None or not pace.done or pace.is_early:
@@ -101,7 +107,8 @@ def drain_s(due: int, running: int, pace: Pace | None, bounds: DrainLimits) -> f
     seconds = (due + running) / pace.per_s
     if due and bounds.starts_per_s is not None:
         seconds = max(seconds, due / bounds.starts_per_s)
-    return seconds if seconds <= _SOON_S or pace.had_backlog or _is_busy(pace, bounds) else None
+    is_so_slow = pace.had_backlog or waits_s >= seconds / 2 or _is_busy(pace, bounds)
+    return seconds if seconds <= _SOON_S or is_so_slow else None
 
 
 def no_estimate(pace: Pace | None, quiet_s: float | None, ended_per_minute: float) -> str:

@@ -191,7 +191,8 @@ def queues_json(
         flow, serving = flows.get(name, Flow()), [crew for crew in crews if crew.serves(name)]
         pace, quiet = paces.get(name), quiet_s.get(name)
         running = its_counts.get(Status.IN_PROGRESS, 0)
-        drain = _drain(rule, its_counts, its_due.jobs, pace, serving)
+        waits_s = waiting_s.get(name, 0.0)
+        drain = _drain(rule, its_counts, its_due.jobs, pace, serving, waits_s)
         found.append(
             {
                 "name": name,
@@ -335,6 +336,7 @@ def _drain(
     due: int,
     pace: Pace | None,
     serving: Sequence[Crew],
+    waits_s: float,
 ) -> Drain | None:
     running = counts.get(Status.IN_PROGRESS, 0)
     if rule.paused or rule.per_key.rate or (not due and (running or counts.get(Status.PENDING, 0))):
@@ -344,7 +346,7 @@ def _drain(
     if due and not concurrency:
         return None
     bounds = DrainLimits(rule.max_running, starts_per_s, concurrency)
-    seconds = drain_s(due, running, pace, bounds)
+    seconds = drain_s(due, running, pace, bounds, waits_s)
     if seconds is None:
         return None
     with_more = () if _limits_keys(rule) else drain_with_more_s(due, running, pace, bounds)

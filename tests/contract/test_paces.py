@@ -222,6 +222,22 @@ def test_a_queue_with_a_rate_whose_workers_serve_others_too_is_not_emptied_at_it
     assert mail["drain"]["seconds"] == pytest.approx(mail["counts"]["pending"], rel=0.1)
 
 
+def test_a_queue_with_a_steady_wait_has_an_estimate_at_each_moment_of_a_minute(
+    store: Store, run: Run, submit: Callable[..., int]
+) -> None:
+    """Its eight workers run other queues, too: one of its jobs a second, and each waits for 30 s."""
+    eight = Crew("default", ["*"], 8, ["default-1"])
+    for _ in range(30):
+        submit(queue="mail")
+    for _ in range(150):
+        run("mail", 1_000)
+    for _ in range(60):
+        run("mail", 1_000)
+        (mail,) = queues_json(store, [eight])
+        assert mail["oldest_pending_s"] == pytest.approx(30, abs=1)
+        assert mail["drain"] and mail["drain"]["seconds"] == pytest.approx(30, rel=0.1)
+
+
 def test_a_job_that_waits_for_its_key_does_not_show_that_the_workers_serve_others(
     store: Store,
     run: Run,

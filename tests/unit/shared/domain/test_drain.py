@@ -61,6 +61,15 @@ def test_a_pace_of_a_time_with_little_to_do_does_not_say_how_fast_a_batch_is_don
     assert drain_s(600, 0, replace(seldom, ran_s=200.0), one_at_once) == pytest.approx(9_000)
 
 
+def test_a_wait_that_the_pace_explains_shows_that_a_batch_is_done_no_faster() -> None:
+    """Eight places are shared with other queues: two jobs a second are done of this one."""
+    shared, bounds = Pace(done=600, ran_s=600.0, within_s=300.0), DrainLimits(concurrency=8)
+    assert drain_s(60, 2, shared, bounds, waits_s=30) == pytest.approx(31)
+    assert drain_s(150, 2, shared, bounds, waits_s=38) == pytest.approx(76)
+    for waits_s in (0, 37):
+        assert drain_s(150, 2, shared, bounds, waits_s) is None, "a batch has just come"
+
+
 def test_workers_that_did_less_than_the_rate_while_jobs_waited_have_others_to_serve() -> None:
     """Two workers could do 40 jobs of 50 ms a second, but did two: the others were not of this."""
     bounds = DrainLimits(starts_per_s=12, concurrency=2)

@@ -190,9 +190,7 @@ def queues_json(
         its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
         flow, serving = flows.get(name, Flow()), [crew for crew in crews if crew.serves(name)]
         pace, quiet = paces.get(name), quiet_s.get(name)
-        running = its_counts.get(Status.IN_PROGRESS, 0)
-        waits_s = waiting_s.get(name, 0.0)
-        drain = _drain(rule, its_counts, its_due.jobs, pace, serving, waits_s)
+        drain = _drain(rule, its_counts, its_due.jobs, pace, serving, waiting_s.get(name, 0.0))
         found.append(
             {
                 "name": name,
@@ -214,7 +212,7 @@ def queues_json(
                 "starved": name in starved,
                 "none_starts": None,
                 "unready": None,
-                "slowed": OTHERS if run_mostly_others(rule, serving, running, pace) else None,
+                "slowed": OTHERS if run_mostly_others(rule, serving, its_counts, pace) else None,
                 "limited": limited_json(limited.get(name), serving, now_ms, drains=bool(drain)),
                 "submitted_per_minute": flow.submitted_per_minute,
                 "ended_per_minute": flow.ended_per_minute,

@@ -47,12 +47,12 @@ def starved_queues(
 def run_mostly_others(
     rule: QueueRow,
     serving: Sequence[Crew],
-    running: int,
+    counts: Mapping[Status, int],
     pace: Pace | None,
 ) -> bool:
     """Return whether a queue with a backlog had less than half of the places of its workers.
 
-    And whether others have more of them now. `running`: so many of its jobs run.
+    And whether others have more of them now. `counts`: its jobs.
     """
     starts_per_s = None if rule.rate is None else rule.rate.per_s
     if pace is None or not pace.had_backlog or is_at_rate(pace, starts_per_s):
@@ -61,7 +61,7 @@ def run_mostly_others(
     places = min(places, rule.max_running or places)
     taken = sum(len(crew.ready) * crew.concurrency - crew.free for crew in serving)
     ran = pace.ran_s / pace.within_s
-    return ran < places / 2 and taken - running > ran
+    return ran < places / 2 and taken - counts.get(Status.IN_PROGRESS, 0) > ran
 
 
 def _taken_s(serving: Sequence[Crew], running: Iterable[RunningJob], now_ms: int) -> float | None:

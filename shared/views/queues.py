@@ -180,7 +180,7 @@ def queues_json(
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
         quiet_s = quiet_s_by_queue(store, waiting_s, pauses.keys())
-        paces = store.stats.paces(opened_ms_by_queue(store, crews, counts), waiting_s)
+        paces = store.stats.paces(opened_ms_by_queue(store, crews, counts, only), waiting_s)
         starved = starved_queues(store, crews, quiet_s, counts, flows, paces)
         limited = limited_queues(store, rules.values(), due, oldest_s.keys() - waiting_s.keys())
         held = _held(store, due, counts)

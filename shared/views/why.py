@@ -123,7 +123,6 @@ def crews_of(
 ) -> list[Crew]:
     """Return the workers of each pool. `pools`: the queues that each serves.
 
-    With `now_ms`, it is told in how long each starts that is not ready.
     Of a pool that another host's configuration alone names, its queues are not known: it has none.
     """
     named = {one["pool"] or "" for one in workers if one["role"] is Role.WORKER}
@@ -134,6 +133,7 @@ def crews_of(
 def _crew(store: Store, pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:
     now_ms, hosts = store.clock.wall_ms(), {one["host"] for one in workers}
     mine = [one for one in workers if one["pool"] == pool]
+    scaled = None if mine or not workers else scaled_by(store, "pool", pool, 0, hosts)
     ready = [one for one in mine if one["state"] == SlotState.READY]
     return Crew(
         pool,
@@ -149,7 +149,7 @@ def _crew(store: Store, pool: str, queues: Sequence[str], workers: Sequence[Work
         idle=sum(not one["jobs_in_progress"] for one in ready),
         others=[_not_ready(one, now_ms) for one in mine if one["state"] != SlotState.READY],
         nothing_runs=not workers,
-        scaled_to_0="" if mine else _by(scaled_by(store, "pool", pool, 0, hosts), now_ms),
+        scaled_to_0=_by(scaled, now_ms),
         up_s=max((one["uptime_s"] for one in ready if one["uptime_s"] is not None), default=None),
     )
 

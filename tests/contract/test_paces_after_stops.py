@@ -82,3 +82,15 @@ def test_a_worker_that_is_replaced_between_two_jobs_is_no_stop(
     for _ in range(11):
         run()
     assert estimate_s(store, up_s=1) == pytest.approx(18 * 25, rel=0.2)
+
+
+def test_when_a_queue_was_resumed_is_asked_of_the_queues_that_are_wanted(
+    store: Store, clock: FakeClock
+) -> None:
+    for name in ("mail", "shut", "thumbs"):
+        store.queues.pause(name)
+        store.queues.resume(name)
+        store.audit.record("resume", f"queue {name}", by="cli:ada")
+    store.queues.pause("shut")
+    assert store.standings.resumed_ms(["mail", "shut", "new"]) == {"mail": clock.wall}
+    assert store.standings.resumed_ms([]) == {}

@@ -15,6 +15,7 @@ from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.shared.views.pools import ScaledBy, configured_pools, scaled_by
 from orpheus.shared.views.verdict import verdict_json
+from orpheus.shared.views.why import crews_of
 from orpheus.shared.views.workers import Worker, workers_json
 
 POOLS = {"default": ["default"], "mail": ["mail"]}
@@ -172,3 +173,10 @@ def test_nothing_is_asked_of_a_slot_that_is_scaled_away(
         "(`orpheus scale long 2` brings it back, while the configuration has long)"
     )
     assert store.supervision.take_requests("ada") == []
+
+
+def test_who_scaled_a_pool_is_not_looked_for_while_nothing_runs(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "processes", None)  # it is not read, once for each pool
+    assert all(crew.nothing_runs for crew in crews_of(store, POOLS, []))

@@ -93,9 +93,9 @@ class Standings:
         rows = self._database.all(self._sql["resumptions"])
         return {name: Pause(*resumed) for name, *resumed in rows}
 
-    def resumed_ms(self) -> dict[str, int]:
-        """Return when an operator resumed each queue that one had paused last, and is open."""
-        return dict(self._database.all(self._sql["resumed"]))
+    def resumed_ms(self, queues: Iterable[str]) -> dict[str, int]:
+        """Return when an operator resumed each of these that one had paused last, and is open."""
+        return dict(self._database.all(self._sql["resumed"], json.dumps(list(queues))))
 
     def rooms(self) -> Mapping[str, Room]:
         """Return the room of each queue with a limit, without the names of the jobs that run."""

@@ -26,11 +26,11 @@ SELECT name, by, reason, at_ms FROM orpheus.queues LEFT JOIN orpheus.audit ON id
 WHERE paused = 0 AND paused_by_config = 1;
 
 -- name: resumed
--- When an operator resumed each open queue last.
+-- When an operator resumed each open queue of a JSON list last.
 SELECT name, at_ms FROM orpheus.queues JOIN orpheus.audit ON id = (
     SELECT id FROM orpheus.audit AS one
     WHERE target = 'queue ' || name AND action = 'resume' ORDER BY id DESC LIMIT 1)
-WHERE paused = 0;
+WHERE paused = 0 AND name IN (SELECT one FROM json_array_elements_text(?::json) AS one);
 
 -- name: leased-before
 -- The jobs that the worker of a lease has leased before it and not finished.

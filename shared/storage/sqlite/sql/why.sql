@@ -26,11 +26,11 @@ SELECT name, by, reason, at_ms FROM queues LEFT JOIN audit ON id = (
 WHERE paused = 0 AND paused_by_config = 1;
 
 -- name: resumed
--- When an operator resumed each open queue last.
+-- When an operator resumed each open queue of a JSON list last.
 SELECT name, at_ms FROM queues JOIN audit ON id = (
     SELECT id FROM audit AS one INDEXED BY audit_by_target
     WHERE target = 'queue ' || name AND action = 'resume' ORDER BY id DESC LIMIT 1)
-WHERE paused = 0;
+WHERE paused = 0 AND name IN (SELECT value FROM json_each(?));
 
 -- name: leased-before
 -- The jobs that the worker of a lease has leased before it and not finished.

@@ -25,7 +25,7 @@ class Crew:
     idle: int = 0
     """How many of them run nothing."""
     others: Sequence[str] = ()
-    """What its other slots do: "default-2 is backoff: exited with code 1"."""
+    """What its other slots do: "default-2 is in backoff: exited with code 1, starts in 5 s"."""
     nothing_runs: bool = False
     """There is no process of Orpheus at all."""
     scaled_to_0: str = ""

@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Dashboard, some_queue
 
 AWAY = "pool gpu is scaled to 0 by cli:ada 5 min ago (new disks)"
+DRAIN = {"seconds": 900, "with_more": []}
+HYBRID = "no worker of pool gpu is ready, the others run other jobs"
 HELD = {"type": "resize", "jobs": 4, "relation": "eq", "oldest_s": 47_430}
 
 
@@ -98,20 +100,24 @@ def test_queues_in_trouble_are_counted_on_top_and_found_by_a_click(
         {**one, "name": "lonely", "pools": [], "none_starts": "no pool serves it"},
         {**one, "name": "away", "none_starts": "no worker is ready", "unready": AWAY},
         {**one, "name": "late", "starved": True, "none_starts": "its workers run other jobs"},
+        {**one, "name": "slow", "drain": DRAIN, "slowed": "its workers run mostly other jobs"},
+        {**one, "name": "shut", "paused": True, "pools": [], "none_starts": "it is paused"},
+        {**one, "name": "hybrid", "starved": True, "none_starts": HYBRID, "unready": AWAY},
     ]
     page = lasting_dashboard.page
     page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
     lasting_dashboard.open("/ui/queues")
     held = ", with 3 pending jobs"
-    counted = f"1 without a pool{held} · 1 without a ready worker{held} · 1 starved{held}"
-    expect(page.locator("#summary")).to_have_text(f"4 queues · 12 jobs are pending · {counted}")
+    counted = f"1 paused{held} · 1 without a pool{held} · 1 without a ready worker{held}"
+    counted += " · 2 starved, with 6 pending jobs"
+    expect(page.locator("#summary")).to_have_text(f"7 queues · 21 jobs are pending · {counted}")
     for link, found in {
-        "1 without a pool": "lonely",
-        "1 without a ready worker": "away",
-        "1 starved": "late",
+        "1 without a pool": ["lonely"],
+        "1 without a ready worker": ["away"],
+        "2 starved": ["late", "hybrid"],
     }.items():
         page.get_by_role("link", name=link).click()
-        expect(page.locator("#rows tr:not(.unmatched)")).to_have_attribute("id", f"queue-{found}")
+        expect(page.locator("#rows tr:not(.unmatched) .name > a")).to_have_text(sorted(found))
         page.locator("#search").fill("")
     assert lasting_dashboard.never_reloaded()
 

@@ -6,9 +6,9 @@ const head = h("span", {});
 /** What a search for `finds` finds among the words of a row. */
 const TROUBLES = [
   { words: "paused", finds: "paused", has: (/** @type {any} */ queue) => queue.paused },
-  { words: "without a pool", finds: "no pool serves it", has: ({ none_starts: why }) => why === "no pool serves it" },
-  { words: "without a ready worker", finds: "no worker is ready", has: ({ none_starts: why }) => why === "no worker is ready" },
-  { words: "starved", finds: "other jobs", has: ({ paused, starved }) => starved && !paused },
+  { words: "without a pool", finds: "no pool serves it", has: ({ paused, pools, none_starts: why }) => !paused && !pools.length && why },
+  { words: "without a ready worker", finds: "no worker is ready", has: ({ starved, unready }) => unready && !starved },
+  { words: "starved", finds: "run other jobs", has: ({ paused, starved }) => starved && !paused },
 ].map((one) => {
   const link = h("a", { href: `?${new URLSearchParams({ q: one.finds })}`, onclick: (/** @type {MouseEvent} */ event) => find(event, one.finds) }), rest = document.createTextNode("");
   return { ...one, link, rest, node: h("span", {}, " · ", link, rest) };

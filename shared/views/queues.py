@@ -28,8 +28,7 @@ from orpheus.shared.views.unknown_names import names_given
 from orpheus.shared.views.unready import unready_text
 
 NOTHING_RUNS = "nothing runs"
-NO_WORKER = "no worker "
-"""So `none_starts` begins if pools lack a worker that is ready."""
+NONE_READY = "no worker is ready"
 OTHERS = "its workers run mostly other jobs"
 
 
@@ -241,7 +240,7 @@ def _tell_why(
 ) -> None:
     queue["slowed"] = queue["slowed"] if queue["drain"] else None
     why_none = queue["none_starts"] = _none_starts(queue, crews, on_many=on_many)
-    if why_none and why_none.startswith(NO_WORKER):
+    if why_none == NONE_READY or (why_none and queue["starved"] and _pools_not_ready(queue)):
         queue["unready"] = unready_text(queue["name"], crews)
     queue["no_estimate"] = _no_estimate(queue, pace, quiet_s)
 
@@ -256,14 +255,18 @@ def _none_starts(queue: Queue, crews: Sequence[Crew], *, on_many: bool) -> str |
     if any(crew.ready and not crew.queues for crew in crews):
         return None  # what the workers of another host serve is not known
     if queue["due"] and not any(pool["ready"] for pool in queue["pools"]):
-        return NOTHING_RUNS if crews[0].nothing_runs else "no worker is ready"
+        return NOTHING_RUNS if crews[0].nothing_runs else NONE_READY
     if not queue["starved"]:
         return None
-    unready = [pool["name"] for pool in queue["pools"] if pool["workers"] and not pool["ready"]]
+    unready = _pools_not_ready(queue)
     if unready:
         pools = "pool" if len(unready) == 1 else "pools"
         return f"no worker of {pools} {named(unready)} is ready, the others run other jobs"
     return "its workers run other jobs"
+
+
+def _pools_not_ready(queue: Queue) -> list[str]:
+    return [pool["name"] for pool in queue["pools"] if pool["workers"] and not pool["ready"]]
 
 
 def _no_estimate(queue: Queue, pace: Pace | None, quiet_s: float | None) -> str | None:

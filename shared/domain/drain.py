@@ -3,13 +3,13 @@
 When it is empty is a fluid model: the jobs that are due leave at the pace of the time in which the
 queue could run (`paces`), no faster than its `rate`, and each further worker adds one job in the
 time that one took (Little's law), but no more than each of those that are there does. A pace tells
-how fast a queue can be emptied only if jobs waited all that time, if the oldest has waited for about
-as long as those before it took at this pace, or if at least half of what its workers and limits let
-through was done: else it had little to do. No worker makes a queue faster
-that does what its `rate` lets through, nor one of which the workers that are there can already run
-as many jobs as `max_running` allows. It assumes that no job is submitted or becomes due meanwhile,
-that those that wait are like those that were done, and that further workers take only jobs of this
-queue. Limits of keys are left out.
+how fast a queue can be emptied only if jobs waited all that time, if the oldest has waited for
+about as long as those before it took at this pace, or if at least half of what its workers and
+limits let through was done: else it had little to do. No worker makes a queue faster that does what
+its `rate` lets through, nor one of which the workers that are there can already run as many jobs as
+`max_running` allows. It assumes that no job is submitted or becomes due meanwhile, that those that
+wait are like those that were done, and that further workers take only jobs of this queue. Limits of
+keys are left out.
 """
 
 import math

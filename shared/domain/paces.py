@@ -1,8 +1,9 @@
 """How fast the jobs of a queue are done, from how many were done in each minute. Pure.
 
 Only time in which the queue could run counts: not that before it was resumed, or before its workers
-came up and began the first job, if none was done in the minute before. If jobs have waited for a worker all the time, the
-pace is that of this time; else the time in which there was nothing to do may be a part of it.
+came up and began the first job, if none was done in the minute before. If jobs have waited for a
+worker all the time, the pace is that of this time; else the time in which there was nothing to do
+may be a part of it.
 """
 
 from collections.abc import Sequence

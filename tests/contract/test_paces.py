@@ -225,7 +225,7 @@ def test_a_queue_with_a_rate_whose_workers_serve_others_too_is_not_emptied_at_it
 def test_a_queue_with_a_steady_wait_has_an_estimate_at_each_moment_of_a_minute(
     store: Store, run: Run, submit: Callable[..., int]
 ) -> None:
-    """Its eight workers run other queues, too: one of its jobs a second, and each waits for 30 s."""
+    """Its eight workers run other queues, too: one of its jobs a second, each waits for 30 s."""
     eight = Crew("default", ["*"], 8, ["default-1"])
     for _ in range(30):
         submit(queue="mail")

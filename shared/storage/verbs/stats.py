@@ -201,7 +201,8 @@ class Stats:
         now_ms = self._database.clock.wall_ms()
         since_ms = now_ms - _MOST_SILENT_MS
         last_ms = dict.fromkeys(queues, since_ms)
-        minutes = dict(self._database.all(self._sql["last-ran-by-queue"], since_ms // _MINUTE_MS))
+        rows = self._database.all(self._sql["last-ran-by-queue"], since_ms // _MINUTE_MS)
+        minutes: dict[str, int] = dict(rows)
         for status in (Status.DONE, Status.FAILED):
             values = (status.value, since_ms, _MOST_ENDED)
             rows = self._database.all(self._sql["newest-ended"], *values)

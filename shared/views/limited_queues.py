@@ -55,5 +55,8 @@ def limited_json(
         return None
     if drains and limited.next_ms is None:
         return None  # its jobs end one by one, and the next one starts: it does not stand still
+    is_over = limited.next_ms is not None and limited.next_ms <= now_ms
+    if is_over and not any(crew.free for crew in serving):
+        return None  # what it waits for by now is a worker
     next_s = None if limited.next_ms is None else max(0, limited.next_ms - now_ms) / 1000
     return {"by": list(limited.by), "text": limited.text, "next_s": next_s}

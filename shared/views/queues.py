@@ -15,9 +15,11 @@ from orpheus.shared.domain.drain import (
     no_estimate,
 )
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.limited import Limited
 from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
+from orpheus.shared.domain.why import Code
 from orpheus.shared.domain.words import named
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
 from orpheus.shared.views.limited_queues import LimitedBy, limited_json, limited_queues
@@ -188,8 +190,8 @@ def queues_json(
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
         its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
         flow, serving = flows.get(name, Flow()), [crew for crew in crews if crew.serves(name)]
-        pace, quiet = paces.get(name), quiet_s.get(name)
-        drain = _drain(rule, its_counts, its_due.jobs, pace, serving, waiting_s.get(name, 0.0))
+        pace, quiet, waits_s = paces.get(name), quiet_s.get(name), waiting_s.get(name, 0.0)
+        drain = _drain(rule, its_counts, its_due.jobs, pace, serving, waits_s, limited.get(name))
         found.append(
             {
                 "name": name,
@@ -338,7 +340,10 @@ def _drain(
     pace: Pace | None,
     serving: Sequence[Crew],
     waits_s: float,
+    limited: Limited | None,
 ) -> Drain | None:
+    if rule.rate and limited and limited.by == (Code.QUEUE_RATE,) and any(c.free for c in serving):
+        return {"seconds": due / rule.rate.per_s, "with_more": []}  # whatever was done before
     running = counts.get(Status.IN_PROGRESS, 0)
     if rule.paused or rule.per_key.rate or (not due and (running or counts.get(Status.PENDING, 0))):
         return None  # for how much longer those run that run already, no pace tells

@@ -112,6 +112,38 @@ def test_of_very_many_keys_that_wait_for_their_rate_the_queue_still_says_so(
     assert [next_s for _, next_s in told.values()].count(None) == len(told) - 1 == 1
 
 
+def test_a_queue_whose_key_may_start_again_waits_for_a_worker_not_for_its_rate(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], clock: FakeClock
+) -> None:
+    store.queues.configure({"mail": QueueRules(per_key=KeyRules(rate=Rate(1, 60)))})
+    for _ in range(2):
+        submit(queue="mail", concurrency_key="ada")
+    (first,) = lease(10)
+    store.leases.finish([Finished(first, Ending.SUCCEEDED, result="null")])
+    busy = replace(ONE_WORKER, free=0)
+    assert limited(store, busy) == {"mail": ("held by its rate per key", pytest.approx(60, abs=1))}
+    clock.advance(61_000)
+    assert limited(store, busy) == {}, "its key may start, and no place is free"
+
+
+def test_while_its_rate_holds_a_queue_it_is_empty_at_that_rate_whatever_was_done_before(
+    store: Store,
+    submit: Callable[..., int],
+    lease: Callable[..., list[Lease]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stats, "pace_of", lambda *_: Pace(5, 0.5, 300.0, had_backlog=True))
+    store.queues.configure({"mail": QueueRules(rate=Rate(30, 60))})
+    for _ in range(11):
+        submit(queue="mail")
+    (first,) = lease(10)
+    store.leases.finish([Finished(first, Ending.SUCCEEDED, result="null")])
+    (mail,) = queues_json(store, [ONE_WORKER])
+    assert mail["drain"] == {"seconds": 20.0, "with_more": []}, "more workers would not help"
+    (mail,) = queues_json(store, [replace(ONE_WORKER, free=0)])
+    assert mail["drain"] is not None and mail["drain"]["seconds"] > 500, "other jobs keep them busy"
+
+
 def limited(store: Store, crew: Crew = ONE_WORKER) -> dict[str, Any]:
     """What the limits of queues are said to hold back, and for how long."""
     return {

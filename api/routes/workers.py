@@ -48,7 +48,8 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
         found = await services.readers.read(lambda store: workers(store, services.options))
         return json_response({"items": found})
     sizes = await asyncio.to_thread(_sizes, services)
-    pools = {name: sizes.pools.get(name) for name in services.options.storage.pools}
+    # Not those that were handed over: an API that is being replaced has the pools of its start.
+    pools = sizes.pools or dict.fromkeys(services.options.storage.pools)
     host, within_s = services.options.host_name, dict.fromkeys(pools, sizes.finishes_within_s)
 
     def read(store: Store) -> Workers:

@@ -58,3 +58,21 @@ def test_how_long_a_job_is_waited_for_is_told_as_it_is_in_force(
     forget_running_settings(state.running_settings)
     path.write_text("[supervisor]\ndrain_timeout = 7\n", encoding="utf-8")
     assert within_s() == [32.0], "nothing runs: the next start takes the file"
+
+
+def test_a_pool_goes_from_the_answer_when_it_goes_from_what_is_in_force(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    path, state = tmp_path / "orpheus.toml", state_files(f"sqlite:///{tmp_path}/configured.db")
+    path.write_text("[pools.other]\nworkers = 1\n", encoding="utf-8")
+    keep_running_settings(state.running_settings, load_settings(path, (), {}))
+    api = start(configuration=lambda: ConfigurationFile(path, (), {}, state))  # it has `default`
+
+    def names() -> list[str]:
+        pools = api.client.get("/workers?samples=true").json()["pools"]
+        return [one["name"] for one in pools]
+
+    assert names() == list(load_settings(path, (), {}).pools)
+    forget_running_settings(state.running_settings)
+    path.write_text("[api\n", encoding="utf-8")
+    assert names() == ["default"], "nothing can be read: it has what it was started with"

@@ -46,6 +46,29 @@ def test_a_start_is_no_restart_of_what_somebody_else_has_started(panel: Panel) -
     page.keyboard.press("Escape")
 
 
+def test_that_nothing_answers_is_not_said_any_longer_once_the_page_is_connected_again(
+    panel: Panel,
+) -> None:
+    page = panel.open(worker("default-1", state="down", pid=None), *SYSTEM)
+    page.route("**/workers/default-1/restart", lambda route: route.abort())
+    panel.unfold("default-1").locator("[data-action=restart]").click()
+    page.locator("#confirm-yes").click()
+    problem = page.locator("#confirm-problem")
+    expect(problem).to_have_text("Orpheus does not answer. Is it running?")
+    panel.cut()
+    expect(problem).to_be_hidden()
+    refusal = "default-1 is gone"
+    page.unroute("**/workers/default-1/restart")
+    panel.answer("/workers/default-1/restart", 404, {"detail": refusal})
+    page.locator("#confirm-yes").click()
+    expect(problem).to_have_text(refusal)
+    panel.cut()
+    expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    expect(problem).to_have_text(refusal)
+    page.keyboard.press("Escape")
+
+
 def test_who_drains_the_last_worker_of_a_pool_learns_that_nobody_runs_its_queues(
     panel: Panel,
 ) -> None:

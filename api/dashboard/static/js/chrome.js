@@ -97,7 +97,7 @@ function search() {
 /** Show the state of the stream; a listener of Live. @param {"connecting" | "live" | "waiting"} state @param {number} nextTryMs */
 export function showConnection(state, nextTryMs) {
   const shown = byId("connection");
-  if (state === "live") { if (lostSince) forgetMove(); lostSince = 0; resumeSession(); }
+  if (state === "live") { if (lostSince) { forgetMove(); dispatchEvent(new Event("reconnected")); } lostSince = 0; resumeSession(); }
   else if (!lostSince && state === "waiting") lostSince = Date.now();
   const word = lostSince ? (movedTo() ? "moved" : "lost") : state;
   nextTry = nextTryMs;

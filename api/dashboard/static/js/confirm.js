@@ -11,6 +11,9 @@ const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("
 
 /** The question that was asked last. @type {object | null} */
 let turn = null;
+/** What is said is that nothing answered. */
+let isUnanswered = false;
+addEventListener("reconnected", () => { if (isUnanswered) showOrHide(problem, ""); });
 
 /**
  * @typedef {object} Question
@@ -43,6 +46,7 @@ export function confirm({ title, text, yes: label, path, method = "POST", body, 
     } catch (error) {
       isSending = false;
       if (!isOpen()) return failed(error);
+      isUnanswered = error.status === 0;
       showOrHide(problem, error.message);
       yes.disabled = !mayAct();
       return yes.focus(); // a disabled button loses the focus

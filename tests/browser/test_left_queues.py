@@ -43,6 +43,24 @@ def test_a_scale_to_none_names_the_queues_that_nobody_serves_then(panel: Panel) 
     page.keyboard.press("Escape")
 
 
+def test_the_number_of_waiting_jobs_in_an_open_question_follows(panel: Panel) -> None:
+    serve(panel, 2, letters=("mail",))
+    page = panel.open(MAIL_1, *SYSTEM)
+    text = ask(panel, "mail", 0)
+    expect(text).to_contain_text("letters: 2 jobs wait there.")
+    serve(panel, 7, letters=("mail",))
+    expect(text).to_contain_text("letters: 7 jobs wait there.")
+    page.keyboard.press("Escape")
+    panel.unfold("mail-1").locator("[data-action=drain]").click()
+    expect(text).to_contain_text("letters: 7 jobs wait there.")
+    serve(panel, 1, letters=("mail",))
+    expect(text).to_contain_text("letters: 1 job waits there.")
+    panel.answer("/queues", 503, {"detail": "busy"})
+    page.wait_for_event("requestfinished", lambda one: one.url.endswith("/queues"))
+    expect(text).to_contain_text("letters: 1 job waits there.")
+    page.keyboard.press("Escape")
+
+
 def test_nothing_is_said_of_queues_that_another_pool_serves(panel: Panel) -> None:
     serve(panel, 3, both=("mail", "media"), film=("media",))
     page = panel.open(MAIL_1, MEDIA_1, *SYSTEM)

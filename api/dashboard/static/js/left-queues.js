@@ -1,29 +1,37 @@
-// The queues whose jobs nobody runs without some workers: asked for when a question is put. `orpheus
+// The queues whose jobs nobody runs without some workers: asked for while a question is put. `orpheus
 // scale` and `drain` say the same (shared/domain/scaling.py).
 import { request } from "./http.js";
+import { Reading } from "./reading.js";
 import { isReplaced } from "./slot-state.js";
 import { listed, plural } from "./words.js";
 
 const MOST_NAMED = 5;
+const EVERY_MS = 2000;
 
 /** Whether it is to run jobs. @param {any} worker */
 const runsJobs = (worker) => worker.pool !== null && worker.role !== "program" && worker.state !== "down" && isReplaced(worker);
 
 export class LeftQueues {
-  /** @param {string} pool whose workers go @param {string} host @param {() => void} known called once its queues are known */
+  /** @param {string} pool whose workers go @param {string} host @param {() => void} known called whenever its queues have been read */
   constructor(pool, host, known) {
     this.pool = pool;
     this.host = host;
     /** @type {any[]} */
     this.served = [];
-    request("/queues").then(({ items }) => {
-      this.served = items.filter(({ pools }) => pools.some(({ name }) => name === pool));
+    this.reading = new Reading(async () => {
+      try {
+        const { items } = await request("/queues");
+        this.served = items.filter(({ pools }) => pools.some(({ name }) => name === pool));
+      } catch { return false; } // then they are not named, or as they were
       known();
-    }).catch(() => {}); // then they are not named
+      return true;
+    });
+    this.reading.now();
   }
 
   /** Which queues nobody serves then, and how many jobs wait there; empty if each is served. @param {any[]} workers that stay, of all hosts */
   text(workers) {
+    this.reading.ifOlder(EVERY_MS); // the number of jobs changes while the question is open
     const running = workers.filter(runsJobs), pools = new Set(running.map(({ pool }) => pool));
     if (pools.has(this.pool)) return "";
     if (!this.served.length) return " Then nobody runs the jobs of its queues, unless another pool serves them.";

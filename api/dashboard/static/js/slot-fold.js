@@ -2,7 +2,7 @@
 //
 // While the slot exists its buttons are never removed or disabled, only marked with aria-disabled: a
 // heartbeat must not take the focus away from a keyboard user.
-import { copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
+import { byId, copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
 import { Exits } from "./exits.js";
 import { SlotJobs } from "./slot-jobs.js";
 import { SlotQuestion, canDrain, isStopped } from "./slot-question.js";
@@ -104,6 +104,7 @@ export class SlotFold {
   /** @param {"restart" | "drain"} action */
   confirmAction(action) {
     this.question = new SlotQuestion(action, this.worker, this.path(action), (named) => setText(this.result, `${named} requested.`));
+    byId("confirm").addEventListener("close", () => { this.question = null; }, { once: true }); // it reads while it is kept
   }
 
   async dump() {

@@ -1,5 +1,6 @@
 """The exits of a slot, in its open details."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -125,6 +126,26 @@ def test_a_worker_that_failed_lately_says_why_and_when_though_it_is_ready_again(
     expect(why[1]).to_have_text(f"runs alone, after a crash; {told}")
     expect(why[2]).to_have_text("idle")
     expect(why[3]).to_have_text("idle")
+
+
+def test_a_program_that_starts_again_after_a_failure_says_so_before_it_is_ready(
+    lasting_dashboard: Any,
+) -> None:
+    panel = Panel(lasting_dashboard)
+    at = (datetime.now(UTC) - timedelta(minutes=3.5)).isoformat(timespec="milliseconds")
+    failed = {"at": at.replace("+00:00", "Z"), "reason": "exit code 3"}
+    starting = {"role": "program", "state": "starting", "reason": "not ready yet"}
+    panel.open(
+        worker("web-1", "web", restarts=2, last_failure=failed, **starting),
+        worker("web-2", "web", **starting),
+        *SYSTEM,
+    )
+    row = panel.row("web-1")
+    expect(row.locator(".state small")).to_have_text(
+        "not ready yet; failed 3 min ago: exit code 3"
+    )
+    expect(row).to_have_class(re.compile("failed-lately"))
+    expect(panel.row("web-2").locator(".state small")).to_have_text("not ready yet")
 
 
 def test_a_worker_that_runs_a_job_alone_says_so_although_it_has_more_places(

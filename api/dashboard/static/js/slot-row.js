@@ -107,7 +107,7 @@ export class SlotRow {
     const left = leftText(worker);
     const given = state === "backoff" ? [worker.reason, left || WHY.backoff].filter(Boolean).join("; ") : whyText(worker) || known;
     const failure = failureText(worker), alone = worker.runs_alone ? "runs alone, after a crash" : "";
-    const reason = given || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "") || [alone, failure].filter(Boolean).join("; ");
+    const reason = (state === "starting" ? [given, failure].filter(Boolean).join("; ") : given) || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "") || [alone, failure].filter(Boolean).join("; ");
     const why = reason || (this.hasJobs ? this.busy ? "working" : "idle" : "");
     this.node.classList.toggle("reasoned", !!reason);
     this.node.classList.toggle("failed-lately", !!failure);

@@ -59,9 +59,9 @@ export function askedText(worker) {
 export const awayText = ({ leaves, scaled, slot, pool }) => (leaves
   ? `It is ${byText("scaled away", scaled) || "scaled away"}. Its process ends, and none is started in its place: scale ${pool} to ${slot.slice(pool.length + 1)} for that.` : "");
 
-/** How one of its processes failed, while that counts in the verdict. @param {any} worker */
+/** How one of its processes failed, while that counts in the verdict: of one that is ready, or is to be. @param {any} worker */
 export function failureText({ state, last_failure: failed }) {
-  return state === "ready" && failed && between(failed.at) < LATELY_S ? `failed ${ago(failed.at)}: ${failed.reason}` : "";
+  return (state === "ready" || state === "starting") && failed && between(failed.at) < LATELY_S ? `failed ${ago(failed.at)}: ${failed.reason}` : "";
 }
 
 /** What becomes of a job that a worker does not finish in time. @param {number | null | undefined} within after so many seconds; not known of a program, and of another host */

@@ -80,7 +80,6 @@ class ProgramOutput:
             **self._limits(slot, program),
             "do": "open",
             "incarnation": incarnation,
-            "ready_line": program.ready_line,
             "note": f"process {pid} started",
         }
         if self._packets is None:
@@ -89,7 +88,7 @@ class ProgramOutput:
             self._packets.send(pipes.message, pipes.fds)
 
     def set_limits(self, slot: str, program: ProgramSettings) -> None:
-        """Change what the files of a slot may take up."""
+        """Change what the files of a slot may take up, and the line that it is ready after."""
         limits = self._limits(slot, program)
         for pipes in self._pipes.values():
             if pipes.message.get("slot") == slot:
@@ -100,7 +99,13 @@ class ProgramOutput:
     def _limits(self, slot: str, program: ProgramSettings) -> dict[str, Any]:
         folder = str(self._state.program_log(slot).absolute())
         size_bytes, files = program.log_size_bytes, program.log_files
-        return {"slot": slot, "folder": folder, "size_bytes": size_bytes, "files": files}
+        return {
+            "slot": slot,
+            "folder": folder,
+            "size_bytes": size_bytes,
+            "files": files,
+            "ready_line": program.ready_line,
+        }
 
     def drain(self, incarnation: str, note: str) -> None:
         """Ask for the last lines of a process that has ended; `note` says how it ended."""

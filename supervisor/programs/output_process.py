@@ -134,6 +134,8 @@ class Origin:
     partial: dict[int, bytes] = field(default_factory=dict)
     tails: dict[str, bytes] = field(default_factory=dict)
     """Stream -> the last of what was written to it."""
+    is_ready: bool = False
+    """The line that it is ready after was found."""
     is_drained: bool = False
     """The supervisor knows what it wrote last."""
 
@@ -180,6 +182,7 @@ class Reader:
                     self._open(message, fds)
                 case "limits":
                     self._set_limits(message)
+                    self._look_for(message["slot"], message["ready_line"])
                 case "drain":
                     self._drain(message["incarnation"], message["note"])
 
@@ -187,15 +190,22 @@ class Reader:
         slot, folder = message["slot"], message["folder"]
         self._writer.set_limits(slot, folder, message["size_bytes"], message["files"])
 
+    def _look_for(self, slot: str, line: str | None) -> None:
+        """Wait for another line, which may be among the last that a process has printed."""
+        for incarnation, source in self._sources.items():
+            if source.slot == slot and not source.is_ready:
+                source.ready_line = _pattern(line)
+                for tail in source.tails.values():
+                    self._compare(incarnation, source, tail.rpartition(b"\n")[0])
+
     def _open(self, message: dict[str, Any], fds: list[int]) -> None:
         incarnation, line = message["incarnation"], message["ready_line"]
         if len(fds) != 2:  # it had ended before this could be sent, or no descriptor is left
             close_all(fds)
             return
         self._set_limits(message)
-        pattern = None if line is None else re.compile(line, re.MULTILINE)
         streams = dict(zip(fds, (STDOUT, STDERR), strict=True))
-        self._sources[incarnation] = Origin(message["slot"], pattern, streams)
+        self._sources[incarnation] = Origin(message["slot"], _pattern(line), streams)
         for fd in fds:
             self._by_fd[fd] = incarnation
             self._poll.register(fd, select.POLLIN)
@@ -249,11 +259,15 @@ class Reader:
     def _keep(self, incarnation: str, source: Origin, stream: str, lines: bytes) -> None:
         head = f"{_now()} {stream} ".encode()
         self._writer.add(source.slot, head + lines.replace(b"\n", b"\n" + head) + b"\n")
-        if source.ready_line is None or not incarnation:
+        if incarnation:
+            self._compare(incarnation, source, lines)
+
+    def _compare(self, incarnation: str, source: Origin, lines: bytes) -> None:
+        if source.ready_line is None:
             return
         # At once, not line by line: a program that floods its pipe must not wait for this.
         if source.ready_line.search(lines.decode(errors="replace")):
-            source.ready_line = None
+            source.ready_line, source.is_ready = None, True
             self._packets.send({"say": "ready", "incarnation": incarnation})
 
     def _close(self, fd: int, incarnation: str) -> None:
@@ -266,6 +280,10 @@ class Reader:
         """Forget a process whose pipes have ended and whose last lines are known."""
         if source.is_drained and incarnation not in self._by_fd.values():
             del self._sources[incarnation]
+
+
+def _pattern(line: str | None) -> re.Pattern[str] | None:
+    return None if line is None else re.compile(line, re.MULTILINE)
 
 
 def note_line(text: str) -> bytes:

@@ -141,9 +141,7 @@ def test_a_program_that_starts_again_after_a_failure_says_so_before_it_is_ready(
         *SYSTEM,
     )
     row = panel.row("web-1")
-    expect(row.locator(".state small")).to_have_text(
-        "not ready yet; failed 3 min ago: exit code 3"
-    )
+    expect(row.locator(".state small")).to_have_text("not ready yet; failed 3 min ago: exit code 3")
     expect(row).to_have_class(re.compile("failed-lately"))
     expect(panel.row("web-2").locator(".state small")).to_have_text("not ready yet")
 

@@ -79,9 +79,10 @@ def test_one_that_does_not_end_though_it_was_killed_holds_nobody_up(
 
 def test_changed_limits_hold_for_the_next_output_process_too(output: ProgramOutput) -> None:
     begin(output)
-    output.set_limits("web-1", replace(WEB, log_size_bytes=70_000, log_files=2))
+    output.set_limits("web-1", replace(WEB, log_size_bytes=70_000, log_files=2, ready_line="up"))
     [pipes] = output._pipes.values()
     assert (pipes.message["size_bytes"], pipes.message["files"]) == (70_000, 2)
+    assert pipes.message["ready_line"] == "up"
     assert pipes.message["do"] == "open"
 
 

@@ -110,7 +110,9 @@ def test_an_instance_that_does_not_run_any_more_says_why_and_which_others_do(
     answer = {"items": [*items, *SYSTEM], "pools": pools, "programs": [scaled(3, 3, None)]}
     page = lasting_dashboard.page
     page.route("**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
-    page.route("**/workers", lambda route: route.fulfill(json=answer))
+    # As the API: the pools and programs only with the samples.
+    page.route("**/workers", lambda route: route.fulfill(json={"items": answer["items"]}))
+    page.route("**/workers?samples=true", lambda route: route.fulfill(json=answer))
     lasting_dashboard.open("/ui/programs/made-up-2")
     others = page.get_by_role("list", name="Other instances").get_by_role("link")
     expect(others).to_have_text(["made-up-1 ready", "made-up-3 ready"])

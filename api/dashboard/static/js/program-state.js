@@ -31,13 +31,14 @@ export class ProgramState {
 
   /** @param {AbortSignal} signal */
   async read(signal) {
-    const found = await request("/workers", { signal }), { items } = found;
+    const { items } = await request("/workers", { signal });
     const own = items.find(({ slot, host }) => slot === this.slot && (this.host === null || host === this.host));
     const several = new Set(items.map((one) => one.host)).size > 1;
     this.showOthers(items.filter((one) => one.role === "program" && one.pool === this.program && one !== own), several);
     if (own) return this.show(own, items, several);
+    const configured = await request("/workers?samples=true", { signal }); // only this tells of pools and programs
     setText(this.word, "not running");
-    setText(this.facts, this.absence(found));
+    setText(this.facts, this.absence(configured));
     this.sign.replaceChildren();
     setAttr(byId("status"), "data-state", null);
     retitle(`not running: ${this.slot} · Orpheus`, false);
@@ -47,7 +48,7 @@ export class ProgramState {
   /** Offer nothing, as nothing can be done with it. */
   hide() { this.fold?.leave(); for (const id of SECTIONS) hide(byId(id), true, byId("log")); }
 
-  /** Why it has no slot; empty if that is not known, as of another host. @param {any} found as GET /workers has it */
+  /** Why it has no slot; empty if that is not known, as of another host. @param {any} configured as GET /workers?samples=true has it */
   absence({ pools = [], programs = [] }) {
     const isHere = ({ host }) => this.host === null || host === this.host;
     const program = programs.filter(isHere).find(({ name }) => name === this.program);

@@ -4,12 +4,13 @@ The verbs (shared/storage/verbs/) are the same for all backends. A backend gives
 and the queries that they name, with the same parameters and columns.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from orpheus.shared.domain.concerns import Standstill
+from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.at_commit import AtCommit
@@ -17,12 +18,29 @@ from orpheus.shared.storage.queries import SqlFile
 
 Value = int | float | str | None
 Row = tuple[Any, ...]
+Stored = TypeVar("Stored")
+Read = TypeVar("Read")
+
+OF_DAMAGE = (
+    "`orpheus db check` looks for damage, and docs/operations.md says how to put a backup in its "
+    'place, under "Backup and restore"'
+)
 
 
 def text_bytes(row: Row) -> int:
     """Return how many bytes the texts of a row have."""
     texts = [value for value in row if isinstance(value, str)]
     return sum(len(text) if text.isascii() else len(text.encode()) for text in texts)
+
+
+def read_back(read: Callable[[Stored], Read], stored: Stored) -> Read:
+    """Return `read` of what a column holds. Raises DatabaseUnusable if it has another form."""
+    try:
+        return read(stored)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise DatabaseUnusable(
+            f"the database is damaged: what it holds cannot be read ({error}); {OF_DAMAGE}"
+        ) from error
 
 
 class Database(Protocol):

@@ -12,12 +12,13 @@ from orpheus.shared.errors import (
     ReadTookTooLong,
     StorageError,
 )
+from orpheus.shared.storage.database import OF_DAMAGE
 
 _BUSY_STEP_S = 0.000_1
 BUSY_BOUND_S = 10.0
 
 
-def translated(error: apsw.Error, path: Path) -> StorageError | None:
+def translated(error: BaseException, path: Path) -> StorageError | None:
     """Return what the error means to the user; None for a bug of ours, which is not translated."""
     unusable = DatabaseUnusable(f"the database {path} cannot be used: {error}")
     if isinstance(error, apsw.BusyError | apsw.LockedError):
@@ -29,17 +30,22 @@ def translated(error: apsw.Error, path: Path) -> StorageError | None:
         return DatabaseFull("no space is left on the device that holds the database")
     if isinstance(error, apsw.InterruptError):
         return ReadTookTooLong("reading it took too long and was stopped; ask for less, or later")
-    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+    if _is_of_damage(error):
         return DatabaseUnusable(
-            f"the database {path} is damaged or no database: {error}; `orpheus db check` looks for "
-            'damage, and docs/operations.md says how to put a backup in its place, under "Backup '
-            'and restore"'
+            f"the database {path} is damaged or no database: {error}; {OF_DAMAGE}"
         )
     if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError):
         return unusable
     if getattr(error, "extendedresult", 0) == apsw.SQLITE_CONSTRAINT_TRIGGER:  # it was moved
         return unusable
     return None
+
+
+def _is_of_damage(error: BaseException) -> bool:
+    """Return whether it tells of a damaged page, or of text or JSON that nobody has stored."""
+    if isinstance(error, apsw.SQLError):
+        return "malformed JSON" in str(error)
+    return isinstance(error, apsw.CorruptError | apsw.NotADBError | UnicodeDecodeError)
 
 
 class BusyHandler:

@@ -130,7 +130,7 @@ class Handle:
 
     def _let_go(self, error: BaseException | None) -> None:
         """Release the lock. Raises the error of shared/errors.py in place of apsw's."""
-        ours = translated(error, self.path) if isinstance(error, apsw.Error) else None
+        ours = None if error is None else translated(error, self.path)
         try:
             if isinstance(ours, DatabaseUnusable) and self._connection is not None:
                 # It may hold damaged pages, and the file may be repaired.

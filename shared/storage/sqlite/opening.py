@@ -64,7 +64,7 @@ def open_connection(
                 return connection, files, newest
         except BaseException as error:
             _close(connection, files)
-            ours = translated(error, path) if isinstance(error, apsw.Error) else None
+            ours = translated(error, path)
             if ours is not None:
                 raise ours from error
             raise

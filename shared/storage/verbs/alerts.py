@@ -26,7 +26,7 @@ from orpheus.shared.domain.alerts import (
 from orpheus.shared.domain.deliveries import Delivery
 from orpheus.shared.domain.jobs import JobError, NewJob, Status
 from orpheus.shared.storage.data import AlertRow
-from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.database import Database, Row, read_back
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 
 _MOST_DELAYED = 1_000
@@ -151,7 +151,8 @@ def _text_of(state: RuleState) -> str:
 
 def _row_of(row: Row) -> AlertRow:
     _, definition, seq, version, state, last_job_id = row
-    return AlertRow(_rule_of(definition), seq, version, _state_of(state), last_job_id)
+    rule = read_back(_rule_of, definition)
+    return AlertRow(rule, seq, version, read_back(_state_of, state), last_job_id)
 
 
 def _rule_of(text: str) -> AlertRule:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 
 from orpheus.shared.storage.data import OutboxCounts, RowId
-from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.database import Database, read_back
 
 
 class Outboxes:
@@ -26,7 +26,7 @@ class Outboxes:
     def in_flight(self, name: str, digest: str) -> list[RowId]:
         """Return the ids of the rows that are jobs and may still be in the table of this digest."""
         row = self._database.one(self._sql["in-flight"], name, digest)
-        ids: list[RowId] = json.loads(row[0]) if row else []
+        ids: list[RowId] = read_back(json.loads, row[0]) if row else []
         return ids
 
     def lock(self, name: str, digest: str) -> list[RowId]:

@@ -23,7 +23,7 @@ from typing import Any
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.quarantine import LONGEST_EVIDENCE, WINDOW_MS, Crash, Held, Quarantine
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.database import Database, read_back
 from orpheus.shared.storage.verbs.events import Events
 
 _MOST_AT_ONCE = 250
@@ -199,8 +199,12 @@ def lock_quarantines(database: Database) -> None:
 def _quarantine_of(
     job_type: str, since_ms: int, crashes: str, released_ms: int | None = None
 ) -> Quarantine:
-    found = [Crash(**one) for one in json.loads(crashes)]
+    found = read_back(_crashes_of, crashes)
     return Quarantine(job_type, since_ms, found, is_released=released_ms is not None)
+
+
+def _crashes_of(text: str) -> list[Crash]:
+    return [Crash(**one) for one in json.loads(text)]
 
 
 def _body(job_type: str, crashes: Sequence[Crash]) -> Mapping[str, Any]:

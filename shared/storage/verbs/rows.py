@@ -22,7 +22,7 @@ from orpheus.shared.domain.jobs import (
 )
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.storage.data import JobState
-from orpheus.shared.storage.database import Row
+from orpheus.shared.storage.database import Row, read_back
 
 Record = TypeVar("Record")
 
@@ -36,7 +36,7 @@ def reader(make: type[Record], **converters: Callable[[Any], Any]) -> Callable[[
         values = list(row)
         for position, convert in converted:
             if (value := values[position]) is not None:
-                values[position] = convert(value)
+                values[position] = read_back(convert, value)
         return make(*values)
 
     return read

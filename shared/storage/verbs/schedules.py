@@ -23,7 +23,7 @@ from orpheus.shared.errors import NotFound
 from orpheus.shared.records import dataclass
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage.data import JobRun, MakeJob, ScheduleRow
-from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.database import Database, Row, read_back
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.events import Events
 
@@ -195,6 +195,10 @@ def _tagged(job: NewJob, definition: ScheduleDefinition) -> NewJob:
 
 
 def _schedule_of(row: Row) -> ScheduleRow:
-    fields = json.loads(row[1])
-    definition = ScheduleDefinition(**{**fields, "catch_up": CatchUp(fields["catch_up"])})
+    definition = read_back(_definition_of, row[1])
     return ScheduleRow(definition, row[2], bool(row[3]), *row[4:])
+
+
+def _definition_of(text: str) -> ScheduleDefinition:
+    fields = json.loads(text)
+    return ScheduleDefinition(**{**fields, "catch_up": CatchUp(fields["catch_up"])})

@@ -11,10 +11,12 @@ from typing import Any
 import apsw
 import pytest
 
+from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.storage import Store, open_store, state_files
 from orpheus.shared.storage.sqlite import apsw_errors
 from orpheus.supervisor.startup import lock_database
+from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 
@@ -102,6 +104,19 @@ def test_a_damaged_one_is_named_with_what_to_do(orpheus: Orpheus, database: Path
     database.write_bytes(content[:100] + b"x" * (len(content) - 100))
     to_do = ("`orpheus db check`", "docs/operations.md", "Backup and restore")
     check(orpheus, 74, str(database), "is damaged", *to_do, commands=[["status"], ["jobs"]])
+
+
+@pytest.mark.parametrize("exits", ["[{\xdead", "[1]", '[{"other": 1}]', b"[\xff\xfe]"])
+def test_one_whose_page_is_whole_but_not_what_it_holds_is_damaged_too(
+    orpheus: Orpheus, store: Store, exits: str | bytes
+) -> None:
+    store.processes.put_slots([slot("default-1", SlotState.READY)])
+    store.close()
+    connection = apsw.Connection(str(DATABASE))
+    connection.execute("UPDATE slots SET exits = CAST(? AS TEXT)", (exits,))
+    connection.close()
+    to_do = ("is damaged", "`orpheus db check`", "docs/operations.md", "Backup and restore")
+    check(orpheus, 74, *to_do, commands=[["status"], ["queues"], ["workers"]])
 
 
 def test_a_folder_is_named_as_one(orpheus: Orpheus, tmp_path: Path) -> None:

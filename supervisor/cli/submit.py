@@ -21,7 +21,9 @@ from orpheus.supervisor.cli.output import print_json, reader_may_leave
 from orpheus.supervisor.cli.payload import payload_of
 from orpheus.supervisor.cli.unknown_names import (
     warn_if_nothing_runs,
+    warn_of_no_workers,
     warn_of_paused,
+    warn_of_quarantine,
     warn_of_unserved,
 )
 from orpheus.supervisor.cli.why import WaitingJob
@@ -97,7 +99,9 @@ def submit(
             if not _has_ended(job):
                 warn_of_unserved(store, handover, job.queue)
                 if not wait:  # or it is told as a reason, if that is so for long
+                    warn_of_quarantine(store, job.type)
                     warn_of_paused(store, [job.queue])
+                    warn_of_no_workers(store, handover, job.queue)
                     warn_if_nothing_runs(store, handover)
         if wait:
             waiting = WaitingJob(store, handover)

@@ -6,11 +6,14 @@ import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_in_filter, unknown_queue
+from orpheus.shared.views.unready import unready_text
+from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.output import paused_by
 from orpheus.supervisor.cli.processes import read_workers
@@ -43,6 +46,29 @@ def warn_of_paused(store: Store, queues: Collection[str]) -> None:
             by = printable(paused_by(pause_json(pause), "the configuration") or "")
             opens = text_as_called(f"`orpheus resume {name}` opens it")
             _warn(f"queue {name} is paused by {by}, so its jobs wait; {opens}")
+
+
+def warn_of_no_workers(store: Store, handover: CommandLineHandover, queue: str) -> None:
+    """Warn that each pool which serves the queue of a new job has no workers.
+
+    While no supervisor runs none has, and that is told; another host may have some.
+    """
+    workers = read_workers(store, handover)
+    if store.has_many_hosts or not any(one["role"] is Role.SUPERVISOR for one in workers):
+        return
+    crews = crews_of(store, handover.storage.pools, workers)
+    serving = [crew for crew in crews if crew.serves(queue)]
+    if serving and not any(crew.ready or crew.others for crew in serving):
+        starts = text_as_called(f"`orpheus scale {serving[0].pool} 1` starts one")
+        _warn(printable(f"{unready_text(queue, serving)}, so it waits; {starts}"))
+
+
+def warn_of_quarantine(store: Store, job_type: str) -> None:
+    """Warn that the type of a new job is quarantined."""
+    quarantine = store.quarantines.of(job_type)
+    if quarantine is not None and not quarantine.is_released:
+        frees = text_as_called(f"`orpheus release {job_type}` runs them again")
+        _warn(f"type {job_type} is quarantined, so its jobs wait; {frees}")
 
 
 def warn_of_filter(store: Store, handover: CommandLineHandover, wanted: JobFilter) -> bool:

@@ -91,6 +91,16 @@ def meant_key(key: KeyPath, settings: "type[BaseModel]", likeness: float = 0.6) 
     return None if near is None else (*key[:-1], near)
 
 
+def is_known(key: KeyPath, settings: "type[BaseModel]") -> bool:
+    """Return whether a key is a setting, a table of settings, or in a setting, as in an `env`."""
+    known = list(known_keys(settings, key))
+    if any(one[: len(key)] == key for one in known):
+        return True
+    around = max((one for one in known if key[: len(one)] == one), key=len, default=())
+    is_table = any(one != around and one[: len(around)] == around for one in known)
+    return around != () and not is_table
+
+
 def known_keys(table: "type[BaseModel]", like: KeyPath = (), at: KeyPath = ()) -> Iterator[KeyPath]:
     """Yield the path of every key of `table`, which is at `at`.
 

@@ -1,5 +1,6 @@
 """A command that is proposed means the same Orpheus as the one that proposes it."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_workers
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
-from orpheus.supervisor.cli.given import text_as_called
+from orpheus.supervisor.cli.given import as_called, text_as_called
 from tests.unit.supervisor.cli.conftest import URL
 from tests.unit.supervisor.cli.slot_rows import slot
 from tests.unit.supervisor.cli.test_queues import begin_worker
@@ -68,6 +69,23 @@ def test_a_secret_that_was_given_is_not_repeated(orpheus: Orpheus) -> None:
     secret = ("--set", "database.listen_url=postgresql://me:s3cret@host/db")
     err = orpheus("queues", *GIVEN, *secret).err
     assert f"`{CALLED} --set 'database.listen_url=" in err and "s3cret" not in err
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("mistyped", ["api.prt=3", "nothing.port=3", "pools.default.worker=3"])
+def test_a_key_that_is_no_setting_is_not_repeated(orpheus: Orpheus, mistyped: str) -> None:
+    err = orpheus("queues", *GIVEN, "--set", mistyped).err
+    proposed = "`" + CALLED + "` starts it"
+    assert proposed in err
+
+
+@pytest.mark.parametrize(
+    "setting", ["api.port=3", "pools.default.workers=3", "queues.mail.paused=true"]
+)
+def test_a_key_of_a_table_by_name_is_repeated(setting: str) -> None:
+    with click.Context(click.Command("orpheus")) as context:
+        context.params = {"sets": (setting,)}
+        assert as_called("orpheus status") == f"orpheus --set {shlex.quote(setting)} status"
 
 
 def test_the_name_of_the_schema_is_no_command() -> None:

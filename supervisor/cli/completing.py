@@ -8,7 +8,7 @@ nothing.
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,13 +37,19 @@ class _TooSlow(Exception):
 
 
 def live(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
-    """Return the completion of a parameter by what is in the database: `_KINDS` of these names."""
+    """Return the completion of a parameter by what is in the database: `_KINDS` of these names.
+
+    A pool or program that is scaled to 0 has no slot in it: those that are configured are added.
+    """
 
     def complete(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
         try:
-            url, state_dir, listen_url = _database_of(context)
+            layers = _layers_of(context)
+            url, state_dir, listen_url = _database_of(layers)
             with _for_a_moment(url), _store(url, state_dir, listen_url) as store:
                 pairs = [pair for kind in kinds for pair in _KINDS[kind](store)]
+            if "pools" in kinds:
+                pairs = list(_once([*(name for name, _ in pairs), *_configured(layers)]))
         except Exception:  # noqa: BLE001 - a shell shows it in the middle of what is typed
             return []
         # A control character, as in a job's error, would act on the terminal.
@@ -72,10 +78,10 @@ def _for_a_moment(url: str) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _database_of(context: click.Context) -> tuple[str, str, str]:
-    """Return url, state_dir and listen_url of the database that the options typed so far mean.
+def _layers_of(context: click.Context) -> Sequence[Mapping[str, Any]]:
+    """Return what the file, the environment and the options typed so far set, the last wins.
 
-    Raises Abort if that is not certain.
+    Raises Abort if it is not certain which database they mean.
     """
     from orpheus.config.sources import DEFAULT_PATH, read_sources  # noqa: PLC0415 - see above
 
@@ -83,11 +89,24 @@ def _database_of(context: click.Context) -> tuple[str, str, str]:
     sources = read_sources(config, DEFAULT_PATH, sets, os.environ)
     if not sources.tells_database:
         raise click.Abort
+    return sources.layers
+
+
+def _database_of(layers: Iterable[Mapping[str, Any]]) -> tuple[str, str, str]:
+    """Return url, state_dir and listen_url of the database."""
     database: dict[str, Any] = {}
-    for layer in sources.layers:
+    for layer in layers:
         database |= layer.get("database", {})
     url = database.get("url", "sqlite:///data/orpheus.db")
     return url, database.get("state_dir", ""), database.get("listen_url", "")
+
+
+def _configured(layers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the names of the pools and programs that are set; `default` is one without any."""
+    pools = [name for layer in layers for name in layer.get("pools", ())]
+    yield from pools or ["default"]
+    for layer in layers:
+        yield from (program["name"] for program in layer.get("programs", ()))
 
 
 @contextlib.contextmanager

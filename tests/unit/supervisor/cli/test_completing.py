@@ -92,6 +92,16 @@ def test_what_is_there_is_offered(words: list[str], offered: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("filled")
+def test_a_pool_and_a_program_without_slots_can_be_scaled_up(tmp_path: Path) -> None:
+    text = '[pools.default]\n[pools.empty]\nworkers = 0\n[[programs]]\nname = "off"\nargv = ["a"]\n'
+    file = tmp_path / "own.toml"
+    file.write_text(text, encoding="utf-8")
+    given = ("scale", "--config", str(file))
+    assert completed(*given, "") == ["default", "web", "empty", "off"]
+    assert completed(*given, "--set", "pools.night.workers=0", "n") == ["night"]
+
+
+@pytest.mark.usefixtures("filled")
 def test_an_id_is_offered_with_what_the_job_is() -> None:
     shell = BashComplete(group, {}, "orpheus", "_ORPHEUS_COMPLETE")
     (one,) = shell.get_completions(["retry"], "")

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from orpheus.shared.domain.crews import MOST_NAMED, Crew
-from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
+from orpheus.shared.domain.jobs import Dependency, Job, JobError, Outcome, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import Rate, rate_text
@@ -101,6 +101,8 @@ class Standing:
     retry_first: int | None = None
     """A failed or cancelled job is not retried before its failed dependencies. This is the first
     job of that chain, which can be retried."""
+    cancelled: Pause | None = None
+    """Who cancelled it; None: nobody, or nobody that is known."""
     key_holder: int | None = None
     """The live job that has the unique key of this ended job, which refuses its retry."""
     quarantine: Quarantine | None = None
@@ -143,6 +145,9 @@ def _ended(standing: Standing) -> Reason:
     if job.status is Status.DONE:
         return Reason(Code.ENDED, "it is done")
     error = first_line(f": {job.error.type}: {job.error.message}") if job.error else ""
+    if was_cancelled(job):
+        how = how_cancelled(standing.cancelled, job.error)
+        error = f" {how}" if standing.cancelled else f"; {how}" if how else ""
     if standing.key_holder is not None:
         by = f"job {standing.key_holder}"
         cannot = f"{by} holds its unique key, so it cannot be retried now"
@@ -151,6 +156,21 @@ def _ended(standing: Standing) -> Reason:
         by = f"job {standing.retry_first}"
         return Reason(Code.ENDED, f"it is {job.status}{error} (retry {by} first)", by=by)
     return Reason(Code.ENDED, f"it is {job.status}{error} (a retry runs it again)")
+
+
+def was_cancelled(job: Job) -> bool:
+    """Return whether somebody cancelled the job itself, not the end of one that it depended on."""
+    return job.status is Status.CANCELLED and job.cancel_requested
+
+
+def how_cancelled(cancelled: Pause | None, error: JobError | None) -> str:
+    """Return who cancelled a job, and its last error, which did not end it."""
+    parts = []
+    if cancelled is not None:
+        parts.append(f"by {cancelled.by}" + (f": {cancelled.reason}" if cancelled.reason else ""))
+    if error is not None:
+        parts.append(first_line(f"its last error was {error.type}: {error.message}"))
+    return "; ".join(parts)
 
 
 def _prefetched(standing: Standing, crews: Sequence[Crew]) -> Iterator[Reason]:

@@ -81,7 +81,8 @@ class Store:
         self.lists = JobLists(database)
         self.jobs = Jobs(database, events, dependencies, enqueue, keys, self.lists)
         self.quarantines = Quarantines(database, events, quarantine_after)
-        self.standings = Standings(database, self.jobs, keys, self.quarantines)
+        self.audit = Audit(database)
+        self.standings = Standings(database, self.jobs, keys, self.quarantines, self.audit)
         self.graphs = Graphs(database, self.jobs)
         self.errors = Errors(database)
         self.bulk = Bulk(database, self.jobs, self.lists, dependencies, keys)
@@ -89,7 +90,6 @@ class Store:
         self.alerts = Alerts(database, enqueue)
         self.idempotency = Idempotency(database)
         self.outboxes = Outboxes(database)
-        self.audit = Audit(database)
         self.leases = Leases(
             database, events, dependencies, enqueue, self.queues, keys, self.quarantines, backoff
         )

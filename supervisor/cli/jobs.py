@@ -12,8 +12,9 @@ from orpheus.shared.domain.lifecycle import LIVE
 from orpheus.shared.domain.limited import limited_by_queue
 from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.domain.silence import Silence
+from orpheus.shared.domain.why import how_cancelled, was_cancelled
 from orpheus.shared.errors import ExitCode
-from orpheus.shared.storage import AuditFilter, Budget, JobOrder, Store
+from orpheus.shared.storage import Budget, JobOrder, Store
 from orpheus.shared.text import first_line
 from orpheus.shared.views.jobs import attempt_json, job_json
 from orpheus.shared.views.why import as_ran, crews_of, silent_workers
@@ -132,10 +133,16 @@ def _held(
     silent: dict[str, Silence],
     now_ms: int,
 ) -> dict[int, str]:
-    """Return what holds back due jobs of a whole queue or type, and whose worker is not heard."""
+    """Return what holds back due jobs of a whole queue or type, and whose worker is not heard.
+
+    And of those that somebody cancelled, who did.
+    """
     due = [job for job in page if job.status is Status.PENDING and job.run_at_ms <= now_ms]
     leased = [job for job in page if job.status is Status.IN_PROGRESS]
     found = {job.id: silent[job.worker].note for job in leased if job.worker in silent}
+    cancelled = [job for job in page if was_cancelled(job)]
+    for job in cancelled:
+        found[job.id] = how_cancelled(store.audit.who_cancelled(job), job.error)
     if not due:
         return found
     paused = {queue.name for queue in store.queues.all() if queue.paused}
@@ -187,6 +194,8 @@ def _note(job: Job, now_ms: int, waits_for: Sequence[int], held: str | None) -> 
         parts.append(held)
     if job.status is Status.PENDING and job.run_at_ms > now_ms:
         parts.append(f"due {since(job.run_at_ms, now_ms)}")
+    if was_cancelled(job):
+        return ", ".join(parts)
     if job.status is not Status.IN_PROGRESS:
         return ", ".join([*parts, *([_of_error(job.error)] if job.error else [])])
     if job.cancel_requested:
@@ -284,10 +293,7 @@ def _status(store: Store, job: Job) -> str:
     if job.status is Status.IN_PROGRESS and job.cancel_requested:
         return f"{job.status}, asked to stop"
     if job.status is Status.CANCELLED:
-        newest = store.audit.find(AuditFilter(job_id=job.id), 1).rows
-        if newest and newest[0].action == "cancel":
-            reason = f": {newest[0].reason}" if newest[0].reason else ""
-            return f"{job.status} by {newest[0].by}{reason}"
+        return f"{job.status} {how_cancelled(store.audit.who_cancelled(job), None)}".rstrip()
     return job.status.value
 
 

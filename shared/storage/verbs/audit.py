@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from orpheus.shared.domain.jobs import Job
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.domain.requests import Request, RequestAction, scale_target, slot_target
-from orpheus.shared.storage.data import AuditFilter, AuditPage, AuditRow
+from orpheus.shared.domain.why import Pause, was_cancelled
+from orpheus.shared.storage.data import AuditFilter, AuditPage, AuditRow, BulkAction
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.conditions import Condition, all_of, containing, escaped
 from orpheus.shared.storage.verbs.windows import Budget, Window, windows
@@ -114,6 +116,13 @@ class Audit:
         sql = self._sql[query]
         rows = (self._database.one(sql, target, action.value, since_ms) for target in targets)
         return [AuditRow(*row) for row in rows if row]
+
+    def who_cancelled(self, job: Job) -> Pause | None:
+        """Return who cancelled a job and why; None: nobody, or a program that left no entry."""
+        newest = self.find(AuditFilter(job_id=job.id), 1).rows if was_cancelled(job) else ()
+        if not newest or newest[0].action != BulkAction.CANCEL:
+            return None
+        return Pause(newest[0].by, newest[0].reason, newest[0].at_ms)
 
     def find(
         self,

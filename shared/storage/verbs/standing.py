@@ -23,6 +23,7 @@ from orpheus.shared.domain.rates import (
 from orpheus.shared.domain.rooms import Room
 from orpheus.shared.domain.why import MOST_BEFORE, MOST_STEPS, Before, Pause, Standing
 from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.jobs import Jobs
 from orpheus.shared.storage.verbs.keys import Keys, key_rules_of
 from orpheus.shared.storage.verbs.quarantines import Quarantines
@@ -37,12 +38,13 @@ class Standings:
     """What holds jobs back."""
 
     def __init__(
-        self, database: Database, jobs: Jobs, keys: Keys, quarantines: Quarantines
+        self, database: Database, jobs: Jobs, keys: Keys, quarantines: Quarantines, audit: Audit
     ) -> None:
         self._database = database
         self._jobs = jobs
         self._keys = keys
         self._quarantines = quarantines
+        self._audit = audit
         self._sql = database.sql("why.sql")
         self._keys_sql = database.sql("keys.sql")
         self._queues_sql = database.sql("queues.sql")
@@ -68,6 +70,7 @@ class Standings:
                 waits_for=waits_for,
                 dependencies=self._dependencies(job_id) if waits_for else (),
                 retry_first=self._retry_first(job),
+                cancelled=self._audit.who_cancelled(job),
                 key_holder=self._key_holder(job),
                 quarantine=self._quarantine(job, is_held=is_parked == _HELD),
                 pause=self.pauses().get(job.queue),

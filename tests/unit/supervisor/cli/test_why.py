@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.jobs import Holder, JobError, NewJob
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
@@ -100,6 +101,42 @@ def test_it_tells_of_an_end(orpheus: Orpheus, store: Store, finish: Finish) -> N
     finish(store)
     answer = orpheus("why", "1")
     assert (answer.code, answer.out) == (1, "job 1 (count) has ended:\n  - it is done\n")
+
+
+def test_an_old_error_is_not_why_an_operator_cancelled_a_job(
+    orpheus: Orpheus, store: Store, finish: Finish
+) -> None:
+    store.jobs.submit(NewJob("count", max_retries=3))
+    finish(store, Ending.FAILED, JobError("DependencyFailed", "try later"))
+    store.jobs.submit(NewJob("count"))
+    store.jobs.cancel(2)
+    store.jobs.retry(2)
+    store.jobs.cancel(2)
+    orpheus("cancel", "1", "--reason", "sent twice")
+    how = r"by cli:\S+: sent twice; its last error was DependencyFailed: try later"
+    assert re.search(rf"- it is cancelled {how} \(a retry runs it again\)", orpheus("why", "1").out)
+    heads, by_nobody, by_operator = orpheus("jobs").out.splitlines()
+    assert re.fullmatch(how, by_operator[heads.index("NOTE") :])
+    assert by_nobody.rstrip().endswith("-")
+    shown = orpheus("show", "1").out.splitlines()[2].split(maxsplit=1)[1]
+    assert re.fullmatch(r"cancelled by cli:\S+: sent twice", shown)
+
+
+def test_a_running_job_that_was_cancelled_tells_by_whom(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count"))
+    start_worker(store)
+    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+    orpheus("cancel", "1")
+    store.leases.finish([Finished(lease, Ending.CANCELLED)])
+    assert re.search(r"- it is cancelled by cli:\S+ \(a retry", orpheus("why", "1").out)
+
+
+def test_a_job_cancelled_because_of_another_names_that_one(orpheus: Orpheus, store: Store) -> None:
+    store.jobs.submit(NewJob("count"))
+    store.jobs.submit(NewJob("count", depends_on=(1,)))
+    orpheus("cancel", "1")
+    why = "it is cancelled: DependencyFailed: it depended on a job: job 1 is cancelled"
+    assert f"- {why} (retry job 1 first)" in orpheus("why", "2").out
 
 
 def test_json_is_what_the_api_answers(orpheus: Orpheus, store: Store) -> None:

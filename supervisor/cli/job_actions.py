@@ -22,6 +22,7 @@ from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs, warn_of_p
 from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
 Change = Callable[[Store, int], tuple[Any, str]]
+Note = Callable[[Store, CommandLineHandover, int], str]
 _WHILE_NOTHING_RUNS = {
     "cancel": (Status.IN_PROGRESS, "ends at the next start"),
     "retry": (Status.PENDING, "waits"),
@@ -41,7 +42,7 @@ def _change_each(
     ids: Sequence[int],
     reason: str | None,
     as_json: Callable[[list[Any]], dict[str, Any]],
-    note: Callable[[Store, CommandLineHandover, int], str] = lambda *_: "",
+    note: Note = lambda *_: "",
 ) -> int:
     """Change each job, each with a row in the audit log; a job that refuses stops no other.
 
@@ -77,7 +78,10 @@ def _change_each(
 
 
 def _for_many(
-    jobs: str, *, as_json: Callable[[list[Any]], dict[str, Any]] = _jobs_json
+    jobs: str,
+    *,
+    as_json: Callable[[list[Any]], dict[str, Any]] = _jobs_json,
+    note: Note = lambda *_: "",
 ) -> Callable[[Change], click.Command]:
     """Make a command that changes the jobs whose ids it is given, or all jobs of a filter.
 
@@ -103,21 +107,43 @@ def _for_many(
                 raise click.UsageError("give the ids of jobs or a filter, not both")
             if bulk.are_given():
                 raise click.UsageError("--dry-run, --yes and the like need a filter, not ids")
-            return _change_each(operator, change, ids, reason, as_json)
+            return _change_each(operator, change, ids, reason, as_json, note)
 
         return command
 
     return make
 
 
-@_for_many("jobs that wait or run")
+def _and_dependents(store: Store, _handover: CommandLineHandover, job_id: int) -> str:
+    """Say how many jobs ended with a cancelled one, once all of them have."""
+    from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
+
+    ended_ms = store.jobs.get(job_id).finished_at_ms
+    if ended_ms is None:
+        return ""
+    while continue_cascades(store):
+        pass
+    count = store.graphs.ended_with(job_id, ended_ms)
+    jobs = "1 job that depends" if count == 1 else f"{count:,} jobs that depend"
+    return f"; {jobs} on it ended with it" if count else ""
+
+
+def _but_not_dependents(store: Store, _handover: CommandLineHandover, job_id: int) -> str:
+    """Say how many jobs that ended with it do not run again with a retried one."""
+    count = store.graphs.ended_with(job_id)
+    if count == 1:
+        return "; 1 job that ended with it stays so until it is retried too"
+    return f"; {count:,} jobs that ended with it stay so until each is retried" if count else ""
+
+
+@_for_many("jobs that wait or run", note=_and_dependents)
 def cancel(store: Store, job_id: int) -> tuple[Job, str]:
     """Cancel waiting jobs; ask running ones to stop."""
     job, at_once = store.jobs.cancel(job_id)
     return job, "cancelled" if at_once else "asked to stop"
 
 
-@_for_many("jobs to retry")
+@_for_many("jobs to retry", note=_but_not_dependents)
 def retry(store: Store, job_id: int) -> tuple[Job, str]:
     """Run failed or cancelled jobs again, with all their attempts."""
     job = store.jobs.retry(job_id)

@@ -28,3 +28,17 @@ WHERE id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one) O
 SELECT job_id, depends_on FROM orpheus.job_dependencies
 WHERE job_id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one) AND depends_on IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one)
 ORDER BY job_id, depends_on;
+
+-- name: ended-with
+-- Count the jobs that ended because a job did, directly or through others, since a time. Who was
+-- cancelled by somebody has at most the error of an earlier end.
+WITH RECURSIVE ended (id) AS (
+    SELECT ?1::bigint
+    UNION
+    SELECT jobs.id FROM ended
+        JOIN orpheus.job_dependencies ON job_dependencies.depends_on = ended.id
+        JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
+    WHERE jobs.status IN ('failed', 'cancelled') AND jobs.cancel_requested = 0
+        AND jobs.finished_at_ms >= ?2 AND jobs.error_type = 'DependencyFailed'
+        AND jobs.error_message LIKE 'it depended on a job: job ' || ended.id || ' is %')
+SELECT count(*) - 1 FROM ended;

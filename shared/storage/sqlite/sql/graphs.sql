@@ -32,3 +32,17 @@ WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id;
 SELECT job_id, depends_on FROM job_dependencies
 WHERE job_id IN (SELECT value FROM json_each(?)) AND +depends_on IN (SELECT value FROM json_each(?))
 ORDER BY job_id, depends_on;
+
+-- name: ended-with
+-- Count the jobs that ended because a job did, directly or through others, since a time. Who was
+-- cancelled by somebody has at most the error of an earlier end.
+WITH RECURSIVE ended (id) AS (
+    SELECT ?1
+    UNION
+    SELECT jobs.id FROM ended
+        CROSS JOIN job_dependencies INDEXED BY job_dependents ON job_dependencies.depends_on = ended.id
+        CROSS JOIN jobs ON jobs.id = job_dependencies.job_id
+    WHERE jobs.status IN ('failed', 'cancelled') AND jobs.cancel_requested = 0
+        AND jobs.finished_at_ms >= ?2 AND jobs.error_type = 'DependencyFailed'
+        AND jobs.error_message LIKE 'it depended on a job: job ' || ended.id || ' is %')
+SELECT count(*) - 1 FROM ended;

@@ -85,8 +85,27 @@ def test_all_that_waits_for_a_cancelled_job_is_cancelled_with_it(
 ) -> None:
     head = NewJob("count", ref="head")
     store.jobs.submit_many([head] + [NewJob("count", depends_on=("head",))] * 1_200)
-    assert orpheus("cancel", "1").out == "job 1: cancelled\n"
+    said = "job 1: cancelled; 1,200 jobs that depend on it ended with it\n"
+    assert orpheus("cancel", "1").out == said
     assert store.stats.counts()[Status.CANCELLED] == 1_201
+
+
+def test_a_cancel_and_a_retry_tell_of_the_jobs_that_ended_with_a_job(
+    orpheus: Orpheus, store: Store
+) -> None:
+    for others in ((), (1,), (2,)):
+        store.jobs.submit(NewJob("count", depends_on=others))
+    stay = "job 1: pending again; 2 jobs that ended with it stay so until each is retried\n"
+    ended = "job 1: cancelled; 2 jobs that depend on it ended with it\n"
+    assert orpheus("cancel", "1").out == ended
+    assert orpheus("retry", "1").out == stay
+    retried = "job 2: blocked again; 1 job that ended with it stays so until it is retried too\n"
+    assert orpheus("retry", "2").out == retried
+    assert orpheus("retry", "3").out == "job 3: blocked again\n"
+    assert orpheus("cancel", "2").out == (
+        "job 2: cancelled; 1 job that depends on it ended with it\n"
+    )
+    assert orpheus("cancel", "1").out == "job 1: cancelled\n", "those ended before it"
 
 
 def test_a_failed_job_is_retried(orpheus: Orpheus, store: Store, finish: Finish) -> None:

@@ -145,6 +145,28 @@ def test_of_more_jobs_than_a_picture_can_show_the_nearest_are_shown(
     system.wait_for_job(rest[-1])
 
 
+def test_a_cancelled_job_says_who_cancelled_it_and_not_an_earlier_end(
+    lasting_dashboard: Any,
+) -> None:
+    system = lasting_dashboard.system
+    first = system.submit("step", delay="1h")
+    second = system.submit("step", depends_on=[first])
+    system.client.post(f"/jobs/{first}/cancel")
+    system.client.post("/queues/default/pause")
+    try:
+        for job_id in (first, second):
+            system.client.post(f"/jobs/{job_id}/retry")
+        system.client.post(f"/jobs/{second}/cancel", json={"reason": "sent twice"})
+        page = lasting_dashboard.open(f"/ui/jobs/{second}")
+        why = page.locator("#why")
+        expect(why.locator("h2")).to_have_text("Why it is cancelled")
+        expect(why.locator("li")).to_contain_text("It is cancelled by api:127.0.0.1: sent twice;")
+        expect(why.locator("li")).to_contain_text("its last error was DependencyFailed: it")
+    finally:
+        system.client.post("/queues/default/resume")
+    system.wait_for_job(first)
+
+
 def test_a_cancelled_job_says_by_what_and_with_which_job_it_began(lasting_dashboard: Any) -> None:
     system = lasting_dashboard.system
     first = system.submit("step", {"fail": True})

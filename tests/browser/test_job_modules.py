@@ -311,7 +311,7 @@ def test_what_nobody_did_has_no_name_and_an_action_without_effect_is_told_too(
         event(9, "requeued", "blocked"),
         event(20, "unblocked", "pending"),
         event(30, "unblocked", "pending"),  # held back until then
-        event(40, "cancelled", "cancelled", started_at=None),
+        event(40, "cancelled", "cancelled", started_at=None, cancel_requested=True, error=failed),
     ]
     entries = [entry(40, "cancel", reason=None), entry(4, "run", reason=None)]
     marks = call(shared_page, "history.js", "marksOf", events, entries)

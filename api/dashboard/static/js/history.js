@@ -38,7 +38,7 @@ function wordOf({ kind, job }, before) {
     case "job.cancel_requested": return "cancel requested";
     case "job.requeued": return ["done", "failed", "cancelled"].includes(before) ? "retried" : "made due now";
     case "job.cancelled": case "job.failed":
-      if (job.error?.type === "DependencyFailed") return `${job.status}: ${job.error.message}`;
+      if (job.error?.type === "DependencyFailed" && !(kind === "job.cancelled" && job.cancel_requested)) return `${job.status}: ${job.error.message}`;
       // After a request, the attempt tells how it ended.
       return kind === "job.cancelled" && !job.started_at ? "cancelled" : "";
   }

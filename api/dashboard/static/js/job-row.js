@@ -2,7 +2,7 @@
 import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
 import { wrappable } from "./rows.js";
 import { ago, between, now, relative, setTime, timeNode, waitsSince } from "./time.js";
-import { TERMINAL, WAITING, aged, duration, spaced, ticking } from "./words.js";
+import { TERMINAL, WAITING, aged, duration, endedWithAnother, spaced, ticking } from "./words.js";
 import { preview } from "./preview.js";
 
 export class JobRow {
@@ -116,7 +116,7 @@ function describe(job, isHeld) {
   const failure = job.error && `${job.error.type}: ${job.error.message}`;
   const payload = preview(job.payload);
   if (job.status === "failed") return failure ?? "";
-  if (job.status === "cancelled" && job.error?.type === "DependencyFailed") return [job.error.message, payload].filter(Boolean).join(" · ");
+  if (job.status === "cancelled" && endedWithAnother(job)) return [job.error.message, payload].filter(Boolean).join(" · ");
   const held = isHeld && "held back: quarantined";
   if (job.status === "pending" && failure) return `${Date.parse(job.run_at) > now() ? `retry ${relative(job.run_at)}` : `${held || "due"},`} after ${failure}`;
   if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, payload].filter(Boolean).join(" · ");

@@ -2,7 +2,7 @@
 import { byId, h, setText } from "./dom.js";
 import { request } from "./http.js";
 import { timeNode } from "./time.js";
-import { WAITING, spaced } from "./words.js";
+import { WAITING, endedWithAnother, spaced } from "./words.js";
 
 const EVERY_MS = 2000;
 const WHILE_IT_RUNS_MS = 5000; // its worker may fall silent, and nothing else tells that
@@ -27,7 +27,8 @@ export class Why {
     if (ASKED.has(job.status)) { this.cause = ""; this.read(); return; }
     clearTimeout(this.timer);
     const { error, status } = job;
-    if (error?.type === DEPENDENCY) this.showCause(`Why it is ${spaced(status)}`, error.message);
+    if (endedWithAnother(job)) this.showCause(`Why it is ${spaced(status)}`, error.message);
+    else if (status === "cancelled" && job.cancel_requested) this.showCanceller();
     else this.paint("", []);
   }
 
@@ -38,6 +39,16 @@ export class Why {
     this.paint(title, [{ text: message }]);
     const first = await firstCause(message).catch(() => null); // deleted, or not to be read now
     if (first && this.cause === message && this.job.error?.message === message) this.paint(title, [{ text: message }, { text: first }]);
+  }
+
+  /** Show who cancelled it: the server knows. */
+  async showCanceller() {
+    const { finished_at: end } = this.job;
+    if (end === this.cause) return;
+    this.cause = end;
+    this.paint("", []);
+    const answer = await request(`/jobs/${this.id}/why`).catch(() => null); // deleted, or not to be read now
+    if (this.cause === end && this.job.finished_at === end) this.paint("Why it is cancelled", answer?.reasons ?? []);
   }
 
   async read() {

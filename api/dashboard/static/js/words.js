@@ -43,6 +43,9 @@ export function bytes(n) {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${["B", "KB", "MB", "GB", "TB"][power]}`;
 }
 
+/** Whether a job ended because of one that it depended on. One that somebody cancelled may have that error of an earlier end. @param {any} job */
+export const endedWithAnother = (job) => job.error?.type === "DependencyFailed" && !(job.status === "cancelled" && job.cancel_requested);
+
 /** A duration in at most three digits, never negative. @param {number} seconds */
 export function duration(seconds) {
   const s = Math.max(0, seconds);

@@ -64,7 +64,7 @@ def test_a_program_has_a_row_whose_output_is_a_click_away(with_program: Any) -> 
     start = page.get_by_role("button", name="Start …")
     assert max(top_of(why), top_of(start)) < top_of(log)
     scale(with_program, 0)
-    expect(page.locator("#status")).to_have_text("not running")
+    expect(page.locator("#status")).to_have_text(re.compile("^not running *scaled to 0 by api:"))
     assert page.locator("#status").get_attribute("data-state") is None
     for gone in (page.locator("#slot"), why, start):
         expect(gone).to_be_hidden()

@@ -6,8 +6,11 @@ from tests.browser.conftest import LastingContext
 from tests.conftest import System
 
 LEAVE = """
-localStorage.left = sessionStorage.left = document.cookie = "left=1";
-indexedDB.open("left");
+async () => {
+    localStorage.left = sessionStorage.left = document.cookie = "left=1";
+    const opened = indexedDB.open("left");
+    await new Promise((done, failed) => { opened.onsuccess = done; opened.onerror = failed; });
+}
 """
 FIND = """
 async () => [

@@ -43,6 +43,7 @@ from orpheus.shared.storage.data import (
     Total,
     TypeRow,
 )
+from orpheus.shared.storage.database import read_back
 from orpheus.shared.storage.database_url import (
     database_path,
     is_on_postgres,
@@ -117,6 +118,7 @@ __all__ = [
     "open_storage",
     "open_store",
     "open_store_in",
+    "read_back",
     "relative_path",
     "settled",
     "settled_paths",

@@ -3,7 +3,7 @@
 Payloads and results are sent as the text that is stored, so that big integers stay exact.
 """
 
-from collections.abc import Mapping
+import json
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from orpheus.shared.domain.events import Event as StoredEvent
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.json_values import with_finite_numbers
 from orpheus.shared.moments import rfc3339
+from orpheus.shared.storage import read_back
 from orpheus.shared.views.values import AttemptNumber, Seconds, Time, optional_time
 
 
@@ -214,30 +215,41 @@ def attempt_json(attempt: jobs.Attempt) -> Attempt:
 
 
 def log_line_json(line: jobs.LogLine) -> LogLine:
-    """Return one line a job wrote."""
+    """Return one line a job wrote. Raises DatabaseUnusable if its fields are damaged."""
+    fields = read_back(_json_of, line.fields)
     return {
         "id": line.id,
         "attempt": line.attempt,
         "at": rfc3339(line.at_ms),
         "level": line.level,
         "line": line.line,
-        "fields": cast("dict[str, Any]", orjson.Fragment(with_finite_numbers(line.fields))),
+        "fields": cast("dict[str, Any]", orjson.Fragment(fields)),
     }
 
 
 def event_json(event: StoredEvent) -> dict[str, Any]:
-    """An event; its body stands under the first word of its kind (`job`, `worker`, `config`, …)."""
+    """Return an event; its body stands under the first word of its kind (`job`, `config`, …).
+
+    Raises DatabaseUnusable if the body is damaged.
+    """
     subject = event.kind.partition(".")[0]
     return {
         "seq": event.seq,
         "at": rfc3339(event.at_ms),
         "kind": event.kind,
-        subject: _body_json(orjson.loads(event.body)),
+        subject: read_back(_body_json, event.body),
     }
 
 
-def _body_json(body: Mapping[str, Any]) -> dict[str, Any]:
+def _json_of(fields: str) -> str:
+    text = with_finite_numbers(fields)
+    json.loads(text)  # orjson takes no integer of more than 64 bits
+    return text
+
+
+def _body_json(text: str) -> dict[str, Any]:
     """Stored names and units (`created_at_ms`, `timeout_s`) as those of the contract."""
+    body: dict[str, Any] = orjson.loads(text)
     wire: dict[str, Any] = {}
     for name, value in body.items():
         if name.endswith(("_at_ms", "tick_ms")):

@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
+from orpheus.shared.domain.jobs import Holder, NewJob, NewLine
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.storage import Store, open_store, state_files
@@ -117,6 +118,17 @@ def test_one_whose_page_is_whole_but_not_what_it_holds_is_damaged_too(
     connection.close()
     to_do = ("is damaged", "`orpheus db check`", "docs/operations.md", "Backup and restore")
     check(orpheus, 74, *to_do, commands=[["status"], ["queues"], ["workers"]])
+
+
+def test_a_log_line_whose_fields_are_damaged_is_told_as_damage(
+    orpheus: Orpheus, store: Store
+) -> None:
+    store.jobs.submit(NewJob("count"))
+    holder = Holder("default-1", "incarnation", 7)
+    (lease,) = store.leases.lease(holder, ("*",), 1, 30_000)
+    store.logs.append(1, lease.token, 1, [NewLine(0, "info", "first", '{"path":')])
+    check(orpheus, 74, "is damaged", commands=[["logs", "1", "--json"]])
+    assert "first" in orpheus("logs", "1").out
 
 
 def test_a_folder_is_named_as_one(orpheus: Orpheus, tmp_path: Path) -> None:

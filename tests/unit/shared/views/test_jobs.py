@@ -1,0 +1,33 @@
+"""What a job wrote and what befell it, as the API and the clients tell it."""
+
+import orjson
+import pytest
+
+from orpheus.shared.domain.events import Event, Kind
+from orpheus.shared.domain.jobs import LogLine
+from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.views.jobs import event_json, log_line_json
+
+
+def line(fields: str) -> LogLine:
+    return LogLine(1, 1, 0, "info", "said", fields)
+
+
+@pytest.mark.parametrize("fields", ['{"page":', '{"page":NaN'])
+def test_a_log_line_whose_fields_are_damaged_says_so(fields: str) -> None:
+    with pytest.raises(DatabaseUnusable, match="is damaged"):
+        log_line_json(line(fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [('{"n":123456789012345678901}', '{"n":123456789012345678901}'), ('{"n":NaN}', '{"n":"NaN"}')],
+)
+def test_the_fields_of_a_log_line_are_shown_as_they_are(fields: str, shown: str) -> None:
+    assert f'"fields":{shown}' in orjson.dumps(log_line_json(line(fields))).decode()
+
+
+@pytest.mark.parametrize("body", ['{"queue":', "[1]", "7"])
+def test_an_event_whose_body_is_damaged_says_so(body: str) -> None:
+    with pytest.raises(DatabaseUnusable, match="is damaged"):
+        event_json(Event(1, 0, Kind.QUEUE_PAUSED, None, body))

@@ -31,6 +31,8 @@ _TURN_S = 5
 """So long after the last of its places was taken, a pool does not serve a queue by turns."""
 _TURNS_MISSED = 2
 """Nor if none of its jobs ran in so many times of those that it takes between two on average."""
+_BY_CHANCE = 0.001
+"""A silence that is less likely has a cause."""
 _STEADY = 0.05
 """Rates that differ by a smaller share count as equal."""
 _BUSY = 0.5
@@ -86,6 +88,16 @@ def is_starved(
     between_two_s = 1 / pace.per_s if pace and pace.done else 0.0
     is_passed_over = idle_s >= max(_TURN_S, _TURNS_MISSED * between_two_s)
     return taken_s >= _TURN_S or not ended_per_minute or is_passed_over
+
+
+def has_turns(idle_s: float, pace: Pace) -> bool:
+    """Return whether a queue with a backlog is served by turns, so that its next one comes.
+
+    Until it has been `idle_s` for so long as jobs that end at its pace by chance (a Poisson process)
+    leave out once in a thousand times.
+    """
+    busy_share = max(0.0, 1 - idle_s / pace.within_s)
+    return pace.had_backlog and idle_s < MOST_SILENT_S and busy_share**pace.done > _BY_CHANCE
 
 
 def is_refuted(seconds: float, quiet_s: float) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from orpheus.shared.domain.crews import Crew
-from orpheus.shared.domain.drain import MOST_SILENT_S, is_at_rate, is_starved
+from orpheus.shared.domain.drain import has_turns, is_at_rate, is_starved
 from orpheus.shared.domain.jobs import RunningJob, Status
 from orpheus.shared.domain.paces import Pace
 from orpheus.shared.storage import Flow, QueueRow, Store
@@ -28,14 +28,14 @@ def starved_queues(
 ) -> set[str]:
     """Return the queues whose workers run other jobs.
 
-    One with a backlog whose pace is known is not, until none has ended for long: its turn comes.
+    One with a backlog that has turns is not: its next one comes.
     """
     running, now_ms = list(store.jobs.running().values()), store.clock.wall_ms()
     found = set()
     for name, idle_s in quiet_s.items():
         pace = paces.get(name)
-        has_turns = pace is not None and pace.had_backlog and idle_s < MOST_SILENT_S
-        if counts[name][Status.IN_PROGRESS] or has_turns:
+        is_served = pace is not None and has_turns(idle_s, pace)
+        if counts[name][Status.IN_PROGRESS] or is_served:
             continue
         taken_s = _taken_s([crew for crew in crews if crew.serves(name)], running, now_ms)
         ended = flows[name].ended_per_minute

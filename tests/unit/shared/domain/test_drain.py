@@ -10,6 +10,7 @@ from orpheus.shared.domain.drain import (
     drain_s,
     drain_with_more_s,
     growth_per_minute,
+    has_turns,
     is_refuted,
     is_starved,
     no_estimate,
@@ -176,6 +177,18 @@ def test_a_queue_of_which_none_ran_in_the_time_of_two_turns_is_starved(
 ) -> None:
     pace = Pace(per_minute, 1.0, 60.0)
     assert is_starved(0.2, 9, idle_s, pace) is starved
+
+
+@pytest.mark.parametrize(
+    ("done", "idle_s", "turns"),
+    [(3, 53, True), (3, 55, False), (30, 12, True), (30, 13, False), (30, 61, False)],
+)
+def test_a_queue_with_a_backlog_has_turns_until_a_silence_is_no_chance(
+    done: int, idle_s: float, turns: bool
+) -> None:
+    pace = Pace(done, 1.0, 60.0, had_backlog=True)
+    assert has_turns(idle_s, pace) is turns
+    assert not has_turns(idle_s, replace(pace, had_backlog=False))
 
 
 def test_who_waits_for_longer_than_an_estimate_refutes_it_but_not_within_moments() -> None:

@@ -93,8 +93,8 @@ def is_starved(
 def has_turns(idle_s: float, pace: Pace) -> bool:
     """Return whether a queue with a backlog is served by turns, so that its next one comes.
 
-    Until it has been `idle_s` for so long as jobs that end at its pace by chance (a Poisson process)
-    leave out once in a thousand times.
+    None of its jobs has ended for `idle_s`. Of jobs that end by chance at its pace (a Poisson
+    process), so long a silence or a longer one is not seen once in a thousand times.
     """
     busy_share = max(0.0, 1 - idle_s / pace.within_s)
     return pace.had_backlog and idle_s < MOST_SILENT_S and busy_share**pace.done > _BY_CHANCE

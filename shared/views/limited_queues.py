@@ -47,6 +47,15 @@ def limited_queues(
     return found
 
 
+def opened_s(limited: Mapping[str, Limited], now_ms: int) -> dict[str, float]:
+    """Return for how long jobs of queues could have started that waited for room until then."""
+    return {
+        name: (now_ms - one.next_ms) / 1000
+        for name, one in limited.items()
+        if one.next_ms is not None and one.next_ms <= now_ms
+    }
+
+
 def limited_json(
     limited: Limited | None, serving: Sequence[Crew], now_ms: int, *, drains: bool
 ) -> LimitedBy | None:

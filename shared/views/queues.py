@@ -22,7 +22,7 @@ from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.domain.why import Code
 from orpheus.shared.domain.words import named
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
-from orpheus.shared.views.limited_queues import LimitedBy, limited_json, limited_queues
+from orpheus.shared.views.limited_queues import LimitedBy, limited_json, limited_queues, opened_s
 from orpheus.shared.views.opened import opened_ms_by_queue
 from orpheus.shared.views.pauses import Pause, pause_json
 from orpheus.shared.views.starved import quiet_s_by_queue, run_mostly_others, starved_queues
@@ -180,10 +180,11 @@ def queues_json(
         oldest_s = store.stats.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
-        quiet_s = quiet_s_by_queue(store, waiting_s, pauses.keys())
+        limited = limited_queues(store, rules.values(), due, oldest_s.keys() - waiting_s.keys())
+        could_start_s = {**opened_s(limited, now_ms), **waiting_s}
+        quiet_s = quiet_s_by_queue(store, could_start_s, pauses.keys())
         paces = store.stats.paces(opened_ms_by_queue(store, crews, counts, only), waiting_s)
         starved = starved_queues(store, crews, quiet_s, counts, flows, paces)
-        limited = limited_queues(store, rules.values(), due, oldest_s.keys() - waiting_s.keys())
         held = _held(store, due, counts)
     found: list[Queue] = []
     for name in sorted(names if only is None else names & {*only}):

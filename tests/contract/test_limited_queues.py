@@ -120,10 +120,17 @@ def test_a_queue_whose_key_may_start_again_waits_for_a_worker_not_for_its_rate(
         submit(queue="mail", concurrency_key="ada")
     (first,) = lease(10)
     store.leases.finish([Finished(first, Ending.SUCCEEDED, result="null")])
+    submit(queue="slow")
+    assert len(lease(1, queues=("slow",))) == 1
     busy = replace(ONE_WORKER, free=0)
     assert limited(store, busy) == {"mail": ("held by its rate per key", pytest.approx(60, abs=1))}
     clock.advance(61_000)
     assert limited(store, busy) == {}, "its key may start, and no place is free"
+    clock.advance(6_000)
+    (mail,) = (one for one in queues_json(store, [busy]) if one["name"] == "mail")
+    assert mail["starved"] and mail["none_starts"] == "its workers run other jobs"
+    (mail,) = (one for one in queues_json(store, [ONE_WORKER]) if one["name"] == "mail")
+    assert not mail["starved"], "it may start"
 
 
 def test_while_its_rate_holds_a_queue_it_is_empty_at_that_rate_whatever_was_done_before(

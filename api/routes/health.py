@@ -10,8 +10,9 @@ from orpheus.api.contract.answers import Check, Health, Readiness
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, services_of
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.verdict import LITTLE_SPACE_BYTES
+from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import OrpheusError, StorageError
 from orpheus.shared.views.workers import Worker
 
@@ -49,12 +50,13 @@ async def _checks(services: Services) -> dict[str, Check]:
         unknown = _check("failed", "not known, as the database cannot be asked")
         return {"database": _check("failed", str(error)), "workers": unknown, "started": unknown}
     slots = found.workers
-    waiting = services.start.look(slots)
+    waiting, dead_after_s = services.start.look(slots), services.options.beat_timeout_s
     return {
         "database": database_check(found.trouble or services.writer.trouble),
         "space": space_check(found.free_bytes),
-        "workers": workers_check([slot for slot in slots if slot["role"] == Role.WORKER]),
-        **programs_check([slot for slot in slots if slot["role"] == Role.PROGRAM]),
+        "workers": workers_check(_of(Role.WORKER, slots), dead_after_s),
+        **programs_check(_of(Role.PROGRAM, slots)),
+        **supervisor_check(_of(Role.SUPERVISOR, slots), dead_after_s),
         "started": started_check(waiting, is_over=services.start.is_over),
     }
 
@@ -83,15 +85,40 @@ def space_check(free_bytes: int | None) -> Check:
     return _check("ok" if free_bytes >= LITTLE_SPACE_BYTES else "degraded", detail)
 
 
-def workers_check(slots: Sequence[Worker]) -> Check:
-    """Check that one worker is ready; each worker that is not ready degrades."""
+def workers_check(slots: Sequence[Worker], dead_after_s: float) -> Check:
+    """Check that one worker is ready; each worker that is not ready, or silent, degrades."""
     ready = [slot for slot in slots if slot["state"] == SlotState.READY]
     detail = f"{len(ready)} of {len(slots)} ready"
     if not ready:
         return _check("failed", detail)
     down = [f"{s['slot']} is {s['state']}" for s in slots if s["state"] != SlotState.READY]
     down += [f"{slot['slot']} is degraded" for slot in ready if slot["degraded"]]
+    down += _silent(slots, dead_after_s)
     return _check("degraded", f"{detail}: {', '.join(down)}") if down else _check("ok", detail)
+
+
+def supervisor_check(slots: Sequence[Worker], dead_after_s: float) -> dict[str, Check]:
+    """Check that the supervisor watches: workers go on without it, but nothing restarts them.
+
+    Nothing if there is none: the API runs by itself.
+    """
+    if not slots:
+        return {}
+    silent = _silent(slots, dead_after_s)
+    return {"supervisor": _check("degraded", ", ".join(silent)) if silent else _check("ok", "runs")}
+
+
+def _silent(slots: Sequence[Worker], dead_after_s: float) -> list[str]:
+    """Return which of these have sent no heartbeat for long, and for how long."""
+    return [
+        f"{slot['slot']} has sent no heartbeat for {duration(slot['heartbeat_age_s'] or 0.0)}"
+        for slot in slots
+        if is_silent(slot["state"], slot["heartbeat_age_s"], dead_after_s)
+    ]
+
+
+def _of(role: Role, slots: Sequence[Worker]) -> list[Worker]:
+    return [slot for slot in slots if slot["role"] == role]
 
 
 def programs_check(slots: Sequence[Worker]) -> dict[str, Check]:

@@ -150,6 +150,9 @@ def test_a_supervisor_is_shown_as_silent_while_what_it_has_started_sends_heartbe
     told = [one["text"] for one in api.client.get("/stats").json()["verdict"]["concerns"]]
     assert any(one.startswith("The supervisor has sent no heartbeat for 2") for one in told)
     assert any(one.startswith("web-1 failed (fatal)") for one in told)
+    watched = api.client.get("/readyz").json()["checks"]["supervisor"]
+    assert watched["status"] == "degraded"
+    assert watched["detail"].startswith("supervisor has sent no heartbeat for 2")
 
 
 def test_while_another_process_holds_the_write_lock_that_is_told_and_no_silence(

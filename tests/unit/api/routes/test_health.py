@@ -1,10 +1,11 @@
-"""The check of programs in /readyz."""
+"""The checks of programs, workers and the supervisor in /readyz."""
 
 from typing import cast
 
 import pytest
 
-from orpheus.api.routes.health import programs_check
+from orpheus.api.routes.health import programs_check, supervisor_check, workers_check
+from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.views.workers import Worker
 
 READY = {"state": "ready"}
@@ -29,3 +30,25 @@ def test_programs_that_have_done_their_work_are_not_missed(
 ) -> None:
     check = programs_check([program(one) for one in slots])["programs"]
     assert (check["status"], check["detail"]) == (status, detail)
+
+
+def beating(slot: str, heartbeat_age_s: float | None) -> Worker:
+    fields = {"slot": slot, "state": SlotState.READY, "heartbeat_age_s": heartbeat_age_s}
+    return cast("Worker", {"degraded": False, **fields})
+
+
+def test_a_supervisor_that_stands_still_is_told() -> None:
+    assert supervisor_check([], 15.0) == {}, "the API runs by itself"
+    for age_s in (None, 7.4):
+        check = supervisor_check([beating("supervisor", age_s)], 15.0)["supervisor"]
+        assert check == {"status": "ok", "detail": "runs"}
+    check = supervisor_check([beating("supervisor", 90.0)], 15.0)["supervisor"]
+    silent = "supervisor has sent no heartbeat for 1 min 30 s"
+    assert check == {"status": "degraded", "detail": silent}
+
+
+def test_a_worker_that_is_silent_degrades() -> None:
+    slots = [beating("default-1", 0.5), beating("default-2", 9.0)]
+    silent = "2 of 2 ready: default-2 has sent no heartbeat for 9 s"
+    assert workers_check(slots, 15.0) == {"status": "degraded", "detail": silent}
+    assert workers_check(slots[:1], 15.0) == {"status": "ok", "detail": "1 of 1 ready"}

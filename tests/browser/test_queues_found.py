@@ -11,6 +11,7 @@ AWAY = "pool gpu is scaled to 0 by cli:ada 5 min ago (new disks)"
 DRAIN = {"seconds": 900, "with_more": []}
 HYBRID = "no worker of pool gpu is ready, the others run other jobs"
 HELD = {"type": "resize", "jobs": 4, "relation": "eq", "oldest_s": 47_430}
+MANY_HELD = {"type": "crop", "jobs": 1_000, "relation": "gte", "oldest_s": 60}
 
 
 def test_queues_are_searched_by_their_state_and_their_pools_too(
@@ -71,6 +72,7 @@ def test_queues_are_sorted_by_what_is_pending_and_by_the_oldest_due_job(
     expect(shown).to_have_text(["c", "a", "d", "b"])
     expect(page.locator("#summary")).to_have_text(
         "4 queues, sorted by pending jobs · 909 jobs are pending · 1 paused, with 7 pending jobs"
+        " · 1 with quarantined jobs, 4 held back"
     )
     for width in (1440, 1024, 768, 360):
         page.set_viewport_size({"width": width, "height": 900})
@@ -103,15 +105,20 @@ def test_queues_in_trouble_are_counted_on_top_and_found_by_a_click(
         {**one, "name": "slow", "drain": DRAIN, "slowed": "its workers run mostly other jobs"},
         {**one, "name": "shut", "paused": True, "pools": [], "none_starts": "it is paused"},
         {**one, "name": "hybrid", "starved": True, "none_starts": HYBRID, "unready": AWAY},
+        {**one, "name": "paused-never", "held_back": [HELD, MANY_HELD], "due": 0},
     ]
     page = lasting_dashboard.page
     page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
     lasting_dashboard.open("/ui/queues")
     held = ", with 3 pending jobs"
     counted = f"1 paused{held} · 1 without a pool{held} · 1 without a ready worker{held}"
-    counted += " · 2 starved, with 6 pending jobs"
-    expect(page.locator("#summary")).to_have_text(f"7 queues · 21 jobs are pending · {counted}")
+    counted += (
+        " · 2 starved, with 6 pending jobs · 1 with quarantined jobs, at least 1,004 held back"
+    )
+    expect(page.locator("#summary")).to_have_text(f"8 queues · 24 jobs are pending · {counted}")
     for link, found in {
+        "1 paused": ["shut"],
+        "1 with quarantined jobs": ["paused-never"],
         "1 without a pool": ["lonely"],
         "1 without a ready worker": ["away"],
         "2 starved": ["late", "hybrid"],
@@ -119,6 +126,8 @@ def test_queues_in_trouble_are_counted_on_top_and_found_by_a_click(
         page.get_by_role("link", name=link).click()
         expect(page.locator("#rows tr:not(.unmatched) .name > a")).to_have_text(sorted(found))
         page.locator("#search").fill("")
+    page.locator("#search").fill("starved")
+    expect(page.locator("#rows tr:not(.unmatched)")).to_have_count(2)
     assert lasting_dashboard.never_reloaded()
 
 

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard, some_queue
@@ -10,6 +11,11 @@ from tests.browser.conftest import Dashboard, some_queue
 
 def row(page: Any, queue: str) -> Any:
     return page.locator(f"#queue-{queue}")
+
+
+def top(part: Any) -> float:
+    top_px: float = part.bounding_box()["y"]
+    return top_px
 
 
 def test_at_a_desk_nothing_short_wraps_and_in_a_narrower_window_it_is_still_a_table(
@@ -47,6 +53,41 @@ NUMBERS = """() => [...document.querySelectorAll(".counts a")].flatMap((link) =>
     return isClear && word.right <= Math.max(cell.getBoundingClientRect().right, next.left) + 1
         ? [] : [link.textContent];
 })"""
+
+
+@pytest.mark.parametrize("width", [800, 1010, 1190, 1366, 1536])
+def test_the_table_keeps_its_place_while_what_is_said_above_it_grows(
+    lasting_dashboard: Dashboard, width: int
+) -> None:
+    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
+    one = some_queue(lasting_dashboard.system)
+    pending = {"due": 900, "counts": {**one["counts"], "pending": 900}}
+    held = [{"type": "resize", "jobs": 400, "relation": "eq", "oldest_s": 60}]
+    well = [{**one, "name": f"queue-{n}"} for n in range(10)]
+    bad = [
+        well[0] | pending | {"paused": True},
+        well[1] | pending | {"pools": [], "none_starts": "no pool serves it"},
+        well[2] | pending | {"none_starts": "no worker is ready", "unready": "pool a is drained"},
+        well[3] | pending | {"starved": True, "none_starts": "its workers run other jobs"},
+        well[4] | pending | {"held_back": held},
+        *well[5:],
+    ]
+    page, shown = lasting_dashboard.page, well
+    path = re.compile("(?<!/ui)/queues$")
+    page.route(path, lambda route: route.fulfill(json={"items": shown}))
+    page.set_viewport_size({"width": width, "height": 900})
+    lasting_dashboard.open("/ui/queues")
+    summary, head = page.locator("#summary"), page.locator("table thead")
+    expect(summary).to_have_text(re.compile("nothing is pending"))
+    before_px = top(head)
+    shown = bad
+    expect(summary).to_have_text(re.compile("400 held back"))
+    assert top(head) == pytest.approx(before_px, abs=0.5)
+    overlaps = page.evaluate(
+        "() => document.querySelector('#search').getBoundingClientRect().left"
+        " < document.querySelector('.list-head h1').getBoundingClientRect().right"
+    )
+    assert not overlaps
 
 
 def test_a_number_of_many_digits_stands_beside_its_word(lasting_dashboard: Dashboard) -> None:

@@ -127,7 +127,7 @@ export class QueueRow {
 /** "4 held back: their type resize is quarantined" @param {any} held of one type */
 function heldBack({ type, jobs, relation }) {
   const least = relation === "gte" ? "at least " : "", whose = jobs === 1 && !least ? "its" : "their";
-  return h("div", {}, `${least}${count(jobs)} held back: ${whose} type `, h("a", { href: `/ui/types#type-${type}` }, ...wrappable(type)), " is quarantined");
+  return h("div", { class: "bad" }, `${least}${count(jobs)} held back: ${whose} type `, h("a", { href: `/ui/types#type-${type}` }, ...wrappable(type)), " is quarantined");
 }
 
 /** What resuming a queue does: without a worker, nothing. @param {any[]} pools those that serve it */

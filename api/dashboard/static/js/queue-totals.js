@@ -3,15 +3,21 @@ import { arrange, byId, h, setText } from "./dom.js";
 import { count, plural } from "./words.js";
 
 const head = h("span", {});
+/** How many jobs quarantines hold back. @param {any[]} queues */
+function heldBack(queues) {
+  const held = queues.flatMap((queue) => queue.held_back), least = held.some(({ relation }) => relation === "gte") ? "at least " : "";
+  return `, ${least}${count(held.reduce((sum, { jobs }) => sum + jobs, 0))} held back`;
+}
 /** What a search for `finds` finds among the words of a row. */
 const TROUBLES = [
-  { words: "paused", finds: "paused", has: (/** @type {any} */ queue) => queue.paused },
+  { words: "paused", finds: "it is paused", has: (/** @type {any} */ queue) => queue.paused },
   { words: "without a pool", finds: "no pool serves it", has: ({ paused, pools, none_starts: why }) => !paused && !pools.length && why },
   { words: "without a ready worker", finds: "no worker is ready", has: ({ starved, unready }) => unready && !starved },
   { words: "starved", finds: "run other jobs", has: ({ paused, starved }) => starved && !paused },
+  { words: "with quarantined jobs", finds: "is quarantined", has: ({ held_back: held }) => held.length, rest: heldBack },
 ].map((one) => {
-  const link = h("a", { href: `?${new URLSearchParams({ q: one.finds })}`, onclick: (/** @type {MouseEvent} */ event) => find(event, one.finds) }), rest = document.createTextNode("");
-  return { ...one, link, rest, node: h("span", {}, " · ", link, rest) };
+  const link = h("a", { href: `?${new URLSearchParams({ q: one.finds })}`, onclick: (/** @type {MouseEvent} */ event) => find(event, one.finds) }), text = document.createTextNode("");
+  return { ...one, link, text, node: h("span", {}, " · ", link, text) };
 });
 
 /** Search here, unless the link is to open elsewhere. @param {MouseEvent} event @param {string} text */
@@ -29,10 +35,10 @@ export function showTotals(queues, all, sorted) {
     `${queues.length < all ? `${count(queues.length)} of ` : ""}${plural(all, "queue")}${sorted}`,
     queues.length && (waiting ? `${plural(waiting, "job is", "jobs are")} pending` : "nothing is pending"),
   ].filter(Boolean).join(" · "));
-  const told = TROUBLES.filter(({ words, has, link, rest }) => {
+  const told = TROUBLES.filter(({ words, has, rest, link, text }) => {
     const some = queues.filter(has), held = pending(some);
     setText(link, `${count(some.length)} ${words}`);
-    setText(rest, held ? `, with ${plural(held, "pending job")}` : "");
+    setText(text, rest ? rest(some) : held ? `, with ${plural(held, "pending job")}` : "");
     return some.length;
   });
   arrange(byId("summary"), [head, ...told.map(({ node }) => node)]);

@@ -9,7 +9,7 @@ from playwright.sync_api import Dialog, Route, expect
 
 from orpheus.shared.operations.configuration import MASK
 from tests.browser.configuration_page import TEXT, opened, rewrite, save
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, wait_until_held
 
 
 def test_what_somebody_else_changed_is_not_told_as_a_change_of_mine(
@@ -169,8 +169,17 @@ def test_a_save_that_ends_below_a_newer_change_says_that_it_was_of_the_earlier_t
 ) -> None:
     page = opened(shared)
     rewrite(page, "# few", "# some")
-    save(page)
+    expect(page.locator("#save")).to_be_enabled()
+    held: list[Route] = []
+
+    def hold_the_save(route: Route) -> None:
+        held.append(route) if route.request.method == "PUT" else route.continue_()
+
+    page.route("**/config", hold_the_save)
+    page.locator("#save").click()
+    wait_until_held(page, held)
     rewrite(page, "# some", "# many")
+    held.pop().continue_()
     expect(page.locator("#became")).to_have_text(
         "What you saved before is in force. No setting changed."
     )

@@ -295,7 +295,8 @@ def _turn(standing: Standing, serving: Sequence[Crew]) -> Iterator[Reason]:
     blocked: list[tuple[int, Reason]] = []
     for crew in (one for one in serving if one.ready):
         taken, reason = _before_it(standing, crew)
-        reason = reason or _no_place(standing, crew, taken)
+        if reason is None or crew.free == 0:
+            reason = _no_place(standing, crew, taken)
         if reason is None:
             return
         blocked.append((taken, reason))

@@ -263,7 +263,9 @@ def test_jobs_before_it_without_room_do_not_take_its_turn() -> None:
 def test_jobs_before_it_may_take_the_last_room_of_its_queue_or_key() -> None:
     many = replace(ONE_FREE, concurrency=9, free=9)
     one_left = {"mail": Room(2, 1)}
-    assert codes(pending(before=before(1), queues=one_left), many) == [Code.QUEUE_LIMIT]
+    waits = pending(before=before(1), queues=one_left)
+    assert codes(waits, many) == [Code.QUEUE_LIMIT]
+    assert codes(waits, replace(many, free=0)) == [Code.WORKERS_BUSY], "that comes first"
     keyed, keys = replace(JOB, concurrency_key="acme"), {("mail", "acme"): Room(1, 0)}
     assert codes(pending(keyed, before=before(1, key="acme"), keys=keys), many) == [Code.KEY_LIMIT]
 

@@ -54,8 +54,27 @@ def check(operator: Operator, modules: bool) -> int:
     Exits 78 with every problem. --modules also checks what needs the job modules: that they
     import, that `around` is there, and that the jobs of schedules and alerts fit their types.
     What the running Orpheus has rejected of this very file is a problem, too, unless that was
-    looked at here and is mended.
+    looked at here and is mended. With --json, the problems are printed as JSON, too.
     """
+    try:
+        told = _checked(operator, modules)
+    except ConfigurationError as error:
+        if operator.as_json:
+            print_json({"ok": False, "problems": str(error).splitlines()})
+        raise
+    for warning in told["warnings"]:
+        click.echo(f"orpheus: warning: {warning}", err=True)
+    if operator.as_json:
+        print_json({"ok": True, "problems": [], **told})
+    else:
+        looked = told["modules_checked"]
+        rest = "" if looked else " (--modules also checks the job modules, schedules and alerts)"
+        click.echo(f"{told['source'] or 'no file, the defaults'}: ok{rest}")
+    return ExitCode.OK
+
+
+def _checked(operator: Operator, modules: bool) -> dict[str, Any]:
+    """Return what was checked, and the warnings. Raises ConfigurationError with every problem."""
     settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
     all_types = modules or set(settings.jobs.modules) <= _OUR_MODULES
     jobs = settings.jobs
@@ -66,17 +85,8 @@ def check(operator: Operator, modules: bool) -> int:
     queues = {row.name: row.queue for row in types.values()}
     rejections = _mended_rejection(operator, settings, modules or (all_types and not jobs.around))
     left = left_waiting(NOTHING_RUNS, serving(settings), {}, queues)
-    warnings = (*rejections, *left)
-    for warning in warnings:
-        click.echo(f"orpheus: warning: {warning}", err=True)
-    if operator.as_json:
-        source = settings.source and str(settings.source)
-        told = {"ok": True, "source": source, "modules_checked": all_types, "warnings": warnings}
-        print_json(told)
-    else:
-        rest = "" if all_types else " (--modules also checks the job modules, schedules and alerts)"
-        click.echo(f"{settings.source or 'no file, the defaults'}: ok{rest}")
-    return ExitCode.OK
+    source = settings.source and str(settings.source)
+    return {"source": source, "modules_checked": all_types, "warnings": [*rejections, *left]}
 
 
 def _mended_rejection(operator: Operator, settings: Settings, has_looked: bool) -> Iterator[str]:

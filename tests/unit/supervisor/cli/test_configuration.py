@@ -166,6 +166,18 @@ def test_the_settings_of_queues_are_shown_also_without_a_database(
     assert (code, err) == (0, "") and "queues.held.paused = true" in out
 
 
+def test_problems_are_json_too(orpheus: Orpheus, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text("[pools.default]\nworkers = -1\nworkes = 2\n")
+    failed = orpheus("config", "check", "--config", "own.toml", "--json")
+    assert failed.code == 78 and failed.json["ok"] is False
+    assert [line.split(":")[1] for line in failed.json["problems"]] == ["2", "3"]
+    for line in failed.json["problems"]:
+        assert line in failed.err
+    (tmp_path / "own.toml").write_text("[pools.default]\nworkers = 1\n")
+    well = orpheus("config", "check", "--config", "own.toml", "--json").json
+    assert (well["ok"], well["problems"]) == (True, [])
+
+
 def test_a_schedule_of_a_queue_that_no_pool_serves_is_a_warning(
     orpheus: Orpheus, tmp_path: Path
 ) -> None:

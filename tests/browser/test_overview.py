@@ -85,7 +85,7 @@ def test_the_verdict_and_the_panel_tell_how_workers_are(dashboard: Any) -> None:
     row = page.locator("#slots .slot", has_text="sleep")
     expect(row).to_contain_text("working")
     expect(row.locator("progress")).to_be_visible()
-    expect(row.locator(".rss-cell .value")).to_have_text(re.compile(r"^\d+ MB$"))
+    expect(row.locator(".rss-cell .value")).to_have_text(re.compile(r"^\d+ MiB$"))
 
 
 def test_a_killed_worker_is_seen_to_come_back_with_the_evidence_of_its_end(dashboard: Any) -> None:

@@ -39,7 +39,7 @@ FACTS = [
     "aliveasked at http://127.0.0.1:9/ every 10s; restarted after 3 failures in a row",
     "started aftercache",
     "stopped bySIGINT, and killed after 20s",
-    "memoryat most 200 MB; then it is restarted",
+    "memoryat most 200 MiB; then it is restarted",
     "output5 files of 10MB kept",
 ]
 

@@ -101,7 +101,7 @@ def test_a_much_larger_number_says_what_it_would_take(panel: Panel) -> None:
     text = ask(panel, "wide", 500)
     expect(text).to_have_text(
         "498 workers more will start. That is 250 times as many as now: 498 processes more, "
-        f"which take 22 GB more if each takes what one takes now, 45 MB.{LASTS}"
+        f"which take 22 GiB more if each takes what one takes now, 45 MiB.{LASTS}"
     )
     panel.workers = [worker("wide-1", "wide", rss_bytes=None), *SYSTEM]
     expect(text).to_contain_text("500 times as many as now: 499 processes more. This lasts")

@@ -57,7 +57,7 @@ function factsOf(program) {
     ["alive", aliveText(program.alive)],
     ["started after", after.join(", ") || "no other program"],
     ["stopped by", `SIG${signal}, and killed after ${timeout ?? "supervisor.stop_timeout"}`],
-    ["memory", program.max_memory_mb ? `at most ${program.max_memory_mb} MB; then it is restarted` : "no limit"],
+    ["memory", program.max_memory_mb ? `at most ${program.max_memory_mb} MiB; then it is restarted` : "no limit"],
     ["output", `${plural(program.log_files, "file")} of ${program.log_size} kept`],
   ];
 }

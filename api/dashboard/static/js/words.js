@@ -40,7 +40,7 @@ export function bytes(n) {
   if (n < 1024) return `${n} B`;
   const power = Math.min(4, Math.floor(Math.log2(n) / 10));
   const value = n / 1024 ** power;
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${["B", "KB", "MB", "GB", "TB"][power]}`;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
 }
 
 /** Whether a job ended because of one that it depended on. One that somebody cancelled may have that error of an earlier end. @param {any} job */

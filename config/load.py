@@ -48,7 +48,7 @@ def load_with_sources(
     sources = read_sources(config, DEFAULT_PATH, sets, environ, folder)
     settings, problems = checked(sources, folder)
     if problems or settings is None:
-        raise ConfigurationError("\n".join(sources.line(problem) for problem in problems))
+        raise ConfigurationError(*map(sources.line, problems))
     return settings, sources
 
 
@@ -66,7 +66,7 @@ def load_for_database(
     if settings is None:
         settings = _validated_or_none({"database": _merged(sources.layers).get("database", {})})
     if settings is None or not _is_database_named(sources, problems):
-        raise ConfigurationError("\n".join([*lines, NO_DATABASE]))
+        raise ConfigurationError(*lines, NO_DATABASE)
     return settings, lines
 
 

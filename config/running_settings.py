@@ -129,7 +129,7 @@ def load_running_settings(
         raise ConfigurationError("database.url: it has a password, so it is not kept")
     settings, problems = checked(sources)
     if problems or settings is None:
-        raise ConfigurationError("\n".join(map(sources.line, problems)))
+        raise ConfigurationError(*map(sources.line, problems))
     return settings
 
 

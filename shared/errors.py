@@ -62,9 +62,16 @@ class OrpheusError(Exception):
 
 
 class ConfigurationError(OrpheusError):
-    """One or more settings are not valid; the text lists every problem, one a line."""
+    """One or more settings are not valid; the text lists every problem.
+
+    One problem may have several lines, as the traceback of a module that does not import.
+    """
 
     exit_code = ExitCode.CONFIGURATION
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 NEEDS_PSYCOPG = (

@@ -86,14 +86,15 @@ def space_check(free_bytes: int | None) -> Check:
 
 
 def workers_check(slots: Sequence[Worker], dead_after_s: float) -> Check:
-    """Check that one worker is ready; each worker that is not ready, or silent, degrades."""
-    ready = [slot for slot in slots if slot["state"] == SlotState.READY]
+    """Check that one worker is ready, and not silent for too long; each that is not degrades."""
+    up = [slot for slot in slots if slot["state"] == SlotState.READY]
+    ready = [slot for slot in up if (slot["heartbeat_age_s"] or 0.0) < dead_after_s]
     detail = f"{len(ready)} of {len(slots)} ready"
-    if not ready:
-        return _check("failed", detail)
-    down = [f"{s['slot']} is {s['state']}" for s in slots if s["state"] != SlotState.READY]
-    down += [f"{slot['slot']} is degraded" for slot in ready if slot["degraded"]]
+    down = [f"{_named(one, slots)} is {one['state']}" for one in slots if one not in up]
+    down += [f"{_named(one, slots)} is degraded" for one in up if one["degraded"]]
     down += _silent(slots, dead_after_s)
+    if not ready:
+        return _check("failed", f"{detail}: {', '.join(down)}" if down else detail)
     return _check("degraded", f"{detail}: {', '.join(down)}") if down else _check("ok", detail)
 
 
@@ -104,17 +105,25 @@ def supervisor_check(slots: Sequence[Worker], dead_after_s: float) -> dict[str, 
     """
     if not slots:
         return {}
-    silent = _silent(slots, dead_after_s)
-    return {"supervisor": _check("degraded", ", ".join(silent)) if silent else _check("ok", "runs")}
+    down = [f"{_named(s, slots)}: {s['reason']}" for s in slots if s["state"] == SlotState.DOWN]
+    down += _silent(slots, dead_after_s)
+    return {"supervisor": _check("degraded", ", ".join(down)) if down else _check("ok", "runs")}
 
 
 def _silent(slots: Sequence[Worker], dead_after_s: float) -> list[str]:
     """Return which of these have sent no heartbeat for long, and for how long."""
-    return [
-        f"{slot['slot']} has sent no heartbeat for {duration(slot['heartbeat_age_s'] or 0.0)}"
-        for slot in slots
-        if is_silent(slot["state"], slot["heartbeat_age_s"], dead_after_s)
-    ]
+    found = []
+    for slot in slots:
+        age_s = slot["heartbeat_age_s"] or 0.0
+        if is_silent(slot["state"], age_s, dead_after_s):
+            found.append(f"{_named(slot, slots)} has sent no heartbeat for {duration(age_s)}")
+    return found
+
+
+def _named(slot: Worker, slots: Sequence[Worker]) -> str:
+    """Return the name of a slot among others, with its host if they are of several."""
+    are_of_several = len({one["host"] for one in slots}) > 1
+    return f"{slot['slot']} on {slot['host']}" if are_of_several else slot["slot"]
 
 
 def _of(role: Role, slots: Sequence[Worker]) -> list[Worker]:

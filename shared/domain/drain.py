@@ -31,8 +31,8 @@ _TURN_S = 5
 """So long after the last of its places was taken, a pool does not serve a queue by turns."""
 _TURNS_MISSED = 2
 """Nor if none of its jobs ran in so many times of those that it takes between two on average."""
-_BY_CHANCE = 0.001
-"""A silence that is less likely has a cause."""
+_TURNS_KNOWN_S = 60
+"""A queue that has had a backlog for so long, and of which jobs ended, is served by turns."""
 _STEADY = 0.05
 """Rates that differ by a smaller share count as equal."""
 _BUSY = 0.5
@@ -93,11 +93,11 @@ def is_starved(
 def has_turns(idle_s: float, pace: Pace) -> bool:
     """Return whether a queue with a backlog is served by turns, so that its next one comes.
 
-    None of its jobs has ended for `idle_s`. Of jobs that end by chance at its pace (a Poisson
-    process), so long a silence or a longer one is not seen once in a thousand times.
+    None of its jobs has ended for `idle_s`. If that began when it had just got its backlog, nothing
+    is known of turns. Both sides stay as they are during a silence, so nothing flips within one.
     """
-    busy_share = max(0.0, 1 - idle_s / pace.within_s)
-    return pace.had_backlog and idle_s < MOST_SILENT_S and busy_share**pace.done > _BY_CHANCE
+    had_backlog_before_s = pace.within_s - idle_s
+    return pace.had_backlog and had_backlog_before_s >= _TURNS_KNOWN_S and idle_s < MOST_SILENT_S
 
 
 def is_refuted(seconds: float, quiet_s: float) -> bool:

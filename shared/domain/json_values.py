@@ -86,6 +86,20 @@ def with_finite_numbers(text: str) -> str:
     return json.dumps(json.loads(text, parse_constant=str), separators=(",", ":"))
 
 
+def object_text(text: str) -> str:
+    """Return Python's JSON of an object as `with_finite_numbers` does.
+
+    What is none, as in a damaged database, stands under `unreadable`: its neighbours can be read.
+    """
+    try:
+        value = json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        value = None
+    return with_finite_numbers(
+        text if isinstance(value, dict) else json.dumps({"unreadable": text})
+    )
+
+
 def json_pointer(path: Sequence[str | int]) -> str:
     """Return `path` as a JSON pointer (RFC 6901) that can always be encoded as UTF-8."""
     text = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

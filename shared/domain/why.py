@@ -193,6 +193,8 @@ def _dependencies(standing: Standing) -> Iterator[Reason]:
         yield Reason(Code.DEPENDENCY, f"it waits for {others}")
 
 
+_OF_RUNNING = (Code.QUEUE_LIMIT, Code.KEY_LIMIT)
+"""Limits whose room others leave soon: a place that is taken for now says more."""
 _WAITS = {
     None: (Code.RUN_AT, "its time has not come"),
     Outcome.SNOOZED: (Code.SNOOZED, "it asked to run again later"),
@@ -295,7 +297,7 @@ def _turn(standing: Standing, serving: Sequence[Crew]) -> Iterator[Reason]:
     blocked: list[tuple[int, Reason]] = []
     for crew in (one for one in serving if one.ready):
         taken, reason = _before_it(standing, crew)
-        if reason is None or crew.free == 0:
+        if reason is None or (crew.free == 0 and reason.code in _OF_RUNNING):
             reason = _no_place(standing, crew, taken)
         if reason is None:
             return

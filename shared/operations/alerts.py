@@ -41,7 +41,7 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.records import dataclass
-from orpheus.shared.storage import AlertRow, ScheduleRow, Store, TypeRow, read_back
+from orpheus.shared.storage import AlertRow, ScheduleRow, Store, TypeRow
 
 log = get_logger()
 
@@ -305,7 +305,7 @@ def _last_occurrence(
     if about is None:
         found = store.alerts.event(newest.seq)
         job_id, body = (None, "{}") if found is None else found
-        about = about_event(newest.kind, job_id, read_back(json.loads, body))
+        about = about_event(newest.kind, job_id, json.loads(body))
     return Occurrence(newest.kind, newest.at_ms, about, newest.name)
 
 
@@ -337,7 +337,7 @@ def _job_of(
         types,
         defaults,
         type=rule.type,
-        payload=filled_in(read_back(json.loads, rule.payload), what),
+        payload=filled_in(json.loads(rule.payload), what),
         queue=ALERTS_QUEUE,
         tags=[rule.name],
         is_secret=True,

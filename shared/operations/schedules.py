@@ -8,7 +8,7 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import InvalidJob
 from orpheus.shared.job_types.admission import prepare_job
-from orpheus.shared.storage import MakeJob, Store, TypeRow, read_back
+from orpheus.shared.storage import MakeJob, Store, TypeRow
 
 
 def job_maker(store: Store, defaults: JobDefaults) -> MakeJob:
@@ -38,7 +38,7 @@ def _job_of(
         types,
         defaults,
         type=schedule.type,
-        payload=read_back(json.loads, schedule.payload),
+        payload=json.loads(schedule.payload),
         queue=schedule.queue,
         priority=schedule.priority,
     )

@@ -29,8 +29,7 @@ def write_settings(store: Store, settings: StoredSettings) -> None:
 
         refused = refused_entries({row.name: row for row in store.types.all()}, settings)
         if refused:
-            lines = (f"{table}: {why}" for (table, _), why in refused.items())
-            raise ConfigurationError("\n".join(lines))
+            raise ConfigurationError(*(f"{table}: {why}" for (table, _), why in refused.items()))
     with store.write(durable=False):
         store.queues.configure(settings.queues)
         store.schedules.configure(settings.schedules)

@@ -37,7 +37,7 @@ def read_back(read: Callable[[Stored], Read], stored: Stored) -> Read:
     """Return `read` of what a column holds. Raises DatabaseUnusable if it has another form."""
     try:
         return read(stored)
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise DatabaseUnusable(
             f"the database is damaged: what it holds cannot be read ({error}); {OF_DAMAGE}"
         ) from error

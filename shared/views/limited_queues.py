@@ -27,12 +27,14 @@ def limited_queues(
     rules: Iterable[QueueRow],
     due: Mapping[str, DueInQueue],
     parked: Collection[str],
+    openings_ms: Mapping[str, int],
 ) -> dict[str, Limited]:
     """Return what holds the due jobs of queues back.
 
-    `parked`: the queues all of whose due jobs wait for room of their key.
+    `parked`: the queues all of whose due jobs wait for room of their key; `openings_ms`: when the
+    rate of a key lets the next of them start.
     """
-    rooms, opens_ms = store.standings.rooms(), store.standings.openings_ms()
+    rooms = store.standings.rooms()
     found = {}
     for rule in rules:
         name = rule.name
@@ -41,19 +43,18 @@ def limited_queues(
         limited = limited_by_queue(rooms.get(name, FREE))
         if limited is None and name in parked:
             keys = store.standings.waiting_keys(name, rule.per_key)
-            limited = limited_by_keys(rule.per_key, keys, opens_ms.get(name))
+            limited = limited_by_keys(rule.per_key, keys, openings_ms.get(name))
         if limited is not None:
             found[name] = limited
     return found
 
 
-def opened_s(limited: Mapping[str, Limited], now_ms: int) -> dict[str, float]:
-    """Return for how long jobs of queues could have started that waited for room until then."""
-    return {
-        name: (now_ms - one.next_ms) / 1000
-        for name, one in limited.items()
-        if one.next_ms is not None and one.next_ms <= now_ms
-    }
+def opened_s(
+    openings_ms: Mapping[str, int], parked: Collection[str], now_ms: int
+) -> dict[str, float]:
+    """Return for how long a job of a queue could have started that waited for room until then."""
+    since_ms = {name: openings_ms[name] for name in parked if name in openings_ms}
+    return {name: (now_ms - one) / 1000 for name, one in since_ms.items() if one <= now_ms}
 
 
 def limited_json(

@@ -180,9 +180,9 @@ def queues_json(
         oldest_s = store.stats.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
-        limited = limited_queues(store, rules.values(), due, oldest_s.keys() - waiting_s.keys())
-        could_start_s = {**opened_s(limited, now_ms), **waiting_s}
-        quiet_s = quiet_s_by_queue(store, could_start_s, pauses.keys())
+        parked, openings_ms = oldest_s.keys() - waiting_s.keys(), store.standings.openings_ms()
+        limited = limited_queues(store, rules.values(), due, parked, openings_ms)
+        quiet_s = quiet_s_by_queue(store, opened_s(openings_ms, parked, now_ms) | waiting_s, pauses)
         paces = store.stats.paces(opened_ms_by_queue(store, crews, counts, only), waiting_s)
         starved = starved_queues(store, crews, quiet_s, counts, flows, paces)
         held = _held(store, due, counts)

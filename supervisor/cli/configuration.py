@@ -60,7 +60,7 @@ def check(operator: Operator, modules: bool) -> int:
         told = _checked(operator, modules)
     except ConfigurationError as error:
         if operator.as_json:
-            print_json({"ok": False, "problems": str(error).splitlines()})
+            print_json({"ok": False, "problems": error.problems})
         raise
     for warning in told["warnings"]:
         click.echo(f"orpheus: warning: {warning}", err=True)
@@ -81,7 +81,7 @@ def _checked(operator: Operator, modules: bool) -> dict[str, Any]:
     types = _described(settings, jobs.modules if all_types else (), jobs.around if modules else ())
     problems = [*missing_programs(settings), *_refused_entries(settings, types, all_types)]
     if problems:
-        raise ConfigurationError("\n".join(map(sources.line, problems)))
+        raise ConfigurationError(*map(sources.line, problems))
     queues = {row.name: row.queue for row in types.values()}
     rejections = _mended_rejection(operator, settings, modules or (all_types and not jobs.around))
     left = left_waiting(NOTHING_RUNS, serving(settings), {}, queues)

@@ -9,11 +9,12 @@ from math import inf
 import click
 
 from orpheus.shared.domain.jobs import LogLine
+from orpheus.shared.domain.json_values import object_text
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.moments import rfc3339
-from orpheus.shared.storage import Store, read_back
+from orpheus.shared.storage import Store
 from orpheus.shared.text import printable, with_fields, without_colours
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
@@ -119,7 +120,7 @@ def _json_line(line: LogLine) -> str:
             "at": rfc3339(line.at_ms),
             "level": line.level,
             "line": line.line,
-            "fields": read_back(json.loads, line.fields),
+            "fields": json.loads(object_text(line.fields)),
         }
     )
 

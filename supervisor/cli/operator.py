@@ -105,7 +105,7 @@ class Operator:
             return self._beside_empty_file(settings) or settings
         running = self.settings_that_run() if self._guesses() else self._running_on(settings)
         if running is None and not may_guess:
-            raise ConfigurationError("\n".join(problems))
+            raise ConfigurationError(*problems)
         self._warn(problems, runs=running is not None)
         return running or settings
 

@@ -72,7 +72,7 @@ def test_queues_are_sorted_by_what_is_pending_and_by_the_oldest_due_job(
     expect(shown).to_have_text(["c", "a", "d", "b"])
     expect(page.locator("#summary")).to_have_text(
         "4 queues, sorted by pending jobs · 909 jobs are pending · 1 paused, with 7 pending jobs"
-        " · 1 with quarantined jobs, 4 held back"
+        " · 1 with jobs held back, 4 by quarantines"
     )
     for width in (1440, 1024, 768, 360):
         page.set_viewport_size({"width": width, "height": 900})
@@ -113,12 +113,12 @@ def test_queues_in_trouble_are_counted_on_top_and_found_by_a_click(
     held = ", with 3 pending jobs"
     counted = f"1 paused{held} · 1 without a pool{held} · 1 without a ready worker{held}"
     counted += (
-        " · 2 starved, with 6 pending jobs · 1 with quarantined jobs, at least 1,004 held back"
+        " · 2 starved, with 6 pending jobs · 1 with jobs held back, at least 1,004 by quarantines"
     )
     expect(page.locator("#summary")).to_have_text(f"8 queues · 24 jobs are pending · {counted}")
     for link, found in {
         "1 paused": ["shut"],
-        "1 with quarantined jobs": ["paused-never"],
+        "1 with jobs held back": ["paused-never"],
         "1 without a pool": ["lonely"],
         "1 without a ready worker": ["away"],
         "2 starved": ["late", "hybrid"],

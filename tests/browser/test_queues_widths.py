@@ -81,7 +81,7 @@ def test_the_table_keeps_its_place_while_what_is_said_above_it_grows(
     expect(summary).to_have_text(re.compile("nothing is pending"))
     before_px = top(head)
     shown = bad
-    expect(summary).to_have_text(re.compile("400 held back"))
+    expect(summary).to_have_text(re.compile("400 by quarantines"))
     assert top(head) == pytest.approx(before_px, abs=0.5)
     overlaps = page.evaluate(
         "() => document.querySelector('#search').getBoundingClientRect().left"

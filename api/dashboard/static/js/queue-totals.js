@@ -6,15 +6,15 @@ const head = h("span", {});
 /** How many jobs quarantines hold back. @param {any[]} queues */
 function heldBack(queues) {
   const held = queues.flatMap((queue) => queue.held_back), least = held.some(({ relation }) => relation === "gte") ? "at least " : "";
-  return `, ${least}${count(held.reduce((sum, { jobs }) => sum + jobs, 0))} held back`;
+  return `, ${least}${count(held.reduce((sum, { jobs }) => sum + jobs, 0))} by quarantines`;
 }
 /** What a search for `finds` finds among the words of a row. */
 const TROUBLES = [
   { words: "paused", finds: "it is paused", has: (/** @type {any} */ queue) => queue.paused },
   { words: "without a pool", finds: "no pool serves it", has: ({ paused, pools, none_starts: why }) => !paused && !pools.length && why },
   { words: "without a ready worker", finds: "no worker is ready", has: ({ starved, unready }) => unready && !starved },
-  { words: "starved", finds: "run other jobs", has: ({ paused, starved }) => starved && !paused },
-  { words: "with quarantined jobs", finds: "is quarantined", has: ({ held_back: held }) => held.length, rest: heldBack },
+  { words: "starved", finds: "it is starved", has: ({ paused, starved }) => starved && !paused },
+  { words: "with jobs held back", finds: "jobs held back", has: ({ held_back: held }) => held.length, rest: heldBack },
 ].map((one) => {
   const link = h("a", { href: `?${new URLSearchParams({ q: one.finds })}`, onclick: (/** @type {MouseEvent} */ event) => find(event, one.finds) }), text = document.createTextNode("");
   return { ...one, link, text, node: h("span", {}, " · ", link, text) };

@@ -43,5 +43,5 @@ function oldestOf({ oldest_pending_s: age, held_back: held }) {
 /** What a search looks at: the name, what the row says of its state, and who serves it. @param {any} queue */
 function searchedText(queue) {
   const { name, paused, pause, starved, none_starts: nobody, unready, pools, held_back: held } = queue;
-  return [name, paused ? "paused" : starved && "starved", pause?.by, pause?.reason, nobody, unready, ...backlogOf(queue), ...held.map((/** @type {any} */ one) => `held back ${one.type} is quarantined`), ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");
+  return [name, paused ? "it is paused" : starved && "it is starved", held.length && "jobs held back", pause?.by, pause?.reason, nobody, unready, ...backlogOf(queue), ...held.map((/** @type {any} */ one) => `held back ${one.type} is quarantined`), ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");
 }

@@ -32,9 +32,9 @@ def test_programs_that_have_done_their_work_are_not_missed(
     assert (check["status"], check["detail"]) == (status, detail)
 
 
-def beating(slot: str, heartbeat_age_s: float | None) -> Worker:
+def beating(slot: str, heartbeat_age_s: float | None, host: str = "ada") -> Worker:
     fields = {"slot": slot, "state": SlotState.READY, "heartbeat_age_s": heartbeat_age_s}
-    return cast("Worker", {"degraded": False, **fields})
+    return cast("Worker", {"host": host, "degraded": False, **fields})
 
 
 def test_a_supervisor_that_stands_still_is_told() -> None:
@@ -49,6 +49,21 @@ def test_a_supervisor_that_stands_still_is_told() -> None:
 
 def test_a_worker_that_is_silent_degrades() -> None:
     slots = [beating("default-1", 0.5), beating("default-2", 9.0)]
-    silent = "2 of 2 ready: default-2 has sent no heartbeat for 9 s"
+    silent = "2 of 2 ready: default-2 has sent no heartbeat for 9 s"  # it may still answer
     assert workers_check(slots, 15.0) == {"status": "degraded", "detail": silent}
     assert workers_check(slots[:1], 15.0) == {"status": "ok", "detail": "1 of 1 ready"}
+
+
+def test_no_worker_is_ready_if_all_are_silent_for_so_long_that_they_are_taken_for_dead() -> None:
+    dead = [beating("default-1", 15.0)]
+    told = "0 of 1 ready: default-1 has sent no heartbeat for 15 s"
+    assert workers_check(dead, 15.0) == {"status": "failed", "detail": told}
+
+
+def test_of_several_hosts_the_one_is_named_whose_supervisor_is_silent_or_lost() -> None:
+    lost = cast("Worker", {**beating("supervisor", None, "eve"), "state": SlotState.DOWN})
+    lost["reason"] = "lost: nothing was heard of eve"
+    check = supervisor_check([beating("supervisor", 9.0), lost], 15.0)["supervisor"]
+    told = "supervisor on eve: lost: nothing was heard of eve"
+    told += ", supervisor on ada has sent no heartbeat for 9 s"
+    assert check == {"status": "degraded", "detail": told}

@@ -266,6 +266,10 @@ def test_jobs_before_it_may_take_the_last_room_of_its_queue_or_key() -> None:
     waits = pending(before=before(1), queues=one_left)
     assert codes(waits, many) == [Code.QUEUE_LIMIT]
     assert codes(waits, replace(many, free=0)) == [Code.WORKERS_BUSY], "that comes first"
+    hourly = {"mail": Room(rate=Rate(1, 3600), tokens=1, opens_ms=NOW_MS)}
+    for free in (0, 9):  # a place is free long before
+        slow = pending(before=before(1), queues=hourly)
+        assert codes(slow, replace(many, free=free)) == [Code.QUEUE_RATE]
     keyed, keys = replace(JOB, concurrency_key="acme"), {("mail", "acme"): Room(1, 0)}
     assert codes(pending(keyed, before=before(1, key="acme"), keys=keys), many) == [Code.KEY_LIMIT]
 

@@ -173,6 +173,11 @@ def test_problems_are_json_too(orpheus: Orpheus, tmp_path: Path) -> None:
     assert [line.split(":")[1] for line in failed.json["problems"]] == ["2", "3"]
     for line in failed.json["problems"]:
         assert line in failed.err
+    (tmp_path / "broken.py").write_text("raise RuntimeError('two\\nlines')")
+    (tmp_path / "own.toml").write_text("[jobs]\nmodules = ['broken']\n")
+    failed = orpheus("config", "check", "--modules", "--config", "own.toml", "--json")
+    (problem,) = failed.json["problems"]
+    assert "broken does not import: RuntimeError: two\nlines" in problem
     (tmp_path / "own.toml").write_text("[pools.default]\nworkers = 1\n")
     well = orpheus("config", "check", "--config", "own.toml", "--json").json
     assert (well["ok"], well["problems"]) == (True, [])

@@ -14,7 +14,13 @@ from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
-from orpheus.shared.views.queues import NOTHING_RUNS, Queue, queue_json, queues_json
+from orpheus.shared.views.queues import (
+    NONE_READY,
+    NOTHING_RUNS,
+    Queue,
+    queue_json,
+    queues_json,
+)
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_queue
 from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.completing import live
@@ -227,6 +233,14 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
     elif operator.as_json:
         print_json(item)
     else:
-        unserved = "" if item["pools"] else ", but no pool serves it"
-        click.echo(f"queue {queue}: {'resumed' if was_paused else 'still open'}{unserved}")
+        now = "resumed" if was_paused else "still open"
+        click.echo(printable(f"queue {queue}: {now}{_but_nobody(item)}"))
     return ExitCode.OK
+
+
+def _but_nobody(item: Queue) -> str:
+    """Return why an open queue stands still all the same; that nothing runs is told elsewhere."""
+    if not item["pools"]:
+        return ", but no pool serves it"
+    is_nobody = item["none_starts"] == NONE_READY and item["unready"]
+    return f", but {NONE_READY}: {item['unready']}" if is_nobody else ""

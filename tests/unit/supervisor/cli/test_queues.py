@@ -45,6 +45,8 @@ def test_queues_are_listed_with_their_counts(
     _, default, mail = orpheus("queues").out.splitlines()
     unready = "no worker is ready: default-1 is fatal"
     assert default.endswith(unready) and mail.endswith(unready)
+    orpheus("pause", "mail")
+    assert orpheus("resume", "mail").out == f"queue mail: resumed, but {unready}\n"
     begin_worker(store)
     items = {item["name"]: item for item in orpheus("queues", "--json").json["items"]}
     assert items["default"]["counts"]["done"] == 1

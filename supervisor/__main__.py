@@ -15,15 +15,17 @@ import click
 
 from orpheus.shared.errors import ExitCode, InvalidJob, OrpheusError
 from orpheus.shared.process.owner import name_command, run_as_owner
-from orpheus.shared.process.standard_streams import open_missing_streams
+from orpheus.shared.process.standard_streams import open_missing_streams, write_all
 from orpheus.supervisor.cli.app import orpheus
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EAGAIN)
+"""Of a full disk, of a limit of a file or a quota, and of a pipe that must not wait."""
 
 
 def main() -> None:
     """Run the console script `orpheus`."""
     open_missing_streams()
+    write_all()
     name_command(sys.orig_argv)
     gc.disable()  # see above
     code = run(sys.argv[1:])
@@ -90,7 +92,7 @@ def _end_for(error: OSError) -> ExitCode | None:
     if isinstance(error, FileNotFoundError) and error.filename is None:
         click.echo("orpheus: the current folder was deleted: go to another one", err=True)
         return ExitCode.NO
-    if isinstance(error, BrokenPipeError) or error.errno in _NO_SPACE:
+    if isinstance(error, BrokenPipeError) or error.errno in _NOT_WRITTEN:
         nowhere = os.open(os.devnull, os.O_WRONLY)  # else the flush at the exit would fail, too
         os.dup2(nowhere, sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):

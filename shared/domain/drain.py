@@ -39,7 +39,7 @@ _BUSY = 0.5
 """A queue that did so much of what it could is not empty much earlier than its pace says."""
 _SOON_S = 10
 """Nobody need know how much sooner than this a queue is empty."""
-_UNSTEADY = 0.15
+UNSTEADY = 0.15
 """A queue at its limit may do so much less, as jobs are counted when they end."""
 
 
@@ -140,7 +140,7 @@ def no_estimate(pace: Pace | None, quiet_s: float | None, ended_per_minute: floa
 
 def is_at_rate(pace: Pace, starts_per_s: float | None) -> bool:
     """Return whether about as many are done as a rate lets through."""
-    return starts_per_s is not None and pace.per_s >= (1 - _UNSTEADY) * starts_per_s
+    return starts_per_s is not None and pace.per_s >= (1 - UNSTEADY) * starts_per_s
 
 
 def drain_with_more_s(

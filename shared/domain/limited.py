@@ -3,12 +3,15 @@
 The rule is that of one job (shared/domain/why.py), without the jobs that go before it.
 """
 
+import math
 from typing import NamedTuple
 
+from orpheus.shared.domain.drain import UNSTEADY
 from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.rooms import Room
 from orpheus.shared.domain.why import Code
 
+_STARTS, _LATELY_S = 3, 10
 _WORDS = {
     Code.QUEUE_LIMIT: "max_running",
     Code.QUEUE_RATE: "rate",
@@ -63,6 +66,19 @@ def limited_by_keys(rules: KeyRules, keys: WaitingKeys, opens_ms: int | None) ->
     if _is_slow(rules.rate) and (keys.others or opens_ms is not None):
         by = (*by, Code.KEY_RATE)
     return Limited(by, opens_ms if by == (Code.KEY_RATE,) else None) if by else None
+
+
+def lately_s(rate: Rate) -> float:
+    """Return in how long a time so many end that they tell whether a queue does what a rate lets.
+
+    Of two minutes at most, not all that end are known: a slower rate never keeps up.
+    """
+    return max(_STARTS / rate.per_s, _LATELY_S)
+
+
+def keeps_up(rate: Rate, ended: int) -> bool:
+    """Return whether about as many jobs ended in that time as the rate lets start: one may run."""
+    return ended >= math.floor((1 - UNSTEADY) * rate.per_s * lately_s(rate))
 
 
 def _is_slow(rate: Rate | None) -> bool:

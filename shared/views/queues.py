@@ -15,14 +15,18 @@ from orpheus.shared.domain.drain import (
     no_estimate,
 )
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.limited import Limited
 from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
-from orpheus.shared.domain.why import Code
 from orpheus.shared.domain.words import named
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
-from orpheus.shared.views.limited_queues import LimitedBy, limited_json, limited_queues, opened_s
+from orpheus.shared.views.limited_queues import (
+    LimitedBy,
+    limited_json,
+    limited_queues,
+    opened_s,
+    queues_at_rate,
+)
 from orpheus.shared.views.opened import opened_ms_by_queue
 from orpheus.shared.views.pauses import Pause, pause_json
 from orpheus.shared.views.starved import quiet_s_by_queue, run_mostly_others, starved_queues
@@ -180,9 +184,10 @@ def queues_json(
         oldest_s = store.stats.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
-        parked, openings_ms = oldest_s.keys() - waiting_s.keys(), store.standings.openings_ms()
-        limited = limited_queues(store, rules.values(), due, parked, openings_ms)
-        quiet_s = quiet_s_by_queue(store, opened_s(openings_ms, parked, now_ms) | waiting_s, pauses)
+        parked = oldest_s.keys() - waiting_s.keys()
+        limited = limited_queues(store, rules.values(), due, parked)
+        at_rate = queues_at_rate(store, rules.values(), due, limited, crews)
+        quiet_s = quiet_s_by_queue(store, opened_s(store, parked) | waiting_s, pauses)
         paces = store.stats.paces(opened_ms_by_queue(store, crews, counts, only), waiting_s)
         starved = starved_queues(store, crews, quiet_s, counts, flows, paces)
         held = _held(store, due, counts)
@@ -192,39 +197,37 @@ def queues_json(
         its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
         flow, serving = flows.get(name, Flow()), [crew for crew in crews if crew.serves(name)]
         pace, quiet, waits_s = paces.get(name), quiet_s.get(name), waiting_s.get(name, 0.0)
-        drain = _drain(rule, its_counts, its_due.jobs, pace, serving, waits_s, limited.get(name))
-        found.append(
-            {
-                "name": name,
-                "paused": rule.paused,
-                "max_running": rule.max_running,
-                "rate": rate_text(rule.rate),
-                "burst": _burst(rule),
-                "max_running_per_key": rule.per_key.max_running,
-                "rate_per_key": rate_text(rule.per_key.rate),
-                "counts": counts_json(its_counts),
-                "due": its_due.jobs,
-                "next_due_s": _until_s(its_due.next_ms, now_ms),
-                "quarantined": [one.type for one in held.get(name, [])],
-                "held_back": [_held_json(one, now_ms) for one in held.get(name, [])],
-                "oldest_pending_s": oldest_s.get(name),
-                "done_per_minute": done_per_minute.get(name, 0.0),
-                "drain": None if name in starved or _is_over(drain, quiet) else drain,
-                "no_estimate": None,
-                "starved": name in starved,
-                "none_starts": None,
-                "unready": None,
-                "slowed": OTHERS if run_mostly_others(rule, serving, its_counts, pace) else None,
-                "limited": limited_json(limited.get(name), serving, now_ms, drains=bool(drain)),
-                "submitted_per_minute": flow.submitted_per_minute,
-                "ended_per_minute": flow.ended_per_minute,
-                "grows_per_minute": _growth(flow, its_counts, [] if name in starved else serving),
-                "pause": pause_json(pauses.get(name)),
-                "resumed": pause_json(resumptions.get(name)),
-                "pools": [_pool_json(crew) for crew in serving],
-            }
-        )
-        _tell_why(found[-1], crews, pace, quiet, on_many=store.has_many_hosts)
+        drain = _drain(rule, its_counts, its_due.jobs, pace, serving, waits_s, at_rate)
+        queue: Queue = {
+            "name": name,
+            "paused": rule.paused,
+            "max_running": rule.max_running,
+            "rate": rate_text(rule.rate),
+            "burst": _burst(rule),
+            "max_running_per_key": rule.per_key.max_running,
+            "rate_per_key": rate_text(rule.per_key.rate),
+            "counts": counts_json(its_counts),
+            "due": its_due.jobs,
+            "next_due_s": _until_s(its_due.next_ms, now_ms),
+            "quarantined": [one.type for one in held.get(name, [])],
+            "held_back": [_held_json(one, now_ms) for one in held.get(name, [])],
+            "oldest_pending_s": oldest_s.get(name),
+            "done_per_minute": done_per_minute.get(name, 0.0),
+            "drain": None if name in starved or _is_over(drain, quiet) else drain,
+            "no_estimate": None,
+            "starved": name in starved,
+            "none_starts": None,
+            "unready": None,
+            "slowed": OTHERS if run_mostly_others(rule, serving, its_counts, pace) else None,
+            "limited": limited_json(limited.get(name), serving, now_ms, drains=bool(drain)),
+            "submitted_per_minute": flow.submitted_per_minute,
+            "ended_per_minute": flow.ended_per_minute,
+            "grows_per_minute": _growth(flow, its_counts, [] if name in starved else serving),
+            "pause": pause_json(pauses.get(name)),
+            "resumed": pause_json(resumptions.get(name)),
+            "pools": [_pool_json(crew) for crew in serving],
+        }
+        found.append(_with_reasons(queue, crews, pace, quiet, on_many=store.has_many_hosts))
     return found
 
 
@@ -233,19 +236,22 @@ def _burst(rule: QueueRow) -> int:
     return rate.burst if rate else 1
 
 
-def _tell_why(
+def _with_reasons(
     queue: Queue,
     crews: Sequence[Crew],
     pace: Pace | None,
     quiet_s: float | None,
     *,
     on_many: bool,
-) -> None:
-    queue["slowed"] = queue["slowed"] if queue["drain"] else None
+) -> Queue:
+    if queue["drain"] and queue["limited"]:
+        queue["drain"]["with_more"] = []
+    queue["slowed"] = queue["slowed"] if queue["drain"] and not queue["limited"] else None
     why_none = queue["none_starts"] = _none_starts(queue, crews, on_many=on_many)
     if why_none == NONE_READY or (why_none and queue["starved"] and _pools_not_ready(queue)):
         queue["unready"] = unready_text(queue["name"], crews)
     queue["no_estimate"] = _no_estimate(queue, pace, quiet_s)
+    return queue
 
 
 def _none_starts(queue: Queue, crews: Sequence[Crew], *, on_many: bool) -> str | None:
@@ -341,9 +347,9 @@ def _drain(
     pace: Pace | None,
     serving: Sequence[Crew],
     waits_s: float,
-    limited: Limited | None,
+    at_rate: Collection[str],
 ) -> Drain | None:
-    if rule.rate and limited and limited.by == (Code.QUEUE_RATE,) and any(c.free for c in serving):
+    if rule.rate and rule.name in at_rate and due:
         return {"seconds": due / rule.rate.per_s, "with_more": []}  # whatever was done before
     running = counts.get(Status.IN_PROGRESS, 0)
     if rule.paused or rule.per_key.rate or (not due and (running or counts.get(Status.PENDING, 0))):

@@ -215,6 +215,19 @@ class Stats:
                 last_ms[queue] = max(at_ms, last)
         return {queue: max(0, now_ms - at_ms) / 1000 for queue, at_ms in last_ms.items()}
 
+    def ended_within(self, within_s: float) -> dict[str, int]:
+        """Return how many jobs ended by themselves in a time, of two minutes at most, by queue.
+
+        Those are counted that are among the newest 2,000.
+        """
+        since_ms = self._database.clock.wall_ms() - min(_MOST_SILENT_MS, round(within_s * 1000))
+        counts: dict[str, int] = defaultdict(int)
+        for status in (Status.DONE, Status.FAILED):
+            values = (status.value, since_ms, _MOST_ENDED)
+            for queue, n, _, _ in self._database.all(self._sql["newest-ended"], *values):
+                counts[queue] += n
+        return counts
+
     def _came(self, queue: str, first_id: int) -> "_Came":
         """Return how many jobs of a queue have at least this id, up to a bounded number."""
         row = self._database.one(self._sql["newest-of-queue"], queue, first_id, _MOST_CAME)

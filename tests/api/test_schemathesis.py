@@ -65,7 +65,8 @@ def configured(
         api.store.types.replace(describe_types(("orpheus.worker.handlers",), (), 60))
         slots = [api.slot("default-1", SlotState.READY), api.slot("api", SlotState.READY, Role.API)]
         api.store.processes.put_slots(slots)
-        api.process("default-1")
+        heard_ms = api.store.clock.monotonic_ms() + 1000 * (SECONDS + MOST_SECONDS)
+        api.process("default-1", last_beat_mono_ms=heard_ms)  # it is not silent all that time
         return api
 
     return start_one

@@ -109,3 +109,18 @@ def test_a_paused_queue_tells_how_many_of_its_jobs_are_due_and_when_the_next_is(
         text = f"Workers start its jobs again: 5 pending jobs{also}."
         expect(page.locator("#confirm-text")).to_have_text(text)
         page.keyboard.press("Escape")
+
+
+def test_the_numbers_of_an_open_question_follow_its_queue(lasting_dashboard: Dashboard) -> None:
+    page, system = lasting_dashboard.page, lasting_dashboard.system
+    system.client.post("/queues/counted/pause")
+    for _ in range(2):
+        system.submit("sum_range", {"n": 1}, queue="counted")
+    lasting_dashboard.open("/ui/queues")
+    page.get_by_label("Resume counted", exact=True).click()
+    text = page.locator("#confirm-text")
+    expect(text).to_contain_text("Workers start its jobs again: 2 pending jobs")
+    system.submit("sum_range", {"n": 1}, queue="counted")
+    expect(text).to_contain_text("Workers start its jobs again: 3 pending jobs")
+    page.locator("#confirm-yes").click()
+    expect(page.get_by_label("Pause counted", exact=True)).to_be_visible()

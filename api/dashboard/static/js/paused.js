@@ -19,9 +19,10 @@ export function showPause(node, pause, resumed = null) {
  * Tell an open question whether to pause or resume that somebody else has answered it.
  * @param {{paused: boolean, say: (text: string | null, isDone?: boolean) => void} | undefined} question and how it was when it was asked
  * @param {{paused: boolean, pause: any}} now
+ * @param {string | null} text what will happen as it is now; null: as before
  */
-export function tellOvertaken(question, { paused, pause }) {
-  question?.say(question.paused === paused ? null : paused ? pausedBy(pause) : "Somebody else has resumed it meanwhile.", question.paused && !paused);
+export function tellOvertaken(question, { paused, pause }, text = null) {
+  question?.say(question.paused === paused ? text : paused ? pausedBy(pause) : "Somebody else has resumed it meanwhile.", question.paused && !paused);
 }
 
 /** First in the question before a resume, as the dialog lies over the row that tells it. @param {any} pause */

@@ -60,7 +60,7 @@ export class QueueRow {
     showPause(this.pause, queue.pause, queue.resumed);
     showOrHide(this.unready, queue.unready);
     this.told.hidden = this.pause.hidden && this.unready.hidden;
-    tellOvertaken(this.question, queue);
+    tellOvertaken(this.question, queue, whatHappens(queue));
     setText(this.button, queue.paused ? "Resume …" : "Pause …");
     setAttr(this.button, "aria-label", `${queue.paused ? "Resume" : "Pause"} ${queue.name}`);
     this.showAge();
@@ -109,13 +109,10 @@ export class QueueRow {
   }
 
   confirmPause() {
-    const { name, paused, counts } = this.queue;
-    const waits = dueOf(this.queue);
-    const waiting = counts.pending ? `${plural(counts.pending, "pending job")}${waits && ` (${waits})`}` : "";
+    const { name, paused } = this.queue;
     const say = confirm({
       title: `${paused ? "Resume" : "Pause"} queue ${name}?`,
-      text: paused ? `${pausedBefore(this.queue.pause)}${resumed(this.queue.pools)}${waiting ? `: ${waiting}` : ""}.`
-        : `No job of it starts until it is resumed, even after a restart. ${waiting ? `${waiting} will wait. ` : ""}${counts.in_progress ? `${plural(counts.in_progress, "running job goes", "running jobs go")} on to the end. ` : ""}Jobs can still be submitted.`,
+      text: whatHappens(this.queue),
       yes: paused ? "Resume it" : "Pause it",
       path: `/queues/${name}/${paused ? "resume" : "pause"}`,
       done: this.changed,
@@ -128,6 +125,15 @@ export class QueueRow {
 function heldBack({ type, jobs, relation }) {
   const least = relation === "gte" ? "at least " : "", whose = jobs === 1 && !least ? "its" : "their";
   return h("div", { class: "bad" }, `${least}${count(jobs)} held back: ${whose} type `, h("a", { href: `/ui/types#type-${type}` }, ...wrappable(type)), " is quarantined");
+}
+
+/** What pausing or resuming a queue does, as it is now. @param {any} queue */
+function whatHappens(queue) {
+  const { paused, pause, pools, counts } = queue, waits = dueOf(queue);
+  const waiting = counts.pending ? `${plural(counts.pending, "pending job")}${waits && ` (${waits})`}` : "";
+  if (paused) return `${pausedBefore(pause)}${resumed(pools)}${waiting ? `: ${waiting}` : ""}.`;
+  const running = counts.in_progress ? `${plural(counts.in_progress, "running job goes", "running jobs go")} on to the end. ` : "";
+  return `No job of it starts until it is resumed, even after a restart. ${waiting ? `${waiting} will wait. ` : ""}${running}Jobs can still be submitted.`;
 }
 
 /** What resuming a queue does: without a worker, nothing. @param {any[]} pools those that serve it */

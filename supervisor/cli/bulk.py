@@ -143,11 +143,12 @@ def _ask(action: BulkAction, count: int, counted: str) -> None:
         raise click.UsageError(f"{counted}: confirm it with --yes")
     if count < _MANY:
         them = "it" if count == 1 else "them"
-        click.confirm(f"{counted}. {action.capitalize()} {them}?", abort=True, err=True)
-        return
-    question = f"{counted}. Type {count} to {action} them"
-    answer = click.prompt(question, default="", show_default=False, err=True)
-    if answer.replace(",", "").strip() != str(count):
+        confirmed = click.confirm(f"{counted}. {action.capitalize()} {them}?", err=True)
+    else:
+        question = f"{counted}. Type {count} to {action} them"
+        answer = click.prompt(question, default="", show_default=False, err=True)
+        confirmed = answer.replace(",", "").strip() == str(count)
+    if not confirmed:
         click.echo("nothing was changed", err=True)
         raise click.Abort
 

@@ -82,6 +82,7 @@ def test_jobs_of_a_filter_are_counted_and_changed_once_confirmed(
     code, out, err = orpheus("cancel", "--queue", "mail")
     assert (code, out) == (1, "")
     assert "2 jobs with queue=mail can be cancelled. Cancel them?" in err
+    assert "nothing was changed" in err
     assert statuses(jobs)[3] == "pending"
     answers("y")
     code, out, _ = orpheus("cancel", "--queue", "mail", "--reason", "the server is down")

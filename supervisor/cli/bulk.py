@@ -95,7 +95,7 @@ def change_matching(
         counted = f"{_number(count)} {which}{_WORDS[action][0]}"
         expected = options.expected_count
         if options.dry_run or (not count and expected is None):
-            return _print(operator, count, counted)
+            return _print(operator, count, counted, dry_run=options.dry_run)
         # Before the question: between its answer and the change, the number may become another.
         paused = _paused(store, wanted, max_id) if action is BulkAction.RETRY else []
         if expected is None and not options.yes:
@@ -162,9 +162,9 @@ def _in_words(wanted: JobFilter) -> str:
     return f"with {', '.join(parts)} " if parts else ""
 
 
-def _print(operator: Operator, count: int, sentence: str) -> int:
+def _print(operator: Operator, count: int, sentence: str, *, dry_run: bool = False) -> int:
     if operator.as_json:
-        print_json({"changed": count})
+        print_json({"changed": count, "dry_run": dry_run})
     else:
         click.echo(sentence)
     return ExitCode.OK

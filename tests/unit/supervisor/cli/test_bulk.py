@@ -139,14 +139,15 @@ def test_a_dry_run_only_counts(orpheus: Orpheus, jobs: Store) -> None:
         "1 job with type=words can be retried\n"
     )
     answer = orpheus("cancel", "--all", "--dry-run", "--json")
-    assert json.loads(answer.out) == {"changed": 3}
+    assert json.loads(answer.out) == {"changed": 3, "dry_run": True}
     assert statuses(jobs)[2] == "failed" and entries_of(jobs, 9) == []
 
 
 def test_jobs_that_are_newer_than_those_counted_are_left_alone(
     orpheus: Orpheus, jobs: Store
 ) -> None:
-    assert orpheus("cancel", "--all", "--max-id", "4", "--yes", "--json").json == {"changed": 2}
+    changed = orpheus("cancel", "--all", "--max-id", "4", "--yes", "--json").json
+    assert changed == {"changed": 2, "dry_run": False}
     assert statuses(jobs)[5] == "pending"
 
 

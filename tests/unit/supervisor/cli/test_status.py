@@ -218,6 +218,22 @@ def test_a_sentence_is_wrapped_at_words_and_nothing_else_is_cut(
     assert "last hour       0 done, 0\n                  failed, 0\n" in out
 
 
+def test_columns_that_have_no_room_are_named_but_not_while_it_is_watched(
+    orpheus: Orpheus,
+    store: Store,
+    looks: list[Callable[[], object]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    store.processes.put_slots([slot("default-1", SlotState.FATAL, reason="no module " * 9)])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert orpheus("status").err.startswith("left out at this width: PID, ")
+    _, out, err = orpheus("status", "--watch")
+    assert "left out" not in out + err, "a line less for what needs a person"
+
+
 def test_busy_and_failing_slots_are_shown_before_idle_ones() -> None:
     workers = [
         {"slot": name, "state": state, "degraded": False, "reason": "", "job": job}

@@ -154,7 +154,7 @@ def _nobody(facts: Facts) -> Iterator[Concern]:
     if facts.slots and not facts.is_any_ready and is_long:
         waiting = jobs_wait(sum(queue.waiting for queue in queues))
         text = f"No worker is ready, and {waiting}, the first for {duration(oldest_s)}."
-        yield Concern(ConcernCode.NO_WORKER_READY, text)
+        yield Concern(ConcernCode.NO_WORKER_READY, text, "orpheus workers")
 
 
 def _rejection(slots: Sequence[SlotFacts]) -> Iterator[Concern]:

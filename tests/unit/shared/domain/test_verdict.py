@@ -52,6 +52,7 @@ def test_jobs_that_wait_while_no_worker_is_ready_are_one_concern() -> None:
     slots = [slot(state=SlotState.BACKOFF), slot("api")]
     one = only(slots=slots, queues=[MAIL, replace(MAIL, name="media", waiting=1)])
     assert one.text == "No worker is ready, and 13 jobs wait, the first for 1 min 30 s."
+    assert one.command == "orpheus workers", "it says what each slot does"
 
 
 def test_a_type_that_fails_shows_beside_a_million_others() -> None:

@@ -32,7 +32,13 @@ from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.lock_holder import LockHolderCheck
 from orpheus.supervisor.loop.observe import observe
-from orpheus.supervisor.loop.slot_records import EndsOfStates, Stop, own_record, slot_record
+from orpheus.supervisor.loop.slot_records import (
+    EndsOfStates,
+    Stop,
+    beside_pools,
+    own_record,
+    slot_record,
+)
 from orpheus.supervisor.plan.plan import Plan
 from orpheus.supervisor.policy import fleet, order
 from orpheus.supervisor.policy.exits import was_cut_short
@@ -345,6 +351,7 @@ class Loop:
             rules = self._plan.rules_of(slot)
             until_ms = self._ends.until_ms(key, slot, rules, now_s, wall_ms)
             records.append(slot_record(self._myself.host, slot, child, sample, until_ms))
+        records = beside_pools(records)
         sample = self._sampler.latest.get(self._myself.incarnation)
         trouble = "; ".join(filter(None, (self._lock_holder.trouble, self._other_trouble())))
         records.append(own_record(self._myself, sample, self._stop_told, trouble, self.rejected))

@@ -1,5 +1,6 @@
 """Builds the records of slots that the database keeps and `GET /workers` shows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from orpheus.supervisor.policy.slot import Desired, Rules, Slot
 
 _WITH_END = (SlotState.DRAINING, SlotState.STOPPING, SlotState.BACKOFF, SlotState.FATAL)
 _OTHER_MS = 500
+_ROLES = (Role.API, Role.WORKER, Role.PROGRAM)
 
 
 def slot_record(
@@ -55,6 +57,14 @@ def slot_record(
         exits=slot.exits,
         until_ms=until_ms,
     )
+
+
+def beside_pools(records: Sequence[SlotRecord]) -> list[SlotRecord]:
+    """Return the records by role and pool: in the fleet, what leaves stands behind all others."""
+    first: dict[tuple[Role, str | None], int] = {}
+    for number, one in enumerate(records):
+        first.setdefault((one.role, one.pool), number)
+    return sorted(records, key=lambda one: (_ROLES.index(one.role), first[one.role, one.pool]))
 
 
 class EndsOfStates:

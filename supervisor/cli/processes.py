@@ -235,7 +235,8 @@ def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:
 
 def _worker_row(item: Mapping[str, Any], beat_timeout_s: float) -> tuple[object, ...]:
     job, cpu = item["job"], item["cpu_percent"]
-    last_exit = _last_failure(item) or item["last_exit"]
+    ends_now = item["state"] in (SlotState.DRAINING, SlotState.STOPPING)  # that is no earlier end
+    last_exit = None if ends_now else _last_failure(item) or item["last_exit"]
     others = item["jobs_in_progress"] - 1
     why = item["reason"] or (_last_exit(last_exit) if last_exit else "")
     if item["drained"] is not None or item["scaled"] is not None:

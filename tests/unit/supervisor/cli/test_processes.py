@@ -252,6 +252,23 @@ def test_a_worker_that_drains_says_when_it_releases_what_still_runs(
         assert re.search(f"releases {told.format(TIME)} by then", orpheus("workers").out)
 
 
+@pytest.mark.parametrize("state", [SlotState.STOPPING, SlotState.DRAINING])
+def test_one_that_ends_says_until_when_it_waits_and_not_how_the_one_before_it_ended(
+    orpheus: Orpheus, store: Store, crashing: SlotRecord, state: SlotState
+) -> None:
+    one = own_record(store.clock, "host-1", Role.WORKER, "default-1", "x", ready=True)
+    store.processes.register(replace(one, pool="default"))
+    until_ms = store.clock.wall_ms() + 144_400
+    ends = replace(WORKER, state=state, exits=crashing.exits, until_ms=until_ms)
+    store.processes.put_slots([ends])
+    assert REASON not in orpheus("workers").out
+    store.jobs.submit(NewJob("count"))
+    store.leases.lease(Holder("default-1", "x", 1), ("*",), 1, 30_000)
+    told = rf"  releases its job {TIME} if it still runs by then\n"
+    assert re.search(told, orpheus("workers").out)
+    assert REASON in orpheus("workers", "default-1").out, "all of one tells that, too"
+
+
 def test_all_of_a_slot_has_no_empty_row_and_tells_its_last_exit_once(
     orpheus: Orpheus, store: Store, crashing: SlotRecord
 ) -> None:

@@ -32,6 +32,10 @@ _WORDS = {
     BulkAction.RETRY: ("can be retried", "retried"),
     BulkAction.DELETE: ("can be deleted", "deleted"),
 }
+_BY_END = (
+    "--since and --until select jobs by when they ended, and what has ended cannot be cancelled; "
+    "use --type, --queue, --tag or --q"
+)
 
 _OPTIONS = (
     click.option("--all", "of_all", is_flag=True, help="All jobs, in place of a filter."),
@@ -85,6 +89,8 @@ def change_matching(
         raise click.UsageError("give a filter such as --status or --all, not both")
     if wanted == ALL_JOBS and not options.of_all:
         raise click.UsageError("give the ids of jobs, a filter such as --status, or --all")
+    if action is BulkAction.CANCEL and wanted.by_end:
+        raise click.UsageError(_BY_END)
     handover = operator.handover()
     with operator.store(handover) as store:
         max_id = options.max_id or _newest(store)

@@ -111,6 +111,17 @@ def test_the_number_of_many_jobs_must_be_typed(
     )
 
 
+@pytest.mark.parametrize("option", ["--since", "--until"])
+def test_jobs_to_cancel_are_not_selected_by_their_end_as_they_have_none(
+    orpheus: Orpheus, jobs: Store, option: str
+) -> None:
+    code, out, err = orpheus("cancel", option, "10m", "--yes")
+    assert (code, out) == (2, "")
+    assert "--since and --until select jobs by when they ended" in err
+    assert "use --type, --queue, --tag or --q" in " ".join(err.split())
+    assert orpheus("retry", option, "10m", "--yes").code == 0
+
+
 def test_a_group_of_errors_is_retried(orpheus: Orpheus, jobs: Store) -> None:
     assert (
         orpheus("retry", "--error", "Other", "--yes").out

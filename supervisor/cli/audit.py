@@ -46,7 +46,7 @@ def _states_of(change: str) -> int:
 
 
 _COLUMNS = (
-    Column("ID", 2),
+    "ID",
     "AT",
     Column("BY", 1, least=8, enough=len("api:192.168.100.23")),
     "ACTION",

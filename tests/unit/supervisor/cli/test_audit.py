@@ -149,12 +149,13 @@ def test_the_narrowest_terminal_shows_on_what_and_leaves_out_by_whom(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("NO_COLOR", "1")
-    store.audit.record("resume-schedule", "schedule nightly", by="cli:ada")
+    store.audit.record("configure", "schedule nightly", by="cli:ada")
     store.audit.record("pause", "queue mail", by="cli:ada")
+    store.audit._database.run("UPDATE audit SET id = id + 99997")
     head, newest, older = orpheus("audit").out.splitlines()
-    assert head.split() == ["AT", "ACTION", "ON"]
-    assert newest.endswith("  pause            queue mail")
-    assert "  resume-schedule  schedule" in older
+    assert head.split() == ["ID", "AT", "ACTION", "ON"], "`orpheus audit ID` shows all of one"
+    assert re.fullmatch(r"99999  \d\d:\d\d:\d\d  pause      queue mail", newest)
+    assert re.fullmatch(r"99998  \d\d:\d\d:\d\d  configure  schedule ni…", older)
 
 
 def test_a_wide_terminal_shows_a_change_whole_and_cuts_on_what(

@@ -71,6 +71,7 @@ async def _read(services: Services, view: Callable[[Store, Sequence[Crew]], _See
     def read(store: Store) -> _Seen:
         slots = workers(store, options)  # outside the snapshot: it may try whether one can write
         with store.snapshot():
-            return view(store, crews_of(store, options.storage.pools, slots))
+            pools, timeout_s = options.storage.pools, options.beat_timeout_s
+            return view(store, crews_of(store, pools, slots, timeout_s))
 
     return await services.readers.read(read)

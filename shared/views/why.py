@@ -49,7 +49,7 @@ def why_json(
     beat_timeout_s: float,
 ) -> Why:
     """Return why a job does not run. Raises NotFound. `pools`: the queues that each serves."""
-    standing, crews = store.standings.of(job_id), crews_of(store, pools, workers)
+    standing, crews = store.standings.of(job_id), crews_of(store, pools, workers, beat_timeout_s)
     silence = None
     if standing.leased_by is not None:
         silence = _silence(standing.leased_by, workers, _there(store, workers), beat_timeout_s)
@@ -119,22 +119,36 @@ def _there(store: Store, workers: Sequence[Worker]) -> set[str]:
 
 
 def crews_of(
-    store: Store, pools: Mapping[str, Sequence[str]], workers: Sequence[Worker]
+    store: Store,
+    pools: Mapping[str, Sequence[str]],
+    workers: Sequence[Worker],
+    beat_timeout_s: float,
 ) -> list[Crew]:
     """Return the workers of each pool. `pools`: the queues that each serves.
+
+    One that is silent is not ready: it leases nothing, but may still run what it has leased.
 
     Of a pool that another host's configuration alone names, its queues are not known: it has none.
     """
     named = {one["pool"] or "" for one in workers if one["role"] is Role.WORKER}
     queues_of = {**pools, **dict.fromkeys(sorted(named - pools.keys()), ())}
-    return [_crew(store, name, queues, workers) for name, queues in queues_of.items()]
+    silent = [
+        one for one in workers if is_silent(one["state"], one["heartbeat_age_s"], beat_timeout_s)
+    ]
+    return [_crew(store, name, queues, workers, silent) for name, queues in queues_of.items()]
 
 
-def _crew(store: Store, pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:
+def _crew(
+    store: Store,
+    pool: str,
+    queues: Sequence[str],
+    workers: Sequence[Worker],
+    silent: Sequence[Worker],
+) -> Crew:
     now_ms, hosts = store.clock.wall_ms(), {one["host"] for one in workers}
     mine = [one for one in workers if one["pool"] == pool]
     scaled = None if mine or not workers else scaled_by(store, "pool", pool, 0, hosts)
-    ready = [one for one in mine if one["state"] == SlotState.READY]
+    ready = [one for one in mine if one["state"] == SlotState.READY and one not in silent]
     return Crew(
         pool,
         queues,
@@ -147,7 +161,7 @@ def _crew(store: Store, pool: str, queues: Sequence[str], workers: Sequence[Work
         ),
         alone=[one["slot"] for one in ready if one["runs_alone"]],
         idle=sum(not one["jobs_in_progress"] for one in ready),
-        others=[_not_ready(one, now_ms) for one in mine if one["state"] != SlotState.READY],
+        others=[_not_ready(one, now_ms) for one in mine if one not in ready],
         nothing_runs=not workers,
         scaled_to_0=_by(scaled, now_ms),
         up_s=max((one["uptime_s"] for one in ready if one["uptime_s"] is not None), default=None),
@@ -157,6 +171,8 @@ def _crew(store: Store, pool: str, queues: Sequence[str], workers: Sequence[Work
 def _not_ready(worker: Worker, now_ms: int) -> str:
     """Return what a slot does, and who wanted that, or when it starts by itself."""
     slot, state = worker["slot"], worker["state"]
+    if state is SlotState.READY:
+        return f"{slot} has sent no heartbeat for {duration(worker['heartbeat_age_s'] or 0.0)}"
     if worker["drained"] or worker["scaled"]:
         what = "drained" if worker["drained"] else "scaled away"
         return f"{slot} is {what} {_by(worker['drained'] or worker['scaled'], now_ms)}"

@@ -17,7 +17,7 @@ from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Budget, JobOrder, Store
 from orpheus.shared.text import first_line
 from orpheus.shared.views.jobs import attempt_json, job_json
-from orpheus.shared.views.why import as_ran, crews_of, silent_workers
+from orpheus.shared.views.why import as_ran, silent_workers
 from orpheus.shared.views.workers import Worker
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
@@ -34,7 +34,7 @@ from orpheus.supervisor.cli.output import (
     since,
     when,
 )
-from orpheus.supervisor.cli.processes import read_workers, tell_if_nothing_runs
+from orpheus.supervisor.cli.processes import crews_of_now, read_workers, tell_if_nothing_runs
 from orpheus.supervisor.cli.queues import read_queue, warn_if_none_starts
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.unknown_names import warn_of_filter
@@ -150,7 +150,7 @@ def _held(
     served = {name for queues in handover.storage.pools.values() for name in queues}
     is_any_served = store.has_many_hosts or "*" in served
     # One without queues is of another host, and may serve it.
-    ready = [one for one in crews_of(store, handover.storage.pools, workers) if one.ready]
+    ready = [one for one in crews_of_now(store, handover, workers) if one.ready]
     rooms = store.standings.rooms()
     for job in due:
         if job.queue in paused:

@@ -8,13 +8,14 @@ from typing import Any
 import click
 from typing_extensions import TypedDict
 
-from orpheus.shared.domain.crews import NOTHING_RUNS
+from orpheus.shared.domain.crews import NOTHING_RUNS, Crew
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.pools import ScaledBy, scaled_by
 from orpheus.shared.views.unknown_names import unknown_slot
+from orpheus.shared.views.why import crews_of
 from orpheus.shared.views.workers import DrainedBy, Worker, workers_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.given import text_as_called
@@ -123,6 +124,13 @@ def tell_if_nothing_runs(everything: Sequence[Worker]) -> None:
 def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:
     """Return every slot, and every process without one, as GET /workers shows them."""
     return workers_json(store, supervised_on=None, beat_timeout_s=handover.beat_timeout_s)
+
+
+def crews_of_now(
+    store: Store, handover: CommandLineHandover, workers: Sequence[Worker]
+) -> list[Crew]:
+    """Return the workers of each pool of the configuration."""
+    return crews_of(store, handover.storage.pools, workers, handover.beat_timeout_s)
 
 
 def scaled_of(store: Store, items: Sequence[Worker], handover: CommandLineHandover) -> list[Scaled]:

@@ -22,7 +22,6 @@ from orpheus.shared.views.queues import (
     queues_json,
 )
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_queue
-from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.given import as_called, text_as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
@@ -35,7 +34,7 @@ from orpheus.supervisor.cli.output import (
     tell_pause,
     terminal_width,
 )
-from orpheus.supervisor.cli.processes import read_workers, tell_if_nothing_runs
+from orpheus.supervisor.cli.processes import crews_of_now, read_workers, tell_if_nothing_runs
 from orpheus.supervisor.cli.table import Column, Columns
 from orpheus.supervisor.cli.unknown_names import warn_of_queue
 
@@ -70,7 +69,7 @@ def queues(operator: Operator, queue: str | None) -> int:
     handover = operator.handover()
     with operator.store(handover) as store:
         slots = read_workers(store, handover)
-        crews = crews_of(store, handover.storage.pools, slots)
+        crews = crews_of_now(store, handover, slots)
         if queue is None:
             items = queues_json(store, crews)
         elif told := unknown_queue(queue, names_of_queues(store, handover.storage.pools)):
@@ -108,7 +107,7 @@ def _show(item: Queue) -> None:
 
 def read_queue(store: Store, handover: CommandLineHandover, name: str) -> Queue:
     """Return one queue as GET /queues does, also if there is nothing to tell of it."""
-    crews = crews_of(store, handover.storage.pools, read_workers(store, handover))
+    crews = crews_of_now(store, handover, read_workers(store, handover))
     return queue_json(store, crews, name)
 
 

@@ -13,10 +13,9 @@ from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_in_filter, unknown_queue
 from orpheus.shared.views.unready import unready_text
-from orpheus.shared.views.why import crews_of
 from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.output import paused_by
-from orpheus.supervisor.cli.processes import read_workers
+from orpheus.supervisor.cli.processes import crews_of_now, read_workers
 
 
 def warn_of_queue(store: Store, handover: CommandLineHandover, queue: str) -> None:
@@ -56,7 +55,7 @@ def warn_of_no_workers(store: Store, handover: CommandLineHandover, queue: str) 
     workers = read_workers(store, handover)
     if store.has_many_hosts or not any(one["role"] is Role.SUPERVISOR for one in workers):
         return
-    crews = crews_of(store, handover.storage.pools, workers)
+    crews = crews_of_now(store, handover, workers)
     serving = [crew for crew in crews if crew.serves(queue)]
     if serving and not any(crew.ready or crew.others for crew in serving):
         starts = text_as_called(f"`orpheus scale {serving[0].pool} 1` starts one")

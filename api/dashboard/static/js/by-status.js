@@ -11,7 +11,9 @@ import { count } from "./words.js";
 export const LIVE = new Set(["pending", "blocked", "in_progress"]);
 
 export class ByStatus {
-  constructor() {
+  /** @param {() => void} shown called after the numbers were shown */
+  constructor(shown) {
+    this.shown = shown;
     this.node = byId("by-status");
     /** @type {Counts | undefined} */
     this.ofAll = undefined;
@@ -49,13 +51,28 @@ export class ByStatus {
     this.show();
   }
 
+  get counts() { return this.filter.queue ? this.ofQueue : this.ofAll; }
+
+  /** How many jobs match a filter, if that is what is shown for a status; else undefined. @param {Filter} filter */
+  of({ status, queue, sort, ...more }) {
+    const isShown = status && queue === this.filter.queue && !Object.keys(more).length && !(sort && LIVE.has(status));
+    return isShown && this.counts ? this.counts[status] ?? 0 : undefined;
+  }
+
+  /** Take the total of a list: here stands the same number. @param {Filter} filter @param {{value: number, relation: string}} total */
+  learn(filter, { value, relation }) {
+    if (this.of(filter) !== undefined && relation === "eq") this.counts[filter.status] = value;
+    this.show();
+  }
+
   show() {
-    const counts = this.filter.queue ? this.ofQueue : this.ofAll;
+    const { counts } = this;
     for (const item of this.node.children) {
       const number = counts && (counts[statusOf(item)] ?? 0);
       setText(item.querySelector("b"), number === undefined ? "–" : count(number));
       item.classList.toggle("none", !number);
     }
+    this.shown();
   }
 }
 

@@ -1,19 +1,21 @@
-// Reads what the rows of a list lack: events carry neither payload nor result. While the rows must stand
-// still, it also finds out how many jobs match by now, and how many of those are not shown.
-import { address, isDeep } from "./filter.js";
+// Reads what the rows of a list lack: events carry neither payload nor result. It also finds out how many jobs match by
+// now, as most of those that come and go are not among the rows, and how many are not shown while the rows must stand still.
+import { address, isDeep, matches } from "./filter.js";
 import { request } from "./http.js";
 
 /** Of a list. */
 export const MOST_ROWS = 150;
 const FEWEST = 25;
 const FILL_AFTER_MS = 400;
-const LOOK_EVERY_MS = 5000;
+const LOOK_EVERY_MS = 3000;
 
 export class Filling {
   /** @param {import("./jobs-table.js").JobsTable} table */
   constructor(table) {
     this.table = table;
     this.lookedAt = -Infinity;
+    /** When an event came after which another number of jobs may match. */
+    this.toldAt = -Infinity;
     /** How many summaries had come before the last look. */
     this.seen = 0;
     /** The quarantined types. @type {Set<string>} */
@@ -25,6 +27,19 @@ export class Filling {
     if (String(types) === String([...this.held])) return;
     this.held = new Set(types);
     for (const row of this.table.rows.values()) this.table.painting.add(row);
+  }
+
+  /** Take an event: with most filters, a job that goes on may match since then, or no longer. @param {string} kind @param {any} job */
+  tell(kind, job) {
+    const { type, queue, tag, ...more } = this.table.filter;
+    const mayCount = kind === "job.enqueued" || (kind !== "job.progress" && Object.keys(more).length > 0);
+    if (mayCount && matches(job, { type, queue, tag })) this.toldAt = performance.now();
+  }
+
+  /** Whether to count again now, which is not done at once while events keep coming. A search costs too much for that. */
+  get isDue() {
+    const { catchUp, filter } = this.table, countedAt = Math.max(this.lookedAt, catchUp.beganAt);
+    return this.toldAt > countedAt && performance.now() - countedAt > LOOK_EVERY_MS && !isDeep(filter);
   }
 
   /** Look now and then for what summaries have left open since the last look. A search costs too much for that. */

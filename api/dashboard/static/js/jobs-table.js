@@ -42,7 +42,7 @@ export class JobsTable {
     this.attention = new Attention(this.body, () => this.schedule());
     everySecond(() => {
       for (const row of this.rows.values()) if (row.isOld) this.painting.add(row);
-      if (this.isPageOld) this.schedule();
+      if (this.isPageOld || this.filling.isDue) this.schedule();
     });
     onPress(byId("new"), () => this.showNew());
     byId("pause").addEventListener("click", () => this.pause());
@@ -101,6 +101,7 @@ export class JobsTable {
       if (kind.startsWith("type.")) this.filling.soon(); // which are quarantined
       if (!kind.startsWith("job.")) continue;
       this.catchUp.told(job.id);
+      this.filling.tell(kind, job);
       if (kind === "job.deleted") this.deleted(job.id);
       else if (this.rows.has(job.id)) this.changed.set(job.id, job);
       else if (this.fresh.has(job.id)) this.renew(job);
@@ -141,6 +142,7 @@ export class JobsTable {
       this.changed.clear();
       if (this.isPageOld) { if (this.mayInsert()) return this.load(); this.filling.look(); }
       if (this.fresh.size && this.waiting <= MOST_AT_ONCE && this.mayInsert()) this.insert();
+      if (this.filling.isDue) this.filling.soon();
       this.catchUp.read();
     }
     this.frame.showButtons();

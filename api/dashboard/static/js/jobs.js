@@ -24,7 +24,8 @@ const table = new JobsTable({
 });
 const selection = new Selection(table);
 const place = new Place(table, selection);
-const byStatus = new ByStatus();
+const byStatus = new ByStatus(() => table.frame.takeCount(byStatus.of(table.filter)));
+table.frame.counted = (total) => byStatus.learn(table.filter, total);
 const bulk = new Bulk(selection, () => { table.filling.soon(); place.keep(); }); // what was done is selected no more, also after a reload
 const showSaved = startSaved(() => new URLSearchParams(readAddress().filter).toString(), (query) => go(`${JOBS}?${query}`));
 /** @type {Record<string, string[]>} */

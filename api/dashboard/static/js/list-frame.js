@@ -15,7 +15,11 @@ const upToMost = (n) => (n < MOST_FRESH ? count(n) : `${count(MOST_FRESH)}+`);
 
 export class ListFrame {
   /** @param {import("./jobs-table.js").JobsTable} table */
-  constructor(table) { this.table = table; }
+  constructor(table) {
+    this.table = table;
+    /** Called with the total of each page that was read. @type {(total: {value: number, relation: string}) => void} */
+    this.counted = () => {};
+  }
 
   /** Whether a page was read. */
   get isRead() { return Boolean(this.total); }
@@ -26,6 +30,7 @@ export class ListFrame {
     this.total = page.total;
     this.searched = page.searched ? `found ${count(page.items.length)}; ${farthest(page)}` : "";
     this.showTotal();
+    this.counted(page.total);
     if (!isShort) this.showPages(page.next_cursor);
     const filtered = Object.keys(filter).length > 0 || cursor !== null;
     hide(byId("no-match"), rows.size > 0 || !filtered, byId("query") ?? byId("jobs-title"));
@@ -67,6 +72,14 @@ export class ListFrame {
   learnTotal(page) {
     if (page.searched || this.searched) return;
     this.total = page.total;
+    this.showTotal();
+    this.counted(page.total);
+  }
+
+  /** Take how many jobs match, from who counts them all the time. @param {number | undefined} value undefined: nobody does */
+  takeCount(value) {
+    if (value === undefined || !this.isRead || this.table.reader.reading) return; // or it says how far that is
+    this.total = { value, relation: "eq" };
     this.showTotal();
   }
 

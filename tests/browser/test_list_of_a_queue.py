@@ -1,8 +1,11 @@
 """What stands above the list of the jobs of one queue."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard, some_queue
+from tests.browser.test_jobs_by_status import by_status
 
 
 def test_a_list_of_a_queue_says_why_no_worker_is_ready_or_which_limit_holds_its_jobs(
@@ -29,3 +32,22 @@ def test_a_list_of_a_queue_says_why_no_worker_is_ready_or_which_limit_holds_its_
     expect(line).to_have_text("Queue reports: held by its rate, the next may start in 4 min")
     del told[0]
     expect(line).to_be_hidden()
+
+
+def test_the_sentence_stands_only_above_a_list_that_can_hold_jobs_that_wait(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    page = lasting_dashboard.open(f"/ui/jobs?queue={held}&status=failed")
+    told, counted = page.locator("#none-starts"), by_status(page, "failed").locator("b")
+    expect(counted).to_have_text(re.compile(r"\d"))  # its queue was read
+    expect(told).to_be_hidden()
+    for more, is_shown in (
+        ("status:blocked", True),
+        ("status:done", False),
+        ("", True),
+        ("since:1h", False),
+        ("status:pending", True),
+        ("status:in_progress", False),
+    ):
+        page.locator("#query").fill(f"queue:{held} {more}")
+        expect(told).to_be_visible(visible=is_shown)

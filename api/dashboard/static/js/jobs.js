@@ -99,7 +99,7 @@ function offerNumber() {
 function showForm() {
   const { filter } = readAddress();
   byStatus.take(filter);
-  tellOf(filter.queue, (counts) => byStatus.takeQueue(counts));
+  tellOf(filter, (counts) => byStatus.takeQueue(counts));
   offerNumber();
   status.value = filter.status ?? "";
   ended.value = filter.until ? "" : filter.since ?? "";

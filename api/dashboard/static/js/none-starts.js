@@ -1,9 +1,11 @@
-// Above the list of one queue's jobs: why none of them starts, or which limit holds them, as GET /queues tells it, with a link to the queue, where one that is paused is resumed;
-// and how many it has of each status.
+// Above the list of one queue's jobs: why none of them starts, or which limit holds them, as GET /queues tells it, with a link to the queue, where one that is paused is resumed,
+// if any of the list may wait to start; and how many the queue has of each status.
 import { limitOf } from "./backlog.js";
 import { byId, h, hide, icon, setText } from "./dom.js";
+import { isByEnd } from "./filter.js";
 import { request } from "./http.js";
 import { pausedWords } from "./paused.js";
+import { WAITING } from "./words.js";
 
 const EVERY_MS = 3000;
 const LONGEST_WAIT_MS = 15000;
@@ -14,19 +16,25 @@ let name;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 let failures = 0;
+/** Whether the list can hold jobs that wait. */
+let mayWait = false;
+/** The queue as it was last told; undefined: not yet, or there is none. @type {any} */
+let queue;
 const clause = document.createTextNode("");
 /** @type {(counts: Record<string, number> | undefined) => void} */
 let counted = () => {};
 
 document.addEventListener("visibilitychange", () => read());
 
-/** Tell it of this queue from now on. @param {string | undefined} queue undefined: the list is not of one queue @param {(counts: Record<string, number> | undefined) => void} count gets what it has of each status, undefined while that is not known */
-export function tellOf(queue, count) {
-  if (queue === name) return;
-  name = queue;
+/** Tell it of the queue of this filter from now on, if it has one. @param {import("./filter.js").Filter} filter @param {(counts: Record<string, number> | undefined) => void} count gets what it has of each status, undefined while that is not known */
+export function tellOf(filter, count) {
+  mayWait = !isByEnd(filter) && (!filter.status || WAITING.has(filter.status));
+  if (filter.queue === name) return paint();
+  name = filter.queue;
   counted = count;
   counted(undefined);
-  paint(undefined);
+  queue = undefined;
+  paint();
   read();
 }
 
@@ -36,11 +44,12 @@ async function read() {
   const asked = name, began = performance.now();
   if (!asked || document.hidden) return;
   try {
-    const { items: [queue] } = await request(`/queues?${new URLSearchParams({ name: asked })}`);
+    const { items: [item] } = await request(`/queues?${new URLSearchParams({ name: asked })}`);
     if (asked !== name) return; // it is asked of another one
     failures = 0;
-    counted(queue?.counts ?? {}); // one that is not listed has no jobs
-    paint(queue);
+    queue = item;
+    counted(item?.counts ?? {}); // one that is not listed has no jobs
+    paint();
   } catch (error) {
     failures += 1;
     if (!("status" in error)) reportError(error);
@@ -50,9 +59,8 @@ async function read() {
   if (asked === name) timer = setTimeout(read, wait);
 }
 
-/** @param {any} queue */
-function paint(queue) {
-  const why = queue && whyOf(queue), shown = why ? JSON.stringify([queue.name, queue.pause]) : "";
+function paint() {
+  const why = queue && mayWait && whyOf(queue), shown = why ? JSON.stringify([queue.name, queue.pause]) : "";
   if (why) setText(clause, why); // what it says of times changes
   if (shown === (node.dataset.shown ?? "")) return; // keep a selection and the focus
   node.dataset.shown = shown;

@@ -69,7 +69,7 @@ function paint() {
   const link = (/** @type {string} */ words) => h("a", { href: `/ui/queues#queue-${queue.name}` }, words);
   const words = !queue.pause ? [link(queue.name), ": ", clause]
     : isReadOnly ? [link(queue.name), " is ", ...pausedWords(queue.pause)]
-    : [queue.name, " is ", ...pausedWords(queue.pause), " · ", link("resume …")];
+    : [queue.name, " is ", ...pausedWords(queue.pause), " · ", link("resume it on the page of queues")];
   node.replaceChildren(icon("blocked"), h("span", {}, "Queue ", ...words));
 }
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Route, ViewportSize, expect
 
 from tests.browser.conftest import Dashboard
-from tests.browser.job_list import row
+from tests.browser.job_list import row, wait_submitted
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 
@@ -194,3 +194,21 @@ def test_a_long_type_is_shown_whole_on_a_phone_and_in_one_line_elsewhere(
     page.set_viewport_size(PHONE)
     assert not name.evaluate(CUT)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_a_blocked_job_says_after_which_jobs_it_runs(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    system = lasting_dashboard.system
+    first = [wait_submitted(system, held, "before") for _ in range(5)]
+    by_number = {}
+    for number in (1, 2, 5):
+        by_number[number] = system.submit("sum_range", {"n": 7}, depends_on=first[:number])
+    page = lasting_dashboard.open("/ui/jobs?status=blocked")
+    a, b, c = first[:3]
+    for number, words in (
+        (1, f"after job {a} · n=7"),
+        (2, f"after jobs {a} and {b} · n=7"),
+        (5, f"after jobs {a}, {b}, {c} and 2 more · n=7"),
+    ):
+        expect(row(page, by_number[number]).locator(".detail .text")).to_have_text(words)

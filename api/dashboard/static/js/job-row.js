@@ -2,8 +2,10 @@
 import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
 import { wrappable } from "./rows.js";
 import { ago, between, now, relative, setTime, timeNode, waitsSince } from "./time.js";
-import { TERMINAL, WAITING, aged, duration, endedWithAnother, spaced, ticking } from "./words.js";
+import { TERMINAL, WAITING, aged, duration, endedWithAnother, listed, spaced, ticking } from "./words.js";
 import { preview } from "./preview.js";
+
+const MOST_NAMED = 3;
 
 export class JobRow {
   /** @param {any} job @param {{isSelectable?: boolean, isByEnd?: () => boolean, isHeld?: (type: string) => boolean, repaint?: (row: JobRow) => void}} [how] `repaint`: paint it soon */
@@ -117,6 +119,8 @@ function describe(job, isHeld) {
   const payload = preview(job.payload);
   if (job.status === "failed") return failure ?? "";
   if (job.status === "cancelled" && endedWithAnother(job)) return [job.error.message, payload].filter(Boolean).join(" · ");
+  if (job.status === "blocked" && job.depends_on.length)
+    return [`after job${job.depends_on.length > 1 ? "s" : ""} ${listed(job.depends_on, MOST_NAMED)}`, payload].filter(Boolean).join(" · ");
   const held = isHeld && "held back: quarantined";
   if (job.status === "pending" && failure) return `${Date.parse(job.run_at) > now() ? `retry ${relative(job.run_at)}` : `${held || "due"},`} after ${failure}`;
   if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, payload].filter(Boolean).join(" · ");

@@ -17,6 +17,7 @@ from orpheus.shared.errors import OrpheusError, StorageError
 from orpheus.shared.views.workers import Worker
 
 router = APIRouter(tags=["health"])
+_MOST_NAMED = 5
 
 
 @router.get("/healthz", responses=answers(Health) | problems())
@@ -87,15 +88,16 @@ def space_check(free_bytes: int | None) -> Check:
 
 def workers_check(slots: Sequence[Worker], dead_after_s: float) -> Check:
     """Check that one worker is ready, and not silent for too long; each that is not degrades."""
-    up = [slot for slot in slots if slot["state"] == SlotState.READY]
-    ready = [slot for slot in up if (slot["heartbeat_age_s"] or 0.0) < dead_after_s]
-    detail = f"{len(ready)} of {len(slots)} ready"
-    down = [f"{_named(one, slots)} is {one['state']}" for one in slots if one not in up]
-    down += [f"{_named(one, slots)} is degraded" for one in up if one["degraded"]]
-    down += _silent(slots, dead_after_s)
+    ready = [
+        slot
+        for slot in slots
+        if slot["state"] == SlotState.READY and (slot["heartbeat_age_s"] or 0.0) < dead_after_s
+    ]
+    troubles = _troubles(slots, dead_after_s)
+    detail = ": ".join(filter(None, (f"{len(ready)} of {len(slots)} ready", troubles)))
     if not ready:
-        return _check("failed", f"{detail}: {', '.join(down)}" if down else detail)
-    return _check("degraded", f"{detail}: {', '.join(down)}") if down else _check("ok", detail)
+        return _check("failed", detail)
+    return _check("degraded" if troubles else "ok", detail)
 
 
 def supervisor_check(slots: Sequence[Worker], dead_after_s: float) -> dict[str, Check]:
@@ -105,25 +107,30 @@ def supervisor_check(slots: Sequence[Worker], dead_after_s: float) -> dict[str, 
     """
     if not slots:
         return {}
-    down = [f"{_named(s, slots)}: {s['reason']}" for s in slots if s["state"] == SlotState.DOWN]
-    down += _silent(slots, dead_after_s)
-    return {"supervisor": _check("degraded", ", ".join(down)) if down else _check("ok", "runs")}
+    troubles = _troubles(slots, dead_after_s)
+    return {"supervisor": _check("degraded", troubles) if troubles else _check("ok", "runs")}
 
 
-def _silent(slots: Sequence[Worker], dead_after_s: float) -> list[str]:
-    """Return which of these have sent no heartbeat for long, and for how long."""
+def _troubles(slots: Sequence[Worker], dead_after_s: float) -> str:
+    """Return which of these are not ready, silent or degraded, a few by name."""
+    on_many = len({slot["host"] for slot in slots}) > 1
     found = []
     for slot in slots:
-        age_s = slot["heartbeat_age_s"] or 0.0
-        if is_silent(slot["state"], age_s, dead_after_s):
-            found.append(f"{_named(slot, slots)} has sent no heartbeat for {duration(age_s)}")
-    return found
+        name = f"{slot['slot']} on {slot['host']}" if on_many else slot["slot"]
+        if trouble := _trouble(slot, dead_after_s):
+            found.append(f"{name} {trouble}")
+    more = f", and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""
+    return ", ".join(found[:_MOST_NAMED]) + more
 
 
-def _named(slot: Worker, slots: Sequence[Worker]) -> str:
-    """Return the name of a slot among others, with its host if they are of several."""
-    are_of_several = len({one["host"] for one in slots}) > 1
-    return f"{slot['slot']} on {slot['host']}" if are_of_several else slot["slot"]
+def _trouble(slot: Worker, dead_after_s: float) -> str | None:
+    state, age_s = slot["state"], slot["heartbeat_age_s"] or 0.0
+    if is_silent(state, age_s, dead_after_s):
+        return f"has sent no heartbeat for {duration(age_s)}"
+    if slot["degraded"]:
+        why = f": {slot['reason']}" if state is SlotState.DOWN else ""  # its host is lost
+        return f"is {'degraded' if state is SlotState.READY else state}{why}"
+    return None if state is SlotState.READY else f"is {state}"
 
 
 def _of(role: Role, slots: Sequence[Worker]) -> list[Worker]:

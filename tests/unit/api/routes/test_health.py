@@ -49,7 +49,7 @@ def test_a_supervisor_that_stands_still_is_told() -> None:
 
 def test_a_worker_that_is_silent_degrades() -> None:
     slots = [beating("default-1", 0.5), beating("default-2", 9.0)]
-    silent = "2 of 2 ready: default-2 has sent no heartbeat for 9 s"  # it may still answer
+    silent = "2 of 2 ready: default-2 has sent no heartbeat for 9 s"
     assert workers_check(slots, 15.0) == {"status": "degraded", "detail": silent}
     assert workers_check(slots[:1], 15.0) == {"status": "ok", "detail": "1 of 1 ready"}
 
@@ -61,9 +61,16 @@ def test_no_worker_is_ready_if_all_are_silent_for_so_long_that_they_are_taken_fo
 
 
 def test_of_several_hosts_the_one_is_named_whose_supervisor_is_silent_or_lost() -> None:
-    lost = cast("Worker", {**beating("supervisor", None, "eve"), "state": SlotState.DOWN})
+    lost = beating("supervisor", None, "eve")
+    lost["state"], lost["degraded"] = SlotState.DOWN, True
     lost["reason"] = "lost: nothing was heard of eve"
     check = supervisor_check([beating("supervisor", 9.0), lost], 15.0)["supervisor"]
-    told = "supervisor on eve: lost: nothing was heard of eve"
-    told += ", supervisor on ada has sent no heartbeat for 9 s"
+    told = "supervisor on ada has sent no heartbeat for 9 s"
+    told += ", supervisor on eve is down: lost: nothing was heard of eve"
     assert check == {"status": "degraded", "detail": told}
+
+
+def test_of_many_workers_that_are_not_ready_a_few_are_named() -> None:
+    slots = [beating(f"default-{number}", 20.0) for number in range(1, 301)]
+    told = workers_check(slots, 15.0)["detail"]
+    assert told.startswith("0 of 300 ready: default-1 has sent") and told.endswith(", and 295 more")

@@ -147,16 +147,23 @@ def _ask(action: BulkAction, count: int, counted: str) -> None:
     """
     if not sys.stdin.isatty():
         raise click.UsageError(f"{counted}: confirm it with --yes")
-    if count < _MANY:
-        them = "it" if count == 1 else "them"
-        confirmed = click.confirm(f"{counted}. {action.capitalize()} {them}?", err=True)
-    else:
-        question = f"{counted}. Type {count} to {action} them"
-        answer = click.prompt(question, default="", show_default=False, err=True)
-        confirmed = answer.replace(",", "").strip() == str(count)
+    try:
+        confirmed = _is_confirmed(action, count, counted)
+    except click.Abort:  # the end of the input, or Ctrl-C
+        click.echo("nothing was changed", err=True)
+        raise
     if not confirmed:
         click.echo("nothing was changed", err=True)
         raise click.Abort
+
+
+def _is_confirmed(action: BulkAction, count: int, counted: str) -> bool:
+    if count < _MANY:
+        them = "it" if count == 1 else "them"
+        return click.confirm(f"{counted}. {action.capitalize()} {them}?", err=True)
+    question = f"{counted}. Type {count} to {action} them"
+    answer: str = click.prompt(question, default="", show_default=False, err=True)
+    return answer.replace(",", "").strip() == str(count)
 
 
 def _number(count: int) -> str:

@@ -36,6 +36,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     def answer(line: str) -> None:
         def prompt(question: str) -> str:
             sys.stderr.write(question)
+            if line == "\x04":
+                raise EOFError
             return line
 
         monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
@@ -83,6 +85,8 @@ def test_jobs_of_a_filter_are_counted_and_changed_once_confirmed(
     assert (code, out) == (1, "")
     assert "2 jobs with queue=mail can be cancelled. Cancel them?" in err
     assert "nothing was changed" in err
+    answers("\x04")  # the end of the input
+    assert "nothing was changed" in orpheus("cancel", "--queue", "mail").err
     assert statuses(jobs)[3] == "pending"
     answers("y")
     code, out, _ = orpheus("cancel", "--queue", "mail", "--reason", "the server is down")

@@ -18,8 +18,8 @@ from orpheus.shared.process.owner import name_command, run_as_owner
 from orpheus.shared.process.standard_streams import open_missing_streams, write_all
 from orpheus.supervisor.cli.app import orpheus
 
-_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EAGAIN)
-"""Of a full disk, of a limit of a file or a quota, and of a pipe that must not wait."""
+_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of a full disk, of a quota, and of a limit of a file."""
 
 
 def main() -> None:
@@ -92,15 +92,28 @@ def _end_for(error: OSError) -> ExitCode | None:
     if isinstance(error, FileNotFoundError) and error.filename is None:
         click.echo("orpheus: the current folder was deleted: go to another one", err=True)
         return ExitCode.NO
-    if isinstance(error, BrokenPipeError) or error.errno in _NOT_WRITTEN:
+    if _is_of_output(error):
         nowhere = os.open(os.devnull, os.O_WRONLY)  # else the flush at the exit would fail, too
         os.dup2(nowhere, sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             os.dup2(nowhere, sys.stderr.fileno())
             return ExitCode.READER_LEFT
-        click.echo(f"orpheus: the output cannot be written: {error.strerror}", err=True)
+        try:
+            click.echo(f"orpheus: the output cannot be written: {error.strerror}", err=True)
+        except OSError:  # it is the same pipe
+            os.dup2(nowhere, sys.stderr.fileno())
         return ExitCode.NO
     return None
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Return whether what is printed could not be written, because of a file, a disk or a reader.
+
+    A system without room for another process has the same error as a pipe that must not wait.
+    """
+    if isinstance(error, BlockingIOError):
+        return hasattr(error, "characters_written")
+    return isinstance(error, BrokenPipeError) or error.errno in _NOT_WRITTEN
 
 
 def _refuse(error: click.ClickException) -> int:

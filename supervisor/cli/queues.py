@@ -234,6 +234,8 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
     else:
         now = "resumed" if was_paused else "still open"
         click.echo(printable(f"queue {queue}: {now}{_but_nobody(item)}"))
+        with operator.store(handover) as store:
+            tell_if_nothing_runs(read_workers(store, handover))
     return ExitCode.OK
 
 

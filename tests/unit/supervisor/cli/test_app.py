@@ -1,5 +1,6 @@
 """The command `orpheus`: help, usage errors, starting, and what every command has in common."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -201,6 +202,7 @@ def test_a_mistake_in_the_file_stops_no_command_that_needs_only_the_database(
         told = {
             "queues": ["nothing runs; `orpheus --config own.toml` starts it"],
             "schedules": ["nothing runs; `orpheus --config own.toml` starts it"],
+            "resume": ["nothing runs; `orpheus --config own.toml` starts it"],
             "logs": ["job 1 (done) has written nothing"],
         }
         assert more == told.get(command[0], [])
@@ -324,6 +326,7 @@ def test_a_pipe_that_takes_a_part_at_a_time_gets_all_or_the_exit_code_says_so(
     main = "from orpheus.supervisor.__main__ import main; main()"
     command = [sys.executable, "-c", main, "jobs", "--json", "--limit", "1000"]
     options: dict[str, Any] = {"cwd": tmp_path, "env": UNBUFFERED, "stderr": subprocess.PIPE}
+    options["text"] = True
     with subprocess.Popen(command, stdout=subprocess.PIPE, **options) as leaving:
         assert leaving.stdout is not None
         leaving.stdout.read(10)
@@ -335,9 +338,26 @@ def test_a_pipe_that_takes_a_part_at_a_time_gets_all_or_the_exit_code_says_so(
         os.close(write)
         _, told = impatient.communicate(timeout=PATIENCE_S)
         os.close(read)
-    last = told.decode().splitlines()[-1]
+    last = told.splitlines()[-1]
     assert impatient.returncode == 1
     assert last.startswith("orpheus: the output cannot be written: write could not complete")
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with subprocess.Popen(command, stdout=write, **options | {"stderr": write}) as deaf:
+        os.close(write)
+        assert deaf.wait(PATIENCE_S) == 1
+        os.close(read)
+
+
+def test_a_machine_that_starts_no_process_is_no_matter_of_the_output(
+    orpheus: Orpheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    with pytest.raises(BlockingIOError):
+        orpheus("config", "check", "--modules")
 
 
 def test_a_folder_that_was_deleted_is_one_line(tmp_path: Path) -> None:

@@ -258,7 +258,7 @@ def test_a_queue_that_a_type_or_a_pool_or_a_pause_names_needs_no_warning(
     store.queues.pause("seasonal")
     for queue in ("mail", "media", "default"):
         assert orpheus("pause", queue).err == ""
-    assert orpheus("resume", "seasonal").err == ""
+    assert orpheus("resume", "seasonal").err == "nothing runs; `orpheus` starts it\n"
 
 
 def test_a_queue_that_no_pool_serves_is_not_called_open(orpheus: Orpheus, store: Store) -> None:

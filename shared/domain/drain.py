@@ -90,14 +90,14 @@ def is_starved(
     return taken_s >= _TURN_S or not ended_per_minute or is_passed_over
 
 
-def has_turns(idle_s: float, pace: Pace) -> bool:
+def has_turns(waits_s: float, idle_s: float) -> bool:
     """Return whether a queue with a backlog is served by turns, so that its next one comes.
 
-    None of its jobs has ended for `idle_s`. If that began when it had just got its backlog, nothing
-    is known of turns. Both sides stay as they are during a silence, so nothing flips within one.
+    A job of it has waited for `waits_s`, and none has ended for `idle_s`. If that began when it had
+    just got its backlog, nothing is known of turns. The difference of both stays as it is during a
+    silence, so nothing flips within one.
     """
-    had_backlog_before_s = pace.within_s - idle_s
-    return pace.had_backlog and had_backlog_before_s >= _TURNS_KNOWN_S and idle_s < MOST_SILENT_S
+    return waits_s - idle_s >= _TURNS_KNOWN_S and idle_s < MOST_SILENT_S
 
 
 def is_refuted(seconds: float, quiet_s: float) -> bool:

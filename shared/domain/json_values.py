@@ -89,7 +89,7 @@ def with_finite_numbers(text: str) -> str:
 def object_text(text: str) -> str:
     """Return Python's JSON of an object as `with_finite_numbers` does.
 
-    What is none, as in a damaged database, stands under `unreadable`: its neighbours can be read.
+    A text that is not an object, as a damaged database may hold, stands under `unreadable`.
     """
     try:
         value = json.loads(text, parse_constant=str)

@@ -6,12 +6,12 @@ The rule is that of one job (shared/domain/why.py), without the jobs that go bef
 import math
 from typing import NamedTuple
 
-from orpheus.shared.domain.drain import UNSTEADY
+from orpheus.shared.domain.drain import MOST_SILENT_S, UNSTEADY
 from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.rooms import Room
 from orpheus.shared.domain.why import Code
 
-_STARTS, _LATELY_S = 3, 10
+_STARTS, _LATELY_S = 5, 10
 _WORDS = {
     Code.QUEUE_LIMIT: "max_running",
     Code.QUEUE_RATE: "rate",
@@ -69,16 +69,23 @@ def limited_by_keys(rules: KeyRules, keys: WaitingKeys, opens_ms: int | None) ->
 
 
 def lately_s(rate: Rate) -> float:
-    """Return in how long a time so many end that they tell whether a queue does what a rate lets.
-
-    Of two minutes at most, not all that end are known: a slower rate never keeps up.
-    """
+    """Return how long to look back to see whether a queue does what its rate lets it do."""
     return max(_STARTS / rate.per_s, _LATELY_S)
 
 
 def keeps_up(rate: Rate, ended: int) -> bool:
-    """Return whether about as many jobs ended in that time as the rate lets start: one may run."""
-    return ended >= math.floor((1 - UNSTEADY) * rate.per_s * lately_s(rate))
+    """Return whether about as many jobs ended in that time as the rate lets start: one may run.
+
+    Of more than two minutes, it is not known how many ended: a slower rate never keeps up.
+    """
+    within_s = lately_s(rate)
+    least = math.floor((1 - UNSTEADY) * rate.per_s * within_s)
+    return within_s <= MOST_SILENT_S and ended >= least
+
+
+def carry(places: int, rate: Rate, run_s: float) -> bool:
+    """Return whether so many places can run as many jobs as a rate lets start (Little's law)."""
+    return rate.per_s * run_s <= places
 
 
 def _is_slow(rate: Rate | None) -> bool:

@@ -1,18 +1,11 @@
 """The limits of queues that keep their due jobs from starting, as the API tells them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache
 
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain.crews import Crew
-from orpheus.shared.domain.limited import (
-    Limited,
-    keeps_up,
-    lately_s,
-    limited_by_keys,
-    limited_by_queue,
-)
+from orpheus.shared.domain.limited import Limited, limited_by_keys, limited_by_queue
 from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.domain.why import Code
 from orpheus.shared.storage import DueInQueue, QueueRow, Store
@@ -34,12 +27,14 @@ def limited_queues(
     rules: Iterable[QueueRow],
     due: Mapping[str, DueInQueue],
     parked: Collection[str],
+    openings_ms: Mapping[str, int],
 ) -> dict[str, Limited]:
     """Return what holds the due jobs of queues back.
 
-    `parked`: the queues all of whose due jobs wait for room of their key.
+    `parked`: the queues all of whose due jobs wait for room of their key; `openings_ms`: when the
+    rate of a key lets the next of them start.
     """
-    rooms, openings_ms = store.standings.rooms(), _openings_ms(store, parked)
+    rooms = store.standings.rooms()
     found = {}
     for rule in rules:
         name = rule.name
@@ -54,39 +49,10 @@ def limited_queues(
     return found
 
 
-def queues_at_rate(
-    store: Store,
-    rules: Iterable[QueueRow],
-    due: Mapping[str, DueInQueue],
-    limited: Mapping[str, Limited],
-    crews: Sequence[Crew],
-) -> set[str]:
-    """Return the queues of which nothing but their rate holds jobs back.
-
-    It does now, and a worker is free, or as many jobs ended of late as it lets start. Before that,
-    others may have had the workers.
-    """
-    ended, found = cache(store.stats.ended_within), set()
-    for rule in rules:
-        held = limited.get(rule.name)
-        is_other = held is not None and held.by != (Code.QUEUE_RATE,)
-        if rule.rate is None or rule.paused or is_other or rule.name not in due:
-            continue
-        serving, within_s = [one for one in crews if one.serves(rule.name)], lately_s(rule.rate)
-        is_idle = held and any(crew.free for crew in serving)
-        keeps = keeps_up(rule.rate, ended(within_s).get(rule.name, 0))
-        if is_idle or (keeps and any(crew.ready for crew in serving)):
-            found.add(rule.name)
-    return found
-
-
-def _openings_ms(store: Store, parked: Collection[str]) -> Mapping[str, int]:
-    return store.standings.openings_ms() if parked else {}
-
-
-def opened_s(store: Store, parked: Collection[str]) -> dict[str, float]:
+def opened_s(
+    openings_ms: Mapping[str, int], parked: Collection[str], now_ms: int
+) -> dict[str, float]:
     """Return for how long a job of a queue could have started that waited for room of its key."""
-    openings_ms, now_ms = _openings_ms(store, parked), store.clock.wall_ms()
     since_ms = {name: openings_ms[name] for name in parked if name in openings_ms}
     return {name: (now_ms - one) / 1000 for name, one in since_ms.items() if one <= now_ms}
 

@@ -20,12 +20,12 @@ from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.domain.words import named
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
+from orpheus.shared.views.at_rate import queues_at_rate
 from orpheus.shared.views.limited_queues import (
     LimitedBy,
     limited_json,
     limited_queues,
     opened_s,
-    queues_at_rate,
 )
 from orpheus.shared.views.opened import opened_ms_by_queue
 from orpheus.shared.views.pauses import Pause, pause_json
@@ -33,6 +33,7 @@ from orpheus.shared.views.starved import quiet_s_by_queue, run_mostly_others, st
 from orpheus.shared.views.unknown_names import names_given
 from orpheus.shared.views.unready import unready_text
 
+Names = Collection[str]
 NOTHING_RUNS = "nothing runs"
 NONE_READY = "no worker is ready"
 OTHERS = "its workers run mostly other jobs"
@@ -170,10 +171,7 @@ def queue_json(store: Store, crews: Sequence[Crew], name: str) -> Queue:
 
 
 def queues_json(
-    store: Store,
-    crews: Sequence[Crew],
-    only: Collection[str] | None = None,
-    also: Collection[str] = (),
+    store: Store, crews: Sequence[Crew], only: Names | None = None, also: Names = ()
 ) -> list[Queue]:
     """Return every queue that there is something to tell of, and `also`; or of these `only`."""
     with store.snapshot():
@@ -184,12 +182,13 @@ def queues_json(
         oldest_s = store.stats.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
-        parked = oldest_s.keys() - waiting_s.keys()
-        limited = limited_queues(store, rules.values(), due, parked)
-        at_rate = queues_at_rate(store, rules.values(), due, limited, crews)
-        quiet_s = quiet_s_by_queue(store, opened_s(store, parked) | waiting_s, pauses)
+        parked, openings_ms = oldest_s.keys() - waiting_s.keys(), store.standings.openings_ms()
+        limited = limited_queues(store, rules.values(), due, parked, openings_ms)
+        could_start_s = opened_s(openings_ms, parked, now_ms) | waiting_s
+        quiet_s = quiet_s_by_queue(store, could_start_s, pauses)
         paces = store.stats.paces(opened_ms_by_queue(store, crews, counts, only), waiting_s)
-        starved = starved_queues(store, crews, quiet_s, counts, flows, paces)
+        at_rate = queues_at_rate(store, rules.values(), due, limited, crews, paces)
+        starved = starved_queues(store, crews, quiet_s, could_start_s, counts, flows, paces)
         held = _held(store, due, counts)
     found: list[Queue] = []
     for name in sorted(names if only is None else names & {*only}):
@@ -218,7 +217,7 @@ def queues_json(
             "starved": name in starved,
             "none_starts": None,
             "unready": None,
-            "slowed": OTHERS if run_mostly_others(rule, serving, its_counts, pace) else None,
+            "slowed": _slowed(rule, serving, its_counts, pace, at_rate),
             "limited": limited_json(limited.get(name), serving, now_ms, drains=bool(drain)),
             "submitted_per_minute": flow.submitted_per_minute,
             "ended_per_minute": flow.ended_per_minute,
@@ -229,6 +228,17 @@ def queues_json(
         }
         found.append(_with_reasons(queue, crews, pace, quiet, on_many=store.has_many_hosts))
     return found
+
+
+def _slowed(
+    rule: QueueRow,
+    serving: Sequence[Crew],
+    counts: Mapping[Status, int],
+    pace: Pace | None,
+    at_rate: Mapping[str, bool],
+) -> str | None:
+    is_slowed = rule.name not in at_rate and run_mostly_others(rule, serving, counts, pace)
+    return OTHERS if is_slowed else None
 
 
 def _burst(rule: QueueRow) -> int:
@@ -244,9 +254,7 @@ def _with_reasons(
     *,
     on_many: bool,
 ) -> Queue:
-    if queue["drain"] and queue["limited"]:
-        queue["drain"]["with_more"] = []
-    queue["slowed"] = queue["slowed"] if queue["drain"] and not queue["limited"] else None
+    queue["slowed"] = queue["slowed"] if queue["drain"] else None
     why_none = queue["none_starts"] = _none_starts(queue, crews, on_many=on_many)
     if why_none == NONE_READY or (why_none and queue["starved"] and _pools_not_ready(queue)):
         queue["unready"] = unready_text(queue["name"], crews)
@@ -347,9 +355,9 @@ def _drain(
     pace: Pace | None,
     serving: Sequence[Crew],
     waits_s: float,
-    at_rate: Collection[str],
+    at_rate: Mapping[str, bool],
 ) -> Drain | None:
-    if rule.rate and rule.name in at_rate and due:
+    if rule.rate and at_rate.get(rule.name) and due:
         return {"seconds": due / rule.rate.per_s, "with_more": []}  # whatever was done before
     running = counts.get(Status.IN_PROGRESS, 0)
     if rule.paused or rule.per_key.rate or (not due and (running or counts.get(Status.PENDING, 0))):
@@ -362,7 +370,8 @@ def _drain(
     seconds = drain_s(due, running, pace, bounds, waits_s)
     if seconds is None:
         return None
-    with_more = () if _limits_keys(rule) else drain_with_more_s(due, running, pace, bounds)
+    is_no_help = rule.name in at_rate or _limits_keys(rule)
+    with_more = () if is_no_help else drain_with_more_s(due, running, pace, bounds)
     return {
         "seconds": seconds,
         "with_more": [{"more_workers": n, "seconds": one} for n, one in with_more],

@@ -22,6 +22,7 @@ def starved_queues(
     store: Store,
     crews: Sequence[Crew],
     quiet_s: Mapping[str, float],
+    waits_s: Mapping[str, float],
     counts: Mapping[str, Mapping[Status, int]],
     flows: Mapping[str, Flow],
     paces: Mapping[str, Pace],
@@ -34,8 +35,7 @@ def starved_queues(
     found = set()
     for name, idle_s in quiet_s.items():
         pace = paces.get(name)
-        is_served = pace is not None and has_turns(idle_s, pace)
-        if counts[name][Status.IN_PROGRESS] or is_served:
+        if counts[name][Status.IN_PROGRESS] or has_turns(waits_s[name], idle_s):
             continue
         taken_s = _taken_s([crew for crew in crews if crew.serves(name)], running, now_ms)
         ended = flows[name].ended_per_minute

@@ -132,10 +132,9 @@ def crews_of(
     """
     named = {one["pool"] or "" for one in workers if one["role"] is Role.WORKER}
     queues_of = {**pools, **dict.fromkeys(sorted(named - pools.keys()), ())}
-    silent = [
-        one for one in workers if is_silent(one["state"], one["heartbeat_age_s"], beat_timeout_s)
+    return [
+        _crew(store, name, queues, workers, beat_timeout_s) for name, queues in queues_of.items()
     ]
-    return [_crew(store, name, queues, workers, silent) for name, queues in queues_of.items()]
 
 
 def _crew(
@@ -143,12 +142,16 @@ def _crew(
     pool: str,
     queues: Sequence[str],
     workers: Sequence[Worker],
-    silent: Sequence[Worker],
+    beat_timeout_s: float,
 ) -> Crew:
     now_ms, hosts = store.clock.wall_ms(), {one["host"] for one in workers}
     mine = [one for one in workers if one["pool"] == pool]
     scaled = None if mine or not workers else scaled_by(store, "pool", pool, 0, hosts)
-    ready = [one for one in mine if one["state"] == SlotState.READY and one not in silent]
+    ready: list[Worker] = []
+    others: list[Worker] = []
+    for one in mine:
+        silent = is_silent(one["state"], one["heartbeat_age_s"], beat_timeout_s)
+        (ready if one["state"] == SlotState.READY and not silent else others).append(one)
     return Crew(
         pool,
         queues,
@@ -161,7 +164,7 @@ def _crew(
         ),
         alone=[one["slot"] for one in ready if one["runs_alone"]],
         idle=sum(not one["jobs_in_progress"] for one in ready),
-        others=[_not_ready(one, now_ms) for one in mine if one not in ready],
+        others=[_not_ready(one, now_ms) for one in others],
         nothing_runs=not workers,
         scaled_to_0=_by(scaled, now_ms),
         up_s=max((one["uptime_s"] for one in ready if one["uptime_s"] is not None), default=None),

@@ -151,40 +151,6 @@ def test_while_its_rate_holds_a_queue_it_is_empty_at_that_rate_whatever_was_done
     assert mail["drain"] is not None and mail["drain"]["seconds"] > 500, "other jobs keep them busy"
 
 
-def test_a_queue_that_does_what_its_rate_lets_again_is_empty_at_that_rate(
-    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]], clock: FakeClock
-) -> None:
-    store.queues.configure({"mail": QueueRules(rate=Rate(6, 60))})
-    for _ in range(50):
-        submit(queue="mail")
-    busy, seconds = replace(ONE_WORKER, free=0), []
-
-    def end_one() -> None:
-        (one,) = lease(1, queues=("mail",))
-        store.leases.finish([Finished(one, Ending.SUCCEEDED, result="null")])
-
-    for _ in range(12):
-        end_one()
-        clock.advance(10_000)
-    clock.advance(110_000)  # others have the worker
-    for number in range(1, 7):
-        end_one()
-        clock.advance(5_000)
-        (mail,) = (one for one in queues_json(store, [busy]) if one["name"] == "mail")
-        drain = mail["drain"]
-        if number >= 3:
-            assert drain == {"seconds": (38 - number) * 10.0, "with_more": []}
-            assert mail["slowed"] is None
-        assert drain is None or not drain["with_more"], "its rate holds it"
-        seconds.append(drain and drain["seconds"])
-        clock.advance(5_000)
-    (mail,) = (
-        one for one in queues_json(store, [replace(busy, ready=[])]) if one["name"] == "mail"
-    )
-    assert mail["drain"] is None, "no worker is ready any more"
-    assert seconds[0] is None or seconds[0] > 400, "whether it goes on so is not known yet"
-
-
 def limited(store: Store, crew: Crew = ONE_WORKER) -> dict[str, Any]:
     """What the limits of queues are said to hold back, and for how long."""
     return {

@@ -34,7 +34,7 @@ class _HeldBack(NamedTuple):
     lacks_workers: bool = False
     """Also if it were not paused, nobody would run its jobs."""
     drained: tuple[str, ...] = ()
-    """All its workers, if they are drained, as commands name them."""
+    """Its workers that are drained, as commands name them, where that is why."""
 
 
 def held_queues(facts: Facts) -> Iterator[Concern]:
@@ -84,6 +84,13 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
     ready = sum(slot.state is SlotState.READY for slot in slots)
     if _is_limited(queue, waits_s, ready):
         return None  # whoever set the limit wants its jobs to wait
+    drained = [slot for slot in slots if slot.drained_by is not None]
+    if drained:
+        who = named(dict.fromkeys((slot.drained_by or "").strip() for slot in drained))
+        are = "is" if len(drained) == 1 else "are"
+        what = f" ({len(drained)} of {len(slots)} {are} drained {who})"
+        targets = tuple(slot.target for slot in drained)
+        return _HeldBack(ConcernCode.QUEUE_LATE, serving, what, drained=targets)
     alone = _alone(slots)
     what = f" ({alone} of {ready} run{'s' * (alone == 1)} a job alone, after a crash)"
     return _HeldBack(ConcernCode.QUEUE_LATE, serving, what if alone else "")

@@ -109,7 +109,11 @@ def test_a_pool_of_which_one_worker_is_drained_may_get_ready_by_itself() -> None
     assert concerns(slots=slots, queues=[replace(MAIL, oldest_s=14.0)], pools=MAIL_POOL) == []
     assert only(slots=slots, queues=[MAIL], pools=MAIL_POOL).code is ConcernCode.POOL_NOT_READY
     slots[-1] = slot("mail-2")
-    assert only(slots=slots, queues=[MAIL], pools=MAIL_POOL).code is ConcernCode.QUEUE_LATE
+    one = only(slots=slots, queues=[MAIL], pools=MAIL_POOL)
+    assert one.code is ConcernCode.QUEUE_LATE
+    drained = "1 of 2 is drained by cli:ada (disk swap)"
+    assert one.text == f"The workers are too slow for queue mail ({drained}), {SINCE}"
+    assert one.command == "orpheus restart mail-1", "one more is not what is missing"
 
 
 def test_the_time_in_which_orpheus_was_down_is_none_that_its_workers_are_too_slow_for() -> None:

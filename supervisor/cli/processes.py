@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from orpheus.shared.domain.crews import NOTHING_RUNS, Crew
 from orpheus.shared.domain.handover import CommandLineHandover
-from orpheus.shared.domain.processes import Role, SlotState, is_silent
+from orpheus.shared.domain.processes import FAILURES_WITHIN_S, Role, SlotState, is_silent
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.pools import ScaledBy, scaled_by
@@ -243,8 +243,7 @@ def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:
 
 def _worker_row(item: Mapping[str, Any], beat_timeout_s: float) -> tuple[object, ...]:
     job, cpu = item["job"], item["cpu_percent"]
-    ends_now = item["state"] in (SlotState.DRAINING, SlotState.STOPPING)  # that is no earlier end
-    last_exit = None if ends_now else _last_failure(item) or item["last_exit"]
+    last_exit = _told_exit(item)
     others = item["jobs_in_progress"] - 1
     why = item["reason"] or (_last_exit(last_exit) if last_exit else "")
     if item["drained"] is not None or item["scaled"] is not None:
@@ -284,6 +283,16 @@ def _left(item: Mapping[str, Any]) -> tuple[str, str]:
     return "", f"releases its {jobs} {ago(item['until'])} if {run} by then" if item["job"] else ""
 
 
+def _told_exit(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the exit that a row tells: none of long ago, and none while its process ends now."""
+    last_exit: Mapping[str, Any] | None = _last_failure(item) or item["last_exit"]
+    if last_exit is None or item["state"] in (SlotState.DRAINING, SlotState.STOPPING):
+        return None
+    since = datetime.now(UTC) - timedelta(seconds=FAILURES_WITHIN_S)
+    is_old = datetime.fromisoformat(last_exit["at"]) < since
+    return None if is_old and item["state"] == SlotState.READY else last_exit
+
+
 def _last_failure(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return how it failed, if it did lately: a planned end since does not hide it."""
     failed = (one for one in item["recent_exits"] if one["failed"])
@@ -300,8 +309,9 @@ def _asked(item: Mapping[str, Any]) -> str:
 
 
 def _last_exit(last_exit: Mapping[str, Any]) -> str:
-    """Say how a process ended: the reason first, as a narrow terminal cuts what comes last."""
+    """Say how a process ended: when and why come first, as a narrow terminal cuts what is last."""
     lived, jobs = duration(last_exit["uptime_s"]), last_exit["jobs"]
     ran = f", in job {jobs[0]}" if len(jobs) == 1 else f", in {len(jobs)} jobs" if jobs else ""
-    at = "" if sys.stdout.isatty() else "at "
-    return f"{last_exit['reason']} {at}{ago(last_exit['at'])}, after {lived}{ran}"
+    reason, at = last_exit["reason"], ago(last_exit["at"])
+    what = f"{at}: {reason}" if sys.stdout.isatty() else f"{reason} at {at}"
+    return f"{what}, after {lived}{ran}"

@@ -219,7 +219,7 @@ def test_all_that_is_known_of_one_slot_is_shown_and_nothing_is_cut(
     assert max(map(len, out.splitlines())) <= 80
     told = " ".join(out.split())
     assert re.search(rf"why is started in 4 min 5\d s; {re.escape(REASON)}", told)
-    assert f"last exit {REASON} 1 min 5 s ago, after 700 ms, in job 1555" in told
+    assert f"last exit 1 min 5 s ago: {REASON}, after 700 ms, in job 1555" in told
     assert told.endswith("evidence of the last exit port taken")
 
 

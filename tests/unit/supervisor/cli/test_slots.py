@@ -310,9 +310,9 @@ def test_workers_are_listed_with_how_their_latest_life_ended(
         ]
     )
     out = orpheus("workers").out
-    assert "killed for memory 1 min 5 s ago, after 3.2 s" in out
-    assert "killed for memory 1 min 5 s ago, after 3.2 s, in job 12" in out
-    assert "killed for memory 1 min 5 s ago, after 3.2 s, in 2 jobs" in out
+    assert "1 min 5 s ago: killed for memory, after 3.2 s" in out
+    assert "1 min 5 s ago: killed for memory, after 3.2 s, in job 12" in out
+    assert "1 min 5 s ago: killed for memory, after 3.2 s, in 2 jobs" in out
     assert "exit code 3" not in out
 
 

@@ -80,7 +80,7 @@ def test_every_command_works_with_what_runs_and_names_the_line(
         told = {
             **{
                 name: [f"nothing runs; {starts}"]
-                for name in ("jobs", "queues", "workers", "programs")
+                for name in ("jobs", "queues", "workers", "programs", "resume")
             },
             "logs": ["job 1 (pending) has written nothing yet"],
             "audit": ["no entry matches"],

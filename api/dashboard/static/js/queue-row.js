@@ -32,7 +32,7 @@ export class QueueRow {
       cell("name", "", h("a", { href: `/ui/jobs?${new URLSearchParams({ queue: name })}`, title: `Jobs of ${name}` }, ...wrappable(name))),
       cell("depth", "live jobs", depth(LIVE)), cell("depth", "ended jobs", depth(ENDED)),
       cell("oldest num", "oldest due", this.oldest, this.oldestHeld),
-      cell("flow num", "/min (2 min)", h("span", { title: "Submitted a minute, in this minute and the last" }, h("small", {}, "in "), this.flow.in), h("span", { title: "Ended a minute, in this minute and the last" }, h("small", {}, "out "), this.flow.out)),
+      cell("flow num", "/min lately", h("span", { title: "Submitted a minute, in this minute and the last" }, h("small", {}, "in "), this.flow.in), h("span", { title: "Ended a minute, in this minute and the last" }, h("small", {}, "out "), this.flow.out)),
       // In a narrow table these two are one column, whose lines no other column moves.
       h("div", { class: "together", role: "presentation" }, cell("limits", "limits", this.limits, this.use), cell("pools", "served by", this.pools)),
       cell("backlog num", "backlog", this.backlog),

@@ -305,6 +305,8 @@ class BulkChange(Reason):
     """Leave newer jobs alone: those not yet seen."""
     expected_count: Count | None = None
     """Do nothing (409) if not exactly so many match."""
+    or_fewer: bool = False
+    """Do nothing only if more than `expected_count` match: of a queue that runs, some end."""
     dry_run: bool = False
     """Only count them."""
     limit: int | None = Field(None, ge=1, le=MOST_CHOSEN)

@@ -113,6 +113,7 @@ def change_matching(
             wanted,
             max_id=max_id,
             expected_count=expected,
+            or_fewer=options.expected_count is None,
             by=actor.name,
             reason=actor.reason,
         )

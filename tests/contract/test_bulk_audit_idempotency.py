@@ -47,6 +47,23 @@ def test_another_count_than_expected_changes_nothing(store: Store, submit: Submi
     assert store.stats.counts()[Status.PENDING] == 1
 
 
+def test_with_or_fewer_only_more_jobs_than_expected_change_nothing(
+    store: Store, submit: Submit
+) -> None:
+    for _ in range(2):
+        submit()
+    change, step = store.bulk.change, store.bulk.step
+    given: dict[str, Any] = {"or_fewer": True, "by": "cli"}
+    with pytest.raises(CountChanged, match="2 jobs match now, 1 were expected"):
+        change(BulkAction.CANCEL, JobFilter(), expected_count=1, **given)
+    cursor = store.bulk.first_cursor(None)
+    with pytest.raises(CountChanged, match="2 jobs match now, 1 were expected"):
+        step(BulkAction.CANCEL, JobFilter(), 9, cursor, expected_count=1, **given)
+    first = step(BulkAction.CANCEL, JobFilter(), 1, cursor, expected_count=3, **given)
+    assert first.changed == 1
+    assert change(BulkAction.CANCEL, JobFilter(), expected_count=3, **given) == 1
+
+
 def test_a_bulk_action_takes_only_the_jobs_it_applies_to(store: Store, submit: Submit) -> None:
     store.jobs.submit_many([NewJob("noop")] * 450)
     cancelled = submit()

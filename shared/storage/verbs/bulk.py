@@ -1,7 +1,8 @@
 """One action on many jobs: exactly those that the operator has seen and counted.
 
 The filter is limited by `max_id` (the newest job on the screen) and by `expected_count` (what the
-operator confirmed); if the count differs now, nothing is changed. Jobs are changed in small
+operator confirmed); if the count differs now, nothing is changed. With `or_fewer`, only if more
+match now: of a queue that runs, some have always ended by then. Jobs are changed in small
 transactions, so that the write lock is never held long; each adds its count to the audit log.
 On PostgreSQL another transaction may hold some of the jobs for long. They are left out after a
 moment, as many may wait for the locks of this one, and tried again twice; then the action ends.
@@ -114,6 +115,7 @@ class Bulk:
         *,
         max_id: int | None = None,
         expected_count: int | None = None,
+        or_fewer: bool = False,
         by: str,
         reason: str | None = None,
         before_each: Callable[[int], None] | None = None,
@@ -125,7 +127,7 @@ class Bulk:
         """
         ids = self._matching(action, wanted, max_id)
         if expected_count is not None:
-            self._expect(len(ids), expected_count)
+            self._expect(len(ids), expected_count, fewer=or_fewer)
         acting = _Acting(before_each)
         acting.begin()
         entry = self._audit.record(action, _in_words(wanted, max_id), by=by, reason=reason, count=0)
@@ -139,6 +141,7 @@ class Bulk:
         cursor: BulkCursor,
         *,
         expected_count: int | None = None,
+        or_fewer: bool = False,
         by: str,
         reason: str | None = None,
         before_each: Callable[[int], None] | None = None,
@@ -155,7 +158,8 @@ class Bulk:
                 raise NoSuchCursor("no such action has been begun")
         else:
             if expected_count is not None:
-                self._expect(self.count(action, wanted, cursor.max_id), expected_count)
+                count = self.count(action, wanted, cursor.max_id)
+                self._expect(count, expected_count, fewer=or_fewer)
             acting.begin()
             entry = self._audit.record(action, target, by=by, reason=reason, count=0)
             cursor = cursor._replace(audit_id=entry)
@@ -195,8 +199,8 @@ class Bulk:
                 return in_order(sorted(ids), links)
             ids.update(found)
 
-    def _expect(self, count: int, expected: int) -> None:
-        if count != expected:
+    def _expect(self, count: int, expected: int, *, fewer: bool) -> None:
+        if count != expected and not (fewer and count < expected):
             raise CountChanged(
                 f"{count} jobs match now, {expected} were expected; nothing was changed"
             )

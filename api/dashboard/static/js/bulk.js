@@ -13,8 +13,6 @@ import { count, plural } from "./words.js";
 const STEP = 100;
 const LARGE = 100;
 const AGAIN_MS = 1000;
-/** So often jobs that become fewer all the time are counted anew: a queue that workers empty. */
-const MOST_TRIES = 20;
 /** Not sooner: the API may wait for the database, and would do a step that is sent again beside the first. */
 const LONGEST_STEP_MS = 300_000;
 const MAY_PASS = new Set([0, 401, 503]); // no answer, no session, busy
@@ -88,32 +86,22 @@ export class Bulk {
     const one = selected === 1 ? `Job ${body.filter.ids[0]}. ` : "";
     confirm({
       title: `${verb} ${plural(n, "job")}?`,
-      text: `${of}${one}${text}${others} If fewer match by then, it is done with those; if more do, nothing is done.`,
+      text: `${of}${one}${text}${others} ${n > 1 ? "If fewer match by then, it is done with those; if more do, nothing is done." : "If it has changed by then, nothing is done."}`,
       yes: `${verb} ${plural(n, "job")}`,
       typed: n >= LARGE ? String(n) : undefined,
       path: "/jobs/bulk",
-      body: { ...body, max_id: most, expected_count: n },
-      send: (path, call) => this.begin(path, { ...call.body, limit: STEP }),
+      body: { ...body, max_id: most, expected_count: n, or_fewer: true },
+      send: (path, call) => this.begin(path, { ...call, body: (this.body = { ...call.body, limit: STEP }) }),
       done: (answer, wasClosed) => { if (!wasClosed) this.selection.clear(); this.go(action, answer, n, wasClosed); },
       failed: ({ message }) => this.tell(`${verb} ${plural(n, "job")}: ${message}`, true),
     });
   }
 
-  /** Make the first step: of as many jobs as are left, if they have become fewer since they were counted. @param {string} path @param {any} body */
-  async begin(path, body) {
+  /** Make the first step. */
+  async begin(path, call) {
     this.isBeginning = true;
     this.selection.show();
-    try {
-      for (let tries = 1; ; tries++) {
-        this.body = body;
-        try { return await request(path, { method: "POST", body }); } catch (error) {
-          if (error.status !== 409 || tries === MOST_TRIES) throw error;
-          const { changed } = await request(path, { method: "POST", body: { action: body.action, filter: body.filter, max_id: body.max_id, dry_run: true, limit: 1 } });
-          if (!changed || changed > body.expected_count) throw error;
-          body = { ...body, expected_count: changed };
-        }
-      }
-    } finally {
+    try { return await request(path, call); } finally {
       this.isBeginning = false;
       this.selection.show();
     }

@@ -95,7 +95,7 @@ def has_turns(waits_s: float, idle_s: float) -> bool:
 
     A job of it has waited for `waits_s`, and none has ended for `idle_s`. If that began when it had
     just got its backlog, nothing is known of turns. The difference of both stays as it is during a
-    silence, so nothing flips within one.
+    silence, so nothing flips within one, if it is known when the last one ended.
     """
     return waits_s - idle_s >= _TURNS_KNOWN_S and idle_s < MOST_SILENT_S
 

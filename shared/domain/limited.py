@@ -11,7 +11,8 @@ from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.rooms import Room
 from orpheus.shared.domain.why import Code
 
-_STARTS, _LATELY_S = 5, 10
+_STARTS, _LATELY_S = 5.5, 10
+"""In so long a time, five of the jobs end that a rate lets start one by one."""
 _WORDS = {
     Code.QUEUE_LIMIT: "max_running",
     Code.QUEUE_RATE: "rate",
@@ -74,12 +75,12 @@ def lately_s(rate: Rate) -> float:
 
 
 def keeps_up(rate: Rate, ended: int) -> bool:
-    """Return whether about as many jobs ended in that time as the rate lets start: one may run.
+    """Return whether about as many jobs ended in that time as the rate lets start.
 
     Of more than two minutes, it is not known how many ended: a slower rate never keeps up.
     """
     within_s = lately_s(rate)
-    least = math.floor((1 - UNSTEADY) * rate.per_s * within_s)
+    least = math.ceil((1 - UNSTEADY) * rate.per_s * within_s)
     return within_s <= MOST_SILENT_S and ended >= least
 
 

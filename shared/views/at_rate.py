@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.limited import Limited, carry, keeps_up, lately_s
@@ -9,7 +10,15 @@ from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.why import Code
 from orpheus.shared.storage import DueInQueue, QueueRow, Store
 
-_OF_QUEUE = frozenset({Code.QUEUE_RATE, Code.QUEUE_LIMIT})
+
+class AtRate(NamedTuple):
+    """The queues that their `rate` holds, though their workers can run as many jobs as it lets."""
+
+    now: set[str]
+    """It lets no job start just now."""
+    steadily: set[str]
+    """It does so while a worker is free, or of late as many jobs ended as it lets start: they are
+    empty once it has let all start. Of the others, other queues may have the workers at times."""
 
 
 def queues_at_rate(
@@ -19,29 +28,25 @@ def queues_at_rate(
     limited: Mapping[str, Limited],
     crews: Sequence[Crew],
     paces: Mapping[str, Pace],
-) -> dict[str, bool]:
-    """Return the queues of which nothing but their rate holds jobs back now, and if it did of late.
-
-    Either a worker is free. Or as many jobs ended of late as it lets start, and so many the workers
-    can run: before that, others may have had them, and whether they will again is not known.
-    """
+) -> AtRate:
+    """Return the queues that their rate holds, and not the limits of their keys."""
     ended = cache(store.stats.ended_within)
-    found: dict[str, bool] = {}
+    found = AtRate(set(), set())
     for rule in rules:
         name, held = rule.name, set(limited[rule.name].by) if rule.name in limited else set()
-        if rule.rate is None or rule.per_key.rate or rule.paused or held - _OF_QUEUE:
-            continue
-        if name not in due or not due[name].jobs:
+        limits_keys = rule.per_key.rate or rule.per_key.max_running
+        if rule.rate is None or limits_keys or rule.paused or name not in due:
             continue
         serving, pace = [crew for crew in crews if crew.serves(name)], paces.get(name)
         places = sum(len(crew.ready) * crew.concurrency for crew in serving)
         places = min(places, rule.max_running or places)
-        if held == {Code.QUEUE_RATE} and any(crew.free for crew in serving):
-            found[name] = True
-        elif rule.per_key.max_running or pace is None or not carry(places, rule.rate, pace.run_s):
+        waits = bool(places and due[name].jobs)
+        if not waits or (pace is not None and not carry(places, rule.rate, pace.run_s)):
             continue
-        elif keeps_up(rule.rate, ended(lately_s(rule.rate)).get(name, 0)):
-            found[name] = True
-        elif held == {Code.QUEUE_RATE}:
-            found[name] = False
+        is_now = held == {Code.QUEUE_RATE}
+        is_idle = is_now and any(crew.free for crew in serving)
+        if is_now:
+            found.now.add(name)
+        if is_idle or keeps_up(rule.rate, ended(lately_s(rule.rate)).get(name, 0)):
+            found.steadily.add(name)
     return found

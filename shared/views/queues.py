@@ -20,7 +20,7 @@ from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.domain.words import named
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
-from orpheus.shared.views.at_rate import queues_at_rate
+from orpheus.shared.views.at_rate import AtRate, queues_at_rate
 from orpheus.shared.views.limited_queues import (
     LimitedBy,
     limited_json,
@@ -182,7 +182,8 @@ def queues_json(
         oldest_s = store.stats.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
-        parked, openings_ms = oldest_s.keys() - waiting_s.keys(), store.standings.openings_ms()
+        parked = oldest_s.keys() - waiting_s.keys()
+        openings_ms = store.standings.openings_ms() if parked else {}
         limited = limited_queues(store, rules.values(), due, parked, openings_ms)
         could_start_s = opened_s(openings_ms, parked, now_ms) | waiting_s
         quiet_s = quiet_s_by_queue(store, could_start_s, pauses)
@@ -235,9 +236,10 @@ def _slowed(
     serving: Sequence[Crew],
     counts: Mapping[Status, int],
     pace: Pace | None,
-    at_rate: Mapping[str, bool],
+    at_rate: AtRate,
 ) -> str | None:
-    is_slowed = rule.name not in at_rate and run_mostly_others(rule, serving, counts, pace)
+    is_held = rule.name in at_rate.now | at_rate.steadily
+    is_slowed = not is_held and run_mostly_others(rule, serving, counts, pace)
     return OTHERS if is_slowed else None
 
 
@@ -355,9 +357,9 @@ def _drain(
     pace: Pace | None,
     serving: Sequence[Crew],
     waits_s: float,
-    at_rate: Mapping[str, bool],
+    at_rate: AtRate,
 ) -> Drain | None:
-    if rule.rate and at_rate.get(rule.name) and due:
+    if rule.rate and rule.name in at_rate.steadily and due:
         return {"seconds": due / rule.rate.per_s, "with_more": []}  # whatever was done before
     running = counts.get(Status.IN_PROGRESS, 0)
     if rule.paused or rule.per_key.rate or (not due and (running or counts.get(Status.PENDING, 0))):
@@ -370,7 +372,7 @@ def _drain(
     seconds = drain_s(due, running, pace, bounds, waits_s)
     if seconds is None:
         return None
-    is_no_help = rule.name in at_rate or _limits_keys(rule)
+    is_no_help = rule.name in at_rate.now or _limits_keys(rule)
     with_more = () if is_no_help else drain_with_more_s(due, running, pace, bounds)
     return {
         "seconds": seconds,

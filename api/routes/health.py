@@ -14,7 +14,7 @@ from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.verdict import LITTLE_SPACE_BYTES
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import OrpheusError, StorageError
-from orpheus.shared.views.workers import Worker
+from orpheus.shared.views.workers import LOST, Worker
 
 router = APIRouter(tags=["health"])
 _MOST_NAMED = 5
@@ -56,7 +56,7 @@ async def _checks(services: Services) -> dict[str, Check]:
         "database": database_check(found.trouble or services.writer.trouble),
         "space": space_check(found.free_bytes),
         "workers": workers_check(_of(Role.WORKER, slots), dead_after_s),
-        **programs_check(_of(Role.PROGRAM, slots)),
+        **programs_check(_of(Role.PROGRAM, slots), dead_after_s),
         **supervisor_check(_of(Role.SUPERVISOR, slots), dead_after_s),
         "started": started_check(waiting, is_over=services.start.is_over),
     }
@@ -93,7 +93,7 @@ def workers_check(slots: Sequence[Worker], dead_after_s: float) -> Check:
         for slot in slots
         if slot["state"] == SlotState.READY and (slot["heartbeat_age_s"] or 0.0) < dead_after_s
     ]
-    troubles = _troubles(slots, dead_after_s)
+    troubles = _troubles(slots, dead_after_s, on_many=_are_on_many(slots))
     detail = ": ".join(filter(None, (f"{len(ready)} of {len(slots)} ready", troubles)))
     if not ready:
         return _check("failed", detail)
@@ -107,15 +107,24 @@ def supervisor_check(slots: Sequence[Worker], dead_after_s: float) -> dict[str, 
     """
     if not slots:
         return {}
-    troubles = _troubles(slots, dead_after_s)
+    away = [
+        slot
+        for slot in slots
+        if slot["state"] == SlotState.DOWN
+        or is_silent(slot["state"], slot["heartbeat_age_s"], dead_after_s)
+    ]
+    troubles = _troubles(away, dead_after_s, on_many=len(slots) > 1)
     return {"supervisor": _check("degraded", troubles) if troubles else _check("ok", "runs")}
 
 
-def _troubles(slots: Sequence[Worker], dead_after_s: float) -> str:
-    """Return which of these are not ready, silent or degraded, a few by name."""
-    on_many = len({slot["host"] for slot in slots}) > 1
+def _are_on_many(slots: Sequence[Worker]) -> bool:
+    return len({slot["host"] for slot in slots}) > 1
+
+
+def _troubles(slots: Sequence[Worker], dead_after_s: float, *, on_many: bool) -> str:
+    """Return which of these are not ready, silent or degraded, a few by name, the worst first."""
     found = []
-    for slot in slots:
+    for slot in sorted(slots, key=lambda one: not one["degraded"]):
         name = f"{slot['slot']} on {slot['host']}" if on_many else slot["slot"]
         if trouble := _trouble(slot, dead_after_s):
             found.append(f"{name} {trouble}")
@@ -128,7 +137,7 @@ def _trouble(slot: Worker, dead_after_s: float) -> str | None:
     if is_silent(state, age_s, dead_after_s):
         return f"has sent no heartbeat for {duration(age_s)}"
     if slot["degraded"]:
-        why = f": {slot['reason']}" if state is SlotState.DOWN else ""  # its host is lost
+        why = f": {slot['reason']}" if slot["reason"].startswith(LOST) else ""
         return f"is {'degraded' if state is SlotState.READY else state}{why}"
     return None if state is SlotState.READY else f"is {state}"
 
@@ -137,7 +146,7 @@ def _of(role: Role, slots: Sequence[Worker]) -> list[Worker]:
     return [slot for slot in slots if slot["role"] == role]
 
 
-def programs_check(slots: Sequence[Worker]) -> dict[str, Check]:
+def programs_check(slots: Sequence[Worker], dead_after_s: float) -> dict[str, Check]:
     """Check that programs run; jobs do without them, so none fails. Nothing if there are none.
 
     One that was stopped is down and well; those that have done their work do not count.
@@ -147,10 +156,11 @@ def programs_check(slots: Sequence[Worker]) -> dict[str, Check]:
         return {}
     ready = [slot for slot in slots if slot["state"] == SlotState.READY and not slot["degraded"]]
     well = [slot for slot in slots if slot["state"] == SlotState.DOWN and not slot["degraded"]]
-    troubled = [f"{s['slot']} is {s['state']}" for s in slots if s not in ready and s not in well]
+    others = [one for one in slots if one not in well]
+    troubles = _troubles(others, dead_after_s, on_many=_are_on_many(slots))
     parts = [f"{len(ready)} of {len(slots)} ready"] if slots else []
     parts += [f"{len(ended)} ended as meant"] if ended else []
     detail = ", ".join(parts)
-    if troubled:
-        return {"programs": _check("degraded", f"{detail}: {', '.join(troubled)}")}
+    if troubles:
+        return {"programs": _check("degraded", f"{detail}: {troubles}")}
     return {"programs": _check("ok", detail)}

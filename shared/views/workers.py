@@ -35,6 +35,9 @@ from orpheus.shared.views.exits import Failure, LastExit, exit_json
 from orpheus.shared.views.jobs import RunningJob, running_job_json
 from orpheus.shared.views.values import Time, tenths
 
+LOST = "lost: nothing was heard of"
+"""So begins the reason of a slot of a host that has vanished."""
+
 
 class DrainedBy(TypedDict):
     """Who drained or restarted a slot or scaled it away, why, and when."""
@@ -286,7 +289,7 @@ def _lost(slot: SlotRecord, heard_ms: int) -> SlotRecord:
         slot,
         state=SlotState.DOWN,
         degraded=True,
-        reason=f"lost: nothing was heard of {slot.host} since {rfc3339(heard_ms)}",
+        reason=f"{LOST} {slot.host} since {rfc3339(heard_ms)}",
         pid=None,
         incarnation=None,
         cpu_percent=None,

@@ -8,33 +8,40 @@ from orpheus.api.routes.health import programs_check, supervisor_check, workers_
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.views.workers import Worker
 
-READY = {"state": "ready"}
-ENDED = {"state": "down", "ended": True}
+READY = {"state": SlotState.READY}
+DOWN = {"state": SlotState.DOWN}
+ENDED = {"state": SlotState.DOWN, "ended": True}
 
 
 def program(fields: dict[str, object]) -> Worker:
-    return cast("Worker", {"slot": "web-1", "degraded": False, "ended": False, **fields})
+    usual = {"host": "ada", "slot": "web-1", "degraded": False, "ended": False, "reason": ""}
+    return cast("Worker", {**usual, "heartbeat_age_s": None, **fields})
 
 
 @pytest.mark.parametrize(
     ("slots", "status", "detail"),
     [
-        ([READY, {"state": "down"}], "ok", "1 of 2 ready"),
+        ([READY, DOWN], "ok", "1 of 2 ready"),
         ([READY, ENDED], "ok", "1 of 1 ready, 1 ended as meant"),
         ([ENDED], "ok", "1 ended as meant"),
-        ([READY, {"state": "down", "degraded": True}], "degraded", "1 of 2 ready: web-1 is down"),
+        (
+            [READY, {**DOWN, "degraded": True, "reason": "x"}],
+            "degraded",
+            "1 of 2 ready: web-1 is down",
+        ),
+        ([{**READY, "degraded": True}], "degraded", "0 of 1 ready: web-1 is degraded"),
     ],
 )
 def test_programs_that_have_done_their_work_are_not_missed(
     slots: list[dict[str, object]], status: str, detail: str
 ) -> None:
-    check = programs_check([program(one) for one in slots])["programs"]
+    check = programs_check([program(one) for one in slots], 15.0)["programs"]
     assert (check["status"], check["detail"]) == (status, detail)
 
 
 def beating(slot: str, heartbeat_age_s: float | None, host: str = "ada") -> Worker:
     fields = {"slot": slot, "state": SlotState.READY, "heartbeat_age_s": heartbeat_age_s}
-    return cast("Worker", {"host": host, "degraded": False, **fields})
+    return cast("Worker", {"host": host, "degraded": False, "reason": "", **fields})
 
 
 def test_a_supervisor_that_stands_still_is_told() -> None:
@@ -65,8 +72,8 @@ def test_of_several_hosts_the_one_is_named_whose_supervisor_is_silent_or_lost() 
     lost["state"], lost["degraded"] = SlotState.DOWN, True
     lost["reason"] = "lost: nothing was heard of eve"
     check = supervisor_check([beating("supervisor", 9.0), lost], 15.0)["supervisor"]
-    told = "supervisor on ada has sent no heartbeat for 9 s"
-    told += ", supervisor on eve is down: lost: nothing was heard of eve"
+    told = "supervisor on eve is down: lost: nothing was heard of eve"
+    told += ", supervisor on ada has sent no heartbeat for 9 s"
     assert check == {"status": "degraded", "detail": told}
 
 

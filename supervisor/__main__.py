@@ -92,6 +92,9 @@ def _end_for(error: OSError) -> ExitCode | None:
     if isinstance(error, FileNotFoundError) and error.filename is None:
         click.echo("orpheus: the current folder was deleted: go to another one", err=True)
         return ExitCode.NO
+    if isinstance(error, BlockingIOError) and not _is_of_output(error):
+        click.echo(f"orpheus: no process can be started: {error.strerror}", err=True)
+        return ExitCode.NO
     if _is_of_output(error):
         nowhere = os.open(os.devnull, os.O_WRONLY)  # else the flush at the exit would fail, too
         os.dup2(nowhere, sys.stdout.fileno())

@@ -85,7 +85,7 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
     if _is_limited(queue, waits_s, ready):
         return None  # whoever set the limit wants its jobs to wait
     drained = [slot for slot in slots if slot.drained_by is not None]
-    if drained:
+    if 2 * len(drained) >= len(slots):  # of fewer, the others are what is too slow
         who = named(dict.fromkeys((slot.drained_by or "").strip() for slot in drained))
         are = "is" if len(drained) == 1 else "are"
         what = f" ({len(drained)} of {len(slots)} {are} drained {who})"

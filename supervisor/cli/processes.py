@@ -284,7 +284,7 @@ def _left(item: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _told_exit(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the exit that a row tells: none of long ago, and none while its process ends now."""
+    """Return the exit that a row tells: of a ready slot none of long ago, of one that ends none."""
     last_exit: Mapping[str, Any] | None = _last_failure(item) or item["last_exit"]
     if last_exit is None or item["state"] in (SlotState.DRAINING, SlotState.STOPPING):
         return None

@@ -306,7 +306,7 @@ class BulkChange(Reason):
     expected_count: Count | None = None
     """Do nothing (409) if not exactly so many match."""
     or_fewer: bool = False
-    """Do nothing only if more than `expected_count` match: of a queue that runs, some end."""
+    """Do nothing only if more match, or none: jobs of a queue that runs end meanwhile."""
     dry_run: bool = False
     """Only count them."""
     limit: int | None = Field(None, ge=1, le=MOST_CHOSEN)

@@ -62,6 +62,8 @@ def test_with_or_fewer_only_more_jobs_than_expected_change_nothing(
     first = step(BulkAction.CANCEL, JobFilter(), 1, cursor, expected_count=3, **given)
     assert first.changed == 1
     assert change(BulkAction.CANCEL, JobFilter(), expected_count=3, **given) == 1
+    with pytest.raises(CountChanged, match="0 jobs match now, 3 were expected"):
+        change(BulkAction.CANCEL, JobFilter(), expected_count=3, **given)
 
 
 def test_a_bulk_action_takes_only_the_jobs_it_applies_to(store: Store, submit: Submit) -> None:

@@ -2,7 +2,7 @@
 
 The filter is limited by `max_id` (the newest job on the screen) and by `expected_count` (what the
 operator confirmed); if the count differs now, nothing is changed. With `or_fewer`, only if more
-match now: of a queue that runs, some have always ended by then. Jobs are changed in small
+match now, or none: of a queue that runs, some have always ended by then. Jobs are changed in small
 transactions, so that the write lock is never held long; each adds its count to the audit log.
 On PostgreSQL another transaction may hold some of the jobs for long. They are left out after a
 moment, as many may wait for the locks of this one, and tried again twice; then the action ends.
@@ -200,7 +200,7 @@ class Bulk:
             ids.update(found)
 
     def _expect(self, count: int, expected: int, *, fewer: bool) -> None:
-        if count != expected and not (fewer and count < expected):
+        if count != expected and not (fewer and 0 < count < expected):
             raise CountChanged(
                 f"{count} jobs match now, {expected} were expected; nothing was changed"
             )

@@ -43,7 +43,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "delete": ("job_actions:delete", "Delete jobs that have ended, with their attempts and logs."),
     "drain": (
         "slots:drain",
-        "Let SLOT finish its job or stop its program; it stays down until it or Orpheus restarts.",
+        "Let each SLOT finish its job or stop its program; it stays down until a restart.",
     ),
     "errors": ("errors:errors", "Count the failed jobs by type, error and location."),
     "healthcheck": (
@@ -77,7 +77,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "restart": (
         "slots:restart",
-        "Let SLOT finish its job or stop its program, then start it again.",
+        "Let each SLOT finish its job or stop its program, then start it again.",
     ),
     "resume": ("queues:resume", "Start jobs of QUEUE again."),
     "resume-schedule": (

@@ -6,7 +6,7 @@ have no such pool: so `scale` also waits until a slot of the pool is there.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import click
@@ -44,25 +44,47 @@ _on_host = click.option(
     shell_complete=live("hosts"),
 )
 
+_slots_argument = click.argument(
+    "slots",
+    type=Text(),
+    nargs=-1,
+    required=True,
+    metavar="SLOT…",
+    shell_complete=live("slots"),
+)
+
 
 @click.command()
-@click.argument("slot", type=Text(), shell_complete=live("slots"))
+@_slots_argument
 @_on_host
 @with_reason
 @for_operator
-def restart(operator: Operator, slot: str, host: str | None, reason: str | None) -> int:
-    """Let SLOT finish its job or stop its program, then start it again."""
-    return _ask_for_slot(operator, RequestAction.RESTART, slot, host, reason)
+def restart(operator: Operator, slots: Sequence[str], host: str | None, reason: str | None) -> int:
+    """Let each SLOT finish its job or stop its program, then start it again."""
+    return _ask_for_slots(operator, RequestAction.RESTART, slots, host, reason)
 
 
 @click.command()
-@click.argument("slot", type=Text(), shell_complete=live("slots"))
+@_slots_argument
 @_on_host
 @with_reason
 @for_operator
-def drain(operator: Operator, slot: str, host: str | None, reason: str | None) -> int:
-    """Let SLOT finish its job or stop its program; it stays down until it or Orpheus restarts."""
-    return _ask_for_slot(operator, RequestAction.DRAIN, slot, host, reason)
+def drain(operator: Operator, slots: Sequence[str], host: str | None, reason: str | None) -> int:
+    """Let each SLOT finish its job or stop its program; it stays down until a restart."""
+    return _ask_for_slots(operator, RequestAction.DRAIN, slots, host, reason)
+
+
+def _ask_for_slots(
+    operator: Operator,
+    action: RequestAction,
+    slots: Sequence[str],
+    host: str | None,
+    reason: str | None,
+) -> int:
+    """Ask for one after the other: what is wrong with one leaves those before it as asked for."""
+    if operator.as_json and len(slots) > 1:
+        raise click.UsageError("with --json, give one SLOT")
+    return max(_ask_for_slot(operator, action, slot, host, reason) for slot in slots)
 
 
 def _ask_for_slot(

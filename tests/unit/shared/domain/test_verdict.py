@@ -81,7 +81,10 @@ def test_slots_that_need_a_person_for_the_same_reason_are_one_concern() -> None:
     one = only(slots=[*READY, *(slot(f"mail-{n}", **bad) for n in range(1, 6))])
     what = "failed (fatal): exited with code 3."
     assert one.text == f"mail-1, mail-2, mail-3 and 2 more each {what}"
-    assert one.command == "orpheus restart mail-1"
+    assert one.command == "orpheus restart mail-1 mail-2 mail-3 mail-4 mail-5"
+    elsewhere: Any = {**bad, "target": "mail-1 --host eve"}
+    one = only(slots=[*READY, slot("mail-1", **elsewhere), slot("mail-2", **bad)])
+    assert one.command == "orpheus restart mail-1 --host eve", "a command takes one host"
     alone = only(slots=[*READY, slot("mail-1", **bad)])
     assert alone.text == f"mail-1 {what}"
 
@@ -191,7 +194,7 @@ def test_a_silent_supervisor_is_told_for_as_long_as_it_is_silent(silent_s: float
         f"The supervisor has sent no heartbeat for {duration(silent_s)}: until it does, nothing is "
         "started, restarted or stopped."
     )
-    assert (hung.about, hung.command) == (About("slot", "supervisor"), "orpheus workers")
+    assert (hung.about, hung.command) == (About("slot", "supervisor"), "orpheus workers supervisor")
     assert silent.text.startswith("default-1 has sent no heartbeat for 17 s;")
 
 
@@ -290,7 +293,9 @@ def test_restless_and_silent_slots_are_one_concern_each() -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "command"), [("api", "stack api"), ("supervisor", "workers")])
+@pytest.mark.parametrize(
+    ("name", "command"), [("api", "stack api"), ("supervisor", "workers supervisor")]
+)
 def test_a_silent_process_is_looked_at_by_a_command_that_it_answers(
     name: str, command: str
 ) -> None:

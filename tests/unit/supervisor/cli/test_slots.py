@@ -229,7 +229,7 @@ def test_what_cannot_be_done_exits_1_with_the_reason_in_one_line(
     "command",
     [
         ("restart",),
-        ("drain", "a", "b"),
+        ("drain", "a", "b", "--json"),
         ("restart", ""),
         ("scale", "default"),
         ("scale", "default", "many"),

@@ -1,0 +1,53 @@
+"""`orpheus restart` and `drain` of several slots, as of workers that failed for one reason."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.process.own_record import own_record
+from orpheus.shared.storage import Store
+from orpheus.supervisor.cli import slots
+from tests.audit_log import entries_of
+from tests.unit.supervisor.cli.slot_rows import slot
+
+Orpheus = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def supervised(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a supervisor that takes no request."""
+    monkeypatch.setattr(slots, "_wait_until", lambda *_: None)
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    store.processes.put_slots([slot(f"default-{n}", SlotState.FATAL, pid=None) for n in (1, 2, 3)])
+
+
+@pytest.mark.parametrize("action", ["restart", "drain"])
+def test_each_slot_is_asked_for_with_the_reason(
+    orpheus: Orpheus, store: Store, action: str
+) -> None:
+    answer = orpheus(action, "default-1", "default-3", "--reason", "mended")
+    assert answer.code == 0
+    told = [line.partition(" asked for")[0] for line in answer.out.splitlines()]
+    assert told == [f"default-1: {action}", f"default-3: {action}"]
+    rows = entries_of(store, 9)
+    assert {(one.target, one.reason) for one in rows} == {
+        ("slot default-1", "mended"),
+        ("slot default-3", "mended"),
+    }
+
+
+def test_those_before_a_wrong_name_are_asked_for(orpheus: Orpheus, store: Store) -> None:
+    answer = orpheus("restart", "default-1", "nobody", "default-3")
+    assert (answer.code, answer.out) == (1, "default-1: restart asked for\n")
+    assert "there is no slot 'nobody'" in answer.err
+    assert len(entries_of(store, 9)) == 1
+
+
+def test_json_is_one_document_so_it_takes_one_slot(orpheus: Orpheus, store: Store) -> None:
+    answer = orpheus("restart", "default-1", "default-2", "--json")
+    assert (answer.code, answer.out) == (2, "") and "with --json, give one SLOT" in answer.err
+    assert orpheus("restart", "default-1", "--json").json["slot"] == "default-1"
+    assert len(entries_of(store, 9)) == 1

@@ -20,6 +20,8 @@ LATE_S = 60.0
 STANDSTILL_MINUTES = 15
 """A queue with `max_running` that has workers enough stands still if no job of it runs, and none
 ended for so long."""
+_MOST_AT_ONCE = 10
+"""So many slots a proposed command names: a longer one is hard to read."""
 
 
 class ConcernCode(StrEnum):
@@ -220,3 +222,9 @@ def waits_for_workers_s(oldest_s: float, workers: Sequence[SlotFacts]) -> float:
     """
     known_s = [slot.watched_s for slot in workers if slot.watched_s is not None]
     return min(oldest_s, max(known_s)) if known_s else oldest_s
+
+
+def restart_of(targets: Sequence[str]) -> str:
+    """Return the command that restarts slots, a few of many. It takes those of one host alone."""
+    are_on_many = any("--host" in target for target in targets)
+    return f"orpheus restart {' '.join(targets[: 1 if are_on_many else _MOST_AT_ONCE])}"

@@ -14,6 +14,7 @@ from orpheus.shared.domain.concerns import (
     Facts,
     QueueFacts,
     SlotFacts,
+    restart_of,
     waits_for_workers_s,
 )
 from orpheus.shared.domain.processes import SlotState
@@ -154,8 +155,7 @@ def _command_for(why: _HeldBack, queue: str, facts: Facts) -> str | None:
         is_served = why.serving or not why.lacks_workers
         return f"orpheus resume {queue}" if is_served else None
     if why.drained:
-        are_elsewhere = any("--host" in target for target in why.drained)
-        return f"orpheus restart {why.drained[0] if are_elsewhere else ' '.join(why.drained[:10])}"
+        return restart_of(why.drained)
     if why.code not in (ConcernCode.POOL_EMPTY, ConcernCode.QUEUE_LATE):
         return None
     if any("--host" in slot.target for slot in facts.slots):

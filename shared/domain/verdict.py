@@ -21,6 +21,7 @@ from orpheus.shared.domain.concerns import (
     Facts,
     SlotFacts,
     Standstill,
+    restart_of,
     waits_for_workers_s,
 )
 from orpheus.shared.domain.held_queues import held_queues
@@ -40,8 +41,6 @@ FAILING_LEAST = 3
 """A type fails if so many of its jobs did lately, and so large a share."""
 RESTARTS_LEAST = 3
 """A slot is restless if its processes failed so often within `FAILURES_WITHIN_S`."""
-_MOST_AT_ONCE = 10
-"""So many slots a proposed command names: a longer one is hard to read."""
 _MOST_RESTLESS = 5
 """So many concerns are of slots that fail, at most."""
 _MOST_COUNTED = MOST_EXITS - RECENT_EXITS
@@ -185,20 +184,14 @@ def _slots(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
         alike.setdefault(what, []).append(slot)
     for what, group in alike.items():
         first = group[0]
-        command = f"orpheus restart {_targets(group)}" if first.state in _ALARMING else None
+        restart = restart_of([slot.target for slot in group])
+        command = restart if first.state in _ALARMING else None
         if first.state is SlotState.FATAL and first.role is Role.PROGRAM:
             command = _what_happened(first)  # started again, it would end the same way
         names = named([slot.name for slot in group])
         each = what if len(group) == 1 else f"each {what}".replace("each is", "are each", 1)
         text = _sentence(f"{names} {each}")
         yield Concern(ConcernCode.SLOT, text, command, About("slot", first.name))
-
-
-def _targets(group: Sequence[SlotFacts]) -> str:
-    """Return slots as a command names them, which takes those of one host."""
-    if any("--host" in slot.target for slot in group):
-        return group[0].target
-    return " ".join(slot.target for slot in group[:_MOST_AT_ONCE])
 
 
 def _restless(facts: Facts) -> Iterator[Concern]:

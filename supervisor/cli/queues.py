@@ -226,7 +226,8 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
         warn_of_queue(store, handover, queue)
         was_paused = any(one.paused for one in store.queues.all() if one.name == queue)
         standing = pause_queue(store, operator.actor(reason), queue, paused=paused)
-        item = read_queue(store, handover, queue)
+        slots = read_workers(store, handover)
+        item = queue_json(store, crews_of_now(store, handover, slots), queue)
     if paused:
         tell_pause(f"queue {queue}", item, pause_json(standing), as_json=operator.as_json)
     elif operator.as_json:
@@ -234,8 +235,7 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
     else:
         now = "resumed" if was_paused else "still open"
         click.echo(printable(f"queue {queue}: {now}{_but_nobody(item)}"))
-        with operator.store(handover) as store:
-            tell_if_nothing_runs(read_workers(store, handover))
+        tell_if_nothing_runs(slots)
     return ExitCode.OK
 
 

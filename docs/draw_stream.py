@@ -12,8 +12,9 @@ from orpheus.api.stream.websocket import POLICY_VIOLATION, SERVICE_RESTART, TRY_
 
 HEAD = """# The event stream
 
-Drawn by `python docs/draw.py` from the models of `docs/stream_frames.py`; a test holds this page
-equal to them, another every frame that is sent. Edit the models, not this page.
+`python docs/draw.py` generates this page from the models of `docs/stream_frames.py`. One test
+checks that it is up to date, another that each frame that is sent fits. Edit the models, not this
+page.
 
 `/ws` is a WebSocket that sends JSON frames, each with a `type`. `GET /events` sends the same
 events, in the same order, as server-sent events (`curl -N`).
@@ -22,12 +23,12 @@ events, in the same order, as server-sent events (`curl -N`).
 - `/ws?after=N&epoch=E` sends a hello, then every event from seq N + 1 on. If these are no longer
   stored, or the database is of another epoch, it sends a `reset` and a second hello.
 - `/ws?job=ID` sends only the events and log lines of this job, beginning with the stored log lines.
-  `seq` grows with gaps. It can be combined with `after`. Log lines come before the event that ends
+  `seq` then has gaps. `job` can be combined with `after`. Log lines come before the event that ends
   their attempt. With `log_after=LINE`, the id of the last line that the client has, they begin
   after that one.
 - `/ws?mode=summary` sends the same events while few come. When more than {few} come at once, it
   sends a `summary` of them instead: how many there were by kind and type, which jobs changed, and
-  the newest events. It can be combined with `after`, not with `job`.
+  the newest events. The mode can be combined with `after`, not with `job`.
 - `GET /events?after=N&epoch=E` sends each event with `EPOCH:SEQ` as `id`, its kind as `event` and
   its body as `data`; `event: reset` as above; and a comment after {quiet:g} s of silence.
 
@@ -44,12 +45,12 @@ none longer than about a megabyte. A client that is too slow gets only the newes
 progress; a client that is far behind gets a `reset` and a new hello. A client that acknowledges
 nothing for 20 s, or answers no ping for 40 s, is disconnected.
 
-In the mode `summary`, a client that keeps up is sent at most one message every {gap:g} ms, and one
-that does not, or was away, is told in one message of all that it missed, up to 20,000 events. More
-than 100,000 are a `reset`. So 5,000 jobs a second are some 50 KB a second. A client that shows a
-job which is named under `changed` reads it again: it is then at least as new as the summary.
-One message tells the progress of up to 50 jobs, of those first whose progress was told longest
-ago; the others follow in the next ones.
+In the mode `summary`, a client that keeps up is sent at most one message every {gap:g} ms. One that
+does not, or was away, gets up to 20,000 events of what it missed in one message; if it missed more
+than 100,000, it gets a `reset`. So 5,000 jobs a second are some 50 KB a second. A client that shows
+a job which is named under `changed` reads it again: it is then at least as new as the summary.
+One message tells the progress of up to 50 jobs, beginning with those whose progress was told
+longest ago; the others follow in the next ones.
 
 Ask for `permessage-deflate`, as browsers do. A frame then shrinks to about a twentieth, and it is
 compressed once for all clients.
@@ -69,8 +70,7 @@ too many (503 with `Retry-After`) are refused before the handshake, with a probl
 ## Frames of `/ws`
 
 Workers, job types, counts and log lines are as in `GET /workers` (but without `recent_exits` and
-`failed_lately`),
-`GET /types`, `GET /stats` and `GET /jobs/{{id}}/logs`.
+`failed_lately`), `GET /types`, `GET /stats` and `GET /jobs/{{id}}/logs`.
 """
 
 

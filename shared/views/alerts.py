@@ -43,7 +43,7 @@ class Alert(TypedDict):
     last_job_status: Status | None
     """Null: there is no such job any more."""
     undelivered: Undelivered | None
-    """What reaches nobody, as the verdict tells it: not what was only just tried in vain."""
+    """The alerts that reach nobody; null also if they were only just tried in vain."""
     held_back: int
     """How many alerts wait until the rule may fire again."""
     holding: list[str]

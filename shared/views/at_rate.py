@@ -1,4 +1,4 @@
-"""The queues that are empty once their rate has let all due jobs start."""
+"""The queues whose rate alone says when they are empty: once it has let all due jobs start."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -12,13 +12,13 @@ from orpheus.shared.storage import DueInQueue, QueueRow, Store
 
 
 class AtRate(NamedTuple):
-    """The queues that their `rate` holds, though their workers can run as many jobs as it lets."""
+    """The queues that their `rate` holds back: their workers could run all that it lets start."""
 
     now: set[str]
-    """It lets no job start just now."""
+    """Their rate lets no job start just now."""
     steadily: set[str]
-    """It does so while a worker is free, or of late as many jobs ended as it lets start: they are
-    empty once it has let all start. Of the others, other queues may have the workers at times."""
+    """It does so while a worker is free, or lately as many jobs ended as it lets start. So they are
+    empty once it has let all start; the workers of others may run other queues at times."""
 
 
 def queues_at_rate(
@@ -29,7 +29,7 @@ def queues_at_rate(
     crews: Sequence[Crew],
     paces: Mapping[str, Pace],
 ) -> AtRate:
-    """Return the queues that their rate holds, and not the limits of their keys."""
+    """Return the queues that their own rate holds back; those with limits for keys are left out."""
     ended = cache(store.stats.ended_within)
     found = AtRate(set(), set())
     for rule in rules:

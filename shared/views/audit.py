@@ -23,9 +23,9 @@ class AuditEntry(TypedDict):
     count: int
     """How many things it changed."""
     before: str | None
-    """How the target stood before: `failed`, `running`, `2`; null: not known, or of many."""
+    """How the target stood before: `failed`, `running`, `2`; null: not known, or many targets."""
     after: str | None
-    """And after: `pending`, `paused`, `4`, `job 12`."""
+    """How it stood after: `pending`, `paused`, `4`, `job 12`."""
 
 
 def audit_json(row: AuditRow) -> AuditEntry:

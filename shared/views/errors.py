@@ -31,9 +31,9 @@ class ErrorGroupEntry(TypedDict):
     """The message of its error, at most the first 500 characters."""
     messages: int
     """How many different messages the five jobs that failed first and the five that failed last
-    have: all of them, in a group of at most ten jobs; else there may be more."""
+    have. In a group of more than ten jobs there may be more."""
     max_id: int
-    """The greatest id of them: `max_id` of POST /jobs/bulk, to change no job that came later."""
+    """The largest id in the group: as `max_id` of POST /jobs/bulk it leaves newer jobs alone."""
 
 
 def error_group_json(group: ErrorGroup) -> ErrorGroupEntry:

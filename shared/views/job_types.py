@@ -19,7 +19,7 @@ class TypeDefaults(TypedDict):
     max_retries: int
     timeout: Seconds
     backoff_base: NotRequired[Seconds]
-    """These four: only where the type says so; else they are those of [jobs]."""
+    """The four backoff fields are there only if the type sets them; else those of [jobs] hold."""
     backoff_factor: NotRequired[float]
     backoff_max: NotRequired[Seconds]
     backoff_jitter: NotRequired[float]

@@ -49,7 +49,7 @@ class _JobFields(TypedDict):
     pending after it was run. null: it is blocked, or has been free since it was submitted or
     retried. It waits for a worker from then on, or from `run_at` if that is later."""
     started_at: Time | None
-    """Of the last attempt; null: there is none, or it was cancelled while it waited."""
+    """When the last attempt started; null: there is none, or the job was cancelled as it waited."""
     finished_at: Time | None
     worker: str | None
     unique_key: str | None
@@ -72,10 +72,10 @@ class Job(_JobFields):
     result: Any
     error: Error | None
     ran_until: Time | None
-    """When the last attempt of a job that has ended did. That is before `finished_at` if its worker
-    died while no supervisor ran: the attempt ended when the worker was heard last, the job when
-    that was found; and if it was cancelled while it waited for a retry. null: it has not ended, or
-    there is no attempt."""
+    """When the last attempt of an ended job ended. It is before `finished_at` if the job was
+    cancelled while it waited for a retry, or if its worker died while no supervisor ran: then the
+    attempt ended when the worker was last heard, and the job when its death was found. null: the
+    job has not ended, or has no attempt."""
     on_dependency_failure: str
     """`cancel`, `run` or `fail`: what becomes of it when a job it depends on does not end done."""
 
@@ -240,7 +240,7 @@ def event_json(event: StoredEvent) -> dict[str, Any]:
 
 
 def _body_json(text: str) -> dict[str, Any]:
-    """Stored names and units (`created_at_ms`, `timeout_s`) as those of the contract."""
+    """Return a body with the API's names in place of the stored `created_at_ms`, `timeout_s`."""
     body: dict[str, Any] = orjson.loads(text)
     wire: dict[str, Any] = {}
     for name, value in body.items():

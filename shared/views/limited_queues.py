@@ -52,7 +52,7 @@ def limited_queues(
 def opened_s(
     openings_ms: Mapping[str, int], parked: Collection[str], now_ms: int
 ) -> dict[str, float]:
-    """Return for how long a job of a queue could have started that waited for room of its key."""
+    """Return for how long a job that waited for room of its key could have started, by queue."""
     since_ms = {name: openings_ms[name] for name in parked if name in openings_ms}
     return {name: (now_ms - one) / 1000 for name, one in since_ms.items() if one <= now_ms}
 
@@ -60,13 +60,13 @@ def opened_s(
 def limited_json(
     limited: Limited | None, serving: Sequence[Crew], now_ms: int, *, drains: bool
 ) -> LimitedBy | None:
-    """Return it as `Queue` has it. `drains`: it is known when the queue is empty."""
+    """Return the field `limited` of a `Queue`. `drains`: it is known when the queue is empty."""
     if limited is None or not any(crew.ready for crew in serving):
         return None
     if drains and limited.next_ms is None:
         return None  # its jobs end one by one, and the next one starts: it does not stand still
     is_over = limited.next_ms is not None and limited.next_ms <= now_ms
     if is_over and not any(crew.free for crew in serving):
-        return None  # what it waits for by now is a worker
+        return None  # by now it waits for a worker
     next_s = None if limited.next_ms is None else max(0, limited.next_ms - now_ms) / 1000
     return {"by": list(limited.by), "text": limited.text, "next_s": next_s}

@@ -12,7 +12,7 @@ def opened_ms_by_queue(
     queues: Iterable[str],
     only: Collection[str] | None = None,
 ) -> dict[str, int]:
-    """Return since when; 0: nobody has resumed it, and of its workers it is not known."""
+    """Return that time by queue; 0: nobody resumed it, and no ready worker's start is known."""
     names = [name for name in queues if only is None or name in only]
     resumed_ms, now_ms = store.standings.resumed_ms(names), store.clock.wall_ms()
     found = {}

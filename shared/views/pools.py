@@ -22,12 +22,12 @@ class ScaledBy(TypedDict):
 
 
 class ConfiguredPool(TypedDict):
-    """A pool or program of the host that answers: scaled to 0, it soon has no slot."""
+    """A pool or program of the host that answers, also if it is scaled to 0 and has no slot."""
 
     host: str
     name: str
     workers: int | None
-    """Its number in the configuration in force; null: that cannot be read."""
+    """Its number of workers in the configuration in force; null: that cannot be read."""
     wanted: int
     """Its number now: the slots that it has, without those that are scaled away."""
     finishes_within_s: float | None
@@ -36,7 +36,7 @@ class ConfiguredPool(TypedDict):
     cannot be read.
     """
     scaled: ScaledBy | None
-    """Who gave it the number that it has, if an operator did and the configuration has another."""
+    """The operator who set its number, if the configuration has another."""
 
 
 def configured_pools(
@@ -47,7 +47,7 @@ def configured_pools(
     host: str,
     finishes_within_s: Mapping[str, float | None],
 ) -> list[ConfiguredPool]:
-    """Return what a host has of these pools or programs (`kind`), by name the configured number."""
+    """Return these pools or programs (`kind`) of a host. `numbers`: those of the configuration."""
     wanted = Counter(
         one["pool"]
         for one in workers

@@ -58,7 +58,7 @@ class DrainWithMore(TypedDict):
 
 
 class Drain(TypedDict):
-    """When the jobs that are due and those that run are done, if none comes: an estimate."""
+    """An estimate of when all due and running jobs are done, if no more come."""
 
     seconds: float
     """At the pace of the last minutes in which it could run, and no faster than its `rate`."""
@@ -74,7 +74,7 @@ class ServingPool(TypedDict):
     workers: int
     ready: int
     free: int
-    """How many jobs its ready workers could run beside those that they run."""
+    """How many more jobs its ready workers could run now."""
 
 
 class HeldBack(TypedDict):
@@ -102,8 +102,8 @@ class Queue(TypedDict):
     rate_per_key: str
     counts: Counts
     due: int
-    """Pending jobs whose time has come and that no quarantine holds back; of a queue with 10,000 or
-    more, all that are pending."""
+    """Pending jobs whose time has come and that no quarantine holds back. If they are 10,000 or
+    more, it is the number of all pending jobs."""
     next_due_s: float | None
     """In how many seconds the next one is due; null: there is none, or a thousand jobs of other
     queues are due before it."""
@@ -112,32 +112,32 @@ class Queue(TypedDict):
     held_back: list[HeldBack]
     """How many jobs of each of these."""
     oldest_pending_s: float | None
-    """For how long one of those that are `due` has waited at most."""
+    """The longest wait of a job that is `due`."""
     done_per_minute: float
     drain: Drain | None
-    """null: it is paused, no pending job of it is due, no worker that serves it is ready, it is
-    `starved` or has waited for longer than this time already, fewer than three were done since it
-    could run or the first only just, it had little to do, or it has a `rate_per_key`."""
+    """null: it is paused or `starved`, none of its pending jobs is due, no worker that serves it is
+    ready, none of its jobs has ended for longer than the estimate, fewer than three were done since
+    it could run (or the first only just), it had little to do, or it has a `rate_per_key`."""
     no_estimate: str | None
-    """Why `drain` is null, as a clause: `no estimate yet`. null: it is not, no job is due or runs,
-    or `none_starts` or `limited` says more."""
+    """Why `drain` is null, as a clause: `no estimate yet`. null: `drain` is there, no job is due or
+    runs, or `none_starts` or `limited` says more."""
     starved: bool
     """Jobs of it could start, but all workers that serve it run jobs of other queues."""
     none_starts: str | None
     """Why none of its jobs starts, though some wait: a clause. `it is paused` also if none waits.
-    null: nothing keeps back all of them but their time, its limits or a quarantine."""
+    null: some may start, or only their time, its limits or a quarantine keep them back."""
     unready: str | None
     """Why no worker is ready, of each pool that serves it and lacks one, as a clause: `pool video
     is scaled to 0 by cli:ada 5 min ago (disks)`. null: `none_starts` says nothing of that."""
     slowed: str | None
     """Why its jobs start only now and then, as a clause: `its workers run mostly other jobs`. null:
-    `drain` is, or as many start as its workers and its limits let."""
+    `drain` is null, or as many start as its workers and its limits let."""
     limited: LimitedBy | None
     """A limit that is reached, or a rate of one a second or slower, that holds all its due jobs
     back; null: there is none, it is paused, no worker that serves it is ready, or as many run as
     may, but `drain` says when they are done."""
     submitted_per_minute: float
-    """In this minute and the last, as `ended_per_minute`: done, failed and cancelled."""
+    """In this minute and the last; so is `ended_per_minute`: done, failed and cancelled."""
     ended_per_minute: float
     grows_per_minute: float | None
     """By how many jobs it grows of late, negative if it shrinks; null: no job comes any more. Null
@@ -165,7 +165,7 @@ def counts_json(counts: Mapping[Status, int]) -> Counts:
 
 
 def queue_json(store: Store, crews: Sequence[Crew], name: str) -> Queue:
-    """Return one queue, also if there is nothing to tell of it."""
+    """Return one queue, even if nothing is known of it."""
     (found,) = queues_json(store, crews, {name}, also={name})
     return found
 
@@ -173,7 +173,7 @@ def queue_json(store: Store, crews: Sequence[Crew], name: str) -> Queue:
 def queues_json(
     store: Store, crews: Sequence[Crew], only: Names | None = None, also: Names = ()
 ) -> list[Queue]:
-    """Return every queue that there is something to tell of, and `also`; or of these `only`."""
+    """Return every queue that something is known of, and those in `also`; with `only`, of these."""
     with store.snapshot():
         counts, flows = store.stats.counts_by_queue(), store.stats.flows(only)
         done_per_minute, now_ms = store.stats.done_per_minute(), store.clock.wall_ms()
@@ -305,7 +305,7 @@ def _no_estimate(queue: Queue, pace: Pace | None, quiet_s: float | None) -> str 
 def _held(
     store: Store, due: Mapping[str, DueInQueue], counts: Mapping[str, Mapping[Status, int]]
 ) -> Mapping[str, Sequence[Held]]:
-    """Return what quarantines hold back, of the queues that have jobs that are not due."""
+    """Return what quarantines hold back in the queues with pending jobs that are not due."""
     names = [name for name, its in due.items() if counts[name][Status.PENDING] > its.jobs]
     return store.quarantines.held(names)
 
@@ -323,7 +323,7 @@ def _until_s(at_ms: int | None, now_ms: int) -> float | None:
 
 
 def _named(store: Store, rules: Iterable[QueueRow], crews: Sequence[Crew]) -> set[str]:
-    """Return the queues with a rule that has an effect, or that something else names, too."""
+    """Return the queues with a rule that has an effect, or that something else also names."""
     given = names_given(store, {crew.pool: crew.queues for crew in crews})
     return {rule.name for rule in rules if rule.has_effect or rule.name in given}
 
@@ -363,7 +363,7 @@ def _drain(
         return {"seconds": due / rule.rate.per_s, "with_more": []}  # whatever was done before
     running = counts.get(Status.IN_PROGRESS, 0)
     if rule.paused or rule.per_key.rate or (not due and (running or counts.get(Status.PENDING, 0))):
-        return None  # for how much longer those run that run already, no pace tells
+        return None  # no pace tells for how much longer the running jobs run
     starts_per_s = None if rule.rate is None else rule.rate.per_s
     concurrency = sum(len(crew.ready) * crew.concurrency for crew in serving)
     if due and not concurrency:

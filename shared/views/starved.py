@@ -1,4 +1,4 @@
-"""For how long none of a queue has ended, and the queues whose workers run (mostly) other jobs."""
+"""How long no job of a queue has ended, and which queues' workers run (mostly) other jobs."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -12,7 +12,7 @@ from orpheus.shared.storage import Flow, QueueRow, Store
 def quiet_s_by_queue(
     store: Store, waiting_s: Mapping[str, float], paused: Collection[str]
 ) -> dict[str, float]:
-    """Return for how long jobs of queues have waited for a worker, and none of theirs ended."""
+    """Return for how long a job of each queue has waited for a worker, and none has ended."""
     waiting = waiting_s.keys() - paused - store.queues.without_token()
     silent_s = store.stats.silent_s(waiting) if waiting else {}
     return {name: min(waiting_s[name], silent_s[name]) for name in waiting}
@@ -29,7 +29,7 @@ def starved_queues(
 ) -> set[str]:
     """Return the queues whose workers run other jobs.
 
-    One with a backlog that has turns is not: its next one comes.
+    A queue with a backlog that is served by turns is left out: its next turn comes.
     """
     running, now_ms = list(store.jobs.running().values()), store.clock.wall_ms()
     found = set()
@@ -50,9 +50,9 @@ def run_mostly_others(
     counts: Mapping[Status, int],
     pace: Pace | None,
 ) -> bool:
-    """Return whether a queue with a backlog had less than half of the places of its workers.
+    """Return whether the workers of a queue with a backlog run mostly jobs of other queues.
 
-    And whether others have more of them now. `counts`: its jobs.
+    Then its jobs had less than half of the places, and others have more of them now.
     """
     starts_per_s = None if rule.rate is None else rule.rate.per_s
     if pace is None or not pace.had_backlog or is_at_rate(pace, starts_per_s):

@@ -21,7 +21,7 @@ class Percentiles(TypedDict):
 
 
 class EndedJobs(TypedDict):
-    """Jobs of a type that ended; a failed attempt that is tried again is none."""
+    """Jobs of a type that ended. A failed attempt that is retried is not counted."""
 
     done: int
     failed: int
@@ -34,15 +34,15 @@ class TypeStats(TypedDict):
     name: str
     """`_other`: all types that were not described when their attempts ended."""
     ended: dict[str, int]
-    """Attempts by outcome, without those that there were none of."""
+    """Attempts by outcome; an outcome that none had is left out."""
     run_s: Percentiles
     """From when the code of the job was entered until it returned."""
     wait_s: Percentiles
-    """From due, and free to run, to started."""
+    """From when the job was due and free to run until it started."""
     cpu_s: Percentiles
     """Of the attempts that were measured."""
     cpu_total_s: float
-    """Of them all together."""
+    """The CPU time of all these attempts together."""
     max_rss_bytes: int | None
     """The largest peak of an attempt; null: none was measured."""
     last_hour: EndedJobs

@@ -13,7 +13,7 @@ from orpheus.shared.views.pools import scaled_by
 _USUAL_QUEUE: str = NewJob._field_defaults["queue"]
 
 _NEWEST = 100
-"""Of so many jobs the tags are offered."""
+"""The tags of so many jobs, the newest, are proposed."""
 _LOOKS_FOR_S = 0.02
 
 Pools = Mapping[str, Collection[str]]
@@ -64,7 +64,7 @@ def _unknown_type(store: Store, name: str) -> str | None:
 def unknown_slot(store: Store, name: str, role: Role | None = None) -> str:
     """Say that there is no such slot, of this role if one is given, and what may be meant.
 
-    Nobody has mistyped that of a pool or program that is scaled to 0, or to fewer than there were.
+    A slot that is gone because its pool or program was scaled down is no typing error.
     """
     noun, slots = "slot" if role is None else str(role), store.processes.slots()
     text, owner = f"there is no {noun} {name[:80]!r}", name.rpartition("-")[0]
@@ -90,7 +90,7 @@ def names_of_queues(store: Store, pools: Pools) -> set[str]:
 
 
 def names_given(store: Store, pools: Pools) -> set[str]:
-    """Return the queues that a job type, a schedule or a pool names, and the usual one."""
+    """Return the queues that a job type, a schedule or a pool names, and the default queue."""
     asked = [one.definition.queue for one in store.schedules.all()]
     asked += [one.queue for one in store.types.all()]
     served = {name for queues in pools.values() for name in queues}

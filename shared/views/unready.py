@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from orpheus.shared.domain.crews import Crew
 
 _MOST_SLOTS = 2
-"""So many slots of a pool are told: it is one line of a list."""
+"""At most so many slots of a pool are named, because the text is one line of a list."""
 
 
 def unready_text(queue: str, crews: Sequence[Crew]) -> str:
-    """Return it as a clause, of each pool."""
+    """Return why, as one clause for each pool that serves the queue and has no ready worker."""
     return "; ".join(_text(crew) for crew in crews if crew.serves(queue) and not crew.ready)
 
 

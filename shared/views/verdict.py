@@ -178,7 +178,7 @@ def _ago_s(moment: str, now_ms: int) -> float:
 
 
 def _left(store: Store, workers: Sequence[Worker]) -> list[str]:
-    """Return what still runs though no supervisor does, and was not started by hand."""
+    """Return the slots whose processes still run though the supervisor that started them died."""
     if any(one["role"] == Role.SUPERVISOR for one in workers):
         return []
     started = {one.incarnation for one in store.processes.slots() if one.incarnation}

@@ -69,7 +69,7 @@ def why_json(
 def silent_workers(
     store: Store, workers: Sequence[Worker], beat_timeout_s: float
 ) -> dict[str, Silence]:
-    """Return the slots whose jobs may not run, as `why_json` tells it of each job."""
+    """Return the slots whose worker is silent or gone, so that their jobs may not run."""
     found: dict[str, Silence] = {}
     there, heard = _there(store, workers), set()
     for incarnation, job in store.jobs.running().items():
@@ -84,7 +84,7 @@ def silent_workers(
 
 
 def as_ran(store: Store, job: Job, silent: Mapping[str, Silence]) -> Job:
-    """Return a job as it will be told when it is taken back: it ran until its worker was heard."""
+    """Return a job as it will be once it is reclaimed: it ran until its worker was last heard."""
     silence = silent.get(job.worker or "")
     if job.status is not Status.IN_PROGRESS or silence is None or silence.seen_ms is None:
         return job
@@ -104,10 +104,10 @@ def _silence(
 
 
 def _there(store: Store, workers: Sequence[Worker]) -> set[str]:
-    """Return the processes that a supervisor watches, also without a slot, or that are seen to run.
+    """Return the incarnations that a supervisor watches or that are seen to run on this machine.
 
-    The slot of the former has replaced them, and they finish what they began. One that runs alone
-    is watched by nobody, and its job may keep it from sending heartbeats.
+    A supervisor also watches a process that its slot has replaced and that finishes its job. Nobody
+    watches a process that runs alone, and its job may keep it from sending heartbeats.
     """
     hosts = {x["host"] for x in workers if x["role"] == Role.SUPERVISOR and x["incarnation"]}
     boot_id = store.own_clock.boot_id
@@ -128,7 +128,7 @@ def crews_of(
 
     One that is silent is not ready: it leases nothing, but may still run what it has leased.
 
-    Of a pool that another host's configuration alone names, its queues are not known: it has none.
+    The queues of a pool that only another host's configuration names are not known: it gets none.
     """
     named = {one["pool"] or "" for one in workers if one["role"] is Role.WORKER}
     queues_of = {**pools, **dict.fromkeys(sorted(named - pools.keys()), ())}

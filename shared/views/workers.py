@@ -1,9 +1,9 @@
 """Workers and programs as the API and the command line list them: slots, and those without one.
 
 The supervisor's rows count only while it runs; otherwise a database that it left behind would show
-its workers for ever. It runs, or hangs, while processes that it has started send heartbeats. A
-process that runs alone is judged by its heartbeat row only. Of several hosts, the slots of one
-whose supervisor has vanished are shown as lost, until it is forgotten.
+its workers for ever. If processes that it started still send heartbeats, it runs or hangs. A
+process that runs alone is judged by its heartbeat row only. With several hosts, the slots of one
+whose supervisor has vanished are shown as lost, until the host is forgotten.
 """
 
 from collections import Counter
@@ -36,7 +36,7 @@ from orpheus.shared.views.jobs import RunningJob, running_job_json
 from orpheus.shared.views.values import Time, tenths
 
 LOST = "lost: nothing was heard of"
-"""So begins the reason of a slot of a host that has vanished."""
+"""The reason of a slot whose host has vanished begins with this."""
 
 
 class DrainedBy(TypedDict):
@@ -56,14 +56,14 @@ class WorkerSummary(TypedDict):
     role: Role
     """What runs in it."""
     pool: str | None
-    """Of a worker its pool, of a program its name; null of the API and the supervisor."""
+    """The pool of a worker, the name of a program; null for the API and the supervisor."""
     state: SlotState
     degraded: bool
     reason: str
     pid: int | None
     incarnation: str | None
     job: RunningJob | None
-    """Of several, the oldest."""
+    """The job that it runs; of several, the oldest."""
     jobs_in_progress: int
     """How many jobs it has leased: those that run, and those that it has prefetched."""
     places: int
@@ -71,7 +71,7 @@ class WorkerSummary(TypedDict):
     runs_alone: bool
     """It runs one job only, however many places it has: that job crashed a worker before."""
     heartbeat_age_s: float | None
-    """Null: it sends none, or nobody can write to the database, and it may have tried to."""
+    """Null: it sends none, or could have written none, as nobody can write to the database now."""
     cpu_percent: float | None
     rss_bytes: int | None
     uptime_s: float | None
@@ -79,7 +79,7 @@ class WorkerSummary(TypedDict):
     restarts: int
     last_exit: LastExit | None
     last_failure: Failure | None
-    """The latest of the last 10 minutes, whatever ended its processes since."""
+    """The latest failure of the last 10 minutes, even if later processes ended well."""
     drained: DrainedBy | None
     """Who drained it, if an operator did and it is not started again."""
     restarted: DrainedBy | None
@@ -115,7 +115,7 @@ class Worker(WorkerSummary):
     recent_exits: list[LastExit]
     """The latest, the newest first; `last_exit` is its head."""
     failed_lately: int
-    """How often its processes failed in the last 10 minutes, of this supervisor's time."""
+    """How often its processes failed in the last 10 minutes, since this supervisor started."""
     samples: NotRequired[Samples]
     """With `?samples=true`."""
 
@@ -138,7 +138,7 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     """Return every slot, then every process that beats and has no slot, as GET /workers does.
 
     `supervised_on`: the host whose supervisor started this process, so there certainly is one; None
-    if none did. While nobody can write, nobody is silent: heartbeats are rows.
+    if none did. Heartbeats are rows, so while nobody can write, no process counts as silent.
     """
     standstill = store.maintenance.standstill()
     with store.snapshot():
@@ -224,9 +224,9 @@ def _hosts_of_hung(
     supervisors: Iterable[ProcessRecord],
     beating: Mapping[str, ProcessRecord],
 ) -> set[str]:
-    """Return the host of a supervisor that may be silent: its lock or its processes tell of it.
+    """Return the hosts whose supervisor runs, even if silent: its lock or its processes show it.
 
-    Of several hosts, the slots of a silent supervisor are lost.
+    With several hosts there is none: the slots of a silent supervisor are lost.
     """
     if store.has_many_hosts:
         return set()
@@ -239,7 +239,7 @@ def _asked(
 ) -> dict[tuple[RequestAction, str, str], DrainedBy]:
     """Return who drained each slot, scaled it away, or asked for the restart it is ending for.
 
-    Only under its present supervisor; of a restart, only of its present process.
+    What was done under an earlier supervisor does not count, nor a restart of an earlier process.
     """
     since_ms = {one.host: one.started_at_ms for one in records if one.role is Role.SUPERVISOR}
     wanted = Counter((one.host, one.pool) for one in slots if not one.leaves)

@@ -106,7 +106,7 @@ def filled_in(value: Any, known: Mapping[str, object]) -> Any:
 
 
 def _fact(name: str, known: Mapping[str, object]) -> object:
-    """Return a fact; one that the alert has not is the empty text, which a command can take."""
+    """Return a fact; empty text, which a command can take, if the alert does not have it."""
     if name == ALL_FACTS:
         return dict(known)
     fact = known[name]
@@ -130,7 +130,7 @@ def fields_in(value: Any) -> Iterator[str]:
 
 
 def sample_facts(rule: AlertRule) -> Iterator[Mapping[str, object]]:
-    """Yield facts as they may be of each kind: to check a payload before it is needed."""
+    """Yield sample facts of each kind, with which a payload is checked before it is needed."""
     for kind in rule.on:
         last, at = Occurrence(kind, 0, _sample(kind)), "2026-01-31T12:00:00.000Z"
         yield facts(rule, last, 1, at)

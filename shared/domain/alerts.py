@@ -42,7 +42,7 @@ _REPLACING = _BEGINNING | {Kind.WORKER_EXITED}
 
 
 class AlertCondition(StrEnum):
-    """What a rule may be about that is no event: it fires when it begins to hold."""
+    """What a rule may be about besides events: the rule fires when the condition begins to hold."""
 
     SCHEDULE_MISSED = "schedule.missed"
     QUEUE_LATE = "queue.late"
@@ -141,7 +141,7 @@ class RuleState:
     holding: tuple[str, ...] = ()
     """The conditions that were counted and have not ended: `queue.late mail`."""
     gone_ms: Mapping[str, int] = field(default_factory=dict)
-    """Of these, since when some do not hold."""
+    """Since when some of them do not hold any more."""
     begun: tuple[str, ...] = ()
     """The conditions that the next alert is about."""
     fired_ms: int | None = None
@@ -155,7 +155,7 @@ class RuleState:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a rule. `newest`: for what it came due the last time, if it did now."""
+    """What becomes of a rule. `newest`: if it came due now, what for (the last time)."""
 
     state: RuleState
     newest: Seen | None
@@ -233,7 +233,7 @@ def closed(state: RuleState, over: OpenAlert) -> RuleState:
 
 
 def _has_ended(state: RuleState, name: str, now_ms: int) -> bool:
-    """Return whether a condition was gone for long. A time to come is of a clock set back."""
+    """Return whether a condition is long gone. If its time is to come, the clock was set back."""
     return abs(now_ms - state.gone_ms.get(name, now_ms)) >= _ENDED_AFTER_MS
 
 
@@ -263,7 +263,7 @@ def _count(
 
 
 def is_throttled(rule: AlertRule, state: RuleState, now_ms: int) -> bool:
-    """Return whether the rule has fired within `every`. A time to come is of a clock set back."""
+    """Return whether a rule fired within `every`. A time to come is of a clock that was set back."""
     return state.fired_ms is not None and 0 <= now_ms - state.fired_ms < rule.every_s * 1000
 
 

@@ -10,11 +10,11 @@ from orpheus.shared.domain.rates import Rate
 from orpheus.shared.records import dataclass
 
 LATELY_MINUTES = 5
-"""What ended in this minute and so many before it ended lately."""
+""""Lately" is this minute and so many before it."""
 FAILING_MINUTES = 60
 """How far back jobs that failed count."""
 START_S = 15.0
-"""A start or a restart of a worker takes less, so a job may wait so long though none is ready."""
+"""A worker starts or restarts in less time, so a job may wait so long while none is ready."""
 LATE_S = 60.0
 """A job that has been due for longer waits for too long."""
 STANDSTILL_MINUTES = 15
@@ -168,14 +168,14 @@ class Facts:
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The queues that each pool of the configuration serves."""
     scaled_to_0: Mapping[str, str] = field(default_factory=dict)
-    """By pool of which an operator wants no workers: " by cli:ada (night load)"."""
+    """The pools that an operator scaled to 0, and who and why: " by cli:ada (night load)"."""
     ended: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By type, of the last `LATELY_MINUTES`: how often jobs ended done, and how often failed.
 
     A job that is retried ends more than once.
     """
     failing: Mapping[str, int] = field(default_factory=dict)
-    """By type of which all jobs that ended in the last `FAILING_MINUTES` failed: how often."""
+    """The types whose jobs all failed in the last `FAILING_MINUTES`, and how often."""
     quarantined: Sequence[tuple[str, str]] = ()
     """Types that are held back, each with the evidence: a clause."""
     late_schedules: Sequence[tuple[str, float]] = ()

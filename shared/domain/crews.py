@@ -1,4 +1,4 @@
-"""The workers of a pool, as those see them who ask why a job does not start."""
+"""The workers of a pool, as far as they tell why a job does not start."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from orpheus.shared.records import dataclass
 
 NOTHING_RUNS = "nothing runs; `orpheus` starts it"
 MOST_NAMED = 5
-"""So many jobs or slots are named as those who hold a job back."""
+"""At most so many jobs or slots that hold a job back are named."""
 
 
 @dataclass(frozen=True, slots=True)

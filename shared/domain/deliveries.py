@@ -58,13 +58,13 @@ def _reason(error: JobError | None) -> str:
 
 
 def unsent(rule: AlertRule, state: RuleState, now_ms: int) -> AlertFacts | None:
-    """Return that an alert is due and has no job. One that `every` holds back is not due."""
+    """Return the alert that is due without a job, if any. One held back by `every` is not due."""
     if state.held is None or not state.held_back:
         return None
     due_ms = next_alert_ms(rule, state)
     since_ms = state.held.at_ms if due_ms is None else due_ms
     if now_ms < since_ms:
         return None
-    is_certain = due_ms is None  # it never fired; else it may be looked at in a moment
+    is_certain = due_ms is None  # it never fired; else upkeep may fire it in a moment
     since_s = (now_ms - since_ms) / 1000
     return AlertFacts(rule.name, since_s, alerts=state.held_back, has_failed=is_certain)

@@ -1,15 +1,16 @@
 """Whether the backlog of a queue grows, and in how many seconds it is empty. Pure.
 
-When it is empty is a fluid model: the jobs that are due leave at the pace of the time in which the
-queue could run (`paces`), no faster than its `rate`, and each further worker adds one job in the
-time that one took (Little's law), but no more than each of those that are there does. A pace tells
-how fast a queue can be emptied only if jobs waited all that time, if the oldest has waited for
-about as long as those before it took at this pace, or if at least half of what its workers and
-limits let through was done: else it had little to do. No worker makes a queue faster that does what
-its `rate` lets through, nor one of which the workers that are there can already run as many jobs as
-`max_running` allows. It assumes that no job is submitted or becomes due meanwhile, that those that
-wait are like those that were done, and that further workers take only jobs of this queue. Limits of
-keys are left out.
+The time until it is empty comes from a fluid model. Due jobs leave at the pace of the time in which
+the queue could run (`paces`), but no faster than its `rate`. Each further worker adds one job in
+the time that one took (Little's law), but no more than each of the present workers does.
+
+A pace tells how fast a queue can be emptied only if the queue was busy: jobs waited all that time,
+or the oldest has waited about as long as those before it took at this pace, or at least half of
+what its workers and limits let through was done. Further workers do not help a queue that does what
+its `rate` lets through, nor one whose workers can already run as many jobs as `max_running` allows.
+
+It is assumed that no job is submitted or becomes due meanwhile, that waiting jobs are like those
+that were done, and that further workers take only jobs of this queue. Limits of keys are left out.
 """
 
 import math
@@ -22,25 +23,25 @@ from orpheus.shared.records import dataclass
 MORE_WORKERS = (1, 2, 4, 8)
 """The numbers of further workers that are shown."""
 MOST_SILENT_S = 120
-"""Of a queue of which no job has ended for longer, it is not known for how much longer."""
+"""If no job of a queue has ended for longer than this, nobody knows for how much longer."""
 _SILENCE_S = 15
 """If no job came for so long, none comes any more, unless so long a wait is usual."""
 _TOO_MANY_TO_BE_LATE = 5
 """Where so many come in a time on average, none comes in 1 of 150 such times."""
 _TURN_S = 5
-"""So long after the last of its places was taken, a pool does not serve a queue by turns."""
+"""A pool whose places have all been taken for so long does not serve a queue by turns."""
 _TURNS_MISSED = 2
-"""Nor if none of its jobs ran in so many times of those that it takes between two on average."""
+"""Nor does one that ran none of its jobs for so many times the usual time between two."""
 _TURNS_KNOWN_S = 60
 """A queue that has had a backlog for so long, and of which jobs ended, is served by turns."""
 _STEADY = 0.05
 """Rates that differ by a smaller share count as equal."""
 _BUSY = 0.5
-"""A queue that did so much of what it could is not empty much earlier than its pace says."""
+"""A queue that did this share of what it could is not empty much earlier than its pace says."""
 _SOON_S = 10
-"""Nobody need know how much sooner than this a queue is empty."""
+"""A shorter estimate is shown though the queue may be empty even sooner."""
 UNSTEADY = 0.15
-"""A queue at its limit may do so much less, as jobs are counted when they end."""
+"""A queue at its limit may seem to do this share less, as jobs are counted when they end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class DrainLimits:
     """How many jobs the ready workers that serve the queue run at once."""
 
     def lets_through(self, run_s: float) -> float:
-        """Return how many jobs of this time may end in a second, however many workers there are."""
+        """Return how many jobs that run so long the limits let end in a second."""
         by_running = self.max_running / run_s if self.max_running else math.inf
         return min(by_running, math.inf if self.starts_per_s is None else self.starts_per_s)
 
@@ -79,11 +80,11 @@ def growth_per_minute(
 def is_starved(
     taken_s: float, ended_per_minute: float, idle_s: float = 0.0, pace: Pace | None = None
 ) -> bool:
-    """Return whether workers without a free place, of whose jobs none is of this queue, starve it.
+    """Return whether workers starve a queue: they have no free place, and run none of its jobs.
 
     `taken_s`: for how long at least all their places have been taken. `idle_s`: for how long a job
-    has waited, and none of the queue has ended. Where quick jobs of several queues are run by
-    turns, there are such moments, too.
+    has waited, and none of the queue has ended. A queue whose quick jobs run by turns with those of
+    others has such moments too, and is not starved.
     """
     between_two_s = 1 / pace.per_s if pace and pace.done else 0.0
     is_passed_over = idle_s >= max(_TURN_S, _TURNS_MISSED * between_two_s)
@@ -101,14 +102,14 @@ def has_turns(waits_s: float, idle_s: float) -> bool:
 
 
 def is_refuted(seconds: float, quiet_s: float) -> bool:
-    """Return whether a queue would be empty by now, but for so long none of its jobs has ended."""
+    """Return whether an estimate is refuted: no job has ended for longer than it says."""
     return quiet_s > max(_TURN_S, seconds)
 
 
 def drain_s(
     due: int, running: int, pace: Pace | None, bounds: DrainLimits, waits_s: float = 0.0
 ) -> float | None:
-    """Return when these jobs are done as it stands, in seconds; None: it is not known (yet).
+    """Return in how many seconds the present workers have done these jobs; None: not known (yet).
 
     `waits_s`: for how long the oldest has waited for nothing but a worker or the rate.
     """

@@ -10,7 +10,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.records import dataclass
 
 MOST_JOBS = 200
-"""So many jobs a graph has, with the one that it is about."""
+"""How many jobs a graph has at most, with the one that it is about."""
 
 
 @dataclass(frozen=True, slots=True)

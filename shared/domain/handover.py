@@ -1,4 +1,4 @@
-"""What each program is handed when it starts: plain data, made once by config/handovers.py.
+"""The settings that each program gets when it starts: plain data, made once by config/handovers.py.
 
 The supervisor sends a child its handover as one JSON line over the control channel; a program that
 was started alone makes the same value from its own settings. A supervised child therefore reads no
@@ -32,11 +32,11 @@ class StorageSettings:
     """Pool name -> the queues it serves (`("*",)` for all): whose bell a commit rings."""
     backoff: BackoffRules = field(default_factory=BackoffRules)
     quarantine_after: int = 0
-    """So many crashes quarantine a job type; 0: none does."""
+    """How many crashes quarantine a job type; 0: none is ever quarantined."""
     state_dir: str = ""
-    """The folder of this host's files of the database; empty: where its kind has them."""
+    """The folder of this host's files of the database; empty: the default of its kind."""
     listen_url: str = ""
-    """Of a database on PostgreSQL whose `url` leads to a pooler: the URL that does not."""
+    """If `url` leads to a pooler of PostgreSQL connections: the URL that goes past it."""
 
 
 @dataclass(frozen=True, slots=True)

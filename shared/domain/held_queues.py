@@ -21,7 +21,7 @@ from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.words import duration, jobs_wait, named
 
 RATE_SHARE = 0.5
-"""A queue has workers enough for its `rate` if its jobs start at so large a share of it."""
+"""A queue has enough workers for its `rate` if its jobs start at least at this share of it."""
 
 
 class _HeldBack(NamedTuple):
@@ -33,9 +33,9 @@ class _HeldBack(NamedTuple):
     what: str = ""
     """Who paused it, or drained or took away its workers; or what its workers do."""
     lacks_workers: bool = False
-    """Also if it were not paused, nobody would run its jobs."""
+    """Even if it were not paused, nobody would run its jobs."""
     drained: tuple[str, ...] = ()
-    """Its workers that are drained, as commands name them, where that is why."""
+    """Its drained workers, as commands name them, if that is why its jobs wait."""
 
 
 def held_queues(facts: Facts) -> Iterator[Concern]:
@@ -62,7 +62,7 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
         pools = serving if lacks else ()
         return _HeldBack(ConcernCode.QUEUE_PAUSED, pools, queue.paused_by, lacks)
     if not facts.pools:
-        return None  # who asks does not know them
+        return None  # the caller does not know the pools
     if not serving:
         return _HeldBack(ConcernCode.NO_POOL)
     oldest_s = queue.oldest_s
@@ -86,7 +86,7 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
     if _is_limited(queue, waits_s, ready):
         return None  # whoever set the limit wants its jobs to wait
     drained = [slot for slot in slots if slot.drained_by is not None]
-    if 2 * len(drained) >= len(slots):  # of fewer, the others are what is too slow
+    if 2 * len(drained) >= len(slots):  # if fewer are drained, the others are too slow
         who = named(dict.fromkeys((slot.drained_by or "").strip() for slot in drained))
         are = "is" if len(drained) == 1 else "are"
         what = f" ({len(drained)} of {len(slots)} {are} drained {who})"

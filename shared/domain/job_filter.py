@@ -1,4 +1,4 @@
-"""Which jobs are meant: of a list, or of one action on many.
+"""Which jobs a list shows, or an action on many jobs changes.
 
 Pure. Each way in (HTTP, the command line, the clients) makes a JobFilter of what it is given, and
 asks `filter_problems` whether any job can match.

@@ -103,8 +103,8 @@ class Job:
     cancel_requested: bool
     on_dependency_failure: str = "cancel"
     ran_until_ms: int | None = None
-    """When the last attempt of a job that has ended did: long before `finished_at_ms`, if its
-    worker died while nobody was there to see it, or if it was cancelled between two attempts."""
+    """When the last attempt of an ended job ended: long before `finished_at_ms` if its worker died
+    while nobody was there to see it, or if the job was cancelled between two attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class RunningJob:
     message: str | None
     in_progress: int = 1
     crashes: int = 0
-    """How often its worker died while it ran: then it shares none any more."""
+    """How often its worker died while it ran. After the first time, it runs alone."""
 
 
 @dataclass(frozen=True, slots=True)

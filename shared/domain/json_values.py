@@ -1,4 +1,4 @@
-"""Find what is wrong with JSON: what it cannot hold, or what not every reader could read back.
+"""Find values that JSON cannot hold, or that not every reader could read back.
 
 Pure. Three callers walk a value: the API a request's body, admission a new job's payload, and the
 worker what a handler returned. They differ only in the rule for a single value.
@@ -14,8 +14,8 @@ Rule = Callable[[Any], str | None]
 """Takes a value that is neither a list nor an object; returns what is wrong with it, or None."""
 
 INTEGERS = range(-(2**63), 2**64)
-"""Those that a column of the database or a client can hold. Compare with its ends: of a subclass of
-int, an IntEnum for example, `in` would go through all of them."""
+"""The integers that a column or a client can hold. Compare with its ends: for a subclass of int, an
+IntEnum for example, `in` would go through all of them."""
 _MAX_DEPTH = 200  # a list that contains itself would never end
 
 

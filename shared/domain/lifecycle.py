@@ -130,14 +130,14 @@ class Ending(StrEnum):
 
 
 _LEAST_SET_BACK_MS = 1_000
-"""A clock that is so far back was set."""
+"""A clock that went back by at least this much was set."""
 
 
 class RunTimes(NamedTuple):
     """How long ago the code of an attempt was entered, and how long ago it returned.
 
-    Jobs are leased as a group and their ends stored together, so these are times of their own. They
-    are durations: the worker's clock is compared with no other, and one that is set changes none.
+    Jobs are leased in groups, and their ends are stored in groups, so each attempt has times of its
+    own. As they are durations, the worker's clock is compared with no other, and may be set.
     """
 
     started_ago_ms: int

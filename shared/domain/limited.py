@@ -1,4 +1,4 @@
-"""Which of its limits hold the due jobs of a queue back, as its row says it. Pure.
+"""Which limits hold back the due jobs of a queue, in the words of its row. Pure.
 
 The rule is that of one job (shared/domain/why.py), without the jobs that go before it.
 """
@@ -12,7 +12,7 @@ from orpheus.shared.domain.rooms import Room
 from orpheus.shared.domain.why import Code
 
 _STARTS, _LATELY_S = 5.5, 10
-"""In so long a time, five of the jobs end that a rate lets start one by one."""
+"""In the time in which a rate lets so many jobs start one by one, five of them end."""
 _WORDS = {
     Code.QUEUE_LIMIT: "max_running",
     Code.QUEUE_RATE: "rate",
@@ -56,7 +56,7 @@ def limited_by_queue(room: Room) -> Limited | None:
 
 
 def limited_by_keys(rules: KeyRules, keys: WaitingKeys, opens_ms: int | None) -> Limited | None:
-    """Return what holds a queue back all of whose due jobs wait for room of their key.
+    """Return what holds back a queue if all its due jobs wait for room of their key.
 
     `opens_ms`: when the first rate of a key opens, if that is known. A job that runs may end and
     make room before that.
@@ -77,7 +77,7 @@ def lately_s(rate: Rate) -> float:
 def keeps_up(rate: Rate, ended: int) -> bool:
     """Return whether about as many jobs ended in that time as the rate lets start.
 
-    Of more than two minutes, it is not known how many ended: a slower rate never keeps up.
+    How many ended is known for two minutes only, so a slower rate never keeps up.
     """
     within_s = lately_s(rate)
     least = math.ceil((1 - UNSTEADY) * rate.per_s * within_s)
@@ -90,5 +90,5 @@ def carry(places: int, rate: Rate, run_s: float) -> bool:
 
 
 def _is_slow(rate: Rate | None) -> bool:
-    """Return whether it makes a queue stand still: one that starts several a second flows."""
+    """Return whether a rate makes a queue stand still; one of several starts a second does not."""
     return rate is not None and rate.per_s <= 1

@@ -15,7 +15,7 @@ MAX_BATCH_DEPENDENCIES = 100_000
 MAX_DEPENDENCIES = 10_000
 """Of one job."""
 MOST_ATTEMPTS = 1_000
-"""So many attempts of a job that have ended are kept, the newest: it may snooze for ever."""
+"""How many ended attempts of a job are kept, the newest: a job may snooze for ever."""
 LARGEST_ID = 2**63 - 1
 TWO_STARTS = "delay and run_at cannot both be given"
 ON_DEPENDENCY_FAILURE = ("cancel", "run", "fail")

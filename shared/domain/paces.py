@@ -2,8 +2,8 @@
 
 Only time in which the queue could run counts: not that before it was resumed, or before its workers
 came up and began the first job, if none was done in the minute before. If jobs have waited for a
-worker all the time, the pace is that of this time; else the time in which there was nothing to do
-may be a part of it.
+worker for long enough, only the time since then counts; else the pace may include time in which
+there was nothing to do.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from orpheus.shared.records import dataclass
 
 LATELY_MINUTES = 5
 MOST_MINUTES = 15
-"""So many count of a queue of which fewer than ten were done in the last five."""
+"""How many minutes count if fewer than ten jobs were done in the last five."""
 _ENOUGH = 10
 _LEAST_DONE = 3
-"""Of two, the minutes that are counted may be half or thrice as long as both took."""
+"""With only two jobs, the counted minutes may be half or three times as long as both took."""
 _TOO_MANY_TO_STOP = 10
-"""Where so many are done in a minute, one without any is a stop: a pause, or no worker."""
+"""After a minute with so many jobs done, one with none is a stop: a pause, or no worker."""
 _MINUTE_MS = 60_000
 _SHORTEST_RUN_S = 0.001
 """Runs are counted in milliseconds."""
@@ -90,7 +90,7 @@ def _last_stop(minutes: Sequence[DoneInMinute], now: int, opened_ms: int) -> int
     opened, since = opened_ms // _MINUTE_MS, 0
     if opened - minutes[-1].minute > 1:
         return _next_minute(opened_ms)
-    unknown = DoneInMinute(now - MOST_MINUTES - 1, 0, 0)  # what was before is not among these
+    unknown = DoneInMinute(now - MOST_MINUTES - 1, 0, 0)  # earlier minutes are not given
     for one, following in pairwise([unknown, *minutes]):
         began_ms = _began_ms(following)
         is_first = one.minute <= opened <= following.minute and began_ms >= opened_ms
@@ -115,5 +115,5 @@ def _within(minutes: Sequence[DoneInMinute], since: int, now_ms: int) -> Pace:
 
 
 def _next_minute(at_ms: int) -> int:
-    """Return the first minute that is whole since a time."""
+    """Return the first minute that begins at a time or after it."""
     return -(-at_ms // _MINUTE_MS)

@@ -14,16 +14,16 @@ API_SLOT = "api"
 FAILURES_WITHIN_S = 600.0
 """How far back failed exits of a slot are counted."""
 RECENT_EXITS = 5
-"""Of so many exits of a slot, the latest, all is known; of failures before them, that they were."""
+"""So many of the latest exits of a slot are kept whole; of failures before them, less is known."""
 MOST_EXITS = 100
 DRAINED = "drained"
-"""With this word the reason of a slot begins that an operator has drained."""
+"""The reason of a slot that an operator has drained begins with this."""
 REPLACED = "being replaced"
-"""So the reason of a slot begins whose process ends so that another one starts."""
+"""The reason of a slot whose process ends so that another one starts begins with this."""
 SCALED_AWAY = "scaled away"
-"""So the reason of a slot begins that is not wanted any more, and goes with its process."""
+"""The reason of a slot that is not wanted any more, and goes with its process, begins with this."""
 KEPT_DOWN = "until it is restarted"
-"""So the reason of a program ends that has ended by itself, and is not started again."""
+"""The reason of a program that ended by itself, and is not started again, ends with this."""
 SILENT_MS = 60_000
 """A process that cannot be seen from here is taken for dead once it is silent for longer."""
 

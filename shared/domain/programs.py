@@ -63,7 +63,7 @@ class ProgramSettings:
     max_memory_bytes: int = 0
 
     def runs_on(self) -> list[object]:
-        """Return the part that restarts the process when it changes: what exec is given."""
+        """Return the settings whose change restarts the process: what exec is given."""
         return [self.argv, self.cwd, dict(self.env), self.env_file, self.env_digest]
 
 

@@ -1,7 +1,7 @@
 """Quarantine: a job type whose jobs kill their workers again and again is held back. Pure.
 
-It counts what certainly was the job's doing: the process died, or was killed for what it did, while
-it ran this job and no other. Of jobs that ran beside each other nobody knows which one did it; each
+Only crashes count that certainly were the job's doing: the process died, or was killed for what it
+did, while it ran this job and no other. If several jobs ran, nobody knows which one did it; each
 runs alone from then on, and the next time it is certain. So no type pays for what another does.
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from orpheus.shared.records import dataclass
 
 WINDOW_MS = 600_000
-"""So many crashes as `quarantine_after` says must come within this."""
+"""As many crashes as `quarantine_after` says must come within this time."""
 LONGEST_EVIDENCE = 500
 """Of one crash, in characters."""
 

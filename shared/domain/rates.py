@@ -4,9 +4,9 @@ Pure. The bucket holds at most `burst` tokens, one a job, and fills at the rate 
 directions in communications", 1986). In t seconds at most rate × t + burst jobs start: with a burst
 of 1, "10/s" starts no more than 10 in any second.
 
-Of a queue, the tokens and when they were counted are stored. There may be a thousand times as many
-keys as queues, and most are idle: of a key only the time is stored at which its bucket is full
-again, so a key whose time is over needs no row.
+For a queue, the tokens and when they were counted are stored. There may be a thousand times as many
+keys as queues, and most are idle: for a key, only the time at which its bucket is full again is
+stored, so a key whose time has passed needs no row.
 
 The clock of a server may be set back. A bucket that was counted in the future would get no token
 until that time comes again, so it counts as full. When jobs of a key are parked until its next
@@ -21,7 +21,7 @@ from orpheus.shared.records import dataclass
 _PERIODS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ROUNDING = 1e-6  # a token is whole at the millisecond that `opens_ms` names
 SET_BACK_MS = 10_000
-"""A clock that is behind by more was set back; by less, processes read it at the same time."""
+"""A clock that is behind by more was set back; less is two processes that read it at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def full_after(rate: Rate, full_ms: float, now_ms: int, starts: int) -> float:
 
 
 def _plausible(rate: Rate, full_ms: float, now_ms: int) -> float:
-    """Return when the bucket is full; now, if an empty one were full sooner."""
+    """Return `full_ms`; but now, if even an empty bucket would be full before that."""
     latest_ms = now_ms + rate.burst * 1000 / rate.per_s + SET_BACK_MS
     return full_ms if full_ms <= latest_ms else now_ms
 

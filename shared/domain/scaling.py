@@ -1,7 +1,7 @@
 """What a scale of a pool or a program does to each of its slots. Pure.
 
-Which queues it leaves to nobody, too. The dashboard says the same (scaling.js, left-queues.js):
-slots have the numbers from 1 on, and those above the new one go.
+It also tells which queues nobody serves then. The dashboard has the same rules (scaling.js,
+left-queues.js): slots have the numbers from 1 on, and those above the new one go.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ def scaling(slots: Iterable[SlotRecord], wanted: int) -> Scaling:
 
 
 def exceptions(scale: Scaling, role: Role) -> list[str]:
-    """Return, as clauses, what does not start or end as the number alone promises."""
+    """Return, as clauses, which slots start or end otherwise than the number alone says."""
     told = []
     if scale.returning:
         one, several = ("finishes its job", "finish their jobs")
@@ -65,8 +65,8 @@ def left_queues(
 ) -> str:
     """Return, as a clause, the queues of a pool that nobody serves if only these slots stay.
 
-    Empty if each is served. `host`: that of the pool; None: there is one only. `pools`: what each
-    serves there; what those of other hosts serve is not known. `pending`: how many jobs wait in
+    Empty if each is served. `host`: that of the pool; None: there is only one. `pools`: the queues
+    that each serves there; those of other hosts are not known. `pending`: how many jobs wait in
     each queue.
     """
     workers = [one for one in staying if _runs_jobs(one)]

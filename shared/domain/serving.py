@@ -12,11 +12,11 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """`queues`: what pools that have workers serve. `schedules`: the type and queue of each."""
+    """What a configuration serves and schedules. `queues`: those of its pools that have workers."""
 
     queues: frozenset[str]
     schedules: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
-    """By name; without a queue, its jobs go to that of the type."""
+    """The type and the queue of each by name; without a queue, its jobs go to that of the type."""
     paused: frozenset[str] = frozenset()
     """The queues that the configuration pauses."""
 
@@ -25,7 +25,7 @@ class Serving:
         return bool(self.queues & {EVERYTHING, queue})
 
     def waiting(self, queue_of_type: Mapping[str, str | None]) -> dict[str, str]:
-        """Return the queue of each schedule whose jobs would wait; one of unknown type is left."""
+        """Return the queue of each schedule whose jobs would wait; one of unknown type is left out."""
         found = {
             name: queue or queue_of_type[type] or _DEFAULT_QUEUE
             for name, (type, queue) in self.schedules.items()
@@ -72,7 +72,7 @@ def opened(
 ) -> tuple[str, ...]:
     """Return, in sentences, the queues that a change no longer pauses, and what becomes of each.
 
-    `by_hand`: those of which an operator's word counts more.
+    `by_hand`: the queues that an operator paused or resumed, which the file does not override.
     """
     names = sorted(name for name in before.paused - after.paused if name not in by_hand)
     return tuple(_opened(name, pending.get(name, 0), after) for name in names)

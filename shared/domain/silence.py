@@ -1,4 +1,4 @@
-"""That the worker of a leased job says nothing any more, so that the job may not run. Pure."""
+"""The worker of a leased job is silent or gone, so that the job may not run. Pure."""
 
 from typing import NamedTuple
 
@@ -8,20 +8,20 @@ from orpheus.shared.domain.words import duration
 
 
 class Silence(NamedTuple):
-    """That of one worker."""
+    """The silence of one worker."""
 
     for_s: float | None = None
-    """None: it is gone."""
+    """For how long it has sent no heartbeat; None: it is gone."""
     dead_after_s: float = 0.0
     """After so long, it is taken for dead."""
     nothing_runs: bool = False
-    """It is gone with all others."""
+    """It is gone, and so are all other processes."""
     seen_ms: int | None = None
     """When it was heard last, if it is gone."""
 
     @property
     def note(self) -> str:
-        """It in few words."""
+        """The silence in few words."""
         if self.for_s is None:
             return "worker gone"
         return f"no heartbeat for {duration(self.for_s)}"

@@ -1,7 +1,7 @@
-"""PURE: the stacks of a process: those of its threads, and what the coroutines of its jobs await.
+"""The stacks of a process: its threads, and what the coroutines of its jobs await. Pure.
 
-A worker writes both itself (worker/control/awaits_file.py), and while no Python code of it can run,
-faulthandler the first, at a signal.
+A worker writes both itself (worker/control/awaits_file.py). While it can run no Python code,
+faulthandler writes its threads, at a signal.
 """
 
 import re
@@ -15,11 +15,11 @@ _RUNS_NOW = re.compile(r"^Coroutine of job .*, which runs now \(", re.MULTILINE)
 _RUNS_JOBS = "worker/attempt/executor.py"
 
 THREADS_BELOW = "\f\n"
-"""In what a worker writes, between the coroutines of its jobs and its threads."""
+"""What a worker writes between the coroutines of its jobs and its threads."""
 
 
 def of_jobs(threads: str, jobs: Mapping[int, str]) -> list[str]:
-    """Return the stack of each thread; that of a job says so. `jobs`: by thread which it runs."""
+    """Return the stack of each thread, with the job that it runs; `jobs`: that job by thread."""
 
     def named(part: str) -> str:
         heading = _THREAD.match(part)
@@ -34,7 +34,7 @@ def of_jobs(threads: str, jobs: Mapping[int, str]) -> list[str]:
 
 
 def job_first(threads: str, coroutines: str = "", job_id: int | None = None) -> str:
-    """Return both, with what a job does first: its coroutine, or the thread that runs its code.
+    """Return both, beginning with what a job does: its coroutine, or the thread that runs its code.
 
     A thread goes first if a coroutine runs in it: all others on its event loop wait for that. Of
     several jobs, what `job_id` does comes before all others.

@@ -42,9 +42,9 @@ FAILING_LEAST = 3
 RESTARTS_LEAST = 3
 """A slot is restless if its processes failed so often within `FAILURES_WITHIN_S`."""
 _MOST_RESTLESS = 5
-"""So many concerns are of slots that fail, at most."""
+"""At most so many concerns are about slots that fail."""
 _MOST_COUNTED = MOST_EXITS - RECENT_EXITS
-"""A slot with so many failures may have more: latest exits that were none are kept, too."""
+"""A slot with so many failures may have more: its latest exits take room even if they were none."""
 _LATELY = f"{LATELY_MINUTES} to {LATELY_MINUTES + 1} minutes"
 """Jobs that ended are counted by whole minutes: in this one and those before it."""
 LITTLE_SPACE_BYTES = 256_000_000
@@ -195,9 +195,9 @@ def _slots(slots: Sequence[SlotFacts]) -> Iterator[Concern]:
 
 
 def _restless(facts: Facts) -> Iterator[Concern]:
-    """Yield slots that fail again and again, but are not given up yet: of a pool together.
+    """Yield a concern for each pool with slots that fail again and again, but are not given up yet.
 
-    Those of the pool that failed last come first. Of very many pools, the rest are one.
+    The pool that failed last comes first. If there are very many, the rest share one concern.
     """
     restless = [
         slot

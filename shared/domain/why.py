@@ -1,8 +1,8 @@
 """Why a job does not run: every reason, who holds it back, and until when. Pure.
 
 A pending job is leased next if nothing of its own holds it back (its time, its queue, its key), a
-pool serves its queue, and a place of that pool is free once the jobs are leased that go before it.
-`reasons` follows the leases in their order for that, and counts what they take of the limits.
+pool serves its queue, and a place of that pool is free once the jobs that go before it are leased.
+So `reasons` goes through those jobs in their order, and counts what they take of the limits.
 
 A reason that passes by itself within moments (a limit, a rate, the turn) is told only of a job that
 could start otherwise: what a job that is due tomorrow would meet today helps nobody.
@@ -25,9 +25,9 @@ from orpheus.shared.text import first_line
 K = TypeVar("K", bound=Hashable)
 
 MOST_BEFORE = 1_000
-"""So many jobs that go before a job are counted."""
+"""At most so many jobs that go before a job are counted."""
 MOST_STEPS = 50
-"""So far back is the job looked for with which the trouble of others began."""
+"""How many jobs of a chain of failed dependencies are gone back to find the first of them."""
 
 
 class Code(StrEnum):
@@ -77,7 +77,7 @@ class Pause:
 
 
 class Before(NamedTuple):
-    """A job that is due and goes before another, with what it takes room of."""
+    """A due job that goes before another, with the queue and the key that it takes room of."""
 
     minus_priority: int
     run_at_ms: int
@@ -111,11 +111,11 @@ class Standing:
     queues: Mapping[str, Room] | None = None
     """The limits of its queue and of those of the jobs before it; one without an entry has none."""
     keys: Mapping[tuple[str, str], Room] | None = None
-    """The same of keys, each by queue and key."""
+    """The same for keys, by queue and key."""
     before: Sequence[Before] = ()
     """The due jobs that go before it, in the order of leasing, at most `MOST_BEFORE`."""
     more_may_be_before: bool = False
-    """As many were read as are at most, also if some of them do not go before it."""
+    """The most jobs that may be read were read, though some of them do not go before it."""
     leased_by: str | None = None
     """The incarnation that has leased it."""
     leased_before: Sequence[int] = ()
@@ -125,7 +125,7 @@ class Standing:
 def reasons(standing: Standing, crews: Sequence[Crew]) -> list[Reason]:
     """Return why a job does not run; none: it runs, or a free worker leases it next.
 
-    That of a leased job whose worker is not heard is another: `Silence`.
+    If the worker of a leased job is silent or gone, `Silence` has the reason instead.
     """
     job = standing.job
     if job.status in TERMINAL:
@@ -194,7 +194,7 @@ def _dependencies(standing: Standing) -> Iterator[Reason]:
 
 
 _OF_RUNNING = (Code.QUEUE_LIMIT, Code.KEY_LIMIT)
-"""Limits whose room others leave soon: a place that is taken for now says more."""
+"""Limits that have room again once a job ends: that all places are taken says more."""
 _WAITS = {
     None: (Code.RUN_AT, "its time has not come"),
     Outcome.SNOOZED: (Code.SNOOZED, "it asked to run again later"),
@@ -279,7 +279,7 @@ def _limits(standing: Standing) -> Iterator[Reason]:
 
 
 def _of_rate(standing: Standing, limit: _Limit, rate: Rate) -> Reason:
-    """Return when a rate lets a job start, after those before it; that is not known of too many."""
+    """Return when a rate lets a job start after those before it; no time if they are too many."""
     room, code = limit.room, limit.codes[1]
     may = f"{limit.whose} may start {rate_text(rate)}"
     if not limit.before:
@@ -308,7 +308,7 @@ def _turn(standing: Standing, serving: Sequence[Crew]) -> Iterator[Reason]:
 
 
 def _before_it(standing: Standing, crew: Crew) -> tuple[int, Reason | None]:
-    """Return how many jobs are leased before it, and a limit that they leave no room of."""
+    """Return how many jobs are leased before it, and the limit in which they leave no room."""
     job = standing.job
     queues = {name: room.left for name, room in (standing.queues or {}).items()}
     keys = {name: room.left for name, room in (standing.keys or {}).items()}
@@ -335,7 +335,7 @@ def _no_place(standing: Standing, crew: Crew, taken: int) -> Reason | None:
     if crew.free == 0:
         also = f", and {_go_before(standing, taken)}" if taken else ""
         by, ready, held, down = ", ".join(crew.ready[:MOST_NAMED]), "", "", ""
-        if crew.others:  # who holds it is told before what is told of them
+        if crew.others:  # the workers that hold the places are named before the others
             ready, held, down = "ready ", f" (held by {by})", f"; {crew.unready()}"
         all_places = f"the only {ready}place" if places == 1 else f"all {places:,} {ready}places"
         alone = ", ".join(crew.alone[:MOST_NAMED])

@@ -28,7 +28,7 @@ def ago(seconds: float) -> str:
 
 
 def without_durations(text: str) -> str:
-    """Return a text without the spans of time in it: alike while it only grows older."""
+    """Return a text without the spans of time in it, so that it stays equal as it grows older."""
     return _DURATION.sub("", text)
 
 

@@ -1,8 +1,8 @@
 """The configuration as it is shown and edited over HTTP: the values that both sides exchange.
 
 The API answers with these and never reads settings itself; config/editing/file.py makes them. So
-only mains know the configuration, also in the calls that are about it. The docstrings of `Setting`
-and `SettingProblem` become descriptions in /openapi.json.
+only the main programs know the configuration, even in the calls about it. The docstrings of
+`Setting` and `SettingProblem` become descriptions in /openapi.json.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -34,9 +34,9 @@ class Setting:
     origin: str
     """`default`, `config/orpheus.toml:12`, a variable, `--set`."""
     origins: tuple[str, ...]
-    """Of a list of tables, such as `[[schedules]]`: what set each of them. Else empty."""
+    """For a list of tables, such as `[[schedules]]`: what set each of them. Else empty."""
     note: str | None = None
-    """Why it has no effect, if an operator's word counts more."""
+    """Why it has no effect, if an operator's action counts more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class SettingProblem:
     """One thing to mend in the configuration."""
 
     key: str
-    """Empty where it is the whole text."""
+    """Empty if the problem is in the whole text."""
     detail: str
     place: str | None
     """The file and line, the variable, or `--set`."""
@@ -117,7 +117,7 @@ def version_json(shown: ShownVersion) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationInForce:
-    """What the programs work by: the file as it was at that version, and `text` in words.
+    """The configuration that the programs run on: the file at a version, and the same in words.
 
     `since_ms` is None without a supervisor.
     """

@@ -1,4 +1,4 @@
-"""Whether this process does what only one of all hosts may: the leader's duties."""
+"""Whether this process is the leader, which does what only one process of all hosts may do."""
 
 import time
 
@@ -11,7 +11,7 @@ _NEVER = float("-inf")
 
 
 class Leadership:
-    """Asks for it, renews it and ends it. A slow one may act once too often."""
+    """Asks for the leadership, renews it and ends it. A slow leader may act once too often."""
 
     def __init__(self, host: str, incarnation: str) -> None:
         self._host = host

@@ -1,4 +1,4 @@
-"""What an edit of the configuration makes of the jobs that wait."""
+"""What an edit of the configuration means for the jobs that wait."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from orpheus.shared.storage import Store, TypeRow
 def left_by_edit(
     store: Store, outcome: EditOutcome, types: Mapping[str, TypeRow]
 ) -> tuple[str, ...]:
-    """Return it in sentences: which are left without a worker, and which queues open.
+    """Return, in sentences, which jobs an edit leaves without a worker, and which queues it opens.
 
     Workers of other hosts may serve the queues, which is not known.
     """

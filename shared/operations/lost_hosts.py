@@ -12,9 +12,9 @@ _HOST_KEPT_MS = 3_600_000
 
 
 def forget_lost_hosts(store: Store) -> None:
-    """Delete the rows of silent processes that hold no lease, at last with the slots of their host.
+    """Delete the rows of silent processes that hold no lease, and the slots of hosts without any.
 
-    One that is alive and was only cut off writes its row again.
+    A process that is alive and was only cut off writes its row again.
     """
     if not store.has_many_hosts:
         return

@@ -58,7 +58,7 @@ def move(source: End, target: End, tell: Tell) -> dict[str, int]:
 
 
 def _arriving(source: End, target: End, name: str) -> MoveMark:
-    """Return what stands in the target of a move while this process, and no other, copies to it."""
+    """Return the mark of a target while this process, and no other, copies to it."""
     says = (
         f"a move of {source.name} to {target.name} is unfinished: go on with `orpheus db move`, or "
         "delete this database"
@@ -83,7 +83,7 @@ def _take_over(source: End, target: End) -> MoveMark | None:
 
 
 def _begin(source: End, target: End) -> MoveMark:
-    """Close the source and reserve the target, if both may be; return what stands in the target."""
+    """Close the source and reserve the target, if both may be; return the mark of the target."""
     left, arriving = source.store.moves.mark(), target.store.moves.mark()
     if left is not None and left.state is not MoveState.LEAVING:
         raise MoveRefused(left.says)

@@ -1,7 +1,7 @@
-"""What operators do to jobs, queues, schedules and types, for every program that lets them.
+"""The actions of operators on jobs, queues, schedules and types, for the API and the command line.
 
-Each that changes something has its row in the audit log, with how its target stood before and
-after, as they were in the transaction of the action.
+Each that changes something has a row in the audit log, with how its target stood before and after.
+Both are read in the transaction of the action.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def change_job(store: Store, actor: Actor, action: str, job_id: int, verb: Callable[[], T]) -> T:
-    """Return what `verb` returns, which acts on the job. Raises NotFound, and what it raises."""
+    """Act on a job by `verb`, and return what that returns. Raises NotFound, and what it raises."""
     deletes = action == "delete"
 
     def state_before() -> str:
@@ -37,8 +37,8 @@ def delete_long_log(
 ) -> None:
     """Delete the log of a job that is deleted next, in small transactions, if it is long.
 
-    One transaction for a million lines would keep others from writing for seconds. Who is ended
-    between two leaves the job with the rest of its log. A job that cannot be deleted keeps all.
+    One transaction for a million lines would keep others from writing for seconds. A process that
+    ends between two leaves the rest of the log. A job that cannot be deleted keeps its whole log.
     `before_each` is called before each transaction; what it raises ends this.
     """
     if store.jobs.with_long_logs([job_id]):

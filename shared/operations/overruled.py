@@ -38,7 +38,7 @@ def kept_by_hand(changed: Collection[str], store: Store) -> list[str]:
 
 
 def _keys(name: str) -> tuple[str, str]:
-    """Return how the key of its setting may be written."""
+    """Return the two ways to write the key of a queue's `paused`."""
     return f"queues.{name}.paused", f'queues."{name}".paused'
 
 

@@ -12,7 +12,7 @@ log = get_logger()
 
 
 def release_changed_types(store: Store) -> None:
-    """Release those that every living worker was started with."""
+    """Release the types whose new code every living worker was started with."""
     changed = store.quarantines.changed()
     if not changed:
         return

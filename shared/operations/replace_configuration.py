@@ -81,7 +81,7 @@ def record_edit_on_machine(store: Store, host: str, edit: EditOnMachine) -> None
 
 
 def _versions(editor: ConfigurationEditor, outcome: EditOutcome) -> tuple[str | None, str | None]:
-    """Return the versions before and after, and which settings differ: of those that are kept."""
+    """Return the versions before and after, if they are kept, the latter with what differs."""
     differences = _differences(outcome)
     kept = [f"version {one.version.number}" for one in editor.versions()[:2]]
     after = f"{kept[0]}: {differences}" if kept and differences else kept[0] if kept else None

@@ -1,4 +1,4 @@
-"""Make the job of a schedule, for a tick or for an operator's request, and check that it can be."""
+"""Make the job of a schedule for a tick or an operator's request, and check that it can be made."""
 
 import json
 from collections.abc import Mapping

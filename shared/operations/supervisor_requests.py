@@ -98,7 +98,7 @@ def ask_for_slot(
 ) -> int:
     """Request RESTART or DRAIN of a slot, record it in the audit log, and return the request's id.
 
-    `host` may be None where only one has a slot of that name. Raises NotFound, TransitionRefused
+    `host` may be None if only one has a slot of that name. Raises NotFound, TransitionRefused
     for a process that cannot be restarted or drained, and NoSupervisor while Orpheus is stopping.
     """
     slot = _slot(store, action, name, host)
@@ -256,10 +256,6 @@ def _slots_in_words(store: Store, pool: str, host: str) -> str:
     slots = [one for one in store.processes.slots() if (one.pool, one.host) == (pool, host)]
     ending = sum(one.state in _ENDING for one in slots)
     return f"{len(slots)}, {ending} of them ending" if ending else str(len(slots))
-
-
-def _on(host: str | None) -> str:
-    return "" if host is None else f" on {host}"
 
 
 def _wait_for_answer(

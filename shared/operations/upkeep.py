@@ -3,9 +3,8 @@
 The supervisor does it each second; without a supervisor, each worker does it at its safety poll.
 
 Where several hosts share a database, each does `EVERYBODYS_DUTIES`, and only one, the leader, all
-the rest. `LEADER_DUTIES` lists that, but for deleting, which must also come where they fail, and
-`Upkeep.run` is the only place that does it. The drainers of outboxes are no part of it: each outbox
-lets in one of them at a time.
+the rest. `LEADER_DUTIES` lists the rest, except for deleting: `Upkeep.run` does that even if one of
+them fails. The drainers of outboxes are no part of it: each outbox lets in one of them at a time.
 """
 
 import time
@@ -63,8 +62,8 @@ class Upkeep:
     ) -> float:
         """Do what is due, and return in how many seconds there is more to do.
 
-        Not `reclaims`: expired leases are left to their workers, which may renew them late. Not
-        `leads`: the leader's duties are left to the leader.
+        Without `reclaims`, expired leases are left to their workers, which may renew them late.
+        Without `leads`, the leader's duties are left to the leader.
         Cascades, sweeps and deleting go on only while `go_on` returns True.
         """
         turn = UpkeepTurn(store, self._settings, go_on, reclaims)
@@ -130,8 +129,8 @@ def _continue_changes(turn: UpkeepTurn) -> float:
 
 
 EVERYBODYS_DUTIES: tuple[Duty, ...] = (_reclaim_leases, _correct_openings)
-"""Of each host: whoever is left must not wait for another leader first, and a new leader has not
-seen what the clock said before."""
+"""Each host does these: the hosts that are left must not wait for a new leader first, and a new
+leader does not know what the clock said before."""
 LEADER_DUTIES: tuple[Duty, ...] = (
     _note_history,
     _fire_alerts,  # before the schedules: they make up for a tick that was missed

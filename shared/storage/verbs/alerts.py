@@ -50,7 +50,8 @@ class Alerts:
     def configure(self, rules: Sequence[AlertRule]) -> None:
         """Store the rules of the configuration. One that is new or has changed begins now.
 
-        One that only tells others goes on: else who reads `GET /alerts` could guess its webhook.
+        One of which only the payload has changed goes on: else who reads `GET /alerts` could guess
+        its webhook.
         """
         with self._database.write(durable=False):
             rows = self._database.all(self._sql["rules-to-change"])
@@ -81,8 +82,8 @@ class Alerts:
     ) -> int | None:
         """Store what a rule has seen up to `seq`, and make the job of an alert; return its id.
 
-        `is_end`: the job tells an end, so the job of the last alert is another. None: there is no
-        job, or another process has changed the rule since `row` was read. Then nothing is stored.
+        `is_end`: the job tells an end, so it is not the rule's last job. None: there is no job, or
+        another process has changed the rule since `row` was read. In that case nothing is stored.
         """
         with self._database.write(durable=job is not None):
             sql, name = self._sql["move-rule"], row.rule.name
@@ -133,8 +134,8 @@ class Alerts:
     def deliveries(self, last_jobs: Mapping[str, int]) -> list[Delivery]:
         """Return the newest jobs of each of these rules that are done or were tried, newest first.
 
-        By rule, the id of its last job. Of a rule, the newest hundred are looked at, and none if
-        the last is gone: whether that was delivered, nobody knows. A cancelled one is neither.
+        `last_jobs`: the id of each rule's last job. Of a rule, the newest hundred are looked at; none
+        if the last is gone, as nobody knows whether that was delivered. A cancelled one is neither.
         """
         values = (json.dumps(dict(last_jobs)), ALERTS_QUEUE, _NEWEST_OF_RULE, _MOST_TAGGED)
         return [

@@ -17,14 +17,14 @@ from orpheus.shared.storage.verbs.windows import Budget, Window, windows
 
 _BEFORE_ALL = 2**63 - 1
 _DAY_MS = 86_400_000
-"""Entries are in the order of their times, but for clocks that differ or were set by less."""
+"""Entries are in the order of their times, unless clocks differ, or were set, by less than this."""
 _ONE_JOB = re.compile(r"\s*job\s+([0-9]{1,19})\s*", re.IGNORECASE)
 _MANY = {"job": ("job", "jobs", "all jobs")}
-"""Kinds of targets that begin with other words where they are many."""
+"""The words with which the targets of a kind begin, where there are several."""
 
 
 class Audit:
-    """Entries are written in the transaction of their action."""
+    """Writes and reads the audit log. An entry is written in the transaction of its action."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -222,5 +222,5 @@ class _Cursor(NamedTuple):
 
 
 def _without_session(by: str) -> str:
-    """`api:ADDRESS` of `api:ADDRESS#SESSION`; another name as it is."""
+    """Return `api:ADDRESS` of `api:ADDRESS#SESSION`; another name as it is."""
     return by.partition("#")[0]

@@ -1,9 +1,9 @@
 """One action on many jobs: exactly those that the operator has seen and counted.
 
 The filter is limited by `max_id` (the newest job on the screen) and by `expected_count` (what the
-operator confirmed); if the count differs now, nothing is changed. With `or_fewer`, only if more
-match now, or none: of a queue that runs, some have always ended by then. Jobs are changed in small
-transactions, so that the write lock is never held long; each adds its count to the audit log.
+operator confirmed); if the count differs now, nothing is changed. With `or_fewer`, a smaller count
+will do, but not 0: in a queue that runs, some jobs have always ended by then. Jobs are changed in
+small transactions, so that the write lock is never held long; each adds its count to the audit log.
 On PostgreSQL another transaction may hold some of the jobs for long. They are left out after a
 moment, as many may wait for the locks of this one, and tried again twice; then the action ends.
 
@@ -221,7 +221,7 @@ class Bulk:
     def _shortened(self, acting: "_Acting", ids: Sequence[int]) -> Iterator[Sequence[int]]:
         """Yield the jobs in parts, each once the logs of its jobs are short.
 
-        A log stays long as long as another job needs its job. If that is one of `ids`, it is
+        A log stays long while another job needs its job. If that other job is one of `ids`, it is
         deleted with an earlier part.
         """
         self._shorten_logs(acting, ids)
@@ -234,7 +234,7 @@ class Bulk:
     def _shorten_logs(self, acting: "_Acting", ids: Sequence[int]) -> None:
         for job_id in self._jobs.with_long_logs(ids):
             acting.begin()
-            with contextlib.suppress(DatabaseBusy):  # the step that deletes the job is told so too
+            with contextlib.suppress(DatabaseBusy):  # the step that deletes the job meets it, too
                 while self._jobs.shorten_log(job_id, _LOCK_WAIT_MS):
                     acting.begin()
 
@@ -317,9 +317,9 @@ class _Acting:
 
 
 def _in_words(wanted: JobFilter, max_id: int | None) -> str:
-    """`jobs with status=failed, type=mail, id<=900`; `jobs 7, 8, 9`.
+    """Return the target: `jobs with status=failed, type=mail, id<=900`; `jobs 7, 8, 9`.
 
-    Two actions on different jobs never read the same: a cursor is known by it to be one of its own.
+    Actions on different jobs never have the same, so it shows whether a cursor is of this action.
     """
     is_bound = max_id is not None and not (wanted.ids and max(wanted.ids) <= max_id)
     bound = [f"id<={max_id}"] if is_bound else []
@@ -332,7 +332,7 @@ def _in_words(wanted: JobFilter, max_id: int | None) -> str:
 
 
 def _named(ids: Sequence[int]) -> str:
-    """`7, 8, 9`; of many only the first, and a digest of all."""
+    """Return `7, 8, 9`; of many ids only the first, and a digest of all."""
     named = ", ".join(map(str, ids[:_MOST_NAMED]))
     if len(ids) <= _MOST_NAMED:
         return named

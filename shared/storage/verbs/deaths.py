@@ -1,4 +1,4 @@
-"""Why the leases of a worker end that cannot end them itself. Pure.
+"""Decides how the leases of a worker end that is dead or silent. Pure.
 
 The crash cell (shared/process/crash_cell.py) names the job that was entered last, and those that
 were running. Tokens grow in the order in which a worker enters its jobs, so it tells of each lease

@@ -59,9 +59,9 @@ class Dependencies:
         made: Collection[int],
         named: Sequence[tuple[str, int, int]] = (),
     ) -> None:
-        """Make new blocked jobs wait for what their rows name; what has ended already has ended.
+        """Make new blocked jobs wait for what their rows name, unless that has ended already.
 
-        `links`: each with those that it waits for. `made`: the jobs that are as new. `named`: what
+        `links`: each with those that it waits for. `made`: all jobs of this insert. `named`: what
         some of the jobs call those they wait for (ref, job, the one it waits for).
         """
         job_ids = [job_id for job_id, _ in links]
@@ -77,7 +77,7 @@ class Dependencies:
             self._wait(job_ids)
 
     def _wait(self, job_ids: Sequence[int]) -> None:
-        """Let blocked jobs be found when those end that they depend on."""
+        """Let blocked jobs be found when the jobs that they depend on end."""
         ids = json.dumps(job_ids)
         self._database.run(self._sql["mark-dependents"], ids)
         ended = self._database.all(self._sql["ended-dependencies"], ids)
@@ -100,7 +100,7 @@ class Dependencies:
     def continue_cascades(self) -> bool:
         """Run one transaction for the jobs that still wait for ended ones.
 
-        Return False if there are none, and write nothing, or if others have locked all of them.
+        Return False if there are none (then nothing is written), or if others have locked them all.
         """
         if self._database.one(self._sql["any-cascade"]) is None:
             return False
@@ -112,7 +112,7 @@ class Dependencies:
         return has_linked or bool(rows)
 
     def _link_late(self) -> bool:
-        """Link jobs of applications' transactions that are committed; False: there is none.
+        """Link jobs that committed transactions of applications inserted; False: there are none.
 
         Lock the jobs that they depend on before any ended job of this transaction, in the order
         that all use. A new job that ended meanwhile stays stored: it has a cascade of its own now.

@@ -95,11 +95,11 @@ class DueJobs:
         self._database = database
         self._keys = keys
         self._held: frozenset[str] = frozenset()
-        """The quarantined types, when it was last looked."""
+        """The quarantined types, as `is_any` saw them last."""
         self._sql = database.sql("leases.sql")
 
     def is_any(self) -> bool:
-        """Return whether a job is due in a queue that is not paused, or may be by its key's rate.
+        """Return whether a queue that is not paused has a due job, or may get one by a key's rate.
 
         It only reads.
         """
@@ -242,7 +242,7 @@ def _names_in(held: str | None) -> frozenset[str]:
 
 
 def _ids_with_room(heads: Iterable[Head], limits: Mapping[str, Limit], gate: Gate) -> Iterator[int]:
-    """Yield the ids of those jobs that their queues and keys have room for, and their types too."""
+    """Yield the ids of the jobs whose queue and key have room and whose type is not quarantined."""
     room = {queue: limit.room for queue, limit in limits.items()}
     for head in heads:
         left = room.get(head.queue)

@@ -33,7 +33,7 @@ from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
 
 _OLD_AT_ONCE = 100
-"""So many old attempts are deleted with the end of one: an earlier version kept them all."""
+"""At most so many old attempts are deleted when one ends: an earlier version kept them all."""
 _LINES_AT_ONCE = 1_000
 
 
@@ -129,7 +129,7 @@ class EndedLeases:
         counts: bool = False,
         seen_ms: int | None = None,
     ) -> None:
-        """Do the same for a worker that cannot. `counts`: a crash counts against the job's type.
+        """End the lease of a worker that cannot. `counts`: a crash counts against the job's type.
 
         `seen_ms`: see Ended.
         """
@@ -191,7 +191,7 @@ class EndedLeases:
             self._dependencies.ended([(ended.job_id, follows.status)])
 
     def heard_until_ms(self, job_id: int, started_ms: int, seen_ms: int) -> int:
-        """Return when a job was heard last whose worker was so at `seen_ms`: its run ended then."""
+        """Return when a run ended: at the last sign of its worker (`seen_ms`), or its last line."""
         # The last line may be of an earlier attempt: then it is before this one.
         line_ms: tuple[int, ...] = self._database.one(self._sql["last-line"], job_id) or ()
         now_ms = self._database.clock.wall_ms()
@@ -228,7 +228,7 @@ class EndedLeases:
         return None
 
     def _backoff_of(self, job_id: int) -> BackoffRules:
-        """Return the backoff of a job's type: whichever process ends the attempt."""
+        """Return the backoff of a job's type, the same whichever process ends the attempt."""
         row = self._database.one(self._database.sql("job_types.sql")["backoff-of-job"], job_id)
         return self._backoff if row is None else BackoffOfType(*row).over(self._backoff)
 
@@ -236,8 +236,8 @@ class EndedLeases:
 def times_of(run: RunTimes | None, leased_ms: int, now_ms: int) -> tuple[int, int]:
     """Return when an attempt started and ended.
 
-    Its end may be earlier than what was committed before it: `finished_at_ms` does not grow from
-    commit to commit, as ids and the seqs of events do. What follows the jobs that end reads events.
+    An end may be earlier than one that was committed before: `finished_at_ms` does not grow from
+    commit to commit, but ids and seqs of events do. Whoever follows the ends of jobs reads events.
     """
     return (leased_ms, now_ms) if run is None else run.times_ms(leased_ms, now_ms)
 

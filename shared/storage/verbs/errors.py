@@ -8,7 +8,7 @@ _HOUR_MS = 3_600_000
 
 
 class Errors:
-    """Counted from an index that has only failed jobs: exact after a retry or a deletion too."""
+    """Groups of failed jobs, counted from an index of just these: exact also after a retry."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -21,7 +21,7 @@ class Events:
     def record_jobs(self, kind: Kind, job_ids: Iterable[int], at_ms: int | None = None) -> None:
         """Record `kind` with each job as it is now, inside the transaction of the change.
 
-        `at_ms`: when it changed, if the jobs tell that time, too.
+        `at_ms`: the time of the change, if the rows of the jobs have it, too.
         """
         at_ms = self._database.clock.wall_ms() if at_ms is None else at_ms
         ids = json.dumps(list(job_ids))

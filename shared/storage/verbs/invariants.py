@@ -1,4 +1,4 @@
-"""Finds out which invariants do not hold: by the queries of verify.sql, and in circles of jobs."""
+"""Finds the invariants that do not hold, by the queries of verify.sql and by circles of jobs."""
 
 from orpheus.shared.domain.dependencies import cycle_in
 from orpheus.shared.errors import DatabaseUnusable
@@ -26,7 +26,7 @@ def broken_invariants(database: Database) -> list[str]:
 
 
 def _circle(database: Database) -> list[str]:
-    """Blocked jobs that wait for each other, and so for ever."""
+    """Return a sentence about blocked jobs that wait for each other, and so for ever."""
     edges: dict[int, list[int]] = {}
     try:
         for job_id, other in database.all(database.sql("dependencies.sql")[_MAY_BE_A_CIRCLE]):

@@ -1,4 +1,4 @@
-"""What a filter of jobs means in SQL, for each of its fields a condition, and how it reads."""
+"""Turns a filter of jobs into SQL, a condition for each of its fields, and into words."""
 
 import json
 from dataclasses import asdict

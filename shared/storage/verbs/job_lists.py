@@ -1,8 +1,8 @@
 """Lists of jobs: pages, counts and ids of those that match a filter, however many others there are.
 
 A filter may be one that no index answers: a type and a queue that are both common and have no job
-in common, or a text. Such a list is read in windows (windows.py). (A search that looked at the
-newest 10,000 of all jobs said that there was nothing where there was something.)
+in common, or a text. Such a list is read in windows (windows.py): a search of only the newest
+10,000 jobs would say that there is nothing where there is something.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -314,7 +314,7 @@ def _of_statuses(wanted: JobFilter, statuses: Iterable[Status]) -> list[JobFilte
 
 
 def _in_parts(wanted: JobFilter, order: JobOrder) -> list[JobFilter]:
-    """Return filters that have together what a list shows, each of which one index answers."""
+    """Return filters that together match what a list shows; one index answers each of them."""
     return _of_statuses(wanted, TERMINAL) if order is JobOrder.ENDED else [wanted]
 
 

@@ -22,7 +22,7 @@ _SHORT_LOG = 100
 """So many lines are deleted together with their job."""
 _LINES_AT_ONCE = 2_000
 _LINES_BESIDE_OTHERS = 20_000
-"""The same where others write meanwhile. Each step looks at the remains of all before it there."""
+"""The same if others may write meanwhile. There each step reads past what those before deleted."""
 
 
 class Jobs:
@@ -108,7 +108,7 @@ class Jobs:
         return job_state_of(row)
 
     def run_of(self, job_id: int) -> JobRun:
-        """Return how it stands without reading the whole job. Raises NotFound."""
+        """Return the state of its last run without reading the whole job. Raises NotFound."""
         row = self._database.one(self._sql["run-of"], job_id)
         if row is None:
             raise NotFound(f"there is no job {job_id}")

@@ -5,8 +5,8 @@ reads past the jobs of a full key. As long as a key has room for n jobs, the nex
 parked. Whatever gives room to a key looks at that key again (`look_at`): the end of a lease, the
 next token of its rate, a cancel, and other limits in the configuration.
 
-A job comes in as if its key had room, and the first lease that meets it without room parks it. Of a
-batch, at most as many jobs of a key come in so as may ever start together; the others are parked at
+A new job is stored as if its key had room, and the first lease that has no room for it parks it. Of
+a batch, as many jobs of a key are stored so as may ever start together; the others are parked at
 once. So each job is parked a few times at most, whatever the order in which jobs come.
 
 Nothing is counted that a crash could leave wrong: the running jobs of a key are its leases.
@@ -114,7 +114,7 @@ class Keys:
     def hold(self, left_out: Iterable[_Job]) -> tuple[frozenset[int], frozenset[str]]:
         """Park jobs whose types are quarantined; return the ids of those that are parked now.
 
-        Others may have locked some of the jobs, or released a type since it was looked. Return also
+        Others may have locked some of the jobs, or released a type since it was read. Return also
         the types that are quarantined until this transaction ends.
         """
         lock_quarantines(self._database)
@@ -124,7 +124,7 @@ class Keys:
         return frozenset(row[0] for row in parked), frozenset(row[0] for row in types)
 
     def look_behind(self, held: Iterable[_Job], rules: Mapping[str, KeyRules]) -> bool:
-        """Unpark the next jobs of the keys of jobs that are held back; return whether there are."""
+        """Unpark the next jobs of the keys of jobs that are held back; return whether any were."""
         keys = {(queue, key) for queue, key, _ in held if key is not None and queue in rules}
         return sum(self._look_at(queue, key, rules[queue]) for queue, key in sorted(keys)) > 0
 
@@ -271,7 +271,7 @@ class Keys:
         return room
 
     def _full_ms(self, queue: str, key: str) -> float:
-        """Return when the bucket of a key is full; 0: it is."""
+        """Return when the bucket of a key is full; 0: it is full now."""
         row = self._database.one(self._sql["rate"], queue, key)
         return row[0] if row is not None and row[1] == self._database.clock.boot_id else 0.0
 

@@ -56,13 +56,13 @@ class Leases:
         self.heard_until_ms = self._ended.heard_until_ms
         self._due_jobs = DueJobs(database, keys)
         self._has_delayed: bool | None = None
-        """What the last lease has seen; None: it has not looked."""
+        """Whether the last lease saw a delayed job; None: it did not look."""
         self._sql = database.sql("leases.sql")
 
     # Taking
 
     def is_work_due(self) -> bool:
-        """Return whether a job is due in a queue that is not paused, or may be by its key's rate.
+        """Return whether a queue that is not paused has a due job, or may get one by a key's rate.
 
         It only reads.
         """
@@ -154,7 +154,7 @@ class Leases:
         """Record how jobs ended; return the tokens of lost leases, whose jobs are not changed."""
         lost: set[int] = set()
         with self._database.write(durable=True):
-            now_ms = self._database.clock.wall_ms()  # of all: they ended so long before it
+            now_ms = self._database.clock.wall_ms()  # for all: each says how long before it ended
             self._lock_limits(one.lease for one in finished)
             finished = [self._with_known(one) if one.children else one for one in finished]
             succeeded = [one for one in finished if one.ending is Ending.SUCCEEDED]
@@ -166,9 +166,9 @@ class Leases:
         return lost
 
     def stored(self, finished: Sequence[Finished]) -> set[int]:
-        """Return the tokens of those leases whose attempts have ended as they are said to end.
+        """Return the tokens of the leases whose attempts are stored with the outcome given here.
 
-        After a commit whose answer was lost, `finish` takes what that has stored for lost.
+        If the answer to a commit is lost and `finish` is called again, it calls those leases lost.
         """
         outcomes = ((one.lease, ENDINGS[one.ending].outcome) for one in finished)
         ends = [(one.job_id, one.token, outcome.value) for one, outcome in outcomes if outcome]
@@ -274,8 +274,8 @@ class Leases:
     def release_unknown(self, incarnation: str, known: Collection[int]) -> list[int]:
         """Release the leases of a process but those with known tokens; return the ids of the jobs.
 
-        The process was not told of them, so it has entered none of these jobs. An expired one is
-        left to who reclaims it: it may be of a job that has run, but whose result was refused.
+        The process was not told of them, so it has entered none of these jobs. An expired lease is
+        left to be reclaimed: its job may have run, and its result may have been refused.
         """
         clock, rows = self._database.clock, self._database.all(self._sql["leases-of"], incarnation)
         unknown = {job_id: token for job_id, token, _ in rows if token not in known}
@@ -377,7 +377,7 @@ class Leases:
     ) -> list[int]:
         """Reclaim every lease of an earlier boot; only the holder of the supervisor lock may.
 
-        `only_reboots`: any process may, as it spares other time namespaces of the same boot.
+        `only_reboots`: any process may; leases of other time namespaces of this boot are spared.
         """
         with self._database.write(durable=True):
             self._keys.lock()

@@ -31,7 +31,7 @@ class Logs:
         return True
 
     def append_last(self, incarnation: str, lines: Sequence[LastLine]) -> None:
-        """Store what a dead process's jobs had said and it had not stored. Before `Leases.free`."""
+        """Store the lines that a dead process had not stored yet. Call it before `Leases.free`."""
         if not lines:
             return
         with self._database.write(durable=False):

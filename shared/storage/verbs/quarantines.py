@@ -28,7 +28,7 @@ from orpheus.shared.storage.verbs.events import Events
 
 _MOST_AT_ONCE = 250
 _MOST_LOOKED_AT = 3_000
-"""Of all types together: each row is a read of its own, some 4 µs."""
+"""Rows of all types together: each is a read of its own, some 4 µs."""
 _MOST_OF_QUEUE = 1_000
 """Of all queues together, newest and oldest each."""
 _MOST_QUEUES = 100
@@ -40,7 +40,7 @@ class Quarantines:
     """Counts crashes, quarantines job types and releases them."""
 
     def __init__(self, database: Database, events: Events, after: int) -> None:
-        """`after`: so many crashes quarantine a type; 0: none does."""
+        """`after`: how many crashes quarantine a type; 0: no type is quarantined."""
         self.after = after
         self.most_at_once = _MOST_AT_ONCE
         """How many jobs one transaction lets go."""
@@ -93,7 +93,7 @@ class Quarantines:
         """Return what is held back, by queue and in the order of the types.
 
         Of each type, a bounded number of jobs is looked at. If it has more, some jobs of each of
-        `queues` are: those that may have jobs that are held back.
+        `queues`, which may hold jobs back, are looked at, too.
         """
         types = [name for (name,) in self._database.all(self._sql["quarantined-types"])]
         found: dict[tuple[str, str], Held] = {}
@@ -180,7 +180,7 @@ class Quarantines:
         freed = self._database.run_many(self._sql["let-go"], [(now_ms, row[0]) for row in rows])
         self._database.at_commit.unparked.extend(row[0] for row in rows)
         if freed:
-            # Of each job by itself, as its last event tells since when it waits for a worker.
+            # An event for each job: its last event tells since when it waits for a worker.
             ids = {row[0] for row in freed}
             in_order = [row[0] for row in rows if row[0] in ids]
             self._events.record_jobs(Kind.JOB_UNBLOCKED, in_order, now_ms)

@@ -89,7 +89,7 @@ class Queues:
         ]
 
     def paused_by_hand(self) -> dict[str, bool]:
-        """Return whether it is paused, of each queue that an operator has paused or resumed."""
+        """Return each queue that an operator has paused or resumed, and whether it is paused."""
         return {name: bool(paused) for name, paused in self._database.all(self._sql["by-hand"])}
 
     def without_token(self) -> set[str]:

@@ -38,7 +38,7 @@ class Retention:
         self._keys_sql = database.sql("keys.sql")
         self._positions: dict[Status, tuple[int, int]] = {}
         self._deleted: set[Status] = set()
-        """Of which a job was deleted in this pass; without one, the next would find the same."""
+        """Statuses of which this pass deleted a job; if none, the next would find the same jobs."""
         self._sweeps: deque[Callable[[RetentionRules], bool]] = deque(
             [
                 lambda rules: self._jobs(Status.DONE, rules.done_s),

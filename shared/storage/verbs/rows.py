@@ -28,7 +28,7 @@ Record = TypeVar("Record")
 
 
 def reader(make: type[Record], **converters: Callable[[Any], Any]) -> Callable[[Row], Record]:
-    """Return a function that makes a `make` of a row, converting the named fields but for NULL."""
+    """Return a function that makes a record of a row, and converts the named fields unless NULL."""
     names = [field.name for field in fields(cast("Any", make))]
     converted = [(names.index(name), convert) for name, convert in converters.items()]
 

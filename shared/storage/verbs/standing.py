@@ -97,7 +97,7 @@ class Standings:
         return {name: Pause(*resumed) for name, *resumed in rows}
 
     def resumed_ms(self, queues: Iterable[str]) -> dict[str, int]:
-        """Return when an operator resumed each of these that one had paused last, and is open."""
+        """Return when an operator last resumed each of these queues, of those that are open now."""
         return dict(self._database.all(self._sql["resumed"], json.dumps(list(queues))))
 
     def rooms(self) -> Mapping[str, Room]:
@@ -119,7 +119,7 @@ class Standings:
         return found
 
     def waiting_keys(self, queue: str, rules: KeyRules) -> WaitingKeys:
-        """Return what the parked jobs of a queue wait for; of very many keys, the first tell it."""
+        """Return what the parked jobs of a queue wait for, from the first of very many keys."""
         if not rules.max_running:
             return WaitingKeys(full=False, others=True)
         sql, most = self._keys_sql["full-keys"], rules.max_running

@@ -15,16 +15,16 @@ from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histogr
 from orpheus.shared.storage.type_totals import TypeFigures, figures_of
 
 _LATELY_MINUTES = 5
-"""The time of which figures per minute are."""
+"""The time over which figures per minute are taken."""
 _FLOW_MINUTES = 1
-"""The same of what comes and ends in a queue: five would call a batch growth for long."""
+"""The same for what comes and ends in a queue: over five, a batch would look like growth."""
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
 _MOST_WALKED = 10_000
 """Of a queue and priority: so many may be freed at once, if all workers die."""
 _MOST_WALKED_OF_ALL = 100_000
 _LEAST_PARKED, _MOST_PARKED = 50, 1_000
-"""Of those that wait for their key: of a queue, and of all. Each takes a lookup of its row."""
+"""How many parked jobs are looked at: of each queue, of all queues. Each takes a row lookup."""
 _MOST_COUNTED = 10_000
 _MOST_CAME = 100_000
 _MOST_ENDED = 2_000
@@ -111,11 +111,11 @@ class Stats:
         return dict(ended)
 
     def ran_by_queue(self, minutes: int) -> dict[str, int]:
-        """Return by queue how many were done or failed; one without an entry has none."""
+        """Return how many jobs were done or failed, by queue; one without an entry has none."""
         return dict(self._database.all(self._sql["ran-since-by-queue"], self._minute() - minutes))
 
     def runs_per_s(self) -> dict[str, float]:
-        """Return the same for a second, in this minute and the last."""
+        """Return how many jobs were done or failed per second in this minute and the last."""
         since, passed_ms = self._lately(_FLOW_MINUTES)
         ran = self._database.all(self._sql["ran-since-by-queue"], since)
         return {queue: n * 1000 / passed_ms for queue, n in ran}
@@ -165,7 +165,7 @@ class Stats:
 
         The jobs that came are those with the greatest ids, as far as they are still kept. A bounded
         number of them is read for each queue. If more came, the rate is at least that number a
-        minute. No rate is more than what came: of a batch that took a second, nothing else comes.
+        minute. A shorter time counts as a minute: a batch that came in a second is not 60 batches.
         """
         since, passed_ms = self._lately(_FLOW_MINUTES)
         passed = passed_ms / _MINUTE_MS
@@ -195,8 +195,8 @@ class Stats:
     def silent_s(self, queues: Iterable[str]) -> dict[str, float]:
         """Return for how long at least no job of each of these queues has ended by itself.
 
-        It is two minutes at most. Of a queue of which none is among the newest 2,000 that ended,
-        the minute of the last is known.
+        It is two minutes at most. If none of a queue is among the newest 2,000 that ended, only the
+        minute of its last one is known.
         """
         now_ms = self._database.clock.wall_ms()
         since_ms = now_ms - _MOST_SILENT_MS
@@ -218,7 +218,7 @@ class Stats:
     def ended_within(self, within_s: float) -> dict[str, int]:
         """Return how many jobs ended by themselves in a time, of two minutes at most, by queue.
 
-        Those are counted that are among the newest 2,000.
+        Only those among the newest 2,000 are counted.
         """
         since_ms = self._database.clock.wall_ms() - min(_MOST_SILENT_MS, round(within_s * 1000))
         counts: dict[str, int] = defaultdict(int)
@@ -299,10 +299,10 @@ class Stats:
         return _latency(waits), _latency(runs)
 
     def oldest_pending_by_queue(self, only: Container[str] | None = None) -> dict[str, float]:
-        """Return how long a due job that needs only a worker has waited at most, by queue.
+        """Return the longest wait of a due job that needs only a worker, by queue.
 
-        `only`: of these queues. Where more than 10,000 jobs at the head of a priority were freed
-        lately, at least so long.
+        `only`: of these queues. If more than 10,000 jobs at the head of a priority were freed
+        lately, one may have waited longer.
         """
         now_ms = self._database.clock.wall_ms()
         names = _of(only, self._active_queues())
@@ -320,8 +320,8 @@ class Stats:
     ) -> dict[str, float]:
         """Return the same of all due jobs, also those that wait for room of their key.
 
-        Of very many such, a part is looked at. `pending`: `oldest_pending_by_queue(only)`, if it is
-        known.
+        If very many wait so, a part is looked at. `pending`: `oldest_pending_by_queue(only)`, if it
+        is known.
         """
         now_ms = self._database.clock.wall_ms()
         found = dict(self.oldest_pending_by_queue(only) if pending is None else pending)
@@ -335,7 +335,7 @@ class Stats:
         return found
 
     def oldest_pending_s(self, pending: Mapping[str, float] | None = None) -> float | None:
-        """Return how long a due job has waited at most; None: none is due. `pending`: as above."""
+        """Return the longest wait of a due job; None: none is due. `pending`: as above."""
         found = self.oldest_due(pending)
         return None if found is None else found[1]
 

@@ -1,7 +1,7 @@
-"""Requests of operators to the supervisor of a host, and what that counts and measures.
+"""Requests of operators to the supervisor of a host, and what the supervisor counts and measures.
 
-It deletes a request in the transaction that reads it, so each is acted on once, and a missing one
-has been taken.
+It deletes a request in the transaction that reads it. So each is acted on once, and a request that
+is gone has been taken.
 """
 
 from orpheus.shared.domain.requests import Request, RequestAction

@@ -148,7 +148,7 @@ def open_store(
     `create` makes a missing file and its folder and updates an older schema; without it both are
     refused. `durable`: acknowledged writes survive power loss, not only crashes of processes.
     `pools`: pool name -> the queues it serves, so that a commit rings the right doorbells.
-    `quarantine_after`: so many crashes quarantine a job type; 0: none does.
+    `quarantine_after`: how many crashes quarantine a job type; 0: no type is quarantined.
     `clock`: instead of the system's, or of PostgreSQL's. `state_dir`: see `state_files`.
     `listen_url`: if there is one, `url` leads to a pooler. `to_move`: also a database that is being
     moved, or was.

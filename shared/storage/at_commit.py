@@ -25,7 +25,7 @@ _JobCounts = Counter[tuple[str, Status]]
 
 @dataclass(slots=True)
 class AtCommit:
-    """Gathered by the verbs of one transaction; a savepoint copies it, to restore it if undone."""
+    """What the verbs of a transaction gathered; a savepoint copies it, to restore it if undone."""
 
     changes: _JobCounts = field(default_factory=Counter)
     """By queue and status: how many more jobs there are."""
@@ -39,7 +39,7 @@ class AtCommit:
     queues_with_room: set[str] = field(default_factory=set)
     """Those in which a running job ended."""
     unparked: list[int] = field(default_factory=list)
-    """Jobs that may be leased since their key has room."""
+    """Jobs that were unparked: they may be leased now."""
     cascaded: int = 0
     """How many jobs were looked at because one that they depend on ended."""
     has_news: bool = False

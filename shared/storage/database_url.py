@@ -16,7 +16,7 @@ from orpheus.shared.process.state_files import LOCK_NAME, StateFiles, prefix_in
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
 _STATE_DIR = "data"
-"""Of a database that has no folder itself."""
+"""The folder of these files, for a database that has no folder itself."""
 
 
 def is_on_postgres(url: str) -> bool:
@@ -50,7 +50,7 @@ def shown_url(url: str) -> str:
 
 
 def whole_url(url: str) -> str:
-    """Return the same with the whole path of a SQLite file: who reads it may be elsewhere."""
+    """Return the URL to show, with the whole path of a SQLite file: the reader may be elsewhere."""
     return shown_url(url) if relative_path(url) is None else f"{_SQLITE}{database_path(url)}"
 
 

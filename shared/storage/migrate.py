@@ -1,4 +1,4 @@
-"""Numbered SQL migrations: reads those of a folder.
+"""Reads the numbered SQL migrations of a folder.
 
 Each runs in one transaction with its record, so a process killed at any statement leaves the
 schema as it was before that migration.

@@ -56,8 +56,8 @@ class Store:
     ) -> None:
         """Group the verbs over `database`; see `open_store` in shared/storage/__init__.py.
 
-        `backoff`: that of job types without one of their own. `quarantine_after`: so many crashes
-        quarantine a type; 0: none does.
+        `backoff`: that of job types without one of their own. `quarantine_after`: how many crashes
+        quarantine a type; 0: no type is quarantined.
         """
         self.state = state
         """This host's files of the database: doorbells, crash cells."""

@@ -50,7 +50,7 @@ class MeasuredAttempt(NamedTuple):
 
 
 def rows_by_type(attempts: Iterable[MeasuredAttempt]) -> list[TypeTotal]:
-    """Return what a transaction adds."""
+    """Return the rows that a transaction adds to the totals by type."""
     found: dict[tuple[str, str, str, int], list[int]] = {}
 
     def add(key: tuple[str, str, str, int], value: int) -> None:
@@ -92,10 +92,10 @@ class Bucket:
     most_s: float
 
     def value_s(self, lower_s: float, part: float) -> float:
-        """Return the value that so many (0.95: 95 %) of them do not exceed, all above `lower_s`.
+        """Return the value that `part` of them (0.95: 95 %) do not exceed; all are over `lower_s`.
 
-        The values count as spread by a power of their rank, such that their mean and the largest of
-        them are as known: evenly, if the mean is in the middle.
+        The values are taken to grow as a power of their rank, the one that gives the known mean and
+        maximum: evenly, if the mean is in the middle.
         """
         above_s, span_s = self.sum_s / self.n - lower_s, self.most_s - lower_s
         if above_s <= 0 or span_s <= above_s:

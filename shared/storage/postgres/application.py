@@ -204,7 +204,7 @@ class ApplicationDatabase(Statements):
         return contextlib.nullcontext()
 
     def changes(self) -> int:
-        """Return 0: what others commit meanwhile is for nobody to wait for here."""
+        """Return 0: nobody waits here for what others commit."""
         return 0
 
     @contextlib.contextmanager

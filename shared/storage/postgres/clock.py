@@ -10,14 +10,14 @@ from collections.abc import Callable
 _FRESH_NS = 1_000_000_000
 
 READ_CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-"""Asks what it says, in ms."""
+"""Asks the database for its time, in ms."""
 
 
 class DatabaseClock:
     """The clock of one server, as a `Clock`."""
 
     boot_id = "database"
-    """It goes on when a server is started again, and with another server."""
+    """Always the same: the clock goes on when a server is restarted or replaced."""
 
     def __init__(self, read: Callable[[], None]) -> None:
         """`read` asks what the database's clock says now, and calls `set`."""
@@ -25,7 +25,7 @@ class DatabaseClock:
         self._ms = 0
         self._set_ns = -_FRESH_NS
         self.answer_ms = 0
-        """How long its last answer took at most: so far it may be ahead of what is told here."""
+        """How long its last answer took at most: it may be ahead of `wall_ms` by this."""
 
     def set(self, ms: int, asked_ns: int) -> None:
         """Note what the database's clock says; it was asked at `asked_ns` of `host_ns`."""
@@ -34,7 +34,7 @@ class DatabaseClock:
         self.answer_ms = -((asked_ns - self._set_ns) // 1_000_000)
 
     def forget(self) -> None:
-        """Read it before it is told again: a transaction begins."""
+        """Read the clock again before the next answer: a transaction begins."""
         self._set_ns = -_FRESH_NS
 
     def wall_ms(self) -> int:

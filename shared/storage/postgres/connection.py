@@ -100,7 +100,7 @@ class Connection:
         self._waiting: list[Execution] = []
         """What was sent by `send_many`, and what begins the transaction."""
         self._note_row: Callable[[int], None] | None = None
-        """Notes what was read at its begin, if that waits."""
+        """Notes what the begin of the transaction reads, as long as that waits to be sent."""
         self._watched = Watched(self._parameters, pooled=pooled)
         self.in_transaction = False
         self._open()
@@ -331,13 +331,13 @@ class Connection:
         )
 
     def _without_password(self, text: str) -> str:
-        """Libpq names none, but a proxy's message may."""
+        """Return the text without the password: libpq never quotes it, but a proxy may."""
         password = self._parameters.get("password")
         return text.replace(password, "…") if password else text
 
 
 def parameters_of(url: str, *, pooled: bool) -> dict[str, str]:
-    """Return what to connect with. What the URL says goes before what we would."""
+    """Return what to connect with. What the URL says goes before our own settings."""
     try:
         said = {name: str(value) for name, value in conninfo_to_dict(url).items() if value}
     except psycopg.Error:  # its text quotes the URL, and so the password

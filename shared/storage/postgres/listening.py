@@ -38,7 +38,7 @@ class ListeningThread(threading.Thread, Listening):
     """Listens from `start` to `stop`."""
 
     def __init__(self, url: str, sender: str, bells: Doorbells) -> None:
-        """`url` leads past any pooler; who rings `bells` himself sends as `sender`."""
+        """`url` leads past any pooler. What `sender` sends is ignored: it rings `bells` itself."""
         super().__init__(name="listening", daemon=True)
         self._parameters = parameters_of(url, pooled=False)
         self._watched = Watched(self._parameters, pooled=False)

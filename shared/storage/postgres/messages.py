@@ -134,7 +134,7 @@ class Messages:
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
-        """Close the connection if not all answers were read: the next would be taken for others."""
+        """Close the connection if not all answers were read: later ones would be mistaken."""
         try:
             if self._is_answer_due:
                 while self._next_result() is not None:
@@ -162,7 +162,7 @@ class Messages:
         return None
 
     def _comes_again(self, key: _Key) -> bool:
-        """Return whether to prepare a statement that is not."""
+        """Return whether to prepare a statement that is not prepared yet."""
         if len(self._names) >= _MOST_PREPARED:
             return False
         if key in self._came_once:

@@ -1,4 +1,4 @@
-"""What a commit has for other hosts, as the text of a NOTIFY; and how often it is worth one.
+"""What a commit tells other hosts, as the text of a NOTIFY, and how often one is sent.
 
 Each NOTIFY takes a lock of which the whole server has one. So a process sends the same news once in
 a while, and who hears of something looks again a little later (listening.py): what was committed in
@@ -19,7 +19,7 @@ _NEWS_EVERY_S = 0.1
 _MOST_QUEUES = 50  # a payload has less than 8,000 bytes
 _EVERY_QUEUE = ["*"]
 _NOBODY = ""
-"""A sender that nobody is."""
+"""A sender that is no process."""
 
 
 def sender_of(bells: str) -> str:

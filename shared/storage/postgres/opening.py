@@ -1,4 +1,4 @@
-"""Looks whether a database has our schema, and brings it up to date. It stays in one schema."""
+"""Checks whether a database has our schema, `orpheus`, and brings that up to date."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,7 +13,7 @@ Ask = Callable[[str], Sequence[Any]]
 
 _OLDEST_SERVER = 14
 _LOCK = 0x4F525048_00000001
-"""Of the advisory lock under which one process changes the schema, and no other."""
+"""The number of the advisory lock that a process holds while it changes the schema."""
 _STATE = """SELECT current_setting('server_version_num')::int / 10000,
     current_setting('server_encoding'), pg_is_in_recovery(),
     to_regnamespace('orpheus') IS NOT NULL, to_regclass('orpheus.schema_migrations') IS NOT NULL,
@@ -98,7 +98,7 @@ def _migrate(connection: psycopg.Connection, migration: Migration) -> None:
         _, _, _, has_schema, is_ours, _ = _row(connection, _STATE)
         if is_ours and _row(connection, READ_VERSION)[0] >= migration.version:
             return
-        if not has_schema:  # who may not make one may own it all the same
+        if not has_schema:  # a role that may not create one may still own one
             connection.execute(b"CREATE SCHEMA orpheus")
         connection.execute(cast("Any", migration.sql.encode()))
         connection.execute(_RECORD, (migration.version, migration.name))

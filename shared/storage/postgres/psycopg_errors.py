@@ -24,7 +24,7 @@ _STOPPED = "57014"
 _NOT_UNIQUE = "23505"
 _LOST = ("08", "57P01", "57P02", "57P05")
 _UNUSABLE = ("25006", "28", "3D", "3F", "42501", "42P01", "53", "58", "XX")
-"""Begins of SQLSTATEs: no such database, role, schema or right; a standby; a server in trouble."""
+"""How SQLSTATEs begin: no such database, role, schema or right; a standby; a server in trouble."""
 _LATER = (
     "starting up",
     "shutting down",

@@ -38,7 +38,7 @@ class Watched:
         """`parameters`: what it is made with. `pooled`: only a pooler knows its server."""
         self.parameters = dict(parameters)
         self.server_pid = 0
-        """Of the session that serves it; 0: nobody can ask for it."""
+        """The number of its session on the server; 0: unknown, so nobody can ask about it."""
         self.was_silent = False
         """Whether it was ended since it was opened."""
         self._pooled = pooled
@@ -57,7 +57,7 @@ class Watched:
         self.parameters |= {"host": where.host, "port": str(where.port)}
         if where.hostaddr:
             self.parameters["hostaddr"] = where.hostaddr
-        # A number of our own: libpq may close its own at any time, and it be another's then.
+        # A descriptor of our own: libpq may close its own at any time, and the number is reused.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         _all.add(self)
         if not self._pooled:

@@ -13,7 +13,7 @@ _REPLACEMENT = "\ufffd"
 
 
 class _TextDumper(StrDumperUnknown):
-    """Without a type, so that the server finds it. A NUL, which it refuses, is replaced."""
+    """Sends text without a type: the server infers it. A NUL, which it refuses, is replaced."""
 
     def dump(self, obj: str) -> Buffer | None:
         return super().dump(obj.replace("\0", _REPLACEMENT) if "\0" in obj else obj)
@@ -30,7 +30,7 @@ class _FlagLoader(Loader):
 
 
 class _NumericLoader(Loader):
-    """The sum of integers is numeric."""
+    """Reads `numeric`, which is the type of a sum of integers."""
 
     def load(self, data: Buffer) -> int | float:
         text = bytes(data)
@@ -48,7 +48,7 @@ _LOADERS: dict[str, type[TextLoader] | type[IntLoader] | type[FloatLoader]] = {
 def adapt(context: AdaptContext) -> None:
     """Let a connection or a cursor convert values so.
 
-    Every integer is sent as a bigint: by its size, one query would be prepared for each type.
+    Every integer is sent as a bigint: else one query would be prepared for each size of integer.
     """
     adapters = context.adapters
     adapters.register_dumper(str, _TextDumper)

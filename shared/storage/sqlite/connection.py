@@ -64,7 +64,7 @@ class SqliteDatabase:
         self._stop_reading_at_s = 0.0
         self._durable = durable
         self._synchronous: tuple[int, bool] | None = None
-        """Of which opening of the handle, and whether it is FULL."""
+        """The opening of the handle for which it was set, and whether to FULL."""
         self.at_commit = AtCommit()
         self._counts_sql = sql_file("counts.sql")
         self._tokens_sql = sql_file("leases.sql")

@@ -9,7 +9,7 @@ _FREE_PART_KEPT = 5  # a fifth: what was freed is soon written again
 
 
 class FileRetention(Retention):
-    """See the module."""
+    """Deletes as `Retention` does, and returns free pages to the system."""
 
     def __init__(self, database: Database, events: Events) -> None:
         super().__init__(database, events)

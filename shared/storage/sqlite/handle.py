@@ -2,8 +2,8 @@
 
 If the -shm file loses its name, every connection to the old one must be closed before anybody may
 write with a new one (shared/storage/sqlite/same_files.py). Whoever notices it first also closes the
-idle connections of its process: their threads may be running a job for hours. One in use closes
-itself at its next use.
+idle connections of its process: their threads may be running a job for hours. A connection that is
+in use is closed at its next use.
 
 A client that an application forgets is closed when Python collects it. Python would close SQLite's
 connection by itself, but keep the lock of this process in the agreement, and nobody could open the
@@ -55,7 +55,7 @@ class Handle:
         self._connection: apsw.Connection | None = None
         self._look_at_s = 0.0
         self._schema = 0
-        """Its newest version that this Orpheus knows, which the connection was opened with."""
+        """The newest schema version that this Orpheus knows; the connection was opened with it."""
         self.turns = Turns(state.bells)
         self._open(create=create)
         with _handles_lock:
@@ -100,7 +100,7 @@ class Handle:
             )
 
     def refuse_newer_after_wait(self) -> None:
-        """Look at the schema again if the lock was long in coming: who had it may have changed it.
+        """Look at the schema again after a long wait for the lock: its holder may have changed it.
 
         Raises DatabaseUnusable.
         """
@@ -195,7 +195,7 @@ class Handle:
 
 
 def _forgotten(path: Path, connection: apsw.Connection, files: SameFiles, process: int) -> None:
-    """Close what a handle held that nobody closed. In a child of a fork that is its parent's."""
+    """Close what a forgotten handle held. In a forked child, leave it: it is the parent's."""
     if process == os.getpid():
         _close_both(connection, files)
         warnings.warn(f"{path} was not closed: close the client or store", ResourceWarning, 1)

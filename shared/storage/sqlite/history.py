@@ -1,10 +1,10 @@
-"""Notices that a database was restored, so that numbers of events are given again.
+"""Notices that a database was restored from a backup, so that event numbers are used twice.
 
 A client resumes after the last event that it has seen. In a restored backup that number belongs to
 another event. So the database has a name, its epoch, and upkeep notes beside the file (`-history`)
 how far the events have come in it. A start that finds fewer events than were noted, or another
-epoch, gives the database a new one. A backup gets its own at once. What nobody can notice: a folder
-that is put back with its note.
+epoch, gives the database a new one. A backup gets its own at once. If the whole folder is put back,
+with the note in it, nobody can notice it.
 """
 
 import contextlib

@@ -1,9 +1,9 @@
 """Checks, verifies and copies the database file, and keeps its write-ahead log small.
 
-Others go on working meanwhile. Reading takes one snapshot, and a snapshot prevents that the
-write-ahead log is emptied: while a check, a verification or a backup runs, the log grows by what is
-written (shared/storage/sqlite/write_ahead_log.py). `checkpoint` makes it small again once they are
-over, if nothing is written then.
+Others go on working meanwhile. Reading takes one snapshot, and a snapshot keeps the write-ahead log
+from being emptied: while a check, a verification or a backup runs, the log grows by what is written
+(shared/storage/sqlite/write_ahead_log.py). `checkpoint` makes it small again once they are over, if
+nothing is written then.
 """
 
 import contextlib

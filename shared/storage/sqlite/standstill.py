@@ -1,7 +1,7 @@
 """Whether nobody can write to the database file, because a process holds its lock and stands still.
 
-Heartbeats and the states of slots are rows, so nobody can write down then that nobody can write:
-who reads them finds it out here, by the write-ahead log, which each commit changes.
+Heartbeats and the states of slots are rows, so nobody can record this in the database. Whoever
+reads them finds it out here, from the write-ahead log, which each commit changes.
 """
 
 import time
@@ -13,7 +13,7 @@ from orpheus.shared.process.write_lock import write_lock_holder
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 
 _QUIET_S = 3.0
-"""While the log is younger, nobody looks more closely; that it is older proves nothing."""
+"""If the log was written within this time, somebody can write; an older log proves nothing."""
 _TRIAL_S = 0.25
 _FRESH_S = 2.0
 
@@ -29,7 +29,7 @@ class StandstillWatch:
     def look(self) -> Standstill | None:
         """Return who holds the write lock if nobody can write; None: somebody can.
 
-        Inside a transaction no write can be tried: what has just been found outside is told.
+        Inside a transaction no write can be tried, so what was found outside a moment ago is returned.
         """
         if self._database.in_transaction:
             return self._seen if time.monotonic() < self._seen_until_s else None
@@ -38,10 +38,10 @@ class StandstillWatch:
         return self._seen
 
     def _find(self) -> Standstill | None:
-        """Try whether a write can begin, if the log is quiet: each writer is a holder for a moment.
+        """Return who holds the lock, if the log is quiet and a trial shows that no write can begin.
 
-        The first after a suspend is one, or the first of a tick. Who commits during the trial only
-        came before it. How old the log is says nothing once the clock was set back.
+        Each writer holds the lock for a moment, so one that commits during the trial is not meant.
+        The age of the log says nothing once the clock was set back.
         """
         log, shm = (Path(f"{self._database.path}-{name}") for name in ("wal", "shm"))
         try:
@@ -56,7 +56,7 @@ class StandstillWatch:
         return Standstill(for_s if for_s >= 0 else None, pid, command)
 
     def _is_held(self) -> bool:
-        """Find out by a trial whether no write can begin."""
+        """Return whether no write can begin, after trying one."""
         try:
             self._database.begin_and_undo(_TRIAL_S)
         except DatabaseBusy:

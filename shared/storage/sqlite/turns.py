@@ -9,7 +9,7 @@ The bell is only a hint, so nobody depends on another process. The lock is SQLit
 polls beside the bell find it free after a writer that rolled back, died or was stopped at the bell.
 
 Whoever is woken needs some time to run. So a writer that kept the lock long and wants it again at
-once first gives way: it let others wait for a second and more.
+once first gives way: without that, others waited for a second and more.
 """
 
 import contextlib
@@ -93,7 +93,7 @@ class Turns:
         """Stand at the end of the queue: listeners are woken in the order of registration.
 
         Nobody drains the bell: that would take the ring from whoever is being woken by it. So each
-        listener wakes at new rings only (EPOLLET), and once at once, for the old ones.
+        listener wakes at new rings only (EPOLLET), and once immediately, for the old ones.
         """
         if self._queue is None:
             self._queue = select.epoll()

@@ -35,7 +35,7 @@ Waiting = Callable[[BusyHandler], AbstractContextManager[apsw.Connection]]
 
 
 def shorten(connection: apsw.Connection, frames: int, waiting: Waiting) -> None:
-    """Shorten the log, which has so many `frames`, if the commit just made has made it so long."""
+    """Shorten the log, which has `frames` frames, if the last commit took it past a threshold."""
     written, _ = connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)
     before = max(0, frames - written)
     if frames // _STEP_FRAMES == before // _STEP_FRAMES:
@@ -49,7 +49,7 @@ def shorten(connection: apsw.Connection, frames: int, waiting: Waiting) -> None:
 
 
 def _threshold(frames: int) -> int:
-    """Return how many of the lengths at which to wait for readers this log has."""
+    """Return how many of the lengths at which to wait for readers a log has reached."""
     if frames < _LONG_FRAMES:
         return 0
     if frames >= _BOUND_FRAMES:

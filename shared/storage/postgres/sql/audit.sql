@@ -12,7 +12,7 @@ UPDATE orpheus.audit SET count = count + ? WHERE id = ?;
 SELECT id, at_ms, action, target, by, reason, count, before, after FROM orpheus.audit
 
 -- name: by-contains
--- These are conditions of such a query: the text of a pattern is in who did it.
+-- This and the next two are conditions of `entries`: the text of a pattern is in who did it.
 by ILIKE ?
 
 -- name: text-contains
@@ -28,7 +28,7 @@ replace(target, ',', '') || ' ' ILIKE ?
 SELECT id, at_ms FROM orpheus.audit WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
 
 -- name: begun-by
--- Who began a certain action, if an entry is that of it.
+-- Who began an action, if this entry is of it.
 SELECT by FROM orpheus.audit WHERE id = ? AND action = ? AND target = ?;
 
 -- name: count-of

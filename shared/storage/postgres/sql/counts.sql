@@ -130,9 +130,9 @@ ORDER BY priority DESC, run_at_ms LIMIT 1;
 
 -- name: first-waiting
 -- Since when one of the first due jobs of a queue and priority has waited for the longest time: the order
--- is that in which they were due, and some were freed later. What is behind one that was not has waited
--- for less, so the walk ends with that, or after a number of jobs. One that was due at the given time or
--- later has not waited for longer than that.
+-- is that in which they were due, and some were freed later. Jobs behind one that was not freed later
+-- have waited for less, so the walk ends with it, or after a number of jobs. A job that was due at
+-- the given time or later has not waited for longer than that.
 -- "= ANY" and the queue in ORDER BY: as for `late-jobs` (alerts.sql). A number of rows ends the walk, as
 -- with a time in its place the planner takes the index of all queues.
 WITH never_later (nth) AS (
@@ -197,8 +197,8 @@ FROM (
 GROUP BY queue;
 
 -- name: only-failed
--- The types whose jobs that ended since a minute all failed: how often, if so often at least, and if a
--- job is still failed that has not failed for a dependency.
+-- The types whose jobs that ended since a minute all failed, and how often: if at least so often,
+-- and if a job is still failed for another reason than a dependency.
 SELECT type, failed
 FROM (
     SELECT type, (sum(n) FILTER (WHERE status = 'failed'))::bigint AS failed

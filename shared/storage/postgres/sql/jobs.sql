@@ -70,25 +70,25 @@ SELECT jobs.id FROM orpheus.jobs
 SELECT finished_at_ms, jobs.id FROM orpheus.jobs
 
 -- name: by-status
--- SQLite has a word here. The server's statistics say which index is best.
+-- SQLite needs an index named here. The server's statistics say which one is best.
 
 -- name: by-type
--- SQLite has a word here. The server's statistics say which index is best.
+-- SQLite needs an index named here. The server's statistics say which one is best.
 
 -- name: by-queue
--- SQLite has a word here. The server's statistics say which index is best.
+-- SQLite needs an index named here. The server's statistics say which one is best.
 
 -- name: by-id
--- SQLite has a word here. The server's statistics say which index is best.
+-- SQLite needs an index named here. The server's statistics say which one is best.
 
 -- name: by-tag
--- SQLite has a word here. The server's statistics say which index is best.
+-- SQLite needs an index named here. The server's statistics say which one is best.
 
 -- name: by-ended
--- SQLite has a word here. The server's statistics say which index is best.
+-- SQLite needs an index named here. The server's statistics say which one is best.
 
 -- name: by-error
--- SQLite has a word here. The server's statistics say which index is best.
+-- SQLite needs an index named here. The server's statistics say which one is best.
 
 -- name: with-tags
 -- Follows a query of jobs by a tag.

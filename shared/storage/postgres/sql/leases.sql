@@ -1,5 +1,5 @@
 -- Where a statement is about many jobs at once, `coalesce(status, '')` keeps the server from reading all
--- jobs in that status, of which its statistics always know too few: it looks them up by their ids.
+-- jobs in that status, of which its statistics always count too few: it looks them up by their ids.
 
 -- name: something-leasable
 -- Is there anything to lease? Read before a transaction begins, so that an idle worker writes nothing.
@@ -70,8 +70,8 @@ FROM (
     ORDER BY priority DESC, run_at_ms, id LIMIT ? FOR NO KEY UPDATE SKIP LOCKED) AS due;
 
 -- name: due-of-one
--- Some due jobs of one queue, behind a priority, time and id, in the same columns. By the number of
--- rows before them, jobs that are unparked meanwhile would make others come twice.
+-- Some due jobs of one queue, behind a priority, time and id, in the same columns. With an OFFSET,
+-- jobs that are unparked meanwhile would make others come twice.
 SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     CASE WHEN payload <> '' THEN payload ELSE (
         SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,

@@ -3,16 +3,16 @@
 SELECT state, move, says FROM orpheus.moves;
 
 -- name: put-first-mark
--- Note that it is, unless something is noted.
+-- Note a move, unless one is noted.
 INSERT INTO orpheus.moves (one, state, move, says) VALUES (1, ?, ?, ?)
 ON CONFLICT (one) DO NOTHING;
 
 -- name: replace-mark
--- Note this instead of what was noted, unless that has changed.
+-- Note a move instead of the one that was noted, unless that has changed.
 UPDATE orpheus.moves SET state = ?, move = ?, says = ? WHERE move = ?;
 
 -- name: hold-mark
--- Whether this is still noted; if so, nobody notes another before this transaction ends.
+-- Whether this move is still noted; if so, nobody notes another before this transaction ends.
 SELECT 1 FROM orpheus.moves WHERE move = ? FOR SHARE;
 
 -- name: delete-mark
@@ -81,7 +81,7 @@ UNION ALL
 SELECT 'events', last_seq FROM orpheus.history;
 
 -- name: set-counter
--- Let the next one be after this.
+-- Let the next id, token or event number be after this one.
 WITH numbered AS (
     UPDATE orpheus.history SET last_seq = :last::bigint WHERE :name::text = 'events')
 SELECT setval(

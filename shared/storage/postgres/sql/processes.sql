@@ -23,7 +23,7 @@ WHERE incarnation = ?;
 DELETE FROM orpheus.processes WHERE incarnation = ?;
 
 -- name: forget-without-leases
--- The process is dead, and nobody needs to know whose leases these were.
+-- Delete the row of a dead process without leases: else somebody must learn whose leases they were.
 DELETE FROM orpheus.processes WHERE incarnation = ?1 AND NOT EXISTS (
     SELECT 1 FROM orpheus.jobs
     WHERE status = 'in_progress' AND lease_incarnation = ?1);

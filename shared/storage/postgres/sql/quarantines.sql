@@ -95,8 +95,8 @@ GROUP BY type;
 
 -- name: let-go
 -- Stays pending: its type was released. What it was held back for is no wait: see waits.py. Of many jobs at
--- once, which are locked in the order of their ids, as by all who lock many: so nobody waits for somebody
--- who waits for him. Returns those that were held back until now.
+-- once, which are locked in the order of their ids, as by all who lock many: so no two wait for each
+-- other. Returns those that were held back until now.
 UPDATE orpheus.jobs SET is_parked = 0, freed_at_ms = free.at_ms FROM (
     SELECT jobs.id, at_ms FROM orpheus.jobs
         JOIN unnest(?::bigint[], ?::bigint[]) AS free (at_ms, id) ON jobs.id = free.id

@@ -129,9 +129,9 @@ ORDER BY priority DESC, run_at_ms LIMIT 1;
 
 -- name: first-waiting
 -- Since when one of the first due jobs of a queue and priority has waited for the longest time: the order
--- is that in which they were due, and some were freed later. What is behind one that was not has waited
--- for less, so the walk ends with that, or after a number of jobs. One that was due at the given time or
--- later has not waited for longer than that.
+-- is that in which they were due, and some were freed later. Jobs behind one that was not freed later
+-- have waited for less, so the walk ends with it, or after a number of jobs. A job that was due at
+-- the given time or later has not waited for longer than that.
 WITH never_later (run_at_ms) AS (
     SELECT run_at_ms FROM (
         SELECT run_at_ms, freed_at_ms FROM jobs INDEXED BY jobs_due
@@ -193,8 +193,8 @@ FROM (
 GROUP BY queue;
 
 -- name: only-failed
--- The types whose jobs that ended since a minute all failed: how often, if so often at least, and if a
--- job is still failed that has not failed for a dependency.
+-- The types whose jobs that ended since a minute all failed, and how often: if at least so often,
+-- and if a job is still failed for another reason than a dependency.
 SELECT type, failed
 FROM (
     SELECT type, sum(n) FILTER (WHERE status = 'failed') AS failed

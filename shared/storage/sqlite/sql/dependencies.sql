@@ -55,7 +55,8 @@ WHERE jobs.status IN ('done', 'failed', 'cancelled')
 ORDER BY cascades.job_id LIMIT ?;
 
 -- name: first-late
--- The first jobs that do not wait yet for what they depend on: PostgreSQL's, in a copy of its database.
+-- The first jobs that do not wait yet for what they depend on: a database that was moved from
+-- PostgreSQL may have some.
 SELECT jobs.id FROM cascades CROSS JOIN jobs ON jobs.id = cascades.job_id
 WHERE jobs.status IN ('blocked', 'pending', 'in_progress')
 ORDER BY cascades.job_id LIMIT ?;

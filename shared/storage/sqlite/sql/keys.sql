@@ -51,7 +51,7 @@ UPDATE jobs SET is_parked = 1 WHERE id = ? AND status = 'pending' AND is_due = 1
 UPDATE jobs SET is_parked = 0 WHERE id = ? AND status = 'pending' AND is_parked = 1;
 
 -- name: still-waiting
--- The queues of those of a JSON list of jobs that may be leased now.
+-- The queues of the jobs of a JSON list that may be leased now.
 SELECT DISTINCT queue FROM json_each(?) AS one CROSS JOIN jobs ON jobs.id = one.value
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0;
 
@@ -88,7 +88,7 @@ SELECT opens_mono_ms FROM key_rates INDEXED BY key_rates_waiting
 WHERE opens_mono_ms IS NOT NULL AND boot_id = ? ORDER BY opens_mono_ms LIMIT 1;
 
 -- name: openings
--- The same of the first of these keys, by their queues.
+-- When the next token comes for the first of these keys, and their queues.
 SELECT queue, opens_mono_ms FROM key_rates INDEXED BY key_rates_waiting
 WHERE opens_mono_ms IS NOT NULL AND boot_id = ? ORDER BY opens_mono_ms LIMIT ?;
 

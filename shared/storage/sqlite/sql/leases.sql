@@ -63,8 +63,8 @@ WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
 ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
 -- name: due-of-one
--- Some due jobs of one queue, behind a priority, time and id, in the same columns. By the number of
--- rows before them, jobs that are unparked meanwhile would make others come twice.
+-- Some due jobs of one queue, behind a priority, time and id, in the same columns. With an OFFSET,
+-- jobs that are unparked meanwhile would make others come twice.
 SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
     iif(payload <> '', payload, (
         SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
@@ -110,7 +110,7 @@ ORDER BY priority DESC, run_at_ms, id LIMIT 1;
 SELECT last FROM lease_tokens;
 
 -- name: take-tokens
--- Take the next tokens. RETURNING would make a table for its row.
+-- Take the next tokens. RETURNING would make a temporary table for its row.
 UPDATE lease_tokens SET last = last + ? WHERE only = 1;
 
 -- name: lease-job

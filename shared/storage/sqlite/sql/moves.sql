@@ -3,16 +3,16 @@
 SELECT state, move, says FROM moves;
 
 -- name: put-first-mark
--- Note that it is, unless something is noted.
+-- Note a move, unless one is noted.
 INSERT INTO moves (one, state, move, says) VALUES (1, ?, ?, ?)
 ON CONFLICT (one) DO NOTHING;
 
 -- name: replace-mark
--- Note this instead of what was noted, unless that has changed.
+-- Note a move instead of the one that was noted, unless that has changed.
 UPDATE moves SET state = ?, move = ?, says = ? WHERE move = ?;
 
 -- name: hold-mark
--- Whether this is still noted.
+-- Whether this move is still noted.
 SELECT 1 FROM moves WHERE move = ?;
 
 -- name: delete-mark
@@ -74,7 +74,7 @@ UNION ALL
 SELECT 'lease_tokens', last FROM lease_tokens;
 
 -- name: set-counter
--- Let the next one be after this.
+-- Let the next id, token or event number be after this one.
 DELETE FROM sqlite_sequence WHERE name = :name;
 INSERT INTO sqlite_sequence (name, seq) SELECT :name, :last WHERE :name <> 'lease_tokens';
 UPDATE lease_tokens SET last = :last WHERE :name = 'lease_tokens';

@@ -73,7 +73,7 @@ def parse_duration_s(value: object) -> float:
         number, unit = float(written[1]), written[2]
         # Divide: 700 * 0.001 is a little more than 0.7.
         seconds = number / 1_000 if unit == "ms" else number * _UNITS_S[unit]
-        if _ALLOWED.search(value) is None:  # by less than a float can tell, perhaps
+        if _ALLOWED.search(value) is None:  # too long, perhaps by less than a float can tell
             seconds = math.inf
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         seconds = float(value) if abs(value) <= LONGEST_S else math.inf

@@ -58,7 +58,7 @@ class OrpheusError(Exception):
     """The base of every error that Orpheus raises on purpose. Its text is meant for the user."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.NO
-    """What a program exits with that this error ends."""
+    """The exit code of a program that this error ends."""
 
 
 class ConfigurationError(OrpheusError):
@@ -77,7 +77,7 @@ class ConfigurationError(OrpheusError):
 NEEDS_PSYCOPG = (
     "PostgreSQL needs psycopg, which is not installed: pip install 'psycopg[binary]>=3.2'"
 )
-"""Of `database.url`: told where settings are checked, and where the database is opened."""
+"""What is wrong with a `database.url`, as settings are checked or the database is opened."""
 
 
 class Unavailable(OrpheusError):

@@ -1,6 +1,6 @@
 """Starts threads that handle no signals: those are for the main thread.
 
-A signal that the main thread holds back for a moment would else be taken by a helper.
+Otherwise a helper would take a signal that the main thread holds back for a moment.
 """
 
 import contextlib

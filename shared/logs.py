@@ -265,7 +265,7 @@ def write_root_logger_too() -> None:
 
 
 def write_logs_to(fd: int) -> None:
-    """Write lines to `fd` from now on; not any more if it leads to another file one day."""
+    """Write lines to `fd` from now on, until it leads to another file."""
     global _output_fd, _output_file
     _output_fd, _output_file = fd, _file_of(fd)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a value or a name, as a sentence that helps who wrote it."""
+"""What is wrong with a value or a name, as a sentence that helps its author."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -57,7 +57,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def similar(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
-    """Return the known name that is most similar; None if none is by so much, of 1."""
+    """Return the known name that is most similar; None if none has this likeness (1: equal)."""
     import difflib  # noqa: PLC0415 - few have a typo to explain
 
     return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)), None)

@@ -263,7 +263,7 @@ def _count(
 
 
 def is_throttled(rule: AlertRule, state: RuleState, now_ms: int) -> bool:
-    """Return whether a rule fired within `every`; a time to come is of a clock that was set back."""
+    """Return whether a rule fired within `every`; a time to come is of a clock now set back."""
     return state.fired_ms is not None and 0 <= now_ms - state.fired_ms < rule.every_s * 1000
 
 

@@ -25,7 +25,7 @@ class Serving:
         return bool(self.queues & {EVERYTHING, queue})
 
     def waiting(self, queue_of_type: Mapping[str, str | None]) -> dict[str, str]:
-        """Return the queue of each schedule whose jobs would wait; one of unknown type is left out."""
+        """Return the queue of each schedule whose jobs would wait, if its type is known."""
         found = {
             name: queue or queue_of_type[type] or _DEFAULT_QUEUE
             for name, (type, queue) in self.schedules.items()

@@ -63,8 +63,8 @@ def prepare_job(
 ) -> NewJob:
     """Return the job to store, with the defaults of its type and of [jobs] filled in.
 
-    `fields`: as of POST /jobs; None: not given. Raises InvalidJob, which names every field that is
-    not valid and why; it quotes no value of a payload that is secret.
+    `fields`: those of POST /jobs; None: not given. Raises InvalidJob, which names every field that
+    is not valid and why; it quotes no value of a payload that is secret.
     """
     row = types.get(type)
     problems: list[FieldProblem] = []

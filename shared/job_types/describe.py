@@ -36,9 +36,9 @@ def describe_types(
     """Return what `python -m worker --describe` prints for `modules`, and the commands.
 
     It also checks that the functions of `around` are there. The child runs in `folder`, if that is
-    not empty. Raises ConfigurationError with the
-    child's output if it fails or takes longer than `timeout_s`, and if a command has the name of a
-    module's job type. Raises ModulesNotDescribed if the child is ended by a signal, three times.
+    not empty. Raises ConfigurationError with the child's output if it fails or takes longer than
+    `timeout_s`, and if a command has the name of a module's job type. Raises ModulesNotDescribed if
+    the child is ended by a signal, three times.
     """
     described = _describe_modules(modules, around, timeout_s, folder) if modules or around else []
     rows = [type_row(item) for item in described]
@@ -53,7 +53,7 @@ def digest_of(types: Sequence[TypeRow]) -> str:
 
 
 def check_commands(commands: Iterable[CommandSettings], types: Container[str]) -> None:
-    """Raises ConfigurationError if a command has the name of a module's job type."""
+    """Raise ConfigurationError if a command has the name of a module's job type."""
     for command in commands:
         if command.name in types:
             raise ConfigurationError(

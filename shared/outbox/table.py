@@ -1,4 +1,4 @@
-"""Names a table, and makes it.
+"""Checks the name of an outbox's table, and makes the SQL that creates it.
 
 The ids must never be used again: a drainer that was killed deletes the rows that it had made jobs
 of by their ids. So the id is AUTOINCREMENT in SQLite, where it would begin at 1 again in an empty

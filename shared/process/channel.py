@@ -20,7 +20,7 @@ from collections import deque
 from typing import Any
 
 EVIDENCE_LENGTH = 8_192
-"""So much is kept of a traceback or a stack that shows why a process ended."""
+"""How many characters are kept of a traceback or a stack that shows why a process ended."""
 _READ_BYTES = 65_536
 _LONGEST_LINE_BYTES = 1_048_576
 _MOST_UNSENT = 100  # messages

@@ -34,7 +34,7 @@ _OVERDUE = 2  # in the word of a place
 
 @dataclass(frozen=True, slots=True)
 class CellState:
-    """`token`: the lease entered last (0: none since all results were reported)."""
+    """What a cell says. `token`: the lease entered last; 0: all results have been reported."""
 
     token: int
     running: bool

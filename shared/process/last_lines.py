@@ -1,8 +1,8 @@
 """The newest log lines of a worker's jobs, kept in memory that survives the worker.
 
-Log lines are stored in the database some times a second. What a job says in the moment before a
-crash is what tells why, so each line is first copied into a file that is mapped into memory, beside
-the crash cell: one store to memory without a system call, and the page survives the process.
+Log lines are stored in the database some times a second. What a job says just before a crash tells
+why it crashed, so each line is first copied into a file that is mapped into memory, beside the
+crash cell: one store to memory without a system call, and the page survives the process.
 Whoever ends the leases of the dead process reads the file (`read_last_lines`) and stores what had
 not been stored.
 

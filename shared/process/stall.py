@@ -8,7 +8,7 @@ _STALL_S = 2.0
 
 
 class StallWatch:
-    """Told by one thread when it will look next, and when it does; any thread may ask `is_calm`.
+    """Notices the stalls of one thread, which says when it looks. Any thread may ask `is_calm`.
 
     Times are those of one monotonic clock, in seconds.
     """
@@ -34,5 +34,5 @@ class StallWatch:
         return late_s
 
     def is_calm(self, now_s: float) -> bool:
-        """Return whether there was no stall lately, nor is one that was not looked at yet."""
+        """Return whether there was no stall lately, and none that the thread has yet to notice."""
         return now_s - self._due_s <= self._stall_s and now_s >= self._calm_from_s

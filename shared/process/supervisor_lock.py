@@ -32,7 +32,7 @@ def is_held(lock: Path, incarnation: str) -> bool:
 def _is_free(lock: Path, incarnation: str) -> bool | None:
     """Return whether the lock that this supervisor took last is free; None: it is not known.
 
-    If it is free, it is held for a moment: who takes it to start tries for longer.
+    To find out, this holds a free lock for a moment; a supervisor that starts tries for longer.
     """
     try:
         fd = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 _CANNOT_SYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
-"""Of a folder, on shared folders of VirtualBox, some FUSE and network file systems."""
+"""How shared folders of VirtualBox, some FUSE and network file systems refuse to sync a folder."""
 
 
 def sync_folder(folder: Path) -> None:

@@ -69,7 +69,7 @@ class JobPage:
     looked_at: int | None = None
     """How many jobs were looked at, if that took too long for the page to become full."""
     reached_ms: int | None = None
-    """Then: when the last of them was submitted, or ended if the list is in that order."""
+    """In that case, when the last of them was submitted, or ended if the list is in that order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class BulkCursor(NamedTuple):
 class BulkStep:
     """What a step did. `next_cursor`: where the next one begins; None: it was the last.
 
-    `so_far`: how many jobs all steps of the action have changed, also those nobody heard of.
+    `so_far`: how many jobs all steps of the action have changed, also steps whose answer was lost.
     """
 
     changed: int
@@ -162,7 +162,7 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries of the audit log, by what is given. Letters match in either case."""
+    """Selects entries of the audit log: each field that is given must match, in either case."""
 
     by: str | None = None
     """A text in who did it."""
@@ -191,11 +191,11 @@ class AuditPage:
     looked_at: int | None = None
     """How many entries were looked at, if that took too long for the page to become full."""
     reached_ms: int | None = None
-    """Then: when the last of them was made."""
+    """In that case, when the last of them was made."""
 
 
 MINUTES_KEPT = 2 * 24 * 60
-"""Of the figures by minute."""
+"""For how many minutes figures by minute are kept."""
 IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 """How long the answer to an Idempotency-Key is repeated."""
 
@@ -355,7 +355,7 @@ class MoveState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MoveMark:
-    """That a database is being moved, or was."""
+    """The note in a database that it is being moved, or was."""
 
     state: MoveState
     move: str

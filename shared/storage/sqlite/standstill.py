@@ -29,7 +29,7 @@ class StandstillWatch:
     def look(self) -> Standstill | None:
         """Return who holds the write lock if nobody can write; None: somebody can.
 
-        Inside a transaction no write can be tried, so what was found outside a moment ago is returned.
+        Inside a transaction no write can be tried: what was found outside a moment ago is returned.
         """
         if self._database.in_transaction:
             return self._seen if time.monotonic() < self._seen_until_s else None

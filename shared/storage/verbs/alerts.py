@@ -134,8 +134,9 @@ class Alerts:
     def deliveries(self, last_jobs: Mapping[str, int]) -> list[Delivery]:
         """Return the newest jobs of each of these rules that are done or were tried, newest first.
 
-        `last_jobs`: the id of each rule's last job. Of a rule, the newest hundred are looked at, and
-        none if the last is gone: nobody knows whether that was delivered. Cancelled ones are left out.
+        `last_jobs`: the id of each rule's last job. Of a rule, the newest hundred are looked at;
+        none if the last is gone, as nobody knows whether that was delivered. Cancelled ones are
+        left out.
         """
         values = (json.dumps(dict(last_jobs)), ALERTS_QUEUE, _NEWEST_OF_RULE, _MOST_TAGGED)
         return [

@@ -1,7 +1,7 @@
 """Check the rules of `[[alerts]]` against what they are about, and against the pools.
 
-A rule that can never fire, or whose job nobody runs, is found out when it is needed. So each is
-told at the start, with what to do.
+Otherwise a rule that can never fire, or whose job nobody runs, would be noticed only when it is
+needed. Each is told at the start, with what to do.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def _kinds(rule: Alert, key: KeyPath) -> Iterator[Problem]:
 
 
 def _filters(rule: Alert, key: KeyPath) -> Iterator[Problem]:
-    """Refuse a filter by what a kind has not: it would let everything pass, or nothing."""
+    """Refuse a filter by something that a kind lacks: it would let everything pass, or nothing."""
     known = [kind for kind in rule.on if kind in KINDS]
     if EVERYTHING not in rule.types:
         without = [kind for kind in known if not _is_of_job(kind) and kind not in _TYPE_KINDS]

@@ -86,7 +86,7 @@ def shown_changes(before: Settings, after: Settings) -> list[str]:
 
 
 def reach(before: Settings, after: Settings) -> tuple[str, ...]:
-    """Return what becomes of the page and the API, in sentences, for whoever changes that there."""
+    """Return, in sentences, where the page and the API will be, or what they cannot change back."""
     old, new = before.api, after.api
     if not new.enabled:
         gone = "There is no page and no API then: only the file on the machine brings them back."
@@ -103,9 +103,9 @@ def reach(before: Settings, after: Settings) -> tuple[str, ...]:
 def overruled(
     before: Settings, after: Settings, sources: Sources, changed: Iterable[str]
 ) -> tuple[str, ...]:
-    """Return what stays as it is, in sentences, of what differs in the file alone.
+    """Return, in sentences, what differs in the file alone and so stays as it is.
 
-    `changed`: what does not; a table of which a part changes is no setting that stays.
+    `changed`: the settings that do change; a table of which a part changes does not stay.
     """
     notes = []
     for key in shown_changes(before, after):

@@ -75,7 +75,7 @@ def _same_names(table: str, names: list[str]) -> Iterator[Problem]:
 
 
 def _database(database: Database) -> Iterator[Problem]:
-    """Return what keeps the database from being used, and a URL to listen on that it has not."""
+    """Return what keeps the database from being used, and a `listen_url` that it cannot have."""
     if not _is_sqlite(database.url) and find_spec("psycopg") is None:
         yield Problem(("database", "url"), NEEDS_PSYCOPG)
     if database.listen_url and _is_sqlite(database.url):

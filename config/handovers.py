@@ -1,4 +1,4 @@
-"""Make what each program is handed from the settings, once, whether it runs alone or supervised."""
+"""Make each program's handover from the settings, once, whether it runs alone or supervised."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # pydantic takes longer to import than a shell may wait for a
     from orpheus.config.settings import Alert, Program, Settings
 
 _DEFAULT_PAYLOAD = {"text": "{text}"}
-"""Of an alert's job."""
+"""The payload of an alert's job whose rule has none."""
 
 
 def for_storage(settings: "Settings") -> StorageSettings:
@@ -189,7 +189,7 @@ def _for_every_child(settings: "Settings") -> dict[str, Any]:
 
 
 def for_api(settings: "Settings", *, supervised: bool) -> ApiHandover:
-    """Return what the API is handed."""
+    """Return the handover of the API."""
     api = settings.api
     return ApiHandover(
         **_for_every_child(settings),
@@ -220,7 +220,7 @@ def for_command_line(settings: "Settings") -> CommandLineHandover:
 
 
 def for_worker(settings: "Settings", pool: str) -> WorkerHandover:
-    """Return what a worker of `pool` is handed.
+    """Return the handover of a worker of `pool`.
 
     Raises ConfigurationError if there is no such pool.
     """

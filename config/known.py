@@ -1,4 +1,4 @@
-"""What commands need of the settings, from a supervisor that runs and was given the same.
+"""Takes what commands need of the settings from a running supervisor that was given the same.
 
 To import the models of the settings and to check them is most of a command's time. So a supervisor
 keeps what commands need beside those that it works by, with a digest of what its file, variables

@@ -71,9 +71,10 @@ def load_for_database(
 
 
 def _is_database_named(sources: Sources, problems: Sequence[Problem]) -> bool:
-    """Return whether `database.url`, or that it has its default, is certain despite the problems.
+    """Return whether it is certain which database is meant, despite the problems.
 
-    Not if it may be a mistyped key: a command must not change another database than the one meant.
+    It is not if a wrong key may be a mistyped `database.url`: a command must not change another
+    database than the one meant.
     """
     url = ("database", "url")
     if sources.origin(url) not in (None, str(sources.file)):

@@ -23,7 +23,7 @@ NAMING_CODE: Mapping[KeyPath, str] = {
     ("database", "listen_url"): _DATABASE,
     ("api", "token_file"): "names a file with a secret",
 }
-"""With what each of them does."""
+"""The keys, each with what it does."""
 _ONLY_OF_FILE: KeyPath = ("api", "token_file")
 """What it names runs nothing, and whoever has an old token must not be able to bring it back."""
 _DEFAULTS = Settings().model_dump(mode="json")
@@ -38,7 +38,7 @@ def changed_code(
 ) -> list[KeyPath]:
     """Return the `fixed` keys that have another value in `text` than in `new`.
 
-    None if `new` is not TOML. `runs`: a text whose code may come back; None: there is none.
+    Empty if `new` is not TOML. `runs`: a text whose code may come back; None: there is none.
     """
     after = tables_of(new)
     if after is None:

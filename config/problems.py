@@ -81,7 +81,7 @@ def _nearest(key: KeyPath, settings: "type[BaseModel]") -> str:
 
 
 def meant_key(key: KeyPath, settings: "type[BaseModel]", likeness: float = 0.6) -> KeyPath | None:
-    """Return the known key that is meant by an unknown one; None if none is so near."""
+    """Return the known key that is meant by an unknown one; None if none is near enough."""
     known = [path for path in known_keys(settings, key) if path != key]
     elsewhere = [path for path in known if path[-1] == key[-1]]
     if elsewhere:

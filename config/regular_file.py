@@ -12,7 +12,7 @@ _LARGEST_BYTES = 2**20
 
 
 def read_regular_file(path: Path) -> bytes:
-    """Return the content. Raises OSError, also for what has no end and for what may never come."""
+    """Return the content. Raises OSError, also for a file that is too large or not regular."""
     with (
         open_regular_file(path) as fd,
         os.fdopen(fd, "rb", closefd=False) as file,

@@ -5,8 +5,8 @@ webhook and the payload of an alert, which may have tokens in them, and everythi
 do not know: a mistyped `enw` has the same secrets in it. Keys are shown, so that a problem can name
 them.
 
-One value of what is not known is shown: that of a mistyped key which can only mean a plain setting
-and has a value of that one, as `max_retires = 4`. Else nobody could mend it from afar.
+One kind of unknown value is shown: that of a mistyped key that can only mean a plain setting, if it
+fits that setting, as `max_retires = 4`. Otherwise nobody could mend it over HTTP.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -32,7 +32,7 @@ _URLS = ((Outbox, "url"), (Database, "url"), (Database, "listen_url"))
 _PLAIN = (bool, int, float, NoneType, Cron, Rate, Timezone)
 """Kinds of values that cannot be a secret. All other text can."""
 _LIKENESS = 0.8
-"""A key that is so like a setting's can only mean that one: `nonce` is no mistyped `done`."""
+"""A key so similar to a setting's can only mean that one: `nonce` is no mistyped `done`."""
 
 
 @dataclass(frozen=True, slots=True)

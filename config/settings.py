@@ -180,7 +180,7 @@ class Schedule(Table):
     @field_validator("every")
     @classmethod
     def _one_rhythm(cls, every: float | None, others: ValidationInfo) -> float | None:
-        """Check it with `cron`, also where other fields are wrong: all is told at once."""
+        """Check it with `cron`, even if other fields are wrong: all problems are told at once."""
         has_cron = others.data.get("cron", "one that is not valid") is not None
         if has_cron == (every is not None):
             raise ValueError(ONE_RHYTHM)

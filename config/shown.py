@@ -45,7 +45,7 @@ def shown_settings(settings: Settings, sources: Sources) -> list[Setting]:
 
 
 def _tables_in(value: Any) -> int:
-    """Return how many tables a list has that is one of tables; 0 for any other value."""
+    """Return how many tables a list of tables has; 0 for any other value."""
     is_list = isinstance(value, list) and all(isinstance(one, Mapping) for one in value)
     return len(value) if is_list else 0
 

@@ -27,7 +27,7 @@ _OF_KUBERNETES = re.compile(
     r"ORPHEUS_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT(_\d+_[A-Z]+)?=\w+://.*"
     r"|PORT_\d+_[A-Z]+_(PROTO|PORT|ADDR)=.*)"
 )
-"""What it sets in each pod for a Service called orpheus, or orpheus-something."""
+"""What Kubernetes sets in each pod for a Service called orpheus, or orpheus-something."""
 _KUBERNETES_SETS = (
     "Kubernetes sets them for a Service called orpheus or orpheus-…: say "
     "`enableServiceLinks: false` in the pod's spec, or call the Service otherwise"
@@ -82,7 +82,7 @@ class Sources:
         return text if where is None else f"{where}: {text}"
 
     def named(self, key: KeyPath) -> str:
-        """Return the dotted key, of one of several tables with its name: alerts.late.on.
+        """Return the dotted key; one of several tables is called by its name: alerts.late.on.
 
         A person who reads it beside the text does not count `[[alerts]]` from 0.
         """
@@ -219,7 +219,7 @@ def given_file(config: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether there is something to read; also if that cannot be told."""
+    """Return whether there is something to read; True also if that cannot be told."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):

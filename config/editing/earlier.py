@@ -55,7 +55,7 @@ class Earlier:
     ) -> Settings | None:
         """Return the settings of the text in the file; or, if it was not taken, of what runs.
 
-        If nothing runs, those of the last text that is valid. None: nothing is.
+        If nothing runs, return those of the newest text that is valid; None: there is none.
         """
         assert self._path is not None
         for candidate in (*(() if self._was_rejected(text) else (text,)), *self.texts()):
@@ -67,8 +67,8 @@ class Earlier:
     def rejected_again(self, text: str, new: str) -> Problem | None:
         """Return why a supervisor would not take `new` either, if it has rejected `text`.
 
-        That was for a setting that names code, and that is the same in both. `new` may be taken
-        all the same: the code may have been mended meanwhile, and nothing looks at it here.
+        It would not if `text` was rejected for a setting that names code, and `new` has the same.
+        The code may have been mended since, which is not checked here: then `new` is taken.
         """
         named, _, why = (self._rejection(text) or "").partition(": ")
         key = next((one for one in NAMING_CODE if dotted(one) == named), None)

@@ -1,4 +1,4 @@
-"""Say which configuration is in force, and since when: always one, also while the file is wrong.
+"""Finds which configuration is in force, and since when: there is one even if the file is wrong.
 
 What the file holds is not always what runs. While a supervisor runs, it works by the version that
 it took last. Without one, each program works by what the file held when it was started; then the

@@ -2,9 +2,9 @@
 
 Settings that name code (job modules, `around`, commands, programs, databases, the token's file) are
 compared first and never changed over HTTP: a caller may run the existing jobs, but must not
-be able to run any program. Nothing that such a change would lead to is checked either, so that a
-caller cannot find out whether a file exists. If the supervisor has rejected what the file holds,
-the code that runs may come back. What waits to be taken cannot be undone so: it was meant.
+be able to run any program. Nor is it checked what such a change would lead to, so that a caller
+cannot find out whether a file exists. If the supervisor has rejected what the file holds, the code
+that runs may come back. A change that is yet to be taken cannot be undone so: it was meant.
 
 A secret that is written out counts as changed even if it is the same: otherwise a caller could
 guess until a guess is no change. Those of an earlier version are not compared at all, and the
@@ -236,7 +236,7 @@ class ConfigurationFile:
         return PlannedEdit(outcome, new.encode(), content, etag)
 
     def _read_for(self, edit: Edit) -> tuple[str, bytes | None, str]:
-        """Return the same as `_read`; without a content if a version is to bring the file back."""
+        """Return what `_read` does; no content if the file is gone and a version brings it back."""
         try:
             return self._read()
         except _FileGone:
@@ -252,10 +252,9 @@ class ConfigurationFile:
         return version.text
 
     def _last_toml(self, text: str | None) -> str:
-        """Return the text, or, if there is none or no TOML, what runs. Raises NotEditable.
+        """Return the text if it is TOML, else what runs, else the newest version that is TOML.
 
-        So one can go back although nothing can be made of what the file holds. If nothing runs, it
-        is the last text that is TOML.
+        So one can go back whatever the file holds. Raises NotEditable if there is none.
         """
         for candidate in (text, *self._earlier.texts()):
             if candidate is not None and tables_of(candidate) is not None:
@@ -314,7 +313,7 @@ class ConfigurationFile:
     def _overruled(
         self, text: str, new: str, sources: Sources, changed: Collection[str]
     ) -> tuple[str, ...]:
-        """Return which settings the text changes in vain, in sentences: others set them."""
+        """Return, in sentences, the settings that the text changes in vain: others set them."""
         assert self._path is not None
         before, _ = checked(sources_with(text, self._path, (), {}))
         after, _ = checked(sources_with(new, self._path, (), {}))
@@ -367,7 +366,7 @@ class _FileGone(NotEditable):
 
 
 _GONE = "gone"
-"""Names the state of a file that is not there."""
+"""The etag of a file that is not there."""
 _NOT_SHOWN = (
     "{path} {form}, so its secrets cannot be told apart from the rest, and it is not shown; "
     "change it on the machine"
@@ -380,7 +379,7 @@ _CHANGED = "{path} has changed since it was read; read it again, and put your ch
 def masked_or_none(text: str) -> str | None:
     """Return the text with its secrets masked; None if they cannot be told apart from the rest.
 
-    It is kept: the versions of a file are shown again and again, and masking a long one takes 2 s.
+    The answer is kept: versions are shown again and again, and masking a long one takes 2 s.
     """
     try:
         return masked(text)[0]

@@ -1,4 +1,4 @@
-"""Note which versions the supervisor has not taken: a text can be right, and its port taken.
+"""Notes which versions the supervisor has rejected: a text may be valid, and its port in use.
 
 A text that an editor has saved is no version yet when it is rejected. Its number is known all the
 same: it is kept under the next one before anything else is.
@@ -17,7 +17,7 @@ _MOST = 50
 
 
 class Rejections:
-    """What stands in a file beside the versions: the numbers of those that were rejected, and why.
+    """A file beside the versions with the numbers of those that were rejected, and why.
 
     With each number is a digest of its text: another text may get the number after all.
     """
@@ -26,7 +26,7 @@ class Rejections:
         self._folder = folder
 
     def why(self, number: int, text: str) -> str | None:
-        """Return why a version was rejected, or would be the one that was; None: it was not."""
+        """Return why the version of this number and text was rejected; None: it was not."""
         digest, reason = self._read().get(number, (None, ""))
         return reason if digest == _digest(text) else None
 

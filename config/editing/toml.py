@@ -25,7 +25,7 @@ class CannotEdit(Exception):
     """The text cannot be changed in this way; the message says which key, and why."""
 
     lines: Sequence[int | None] = (None,)
-    """Those of the text that are wrong; None: the whole text is."""
+    """The lines of the text that are wrong; None: the whole text is."""
 
 
 class MaskLeft(CannotEdit):
@@ -70,7 +70,7 @@ def _with_masked_literals(text: str, values: Sequence[object]) -> str | None:
         return None
     secret = {f'"{value}"' for value in values}
     hidden = _PLAIN.sub(lambda m: f'"{MASK}"' if m[0] in secret else m[0], text)
-    # Another number: in a comment, too, where `unmasked` could not tell what it was.
+    # More of them: one is in a comment, where `unmasked` could not tell what it was.
     return hidden if hidden.count(MASK) == len(values) else None
 
 

@@ -29,7 +29,7 @@ from orpheus.shared.operations.configuration import BY_HAND, ConfigurationVersio
 
 _LOCK = ".lock"
 _LONGEST_WAIT_S = 5.0
-"""For an edit that is being made: a wrong number does less harm than a supervisor that waits."""
+"""How long to wait for an edit: a wrong number does less harm than a supervisor that waits."""
 _LOOK_EVERY_S = 0.01
 _MOST = 50
 _MOST_BYTES = 8 * 2**20
@@ -50,7 +50,7 @@ class Versions:
         self._rejections = Rejections(folder)
 
     def all(self) -> list[ConfigurationVersion]:
-        """Return the versions, the newest first; none that cannot be read."""
+        """Return the versions that can be read, the newest first."""
         found = (self._read(path) for path in reversed(self._paths()))
         return [version for version in found if version is not None]
 
@@ -94,7 +94,7 @@ class Versions:
     def note_rejected(self, in_force: int | None, text: str, reason: str) -> None:
         """Note why a text was not taken, if the file still holds it.
 
-        Not of the version in force: it was taken. Raises OSError.
+        The version in force is not noted, as it was taken. Raises OSError.
         """
         with self._locked():
             number = self._number_of(text)
@@ -122,10 +122,9 @@ class Versions:
     def replacing(self, old: str | None, new: str, by: str, reason: str | None) -> Iterator[None]:
         """Keep the new text, and before it the one that it replaces; the file is replaced inside.
 
-        Without an old text the file is gone.
-
-        If that raises, the new one is forgotten. Meanwhile `keep_found` waits: it would take the
-        old text for one that has come back after the new one. Raises OSError.
+        Without an old text the file is gone. If the block raises, the new one is forgotten. During
+        it `keep_found` waits: it would take the old text for one that has come back after the new
+        one. Raises OSError.
         """
         with self._locked():
             if old is not None:
@@ -162,7 +161,7 @@ class Versions:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold off others that keep or replace; go on without after a while. Raises OSError."""
+        """Hold off others that keep or replace; after a while go on without. Raises OSError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

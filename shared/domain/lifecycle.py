@@ -137,7 +137,7 @@ class RunTimes(NamedTuple):
     """How long ago the code of an attempt was entered, and how long ago it returned.
 
     Jobs are leased in groups, and their ends are stored in groups, so each attempt has times of its
-    own. As they are durations, the worker's clock is compared with no other, and may be set.
+    own. They are durations, so the worker's clock is compared with no other, and may be changed.
     """
 
     started_ago_ms: int

@@ -1,6 +1,6 @@
 """Quarantine: a job type whose jobs kill their workers again and again is held back. Pure.
 
-Only crashes count that certainly were the job's doing: the process died, or was killed for what it
+Only crashes that certainly were the job's doing count: the process died, or was killed for what it
 did, while it ran this job and no other. If several jobs ran, nobody knows which one did it; each
 runs alone from then on, and the next time it is certain. So no type pays for what another does.
 """

@@ -21,7 +21,7 @@ from orpheus.shared.records import dataclass
 _PERIODS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ROUNDING = 1e-6  # a token is whole at the millisecond that `opens_ms` names
 SET_BACK_MS = 10_000
-"""A clock that is behind by more was set back; less is two processes that read it at once."""
+"""A clock that is behind by more was set back; by less, two processes may have read it at once."""
 
 
 @dataclass(frozen=True, slots=True)

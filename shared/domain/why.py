@@ -27,7 +27,7 @@ K = TypeVar("K", bound=Hashable)
 MOST_BEFORE = 1_000
 """At most so many jobs that go before a job are counted."""
 MOST_STEPS = 50
-"""How many jobs of a chain of failed dependencies are gone back to find the first of them."""
+"""How many failed dependencies are followed back to find the one that failed first."""
 
 
 class Code(StrEnum):

@@ -83,7 +83,7 @@ class JobType:
             raise PermanentError(f"the payload does not fit {self.name}: {problems}") from None
 
     def describe(self) -> dict[str, Any]:
-        """Return what `python -m worker --describe` prints for this type, without its code."""
+        """Return what `python -m worker --describe` prints for this type, without its digest."""
         description = inspect.getdoc(self.handler) or ""
         backoff = {name: one for name, one in asdict(self.backoff).items() if one is not None}
         return {

@@ -12,7 +12,7 @@ _HOST_KEPT_MS = 3_600_000
 
 
 def forget_lost_hosts(store: Store) -> None:
-    """Delete the rows of silent processes that hold no lease, and the slots of hosts without any.
+    """Delete the rows of silent processes that hold no lease, and the slots of lost hosts.
 
     A process that is alive and was only cut off writes its row again.
     """

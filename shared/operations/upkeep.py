@@ -3,8 +3,8 @@
 The supervisor does it each second; without a supervisor, each worker does it at its safety poll.
 
 Where several hosts share a database, each does `EVERYBODYS_DUTIES`, and only one, the leader, all
-the rest. `LEADER_DUTIES` lists the rest, except for deleting: `Upkeep.run` does that even if one of
-them fails. The drainers of outboxes are no part of it: each outbox lets in one of them at a time.
+the rest. `LEADER_DUTIES` lists that, except for deleting: `Upkeep.run` does it even if one of them
+fails. The drainers of outboxes are no part of this: each outbox lets in one of them at a time.
 """
 
 import time

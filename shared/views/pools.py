@@ -27,7 +27,7 @@ class ConfiguredPool(TypedDict):
     host: str
     name: str
     workers: int | None
-    """Its number of workers in the configuration in force; null: that cannot be read."""
+    """Its number of workers, or instances, in the configuration in force; null: not readable."""
     wanted: int
     """Its number now: the slots that it has, without those that are scaled away."""
     finishes_within_s: float | None

@@ -76,7 +76,7 @@ class PostgresDatabase(Statements):
             self._connection.at_once(_NUMBER_EVENTS)
 
     def changes(self) -> tuple[int, str]:
-        """See Database. Own commits change the value, too, so it is not read inside one."""
+        """See Database. Own commits change it, too, so it is not read inside a transaction."""
         if self._connection.in_transaction:
             return self._connection.opened, ""
         row = self.one("SELECT pg_current_snapshot()::text")

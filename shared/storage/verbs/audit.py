@@ -17,7 +17,7 @@ from orpheus.shared.storage.verbs.windows import Budget, Window, windows
 
 _BEFORE_ALL = 2**63 - 1
 _DAY_MS = 86_400_000
-"""Entries are in the order of their times, unless clocks differ, or were set, by less than this."""
+"""Entries may be out of the order of their times by less: clocks differ, or were set."""
 _ONE_JOB = re.compile(r"\s*job\s+([0-9]{1,19})\s*", re.IGNORECASE)
 _MANY = {"job": ("job", "jobs", "all jobs")}
 """The words with which the targets of a kind begin, where there are several."""

@@ -24,5 +24,5 @@ def escaped(text: str) -> str:
 
 
 def containing(text: str) -> str:
-    """Return the pattern of LIKE that every text matches that contains this one."""
+    """Return the pattern of LIKE that matches every text that contains this one."""
     return f"%{escaped(text)}%"

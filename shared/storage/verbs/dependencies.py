@@ -59,7 +59,7 @@ class Dependencies:
         made: Collection[int],
         named: Sequence[tuple[str, int, int]] = (),
     ) -> None:
-        """Make new blocked jobs wait for what their rows name, unless that has ended already.
+        """Make new blocked jobs wait for what their rows name; an end before now counts at once.
 
         `links`: each with those that it waits for. `made`: all jobs of this insert. `named`: what
         some of the jobs call those they wait for (ref, job, the one it waits for).

@@ -108,7 +108,7 @@ class Jobs:
         return job_state_of(row)
 
     def run_of(self, job_id: int) -> JobRun:
-        """Return the state of its last run without reading the whole job. Raises NotFound."""
+        """Return its status and last run without reading the whole job. Raises NotFound."""
         row = self._database.one(self._sql["run-of"], job_id)
         if row is None:
             raise NotFound(f"there is no job {job_id}")

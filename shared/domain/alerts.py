@@ -32,7 +32,7 @@ EVERYTHING = "*"
 MOST_COUNTED = 1_000
 """The largest `after`: so many times are remembered."""
 MOST_NAMED = 10
-"""So many of the conditions that began together are named."""
+"""At most so many of the conditions that began together are named."""
 _ENDED_AFTER_MS = 60_000
 _AFTERWARDS_MS = 60_000
 """What happens to a worker so soon after it ran an alert's job is taken for a consequence."""

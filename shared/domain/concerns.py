@@ -21,7 +21,7 @@ STANDSTILL_MINUTES = 15
 """A queue with `max_running` that has workers enough stands still if no job of it runs, and none
 ended for so long."""
 _MOST_AT_ONCE = 10
-"""So many slots a proposed command names: a longer one is hard to read."""
+"""A proposed command names at most so many slots: a longer one is hard to read."""
 
 
 class ConcernCode(StrEnum):

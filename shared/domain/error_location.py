@@ -3,12 +3,12 @@
 import re
 
 MOST_CHARS = 200
-"""Of a location, and of the name of an error: both are in an index, whose entries have a limit."""
+"""The longest location or error name: both are in an index, whose entries have a limit."""
 
 _BEGINNING = re.compile(
     r"^(?:  \+ Exception Group )?Traceback \(most recent call last\):", re.MULTILINE
 )
-"""Of a traceback that is in no exception group."""
+"""Where a traceback begins that is in no exception group."""
 _LIBRARY = re.compile(r"^<|/(?:site|dist)-packages/|/lib(?:64)?/python3[\d.]*/")
 """Files of packages that were installed, of Python itself, and code that has no file."""
 _PACKAGE = re.compile(r".*/(?:site|dist)-packages/[^/]+")

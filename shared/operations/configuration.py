@@ -49,7 +49,7 @@ class SettingProblem:
     place: str | None
     """The file and line, the variable, or `--set`."""
     line: int | None
-    """Of the file's text."""
+    """Its line in the file's text."""
 
 
 BY_HAND = "file"
@@ -87,7 +87,7 @@ class ShownVersion:
 
     @property
     def text(self) -> str | None:
-        """Its text with the secrets masked, made when it is asked for; None: they are not told."""
+        """Its text with the secrets masked, made at each call; None: they cannot be told apart."""
         return self.mask(self.version.text)
 
     @property

@@ -40,7 +40,7 @@ class TypeStats(TypedDict):
     wait_s: Percentiles
     """From when the job was due and free to run until it started."""
     cpu_s: Percentiles
-    """Of the attempts that were measured."""
+    """Of the attempts whose CPU time was measured."""
     cpu_total_s: float
     """The CPU time of all these attempts together."""
     max_rss_bytes: int | None

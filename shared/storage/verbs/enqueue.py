@@ -94,7 +94,7 @@ class Enqueue:
     def _record_waiting(
         self, made: Sequence[NewJob], ids: Sequence[int], refs: Mapping[str, int]
     ) -> None:
-        """Link jobs to their dependencies, after `job.enqueued`: ended ones cause events at once."""
+        """Link jobs to their dependencies, after `job.enqueued`: ended ones cause events."""
         links, named = [], []
         for new, job_id in zip(made, ids, strict=True):
             dependencies = list(

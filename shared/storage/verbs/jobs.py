@@ -19,7 +19,7 @@ from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.rows import attempt_of, job_of, job_state_of, running_job_of
 
 _SHORT_LOG = 100
-"""So many lines are deleted together with their job."""
+"""At most so many lines are deleted together with their job."""
 _LINES_AT_ONCE = 2_000
 _LINES_BESIDE_OTHERS = 20_000
 """The same if others may write meanwhile. There each step reads past what those before deleted."""

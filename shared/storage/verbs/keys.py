@@ -30,11 +30,11 @@ from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.quarantines import lock_quarantines
 
 _NO_LIMIT = 1_000
-"""So many jobs of a key without a limit are unparked in one transaction."""
+"""How many jobs of a key without a limit one transaction unparks."""
 _MOST_PARKED = 1_000
-"""So many jobs a lease parks; it rings for itself to go on."""
+"""A lease parks at most so many jobs; it rings for itself to go on."""
 _MOST_HELD = 250
-"""So many of them of quarantined types: a million may wait, and others write meanwhile."""
+"""At most so many of these for their type's quarantine: a million may wait, and others write."""
 _KEYS_AT_ONCE = 200
 
 _Key = tuple[str, str]

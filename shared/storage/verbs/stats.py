@@ -21,7 +21,7 @@ _FLOW_MINUTES = 1
 _MINUTE_MS = 60_000
 _MOST_PROBES = 1_000
 _MOST_WALKED = 10_000
-"""Of a queue and priority: so many may be freed at once, if all workers die."""
+"""How many jobs of a queue and priority are looked at: so many are freed if all workers die."""
 _MOST_WALKED_OF_ALL = 100_000
 _LEAST_PARKED, _MOST_PARKED = 50, 1_000
 """How many parked jobs are looked at: of each queue, of all queues. Each takes a row lookup."""

@@ -98,7 +98,7 @@ def ask_for_slot(
 ) -> int:
     """Request RESTART or DRAIN of a slot, record it in the audit log, and return the request's id.
 
-    `host` may be None if only one has a slot of that name. Raises NotFound, TransitionRefused
+    `host` may be None if one host alone has that slot. Raises NotFound, TransitionRefused
     for a process that cannot be restarted or drained, and NoSupervisor while Orpheus is stopping.
     """
     slot = _slot(store, action, name, host)
@@ -123,7 +123,7 @@ def ask_for_workers(
 ) -> int:
     """Request this many workers for `pool`, or slots for a program, and return the request's id.
 
-    `host` may be None where only one has a supervisor. Raises NotFound if it is none of `pools`,
+    `host` may be None if one host alone has a supervisor. Raises NotFound if it is none of `pools`,
     none of `programs` and has no slot on any host, or the host has none; NoSupervisor.
     """
     slots = store.processes.slots()
@@ -154,7 +154,7 @@ def ask_for_workers(
 def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stack:
     """Return the stacks of a slot's process, as GET /workers/{slot}/stack shows them.
 
-    `host` may be None where only one has a slot of that name; the caller is on `own_host`, and only
+    `host` may be None if one host alone has that slot; the caller is on `own_host`, and only
     what runs there can be read. Blocks for at most 4 s. Raises NotFound, TransitionRefused for a
     slot without a process, and NoAnswer, which says why the process does not answer. The coroutines
     of jobs are missing while no Python code of the process can run.
@@ -197,7 +197,7 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
 def output_folder(store: Store, name: str, host: str | None, own_host: str) -> Path:
     """Return where the output of a program's slot is (shared/process/program_logs.py reads it).
 
-    `host` may be None where only one has a slot of that name; the caller is on `own_host`. Raises
+    `host` may be None if one host alone has that slot; the caller is on `own_host`. Raises
     NotFound, TransitionRefused for a slot that is no program's, and NoAnswer for another host's.
     """
     folder = store.state.program_log(name)

@@ -17,7 +17,7 @@ from tests.machine import PATIENCE_S
 Start = Callable[..., Orpheus]
 TWO_WORKERS = {"pools.default.workers": "2"}
 LONG = bool(os.environ.get("CHAOS_LONG"))
-RELOADS = 1_000 if LONG else 6
+RELOADS = 1_000 if LONG else 5
 RESTARTS = 200 if LONG else 8
 AT_A_TIME = 2
 STANDS_STILL = 30  # looks, one every 10 ms
@@ -172,6 +172,7 @@ def _until_told(orpheus: Orpheus, reloads: int) -> None:
     until(lambda: orpheus.log().count('"config_reloaded"') >= reloads, told)
 
 
+@pytest.mark.long  # integration/supervisor/test_recovery.py has the same of a light child
 @pytest.mark.timeout(600 if LONG else 300)
 def test_many_restarts_leave_descriptors_and_threads_as_they_were(by_file: Orpheus) -> None:
     orpheus = by_file

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import cycle, islice, pairwise
 from typing import Any
 
 import psutil
@@ -17,6 +17,7 @@ from tests.chaos.clients import Client
 from tests.chaos.harness import Orpheus, show, until
 from tests.chaos.histories import Look, Run, read_effects
 from tests.machine import slowness
+from tests.variants import variants
 
 PLACES = 4
 KILLED_JOBS = int(os.environ.get("KILLED_JOBS", "100"))
@@ -118,22 +119,17 @@ def test_a_job_past_its_hard_deadline_is_known_and_the_others_are_released(
 
 
 @pytest.mark.timeout(DRAIN_BOUND_S + 300)
-@pytest.mark.parametrize("kind", ["asked_async", "asked"])
+@pytest.mark.parametrize(
+    "kinds", variants(["asked_async asked", "asked_async", "asked"], "asked_async asked")
+)
 def test_jobs_whose_workers_are_killed_every_second_are_done_once(
-    start: Callable[..., Orpheus], kind: str
+    start: Callable[..., Orpheus], kinds: str
 ) -> None:
+    """Coroutines, jobs in threads, and both beside each other."""
     chance = random.Random(SEED)
     orpheus = start({"pools.default.workers": "3", "pools.default.concurrency": str(PLACES)})
     watched = WatchedRun(orpheus)
-    does = {"does": "sleep"} if kind == "asked" else {}
-    batch: list[dict[str, Any]] = [
-        {
-            "type": kind,
-            "payload": {**does, "seconds": chance.choice((0.1, 0.2, 0.4)), "secret": SECRET},
-            "max_retries": 50,
-        }
-        for _ in range(KILLED_JOBS)
-    ]
+    batch = [_short_job(kind, chance) for kind in islice(cycle(kinds.split()), KILLED_JOBS)]
     began_s = time.monotonic()
     client = Client(orpheus.url, watched.log)
     ids = client.submit(batch)
@@ -150,11 +146,20 @@ def test_jobs_whose_workers_are_killed_every_second_are_done_once(
     attempts, crashed = (sum(row[column] for row in rows) for column in (2, 3))
     took_s = time.monotonic() - began_s
     show(
-        f"{kind}: {len(ids)} jobs done once each in {took_s:.0f} s: {kills} kills, "
+        f"{kinds}: {len(ids)} jobs done once each in {took_s:.0f} s: {kills} kills, "
         f"{attempts} attempts, of which {crashed} crashed"
     )
     assert kills >= 2 and crashed >= 1
     assert orpheus.stop() == 0
+
+
+def _short_job(kind: str, chance: random.Random) -> dict[str, Any]:
+    does = {"does": "sleep"} if kind == "asked" else {}
+    return {
+        "type": kind,
+        "payload": {**does, "seconds": chance.choice((0.1, 0.2, 0.4)), "secret": SECRET},
+        "max_retries": 50,
+    }
 
 
 def _kill_a_worker_every_second(orpheus: Orpheus, chance: random.Random) -> int:

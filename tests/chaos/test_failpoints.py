@@ -114,7 +114,9 @@ def test_an_api_killed_at_every_point_keeps_what_it_acknowledged(
     check_done_once(orpheus, *jobs)
 
 
-@pytest.mark.parametrize("point", SUPERVISOR_POINTS)
+@pytest.mark.parametrize(
+    "point", variants(SUPERVISOR_POINTS, "supervisor.process_ended", "supervisor.commit.before")
+)
 def test_a_supervisor_killed_at_any_point_leaves_a_clean_next_start(
     orpheus: Orpheus, points: Path, point: str
 ) -> None:

@@ -24,7 +24,7 @@ from tests.many_hosts.hosts import Host
 from tests.many_hosts.tcp_proxy import TcpProxy
 
 SEED = int(os.environ.get("CAMPAIGN_SEED", "1"))
-SECONDS = float(os.environ.get("CAMPAIGN_SECONDS", "12"))
+SECONDS = float(os.environ.get("CAMPAIGN_SECONDS", "8"))
 JOBS = round(SECONDS * 5000 / 600)
 NAMES = ("ada", "bob", "cyd")
 DRAIN_BOUND_S = 120.0

@@ -1,6 +1,12 @@
-"""A host dies with all that runs there: another leads, and its jobs run elsewhere, in time."""
+"""A host dies with all that runs there: another leads, and its jobs run elsewhere, in time.
+
+The usual run shows of a host that is cut off how long that takes (test_network.py), and of one that
+dies that another leads and runs its jobs (tests/integration/test_many_hosts.py).
+"""
 
 import time
+
+import pytest
 
 from tests.chaos.harness import LEASE_TTL_S, until
 from tests.chaos.histories import read_effects
@@ -17,6 +23,7 @@ BUSY_S = 2.0
 LEADER = "SELECT host FROM orpheus.leader"
 
 
+@pytest.mark.long
 def test_another_leads_and_runs_its_jobs(
     shared_server: DatabaseServer, start_hosts: StartHosts
 ) -> None:

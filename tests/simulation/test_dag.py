@@ -45,7 +45,7 @@ class GraphSchedule(Schedule):
         )
 
 
-@pytest.mark.parametrize("seed", variants(range(5), 0, 1))
+@pytest.mark.parametrize("seed", variants(range(5), 0))
 def test_a_graph_ends_as_predicted_while_workers_are_killed(world: World, seed: int) -> None:
     ran = run_schedule(world, seed, FAULTS, GraphSchedule)
     assert sum(what == "dies" for _, _, what, _ in ran.trace) >= 10

@@ -15,7 +15,7 @@ from tests.simulation.machine import (
 from tests.simulation.postgres_world import PostgresWorld
 from tests.simulation.world import World
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "50"))
 EXAMPLES_ON_POSTGRES = int(os.environ.get("EXAMPLES_ON_POSTGRES", "5"))
 
 

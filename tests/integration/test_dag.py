@@ -1,4 +1,8 @@
-"""A graph of 200 jobs in real processes, workers killed all the while: it ends as predicted."""
+"""A graph of 200 jobs in real processes, workers killed all the while: it ends as predicted.
+
+The usual run has it with the real store in tests/simulation, and real processes in the campaign of
+tests/chaos, where one job in four waits for another.
+"""
 
 import itertools
 import json
@@ -40,6 +44,7 @@ def wait_for_all(store: Store, system: Any, chance: random.Random) -> int:
     return turn
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_a_graph_ends_as_predicted_while_workers_are_killed(
     start_system: Callable[..., Any],

@@ -14,6 +14,7 @@ import pytest
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
 from tests.machine import HANGS_UP, PATIENCE_S, wait_until
+from tests.variants import variants
 
 ROOT = Path(__file__).parents[2]
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -148,10 +149,11 @@ def start_worker(
 
 @pytest.mark.parametrize(
     ("number", "leaves_thread", "code"),
-    [
-        *((number, False, 0) for number in STOPS),
+    variants(
+        [*((number, False, 0) for number in STOPS), (signal.SIGTERM, True, -signal.SIGTERM)],
+        (signal.SIGTERM, False, 0),
         (signal.SIGTERM, True, -signal.SIGTERM),
-    ],
+    ),
 )
 def test_a_signal_to_stop_while_a_worker_replaces_itself_ends_it(
     tmp_path: Path, number: signal.Signals, leaves_thread: bool, code: int

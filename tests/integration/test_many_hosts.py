@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.conftest import processes_of
 
@@ -19,6 +20,7 @@ def seconds(earlier: str, later: str) -> float:
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 
+@pytest.mark.long  # the usual run has it through a pooler: tests/many_hosts/test_pgbouncer.py
 def test_a_commit_wakes_the_workers_and_the_api_of_other_hosts(
     start_system: StartSystem, postgresql_url: str, tmp_path: Path
 ) -> None:

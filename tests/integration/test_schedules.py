@@ -14,6 +14,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.storage import Store, open_store
 from tests.machine import slowness
+from tests.variants import variants
 
 StartSystem = Callable[..., Any]
 EVERY_SECOND = '{name="tick", every=1, type="sum_range", payload={n=4}, queue="ticks"}'
@@ -64,10 +65,13 @@ def test_the_supervisor_fires_ticks_on_time_and_none_twice(
 
 @pytest.mark.parametrize(
     ("schedule", "reason"),
-    [
-        ('{name="n", every=1, type="sumrange"}', "no job type is called 'sumrange'"),
+    variants(
+        [
+            ('{name="n", every=1, type="sumrange"}', "no job type is called 'sumrange'"),
+            ('{name="n", every=1, type="sum_range", payload={n=-1}}', "payload.n: "),
+        ],
         ('{name="n", every=1, type="sum_range", payload={n=-1}}', "payload.n: "),
-    ],
+    ),
 )
 def test_a_schedule_that_cannot_make_its_job_is_exit_78_of_the_supervisor_and_of_a_worker(
     tmp_path: Path, schedule: str, reason: str

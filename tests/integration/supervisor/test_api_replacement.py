@@ -15,7 +15,7 @@ from tests.machine import PATIENCE_S
 WaitFor = Callable[..., Any]
 
 
-def test_the_api_moves_to_another_address_and_back(
+def test_the_api_moves_to_another_address_and_back_and_is_switched_off_and_on(
     configured: Callable[[str], Configured], wait_for: WaitFor
 ) -> None:
     running = configured("[pools.default]\nworkers = 1\n")
@@ -36,7 +36,22 @@ def test_the_api_moves_to_another_address_and_back(
     back = wait_for(partial(answering_address, running.system, "127.0.0.1"), "its first host")
     wait_for(partial(is_refused, address), "the second address to be closed")
     httpx2.post(f"{back}/jobs/{job}/cancel", trust_env=False, timeout=PATIENCE_S)
+    is_switched_off_with_its_replacement_and_comes_back(running, back, wait_for)
+    assert "config_rejected" not in running.system.log()
     assert running.system.stop() == 0
+
+
+def is_switched_off_with_its_replacement_and_comes_back(
+    running: Configured, address: str, wait_for: WaitFor
+) -> None:
+    restart = f"{address}/workers/api/restart"
+    assert httpx2.post(restart, trust_env=False, timeout=PATIENCE_S).status_code == 202
+    running.save("[api]\nenabled = false\n[pools.default]\nworkers = 1\n")
+    wait_for(lambda: is_refused(address), "nobody to answer")
+    supervisor = psutil.Process(running.system.process.pid)
+    wait_for(lambda: len(supervisor.children()) == 1, "the worker to be alone")
+    running.save("[pools.default]\nworkers = 1\n")
+    wait_for(lambda: len(supervisor.children()) == 2, "the API to be started")
 
 
 def answering_address(system: Any, host: str) -> str | None:
@@ -53,21 +68,6 @@ def is_refused(address: str) -> bool:
     except httpx2.HTTPError:
         return False
     return False
-
-
-def test_an_api_that_is_switched_off_ends_with_its_replacement_and_comes_back(
-    configured: Callable[[str], Configured], wait_for: WaitFor
-) -> None:
-    running = configured("[pools.default]\nworkers = 1\n")
-    running.system.client.post("/workers/api/restart")
-    running.save("[api]\nenabled = false\n[pools.default]\nworkers = 1\n")
-    wait_for(lambda: is_refused(running.system.url), "nobody to answer")
-    supervisor = psutil.Process(running.system.process.pid)
-    wait_for(lambda: len(supervisor.children()) == 1, "the worker to be alone")
-    running.save("[pools.default]\nworkers = 1\n")
-    wait_for(lambda: len(supervisor.children()) == 2, "the API to be started")
-    assert "config_rejected" not in running.system.log()
-    assert running.system.stop() == 0
 
 
 def test_a_replacement_that_does_not_start_ends_neither_the_api_nor_the_supervisor(

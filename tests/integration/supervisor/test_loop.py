@@ -177,8 +177,8 @@ def test_a_child_that_asks_to_be_replaced_is_replaced(harness: Start) -> None:
 
 
 def test_all_children_killed_at_once_all_come_back(harness: Start) -> None:
-    running = harness(count=12)
-    names = [f"a-{n}" for n in range(1, 13)]
+    running = harness(count=6)
+    names = [f"a-{n}" for n in range(1, 7)]
     before = {name: running.until_state(SlotState.READY, name).pid for name in names}
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -149,10 +150,11 @@ def test_the_process_that_imports_the_modules_may_be_killed_twice(
             78,
             "job type one: its description or a default contains a lone surrogate",
         ),
-        (
+        pytest.param(
             "from orpheus import job\n@job\ndef one(ctx, text: str = '\\ud800'): pass\n",
             78,
             "job type one: its description or a default contains a lone surrogate",
+            marks=pytest.mark.long,
         ),
     ],
 )
@@ -190,32 +192,36 @@ def test_something_else_in_the_place_of_a_file_of_ours_is_exit_74(
     assert str(path).removesuffix("/x") in lines[0]
 
 
-def test_a_state_folder_that_cannot_be_used_is_exit_74(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "name"),
+    variants(
+        product(("supervisor", "worker", "api"), ("link", "file")),
+        ("supervisor", "link"),
+        ("worker", "file"),
+        ("api", "link"),
+    ),
+)
+def test_a_state_folder_that_cannot_be_used_is_exit_74(
+    start: Start, tmp_path: Path, program: str, name: str
+) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     (tmp_path / "file").touch()
-    for program in ("supervisor", "worker", "api"):
-        for name, says in (("link", "is a symbolic link"), ("file", "File exists")):
-            code, lines = end_of(start(program, f"database.state_dir={tmp_path}/{name}"))
-            assert code == 74, lines
-            assert len(lines) == 1
-            assert f"{tmp_path}/{name}" in lines[0]
-            assert says in lines[0]
+    code, lines = end_of(start(program, f"database.state_dir={tmp_path}/{name}"))
+    assert code == 74, lines
+    assert len(lines) == 1
+    assert f"{tmp_path}/{name}" in lines[0]
+    assert {"link": "is a symbolic link", "file": "File exists"}[name] in lines[0]
 
 
-def test_two_supervisors_with_different_state_folders_exclude_each_other(
-    start: Start, tmp_path: Path, wait_for: Callable[..., Any]
-) -> None:
-    first = start("supervisor", f"database.state_dir={tmp_path}/one")
-    wait_for(lambda: is_ready(tmp_path, first.pid), "the start")
-    code, lines = end_of(start("supervisor", f"database.state_dir={tmp_path}/other"))
+def is_excluded(second: Started, folder: Path) -> None:
+    """It gives up at once, with one line, and does not make its state folder."""
+    code, lines = end_of(second)
     assert (code, len(lines)) == (75, 1), lines
     assert "already running" in lines[0]
-    assert not (tmp_path / "other").exists()
-    first.send_signal(signal.SIGTERM)
-    assert first.wait(PATIENCE_S) == 0
+    assert not folder.exists()
 
 
-def test_a_job_runs_and_its_crash_is_told_by_files_in_the_state_folder(
+def test_a_crash_is_told_by_files_in_the_state_folder_and_one_with_another_folder_is_excluded(
     start: Start, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
     (tmp_path / "dying_jobs.py").write_text(
@@ -226,6 +232,8 @@ def test_a_job_runs_and_its_crash_is_told_by_files_in_the_state_folder(
     folder = tmp_path / "state"
     process = start("supervisor", 'jobs.modules=["dying_jobs"]', f"database.state_dir={folder}")
     wait_for(lambda: is_ready(tmp_path, process.pid), "the start")
+    other = tmp_path / "other"
+    is_excluded(start("supervisor", f"database.state_dir={other}"), other)
     store = open_store(
         f"sqlite:///{tmp_path}/data/orpheus.db",
         pools={"default": ("*",)},
@@ -249,23 +257,13 @@ def test_a_job_runs_and_its_crash_is_told_by_files_in_the_state_folder(
     store.close()
 
 
-def test_no_temporary_folder_is_needed(
+def test_no_temporary_folder_is_needed_and_crash_files_are_private_whatever_the_umask(
     start: Start, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
-    process = start(
-        "supervisor", 'jobs.modules=["orpheus.worker.handlers"]', TMPDIR=str(tmp_path / "nowhere")
-    )
-    wait_for(lambda: is_ready(tmp_path, process.pid), "the start")
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE_S) == 0
-
-
-def test_crash_files_are_private_whatever_the_umask(
-    start: Start, tmp_path: Path, wait_for: Callable[..., Any]
-) -> None:
+    modules = 'jobs.modules=["orpheus.worker.handlers"]'
     before = os.umask(0)
     try:
-        process = start("supervisor")
+        process = start("supervisor", modules, TMPDIR=str(tmp_path / "nowhere"))
     finally:
         os.umask(before)
     wait_for(lambda: is_ready(tmp_path, process.pid), "the start")

@@ -121,23 +121,28 @@ def test_only_the_pool_whose_settings_changed_is_restarted_and_none_of_its_jobs_
     assert running.system.stop() == 0
 
 
-@pytest.mark.parametrize(
-    ("toml", "reason"),
-    [
-        ("[pools.default]\nworkers = 'many'\n", "pools.default.workers"),
-        ("[pools.default\n", "orpheus.toml:1"),
-        ("[jobs]\nmodules = ['no_such_module']\n", "No module named 'no_such_module'"),
-        ("[[schedules]]\nname = 'x'\nevery = 60\ntype = 'nothing'\n", "'x' cannot make its job"),
-        ("[database]\nstate_dir = 'elsewhere'\n", "database.state_dir: cannot change while"),
-    ],
+NOT_VALID = (
+    ("[pools.default]\nworkers = 'many'\n", "pools.default.workers"),
+    ("[pools.default\n", "orpheus.toml:1"),
+    ("[jobs]\nmodules = ['no_such_module']\n", "No module named 'no_such_module'"),
+    ("[[schedules]]\nname = 'x'\nevery = 60\ntype = 'nothing'\n", "'x' cannot make its job"),
+    ("[database]\nstate_dir = 'elsewhere'\n", "database.state_dir: cannot change while"),
 )
+"""What is saved, and why it is rejected."""
+
+
+def is_rejected_for(running: Configured, reason: str) -> bool:
+    return reason in (rejection(running) or "")
+
+
 def test_a_configuration_that_is_not_valid_is_rejected_and_the_running_one_stays(
-    running: Configured, wait_for: WaitFor, toml: str, reason: str
+    running: Configured, wait_for: WaitFor
 ) -> None:
     before = running.pids()
-    running.save(toml)
-    assert reason in wait_for(lambda: rejection(running), "the reason to be shown")
-    assert running.pids() == before
+    for toml, reason in NOT_VALID:
+        running.save(toml)
+        wait_for(partial(is_rejected_for, running, reason), f"{reason} to be shown")
+        assert running.pids() == before
     running.save("[pools.default]\nworkers = 1\n# mended\n")
     wait_for(lambda: not rejection(running), "the reason to go")
     assert running.pids() == before
@@ -224,20 +229,6 @@ def test_a_guessed_secret_is_not_confirmed_by_the_event_of_a_reload(
         assert told()[-2:] == [[], []]
 
 
-def test_a_file_that_is_not_watched_is_read_on_sighup_only(
-    configured: Callable[[str], Configured], wait_for: WaitFor
-) -> None:
-    toml = "[supervisor]\nwatch_config = false\n[pools.default]\nworkers = {}\n"
-    running = configured(toml.format(1))
-    running.save(toml.format(2))
-    job = running.system.submit("sleep", {"seconds": 1.5})
-    running.system.wait_for_job(job)
-    assert "default-2" not in running.pids()
-    running.signal(signal.SIGHUP)
-    wait_for(lambda: "default-2" in running.ready(), "the second worker")
-    assert running.system.stop() == 0
-
-
 def test_the_supervisor_takes_requests_right_after_a_reload(
     running: Configured, wait_for: WaitFor
 ) -> None:
@@ -320,25 +311,32 @@ def service_manager(path: Path) -> Iterator[list[str]]:
             listening.join()
 
 
-def test_the_service_manager_is_notified_of_every_step(
+def test_a_file_that_is_not_watched_is_read_on_sighup_only_and_each_step_is_notified(
     configured: Callable[[str], Configured],
     wait_for: WaitFor,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """The steps are told to a service manager, as systemd is one."""
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+    toml = "[supervisor]\nwatch_config = false\n[pools.default]\nworkers = {}\n"
     with service_manager(tmp_path / "notify") as told:
-        running = configured("[pools.default]\nworkers = 1\n")
+        running = configured(toml.format(1))
         for word in ("READY=1", "STATUS=1 of 1 workers ready", "WATCHDOG=1"):
             wait_for(partial(told.__contains__, word), word)
         for pid in running.pids().values():
             if pid != running.system.process.pid:
                 assert "NOTIFY_SOCKET" not in psutil.Process(pid).environ()
+        running.save(toml.format(2))
+        job = running.system.submit("sleep", {"seconds": 1.5})
+        running.system.wait_for_job(job)
+        assert "default-2" not in running.pids()
         told.clear()
         running.signal(signal.SIGHUP)
         for word in ("RELOADING=1", "READY=1"):
             wait_for(partial(told.__contains__, word), word)
+        wait_for(lambda: "default-2" in running.ready(), "the second worker")
         assert running.system.stop() == 0
         for word in ("STOPPING=1", "STATUS=SIGTERM"):
             wait_for(partial(told.__contains__, word), word)

@@ -180,6 +180,7 @@ def get_on_new_connection(url: str) -> httpx2.Response:
         return client.get(url)
 
 
+@pytest.mark.long  # the usual run has it in tests/chaos/test_recovery.py and test_starts.py
 def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
     start_system: StartSystem,
 ) -> None:

@@ -59,7 +59,7 @@ class Load:
 
     def _submit(self) -> None:
         job = {"type": "asked", "payload": {"request": 0, "index": 0, "does": "nothing"}}
-        while not self._over.wait(0.02):
+        while not self._over.wait(0.05):
             try:
                 with httpx2.Client(trust_env=False, verify=False, timeout=40) as client:
                     answer = client.post(f"{self._orpheus.url}/jobs", json=job)
@@ -228,7 +228,7 @@ def _until_workers(orpheus: Orpheus, n: int) -> None:
 
 
 def test_workers_recycled_under_load_lose_no_job(start: Start) -> None:
-    orpheus = start({"pools.default.max_jobs": "60"})
+    orpheus = start({"pools.default.max_jobs": "30"})
     orpheus.until_ready()
     before = worker_pids(orpheus)
     with under_load(orpheus):

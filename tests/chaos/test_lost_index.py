@@ -29,7 +29,7 @@ class Clients:
 
     def _submit(self) -> None:
         with httpx2.Client(base_url=self._url, trust_env=False, timeout=40) as client:
-            while not self._over.wait(0.01):
+            while not self._over.wait(0.03):
                 answer = client.post("/jobs", json=JOB)
                 if answer.status_code == 201:
                     self.acknowledged.append(int(answer.json()["id"]))

@@ -24,7 +24,7 @@ PASSWORD = "not-to-be-shown"
 def settings(postgresql_url: str, tmp_path: Path) -> tuple[str, ...]:
     """Those of one host. The server of the tests takes any password."""
     url = postgresql_url.replace("orpheus@", f"orpheus:{PASSWORD}@")
-    return f"database.url={url}", f"database.state_dir={tmp_path}/state", "pools.default.workers=2"
+    return f"database.url={url}", f"database.state_dir={tmp_path}/state", "pools.default.workers=1"
 
 
 def operator(settings: tuple[str, ...], *command: str) -> subprocess.CompletedProcess[str]:

@@ -14,6 +14,7 @@ import pytest
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Attempt, NewJob, Outcome, Status
 from orpheus.shared.storage import Store, open_store
+from orpheus.supervisor.__main__ import run
 from orpheus.supervisor.linux.cgroup import oom_kills
 from tests.audit_log import entries_of
 from tests.machine import wait_until
@@ -70,18 +71,13 @@ class Running:
     folder: Path
     store: Store
     process: subprocess.Popen[bytes]
+    capsys: pytest.CaptureFixture[str]
 
     def command(self, *argv: str) -> tuple[int, str]:
         """What `orpheus …` answers there: its exit code, and what it prints."""
-        answer = subprocess.run(
-            [sys.executable, "-m", "orpheus", *argv],
-            cwd=self.folder,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return answer.returncode, " ".join((answer.stdout + answer.stderr).split())
+        with contextlib.chdir(self.folder):
+            code = run(argv)
+        return code, " ".join("".join(self.capsys.readouterr()).split())
 
     def ids(self, type: str, status: Status) -> list[int]:
         jobs = self.store.jobs.page(JobFilter(status, type), 100)
@@ -94,7 +90,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
+def running(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Running]:
     (tmp_path / "config").mkdir()
     (tmp_path / "config/orpheus.toml").write_text(TOML)
     (tmp_path / "jobs_of_test.py").write_text(JOBS)
@@ -110,7 +106,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
         ) as process,
     ):
         try:
-            yield Running(tmp_path, store, process)
+            yield Running(tmp_path, store, process, capsys)
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
             assert store.maintenance.verify() == []

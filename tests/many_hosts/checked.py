@@ -41,7 +41,7 @@ _BATCH_OF_A_CAMPAIGN = 10
 _MOST_LIVE_OF_A_CAMPAIGN = 60
 _MOST_LIVE = 8
 """Jobs that are submitted meanwhile must not pile up on a slow machine."""
-_BETWEEN_BATCHES_S = 0.1
+_BETWEEN_BATCHES_S = 0.25
 _LASTS_NS = int(LEASE_TTL_S * 1e9)
 _IN_ANY_ORDER = (
     invariants.attempts_do_not_overlap,

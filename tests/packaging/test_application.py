@@ -18,6 +18,7 @@ import pytest
 
 from tests.packaging.installed import Installed, serving
 from tests.packaging.test_distributions import FOLDERS
+from tests.variants import variants
 
 pytestmark = pytest.mark.xdist_group("packaging")
 
@@ -98,7 +99,7 @@ def ended(client: httpx2.Client, job_id: int) -> Any:
             return job
 
 
-@pytest.mark.parametrize("how", ["orpheus", "python -m orpheus"])
+@pytest.mark.parametrize("how", variants(["orpheus", "python -m orpheus"], "orpheus"))
 def test_a_job_that_imports_the_application_s_shared_is_done(
     application: Installed, how: str, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
+from orpheus.supervisor.__main__ import run
 from tests.integration.programs.conftest import Programs, free_port, program, shell
 from tests.machine import PATIENCE_S, wait_until
 
@@ -48,7 +50,9 @@ def test_a_web_server_is_kept_alive(programs: Start) -> None:
     assert running.system.stop() == 0
 
 
-def test_output_is_read_over_http_and_on_the_command_line(programs: Start, tmp_path: Path) -> None:
+def test_output_is_read_over_http_and_on_the_command_line(
+    programs: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
     script = 'printf "one\\ntwo\\n"; echo bad >&2; printf rest; exec sleep 600'
     settings: dict[str, Any] = {"ready": {"line": "^two$"}, "instances": 2, "stop_timeout": "7s"}
     running = programs([program("p", *shell(script), **settings)])
@@ -65,16 +69,13 @@ def test_output_is_read_over_http_and_on_the_command_line(programs: Start, tmp_p
     assert running.lines("p-1", "?limit=1") == lines[-1:]
     assert running.lines("p-1", f"?after={ids[-1]}") == []
 
-    orpheus = [sys.executable, "-m", "orpheus.supervisor"]
     url = f"database.url=sqlite:///{running.system.database}"
     for count, newest in ((0, []), (2, lines[-2:]), (9, lines)):
-        out = subprocess.check_output(
-            [*orpheus, "logs", "p-1", "-n", str(count), "--json", "--set", url]
-        )
+        assert run(["logs", "p-1", "-n", str(count), "--json", "--set", url]) == 0
+        out = capsys.readouterr().out
         assert [json.loads(line) for line in out.splitlines()] == newest
-    following = subprocess.Popen(
-        [*orpheus, "logs", "p-1", "--follow", "--json", "--set", url], stdout=subprocess.PIPE
-    )
+    follow = [sys.executable, "-m", "orpheus.supervisor", "logs", "p-1", "--follow", "--json"]
+    following = subprocess.Popen([*follow, "--set", url], stdout=subprocess.PIPE)
     assert following.stdout is not None
     assert [json.loads(following.stdout.readline())["line"] for _ in lines] == [
         one["line"] for one in lines
@@ -87,9 +88,8 @@ def test_output_is_read_over_http_and_on_the_command_line(programs: Start, tmp_p
     following.terminate()  # SIGINT is ignored in a run in the background
     following.communicate(timeout=PATIENCE_S)
 
-    listed = subprocess.run(
-        [*orpheus, "programs", "--set", url], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    assert run(["programs", "--set", url]) == 0
+    listed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in listed] == ["SLOT", "p-1", "p-2"]
     assert running.system.client.get("/programs/p-3/logs").status_code == 404
     assert running.system.client.get("/programs/default-1/logs").status_code == 409

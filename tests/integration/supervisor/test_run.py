@@ -138,7 +138,7 @@ def test_a_killed_api_refuses_no_connection(start_system: StartSystem) -> None:
     stop = threading.Event()
 
     def ask() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.01):
             try:
                 get_on_new_connection(f"{system.url}/healthz")
             except httpx2.ConnectError as error:

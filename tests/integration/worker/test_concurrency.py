@@ -28,6 +28,13 @@ def start(start_alone: Start) -> Start:
     return start
 
 
+@pytest.fixture(scope="module")
+def shared_beside(shared_workers: Any) -> Any:
+    """A worker of eight places, for the tests that leave it as it was."""
+    own = {**BESIDE, "pools.default.concurrency": "8"}
+    return shared_workers.alone(own).wait_until_ready()
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """The effect log."""
@@ -115,29 +122,27 @@ def test_a_job_for_which_the_system_has_no_thread_is_released_and_costs_nobody_a
     assert "no_thread_for_job" in worker.log()
 
 
-def test_each_job_has_its_own_log_and_progress(database: Any, start: Start) -> None:
-    start(8)
+def test_each_job_has_its_own_log_and_progress(shared_database: Any, shared_beside: Any) -> None:
     jobs = [NewJob("speaking_on_the_loop"), NewJob("speaking_in_a_thread")] * 6
-    for job_id in database.store.jobs.submit_many(jobs):
-        job = database.wait(job_id)
+    for job_id in shared_database.store.jobs.submit_many(jobs):
+        job = shared_database.wait(job_id)
         assert (job.status, job.message) == (Status.DONE, f"of {job_id}")
-        lines = database.store.logs.after(job_id, 0, 1000)
+        lines = shared_database.store.logs.after(job_id, 0, 1000)
         assert {one.line.split()[0] for one in lines} == {str(job_id)}
         assert len(lines) == (24 if job.type == "speaking_on_the_loop" else 12)
-        (attempt,) = database.store.jobs.attempts(job_id)
+        (attempt,) = shared_database.store.jobs.attempts(job_id)
         assert attempt.cpu_s is attempt.max_rss_bytes is None, "they share a process"
 
 
-def test_a_long_job_delays_no_other(database: Any, start: Start, file: Path) -> None:
-    start(2)
+def test_a_long_job_delays_no_other(shared_database: Any, shared_beside: Any, file: Path) -> None:
     go_on = file.with_name("go-on")
-    [long] = submit_many(database, 1, "until_there", wait_for=str(go_on), file=str(file))
-    database.wait(long, Status.IN_PROGRESS)
-    for job_id in submit_many(database, 30, "sum_range", n=3):
-        assert database.wait(job_id).status is Status.DONE
-    assert database.store.jobs.get(long).status is Status.IN_PROGRESS
+    [long] = submit_many(shared_database, 1, "until_there", wait_for=str(go_on), file=str(file))
+    shared_database.wait(long, Status.IN_PROGRESS)
+    for job_id in submit_many(shared_database, 30, "sum_range", n=3):
+        assert shared_database.wait(job_id).status is Status.DONE
+    assert shared_database.store.jobs.get(long).status is Status.IN_PROGRESS
     go_on.touch()
-    assert database.wait(long).status is Status.DONE
+    assert shared_database.wait(long).status is Status.DONE
 
 
 def test_jobs_that_wait_behind_long_ones_are_left_to_other_workers(
@@ -292,46 +297,46 @@ def test_a_handler_that_blocks_the_loop_is_named_and_nothing_happens_to_the_othe
 
 @pytest.mark.parametrize("job_type", ["forking_beside", "forking_on_the_loop"])
 def test_a_forked_child_ends_where_it_leaves_the_handler(
-    database: Any, start: Start, file: Path, job_type: str
+    shared_database: Any, shared_beside: Any, file: Path, job_type: str
 ) -> None:
-    start(8)
-    others = submit_many(database, 4, "awaiting_beside", seconds=1.0, file=str(file))
+    others = submit_many(shared_database, 4, "awaiting_beside", seconds=1.0, file=str(file))
     codes = {"return": 0, "raise": 1, "exit": 7}
     if job_type == "forking_on_the_loop":
         codes["await"] = 1  # the loop is the parent's
     jobs = [NewJob(job_type, json.dumps({"how": how})) for how in codes]
-    for job_id, code in zip(database.store.jobs.submit_many(jobs), codes.values(), strict=True):
-        assert json.loads(database.wait(job_id).result) == code
+    ids = shared_database.store.jobs.submit_many(jobs)
+    for job_id, code in zip(ids, codes.values(), strict=True):
+        assert json.loads(shared_database.wait(job_id).result) == code
     for job_id in others:
-        assert database.wait(job_id).status is Status.DONE
+        assert shared_database.wait(job_id).status is Status.DONE
     assert sorted(one["job"] for one in effects(file, "end")) == others, "each once"
 
 
 def test_a_task_that_a_handler_leaves_is_cancelled_with_its_end(
-    database: Any, start: Start, file: Path
+    shared_database: Any, shared_beside: Any, file: Path
 ) -> None:
-    start(2)
-    job_id = database.submit("leaving_a_task", json.dumps({"file": str(file)}))
-    assert database.wait(job_id).status is Status.DONE
+    job_id = shared_database.submit("leaving_a_task", json.dumps({"file": str(file)}))
+    assert shared_database.wait(job_id).status is Status.DONE
     assert [one["job"] for one in effects(file, "cancelled")] == [job_id]
 
 
 @pytest.mark.parametrize("job_type", ["parent_on_the_loop", "parent_in_a_thread"])
 def test_the_context_asks_the_database_from_threads_and_coroutines(
-    database: Any, start: Start, job_type: str
+    shared_database: Any, shared_beside: Any, job_type: str
 ) -> None:
-    start(4)
-    first = database.submit("sum_range", '{"n": 3}')
-    parents = [database.submit(job_type, depends_on=(first,)) for _ in range(8)]
+    first = shared_database.submit("sum_range", '{"n": 3}')
+    parents = [shared_database.submit(job_type, depends_on=(first,)) for _ in range(8)]
     for job_id in parents:
-        assert json.loads(database.wait(job_id).result) == {str(first): {"sum": 6}}
-    rows = database.store._database.all("SELECT count(*) FROM jobs WHERE type = 'sum_range'")
-    assert rows == [(9,)], "its own, and a child of each"
+        assert json.loads(shared_database.wait(job_id).result) == {str(first): {"sum": 6}}
+    sums = "SELECT count(*) FROM jobs WHERE type = 'sum_range' AND id >= ?"
+    assert shared_database.store._database.all(sums, first) == [(9,)], "and a child of each"
 
 
-def test_jobs_start_in_the_directory_of_the_worker(database: Any, start: Start) -> None:
-    start(2)
-    name, folder = json.loads(database.wait(database.submit("naming_its_thread")).result)
+def test_jobs_start_in_the_directory_of_the_worker(
+    shared_database: Any, shared_beside: Any
+) -> None:
+    job_id = shared_database.submit("naming_its_thread")
+    name, folder = json.loads(shared_database.wait(job_id).result)
     assert name.startswith("job-")
     assert folder == str(Path(__file__).parent / "jobs")
 

@@ -16,8 +16,14 @@ from benchmarks.servers import NotMeasured, Server, postgresql
 from orpheus import outbox
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.supervisor.outbox.postgresql import table_digest
-from tests.integration.supervisor.outbox.draining import Application, Draining, DrainingTests
+from tests.integration.supervisor.outbox.draining import (
+    POINTS,
+    Application,
+    Draining,
+    DrainingTests,
+)
 from tests.machine import folder_in_memory, wait_until
+from tests.variants import variants
 
 
 class PostgresqlApplication(Application):
@@ -90,7 +96,15 @@ def draining(tmp_path: Any, application: PostgresqlApplication) -> Iterator[Drai
 
 
 class TestPostgresql(DrainingTests):
-    """What holds for every database."""
+    """What holds for every database. The usual run kills at every point with SQLite."""
+
+    @pytest.mark.parametrize("point", variants(POINTS, "outbox.jobs_committed"))
+    def test_a_drainer_that_is_killed_repeats_nothing_and_loses_nothing(
+        self, draining: Draining, application: Application, point: str
+    ) -> None:
+        super().test_a_drainer_that_is_killed_repeats_nothing_and_loses_nothing(
+            draining, application, point
+        )
 
 
 def test_a_time_to_run_at_is_written_and_read(

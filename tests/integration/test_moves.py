@@ -1,5 +1,6 @@
 """`orpheus db move` with real processes: killed on the way, resumed, and there and back again."""
 
+import contextlib
 import os
 import re
 import signal
@@ -11,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.storage import open_store
 from tests.conftest import ROOT
+from tests.variants import variants
 
 PASSWORD = "not-to-be-shown"
 
@@ -37,7 +41,9 @@ def orpheus(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+@pytest.mark.parametrize("is_started_again", variants([False, True], False))
 def test_a_database_is_moved_to_postgresql_and_back_whoever_is_killed(
+    is_started_again: bool,
     start_system: Callable[..., Any],
     postgresql_url: str,
     tmp_path: Path,
@@ -83,11 +89,16 @@ def test_a_database_is_moved_to_postgresql_and_back_whoever_is_killed(
 
     again = orpheus("db", "move", server, back, *options, "--json")
     assert again.returncode == 0, again.stderr
-    third = start_system(f"database.url={back}", state, "pools.default.workers=1")
-    third.wait_until_ready()
-    assert third.get(f"/jobs/{pending_id}")["status"] == "done"
-    assert third.submit("sum_range", {"n": 1}) == pending_id + 1
-    assert third.stop() == 0
+    if is_started_again:
+        third = start_system(f"database.url={back}", state, "pools.default.workers=1")
+        third.wait_until_ready()
+        assert third.get(f"/jobs/{pending_id}")["status"] == "done"
+        assert third.submit("sum_range", {"n": 1}) == pending_id + 1
+        assert third.stop() == 0
+    else:
+        with contextlib.closing(open_store(back, state_dir=f"{tmp_path}/state")) as store:
+            assert store.jobs.get(pending_id).status is Status.DONE
+            assert store.jobs.submit(NewJob("sum_range", '{"n": 1}')).job.id == pending_id + 1
     assert orpheus("db", "verify", "--set", f"database.url={back}", *options).returncode == 0
     commands = [one.stdout + one.stderr for one in (*told, moved, left, again, running)]
     assert PASSWORD not in "".join([*commands, second.log()])

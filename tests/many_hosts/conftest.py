@@ -7,13 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.machine import folder_in_memory
-from tests.many_hosts.database_server import DatabaseServer, running_server
+from tests.many_hosts.database_server import DatabaseServer, empty_cluster_in, running_server
 from tests.many_hosts.hosts import Host
 from tests.many_hosts.namespaces import Namespace
 from tests.many_hosts.tcp_proxy import TcpProxy
@@ -22,8 +22,8 @@ DATABASE = "postgres"
 StartHosts = Callable[..., list[Host]]
 
 
-@pytest.fixture(scope="module")
-def server_folder() -> Iterator[Path]:
+@contextmanager
+def reachable_folder() -> Iterator[Path]:
     """A folder that the user of PostgreSQL can reach."""
     folder = Path(tempfile.mkdtemp(dir=folder_in_memory()))
     folder.chmod(0o755)
@@ -31,10 +31,24 @@ def server_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def empty_cluster() -> Iterator[Path]:
+    """What each server begins with a copy of: to make it takes a second of a processor."""
+    with reachable_folder() as folder:
+        yield empty_cluster_in(folder / "empty")
+
+
 @pytest.fixture(scope="module")
-def shared_server(server_folder: Path) -> Iterator[DatabaseServer]:
+def server_folder() -> Iterator[Path]:
+    """Where the servers of a module are."""
+    with reachable_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def shared_server(server_folder: Path, empty_cluster: Path) -> Iterator[DatabaseServer]:
     """The database server of a module."""
-    with running_server(server_folder / "primary") as server:
+    with running_server(server_folder / "primary", empty_cluster) as server:
         yield server
 
 

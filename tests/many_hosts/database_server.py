@@ -54,11 +54,25 @@ def as_user() -> list[str]:
     return ["setpriv", "--pdeathsig=INT", *user]
 
 
+def _make_for_user(folder: Path) -> None:
+    folder.mkdir(mode=0o755, exist_ok=True)
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+
+
+def empty_cluster_in(folder: Path) -> Path:
+    """Make an empty cluster in a new folder; return where it is."""
+    _make_for_user(folder)
+    initdb = [program("initdb"), "-D", str(folder / "data"), "-U", "orpheus", "-A", "trust"]
+    subprocess.run([*as_user(), *initdb, "--no-sync"], check=True, stdout=-3, cwd="/")
+    return folder / "data"
+
+
 class DatabaseServer:
     """A server with a folder and a port of its own."""
 
     def __init__(self, folder: Path, enter: Sequence[str] = (), **settings: str) -> None:
-        """Make the folder's `data`; nothing is started.
+        """Make the folder; nothing is started.
 
         `enter`: how its command begins, if it is to run in a network namespace.
         """
@@ -70,14 +84,11 @@ class DatabaseServer:
         if enter:
             self._settings["listen_addresses"] = "*"
         self._process: subprocess.Popen[bytes] | None = None
-        if os.getuid() == 0:
-            folder.mkdir(mode=0o755, exist_ok=True)
-            shutil.chown(folder, "postgres", "postgres")
+        _make_for_user(folder)
 
-    def initialize(self) -> None:
-        """Make an empty cluster."""
-        initdb = [program("initdb"), "-D", str(self.data), "-U", "orpheus", "-A", "trust"]
-        subprocess.run([*as_user(), *initdb, "--no-sync"], check=True, stdout=-3, cwd="/")
+    def take(self, cluster: Path) -> None:
+        """Begin with a copy of a cluster that has never run."""
+        subprocess.run(["cp", "-a", str(cluster), str(self.data)], check=True)
         if self._enter:
             with (self.data / "pg_hba.conf").open("a") as rules:
                 rules.write("host all all 10.0.0.0/8 trust\n")
@@ -178,11 +189,11 @@ class DatabaseServer:
 
 @contextmanager
 def running_server(
-    folder: Path, enter: Sequence[str] = (), **settings: str
+    folder: Path, cluster: Path, enter: Sequence[str] = (), **settings: str
 ) -> Iterator[DatabaseServer]:
-    """A server with an empty cluster, until the end of the `with`."""
+    """A server with a copy of an empty cluster, until the end of the `with`."""
     server = DatabaseServer(folder, enter, **settings)
-    server.initialize()
+    server.take(cluster)
     server.start()
     try:
         yield server

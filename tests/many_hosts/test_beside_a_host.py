@@ -1,4 +1,4 @@
-"""What starts beside a host: another of its name, and an API without a supervisor."""
+"""What starts beside a host: an API without a supervisor, and a host again that was killed."""
 
 import os
 import re
@@ -63,27 +63,6 @@ def api_alone(
     finally:
         process.terminate()
         assert process.wait(30) == 0
-
-
-def test_a_second_host_of_a_name_is_refused_and_the_first_goes_on(
-    shared_server: DatabaseServer, shared_host: Host, tmp_path: Path
-) -> None:
-    shared_host.until_ready()
-    before = shared_host.workers()
-    sets, environment = arguments(shared_server, tmp_path)
-    twin = subprocess.run(
-        [sys.executable, "-m", "tests.named_host", "ada", *sets],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment,
-    )
-    assert twin.returncode == 75, twin.stderr
-    assert "name of its own" in twin.stderr
-    pids = {name: slot["pid"] for name, slot in before.items()}
-    assert pids == {name: slot["pid"] for name, slot in shared_host.workers().items()}
 
 
 @pytest.mark.long

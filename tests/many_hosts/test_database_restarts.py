@@ -1,23 +1,37 @@
-"""The server is restarted, killed, its connections are ended: the hosts go on, and lose nothing."""
+"""The server is restarted, killed, its connections are ended: the hosts go on, and lose nothing.
 
+Nor if somebody else's transaction stays open: what it holds waits, nothing else; its age is told.
+"""
+
+import json
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.chaos.harness import BEAT_TIMEOUT_S, until
+from tests.conftest import ROOT
 from tests.machine import slowness
 from tests.many_hosts.checked import WatchedHosts
 from tests.many_hosts.conftest import DATABASE, StartHosts
 from tests.many_hosts.database_server import DatabaseServer
 from tests.many_hosts.hosts import Host
+from tests.many_hosts.test_beside_a_host import arguments
 
 BACK_WITHIN_S = 5.0
 """So long after the server takes connections again, every host runs jobs."""
 DRAIN_BOUND_S = 30.0
 OURS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'orpheus'"
+AGE = re.compile(r"^orpheus_database_oldest_transaction_seconds ([\d.e+-]+)$", re.MULTILINE)
+AN_EVENT = """INSERT INTO orpheus.new_events (at_ms, kind, body)
+    VALUES (0, 'queue.paused', %s) RETURNING id"""
+LOCK_JOB = "SELECT id FROM orpheus.jobs WHERE id = %s FOR UPDATE"
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +125,72 @@ def test_a_host_that_starts_meanwhile_waits(
         [cyd] = starting.result()
     watched.run_one(on=cyd, submitted_to=shared_hosts[0])
     assert cyd.stop() == 0
+
+
+def test_a_second_host_of_a_name_is_refused_and_the_first_goes_on(
+    shared_server: DatabaseServer, shared_hosts: list[Host], tmp_path: Path
+) -> None:
+    ada = shared_hosts[0]
+    ada.until_ready()
+    before = ada.workers()
+    sets, environment = arguments(shared_server, tmp_path)
+    twin = subprocess.run(
+        [sys.executable, "-m", "tests.named_host", "ada", *sets],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
+    assert twin.returncode == 75, twin.stderr
+    assert "name of its own" in twin.stderr
+    pids = {name: slot["pid"] for name, slot in before.items()}
+    assert pids == {name: slot["pid"] for name, slot in ada.workers().items()}
+
+
+# Somebody else's transaction stays open
+
+
+def age_s(host: Host) -> float:
+    """How old the oldest transaction is, as /metrics tells."""
+    found = AGE.search(host.client.get("/metrics").text)
+    assert found is not None
+    return float(found[1])
+
+
+def test_an_event_of_a_long_transaction_comes_late_and_is_not_skipped(
+    shared_server: DatabaseServer, shared_watch: WatchedHosts
+) -> None:
+    ada = shared_watch.hosts[0]
+    with shared_server.connect(DATABASE) as other, other.transaction():
+        other.execute(AN_EVENT, (json.dumps({"name": "theirs"}),))
+        for _ in range(3):
+            shared_watch.run_one(on=ada, submitted_to=ada)
+        told = shared_watch.last_seq()
+        shared_watch.wait_for_event(told)
+        until(lambda: age_s(ada) > 0, "its age to be told")
+        shared_watch.run_one(on=ada, submitted_to=ada)
+    shared_watch.wait_for_event(shared_watch.last_seq())
+    sql = "SELECT seq FROM orpheus.events WHERE body = %s"
+    theirs = shared_server.look(sql, json.dumps({"name": "theirs"}))
+    assert theirs[0][0] > told
+    until(lambda: age_s(ada) == 0, "its end to be told")
+    shared_watch.check_once_healed(DRAIN_BOUND_S)
+
+
+@pytest.mark.long
+def test_a_job_whose_row_is_locked_waits_and_no_other_does(
+    shared_server: DatabaseServer, shared_watch: WatchedHosts
+) -> None:
+    ada = shared_watch.hosts[0]
+    assert ada.client.post("/queues/ada/pause").status_code == 200
+    with shared_watch.client() as client:
+        (locked,) = client.submit([{"type": "asked", "payload": {}, "queue": "ada"}])
+    with shared_server.connect(DATABASE) as other, other.transaction():
+        other.execute(LOCK_JOB, (locked,))
+        assert ada.client.post("/queues/ada/resume").status_code == 200
+        shared_watch.run_one(on=ada, submitted_to=ada)
+        assert ada.job(locked)["status"] == "pending"
+    assert ada.until_ended(locked)["status"] == "done"
+    shared_watch.check_once_healed(DRAIN_BOUND_S)

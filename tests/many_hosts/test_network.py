@@ -97,10 +97,10 @@ def shared_namespaces() -> Iterator[list[HostNamespace]]:
 
 @pytest.fixture(scope="module")
 def shared_server(
-    server_folder: Path, shared_namespaces: list[HostNamespace]
+    server_folder: Path, empty_cluster: Path, shared_namespaces: list[HostNamespace]
 ) -> Iterator[DatabaseServer]:
     enter = shared_namespaces[0].enter if shared_namespaces else ()
-    with running_server(server_folder / "primary", enter) as server:
+    with running_server(server_folder / "primary", empty_cluster, enter) as server:
         yield server
 
 

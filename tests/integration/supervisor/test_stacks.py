@@ -209,7 +209,7 @@ def test_a_job_that_blocks_the_loop_is_shown_by_its_thread(system: System, pool:
 def test_who_looks_at_threads_that_begin_and_end_harms_nobody(system: System, pool: str) -> None:
     before = system.workers()[f"{pool}-1"]["restarts"]
     system.submit("starts_threads", queue=pool)
-    for _ in range(10):
+    for _ in range(5):
         until_shown(
             system, f"{pool}-1", lambda parts: any("in starts_threads" in one for one in parts)
         )

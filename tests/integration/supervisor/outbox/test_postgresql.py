@@ -1,9 +1,7 @@
-"""An outbox in an application's PostgreSQL database: one server for all tests."""
+"""An outbox in an application's PostgreSQL database: `postgres`, which no other test uses."""
 
-import os
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy.orm import Session
 
-from benchmarks.servers import NotMeasured, Server, postgresql
+from benchmarks.servers import Server
 from orpheus import outbox
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.supervisor.outbox.postgresql import table_digest
@@ -22,7 +20,7 @@ from tests.integration.supervisor.outbox.draining import (
     Draining,
     DrainingTests,
 )
-from tests.machine import folder_in_memory, wait_until
+from tests.machine import wait_until
 from tests.variants import variants
 
 
@@ -59,33 +57,9 @@ class PostgresqlApplication(Application):
         )
 
 
-def connected(url: str) -> psycopg.Connection | None:
-    """A connection; None while the server starts."""
-    with suppress(psycopg.OperationalError):
-        return psycopg.connect(url, autocommit=True)
-    return None
-
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[Server]:
-    """A server on a port of its own, in a temporary folder."""
-    try:
-        with postgresql(folder_in_memory()) as server:
-            with wait_until(lambda: connected(server.url), "the server to be up") as connection:
-                connection.execute("ALTER SYSTEM SET fsync = off")
-                connection.execute("SELECT pg_reload_conf()")
-            yield server
-            assert server.process is not None
-            server.process.send_signal(signal.SIGQUIT)  # nothing need be written to the disk
-    except NotMeasured as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(missing))
-
-
 @pytest.fixture
-def application(shared_server: Server) -> PostgresqlApplication:
-    return PostgresqlApplication(shared_server.url)
+def application(postgresql_server: Server) -> PostgresqlApplication:
+    return PostgresqlApplication(postgresql_server.url)
 
 
 @pytest.fixture
@@ -229,7 +203,8 @@ def test_a_connection_that_is_cut_is_made_again(
     application.add(1)
     draining.until_empty()
     application.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orpheus'"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'orpheus' AND datname = current_database()"
     )
     draining.until_logged("outbox_trouble")
     application.add(2)

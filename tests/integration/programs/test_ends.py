@@ -18,6 +18,7 @@ Start = Callable[..., Programs]
 QUICK = "[supervisor]\nrestart_backoff_max = '100ms'\ncrash_loop_failures = 3\n"
 IMPATIENT = "[supervisor]\nstart_timeout = '4s'\n"
 DEAF = "trap '' TERM; echo up; while :; do sleep 0.2; done"
+COUNTS = "i=0; while :; do i=$((i + 1)); echo $i; sleep 0.05; done"
 
 
 def test_each_end_has_its_state_and_its_reason(programs: Start, tmp_path: Path) -> None:
@@ -79,7 +80,19 @@ def _words(file: Path) -> list[str]:
     return file.read_text().split() if file.exists() else []
 
 
-def test_what_a_program_leaves_is_killed_with_it_and_a_stop_is_by_the_signal_that_it_is_given(
+def output_goes_on_after_the_process_that_keeps_it_has_died(running: Programs) -> None:
+    pid = running.slot("count-1")["pid"]
+    supervisor = psutil.Process(running.system.process.pid)
+    running.until_printed("count-1", "3")
+    [keeper] = [one for one in supervisor.children() if "output_process" in str(one.cmdline())]
+    os.kill(keeper.pid, 9)
+    before = len(running.printed("count-1"))
+    numbers = running.until_printed("count-1", str(before + 30))
+    assert [int(one) for one in numbers] == list(range(1, len(numbers) + 1))
+    assert running.slot("count-1")["pid"] == pid
+
+
+def test_output_survives_who_keeps_it_nothing_outlives_its_program_and_a_stop_is_by_its_signal(
     programs: Start, tmp_path: Path
 ) -> None:
     pids, note = tmp_path / "pids", tmp_path / "note"
@@ -89,8 +102,10 @@ def test_what_a_program_leaves_is_killed_with_it_and_a_stop_is_by_the_signal_tha
         [
             program("parent", *shell(leaves)),
             program("p", *shell(by_int), ready={"line": "up"}, stop_signal="INT"),
+            program("count", *shell(COUNTS)),
         ]
     )
+    output_goes_on_after_the_process_that_keeps_it_has_died(running)
     first = [
         int(pid) for pid in wait_until(lambda: len(_words(pids)) == 2 and _words(pids), "them")
     ]
@@ -162,19 +177,4 @@ def test_a_flood_of_output_costs_nobody_else_anything(programs: Start) -> None:
     [lag] = [line for line in gauges.splitlines() if line.startswith("orpheus_supervisor_loop_lag")]
     assert float(lag.split()[-1]) < 5 * slowness()
     wait_until(lambda: "x" * 99 in running.printed("flood-1"), "a whole line")
-    assert running.system.stop() == 0
-
-
-def test_output_goes_on_after_the_process_that_keeps_it_has_died(programs: Start) -> None:
-    script = "i=0; while :; do i=$((i + 1)); echo $i; sleep 0.05; done"
-    running = programs([program("count", *shell(script))])
-    pid = running.slot("count-1")["pid"]
-    supervisor = psutil.Process(running.system.process.pid)
-    running.until_printed("count-1", "3")
-    [keeper] = [one for one in supervisor.children() if "output_process" in str(one.cmdline())]
-    os.kill(keeper.pid, 9)
-    before = len(running.printed("count-1"))
-    numbers = running.until_printed("count-1", str(before + 30))
-    assert [int(one) for one in numbers] == list(range(1, len(numbers) + 1))
-    assert running.slot("count-1")["pid"] == pid
     assert running.system.stop() == 0

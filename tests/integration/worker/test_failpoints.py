@@ -79,7 +79,7 @@ def test_a_worker_killed_as_it_starts_a_job_has_crashed_in_it(
 @pytest.mark.parametrize(
     ("point", "outcomes"),
     [
-        ("worker.job.left", ["lost", "succeeded"]),
+        pytest.param("worker.job.left", ["lost", "succeeded"], marks=pytest.mark.long),
         ("worker.commit.before", ["lost", "succeeded"]),
         ("worker.commit.after", ["succeeded"]),
     ],

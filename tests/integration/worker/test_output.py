@@ -175,9 +175,10 @@ def test_what_a_worker_wrote_that_died_between_two_jobs_is_in_the_log_of_the_sup
     )
 
 
-def test_a_traceback_is_kept_up_to_64_kib_with_both_ends(database: Any, start_alone: Start) -> None:
-    start_alone().wait_until_ready()
-    job = database.wait(database.submit("verbose_failure", max_retries=0))
+def test_a_traceback_is_kept_up_to_64_kib_with_both_ends(
+    shared_database: Any, shared_worker: Any
+) -> None:
+    job = shared_database.wait(shared_database.submit("verbose_failure", max_retries=0))
     assert job.status is Status.FAILED
     assert "characters left out" in job.error.traceback
     assert len(job.error.traceback.encode()) <= 65_536

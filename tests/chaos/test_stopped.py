@@ -51,17 +51,9 @@ def kept_stopped(*processes: psutil.Process) -> Iterator[None]:
         thread.join()
 
 
-def test_idle_processes_that_are_stopped_are_continued_and_live(orpheus: Orpheus) -> None:
-    before = {slot: orpheus.slot(slot)["pid"] for slot in ("default-1", "api")}
-    stopped = [orpheus.freeze(pid) for pid in before.values()]
-    until(
-        lambda: not any(one.status() == psutil.STATUS_STOPPED for one in stopped),
-        "them to be continued",
-    )
-    assert {slot: orpheus.until_state("ready", slot)["pid"] for slot in before} == before
-
-
-def test_processes_that_are_kept_stopped_are_replaced(orpheus: Orpheus) -> None:
+def test_idle_processes_that_are_kept_stopped_are_replaced_and_those_that_go_on_live(
+    orpheus: Orpheus,
+) -> None:
     stopped = {slot: orpheus.freeze(orpheus.slot(slot)["pid"]) for slot in ("default-1", "api")}
     with kept_stopped(*stopped.values()):
         until(
@@ -70,6 +62,18 @@ def test_processes_that_are_kept_stopped_are_replaced(orpheus: Orpheus) -> None:
         )
     for slot, process in stopped.items():
         orpheus.until_state("ready", slot, not_pid=process.pid)
+    are_continued_and_live(orpheus)
+
+
+def are_continued_and_live(orpheus: Orpheus) -> None:
+    """Idle processes that are stopped for the first time in their lives."""
+    before = {slot: orpheus.slot(slot)["pid"] for slot in ("default-1", "api")}
+    stopped = [orpheus.freeze(pid) for pid in before.values()]
+    until(
+        lambda: not any(one.status() == psutil.STATUS_STOPPED for one in stopped),
+        "them to be continued",
+    )
+    assert {slot: orpheus.until_state("ready", slot)["pid"] for slot in before} == before
 
 
 @pytest.mark.parametrize("seed", variants(range(2), 0))
@@ -95,16 +99,9 @@ def test_nothing_is_lost_if_all_of_it_stands_still_past_the_leases(
     assert pids <= {one["pid"] for one in orpheus.workers().values()}, "nobody was replaced"
 
 
-def test_a_worker_stopped_in_a_job_goes_on_with_it_when_continued(orpheus: Orpheus) -> None:
-    job_id = orpheus.submit("sleep", seconds=BEAT_TIMEOUT_S + 2)
-    pid = orpheus.until_entered(job_id).pid
-    orpheus.freeze(pid)
-    job = orpheus.until_ended(job_id)
-    assert [one["outcome"] for one in job["attempts"]] == ["succeeded"]
-    assert job["attempts"][0]["pid"] == pid
-
-
-def test_a_worker_kept_stopped_in_a_job_loses_it_to_another(orpheus: Orpheus) -> None:
+def test_a_worker_kept_stopped_in_a_job_loses_it_to_another_and_one_that_is_continued_goes_on(
+    orpheus: Orpheus,
+) -> None:
     job_id = orpheus.submit("spin", failures=1)
     process = orpheus.freeze(orpheus.until_entered(job_id).pid)
     with kept_stopped(process):
@@ -112,6 +109,13 @@ def test_a_worker_kept_stopped_in_a_job_loses_it_to_another(orpheus: Orpheus) ->
     assert [one["outcome"] for one in job["attempts"]] == ["crashed", "succeeded"]
     assert job["attempts"][1]["pid"] != process.pid
     assert not lives(process), "ended before its job was given to another"
+    orpheus.until_ready()
+    job_id = orpheus.submit("sleep", seconds=BEAT_TIMEOUT_S + 2)
+    pid = orpheus.until_entered(job_id).pid
+    orpheus.freeze(pid)
+    job = orpheus.until_ended(job_id)
+    assert [one["outcome"] for one in job["attempts"]] == ["succeeded"]
+    assert job["attempts"][0]["pid"] == pid
 
 
 @pytest.mark.timeout(300)

@@ -67,7 +67,10 @@ def test_a_file_that_is_no_database_is_exit_74_and_is_not_changed(tmp_path: Path
     assert file.read_bytes() == b"no database at all" * 1_000
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    variants([signal.SIGTERM, signal.SIGINT, signal.SIGKILL], signal.SIGTERM, signal.SIGKILL),
+)
 def test_a_signal_while_a_job_module_is_imported_ends_the_start_and_leaves_nothing(
     tmp_path: Path, number: signal.Signals, wait_for: Callable[..., Any]
 ) -> None:

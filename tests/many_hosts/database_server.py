@@ -62,8 +62,8 @@ def _make_for_user(folder: Path) -> None:
 
 def empty_cluster_in(folder: Path) -> Path:
     """Make an empty cluster in a new folder; return where it is."""
-    _make_for_user(folder)
     initdb = [program("initdb"), "-D", str(folder / "data"), "-U", "orpheus", "-A", "trust"]
+    _make_for_user(folder)
     subprocess.run([*as_user(), *initdb, "--no-sync"], check=True, stdout=-3, cwd="/")
     return folder / "data"
 

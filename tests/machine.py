@@ -16,7 +16,7 @@ PATIENCE_S = 60.0
 HANGS_UP = ("env", "--default-signal=HUP")
 """In front of a command: SIGHUP reaches it, also if the tests run under nohup."""
 _FIRST_PAUSE_S = 0.005
-_LONGEST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 0.2
 
 
 def folder_in_memory() -> Path | None:

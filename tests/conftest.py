@@ -64,6 +64,7 @@ def pytest_collection_finish() -> None:
 LONG = {
     "CAMPAIGN_SECONDS": "600",
     "CHAIN_JOBS": "30000",
+    "CASCADE_JOBS": "1100",
     "CHAOS_LONG": "1",
     "CHAOS_SECONDS": "600",
     "DAY_SECONDS": "180",

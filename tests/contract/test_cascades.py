@@ -1,5 +1,9 @@
-"""The end of a job that thousands wait for: bounded transactions, and nothing forgotten."""
+"""The end of a job that thousands wait for: bounded transactions, and nothing forgotten.
 
+`CASCADE_JOBS` says how many there are; `--long` takes so many that the bound is that of Orpheus.
+"""
+
+import os
 from collections.abc import Callable
 
 import pytest
@@ -9,13 +13,23 @@ from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.storage import Store
+from orpheus.shared.storage.verbs import dependencies
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]
 End = Callable[..., bool]
 
-AT_ONCE = 500
-LENGTH = 1_100  # what one transaction does not reach takes two more
+LENGTH = int(os.environ.get("CASCADE_JOBS", "110"))
+AT_ONCE = LENGTH * 5 // 11
+"""The bound of these tests: what one transaction does not reach takes two more."""
+BOUND = dependencies._MOST_AT_ONCE
+"""The bound of Orpheus."""
+
+
+@pytest.fixture(autouse=True)
+def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every store that a test opens has the bound of these tests."""
+    monkeypatch.setattr(dependencies, "_MOST_AT_ONCE", AT_ONCE)
 
 
 def chain(length: int) -> list[NewJob]:
@@ -74,11 +88,12 @@ def test_a_transaction_goes_only_so_far_and_the_next_ones_go_on(
 
 
 def test_all_ends_of_one_transaction_share_its_bound(store: Store) -> None:
+    store.dependencies.most_at_once = BOUND
     heads = [store.jobs.submit_many(chain(400))[0] for _ in range(3)]
     with store.write(durable=True):
         for head in heads:
             store.jobs.cancel(head)
-    assert store.stats.counts()[Status.CANCELLED] == len(heads) + AT_ONCE
+    assert store.stats.counts()[Status.CANCELLED] == len(heads) + 500
     while store.dependencies.continue_cascades():
         pass
     assert store.stats.counts()[Status.CANCELLED] == 1_200

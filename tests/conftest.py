@@ -63,8 +63,8 @@ def pytest_collection_finish() -> None:
 
 LONG = {
     "CAMPAIGN_SECONDS": "600",
-    "CHAIN_JOBS": "30000",
     "CASCADE_JOBS": "1100",
+    "CHAIN_JOBS": "30000",
     "CHAOS_LONG": "1",
     "CHAOS_SECONDS": "600",
     "DAY_SECONDS": "180",

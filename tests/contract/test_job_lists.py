@@ -115,7 +115,11 @@ FIELDS: dict[str, tuple[Any, ...]] = {
 
 
 @pytest.mark.parametrize("order", LIST)
-@pytest.mark.parametrize("budget", [None, NoTime()], ids=["in one go", "in parts"])
+@pytest.mark.parametrize(
+    "budget",
+    [None, pytest.param(NoTime(), marks=pytest.mark.long)],  # in parts: each two fields, below
+    ids=["in one go", "in parts"],
+)
 @pytest.mark.usefixtures("small_windows")
 def test_pages_have_each_matching_job_once_and_in_order_whatever_the_filter(
     store: Store, mixed: list[Job], order: JobOrder, budget: Any

@@ -10,6 +10,7 @@ from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.storage import Store
+from tests.variants import variants
 
 LeaseSome = Callable[..., list[Lease]]
 End = Callable[..., bool]
@@ -40,8 +41,9 @@ def starts_of(lease: LeaseSome, end: End, clock, for_ms: int) -> list[tuple[int,
     return started
 
 
-@pytest.mark.parametrize("burst", [1, 4])
-@pytest.mark.parametrize("max_running", [0, 2])
+@pytest.mark.parametrize(
+    ("burst", "max_running"), variants([(1, 0), (1, 2), (4, 0), (4, 2)], (1, 0), (4, 2))
+)
 def test_no_second_has_more_starts_of_a_key_than_its_rate_and_burst_allow(
     store: Store, lease: LeaseSome, end: End, clock, burst: int, max_running: int
 ) -> None:

@@ -5,6 +5,7 @@ ask to be replaced, or end in any way. An operator wants the slot up or down at 
 clock jumps. Hypothesis shrinks a walk that fails to its shortest form.
 """
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
@@ -29,6 +30,7 @@ from orpheus.supervisor.policy.slot import (
 )
 from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase, with_desired
 
+WALKS = int(os.environ.get("WALKS", "100"))
 RULES = Rules()
 WINDOW_S = RULES.crash_loop_window_s
 # A stable process counts for little, but takes 5 s; the others are bounded by the crash
@@ -230,6 +232,6 @@ class Walk(RuleBasedStateMachine):
 
 
 Walk.TestCase.settings = settings(
-    max_examples=300, stateful_step_count=60, deadline=None, print_blob=True
+    max_examples=min(WALKS, 300), stateful_step_count=60, deadline=None, print_blob=True
 )
 TestWalk = Walk.TestCase

@@ -200,6 +200,31 @@ def lasting_dashboard(page: Page, lasting_system: System) -> Iterator[Dashboard]
     assert watched.problems == []
 
 
+READ_ONLY = pytest.mark.xdist_group("read only")
+"""Of the tests that get `read_only_system`: they run in one process."""
+
+
+@pytest.fixture(scope="session")
+def read_only_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One whose API changes nothing, with a file of its own. No job of it is done."""
+    folder = tmp_path_factory.mktemp("read-only")
+    path = folder / "own.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    system = System(
+        folder,
+        "api.read_only=true",
+        "queues.mail.max_running=1",
+        "queues.mail.paused=true",
+        f"schedules=[{NIGHTLY}]",
+        config=path,
+    )
+    try:
+        system.wait_until_ready()
+        yield system
+    finally:
+        system.end()
+
+
 @pytest.fixture(scope="module")
 def shared_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("shared") / "own.toml"

@@ -10,8 +10,9 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.configuration_page import TEXT, opened, rewrite, save, save_by_hand
-from tests.browser.conftest import Dashboard, wait_until_held
+from tests.browser.conftest import READ_ONLY, Dashboard, wait_until_held
 from tests.browser.examine import examine
+from tests.variants import variants
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_a_problem_is_marked_at_its_line_and_nothing_can_be_saved(
     assert shared_path.read_text() == TEXT
 
 
-@pytest.mark.parametrize("width", [1440, 1024, 360])
+@pytest.mark.parametrize("width", variants([1440, 1024, 360], 1440, 360))
 def test_a_setting_in_force_leads_to_its_line_in_view(shared: Dashboard, width: int) -> None:
     shared.page.set_viewport_size({"width": width, "height": 740})
     page = opened(shared)
@@ -176,11 +177,9 @@ def test_it_is_done_with_the_keyboard_alone(shared: Dashboard, shared_path: Path
     assert shared_path.read_text() == "# first\n" + TEXT
 
 
-def test_read_only_shows_it_without_an_editor(
-    page: Page, start_system: Callable[..., Any], path: Path
-) -> None:
-    system = start_system("api.read_only=true", config=path)
-    shown = opened(Dashboard(page, system))
+@READ_ONLY
+def test_read_only_shows_it_without_an_editor(page: Page, read_only_system: Any) -> None:
+    shown = opened(Dashboard(page, read_only_system))
     expect(shown.locator("#text")).not_to_be_editable()
     expect(shown.locator("#change")).to_be_hidden()
     expect(shown.locator("#versions li")).to_have_count(1)

@@ -10,6 +10,7 @@ from playwright.sync_api import Dialog, Route, expect
 from orpheus.shared.operations.configuration import MASK
 from tests.browser.configuration_page import TEXT, opened, rewrite, save
 from tests.browser.conftest import Dashboard, wait_until_held
+from tests.variants import variants
 
 
 def test_what_somebody_else_changed_is_not_told_as_a_change_of_mine(
@@ -29,7 +30,7 @@ def test_what_somebody_else_changed_is_not_told_as_a_change_of_mine(
     expect(page.locator("#elsewhere")).to_be_hidden()
 
 
-@pytest.mark.parametrize("lost_reads", [0, 1])
+@pytest.mark.parametrize("lost_reads", variants([0, 1], 1))
 def test_a_save_whose_answer_was_lost_is_told_as_mine(
     shared: Dashboard, shared_path: Path, lost_reads: int
 ) -> None:

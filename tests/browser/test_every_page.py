@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from tests.browser.examine import examine
 
 PHONE = {"width": 360, "height": 740}
+WIDE = {"width": 1280, "height": 720}
 
 
 def paths(system: Any) -> list[str]:
@@ -24,20 +25,15 @@ def settle(page: Any, path: str) -> None:
     page.locator(shown.get(path, "#timeline .span")).first.wait_for()
 
 
-def test_axe_finds_nothing(lasting_dashboard: Any) -> None:
+def test_a_phone_never_scrolls_sideways_and_axe_finds_nothing(lasting_dashboard: Any) -> None:
     for path in paths(lasting_dashboard.system):
-        page = lasting_dashboard.open(path)
-        settle(page, path)
-        examine(page)
-
-
-def test_a_phone_never_scrolls_sideways(lasting_dashboard: Any) -> None:
-    lasting_dashboard.page.set_viewport_size(PHONE)
-    for path in paths(lasting_dashboard.system):
+        lasting_dashboard.page.set_viewport_size(PHONE)
         page = lasting_dashboard.open(path)
         settle(page, path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"], path
+        page.set_viewport_size(WIDE)
+        examine(page)
 
 
 def test_sections_lead_to_pages_that_exist(lasting_dashboard: Any) -> None:

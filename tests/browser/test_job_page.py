@@ -10,7 +10,9 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
+from tests.browser.conftest import READ_ONLY
 from tests.browser.examine import examine
+from tests.variants import variants
 
 
 def test_a_failing_job_shows_its_attempts_and_errors_as_they_happen(
@@ -331,23 +333,23 @@ def test_what_an_attempt_cost_stands_beside_it(lasting_dashboard: Any) -> None:
     expect(facts).to_contain_text("peak ")
 
 
-def test_a_read_only_page_offers_no_action(start_system: Any, page: Page) -> None:
-    system = start_system("pools.default.workers=1", "api.read_only=true")
-    system.wait_until_ready()
-    store = open_store(f"sqlite:///{system.database}")
+@READ_ONLY
+def test_a_read_only_page_offers_no_action(read_only_system: Any, page: Page) -> None:
+    store = open_store(f"sqlite:///{read_only_system.database}")
     job_id = store.jobs.submit(NewJob("sleep", '{"seconds":0}', delay_ms=3_600_000)).job.id
     store.close()
-    page.goto(f"{system.url}/ui/jobs/{job_id}")
+    page.goto(f"{read_only_system.url}/ui/jobs/{job_id}")
     expect(page.locator("#why")).to_contain_text("Its time has not come")
     expect(page.locator("#actions [data-action=run]")).to_be_attached()
     expect(page.locator("#actions")).to_be_hidden()
     expect(page.locator("#curl")).to_be_hidden()
 
 
-@pytest.mark.parametrize("size", [(360, 740), (1280, 800)], ids=["phone", "wide"])
-def test_axe_finds_nothing_in_any_state(lasting_dashboard: Any, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("width", variants([360, 1280], 360))
+def test_axe_finds_nothing_in_any_state(lasting_dashboard: Any, width: int) -> None:
+    """Wide, tests/browser/test_every_page.py examines that of a failed and of a done job."""
     system, page = lasting_dashboard.system, lasting_dashboard.page
-    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.set_viewport_size({"width": width, "height": 740})
     system.client.post("/queues/axed/pause", json={"reason": "while axe looks"})
     waiting = system.submit("step", queue="axed")
     blocked = system.submit("chatter", {"lines": 150}, depends_on=[waiting], tags=["eu"])

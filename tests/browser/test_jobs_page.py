@@ -3,16 +3,19 @@
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Route, expect
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
-from tests.browser.conftest import Dashboard, some_queue
+from tests.browser.conftest import READ_ONLY, Dashboard, some_queue
 from tests.browser.examine import examine
 from tests.browser.job_list import row, rows
+from tests.variants import variants
 
 PHONE = {"width": 360, "height": 740}
 WIDTHS = [360, 390, 760, 761, 899, 900, 1099, 1100, 1279, 1280, 1480, 1920]
@@ -246,18 +249,16 @@ def test_a_search_says_how_far_it_looked_and_goes_on(lasting_dashboard: Dashboar
     assert len(calls) > 1
 
 
+@pytest.mark.parametrize("width", variants([1400, 360], 360))
 def test_axe_finds_nothing_in_any_state(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]], width: int
 ) -> None:
+    """As it opens, tests/browser/test_every_page.py examines the wide one."""
     fail(3, "axe")
+    lasting_dashboard.page.set_viewport_size({"width": width, "height": 740})
     page = lasting_dashboard.open("/ui/jobs?tag=axe&status=failed")
-    rows(page).first.wait_for()
-
-    def clean(state: str) -> None:
-        for size in ({"width": 1400, "height": 900}, PHONE):
-            page.set_viewport_size(size)  # type: ignore[arg-type]
-            examine(page, state)
-
+    expect(rows(page)).to_have_count(3)
+    clean = partial(examine, page)
     clean("as it opens")
     page.get_by_label("Select every job of this page").dispatch_event("click")
     expect(rows(page, ".chosen")).to_have_count(3)
@@ -333,21 +334,21 @@ def test_the_row_with_the_focus_is_not_below_the_bar_of_what_is_selected(
     assert focused.evaluate(top) >= bar - 1
 
 
+@READ_ONLY
 def test_a_read_only_page_shows_the_list_without_any_action(
-    page: Page, start_system: Callable[..., Any]
+    page: Page, read_only_system: Any
 ) -> None:
-    system = start_system("pools.default.workers=1", "api.read_only=true")
-    system.wait_until_ready()
-    dashboard = Dashboard(page, system)
-    dashboard.open("/ui/jobs")
+    dashboard = Dashboard(page, read_only_system)
+    dashboard.open("/ui/jobs?tag=listed")
     expect(page.locator("#read-only")).to_be_visible()
     assert page.locator("#selection, [data-bulk], input[type=checkbox]").count() == 0
     page.keyboard.press("?")
     expect(page.locator("#help")).to_contain_text("next, previous job of the list")
     expect(page.locator("#help")).not_to_contain_text("retry, cancel")
     page.keyboard.press("Escape")
-    store = open_store(f"sqlite:///{system.database}")  # the API changes nothing
-    store.jobs.submit(NewJob("flaky", payload='{"failures": 1, "permanent": true}'))
+    store = open_store(f"sqlite:///{read_only_system.database}")  # the API changes nothing
+    failing = '{"failures": 1, "permanent": true}'
+    store.jobs.submit(NewJob("flaky", payload=failing, tags=("listed",)))
     store.close()
     expect(rows(page).locator("td.status")).to_contain_text("failed")
     asked: list[str] = []

@@ -1,14 +1,13 @@
 """What the pages of queues, schedules, types, errors and the audit log have in common."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import NIGHTLY, Dashboard, wait_until_idle
+from tests.browser.conftest import READ_ONLY, Dashboard, wait_until_idle
 from tests.browser.examine import examine
 
 LISTS = {"queues": "q", "schedules": "s", "types": "t", "errors": "e", "audit": "a"}
@@ -158,34 +157,26 @@ def opened(dashboard: Dashboard, name: str) -> Page:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_axe_finds_nothing_wide_or_on_a_phone(extreme: Dashboard, name: str) -> None:
-    page = opened(extreme, name)
-    for fold in page.get_by_label(re.compile("^Fields of")).all():
-        fold.click()
-    for size in ({"width": 1400, "height": 900}, {"width": 360, "height": 740}):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        examine(page)
-
-
-@pytest.mark.parametrize("name", LISTS)
-def test_nothing_is_printed_over_anything_else_however_wide_the_window_is(
+def test_however_wide_the_window_is_everyone_can_read_and_press_all_of_a_list(
     extreme: Dashboard, name: str
 ) -> None:
-    page = opened(extreme, name)
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 740})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
-        assert page.evaluate(OVERPRINTED) == [], width
-
-
-@pytest.mark.parametrize("name", LISTS)
-def test_what_a_finger_presses_on_a_phone_is_large_enough(extreme: Dashboard, name: str) -> None:
+    """A finger finds what it presses, nothing is printed over anything else, axe finds nothing."""
     extreme.page.set_viewport_size({"width": 390, "height": 844})
     page = opened(extreme, name)
     pressed = page.locator("main button:visible, main input:visible, .sections a, .button:visible")
     heights = pressed.evaluate_all("all => all.map((one) => one.getBoundingClientRect().height)")
     assert heights
     assert min(heights) >= 44
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+        assert page.evaluate(OVERPRINTED) == [], width
+    page.set_viewport_size({"width": 1400, "height": 900})
+    for fold in page.get_by_label(re.compile("^Fields of")).all():
+        fold.click()
+    examine(page)
+    page.set_viewport_size({"width": 360, "height": 740})
+    examine(page)
 
 
 def test_each_page_is_a_link_and_two_keys_away(lasting_dashboard: Dashboard) -> None:
@@ -320,20 +311,13 @@ def test_from_where_nothing_is_a_filter_or_a_number_leads_to_jobs(
     expect(page).to_have_url(url + address)
 
 
+@READ_ONLY
 def test_a_read_only_dashboard_shows_the_lists_without_their_actions(
-    page: Page, start_system: Callable[..., Any]
+    page: Page, read_only_system: Any
 ) -> None:
-    system = start_system(
-        "pools.default.workers=1",
-        "api.read_only=true",
-        "queues.mail.max_running=1",
-        f"schedules=[{NIGHTLY}]",
-    )
-    system.wait_until_ready()
-    dashboard = Dashboard(page, system)
-    page.route(
-        f"{system.url}/errors", lambda route: route.fulfill(json={"items": EXTREME["/errors"]})
-    )
+    dashboard = Dashboard(page, read_only_system)
+    errors = f"{read_only_system.url}/errors"
+    page.route(errors, lambda route: route.fulfill(json={"items": EXTREME["/errors"]}))
     for name in ("queues", "schedules", "types", "errors"):
         opened(dashboard, name)
         expect(page.locator("#read-only")).to_be_visible()

@@ -4,13 +4,14 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Dialog, Page, Route, expect
 
+from tests.browser.conftest import READ_ONLY
 from tests.browser.examine import examine
 from tests.conftest import System
 from tests.machine import wait_until
@@ -198,13 +199,12 @@ def test_axe_finds_nothing_on_the_login_page(guarded: Any, watched: Page) -> Non
     assert watched.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+@READ_ONLY
 def test_a_read_only_dashboard_offers_no_action_and_says_so(
-    start_system: Callable[..., Any], watched: Page
+    read_only_system: Any, watched: Page
 ) -> None:
-    system = start_system("pools.default.workers=1", "api.read_only=true")
-    system.wait_until_ready()
     page = watched
-    page.goto(system.url)
+    page.goto(read_only_system.url)
     page.locator("#connection[data-state=live]").wait_for()
     expect(page.locator("#read-only")).to_contain_text("Read-only")
     expect(page.locator("#pools")).to_be_hidden()
@@ -213,7 +213,7 @@ def test_a_read_only_dashboard_offers_no_action_and_says_so(
     expect(page.locator("#slots .fold:visible")).to_have_count(1)
     for action in ("restart", "drain"):
         expect(page.locator(f"[data-action={action}]:visible")).to_have_count(0)
-    page.goto(f"{system.url}/ui/submit")
+    page.goto(f"{read_only_system.url}/ui/submit")
     expect(page.locator("#no-submit")).to_contain_text("No job can be submitted here")
     for gone in ("#form", "#curl", "#send"):
         expect(page.locator(gone)).to_be_hidden()

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from tests.browser.examine import examine
 from tests.browser.panel import SYSTEM, Panel, Workers, worker
 from tests.machine import slowness
+from tests.variants import variants
 
 Changes = Callable[[Workers], Workers]
 
@@ -233,23 +234,25 @@ def test_what_needs_a_person_is_a_list_with_links_and_commands(panel: Panel) -> 
     expect(page).to_have_title(re.compile(r"^\(4\)"))
 
 
-@pytest.mark.parametrize("width", [1100, 1920])
-def test_many_concerns_are_one_below_the_other(panel: Panel, width: int) -> None:
+def test_many_concerns_are_one_below_the_other(panel: Panel) -> None:
     stats = panel.dashboard.system.client.get("/stats").json()
     one = {"code": "slot", "text": "A slot is degraded.", "command": None, "about": None}
     stats["verdict"] = {"headline": "20 problems need your attention.", "concerns": [one] * 20}
     panel.answer("/stats", 200, stats)
-    panel.dashboard.page.set_viewport_size({"width": width, "height": 900})
     page = panel.open(worker("default-1"), *SYSTEM)
     lines = page.locator("#concerns li")
-    expect(lines).to_have_count(6)
     more = page.locator("#more-concerns")
-    expect(more).to_have_text("14 more")
+    for width in (1920, 1100):
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(lines).to_have_count(6)
+        expect(more).to_have_text("14 more")
     more.click()
     expect(lines).to_have_count(20)
-    left = lines.evaluate_all("lines => lines.map(line => line.getBoundingClientRect().x)")
-    assert len(set(left)) == 1
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (1100, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        left = lines.evaluate_all("lines => lines.map(line => line.getBoundingClientRect().x)")
+        assert len(set(left)) == 1, width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     expect(more).to_be_focused()
     stats["verdict"]["concerns"] = [one] * 2
     panel.workers = [worker("default-1", state="draining"), *SYSTEM]  # it is asked for at once
@@ -311,7 +314,7 @@ def test_each_state_is_a_word_with_its_reason_and_what_follows(panel: Panel) -> 
     expect(panel.row(slots["backoff"])).to_contain_text("exited with code 3; starts again soon")
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", variants([360, 1280], 360))
 def test_an_unfolded_panel_is_readable_by_everyone(panel: Panel, width: int) -> None:
     panel.page.set_viewport_size({"width": width, "height": 740})
     states = [
@@ -325,28 +328,28 @@ def test_an_unfolded_panel_is_readable_by_everyone(panel: Panel, width: int) -> 
     examine(page)
 
 
-@pytest.mark.parametrize("width", [700, 1001, 1240, 1281, 1440, 1480])
-def test_a_row_is_as_wide_as_its_panel(panel: Panel, width: int) -> None:
-    panel.page.set_viewport_size({"width": width, "height": 740})
+def test_a_row_is_as_wide_as_its_panel(panel: Panel) -> None:
     page = panel.open(worker("default-1", job=JOB, jobs_done=1_234_567), *SYSTEM)
-    button = panel.row("default-1").locator(".more button").bounding_box()
-    table = page.locator("#slots").bounding_box()
-    assert button is not None
-    assert table is not None
-    assert button["x"] + button["width"] <= table["x"] + table["width"] + 1
+    for width in (700, 1001, 1240, 1281, 1440, 1480):
+        page.set_viewport_size({"width": width, "height": 740})
+        button = panel.row("default-1").locator(".more button").bounding_box()
+        table = page.locator("#slots").bounding_box()
+        assert button is not None
+        assert table is not None
+        assert button["x"] + button["width"] <= table["x"] + table["width"] + 1, width
 
 
-@pytest.mark.parametrize("width", [700, 1001, 1280, 1480])
-def test_a_long_pid_is_shown_whole(panel: Panel, width: int) -> None:
-    panel.page.set_viewport_size({"width": width, "height": 740})
+def test_a_long_pid_is_shown_whole(panel: Panel) -> None:
     slots = ("default-1", "api", "supervisor")
     panel.open(
         *(worker(slot, None if slot != "default-1" else "default", pid=4194304) for slot in slots)
     )
-    for slot in slots:
-        pid = panel.row(slot).locator(".name small")
-        expect(pid).to_have_text("pid 4194304")
-        assert pid.evaluate("(node) => node.scrollWidth <= node.clientWidth"), slot
+    for width in (700, 1001, 1280, 1480):
+        panel.page.set_viewport_size({"width": width, "height": 740})
+        for slot in slots:
+            pid = panel.row(slot).locator(".name small")
+            expect(pid).to_have_text("pid 4194304")
+            assert pid.evaluate("(node) => node.scrollWidth <= node.clientWidth"), (slot, width)
 
 
 def test_a_worker_is_restarted_with_the_keyboard_alone(panel: Panel) -> None:

@@ -260,14 +260,14 @@ def test_no_save_of_an_editor_is_lost(
 ) -> None:
     """Whichever comes first, the line that the editor saved is in the file at the end."""
     answers = set()
-    for number in range(60):
+    for number in range(30):
         path.write_text(TEXT)
         saved = TEXT + f"# saved {number}\n"
         new = path.with_name("editor.tmp")
         new.write_text(saved)
-        moment = threading.Timer(number * 0.0005, partial(new.replace, path))
+        moment = threading.Timer(number * 0.001, partial(new.replace, path))
         if not by_rename:
-            moment = threading.Timer(number * 0.0005, path.write_text, [saved])
+            moment = threading.Timer(number * 0.001, path.write_text, [saved])
         moment.start()
         answer = put({"set": {"api.port": 2}})
         moment.join()

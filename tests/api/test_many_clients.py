@@ -1,4 +1,4 @@
-"""Two hundred clients of a real Orpheus while it runs two thousand jobs.
+"""Two hundred clients of a real Orpheus while it runs a thousand jobs.
 
 A thousand clients, with figures: `python -m benchmarks --only stream`.
 """
@@ -12,7 +12,7 @@ from benchmarks.stream import Audience, follow_jobs
 from orpheus.shared.storage import open_store
 
 CLIENTS = 200
-JOBS = 2_000
+JOBS = 1_000
 
 
 @pytest.mark.parametrize("packed", [True, False], ids=["compressed", "plain"])

@@ -24,6 +24,7 @@ from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import open_store
 from tests.databases import make_database
 from tests.machine import HANGS_UP, PATIENCE_S
+from tests.variants import variants
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -90,7 +91,9 @@ def address_in(log: Path, process: "subprocess.Popen[bytes]") -> str:
     return found[0]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", variants([signal.SIGTERM, signal.SIGINT, signal.SIGHUP], signal.SIGTERM)
+)
 def test_alone_it_serves_the_described_types_and_exits_0_on_a_signal(
     start: Start, url: str, log: Path, number: int
 ) -> None:

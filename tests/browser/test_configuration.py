@@ -32,11 +32,14 @@ def configured(page: Page, start_system: Callable[..., Any], path: Path) -> Iter
     assert watched.problems == []
 
 
-def test_a_change_is_shown_before_it_is_saved_and_followed_until_it_is_in_force(
+def test_a_change_is_shown_before_it_is_saved_followed_and_rolled_back_with_one_click(
     configured: Dashboard, path: Path
 ) -> None:
     page = opened(configured)
     expect(page.locator("#path")).to_have_text(str(path))
+    expect(page.locator("#versions li")).to_have_count(1)
+    expect(page.locator("#versions")).to_contain_text("edited on the machine")
+    expect(page.locator("#in-force")).to_contain_text("version 1, since ")
     assert "hush" not in page.content() + page.locator("#text").input_value()
     rewrite(page, "workers = 1", "workers = 2")
     expect(page.locator("#effects")).to_contain_text("pools.default.workers")
@@ -56,6 +59,26 @@ def test_a_change_is_shown_before_it_is_saved_and_followed_until_it_is_in_force(
     assert (newest["reason"], newest["in_force"], first["by"]) == ("a busy week", True, "file")
     (trail,) = configured.system.get("/audit")["items"]
     assert (trail["action"], trail["reason"], trail["count"]) == ("configure", "a busy week", 1)
+
+    expect(page.locator("#versions li")).to_have_count(2)
+    page.locator("#version-2").click()
+    expect(page.locator(".version .added")).to_have_text("+ workers = 2 # few")
+    assert "hush" not in page.content()
+    page.locator("#version-1-back").click()
+    expect(page.locator("#effects")).to_contain_text("stops default-2")
+    expect(page.locator("#diff .added")).to_have_text("+ workers = 1 # few")
+    expect(page.locator("#reason")).to_be_focused()
+    page.keyboard.type("it was enough")
+    expect(page.locator("#save")).to_have_text("Go back to version 1")
+    expect(page.locator("#save")).to_be_enabled()
+    page.keyboard.press("Enter")
+    expect(page.locator("#in-force")).to_contain_text("version 3, since ")
+    expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
+    assert path.read_text() == TEXT, "every byte, with its secrets"
+    expect(page.locator("#versions")).to_contain_text("it was enough")
+    expect(page.locator("#planned")).to_be_hidden()
+    rows = configured.system.get("/audit")["items"]
+    assert [row["target"] for row in rows] == ["configuration, back to version 1", "configuration"]
 
 
 def test_a_problem_is_marked_at_its_line_and_nothing_can_be_saved(
@@ -187,38 +210,6 @@ def test_read_only_shows_it_without_an_editor(page: Page, read_only_system: Any)
     expect(shown.locator("#in-force")).to_contain_text("version 1, since ")
     assert Axe().run(shown).violations_count == 0
     assert TEXT.splitlines()[1] in shown.locator("#text").input_value()
-
-
-def test_an_edit_that_was_wrong_is_rolled_back_with_one_click(
-    configured: Dashboard, path: Path
-) -> None:
-    page = opened(configured)
-    expect(page.locator("#versions li")).to_have_count(1)
-    expect(page.locator("#versions")).to_contain_text("edited on the machine")
-    expect(page.locator("#in-force")).to_contain_text("version 1, since ")
-    rewrite(page, "workers = 1", "workers = 2")
-    page.locator("#reason").fill("a busy week")
-    page.locator("#save").click()
-    expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
-    expect(page.locator("#versions li")).to_have_count(2)
-    page.locator("#version-2").click()
-    expect(page.locator(".version .added")).to_have_text("+ workers = 2 # few")
-    assert "hush" not in page.content()
-    page.locator("#version-1-back").click()
-    expect(page.locator("#effects")).to_contain_text("stops default-2")
-    expect(page.locator("#diff .added")).to_have_text("+ workers = 1 # few")
-    expect(page.locator("#reason")).to_be_focused()
-    page.keyboard.type("it was enough")
-    expect(page.locator("#save")).to_have_text("Go back to version 1")
-    expect(page.locator("#save")).to_be_enabled()
-    page.keyboard.press("Enter")
-    expect(page.locator("#in-force")).to_contain_text("version 3, since ")
-    expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
-    assert path.read_text() == TEXT, "every byte, with its secrets"
-    expect(page.locator("#versions")).to_contain_text("it was enough")
-    expect(page.locator("#planned")).to_be_hidden()
-    rows = configured.system.get("/audit")["items"]
-    assert [row["target"] for row in rows] == ["configuration, back to version 1", "configuration"]
 
 
 def test_what_an_editor_on_the_machine_saves_shows_as_a_version(

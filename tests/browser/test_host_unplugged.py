@@ -1,13 +1,14 @@
-"""Three hosts and one dashboard: a host is unplugged, and another runs its jobs.
+"""Several hosts and one dashboard: a host is unplugged, and another runs its jobs.
 
-`PICTURES=docs/many-hosts pytest tests/browser/test_host_unplugged.py` makes the pictures of
-docs/many-hosts.md anew.
+`PICTURES=docs/many-hosts pytest --long tests/browser/test_host_unplugged.py` makes the pictures of
+docs/many-hosts.md anew, of three hosts.
 """
 
 import os
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Dashboard
@@ -21,28 +22,39 @@ from tests.many_hosts.conftest import (  # noqa: F401 - fixtures
 )
 from tests.many_hosts.database_server import DatabaseServer
 
-NAMES = ("ada", "bob", "eve")
+THREE = ("ada", "bob", "eve")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(("ada", "eve"), id="two hosts"),
+        pytest.param(THREE, id="three hosts", marks=pytest.mark.long),
+    ],
+)
 def test_the_jobs_of_a_host_that_is_unplugged_run_elsewhere_and_it_is_shown_as_lost(
     page: Page,
     shared_server: DatabaseServer,  # noqa: F811 - a fixture
     start_hosts: StartHosts,  # noqa: F811
     tmp_path: Path,
+    names: tuple[str, ...],
 ) -> None:
-    pictures = Path(os.environ.get("PICTURES", tmp_path))
-    ada, bob, eve = start_hosts({name: shared_server.url() for name in NAMES})
-    for host in (ada, bob, eve):
+    pictures = Path(os.environ.get("PICTURES", tmp_path)) if names == THREE else tmp_path
+    hosts_now = start_hosts({name: shared_server.url() for name in names})
+    ada, eve = hosts_now[0], hosts_now[-1]
+    for host in hosts_now:
         host.until_ready()
     page.set_viewport_size({"width": 1280, "height": 900})
     dashboard = Dashboard(page, ada)
     dashboard.open()
     hosts = page.locator("#slots > .host")
-    expect(hosts).to_have_text([re.compile(f"^{name}") for name in NAMES])
+    expect(hosts).to_have_text([re.compile(f"^{name}") for name in names])
     # The first attempt of each is to run still when eve is killed; another one takes no time.
     asked = {"seconds": min(30, round(8 * slowness())), "failures": 1}
-    jobs = [ada.submit("sleep_deaf", **asked) for _ in NAMES]
-    expect(page.locator("#slots > .slot").get_by_text(re.compile(r"asked"))).to_have_count(3)
+    jobs = [ada.submit("sleep_deaf", **asked) for _ in names]
+    expect(page.locator("#slots > .slot").get_by_text(re.compile(r"asked"))).to_have_count(
+        len(names)
+    )
     page.screenshot(path=pictures / "1-three-hosts.png")
 
     eve.kill_everything()
@@ -51,7 +63,7 @@ def test_the_jobs_of_a_host_that_is_unplugged_run_elsewhere_and_it_is_shown_as_l
     page.screenshot(path=pictures / "2-one-is-unplugged.png")
 
     ended = [ada.until_ended(job_id) for job_id in jobs]
-    assert [job["status"] for job in ended] == ["done"] * 3
+    assert [job["status"] for job in ended] == ["done"] * len(names)
     [moved] = [job["id"] for job in ended if len(job["attempts"]) == 2]
     dashboard.open(f"/ui/jobs/{moved}")
     expect(page.locator("main")).to_contain_text("lost")
@@ -60,7 +72,7 @@ def test_the_jobs_of_a_host_that_is_unplugged_run_elsewhere_and_it_is_shown_as_l
     eve.start()
     eve.until_ready()
     dashboard.open()
-    expect(hosts).to_have_count(3)
+    expect(hosts).to_have_count(len(names))
     expect(lost).to_have_count(0)
     page.screenshot(path=pictures / "4-it-is-back.png")
     assert dashboard.problems == []

@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 from tests.browser.panel import SYSTEM, Panel, worker
 
 
-def test_of_several_hosts_each_has_its_rows_and_its_actions(dashboard: Any) -> None:
-    panel = Panel(dashboard)
+def test_of_several_hosts_each_has_its_rows_and_its_actions(lasting_dashboard: Any) -> None:
+    panel = Panel(lasting_dashboard)
     hosts = ("alpha", "beta")
     slots = [{**one, "host": host} for host in hosts for one in (*SYSTEM, worker("default-1"))]
     page = panel.open(*slots)

@@ -11,8 +11,14 @@ from typing import Any
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 
-def test_a_submitted_job_appears_and_goes_to_done_without_a_reload(dashboard: Any) -> None:
+def test_a_new_orpheus_shows_its_first_job_and_its_workers_also_one_that_is_killed_without_a_reload(
+    dashboard: Any,
+) -> None:
+    """On an Orpheus of its own: it has no job, and no job of another test is to crash."""
     page = dashboard.open()
+    expect(page.locator("#verdict")).to_have_text("Ready for the first job.")
+    for name in ("default-1", "default-2", "api", "supervisor"):
+        expect(page.locator("#slots").get_by_text(name, exact=True)).to_be_visible()
     expect(page.locator("#first-steps")).to_be_visible()
     job_id = dashboard.system.submit("sum_range", {"n": 100000}, tags=["eu"])
     row = page.locator(f"#rows tr[data-id='{job_id}']")
@@ -21,6 +27,20 @@ def test_a_submitted_job_appears_and_goes_to_done_without_a_reload(dashboard: An
     expect(row).to_contain_text("eu")
     expect(page.locator("#counts [data-status=done] b")).to_have_text("1")
     expect(page.locator("#first-steps")).to_be_hidden()
+
+    slot = dashboard.system.workers()["default-1"]
+    os.kill(slot["pid"], signal.SIGKILL)
+    row = page.locator("#slots .slot", has_text="default-1")
+    expect(row.locator(".restarts")).to_have_text(str(slot["restarts"] + 1))
+    expect(row.locator(".state b")).to_have_text("ready")
+    row.locator(".more button").click()
+    expect(page.locator("#more-default-1")).to_contain_text("SIGKILL")
+
+    dashboard.system.submit("sleep", {"seconds": 30})
+    row = page.locator("#slots .slot", has_text="sleep")
+    expect(row).to_contain_text("working")
+    expect(row.locator("progress")).to_be_visible()
+    expect(row.locator(".rss-cell .value")).to_have_text(re.compile(r"^\d+ MiB$"))
     assert dashboard.never_reloaded()
 
 
@@ -74,30 +94,6 @@ def test_a_result_that_was_read_before_the_event_of_its_job_is_kept(lasting_dash
         job,
     )
     assert shown == "n=1 → sum=3"
-
-
-def test_the_verdict_and_the_panel_tell_how_workers_are(dashboard: Any) -> None:
-    page = dashboard.open()
-    expect(page.locator("#verdict")).to_have_text("Ready for the first job.")
-    for slot in ("default-1", "default-2", "api", "supervisor"):
-        expect(page.locator("#slots").get_by_text(slot, exact=True)).to_be_visible()
-    dashboard.system.submit("sleep", {"seconds": 30})
-    row = page.locator("#slots .slot", has_text="sleep")
-    expect(row).to_contain_text("working")
-    expect(row.locator("progress")).to_be_visible()
-    expect(row.locator(".rss-cell .value")).to_have_text(re.compile(r"^\d+ MiB$"))
-
-
-def test_a_killed_worker_is_seen_to_come_back_with_the_evidence_of_its_end(dashboard: Any) -> None:
-    """On an Orpheus of its own: no job of another test is to crash."""
-    page = dashboard.open()
-    slot = dashboard.system.workers()["default-1"]
-    os.kill(slot["pid"], signal.SIGKILL)
-    row = page.locator("#slots .slot", has_text="default-1")
-    expect(row.locator(".restarts")).to_have_text(str(slot["restarts"] + 1))
-    expect(row.locator(".state b")).to_have_text("ready")
-    row.locator(".more button").click()
-    expect(page.locator("#more-default-1")).to_contain_text("SIGKILL")
 
 
 def test_nothing_moves_under_the_pointer_until_it_is_asked_for(lasting_dashboard: Any) -> None:

@@ -1,7 +1,7 @@
 """The pictures of the README and of docs/dashboard.md, made of a running system.
 
-`PICTURES=docs/dashboard pytest tests/browser/test_pictures.py` makes them anew. Each shows its page
-in the light scheme on the left and in the dark one on the right.
+`PICTURES=docs/dashboard pytest --long tests/browser/test_pictures.py` makes them anew. Each shows
+its page in the light scheme on the left and in the dark one on the right. The usual run makes two.
 """
 
 import base64
@@ -126,7 +126,16 @@ def picture(page: Page, both: Page, path: Path) -> None:
     both.screenshot(path=path)
 
 
-def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(("overview", "job"), id="two"),
+        pytest.param((*PAGES, "job"), id="all", marks=pytest.mark.long),
+    ],
+)
+def test_each_page_has_a_picture(
+    lasting_dashboard: Any, busy_system: Any, tmp_path: Path, names: tuple[str, ...]
+) -> None:
     folder = Path(os.environ.get("PICTURES", tmp_path))
     folder.mkdir(exist_ok=True)
     page = lasting_dashboard.page
@@ -135,7 +144,8 @@ def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_p
     both.set_viewport_size(SIZE)
     _, job_page = busy_system
     own = {"job": (f"/ui/jobs/{job_page}", "#graph .node[data-status=in_progress]")}
-    for name, (path, shown) in (PAGES | own).items():
+    for name in names:
+        path, shown = (PAGES | own)[name]
         lasting_dashboard.open(path)
         page.locator(shown).first.wait_for()
         page.evaluate(WITHOUT_FOLDER, str(ROOT))
@@ -152,6 +162,7 @@ def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_p
     assert (folder / "workers.png").stat().st_size > 20_000
 
 
+@pytest.mark.long
 def test_the_page_of_the_configuration_has_a_picture(
     page: Page, start_system: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -96,8 +96,8 @@ def scale(dashboard: Any, instances: int) -> None:
     assert client.post("/pools/web/scale", json={"workers": instances}).is_success
 
 
-def test_the_page_of_no_program_says_so(with_program: Any) -> None:
-    page = with_program.open("/ui/programs/nothing-1")
+def test_the_page_of_no_program_says_so(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.open("/ui/programs/nothing-1")
     missing = page.locator("#missing")
     expect(missing).to_contain_text("There is no program nothing-1.")
     for gone in ("#problem", "#log", "#log-older", "#log-search", "#status", "#slot"):

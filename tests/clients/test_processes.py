@@ -10,6 +10,7 @@ import pytest
 
 from orpheus.shared.storage import open_store
 from tests.api.conftest import ADD, Running
+from tests.variants import variants
 
 HEAVY = ("pydantic", "pydantic_settings", "fastapi", "starlette", "click", "rich", "httpx2", "apsw")
 
@@ -117,11 +118,14 @@ def test_a_client_on_the_database_speaks_no_http_and_one_over_http_opens_no_data
     assert {"apsw", "pydantic", "fastapi", "click", "rich"}.isdisjoint(over_http)
 
 
+KINDS = [(kind, threads) for kind in ("database", "http") for threads in (0, 3)]
+KINDS += [(f"{kind} awaited", 0) for kind in ("database", "http")]
+
+
 @pytest.mark.parametrize(
     ("kind", "threads"),
-    [("database", 0), ("database", 3), ("database awaited", 0), ("http", 0), ("http", 3),
-     ("http awaited", 0)],
-)  # fmt: skip
+    variants(KINDS, *(one for one in KINDS if one not in {("database", 0), ("http", 0)})),
+)
 def test_a_client_works_on_both_sides_of_a_fork(
     api: Running, config: Path, kind: str, threads: int
 ) -> None:

@@ -222,11 +222,11 @@ def _files_read_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def options(tmp_path: Path) -> ApiHandover:
+def options_of(folder: Path) -> ApiHandover:
+    """The options of an application whose database is below this folder."""
     return ApiHandover(
         storage=StorageSettings(
-            url=f"sqlite:///{tmp_path}/data/orpheus.db", durable=False, pools={"default": ("*",)}
+            url=f"sqlite:///{folder}/data/orpheus.db", durable=False, pools={"default": ("*",)}
         ),
         defaults=JobDefaults(max_retries=3, timeout_s=900.0),
         host_name="host-1",
@@ -234,8 +234,13 @@ def options(tmp_path: Path) -> ApiHandover:
 
 
 @pytest.fixture
-def start(options: ApiHandover) -> Iterator[Callable[..., Running]]:
-    """Starts the application, with other options if given."""
+def options(tmp_path: Path) -> ApiHandover:
+    return options_of(tmp_path)
+
+
+@contextmanager
+def applications(options: ApiHandover) -> Iterator[Callable[..., Running]]:
+    """Start the application, with other options if given; each is stopped in the end."""
     started: list[Running] = []
 
     def start_one(
@@ -253,6 +258,20 @@ def start(options: ApiHandover) -> Iterator[Callable[..., Running]]:
     for running in started:
         running.stop()
         running.store.close()
+
+
+@pytest.fixture
+def start(options: ApiHandover) -> Iterator[Callable[..., Running]]:
+    """Starts the application for one test; see `applications`."""
+    with applications(options) as start_one:
+        yield start_one
+
+
+@pytest.fixture(scope="module")
+def shared_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The application for all tests of a file that leave its database as it was."""
+    with applications(options_of(tmp_path_factory.mktemp("shared"))) as start_one:
+        yield start_one()
 
 
 @pytest.fixture

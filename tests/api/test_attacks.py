@@ -4,13 +4,14 @@ import json
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from orpheus.api.http.problems import PROBLEM_JSON
+from tests.api.conftest import Running
 from tests.api.raw_http import answers_at_once, raw, read_all, sockets
 from tests.audit_log import entries_of
 from tests.machine import slowness
@@ -18,6 +19,13 @@ from tests.machine import slowness
 JSON = {"Content-Type": "application/json"}
 HALF = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 ADDRESS = "127.0.0.1"
+
+
+@pytest.fixture
+def unharmed(shared_api: Running) -> Iterator[Running]:
+    """The same for many tests: each must leave it as it is, without a job or an entry."""
+    yield shared_api
+    assert shared_api.store.events.last_seq() == 0 and not entries_of(shared_api.store, 10)
 
 
 @pytest.mark.parametrize(
@@ -41,23 +49,25 @@ ADDRESS = "127.0.0.1"
         "\u00a0localhost",
     ],
 )
-def test_a_page_that_rebinds_its_name_to_us_reads_and_changes_nothing(api: Any, host: str) -> None:
+def test_a_page_that_rebinds_its_name_to_us_reads_and_changes_nothing(
+    unharmed: Any, host: str
+) -> None:
     raw_host = host.encode("latin-1")
     headers = b"\r\nHost: " + raw_host + b"\r\nConnection: close\r\n"
     for line in (b"GET /jobs", b"GET /healthz", b"GET /", b"GET /ui/static/x/css/base.css"):
-        answer = raw(api, line + b" HTTP/1.1" + headers + b"\r\n")
+        answer = raw(unharmed, line + b" HTTP/1.1" + headers + b"\r\n")
         assert answer.startswith(b"HTTP/1.1 400 "), line
     body = b'{"type":"add"}'
     json_headers = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-    answer = raw(api, b"POST /jobs HTTP/1.1" + headers + json_headers + body)
+    answer = raw(unharmed, b"POST /jobs HTTP/1.1" + headers + json_headers + body)
     assert answer.startswith(b"HTTP/1.1 400 ")
     upgrade = (
         b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
-    answer = raw(api, b"GET /ws HTTP/1.1\r\nHost: " + raw_host + b"\r\n" + upgrade)
+    answer = raw(unharmed, b"GET /ws HTTP/1.1\r\nHost: " + raw_host + b"\r\n" + upgrade)
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert api.store.events.last_seq() == 0
+    assert unharmed.store.events.last_seq() == 0
 
 
 def test_an_absolute_target_does_not_stand_in_for_the_host(api: Any) -> None:
@@ -79,9 +89,9 @@ def test_an_absolute_target_does_not_stand_in_for_the_host(api: Any) -> None:
         (b"ftp://evil.example/healthz", 400),
     ],
 )
-def test_an_absolute_target_names_the_same_host(api: Any, target: bytes, status: int) -> None:
+def test_an_absolute_target_names_the_same_host(unharmed: Any, target: bytes, status: int) -> None:
     head = b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    assert raw(api, b"GET " + target + head).startswith(b"HTTP/1.1 %d " % status)
+    assert raw(unharmed, b"GET " + target + head).startswith(b"HTTP/1.1 %d " % status)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +105,9 @@ def test_an_absolute_target_names_the_same_host(api: Any, target: bytes, status:
         b"Last-Event-ID: 1",
     ],
 )
-def test_of_two_headers_none_is_chosen(api: Any, header: bytes) -> None:
+def test_of_two_headers_none_is_chosen(unharmed: Any, header: bytes) -> None:
     line = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
-    answer = raw(api, line + header + b"\r\n" + header + b"\r\n\r\n")
+    answer = raw(unharmed, line + header + b"\r\n" + header + b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"has 2 " + header.split(b":")[0].lower() in answer
 
@@ -134,15 +144,15 @@ FORMS = [
     "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://"]
 )
 def test_a_form_of_another_site_submits_nothing(
-    api: Any, content_type: str, body: bytes, origin: str
+    unharmed: Any, content_type: str, body: bytes, origin: str
 ) -> None:
     headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
     for path in ("/jobs", "/jobs/batch", "/jobs/bulk", "/queues/a/pause", "/session"):
-        answer = api.client.post(
+        answer = unharmed.client.post(
             path, content=body, headers={**headers, "Content-Type": content_type}
         )
         assert answer.status_code == 403
-    assert api.store.events.last_seq() == 0 and not entries_of(api.store, 10)
+    assert unharmed.store.events.last_seq() == 0 and not entries_of(unharmed.store, 10)
 
 
 def test_without_fetch_metadata_the_content_type_stops_a_form(api: Any) -> None:
@@ -162,8 +172,9 @@ def test_reading_by_get_changes_nothing_whatever_the_query_says(api: Any) -> Non
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "http://localhost", "file://", "x"]
 )
-def test_a_websocket_of_another_site_is_not_opened(api: Any, origin: str) -> None:
-    with pytest.raises(InvalidStatus) as refused, api.watch(additional_headers={"Origin": origin}):
+def test_a_websocket_of_another_site_is_not_opened(unharmed: Any, origin: str) -> None:
+    own = {"Origin": origin}
+    with pytest.raises(InvalidStatus) as refused, unharmed.watch(additional_headers=own):
         pass
     assert refused.value.response.status_code == 403
 
@@ -197,9 +208,9 @@ def test_a_websocket_of_another_site_is_not_opened(api: Any, origin: str) -> Non
     ],
     ids=lambda path: path[:40],
 )
-def test_a_path_leads_to_nothing_but_what_it_names(api: Any, path: str) -> None:
+def test_a_path_leads_to_nothing_but_what_it_names(unharmed: Any, path: str) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    answer = raw(api, request.encode())
+    answer = raw(unharmed, request.encode())
     assert re.match(rb"HTTP/1.1 (400|404|405) ", answer), answer[:100]
     assert b"root:" not in answer and b"import" not in answer
     assert b"\r\nX-Evil" not in answer
@@ -232,15 +243,15 @@ def test_a_location_never_leads_elsewhere(api: Any) -> None:
     ids=lambda case: str(case)[:30],
 )
 def test_a_body_that_is_meant_to_exhaust_is_refused_soon(
-    api: Any, body: bytes, status: int
+    unharmed: Any, body: bytes, status: int
 ) -> None:
     began_s = time.monotonic()
-    answer = api.client.post("/jobs", content=body, headers=JSON)
+    answer = unharmed.client.post("/jobs", content=body, headers=JSON)
     assert answer.status_code == status, answer.text[:200]
     assert answer.headers["Content-Type"] == PROBLEM_JSON
     assert len(answer.content) < 100_000
     assert time.monotonic() - began_s < 5 * slowness()
-    assert api.store.events.last_seq() == 0
+    assert unharmed.store.events.last_seq() == 0
 
 
 def test_a_body_without_a_length_is_cut_off_at_the_limit(start: Callable[..., Any]) -> None:
@@ -273,12 +284,12 @@ def test_a_body_without_a_length_is_cut_off_at_the_limit(start: Callable[..., An
     ],
 )
 def test_a_request_that_two_readers_could_take_in_two_ways_is_refused(
-    api: Any, request_: bytes
+    unharmed: Any, request_: bytes
 ) -> None:
     head = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    answer = raw(api, head + request_ + b'Connection: close\r\n\r\n{"type":"add"}')
+    answer = raw(unharmed, head + request_ + b'Connection: close\r\n\r\n{"type":"add"}')
     assert answer.startswith(b"HTTP/1.1 4")
-    assert api.store.events.last_seq() == 0
+    assert unharmed.store.events.last_seq() == 0
 
 
 @pytest.mark.parametrize(

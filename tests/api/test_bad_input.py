@@ -4,9 +4,16 @@ from typing import Any
 
 import pytest
 
+from tests.api.conftest import Running
 from tests.api.shapes import problem
 
 JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def api(shared_api: Running) -> Running:
+    """The same for all: each leaves it as it was."""
+    return shared_api
 
 
 def pointers(answer: Any) -> list[str]:
@@ -242,8 +249,9 @@ def with_everything(api: Any) -> Any:
     """A job, a queue and a schedule called `a`."""
     from orpheus.shared.domain.schedules import ScheduleDefinition
 
-    api.submit(queue="a")
-    api.store.schedules.configure([ScheduleDefinition("a", "add", every_s=60)])
+    if not api.store.schedules.all():
+        assert api.submit(queue="a") == 1
+        api.store.schedules.configure([ScheduleDefinition("a", "add", every_s=60)])
     return api
 
 

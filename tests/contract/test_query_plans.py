@@ -11,10 +11,11 @@ import pytest
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.storage import JobOrder, Store, database_path, open_store
+from orpheus.shared.storage import JobOrder, Store, database_path
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.sql import sql_file
+from tests.databases import make_database
 from tests.sqlite_handle import handle_of
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about SQLite's planner.
@@ -111,7 +112,7 @@ def combinations_of(names: Iterable[str]) -> list[tuple[str, ...]]:
 
 @pytest.fixture
 def connection(url: str):
-    open_store(url, create=True).close()
+    make_database(url)
     opened = apsw.Connection(str(database_path(url)))
     yield opened
     opened.close()

@@ -28,6 +28,7 @@ from tests.api.real_processes import (
     unless_here,
 )
 from tests.machine import slowness, wait_until
+from tests.variants import variants
 
 HOLD_THE_LOCK = (
     "import apsw, sys; c = apsw.Connection(sys.argv[1]); c.set_busy_timeout(10_000); "
@@ -189,7 +190,9 @@ def page_of(database: Path, table: str) -> tuple[Any, Any]:
     return size, page
 
 
-@pytest.mark.parametrize("replaced", [False, True], ids=["moved away", "replaced"])
+@pytest.mark.parametrize(
+    "replaced", variants([False, True], True), ids=["moved away", "replaced"]
+)  # below, and in tests/contract/test_opening.py, it is moved away, too
 def test_a_database_that_lost_its_name_is_a_503_until_it_has_it_again(
     begin: Any, replaced: bool
 ) -> None:

@@ -70,14 +70,15 @@ def color(part: Locator) -> str:
     return found
 
 
-def test_a_job_is_cancelled_and_retried_after_a_question(dashboard: Any) -> None:
-    job_id = dashboard.system.submit("sleep", {"seconds": 60})
-    page = dashboard.open(f"/ui/jobs/{job_id}")
+def test_a_job_is_cancelled_and_retried_after_a_question(lasting_dashboard: Any) -> None:
+    system = lasting_dashboard.system
+    job_id = system.submit("sleep", {"seconds": 60})
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#status")).to_have_text("in progress")
     page.locator("[data-action=cancel]").click()
     expect(page.locator("#confirm")).to_contain_text(f"/jobs/{job_id}/cancel")
     page.locator("#confirm").get_by_text("Do nothing").click()
-    assert dashboard.system.get(f"/jobs/{job_id}")["status"] == "in_progress"
+    assert system.get(f"/jobs/{job_id}")["status"] == "in_progress"
     page.locator("[data-action=cancel]").click()
     bar = page.locator("#progress progress")
     expect(bar).to_be_visible()
@@ -97,6 +98,8 @@ def test_a_job_is_cancelled_and_retried_after_a_question(dashboard: Any) -> None
     # It waited since the retry, which is no backoff.
     waited = re.compile(r"^waited \d+(\.\d)? m?s ")
     expect(page.locator("#timeline .span-facts").last).to_have_text(waited)
+    system.client.post(f"/jobs/{job_id}/cancel")
+    system.wait_for_job(job_id)
 
 
 def test_what_a_job_writes_is_text_wherever_it_is_shown(lasting_dashboard: Any) -> None:

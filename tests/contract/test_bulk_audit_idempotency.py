@@ -67,13 +67,13 @@ def test_with_or_fewer_only_more_jobs_than_expected_change_nothing(
 
 
 def test_a_bulk_action_takes_only_the_jobs_it_applies_to(store: Store, submit: Submit) -> None:
-    store.jobs.submit_many([NewJob("noop")] * 450)
+    store.jobs.submit_many([NewJob("noop")] * 250)
     cancelled = submit()
     store.jobs.cancel(cancelled)
     assert store.bulk.change(BulkAction.RETRY, JobFilter(), by="cli") == 1
     assert store.bulk.change(BulkAction.DELETE, JobFilter(), by="cli") == 0
-    assert store.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli") == 451
-    assert store.bulk.change(BulkAction.DELETE, JobFilter(status=Status.CANCELLED), by="cli") == 451
+    assert store.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli") == 251
+    assert store.bulk.change(BulkAction.DELETE, JobFilter(status=Status.CANCELLED), by="cli") == 251
     assert sum(store.stats.counts().values()) == 0
 
 
@@ -180,14 +180,14 @@ def test_the_jobs_of_a_bulk_action_are_those_of_one_moment(
 def test_a_bulk_action_is_one_entry_of_the_trail_however_many_steps_it_takes(
     store: Store, submit: Submit
 ) -> None:
-    store.jobs.submit_many([NewJob("noop", queue="mail")] * 450)
+    store.jobs.submit_many([NewJob("noop", queue="mail")] * 250)
     wanted = JobFilter(status=Status.PENDING, queue="mail")
-    store.bulk.change(BulkAction.CANCEL, wanted, max_id=420, by="cli:ada", reason="a mistake")
+    store.bulk.change(BulkAction.CANCEL, wanted, max_id=230, by="cli:ada", reason="a mistake")
     store.bulk.change(BulkAction.DELETE, JobFilter(), by="cli:ada")
     (all_, some) = entries_of(store, 9)
-    assert (some.action, some.count, some.reason) == ("cancel", 420, "a mistake")
-    assert some.target == "jobs with status=pending, queue=mail, id<=420"
-    assert (all_.action, all_.target, all_.count) == ("delete", "all jobs", 420)
+    assert (some.action, some.count, some.reason) == ("cancel", 230, "a mistake")
+    assert some.target == "jobs with status=pending, queue=mail, id<=230"
+    assert (all_.action, all_.target, all_.count) == ("delete", "all jobs", 230)
 
 
 def test_the_trail_is_read_newest_first(store: Store) -> None:

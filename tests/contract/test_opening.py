@@ -175,7 +175,7 @@ def test_a_log_that_a_power_loss_has_cut_is_none_that_lost_commits(url: str) -> 
 
 def test_a_process_killed_at_any_moment_leaves_no_log_that_lost_commits(url: str) -> None:
     """Each writes over the frames that the one before had begun and not committed."""
-    for delay_ms in range(0, 150, 10):
+    for delay_ms in range(0, 150, 15):
         with start_to_write(url) as writer:
             assert writer.stdout is not None
             assert writer.stdout.readline(), "it was refused"

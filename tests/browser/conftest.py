@@ -30,6 +30,7 @@ NIGHTLY = (
     ' payload={text="good night"}}'
 )
 OFTEN = '{name="often", every="1h", type="echo", payload={value=1, fail=true}}'
+SAY = '{name="say", argv=["echo", "{word}", "{times}"]}'
 MODULES = (
     '["orpheus.worker.handlers", "tests.browser.hostile_jobs", "tests.browser.page_jobs",'
     ' "tests.browser.shaped_jobs"]'
@@ -174,7 +175,7 @@ def lasting_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]
     """One that lasts: most tests take less time than the start of an Orpheus.
 
     It knows the job types of tests/browser/hostile_jobs.py, tests/browser/page_jobs.py and
-    tests/browser/shaped_jobs.py. No test leaves a job that runs.
+    tests/browser/shaped_jobs.py, and the command `say`. No test leaves a job that runs.
     """
     system = System(
         tmp_path_factory.mktemp("lasting"),
@@ -183,6 +184,7 @@ def lasting_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]
         "jobs.backoff_base=100ms",
         "queues.limited.max_running=4",
         "queues.limited.rate=100/s",
+        f"commands=[{SAY}]",
         f"schedules=[{NIGHTLY}, {OFTEN}]",
     )
     try:

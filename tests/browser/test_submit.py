@@ -9,7 +9,6 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Dashboard, wait_until_held
 from tests.browser.examine import examine
-from tests.machine import wait_until
 
 PAYLOAD = {
     "to": {"street": "Ring 1"},
@@ -376,16 +375,11 @@ def test_axe_finds_nothing_in_any_state_and_a_phone_never_scrolls_sideways(
     examine(page)
 
 
-def test_a_command_is_a_job_type_too(page: Page, start_system: Any, tmp_path: Any) -> None:
-    file = tmp_path / "own.toml"
-    file.write_text('[[commands]]\nname = "say"\nargv = ["echo", "{word}", "{times}"]\n')
-    dashboard = Dashboard(page, start_system(config=file))
-    shown = opened(dashboard, "type=say")
+def test_a_command_is_a_job_type_too(lasting_dashboard: Dashboard) -> None:
+    shown = opened(lasting_dashboard, "type=say")
     shown.locator("#payload-word-0").fill("hello")
     shown.locator("#payload-times-kind").select_option(label="number")
     shown.locator("#payload-times-1").fill("2.0")
     shown.keyboard.press("Enter")
     expect(shown.locator("#sent")).to_contain_text("done")
-    job = wait_until(lambda: newest(dashboard), "the job")
-    assert job["payload"] == {"word": "hello", "times": 2.0}
-    assert dashboard.problems == []
+    assert newest(lasting_dashboard)["payload"] == {"word": "hello", "times": 2.0}

@@ -255,7 +255,7 @@ def cancelled_jobs(store: Store, n: int, payload: str = "{}") -> None:
 
 @pytest.mark.backends("sqlite")
 def test_a_step_holds_the_writer_for_20_ms_at_most(real: Store) -> None:
-    cancelled_jobs(real, 5_000)
+    cancelled_jobs(real, 3_000)
     took_ms = []
     while True:
         began_s = time.perf_counter()
@@ -291,7 +291,7 @@ def test_upkeep_comes_soon_again_while_there_is_more(real: Store) -> None:
 
 @pytest.mark.backends("sqlite")
 def test_others_write_between_the_steps(real: Store, url: str) -> None:
-    cancelled_jobs(real, 5_000)
+    cancelled_jobs(real, 3_000)
     other = open_store(url)
     written = 0
 

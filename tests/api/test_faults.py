@@ -190,9 +190,8 @@ def page_of(database: Path, table: str) -> tuple[Any, Any]:
     return size, page
 
 
-@pytest.mark.parametrize(
-    "replaced", variants([False, True], True), ids=["moved away", "replaced"]
-)  # below, and in tests/contract/test_opening.py, it is moved away, too
+# Below, and in tests/contract/test_opening.py, it is moved away, too.
+@pytest.mark.parametrize("replaced", variants([False, True], True), ids=["moved away", "replaced"])
 def test_a_database_that_lost_its_name_is_a_503_until_it_has_it_again(
     begin: Any, replaced: bool
 ) -> None:

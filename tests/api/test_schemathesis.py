@@ -20,7 +20,7 @@ from orpheus.shared.job_types.describe import describe_types
 
 SEED = os.environ.get("SCHEMATHESIS_SEED", "5")
 SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "0"))
-MOST_EXAMPLES = "8" if SECONDS else "4"
+MOST_EXAMPLES = "8" if SECONDS else "2"
 MOST_SECONDS = 400  # 30 on a quiet machine, 120 and more beside a whole run of the tests
 RULES = Path(__file__).with_name("schemathesis.toml")
 TOKEN = "a-token-of-more-than-32-characters-0"

@@ -45,12 +45,7 @@ KILLS = {way: (base, migrations, 1) for way, (base, migrations) in WAYS.items()}
 KILLS["1 to the next"] = (1, [*REAL, NEXT], len(REAL))
 """Ways, and in how many of their migrations the process is killed: in each that is the first for a
 file, and in all of them for the oldest file with jobs."""
-USUAL_KILLS = (
-    f"0 to {len(REAL)}",
-    "1 to the next",
-    f"{len(REAL) - 1} to {len(REAL)}",
-    f"{len(REAL)} to the next",
-)
+USUAL_KILLS = (f"0 to {len(REAL)}", "1 to the next", f"{len(REAL)} to the next")
 """The others do from a later file on what "1 to the next" does."""
 
 # Three jobs as the first Orpheus wrote them: what is stored of a job has grown since.

@@ -19,7 +19,7 @@ from orpheus.shared.process.standard_streams import open_missing_streams, write_
 from orpheus.supervisor.cli.app import orpheus
 
 _NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Of a full disk, of a quota, and of a limit of a file."""
+"""The disk is full, a quota is used up, or the file would exceed its limit."""
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     name_command(sys.orig_argv)
     gc.disable()  # see above
     code = run(sys.argv[1:])
-    gc.freeze()  # the end of the process would look for garbage in all that was imported: 50 ms
+    gc.freeze()  # else the exit looks for garbage in all that was imported: 50 ms
     sys.exit(code)
 
 
@@ -72,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
 def _invoke(arguments: Sequence[str]) -> object:
     """Run one command line and return what its command does.
 
-    Not by `orpheus.main`, which ends with 1 where a reader has left.
+    It does not call `orpheus.main`, which exits with 1 if the reader of the output has left.
     """
     try:
         with orpheus.make_context("orpheus", list(arguments)) as context:
@@ -82,8 +82,8 @@ def _invoke(arguments: Sequence[str]) -> object:
 
 
 def _end_for(error: OSError) -> ExitCode | None:
-    """Return the exit code for what the machine refused, and say why; None for a bug of ours."""
-    if isinstance(error, PermissionError):  # of a file beside the database
+    """Say what the machine refused, and return the exit code; None if it is a bug of ours."""
+    if isinstance(error, PermissionError):  # on a file beside the database
         from pathlib import Path  # noqa: PLC0415 - not for --help
 
         path = Path(error.filename or ".")
@@ -112,7 +112,7 @@ def _end_for(error: OSError) -> ExitCode | None:
 def _is_of_output(error: OSError) -> bool:
     """Return whether what is printed could not be written, because of a file, a disk or a reader.
 
-    A system without room for another process has the same error as a pipe that must not wait.
+    If no process can be started, the system raises the same error as for a pipe that is full.
     """
     if isinstance(error, BlockingIOError):
         return hasattr(error, "characters_written")

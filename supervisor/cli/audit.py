@@ -34,14 +34,14 @@ _MOST_OF_FILTER = 22
 
 
 def _name_of(target: str) -> int:
-    """Return how much of a target says which it is; of many jobs their filter but for `id<=`."""
+    """Return how many characters identify a target; of a bulk change, its filter without `id<=`."""
     if target.startswith("jobs "):
         return min(len(target.partition(", id<=")[0]), _MOST_OF_FILTER)
     return min(len(target.partition(", ")[0]), _MOST_OF_TARGET)
 
 
 def _states_of(change: str) -> int:
-    """Return how much of a change says how it stood before and after, without the details."""
+    """Return how many characters of a change are the states before and after, without details."""
     return min(len(re.split(", |: ", change)[0]), _MOST_OF_CHANGE)
 
 

@@ -1,9 +1,9 @@
 """Cancel, retry or delete all jobs of a filter: as many as were counted and confirmed.
 
-A filter says more than its author sees. So the jobs are counted first, jobs that are submitted
-meanwhile are left alone (`max_id`), and nothing is changed if the number is another one by the time
-it is confirmed. Only the number is compared: if meanwhile one job has left the filter and another
-has entered it, that one is changed. POST /jobs/bulk has the same care.
+A filter may match more jobs than its author expects. So the jobs are counted first, jobs that are
+submitted meanwhile are left alone (`max_id`), and nothing is changed if the number differs by the
+time it is confirmed. Only the number is compared: if one job has left the filter meanwhile and
+another has entered it, the other one is changed. POST /jobs/bulk does the same.
 """
 
 import sys
@@ -25,7 +25,7 @@ from orpheus.supervisor.cli.whole_number import WholeNumber
 
 ALL_JOBS = JobFilter()
 _MANY = 100
-"""As on the dashboard."""
+"""From so many jobs on, their number must be typed, as on the dashboard."""
 
 _WORDS = {
     BulkAction.CANCEL: ("can be cancelled", "cancelled or asked to stop"),

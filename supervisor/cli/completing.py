@@ -39,7 +39,7 @@ class _TooSlow(Exception):
 def live(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
     """Return the completion of a parameter by what is in the database: `_KINDS` of these names.
 
-    A pool or program that is scaled to 0 has no slot in it: those that are configured are added.
+    A pool or program that is scaled to 0 has no slot in it, so the configured ones are added.
     """
 
     def complete(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -64,7 +64,7 @@ def live(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[Co
 
 @contextlib.contextmanager
 def _for_a_moment(url: str) -> Iterator[None]:
-    """Raise _TooSlow in what takes too long: a locked database, a server that does not answer."""
+    """Raise _TooSlow in a block that takes too long: a locked database, a server that is silent."""
 
     def give_up(*_: object) -> None:
         raise _TooSlow
@@ -102,7 +102,7 @@ def _database_of(layers: Iterable[Mapping[str, Any]]) -> tuple[str, str, str]:
 
 
 def _configured(layers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the names of the pools and programs that are set; `default` is one without any."""
+    """Yield the names of the configured pools and programs; without any pool, `default`."""
     pools = [name for layer in layers for name in layer.get("pools", ())]
     yield from pools or ["default"]
     for layer in layers:

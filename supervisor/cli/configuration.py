@@ -32,12 +32,12 @@ from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.versions import diff, rollback, versions
 
 _OUR_MODULES = {"orpheus.worker.handlers"}
-"""Modules that may be imported unasked."""
+"""Modules that `config check` imports without `--modules`."""
 _OF_MODULES = (
     *("jobs.modules: ", "jobs.around: ", "job type "),
     *("commands: ", "schedules: ", "alerts: "),
 )
-"""So begins why a supervisor rejects what `--modules` looks at as well."""
+"""If a rejection begins with one of these, `--modules` checks its cause, too."""
 
 
 @click.group(cls=Group)
@@ -90,9 +90,10 @@ def _checked(operator: Operator, modules: bool) -> dict[str, Any]:
 
 
 def _mended_rejection(operator: Operator, settings: Settings, has_looked: bool) -> Iterator[str]:
-    """Yield that the running Orpheus has rejected the file for what was wrong with its modules.
+    """Yield a warning that the running Orpheus has rejected the file because of its modules.
 
-    `has_looked`: they are in order by now. Raises ConfigurationError if it may still be wrong.
+    `has_looked`: they were checked and are in order now. Raises ConfigurationError if the file may
+    still be wrong.
     """
     reason = _rejection(operator, settings)
     if reason is None:

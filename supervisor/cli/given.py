@@ -1,7 +1,7 @@
 """The options that all commands share, wherever they stand: `orpheus --config F schedules pause X`.
 
-A group such as `schedules` takes them too. One that is not looked at would let a command act on
-another database than the one that was named.
+A group such as `schedules` takes them, too. An option that was not looked at would let a command
+act on another database than the named one.
 """
 
 import re
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PROPOSED = re.compile(r"(?<!schema )`(orpheus[^`]*)`")
-"""A command in a sentence. That of PostgreSQL is a name."""
+"""A command in a sentence. After `schema`, PostgreSQL quotes a name like this."""
 
 
 def given_to(context: click.Context) -> "tuple[Path | None, tuple[str, ...], bool]":

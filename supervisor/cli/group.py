@@ -1,4 +1,4 @@
-"""A group of commands: its help is never cut, and a name that it does not know has a near one.
+"""A group of commands: its help is never cut, and for an unknown name it proposes a similar one.
 
 The help of every command fits into a narrow terminal, and no word of it is broken.
 """
@@ -10,11 +10,11 @@ import click
 _WHOLE = 1_000
 _LEAST_WIDTH = 20
 _SPARE = 2
-"""click leaves so many columns free."""
+"""The number of columns that click leaves free."""
 
 
 class Formatter(click.HelpFormatter):
-    """Writes help as wide as the terminal is: that of click takes at least 50 columns."""
+    """Writes help as wide as the terminal; click's own takes at least 50 columns."""
 
     def __init__(
         self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None
@@ -27,11 +27,11 @@ class Formatter(click.HelpFormatter):
     def write_dl(
         self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
     ) -> None:
-        """Write names and what they are, which has two thirds of the width."""
+        """Write names and what they mean; the meaning has two thirds of the width."""
         super().write_dl(rows, min(col_max, self.width // 3), col_spacing)
 
 
-click.Context.formatter_class = Formatter  # of the commands too, whatever makes them
+click.Context.formatter_class = Formatter  # also of commands that no Group makes
 
 
 class Group(click.Group):
@@ -48,7 +48,7 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is meant. Raises UsageError, with a near name."""
+        """Return the command that is meant. Raises UsageError, with a similar name."""
         name = args[0]
         is_name = name[:1].isalpha() and not ctx.resilient_parsing
         if is_name and self.get_command(ctx, name) is None:

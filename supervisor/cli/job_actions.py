@@ -22,6 +22,7 @@ from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs, warn_of_p
 from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
 Change = Callable[[Store, int], tuple[Any, str]]
+"""Changes a job; returns the job, and what became of it in words."""
 Note = Callable[[Store, CommandLineHandover, int], str]
 _WHILE_NOTHING_RUNS = {
     "cancel": (Status.IN_PROGRESS, "ends at the next start"),
@@ -29,7 +30,6 @@ _WHILE_NOTHING_RUNS = {
     "run": (Status.PENDING, "waits"),
 }
 """By action: which changed jobs need a worker, and what such a job does until there is one."""
-"""Changes a job; returns the job, and what became of it in words."""
 
 
 def _jobs_json(jobs: list[Job]) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _change_each(
 ) -> int:
     """Change each job, each with a row in the audit log; a job that refuses stops no other.
 
-    `note` returns what is said behind that a job was changed.
+    `note` returns what is added to the line that says what became of a job.
     """
     from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
 

@@ -67,7 +67,7 @@ _OF_ATTEMPTS = (
 )
 _TOTAL_S = 0.2
 _WAITING = (Status.BLOCKED, Status.PENDING)
-"""What may still have the start of an earlier attempt."""
+"""Jobs that may still have the start of an earlier attempt."""
 
 
 @click.command()
@@ -133,9 +133,9 @@ def _held(
     silent: dict[str, Silence],
     now_ms: int,
 ) -> dict[int, str]:
-    """Return what holds back due jobs of a whole queue or type, and whose worker is not heard.
+    """Return what holds back due jobs of a whole queue or type, and whose worker is silent.
 
-    And of those that somebody cancelled, who did.
+    Also who cancelled the cancelled ones.
     """
     due = [job for job in page if job.status is Status.PENDING and job.run_at_ms <= now_ms]
     leased = [job for job in page if job.status is Status.IN_PROGRESS]
@@ -181,10 +181,10 @@ def _row(job: Job, now_ms: int, note: str, *, by_end: bool) -> tuple[object, ...
 
 
 def _note(job: Job, now_ms: int, waits_for: Sequence[int], held: str | None) -> str:
-    """Return what it waits for, and its error; of one that runs, how far it is and its message.
+    """Return what a job waits for, and its error; of a running one, its progress and message.
 
-    Of an error of an earlier attempt, one that runs has only the type: it is no trouble of now. A
-    job that has ended may have said "row 5900 of 6000" last.
+    If a job runs again after an error, only the type of the error is told. The message of a job
+    that has ended is left out: it may still say "row 5900 of 6000".
     """
     parts = []
     if waits_for:
@@ -281,7 +281,7 @@ def show(operator: Operator, id: int) -> int:
 
 
 def _whole_error(error: JobError) -> str:
-    """Return the traceback, and before it what was wrong if it does not say so: a mere stack."""
+    """Return the traceback, after the error's message if the traceback does not contain it."""
     sentence = _of_error(error)
     if error.traceback is None or error.message.partition("\n")[0] in error.traceback:
         return error.traceback or sentence

@@ -50,7 +50,7 @@ class Operator:
         return self._known() or for_command_line(self.settings())
 
     def certain_handover(self) -> CommandLineHandover:
-        """Return the same for a command that could do harm with a default instead of a setting.
+        """Return the same for a command that could do harm if a wrong setting had its default.
 
         Raises ConfigurationError if the file is wrong and no supervisor runs.
         """
@@ -64,9 +64,9 @@ class Operator:
         return self._load(may_guess=True)
 
     def certain_settings(self) -> "Settings":
-        """Load the configuration; if it is wrong, warn, and take what runs.
+        """Load the configuration; if it is wrong, warn, and use that of the running supervisor.
 
-        Raises ConfigurationError if nothing does.
+        Raises ConfigurationError if no supervisor runs.
         """
         return self._load(may_guess=False)
 
@@ -86,9 +86,9 @@ class Operator:
             return None
 
     def _load(self, *, may_guess: bool) -> "Settings":
-        """Load the configuration; if it is wrong, warn, and take that of the supervisor that runs.
+        """Load the configuration; if it is wrong, warn, and use that of the running supervisor.
 
-        If none runs, each setting that is wrong has its default, where the command `may_guess`.
+        If none runs and the command `may_guess`, each wrong setting has its default.
         Raises ConfigurationError if there is nothing to return.
         """
         from orpheus.config.load import load_for_database  # noqa: PLC0415 - see above
@@ -112,7 +112,7 @@ class Operator:
     def settings_that_run(self) -> "Settings | None":
         """Return the settings of the supervisor that was started with this file.
 
-        None if none or several were, or if the URL of the database has a password.
+        None if no supervisor or several were, or if the URL of the database has a password.
         """
         from orpheus.config.running_settings import running_settings_of  # noqa: PLC0415 - see above
 
@@ -121,7 +121,8 @@ class Operator:
     def _beside_empty_file(self, settings: "Settings") -> "Settings | None":
         """Return the settings of the supervisor that was started with a file that is empty now.
 
-        It does not take that: the database would be another one. None: it is the same, or none.
+        That supervisor does not adopt an empty file, which means another database. None if the
+        database is the same, or if no such supervisor runs.
         """
         if settings.source is None or settings.source_text.strip():
             return None
@@ -132,7 +133,7 @@ class Operator:
         return running
 
     def _guesses(self) -> bool:
-        """Return whether the file is no TOML, and the default is a guess of the database."""
+        """Return whether the file is no valid TOML, so the default database is only a guess."""
         sources = read_sources(self.config, DEFAULT_PATH, self.sets, os.environ)
         by_file = (None, str(sources.file))
         return sources.guesses_database and sources.origin(("database", "url")) in by_file
@@ -140,13 +141,13 @@ class Operator:
     def _running_on(self, settings: "Settings") -> "Settings | None":
         """Return the settings of the supervisor that runs on the database of `settings`.
 
-        The one that has the lock of its folder may run on another SQLite file there.
+        The supervisor that holds the lock of its folder may run on another SQLite file there.
         """
         from orpheus.config.running_settings import running_settings_at  # noqa: PLC0415 - see above
 
         named = settings.database
         path = state_files(named.url, named.state_dir).running_settings
-        owner = path.parent  # who can replace the database itself
+        owner = path.parent  # its owner can replace the database itself
         kept = running_settings_at(path, of_owner=owner)
         if kept is not None and locked_file(kept.url or named.url) != locked_file(named.url):
             return None
@@ -189,9 +190,9 @@ class Operator:
             store.close()
 
     def _missing(self, url: str) -> DatabaseMissing | None:
-        """Return that there is no database here if somebody has set the relative path to it.
+        """Return the error for a database that is missing at a relative path that somebody set.
 
-        Who names the file of an Orpheus in another folder must not be told to start a second one.
+        Whoever means an Orpheus in another folder must not be told to start a second one here.
         """
         path = relative_path(url)
         sources = read_sources(self.config, DEFAULT_PATH, self.sets, os.environ)
@@ -207,7 +208,7 @@ class Operator:
     def actor(self, reason: str | None, *, may_guess: bool = False) -> Actor:
         """Return who acts and why, for the audit log.
 
-        Raises ConfigurationError if the file leaves open whose, unless the command `may_guess`.
+        Raises ConfigurationError if the file leaves open which database; not if it `may_guess`.
         """
         if not may_guess and self._guesses() and self.settings_that_run() is None:
             raise ConfigurationError(NO_DATABASE)
@@ -215,7 +216,7 @@ class Operator:
 
 
 class Text(click.ParamType[str]):
-    """Text that the database can hold: an argument may be any bytes but NUL."""
+    """Text that the database can hold: a command-line argument may be any bytes but NUL."""
 
     name = "text"
 
@@ -226,7 +227,7 @@ class Text(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the text. Raises BadParameter unless it is UTF-8 of 1 to `longest` characters.
 
-        None at all are enough where it may be empty.
+        With `may_be_empty`, it may have no characters.
         """
         text = str(value)
         try:

@@ -75,8 +75,8 @@ def print_table(
 ) -> None:
     """Print rows under their column names; None shows as a dash.
 
-    On a terminal, what has no room is named below, on stderr, unless the table is a mere part;
-    also `whole`, what shows a row whole, if a cell was cut.
+    On a terminal, the columns without room are named below, on stderr, and if something was cut,
+    `whole` says how to see it. A table that is part of a larger answer has no such line.
     """
     cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     on_terminal = sys.stdout.isatty()
@@ -97,7 +97,7 @@ def print_table(
 
 
 def say_none(noun: str, *, as_json: bool = False) -> None:
-    """Say on stderr that nothing matches, where the table in a pipe is only its head."""
+    """Say on stderr that nothing matches: the table in a pipe is only its header line."""
     if not as_json and not sys.stdout.isatty():
         click.echo(f"no {noun} matches", err=True)
 
@@ -125,8 +125,8 @@ def print_fields(
 ) -> None:
     """Print names and values, one per line, without those that are None.
 
-    With a `line_width`, values are shortened so that no line is wider; without `cuts`, they go on
-    in a further line. On a terminal, the sentences that `wraps` names do so too.
+    With a `line_width`, values are shortened so that no line is wider, or without `cuts` wrapped.
+    On a terminal, the values that `wraps` names are wrapped, too.
     """
     shown = {name: value for name, value in fields.items() if value is not None}
     width = max(map(len, shown), default=0)
@@ -142,9 +142,9 @@ def print_fields(
 
 
 def _in_lines(text: str, room: int, indent: int) -> str:
-    """Return a value in lines: beside its name, or below it where a word of it has no room there.
+    """Return a value in lines: beside its name, or below it if one of its words needs more room.
 
-    A word is never cut, as a URL is for copying.
+    A word is never cut: a URL must stay whole to be copied.
     """
     lines, before = wrapped(text, room), " " * indent + GAP
     if max(map(cells_wide, lines)) > room:
@@ -273,7 +273,7 @@ def local_time(moment: str) -> str:
 
 
 def short_time(moment: str) -> str:
-    """Return the same on a terminal as short as it is clear: `12:00:07` today, `01-31 12:00`."""
+    """Return the same, shortened on a terminal: `12:00:07` if it is today, else `01-31 12:00`."""
     at, now = datetime.fromisoformat(moment).astimezone(), datetime.now().astimezone()
     if not sys.stdout.isatty() or at.year != now.year:
         return local_time(moment)
@@ -296,5 +296,5 @@ def time_in(moment: str, zone: str, *, to_the_second: bool = False) -> str:
 
 
 def _in_form(at: datetime, form: str) -> str:
-    """Return a time as people read it, or in a pipe as every table there has it."""
+    """Return a time in a form for people, or in a pipe in the form that all tables have there."""
     return f"{at:{form}}" if sys.stdout.isatty() else at.isoformat(timespec="seconds")

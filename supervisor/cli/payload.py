@@ -1,7 +1,7 @@
 """What is typed as a payload: a JSON object, or fields as KEY=VALUE.
 
-A value of a field is read as JSON, else as text. A number written as JSON writes it no more, such
-as 1.10 or 007, would be another text afterwards: where the field may be text, it stays as typed.
+The value of a field is read as JSON, else as text. A number that JSON would write differently, such
+as 1.10 or 007, would not stay as it was typed: if the field may be text, it is text.
 """
 
 import json
@@ -23,11 +23,11 @@ _TYPES: Mapping[type, frozenset[str]] = {
     list: frozenset({"array"}),
     dict: frozenset({"object"}),
 }
-"""Type of a value -> what JSON Schema calls it."""
+"""Type of a value -> its names in JSON Schema."""
 
 
 def payload_of(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the payload for a job type with this schema; {}: one that is not known.
+    """Return the payload for a job type with this schema, which is {} if the type is not known.
 
     Raises UsageError if the words are neither JSON nor KEY=VALUE, or name a field twice.
     """
@@ -60,7 +60,7 @@ def _refuse(constant: str) -> NoReturn:
 def _value(text: str, field: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
     """Return the value of a field that was typed as `text`."""
     types = _types_of(field, schema)
-    if types == {"string"} or field == FIELD_SCHEMA:  # of a command, whose argument it becomes
+    if types == {"string"} or field == FIELD_SCHEMA:  # a field of a command becomes an argument
         return text
     try:
         value = _parse(text)
@@ -73,7 +73,7 @@ def _value(text: str, field: Mapping[str, Any], schema: Mapping[str, Any]) -> An
 
 
 def _types_of(field: Mapping[str, Any], schema: Mapping[str, Any]) -> frozenset[str]:
-    """Return what the values of a field may be, as JSON Schema calls it."""
+    """Return the types that a field may have, by their names in JSON Schema."""
     if "$ref" in field:
         name = str(field["$ref"]).rpartition("/")[2]
         return _types_of(schema.get("$defs", {}).get(name, {}), schema)

@@ -57,11 +57,11 @@ _OF_PROGRAMS = (
     Column("WHY", least=12, enough=40),
 )
 _EXITS = ("last exit", "2nd last", "3rd last", "4th last", "5th last")
-"""GET /workers has so many of a slot."""
+"""GET /workers returns as many for each slot."""
 
 
 class Scaled(TypedDict):
-    """A pool or program of which no slot, or not every slot, is wanted."""
+    """A pool or program that should have no slot, or of which some slots are leaving."""
 
     kind: str
     """`pool` or `program`."""
@@ -134,7 +134,7 @@ def crews_of_now(
 
 
 def scaled_of(store: Store, items: Sequence[Worker], handover: CommandLineHandover) -> list[Scaled]:
-    """Return the pools and programs of which no slot, or not every slot, is wanted."""
+    """Return the pools and programs that should have no slot, or whose slots partly leave."""
     pools = _scaled(store, items, "pool", handover.storage.pools)
     return pools + _scaled(store, items, "program", handover.programs)
 
@@ -250,7 +250,7 @@ def _worker_row(item: Mapping[str, Any], beat_timeout_s: float) -> tuple[object,
         why = _asked(item)
     starts, ends = _left(item)
     beat_s = item["heartbeat_age_s"]
-    if is_silent(item["state"], beat_s, beat_timeout_s):  # it is called ready until it is dead
+    if is_silent(item["state"], beat_s, beat_timeout_s):  # its state stays `ready` until it is dead
         why = f"no heartbeat for {duration(beat_s)}" + (f"; {why}" if why else "")
     return (
         item["slot"],
@@ -268,9 +268,9 @@ def _worker_row(item: Mapping[str, Any], beat_timeout_s: float) -> tuple[object,
 
 
 def _left(item: Mapping[str, Any]) -> tuple[str, str]:
-    """Say when it is started, or for how long it may still run its job or not be ready.
+    """Say when a slot is started, or how long its process may still run its job or be unready.
 
-    The start is told before all else: it says whether anybody need act, and the end may be cut.
+    The start comes first: it tells whether anybody must act, and the end may be cut.
     """
     if item["until"] is None or datetime.fromisoformat(item["until"]) < datetime.now(UTC):
         return "", ""
@@ -284,7 +284,7 @@ def _left(item: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _told_exit(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the exit that a row tells: of a ready slot none of long ago, of one that ends none."""
+    """Return the exit to show: not an old one of a ready slot, none while a process is ending."""
     last_exit: Mapping[str, Any] | None = _last_failure(item) or item["last_exit"]
     if last_exit is None or item["state"] in (SlotState.DRAINING, SlotState.STOPPING):
         return None
@@ -300,7 +300,7 @@ def _last_failure(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _asked(item: Mapping[str, Any]) -> str:
-    """Say who drained a slot or scaled it away, and first what is wrong, which comes behind."""
+    """Say who drained a slot or scaled it away; anything wrong with it comes first."""
     what = "drained" if item["drained"] is not None else "scaled away"
     by = f"{what} by {paused_by(item['drained'] or item['scaled'])}"
     trouble = item["reason"].partition("; ")[2]
@@ -309,7 +309,7 @@ def _asked(item: Mapping[str, Any]) -> str:
 
 
 def _last_exit(last_exit: Mapping[str, Any]) -> str:
-    """Say how a process ended: when and why come first, as a narrow terminal cuts what is last."""
+    """Say how a process ended: when and why come first, as a narrow terminal cuts the end."""
     lived, jobs = duration(last_exit["uptime_s"]), last_exit["jobs"]
     ran = f", in job {jobs[0]}" if len(jobs) == 1 else f", in {len(jobs)} jobs" if jobs else ""
     reason, at = last_exit["reason"], ago(last_exit["at"])

@@ -24,20 +24,20 @@ _MARKS = {STDOUT: " ", STDERR: "!"}
 def print_output(
     store: Store, slot: str, host: str | None, newest: int | None, *, follow: bool, as_json: bool
 ) -> None:
-    """Print the newest lines of a slot (None: 1,000); with `follow`, what comes, for ever.
+    """Print the newest lines of a slot (None: 1,000); with `follow`, also all that come later.
 
     Raises what `output_folder` raises.
     """
     folder = output_folder(store, slot, host, own_host())
     count = _USUAL_LINES if newest is None else newest
-    kept = _newest(folder, max(1, count))  # also with 0, to know where it goes on
+    kept = _newest(folder, max(1, count))  # with 0, too: `follow` goes on behind the last one
     after = kept[-1].id if kept else None
     lines = kept if count else []
     while True:
         for line in lines:
             click.echo(json.dumps(asdict(line)) if as_json else _text(line))
             after = line.id
-        if not follow:  # what is printed meanwhile may have no end
+        if not follow:  # else a busy program would never let it end
             return
         if not lines:
             time.sleep(_POLL_INTERVAL_S)

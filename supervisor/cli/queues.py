@@ -134,7 +134,7 @@ def _state(item: Mapping[str, Any]) -> str:
 
 
 def _empty_in(item: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return when no due job of a queue is left, as it stands and with more workers."""
+    """Return in how long no due job of a queue is left: with these workers, and with more."""
     drain = item["drain"]
     if drain is None or not drain["seconds"]:
         return None, None
@@ -143,7 +143,7 @@ def _empty_in(item: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def _why(item: Mapping[str, Any]) -> str | None:
-    """Return who paused a queue, or why none of its jobs starts now, or some do not."""
+    """Return who paused a queue, or why some or all of its jobs do not start now."""
     if item["paused"]:
         return ", ".join(
             filter(None, (paused_by(item["pause"], "the configuration"), *_next_due(item)))
@@ -151,7 +151,7 @@ def _why(item: Mapping[str, Any]) -> str | None:
     held = [_held_back(one) for one in item["held_back"]]
     if limited := item["limited"]:
         return ", ".join([_limited(limited), *held])
-    if item["none_starts"] and item["pools"]:  # that no pool serves it is its state
+    if item["none_starts"] and item["pools"]:  # its state says if no pool serves it
         why = ": ".join(filter(None, (item["none_starts"], item["unready"])))
         return ", ".join([why, *held])
     return ", ".join([*filter(None, [item["slowed"]]), *held, *_next_due(item)]) or None
@@ -166,16 +166,16 @@ def _next_due(item: Mapping[str, Any]) -> list[str]:
 
 
 def _limited(limited: Mapping[str, Any]) -> str:
-    """Return which limit holds the due jobs of a queue, first until when: its end may be cut."""
+    """Return which limit holds a queue's due jobs; until when comes first: the end may be cut."""
     next_s = limited["next_s"]
     soon = "" if next_s is None else f"next in {duration(next_s)}, "
     return f"{soon}{limited['text']}"
 
 
 def warn_if_none_starts(queue: Queue) -> None:
-    """Say why no job of a queue starts, or that a limit holds them, if all are kept back.
+    """Say why no job of a queue starts, or that a limit holds back all of them.
 
-    That nothing runs is not only of this queue: `tell_if_nothing_runs`.
+    `tell_if_nothing_runs` says if nothing runs at all.
     """
     if queue["limited"] and not queue["none_starts"]:
         click.echo(f"queue {queue['name']}: {_limited(queue['limited'])}", err=True)
@@ -240,7 +240,7 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
 
 
 def _but_nobody(item: Queue) -> str:
-    """Return why an open queue stands still all the same; that nothing runs is told elsewhere."""
+    """Return why an open queue starts no job all the same; others say if nothing runs at all."""
     if not item["pools"]:
         return ", but no pool serves it"
     is_nobody = item["none_starts"] == NONE_READY and item["unready"]

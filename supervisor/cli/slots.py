@@ -81,7 +81,7 @@ def _ask_for_slots(
     host: str | None,
     reason: str | None,
 ) -> int:
-    """Ask for one after the other: what is wrong with one leaves those before it as asked for."""
+    """Ask for one slot after the other; an error at one leaves the earlier requests in force."""
     if operator.as_json and len(slots) > 1:
         raise click.UsageError("with --json, give one SLOT")
     return max(_ask_for_slot(operator, action, slot, host, reason) for slot in slots)
@@ -163,7 +163,7 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
 
 
 def _left_s(store: Store, slot: SlotRecord) -> float | None:
-    """Return for how long a process that ends already goes on with its job; None: it does not."""
+    """Return how long a process that is ending still goes on with its job; None: it is not."""
     if slot.until_ms is None or slot.state not in (SlotState.DRAINING, SlotState.STOPPING):
         return None
     return max(0, slot.until_ms - store.clock.wall_ms()) / 1000
@@ -181,9 +181,9 @@ def _left(
     host: str | None,
     going: Collection[tuple[str, str]],
 ) -> str:
-    """Return which queues nobody serves without these slots of a pool.
+    """Return which queues nobody serves without the slots of a pool that are `going`.
 
-    Each slot is a host and a name: hosts have slots of the same names. `host` None: the only one.
+    Each slot is a host and a name, as hosts may share slot names. `host` None: there is only one.
     """
     staying = (one for one in store.processes.slots() if (one.host, one.slot) not in going)
     counts = store.stats.counts_by_queue().items()
@@ -203,10 +203,10 @@ def _ask(
 ) -> int:
     """Write a request by `ask`, wait until it is taken, and print `message`, or `state` as JSON.
 
-    `note` returns what is said behind the message, by what was so before.
+    `note` returns what is printed after the message, from what it reads before the request.
 
-    Raises NoSupervisor, NoAnswer if it is not taken in time, or then not shown, and what `ask`
-    raises.
+    Raises NoSupervisor, what `ask` raises, and NoAnswer if the request is not taken in time or its
+    effect is not shown in time.
     """
     with operator.store(handover) as store:
         check_supervised(store, handover.beat_timeout_s)
@@ -232,7 +232,7 @@ def _ask(
 
 
 def _wait_until(is_so: Callable[[], bool], within_s: float, problem: str) -> None:
-    """Return once it is so. Raises NoAnswer, which says `problem`."""
+    """Return once `is_so`. Raises NoAnswer with the text `problem`."""
     give_up_at_s = time.monotonic() + within_s
     while not is_so():
         if time.monotonic() > give_up_at_s:

@@ -95,8 +95,8 @@ def _print(
 ) -> None:
     """Print the status; with a `width`, no line is wider, as a table never is on a terminal.
 
-    With `has_room` a sentence goes on in a further line; else it is cut. A command that mends
-    something is never cut for the sentence before it. Without `cuts`, all the rest goes on, too.
+    With `has_room`, a sentence is wrapped, else it is cut. The command that mends something has a
+    line of its own if it does not fit behind its sentence. Without `cuts`, everything is wrapped.
     """
 
     def fitting(text: str) -> str:
@@ -143,7 +143,7 @@ def _in_words(counts: Mapping[str, int]) -> str:
 
 
 def _last_hour(since: str, **ended: int) -> str:
-    """Say since when, too: jobs are counted by whole minutes."""
+    """Return how many jobs ended, and since when: they are counted by whole minutes."""
     numbers = ", ".join(f"{n:,} {name}" for name, n in ended.items())
     return f"{numbers} (since {short_time(since)})"
 
@@ -166,9 +166,9 @@ def _watch(operator: Operator) -> int:
 
 
 def _looks(operator: Operator) -> Iterator[tuple[dict[str, Any] | str, CommandLineHandover]]:
-    """Yield the status without end, with what it was judged by; or why the database cannot be used.
+    """Yield the status without end, with the settings used; or why the database cannot be used.
 
-    It is judged by the settings of that moment: another pool may serve a queue by then. Raises
+    The settings are read anew when they change: another pool may serve a queue by then. Raises
     StorageError if the database cannot be used from the beginning.
     """
     file, has_looked = given_file(operator.config, os.environ) or DEFAULT_PATH, False
@@ -185,16 +185,16 @@ def _looks(operator: Operator) -> Iterator[tuple[dict[str, Any] | str, CommandLi
             if not has_looked:
                 raise
             yield f"The database cannot be used now: {error}", handover
-        # Before it is read: a change meanwhile is seen at the next look.
+        # Before the settings are read: a change meanwhile is seen at the next look.
         file_read = state_of(file)
-        with contextlib.suppress(ConfigurationError):  # what runs keeps its settings then
+        with contextlib.suppress(ConfigurationError):  # the supervisor keeps its settings then
             handover = operator.handover()
 
 
 def _line(found: Mapping[str, Any] | str, before: str, *, as_json: bool) -> str:
-    """Print a line if it says something new; return what it says. A trouble is no document.
+    """Print a line if it says something new; return what it says.
 
-    A problem that only lasts longer is nothing new.
+    A problem that only lasts longer is nothing new. With JSON, a trouble goes to stderr.
     """
     if isinstance(found, str):
         says = printable(found)

@@ -29,7 +29,7 @@ from orpheus.supervisor.cli.unknown_names import (
 from orpheus.supervisor.cli.why import WaitingJob
 
 _LOOK_EVERY_S = 1.0
-"""So often the job is looked at though nothing is committed: a reason may have come with time."""
+"""How often to look at the job though nothing is committed: time alone may give it a new reason."""
 
 
 @click.command()
@@ -98,7 +98,7 @@ def submit(
                 click.echo(f"job {job.id} {what}", err=wait)
             if not _has_ended(job):
                 warn_of_unserved(store, handover, job.queue)
-                if not wait:  # or it is told as a reason, if that is so for long
+                if not wait:  # else it is told as a reason, if it lasts
                     warn_of_quarantine(store, job.type)
                     warn_of_paused(store, [job.queue])
                     warn_of_no_workers(store, handover, job.queue)
@@ -135,11 +135,11 @@ def _tell(news: str | None) -> None:
 
 
 def _nothing(_: Job) -> None:
-    """Tell nothing: what reads JSON has not asked."""
+    """Tell nothing: a program that reads JSON did not ask for it."""
 
 
 def _wait(store: Store, job: Job, news: Callable[[Job], str | None]) -> Job:
-    """Return the job once it has ended; say that it is there if that cannot be waited for."""
+    """Return the job once it has ended; if the wait is broken off, say that the job goes on."""
     try:
         with _progress_bar(job, news) as show:
             while job.status not in TERMINAL:

@@ -1,9 +1,9 @@
 """Fit a table into the width of a terminal: no line is ever wrapped.
 
-If the columns are too wide together, those that say nothing go first, then those that matter least;
-one for which there is room after all, beside the others as they are, comes back. What is left of
-the width is shared among the columns that may be shortened: the longest is cut, and a wide terminal
-shows them whole. A number is never cut: part of one is another number. Names are cut in the middle:
+If the columns are too wide together, those that say nothing go first, then those that matter least.
+A column comes back if there is room for it after all. The rest of the width is shared among the
+columns that may be shortened, the longest of which is cut most; a wide terminal shows them whole. A
+number is never cut: part of one is another number. Names are cut in the middle:
 `billing.invoices.send` and `billing.invoices.print` differ at their ends.
 """
 
@@ -23,11 +23,11 @@ _NAME_OF_PARTS = re.compile(r"([0-9]+ )?[A-Za-z_]\w*([.-]\w+)+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: with the highest `rank` it is left out first, with 0 only if nothing else helps.
+    """A column: the one with the highest `rank` is left out first, one with 0 only at the end.
 
-    With `least`, it may be shortened to so many characters, but if it has not `enough`, columns
-    of a higher rank are left out, and others get no more than they need. `enough` of a cell may
-    depend on its text: how much of it says what is meant. If each cell is `usual`, it says nothing.
+    With `least`, it may be shortened to so many characters. But to leave it `enough`, columns of a
+    higher rank are left out, and others get no more than they need. `enough` may depend on the
+    text of a cell: how much of it is needed. A column whose cells are all `usual` says nothing.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Column:
 
 
 class _Widths(NamedTuple):
-    """Of a column: that of its widest cell, that which it never goes below, and what is enough."""
+    """The widths of a column: of its widest cell, the least it may have, and what is enough."""
 
     natural: int
     least: int
@@ -62,7 +62,7 @@ class _Widths(NamedTuple):
 
 
 def _with_mark(cell: str, enough: int) -> int:
-    """Return how wide a cell is of which so much is shown, with the mark for what is not."""
+    """Return the width of a cell of which `enough` characters are shown, with the mark of a cut."""
     return min(cells_wide(cell), enough + len(" " + _CUT))
 
 
@@ -98,18 +98,18 @@ def _shared_out(
     by_loss = sorted(shown, key=lambda n: (n in empty, columns[n].rank, n), reverse=True)
     for n in by_loss:
         enough = {m: sizes[m].enough for m in shown}
-        if n in empty:  # it goes before what tells the rows apart is cut
+        if n in empty:  # left out rather than cut the first column
             enough[0] = sizes[0].natural
-        if _total(enough | {n: sizes[n].least}) <= width:  # it is shortened before it goes
+        if _total(enough | {n: sizes[n].least}) <= width:  # shortened rather than left out
             break
         if columns[n].rank:
             del shown[n]
-    for n in reversed(by_loss):  # one that went later may have been wider
+    for n in reversed(by_loss):  # one left out later may have made room
         whole = {m: sizes[m].natural for m in (*shown, n)}
         if n not in shown and n not in empty and _total(whole) <= width:
             shown[n] = sizes[n].least
     shown = dict(sorted(shown.items()))
-    while _total(shown) > width and len(shown) > 1:  # the widest, but not what tells the rows apart
+    while _total(shown) > width and len(shown) > 1:  # the widest, but not the first
         del shown[max(list(shown)[1:], key=lambda n: (shown[n], n))]
     for n in sorted(shown, key=lambda n: columns[n].rank):
         shown[n] += max(0, min(sizes[n].enough - shown[n], width - _total(shown)))
@@ -119,7 +119,7 @@ def _shared_out(
 
 
 def _grown(widths: dict[int, int], wanted: Sequence[int], width: int) -> dict[int, int]:
-    """Share out what is left of the width: no column is cut for one that is wider than it."""
+    """Share out what is left of the width: no column is cut while a wider one keeps its width."""
     grown = widths
     for most in range(1, width + 1):
         wider = {n: max(one, min(wanted[n], most)) for n, one in widths.items()}
@@ -157,7 +157,7 @@ def _sized(text: str, width: int) -> str:
 
 
 def _shortened_name(name: str, width: int) -> str:
-    """Return the ends of a name, most of it the last one, with a mark for what is between them."""
+    """Return the start and the end of a name, more of its end, with a mark for the part between."""
     id, _, _ = name.rpartition(" ")
     head = max(len(id) + 1 if id else 0, (width - 1) // 3)
     tail = width - 1 - head

@@ -19,7 +19,7 @@ from orpheus.supervisor.cli.processes import crews_of_now, read_workers
 
 
 def warn_of_queue(store: Store, handover: CommandLineHandover, queue: str) -> None:
-    """Warn of what may be a typing error. It is done all the same: jobs of it may come later."""
+    """Warn of a name that may be a typing error; the command goes on: jobs of it may come later."""
     told = unknown_queue(queue, names_of_queues(store, handover.storage.pools))
     if told:
         _warn(told)
@@ -33,7 +33,7 @@ def warn_of_unserved(store: Store, handover: CommandLineHandover, queue: str) ->
 
 
 def warn_if_nothing_runs(store: Store, handover: CommandLineHandover, then: str = "waits") -> None:
-    """Warn that a new job waits until somebody starts Orpheus, or what a job does `then`."""
+    """Warn that a new job waits until somebody starts Orpheus; `then`: what it does instead."""
     if not read_workers(store, handover):
         _warn(text_as_called(f"nothing runs, so it {then}; `orpheus` starts it"))
 
@@ -50,7 +50,7 @@ def warn_of_paused(store: Store, queues: Collection[str]) -> None:
 def warn_of_no_workers(store: Store, handover: CommandLineHandover, queue: str) -> None:
     """Warn that each pool which serves the queue of a new job has no workers.
 
-    While no supervisor runs none has, and that is told; another host may have some.
+    Nothing while no supervisor runs, which `warn_if_nothing_runs` tells, or on several hosts.
     """
     workers = read_workers(store, handover)
     if store.has_many_hosts or not any(one["role"] is Role.SUPERVISOR for one in workers):
@@ -73,7 +73,7 @@ def warn_of_quarantine(store: Store, job_type: str) -> None:
 def warn_of_filter(store: Store, handover: CommandLineHandover, wanted: JobFilter) -> bool:
     """Warn that no job matches because the filter has a queue or a type that nothing names.
 
-    Returns whether it has.
+    Return whether it has such a name.
     """
     unknown = tuple(unknown_in_filter(store, handover.storage.pools, wanted))
     for told in unknown:

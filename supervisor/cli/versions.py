@@ -154,15 +154,15 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
 
 
 def _settings(operator: Operator) -> Settings:
-    """Return the settings that tell where the versions are: of what runs with the file, if any.
+    """Return the settings that tell where the versions are: those that run, else the file's.
 
-    The file itself may name another database by now, and going back is then what is wanted.
+    The file may name another database by now, and then somebody wants to go back.
     """
     return operator.settings_that_run() or operator.settings()
 
 
 def _editor(operator: Operator, settings: Settings) -> ConfigurationFile:
-    """Return the file of this command, whose versions are beside the database of `settings`."""
+    """Return the editor of the file, whose versions are beside the database of `settings`."""
     path = given_file(operator.config, os.environ) or DEFAULT_PATH
     state = state_files(settings.database.url, settings.database.state_dir)
     return ConfigurationFile(path, operator.sets, os.environ, state, may_name_code=True)
@@ -170,7 +170,7 @@ def _editor(operator: Operator, settings: Settings) -> ConfigurationFile:
 
 @contextlib.contextmanager
 def _store(operator: Operator, settings: Settings) -> Iterator[Store | None]:
-    """Open the database, to check jobs and to write the audit log; None if that cannot be."""
+    """Open the database, to check jobs and to write the audit log; None if it cannot be used."""
     with contextlib.ExitStack() as stack:
         store = None
         try:

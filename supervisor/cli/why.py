@@ -24,10 +24,10 @@ from orpheus.supervisor.cli.table import GAP, wrapped
 from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
 _PATIENCE_S = 2.0
-"""A job that starts within this time has not waited."""
+"""A job that starts within this time is not told to wait."""
 _LOOK_EVERY_S = 2.0
 _MOST_LINES = 20
-"""Who holds it back may change with each job, and a log is not to fill with that."""
+"""What holds a job back may change with each look, and must not fill a log."""
 _WAITING = (Status.PENDING, Status.BLOCKED)
 _UNHEARD = {Code.WORKER_GONE: "does not run", Code.WORKER_SILENT: "may not run"}
 
@@ -57,7 +57,7 @@ class _Read(NamedTuple):
     now_ms: int
     answer: Why
     is_released: bool
-    """Its type was quarantined, and its jobs are being let go."""
+    """Its type was quarantined and released; its jobs are unparked bit by bit."""
 
 
 def _read(store: Store, handover: CommandLineHandover, id: int) -> _Read:
@@ -74,14 +74,14 @@ def _read(store: Store, handover: CommandLineHandover, id: int) -> _Read:
 
 
 def first_reason(store: Store, handover: CommandLineHandover, id: int) -> str | None:
-    """Return the first reason why a job does not run, and how many more; None: it has ended."""
+    """Return the first reason why a job does not run, and how many more; None: none, or ended."""
     job, now_ms, answer, _ = _read(store, handover, id)
     has_ended = job.status in TERMINAL
     return _first(answer, now_ms, id) if answer["reasons"] and not has_ended else None
 
 
 def _first(answer: Why, now_ms: int, id: int, *, is_last: bool = False) -> str:
-    """Return the first of some reasons. `is_last`: none is told of this job any more."""
+    """Return the first reason of an answer. `is_last`: no later reason is told."""
     first, *others = answer["reasons"]
     command = as_called(f"orpheus why {id}")
     more = f"; {len(others)} more: {command}" if others else ""

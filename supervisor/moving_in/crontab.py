@@ -61,10 +61,10 @@ _OF_CRON = {
 
 @dataclass(frozen=True, slots=True)
 class CronHost:
-    """What cron knows without a line of the file.
+    """What cron knows that is not in the file.
 
-    `timezone`: in which it reads times, None if that is not known. `user`: who runs Orpheus.
-    `has_users`: whether a column of the file names users.
+    `timezone`: of the times in the file; None if it is not known. `user`: who runs Orpheus.
+    `has_users`: whether the lines of the file have a column for the user.
     """
 
     timezone: str | None = "UTC"
@@ -73,7 +73,7 @@ class CronHost:
 
 
 class NoTimezone(Exception):
-    """The zone of the host is not known, and times of the file are in it."""
+    """The time zone of this host is not known, and the file has times in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class _Variables:
         return left
 
     def use(self) -> list[FileLine]:
-        """Return where the variables stand, which a job now uses."""
+        """Mark all variables as used by a job; return where they stand."""
         self.used.update(self.env)
         return list(self.positions.values())
 
@@ -247,14 +247,14 @@ def _entries(
 
 
 def _rhythm(time: str) -> dict[str, str]:
-    """Return `cron` or `every` of a schedule."""
+    """Return the time as the `cron` or `every` of a schedule."""
     if time.startswith("@every "):
         return {"every": time.split()[1]}
     return {"cron": _NICKNAMES.get(time.lower(), time)}
 
 
 def _seconds(every: str | None) -> float | None:
-    """Return a duration in seconds; 0 if it is none, which no schedule may have."""
+    """Return a duration in seconds; 0, which no schedule may have, if it cannot be read."""
     try:
         return None if every is None else parse_duration_s(every)
     except ValueError:
@@ -272,7 +272,7 @@ def _percent_signs(command: str) -> tuple[str, str, str]:
 
 
 def _notes(job: _Job, host: CronHost) -> Iterator[Left]:
-    """Yield what is not the same for a job that was carried over."""
+    """Yield what differs for a job that was carried over."""
     if job.user not in (None, host.user):
         yield job.left(
             f"user {job.user}",

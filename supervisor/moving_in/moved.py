@@ -59,7 +59,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Everything that became of a file, in its order; `differences` hold for all entries."""
+    """Everything that became of a file, in the file's order; `differences` apply to all entries."""
 
     items: list[Entry | Left] = field(default_factory=list)
     differences: tuple[str, ...] = ()

@@ -19,11 +19,11 @@ nice ionice nohup sudo time timeout flock chronic setsid run-one docker podman c
 docker-compose cd test
 """
 _RUNNERS = frozenset(_RUNNERS_TEXT.split())
-"""Programs that say little about what they run."""
+"""Programs whose name tells little about what they run."""
 
 
 def name_of(words: list[str]) -> str:
-    """Return a name for a command: its program, and the word after it, if that is one.
+    """Return a name for a command: its program, and the next argument if that is a word.
 
     `php /srv/artisan schedule:run --quiet` is `artisan-schedule-run`, and
     `find /srv/mail -delete` is `find-mail`.
@@ -44,7 +44,7 @@ def as_name(text: str) -> str:
 
 
 def renamed(position: FileLine, wanted: str, name: str) -> list[Left]:
-    """Return that an entry is not called as in the file, if it is not."""
+    """Return a note that an entry has another name than in the file; empty if it has the same."""
     if name == wanted:
         return []
     why = f"the name {wanted!r} is that of a pool, or of an earlier entry"
@@ -54,7 +54,7 @@ def renamed(position: FileLine, wanted: str, name: str) -> list[Left]:
 
 
 class UniqueNames:
-    """Hands out each name once. `taken` are the names that are in use already."""
+    """Gives each name only once. `taken` are the names that are in use already."""
 
     def __init__(self, *taken: str) -> None:
         self._taken = set(taken)

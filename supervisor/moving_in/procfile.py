@@ -28,7 +28,7 @@ class EnvFile:
 
 
 def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = None) -> Moved:
-    """Return a program for each process type; they run in `folder`, "" where Orpheus does."""
+    """Return a program for each process type. It runs in `folder`; "": where Orpheus runs."""
     items: list[Entry | Left] = []
     names = UniqueNames(*DEFAULT_POOLS)
     variables, problem = _variables(env_file)

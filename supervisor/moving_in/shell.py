@@ -1,7 +1,7 @@
-"""Make a list of arguments of a line that a shell would run.
+"""Turn a line for a shell into a list of arguments.
 
-A line without anything special to a shell becomes its words. Any other keeps its shell: `sh -c`.
-When in doubt, a shell is kept: it does the same as before, whatever the line says.
+A line in which nothing is special to a shell becomes its words. Any other line keeps its shell,
+`sh -c`, and so does the same as before.
 """
 
 import re
@@ -14,10 +14,10 @@ from orpheus.shared.records import dataclass
 
 DEFAULT_SHELL = "/bin/sh"
 NEEDS_FIRST_LINE = "Without a shell, a script needs a first line that names one, such as #!/bin/sh."
-"""A difference to point out if a shell ran the lines: a shell runs scripts without it, too."""
+"""The note for lines that a shell ran: a shell also runs scripts without such a first line."""
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 _PLAIN = re.compile(r"""(?:'[^']*'|"[^"$`\\!]*"|[\w@%+,./:=^\] \t-])+""")
-"""Words, in quotes or not, that each of these shells takes as they are."""
+"""Words, quoted or not, that each of these shells takes literally."""
 _PLAIN_OR_VARIABLES = re.compile(
     r"""(?:'[^']*'|"[^"`\\!]*"|\$\{?\w+(?::?-[\w./:-]*)?\}?|[\w@%+,./:=^\] \t-])+"""
 )
@@ -25,7 +25,7 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII | re.DOTALL)
 _ASSIGNMENTS = re.compile(r"""\s*(?:[A-Za-z_]\w*=(?:'[^']*'|"[^"]*"|[^\s'"])*\s+)*""", re.ASCII)
 _CD = re.compile(r"\s*cd\s+([\w@%+,./:=-]+|'[^'$`\\]+'|\"[^\"$`\\!]+\")\s*&&\s*(.+)", re.DOTALL)
 _NOT_ONE_CHAIN = re.compile(r";|\|\||\n|#|(?<![&>])&(?![&>\d])")
-"""What lets a later part run although the first one failed, or may do so."""
+"""What may let a later part of a line run although the first one failed."""
 _BUILT_IN_TEXT = """
 . : [[ alias bg break builtin case cd command continue coproc declare do done elif else esac eval
 exec exit export fc fg fi for function getopts hash if in jobs let local popd pushd read readonly
@@ -39,14 +39,14 @@ _FIELD = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How a program is started. `words` are those of the line, to make a name of."""
+    """How a program is started. `words` are those of the line, from which a name is made."""
 
     argv: list[str]
     cwd: str = ""
     env: dict[str, str] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
     is_behind_shell: bool = False
-    """A shell stays its parent, and would get a signal instead of it."""
+    """Its parent is a shell, which would get signals instead of it."""
 
 
 def run_of(line: str, shell: str = DEFAULT_SHELL, folder: str | None = None) -> Run:
@@ -64,7 +64,7 @@ def run_of(line: str, shell: str = DEFAULT_SHELL, folder: str | None = None) -> 
 
 
 def keep_running(line: str, folder: str) -> Run:
-    """Return how to run a line as a program that stays: a shell is replaced by it if possible."""
+    """Return how to run a line as a program that stays: if possible, it replaces its shell."""
     run = run_of(line, "sh", folder)
     if run.argv[:2] != ["sh", "-c"]:
         return run
@@ -119,7 +119,7 @@ def _plain_words(line: str) -> tuple[dict[str, str], list[str]] | None:
 
 
 def _rough_words(script: str) -> list[str]:
-    """Return the words of the command that a script is about, as far as a name can use them."""
+    """Return the words of the main command of a script, well enough to make a name of them."""
     without_files = re.sub(r"&?\d*[<>]+.*", "", script)
     parts = re.split(r"&&|;|\n", without_files)
     found: list[list[str]] = []

@@ -62,8 +62,8 @@ def convert(
 ) -> Moved:
     """Return a program for each section, in the order of the files.
 
-    `not_found`: patterns of `[include]` that no file has. Raises configparser.Error for a file that
-    is none of supervisord.
+    `not_found`: patterns of `[include]` that match no file. Raises configparser.Error for a file
+    that supervisord could not read.
     """
     sections = read_sections(sources)
     names = UniqueNames(*DEFAULT_POOLS)

@@ -1,7 +1,7 @@
 """Read the files of supervisord: sections with the line of each key, and `%(name)s` in values.
 
-The standard library's parser reads them as supervisord does, and knows no lines; these are found
-by reading the text a second time.
+The parser of the standard library reads them as supervisord does, but does not tell lines. So the
+text is read a second time for these.
 """
 
 import re
@@ -46,9 +46,9 @@ class Section:
 
 
 def read_sections(sources: Iterable[SourceFile]) -> list[Section]:
-    """Return the sections in their order; one that comes again adds to the first.
+    """Return the sections in their order; a section that appears again adds to the first one.
 
-    Raises configparser.Error for a file that is none of supervisord.
+    Raises configparser.Error for a file that supervisord could not read.
     """
     found: dict[str, Section] = {}
     for source in sources:
@@ -65,7 +65,7 @@ def read_sections(sources: Iterable[SourceFile]) -> list[Section]:
 
 
 def _positions(source: SourceFile) -> dict[tuple[str, str], FileLine]:
-    """Return the line of each section and key: of the last key of a name, which counts."""
+    """Return the line of each section and key; of a repeated key the last one, which counts."""
     positions: dict[tuple[str, str], FileLine] = {}
     section = ""
     for number, line in enumerate(source.text.split("\n"), 1):

@@ -109,10 +109,10 @@ class ProgramKey:
 
 
 def settings_of(section: Section, user: str, instances: int) -> tuple[list[ProgramKey], list[Left]]:
-    """Return the settings of a program, and what was left; `user` runs Orpheus.
+    """Return the settings of a program, and what was not carried over; `user` runs Orpheus.
 
-    `instances`: of each entry that is made of it. What stands in `_ELSEWHERE` is not looked at.
-    Raises Unusable for a value that is none.
+    `instances` is the number in each entry. The keys in `_ELSEWHERE` are left out: other code reads
+    them. Raises Unusable for an invalid value.
     """
     made: list[ProgramKey] = []
     left: list[Left] = []
@@ -207,7 +207,7 @@ def _log_size(value: str, _: Mapping[str, str]) -> list[Any]:
 
 
 def _log_files(value: str, _: Mapping[str, str]) -> list[Any]:
-    """Return one more than supervisord says, which does not count the file being written."""
+    """Return one file more than supervisord's number, which leaves out the file being written."""
     files = _whole("stdout_logfile_backups", value) + 1
     kept = min(files, MOST_LOG_FILES)
     left = (

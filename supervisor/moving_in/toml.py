@@ -91,6 +91,6 @@ def _item(value: Any) -> Item:
 
 
 def _string(text: str) -> Item:
-    """Return text as it reads best: in single quotes, if it has others and no single ones."""
+    """Return text in the quotes that read best: single ones, if they avoid escapes."""
     is_literal = ('"' in text or "\\" in text) and "'" not in text and text.isprintable()
     return tomlkit.string(text, literal=is_literal)

@@ -7,10 +7,10 @@ steps, and a drainer that is killed between any two of them repeats nothing and 
 2. One transaction of the application deletes these rows, and marks those that were refused.
 3. Orpheus forgets the ids.
 
-Before its first batch, and after any failure, a drainer deletes the rows that are remembered. So
-there are never more of them than those of one batch, and a row that is read is never a job yet. A
-server may still be busy with the commit of a drainer that was killed: step 1 waits for that, and
-looks at what is remembered once more.
+Before its first batch, and after any failure, a drainer deletes the rows whose ids are remembered.
+So Orpheus never remembers more than one batch of an outbox, and a row that is read is never a job
+yet. A server may still be busy with the commit of a drainer that was killed: step 1 waits for that,
+and then looks at the remembered ids once more.
 """
 
 import time

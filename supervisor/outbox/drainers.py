@@ -15,7 +15,7 @@ class Drainers:
         self._leads = leads
         self._drainers: dict[str, Drainer] = {}
         self._ending: dict[str, Drainer] = {}
-        """Of outboxes that are no longer configured: told to stop."""
+        """Those of outboxes that are no longer configured; they were told to stop."""
 
     def adopt(self, outboxes: Sequence[OutboxSettings]) -> None:
         """Drain these outboxes from now on; one whose settings have not changed goes on."""
@@ -50,7 +50,7 @@ class Drainers:
         return "; ".join(f"outbox {name}: {trouble}" for name, trouble in found if trouble)
 
     def stop(self, timeout_s: float) -> None:
-        """Stop all, and wait up to so long in all; what then still runs may be killed safely."""
+        """Stop all, and wait up to `timeout_s` in all; one that still runs may be killed safely."""
         give_up_at_s = time.monotonic() + timeout_s
         for drainer in self._drainers.values():
             drainer.stop()

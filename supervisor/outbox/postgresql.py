@@ -29,7 +29,7 @@ from orpheus.supervisor.outbox.rows import (
 _ROWS_AT_ONCE = 20
 _HOW_TO_MAKE_IT = "`orpheus outbox schema postgresql` prints the table that it needs"
 _IDENTITY = ("service", "host", "hostaddr", "port", "dbname", "options")
-"""What a URL says of which database it is; who connects and how is not of it."""
+"""The parts of a URL that say which database it is; the others say who connects, and how."""
 _DEFAULTS = {
     "application_name": "orpheus",
     "connect_timeout": "5",
@@ -40,7 +40,7 @@ _DEFAULTS = {
 }
 """A server that has vanished must not keep the drainer waiting for a day."""
 _SETTINGS = "SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '1s'; "
-"""Of each transaction. A deletion that power loss undoes would make the rows jobs again."""
+"""For each transaction. If power loss undid a deletion, the rows would become jobs again."""
 _BROKEN_TABLE = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 
 
@@ -102,7 +102,7 @@ class PostgresqlSource:
         return [row._replace(id=self._id_of(row)) for row in rows]
 
     def _id_of(self, row: Row) -> RowId:
-        """Return the id. Raises OutboxTrouble if its row could not be found again by its text."""
+        """Return the id. Raises OutboxTrouble if its text could not find the row again."""
         found: object = row.id
         if type(found) not in (int, str, UUID):
             raise OutboxTrouble(
@@ -128,7 +128,7 @@ class PostgresqlSource:
             self._connection.execute("COMMIT")
 
     def _delete(self, ids: Sequence[RowId]) -> None:
-        """Delete rows, and see that they are gone: what a policy keeps would become a job again."""
+        """Delete rows, and check that they are gone: one kept by a policy would be a job again."""
         some = f"FROM {self._name} WHERE id = ANY(%s)"
         values = (_array(ids),)
         self._connection.execute(_sql(f"DELETE {some}"), values)
@@ -157,7 +157,7 @@ class PostgresqlSource:
 
 
 def table_digest(url: str, table: str) -> str:
-    """Return the digest of a table. It depends on no password. Raises psycopg.Error."""
+    """Return the digest of a table. The password has no part in it. Raises psycopg.Error."""
     said = conninfo_to_dict(url)
     if "dbname" not in said and "service" not in said:
         said["dbname"] = said.get("user")  # as PostgreSQL does
@@ -165,7 +165,7 @@ def table_digest(url: str, table: str) -> str:
 
 
 def _sql(text: str) -> bytes:
-    """Return the statement in a form that psycopg takes although it is not a literal."""
+    """Return the statement as bytes: psycopg takes a str only if it is a literal in the code."""
     return text.encode()
 
 

@@ -12,7 +12,7 @@ from orpheus.shared.storage import RowId
 OPTIONS = ("queue", "priority", "run_at", "unique_key", "concurrency_key", "tags")
 """The columns that may be NULL, in the order of `Row`."""
 MOST_ROWS = 500
-"""Of one batch: the application's database is locked for as long as it takes to delete them."""
+"""The rows of one batch: while they are deleted, the application's database is locked."""
 MOST_BYTES = 4 * 2**20
 """A batch ends early after so many bytes of payload, so that it fits into memory."""
 
@@ -45,7 +45,7 @@ class RefusedRow(NamedTuple):
 
 
 def digest_of(*words: object) -> str:
-    """Return what a table is remembered by: SHA-256 of the words that tell it from any other."""
+    """Return the digest that identifies a table: SHA-256 of words that no other table has."""
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
 
@@ -53,7 +53,7 @@ class Source(Protocol):
     """The rows in an application's database. Every method raises OutboxTrouble."""
 
     digest: str
-    """Digest of the database and the table. What is remembered of another is of other rows."""
+    """Digest of the database and the table. Ids remembered under another are of other rows."""
 
     def may_have_rows(self) -> bool:
         """Return whether a batch is worth reading; a cheap look that writes nothing."""

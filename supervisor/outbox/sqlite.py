@@ -168,7 +168,7 @@ class SqliteSource:
             self._delete(connection, ids)
 
     def _delete(self, connection: apsw.Connection, ids: Sequence[RowId]) -> None:
-        """Delete rows and see that they are gone: what a trigger keeps would become a job again."""
+        """Delete rows and check that they are gone: one kept by a trigger would be a job again."""
         some = f"FROM {self._name} WHERE id IN (SELECT value FROM json_each(?))"
         values = (json.dumps(list(ids)),)
         connection.execute(f"DELETE {some}", values)

@@ -66,7 +66,7 @@ class Configuration:
         return "default" if "default" in pools else next(iter(pools))
 
     def workers_of(self, pool: str) -> int | None:
-        """Return how many slots a pool or a program should have; None if there is none so named."""
+        """Return how many slots a pool or a program should have; None if there is no such name."""
         configured = _sizes(self.settings).get(pool)
         return None if configured is None else self.scaled.get(pool, configured)
 
@@ -75,7 +75,7 @@ class Configuration:
         self.scaled[pool] = workers
 
     def adopt(self, settings: Settings, listener: socket | None, code: str) -> None:
-        """Put other settings in force; a pool whose configured number changed is scaled no more."""
+        """Put other settings in force; if a pool's configured number changed, that counts again."""
         before, after = _sizes(self.settings), _sizes(settings)
         self.scaled = {
             pool: workers

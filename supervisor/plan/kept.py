@@ -1,4 +1,4 @@
-"""Keep what is in force beside the lock: for commands whose file is wrong, and to go back to it."""
+"""Keep the settings in force beside the lock: for commands whose file is wrong, and rollbacks."""
 
 from pathlib import Path
 
@@ -26,10 +26,10 @@ class KeptConfiguration:
         self._since_ms = 0
 
     def take(self, settings: Settings) -> EditOnMachine | None:
-        """Keep the settings that come in force, and their text as a version.
+        """Keep the settings that come into force, and their text as a version.
 
-        Return the edit if an editor on the machine has saved it; None: they are of a version that
-        is known, or the first. They are in force since they were first taken without a break.
+        Return the edit if an editor on the machine has saved it; None if the version was known
+        before, or is the first one. If the same are taken again, they stay in force since then.
         """
         version = edit = None
         try:
@@ -61,7 +61,7 @@ class KeptConfiguration:
             self._warn_of_version(error)
 
     def _versions_of(self, file: Path) -> Versions:
-        # A new one each time: the link by which the folder was entered may lead elsewhere by now.
+        # Made anew each time: the link to the folder may lead elsewhere by now.
         return Versions(self._state.configurations, file)
 
     def _differs(self, settings: Settings) -> bool:

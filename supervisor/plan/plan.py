@@ -25,7 +25,7 @@ _API_ARGV = (sys.executable, "-m", "orpheus.api")
 _WORKER_ARGV = (sys.executable, "-m", "orpheus.worker")
 _KILL_AFTER_STOP_S = 2.0  # a worker releases its unfinished jobs at its stop timeout
 _Owner = tuple[Role, str | None] | None
-"""Whose rules; by the role too, as a pool may become a program of the same name. None: nobody's."""
+"""Whose rules. With the role, as a pool may become a program of the same name; None: nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class ProcessSpec:
     fingerprint: str = ""
     """Changes whenever a running process of this slot would have to be restarted."""
     program: ProgramSettings | None = None
-    """Of a foreign program; None: one of our own."""
+    """The settings if it is a program of [[programs]]; None: one of our own processes."""
 
     def wanted_slot(self) -> WantedSlot:
         """Return the slot as the fleet knows it."""
@@ -51,7 +51,7 @@ class ProcessSpec:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What should run. `rules` holds those of each pool and program, and under None of the rest."""
+    """What should run. `rules` has those of each pool and program; None: those of the rest."""
 
     specs: Mapping[str, ProcessSpec]
     rules: Mapping[_Owner, Rules]
@@ -63,7 +63,7 @@ class Plan:
         return [spec.wanted_slot() for spec in self.specs.values()]
 
     def rules_of(self, slot: Slot | None) -> Rules:
-        """Return the rules of a slot; of none, or if it is not known, those without its limits."""
+        """Return the rules of a slot; for None or an unknown slot, without the limits of a pool."""
         return self.rules.get(_owner(slot)) or self.rules[None]
 
     def after(self, before: "Plan", slots: Iterable[Slot]) -> "Plan":

@@ -6,8 +6,8 @@ and schedules into the database, and the main loop gets a result that it only ha
 that is still being saved is not read: it must have stayed the same for a moment. While the database
 cannot be written, the order is kept and tried again: nobody would give it a second time.
 
-A deployment may have switched the link by which the current folder was entered. So what is read and
-described is that of the new folder, and the process enters it once that can be used.
+A deployment may have switched the link by which the current folder was entered. So the new folder's
+file is read, its modules are described, and the process enters it once its settings can be used.
 """
 
 import os
@@ -39,7 +39,7 @@ from orpheus.supervisor.plan.listeners import Listeners
 log = get_logger()
 
 ReadSettings = Callable[[str], Settings]
-"""Reads the settings as they are in a folder: relative paths begin there; empty: in the current."""
+"""Reads the settings in a folder, with which relative paths begin; empty: the current folder."""
 
 _LOOK_INTERVAL_S = 1.0
 """A saved file is in force within two seconds: this, the time it settles and that of the check."""
@@ -49,16 +49,16 @@ _SETTLE_S = 0.25
 _GONE_AFTER_S = 3.0
 """A file that is missing for less is being copied, or replaced by an editor."""
 _RETRY_S = 5.0
-"""Between two attempts while the database cannot be written."""
+"""How long to wait between two attempts while the database cannot be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
     """A configuration that was checked and is in the database already.
 
-    `why` says what asked for it, `changed` names the settings that differ, `shown_changes` those
-    of them that whoever does not see the secrets may know; with `replace_all` every process is to
-    be replaced. `edit`: an editor on the machine has saved it.
+    `why` says what asked for it. `changed` names the settings that differ, `shown_changes` those of
+    them that may be told to people who must not see secrets. With `replace_all` every process is
+    replaced. `edit`: an editor on the machine has saved it.
     """
 
     why: str
@@ -118,7 +118,7 @@ class Reloader:
         self._results: deque[Reloaded | Rejected] = deque()
         self._results_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._seen = state_of(settings.source)
-        # The start took its time since it read the file: what was saved meanwhile is not known yet.
+        # The start read the file a while ago: a version that was saved since is not known yet.
         self._known = self._seen if _is_in_its_file(settings) else None
         self._gone_at_s: float | None = None
         self._told_gone = False
@@ -206,7 +206,7 @@ class Reloader:
     def _file_has_settled(self) -> bool:
         """Return whether the file differs from the one read last, but not from a moment ago.
 
-        One that is gone is told once, if it does not come back soon.
+        A file that is gone is told once, if it does not come back soon.
         """
         now, before = state_of(self._settings.source), self._seen
         self._seen = now
@@ -277,7 +277,7 @@ class Reloader:
         edit = self._keep(settings)
         if edit is not None:
             edit = replace(edit, changed=shown)
-        # What goes on in the old folder would read and write the files there.
+        # A process that stayed in the old folder would read and write the files there.
         replace_all = replace_all or folder.is_another
         code = digest_of(types)
         return Reloaded(why, settings, listener, code, changed, shown, replace_all, edit)

@@ -89,8 +89,8 @@ def after_exit(
 def kept_exits(*exits: LastExit) -> tuple[LastExit, ...]:
     """Return those of a slot's exits, the newest first, that are kept.
 
-    Of failures in the minutes before the latest exits, it is only kept that they were: they are
-    written with each change of the slot, and their evidence may be long.
+    Of failures shortly before the latest exits, only the fact is kept, without evidence: they are
+    written with each change of the slot, and evidence may be long.
     """
     latest, before = exits[:RECENT_EXITS], exits[RECENT_EXITS:]
     since_ms = exits[0].at_ms - FAILURES_WITHIN_S * 1000 if exits else 0.0
@@ -110,8 +110,8 @@ def _process_ended(
 ) -> ProcessEnded:
     overdue = process.kill_cause is Cause.OVERDUE
     was_told = slot.desired is not Desired.UP or process.recycle is not None
-    # A SIGKILL is mostly the kernel's, for want of memory. If the kernel rules that out, somebody
-    # has sent it.
+    # A SIGKILL mostly comes from the kernel, because memory ran out. If the kernel denies that,
+    # somebody has sent it.
     was_sent = cause is Cause.KILLED and last_exit.out_of_memory is False
     was_stopped = process.kill_cause is None and (was_told or was_sent)
     return ProcessEnded(slot.name, process.incarnation, last_exit, cause, overdue, was_stopped)

@@ -43,7 +43,7 @@ def classify(slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: floa
 def _classify_program(
     slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: float
 ) -> ExitClass:
-    """Exit codes have no meaning here but 0, and `restart` says what follows an end by itself."""
+    """Return what follows the exit of a program: of its codes only 0 has a meaning."""
     if _has_daemonized(slot, process, exit, rules, now_s):
         return ExitClass.DAEMONIZED
     was_told = slot.state in (SlotState.STOPPING, SlotState.KILLING) and process.kill_cause is None

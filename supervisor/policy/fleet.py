@@ -47,9 +47,9 @@ class WantedSlot:
 def reconcile(
     slots: Fleet, wanted: Sequence[WantedSlot], now_s: float, why: str = ""
 ) -> dict[str, Slot]:
-    """Return the fleet of these slots: new ones start, missing ones drain and are removed.
+    """Return the fleet of the wanted slots: new ones start, missing ones drain and are removed.
 
-    `why`: what has changed those that are wanted.
+    `why` says what changed the wanted slots.
     """
     result: dict[str, Slot] = {}
     names = {one.name for one in wanted}
@@ -57,7 +57,7 @@ def reconcile(
     for one in wanted:
         slot = slots.get(one.name)
         if slot is not None and (slot.role, slot.pool) != (one.role, one.pool):
-            if slot.process is not None:  # judged by the rules of what it is until it has ended
+            if slot.process is not None:  # until it ends, the rules of its old pool hold
                 result[_aside_key(slot)] = _set_aside(slot, Desired.DRAINED)
             slot = None
         if slot is None:
@@ -94,7 +94,7 @@ def _has_failed(slot: Slot) -> bool:
 
 
 def _because(slot: Slot, why: str) -> Slot:
-    """Note what asks that its process be replaced, unless it ends already for something else."""
+    """Note why the process is to be replaced, unless it is already ending for another reason."""
     is_ending = slot.process is not None and slot.desired is Desired.REPLACE
     return slot if is_ending else replace(slot, why_replaced=why)
 
@@ -286,8 +286,8 @@ def _set_stuck_aside(slots: Fleet, rules: Rules, now_s: float) -> dict[str, Slot
 def _hold_until_freed(slots: Fleet, unfreed: Collection[str]) -> dict[str, Slot]:
     """Hold back a worker until the leases of the one before it are freed.
 
-    Only then do the crashes of its jobs count. Where the database is slow, workers would else start
-    on jobs of a type that has killed enough of them already to be quarantined.
+    Only then do the crashes of its jobs count. If the database is slow, workers would else start
+    jobs of a type that has already killed enough of them to be quarantined.
     """
     return {
         key: replace(slot, held_back=_UNFREED) if _waits_for(slot, unfreed) else slot

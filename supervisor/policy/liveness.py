@@ -39,8 +39,8 @@ _MIB = 2**20
 def update(process: Process, seen: Observation, rules: Rules, now_s: float, role: Role) -> Process:
     """Return the process with a new observation; an age starts again when its number changed.
 
-    Without beats a process may stand still as a whole (stopped, swapped out): then its main loop,
-    its row and its writes are as old as they were when that began. Their ages go on with its beats.
+    A process without beats may stand still as a whole (stopped, swapped out). Its main loop, its
+    row and its writes then keep the ages that they had at its last beat, until it beats again.
     """
     before, beats = process.seen, role is not Role.PROGRAM
     is_ready = seen.ready or now_s >= ready_at_s(process, rules)
@@ -49,7 +49,7 @@ def update(process: Process, seen: Observation, rules: Rules, now_s: float, role
     may_stand = seen.job is not None or not seen.database_ok
     has_beaten = becomes_ready or not beats or seen.beat != before.beat
     has_turned = becomes_ready or not beats or may_stand or seen.loop != before.loop
-    # Many requests may wait before the API's own row; it runs no code that could take its rights.
+    # In the API, many requests may wait before its own row, and no job can take its rights away.
     alone = not seen.database_ok and seen.supervisor_writes and role is Role.WORKER
     may_write = becomes_ready or not alone
     has_written = becomes_ready or not beats or seen.row_beat != before.row_beat
@@ -67,7 +67,7 @@ def update(process: Process, seen: Observation, rules: Rules, now_s: float, role
 
 
 def ready_at_s(process: Process, rules: Rules) -> float:
-    """Return when the process is ready just by having run so long; infinite: it shows it itself."""
+    """Return when the process is ready just because it ran so long; infinite: it must show it."""
     return float("inf") if rules.ready_after_s is None else process.started_s + rules.ready_after_s
 
 
@@ -127,7 +127,7 @@ def _judge_ages(process: Process, rules: Rules, now_s: float) -> Verdict | None:
     """
     seen = process.seen
     beat_age_s = now_s - process.beat_s
-    # At the last beat: since then, it may stand still as a whole, which its silence tells.
+    # Ages at the last beat: since then the whole process may stand still, which silence tells.
     loop_age_s, write_age_s = process.beat_s - process.loop_s, process.beat_s - process.write_s
     if is_silent(process, rules, now_s):
         judged_s = judged_after_continue_s(process, rules)
@@ -154,8 +154,8 @@ def may_be_continued(process: Process) -> bool:
 def judged_after_continue_s(process: Process, rules: Rules) -> float | None:
     """Return until when a process that was sent SIGCONT may stay silent; None: it never was.
 
-    A beat interval would be too short: on a busy machine, what was stopped must be read from swap
-    and get its turn first.
+    A beat interval would be too short: on a busy machine, a process that was stopped must first be
+    read from swap and get its turn.
     """
     continued_s = process.continued_s
     return None if continued_s is None else continued_s + rules.beat_timeout_s / 2

@@ -1,7 +1,7 @@
 """PURE: the order in which programs start and stop, as their `after` says.
 
-A program starts only while those that it comes after are ready, at its first start and at any
-later one; an operator who restarts it does not wait. At a shutdown it is the other way round: a
+A program starts only while the programs that it comes after are ready, at its first start and at
+any later one; only an operator's restart does not wait. A shutdown has the opposite order: a
 program is asked to stop once all that come after it have ended. So a web server never runs without
 the cache that it needs. config/checks.py refuses circles.
 """
@@ -36,7 +36,7 @@ def _earlier(slots: Slots, slot: Slot) -> Iterator[Slot]:
 
 
 def _serves(slot: Slot) -> bool:
-    """Return whether those that come after it may start: it is ready, or did its work and ended."""
+    """Return whether later programs may start: it is ready, or did its work and ended."""
     return slot.state is SlotState.READY or (slot.desired is Desired.ENDED and not slot.trouble)
 
 

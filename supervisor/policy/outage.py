@@ -1,4 +1,4 @@
-"""Whether clients of the API wait for nothing: when it is worth telling them so."""
+"""Whether the API is out for long, so that its clients are to be told instead of kept waiting."""
 
 from collections.abc import Iterable
 
@@ -7,11 +7,11 @@ from orpheus.shared.errors import ExitCode
 from orpheus.supervisor.policy.slot import Desired, Slot
 
 _MOST_FAILURES = 1
-"""After one failure in a row the API is back soon, and clients wait for it."""
+"""After a single failure the API is back soon, so clients wait for it."""
 
 
 def is_api_out(slots: Iterable[Slot]) -> bool:
-    """Return whether the API keeps failing or was drained, and no process of it may answer."""
+    """Return whether no API answers, as it keeps failing, lacks its database or is drained."""
     api = [slot for slot in slots if slot.role is Role.API]
     if any(slot.process is not None and slot.process.ready_s is not None for slot in api):
         return False

@@ -183,7 +183,7 @@ class Process:
     fingerprint: str = ""
     """The slot's `fingerprint` when the process was started."""
     max_age_s: float = 0.0
-    """Drawn for each process, so that those of a pool do not reach their limit all at once."""
+    """A random share of the limit, so that the processes of a pool do not all reach it at once."""
     seen: Observation = Observation()
     ready_s: float | None = None
     beat_s: float = 0.0
@@ -191,7 +191,7 @@ class Process:
     loop_s: float = 0.0
     row_s: float = 0.0
     write_s: float = 0.0
-    """When it could last write to the database, or the supervisor could not either."""
+    """When it could last write to the database, or the supervisor could not write either."""
     continued_s: float | None = None
     """When it was found stopped and sent SIGCONT: this is done once for a process."""
     recycle: str | None = None
@@ -246,7 +246,7 @@ class Slot:
     start_failure: str = ""
     """How the latest process ended, if it was never ready; empty once one stayed up."""
     held_back: str = ""
-    """Why it does not start although it could: another slot of its pool tries first."""
+    """Why it does not start although it could: other slots come first, or leases are not freed."""
     trouble: str = ""
     """What is wrong with the slot but not with its process: the replacement does not start."""
     after: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""PURE: the state machine of a slot. No I/O, no clock, no random number: all are handed in.
+"""PURE: the state machine of a slot. No I/O, no clock, no random number: all are parameters.
 
     decide(slot, seen, rules, turn) -> (slot, actions)
 
@@ -147,8 +147,8 @@ def decide(
 def with_desired(slot: Slot, desired: Desired, kill_at_s: float | None = None) -> Slot:
     """Return the slot with what it should be; after `kill_at_s` its process is killed at once.
 
-    If it is wanted up again while its process is ending, that process is replaced: it has been
-    told to end already.
+    If it is wanted up again while its process is ending, that process is replaced, because it has
+    already been told to end.
     """
     is_ending = slot.process is not None and slot.desired in _UNWANTED and slot.state in _LEAVING
     if desired is Desired.UP and is_ending:

@@ -1,4 +1,4 @@
-"""Frees the leases of dead processes that come to light only after they were freed.
+"""Frees leases of dead processes that appear only after the process was recorded as ended.
 
 A database server finishes a commit even if the process that sent it has been killed. So a worker
 may get leases after its death; it has entered none of their jobs. The leases would expire, and

@@ -3,8 +3,8 @@
 The main loop only puts things into a queue here and never waits: a database that is locked for a
 minute must not make the supervisor miss a hang. Ended processes and events are written in order,
 each tried again until it is committed. The leases of a process are freed only after every process
-that carries its incarnation is dead, so that none of them can still be running its jobs. These are
-killed first, whether the database can be written or not: one of them may hold the port that the
+that carries its incarnation is dead, so that none of them can still be running its jobs. They are
+killed first, even while the database cannot be written: one of them may hold the port that the
 next process needs. Until the leases are freed, which counts the crashes of their jobs, no worker
 starts in the slot, for a few seconds at most (`unfreed`).
 """
@@ -60,11 +60,11 @@ class Duties:
     beat_interval_s: float
     upkeep: Upkeep
     listen: Callable[[], Listening] = Listening
-    """Begin to hear of the commits of other hosts."""
+    """Starts to listen for the commits of other hosts."""
     renew_every_s: float = 0.0
-    """After a stall of ours, expired leases are not reclaimed for so long."""
+    """After we stood still, how long expired leases are not reclaimed."""
     lease_ttl_s: float = 0.0
-    """Where many hosts write, leases of a dead process are looked for for so long."""
+    """If many hosts write, how long to look for late leases of a dead process."""
 
 
 _NewEvent = tuple[Kind, Mapping[str, object]]
@@ -94,7 +94,7 @@ class Recorder:
         self._listening = Listening()
         self._late_leases = LateLeases()
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        """None: nothing to write, but something else to do."""
+        """None only wakes the thread: there is something to do, but not to write."""
         self._waiting: _Waiting = deque()
         self._to_kill: deque[str] = deque()
         """Incarnations that have just ended, and may have left processes running."""
@@ -147,11 +147,11 @@ class Recorder:
     def unfreed(self) -> Collection[str]:
         """Return the slots in which a process has just died whose leases are not freed yet.
 
-        For 5 s at most: where the database is locked or away for longer, the next process starts
-        meanwhile, to be ready when it is back.
+        For 5 s at most: if the database is locked or away for longer, the next process starts
+        meanwhile, and is ready when it is back.
         """
         since_s = time.monotonic() - _FREED_WITHIN_S
-        ended = self._unfreed.copy()  # at once: the thread takes away what it has written
+        ended = self._unfreed.copy()  # one atomic copy: the thread removes what it has written
         return {slot for slot, at_s in ended.values() if at_s > since_s}
 
     def record(self, kind: Kind, body: Mapping[str, object]) -> None:
@@ -163,7 +163,7 @@ class Recorder:
         self._inbox.put(edit)
 
     def publish(self, slots: Sequence[SlotRecord]) -> None:
-        """Write the slots' records if they have changed; if called often, only the newest."""
+        """Write the slots' records if they have changed; of several calls, only the newest."""
         if slots != self._slots:
             self._slots = slots
             self._inbox.put(None)
@@ -176,7 +176,7 @@ class Recorder:
         return not self._thread.is_alive()
 
     def watch_late(self, ended: Sequence[ProcessEnded]) -> None:
-        """Look for leases of processes that were ended before this one began. Before `start`."""
+        """Look for late leases of processes that ended before our start. Call before `start`."""
         for one in ended:
             self._watch_late(one)
 
@@ -338,17 +338,17 @@ class Recorder:
 
 
 def kill_family(incarnation: str) -> None:
-    """Kill every process that one that has ended has left running; call it before `end_process`."""
+    """Kill every process that an ended process has left running; call it before `end_process`."""
     killed = kill_incarnation(incarnation)
     if killed:
         log.warning("leftovers_killed", incarnation=incarnation, processes=killed)
 
 
 def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
-    """Free the leases of a process of which nothing runs, count its exit and delete its row.
+    """Free the leases of a process that has ended, count its exit and delete its row.
 
-    Return the ids of the jobs whose leases were freed. Where many hosts write, the crash cell stays
-    for `LateLeases`. Raises StorageError, and may then be called again: nothing has been written.
+    Return the ids of the jobs whose leases were freed. If many hosts write, the crash cell stays
+    for `LateLeases`. If StorageError is raised, nothing was written, and it may be called again.
     """
     incarnation, last_exit = ended.incarnation, ended.last_exit
     cell, state = store.state.cell(incarnation), cell_of(store, ended)
@@ -378,10 +378,10 @@ def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
 
 
 def _without_repeats(waiting: _Waiting) -> _Waiting:
-    """Drop all but the newest exit of each slot among those for want of a database.
+    """Drop the exits of processes that found no database, except the newest one of each slot.
 
-    A process that finds no database has had no lease, and is started again each second. The exits
-    of an hour would be written one by one when the database is back, and all else would wait.
+    Such a process has had no lease, and is started again each second. When the database is back,
+    the exits of an hour would be written one by one, and all else would wait.
     """
     kept: _Waiting = deque()
     slots: set[str] = set()

@@ -77,9 +77,9 @@ _LAST_BATCHES_S = 1.0
 def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) -> int:
     """Supervise in the foreground until a signal to stop; return the exit code.
 
-    `read` reads the settings, at the start and at each reload, as they are in the folder that it is
-    given (empty: the current one). `signals` have arrived since this
-    process began. `sets` are the `--set` options, for the API, which shows where values come from.
+    `read` reads the settings in a folder (empty: the current one), at the start and at each reload.
+    `signals` holds the signals that have arrived since this process began. `sets` are the `--set`
+    options, for the API, which shows where values come from.
     The exit code is 0, 4 if something had to be killed, or 70 for a crash loop. Raises
     ConfigurationError, AlreadyRunning, CannotBind or StorageError if it cannot start.
     """
@@ -107,7 +107,7 @@ def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) ->
 
 
 def _with_paths_resolved_once(read: ReadSettings) -> ReadSettings:
-    """Have `read` resolve the paths of the database once: a link may be changed while it runs."""
+    """Have `read` resolve the paths of the database only once: a link may be changed later."""
     once = functools.cache(settled_paths)
 
     def read_and_resolve(folder: str) -> Settings:
@@ -185,10 +185,9 @@ def _prepare(
 ) -> tuple[Configuration, Listeners, Bell, list[ProcessEnded]]:
     """Sweep the database, bind the API's socket, and store the job types.
 
-    Returns the processes that were swept as well, where many hosts write.
-
-    `earlier` is the incarnation of the supervisor that ran here before.
-    The sweep comes first: an API that was left behind may still hold the address.
+    If many hosts write, it also returns the processes that were swept. `earlier` is the incarnation
+    of the supervisor that ran here before. The sweep comes first: an API that was left behind may
+    still hold the address.
     """
     store = open_storage(for_storage(settings), create=True)
     listeners = Listeners()

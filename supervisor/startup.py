@@ -57,7 +57,7 @@ def lock_database(state: StateFiles) -> int:
 
 
 def _take(lock_fd: int) -> None:
-    """Lock the file, though others look for a moment whether it is free. Raises OSError."""
+    """Lock the file; retry for a moment, as others lock it to see if it is free. Raises OSError."""
     for _ in range(_LOOKS):
         try:
             return fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,9 +67,9 @@ def _take(lock_fd: int) -> None:
 
 
 def _where_it_runs(state: StateFiles) -> str:
-    """Return on which database the supervisor that holds the lock runs, and its process.
+    """Return the database of the supervisor that holds the lock, and the id of its process.
 
-    The lock is of a folder: it may be another database there than that of `state`.
+    The lock is of a folder, in which `state` may have another database.
     """
     folder = state.lock.parent
     running = read_note(state.running_settings, {os.geteuid(), folder.stat().st_uid})
@@ -91,17 +91,17 @@ def warn_of_owner(state: StateFiles) -> None:
 
 
 def note_supervisor(lock_fd: int, incarnation: str) -> None:
-    """Note in the file of the lock who holds it, for the next start, and for `is_gone`."""
+    """Write the holder of the lock into its file, for the next start and for `is_gone`."""
     os.ftruncate(lock_fd, 0)
     os.pwrite(lock_fd, incarnation.encode(), 0)
 
 
 def refuse_twin(store: Store, host: str, earlier: str, beat_timeout_s: float) -> None:
-    """Raise AlreadyRunning if the supervisor of another host has the name of this one.
+    """Raise AlreadyRunning if a supervisor on another host uses the name of this host.
 
-    They would end each other's processes in the database. One of this host that has died has left
-    its row as well: `earlier`, which held this host's lock. Any other is watched until it beats or
-    was silent for `beat_timeout_s`.
+    The two would end each other's processes in the database. A dead supervisor of this host, which
+    held its lock before, has left a row, too: `earlier` is its incarnation. Other rows are watched
+    until they beat or were silent for `beat_timeout_s`.
     """
     if not store.has_many_hosts:
         return
@@ -152,9 +152,9 @@ def kill_leftovers(state: StateFiles) -> None:
 def sweep_database(store: Store, host: str, boot_id: str, now_ms: int) -> list[ProcessEnded]:
     """Free the leases of dead processes that an earlier supervisor left, and delete their rows.
 
-    Where many hosts write, return those processes: more leases of theirs may come to light.
-    A dead process is recognized by pid, create time and boot id. Call it after `kill_leftovers`.
-    `host` is this one's name; where no other uses the database, rows of any name are its own.
+    If many hosts write, return those processes: more leases of theirs may appear. A dead process is
+    recognized by its pid, create time and boot id. Call it after `kill_leftovers`. `host` is the
+    name of this host; if no other one uses the database, rows of any name are its own.
     """
     of_host = host if store.has_many_hosts else None
     swept: list[ProcessEnded] = []

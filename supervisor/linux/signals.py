@@ -12,9 +12,9 @@ _DRAIN_BYTES = 4_096
 
 
 class _StartEnded(KeyboardInterrupt):
-    """Where imports execute a text, as dataclasses do, Python notes a KeyboardInterrupt itself.
+    """Ends the start at a signal to stop. It is not a plain KeyboardInterrupt.
 
-    It would then end by SIGINT, whoever has caught that.
+    A plain one that interrupts `exec`, which dataclasses use, ends Python even if it is caught.
     """
 
 

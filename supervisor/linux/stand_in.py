@@ -1,10 +1,10 @@
 """Answers 503 on the API's socket while there is no API, in a thread of its own.
 
 The supervisor keeps the socket open, so that nobody is refused while the API is restarted. Where it
-does not come back soon, clients would wait for minutes. They are told to come back instead.
+does not come back soon, clients would wait for minutes. So they are told to try again later.
 
-A connection is closed once the client has closed its end: closed with a request unread, it would be
-reset, and the client might not see the answer.
+A connection is closed once the client has closed its end. If it were closed before its request was
+read, it would be reset, and the client might not see the answer.
 """
 
 import os
@@ -106,7 +106,7 @@ class _Answering(Thread):
                 self._close(client)
             self._selector.close()
             self._listener.close()
-            if self._stopped:  # else `stop` still writes to it: its number must not be another's
+            if self._stopped:  # else `stop` writes to it, and its number may be reused
                 os.close(self._wake)
 
     def _turn(self) -> None:

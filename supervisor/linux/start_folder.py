@@ -1,10 +1,10 @@
-"""The folder in which Orpheus was started, followed where its path leads to another one.
+"""The folder in which Orpheus was started, followed if its path leads to another one by now.
 
 A deployment may switch a symbolic link (`current -> releases/2`), or put a new folder in the place
-of the old one. The kernel keeps a process in the old folder, and so all that it starts.
+of the old one. The kernel leaves a process, and all that it starts, in the old folder.
 
-The folder of a process is that of all its threads. So the other one is only held open while it is
-checked, and entered once it is accepted: what starts meanwhile starts in the old one.
+All threads of a process share its folder. So the new one is only held open while it is checked,
+and entered once it is accepted: a process that starts meanwhile starts in the old one.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ class OpenFolder:
 
     @property
     def path(self) -> str:
-        """Where relative paths begin in it; empty for the current one. It leads there if moved."""
+        """The prefix of relative paths, which follows a rename; empty for the current folder."""
         return "" if self.fd is None else f"/proc/self/fd/{self.fd}"
 
     def enter(self) -> None:

@@ -68,7 +68,7 @@ class Notifier:
         self._send("STOPPING=1")
 
     def turned(self, now_s: float) -> None:
-        """Note a healthy turn of the main loop; sent twice in each watchdog interval."""
+        """Note that the main loop turned; systemd is told twice in each watchdog interval."""
         due = self.turn_every_s < inf and now_s - self._turned_s >= self.turn_every_s
         if due and self._send("WATCHDOG=1"):  # if not, the next turn tries again
             self._turned_s = now_s

@@ -41,14 +41,14 @@ class LockWatch:
         """Since when the holder may have held the lock; None: not longer than the next look."""
 
     def forget(self) -> None:
-        """Count the holder's time anew: it may have stood still with us."""
+        """Count the holder's time anew: if we stood still, it may have stood still, too."""
         self._pid = self._since_s = None
 
     def look(self, now_s: float) -> LockHolder | None:
         """Return who holds the lock now without having committed; None if nobody does.
 
-        `now_s` is monotonic. If somebody has committed since the last look, nobody is
-        looked for: whoever holds the lock now has not held it for longer.
+        `now_s` is monotonic. If somebody has committed since the last look, the answer is None
+        without a search: whoever holds the lock now has not held it for longer.
         """
         try:
             shm, wal = self._shm.stat(), self._wal.stat()
@@ -57,7 +57,7 @@ class LockWatch:
                 self._pid, self._since_s = None, now_s
                 return None
             pid = write_lock_holder(shm)
-        except OSError:  # nobody has opened the database
+        except OSError:  # nobody has the database open
             self.forget()
             return None
         if pid is None:

@@ -61,7 +61,7 @@ class Children:
         self.bell_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def adopt(self, specs: Mapping[str, ProcessSpec]) -> None:
-        """Start processes by these from now on; programs that run take over what they can."""
+        """Start processes from these specs from now on; running programs adopt what they can."""
         self.specs = specs
         for child in self.handles.values():
             if isinstance(child, ProgramHandle):

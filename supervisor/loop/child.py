@@ -55,9 +55,9 @@ class ChildHandle(ProcessHandle):
     _tells_stacks: bool = False
     """It is a worker, whose Python code answers with its stacks."""
     _asked_at_s: float = math.inf
-    """When it was asked for its stacks, if it has not answered."""
+    """When it was first asked for its stacks since it last said anything; infinite: never."""
     _answer_before: int | None = None
-    """When its answer then was written, in nanoseconds; None: there was none."""
+    """When the answer in its file was written before that, in nanoseconds; None: no answer."""
     _heard_at_s: float = 0.0
     """When it last said anything."""
 
@@ -134,7 +134,7 @@ class ChildHandle(ProcessHandle):
         """Ask a worker for its stacks; return whether its Python code may still answer.
 
         If it has said nothing at all since it was asked before, only the handler of a signal can.
-        That one may crash a process whose threads go on (worker/control/awaits_file.py).
+        The handler may crash a process whose threads go on (worker/control/awaits_file.py).
         """
         now_s, answer = time.monotonic(), _written_at_ns(self._awaits_file)
         has_answered = answer != self._answer_before

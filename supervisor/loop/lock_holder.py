@@ -1,4 +1,4 @@
-"""Finds a process that holds the database's write lock for too long and is not one of the slots'.
+"""Finds a process outside the slots that holds the database's write lock for too long.
 
 A slot's own process is judged by supervisor/policy/liveness.py. A program that a job has started is
 killed here. A process that is not ours is only reported.

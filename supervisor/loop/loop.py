@@ -328,7 +328,7 @@ class Loop:
         return max(0.0, time.monotonic() - wake_s)
 
     def _register_children(self, poll: select.poll, beats_s: float) -> None:
-        """Wait for every exit, and for messages except of those that need none read soon."""
+        """Wake up at every exit, and at messages of children that may have something to say now."""
         can_wait = {
             slot.process.incarnation
             for slot in self.slots.values()

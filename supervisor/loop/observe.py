@@ -31,11 +31,11 @@ def observe(
     serves: bool,
     killed_for_memory: Callable[[], bool | None],
 ) -> Observation:
-    """Return `before` with what can be observed of `child` now. None: not known yet.
+    """Return `before` with what can be observed of `child` now. An argument of None: not known yet.
 
-    `row_beat` is the beat in its heartbeat row; `holder` holds the write lock, whoever that is. If
-    the process `is_silent`, its status is read now: the last sample may be from before it was
-    stopped, and then it would be killed instead of continued. `serves`: its slot is ready.
+    `row_beat` is the beat in its heartbeat row; `holder` is whoever holds the write lock. If the
+    process `is_silent`, its status is read now: the last sample may be from before it was stopped,
+    and the process would be killed instead of continued. `serves`: its slot is ready.
     """
     seen, exit = before, child.peek_exit()  # first: its last messages are in the channel by then
     for message in child.messages(has_exited=exit is not None, serves=serves):

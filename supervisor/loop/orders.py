@@ -51,7 +51,7 @@ class Orders:
     _api_was_in_s: float = field(default_factory=time.monotonic)
     """When the API last ran, or was about to run (time.monotonic)."""
     _has_moved: bool = False
-    """The API may have been given another address: a socket may be open that is not needed."""
+    """The API may have got another address: a socket that nobody needs may be open."""
 
     def __post_init__(self) -> None:
         """Have the loop call this whenever something has arrived."""
@@ -163,7 +163,7 @@ class Orders:
 
     def _adopt(self, new: Reloaded) -> None:
         configuration = self.configuration
-        self._has_moved = True  # or a file that waited for the database would have moved it
+        self._has_moved = True  # by it, or by a file that waited for the database before
         if new.listener is not None:
             self.listeners.let_go(new.listener)
         why = _why_replaced(new, has_new_code=new.code != configuration.code)
@@ -200,7 +200,7 @@ class Orders:
 def _why_replaced(new: Reloaded, *, has_new_code: bool) -> str:
     """Return why processes with another fingerprint are replaced: `reload (SIGHUP), … changed`.
 
-    A setting that alone has changed concerns them all; of several, each may concern few.
+    If one setting has changed, it is named; if several have, few may concern each process.
     """
     changed = ["the code of the jobs"] if has_new_code else []
     if new.shown_changes:

@@ -37,7 +37,7 @@ def slot_record(
     order, why = _order(slot), slot.degraded or slot.trouble or slot.reason or _unready(slot)
     if order and why.startswith(order):
         order = ""
-    elif why.startswith((DRAINED, REPLACED)):  # an order before that
+    elif why.startswith((DRAINED, REPLACED)):  # the reason is an earlier order
         why = ""
     waits = slot.held_back if slot.desired in (Desired.UP, Desired.REPLACE) else ""
     return SlotRecord(
@@ -60,7 +60,7 @@ def slot_record(
 
 
 def beside_pools(records: Sequence[SlotRecord]) -> list[SlotRecord]:
-    """Return the records by role and pool: in the fleet, what leaves stands behind all others."""
+    """Return the records by role and pool: the fleet has slots that leave behind all others."""
     first: dict[tuple[Role, str | None], int] = {}
     for number, one in enumerate(records):
         first.setdefault((one.role, one.pool), number)
@@ -70,8 +70,8 @@ def beside_pools(records: Sequence[SlotRecord]) -> list[SlotRecord]:
 class EndsOfStates:
     """Until when the states of slots last at most, in milliseconds since 1970.
 
-    The clocks differ a little at each reading, and a record that changes is written: an end stays
-    as it was told unless it is another one, or the wall clock was set.
+    The two clocks differ a little at each reading, and a changed record is written again. So an end
+    stays as it was first computed, unless it really differs or the wall clock was set.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class EndsOfStates:
     ) -> int | None:
         """Return when a leaving process releases its jobs, or when a slot that waits is started.
 
-        Of a program that starts: when it is stopped unless it is ready. A worker may go on then.
+        For a program that starts: when it is stopped if it is not ready. A worker is not stopped.
         """
         starts = slot.role is Role.PROGRAM and slot.state is SlotState.STARTING
         if slot.timer is None or not (starts or slot.state in _WITH_END):

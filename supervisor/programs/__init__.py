@@ -1,4 +1,4 @@
 """What a program of `[[programs]]` needs beside its slot: its process, its output, its checks.
 
-No decision may come in, and nothing that makes the main loop wait.
+Nothing in here may decide anything, or make the main loop wait.
 """

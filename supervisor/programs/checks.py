@@ -1,7 +1,7 @@
 """Asks a program over HTTP whether it is ready and alive, on a thread of its own.
 
-A program that accepts a connection and never answers costs this thread its time, and nobody else.
-The main loop reads two values that are here, and is woken when one changes.
+A program that accepts a connection and never answers delays only this thread. The main loop reads
+the attributes of the checks, and is woken when one of them changes.
 """
 
 import socket
@@ -25,11 +25,11 @@ class HttpChecks:
 
     def __init__(self, program: ProgramSettings, instance: int, wake: Callable[[], object]) -> None:
         self.program = program
-        """May be replaced by settings that have changed."""
+        """The main loop may replace it by changed settings."""
         self.is_ready = False
         """It has answered at `ready_http`."""
         self.unready = ""
-        """What the check of `ready_http` found last, in words."""
+        """Why it is not ready yet, as the check of `ready_http` found last."""
         self.unhealthy = ""
         """Why it counts as dead; empty: it does not."""
         self.serves = False
@@ -94,7 +94,7 @@ class HttpChecks:
 
 
 def shown(url: str) -> str:
-    """Return what may be told of a URL: all but its query, where tokens are."""
+    """Return the part of a URL that may be told: all but its query, where tokens are."""
     place, has_query, _ = url.partition("?")
     return place + ("?…" if has_query else "")
 
@@ -122,7 +122,7 @@ def problem_at(url: str, timeout_s: float) -> str:
         return late if is_late else error.strerror or str(error)
     except (HTTPException, ValueError) as error:
         is_late = time.monotonic() >= ends_s
-        # Its text may quote what was asked, and so the query.
+        # Its text may quote the URL, and so the query.
         return late if is_late else f"not an answer of HTTP: {type(error).__name__}"
     finally:
         connection.close()
@@ -131,7 +131,7 @@ def problem_at(url: str, timeout_s: float) -> str:
 
 @contextmanager
 def _ended_at(ends_s: float, connected: socket.socket) -> Iterator[None]:
-    """Shut the connection down at a time: its timeout begins anew with each byte that comes."""
+    """Shut the connection down at `ends_s`: its timeout would begin anew with each byte."""
 
     def end() -> None:
         with suppress(OSError):

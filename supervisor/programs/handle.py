@@ -49,7 +49,7 @@ class ProgramHandle(ProcessHandle):
     _exit_seen_s: float | None = None
     _family: "_Family | None" = None
     _lacks_checks: bool = False
-    """There was no thread for checks that a reload has added."""
+    """A reload has added checks for which no thread could be started yet."""
 
     @classmethod
     def spawn(
@@ -180,7 +180,7 @@ class ProgramHandle(ProcessHandle):
         return None if self._exit_seen_s is None else self._exit_seen_s + _LAST_LINES_S
 
     def register(self, poll: select.poll, *, reads: bool) -> None:  # noqa: ARG002
-        """Wake `poll` when the process ends; once seen, that stays so."""
+        """Wake `poll` when the process ends, unless that was seen: the pidfd stays readable."""
         if self._exit_seen_s is None:
             poll.register(self.pidfd, select.POLLIN)
 
@@ -218,7 +218,7 @@ def _start(
 
 @dataclass(slots=True)
 class _Family:
-    """Counts what a program that exited with 0 has left, on a thread: it reads all of /proc."""
+    """Counts the processes that an ended program has left; a thread, as it reads all of /proc."""
 
     incarnation: str
     size: int = 0
@@ -226,7 +226,7 @@ class _Family:
 
     @classmethod
     def start(cls, incarnation: str) -> "_Family":
-        """Raises RuntimeError if no thread can be started."""
+        """Start to count. Raises RuntimeError if no thread can be started."""
         family = cls(incarnation)
         family._thread = Thread(target=family._count, name="family", daemon=True)
         family._thread.start()

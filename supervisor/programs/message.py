@@ -1,8 +1,9 @@
 """The socket between the supervisor and the process that keeps the output of programs.
 
-Each message is one packet of JSON, and a message may carry descriptors. The supervisor says `open`
-(with the read ends of a program's pipes), `limits` and `drain`; the other side says `ready` (the
-line that a program's `ready` waits for) and `drained` (all that it wrote before its end is kept).
+Each message is one packet of JSON, and may carry descriptors. The supervisor sends `open` (with the
+read ends of a program's pipes), `limits` and `drain`. The other process sends `ready` (the line was
+found that a program's `ready` waits for) and `drained` (all that a program wrote before its end is
+kept).
 """
 
 import json
@@ -18,7 +19,7 @@ _MOST_DESCRIPTORS = 4
 
 
 class Packets:
-    """One end of the socket. It never waits: what there is no room for is sent by `flush`."""
+    """One end of the socket. It never waits: what has no room now is sent by a later `flush`."""
 
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
@@ -41,7 +42,7 @@ class Packets:
         self.flush()
 
     def withdraw(self, fds: Sequence[int]) -> None:
-        """Do not send these any more: they are about to be closed, and may soon mean others."""
+        """Do not send these any more: they are about to be closed, and their numbers reused."""
         self._unsent = deque(one for one in self._unsent if one[1] != fds)
 
     def flush(self) -> None:
@@ -76,7 +77,7 @@ class Packets:
         return found
 
     def close(self) -> None:
-        """Close this end; the other one sees it."""
+        """Close this end; the other end notices."""
         self.closed = True
         self._socket.close()
 

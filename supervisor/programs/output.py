@@ -88,7 +88,7 @@ class ProgramOutput:
             self._packets.send(pipes.message, pipes.fds)
 
     def set_limits(self, slot: str, program: ProgramSettings) -> None:
-        """Change what the files of a slot may take up, and the line that it is ready after."""
+        """Change how much the files of a slot may take up, and the line that shows it is ready."""
         limits = self._limits(slot, program)
         for pipes in self._pipes.values():
             if pipes.message.get("slot") == slot:
@@ -115,7 +115,7 @@ class ProgramOutput:
             self._packets.send({"do": "drain", "incarnation": incarnation, "note": note})
 
     def is_ready(self, incarnation: str) -> bool:
-        """Return whether the line was seen that the program's `ready` waits for."""
+        """Return whether the line that the program's `ready` waits for was seen."""
         return self._pipes[incarnation].is_ready
 
     def last_lines(self, incarnation: str) -> str | None:
@@ -203,7 +203,7 @@ class ProgramOutput:
             self._packets = None
         if self._process is not None:
             self._process.kill()
-            # A disk that hangs keeps it from ending: then it is reaped like any orphan.
+            # If a disk hangs, it cannot end yet: then it is reaped like any orphan.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_S)
             self._process = None

@@ -1,11 +1,11 @@
 """The process that keeps the output of all programs: reads their pipes, writes rotating files.
 
 A program must never wait for its log, whatever it writes and however slow the disk is. So one
-thread does nothing but read the pipes, and hands the lines to another that writes them. What that
-one cannot keep up with is dropped and counted, and the log says how much. A process of its own,
-because a program that floods its pipe would take the supervisor's interpreter, and because it goes
-on reading when the supervisor dies, until the last program has ended. If it dies itself, nothing
-is lost but what it had not written: the supervisor holds the pipes, too, and starts another one.
+thread only reads the pipes, and hands the lines to another one that writes them. What that one
+cannot keep up with is dropped and counted, and the log says how much. This is a process of its own
+for two reasons: a program that floods its pipe would keep the supervisor's interpreter busy, and
+if the supervisor dies, it reads on until the last program has ended. If it dies itself, only what
+it had not written is lost: the supervisor holds the pipes, too, and starts another one.
 
 docs/adr/0025-one-process-keeps-the-output-of-programs.md has the other ways.
 """
@@ -34,7 +34,7 @@ _MOST_LAST_READS = 16
 _TAIL_BYTES = 4_096
 _TAIL_LINES = 20
 _MOST_WAITING_BYTES = 8 * 2**20
-"""Of one slot: what has been read and not yet written."""
+"""How much of one slot may be read and not yet written."""
 _RETRY_S = 1.0
 """How long to wait after an error, such as a full disk; what comes meanwhile is dropped."""
 
@@ -60,7 +60,7 @@ class WriterThread(Thread):
         self._busy = False
 
     def set_limits(self, slot: str, folder: str, size_bytes: int, files: int) -> None:
-        """Begin with a slot, or change what its files may take up."""
+        """Make the spool of a slot, or change how much its files may take up."""
         with self._changed:
             spool = self._spools.setdefault(slot, Spool(Path(folder)))
         spool.files.size_bytes, spool.files.files = size_bytes, files
@@ -77,7 +77,7 @@ class WriterThread(Thread):
             self._changed.notify()
 
     def wait_until_written(self, timeout_s: float) -> None:
-        """Wait until nothing waits any more."""
+        """Wait until everything is written."""
         until_s = time.monotonic() + timeout_s
         with self._changed:
             while self._busy or any(spool.waiting for spool in self._spools.values()):
@@ -140,11 +140,11 @@ class Origin:
     """The supervisor knows what it wrote last."""
 
     def last_lines(self) -> str:
-        """Return what its stderr shows of its end; its stdout if it wrote nothing there."""
+        """Return the last lines of its stderr, or of its stdout if its stderr is empty."""
         tail = self.tails.get(STDERR) or self.tails.get(STDOUT) or b""
         lines = tail.decode(errors="replace").splitlines()
         if len(tail) >= _TAIL_BYTES and len(lines) > 1:
-            del lines[0]  # it has no beginning
+            del lines[0]  # its start is missing
         return "\n".join(lines[-_TAIL_LINES:])
 
 
@@ -163,7 +163,7 @@ class Reader:
         while self._by_fd or not self._packets.closed:
             if not self._packets.closed:
                 self._poll.register(self._packets, self._packets.poll_events())
-            else:  # it would be readable for ever
+            else:  # the closed socket would always be readable
                 with contextlib.suppress(KeyError):
                     self._poll.unregister(self._packets)
             ready = self._poll.poll()
@@ -191,7 +191,7 @@ class Reader:
         self._writer.set_limits(slot, folder, message["size_bytes"], message["files"])
 
     def _look_for(self, slot: str, line: str | None) -> None:
-        """Wait for another line, which may be among the last that a process has printed."""
+        """Look for another line from now on; it may be among those printed last."""
         for incarnation, source in self._sources.items():
             if source.slot == slot and not source.is_ready:
                 source.ready_line = _pattern(line)
@@ -200,7 +200,7 @@ class Reader:
 
     def _open(self, message: dict[str, Any], fds: list[int]) -> None:
         incarnation, line = message["incarnation"], message["ready_line"]
-        if len(fds) != 2:  # it had ended before this could be sent, or no descriptor is left
+        if len(fds) != 2:  # the program ended before this was sent, or no descriptor is left
             close_all(fds)
             return
         self._set_limits(message)
@@ -265,7 +265,7 @@ class Reader:
     def _compare(self, incarnation: str, source: Origin, lines: bytes) -> None:
         if source.ready_line is None:
             return
-        # At once, not line by line: a program that floods its pipe must not wait for this.
+        # One search over all lines: a program that floods its pipe must not wait for this.
         if source.ready_line.search(lines.decode(errors="replace")):
             source.ready_line, source.is_ready = None, True
             self._packets.send({"say": "ready", "incarnation": incarnation})

@@ -15,14 +15,14 @@ _JOB = f"{_HERE}.job_function.JobFunction"
 
 
 class OrpheusPlugin(Plugin):
-    """Makes the type of what `@job` and `@job(...)` return exact."""
+    """Makes the type that `@job` and `@job(...)` return exact."""
 
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
-        """See mypy: `@job`."""
+        """Return the hook of `@job`; None for other functions."""
         return _exact if fullname == f"{_HERE}.registry.job" else None
 
     def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
-        """See mypy: `@job(...)`."""
+        """Return the hook of `@job(...)`; None for other methods."""
         return _exact if fullname == f"{_HERE}.typed_decorator.Register.__call__" else None
 
 

@@ -17,7 +17,7 @@ from orpheus.shared.outbox.table import DEFAULT_TABLE, quoted
 _COLUMNS = ("queue", "priority", "run_at", "unique_key", "concurrency_key", "tags")
 _NOT_CARRIED = ("max_retries", "timeout", "depends_on", "on_dependency_failure", "ref")
 _PARAMSTYLES = {"apsw": "qmark", "django": "format"}
-"""Of libraries that have no `paramstyle`, or whose connections have another than their driver's."""
+"""The paramstyle of libraries that name none, or whose connections differ from their driver's."""
 _PLACEHOLDERS = {
     "qmark": "?",
     "format": "%s",
@@ -26,10 +26,10 @@ _PLACEHOLDERS = {
     "named": ":{name}",
     "pyformat": "%({name})s",
 }
-"""Paramstyle -> what stands for the value with that number (from 1) and name."""
+"""Paramstyle -> the placeholder of the value with that number (from 1) and name."""
 _BY_NAME = ("named", "pyformat")
 _OF_ASYNCPG = "numeric_dollar"
-"""It takes no text for a column of times."""
+"""asyncpg accepts no text as the value of a timestamp column."""
 
 
 def add(
@@ -44,8 +44,7 @@ def add(
 
     `job` is what `.new(...)` returns, or the name of a job type, with its `payload`; `options` are
     those of `.with_options(...)`. Nothing is committed here. Raises TypeError for a connection that
-    is not known or is asynchronous (see `insert`), and ValueError for a job that an outbox cannot
-    carry.
+    is unknown or asynchronous (see `insert`), and ValueError for a job that an outbox cannot carry.
     """
     request = request_of(job, payload, options)
     if hasattr(connection, "get_bind"):  # a Session of SQLAlchemy

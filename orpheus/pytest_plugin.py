@@ -1,4 +1,4 @@
-"""The pytest fixture `orpheus`. It is loaded by every run of pytest, so it imports nothing else."""
+"""The pytest fixture `orpheus`. Every run of pytest loads this file, so it imports little."""
 
 import os
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def orpheus(pytestconfig: pytest.Config) -> "Iterator[Harness]":
 
 
 def _config_of(pytestconfig: pytest.Config) -> Path | None:
-    """Return the configuration of the project under test; None: what Harness finds."""
+    """Return the configuration of the project under test; None: Harness looks for one itself."""
     named = pytestconfig.getini("orpheus_config")
     if named:
         return pytestconfig.rootpath / str(named)

@@ -1,4 +1,4 @@
-"""The clients with which an application submits jobs and looks at them. No program may come in.
+"""The clients with which an application submits jobs and reads them. They import no program.
 
 `Client` and `AsyncClient`, which are imported from `orpheus`, have the same methods, and give the
 same objects and errors whether they use the database itself, the HTTP API or a transaction of the

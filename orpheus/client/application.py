@@ -1,8 +1,8 @@
 """The connection that an application gives: of psycopg 3, or a Connection or Session of SQLAlchemy.
 
-Neither library is imported here: who has such a connection has imported it. Each call asks anew for
-the connection behind a Session, so that one client can be kept as long as the Session. SQLAlchemy
-is told that a transaction has begun, else it would not commit it.
+Neither library is imported here: an application with such a connection has done that. Each call
+asks the Session for its connection again, so that one client can be kept as long as the Session.
+SQLAlchemy is told that a transaction has begun, else it would not commit it.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ _WANTED = (
     "orpheus.outbox.add(connection, …), see docs/outbox.md"
 )
 _DIALECTS = (("postgresql", "psycopg"), ("postgresql", "psycopg_async"))
-"""Of SQLAlchemy, on psycopg 3."""
+"""The dialects and drivers of SQLAlchemy for psycopg 3."""
 
 
 class ApplicationStore:
     """Performs steps in the thread that calls, in the transaction of the connection."""
 
     def __init__(self, connection: Any) -> None:
-        """Raises TypeError for a connection that cannot be used."""
+        """Perform steps on this connection. Raises TypeError if it cannot be used."""
         _refuse_other(connection, is_async=False)
         self._connection = connection
         self._store = _StoreOfConnection(lambda value: value)
@@ -48,7 +48,7 @@ class AwaitedApplicationStore:
     """Performs steps in a thread, whose statements the event loop executes."""
 
     def __init__(self, connection: Any) -> None:
-        """Raises TypeError for a connection that cannot be used."""
+        """Perform steps on this connection. Raises TypeError if it cannot be used."""
         _refuse_other(connection, is_async=True)
         self._connection = connection
         self._store: _StoreOfConnection | None = None
@@ -56,7 +56,7 @@ class AwaitedApplicationStore:
     async def perform(self, step: Step) -> Any:
         """Do the work of the step, and return its result.
 
-        If this is cancelled, it goes on until the work has ended: the connection is the
+        A cancel takes effect only when the work has ended: from then on the connection is the
         application's again, and nothing more may happen on it.
         """
         assert isinstance(step, Use)
@@ -94,12 +94,12 @@ class _StoreOfConnection:
             if self._store is None or self._store[0] is not connection:
                 self._store = connection, open_store_in(connection, self._finish)
             store = self._store[1]
-            with store.write(durable=True):  # one part of the transaction, and reads belong to it
+            with store.write(durable=True):  # a part of the transaction; reads are in it, too
                 return step.work(store)
 
 
 def _refuse_other(connection: Any, *, is_async: bool) -> None:
-    """Raise TypeError unless it can be used, as far as it tells without executing anything."""
+    """Raise TypeError if the connection cannot be used, as far as that shows before any call."""
     if hasattr(connection, "get_bind"):  # a Session of SQLAlchemy
         _refuse_kind(connection, iscoroutinefunction(connection.connection), is_async)
         _refuse_dialect(connection, _bind_of(connection))
@@ -136,7 +136,7 @@ def _bind_of(session: Any) -> Any:
 
 
 def _driver_connection(connection: Any) -> Any:
-    """Return psycopg's connection, in a transaction as far as SQLAlchemy is concerned."""
+    """Return psycopg's connection, after telling SQLAlchemy that a transaction has begun."""
     if hasattr(connection, "get_bind"):
         connection = connection.connection()
     if hasattr(connection, "exec_driver_sql"):
@@ -151,7 +151,7 @@ def _driver_connection(connection: Any) -> Any:
 
 
 async def _awaited_driver_connection(connection: Any) -> Any:
-    """Return the same of an asynchronous connection."""
+    """Do the same for an asynchronous connection."""
     if hasattr(connection, "get_bind"):
         connection = await connection.connection()
     if hasattr(connection, "exec_driver_sql"):

@@ -52,8 +52,8 @@ class AsyncClient:
 
         `config`: the file; None: `$ORPHEUS_CONFIG`, else config/orpheus.toml. The database is
         opened by the first method that is called, and never created. `timeout` and `retry_for` are
-        for HTTP: how long an answer may take, and for how long a request is sent again that is safe
-        to send again. Raises ConfigurationError, ValueError for what is no URL, and TypeError for a
+        for HTTP: how long an answer may take, and for how long a request is repeated that is safe
+        to repeat. Raises ConfigurationError, ValueError for an invalid URL, and TypeError for a
         connection that cannot be used.
         """
         opened = calls.opened(url, connection, config, token, timeout, retry_for)

@@ -1,4 +1,4 @@
-"""Which calls a client makes, and with what: the database of a configuration, or a server."""
+"""The calls that a client makes, and what performs them: the database, a server or a connection."""
 
 import os
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ def wait_for_end(calls: Calls, job_id: int, timeout: float | str | timedelta | N
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a client calls, and the database or server that performs it; neither: its connection."""
+    """The calls of a client, and the database or server for them; neither: a connection."""
 
     calls: Calls
     database: "StorageSettings | None" = None
@@ -109,9 +109,9 @@ def opened(
     timeout: float | str,
     retry_for: float | str,
 ) -> Opened:
-    """Return what a client calls that got these arguments; nothing is connected yet.
+    """Return the calls of a client with these arguments; nothing is connected yet.
 
-    Raises ConfigurationError, and ValueError for arguments that exclude each other or what is no
+    Raises ConfigurationError, and ValueError for arguments that exclude each other or an invalid
     URL of a server.
     """
     if connection is not None:

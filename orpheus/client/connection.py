@@ -2,8 +2,8 @@
 
 SQLite does not survive a fork: a child that opens a file which its parent has open would share the
 parent's record of its locks, and damage the database. So before this process forks, its connections
-are closed, and parent and child each open their own at the next use. Nothing of the parent's is
-left in the child that could be closed there.
+are closed, and parent and child each open their own at the next use. So the child inherits no
+connection that it could close.
 """
 
 import asyncio
@@ -68,11 +68,11 @@ class SharedStore:
     def before_fork(self) -> None:
         """Wait until no other thread uses the connection, and close it."""
         self._lock.acquire()
-        if not self._in_use:  # else a signal handler forks, in the middle of this thread's own use
+        if not self._in_use:  # else a signal handler forks while this thread uses it
             self.close()
 
     def after_fork(self) -> None:
-        """Let this process use it again."""
+        """Let the threads of this process use the connection again."""
         self._lock.release()
 
 
@@ -99,7 +99,7 @@ class AwaitedStore:
     async def perform(self, step: Step) -> Any:
         """Do the work of the step, and return its result.
 
-        What has begun is done, even if cancelled.
+        A step that has begun is finished, even if the call is cancelled.
         """
         assert isinstance(step, Use)
         process = os.getpid()
@@ -109,7 +109,7 @@ class AwaitedStore:
         return await loop.run_in_executor(self._thread[1], self._store.use, step.work)
 
     async def close(self) -> None:
-        """Close the connection, when what has begun is done, and end the thread."""
+        """Close the connection once the steps that have begun are finished, and end the thread."""
         thread, self._thread = self._thread, None
         if thread is not None and thread[0] == os.getpid():
             await asyncio.get_running_loop().run_in_executor(thread[1], self._store.close)

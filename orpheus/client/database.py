@@ -3,9 +3,9 @@
 A job is admitted as the API admits it: its body is read, checked against the stored schema of its
 type and stored in one commit, which rings the workers.
 
-A client cannot listen to a doorbell: each bell has its listeners, and one ring wakes one of them.
-So `wait` looks at the status of its job, an indexed read of 10 us, after 2 ms and then after a
-twentieth of the time that it has waited: the answer is at most 5 % late, a quarter of a second at
+A client cannot listen to a doorbell: a ring wakes only one listener, which must be a worker. So
+`wait` reads the status of its job, an indexed read of 10 us, after 2 ms and then each time after a
+twentieth of the time that it has waited. The answer is at most 5 % late, a quarter of a second at
 most, and a long wait costs four reads a second.
 """
 
@@ -137,7 +137,7 @@ class DatabaseCalls:
 
         def read(store: Store) -> list[LogLine]:
             with store.snapshot():
-                store.jobs.get(job_id)  # an unknown job has no empty log
+                store.jobs.get(job_id)  # an unknown job raises NotFound
                 lines = store.logs.after(job_id, after, limit)
             return [line_of(_plain(log_line_json(line))) for line in lines]
 

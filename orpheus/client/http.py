@@ -97,7 +97,7 @@ class HttpCalls:
                 return job
             if now_s - asked_s < min(
                 hold_s, _SHORTEST_TURN_S
-            ):  # a server that stops waits for nothing
+            ):  # a server that is stopping does not wait
                 yield Pause(_SHORTEST_TURN_S)
 
     def page(
@@ -165,9 +165,9 @@ class HttpCalls:
         return _decoded(send, (yield from self._answer(send, retry_for_s)))
 
     def _answer(self, send: Send, retry_for_s: float = inf) -> Steps[Answer]:
-        """Return a good answer, or to a repeat the one that says that the action was done.
+        """Return a good answer, or the answer to a repeat that says that the action was done.
 
-        Raises the error that another answer, or none, stands for.
+        Any other answer, or none, raises its error.
         """
         give_up_at_s = time.monotonic() + min(self._retry_for_s, retry_for_s)
         pause_s = _FIRST_PAUSE_S
@@ -187,7 +187,7 @@ def _submission(path: str, body: bytes) -> Send:
 
 
 def _seconds_to_retry(send: Send, outcome: Answer | Failure) -> float | None:
-    """Return how long the server wants to be left alone before the next try; None: no other try."""
+    """Return how long to wait before the next try, as the server asks; None: no other try."""
     if isinstance(outcome, Failure):
         return 0.0 if send.is_repeatable or not outcome.was_sent else None
     if outcome.status not in _GATEWAY or not send.is_repeatable:
@@ -199,7 +199,7 @@ def _seconds_to_retry(send: Send, outcome: Answer | Failure) -> float | None:
 def _good(send: Send, outcome: Answer | Failure, *, may_be_done: bool) -> Answer:
     """Return an answer of 200 to 299, or one that says that an earlier try was done.
 
-    Raises the error that another outcome stands for.
+    Any other outcome raises its error.
     """
     if isinstance(outcome, Failure):
         unknown = "" if send.is_repeatable or not outcome.was_sent else _UNKNOWN
@@ -219,7 +219,7 @@ def _error_of(send: Send, answer: Answer) -> OrpheusError:
     if answer.status in _GATEWAY and not problem and not send.is_repeatable:
         detail += _UNKNOWN
     kind = _MEANING.get(answer.status, UnexpectedAnswer)
-    if answer.status == 404 and not problem:  # another program: Orpheus says what it does not find
+    if answer.status == 404 and not problem:  # not from Orpheus, which would say what is missing
         kind = UnexpectedAnswer
     return kind(detail)
 

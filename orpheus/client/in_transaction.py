@@ -1,9 +1,9 @@
 """What a client can do inside of a transaction that an application has open.
 
 It submits jobs and reads: `get`, `jobs` and `logs` see what the transaction sees. The rest is
-refused. A job that is submitted here cannot run before the commit, so to wait for it would be to
-wait for ever. Events are numbered after their commit. And a change locks its job until the commit,
-which would hold up the worker that runs it.
+refused. A job that is submitted here cannot run before the commit, so a wait for it would never
+end. Events get their numbers only after their commit. And a change would lock its job until the
+commit, which would hold up the worker that runs it.
 """
 
 from typing import NoReturn

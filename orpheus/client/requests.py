@@ -1,4 +1,4 @@
-"""What a caller gives to a client, checked before anything is sent: the same for both kinds."""
+"""Checks what a caller gives to a client, before anything is sent: the same for both kinds."""
 
 import json
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 def one_body(request: JobRequest) -> bytes:
     """Return the body of POST /jobs.
 
-    Raises InvalidJob for what cannot be sent or makes no sense.
+    Raises InvalidJob for a request that cannot be sent or makes no sense.
     """
     problems = _problems(request, "", depth=1)
     if request.ref is not None:
@@ -42,7 +42,7 @@ def one_body(request: JobRequest) -> bytes:
 
 
 def batch_body(requests: Sequence[JobRequest]) -> bytes:
-    """Return the body of POST /jobs/batch. Raises InvalidJob for what cannot be sent."""
+    """Return the body of POST /jobs/batch. Raises InvalidJob for a job that cannot be sent."""
     if len(requests) > MAX_BATCH_JOBS:
         detail = f"has {len(requests):,} jobs: a batch may have {MAX_BATCH_JOBS:,}"
         raise InvalidJob.of([FieldProblem("/jobs", detail)])
@@ -77,7 +77,7 @@ def wanted_of(
     since: datetime | str | None,
     until: datetime | str | None,
 ) -> JobFilter:
-    """Return which jobs to list. Raises ValueError for what no job can match."""
+    """Return the filter of the jobs to list. Raises ValueError for one that no job can match."""
     for what, name in (("type", type), ("queue", queue), ("tag", tag)):
         if name is not None and not NAME.fullmatch(name):
             raise ValueError(f"{what}: {name!r} is not a name: it {NAME_RULE}")
@@ -116,7 +116,7 @@ def reason_of(reason: str | None) -> str | None:
 
 
 def _fields(request: JobRequest) -> dict[str, Any]:
-    """Return the fields as JSON has them."""
+    """Return the fields in the form that JSON has for them."""
     fields = request.given()
     if request.run_at is not None:
         fields["run_at"] = request.run_at.isoformat()
@@ -124,7 +124,7 @@ def _fields(request: JobRequest) -> dict[str, Any]:
 
 
 def _problems(request: JobRequest, at: str, *, depth: int) -> list[FieldProblem]:
-    """Return what JSON cannot hold of a payload that stands `depth` objects deep in its body."""
+    """Return the problems of a payload that is `depth` objects deep in its body, as JSON."""
     if not isinstance(request.payload, dict):
         return [FieldProblem(f"{at}/payload", "must be a dict")]
     problems = [
@@ -137,7 +137,7 @@ def _problems(request: JobRequest, at: str, *, depth: int) -> list[FieldProblem]
 
 
 def _depth(value: Any, most: int) -> int:
-    """Return how many objects and lists lie in each other, counted up to one more than `most`."""
+    """Return how deep objects and lists are nested, counted up to one more than `most`."""
     if not isinstance(value, (dict, list, tuple)):
         return 0
     if most < 1:

@@ -18,7 +18,7 @@ _log = logging.getLogger("orpheus.client")
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """Where the database is, and what holds for a job that is submitted to it; sizes in bytes."""
+    """Where the database is, and limits and defaults for jobs submitted to it; sizes in bytes."""
 
     storage: StorageSettings
     defaults: JobDefaults
@@ -29,7 +29,7 @@ class DatabaseSettings:
 def kept_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings:
     """Return `database_settings`, kept until the file or the environment changes.
 
-    An application makes a client for each of its transactions, and to read it takes 3 ms.
+    An application makes a client for each of its transactions, and reading the file takes 3 ms.
     """
     file = Path(config or os.environ.get("ORPHEUS_CONFIG") or DEFAULT_PATH).absolute()
     environment = frozenset(one for one in os.environ.items() if one[0].startswith(PREFIX))

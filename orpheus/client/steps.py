@@ -1,4 +1,4 @@
-"""What a client does, as steps: generators that yield what is to be done and get its result.
+"""The methods of clients as steps: generators that yield what is to be done and get its result.
 
 A blocking client and one with `await` differ only in how they perform a step. So each method is
 written once, as a generator, and both kinds of client run it.
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Do nothing for so many seconds. The result is None."""
+    """Do nothing for `seconds`. The result is None."""
 
     seconds: float
 
@@ -55,7 +55,7 @@ class Send:
     hold_s: float = 0.0
     """For how long the server may keep the request before it answers."""
     done_already: int | None = None
-    """Of an action that does the same if it is done twice: the status of the second answer."""
+    """The status of an answer that says that the action was done before; None: there is none."""
 
     @property
     def is_repeatable(self) -> bool:

@@ -1,7 +1,7 @@
 """How a request is sent: over connections that are kept, blocking or awaited. Imports httpx2.
 
-A connection is used by the process that opened it, and by one event loop: after a fork, or on
-another loop, a new pool is made, and the old one is left to whom it belongs.
+A connection is used by the process that opened it, and by one event loop. After a fork, or on
+another loop, a new pool is made, and the old one is left to the process or loop that owns it.
 """
 
 import asyncio
@@ -31,23 +31,23 @@ class Server:
     """How long a request may take, apart from the time for which it asks the server to wait."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what is no URL of a server."""
+        """Check the URL. Raises ValueError if it is not the URL of a server."""
         shown = _without_secrets(self.url)
         try:
             parsed = httpx2.URL(self.url)
         except httpx2.InvalidURL as error:
-            reason = "" if shown != self.url else f": {error}"  # which may quote a part of it
+            reason = "" if shown != self.url else f": {error}"  # it may quote the URL
             raise ValueError(f"{shown!r} is no URL{reason}") from None
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise ValueError(f"{shown!r} is no URL of a server, such as http://127.0.0.1:8000")
 
     def options(self) -> dict[str, Any]:
-        """Return what httpx2's clients are made with."""
+        """Return the arguments with which a client of httpx2 is made."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         return {"base_url": self.url, "headers": headers, "limits": _LIMITS}
 
     def request(self, send: Send) -> dict[str, Any]:
-        """Return what httpx2 is called with."""
+        """Return the arguments with which a client of httpx2 sends a request."""
         headers = {}
         if send.body is not None:
             headers["Content-Type"] = "application/json"
@@ -79,14 +79,14 @@ class BlockingTransport:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._pools: dict[int, httpx2.Client] = {}
-        """By process. That of the parent stays after a fork, and nobody closes it there."""
+        """Process -> its pool. After a fork, the parent's pool stays, and nobody closes it here."""
 
     def perform(self, step: Step) -> Answer | Failure:
         """Send the request, and return what the server answers."""
         assert isinstance(step, Send)
         process = os.getpid()
         pool = self._pools.get(process)
-        if pool is None:  # all threads use the first that is kept; a lock could be held at a fork
+        if pool is None:  # the first one set is used by all; a lock could be held at a fork
             pool = self._pools.setdefault(process, httpx2.Client(**self._server.options()))
         try:
             return _answer(pool.request(**self._server.request(step)))

@@ -1,7 +1,7 @@
 """What the clients return: jobs, attempts, log lines and events, as frozen data.
 
-The fields are those of the HTTP API. A client on the database makes its objects of the same JSON,
-so that both kinds of client give the same. A field that an older client does not know is left out.
+The fields are those of the HTTP API. A client on the database makes its objects from the same JSON,
+so both kinds of client return the same. A field that an older client does not know is left out.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,13 +49,13 @@ class JobState:
     """The number of the newest attempt; 0 if there was none."""
     max_retries: int
     timeout: float
-    """Of one attempt, in seconds."""
+    """The most that one attempt may take, in seconds."""
     progress: float | None
     message: str | None
     created_at: datetime
     run_at: datetime
     freed_at: datetime | None = None
-    """When it was last unblocked, let go after a quarantine, or pending again after it was run."""
+    """When it was last unblocked, unparked after a quarantine, or made pending after a run."""
     started_at: datetime | None
     finished_at: datetime | None
     worker: str | None
@@ -78,8 +78,8 @@ class Job(JobState):
     payload: dict[str, Any]
     result: Any
     ran_until: datetime | None = None
-    """When the last attempt of a job that has ended did: before `finished_at`, if its worker died
-    while no supervisor ran, or if it was cancelled while it waited for a retry."""
+    """When the last attempt ended, once the job has. It is before `finished_at` if the worker died
+    while no supervisor ran, or if the job was cancelled while it waited for a retry."""
     on_dependency_failure: str = "cancel"
     """What becomes of it when a job it depends on does not end done: `cancel`, `run` or `fail`."""
     attempts: tuple[Attempt, ...] = ()
@@ -110,17 +110,17 @@ class Event:
 
 
 def job_of(data: Mapping[str, Any]) -> Job:
-    """Return the job of its JSON."""
+    """Return the job that JSON describes."""
     return _read(Job, data)
 
 
 def line_of(data: Mapping[str, Any]) -> LogLine:
-    """Return the log line of its JSON."""
+    """Return the log line that JSON describes."""
     return _read(LogLine, data)
 
 
 def event_of(data: Mapping[str, Any]) -> Event:
-    """Return the event of its JSON."""
+    """Return the event that JSON describes."""
     return _read(Event, data)
 
 

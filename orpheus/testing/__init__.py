@@ -1,7 +1,7 @@
-"""What the tests of a job author use: one attempt, or jobs in a store of their own. No program.
+"""Runs one attempt, or jobs in a store of their own, for the tests of a job author.
 
-Attempts are run by the worker's own code, on the worker's own store: only the clock, the processes
-and the threads are left out.
+Attempts are run by the worker's own code, on the worker's own store. Only the clock, the processes
+and the threads are left out. The API and the supervisor are not imported.
 """
 
 from orpheus.testing.harness import Harness

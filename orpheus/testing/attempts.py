@@ -55,7 +55,7 @@ def _captured(attempt: RunningAttempt) -> Iterator[None]:
 
 
 def _without_a_running_loop(call: Callable[[], T]) -> T:
-    """Return what `call` returns; in a coroutine, where no other loop can run, by a thread."""
+    """Return what `call` returns; from a coroutine it runs in a thread, which can have a loop."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is None or asyncio._get_running_loop() is None:  # noqa: SLF001 - has no error to catch
         return call()

@@ -138,7 +138,7 @@ class Harness:
         return list(self.client.jobs(status=status, type=type, queue=queue, tag=tag))
 
     def assert_submitted(self, job: Callable[..., Any] | str, /, **payload: Any) -> Job:
-        """Return the newest job of this type whose payload has these fields, and others perhaps.
+        """Return the newest job of this type whose payload has at least these fields.
 
         Raises AssertionError, which shows the jobs that there are, if there is none.
         """
@@ -152,7 +152,7 @@ class Harness:
         raise AssertionError(f"no job {name} with {wanted} was submitted, but{there}")
 
     def assert_not_submitted(self, job: Callable[..., Any] | str, /, **payload: Any) -> None:
-        """Raise AssertionError if there is a job of this type whose payload has these fields."""
+        """Raise AssertionError if there is a job of this type whose payload has at least these."""
         try:
             found = self.assert_submitted(job, **payload)
         except AssertionError:
@@ -188,7 +188,7 @@ class Harness:
         return ran + self.run_until_idle()
 
     def step(self) -> bool:
-        """Run what is due, or else let time pass until something is; False if nothing ever is."""
+        """Run what is due; else move the clock to the next due time. False: there is none."""
         if self.run_until_idle():
             return True
         due_ms = self._next_ms()
@@ -247,7 +247,7 @@ class Harness:
 
 
 class _HarnessClient(Client):
-    """A client on the store of a harness. Where it would wait, the harness runs jobs."""
+    """A client on the store of a harness. Instead of waiting, it lets the harness run jobs."""
 
     def __init__(self, harness: Harness) -> None:
         self._harness = harness

@@ -59,9 +59,9 @@ def harness_settings(config: str | os.PathLike[str] | None, folder: Path) -> Har
         'database.state_dir=""',
         'database.listen_url=""',
         "jobs.backoff_jitter=0",
-        'api.token_file=""',  # the file of the real token is not there where tests run
+        'api.token_file=""',  # tests may run where the real token file is missing
         "api.host=127.0.0.1",
-        "programs=[]",  # none is run, and no outbox drained: what they name may be missing
+        "programs=[]",  # no program is run, no outbox drained: theirs may be missing
         "outboxes=[]",
     ]
     settings = load_settings(None if config is None else Path(config), sets, os.environ)

@@ -31,13 +31,13 @@ class Ran:
     """How an attempt ended, and what its context recorded."""
 
     result: Any
-    """What it returned, as JSON has it; None unless it succeeded."""
+    """The value that it returned, as JSON; None unless it succeeded."""
     outcome: Outcome
     error: JobError | None
     is_permanent: bool
     """It failed, and no retry would follow."""
     snoozed_s: float
-    """It is to run again after so many seconds; 0: it raised no Snooze."""
+    """The delay of the Snooze that it raised, in seconds; 0: it raised none."""
     logs: tuple[LogLine, ...]
     progress: tuple[tuple[float, str | None], ...]
     """Each fraction and message that it reported."""
@@ -78,7 +78,7 @@ class _Queries:
     def prepare_child(self, request: JobRequest) -> NewJob:
         """Check a job that the handler wants to submit. Raises PermanentError, naming the field.
 
-        A type that no imported module defines may be one of a module that only workers import.
+        A type that no imported module defines may belong to a module that only workers import.
         """
         payload = json.loads(payload_text(request.payload))
         known = registered_types().get(request.type)

@@ -9,7 +9,7 @@ before it raises, so it raises once per deadline. The caller makes both calls in
 catches JobTimeout (worker/attempt/executor.py), so JobTimeout is caught wherever it is raised.
 
 A job may use SIGALRM, too, as libraries for timeouts do, and leave another handler or no timer. So
-`arm` looks each time whether both are still its own, which takes half a µs, and takes them back.
+`arm` checks each time that both are still its own, which takes half a µs, and sets them again.
 """
 
 import atexit
@@ -34,7 +34,7 @@ class Alarm:
         self.has_raised = False
         """JobTimeout was raised inside a job's code, which may have left a lock locked."""
         signal.signal(signal.SIGALRM, self._on_alarm)
-        # `disarm` leaves the timer running: without a handler it would kill a process that exits.
+        # `disarm` leaves the timer running: at exit, without a handler, it would kill the process.
         atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
 
     def arm(self, now_s: float, timeout_s: float) -> None:
@@ -46,7 +46,7 @@ class Alarm:
             signal.setitimer(signal.ITIMER_REAL, max(timeout_s, 1e-6))
 
     def disarm(self) -> None:
-        """Raise nothing: the handler has returned."""
+        """Cancel the deadline: the handler has returned."""
         self._deadline_s = _NEVER
 
     def _take_back(self, now_s: float) -> None:

@@ -12,7 +12,7 @@ Around = Sequence[Callable[[Context], AbstractContextManager[object]]]
 
 
 def load_around(names: Iterable[str]) -> Around:
-    """Return the functions that `module:function` names stand for.
+    """Return the functions with these names, `module:function`.
 
     An error that a module raises at import is passed on. Raises ConfigurationError for a name that
     the module does not have.
@@ -23,7 +23,7 @@ def load_around(names: Iterable[str]) -> Around:
 def enter_around(stack: ExitStack, around: Around, context: Context) -> None:
     """Enter the context managers; `stack` leaves them, the last first.
 
-    What ends the attempt passes through them as an exception: one that a handler or they raise.
+    An exception that ends the attempt passes through them, whether the handler or they raise it.
     """
     for make in around:
         stack.enter_context(make(context))

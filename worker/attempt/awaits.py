@@ -1,8 +1,8 @@
-"""What the coroutines of jobs await, as text: of each the frames, the newest first.
+"""What the coroutines of jobs await, as text: the frames of each, the newest first.
 
-The stack of their thread shows only the event loop while they await. Another thread looks here, and
-they go on meanwhile, so a step may find nothing more. It calls no code of a job: its `__repr__`
-might block, or raise.
+While they await, the stack of their thread shows only the event loop. Another thread reads them
+while they go on, so a step may find nothing more. It calls no code of a job: a `__repr__` might
+block, or raise.
 """
 
 import gc
@@ -43,7 +43,7 @@ def _parts(attempt: RunningAttempt) -> Iterator[str]:
         yield _part(whose, _chain(handler))
     named = [(one.get_name(), one) for one in (attempt.tasks() if attempt.tasks else ())]
     named.sort(key=lambda one: (len(one[0]), one[0]))
-    chains = ((name, _chain(task.get_coro())) for name, task in named)  # of 100,000: a few only
+    chains = ((name, _chain(task.get_coro())) for name, task in named)  # lazy: few are used
     others = (one for one in chains if not any(part is handler for part in one[1]))
     shown = 0
     for name, chain in islice(others, _MOST_TASKS):
@@ -91,14 +91,14 @@ def _awaited_by(one: object) -> object:
         return _look(one, _AWAITED)
     if _has(one, _OF_A_FUTURE):
         return None
-    # The iterator of a future, the step of an async generator and their like do not tell what they
-    # stand for, but refer to it.
+    # The iterator of a future, the step of an async generator and the like do not tell what they
+    # wait for, but refer to it.
     inner = (x for x in gc.get_referents(one) if _has(x, (*_AWAITED, *_OF_A_FUTURE)))
     return next(inner, None)
 
 
 def _has(one: object, names: Iterable[str]) -> bool:
-    """Return whether its class has one of them: an object might make up any."""
+    """Return whether its class has one of the names: an object itself could pretend to any."""
     return any(hasattr(type(one), name) for name in names)
 
 

@@ -1,4 +1,4 @@
-"""The jobs that a running attempt submits: what they are called, and how much they may be.
+"""The jobs that a running attempt submits: their refs, and how many and how large they may be.
 
 They are stored in one transaction, with the attempt's result, so they have the bounds of a batch.
 A handler may submit jobs from several threads at once.
@@ -20,7 +20,7 @@ class ChildJobs:
     def __init__(self, jobs: list[NewJob]) -> None:
         self._jobs = jobs
         self._taken: dict[str, object] = {}
-        """Ref -> who took it first; also those of jobs that are being checked."""
+        """Ref -> a mark of who took it first; with the refs of jobs that are being checked."""
         self._accepted: set[str] = set()
         self._dependencies = 0
         self._payload_bytes = 0
@@ -57,7 +57,7 @@ class ChildJobs:
                 raise PermanentError(f"enqueue {request.type!r}: {problem}")
 
     def _take_ref(self, request: JobRequest) -> str:
-        """Return what to call a job: its ref, or a new one."""
+        """Return the ref of a job: its own, or a new one."""
         ref, number = request.ref, len(self._jobs)
         if ref is not None:
             if not self._takes(ref):

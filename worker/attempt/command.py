@@ -92,7 +92,7 @@ class CommandType:
         return self._result(code, tail)
 
     def _start(self, attempt: RunningAttempt) -> tuple[CommandProcess, int]:
-        """Return the program, and the descriptor that wakes who follows it."""
+        """Return the program, and the descriptor that wakes the thread that follows it."""
         command, lease = self._command, attempt.lease
         argv = arguments(command.argv, self._field_values(lease.payload))
         job = {"JOB_ID": str(lease.job_id), "JOB_ATTEMPT": str(lease.attempt)}
@@ -118,7 +118,7 @@ class CommandType:
             raise PermanentError(f"{what}: {error.strerror}{how}") from None
 
     def _field_values(self, payload: str) -> Mapping[str, str | float]:
-        """Check the payload again: it may be older than the command's arguments."""
+        """Return the payload, checked again: it may be older than the command's arguments."""
         values: dict[str, str | float] = json.loads(payload)
         problems = [f"/{name}: is missing" for name in sorted(self._fields - values.keys())]
         for name, value in values.items():

@@ -55,7 +55,7 @@ class CommandProcess:
         self._is_reaped = False
         try:
             self.pidfd = os.pidfd_open(self._process.pid)
-        except OSError as error:  # this process may open no more files
+        except OSError as error:  # no more files may be opened
             self._reap()
             raise CannotFollow(f"the program cannot be followed: {error.strerror}") from None
 
@@ -76,7 +76,7 @@ class CommandProcess:
                 os.killpg(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """Send SIGTERM to the group, and SIGKILL half a second later: this process is exiting."""
+        """Send SIGTERM to the group, and SIGKILL half a second later. Used when we are exiting."""
         self.kill_requested = True
         self.signal_group(signal.SIGTERM)
         deadline_s = time.monotonic() + _KILL_GRACE_S

@@ -1,7 +1,7 @@
 """Runs several attempts at once: `async def` handlers on one event loop, all others in threads.
 
-One more thread watches them: it raises what stops a job in its thread, and notices a handler that
-blocks the loop.
+One more thread watches them. It raises the exception that stops a job in the job's thread, and it
+notices a handler that blocks the loop.
 """
 
 import threading
@@ -42,7 +42,7 @@ class ConcurrentExecutor(Executor):
         around: Around,
         capture: Capture | None = None,
     ) -> None:
-        """A handler that blocks the event loop for over `blocked_after_s` is named in the log."""
+        """A handler that blocks the event loop for longer than `blocked_after_s` is logged."""
         super().__init__(types, commands, NoTimeout(), queries, around=around, capture=capture)
         self.on_end: Callable[[RunningAttempt, Finished], None] = lambda *_: None
         self.wake: Callable[[], object] = lambda: None

@@ -70,7 +70,7 @@ class RunningAttempt:
     stop_requested_at_s: float | None = None
     """When the handler was first asked to stop, for either of these reasons."""
     ring: LineRing | None = None
-    """Keeps the newest log lines for those who look after a crash."""
+    """Keeps the newest log lines, to be read after a crash."""
     log: JobLog | None = None
     """Created with the first line."""
     children: list[NewJob] = field(default_factory=list)
@@ -84,24 +84,24 @@ class RunningAttempt:
     tasks: "Callable[[], Iterable[asyncio.Task[Any]]] | None" = None
     """Called from another thread: the task of an `async def` handler, and those that it starts."""
     thread_id: int | None = None
-    """The thread that runs its code, while it does; none of its own if the event loop does."""
+    """The thread that runs its code, while it does; None if the event loop does."""
     kill_program: Callable[[], object] | None = None
     """Called from any thread before this process exits: ends the program that the attempt runs."""
     note_overdue: Callable[[], object] | None = None
-    """Called from another thread before this process is killed because of this attempt: several
-    may run.
+    """Called from another thread before this process is killed because of this attempt: marks it
+    among the attempts that run.
     """
     program_peak_kib: int | None = None
     """The most memory of the program that the attempt ran, in KiB."""
     extra_time_s: float = 0.0
-    """Added to the hard deadline: the time that it may take to end a program, or for which another
+    """Added to the hard deadline: the time to end a program, and the time for which another
     attempt has blocked the event loop.
     """
 
     def run_until(self, now_s: float) -> RunTimes:
         """Return how long before now its code started and ended: it may still run."""
         ended_at_s = now_s if self.ended_at_s is None else self.ended_at_s
-        # Both rounded: attempts that follow each other take no more and no less time together.
+        # Both are rounded, so that attempts in a row have neither gaps nor overlaps.
         return RunTimes(
             round((now_s - self.started_at_s) * 1000), round((now_s - ended_at_s) * 1000)
         )
@@ -187,7 +187,7 @@ class JobContext:
 
     @property
     def results(self) -> Results:
-        """See Context. Read from the database at the first use: most jobs depend on none."""
+        """See Context. They are read at the first use, as most jobs depend on none."""
         self._refuse_in_child("ctx.results")
         if self._results is None:
             self._results = Results(self._queries.dependencies(self.job_id))

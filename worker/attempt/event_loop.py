@@ -1,8 +1,8 @@
 """The event loop on which a worker of several places runs its `async def` handlers, in one thread.
 
-A handler that blocks the loop delays all others on it. `look` notices it, and tells which job it
-is. Meanwhile the others can neither end at their timeout nor when they are told to stop, so the
-worker must not be ended because of them: `look` puts their hard deadlines off.
+A handler that blocks the loop delays all others on it. `look` notices this, and tells which job it
+is. Meanwhile the others cannot end, neither at their timeout nor when they are told to stop. So
+that the worker is not killed because of them, `look` puts off their hard deadlines.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class EventLoop:
         places: int,
         blocked_after_s: float,
     ) -> None:
-        """A handler that blocks the loop for over `blocked_after_s` is named in the log."""
+        """A handler that blocks the loop for longer than `blocked_after_s` is logged."""
         self._executor = executor
         self._on_end = on_end
         self._blocked_after_s = blocked_after_s
@@ -51,7 +51,7 @@ class EventLoop:
         self._tasks: dict[RunningAttempt, WeakSet[asyncio.Task[Any]]] = {}
         """The tasks of each attempt that was started here: its own, and those that it starts."""
         self._own_tasks: set[asyncio.Task[Any]] = set()
-        """A loop keeps no task alive."""
+        """Keeps the tasks alive, which a loop does not."""
         self._loop = asyncio.new_event_loop()
         self._loop.set_task_factory(self._make_task)
         # The default would be six threads on two cores, for all jobs.
@@ -61,7 +61,7 @@ class EventLoop:
         self._loop.set_default_executor(self._threads)
         self._is_stopping = False
         self._has_turned = True
-        """Since `look` asked it to."""
+        """Whether the loop has turned since `look` asked it to."""
         self._looked_at_s = self._put_off_until_s = self._runs_since_s = _LONG_AGO
         self._blocked_since_s = _NEVER
         """The first look at which the loop had not turned, or never: it has turned since."""
@@ -104,8 +104,8 @@ class EventLoop:
             self._blocked_since_s = self._put_off_until_s = now_s
         if is_first or running is not self._running:
             self._running, self._runs_since_s, self._is_reported = running, now_s, False
-        # Several tasks may block it in one turn, each for a short time. While a callback blocks it,
-        # nobody knows whose it is: if all had more time, it could block the loop for ever.
+        # Several tasks may block it in one turn, each for a short time. If a callback blocks it,
+        # its job is unknown: if all jobs got more time, it could block the loop for ever.
         if running is not None and now_s - self._blocked_since_s >= self._blocked_after_s:
             self._put_off_deadlines(running, now_s)
         runs_s = now_s - self._runs_since_s
@@ -195,7 +195,7 @@ class EventLoop:
         return task
 
     def _forget_the_others(self) -> None:
-        """Run nothing of other jobs in a child that a handler on the loop has forked."""
+        """In a child that a handler on the loop has forked, run nothing of other jobs."""
         if threading.get_ident() == self._thread.ident:
             ready = getattr(self._loop, "_ready", None)
             if ready is not None:

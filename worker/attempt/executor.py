@@ -1,9 +1,9 @@
 """Runs one attempt of one job in its own thread and returns how it ended.
 
-Every exception of a handler ends its attempt only, SystemExit and KeyboardInterrupt included:
-nothing that a job raises ends the worker. Each attempt has a context of its own (contextvars), so
-what it sets there is gone with it. Before and after a job's code this makes only the fastest of
-system calls: short jobs would run slower.
+Every exception of a handler ends only its attempt, even SystemExit and KeyboardInterrupt: nothing
+that a job raises ends the worker. Each attempt has a context of its own (contextvars), so what it
+sets there is gone afterwards. Around a job's code, only the fastest system calls are made, as
+others would slow down short jobs.
 """
 
 import os
@@ -58,11 +58,11 @@ class SoftTimeout(HasRaised, Protocol):
         """Raise JobTimeout in this thread once `timeout_s` have passed, unless disarmed before."""
 
     def disarm(self) -> None:
-        """Raise nothing: the handler has returned."""
+        """Cancel the deadline: the handler has returned."""
 
 
 class NoTimeout:
-    """The SoftTimeout where something else raises it, as `asyncio.timeout` does, or nothing."""
+    """The SoftTimeout of code that is stopped otherwise, as by `asyncio.timeout`, or not at all."""
 
     has_raised = False
 
@@ -88,10 +88,10 @@ class Executor:
         meter: Meter | None = None,
         capture: Capture | None = None,
     ) -> None:
-        """`stray` is what is written to the descriptors 1 and 2; `around` wraps each attempt.
+        """`stray` takes what is written to the descriptors 1 and 2; `around` wraps each attempt.
 
-        `folder` is where attempts start; without it, they start where the process is. `meter`
-        measures what they cost; without it, nobody knows. `capture` keeps what they log.
+        `folder` is where attempts start; without it, they start in the current folder. `meter`
+        measures what they cost; without it, that is unknown. `capture` keeps what they log.
         """
         self._types = types
         self._commands = commands
@@ -170,9 +170,9 @@ class Executor:
             try:
                 return job_type.call(context, lease.payload)
             finally:
-                if os.getpid() != self._pid:  # it must not leave them too: they may commit
+                if os.getpid() != self._pid:  # else it would leave them, too, and they may commit
                     end_forked_child()
-        return None  # one of them has swallowed the exception
+        return None  # a context manager has swallowed the exception
 
     async def run_on_loop(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt of an `async def` handler on the running loop; as `run` otherwise."""
@@ -223,7 +223,7 @@ class Executor:
 
 
 def _snoozed(snooze: Snooze, lease: Lease) -> Finished:
-    """A subclass may have set no delay, or none that can be waited for."""
+    """Return how the attempt ended. A subclass of Snooze may have no delay, or an invalid one."""
     try:
         delay_s = parse_duration_s(getattr(snooze, "delay_s", None))
     except ValueError as problem:
@@ -256,7 +256,7 @@ async def _run_within_timeout(
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     assert task is not None
-    # All of the loop, unless jobs share it.
+    # All tasks of the loop, unless jobs share it.
     attempt.tasks = attempt.tasks or (lambda: asyncio.all_tasks(loop))
     attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
     context.check_cancelled()  # the request may have come before there was a task to cancel

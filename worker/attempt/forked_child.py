@@ -1,14 +1,14 @@
 """The children that a handler forks: what they are cut off from, and where they end.
 
 A forked child is a copy of the worker in the middle of its loop, with its leases and connections.
-It may run whatever its handler started it for, print and log, and exec another program. But where
-it leaves the handler, it ends: it never returns into the loop. It is cut off from what it must not
-share with the worker by the hook that `cut_off_children` sets; a fork in C code, past that hook,
-still ends with its handler.
+It may do what its handler started it for, print and log, and exec another program. But it ends when
+it leaves the handler, and never returns into the loop. The hook that `cut_off_children` sets cuts
+it off from what it must not share with the worker. A fork in C code, which runs no hook, still ends
+with its handler.
 
-A child only copies descriptors over its own. It closes no connection: SQLite would move or delete
-the write-ahead log. And it keeps its locks to itself: POSIX locks belong to a process, so those of
-the worker stay, whatever the child does with its copies.
+A child only puts other files in the place of its descriptors. It closes no connection: SQLite would
+move or delete the write-ahead log. And its locks are its own: POSIX locks belong to a process, so
+the worker keeps those it has, whatever the child does with its descriptors.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from typing import NoReturn, TextIO
 from orpheus.worker.attempt.job_log import JobLog
 
 _EPOLL = "anon_inode:[eventpoll]"
-"""Parent and child share what it waits for: an event loop in the child would change it."""
+"""An epoll descriptor is shared by parent and child: an event loop in the child would change it."""
 
 
 def end_forked_child() -> NoReturn:
     """End this process with the exit code that Python would give it.
 
-    It has left its handler, with the exception that is being handled now, or with none.
+    It has left its handler, by the exception that is being handled now or without one.
     """
     error = sys.exc_info()[1]
     try:

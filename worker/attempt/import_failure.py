@@ -1,7 +1,7 @@
 """Says why a job module does not import: the error first, then where it was raised or looked for.
 
-Its reader has just saved a file of their own, and wants the line in it. So no frame of Orpheus or
-of the import machinery is shown, nor the folders of Python's own modules.
+The reader has just saved a file of their own, and wants the line in it. So no frame of Orpheus or
+of the import machinery is shown, nor are the folders of Python's own modules.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 
 def import_failure(setting: str, error: BaseException) -> str:
-    """Return why what `setting` names (`jobs.modules: reports`) cannot be used, in some lines."""
+    """Return in some lines why the module that `setting` names (`jobs.modules: reports`) fails."""
     if isinstance(error, ConfigurationError):
         return f"{setting}: {error}"
     lines = [f"{setting} does not import: {_headline(error)}", *_frames(error)]

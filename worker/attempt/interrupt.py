@@ -4,10 +4,10 @@
 next steps. A thread that waits in C code raises it when the call returns; if it never does, the
 hard deadline ends the process.
 
-It must not be raised after the job has ended. `arm` puts one item into a list, and whoever takes it
-out decides: the thread itself, at the end of its job, or the watch, which then raises. If the watch
-was first, the thread waits until the exception is on its way, and takes it if it has not come yet.
-No lock is needed for that; one could stay locked, as the exception may come at any step.
+It must not be raised after the job has ended. `arm` puts one item into a list. Whoever takes the
+item out decides: the thread itself, at the end of its job, or the watch, which then raises. If the
+watch was first, the thread waits until the exception was sent, and cancels it if it has not been
+raised yet. This needs no lock, which could stay locked: the exception may come at any step.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from orpheus.shared.job_types.context import JobCancelled, JobTimeout
 from orpheus.worker.attempt.context import RunningAttempt
 
 _CANCEL_AFTER_S = 1.0
-"""A handler that calls `ctx.check_cancelled` has so long to stop by itself."""
+"""How long a handler that calls `ctx.check_cancelled` has to stop by itself."""
 _SPIN_S = 0.001
 _NEVER = float("inf")
 
@@ -29,7 +29,7 @@ _NOTHING = ctypes.py_object()
 
 
 class Interrupt:
-    """What stops the job of one thread. It takes the place of the Alarm of the main thread."""
+    """Stops the job of one thread, as the Alarm does in the main thread."""
 
     def __init__(self) -> None:
         self.has_raised = False
@@ -40,25 +40,25 @@ class Interrupt:
         self._deadline_s = _NEVER
         self._thread_id = 0
         self._armed: list[None] = []
-        """A new list for each attempt: one that has ended cannot be mistaken for the next."""
+        """A new list for each attempt, so that an old attempt cannot be mistaken for the next."""
         self._is_armed = False
         self._is_sent = False
 
     def begin(self, attempt: RunningAttempt) -> None:
-        """This thread runs the attempt now. Nothing is raised before `arm`."""
+        """Note that this thread runs the attempt from now on. Nothing is raised before `arm`."""
         self._thread_id = threading.get_ident()
         self._attempt = attempt
         self._deadline_s = _NEVER
         self._is_armed = self._is_sent = self.has_raised = False
 
     def arm(self, now_s: float, timeout_s: float) -> None:
-        """From now on, `look` may raise in this thread, until `disarm`."""
+        """Allow `look` to raise in this thread, from now on until `disarm`."""
         self._deadline_s = now_s + timeout_s
         self._is_armed = True
         self._armed = [None]
 
     def disarm(self) -> None:
-        """After this, nothing is raised. It may raise what was already on its way."""
+        """Stop `look` from raising. An exception that was already sent may be raised in here."""
         if not self._is_armed:
             return
         try:
@@ -70,8 +70,8 @@ class Interrupt:
         self._is_armed = False
 
     def look(self, now_s: float) -> None:
-        """Raise in the thread if its job is past its timeout, or was told to stop. Once a job."""
-        armed = self._armed  # first: what is read later is of no earlier attempt
+        """Raise in the thread, once a job, if its job is past its timeout or was told to stop."""
+        armed = self._armed  # read first, so the rest is not from an earlier attempt
         if not armed or self._attempt is None:
             return
         stop_at_s = self._attempt.stop_requested_at_s

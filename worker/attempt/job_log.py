@@ -215,8 +215,8 @@ class Capture:
     def keep(self) -> None:
         """Put our handler back if an application has configured logging anew.
 
-        Its handlers of the root logger that write to stdout or stderr are removed: each line would
-        be in the job's log twice.
+        Handlers of its root logger that write to stdout or stderr are removed, because each line
+        would be in the job's log twice.
         """
         root = logging.getLogger()
         if self._handler in root.handlers:

@@ -1,7 +1,7 @@
 """The threads in which a worker of several places runs handlers that are not `async def`.
 
-A thread is started when a job finds none that is free, and stays. Signals are not blocked in it: a
-program that its job starts would inherit that.
+A thread is started when a job finds no free one, and is kept. Signals are not blocked in it, since
+a program that its job starts would inherit the block.
 """
 
 import contextvars
@@ -27,7 +27,7 @@ class JobThreads:
     ) -> None:
         """`start` is called for up to `places` attempts that have not ended."""
         self.interrupts: list[Interrupt] = []
-        """Those of all threads; only added to."""
+        """The Interrupts of all threads; only added to."""
         self._make_executor = make_executor
         self._on_end = on_end
         self._places = places

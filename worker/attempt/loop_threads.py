@@ -1,8 +1,8 @@
 """The threads in which jobs on the event loop run functions: `asyncio.to_thread`, name look-ups.
 
-Such a function cannot be stopped. If it goes on when its job has ended, at its timeout for example,
-it keeps its thread. When all threads are kept so, every other function waits for ever, so the
-worker must be replaced before.
+Such a function cannot be stopped. If it goes on after its job has ended, as after a timeout, it
+keeps its thread. Once all threads are kept like this, every other function waits for ever. So the
+worker must be replaced before that.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,14 @@ _T = TypeVar("_T")
 
 
 class LoopThreads(ThreadPoolExecutor):
-    """Knows of each function to which attempt it belongs, between `begin` and `end`."""
+    """Knows to which attempt each function belongs, between `begin` and `end`."""
 
     def __init__(self, most: int) -> None:
         super().__init__(most, "job-to-thread")
         self._most = most
         self._functions: dict[RunningAttempt, set[Future[Any]]] = {}
         self._left: set[Future[Any]] = set()
-        """What still runs of attempts that have ended."""
+        """The functions of attempts that have ended, as long as they run."""
 
     def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
         """See ThreadPoolExecutor."""
@@ -37,11 +37,11 @@ class LoopThreads(ThreadPoolExecutor):
         return future
 
     def begin(self, attempt: RunningAttempt) -> None:
-        """The attempt begins to run."""
+        """Note that the attempt begins to run."""
         self._functions[attempt] = set()
 
     def end(self, attempt: RunningAttempt, ending: Ending) -> bool:
-        """The attempt has ended. Return whether this process must be replaced.
+        """Note that the attempt has ended; return whether this process must be replaced.
 
         It must be if the attempt was stopped while one of its functions runs on, as after a stop in
         a job's own thread, or if functions that attempts have left occupy half of the threads.

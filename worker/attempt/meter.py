@@ -1,9 +1,9 @@
 """Measures what attempts cost: CPU time, and the most memory that was in use.
 
-The counters are those of the process, so they tell attempts apart only where one runs after the
-other. Reading them takes some microseconds, which a short job would feel. So the reading at the end
-of an attempt also serves as the start of the next, and short attempts cause one reading in a
-millisecond at most: of those that begin after the same reading, only the first is measured.
+The counters are those of the process, so they tell attempts apart only if one runs after the other.
+Reading them takes some microseconds, which a short job would feel. So the reading at the end of an
+attempt also serves as the start of the next, and short attempts cause at most one reading in a
+millisecond: of the attempts that begin after the same reading, only the first is measured.
 """
 
 import os
@@ -26,7 +26,7 @@ _PEAK_KIB = re.compile(rb"^VmHWM:\s*(\d+) kB$", re.MULTILINE)
 
 
 class Meter:
-    """Adds what it cost to the end of each attempt. Only the thread that runs them may call it."""
+    """Adds the cost to the end of each attempt. Only the thread that runs them may call it."""
 
     def __init__(self) -> None:
         self._status = _opened("/proc/self/status", os.O_RDONLY)
@@ -55,7 +55,7 @@ class Meter:
     def _look(self, now_s: float) -> None:
         self._looked_at_s = now_s
         self._begun = 0
-        """How many attempts have begun since then."""
+        """How many attempts have begun since the last reading."""
         self._children = resource.getrusage(resource.RUSAGE_CHILDREN)
         self._cpu_s = _cpu_s(self._children)
         self._is_reset = self._resets is not None
@@ -89,7 +89,7 @@ class Meter:
 
 
 def _cpu_s(children: resource.struct_rusage) -> float:
-    """Return what this process has used, and those of its children that were waited for."""
+    """Return the CPU time of this process and of its children that were waited for."""
     return time.process_time() + children.ru_utime + children.ru_stime
 
 

@@ -1,15 +1,15 @@
-"""Descriptors 1 and 2 as a file, so that what is written there reaches the job's log.
+"""Leads descriptors 1 and 2 to a file, so that what is written there reaches the job's log.
 
 C code, child processes and forked children of a job write to these descriptors, past sys.stdout and
-sys.stderr. Where they led before may be a pipe that nobody reads: a job that writes there would
-block. A pipe of our own would block as well while C code holds the GIL. A file never does, and what
-was written just before a crash is still there after it (shared/process/last_lines.py).
+sys.stderr. They may have led to a pipe that nobody reads, which would block a job that writes to
+it. A pipe of our own would block as well while C code holds the GIL. A file never blocks, and what
+was written just before a crash is still in it afterwards (shared/process/last_lines.py).
 
-The files are looked at by their names: a job may close any descriptor, and its number may then
-belong to the database.
+The files are opened by their names: a job may close any descriptor, whose number may then belong
+to the database.
 
-The file is emptied at the end of each job that has written to it: a program that empties it too is
-only noticed while the file is then shorter than what has been taken.
+The file is emptied at the end of each job that has written to it. If a program empties it, too,
+that is noticed only while the file is shorter than what was already taken.
 """
 
 import contextlib
@@ -27,9 +27,9 @@ from orpheus.worker.attempt.context import RunningAttempt
 
 _STANDARD = (1, 2)
 _MOST_BYTES = 1_048_576
-"""As much as a job's log holds at most."""
+"""The most that a job's log holds."""
 _MOST_OUTSIDE = 100
-"""So many lines that no job has written are logged at a time."""
+"""The most lines outside of any job that are logged at a time."""
 
 log = get_logger()
 
@@ -86,7 +86,7 @@ class StrayOutput:
             attempt = running()
             data = self._read()
             if attempt is not running():
-                return  # it may be the next one's, which takes it
+                return  # these lines may belong to the next one, which takes them
             whole = len(data) if len(data) == _MOST_BYTES else data.rfind(b"\n") + 1
             self._take(data[:whole], attempt, _MOST_BYTES)
 
@@ -115,6 +115,6 @@ class StrayOutput:
         self._taken += len(data)
         if self._taken >= empty_from_bytes:
             with contextlib.suppress(OSError):
-                os.truncate(self._path, 0)  # what comes between is lost: the log is nearly full
+                os.truncate(self._path, 0)  # what was written since is lost: the log is nearly full
                 self._taken = 0
         self._ring.note_taken(self._taken)

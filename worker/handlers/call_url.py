@@ -1,4 +1,4 @@
-"""One HTTP request of a job, whose errors never tell more of its address than the host.
+"""Sends one HTTP request of a job; its errors tell no more of the address than the host.
 
 The rest of an address may be a secret: whoever has the address of a chat's webhook can write there.
 """
@@ -9,20 +9,20 @@ from orpheus import PermanentError
 from orpheus.shared.domain.urls import server_of, url_problem
 
 _TIMEOUT_S = 10.0
-"""For each step of a request; the timeout of the job's type bounds the whole."""
+"""The timeout of each step of a request; the timeout of the job's type bounds the whole."""
 _TRY_AGAIN = frozenset({408, 429})
-"""The answers of 4xx that the same request may not get again."""
+"""Statuses 4xx after which the same request may succeed later."""
 
 
 class CallFailed(Exception):
-    """There was no answer, or one that a later attempt may not get."""
+    """There was no answer, or one after which a later attempt may succeed."""
 
 
 def call_url(url: str, body: bytes | None, headers: Mapping[str, str]) -> int:
-    """Send a request, POST if it has a body, and return the status of its answer, which is 2xx.
+    """Send a request (POST if it has a body), and return the status of the answer, a 2xx.
 
-    Raises CallFailed if a later attempt may succeed, else PermanentError: for 4xx but for 408 and
-    429, for a redirect, which is never followed, and for what is no address.
+    Raises CallFailed if a later attempt may succeed, else PermanentError: for 4xx except 408 and
+    429, for a redirect, which is never followed, and for an invalid address.
     """
     # Imported late: with TLS they take 8 MB, which most workers never need.
     from http.client import HTTPException  # noqa: PLC0415
@@ -31,7 +31,7 @@ def call_url(url: str, body: bytes | None, headers: Mapping[str, str]) -> int:
 
     class NoRedirect(HTTPRedirectHandler):
         def redirect_request(self, *_: object, **__: object) -> None:
-            """Follow none: what was to be secret would be sent elsewhere."""
+            """Follow no redirect: it would send secrets to another address."""
 
     problem = url_problem(url)
     if problem is not None:
@@ -48,7 +48,7 @@ def call_url(url: str, body: bytes | None, headers: Mapping[str, str]) -> int:
     except (OSError, HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise CallFailed(f"{server}: {_why(reason, url)}") from None
-    except ValueError:  # of a header, maybe; its text quotes what may be a secret
+    except ValueError:  # perhaps of a header; its text may quote a secret
         raise PermanentError(f"{server}: a header cannot be sent as it is") from None
 
 

@@ -5,7 +5,7 @@ import sys
 
 from orpheus.shared.process.stop_signals import default_stop_signals, exit_at_stop_signals
 
-# First: the imports below take their time. An end without an answer of --describe is not clean.
+# First, as the imports below take their time. An end of --describe without an answer is a failure.
 if __name__ == "__main__":
     if "--describe" not in sys.argv:
         exit_at_stop_signals()
@@ -165,5 +165,5 @@ def _describe(options: argparse.Namespace) -> int:
 
 if __name__ == "__main__":
     code = main()
-    gc.freeze()  # the end of the process would look for garbage in all that was imported
+    gc.freeze()  # else the exit looks for garbage in all that was imported
     sys.exit(code)

@@ -52,14 +52,14 @@ if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
 
 RESTART = -1
-"""Not an exit code: a worker without a supervisor should start again as a new process."""
+"""No exit code: it tells that a worker without a supervisor must start anew as a new process."""
 
 _RETRY_DATABASE_S = 0.5
 _KEPT_MB = 16
 _EXIT_S = 5.0
-"""A library may send at its exit what it has gathered: errors, traces."""
+"""At exit, a library may send what it has gathered: errors, traces."""
 _UNCLEAN_EXIT_S = 1.0
-"""This worker has released jobs just before it would be killed (Rules.stop_margin_s)."""
+"""Here the worker has released jobs, and is killed soon after (Rules.stop_margin_s)."""
 _FILES_OF_A_JOB = 8
 """A command that starts opens seven."""
 _OTHER_FILES = 192
@@ -169,7 +169,7 @@ def _work(
         log.warning("threads_left", threads=threads, note="left by jobs; they end with the worker")
     log.info("worker_ended", jobs_done=control.jobs_done)
     if reason is not None and control.is_alone:
-        hold_stop_signals()  # before the last look: one that comes later is for the new process
+        hold_stop_signals()  # before the last look: a later signal is for the new process
         if control.may_lease:
             return RESTART
     return 0 if all_reported else ExitCode.CUT_SHORT
@@ -262,14 +262,14 @@ def _load_code(
 def _take_over(
     store: Store, control: ControlThread, types: Sequence[TypeRow], began_ms: int
 ) -> None:
-    """Do what a supervisor does before its workers start. `began_ms`: when this one did."""
+    """Do what a supervisor does before its workers start. `began_ms`: when this worker started."""
     _retry(control, lambda: void_other_boots(store, only_reboots=True))
     _retry(control, partial(forget_dead_workers, store))
     _retry(control, lambda: store.types.replace(types, began_ms))
 
 
 def _stand_in(store: Store, control: ControlThread, stored: StoredSettings) -> None:
-    """Do what a supervisor does when it starts, where none runs."""
+    """Do what a supervisor does when it starts, as none is running."""
     _retry(control, partial(write_settings, store, stored))
     _retry(control, partial(remove_old_cells, store))
 
@@ -301,12 +301,12 @@ def _capture_and_cut_off(
 
 
 def exit_soon(code: int, beat_timeout_s: float) -> NoReturn:
-    """Exit with `code`, soon, whatever jobs have left that never ends.
+    """Exit with `code` soon, even if jobs have left something that never ends.
 
-    At its exit the interpreter waits for threads, for all those of concurrent.futures, for child
-    processes and for what it calls then; but not for ever. The supervisor takes a main loop that
-    stands for `beat_timeout_s` for a hang. Signals to stop that come now are ignored: they would
-    change the exit code.
+    At its exit the interpreter waits for threads, also those of concurrent.futures, for child
+    processes and for atexit functions. This limits that wait: the supervisor takes a main loop that
+    stands still for `beat_timeout_s` for a hang. Signals to stop that come now are ignored, as they
+    would change the exit code.
     """
     within_s = min(_EXIT_S, beat_timeout_s / 2) if code == 0 else _UNCLEAN_EXIT_S
     for number in stop_signals():

@@ -1,8 +1,8 @@
 """The database queries of jobs that run at once, made by one thread for all of them.
 
-What stops a job in a thread may be raised at any step, also inside a query. There it could leave
-the connection or its lock in a state that every other job would wait for. So the thread of a job
-only waits for the answer, and nothing is ever raised in the thread that asks the database.
+The exception that stops a job in a thread may be raised at any step, even inside a query. There it
+could leave the connection or its lock in a state that makes every other job wait for ever. So the
+thread of a job only waits for the answer. Nothing is raised in the thread that asks the database.
 """
 
 import threading
@@ -19,7 +19,7 @@ _Answer = tuple[Any, BaseException | None]
 
 
 class QueriesThread:
-    """JobQueries that any thread may ask, over others that only this one asks."""
+    """JobQueries that any thread may call; one thread of its own runs all queries."""
 
     def __init__(self, queries: JobQueries) -> None:
         self._queries = queries

@@ -1,6 +1,6 @@
 """Assembles what runs the jobs: one at a time in the main thread, or several at once in others.
 
-What the second needs is only imported by workers that do so.
+The parts of the second way are imported only by workers that use it.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ class Parts(NamedTuple):
 
 
 def new_leases(settings: WorkerHandover, cell_file: Path, ring: LineRing) -> HeldLeases:
-    """Return what holds the leases, with a new crash cell. See `create_mapped_file` for errors."""
+    """Return an empty HeldLeases with a new crash cell. Raises as `create_mapped_file` does."""
     places = settings.concurrency
     if places == 1:
         return HeldLeases(Cell.create(cell_file), ring)
@@ -55,7 +55,7 @@ def new_leases(settings: WorkerHandover, cell_file: Path, ring: LineRing) -> Hel
 
 
 def log_of_running_job(held: HeldLeases) -> Callable[[], JobLog | None]:
-    """Return what finds the log of the job whose code calls it; None: of no job that runs."""
+    """Return a function that finds the log of the job whose code calls it; None: no job runs."""
 
     def of_the_only_job() -> JobLog | None:
         running = held.running  # read once: another thread may set it to None

@@ -1,8 +1,8 @@
 """The file in which a worker tells what its threads do, and what the coroutines of its jobs await.
 
-It is written by Python code while no other thread can begin or end. A signal's handler sees threads
-that go on meanwhile: one that just began or ended crashed the process. So the signal, whose handler
-faulthandler is (shared/process/child_start.py), is for a worker in which no Python code can run.
+Python code writes it, while no other thread can begin or end. During a signal handler, threads
+go on, and one that just began or ended has crashed the process. So the signal, whose handler is
+faulthandler (shared/process/child_start.py), is for a worker in which no Python code can run.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ log = get_logger()
 
 
 class AwaitsFile:
-    """Written anew, in one step, each time that somebody asks. For one thread only."""
+    """Replaces the file in one step each time that somebody asks. For one thread only."""
 
     def __init__(self) -> None:
         self.path: Path | None = None
@@ -30,9 +30,9 @@ class AwaitsFile:
         self._writer: threading.Thread | None = None
 
     def write(self, attempts: Sequence[RunningAttempt], wait_s: float = 0.0) -> None:
-        """Write what they await, and the threads.
+        """Write what the jobs await, and what the threads do.
 
-        In another thread: a disk that hangs must not hold this one up. Waits for at most `wait_s`.
+        Another thread writes: a disk that hangs must not hold up this one. Waits `wait_s` at most.
         """
         path, writer = self.path, self._writer
         if path is None or (writer is not None and writer.is_alive()):
@@ -45,7 +45,7 @@ class AwaitsFile:
 
 
 def _write(path: Path, attempts: Sequence[RunningAttempt]) -> None:
-    """Write even that there is nothing: who has asked waits for it."""
+    """Write the file, even if there is nothing to tell: whoever asked waits for it."""
     try:
         text = f"{awaits_of(attempts)}{THREADS_BELOW}{_threads(attempts)}"
         new = path.with_suffix(".new")

@@ -3,8 +3,8 @@
 It never uses the database, so a database that cannot be written delays no beat and no order. It
 reads signals from the wake-up descriptor, which the C signal handler fills even while the main
 thread is in a long C call. While such a call holds the GIL, this thread cannot run. So the main
-thread notes a signal itself before its next step: it leases nothing between the end of the call and
-this thread's turn.
+thread itself notes a signal before its next step, and leases nothing between the end of the call
+and this thread's turn.
 
 A call that never releases the GIL outlives a supervisor that died: the worker leases nothing, its
 lease expires, and the next supervisor kills it at its start. The watchdog of faulthandler (a C
@@ -57,7 +57,7 @@ class ControlThread(threading.Thread):
         self.may_lease = True
         """False: lease nothing more, finish the running job, and exit."""
         self.stop_deadline_s = _NEVER
-        """When a job that still runs is released and the process exits (time.monotonic)."""
+        """When the process releases a job that still runs, and exits (time.monotonic)."""
         self.loop_turns = 0
         """Counts the turns of the main loop: a beat shows that it moves."""
         self.jobs_done = 0
@@ -86,7 +86,7 @@ class ControlThread(threading.Thread):
         )
 
     def _note_signal(self, _number: int, _frame: FrameType | None) -> None:
-        """Run in the main thread; the control thread does everything else about the signal."""
+        """Note a signal, in the main thread; the control thread does everything else about it."""
         self.may_lease = False
 
     def send(self, message: dict[str, Any]) -> None:
@@ -191,7 +191,7 @@ class ControlThread(threading.Thread):
             for attempt in overdue:
                 if attempt.note_overdue is not None:
                     attempt.note_overdue()
-            # The supervisor reads it once it has killed the process, which this beat makes it do.
+            # The supervisor reads it after it has killed the process, as this beat tells it to.
             self.awaits.write(overdue, _WRITE_WITHIN_S)
         return {
             "id": first.lease.job_id,

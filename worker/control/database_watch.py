@@ -1,8 +1,8 @@
 """Watches whether the worker's database calls succeed; the beats report it to the supervisor.
 
-A write waits up to 10 s for the lock, and the main loop does not turn meanwhile. So that the
-supervisor does not take it for hung, the control thread, which never uses the database, sees how
-long the other threads have been waiting and reports it before their calls return.
+A write waits up to 10 s for the lock, and the main loop does not turn meanwhile. The supervisor
+must not think that it hangs. So the control thread, which never uses the database, sees how long
+the other threads have been waiting, and reports it before their calls return.
 """
 
 import threading
@@ -29,7 +29,7 @@ class DatabaseWatch:
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Mark a call of the store, with the locks that it waits for. It may raise StorageError."""
+        """Mark a call of the store, including its waits for locks. It may raise StorageError."""
         me = threading.get_ident()
         self._waiting_since_s.setdefault(me, time.monotonic())
         try:

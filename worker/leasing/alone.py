@@ -1,16 +1,16 @@
-"""Chooses which due jobs a worker of several places leases: one that has crashed runs alone. Pure.
+"""Chooses the due jobs that a worker of several places leases. A crashed job runs alone. Pure.
 
-A worker with nothing to do takes such a job when it is the next one. A busy worker passes it over,
-as an idle one may come soon, for example the one that has been started again after the crash. But
-where all are always busy, it takes the job after a while and lets its other jobs end first: a job
-must not wait for ever.
+An idle worker takes a job that has crashed before when it is the next one. A busy worker passes it
+over, as an idle one may come soon, such as the one that was restarted after the crash. But if all
+are always busy, a worker takes the job after a while and lets its other jobs end first: no job must
+wait for ever.
 """
 
 from collections.abc import Sequence
 
 _PATIENCE_S = 10.0
 _MORE = 256
-"""So many jobs may be passed over for those behind them."""
+"""How many jobs more are read, to find others behind those that are passed over."""
 
 
 class AloneChoice:
@@ -36,9 +36,9 @@ class AloneChoice:
         if self._passed_over_since_s is None:
             self._passed_over_since_s = now_s
         elif now_s >= self._passed_over_since_s + _PATIENCE_S:
-            return range(min(limit, first + 1))  # in order, as ever
+            return range(min(limit, first + 1))  # in order, nothing is passed over
         return [index for index, count in enumerate(crashes) if not count][:limit]
 
     def taken(self) -> None:
-        """A job that runs alone was leased."""
+        """Note that a job that runs alone was leased."""
         self._passed_over_since_s = None

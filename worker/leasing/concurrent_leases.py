@@ -1,8 +1,9 @@
 """The leases of a worker that runs several jobs at once: one running job in each of its places.
 
-Jobs start in the order of their tokens, as in a worker of one. A job that has crashed before runs
-alone: it starts when no other job runs and all results are stored, and none starts beside it, so
-that nothing else can be the reason if the process dies again, and nothing of another job is lost.
+Jobs start in the order of their tokens, as in a worker with one place. A job that has crashed
+before runs alone: it starts when no other job runs and all results are stored, and none starts
+beside it. So if the process dies again, no other job can be the cause, and no other job loses
+anything.
 """
 
 import time
@@ -34,7 +35,7 @@ class ConcurrentLeases(HeldLeases):
         self._running: dict[RunningAttempt, int] = {}
         """Each attempt whose code runs, and its place; the oldest first."""
         self._attempts: tuple[RunningAttempt, ...] = ()
-        """The same attempts, replaced as a whole: a forked child must wait for no lock here."""
+        """The same attempts, replaced as a whole, so that a forked child needs no lock here."""
         self._free = list(range(places))
 
     def only_attempt(self) -> RunningAttempt | None:
@@ -65,9 +66,9 @@ class ConcurrentLeases(HeldLeases):
             return bool(self._prefetched) and runs_alone(self._prefetched[0])
 
     def add(self, leases: Iterable[Lease]) -> None:
-        """See HeldLeases. All leases are renewed together, so the oldest says when.
+        """See HeldLeases. All leases are renewed together, so the oldest one says when.
 
-        An attempt that still runs of a job that is leased anew has lost its lease.
+        If a job is leased anew while an attempt of it still runs, that attempt has lost its lease.
         """
         new = list(leases)
         if not new:
@@ -84,7 +85,7 @@ class ConcurrentLeases(HeldLeases):
                 self.expires_mono_ms = expires_mono_ms
 
     def note_renewed(self, tokens: Mapping[int, int], expires_mono_ms: int) -> None:
-        """See HeldLeases. Others may have been leased while these were renewed."""
+        """See HeldLeases. More jobs may have been leased while these were renewed."""
         with self._lock:
             held = (one.lease for one in self._running if not one.lease_lost)
             leases = [*self._prefetched, *held]

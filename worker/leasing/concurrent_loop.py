@@ -117,14 +117,14 @@ class ConcurrentLoop(Loop):
     # The ends of jobs
 
     def _note_end(self, attempt: RunningAttempt, finished: Finished) -> None:
-        """Keep how an attempt ended. In the thread that has run it."""
+        """Keep how an attempt ended. Called in the thread that has run it."""
         attempt.ended_at_s = ended_at_s = time.monotonic()
         self._take_stray_output(attempt)
         self._held.end_attempt(attempt, finished)
         self._ended.append((attempt, finished, ended_at_s))
 
     def _take_stray_output(self, attempt: RunningAttempt | None = None) -> None:
-        """What was written to the descriptors 1 and 2 belongs to a job only if it ran alone."""
+        """Take what was written to the descriptors 1 and 2: for a job only if it ran alone."""
         if attempt is not None and self._held.only_attempt() is attempt:
             self._stray.finish(attempt)
         else:
@@ -163,7 +163,7 @@ class ConcurrentLoop(Loop):
         return 0 if self._is_stuck(time.monotonic()) else len(self._held.prefetched_tokens())
 
     def _is_stuck(self, now_s: float) -> bool:
-        """Return whether what is prefetched waits behind long jobs, so that others may have it.
+        """Return whether prefetched jobs wait behind long ones, so that others should have them.
 
         A job that is to run alone waits for as long as it takes.
         """
@@ -210,7 +210,7 @@ class ConcurrentLoop(Loop):
         return limit if left is None else min(limit, left)
 
     def _free_and_lanes(self) -> tuple[int, int]:
-        """Return how many places are free, and how many are, or will be in a moment."""
+        """Return how many places are free, and how many are free or will be in a moment."""
         free, recently_s = self._places.free_places(), time.monotonic() - self._settings.ahead_s
         ending = sum(
             attempt.started_at_s > recently_s and self._estimates.is_short(attempt.lease.type)

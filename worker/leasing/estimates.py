@@ -1,28 +1,27 @@
 """Estimate how long jobs take, and so how many to prefetch. Pure.
 
 Prefetching saves a commit for each job, but a job leased behind a long one waits while other
-workers idle. So a worker leases the jobs that it expects to start within `ahead_s`: by a moving
-estimate of each type, and of what has been coming lately where the types are not known yet.
+workers idle. So a worker leases the jobs that it expects to start within `ahead_s`. It uses a
+moving estimate for each type, and one of all recent jobs while it does not know their types.
 
-A worker that runs several jobs at once has `free` places for more. One job for each of them starts
-at once. Those behind them start as places come free, in as many lanes as are free or run a short
-job.
+A worker that runs several jobs at once has `free` places for more. As many jobs start at once.
+Those behind them start as places become free, in as many lanes as are free or run a short job.
 """
 
 import math
 from collections.abc import Sequence
 
 _MOST_AHEAD = 256
-"""One transaction ends so many jobs and leases the next: it holds the writer about 8 ms. Commits
-of other workers empty the page cache, so smaller batches refill it more often: a job took two
-workers 59 us of CPU time with 64, 45 with 128, 39 with 256. With 512 it took no less.
+"""The most jobs that one transaction ends, or leases: it holds the writer about 8 ms. Commits of
+other workers empty the page cache, so smaller batches refill it more often. A job took two workers
+59 us of CPU time with 64, 45 with 128, 39 with 256, and no less with 512.
 """
 _RISE = 0.5
 _FALL = 0.1
-"""An estimate rises fast and falls slowly: a job leased too much costs more than one too few."""
+"""An estimate rises fast and falls slowly: one job leased too many costs more than one too few."""
 _MOST_TIMES = 3
-"""A run within `ahead_s` counts as so many times the estimate at most, so it doubles it at most:
-when the machine is busy, any short job may have to wait for a processor for some milliseconds.
+"""A run within `ahead_s` counts as at most so many times the estimate, so it at most doubles it:
+on a busy machine, any short job may have to wait some milliseconds for a processor.
 """
 
 
@@ -35,7 +34,7 @@ class Estimates:
         self._lately_s = ahead_s
 
     def note(self, job_type: str, duration_s: float) -> None:
-        """A job of that type took so long."""
+        """Note how long a job of a type took."""
         known_s = self._by_type.get(job_type)
         new_s = duration_s if known_s is None else self._moved(known_s, duration_s)
         self._by_type[job_type] = new_s
@@ -46,24 +45,24 @@ class Estimates:
         return self._by_type.get(job_type, math.inf) <= self._ahead_s
 
     def limit(self, free: int = 1, lanes: int = 1) -> int:
-        """How many jobs to lease, not knowing which they will be."""
+        """Return how many jobs to lease when their types are not known yet."""
         if self._ahead_s <= 0:
             return min(_MOST_AHEAD, free)
         expected_s = max(self._lately_s, self._ahead_s / _MOST_AHEAD)
         return min(_MOST_AHEAD, max(free, math.ceil(lanes * self._ahead_s / expected_s)))
 
     def fitting(self, job_types: Sequence[str], free: int = 1, lanes: int = 1) -> int:
-        """How many of these, in order, to lease: the first, and the short ones that start in time.
+        """Return how many to lease, in order: the first, and short ones that start in time.
 
-        Jobs that take longer than `ahead_s` are not leased behind another: the results of those
-        before them would wait. Neither is a job of an unknown type, nor a job behind it.
+        Jobs that take longer than `ahead_s` are not leased behind another job, whose result would
+        wait. Neither is a job of an unknown type, nor a job behind it.
         """
         return self._starting_within(self._ahead_s, job_types, free, lanes)
 
     def still_fitting(self, job_types: Sequence[str]) -> int:
-        """How many of the leased jobs, in order, to keep: those that start within twice `ahead_s`.
+        """Return how many leased jobs to keep, in order: those that start within twice `ahead_s`.
 
-        With the same limit as in `fitting`, one long run, which raises an estimate, would release
+        With the limit of `fitting`, a single long run, which raises the estimate, would release
         jobs that were just leased.
         """
         return self._starting_within(2 * self._ahead_s, job_types)

@@ -33,7 +33,7 @@ class FenceThread(threading.Thread):
         self._held = held
         self._monotonic_ms = monotonic_ms
         self._longest_s = lease_ttl_s / 4
-        """A lease that is taken while this thread sleeps expires later."""
+        """The longest sleep: a lease that is taken meanwhile expires after its end."""
         self._renew_every_s = renew_every_s
         self._stall = StallWatch()
         self._stopped = threading.Event()
@@ -51,9 +51,9 @@ class FenceThread(threading.Thread):
             self._stopped.wait(wait_s)
 
     def look(self, now_s: float) -> float:
-        """Ask the jobs to stop if their leases have expired; return when to look again.
+        """Ask the jobs to stop if their leases have expired; return how long to sleep after that.
 
-        Not if this process stood still: then they may be renewed late (renewal.py).
+        Not if this process stood still: then its leases may be renewed late (renewal.py).
         """
         self._stall.look(now_s, self._renew_every_s)
         attempts = self._held.attempts()

@@ -1,12 +1,12 @@
 """The leases that this worker holds: prefetched jobs, the running one, and unreported results.
 
 The main thread, which runs jobs, and the renewal thread, which releases the jobs that wait behind a
-long one, share them. One lock makes sure that a job is either started or released. It is never held
-while a thread waits for the database or while a job's code runs.
+long one, share them. One lock makes sure that a job is either started or released. No thread holds
+it while it waits for the database or while a job's code runs.
 
-`reporting` is a second lock, held while jobs are leased and released, and while results and log
-lines are written to the database: a line that the renewal thread has taken is stored before the
-main thread's report ends the lease that the line needs.
+`reporting` is a second lock. It is held while jobs are leased and released, and while results and
+log lines are written to the database. So a line that the renewal thread has taken is stored before
+the main thread's report ends the lease that the line needs.
 """
 
 import threading
@@ -36,7 +36,7 @@ class HeldLeases:
     """The leases of one worker, in the order in which it runs their jobs."""
 
     releases_behind_long_jobs = True
-    """The thread that runs jobs cannot release what waits behind a long one: others must."""
+    """The thread that runs jobs cannot release the jobs behind a long one: another must."""
 
     def __init__(self, cell: Cell | CellOfMany, ring: LineRing | None = None) -> None:
         self.running: RunningAttempt | None = None
@@ -47,8 +47,8 @@ class HeldLeases:
         """The renewal thread tells it when it looks after the leases."""
         self.reporting = threading.Lock()
         self.doubt_since_s: float | None = None
-        """When a commit was last in doubt (time.monotonic); None once this worker can have no lease
-        from it that it does not know of (unknown_leases.py). Changed only under `reporting`."""
+        """When a commit was last in doubt (time.monotonic); None once it can have left no lease
+        that this worker does not know of (unknown_leases.py). Changed only under `reporting`."""
         self._lock = threading.Lock()
         self._clear_cell = cell.clear
         self._was_refused = False
@@ -81,8 +81,8 @@ class HeldLeases:
         """Start the next attempt; None if there is none, or if the leases have expired.
 
         From here on, a crash of this process counts against this job. The clock is read after the
-        cell is written. So whoever reclaims an expired lease can rely on the cell: if it says
-        that the job was not entered, it never will be, even if this process was stopped here.
+        cell is written. So whoever reclaims an expired lease can rely on the cell: if it says that
+        the job was not entered, it never will be, even if this process was stopped here.
         """
         with self._lock:
             if not self._prefetched:
@@ -152,7 +152,7 @@ class HeldLeases:
             return {lease.job_id: lease.token for lease in self._prefetched}
 
     def tokens(self) -> dict[int, int]:
-        """Return job id -> token of every lease held; of two of one job, the newer."""
+        """Return job id -> token of every lease held; of two leases of one job, the newer."""
         with self._lock:
             leases = [attempt.lease for attempt in self._running_now()]
             leases += [finished.lease for finished, _ in self._unreported]
@@ -174,7 +174,7 @@ class HeldLeases:
     ) -> list[Lease]:
         """Remove and return the prefetched jobs for which `wanted(index, lease)` is true.
 
-        They are not started any more.
+        They can no longer be started here.
         """
         with self._lock:
             taken = [lease for index, lease in enumerate(self._prefetched) if wanted(index, lease)]
@@ -185,9 +185,9 @@ class HeldLeases:
 
     @contextmanager
     def giving(self, reports: list[Report], prefetched: list[Lease]) -> Iterator[None]:
-        """Give to the database what was taken; put it back if that raises an error.
+        """Put what was taken back if the block, which stores or releases it, raises an error.
 
-        If the commit is in doubt, what was prefetched may be another's by now: it is not run here.
+        If the commit is in doubt, prefetched jobs may be another's by now: they do not run here.
         """
         try:
             yield
@@ -195,12 +195,12 @@ class HeldLeases:
             self.doubt_since_s = time.monotonic()
             self.restore(reports, [])
             raise
-        except BaseException:  # of an error of ours: for the crash cell
+        except BaseException:  # also after an error of ours, for the crash cell
             self.restore(reports, prefetched)
             raise
 
     def restore(self, reports: list[Report], prefetched: list[Lease]) -> None:
-        """Put back, in order, what was taken, because the database could not be written."""
+        """Put back, in order, what was taken, because it could not be stored."""
         with self._lock:
             self._unreported[:0] = reports
             leases = [*self._prefetched, *prefetched]
@@ -271,7 +271,7 @@ def _store_output(store: Store, output: _Output) -> None:
     try:
         with store.write(durable=False):
             output.store(store)
-    except StorageError:  # any other ends this process
+    except StorageError:  # any other error ends this process
         output.put_back()
         raise
 

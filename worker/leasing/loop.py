@@ -32,15 +32,15 @@ from orpheus.worker.leasing.renewal import RenewalThread
 _RETRY_DATABASE_S = 0.5
 _NEVER = float("inf")
 _LOOK_EVERY_S = 0.001
-"""Between short jobs the loop looks so often for cancels: a look takes as long as a short job."""
+"""How often the loop looks for cancels between short jobs: a look takes as long as a short job."""
 _LOOK_PAUSES = 9
-"""The pause after a look is at least so many times as long: over a network, a look is slow."""
+"""How many times longer than a look the pause after it is: over a network, a look is slow."""
 
 log = get_logger()
 
 
 class Loop:
-    """The main thread of a worker. It does the `upkeep` at each safety poll, busy or idle."""
+    """The main loop of a worker. It does the `upkeep` at each safety poll, busy or idle."""
 
     def __init__(
         self,
@@ -69,12 +69,12 @@ class Loop:
         self._next_upkeep_s = 0.0
         self._is_idle = True
         self._is_rung = False
-        """Whether this worker was woken for a job."""
+        """Whether the last sleep ended because the bell rang: jobs may be due."""
         self._leaves_due = False
         self._look_at_s = 0.0
         """When to look again for cancels."""
         self._bell: Bell = store.bells.listen_pool(settings.pool)
-        # Never closed: an order that comes later would write into a new file of the same number.
+        # Never closed: a later order would write into a new file that has the same number.
         self._order_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         control.on_order = self._wake
 
@@ -94,7 +94,7 @@ class Loop:
                 self._turn(epoll)
             return self._report_the_rest()
         finally:
-            # This worker may have taken a ring and not leased the job: wake another worker.
+            # This worker may have taken a ring without leasing the job: wake another worker.
             self._store.bells.ring_pool(self._settings.pool)
             epoll.close()
 
@@ -181,7 +181,7 @@ class Loop:
                 lost, leases = store_reports(
                     self._store, reports, lambda: self._lease(excess, may_lease=may_lease)
                 )
-            self._held.add(leases)  # at once: whatever fails now, the leases are held
+            self._held.add(leases)  # first: whatever fails from here on, the leases are held
             if leases:
                 self._look_at_s = time.monotonic() + _LOOK_EVERY_S
             if lost:
@@ -214,13 +214,13 @@ class Loop:
             self._store.leases.release(excess)
         if not may_lease:
             return []
-        self._store.data_changed()  # earlier commits cannot be about these leases
+        self._store.data_changed()  # only later commits can concern these leases
         return self._lease_due()
 
     def _may_find_work(self) -> bool:
         """Return whether a lease is worth a transaction.
 
-        Look for due jobs first, unless a bell rang and the transaction keeps nobody from writing.
+        It looks for due jobs first, unless a bell rang and the transaction blocks no other writer.
         """
         if self._is_rung and not self._store.one_writer:
             return True
@@ -299,7 +299,7 @@ class Loop:
     def _release(self, wanted: Callable[[Lease], bool]) -> None:
         """Release prefetched jobs in the database at once.
 
-        If they were only skipped, the crash cell would count them as started.
+        If they were only skipped, the crash cell would say that they were entered.
         """
         with self._held.reporting:
             released = self._held.take_prefetched(lambda _, lease: wanted(lease))

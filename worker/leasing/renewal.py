@@ -6,10 +6,10 @@ stores log lines and progress. Once a job turns out to be long, it reports the r
 before it and releases the jobs prefetched behind it. It also releases leases that this worker does
 not know of (unknown_leases.py). It runs until the process exits.
 
-It also watches its own worker's leases. A lease that could not be renewed in time belongs to nobody
-or to another worker, so the job is asked to stop; its result would be refused anyway. But if the
-worker itself stood still, as in a paused container, it first tries to renew what has expired: those
-who could have reclaimed it stood still too.
+It also watches its own worker's leases. The job of a lease that could not be renewed in time is
+asked to stop: another worker may have it, and its result would be refused anyway. But if the worker
+itself stood still, as in a paused container, it first tries to renew what has expired: those who
+could have reclaimed it stood still, too.
 
 While a job runs, the thread wakes every 50 ms; in an idle worker it sleeps from beat to beat. In a
 worker that runs several jobs at once, it looks after all of them.
@@ -43,7 +43,7 @@ from orpheus.worker.leasing.unknown_leases import UnknownLeases
 
 _TICK_S = 0.05
 _LINES_EVERY_S = 0.13
-"""Log lines are stored so often; shared/process/last_lines.py keeps the newer ones."""
+"""How often log lines are stored; shared/process/last_lines.py keeps the newer ones."""
 _PROGRESS_EVERY_S = 0.2
 _JOIN_TIMEOUT_S = 3.0
 
@@ -79,7 +79,7 @@ class RenewalThread(threading.Thread):
         self._next_beat_s = self._next_lines_s = self._next_progress_s = 0.0
         self._watched: frozenset[RunningAttempt] = frozenset()
         self._lost: set[int] = set()
-        """The tokens of leases that are lost, while their attempts or results are still here."""
+        """The tokens of lost leases whose attempts or results are still here."""
         self._database_answers = True
 
     def wake(self) -> None:
@@ -117,7 +117,7 @@ class RenewalThread(threading.Thread):
     def _sleep(self, now_s: float) -> None:
         if self._held.is_empty():
             self.is_asleep = True
-            # A job may have started before its thread could see the flag: look once more.
+            # A job may have started before its thread could see `is_asleep`: look once more.
             if not self._held.attempts():
                 self._wait(now_s, max(0.0, self._next_beat_s - now_s))
             self.is_asleep = False
@@ -126,7 +126,7 @@ class RenewalThread(threading.Thread):
         self._woken.clear()
 
     def _wait(self, now_s: float, wait_s: float) -> None:
-        if self._database_answers:  # else a long tick was no stall: others could go on
+        if self._database_answers:  # else the database made the tick long, not a stall
             self._look_for_stall(now_s)
         self._held.stall.expect(now_s + wait_s)
         self._woken.wait(wait_s)
@@ -221,7 +221,7 @@ class RenewalThread(threading.Thread):
         store: Callable[[Store, Sequence[RunningAttempt]], None],
     ) -> None:
         with self._held.reporting:
-            running = self._held.attempts()  # the main thread stores that of one that has ended
+            running = self._held.attempts()  # once one has ended, the main thread stores its output
             store(self._store, [attempt for attempt in attempts if attempt in running])
 
     def _release_prefetched(self) -> None:
@@ -258,10 +258,10 @@ class RenewalThread(threading.Thread):
     ) -> None:
         """Report attempts whose code still runs, and exit: those not overdue are released.
 
-        Programs are ended first, so that none runs beside its job's next attempt.
+        Their programs are ended first, so that none runs beside its job's next attempt.
         """
         kill_programs(attempts)
-        with self._held.reporting:  # not released: the main thread must not report them too
+        with self._held.reporting:  # kept until the exit: the main thread must not report, too
             running = self._held.attempts()  # one may have ended meanwhile: its report is there
             ended = [(_ending_now(one, one in overdue), one) for one in attempts if one in running]
             reports = [*self._held.take_reports(), *ended]

@@ -1,10 +1,10 @@
 """Releases leases of this worker that it does not know of.
 
-If the connection is lost in a commit, the server may have done it, or do it a moment later. Then it
-has leased jobs to this worker that the worker knows nothing of, or not released jobs that the
-worker no longer holds. Nobody runs them; once the leases expire, other hosts, which cannot read the
-crash cell of this worker, count that against the jobs. So after such a commit the worker releases
-what it does not know of, and looks again until such leases would have expired.
+If the connection is lost in a commit, the server may have done the commit, or may do it a moment
+later. Then it has leased jobs that this worker does not know of, or not released jobs that it no
+longer holds. Nobody runs them. Once the leases expire, other hosts, which cannot read this worker's
+crash cell, count that against the jobs. So after such a commit the worker releases what it does not
+know of, and looks again until such leases would have expired.
 
 SQLite commits in the process itself, so no commit is in doubt there.
 """
@@ -15,13 +15,13 @@ from orpheus.worker.leasing.held_leases import HeldLeases
 
 _LOOKS_EVERY_S = 1.0
 _WAITS_S = 0.5
-"""The main thread may be leasing. If that takes longer, the leases that are held come first."""
+"""How long to wait while the main thread leases. After that, renewing what is held comes first."""
 
 log = get_logger()
 
 
 class UnknownLeases:
-    """Those of the worker `incarnation`. Used by the thread that renews its leases."""
+    """The unknown leases of the worker `incarnation`. For the thread that renews its leases."""
 
     def __init__(
         self, store: Store, held: HeldLeases, incarnation: str, lease_ttl_s: float
@@ -40,7 +40,7 @@ class UnknownLeases:
     def look_now(self, now_s: float) -> None:
         """Release them, if a commit was in doubt lately. Raises StorageError.
 
-        No lease is on its way to the main thread meanwhile: it leases under the same lock.
+        Meanwhile no lease is on its way to the main thread, which leases under the same lock.
         """
         if self._held.doubt_since_s is None:
             return

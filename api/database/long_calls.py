@@ -1,7 +1,7 @@
 """Runs calls that take many transactions or wait for others, each with a thread and a store.
 
-As requests of the writer, they would keep all others from writing. On asyncio's own threads, which
-are few, some of them would stop whatever else needs one, such as large bodies. And a process waits
+As requests of the writer, they would block all other writes. asyncio's own threads are few: some of
+these calls would block everything else that needs one, such as large bodies. And a process waits
 for those threads before it exits, however long they take.
 """
 
@@ -35,8 +35,8 @@ class LongCalls:
     async def run(self, work: Callable[[Store], T]) -> T:
         """Call `work` with a store of its own; return or raise what it does.
 
-        It goes on if the caller is cancelled. Raises Refusal (503) if too many run already, or if
-        no thread can be started.
+        The call goes on even if its caller is cancelled. Raises Refusal (503) if too many run, or
+        if no thread can be started.
         """
         if not self._free.acquire(blocking=False):
             raise Refusal(503, "Too many calls that take long run already.")
@@ -69,11 +69,11 @@ class LongCalls:
         settle_soon(loop, [(future, result, error)])
 
     def stop_soon(self) -> None:
-        """Let the calls end, but for those that do within a second anyway."""
+        """Tell the calls to end, except those that end within a second anyway."""
         asyncio.get_running_loop().call_later(_GRACE_S, self.stopping.set)
 
     async def close(self) -> None:
-        """Let the calls end, and wait for that, but not for one that waits for a lock itself."""
+        """Tell the calls to end, and wait for those that do not wait for a lock themselves."""
         self.stopping.set()
         end_at_s = time.monotonic() + _END_S
         for thread in self._threads:

@@ -2,8 +2,8 @@
 
 A slow read on the event loop would delay every other answer and every stream. The queue of reads is
 bounded: when it is full, the answer is 503 at once instead of a time-out later. Each read has a
-deadline, counted from the request: a query that passes it is stopped, and one whose turn comes
-after it is not begun, so a slow query delays the reads behind it by seconds, never minutes.
+deadline, counted from the request: a query that passes it is stopped, and a read whose turn comes
+after it is not begun. So a slow query delays the reads behind it by seconds, never minutes.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """One read for all clients that need the same value at about the same time.
 
-When a thousand clients reconnect together, each would otherwise read the same value, and the queue
-of readers would be full.
+Without it, a thousand clients that reconnect together would each read the same value, and fill the
+queue of readers.
 """
 
 import asyncio

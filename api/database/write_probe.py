@@ -1,4 +1,4 @@
-"""Whether a write can begin, found out by beginning one: at most once a second.
+"""Finds out whether a write can begin by beginning one, at most once a second.
 
 Everybody may ask for readiness, as often as they like, and a write keeps out all others.
 """
@@ -19,7 +19,7 @@ class WriteProbe:
         self._began_at_s = float("-inf")
 
     def trouble(self, store: Store) -> str | None:
-        """Return why no write can begin; None if one can. Reads still work then."""
+        """Return why no write can begin, though reads still work; None if one can."""
         now_s = time.monotonic()
         if now_s - self._began_at_s < _FRESH_S:
             return None

@@ -9,10 +9,10 @@ is kept; if the commit fails, all requests of its group fail. If the write lock 
 acquired in time, the requests that arrived meanwhile fail as well, because they would wait for the
 same lock again.
 
-On PostgreSQL, a request waits only for those rows and keys that it needs, and an application may
-hold them for long (docs/adr/0024). All others would wait for it in the same transaction. So in a
-group, no lock is waited for longer than a moment: a request that cannot have its locks by then goes
-to a second thread, which runs one request at a time and waits as long as everybody else.
+On PostgreSQL, a request waits only for the rows and keys that it needs, but an application may hold
+them for long (docs/adr/0024). All others in the same transaction would wait with it. So a group
+waits only a moment for a lock: a request that cannot have its locks by then goes to a second
+thread, which runs one request at a time and waits as long as everybody else.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ _FIRST_GROUP = 64
 _LOCK_WAIT_MS = 200
 """How long a group waits for a lock: longer than most transactions of others take."""
 _NEXT_LOCK_WAIT_MS = 10
-"""The same after it has waited in vain: many may have come for one lock."""
+"""The same after the group has waited in vain: many of its requests may need the same lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Writer:
     def _work_patiently(self) -> None:
         """Run requests one by one. After one has waited in vain, those behind it fail as well.
 
-        Most of them wait for the same lock; and nobody waits for longer than two of its waits.
+        Most of them wait for the same lock. So nobody waits longer than twice the limit of a wait.
         """
         store: Store | None = None
         open_ = True
@@ -183,9 +183,9 @@ class Writer:
 
 
 def _next_group(queue: _Queue, most: int) -> tuple[list[_Request], bool]:
-    """Wait for a request; return it and those behind it, up to `most`.
+    """Wait for a request; return it and those behind it, up to `most`, and whether to go on.
 
-    And False if the thread must end.
+    It is False if the thread must end.
     """
     first = queue.get()
     if first is None:
@@ -207,7 +207,7 @@ def _waiting(queue: _Queue, most: int = sys.maxsize) -> tuple[list[_Request], bo
 
 
 def _concerns_all(error: Exception, store: Store | None) -> bool:
-    """Tell whether those who came meanwhile would wait for the same, and in vain as well."""
+    """Return whether the requests that came meanwhile would wait for the same, and in vain, too."""
     if not isinstance(error, DatabaseBusy):
         return False
     return isinstance(error, DatabaseAway) or store is None or store.one_writer
@@ -219,8 +219,8 @@ def commit_group(
     """Run the requests of `group` in one transaction, so that a refused one harms no other.
 
     Return the results, and the requests that were left out: they wait for a lock, which only a
-    patient caller does. Raises StorageError if the transaction fails as a whole; then none was
-    written.
+    patient caller does. If StorageError is raised, the transaction failed as a whole, and nothing
+    was written.
     """
     settled: list[Settled] = []
     held_up: list[_Request] = []
@@ -238,7 +238,7 @@ def commit_group(
 def _run(store: Store, alike: Sequence[_Request], held_up: list[_Request] | None) -> list[Settled]:
     """Run requests that have the same `write`: together, or each alone if that is refused.
 
-    One that waits for a lock is added to `held_up`; None: it fails all.
+    A request that waits for a lock is added to `held_up`; if that is None, it fails all of them.
     """
     try:
         with store.savepoint():

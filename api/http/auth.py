@@ -5,8 +5,8 @@ cookie, which scripts cannot read and other sites cannot send. The cookie holds 
 the session ends and a signature. The signing key is derived from the token, so nothing is stored:
 a session survives a restart of the API, and ends at its time or when the token changes.
 
-This process remembers the sessions that were closed, until their time; their streams end at once.
-Another process does not know of them. To end a stolen session for good, change the token; that ends
+This process remembers the closed sessions until they would have ended; their streams end at once.
+Other processes do not know of them. To end a stolen session for good, change the token: that ends
 every session.
 """
 
@@ -26,10 +26,10 @@ log = get_logger()
 SESSION_S = 12 * 3600
 """How long a session lasts."""
 WRONG_TOKEN_S = 1.0
-"""How long the answer to a wrong token is delayed. A 32-character token cannot be guessed; this
-slows attempts and logs them."""
+"""How long the answer to a wrong token is delayed. A 32-character token cannot be guessed; the
+delay slows attempts down, and they are logged."""
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="orpheus"', "Connection": "close"}
-"""The headers of a 401: whoever has no token keeps no connection."""
+"""The headers of a 401: a client without the token does not keep its connection."""
 
 _ID_BYTES = 6
 _LONGEST_SESSION = 200
@@ -92,7 +92,7 @@ class Authenticator:
         return f"{content}.{self._signature(content.encode())}", session_id
 
     def close_session(self, caller: Caller) -> None:
-        """Let the session of `caller` open nothing more, and end what is open."""
+        """Close the session of `caller`: it opens nothing more, and what it has open ends."""
         if caller.session_id is None:
             return
         now_s = self._clock()
@@ -103,7 +103,7 @@ class Authenticator:
 
     @contextlib.contextmanager
     def calling_at_close(self, session_id: str, end: Callable[[], None]) -> Iterator[None]:
-        """Call `end` if the session is closed meanwhile."""
+        """Call `end` if the session is closed while the block runs."""
         watchers = self._watchers.setdefault(session_id, set())
         watchers.add(end)
         try:

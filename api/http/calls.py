@@ -1,4 +1,4 @@
-"""What routes share: JSON answers, validated bodies, ids in paths, who acts, and who left."""
+"""Shared by routes: JSON answers, validated bodies, ids in paths, who acts, and who has left."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -24,7 +24,7 @@ Name = Annotated[str, Path(), WithJsonSchema({"type": "string", "pattern": f"^{N
 JobId = Annotated[
     str, Path(), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LARGEST_ID})
 ]
-"""A job's id in a path. It is text because any other text is an unknown job: 404 and not 422."""
+"""A job's id in a path. It is text, so that other text names an unknown job: 404 instead of 422."""
 REASON = body(Reason, required=False)
 """For the document: the body that `audit_actor` reads."""
 
@@ -52,8 +52,8 @@ def read_body(request: Request, model: type[Model]) -> Model:
 def audit_actor(request: Request, given: Reason | None = None) -> Actor:
     """Return who sent the request, and the reason in its body, for the audit log.
 
-    The name is `api:ADDRESS`, and `api:ADDRESS#SESSION` for a browser. Without `given` the
-    request's optional one is read. Raises Refusal (422) if that is invalid.
+    The name is `api:ADDRESS`, and `api:ADDRESS#SESSION` for a browser. Without `given`, the reason
+    is read from the request, if it has one. Raises Refusal (422) if that is invalid.
     """
     given = given or validate(Reason, optional_json_body(request.scope))
     session_id = caller_of(request.scope).session_id

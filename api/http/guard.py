@@ -7,9 +7,9 @@ content type (415: a cross-site form cannot send JSON), the size (413), and the 
 (400, 422). The body of a request that passes is parsed once and kept in the scope
 (api/http/scope.py), and so is its caller.
 
-Without a token one can reach: /healthz and /readyz, for probes; the login page, which a browser
-gets with its 401, and its files; and POST /session, which takes the token. Everything else needs
-the token, also /metrics, /docs and /openapi.json.
+Some paths can be reached without a token: /healthz and /readyz, for probes; the login page, which a
+browser gets with its 401, and its files; and POST /session, which takes the token. Everything else
+needs the token, even /metrics, /docs and /openapi.json.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ _ONCE = (
     b"if-match",
     b"last-event-id",
 )
-"""Headers of which one alone may be sent: of two, some readers take the first, others the last."""
+"""Headers that may be sent only once: of two, some readers take the first, others the last."""
 _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 _HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 _STATIC_PATH = "/ui/static/"
@@ -234,7 +234,7 @@ class Guard:
         rules = self._rules
         is_batch = scope["path"] == _BATCH_PATH
         limit = rules.max_batch_body_bytes if is_batch else rules.max_body_bytes
-        if scope["path"] == SESSION_PATH:  # open to everybody, and a token is short
+        if scope["path"] == SESSION_PATH:  # anybody may call it, and a token is short
             limit = _LARGEST_LOGIN_BYTES
         body = await read_body(headers, receive, limit, held)
         if len(body) > LARGE_BODY_BYTES:
@@ -255,10 +255,11 @@ class Guard:
 
 
 def check_framing(scope: Scope) -> None:
-    """Raises Refusal unless every reader takes the request in the same way.
+    """Raise Refusal unless every reader takes the request in the same way.
 
-    400 for a header that stands twice and means one thing, and for a transfer coding in HTTP/1.0,
-    which has none; 501 for a coding besides chunked, which the server would not undo (RFC 9112, 6).
+    400 for a repeated header that can have only one value, and for a transfer coding in HTTP/1.0,
+    which has none; 501 for a coding other than chunked, which the server would not undo (RFC 9112,
+    6).
     """
     names = [name for name, _ in scope["headers"]]
     if len(set(names)) < len(names):
@@ -308,7 +309,7 @@ def _without_port(host: str) -> str:
 
 
 def check_write_origin(headers: Headers, host: str, trusted: frozenset[str]) -> None:
-    """Raises Refusal (403) if a browser sent this write for a page of another site.
+    """Raise Refusal (403) if a browser sent this write for a page of another site.
 
     A browser sends Sec-Fetch-Site or Origin; a program such as curl sends neither.
     """
@@ -322,7 +323,7 @@ def check_write_origin(headers: Headers, host: str, trusted: frozenset[str]) -> 
 
 
 def check_websocket_origin(headers: Headers, host: str, trusted: frozenset[str]) -> None:
-    """Raises Refusal (403) if a page of another site opens this WebSocket."""
+    """Raise Refusal (403) if a page of another site opens this WebSocket."""
     origin = headers.get(b"origin")
     if origin is not None and not _is_trusted(origin, host, trusted):
         raise Refusal(403, "A page of another site may not listen here.")
@@ -334,7 +335,7 @@ def _is_trusted(origin: bytes, host: str, trusted: frozenset[str]) -> bool:
 
 
 def check_may_write(path: str, rules: GuardRules) -> None:
-    """Raises Refusal (403) if the API is read-only. Logging in and out is always allowed."""
+    """Raise Refusal (403) if the API is read-only. Logging in and out is always allowed."""
     if rules.read_only and path != SESSION_PATH:
         raise Refusal(403, "This API is read-only (api.read_only): it changes nothing.")
 
@@ -344,8 +345,8 @@ async def read_body(headers: Headers, receive: Receive, limit_bytes: int, held: 
 
     And 503 if `held` cannot grow by so much.
 
-    Not Starlette's RequestBodyLimitMiddleware: that one answers with plain text, has one limit for
-    all paths, and does not collect the body, so this loop would be needed all the same.
+    Starlette's RequestBodyLimitMiddleware cannot do this: it answers with plain text, has one limit
+    for all paths, and does not collect the body, so this loop would still be needed.
     """
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > limit_bytes:
@@ -369,7 +370,7 @@ async def read_body(headers: Headers, receive: Receive, limit_bytes: int, held: 
 
 
 def check_content_type(content_type: bytes) -> None:
-    """Raises Refusal (415) unless it is `application/json`, in UTF-8 if it names a charset."""
+    """Raise Refusal (415) unless it is `application/json`, in UTF-8 if it names a charset."""
     if content_type == b"application/json":
         return
     media_type, *parameters = (part.strip() for part in content_type.lower().split(b";"))

@@ -3,8 +3,8 @@
 A header that a route sets itself is kept: a page has its own policy for what it may load. All
 other answers may load nothing, be framed by nobody and be stored by no cache.
 
-Cross-origin requests (CORS) are answered here and not by Starlette's middleware, which answers a
-preflight with 200 or a 400 in plain text, and sets its headers only on what passed the guard.
+Cross-origin requests (CORS) are answered here. Starlette's middleware would answer a preflight with
+200, or 400 in plain text, and add its headers only to what has passed the guard.
 """
 
 import time
@@ -29,7 +29,7 @@ PREFLIGHT = {
     ),
     "Access-Control-Max-Age": "600",
 }
-"""What a page of a listed origin may send."""
+"""The headers that a page of a listed origin may send."""
 
 RawHeaders = list[tuple[bytes, bytes]]
 

@@ -1,10 +1,10 @@
-"""Bounds the memory that large bodies take, of all requests together.
+"""Bounds the memory that the large bodies of all requests take together.
 
 A body is held from its first byte until the answer, at first as bytes and then as Python objects,
 which can be twenty times as large. Without a bound, a few clients that send batches at once take
-gigabytes. So only as many are parsed at once as have together the size of the largest one that is
-allowed; those that came later wait, in turn. A body that is read slowly keeps nobody from being
-parsed. Bodies that are being read or wait are bounded, too: a request beyond that gets a 503.
+gigabytes. So at any time, the parsed bodies together are at most as large as the largest body
+allowed; later ones wait, in turn. A body that is read slowly delays no other. Bodies that are being
+read or wait are bounded, too: a request beyond that gets a 503.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ _UNPARSED = 4  # times the largest one
 
 
 class LargeBodies:
-    """What the bodies of all requests take. Used on the event loop."""
+    """The memory that the bodies of all requests take. Used on the event loop."""
 
     def __init__(self, largest_bytes: int) -> None:
         self.most_parsed = largest_bytes
         self.most_unparsed = _UNPARSED * largest_bytes
         self.parsed = 0
-        """The sizes, in bytes, of the bodies that are parsed and not answered yet."""
+        """The total size, in bytes, of the bodies that are parsed and not answered yet."""
         self.unparsed = 0
         """The same of those that are being read or wait to be parsed."""
         self.turn = asyncio.Lock()
-        """Who holds it is parsed next."""
+        """The request that holds it is parsed next."""
         self.freed = asyncio.Event()
 
 
 class HeldBody:
-    """What one request takes of `bodies`, until its end."""
+    """The share of one request in `bodies`, until its end."""
 
     __slots__ = ("_bodies", "_parsed", "_unparsed")
 

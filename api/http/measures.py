@@ -44,7 +44,7 @@ class Measures:
 
 
 class MeasuredApp:
-    """The outermost ASGI middleware: times each answer to its beginning, as streams never end."""
+    """The outermost ASGI middleware: times each answer until it begins, as streams never end."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], measures: Measures) -> None:
         self._app = app
@@ -91,7 +91,7 @@ class MeasuredApp:
         return OTHER if route is None else _template(route)
 
     def _find(self, scope: Mapping[str, object]) -> BaseRoute | None:
-        """Return the route of a request that did not reach it, or that leaves no trace of it."""
+        """Return the route of a request that did not reach it, or did not record it."""
         for route in self._routes:
             if route.matches(dict(scope))[0] is not Match.NONE:
                 return route

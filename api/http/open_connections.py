@@ -1,9 +1,9 @@
 """The open connections: which are kept, and which are closed, when there are too many clients.
 
-A connection is unknown until a request on it has passed the guard: with a token, until its client
-has sent the token or a session. At the limit, a new connection closes the oldest unknown one, so
-clients without a token cannot keep out those that have it, however many they are. If all are of
-known clients, a new connection is refused: it gets one answer, 503, or 200 from a probe.
+A connection is unknown until a request on it has passed the guard; with a token, until its client
+has sent the token or a session. At the limit, a new connection closes the oldest unknown one. So
+clients without a token, however many, cannot keep out those that have it. If all connections are
+known, a new one is refused: it gets one answer, 503, or 200 from a probe.
 
 Pure: closing is the caller's.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 
 class OpenConnection:
-    """One connection. `is_refused`: when it came, as many as may be were of known clients."""
+    """One connection. `is_refused`: it came when all that may be open were of known clients."""
 
     __slots__ = ("_all", "close", "is_refused")
 
@@ -28,7 +28,7 @@ class OpenConnection:
         self._all.make_known(self)
 
     def leave(self) -> None:
-        """Count the connection no more; ignored if it was closed for another already."""
+        """Count the connection no more; ignored if it was closed to make room."""
         self._all.leave(self)
 
 

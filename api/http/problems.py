@@ -132,7 +132,7 @@ def _sentence(found: Mapping[str, Any]) -> str:
 def install(app: FastAPI, not_found_page: Callable[[str], Response] | None = None) -> None:
     """Make `app` answer every error with a problem.
 
-    `not_found_page`: makes the page, with a sentence, that a browser gets instead of a 404.
+    `not_found_page` makes the page that a browser gets instead of a 404, from a sentence.
     """
 
     async def handle(request: Request, error: Exception) -> Response:
@@ -154,7 +154,7 @@ def _refusal_in(request: Request, error: Exception) -> Refusal:
 
 
 def _wants_a_page(request: Request) -> bool:
-    """Return whether a person is reading: a browser says that it takes HTML, and curl does not."""
+    """Return whether a person is reading: a browser accepts HTML, curl does not ask for it."""
     if request.scope["type"] != "http":  # a WebSocket's handshake comes here, too
         return False
     is_read = request.method in ("GET", "HEAD")
@@ -175,8 +175,8 @@ def _http_refusal(request: Request, error: HTTPException) -> Refusal:
 def _methods_of(request: Request) -> set[str]:
     """Return every method that is possible at the path; Starlette names the first route's only.
 
-    Routes that are not in the document only answer 405 themselves, so their methods do not count.
-    A route with exactly this path goes before one with a parameter.
+    Routes that are not in the document exist only to answer 405, so their methods do not count. A
+    route with exactly this path goes before one with a parameter.
     """
     routes: Sequence[BaseRoute] = request.app.routes
     found = [

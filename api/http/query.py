@@ -1,6 +1,6 @@
 """The query of a URL: each parameter may be given once.
 
-Of two, the framework would take the last and say nothing, where a caller may mean both.
+Of two, the framework would silently take the last, though the caller may mean both.
 """
 
 from collections import Counter
@@ -14,8 +14,8 @@ from orpheus.shared.errors import FieldProblem
 
 
 def check_query(scope: Scope) -> None:
-    """Raises Refusal (422) that names each parameter that is given more than once."""
-    query: bytes = scope.get("query_string", b"")  # of a WebSocket it may be missing
+    """Raise Refusal (422) that names each parameter that is given more than once."""
+    query: bytes = scope.get("query_string", b"")  # a WebSocket may have none
     if b"&" not in query:
         return
     given = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))

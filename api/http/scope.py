@@ -1,4 +1,4 @@
-"""What one request carries in its ASGI scope for the code behind: body, caller, address, limits.
+"""The values of one request in its ASGI scope: body, caller, address, limits.
 
 The server and the guard (api/http/guard.py) write these values once; routes and streams read them
 through the functions below.
@@ -21,7 +21,7 @@ CONNECTION = "orpheus.connection"
 TARGET_HOST = "orpheus.target_host"
 """Key of the request's state: the host in its target, where that is a whole URL."""
 IS_HEAD = "orpheus.is_head"
-"""Key in the scope of a HEAD request, which routes see as a GET: do not start an endless answer."""
+"""Key in the scope of a HEAD request, which routes see as a GET: they start no endless answer."""
 
 _MISSING = object()
 _ANONYMOUS = Caller()
@@ -43,7 +43,7 @@ def optional_json_body(scope: Scope) -> Any:
 
 
 def traceparent_of(scope: Scope) -> str | None:
-    """Return the trace that the caller is in; None without one header that is valid."""
+    """Return the trace that the caller is in; None without exactly one valid header."""
     found = [value for name, value in scope["headers"] if name == b"traceparent"]
     return valid_traceparent(found[0].decode("latin-1")) if len(found) == 1 else None
 

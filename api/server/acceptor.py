@@ -1,9 +1,9 @@
 """Accepts connections, a few in each turn of the event loop.
 
-asyncio accepts as many as wait, up to 2,048, before it does anything else. When no descriptor is
-left, it goes on all the same and logs a traceback for each of them. Here an error of `accept` is
-logged once in ten seconds, the oldest unknown connection is closed, and the next attempt comes a
-moment later.
+asyncio accepts up to 2,048 waiting connections before it does anything else. When no descriptor is
+left, it still goes on, and logs a traceback for each of them. Here an error of `accept` is logged
+once in ten seconds, the oldest unknown connection is closed, and the next attempt comes a moment
+later.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Acceptor:
         self._loop.add_reader(self._listener, self._accept)
 
     def stop(self) -> None:
-        """Accept no more; sockets that were accepted just now become connections all the same."""
+        """Accept no more; sockets that were just accepted still become connections."""
         self._loop.remove_reader(self._listener)
         if self._retry is not None:
             self._retry.cancel()

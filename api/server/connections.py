@@ -1,9 +1,9 @@
 """Limits of connections: how long a request may take to arrive, and how many clients there are.
 
-uvicorn waits without a limit for the end of a request, and takes headers of any size; clients that
-each send half a header would stay connected until the API is restarted. Here a request must arrive
-within a time that starts with the connection, or with the request's first byte on a connection that
-is kept alive. An ordinary request arrives whole with its first packet and needs no timer.
+uvicorn waits without a limit for the end of a request, and takes headers of any size. Clients that
+send half a header each would stay connected until the API is restarted. Here a request must arrive
+within a time. It starts with the connection, or on one that is kept alive with the first byte of
+the request. An ordinary request arrives whole with its first packet and needs no timer.
 
 api/http/open_connections.py says which are kept when there are more clients than `max_clients`.
 There are never more than the limit of open files allows, so that the database never lacks a
@@ -29,15 +29,15 @@ HEADERS_WITHIN_S = 10.0
 REQUEST_WITHIN_S = 60.0  # with its body: 16 MiB at 2.2 Mbit/s
 MOST_HEADER_BYTES = 65_536
 _REFUSED_AT_ONCE = 256
-"""So many connections beyond the limit wait for their refusal; the next one closes the oldest."""
+"""How many connections beyond the limit wait for their refusal; the next one closes the oldest."""
 _OTHER_DESCRIPTORS = 192
 """The database in each reader and writer thread, bells, modules, and sockets just accepted."""
 
 
 def open_connections(max_clients: int) -> OpenConnections:
-    """Let there be `max_clients` connections, or as many as this process may open files for.
+    """Allow `max_clients` connections, or as many as this process may open files for.
 
-    Raises the soft limit of open files as far as needed and the hard one allows.
+    It raises the soft limit of open files as far as it needs to and the hard limit allows.
     """
     allowed = allow_open_files(max_clients + _REFUSED_AT_ONCE + _OTHER_DESCRIPTORS)
     clients, refused = share_descriptors(allowed, max_clients)
@@ -52,7 +52,7 @@ def open_connections(max_clients: int) -> OpenConnections:
 
 
 def share_descriptors(allowed: int, max_clients: int) -> tuple[int, int]:
-    """Return how many clients, and how many more to refuse, so many open files allow."""
+    """Return how many clients so many open files allow, and how many more may be refused."""
     left = max(2, allowed - _OTHER_DESCRIPTORS)
     refused = min(_REFUSED_AT_ONCE, left // 2)
     return min(max_clients, left - refused), refused

@@ -2,8 +2,8 @@
 
 uvicorn raises the signal that stopped it again, so a clean stop would not exit 0; here signals are
 handled in api/run.py. It wakes ten times a second to look at a flag, which is most of the CPU time
-of an idle API; here it waits for an event. It accepts through asyncio; here api/server/acceptor.py
-does.
+of an idle API; here it waits for an event. It accepts connections through asyncio; here
+api/server/acceptor.py does.
 
 And it closes idle connections at once when it stops, while a client may be sending its next request
 on one. Here an API that is drained (a new one accepts on the same socket already) accepts no more

@@ -1,8 +1,8 @@
 """`python -m api`: the HTTP API, as the supervisor's child (`--control-fd`) or alone.
 
 Alone, it reads the configuration, binds its own socket, creates the database if there is none, and
-has the job types described by a child process; so its jobs run as soon as a worker is started. It
-hears of the commits of other hosts itself.
+has the job types described by a child process. So its jobs run as soon as a worker is started. It
+listens for the commits of other hosts itself.
 """
 
 import gc
@@ -118,7 +118,7 @@ def _serve(
     sets: Sequence[str],
     start: ChildStart | None = None,
 ) -> None:
-    # Imported late: a child is ready for the death of its supervisor before this takes its time.
+    # Imported late: it takes long, and a child must first be ready for its supervisor's death.
     with without_garbage(), light_fastapi():
         from orpheus.api.run import run_api  # noqa: PLC0415 - see above
 
@@ -140,7 +140,7 @@ def _serve(
             channel=start.channel if start else None,
             incarnation=start.incarnation if start else None,
         )
-        for number in stop_signals():  # it exits now, with its own code
+        for number in stop_signals():  # it is about to exit, with its own code
             asyncio.get_running_loop().remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
 

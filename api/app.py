@@ -94,7 +94,7 @@ def create_app(services: Services) -> ASGIApp:
 
 
 def rules_of(options: ApiHandover) -> GuardRules:
-    """Return what the guard allows, from the configuration."""
+    """Return the rules of the guard, as the configuration sets them."""
     return GuardRules(
         hosts=allowed_hosts(options.host, options.allowed_hosts),
         origins=frozenset(origin.lower() for origin in options.cors_origins),

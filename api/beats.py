@@ -1,4 +1,4 @@
-"""Heartbeats, sent from a thread of their own, so that a stuck event loop can be told apart.
+"""Sends heartbeats from a thread of its own, so that a stuck event loop can be noticed.
 
 At each multiple of the interval the thread asks the event loop for a turn, and tells the
 supervisor how many turns the loop has made. Each turn writes the heartbeat row through the API's
@@ -88,8 +88,8 @@ class Beats:
     def _turn(self) -> None:
         """Count a turn of the event loop, and write the row unless the last write still runs.
 
-        The first turns follow each other: at the start, when the API is ready, and at the next
-        multiple of the interval. So a write that still runs is in trouble only if it has for long.
+        The first turns follow each other quickly: at the start, when the API is ready, and at the
+        next multiple of the interval. So an unfinished write means trouble only after some time.
         """
         self._turns += 1
         if self._row is None or self._row.done():

@@ -1,9 +1,9 @@
 """Import FastAPI without building what no request needs.
 
 FastAPI describes the whole of OpenAPI as pydantic models, and pydantic builds a validator for each
-class at once. Only /openapi.json needs them, so they are built when that is asked for, which one
-thread at a time does. Our own models are built at once: several threads may use one first, and
-pydantic does not build one safely in several.
+class at once. Only /openapi.json needs them, so they are built when it is asked for, by one thread
+at a time. Our own models are built at once: several threads may be the first to use one, and
+pydantic cannot build one safely in several.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ _NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 
 @contextlib.contextmanager
 def light_fastapi() -> Iterator[None]:
-    """Import FastAPI, and let the routes that are imported meanwhile be made with less work."""
+    """Import FastAPI, and let the routes that are imported in the block be made with less work."""
     plugins = os.environ.get(_NO_PLUGINS)
     # pydantic would read the metadata of all installed packages for plugins: 30 ms.
     os.environ[_NO_PLUGINS] = "__all__"
@@ -36,7 +36,7 @@ def light_fastapi() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _built_when_used() -> Iterator[None]:
-    """Let models that are defined meanwhile be built at their first use."""
+    """Let models that are defined in the block be built at their first use."""
     from pydantic import BaseModel, ConfigDict  # noqa: PLC0415 - see api/__main__.py
 
     before = BaseModel.model_config

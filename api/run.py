@@ -26,8 +26,8 @@ from orpheus.shared.process.own_record import own_record
 from orpheus.shared.process.stop_signals import stop_signals
 
 _INTERPRETER_TURN_S = 0.001
-"""How long a busy thread keeps Python from the others. A request waits for several such turns: with
-Python's own 5 ms, a batch that is being checked would delay other requests by tens of ms."""
+"""How long a busy thread may keep Python from the others. A request waits for several such turns.
+With Python's own 5 ms, a batch being checked would delay other requests by tens of ms."""
 
 log = get_logger()
 

@@ -1,9 +1,9 @@
-"""What every slot was like in each of the last 60 seconds, for charts that are full at once.
+"""What every slot did in each of the last 60 seconds, so that charts are full from the start.
 
-The API reads the slots each second anyway while somebody looks. Here it does so always, and keeps a
-minute of it in memory: a page that is opened after something went wrong shows what it was like.
-A second in which the slots could not be read has an empty sample, so that a gap is seen as one.
-Each reading goes to `also`, too: the watch on the start needs the same slots as often.
+While somebody looks, the API reads the slots each second anyway. This always does so, and keeps the
+last minute in memory: a page that is opened after something went wrong shows what happened. A
+second in which the slots could not be read has an empty sample, so that the gap is seen. Each
+reading goes to `also`, too: the watch on the start needs the same slots as often.
 """
 
 import asyncio

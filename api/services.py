@@ -56,7 +56,7 @@ class TypesCache:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What readiness is judged by."""
+    """The facts that readiness is judged by."""
 
     trouble: str | None
     """Why no write can begin; None if one can."""
@@ -72,7 +72,7 @@ class Services:
     token: str | None = field(repr=False)
     """The token that every caller must send; None: no token is needed."""
     configuration: Callable[[], ConfigurationEditor]
-    """Returns what GET and PUT /config use; made at the first call, as it needs much code."""
+    """Returns the editor for GET and PUT /config, made at the first call as it needs much code."""
     readers: Readers
     writer: Writer
     broadcaster: Broadcaster
@@ -84,15 +84,15 @@ class Services:
     long_calls: LongCalls
     measures: Measures = field(default_factory=Measures)
     masking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while versions of the configuration are made ready to be shown: it takes much CPU."""
+    """Held while versions of the configuration are masked, which takes much CPU time."""
 
     def with_own_store(self, work: Callable[[Store], T]) -> T:
-        """Call `work` with a store of its own: for what is no part of a group. Blocks."""
+        """Call `work` with a store of its own, outside of any group of writes. Blocks."""
         with contextlib.closing(open_storage(self.options.storage)) as store:
             return work(store)
 
     def release_all(self) -> None:
-        """Let all who wait, or take long, be answered: the server stops."""
+        """Let every waiting request and every long call be answered: the server is stopping."""
         self.broadcaster.release_all()
         self.long_calls.stop_soon()
 

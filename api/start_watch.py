@@ -1,7 +1,7 @@
 """Remembers whether the start is over: whether every slot has been ready once.
 
-It looks at each reading of the slots, one a second (samples.py), because slots come and go and no
-client may be asking at the moment when the last one becomes ready.
+It looks at each reading of the slots, once a second (samples.py): slots come and go, and no client
+may be asking at the moment when the last one becomes ready.
 """
 
 from collections.abc import Sequence
@@ -35,8 +35,8 @@ class StartWatch:
         counted = [slot for slot in slots if slot["role"] in (Role.WORKER, Role.PROGRAM)]
         programs = [slot for slot in counted if slot["role"] == Role.PROGRAM]
         fails = any(slot["last_exit"] and slot["state"] not in _SERVING for slot in programs)
-        # An API that was restarted has not seen the start. For it a slot counts once its first
-        # process is past its start; otherwise one that stays down would keep /readyz at 503.
+        # A restarted API has not seen the start. For it, a slot counts once its first process is
+        # past its start; otherwise a slot that stays down would keep /readyz at 503.
         is_late = any(slot["slot"] == API_SLOT and slot["restarts"] for slot in slots)
         self._once_ready.update(
             _key(slot)

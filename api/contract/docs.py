@@ -39,7 +39,7 @@ _POLICY = (
 
 
 def docs_routes(document: Callable[[], Awaitable[bytes]]) -> list[Route]:
-    """Return the routes of `/openapi.json`, which `document` makes, `/docs` and what it needs."""
+    """Return the routes of `/openapi.json`, which `document` makes, of `/docs` and of its files."""
 
     async def openapi(_: Request) -> Response:
         return Response(await document(), media_type="application/json")

@@ -1,7 +1,7 @@
 """Describes the fields of queries and bodies by the docstrings below them, for /openapi.json.
 
-pydantic's `use_attribute_docstrings` does the same, but reads the sources as the API starts, which
-is a tenth of its start.
+pydantic's `use_attribute_docstrings` does the same, but reads the sources when the API starts: that
+takes a tenth of its start.
 """
 
 import ast
@@ -16,7 +16,7 @@ from orpheus.api.contract import queries, requests
 
 
 def described_models() -> dict[str, type[BaseModel]]:
-    """Return the models by name, each of their fields with its docstring as its description."""
+    """Return the models by name, with each field's docstring as its description."""
     models: dict[str, type[BaseModel]] = {}
     docs: dict[tuple[str, str], str] = {}
     for module in (requests, queries):
@@ -35,10 +35,10 @@ def described_models() -> dict[str, type[BaseModel]]:
 
 
 def _docstrings(module: ModuleType) -> Iterator[tuple[str, str, str]]:
-    """Yield each class, field and docstring of the module's text; nothing if that is not there."""
+    """Yield each class, field and docstring in the module's source; nothing without a source."""
     try:
         text = inspect.getsource(module)
-    except OSError:  # installed without it
+    except OSError:  # installed without its source
         return
     for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef):

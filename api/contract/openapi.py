@@ -142,7 +142,7 @@ def document(app: FastAPI, cookie: str | None) -> Part:
     `cookie`: the name of the session cookie; None if no token is needed.
     """
     if app.openapi_schema is None:
-        models = described_models()  # first: FastAPI takes from them what parameters are
+        models = described_models()  # first: FastAPI takes descriptions of parameters from them
         made = get_openapi(
             title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes
         )
@@ -193,7 +193,7 @@ def _add_examples(operation: Part, recorded: Part, problem_examples: Mapping[str
 
 
 def _say_what_may_be_empty(parameter: Part, path: str) -> None:
-    """Replace null, which a query cannot hold, by what a form sends for an empty field."""
+    """Replace null, which a query cannot hold, by the empty text that a form sends."""
     if parameter["in"] != "query":
         return
     schema = parameter["schema"]

@@ -31,7 +31,7 @@ from orpheus.shared.durations import parse_moment
 from orpheus.shared.operations.audit import AuditAction
 
 LONGEST_WAIT_S = 300
-"""A request that asks to wait for longer is answered after so many seconds."""
+"""The longest wait in seconds: a request that asks for more is answered after this time."""
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
 
@@ -54,7 +54,7 @@ MomentMs = Annotated[
         }
     ),
 ]
-"""In milliseconds; below 0: so long ago (`moment_ms` makes a time of it)."""
+"""In milliseconds; a value below 0 means so long ago (`moment_ms` makes a time of it)."""
 ErrorName = Annotated[
     str,
     Field(min_length=1, max_length=200, json_schema_extra=WITHOUT_NUL),

@@ -41,9 +41,9 @@ from orpheus.shared.storage import BulkAction
 MOST_CHOSEN = 10_000
 """How many jobs one call may choose by their ids, or change with a `limit`."""
 _NONE: Any = ()
-"""The default of a list: pydantic copies a list anew, which takes longer than all other checks."""
+"""The default of a list. Copying a list each time would take pydantic longer than all checks."""
 WITHOUT_NUL: JsonDict = {"pattern": r"^[^\u0000]*$"}
-"""For the document only: api/http/strict_json.py refuses NUL before any field is looked at."""
+"""Only for the document: api/http/strict_json.py refuses NUL before any field is checked."""
 
 
 def _more_than_zero(duration_s: float) -> float:

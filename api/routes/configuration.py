@@ -4,9 +4,9 @@ Only the file is changed. The supervisor takes a changed file as if an editor ha
 editing here and editing on the machine have the same effect.
 
 The new file is written first, then the row in the audit log is committed, then the file is put in
-its place. So nothing slow happens while the write lock is held, a commit that fails leaves the file
-as it was, and whenever the process dies, no change is without its row. If the file has changed at
-the last moment, a second row says that it was not replaced.
+its place. So nothing slow happens while the write lock is held, and a failed commit leaves the file
+as it was. Whenever the process dies, no change lacks its row. If the file has changed at the last
+moment, a second row says that it was not replaced.
 """
 
 import asyncio
@@ -143,7 +143,7 @@ def _rejection(store: Store) -> str | None:
 
 
 def _if_match(headers: list[str]) -> list[str] | None:
-    """Return the states that If-Match names; None without one. A weak one matches nothing."""
+    """Return the states in If-Match; None without the header. A weak one matches nothing."""
     if not headers:
         return None
     tags = [tag.strip() for value in headers for tag in value.split(",")]
@@ -151,12 +151,12 @@ def _if_match(headers: list[str]) -> list[str] | None:
 
 
 def _whole_of(new: EditConfiguration) -> str:
-    """Return the field of the body that gives a whole text."""
+    """Return the name of the body's field that gives a whole text."""
     return "/text" if new.version is None else "/version"
 
 
 def _refuse(outcome: EditOutcome, whole: str | None) -> None:
-    """Raises Refusal unless the edit may be written: 403 for what names code, else 422.
+    """Raise Refusal unless the edit may be written: 403 if it names code, else 422.
 
     `whole`: the field of the body with the whole text; None: single settings were given.
     """

@@ -1,11 +1,10 @@
 """The text of GET /metrics: figures read from the database at each scrape, in one snapshot.
 
-They describe the whole system, whichever process answers, and none is kept in memory; those of
-slots are of the host that answers. Counters and
-histograms of jobs come from totals in the database, so they are exact, survive restarts and
-retention, and cost the same with a million jobs. What this process measures of itself
-(api/http/measures.py) starts at zero with it; its names begin with `orpheus_http_`,
-`orpheus_stream_` and `orpheus_websocket_`. docs/metrics.md lists all.
+They describe the whole system, whichever process answers, except for those of slots: these are of
+the host that answers. None is kept in memory. Counters and histograms of jobs come from totals in
+the database, so they are exact, survive restarts and retention, and cost the same with a million
+jobs. What this process measures of itself (api/http/measures.py) starts at zero with it; its names
+begin with `orpheus_http_`, `orpheus_stream_` and `orpheus_websocket_`. docs/metrics.md lists all.
 
 Labels are bounded: slots by the configuration, routes by their templates, queues to the 100 with
 the most jobs and job types to the 100 with the most attempts (the others are counted together). A

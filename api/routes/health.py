@@ -87,7 +87,7 @@ def space_check(free_bytes: int | None) -> Check:
 
 
 def workers_check(slots: Sequence[Worker], dead_after_s: float) -> Check:
-    """Check that one worker is ready, and not silent for too long; each that is not degrades."""
+    """Check that a worker is ready and not silent for too long; any that is not degrades this."""
     ready = [
         slot
         for slot in slots
@@ -103,7 +103,7 @@ def workers_check(slots: Sequence[Worker], dead_after_s: float) -> Check:
 def supervisor_check(slots: Sequence[Worker], dead_after_s: float) -> dict[str, Check]:
     """Check that the supervisor watches: workers go on without it, but nothing restarts them.
 
-    Nothing if there is none: the API runs by itself.
+    Return nothing if there is no supervisor, because the API runs alone.
     """
     if not slots:
         return {}
@@ -147,9 +147,10 @@ def _of(role: Role, slots: Sequence[Worker]) -> list[Worker]:
 
 
 def programs_check(slots: Sequence[Worker], dead_after_s: float) -> dict[str, Check]:
-    """Check that programs run; jobs do without them, so none fails. Nothing if there are none.
+    """Check that programs run. None of them fails this, as jobs do without programs.
 
-    One that was stopped is down and well; those that have done their work do not count.
+    A program that was stopped is down and well; one that has done its work does not count. Return
+    nothing if there are no programs.
     """
     ended, slots = [s for s in slots if s["ended"]], [s for s in slots if not s["ended"]]
     if not slots and not ended:

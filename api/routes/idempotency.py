@@ -1,9 +1,9 @@
 """Idempotency keys: a request sent again with the same key gets the first answer again.
 
-After a time-out a client cannot know whether its job was kept; with a key it can send the request
-again and makes no second job. The answer is kept in the transaction that inserts the job, so a
-second request, even at the same moment or to another API process, finds either the whole answer or
-nothing.
+After a time-out, a client cannot know whether its job was stored. With a key it can send the
+request again without making a second job. The answer is kept in the transaction that inserts the
+job, so a second request, even at the same moment or to another API process, finds either the whole
+answer or nothing.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ def idempotency_of(scope: Scope, body: Any) -> Idempotency | None:
         raise _refused("is given more than once")
     if not 1 <= len(key) <= LONGEST_KEY or not all("!" <= character <= "~" for character in key):
         raise _refused("must have 1 to 255 visible ASCII characters")
-    # As sorted JSON: the order of keys and white space do not make another request.
+    # As sorted JSON: the order of keys and white space make no other request.
     canonical = orjson.dumps([scope["path"], body], option=orjson.OPT_SORT_KEYS)
     return Idempotency(key, hashlib.sha256(canonical).hexdigest())
 
@@ -85,7 +85,7 @@ async def write_once(
     write: Callable[[Store], T],
     answer: Callable[[T], Response],
 ) -> Response:
-    """Return the answer to what `write` did; with a key, the first answer, which is kept."""
+    """Return the answer of `write`; with a key, the first answer to it, which is kept."""
     if idempotency is None:
         return answer(await services.writer.write(write))
 

@@ -126,13 +126,13 @@ async def change_many(request: Request) -> Response:
 
 
 def _refuse_to_go_on(stopping: Event, so_far: str, changed: int = 0) -> None:
-    """Raise Refusal if the API stops, which says what was done `so_far`."""
+    """Raise Refusal, which says what was done `so_far`, if the API is stopping."""
     if stopping.is_set():
         raise Refusal(503, f"This API stops, and has {so_far.format(changed)}")
 
 
 def _decoded(cursor: str | None) -> BulkCursor | None:
-    """Return the cursor that a text holds; it is of a later step: the first makes the entry."""
+    """Return the cursor in a text. It must be of a later step, as the first one makes the entry."""
     numbers = decode_cursor(cursor, _STEPS, len(BulkCursor._fields))
     decoded = None if numbers is None else BulkCursor(*numbers)
     if decoded is not None and not decoded.audit_id:
@@ -143,7 +143,7 @@ def _decoded(cursor: str | None) -> BulkCursor | None:
 def _whole(
     bulk: BulkChange, actor: Actor, before_each: Callable[[int], None]
 ) -> Callable[[Store], Changed]:
-    """Return what changes all jobs of the filter."""
+    """Return a function that changes all jobs of the filter."""
 
     def change(store: Store) -> Changed:
         matching = listing.chosen(bulk.filter, store.clock.wall_ms())
@@ -163,7 +163,7 @@ def _whole(
 
 
 def _counted(store: Store, bulk: BulkChange) -> Changed:
-    """Return how many jobs of the filter it would change."""
+    """Return how many jobs of the filter the action would change."""
     matching = listing.chosen(bulk.filter, store.clock.wall_ms())
     if bulk.limit is None:
         return {"changed": store.bulk.count(bulk.action, matching, bulk.max_id)}
@@ -180,7 +180,7 @@ def _step(
     actor: Actor,
     before_each: Callable[[int], None],
 ) -> Callable[[Store], Changed]:
-    """Return what changes some jobs of the filter, from `at` on."""
+    """Return a function that changes some jobs of the filter, from `at` on."""
 
     def change(store: Store) -> Changed:
         matching = listing.chosen(bulk.filter, store.clock.wall_ms())

@@ -52,7 +52,7 @@ router = APIRouter(tags=["jobs"])
 
 _LISTS = {JobOrder.NEWEST: "jobs", JobOrder.ENDED: "ended jobs"}
 _TOTAL_S = 0.01
-"""How long the total of a list is looked for."""
+"""How long to count for the total of a list."""
 _PAGE_BYTES = 8 * 1_048_576
 _PREVIEW_CHARS = 200
 _SUBMITTED = LOCATION | REPLAYED
@@ -190,7 +190,7 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[JobQuery, Qu
     if not query.wait:
         return await services.readers.read(read)
     await _wait_for_end(request, number, min(query.wait, LONGEST_WAIT_S))
-    return await services.broadcaster.read(read)  # a thousand may be answered at once
+    return await services.broadcaster.read(read)  # a thousand waiting calls may be answered at once
 
 
 @router.get("/jobs/{job_id}/why", responses=answers(Why) | problems(404))

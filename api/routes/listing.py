@@ -10,7 +10,7 @@ from orpheus.shared.errors import FieldProblem
 from orpheus.shared.storage import JobOrder
 
 PAGE_S = 0.02
-"""How long a page of a list is looked for."""
+"""How long to look for the jobs of a page."""
 
 
 def order_of(query: JobsQuery) -> JobOrder:

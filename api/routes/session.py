@@ -1,6 +1,6 @@
 """The dashboard's session: a browser exchanges the token once for a cookie.
 
-Nothing is stored, so one can log in while the database cannot be written, and where the API is
+Nothing is stored, so a login works while the database cannot be written, and if the API is
 read-only. Logins are written to the log; what operators then do, to the audit log.
 """
 

@@ -135,7 +135,7 @@ def _parse_log_after(given: Mapping[str, str]) -> int:
 
 
 def _parse_number(text: str) -> int | None:
-    """Return a number as a seq or an id can be; None if it is none."""
+    """Return text as the number of a seq or an id; None if it cannot be one."""
     if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LARGEST_ID:
         return int(text)
     return None

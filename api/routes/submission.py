@@ -1,7 +1,7 @@
 """Turns the body of POST /jobs into a job for the store.
 
-A field that the request lacks gets the default of its job type, or else of the configuration.
-Nothing here uses the database: the store checks that the jobs which a job depends on exist, in the
+A field that the request lacks gets the default of its job type, else that of the configuration.
+Nothing here uses the database. The store checks that the jobs on which a job depends exist, in the
 transaction that inserts it.
 """
 

@@ -48,7 +48,7 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
         found = await services.readers.read(lambda store: workers(store, services.options))
         return json_response({"items": found})
     sizes = await asyncio.to_thread(_sizes, services)
-    # Not those that were handed over: an API that is being replaced has the pools of its start.
+    # Not from the handover: an API that is about to be replaced has the pools of its start.
     pools = sizes.pools or dict.fromkeys(services.options.storage.pools)
     host, within_s = services.options.host_name, dict.fromkeys(pools, sizes.finishes_within_s)
 
@@ -122,9 +122,9 @@ async def scale_pool(request: Request, name: str, host: Host = None) -> Response
 
 
 def _sizes(services: Services) -> Sizes:
-    """Return what is configured: a program that was scaled to 0 has no slot that shows it. Blocks.
+    """Return the configured sizes: a program scaled to 0 has no slot that shows it. Blocks.
 
-    It is not handed over, because then a new program would restart the API.
+    They are not in the handover, because then a new program would restart the API.
     """
     return services.configuration().sizes()
 
@@ -153,5 +153,5 @@ async def get_stack(request: Request, slot: Slot, host: Host = None) -> Response
         _check_supervised(services, store)
         return read_stack(store, slot, host, services.options.host_name)
 
-    # It waits up to seconds for the process, so it must not occupy a reader.
+    # It may wait seconds for the process, so it must not occupy a reader.
     return json_response(await services.long_calls.run(read))

@@ -1,8 +1,8 @@
 """Reads the event log once for all listeners, and passes it on in order.
 
-The API's bell rings at each commit; it is read only while somebody listens. Each turn reads what
-follows the last event read, so no event is missed or sent twice, and a thousand listeners cost one
-read. A quiet stream is passed on at once; a busy one is gathered, so that a client gets a frame
+The API's bell rings at each commit; the log is read only while somebody listens. Each turn reads
+what follows the last event read. So no event is missed or sent twice, and a thousand listeners cost
+one read. A quiet stream is passed on at once. A busy one is gathered, so that a client gets a frame
 every 250 ms instead of one for each event.
 
 While a new API process replaces an old one, both listen to one bell, and a ring wakes only one of
@@ -45,7 +45,7 @@ _TROUBLE_PAUSE_S = 1.0
 FRAME_EVENTS = 2_000
 FRAME_BYTES = 800_000
 MOST_BEHIND = 100_000
-"""Of more events than this a listener is not told: it starts over with a hello."""
+"""A listener that is further behind than this does not get the events: it starts over."""
 _MOST_READS = 32
 _ENDS = frozenset({Kind.JOB_DONE, Kind.JOB_FAILED, Kind.JOB_CANCELLED})
 
@@ -61,9 +61,9 @@ class _News:
     last_seq: int
     epoch: str
     progress: Progress
-    """Of every running job."""
+    """The progress of every running job."""
     progressed: Sequence[EncodedEvent]
-    """One for each job whose progress changed."""
+    """An event for each job whose progress changed."""
 
 
 def end_of_log(store: Store) -> tuple[int, str]:
@@ -75,8 +75,8 @@ def end_of_log(store: Store) -> tuple[int, str]:
 def _news_after(seq: int, room: tuple[int, int], sent: Progress | None) -> Callable[[Store], _News]:
     """Return a read of the events after `seq` that `room` (events, bytes) allows.
 
-    It also reads which jobs progressed, unless `sent` (the progress that was sent last) is None or
-    there are more events than were read. All is read in one snapshot, so that no job progresses
+    It also reads the progress that changed since `sent`, which was sent last; not if that is None
+    or there are more events than were read. All is read in one snapshot, so that no job progresses
     before it started or after it ended.
     """
 
@@ -134,7 +134,7 @@ class Broadcaster:
         self.progress: Progress = {}
         """The progress of the running jobs at the last frame."""
         self.heartbeat: Notice | None = None
-        """The newest one."""
+        """The newest heartbeat."""
         self.closed = False
         self.resets = 0
         """How often a listener lost events and started over."""
@@ -150,10 +150,10 @@ class Broadcaster:
         async with self._starting:
             if self._is_reading:
                 return
-            self._bell.drain()  # earlier rings are about events before `last_seq`
+            self._bell.drain()  # earlier rings are about events before the end that is read now
             self._begin_at(*await self._readers.read(end_of_log))
             self._is_reading = True
-            self._news.set()  # what rang meanwhile was not read
+            self._news.set()  # a ring that came meanwhile was not followed by a read
             self._start()
 
     def add(self, wake: asyncio.Event) -> None:

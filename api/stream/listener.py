@@ -34,7 +34,7 @@ _PAGE_LINES = 500
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Behind which event a client resumes; without an epoch, in whatever history there is."""
+    """The event after which a client resumes; without an epoch, in the present history."""
 
     seq: int
     epoch: str | None = None
@@ -63,7 +63,7 @@ class Follower(Protocol):
 class Listener:
     """A client's view of the stream.
 
-    `job_id`: only this job's events, and its log lines; of these, those after `log_after`.
+    `job_id`: only this job's events and log lines; of the lines, those after `log_after`.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Listener:
     async def _resume(self, position: Position) -> AsyncGenerator[Frame | Notice]:
         """Yield what the log holds behind `position`, until the ring holds the rest.
 
-        It counts as a listener from the beginning. Else, with no other one there, the ring would
+        It counts as a listener from the beginning. Else, if it is the only one, the ring would
         begin anew at each page, and whoever resumes under load would never reach it.
         """
         await self._broadcaster.listen()
@@ -183,7 +183,7 @@ class Listener:
         return frame
 
     def _select(self, frame: Frame) -> Frame | None:
-        """Return what of a frame is for this listener; None if nothing is.
+        """Return the part of a frame that is for this listener; None if nothing is.
 
         A listener that lags gets only the newest progress of each job.
         """
@@ -217,14 +217,14 @@ class Listener:
 
 
 async def hello(broadcaster: Broadcaster, epoch: str, seq: int) -> Notice:
-    """Return the hello of a listener that is told of what follows `seq`."""
+    """Return the hello of a listener that gets what follows `seq`."""
     greeting = await broadcaster.greeting.get()
     text = orjson.dumps({"type": "hello", "seq": seq, "epoch": epoch, **greeting})
     return Notice("hello", text.decode(), event_id(epoch, seq))
 
 
 def reset(oldest: int) -> Notice:
-    """Return what says that events are missing here."""
+    """Return the message that events are missing here."""
     return Notice("reset", orjson.dumps({"type": "reset", "oldest": oldest}).decode())
 
 

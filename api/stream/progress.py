@@ -1,8 +1,8 @@
-"""How far the running jobs are. It is not stored as events, so differences are sent.
+"""The progress of the running jobs. It is not stored as events, so differences are sent.
 
 Each listener gets only the jobs whose progress differs from what it got last. A job that has
-progressed again since the moment of the message is left out: the next message covers it. So is a
-job that has ended: its events tell of it.
+progressed again since the moment of the message is left out, as the next message covers it. So is
+a job that has ended, as its events tell of it.
 """
 
 import time
@@ -24,10 +24,10 @@ Progress = Mapping[int, tuple[float | None, str | None]]
 def progress_since(
     store: Store, known: Progress, until: Progress | None = None, limit: int | None = None
 ) -> tuple[Progress, list[EncodedEvent]]:
-    """Return what the listener will know then, and an event for each job that has changed.
+    """Return the progress that the listener then knows, and an event for each job that changed.
 
-    `known`: what the listener knows; `until`: the progress at an earlier moment; None: at present.
-    `limit`: send no more jobs, those first that were sent longest ago; the others stay as `known`.
+    `known`: what the listener knows; `until`: the progress at an earlier moment; None: now.
+    `limit`: the most jobs to send, those that were sent longest ago; the others stay as `known`.
     """
     present = _present(store)
     now = present if until is None else until

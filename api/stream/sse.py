@@ -1,7 +1,7 @@
 """Sends the stream as server-sent events (WHATWG HTML, 9.2), for curl and EventSource.
 
-The id of each event is its epoch and seq, `EPOCH:7`, so a client that reconnects sends by itself
-where it was, in `Last-Event-ID`. Progress has no seq and no id.
+The id of each event is its epoch and seq, `EPOCH:7`. A client that reconnects sends the last one by
+itself, in `Last-Event-ID`. Progress has no seq and no id.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class EventStream(Response):
 
 
 def encode(message: Frame | Notice) -> bytes:
-    """Encode a message of `/ws` as server-sent events; empty for one that has none.
+    """Encode a message of `/ws` as server-sent events; empty if it has none.
 
     A hello becomes an id without data, which is no event: it only sets `Last-Event-ID`.
     """

@@ -1,14 +1,14 @@
-"""The stream for those who look: what happened in a moment, instead of each event of it.
+"""The stream for people who watch: what happened in a moment, instead of each event of it.
 
 A page cannot show five thousand jobs a second, and each of them is three events of half a kilobyte.
 So a listener in this mode gets every event while few come. When many come, it gets their number by
 kind and type, which jobs changed, and the newest events. A page that shows one of those jobs reads
 it again: what it shows is then at least as new as the summary.
 
-Whatever a listener has not seen can be told in one summary. So there is no ring here: one that was
-away, or is slow, is told of everything since the last seq that it was sent. All that keep up get
-the same message. The database looks into the body of each event for the type of its job, but only
-the bodies that are sent leave it.
+One summary can tell whatever a listener has not seen. So there is no ring here: a listener that was
+away, or is slow, gets everything since the last seq that it was sent in one message. All that keep
+up get the same message. The database looks into the body of each event for the type of its job, but
+only the bodies that are sent leave it.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class Summaries:
             if self._task is None or self._task.done():
                 self._begin(await self.broadcaster.read(end_of_log))
                 self.broadcaster.watch(self._news)
-                self._news.set()  # what rang meanwhile was not read
+                self._news.set()  # a ring that came meanwhile was not followed by a read
                 self._task = asyncio.create_task(self._run())
 
     def leave(self, wake: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""What happened between two seqs, in one message: every event of few, the sum of many."""
+"""What happened between two seqs, in one message: each event if they are few, else their sum."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 FEW = 50
-"""So many events at once are sent as they are, and the progress of so many jobs."""
+"""The most events at once that are sent whole, and the most jobs whose progress is sent."""
 _MOST_NEW_JOBS = 20
 _MOST_OTHERS = 100
 MOST_SUMMARISED = 20_000
@@ -25,7 +25,7 @@ _BYTES_OF_EVENTS = FRAME_BYTES // 4  # the ids of jobs need room, too
 class Summary:
     """A message about every event after one seq and up to another, and about progress.
 
-    It is for those who know everything before: events up to `after`, and the progress `known`.
+    It is for listeners that know all before: the events up to `after`, and the progress `known`.
     """
 
     epoch: str
@@ -33,14 +33,14 @@ class Summary:
     known: Progress
     seq: int
     progress: Progress
-    """The progress that they know after this message."""
+    """The progress that the listeners know after this message."""
     message: Message | None
     """None if nothing happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What a listener has not seen, but what can no longer be sent: the oldest seq that is kept."""
+    """A listener has missed events that can no longer be sent; `oldest` is the oldest seq kept."""
 
     oldest: int
 
@@ -85,7 +85,7 @@ def summary_after(
 
 
 def _telling(keys: Iterable[EventKey]) -> list[int]:
-    """Return the events of many that are sent as they are: the newest, which tell most."""
+    """Return the events that are sent whole, of many: the newest, which tell most."""
     others = [key.seq for key in keys if key.job_id is None]
     newest = {key.job_id: key.seq for key in keys if key.job_id is not None}
     new_jobs = sorted(newest)[-_MOST_NEW_JOBS:]
@@ -107,7 +107,7 @@ def _summed(keys: Iterable[EventKey]) -> dict[str, object]:
 
 
 def ranges(ids: Sequence[int]) -> list[int | list[int]]:
-    """Return ascending ids with each run of three or more as its first and last one."""
+    """Return ascending ids; each run of three or more is a pair of its first and last one."""
     found: list[int | list[int]] = []
     start = 0
     for index in range(1, len(ids) + 1):

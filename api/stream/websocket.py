@@ -56,12 +56,12 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count the connection no more, which began as an HTTP connection."""
+        """Stop counting the connection, which began as an HTTP connection."""
         self.app_state[CONNECTION].leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sends; nothing after it has broken the protocol."""
+        """Take what the client sends; nothing more once it has broken the protocol."""
         if not self._is_broken:
             super().data_received(data)
 
@@ -70,7 +70,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         if self._is_broken:
             return
         if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
-            if self.conn.state is OPEN:  # else a close stands behind it, and is answered
+            if self.conn.state is OPEN:  # else a close follows it, which is answered
                 self.conn.send_close(INVALID_DATA)
             self.handle_parser_exception()
             return
@@ -79,10 +79,10 @@ class StreamProtocol(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         """Send the close that says what was wrong, and read on until the client has closed.
 
-        Closed with bytes unread, the connection would be reset, and the close could be lost.
+        If it were closed with bytes unread, it would be reset, and the close could be lost.
         """
         self._is_broken = True
-        if self.conn.close_sent is None:  # it broke the protocol before it was let in
+        if self.conn.close_sent is None:  # the client broke the protocol before it was accepted
             self.transport.abort()
             return
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason

@@ -99,7 +99,7 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         path = request.path_params["path"]
         if path not in files:
             raise HTTPException(404)
-        # A page of an older version asks for its own hash: send the current file, but not to keep.
+        # A page of an older version asks by its own hash: it gets the current file, uncached.
         cache = _FOREVER if request.path_params["version"] == version else _REVALIDATE
         headers = _POLICY | {"Cache-Control": cache}
         return Response(files[path], media_type=_media_type(path), headers=headers)
@@ -133,7 +133,7 @@ async def _to_overview(_: Request) -> Response:
 
 def _templates(known: Mapping[str, object]) -> "Environment":
     """Return the templates, in which the values `known` have names."""
-    # Imported with the first page: it takes 30 ms, and many an API never serves one.
+    # Imported with the first page: it takes 30 ms, and many APIs never serve one.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
     templates = Environment(

@@ -1,12 +1,12 @@
-// What an operator can do to a job: cancel, run now, retry, edit and submit again, delete. Each that
-// changes it asks for confirmation and a reason, and says what will happen.
+// What an operator can do to a job: cancel, run now, retry, edit and submit again, delete. Each action
+// that changes the job asks for confirmation and a reason, and says what will happen.
 import { byId, h } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { now } from "./time.js";
 import { TERMINAL, plural, spaced } from "./words.js";
 
 const RETRIED = new Set(["failed", "cancelled"]);
-/** @type {any} the job as it was shown last: the buttons may be older */
+/** @type {any} the job as it was last read; the buttons may show an older state */
 let shown = null;
 
 /** @param {any} job @param {import("./graph.js").Graph} graph of the job @param {() => void} done called after the action succeeded */

@@ -1,4 +1,4 @@
-// The rules of `[[alerts]]`: what each is about, whether it holds, what reached nobody, and its last job.
+// The rules of `[[alerts]]`: what each is about, whether it holds, which alerts reached nobody, and its last job.
 import { arrange, byId, h, icon, setText } from "./dom.js";
 import { request } from "./http.js";
 import { Reading } from "./reading.js";
@@ -69,7 +69,7 @@ class AlertRow {
     this.job.href = `/ui/jobs/${job}`;
   }
 
-  /** Drawn only if it says something else: a link in it may have the focus. */
+  /** Draw a rule only if it says something else: a link in it may have the focus. */
   showState({ on, holding, held_back: back, last_fired: fired, last_job_status: status, undelivered }) {
     const waits = !undelivered && status !== null && !TERMINAL.has(status);
     const parts = [

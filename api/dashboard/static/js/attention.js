@@ -1,8 +1,8 @@
-// Whether somebody looks at the rows of a table more closely, or has gone far down: then none may be inserted.
+// Whether somebody is looking at rows of a table, or is far down in it: then no rows may be inserted.
 import { byId, selectedIn } from "./dom.js";
 
 export class Attention {
-  /** @param {HTMLElement} body the rows @param {() => void} left called when somebody may look no more */
+  /** @param {HTMLElement} body the rows @param {() => void} left called when somebody may have stopped looking */
   constructor(body, left) {
     this.body = body;
     const table = body.closest("table");
@@ -10,7 +10,7 @@ export class Attention {
     table.addEventListener("pointerleave", () => { this.pointed = false; left(); });
     table.addEventListener("focusout", left);
     document.addEventListener("visibilitychange", left);
-    // To ask where something is lays the page out; this is told after the page was.
+    // Asking for a position would force a layout; the observer is told after the page was laid out.
     new IntersectionObserver((entries) => { this.isFarDown = !entries[entries.length - 1].isIntersecting; }, { rootMargin: "0px 0px 999999px" }).observe(byId("total"));
   }
 

@@ -1,4 +1,4 @@
-// Pages of GET /audit. One that ended before it was full, as it took long to look for, is read on for a while.
+// Pages of GET /audit. If the API ends a page early, because the search takes long, it is read on for a while.
 import { request } from "./http.js";
 import { ago } from "./time.js";
 import { count } from "./words.js";
@@ -40,7 +40,7 @@ export async function readPage(filter, cursor, signal, tell) {
 export const farthest = ({ searched, looked }) =>
   `looked at ${count(looked)} entries${searched?.back_to ? `, back to ${ago(searched.back_to)}` : ""}`;
 
-/** A page that was read before, with what its newest part has now. @param {any} page @param {any} newest */
+/** Return a page that was read before, updated by its newest part. @param {any} page @param {any} newest */
 export function renewed(page, newest) {
   if (!newest.searched) return newest;
   const items = new Map([...page.items, ...newest.items].map((entry) => [entry.id, entry]));

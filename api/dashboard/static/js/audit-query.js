@@ -1,6 +1,6 @@
 // The filter field of the audit log: `who:ada what:retry target:queue since:1h some text` (field-words.js). Pure.
 //
-// The address and the API name two of the fields as an entry does: `by` and `action`.
+// The address and the API have other names for two of the fields, those of an entry: `by` and `action`.
 import { completeFields, parseFields, writeFields } from "./field-words.js";
 
 const NAMES = { who: "by", what: "action", target: "target", since: "since", until: "until" };

@@ -24,7 +24,7 @@ export function rowOf(entry, like) {
 
 const nothing = () => h("span", { class: "nothing" }, "–");
 
-/** How many things were changed, of an action on many. It grows while the action goes on. */
+/** How many things an action on many has changed. The number grows while the action goes on. */
 const countOf = ({ action, count }) => plural(count, action === "configure" ? "setting" : "job");
 
 /** What the action changed, as far as it is known. @returns {(Node | string)[]} */
@@ -39,7 +39,7 @@ function changeOf(entry) {
   return [h("span", { class: "before" }, ...withTime(before ?? ""), before && " → "), h("b", {}, ...withTime(what)), ...(settings ? [h("small", { class: "hint" }, settings)] : [])];
 }
 
-/** A text with the time that is in it as one that can be read. @param {string} text */
+/** A text in which the time is written for people. @param {string} text */
 function withTime(text) {
   const [at] = TIME.exec(text) ?? [];
   return at ? [text.slice(0, text.indexOf(at)), timeNode(at, "short"), text.slice(text.indexOf(at) + at.length)] : [text];

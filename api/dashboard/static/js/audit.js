@@ -14,7 +14,7 @@ const TYPING_MS = 350;
 const body = byId("rows"), button = byId("new"), older = byId("older"), newest = byId("newest"), field = byId("query"), heading = document.querySelector("h1");
 /** @type {Map<number, {node: HTMLElement, show: (entry: any) => void}>} */
 let rows = new Map();
-/** What was read, and of which address. @type {any} */
+/** The page that was read, and its address. @type {any} */
 let page = null, pageOf = "";
 let pointed = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -73,7 +73,7 @@ function show({ items, next_cursor: next, searched, looked }) {
   showFresh(0);
 }
 
-/** Show no entries, nor that there are none: what is refused was not looked for. */
+/** Show no entries, and not that there are none: a refused filter was not searched for. */
 function showNothing() {
   [page, pageOf, rows] = [null, "", new Map()];
   arrange(body, []);
@@ -114,7 +114,7 @@ function go(to, keep = false) {
 
 /** Show what the address says now. */
 function follow() {
-  showOrHide(byId("filter-problem"), ""); // it was of what is not asked for any more
+  showOrHide(byId("filter-problem"), ""); // it was about the filter before
   showForm();
   poll.now();
 }
@@ -144,7 +144,7 @@ document.addEventListener("click", (event) => {
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   clearTimeout(typing);
-  if (body.contains(document.activeElement)) document.activeElement.blur(); // else nothing is inserted
+  if (body.contains(document.activeElement)) document.activeElement.blur(); // else new entries are not inserted
   field.blur();
   go(link.getAttribute("href"));
 });

@@ -1,7 +1,7 @@
 // What becomes of the backlog of a queue: whether it grows, and when it is empty.
 import { count, duration, plural, rate, rounded } from "./words.js";
 
-const SOON_S = 10; // no worker that was added would be ready earlier
+const SOON_S = 10; // an added worker would not be ready earlier
 
 /** Return lines of text, the most important first. @param {any} queue @returns {string[]} */
 export function backlogOf(queue) {
@@ -29,17 +29,17 @@ export function limitOf({ limited }) {
   return `${limited.text}${limited.next_s === null ? "" : `, the next may start in\u00a0${rounded(limited.next_s).replaceAll(" ", "\u00a0")}`}`;
 }
 
-/** Where none comes any more, when it is empty says it all. @param {number | null} grows */
+/** The trend of a backlog. It is left out if none comes any more: the time when it is empty is enough. @param {number | null} grows */
 function trendOf(grows) {
   if (!grows) return grows === 0 ? "steady" : "";
   return `${grows > 0 ? "grows" : "shrinks"} by ${rate(Math.abs(grows))} a minute`;
 }
 
-/** When it is empty is an estimate that counts nothing submitted until then. */
+/** When the queue is empty: an estimate that does not count what is submitted until then. */
 function drainOf({ seconds, with_more: [more] }, grows, gone) {
   const helps = more && more.seconds < seconds * 0.95;
   return [`${gone} in about ${roughly(seconds)}${grows === null ? "" : " if no\u00a0more\u00a0come"}`, helps ? `with ${plural(more.more_workers, "more worker")} ${roughly(more.seconds)}` : ""];
 }
 
-/** Of many minutes, nobody can know the seconds. @param {number} seconds */
+/** A duration without seconds if it is long: nobody can know them. @param {number} seconds */
 const roughly = (seconds) => (seconds < 300 ? duration(seconds) : rounded(seconds)).replaceAll(" ", "\u00a0");

@@ -13,7 +13,7 @@ import { count, plural } from "./words.js";
 const STEP = 100;
 const LARGE = 100;
 const AGAIN_MS = 1000;
-/** Not sooner: the API may wait for the database, and would do a step that is sent again beside the first. */
+/** Steps time out late: the API may wait for the database, and would run a repeated step beside the first. */
 const LONGEST_STEP_MS = 300_000;
 const MAY_PASS = new Set([0, 401, 503]); // no answer, no session, busy
 const WORDS = {
@@ -34,7 +34,7 @@ export class Bulk {
   constructor(selection, changed) {
     this.selection = selection;
     this.changed = changed;
-    /** Of what was selected when it began to be counted. @type {string | null} */
+    /** The key of the selection that is being counted. @type {string | null} */
     this.counting = null;
     selection.isBusy = () => this.isBusy();
     if (!byId("stop")) return; // read-only
@@ -64,7 +64,7 @@ export class Bulk {
 
   isBusy(id) { return Boolean(this.running || this.isBeginning) || this.counting === this.keyOf(id); }
 
-  /** Return the answer, unless something else was selected or asked for meanwhile: then a question about it would come too late. @param {any} body @param {number} [id] */
+  /** Return the count, or null if something else was selected or asked meanwhile: then it comes too late. @param {any} body @param {number} [id] */
   async count(body, id) {
     const turn = (this.turn = {}), key = (this.counting = this.keyOf(id));
     this.selection.show();
@@ -118,7 +118,7 @@ export class Bulk {
         this.changed();
       }
       try {
-        const step = await request("/jobs/bulk", { method: "POST", body: { ...this.body, cursor }, within: LONGEST_STEP_MS }); // one that was made counts, and is not made twice
+        const step = await request("/jobs/bulk", { method: "POST", body: { ...this.body, cursor }, within: LONGEST_STEP_MS }); // a step that was made counts, and is not repeated
         [changed, cursor, isAgain] = [step.so_far, step.next_cursor, false];
       } catch (error) {
         if (!MAY_PASS.has(error.status)) { this.end(`${error.message} ${plural(changed, "job")} ${WORDS[action].did}.`, true); return; }
@@ -146,7 +146,7 @@ export class Bulk {
     setOff(stop, false);
     this.tell("");
     this.selection.show();
-    if (isRunning && held.matches("[data-bulk]")) { this.pressed = held; stop.focus(); } // what has the focus is hidden now
+    if (isRunning && held.matches("[data-bulk]")) { this.pressed = held; stop.focus(); } // the button with the focus is hidden now
     else if (!isRunning && held === stop) this.pressed?.focus();
   }
 

@@ -1,5 +1,5 @@
-// Above the list of jobs: how many there are of each status, in all or of the queue that is filtered by. Each adds its
-// status to the filter, and takes it out again.
+// Above the list of jobs: how many there are of each status, of all jobs or of the filter's queue. Each number is a
+// link that adds its status to the filter, or takes it out again.
 import { byId, setAttr, setText } from "./dom.js";
 import { JOBS, address } from "./filter.js";
 import { count } from "./words.js";
@@ -7,7 +7,7 @@ import { count } from "./words.js";
 /** @typedef {Record<string, number>} Counts */
 /** @typedef {import("./filter.js").Filter} Filter */
 
-/** A list of these is by when they were submitted. */
+/** The statuses whose lists are always sorted by when jobs were submitted. */
 export const LIVE = new Set(["pending", "blocked", "in_progress"]);
 
 export class ByStatus {
@@ -46,7 +46,7 @@ export class ByStatus {
       setAttr(link, "href", address(JOBS, { ...(isChosen ? {} : { status }), ...rest, ...(sort && !LIVE.has(status) ? { sort } : {}) }));
       setAttr(link, "aria-current", isChosen ? "true" : null);
       setAttr(link, "title", isChosen ? "Show those of any status again" : null);
-      if (isChosen) this.node.scrollLeft = link.offsetLeft - this.node.offsetLeft; // where it is narrow, not all of them are seen
+      if (isChosen) this.node.scrollLeft = link.offsetLeft - this.node.offsetLeft; // in a narrow window, not all links are seen
     }
     this.show();
   }
@@ -59,7 +59,7 @@ export class ByStatus {
     return isShown && this.counts ? this.counts[status] ?? 0 : undefined;
   }
 
-  /** Take the total of a list: here stands the same number. @param {Filter} filter @param {{value: number, relation: string}} total */
+  /** Take the total of a list, if its number is shown here. @param {Filter} filter @param {{value: number, relation: string}} total */
   learn(filter, { value, relation }) {
     if (this.of(filter) !== undefined && relation === "eq") this.counts[filter.status] = value;
     this.show();

@@ -1,4 +1,4 @@
-// Rows that a summary of many events named. It does not say how a job is now, so the row is read again.
+// Rows that a summary of many events named. A summary does not say how a job is now, so these rows are read again.
 import { address, isDeep, matches } from "./filter.js";
 import { request } from "./http.js";
 import { isBefore } from "./newer.js";
@@ -13,35 +13,35 @@ export class CatchUp {
   /** @param {import("./jobs-table.js").JobsTable} table */
   constructor(table) {
     this.table = table;
-    /** Named, and not read since. @type {Set<number>} */
+    /** The jobs that were named and not read since. @type {Set<number>} */
     this.stale = new Set();
-    /** Being read. @type {Set<number>} */
+    /** The jobs that are being read. @type {Set<number>} */
     this.reading = new Set();
     this.summed = false;
     this.summaries = 0;
     this.begin();
   }
 
-  /** The page was read. A summary that came meanwhile, which sets `summed`, may be newer. */
+  /** Begin anew, as the page was read. A summary that came meanwhile, which sets `summed`, may be newer. */
   begin() {
     this.beganAt = performance.now();
     /** New jobs that summaries counted, besides those that the table knows. */
     this.uncounted = 0;
     /** New jobs that a look at the list found. @type {Set<number>} */
     this.found = new Set();
-    /** Whether jobs may match the filter now that no event told of. */
+    /** Whether jobs of which no event told may match the filter now. */
     this.mayLack = this.summed;
     this.stale = new Set(this.summed ? this.table.rows.keys() : []);
     this.reading.clear();
     this.summed = false;
   }
 
-  /** Whether so long has passed since the page was read that it may be read again. */
+  /** Whether the page was read long enough ago to be read again. */
   get isDue() { return performance.now() - this.beganAt > AGAIN_MS; }
 
   /**
-   * The first jobs of the list were read: those that the table does not know wait to be shown, unless they stand below it.
-   * @param {any[]} jobs @param {number} limit so many were asked for @param {{summaries: number, uncounted: number}} before how it was then
+   * Take the first jobs of the list: those that the table does not know wait to be shown, unless they stand below it.
+   * @param {any[]} jobs @param {number} limit how many were asked for @param {{summaries: number, uncounted: number}} before how it was then
    */
   looked(jobs, limit, { summaries, uncounted }) {
     if (!this.mayLack) return; // else they were counted
@@ -54,10 +54,10 @@ export class CatchUp {
     this.mayLack = this.summaries !== summaries;
   }
 
-  /** How many new jobs are known of besides those that the table has. */
+  /** How many new jobs are known besides those in the table. */
   get missing() { return this.uncounted + this.found.size; }
 
-  /** One that a summary counted is known to the table now. */
+  /** Note that a job which a summary counted is now known to the table. */
   knows() { this.uncounted = Math.max(0, this.uncounted - 1); }
 
   /** @param {{counts: Record<string, Record<string, number>>, changed: Changed, events: any[]}} summary its events are given to the table afterwards */
@@ -66,8 +66,8 @@ export class CatchUp {
     this.summed = true; // for a page that is being read
     this.summaries++;
     if (!frame.isRead) return;
-    this.mark(changed, [...rows.keys(), ...cursor === null && !isDeep(filter) ? fresh.keys() : []]); // elsewhere none is inserted
-    const others = Object.keys(filter).filter((name) => name !== "type" && name !== "q"); // each new one may have the text
+    this.mark(changed, [...rows.keys(), ...cursor === null && !isDeep(filter) ? fresh.keys() : []]); // on other pages, none are inserted
+    const others = Object.keys(filter).filter((name) => name !== "type" && name !== "q"); // any new job may have the text
     if (others.length) this.mayLack = true;
     else {
       const told = events.filter(({ kind, job }) => kind === "job.enqueued" && !rows.has(job.id) && !fresh.has(job.id) && matches(job, filter)).length;
@@ -82,7 +82,7 @@ export class CatchUp {
     for (const id of ids) if (kinds.some((parts) => isAmong(id, parts))) this.stale.add(id);
   }
 
-  /** An event told how this job is: what is being read may be older. @param {number} id */
+  /** Note that an event told how this job is: the answer being read may be older. @param {number} id */
   told(id) {
     this.stale.delete(id);
     this.reading.delete(id);
@@ -111,12 +111,12 @@ export class CatchUp {
     for (const id of this.reading) if (this.table.fresh.delete(id) && isHidden) this.uncounted++;
   }
 
-  /** Those that the filter no longer shows, or that stand farther down. */
+  /** Read the jobs that the filter no longer shows, or that stand farther down. */
   async readOthers() {
     for (const id of [...this.reading].slice(0, MOST_ALONE)) {
       if (!this.table.rows.has(id) && !this.table.fresh.has(id)) { this.reading.delete(id); continue; }
       try {
-        const { payload, result, ...job } = await request(`/jobs/${id}`); // whole, where a row has a preview
+        const { payload, result, ...job } = await request(`/jobs/${id}`); // whole values, but a row has previews
         this.show(job);
       } catch (error) {
         if (error.status !== 404) throw error;

@@ -66,7 +66,7 @@ export class WorkChart {
     this.node = svg("svg", { class: "work-chart", viewBox: "0 0 120 20", preserveAspectRatio: "none", role: "img", "aria-label": "Work in the last 60 seconds" }, this.rest, this.body);
   }
 
-  /** Begin anew with what was done by each second, the newest last; null: not known. @param {(number | null)[]} totals @param {(boolean | null)[]} busy */
+  /** Begin anew with the total at each second, the newest last; null: not known. @param {(number | null)[]} totals @param {(boolean | null)[]} busy */
   begin(totals, busy) {
     this.heights = [];
     totals.forEach((total, i) => this.keep(total === null ? null : Math.max(0, total - (totals[i - 1] ?? total)), !!busy[i]));

@@ -52,12 +52,12 @@ function startKeyboard(keys) {
     w: () => jump("workers"),
     ...Object.fromEntries(Object.entries(PAGES).map(([key, name]) => [key, () => location.assign(`/ui/${name}`)])),
   };
-  let afterG = -Infinity; // when it was pressed, whenever the page gets to know
+  let afterG = -Infinity; // when G was pressed, even if the page learns of it late
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
     const target = /** @type {HTMLElement} */ (event.target);
     if (event.key === "Escape" && target.matches("input, select, textarea")) leave(target, event);
-    if (target.matches("input:not([type=checkbox], [type=radio]), select, textarea")) return; // what is typed is meant for it
+    if (target.matches("input:not([type=checkbox], [type=radio]), select, textarea")) return; // the key is meant for the field
     const second = event.timeStamp - afterG < 1500;
     afterG = event.key === "g" ? event.timeStamp : -Infinity;
     const action = second ? go[event.key] : { "?": () => byId("help").showModal(), "/": search, ...keys }[event.key];
@@ -67,10 +67,10 @@ function startKeyboard(keys) {
   });
 }
 
-/** Leave a field. A search is over then; a filter, which stands in a form, stays with its text. @param {any} field @param {Event} event */
+/** Leave a field. A search then ends; a filter, which is in a form, keeps its text. @param {any} field @param {Event} event */
 function leave(field, event) {
   if (field.type === "search") {
-    event.preventDefault(); // the browser would empty it without a word, as it has no focus any more
+    event.preventDefault(); // the browser would empty the field without an event, as it has lost the focus
     if (!field.form && field.value) {
       field.value = "";
       field.dispatchEvent(new Event("input"));
@@ -89,7 +89,7 @@ function jump(id) {
 
 function search() {
   const fields = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("input[type=search]")]);
-  const field = fields.find((one) => one.checkVisibility()); // that of an empty log is hidden
+  const field = fields.find((one) => one.checkVisibility()); // the field of an empty log is hidden
   if (field) field.select();
   else location.assign("/ui/jobs#search");
 }

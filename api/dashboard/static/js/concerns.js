@@ -3,7 +3,7 @@ import { arrange, byId, h, hide, icon, setAttr, setText } from "./dom.js";
 import { addressOf } from "./verdict.js";
 
 const FEW = 6;
-/** So many stand beside the verdict where it is wide. More stand below it, each in a line. */
+/** How many stand beside the verdict in a wide window. If there are more, all stand below it, each in a line. */
 const BESIDE = 3;
 
 export class Concerns {
@@ -19,7 +19,7 @@ export class Concerns {
   /** @param {any[]} all as GET /stats gives them */
   show(all) {
     this.all = all;
-    const rest = all.length - FEW, isLong = rest > 1; // "1 more" takes the line of that one
+    const rest = all.length - FEW, isLong = rest > 1; // "1 more" would take a whole line itself
     arrange(this.list, (isLong && !this.isOpen ? all.slice(0, FEW) : all).map((concern, i) => this.line(concern, i)));
     this.list.closest("section").classList.toggle("many", all.length > BESIDE);
     hide(this.more, !isLong, byId("verdict"));

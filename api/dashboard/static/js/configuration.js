@@ -20,7 +20,7 @@ let file = { text: null, etag: null };
 let target = null;
 /** The result of checking the current text; null until it arrives. @type {any} */
 let checked = null;
-let editable = false, saving = false, turn = 0, saved = 0; // saved: `editor.edits` of what was saved last
+let editable = false, saving = false, turn = 0, saved = 0; // saved: `editor.edits` at the last save
 /** Whether the file was saved here, or may have been, and what became of it is still to be told. */
 let isOwn = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -36,7 +36,7 @@ const live = new Live("/ws", {
   connected: () => { if (!isChanged()) load(); else lost.look(); },
 });
 onTryNow(() => live.retryNow());
-byId("text").addEventListener("input", () => showResult("")); // of the text before
+byId("text").addEventListener("input", () => showResult("")); // it was about the text before
 byId("undo").addEventListener("click", () => { undo(); editor.focus(); });
 byId("load").addEventListener("click", () => load());
 byId("keep").addEventListener("click", keep);
@@ -46,10 +46,10 @@ startSearch();
 const isReadOnly = "readOnly" in document.documentElement.dataset;
 const goTo = (/** @type {string} */ key, /** @type {string} */ table) => editor.goToSetting(key, table);
 const isChanged = () => target !== null || (editable && !editor.holds(file.text ?? ""));
-const isNewer = () => editor.edits !== saved && isChanged(); // than what was saved last
+const isNewer = () => editor.edits !== saved && isChanged(); // newer than the last saved text
 keepWhile(isChanged);
 
-/** Read the file again and discard the edited text, but for what somebody types meanwhile: after `edits`. */
+/** Read the file again and discard the edited text, except what somebody types meanwhile, after `edits`. */
 async function load(edits = editor.edits) {
   const answer = await read();
   if (!answer) return;
@@ -66,7 +66,7 @@ function undo() {
   editor.put(file.text ?? "");
 }
 
-/** Show what is in force now, and leave the edited text and what it is compared with. */
+/** Show what is in force now; keep the edited text and the one that it is compared with. */
 async function refresh() {
   let answer;
   try { answer = await request("/config"); } catch { return; }
@@ -196,5 +196,5 @@ async function take(event) {
   isOwn = false;
   await refresh();
   showRejected(event.config.reason);
-  if (file.text === null && event.config.reason) { editor.showProblems([]); editor.showVerdict("", ""); } // told there
+  if (file.text === null && event.config.reason) { editor.showProblems([]); editor.showVerdict("", ""); } // the head of the page tells it
 }

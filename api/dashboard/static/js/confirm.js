@@ -11,7 +11,7 @@ const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("
 
 /** The question that was asked last. @type {object | null} */
 let turn = null;
-/** What is said is that nothing answered. */
+/** Whether the problem shown is that nothing answered. */
 let isUnanswered = false;
 addEventListener("reconnected", () => { if (isUnanswered) showOrHide(problem, ""); });
 
@@ -23,13 +23,13 @@ addEventListener("reconnected", () => { if (isUnanswered) showOrHide(problem, ""
  * @property {string} path
  * @property {string} [method] POST if not given
  * @property {any} [body]
- * @property {string} [typed] what must be typed first, for what changes much
- * @property {(path: string, call: any) => Promise<any>} [send] makes the call otherwise than `request`
+ * @property {string} [typed] what must be typed first, if much is changed
+ * @property {(path: string, call: any) => Promise<any>} [send] makes the call instead of `request`
  * @property {(answer: any, wasClosed: boolean) => void} done called with the answer after the call succeeded, and whether the dialog was closed before
  * @property {(error: Error) => void} [failed] tells, instead of the page, that the call failed after the dialog was closed
  */
 
-/** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question @returns {(text: string | null, isDone?: boolean) => void} says otherwise what will happen while it is asked; null: as before; `isDone`: nothing is left to do */
+/** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question @returns {(text: string | null, isDone?: boolean) => void} changes, while it is asked, the text of what will happen; null: as before; `isDone`: nothing is left to do */
 export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done, failed = ({ message }) => tellRefusal(title, message) }) {
   const dialog = byId("confirm");
   const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
@@ -65,10 +65,10 @@ export function confirm({ title, text, yes: label, path, method = "POST", body, 
   show();
   dialog.oninput = show;
   yes.onclick = act;
-  // Not of a key that is held since it opened the dialog.
+  // Ignore the key that opened the dialog, while it is still held.
   dialog.onkeydown = (event) => { if (event.target.matches("input") && event.key === "Enter" && !event.repeat && !event.isComposing && !yes.disabled) act(); };
   dialog.showModal();
-  if (!matchMedia("(pointer: fine)").matches) dialog.querySelector("[value=no]").focus(); // no keyboard over it
+  if (!matchMedia("(pointer: fine)").matches) dialog.querySelector("[value=no]").focus(); // so that no on-screen keyboard covers it
   return (now, done = false) => {
     if (!isOpen() || isSending) return;
     setText(byId("confirm-text"), now ?? text);

@@ -1,6 +1,6 @@
-// The dump that a dying worker wrote: the threads of its process, each with its stack, the newest
-// call first (Python's faulthandler), and before them the coroutines of a job that awaited. Pure. What
-// an operator looks for is what the job itself did.
+// The dump that a dying worker wrote. It has the threads of its process, each with its stack, the newest
+// call first (Python's faulthandler), and before them the coroutines of a job that awaited. Pure. An
+// operator looks for what the job itself did.
 
 const THREAD = /^(?:Current thread|Thread) 0x[0-9a-f]+/;
 const COROUTINE = /^Coroutine of job \d+ .*(?= \(most recent)/;

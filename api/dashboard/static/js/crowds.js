@@ -1,9 +1,9 @@
 // Gathers many jobs of one layer of a graph in a frame, where they stand small and in columns: a layer
 // of two hundred would be two hundred boxes high. Pure.
 //
-// Jobs of one type with the same jobs before and after them lose nothing: a line to their frame is one
-// to each of them. If a layer is still too high, the rest of it gets a frame as well, and a line to that
-// one means some of those inside. The job itself is never in a frame.
+// Jobs of one type with the same jobs before and after them lose nothing: a line to their frame is a line
+// to each of them. If a layer is still too high, the rest of it gets a frame, too, and a line to that
+// frame means some of the jobs inside. The job itself is never in a frame.
 
 const MOST_ALIKE = 8;
 const MOST_IN_LAYER = 16;
@@ -11,7 +11,7 @@ const CELL = { height: 22, gapX: 6, gapY: 5 };
 const LEAST_WIDTH = 76, SIGN = 32, DIGIT = 6.6;
 const PADDING = 8, HEAD = 20;
 const LONGEST_LABEL = 30, LETTER = 7, BESIDE_LABEL = 20;
-/** Of a frame: a page is wider than it is high, but other jobs stand beside the frame. */
+/** The shape of a frame: a page is wider than it is high, but other jobs stand beside the frame. */
 const WIDTH_TO_HEIGHT = 0.6;
 
 /** @typedef {{key: string, members: number[], label: string, short: string, isExact: boolean, columns: number, cell: {width: number, height: number}, width: number, height: number}} Crowd */
@@ -37,7 +37,7 @@ export function gather(nodes, links, layerOf, own, height = CELL.height) {
   return { crowds, keys: [...new Set(keyOf.values())], links: [...joined.values()].filter(([from, to]) => from !== to) };
 }
 
-/** The groups of many jobs that nothing but their number tells apart. */
+/** The groups of many jobs that differ in nothing but their numbers. */
 function alike(nodes, links) {
   const before = Map.groupBy(links, ([, to]) => to), after = Map.groupBy(links, ([from]) => from);
   const signature = ({ id, type }) => [type, before.get(id)?.map(([from]) => from).sort(), after.get(id)?.map(([, to]) => to).sort()].join("|");

@@ -49,13 +49,13 @@ export function showOrHide(node, text) {
   node.hidden = !text;
 }
 
-/** Hide a node, or show it. If it has the focus, that goes to `next`: it would fall to the top of the page. @param {any} node @param {boolean} isHidden @param {any} next */
+/** Hide a node, or show it. If it has the focus, `next` gets it, which else goes to the top of the page. @param {any} node @param {boolean} isHidden @param {any} next */
 export function hide(node, isHidden, next) {
   if (isHidden && node.contains(document.activeElement)) next.focus({ preventScroll: true });
   node.hidden = isHidden;
 }
 
-/** Mark a button as one that does nothing now. It is not disabled: then it would lose the focus, which falls to the top of the page. @param {any} button @param {boolean} isOff */
+/** Mark a button as one that does nothing now. It is not disabled, because then the focus would go to the top of the page. @param {any} button @param {boolean} isOff */
 export const setOff = (button, isOff) => setAttr(button, "aria-disabled", isOff ? "true" : null);
 
 /** Call `act` when the button is pressed, unless it is off. @param {any} button @param {() => void} act */
@@ -87,7 +87,7 @@ export function setLines(parent, texts) {
 /** Create an icon from icons.svg. @param {string} name */
 export const icon = (name) => svg("svg", { class: "icon", "aria-hidden": "true" }, svg("use", { href: `#s-${name}` }));
 
-// To look at the selection lays the page out, so it is looked at when it changes, not at each update.
+// Reading the selection forces a layout, so it is read when it changes, not at each update.
 let isAnySelected = false;
 document.addEventListener("selectionchange", () => { isAnySelected = getSelection()?.isCollapsed === false; });
 

@@ -1,4 +1,4 @@
-// The page of failed jobs by their errors: of the largest groups the largest first, or those that are new or still fail.
+// The page of failed jobs by their errors: the largest groups, the largest first or in another chosen order.
 import { byId, setText } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { ErrorRow } from "./error-row.js";

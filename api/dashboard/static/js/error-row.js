@@ -6,7 +6,7 @@ import { setTime, timeNode } from "./time.js";
 import { count, plural } from "./words.js";
 
 const LARGE = 100;
-/** Of how many jobs `messages` tells of all. */
+/** For how many jobs `messages` is complete. */
 const ALL_COMPARED = 10;
 const ACTIONS = {
   retry: { verb: "Retry", did: "will run again", text: "Each becomes due now, or waits for the jobs that it depends on, and can use all its attempts again." },
@@ -55,7 +55,7 @@ export class ErrorRow {
     setAttr(this.newest, "href", `/ui/jobs/${group.newest}`);
   }
 
-  /** Ask whether to act on the jobs of this group as it is shown: on these and no others. @param {string} name */
+  /** Ask whether to act on the jobs of this group exactly as it is shown. @param {string} name */
   ask(name) {
     const { type, error, where, count: n, max_id: most } = this.group, { verb, did, text } = ACTIONS[name];
     confirm({
@@ -70,7 +70,7 @@ export class ErrorRow {
   }
 }
 
-/** Whose message is shown: of some jobs the newest's, which need not be that of the others. */
+/** Say whose message is shown: the newest job's, if others of the group may have another. */
 function whichOf({ count: n, messages }) {
   if (n === 1) return "";
   return messages === 1 ? "newest: " : `newest of ${messages}${n > ALL_COMPARED ? " or more" : ""} messages: `;

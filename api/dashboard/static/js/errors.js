@@ -7,7 +7,7 @@ import { plural } from "./words.js";
 
 const SHORT_LINES = 5;
 const NEWEST = 5;
-const MOST_OF_NAME = 200; // jobs are found by so much of an error's name
+const MOST_OF_NAME = 200; // this much of an error's name is enough to find its jobs
 /** What Python writes between the traceback of a cause and that of what it caused. */
 const CAUSE = /^(The above exception was the direct cause|During handling of the above exception)/m;
 let shown = "";
@@ -16,13 +16,13 @@ let shown = "";
 export function showErrors(attempts, type) {
   const failed = attempts.filter(({ error }) => error).reverse();
   const key = failed.map(({ number }) => number).join();
-  if (key === shown) return; // unchanged: keep what is opened or selected
+  if (key === shown) return; // unchanged: what is open or selected stays so
   shown = key;
   byId("errors-section").hidden = !failed.length;
   byId("errors").replaceChildren(...failed.slice(0, NEWEST).map((attempt, i) => errorNode(attempt, type, i === 0)), olderNode(failed.slice(NEWEST), type));
 }
 
-/** The older errors, which are drawn when one asks for them: a job may have a hundred. */
+/** The older errors, which are drawn when somebody opens them: a job may have a hundred. */
 function olderNode(older, type) {
   if (!older.length) return "";
   const errors = h("div", {});
@@ -50,7 +50,7 @@ function errorNode({ number, error, finished_at: at }, type, isOpen) {
     all && trace);
 }
 
-/** What is shown of a trace at once, the whole, and what the button for it is called. */
+/** Return the part of a trace that is shown at once, the whole, and the name of the button for it. */
 function partsOf({ traceback }) {
   const all = (traceback ?? "").trimEnd();
   const lines = all.split("\n");

@@ -15,14 +15,14 @@ export class Exits {
     this.known = new Map();
   }
 
-  /** Say since when none has ended: what an earlier supervisor saw is not known, nor what was before its pool was scaled away. @param {any} worker @param {any} supervisor its row, if there is one */
+  /** Say since when none has ended: earlier exits, before this supervisor or before its pool was scaled away, are not known. @param {any} worker @param {any} supervisor its row, if there is one */
   showNone({ uptime_s: up }, supervisor) {
     const known = [up, supervisor?.uptime_s].filter((one) => typeof one === "number");
     const since = up === null || !known.length ? "" : ` since it was started ${aged(Math.min(...known))} ago`;
     if (!this.known.size) setText(this.node.firstElementChild, `No exit of this slot is known${since}.`);
   }
 
-  /** Adds those that are not known yet: what someone has opened or selected stays. @param {any[]} exits */
+  /** Add the exits that are not known yet; what somebody has opened or selected stays. @param {any[]} exits */
   add(exits) {
     const fresh = exits.filter((exit) => !this.known.has(keyOf(exit)));
     if (!fresh.length) return;
@@ -54,14 +54,14 @@ function whileItRan(jobs) {
   return [`, while it ran ${jobs.length === 1 ? "job" : "jobs"}`, ...links, others > 0 ? ` and ${plural(others, "other")}` : ""];
 }
 
-/** The last lines, folded. What came last is what one looks for, so it is seen first. @param {string} output */
+/** The last lines, folded; the newest, which one looks for, are seen first. @param {string} output */
 function outputNode(output) {
   const box = h("pre", { class: "code", tabindex: "0", "aria-label": "Last output of this process" }, output);
   return h("details", { ontoggle: () => { box.scrollTop = box.scrollHeight; } },
     h("summary", {}, `last output, ${plural(output.split("\n").length, "line")}`), box);
 }
 
-/** A short line stands there at once; more, as a stack or a long line of JSON, can be folded. @param {string} evidence @param {boolean} open */
+/** A short line is shown at once; more text, such as a stack or long JSON, can be folded. @param {string} evidence @param {boolean} open */
 function evidenceNode(evidence, open) {
   const label = "Evidence of this exit", lines = evidence.split("\n").length;
   if (lines === 1 && evidence.length <= SHORT) return h("p", {}, h("code", { class: "evidence", role: "group", "aria-label": label }, evidence));

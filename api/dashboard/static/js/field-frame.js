@@ -1,5 +1,5 @@
-// What fields that hold other fields have in common: a frame with a legend, a hint, and a line for the
-// problems of what has no field inside.
+// What fields that hold other fields have in common: a frame with a legend, a hint, and a line for
+// problems of parts that have no field inside.
 import { h, showOrHide } from "./dom.js";
 
 export class FrameField {
@@ -28,7 +28,7 @@ export class FrameField {
   /** The fields inside. @returns {any[]} */
   get inside() { return []; }
 
-  /** The field of what stands at this step of a path. @param {string} _step @returns {any} */
+  /** The field at this step of a path. @param {string} _step @returns {any} */
   fieldAt(_step) { return undefined; }
 
   /** Show a problem of this value, or of what is at `path` inside it. @param {string[]} path @param {string} text */

@@ -15,7 +15,7 @@ export class LeafField {
     this.required = required && !shape.nullable;
     this.schema = shape.schema;
     this.kind = shape.kind;
-    /** What an empty control means: not given, or the null or "" that was written into it. One that somebody has emptied looks like one that nobody has touched, and so means the same. @type {any} */
+    /** What an empty control means: not given, or the null or "" that was written into it. A control that somebody emptied looks untouched, and so means the same. @type {any} */
     this.empty = this.emptyAtFirst = required && shape.nullable ? null : undefined;
     this.input = this.makeInput(id, shape);
     this.input.addEventListener("input", () => { this.empty = this.emptyAtFirst; });
@@ -68,7 +68,7 @@ export class LeafField {
     this.empty = value === null || value === "" ? value : this.emptyAtFirst;
     const isText = typeof value === "string" && this.kind !== "json" && this.kind !== "choice";
     const text = value === undefined || value === null ? "" : isText ? value : this.kind === "list" ? value.join(", ") : writeExact(value, this.kind === "json" ? 2 : 0);
-    if (this.kind === "date") this.input.type = text === "" || DATE.test(text) ? "date" : "text"; // what a date picker cannot show is shown as text
+    if (this.kind === "date") this.input.type = text === "" || DATE.test(text) ? "date" : "text"; // a date picker cannot show every value
     this.input.value = text;
     if (value === null && this.input.tagName === "SELECT" && this.emptyAtFirst !== null) this.input.value = "null";
   }

@@ -11,13 +11,13 @@ export class MapField extends ItemsField {
     const field = this.makeInner({ name: number, label: "value", part: this.spec.shape.schema.additionalProperties, required: true });
     const key = h("input", { id: `${id}-key`, type: "text", autocomplete: "off", spellcheck: "false", "aria-describedby": `${id}-key-problem` });
     const problem = h("p", { class: "problem", id: `${id}-key-problem`, hidden: true });
-    // A key may be "", but one that nobody has typed is none: only one that was written is.
+    // A key may be "", but only if that was written: a key that nobody has typed is none.
     const item = { field, key, problem, isEmptyKey: false, node: h("li", {}, h("div", { class: "entry" }, h("div", { class: "field" }, h("label", { for: key.id }, "key"), key, problem), field.node)) };
     key.addEventListener("input", () => { item.isEmptyKey = false; });
     return this.place(item);
   }
 
-  /** Return the value. Throws SyntaxError where an entry has no key, or that of another. */
+  /** Return the value. Throws SyntaxError if an entry has no key, or the key of another one. */
   read() {
     /** @type {Map<string, any>} */
     const found = new Map();
@@ -62,5 +62,5 @@ export class MapField extends ItemsField {
   }
 }
 
-/** Whether a value is what a field gives that nobody has filled in. @param {any} value */
+/** Whether a value is that of a field that nobody has filled in. @param {any} value */
 const isNothing = (value) => value === undefined || value === null || value === "" || (typeof value === "object" && Object.values(value).every(isNothing));

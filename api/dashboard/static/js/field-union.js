@@ -34,7 +34,7 @@ export class UnionField {
     this.box.replaceChildren(...(this.inner ? [this.inner.node] : []));
   }
 
-  /** Return the value. Throws SyntaxError where somebody has chosen a kind and given nothing. */
+  /** Return the value. Throws SyntaxError if somebody has chosen a kind and given no value. */
   read() {
     if (this.inner) return this.spec.required ? this.inner.read() : readItem(this.inner);
     return this.select.value === NULL ? null : undefined;

@@ -1,7 +1,7 @@
 // The language of a filter field: `status:failed "where:jobs.py:12 in resize" some text`.
 //
-// Pure. What has the key of a field filters by it; everything else is text that is searched for, and
-// becomes the field `q`. A value with a space stands in quotation marks, as `target:"queue mail"`.
+// Pure. A word with the key of a field filters by that field. Everything else is text to search for, the
+// field `q`. A value with a space is in quotation marks, as `target:"queue mail"`.
 
 const TOKEN = /([a-z]+):("(?:[^"\\]|\\.)*"?|\S*)|"(?:[^"\\]|\\.)*"?|\S+/g;
 const UNSAFE = /[\s"\\]/;
@@ -43,7 +43,7 @@ export function completeFields(text, keys, known) {
   return keys.filter((one) => key && one.startsWith(key)).map((one) => `${before}${one}:`);
 }
 
-/** Several plain words are read as they stand. */
+/** Plain words need no quotation marks, even if they are several. */
 const isPlain = (text, special) => text === text.trim() && text.split(/\s+/).join(" ") === text && text.split(" ").every((word) => !special.test(word));
 
 const quoted = (text, where) => (where.test(text) ? `"${text.replace(/["\\]/g, "\\$&")}"` : text);

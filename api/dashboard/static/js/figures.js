@@ -57,12 +57,12 @@ export class Figures {
     setText(byId("now-rate"), pace === null ? "\u00a0" : pace ? `now ${rate(pace)} a second` : "none right now");
     setText(byId("sentence"), this.sentence());
     this.readIfWorkersChanged();
-    // What waits grows old, or becomes due, and some concerns go away, with time alone.
+    // With time alone, waiting jobs grow old or become due, and some concerns go away.
     const isQuiet = isAtRest && !counts.pending && this.stats?.verdict.concerns.length === 0;
     this.reading.ifOlder(isQuiet ? AGAIN_AT_REST_MS : AGAIN_MS);
   }
 
-  /** Ask for the verdict at once when it may be another: a state of a worker has changed. */
+  /** Ask for the verdict at once if it may be another, as the state of a worker has changed. */
   readIfWorkersChanged() {
     const states = JSON.stringify(this.workers.map(({ host, slot, state, degraded, reason }) => [host, slot, state, degraded, reason]));
     if (states === this.states) return;
@@ -113,7 +113,7 @@ export class Figures {
     this.showVerdict();
   }
 
-  /** Name the queue, with one link for all of them: it may have the focus. @param {string | null} queue */
+  /** Name the queue, always by the same link: it may have the focus. @param {string | null} queue */
   showOldestQueue(queue) {
     const note = byId("oldest-note"), link = this.oldestQueue;
     if (queue === null) {

@@ -14,7 +14,7 @@ export function showFile({ path, text, etag, obstacle }, isReadOnly, isChanged) 
   showOrHide(byId("obstacle"), obstacle);
 }
 
-/** Return the problems of the file that are still to be told. Those of a text that is not shown stand in the head of the page, if it was rejected. @param {any} configuration of GET /config */
+/** Return the problems of the file that are still to be told. If the text is not shown and was rejected, the head of the page tells them. @param {any} configuration of GET /config */
 export const untold = ({ text, problems, warnings, rejected }) =>
   text === null && rejected ? [] : [...problems, ...warnings];
 

@@ -1,9 +1,9 @@
 // Reads what the rows of a list lack: events carry neither payload nor result. It also finds out how many jobs match by
-// now, as most of those that come and go are not among the rows, and how many are not shown while the rows must stand still.
+// now, as most jobs that come and go are not among the rows, and how many are hidden while the rows must stand still.
 import { address, isDeep, matches } from "./filter.js";
 import { request } from "./http.js";
 
-/** Of a list. */
+/** The most rows that a list has. */
 export const MOST_ROWS = 150;
 const FEWEST = 25;
 const FILL_AFTER_MS = 400;
@@ -29,20 +29,20 @@ export class Filling {
     for (const row of this.table.rows.values()) this.table.painting.add(row);
   }
 
-  /** Take an event: with most filters, a job that goes on may match since then, or no longer. @param {string} kind @param {any} job */
+  /** Take an event: with most filters, a job may have begun or ceased to match by it. @param {string} kind @param {any} job */
   tell(kind, job) {
     const { type, queue, tag, ...more } = this.table.filter;
     const mayCount = kind === "job.enqueued" || (kind !== "job.progress" && Object.keys(more).length > 0);
     if (mayCount && matches(job, { type, queue, tag })) this.toldAt = performance.now();
   }
 
-  /** Whether to count again now, which is not done at once while events keep coming. A search costs too much for that. */
+  /** Whether to count again now: not at once while events keep coming, and not for a search, which costs too much. */
   get isDue() {
     const { catchUp, filter } = this.table, countedAt = Math.max(this.lookedAt, catchUp.beganAt);
     return this.toldAt > countedAt && performance.now() - countedAt > LOOK_EVERY_MS && !isDeep(filter);
   }
 
-  /** Look now and then for what summaries have left open since the last look. A search costs too much for that. */
+  /** Look now and then for what summaries left open since the last look; not for a search, which costs too much. */
   look() {
     const { catchUp, filter } = this.table;
     if (performance.now() - this.lookedAt > LOOK_EVERY_MS && catchUp.summaries !== this.seen && !isDeep(filter)) this.soon();

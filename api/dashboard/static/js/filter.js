@@ -37,7 +37,7 @@ export function matches(job, filter) {
   return !(filter.since && ended < moment(filter.since)) && !(filter.until && ended >= moment(filter.until));
 }
 
-/** The filter as POST /jobs/bulk takes it: with times that stay the same, and no order. A list by end has only jobs that have ended, and so has this. @param {Filter} filter */
+/** The filter as POST /jobs/bulk takes it: with times that stay the same, and no order. A list by end has only ended jobs, and so has this filter. @param {Filter} filter */
 export function fixed(filter) {
   const { sort, ...rest } = filter;
   if (sort === "ended" && !rest.since && !rest.until) rest.until = "0s";

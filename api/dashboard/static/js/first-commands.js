@@ -1,4 +1,4 @@
-// What to try where there are no jobs yet: commands for job types that are there, each with a payload that fits.
+// What to try while there are no jobs: commands for existing job types, each with a payload that fits.
 import { postCurl } from "./curl.js";
 import { byId, copyOnClick, h } from "./dom.js";
 import { request } from "./http.js";

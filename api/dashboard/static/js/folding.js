@@ -1,5 +1,5 @@
-// A job may have hundreds of attempts: one that snoozes a day long. The first, the last few and all that
-// people did are shown; each run of attempts between them is one line, which opens.
+// A job may have hundreds of attempts, such as one that snoozes all day. The first, the last few and all
+// that people did are shown; each run of attempts between them is one line, which opens.
 // Pure: entries of the timeline in, entries and folds out.
 
 const MANY = 10;
@@ -8,7 +8,7 @@ const FEWEST = 3; // fewer take no more room than the line for them
 
 /**
  * Put each run of attempts in the middle into a fold.
- * @template {{span?: any}} T what is no span is a mark, which is never folded
+ * @template {{span?: any}} T an entry without a span is a mark, which is never folded
  * @param {T[]} entries in their order
  * @returns {(T | {fold: T[]})[]}
  */
@@ -25,7 +25,7 @@ export function folded(entries) {
   return runs.flatMap((run) => (run.length < FEWEST ? run : [{ fold: run }]));
 }
 
-/** "300 snoozed, 143 failed": how the attempts ended, what is most first. @param {(string | null)[]} outcomes */
+/** "300 snoozed, 143 failed": how the attempts ended, the most frequent first. @param {(string | null)[]} outcomes */
 export function endsOf(outcomes) {
   const counts = new Map();
   for (const outcome of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);

@@ -1,6 +1,6 @@
-// The window through which a drawing is seen. One that is a little too wide is made smaller, as far as it
-// can be read, but not where fingers press what is in it. One that is wider is scrolled: it begins at one
-// place, and fades out where there is more.
+// The window through which a drawing is seen. A drawing that is a little too wide is made smaller, as far
+// as it stays readable, but not where fingers press what is in it. A wider one is scrolled: it begins at
+// one place, and fades out where there is more.
 import { setAttr } from "./dom.js";
 import { byFinger } from "./finger.js";
 
@@ -11,7 +11,7 @@ export class GraphView {
   /** @param {HTMLElement} box */
   constructor(box) {
     this.box = box;
-    /** The middle of what the view keeps where it is seen. @type {{x: number, y: number} | null} */
+    /** The middle of the part that the view keeps in its place. @type {{x: number, y: number} | null} */
     this.kept = null;
     box.addEventListener("scroll", () => this.fade(), { passive: true });
     new ResizeObserver(() => { if (box.clientWidth !== this.width) this.fit(); else this.fade(); }).observe(box);

@@ -39,7 +39,7 @@ export class Graph {
       this.show(graph);
       if (graph.nodes.some(({ status }) => !TERMINAL.has(status))) wait = LIVE_MS;
     } catch (error) {
-      if (error.status === 404) return; // deleted: what was seen last stays
+      if (error.status === 404) return; // the job was deleted: the last graph stays
       if (!("status" in error)) reportError(error);
     } finally { this.reading = false; }
     this.timer = setTimeout(() => this.read(), Math.max(wait, (performance.now() - began) * 10));
@@ -92,7 +92,7 @@ export class Graph {
   }
 }
 
-/** The frame of many jobs, with what they are. */
+/** Draw the frame of many jobs, with what they are. */
 function frameOf({ width, height, label, short }, { x, y }) {
   return svg("g", { class: "crowd", transform: `translate(${x} ${y})` }, svg("title", {}, label), svg("rect", { width, height, rx: 7 }), svg("text", { x: 10, y: 19 }, short));
 }

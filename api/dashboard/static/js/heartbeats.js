@@ -1,9 +1,9 @@
 // Which heartbeats of the stream are drawn.
 //
-// To draw is what costs a page at rest: a layout, a paint, and a picture that goes through three processes. So a
-// heartbeat is drawn at once while anything happens. At rest only measures and ages differ, and every fifth is drawn.
-// Each is kept, so that no chart misses a second. A page in the background is treated as one at rest: its title and
-// icon tell of problems.
+// Drawing is what costs a page at rest: a layout, a paint, and a picture that goes through three processes. So a
+// heartbeat is drawn at once only while something happens. At rest only measures and ages differ, and every fifth is
+// drawn. Each is kept, so that no chart misses a second. A page in the background is treated as one at rest: its title
+// and icon tell of problems.
 
 const AT_REST_MS = 4500; // heartbeats come each second
 const FRESH_S = 3;
@@ -30,7 +30,7 @@ export class Heartbeats {
     if (!this.isAtRest || performance.now() - this.drawnAt > AT_REST_MS) this.show();
   }
 
-  /** Something has happened that heartbeats do not tell of: draw the next one. */
+  /** Draw the next heartbeat: something has happened of which heartbeats do not tell. */
   stir() { this.news = ""; }
 
   show() {
@@ -39,10 +39,10 @@ export class Heartbeats {
   }
 }
 
-/** All that is no measure and no age, as text to compare. The age of a heartbeat counts when it is late. */
+/** All values except measures and ages, as text to compare. The age of a heartbeat counts if it is late. */
 function newsOf({ counts, workers }) {
   return JSON.stringify([counts, workers.map(({ cpu_percent, rss_bytes, uptime_s, heartbeat_age_s: age, ...rest }) => [age < FRESH_S || Math.round(age), rest])]);
 }
 
-/** The age of a heartbeat: one that is not late is not counted in seconds. @param {number | null} age */
+/** The age of a heartbeat: seconds are shown only if it is late. @param {number | null} age */
 export const ageOfBeat = (age) => (age === null ? "–" : age < FRESH_S ? `< ${FRESH_S} s` : `${Math.round(age)} s`);

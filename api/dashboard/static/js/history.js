@@ -2,7 +2,7 @@
 // Pure: events and entries of the audit log in, marks for the timeline out.
 
 const DONE_BY = { cancel: ["cancel requested", "cancelled"], retry: ["retried"], run: ["made due now"] };
-const ONE_JOB = /^jobs? \d+$/; // one that was chosen in a list is "jobs 7"
+const ONE_JOB = /^jobs? \d+$/; // a single job that was chosen in a list is "jobs 7"
 const SAME_MS = 2000; // an event and its audit entry are of one transaction, and note their times one after the other
 
 /**
@@ -39,13 +39,13 @@ function wordOf({ kind, job }, before) {
     case "job.requeued": return ["done", "failed", "cancelled"].includes(before) ? "retried" : "made due now";
     case "job.cancelled": case "job.failed":
       if (job.error?.type === "DependencyFailed" && !(kind === "job.cancelled" && job.cancel_requested)) return `${job.status}: ${job.error.message}`;
-      // After a request, the attempt tells how it ended.
+      // After a request to cancel, the attempt tells how it ended.
       return kind === "job.cancelled" && !job.started_at ? "cancelled" : "";
   }
   return "";
 }
 
-/** Whether the entry can be about the mark. Of many jobs, the entry has the time of the first. */
+/** Whether the entry can be about the mark. An entry about many jobs has the time of the first. */
 function isOf({ action, at, target }, mark) {
   const later = Date.parse(mark.at) - Date.parse(at);
   return !!DONE_BY[action]?.includes(mark.what) && later > -SAME_MS && (later < SAME_MS || !target.startsWith("job "));

@@ -4,9 +4,9 @@ import { learnClock } from "./time.js";
 import { endSession } from "./unsaved.js";
 
 const DATE_TOLERANCE_MS = 5000; // the header has whole seconds, and may be a second old
-/** So long a page waits for what it reads: the API gives up after 5 s, or after those of `wait=` more. */
+/** How long a page waits for what it reads: the API gives up after 5 s, or with `wait=` that many seconds later. */
 export const LONGEST_READ_MS = 20_000;
-/** When nothing has come for so long, a page says that it is disconnected. */
+/** After how long without an answer a page says that it is disconnected. */
 export const SILENCE_MS = 6000;
 
 /** An error that the API answered (RFC 9457), or `status` 0 if nothing answered. */
@@ -23,7 +23,7 @@ class Problem extends Error {
  * Call the API and return its answer. Throws Problem.
  * @param {string} path @param {{method?: string, body?: any, headers?: Record<string, string>, exact?: boolean, signal?: AbortSignal, within?: number, answered?: (answer: Response) => void}} [how]
  * `exact`: numbers that JavaScript would change are returned as Exact. `within`: how many ms an answer may take; a call that
- * changes something waits for ever if this is not given, as nobody would know whether it did. `answered` sees the answer before it is returned.
+ * changes something waits for ever without it, as nobody would know whether it was done. `answered` sees the answer before it is returned.
  */
 export async function request(path, { method = "GET", body, headers = {}, exact = false, signal, within = longest(path, method), answered } = {}) {
   let answer, text;
@@ -57,7 +57,7 @@ export async function request(path, { method = "GET", body, headers = {}, exact 
 /** How many ms an answer may take; 0: any time. @param {string} path @param {string} method */
 const longest = (path, method) => (method === "GET" ? LONGEST_READ_MS + 1000 * Number(/[?&]wait=(\d+)/.exec(path)?.[1] ?? 0) : 0);
 
-/** Return what names a host in the URL of a call, where it is not the only one. @param {string} host @param {boolean} several */
+/** Return the query that names a host in the URL of a call, if there are several. @param {string} host @param {boolean} several */
 export function onHost(host, several) {
   return several ? `?host=${encodeURIComponent(host)}` : "";
 }

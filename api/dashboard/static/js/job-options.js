@@ -57,13 +57,13 @@ export class JobOptions {
     for (const field of this.fields) field.write(values[field.name]);
   }
 
-  /** Say in the summary what is given: it may be folded. */
+  /** Say in the summary which options are given: they may be folded. */
   summarize() {
     const given = this.fields.filter(({ input }) => input.value !== "").map(({ name, input }) => `${name} ${input.value}`);
     setText(byId("options-given"), given.length ? given.join(" · ") : "all at their defaults");
   }
 
-  /** Show a problem and return whether there is such a field. @param {string[]} path @param {string} text */
+  /** Show a problem at its field; return whether there is such a field. @param {string[]} path @param {string} text */
   showProblem([name, ...path], text) {
     const field = this.fields.find((one) => one.name === name);
     field?.showProblem(path, text);

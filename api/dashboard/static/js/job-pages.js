@@ -1,4 +1,4 @@
-// Pages of GET /jobs. One that ended before it was full, as it took long to look for, is read on for a while.
+// Pages of GET /jobs. If the API ends a page early, because the search takes long, it is read on for a while.
 import { address } from "./filter.js";
 import { request } from "./http.js";
 import { ago } from "./time.js";

@@ -45,7 +45,7 @@ export class JobRow {
     if ("payload" in job) this.readAt = job.status;
   }
 
-  /** The job is gone: nothing can be done with it, and nothing changes any more. */
+  /** Show that the job is gone: nothing can be done with it, and nothing changes any more. */
   markDeleted() {
     this.isDeleted = true;
     this.node.classList.add("other");
@@ -91,7 +91,7 @@ export class JobRow {
       : job.finished_at ? duration(between(job.started_at, job.ran_until ?? job.finished_at)) : ticking(between(job.started_at)));
   }
 
-  /** Whether the row is no longer as it should be, as time has passed. */
+  /** Whether the row is outdated just because time has passed. */
   get isOld() {
     return this.dirty || (!this.isDeleted && !TERMINAL.has(this.job.status)) || ago(this.when.dateTime) !== this.when.textContent;
   }

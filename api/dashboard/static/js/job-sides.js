@@ -1,5 +1,5 @@
-// What stands beside a job on its page: what was done to it, the jobs made from it, the defaults of its type.
-// Each is read by itself, and may fail: then what is known stays, and the page of the job with it.
+// What is shown beside a job on its page: what was done to it, the jobs made from it, the defaults of its type.
+// Each part is read by itself, and may fail: then what is known stays, and so does the rest of the page.
 import { marksOf } from "./history.js";
 import { request } from "./http.js";
 import { originTag } from "./same-request.js";
@@ -16,7 +16,7 @@ export class JobSides {
   defaults = {};
   /** All events so far. @type {any[]} */
   events = [];
-  /** Since when each attempt waited, by its number, as far as its start is among the events. @type {Map<number, string>} */
+  /** Attempt number -> since when it waited, if its start is among the events. @type {Map<number, string>} */
   dues = new Map();
   /** The entries of the audit log. @type {any[]} */
   entries = [];

@@ -59,7 +59,7 @@ function listen() {
   });
 }
 
-/** Read the job again. In another history of the database (a restored backup), its events and log lines are others: begin the page anew. @param {{epoch: string}} hello */
+/** Read the job again. If the database has another history (a restored backup), its events and log lines are others: load the page anew. @param {{epoch: string}} hello */
 function connected(hello) {
   if (epoch && epoch !== hello.epoch) return location.reload();
   epoch = hello.epoch;
@@ -106,17 +106,17 @@ function missing(text) {
   live?.stop();
 }
 
-/** Say who has deleted the job, if the audit log knows. Of a number that is above all others, nobody has. */
+/** Say who has deleted the job, if the audit log knows. If its number is above all others, nobody has. */
 async function tellWho() {
   try {
     const { items } = await request(`/audit?job=${id}`);
     const entry = items.find(({ action }) => action === "delete");
     byId("missing").append(...entry ? [` ${entry.by} deleted it `, timeNode(entry.at), entry.reason ? `: ${entry.reason}.` : "."]
       : job ? [] : [await newestBelow() ?? " Jobs are deleted some time after they have ended."]);
-  } catch { /* then it is not told */ }
+  } catch { /* then the page does not tell */ }
 }
 
-/** Which job is the newest, if that has a lower number. */
+/** Say which job is the newest, if its number is lower. */
 async function newestBelow() {
   const { items: [newest] } = await request("/jobs?limit=1");
   return newest && BigInt(newest.id) < BigInt(id ?? "") ? ` The newest job is ${newest.id}.` : null;

@@ -21,7 +21,7 @@ export class JobsTable {
   /**
    * @param {{path: string, page?: number, isShort?: boolean, isSelectable?: boolean, shown?: () => void, gone?: (id: number) => void, loaded?: () => void, told?: (error: any) => void}} how
    * `isShort`: only the newest of a page are shown, and no others. `shown` is called after rows have changed, `gone` when a job
-   * was deleted, `loaded` after a page was read, and `told` with the error when none could be, and with null when one can again.
+   * was deleted, `loaded` after a page was read, and `told` with the error when no page could be read, and with null once one can again.
    */
   constructor({ path, page = 50, isShort = false, isSelectable = false, shown = () => {}, gone = () => {}, loaded = () => {}, told = () => {} }) {
     Object.assign(this, { path, page, isShort, isSelectable, shown, gone, loaded, told });
@@ -51,7 +51,7 @@ export class JobsTable {
   /** Read the page again. @param {Record<string, string>} [filter] @param {string | null} [cursor] */
   load(filter, cursor) { return this.reader.read(filter, cursor); }
 
-  /** No page is shown: none was read yet, or what is asked for cannot be. No job is new then. */
+  /** Forget the page: none was read yet, or the filter is refused. Then no job counts as new. */
   forgetPage() {
     /** The filter and the cursor of the rows. */
     this.filter = {};
@@ -59,7 +59,7 @@ export class JobsTable {
     this.oldest = Infinity;
   }
 
-  /** Show no job, as what is asked for cannot be. */
+  /** Show no job, as the filter is refused. */
   showNone() {
     this.forgetPage();
     for (const one of [this.rows, this.fresh, this.changed]) one.clear();
@@ -113,7 +113,7 @@ export class JobsTable {
     this.schedule();
   }
 
-  /** Take how a job is that waits to be shown. */
+  /** Take a newer state of a job that waits to be shown. */
   renew(job) {
     if (matches(job, this.filter)) this.fresh.set(job.id, job);
     else this.fresh.delete(job.id);
@@ -156,7 +156,7 @@ export class JobsTable {
     if (classList.toggle("other", !matches(job, this.filter)) !== was || row.lacks) this.filling.soon(); // the total, or the row
   }
 
-  /** Whether to read the page again, as it lacks jobs that no event told of, or too many to insert. A short one always follows. */
+  /** Whether to read the page again: it lacks jobs of which no event told, or too many to insert. A short table always follows. */
   get isPageOld() {
     if (this.reader.failures || !this.catchUp.isDue) return false;
     return this.catchUp.mayLack || (this.waiting > MOST_AT_ONCE ? this.isShort : this.catchUp.missing > 0);

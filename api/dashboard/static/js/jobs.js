@@ -26,7 +26,7 @@ const selection = new Selection(table);
 const place = new Place(table, selection);
 const byStatus = new ByStatus(() => table.frame.takeCount(byStatus.of(table.filter)));
 table.frame.counted = (total) => byStatus.learn(table.filter, total);
-const bulk = new Bulk(selection, () => { table.filling.soon(); place.keep(); }); // what was done is selected no more, also after a reload
+const bulk = new Bulk(selection, () => { table.filling.soon(); place.keep(); }); // the jobs are no longer selected, even after a reload
 const showSaved = startSaved(() => new URLSearchParams(readAddress().filter).toString(), (query) => go(`${JOBS}?${query}`));
 /** @type {Record<string, string[]>} */
 const known = {};
@@ -50,14 +50,14 @@ showForm();
 load();
 if (location.hash === "#search") field.focus();
 
-/** Read the jobs of the address, unless what the field says cannot be. */
+/** Read the jobs of the address, unless the filter in the field is refused. */
 function load() {
   const { filter, cursor } = readAddress(), { problems } = parse(field.value);
   showOrHide(problem, problems.join(" "));
   if (problems.length) table.reader.refuse(); else table.load(filter, cursor);
 }
 
-/** Say why the list could not be read, and that it shows what it showed before. @param {any} error null: it was read */
+/** Say why the list could not be read, and that it shows its earlier state. @param {any} error null: it was read */
 function tellProblem(error) {
   const why = error && (error.errors?.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ") || error.message);
   const which = table.frame.isRead ? "The list is as it was before: it could not be read again." : "The list could not be read.";
@@ -75,7 +75,7 @@ function go(to, { keep = false, isTyped = false } = {}) {
 function arrive(isTyped = false) {
   at = location.pathname + location.search;
   if (!isTyped) { clearTimeout(typing); field.value = write(readAddress().filter); }
-  if (JSON.stringify(readAddress().filter) !== JSON.stringify(table.filter)) { selection.clear(); bulk.forget(); } // what is not seen is not chosen
+  if (JSON.stringify(readAddress().filter) !== JSON.stringify(table.filter)) { selection.clear(); bulk.forget(); } // a job that is not seen must not stay selected
   else delete place.wanted?.chosen; // another page of the list: what is selected now stays so
   showForm();
   load();
@@ -87,7 +87,7 @@ addEventListener("popstate", (event) => {
   arrive();
 });
 
-/** Offer to open the job whose number stands in the field; it may also be meant as a text. */
+/** Offer to open the job whose number is in the field; the number may also be meant as a text. */
 function offerNumber() {
   const id = jobNumber(field.value);
   hide(byId("numbered"), !id, field);
@@ -139,6 +139,6 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.(`main a[href^='${JOBS}?'], main a[href='${JOBS}']`);
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  if (table.body.contains(document.activeElement)) document.activeElement.blur(); // else nothing is inserted
+  if (table.body.contains(document.activeElement)) document.activeElement.blur(); // else new rows are not inserted
   go(link.getAttribute("href"));
 });

@@ -126,7 +126,7 @@ function align(layers, { before, after }, heightOf, gap) {
   return middle;
 }
 
-/** How far the middle of each stands below that of the first, if they stand one below the other. */
+/** How far below the middle of the first each middle is, if they stand one below the other. */
 function middlesOf(heights, gap) {
   const found = [0];
   for (let i = 1; i < heights.length; i++) found.push(found[i - 1] + (heights[i - 1] + heights[i]) / 2 + gap);
@@ -134,8 +134,8 @@ function middlesOf(heights, gap) {
 }
 
 /**
- * The positions nearest to `wanted` (least squares) that keep the order and are as far apart as `steps` are:
- * neighbours that would come too near form a block, which stands at the mean of what its members want.
+ * The positions nearest to `wanted` (least squares) that keep the order and are at least as far apart as `steps`:
+ * neighbours that would come too near form a block, whose position is the mean of what its members want.
  * @param {number[]} wanted @param {number[]} steps from the first one to each
  */
 export function spread(wanted, steps) {

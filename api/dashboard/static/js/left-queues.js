@@ -1,5 +1,5 @@
-// The queues whose jobs nobody runs without some workers: asked for while a question is put. `orpheus
-// scale` and `drain` say the same (shared/domain/scaling.py).
+// The queues whose jobs nobody runs without some workers: read while a question is asked about these workers.
+// `orpheus scale` and `drain` say the same (shared/domain/scaling.py).
 import { request } from "./http.js";
 import { Reading } from "./reading.js";
 import { isReplaced } from "./slot-state.js";
@@ -8,7 +8,7 @@ import { listed, plural } from "./words.js";
 const MOST_NAMED = 5;
 const EVERY_MS = 2000;
 
-/** Whether it is to run jobs. @param {any} worker */
+/** Whether a worker is to run jobs. @param {any} worker */
 const runsJobs = (worker) => worker.pool !== null && worker.role !== "program" && worker.state !== "down" && isReplaced(worker);
 
 export class LeftQueues {
@@ -29,7 +29,7 @@ export class LeftQueues {
     this.reading.now();
   }
 
-  /** Which queues nobody serves then, and how many jobs wait there; empty if each is served. @param {any[]} workers that stay, of all hosts */
+  /** Say which queues nobody serves without them, and how many jobs wait there; empty if each is served. @param {any[]} workers that stay, of all hosts */
   text(workers) {
     this.reading.ifOlder(EVERY_MS); // the number of jobs changes while the question is open
     const running = workers.filter(runsJobs), pools = new Set(running.map(({ pool }) => pool));

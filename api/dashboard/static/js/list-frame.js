@@ -5,7 +5,7 @@ import { noFields } from "./field-words.js";
 import { farthest } from "./job-pages.js";
 import { count, plural } from "./words.js";
 
-/** So many new jobs are counted. */
+/** The most new jobs that are counted. */
 export const MOST_FRESH = 1000;
 
 /** "no job …" -> "No job ….", unless it is a question. @param {string} text */
@@ -40,7 +40,7 @@ export class ListFrame {
     this.showButtons();
   }
 
-  /** What is asked for cannot be: there is no page. */
+  /** Show that there is no page, as the filter is refused. */
   showNone() {
     this.total = undefined;
     this.searched = "";
@@ -76,9 +76,9 @@ export class ListFrame {
     this.counted(page.total);
   }
 
-  /** Take how many jobs match, from who counts them all the time. @param {number | undefined} value undefined: nobody does */
+  /** Take how many jobs match, from a count that is always kept. @param {number | undefined} value undefined: there is no such count */
   takeCount(value) {
-    if (value === undefined || !this.isRead || this.table.reader.reading) return; // or it says how far that is
+    if (value === undefined || !this.isRead || this.table.reader.reading) return; // while it reads, it says how far it is
     this.total = { value, relation: "eq" };
     this.showTotal();
   }

@@ -1,8 +1,8 @@
 // The stream of events: one WebSocket that reconnects by itself and misses no event.
 //
 // After a reconnect it asks for the events after the last seq that it saw, of the same epoch. If the
-// server no longer has them, or has another database, it sends `reset`, and the page reads everything again (`connected`). A connection without
-// a message for several heartbeats is treated as closed.
+// server no longer has them, or has another database, it sends `reset`, and the page reads everything
+// again (`connected`). A connection without a message for several heartbeats is treated as closed.
 import { SILENCE_MS, request } from "./http.js";
 import { noteMove } from "./moved.js";
 import { learnClock, tick } from "./time.js";
@@ -113,7 +113,7 @@ export class Live {
     }
   }
 
-  /** Events were missed: treat the next hello as the first one. */
+  /** Treat the next hello as the first one, because events were missed. */
   reset(socket) {
     this.seq = null;
     setTimeout(() => { if (this.seq === null && socket === this.socket) socket.close(); }, 1000);

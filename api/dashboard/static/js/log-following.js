@@ -11,7 +11,7 @@ export class Following {
     this.touched = -Infinity;
     this.box = byId("log-follow");
     this.box.addEventListener("change", () => this.toEnd());
-    // What scrolls may be the reader or the page itself: only the reader changes what is followed.
+    // A scroll may come from the reader or from the page itself: only the reader's changes what is followed.
     for (const kind of ["wheel", "touchmove", "keydown"]) node.addEventListener(kind, () => { this.touched = performance.now(); }, { passive: true });
     node.addEventListener("pointerdown", () => { this.touched = Infinity; });
     const released = () => { if (this.touched === Infinity) this.touched = performance.now(); };
@@ -19,7 +19,7 @@ export class Following {
     node.addEventListener("scroll", () => { if (performance.now() - this.touched < READER_MS) this.update(); }, { passive: true });
   }
 
-  /** Draw the end and go there, once for all lines that come before the page is drawn. */
+  /** Go to the end, once for all lines that come before the page is drawn. */
   toEnd() {
     if (!this.box.checked) return;
     this.frame ??= requestAnimationFrame(() => {

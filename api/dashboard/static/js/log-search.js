@@ -15,7 +15,7 @@ export class LogSearch {
   }
 
   take() {
-    // As long as something is searched for, the box is as high as before: what is below it keeps its place.
+    // During a search the box stays as high as before, so that what is below it keeps its place.
     if (!this.wanted) this.box.style.minHeight = `${this.box.offsetHeight}px`;
     this.wanted = this.field.value.trim().toLowerCase();
     if (!this.wanted) this.box.style.minHeight = "";

@@ -1,8 +1,8 @@
 // A long log in a box that scrolls: only what is seen, and a little around it, is in the page.
 //
-// The lines are cut into chunks. A chunk that is far from what is seen is an empty element of the
-// height that it had, or is expected to have; the browser keeps the place of what is read when a chunk
-// above turns out to be higher. So 10,000 lines cost as much as the few hundred that are drawn.
+// The lines are cut into chunks. A chunk far from what is seen is an empty element with the height that it
+// had, or is expected to have. If a chunk above turns out to be higher, the browser keeps what is read in
+// its place. So 10,000 lines cost as much as the few hundred that are drawn.
 import { h } from "./dom.js";
 
 const CHUNK = 100;
@@ -76,7 +76,7 @@ export class LogWindow {
     }
   }
 
-  /** Draw the last chunk now, not when the browser finds it to be seen. */
+  /** Draw the last chunk now, before the browser finds that it is seen. */
   drawLast() {
     const chunk = this.chunks[this.chunks.length - 1];
     if (chunk && !chunk.isDrawn) this.fill(chunk);

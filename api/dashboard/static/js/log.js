@@ -46,7 +46,7 @@ export class Log {
     this.attempt = 0;
     this.window.replace([]);
     this.add(this.entries);
-    setText(byId("log-found"), byId("log-summary").textContent); // once, not for each line that comes
+    setText(byId("log-found"), byId("log-summary").textContent); // announced once, not for each line that comes
   }
 
   add(entries) {

@@ -7,7 +7,7 @@ const byId = (id) => document.getElementById(id);
 const LONGEST_WAIT_MS = 15_000;
 const form = byId("login"), token = byId("token"), send = byId("send"), problem = byId("problem");
 
-byId("where").textContent = `to ${location.host}`; // of several Orpheus, one sees whose token it wants
+byId("where").textContent = `to ${location.host}`; // of several installations, this one's token is wanted
 
 /** Show whether the token is being checked. @param {boolean} isChecking */
 function show(isChecking) {
@@ -15,7 +15,7 @@ function show(isChecking) {
   send.textContent = isChecking ? "Checking …" : "Log in";
 }
 
-/** Load the requested page. Without its #fragment, because with one the browser would not load it again. */
+/** Load the requested page. The #fragment is removed: with one, the browser would not load the page again. */
 const enter = () => location.replace(location.pathname + location.search);
 
 async function refusal(answer) {
@@ -36,7 +36,7 @@ form.addEventListener("submit", async (event) => {
     });
     if (answer.ok) return enter();
     reason = await refusal(answer);
-    if (answer.status === 401) token.setAttribute("aria-invalid", "true"); // otherwise it may be right
+    if (answer.status === 401) token.setAttribute("aria-invalid", "true"); // with other statuses the token may be right
   } catch {
     reason = "Orpheus does not answer. Is it running?";
   }

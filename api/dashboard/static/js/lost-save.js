@@ -9,14 +9,14 @@ export class LostSave {
     this.text = null;
   }
 
-  /** Remember a text of which an error leaves open whether it was saved; return whether it does. @param {string} text @param {{status: number}} error */
+  /** Remember the text if the error leaves open whether it was saved; return whether it does. @param {string} text @param {{status: number}} error */
   note(text, { status }) {
     const isLost = status === 0 || status >= 500;
     this.text = isLost ? text : null;
     return isLost;
   }
 
-  /** Return whether it was saved, if an answer was lost, as far as can be told now. */
+  /** Return whether the text was saved after a lost answer, as far as can be told now. */
   async look() {
     if (this.text === null) return false;
     let answer;

@@ -1,4 +1,4 @@
-// Where the page has moved: a change of the configuration has let the API listen at another address.
+// The new address of the page, after a change of the configuration has let the API listen elsewhere.
 import { request } from "./http.js";
 
 const TOLD = "orpheus.moved";
@@ -8,14 +8,14 @@ let address = "";
 /** The new address of this page; empty: it has not moved. */
 export const movedTo = () => address;
 
-/** The API answers here, also if it has moved before. */
+/** Note that the API answers here, even if it has moved before. */
 export function forgetMove() { address = ""; }
 
 /** Find out where the page will be, while the API still answers here. @param {any} event */
 export async function noteMove({ kind, config }) {
   if (kind !== "config.reloaded" || !["api.port", "api.host"].some((key) => config.changed.includes(key))) return;
   const port = location.port || (location.protocol === "https:" ? "443" : "80");
-  if (port !== document.documentElement.dataset.port) return; // what stands between stays where it is
+  if (port !== document.documentElement.dataset.port) return; // a proxy in between stays where it is
   let settings;
   try { ({ settings } = await request("/config")); } catch { return; } // it is gone already
   const valueOf = (/** @type {string} */ key) => settings.find((/** @type {any} */ one) => one.key === key)?.value;

@@ -7,7 +7,7 @@ const ENDS = new Set(["job.done", "job.failed", "job.cancelled"]);
 
 /**
  * Whether an event brings a job, which is not shown and matches as far as events can tell, to the top of the list.
- * @param {string} kind of the event @param {any} job @param {Filter} filter @param {number} oldest the job that stands last: those below are not new
+ * @param {string} kind of the event @param {any} job @param {Filter} filter @param {number} oldest the id of the last job: lower ones are not new
  */
 export function isNewer(kind, job, filter, oldest) {
   if (isByEnd(filter)) return ENDS.has(kind);
@@ -15,8 +15,8 @@ export function isNewer(kind, job, filter, oldest) {
 }
 
 /**
- * Whether a job may match what events do not carry, and did not at the last look: it is new itself, or is since then in the
- * status, or has the error, that is looked for. Others only go on as they did.
+ * Whether a job may match now, in something that events do not carry, but did not at the last look: it is new itself, or has
+ * since then got the status or the error that is looked for. Others only go on as they did.
  */
 function mayMatchSince(kind, { error }, { q, status, error: type }) {
   if (kind === "job.enqueued") return true;
@@ -24,7 +24,7 @@ function mayMatchSince(kind, { error }, { q, status, error: type }) {
   return Boolean(status || type || (q && error?.message?.toLowerCase().includes(q.toLowerCase())));
 }
 
-/** Whether a job stands before another. One that has not ended has no place by end: it stays where it is. @param {Filter} filter */
+/** Whether a job stands before another. A job that has not ended has no position by end, and stays where it is. @param {Filter} filter */
 export function isBefore(job, other, filter) {
   const by = isByEnd(filter) ? Date.parse(job.finished_at) - Date.parse(other.finished_at) : 0;
   return by > 0 || (by === 0 && job.id > other.id);

@@ -1,5 +1,6 @@
-// Above the list of one queue's jobs: why none of them starts, or which limit holds them, as GET /queues tells it, with a link to the queue, where one that is paused is resumed,
-// if any of the list may wait to start; and how many the queue has of each status.
+// Above the list of one queue's jobs: why none of them starts, or which limit holds them, as GET /queues tells it. It is
+// shown if any of the list may wait to start, with a link to the queue, where a paused one is resumed. This also reads how
+// many jobs the queue has of each status.
 import { limitOf } from "./backlog.js";
 import { byId, h, hide, icon, setText } from "./dom.js";
 import { isByEnd } from "./filter.js";
@@ -18,7 +19,7 @@ let timer;
 let failures = 0;
 /** Whether the list can hold jobs that wait. */
 let mayWait = false;
-/** The queue as it was last told; undefined: not yet, or there is none. @type {any} */
+/** The queue as it was last read; undefined: not read yet, or there is none. @type {any} */
 let queue;
 const clause = document.createTextNode("");
 /** @type {(counts: Record<string, number> | undefined) => void} */
@@ -26,7 +27,7 @@ let counted = () => {};
 
 document.addEventListener("visibilitychange", () => read());
 
-/** Tell it of the queue of this filter from now on, if it has one. @param {import("./filter.js").Filter} filter @param {(counts: Record<string, number> | undefined) => void} count gets what it has of each status, undefined while that is not known */
+/** From now on, tell of the queue of this filter, if it has one. @param {import("./filter.js").Filter} filter @param {(counts: Record<string, number> | undefined) => void} count gets what it has of each status, undefined while that is not known */
 export function tellOf(filter, count) {
   mayWait = !isByEnd(filter) && (!filter.status || WAITING.has(filter.status));
   if (filter.queue === name) return paint();
@@ -38,17 +39,17 @@ export function tellOf(filter, count) {
   read();
 }
 
-/** The stream of the page tells whether the API is there, so this is no Poll; it asks a slow server, or none, as seldom. */
+/** Read the queue. This is no Poll, as the page's stream tells whether the API is there; but a slow server, or none, is asked as seldom. */
 async function read() {
   clearTimeout(timer);
   const asked = name, began = performance.now();
   if (!asked || document.hidden) return;
   try {
     const { items: [item] } = await request(`/queues?${new URLSearchParams({ name: asked })}`);
-    if (asked !== name) return; // it is asked of another one
+    if (asked !== name) return; // another queue is asked for by now
     failures = 0;
     queue = item;
-    counted(item?.counts ?? {}); // one that is not listed has no jobs
+    counted(item?.counts ?? {}); // a queue that is not listed has no jobs
     paint();
   } catch (error) {
     failures += 1;
@@ -61,7 +62,7 @@ async function read() {
 
 function paint() {
   const why = queue && mayWait && whyOf(queue), shown = why ? JSON.stringify([queue.name, queue.pause]) : "";
-  if (why) setText(clause, why); // what it says of times changes
+  if (why) setText(clause, why); // the times in it change
   if (shown === (node.dataset.shown ?? "")) return; // keep a selection and the focus
   node.dataset.shown = shown;
   hide(node, !why, byId("query"));

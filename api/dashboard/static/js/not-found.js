@@ -1,4 +1,4 @@
-// The page for what is not there. It names the page that is like it, and has a field to find a job.
+// The page for an address where nothing is. It names the page with a similar address, and has a field to find a job.
 import { byId, showOrHide } from "./dom.js";
 import { startChrome } from "./chrome.js";
 import { JOBS } from "./filter.js";
@@ -8,10 +8,10 @@ import { startFind } from "./find.js";
 const PAGES = { overview: "/", workers: "/#workers", programs: "/#workers" };
 for (const link of document.querySelectorAll(".sections a:not([href='/'])")) PAGES[link.textContent.toLowerCase()] = link.getAttribute("href");
 
-/** What the API answers, of what begins like the name of a page. */
+/** The paths of the API that begin like the name of a page. */
 const OF_THE_API = /^\/(audit|config|errors|jobs|programs\/[^/]+\/logs|queues|schedules|types|workers)(\/|$)/;
 
-/** The page of an address that is nearly one, as "/ui/job/7", "/ui/config" or "/Queues". What is of the API is none. @param {string} path */
+/** The page of an address that is nearly one, as "/ui/job/7", "/ui/config" or "/Queues". A path of the API has none. @param {string} path */
 function nearlyPage(path) {
   const [, word = "", rest] = /^\/(?:ui\/)?([a-z]{3,})[^/]*\/?(.*?)\/?$/.exec(path.toLowerCase()) ?? [];
   const name = word && Object.keys(PAGES).find((one) => one.startsWith(word) || word.startsWith(one));

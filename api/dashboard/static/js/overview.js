@@ -42,7 +42,7 @@ onTryNow(() => live.retryNow());
 table.load();
 keepScrollPosition(Promise.all([firstJobs, figures.first, alerts.first, firstStatus, slots.pools.known]));
 
-/** Queues, workers or the configuration have changed: the verdict may be another, and the numbers of the pools. */
+/** If queues, workers or the configuration have changed, read anew what depends on them: the verdict, alerts and pools. */
 function readAnew(events) {
   if (events.some(({ kind }) => kind === "config.reloaded")) slots.begin();
   for (const { reading } of [figures, alerts]) reading.outdate();

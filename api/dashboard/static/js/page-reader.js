@@ -1,7 +1,7 @@
 // Reads the page that a list shows, and tries again when that fails.
 //
-// A page takes the place of the rows when it has come, and not before: until then, and if the read
-// fails, the rows, their filter and what waits to be shown stay as they are.
+// A new page takes the place of the rows only when it has come. Until then, and if the read fails, the
+// rows, their filter and what waits to be shown stay as they are.
 import { byId, setAttr, setText } from "./dom.js";
 import { readPage } from "./job-pages.js";
 
@@ -12,7 +12,7 @@ export class PageReader {
   /** @param {import("./jobs-table.js").JobsTable} table */
   constructor(table) {
     this.table = table;
-    /** Of the page that was asked for last. */
+    /** The filter and the cursor of the page that was asked for last. */
     this.wanted = { filter: table.filter, cursor: table.cursor };
     /** Events that came while a page was read. @type {any[]} */
     this.meanwhile = [];
@@ -40,7 +40,7 @@ export class PageReader {
     table.schedule();
   }
 
-  /** Read nothing, and show no job: what is asked for cannot be. */
+  /** Read nothing, and show no job: the filter is refused. */
   refuse() {
     this.reading?.abort();
     this.reading = null;

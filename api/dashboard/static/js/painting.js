@@ -1,7 +1,7 @@
 // Paints rows a few at a time, before the next pictures.
 //
-// To lay out and paint fifty rows at once takes longer than a picture may, and a key that is pressed meanwhile waits
-// for it. A second or a page that was read may change them all.
+// Laying out and painting fifty rows at once takes longer than one picture may, and a key that is pressed meanwhile has
+// to wait. A passed second, or a page that was read, may change all rows.
 const AT_ONCE = 10;
 
 export class Painting {

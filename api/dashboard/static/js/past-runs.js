@@ -8,11 +8,11 @@ export class PastRuns {
   constructor(tag) {
     this.node = h("div", { class: "runs", hidden: true });
     this.all = h("a", { href: `/ui/jobs?${new URLSearchParams({ tag })}` }, "all runs");
-    /** By job. @type {Map<number, Mark>} */
+    /** Job id -> its mark. @type {Map<number, Mark>} */
     this.marks = new Map();
   }
 
-  /** A mark that somebody points at or has focused stays where it is. @param {any[]} runs */
+  /** Show the runs. A mark that somebody points at or has focused stays where it is. @param {any[]} runs */
   show(runs) {
     const marks = new Map(runs.map((run) => [run.job, this.marks.get(run.job) ?? new Mark(run.job)]));
     for (const run of runs) marks.get(run.job).show(run);

@@ -1,4 +1,4 @@
-// Who paused a queue or a schedule, when and why: one line, also in the question that somebody else was faster to answer.
+// Who paused a queue or a schedule, when and why: one line, also used in a question that somebody else has answered meanwhile.
 import { h, icon } from "./dom.js";
 import { relative, timeNode } from "./time.js";
 
@@ -6,7 +6,7 @@ import { relative, timeNode } from "./time.js";
 export const pausedWords = (pause, isPaused = true) => [h("b", {}, isPaused ? "paused" : "resumed"), ` by ${pause.by ?? (isPaused ? "the configuration" : "an operator")}`,
   pause.at && " ", pause.at && timeNode(pause.at), pause.reason && `: ${pause.reason}`];
 
-/** Show it in `node`, or who has resumed what the configuration pauses; hide that if nobody did either. @param {HTMLElement} node @param {any} pause @param {any} [resumed] */
+/** Show in `node` who paused it, or who resumed what the configuration pauses; hide it if nobody did. @param {HTMLElement} node @param {any} pause @param {any} [resumed] */
 export function showPause(node, pause, resumed = null) {
   const one = pause ?? resumed, shown = JSON.stringify([pause, resumed]);
   node.hidden = !one;
@@ -17,7 +17,7 @@ export function showPause(node, pause, resumed = null) {
 
 /**
  * Tell an open question whether to pause or resume that somebody else has answered it.
- * @param {{paused: boolean, say: (text: string | null, isDone?: boolean) => void} | undefined} question and how it was when it was asked
+ * @param {{paused: boolean, say: (text: string | null, isDone?: boolean) => void} | undefined} question `paused`: whether it was paused when it was asked
  * @param {{paused: boolean, pause: any}} now
  * @param {string | null} text what will happen as it is now; null: as before
  */
@@ -25,7 +25,7 @@ export function tellOvertaken(question, { paused, pause }, text = null) {
   question?.say(question.paused === paused ? text : paused ? pausedBy(pause) : "Somebody else has resumed it meanwhile.", question.paused && !paused);
 }
 
-/** First in the question before a resume, as the dialog lies over the row that tells it. @param {any} pause */
+/** The beginning of the question before a resume, as the dialog covers the row that tells it. @param {any} pause */
 export const pausedBefore = (pause) => (pause ? `It was paused${byWhom(pause)}. ` : "");
 
 /** " by cli:ada 5 minutes ago: a release" @param {any} pause */

@@ -1,4 +1,4 @@
-// The payload of a new job: as a form made from the schema of its type, or as JSON. What one holds, the other gets without loss.
+// The payload of a new job: as a form made from the schema of its type, or as JSON. A switch to the other form loses nothing.
 import { byId, h, setAttr, setText, showOrHide } from "./dom.js";
 import { parseExact, writeExact } from "./exact.js";
 import { exampleOf } from "./schema-example.js";
@@ -104,7 +104,7 @@ export class Payload {
     this.changed();
   }
 
-  /** Fill in an example of what must be there; what else is given stays. */
+  /** Fill in an example for the required fields; what else is given stays. */
   fillExample() {
     const part = this.schema.properties ? this.schema : { ...this.schema, type: "object" };
     let given = {};

@@ -13,12 +13,12 @@ export class Place {
     /** Where to go once the list is there. @type {At | null} */
     this.wanted = history.state;
     history.scrollRestoration = "manual";
-    // What is noted while the page is left is lost in a reload, and a key may be held: not more often than browsers allow.
+    // Noted not only when the page is left, as a reload would lose that, and with a held key not more often than browsers allow.
     for (const kind of ["scrollend", "click", "pagehide"]) addEventListener(kind, () => this.keep());
     addEventListener("keyup", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.keep(), SOON_MS); });
   }
 
-  /** Note where the reader is, unless the way there has not ended. */
+  /** Note where the reader is, unless the page still has to go to an earlier position. */
   keep() {
     if (this.wanted) return;
     const held = document.activeElement, isByKey = held?.matches(":focus-visible"); // a click does not hold the list
@@ -27,7 +27,7 @@ export class Place {
     history.replaceState({ y: scrollY, row, chosen: { all, ids: [...ids] } }, "");
   }
 
-  /** The list is there: go to where the reader was. */
+  /** Go to where the reader was, now that the list is there. */
   takeUp() {
     const { wanted } = this;
     this.wanted = null;

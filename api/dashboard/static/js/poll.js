@@ -21,7 +21,7 @@ export class Poll {
     this.now();
   }
 
-  /** Read now, and go on from here. If it reads already, read once more afterwards. */
+  /** Read now, and go on from here. If a read is under way, read once more afterwards. */
   async now() {
     clearTimeout(this.timer);
     if (document.hidden) return;
@@ -60,7 +60,7 @@ export class Poll {
     return Math.max(this.every, (performance.now() - began) * 10); // ask a slow server less often
   }
 
-  /** Ask whether anybody is there when no answer has come for a while: one may take long, or be asked for seldom. */
+  /** Ask whether the API is there if no answer has come for a while: a read may take long, or come seldom. */
   watch() {
     clearTimeout(this.silence);
     this.silence = setTimeout(() => this.ask(), this.hung ? QUIET_LOST_MS : QUIET_MS);
@@ -72,10 +72,10 @@ export class Poll {
     if (silence !== this.silence) return; // an answer has come meanwhile
     this.silence = undefined;
     showConnection(isThere ? "live" : "waiting", 0);
-    if (isThere) this.hung?.abort(); // who is back may never answer what was asked before
+    if (isThere) this.hung?.abort(); // an API that is back may never answer an earlier call
     this.hung = isThere ? undefined : this.limit;
     if (isThere) return document.hidden || this.watch();
-    this.now(); // or it reads, and asks on
+    this.now(); // if a read is under way, it asks again
     this.hung = this.reading ? this.limit : undefined; // this read, if it is a new one
   }
 

@@ -17,21 +17,21 @@ export class Pools {
     this.readAnew = readAnew;
     /** @type {Map<string, PoolForm>} */
     this.forms = new Map();
-    /** Also those that have no slot; null: not known yet. @type {Record<"pools" | "programs", {host: string, name: string, workers: number | null, finishes_within_s?: number | null, scaled: Scaled}[]> | null} */
+    /** All configured ones, even without a slot; null: not known yet. @type {Record<"pools" | "programs", {host: string, name: string, workers: number | null, finishes_within_s?: number | null, scaled: Scaled}[]> | null} */
     this.configured = null;
     /** @type {{workers: any[], supervised: Map<string, any>} | null} */
     this.seen = null;
     this.known = new Promise((resolve) => { this.hasBecomeKnown = resolve; });
   }
 
-  /** Learn what is configured. Without an answer, the pools that have slots are all that are known. @param {any} [configured] */
+  /** Learn what is configured. Without an answer, only pools that have slots are known. @param {any} [configured] */
   learn(configured = this.configured ?? { pools: [], programs: [] }) {
     this.configured = configured;
     if (this.seen) this.show(this.seen.workers, this.seen.supervised);
     this.hasBecomeKnown();
   }
 
-  /** All at once: one that came later would push the others from under the pointer. @param {any[]} workers @param {Map<string, any>} supervised the hosts with a supervisor */
+  /** Show all forms at once: one that came later would push the others away from under the pointer. @param {any[]} workers @param {Map<string, any>} supervised the hosts with a supervisor */
   show(workers, supervised) {
     this.seen = { workers, supervised };
     if (!this.configured) return;
@@ -40,8 +40,8 @@ export class Pools {
     const { pools: configured, programs } = this.configured;
     const known = new Map([...configured, ...programs].map((one) => [`${one.host} ${one.name}`, one]));
     for (const { host, name } of [...configured, ...programs]) if (supervised.has(host) && !pools.has(`${host} ${name}`)) pools.set(`${host} ${name}`, []);
-    // A form stays while its host does: who has scaled to 0 wants to scale back. One that is not configured
-    // any more goes with its last slot; what another host than that of the API has is not known.
+    // A form stays while its host does: whoever has scaled to 0 wants to scale back. The form of a pool that is not
+    // configured any more goes with its last slot. The configuration of other hosts is not known.
     const answering = new Set([...configured, ...programs].map(({ host }) => host));
     for (const [key, { host }] of this.forms) {
       const isGone = answering.has(host) && !known.has(key) && !pools.has(key);
@@ -64,7 +64,7 @@ export class Pools {
     return [...pools, ...programs].find((one) => one.host === host && one.name === pool)?.finishes_within_s;
   }
 
-  /** A number is another: somebody has scaled it. @param {Map<string, any[]>} pools */
+  /** Read anew if a number has changed, as somebody has scaled. @param {Map<string, any[]>} pools */
   noteSizes(pools) {
     const sizes = JSON.stringify([...pools].map(([key, ofPool]) => [key, staying(ofPool).length]).sort());
     if (this.sizes !== undefined && this.sizes !== sizes) this.readAnew();
@@ -72,10 +72,10 @@ export class Pools {
   }
 }
 
-/** Those that are wanted: one that is scaled away only finishes its job. @param {any[]} members */
+/** The slots that are wanted: one that is scaled away only finishes its job. @param {any[]} members */
 const staying = (members) => members.filter(({ leaves }) => !leaves);
 
-/** How many of those that are wanted are drained. @param {any[]} members @param {number} leaving how many others still end */
+/** How many of the wanted slots are drained. @param {any[]} members @param {number} leaving how many others still end */
 function drainedText(members, leaving) {
   const drained = members.filter((one) => !isReplaced(one)).length;
   if (!drained) return "";
@@ -141,7 +141,7 @@ class PoolForm {
     };
   }
 
-  /** What a scale to so many does by now. @param {number} workers */
+  /** Say what a scale to this number would do now. @param {number} workers */
   consequence(workers) {
     if (workers === this.members.length) return "This is its number already.";
     const { starting, returning, ending, empty } = scaling(this.slots, workers), going = new Set([...ending, ...empty]);

@@ -2,7 +2,7 @@
 import { Exact, parseExact, writeExact } from "./exact.js";
 
 const LONGEST = 160;
-/** A string, or anything else that is no separator at this depth. */
+/** A string, or any text without a separator at this depth. */
 const TOKEN = /"(?:[^"\\]|\\.)*"?|[[{]|[\]}]|,|[^"[\]{},]+/g;
 
 /** @param {string | null} [json] which may be cut off anywhere */
@@ -13,14 +13,14 @@ export function preview(json) {
 }
 
 function inWords(json) {
-  try { return ofValue(parseExact(json)); } catch { /* it is cut off */ }
+  try { return ofValue(parseExact(json)); } catch { /* the JSON is cut off */ }
   if (!json.startsWith("{")) return json;
   const { whole, rest } = cut(json);
   const [, name, value] = /^\s*"((?:[^"\\]|\\.)*)"\s*:\s*(.*)$/s.exec(rest) ?? [null, "", rest];
   try { return [whole ? ofValue(parseExact(`${whole}}`)) : "", name ? `${name}=${value}…` : "…"].filter(Boolean).join(" "); } catch { return json; }
 }
 
-/** Return the members of an object that are there whole, and what is left of the next one. */
+/** Return the members of an object that are whole, and what is left of the next one. */
 function cut(json) {
   let depth = 0, end = 0;
   for (const { 0: token, index } of json.matchAll(TOKEN)) {

@@ -1,5 +1,5 @@
 // What is run in the slots of a program, as the configuration in force says: its command, and folded the
-// rest. Of several hosts each has a configuration of its own, and one knows only that of the API's host.
+// rest. Each host has a configuration of its own, and only that of the API's host is known.
 import { arrange, byId, h, hide, setText } from "./dom.js";
 import { request } from "./http.js";
 import { plural } from "./words.js";
@@ -19,7 +19,7 @@ export class ProgramSettings {
       setText(what, node.open ? "what it runs" : "runs");
       if (node.open) this.read();
     });
-    /** Its line is kept until it is known that there is nothing to tell. */
+    /** A line is kept for it until it is known that there is nothing to tell. */
     this.isKnown = true;
     this.read();
   }

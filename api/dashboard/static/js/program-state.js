@@ -1,6 +1,6 @@
 // How a program is, why, and what can be done with it: the same as its row on the overview says.
 //
-// What one comes for stands above the output: the reason and the actions. The exits are below it.
+// The reason and the actions, which one comes for, are above the output. The exits are below it.
 import { retitle } from "./chrome.js";
 import { arrange, byId, h, hide, icon, setAttr, setText, showOrHide } from "./dom.js";
 import { onHost, request } from "./http.js";
@@ -45,7 +45,7 @@ export class ProgramState {
     this.hide();
   }
 
-  /** Offer nothing, as nothing can be done with it. */
+  /** Offer no action, as nothing can be done with the program. */
   hide() { this.fold?.leave(); for (const id of SECTIONS) hide(byId(id), true, byId("log")); }
 
   /** Why it has no slot; empty if that is not known, as of another host. @param {any} configured as GET /workers?samples=true has it */
@@ -63,7 +63,7 @@ export class ProgramState {
     if (!this.fold) {
       this.fold = new SlotFold(program, several);
       byId("slot-actions").append(this.fold.bar);
-      byId("slot-why").append(this.fold.why); // its problem is that of the stack, which a program has not
+      byId("slot-why").append(this.fold.why); // the problem line is for the stack, which a program does not have
       byId("slot").append(this.fold.exits.node);
       this.settings = new ProgramSettings(byId("settings"), program.pool);
     }
@@ -77,7 +77,7 @@ export class ProgramState {
       cpu !== null && `CPU ${cpu.toFixed(1)} %`, rss !== null && bytes(rss)].filter(Boolean).join(" · "));
     this.fold.show(program, all.find((one) => one.slot === "supervisor" && one.host === host), several);
     this.fold.exits.add(program.recent_exits ?? []);
-    const shown = this.fold.exits.known.size; // of each that ended, unless there were more
+    const shown = this.fold.exits.known.size; // one for each process that ended, unless there were more
     setText(byId("exits-order"), restarts > shown && shown ? `the latest ${shown}, newest first` : "newest first");
     retitle(`${spaced(state)}: ${this.slot} · Orpheus`, isBad(state));
   }

@@ -1,5 +1,5 @@
-// The page of one program: what it prints, the newest part first read, then as it comes, and older parts
-// when they are asked for.
+// The page of one program: what it prints. The newest part is read first, then what is added, and older
+// parts when they are asked for.
 import { byId, h, hide, onPress, setOff, setText } from "./dom.js";
 import { retitle, startChrome } from "./chrome.js";
 import { request } from "./http.js";
@@ -68,7 +68,7 @@ async function readLines(which, signal) {
   return (await request(`/programs/${encodeURIComponent(slot)}/logs?${query}`, { signal })).items.map(/** @param {Line} one */ (one) => ({ ...one, line: withoutColours(one.line) }));
 }
 
-/** Put what was printed before the oldest line above it. From then on the page forgets much later. @param {AbortSignal} signal */
+/** Put what was printed before the oldest line above it. From then on the page forgets lines much later. @param {AbortSignal} signal */
 async function readOlder(signal) {
   const items = await readLines({ before: lines[0].id }, signal);
   wantsOlder = false;
@@ -116,7 +116,7 @@ function showSummary() {
   setText(byId("log-summary"), search.wanted || stream.value ? `${count(found)} of ${all}` : all);
 }
 
-/** What Orpheus says of the program belongs to both of its streams. @param {Line} line */
+/** Whether a line is shown: what Orpheus says of the program belongs to both streams. @param {Line} line */
 const isWanted = ({ stream: from, line }) => (!stream.value || from === stream.value || from === "orpheus") && search.matches(line.toLowerCase());
 
 /** @param {Line} line */

@@ -33,7 +33,7 @@ export class QueueRow {
       cell("depth", "live jobs", depth(LIVE)), cell("depth", "ended jobs", depth(ENDED)),
       cell("oldest num", "oldest due", this.oldest, this.oldestHeld),
       cell("flow num", "/min lately", h("span", { title: "Submitted a minute, in this minute and the last" }, h("small", {}, "in "), this.flow.in), h("span", { title: "Ended a minute, in this minute and the last" }, h("small", {}, "out "), this.flow.out)),
-      // In a narrow table these two are one column, whose lines no other column moves.
+      // In a narrow table these two share one column, so that no other column moves their lines.
       h("div", { class: "together", role: "presentation" }, cell("limits", "limits", this.limits, this.use), cell("pools", "served by", this.pools)),
       cell("backlog num", "backlog", this.backlog),
       cell("actions num", "", this.button),
@@ -66,12 +66,12 @@ export class QueueRow {
     this.showAge();
   }
 
-  /** A queue without jobs is listed only while it is paused. */
+  /** Take it as resumed, as it is not listed any more: a queue without jobs is listed only while it is paused. */
   leave() {
     tellOvertaken(this.question, { paused: false, pause: null });
   }
 
-  /** Of a page that hears nothing, no job is known to wait still. */
+  /** Let the age grow, unless the page is disconnected: then no job is known to wait still. */
   tick() {
     if (!document.documentElement.classList.contains("lost")) this.showAge();
   }
@@ -98,7 +98,7 @@ export class QueueRow {
     this.pools.classList.toggle("bad", nobody && counts.pending + (pools.length ? 0 : counts.blocked) > 0);
   }
 
-  /** What becomes of the backlog, and how much of it is held back, with a link to where its types are released. */
+  /** Show what becomes of the backlog, and how much is held back, with a link to where its types are released. */
   showBacklog() {
     const texts = backlogOf(this.queue), held = this.queue.held_back, key = JSON.stringify(held.map(({ oldest_s, ...one }) => one));
     this.backlogLines = texts.map((_, i) => this.backlogLines[i] ?? h("div", {}));
@@ -136,7 +136,7 @@ function whatHappens(queue) {
   return `No job of it starts until it is resumed, even after a restart. ${waiting ? `${waiting} will wait. ` : ""}${running}Jobs can still be submitted.`;
 }
 
-/** What resuming a queue does: without a worker, nothing. @param {any[]} pools those that serve it */
+/** What resuming a queue does: nothing, if it has no worker. @param {any[]} pools those that serve it */
 function resumed(pools) {
   if (!pools.length) return "No pool serves it, so none of its jobs starts until one does";
   if (pools.some(({ ready }) => ready)) return "Workers start its jobs again";

@@ -1,4 +1,4 @@
-// On top of the page of queues: what those that are shown have in all, and how many are in trouble, each a link that finds them.
+// At the top of the page of queues: the totals of those shown, and how many are in trouble, each a link that finds them.
 import { arrange, byId, h, setText } from "./dom.js";
 import { count, plural } from "./words.js";
 
@@ -8,7 +8,7 @@ function heldBack(queues) {
   const held = queues.flatMap((queue) => queue.held_back), least = held.some(({ relation }) => relation === "gte") ? "at least " : "";
   return `, ${least}${count(held.reduce((sum, { jobs }) => sum + jobs, 0))} by quarantines`;
 }
-/** What a search for `finds` finds among the words of a row. */
+/** Kinds of trouble; a search for `finds` finds the queues by the words of their rows. */
 const TROUBLES = [
   { words: "paused", finds: "it is paused", has: (/** @type {any} */ queue) => queue.paused },
   { words: "without a pool", finds: "no pool serves it", has: ({ paused, pools, none_starts: why }) => !paused && !pools.length && why },

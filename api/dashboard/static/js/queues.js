@@ -34,13 +34,13 @@ function show(isAsked) {
   totals();
 }
 
-/** For how long a job has waited at most, also one that a quarantine holds back. @param {any} queue */
+/** The longest time that a job has waited, even one that a quarantine holds back. @param {any} queue */
 function oldestOf({ oldest_pending_s: age, held_back: held }) {
   const ages = [...(age === null ? [] : [age]), ...held.map((/** @type {any} */ one) => one.oldest_s)];
   return ages.length ? Math.max(...ages) : null;
 }
 
-/** What a search looks at: the name, what the row says of its state, and who serves it. @param {any} queue */
+/** The text that a search looks at: the name, what the row says of its state, and who serves it. @param {any} queue */
 function searchedText(queue) {
   const { name, paused, pause, starved, none_starts: nobody, unready, pools, held_back: held } = queue;
   return [name, paused ? "it is paused" : starved && "it is starved", held.length && "jobs held back", pause?.by, pause?.reason, nobody, unready, ...backlogOf(queue), ...held.map((/** @type {any} */ one) => `held back ${one.type} is quarantined`), ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");

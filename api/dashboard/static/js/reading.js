@@ -1,4 +1,4 @@
-// A call of the API whose answer is shown, and which is made again when that is old.
+// A call of the API whose answer is shown, and which is repeated when the answer is old.
 
 const AGAIN_AFTER_FAILURE_MS = 4500;
 
@@ -21,13 +21,13 @@ export class Reading {
     if (this.again) await this.now();
   }
 
-  /** What was read, or is being read, may no longer be true. */
+  /** Note that what was read, or is being read, may no longer be true. */
   outdate() {
     this.endedAt = -Infinity;
     this.again = this.isReading;
   }
 
-  /** Read if that was done longer ago, and is not being done. What could not be read is tried again soon. @param {number} ms */
+  /** Read if the last read is longer ago and none is under way. A failed read is repeated soon. @param {number} ms */
   ifOlder(ms) {
     const wait = this.hasFailed ? Math.min(ms, AGAIN_AFTER_FAILURE_MS) : ms;
     if (!this.isReading && performance.now() - this.endedAt > wait) this.now();

@@ -1,4 +1,4 @@
-// What was refused after its dialog had been closed, at the edge of the page until somebody closes it.
+// Refusals that came after their dialog had been closed, shown at the edge of the page until somebody closes them.
 import { byId, h, hide } from "./dom.js";
 
 const box = byId("refused");
@@ -7,7 +7,7 @@ byId("refused-close").addEventListener("click", () => {
   byId("refused-list").replaceChildren();
 });
 
-/** Tell it once, without the focus. While a dialog is open nobody hears what is behind it, so it waits for its end. @param {string} question the title of the dialog @param {string} why */
+/** Tell a refusal once, without taking the focus. While a dialog is open, nobody hears what is behind it, so it waits. @param {string} question the title of the dialog @param {string} why */
 export function tellRefusal(question, why) {
   const open = document.querySelector("dialog[open]");
   if (open) return open.addEventListener("close", () => tellRefusal(question, why), { once: true });

@@ -5,8 +5,8 @@ import { originTag, sameRequest } from "./same-request.js";
 import { now } from "./time.js";
 
 /**
- * Return the job that the page's address names, as a request whose tags lead back to it; null if it
- * names none. Throws Problem if the job is not there.
+ * Return the job that the page's address names, as a request whose tags lead back to it; null if the
+ * address names none. Throws Problem if the job does not exist.
  * @param {any[]} types of GET /types
  */
 export async function readOrigin(types) {

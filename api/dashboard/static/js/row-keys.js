@@ -1,4 +1,4 @@
-// The keys of the list of jobs. The row with the focus is the one they are about.
+// The keys of the list of jobs. They act on the row that has the focus.
 import { byId, setText } from "./dom.js";
 
 /** @param {HTMLElement} body the rows @param {import("./selection.js").Selection} selection @param {import("./bulk.js").Bulk} bulk @returns {Record<string, () => void>} */

@@ -27,7 +27,7 @@ export class Rows {
     this.rows = new Map();
     /** @type {any[]} */
     this.items = [];
-    /** @type {any[]} those of them that a search finds */
+    /** @type {any[]} the items that a search finds */
     this.found = [];
     this.wanted = "";
     const table = body.closest("table");
@@ -50,7 +50,7 @@ export class Rows {
     };
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let typing;
-    field.value ||= asked(); // else it was typed before this could hear it
+    field.value ||= asked(); // a text may have been typed before this listened
     field.addEventListener("input", () => {
       clearTimeout(typing);
       typing = setTimeout(keep, TYPING_MS);

@@ -1,7 +1,7 @@
 // The request that submits a job like another one: what differs from the defaults of its type. Pure.
 
 const ORIGIN = /^resubmitted-from-(\d+)$/;
-/** Tags that say where a job came from, which its copy did not: an edited job, a schedule. */
+/** Tags that say where a job came from: an edited job, a schedule. They are not true of a copy. */
 const NOT_COPIED = /^(resubmitted-from-\d+$|schedule-)/;
 
 /** The tag that leads from a job to the one whose request was edited. @param {string | number} id */
@@ -11,8 +11,8 @@ export const originTag = (id) => `resubmitted-from-${id}`;
 export const originOf = (tags) => tags.map((tag) => ORIGIN.exec(tag)?.[1]).find(Boolean) ?? null;
 
 /**
- * Return the body for POST /jobs. Its time is told only if it has not come.
- * @param {any} job @param {{queue: string, max_retries: number, timeout: number} | undefined} defaults of its type; unknown: everything is told
+ * Return the body for POST /jobs. It has the job's time only if that has not come.
+ * @param {any} job @param {{queue: string, max_retries: number, timeout: number} | undefined} defaults of its type; undefined: the body has everything
  * @param {number} nowMs
  */
 export function sameRequest(job, defaults, nowMs) {

@@ -20,7 +20,7 @@ export function startSaved(now, go) {
     button.textContent = list.value ? "Forget" : "Save";
     button.disabled = !now();
   };
-  /** Say what another filter of this name would lose. */
+  /** Say that saving under this name would replace another filter. */
   const warn = () => {
     const known = read()[name.value.trim()];
     showOrHide(byId("name-taken"), known && `This name is that of the filter “${write(Object.fromEntries(new URLSearchParams(known)))}”, which it would replace.`);

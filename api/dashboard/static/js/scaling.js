@@ -6,21 +6,21 @@ import { bytes, listed, plural } from "./words.js";
 const MOST_NAMED = 5;
 const MUCH = { times: 10, more: 20 };
 
-/** @param {any[]} slots all that it has on a host, also those that are scaled away @param {number} wanted */
+/** @param {any[]} slots all of its slots on a host, even those that are scaled away @param {number} wanted */
 export function scaling(slots, wanted) {
   const numberOf = ({ slot, pool }) => +slot.slice(pool.length + 1);
   const kept = slots.filter((one) => numberOf(one) <= wanted);
   const going = slots.filter((one) => numberOf(one) > wanted && !one.leaves);
   return {
     starting: wanted - kept.length,
-    /** Their processes still end, and then others start in their places. */
+    /** Slots whose processes still end, after which others start in them. */
     returning: kept.filter(({ leaves }) => leaves),
     ending: going.filter(({ pid }) => pid),
     empty: going.filter(({ pid }) => !pid),
   };
 }
 
-/** What a scale to so many does by now. @param {any[]} slots @param {number} wanted @param {boolean} isProgram @param {number | null | undefined} within after so many seconds a worker that ends releases its jobs */
+/** Say what a scale to `wanted` would do now. @param {any[]} slots @param {number} wanted @param {boolean} isProgram @param {number | null | undefined} within after so many seconds a worker that ends releases its jobs */
 export function scaleText(slots, wanted, isProgram, within) {
   const { starting, returning, ending, empty } = scaling(slots, wanted), noun = isProgram ? "instance" : "worker";
   const several = returning.length > 1, job = runningOf(returning[0] ?? {}) > 1 ? "jobs" : "job";
@@ -43,7 +43,7 @@ function finishText(ending, within) {
   return ` Each finishes its job first${named && `: ${named}${rest}`}.${limitText(within)}`;
 }
 
-/** What so many more take, if the number may be a slip. @param {any[]} slots @param {number} wanted @param {number} starting */
+/** Say what the added processes take, if the number may be a slip. @param {any[]} slots @param {number} wanted @param {number} starting */
 function muchText(slots, wanted, starting) {
   const now = slots.filter(({ leaves }) => !leaves).length;
   if (starting < MUCH.more || wanted < MUCH.times * now) return "";

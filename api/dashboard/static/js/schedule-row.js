@@ -68,7 +68,7 @@ export class ScheduleRow {
     setText(this.zone, runs.length && cron && isZone(timezone) ? `in ${timezone}` : "");
   }
 
-  /** The time of a run in the zone that its words are about. @param {string} at */
+  /** The time of a run, in the time zone of the schedule if it has a cron expression. @param {string} at */
   timeOfRun(at) {
     const node = timeNode(at, "short");
     this.setRun(node, at);

@@ -1,7 +1,7 @@
 // An example of a value that a JSON Schema allows. Pure.
 import { shapeOf } from "./schema.js";
 
-const DEEPEST = 8; // of what refers to itself
+const DEEPEST = 8; // of schemas that refer to themselves
 
 /** @param {any} part @param {any} defs @param {string} name of the field @param {number} [depth] @returns {any} */
 export function exampleOf(part, defs, name, depth = 0) {
@@ -26,7 +26,7 @@ export function exampleOf(part, defs, name, depth = 0) {
   }
 }
 
-/** A number within bounds: a large one where much larger ones are allowed, so that it is seen to work. */
+/** A number within bounds: a large one where much larger ones are allowed, so that one sees it work. */
 function number({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }, usual, step) {
   const low = Math.max(minimum ?? -Infinity, exclusiveMinimum === undefined ? -Infinity : exclusiveMinimum + step);
   const high = Math.min(maximum ?? Infinity, exclusiveMaximum === undefined ? Infinity : exclusiveMaximum - step);

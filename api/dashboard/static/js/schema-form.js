@@ -6,7 +6,7 @@ import { MapField } from "./field-map.js";
 import { UnionField } from "./field-union.js";
 import { shapeOf } from "./schema.js";
 
-const DEEPEST = 12; // of what must be there and refers to itself; further inside, it is JSON
+const DEEPEST = 12; // for required parts that refer to themselves; further inside, the field is JSON
 
 /**
  * Return a function that makes fields. `changed` is called when one is added, removed or moved.

@@ -1,4 +1,4 @@
-// A JSON Schema as what a form needs to know: the shape of a value, and a field in words. Pure.
+// Reads a JSON Schema for a form: the shape of a value, and a field in words. Pure.
 import { Exact, writeExact } from "./exact.js";
 
 const LONGEST_WAY = 30; // references that lead in a circle end here
@@ -16,7 +16,7 @@ export function fieldsOf(schema, defs = schema?.$defs ?? {}) {
   return Object.entries(schema.properties).map(([name, part]) => ({ name, schema: part, required: required.has(name), defs }));
 }
 
-/** Follow references. What stands beside one wins. @param {any} part @param {any} defs */
+/** Follow references. Keys beside a reference win. @param {any} part @param {any} defs */
 function follow(part, defs) {
   let schema = part === true || part === undefined ? {} : part;
   for (let way = 0; schema.$ref && way < LONGEST_WAY; way++) {
@@ -42,13 +42,13 @@ export function shapeOf(part, defs) {
   return { kind: kindOf(schema), schema, nullable: schema.type === "null" };
 }
 
-/** "This or null" is this, and may be left empty; anything else is a choice. */
+/** "This or null" has the shape of this, and may be left empty; other unions are a choice. */
 function shapeOfUnion(ways, { type: _, ...around }, defs) {
   const parts = ways.map((/** @type {any} */ way) => follow(way, defs));
   const others = parts.filter((/** @type {any} */ one) => one.type !== "null");
   const nullable = others.length < parts.length;
   if (others.length === 1) return { ...shapeOf({ ...others[0], ...around }, defs), nullable: true };
-  return { kind: "union", schema: around, nullable, choices: others.map((/** @type {any} */ one) => ({ get label() { return labelOf(one, defs); }, part: one })) }; // a label is made when it is read: a choice may hold the union itself
+  return { kind: "union", schema: around, nullable, choices: others.map((/** @type {any} */ one) => ({ get label() { return labelOf(one, defs); }, part: one })) }; // labels are made when read, as a choice may hold the union itself
 }
 
 function kindOf(schema) {
@@ -61,7 +61,7 @@ function kindOf(schema) {
   }
 }
 
-/** Whether all values of an object have the same shape, whatever their keys are. With values of any shape, it is written more easily as JSON. */
+/** Whether all values of an object have the same shape, whatever their keys are. If they may have any shape, JSON is easier to write. */
 const isMap = ({ additionalProperties: values, patternProperties }) => !patternProperties && typeof values === "object" && values !== null && Object.keys(values).length > 0;
 
 const WORDS = { number: "number", string: "text", boolean: "true or false", moment: "date and time", array: "list", union: "one of several kinds", json: "JSON" };

@@ -1,9 +1,9 @@
 // Keeps the scroll position of a page whose content comes after it: at `#jobs`, after Back and after a reload.
 //
-// The browser goes there before the content is there, which then moves what is seen.
+// The browser scrolls before the content is there, which then moves everything.
 import { byId } from "./dom.js";
 
-/** Go to where the page is to stand once its content is there, unless the reader has moved by then. @param {Promise<any>} content */
+/** Once the content is there, scroll to the wanted position, unless the reader has moved by then. @param {Promise<any>} content */
 export function keepScrollPosition(content) {
   const [{ type }] = /** @type {any[]} */ (performance.getEntriesByType("navigation"));
   const before = type === "navigate" ? undefined : history.state?.y;

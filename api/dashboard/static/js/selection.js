@@ -23,7 +23,7 @@ export class Selection {
     onPress(byId("pick-none"), () => this.clear());
   }
 
-  /** Where the list has no head, the box for the whole page stands before what is selected. */
+  /** Move the box for the whole page before the words about the selection, if the list has no header. */
   placeBox() {
     const label = this.page.closest("label"), head = label.parentElement, narrow = matchMedia("(max-width: 760px)");
     const place = () => (narrow.matches ? byId("selection").prepend(label) : head.append(label));
@@ -31,7 +31,7 @@ export class Selection {
     place();
   }
 
-  /** What is selected, and of which list. */
+  /** The selection and the list that it is of, as text. */
   get state() { return JSON.stringify([this.all, [...this.ids], this.table.filter]); }
 
   get size() { return this.all ? Infinity : this.ids.size; }
@@ -58,7 +58,7 @@ export class Selection {
 
   set(id, isChosen) { if (isChosen && !this.table.rows.get(id)?.isDeleted) this.ids.add(id); else this.ids.delete(id); }
 
-  /** A job was deleted. @param {number} id */
+  /** Forget a deleted job. @param {number} id */
   drop(id) { if (this.ids.delete(id) || this.all) this.show(); }
 
   choosePage(isChosen) {
@@ -69,7 +69,7 @@ export class Selection {
 
   chooseAll() { this.all = true; this.ids.clear(); this.show(); }
 
-  /** One that is taken out of "all that match" leaves the page selected without it. */
+  /** Turn "all that match" into the rows of this page: one of them is taken out. */
   leaveAll() {
     if (!this.all) return;
     this.all = false;
@@ -87,7 +87,7 @@ export class Selection {
   show() {
     if (!this.page) return;
     const list = JSON.stringify(this.table.filter);
-    if (list !== this.list) this.forget(); // what is not seen is not chosen
+    if (list !== this.list) this.forget(); // jobs that are not seen must not stay selected
     this.list = list;
     let chosen = 0, most = 0;
     for (const [id, row] of this.table.rows) {

@@ -6,7 +6,7 @@ import { told } from "./why.js";
 import { TERMINAL, WAITING, spaced } from "./words.js";
 
 const MOST_WAITING = 3; // a browser makes six requests of a host at once, and the page needs some itself
-const AGAIN_MS = 2000; // for each job that is followed, so that many are not asked for more often than one
+const AGAIN_MS = 2000; // times the number of jobs followed, so that many cause no more calls than one
 let waiting = 0, followed = 0;
 
 /** @param {any} job @param {boolean} isNew false: a live job with its unique key was there already */
@@ -21,13 +21,13 @@ export async function follow(job, isNew) {
   for (; !TERMINAL.has(job.status); show(state, why, job)) {
     try { job = await next(job.id); } catch (error) {
       if (error.status === 404) { state.dataset.status = "deleted"; state.replaceChildren("deleted"); why.replaceChildren(); break; }
-      await later(); // it may only be that Orpheus is started anew
+      await later(); // Orpheus may just be restarting
     }
   }
   followed--;
 }
 
-/** Return a job when it has ended, or sooner. @param {number} id */
+/** Return a job once it has ended, or after a while. @param {number} id */
 async function next(id) {
   if (waiting === MOST_WAITING) {
     await later();

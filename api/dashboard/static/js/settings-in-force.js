@@ -1,9 +1,9 @@
-// Which configuration is in force and since when, each of its settings, what set it, and why a newer file is not.
+// The configuration in force and since when, each setting, what set it, and why a newer file is not in force.
 import { byId, h, setAttr, setText, showOrHide } from "./dom.js";
 import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
-/** What the change that was saved last here means for this page. @type {string[]} */
+/** Notes for this page about the change that was last saved here. @type {string[]} */
 let notes = [];
 
 /** @param {any} configuration of GET /config @param {(key: string, table?: string) => boolean} goTo goes to the line of a setting in the text, or of one of several tables by its name, which may be another one than is in force; returns whether it is there */
@@ -29,7 +29,7 @@ export function showInForce({ path, text: shown, in_force: { file, version, sinc
   showWanted();
 }
 
-/** Let the settings be searched. While they are, those at the default are unfolded, and then as they were before. */
+/** Let the settings be searched. During a search, those at the default are unfolded; afterwards they are as before. */
 export function startSearch() {
   const field = byId("search"), fold = byId("defaults").closest("details");
   /** Whether it was open before the search. @type {boolean | null} */
@@ -48,7 +48,7 @@ export function startSearch() {
 function showWanted() {
   const wanted = byId("search").value.trim().toLowerCase(), section = byId("search").closest("section");
   setAttr(section, "data-searched", wanted !== "");
-  section.style.minHeight = wanted ? `${section.offsetHeight}px` : ""; // the field stays where it is
+  section.style.minHeight = wanted ? `${section.offsetHeight}px` : ""; // so that the field stays in its place
   /** @type {HTMLElement[]} */
   const rows = [...section.querySelectorAll("tbody tr")];
   for (const row of rows) row.hidden = !textOf(row).toLowerCase().includes(wanted);
@@ -74,7 +74,7 @@ function rowsOf({ key, as_written: value, origin, origins, note }, sourceOf) {
 
 const isTable = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Whether an entry of a table says nothing. */
+/** Whether a value of a table is empty, so that it need not be shown. */
 const isEmpty = (value) => value === null || value === "" || (typeof value === "object" && (Array.isArray(value) ? value : Object.values(value)).every(isEmpty));
 
 /** A value as it would stand in the file, or nearly; its line can break after a comma. @param {any} value @returns {string} */
@@ -96,7 +96,7 @@ export function showRejected(reason) {
 /**
  * Show whether the supervisor accepted a changed file: at the change if it was saved here, else in the head of the page.
  * Return whether the event says so.
- * @param {any} event the event says why not: what is read may be older @param {boolean} isOwn @param {boolean} isNewer the text was changed since it was saved
+ * @param {any} event the event, which says why not: an answer may be older @param {boolean} isOwn @param {boolean} isNewer the text was changed since it was saved
  */
 export function showOutcome({ kind, config }, isOwn, isNewer) {
   if (kind !== "config.reloaded" && kind !== "config.rejected") return false;

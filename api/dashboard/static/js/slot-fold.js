@@ -1,7 +1,7 @@
 // The details below a slot's row: its state in a sentence, actions, stack and exits.
 //
-// While the slot exists its buttons are never removed or disabled, only marked with aria-disabled: a
-// heartbeat must not take the focus away from a keyboard user.
+// While the slot exists, its buttons are never removed or disabled, only marked with aria-disabled: a
+// heartbeat must not take the focus from a keyboard user.
 import { byId, copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
 import { Exits } from "./exits.js";
 import { SlotJobs } from "./slot-jobs.js";
@@ -98,13 +98,13 @@ export class SlotFold {
     this.question?.update(worker);
   }
 
-  /** Its slot is gone. */
+  /** Show that the slot is gone. */
   leave() { this.question?.leave(); }
 
   /** @param {"restart" | "drain"} action */
   confirmAction(action) {
     this.question = new SlotQuestion(action, this.worker, this.path(action), (named) => setText(this.result, `${named} requested.`));
-    byId("confirm").addEventListener("close", () => { this.question = null; }, { once: true }); // it reads while it is kept
+    byId("confirm").addEventListener("close", () => { this.question = null; }, { once: true }); // the question reads as long as it is kept
   }
 
   async dump() {
@@ -133,7 +133,7 @@ export class SlotFold {
   }
 }
 
-/** Say what it waits for before it starts or is ready, and what of the cause that leaves to say. @param {any} worker @param {string} cause @returns {[string, string]} */
+/** Return what it waits for before it starts or is ready, and the rest of the cause. @param {any} worker @param {string} cause @returns {[string, string]} */
 function waitingText(worker, cause) {
   const { state } = worker, left = leftText(worker), [first, ...rest] = cause.split("; ");
   if (state === "starting") {

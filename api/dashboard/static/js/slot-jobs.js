@@ -1,4 +1,4 @@
-// The jobs that a worker runs at once, below its row: who restarts or drains it wants to know what it holds up.
+// The jobs that a worker runs at once, below its row: whoever restarts or drains it wants to know what that delays.
 import { arrange, h, setText } from "./dom.js";
 import { request } from "./http.js";
 import { Reading } from "./reading.js";
@@ -22,7 +22,7 @@ export class SlotJobs {
     this.rows = new Map();
   }
 
-  /** @param {any} worker @param {boolean} isOpen @param {boolean} several whether there are other hosts: a job does not say on which its worker is */
+  /** @param {any} worker @param {boolean} isOpen @param {boolean} several whether there are other hosts: a job does not say on which host its worker is */
   show({ jobs_in_progress: running, places, runs_alone: alone }, isOpen, several) {
     this.node.hidden = !(running > 1) || several;
     if (this.node.hidden || !isOpen) return;

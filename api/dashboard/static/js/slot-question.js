@@ -9,7 +9,7 @@ const STOPPED = new Set(["down", "backoff", "fatal"]);
 const CAN_DRAIN = new Set(["ready", "starting", "backoff", "fatal"]);
 const ENDS = "it is started, or Orpheus is restarted";
 
-/** Whether a restart of it is a start. @param {any} worker */
+/** Whether restarting the slot only means starting it. @param {any} worker */
 export const isStopped = ({ state }) => STOPPED.has(state);
 
 /** @param {any} worker */
@@ -37,7 +37,7 @@ export class SlotQuestion {
     this.say(`${isOther ? `Its process has ended meanwhile, and another one runs (pid ${pid}). ` : ""}${this.consequence(worker)}`);
   }
 
-  /** Say that there is no such slot any longer. */
+  /** Say that the slot no longer exists. */
   leave() { this.say("It is gone meanwhile.", true); }
 
   /** @param {any} worker */

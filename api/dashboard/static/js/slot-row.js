@@ -74,7 +74,7 @@ export class SlotRow {
   /** @param {any} worker @param {any} supervisor the row of that of its host, if there is one @param {boolean} several */
   show(worker, supervisor, several) {
     setAttr(this.node, "id", idOfSlot(several ? `${worker.slot} on ${worker.host}` : worker.slot));
-    this.node.classList.toggle("target", location.hash === `#${this.node.id}`); // `:target` is not what came after the page
+    this.node.classList.toggle("target", location.hash === `#${this.node.id}`); // `:target` does not match rows that came after the page
     setText(this.pid, worker.pid ? `pid ${worker.pid}` : "no process");
     setAttr(this.name, "title", `${worker.slot}, ${this.pid.textContent}`);
     this.busy = !!worker.job || (this.pace ?? 0) >= 1;

@@ -7,24 +7,24 @@ const ICONS = {
   backoff: "backoff", fatal: "fatal", stuck: "fatal", down: "down",
 };
 const BAD = new Set(["backoff", "fatal", "stuck", "killing"]);
-/** As FAILURES_WITHIN_S of the verdict. */
+/** The same as FAILURES_WITHIN_S of the verdict. */
 const LATELY_S = 600;
-/** Half of the default time after which it is taken for dead, as in the verdict. */
+/** Half of the default time after which a process is taken for dead, as in the verdict. */
 const SILENT_S = 7.5;
 
-/** What it looks like: its state, or that it is ready but not well. @param {any} worker */
+/** How a slot is shown: its state, or `degraded` if it is ready but not well. @param {any} worker */
 export const lookOf = (worker) => (worker.state === "ready" && (worker.degraded || isSilent(worker)) ? "degraded" : worker.state);
 
-/** Whether it is ready, but has not been heard of for so long that the verdict names it. @param {any} worker */
+/** Whether it is ready, but silent for so long that the verdict names it. @param {any} worker */
 export const isSilent = ({ state, heartbeat_age_s: age }) => state === "ready" && age !== null && age > SILENT_S;
 
 /** @param {string} look */
 export const iconOf = (look) => ICONS[look] ?? "down";
 
-/** Whether somebody may have to look after it. @param {string} state */
+/** Whether this state may need somebody. @param {string} state */
 export const isBad = (state) => BAD.has(state);
 
-/** For how long it may still run its jobs or not be ready, or when it is started again; empty if neither, or not known. @param {any} worker */
+/** How long it may still run its jobs or be unready, or when it is started again; empty if neither, or unknown. @param {any} worker */
 export function leftText(worker) {
   const { state, until, job } = worker, left = secondsTo(until);
   if (!left) return "";
@@ -34,7 +34,7 @@ export function leftText(worker) {
   return job ? `releases its ${jobs} in ${ticking(left)} if ${run} by then` : "";
 }
 
-/** How many of the jobs that it holds it runs. @param {any} worker */
+/** How many of the jobs that it holds are running. @param {any} worker */
 export const runningOf = ({ jobs_in_progress: held, places, runs_alone: alone }) => Math.min(held, alone ? 1 : places);
 
 /** What it runs: one job by its name, several by their number; empty if it runs none. @param {any} worker */
@@ -45,7 +45,7 @@ export const runsText = (worker) => (runningOf(worker) > 1 ? plural(runningOf(wo
 /** Who asked for what, when and why; empty if nobody did. @param {string} what @param {Asked} asked */
 export const byText = (what, asked) => (asked ? `${what} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}` : "");
 
-/** Who drained, restarted or scaled it away, when and why, and first what is wrong with it and how long it may still run; empty if nobody did. @param {any} worker */
+/** Who drained, restarted or scaled it away, when and why; before that, what is wrong with it and how long it may still run. Empty if nobody did. @param {any} worker */
 export function askedText(worker) {
   const { drained, restarted, scaled, state, degraded, reason } = worker;
   const by = byText("drained", drained) || byText("restarted", restarted) || byText("scaled away", scaled);
@@ -55,16 +55,16 @@ export function askedText(worker) {
   return [trouble, leftText(worker), by].filter(Boolean).join("; ");
 }
 
-/** Why it is neither restarted nor drained; empty if it may be. @param {any} worker */
+/** Why it cannot be restarted or drained; empty if it can. @param {any} worker */
 export const awayText = ({ leaves, scaled, slot, pool }) => (leaves
   ? `It is ${byText("scaled away", scaled) || "scaled away"}. Its process ends, and none is started in its place: scale ${pool} to ${slot.slice(pool.length + 1)} for that.` : "");
 
-/** How one of its processes failed, while that counts in the verdict: of one that is ready, or is to be. @param {any} worker */
+/** How one of its processes failed, while that counts in the verdict; only of a slot that is ready, or is to be. @param {any} worker */
 export function failureText({ state, last_failure: failed }) {
   return (state === "ready" || state === "starting") && failed && between(failed.at) < LATELY_S ? `failed ${ago(failed.at)}: ${failed.reason}` : "";
 }
 
-/** What becomes of a job that a worker does not finish in time. @param {number | null | undefined} within after so many seconds; not known of a program, and of another host */
+/** What becomes of a job that a worker does not finish in time. @param {number | null | undefined} within after how many seconds; unknown for a program, and for another host */
 export const limitText = (within) => (within ? ` A job that still runs after ${duration(within)} is released, and starts again.` : "");
 
 /** Why it is as it is, and for how much longer. @param {any} worker */
@@ -73,10 +73,10 @@ export function whyText(worker) {
   return askedText(worker) || (worker.state === "starting" ? parts.reverse() : parts).filter(Boolean).join("; ");
 }
 
-/** The same below a sentence that says for how much longer already. @param {any} worker */
+/** The same without the time, for below a sentence that tells it. @param {any} worker */
 export const causeText = (worker) => (["backoff", "fatal", "starting"].includes(worker.state) ? worker.reason : whyText(worker));
 
-/** Whether the process is to be followed by another one. @param {any} worker */
+/** Whether another process will follow this one. @param {any} worker */
 export const isReplaced = ({ drained, leaves, reason }) => !drained && !leaves && !/^drained/.test(reason);
 
 /** When a slot that was given up is tried again. @param {any} worker */

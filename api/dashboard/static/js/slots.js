@@ -23,7 +23,7 @@ export class Slots {
     everySecond(() => this.rows.forEach((row) => row.tick()));
   }
 
-  /** Fill the charts with the last minute, which the API keeps, and learn of pools and programs without a slot. */
+  /** Fill the charts with the last minute, which the API keeps; also read the pools and programs without a slot. */
   async begin() {
     try {
       const { items, pools, programs } = await request("/workers?samples=true");
@@ -70,7 +70,7 @@ export class Slots {
     return row;
   }
 
-  /** Return the row above those of a host, the same at each heartbeat. @param {string} host @param {any[]} members */
+  /** Return the header row of a host, the same at each heartbeat. @param {string} host @param {any[]} members */
   headOf(host, members) {
     const head = this.heads.get(host) ?? h("div", { role: "row", class: "host" }, h("h3", { role: "cell" }, host), h("small", { role: "cell" }));
     this.heads.set(host, head);
@@ -78,7 +78,7 @@ export class Slots {
     return head;
   }
 
-  /** Return where the focus goes if its row disappears: to the nearest row that stays. */
+  /** Return what gets the focus if its row disappears: the nearest row that stays. */
   nextFocus(body, nodes) {
     const rows = [...body.children];
     const focused = rows.findIndex((row) => row.contains(document.activeElement));
@@ -103,7 +103,7 @@ export class Slots {
   }
 }
 
-/** Return what names a slot among those of all hosts. @param {{host: string, slot: string}} worker */
+/** Return a name of the slot that no other host has. @param {{host: string, slot: string}} worker */
 function keyOf({ host, slot }) {
   return `${host} ${slot}`;
 }
@@ -112,7 +112,7 @@ function byRole(a, b) {
   return rankOf(a) - rankOf(b) || a.slot.localeCompare(b.slot, "en", { numeric: true });
 }
 
-/** Return where a slot stands: workers first, then programs, then what runs them. */
+/** Return the rank of a slot: workers first, then programs, then what runs them. */
 function rankOf({ pool, role }) {
   return pool === null ? 2 : Number(role === "program");
 }

@@ -6,9 +6,9 @@ const OTHER = { ascending: "descending", descending: "ascending" };
 
 /**
  * @typedef {object} Order
- * @property {string} words what it is by
- * @property {"ascending" | "descending"} first what its button does first
- * @property {(item: any) => string | number | null} of items of which this is null come last
+ * @property {string} words what it sorts by
+ * @property {"ascending" | "descending"} first the direction after the first click
+ * @property {(item: any) => string | number | null} of the value to sort by; items without one come last
  */
 
 export class Sorting {
@@ -26,7 +26,7 @@ export class Sorting {
     this.read();
   }
 
-  /** Take the order from the address; one that is not known is none, or the one in which the items come. */
+  /** Take the order from the address; an unknown one counts as none, or as the order in which the items come. */
   read() {
     const [, reverse, key] = /^(-?)(.*)$/s.exec(new URLSearchParams(location.search).get("sort") ?? "");
     const isKnown = Object.hasOwn(this.orders, key);

@@ -17,7 +17,7 @@ const payload = new Payload(changed), options = new JobOptions();
 let types = [];
 /** The job that the form was filled from. @type {any} */
 let origin = null;
-/** How often somebody has changed the form, and how often until it was sent. */
+/** How often somebody has changed the form, and how often that was when it was sent. */
 let edits = 0, sentEdits = 0;
 
 startChrome();
@@ -37,7 +37,7 @@ byId("example").addEventListener("click", () => { payload.fillExample(); changed
 keepWhile(() => edits !== sentEdits);
 if (!isReadOnly) start().finally(() => { form.inert = false; }); // else the form is hidden
 
-/** Fill the form. Until then it takes no click: there is no schema yet to make an example from. */
+/** Fill the form. Until then it takes no click: without a schema, no example could be made. */
 async function start() {
   try {
     types = (await request("/types", { exact: true })).items;
@@ -51,7 +51,7 @@ async function start() {
   if (isKnown) select.value = wanted;
   else if (wanted) {
     problem ||= `No job type is called ${wanted}${from ? " any more" : ""}.`;
-    select.prepend(h("option", { value: "" }, "choose a type")); // Enter must not submit another one
+    select.prepend(h("option", { value: "" }, "choose a type")); // Enter must not submit a job of another type
     select.value = "";
   }
   choose();
@@ -70,7 +70,7 @@ function fillFrom(job) {
   changed();
 }
 
-/** Offer the names of the queues that are there; the form does without. */
+/** Offer the names of existing queues; the form also works without them. */
 async function suggestQueues() {
   try {
     const { items } = await request("/queues");
@@ -90,7 +90,7 @@ function choose() {
   changed();
 }
 
-/** Return the request. Throws SyntaxError, which is shown at its field. */
+/** Return the request. Throws SyntaxError for invalid JSON, which is shown at its field. */
 const body = () => ({ type: select.value, payload: payload.read(), ...options.read() });
 
 function changed() {
@@ -98,7 +98,7 @@ function changed() {
   options.summarize();
   let text;
   try { text = postCurl("/jobs", body()); } catch (error) {
-    clearProblems(); // somebody is filling it in: what is wrong is shown when it is sent
+    clearProblems(); // while somebody fills it in, nothing is wrong yet: problems are shown when it is sent
     text = `# Not complete yet: ${error.message}`;
   }
   setText(byId("curl"), text);
@@ -109,7 +109,7 @@ function clearProblems() {
   options.clearProblems();
 }
 
-/** Enter submits, also from a text of several lines (there, Shift and Enter begin a line); in JSON, Ctrl and Enter do. @param {any} event */
+/** Submit at Enter, even in a text of several lines (Shift and Enter begin a line there); in JSON, at Ctrl and Enter. @param {any} event */
 function submitOnEnter(event) {
   const { target } = event;
   if (event.key !== "Enter" || event.isComposing || target.tagName !== "TEXTAREA") return;

@@ -13,7 +13,7 @@ const PAGES = {
   program: () => "/#workers",
 };
 const FIELD = /([a-z]+)=("(?:[^"\\]|\\.)*"|.*?)(?=, [a-z]+(?:=|<=)|$)/gs;
-/** What a retry or a cancel changes of a job, so that it no longer tells which jobs were meant. */
+/** The parts of a filter that a retry or a cancel makes untrue: afterwards they no longer tell which jobs were meant. */
 const PASSING = ["status", "since", "until", "error", "where"];
 
 /**
@@ -23,7 +23,7 @@ const PASSING = ["status", "since", "until", "error", "where"];
  */
 export function targetLink(target, action, at) {
   const [kind, name = ""] = target.split(/ (.*)/s);
-  if (action === "delete" && kind !== "jobs" && target !== "all jobs") return h("span", {}, target); // there is nothing left
+  if (action === "delete" && kind !== "jobs" && target !== "all jobs") return h("span", {}, target); // nothing is left to link to
   if (target === "configuration" || target.startsWith("configuration,")) return h("a", { href: "/ui/configuration" }, target);
   if (kind === "jobs" && /^\d/.test(name)) return chosenJobs(name, action);
   if (kind === "jobs" || target === "all jobs") return manyJobs(target, name, action, at);
@@ -41,7 +41,7 @@ function chosenJobs(name, action) {
   return h("span", { class: "chosen" }, "jobs ", ...links, rest);
 }
 
-/** The list of jobs with the same filter: as it finds the jobs now that they are changed. */
+/** A link to the list of jobs with the same filter, as it finds the jobs now that they are changed. */
 function manyJobs(target, words, action, at) {
   if (action === "delete") return h("span", {}, target);
   const given = [...words.replace(/^with /, "").matchAll(FIELD)].map(([, name, value]) => [name, value.startsWith('"') ? JSON.parse(value) : value]);

@@ -21,7 +21,7 @@ export function learnClock(at, toleranceMs = 1500) {
 export const between = (from, to) => Math.max(0, ((to ? Date.parse(to) : now()) - Date.parse(from)) / 1000);
 
 /**
- * Since when a job that may run waits for a worker: it was due, and free to run.
+ * Since when a job that may run waits for a worker: since it was due and free to run.
  * @param {{run_at: string, freed_at?: string | null}} job
  */
 export const waitsSince = ({ run_at: due, freed_at: freed }) => (freed && Date.parse(freed) > Date.parse(due) ? freed : due);
@@ -32,8 +32,8 @@ const ageS = (/** @type {string} */ at) => (now() - Date.parse(at)) / 1000;
 export const secondsTo = (at) => (at ? Math.max(0, -ageS(at)) : 0);
 
 /**
- * How long ago something happened: "8 s ago", "15 s ago", "3 min ago", as a page full of times that change each
- * second is costly. What the server's clock is known to be may be some seconds behind, so nothing is "in 3 s".
+ * How long ago something happened: "8 s ago", "15 s ago", "3 min ago". It is rounded, as a page full of times that
+ * change each second is costly. The known time of the server may be some seconds behind, so nothing is "in 3 s".
  * @param {string} at
  */
 export const ago = (at) => (ageS(at) < 1 ? "just now" : `${aged(ageS(at))} ago`);
@@ -41,7 +41,7 @@ export const ago = (at) => (ageS(at) < 1 ? "just now" : `${aged(ageS(at))} ago`)
 /** The same for a time that may be still to come: "in 3 s". @param {string} at */
 export const relative = (at) => (ageS(at) < -1 ? `in ${ticking(-ageS(at))}` : ago(at));
 
-const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" }); // to make one takes longer than to use it
+const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" }); // making one takes longer than using it
 
 /** Date and time in the chosen zone. @param {string} at */
 function absolute(at) {
@@ -82,7 +82,7 @@ function exact(at, zone) {
   return text.slice(0, 10) === today.slice(0, 10) ? time : `${+text.slice(8, 10)} ${MONTHS[+text.slice(5, 7) - 1]} ${time}`;
 }
 
-/** The same without the seconds if they are 0, as those of most rhythms. @param {string} at @param {string} [zone] */
+/** The same without the seconds if they are 0, as in most schedules. @param {string} at @param {string} [zone] */
 const short = (at, zone) => exact(at, zone).replace(/:00$/, "");
 
 /** The same to the minute, without the day: of what is at most some hours old. @param {string} at */
@@ -90,9 +90,9 @@ export const minute = (at) => absolute(at).slice(11, 16);
 
 const FORMS = { clock, minute, short, exact, relative, ago, aged: ago };
 
-/** Create a `<time>`. `form`: "ago" is of the past, and "relative" of any time; both are updated every second; "aged" is as "ago", but updated by its owner. @param {string} at @param {"ago" | "relative" | "aged" | "clock" | "short" | "exact"} [form] */
+/** Create a `<time>`. `form`: "ago" is for the past, "relative" for any time; both are updated every second. "aged" is like "ago", but its owner updates it. @param {string} at @param {"ago" | "relative" | "aged" | "clock" | "short" | "exact"} [form] */
 export function timeNode(at, form = "ago") {
-  const node = h("time", { "data-form": form, "aria-live": "off" }); // what time alone changes is no news to a screen reader
+  const node = h("time", { "data-form": form, "aria-live": "off" }); // a screen reader need not tell what only time changes
   setTime(node, at);
   return node;
 }
@@ -119,7 +119,7 @@ let turn = () => {};
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let turning;
 
-/** Let a second pass now: with a heartbeat, so that the page is drawn once for both. */
+/** Let a second pass now. Called with a heartbeat, so that the page is drawn once for both. */
 export function tick() {
   clearInterval(turning);
   turning = setInterval(turn, 1100);

@@ -9,9 +9,9 @@ import { TERMINAL, WAITING, bytes, duration, spaced, ticking } from "./words.js"
 
 const ICONS = { succeeded: "done", failed: "failed", timed_out: "failed", crashed: "failed", lost: "down", cancelled: "cancelled", released: "stopping", snoozed: "backoff", blocked: "blocked" };
 const FAILURES = new Set(["failed", "timed_out", "crashed", "lost"]);
-/** What a wait is called while it lasts and when it is over, by the outcome of the attempt before it. */
+/** The words for a wait, while it lasts and when it is over, by the outcome of the attempt before it. */
 const WAITS = { snoozed: ["snoozed", "snoozed"], failure: ["backing off", "backed off"], blocked: ["blocked", "blocked"], none: ["waiting", "waited"] };
-/** What people and other jobs do that makes a job wait for a worker. */
+/** Actions of people and other jobs after which a job waits for a worker. */
 const STARTS_WAIT = /^(retried|unblocked)/;
 const WIDTH = 1000;
 const NARROWEST = 10;
@@ -23,7 +23,7 @@ export class Timeline {
     this.rows = new Map();
     /** @type {Map<string, any>} */
     this.marks = new Map();
-    /** By what stands before it: of a job with more attempts than are kept, its first moves. @type {Map<string, any>} */
+    /** The folds by what stands before them: if a job has more attempts than are kept, the first one moves. @type {Map<string, any>} */
     this.folds = new Map();
     this.gone = h("p", { class: "gone-attempts" });
   }
@@ -34,7 +34,7 @@ export class Timeline {
     const first = firstOf(job);
     for (const number of this.rows.keys()) if (number < first) this.rows.delete(number);
     this.entries = [
-      ...marks.map((mark) => ({ at: Date.parse(mark.at), mark })), // before an attempt that it let start in the same millisecond
+      ...marks.map((mark) => ({ at: Date.parse(mark.at), mark })), // a mark is before an attempt that it started in the same millisecond
       ...spansOf(job, marks, dues).map((span) => ({ at: span.attempt ? Date.parse(span.attempt.started_at) : Infinity, span })),
     ].sort((a, b) => a.at - b.at);
     this.draw();
@@ -81,7 +81,7 @@ export class Timeline {
   /** Update durations and bars to the current time. */
   tick() {
     if (!this.job) return;
-    // Of the attempts in a closed fold nothing is drawn.
+    // The attempts in a closed fold are not drawn.
     const from = Date.parse(this.job.created_at);
     const to = Math.max(from + 1, this.job.finished_at && TERMINAL.has(this.job.status) ? Date.parse(this.job.finished_at) : now());
     const x = (ms) => Math.min(WIDTH, Math.max(0, ((ms - from) / (to - from)) * WIDTH));
@@ -89,7 +89,7 @@ export class Timeline {
   }
 }
 
-/** The first attempt that is kept: of a job with very many, the older ones are not. */
+/** The number of the first attempt that is kept: of a job with very many, the older ones are deleted. */
 const firstOf = (job) => job.attempts[0]?.number ?? 1;
 
 /**
@@ -100,7 +100,7 @@ function spansOf(job, marks, dues) {
   let end = firstOf(job) > 1 ? null : job.created_at, wait = WAITS.none;
   const starts = marks.filter(({ what }) => STARTS_WAIT.test(what)).map(({ at }) => at);
   const spanOf = (number, attempt, dueAt) => {
-    // While it is blocked, and between its end and an operator's retry, a job waits for no worker.
+    // A job waits for no worker while it is blocked, or between its end and an operator's retry.
     const began = starts.findLast((at) => (!end || at > end) && (!attempt || at <= attempt.started_at));
     return { number, attempt, waitFrom: began ?? end, dueAt, wait: began ? WAITS.none : wait };
   };
@@ -158,7 +158,7 @@ function makeRow({ number }) {
   }
 }
 
-/** How long it was put off, and how long it waited for a worker once it was due. @returns {string[]} */
+/** How long an attempt was put off, and how long it waited for a worker once it was due. @returns {string[]} */
 function waitsOf({ attempt, waitFrom, dueAt, wait }) {
   if (!waitFrom) return [];
   const told = attempt ? duration : ticking, start = attempt?.started_at;

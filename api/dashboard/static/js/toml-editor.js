@@ -6,9 +6,9 @@ export class TomlEditor {
   area = byId("text");
   gutter = byId("gutter");
   lines = 0;
-  /** How the lines of the text that was put here end; in the area, all end alike. */
+  /** The line endings of the text that was put here; in the text area, all are alike. */
   lineEnd = "\n";
-  /** How often somebody has changed the text, and not the page. */
+  /** How often somebody has changed the text; changes by the page do not count. */
   edits = 0;
 
   /** @param {() => void} edited is called with each change */
@@ -45,7 +45,7 @@ export class TomlEditor {
     this.gutter.scrollTop = this.area.scrollTop;
   }
 
-  /** Be as tall as the text needs, but never shrink while somebody types: what is below must not jump up and down. */
+  /** Make the area as tall as the text, but never shrink it while somebody types: what is below must not jump. */
   grow() { this.area.rows = Math.max(this.area.rows, this.lines); }
 
   /** Mark the lines of problems, and list these. @param {{key: string, detail: string, line: number | null, place: string | null}[]} problems */
@@ -58,7 +58,7 @@ export class TomlEditor {
       h("span", {}, key && h("code", {}, key), key && ": ", detail))));
   }
 
-  /** Say what a check has found; if it is bad, or nothing, what an earlier one has found goes. @param {string} text @param {string} state "good", "bad" or "" */
+  /** Say what a check has found; if that is bad, or nothing, the result of an earlier check is removed. @param {string} text @param {string} state "good", "bad" or "" */
   showVerdict(text, state) {
     setText(byId("verdict"), text);
     setAttr(byId("verdict"), "data-state", state || false);
@@ -93,7 +93,7 @@ export class TomlEditor {
     const number = this.gutter.children[line - 1];
     this.mark(number);
     area.scrollIntoView({ block: "nearest" });
-    number?.scrollIntoView({ block: "nearest" }); // where the window has no room for all of the text
+    number?.scrollIntoView({ block: "nearest" }); // if the window has no room for the whole text
   }
 }
 

@@ -114,7 +114,7 @@ export class TypeRow {
     showTexts(this.ended, texts, failureShare(ended));
   }
 
-  /** Jobs that ended: a failed attempt that is tried again is not one. */
+  /** Show the jobs that ended. A failed attempt that is tried again does not count. */
   showHour(ended) {
     const { done, failed, cancelled } = ended;
     const texts = done + failed ? [`${percent(done / (done + failed))} of ${count(done + failed)}`] : [];

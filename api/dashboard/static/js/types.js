@@ -20,7 +20,7 @@ const ORDERS = {
 
 startChrome();
 const rows = new Rows(byId("rows"), ({ name }) => name, (type) => new TypeRow(type, () => poll.now()), ({ name, description }) => `${name} ${description}`);
-// The types that never ran are folded: the page of a young system would be dashes.
+// Types that never ran are folded, as the page of a young system would be full of dashes.
 const table = byId("rows").closest("table"), fold = byId("unused"), search = byId("search");
 let isOpen = false;
 const showFold = () => {
@@ -51,7 +51,7 @@ function show(isAsked) {
   setText(byId("summary"), items.length ? `${plural(known, "type")}${sorting.words} · all attempts since the database was created, and jobs that ended in the last hour` : "\u00a0");
 }
 
-/** Every type, known or with figures only, with its figures and its failed jobs. */
+/** Return every type, even one that only has figures, with its figures and its failed jobs. */
 function joined(types, stats, errors) {
   const figures = new Map(stats.map((one) => [one.name, one]));
   const failed = new Map();

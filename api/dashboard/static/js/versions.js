@@ -6,7 +6,7 @@ import { timeNode } from "./time.js";
 import { plural } from "./words.js";
 
 const BY_HAND = "file";
-const SHOWN_AT_FIRST = 5; // there may be 50, and the settings stand below them
+const SHOWN_AT_FIRST = 5; // there may be 50, above the settings
 
 export class Versions {
   /** @type {Map<number, any>} the elements by version, so that an open one stays open */
@@ -47,7 +47,7 @@ export class Versions {
   row(item, earlier, canGoBack, isOpen) {
     const { version, at, by, reason, in_file: inFile, in_force: inForce, fault } = item;
     const marks = [inFile && "in the file", inForce && "in force"].filter(Boolean).join(", ");
-    const body = h("div", { class: "version", hidden: !isOpen }); // beside what opens it, so that the button stays in that row
+    const body = h("div", { class: "version", hidden: !isOpen }); // not inside the row, so that the button stays in that row
     const details = h("details", { ontoggle: () => {
       body.hidden = !details.open;
       if (details.open && !body.firstChild) body.append(...this.body(item, earlier));

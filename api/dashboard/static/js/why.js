@@ -5,7 +5,7 @@ import { timeNode } from "./time.js";
 import { WAITING, endedWithAnother, spaced } from "./words.js";
 
 const EVERY_MS = 2000;
-const WHILE_IT_RUNS_MS = 5000; // its worker may fall silent, and nothing else tells that
+const WHILE_IT_RUNS_MS = 5000; // its worker may fall silent, which nothing else tells
 const UNHEARD = new Set(["worker_gone", "worker_silent"]);
 const LINKED = /job (\d+)|queue ([A-Za-z0-9][A-Za-z0-9_.-]*)|type ([A-Za-z0-9][A-Za-z0-9_.-]*)(?= is quarantined)/g;
 const DEPENDENCY = "DependencyFailed";
@@ -32,7 +32,7 @@ export class Why {
     else this.paint("", []);
   }
 
-  /** Show which job it depended on, and with which the trouble began. @param {string} title @param {string} message */
+  /** Show which job it depended on, and with which job the trouble began. @param {string} title @param {string} message */
   async showCause(title, message) {
     if (message === this.cause) return;
     this.cause = message;
@@ -64,7 +64,7 @@ export class Why {
       const title = UNHEARD.has(reasons[0]?.code) ? "Why it may not run" : "Why it waits";
       if (ASKED.has(status) && reasons[0]?.code !== "ended") this.paint(title, next);
     } catch (error) {
-      if (!("status" in error)) reportError(error); // else the stream tells that the connection is lost
+      if (!("status" in error)) reportError(error); // if the connection is lost, the stream tells it
     }
     this.reading = false;
     if (ASKED.has(this.job.status)) this.timer = setTimeout(() => this.read(), isRunning ? WHILE_IT_RUNS_MS : EVERY_MS);
@@ -81,7 +81,7 @@ export class Why {
   }
 }
 
-/** Follow what each job depended on to the one that did not end done by itself. @param {string} message @returns {Promise<string | null>} */
+/** Follow the dependencies back to the job that itself did not end done. @param {string} message @returns {Promise<string | null>} */
 async function firstCause(message) {
   let job, steps = 0;
   for (let id = BEFORE.exec(message)?.[1]; id && steps < MOST_STEPS; steps++) {

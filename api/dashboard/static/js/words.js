@@ -2,7 +2,7 @@
 
 const NUMBER = new Intl.NumberFormat("en");
 export const TERMINAL = new Set(["done", "failed", "cancelled"]);
-/** What may still have the start of an earlier attempt. */
+/** Statuses of jobs that may still have the start of an earlier attempt. */
 export const WAITING = new Set(["blocked", "pending"]);
 
 /** 10268 -> "10,268" @param {number} n */
@@ -43,7 +43,7 @@ export function bytes(n) {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
 }
 
-/** Whether a job ended because of one that it depended on. One that somebody cancelled may have that error of an earlier end. @param {any} job */
+/** Whether a job ended because of one that it depended on. A job that somebody cancelled may still have that error from an earlier end. @param {any} job */
 export const endedWithAnother = (job) => job.error?.type === "DependencyFailed" && !(job.status === "cancelled" && job.cancel_requested);
 
 /** A duration in at most three digits, never negative. @param {number} seconds */
@@ -57,7 +57,7 @@ export function duration(seconds) {
 /** A duration in whole seconds, for values that are updated every second. @param {number} seconds */
 export const ticking = (seconds) => (seconds < 60 ? `${Math.floor(Math.max(0, seconds))} s` : coarse(seconds));
 
-/** The same for what has long been so: in steps of five seconds after ten, of minutes after one. @param {number} seconds */
+/** The same, coarser with age: in steps of five seconds after ten, of minutes after one. @param {number} seconds */
 export const aged = (seconds) => (seconds < 10 || seconds >= 60 ? rounded(seconds) : `${Math.floor(seconds / 5) * 5} s`);
 
 /** The same, but without seconds from a minute on. @param {number} seconds */

@@ -24,7 +24,7 @@ def report(results: Results) -> str:
 
 def in_full(results: Results) -> str:
     """Return the block of benchmarks/README.md: everything that a run has found."""
-    versions = ", ".join(results.versions.values())
+    versions = ", ".join(dict.fromkeys(results.versions.values()))
     head = f"{about(results)} Versions: {versions}."
     return "\n\n".join([head, *sections(results, tables.as_markdown, "### ")]) + "\n"
 

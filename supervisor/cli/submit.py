@@ -15,6 +15,7 @@ from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.jobs import job_json
 from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.logs import wait_for_change
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json, reader_may_leave
@@ -147,7 +148,8 @@ def _wait(store: Store, job: Job, news: Callable[[Job], str | None]) -> Job:
                 job = store.jobs.get(job.id)
                 show(job)
     except (KeyboardInterrupt, Unavailable):
-        _tell(f"orpheus: stopped waiting; the job goes on: orpheus show {job.id}")
+        shown = as_called(f"orpheus show {job.id}")
+        _tell(f"orpheus: stopped waiting; the job goes on: {shown}")
         raise
     return job
 

@@ -207,8 +207,9 @@ def test_a_job_is_named_whose_end_could_not_be_waited_for(
         raise error
 
     monkeypatch.setattr("orpheus.supervisor.cli.submit.wait_for_change", fail)
-    code, out, err = orpheus("submit", "count", "n=2", "--wait", "--json")
-    named = "job 1 submitted\norpheus: stopped waiting; the job goes on: orpheus show 1\n"
+    code, out, err = orpheus("submit", "count", "n=2", "--wait", "--json", "--set", "api.port=0")
+    shown = "orpheus --set api.port=0 show 1"
+    named = f"job 1 submitted\norpheus: stopped waiting; the job goes on: {shown}\n"
     assert (code, out, err) == (exit_code, "", named + told)
 
 

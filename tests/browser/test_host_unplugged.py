@@ -15,6 +15,7 @@ from tests.browser.conftest import Dashboard
 from tests.machine import slowness
 from tests.many_hosts.conftest import (  # noqa: F401 - fixtures
     StartHosts,
+    empty_cluster,
     new_proxy,
     server_folder,
     shared_server,

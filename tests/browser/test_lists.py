@@ -335,6 +335,7 @@ def test_a_read_only_dashboard_shows_the_lists_without_their_actions(
                 ".map((one) => one.getBoundingClientRect().right)"
             )
             assert ends[0] == pytest.approx(ends[1], abs=1), (name, width)
+    page.set_viewport_size({"width": 1440, "height": 800})
     opened(dashboard, "types")
     page.get_by_label("Fields of sum_range").click()
     expect(page.locator("#fields-sum_range")).to_contain_text("integer")

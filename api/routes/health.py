@@ -10,11 +10,11 @@ from orpheus.api.contract.answers import Check, Health, Readiness
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, services_of
-from orpheus.shared.domain.processes import Role, SlotState, is_silent
+from orpheus.shared.domain.processes import Order, Role, SlotState, is_silent
 from orpheus.shared.domain.verdict import LITTLE_SPACE_BYTES
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import OrpheusError, StorageError
-from orpheus.shared.views.workers import LOST, Worker
+from orpheus.shared.views.workers import Worker
 
 router = APIRouter(tags=["health"])
 _MOST_NAMED = 5
@@ -137,7 +137,7 @@ def _trouble(slot: Worker, dead_after_s: float) -> str | None:
     if is_silent(state, age_s, dead_after_s):
         return f"has sent no heartbeat for {duration(age_s)}"
     if slot["degraded"]:
-        why = f": {slot['reason']}" if slot["reason"].startswith(LOST) else ""
+        why = f": {slot['reason']}" if slot["order"] is Order.LOST else ""
         return f"is {'degraded' if state is SlotState.READY else state}{why}"
     return None if state is SlotState.READY else f"is {state}"
 

@@ -16,14 +16,6 @@ FAILURES_WITHIN_S = 600.0
 RECENT_EXITS = 5
 """So many of the latest exits of a slot are kept whole; of failures before them, less is known."""
 MOST_EXITS = 100
-DRAINED = "drained"
-"""The reason of a slot that an operator has drained begins with this."""
-REPLACED = "being replaced"
-"""The reason of a slot whose process ends so that another one starts begins with this."""
-SCALED_AWAY = "scaled away"
-"""The reason of a slot that is not wanted any more, and goes with its process, begins with this."""
-KEPT_DOWN = "until it is restarted"
-"""The reason of a program that ended by itself, and is not started again, ends with this."""
 SILENT_MS = 60_000
 """A process that cannot be seen from here is taken for dead once it is silent for longer."""
 
@@ -50,6 +42,21 @@ class SlotState(StrEnum):
     STUCK = "stuck"
     BACKOFF = "backoff"
     FATAL = "fatal"
+
+
+class Order(StrEnum):
+    """What is to become of a slot, or has become of it, beside its state."""
+
+    DRAINED = "drained"
+    """An operator takes its process away, and none is started until it is restarted."""
+    REPLACED = "replaced"
+    """Its process ends so that another one starts."""
+    SCALED_AWAY = "scaled_away"
+    """It is not wanted any more, and goes with its process."""
+    KEPT_DOWN = "kept_down"
+    """It is a program that has ended by itself, and is not started until it is restarted."""
+    LOST = "lost"
+    """Nothing is heard of its host. This is never stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,7 @@ class SlotRecord:
     state: SlotState
     degraded: bool
     reason: str
+    """Why it is in its state, or what is wrong with it; without its order and what it waits for."""
     pid: int | None
     incarnation: str | None
     cpu_percent: float | None
@@ -137,17 +145,19 @@ class SlotRecord:
     """When a process that drains or stops releases its jobs at the latest, or a supervisor that
     stops has ended; when a slot in backoff or fatal is started; or when a program that starts is
     stopped unless it is ready. None: nothing of these."""
+    order: Order | None = None
+    waits: str = ""
+    """Why it does not start although it could: `waits for db-1`."""
 
     @property
     def leaves(self) -> bool:
         """Whether it is scaled away: it does not count, and only its process has yet to end."""
-        return self.reason.startswith(SCALED_AWAY)
+        return self.order is Order.SCALED_AWAY
 
     @property
     def has_ended(self) -> bool:
         """Whether it is a program that did its work: it ended as its `restart` says, and well."""
-        is_down = self.role is Role.PROGRAM and self.state is SlotState.DOWN and not self.degraded
-        return is_down and self.reason.endswith(KEPT_DOWN)
+        return self.order is Order.KEPT_DOWN and not self.degraded
 
     @property
     def last_exit(self) -> LastExit | None:

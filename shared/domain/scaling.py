@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from orpheus.shared.domain.alerts import EVERYTHING
-from orpheus.shared.domain.processes import DRAINED, Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import Order, Role, SlotRecord, SlotState
 from orpheus.shared.domain.words import jobs_wait, named
 
 
@@ -85,7 +85,7 @@ def left_queues(
 
 
 def _runs_jobs(slot: SlotRecord) -> bool:
-    is_wanted = not slot.leaves and not slot.reason.startswith(DRAINED)
+    is_wanted = slot.order not in (Order.SCALED_AWAY, Order.DRAINED)
     return slot.role is Role.WORKER and slot.state is not SlotState.DOWN and is_wanted
 
 

@@ -15,7 +15,7 @@ from orpheus.shared.domain.concerns import (
     SlotFacts,
 )
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.processes import Role, rejection
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.moments import parse_time_ms
@@ -25,7 +25,6 @@ from orpheus.shared.views.pools import scaled_by
 from orpheus.shared.views.workers import DrainedBy, Worker, gone_supervisors, workers_json
 
 _SCHEDULE_LATE_MS = 60_000
-_REJECTION = rejection("")
 _OF_A_SLOT = frozenset({ConcernCode.SLOT, ConcernCode.CONFIGURATION_REJECTED})
 _OF_THE_SYSTEM = _OF_A_SLOT | {
     ConcernCode.NO_WRITES,
@@ -150,17 +149,16 @@ def _slots(workers: Sequence[Worker], now_ms: int) -> list[SlotFacts]:
 def _slot(worker: Worker, watched_s: float | None, now_ms: int, *, several: bool) -> SlotFacts:
     name, host = worker["slot"], worker["host"]
     failed = worker["last_failure"]
-    reason, until = worker["reason"], worker["until"]
-    rejects = worker["role"] == Role.SUPERVISOR and reason.startswith(_REJECTION)
+    until = worker["until"]
     return SlotFacts(
         name=f"{name} on {host}" if several else name,
         role=worker["role"],
         pool=worker["pool"],
         state=worker["state"],
         degraded=worker["degraded"],
-        reason=reason.removeprefix(_REJECTION) if rejects else reason,
+        reason=worker["rejected"] or worker["reason"],
         target=f"{name} --host {host}" if several else name,
-        rejects=rejects,
+        rejects=worker["rejected"] is not None,
         runs_alone=worker["runs_alone"],
         leaves=worker["leaves"],
         drained_by=_drained_by(worker["drained"]),

@@ -16,15 +16,13 @@ from typing_extensions import TypedDict
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.concerns import Standstill
 from orpheus.shared.domain.processes import (
-    DRAINED,
     FAILURES_WITHIN_S,
     RECENT_EXITS,
-    REPLACED,
+    Order,
     ProcessRecord,
     Role,
     SlotRecord,
     SlotState,
-    rejection,
 )
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.moments import rfc3339
@@ -33,10 +31,8 @@ from orpheus.shared.process.supervisor_lock import is_gone, is_held
 from orpheus.shared.storage import Store
 from orpheus.shared.views.exits import Failure, LastExit, exit_json
 from orpheus.shared.views.jobs import RunningJob, running_job_json
+from orpheus.shared.views.slot_reasons import reason_of
 from orpheus.shared.views.values import Time, tenths
-
-LOST = "lost: nothing was heard of"
-"""The reason of a slot whose host has vanished begins with this."""
 
 
 class DrainedBy(TypedDict):
@@ -60,6 +56,14 @@ class WorkerSummary(TypedDict):
     state: SlotState
     degraded: bool
     reason: str
+    """Of these: `order` in words, `waits`, and `why`; or the configuration that is `rejected`."""
+    order: Order | None
+    waits: str
+    """What it waits for before it starts: `waits for db-1`; empty if for nothing."""
+    why: str
+    """What is wrong with it, or why it is in its state; empty if that is not to be told."""
+    rejected: str | None
+    """Of the supervisor: why the newest configuration is not in force; null: it is."""
     pid: int | None
     incarnation: str | None
     job: RunningJob | None
@@ -252,10 +256,10 @@ def _asked(
             workers, began_ms = wanted[one.host, one.pool], since_ms[one.host]
             action = RequestAction.SCALE
             entry = store.audit.last_scale(kind, one.pool, workers, one.host, began_ms)
-        elif one.reason.startswith(DRAINED):
+        elif one.order is Order.DRAINED:
             action = RequestAction.DRAIN
             entry = store.audit.last_of_slot(action, one.slot, one.host, since_ms[one.host])
-        elif one.reason.startswith(REPLACED):
+        elif one.order is Order.REPLACED:
             action, began_ms = RequestAction.RESTART, one.started_at_ms or since_ms[one.host]
             entry = store.audit.last_of_slot(action, one.slot, one.host, began_ms)
         else:
@@ -289,12 +293,15 @@ def _lost(slot: SlotRecord, heard_ms: int) -> SlotRecord:
         slot,
         state=SlotState.DOWN,
         degraded=True,
-        reason=f"{LOST} {slot.host} since {rfc3339(heard_ms)}",
+        reason=f"lost: nothing was heard of {slot.host} since {rfc3339(heard_ms)}",
         pid=None,
         incarnation=None,
         cpu_percent=None,
         rss_bytes=None,
+        rejected=None,
         until_ms=None,
+        order=Order.LOST,
+        waits="",
     )
 
 
@@ -339,7 +346,11 @@ def _slot_json(
         "pool": slot.pool,
         "state": slot.state,
         "degraded": slot.degraded,
-        "reason": slot.reason if slot.rejected is None else rejection(slot.rejected),
+        "reason": reason_of(slot),
+        "order": slot.order,
+        "waits": slot.waits,
+        "why": slot.reason,
+        "rejected": slot.rejected,
         "pid": slot.pid,
         "incarnation": slot.incarnation,
         "job": running_job_json(job),

@@ -303,9 +303,8 @@ def _asked(item: Mapping[str, Any]) -> str:
     """Say who drained a slot or scaled it away; anything wrong with it comes first."""
     what = "drained" if item["drained"] is not None else "scaled away"
     by = f"{what} by {paused_by(item['drained'] or item['scaled'])}"
-    trouble = item["reason"].partition("; ")[2]
     is_as_meant = item["state"] in (SlotState.DRAINING, SlotState.DOWN) and not item["degraded"]
-    return by if is_as_meant or not trouble else f"{trouble}; {by}"
+    return by if is_as_meant or not item["why"] else f"{item['why']}; {by}"
 
 
 def _last_exit(last_exit: Mapping[str, Any]) -> str:

@@ -6,9 +6,7 @@ from math import inf
 from typing import NamedTuple
 
 from orpheus.shared.domain.processes import (
-    DRAINED,
-    REPLACED,
-    SCALED_AWAY,
+    Order,
     ProcessRecord,
     Role,
     SlotRecord,
@@ -17,10 +15,16 @@ from orpheus.shared.domain.processes import (
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.policy.slot import Desired, Rules, Slot
+from orpheus.supervisor.policy.state_machine import STAYS_DOWN
 
 _WITH_END = (SlotState.DRAINING, SlotState.STOPPING, SlotState.BACKOFF, SlotState.FATAL)
 _OTHER_MS = 500
 _ROLES = (Role.API, Role.WORKER, Role.PROGRAM)
+_ORDERS = {
+    Desired.DRAINED: Order.DRAINED,
+    Desired.ENDED: Order.KEPT_DOWN,
+    Desired.REPLACE: Order.REPLACED,
+}
 
 
 def slot_record(
@@ -35,9 +39,7 @@ def slot_record(
     `until_ms`: of `EndsOfStates`.
     """
     order, why = _order(slot), slot.degraded or slot.trouble or slot.reason or _unready(slot)
-    if order and why.startswith(order):
-        order = ""
-    elif why.startswith((DRAINED, REPLACED)):  # the reason is an earlier order
+    if why == STAYS_DOWN and order is not Order.DRAINED:  # of an order before that
         why = ""
     waits = slot.held_back if slot.desired in (Desired.UP, Desired.REPLACE) else ""
     return SlotRecord(
@@ -47,7 +49,7 @@ def slot_record(
         role=slot.role,
         state=slot.state,
         degraded=bool(slot.degraded or slot.trouble),
-        reason="; ".join(part for part in (order, waits, why) if part),
+        reason=why,
         pid=process.pid if process else None,
         incarnation=process.incarnation if process else None,
         cpu_percent=sample.cpu_percent if sample else None,
@@ -56,6 +58,8 @@ def slot_record(
         restarts=max(0, slot.starts - 1),
         exits=slot.exits,
         until_ms=until_ms,
+        order=order,
+        waits=waits,
     )
 
 
@@ -102,21 +106,14 @@ def _unready(slot: Slot) -> str:
     return f"not ready yet ({unready})" if unready and slot.state is SlotState.STARTING else ""
 
 
-def _order(slot: Slot) -> str:
-    """Return the newest order that takes the process of a slot away; empty if there is none."""
+def _order(slot: Slot) -> Order | None:
+    """Return the newest order of a slot, or None."""
     if slot.retired:  # without a pool, or stuck, it was set aside
         is_scaled = slot.pool is not None and slot.state is not SlotState.STUCK
-        return _scaled_away(slot) if is_scaled else ""
-    if slot.desired is Desired.DRAINED:
-        return DRAINED
-    is_replaced = slot.desired is Desired.REPLACE and slot.process is not None
-    return REPLACED if is_replaced else ""
-
-
-def _scaled_away(slot: Slot) -> str:
-    members = "instances" if slot.role is Role.PROGRAM else "workers"
-    until = "; it ends after its job" if slot.state is SlotState.DRAINING else ""
-    return f"{SCALED_AWAY}: fewer {members} are wanted{until}"
+        return Order.SCALED_AWAY if is_scaled else None
+    if slot.desired is Desired.REPLACE and slot.process is None:
+        return None
+    return _ORDERS.get(slot.desired)
 
 
 class Stop(NamedTuple):

@@ -12,7 +12,6 @@ from dataclasses import replace
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import (
     FAILURES_WITHIN_S,
-    KEPT_DOWN,
     MOST_EXITS,
     RECENT_EXITS,
     LastExit,
@@ -22,6 +21,7 @@ from orpheus.shared.domain.processes import (
 )
 from orpheus.supervisor.policy.exits import (
     ExitClass,
+    beside_drain,
     cause_of,
     classify,
     describe,
@@ -62,7 +62,7 @@ def after_exit(
         state=SlotState.DOWN,
         process=None,
         timer=None,
-        reason=last_exit.reason,
+        reason=beside_drain(slot, process, exit, last_exit.reason),
         degraded="",
         exits=kept_exits(last_exit, *slot.exits),
         start_failure="" if was_ready else failed_start,
@@ -152,7 +152,7 @@ def _after_failure(slot: Slot, process: Process, rules: Rules, turn: Turn) -> Sl
 
 def _after_own_end(slot: Slot, process: Process, exit: Exit, rules: Rules) -> Slot:
     """Keep a program down that is not started again; one that has failed needs attention."""
-    why = f'{slot.reason}; restart = "{rules.restart}" keeps it down {KEPT_DOWN}'
+    why = f'{slot.reason}; restart = "{rules.restart}" keeps it down until it is restarted'
     trouble = why if has_failed(process, exit) else ""
     return replace(slot, desired=Desired.ENDED, reason=why, trouble=trouble, failures=0)
 

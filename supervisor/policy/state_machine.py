@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.processes import REPLACED, Role, SlotState
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.aftermath import after_exit, after_survival
 from orpheus.supervisor.policy.liveness import (
     CANNOT_WRITE,
@@ -281,9 +281,11 @@ def _trigger_of_start(slot: Slot, process: Process, rules: Rules) -> Verdict | N
     return judge_lock(process, rules)
 
 
+STAYS_DOWN = "down until it or Orpheus is restarted"
+"""The reason of a slot whose process finishes its job because the slot was drained."""
 _NO_LONGER_WANTED = {
-    Desired.DRAINED: Verdict(Trigger.DRAIN, "drained; down until it or Orpheus is restarted"),
-    Desired.REPLACE: Verdict(Trigger.REPLACE, REPLACED),
+    Desired.DRAINED: Verdict(Trigger.DRAIN, STAYS_DOWN),
+    Desired.REPLACE: Verdict(Trigger.REPLACE),
 }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import Order, Role, SlotState
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_queue_whose_pool_was_scaled_to_0_says_by_whom_when_and_why(waiting: A
     assert told(waiting) == (None, "")
     body = {"workers": 0, "reason": "GPU host is rebooted"}
     assert waiting.client.post("/pools/default/scale", json=body).status_code == 202
-    away = waiting.slot("default-1", SlotState.DRAINING, reason="scaled away: fewer are wanted")
+    away = waiting.slot("default-1", SlotState.DRAINING, order=Order.SCALED_AWAY)
     waiting.store.processes.put_slots([away])
     by = "by api:127.0.0.1 just now (GPU host is rebooted)"
     assert told(waiting)[0] == f"default-1 is scaled away {by}"
@@ -41,7 +41,8 @@ def test_a_queue_whose_pool_was_scaled_to_0_says_by_whom_when_and_why(waiting: A
 def test_a_queue_whose_worker_was_drained_says_by_whom_when_and_why(waiting: Any) -> None:
     body = {"reason": "memtest of the GPU"}
     assert waiting.client.post("/workers/default-1/drain", json=body).status_code == 202
-    waiting.store.processes.put_slots([waiting.slot("default-1", SlotState.DOWN, reason="drained")])
+    down = waiting.slot("default-1", SlotState.DOWN, order=Order.DRAINED)
+    waiting.store.processes.put_slots([down])
     queue, job = told(waiting)
     assert queue == "default-1 is drained by api:127.0.0.1 just now (memtest of the GPU)"
     assert job == f"no worker of pool default is ready: {queue}"

@@ -12,7 +12,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.domain.processes import LastExit, Role, SlotState
+from orpheus.shared.domain.processes import LastExit, Order, Role, SlotState
 from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import TypeRow
@@ -62,7 +62,7 @@ def test_a_paused_queue_with_work_waiting_says_who_paused_it_and_why(system: Any
 
 def test_a_drained_pool_with_work_waiting_says_who_drained_it_and_why(system: Any) -> None:
     system.client.post("/workers/default-1/drain", json={"reason": "disk swap"})
-    down = system.slot("default-1", SlotState.DOWN, reason="drained by an operator")
+    down = system.slot("default-1", SlotState.DOWN, order=Order.DRAINED)
     system.store.processes.put_slots([down])
     assert verdict(system)["concerns"] == []
     system.submit(queue="mail")

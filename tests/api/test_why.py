@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import Order, Role, SlotState
 from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.process.clock import create_time_s
 from orpheus.shared.views.why import Why
@@ -72,7 +72,7 @@ def test_a_worker_that_is_down_is_told_where_the_others_have_no_place(crew: Any)
 
     crew.client.post("/workers/default-2/drain", json={"reason": "a test"})
     crew.store.processes.put_slots(
-        [ready, crew.slot("default-2", SlotState.DOWN, reason="drained")]
+        [ready, crew.slot("default-2", SlotState.DOWN, order=Order.DRAINED)]
     )
     (reason,) = why(crew, waiting)["reasons"]
     by = r"default-2 is drained by api:127\.0\.0\.1 (just now|\d+ s ago) \(a test\)"

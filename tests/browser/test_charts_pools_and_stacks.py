@@ -283,7 +283,7 @@ def test_the_last_output_of_a_killed_process_is_shown_from_its_end(panel: Panel)
 
 def test_a_drained_slot_says_who_drained_it_when_and_why(panel: Panel) -> None:
     drained = {"by": "cli:eve", "reason": "it leaks", "at": "2026-01-02T04:00:00.000Z"}
-    slot = worker("default-1", state="down", pid=None, reason="drained", drained=drained)
+    slot = worker("default-1", state="down", pid=None, order="drained", drained=drained)
     panel.open(slot, *SYSTEM)
     told = re.compile("drained by cli:eve .+ ago: it leaks")
     expect(panel.row("default-1").locator(".state small")).to_have_text(told)
@@ -320,11 +320,11 @@ def test_a_worker_that_ends_says_how_much_time_its_job_has_left(panel: Panel) ->
     eve = {"by": "cli:eve", "reason": "it leaks", "at": rfc3339(now)}
     until = rfc3339(now + timedelta(hours=2))
     ends: dict[str, Any] = {"state": "draining", "job": JOB, "until": until}
-    late = "being replaced; not drained within 300 s"
+    late = {"state": "stopping", "why": "not drained within 300 s"}
     page = panel.open(
-        worker("default-1", reason="drained", drained=eve, **ends),
-        worker("default-2", reason="being replaced", restarted=eve, **ends),
-        worker("default-3", reason=late, restarted=eve, **ends | {"state": "stopping"}),
+        worker("default-1", order="drained", drained=eve, **ends),
+        worker("default-2", order="replaced", restarted=eve, **ends),
+        worker("default-3", order="replaced", restarted=eve, **ends | late),
         worker("default-4", reason="uses 900 MiB", **ends),
         worker("default-5", state="backoff", pid=None, reason="exit code 3", until=until),
         *SYSTEM,
@@ -361,8 +361,8 @@ def rfc3339(moment: datetime) -> str:
 
 def test_a_drained_slot_that_is_not_well_says_first_what_is_wrong(panel: Panel) -> None:
     drained = {"by": "cli:eve", "reason": None, "at": "2026-01-02T04:00:00.000Z"}
-    reason = "drained; not drained within 30 s"
-    panel.open(worker("default-1", state="killing", reason=reason, drained=drained), *SYSTEM)
+    late = {"order": "drained", "why": "not drained within 30 s"}
+    panel.open(worker("default-1", state="killing", **late, drained=drained), *SYSTEM)
     told = re.compile("not drained within 30 s; drained by cli:eve .+ ago$")
     expect(panel.row("default-1").locator(".state small")).to_have_text(told)
     expect(panel.unfold("default-1")).to_contain_text("Why: not drained within 30 s; drained by")

@@ -12,7 +12,7 @@ from tests.browser.test_scaling import leaving
 GOES = "1 worker will end: mail-1. Each finishes its job first."
 MAIL_1 = worker("mail-1", "mail")
 MEDIA_1 = worker("media-1", "media")
-DRAINED = {"state": "down", "pid": None, "reason": "drained"}
+DRAINED = {"state": "down", "pid": None, "order": "drained"}
 
 
 @pytest.fixture

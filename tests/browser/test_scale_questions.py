@@ -43,7 +43,7 @@ def test_a_worker_that_still_finishes_starts_again_only_after_it(panel: Panel) -
 def test_a_slot_without_a_process_goes_at_once_and_no_worker_ends(panel: Panel) -> None:
     limit = {"items": [], "pools": [configured("wide", 3)], "programs": []}
     panel.answer("/workers?samples=true", 200, limit)
-    empty = worker("wide-3", "wide", state="down", pid=None, reason="drained")
+    empty = worker("wide-3", "wide", state="down", pid=None, order="drained")
     page = panel.open(worker("wide-1", "wide"), worker("wide-2", "wide"), empty, *SYSTEM)
     text = ask(panel, "wide", 2)
     expect(text).to_have_text(f"wide-3 has no process, and goes at once.{LASTS}")

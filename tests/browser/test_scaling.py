@@ -30,7 +30,7 @@ def leaving(slot: str, pool: str, reason: str | None = "cost") -> dict[str, Any]
         pool,
         state="draining",
         job=JOB,
-        reason="scaled away: fewer workers are wanted; it ends after its job",
+        order="scaled_away",
         leaves=True,
         scaled=reason and by(reason),
     )
@@ -63,7 +63,7 @@ def test_a_pool_that_is_no_more_in_the_configuration_goes_with_its_last_worker(
 
 
 def test_a_pool_tells_how_many_of_its_workers_are_drained(panel: Panel) -> None:
-    drained = {"state": "down", "pid": None, "reason": "drained"}
+    drained = {"state": "down", "pid": None, "order": "drained"}
     one, two = worker("mail-1", "mail", **drained), worker("mail-2", "mail", **drained)
     page = panel.open(one, *SYSTEM)
     hint = page.locator("#pools form .hint:first-of-type")

@@ -79,14 +79,13 @@ def test_who_drains_the_last_worker_of_a_pool_learns_that_nobody_runs_its_queues
     expect(page.locator("#confirm-text")).to_contain_text(nobody)
     panel.workers = [mail, worker("mail-2", "mail"), *SYSTEM]
     expect(page.locator("#confirm-text")).not_to_contain_text(nobody)
-    away = "scaled away: fewer workers are wanted; it ends after its job"
     panel.workers = [
         mail,
-        worker("mail-2", "mail", state="draining", reason=away, leaves=True),
+        worker("mail-2", "mail", state="draining", order="scaled_away", leaves=True),
         *SYSTEM,
     ]
     expect(page.locator("#confirm-text")).to_contain_text(nobody)
-    again = worker("mail-2", "mail", state="draining", reason="being replaced")
+    again = worker("mail-2", "mail", state="draining", order="replaced")
     panel.workers = [mail, again, *SYSTEM]
     expect(page.locator("#confirm-text")).not_to_contain_text(nobody)
     page.keyboard.press("Escape")

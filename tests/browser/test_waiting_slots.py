@@ -20,10 +20,10 @@ def in_50_minutes() -> str:
 
 
 def test_a_slot_that_waits_for_another_is_said_to_start_by_itself(panel: Panel) -> None:
-    panel.open(worker("web-1", "web", state="down", pid=None, reason="waits for db-1"), *SYSTEM)
+    panel.open(worker("web-1", "web", state="down", pid=None, waits="waits for db-1"), *SYSTEM)
     said = panel.unfold("web-1").locator(".why")
     expect(said).to_have_text("It waits for db-1, and starts by itself after that.")
-    failed = {"state": "backoff", "reason": "waits for db-1; exit code 3"}
+    failed = {"state": "backoff", "waits": "waits for db-1", "why": "exit code 3"}
     panel.workers = [worker("web-1", "web", pid=None, **failed), *SYSTEM]
     expect(said).to_have_text(
         "It waits for db-1, and starts by itself after that. Why: exit code 3"
@@ -67,7 +67,7 @@ def test_a_program_that_has_ended_as_meant_is_not_missed(panel: Panel) -> None:
         worker("web-1", "web", role="program"),
         worker("once-1", "once", reason=kept, ended=True, **once),
         worker("bad-1", "bad", reason=kept, degraded=True, **once),
-        worker("off-1", "off", reason="drained", **once),
+        worker("off-1", "off", order="drained", **once),
         *SYSTEM,
     )
     told = "1 of 3 programs ready · 1 program ended as meant"

@@ -11,6 +11,7 @@ from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_slot
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
+from orpheus.shared.views.slot_reasons import reason_of
 from orpheus.shared.views.workers import DrainedBy, workers_json
 from orpheus.supervisor.loop.slot_records import slot_record
 from orpheus.supervisor.policy.fleet import WantedSlot, reconcile, retire
@@ -20,6 +21,11 @@ from orpheus.supervisor.policy.state_machine import decide
 TUNNEL = Slot("tunnel-1", "tunnel", Role.PROGRAM, state=SlotState.BACKOFF, reason="exit code 255")
 TURN = Turn(1.0, 0.5, "two", wall_ms=5)
 DRAINED = replace(TUNNEL, state=SlotState.DOWN, desired=Desired.DRAINED)
+
+
+def reason(slot: Slot) -> str:
+    """What GET /workers says of it."""
+    return reason_of(slot_record("ada", slot, None, None))
 
 
 def test_who_drained_a_slot_is_told_until_it_is_started_again(store: Store, clock: Any) -> None:
@@ -45,7 +51,7 @@ def test_who_drained_a_slot_is_told_until_it_is_started_again(store: Store, cloc
         "reason": "gateway moved",
         "at": "2027-01-15T08:00:01.000Z",
     }
-    assert shown(replace(DRAINED, reason="drained")) == ("drained", by_root)
+    assert shown(replace(DRAINED, reason="")) == ("drained", by_root)
     assert shown(replace(DRAINED, state=SlotState.KILLING))[1] == by_root
     assert shown(TUNNEL) == ("exit code 255", None)
     drain("api:::1", None, "ada")
@@ -83,14 +89,14 @@ def test_who_asked_for_a_restart_is_told_while_the_process_is_replaced(
     assert (by_eve["by"], by_eve["reason"]) == ("cli:eve", "it leaks")
     late = replace(leaving, state=SlotState.STOPPING, reason="not drained within 300 s")
     silent = replace(leaving, degraded="no heartbeat for 9 s")
-    drained = replace(leaving, reason="drained; down until it or Orpheus is restarted")
+    drained = replace(leaving, reason="down until it or Orpheus is restarted")
     starting = replace(leaving, state=SlotState.STOPPING, reason="")
     for slot in (late, silent, drained, starting):
         assert shown(slot) == by_eve
-    assert slot_record("ada", late, None, None).reason == "being replaced; not drained within 300 s"
-    assert slot_record("ada", drained, None, None).reason == "being replaced"
+    assert reason(late) == "being replaced; not drained within 300 s"
+    assert reason(drained) == "being replaced"
     wanted = replace(drained, desired=Desired.UP, process=None, held_back="default-1 tries first")
-    assert slot_record("ada", wanted, None, None).reason == "default-1 tries first"
+    assert reason(wanted) == "default-1 tries first"
     assert shown(ready) is None
 
 
@@ -105,11 +111,10 @@ def test_a_slot_that_scaling_removes_is_not_called_drained(role: Role, told: str
     ready = Slot("web-2", "web", role, state=SlotState.READY, process=Process("one", 0.0))
     leaving = decide(retire(ready, Desired.DRAINED), Observation("one"), Rules(), TURN)[0]
     assert leaving.state in (SlotState.DRAINING, SlotState.STOPPING)
-    assert slot_record("ada", leaving, None, None).reason == told
+    assert reason(leaving) == told
     late = replace(leaving, state=SlotState.STOPPING, reason="not drained within 300 s")
     scaled_away = told.removesuffix("; it ends after its job")
-    late_told = slot_record("ada", late, None, None).reason
-    assert late_told == f"{scaled_away}; not drained within 300 s"
+    assert reason(late) == f"{scaled_away}; not drained within 300 s"
 
 
 @pytest.mark.parametrize("trouble", ["", "no heartbeat for 9 s"])
@@ -119,7 +124,7 @@ def test_a_worker_that_is_too_large_and_is_then_scaled_away_says_so_first(troubl
     leaving = decide(ready, Observation("one"), Rules(), TURN)[0]
     assert (leaving.state, leaving.reason) == (SlotState.DRAINING, "uses 900 MiB")
     gone = replace(retire(leaving, Desired.DRAINED), degraded=trouble)
-    assert slot_record("ada", gone, None, None).reason == (
+    assert reason(gone) == (
         f"scaled away: fewer workers are wanted; it ends after its job; {trouble or 'uses 900 MiB'}"
     )
 
@@ -128,11 +133,10 @@ def test_of_a_restart_and_a_later_drain_or_scaling_the_later_one_is_told() -> No
     ready = Slot("web-2", "web", Role.WORKER, state=SlotState.READY, process=Process("one", 0.0))
     replaced = replace(ready, desired=Desired.REPLACE)
     leaving = decide(replaced, Observation("one"), Rules(), TURN)[0]
-    assert slot_record("ada", leaving, None, None).reason == "being replaced"
-    scaled = slot_record("ada", retire(leaving, Desired.DRAINED), None, None)
-    assert scaled.reason == "scaled away: fewer workers are wanted; it ends after its job"
-    drained = slot_record("ada", replace(leaving, desired=Desired.DRAINED), None, None)
-    assert drained.reason == "drained"
+    assert reason(leaving) == "being replaced"
+    scaled = retire(leaving, Desired.DRAINED)
+    assert reason(scaled) == "scaled away: fewer workers are wanted; it ends after its job"
+    assert reason(replace(leaving, desired=Desired.DRAINED)) == "drained"
 
 
 def test_a_slot_that_is_scaled_back_while_it_drains_is_called_neither_drained_nor_removed() -> None:
@@ -140,8 +144,7 @@ def test_a_slot_that_is_scaled_back_while_it_drains_is_called_neither_drained_no
     leaving = decide(retire(ready, Desired.DRAINED), Observation("one"), Rules(), TURN)[0]
     back = reconcile({"web-2": leaving}, [WantedSlot("web-2", "web", Role.WORKER, "")], 1.0)
     assert back["web-2"].state is SlotState.DRAINING
-    told = slot_record("ada", back["web-2"], None, None).reason
-    assert told == "being replaced"
+    assert reason(back["web-2"]) == "being replaced"
 
 
 def test_until_when_a_state_lasts_is_stored_and_told(store: Store, clock: Any) -> None:

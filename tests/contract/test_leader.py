@@ -75,17 +75,19 @@ def test_a_host_that_died_is_shown_as_lost_and_then_forgotten(store: Store, cloc
     for record in (boss, worker):
         store.processes.register(record)
     slot = slot_record("ada", Slot("default-1", "default", Role.WORKER), worker, None)
-    store.processes.put_slots([replace(slot, state=SlotState.READY)])
+    own = replace(slot, slot="supervisor", incarnation="life-1", rejected="api.port: is taken")
+    store.processes.put_slots([replace(one, state=SlotState.READY) for one in (slot, own)])
     store.jobs.submit(NewJob("t"))
     [lease] = store.leases.lease(Holder("default-1", "life-2", 1), ("*",), 1, 30_000)
 
-    def shown() -> list[tuple[str, str]]:
+    def shown(name: str = "default-1") -> list[tuple[str, str]]:
         items = workers_json(store, supervised_on=None, beat_timeout_s=15)
-        return [(one["state"], one["reason"]) for one in items if one["slot"] == "default-1"]
+        return [(one["state"], one["reason"]) for one in items if one["slot"] == name]
 
     assert shown() == [("ready", "")]
     clock.advance(60_001)
     assert shown() == [("down", "lost: nothing was heard of ada since 2027-01-15T08:00:00.000Z")]
+    assert shown("supervisor") == shown()
     forget_lost_hosts(store)
     assert {one.incarnation for one in store.processes.all()} == {"life-1", "life-2"}, "it leases"
     assert store.leases.reclaim_expired() == [lease.job_id]

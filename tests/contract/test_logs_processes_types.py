@@ -4,7 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from orpheus.shared.domain.jobs import Lease, NewLine, Status
-from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import (
+    LastExit,
+    Order,
+    ProcessRecord,
+    Role,
+    SlotRecord,
+    SlotState,
+)
 from orpheus.shared.process.last_lines import LastLine
 from orpheus.shared.storage import Store, TypeRow
 
@@ -91,6 +98,7 @@ def test_slots_are_read_back_in_the_supervisors_order(store: Store) -> None:
             ("default-10", "default", Role.WORKER, ()),
         )
     ]
+    slots[2] = replace(slots[2], order=Order.REPLACED, waits="waits for db-1")
     store.processes.put_slots(slots)
     assert store.processes.slots() == slots
     store.processes.remove_slots("host-2", ["default-10"])

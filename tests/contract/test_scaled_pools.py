@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import Order, Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.operations.audit import Actor
@@ -83,16 +83,15 @@ def _with_slots_that_leave(store: Store, clock: Any) -> None:
     """Of two workers of `long` one is scaled away, and so is the only one of `wide`."""
     boss = own_record(clock, "ada", Role.SUPERVISOR, "supervisor", "life-1", ready=True)
     store.processes.register(boss)
-    leaving = "scaled away: fewer workers are wanted; it ends after its job"
     slots = [
         SlotRecord(
-            "ada", name, name.partition("-")[0], Role.WORKER, state, False, reason, 7, name,
-            None, None, 1, 0, (),
+            "ada", name, name.partition("-")[0], Role.WORKER, state, False, "", 7, name,
+            None, None, 1, 0, (), order=order,
         )
-        for name, state, reason in (
-            ("long-1", SlotState.READY, ""),
-            ("long-2", SlotState.DRAINING, leaving),
-            ("wide-1", SlotState.DRAINING, leaving),
+        for name, state, order in (
+            ("long-1", SlotState.READY, None),
+            ("long-2", SlotState.DRAINING, Order.SCALED_AWAY),
+            ("wide-1", SlotState.DRAINING, Order.SCALED_AWAY),
         )
     ]  # fmt: skip
     store.processes.put_slots(slots)
@@ -124,7 +123,7 @@ def test_who_scaled_a_pool_is_told_while_its_workers_finish(store: Store, clock:
     _scale(store, "long", 0, "night")
     store.processes.put_slots(
         [
-            replace(one, reason="scaled away: fewer workers are wanted", state=SlotState.DRAINING)
+            replace(one, order=Order.SCALED_AWAY, state=SlotState.DRAINING)
             for one in store.processes.slots()
         ]
     )

@@ -20,7 +20,14 @@ from orpheus.shared.domain.jobs import (
     RunningJob,
     Status,
 )
-from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import (
+    LastExit,
+    Order,
+    ProcessRecord,
+    Role,
+    SlotRecord,
+    SlotState,
+)
 from orpheus.shared.storage.data import JobState
 from orpheus.shared.storage.database import Row, read_back
 
@@ -63,4 +70,4 @@ attempt_of = reader(Attempt, outcome=Outcome, error=_error)
 running_job_of = reader(RunningJob)
 graph_job_of = reader(GraphJob, status=Status)
 process_of = reader(ProcessRecord, role=Role, ready=bool)
-slot_of = reader(SlotRecord, role=Role, state=SlotState, degraded=bool, exits=_exits)
+slot_of = reader(SlotRecord, role=Role, state=SlotState, degraded=bool, exits=_exits, order=Order)

@@ -15,6 +15,7 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.process.crash_cell import Cell
+from orpheus.shared.views.slot_reasons import reason_of
 from tests.integration.supervisor.conftest import CHILDREN
 from tests.machine import PATIENCE_S, slowness
 
@@ -156,7 +157,7 @@ def test_a_configuration_error_is_fatal_at_once_and_says_why(harness: Start) -> 
     running = harness("cannot_be_configured")
     running.until_state(SlotState.FATAL)
     why = "exit code 78: no module named jobs"  # before, it waits until its leases are freed, too
-    running.until(lambda: (one := running.slot()) and one.reason == why, "the reason alone")
+    running.until(lambda: (one := running.slot()) and reason_of(one) == why, "the reason alone")
     assert running.stop() == 0
 
 
@@ -242,4 +243,4 @@ def test_a_pool_of_which_every_slot_fails_to_start_tries_one_at_a_time(harness: 
 
 def held_back(slot: Any) -> bool:
     """It waits for the first one."""
-    return bool(slot) and slot.reason.startswith("waits for a-1 to stay up")
+    return bool(slot) and slot.waits == "waits for a-1 to stay up"

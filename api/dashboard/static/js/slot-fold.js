@@ -135,11 +135,11 @@ export class SlotFold {
 
 /** Return what it waits for before it starts or is ready, and the rest of the cause. @param {any} worker @param {string} cause @returns {[string, string]} */
 function waitingText(worker, cause) {
-  const { state } = worker, left = leftText(worker), [first, ...rest] = cause.split("; ");
+  const { state, degraded, waits, why } = worker, left = leftText(worker);
   if (state === "starting") {
-    const isKnown = cause.startsWith("not ready yet");
-    return [`Its process has started and is ${isKnown ? cause : "not ready yet"}.${left && ` It ${left}.`}`, isKnown ? "" : cause];
+    const isKnown = why && !degraded;
+    return [`Its process has started and is ${isKnown ? why : "not ready yet"}.${left && ` It ${left}.`}`, isKnown ? "" : cause];
   }
-  if ((state === "down" || state === "backoff") && first.startsWith("waits for")) return [`It ${first}, and starts by itself after that.`, rest.join("; ")];
+  if (waits && state !== "fatal") return [`It ${waits}, and starts by itself after that.`, why];
   return [state === "backoff" ? `It is down and ${left || "starts again automatically after at most half a minute"}. You can also start it now.` : "", cause];
 }

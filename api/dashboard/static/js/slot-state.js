@@ -47,12 +47,11 @@ export const byText = (what, asked) => (asked ? `${what} by ${asked.by} ${ago(as
 
 /** Who drained, restarted or scaled it away, when and why; before that, what is wrong with it and how long it may still run. Empty if nobody did. @param {any} worker */
 export function askedText(worker) {
-  const { drained, restarted, scaled, state, degraded, reason } = worker;
+  const { drained, restarted, scaled, state, degraded, why } = worker;
   const by = byText("drained", drained) || byText("restarted", restarted) || byText("scaled away", scaled);
   if (!by) return "";
   const isAsMeant = (state === "draining" || state === "down") && !degraded;
-  const trouble = isAsMeant ? "" : reason.split("; ").slice(1).join("; "); // behind "drained" or the like
-  return [trouble, leftText(worker), by].filter(Boolean).join("; ");
+  return [isAsMeant ? "" : why, leftText(worker), by].filter(Boolean).join("; ");
 }
 
 /** Why it cannot be restarted or drained; empty if it can. @param {any} worker */
@@ -77,7 +76,7 @@ export function whyText(worker) {
 export const causeText = (worker) => (["backoff", "fatal", "starting"].includes(worker.state) ? worker.reason : whyText(worker));
 
 /** Whether another process will follow this one. @param {any} worker */
-export const isReplaced = ({ drained, leaves, reason }) => !drained && !leaves && !/^drained/.test(reason);
+export const isReplaced = ({ order }) => order !== "drained" && order !== "scaled_away";
 
 /** When a slot that was given up is tried again. @param {any} worker */
 export function triesText({ until }) {

@@ -38,17 +38,19 @@ FROM orpheus.processes ORDER BY host, slot, incarnation;
 -- Store a slot as the supervisor sees it.
 INSERT INTO orpheus.slots (
     host, slot, position, pool, role, state, degraded, reason, pid, incarnation,
-    cpu_percent, rss_bytes, started_at_ms, restarts, exits, rejected, until_ms)
+    cpu_percent, rss_bytes, started_at_ms, restarts, exits, rejected, until_ms, "order",
+    waits)
 VALUES (
     :host, :slot, :position, :pool, :role, :state, :degraded, :reason, :pid, :incarnation,
-    :cpu_percent, :rss_bytes, :started_at_ms, :restarts, :exits, :rejected, :until_ms)
+    :cpu_percent, :rss_bytes, :started_at_ms, :restarts, :exits, :rejected, :until_ms, :order,
+    :waits)
 ON CONFLICT (host, slot) DO UPDATE SET
     position = excluded.position, pool = excluded.pool, role = excluded.role,
     state = excluded.state, degraded = excluded.degraded, reason = excluded.reason,
     pid = excluded.pid, incarnation = excluded.incarnation, cpu_percent = excluded.cpu_percent,
     rss_bytes = excluded.rss_bytes, started_at_ms = excluded.started_at_ms,
     restarts = excluded.restarts, exits = excluded.exits, rejected = excluded.rejected,
-    until_ms = excluded.until_ms;
+    until_ms = excluded.until_ms, "order" = excluded."order", waits = excluded.waits;
 
 -- name: remove-slot
 -- Delete a slot that is no longer configured on its host.
@@ -61,5 +63,6 @@ DELETE FROM orpheus.slots WHERE host = coalesce(?, host);
 -- name: all-slots
 -- Every slot, host by host in its supervisor's order, with the fields of SlotRecord as columns.
 SELECT host, slot, pool, role, state, degraded, reason, pid, incarnation,
-    cpu_percent, rss_bytes, started_at_ms, restarts, exits, rejected, until_ms
+    cpu_percent, rss_bytes, started_at_ms, restarts, exits, rejected, until_ms, "order",
+    waits
 FROM orpheus.slots ORDER BY host, position, slot;

@@ -32,10 +32,12 @@ FROM processes ORDER BY host, slot, incarnation;
 -- Store a slot as the supervisor sees it.
 INSERT OR REPLACE INTO slots (
     host, slot, position, pool, role, state, degraded, reason, pid, incarnation,
-    cpu_percent, rss_bytes, started_at_ms, restarts, exits, rejected, until_ms)
+    cpu_percent, rss_bytes, started_at_ms, restarts, exits, rejected, until_ms, "order",
+    waits)
 VALUES (
     :host, :slot, :position, :pool, :role, :state, :degraded, :reason, :pid, :incarnation,
-    :cpu_percent, :rss_bytes, :started_at_ms, :restarts, :exits, :rejected, :until_ms);
+    :cpu_percent, :rss_bytes, :started_at_ms, :restarts, :exits, :rejected, :until_ms, :order,
+    :waits);
 
 -- name: remove-slot
 -- Delete a slot that is no longer configured on its host.
@@ -48,5 +50,6 @@ DELETE FROM slots WHERE host = coalesce(?, host);
 -- name: all-slots
 -- Every slot, host by host in its supervisor's order, with the fields of SlotRecord as columns.
 SELECT host, slot, pool, role, state, degraded, reason, pid, incarnation,
-    cpu_percent, rss_bytes, started_at_ms, restarts, exits, rejected, until_ms
+    cpu_percent, rss_bytes, started_at_ms, restarts, exits, rejected, until_ms, "order",
+    waits
 FROM slots ORDER BY host, position, slot;

@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from orpheus.api.routes.health import programs_check, supervisor_check, workers_check
-from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.domain.processes import Order, SlotState
 from orpheus.shared.views.workers import Worker
 
 READY = {"state": SlotState.READY}
@@ -14,7 +14,7 @@ ENDED = {"state": SlotState.DOWN, "ended": True}
 
 
 def program(fields: dict[str, object]) -> Worker:
-    usual = {"host": "ada", "slot": "web-1", "degraded": False, "ended": False, "reason": ""}
+    usual = {"host": "ada", "slot": "web-1", "degraded": False, "ended": False, "order": None}
     return cast("Worker", {**usual, "heartbeat_age_s": None, **fields})
 
 
@@ -41,7 +41,7 @@ def test_programs_that_have_done_their_work_are_not_missed(
 
 def beating(slot: str, heartbeat_age_s: float | None, host: str = "ada") -> Worker:
     fields = {"slot": slot, "state": SlotState.READY, "heartbeat_age_s": heartbeat_age_s}
-    return cast("Worker", {"host": host, "degraded": False, "reason": "", **fields})
+    return cast("Worker", {"host": host, "degraded": False, "order": None, **fields})
 
 
 def test_a_supervisor_that_stands_still_is_told() -> None:
@@ -70,7 +70,7 @@ def test_no_worker_is_ready_if_all_are_silent_for_so_long_that_they_are_taken_fo
 def test_of_several_hosts_the_one_is_named_whose_supervisor_is_silent_or_lost() -> None:
     lost = beating("supervisor", None, "eve")
     lost["state"], lost["degraded"] = SlotState.DOWN, True
-    lost["reason"] = "lost: nothing was heard of eve"
+    lost["order"], lost["reason"] = Order.LOST, "lost: nothing was heard of eve"
     check = supervisor_check([beating("supervisor", 9.0), lost], 15.0)["supervisor"]
     told = "supervisor on eve is down: lost: nothing was heard of eve"
     told += ", supervisor on ada has sent no heartbeat for 9 s"

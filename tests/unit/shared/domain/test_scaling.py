@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import Order, Role, SlotState
 from orpheus.shared.domain.scaling import Scaling, exceptions, left_queues, scaling
 from tests.unit.supervisor.cli.slot_rows import slot
 
-LEAVES = {"state": SlotState.DRAINING, "reason": "scaled away: fewer workers are wanted"}
+LEAVES = {"state": SlotState.DRAINING, "order": Order.SCALED_AWAY}
 EMPTY = {"state": SlotState.DOWN, "pid": None, "incarnation": None}
 
 
@@ -79,7 +79,7 @@ def test_what_the_number_alone_does_not_promise_is_told(
 
 
 POOLS = {"mail": ("letters", "both"), "media": ("both", "film"), "all": ("*",)}
-DRAINED: Mapping[str, Any] = {"reason": "drained; it ends after its job"}
+DRAINED: Mapping[str, Any] = {"order": Order.DRAINED}
 
 
 @pytest.mark.parametrize(

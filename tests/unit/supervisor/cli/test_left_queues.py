@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import Order, Role, SlotRecord, SlotState
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs.processes import Processes
@@ -30,7 +30,7 @@ def supervised(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_scale_and_a_drain_that_leave_only_drained_workers_name_the_queues(
     orpheus: Callable[..., Any], store: Store
 ) -> None:
-    drained = slot("default-1", SlotState.DRAINING, reason="drained; it ends after its job")
+    drained = slot("default-1", SlotState.DRAINING, order=Order.DRAINED)
     second = slot("default-2", SlotState.FATAL, pid=None, incarnation=None)
     store.processes.put_slots([drained, second])
     assert orpheus("scale", "default", "1", *FILE).out.endswith(NOBODY)

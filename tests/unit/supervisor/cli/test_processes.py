@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, NewJob
-from orpheus.shared.domain.processes import LastExit, Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import LastExit, Order, Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_slot, ask_for_workers
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
+from orpheus.supervisor.loop.slot_records import slot_record
+from orpheus.supervisor.policy.fleet import retire
+from orpheus.supervisor.policy.slot import Desired, Slot
 from tests.unit.supervisor.cli.conftest import TIME
 
 Orpheus = Callable[..., Any]
@@ -45,7 +48,8 @@ def test_who_drained_a_slot_is_told(orpheus: Orpheus, store: Store) -> None:
     tunnel = replace(WORKER, slot="tunnel-1", pool="tunnel", role=Role.PROGRAM)
     drained: dict[str, Any] = {
         "state": SlotState.DOWN,
-        "reason": "drained; exit code 255",
+        "reason": "exit code 255",
+        "order": Order.DRAINED,
         "pid": None,
     }
     store.processes.put_slots([replace(WORKER, **drained), replace(tunnel, **drained)])
@@ -72,7 +76,7 @@ def test_who_scaled_a_pool_is_told_with_its_number_while_its_workers_finish(
         ask_for_workers(store, Actor("cli:eve", why), pool, workers, (), (), None)
     away: dict[str, Any] = {
         "state": SlotState.DRAINING,
-        "reason": "scaled away: fewer workers are wanted; it ends after its job",
+        "order": Order.SCALED_AWAY,
     }
     store.processes.put_slots([WORKER, replace(second, **away), replace(wide, **away)])
     out = orpheus("workers").out
@@ -139,11 +143,11 @@ def test_a_failure_of_the_last_minutes_is_told_though_a_planned_end_came_after_i
 @pytest.mark.parametrize(
     ("state", "reason", "is_degraded", "told"),
     [
-        (SlotState.KILLING, "drained; not drained within 30 s", False, "not drained within 30 s; "),
-        (SlotState.STUCK, "drained; a; b", False, "a; b; "),
-        (SlotState.DRAINING, "drained; its log is full", True, "degraded: its log is full; "),
-        (SlotState.DRAINING, "drained; down until it or Orpheus is restarted", False, ""),
-        (SlotState.STOPPING, "drained", False, ""),
+        (SlotState.KILLING, "not drained within 30 s", False, "not drained within 30 s; "),
+        (SlotState.STUCK, "a; b", False, "a; b; "),
+        (SlotState.DRAINING, "its log is full", True, "degraded: its log is full; "),
+        (SlotState.DRAINING, "down until it or Orpheus is restarted", False, ""),
+        (SlotState.STOPPING, "", False, ""),
     ],
 )
 def test_what_is_wrong_with_a_drained_slot_is_told_before_who_drained_it(
@@ -151,9 +155,23 @@ def test_what_is_wrong_with_a_drained_slot_is_told_before_who_drained_it(
 ) -> None:
     boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
     store.processes.register(boss)
-    store.processes.put_slots([replace(WORKER, state=state, reason=reason, degraded=is_degraded)])
+    drained = replace(WORKER, state=state, order=Order.DRAINED, reason=reason)
+    store.processes.put_slots([replace(drained, degraded=is_degraded)])
     ask_for_slot(store, Actor("cli:eve"), RequestAction.DRAIN, "default-1", None)
     assert re.search(rf"  {told}drained by cli:eve {TIME}$", orpheus("workers").out, re.MULTILINE)
+
+
+def test_of_a_worker_that_is_scaled_away_only_what_is_wrong_is_told_before_who_did_it(
+    orpheus: Orpheus, store: Store
+) -> None:
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    draining = Slot("default-2", "default", Role.WORKER, state=SlotState.DRAINING)
+    away = replace(retire(draining, Desired.DRAINED), degraded="its log is full")
+    store.processes.put_slots([WORKER, slot_record("host-1", away, None, None)])
+    ask_for_workers(store, Actor("cli:eve"), "default", 1, (), (), None)
+    told = f"  degraded: its log is full; scaled away by cli:eve {TIME}$"
+    assert re.search(told, orpheus("workers").out, re.MULTILINE)
 
 
 def test_a_narrow_terminal_shows_that_a_process_is_silent_though_it_is_called_ready(

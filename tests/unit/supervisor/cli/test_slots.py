@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotState
+from orpheus.shared.domain.processes import LastExit, Order, ProcessRecord, Role, SlotState
 from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.domain.stacks import THREADS_BELOW
 from orpheus.shared.storage import Store, open_store, state_files
@@ -135,8 +135,8 @@ def test_the_slot_is_shown_as_json(orpheus: Orpheus, taken: list[Request]) -> No
 
 
 def test_a_pool_is_scaled(orpheus: Orpheus, supervised: Store, taken: list[Request]) -> None:
-    away = "scaled away: fewer workers are wanted; it ends after its job"
-    supervised.processes.put_slots([slot("default-3", SlotState.DRAINING, reason=away)])
+    away = slot("default-3", SlotState.DRAINING, order=Order.SCALED_AWAY)
+    supervised.processes.put_slots([away])
     later = "default-3 still finishes its job, and starts again after it"
     assert orpheus("scale", "default", "3").out == f"default: 3 workers asked for; {later}\n"
     told = "a job that still runs after 5 min 25 s is released, and starts again"

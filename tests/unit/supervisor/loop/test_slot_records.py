@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.views.slot_reasons import reason_of
 from orpheus.supervisor.loop.slot_records import EndsOfStates, slot_record
 from orpheus.supervisor.policy.slot import Desired, Observation, Process, Rules, Slot, Timer
 
@@ -54,7 +55,8 @@ def test_a_program_that_starts_tells_what_it_waits_for_and_when_it_is_stopped() 
 
 def test_one_that_is_to_stay_down_is_not_said_to_wait_for_another() -> None:
     waits = Slot("web-1", "web", Role.PROGRAM, reason="exit code 0", held_back="waits for db-1")
-    assert slot_record("here", waits, None, None).reason == "waits for db-1; exit code 0"
+    told = slot_record("here", waits, None, None)
+    assert reason_of(told) == "waits for db-1; exit code 0"
     for desired in (Desired.DOWN, Desired.DRAINED, Desired.ENDED):
         stays = replace(waits, desired=desired)
-        assert "waits for" not in slot_record("here", stays, None, None).reason
+        assert not slot_record("here", stays, None, None).waits

@@ -23,6 +23,7 @@ from orpheus.shared.domain.processes import (
     Role,
     SlotRecord,
     SlotState,
+    is_silent,
 )
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.moments import rfc3339
@@ -76,6 +77,8 @@ class WorkerSummary(TypedDict):
     """It runs one job only, however many places it has: that job crashed a worker before."""
     heartbeat_age_s: float | None
     """Null: it sends none, or could have written none, as nobody can write to the database now."""
+    silent: bool
+    """It is ready, but has sent no heartbeat for half the time after which it is taken for dead."""
     cpu_percent: float | None
     rss_bytes: int | None
     uptime_s: float | None
@@ -177,7 +180,10 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     names = {(slot.host, slot.slot) for slot in slots}
     alone = [_slot_of(one) for one in beating.values() if (one.host, one.slot) not in names]
     told_s = {} if standstill else ages_s
-    return [_slot_json(slot, beating, told_s, running, asked, now_ms) for slot in [*slots, *alone]]
+    return [
+        _slot_json(slot, beating, told_s, running, asked, now_ms, beat_timeout_s)
+        for slot in [*slots, *alone]
+    ]
 
 
 def _ages_s(
@@ -332,6 +338,7 @@ def _slot_json(
     running: Mapping[str, jobs.RunningJob],
     asked: Mapping[tuple[RequestAction, str, str], DrainedBy],
     now_ms: int,
+    beat_timeout_s: float,
 ) -> Worker:
     record = beating.get(slot.incarnation or "")
     exits = [exit_json(one) for one in slot.exits[:RECENT_EXITS]]
@@ -339,6 +346,7 @@ def _slot_json(
     failed = [one for one in slot.exits if one.failed and one.at_ms >= since_ms]
     job = running.get(slot.incarnation or "")
     places = record.places if record else 1
+    age_s = ages_s.get(slot.incarnation or "")
     return {
         "host": slot.host,
         "slot": slot.slot,
@@ -357,7 +365,8 @@ def _slot_json(
         "jobs_in_progress": 0 if job is None else job.in_progress,
         "places": places,
         "runs_alone": places > 1 and job is not None and job.crashes > 0,
-        "heartbeat_age_s": tenths(ages_s.get(slot.incarnation or "")),
+        "heartbeat_age_s": tenths(age_s),
+        "silent": is_silent(slot.state, age_s, beat_timeout_s),
         "cpu_percent": slot.cpu_percent,
         "rss_bytes": slot.rss_bytes,
         "uptime_s": _uptime_s(slot.started_at_ms, now_ms) if slot.pid else None,

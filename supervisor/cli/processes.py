@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from orpheus.shared.domain.crews import NOTHING_RUNS, Crew
 from orpheus.shared.domain.handover import CommandLineHandover
-from orpheus.shared.domain.processes import FAILURES_WITHIN_S, Role, SlotState, is_silent
+from orpheus.shared.domain.processes import FAILURES_WITHIN_S, Role, SlotState
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.pools import ScaledBy, scaled_by
@@ -87,8 +87,8 @@ def workers(operator: Operator, slot: str | None) -> int:
                 check_supervised(store, handover.beat_timeout_s)
             raise NotFound(unknown_slot(store, slot))
     if slot is not None:
-        return _show(items, slot, handover.beat_timeout_s, as_json=operator.as_json)
-    print_workers(items, handover.beat_timeout_s, scaled, as_json=operator.as_json)
+        return _show(items, slot, as_json=operator.as_json)
+    print_workers(items, scaled, as_json=operator.as_json)
     tell_if_nothing_runs(items)
     return ExitCode.OK
 
@@ -105,7 +105,7 @@ def programs(operator: Operator) -> int:
     several = _are_of_several_hosts(items)
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
-        slot, state, pid, _, _, cpu, memory, _, *rest = _worker_row(item, handover.beat_timeout_s)
+        slot, state, pid, _, _, cpu, memory, _, *rest = _worker_row(item)
         host = (item["host"],) if several else ()
         return *host, slot, state, pid, cpu, memory, *rest
 
@@ -168,7 +168,6 @@ def _scaled_row(one: Scaled) -> tuple[str, str, str | None]:
 
 def print_workers(
     items: Sequence[Mapping[str, Any]],
-    beat_timeout_s: float,
     scaled: Sequence[Scaled] = (),
     *,
     as_json: bool = False,
@@ -179,7 +178,7 @@ def print_workers(
 
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
         host = (item["host"],) if several else ()
-        return *host, *_worker_row(item, beat_timeout_s)
+        return *host, *_worker_row(item)
 
     columns = ("HOST", *_OF_WORKERS) if several else _OF_WORKERS
     _print(items, scaled, columns, row, as_json=as_json, names_left_out=names_left_out)
@@ -207,7 +206,7 @@ def _print(
     print_table(columns, rows, names_left_out=names_left_out, whole=whole)
 
 
-def _show(items: Sequence[Worker], slot: str, beat_timeout_s: float, *, as_json: bool) -> int:
+def _show(items: Sequence[Worker], slot: str, *, as_json: bool) -> int:
     """Print all that is known of a slot, and nothing is cut."""
     found = [one for one in items if one["slot"] == slot]
     if as_json:
@@ -217,7 +216,7 @@ def _show(items: Sequence[Worker], slot: str, beat_timeout_s: float, *, as_json:
     several = _are_of_several_hosts(items)
     names = [one if isinstance(one, str) else one.name for one in _OF_WORKERS]
     for item in found:
-        row = zip(names, _worker_row(item, beat_timeout_s), strict=True)
+        row = zip(names, _worker_row(item), strict=True)
         host = {"host": item["host"]} if several else {}
         exits = item["recent_exits"]
         ended = {name: _last_exit(one) for name, one in zip(_EXITS, exits, strict=False)}
@@ -241,7 +240,7 @@ def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:
     return len({item["host"] for item in items}) > 1
 
 
-def _worker_row(item: Mapping[str, Any], beat_timeout_s: float) -> tuple[object, ...]:
+def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
     job, cpu = item["job"], item["cpu_percent"]
     last_exit = _told_exit(item)
     others = item["jobs_in_progress"] - 1
@@ -250,7 +249,7 @@ def _worker_row(item: Mapping[str, Any], beat_timeout_s: float) -> tuple[object,
         why = _asked(item)
     starts, ends = _left(item)
     beat_s = item["heartbeat_age_s"]
-    if is_silent(item["state"], beat_s, beat_timeout_s):  # its state stays `ready` until it is dead
+    if item["silent"]:  # its state stays `ready` until it is dead
         why = f"no heartbeat for {duration(beat_s)}" + (f"; {why}" if why else "")
     return (
         item["slot"],

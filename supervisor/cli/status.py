@@ -115,8 +115,7 @@ def _print(
     )
     if found["workers"]:
         click.echo()
-        beat_s, scaled = handover.beat_timeout_s, found["scaled"]
-        print_workers(found["workers"], beat_s, scaled, names_left_out=not cuts)
+        print_workers(found["workers"], found["scaled"], names_left_out=not cuts)
     if left_out := found.get("left_out"):
         click.echo(fitting(left_out))
     click.echo()

@@ -82,7 +82,8 @@ def test_a_silent_worker_and_one_that_has_prefetched_say_so(lasting_dashboard: A
     panel = Panel(lasting_dashboard)
     panel.answer("/jobs?status=in_progress*", 200, {"items": [], "next_cursor": None})
     panel.open(
-        worker("default-1", heartbeat_age_s=12.0),
+        worker("default-1", heartbeat_age_s=12.0, silent=True),
+        worker("default-3", heartbeat_age_s=12.0),  # its configuration allows for it
         worker("default-2", job=JOB, jobs_in_progress=2, places=1),
         *SYSTEM,
     )
@@ -90,8 +91,9 @@ def test_a_silent_worker_and_one_that_has_prefetched_say_so(lasting_dashboard: A
     expect(state).to_contain_text("ready, silent")
     expect(state).to_contain_text("no heartbeat for 12 s")
     expect(panel.row("default-1")).to_have_attribute("data-state", "degraded")
+    expect(panel.row("default-3")).to_have_attribute("data-state", "ready")
     expect(panel.page.locator("#workers-summary")).to_contain_text("1 silent")
-    expect(panel.page.locator("#sentence")).to_contain_text("1 of 2 workers ready, 1 silent")
+    expect(panel.page.locator("#sentence")).to_contain_text("2 of 3 workers ready, 1 silent")
     expect(panel.row("default-2").locator(".now")).to_contain_text("+ 1 next")
     fold = panel.unfold("default-2")
     expect(fold.get_by_role("heading").first).to_have_text("Holds 2 jobs, runs 1 at once")

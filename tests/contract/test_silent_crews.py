@@ -35,6 +35,7 @@ def test_a_worker_that_is_silent_for_half_the_beat_timeout_is_not_ready(
     store.processes.register(replace(boss, last_beat_mono_ms=clock.monotonic_ms()))
     workers = workers_json(store, supervised_on=None, beat_timeout_s=15.0)
     (crew,) = crews_of(store, POOLS, workers, 15.0)
+    assert [one["silent"] for one in workers] == [unready is not None, False]
     assert [len(crew.ready), len(crew.others)] == ([0, 1] if unready else [1, 0])
     mail = queue_json(store, [crew], "mail")
     assert mail["none_starts"] == ("no worker is ready" if unready else None)

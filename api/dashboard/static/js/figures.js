@@ -8,7 +8,6 @@ import { Reading } from "./reading.js";
 import { minute, setTime } from "./time.js";
 import { Concerns } from "./concerns.js";
 import { ALARMING_SHARE } from "./verdict.js";
-import { isSilent } from "./slot-state.js";
 import { showProblemCount } from "./chrome.js";
 
 const AGAIN_MS = 4500; // it is asked with heartbeats
@@ -80,7 +79,7 @@ export class Figures {
 
   sentence() {
     const slots = this.workers.filter(({ pool, role }) => pool !== null && role !== "program");
-    const silent = slots.filter(isSilent).length;
+    const silent = slots.filter((one) => one.silent).length;
     const ready = slots.filter(({ state }) => state === "ready").length - silent;
     const parts = [`${ready} of ${plural(slots.length, "worker")} ready${silent ? `, ${silent} silent` : ""}`];
     if (this.stats) {

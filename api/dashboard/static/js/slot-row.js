@@ -4,7 +4,7 @@ import { Sparkline, WorkChart } from "./charts.js";
 import { ageOfBeat } from "./heartbeats.js";
 import { RateMeter } from "./rate.js";
 import { SlotFold } from "./slot-fold.js";
-import { failureText, iconOf, isSilent, leftText, lookOf, whyText } from "./slot-state.js";
+import { failureText, iconOf, leftText, lookOf, whyText } from "./slot-state.js";
 import { between } from "./time.js";
 import { idOfSlot } from "./verdict.js";
 import { bytes, count, rate, rounded, spaced, ticking } from "./words.js";
@@ -15,7 +15,6 @@ const WHY = {
   down: "stopped by an operator or the configuration",
 };
 const WHY_PROGRAM = { down: "waits for its turn, or was stopped" };
-const STALE_BEAT_S = 6;
 const RATE_S = 10, RATE_KNOWN_S = 5;
 
 export class SlotRow {
@@ -84,9 +83,8 @@ export class SlotRow {
     for (const chart of [this.cpu, this.rss, this.workChart]) chart.draw();
     setText(this.cpuText, worker.cpu_percent === null ? "–" : `${worker.cpu_percent.toFixed(worker.cpu_percent < 10 ? 1 : 0)} %`);
     setText(this.rssText, worker.rss_bytes === null ? "–" : bytes(worker.rss_bytes));
-    const age = worker.heartbeat_age_s;
-    setText(this.beat, ageOfBeat(age));
-    this.beat.classList.toggle("bad", age !== null && age > STALE_BEAT_S);
+    setText(this.beat, ageOfBeat(worker.heartbeat_age_s));
+    this.beat.classList.toggle("bad", worker.silent);
     setText(this.up, worker.uptime_s === null ? "–" : rounded(worker.uptime_s));
     setText(this.restarts, count(worker.restarts));
     this.restarts.classList.toggle("none", !worker.restarts);
@@ -95,13 +93,12 @@ export class SlotRow {
   }
 
   showState(worker) {
-    const { state, degraded } = worker, look = lookOf(worker);
+    const { state, degraded, silent } = worker, look = lookOf(worker);
     if (this.look !== look) {
       this.look = look;
       setAttr(this.node, "data-state", look);
       this.state.firstElementChild.replaceChildren(icon(iconOf(look)));
     }
-    const silent = isSilent(worker);
     setText(this.word, degraded ? `${spaced(state)}, degraded` : silent ? `${spaced(state)}, silent` : spaced(state));
     const known = (this.isProgram ? WHY_PROGRAM[state] : null) ?? WHY[state];
     const left = leftText(worker);

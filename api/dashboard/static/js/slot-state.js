@@ -9,14 +9,9 @@ const ICONS = {
 const BAD = new Set(["backoff", "fatal", "stuck", "killing"]);
 /** The same as FAILURES_WITHIN_S of the verdict. */
 const LATELY_S = 600;
-/** Half of the default time after which a process is taken for dead, as in the verdict. */
-const SILENT_S = 7.5;
 
 /** How a slot is shown: its state, or `degraded` if it is ready but not well. @param {any} worker */
-export const lookOf = (worker) => (worker.state === "ready" && (worker.degraded || isSilent(worker)) ? "degraded" : worker.state);
-
-/** Whether it is ready, but silent for so long that the verdict names it. @param {any} worker */
-export const isSilent = ({ state, heartbeat_age_s: age }) => state === "ready" && age !== null && age > SILENT_S;
+export const lookOf = (worker) => (worker.state === "ready" && (worker.degraded || worker.silent) ? "degraded" : worker.state);
 
 /** @param {string} look */
 export const iconOf = (look) => ICONS[look] ?? "down";

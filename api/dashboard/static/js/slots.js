@@ -3,7 +3,6 @@ import { arrange, byId, h, setText } from "./dom.js";
 import { request } from "./http.js";
 import { Pools } from "./pools.js";
 import { SlotRow } from "./slot-row.js";
-import { isSilent } from "./slot-state.js";
 import { everySecond } from "./time.js";
 import { plural } from "./words.js";
 
@@ -94,7 +93,7 @@ export class Slots {
     for (const worker of workers) {
       const { pool, role, state } = worker;
       if (pool === null || role === "program") continue;
-      const word = state !== "ready" ? state : isSilent(worker) ? "silent" : this.rows.get(keyOf(worker))?.busy ? "working" : "idle";
+      const word = state !== "ready" ? state : worker.silent ? "silent" : this.rows.get(keyOf(worker))?.busy ? "working" : "idle";
       states[word] = (states[word] ?? 0) + 1;
     }
     const up = programs.filter(({ state }) => state === "ready").length, ended = programs.filter((one) => one.ended).length, meant = programs.length - ended;

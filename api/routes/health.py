@@ -10,11 +10,11 @@ from orpheus.api.contract.answers import Check, Health, Readiness
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, services_of
-from orpheus.shared.domain.processes import Order, Role, SlotState, is_silent
+from orpheus.shared.domain.processes import Order, Role, SlotState
 from orpheus.shared.domain.verdict import LITTLE_SPACE_BYTES
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import OrpheusError, StorageError
-from orpheus.shared.views.workers import Worker
+from orpheus.shared.views.workers import Worker, is_ready
 
 router = APIRouter(tags=["health"])
 _MOST_NAMED = 5
@@ -56,8 +56,8 @@ async def _checks(services: Services) -> dict[str, Check]:
         "database": database_check(found.trouble or services.writer.trouble),
         "space": space_check(found.free_bytes),
         "workers": workers_check(_of(Role.WORKER, slots), dead_after_s),
-        **programs_check(_of(Role.PROGRAM, slots), dead_after_s),
-        **supervisor_check(_of(Role.SUPERVISOR, slots), dead_after_s),
+        **programs_check(_of(Role.PROGRAM, slots)),
+        **supervisor_check(_of(Role.SUPERVISOR, slots)),
         "started": started_check(waiting, is_over=services.start.is_over),
     }
 
@@ -87,33 +87,31 @@ def space_check(free_bytes: int | None) -> Check:
 
 
 def workers_check(slots: Sequence[Worker], dead_after_s: float) -> Check:
-    """Check that a worker is ready and not silent for too long; any that is not degrades this."""
-    ready = [
-        slot
+    """Check that one worker is ready; each that is not degrades.
+
+    One that is silent is not ready, but the check fails only once it is to be taken for dead.
+    """
+    is_any_heard = any(
+        slot["state"] == SlotState.READY and (slot["heartbeat_age_s"] or 0.0) < dead_after_s
         for slot in slots
-        if slot["state"] == SlotState.READY and (slot["heartbeat_age_s"] or 0.0) < dead_after_s
-    ]
-    troubles = _troubles(slots, dead_after_s, on_many=_are_on_many(slots))
-    detail = ": ".join(filter(None, (f"{len(ready)} of {len(slots)} ready", troubles)))
-    if not ready:
+    )
+    ready = sum(map(is_ready, slots))
+    troubles = _troubles(slots, on_many=_are_on_many(slots))
+    detail = ": ".join(filter(None, (f"{ready} of {len(slots)} ready", troubles)))
+    if not is_any_heard:
         return _check("failed", detail)
     return _check("degraded" if troubles else "ok", detail)
 
 
-def supervisor_check(slots: Sequence[Worker], dead_after_s: float) -> dict[str, Check]:
+def supervisor_check(slots: Sequence[Worker]) -> dict[str, Check]:
     """Check that the supervisor watches: workers go on without it, but nothing restarts them.
 
     Return nothing if there is no supervisor, because the API runs alone.
     """
     if not slots:
         return {}
-    away = [
-        slot
-        for slot in slots
-        if slot["state"] == SlotState.DOWN
-        or is_silent(slot["state"], slot["heartbeat_age_s"], dead_after_s)
-    ]
-    troubles = _troubles(away, dead_after_s, on_many=len(slots) > 1)
+    away = [slot for slot in slots if slot["state"] == SlotState.DOWN or slot["silent"]]
+    troubles = _troubles(away, on_many=len(slots) > 1)
     return {"supervisor": _check("degraded", troubles) if troubles else _check("ok", "runs")}
 
 
@@ -121,21 +119,21 @@ def _are_on_many(slots: Sequence[Worker]) -> bool:
     return len({slot["host"] for slot in slots}) > 1
 
 
-def _troubles(slots: Sequence[Worker], dead_after_s: float, *, on_many: bool) -> str:
+def _troubles(slots: Sequence[Worker], *, on_many: bool) -> str:
     """Return which of these are not ready, silent or degraded, a few by name, the worst first."""
     found = []
     for slot in sorted(slots, key=lambda one: not one["degraded"]):
         name = f"{slot['slot']} on {slot['host']}" if on_many else slot["slot"]
-        if trouble := _trouble(slot, dead_after_s):
+        if trouble := _trouble(slot):
             found.append(f"{name} {trouble}")
     more = f", and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""
     return ", ".join(found[:_MOST_NAMED]) + more
 
 
-def _trouble(slot: Worker, dead_after_s: float) -> str | None:
-    state, age_s = slot["state"], slot["heartbeat_age_s"] or 0.0
-    if is_silent(state, age_s, dead_after_s):
-        return f"has sent no heartbeat for {duration(age_s)}"
+def _trouble(slot: Worker) -> str | None:
+    state = slot["state"]
+    if slot["silent"]:
+        return f"has sent no heartbeat for {duration(slot['heartbeat_age_s'] or 0.0)}"
     if slot["degraded"]:
         why = f": {slot['reason']}" if slot["order"] is Order.LOST else ""
         return f"is {'degraded' if state is SlotState.READY else state}{why}"
@@ -146,7 +144,7 @@ def _of(role: Role, slots: Sequence[Worker]) -> list[Worker]:
     return [slot for slot in slots if slot["role"] == role]
 
 
-def programs_check(slots: Sequence[Worker], dead_after_s: float) -> dict[str, Check]:
+def programs_check(slots: Sequence[Worker]) -> dict[str, Check]:
     """Check that programs run. None of them fails this, as jobs do without programs.
 
     A program that was stopped is down and well; one that has done its work does not count. Return
@@ -158,7 +156,7 @@ def programs_check(slots: Sequence[Worker], dead_after_s: float) -> dict[str, Ch
     ready = [slot for slot in slots if slot["state"] == SlotState.READY and not slot["degraded"]]
     well = [slot for slot in slots if slot["state"] == SlotState.DOWN and not slot["degraded"]]
     others = [one for one in slots if one not in well]
-    troubles = _troubles(others, dead_after_s, on_many=_are_on_many(slots))
+    troubles = _troubles(others, on_many=_are_on_many(slots))
     parts = [f"{len(ready)} of {len(slots)} ready"] if slots else []
     parts += [f"{len(ended)} ended as meant"] if ended else []
     detail = ", ".join(parts)

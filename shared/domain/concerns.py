@@ -92,6 +92,8 @@ class SlotFacts:
     reason: str
     target: str = ""
     """The slot, as commands name it: `default-1 --host ada`."""
+    ready: bool = False
+    """It does its work, as `is_ready` says."""
     rejects: bool = False
     """It is degraded only because it has rejected the configuration."""
     leaves: bool = False
@@ -100,6 +102,8 @@ class SlotFacts:
     """Who drained it, and why: " by cli:ada (disk swap)"; None: nobody did."""
     runs_alone: bool = False
     """It runs one job in the place of several: that job crashed a worker before."""
+    silent: bool = False
+    """It says nothing any more, before it is taken for dead."""
     silent_s: float | None = None
     failed_exits: int = 0
     """How often its processes failed within `FAILURES_WITHIN_S`."""
@@ -212,7 +216,7 @@ class Facts:
     @property
     def is_any_ready(self) -> bool:
         """Whether a worker is ready."""
-        return any(slot.state is SlotState.READY for slot in self.workers)
+        return any(slot.ready for slot in self.workers)
 
 
 def waits_for_workers_s(oldest_s: float, workers: Sequence[SlotFacts]) -> float:

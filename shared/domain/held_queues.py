@@ -17,7 +17,6 @@ from orpheus.shared.domain.concerns import (
     restart_of,
     waits_for_workers_s,
 )
-from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.words import duration, jobs_wait, named
 
 RATE_SHARE = 0.5
@@ -77,12 +76,12 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
         who = facts.scaled_to_0.get(serving[0], "") if len(serving) == 1 else ""
         return _HeldBack(ConcernCode.POOL_EMPTY, serving, who)
     waits_s = waits_for_workers_s(oldest_s, slots)
-    if not any(slot.state is SlotState.READY for slot in slots):
+    ready = sum(slot.ready for slot in slots)
+    if not ready:
         is_long = waits_s >= START_S
         return _HeldBack(ConcernCode.POOL_NOT_READY, serving) if is_long else None
     if waits_s < LATE_S:
         return None
-    ready = sum(slot.state is SlotState.READY for slot in slots)
     if _is_limited(queue, waits_s, ready):
         return None  # whoever set the limit wants its jobs to wait
     drained = [slot for slot in slots if slot.drained_by is not None]
@@ -98,7 +97,7 @@ def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
 
 
 def _alone(slots: Sequence[SlotFacts]) -> int:
-    return sum(slot.runs_alone and slot.state is SlotState.READY for slot in slots)
+    return sum(slot.runs_alone and slot.ready for slot in slots)
 
 
 def are_drained(slots: Sequence[SlotFacts]) -> bool:
@@ -161,7 +160,7 @@ def _command_for(why: _HeldBack, queue: str, facts: Facts) -> str | None:
     if any("--host" in slot.target for slot in facts.slots):
         return "orpheus workers"  # which host shall have more is for the operator to say
     serving = [slot for slot in facts.staying if slot.pool in why.serving]
-    if serving and _alone(serving) == sum(slot.state is SlotState.READY for slot in serving):
+    if serving and _alone(serving) == sum(slot.ready for slot in serving):
         return "orpheus workers"  # one more may soon do the same
     pool = why.serving[0]
     workers = sum(slot.pool == pool for slot in facts.staying)

@@ -31,7 +31,6 @@ from orpheus.shared.domain.processes import (
     RECENT_EXITS,
     Role,
     SlotState,
-    is_silent,
 )
 from orpheus.shared.domain.words import duration, jobs_wait, named
 from orpheus.shared.records import dataclass
@@ -74,7 +73,7 @@ def _headline(facts: Facts, concerns: int) -> str:
     workers = facts.workers
     if not workers:
         return "No worker is running."
-    ready = sum(slot.state is SlotState.READY for slot in workers)
+    ready = sum(slot.ready for slot in workers)
     if ready < len(workers):
         return "Not every worker is ready." if ready else "Starting up."
     return "All is well." if facts.has_jobs else "Ready for the first job."
@@ -258,8 +257,7 @@ def _counted_for(restless: Sequence[SlotFacts]) -> str:
 
 def _silent(facts: Facts) -> Iterator[Concern]:
     """Yield slots that say nothing any more, before they are taken for dead."""
-    dead_after_s = facts.silent_after_s
-    silent = [slot for slot in facts.slots if is_silent(slot.state, slot.silent_s, dead_after_s)]
+    silent = [slot for slot in facts.slots if slot.silent]
     yield from _hung(silent)
     silent = [slot for slot in silent if slot.role is not Role.SUPERVISOR]
     if silent:

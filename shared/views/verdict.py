@@ -22,7 +22,7 @@ from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.storage import QueueRow, Store
 from orpheus.shared.views.alerts import undelivered_alerts
 from orpheus.shared.views.pools import scaled_by
-from orpheus.shared.views.workers import DrainedBy, Worker, gone_supervisors, workers_json
+from orpheus.shared.views.workers import DrainedBy, Worker, gone_supervisors, is_ready, workers_json
 
 _SCHEDULE_LATE_MS = 60_000
 _OF_A_SLOT = frozenset({ConcernCode.SLOT, ConcernCode.CONFIGURATION_REJECTED})
@@ -159,6 +159,8 @@ def _slot(worker: Worker, watched_s: float | None, now_ms: int, *, several: bool
         reason=worker["rejected"] or worker["reason"],
         target=f"{name} --host {host}" if several else name,
         rejects=worker["rejected"] is not None,
+        ready=is_ready(worker),
+        silent=worker["silent"],
         runs_alone=worker["runs_alone"],
         leaves=worker["leaves"],
         drained_by=_drained_by(worker["drained"]),

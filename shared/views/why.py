@@ -98,8 +98,7 @@ def _silence(
     for one in workers:
         if one["incarnation"] == incarnation:
             age_s = one["heartbeat_age_s"]
-            is_unheard = is_silent(one["state"], age_s, beat_timeout_s)
-            return Silence(age_s, beat_timeout_s) if is_unheard else None
+            return Silence(age_s, beat_timeout_s) if one["silent"] else None
     return None if incarnation in there else Silence(nothing_runs=not workers)
 
 

@@ -331,6 +331,11 @@ def _slot_of(record: ProcessRecord) -> SlotRecord:
     )
 
 
+def is_ready(worker: WorkerSummary) -> bool:
+    """Return whether it does its work: one that is silent is called ready, but may not."""
+    return worker["state"] == SlotState.READY and not worker["silent"]
+
+
 def _slot_json(
     slot: SlotRecord,
     beating: Mapping[str, ProcessRecord],

@@ -8,7 +8,7 @@ from orpheus.shared.domain.concerns import (
     QueueFacts,
     SlotFacts,
 )
-from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.verdict import verdict
 
 
@@ -18,7 +18,9 @@ def slot(
     role = Role.WORKER if "-" in name else Role(name)
     pool = name.rpartition("-")[0] or None
     one = SlotFacts(name, role, pool, state, degraded=False, reason="", target=name)
-    return replace(one, **changes)  # type: ignore[arg-type]
+    one = replace(one, **changes)  # type: ignore[arg-type]
+    silent = is_silent(state, one.silent_s, Facts([]).silent_after_s)
+    return replace(one, ready=state is SlotState.READY and not silent, silent=silent)
 
 
 READY = (slot(), slot("api"), slot("supervisor"))

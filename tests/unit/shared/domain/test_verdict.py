@@ -300,3 +300,11 @@ def test_a_silent_process_is_looked_at_by_a_command_that_it_answers(
     name: str, command: str
 ) -> None:
     assert only(slots=[slot(), slot(name, silent_s=20.0)]).command == f"orpheus {command}"
+
+
+def test_workers_that_are_silent_are_not_ready_and_no_more_of_them_are_proposed() -> None:
+    """Their supervisor hangs, so that nobody takes them for dead."""
+    slots = [slot("supervisor", silent_s=90.0), slot(silent_s=90.0)]
+    nobody, *silent = concerns(slots=slots, queues=[MAIL])
+    assert nobody.text == "No worker is ready, and 12 jobs wait, the first for 1 min 30 s."
+    assert [one.code for one in silent] == [ConcernCode.SILENT] * 2

@@ -122,12 +122,23 @@ def _are_on_many(slots: Sequence[Worker]) -> bool:
 def _troubles(slots: Sequence[Worker], *, on_many: bool) -> str:
     """Return which of these are not ready, silent or degraded, a few by name, the worst first."""
     found = []
-    for slot in sorted(slots, key=lambda one: not one["degraded"]):
+    for slot in sorted(slots, key=lambda one: (_rank(one), not one["degraded"])):
         name = f"{slot['slot']} on {slot['host']}" if on_many else slot["slot"]
         if trouble := _trouble(slot):
             found.append(f"{name} {trouble}")
     more = f", and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""
     return ", ".join(found[:_MOST_NAMED]) + more
+
+
+def _rank(slot: Worker) -> int:
+    """Return how bad it is, the least for the worst."""
+    if slot["order"] is Order.LOST:
+        return 0
+    if slot["state"] in (SlotState.STUCK, SlotState.FATAL):
+        return 1
+    if slot["silent"]:
+        return 2
+    return 3 if slot["state"] != SlotState.READY else 4
 
 
 def _trouble(slot: Worker) -> str | None:

@@ -99,3 +99,19 @@ def test_no_worker_is_ready_and_the_check_only_degrades_while_one_may_still_be_a
     told = "0 of 1 ready: default-1 has sent no heartbeat for 9 s"
     check = workers_check([beating("default-1", 9.0)], DEAD_AFTER_S)
     assert check == {"status": "degraded", "detail": told}
+
+
+def test_the_worst_are_named_first_and_the_others_are_cut_off() -> None:
+    slow = [beating(f"default-{number}", 0.5, degraded=True) for number in range(1, 6)]
+    worse = [
+        not_ready("default-6", SlotState.STARTING),
+        beating("default-7", 9.0),
+        not_ready("default-8", SlotState.FATAL),
+        not_ready("default-9", SlotState.DOWN, order=Order.LOST, degraded=True, reason="lost"),
+    ]
+    detail = workers_check([*slow, *worse], DEAD_AFTER_S)["detail"]
+    assert detail == (
+        "5 of 9 ready: default-9 is down: lost, default-8 is fatal, "
+        "default-7 has sent no heartbeat for 9 s, default-6 is starting, default-1 is degraded, "
+        "and 4 more"
+    )

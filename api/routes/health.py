@@ -87,10 +87,11 @@ def space_check(free_bytes: int | None) -> Check:
 
 
 def workers_check(slots: Sequence[Worker], dead_after_s: float) -> Check:
-    """Check that one worker is ready; each that is not degrades.
+    """Check that one worker is ready; each that is not degrades. Those scaled away do not count.
 
     One that is silent is not ready, but the check fails only once it is to be taken for dead.
     """
+    slots = [slot for slot in slots if not slot["leaves"]]
     is_any_heard = any(
         slot["state"] == SlotState.READY and (slot["heartbeat_age_s"] or 0.0) < dead_after_s
         for slot in slots

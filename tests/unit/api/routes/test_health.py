@@ -17,6 +17,7 @@ USUAL = {
     "degraded": False,
     "reason": "",
     "order": None,
+    "leaves": False,
     "heartbeat_age_s": None,
     "silent": False,
 }
@@ -115,3 +116,12 @@ def test_the_worst_are_named_first_and_the_others_are_cut_off() -> None:
         "default-7 has sent no heartbeat for 9 s, default-6 is starting, default-1 is degraded, "
         "and 4 more"
     )
+
+
+def test_a_worker_that_is_scaled_away_is_not_missed_while_it_finishes_its_job() -> None:
+    leaving = not_ready("default-2", SlotState.DRAINING, order=Order.SCALED_AWAY, leaves=True)
+    check = workers_check([beating("default-1", 0.5), leaving], DEAD_AFTER_S)
+    assert check == {"status": "ok", "detail": "1 of 1 ready"}
+    drained = not_ready("default-2", SlotState.DOWN, order=Order.DRAINED)
+    check = workers_check([beating("default-1", 0.5), drained], DEAD_AFTER_S)
+    assert check == {"status": "degraded", "detail": "1 of 2 ready: default-2 is down"}

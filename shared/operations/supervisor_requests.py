@@ -101,12 +101,12 @@ def ask_for_slot(
     `host` may be None if one host alone has that slot. Raises NotFound, TransitionRefused
     for a process that cannot be restarted or drained, and NoSupervisor while Orpheus is stopping.
     """
-    slot = _slot(store, action, name, host)
+    slot = slot_for(store, action, name, host)
     _check_goes_on(store, slot.host)
     put = partial(store.supervision.put_request, action, slot.host, slot.slot)
 
     def state_before() -> str:
-        return _in_words(_slot(store, action, name, slot.host))
+        return _in_words(slot_for(store, action, name, slot.host))
 
     target = slot_target(slot.slot, host)
     return audited(store, actor, action.value, target, put, before=state_before)
@@ -159,7 +159,7 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
     slot without a process, and NoAnswer, which says why the process does not answer. The coroutines
     of jobs are missing while no Python code of the process can run.
     """
-    slot = _slot(store, RequestAction.STACK, name, host)
+    slot = slot_for(store, RequestAction.STACK, name, host)
     if slot.pid is None or slot.incarnation is None:
         raise TransitionRefused(f"{name} is {slot.state}: it has no process to ask")
     if store.has_many_hosts and slot.host != own_host:
@@ -213,7 +213,7 @@ def output_folder(store: Store, name: str, host: str | None, own_host: str) -> P
     return folder
 
 
-def _slot(store: Store, action: RequestAction, name: str, host: str | None) -> SlotRecord:
+def slot_for(store: Store, action: RequestAction, name: str, host: str | None) -> SlotRecord:
     """Return the slot. Raises NotFound, and TransitionRefused if it does not allow `action`."""
     slots = {one.host: one for one in store.processes.slots() if one.slot == name}
     if not slots:

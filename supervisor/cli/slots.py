@@ -6,7 +6,7 @@ have no such pool: so `scale` also waits until a slot of the pool is there.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -23,6 +23,7 @@ from orpheus.shared.operations.supervisor_requests import (
     ask_for_workers,
     check_supervised,
     read_stack,
+    slot_for,
 )
 from orpheus.shared.process.host import own_host
 from orpheus.shared.storage import Store
@@ -81,37 +82,47 @@ def _ask_for_slots(
     host: str | None,
     reason: str | None,
 ) -> int:
-    """Ask for one slot after the other; an error at one leaves the earlier requests in force."""
-    if operator.as_json and len(slots) > 1:
+    """Ask for one after the other; if one of them cannot be asked for, for none."""
+    names = [*dict.fromkeys(slots)]
+    if operator.as_json and len(names) > 1:
         raise click.UsageError("with --json, give one SLOT")
-    return max(_ask_for_slot(operator, action, slot, host, reason) for slot in slots)
+    handover, actor = operator.handover(), operator.actor(reason)
+    with operator.store(handover) as store:
+        check_supervised(store, handover.beat_timeout_s)
+        asked = [slot_for(store, action, name, host) for name in names]
+        notes = list(_notes(store, handover, action, asked))
+        for one, note in zip(asked, notes, strict=True):
+            message = f"{one.slot}: {action} asked for"
+            _wait_until_taken(store, ask_for_slot(store, actor, action, one.slot, host), message)
+            if operator.as_json:
+                print_json(_as_listed(store, handover, one))
+            else:
+                click.echo(message + note)
+    return ExitCode.OK
 
 
-def _ask_for_slot(
-    operator: Operator, action: RequestAction, slot: str, host: str | None, reason: str | None
-) -> int:
-    def ask(store: Store, _: CommandLineHandover) -> int:
-        return ask_for_slot(store, operator.actor(reason), action, slot, host)
+def _notes(
+    store: Store,
+    handover: CommandLineHandover,
+    action: RequestAction,
+    asked: Sequence[SlotRecord],
+) -> Iterator[str]:
+    """Yield what is said behind each; behind the last of a pool, which queues all leave."""
+    workers = [one for one in asked if one.role is Role.WORKER]
+    going = {(one.host, one.slot) for one in workers}
+    last_of_pool = {(one.host, one.pool): one for one in workers}.values()
+    for one in asked:
+        note = _released(handover, _left_s(store, one)) if one in workers and one.pid else ""
+        if action is RequestAction.DRAIN and one in last_of_pool:
+            note += _left(store, handover, one.pool, one.host, going)
+        yield note
 
-    def state(store: Store, handover: CommandLineHandover) -> Mapping[str, Any]:
-        for item in read_workers(store, handover):
-            if item["slot"] == slot and host in (None, item["host"]):
-                return item
-        return {"slot": slot}
 
-    def note(store: Store, handover: CommandLineHandover) -> str:
-        for one in store.processes.slots():
-            is_asked = one.slot == slot and host in (None, one.host)
-            if is_asked and one.role is Role.WORKER:
-                released = _released(handover, _left_s(store, one)) if one.pid else ""
-                is_drain = action is RequestAction.DRAIN
-                going = {(one.host, one.slot)}
-                return released + (
-                    _left(store, handover, one.pool, one.host, going) if is_drain else ""
-                )
-        return ""
-
-    return _ask(operator, operator.handover(), ask, f"{slot}: {action} asked for", state, note=note)
+def _as_listed(store: Store, handover: CommandLineHandover, slot: SlotRecord) -> Mapping[str, Any]:
+    for item in read_workers(store, handover):
+        if (item["host"], item["slot"]) == (slot.host, slot.slot):
+            return item
+    return {"slot": slot.slot}
 
 
 @click.command(cls=CommandWithNumber)
@@ -125,41 +136,46 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
 
     NAME is a pool or a program.
     """
-
-    def ask(store: Store, handover: CommandLineHandover) -> int:
-        actor = operator.actor(reason)
-        pools, programs = handover.storage.pools, handover.programs
-        return ask_for_workers(store, actor, pool, workers, pools, programs, host)
-
-    def is_shown(store: Store) -> bool:
-        slots = store.processes.slots()
-        return not workers or any(one.pool == pool and host in (None, one.host) for one in slots)
-
-    def note(store: Store, handover: CommandLineHandover) -> str:
-        slots = store.processes.slots()
-        own = [one for one in slots if one.pool == pool and host in (None, one.host)]
-        scale = scaling(own, workers)
-        role = Role.WORKER if pool in handover.storage.pools else Role.PROGRAM
-        is_limited = role is Role.WORKER and scale.ending
-        told = "".join(f"; {one}" for one in exceptions(scale, role))
-        if role is Role.WORKER and not (scale.starting or scale.returning):
-            names = {*scale.ending, *scale.empty}
-            going = {(one.host, one.slot) for one in own if one.slot in names}
-            told += _left(store, handover, pool, host, going)
-        return f"{_released(handover) if is_limited else ''}{told}"
-
     handover = operator.certain_handover()  # for the names of pools and programs
-    noun = "worker" if pool in handover.storage.pools else "slot"
-    noun = "instance" if pool in handover.programs else noun
-    return _ask(
-        operator,
-        handover,
-        ask,
-        f"{pool}: {workers} {noun}{'' if workers == 1 else 's'} asked for",
-        lambda *_: {"pool": pool, "workers": workers},
-        is_shown,
-        note,
-    )
+    pools, programs = handover.storage.pools, handover.programs
+    noun = "instance" if pool in programs else "worker" if pool in pools else "slot"
+    message = f"{pool}: {workers} {noun}{'' if workers == 1 else 's'} asked for"
+    with operator.store(handover) as store:
+        check_supervised(store, handover.beat_timeout_s)
+        note, actor = _note_of_scale(store, handover, pool, workers, host), operator.actor(reason)
+        request_id = ask_for_workers(store, actor, pool, workers, pools, programs, host)
+        _wait_until_taken(store, request_id, message)
+        _wait_until(
+            lambda: not workers or bool(_slots_of(store, pool, host)),
+            _SHOWN_WITHIN_S,
+            f"{message}, but none is there: does the file of that host have it? See its log",
+        )
+    if operator.as_json:
+        print_json({"pool": pool, "workers": workers})
+    else:
+        click.echo(message + note)
+    return ExitCode.OK
+
+
+def _note_of_scale(
+    store: Store, handover: CommandLineHandover, pool: str, workers: int, host: str | None
+) -> str:
+    own = _slots_of(store, pool, host)
+    change = scaling(own, workers)
+    role = Role.WORKER if pool in handover.storage.pools else Role.PROGRAM
+    told = "".join(f"; {one}" for one in exceptions(change, role))
+    if role is Role.PROGRAM:
+        return told
+    if not (change.starting or change.returning):
+        names = {*change.ending, *change.empty}
+        going = {(one.host, one.slot) for one in own if one.slot in names}
+        told += _left(store, handover, pool, host, going)
+    return f"{_released(handover) if change.ending else ''}{told}"
+
+
+def _slots_of(store: Store, pool: str, host: str | None) -> list[SlotRecord]:
+    slots = store.processes.slots()
+    return [one for one in slots if one.pool == pool and host in (None, one.host)]
 
 
 def _left_s(store: Store, slot: SlotRecord) -> float | None:
@@ -192,43 +208,14 @@ def _left(
     return f"; {left}" if left else ""
 
 
-def _ask(
-    operator: Operator,
-    handover: CommandLineHandover,
-    ask: Callable[[Store, CommandLineHandover], int],
-    message: str,
-    state: Callable[[Store, CommandLineHandover], Mapping[str, Any]],
-    is_shown: Callable[[Store], bool] = lambda _: True,
-    note: Callable[[Store, CommandLineHandover], str] = lambda *_: "",
-) -> int:
-    """Write a request by `ask`, wait until it is taken, and print `message`, or `state` as JSON.
-
-    `note` returns what is printed after the message, from what it reads before the request.
-
-    Raises NoSupervisor, what `ask` raises, and NoAnswer if the request is not taken in time or its
-    effect is not shown in time.
-    """
-    with operator.store(handover) as store:
-        check_supervised(store, handover.beat_timeout_s)
-        behind = note(store, handover)
-        request_id = ask(store, handover)
-        _wait_until(
-            lambda: not store.supervision.is_waiting(request_id),
-            _TAKEN_WITHIN_S,
-            f"{message}, but the supervisor has not taken the request within "
-            f"{_TAKEN_WITHIN_S:.0f} s, and may yet: is its process stopped? "
-            "See `orpheus workers` and its log",
-        )
-        _wait_until(
-            lambda: is_shown(store),
-            _SHOWN_WITHIN_S,
-            f"{message}, but none is there: does the file of that host have it? See its log",
-        )
-        if operator.as_json:
-            print_json(state(store, handover))
-        else:
-            click.echo(message + behind)
-    return ExitCode.OK
+def _wait_until_taken(store: Store, request_id: int, message: str) -> None:
+    """Return once the supervisor has taken the request. Raises NoAnswer."""
+    _wait_until(
+        lambda: not store.supervision.is_waiting(request_id),
+        _TAKEN_WITHIN_S,
+        f"{message}, but the supervisor has not taken the request within {_TAKEN_WITHIN_S:.0f} s, "
+        "and may yet: is its process stopped? See `orpheus workers` and its log",
+    )
 
 
 def _wait_until(is_so: Callable[[], bool], within_s: float, problem: str) -> None:

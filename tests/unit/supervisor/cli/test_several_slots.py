@@ -39,11 +39,38 @@ def test_each_slot_is_asked_for_with_the_reason(
     }
 
 
-def test_those_before_a_wrong_name_are_asked_for(orpheus: Orpheus, store: Store) -> None:
-    answer = orpheus("restart", "default-1", "nobody", "default-3")
-    assert (answer.code, answer.out) == (1, "default-1: restart asked for\n")
-    assert "there is no slot 'nobody'" in answer.err
+def test_if_one_of_them_cannot_be_asked_for_none_is(orpheus: Orpheus, store: Store) -> None:
+    for wrong, says in (("nobody", "there is no slot 'nobody'"), ("api", "the API has no jobs")):
+        store.processes.put_slots([slot("api", SlotState.READY)])
+        answer = orpheus("drain", "default-1", wrong, "default-3")
+        assert (answer.code, answer.out) == (1, "")
+        assert says in answer.err
+    assert entries_of(store, 9) == []
+
+
+def test_one_that_is_named_twice_is_asked_for_once(orpheus: Orpheus, store: Store) -> None:
+    answer = orpheus("restart", "default-1", "default-1")
+    assert (answer.code, answer.out) == (0, "default-1: restart asked for\n")
     assert len(entries_of(store, 9)) == 1
+
+
+def test_the_queues_that_all_of_them_leave_are_told_with_the_last_of_a_pool(
+    orpheus: Orpheus, store: Store
+) -> None:
+    file = ("--set", 'pools.default.queues=["letters"]', "--set", 'pools.mail.queues=["mails"]')
+    mail = slot("mail-1", SlotState.READY, pid=None, pool="mail")
+    tunnel = slot("tunnel-1", SlotState.READY, role=Role.PROGRAM, pool="tunnel")
+    store.processes.put_slots([mail, tunnel])
+    those = ("default-3", "mail-1", "default-1", "default-2", "tunnel-1")
+    assert orpheus("drain", *those, *file).out.splitlines() == [
+        "default-3: drain asked for",
+        "mail-1: drain asked for; then nobody runs the jobs of queue mails",
+        "default-1: drain asked for",
+        "default-2: drain asked for; then nobody runs the jobs of queue letters",
+        "tunnel-1: drain asked for",
+    ]
+    assert "nobody" not in orpheus("drain", "default-1", "default-2", *file).out
+    assert "nobody" not in orpheus("restart", *those, *file).out
 
 
 def test_json_is_one_document_so_it_takes_one_slot(orpheus: Orpheus, store: Store) -> None:

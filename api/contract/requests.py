@@ -304,9 +304,10 @@ class BulkChange(Reason):
     max_id: Id | None = None
     """Leave newer jobs alone: those not yet seen."""
     expected_count: Count | None = None
-    """Do nothing (409) if not exactly so many match."""
+    """Do nothing (409) if not exactly so many match, or see `or_fewer`."""
     or_fewer: bool = False
-    """Do nothing only if more match, or none: jobs of a queue that runs end meanwhile."""
+    """Do nothing only if more than `expected_count` match, or none: jobs of a queue that runs end
+    meanwhile."""
     dry_run: bool = False
     """Only count them."""
     limit: int | None = Field(None, ge=1, le=MOST_CHOSEN)
@@ -315,9 +316,11 @@ class BulkChange(Reason):
     """The `next_cursor` of the call before, with the same action and filter."""
 
     @model_validator(mode="after")
-    def _cursor_of_steps(self) -> Self:
+    def _with_what_they_need(self) -> Self:
         if self.cursor is not None and self.limit is None:
             raise ValueError("cursor needs limit: without it, one call changes all jobs")
+        if self.or_fewer and self.expected_count is None:
+            raise ValueError("or_fewer needs expected_count: without it, nothing is compared")
         return self
 
 

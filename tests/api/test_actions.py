@@ -175,6 +175,17 @@ def test_another_count_than_expected_is_a_409_and_changes_nothing(api: Any) -> N
     assert api.client.get("/audit").json()["items"] == []
 
 
+def test_or_fewer_without_a_number_is_a_422_and_changes_nothing(api: Any) -> None:
+    api.submit()
+    answer = bulk(api, "cancel", {"type": "add"}, or_fewer=True)
+
+    assert answer.status_code == 422
+    assert "or_fewer needs expected_count" in answer.json()["errors"][0]["detail"]
+    assert api.store.stats.counts()["pending"] == 1
+    answer = bulk(api, "cancel", {"type": "add"}, or_fewer=True, expected_count=2)
+    assert answer.json() == {"changed": 1}
+
+
 def test_a_dry_run_only_counts(api: Any) -> None:
     api.submit()
     answer = bulk(api, "cancel", {}, dry_run=True, expected_count=7)

@@ -1,9 +1,10 @@
-"""Cancel, retry or delete all jobs of a filter: as many as were counted and confirmed.
+"""Cancel, retry or delete all jobs of a filter: as many as were counted and confirmed, or fewer.
 
 A filter may match more jobs than its author expects. So the jobs are counted first, jobs that are
-submitted meanwhile are left alone (`max_id`), and nothing is changed if the number differs by the
-time it is confirmed. Only the number is compared: if one job has left the filter meanwhile and
-another has entered it, the other one is changed. POST /jobs/bulk does the same.
+submitted meanwhile are left alone (`max_id`), and nothing is changed if more match by the time it
+is confirmed; with --expected-count, if not exactly so many do. Only the number is compared: if one
+job has left the filter meanwhile and another has entered it, the other one is changed. POST
+/jobs/bulk does the same.
 """
 
 import sys

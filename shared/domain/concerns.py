@@ -229,6 +229,8 @@ def waits_for_workers_s(oldest_s: float, workers: Sequence[SlotFacts]) -> float:
 
 
 def restart_of(targets: Sequence[str]) -> str:
-    """Return the command that restarts slots, a few of many. It takes those of one host alone."""
-    are_on_many = any("--host" in target for target in targets)
-    return f"orpheus restart {' '.join(targets[: 1 if are_on_many else _MOST_AT_ONCE])}"
+    """Return the command that restarts slots, a few of many: it takes those of one host."""
+    parts = [target.partition(" --host ") for target in targets]
+    _, option, host = parts[0]
+    names = [name for name, _, of in parts if of == host]
+    return f"orpheus restart {' '.join(names[:_MOST_AT_ONCE])}{option}{host}"

@@ -82,9 +82,12 @@ def test_slots_that_need_a_person_for_the_same_reason_are_one_concern() -> None:
     what = "failed (fatal): exited with code 3."
     assert one.text == f"mail-1, mail-2, mail-3 and 2 more each {what}"
     assert one.command == "orpheus restart mail-1 mail-2 mail-3 mail-4 mail-5"
-    elsewhere: Any = {**bad, "target": "mail-1 --host eve"}
-    one = only(slots=[*READY, slot("mail-1", **elsewhere), slot("mail-2", **bad)])
-    assert one.command == "orpheus restart mail-1 --host eve", "a command takes one host"
+    elsewhere = [
+        slot(f"{name} on {host}", target=f"{name} --host {host}", **bad)
+        for name, host in (("mail-1", "eve"), ("mail-1", "ada"), ("mail-2", "eve"))
+    ]
+    one = only(slots=[*READY, *elsewhere])
+    assert one.command == "orpheus restart mail-1 mail-2 --host eve", "a command takes one host"
     alone = only(slots=[*READY, slot("mail-1", **bad)])
     assert alone.text == f"mail-1 {what}"
 

@@ -20,10 +20,10 @@ from orpheus.shared.records import dataclass
 
 ONE_RHYTHM = "needs either cron or every"
 TOO_OFTEN = "must be at least 1 s"
-_LATE_MS = 60_000
-"""An older tick was missed: `catch_up` decides whether it fires."""
-_OVERDUE_MS = 10_000
-"""Upkeep fires a tick within about a second, and another leader within 10 s."""
+LATE_MS = 60_000
+"""An older tick was missed: `catch_up` decides whether it fires. Verdict and alerts tell of it."""
+OVERDUE_MS = 10_000
+"""An older tick is shown as missed: upkeep fires one within about 1 s, a new leader in 10 s."""
 _MOST_TICKS_AT_ONCE = 1_000
 
 
@@ -155,12 +155,13 @@ def tick_to_wait_for(
     return tick_ms
 
 
-def is_overdue(tick_ms: int, now_ms: int) -> bool:
-    """Return whether a tick that a schedule still waits for has passed so long ago that it is late.
+def overdue_tick_ms(tick_ms: int | None, now_ms: int, late_ms: int, *, paused: bool) -> int | None:
+    """Return the tick that a schedule still waits for, if it has passed and is late by so much.
 
-    Then nobody fires it: no supervisor and no worker does the upkeep.
+    Then nobody fires it: no supervisor and no worker does the upkeep. A paused one is never late.
     """
-    return tick_ms + _OVERDUE_MS < now_ms
+    is_late = not paused and tick_ms is not None and tick_ms + late_ms < now_ms
+    return tick_ms if is_late else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +189,14 @@ def due_ticks(definition: ScheduleDefinition, tick_ms: int, now_ms: int) -> Due:
             ticks.append(tick)
         return Due(tuple(ticks), None)
     newest = _newest_tick_ms(definition, tick_ms, now_ms)
-    on_time = newest >= now_ms - _LATE_MS
+    on_time = newest >= now_ms - LATE_MS
     fire = (newest,) if on_time or definition.catch_up is CatchUp.ONE else ()
     return Due(fire, next_tick_ms(definition, now_ms))
 
 
 def _newest_tick_ms(definition: ScheduleDefinition, tick_ms: int, now_ms: int) -> int:
     """Return the newest tick that is not after now, searched in windows that grow backwards."""
-    window_ms = _LATE_MS
+    window_ms = LATE_MS
     while now_ms - window_ms > tick_ms:
         first = next_tick_ms(definition, now_ms - window_ms)
         if first is not None and first <= now_ms:

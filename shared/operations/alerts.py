@@ -35,6 +35,7 @@ from orpheus.shared.domain.alerts import (
 )
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.domain.schedules import LATE_MS, overdue_tick_ms
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import InvalidJob, StorageError
 from orpheus.shared.logs import get_logger
@@ -47,8 +48,6 @@ log = get_logger()
 
 _EVENTS_AT_ONCE = 5_000
 _BURST_S = 0.1
-_OVERDUE_MS = 60_000
-"""A tick that has not fired for so long was missed, whatever `catch_up` makes of it."""
 _NO_WEBHOOK = (
     'needs the job type webhook: add its module, "orpheus.worker.handlers", to jobs.modules'
 )
@@ -187,11 +186,10 @@ class _Look:
 
 def _missed_tick_ms(row: ScheduleRow, now_ms: int) -> int | None:
     """Return the tick that a schedule has missed, if it has not run since; None: it has none."""
-    if row.paused or row.definition.queue == ALERTS_QUEUE:
+    if row.definition.queue == ALERTS_QUEUE:
         return None
-    if row.tick_ms is not None and row.tick_ms < now_ms - _OVERDUE_MS:
-        return row.tick_ms
-    return row.missed_ms
+    tick_ms = overdue_tick_ms(row.tick_ms, now_ms, LATE_MS, paused=row.paused)
+    return row.missed_ms if tick_ms is None else tick_ms
 
 
 @dataclass(frozen=True, slots=True)

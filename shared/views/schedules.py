@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.schedules import is_overdue, ticks_after
+from orpheus.shared.domain.schedules import OVERDUE_MS, overdue_tick_ms, ticks_after
 from orpheus.shared.errors import NotFound
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import JobRun, ScheduledRun, ScheduleRow, Store
@@ -147,8 +147,5 @@ def _result(run: JobRun) -> LastResult:
 
 def _missed(row: ScheduleRow, now_ms: int) -> Time | None:
     """Return the tick that has passed without a job, if it has not fired since."""
-    if row.paused:
-        return None
-    if row.tick_ms is not None and is_overdue(row.tick_ms, now_ms):
-        return rfc3339(row.tick_ms)
-    return optional_time(row.missed_ms)
+    tick_ms = overdue_tick_ms(row.tick_ms, now_ms, OVERDUE_MS, paused=row.paused)
+    return optional_time(row.missed_ms if tick_ms is None else tick_ms)

@@ -16,6 +16,7 @@ from orpheus.shared.domain.concerns import (
 )
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.schedules import LATE_MS, overdue_tick_ms
 from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.moments import parse_time_ms
@@ -24,7 +25,6 @@ from orpheus.shared.views.alerts import undelivered_alerts
 from orpheus.shared.views.pools import scaled_by
 from orpheus.shared.views.workers import DrainedBy, Worker, gone_supervisors, is_ready, workers_json
 
-_SCHEDULE_LATE_MS = 60_000
 _OF_A_SLOT = frozenset({ConcernCode.SLOT, ConcernCode.CONFIGURATION_REJECTED})
 _OF_THE_SYSTEM = _OF_A_SLOT | {
     ConcernCode.NO_WRITES,
@@ -230,8 +230,9 @@ def _by(who: str, reason: str | None) -> str:
 
 def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
     for row in store.schedules.all():
-        if not row.paused and row.tick_ms is not None and now_ms - row.tick_ms > _SCHEDULE_LATE_MS:
-            yield row.definition.name, (now_ms - row.tick_ms) / 1000
+        tick_ms = overdue_tick_ms(row.tick_ms, now_ms, LATE_MS, paused=row.paused)
+        if tick_ms is not None:
+            yield row.definition.name, (now_ms - tick_ms) / 1000
 
 
 def trouble(store: Store, beat_timeout_s: float) -> list[str]:

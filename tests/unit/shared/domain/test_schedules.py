@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orpheus.shared.domain.schedules import (
+    LATE_MS,
+    OVERDUE_MS,
     CatchUp,
     ScheduleDefinition,
     due_ticks,
-    is_overdue,
     next_tick_ms,
+    overdue_tick_ms,
     problem_of,
     ticks_after,
 )
@@ -174,6 +176,10 @@ def test_the_times_of_a_schedule_are_told_in_words(timing: dict[str, Any], words
     assert ScheduleDefinition("one", "add", **timing).in_words.startswith(words)
 
 
-def test_a_tick_is_overdue_only_after_another_leader_could_have_fired_it() -> None:
-    assert not is_overdue(1_000_000, 1_010_000)
-    assert is_overdue(1_000_000, 1_010_001)
+def test_a_tick_is_overdue_once_it_is_late_unless_the_schedule_is_paused() -> None:
+    for late_ms in (OVERDUE_MS, LATE_MS):
+        then_ms = 1_000_000 + late_ms
+        assert overdue_tick_ms(1_000_000, then_ms, late_ms, paused=False) is None
+        assert overdue_tick_ms(1_000_000, then_ms + 1, late_ms, paused=False) == 1_000_000
+        assert overdue_tick_ms(1_000_000, then_ms + 1, late_ms, paused=True) is None
+    assert overdue_tick_ms(None, 1_000_000, LATE_MS, paused=False) is None, "it never fires again"

@@ -70,7 +70,7 @@ def cell_of(store: Store, ended: ProcessEnded) -> CellState | None:
 
 
 def _free(store: Store, ended: ProcessEnded) -> list[int]:
-    if not store.leases.any_of(ended.incarnation):
+    if not store.leases.jobs_of(ended.incarnation):
         return []
     return store.leases.free(
         ended.incarnation,

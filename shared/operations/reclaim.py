@@ -78,7 +78,7 @@ def remove_old_cells(store: Store, kept: AbstractSet[str] = frozenset()) -> None
     for file in store.state.cells.glob("*"):
         with contextlib.suppress(FileNotFoundError):
             is_old = file.stem not in kept and file.stat().st_mtime < young_s
-            if is_old and not store.leases.any_of(file.stem):
+            if is_old and not store.leases.jobs_of(file.stem):
                 file.unlink()
 
 

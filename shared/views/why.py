@@ -66,26 +66,25 @@ def why_json(
     }
 
 
-def silent_workers(
+def silent_jobs(
     store: Store, workers: Sequence[Worker], beat_timeout_s: float
-) -> dict[str, Silence]:
-    """Return the slots whose worker is silent or gone, so that their jobs may not run."""
-    found: dict[str, Silence] = {}
-    there, heard = _there(store, workers), set()
-    for incarnation, job in store.jobs.running().items():
+) -> dict[int, Silence]:
+    """Return the leased jobs whose worker is silent or gone, so that they may not run."""
+    found: dict[int, Silence] = {}
+    there = _there(store, workers)
+    for incarnation in store.jobs.running():
         silence = _silence(incarnation, workers, there, beat_timeout_s)
         if silence is None:
-            heard.add(job.worker)
-        elif silence.for_s is None:
-            found[job.worker] = silence._replace(seen_ms=store.processes.seen_ms(incarnation))
-        else:
-            found[job.worker] = silence
-    return {slot: silence for slot, silence in found.items() if slot not in heard}
+            continue
+        if silence.for_s is None:
+            silence = silence._replace(seen_ms=store.processes.seen_ms(incarnation))
+        found |= dict.fromkeys(store.leases.jobs_of(incarnation), silence)
+    return found
 
 
-def as_ran(store: Store, job: Job, silent: Mapping[str, Silence]) -> Job:
+def as_ran(store: Store, job: Job, silent: Mapping[int, Silence]) -> Job:
     """Return a job as it will be once it is reclaimed: it ran until its worker was last heard."""
-    silence = silent.get(job.worker or "")
+    silence = silent.get(job.id)
     if job.status is not Status.IN_PROGRESS or silence is None or silence.seen_ms is None:
         return job
     until_ms = store.leases.heard_until_ms(job.id, job.started_at_ms or 0, silence.seen_ms)

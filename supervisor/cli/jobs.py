@@ -1,6 +1,6 @@
 """Read jobs: list them, show one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -17,7 +17,7 @@ from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Budget, JobOrder, Store
 from orpheus.shared.text import first_line
 from orpheus.shared.views.jobs import attempt_json, job_json
-from orpheus.shared.views.why import as_ran, silent_workers
+from orpheus.shared.views.why import as_ran, silent_jobs
 from orpheus.shared.views.workers import Worker
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
@@ -88,7 +88,7 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         waits_for = {} if operator.as_json else _waits_for(store, page)
         is_any_live = any(job.status in LIVE for job in page) and not operator.as_json
         workers = read_workers(store, handover) if is_any_live else []
-        silent = silent_workers(store, workers, handover.beat_timeout_s) if is_any_live else {}
+        silent = silent_jobs(store, workers, handover.beat_timeout_s) if is_any_live else {}
         page = [as_ran(store, job, silent) for job in page]
         held = {} if operator.as_json else _held(store, handover, page, workers, silent, now_ms)
         listed = None if operator.as_json else wanted.queue
@@ -130,7 +130,7 @@ def _held(
     handover: CommandLineHandover,
     page: Sequence[Job],
     workers: Sequence[Worker],
-    silent: dict[str, Silence],
+    silent: Mapping[int, Silence],
     now_ms: int,
 ) -> dict[int, str]:
     """Return what holds back due jobs of a whole queue or type, and whose worker is silent.
@@ -139,7 +139,7 @@ def _held(
     """
     due = [job for job in page if job.status is Status.PENDING and job.run_at_ms <= now_ms]
     leased = [job for job in page if job.status is Status.IN_PROGRESS]
-    found = {job.id: silent[job.worker].note for job in leased if job.worker in silent}
+    found = {job.id: silent[job.id].note for job in leased if job.id in silent}
     cancelled = [job for job in page if was_cancelled(job)]
     for job in cancelled:
         found[job.id] = how_cancelled(store.audit.who_cancelled(job), job.error)
@@ -236,7 +236,7 @@ def show(operator: Operator, id: int) -> int:
         waits = first_reason(store, handover, id) if is_told else None
         if waits and job.status is Status.IN_PROGRESS:
             workers = read_workers(store, handover)
-            job = as_ran(store, job, silent_workers(store, workers, handover.beat_timeout_s))
+            job = as_ran(store, job, silent_jobs(store, workers, handover.beat_timeout_s))
         now_ms = store.clock.wall_ms()
     if operator.as_json:
         print_json({**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]})

@@ -347,9 +347,9 @@ class Leases:
                 self._ended.reclaim(*told, counts=not was_stopped, seen_ms=seen_ms)
         return [row[0] for row in rows]
 
-    def any_of(self, incarnation: str) -> bool:
-        """Return whether a process holds a lease."""
-        return self._database.one(self._sql["leases-of"], incarnation) is not None
+    def jobs_of(self, incarnation: str) -> list[int]:
+        """Return the jobs that a process has leased, in the order in which it enters them."""
+        return [row[0] for row in self._database.all(self._sql["leases-of"], incarnation)]
 
     def reclaim_expired(self, look: LookAtHolder = lambda _: LeaseHolder()) -> list[int]:
         """Reclaim every expired lease; return the ids of the jobs.

@@ -118,6 +118,18 @@ def ran(orpheus: Orpheus) -> list[str]:
     return found
 
 
+@pytest.mark.usefixtures("lock")
+def test_a_worker_that_is_gone_is_told_though_another_host_has_one_of_that_name(
+    orpheus: Orpheus, store: Store
+) -> None:
+    for life in ("life-of-default-1", "life-on-host-2"):
+        store.jobs.submit(NewJob("count"))
+        store.leases.lease(Holder("default-1", life, NOT_HERE), ("*",), 1, 30_000)
+    _, second, first = orpheus("jobs").out.splitlines()
+    assert second.endswith("  worker gone")
+    assert "worker gone" not in first
+
+
 def test_a_silent_worker_is_told_with_its_job(orpheus: Orpheus, lock: TextIO, store: Store) -> None:
     store.jobs.submit(NewJob("count"))
     store.leases.lease(Holder("default-1", "life-of-default-1", NOT_HERE), ("*",), 1, 30_000)

@@ -17,6 +17,7 @@ from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Budget, JobOrder, Store
 from orpheus.shared.text import first_line
 from orpheus.shared.views.jobs import attempt_json, job_json
+from orpheus.shared.views.queues import queue_json
 from orpheus.shared.views.why import as_ran, silent_jobs
 from orpheus.shared.views.workers import Worker
 from orpheus.supervisor.cli.completing import live
@@ -35,7 +36,7 @@ from orpheus.supervisor.cli.output import (
     when,
 )
 from orpheus.supervisor.cli.processes import crews_of_now, read_workers, tell_if_nothing_runs
-from orpheus.supervisor.cli.queues import read_queue, warn_if_none_starts
+from orpheus.supervisor.cli.queues import warn_if_none_starts
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.unknown_names import warn_of_filter
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
@@ -87,12 +88,12 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         now_ms = store.clock.wall_ms()
         waits_for = {} if operator.as_json else _waits_for(store, page)
         is_any_live = any(job.status in LIVE for job in page) and not operator.as_json
-        workers = read_workers(store, handover) if is_any_live else []
+        only = None if operator.as_json else wanted.queue
+        workers = read_workers(store, handover) if is_any_live or only else []
         silent = silent_jobs(store, workers, handover.beat_timeout_s) if is_any_live else {}
         page = [as_ran(store, job, silent) for job in page]
         held = {} if operator.as_json else _held(store, handover, page, workers, silent, now_ms)
-        listed = None if operator.as_json else wanted.queue
-        queue = read_queue(store, handover, listed) if listed else None
+        queue = queue_json(store, crews_of_now(store, handover, workers), only) if only else None
     if operator.as_json:
         relation = "eq" if total.exact else "gte"
         shown = {"value": total.value, "relation": relation}

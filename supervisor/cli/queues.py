@@ -6,12 +6,10 @@ from typing import Any
 
 import click
 
-from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.operations.operator_actions import pause_queue
-from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.queues import (
@@ -103,12 +101,6 @@ def _show(item: Queue) -> None:
         "next": as_called(f"orpheus {todo} {item['name']}"),
     }
     print_fields(fields, terminal_width() if sys.stdout.isatty() else None, cuts=False)
-
-
-def read_queue(store: Store, handover: CommandLineHandover, name: str) -> Queue:
-    """Return one queue as GET /queues does, also if there is nothing to tell of it."""
-    crews = crews_of_now(store, handover, read_workers(store, handover))
-    return queue_json(store, crews, name)
 
 
 def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from orpheus.shared.domain.alerts import EVERYTHING
 from orpheus.shared.domain.processes import Order, Role, SlotRecord, SlotState
-from orpheus.shared.domain.words import jobs_wait, named
+from orpheus.shared.domain.words import jobs_wait, named, noun_for
 
 
 class Scaling(NamedTuple):
@@ -80,7 +80,7 @@ def left_queues(
     there = f": {jobs_wait(waiting)} there" if waiting else ""
     has_others = any(host not in (None, one.host) for one in workers)
     unless = ", unless another host does" if has_others else ""
-    queue = "queue" if len(left) == 1 else "queues"
+    queue = noun_for(len(left), "queue")
     return f"then nobody runs the jobs of {queue} {named(left)}{unless}{there}"
 
 

@@ -1,13 +1,13 @@
 """Which queues the workers of a configuration serve, and what would wait after a change of it."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import field
 
 from orpheus.shared.domain.alerts import EVERYTHING
+from orpheus.shared.domain.words import named, noun_for, plural
 from orpheus.shared.records import dataclass
 
 _DEFAULT_QUEUE = "default"
-_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ def left_waiting(
     if not queues:
         return ()
     count = sum(jobs.values())
-    parts = [f"{count:,} pending {_word('job', count)}"] if count else []
+    parts = [plural(count, "pending job")] if count else []
     if schedules:
-        parts.append(f"the {_word('schedule', len(schedules))} {_named(schedules)}")
+        parts.append(f"the {noun_for(len(schedules), 'schedule')} {named(schedules)}")
     verb = "waits" if count + len(schedules) == 1 else "wait"
-    named = f"{_word('queue', len(queues))} {_named(queues)}"
-    return (f"No worker will serve the {named}: {' and '.join(parts)} {verb} then.",)
+    which = f"{noun_for(len(queues), 'queue')} {named(queues)}"
+    return (f"No worker will serve the {which}: {' and '.join(parts)} {verb} then.",)
 
 
 def opened(
@@ -81,18 +81,7 @@ def opened(
 def _opened(name: str, count: int, after: Serving) -> str:
     if not count:
         return f"Queue {name} opens."
-    jobs = f"{count:,} pending {_word('job', count)}"
+    jobs = plural(count, "pending job")
     if after.serves(name):
         return f"Queue {name} opens: its {jobs} can start."
     return f"Queue {name} opens, but no worker serves it: its {jobs} cannot start."
-
-
-def _word(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
-
-
-def _named(names: Iterable[str]) -> str:
-    shown = list(names)
-    if len(shown) > _MOST_NAMED:
-        shown = [*shown[:_MOST_NAMED], f"{len(shown) - _MOST_NAMED} more"]
-    return " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part)

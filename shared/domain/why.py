@@ -18,7 +18,7 @@ from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import Rate, rate_text
 from orpheus.shared.domain.rooms import FREE, Room
-from orpheus.shared.domain.words import duration
+from orpheus.shared.domain.words import duration, plural
 from orpheus.shared.records import dataclass
 from orpheus.shared.text import first_line
 
@@ -189,8 +189,7 @@ def _dependencies(standing: Standing) -> Iterator[Reason]:
         yield Reason(Code.DEPENDENCY, text, by=f"job {one.id}")
     more = standing.waits_for - len(standing.dependencies)
     if more > 0:
-        others = "1 more job" if more == 1 else f"{more:,} more jobs"
-        yield Reason(Code.DEPENDENCY, f"it waits for {others}")
+        yield Reason(Code.DEPENDENCY, f"it waits for {plural(more, 'more job')}")
 
 
 _OF_RUNNING = (Code.QUEUE_LIMIT, Code.KEY_LIMIT)

@@ -32,6 +32,16 @@ def without_durations(text: str) -> str:
     return _DURATION.sub("", text)
 
 
+def noun_for(n: int, noun: str) -> str:
+    """Return `job` for one, and `jobs` for any other number."""
+    return noun if n == 1 else f"{noun}s"
+
+
+def plural(n: int, noun: str) -> str:
+    """Return `1 job`, or `12,000 jobs`."""
+    return f"{n:,} {noun_for(n, noun)}"
+
+
 def jobs_wait(n: int) -> str:
     """Return `1 job waits`, or `12 jobs wait`."""
     return "1 job waits" if n == 1 else f"{n:,} jobs wait"

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.words import plural
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.alerts import alerts_json
@@ -48,7 +49,7 @@ def _became(store: Store, job_id: int | None) -> str | None:
     except NotFound:
         return f"{job_id} deleted"
     waits = job.attempt and job.status is Status.PENDING
-    after = f" after {job.attempt} attempt{'' if job.attempt == 1 else 's'}" if waits else ""
+    after = f" after {plural(job.attempt, 'attempt')}" if waits else ""
     return f"{job_id} {job.status}{after}"
 
 

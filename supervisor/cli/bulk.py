@@ -15,6 +15,7 @@ import click
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.words import plural
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import BulkAction, Store, words_of
@@ -99,7 +100,7 @@ def change_matching(
         if not count:
             warn_of_filter(store, handover, wanted)
         which = _in_words(wanted)
-        counted = f"{_number(count)} {which}{_WORDS[action][0]}"
+        counted = f"{plural(count, 'job')} {which}{_WORDS[action][0]}"
         expected = options.expected_count
         if options.dry_run or (not count and expected is None):
             return _print(operator, count, counted, dry_run=options.dry_run)
@@ -121,7 +122,7 @@ def change_matching(
         warn_of_paused(store, paused)
         while continue_cascades(store):
             pass  # perhaps no supervisor is running that would
-    return _print(operator, changed, f"{_number(changed)} {which}{_WORDS[action][1]}")
+    return _print(operator, changed, f"{plural(changed, 'job')} {which}{_WORDS[action][1]}")
 
 
 def _paused(store: Store, wanted: JobFilter, max_id: int | None) -> list[str]:
@@ -166,10 +167,6 @@ def _is_confirmed(action: BulkAction, count: int, counted: str) -> bool:
     question = f"{counted}. Type {count} to {action} them"
     answer: str = click.prompt(question, default="", show_default=False, err=True)
     return answer.replace(",", "").strip() == str(count)
-
-
-def _number(count: int) -> str:
-    return f"{count:,} job" if count == 1 else f"{count:,} jobs"
 
 
 def _in_words(wanted: JobFilter) -> str:

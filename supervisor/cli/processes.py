@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from orpheus.shared.domain.crews import NOTHING_RUNS, Crew
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import FAILURES_WITHIN_S, Role, SlotState
+from orpheus.shared.domain.words import noun_for
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.pools import ScaledBy, scaled_by
@@ -163,7 +164,7 @@ def _scaled_row(one: Scaled) -> tuple[str, str, str | None]:
     """Return the name, `0 workers` or the like, and who scaled it, if somebody did."""
     noun = "worker" if one["kind"] == "pool" else "instance"
     why = f"scaled by {paused_by(one['scaled'])}" if one["scaled"] else None
-    return one["name"], f"{one['wanted']} {noun}{'' if one['wanted'] == 1 else 's'}", why
+    return one["name"], f"{one['wanted']} {noun_for(one['wanted'], noun)}", why
 
 
 def print_workers(

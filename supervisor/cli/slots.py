@@ -16,7 +16,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
 from orpheus.shared.domain.scaling import exceptions, left_queues, scaling
-from orpheus.shared.domain.words import duration
+from orpheus.shared.domain.words import duration, noun_for
 from orpheus.shared.errors import ExitCode, NoAnswer
 from orpheus.shared.operations.supervisor_requests import (
     ask_for_slot,
@@ -139,7 +139,7 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
     handover = operator.certain_handover()  # for the names of pools and programs
     pools, programs = handover.storage.pools, handover.programs
     noun = "instance" if pool in programs else "worker" if pool in pools else "slot"
-    message = f"{pool}: {workers} {noun}{'' if workers == 1 else 's'} asked for"
+    message = f"{pool}: {workers} {noun_for(workers, noun)} asked for"
     with operator.store(handover) as store:
         check_supervised(store, handover.beat_timeout_s)
         note, actor = _note_of_scale(store, handover, pool, workers, host), operator.actor(reason)

@@ -18,7 +18,7 @@ from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import Rate, rate_text
 from orpheus.shared.domain.rooms import FREE, Room
-from orpheus.shared.domain.words import duration, plural
+from orpheus.shared.domain.words import duration, named, plural
 from orpheus.shared.records import dataclass
 from orpheus.shared.text import first_line
 
@@ -337,8 +337,8 @@ def _no_place(standing: Standing, crew: Crew, taken: int) -> Reason | None:
         if crew.others:  # the workers that hold the places are named before the others
             ready, held, down = "ready ", f" (held by {by})", f"; {crew.unready()}"
         all_places = f"the only {ready}place" if places == 1 else f"all {places:,} {ready}places"
-        alone = ", ".join(crew.alone[:MOST_NAMED])
-        how = f" (after a crash, {alone} runs one job alone)" if alone else ""
+        run = "runs" if len(crew.alone) == 1 else "each run"
+        how = f" (after a crash, {named(crew.alone)} {run} one job alone)" if crew.alone else ""
         are = "is" if places == 1 else "are"
         text = f"{all_places} of pool {crew.pool} {are} taken{how}{held}{also}{down}"
         return Reason(Code.WORKERS_BUSY, text, by=by)

@@ -220,6 +220,18 @@ def test_taken_places_of_a_pool_that_is_partly_down_are_told_with_what_its_other
     assert told.endswith("), and 1 job goes before it; default-1 is fatal: x")
 
 
+def test_workers_that_run_one_job_alone_are_told_with_the_taken_places() -> None:
+    names = [f"default-{n}" for n in range(1, 6)]
+    for alone, told in (
+        (names[:1], "default-1 runs one job alone"),
+        (names[:2], "default-1 and default-2 each run one job alone"),
+        (names, "default-1, default-2, default-3 and 2 more each run one job alone"),
+    ):
+        busy = replace(ONE_FREE, concurrency=4, free=0, idle=0, ready=names, alone=alone)
+        all_taken = "all 20 places of pool default are taken"
+        assert only(pending(), busy).text == f"{all_taken} (after a crash, {told})"
+
+
 def test_more_slots_that_are_not_ready_than_are_named_are_counted() -> None:
     down = Crew("mail", ("mail",), 1, others=[f"mail-{n} is backoff" for n in range(1, 8)])
     assert only(pending(), down).text.endswith("mail-5 is backoff; 2 more slots are not ready")

@@ -4,7 +4,7 @@ import { ago } from "./time.js";
 import { count } from "./words.js";
 
 const LOOK_MS = 2500;
-export const PAGE = 50;
+const PAGE = 50;
 
 /** @param {string} path @param {Record<string, string>} filter @param {string | null} cursor */
 export function address(path, filter, cursor) {

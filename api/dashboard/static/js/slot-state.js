@@ -41,7 +41,7 @@ export const runsText = (worker) => (runningOf(worker) > 1 ? plural(runningOf(wo
 export const byText = (what, asked) => (asked ? `${what} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}` : "");
 
 /** Who drained, restarted or scaled it away, when and why; before that, what is wrong with it and how long it may still run. Empty if nobody did. @param {any} worker */
-export function askedText(worker) {
+function askedText(worker) {
   const { drained, restarted, scaled, state, degraded, why } = worker;
   const by = byText("drained", drained) || byText("restarted", restarted) || byText("scaled away", scaled);
   if (!by) return "";

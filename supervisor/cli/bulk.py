@@ -95,7 +95,7 @@ def change_matching(
         raise click.UsageError(_BY_END)
     handover = operator.handover()
     with operator.store(handover) as store:
-        max_id = options.max_id or _newest(store)
+        max_id = store.bulk.first_cursor(options.max_id).max_id
         count = store.bulk.count(action, wanted, max_id)
         if not count:
             warn_of_filter(store, handover, wanted)
@@ -125,7 +125,7 @@ def change_matching(
     return _print(operator, changed, f"{plural(changed, 'job')} {which}{_WORDS[action][1]}")
 
 
-def _paused(store: Store, wanted: JobFilter, max_id: int | None) -> list[str]:
+def _paused(store: Store, wanted: JobFilter, max_id: int) -> list[str]:
     """Return the paused queues in which jobs of the filter would wait."""
     paused = [one for one in store.standings.pauses() if wanted.queue in (None, one)]
     counts = store.stats.counts_by_queue() if paused else {}
@@ -136,11 +136,6 @@ def _paused(store: Store, wanted: JobFilter, max_id: int | None) -> list[str]:
         and any(counts[name][status] for status in (Status.FAILED, Status.CANCELLED))
         and store.bulk.would_change(BulkAction.RETRY, replace(wanted, queue=name), max_id)
     ]
-
-
-def _newest(store: Store) -> int | None:
-    page = store.jobs.page(ALL_JOBS, 1)
-    return page[0].id if page else None
 
 
 def _ask(action: BulkAction, count: int, counted: str) -> None:

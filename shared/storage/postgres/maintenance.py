@@ -4,7 +4,6 @@ from pathlib import Path
 
 from orpheus.shared.storage.data import BackupRefused
 from orpheus.shared.storage.database import Database
-from orpheus.shared.storage.verbs.invariants import broken_invariants
 
 _FOLD = "SELECT orpheus.fold_counts()"
 _BYTES = """SELECT coalesce(sum(pg_table_size(oid) + pg_indexes_size(oid)), 0)::bigint FROM pg_class
@@ -31,6 +30,8 @@ class SchemaMaintenance:
 
     def verify(self) -> list[str]:
         """See Maintenance."""
+        from orpheus.shared.storage.verbs.invariants import broken_invariants  # noqa: PLC0415 - seldom
+
         with self._database.snapshot():
             return broken_invariants(self._database)
 

@@ -22,7 +22,6 @@ from orpheus.shared.storage.sqlite.history import give_new_epoch, note_history
 from orpheus.shared.storage.sqlite.standstill import StandstillWatch
 from orpheus.shared.storage.sqlite.write_ahead_log import WAL_BOUND_BYTES
 from orpheus.shared.storage.verbs.events import Events
-from orpheus.shared.storage.verbs.invariants import broken_invariants
 
 _MOST_PROBLEMS = 10
 _BACKUP_STEP_PAGES = 1_000
@@ -60,6 +59,8 @@ class FileMaintenance:
         It reads every job, attempt and event at one moment, and reports at most 10 breaches of
         each invariant. I16 is `check`. A table that cannot be read is a breach too.
         """
+        from orpheus.shared.storage.verbs.invariants import broken_invariants  # noqa: PLC0415 - seldom
+
         with self._database.snapshot():
             problems = [f"I16: {problem}" for problem in self.check()]
             return problems + broken_invariants(self._database)

@@ -63,12 +63,12 @@ SELECT queue, count(*), min(finished_at_ms), max(finished_at_ms) FROM (
 GROUP BY queue;
 
 -- name: ran-since-by-queue
--- The same without those that were cancelled, which may not have run.
+-- The same as `ended-since-by-queue` without cancelled jobs, which may not have run.
 SELECT queue, sum(n) FROM finished_per_minute
 WHERE minute >= ? AND status <> 'cancelled' GROUP BY queue;
 
 -- name: last-ran-by-queue
--- The last minute, since one, in which such a job of each queue ended.
+-- The last minute, since one, in which a job of each queue ended that was not cancelled.
 SELECT queue, max(minute) FROM finished_per_minute
 WHERE minute >= ? AND status <> 'cancelled' GROUP BY queue;
 

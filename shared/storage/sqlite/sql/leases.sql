@@ -165,8 +165,8 @@ DELETE FROM job_logs WHERE id IN (
     ORDER BY id LIMIT ?3);
 
 -- name: end-lease
--- Leaves in_progress for the status that shared.lifecycle.after chose; an error given replaces the
--- job's, none keeps it.
+-- Leaves in_progress for the status that `after` (shared/domain/lifecycle.py) chose; an error given
+-- replaces that of the job, none keeps it.
 UPDATE jobs SET status = ?1, is_due = ?2, run_at_ms = coalesce(?3, run_at_ms), finished_at_ms = ?4,
     failures = ?5, crashes = ?6, losses = ?7,
     error_type = coalesce(?8, error_type), error_message = coalesce(?9, error_message),

@@ -1,7 +1,9 @@
 """Reads SQL files in which each query follows a line `-- name: word-word`.
 
 The comment lines right under the name state the query's purpose. They are part of the text, so
-that a slow-query log or EXPLAIN shows them.
+that a slow-query log or EXPLAIN shows them. What several queries of a file have in common, for
+example the columns that one data class is made of, follows a line `-- part: word-word` once; each
+query below that has `{word-word}` gets it, without its comment.
 """
 
 import re
@@ -9,7 +11,8 @@ from collections.abc import Iterator
 
 from orpheus.shared.resources import folder_of
 
-_NAME = re.compile(r"^-- name: ([a-z][a-z0-9-]*)\s*$", re.MULTILINE)
+_NAME = re.compile(r"^-- (name|part): ([a-z][a-z0-9-]*)\s*$", re.MULTILINE)
+_COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
 
 
 class SqlFile:
@@ -19,10 +22,18 @@ class SqlFile:
         names = list(_NAME.finditer(text))
         ends = [match.start() for match in names[1:]] + [len(text)]
         self._texts: dict[str, str] = {}
+        parts: dict[str, str] = {}
         for match, end in zip(names, ends, strict=True):
-            if match[1] in self._texts:
-                raise ValueError(f"{source}: the name {match[1]!r} is used twice")
-            self._texts[match[1]] = text[match.end() : end].strip()
+            kind, name = match.groups()
+            if name in self._texts or name in parts:
+                raise ValueError(f"{source}: the name {name!r} is used twice")
+            body = text[match.end() : end].strip()
+            for part, its_text in parts.items():
+                body = body.replace(f"{{{part}}}", its_text)
+            if kind == "part":
+                parts[name] = _COMMENT.sub("", body)
+            else:
+                self._texts[name] = body
 
     def __getitem__(self, name: str) -> str:
         return self._texts[name]

@@ -7,9 +7,13 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 -- Add the jobs that a further transaction of the same action changed.
 UPDATE orpheus.audit SET count = count + ? WHERE id = ?;
 
+-- part: entry-columns
+-- The fields of AuditRow (shared/storage/data.py).
+id, at_ms, action, target, by, reason, count, before, after
+
 -- name: entries
 -- What operators did; a WHERE follows.
-SELECT id, at_ms, action, target, by, reason, count, before, after FROM orpheus.audit
+SELECT {entry-columns} FROM orpheus.audit
 
 -- name: by-contains
 -- This and the next two are conditions of `entries`: the text of a pattern is in who did it.
@@ -37,13 +41,13 @@ SELECT count FROM orpheus.audit WHERE id = ?;
 
 -- name: last-to-target
 -- The last time that somebody did this to a target, since a time.
-SELECT id, at_ms, action, target, by, reason, count, before, after FROM orpheus.audit
+SELECT {entry-columns} FROM orpheus.audit
 WHERE target = ? AND action = ? AND at_ms >= ?
 ORDER BY id DESC LIMIT 1;
 
 -- name: first-to-target
 -- The first time that somebody did this to a target, since a time.
-SELECT id, at_ms, action, target, by, reason, count, before, after FROM orpheus.audit
+SELECT {entry-columns} FROM orpheus.audit
 WHERE target = ? AND action = ? AND at_ms >= ?
 ORDER BY id LIMIT 1;
 
@@ -58,7 +62,7 @@ WHERE job_id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS on
 
 -- name: entries-of-job
 -- What operators did to a job, to it alone or to many, below an id; a WHERE follows.
-SELECT id, at_ms, action, target, by, reason, count, before, after FROM (
+SELECT {entry-columns} FROM (
     SELECT * FROM orpheus.audit WHERE target = ? AND id < ?
     UNION ALL
     SELECT audit.* FROM orpheus.audit_jobs JOIN orpheus.audit ON audit.id = audit_jobs.audit_id

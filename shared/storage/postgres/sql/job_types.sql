@@ -9,11 +9,14 @@ INSERT INTO orpheus.job_types (name, schema, max_retries, timeout_s, queue, desc
     code_since_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- part: type-columns
+-- The fields of TypeRow (shared/storage/data.py).
+name, schema, max_retries, timeout_s, queue, description,
+    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, code
+
 -- name: get-type
 -- Read one job type.
-SELECT name, schema, max_retries, timeout_s, queue, description,
-    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, code
-FROM orpheus.job_types WHERE name = ?;
+SELECT {type-columns} FROM orpheus.job_types WHERE name = ?;
 
 -- name: backoff-of-job
 -- What the type of a job says of its backoff.
@@ -22,9 +25,7 @@ FROM orpheus.job_types WHERE name = (SELECT type FROM orpheus.jobs WHERE id = ?)
 
 -- name: all-types
 -- Every job type, by name.
-SELECT name, schema, max_retries, timeout_s, queue, description,
-    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, code
-FROM orpheus.job_types ORDER BY name;
+SELECT {type-columns} FROM orpheus.job_types ORDER BY name;
 
 -- name: codes
 -- The digest of each type's code, and since when it is that.

@@ -26,39 +26,42 @@ FROM json_array_elements_text(?::json) AS wanted (key)
     JOIN orpheus.jobs ON jobs.unique_key = wanted.key
 WHERE jobs.unique_key IS NOT NULL AND jobs.finished_at_ms IS NULL;
 
--- name: select-jobs
--- Jobs, with the fields of Job (shared/domain/jobs.py) as columns; a WHERE or JOIN follows.
-SELECT jobs.id, type,
-    CASE WHEN payload <> '' THEN payload ELSE (
-        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
-    status, queue, priority, result,
-    CASE WHEN error_type IS NOT NULL
-        THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
-    attempt, max_retries, timeout_s, progress, message,
-    created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
-    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure,
-    CASE WHEN status IN ('failed', 'cancelled') THEN (
+-- part: whole-payload
+-- The payload, which a large one has in a row of its own.
+CASE WHEN payload <> '' THEN payload ELSE (
+        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END
+
+-- part: error-column
+-- The error of a job or an attempt, as a JSON list.
+CASE WHEN error_type IS NOT NULL
+        THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error
+
+-- part: ran-until-column
+-- When the last attempt ended: a cancel or a lost worker ends a job later.
+CASE WHEN status IN ('failed', 'cancelled') THEN (
         SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
         WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
     ELSE finished_at_ms END AS ran_until_ms
+
+-- part: columns-after-result
+-- The fields of Job (shared/domain/jobs.py) from `error` on.
+{error-column},
+    attempt, max_retries, timeout_s, progress, message,
+    created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
+    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure,
+    {ran-until-column}
+
+-- name: select-jobs
+-- Jobs, with the fields of Job (shared/domain/jobs.py) as columns; a WHERE or JOIN follows.
+SELECT jobs.id, type, {whole-payload} AS payload, status, queue, priority, result,
+    {columns-after-result}
 FROM orpheus.jobs
 
 -- name: select-previews
 -- The same, with only the first characters of the payload's and the result's JSON.
-SELECT jobs.id, type,
-    left(CASE WHEN payload <> '' THEN payload ELSE (
-        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END, ?::integer) AS payload,
-    status, queue, priority,
+SELECT jobs.id, type, left({whole-payload}, ?::integer) AS payload, status, queue, priority,
     left(result, ?::integer) AS result,
-    CASE WHEN error_type IS NOT NULL
-        THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
-    attempt, max_retries, timeout_s, progress, message,
-    created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
-    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure,
-    CASE WHEN status IN ('failed', 'cancelled') THEN (
-        SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
-        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
-    ELSE finished_at_ms END AS ran_until_ms
+    {columns-after-result}
 FROM orpheus.jobs
 
 -- name: select-ids
@@ -96,8 +99,7 @@ JOIN orpheus.job_tags ON job_tags.job_id = jobs.id
 
 -- name: contains
 -- A condition: the text of a pattern is in the type, the payload, the error or a tag.
-type ILIKE ? OR CASE WHEN payload <> '' THEN payload ELSE (
-        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END ILIKE ?
+type ILIKE ? OR {whole-payload} ILIKE ?
     OR coalesce(error_message, '') ILIKE ? OR tags ILIKE ?
 
 -- name: unknown-ids
@@ -114,12 +116,7 @@ SELECT status FROM orpheus.jobs WHERE id = ?;
 
 -- name: run-of
 -- How a job stands, without its payload and result.
-SELECT status, started_at_ms,
-    CASE WHEN status IN ('failed', 'cancelled') THEN (
-        SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
-        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
-    ELSE finished_at_ms END AS ran_until_ms,
-    error_type
+SELECT status, started_at_ms, {ran-until-column}, error_type
 FROM orpheus.jobs WHERE id = ?;
 
 -- name: state-of
@@ -128,9 +125,7 @@ SELECT type, status, run_at_ms, cancel_requested, concurrency_key FROM orpheus.j
 
 -- name: select-attempts
 -- The newest attempts of a job that have ended, newest first, with the fields of Attempt as columns.
-SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms,
-    CASE WHEN error_type IS NOT NULL
-        THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
+SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms, {error-column},
     cpu_s, max_rss_bytes
 FROM orpheus.attempts WHERE job_id = ? ORDER BY number DESC LIMIT ?;
 

@@ -45,6 +45,15 @@ WHERE id IN (
     ORDER BY run_at_ms LIMIT 5000 FOR NO KEY UPDATE SKIP LOCKED)
 AND status = 'pending';
 
+-- part: due-columns
+-- The first fields of DueJob (shared/storage/verbs/due_jobs.py): what the order is made of, and the
+-- fields of Lease that are known before.
+-priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+    CASE WHEN payload <> '' THEN payload ELSE (
+        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
+    queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
+    concurrency_key
+
 -- name: due-of-all
 -- The first due jobs of all queues, in order: what the order is made of, and the fields of Lease that
 -- are known before; a token for each, when the next delayed job is due, and which types are quarantined.
@@ -56,12 +65,7 @@ SELECT due.*, nextval('orpheus.lease_tokens') << 20 | floor(random() * 1048576):
     WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1) AS delayed_ms, (
         SELECT string_agg(type, ' ') FROM orpheus.quarantines WHERE released_ms IS NULL) AS held
 FROM (
-    SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
-        CASE WHEN payload <> '' THEN payload ELSE (
-            SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
-        queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-        concurrency_key
-    FROM orpheus.jobs
+    SELECT {due-columns} FROM orpheus.jobs
     WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
         AND NOT EXISTS (
             SELECT 1 FROM orpheus.queues
@@ -72,12 +76,7 @@ FROM (
 -- name: due-of-one
 -- Some due jobs of one queue, behind a priority, time and id, in the same columns. With an OFFSET,
 -- jobs that are unparked meanwhile would make others come twice.
-SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
-    CASE WHEN payload <> '' THEN payload ELSE (
-        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
-    queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key, NULL::bigint AS token, NULL::bigint AS delayed_ms,
-    NULL::text AS held
+SELECT {due-columns}, NULL::bigint AS token, NULL::bigint AS delayed_ms, NULL::text AS held
 FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority <= ?2
     AND (priority < ?2 OR run_at_ms > ?3 OR (run_at_ms = ?3 AND id > ?4))
@@ -85,33 +84,29 @@ ORDER BY priority DESC, run_at_ms, id LIMIT ?5 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: due-job
 -- One due job, in the same columns, unless another host has taken it since its head was read.
-SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
-    CASE WHEN payload <> '' THEN payload ELSE (
-        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
-    queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key, NULL::bigint AS token, NULL::bigint AS delayed_ms,
-    NULL::text AS held
+SELECT {due-columns}, NULL::bigint AS token, NULL::bigint AS delayed_ms, NULL::text AS held
 FROM orpheus.jobs WHERE id = ? AND status = 'pending' AND is_due = 1 AND is_parked = 0
 FOR NO KEY UPDATE SKIP LOCKED;
 
+-- part: head-columns
+-- The fields of Head (shared/storage/verbs/due_jobs.py).
+-priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
+
 -- name: heads-of-all
 -- The first due jobs of all queues, in order, without what may be large.
-SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
-FROM orpheus.jobs
+SELECT {head-columns} FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
 ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
 -- name: head-of-next
 -- The first due job of the next queue by name that has one: one probe of the index.
-SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
-FROM orpheus.jobs
+SELECT {head-columns} FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > ?
 ORDER BY queue, priority DESC, run_at_ms, id LIMIT 1;
 
 -- name: head-of-one
 -- The first due job of one queue.
-SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
-FROM orpheus.jobs
+SELECT {head-columns} FROM orpheus.jobs
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
 ORDER BY priority DESC, run_at_ms, id LIMIT 1;
 
@@ -147,12 +142,15 @@ FROM unnest(?::text[], ?::bigint[], ?::bigint[], ?::double precision[], ?::bigin
 WHERE jobs.id = done.id AND lease_token = done.token AND coalesce(status, '') = 'in_progress'
     AND lease_expires_mono_ms > done.mono_ms AND lease_boot_id = done.boot_id;
 
+-- part: spent-columns
+-- The fields of LeasedJob (shared/storage/verbs/ended_leases.py).
+jobs.id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
+    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type
+
 -- name: held-lease
 -- Read what a job has spent, if the lease is still held, and lock it; no row: the lease is lost. Of
 -- many jobs at once.
-SELECT jobs.id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type
-FROM orpheus.jobs
+SELECT {spent-columns} FROM orpheus.jobs
     JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::text[])
         AS held (id, token, mono_ms, boot_id) ON jobs.id = held.id
 WHERE lease_token = held.token AND coalesce(status, '') = 'in_progress'
@@ -260,8 +258,7 @@ WHERE status = 'in_progress' AND lease_boot_id <> ? ORDER BY lease_token;
 
 -- name: spent
 -- Read what a leased job has spent, whether or not its lease has expired, and lock it.
-SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type
+SELECT {spent-columns}
 FROM orpheus.jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
 FOR NO KEY UPDATE;
 

@@ -7,9 +7,13 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 -- Add the jobs that a further transaction of the same action changed.
 UPDATE audit SET count = count + ? WHERE id = ?;
 
+-- part: entry-columns
+-- The fields of AuditRow (shared/storage/data.py).
+id, at_ms, action, target, by, reason, count, before, after
+
 -- name: entries
 -- What operators did; a WHERE follows.
-SELECT id, at_ms, action, target, by, reason, count, before, after FROM audit
+SELECT {entry-columns} FROM audit
 
 -- name: by-contains
 -- This and the next two are conditions of `entries`: the text of a pattern is in who did it.
@@ -37,15 +41,13 @@ SELECT count FROM audit WHERE id = ?;
 
 -- name: last-to-target
 -- The last time that somebody did this to a target, since a time.
-SELECT id, at_ms, action, target, by, reason, count, before, after
-FROM audit INDEXED BY audit_by_target
+SELECT {entry-columns} FROM audit INDEXED BY audit_by_target
 WHERE target = ? AND action = ? AND at_ms >= ?
 ORDER BY id DESC LIMIT 1;
 
 -- name: first-to-target
 -- The first time that somebody did this to a target, since a time.
-SELECT id, at_ms, action, target, by, reason, count, before, after
-FROM audit INDEXED BY audit_by_target
+SELECT {entry-columns} FROM audit INDEXED BY audit_by_target
 WHERE target = ? AND action = ? AND at_ms >= ?
 ORDER BY id LIMIT 1;
 
@@ -59,7 +61,7 @@ SELECT job_id FROM json_each(?) CROSS JOIN audit_jobs ON job_id = value WHERE au
 
 -- name: entries-of-job
 -- What operators did to a job, to it alone or to many, below an id; a WHERE follows.
-SELECT id, at_ms, action, target, by, reason, count, before, after FROM (
+SELECT {entry-columns} FROM (
     SELECT * FROM audit WHERE target = ? AND id < ?
     UNION ALL
     SELECT audit.* FROM audit_jobs CROSS JOIN audit ON audit.id = audit_jobs.audit_id

@@ -26,39 +26,42 @@ FROM json_each(?) AS wanted
     CROSS JOIN jobs INDEXED BY jobs_unique_key ON jobs.unique_key = wanted.value
 WHERE jobs.finished_at_ms IS NULL;
 
--- name: select-jobs
--- Jobs, with the fields of Job (shared/domain/jobs.py) as columns; a WHERE or JOIN follows.
-SELECT jobs.id, type,
-    iif(payload <> '', payload, (
-        SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
-    status, queue, priority, result,
-    CASE WHEN error_type IS NOT NULL
-        THEN json_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
-    attempt, max_retries, timeout_s, progress, message,
-    created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
-    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure,
-    CASE WHEN status IN ('failed', 'cancelled') THEN (
+-- part: whole-payload
+-- The payload, which a large one has in a row of its own.
+iif(payload <> '', payload, (
+        SELECT payload FROM large_payloads WHERE job_id = jobs.id))
+
+-- part: error-column
+-- The error of a job or an attempt, as a JSON list.
+CASE WHEN error_type IS NOT NULL
+        THEN json_array(error_type, coalesce(error_message, ''), error_traceback) END AS error
+
+-- part: ran-until-column
+-- When the last attempt ended: a cancel or a lost worker ends a job later.
+CASE WHEN status IN ('failed', 'cancelled') THEN (
         SELECT ended.finished_at_ms FROM ended_attempts AS ended
         WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
     ELSE finished_at_ms END AS ran_until_ms
+
+-- part: columns-after-result
+-- The fields of Job (shared/domain/jobs.py) from `error` on.
+{error-column},
+    attempt, max_retries, timeout_s, progress, message,
+    created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
+    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure,
+    {ran-until-column}
+
+-- name: select-jobs
+-- Jobs, with the fields of Job (shared/domain/jobs.py) as columns; a WHERE or JOIN follows.
+SELECT jobs.id, type, {whole-payload} AS payload, status, queue, priority, result,
+    {columns-after-result}
 FROM jobs
 
 -- name: select-previews
 -- The same, with only the first characters of the payload's and the result's JSON.
-SELECT jobs.id, type,
-    substr(iif(payload <> '', payload, (
-        SELECT payload FROM large_payloads WHERE job_id = jobs.id)), 1, ?) AS payload,
-    status, queue, priority,
+SELECT jobs.id, type, substr({whole-payload}, 1, ?) AS payload, status, queue, priority,
     substr(result, 1, ?) AS result,
-    CASE WHEN error_type IS NOT NULL
-        THEN json_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
-    attempt, max_retries, timeout_s, progress, message,
-    created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
-    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure,
-    CASE WHEN status IN ('failed', 'cancelled') THEN (
-        SELECT ended.finished_at_ms FROM ended_attempts AS ended
-        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
-    ELSE finished_at_ms END AS ran_until_ms
+    {columns-after-result}
 FROM jobs
 
 -- name: select-ids
@@ -103,8 +106,7 @@ JOIN job_tags ON job_tags.job_id = jobs.id
 
 -- name: contains
 -- A condition: the text of a pattern is in the type, the payload, the error or a tag.
-type LIKE ? ESCAPE '\' OR iif(payload <> '', payload, (
-        SELECT payload FROM large_payloads WHERE job_id = jobs.id)) LIKE ? ESCAPE '\'
+type LIKE ? ESCAPE '\' OR {whole-payload} LIKE ? ESCAPE '\'
     OR coalesce(error_message, '') LIKE ? ESCAPE '\' OR tags LIKE ? ESCAPE '\'
 
 -- name: unknown-ids
@@ -117,12 +119,7 @@ SELECT status FROM jobs WHERE id = ?;
 
 -- name: run-of
 -- How a job stands, without its payload and result.
-SELECT status, started_at_ms,
-    CASE WHEN status IN ('failed', 'cancelled') THEN (
-        SELECT ended.finished_at_ms FROM ended_attempts AS ended
-        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
-    ELSE finished_at_ms END AS ran_until_ms,
-    error_type
+SELECT status, started_at_ms, {ran-until-column}, error_type
 FROM jobs WHERE id = ?;
 
 -- name: state-of
@@ -131,9 +128,7 @@ SELECT type, status, run_at_ms, cancel_requested, concurrency_key FROM jobs WHER
 
 -- name: select-attempts
 -- The newest attempts of a job that have ended, newest first, with the fields of Attempt as columns.
-SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms,
-    CASE WHEN error_type IS NOT NULL
-        THEN json_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
+SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms, {error-column},
     cpu_s, max_rss_bytes
 FROM attempts WHERE job_id = ? ORDER BY number DESC LIMIT ?;
 

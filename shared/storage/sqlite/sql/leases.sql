@@ -41,16 +41,21 @@ WHERE id IN (
     ORDER BY run_at_ms LIMIT 5000)
 AND status = 'pending';
 
+-- part: due-columns
+-- The first fields of DueJob (shared/storage/verbs/due_jobs.py): what the order is made of, and the
+-- fields of Lease that are known before.
+-priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
+    iif(payload <> '', payload, (
+        SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
+    queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
+    concurrency_key
+
 -- name: due-of-all
 -- The first due jobs of all queues, in order: what the order is made of, and the fields of Lease that
 -- are known before; when the next delayed job is due, and which types are quarantined.
 -- None, if a queue is paused or limited.
 -- INDEXED BY: the planner would sort all of them.
-SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
-    iif(payload <> '', payload, (
-        SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
-    queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key, NULL AS token, (
+SELECT {due-columns}, NULL AS token, (
         SELECT run_at_ms FROM jobs INDEXED BY jobs_scheduled
         WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1) AS delayed_ms, (
         SELECT group_concat(type, ' ') FROM quarantines WHERE released_ms IS NULL) AS held
@@ -65,11 +70,7 @@ ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 -- name: due-of-one
 -- Some due jobs of one queue, behind a priority, time and id, in the same columns. With an OFFSET,
 -- jobs that are unparked meanwhile would make others come twice.
-SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
-    iif(payload <> '', payload, (
-        SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
-    queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key, NULL AS token, NULL AS delayed_ms, NULL AS held
+SELECT {due-columns}, NULL AS token, NULL AS delayed_ms, NULL AS held
 FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority <= ?2
     AND (priority < ?2 OR run_at_ms > ?3 OR (run_at_ms = ?3 AND id > ?4))
@@ -77,31 +78,28 @@ ORDER BY priority DESC, run_at_ms, id LIMIT ?5;
 
 -- name: due-job
 -- One due job, in the same columns.
-SELECT -priority AS minus_priority, run_at_ms, id AS job_id, attempt + 1 AS attempt, type,
-    iif(payload <> '', payload, (
-        SELECT payload FROM large_payloads WHERE job_id = jobs.id)) AS payload,
-    queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key, NULL AS token, NULL AS delayed_ms, NULL AS held
+SELECT {due-columns}, NULL AS token, NULL AS delayed_ms, NULL AS held
 FROM jobs WHERE id = ?;
+
+-- part: head-columns
+-- The fields of Head (shared/storage/verbs/due_jobs.py).
+-priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
 
 -- name: heads-of-all
 -- The first due jobs of all queues, in order, without what may be large.
-SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
-FROM jobs INDEXED BY jobs_due_of_all
+SELECT {head-columns} FROM jobs INDEXED BY jobs_due_of_all
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
 ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
 -- name: head-of-next
 -- The first due job of the next queue by name that has one: one probe of the index.
-SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
-FROM jobs INDEXED BY jobs_due
+SELECT {head-columns} FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue > ?
 ORDER BY queue, priority DESC, run_at_ms, id LIMIT 1;
 
 -- name: head-of-one
 -- The first due job of one queue.
-SELECT -priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
-FROM jobs INDEXED BY jobs_due
+SELECT {head-columns} FROM jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?
 ORDER BY priority DESC, run_at_ms, id LIMIT 1;
 
@@ -129,11 +127,14 @@ UPDATE jobs SET status = 'done', result = ?, started_at_ms = ?, finished_at_ms =
 WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
+-- part: spent-columns
+-- The fields of LeasedJob (shared/storage/verbs/ended_leases.py).
+id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
+    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type
+
 -- name: held-lease
 -- Read what a job has spent, if the lease is still held; no row: the lease is lost.
-SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type
-FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
+SELECT {spent-columns} FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
 -- name: ended-with
@@ -230,9 +231,7 @@ WHERE status = 'in_progress' AND lease_boot_id <> ? ORDER BY lease_token;
 
 -- name: spent
 -- Read what a leased job has spent, whether or not its lease has expired.
-SELECT id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type
-FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress';
+SELECT {spent-columns} FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress';
 
 -- name: next-due
 -- When the earliest delayed job is due.

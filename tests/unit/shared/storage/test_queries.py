@@ -29,6 +29,12 @@ def test_a_name_that_stands_twice_is_refused() -> None:
         SqlFile("-- name: one\nSELECT 1;\n-- name: one\nSELECT 2;", "x.sql")
 
 
+def test_a_query_gets_the_parts_that_it_names_without_their_comments() -> None:
+    part = "-- part: its-columns\n-- Why.\na, b\n\n"
+    query = "-- name: one\n-- Why.\nSELECT {its-columns} FROM {table};"
+    assert SqlFile(part + query, "x.sql")["one"] == "-- Why.\nSELECT a, b FROM {table};"
+
+
 @pytest.mark.parametrize("file", SQL_FILES)
 def test_every_query_states_its_purpose(file: str) -> None:
     for name in sql_file(file):

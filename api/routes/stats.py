@@ -41,8 +41,8 @@ def _stats_json(store: Store, services: Services) -> Stats:
     with store.snapshot():
         waits, runs = stats.latencies()
         lately = stats.finished_in(LATELY_MINUTES)
-        oldest_s = stats.oldest_pending_by_queue()
-        queue, waited_s = stats.oldest_due(oldest_s) or (None, None)
+        oldest_s = store.waiting.oldest_pending_by_queue()
+        queue, waited_s = store.waiting.oldest_due(oldest_s) or (None, None)
         return {
             "counts": counts_json(stats.counts()),
             "throughput": {

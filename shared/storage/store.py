@@ -38,6 +38,7 @@ from orpheus.shared.storage.verbs.schedules import Schedules
 from orpheus.shared.storage.verbs.standing import Standings
 from orpheus.shared.storage.verbs.stats import Stats
 from orpheus.shared.storage.verbs.supervision import Supervision
+from orpheus.shared.storage.verbs.waiting import Waiting
 
 _WRITABLE_WAIT_S = 0.25
 
@@ -99,7 +100,8 @@ class Store:
         self.leader = Leader(database)
         self.moves = Moves(database)
         self.types = Types(database)
-        self.stats = Stats(database)
+        self.stats = stats = Stats(database)
+        self.waiting = Waiting(database, stats)
         self.retention = retention(events)
         self.maintenance = maintenance(events)
 

@@ -178,8 +178,9 @@ def queues_json(
         counts, flows = store.stats.counts_by_queue(), store.stats.flows(only)
         done_per_minute, now_ms = store.stats.done_per_minute(), store.clock.wall_ms()
         rules = {row.name: row for row in store.queues.all()}
-        due, waiting_s = store.stats.due_by_queue(only), store.stats.oldest_pending_by_queue(only)
-        oldest_s = store.stats.oldest_due_by_queue(waiting_s, only)
+        due = store.waiting.due_by_queue(only)
+        waiting_s = store.waiting.oldest_pending_by_queue(only)
+        oldest_s = store.waiting.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
         parked = oldest_s.keys() - waiting_s.keys()

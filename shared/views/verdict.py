@@ -74,7 +74,7 @@ def verdict_json(
 ) -> VerdictEntry:
     """Return how the system is.
 
-    `pools`: the queues that each pool serves; `oldest_s`: see `Stats.oldest_pending_by_queue`.
+    `pools`: the queues that each pool serves; `oldest_s`: see `Waiting.oldest_pending_by_queue`.
     """
     found = verdict(_facts(store, workers, pools, beat_timeout_s, oldest_s))
     return {
@@ -198,7 +198,7 @@ def _queues(
     ended_lately = store.stats.ran_by_queue(LATELY_MINUTES)
     runs_per_s = store.stats.runs_per_s()
     without_token = store.queues.without_token()
-    due = store.stats.due_by_queue(pauses) if pauses else {}
+    due = store.waiting.due_by_queue(pauses) if pauses else {}
     for name, by_status in sorted(counts.items()):
         waiting = due[name].jobs if name in due else by_status[Status.PENDING]
         if not waiting:
@@ -238,7 +238,7 @@ def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
 def trouble(store: Store, beat_timeout_s: float) -> list[str]:
     """Return a sentence for each concern about the system; not for those about what jobs do."""
     workers = workers_json(store, supervised_on=None, beat_timeout_s=beat_timeout_s)
-    oldest_s = store.stats.oldest_pending_by_queue()
+    oldest_s = store.waiting.oldest_pending_by_queue()
     found = verdict(_facts(store, workers, {}, beat_timeout_s, oldest_s))
     return [one.text for one in found.concerns if one.code in _OF_THE_SYSTEM]
 

@@ -66,8 +66,8 @@ def _status(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
     with store.snapshot():
         counts = store.stats.counts()
         ended = store.stats.finished_in(60)
-        by_queue_s = store.stats.oldest_pending_by_queue()
-        queue, waited_s = store.stats.oldest_due(by_queue_s) or (None, None)
+        by_queue_s = store.waiting.oldest_pending_by_queue()
+        queue, waited_s = store.waiting.oldest_due(by_queue_s) or (None, None)
         pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
         return {
             "counts": {status.value: n for status, n in counts.items()},

@@ -11,7 +11,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.storage import DueInQueue, Store
-from orpheus.shared.storage.verbs import stats
+from orpheus.shared.storage.verbs import waiting
 from orpheus.shared.views.queues import Drain, Queue, queues_json
 from tests.contract.conftest import FakeClock
 
@@ -304,9 +304,9 @@ def test_a_job_whose_time_has_come_and_one_that_waits_for_its_key_are_due(
     submit(queue="media", delay_ms=5_000)
     assert len(lease(5)) == 1
     later = DueInQueue(0, clock.wall + 5_000)
-    assert store.stats.due_by_queue() == {"mail": DueInQueue(2), "media": later}
+    assert store.waiting.due_by_queue() == {"mail": DueInQueue(2), "media": later}
     clock.advance(5_000)
-    assert store.stats.due_by_queue()["media"] == DueInQueue(1)
+    assert store.waiting.due_by_queue()["media"] == DueInQueue(1)
 
 
 def test_the_oldest_due_job_may_be_one_that_waits_for_its_key(
@@ -322,8 +322,8 @@ def test_the_oldest_due_job_may_be_one_that_waits_for_its_key(
     clock.advance(1_000)
     (mail,) = queues_json(store, [ONE_WORKER])
     assert (mail["due"], mail["oldest_pending_s"]) == (2, 3.5)
-    assert store.stats.oldest_pending_s() == 3.5, "the metric agrees"
-    assert store.stats.oldest_pending_by_queue() == {}, "a key's limit is no lack of workers"
+    assert store.waiting.oldest_pending_s() == 3.5, "the metric agrees"
+    assert store.waiting.oldest_pending_by_queue() == {}, "a key's limit is no lack of workers"
     submit(queue="mail")
     assert queues_json(store, [ONE_WORKER])[0]["oldest_pending_s"] == 3.5
 
@@ -389,9 +389,9 @@ def test_no_worker_is_promised_to_help_where_a_key_or_a_running_job_is_waited_fo
 def test_so_many_due_jobs_that_they_are_not_counted_are_all_that_wait(
     store: Store, submit: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "_MOST_COUNTED", 2)
+    monkeypatch.setattr(waiting, "_MOST_COUNTED", 2)
     submit(queue="mail", delay_ms=5_000)
     submit(queue="mail")
-    assert store.stats.due_by_queue()["mail"].jobs == 1
+    assert store.waiting.due_by_queue()["mail"].jobs == 1
     submit(queue="mail")
-    assert store.stats.due_by_queue()["mail"].jobs == 3
+    assert store.waiting.due_by_queue()["mail"].jobs == 3

@@ -96,7 +96,7 @@ def test_who_paused_many_queues_takes_one_statement(
     def how_many() -> int:
         statements.clear()
         queues_json(store, [])
-        verdict_json(store, [], {}, 20, store.stats.oldest_pending_by_queue())
+        verdict_json(store, [], {}, 20, store.waiting.oldest_pending_by_queue())
         return len(statements)
 
     none_is_paused = how_many()

@@ -12,7 +12,6 @@ from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
-from orpheus.shared.storage.verbs import stats
 from tests.contract.conftest import TTL_MS, FakeClock
 
 Submit = Callable[..., int]
@@ -128,10 +127,10 @@ def test_the_oldest_due_job_is_the_one_that_could_run_first(
     clock.advance(BLOCKED_MS)
     assert end(held)
     clock.advance(1_000)
-    assert store.stats.oldest_pending_s() == 1.0
+    assert store.waiting.oldest_pending_s() == 1.0
     submit(priority=-1)
     clock.advance(500)
-    assert store.stats.oldest_pending_s() == 1.5
+    assert store.waiting.oldest_pending_s() == 1.5
 
 
 def test_a_job_that_has_waited_behind_jobs_just_unblocked_is_the_oldest(
@@ -145,7 +144,7 @@ def test_a_job_that_has_waited_behind_jobs_just_unblocked_is_the_oldest(
     clock.advance(4_000)
     assert end(held)
     clock.advance(1_000)
-    assert store.stats.oldest_pending_s() == 5.0
+    assert store.waiting.oldest_pending_s() == 5.0
 
 
 def test_a_queue_is_not_late_for_what_its_jobs_were_blocked(
@@ -177,7 +176,7 @@ def test_what_a_job_ran_before_it_was_released_is_no_wait(
     clock.advance(RAN_MS)
     assert end(held, Ending.RELEASED)
     clock.advance(1_000)
-    assert store.stats.oldest_pending_s() == 1.0
+    assert store.waiting.oldest_pending_s() == 1.0
     submit()
     (again,) = lease()
     assert again.job_id == job_id, "its turn is still that of its submission"
@@ -207,7 +206,7 @@ def test_a_job_whose_lease_has_expired_waits_since_it_was_reclaimed(
     clock.advance(TTL_MS + 1)
     assert store.leases.reclaim_expired() == [job_id]
     clock.advance(WAITED_MS)
-    assert store.stats.oldest_pending_s() == 0.02
+    assert store.waiting.oldest_pending_s() == 0.02
 
 
 def test_a_job_that_was_leased_but_not_entered_has_waited_all_the_time(
@@ -218,7 +217,7 @@ def test_a_job_that_was_leased_but_not_entered_has_waited_all_the_time(
     clock.advance(1_000)
     store.leases.release(held)
     clock.advance(1_000)
-    assert store.stats.oldest_pending_s() == 2.0
+    assert store.waiting.oldest_pending_s() == 2.0
 
 
 def test_a_retry_forgets_a_release_before_it_even_if_the_clock_has_jumped_back(
@@ -231,7 +230,7 @@ def test_a_retry_forgets_a_release_before_it_even_if_the_clock_has_jumped_back(
     clock.wall -= 3_600_000
     store.jobs.retry(held.job_id)
     clock.advance(WAITED_MS)
-    assert store.stats.oldest_pending_s() == 0.02
+    assert store.waiting.oldest_pending_s() == 0.02
 
 
 def test_a_queue_is_not_late_for_what_its_jobs_ran(
@@ -257,7 +256,7 @@ def test_jobs_of_workers_that_died_do_not_hide_those_that_have_waited_behind_the
     clock.advance(HOUR_MS - 1_000)
     assert len(store.leases.reclaim_expired()) == died
     clock.advance(1_000)
-    assert store.stats.oldest_pending_s() == 3_600.0
+    assert store.waiting.oldest_pending_s() == 3_600.0
     assert store.alerts.late_queues(clock.wall - 4_000, 100) == ["default"]
     assert store.alerts.late_queues(clock.wall - 4_000, 101) == []
 
@@ -273,7 +272,7 @@ def test_jobs_of_workers_that_died_do_not_hide_those_that_wait_for_their_key(
     clock.advance(HOUR_MS - 1_000)
     assert len(store.leases.reclaim_expired()) == 60
     clock.advance(1_000)
-    assert store.stats.oldest_pending_s() == 3_600.0
+    assert store.waiting.oldest_pending_s() == 3_600.0
 
 
 def test_of_very_many_jobs_freed_lately_a_part_is_looked_at(
@@ -289,7 +288,7 @@ def test_of_very_many_jobs_freed_lately_a_part_is_looked_at(
     clock.advance(HOUR_MS - 1_000)
     assert len(store.leases.reclaim_expired()) == 3
     clock.advance(1_000)
-    monkeypatch.setattr(stats, "_MOST_WALKED", 3)
-    assert store.stats.oldest_pending_s() == 1.0, "at least so long"
-    monkeypatch.setattr(stats, "_MOST_WALKED", 4)
-    assert store.stats.oldest_pending_s() == 3_600.0
+    monkeypatch.setattr("orpheus.shared.storage.verbs.waiting._MOST_WALKED", 3)
+    assert store.waiting.oldest_pending_s() == 1.0, "at least so long"
+    monkeypatch.setattr("orpheus.shared.storage.verbs.waiting._MOST_WALKED", 4)
+    assert store.waiting.oldest_pending_s() == 3_600.0

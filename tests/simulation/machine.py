@@ -362,7 +362,7 @@ class StoreMachine(RuleBasedStateMachine):
             since_ms[queue] = min(at_ms, since_ms.get(queue, at_ms))
         now_ms = self.world.clock.wall_ms()
         waited_s = {queue: max(0, now_ms - at_ms) / 1000 for queue, at_ms in since_ms.items()}
-        assert self.store.stats.oldest_pending_by_queue() == waited_s
+        assert self.store.waiting.oldest_pending_by_queue() == waited_s
 
     def teardown(self) -> None:
         for job_id, job in self.model.jobs.items():

@@ -1,8 +1,7 @@
 """Figures about jobs, from kept counts and bounded reads."""
 
-import json
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from orpheus.shared.domain.drain import MOST_SILENT_S
@@ -10,7 +9,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.paces import MOST_MINUTES, DoneInMinute, Pace, pace_of
 from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.storage.database import Database
-from orpheus.shared.storage.figures import DueInQueue, Flow, LatelyEnded, Latency, Minute
+from orpheus.shared.storage.figures import Flow, LatelyEnded, Latency, Minute
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 from orpheus.shared.storage.type_totals import TypeFigures, figures_of
 
@@ -19,13 +18,6 @@ _LATELY_MINUTES = 5
 _FLOW_MINUTES = 1
 """The same for what comes and ends in a queue: over five, a batch would look like growth."""
 _MINUTE_MS = 60_000
-_MOST_PROBES = 1_000
-_MOST_WALKED = 10_000
-"""How many jobs of a queue and priority are looked at: so many are freed if all workers die."""
-_MOST_WALKED_OF_ALL = 100_000
-_LEAST_PARKED, _MOST_PARKED = 50, 1_000
-"""How many parked jobs are looked at: of each queue, of all queues. Each takes a row lookup."""
-_MOST_COUNTED = 10_000
 _MOST_CAME = 100_000
 _MOST_ENDED = 2_000
 _MOST_SILENT_MS = MOST_SILENT_S * 1000
@@ -35,19 +27,6 @@ class _Came(NamedTuple):
     n: int
     first_id: int
     last_id: int
-
-
-class _Head(NamedTuple):
-    """The first due job of a queue and priority."""
-
-    queue: str
-    priority: int
-    run_at_ms: int
-    freed_at_ms: int | None
-
-    @property
-    def since_ms(self) -> int:
-        return waits_since_ms(self.run_at_ms, self.freed_at_ms)
 
 
 class Stats:
@@ -175,7 +154,9 @@ class Stats:
             rows = self._database.all(self._sql["ended-since-by-queue"], since)
             ended: dict[str, int] = dict(rows)
             first_id = self._first_id_since(since * _MINUTE_MS)
-            for queue in _of(only, self.counts_by_queue().keys() | ended.keys()):
+            for queue in self.counts_by_queue().keys() | ended.keys():
+                if only is not None and queue not in only:
+                    continue
                 ended_per_minute = ended.get(queue, 0) / passed
                 came = self._came(queue, first_id)
                 if not came.n:
@@ -253,30 +234,6 @@ class Stats:
         assert row is not None  # there is one with the greatest id, in the same snapshot
         return row[0], row[1]
 
-    def due_by_queue(self, only: Container[str] | None = None) -> dict[str, DueInQueue]:
-        """Return how many jobs of each queue that has pending ones are due, and when its next is.
-
-        `only`: of these queues. A queue with very many due jobs counts all pending ones as due. The
-        time of its next job is known only if it is among the first times of all queues.
-        """
-        now_ms = self._database.clock.wall_ms()
-        with self._database.snapshot():
-            rows = self._database.all(self._sql["scheduled-by-queue"], now_ms, _MOST_PROBES)
-            scheduled = {queue: (come, next_ms) for queue, come, next_ms in rows}
-            pending = {
-                queue: by_status[Status.PENDING]
-                for queue, by_status in self.counts_by_queue().items()
-                if by_status[Status.PENDING] and (only is None or queue in only)
-            }
-            names = json.dumps(list(pending))
-            counted = self._database.all(self._sql["due-of-queues"], names, _MOST_COUNTED)
-        found = {}
-        for queue, n in counted:
-            come, next_ms = scheduled.get(queue, (0, None))
-            is_all = n + come >= _MOST_COUNTED
-            found[queue] = DueInQueue(pending[queue] if is_all else n + come, next_ms)
-        return found
-
     def only_failed(self, minutes: int, least: int) -> dict[str, int]:
         """Return by type how often its jobs failed in the last `minutes`, if none was done in them.
 
@@ -298,71 +255,6 @@ class Stats:
         runs = [max(0, ran_ms) for _, ran_ms in started]
         return _latency(waits), _latency(runs)
 
-    def oldest_pending_by_queue(self, only: Container[str] | None = None) -> dict[str, float]:
-        """Return the longest wait of a due job that needs only a worker, by queue.
-
-        `only`: of these queues. If more than 10,000 jobs at the head of a priority were freed
-        lately, one may have waited longer.
-        """
-        now_ms = self._database.clock.wall_ms()
-        names = _of(only, self._active_queues())
-        heads = [head for queue in names for head in self._heads_of(queue)]
-        freed_later = sum(head.since_ms > head.run_at_ms for head in heads)
-        most = min(_MOST_WALKED, _MOST_WALKED_OF_ALL // max(1, freed_later))
-        found: dict[str, float] = {}
-        for head in heads:
-            waited_s = (now_ms - self._waits_since_ms(head, most)) / 1000
-            found[head.queue] = max(0, waited_s, found.get(head.queue, 0))
-        return found
-
-    def oldest_due_by_queue(
-        self, pending: Mapping[str, float] | None = None, only: Container[str] | None = None
-    ) -> dict[str, float]:
-        """Return the same of all due jobs, also those that wait for room of their key.
-
-        If very many wait so, a part is looked at. `pending`: `oldest_pending_by_queue(only)`, if it
-        is known.
-        """
-        now_ms = self._database.clock.wall_ms()
-        found = dict(self.oldest_pending_by_queue(only) if pending is None else pending)
-        queues = [name for (name,) in self._database.all(self._sql["queues-with-parked-jobs"])]
-        for name in _of(only, queues):
-            looked_at = max(_LEAST_PARKED, _MOST_PARKED // len(queues))
-            most = max(looked_at, _MOST_COUNTED // len(queues))
-            row = self._database.one(self._sql["first-parked"], name, most, looked_at)
-            if row is not None and row[0] is not None:
-                found[name] = max(found.get(name, 0), (now_ms - row[0]) / 1000)
-        return found
-
-    def oldest_pending_s(self, pending: Mapping[str, float] | None = None) -> float | None:
-        """Return the longest wait of a due job; None: none is due. `pending`: as above."""
-        found = self.oldest_due(pending)
-        return None if found is None else found[1]
-
-    def oldest_due(self, pending: Mapping[str, float] | None = None) -> tuple[str, float] | None:
-        """Return the queue of the job that has waited longest, and for how long it has."""
-        found = self.oldest_due_by_queue(pending)
-        return max(found.items(), key=lambda one: one[1], default=None)
-
-    def _active_queues(self) -> list[str]:
-        return [row[0] for row in self._database.all(self._sql["queues-with-due-jobs"])]
-
-    def _heads_of(self, queue: str) -> Iterator["_Head"]:
-        """Probe the index once for each priority that has due jobs: it is ordered by priority."""
-        row = self._database.one(self._sql["first-due"], queue)
-        for _ in range(_MOST_PROBES):
-            if row is None:
-                break
-            yield _Head(queue, *row)
-            row = self._database.one(self._sql["first-due-below"], queue, row[0])
-
-    def _waits_since_ms(self, head: "_Head", most: int) -> int:
-        if head.since_ms == head.run_at_ms:  # those behind it became due later
-            return head.since_ms
-        values = (head.queue, head.priority, head.since_ms, most)
-        row = self._database.one(self._sql["first-waiting"], *values)
-        return row[0] if row and row[0] is not None else head.since_ms
-
     def _lately(self, minutes: int = _LATELY_MINUTES) -> tuple[int, int]:
         """Return the minute with which "lately" begins, and the milliseconds since it began.
 
@@ -375,10 +267,6 @@ class Stats:
 
     def _minute(self) -> int:
         return self._database.clock.wall_ms() // _MINUTE_MS
-
-
-def _of(only: Container[str] | None, queues: Iterable[str]) -> Iterable[str]:
-    return queues if only is None else (name for name in queues if name in only)
 
 
 def _latency(values_ms: Sequence[int]) -> Latency:

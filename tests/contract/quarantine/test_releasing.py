@@ -87,7 +87,7 @@ def test_what_a_job_was_held_back_for_is_no_wait_for_a_worker(
     store.quarantines.most_at_once = 1
     store.quarantines.release("bad")
     clock.advance(1_000)
-    assert store.stats.oldest_pending_s() == 1.0
+    assert store.waiting.oldest_pending_s() == 1.0
     while store.quarantines.continue_releases():
         pass
     freed = [store.jobs.get(one).freed_at_ms for one in (first, second, later)]

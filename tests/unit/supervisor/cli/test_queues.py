@@ -17,7 +17,7 @@ from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
-from orpheus.shared.storage.verbs import quarantines, stats
+from orpheus.shared.storage.verbs import quarantines, stats, waiting
 from tests.unit.supervisor.cli.conftest import TIME
 from tests.unit.supervisor.cli.slot_rows import slot
 
@@ -312,7 +312,7 @@ def test_a_queue_that_holds_back_very_many_says_how_many_at_least(
 def test_nothing_is_said_of_when_a_job_is_due_that_many_others_are_before(
     orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "_MOST_PROBES", 2)
+    monkeypatch.setattr(waiting, "_MOST_PROBES", 2)
     for queue in ("first", "first", "mail"):
         store.jobs.submit(NewJob("count", queue=queue, delay_ms=7_200_000))
     line = orpheus("queues").out.splitlines()[2]

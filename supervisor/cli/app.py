@@ -51,7 +51,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "Ask the API whether it is ready; exit 1 if it is not.",
     ),
     "import": (
-        "moving:import_files",
+        "import_files:import_files",
         "Print a crontab, supervisord.conf or Procfile as settings of Orpheus.",
     ),
     "init": ("init:init", "Write a starter orpheus.toml, jobs.py and a test; overwrite nothing."),

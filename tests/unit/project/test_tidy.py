@@ -226,7 +226,7 @@ def test_every_path_named_in_prose_exists() -> None:
         f"{name}: {path}"
         for name in files()
         if "/migrations/" not in name  # never edited, so they name files as these were called then
-        if "/moving_in/files/" not in name  # files of other projects
+        if "/importing/files/" not in name  # files of other projects
         if not (name.endswith(".py") and says_nothing_unknown(name))
         for text in prose(name)
         for path in paths_in(text)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from orpheus.config.load import load_settings
-from orpheus.supervisor.moving_in.moved import FileLine, SourceFile
-from orpheus.supervisor.moving_in.toml import to_toml
-from tests.unit.supervisor.moving_in.converted import FILES, NAMES, converted, sources
+from orpheus.supervisor.importing.imported import FileLine, SourceFile
+from orpheus.supervisor.importing.toml import to_toml
+from tests.unit.supervisor.importing.converted import FILES, NAMES, converted, sources
 
 _SECTION = re.compile(r"\[([^]]+)\]")
 
@@ -50,10 +50,10 @@ def test_the_toml_loads(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_line_is_dropped_without_a_word(name: str) -> None:
-    moved = converted(name)
-    told = {position for entry in moved.entries() for position in entry.positions}
-    told |= {left.position for left, _ in moved.left()}
-    whole_sections = {left.position for left, entry in moved.left() if entry is None}
+    imported = converted(name)
+    told = {position for entry in imported.entries() for position in entry.positions}
+    told |= {left.position for left, _ in imported.left()}
+    whole_sections = {left.position for left, entry in imported.left() if entry is None}
     silent = [
         str(position)
         for source in sources(name)

@@ -5,19 +5,19 @@ from typing import Any
 import pytest
 
 from orpheus.config.settings import Program
-from orpheus.supervisor.moving_in.moved import Left, SourceFile
-from orpheus.supervisor.moving_in.procfile import EnvFile, convert
+from orpheus.supervisor.importing.imported import Left, SourceFile
+from orpheus.supervisor.importing.procfile import EnvFile, convert
 
 
 def programs(
     text: str, folder: str = "", env_file: str | None = None
 ) -> tuple[list[dict[str, Any]], list[Left]]:
     env = None if env_file is None else EnvFile(".env", env_file)
-    moved = convert(SourceFile("Procfile", text), folder, env)
-    found = [dict(entry.values) for entry in moved.entries()]
+    imported = convert(SourceFile("Procfile", text), folder, env)
+    found = [dict(entry.values) for entry in imported.entries()]
     for one in found:
         Program.model_validate(one)
-    return found, [left for left, _ in moved.left()]
+    return found, [left for left, _ in imported.left()]
 
 
 def test_each_line_is_a_program() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orpheus.shared.domain.commands import arguments, fields_of
-from orpheus.supervisor.moving_in.shell import (
+from orpheus.supervisor.importing.shell import (
     Run,
     escaped_fields,
     keep_running,

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orpheus.shared.domain.schedules import ScheduleDefinition, ticks_after
-from orpheus.supervisor.moving_in.crontab import CronHost, convert, has_user_column
-from orpheus.supervisor.moving_in.moved import Entry, Left, Moved, SourceFile
+from orpheus.supervisor.importing.crontab import CronHost, convert, has_user_column
+from orpheus.supervisor.importing.imported import Entry, Imported, Left, SourceFile
 
 BERLIN = CronHost("Europe/Berlin", "shop")
 NAMES_OF_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -20,19 +20,19 @@ NAMES_OF_MONTHS = (
 )
 
 
-def moved(text: str, host: CronHost = BERLIN) -> Moved:
+def imported(text: str, host: CronHost = BERLIN) -> Imported:
     return convert(SourceFile("crontab", text), host)
 
 
 def tables(text: str, host: CronHost = BERLIN) -> tuple[dict[str, Any], dict[str, Any]]:
     """The one command, and its schedule."""
-    command, schedule = moved(text, host).entries()
+    command, schedule = imported(text, host).entries()
     assert (command.table, schedule.table) == ("commands", "schedules")
     return dict(command.values), dict(schedule.values)
 
 
 def left(text: str, host: CronHost = BERLIN) -> list[Left]:
-    return [one for one, _ in moved(text, host).left()]
+    return [one for one, _ in imported(text, host).left()]
 
 
 def numbers(text: str, least: int, most: int, names: tuple[str, ...] = ()) -> set[int]:
@@ -166,7 +166,7 @@ def test_a_period_is_carried_over_with_a_word_on_its_beginning() -> None:
     ],
 )
 def test_a_line_that_cannot_be_a_schedule_is_left_whole(line: str, why: str) -> None:
-    (one,) = moved(f"# a comment\n\n{line}\n").items
+    (one,) = imported(f"# a comment\n\n{line}\n").items
     assert isinstance(one, Left)
     assert (one.position.line, one.what) == (3, line)
     assert why in one.why
@@ -174,7 +174,7 @@ def test_a_line_that_cannot_be_a_schedule_is_left_whole(line: str, why: str) -> 
 
 def test_variables_hold_for_the_jobs_below_them() -> None:
     text = "A=1\n0 1 * * * /opt/first\nA = 'two words'\nB=\"3\"\n0 2 * * * /opt/second\n"
-    first, second, *_ = moved(text).entries()
+    first, second, *_ = imported(text).entries()
     assert first.values["env"] == {"A": "1"}
     assert second.values["env"] == {"A": "two words", "B": "3"}
     assert [position.line for position in first.positions] == [2, 1]
@@ -208,9 +208,9 @@ def test_a_variable_for_cron_itself_is_left(name: str) -> None:
 
 def test_cron_tz_is_the_zone_of_the_jobs_below_it() -> None:
     text = "0 1 * * * /opt/a\nCRON_TZ=Asia/Tokyo\nTZ=Asia/Seoul\n0 1 * * * /opt/b\n"
-    schedules = [one.values for one in moved(text).entries() if one.table == "schedules"]
+    schedules = [one.values for one in imported(text).entries() if one.table == "schedules"]
     assert [one["timezone"] for one in schedules] == ["Europe/Berlin", "Asia/Tokyo"]
-    (of_b,) = [one.values for one in moved(text).entries() if one.original.endswith("/opt/b")]
+    (of_b,) = [one.values for one in imported(text).entries() if one.original.endswith("/opt/b")]
     assert of_b["env"] == {"TZ": "Asia/Seoul"}
     assert "Debian" in left(text)[0].why
 
@@ -225,7 +225,7 @@ def test_a_time_zone_that_is_unknown_leaves_the_job() -> None:
 def test_a_user_who_does_not_run_orpheus_is_left_and_the_job_is_not() -> None:
     text = "0 1 * * * root /opt/a\n0 2 * * * shop /opt/b"
     host = CronHost("UTC", "shop", has_users=True)
-    first, second, *_ = moved(text, host).entries()
+    first, second, *_ = imported(text, host).entries()
     assert (first.values["argv"], second.values["argv"]) == (["/opt/a"], ["/opt/b"])
     assert [one.what for one in first.left] == ["user root"]
     assert second.left == ()
@@ -263,12 +263,12 @@ def test_braces_of_a_command_are_no_fields_of_a_payload() -> None:
 
 def test_names_are_unique_and_not_those_of_built_in_jobs() -> None:
     text = "0 1 * * * sleep 5\n0 2 * * * /opt/a\n0 3 * * * /opt/a\n0 4 * * * /bin/sleep\n"
-    names = [one.values["name"] for one in moved(text).entries() if one.table == "commands"]
+    names = [one.values["name"] for one in imported(text).entries() if one.table == "commands"]
     assert names == ["sleep-2", "a", "a-2", "sleep-3"]
 
 
 def test_comments_stay_with_the_job_below_them() -> None:
     text = "# far above\n\nA=1\n# nightly\n# at one\n0 1 * * * /opt/a\n"
-    entry = next(iter(moved(text).entries()))
+    entry = next(iter(imported(text).entries()))
     assert isinstance(entry, Entry)
     assert entry.comments == ("# nightly", "# at one")

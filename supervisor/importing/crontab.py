@@ -13,9 +13,9 @@ from typing import Any
 from orpheus.shared.domain.schedules import problem_of
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.records import dataclass
-from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved, SourceFile
-from orpheus.supervisor.moving_in.names import BUILT_IN_JOBS, UniqueNames, name_of
-from orpheus.supervisor.moving_in.shell import (
+from orpheus.supervisor.importing.imported import Entry, FileLine, Imported, Left, SourceFile
+from orpheus.supervisor.importing.names import BUILT_IN_JOBS, UniqueNames, name_of
+from orpheus.supervisor.importing.shell import (
     DEFAULT_SHELL,
     NEEDS_FIRST_LINE,
     escaped_fields,
@@ -135,7 +135,7 @@ class _Variables:
         ]
 
 
-def convert(source: SourceFile, host: CronHost) -> Moved:
+def convert(source: SourceFile, host: CronHost) -> Imported:
     """Return the commands, in the order of the file, and after them their schedules.
 
     Raises NoTimezone.
@@ -159,7 +159,7 @@ def convert(source: SourceFile, host: CronHost) -> Moved:
             commands += made[:1]
             schedules += made[1:]
         comments = []
-    return Moved([*commands, *variables.unused(), *schedules], _differences(host))
+    return Imported([*commands, *variables.unused(), *schedules], _differences(host))
 
 
 def _differences(host: CronHost) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from configparser import RawConfigParser
 from dataclasses import field
 
 from orpheus.shared.records import dataclass
-from orpheus.supervisor.moving_in.moved import FileLine, SourceFile
+from orpheus.supervisor.importing.imported import FileLine, SourceFile
 
 _HEADER = re.compile(r"\[(?P<name>[^]]+)\]")
 _KEY = re.compile(r"(?P<key>[^\s;#=:][^=:]*?)\s*[=:]")

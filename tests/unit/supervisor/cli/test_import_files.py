@@ -18,7 +18,7 @@ CRONTAB = "MAILTO=ops@shop.example\n0 3 * * * /opt/backup.sh\n@reboot /opt/warm-
 @pytest.fixture(autouse=True)
 def zone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the zone of this machine be known, whichever it is."""
-    monkeypatch.setattr("orpheus.supervisor.cli.moving.zone_of_host", lambda: "UTC")
+    monkeypatch.setattr("orpheus.supervisor.cli.import_files.zone_of_host", lambda: "UTC")
 
 
 def loaded(toml: str) -> Settings:
@@ -73,7 +73,7 @@ def test_standard_input_is_a_file_too(orpheus: Orpheus, monkeypatch: pytest.Monk
 def test_times_are_those_of_this_host_or_of_the_option(
     orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch, zone: str | None, options: list[str]
 ) -> None:
-    monkeypatch.setattr("orpheus.supervisor.cli.moving.zone_of_host", lambda: zone)
+    monkeypatch.setattr("orpheus.supervisor.cli.import_files.zone_of_host", lambda: zone)
     Path("crontab").write_text(CRONTAB)
     (schedule,) = loaded(orpheus("import", "crontab", "crontab", *options).out).schedules
     assert schedule.timezone == (zone or "UTC")
@@ -82,7 +82,7 @@ def test_times_are_those_of_this_host_or_of_the_option(
 def test_a_zone_that_is_not_known_is_asked_for(
     orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orpheus.supervisor.cli.moving.zone_of_host", lambda: None)
+    monkeypatch.setattr("orpheus.supervisor.cli.import_files.zone_of_host", lambda: None)
     Path("crontab").write_text(CRONTAB)
     code, out, err = orpheus("import", "crontab", "crontab")
     assert (code, out) == (2, "")

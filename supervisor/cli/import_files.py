@@ -17,9 +17,9 @@ from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.host_zone import zone_of_host
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
-from orpheus.supervisor.moving_in import crontab, procfile, supervisord
-from orpheus.supervisor.moving_in.moved import FileLine, Left, Moved, SourceFile
-from orpheus.supervisor.moving_in.toml import to_toml
+from orpheus.supervisor.importing import crontab, procfile, supervisord
+from orpheus.supervisor.importing.imported import FileLine, Imported, Left, SourceFile
+from orpheus.supervisor.importing.toml import to_toml
 
 _LARGEST_FILE_BYTES = 4 * 2**20
 _STDIN, _STDIN_NAME = "-", "standard input"
@@ -61,11 +61,11 @@ def from_crontab(
         has_users = is_of_system or crontab.has_user_column(source, known)
     host = crontab.CronHost(timezone or zone_of_host(), _user(), has_users=has_users)
     try:
-        moved = crontab.convert(source, host)
+        imported = crontab.convert(source, host)
     except crontab.NoTimezone:
         why = "the time zone of this host has no name here: give --timezone"
         raise click.UsageError(why) from None
-    return _print(operator, file, moved)
+    return _print(operator, file, imported)
 
 
 @import_files.command("supervisord")
@@ -78,10 +78,10 @@ def from_supervisord(operator: Operator, file: str) -> int:
     try:
         patterns = supervisord.include_patterns(source, dict(os.environ))
         included, not_found = _included(patterns, source.folder)
-        moved = supervisord.convert([source, *included], host, not_found)
+        imported = supervisord.convert([source, *included], host, not_found)
     except configparser.Error as error:
         raise click.ClickException(f"{file} is no file of supervisord: {error}") from None
-    return _print(operator, file, moved)
+    return _print(operator, file, imported)
 
 
 @import_files.command("procfile")
@@ -151,25 +151,25 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _print(operator: Operator, file: str, moved: Moved) -> int:
-    left = list(moved.left())
+def _print(operator: Operator, file: str, imported: Imported) -> int:
+    left = list(imported.left())
     shown = _STDIN_NAME if file == _STDIN else file
+    toml = to_toml(imported, shown) if imported.has_entries else ""
     if operator.as_json:
-        print_json(_as_data(moved, left, to_toml(moved, shown) if moved.has_entries else ""))
+        print_json(_as_data(imported, left, toml))
     else:
-        if moved.has_entries:
-            click.echo(to_toml(moved, shown), nl=False)
+        click.echo(toml, nl=False)
         for one, name in left:
             of = "" if name is None else f" ({name})"
             click.echo(printable(f"{one.position}{of}: not carried over: {one}"), err=True)
-    if not moved.has_entries:
+    if not imported.has_entries:
         click.echo(f"orpheus: nothing in {shown} could be carried over", err=True)
-    return ExitCode.OK if moved.has_entries else ExitCode.NO
+    return ExitCode.OK if imported.has_entries else ExitCode.NO
 
 
-def _as_data(moved: Moved, left: list[tuple[Left, str | None]], toml: str) -> dict[str, Any]:
+def _as_data(imported: Imported, left: list[tuple[Left, str | None]], toml: str) -> dict[str, Any]:
     tables: dict[str, list[Any]] = {}
-    for entry in moved.entries():
+    for entry in imported.entries():
         tables.setdefault(entry.table, []).append(dict(entry.values))
     return {
         "toml": toml,

@@ -58,7 +58,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Imported:
     """Everything that became of a file, in the file's order; `differences` apply to all entries."""
 
     items: list[Entry | Left] = field(default_factory=list)

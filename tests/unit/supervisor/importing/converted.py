@@ -3,8 +3,8 @@
 import fnmatch
 from pathlib import Path
 
-from orpheus.supervisor.moving_in import crontab, procfile, supervisord
-from orpheus.supervisor.moving_in.moved import Moved, SourceFile
+from orpheus.supervisor.importing import crontab, procfile, supervisord
+from orpheus.supervisor.importing.imported import Imported, SourceFile
 
 FILES = Path(__file__).parent / "files"
 NAMES = sorted(one.name for one in FILES.iterdir() if one.is_file() and one.suffix != ".toml")
@@ -27,7 +27,7 @@ def sources(name: str) -> list[SourceFile]:
     return [main, *map(source, names)]
 
 
-def converted(name: str) -> Moved:
+def converted(name: str) -> Imported:
     if name.startswith("crontab"):
         has_users = name in ("crontab-of-the-system", "crontab-of-monitors")
         return crontab.convert(source(name), crontab.CronHost("Europe/Berlin", "root", has_users))

@@ -3,7 +3,7 @@
 import re
 
 from orpheus.shared.domain.limits import NAME
-from orpheus.supervisor.moving_in.moved import FileLine, Left
+from orpheus.supervisor.importing.imported import FileLine, Left
 
 BUILT_IN_JOBS = ("flaky", "ping_if_well", "sleep", "sum_range", "webhook", "wordcount")
 """Job types that are there without any configuration: no command may have their names."""

@@ -5,9 +5,9 @@ from typing import Any
 
 from orpheus.shared.domain.programs import parse_env_file
 from orpheus.shared.records import dataclass
-from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved, SourceFile
-from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
-from orpheus.supervisor.moving_in.shell import NEEDS_FIRST_LINE, keep_running
+from orpheus.supervisor.importing.imported import Entry, FileLine, Imported, Left, SourceFile
+from orpheus.supervisor.importing.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
+from orpheus.supervisor.importing.shell import NEEDS_FIRST_LINE, keep_running
 
 FIRST_PORT, PORT_STEP = 5000, 100
 """The ports that foreman gives: the first process type has 5000, the next one 5100."""
@@ -27,7 +27,7 @@ class EnvFile:
     text: str
 
 
-def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = None) -> Moved:
+def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = None) -> Imported:
     """Return a program for each process type. It runs in `folder`; "": where Orpheus runs."""
     items: list[Entry | Left] = []
     names = UniqueNames(*DEFAULT_POOLS)
@@ -54,7 +54,7 @@ def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = Non
             name = names.unique(as_name(found["name"]))
             items.append(_entry(position, found, name, (folder, path), port, variables))
             port += PORT_STEP
-    return Moved(items, _DIFFERENCES)
+    return Imported(items, _DIFFERENCES)
 
 
 def _variables(env_file: EnvFile | None) -> tuple[dict[str, str], str | None]:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from orpheus.shared.records import dataclass
-from orpheus.supervisor.moving_in.moved import Left
-from orpheus.supervisor.moving_in.supervisord_file import Section, Unusable
+from orpheus.supervisor.importing.imported import Left
+from orpheus.supervisor.importing.supervisord_file import Section, Unusable
 
 LONGEST_START_S = 59
 """Just under the default of `[supervisor] start_timeout`, below which `ready` must be."""

@@ -3,7 +3,7 @@
 import pytest
 
 from orpheus.shared.domain.limits import NAME
-from orpheus.supervisor.moving_in.names import UniqueNames, as_name, name_of
+from orpheus.supervisor.importing.names import UniqueNames, as_name, name_of
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved
-from orpheus.supervisor.moving_in.toml import to_toml
+from orpheus.supervisor.importing.imported import Entry, FileLine, Imported, Left
+from orpheus.supervisor.importing.toml import to_toml
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
@@ -18,7 +18,7 @@ def test_any_text_comes_back_as_it_was(argv: list[str], env: dict[str, str], tex
     left = Left(position, text, text, text)
     values = {"name": "a", "argv": argv, "env": env, "ready": {"after": "1s"}, "log_size": 5}
     entry = Entry("programs", values, text, (position,), (text,), (left,))
-    made = tomllib.loads(to_toml(Moved([left, entry, left, entry], (text,)), text))
+    made = tomllib.loads(to_toml(Imported([left, entry, left, entry], (text,)), text))
     assert made == {"programs": [values, values]}
 
 
@@ -28,11 +28,11 @@ def test_any_text_comes_back_as_it_was(argv: list[str], env: dict[str, str], tex
 )
 def test_text_is_quoted_as_it_reads_best(text: str, written: str) -> None:
     entry = Entry("programs", {"name": text}, "", (), (), ())
-    assert f"name = {written}\n" in to_toml(Moved([entry]), "file")
+    assert f"name = {written}\n" in to_toml(Imported([entry]), "file")
 
 
 def test_a_file_that_was_included_is_named_and_the_main_one_is_not() -> None:
     left = [Left(FileLine(name, 7), "a=1", "why", "instead") for name in ("main", "other")]
-    text = to_toml(Moved([*left]), "main")
+    text = to_toml(Imported([*left]), "main")
     assert "# NOT CARRIED OVER, line 7: a=1: why; instead.\n" in text
     assert "# NOT CARRIED OVER, other:7: a=1: why; instead.\n" in text

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from orpheus.shared.domain.programs import INSTANCE
 from orpheus.shared.records import dataclass
-from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved, SourceFile
-from orpheus.supervisor.moving_in.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
-from orpheus.supervisor.moving_in.supervisord_file import (
+from orpheus.supervisor.importing.imported import Entry, FileLine, Imported, Left, SourceFile
+from orpheus.supervisor.importing.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
+from orpheus.supervisor.importing.supervisord_file import (
     Section,
     Unusable,
     argv_of,
@@ -23,7 +23,7 @@ from orpheus.supervisor.moving_in.supervisord_file import (
     script_of,
     uses,
 )
-from orpheus.supervisor.moving_in.supervisord_keys import (
+from orpheus.supervisor.importing.supervisord_keys import (
     DAEMON_KEYS,
     SECTIONS,
     ProgramKey,
@@ -59,7 +59,7 @@ def convert(
     sources: Sequence[SourceFile],
     host: SupervisordHost,
     not_found: Iterable[tuple[FileLine, str]] = (),
-) -> Moved:
+) -> Imported:
     """Return a program for each section, in the order of the files.
 
     `not_found`: patterns of `[include]` that match no file. Raises configparser.Error for a file
@@ -81,7 +81,7 @@ def convert(
             items.append(Left(section.position, f"[{section.name}]", why, instead))
     for position, pattern in not_found:
         items.append(Left(position, f"files = {pattern}", "no such file", "import it by itself"))
-    return Moved(items, _DIFFERENCES)
+    return Imported(items, _DIFFERENCES)
 
 
 def include_patterns(source: SourceFile, environ: dict[str, str]) -> list[tuple[FileLine, str]]:

@@ -9,21 +9,21 @@ import tomlkit
 from tomlkit.items import Item
 
 from orpheus.shared.text import printable
-from orpheus.supervisor.moving_in.moved import Entry, FileLine, Left, Moved
+from orpheus.supervisor.importing.imported import Entry, FileLine, Imported, Left
 
 _WIDTH = 100
 
 
-def to_toml(moved: Moved, main_file: str) -> str:
+def to_toml(imported: Imported, main_file: str) -> str:
     """Return the entries as text for orpheus.toml, in their order, with comments.
 
     A line of `main_file` is called by its number alone. The text is parsed again and compared with
     the entries: a wrong value must never be printed.
     """
     title = f"Made of {main_file} by orpheus import."
-    text = "".join(_comments([title, *moved.differences]))
+    text = "".join(_comments([title, *imported.differences]))
     before: Entry | Left | None = None
-    for item in moved.items:
+    for item in imported.items:
         if isinstance(item, Entry):
             text += "\n" + "".join((*_above(item, main_file), _table(item)))
         else:
@@ -31,7 +31,7 @@ def to_toml(moved: Moved, main_file: str) -> str:
             text += "".join(_left(item, main_file))
         before = item
     expected: dict[str, list[Any]] = {}
-    for entry in moved.entries():
+    for entry in imported.entries():
         expected.setdefault(entry.table, []).append(dict(entry.values))
     assert tomllib.loads(text) == expected, "the TOML that was written has other values"
     return text

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from orpheus.config.settings import Program, Settings
-from orpheus.supervisor.moving_in.moved import Left, Moved, SourceFile
-from orpheus.supervisor.moving_in.supervisord import SupervisordHost, convert, include_patterns
-from orpheus.supervisor.moving_in.supervisord_keys import (
+from orpheus.supervisor.importing.imported import Imported, Left, SourceFile
+from orpheus.supervisor.importing.supervisord import SupervisordHost, convert, include_patterns
+from orpheus.supervisor.importing.supervisord_keys import (
     DAEMON_KEYS,
     LONGEST_START_S,
     LONGEST_STOP_S,
@@ -23,13 +23,13 @@ HOST = SupervisordHost("shop", "host-1")
 PLAIN = {"name": "web", "argv": ["serve"], "restart": "on-failure"}
 
 
-def moved(text: str) -> Moved:
+def imported(text: str) -> Imported:
     return convert([SourceFile("supervisord.conf", text, "/srv/conf")], HOST)
 
 
 def programs(text: str) -> list[dict[str, Any]]:
     """The entries, each of which is a program that Orpheus takes."""
-    found = [dict(entry.values) for entry in moved(text).entries()]
+    found = [dict(entry.values) for entry in imported(text).entries()]
     for one in found:
         Program.model_validate(one)
     return found
@@ -39,7 +39,7 @@ def program(*lines: str) -> tuple[dict[str, Any], list[Left]]:
     """The one entry, and what was left of the lines in its section."""
     text = "\n".join(("[program:web]", "command=serve", *lines))
     (found,) = programs(text)
-    return found, [one for one, _ in moved(text).left()]
+    return found, [one for one, _ in imported(text).left()]
 
 
 def run(argv: list[str], **env: str) -> str:
@@ -104,7 +104,7 @@ def test_a_key_that_is_not_the_same_is_told(
     line: str, values: dict[str, Any] | None, why: str
 ) -> None:
     if values is None:
-        (one,) = moved(f"[program:web]\ncommand=serve\n{line}").items
+        (one,) = imported(f"[program:web]\ncommand=serve\n{line}").items
         assert isinstance(one, Left) and why in one.why
         return
     entry, (left,) = program(line)
@@ -124,7 +124,7 @@ def test_every_other_key_is_left(key: str) -> None:
 @pytest.mark.parametrize("key", [*DAEMON_KEYS, "no_such_key"])
 def test_every_key_of_the_daemon_is_left(key: str) -> None:
     if key:
-        (one,) = moved(f"[supervisord]\n{key}=1").items
+        (one,) = imported(f"[supervisord]\n{key}=1").items
         assert isinstance(one, Left)
         assert (one.what, one.position.line) == (f"{key}=1", 2)
 
@@ -132,7 +132,7 @@ def test_every_key_of_the_daemon_is_left(key: str) -> None:
 @pytest.mark.parametrize("kind", [*SECTIONS, "no_such_section"])
 def test_every_other_section_is_left(kind: str) -> None:
     if kind:
-        (one,) = moved(f"[{kind}:x]\ncommand=serve").items
+        (one,) = imported(f"[{kind}:x]\ncommand=serve").items
         assert isinstance(one, Left)
         assert (one.what, one.position.line) == (f"[{kind}:x]", 1)
 
@@ -156,7 +156,7 @@ def test_every_other_section_is_left(kind: str) -> None:
     ],
 )
 def test_a_program_that_supervisord_would_refuse_is_left_whole(lines: str, why: str) -> None:
-    (one,) = moved(f"[program:web]\n{lines}").items
+    (one,) = imported(f"[program:web]\n{lines}").items
     assert isinstance(one, Left)
     assert (one.what, one.position.line) == ("[program:web]", 1)
     assert why in one.why
@@ -205,7 +205,7 @@ def test_any_other_number_makes_an_entry_for_each_process(
     found = programs(text)
     assert [one["argv"] for one in found] == [["serve", one] for one in arguments]
     assert [one["name"] for one in found] == [f"web-{start}", f"web-{start + 1}"]
-    (left,) = [one for one, _ in moved(text).left()]
+    (left,) = [one for one, _ in imported(text).left()]
     assert left.what == "numprocs=2"
 
 
@@ -219,21 +219,21 @@ def test_a_folder_with_a_number_makes_an_entry_for_each_process() -> None:
         (["serve", "9001"], "/srv/1"),
         (["serve", "9002"], "/srv/2"),
     ]
-    assert [one.why for one, _ in moved(text).left()] == ["cwd has no {instance}"]
+    assert [one.why for one, _ in imported(text).left()] == ["cwd has no {instance}"]
 
 
 @pytest.mark.parametrize(("argument", "to_start"), [("", 4), (" %(process_num)02d", 1)])
 def test_how_many_are_to_be_started_by_hand_is_told(argument: str, to_start: int) -> None:
     text = f"[program:web]\ncommand=serve{argument}\nnumprocs=4\nautostart=false"
     assert {one["instances"] for one in programs(text)} == {0}
-    told = [one.instead for one, _ in moved(text).left()]
+    told = [one.instead for one, _ in imported(text).left()]
     assert told[-1] == f"start it with orpheus scale NAME {to_start}"
 
 
 def test_names_are_valid_and_not_those_of_a_pool() -> None:
     text = "[program:default]\ncommand=a\n[program:x y]\ncommand=b"
     assert [one["name"] for one in programs(text)] == ["default-2", "x-y"]
-    assert [one.what for one, _ in moved(text).left()] == ["default", "x y"]
+    assert [one.what for one, _ in imported(text).left()] == ["default", "x y"]
     assert "default" in Settings().pools
 
 
@@ -260,10 +260,10 @@ def test_included_files_are_named_and_their_programs_carried_over() -> None:
 def test_comments_and_long_values_are_read_as_supervisord_does() -> None:
     text = "[program:web]\ncommand=serve ; not this\n  --more\n; umask=1\n#priority=1\n"
     assert programs(text) == [PLAIN | {"argv": ["serve", "--more"]}]
-    assert list(moved(text).left()) == []
+    assert list(imported(text).left()) == []
 
 
 @pytest.mark.parametrize("text", ["command=serve", "[program:web]\nno value", "[program"])
 def test_a_file_of_another_kind_is_refused(text: str) -> None:
     with pytest.raises(configparser.Error):
-        moved(text)
+        imported(text)

@@ -3,10 +3,11 @@
 import { arrange, byId, h, hide, selectedIn, setOff, setText, showOrHide } from "./dom.js";
 import { FIELDS, completions, fieldOf, parse, write } from "./audit-query.js";
 import { noFields } from "./field-words.js";
-import { address, farthest, readPage, readPart, renewed } from "./audit-pages.js";
+import { address, readPage, readPart, renewed } from "./audit-pages.js";
 import { rowOf } from "./audit-row.js";
 import { startChrome } from "./chrome.js";
 import { Poll } from "./poll.js";
+import { farthest } from "./whole-page.js";
 import { count } from "./words.js";
 
 const AUDIT = "/ui/audit";
@@ -44,8 +45,8 @@ const poll = new Poll((signal) => read(signal).catch((error) => {
 async function read(signal) {
   const at = location.search, { filter, cursor } = readAddress();
   const isShown = at === pageOf, isWanted = () => at === location.search;
-  const tell = (words) => { if (isWanted()) setText(byId("summary"), words); return isWanted(); };
-  const answer = isShown ? await readPart(filter, cursor, signal) : await readPage(filter, cursor, signal, tell);
+  const tell = (words) => setText(byId("summary"), words);
+  const answer = isShown ? await readPart(filter, cursor, signal) : await readPage(filter, cursor, signal, isWanted, tell);
   if (!isWanted()) return; // another is read next
   if (isShown) page = renewed(page, answer);
   else [page, pageOf, rows] = [answer, at, new Map()];
@@ -66,7 +67,7 @@ function show({ items, next_cursor: next, searched, looked }) {
   setText(older, searched ? "look further →" : "older →");
   if (next) older.href = address(AUDIT, filter, next);
   newest.href = address(AUDIT, filter, null);
-  setText(byId("summary"), searched ? `found ${count(items.length)}; ${farthest({ searched, looked })}` : "");
+  setText(byId("summary"), searched ? `found ${count(items.length)}; ${farthest({ searched, looked }, "entries")}` : "");
   byId("none").hidden = items.length > 0 || isFiltered || cursor !== null;
   const nothing = searched ? "Nothing found so far." : cursor === null ? "Nothing that was done matches the filter." : "There is nothing older.";
   showOrHide(byId("no-match"), items.length || !(isFiltered || cursor !== null) ? "" : [nothing, ...noFields(filter)].join(" "));

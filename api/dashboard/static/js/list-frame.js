@@ -2,7 +2,7 @@
 import { byId, hide, setOff, setText } from "./dom.js";
 import { address, isByEnd, isDeep } from "./filter.js";
 import { noFields } from "./field-words.js";
-import { farthest } from "./job-pages.js";
+import { farthest } from "./whole-page.js";
 import { count, plural } from "./words.js";
 
 /** The most new jobs that are counted. */
@@ -28,7 +28,7 @@ export class ListFrame {
   show(page) {
     const { filter, cursor, rows, isShort } = this.table;
     this.total = page.total;
-    this.searched = page.searched ? `found ${count(page.items.length)}; ${farthest(page)}` : "";
+    this.searched = page.searched ? `found ${count(page.items.length)}; ${farthest(page, "jobs")}` : "";
     this.showTotal();
     this.counted(page.total);
     if (!isShort) this.showPages(page.next_cursor);

@@ -8,8 +8,8 @@ from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared import storage
-from orpheus.shared.domain.concerns import LATELY_MINUTES
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.paces import LATELY_MINUTES
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store
 from orpheus.shared.views.job_types import quarantine_json

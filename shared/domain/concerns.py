@@ -9,8 +9,6 @@ from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import Rate
 from orpheus.shared.records import dataclass
 
-LATELY_MINUTES = 5
-"""Lately means in this minute, or in so many before it."""
 FAILING_MINUTES = 60
 """How far back jobs that failed count."""
 START_S = 15.0

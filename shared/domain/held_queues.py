@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from orpheus.shared.domain.concerns import (
     LATE_S,
-    LATELY_MINUTES,
     STANDSTILL_MINUTES,
     START_S,
     About,
@@ -17,6 +16,7 @@ from orpheus.shared.domain.concerns import (
     restart_of,
     waits_for_workers_s,
 )
+from orpheus.shared.domain.paces import LATELY_MINUTES
 from orpheus.shared.domain.words import duration, jobs_wait, named
 
 RATE_SHARE = 0.5

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from orpheus.shared.records import dataclass
 
 LATELY_MINUTES = 5
+"""Lately means in this minute, or in so many before it."""
 MOST_MINUTES = 15
 """How many minutes count if fewer than ten jobs were done in the last five."""
 _ENOUGH = 10

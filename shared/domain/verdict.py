@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 from orpheus.shared.domain.concerns import (
-    LATELY_MINUTES,
     START_S,
     About,
     AlertFacts,
@@ -25,6 +24,7 @@ from orpheus.shared.domain.concerns import (
     waits_for_workers_s,
 )
 from orpheus.shared.domain.held_queues import held_queues
+from orpheus.shared.domain.paces import LATELY_MINUTES
 from orpheus.shared.domain.processes import (
     FAILURES_WITHIN_S,
     MOST_EXITS,

@@ -6,7 +6,6 @@ from typing_extensions import TypedDict
 
 from orpheus.shared.domain.concerns import (
     FAILING_MINUTES,
-    LATELY_MINUTES,
     STANDSTILL_MINUTES,
     About,
     ConcernCode,
@@ -15,6 +14,7 @@ from orpheus.shared.domain.concerns import (
     SlotFacts,
 )
 from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.paces import LATELY_MINUTES
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.schedules import LATE_MS, overdue_tick_ms
 from orpheus.shared.domain.verdict import FAILING_LEAST, verdict

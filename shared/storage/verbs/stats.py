@@ -6,17 +6,15 @@ from typing import NamedTuple
 
 from orpheus.shared.domain.drain import MOST_SILENT_S
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.paces import MOST_MINUTES, DoneInMinute, Pace, pace_of
+from orpheus.shared.domain.paces import LATELY_MINUTES, MOST_MINUTES, DoneInMinute, Pace, pace_of
 from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.figures import Flow, LatelyEnded, Latency, Minute
 from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
 from orpheus.shared.storage.type_totals import TypeFigures, figures_of
 
-_LATELY_MINUTES = 5
-"""The time over which figures per minute are taken."""
 _FLOW_MINUTES = 1
-"""The same for what comes and ends in a queue: over five, a batch would look like growth."""
+"""For what comes and ends in a queue: over LATELY_MINUTES, a batch would look like growth."""
 _MINUTE_MS = 60_000
 _MOST_CAME = 100_000
 _MOST_ENDED = 2_000
@@ -255,7 +253,7 @@ class Stats:
         runs = [max(0, ran_ms) for _, ran_ms in started]
         return _latency(waits), _latency(runs)
 
-    def _lately(self, minutes: int = _LATELY_MINUTES) -> tuple[int, int]:
+    def _lately(self, minutes: int = LATELY_MINUTES) -> tuple[int, int]:
         """Return the minute with which "lately" begins, and the milliseconds since it began.
 
         Jobs that ended are counted by whole minutes, those of this minute too. Divided by five,

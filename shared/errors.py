@@ -27,11 +27,15 @@ OrpheusError
 shared/job_types/context.py defines what a job author raises: `PermanentError`, `Snooze`.
 """
 
+import errno
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar
 
 from orpheus.shared.records import dataclass
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What a full disk and a full quota say."""
 
 
 class ExitCode(IntEnum):

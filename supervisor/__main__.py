@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 import click
 
-from orpheus.shared.errors import ExitCode, InvalidJob, OrpheusError
+from orpheus.shared.errors import NO_SPACE, ExitCode, InvalidJob, OrpheusError
 from orpheus.shared.process.owner import name_command, run_as_owner
 from orpheus.shared.process.standard_streams import open_missing_streams, write_all
 from orpheus.supervisor.cli.app import orpheus
 
-_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_WRITTEN = NO_SPACE | {errno.EFBIG}
 """The disk is full, a quota is used up, or the file would exceed its limit."""
 
 

@@ -10,7 +10,6 @@ moment, a second row says that it was not replaced.
 """
 
 import asyncio
-import errno
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Annotated, Any
@@ -30,7 +29,7 @@ from orpheus.api.http.calls import audit_actor, json_response, read_body
 from orpheus.api.http.problems import Refusal, and_more
 from orpheus.api.services import Services, services_of
 from orpheus.shared.domain.json_values import json_pointer
-from orpheus.shared.errors import FieldProblem
+from orpheus.shared.errors import NO_SPACE, FieldProblem
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.configuration import (
     ConfigurationEditor,
@@ -53,7 +52,6 @@ from orpheus.shared.views.values import optional_time
 router = APIRouter(tags=["configuration"])
 
 _NOT_TOLD = frozenset({"watched", "serving", "again"})
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ETAG = header("ETag", "Names the state of the file: send it back as If-Match.", '"5f2c…"')
 _IF_MATCH = header_parameter(
     "If-Match",
@@ -187,7 +185,7 @@ def _replace(
     try:
         return replace_configuration(editor, planned, actor, version, store)
     except OSError as error:
-        if error.errno in _NO_SPACE:
+        if error.errno in NO_SPACE:
             raise Refusal(507, "The disk that holds the configuration is full.") from None
         reason = f"The configuration file cannot be replaced: {error.strerror}"
         raise NotEditable(reason) from None

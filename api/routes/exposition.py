@@ -38,9 +38,6 @@ from orpheus.shared.views.workers import Worker
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 MOST_QUEUES = 100
 MOST_TYPES = 100
-OTHER_QUEUES = "_other"
-"""The label of the queues beyond the first 100. No queue has this name, because names begin with a
-letter or a digit."""
 
 
 class _Scrape(Collector):
@@ -178,7 +175,7 @@ def _jobs(by_queue: Mapping[str, Mapping[Status, int]]) -> Metric:
         others: Counter[Status] = Counter()
         for queue in by_size[MOST_QUEUES:]:
             others.update(by_queue[queue])
-        named[OTHER_QUEUES] = others
+        named[OTHER] = others
     for queue, counts in named.items():
         for status in Status:
             family.add_metric((queue, status.value), counts[status])

@@ -32,7 +32,15 @@ from orpheus.api.routes.idempotency import idempotency_of, write_once
 from orpheus.api.services import services_of, workers
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.lifecycle import TERMINAL
-from orpheus.shared.storage import Budget, JobCursor, JobOrder, Store, Submitted, Total
+from orpheus.shared.storage import (
+    PAGE_BYTES,
+    Budget,
+    JobCursor,
+    JobOrder,
+    Store,
+    Submitted,
+    Total,
+)
 from orpheus.shared.views.graphs import JobGraph, graph_json
 from orpheus.shared.views.jobs import (
     Event,
@@ -53,7 +61,6 @@ router = APIRouter(tags=["jobs"])
 _LISTS = {JobOrder.NEWEST: "jobs", JobOrder.ENDED: "ended jobs"}
 _TOTAL_S = 0.01
 """How long to count for the total of a list."""
-_PAGE_BYTES = 8 * 1_048_576
 _PREVIEW_CHARS = 200
 _SUBMITTED = LOCATION | REPLAYED
 
@@ -143,7 +150,7 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
                 query.limit,
                 order=order,
                 cursor=None if at is None else JobCursor(*at),
-                most_bytes=_PAGE_BYTES,
+                most_bytes=PAGE_BYTES,
                 preview_chars=preview_chars,
                 budget=Budget(listing.PAGE_S),
             )

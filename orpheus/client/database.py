@@ -30,13 +30,12 @@ from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.operations.audit import local_actor
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
-from orpheus.shared.storage import JobCursor, JobOrder, Store, TypeRow
+from orpheus.shared.storage import PAGE_BYTES, JobCursor, JobOrder, Store, TypeRow
 from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
 
 _SHORTEST_PAUSE_S = 0.002
 _LONGEST_PAUSE_S = 0.25
 _PAUSE_SHARE = 0.05
-_PAGE_BYTES = 8 * 1_048_576
 
 
 class DatabaseCalls:
@@ -97,9 +96,7 @@ class DatabaseCalls:
         after = None if cursor is None else JobCursor(*map(int, cursor.split()))
 
         def read(store: Store) -> tuple[list[Job], str | None]:
-            page = store.lists.page(
-                wanted, limit, order=order, cursor=after, most_bytes=_PAGE_BYTES
-            )
+            page = store.lists.page(wanted, limit, order=order, cursor=after, most_bytes=PAGE_BYTES)
             next_cursor = page.next_cursor and " ".join(map(str, page.next_cursor))
             return [_job(job) for job in page.jobs], next_cursor
 

@@ -14,6 +14,8 @@ from orpheus.shared.records import dataclass
 
 TERMINAL = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
 LIVE = frozenset(Status) - TERMINAL
+WAITING = frozenset({Status.BLOCKED, Status.PENDING})
+"""Jobs of these may still have the start of an earlier attempt."""
 
 
 class Verb(StrEnum):

@@ -5,15 +5,12 @@ to it, the kernel ends the process with SIGBUS. So the blocks are allocated befo
 mapped, and a full disk is an error that the caller can wait out.
 """
 
-import errno
 import mmap
 import os
 from pathlib import Path
 
-from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
+from orpheus.shared.errors import NO_SPACE, DatabaseFull, DatabaseUnusable
 from orpheus.shared.process.owner import run_as_owner
-
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def create_mapped_file(path: Path, size: int) -> mmap.mmap:
@@ -36,6 +33,6 @@ def create_mapped_file(path: Path, size: int) -> mmap.mmap:
 
 def cannot_make(path: Path, error: OSError) -> DatabaseFull | DatabaseUnusable:
     """Return what to raise where a file or folder of ours cannot be made."""
-    if error.errno in _NO_SPACE:
+    if error.errno in NO_SPACE:
         return DatabaseFull(f"no space left on the device for {path}")
     return DatabaseUnusable(f"cannot make {path}: {error.strerror}{run_as_owner(path)}")

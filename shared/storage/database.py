@@ -21,6 +21,8 @@ Row = tuple[Any, ...]
 Stored = TypeVar("Stored")
 Read = TypeVar("Read")
 
+NO_BOUND = 2**62
+"""Of rows, or of bytes: more than there are."""
 OF_DAMAGE = (
     "`orpheus db check` looks for damage, and docs/operations.md says how to put a backup in its "
     'place, under "Backup and restore"'

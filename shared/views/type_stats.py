@@ -8,8 +8,8 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.storage import OTHER_TYPES, Distribution, Store, TypeFigures
 
 OTHER = "_other"
-"""The name under which types that are not described are shown. No type has it, because names begin
-with a letter or a digit."""
+"""The name of types that are not described, and of all beyond the first 100 in GET /metrics.
+No type and no queue has it: names begin with a letter or a digit."""
 
 
 class Percentiles(TypedDict):

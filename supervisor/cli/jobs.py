@@ -8,7 +8,7 @@ import click
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Attempt, Job, JobError, Status
-from orpheus.shared.domain.lifecycle import LIVE
+from orpheus.shared.domain.lifecycle import LIVE, WAITING
 from orpheus.shared.domain.limited import limited_by_queue
 from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.domain.silence import Silence
@@ -67,8 +67,6 @@ _OF_ATTEMPTS = (
     Column("ERROR", least=12, enough=30),
 )
 _TOTAL_S = 0.2
-_WAITING = (Status.BLOCKED, Status.PENDING)
-"""Jobs that may still have the start of an earlier attempt."""
 
 
 @click.command()
@@ -175,7 +173,7 @@ def _row(job: Job, now_ms: int, note: str, *, by_end: bool) -> tuple[object, ...
         job.queue,
         job.attempt,
         since(job.finished_at_ms if by_end else job.created_at_ms, now_ms),
-        None if job.status in _WAITING else _run_time(job, now_ms),
+        None if job.status in WAITING else _run_time(job, now_ms),
         job.worker,
         note,
     )

@@ -9,7 +9,7 @@ import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Job, Status
-from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.domain.lifecycle import TERMINAL, WAITING
 from orpheus.shared.domain.why import Code
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store
@@ -28,7 +28,6 @@ _PATIENCE_S = 2.0
 _LOOK_EVERY_S = 2.0
 _MOST_LINES = 20
 """What holds a job back may change with each look, and must not fill a log."""
-_WAITING = (Status.PENDING, Status.BLOCKED)
 _UNHEARD = {Code.WORKER_GONE: "does not run", Code.WORKER_SILENT: "may not run"}
 
 
@@ -103,11 +102,11 @@ class WaitingJob:
     def news(self, job: Job) -> str | None:
         """Return why it waits, if that is to be told now."""
         now_s = time.monotonic()
-        if job.status not in _WAITING or now_s < self._look_at_s or not self._lines_left:
+        if job.status not in WAITING or now_s < self._look_at_s or not self._lines_left:
             return None
         self._look_at_s = now_s + _LOOK_EVERY_S
         job, now_ms, answer, _ = _read(self._store, self._handover, job.id)
-        if job.status not in _WAITING or not answer["reasons"]:
+        if job.status not in WAITING or not answer["reasons"]:
             return None
         first = answer["reasons"][0]
         # The text of the same reason changes: of how many jobs go before it, for example.

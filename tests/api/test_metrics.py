@@ -8,12 +8,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import InvalidStatus
 
-from orpheus.api.routes.exposition import MOST_QUEUES, OTHER_QUEUES
+from orpheus.api.routes.exposition import MOST_QUEUES
 from orpheus.shared.domain.jobs import NewJob, Outcome
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.process.crash_cell import CellState
+from orpheus.shared.views.type_stats import OTHER
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -139,7 +140,7 @@ def test_however_many_queues_there_are_their_series_are_bounded(api: Any) -> Non
 
     pending = {dict(key)["queue"]: n for key, n in jobs.items() if dict(key)["status"] == "pending"}
     assert len(pending) == MOST_QUEUES + 1
-    assert pending[OTHER_QUEUES] == 25 - 5
+    assert pending[OTHER] == 25 - 5
     assert sum(pending.values()) == 2 * len(names) - 25
     assert {"q0", "q50"} <= set(pending)  # the largest are those that are named
 

@@ -21,7 +21,6 @@ has another.
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 import struct
@@ -30,7 +29,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from orpheus.shared.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable
+from orpheus.shared.errors import NO_SPACE, DatabaseBusy, DatabaseFull, DatabaseUnusable
 
 T = TypeVar("T")
 
@@ -173,7 +172,7 @@ def _open_beside(database: Path) -> int:
 
 
 def _refused(database: Path, error: OSError) -> DatabaseFull | DatabaseUnusable:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in NO_SPACE:
         return DatabaseFull("no space is left on the device that holds the database")
     return DatabaseUnusable(f"unable to open and lock {database}-open: {error.strerror}")
 

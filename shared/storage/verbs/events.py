@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orpheus.shared.domain.events import Event, EventKey, Kind
-from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.database import NO_BOUND, Database
 
-_NO_BOUND = 2**62
 _KINDS = {kind.value: kind for kind in Kind}
 
 
@@ -37,7 +36,7 @@ class Events:
             )
             self._database.at_commit.ring_api()
 
-    def after(self, seq: int, limit: int, bytes_bound: int = _NO_BOUND) -> list[Event]:
+    def after(self, seq: int, limit: int, bytes_bound: int = NO_BOUND) -> list[Event]:
         """Return up to `limit` events with a greater seq, in order.
 
         The rest is left for the next call once the bodies have `bytes_bound` bytes: a job may

@@ -13,13 +13,14 @@ from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import JobCursor, JobOrder, JobPage, Total
-from orpheus.shared.storage.database import Database, Row, text_bytes
+from orpheus.shared.storage.database import NO_BOUND, Database, Row, text_bytes
 from orpheus.shared.storage.verbs.conditions import Condition, all_of
 from orpheus.shared.storage.verbs.job_conditions import conditions_of
 from orpheus.shared.storage.verbs.rows import job_of
 from orpheus.shared.storage.verbs.windows import Budget, Window, windows
 
-NO_BOUND = 2**62
+PAGE_BYTES = 8 * 1_048_576
+"""What a client gets of a list at once, but at least one job."""
 MOST_COUNTED = 10_000
 """A total that no index knows is counted up to here."""
 _TAGGED = "job_tags.job_id"

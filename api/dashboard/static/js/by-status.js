@@ -2,13 +2,10 @@
 // link that adds its status to the filter, or takes it out again.
 import { byId, setAttr, setText } from "./dom.js";
 import { JOBS, address } from "./filter.js";
-import { count } from "./words.js";
+import { LIVE, count } from "./words.js";
 
 /** @typedef {Record<string, number>} Counts */
 /** @typedef {import("./filter.js").Filter} Filter */
-
-/** The statuses whose lists are always sorted by when jobs were submitted. */
-export const LIVE = new Set(["pending", "blocked", "in_progress"]);
 
 export class ByStatus {
   /** @param {() => void} shown called after the numbers were shown */
@@ -43,7 +40,7 @@ export class ByStatus {
     for (const item of this.node.children) {
       const link = /** @type {HTMLAnchorElement} */ (item.firstElementChild), status = statusOf(item), isChosen = filter.status === status;
       const { status: _, sort, ...rest } = filter;
-      setAttr(link, "href", address(JOBS, { ...(isChosen ? {} : { status }), ...rest, ...(sort && !LIVE.has(status) ? { sort } : {}) }));
+      setAttr(link, "href", address(JOBS, { ...(isChosen ? {} : { status }), ...rest, ...(sort && !LIVE.includes(status) ? { sort } : {}) }));
       setAttr(link, "aria-current", isChosen ? "true" : null);
       setAttr(link, "title", isChosen ? "Show those of any status again" : null);
       if (isChosen) this.node.scrollLeft = link.offsetLeft - this.node.offsetLeft; // in a narrow window, not all links are seen
@@ -55,7 +52,7 @@ export class ByStatus {
 
   /** How many jobs match a filter, if that is what is shown for a status; else undefined. @param {Filter} filter */
   of({ status, queue, sort, ...more }) {
-    const isShown = status && queue === this.filter.queue && !Object.keys(more).length && !(sort && LIVE.has(status));
+    const isShown = status && queue === this.filter.queue && !Object.keys(more).length && !(sort && LIVE.includes(status));
     return isShown && this.counts ? this.counts[status] ?? 0 : undefined;
   }
 

@@ -2,7 +2,7 @@
 import { byId, h, setAttr, setText, showOrHide } from "./dom.js";
 import { drawMinutes } from "./charts.js";
 import { request } from "./http.js";
-import { brief, bytes, count, duration, percent, rate, plural } from "./words.js";
+import { ENDED, brief, bytes, count, duration, percent, rate, plural } from "./words.js";
 import { RateMeter } from "./rate.js";
 import { Reading } from "./reading.js";
 import { minute, setTime } from "./time.js";
@@ -12,7 +12,6 @@ import { showProblemCount } from "./chrome.js";
 
 const AGAIN_MS = 4500; // it is asked with heartbeats
 const AGAIN_AT_REST_MS = 14500;
-const ENDED = ["done", "failed", "cancelled"];
 
 export class Figures {
   constructor() {

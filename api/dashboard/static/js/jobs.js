@@ -1,7 +1,7 @@
 // The page of jobs: the filter, the list, what is selected, and what is done with it.
 import { byId, h, hide, setAttr, setText, showOrHide } from "./dom.js";
 import { Bulk } from "./bulk.js";
-import { ByStatus, LIVE } from "./by-status.js";
+import { ByStatus } from "./by-status.js";
 import { onTryNow, showConnection, startChrome } from "./chrome.js";
 import { JOBS, address, isByEnd, readAddress } from "./filter.js";
 import { request } from "./http.js";
@@ -14,6 +14,7 @@ import { completions, jobNumber, parse, write } from "./query.js";
 import { rowKeys } from "./row-keys.js";
 import { startSaved } from "./saved.js";
 import { Selection } from "./selection.js";
+import { LIVE } from "./words.js";
 
 const TYPING_MS = 350;
 const field = byId("query"), status = byId("status"), ended = byId("ended"), sort = byId("sort");
@@ -114,7 +115,7 @@ function apply(changes = {}, keep = false) {
   const { filter } = parse(field.value);
   const chosen = readAddress().filter.sort;
   const wanted = { ...filter, ...(chosen ? { sort: chosen } : {}), ...changes };
-  if (wanted.sort === "newest" ? !wanted.since && !wanted.until : LIVE.has(wanted.status)) delete wanted.sort;
+  if (wanted.sort === "newest" ? !wanted.since && !wanted.until : LIVE.includes(wanted.status)) delete wanted.sort;
   if (Object.keys(changes).length) field.value = write(wanted);
   go(address(JOBS, Object.fromEntries(Object.entries(wanted).filter(([, value]) => value))), { keep, isTyped: true });
 }

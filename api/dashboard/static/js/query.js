@@ -1,7 +1,7 @@
 // The filter field of the lists of jobs: `status:failed type:resize since:1h some text` (field-words.js). Pure.
 import { completeFields, parseFields, writeFields } from "./field-words.js";
+import { STATUSES } from "./words.js";
 
-const STATUSES = ["pending", "blocked", "in_progress", "done", "failed", "cancelled"];
 export const KEYS = ["status", "type", "queue", "tag", "error", "where", "since", "until"];
 
 /** @typedef {Record<string, string>} Filter */

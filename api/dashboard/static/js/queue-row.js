@@ -4,9 +4,7 @@ import { arrange, h, setAttr, setLines, setText, showOrHide } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { pausedBefore, showPause, tellOvertaken } from "./paused.js";
 import { action, cell, wrappable } from "./rows.js";
-import { count, plural, rate, spaced, ticking } from "./words.js";
-
-const LIVE = ["pending", "blocked", "in_progress"], ENDED = ["done", "failed", "cancelled"];
+import { ENDED, LIVE, STATUSES, count, plural, rate, spaced, ticking } from "./words.js";
 
 export class QueueRow {
   /** @param {any} queue @param {() => void} changed called after an action */
@@ -26,7 +24,7 @@ export class QueueRow {
     /** @type {HTMLElement[]} */
     this.backlogLines = [];
     this.button = action("Pause …", `Pause ${name}`, () => this.confirmPause());
-    this.counts = new Map([...LIVE, ...ENDED].map((status) => [status, h("b", {})]));
+    this.counts = new Map(STATUSES.map((status) => [status, h("b", {})]));
     const depth = (statuses) => h("div", { class: "counts" }, ...statuses.map((status) => h("a", { href: `/ui/jobs?${new URLSearchParams({ queue: name, status })}`, "data-status": status }, this.counts.get(status), h("span", {}, spaced(status)))));
     this.node = h("tr", { role: "row", id: `queue-${name}` },
       cell("name", "", h("a", { href: `/ui/jobs?${new URLSearchParams({ queue: name })}`, title: `Jobs of ${name}` }, ...wrappable(name))),

@@ -1,7 +1,9 @@
 // Figures and states as text.
 
 const NUMBER = new Intl.NumberFormat("en");
-export const TERMINAL = new Set(["done", "failed", "cancelled"]);
+/** The statuses, in the order in which they are shown. */
+export const LIVE = ["pending", "blocked", "in_progress"], ENDED = ["done", "failed", "cancelled"], STATUSES = [...LIVE, ...ENDED];
+export const TERMINAL = new Set(ENDED);
 /** Statuses of jobs that may still have the start of an earlier attempt. */
 export const WAITING = new Set(["blocked", "pending"]);
 

@@ -50,6 +50,7 @@ _FREED_WITHIN_S = 5.0
 _COUNT_NOT = (ExitCode.OK, ExitCode.DATABASE)
 """A worker that exits with one of these leaves no lease that could count against a job type."""
 _MOST_WAITING = 10_000  # events and exits kept while the database cannot be written
+_MOST_LAGS = 1_000  # turns of the main loop, of which there are some in a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,10 @@ class Recorder:
         """Counted up by the main loop: our own heartbeat row is renewed only while it turns."""
         self._wrote_at_s = float("-inf")
         """When our own heartbeat row was last written (time.monotonic)."""
-        self.loop_lag_s = 0.0
-        """Set by the main loop: the most it has been late since the last beat."""
+        self.loop_lags_s: deque[float] = deque(maxlen=_MOST_LAGS)
+        """How late the main loop was in each turn: it appends, and a beat takes them."""
+        self._lag_s = 0.0
+        """The most that a beat has taken and not yet written."""
         self._myself = myself
         self._duties = duties
         self._leadership = Leadership(myself.host, myself.incarnation)
@@ -297,6 +300,7 @@ class Recorder:
             self._slots_written = slots
         if beats:
             self._turns_written, self._wrote_at_s = turns, time.monotonic()
+            self._lag_s = 0.0
             self._beat_at_s = next_multiple_s(now_s, duties.beat_interval_s)
         if is_due:
             self.row_beats = {row.incarnation: row.beat for row in store.processes.all()}
@@ -307,8 +311,9 @@ class Recorder:
         if not beat(beat=turns):  # the first beat, or our row was deleted
             store.processes.register(self._myself)
             beat(beat=turns)
-        lag_s, self.loop_lag_s = self.loop_lag_s, 0.0
-        store.supervision.put_gauge(self._myself.host, "loop_lag_s", lag_s)
+        while self.loop_lags_s:
+            self._lag_s = max(self._lag_s, self.loop_lags_s.popleft())
+        store.supervision.put_gauge(self._myself.host, "loop_lag_s", self._lag_s)
 
     def leads(self) -> bool:
         """Return whether this process leads, as far as it knows. Any thread may call it."""

@@ -147,7 +147,7 @@ class Loop:
             turned_s = time.monotonic()
             self._notifier.turned(turned_s)
             late_s = turned_s - began_s + self._sleep(turned_s)
-            recorder.loop_lag_s = max(recorder.loop_lag_s, late_s)
+            recorder.loop_lags_s.append(late_s)
             if late_s > _STALL_S:
                 self._rebase(late_s)
 

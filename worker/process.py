@@ -25,7 +25,7 @@ from orpheus.shared.operations.reclaim import (
     remove_old_cells,
     void_other_boots,
 )
-from orpheus.shared.operations.stored_settings import is_supervised, write_settings
+from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.channel import EVIDENCE_LENGTH, Channel
 from orpheus.shared.process.crash_cell import remove_cell
@@ -135,8 +135,8 @@ def _work(
         types, around = loaded
         if control.is_alone:
             _take_over(store, control, _described(settings, types), began_ms)
-        if stored is not None and not is_supervised(store, settings.beat_timeout_s):
-            _stand_in(store, control, stored)
+        if stored is not None:
+            _stand_in(store, control, stored, settings.beat_timeout_s)
         _retry(control, stray.start)
         capture = _capture_and_cut_off(store, held, control, stray)
         upkeep = None if stored is None else Upkeep(stored)
@@ -268,8 +268,14 @@ def _take_over(
     _retry(control, lambda: store.types.replace(types, began_ms))
 
 
-def _stand_in(store: Store, control: ControlThread, stored: StoredSettings) -> None:
-    """Do what a supervisor does when it starts, as none is running."""
+def _stand_in(
+    store: Store, control: ControlThread, stored: StoredSettings, beat_timeout_s: float
+) -> None:
+    """Do what a supervisor does when it starts, if none is running."""
+    from orpheus.shared.operations.supervised import is_supervised  # noqa: PLC0415 - only alone
+
+    if is_supervised(store, beat_timeout_s):
+        return
     _retry(control, partial(write_settings, store, stored))
     _retry(control, partial(remove_old_cells, store))
 

@@ -172,15 +172,24 @@ class _Look:
 
     @cached_property
     def _abandoned(self) -> list[Seen]:
-        from orpheus.shared.views.workers import abandoned_slots  # noqa: PLC0415 - as above
+        from orpheus.shared.operations.supervised import living_supervisors  # noqa: PLC0415 - as above
 
+        with self.store.snapshot():
+            slots = self.store.processes.slots()
+            living = living_supervisors(self.store, self.settings.beat_timeout_s)
+        watched = {one.host for one in living}  # a supervisor that stops takes its slots along
         return [
             self._holds(
                 AlertCondition.SUPERVISOR_DEGRADED,
-                f"{slot} on {host}",
-                Topic(f"{slot} was in trouble when {host} was lost", worker=slot, host=host),
+                f"{one.slot} on {one.host}",
+                Topic(
+                    f"{one.slot} was in trouble when {one.host} was lost",
+                    worker=one.slot,
+                    host=one.host,
+                ),
             )
-            for host, slot in abandoned_slots(self.store, self.settings.beat_timeout_s)
+            for one in slots
+            if one.host not in watched
         ]
 
 

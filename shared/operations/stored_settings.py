@@ -7,11 +7,9 @@ from math import inf
 
 from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError, InvalidJob
 from orpheus.shared.logs import get_logger
-from orpheus.shared.process.supervisor_lock import is_gone
 from orpheus.shared.storage import MakeJob, Store
 
 log = get_logger()
@@ -64,16 +62,6 @@ def fire_schedules(store: Store, settings: StoredSettings) -> float:
     return (
         min((tick_ms - now_ms for tick_ms in ticks_ms if tick_ms is not None), default=inf) / 1000
     )
-
-
-def is_supervised(store: Store, beat_timeout_s: float) -> bool:
-    """Return whether a supervisor is running on this database."""
-    ages_ms = (
-        store.processes.silent_ms(record)
-        for record in store.processes.all()
-        if record.role is Role.SUPERVISOR and not is_gone(store.state.lock, record.incarnation)
-    )
-    return any(age_ms is not None and age_ms < beat_timeout_s * 1000 for age_ms in ages_ms)
 
 
 def _job_maker(store: Store, settings: StoredSettings) -> MakeJob:

@@ -17,7 +17,7 @@ from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor, audited
-from orpheus.shared.operations.stored_settings import is_supervised
+from orpheus.shared.operations.supervised import is_supervised
 from orpheus.shared.process.clock import is_alive, os_state
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import running_job_json

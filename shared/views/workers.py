@@ -276,23 +276,6 @@ def _asked(
     return found
 
 
-def abandoned_slots(store: Store, beat_timeout_s: float) -> list[tuple[str, str]]:
-    """Return the host and the name of each slot whose supervisor has died: nobody knows its state.
-
-    A supervisor that stops by itself takes its slots along.
-    """
-    with store.snapshot():
-        slots, records = store.processes.slots(), store.processes.all()
-    supervised = {
-        one.host
-        for one in records
-        if one.role is Role.SUPERVISOR
-        and (age_ms := store.processes.silent_ms(one)) is not None
-        and age_ms < beat_timeout_s * 1000
-    }
-    return [(one.host, one.slot) for one in slots if one.host not in supervised]
-
-
 def _lost(slot: SlotRecord, heard_ms: int) -> SlotRecord:
     """Return a slot of a host that has vanished; `heard_ms`: when its supervisor last beat."""
     return replace(

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,12 +11,11 @@ from orpheus.config.handovers import for_database
 from orpheus.config.load import load_settings
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError
-from orpheus.shared.operations.stored_settings import fire_schedules, is_supervised, write_settings
+from orpheus.shared.operations.stored_settings import fire_schedules, write_settings
 from orpheus.shared.storage import Store, TypeRow, open_store
 from tests.databases import make_database
 
@@ -137,38 +135,6 @@ def test_a_tick_whose_job_is_refused_by_now_passes_and_holds_up_no_other(
     assert fire_schedules(store, both) == 3_600.0
     [job] = store.jobs.page(JobFilter(), 10)
     assert job.payload == "{}"
-
-
-@pytest.mark.parametrize(
-    ("changes", "supervised"),
-    [
-        ({}, True),
-        ({"role": Role.WORKER}, False),
-        ({"boot_id": "another"}, False),
-        ({"last_beat_mono_ms": 1_800_000 - 15_000}, False),
-    ],
-)
-def test_a_supervisor_is_at_work_if_it_beats(
-    store: Store, changes: dict[str, Any], supervised: bool
-) -> None:
-    record = ProcessRecord(
-        host="host-1",
-        incarnation="i",
-        slot="supervisor",
-        pool=None,
-        role=Role.SUPERVISOR,
-        pid=1,
-        create_time_s=0.0,
-        boot_id="boot",
-        started_at_ms=0,
-        ready=True,
-        beat=1,
-        last_beat_mono_ms=1_800_000 - 14_000,
-        job_id=None,
-        jobs_done=0,
-    )
-    store.processes.register(replace(record, **changes))
-    assert is_supervised(store, beat_timeout_s=15) is supervised
 
 
 def test_the_configuration_says_how_long_what_has_ended_is_kept(tmp_path: Path) -> None:

@@ -75,6 +75,10 @@ class Pause:
     reason: str | None = None
     at_ms: int | None = None
 
+    def told(self) -> str:
+        """Return `by cli:ada`, or `by cli:ada: disk swap`."""
+        return f"by {self.by}" + (f": {self.reason}" if self.reason else "")
+
 
 class Before(NamedTuple):
     """A due job that goes before another, with the queue and the key that it takes room of."""
@@ -167,7 +171,7 @@ def how_cancelled(cancelled: Pause | None, error: JobError | None) -> str:
     """Return who cancelled a job, and its last error, which did not end it."""
     parts = []
     if cancelled is not None:
-        parts.append(f"by {cancelled.by}" + (f": {cancelled.reason}" if cancelled.reason else ""))
+        parts.append(cancelled.told())
     if error is not None:
         parts.append(first_line(f"its last error was {error.type}: {error.message}"))
     return "; ".join(parts)

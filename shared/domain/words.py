@@ -47,6 +47,11 @@ def jobs_wait(n: int) -> str:
     return "1 job waits" if n == 1 else f"{n:,} jobs wait"
 
 
+def by_whom(who: str, reason: str | None) -> str:
+    """Return ` by cli:ada`, or ` by cli:ada (disk swap)`."""
+    return f" by {who} ({reason})" if reason else f" by {who}"
+
+
 def named(names: Iterable[str]) -> str:
     """Return `a`, `a and b`, or `a, b, c and 4 more`."""
     known = list(names)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Literal, TypeVar, get_args
 
 from orpheus.shared.domain.requests import Request, RequestAction
+from orpheus.shared.domain.words import by_whom
 from orpheus.shared.errors import StorageError
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
@@ -77,4 +78,4 @@ def with_asker(store: Store, request: Request) -> Request:
         return request
     if entry is None:
         return request
-    return replace(request, by=f" by {entry.by}" + (f" ({entry.reason})" if entry.reason else ""))
+    return replace(request, by=by_whom(entry.by, entry.reason))

@@ -91,9 +91,7 @@ def _is_renewed(actor: Actor, standing: Pause | None) -> bool:
 
 
 def _by(standing: Pause | None) -> str:
-    if standing is None or standing.by is None:
-        return ""
-    return f" by {standing.by}" + (f": {standing.reason}" if standing.reason else "")
+    return "" if standing is None or standing.by is None else f" {standing.told()}"
 
 
 def run_schedule(store: Store, actor: Actor, name: str, make_job: MakeJob) -> int:

@@ -19,6 +19,7 @@ from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.schedules import LATE_MS, overdue_tick_ms
 from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
+from orpheus.shared.domain.words import by_whom
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.storage import QueueRow, Store
 from orpheus.shared.views.alerts import undelivered_alerts
@@ -137,7 +138,7 @@ def _scaled_to_0(
     hosts = {one["host"] for one in workers}
     for pool in pools:
         if pool not in there and (scaled := scaled_by(store, "pool", pool, 0, hosts)):
-            yield pool, _by(scaled["by"], scaled["reason"])
+            yield pool, by_whom(scaled["by"], scaled["reason"])
 
 
 def _slots(workers: Sequence[Worker], now_ms: int) -> list[SlotFacts]:
@@ -186,7 +187,7 @@ def _left(store: Store, workers: Sequence[Worker]) -> list[str]:
 
 
 def _drained_by(drained: DrainedBy | None) -> str | None:
-    return None if drained is None else _by(drained["by"], drained["reason"])
+    return None if drained is None else by_whom(drained["by"], drained["reason"])
 
 
 def _queues(
@@ -221,11 +222,7 @@ def _queues(
 
 
 def _paused_by(pause: Pause) -> str:
-    return _by(pause.by or "the configuration", pause.reason)
-
-
-def _by(who: str, reason: str | None) -> str:
-    return f" by {who} ({reason})" if reason else f" by {who}"
+    return by_whom(pause.by or "the configuration", pause.reason)
 
 
 def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:

@@ -19,9 +19,9 @@ from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.storage import Store
+from orpheus.shared.views.crews import crews_of
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.queues import PausedQueue, Queue, queue_json, queues_json
-from orpheus.shared.views.why import crews_of
 
 router = APIRouter(tags=["queues and schedules"])
 

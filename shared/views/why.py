@@ -6,19 +6,15 @@ from dataclasses import replace
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why
-from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.jobs import Job, Status
-from orpheus.shared.domain.processes import Role, SlotState, is_silent
+from orpheus.shared.domain.processes import Role, is_silent
 from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import Code
-from orpheus.shared.domain.words import ago, duration
-from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.storage import Store
-from orpheus.shared.text import first_line
-from orpheus.shared.views.pools import ScaledBy, scaled_by
+from orpheus.shared.views.crews import crews_of
 from orpheus.shared.views.values import Time, optional_time
-from orpheus.shared.views.workers import DrainedBy, Worker
+from orpheus.shared.views.workers import Worker
 
 
 class WhyReason(TypedDict):
@@ -114,80 +110,3 @@ def _there(store: Store, workers: Sequence[Worker]) -> set[str]:
         for one in store.processes.all()
         if one.host in hosts or (one.boot_id == boot_id and is_alive(one.pid, one.create_time_s))
     }
-
-
-def crews_of(
-    store: Store,
-    pools: Mapping[str, Sequence[str]],
-    workers: Sequence[Worker],
-    beat_timeout_s: float,
-) -> list[Crew]:
-    """Return the workers of each pool. `pools`: the queues that each serves.
-
-    One that is silent is not ready: it leases nothing, but may still run what it has leased.
-
-    The queues of a pool that only another host's configuration names are not known: it gets none.
-    """
-    named = {one["pool"] or "" for one in workers if one["role"] is Role.WORKER}
-    queues_of = {**pools, **dict.fromkeys(sorted(named - pools.keys()), ())}
-    return [
-        _crew(store, name, queues, workers, beat_timeout_s) for name, queues in queues_of.items()
-    ]
-
-
-def _crew(
-    store: Store,
-    pool: str,
-    queues: Sequence[str],
-    workers: Sequence[Worker],
-    beat_timeout_s: float,
-) -> Crew:
-    now_ms, hosts = store.clock.wall_ms(), {one["host"] for one in workers}
-    mine = [one for one in workers if one["pool"] == pool]
-    scaled = None if mine or not workers else scaled_by(store, "pool", pool, 0, hosts)
-    ready: list[Worker] = []
-    others: list[Worker] = []
-    for one in mine:
-        silent = is_silent(one["state"], one["heartbeat_age_s"], beat_timeout_s)
-        (ready if one["state"] == SlotState.READY and not silent else others).append(one)
-    return Crew(
-        pool,
-        queues,
-        concurrency=max((one["places"] for one in ready), default=1),
-        ready=[one["slot"] for one in ready],
-        free=sum(
-            max(0, one["places"] - one["jobs_in_progress"])
-            for one in ready
-            if not one["runs_alone"]
-        ),
-        alone=[one["slot"] for one in ready if one["runs_alone"]],
-        idle=sum(not one["jobs_in_progress"] for one in ready),
-        others=[_not_ready(one, now_ms) for one in others],
-        nothing_runs=not workers,
-        scaled_to_0=_by(scaled, now_ms),
-        up_s=max((one["uptime_s"] for one in ready if one["uptime_s"] is not None), default=None),
-    )
-
-
-def _not_ready(worker: Worker, now_ms: int) -> str:
-    """Return what a slot does, and who wanted that, or when it starts by itself."""
-    slot, state = worker["slot"], worker["state"]
-    if state is SlotState.READY:
-        return f"{slot} has sent no heartbeat for {duration(worker['heartbeat_age_s'] or 0.0)}"
-    if worker["drained"] or worker["scaled"]:
-        what = "drained" if worker["drained"] else "scaled away"
-        return f"{slot} is {what} {_by(worker['drained'] or worker['scaled'], now_ms)}"
-    reason = f": {worker['reason']}" if worker["reason"] else ""
-    is_in_backoff = state is SlotState.BACKOFF
-    left_s = (parse_time_ms(worker["until"]) - now_ms) / 1000 if worker["until"] else 0
-    waits = state in (SlotState.BACKOFF, SlotState.FATAL) and left_s > 0
-    soon = f", starts in {duration(max(1, round(left_s)))}" if waits else ""
-    return f"{slot} is {'in ' if is_in_backoff else ''}{state}{reason}{soon}"
-
-
-def _by(asked: DrainedBy | ScaledBy | None, now_ms: int) -> str:
-    """Return who asked for something, when and why: `by cli:ada 5 min ago (disk swap)`."""
-    if asked is None:
-        return ""
-    reason = f" ({first_line(asked['reason'])})" if asked["reason"] else ""
-    return f"by {asked['by']} {ago((now_ms - parse_time_ms(asked['at'])) / 1000)}{reason}"

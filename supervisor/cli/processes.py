@@ -14,9 +14,9 @@ from orpheus.shared.domain.processes import FAILURES_WITHIN_S, Role, SlotState
 from orpheus.shared.domain.words import noun_for
 from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.storage import Store
+from orpheus.shared.views.crews import crews_of
 from orpheus.shared.views.pools import ScaledBy, scaled_by
 from orpheus.shared.views.unknown_names import unknown_slot
-from orpheus.shared.views.why import crews_of
 from orpheus.shared.views.workers import DrainedBy, Worker, workers_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.given import text_as_called

@@ -13,9 +13,9 @@ from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_slot, ask_for_workers
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
+from orpheus.shared.views.crews import crews_of
 from orpheus.shared.views.pools import ScaledBy, configured_pools, scaled_by
 from orpheus.shared.views.verdict import verdict_json
-from orpheus.shared.views.why import crews_of
 from orpheus.shared.views.workers import Worker, workers_json
 
 POOLS = {"default": ["default"], "mail": ["mail"]}

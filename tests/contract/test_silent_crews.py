@@ -9,8 +9,9 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
+from orpheus.shared.views.crews import crews_of
 from orpheus.shared.views.queues import queue_json
-from orpheus.shared.views.why import crews_of, why_json
+from orpheus.shared.views.why import why_json
 from orpheus.shared.views.workers import workers_json
 
 POOLS = {"default": ["*"]}

@@ -1,6 +1,6 @@
 """The workers of a pool, as far as they tell why a job does not start."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from orpheus.shared.records import dataclass
 
@@ -10,28 +10,49 @@ MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyWorker:
+    """A worker that leases jobs. It has `places`, each for one running job."""
+
+    name: str
+    """That of its slot."""
+    incarnation: str
+    places: int = 1
+    jobs: int = 0
+    """How many it has leased and not reported."""
+    runs_alone: bool = False
+    """It runs one job alone, as that crashed before: no other place of it is free."""
+    up_s: float | None = None
+    """For how long it has been up, if that is known."""
+
+    @property
+    def free(self) -> int:
+        """How many of its places are free."""
+        return 0 if self.runs_alone else max(0, self.places - self.jobs)
+
+
+@dataclass(frozen=True, slots=True)
 class Crew:
-    """The workers of a pool. A worker has `concurrency` places, each for one running job."""
+    """The workers of a pool."""
 
     pool: str
     queues: Sequence[str]
-    concurrency: int
-    ready: Sequence[str] = ()
-    """The slots whose workers are ready."""
-    free: int = 0
-    """How many of their places are free."""
-    alone: Sequence[str] = ()
-    """Those that run one job alone, as it crashed before: no other place of them is free."""
-    idle: int = 0
-    """How many of them run nothing."""
+    ready: Sequence[ReadyWorker] = ()
     others: Sequence[str] = ()
     """What its other slots do: "default-2 is in backoff: exited with code 1, starts in 5 s"."""
     nothing_runs: bool = False
     """There is no process of Orpheus at all."""
     scaled_to_0: str = ""
     """Who did that: "by cli:ada 5 min ago (night load)"; empty: nobody, or there are slots."""
-    up_s: float | None = None
-    """For how long the oldest of those that are ready has been up, if that is known."""
+
+    @property
+    def places(self) -> int:
+        """How many jobs its ready workers run at once."""
+        return sum(one.places for one in self.ready)
+
+    @property
+    def free(self) -> int:
+        """How many of these places are free."""
+        return sum(one.free for one in self.ready)
 
     def serves(self, queue: str) -> bool:
         """Return whether its workers lease jobs of `queue`."""
@@ -46,3 +67,9 @@ class Crew:
         if self.nothing_runs:
             return NOTHING_RUNS
         return f"scaled to 0 {self.scaled_to_0}" if self.scaled_to_0 else "it has no workers"
+
+
+def places_for(serving: Iterable[Crew], max_running: int) -> int:
+    """Return how many jobs of a queue these crews run at once; `max_running` 0: no limit."""
+    places = sum(crew.places for crew in serving)
+    return min(places, max_running or places)

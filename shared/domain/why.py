@@ -179,8 +179,9 @@ def how_cancelled(cancelled: Pause | None, error: JobError | None) -> str:
 
 def _prefetched(standing: Standing, crews: Sequence[Crew]) -> Iterator[Reason]:
     """Yield that a leased job waits for a place of its worker."""
-    own = [crew for crew in crews if standing.job.worker in crew.ready]
-    places = max((crew.concurrency for crew in own or crews), default=1)
+    ready = [one for crew in crews for one in crew.ready]
+    own = [one for one in ready if one.incarnation == standing.leased_by]
+    places = max((one.places for one in own or ready), default=1)
     if len(standing.leased_before) >= places:
         before = _jobs(standing.leased_before[:MOST_NAMED], len(standing.leased_before))
         text = f"{standing.job.worker} has leased it and runs {before} first"
@@ -334,24 +335,25 @@ def _before_it(standing: Standing, crew: Crew) -> tuple[int, Reason | None]:
 
 
 def _no_place(standing: Standing, crew: Crew, taken: int) -> Reason | None:
-    places = len(crew.ready) * crew.concurrency
+    places, names = crew.places, [one.name for one in crew.ready]
     if crew.free == 0:
         also = f", and {_go_before(standing, taken)}" if taken else ""
-        by, ready, held, down = ", ".join(crew.ready[:MOST_NAMED]), "", "", ""
+        by, ready, held, down = ", ".join(names[:MOST_NAMED]), "", "", ""
         if crew.others:  # the workers that hold the places are named before the others
             ready, held, down = "ready ", f" (held by {by})", f"; {crew.unready()}"
         all_places = f"the only {ready}place" if places == 1 else f"all {places:,} {ready}places"
-        run = "runs" if len(crew.alone) == 1 else "each run"
-        how = f" (after a crash, {named(crew.alone)} {run} one job alone)" if crew.alone else ""
+        alone = [one.name for one in crew.ready if one.runs_alone]
+        run = "runs" if len(alone) == 1 else "each run"
+        how = f" (after a crash, {named(alone)} {run} one job alone)" if alone else ""
         are = "is" if places == 1 else "are"
         text = f"{all_places} of pool {crew.pool} {are} taken{how}{held}{also}{down}"
         return Reason(Code.WORKERS_BUSY, text, by=by)
     if taken >= crew.free:
         text = f"it is not its turn: {_go_before(standing, taken)} in pool {crew.pool}"
         return Reason(Code.TURN, text)
-    if standing.crashes and crew.concurrency > 1 and taken >= crew.idle:
+    if standing.crashes and taken >= sum(not one.jobs for one in crew.ready):
         text = f"it crashed before, so it runs alone, and no worker of pool {crew.pool} is idle"
-        return Reason(Code.RUNS_ALONE, text, by=", ".join(crew.ready[:MOST_NAMED]))
+        return Reason(Code.RUNS_ALONE, text, by=", ".join(names[:MOST_NAMED]))
     return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, places_for
 from orpheus.shared.domain.limited import Limited, carry, keeps_up, lately_s
 from orpheus.shared.domain.paces import Pace
 from orpheus.shared.domain.why import Code
@@ -26,10 +26,13 @@ def queues_at_rate(
     rules: Iterable[QueueRow],
     due: Mapping[str, DueInQueue],
     limited: Mapping[str, Limited],
-    crews: Sequence[Crew],
+    serving: Mapping[str, Sequence[Crew]],
     paces: Mapping[str, Pace],
 ) -> AtRate:
-    """Return the queues that their own rate holds back; those with limits for keys are left out."""
+    """Return the queues that their own rate holds back; those with limits for keys are left out.
+
+    `serving`: the workers that serve each queue.
+    """
     ended = cache(store.stats.ended_within)
     found = AtRate(set(), set())
     for rule in rules:
@@ -37,14 +40,12 @@ def queues_at_rate(
         limits_keys = rule.per_key.rate or rule.per_key.max_running
         if rule.rate is None or limits_keys or rule.paused or name not in due:
             continue
-        serving, pace = [crew for crew in crews if crew.serves(name)], paces.get(name)
-        places = sum(len(crew.ready) * crew.concurrency for crew in serving)
-        places = min(places, rule.max_running or places)
+        places, pace = places_for(serving[name], rule.max_running), paces.get(name)
         waits = bool(places and due[name].jobs)
         if not waits or (pace is not None and not carry(places, rule.rate, pace.run_s)):
             continue
         is_now = held == {Code.QUEUE_RATE}
-        is_idle = is_now and any(crew.free for crew in serving)
+        is_idle = is_now and any(crew.free for crew in serving[name])
         if is_now:
             found.now.add(name)
         if is_idle or keeps_up(rule.rate, ended(lately_s(rule.rate)).get(name, 0)):

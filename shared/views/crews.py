@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.processes import Role, SlotState, is_silent
 from orpheus.shared.domain.words import ago, duration
 from orpheus.shared.moments import parse_time_ms
@@ -41,27 +41,27 @@ def _crew(
     now_ms, hosts = store.clock.wall_ms(), {one["host"] for one in workers}
     mine = [one for one in workers if one["pool"] == pool]
     scaled = None if mine or not workers else scaled_by(store, "pool", pool, 0, hosts)
-    ready: list[Worker] = []
-    others: list[Worker] = []
+    ready: list[ReadyWorker] = []
+    others: list[str] = []
     for one in mine:
         silent = is_silent(one["state"], one["heartbeat_age_s"], beat_timeout_s)
-        (ready if one["state"] == SlotState.READY and not silent else others).append(one)
+        if one["state"] == SlotState.READY and not silent:
+            ready.append(_ready(one))
+        else:
+            others.append(_not_ready(one, now_ms))
     return Crew(
-        pool,
-        queues,
-        concurrency=max((one["places"] for one in ready), default=1),
-        ready=[one["slot"] for one in ready],
-        free=sum(
-            max(0, one["places"] - one["jobs_in_progress"])
-            for one in ready
-            if not one["runs_alone"]
-        ),
-        alone=[one["slot"] for one in ready if one["runs_alone"]],
-        idle=sum(not one["jobs_in_progress"] for one in ready),
-        others=[_not_ready(one, now_ms) for one in others],
-        nothing_runs=not workers,
-        scaled_to_0=_by(scaled, now_ms),
-        up_s=max((one["uptime_s"] for one in ready if one["uptime_s"] is not None), default=None),
+        pool, queues, ready, others, nothing_runs=not workers, scaled_to_0=_by(scaled, now_ms)
+    )
+
+
+def _ready(worker: Worker) -> ReadyWorker:
+    return ReadyWorker(
+        worker["slot"],
+        worker["incarnation"] or "",
+        worker["places"],
+        worker["jobs_in_progress"],
+        worker["runs_alone"],
+        worker["uptime_s"],
     )
 
 

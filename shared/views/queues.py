@@ -183,22 +183,23 @@ def queues_json(
         oldest_s = store.waiting.oldest_due_by_queue(waiting_s, only)
         pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
         names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
+        serving = _serving(crews, names, only)
         parked = oldest_s.keys() - waiting_s.keys()
         openings_ms = store.standings.openings_ms() if parked else {}
         limited = limited_queues(store, rules.values(), due, parked, openings_ms)
         could_start_s = opened_s(openings_ms, parked, now_ms) | waiting_s
         quiet_s = quiet_s_by_queue(store, could_start_s, pauses)
-        paces = store.stats.paces(opened_ms_by_queue(store, crews, counts, only), waiting_s)
-        at_rate = queues_at_rate(store, rules.values(), due, limited, crews, paces)
-        starved = starved_queues(store, crews, quiet_s, could_start_s, counts, flows, paces)
+        paces = store.stats.paces(opened_ms_by_queue(store, serving), waiting_s)
+        at_rate = queues_at_rate(store, rules.values(), due, limited, serving, paces)
+        starved = starved_queues(store, serving, quiet_s, could_start_s, counts, flows, paces)
         held = _held(store, due, counts)
     found: list[Queue] = []
-    for name in sorted(names if only is None else names & {*only}):
+    for name in sorted(serving):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
-        its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
-        flow, serving = flows.get(name, Flow()), [crew for crew in crews if crew.serves(name)]
+        its_due, flow = due.get(name, DueInQueue(0)), flows.get(name, Flow())
+        its_counts, its_crews = counts.get(name, {}), serving[name]
         pace, quiet, waits_s = paces.get(name), quiet_s.get(name), waiting_s.get(name, 0.0)
-        drain = _drain(rule, its_counts, its_due.jobs, pace, serving, waits_s, at_rate)
+        drain = _drain(rule, its_counts, its_due.jobs, pace, its_crews, waits_s, at_rate)
         queue: Queue = {
             "name": name,
             "paused": rule.paused,
@@ -219,17 +220,28 @@ def queues_json(
             "starved": name in starved,
             "none_starts": None,
             "unready": None,
-            "slowed": _slowed(rule, serving, its_counts, pace, at_rate),
-            "limited": limited_json(limited.get(name), serving, now_ms, drains=bool(drain)),
+            "slowed": _slowed(rule, its_crews, its_counts, pace, at_rate),
+            "limited": limited_json(limited.get(name), its_crews, now_ms, drains=bool(drain)),
             "submitted_per_minute": flow.submitted_per_minute,
             "ended_per_minute": flow.ended_per_minute,
-            "grows_per_minute": _growth(flow, its_counts, [] if name in starved else serving),
+            "grows_per_minute": _growth(flow, its_counts, [] if name in starved else its_crews),
             "pause": pause_json(pauses.get(name)),
             "resumed": pause_json(resumptions.get(name)),
-            "pools": [_pool_json(crew) for crew in serving],
+            "pools": [_pool_json(crew) for crew in its_crews],
         }
         found.append(_with_reasons(queue, crews, pace, quiet, on_many=store.has_many_hosts))
     return found
+
+
+def _serving(
+    crews: Sequence[Crew], queues: Names, only: Names | None
+) -> Mapping[str, Sequence[Crew]]:
+    """Return the workers that serve each of these queues; of those in `only`, if it is given."""
+    return {
+        name: [crew for crew in crews if crew.serves(name)]
+        for name in queues
+        if only is None or name in only
+    }
 
 
 def _slowed(
@@ -366,7 +378,7 @@ def _drain(
     if rule.paused or rule.per_key.rate or (not due and (running or counts.get(Status.PENDING, 0))):
         return None  # no pace tells for how much longer the running jobs run
     starts_per_s = None if rule.rate is None else rule.rate.per_s
-    concurrency = sum(len(crew.ready) * crew.concurrency for crew in serving)
+    concurrency = sum(crew.places for crew in serving)
     if due and not concurrency:
         return None
     bounds = DrainLimits(rule.max_running, starts_per_s, concurrency)

@@ -1,8 +1,8 @@
 """How long no job of a queue has ended, and which queues' workers run (mostly) other jobs."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, places_for
 from orpheus.shared.domain.drain import has_turns, is_at_rate, is_starved
 from orpheus.shared.domain.jobs import RunningJob, Status
 from orpheus.shared.domain.paces import Pace
@@ -20,7 +20,7 @@ def quiet_s_by_queue(
 
 def starved_queues(
     store: Store,
-    crews: Sequence[Crew],
+    serving: Mapping[str, Sequence[Crew]],
     quiet_s: Mapping[str, float],
     waits_s: Mapping[str, float],
     counts: Mapping[str, Mapping[Status, int]],
@@ -29,15 +29,16 @@ def starved_queues(
 ) -> set[str]:
     """Return the queues whose workers run other jobs.
 
-    A queue with a backlog that is served by turns is left out: its next turn comes.
+    A queue with a backlog that is served by turns is left out: its next turn comes. `serving`: the
+    workers that serve each queue.
     """
-    running, now_ms = list(store.jobs.running().values()), store.clock.wall_ms()
+    running, now_ms = store.jobs.running(), store.clock.wall_ms()
     found = set()
     for name, idle_s in quiet_s.items():
         pace = paces.get(name)
         if counts[name][Status.IN_PROGRESS] or has_turns(waits_s[name], idle_s):
             continue
-        taken_s = _taken_s([crew for crew in crews if crew.serves(name)], running, now_ms)
+        taken_s = _taken_s(serving[name], running, now_ms)
         ended = flows[name].ended_per_minute
         if taken_s is not None and is_starved(taken_s, ended, idle_s, pace):
             found.add(name)
@@ -57,19 +58,23 @@ def run_mostly_others(
     starts_per_s = None if rule.rate is None else rule.rate.per_s
     if pace is None or not pace.had_backlog or is_at_rate(pace, starts_per_s):
         return False
-    places = sum(len(crew.ready) * crew.concurrency for crew in serving)
-    places = min(places, rule.max_running or places)
-    taken = sum(len(crew.ready) * crew.concurrency - crew.free for crew in serving)
+    taken = sum(crew.places - crew.free for crew in serving)
     ran = pace.ran_s / pace.within_s
-    return ran < places / 2 and taken - counts.get(Status.IN_PROGRESS, 0) > ran
+    is_little = ran < places_for(serving, rule.max_running) / 2
+    return is_little and taken - counts.get(Status.IN_PROGRESS, 0) > ran
 
 
-def _taken_s(serving: Sequence[Crew], running: Iterable[RunningJob], now_ms: int) -> float | None:
-    """Return for how long at least these workers have had no place free; None: they have one."""
-    ready = {slot for crew in serving for slot in crew.ready}
+def _taken_s(
+    serving: Sequence[Crew], running: Mapping[str, RunningJob], now_ms: int
+) -> float | None:
+    """Return for how long at least these workers have had no place free; None: they have one.
+
+    `running`: by the incarnation of its worker.
+    """
+    ready = [one for crew in serving for one in crew.ready]
     if not ready or any(crew.free for crew in serving):
         return None
-    if any(crew.concurrency > 1 for crew in serving):
+    if any(one.places > 1 for one in ready):
         return 0.0  # of the jobs of a worker, only when the oldest began is known
-    began_ms = (one.started_at_ms for one in running if one.worker in ready)
-    return max(0, now_ms - max(began_ms, default=now_ms)) / 1000
+    jobs = (running[one.incarnation] for one in ready if one.incarnation in running)
+    return max(0, now_ms - max((job.started_at_ms for job in jobs), default=now_ms)) / 1000

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
@@ -13,8 +13,8 @@ from orpheus.shared.storage import Store
 from orpheus.shared.views.queues import Queue, queues_json
 from tests.contract.conftest import FakeClock
 
-ONE_WORKER = Crew("default", ["*"], 1, ["default-1"], free=1)
-BUSY = replace(ONE_WORKER, free=0)
+ONE_WORKER = Crew("default", ["*"], [ReadyWorker("default-1", "life-1")])
+BUSY = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", jobs=1)])
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def run(
                 if ends_at <= second:
                     store.leases.finish([Finished(one, Ending.SUCCEEDED, result="null")])
             running = [(ends_at, one) for ends_at, one in running if ends_at > second]
-            if len(running) < crew.concurrency:
+            if len(running) < crew.places:
                 running += [(second + ran_s, one) for one in lease(1, queues=("mail",))]
             clock.advance(1_000)
             (mail,) = queues_json(store, [crew], {"mail"})
@@ -92,7 +92,7 @@ def test_a_queue_that_does_what_its_rate_lets_again_is_empty_at_that_rate(
     store.queues.configure({"mail": QueueRules(rate=Rate(6, 60))})
     for _ in range(50):
         submit(queue="mail")
-    busy, seconds = replace(ONE_WORKER, free=0), []
+    seconds = []
 
     def end_one() -> None:
         (one,) = lease(1, queues=("mail",))
@@ -105,7 +105,7 @@ def test_a_queue_that_does_what_its_rate_lets_again_is_empty_at_that_rate(
     for number in range(1, 9):
         end_one()
         clock.advance(5_000)
-        (mail,) = (one for one in queues_json(store, [busy]) if one["name"] == "mail")
+        (mail,) = (one for one in queues_json(store, [BUSY]) if one["name"] == "mail")
         drain = mail["drain"]
         if number >= 5:
             assert drain == {"seconds": (38 - number) * 10.0, "with_more": []}
@@ -114,7 +114,7 @@ def test_a_queue_that_does_what_its_rate_lets_again_is_empty_at_that_rate(
         seconds.append(drain and drain["seconds"])
         clock.advance(5_000)
     (mail,) = (
-        one for one in queues_json(store, [replace(busy, ready=[])]) if one["name"] == "mail"
+        one for one in queues_json(store, [replace(BUSY, ready=[])]) if one["name"] == "mail"
     )
     assert mail["drain"] is None, "no worker is ready any more"
     assert seconds[0] is None or seconds[0] > 400, "whether it goes on so is not known yet"

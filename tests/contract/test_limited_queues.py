@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.paces import Pace
@@ -16,7 +16,8 @@ from orpheus.shared.storage.verbs import standing, stats
 from orpheus.shared.views.queues import queues_json
 from tests.contract.conftest import FakeClock
 
-ONE_WORKER = Crew("default", ["*"], 1, ["default-1"], free=1)
+ONE_WORKER = Crew("default", ["*"], [ReadyWorker("default-1", "life-1")])
+BUSY = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", jobs=1)])
 
 
 def test_a_queue_whose_limit_holds_its_due_jobs_says_which_and_when_the_next_may_start(
@@ -122,12 +123,11 @@ def test_a_queue_whose_key_may_start_again_waits_for_a_worker_not_for_its_rate(
     store.leases.finish([Finished(first, Ending.SUCCEEDED, result="null")])
     submit(queue="slow")
     assert len(lease(1, queues=("slow",))) == 1
-    busy = replace(ONE_WORKER, free=0)
-    assert limited(store, busy) == {"mail": ("held by its rate per key", pytest.approx(60, abs=1))}
+    assert limited(store, BUSY) == {"mail": ("held by its rate per key", pytest.approx(60, abs=1))}
     clock.advance(61_000)
-    assert limited(store, busy) == {}, "its key may start, and no place is free"
+    assert limited(store, BUSY) == {}, "its key may start, and no place is free"
     clock.advance(6_000)
-    (mail,) = (one for one in queues_json(store, [busy]) if one["name"] == "mail")
+    (mail,) = (one for one in queues_json(store, [BUSY]) if one["name"] == "mail")
     assert mail["starved"] and mail["none_starts"] == "its workers run other jobs"
     (mail,) = (one for one in queues_json(store, [ONE_WORKER]) if one["name"] == "mail")
     assert not mail["starved"], "it may start"
@@ -147,7 +147,7 @@ def test_while_its_rate_holds_a_queue_it_is_empty_at_that_rate_whatever_was_done
     store.leases.finish([Finished(first, Ending.SUCCEEDED, result="null")])
     (mail,) = queues_json(store, [ONE_WORKER])
     assert mail["drain"] == {"seconds": 20.0, "with_more": []}, "more workers would not help"
-    (mail,) = queues_json(store, [replace(ONE_WORKER, free=0)])
+    (mail,) = queues_json(store, [BUSY])
     assert mail["drain"] is not None and mail["drain"]["seconds"] > 500, "other jobs keep them busy"
 
 

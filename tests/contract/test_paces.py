@@ -1,11 +1,10 @@
 """How fast the jobs of a queue are done: kept by the minute, with the time that they ran."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.paces import Pace
@@ -16,7 +15,7 @@ from orpheus.shared.views.queues import Drain, Queue, queues_json
 from tests.contract.conftest import FakeClock
 
 Run = Callable[..., None]
-ONE_WORKER = Crew("default", ["*"], 1, ["default-1"])
+ONE_WORKER = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", jobs=1)])
 
 
 @pytest.fixture
@@ -127,7 +126,7 @@ def test_a_queue_whose_rate_its_workers_could_pass_is_emptied_at_its_rate(
         submit(queue="mail")
 
     def drain() -> Drain | None:
-        crews = [ONE_WORKER, Crew("other", ["media"], 20, ["other-1"])]
+        crews = [ONE_WORKER, Crew("other", ["media"], [ReadyWorker("other-1", "life-2", 20, 20)])]
         return queues_json(store, crews)[0]["drain"]
 
     for _ in range(10):
@@ -144,7 +143,8 @@ def test_a_queue_that_no_ready_worker_serves_does_not_get_empty(
     run_long("mail", 2_000)
     for _ in range(30):
         submit(queue="mail")
-    for crews in ([], [Crew("default", ["*"], 1)], [Crew("other", ["media"], 1, ["other-1"])]):
+    other = Crew("other", ["media"], [ReadyWorker("other-1", "life-2")])
+    for crews in ([], [Crew("default", ["*"])], [other]):
         (mail,) = queues_json(store, crews)
         assert mail["drain"] is None
         came, ended = mail["submitted_per_minute"], mail["ended_per_minute"]
@@ -172,9 +172,9 @@ def test_a_queue_whose_workers_run_jobs_of_others_is_starved_and_has_no_estimate
     assert mail()["drain"] and not mail()["starved"], "it may be run next, by turns"
     clock.advance(1)
     assert mail()["starved"] and mail()["drain"] is None
-    several = replace(ONE_WORKER, concurrency=2)
+    several = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", 2, 2)])
     assert mail(several)["starved"]
-    assert mail(replace(ONE_WORKER, free=1))["drain"]
+    assert mail(Crew("default", ["*"], [ReadyWorker("default-1", "life-1")]))["drain"]
     (_, slow) = queues_json(store, [ONE_WORKER])
     assert slow["name"] == "slow" and not slow["starved"], "its own job runs"
     clock.advance(120_000)
@@ -226,7 +226,7 @@ def test_a_queue_with_a_steady_wait_has_an_estimate_at_each_moment_of_a_minute(
     store: Store, run: Run, submit: Callable[..., int]
 ) -> None:
     """Its eight workers run other queues, too: one of its jobs a second, each waits for 30 s."""
-    eight = Crew("default", ["*"], 8, ["default-1"])
+    eight = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", 8, 8)])
     for _ in range(30):
         submit(queue="mail")
     for _ in range(150):
@@ -347,7 +347,7 @@ def test_for_how_much_longer_the_last_jobs_run_is_not_known(
     for _ in range(3):
         submit(queue="mail")
     assert len(lease(3)) == 3
-    three = Crew("default", ["*"], 3, ["default-1"])
+    three = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", 3, 3)])
     (mail,) = queues_json(store, [three])
     assert mail["drain"] is None
     assert mail["no_estimate"] == "none waits for a worker, 3 are running"
@@ -363,7 +363,8 @@ def test_a_queue_that_perhaps_workers_of_another_host_serve_has_no_estimate(
     store: Store, submit: Callable[..., int]
 ) -> None:
     submit(queue="mail")
-    here, there = Crew("default", ["*"], 1), Crew("other", [], 1, ["other-1"])
+    here = Crew("default", ["*"])
+    there = Crew("other", [], [ReadyWorker("other-1", "life-2", jobs=1)])
     (mail,) = queues_json(store, [here, there])
     assert mail["no_estimate"] == "no estimate: which workers serve it is not known"
 
@@ -381,7 +382,7 @@ def test_no_worker_is_promised_to_help_where_a_key_or_a_running_job_is_waited_fo
     assert mail["drain"] and not mail["drain"]["with_more"], "keys keep them from it"
     store.queues.configure({})
     assert len(lease(1)) == 1
-    two = Crew("default", ["*"], 2, ["default-1"])
+    two = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", 2, 2)])
     (mail,) = queues_json(store, [two])
     assert mail["drain"] and not mail["drain"]["with_more"], "there is a place for each"
 

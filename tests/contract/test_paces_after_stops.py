@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Store
@@ -32,7 +32,7 @@ def run(
 
 
 def thumbs(store: Store, up_s: float | None = None) -> Queue:
-    crew = Crew("default", ["*"], 1, ["default-1"], free=1, up_s=up_s)
+    crew = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", up_s=up_s)])
     return queues_json(store, [crew])[0]
 
 

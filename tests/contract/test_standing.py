@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
@@ -117,7 +117,7 @@ def test_a_list_of_queues_does_not_ask_which_jobs_run_in_each_that_is_full(
         submit(queue=f"q{n}"), submit(queue=f"q{n}")
     assert len(lease(60)) == 30
     statements = watched(store, monkeypatch)
-    queues_json(store, [Crew("default", ["*"], 1, ["default-1"], free=1)])
+    queues_json(store, [Crew("default", ["*"], [ReadyWorker("default-1", "life-1")])])
     assert store._database.sql("why.sql")["running-of-queue"] not in statements
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.rates import QueueRules
@@ -13,7 +13,7 @@ from orpheus.shared.storage.verbs import stats
 from orpheus.shared.views.queues import Queue, queues_json
 from tests.contract.conftest import FakeClock
 
-POOL = Crew("default", ["*"], 1, ["default-1"])
+POOL = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", jobs=1)])
 LeaseFrom = Callable[..., list[Lease]]
 End = Callable[..., bool]
 
@@ -72,7 +72,7 @@ def test_a_starved_queue_names_its_pools_of_which_no_worker_is_ready(
     come(store, "slow", 1)
     come(store, "mail", 1)
     assert len(lease(queues=("slow",))) == 1
-    own = [Crew(pool, ["mail"], 1, [], others=[f"{pool}-1 is backoff"]) for pool in pools]
+    own = [Crew(pool, ["mail"], others=[f"{pool}-1 is backoff"]) for pool in pools]
     (queue,) = (one for one in queues_json(store, [POOL, *own]) if one["name"] == "mail")
     why = f"no worker of {named} is ready, the others run other jobs"
     assert queue["starved"] and queue["none_starts"] == why
@@ -140,7 +140,7 @@ def test_a_queue_whose_own_limit_holds_it_is_not_slowed_by_others(
     come(store, "mail", 30)
     run("mail", 12, 20_000)
     come(store, "slow", 3)
-    four = Crew("default", ["*"], 4, ["default-1"])
+    four = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", 4, 4)])
     assert mail(store, four)["drain"] and mail(store, four)["slowed"] is None
 
 
@@ -153,9 +153,10 @@ def test_a_queue_whose_own_jobs_take_the_places_is_not_slowed_by_what_other_pool
     come(store, "video", 3)
     assert len(lease(4, queues=("mail",))) == 4, "its pool was just scaled from one to four"
     assert len(lease(3, queues=("video",))) == 3
+    workers = [ReadyWorker(f"default-{n}", f"life-{n}", jobs=1) for n in range(1, 5)]
     crews = [
-        Crew("default", queues, 1, [f"default-{n}" for n in range(1, 5)]),
-        Crew("video", ["video"], 3, ["video-1"]),
+        Crew("default", queues, workers),
+        Crew("video", ["video"], [ReadyWorker("video-1", "life-9", 3, 3)]),
     ]
     (told,) = (one for one in queues_json(store, crews) if one["name"] == "mail")
     assert told["drain"] and told["slowed"] is None
@@ -168,8 +169,8 @@ def test_a_queue_of_whose_places_some_are_free_is_not_slowed_by_others(
     run("mail", 12, 20_000)
     come(store, "video", 3)
     assert len(lease(3, queues=("video",))) == 3
-    elsewhere = Crew("video", ["video"], 3, ["video-1"])
-    idle = Crew("default", ["*"], 4, ["default-1"], free=4)
+    elsewhere = Crew("video", ["video"], [ReadyWorker("video-1", "life-9", 3, 3)])
+    idle = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", 4)])
     (told,) = (one for one in queues_json(store, [idle, elsewhere]) if one["name"] == "mail")
     assert told["drain"] and told["slowed"] is None
 
@@ -244,7 +245,7 @@ def test_a_starved_queue_grows_by_no_more_than_came_less_what_ended(
     starved = mail(store)
     assert starved["starved"]
     assert starved["grows_per_minute"] is None, "four more in 300 is no growth"
-    assert mail(store, Crew("default", ["*"], 1))["grows_per_minute"] is None, "no worker at all"
+    assert mail(store, Crew("default", ["*"]))["grows_per_minute"] is None, "no worker at all"
     for _ in range(60):
         come(store, "mail", 5)
         clock.advance(1_000)

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from orpheus.shared.domain.backoff import BackoffRules
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Job, JobError, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL, Ending, Finished
@@ -183,7 +183,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def told_to_run(self, served: tuple[str, ...], places: int) -> set[int]:
         """Return the waiting jobs that nothing holds back from so many free places."""
-        crew = Crew("pool", served, places, ready=("pool-1",), free=places, idle=places)
+        crew = Crew("pool", served, [ReadyWorker(f"pool-{n}", "life") for n in range(places)])
         waiting = self.model.in_status(Status.PENDING, Status.BLOCKED)
         return {job.id for job in waiting if not reasons(self.store.standings.of(job.id), [crew])}
 

@@ -3,14 +3,14 @@
 The lease is rolled back, so that a schedule goes on as if nobody had asked.
 """
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Holder
 from orpheus.shared.domain.why import reasons
 from orpheus.shared.errors import DatabaseBusy
 from tests.simulation.histories import check
 from tests.simulation.world import World
 
-_ONE_FREE = Crew("pool", ("*",), 1, ready=("pool-1",), free=1, idle=1)
+_ONE_FREE = Crew("pool", ("*",), [ReadyWorker("pool-1", "life-1")])
 _NOBODY = Holder("pool-1", "onlooker", 1)
 _WAITING = "SELECT id FROM jobs WHERE status IN ('pending', 'blocked')"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob
 from orpheus.shared.domain.why import Code, reasons
 from orpheus.shared.process.crash_cell import CellState
@@ -18,7 +18,7 @@ from tests.contract.conftest import Opener
 
 AFTER = 3
 KILLED = "killed by SIGSEGV"
-CREW = Crew("pool", ("*",), 9, ready=("pool-1",), free=9, idle=9)
+CREW = Crew("pool", ("*",), [ReadyWorker(f"pool-{n}", f"life-{n}") for n in range(1, 10)])
 LeaseSome = Callable[..., list[Lease]]
 End = Callable[..., bool]
 Submit = Callable[..., int]

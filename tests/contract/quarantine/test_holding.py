@@ -210,7 +210,7 @@ def test_why_tells_of_the_quarantine_and_not_of_jobs_that_it_holds_back_before(
     held, free = submit("bad", priority=5), submit("good")
     for _ in range(2):
         assert waits_for(store, held) == [Code.QUARANTINED]
-        crew = replace(CREW, free=1, idle=1)
+        crew = replace(CREW, ready=CREW.ready[:1])
         assert reasons(store.standings.of(free), [crew]) == []
         assert lease(9, ("other",)) == []
     (reason,) = reasons(store.standings.of(held), [CREW])

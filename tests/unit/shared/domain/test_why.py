@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Dependency, Job, JobError, Outcome, Status
 from orpheus.shared.domain.rates import Rate
 from orpheus.shared.domain.rooms import Room
@@ -19,7 +19,8 @@ JOB = Job(
     finished_at_ms=None, worker=None, unique_key=None, concurrency_key=None, depends_on=(), tags=(),
     cancel_requested=False,
 )  # fmt: skip
-ONE_FREE = Crew("default", ("*",), 1, ready=("default-1",), free=1, idle=1)
+ONE_FREE = Crew("default", ("*",), [ReadyWorker("default-1", "life-1")])
+BUSY = Crew("default", ("*",), [ReadyWorker("default-1", "life-1", jobs=1)])
 
 
 def pending(job: Job = JOB, **facts: Any) -> Standing:
@@ -152,7 +153,7 @@ def test_a_rate_with_more_jobs_before_it_than_are_counted_says_the_least_wait() 
 
 
 def test_a_rate_whose_tokens_go_to_the_jobs_before_it_says_when_its_turn_comes() -> None:
-    many = replace(ONE_FREE, concurrency=9, free=9)
+    many = replace(ONE_FREE, ready=[ReadyWorker("default-1", "life-1", 9)])
     room = Room(rate=Rate(60, 60, burst=3), tokens=2, opens_ms=NOW_MS)
     assert codes(pending(before=before(1), queues={"mail": room}), many) == []
     reason = only(pending(before=before(*range(5)), queues={"mail": room}), many)
@@ -184,37 +185,45 @@ def test_a_job_that_is_not_due_says_nothing_of_limits() -> None:
 
 
 def test_a_queue_that_no_pool_serves_is_told() -> None:
-    assert codes(pending(), Crew("other", ("media",), 1, ready=("other-1",), free=1)) == [
+    assert codes(pending(), Crew("other", ("media",), [ReadyWorker("other-1", "life-2")])) == [
         Code.NO_POOL
     ]
 
 
 def test_a_pool_without_a_ready_worker_says_what_its_slots_do() -> None:
-    down = Crew("mail", ("mail",), 1, others=("mail-1 is fatal: exited with code 1",))
+    down = Crew("mail", ("mail",), others=("mail-1 is fatal: exited with code 1",))
     reason = only(pending(), down)
     assert (reason.code, reason.by) == (Code.NO_WORKER, "pool mail")
     assert reason.text == "no worker of pool mail is ready: mail-1 is fatal: exited with code 1"
-    assert "it has no workers" in only(pending(), Crew("mail", ("mail",), 1)).text
+    assert "it has no workers" in only(pending(), Crew("mail", ("mail",))).text
 
 
 def test_taken_places_are_told_with_the_jobs_that_go_before() -> None:
-    busy = replace(ONE_FREE, free=0, idle=0)
-    reason = only(pending(), busy)
+    reason = only(pending(), BUSY)
     assert (reason.code, reason.by) == (Code.WORKERS_BUSY, "default-1")
     assert reason.text == "the only place of pool default is taken"
-    assert only(pending(before=before(1, 2)), busy).text.endswith("and 2 jobs go before it")
+    assert only(pending(before=before(1, 2)), BUSY).text.endswith("and 2 jobs go before it")
+
+
+def test_the_places_of_a_pool_are_those_of_each_of_its_workers() -> None:
+    old = [ReadyWorker(f"default-{n}", f"life-{n}", jobs=1) for n in range(1, 4)]
+    changed = replace(ONE_FREE, ready=[*old, ReadyWorker("default-4", "life-4", 8, 8)])
+    assert only(pending(), changed).text == "all 11 places of pool default are taken"
 
 
 def test_taken_places_of_a_pool_that_is_partly_down_are_told_with_what_its_other_slots_do() -> None:
     busy = replace(
-        ONE_FREE, free=0, idle=0, ready=("default-2",), others=("default-1 is fatal: x",)
+        BUSY,
+        ready=[ReadyWorker("default-2", "life-2", jobs=1)],
+        others=("default-1 is fatal: x",),
     )
     reason = only(pending(), busy)
     assert (reason.code, reason.by) == (Code.WORKERS_BUSY, "default-2")
     assert reason.text == (
         "the only ready place of pool default is taken (held by default-2); default-1 is fatal: x"
     )
-    two = replace(busy, ready=("default-2", "default-3"))
+    third = ReadyWorker("default-3", "life-3", jobs=1)
+    two = replace(busy, ready=[*busy.ready, third])
     told = only(pending(before=before(1)), two).text
     assert told.startswith("all 2 ready places of pool default are taken (held by default-2, def")
     assert told.endswith("), and 1 job goes before it; default-1 is fatal: x")
@@ -233,36 +242,34 @@ def test_workers_that_run_one_job_alone_are_told_with_the_taken_places() -> None
 
 
 def test_more_slots_that_are_not_ready_than_are_named_are_counted() -> None:
-    down = Crew("mail", ("mail",), 1, others=[f"mail-{n} is backoff" for n in range(1, 8)])
+    down = Crew("mail", ("mail",), others=[f"mail-{n} is backoff" for n in range(1, 8)])
     assert only(pending(), down).text.endswith("mail-5 is backoff; 2 more slots are not ready")
 
 
 def test_a_pool_that_is_down_is_told_beside_one_whose_places_are_taken() -> None:
-    busy = replace(ONE_FREE, free=0, idle=0)
-    down = Crew("mail", ("mail",), 1, others=("mail-1 is fatal: x",))
-    taken, nobody = reasons(pending(), [down, busy])
+    down = Crew("mail", ("mail",), others=("mail-1 is fatal: x",))
+    taken, nobody = reasons(pending(), [down, BUSY])
     assert taken.code is Code.WORKERS_BUSY
     assert (nobody.code, nobody.by) == (Code.NO_WORKER, "pool mail")
     scaled_to_0 = replace(down, others=())
-    assert codes(pending(), scaled_to_0, busy) == [Code.WORKERS_BUSY], "as is wanted"
+    assert codes(pending(), scaled_to_0, BUSY) == [Code.WORKERS_BUSY], "as is wanted"
     assert codes(pending(), down, ONE_FREE) == []
 
 
 def test_it_is_the_turn_of_as_many_jobs_as_places_are_free() -> None:
     third = pending(before=before(1, 2))
     assert codes(third) == [Code.TURN]
-    assert codes(third, Crew("default", ("*",), 3, ready=("default-1",), free=3)) == []
+    assert codes(third, replace(ONE_FREE, ready=[ReadyWorker("default-1", "life-1", 3)])) == []
 
 
 def test_jobs_that_the_pool_does_not_serve_do_not_go_before() -> None:
-    mail = Crew("mail", ("mail",), 1, ready=("mail-1",), free=1, idle=1)
+    mail = Crew("mail", ("mail",), [ReadyWorker("mail-1", "life-2")])
     assert codes(pending(before=before(1, 2, queue="media")), mail) == []
 
 
 def test_one_pool_that_can_run_it_is_enough() -> None:
-    busy = replace(ONE_FREE, free=0)
-    mail = Crew("mail", ("mail",), 1, ready=("mail-1",), free=1, idle=1)
-    assert codes(pending(before=before(1, queue="media")), busy, mail) == []
+    mail = Crew("mail", ("mail",), [ReadyWorker("mail-1", "life-2")])
+    assert codes(pending(before=before(1, queue="media")), BUSY, mail) == []
 
 
 def test_jobs_before_it_without_room_do_not_take_its_turn() -> None:
@@ -273,15 +280,15 @@ def test_jobs_before_it_without_room_do_not_take_its_turn() -> None:
 
 
 def test_jobs_before_it_may_take_the_last_room_of_its_queue_or_key() -> None:
-    many = replace(ONE_FREE, concurrency=9, free=9)
+    many = replace(ONE_FREE, ready=[ReadyWorker("default-1", "life-1", 9)])
     one_left = {"mail": Room(2, 1)}
     waits = pending(before=before(1), queues=one_left)
     assert codes(waits, many) == [Code.QUEUE_LIMIT]
-    assert codes(waits, replace(many, free=0)) == [Code.WORKERS_BUSY], "that comes first"
+    assert codes(waits, BUSY) == [Code.WORKERS_BUSY], "that comes first"
     hourly = {"mail": Room(rate=Rate(1, 3600), tokens=1, opens_ms=NOW_MS)}
-    for free in (0, 9):  # a place is free long before
+    for crew in (BUSY, many):  # a place is free long before
         slow = pending(before=before(1), queues=hourly)
-        assert codes(slow, replace(many, free=free)) == [Code.QUEUE_RATE]
+        assert codes(slow, crew) == [Code.QUEUE_RATE]
     keyed, keys = replace(JOB, concurrency_key="acme"), {("mail", "acme"): Room(1, 0)}
     assert codes(pending(keyed, before=before(1, key="acme"), keys=keys), many) == [Code.KEY_LIMIT]
 
@@ -300,17 +307,20 @@ def test_jobs_are_uncounted_too_if_some_that_were_read_do_not_go_before() -> Non
 
 
 def test_a_job_that_crashed_runs_alone() -> None:
-    shared = Crew("default", ("*",), 4, ready=("default-1",), free=3, idle=0)
+    shared = Crew("default", ("*",), [ReadyWorker("default-1", "life-1", 4, 1)])
     assert codes(pending(crashes=1), shared) == [Code.RUNS_ALONE]
-    assert codes(pending(crashes=1), replace(shared, free=4, idle=1)) == []
+    idle = replace(shared, ready=[ReadyWorker("default-1", "life-1", 4)])
+    assert codes(pending(crashes=1), idle) == []
 
 
 def test_a_leased_job_runs_unless_its_worker_has_leased_others_before_it() -> None:
     leased = replace(JOB, status=Status.IN_PROGRESS, worker="default-1")
-    assert codes(pending(leased, is_due=False)) == []
-    reason = only(pending(leased, is_due=False, leased_before=[3, 4]))
+    facts: dict[str, Any] = {"job": leased, "is_due": False, "leased_by": "life-1"}
+    assert codes(pending(**facts)) == []
+    reason = only(pending(**facts, leased_before=[3, 4]))
     assert (reason.code, reason.by) == (Code.PREFETCHED, "default-1")
     assert reason.text == "default-1 has leased it and runs job 3, job 4 first"
-    assert codes(pending(leased, leased_before=[3]), replace(ONE_FREE, concurrency=2)) == []
-    others = Crew("many", ("*",), 9, ready=("many-1",))
-    assert codes(pending(leased, leased_before=[3]), ONE_FREE, others) == [Code.PREFETCHED]
+    two = replace(ONE_FREE, ready=[ReadyWorker("default-1", "life-1", 2)])
+    assert codes(pending(**facts, leased_before=[3]), two) == []
+    others = Crew("many", ("*",), [ReadyWorker("many-1", "life-2", 9, 9)])
+    assert codes(pending(**facts, leased_before=[3]), ONE_FREE, others) == [Code.PREFETCHED]

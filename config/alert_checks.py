@@ -11,6 +11,7 @@ from orpheus.config.settings import Alert, Settings
 from orpheus.shared.domain.alert_text import NAMES, fields_in
 from orpheus.shared.domain.alerts import ALERTS_QUEUE, EVERYTHING, KINDS, AlertCondition
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.serving import serves
 from orpheus.shared.sentences import did_you_mean, similar
 
 _TYPE_KINDS = frozenset({Kind.TYPE_QUARANTINED, Kind.TYPE_RELEASED, AlertCondition.SCHEDULE_MISSED})
@@ -27,7 +28,7 @@ def alert_problems(settings: Settings) -> Iterator[Problem]:
         yield from _counting(rule, key)
         yield from _ends(rule, key)
         yield from _action(rule, key)
-        if not served & {EVERYTHING, ALERTS_QUEUE}:
+        if not serves(served, ALERTS_QUEUE):
             reason = f"no pool serves the queue {ALERTS_QUEUE!r}: add it to the queues of a pool"
             yield Problem(key, reason, also=(("pools",),))
 

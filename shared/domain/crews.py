@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from orpheus.shared.domain.serving import serves
 from orpheus.shared.records import dataclass
 
 NOTHING_RUNS = "nothing runs; `orpheus` starts it"
@@ -56,7 +57,7 @@ class Crew:
 
     def serves(self, queue: str) -> bool:
         """Return whether its workers lease jobs of `queue`."""
-        return "*" in self.queues or queue in self.queues
+        return serves(self.queues, queue)
 
     def unready(self, most: int = MOST_NAMED) -> str:
         """Return why no worker is ready: what its slots do, at most so many, or why it has none."""

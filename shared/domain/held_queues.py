@@ -17,6 +17,7 @@ from orpheus.shared.domain.concerns import (
     waits_for_workers_s,
 )
 from orpheus.shared.domain.paces import LATELY_MINUTES
+from orpheus.shared.domain.serving import serves
 from orpheus.shared.domain.words import duration, jobs_wait, named
 
 RATE_SHARE = 0.5
@@ -54,7 +55,7 @@ def held_queues(facts: Facts) -> Iterator[Concern]:
 
 def _held_back(queue: QueueFacts, facts: Facts) -> _HeldBack | None:
     """Return why the jobs of a queue wait, if that needs a person."""
-    serving = tuple(name for name, served in facts.pools.items() if {"*", queue.name} & {*served})
+    serving = tuple(name for name, served in facts.pools.items() if serves(served, queue.name))
     slots = [slot for slot in facts.staying if slot.pool in serving]
     if queue.paused:
         lacks = bool(facts.pools) and not slots and (facts.is_any_ready or not serving)

@@ -7,8 +7,8 @@ left-queues.js): slots have the numbers from 1 on, and those above the new one g
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from orpheus.shared.domain.alerts import EVERYTHING
 from orpheus.shared.domain.processes import Order, Role, SlotRecord, SlotState
+from orpheus.shared.domain.serving import EVERY_QUEUE, serves
 from orpheus.shared.domain.words import jobs_wait, named, noun_for
 
 
@@ -72,9 +72,9 @@ def left_queues(
     workers = [one for one in staying if _runs_jobs(one)]
     running = {one.pool or "" for one in workers}
     own, others = {*pools.get(pool, ())}, {one for name in running for one in pools.get(name, ())}
-    queues = {*pending} | own if EVERYTHING in own else own
-    left = sorted(queues - others - {EVERYTHING})
-    if pool in running or EVERYTHING in others or not left:
+    queues = {*pending} | own if EVERY_QUEUE in own else own
+    left = sorted(one for one in queues - {EVERY_QUEUE} if not serves(others, one))
+    if pool in running or not left:
         return ""
     waiting = sum(pending.get(name, 0) for name in left)
     there = f": {jobs_wait(waiting)} there" if waiting else ""

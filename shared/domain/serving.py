@@ -1,12 +1,13 @@
 """Which queues the workers of a configuration serve, and what would wait after a change of it."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import field
 
-from orpheus.shared.domain.alerts import EVERYTHING
 from orpheus.shared.domain.words import named, noun_for, plural
 from orpheus.shared.records import dataclass
 
+EVERY_QUEUE = "*"
+"""Among the queues of a pool, it stands for all."""
 _DEFAULT_QUEUE = "default"
 
 
@@ -22,7 +23,7 @@ class Serving:
 
     def serves(self, queue: str) -> bool:
         """Return whether jobs of a queue would run."""
-        return bool(self.queues & {EVERYTHING, queue})
+        return serves(self.queues, queue)
 
     def waiting(self, queue_of_type: Mapping[str, str | None]) -> dict[str, str]:
         """Return the queue of each schedule whose jobs would wait, if its type is known."""
@@ -36,6 +37,11 @@ class Serving:
 
 NOTHING_RUNS = Serving(frozenset())
 """There is nothing to compare with: all that waits is told."""
+
+
+def serves(queues: Collection[str], queue: str) -> bool:
+    """Return whether a pool of these `queues` leases jobs of `queue`."""
+    return EVERY_QUEUE in queues or queue in queues
 
 
 def left_waiting(

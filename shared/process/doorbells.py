@@ -17,6 +17,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from orpheus.shared.domain.serving import EVERY_QUEUE, serves
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.collected import when_collected
 
@@ -102,7 +103,7 @@ class Doorbells:
         """Wake one sleeping worker of each pool that serves one of `queues` (`*`: of each pool)."""
         wanted = set(queues)
         for pool, served in self._pools.items():
-            if "*" in wanted or "*" in served or not wanted.isdisjoint(served):
+            if EVERY_QUEUE in wanted or any(serves(served, one) for one in wanted):
                 self.ring_pool(pool)
 
     def close(self) -> None:

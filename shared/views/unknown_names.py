@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.domain.words import named
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Budget, Store
@@ -94,4 +95,4 @@ def names_given(store: Store, pools: Pools) -> set[str]:
     asked = [one.definition.queue for one in store.schedules.all()]
     asked += [one.queue for one in store.types.all()]
     served = {name for queues in pools.values() for name in queues}
-    return (served | {name for name in asked if name} | {_USUAL_QUEUE}) - {"*"}
+    return (served | {name for name in asked if name} | {_USUAL_QUEUE}) - {EVERY_QUEUE}

@@ -11,6 +11,7 @@ from orpheus.shared.domain.jobs import Attempt, Job, JobError, Status
 from orpheus.shared.domain.lifecycle import LIVE, WAITING
 from orpheus.shared.domain.limited import limited_by_queue
 from orpheus.shared.domain.rooms import FREE
+from orpheus.shared.domain.serving import serves
 from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import how_cancelled, was_cancelled
 from orpheus.shared.errors import ExitCode
@@ -147,7 +148,6 @@ def _held(
     paused = {queue.name for queue in store.queues.all() if queue.paused}
     quarantined = {one.type for one in store.quarantines.all()}
     served = {name for queues in handover.storage.pools.values() for name in queues}
-    is_any_served = store.has_many_hosts or "*" in served
     # One without queues is of another host, and may serve it.
     ready = [one for one in crews_of_now(store, handover, workers) if one.ready]
     rooms = store.standings.rooms()
@@ -156,7 +156,7 @@ def _held(
             found[job.id] = "queue paused"
         elif job.type in quarantined:
             found[job.id] = "type quarantined"
-        elif not is_any_served and job.queue not in served:
+        elif not store.has_many_hosts and not serves(served, job.queue):
             found[job.id] = "no pool"
         elif workers and not any(one.serves(job.queue) or not one.queues for one in ready):
             found[job.id] = "no worker ready"

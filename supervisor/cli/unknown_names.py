@@ -7,6 +7,7 @@ import click
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.serving import serves
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
@@ -28,7 +29,7 @@ def warn_of_queue(store: Store, handover: CommandLineHandover, queue: str) -> No
 def warn_of_unserved(store: Store, handover: CommandLineHandover, queue: str) -> None:
     """Warn that no pool serves the queue of a new job, unless another host may."""
     served = {name for queues in handover.storage.pools.values() for name in queues}
-    if not store.has_many_hosts and not served & {queue, "*"}:
+    if not store.has_many_hosts and not serves(served, queue):
         _warn(f"no pool serves the queue {queue!r}{did_you_mean(queue, served)}")
 
 

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.limits import PRIORITIES
+from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.storage.data import Limit
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.keys import Gate, Keys
@@ -131,7 +132,7 @@ class DueJobs:
 
         That takes one query. Otherwise, or with a job of a quarantined type, return nothing.
         """
-        if "*" not in queues:
+        if EVERY_QUEUE not in queues:
             return []
         jobs = self._of_all(limit)
         if jobs and _is_over(jobs[0].delayed_ms, self._database.clock.wall_ms()):
@@ -151,7 +152,7 @@ class DueJobs:
         Of a queue in `limits`, no more jobs are returned than it and their keys have room for; of
         a quarantined type, none. Others may have released one since `is_any` looked: see `Gate`.
         """
-        if "*" in queues and not limits and not self._held:
+        if EVERY_QUEUE in queues and not limits and not self._held:
             return self._of_all(limit)
         gate = self._keys.gate(limits, self._held)
         while True:
@@ -162,7 +163,7 @@ class DueJobs:
     def _with_room(
         self, queues: Sequence[str], limit: int, limits: Mapping[str, Limit], gate: Gate
     ) -> list[DueJob]:
-        if "*" not in queues:
+        if EVERY_QUEUE not in queues:
             probes = (self._database.one(self._sql["head-of-one"], queue) for queue in set(queues))
             heads = [Head._make(row) for row in probes if row]
             return self._merged(heads, limit, limits, gate)

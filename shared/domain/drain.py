@@ -16,14 +16,13 @@ that were done, and that further workers take only jobs of this queue. Limits of
 import math
 from collections.abc import Sequence
 
-from orpheus.shared.domain.paces import Pace
+from orpheus.shared.domain.at_rate import is_at_rate
+from orpheus.shared.domain.paces import MOST_SILENT_S, Pace
 from orpheus.shared.domain.words import duration
 from orpheus.shared.records import dataclass
 
 MORE_WORKERS = (1, 2, 4, 8)
 """The numbers of further workers that are shown."""
-MOST_SILENT_S = 120
-"""If no job of a queue has ended for longer than this, nobody knows for how much longer."""
 _SILENCE_S = 15
 """If no job came for so long, none comes any more, unless so long a wait is usual."""
 _TOO_MANY_TO_BE_LATE = 5
@@ -40,8 +39,6 @@ _BUSY = 0.5
 """A queue that did this share of what it could is not empty much earlier than its pace says."""
 _SOON_S = 10
 """A shorter estimate is shown though the queue may be empty even sooner."""
-UNSTEADY = 0.15
-"""A queue at its limit may seem to do this share less, as jobs are counted when they end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +134,6 @@ def no_estimate(pace: Pace | None, quiet_s: float | None, ended_per_minute: floa
         return f"no estimate: none has ended for {long}{duration(int(min(quiet_s, MOST_SILENT_S)))}"
     is_none_done = ended_per_minute and pace is None
     return "no estimate: none was done lately" if is_none_done else "no estimate yet"
-
-
-def is_at_rate(pace: Pace, starts_per_s: float | None) -> bool:
-    """Return whether about as many are done as a rate lets through."""
-    return starts_per_s is not None and pace.per_s >= (1 - UNSTEADY) * starts_per_s
 
 
 def drain_with_more_s(

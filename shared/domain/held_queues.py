@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from orpheus.shared.domain.at_rate import is_much_of
 from orpheus.shared.domain.concerns import (
     LATE_S,
     STANDSTILL_MINUTES,
@@ -19,9 +20,6 @@ from orpheus.shared.domain.concerns import (
 from orpheus.shared.domain.paces import LATELY_MINUTES
 from orpheus.shared.domain.serving import serves
 from orpheus.shared.domain.words import duration, jobs_wait, named
-
-RATE_SHARE = 0.5
-"""A queue has enough workers for its `rate` if its jobs start at least at this share of it."""
 
 
 class _HeldBack(NamedTuple):
@@ -117,9 +115,8 @@ def _is_limited(queue: QueueFacts, waits_s: float, ready: int) -> bool:
     if queue.rate is None:
         return False
     started = queue.ended_lately + queue.running
-    may_start = queue.rate.per_s * min(waits_s, LATELY_MINUTES * 60)
-    runs_at_rate = queue.runs_per_s >= RATE_SHARE * queue.rate.per_s  # though it did not before
-    return queue.waits_for_rate or runs_at_rate or started >= RATE_SHARE * may_start
+    within_s = min(waits_s, LATELY_MINUTES * 60)
+    return queue.waits_for_rate or is_much_of(queue.rate, queue.runs_per_s, started, within_s)
 
 
 def _text_of(why: _HeldBack, queues: Sequence[QueueFacts]) -> str:

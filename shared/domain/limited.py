@@ -3,16 +3,12 @@
 The rule is that of one job (shared/domain/why.py), without the jobs that go before it.
 """
 
-import math
 from typing import NamedTuple
 
-from orpheus.shared.domain.drain import MOST_SILENT_S, UNSTEADY
 from orpheus.shared.domain.rates import KeyRules, Rate
 from orpheus.shared.domain.rooms import Room
 from orpheus.shared.domain.why import Code
 
-_STARTS, _LATELY_S = 5.5, 10
-"""In the time in which a rate lets so many jobs start one by one, five of them end."""
 _WORDS = {
     Code.QUEUE_LIMIT: "max_running",
     Code.QUEUE_RATE: "rate",
@@ -67,26 +63,6 @@ def limited_by_keys(rules: KeyRules, keys: WaitingKeys, opens_ms: int | None) ->
     if _is_slow(rules.rate) and (keys.others or opens_ms is not None):
         by = (*by, Code.KEY_RATE)
     return Limited(by, opens_ms if by == (Code.KEY_RATE,) else None) if by else None
-
-
-def lately_s(rate: Rate) -> float:
-    """Return how long to look back to see whether a queue does what its rate lets it do."""
-    return max(_STARTS / rate.per_s, _LATELY_S)
-
-
-def keeps_up(rate: Rate, ended: int) -> bool:
-    """Return whether about as many jobs ended in that time as the rate lets start.
-
-    How many ended is known for two minutes only, so a slower rate never keeps up.
-    """
-    within_s = lately_s(rate)
-    least = math.ceil((1 - UNSTEADY) * rate.per_s * within_s)
-    return within_s <= MOST_SILENT_S and ended >= least
-
-
-def carry(places: int, rate: Rate, run_s: float) -> bool:
-    """Return whether so many places can run as many jobs as a rate lets start (Little's law)."""
-    return rate.per_s * run_s <= places
 
 
 def _is_slow(rate: Rate | None) -> bool:

@@ -17,6 +17,8 @@ LATELY_MINUTES = 5
 """Lately means in this minute, or in so many before it."""
 MOST_MINUTES = 15
 """How many minutes count if fewer than ten jobs were done in the last five."""
+MOST_SILENT_S = 120
+"""If no job of a queue has ended for longer than this, nobody knows for how much longer."""
 _ENOUGH = 10
 _LEAST_DONE = 3
 """With only two jobs, the counted minutes may be half or three times as long as both took."""

@@ -226,8 +226,12 @@ class QueueRow:
     @property
     def has_effect(self) -> bool:
         """Whether it holds back any job: not if it was paused and resumed."""
-        limits = self.max_running, self.rate, self.per_key != NO_LIMITS_PER_KEY
-        return self.paused or any(limits)
+        return self.paused or self.limits_keys or bool(self.max_running or self.rate)
+
+    @property
+    def limits_keys(self) -> bool:
+        """Whether each of its keys has a limit."""
+        return self.per_key != NO_LIMITS_PER_KEY
 
 
 @dataclass(frozen=True, slots=True)

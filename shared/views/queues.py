@@ -5,6 +5,7 @@ from typing import Literal, cast
 
 from typing_extensions import TypedDict
 
+from orpheus.shared.domain.at_rate import AtRate
 from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.drain import (
     DrainLimits,
@@ -20,7 +21,7 @@ from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import rate_text
 from orpheus.shared.domain.words import named
 from orpheus.shared.storage import DueInQueue, Flow, QueueRow, Store
-from orpheus.shared.views.at_rate import AtRate, queues_at_rate
+from orpheus.shared.views.at_rate import queues_at_rate
 from orpheus.shared.views.limited_queues import (
     LimitedBy,
     limited_json,
@@ -196,10 +197,10 @@ def queues_json(
     found: list[Queue] = []
     for name in sorted(serving):
         rule = rules.get(name, QueueRow(name, paused=False, max_running=0, rate=None))
-        its_due, flow = due.get(name, DueInQueue(0)), flows.get(name, Flow())
-        its_counts, its_crews = counts.get(name, {}), serving[name]
-        pace, quiet, waits_s = paces.get(name), quiet_s.get(name), waiting_s.get(name, 0.0)
-        drain = _drain(rule, its_counts, its_due.jobs, pace, its_crews, waits_s, at_rate)
+        its_due, its_counts = due.get(name, DueInQueue(0)), counts.get(name, {})
+        flow, pace, rated = flows.get(name, Flow()), paces.get(name), at_rate.get(name, AtRate())
+        its_crews, quiet, waits_s = serving[name], quiet_s.get(name), waiting_s.get(name, 0.0)
+        drain = _drain(rule, its_counts, its_due.jobs, pace, its_crews, waits_s, rated)
         queue: Queue = {
             "name": name,
             "paused": rule.paused,
@@ -220,7 +221,7 @@ def queues_json(
             "starved": name in starved,
             "none_starts": None,
             "unready": None,
-            "slowed": _slowed(rule, its_crews, its_counts, pace, at_rate),
+            "slowed": _slowed(rule, its_crews, its_counts, pace, rated),
             "limited": limited_json(limited.get(name), its_crews, now_ms, drains=bool(drain)),
             "submitted_per_minute": flow.submitted_per_minute,
             "ended_per_minute": flow.ended_per_minute,
@@ -251,7 +252,7 @@ def _slowed(
     pace: Pace | None,
     at_rate: AtRate,
 ) -> str | None:
-    is_held = rule.name in at_rate.now | at_rate.steadily
+    is_held = at_rate.now or at_rate.steadily
     is_slowed = not is_held and run_mostly_others(rule, serving, counts, pace)
     return OTHERS if is_slowed else None
 
@@ -359,10 +360,6 @@ def _pool_json(crew: Crew) -> ServingPool:
     return {"name": crew.pool, "workers": workers, "ready": len(crew.ready), "free": crew.free}
 
 
-def _limits_keys(rule: QueueRow) -> bool:
-    return bool(rule.per_key.max_running or rule.per_key.rate)
-
-
 def _drain(
     rule: QueueRow,
     counts: Mapping[Status, int],
@@ -372,7 +369,7 @@ def _drain(
     waits_s: float,
     at_rate: AtRate,
 ) -> Drain | None:
-    if rule.rate and rule.name in at_rate.steadily and due:
+    if rule.rate and at_rate.steadily and due:
         return {"seconds": due / rule.rate.per_s, "with_more": []}  # whatever was done before
     running = counts.get(Status.IN_PROGRESS, 0)
     if rule.paused or rule.per_key.rate or (not due and (running or counts.get(Status.PENDING, 0))):
@@ -385,7 +382,7 @@ def _drain(
     seconds = drain_s(due, running, pace, bounds, waits_s)
     if seconds is None:
         return None
-    is_no_help = rule.name in at_rate.now or _limits_keys(rule)
+    is_no_help = at_rate.now or rule.limits_keys
     with_more = () if is_no_help else drain_with_more_s(due, running, pace, bounds)
     return {
         "seconds": seconds,

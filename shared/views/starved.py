@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from orpheus.shared.domain.at_rate import is_at_rate
 from orpheus.shared.domain.crews import Crew, places_for
-from orpheus.shared.domain.drain import has_turns, is_at_rate, is_starved
+from orpheus.shared.domain.drain import has_turns, is_starved
 from orpheus.shared.domain.jobs import RunningJob, Status
 from orpheus.shared.domain.paces import Pace
 from orpheus.shared.storage import Flow, QueueRow, Store

@@ -10,6 +10,7 @@ from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.storage import Store
+from orpheus.shared.storage.verbs import stats
 from orpheus.shared.views.queues import Queue, queues_json
 from tests.contract.conftest import FakeClock
 
@@ -118,3 +119,19 @@ def test_a_queue_that_does_what_its_rate_lets_again_is_empty_at_that_rate(
     )
     assert mail["drain"] is None, "no worker is ready any more"
     assert seconds[0] is None or seconds[0] > 400, "whether it goes on so is not known yet"
+
+
+def test_when_a_queue_at_its_rate_is_empty_does_not_depend_on_how_many_jobs_of_others_end(
+    store: Store,
+    submit: Callable[..., int],
+    run: Callable[..., Iterator[Queue]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store.queues.configure({"mail": QueueRules(rate=Rate(6, 60))})
+    for _ in range(90):
+        submit(queue="mail")
+    list(run(180, 5))
+    monkeypatch.setattr(stats, "_MOST_ENDED", 3)  # of so many, not all are counted
+    assert store.stats.ended_within(55) is None
+    for mail in run(60, 5):
+        assert mail["drain"] == {"seconds": mail["due"] * 10.0, "with_more": []}

@@ -4,9 +4,15 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from orpheus.shared.domain.drain import MOST_SILENT_S
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.paces import LATELY_MINUTES, MOST_MINUTES, DoneInMinute, Pace, pace_of
+from orpheus.shared.domain.paces import (
+    LATELY_MINUTES,
+    MOST_MINUTES,
+    MOST_SILENT_S,
+    DoneInMinute,
+    Pace,
+    pace_of,
+)
 from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.figures import Flow, LatelyEnded, Latency, Minute
@@ -194,16 +200,19 @@ class Stats:
                 last_ms[queue] = max(at_ms, last)
         return {queue: max(0, now_ms - at_ms) / 1000 for queue, at_ms in last_ms.items()}
 
-    def ended_within(self, within_s: float) -> dict[str, int]:
+    def ended_within(self, within_s: float) -> dict[str, int] | None:
         """Return how many jobs ended by themselves in a time, of two minutes at most, by queue.
 
-        Only those among the newest 2,000 are counted.
+        None: they are 2,000 or more, of which only some are read.
         """
         since_ms = self._database.clock.wall_ms() - min(_MOST_SILENT_MS, round(within_s * 1000))
         counts: dict[str, int] = defaultdict(int)
         for status in (Status.DONE, Status.FAILED):
             values = (status.value, since_ms, _MOST_ENDED)
-            for queue, n, _, _ in self._database.all(self._sql["newest-ended"], *values):
+            rows = self._database.all(self._sql["newest-ended"], *values)
+            if sum(n for _, n, _, _ in rows) >= _MOST_ENDED:
+                return None
+            for queue, n, _, _ in rows:
                 counts[queue] += n
         return counts
 

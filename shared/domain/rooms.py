@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from orpheus.shared.domain.rates import Rate
+from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, KeyRules, Rate
 from orpheus.shared.records import dataclass
 
 
@@ -10,16 +10,20 @@ from orpheus.shared.records import dataclass
 class Room:
     """The limits of a queue, or of a key, as they stand. 0 and None: no limit.
 
-    `tokens`: how many jobs the rate lets start now; `opens_ms`: when it lets the next one start.
+    `tokens`: those in the bucket of the rate; of a whole one a job may start now. `opens_ms`: when
+    the rate lets the next one start.
     """
 
     max_running: int = 0
     running: int = 0
     rate: Rate | None = None
-    tokens: int = 0
+    tokens: float = 0
     opens_ms: int | None = None
     named: Sequence[int] = ()
     """The first of the running jobs."""
+    paused: bool = False
+    per_key: KeyRules = NO_LIMITS_PER_KEY
+    """The limits of each key of the queue."""
 
     @property
     def is_full(self) -> bool:
@@ -34,9 +38,11 @@ class Room:
     @property
     def left(self) -> int | None:
         """How many jobs may start now; None: any number."""
+        if self.paused:
+            return 0
         limits = [max(0, self.max_running - self.running)] if self.max_running else []
         if self.rate is not None:
-            limits.append(self.tokens)
+            limits.append(int(self.tokens))
         return min(limits, default=None)
 
 

@@ -290,7 +290,7 @@ def _of_rate(standing: Standing, limit: _Limit, rate: Rate) -> Reason:
         return Reason(code, f"{may}, and has for now", until_ms=room.opens_ms)
     text = f"{may}, and {_go_before(standing, limit.before)}"
     wait_ms = max(0, (room.opens_ms or 0) - standing.now_ms)
-    wait_ms += round(1000 * (limit.before - max(0, room.tokens - 1)) / rate.per_s)
+    wait_ms += round(1000 * (limit.before - max(0, int(room.tokens) - 1)) / rate.per_s)
     if _are_uncounted(standing):
         return Reason(code, f"{text}: {duration(wait_ms // 1000)} or more")
     return Reason(code, text, until_ms=standing.now_ms + wait_ms)
@@ -326,7 +326,7 @@ def _before_it(standing: Standing, crew: Crew) -> tuple[int, Reason | None]:
     lefts = (queues.get(job.queue), keys.get((job.queue, job.concurrency_key or "")))
     for limit, left in zip(_limits_on(standing), lefts, strict=False):
         room = limit.room
-        if left == 0 and room.rate is not None and room.left == room.tokens:
+        if left == 0 and room.rate is not None and room.left == int(room.tokens):
             return taken, _of_rate(standing, limit, room.rate)
         if left == 0:
             text = f"jobs that go before it take the room that {limit.whose} has left"

@@ -234,19 +234,6 @@ class QueueRow:
         return self.per_key != NO_LIMITS_PER_KEY
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How many jobs of a restricted queue may start now; with a rate, the tokens it has left.
-
-    `per_key`: the limits of each of its keys, if it has some.
-    """
-
-    room: int
-    tokens: float | None = None
-    rate: Rate | None = None
-    per_key: KeyRules | None = None
-
-
 MakeJob = Callable[[ScheduleDefinition], NewJob]
 """Makes a schedule's job, with the defaults of its type. Raises InvalidJob."""
 

@@ -83,7 +83,9 @@ class Store:
         self.jobs = Jobs(database, events, dependencies, enqueue, keys, self.lists)
         self.quarantines = Quarantines(database, events, quarantine_after)
         self.audit = Audit(database)
-        self.standings = Standings(database, self.jobs, keys, self.quarantines, self.audit)
+        self.standings = Standings(
+            database, self.jobs, keys, self.queues, self.quarantines, self.audit
+        )
         self.graphs = Graphs(database, self.jobs)
         self.errors = Errors(database)
         self.bulk = Bulk(database, self.jobs, self.lists, dependencies, keys)

@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 from orpheus.shared.domain.crews import Crew
 from orpheus.shared.domain.limited import Limited, limited_by_keys, limited_by_queue
-from orpheus.shared.domain.rooms import FREE
+from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.why import Code
 from orpheus.shared.storage import DueInQueue, QueueRow, Store
 
@@ -26,6 +26,7 @@ def limited_queues(
     store: Store,
     rules: Iterable[QueueRow],
     due: Mapping[str, DueInQueue],
+    rooms: Mapping[str, Room],
     parked: Collection[str],
     openings_ms: Mapping[str, int],
 ) -> dict[str, Limited]:
@@ -34,7 +35,6 @@ def limited_queues(
     `parked`: the queues all of whose due jobs wait for room of their key; `openings_ms`: when the
     rate of a key lets the next of them start.
     """
-    rooms = store.standings.rooms()
     found = {}
     for rule in rules:
         name = rule.name

@@ -178,7 +178,7 @@ def queues_json(
     with store.snapshot():
         counts, flows = store.stats.counts_by_queue(), store.stats.flows(only)
         done_per_minute, now_ms = store.stats.done_per_minute(), store.clock.wall_ms()
-        rules = {row.name: row for row in store.queues.all()}
+        rules, rooms = {row.name: row for row in store.queues.all()}, store.queues.rooms()
         due = store.waiting.due_by_queue(only)
         waiting_s = store.waiting.oldest_pending_by_queue(only)
         oldest_s = store.waiting.oldest_due_by_queue(waiting_s, only)
@@ -187,9 +187,9 @@ def queues_json(
         serving = _serving(crews, names, only)
         parked = oldest_s.keys() - waiting_s.keys()
         openings_ms = store.standings.openings_ms() if parked else {}
-        limited = limited_queues(store, rules.values(), due, parked, openings_ms)
+        limited = limited_queues(store, rules.values(), due, rooms, parked, openings_ms)
         could_start_s = opened_s(openings_ms, parked, now_ms) | waiting_s
-        quiet_s = quiet_s_by_queue(store, could_start_s, pauses)
+        quiet_s = quiet_s_by_queue(store, could_start_s, rooms)
         paces = store.stats.paces(opened_ms_by_queue(store, serving), waiting_s)
         at_rate = queues_at_rate(store, rules.values(), due, limited, serving, paces)
         starved = starved_queues(store, serving, quiet_s, could_start_s, counts, flows, paces)

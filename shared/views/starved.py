@@ -1,20 +1,22 @@
 """How long no job of a queue has ended, and which queues' workers run (mostly) other jobs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from orpheus.shared.domain.at_rate import is_at_rate
 from orpheus.shared.domain.crews import Crew, places_for
 from orpheus.shared.domain.drain import has_turns, is_starved
 from orpheus.shared.domain.jobs import RunningJob, Status
 from orpheus.shared.domain.paces import Pace
+from orpheus.shared.domain.rooms import Room
 from orpheus.shared.storage import Flow, QueueRow, Store
 
 
 def quiet_s_by_queue(
-    store: Store, waiting_s: Mapping[str, float], paused: Collection[str]
+    store: Store, waiting_s: Mapping[str, float], rooms: Mapping[str, Room]
 ) -> dict[str, float]:
     """Return for how long a job of each queue has waited for a worker, and none has ended."""
-    waiting = waiting_s.keys() - paused - store.queues.without_token()
+    held = {name for name, room in rooms.items() if room.paused or room.is_spent}
+    waiting = waiting_s.keys() - held
     silent_s = store.stats.silent_s(waiting) if waiting else {}
     return {name: min(waiting_s[name], silent_s[name]) for name in waiting}
 

@@ -16,6 +16,7 @@ from orpheus.shared.domain.concerns import (
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.paces import LATELY_MINUTES
 from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.domain.schedules import LATE_MS, overdue_tick_ms
 from orpheus.shared.domain.verdict import FAILING_LEAST, verdict
 from orpheus.shared.domain.why import Pause
@@ -198,7 +199,7 @@ def _queues(
     ended = store.stats.ran_by_queue(STANDSTILL_MINUTES)
     ended_lately = store.stats.ran_by_queue(LATELY_MINUTES)
     runs_per_s = store.stats.runs_per_s()
-    without_token = store.queues.without_token()
+    rooms = store.queues.rooms()
     due = store.waiting.due_by_queue(pauses) if pauses else {}
     for name, by_status in sorted(counts.items()):
         waiting = due[name].jobs if name in due else by_status[Status.PENDING]
@@ -214,7 +215,7 @@ def _queues(
             paused_by=_paused_by(pauses[name]) if rule.paused else "",
             max_running=rule.max_running,
             rate=rule.rate,
-            waits_for_rate=name in without_token,
+            waits_for_rate=rooms.get(name, FREE).is_spent,
             ended=ended.get(name, 0),
             ended_lately=ended_lately.get(name, 0),
             runs_per_s=runs_per_s.get(name, 0.0),

@@ -150,7 +150,7 @@ def _held(
     served = {name for queues in handover.storage.pools.values() for name in queues}
     # One without queues is of another host, and may serve it.
     ready = [one for one in crews_of_now(store, handover, workers) if one.ready]
-    rooms = store.standings.rooms()
+    rooms = store.queues.rooms()
     for job in due:
         if job.queue in paused:
             found[job.id] = "queue paused"

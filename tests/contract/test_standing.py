@@ -175,10 +175,10 @@ def test_a_rate_says_when_it_opens(
     lease(5)
     clock.advance(15_000)
     room = (store.standings.of(waiting).queues or {})["mail"]
-    assert room.tokens == 0
+    assert room.left == 0
     assert room.opens_ms == pytest.approx(clock.wall_ms() + 45_000, abs=2)
     clock.advance(46_000)
-    assert (store.standings.of(waiting).queues or {})["mail"].tokens == 1
+    assert (store.standings.of(waiting).queues or {})["mail"].left == 1
 
 
 def test_a_key_has_its_own_room_and_its_parked_jobs_go_in_order(

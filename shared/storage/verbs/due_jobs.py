@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.limits import PRIORITIES
+from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.serving import EVERY_QUEUE
-from orpheus.shared.storage.data import Limit
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.keys import Gate, Keys
 
@@ -146,43 +146,43 @@ class DueJobs:
     def _of_all(self, limit: int) -> list[DueJob]:
         return [DueJob._make(row) for row in self._database.all(self._sql["due-of-all"], limit)]
 
-    def first(self, queues: Sequence[str], limit: int, limits: Mapping[str, Limit]) -> list[DueJob]:
+    def first(self, queues: Sequence[str], limit: int, rooms: Mapping[str, Room]) -> list[DueJob]:
         """Return the first `limit` due jobs of `queues` (`*`: all).
 
-        Of a queue in `limits`, no more jobs are returned than it and their keys have room for; of
+        Of a queue in `rooms`, no more jobs are returned than it and their keys have room for; of
         a quarantined type, none. Others may have released one since `is_any` looked: see `Gate`.
         """
-        if EVERY_QUEUE in queues and not limits and not self._held:
+        if EVERY_QUEUE in queues and not rooms and not self._held:
             return self._of_all(limit)
-        gate = self._keys.gate(limits, self._held)
+        gate = self._keys.gate(rooms, self._held)
         while True:
-            jobs = self._with_room(queues, limit, limits, gate)
+            jobs = self._with_room(queues, limit, rooms, gate)
             if not gate.park(is_enough=len(jobs) == limit):
                 return jobs
 
     def _with_room(
-        self, queues: Sequence[str], limit: int, limits: Mapping[str, Limit], gate: Gate
+        self, queues: Sequence[str], limit: int, rooms: Mapping[str, Room], gate: Gate
     ) -> list[DueJob]:
         if EVERY_QUEUE not in queues:
             probes = (self._database.one(self._sql["head-of-one"], queue) for queue in set(queues))
             heads = [Head._make(row) for row in probes if row]
-            return self._merged(heads, limit, limits, gate)
+            return self._merged(heads, limit, rooms, gate)
         most = limit + _MOST_LEFT_OUT
         heads = [Head._make(row) for row in self._database.all(self._sql["heads-of-all"], most)]
-        ids = list(islice(_ids_with_room(heads, limits, gate), limit))
+        ids = list(islice(_ids_with_room(heads, rooms, gate), limit))
         if len(ids) < limit and len(heads) == most and not gate.has_left_out:
             gate.start_over()
-            return self._merged(self._heads(), limit, limits, gate)
+            return self._merged(self._heads(), limit, rooms, gate)
         rows = self._database.run_many(self._sql["due-job"], [(one,) for one in ids])
         return [DueJob._make(row) for row in rows]
 
     def _merged(
-        self, heads: Iterable[Head], limit: int, limits: Mapping[str, Limit], gate: Gate
+        self, heads: Iterable[Head], limit: int, rooms: Mapping[str, Room], gate: Gate
     ) -> list[DueJob]:
         # A head or job, and the jobs of its queue from there on. No two are equal in their order,
         # of which the id is a part.
         heap: list[tuple[Any, Iterator[DueJob] | None]] = [
-            (head, None) for head in heads if head.queue not in limits or limits[head.queue].room
+            (head, None) for head in heads if rooms.get(head.queue, FREE).left != 0
         ]
         heapq.heapify(heap)
         jobs: list[DueJob] = []
@@ -190,7 +190,8 @@ class DueJobs:
             first, stream = heapq.heappop(heap)
             if stream is None:
                 queue = first.queue
-                room = min(limit, limits[queue].room) if queue in limits else limit
+                left = rooms.get(queue, FREE).left
+                room = limit if left is None else min(limit, left)
                 stream = islice(self._stream(queue, 2 if heap else room, gate), room)
                 job = next(stream, None)
                 if job is None or job.job_id != first.job_id:  # the head's key has no room
@@ -242,13 +243,13 @@ def _names_in(held: str | None) -> frozenset[str]:
     return frozenset(() if held is None else held.split())
 
 
-def _ids_with_room(heads: Iterable[Head], limits: Mapping[str, Limit], gate: Gate) -> Iterator[int]:
+def _ids_with_room(heads: Iterable[Head], rooms: Mapping[str, Room], gate: Gate) -> Iterator[int]:
     """Yield the ids of the jobs whose queue and key have room and whose type is not quarantined."""
-    room = {queue: limit.room for queue, limit in limits.items()}
+    lefts = {queue: room.left for queue, room in rooms.items()}
     for head in heads:
-        left = room.get(head.queue)
+        left = lefts.get(head.queue)
         if left == 0 or not gate.admits(head.queue, head.concurrency_key, head.job_id, head.type):
             continue
         if left is not None:
-            room[head.queue] = left - 1
+            lefts[head.queue] = left - 1
         yield head.job_id

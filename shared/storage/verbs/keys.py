@@ -25,7 +25,7 @@ from orpheus.shared.domain.rates import (
     opens_ms,
     tokens_of,
 )
-from orpheus.shared.storage.data import Limit
+from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.quarantines import lock_quarantines
 
@@ -84,12 +84,14 @@ class Keys:
 
     # Leasing
 
-    def gate(self, limits: Mapping[str, Limit], held: frozenset[str]) -> "Gate":
+    def gate(self, rooms: Mapping[str, Room], held: frozenset[str]) -> "Gate":
         """Return what lets jobs through as far as their keys have room.
 
         `held`: the types of which no job is let through.
         """
-        rules = {name: one.per_key for name, one in limits.items() if one.per_key is not None}
+        rules = {
+            name: room.per_key for name, room in rooms.items() if room.per_key != NO_LIMITS_PER_KEY
+        }
         if any(rule.rate is not None for rule in rules.values()):
             self._look_at_opened()
         return Gate(self, rules, held)
@@ -133,13 +135,13 @@ class Keys:
         for queue in queues:
             self._database.at_commit.ring_workers(queue)
 
-    def spend(self, limits: Mapping[str, Limit], leases: Iterable[Lease]) -> None:
+    def spend(self, rooms: Mapping[str, Room], leases: Iterable[Lease]) -> None:
         """Spend the tokens of jobs that start now."""
         started: Counter[tuple[str, str, Rate]] = Counter()
         for one in leases:
-            limit = limits.get(one.queue)
-            if one.concurrency_key is not None and limit and limit.per_key and limit.per_key.rate:
-                started[one.queue, one.concurrency_key, limit.per_key.rate] += 1
+            rate = rooms.get(one.queue, FREE).per_key.rate
+            if one.concurrency_key is not None and rate is not None:
+                started[one.queue, one.concurrency_key, rate] += 1
         clock = self._database.clock
         now_ms = clock.monotonic_ms()
         for (queue, key, rate), n in started.items():
@@ -147,9 +149,9 @@ class Keys:
             self._database.run(self._sql["keep-rate"], queue, key, full_ms, clock.boot_id)
             self._note_opening(queue, key, rate)
 
-    def next_opening_ms(self, limits: Mapping[str, Limit]) -> int | None:
+    def next_opening_ms(self, rooms: Mapping[str, Room]) -> int | None:
         """Return the milliseconds until a key with parked jobs gets its next token."""
-        if not any(one.per_key and one.per_key.rate for one in limits.values()):
+        if not any(room.per_key.rate for room in rooms.values()):
             return None
         clock = self._database.clock
         row = self._database.one(self._sql["next-opening"], clock.boot_id)

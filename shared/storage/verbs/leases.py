@@ -11,9 +11,10 @@ from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, Outcome, Status
 from orpheus.shared.domain.lifecycle import ENDINGS, Ending, Finished
+from orpheus.shared.domain.rooms import Room
 from orpheus.shared.errors import InvalidJob
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage.data import LeaseHolder, Limit, LookAtHolder
+from orpheus.shared.storage.data import LeaseHolder, LookAtHolder
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.deaths import (
     ending_by_death,
@@ -86,15 +87,14 @@ class Leases:
         """
         if limit < 1:
             return []
-        clock = self._database.clock
         with self._database.write(durable=False):
-            jobs, limits = self._first(queues, limit)
+            jobs, rooms = self._first(queues, limit)
             if eligible is not None:
                 jobs = [jobs[index] for index in eligible([job.crashes for job in jobs])]
             jobs = jobs[: fitting([job.type for job in jobs])]
             if not jobs:
                 return []
-            now_ms = clock.wall_ms()
+            now_ms = self._database.clock.wall_ms()
             expires_here_ms, expires_mono_ms = self._database.lease_ends_ms(ttl_ms)
             drawn = [job.token for job in jobs if job.token is not None]
             tokens = drawn or self._database.take_tokens(len(jobs))
@@ -103,21 +103,21 @@ class Leases:
                 for job, token in zip(jobs, tokens, strict=True)
             ]
             self._store_leases(holder, leases, expires_mono_ms)
-            if limits:
-                self._queues.spend(limits, (lease.queue for lease in leases))
-                self._keys.spend(limits, leases)
+            if rooms:
+                self._queues.spend(rooms, (lease.queue for lease in leases))
+                self._keys.spend(rooms, leases)
             self._events.record_jobs(Kind.JOB_STARTED, [lease.job_id for lease in leases])
             return leases
 
-    def _first(self, queues: Sequence[str], limit: int) -> tuple[list[DueJob], Mapping[str, Limit]]:
-        """Return the first due jobs, and the limits within which they are leased."""
+    def _first(self, queues: Sequence[str], limit: int) -> tuple[list[DueJob], Mapping[str, Room]]:
+        """Return the first due jobs, and the rooms within which they are leased."""
         jobs = self._due_jobs.unlimited(queues, limit)
         self._has_delayed = jobs[0].delayed_ms is not None if jobs else None
         if jobs or not self.is_work_due():
             return jobs, {}
-        limits = self._queues.locked_limits()
+        rooms = self._queues.locked_rooms()
         self._due_jobs.promote()
-        return self._due_jobs.first(queues, limit, limits), limits
+        return self._due_jobs.first(queues, limit, rooms), rooms
 
     def _store_leases(self, holder: Holder, leases: Sequence[Lease], expires_mono_ms: int) -> None:
         same = (holder.incarnation, expires_mono_ms, self._database.clock.boot_id)

@@ -16,7 +16,8 @@ from orpheus.shared.domain.rates import (
     tokens_now,
     wait_for_one_ms,
 )
-from orpheus.shared.storage.data import Limit, QueueRow
+from orpheus.shared.domain.rooms import Room
+from orpheus.shared.storage.data import QueueRow
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.keys import Keys, key_rules_of
@@ -92,32 +93,16 @@ class Queues:
         """Return each queue that an operator has paused or resumed, and whether it is paused."""
         return {name: bool(paused) for name, paused in self._database.all(self._sql["by-hand"])}
 
-    def without_token(self) -> set[str]:
-        """Return the queues whose rate lets no job start at this moment."""
-        limits = {
-            row[0]: self._limit(0, *row[1:]) for row in self._database.all(self._sql["restricted"])
-        }
-        return {name for name, one in limits.items() if one.tokens is not None and one.tokens < 1}
-
-    # For leasing
-
-    def locked_limits(self) -> dict[str, Limit]:
-        """Return `limits`; nobody else leases within them before this transaction ends."""
-        limits = self.limits()
-        if any(limit != _NO_ROOM for limit in limits.values()) and self._keys.lock():
-            return self.limits()
-        return limits
-
-    def limits(self) -> dict[str, Limit]:
+    def rooms(self) -> dict[str, Room]:
         """Return the room of each restricted queue now; a queue without an entry has no limit."""
         rows = self._database.all(self._sql["restricted"])
         running: dict[str, int] = {}
         if any(max_running for _, _, max_running, *_ in rows):
             self._database.flush_counts()
             running = dict(self._database.all(self._sql["running"]))
-        return {row[0]: self._limit(running.get(row[0], 0), *row[1:]) for row in rows}
+        return {row[0]: self._room(running.get(row[0], 0), *row[1:]) for row in rows}
 
-    def _limit(
+    def _room(
         self,
         running: int,
         paused: int,
@@ -129,30 +114,47 @@ class Queues:
         mono_ms: int,
         boot_id: str,
         *per_key_columns: int,
-    ) -> Limit:
-        rules = key_rules_of(*per_key_columns)
-        per_key = None if rules == NO_LIMITS_PER_KEY else rules
-        if paused:
-            return Limit(0, per_key=per_key)
-        room = max(0, max_running - running) if max_running else _NO_LIMIT
-        if not starts:
-            return Limit(room, per_key=per_key)
-        rate, clock = Rate(starts, period_s, burst), self._database.clock
-        same_boot = boot_id == clock.boot_id
-        left = tokens_now(rate, tokens, clock.monotonic_ms() - mono_ms) if same_boot else burst
-        return Limit(min(room, int(left)), left, rate, per_key)
+    ) -> Room:
+        clock = self._database.clock
+        rate = Rate(starts, period_s, burst) if starts else None
+        if rate is None:
+            tokens, opens_ms = 0, None
+        else:
+            elapsed_ms = clock.monotonic_ms() - mono_ms
+            same_boot = boot_id == clock.boot_id
+            tokens = tokens_now(rate, tokens, elapsed_ms) if same_boot else burst
+            opens_ms = clock.wall_ms() + wait_for_one_ms(rate, tokens)
+        return Room(
+            max_running,
+            running,
+            rate,
+            tokens,
+            opens_ms,
+            paused=bool(paused),
+            per_key=key_rules_of(*per_key_columns),
+        )
 
-    def spend(self, limits: Mapping[str, Limit], started: Iterable[str]) -> None:
+    # For leasing
+
+    def locked_rooms(self) -> dict[str, Room]:
+        """Return `rooms`; nobody else leases within them before this transaction ends."""
+        rooms = self.rooms()
+        may_start = any(
+            room.left != 0 or room.per_key != NO_LIMITS_PER_KEY for room in rooms.values()
+        )
+        return self.rooms() if may_start and self._keys.lock() else rooms
+
+    def spend(self, rooms: Mapping[str, Room], started: Iterable[str]) -> None:
         """Spend the rate tokens of jobs that start now, inside the transaction of their lease."""
         clock = self._database.clock
         count: dict[str, int] = {}
         for queue in started:
-            if queue in limits and limits[queue].tokens is not None:
+            if queue in rooms and rooms[queue].rate is not None:
                 count[queue] = count.get(queue, 0) + 1
         self._database.run_many(
             self._sql["keep-rate"],
             [
-                ((limits[queue].tokens or 0) - n, clock.monotonic_ms(), clock.boot_id, queue)
+                (rooms[queue].tokens - n, clock.monotonic_ms(), clock.boot_id, queue)
                 for queue, n in count.items()
             ],
         )
@@ -163,13 +165,13 @@ class Queues:
 
     def next_token_ms(self) -> int | None:
         """Return the milliseconds until a queue or key that waits for its rate may start a job."""
-        limits = self.limits()
+        rooms = self.rooms()
         waits = [
-            wait_for_one_ms(limit.rate, limit.tokens)
-            for limit in limits.values()
-            if limit.rate is not None and limit.tokens is not None and limit.tokens < 1
+            wait_for_one_ms(room.rate, room.tokens)
+            for room in rooms.values()
+            if room.rate is not None and room.is_spent and not room.paused
         ]
-        opening_ms = self._keys.next_opening_ms(limits)
+        opening_ms = self._keys.next_opening_ms(rooms)
         if opening_ms is not None:
             waits.append(opening_ms)
         return min(waits, default=None)
@@ -177,7 +179,3 @@ class Queues:
 
 def _columns_of(rate: Rate | None) -> tuple[int, int, int]:
     return (0, 1, 1) if rate is None else (rate.starts, rate.period_s, rate.burst)
-
-
-_NO_LIMIT = 1_000_000
-_NO_ROOM = Limit(0)

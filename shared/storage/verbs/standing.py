@@ -6,27 +6,21 @@ nothing. However many jobs wait, it reads a bounded number of rows.
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from orpheus.shared.domain.crews import MOST_NAMED
 from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
 from orpheus.shared.domain.limited import WaitingKeys
 from orpheus.shared.domain.quarantine import Quarantine
-from orpheus.shared.domain.rates import (
-    NO_LIMITS_PER_KEY,
-    KeyRules,
-    Rate,
-    opens_ms,
-    tokens_now,
-    tokens_of,
-    wait_for_one_ms,
-)
-from orpheus.shared.domain.rooms import Room
+from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, KeyRules, opens_ms, tokens_of
+from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.why import MOST_BEFORE, MOST_STEPS, Before, Pause, Standing
-from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.jobs import Jobs
-from orpheus.shared.storage.verbs.keys import Keys, key_rules_of
+from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.quarantines import Quarantines
+from orpheus.shared.storage.verbs.queues import Queues
 
 _Key = tuple[str, str]
 _HELD = 2  # of `is_parked`
@@ -38,16 +32,22 @@ class Standings:
     """What holds jobs back."""
 
     def __init__(
-        self, database: Database, jobs: Jobs, keys: Keys, quarantines: Quarantines, audit: Audit
+        self,
+        database: Database,
+        jobs: Jobs,
+        keys: Keys,
+        queues: Queues,
+        quarantines: Quarantines,
+        audit: Audit,
     ) -> None:
         self._database = database
         self._jobs = jobs
         self._keys = keys
+        self._queues = queues
         self._quarantines = quarantines
         self._audit = audit
         self._sql = database.sql("why.sql")
         self._keys_sql = database.sql("keys.sql")
-        self._queues_sql = database.sql("queues.sql")
 
     def of(self, job_id: int) -> Standing:
         """Return what holds a job back, all of it at one moment. Raises NotFound."""
@@ -58,8 +58,7 @@ class Standings:
             is_due, is_parked, crashes, waits_for, incarnation, token, outcome = row
             now_ms = self._database.clock.wall_ms()
             is_due = bool(is_due) or (job.status is Status.PENDING and job.run_at_ms <= now_ms)
-            rows = self._database.all(self._queues_sql["restricted"])
-            limits = _Limits(self._database, rows)
+            limits = _Limits(self._database, self._queues.rooms())
             before, is_full = self._before(job, limits) if is_due else ([], False)
             return Standing(
                 job=job,
@@ -99,11 +98,6 @@ class Standings:
     def resumed_ms(self, queues: Iterable[str]) -> dict[str, int]:
         """Return when an operator last resumed each of these queues, of those that are open now."""
         return dict(self._database.all(self._sql["resumed"], json.dumps(list(queues))))
-
-    def rooms(self) -> Mapping[str, Room]:
-        """Return the room of each queue with a limit, without the names of the jobs that run."""
-        rows = self._database.all(self._queues_sql["restricted"])
-        return _Limits(self._database, rows, is_named=False).queues
 
     def openings_ms(self) -> dict[str, int]:
         """Return when the rate of a key lets a parked job start next, by queue, on the wall clock.
@@ -206,57 +200,28 @@ class Standings:
 class _Limits:
     """The limits of queues and keys as they stand."""
 
-    def __init__(
-        self, database: Database, restricted: Iterable[Row], *, is_named: bool = True
-    ) -> None:
-        """`restricted`: rows of the query of that name; `is_named`: tell which jobs run."""
+    def __init__(self, database: Database, rooms: Mapping[str, Room]) -> None:
+        """`rooms`: see `Queues.rooms`."""
         self._database = database
-        self._is_named = is_named
         self._sql = database.sql("why.sql")
         self._keys_sql = database.sql("keys.sql")
-        self._running: dict[str, int] = dict(database.all(database.sql("queues.sql")["running"]))
         clock = database.clock
         self.now_ms, self._now_mono_ms = clock.wall_ms(), clock.monotonic_ms()
-        self.paused: set[str] = set()
+        self.paused = {name for name, room in rooms.items() if room.paused}
         """The names of the paused queues."""
-        self.queues: dict[str, Room] = {}
-        self._per_key: dict[str, KeyRules] = {}
-        for name, paused, max_running, *rest in restricted:
-            if paused:
-                self.paused.add(name)
-            self.queues[name] = self._room_of_queue(name, max_running, *rest[:6])
-            if (per_key := key_rules_of(*rest[6:])) != NO_LIMITS_PER_KEY:
-                self._per_key[name] = per_key
+        self.queues = {name: self._with_names(name, room) for name, room in rooms.items()}
 
-    def _room_of_queue(
-        self,
-        name: str,
-        max_running: int,
-        starts: int,
-        period_s: int,
-        burst: int,
-        tokens: float,
-        mono_ms: int,
-        boot_id: str,
-    ) -> Room:
-        running = self._running.get(name, 0) if max_running else 0
-        is_full = 0 < max_running <= running
-        named = self._named("running-of-queue", name) if is_full and self._is_named else ()
-        if not starts:
-            return Room(max_running, running, named=named)
-        rate = Rate(starts, period_s, burst)
-        left: float = burst
-        if boot_id == self._database.clock.boot_id:
-            left = tokens_now(rate, tokens, self._now_mono_ms - mono_ms)
-        opens = self.now_ms + wait_for_one_ms(rate, left)
-        return Room(max_running, running, rate, int(left), opens, named)
+    def _with_names(self, queue: str, room: Room) -> Room:
+        """Return the room with the jobs that run, if no more of them may."""
+        named = self._named("running-of-queue", queue) if room.is_full else ()
+        return replace(room, named=named) if named else room
 
     def rooms_of(self, keys: Iterable[_Key]) -> Mapping[_Key, Room]:
         """Return the limits of those keys whose queue has limits per key."""
         return {
-            (queue, key): self._room_of_key(queue, key, self._per_key[queue])
+            (queue, key): self._room_of_key(queue, key, self.queues[queue].per_key)
             for queue, key in keys
-            if queue in self._per_key
+            if self.queues.get(queue, FREE).per_key != NO_LIMITS_PER_KEY
         }
 
     def _room_of_key(self, queue: str, key: str, rules: KeyRules) -> Room:

@@ -152,13 +152,13 @@ def test_a_lease_that_a_release_overtakes_takes_the_jobs_of_the_type(
 ) -> None:
     first, second = stores
     first.jobs.submit(NewJob(bad))
-    limits: Callable[[], object] = first.queues.locked_limits
+    limits: Callable[[], object] = first.queues.locked_rooms
 
     def overtaken() -> object:
         """What comes next after the lease has read which types are quarantined."""
         second.quarantines.release(bad)
         return limits()
 
-    monkeypatch.setattr(first.queues, "locked_limits", overtaken)
+    monkeypatch.setattr(first.queues, "locked_rooms", overtaken)
     assert lease_one(first, "life") is not None
     assert len(holds) == 1

@@ -14,7 +14,7 @@ from orpheus.shared.domain.processes import Order, Role, SlotState
 from orpheus.shared.domain.verdict import LITTLE_SPACE_BYTES
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import OrpheusError, StorageError
-from orpheus.shared.views.workers import Worker, is_ready
+from orpheus.shared.views.workers import Worker, is_ready, named_slot
 
 router = APIRouter(tags=["health"])
 _MOST_NAMED = 5
@@ -124,7 +124,7 @@ def _troubles(slots: Sequence[Worker], *, on_many: bool) -> str:
     """Return which of these are not ready, silent or degraded, a few by name, the worst first."""
     found = []
     for slot in sorted(slots, key=lambda one: (_rank(one), not one["degraded"])):
-        name = f"{slot['slot']} on {slot['host']}" if on_many else slot["slot"]
+        name = named_slot(slot, with_host=on_many)
         if trouble := _trouble(slot):
             found.append(f"{name} {trouble}")
     more = f", and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""

@@ -15,7 +15,7 @@ class ReadyWorker:
     """A worker that leases jobs. It has `places`, each for one running job."""
 
     name: str
-    """That of its slot."""
+    """Its slot, with its host if there are several."""
     incarnation: str
     places: int = 1
     jobs: int = 0

@@ -9,7 +9,7 @@ from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.storage import Store
 from orpheus.shared.text import first_line
 from orpheus.shared.views.pools import ScaledBy, scaled_by
-from orpheus.shared.views.workers import DrainedBy, Worker
+from orpheus.shared.views.workers import DrainedBy, Worker, named_slot
 
 
 def crews_of(
@@ -44,19 +44,20 @@ def _crew(
     ready: list[ReadyWorker] = []
     others: list[str] = []
     for one in mine:
+        name = named_slot(one, with_host=len(hosts) > 1)
         silent = is_silent(one["state"], one["heartbeat_age_s"], beat_timeout_s)
         if one["state"] == SlotState.READY and not silent:
-            ready.append(_ready(one))
+            ready.append(_ready(one, name))
         else:
-            others.append(_not_ready(one, now_ms))
+            others.append(_not_ready(one, name, now_ms))
     return Crew(
         pool, queues, ready, others, nothing_runs=not workers, scaled_to_0=_by(scaled, now_ms)
     )
 
 
-def _ready(worker: Worker) -> ReadyWorker:
+def _ready(worker: Worker, name: str) -> ReadyWorker:
     return ReadyWorker(
-        worker["slot"],
+        name,
         worker["incarnation"] or "",
         worker["places"],
         worker["jobs_in_progress"],
@@ -65,20 +66,20 @@ def _ready(worker: Worker) -> ReadyWorker:
     )
 
 
-def _not_ready(worker: Worker, now_ms: int) -> str:
+def _not_ready(worker: Worker, name: str, now_ms: int) -> str:
     """Return what a slot does, and who wanted that, or when it starts by itself."""
-    slot, state = worker["slot"], worker["state"]
+    state = worker["state"]
     if state is SlotState.READY:
-        return f"{slot} has sent no heartbeat for {duration(worker['heartbeat_age_s'] or 0.0)}"
+        return f"{name} has sent no heartbeat for {duration(worker['heartbeat_age_s'] or 0.0)}"
     if worker["drained"] or worker["scaled"]:
         what = "drained" if worker["drained"] else "scaled away"
-        return f"{slot} is {what} {_by(worker['drained'] or worker['scaled'], now_ms)}"
+        return f"{name} is {what} {_by(worker['drained'] or worker['scaled'], now_ms)}"
     reason = f": {worker['reason']}" if worker["reason"] else ""
     is_in_backoff = state is SlotState.BACKOFF
     left_s = (parse_time_ms(worker["until"]) - now_ms) / 1000 if worker["until"] else 0
     waits = state in (SlotState.BACKOFF, SlotState.FATAL) and left_s > 0
     soon = f", starts in {duration(max(1, round(left_s)))}" if waits else ""
-    return f"{slot} is {'in ' if is_in_backoff else ''}{state}{reason}{soon}"
+    return f"{name} is {'in ' if is_in_backoff else ''}{state}{reason}{soon}"
 
 
 def _by(asked: DrainedBy | ScaledBy | None, now_ms: int) -> str:

@@ -25,7 +25,14 @@ from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.storage import QueueRow, Store
 from orpheus.shared.views.alerts import undelivered_alerts
 from orpheus.shared.views.pools import scaled_by
-from orpheus.shared.views.workers import DrainedBy, Worker, gone_supervisors, is_ready, workers_json
+from orpheus.shared.views.workers import (
+    DrainedBy,
+    Worker,
+    gone_supervisors,
+    is_ready,
+    named_slot,
+    workers_json,
+)
 
 _OF_A_SLOT = frozenset({ConcernCode.SLOT, ConcernCode.CONFIGURATION_REJECTED})
 _OF_THE_SYSTEM = _OF_A_SLOT | {
@@ -153,7 +160,7 @@ def _slot(worker: Worker, watched_s: float | None, now_ms: int, *, several: bool
     failed = worker["last_failure"]
     until = worker["until"]
     return SlotFacts(
-        name=f"{name} on {host}" if several else name,
+        name=named_slot(worker, with_host=several),
         role=worker["role"],
         pool=worker["pool"],
         state=worker["state"],

@@ -377,3 +377,8 @@ def _slot_json(
 
 def _uptime_s(started_at_ms: int | None, now_ms: int) -> float | None:
     return None if started_at_ms is None else max(0.0, round((now_ms - started_at_ms) / 1000, 1))
+
+
+def named_slot(worker: WorkerSummary, *, with_host: bool) -> str:
+    """Return its name, `default-1 on ada` where several hosts may have one of that name."""
+    return f"{worker['slot']} on {worker['host']}" if with_host else worker["slot"]

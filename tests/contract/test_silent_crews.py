@@ -13,6 +13,7 @@ from orpheus.shared.views.crews import crews_of
 from orpheus.shared.views.queues import queue_json
 from orpheus.shared.views.why import why_json
 from orpheus.shared.views.workers import workers_json
+from tests.contract.conftest import FakeClock
 
 POOLS = {"default": ["*"]}
 
@@ -43,3 +44,23 @@ def test_a_worker_that_is_silent_for_half_the_beat_timeout_is_not_ready(
     assert mail["unready"] == unready
     told = [one["text"] for one in why_json(store, job, workers, POOLS, 15.0)["reasons"]]
     assert told == ([f"no worker of pool default is ready: {unready}"] if unready else [])
+
+
+def test_on_several_hosts_a_worker_is_named_with_its_host(store: Store, clock: FakeClock) -> None:
+    slots = []
+    for host, state in (("ada", SlotState.READY), ("eve", SlotState.FATAL)):
+        boss = own_record(clock, host, Role.SUPERVISOR, "supervisor", f"boss-{host}", ready=True)
+        worker = own_record(clock, host, Role.WORKER, "default-1", f"life-{host}", ready=True)
+        store.processes.register(boss)
+        store.processes.register(replace(worker, pool="default"))
+        slots.append(
+            SlotRecord(
+                host, "default-1", "default", Role.WORKER, state, False, "", 7, f"life-{host}",
+                None, None, 1, 0, (),
+            )
+        )  # fmt: skip
+    store.processes.put_slots(slots)
+    workers = workers_json(store, supervised_on=None, beat_timeout_s=15.0)
+    (crew,) = crews_of(store, POOLS, workers, 15.0)
+    assert [one.name for one in crew.ready] == ["default-1 on ada"]
+    assert crew.others == ["default-1 on eve is fatal"]

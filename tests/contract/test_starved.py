@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from orpheus.shared.domain.crews import Crew, ReadyWorker
-from orpheus.shared.domain.jobs import Lease, NewJob
+from orpheus.shared.domain.jobs import Holder, Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.storage import Store
@@ -89,6 +89,18 @@ def test_a_queue_whose_turn_comes_seldom_is_not_starved_between_two_turns(
     clock.advance(1_000)
     assert not mail(store)["starved"], "one in 10 s is what its workers do"
     assert mail(store)["drain"], "thirty take longer"
+
+
+def test_the_job_of_a_worker_of_the_same_name_on_another_host_takes_none_of_its_places(
+    store: Store, run: Callable[..., None], lease: LeaseFrom, clock: FakeClock
+) -> None:
+    run("mail", 20, 1_000, pause_ms=9_000)
+    come(store, "mail", 1)
+    come(store, "slow", 2)
+    assert len(lease(queues=("slow",))) == 1
+    clock.advance(6_000)
+    assert len(store.leases.lease(Holder("default-1", "life-2", 102), ("slow",), 1, 60_000)) == 1
+    assert mail(store)["starved"], "all its places have been taken for 6 s"
 
 
 def test_a_queue_with_a_backlog_whose_turn_comes_now_and_then_is_not_starved_but_slowed(

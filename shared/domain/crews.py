@@ -8,6 +8,8 @@ from orpheus.shared.records import dataclass
 NOTHING_RUNS = "nothing runs; `orpheus` starts it"
 MOST_NAMED = 5
 """At most so many jobs or slots that hold a job back are named."""
+_MOST_IN_A_LINE = 2
+"""So many slots of a pool are told in a line of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,26 @@ class Crew:
         """Return whether its workers lease jobs of `queue`."""
         return serves(self.queues, queue)
 
-    def unready(self, most: int = MOST_NAMED) -> str:
-        """Return why no worker is ready: what its slots do, at most so many, or why it has none."""
+    def unready(self, most: int = MOST_NAMED, *, with_pool: bool = False) -> str:
+        """Return why no worker is ready: what its slots do, at most so many, or why it has none.
+
+        `with_pool`: tell the pool where no name of a slot tells it.
+        """
         if self.others:
             more = len(self.others) - most
             also = [f"{more:,} more slot{'s are' if more > 1 else ' is'} not ready"] * (more > 0)
             return "; ".join([*self.others[:most], *also])
         if self.nothing_runs:
             return NOTHING_RUNS
-        return f"scaled to 0 {self.scaled_to_0}" if self.scaled_to_0 else "it has no workers"
+        if self.scaled_to_0:
+            return f"{f'pool {self.pool} is ' if with_pool else ''}scaled to 0 {self.scaled_to_0}"
+        return f"{f'pool {self.pool}' if with_pool else 'it'} has no workers"
+
+
+def unready_text(queue: str, crews: Iterable[Crew]) -> str:
+    """Return why no worker is ready, of each pool that serves a queue and lacks one: a clause."""
+    lacking = (crew for crew in crews if crew.serves(queue) and not crew.ready)
+    return "; ".join(crew.unready(_MOST_IN_A_LINE, with_pool=True) for crew in lacking)
 
 
 def places_for(serving: Iterable[Crew], max_running: int) -> int:

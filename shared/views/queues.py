@@ -6,7 +6,7 @@ from typing import Literal, cast
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain.at_rate import AtRate
-from orpheus.shared.domain.crews import Crew
+from orpheus.shared.domain.crews import Crew, unready_text
 from orpheus.shared.domain.drain import (
     DrainLimits,
     drain_s,
@@ -32,7 +32,6 @@ from orpheus.shared.views.opened import opened_ms_by_queue
 from orpheus.shared.views.pauses import Pause, pause_json
 from orpheus.shared.views.starved import quiet_s_by_queue, run_mostly_others, starved_queues
 from orpheus.shared.views.unknown_names import names_given
-from orpheus.shared.views.unready import unready_text
 
 Names = Collection[str]
 NOTHING_RUNS = "nothing runs"

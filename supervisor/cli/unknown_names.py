@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import click
 
+from orpheus.shared.domain.crews import unready_text
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.processes import Role
@@ -13,7 +14,6 @@ from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_in_filter, unknown_queue
-from orpheus.shared.views.unready import unready_text
 from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.output import paused_by
 from orpheus.supervisor.cli.processes import crews_of_now, read_workers

@@ -35,7 +35,7 @@ class Serving:
         return {name: queue for name, queue in found.items() if not self.serves(queue)}
 
 
-NOTHING_RUNS = Serving(frozenset())
+NO_QUEUES = Serving(frozenset())
 """There is nothing to compare with: all that waits is told."""
 
 

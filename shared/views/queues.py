@@ -1,6 +1,7 @@
 """Queues, and counts of jobs, as the API and the command line list them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import Literal, cast
 
 from typing_extensions import TypedDict
@@ -34,9 +35,17 @@ from orpheus.shared.views.starved import quiet_s_by_queue, run_mostly_others, st
 from orpheus.shared.views.unknown_names import names_given
 
 Names = Collection[str]
-NOTHING_RUNS = "nothing runs"
-NONE_READY = "no worker is ready"
-OTHERS = "its workers run mostly other jobs"
+_MOSTLY_OTHERS = "its workers run mostly other jobs"
+
+
+class NoneStarts(StrEnum):
+    """Why no job of a queue starts, where the text is always the same."""
+
+    PAUSED = "it is paused"
+    NO_POOL = "no pool serves it"
+    NOTHING_RUNS = "nothing runs"
+    NONE_READY = "no worker is ready"
+    OTHERS = "its workers run other jobs"
 
 
 class Counts(TypedDict):
@@ -253,7 +262,7 @@ def _slowed(
 ) -> str | None:
     is_held = at_rate.now or at_rate.steadily
     is_slowed = not is_held and run_mostly_others(rule, serving, counts, pace)
-    return OTHERS if is_slowed else None
+    return _MOSTLY_OTHERS if is_slowed else None
 
 
 def _burst(rule: QueueRow) -> int:
@@ -271,7 +280,8 @@ def _with_reasons(
 ) -> Queue:
     queue["slowed"] = queue["slowed"] if queue["drain"] else None
     why_none = queue["none_starts"] = _none_starts(queue, crews, on_many=on_many)
-    if why_none == NONE_READY or (why_none and queue["starved"] and _pools_not_ready(queue)):
+    are_some_away = why_none and queue["starved"] and _pools_not_ready(queue)
+    if why_none == NoneStarts.NONE_READY or are_some_away:
         queue["unready"] = unready_text(queue["name"], crews)
     queue["no_estimate"] = _no_estimate(queue, pace, quiet_s)
     return queue
@@ -280,21 +290,21 @@ def _with_reasons(
 def _none_starts(queue: Queue, crews: Sequence[Crew], *, on_many: bool) -> str | None:
     """Return why no job of a queue starts. `on_many`: there may be several hosts."""
     if queue["paused"]:
-        return "it is paused"
+        return NoneStarts.PAUSED
     if not queue["pools"]:
         waits = queue["counts"]["pending"] or queue["counts"]["blocked"]
-        return "no pool serves it" if waits and not on_many else None
+        return NoneStarts.NO_POOL if waits and not on_many else None
     if any(crew.ready and not crew.queues for crew in crews):
         return None  # what the workers of another host serve is not known
     if queue["due"] and not any(pool["ready"] for pool in queue["pools"]):
-        return NOTHING_RUNS if crews[0].nothing_runs else NONE_READY
+        return NoneStarts.NOTHING_RUNS if crews[0].nothing_runs else NoneStarts.NONE_READY
     if not queue["starved"]:
         return None
     unready = _pools_not_ready(queue)
     if unready:
         pools = "pool" if len(unready) == 1 else "pools"
         return f"no worker of {pools} {named(unready)} is ready, the others run other jobs"
-    return "its workers run other jobs"
+    return NoneStarts.OTHERS
 
 
 def _pools_not_ready(queue: Queue) -> list[str]:

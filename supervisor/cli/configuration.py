@@ -17,7 +17,7 @@ from orpheus.config.problems import Problem
 from orpheus.config.settings import Settings
 from orpheus.config.shown import DEFAULT, shown_settings, shown_values
 from orpheus.config.sources import DEFAULT_PATH, Sources, given_file, sources_with
-from orpheus.shared.domain.serving import NOTHING_RUNS, left_waiting
+from orpheus.shared.domain.serving import NO_QUEUES, left_waiting
 from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.operations.configuration import Setting
@@ -84,7 +84,7 @@ def _checked(operator: Operator, modules: bool) -> dict[str, Any]:
         raise ConfigurationError(*map(sources.line, problems))
     queues = {row.name: row.queue for row in types.values()}
     rejections = _mended_rejection(operator, settings, modules or (all_types and not jobs.around))
-    left = left_waiting(NOTHING_RUNS, serving(settings), {}, queues)
+    left = left_waiting(NO_QUEUES, serving(settings), {}, queues)
     source = settings.source and str(settings.source)
     return {"source": source, "modules_checked": all_types, "warnings": [*rejections, *left]}
 

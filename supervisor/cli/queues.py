@@ -12,13 +12,7 @@ from orpheus.shared.errors import ExitCode, NotFound
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
-from orpheus.shared.views.queues import (
-    NONE_READY,
-    NOTHING_RUNS,
-    Queue,
-    queue_json,
-    queues_json,
-)
+from orpheus.shared.views.queues import NoneStarts, Queue, queue_json, queues_json
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_queue
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.given import as_called, text_as_called
@@ -171,7 +165,7 @@ def warn_if_none_starts(queue: Queue) -> None:
     """
     if queue["limited"] and not queue["none_starts"]:
         click.echo(f"queue {queue['name']}: {_limited(queue['limited'])}", err=True)
-    if queue["none_starts"] not in (None, NOTHING_RUNS):
+    if queue["none_starts"] not in (None, NoneStarts.NOTHING_RUNS):
         who = printable(paused_by(queue["pause"]) or "the configuration")
         why = f"paused by {who}" if queue["paused"] else queue["none_starts"]
         unready = f": {printable(queue['unready'])}" if queue["unready"] else ""
@@ -235,5 +229,5 @@ def _but_nobody(item: Queue) -> str:
     """Return why an open queue starts no job all the same; others say if nothing runs at all."""
     if not item["pools"]:
         return ", but no pool serves it"
-    is_nobody = item["none_starts"] == NONE_READY and item["unready"]
-    return f", but {NONE_READY}: {item['unready']}" if is_nobody else ""
+    is_nobody = item["none_starts"] == NoneStarts.NONE_READY and item["unready"]
+    return f", but {NoneStarts.NONE_READY}: {item['unready']}" if is_nobody else ""

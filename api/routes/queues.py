@@ -71,7 +71,6 @@ async def _read(services: Services, view: Callable[[Store, Sequence[Crew]], _See
     def read(store: Store) -> _Seen:
         slots = workers(store, options)  # outside the snapshot: it may try whether one can write
         with store.snapshot():
-            pools, timeout_s = options.storage.pools, options.beat_timeout_s
-            return view(store, crews_of(store, pools, slots, timeout_s))
+            return view(store, crews_of(store, options.storage.pools, slots))
 
     return await services.readers.read(read)

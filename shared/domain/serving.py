@@ -1,6 +1,6 @@
 """Which queues the workers of a configuration serve, and what would wait after a change of it."""
 
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import field
 
 from orpheus.shared.domain.words import named, noun_for, plural

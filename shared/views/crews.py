@@ -3,20 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 from orpheus.shared.domain.crews import Crew, ReadyWorker
-from orpheus.shared.domain.processes import Role, SlotState, is_silent
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.words import ago, duration
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.storage import Store
 from orpheus.shared.text import first_line
 from orpheus.shared.views.pools import ScaledBy, scaled_by
-from orpheus.shared.views.workers import DrainedBy, Worker, named_slot
+from orpheus.shared.views.workers import DrainedBy, Worker, is_ready, named_slot
 
 
 def crews_of(
-    store: Store,
-    pools: Mapping[str, Sequence[str]],
-    workers: Sequence[Worker],
-    beat_timeout_s: float,
+    store: Store, pools: Mapping[str, Sequence[str]], workers: Sequence[Worker]
 ) -> list[Crew]:
     """Return the workers of each pool. `pools`: the queues that each serves.
 
@@ -26,18 +23,10 @@ def crews_of(
     """
     named = {one["pool"] or "" for one in workers if one["role"] is Role.WORKER}
     queues_of = {**pools, **dict.fromkeys(sorted(named - pools.keys()), ())}
-    return [
-        _crew(store, name, queues, workers, beat_timeout_s) for name, queues in queues_of.items()
-    ]
+    return [_crew(store, name, queues, workers) for name, queues in queues_of.items()]
 
 
-def _crew(
-    store: Store,
-    pool: str,
-    queues: Sequence[str],
-    workers: Sequence[Worker],
-    beat_timeout_s: float,
-) -> Crew:
+def _crew(store: Store, pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:
     now_ms, hosts = store.clock.wall_ms(), {one["host"] for one in workers}
     mine = [one for one in workers if one["pool"] == pool]
     scaled = None if mine or not workers else scaled_by(store, "pool", pool, 0, hosts)
@@ -45,8 +34,7 @@ def _crew(
     others: list[str] = []
     for one in mine:
         name = named_slot(one, with_host=len(hosts) > 1)
-        silent = is_silent(one["state"], one["heartbeat_age_s"], beat_timeout_s)
-        if one["state"] == SlotState.READY and not silent:
+        if is_ready(one):
             ready.append(_ready(one, name))
         else:
             others.append(_not_ready(one, name, now_ms))

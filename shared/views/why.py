@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why
 from orpheus.shared.domain.jobs import Job, Status
-from orpheus.shared.domain.processes import Role, is_silent
+from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import Code
 from orpheus.shared.process.clock import is_alive
@@ -45,7 +45,7 @@ def why_json(
     beat_timeout_s: float,
 ) -> Why:
     """Return why a job does not run. Raises NotFound. `pools`: the queues that each serves."""
-    standing, crews = store.standings.of(job_id), crews_of(store, pools, workers, beat_timeout_s)
+    standing, crews = store.standings.of(job_id), crews_of(store, pools, workers)
     silence = None
     if standing.leased_by is not None:
         silence = _silence(standing.leased_by, workers, _there(store, workers), beat_timeout_s)

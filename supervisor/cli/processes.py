@@ -131,7 +131,7 @@ def crews_of_now(
     store: Store, handover: CommandLineHandover, workers: Sequence[Worker]
 ) -> list[Crew]:
     """Return the workers of each pool of the configuration."""
-    return crews_of(store, handover.storage.pools, workers, handover.beat_timeout_s)
+    return crews_of(store, handover.storage.pools, workers)
 
 
 def scaled_of(store: Store, items: Sequence[Worker], handover: CommandLineHandover) -> list[Scaled]:

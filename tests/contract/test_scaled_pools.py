@@ -178,4 +178,4 @@ def test_who_scaled_a_pool_is_not_looked_for_while_nothing_runs(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "processes", None)  # it is not read, once for each pool
-    assert all(crew.nothing_runs for crew in crews_of(store, POOLS, [], 15.0))
+    assert all(crew.nothing_runs for crew in crews_of(store, POOLS, []))

@@ -36,7 +36,7 @@ def test_a_worker_that_is_silent_for_half_the_beat_timeout_is_not_ready(
     clock.advance(silent_ms)
     store.processes.register(replace(boss, last_beat_mono_ms=clock.monotonic_ms()))
     workers = workers_json(store, supervised_on=None, beat_timeout_s=15.0)
-    (crew,) = crews_of(store, POOLS, workers, 15.0)
+    (crew,) = crews_of(store, POOLS, workers)
     assert [one["silent"] for one in workers] == [unready is not None, False]
     assert [len(crew.ready), len(crew.others)] == ([0, 1] if unready else [1, 0])
     mail = queue_json(store, [crew], "mail")
@@ -61,6 +61,6 @@ def test_on_several_hosts_a_worker_is_named_with_its_host(store: Store, clock: F
         )  # fmt: skip
     store.processes.put_slots(slots)
     workers = workers_json(store, supervised_on=None, beat_timeout_s=15.0)
-    (crew,) = crews_of(store, POOLS, workers, 15.0)
+    (crew,) = crews_of(store, POOLS, workers)
     assert [one.name for one in crew.ready] == ["default-1 on ada"]
     assert crew.others == ["default-1 on eve is fatal"]

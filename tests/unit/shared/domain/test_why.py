@@ -236,7 +236,8 @@ def test_workers_that_run_one_job_alone_are_told_with_the_taken_places() -> None
         (names[:2], "default-1 and default-2 each run one job alone"),
         (names, "default-1, default-2, default-3 and 2 more each run one job alone"),
     ):
-        busy = replace(ONE_FREE, concurrency=4, free=0, idle=0, ready=names, alone=alone)
+        ready = [ReadyWorker(name, name, 4, 4, runs_alone=name in alone) for name in names]
+        busy = replace(ONE_FREE, ready=ready)
         all_taken = "all 20 places of pool default are taken"
         assert only(pending(), busy).text == f"{all_taken} (after a crash, {told})"
 

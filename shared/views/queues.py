@@ -190,9 +190,8 @@ def queues_json(
         due = store.waiting.due_by_queue(only)
         waiting_s = store.waiting.oldest_pending_by_queue(only)
         oldest_s = store.waiting.oldest_due_by_queue(waiting_s, only)
-        pauses, resumptions = store.standings.pauses(), store.standings.resumptions()
-        names = counts.keys() | resumptions.keys() | {*also, *_named(store, rules.values(), crews)}
-        serving = _serving(crews, names, only)
+        pauses, resumed = store.standings.pauses(), store.standings.resumptions()
+        serving = _serving(crews, {*counts, *resumed, *also, *_named(store, rules, crews)}, only)
         parked = oldest_s.keys() - waiting_s.keys()
         openings_ms = store.standings.openings_ms() if parked else {}
         limited = limited_queues(store, rules.values(), due, rooms, parked, openings_ms)
@@ -235,7 +234,7 @@ def queues_json(
             "ended_per_minute": flow.ended_per_minute,
             "grows_per_minute": _growth(flow, its_counts, [] if name in starved else its_crews),
             "pause": pause_json(pauses.get(name)),
-            "resumed": pause_json(resumptions.get(name)),
+            "resumed": pause_json(resumed.get(name)),
             "pools": [_pool_json(crew) for crew in its_crews],
         }
         found.append(_with_reasons(queue, crews, pace, quiet, on_many=store.has_many_hosts))
@@ -345,10 +344,10 @@ def _until_s(at_ms: int | None, now_ms: int) -> float | None:
     return None if at_ms is None else max(0, at_ms - now_ms) / 1000
 
 
-def _named(store: Store, rules: Iterable[QueueRow], crews: Sequence[Crew]) -> set[str]:
+def _named(store: Store, rules: Mapping[str, QueueRow], crews: Sequence[Crew]) -> set[str]:
     """Return the queues with a rule that has an effect, or that something else also names."""
     given = names_given(store, {crew.pool: crew.queues for crew in crews})
-    return {rule.name for rule in rules if rule.has_effect or rule.name in given}
+    return {name for name, rule in rules.items() if rule.has_effect or name in given}
 
 
 def _is_over(drain: Drain | None, quiet_s: float | None) -> bool:

@@ -92,7 +92,7 @@ def address_in(log: Path, process: "subprocess.Popen[bytes]") -> str:
 
 
 @pytest.mark.parametrize(
-    "number", variants([signal.SIGTERM, signal.SIGINT, signal.SIGHUP], signal.SIGTERM)
+    "number", variants([signal.SIGTERM, signal.SIGINT, signal.SIGHUP], signal.SIGHUP)
 )
 def test_alone_it_serves_the_described_types_and_exits_0_on_a_signal(
     start: Start, url: str, log: Path, number: int

@@ -28,6 +28,7 @@ def settle(page: Any, path: str) -> None:
 def test_a_phone_never_scrolls_sideways_and_axe_finds_nothing(lasting_dashboard: Any) -> None:
     for path in paths(lasting_dashboard.system):
         lasting_dashboard.page.set_viewport_size(PHONE)
+        lasting_dashboard.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         page = lasting_dashboard.open(path)
         settle(page, path)
         wide = page.evaluate("document.documentElement.scrollWidth")

@@ -1,7 +1,7 @@
 """The pictures of the README and of docs/dashboard.md, made of a running system.
 
 `PICTURES=docs/dashboard pytest --long tests/browser/test_pictures.py` makes them anew. Each shows
-its page in the light scheme on the left and in the dark one on the right. The usual run makes two.
+its page in the light scheme on the left and in the dark one on the right. Three in the usual run.
 """
 
 import base64

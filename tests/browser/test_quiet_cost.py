@@ -113,6 +113,7 @@ def shared_busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture
 def busy(page: Page, shared_busy: System) -> Iterator[Dashboard]:
     """A page on it, once what the test before has submitted has ended."""
+    shared_busy.client.post("/queues/default/resume", json={})  # a test that failed had paused it
     wait_until_idle(shared_busy)
     watched = Dashboard(page, shared_busy)
     yield watched

@@ -29,7 +29,7 @@ UNSHARE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-p
 AT_ONCE = 4
 
 
-@pytest.mark.long  # integration/supervisor/test_loop.py has the same of a light child
+@pytest.mark.long  # test_loop.py ends a light child that is slow; the policy has the new try
 def test_an_import_that_hangs_in_one_start_is_ended_and_tried_again(start: Start) -> None:
     orpheus = start({"supervisor.start_timeout": "6s"})
     orpheus.until_ready()

@@ -155,7 +155,7 @@ def test_a_flood_of_output_costs_nobody_else_anything(programs: Start) -> None:
         ]
     )
     folder = running.system.database.with_name("orpheus.db-programs") / "flood-1"
-    # What was written since is more than the files may hold, many times.
+    # What was written since is three times what the files may hold.
     [first] = wait_until(lambda: running.lines("flood-1", "?limit=1"), "its first lines")
 
     def newest() -> int:

@@ -1,4 +1,4 @@
-"""An outbox in an application's PostgreSQL database: `postgres`, which no other test uses."""
+"""An outbox in an application's PostgreSQL database: `postgres`, where no other makes a table."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -177,6 +177,7 @@ def test_the_times_of_a_schedule_are_told_in_words(timing: dict[str, Any], words
 
 
 def test_a_tick_is_overdue_once_it_is_late_unless_the_schedule_is_paused() -> None:
+    assert (OVERDUE_MS, LATE_MS) == (10_000, 60_000)
     for late_ms in (OVERDUE_MS, LATE_MS):
         then_ms = 1_000_000 + late_ms
         assert overdue_tick_ms(1_000_000, then_ms, late_ms, paused=False) is None

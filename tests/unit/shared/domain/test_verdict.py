@@ -26,6 +26,7 @@ from tests.unit.shared.domain.system_facts import MAIL, POOLS, READY, concerns, 
         (READY, False, "Ready for the first job."),
         ((slot(state=SlotState.STARTING), slot("api")), True, "Starting up."),
         ((slot(), slot("default-2", SlotState.BACKOFF)), True, "Not every worker is ready."),
+        ((slot(), replace(slot("default-2"), ready=False, leaves=True)), True, "All is well."),
         ((slot("api"),), True, "No worker is running."),
     ],
 )

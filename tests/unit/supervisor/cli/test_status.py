@@ -234,20 +234,19 @@ def test_columns_that_have_no_room_are_named_but_not_while_it_is_watched(
     assert "left out" not in out + err, "a line less for what needs a person"
 
 
-def test_busy_and_failing_slots_are_shown_before_idle_ones() -> None:
+def test_busy_silent_and_failing_slots_are_shown_before_idle_ones() -> None:
+    well = {"degraded": False, "silent": False, "reason": ""}
     workers = [
-        {"slot": name, "state": state, "degraded": False, "reason": "", "job": job}
-        for name, state, job in [
-            ("a-1", "ready", None),
-            ("a-2", "ready", {"id": 1}),
-            ("a-3", "fatal", None),
-        ]
+        {"slot": "a-1", "state": "ready", "job": None, **well},
+        {"slot": "a-2", "state": "ready", "job": {"id": 1}, **well},
+        {"slot": "a-3", "state": "fatal", "job": None, **well},
+        {"slot": "a-4", "state": "ready", "job": None, **well, "silent": True},
     ]
     left = status._with_fewer_slots({"workers": workers}, 1)
-    assert [one["slot"] for one in left["workers"]] == ["a-2", "a-3"]
+    assert [one["slot"] for one in left["workers"]] == ["a-2", "a-3", "a-4"]
     assert left["left_out"] == "… and 1 more slots, all ready"
     left = status._with_fewer_slots({"workers": workers}, 2)
-    assert [one["slot"] for one in left["workers"]] == ["a-3"]
+    assert [one["slot"] for one in left["workers"]] == ["a-3", "a-4"]
 
 
 def test_a_terminal_is_drawn_over_without_being_cleared_again(

@@ -83,7 +83,7 @@ def check_supervised(store: Store, beat_timeout_s: float) -> None:
     raise NoSupervisor("no supervisor is running: start one with `orpheus`")
 
 
-def _check_goes_on(store: Store, host: str) -> None:
+def check_goes_on(store: Store, host: str) -> None:
     """Raise NoSupervisor if the supervisor of this host is stopping: it starts nothing any more."""
     for one in store.processes.slots():
         is_it = one.role is Role.SUPERVISOR and one.host == host
@@ -102,7 +102,7 @@ def ask_for_slot(
     for a process that cannot be restarted or drained, and NoSupervisor while Orpheus is stopping.
     """
     slot = slot_for(store, action, name, host)
-    _check_goes_on(store, slot.host)
+    check_goes_on(store, slot.host)
     put = partial(store.supervision.put_request, action, slot.host, slot.slot)
 
     def state_before() -> str:
@@ -137,7 +137,7 @@ def ask_for_workers(
         raise NoSupervisor("the supervisor has only just started: try again")
     kind = "pool" if pool in pools else "program"
     chosen = _host_of(f"{kind} {pool}", hosts, host)
-    _check_goes_on(store, chosen)
+    check_goes_on(store, chosen)
     put = partial(store.supervision.put_request, RequestAction.SCALE, chosen, pool, workers)
     what = scale_target(kind, pool, workers, host)
     return audited(

@@ -21,6 +21,7 @@ from orpheus.shared.errors import ExitCode, NoAnswer
 from orpheus.shared.operations.supervisor_requests import (
     ask_for_slot,
     ask_for_workers,
+    check_goes_on,
     check_supervised,
     read_stack,
     slot_for,
@@ -90,6 +91,8 @@ def _ask_for_slots(
     with operator.store(handover) as store:
         check_supervised(store, handover.beat_timeout_s)
         asked = [slot_for(store, action, name, host) for name in names]
+        for going_on in {one.host for one in asked}:
+            check_goes_on(store, going_on)
         notes = list(_notes(store, handover, action, asked))
         for one, note in zip(asked, notes, strict=True):
             message = f"{one.slot}: {action} asked for"

@@ -228,7 +228,7 @@ def _announce(configuration: Configuration, slots: Sequence[Slot]) -> None:
     where = address_of(listener) if listener else "without the API (api.enabled = false)"
     lines = [f"Orpheus is running: {where}  (Ctrl-C stops it)"]
     lines += [
-        f"  {slot.name} is not ready: {slot.reason}"
+        f"  {slot.name} is not ready: {slot.reason or slot.held_back or slot.state}"
         for slot in slots
         if slot.state is not SlotState.READY
     ]

@@ -70,11 +70,10 @@ def _headline(facts: Facts, concerns: int) -> str:
         if concerns == 1:
             return "One problem needs your attention."
         return f"{concerns} problems need your attention."
-    workers = facts.workers
-    if not workers:
+    if not facts.workers:
         return "No worker is running."
-    ready = sum(slot.ready for slot in workers)
-    if ready < len(workers):
+    ready = sum(slot.ready for slot in facts.staying)
+    if ready < len(facts.staying):
         return "Not every worker is ready." if ready else "Starting up."
     return "All is well." if facts.has_jobs else "Ready for the first job."
 

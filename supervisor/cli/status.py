@@ -252,7 +252,8 @@ def _needlessness(slot: Mapping[str, Any]) -> tuple[bool, bool]:
 
 
 def _is_quiet(slot: Mapping[str, Any]) -> bool:
-    return slot["state"] == SlotState.READY and not slot["degraded"] and not slot["reason"]
+    is_heard = slot["state"] == SlotState.READY and not slot["silent"]
+    return is_heard and not slot["degraded"] and not slot["reason"]
 
 
 def _frame(

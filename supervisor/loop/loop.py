@@ -361,7 +361,8 @@ class Loop:
     def _update_status(self, trouble: str) -> None:
         """Update the line that `systemctl status` shows."""
         slots = self.slots.items()
-        workers = [slot for key, slot in slots if slot.role is Role.WORKER and key == slot.name]
+        stays = [slot for key, slot in slots if key == slot.name and not slot.retired]
+        workers = [slot for slot in stays if slot.role is Role.WORKER]
         ready = sum(slot.state is SlotState.READY for slot in workers)
         told = self._stop_told.why if self._stop_told else trouble
         status = told or f"{ready} of {len(workers)} workers ready"

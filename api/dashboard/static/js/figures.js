@@ -62,7 +62,7 @@ export class Figures {
 
   /** Ask for the verdict at once if it may be another, as the state of a worker has changed. */
   readIfWorkersChanged() {
-    const states = JSON.stringify(this.workers.map(({ host, slot, state, degraded, reason }) => [host, slot, state, degraded, reason]));
+    const states = JSON.stringify(this.workers.map(({ host, slot, state, degraded, silent, reason }) => [host, slot, state, degraded, silent, reason]));
     if (states === this.states) return;
     this.states = states;
     this.reading.now();
@@ -77,7 +77,7 @@ export class Figures {
   }
 
   sentence() {
-    const slots = this.workers.filter(({ pool, role }) => pool !== null && role !== "program");
+    const slots = this.workers.filter(({ pool, role, leaves }) => pool !== null && role !== "program" && !leaves);
     const silent = slots.filter((one) => one.silent).length;
     const ready = slots.filter(({ state }) => state === "ready").length - silent;
     const parts = [`${ready} of ${plural(slots.length, "worker")} ready${silent ? `, ${silent} silent` : ""}`];

@@ -184,8 +184,8 @@ def _prefetched(standing: Standing, crews: Sequence[Crew]) -> Iterator[Reason]:
     places = max((one.places for one in own or ready), default=1)
     if len(standing.leased_before) >= places:
         before = _jobs(standing.leased_before[:MOST_NAMED], len(standing.leased_before))
-        text = f"{standing.job.worker} has leased it and runs {before} first"
-        yield Reason(Code.PREFETCHED, text, by=standing.job.worker)
+        by = own[0].name if own else standing.job.worker
+        yield Reason(Code.PREFETCHED, f"{by} has leased it and runs {before} first", by=by)
 
 
 def _dependencies(standing: Standing) -> Iterator[Reason]:

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from dataclasses import field
 
 from orpheus.shared.domain.jobs import Outcome, Status
+from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage.totals import ENDED
 from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type, rows_of_all
 
 _MINUTE_MS = 60_000
-_EVERY_POOL = "*"
 
 _Rows = list[tuple[str | int, ...]]
 _Ended = tuple[str, str, Status]
@@ -113,7 +113,7 @@ class AtCommit:
 
     def ring_every_pool(self) -> None:
         """Ring every pool: the limits have changed."""
-        self.queues_with_work.add(_EVERY_POOL)
+        self.queues_with_work.add(EVERY_QUEUE)
 
     def ring_api(self) -> None:
         """Ring the API: there is an event, a log line or progress."""

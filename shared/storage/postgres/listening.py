@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import psycopg
 
+from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.at_commit import AtCommit
@@ -31,7 +32,7 @@ _QUIET_S = 30.0
 """After so long without news, the server is asked whether it is still there."""
 _SHORTEST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 5.0
-_EVERYTHING = AtCommit(queues_with_work={"*"}, has_news=True, has_request=True)
+_EVERYTHING = AtCommit(queues_with_work={EVERY_QUEUE}, has_news=True, has_request=True)
 
 
 class ListeningThread(threading.Thread, Listening):

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.host import own_host
 from orpheus.shared.storage.at_commit import AtCommit
@@ -17,7 +18,6 @@ CHANNEL = "orpheus"
 WORK_EVERY_S = 0.02
 _NEWS_EVERY_S = 0.1
 _MOST_QUEUES = 50  # a payload has less than 8,000 bytes
-_EVERY_QUEUE = ["*"]
 _NOBODY = ""
 """A sender that is no process."""
 
@@ -67,7 +67,7 @@ def notice_of(committed: AtCommit) -> str | None:
 
 def _queues(committed: AtCommit) -> list[str]:
     queues = sorted(committed.queues_with_work)
-    return queues if len(queues) <= _MOST_QUEUES else _EVERY_QUEUE
+    return queues if len(queues) <= _MOST_QUEUES else [EVERY_QUEUE]
 
 
 def _text(sender: str, queues: Sequence[str], has_news: bool, has_request: bool) -> str:

@@ -91,8 +91,8 @@ def _ask_for_slots(
     with operator.store(handover) as store:
         check_supervised(store, handover.beat_timeout_s)
         asked = [slot_for(store, action, name, host) for name in names]
-        for going_on in {one.host for one in asked}:
-            check_goes_on(store, going_on)
+        for one in asked:
+            check_goes_on(store, one.host)
         notes = list(_notes(store, handover, action, asked))
         for one, note in zip(asked, notes, strict=True):
             message = f"{one.slot}: {action} asked for"

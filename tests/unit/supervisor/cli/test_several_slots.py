@@ -1,6 +1,7 @@
 """`orpheus restart` and `drain` of several slots, as of workers that failed for one reason."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,17 @@ def test_if_one_of_them_cannot_be_asked_for_none_is(orpheus: Orpheus, store: Sto
         answer = orpheus("drain", "default-1", wrong, "default-3")
         assert (answer.code, answer.out) == (1, "")
         assert says in answer.err
+    assert entries_of(store, 9) == []
+
+
+def test_if_the_host_of_one_of_them_is_stopping_none_is_asked_for(
+    orpheus: Orpheus, store: Store
+) -> None:
+    boss = slot("supervisor", SlotState.STOPPING)
+    there = [slot("mail-1", SlotState.READY, pool="mail"), boss]
+    store.processes.put_slots([replace(one, host="eve") for one in there])
+    answer = orpheus("drain", "default-1", "mail-1")
+    assert (answer.code, answer.out) == (1, "") and "is stopping" in answer.err
     assert entries_of(store, 9) == []
 
 

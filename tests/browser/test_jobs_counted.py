@@ -51,7 +51,7 @@ def test_where_a_tab_counts_what_the_filter_asks_for_the_total_is_its_number(
     system, page = lasting_dashboard.system, lasting_dashboard.page
     wait_submitted(system, held, "tab")
     counts = {"pending": 872}
-    one = some_queue(system) | {"name": held, "counts": counts}
+    one = some_queue() | {"name": held, "counts": counts}
     page.route(
         f"**/queues?name={held}",
         lambda route: route.fulfill(json={"items": [one]}) if counts else route.abort(),

@@ -389,8 +389,8 @@ def test_a_list_of_one_queue_says_why_none_of_its_jobs_starts(
 
 def test_a_list_of_a_queue_that_no_pool_serves_says_so(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.page
-    one = some_queue(lasting_dashboard.system)
-    one |= {"name": "lonely", "paused": False, "pause": None, "pools": []}
+    one = some_queue()
+    one |= {"name": "lonely", "pools": []}
     items = [one | {"none_starts": "no pool serves it"}]
     alone = "**/queues?name=lonely"  # all of them would cost much, and that again and again
     page.route(alone, lambda route: route.fulfill(json={"items": items}))

@@ -12,7 +12,7 @@ def test_a_list_of_a_queue_says_why_no_worker_is_ready_or_which_limit_holds_its_
     lasting_dashboard: Dashboard,
 ) -> None:
     page = lasting_dashboard.page
-    one = some_queue(lasting_dashboard.system) | {"name": "reports", "paused": False}
+    one = some_queue() | {"name": "reports"}
     away = "pool gpu is scaled to 0 by cli:ada 5 min ago (new disks)"
     limited = {"by": ["queue_rate"], "text": "held by its rate", "next_s": 299.6}
     told = [

@@ -71,8 +71,7 @@ def test_the_question_before_a_resume_says_whether_anything_would_start(
             "Workers start its jobs again: 3 pending jobs.",
         ),
     ]
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system)
+    one = some_queue()
     one |= {"paused": True, "counts": one["counts"] | {"pending": 3}}
     queues = [{**one, "name": f"q{n}", "pools": pools} for n, (pools, _) in enumerate(cases)]
     page = lasting_dashboard.page
@@ -93,8 +92,7 @@ def test_a_paused_queue_tells_how_many_of_its_jobs_are_due_and_when_the_next_is(
         ({"due": 2, "next_due_s": None}, "2 due"),
         ({"due": 5, "next_due_s": None}, ""),
     ]
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system)
+    one = some_queue()
     pools = [{"name": "a", "workers": 1, "ready": 1, "free": 1}]
     one |= {"paused": True, "counts": one["counts"] | {"pending": 5}, "pools": pools}
     queues = [{**one, "name": f"q{n}", **its} for n, (its, _) in enumerate(cases)]

@@ -52,8 +52,7 @@ def test_a_queue_that_was_resumed_though_the_configuration_pauses_it_says_by_who
     lasting_dashboard: Dashboard,
 ) -> None:
     page = lasting_dashboard.page
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="lent")
-    one = some_queue(lasting_dashboard.system)
+    one = some_queue()
     by = {"by": "cli:ada", "at": "2026-01-31T12:00:00.000Z", "reason": "the server is back"}
     one |= {"name": "lent", "pause": None, "resumed": by}
     page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
@@ -110,7 +109,7 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         "broken": "no worker is ready",
         "filled": "no worker is ready",
     }
-    one = some_queue(lasting_dashboard.system)
+    one = some_queue()
     one["counts"]["pending"] = one["due"] = 3
     ready = [{"name": "default", "workers": 2, "ready": 2, "free": 1}]
     queues = [
@@ -140,8 +139,7 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
 def test_a_queue_without_a_ready_worker_says_why_below_its_row_and_leads_to_its_pools(
     lasting_dashboard: Dashboard,
 ) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system)
+    one = some_queue()
     one |= {"name": "films", "due": 3, "counts": {**one["counts"], "pending": 3}}
     away = f"pool gpu is scaled to 0 by cli:ada 5 min ago ({'because ' * 40})"
     one |= {"none_starts": "no worker is ready", "unready": away, "grows_per_minute": None}
@@ -166,11 +164,9 @@ def test_a_queue_without_a_ready_worker_says_why_below_its_row_and_leads_to_its_
 def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
     lasting_dashboard: Dashboard,
 ) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system)
-    one |= {"counts": {**one["counts"], "pending": 9, "in_progress": 1}, "due": 9, "paused": False}
-    one |= {"pause": None, "drain": None, "grows_per_minute": None, "ended_per_minute": 3}
-    one |= {"done_per_minute": 3, "rate_per_key": None}
+    one = some_queue()
+    one |= {"counts": {**one["counts"], "pending": 9, "in_progress": 1}, "due": 9}
+    one |= {"ended_per_minute": 3, "done_per_minute": 3}
     drain = {"seconds": 130, "with_more": []}
     by_rate = {"by": ["queue_rate"], "text": "held by its rate", "next_s": 24.6}
     by_number = {"by": ["queue_limit"], "text": "held by its max_running", "next_s": None}
@@ -198,10 +194,8 @@ def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
 
 
 def test_a_queue_of_which_all_jobs_are_blocked_is_not_empty(lasting_dashboard: Dashboard) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system)
-    counts = {**one["counts"], "pending": 0, "in_progress": 0, "blocked": 4}
-    one |= {"counts": counts, "paused": False, "due": 0}
+    one = some_queue()
+    one["counts"]["blocked"] = 4
     unready = [{"name": "default", "workers": 2, "ready": 0}]
     queues = [{**one, "name": name, "pools": its} for name, its in (("a", []), ("b", unready))]
     lasting_dashboard.page.route(
@@ -288,20 +282,8 @@ HELD_BACK: dict[str, tuple[dict[str, Any], list[str], str]] = {
 def test_a_queue_says_how_many_jobs_a_quarantine_holds_back_and_for_how_long(
     lasting_dashboard: Dashboard,
 ) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    first = some_queue(lasting_dashboard.system)
-    one = {
-        **first,
-        "counts": {**first["counts"], "pending": 9, "in_progress": 0},
-        "pools": [{"name": "default", "workers": 2, "ready": 2}],
-        "due": 0,
-        "paused": False,
-        "pause": None,
-        "next_due_s": None,
-        "oldest_pending_s": None,
-        "drain": None,
-        "grows_per_minute": None,
-    }
+    one = some_queue()
+    one["counts"]["pending"] = 9
     queues = [{**one, "name": name, **its} for name, (its, _, _) in HELD_BACK.items()]
     lasting_dashboard.page.route(
         re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
@@ -323,8 +305,7 @@ def test_a_queue_says_how_many_jobs_a_quarantine_holds_back_and_for_how_long(
 def test_the_age_of_the_oldest_due_job_stands_still_while_nothing_is_heard(
     lasting_dashboard: Dashboard,
 ) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system) | {"name": "aged", "oldest_pending_s": 5}
+    one = some_queue() | {"name": "aged", "oldest_pending_s": 5}
     page = lasting_dashboard.page
     page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
     lasting_dashboard.open("/ui/queues")

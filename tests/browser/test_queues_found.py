@@ -17,12 +17,11 @@ MANY_HELD = {"type": "crop", "jobs": 1_000, "relation": "gte", "oldest_s": 60}
 def test_queues_are_searched_by_their_state_and_their_pools_too(
     lasting_dashboard: Dashboard,
 ) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system)
+    one = some_queue()
     pool = {"workers": 2, "ready": 2}
     pause = {"by": "cli:ada", "reason": "a release; ticket OPS-1234", "at": None}
     waits = {"due": 3, "counts": {**one["counts"], "pending": 3}}
-    one |= {"paused": False, "pools": [{"name": "common", **pool}]}
+    one |= {"pools": [{"name": "common", **pool}]}
     queues = [
         {**one, "name": "one", "paused": True, "pause": pause},
         {**one, "name": "two", "pools": []},
@@ -52,8 +51,7 @@ def test_queues_are_searched_by_their_state_and_their_pools_too(
 def test_queues_are_sorted_by_what_is_pending_and_by_the_oldest_due_job(
     lasting_dashboard: Dashboard,
 ) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system)
+    one = some_queue()
     cases: dict[str, tuple[int, float | None, list[dict[str, Any]]]] = {
         "a": (7, 60, []),
         "b": (0, None, []),
@@ -94,8 +92,7 @@ def test_queues_are_sorted_by_what_is_pending_and_by_the_oldest_due_job(
 def test_queues_in_trouble_are_counted_on_top_and_found_by_a_click(
     lasting_dashboard: Dashboard,
 ) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system)
+    one = some_queue()
     one |= {"due": 3, "counts": {**one["counts"], "pending": 3}}
     queues = [
         {**one, "name": "well"},
@@ -134,11 +131,9 @@ def test_queues_in_trouble_are_counted_on_top_and_found_by_a_click(
 def test_in_a_narrow_table_who_serves_a_queue_stands_below_its_limits(
     lasting_dashboard: Dashboard,
 ) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system)
-    one |= {"max_running": 0, "rate": "", "max_running_per_key": 0, "rate_per_key": ""}
+    one = some_queue()
     one |= {"due": 3, "counts": {**one["counts"], "pending": 3}, "oldest_pending_s": 60}
-    one |= {"paused": False, "pools": [{"name": "default", "workers": 2, "ready": 2, "free": 0}]}
+    one |= {"pools": [{"name": "default", "workers": 2, "ready": 2, "free": 0}]}
     long = {"seconds": 900, "with_more": [{"more_workers": 1, "seconds": 500}]}
     queues = [
         {**one, "name": "short", "paused": True},

@@ -60,9 +60,7 @@ NUMBERS = """() => [...document.querySelectorAll(".counts a")].flatMap((link) =>
 def test_the_table_keeps_its_place_while_what_is_said_above_it_grows(
     lasting_dashboard: Dashboard, width: int
 ) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system)
-    one |= {"counts": {**one["counts"], "pending": 0}}  # whatever other tests have left
+    one = some_queue()
     pending = {"due": 900, "counts": {**one["counts"], "pending": 900}}
     held = [{"type": "resize", "jobs": 400, "relation": "eq", "oldest_s": 60}]
     well = [{**one, "name": f"queue-{n}"} for n in range(10)]
@@ -118,8 +116,7 @@ def test_a_number_of_many_digits_stands_beside_its_word(lasting_dashboard: Dashb
 
 
 def test_the_numbers_of_all_queues_stand_in_line(lasting_dashboard: Dashboard) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    one = some_queue(lasting_dashboard.system)
+    one = some_queue()
     queues = [
         {**one, "name": f"q{n}", "counts": {**one["counts"], "pending": n, "done": n}}
         for n in (1, 12_345)

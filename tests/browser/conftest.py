@@ -13,12 +13,12 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Request,
-    Route,
     expect,
 )
 
 from orpheus.shared.views.queues import Queue, counts_json
 from tests.browser.configuration_page import TEXT, put_back
+from tests.browser.interception import Route
 from tests.conftest import System
 from tests.machine import PATIENCE_S, wait_until
 

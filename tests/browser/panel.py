@@ -4,7 +4,9 @@ import json
 import re
 from typing import Any
 
-from playwright.sync_api import Page, Route, WebSocketRoute
+from playwright.sync_api import Page, WebSocketRoute
+
+from tests.browser.interception import Route, intercept
 
 Workers = list[dict[str, Any]]
 
@@ -96,5 +98,5 @@ class Panel:
             calls.append(route)
             route.fulfill(status=status, json=body)
 
-        self.page.route(f"**{path}", fulfill)
+        intercept(self.page, f"**{path}", fulfill)
         return calls

@@ -3,9 +3,10 @@
 import re
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import Route, intercept
 
 WATCH = """() => {
     window.added = 0;
@@ -131,7 +132,7 @@ def test_a_search_goes_on_and_says_how_far_it_has_looked(lasting_dashboard: Dash
         (cursor,) = parse_qs(urlsplit(route.request.url).query).get("cursor", [None])
         route.fulfill(json=parts[cursor])
 
-    page.route(re.compile(r"://[^/]+/audit\?"), answer)
+    intercept(page, "**/audit?**", answer)
     lasting_dashboard.open("/ui/audit?q=all")
     rows = page.locator("#rows tr:not(.skeleton)")
     expect(rows).to_have_count(1)
@@ -178,8 +179,8 @@ def test_an_answer_for_another_filter_is_not_shown(lasting_dashboard: Dashboard)
     def hold(route: Route) -> None:
         held.append(route)
 
-    unfiltered = re.compile(r"://[^/]+/audit$")
-    page.route(unfiltered, hold)
+    unfiltered = "**/audit"
+    intercept(page, unfiltered, hold)
     with page.expect_request(unfiltered):
         pass
     page.locator("#action").select_option("drain")

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
+from tests.browser.interception import Route, intercept
 from tests.browser.layout import small_targets
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import CRASH, JOB
@@ -36,7 +37,7 @@ def test_cancelled_jobs_are_in_the_rate_the_sentence_and_the_bars(panel: Panel) 
         }
         route.fulfill(json=stats)
 
-    panel.page.route(re.compile("/stats$"), cancelled)
+    intercept(panel.page, "**/stats", cancelled)
     page = panel.open(worker("default-1"), *SYSTEM)
     expect(page.locator("#per-minute")).to_have_text("18")
     spans = page.locator(".measures dt").filter(has_text=re.compile("since|p50"))
@@ -185,7 +186,7 @@ def test_all_pools_are_there_at_once_so_that_none_pushes_another_from_under_the_
     def hold(route: Route) -> None:
         asked.append(route)
 
-    panel.page.route(re.compile(r"/workers\?samples=true$"), hold)
+    intercept(panel.page, "**/workers?samples=true", hold)
     page = panel.open(worker("crawlers-1", "crawlers"), worker("mail-1", "mail"), *SYSTEM)
     forms = page.locator("#pools form")
     expect(forms).to_have_count(0)

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.configuration_page import TEXT, opened, rewrite, save, save_by_hand
 from tests.browser.conftest import READ_ONLY, Dashboard, wait_until_held
 from tests.browser.examine import examine
+from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.variants import variants
 
 
@@ -282,7 +283,7 @@ def test_what_is_typed_while_the_file_is_saved_stays_and_can_be_saved(
         else:
             route.continue_()
 
-    page.route("**/config*", hold)
+    intercept(page, "**/config*", hold)
     text = page.locator("#text").input_value()
     page.locator("#text").fill(text + "# one\n")
     expect(page.locator("#save")).to_be_enabled()
@@ -295,7 +296,7 @@ def test_what_is_typed_while_the_file_is_saved_stays_and_can_be_saved(
     expect(page.locator("#diff .added")).to_have_text(["+ # two"])
     assert page.locator("#text").input_value() == text + "# one\n# two\n"
     expect(page.locator("#save")).to_be_enabled()
-    page.unroute_all()
+    stop_intercepting(page, "**/config*")
     page.locator("#save").click()
     expect(page.locator("#planned")).to_be_hidden()
     assert shared_path.read_text() == TEXT + "# one\n# two\n"
@@ -317,7 +318,7 @@ def test_what_is_typed_while_the_file_is_read_again_stays(
         else:
             held.append(route)
 
-    page.route("**/config", hold)
+    intercept(page, "**/config", hold)
     shared_path.write_text("# theirs\n" + TEXT, encoding="utf-8")
     wait_until_held(page, held)
     page.locator("#text").fill(text + "# mine\n")

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Dialog, Route, expect
+from playwright.sync_api import Dialog, expect
 
 from orpheus.shared.operations.configuration import MASK
 from tests.browser.configuration_page import TEXT, opened, rewrite, save
 from tests.browser.conftest import Dashboard, wait_until_held
+from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.variants import variants
 
 
@@ -50,24 +51,24 @@ def test_a_save_whose_answer_was_lost_is_told_as_mine(
         else:
             route.continue_()
 
-    page.route("**/config", lose_answers)
+    intercept(page, "**/config", lose_answers)
     page.locator("#save").click()
     expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
     expect(page.locator("#changed-elsewhere")).to_be_hidden()
     expect(page.locator("#elsewhere")).to_be_hidden()
     expect(page.locator("#planned")).to_be_hidden()
     assert "workers = 2" in shared_path.read_text()
-    page.unroute("**/config")
+    stop_intercepting(page, "**/config")
 
 
 def test_a_save_that_did_not_reach_the_api_is_saved_by_pressing_again(shared: Dashboard) -> None:
     page = opened(shared)
     rewrite(page, "workers = 1", "workers = 2")
     expect(page.locator("#save")).to_be_enabled()
-    page.route("**/config", lambda route: route.abort())
+    intercept(page, "**/config", lambda route: route.abort())
     page.locator("#save").click()
     expect(page.locator("#problem")).to_contain_text("does not answer")
-    page.unroute("**/config")
+    stop_intercepting(page, "**/config")
     rewrite(page, "workers = 2", "workers = 3")
     expect(page.locator("#save")).to_be_enabled()
     save(page)
@@ -176,7 +177,7 @@ def test_a_save_that_ends_below_a_newer_change_says_that_it_was_of_the_earlier_t
     def hold_the_save(route: Route) -> None:
         held.append(route) if route.request.method == "PUT" else route.continue_()
 
-    page.route("**/config", hold_the_save)
+    intercept(page, "**/config", hold_the_save)
     page.locator("#save").click()
     wait_until_held(page, held)
     rewrite(page, "# some", "# many")
@@ -239,12 +240,11 @@ def test_a_rejection_is_told_once_also_if_what_was_read_is_older(
         told = route.fetch().json()
         route.fulfill(json={**told, "rejected": None})
 
-    page.route("**/config", without_rejection)
+    intercept(page, "**/config", without_rejection)
     shared_path.write_text("\n[pools.default\n", encoding="utf-8")
     expect(page.locator("#obstacle")).to_be_visible()
     expect(page.locator("#rejected")).to_contain_text("own.toml:2:")
     expect(page.locator("#problems li")).to_be_hidden()
-    page.unroute_all(behavior="wait")
 
 
 def test_a_file_that_is_not_toml_names_its_line_also_where_nothing_has_rejected_it(
@@ -258,12 +258,11 @@ def test_a_file_that_is_not_toml_names_its_line_also_where_nothing_has_rejected_
         told = route.fetch().json()
         route.fulfill(json={**told, "rejected": None})
 
-    page.route("**/config", without_rejection)
+    intercept(page, "**/config", without_rejection)
     page.reload()
     expect(page.locator("#problems li")).to_contain_text("own.toml:2:")
     expect(page.locator("#problems button")).to_have_count(0)
     expect(page.locator("#text")).to_be_hidden()
-    page.unroute_all(behavior="wait")
 
 
 def test_the_time_of_a_version_has_its_seconds_also_at_the_full_minute(shared: Dashboard) -> None:
@@ -274,13 +273,12 @@ def test_the_time_of_a_version_has_its_seconds_also_at_the_full_minute(shared: D
                 one[key] = "2026-01-31T12:08:00.123Z"
         route.fulfill(json=told)
 
-    shared.page.route("**/config", at_the_full_minute)
-    shared.page.route("**/config/versions", at_the_full_minute)
+    intercept(shared.page, "**/config", at_the_full_minute)
+    intercept(shared.page, "**/config/versions", at_the_full_minute)
     page = opened(shared)
     seconds = re.compile(r" \d\d:\d\d:00$")
     expect(page.locator("#versions time").first).to_have_text(seconds)
     expect(page.locator("#in-force time")).to_have_text(seconds)
-    page.unroute_all(behavior="wait")
 
 
 def test_a_change_of_one_of_several_tables_names_it_there_and_in_the_audit_log(
@@ -348,7 +346,7 @@ def test_a_version_is_compared_with_the_newest_before_it_that_can_be_shown(
         {"version": number, "text": text, "in_file": False, "in_force": False, **whole}
         for number, text in kept.items()
     ]
-    shared.page.route("**/config/versions", lambda route: route.fulfill(json={"items": items}))
+    intercept(shared.page, "**/config/versions", lambda route: route.fulfill(json={"items": items}))
     page = opened(shared)
     for number in kept:
         page.locator(f"#version-{number}").click()
@@ -365,7 +363,6 @@ def test_a_version_is_compared_with_the_newest_before_it_that_can_be_shown(
     page.reload()
     page.locator("#version-3").click()
     expect(told).to_have_text("No version before it can be shown. Its text:")
-    page.unroute_all(behavior="wait")
 
 
 def test_what_the_page_will_not_be_able_to_do_is_told_before_and_after_the_save(
@@ -383,7 +380,7 @@ def test_what_the_page_will_not_be_able_to_do_is_told_before_and_after_the_save(
         else:
             route.continue_()
 
-    shared.page.route("**/config*", keep_or_answer)
+    intercept(shared.page, "**/config*", keep_or_answer)
     page = opened(shared)
     note = "Nothing can be changed over HTTP then: only the file on the machine takes that back."
     rewrite(page, "[pools.default]", "[api]\nread_only = true\n\n[pools.default]")
@@ -392,4 +389,3 @@ def test_what_the_page_will_not_be_able_to_do_is_told_before_and_after_the_save(
     expect(page.locator("#became")).to_contain_text(
         f"In force within 2 seconds: the supervisor watches the file. {note}"
     )
-    page.unroute_all(behavior="wait")

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, Route, ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.conftest import READ_ONLY
 from tests.browser.examine import examine
+from tests.browser.interception import Route, intercept
 from tests.browser.layout import overprints, small_targets
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import STATES
@@ -225,7 +226,7 @@ def test_on_a_phone_a_concern_stands_beside_its_sign(panel: Panel) -> None:
         stats["verdict"] = {"headline": "Look.", "concerns": [concern]}
         route.fulfill(json=stats)
 
-    panel.page.route(re.compile("/stats$"), troubled)
+    intercept(panel.page, "**/stats", troubled)
     panel.page.set_viewport_size({"width": 360, "height": 740})
     page = panel.open(worker("default-1"), *SYSTEM)
     icon, link, code = (
@@ -349,7 +350,7 @@ def test_read_only_pages_offer_nothing_that_is_refused(page: Page, start_system:
         answer["in_force"] |= {"file": None, "version": None}
         route.fulfill(json=answer)
 
-    page.route("**/config", without_file)
+    intercept(page, "**/config", without_file)
     page.goto(f"{system.url}/")
     first = page.locator("#first-steps")
     expect(first).to_contain_text("api.read_only")

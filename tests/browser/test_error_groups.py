@@ -3,9 +3,10 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard, wait_until_held
+from tests.browser.interception import Route, intercept
 
 
 def fail(system: Any, text: str, times: int = 1) -> list[int]:
@@ -77,7 +78,8 @@ def test_a_long_message_is_read_to_its_end(lasting_dashboard: Dashboard) -> None
     group |= {"last_hour": 22, "hour_before": 0, "max_id": 9, "count": 22, "messages": 10}
     group |= {"first_seen": at, "last_seen": at, "newest": 7, "message": long}
     page = lasting_dashboard.page
-    page.route(
+    intercept(
+        page,
         f"{lasting_dashboard.system.url}/errors",
         lambda route: route.fulfill(json={"items": [group]}),
     )
@@ -104,7 +106,8 @@ def test_of_several_messages_the_newest_is_said_to_be_one(lasting_dashboard: Das
     }
     items = [group | {"error": f"E{n}{m}", "count": n, "messages": m} for n, m in said]
     page = lasting_dashboard.page
-    page.route(
+    intercept(
+        page,
         f"{lasting_dashboard.system.url}/errors",
         lambda route: route.fulfill(json={"items": items}),
     )
@@ -176,7 +179,8 @@ def test_groups_are_sorted_and_to_retry_many_their_number_has_to_be_typed(
     group["messages"] = 1
     began = {"type": "resize", "count": 2, "last_hour": 0, "first_seen": "2026-02-01T00:00:00.000Z"}
     items = [group, group | began]
-    page.route(
+    intercept(
+        page,
         f"{lasting_dashboard.system.url}/errors",
         lambda route: route.fulfill(json={"items": items}),
     )
@@ -186,7 +190,7 @@ def test_groups_are_sorted_and_to_retry_many_their_number_has_to_be_typed(
         bodies.append(route.request.post_data_json)
         route.fulfill(json={"changed": 1234})
 
-    page.route("**/jobs/bulk", answer)
+    intercept(page, "**/jobs/bulk", answer)
     lasting_dashboard.open("/ui/errors?sort=%0A")
     types = page.locator("#rows .name")
     expect(types).to_have_text(["add", "resize"])
@@ -231,7 +235,8 @@ def test_an_answer_that_comes_late_changes_nothing_in_the_next_question(
     group |= {"last_hour": 0, "hour_before": 0, "newest": 7, "max_id": 9, "messages": 1}
     group |= {"first_seen": at, "last_seen": at}
     items = [group, group | {"error": "Many", "count": 300}]
-    page.route(
+    intercept(
+        page,
         f"{lasting_dashboard.system.url}/errors",
         lambda route: route.fulfill(json={"items": items}),
     )
@@ -240,7 +245,7 @@ def test_an_answer_that_comes_late_changes_nothing_in_the_next_question(
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.route("**/jobs/bulk", hold)
+    intercept(page, "**/jobs/bulk", hold)
     lasting_dashboard.open("/ui/errors")
     yes = page.locator("#confirm-yes")
     answers: list[dict[str, Any]]

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.configuration_page import TEXT, opened, rewrite, save, save_by_hand
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import Route, intercept
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ def test_a_setting_of_a_long_variable_is_readable_on_a_phone(page: Page, shared:
         one["origin"] = name
         route.fulfill(response=answer, json=told)
 
-    page.route("**/config", as_if_set_by_it)
+    intercept(page, "**/config", as_if_set_by_it)
     page.set_viewport_size({"width": 360, "height": 800})
     opened(shared)
     row = page.get_by_role("row").filter(has_text=name)

@@ -6,12 +6,13 @@ import subprocess
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
 from tests.browser.conftest import READ_ONLY
 from tests.browser.examine import examine
+from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.variants import variants
 
 
@@ -168,7 +169,7 @@ def test_a_quarantined_type_leads_to_where_it_is_released(lasting_dashboard: Any
     text = "its type wordcount is quarantined: its jobs killed 5 workers, the last one job 7 on a-1"
     reason = {"code": "quarantined", "text": text, "by": "type wordcount", "until": None}
     answer = {"runs": False, "reasons": [reason]}
-    page.route(f"**/jobs/{job_id}/why", lambda route: route.fulfill(json=answer))
+    intercept(page, f"**/jobs/{job_id}/why", lambda route: route.fulfill(json=answer))
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#why-reasons")).to_have_text(f"I{text[1:]}")
     links = page.locator("#why-reasons a")
@@ -181,7 +182,7 @@ def test_a_job_that_runs_says_when_its_worker_falls_silent(lasting_dashboard: An
     page = lasting_dashboard.page
     job_id = lasting_dashboard.system.submit("sleep", {"seconds": 60})
     answers = [{"runs": True, "reasons": []}]
-    page.route(f"**/jobs/{job_id}/why", lambda route: route.fulfill(json=answers[-1]))
+    intercept(page, f"**/jobs/{job_id}/why", lambda route: route.fulfill(json=answers[-1]))
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#status")).to_have_text("in progress")
     expect(page.locator("#why")).to_be_hidden()
@@ -226,7 +227,7 @@ def test_a_job_is_shown_even_if_what_stands_beside_it_cannot_be_read(
 ) -> None:
     page = lasting_dashboard.page
     refusal: Any = {"status": 503, "json": {"detail": "busy"}}
-    page.route(re.compile(re.escape(part)), lambda route: route.fulfill(**refusal))
+    intercept(page, f"**{part}**", lambda route: route.fulfill(**refusal))
     job_id = lasting_dashboard.system.submit("echo", {"value": "here"})
     lasting_dashboard.system.wait_for_job(job_id)
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
@@ -239,12 +240,12 @@ def test_a_job_is_shown_even_if_what_stands_beside_it_cannot_be_read(
 def test_a_job_that_cannot_be_read_now_says_why_until_it_can(lasting_dashboard: Any) -> None:
     page = lasting_dashboard.page
     job_id = lasting_dashboard.system.submit("step")
-    path = re.compile(rf"(?<!/ui)/jobs/{job_id}$")
+    path = f"**/jobs/{job_id}"
     refusal: Any = {"status": 503, "json": {"detail": "the database is busy"}}
-    page.route(path, lambda route: route.fulfill(**refusal))
+    intercept(page, path, lambda route: route.fulfill(**refusal))
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#missing")).to_contain_text("cannot be read: the database is busy")
-    page.unroute(path)
+    stop_intercepting(page, path)
     expect(page.locator("h1")).to_have_text(f"step {job_id}")
     expect(page.locator("#missing")).to_be_hidden()
 
@@ -260,7 +261,7 @@ def test_a_result_that_differs_from_the_one_before_in_its_end_only_is_shown(
     def answer(route: Route) -> None:
         route.fulfill(json=job | {"result": "x" * 300 + next(results, "new")})
 
-    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), answer)
+    intercept(page, f"**/jobs/{job_id}", answer)
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#result")).to_contain_text("new")
 

@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Route, ViewportSize, expect
+from playwright.sync_api import ViewportSize, expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import Route, intercept
 from tests.browser.job_list import row, wait_submitted
 from tests.variants import variants
 
@@ -106,7 +107,7 @@ def test_what_is_due_and_still_waits_is_not_said_to_be_retried_now(
         items = [{**one, **again} for one in answer.json()["items"]]
         route.fulfill(response=answer, json={**answer.json(), "items": items})
 
-    page.route(re.compile(r"\d/jobs\?"), fail)
+    intercept(page, "**/jobs?**", fail)
     lasting_dashboard.open("/ui/jobs?tag=held-back")
     told = "due, after WorkerCrashed: killed by SIGKILL"
     expect(row(page, job).locator(".detail .text")).to_have_text(told)
@@ -130,7 +131,7 @@ def test_a_job_whose_worker_died_unseen_did_not_run_until_that_was_found(
         items = [{**one, **found} for one in answer.json()["items"]]
         route.fulfill(response=answer, json={**answer.json(), "items": items})
 
-    page.route(re.compile(r"\d/jobs\?"), fail)
+    intercept(page, "**/jobs?**", fail)
     lasting_dashboard.open("/ui/jobs?tag=found-dead")
     expect(row(page, job).locator(".ran")).to_have_text("35 s")
     system.client.post(f"/jobs/{job}/cancel")
@@ -160,7 +161,7 @@ def test_a_job_that_a_quarantine_holds_back_is_not_said_to_be_due(
         body = {**answer.json(), "items": items, "quarantined": held}
         route.fulfill(response=answer, json=body)
 
-    page.route(re.compile(r"\d/jobs\?"), hold)
+    intercept(page, "**/jobs?**", hold)
     lasting_dashboard.open(path)
     told = "held back: quarantined, after WorkerCrashed: killed by SIGKILL"
     expect(row(page, again).locator(".detail .text")).to_have_text(told)
@@ -182,7 +183,7 @@ def test_a_long_type_is_shown_whole_on_a_phone_and_in_one_line_elsewhere(
         items = [{**one, "type": LONG} for one in answer.json()["items"]]
         route.fulfill(response=answer, json={**answer.json(), "items": items})
 
-    page.route(re.compile(r"\d/jobs\?"), rename)
+    intercept(page, "**/jobs?**", rename)
     job = lasting_dashboard.system.submit("sum_range", {"n": 1}, tags=["long-type"])
     lasting_dashboard.system.wait_for_job(job)
     lasting_dashboard.open(path)

@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.interception import intercept
 from tests.machine import wait_until
 
 BACKGROUND = "one => getComputedStyle(one).backgroundColor"
@@ -18,7 +19,7 @@ def test_a_job_of_hundreds_of_attempts_folds_those_in_the_middle(lasting_dashboa
     failed, succeeded = job["attempts"]
     attempts = [failed | {"number": number} for number in range(1, 300)]
     many = job | {"attempts": [*attempts, succeeded | {"number": 300}]}
-    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=many))
+    intercept(page, f"**/jobs/{job_id}", lambda route: route.fulfill(json=many))
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
     numbers = page.locator("#timeline .span .number")
     expect(numbers).to_have_text(["1", "296", "297", "298", "299", "300"])
@@ -36,7 +37,7 @@ def test_a_job_of_hundreds_of_attempts_folds_those_in_the_middle(lasting_dashboa
 
 
 def answer(page: Page, job_id: int, job: dict[str, Any]) -> None:
-    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=job))
+    intercept(page, f"**/jobs/{job_id}", lambda route: route.fulfill(json=job))
 
 
 def snoozed_job(system: Any) -> dict[str, Any]:
@@ -100,7 +101,9 @@ def test_what_waits_for_a_worker_after_a_snooze_is_not_called_snoozed(
     late = job | {"attempt": 2, "run_at": after(36), "attempts": attempts}
     started = {"seq": 1, "at": after(33), "kind": "job.started"}
     event = started | {"job": job | {"attempt": 2, "run_at": after(0.2)}}
-    page.route(f"**/jobs/{job_id}/events?*", lambda route: route.fulfill(json={"items": [event]}))
+    intercept(
+        page, f"**/jobs/{job_id}/events?*", lambda route: route.fulfill(json={"items": [event]})
+    )
     answer(page, job_id, late)
     page.clock.set_fixed_time(ended + timedelta(minutes=2))
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
@@ -115,7 +118,7 @@ def test_a_job_that_is_done_shows_no_share_of_its_work(lasting_dashboard: Any) -
     system, page = lasting_dashboard.system, lasting_dashboard.page
     job_id = system.submit("step")
     job = system.wait_for_job(job_id) | {"progress": 0.983, "message": "1,200 rows"}
-    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=job))
+    intercept(page, f"**/jobs/{job_id}", lambda route: route.fulfill(json=job))
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#details > div", has_text="last message")).to_contain_text("1,200 rows")
     expect(page.locator("#progress")).to_be_hidden()
@@ -148,7 +151,7 @@ def test_what_let_an_attempt_start_stands_before_it_even_in_the_same_millisecond
     events = system.get(f"/jobs/{job_id}/events")["items"]
     unblocked = next(one["at"] for one in events if one["kind"] == "job.unblocked")
     job["attempts"][0]["started_at"] = unblocked
-    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=job))
+    intercept(page, f"**/jobs/{job_id}", lambda route: route.fulfill(json=job))
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
     parts = page.locator("#timeline > div")
     expect(parts).to_have_count(2)
@@ -198,7 +201,8 @@ def test_the_list_and_the_page_of_a_job_tell_the_same_wait(lasting_dashboard: An
             one.get("job", one).update(run_at=due.isoformat(), created_at=due.isoformat())
         route.fulfill(json=found)
 
-    page.route(re.compile(rf"(?<!/ui)/jobs(/{job_id}(/events.*)?$|\?)"), earlier)
+    for path in (f"/jobs/{job_id}", f"/jobs/{job_id}/events**", "/jobs?**"):
+        intercept(page, f"{system.url}{path}", earlier)
     waited = r"waited (\d+) ms"
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
     facts = page.locator("#timeline .span-facts")
@@ -216,7 +220,7 @@ def test_a_short_traceback_says_that_a_cause_is_hidden(lasting_dashboard: Any) -
     cause = "The above exception was the direct cause of the following exception:"
     below = 'Traceback (most recent call last):\n  File "a.py", line 1, in a\n    b()\nKeyError: 1'
     job["attempts"][0]["error"]["traceback"] = f"{below}\n\n{cause}\n\n{below}"
-    page.route(re.compile(rf"(?<!/ui)/jobs/{job_id}$"), lambda route: route.fulfill(json=job))
+    intercept(page, f"**/jobs/{job_id}", lambda route: route.fulfill(json=job))
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#errors pre")).to_have_text(below)
     page.get_by_role("button", name="all 11 lines, with the cause").click()

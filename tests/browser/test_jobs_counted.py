@@ -3,6 +3,7 @@
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard, some_queue
+from tests.browser.interception import intercept
 from tests.browser.job_list import rows, wait_submitted
 from tests.browser.test_jobs_by_status import by_status
 
@@ -52,7 +53,8 @@ def test_where_a_tab_counts_what_the_filter_asks_for_the_total_is_its_number(
     wait_submitted(system, held, "tab")
     counts = {"pending": 872}
     one = some_queue() | {"name": held, "counts": counts}
-    page.route(
+    intercept(
+        page,
         f"**/queues?name={held}",
         lambda route: route.fulfill(json={"items": [one]}) if counts else route.abort(),
     )

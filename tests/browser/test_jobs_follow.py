@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import Route, intercept
 from tests.browser.job_list import row, rows, wait_submitted
 from tests.browser.told_stream import Stream
 from tests.machine import wait_until
@@ -43,7 +44,7 @@ def test_a_list_that_cannot_be_read_says_so_keeps_its_filter_and_comes_by_itself
         else:
             route.abort()
 
-    page.route(re.compile(r"\d/jobs\?status=failed"), answer)
+    intercept(page, "**/jobs?status=failed**", answer)
     page.locator("#status").select_option("failed")
     expect(page.locator("#filter-problem")).to_contain_text("The list is as it was before")
     expect(rows(page)).to_have_count(3)
@@ -73,7 +74,7 @@ def test_a_list_that_was_never_read_shows_and_selects_no_job(
         else:
             route.continue_()
 
-    page.route(re.compile(r"\d/jobs\?.*tag=unread"), answer)
+    intercept(page, "**/jobs?**tag=unread**", answer)
     lasting_dashboard.open("/ui/jobs?tag=unread")
     told = "The list could not be read. The database is busy. Another try follows."
     expect(page.locator("#filter-problem")).to_have_text(told)
@@ -118,7 +119,7 @@ def test_a_read_that_fails_loses_nothing_of_what_waits(
         else:
             route.continue_()
 
-    page.route(re.compile(r"\d/jobs\?.*limit=50"), answer)
+    intercept(page, "**/jobs?**limit=50**", answer)
     new.press("Enter")
     expect(page.locator("#filter-problem")).to_contain_text("The database is busy.")
     expect(new).to_have_text("1 new")
@@ -183,7 +184,7 @@ def test_a_job_that_came_while_the_page_was_read_is_shown_once(
     def hold(route: Route) -> None:
         waiting.append(route)
 
-    page.route(re.compile(r"\d/jobs\?.*limit=50"), hold)
+    intercept(page, "**/jobs?**limit=50**", hold)
     page.locator("#query").fill("tag:race type:sum_range")
 
     def is_asked() -> bool:

@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Dialog, Page, Route, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.conftest import Dashboard, wait_until_held
+from tests.browser.interception import Route, intercept
 from tests.browser.job_list import confirm, row, rows, statuses
 from tests.machine import wait_until
 
@@ -64,7 +65,7 @@ def hold_steps(page: Page) -> list[Route]:
         else:
             waiting.append(route)
 
-    page.route("**/jobs/bulk", hold)
+    intercept(page, "**/jobs/bulk", hold)
     return waiting
 
 
@@ -118,7 +119,7 @@ def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
     waiting.pop().fulfill(status=401, json={"detail": "no session"})
     wait_until_held(page, waiting)
     expect(page.locator("#done-words")).to_contain_text("Log in again in another tab.")
-    page.route(f"{system.url}/jobs?*", lambda route: route.fulfill(status=401, json={}))
+    intercept(page, f"{system.url}/jobs?*", lambda route: route.fulfill(status=401, json={}))
     page.locator("#stop").click()
     waiting.pop().continue_()
     told = "Stopped: 200 jobs were cancelled or asked to stop, 150 of 350 were left as they were."
@@ -144,7 +145,7 @@ def test_a_step_whose_answer_was_lost_is_counted(lasting_dashboard: Dashboard, h
         else:
             route.continue_()
 
-    page.route("**/jobs/bulk", lose_one)
+    intercept(page, "**/jobs/bulk", lose_one)
     page.get_by_role("button", name="All that match: select them").click()
     page.get_by_role("button", name="Cancel …").click()
     confirm(page, typed="250")
@@ -244,7 +245,7 @@ class Counts:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.waiting: list[Route] = []
-        page.route("**/jobs/bulk", self._hold)
+        intercept(page, "**/jobs/bulk", self._hold)
 
     def _hold(self, route: Route) -> None:
         self.waiting.append(route)
@@ -316,7 +317,7 @@ def test_what_is_selected_while_an_action_goes_on_stays_selected(
         else:
             route.continue_()
 
-    page.route("**/jobs/bulk", hold)
+    intercept(page, "**/jobs/bulk", hold)
     page.get_by_role("button", name="All that match: select them").click()
     page.get_by_role("button", name="Cancel …").focus()
     page.keyboard.press("Enter")

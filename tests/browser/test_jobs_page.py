@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
 from tests.browser.conftest import READ_ONLY, Dashboard, some_queue
 from tests.browser.examine import examine
+from tests.browser.interception import Route, intercept
 from tests.browser.job_list import row, rows
 from tests.variants import variants
 
@@ -240,7 +241,7 @@ def test_a_search_says_how_far_it_looked_and_goes_on(lasting_dashboard: Dashboar
         let leapt = 0;
         performance.now = () => now() + (isLooking() ? (leapt += 1000) : leapt);
     """)
-    page.route(re.compile(r"\d/jobs\?"), answer)
+    intercept(page, "**/jobs?**", answer)
     lasting_dashboard.open("/ui/jobs?q=needle")
     expect(page.locator("#total")).to_contain_text(re.compile(r"looked at [\d,]+0,000 jobs, back"))
     expect(page.locator("#older")).to_have_text("look further →")
@@ -393,7 +394,7 @@ def test_a_list_of_a_queue_that_no_pool_serves_says_so(lasting_dashboard: Dashbo
     one |= {"name": "lonely", "pools": []}
     items = [one | {"none_starts": "no pool serves it"}]
     alone = "**/queues?name=lonely"  # all of them would cost much, and that again and again
-    page.route(alone, lambda route: route.fulfill(json={"items": items}))
+    intercept(page, alone, lambda route: route.fulfill(json={"items": items}))
     lasting_dashboard.open("/ui/jobs?queue=lonely")
     expect(page.locator("#none-starts")).to_have_text(
         "Queue lonely: no pool serves it, so none of its jobs starts"

@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard, some_queue
+from tests.browser.interception import intercept
 from tests.browser.test_jobs_by_status import by_status
 
 
@@ -20,7 +21,8 @@ def test_a_list_of_a_queue_says_why_no_worker_is_ready_or_which_limit_holds_its_
         one | {"limited": limited},
         one,
     ]
-    page.route(
+    intercept(
+        page,
         "**/queues?name=reports",
         lambda route: route.fulfill(json={"items": [told[0]]}),
     )

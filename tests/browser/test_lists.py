@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import READ_ONLY, Dashboard, wait_until_idle
 from tests.browser.examine import examine
+from tests.browser.interception import Handler, Route, intercept
 
 LISTS = {"queues": "q", "schedules": "s", "types": "t", "errors": "e", "audit": "a"}
 WIDTHS = [360, 390, 760, 761, 900, 1000, 1279, 1280, 1400, 1920]
@@ -137,6 +138,13 @@ EXTREME: dict[str, list[dict[str, Any]]] = {
 }
 
 
+def answer_lists(dashboard: Dashboard, answer: Handler) -> None:
+    """Answer all that these pages read of the API."""
+    for path in EXTREME:
+        for query in ("", "?**"):
+            intercept(dashboard.page, f"{dashboard.system.url}{path}{query}", answer)
+
+
 @pytest.fixture
 def extreme(lasting_dashboard: Dashboard) -> Dashboard:
     """A page whose lists have the longest names and numbers."""
@@ -145,8 +153,7 @@ def extreme(lasting_dashboard: Dashboard) -> Dashboard:
         path = re.sub(r"\?.*", "", route.request.url.removeprefix(lasting_dashboard.system.url))
         route.fulfill(json={"items": EXTREME[path], "next_cursor": None})
 
-    pattern = re.compile(r"://[^/]+(/stats)?/(queues|schedules|types|errors|audit)(\?|$)")
-    lasting_dashboard.page.route(pattern, answer)
+    answer_lists(lasting_dashboard, answer)
     return lasting_dashboard
 
 
@@ -260,10 +267,8 @@ def test_an_escape_that_ends_the_writing_of_a_character_leaves_the_search_as_it_
 
 def test_without_anything_each_page_says_what_will_be_there(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.page
-    page.route(
-        re.compile(r"://[^/]+(/stats)?/(queues|schedules|types|errors|audit)(\?|$)"),
-        lambda route: route.fulfill(json={"items": [], "next_cursor": None}),
-    )
+    nothing: dict[str, Any] = {"items": [], "next_cursor": None}
+    answer_lists(lasting_dashboard, lambda route: route.fulfill(json=nothing))
     for name in LISTS:
         lasting_dashboard.open(f"/ui/{name}")
         expect(page.locator("#none")).to_be_visible()
@@ -317,7 +322,7 @@ def test_a_read_only_dashboard_shows_the_lists_without_their_actions(
 ) -> None:
     dashboard = Dashboard(page, read_only_system)
     errors = f"{read_only_system.url}/errors"
-    page.route(errors, lambda route: route.fulfill(json={"items": EXTREME["/errors"]}))
+    intercept(page, errors, lambda route: route.fulfill(json={"items": EXTREME["/errors"]}))
     for name in ("queues", "schedules", "types", "errors"):
         opened(dashboard, name)
         expect(page.locator("#read-only")).to_be_visible()

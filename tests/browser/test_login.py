@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Dialog, Page, Route, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.conftest import READ_ONLY
 from tests.browser.examine import examine
+from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.conftest import System
 from tests.machine import wait_until
 
@@ -82,7 +83,7 @@ def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
             checking.append((send.inner_text(), send.is_disabled()))
         route.continue_()
 
-    page.route("**/session", look)
+    intercept(page, "**/session", look)
     page.locator("#token").fill("wrong")
     send.click()
     expect(page.locator("#problem")).to_contain_text("not the right one")
@@ -92,13 +93,13 @@ def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
     expect(send).to_have_text("Log in")
     expect(send).to_be_enabled()
     assert checking == [("Checking …", True)]
-    page.unroute("**/session")
+    stop_intercepting(page, "**/session")
     busy = {"detail": "The API is stopping."}
-    page.route("**/session", lambda route: route.fulfill(status=503, json=busy))
+    intercept(page, "**/session", lambda route: route.fulfill(status=503, json=busy))
     send.click()
     expect(page.locator("#problem")).to_have_text(busy["detail"])
     assert page.get_by_label("token").get_attribute("aria-invalid") is None
-    page.unroute("**/session")
+    stop_intercepting(page, "**/session")
     log_in(page)
     expect(page.locator("h1")).to_have_text("Submit a job")
     page.locator("#connection[data-state=live]").wait_for()

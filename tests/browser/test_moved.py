@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import Route, intercept
 from tests.browser.told_stream import Stream
 from tests.machine import wait_until
 
@@ -21,7 +22,7 @@ MOVED = {
 def test_a_page_that_has_moved_leads_to_its_new_address(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.page
     stream = Stream(page)
-    page.route("**/config", _with_port(4711))
+    intercept(page, "**/config", _with_port(4711))
     lasting_dashboard.open("/ui/jobs")
     queues = page.context.new_page()
     queues.goto(lasting_dashboard.system.url + "/ui/queues")
@@ -38,7 +39,6 @@ def test_a_page_that_has_moved_leads_to_its_new_address(lasting_dashboard: Dashb
         expect(one.locator("#banner-now")).to_be_hidden()
         expect(one.locator("#connection")).to_have_text("moved")
     page.context.set_offline(False)
-    page.unroute_all(behavior="wait")
 
 
 def _with_port(port: int) -> Any:

@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import intercept
 from tests.conftest import ROOT
 
 SIZE: ViewportSize = {"width": 1440, "height": 900}
@@ -152,7 +153,7 @@ def test_each_page_has_a_picture(
         PREPARED.get(name, lambda _: None)(page)
         picture(page, both, folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 20_000, "it shows something"
-    page.route("**/stack", lambda route: route.fulfill(json=STACK | {"at": _now()}))
+    intercept(page, "**/stack", lambda route: route.fulfill(json=STACK | {"at": _now()}))
     lasting_dashboard.open("/#workers")
     page.locator("#slots .more button").first.click()
     page.locator("#slots [data-action=stack]").first.click()

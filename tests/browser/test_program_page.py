@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.browser.layout import overprints, small_targets
 from tests.browser.panel import SYSTEM, worker
 
@@ -64,9 +65,9 @@ def open_made_up(dashboard: Dashboard, *, others: Any = (), **fields: Any) -> Pa
     own = worker("made-up-1", "made-up", role="program", recent_exits=[], **fields)
     items = [own, *SYSTEM, *others]
     settings = [{"key": "programs", "as_written": [{"name": "other"}, PROGRAM]}]
-    page.route("**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
-    page.route("**/workers", lambda route: route.fulfill(json={"items": items}))
-    page.route("**/config", lambda route: route.fulfill(json={"settings": settings}))
+    intercept(page, "**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
+    intercept(page, "**/workers", lambda route: route.fulfill(json={"items": items}))
+    intercept(page, "**/config", lambda route: route.fulfill(json={"settings": settings}))
     dashboard.open("/ui/programs/made-up-1")
     return page
 
@@ -109,10 +110,10 @@ def test_an_instance_that_does_not_run_any_more_says_why_and_which_others_do(
     pools = [scaled(1, 1, None) | {"name": "default"}]
     answer = {"items": [*items, *SYSTEM], "pools": pools, "programs": [scaled(3, 3, None)]}
     page = lasting_dashboard.page
-    page.route("**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
+    intercept(page, "**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
     # As the API: the pools and programs only with the samples.
-    page.route("**/workers", lambda route: route.fulfill(json={"items": answer["items"]}))
-    page.route("**/workers?samples=true", lambda route: route.fulfill(json=answer))
+    intercept(page, "**/workers", lambda route: route.fulfill(json={"items": answer["items"]}))
+    intercept(page, "**/workers?samples=true", lambda route: route.fulfill(json=answer))
     lasting_dashboard.open("/ui/programs/made-up-2")
     others = page.get_by_role("list", name="Other instances").get_by_role("link")
     expect(others).to_have_text(["made-up-1 ready", "made-up-3 ready"])
@@ -144,7 +145,7 @@ def test_a_search_that_finds_nothing_says_where_more_is(lasting_dashboard: Dashb
         is_first = "after" not in route.request.url and "before" not in route.request.url
         route.fulfill(json={"items": lines if is_first else []})
 
-    page.route("**/programs/*/logs?*", output)
+    intercept(page, "**/programs/*/logs?*", output)
     page.reload()
     expect(page.locator("#log-summary")).to_have_text("2 newest lines")
     page.locator("#log-search").fill("POST")
@@ -212,7 +213,7 @@ def test_what_is_old_as_nothing_answers_is_grey_as_on_the_overview(
     head = page.locator("#program .job-head")
     expect(head).to_contain_text("ready")
     expect(head).to_have_css("filter", "none")
-    page.unroute("**/programs/*/logs?*")
-    page.route("**/programs/*/logs?*", lambda route: route.abort())
-    page.route("**/healthz", lambda route: route.abort())
+    stop_intercepting(page, "**/programs/*/logs?*")
+    intercept(page, "**/programs/*/logs?*", lambda route: route.abort())
+    intercept(page, "**/healthz", lambda route: route.abort())
     expect(head).to_have_css("filter", "grayscale(1)")

@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import Route, intercept
 from tests.browser.layout import small_targets
 from tests.browser.panel import worker
 
@@ -129,7 +130,7 @@ def test_a_filter_counts_the_newest_lines_and_the_page_s_own_scrolling_is_not_th
         ]
         route.fulfill(json={"items": items})
 
-    page.route("**/programs/*/logs?*", answer)
+    intercept(page, "**/programs/*/logs?*", answer)
     lasting_dashboard.open("/ui/programs/made-up-1")
     log, summary = page.locator("#log"), page.locator("#log-summary")
     expect(summary).to_have_text("3,000 newest lines")
@@ -164,7 +165,7 @@ def test_older_output_comes_above_what_is_read(lasting_dashboard: Dashboard) -> 
             items = lines[: int(query.get("before", [2501])[0]) - 1][-most:]
         route.fulfill(json={"items": items})
 
-    page.route("**/programs/*/logs?*", answer)
+    intercept(page, "**/programs/*/logs?*", answer)
     lasting_dashboard.open("/ui/programs/made-up-1")
     log, summary = page.locator("#log"), page.locator("#log-summary")
     expect(summary).to_have_text("1,000 newest lines")
@@ -203,8 +204,8 @@ def test_of_many_instances_those_in_trouble_are_linked_also_when_another_host_jo
     items = [worker(name, "made-up", role="program") for name in names]
     items[-1]["state"] = "fatal"
     page = lasting_dashboard.page
-    page.route("**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
-    page.route("**/workers", lambda route: route.fulfill(json={"items": items}))
+    intercept(page, "**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
+    intercept(page, "**/workers", lambda route: route.fulfill(json={"items": items}))
     lasting_dashboard.open("/ui/programs/made-up-1?host=host-1")
     links = page.get_by_role("list", name="Other instances").get_by_role("link")
     expect(links).to_have_text(["made-up-13 fatal", *(f"{name} ready" for name in names[1:10])])
@@ -234,8 +235,8 @@ def test_long_evidence_is_folded_also_where_it_is_one_line(lasting_dashboard: Da
     exits = [EXIT | {"reason": reason, "evidence": text} for reason, text in EVIDENCE.items()]
     items = [worker("made-up-1", "made-up", role="program", recent_exits=exits)]
     page = lasting_dashboard.page
-    page.route("**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
-    page.route("**/workers", lambda route: route.fulfill(json={"items": items}))
+    intercept(page, "**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
+    intercept(page, "**/workers", lambda route: route.fulfill(json={"items": items}))
     lasting_dashboard.open("/ui/programs/made-up-1")
     evidence = page.get_by_label("Evidence")
     expect(evidence.locator("visible=true")).to_have_text(["two  words"])

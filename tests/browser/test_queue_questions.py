@@ -6,6 +6,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard, some_queue
+from tests.browser.interception import intercept
 
 
 def test_an_open_question_notices_that_somebody_else_has_paused_the_queue(
@@ -75,7 +76,7 @@ def test_the_question_before_a_resume_says_whether_anything_would_start(
     one |= {"paused": True, "counts": one["counts"] | {"pending": 3}}
     queues = [{**one, "name": f"q{n}", "pools": pools} for n, (pools, _) in enumerate(cases)]
     page = lasting_dashboard.page
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
     lasting_dashboard.open("/ui/queues")
     for n, (_, text) in enumerate(cases):
         page.get_by_label(f"Resume q{n}", exact=True).click()
@@ -97,7 +98,7 @@ def test_a_paused_queue_tells_how_many_of_its_jobs_are_due_and_when_the_next_is(
     one |= {"paused": True, "counts": one["counts"] | {"pending": 5}, "pools": pools}
     queues = [{**one, "name": f"q{n}", **its} for n, (its, _) in enumerate(cases)]
     page = lasting_dashboard.page
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
     lasting_dashboard.open("/ui/queues")
     for n, (_, told) in enumerate(cases):
         lines = page.locator(f"#queue-q{n} .backlog div div")

@@ -6,6 +6,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard, some_queue
+from tests.browser.interception import intercept
 
 
 def row(dashboard: Dashboard, queue: str) -> Any:
@@ -55,7 +56,7 @@ def test_a_queue_that_was_resumed_though_the_configuration_pauses_it_says_by_who
     one = some_queue()
     by = {"by": "cli:ada", "at": "2026-01-31T12:00:00.000Z", "reason": "the server is back"}
     one |= {"name": "lent", "pause": None, "resumed": by}
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": [one]}))
     lasting_dashboard.open("/ui/queues")
     told = r"^resumed by cli:ada .* ago: the server is back; the configuration pauses it$"
     expect(row(lasting_dashboard, "lent").locator(".paused")).to_have_text(re.compile(told))
@@ -126,8 +127,8 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         }
         for name, ((grows, out, drain), _) in cases.items()
     ]
-    lasting_dashboard.page.route(
-        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
+    intercept(
+        lasting_dashboard.page, "**/queues", lambda route: route.fulfill(json={"items": queues})
     )
     lasting_dashboard.open("/ui/queues")
     for name, ((_, _, drain), told) in cases.items():
@@ -146,7 +147,7 @@ def test_a_queue_without_a_ready_worker_says_why_below_its_row_and_leads_to_its_
     pool = {"workers": 0, "ready": 0, "free": 0}
     one["pools"] = [{**pool, "name": "gpu"}, {**pool, "name": "default"}]
     page = lasting_dashboard.page
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": [one]}))
     lasting_dashboard.open("/ui/queues")
     films = row(lasting_dashboard, "films")
     expect(films.locator(".backlog div div")).to_have_text("no worker is ready")
@@ -185,8 +186,8 @@ def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
         ),
     ]
     queues = [{**one, "name": f"q{n}", **its} for n, (its, _) in enumerate(cases)]
-    lasting_dashboard.page.route(
-        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
+    intercept(
+        lasting_dashboard.page, "**/queues", lambda route: route.fulfill(json={"items": queues})
     )
     lasting_dashboard.open("/ui/queues")
     for n, (_, lines) in enumerate(cases):
@@ -198,8 +199,8 @@ def test_a_queue_of_which_all_jobs_are_blocked_is_not_empty(lasting_dashboard: D
     one["counts"]["blocked"] = 4
     unready = [{"name": "default", "workers": 2, "ready": 0}]
     queues = [{**one, "name": name, "pools": its} for name, its in (("a", []), ("b", unready))]
-    lasting_dashboard.page.route(
-        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
+    intercept(
+        lasting_dashboard.page, "**/queues", lambda route: route.fulfill(json={"items": queues})
     )
     lasting_dashboard.open("/ui/queues")
     for name in ("a", "b"):
@@ -227,8 +228,8 @@ def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
     for queue in (runs, some):
         queue |= {"drain": drain, "grows_per_minute": None}
     queues = [one, unserved, unknown, runs, some]
-    lasting_dashboard.page.route(
-        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
+    intercept(
+        lasting_dashboard.page, "**/queues", lambda route: route.fulfill(json={"items": queues})
     )
     lasting_dashboard.open("/ui/queues")
     lines = row(lasting_dashboard, "later").locator(".backlog div div")
@@ -285,8 +286,8 @@ def test_a_queue_says_how_many_jobs_a_quarantine_holds_back_and_for_how_long(
     one = some_queue()
     one["counts"]["pending"] = 9
     queues = [{**one, "name": name, **its} for name, (its, _, _) in HELD_BACK.items()]
-    lasting_dashboard.page.route(
-        re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues})
+    intercept(
+        lasting_dashboard.page, "**/queues", lambda route: route.fulfill(json={"items": queues})
     )
     lasting_dashboard.page.set_viewport_size({"width": 1440, "height": 900})
     lasting_dashboard.open("/ui/queues")
@@ -307,10 +308,11 @@ def test_the_age_of_the_oldest_due_job_stands_still_while_nothing_is_heard(
 ) -> None:
     one = some_queue() | {"name": "aged", "oldest_pending_s": 5}
     page = lasting_dashboard.page
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": [one]}))
     lasting_dashboard.open("/ui/queues")
     expect(row(lasting_dashboard, "aged").locator(".oldest")).to_have_text(re.compile(r"\d s"))
-    page.route(re.compile("/queues$|/healthz$"), lambda route: route.abort())
+    for path in ("**/queues", "**/healthz"):
+        intercept(page, path, lambda route: route.abort())
     expect(page.locator("html.lost")).to_have_count(1)
     age = row(lasting_dashboard, "aged").locator(".oldest").inner_text()
     expect(page.locator("#banner-what")).to_have_text(re.compile(r"for ([3-9]|\d\d) s"))
@@ -330,7 +332,7 @@ def test_a_refused_action_says_why_in_its_dialog(lasting_dashboard: Dashboard) -
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="refused")
     page = lasting_dashboard.open("/ui/queues")
     problem = {"title": "Full", "status": 507, "detail": "The disk is full."}
-    page.route("**/pause", lambda route: route.fulfill(status=507, json=problem))
+    intercept(page, "**/pause", lambda route: route.fulfill(status=507, json=problem))
     page.get_by_label("Pause refused", exact=True).click()
     page.locator("#confirm-yes").click()
     expect(page.locator("#confirm-problem")).to_have_text("The disk is full.")

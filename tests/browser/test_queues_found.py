@@ -1,11 +1,11 @@
 """How a queue is found among many: the search and the order of the page of queues."""
 
-import re
 from typing import Any
 
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard, some_queue
+from tests.browser.interception import intercept
 
 AWAY = "pool gpu is scaled to 0 by cli:ada 5 min ago (new disks)"
 DRAIN = {"seconds": 900, "with_more": []}
@@ -31,7 +31,7 @@ def test_queues_are_searched_by_their_state_and_their_pools_too(
         {**one, **waits, "name": "six", "none_starts": "its workers run other jobs"},
     ]
     page = lasting_dashboard.page
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
     lasting_dashboard.open("/ui/queues")
     for text, found in {
         "paused": "one",
@@ -64,7 +64,7 @@ def test_queues_are_sorted_by_what_is_pending_and_by_the_oldest_due_job(
         for name, (pending, oldest, held) in cases.items()
     ]
     page = lasting_dashboard.page
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
     lasting_dashboard.open("/ui/queues?sort=pending")
     shown = page.locator("#rows tr:not(.unmatched) .name > a")
     expect(shown).to_have_text(["c", "a", "d", "b"])
@@ -105,7 +105,7 @@ def test_queues_in_trouble_are_counted_on_top_and_found_by_a_click(
         {**one, "name": "paused-never", "held_back": [HELD, MANY_HELD], "due": 0},
     ]
     page = lasting_dashboard.page
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
     lasting_dashboard.open("/ui/queues")
     held = ", with 3 pending jobs"
     counted = f"1 paused{held} · 1 without a pool{held} · 1 without a ready worker{held}"
@@ -140,7 +140,7 @@ def test_in_a_narrow_table_who_serves_a_queue_stands_below_its_limits(
         {**one, "name": "long", "drain": long, "grows_per_minute": -4, "held_back": [HELD]},
     ]
     page = lasting_dashboard.page
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
     page.set_viewport_size({"width": 1024, "height": 900})
     lasting_dashboard.open("/ui/queues")
     offsets = page.locator("#rows tr").evaluate_all(

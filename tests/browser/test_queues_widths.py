@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard, some_queue
+from tests.browser.interception import intercept
 from tests.variants import variants
 
 
@@ -26,7 +27,7 @@ def test_at_a_desk_nothing_short_wraps_and_in_a_narrower_window_it_is_still_a_ta
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
     (one,) = (q for q in lasting_dashboard.system.get("/queues")["items"] if q["name"] == "desk")
     one |= {"max_running": 0, "rate": "20/s", "burst": 5}
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": [one]}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": [one]}))
     page.set_viewport_size({"width": 1440, "height": 900})
     lasting_dashboard.open("/ui/queues")
     desk = row(page, "desk")
@@ -73,8 +74,8 @@ def test_the_table_keeps_its_place_while_what_is_said_above_it_grows(
         *well[5:],
     ]
     page, shown = lasting_dashboard.page, well
-    path = re.compile("(?<!/ui)/queues$")
-    page.route(path, lambda route: route.fulfill(json={"items": shown}))
+    path = "**/queues"
+    intercept(page, path, lambda route: route.fulfill(json={"items": shown}))
     page.set_viewport_size({"width": width, "height": 900})
     lasting_dashboard.open("/ui/queues")
     summary, head = page.locator("#summary"), page.locator("table thead")
@@ -98,7 +99,7 @@ def test_a_number_of_many_digits_stands_beside_its_word(lasting_dashboard: Dashb
         {**one, "name": name, "counts": dict.fromkeys(one["counts"], number)}
         for name, number in (("few", 3), ("usual", 29_679), ("many", 1_234_567))
     ]
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
     lasting_dashboard.open("/ui/queues")
     row(page, "many").wait_for()
     for width in (1920, 1440, 1280, 1279, 1024, 980, 768, 360):
@@ -122,7 +123,7 @@ def test_the_numbers_of_all_queues_stand_in_line(lasting_dashboard: Dashboard) -
         for n in (1, 12_345)
     ]
     page = lasting_dashboard.page
-    page.route(re.compile("(?<!/ui)/queues$"), lambda route: route.fulfill(json={"items": queues}))
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
     lasting_dashboard.open("/ui/queues")
     expect(page.locator("#rows tr")).to_have_count(2)
     for width in (1440, 1024, 768):

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Dashboard, wait_until_held
+from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.browser.layout import small_targets
 
 
@@ -26,9 +27,9 @@ def busy(page: Page) -> Iterator[Any]:
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.route("**/queues/measured/*", hold)
+    intercept(page, "**/queues/measured/*", hold)
     yield refuse
-    page.unroute("**/queues/measured/*")
+    stop_intercepting(page, "**/queues/measured/*")
 
 
 def make_queue(dashboard: Dashboard) -> None:
@@ -77,26 +78,26 @@ def test_a_refusal_and_a_lost_connection_do_not_lie_over_each_other(
     page = lasting_dashboard.open("/ui/queues")
     busy("Pause measured", "Pause it", "It is being moved.")
     expect(refusals(page)).to_be_visible()
-    page.route("**/queues", lambda route: route.abort())
+    intercept(page, "**/queues", lambda route: route.abort())
     banner = page.locator("#banner")
     expect(banner).to_be_visible()
     upper, lower = refusals(page).bounding_box(), banner.bounding_box()
     assert upper is not None and lower is not None
     assert upper["y"] + upper["height"] <= lower["y"] or lower["y"] + lower["height"] <= upper["y"]
-    page.unroute("**/queues")
+    stop_intercepting(page, "**/queues")
 
 
 def test_what_was_done_is_not_told_as_refused_if_the_page_fails_over_the_answer(
     lasting_dashboard: Dashboard,
 ) -> None:
     page = lasting_dashboard.open("/ui/schedules")
-    page.route("**/schedules/often/run", lambda route: route.fulfill(status=200, body="null"))
+    intercept(page, "**/schedules/often/run", lambda route: route.fulfill(status=200, body="null"))
     with page.expect_event("pageerror"):
         page.get_by_label("Run often now", exact=True).click()
         page.locator("#confirm-yes").click()
     expect(page.locator("#confirm")).to_be_hidden()
     expect(refusals(page)).to_be_hidden()
-    page.unroute("**/schedules/often/run")
+    stop_intercepting(page, "**/schedules/often/run")
     (problem,) = lasting_dashboard.problems
     assert "null" in problem
     lasting_dashboard.problems.clear()

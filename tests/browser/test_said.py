@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import intercept, stop_intercepting
 
 HEAR = """(node) => {
     window.told = [];
@@ -23,9 +24,9 @@ def test_a_lost_connection_is_told_once_and_its_return_once(lasting_dashboard: D
     said = page.locator("#connection-said")
     assert said.get_attribute("role") == "status"
     said.evaluate(HEAR)
-    page.route("**/queues", lambda route: route.abort())
+    intercept(page, "**/queues", lambda route: route.abort())
     expect(page.locator("#banner-what")).to_contain_text(re.compile(r"for ([3-9]|\d\d) s"))
-    page.unroute("**/queues")
+    stop_intercepting(page, "**/queues")
     page.locator("#banner-now").dispatch_event("click")  # it may be hidden again already
     expect(page.locator("#banner")).to_be_hidden()
     expect(said).to_have_text("Connected again.")

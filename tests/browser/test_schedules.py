@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import Route, intercept, stop_intercepting
 
 
 def row(dashboard: Dashboard, name: str) -> Any:
@@ -20,12 +21,12 @@ def test_a_schedule_tells_its_times_in_words(lasting_dashboard: Dashboard) -> No
         route.fulfill(json=body)
 
     page, schedules = lasting_dashboard.page, f"{lasting_dashboard.system.url}/schedules"
-    page.route(schedules, before)
+    intercept(page, schedules, before)
     lasting_dashboard.open("/ui/schedules")
     nightly = row(lasting_dashboard, "nightly")
     expect(nightly.locator(".next .zone")).to_have_text("in UTC")
     expect(nightly.locator(".next .all time").first).to_have_text(re.compile("(^| )0[12]:00$"))
-    page.unroute(schedules)
+    stop_intercepting(page, schedules)
     expect(nightly.locator(".words")).to_have_text("At 03:00 on Monday through Friday")
     expect(nightly.locator(".when small")).to_have_text("0 3 * * MON-FRI · Europe/Vienna")
     expect(nightly.locator(".next .all time")).to_have_count(5)
@@ -98,7 +99,7 @@ def test_a_time_that_passed_without_a_job_is_shown(
         body["items"] = [{**one, **changes} for one in body["items"]]
         route.fulfill(json=body)
 
-    lasting_dashboard.page.route(f"{lasting_dashboard.system.url}/schedules", late)
+    intercept(lasting_dashboard.page, f"{lasting_dashboard.system.url}/schedules", late)
     page = lasting_dashboard.open("/ui/schedules")
     nightly = row(lasting_dashboard, "nightly")
     expect(nightly.locator(".missed")).to_contain_text(re.compile("The run of 31 Jan .* has not"))
@@ -117,7 +118,7 @@ def test_a_schedule_that_was_added_again_has_runs_and_no_last_one(
             one["last_runs"] = [{**run, "status": "done", "error": None}]
         route.fulfill(json=body)
 
-    lasting_dashboard.page.route(f"{lasting_dashboard.system.url}/schedules", added_again)
+    intercept(lasting_dashboard.page, f"{lasting_dashboard.system.url}/schedules", added_again)
     lasting_dashboard.open("/ui/schedules")
     last = row(lasting_dashboard, "nightly").locator(".last")
     expect(last).to_contain_text("not since it was added again")

@@ -2,9 +2,10 @@
 
 import re
 
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import Route, intercept
 from tests.machine import wait_until
 
 FOLLOW = """async (jobs) => {
@@ -29,7 +30,7 @@ def fail_at_first(page: Page, url: str, times: int) -> list[Route]:
             failures.append(route)
             route.abort()
 
-    page.route(re.compile(url), fail)
+    intercept(page, url, fail)
     return failures
 
 
@@ -89,7 +90,7 @@ def test_jobs_are_followed_through_failures_and_leave_room_for_other_calls(
     later = [system.submit("sum_range", {"n": n}, delay=3600) for n in range(5)]
     ids = "|".join(map(str, later))
     page = lasting_dashboard.open("/ui/submit?type=sum_range")
-    failures = fail_at_first(page, rf"/jobs/{later[0]}\b", 6)
+    failures = fail_at_first(page, f"**/jobs/{later[0]}?**", 6)
     asked = Asked(page, ids)
 
     def have_failed() -> bool:

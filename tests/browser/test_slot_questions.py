@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.interception import intercept, stop_intercepting
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import JOB
 
@@ -50,7 +51,7 @@ def test_that_nothing_answers_is_not_said_any_longer_once_the_page_is_connected_
     panel: Panel,
 ) -> None:
     page = panel.open(worker("default-1", state="down", pid=None), *SYSTEM)
-    page.route("**/workers/default-1/restart", lambda route: route.abort())
+    intercept(page, "**/workers/default-1/restart", lambda route: route.abort())
     panel.unfold("default-1").locator("[data-action=restart]").click()
     page.locator("#confirm-yes").click()
     problem = page.locator("#confirm-problem")
@@ -58,7 +59,7 @@ def test_that_nothing_answers_is_not_said_any_longer_once_the_page_is_connected_
     panel.cut()
     expect(problem).to_be_hidden()
     refusal = "default-1 is gone"
-    page.unroute("**/workers/default-1/restart")
+    stop_intercepting(page, "**/workers/default-1/restart")
     panel.answer("/workers/default-1/restart", 404, {"detail": refusal})
     page.locator("#confirm-yes").click()
     expect(problem).to_have_text(refusal)

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Dashboard, wait_until_held
 from tests.browser.examine import examine
+from tests.browser.interception import Route, intercept
 
 PAYLOAD = {
     "to": {"street": "Ring 1"},
@@ -345,7 +346,7 @@ def test_the_button_keeps_the_focus_when_a_job_is_sent(lasting_dashboard: Dashbo
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.route("**/jobs", hold)
+    intercept(page, "**/jobs", hold)
     page.locator("#payload-n").fill("1")
     page.locator("#send").press("Enter")
     expect(page.locator("#send")).to_be_disabled()

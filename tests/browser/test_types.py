@@ -6,6 +6,9 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
+from tests.browser.interception import intercept
+
+TYPES = "http://*/types"
 
 
 def test_a_type_shows_what_its_attempts_cost_and_what_it_takes(
@@ -38,7 +41,11 @@ def test_a_type_without_parameters_has_no_fields(lasting_dashboard: Dashboard) -
         "any": {"type": "object"},
     }
     items = [{**one, "name": name, "schema": schema} for name, schema in types.items()]
-    page.route(re.compile("://[^/]+/types$"), lambda route: route.fulfill(json={"items": items}))
+    intercept(
+        page,
+        TYPES,
+        lambda route: route.fulfill(json={"items": items}),
+    )
     lasting_dashboard.open("/ui/types")
     expect(page.get_by_label("Fields of bare")).to_have_text("no fields")
     expect(page.get_by_label("Fields of any")).to_have_text("fields")
@@ -53,7 +60,7 @@ def test_a_snooze_is_neither_a_success_nor_a_failure(lasting_dashboard: Dashboar
         "flaky": {"snoozed": 72},
     }
     items = [{**ran, "name": name, "ended": its} for name, its in ended.items()]
-    page.route("**/stats/types", lambda route: route.fulfill(json={"items": items}))
+    intercept(page, "**/stats/types", lambda route: route.fulfill(json={"items": items}))
     lasting_dashboard.open("/ui/types")
     lines = page.locator("#type-sum_range .ended span")
     expect(lines).to_have_text(["75.0 % of 4", "1 failed", "96 snoozed"])
@@ -75,7 +82,7 @@ def test_what_fails_since_an_hour_stands_beside_what_never_did(
             "sleep": {"done": 0, "failed": 0, "cancelled": 0},
         }.items()
     ]
-    page.route("**/stats/types", lambda route: route.fulfill(json={"items": items}))
+    intercept(page, "**/stats/types", lambda route: route.fulfill(json={"items": items}))
     lasting_dashboard.open("/ui/types?sort=hour")
     flaky = page.locator("#type-flaky .hour")
     expect(flaky.locator("span")).to_have_text(["41.7 % of 12", "7 failed", "1 cancelled"])
@@ -97,8 +104,8 @@ def test_types_that_never_ran_are_folded_and_found(lasting_dashboard: Dashboard)
     system.wait_for_job(system.submit("sum_range", {"n": 1}))
     ran = system.get("/stats/types")
     ran["items"] = [one for one in ran["items"] if one["name"] == "sum_range"]
-    page.route("**/stats/types", lambda route: route.fulfill(json=ran))
-    page.route("**/errors", lambda route: route.fulfill(json={"items": []}))
+    intercept(page, "**/stats/types", lambda route: route.fulfill(json=ran))
+    intercept(page, "**/errors", lambda route: route.fulfill(json={"items": []}))
     lasting_dashboard.open("/ui/types")
     expect(page.locator("#type-sum_range")).to_be_visible()
     expect(page.locator("#type-ship")).to_be_hidden()
@@ -144,7 +151,8 @@ def test_types_are_sorted_by_the_buttons_in_the_headers(lasting_dashboard: Dashb
         path = route.request.url.removeprefix(system.url)
         route.fulfill(json={"items": answers[path]})
 
-    page.route(re.compile("://[^/]+(/types|/stats/types|/errors)$"), answer)
+    for path in answers:
+        intercept(page, f"{system.url}{path}", answer)
     lasting_dashboard.open("/ui/types?sort=run")
     rows, run, attempts = (
         page.locator("#rows tr:visible .name > a"),
@@ -196,7 +204,7 @@ def test_a_quarantined_type_says_why_and_is_released_with_a_reason(
         "text": "5 deaths within 10 min, the last one job 7 on default-1: killed by SIGSEGV",
         "crashes": [],
     }
-    page.route(re.compile(r"^http://[^/]+/types$"), lambda route: route.fulfill(json=types))
+    intercept(page, TYPES, lambda route: route.fulfill(json=types))
     released: list[Any] = []
 
     def release(route: Any) -> None:
@@ -204,7 +212,7 @@ def test_a_quarantined_type_says_why_and_is_released_with_a_reason(
         flaky["quarantine"] = None
         route.fulfill(json=flaky)
 
-    page.route("**/types/flaky/release", release)
+    intercept(page, "**/types/flaky/release", release)
     lasting_dashboard.open("/ui/types")
     row = page.locator("#type-flaky")
     expect(row.locator(".paused")).to_contain_text("quarantined")

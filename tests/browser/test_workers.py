@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.examine import examine
+from tests.browser.interception import stop_intercepting
 from tests.browser.panel import SYSTEM, Panel, Workers, worker
 from tests.machine import slowness
 from tests.variants import variants
@@ -268,7 +269,7 @@ def test_figures_that_cannot_be_read_are_said_to_be_old(panel: Panel) -> None:
     panel.workers = [worker("default-1", state="draining"), *SYSTEM]  # it is asked for at once
     expect(page.locator("#stale")).to_contain_text("is old, as it cannot be read: ")
     expect(page.locator("#stale")).to_contain_text("the database is busy")
-    page.unroute("**/stats")  # they are read soon again, although nothing happens
+    stop_intercepting(page, "**/stats")  # they are read soon again, although nothing happens
     expect(page.locator("#stale")).to_be_hidden(timeout=12_000 * slowness())
 
 

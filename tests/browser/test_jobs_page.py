@@ -390,9 +390,8 @@ def test_a_list_of_one_queue_says_why_none_of_its_jobs_starts(
 
 def test_a_list_of_a_queue_that_no_pool_serves_says_so(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.page
-    one = some_queue()
-    one |= {"name": "lonely", "pools": []}
-    items = [one | {"none_starts": "no pool serves it"}]
+    told = {"name": "lonely", "pools": [], "none_starts": "no pool serves it"}
+    items = [some_queue() | told]
     alone = "**/queues?name=lonely"  # all of them would cost much, and that again and again
     intercept(page, alone, lambda route: route.fulfill(json={"items": items}))
     lasting_dashboard.open("/ui/jobs?queue=lonely")

@@ -1,4 +1,4 @@
-"""Real processes and real faults: about five minutes of them, more by environment variables.
+"""Real processes and real faults: about three minutes of them, more by environment variables.
 
 `CHAOS_SEED=N` chooses another campaign (its failures print it), `CHAOS_SECONDS=N` a longer one,
 `CHAOS_LONG=1` the full numbers where the normal run takes smaller ones. Variables, because pytest
@@ -38,10 +38,21 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Orpheus]]:
         one.end()
 
 
-@pytest.fixture(scope="module")
-def shared_orpheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orpheus]:
-    """One for a module, which ends in order after all that its tests have done to it."""
-    one = Orpheus(tmp_path_factory.mktemp("orpheus"), {})
+@pytest.fixture(scope="session")
+def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder where the failpoints of the lasting Orpheus are armed."""
+    return tmp_path_factory.mktemp("points")
+
+
+@pytest.fixture(scope="session")
+def lasting_orpheus(tmp_path_factory: pytest.TempPathFactory, points: Path) -> Iterator[Orpheus]:
+    """One with a file, which ends in order after all that the tests have done to it."""
+    one = Orpheus(
+        tmp_path_factory.mktemp("orpheus"),
+        {},
+        environment={"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(points)},
+        by_file=True,
+    )
     yield one
     try:
         one.thaw_all()
@@ -50,8 +61,15 @@ def shared_orpheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orpheus
         one.end()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the lasting Orpheus in one process: each process would start its own."""
+    for item in items:
+        if "lasting_orpheus" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("lasting Orpheus"))
+
+
 @pytest.fixture
-def orpheus(shared_orpheus: Orpheus) -> Orpheus:
-    """With two workers, ready: the module's own, so that a test does not pay for a start."""
-    shared_orpheus.until_healed()
-    return shared_orpheus
+def orpheus(lasting_orpheus: Orpheus) -> Orpheus:
+    """With two workers, ready: that of all files, so that a test does not pay for a start."""
+    lasting_orpheus.until_healed()
+    return lasting_orpheus

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.harness import Orpheus, until
 from tests.chaos.histories import Look
 from tests.machine import PATIENCE_S
@@ -19,6 +21,7 @@ def has(orpheus: Orpheus, count: str, at_least: int) -> bool:
         return int(tables.look(count)[0][0]) >= at_least
 
 
+@pytest.mark.long  # tests/contract/test_alerts_at_once.py kills who evaluates at every step
 def test_a_supervisor_killed_at_any_step_of_an_alert_makes_it_once(
     start: Callable[..., Orpheus], tmp_path: Path
 ) -> None:

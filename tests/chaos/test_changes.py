@@ -23,26 +23,13 @@ AT_A_TIME = 2
 STANDS_STILL = 30  # looks, one every 10 ms
 
 
-@pytest.fixture(scope="module")
-def shared_by_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orpheus]:
-    """One for the tests that change it while it runs; it ends in order after them."""
-    settings = {**TWO_WORKERS, "supervisor.restart_backoff_max": "50ms"}
-    one = Orpheus(tmp_path_factory.mktemp("by_file"), settings, by_file=True)
-    try:
-        yield one
-        assert one.stop() == 0
-    finally:
-        one.end()
-
-
 @pytest.fixture
-def by_file(shared_by_file: Orpheus) -> Orpheus:
-    """With a file, and two workers that are ready."""
-    if not shared_by_file.settings.items() >= TWO_WORKERS.items():
-        shared_by_file.configure(TWO_WORKERS)
-    until(lambda: len(shared_by_file.workers()) == 4, "two workers again")
-    shared_by_file.until_ready()
-    return shared_by_file
+def by_file(orpheus: Orpheus) -> Iterator[Orpheus]:
+    """With a file, and two workers, also afterwards."""
+    yield orpheus
+    if not orpheus.settings.items() >= TWO_WORKERS.items():
+        orpheus.configure(TWO_WORKERS)
+        until(lambda: len(orpheus.workers()) == 4, "two workers again")
 
 
 class Load:
@@ -119,6 +106,7 @@ def descriptors_and_threads(orpheus: Orpheus) -> tuple[int, int]:
     return found[-1]
 
 
+@pytest.mark.long  # policy/test_fleet.py retries a fatal slot; test_deployments.py mends real code
 def test_every_slot_fails_to_import_then_the_module_is_mended_and_reloaded(
     by_file: Orpheus,
 ) -> None:
@@ -195,8 +183,6 @@ def kill_all_workers(orpheus: Orpheus) -> None:
 
 def test_a_rolling_restart_under_load_loses_no_job_and_refuses_no_request(by_file: Orpheus) -> None:
     orpheus = by_file
-    orpheus.configure({"pools.default.workers": "3"})
-    _until_workers(orpheus, 3)
     before = {name: one["pid"] for name, one in orpheus.workers().items()}
     with under_load(orpheus) as load:
         until(lambda: len(load.ids) > 20, "the load")
@@ -208,6 +194,7 @@ def test_a_rolling_restart_under_load_loses_no_job_and_refuses_no_request(by_fil
     assert {one["reason"] for one in exits if one} == {"replaced: reload (SIGUSR2)"}
 
 
+@pytest.mark.long  # integration/supervisor/test_reload.py has each, and test_orders.py TTIN
 def test_pools_that_grow_and_shrink_under_load_lose_no_job(by_file: Orpheus) -> None:
     orpheus = by_file
     with under_load(orpheus) as load:
@@ -227,6 +214,7 @@ def _until_workers(orpheus: Orpheus, n: int) -> None:
     until(lambda: len(worker_pids(orpheus)) == n, f"{n} workers")
 
 
+@pytest.mark.long  # integration/worker/test_supervised.py recycles one after its job
 def test_workers_recycled_under_load_lose_no_job(start: Start) -> None:
     orpheus = start({"pools.default.max_jobs": "30"})
     orpheus.until_ready()

@@ -99,6 +99,7 @@ def test_a_poison_job_fails_at_its_limit_and_those_beside_it_are_done(orpheus: O
         assert not [one for one in others if one.begin_ns < run.begin_ns < (one.end_ns or 0)]
 
 
+@pytest.mark.long  # integration/worker/test_concurrency.py and the policy have the same
 def test_a_job_past_its_hard_deadline_is_known_and_the_others_are_released(
     orpheus: Orpheus,
 ) -> None:

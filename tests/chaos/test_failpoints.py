@@ -29,24 +29,6 @@ SUPERVISOR_POINTS = (
 )
 
 
-@pytest.fixture(scope="module")
-def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder where points are armed."""
-    return tmp_path_factory.mktemp("points")
-
-
-@pytest.fixture(scope="module")
-def shared_orpheus(tmp_path_factory: pytest.TempPathFactory, points: Path) -> Iterator[Orpheus]:
-    """One for all of them, which meets every failpoint."""
-    environment = {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(points)}
-    one = Orpheus(tmp_path_factory.mktemp("orpheus"), {}, environment=environment)
-    yield one
-    try:
-        assert one.stop() == 0
-    finally:
-        one.end()
-
-
 def strike(points: Path, point: str, deed: str) -> Callable[[], bool]:
     """Arm it; gives what tells whether somebody has met it."""
     draft = points.parent / "draft"
@@ -147,6 +129,7 @@ def test_who_holds_the_write_lock_for_too_long_is_ended(
     orpheus.until_ready()
 
 
+@pytest.mark.long  # integration/supervisor/test_child_start.py: such a child ends by itself
 def test_a_start_beside_an_api_that_has_only_just_been_spawned(
     orpheus: Orpheus, points: Path
 ) -> None:

@@ -9,13 +9,17 @@ import pytest
 
 from tests.chaos.harness import Orpheus, until
 from tests.chaos.histories import processes_of
+from tests.variants import variants
 
 Start = Callable[..., Orpheus]
 
 
 @pytest.mark.parametrize(
     ("does", "evidence"),
-    [("segfault", "killed by SIGSEGV"), ("exit", "exit code 7")],
+    variants(
+        [("segfault", "killed by SIGSEGV"), ("exit", "exit code 7")],
+        ("segfault", "killed by SIGSEGV"),
+    ),
 )
 def test_a_worker_that_its_job_kills_is_replaced_and_the_job_runs_again(
     orpheus: Orpheus, does: str, evidence: str
@@ -32,6 +36,7 @@ def test_a_worker_that_its_job_kills_is_replaced_and_the_job_runs_again(
     orpheus.until_ready()
 
 
+@pytest.mark.long  # test_concurrency.py has it beside other jobs
 def test_a_poison_job_fails_at_its_limit_and_the_pool_goes_on(orpheus: Orpheus) -> None:
     poison = orpheus.submit("segfault", failures=99, max_retries=2)
     others = [orpheus.submit() for _ in range(20)]
@@ -42,6 +47,7 @@ def test_a_poison_job_fails_at_its_limit_and_the_pool_goes_on(orpheus: Orpheus) 
         assert "crashed" not in orpheus.outcomes(job_id)
 
 
+@pytest.mark.long  # policy/test_aftermath.py: deaths in jobs never make a slot fatal
 def test_three_poison_jobs_stop_no_pool(start: Start) -> None:
     defaults = {
         "jobs.backoff_base": "1s",
@@ -62,6 +68,7 @@ def test_three_poison_jobs_stop_no_pool(start: Start) -> None:
     assert "worker_fatal" not in orpheus.log()
 
 
+@pytest.mark.long  # test_recovery.py has such a worker, test_loop.py the stack that it leaves
 def test_a_call_that_holds_the_gil_past_the_beat_timeout_is_ended(orpheus: Orpheus) -> None:
     job_id = orpheus.submit("hold_gil", seconds=60, failures=1)
     pid = orpheus.until_entered(job_id).pid
@@ -74,7 +81,7 @@ def test_a_call_that_holds_the_gil_past_the_beat_timeout_is_ended(orpheus: Orphe
     assert "_hold_gil" in job["attempts"][0]["error"]["traceback"], "where it stood"
 
 
-@pytest.mark.parametrize("does", ["limit_files", "change_root"])
+@pytest.mark.parametrize("does", variants(["limit_files", "change_root"], "limit_files"))
 def test_a_worker_that_alone_cannot_write_any_more_is_replaced(orpheus: Orpheus, does: str) -> None:
     if does == "change_root" and os.geteuid() != 0:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("only root can change it")
@@ -87,6 +94,7 @@ def test_a_worker_that_alone_cannot_write_any_more_is_replaced(orpheus: Orpheus,
     assert any("alone cannot write to the database" in one["reason"] for one in exits)
 
 
+@pytest.mark.long  # test_run.py has a job that outlasts the stop, test_kernel.py what one leaves
 def test_a_handler_that_ignores_term_is_killed_with_all_that_it_left(orpheus: Orpheus) -> None:
     job_id = orpheus.submit("ignore_term", seconds=600, failures=1)
     orpheus.until_entered(job_id)
@@ -106,6 +114,7 @@ def test_children_that_a_job_left_end_with_its_worker(orpheus: Orpheus) -> None:
     orpheus.until_ready()
 
 
+@pytest.mark.long  # integration/worker: test_alone.py and test_supervised.py
 def test_a_handler_that_spins_past_its_timeout_is_interrupted(orpheus: Orpheus) -> None:
     job = orpheus.until_ended(orpheus.submit("spin", failures=1, timeout="500ms"))
     assert [one["outcome"] for one in job["attempts"]] == ["timed_out", "succeeded"]
@@ -129,6 +138,7 @@ def test_a_handler_that_closes_every_descriptor_costs_its_worker_and_no_job(
     orpheus.until_ready()
 
 
+@pytest.mark.long  # tests/contract/test_leases_of_the_dead.py has the rule
 def test_a_job_that_spoils_its_own_commit_ends_at_its_limit(orpheus: Orpheus) -> None:
     spoiled = orpheus.submit("close_fds", failures=99, max_retries=1)
     once = orpheus.submit("close_fds", failures=99, max_retries=0)

@@ -10,7 +10,7 @@ import httpx2
 from orpheus.shared.storage import open_store
 from tests.chaos.harness import LEASE_TTL_S, Orpheus, until
 
-ROUNDS = 20 if os.environ.get("CHAOS_LONG") else 3
+ROUNDS = 20 if os.environ.get("CHAOS_LONG") else 2
 JOBS_PER_ROUND = 20
 JOB = {"type": "asked", "payload": {"request": 0, "index": 0, "does": "nothing"}}
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.chaos.harness import BEAT_TIMEOUT_S, Orpheus, lives, show, until
-from tests.chaos.histories import Look
+from tests.chaos.histories import Look, processes_of
 from tests.machine import slowness
 from tests.variants import variants
 
@@ -103,6 +103,8 @@ def test_a_killed_api(orpheus: Orpheus) -> None:
 
 
 def test_a_killed_supervisor(orpheus: Orpheus) -> None:
+    """What a job left ends with the next start, though its worker has said goodbye in order."""
+    orpheus.until_ended(orpheus.submit("leave_children", failures=1))
     jobs = [orpheus.submit("sleep", seconds=0.1) for _ in range(100)]
     orpheus.until_entered(jobs[0])
     children = [psutil.Process(one["pid"]) for one in orpheus.workers().values()]
@@ -113,38 +115,46 @@ def test_a_killed_supervisor(orpheus: Orpheus) -> None:
     with Look(orpheus.database) as tables:
         [(last_ms,)] = tables.look("SELECT max(at_ms) FROM events WHERE kind = 'job.started'")
     hold("supervisor killed: the last job was leased", began_s, 2, (last_ms - began_ms) / 1000)
+    assert "sleep" in names(orpheus)
+    until(lambda: names(orpheus) == {"sleep"}, "all to be gone but what the job left")
     began_s = time.monotonic()
     orpheus.start()
     orpheus.until_ready()
     hold("supervisor killed: the next start is ready", began_s, 5)
+    until(lambda: "sleep" not in names(orpheus), "what the job left to be gone")
     assert {orpheus.until_ended(one)["status"] for one in jobs} == {"done"}
 
 
-def test_everything_killed(orpheus: Orpheus) -> None:
-    job_id = orpheus.submit("sleep", seconds=0.5)
-    run = orpheus.until_entered(job_id)
+def names(orpheus: Orpheus) -> set[str]:
+    """Of its processes."""
+    found = set()
+    for one in processes_of(orpheus.mark):
+        with suppress(psutil.NoSuchProcess):
+            found.add(one.name())
+    return found
+
+
+def test_everything_killed_and_what_ran_before_a_reboot_is_charged(orpheus: Orpheus) -> None:
+    """One of the two workers that were running a job had last been heard before a reboot."""
+    job_id = orpheus.submit("sleep", seconds=0.5 * slowness())
+    charged = orpheus.submit("sleep", seconds=60, max_retries=0)
+    run, before = orpheus.until_entered(job_id), orpheus.until_entered(charged)
     orpheus.kill_everything()
+    connection = apsw.Connection(str(orpheus.database))
+    connection.execute("UPDATE jobs SET lease_boot_id = 'before/1' WHERE id = ?", (charged,))
+    sql = "UPDATE processes SET boot_id = 'before/1' WHERE incarnation = ?"
+    connection.execute(sql, (before.incarnation,))
+    connection.close()
     began_s = time.monotonic()
     orpheus.start()
     orpheus.until_ready()
     hold("everything killed: the next start is ready", began_s, 5)
     with Look(orpheus.database) as tables:
-        sql = "SELECT count(*) FROM jobs WHERE lease_incarnation = ?"
-        assert tables.look(sql, run.incarnation) == [(0,)], "every lease is void"
+        sql = "SELECT count(*) FROM jobs WHERE lease_incarnation IN (?, ?)"
+        assert tables.look(sql, run.incarnation, before.incarnation) == [(0,)], "all are void"
     assert orpheus.until_ended(job_id)["status"] == "done"
-
-
-def test_a_reboot_charges_the_job_that_was_running(orpheus: Orpheus) -> None:
-    job_id = orpheus.submit("sleep", seconds=60, max_retries=0)
-    orpheus.until_entered(job_id)
-    orpheus.kill_everything()
-    connection = apsw.Connection(str(orpheus.database))
-    connection.execute("UPDATE jobs SET lease_boot_id = 'before/1' WHERE status = 'in_progress'")
-    connection.execute("UPDATE processes SET boot_id = 'before/1'")
-    connection.close()
-    orpheus.start()
-    job = orpheus.until_ended(job_id)
-    assert (job["status"], orpheus.outcomes(job_id)) == ("failed", ["crashed"])
+    job = orpheus.until_ended(charged)
+    assert (job["status"], orpheus.outcomes(charged)) == ("failed", ["crashed"])
     died = "the worker process died while it ran this job: the machine was rebooted"
     assert job["error"]["message"] == died
 

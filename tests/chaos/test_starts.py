@@ -18,7 +18,6 @@ import pytest
 from tests.chaos.harness import Orpheus, lives, until
 from tests.chaos.histories import processes_of
 from tests.machine import PATIENCE_S, slowness
-from tests.variants import variants
 
 Start = Callable[..., Orpheus]
 IGNORE_SIGCHLD = (
@@ -86,6 +85,7 @@ def _workers(orpheus: Orpheus) -> set[int]:
     return {one["pid"] for one in orpheus.workers().values() if one["pool"]}
 
 
+@pytest.mark.long  # test_failpoints.py has one that is stopped while it holds the write lock
 def test_a_supervisor_restarted_while_stopped_children_of_the_dead_one_live(
     orpheus: Orpheus,
 ) -> None:
@@ -106,24 +106,7 @@ def test_a_supervisor_restarted_while_stopped_children_of_the_dead_one_live(
     assert [one["outcome"] for one in job["attempts"]] == ["crashed", "succeeded"]
 
 
-def test_what_a_job_left_ends_with_the_next_start_after_its_worker_ended_in_order(
-    orpheus: Orpheus,
-) -> None:
-    """The worker, whose supervisor was killed, has long said goodbye to the database."""
-    orpheus.until_ended(orpheus.submit("leave_children", failures=1))
-    orpheus.kill_supervisor()
-    until(
-        lambda: {one.name() for one in processes_of(orpheus.mark)} <= {"sleep"},
-        "API and workers to have ended",
-    )
-    orpheus.start()
-    until(
-        lambda: "sleep" not in {one.name() for one in processes_of(orpheus.mark)},
-        "what the job left to be gone",
-    )
-    orpheus.until_ready()
-
-
+@pytest.mark.long  # integration/supervisor/test_run.py starts each beside one that runs
 def test_of_two_started_at_once_one_runs_and_none_does_where_the_port_is_taken(
     start: Start,
 ) -> None:
@@ -148,20 +131,18 @@ def test_of_two_started_at_once_one_runs_and_none_does_where_the_port_is_taken(
 # The end, in every state
 
 
+@pytest.mark.long  # as pid 1, below, it is ended in a job
 @pytest.mark.parametrize(
     ("state", "allowed"),
-    variants(
-        [
-            ("starting", 0),
-            ("ready", 0),
-            ("in a job", 0),
-            ("draining", 0),
-            ("backoff", 0),
-            ("fatal", 0),
-            ("killing", 4),
-        ],
+    [
+        ("starting", 0),
+        ("ready", 0),
         ("in a job", 0),
-    ),
+        ("draining", 0),
+        ("backoff", 0),
+        ("fatal", 0),
+        ("killing", 4),
+    ],
 )
 def test_term_ends_it_in_every_state(start: Start, state: str, allowed: int) -> None:
     settings = {"pools.default.workers": "1", "supervisor.restart_backoff_max": "30s"}
@@ -180,8 +161,7 @@ def _bring_into(orpheus: Orpheus, state: str) -> None:
     elif state == "fatal":
         (orpheus.folder / "break").touch()
     if state in ("in a job", "draining"):
-        # Long enough to be seen, and ended by itself within supervisor.stop_timeout.
-        orpheus.until_entered(orpheus.submit("sleep", seconds=min(3, slowness())))
+        _begin_a_job(orpheus)
         if state == "draining":
             assert orpheus.client.post("/workers/default-1/drain").status_code == 202
             orpheus.until_state("draining")
@@ -193,6 +173,11 @@ def _bring_into(orpheus: Orpheus, state: str) -> None:
     elif state != "ready":
         os.kill(pid, signal.SIGKILL)
         orpheus.until_state(state, not_pid=pid)
+
+
+def _begin_a_job(orpheus: Orpheus) -> None:
+    """Long enough to be seen, and ended by itself within supervisor.stop_timeout."""
+    orpheus.until_entered(orpheus.submit("sleep", seconds=min(3, slowness())))
 
 
 def _waits_though_killed(orpheus: Orpheus) -> bool:
@@ -211,7 +196,9 @@ def _can_unshare() -> bool:
     return tried.returncode == 0
 
 
-def test_as_pid_1_of_its_namespace_it_reaps_strangers_and_ends_in_order(start: Start) -> None:
+def test_as_pid_1_of_its_namespace_it_reaps_strangers_and_ends_in_order_in_a_job(
+    start: Start,
+) -> None:
     if not _can_unshare():
         reason = "needs unshare with user namespaces"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
@@ -229,6 +216,7 @@ def test_as_pid_1_of_its_namespace_it_reaps_strangers_and_ends_in_order(start: S
         return len(children) == 3 and all(one.status() != psutil.STATUS_ZOMBIE for one in children)
 
     until(orphans_are_gone, "every stranger to be ended and reaped")
+    _begin_a_job(orpheus)
     assert orpheus.stop() == 0
 
 

@@ -6,7 +6,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -16,18 +16,19 @@ from tests.chaos.histories import processes_of
 from tests.machine import PATIENCE_S
 from tests.variants import variants
 
-Start = Callable[..., Orpheus]
-
 LONG_S = 60.0 if os.environ.get("CHAOS_LONG") else LEASE_TTL_S + 1
 """How long a supervisor stands still: past the beat timeout and the leases."""
 
 
 @pytest.fixture
-def orpheus(start: Start) -> Orpheus:
-    """A fresh one: a process is continued once in its life."""
-    started = start()
-    started.until_ready()
-    return started
+def orpheus(orpheus: Orpheus) -> Orpheus:
+    """With fresh processes: one is continued once in its life."""
+    before = {name: one["pid"] for name, one in orpheus.workers().items() if name != "supervisor"}
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    for name, pid in before.items():
+        orpheus.until_state("ready", name, not_pid=pid)
+    return orpheus
 
 
 @contextlib.contextmanager
@@ -51,6 +52,7 @@ def kept_stopped(*processes: psutil.Process) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.long  # one in a job is below; test_loop.py and the policy have both of an idle one
 def test_idle_processes_that_are_kept_stopped_are_replaced_and_those_that_go_on_live(
     orpheus: Orpheus,
 ) -> None:
@@ -118,11 +120,13 @@ def test_a_worker_kept_stopped_in_a_job_loses_it_to_another_and_one_that_is_cont
     assert job["attempts"][0]["pid"] == pid
 
 
+@pytest.mark.long  # integration/supervisor/test_recovery.py has the same with light children
 @pytest.mark.timeout(300)
 def test_a_supervisor_stopped_for_longer_than_every_timeout_blames_nobody(
     orpheus: Orpheus,
 ) -> None:
     before = {name: one["pid"] for name, one in orpheus.workers().items()}
+    log_at = len(orpheus.log())
     supervisor = orpheus.freeze(orpheus.process.pid)
     end_s = time.monotonic() + LONG_S
     for job_id in [orpheus.submit() for _ in range(20)]:  # it is not needed for jobs
@@ -132,7 +136,7 @@ def test_a_supervisor_stopped_for_longer_than_every_timeout_blames_nobody(
     os.kill(victim, signal.SIGKILL)
     until(lambda: time.monotonic() > end_s, "every timeout to pass", LONG_S + PATIENCE_S)
     supervisor.resume()
-    until(lambda: "supervisor_stalled" in orpheus.log(), "the stall to be noticed")
+    until(lambda: "supervisor_stalled" in orpheus.log()[log_at:], "the stall to be noticed")
     judged_s = time.monotonic() + BEAT_TIMEOUT_S + 1
     until(lambda: time.monotonic() > judged_s, "a beat timeout to pass since")
     after = {name: one["pid"] for name, one in orpheus.workers().items()}

@@ -6,12 +6,17 @@ from pathlib import Path
 import pytest
 
 
+def libfaketime() -> Path | None:
+    """Return the library, if it is installed."""
+    return next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+
+
 def moved_clock() -> dict[str, str]:
     """Return the environment of a process whose wall clock is moved, all but by how much.
 
     Without libfaketime, the test is skipped.
     """
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    library = libfaketime()
     if library is None:
         reason = "libfaketime is not installed (apt-get install faketime)"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)

@@ -31,7 +31,7 @@ from tests.chaos.histories import ClientLog
 from tests.machine import PATIENCE_S, slowness
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "20"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "10"))
 WORKERS = 2
 """Of each of two pools: one job at a time, and four at once."""
 CLIENTS = 2

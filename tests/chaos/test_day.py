@@ -1,14 +1,15 @@
 """A day with Orpheus: what ran by cron and supervisord is imported, struck at random, and watched.
 
 Whatever is killed, each alert arrives once, `orpheus status` names what needs a person and nothing
-else, and `orpheus why` says what holds a job back. `CHAOS_SEED=N` chooses another day,
-`DAY_SECONDS=N` a longer one.
+else, and `orpheus why` says what holds a job back. Each strike comes once, and then others do until
+`DAY_SECONDS` have passed. `CHAOS_SEED=N` chooses another day.
 """
 
+import contextlib
+import io
 import json
 import os
 import random
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -20,11 +21,12 @@ import psutil
 import pytest
 
 from benchmarks.servers import free_port
-from tests.chaos.harness import ROOT, Orpheus, show, until
+from orpheus.supervisor.__main__ import run
+from tests.chaos.harness import Orpheus, show, until
 from tests.chaos.histories import Look
 from tests.http_receiver import Receiver
 
-SECONDS = float(os.environ.get("DAY_SECONDS", "25"))
+SECONDS = float(os.environ.get("DAY_SECONDS", "0"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 FAILING = {"type": "flaky", "payload": {"failures": 9, "permanent": True}}
 
@@ -78,11 +80,10 @@ class Day(Orpheus):
 
     def ask(self, *words: str) -> tuple[int, Any]:
         """The exit code of a command, and the JSON that it printed."""
-        argv = [sys.executable, "-m", "orpheus.supervisor", *words, "--json"]
-        argv += ["--config", str(self._file), "--set", f"database.url=sqlite:///{self.database}"]
-        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode in (0, 1), done.stderr
-        return done.returncode, json.loads(done.stdout)
+        argv = [*words, "--json", "--config", str(self._file)]
+        code, printed = command(*argv, "--set", f"database.url=sqlite:///{self.database}")
+        assert code in (0, 1), printed
+        return code, json.loads(printed)
 
     def concerns(self) -> list[dict[str, Any]]:
         """What `orpheus status` says needs a person; its exit code says whether something does."""
@@ -90,6 +91,14 @@ class Day(Orpheus):
         concerns: list[dict[str, Any]] = found["verdict"]["concerns"]
         assert (code == 1) == bool(concerns)
         return concerns
+
+
+def command(*words: str) -> tuple[int, str]:
+    """The exit code of a command of `orpheus`, and what it printed."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        code = run(words)
+    return code, printed.getvalue()
 
 
 def imported(folder: Path, url: str) -> str:
@@ -102,9 +111,9 @@ def imported(folder: Path, url: str) -> str:
         ("crontab", "crontab", "--timezone=UTC"),
         ("supervisord", "supervisord.conf"),
     ):
-        argv = [sys.executable, "-m", "orpheus.supervisor", "import", kind, str(folder / name)]
-        argv += options
-        text += subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        code, printed = command("import", kind, str(folder / name), *options)
+        assert code == 0
+        text += printed
     return text
 
 
@@ -135,19 +144,22 @@ class Strikes:
         """By slot."""
         self.pauses = 0
 
-    def strike(self) -> None:
-        """Do one of them, chosen by the seed."""
-        self.chance.choice(
-            (
-                self.fail_a_job,
-                self.kill_a_program,
-                self.kill_a_worker,
-                self.kill_the_api,
-                self.kill_the_supervisor,
-                self.pause_a_queue,
-                self.run_the_schedule,
-            )
-        )()
+    def strike_until(self, ends_s: float) -> None:
+        """Do each once and then some of them again, in an order chosen by the seed."""
+        all_of_them = [
+            self.fail_a_job,
+            self.kill_a_program,
+            self.kill_a_worker,
+            self.kill_the_api,
+            self.kill_the_supervisor,
+            self.pause_a_queue,
+            self.run_the_schedule,
+        ]
+        self.chance.shuffle(all_of_them)
+        for one in all_of_them:
+            one()
+        while time.monotonic() < ends_s:
+            self.chance.choice(all_of_them)()
 
     def fail_a_job(self) -> None:
         answer = self.call("POST", "/jobs", json=FAILING)
@@ -217,9 +229,7 @@ def test_what_is_imported_lives_through_a_day_and_every_alert_arrives_once(
     day.until_ready()
     assert {"web-1", "pulse-1", "pulse-2"} <= day.workers().keys()
     strikes = Strikes(day, random.Random(SEED))
-    ends_s = time.monotonic() + SECONDS
-    while time.monotonic() < ends_s:
-        strikes.strike()
+    strikes.strike_until(time.monotonic() + SECONDS)
     until(lambda: all_is_told(day), "the alerts to be delivered")
     each_arrives_once(day, receiver)
     told = {path: alerts_told(receiver, path) for path in ("/failed", "/paused", "/died")}

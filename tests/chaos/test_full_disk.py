@@ -167,6 +167,7 @@ def test_rows_wait_while_the_disk_of_orpheus_is_full_and_become_jobs_once(
     until(lambda: '"event": "outbox_well"' in orpheus.log(), "the outbox to be well")
 
 
+@pytest.mark.long  # integration/supervisor/outbox/draining.py has a row that cannot be deleted
 def test_rows_that_cannot_be_deleted_on_a_full_disk_become_jobs_once(
     start: Start,
     tmp_path: Path,

@@ -90,7 +90,8 @@ class WatchedHosts:
     """What clients ask of hosts and what those tell them, from when they are ready to the end."""
 
     def __init__(self, server: DatabaseServer, database: str, hosts: Sequence[Host]) -> None:
-        self._server = server
+        self.server = server
+        """Which one is looked at: after a failover, another."""
         self._database = database
         self.hosts = hosts
         for host in hosts:
@@ -153,7 +154,7 @@ class WatchedHosts:
         """So many jobs have not ended; 0 while nobody can tell."""
         try:
             sql = "SELECT count(*) FROM orpheus.jobs WHERE finished_at_ms IS NULL"
-            return int(self._server.look(sql)[0][0])
+            return int(self.server.look(sql)[0][0])
         except psycopg.OperationalError:
             return 0
 
@@ -204,7 +205,7 @@ class WatchedHosts:
 
     def last_seq(self) -> int:
         """Return the number of the newest event that is committed."""
-        with self._server.connect(self._database) as connection:
+        with self.server.connect(self._database) as connection:
             connection.execute("SELECT orpheus.number_events()")
             row = connection.execute("SELECT last_seq FROM orpheus.history").fetchone()
         return int(row[0]) if row else 0
@@ -215,7 +216,7 @@ class WatchedHosts:
             until(partial(_has_seen, one, seq), f"event {seq}")
 
     def _has_ended(self, job_id: int) -> bool:
-        found = self._server.look(
+        found = self.server.look(
             "SELECT FROM orpheus.jobs WHERE id = %s AND finished_at_ms IS NOT NULL", job_id
         )
         return bool(found)
@@ -227,7 +228,7 @@ class WatchedHosts:
 
     def _ended(self) -> int:
         sql = "SELECT count(*) FROM orpheus.jobs WHERE finished_at_ms IS NOT NULL"
-        return int(self._server.look(sql)[0][0])
+        return int(self.server.look(sql)[0][0])
 
     def check_once_healed(self, drain_bound_s: float, secret: str = "") -> float:
         """Let everything end, and check every invariant; return the seconds that it took to end."""
@@ -240,7 +241,7 @@ class WatchedHosts:
         for host in self.hosts:
             host.until_ready()
         with (
-            self._server.connect(self._database) as connection,
+            self.server.connect(self._database) as connection,
             CopiedTables(connection) as tables,
         ):
             self._check(tables, drained_s, drain_bound_s, secret or "never written")

@@ -1,7 +1,9 @@
-"""The server is restarted, killed, its connections are ended: the hosts go on, and lose nothing.
+"""The server is restarted, killed, replaced by a standby: the hosts go on, and lose nothing.
 
-Nor if somebody else's transaction stays open: what it holds waits, nothing else; its age is told.
-A host that starts beside them with the name of one of them is refused.
+Nor if its connections are ended, or somebody else's transaction stays open: what that holds waits,
+nothing else; its age is told. A host that starts beside them with the name of one of them is
+refused. All the while the clocks of the hosts are hours apart: times are those of the database, and
+no lease minds.
 """
 
 import json
@@ -10,8 +12,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -23,7 +27,9 @@ from tests.many_hosts.checked import WatchedHosts
 from tests.many_hosts.conftest import DATABASE, StartHosts
 from tests.many_hosts.database_server import DatabaseServer
 from tests.many_hosts.hosts import Host
+from tests.many_hosts.tcp_proxy import TcpProxy
 from tests.many_hosts.test_beside_a_host import arguments
+from tests.moved_clock import libfaketime, moved_clock
 
 BACK_WITHIN_S = 5.0
 """So long after the server takes connections again, every host runs jobs."""
@@ -33,19 +39,54 @@ AGE = re.compile(r"^orpheus_database_oldest_transaction_seconds ([\d.e+-]+)$", r
 AN_EVENT = """INSERT INTO orpheus.new_events (at_ms, kind, body)
     VALUES (0, 'queue.paused', %s) RETURNING id"""
 LOCK_JOB = "SELECT id FROM orpheus.jobs WHERE id = %s FOR UPDATE"
+IN_STEP = "SELECT FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
+CLOCKS = {"ada": "+3h", "bob": "-5h"}
+DELAY_S = 1.0
+
+
+@dataclass
+class Database:
+    """The server that the hosts use now, and the proxy that leads there."""
+
+    server: DatabaseServer
+    proxy: TcpProxy
+
+    def url(self) -> str:
+        """Return where the hosts find it."""
+        return self.server.url(port=self.proxy.port)
 
 
 @pytest.fixture(scope="module")
-def shared_hosts(shared_server: DatabaseServer, start_hosts: StartHosts) -> list[Host]:
-    url = shared_server.url()
-    return start_hosts({"ada": url, "bob": url})
+def shared_database(
+    shared_server: DatabaseServer, new_proxy: Callable[[int], TcpProxy]
+) -> Iterator[Database]:
+    database = Database(shared_server, new_proxy(shared_server.port))
+    yield database
+    database.server.end()
 
 
 @pytest.fixture(scope="module")
-def shared_watch(shared_server: DatabaseServer, shared_hosts: list[Host]) -> Iterator[WatchedHosts]:
-    watch = WatchedHosts(shared_server, DATABASE, shared_hosts)
+def shared_hosts(shared_database: Database, start_hosts: StartHosts) -> list[Host]:
+    """Without libfaketime, they have the right time."""
+
+    def clock_of(name: str) -> dict[str, str]:
+        return {**moved_clock(), "FAKETIME": CLOCKS[name]} if libfaketime() else {}
+
+    url = shared_database.url()
+    return start_hosts(dict.fromkeys(CLOCKS, url), environment_of=clock_of)
+
+
+@pytest.fixture(scope="module")
+def shared_watch(shared_database: Database, shared_hosts: list[Host]) -> Iterator[WatchedHosts]:
+    watch = WatchedHosts(shared_database.server, DATABASE, shared_hosts)
     yield watch
     watch.stop()
+
+
+@pytest.fixture
+def server(shared_database: Database) -> DatabaseServer:
+    """The one that the hosts use now."""
+    return shared_database.server
 
 
 @pytest.fixture
@@ -66,30 +107,69 @@ def every_host_is_back(watched: WatchedHosts, hosts: list[Host]) -> None:
 
 
 def test_the_database_is_restarted(
-    shared_server: DatabaseServer, shared_hosts: list[Host], watched: WatchedHosts
+    server: DatabaseServer, shared_hosts: list[Host], watched: WatchedHosts
 ) -> None:
-    shared_server.stop()
+    server.stop()
     assert shared_hosts[0].client.get("/readyz").status_code == 503
-    shared_server.start()
+    server.start()
     every_host_is_back(watched, shared_hosts)
 
 
 def test_the_database_is_killed(
-    shared_server: DatabaseServer, shared_hosts: list[Host], watched: WatchedHosts
+    server: DatabaseServer, shared_hosts: list[Host], watched: WatchedHosts
 ) -> None:
-    shared_server.kill()
-    shared_server.start()
+    server.kill()
+    server.start()
     every_host_is_back(watched, shared_hosts)
+
+
+@pytest.fixture
+def standby(
+    server: DatabaseServer, shared_database: Database, server_folder: Path
+) -> Iterator[DatabaseServer]:
+    """It follows the primary, which waits for it at each commit that a client is told of."""
+    standby = DatabaseServer(server_folder / "standby")
+    standby.copy(server)
+    standby.start()
+    with server.connect() as connection:
+        connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        connection.execute("SELECT pg_reload_conf()")
+    until(lambda: server.look(IN_STEP), "the standby to follow")
+    yield standby
+    if shared_database.server is not standby:
+        standby.end()
+
+
+def test_a_standby_takes_over(
+    server: DatabaseServer,
+    standby: DatabaseServer,
+    shared_database: Database,
+    shared_watch: WatchedHosts,
+) -> None:
+    """The primary dies, its standby is promoted, and the proxy leads there."""
+    ada, bob = shared_watch.hosts
+    with shared_watch.jobs_meanwhile():
+        for host, other in ((ada, bob), (bob, ada)):
+            shared_watch.run_one(on=host, submitted_to=other)
+        server.kill()
+        shared_database.server = standby
+        shared_database.proxy.redirect(standby.port)  # not promoted: nothing can be written there
+        until(lambda: ada.client.get("/readyz").status_code == 503, "the host to notice")
+        standby.promote()
+        shared_watch.server = standby
+        every_host_is_back(shared_watch, [ada, bob])
+    shared_watch.subscribe_anew()  # a standby may lack what a client has seen: it is told to
+    shared_watch.check_once_healed(DRAIN_BOUND_S)
 
 
 @pytest.mark.long
 def test_the_database_is_away_for_longer_than_a_heartbeat_may_take(
-    shared_server: DatabaseServer, shared_hosts: list[Host], watched: WatchedHosts
+    server: DatabaseServer, shared_hosts: list[Host], watched: WatchedHosts
 ) -> None:
     before = [host.workers() for host in shared_hosts]
-    shared_server.kill()
+    server.kill()
     threading.Event().wait(BEAT_TIMEOUT_S + 1)
-    shared_server.start()
+    server.start()
     every_host_is_back(watched, shared_hosts)
     after = [host.workers() for host in shared_hosts]
     for one, other in zip(before, after, strict=True):
@@ -99,10 +179,10 @@ def test_the_database_is_away_for_longer_than_a_heartbeat_may_take(
 
 @pytest.mark.long
 def test_each_connection_is_ended_once(
-    shared_server: DatabaseServer, shared_hosts: list[Host], watched: WatchedHosts
+    server: DatabaseServer, shared_hosts: list[Host], watched: WatchedHosts
 ) -> None:
     ended = set()
-    with shared_server.connect() as connection:
+    with server.connect() as connection:
         for (pid,) in connection.execute(OURS).fetchall():
             ended.add(pid)
             connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
@@ -112,29 +192,30 @@ def test_each_connection_is_ended_once(
 
 
 def test_a_host_that_starts_meanwhile_waits(
-    shared_server: DatabaseServer,
+    server: DatabaseServer,
+    shared_database: Database,
     shared_hosts: list[Host],
     start_hosts: StartHosts,
     watched: WatchedHosts,
 ) -> None:
-    shared_server.stop()
+    server.stop()
     with ThreadPoolExecutor() as thread:
-        starting = thread.submit(start_hosts, {"cyd": shared_server.url()})
+        starting = thread.submit(start_hosts, {"cyd": shared_database.url()})
         log = shared_hosts[0].folder.parent / "cyd" / "log"
         until(lambda: log.exists() and "database_away" in log.read_text(), "it to wait")
-        shared_server.start()
+        server.start()
         [cyd] = starting.result()
     watched.run_one(on=cyd, submitted_to=shared_hosts[0])
     assert cyd.stop() == 0
 
 
 def test_a_second_host_of_a_name_is_refused_and_the_first_goes_on(
-    shared_server: DatabaseServer, shared_hosts: list[Host], tmp_path: Path
+    server: DatabaseServer, shared_hosts: list[Host], tmp_path: Path
 ) -> None:
     ada = shared_hosts[0]
     ada.until_ready()
     before = ada.workers()
-    sets, environment = arguments(shared_server, tmp_path)
+    sets, environment = arguments(server, tmp_path)
     twin = subprocess.run(
         [sys.executable, "-m", "tests.named_host", "ada", *sets],
         cwd=ROOT,
@@ -161,10 +242,10 @@ def age_s(host: Host) -> float:
 
 
 def test_an_event_of_a_long_transaction_comes_late_and_is_not_skipped(
-    shared_server: DatabaseServer, shared_watch: WatchedHosts
+    server: DatabaseServer, shared_watch: WatchedHosts
 ) -> None:
     ada = shared_watch.hosts[0]
-    with shared_server.connect(DATABASE) as other, other.transaction():
+    with server.connect(DATABASE) as other, other.transaction():
         other.execute(AN_EVENT, (json.dumps({"name": "theirs"}),))
         for _ in range(3):
             shared_watch.run_one(on=ada, submitted_to=ada)
@@ -174,7 +255,7 @@ def test_an_event_of_a_long_transaction_comes_late_and_is_not_skipped(
         shared_watch.run_one(on=ada, submitted_to=ada)
     shared_watch.wait_for_event(shared_watch.last_seq())
     sql = "SELECT seq FROM orpheus.events WHERE body = %s"
-    theirs = shared_server.look(sql, json.dumps({"name": "theirs"}))
+    theirs = server.look(sql, json.dumps({"name": "theirs"}))
     assert theirs[0][0] > told
     until(lambda: age_s(ada) == 0, "its end to be told")
     shared_watch.check_once_healed(DRAIN_BOUND_S)
@@ -182,16 +263,48 @@ def test_an_event_of_a_long_transaction_comes_late_and_is_not_skipped(
 
 @pytest.mark.long
 def test_a_job_whose_row_is_locked_waits_and_no_other_does(
-    shared_server: DatabaseServer, shared_watch: WatchedHosts
+    server: DatabaseServer, shared_watch: WatchedHosts
 ) -> None:
     ada = shared_watch.hosts[0]
     assert ada.client.post("/queues/ada/pause").status_code == 200
     with shared_watch.client() as client:
         (locked,) = client.submit([{"type": "asked", "payload": {}, "queue": "ada"}])
-    with shared_server.connect(DATABASE) as other, other.transaction():
+    with server.connect(DATABASE) as other, other.transaction():
         other.execute(LOCK_JOB, (locked,))
         assert ada.client.post("/queues/ada/resume").status_code == 200
         shared_watch.run_one(on=ada, submitted_to=ada)
         assert ada.job(locked)["status"] == "pending"
     assert ada.until_ended(locked)["status"] == "done"
+    shared_watch.check_once_healed(DRAIN_BOUND_S)
+
+
+# The clocks of the hosts
+
+
+def times_of(host: Host, job_id: int) -> list[float]:
+    """When a job was submitted, due, started and finished, by the hosts' one clock."""
+    job = host.job(job_id)
+    names = ("created_at", "run_at", "started_at", "finished_at")
+    return [datetime.fromisoformat(job[name]).timestamp() for name in names]
+
+
+@pytest.mark.long
+def test_a_job_is_run_at_its_time_whoever_submits_it(shared_watch: WatchedHosts) -> None:
+    moved_clock()
+    for host, other in (shared_watch.hosts, reversed(shared_watch.hosts)):
+        began = time.time()
+        job_id = shared_watch.run_one(on=host, submitted_to=other, delay=DELAY_S)
+        created, due, started, finished = times_of(host, job_id)
+        assert began - 1 <= created <= due - DELAY_S + 0.01
+        assert due <= started <= finished <= time.time() + 1
+    shared_watch.check_once_healed(DRAIN_BOUND_S)
+
+
+def test_nobody_takes_the_lease_of_a_host_whose_clock_is_behind(
+    shared_watch: WatchedHosts,
+) -> None:
+    moved_clock()
+    for host in shared_watch.hosts:
+        job_id = shared_watch.run_one(on=host, submitted_to=host, seconds=2)
+        assert host.outcomes(job_id) == ["succeeded"]
     shared_watch.check_once_healed(DRAIN_BOUND_S)

@@ -62,6 +62,7 @@ def pytest_collection_finish() -> None:
 
 
 LONG = {
+    "CAMPAIGN_HOSTS": "3",
     "CAMPAIGN_SECONDS": "600",
     "CASCADE_JOBS": "1100",
     "CHAIN_JOBS": "30000",

@@ -19,7 +19,6 @@ import pytest
 from tests.chaos.harness import BEAT_TIMEOUT_S, Orpheus, lives, show, until
 from tests.chaos.histories import Look, processes_of
 from tests.machine import slowness
-from tests.variants import variants
 
 Start = Callable[..., Orpheus]
 ALLOWED = 3
@@ -190,7 +189,8 @@ def forbidden(database: Path) -> Iterator[None]:
     database.chmod(0o600)
 
 
-@pytest.mark.parametrize("taken", variants([moved_away, forbidden], forbidden))
+@pytest.mark.long  # the campaign moves it away; policy/test_aftermath.py says what counts
+@pytest.mark.parametrize("taken", [moved_away, forbidden])
 def test_a_database_that_is_away_while_processes_die(
     start: Start, taken: Callable[[Path], AbstractContextManager[None]]
 ) -> None:

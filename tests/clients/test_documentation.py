@@ -65,7 +65,12 @@ def has_types(url: str) -> bool:
         store.close()
 
 
-def test_the_snippets_run_with_the_api_down(project: Path, capsys: Any) -> None:
+def test_the_snippets_and_the_application_of_the_page_run_with_the_api_down(
+    project: Path, capsys: Any
+) -> None:
+    """The application is run by its own event loop; the worker has nothing to do with it."""
+    from starlette.testclient import TestClient
+
     assert len(SNIPPETS) >= 7
     wait_until(lambda: has_types(f"sqlite:///{project}/data/orpheus.db"), "the worker")
     names: dict[str, Any] = {}
@@ -78,16 +83,6 @@ def test_the_snippets_run_with_the_api_down(project: Path, capsys: Any) -> None:
     assert "[('/payload/path', " in printed
     with names["orpheus"], Client() as other:
         assert other.wait(names["make_thumbnail"]("/shop/e.png"), timeout=60).ended
-
-
-def test_the_application_of_the_page_submits(project: Path) -> None:
-    """It is run by its own event loop; the worker has nothing to do with it."""
-    from starlette.testclient import TestClient
-
-    wait_until(lambda: has_types(f"sqlite:///{project}/data/orpheus.db"), "the worker")
-    names: dict[str, Any] = {}
-    for snippet in (*SNIPPETS[:2], next(one for one in SNIPPETS if "FastAPI" in one)):
-        exec(compile(snippet, "docs/clients.md", "exec"), names)
     with TestClient(names["app"]) as browser:
         answer: httpx2.Response = browser.post("/thumbnails?path=/shop/a.png")
     with Client() as client:

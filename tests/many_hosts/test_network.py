@@ -64,9 +64,8 @@ class Cut:
         assert run.pid == self.ada.slot()["pid"]
         return job_id
 
-    def until_another_runs(self, job_id: int, since_s: float | None = None) -> None:
-        """Until another host runs a job of ada, which was cut off just now or `since_s`."""
-        began_s = time.monotonic() if since_s is None else since_s
+    def until_another_runs(self, job_id: int, began_s: float) -> None:
+        """Until another host runs a job of ada, which was cut off at `began_s`."""
         until(lambda: len(self.runs_of(job_id)) == 2, "another host to run the job")
         assert time.monotonic() - began_s < RUN_BY_ANOTHER_S * slowness()
 
@@ -139,13 +138,16 @@ def cut(shared_cut: Cut) -> Iterator[Cut]:
     shared_cut.watched.check_once_healed(DRAIN_BOUND_S)
 
 
-def test_its_job_is_ended_before_another_host_runs_it(cut: Cut) -> None:
+def test_its_job_is_ended_before_another_host_runs_it_and_leads(cut: Cut) -> None:
+    cut.let_ada_lead()
     job_id = cut.begin_on_ada("sleep_deaf", 60)
     [first] = cut.runs_of(job_id)
     worker = psutil.Process(first.pid)
     cut.network.unplug()
     began_s = time.monotonic()
-    cut.until_another_runs(job_id)
+    until(lambda: cut.leader() == "bob", "another leader")
+    assert time.monotonic() - began_s < ANOTHER_LEADS_S * slowness()
+    cut.until_another_runs(job_id, began_s)
     until(lambda: not lives(worker), "the cut-off host to end its worker")
     ended_after_s = time.monotonic() - began_s
     assert ended_after_s < (LEASE_TTL_S + CANCEL_GRACE_S + 2 * BEAT_S) * slowness()
@@ -154,8 +156,18 @@ def test_its_job_is_ended_before_another_host_runs_it(cut: Cut) -> None:
         sessions = "SELECT FROM pg_stat_activity WHERE client_addr = %s::inet"
         until(lambda: not cut.server.look(sessions, cut.address), "its sessions to end")
         assert time.monotonic() - began_s < SESSIONS_END_S * slowness()
+    heals(cut)
 
 
+def heals(cut: Cut) -> None:
+    """The network is whole again, and soon the host that was cut off runs jobs."""
+    cut.network.heal()
+    began_s = time.monotonic()
+    cut.watched.run_one(on=cut.ada, submitted_to=cut.bob)
+    assert time.monotonic() - began_s < BACK_WITHIN_S * slowness()
+
+
+@pytest.mark.long
 def test_a_leader_that_can_send_but_gets_no_answers_is_replaced(cut: Cut) -> None:
     cut.let_ada_lead()
     job_id = cut.begin_on_ada("sleep_deaf", 60)
@@ -164,10 +176,7 @@ def test_a_leader_that_can_send_but_gets_no_answers_is_replaced(cut: Cut) -> Non
     until(lambda: cut.leader() == "bob", "another leader")
     assert time.monotonic() - began_s < ANOTHER_LEADS_S * slowness()
     cut.until_another_runs(job_id, began_s)
-    cut.network.heal()
-    began_s = time.monotonic()
-    cut.watched.run_one(on=cut.ada, submitted_to=cut.bob)
-    assert time.monotonic() - began_s < BACK_WITHIN_S * slowness()
+    heals(cut)
 
 
 @pytest.mark.long

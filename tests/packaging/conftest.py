@@ -11,7 +11,8 @@ from tests.packaging.installed import ROOT, SUPERVISOR_OF_PYPI, Installed, build
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+    """Built of what the sdist holds."""
+    return build(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +23,5 @@ def application(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Instal
     uv("venv", "--python", sys.executable, environment)
     into = ("--python", environment)
     uv("pip", "install", *into, "--require-hashes", "-r", ROOT / "requirements.lock")
-    uv("pip", "install", *into, "--no-deps", wheel, SUPERVISOR_OF_PYPI)
-    uv("pip", "install", *into, f"pytest=={pytest.__version__}")
+    uv("pip", "install", *into, wheel, SUPERVISOR_OF_PYPI, f"pytest=={pytest.__version__}")
     return Installed(folder, environment)

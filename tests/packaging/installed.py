@@ -32,12 +32,15 @@ def uv(*arguments: object, cwd: Path = ROOT) -> str:
     pytest.fail(f"{' '.join(command)}\n{run.stderr}")
 
 
-def build(kind: str, source: Path, folder: Path) -> Path:
-    """Build the `wheel` or the `sdist` of `source` as docs/deploy.md does; returns the file."""
+def build(source: Path, folder: Path) -> Path:
+    """Build the sdist of `source`, and of that the wheel; return the wheel.
+
+    docs/deploy.md builds the wheel alone, in the same way.
+    """
     lock = ROOT / "docs" / "deploy" / "requirements-build.lock"
     locked = ("--build-constraints", lock, "--require-hashes")
-    uv("build", f"--{kind}", *locked, "--out-dir", folder, source)
-    [built] = folder.glob("*.whl" if kind == "wheel" else "*.tar.gz")
+    uv("build", *locked, "--out-dir", folder, source)
+    [built] = folder.glob("*.whl")
     return built
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.installed import ROOT, Installed, uv
+from tests.packaging.test_distributions import files_of
 
 pytestmark = pytest.mark.xdist_group("packaging")
 
@@ -54,24 +55,27 @@ def copy(source: str, into: Path) -> None:
 
 
 def test_the_steps_of_the_containerfile_install_the_command(
-    new_environment: Callable[[str], Installed],
+    new_environment: Callable[[str], Installed], wheel: Path
 ) -> None:
+    """The wheel that they build is the same as the one of the sdist."""
     first, last = CONTAINERFILE.split("\nFROM ")[-2:]
     environments = {first: new_environment("build"), last: new_environment("image")}
     for stage, environment in environments.items():
-        wheel = environment.folder / "wheel"
+        folder = environment.folder / "wheel"
         for line in stage.splitlines():
             if found := re.fullmatch(r"COPY ([a-z].*) \S+", line):
                 for source in found[1].split():
                     copy(source, environment.folder)
             elif line == "COPY --from=build /wheel /wheel":
-                shutil.copytree(environments[first].folder / "wheel", wheel)
+                shutil.copytree(environments[first].folder / "wheel", folder)
             elif found := re.fullmatch(r"RUN pip install --no-cache-dir (.*)", line):
                 pip_install(environment, found[1].replace(" /wheel/", " wheel/"))
             elif found := re.fullmatch(r"RUN hatchling (.*) /wheel", line):
                 hatchling = environment.environment / "bin" / "hatchling"
-                built = environment.run(hatchling, *found[1].split(), wheel)
+                built = environment.run(hatchling, *found[1].split(), folder)
                 assert built.returncode == 0, built.stderr
+    [built_of_the_tree] = (environments[first].folder / "wheel").glob("*.whl")
+    assert files_of(built_of_the_tree) == files_of(wheel)
     shown = environments[last].run(environments[last].orpheus, "--version")
     assert shown.stdout == f"orpheus {version('orpheus')}\n"
     assert not [p for p in environments[last].site_packages.iterdir() if p.name == "hatchling"]

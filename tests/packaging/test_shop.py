@@ -20,7 +20,7 @@ from tests.packaging.test_application import ended
 
 pytestmark = pytest.mark.xdist_group("packaging")
 
-ORDERS = 24
+ORDERS = 12
 THANKS, SHIPPED = "Thank you for your order", "Your order is on its way"
 PICTURE = b"P6 256 256 255\n" + bytes(range(256)) * 768
 

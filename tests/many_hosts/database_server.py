@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -84,6 +85,8 @@ class DatabaseServer:
         if enter:
             self._settings["listen_addresses"] = "*"
         self._process: subprocess.Popen[bytes] | None = None
+        self._looking: psycopg.Connection[Any] | None = None
+        self._looks = threading.Lock()
         _make_for_user(folder)
 
     def take(self, cluster: Path) -> None:
@@ -171,6 +174,8 @@ class DatabaseServer:
 
     def _end(self, signal_number: int) -> None:
         process, self._process = self._process, None
+        if self._looking is not None:
+            self._looking.close()
         if process is not None:
             process.send_signal(signal_number)
             process.wait(30)
@@ -182,9 +187,15 @@ class DatabaseServer:
         )
 
     def look(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
-        with self.connect() as connection:
-            return connection.execute(sql.encode(), values).fetchall()
+        """Return the rows of a query. Tests look often, so the connection is kept."""
+        with self._looks:
+            try:
+                if self._looking is None or self._looking.closed:
+                    self._looking = self.connect()
+                return self._looking.execute(sql.encode(), values).fetchall()
+            except psycopg.OperationalError:  # of a server that was killed, or stopped
+                with self.connect() as connection:
+                    return connection.execute(sql.encode(), values).fetchall()
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""In a checkout the three programs start by their short names as well as by their full ones."""
+"""In a checkout the three programs start by their short names as well as by their full ones.
+
+All other tests start them by the full ones.
+"""
 
 import json
 import subprocess
@@ -8,6 +11,7 @@ from importlib.metadata import version
 import pytest
 
 from tests.packaging.installed import ROOT, clean_environment
+from tests.variants import variants
 
 
 def run(*arguments: str) -> str:
@@ -25,17 +29,19 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", ["supervisor", "orpheus.supervisor", "orpheus"])
+@pytest.mark.parametrize(
+    "name", variants(["supervisor", "orpheus.supervisor", "orpheus"], "supervisor")
+)
 def test_the_supervisor_says_its_version(name: str) -> None:
     assert run(name, "--version") == f"orpheus {version('orpheus')}\n"
 
 
-@pytest.mark.parametrize("name", ["api", "orpheus.api"])
+@pytest.mark.parametrize("name", variants(["api", "orpheus.api"], "api"))
 def test_the_api_says_how_it_is_used(name: str) -> None:
     assert run(name, "--help").startswith(f"Usage: python -m {name} ")
 
 
-@pytest.mark.parametrize("name", ["worker", "orpheus.worker"])
+@pytest.mark.parametrize("name", variants(["worker", "orpheus.worker"], "worker"))
 def test_a_worker_describes_its_job_types(name: str) -> None:
     types = [one["name"] for one in json.loads(run(name, "--describe"))]
     assert {"sum_range", "wordcount", "flaky", "sleep"} <= set(types)

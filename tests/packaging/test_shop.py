@@ -41,6 +41,7 @@ def open_for_business(
 ) -> Iterator[tuple[httpx2.Client, httpx2.Client]]:
     """Run Orpheus and the shop's website; yield a client of each."""
     orpheus: list[Path | str] = [shop.orpheus, "--set", "api.port=0"]
+    orpheus += ["--set", "pools.default.workers=1"]
     web: list[Path | str] = [shop.python, "-m", "uvicorn", "api:app", "--port", "0"]
     with (
         serving(shop, orpheus, shop.folder / "orpheus.log", wait_for) as url,

@@ -48,39 +48,6 @@ def seen_by(orpheus: Orpheus, path: Path) -> Path:
     return Path(f"/proc/{orpheus.supervisor.pid}/root{path}")
 
 
-def test_a_worker_killed_on_a_full_disk_is_back_soon_after_there_is_space(
-    start: Start, tmp_path: Path, in_a_small_disk: Callable[[Path], tuple[str, ...]]
-) -> None:
-    folder = tmp_path / "orpheus-0"
-    launcher = in_a_small_disk(folder / "data")
-    orpheus = start({"pools.default.workers": "1"}, launcher=launcher)
-    orpheus.until_ready()
-    for job_id in [orpheus.submit() for _ in range(50)]:  # now the log has room for what follows
-        orpheus.until_ended(job_id)
-    job_id = orpheus.submit("sleep", seconds=1)
-    worker = psutil.Process(orpheus.until_entered(job_id).pid)
-    ballast = seen_by(orpheus, folder / "data" / "ballast")
-    log_at = len(orpheus.log())
-    worker.kill()
-
-    def struck() -> bool:
-        fill(ballast)
-        return "SIGBUS" in orpheus.log()[log_at:] or _waits(orpheus, log_at)
-
-    until(struck, "another worker to wait for space")
-    assert "SIGBUS" not in orpheus.log()[log_at:]
-    began_s = time.monotonic()
-    ballast.unlink()
-    orpheus.until_state("ready", not_pid=worker.pid)
-    assert time.monotonic() - began_s < BACK_WITHIN_S * slowness()
-    assert orpheus.until_ended(job_id)["status"] == "done"
-
-
-def _waits(orpheus: Orpheus, log_at: int) -> bool:
-    lines = orpheus.log()[log_at:].splitlines()
-    return any("default-1" in line and "no space" in line for line in lines)
-
-
 class Shop:
     """The process of an application with an outbox, maybe on the small disk of an Orpheus."""
 
@@ -140,7 +107,7 @@ def until_drained(orpheus: Orpheus, shop: Shop, rows: int) -> None:
     assert len(ends) == len(set(ends)) == rows
 
 
-def test_rows_wait_while_the_disk_of_orpheus_is_full_and_become_jobs_once(
+def test_while_the_disk_of_orpheus_is_full_rows_and_workers_wait_and_each_row_becomes_a_job_once(
     start: Start,
     tmp_path: Path,
     in_a_small_disk: Callable[[Path], tuple[str, ...]],
@@ -165,6 +132,32 @@ def test_rows_wait_while_the_disk_of_orpheus_is_full_and_become_jobs_once(
     ballast.unlink()
     until_drained(orpheus, shop, ROWS)
     until(lambda: '"event": "outbox_well"' in orpheus.log(), "the outbox to be well")
+    a_killed_worker_is_back_soon_after_there_is_space(orpheus, ballast)
+
+
+def a_killed_worker_is_back_soon_after_there_is_space(orpheus: Orpheus, ballast: Path) -> None:
+    """The log has grown, and has room for what follows."""
+    job_id = orpheus.submit("sleep", seconds=1)
+    worker = psutil.Process(orpheus.until_entered(job_id).pid)
+    log_at = len(orpheus.log())
+    worker.kill()
+
+    def struck() -> bool:
+        fill(ballast)
+        return "SIGBUS" in orpheus.log()[log_at:] or _waits(orpheus, log_at)
+
+    until(struck, "another worker to wait for space")
+    assert "SIGBUS" not in orpheus.log()[log_at:]
+    began_s = time.monotonic()
+    ballast.unlink()
+    orpheus.until_state("ready", not_pid=worker.pid)
+    assert time.monotonic() - began_s < BACK_WITHIN_S * slowness()
+    assert orpheus.until_ended(job_id)["status"] == "done"
+
+
+def _waits(orpheus: Orpheus, log_at: int) -> bool:
+    lines = orpheus.log()[log_at:].splitlines()
+    return any("default-1" in line and "no space" in line for line in lines)
 
 
 @pytest.mark.long  # integration/supervisor/outbox/draining.py has a row that cannot be deleted

@@ -95,10 +95,11 @@ class Day(Orpheus):
 
 def command(*words: str) -> tuple[int, str]:
     """The exit code of a command of `orpheus`, and what it printed."""
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    printed = io.BytesIO()  # JSON is written as bytes
+    with contextlib.redirect_stdout(io.TextIOWrapper(printed, "utf-8", write_through=True)) as out:
         code = run(words)
-    return code, printed.getvalue()
+        out.flush()
+        return code, printed.getvalue().decode()
 
 
 def imported(folder: Path, url: str) -> str:

@@ -148,7 +148,7 @@ def mypy(application: Installed, *, has_plugin: bool) -> "subprocess.CompletedPr
 
 
 def errors_of(run: "subprocess.CompletedProcess[str]") -> dict[int, list[str]]:
-    """Return what mypy says, by line of `wrong_calls.py`; against others it says nothing."""
+    """Return what mypy says, by line of the wrong calls; it says nothing of other files."""
     assert run.returncode in (0, 1), run.stdout + run.stderr
     found: dict[int, list[str]] = {}
     for line in run.stdout.splitlines():

@@ -21,6 +21,7 @@ from tests.variants import variants
 
 PLACES = 4
 KILLED_JOBS = int(os.environ.get("KILLED_JOBS", "60"))
+WORKERS = 2 if KILLED_JOBS < 100 else 3
 KILL_EVERY_S = 1.0
 DRAIN_BOUND_S = 120.0
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -128,7 +129,9 @@ def test_jobs_whose_workers_are_killed_every_second_are_done_once(
 ) -> None:
     """Coroutines, jobs in threads, and both beside each other."""
     chance = random.Random(SEED)
-    orpheus = start({"pools.default.workers": "2", "pools.default.concurrency": str(PLACES)})
+    orpheus = start(
+        {"pools.default.workers": str(WORKERS), "pools.default.concurrency": str(PLACES)}
+    )
     watched = WatchedRun(orpheus)
     batch = [_short_job(kind, chance) for kind in islice(cycle(kinds.split()), KILLED_JOBS)]
     began_s = time.monotonic()

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.interception import Route, intercept
 from tests.browser.layout import small_targets
+from tests.browser.open_panel import OpenPanel, cleared, opened_once  # noqa: F401 - fixtures
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import CRASH, JOB
 
@@ -16,11 +17,12 @@ SCALED = {"by": "cli:ada", "reason": "night load", "at": "2099-01-31T12:00:00.00
 
 
 @pytest.fixture
-def panel(lasting_dashboard: Any) -> Panel:
+def own_panel(lasting_dashboard: Any) -> Panel:
+    """For what holds at once when the page is opened."""
     return Panel(lasting_dashboard)
 
 
-def test_cancelled_jobs_are_in_the_rate_the_sentence_and_the_bars(panel: Panel) -> None:
+def test_cancelled_jobs_are_in_the_rate_the_sentence_and_the_bars(panel: OpenPanel) -> None:
     ended = {"done": 0, "failed": 1, "cancelled": 99}
 
     def cancelled(route: Route) -> None:
@@ -37,7 +39,7 @@ def test_cancelled_jobs_are_in_the_rate_the_sentence_and_the_bars(panel: Panel) 
         }
         route.fulfill(json=stats)
 
-    intercept(panel.page, "**/stats", cancelled)
+    panel.intercept("**/stats", cancelled)
     page = panel.open(worker("default-1"), *SYSTEM)
     expect(page.locator("#per-minute")).to_have_text("18")
     spans = page.locator(".measures dt").filter(has_text=re.compile("since|p50"))
@@ -51,7 +53,7 @@ def test_cancelled_jobs_are_in_the_rate_the_sentence_and_the_bars(panel: Panel) 
     ) == ["0.0", "1.5", "41.6"]
 
 
-def test_no_name_of_a_figure_runs_into_the_next_one(panel: Panel) -> None:
+def test_no_name_of_a_figure_runs_into_the_next_one(panel: OpenPanel) -> None:
     page = panel.open(worker("default-1"), *SYSTEM)
     expect(page.locator(".measures")).to_contain_text(re.compile(r"Failure rate since \d\d:\d\d"))
     too_wide = """names => names.filter(one => one.scrollWidth > one.clientWidth + 1)
@@ -65,7 +67,7 @@ def test_no_name_of_a_figure_runs_into_the_next_one(panel: Panel) -> None:
             assert max(lines) - min(lines) < 1, width
 
 
-def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:
+def test_the_charts_show_the_last_minute_at_once(own_panel: Panel) -> None:
     missed = range(50, 55)
     known = [None if n in missed else n for n in range(60)]
     samples = {
@@ -75,9 +77,9 @@ def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:
         "working": [n is not None for n in known],
     }
     shown = worker("default-1", recent_exits=[], samples=samples)
-    panel.answer("/workers?samples=true", 200, {"items": [shown], "pools": [], "programs": []})
-    panel.open(worker("default-1"), *SYSTEM)
-    row = panel.row("default-1")
+    own_panel.answer("/workers?samples=true", 200, {"items": [shown], "pools": [], "programs": []})
+    own_panel.open(worker("default-1"), *SYSTEM)
+    row = own_panel.row("default-1")
     lines = "path => path.getAttribute('d').slice(1).split('M').map(one => one.split('L').length)"
     for cell in (".cpu-cell", ".rss-cell"):
         chart = row.locator(f"{cell} path")
@@ -89,7 +91,7 @@ def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:
     expect(row.locator(".work-chart path").last).to_have_attribute("d", re.compile("^M0 "))
 
 
-def test_the_rate_of_a_worker_is_that_of_the_last_seconds_at_once(panel: Panel) -> None:
+def test_the_rate_of_a_worker_is_that_of_the_last_seconds_at_once(own_panel: Panel) -> None:
     seconds = range(60)
     samples = {
         "cpu_percent": [3.0 for _ in seconds],
@@ -98,15 +100,15 @@ def test_the_rate_of_a_worker_is_that_of_the_last_seconds_at_once(panel: Panel) 
         "working": [True for _ in seconds],
     }
     steady = worker("default-1", jobs_done=20 * 59, recent_exits=[], samples=samples)
-    panel.answer("/workers?samples=true", 200, {"items": [steady], "pools": [], "programs": []})
-    panel.open(steady, *SYSTEM)
+    own_panel.answer("/workers?samples=true", 200, {"items": [steady], "pools": [], "programs": []})
+    own_panel.open(steady, *SYSTEM)
     # It has just ended: no heartbeat that the page has had tells of a rate.
-    expect(panel.row("default-1").locator(".now")).to_have_text(
+    expect(own_panel.row("default-1").locator(".now")).to_have_text(
         re.compile(r"^(1\d|\d\.\d) a second$")
     )
 
 
-def test_a_rate_is_not_told_before_it_is_known(panel: Panel) -> None:
+def test_a_rate_is_not_told_before_it_is_known(panel: OpenPanel) -> None:
     """A worker's total changes once a second, and the page is opened between two changes."""
     page = panel.open(worker("default-1"), *SYSTEM)
     rates = page.evaluate(
@@ -131,7 +133,7 @@ def test_a_rate_is_not_told_before_it_is_known(panel: Panel) -> None:
     assert rates == [None, None, None, pytest.approx(120 / 5.3), None, 20]
 
 
-def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> None:
+def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: OpenPanel) -> None:
     pools = [
         {"host": "host-1", "name": "default", "workers": 1},
         {"host": "host-1", "name": "mail", "workers": 3, "scaled": SCALED},
@@ -162,22 +164,22 @@ def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> Non
     expect(forms.nth(2)).to_contain_text("0 instances")
 
 
-def test_who_scales_a_pool_elsewhere_is_told_on_a_page_that_is_open(panel: Panel) -> None:
+def test_who_scales_a_pool_elsewhere_is_told_on_a_page_that_is_open(own_panel: Panel) -> None:
     pool: dict[str, Any] = {"host": "host-1", "name": "default", "workers": 2, "scaled": None}
     answer = {"items": [], "pools": [pool], "programs": []}
-    calls = panel.answer("/workers?samples=true", 200, answer)
-    page = panel.open(worker("default-1"), worker("default-2"), *SYSTEM)
+    calls = own_panel.answer("/workers?samples=true", 200, answer)
+    page = own_panel.open(worker("default-1"), worker("default-2"), *SYSTEM)
     hint = page.locator("#pools form .hint").first
     expect(hint).to_have_text("2 workers")
     asked = len(calls)
     pool["scaled"] = SCALED
-    panel.workers = [worker("default-1"), *SYSTEM]
+    own_panel.workers = [worker("default-1"), *SYSTEM]
     expect(hint).to_have_text(re.compile("1 worker, the configuration says 2: scaled by cli:ada"))
     assert (asked, len(calls)) == (1, 2), "not while the number stays"
 
 
 def test_all_pools_are_there_at_once_so_that_none_pushes_another_from_under_the_pointer(
-    panel: Panel,
+    own_panel: Panel,
 ) -> None:
     names = ("crawlers", "default", "mail")
     pools = [{"host": "host-1", "name": name, "workers": 1} for name in names]
@@ -186,8 +188,8 @@ def test_all_pools_are_there_at_once_so_that_none_pushes_another_from_under_the_
     def hold(route: Route) -> None:
         asked.append(route)
 
-    intercept(panel.page, "**/workers?samples=true", hold)
-    page = panel.open(worker("crawlers-1", "crawlers"), worker("mail-1", "mail"), *SYSTEM)
+    intercept(own_panel.page, "**/workers?samples=true", hold)
+    page = own_panel.open(worker("crawlers-1", "crawlers"), worker("mail-1", "mail"), *SYSTEM)
     forms = page.locator("#pools form")
     expect(forms).to_have_count(0)
     (route,) = asked
@@ -202,13 +204,13 @@ def test_all_pools_are_there_at_once_so_that_none_pushes_another_from_under_the_
     assert page.evaluate("[...window.drawn]") == ["crawlers,default,mail"]
 
 
-def test_pools_are_there_even_if_the_configured_ones_cannot_be_asked_for(panel: Panel) -> None:
+def test_pools_are_there_even_if_the_configured_ones_cannot_be_asked_for(panel: OpenPanel) -> None:
     panel.answer("/workers?samples=true", 503, {"title": "Busy", "status": 503})
     page = panel.open(worker("default-1"), *SYSTEM)
     expect(page.locator("#pools form")).to_have_count(1)
 
 
-def test_all_jobs_of_a_worker_that_runs_many_at_once_are_there(panel: Panel) -> None:
+def test_all_jobs_of_a_worker_that_runs_many_at_once_are_there(panel: OpenPanel) -> None:
     started = "2026-01-02T03:04:05.000Z"
     busy = worker("io-1", "io", job=JOB, jobs_in_progress=3, places=20)
     other = worker("io-2", "io", job=JOB, jobs_in_progress=1, places=20)
@@ -233,7 +235,7 @@ def test_all_jobs_of_a_worker_that_runs_many_at_once_are_there(panel: Panel) -> 
     expect(panel.page.locator("#confirm")).to_contain_text("It runs 3 jobs and finishes them first")
 
 
-def test_the_thread_of_the_job_stands_first_and_the_others_are_folded(panel: Panel) -> None:
+def test_the_thread_of_the_job_stands_first_and_the_others_are_folded(panel: OpenPanel) -> None:
     panel.open(worker("default-1", job=JOB), *SYSTEM)
     mine = "Thread 0x0003 (most recent call first):\n  File x/worker/attempt/executor.py"
     others = "\n\nCurrent thread 0x0001:\n  File a\n\nThread 0x0002:\n  File b"
@@ -249,7 +251,9 @@ def test_the_thread_of_the_job_stands_first_and_the_others_are_folded(panel: Pan
     expect(shown.last).to_contain_text("File b")
 
 
-def test_what_a_job_awaits_stands_first_with_its_tasks_and_the_rest_is_folded(panel: Panel) -> None:
+def test_what_a_job_awaits_stands_first_with_its_tasks_and_the_rest_is_folded(
+    panel: OpenPanel,
+) -> None:
     panel.open(worker("io-1", "io", job=JOB, jobs_in_progress=2, places=20), *SYSTEM)
     awaits = "which awaits a Future (most recent call first):\n  File x"
     own = "Coroutine of job 12 (resize)"
@@ -267,7 +271,7 @@ def test_what_a_job_awaits_stands_first_with_its_tasks_and_the_rest_is_folded(pa
     expect(fold.locator(".stack summary")).to_have_text("2 coroutines")
 
 
-def test_the_last_output_of_a_killed_process_is_shown_from_its_end(panel: Panel) -> None:
+def test_the_last_output_of_a_killed_process_is_shown_from_its_end(panel: OpenPanel) -> None:
     lines = "\n".join(f"line {n}" for n in range(1, 21))
     killed = CRASH | {"signal": "SIGKILL", "evidence": None, "output": lines, "failed": True}
     panel.answer("/workers", 200, {"items": [worker("default-1", recent_exits=[killed])]})
@@ -282,7 +286,7 @@ def test_the_last_output_of_a_killed_process_is_shown_from_its_end(panel: Panel)
     expect(box).to_have_js_property("scrollTop", box.evaluate(hidden))
 
 
-def test_a_drained_slot_says_who_drained_it_when_and_why(panel: Panel) -> None:
+def test_a_drained_slot_says_who_drained_it_when_and_why(panel: OpenPanel) -> None:
     drained = {"by": "cli:eve", "reason": "it leaks", "at": "2026-01-02T04:00:00.000Z"}
     slot = worker("default-1", state="down", pid=None, order="drained", drained=drained)
     panel.open(slot, *SYSTEM)
@@ -293,7 +297,7 @@ def test_a_drained_slot_says_who_drained_it_when_and_why(panel: Panel) -> None:
     expect(panel.row("default-1").locator(".state small")).to_have_text("idle")
 
 
-def test_how_long_a_job_is_waited_for_and_what_then_becomes_of_it_is_told(panel: Panel) -> None:
+def test_how_long_a_job_is_waited_for_and_what_then_becomes_of_it_is_told(panel: OpenPanel) -> None:
     pool = {"host": "host-1", "name": "default", "workers": 2, "finishes_within_s": 325.0}
     panel.answer("/workers?samples=true", 200, {"items": [], "pools": [pool], "programs": []})
     page = panel.open(worker("default-1"), worker("default-2", job=JOB), *SYSTEM)
@@ -313,7 +317,7 @@ def test_how_long_a_job_is_waited_for_and_what_then_becomes_of_it_is_told(panel:
     )
 
 
-def test_a_worker_that_ends_says_how_much_time_its_job_has_left(panel: Panel) -> None:
+def test_a_worker_that_ends_says_how_much_time_its_job_has_left(panel: OpenPanel) -> None:
     """The time counts from when it began to end, whoever asked for what since."""
     pool = {"host": "host-1", "name": "default", "workers": 2, "finishes_within_s": 99_999.0}
     panel.answer("/workers?samples=true", 200, {"items": [], "pools": [pool], "programs": []})
@@ -360,7 +364,7 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def test_a_drained_slot_that_is_not_well_says_first_what_is_wrong(panel: Panel) -> None:
+def test_a_drained_slot_that_is_not_well_says_first_what_is_wrong(panel: OpenPanel) -> None:
     drained = {"by": "cli:eve", "reason": None, "at": "2026-01-02T04:00:00.000Z"}
     late = {"order": "drained", "why": "not drained within 30 s"}
     panel.open(worker("default-1", state="killing", **late, drained=drained), *SYSTEM)
@@ -370,7 +374,7 @@ def test_a_drained_slot_that_is_not_well_says_first_what_is_wrong(panel: Panel) 
 
 
 def test_with_many_workers_each_still_shows_the_progress_of_its_job_and_all_of_its_state(
-    panel: Panel,
+    panel: OpenPanel,
 ) -> None:
     job = JOB | {"progress": 0.41, "message": "page 41 of 100"}
     busy = [worker(f"media-{n}", "media", job=job) for n in range(1, 17)]

@@ -6,7 +6,8 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.panel import SYSTEM, Panel, worker
+from tests.browser.open_panel import OpenPanel, cleared, opened_once  # noqa: F401 - fixtures
+from tests.browser.panel import SYSTEM, worker
 from tests.browser.test_workers import JOB
 
 
@@ -26,9 +27,8 @@ def killed(at: str) -> dict[str, Any]:
 
 
 def test_of_several_exits_between_two_messages_open_details_show_all(
-    lasting_dashboard: Any,
+    panel: OpenPanel,
 ) -> None:
-    panel = Panel(lasting_dashboard)
     first, *between, latest = (killed(at) for at in ("05.000", "06.000", "07.000", "08.000"))
     panel.answer("/workers", 200, {"items": [worker("default-1", recent_exits=[first])]})
     panel.open(worker("default-1", restarts=1, last_exit=first), *SYSTEM)
@@ -40,8 +40,7 @@ def test_of_several_exits_between_two_messages_open_details_show_all(
     expect(exits).to_have_count(4)
 
 
-def test_an_exit_names_the_jobs_that_were_running(lasting_dashboard: Any) -> None:
-    panel = Panel(lasting_dashboard)
+def test_an_exit_names_the_jobs_that_were_running(panel: OpenPanel) -> None:
     panel.answer("/workers", 200, {"items": []})
     panel.open(
         worker("default-1", restarts=1, last_exit=killed("05.000") | {"jobs": [12]}),
@@ -58,9 +57,8 @@ def test_an_exit_names_the_jobs_that_were_running(lasting_dashboard: Any) -> Non
 
 
 def test_a_slot_without_a_known_exit_says_since_when_and_an_orderly_end_lacks_nothing(
-    lasting_dashboard: Any,
+    panel: OpenPanel,
 ) -> None:
-    panel = Panel(lasting_dashboard)
     ended = killed("05.000") | {"reason": "drained", "signal": None, "code": 0, "failed": False}
     panel.answer("/workers", 200, {"items": []})
     panel.open(
@@ -78,8 +76,7 @@ def test_a_slot_without_a_known_exit_says_since_when_and_an_orderly_end_lacks_no
     expect(panel.page.locator("#more-default-2").get_by_text(order)).to_be_visible()
 
 
-def test_a_silent_worker_and_one_that_has_prefetched_say_so(lasting_dashboard: Any) -> None:
-    panel = Panel(lasting_dashboard)
+def test_a_silent_worker_and_one_that_has_prefetched_say_so(panel: OpenPanel) -> None:
     panel.answer("/jobs?status=in_progress*", 200, {"items": [], "next_cursor": None})
     panel.open(
         worker("default-1", heartbeat_age_s=12.0, silent=True),
@@ -104,9 +101,8 @@ def test_a_silent_worker_and_one_that_has_prefetched_say_so(lasting_dashboard: A
 
 
 def test_a_worker_that_failed_lately_says_why_and_when_though_it_is_ready_again(
-    lasting_dashboard: Any,
+    panel: OpenPanel,
 ) -> None:
-    panel = Panel(lasting_dashboard)
     ago = datetime.now(UTC) - timedelta(minutes=3.5)  # the page may open late, its clock be behind
     grown = killed("00.000") | {
         "reason": "it has grown to 185 MiB; killed",
@@ -131,9 +127,8 @@ def test_a_worker_that_failed_lately_says_why_and_when_though_it_is_ready_again(
 
 
 def test_a_program_that_starts_again_after_a_failure_says_so_before_it_is_ready(
-    lasting_dashboard: Any,
+    panel: OpenPanel,
 ) -> None:
-    panel = Panel(lasting_dashboard)
     at = (datetime.now(UTC) - timedelta(minutes=3.5)).isoformat(timespec="milliseconds")
     failed = {"at": at.replace("+00:00", "Z"), "reason": "exit code 3"}
     starting = {"role": "program", "state": "starting", "reason": "not ready yet"}
@@ -149,9 +144,8 @@ def test_a_program_that_starts_again_after_a_failure_says_so_before_it_is_ready(
 
 
 def test_a_worker_that_runs_a_job_alone_says_so_although_it_has_more_places(
-    lasting_dashboard: Any,
+    panel: OpenPanel,
 ) -> None:
-    panel = Panel(lasting_dashboard)
     panel.answer("/jobs?status=in_progress*", 200, {"items": [], "next_cursor": None})
     panel.open(
         worker("media-1", "media", job=JOB, jobs_in_progress=2, places=4, runs_alone=True),

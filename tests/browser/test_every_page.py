@@ -1,44 +1,106 @@
-"""What holds on all pages: readable by everyone, in both schemes, on a phone."""
+"""What holds on all pages: readable by everyone, in both schemes, on a phone and with a finger."""
 
 from typing import Any
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Page, expect
 
 from tests.browser.examine import examine
+from tests.browser.layout import overprints, small_targets
 
 PHONE = {"width": 360, "height": 740}
 WIDE = {"width": 1280, "height": 720}
+WIDTHS = (360, 480, 700, 768, 1000, 1001, 1240, 1480, 1920)
+PATHS = {
+    "/": "#rows tr[data-id]",
+    "/ui/jobs?tag=a-long-tag": "#rows tr[data-id]",
+    "/ui/queues": "#rows tr td",
+    "/ui/schedules": "#rows tr td",
+    "/ui/types": "#rows tr td",
+    "/ui/errors": "#rows .error",
+    "/ui/audit": "#rows .on a",
+    "/ui/configuration": "h1",
+    "/ui/submit?type=flaky": "#payload-failures",
+}
+ELSEWHERE = ("/ui/queues", "/ui/schedules", "/ui/types", "/ui/errors", "/ui/audit")
+"""Of these, tests/browser/test_lists.py asks axe; of the next, test_configuration.py."""
+CONFIGURATION = "/ui/configuration"
 
 
-def paths(system: Any) -> list[str]:
-    failed = system.submit("flaky", {"failures": 1, "permanent": True}, tags=["eu"])
-    done = system.submit("wordcount", {"text": "a text that goes on and on " * 20})
-    system.wait_for_job(failed)
-    system.wait_for_job(done)
-    return ["/", "/ui/jobs", f"/ui/jobs/{failed}", f"/ui/jobs/{done}", "/ui/submit?type=flaky"]
+def pages(dashboard: Any) -> list[tuple[str, str]]:
+    """Each page, and what shows its content; one job has failed, one has a graph."""
+    system = dashboard.system
+    tags = ["eu", "a-long-tag"]
+    failed = system.submit("flaky", {"failures": 1, "permanent": True}, tags=tags)
+    done = system.submit("wordcount", {"text": "a text that goes on and on " * 20}, tags=tags)
+    first = system.submit("step")
+    second = system.submit("step", depends_on=[first])
+    third = system.submit("step", depends_on=[first, second])
+    for job in (failed, done, third):
+        system.wait_for_job(job)
+    for action in ("pause", "resume"):  # something for the audit log
+        system.client.post(f"/queues/measured/{action}")
+    jobs = {f"/ui/jobs/{job}": "#timeline .span" for job in (failed, done)}
+    return [*PATHS.items(), *jobs.items(), (f"/ui/jobs/{second}", "#graph .node")]
 
 
-def settle(page: Any, path: str) -> None:
-    """Until the page shows what it is about."""
-    shown = dict.fromkeys(("/", "/ui/jobs"), "#rows tr[data-id]")
-    shown["/ui/submit?type=flaky"] = "#payload-failures"
-    page.locator(shown.get(path, "#timeline .span")).first.wait_for()
+def examine_disconnected(page: Page) -> None:
+    """It may stay open so for hours: that it is old is seen, but nothing in it is too pale."""
+    page.context.set_offline(True)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
+    expect(page.locator("#banner")).to_be_visible()
+    examine(page, "disconnected")
+    page.context.set_offline(False)
 
 
-def test_a_phone_never_scrolls_sideways_and_axe_finds_nothing(lasting_dashboard: Any) -> None:
-    for path in paths(lasting_dashboard.system):
+@pytest.mark.parametrize(
+    "widths",
+    [
+        pytest.param((360, 768, 1001, 1480), id="some widths"),
+        pytest.param(WIDTHS, id="all widths", marks=pytest.mark.long),
+    ],
+)
+def test_everyone_can_read_it_even_disconnected_and_a_finger_finds_all_that_can_be_pressed(
+    lasting_dashboard: Any, widths: tuple[int, ...]
+) -> None:
+    """The lists are measured with their longest names by tests/browser/test_lists.py."""
+    small, over, wide = {}, {}, {}
+    for path, shown in pages(lasting_dashboard):
         lasting_dashboard.page.set_viewport_size(PHONE)
         lasting_dashboard.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         page = lasting_dashboard.open(path)
-        settle(page, path)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= PHONE["width"], path
-        page.set_viewport_size(WIDE)
-        examine(page)
+        page.locator(shown).first.wait_for()
+        wide[path] = page.evaluate("document.documentElement.scrollWidth")
+        if shown != "#rows tr td":
+            small[path] = small_targets(page)
+            page.evaluate("scrollTo(0, 0)")  # else the bar of actions lies over rows, as it should
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": 900})
+            over[path, width] = overprints(page)
+        if shown != "#graph .node" and path not in (*ELSEWHERE, CONFIGURATION):
+            page.set_viewport_size(WIDE)
+            examine(page)
+        if path == "/":
+            examine_disconnected(page)
+    assert {path: most for path, most in wide.items() if most > PHONE["width"]} == {}
+    assert {path: targets for path, targets in small.items() if targets} == {}
+    assert {at: texts for at, texts in over.items() if texts} == {}
 
 
-def test_sections_lead_to_pages_that_exist(lasting_dashboard: Any) -> None:
+@pytest.mark.long  # the overview is examined above
+@pytest.mark.parametrize("path", ["/ui/jobs", "/ui/queues"])
+def test_a_page_that_is_disconnected_can_be_read_by_everyone(
+    lasting_dashboard: Any, path: str
+) -> None:
+    examine_disconnected(lasting_dashboard.open(path))
+
+
+def test_sections_lead_to_pages_that_exist_and_a_measure_of_overprints_finds_one(
+    lasting_dashboard: Any,
+) -> None:
     page = lasting_dashboard.open()
+    page.evaluate("document.querySelector('#sentence').style.marginTop = '-30px'")
+    assert overprints(page) != []
     links = page.locator(".sections a").evaluate_all("links => links.map(a => a.href)")
     for link in links:
         assert lasting_dashboard.system.client.get(link).status_code == 200, link

@@ -1,5 +1,8 @@
 """Several hosts and one dashboard: a host is unplugged, and another runs its jobs.
 
+The usual run shows that the API tells of it (tests/integration/test_many_hosts.py), and how the
+page looks then (tests/browser/test_hosts.py).
+
 `PICTURES=docs/many-hosts pytest --long tests/browser/test_host_unplugged.py` makes the pictures of
 docs/many-hosts.md anew, of three hosts.
 """
@@ -29,7 +32,7 @@ THREE = ("ada", "bob", "eve")
 @pytest.mark.parametrize(
     "names",
     [
-        pytest.param(("ada", "eve"), id="two hosts"),
+        pytest.param(("ada", "eve"), id="two hosts", marks=pytest.mark.long),
         pytest.param(THREE, id="three hosts", marks=pytest.mark.long),
     ],
 )

@@ -8,7 +8,9 @@ from playwright.sync_api import expect
 from tests.browser.panel import SYSTEM, Panel, worker
 
 
-def test_of_several_hosts_each_has_its_rows_and_its_actions(lasting_dashboard: Any) -> None:
+def test_of_several_hosts_each_has_its_rows_and_its_actions_and_a_lost_one_says_so(
+    lasting_dashboard: Any,
+) -> None:
     panel = Panel(lasting_dashboard)
     hosts = ("alpha", "beta")
     slots = [{**one, "host": host} for host in hosts for one in (*SYSTEM, worker("default-1"))]
@@ -30,5 +32,20 @@ def test_of_several_hosts_each_has_its_rows_and_its_actions(lasting_dashboard: A
     page.get_by_role("button", name="Scale it").click()
     expect(form).to_contain_text("3 workers requested")
     assert len(scaled) == 1
+    why = "lost: nothing was heard of beta since 2026-01-31T12:00:00.000Z"
+    lost = {
+        "state": "down",
+        "pid": None,
+        "degraded": True,
+        "order": "lost",
+        "reason": why,
+        "why": why,
+    }
+    panel.workers = [*slots[:3], *({**one, **lost} for one in slots[3:])]
+    told = page.locator("#slots > .slot", has_text="lost: nothing was heard of beta")
+    expect(told).to_have_count(3)
+    expect(page.locator("#slots .host")).to_have_count(2)
+    panel.workers = slots
+    expect(told).to_have_count(0)
     panel.workers = slots[:3]
     expect(page.locator("#slots .host")).to_have_count(0)

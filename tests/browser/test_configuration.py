@@ -1,7 +1,6 @@
 """The configuration page: checked as one writes, saved with what will restart in view."""
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,38 +8,35 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
-from tests.browser.configuration_page import TEXT, opened, rewrite, save, save_by_hand
+from orpheus.shared.operations.configuration import MASK
+from tests.browser.configuration_page import (
+    TEXT,
+    leads_to_its_line_in_view,
+    one_of_several_tables_leads_to_its_line_by_its_name,
+    opened,
+    rewrite,
+    save,
+    save_by_hand,
+)
 from tests.browser.conftest import READ_ONLY, Dashboard, wait_until_held
 from tests.browser.examine import examine
 from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.variants import variants
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Its lines end as on Windows: an edit keeps that."""
-    path = tmp_path / "own.toml"
-    path.write_text(TEXT, encoding="utf-8", newline="\r\n")
-    return path
-
-
-@pytest.fixture
-def configured(page: Page, start_system: Callable[..., Any], path: Path) -> Iterator[Dashboard]:
-    """A page on an Orpheus with a configuration file of its own."""
-    watched = Dashboard(page, start_system(config=path))
-    watched.system.wait_until_ready()
-    yield watched
-    assert watched.problems == []
-
-
 def test_a_change_is_shown_before_it_is_saved_followed_and_rolled_back_with_one_click(
-    configured: Dashboard, path: Path
+    shared: Dashboard, shared_path: Path
 ) -> None:
-    page = opened(configured)
+    """The lines of the file end as on Windows: an edit keeps that."""
+    system, path = shared.system, shared_path
+    save_by_hand(system, path, TEXT.replace("\n", "\r\n"))
+    version = system.get("/config")["in_force"]["version"]
+    page = opened(shared)
     expect(page.locator("#path")).to_have_text(str(path))
-    expect(page.locator("#versions li")).to_have_count(1)
-    expect(page.locator("#versions")).to_contain_text("edited on the machine")
-    expect(page.locator("#in-force")).to_contain_text("version 1, since ")
+    versions = page.locator("#versions li")
+    expect(versions).to_have_count(version)
+    expect(versions.first).to_contain_text("edited on the machine")
+    expect(page.locator("#in-force")).to_contain_text(f"version {version}, since ")
     assert "hush" not in page.content() + page.locator("#text").input_value()
     rewrite(page, "workers = 1", "workers = 2")
     expect(page.locator("#effects")).to_contain_text("pools.default.workers")
@@ -56,33 +52,35 @@ def test_a_change_is_shown_before_it_is_saved_followed_and_rolled_back_with_one_
     row = page.locator("#settings tr", has_text="pools.default.workers")
     expect(row.locator("td").first).to_have_text("2")
     expect(row.locator(".own")).to_have_text("own.toml:2")
-    newest, first = configured.system.get("/config/versions")["items"]
+    newest, first = system.get("/config/versions")["items"][:2]
     assert (newest["reason"], newest["in_force"], first["by"]) == ("a busy week", True, "file")
-    (trail,) = configured.system.get("/audit")["items"]
+    trail = system.get("/audit")["items"][0]
     assert (trail["action"], trail["reason"], trail["count"]) == ("configure", "a busy week", 1)
 
-    expect(page.locator("#versions li")).to_have_count(2)
-    page.locator("#version-2").click()
+    expect(versions).to_have_count(version + 1)
+    page.locator(f"#version-{version + 1}").click()
     expect(page.locator(".version .added")).to_have_text("+ workers = 2 # few")
     assert "hush" not in page.content()
-    page.locator("#version-1-back").click()
+    page.locator(f"#version-{version}-back").click()
     expect(page.locator("#effects")).to_contain_text("stops default-2")
     expect(page.locator("#diff .added")).to_have_text("+ workers = 1 # few")
     expect(page.locator("#reason")).to_be_focused()
     page.keyboard.type("it was enough")
-    expect(page.locator("#save")).to_have_text("Go back to version 1")
+    expect(page.locator("#save")).to_have_text(f"Go back to version {version}")
     expect(page.locator("#save")).to_be_enabled()
     page.keyboard.press("Enter")
-    expect(page.locator("#in-force")).to_contain_text("version 3, since ")
+    expect(page.locator("#in-force")).to_contain_text(f"version {version + 2}, since ")
     expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
-    assert path.read_text() == TEXT, "every byte, with its secrets"
+    assert path.read_bytes() == TEXT.replace("\n", "\r\n").encode(), "with its secrets"
     expect(page.locator("#versions")).to_contain_text("it was enough")
     expect(page.locator("#planned")).to_be_hidden()
-    rows = configured.system.get("/audit")["items"]
-    assert [row["target"] for row in rows] == ["configuration, back to version 1", "configuration"]
+    rows = system.get("/audit")["items"][:2]
+    went_back = f"configuration, back to version {version}"
+    assert [row["target"] for row in rows] == [went_back, "configuration"]
+    save_by_hand(system, path, TEXT)
 
 
-def test_a_problem_is_marked_at_its_line_and_nothing_can_be_saved(
+def test_a_problem_is_marked_at_its_line_told_above_the_button_and_nothing_can_be_saved(
     shared: Dashboard, shared_path: Path
 ) -> None:
     page = opened(shared)
@@ -97,65 +95,40 @@ def test_a_problem_is_marked_at_its_line_and_nothing_can_be_saved(
     assert page.evaluate("getSelection().toString()") == "wokers = 1 # few"
     page.locator("#undo").click()
     expect(page.locator("#problems li")).to_have_count(0)
-    assert shared_path.read_text() == TEXT
-
-
-@pytest.mark.parametrize("width", variants([1440, 1024, 360], 1440, 360))
-def test_a_setting_in_force_leads_to_its_line_in_view(shared: Dashboard, width: int) -> None:
-    shared.page.set_viewport_size({"width": width, "height": 740})
-    page = opened(shared)
-    page.locator("#text").fill("# before\n" * 24 + TEXT + "# after\n" * 40)
-    row = page.locator("#settings tr", has_text="pools.default.workers")
-    row.get_by_role("button").click()
-    here = page.locator("#gutter .here")
-    expect(here).to_have_text("26")
-    expect(here).to_be_in_viewport(ratio=1)
-    own, editor = here.bounding_box(), page.locator("#text").bounding_box()
-    assert own is not None
-    assert editor is not None
-    assert editor["y"] <= own["y"] <= editor["y"] + editor["height"]
-    page.locator("#text").press("End")
-    page.keyboard.type(" and more")
-    expect(here).to_have_count(0)
-
-
-def test_why_it_cannot_be_saved_stands_above_the_button(shared: Dashboard) -> None:
-    shared.page.set_viewport_size({"width": 1440, "height": 900})
-    page = opened(shared)
-    text = page.locator("#text").input_value() + "# more\n" * 60
+    rewrite(page, '["true"]', '["rm"]')
+    expect(page.locator("#problems")).to_contain_text("names code")
+    expect(page.locator("#save")).to_be_disabled()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    text = TEXT.replace("hush", MASK) + "# more\n" * 60
     page.locator("#text").fill(text.replace("workers = 1", "wokers = 1"))
-    problem = page.locator("#problems li")
+    expect(problem).to_contain_text("did you mean pools.default.workers?")
     expect(problem).to_be_in_viewport(ratio=1)
     told, save_it = problem.bounding_box(), page.locator("#save").bounding_box()
     assert told is not None
     assert save_it is not None
     assert told["x"] == save_it["x"]
-    assert told["y"] < save_it["y"]
-
-
-def test_what_names_code_is_told_to_be_out_of_reach(shared: Dashboard) -> None:
-    page = opened(shared)
-    rewrite(page, '["true"]', '["rm"]')
-    expect(page.locator("#problems")).to_contain_text("names code")
-    expect(page.locator("#save")).to_be_disabled()
+    assert told["y"] < save_it["y"], "why it cannot be saved stands above the button"
+    assert shared_path.read_text() == TEXT
 
 
 def test_a_file_changed_by_somebody_else_is_not_overwritten(
-    configured: Dashboard, path: Path
+    shared: Dashboard, shared_path: Path
 ) -> None:
-    page = opened(configured)
+    page = opened(shared)
     rewrite(page, "# few", "# mine")
     expect(page.locator("#save")).to_be_enabled()
-    path.write_text(TEXT + "[logging]\nlevel = 'debug'\n", encoding="utf-8")
+    shared_path.write_text(TEXT + "[queues.letters]\nrate = '9/s'\n", encoding="utf-8")
     page.locator("#save").click()
     expect(page.locator("#changed-elsewhere")).to_be_visible()
     page.locator("#keep").click()
-    expect(page.locator("#diff")).to_contain_text("- level = 'debug'")
+    expect(page.locator("#diff")).to_contain_text("- rate = '9/s'")
     page.locator("#undo").click()
-    assert "level = 'debug'" in page.locator("#text").input_value()
+    assert "rate = '9/s'" in page.locator("#text").input_value()
 
 
-def test_the_editor_is_as_tall_as_its_text_and_numbers_its_lines(shared: Dashboard) -> None:
+def test_the_editor_is_as_tall_as_its_text_and_a_setting_in_force_leads_to_its_line_in_view(
+    shared: Dashboard,
+) -> None:
     page = opened(shared)
     text = page.locator("#text")
     box_of: Any = lambda selector: page.locator(selector).first.bounding_box()  # noqa: E731
@@ -168,21 +141,13 @@ def test_the_editor_is_as_tall_as_its_text_and_numbers_its_lines(shared: Dashboa
     assert text.evaluate("area => area.scrollHeight - area.clientHeight") == 0
     text.fill(TEXT)
     assert box_of("#text")["height"] == tall > short, "nothing jumps while somebody types"
-    text.fill(TEXT + "# more\n" * 500)
+    text.fill(TEXT + "# more\n" * 100)
     assert box_of("#text")["height"] < page.evaluate("innerHeight")
     page.locator("#undo").click()
     assert box_of("#text")["height"] == short
     assert box_of(".settings")["width"] == box_of("main > .head")["width"]
-
-
-def test_a_rejected_file_is_told_at_the_top_of_the_page(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-    shared_path.write_text("[pools.default]\nworkers = 'many'\n", encoding="utf-8")
-    expect(page.locator("#rejected")).to_contain_text("pools.default.workers")
-    expect(page.locator("#became")).to_have_text("")
-    expect(page.locator("#gutter .wrong")).to_have_text("2")
+    for width in (1440, 1024, 360):
+        leads_to_its_line_in_view(page, width)
 
 
 def test_it_is_done_with_the_keyboard_alone(shared: Dashboard, shared_path: Path) -> None:
@@ -213,61 +178,34 @@ def test_read_only_shows_it_without_an_editor(page: Page, read_only_system: Any)
     assert TEXT.splitlines()[1] in shown.locator("#text").input_value()
 
 
-def test_what_an_editor_on_the_machine_saves_shows_as_a_version(
+def test_of_two_editors_at_once_none_loses_anything_or_is_told_the_others_change_as_his(
     shared: Dashboard, shared_path: Path
 ) -> None:
-    page = opened(shared)
-    before = page.locator("#versions li").count()
-    own = page.get_by_role("button", name="own.toml:2")
-    own.focus()
-    shared_path.write_text(TEXT + "# by hand\n", encoding="utf-8")
-    expect(page.locator("#versions li")).to_have_count(before + 1)
-    expect(own).to_be_focused()
-    newest = page.locator("#versions li").first
-    expect(newest).to_contain_text("edited on the machine")
-    expect(newest).to_contain_text("in the file, in force")
-    newest.locator("summary").press("Enter")
-    expect(newest.locator(".added")).to_have_text("+ # by hand")
-
-
-def test_what_is_in_force_is_told_while_the_file_is_wrong_and_one_goes_back(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-    version = shared.system.get("/config")["in_force"]["version"]
-    shared_path.write_text("[pools.default\n", encoding="utf-8")
-    expect(page.locator("#rejected")).to_be_visible()
-    expect(page.locator("#obstacle")).to_contain_text("is not TOML")
-    expect(page.locator("#in-force")).to_contain_text("not valid, so it was not taken")
-    expect(page.locator("#in-force")).to_contain_text(f"version {version}, since")
-    row = page.locator("#settings tr", has_text="pools.default.workers")
-    expect(row.locator("td").first).to_have_text("1")
-    page.locator(f"#version-{version}-back").click()
-    expect(page.locator("#save")).to_be_enabled()
-    page.locator("#save").click()
-    expect(page.locator("#rejected")).to_be_hidden()
-    expect(page.locator("#versions li", has_text="not TOML")).to_have_count(1)
-    assert shared_path.read_text() == TEXT
-
-
-def test_of_two_editors_at_once_none_loses_anything(shared: Dashboard, shared_path: Path) -> None:
     mine = opened(shared)
     other = mine.context.new_page()
     other.goto(shared.system.url + "/ui/configuration")
     expect(other.locator("#settings tr").first).to_be_visible()
     rewrite(mine, "# few", "# mine")
     expect(mine.locator("#save")).to_be_enabled()
-    rewrite(other, TEXT.splitlines()[0], "# theirs\n" + TEXT.splitlines()[0])
+    theirs = "[queues.letters]\nmax_running = 3\n"
+    rewrite(other, "[[commands]]", theirs + "[[commands]]")
     save(other)
     expect(mine.locator("#changed-elsewhere")).to_be_visible()
+    expect(mine.locator("#elsewhere")).to_have_text(
+        "The file was changed elsewhere. Changed: queues.letters."
+    )
+    expect(mine.locator("#became")).to_have_text("")
     expect(mine.locator("#save")).to_be_disabled()
     assert "# mine" in mine.locator("#text").input_value(), "what I wrote is still here"
     mine.locator("#keep").click()
-    expect(mine.locator("#diff .removed").first).to_have_text("- # theirs")
-    rewrite(mine, "[pools", "# theirs\n[pools")
+    expect(mine.locator("#diff .removed").nth(1)).to_have_text("- [queues.letters]")
+    rewrite(mine, "[[commands]]", theirs + "[[commands]]")
     expect(mine.locator("#save")).to_be_enabled()
     save(mine)
-    assert shared_path.read_text() == "# theirs\n" + TEXT.replace("# few", "# mine")
+    text = TEXT.replace("[[commands]]", theirs + "[[commands]]")
+    assert shared_path.read_text() == text.replace("# few", "# mine")
+    expect(mine.locator("#became")).to_have_text("In force. No setting changed.")
+    expect(mine.locator("#elsewhere")).to_be_hidden()
     other.close()
 
 
@@ -292,7 +230,10 @@ def test_what_is_typed_while_the_file_is_saved_stays_and_can_be_saved(
     page.locator("#text").fill(text + "# one\n# two\n")
     expect(page.locator("#effects")).to_be_visible()
     held.pop().continue_()
-    expect(page.locator("#became")).to_contain_text("In force")
+    expect(page.locator("#became")).to_have_text(
+        "What you saved before is in force. No setting changed."
+    )
+    assert shared_path.read_text() == TEXT + "# one\n"
     expect(page.locator("#diff .added")).to_have_text(["+ # two"])
     assert page.locator("#text").input_value() == text + "# one\n# two\n"
     expect(page.locator("#save")).to_be_enabled()
@@ -344,6 +285,7 @@ def test_own_settings_come_first_and_are_named_by_their_file(
     own.get_by_role("button").press("Enter")
     expect(page.locator("#no-match")).to_contain_text("does not set pools.default.workers")
     page.locator("#undo").click()
+    one_of_several_tables_leads_to_its_line_by_its_name(page)
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type("Shutdown_DEADLINE")
@@ -367,8 +309,9 @@ def test_own_settings_come_first_and_are_named_by_their_file(
     expect(page.locator("#defaults")).to_be_hidden()
 
 
+@pytest.mark.parametrize("width", variants([1280, 360], 360))
 def test_axe_finds_nothing_in_any_state_and_a_phone_never_scrolls_sideways(
-    shared: Dashboard, shared_path: Path
+    shared: Dashboard, shared_path: Path, width: int
 ) -> None:
     save_by_hand(shared.system, shared_path, f"# differs from the version before\n{TEXT}")
     page = opened(shared)
@@ -376,10 +319,74 @@ def test_axe_finds_nothing_in_any_state_and_a_phone_never_scrolls_sideways(
     page.locator(".version pre").wait_for()
     rewrite(page, "workers = 1", "wokers = 1")
     page.locator("#problems li").wait_for()
-    for width in (1280, 360):
-        page.set_viewport_size({"width": width, "height": 740})
-        examine(page)
+    page.set_viewport_size({"width": width, "height": 740})
+    examine(page)
     page.locator("#undo").click()
     rewrite(page, "workers = 1", "workers = 2")
     expect(page.locator("#effects")).to_contain_text("starts")
     examine(page)
+
+
+def test_a_file_that_is_gone_is_told_and_comes_back_with_every_byte(
+    page: Page, shared: Dashboard, shared_path: Path
+) -> None:
+    version = shared.system.get("/config")["in_force"]["version"]
+    page.goto(shared.system.url + "/ui/configuration")
+    expect(page.locator("#in-force")).to_contain_text("works by the file as it is")
+    shared_path.unlink()
+    rejected = page.get_by_text(f"{shared_path} is gone: what it set stays")
+    expect(rejected.first).to_be_visible()
+    page.reload()
+    expect(page.locator("#in-force")).to_contain_text("The file is gone; what it set stays")
+    page.locator(f"#version-{version}-back").click()
+    save(page)
+    expect(page.locator("#in-force")).to_contain_text("works by the file as it is")
+    expect(rejected).to_have_count(0)
+    assert shared_path.read_text(encoding="utf-8") == TEXT
+
+
+def test_the_reason_of_a_discarded_change_is_not_that_of_the_next(
+    page: Page, shared: Dashboard, shared_path: Path
+) -> None:
+    opened(shared)
+    versions, reason = page.locator("#versions li"), page.locator("#reason")
+    before = versions.count()
+    rewrite(page, "workers = 1", "workers = 2")
+    reason.fill("of a change that is undone")
+    page.locator("#undo").click()
+    rewrite(page, "workers = 1", "workers = 3")
+    expect(reason).to_have_value("")
+    reason.fill("of a change that is discarded")
+    shared_path.write_text(f"{TEXT}# more\n", encoding="utf-8")
+    expect(versions).to_have_count(before + 1)
+    page.locator("#load").click()
+    expect(page.locator("#text")).to_have_value(re.compile("# more"))
+    rewrite(page, "workers = 1", "workers = 4")
+    expect(reason).to_have_value("")
+
+
+def test_a_time_has_its_seconds_at_the_full_minute_and_a_long_variable_is_readable_on_a_phone(
+    page: Page, shared: Dashboard
+) -> None:
+    name = "ORPHEUS_SUPERVISOR__RESTART_BACKOFF_MAX"
+
+    def at_the_full_minute(route: Route) -> None:
+        told = route.fetch().json()
+        for one in told.get("items", [told.get("in_force", {})]):
+            for key in {"at", "since"} & one.keys():
+                one[key] = "2026-01-31T12:08:00.123Z"
+        for one in told.get("settings", []):
+            if one["key"] == "supervisor.restart_backoff_max":
+                one["origin"] = name
+        route.fulfill(json=told)
+
+    intercept(page, "**/config", at_the_full_minute)
+    intercept(page, "**/config/versions", at_the_full_minute)
+    page.set_viewport_size({"width": 360, "height": 800})
+    opened(shared)
+    box = page.get_by_role("row").filter(has_text=name).bounding_box()
+    assert box is not None
+    assert box["height"] < 120, "three lines and their distance"
+    seconds = re.compile(r" \d\d:\d\d:00$")
+    expect(page.locator("#versions time").first).to_have_text(seconds)
+    expect(page.locator("#in-force time")).to_have_text(seconds)

@@ -5,30 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Dialog, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from orpheus.shared.operations.configuration import MASK
-from tests.browser.configuration_page import TEXT, opened, rewrite, save
-from tests.browser.conftest import Dashboard, wait_until_held
+from tests.browser.configuration_page import (
+    LIMIT,
+    TEXT,
+    opened,
+    rewrite,
+    save,
+    save_by_hand,
+    told_without_what_was_read,
+)
+from tests.browser.conftest import Dashboard
 from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.variants import variants
-
-
-def test_what_somebody_else_changed_is_not_told_as_a_change_of_mine(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-    rewrite(page, "# few", "# mine")
-    shared_path.write_text(TEXT.replace("workers = 1", "workers = 2"), encoding="utf-8")
-    expect(page.locator("#elsewhere")).to_have_text(
-        "The file was changed elsewhere. Changed: pools.default.workers."
-    )
-    expect(page.locator("#became")).to_have_text("")
-    page.locator("#keep").click()
-    expect(page.locator("#save")).to_be_enabled()
-    save(page)
-    expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
-    expect(page.locator("#elsewhere")).to_be_hidden()
 
 
 @pytest.mark.parametrize("lost_reads", variants([0, 1], 1))
@@ -36,7 +27,7 @@ def test_a_save_whose_answer_was_lost_is_told_as_mine(
     shared: Dashboard, shared_path: Path, lost_reads: int
 ) -> None:
     page = opened(shared)
-    rewrite(page, "workers = 1", "workers = 2")
+    rewrite(page, *LIMIT)
     expect(page.locator("#save")).to_be_enabled()
     left: list[int] = []
 
@@ -53,33 +44,37 @@ def test_a_save_whose_answer_was_lost_is_told_as_mine(
 
     intercept(page, "**/config", lose_answers)
     page.locator("#save").click()
-    expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
+    expect(page.locator("#became")).to_contain_text("In force. Changed: queues.letters")
     expect(page.locator("#changed-elsewhere")).to_be_hidden()
     expect(page.locator("#elsewhere")).to_be_hidden()
     expect(page.locator("#planned")).to_be_hidden()
-    assert "workers = 2" in shared_path.read_text()
+    assert LIMIT[1] in shared_path.read_text()
     stop_intercepting(page, "**/config")
 
 
 def test_a_save_that_did_not_reach_the_api_is_saved_by_pressing_again(shared: Dashboard) -> None:
     page = opened(shared)
-    rewrite(page, "workers = 1", "workers = 2")
+    rewrite(page, *LIMIT)
     expect(page.locator("#save")).to_be_enabled()
     intercept(page, "**/config", lambda route: route.abort())
     page.locator("#save").click()
     expect(page.locator("#problem")).to_contain_text("does not answer")
     stop_intercepting(page, "**/config")
-    rewrite(page, "workers = 2", "workers = 3")
+    rewrite(page, "max_running = 3", "max_running = 4")
     expect(page.locator("#save")).to_be_enabled()
     save(page)
-    expect(page.locator("#became")).to_contain_text("In force. Changed: pools.default.workers")
+    expect(page.locator("#became")).to_contain_text("In force. Changed: queues.letters")
     expect(page.locator("#elsewhere")).to_be_hidden()
 
 
-def test_a_mistyped_key_of_the_file_is_mended_on_the_page(
+def test_a_rejected_file_is_told_at_the_top_of_the_page_and_a_mistyped_key_is_mended(
     shared: Dashboard, shared_path: Path
 ) -> None:
     page = opened(shared)
+    shared_path.write_text("[pools.default]\nworkers = 'many'\n", encoding="utf-8")
+    expect(page.locator("#rejected")).to_contain_text("pools.default.workers")
+    expect(page.locator("#became")).to_have_text("")
+    expect(page.locator("#gutter .wrong")).to_have_text("2")
     shared_path.write_text(TEXT + "[jobs]\nmax_retires = 4\n", encoding="utf-8")
     expect(page.locator("#problems")).to_contain_text("did you mean jobs.max_retries?")
     rewrite(page, "max_retires = 4", "max_retries = 4")
@@ -108,44 +103,9 @@ def test_a_setting_that_an_operator_has_overruled_says_so_beside_it(
         expect(other.locator("small")).to_have_text(
             f"Queue mail stays paused: an operator has paused it, {by_hand}"
         )
+        expect(other.locator(".own")).to_have_text("default")  # it has a row all the same
     finally:
         shared.system.client.post("/queues/mail/resume")
-
-
-def test_one_of_several_tables_leads_to_its_line_by_its_name(shared: Dashboard) -> None:
-    page = opened(shared)
-    row = page.locator("#settings tr", has_text="commands: pay")
-    expect(row.locator(".own")).to_have_text("own.toml:4")
-    page.locator("#text").fill('[[commands]]\nname = "other"\n' + TEXT)
-    row.get_by_role("button").press("Enter")
-    before = "area => area.value.slice(0, area.selectionStart).split('\\n').length"
-    assert page.locator("#text").evaluate(before) == 6
-    page.locator("#undo").click()
-
-
-def test_older_versions_are_asked_for_and_an_open_one_keeps_its_button_in_its_row(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-    newest = page.locator("#versions li").first
-    for number in range(6):
-        before = newest.locator("summary b").inner_text()
-        shared_path.write_text(TEXT + f"# {number}\n" * 9, encoding="utf-8")
-        expect(newest.locator("summary b")).not_to_have_text(before)
-        expect(newest.locator(".mark-now")).to_have_text("in the file, in force")
-        expect(page.locator("#text")).to_have_value(re.compile(f"# {number}"))
-    assert page.locator("#versions li:visible").count() == 5
-    second = page.locator("#versions li").nth(1)
-    second.locator("summary").click()
-    expect(second.locator(".added")).to_have_count(9)
-    top = "one => one.getBoundingClientRect().top"
-    button = second.get_by_role("button")
-    assert abs(button.evaluate(top) - second.locator("summary").evaluate(top)) < 8
-    more = page.locator("#more-versions")
-    expect(more).to_have_text(re.compile(r"show \d+ older versions?"))
-    more.press("Enter")
-    expect(more).to_be_hidden()
-    expect(page.locator("#versions li").nth(5).locator("summary")).to_be_focused()
 
 
 def test_what_became_of_the_last_save_is_not_told_below_the_next_change(
@@ -164,29 +124,6 @@ def test_what_became_of_the_last_save_is_not_told_below_the_next_change(
     page.locator("#versions button").first.click()
     expect(page.locator("#save")).to_have_text(re.compile(r"^Go back to version \d+$"))
     expect(became).to_have_text("")
-
-
-def test_a_save_that_ends_below_a_newer_change_says_that_it_was_of_the_earlier_text(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-    rewrite(page, "# few", "# some")
-    expect(page.locator("#save")).to_be_enabled()
-    held: list[Route] = []
-
-    def hold_the_save(route: Route) -> None:
-        held.append(route) if route.request.method == "PUT" else route.continue_()
-
-    intercept(page, "**/config", hold_the_save)
-    page.locator("#save").click()
-    wait_until_held(page, held)
-    rewrite(page, "# some", "# many")
-    held.pop().continue_()
-    expect(page.locator("#became")).to_have_text(
-        "What you saved before is in force. No setting changed."
-    )
-    expect(page.locator("#diff .added")).to_have_text("+ workers = 1 # many")
-    assert "# some" in shared_path.read_text()
 
 
 def test_nothing_of_an_earlier_check_stands_below_not_checked(
@@ -212,7 +149,8 @@ def test_a_file_that_is_not_toml_is_told_once_with_the_way_out_and_nothing_to_ed
 ) -> None:
     page = opened(shared)
     version = shared.system.get("/config")["in_force"]["version"]
-    shared_path.write_text("\n[pools.default\n", encoding="utf-8")
+    told_without_what_was_read(page, shared_path)
+    page.reload()
     expect(page.locator("#rejected")).to_contain_text("own.toml:2:")
     expect(page.locator("#obstacle")).to_contain_text(
         f"change it on the machine, or go back to version {version}, which is in force"
@@ -229,56 +167,17 @@ def test_a_file_that_is_not_toml_is_told_once_with_the_way_out_and_nothing_to_ed
     page.locator("#undo").click()
     expect(page.locator("#text")).to_be_hidden()
     expect(page.locator("#planned")).to_be_hidden()
-
-
-def test_a_rejection_is_told_once_also_if_what_was_read_is_older(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-
-    def without_rejection(route: Route) -> None:
-        told = route.fetch().json()
-        route.fulfill(json={**told, "rejected": None})
-
-    intercept(page, "**/config", without_rejection)
-    shared_path.write_text("\n[pools.default\n", encoding="utf-8")
-    expect(page.locator("#obstacle")).to_be_visible()
-    expect(page.locator("#rejected")).to_contain_text("own.toml:2:")
-    expect(page.locator("#problems li")).to_be_hidden()
-
-
-def test_a_file_that_is_not_toml_names_its_line_also_where_nothing_has_rejected_it(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-    shared_path.write_text("\n[pools.default\n", encoding="utf-8")
-    expect(page.locator("#rejected")).to_be_visible()
-
-    def without_rejection(route: Route) -> None:
-        told = route.fetch().json()
-        route.fulfill(json={**told, "rejected": None})
-
-    intercept(page, "**/config", without_rejection)
-    page.reload()
-    expect(page.locator("#problems li")).to_contain_text("own.toml:2:")
-    expect(page.locator("#problems button")).to_have_count(0)
-    expect(page.locator("#text")).to_be_hidden()
-
-
-def test_the_time_of_a_version_has_its_seconds_also_at_the_full_minute(shared: Dashboard) -> None:
-    def at_the_full_minute(route: Route) -> None:
-        told = route.fetch().json()
-        for one in told.get("items", [told.get("in_force", {})]):
-            for key in {"at", "since"} & one.keys():
-                one[key] = "2026-01-31T12:08:00.123Z"
-        route.fulfill(json=told)
-
-    intercept(shared.page, "**/config", at_the_full_minute)
-    intercept(shared.page, "**/config/versions", at_the_full_minute)
-    page = opened(shared)
-    seconds = re.compile(r" \d\d:\d\d:00$")
-    expect(page.locator("#versions time").first).to_have_text(seconds)
-    expect(page.locator("#in-force time")).to_have_text(seconds)
+    expect(page.locator("#obstacle")).to_contain_text("is not TOML")
+    expect(page.locator("#in-force")).to_contain_text("not valid, so it was not taken")
+    expect(page.locator("#in-force")).to_contain_text(f"version {version}, since")
+    row = page.locator("#settings tr", has_text="pools.default.workers")
+    expect(row.locator("td").first).to_have_text("1")
+    page.locator(f"#version-{version}-back").click()
+    expect(page.locator("#save")).to_be_enabled()
+    page.locator("#save").click()
+    expect(page.locator("#rejected")).to_be_hidden()
+    expect(page.locator("#versions li", has_text="not TOML")).to_have_count(1)
+    assert shared_path.read_text() == TEXT
 
 
 def test_a_change_of_one_of_several_tables_names_it_there_and_in_the_audit_log(
@@ -301,13 +200,21 @@ def test_a_change_of_one_of_several_tables_names_it_there_and_in_the_audit_log(
     expect(change.locator("small")).to_have_text("schedules: often")
 
 
-def test_going_back_to_a_version_asks_before_typed_text_is_lost(
+def test_what_an_editor_saves_is_a_version_and_going_back_asks_before_typed_text_is_lost(
     shared: Dashboard, shared_path: Path
 ) -> None:
     page = opened(shared)
     versions = page.locator("#versions li").count()
+    own = page.get_by_role("button", name="own.toml:2")
+    own.focus()
     shared_path.write_text(TEXT + "# by hand\n", encoding="utf-8")
     expect(page.locator("#versions li")).to_have_count(versions + 1)
+    expect(own).to_be_focused()
+    newest = page.locator("#versions li").first
+    expect(newest).to_contain_text("edited on the machine")
+    expect(newest).to_contain_text("in the file, in force")
+    newest.locator("summary").press("Enter")
+    expect(newest.locator(".added")).to_have_text("+ # by hand")
     asked: list[str] = []
 
     def stay(dialog: Dialog) -> None:
@@ -335,6 +242,30 @@ def test_going_back_to_a_version_asks_before_typed_text_is_lost(
     expect(page.locator("#save")).not_to_have_text("Save the file")
     page.locator("#undo").click()
     expect(title).to_have_text("The file")
+
+
+def test_older_versions_are_asked_for_and_an_open_one_keeps_its_button_in_its_row(
+    shared: Dashboard,
+) -> None:
+    whole = {"at": "2026-01-31T12:08:00.123Z", "by": "file", "reason": None}
+    items = [
+        {"version": n, "text": f"# {n}\n" * 9, "in_file": n == 7, "in_force": n == 7, **whole}
+        for n in range(7, 0, -1)
+    ]
+    intercept(shared.page, "**/config/versions", lambda route: route.fulfill(json={"items": items}))
+    page = opened(shared)
+    assert page.locator("#versions li:visible").count() == 5
+    second = page.locator("#versions li").nth(1)
+    second.locator("summary").click()
+    expect(second.locator(".added")).to_have_count(9)
+    top = "one => one.getBoundingClientRect().top"
+    button = second.get_by_role("button")
+    assert abs(button.evaluate(top) - second.locator("summary").evaluate(top)) < 8
+    more = page.locator("#more-versions")
+    expect(more).to_have_text("show 2 older versions")
+    more.press("Enter")
+    expect(more).to_be_hidden()
+    expect(page.locator("#versions li").nth(5).locator("summary")).to_be_focused()
 
 
 def test_a_version_is_compared_with_the_newest_before_it_that_can_be_shown(
@@ -388,4 +319,56 @@ def test_what_the_page_will_not_be_able_to_do_is_told_before_and_after_the_save(
     page.locator("#save").click()
     expect(page.locator("#became")).to_contain_text(
         f"In force within 2 seconds: the supervisor watches the file. {note}"
+    )
+
+
+def test_going_back_claims_no_change_of_secrets_that_are_not_compared(
+    page: Page, shared: Dashboard, shared_path: Path
+) -> None:
+    alert = (
+        "[[alerts]]\nname = 'down'\non = ['worker.fatal']\nwebhook = 'http://127.0.0.1:9/hush'\n"
+    )
+    save_by_hand(shared.system, shared_path, f"{TEXT}\n{alert}")
+    version = shared.system.get("/config")["in_force"]["version"]
+    opened(shared)
+    became = page.locator("#became")
+    rewrite(page, *LIMIT)
+    save(page)
+    expect(became).to_contain_text("In force. Changed: queues.letters")
+    page.locator(f"#version-{version}-back").click()
+    effects = page.locator("#effects")
+    expect(effects.get_by_text("changes", exact=False)).to_have_text("changes queues.letters")
+    expect(effects).to_contain_text("The secrets of alerts are not compared.")
+    expect(page.locator("#save")).to_be_enabled()
+    save(page)
+    expect(page.locator("#in-force")).to_contain_text(f"version {version + 2}, since ")
+    entry, _, edit = shared.system.get("/audit")["items"][:3]
+    assert edit["by"] == "file"
+    after = f"version {version + 2}: queues.letters; secrets of alerts are"
+    assert entry["after"].startswith(after)
+
+
+def test_a_rejected_module_is_undone_by_going_back_to_what_is_in_force(
+    page: Page, shared: Dashboard, shared_path: Path
+) -> None:
+    opened(shared)
+    version = shared.system.get("/config")["in_force"]["version"]
+    shared_path.write_text(f"[jobs]\nmodules = ['no_such_jobs']\n\n{TEXT}", encoding="utf-8")
+    expect(page.locator("#rejected")).to_contain_text("no_such_jobs")
+    rewrite(page, "workers = 1", "workers = 2")
+    expect(page.locator("#verdict")).to_have_text("The configuration is valid, with 1 warning.")
+    again = "would be rejected again: no_such_jobs does not import"
+    expect(page.locator("#problems")).to_contain_text(again)
+    unless = "In force unless jobs.modules is rejected again."
+    expect(page.locator("#effects")).to_contain_text(unless)
+    page.locator("#undo").click()
+    page.locator(f"#version-{version}-back").click()
+    expect(page.locator("#effects")).to_contain_text("No setting changes its value.")
+    save(page)
+    expect(page.locator("#in-force")).to_contain_text("works by the file as it is")
+    expect(page.locator("#rejected")).to_be_hidden()
+    assert shared_path.read_text(encoding="utf-8") == TEXT
+    page.locator(f"#version-{version + 1}").click()
+    expect(page.locator("#versions .notice")).to_contain_text(
+        "It was rejected: jobs.modules: no_such_jobs does not import"
     )

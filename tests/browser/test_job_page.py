@@ -15,6 +15,9 @@ from tests.browser.examine import examine
 from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.variants import variants
 
+SUBMIT = "/ui/submit?type=echo"
+SIDES = ("/audit?job=", "/jobs?tag=", "/types", "/events?after")
+
 
 def test_a_failing_job_shows_its_attempts_and_errors_as_they_happen(
     lasting_dashboard: Any,
@@ -47,23 +50,20 @@ def test_attempts_after_an_operators_retry_are_no_more_than_allowed(
     expect(page.locator("#details")).to_contain_text("retriesat most 0")
 
 
-def test_the_log_is_followed_and_filtered_by_level(lasting_dashboard: Any) -> None:
-    job_id = lasting_dashboard.system.submit("echo", {"value": 1})
-    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
-    lines = page.locator("#log .line")
-    expect(lines).to_have_count(3)
-    page.locator("#log-level").select_option("2")
-    expect(page.locator("#log .line:visible")).to_have_count(1)
-    expect(page.locator("#log .line:visible .level")).to_have_text("warning")
-
-
-def test_integers_keep_every_digit(lasting_dashboard: Any) -> None:
+def test_integers_keep_every_digit_and_the_log_is_filtered_by_level(
+    lasting_dashboard: Any,
+) -> None:
     exact = 9007199254740993
     job_id = lasting_dashboard.system.submit("echo", {"value": exact})
     page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
     expect(page.locator("#payload")).to_contain_text(str(exact))
     expect(page.locator("#result")).to_contain_text(str(exact))
     expect(page.locator("#curl")).to_contain_text(str(exact))
+    lines = page.locator("#log .line")
+    expect(lines).to_have_count(3)
+    page.locator("#log-level").select_option("2")
+    expect(page.locator("#log .line:visible")).to_have_count(1)
+    expect(page.locator("#log .line:visible .level")).to_have_text("warning")
 
 
 def color(part: Locator) -> str:
@@ -103,18 +103,21 @@ def test_a_job_is_cancelled_and_retried_after_a_question(lasting_dashboard: Any)
     system.wait_for_job(job_id)
 
 
-def test_what_a_job_writes_is_text_wherever_it_is_shown(lasting_dashboard: Any) -> None:
+# For the others, tests/browser/test_hostile_text.py has more of it.
+@pytest.mark.parametrize(
+    "path", variants(["/", "/ui/jobs/{done}", "/ui/jobs/{failed}", SUBMIT], SUBMIT)
+)
+def test_what_a_job_writes_is_text_wherever_it_is_shown(lasting_dashboard: Any, path: str) -> None:
     system = lasting_dashboard.system
     markup = "<img src=x onerror=\"document.title='owned'\">"
     done = system.submit("echo", {"value": {markup: markup}}, unique_key=markup)
     failed = system.submit("echo", {"value": markup, "fail": True})
     system.wait_for_job(done)
     system.wait_for_job(failed)
-    for path in ("/", f"/ui/jobs/{done}", f"/ui/jobs/{failed}", "/ui/submit?type=echo"):
-        page = lasting_dashboard.open(path)
-        expect(page.locator("main")).to_contain_text("<")
-        assert page.locator("main img, main script, main b[onclick]").count() == 0
-        assert "owned" not in page.title()
+    page = lasting_dashboard.open(path.format(done=done, failed=failed))
+    expect(page.locator("main")).to_contain_text("<")
+    assert page.locator("main img, main script, main b[onclick]").count() == 0
+    assert "owned" not in page.title()
 
 
 def test_an_unknown_job_is_said_to_be_unknown_and_another_is_found(lasting_dashboard: Any) -> None:
@@ -221,13 +224,20 @@ def test_what_was_done_to_many_jobs_is_told_of_each(lasting_dashboard: Any) -> N
     )
 
 
-@pytest.mark.parametrize("part", ["/audit?job=", "/jobs?tag=", "/types", "/events?after"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param(SIDES, id="all"),
+        *(pytest.param((one,), id=one, marks=pytest.mark.long) for one in SIDES),
+    ],
+)
 def test_a_job_is_shown_even_if_what_stands_beside_it_cannot_be_read(
-    lasting_dashboard: Any, part: str
+    lasting_dashboard: Any, parts: tuple[str, ...]
 ) -> None:
     page = lasting_dashboard.page
     refusal: Any = {"status": 503, "json": {"detail": "busy"}}
-    intercept(page, f"**{part}**", lambda route: route.fulfill(**refusal))
+    for part in parts:
+        intercept(page, f"**{part}**", lambda route: route.fulfill(**refusal))
     job_id = lasting_dashboard.system.submit("echo", {"value": "here"})
     lasting_dashboard.system.wait_for_job(job_id)
     lasting_dashboard.open(f"/ui/jobs/{job_id}")
@@ -330,7 +340,7 @@ def test_a_crash_is_told_in_a_line_with_what_the_job_did_and_the_dump_is_folded(
 
 
 def test_what_an_attempt_cost_stands_beside_it(lasting_dashboard: Any) -> None:
-    job_id = lasting_dashboard.system.submit("chatter", {"lines": 20_000})
+    job_id = lasting_dashboard.system.submit("chatter", {"lines": 2_000})
     page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
     facts = page.locator("#timeline .span-facts")
     expect(facts).to_contain_text("CPU ")
@@ -349,8 +359,12 @@ def test_a_read_only_page_offers_no_action(read_only_system: Any, page: Page) ->
     expect(page.locator("#curl")).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", variants([360, 1280], 360))
-def test_axe_finds_nothing_in_any_state(lasting_dashboard: Any, width: int) -> None:
+@pytest.mark.parametrize(
+    ("width", "is_failed_too"), variants([(360, False), (360, True), (1280, True)], (360, False))
+)
+def test_axe_finds_nothing_in_any_state(
+    lasting_dashboard: Any, width: int, is_failed_too: bool
+) -> None:
     """Wide, tests/browser/test_every_page.py examines that of a failed and of a done job."""
     system, page = lasting_dashboard.system, lasting_dashboard.page
     page.set_viewport_size({"width": width, "height": 740})
@@ -361,15 +375,15 @@ def test_axe_finds_nothing_in_any_state(lasting_dashboard: Any, width: int) -> N
     cancelled = system.submit("step", depends_on=[failed])
     system.wait_for_job(cancelled)
     try:
-        for job_id in (blocked, failed, cancelled):
+        for job_id in (*[failed] * is_failed_too, cancelled, blocked):
             lasting_dashboard.open(f"/ui/jobs/{job_id}")
             expect(page.locator("#graph .node")).to_have_count(2)
             page.get_by_text("the same as a list").click()
             examine(page)
-        page.locator("[data-action=retry]").click()
-        examine(page)
+            if job_id == cancelled:
+                page.locator("[data-action=retry]").click()
+                examine(page)
     finally:
         system.client.post("/queues/axed/resume")
-    lasting_dashboard.open(f"/ui/jobs/{blocked}")
     expect(page.locator("#log .line").last).to_contain_text("line 149")
     examine(page)

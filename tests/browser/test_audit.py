@@ -15,48 +15,36 @@ WATCH = """() => {
 }"""
 
 
-def test_an_action_is_told_with_who_what_on_what_and_why(lasting_dashboard: Dashboard) -> None:
+def test_an_action_is_told_with_who_what_on_what_and_why_and_many_jobs_are_a_link(
+    lasting_dashboard: Dashboard,
+) -> None:
     client = lasting_dashboard.system.client
     lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="told")  # so it is listed
     client.post("/queues/told/pause", json={"reason": "the mail server is down"})
     client.post("/queues/told/resume")
-    slow = "const real = Date.now; Date.now = () => real() - 4000"  # the browser's clock
-    lasting_dashboard.page.add_init_script(slow)
-    page = lasting_dashboard.open("/ui/audit")
-    row = page.locator("#rows tr", has_text="queue told").nth(1)
-    assert not row.locator(".at").inner_text().startswith("in "), "it is in the past"
-    expect(row.locator(".by")).to_have_text("api:127.0.0.1")
-    expect(row.locator(".what")).to_have_text("pause")
-    expect(row.locator(".change")).to_have_text("open → paused")
-    expect(row.locator(".why")).to_have_text("the mail server is down")
-    row.get_by_role("link", name="queue told").click()
-    expect(page.locator("#queue-told")).to_have_class("target")
-
-
-def test_in_a_narrower_window_a_reason_is_set_apart_and_no_dash_stands_for_none(
-    lasting_dashboard: Dashboard,
-) -> None:
-    client = lasting_dashboard.system.client
-    client.post("/queues/narrow/pause", json={"reason": "the mail server is down"})
-    client.post("/queues/narrow/resume")
-    page = lasting_dashboard.page
-    page.set_viewport_size({"width": 768, "height": 800})
-    lasting_dashboard.open("/ui/audit")
-    rows = page.locator("#rows tr", has_text="queue narrow")
-    expect(rows.nth(1).locator(".why")).to_have_css("font-style", "italic")
-    expect(rows.nth(0).locator(".why")).to_be_hidden()
-
-
-def test_many_jobs_are_a_link_to_them(lasting_dashboard: Dashboard) -> None:
     wanted = {"status": "failed", "type": "nothing.like-it"}
     body = {"action": "retry", "filter": wanted, "max_id": 900}
-    lasting_dashboard.system.client.post("/jobs/bulk", json=body)
+    client.post("/jobs/bulk", json=body)
+    slow = "const real = Date.now; Date.now = () => real() - 4000"  # the browser's clock
+    lasting_dashboard.page.add_init_script(slow)
     page = lasting_dashboard.open("/ui/audit")
     link = page.get_by_role(
         "link", name="jobs with status=failed, type=nothing.like-it, id<=900", exact=True
     )
     expect(link).to_have_attribute("href", "/ui/jobs?type=nothing.like-it")  # not failed any more
     expect(page.locator("#rows tr", has=link).locator(".change")).to_have_text("0 jobs")
+    rows = page.locator("#rows tr", has_text="queue told")
+    row = rows.nth(1)
+    assert not row.locator(".at").inner_text().startswith("in "), "it is in the past"
+    expect(row.locator(".by")).to_have_text("api:127.0.0.1")
+    expect(row.locator(".what")).to_have_text("pause")
+    expect(row.locator(".change")).to_have_text("open → paused")
+    expect(row.locator(".why")).to_have_text("the mail server is down")
+    page.set_viewport_size({"width": 768, "height": 800})
+    expect(row.locator(".why")).to_have_css("font-style", "italic")  # it is set apart
+    expect(rows.first.locator(".why")).to_be_hidden()  # no dash stands for none
+    row.get_by_role("link", name="queue told").click()
+    expect(page.locator("#queue-told")).to_have_class("target")
 
 
 def test_the_log_is_filtered_by_one_field_and_by_what_a_row_has(

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Dashboard, wait_until_held
 from tests.browser.interception import Route, intercept
@@ -25,6 +25,18 @@ def forget(system: Any) -> None:
     assert answer.status_code == 200
 
 
+def is_one_row_of_a_window_of_1024(page: Page, row: Locator) -> None:
+    size = page.viewport_size
+    assert size is not None
+    page.set_viewport_size({"width": 1024, "height": 800})
+    tops = row.locator("td").evaluate_all("all => all.map((one) => one.getBoundingClientRect().y)")
+    assert len(set(tops)) == 1
+    head = page.get_by_role("columnheader")
+    rights = "all => all.map((one) => Math.round(one.getBoundingClientRect().right))"
+    assert head.evaluate_all(rights) == row.locator("td").evaluate_all(rights)
+    page.set_viewport_size(size)
+
+
 def test_a_group_is_retried_as_it_was_seen(lasting_dashboard: Dashboard) -> None:
     system = lasting_dashboard.system
     forget(system)
@@ -32,6 +44,7 @@ def test_a_group_is_retried_as_it_was_seen(lasting_dashboard: Dashboard) -> None
     page = lasting_dashboard.open("/ui/errors")
     row = page.locator("#rows tr", has_text="shout")
     expect(row.locator(".error b")).to_have_text("PermanentError")
+    is_one_row_of_a_window_of_1024(page, row)
     expect(row.locator(".error .message")).to_have_text("newest: broken")
     expect(row.locator(".where")).to_contain_text("in shout")
     expect(row.locator(".count a")).to_have_text("3")
@@ -71,40 +84,24 @@ def test_a_group_is_deleted_as_it_was_seen(lasting_dashboard: Dashboard) -> None
         assert system.client.get(f"/jobs/{job}").status_code == 404
 
 
-def test_a_long_message_is_read_to_its_end(lasting_dashboard: Dashboard) -> None:
+def test_a_long_message_is_read_to_its_end_and_of_several_the_newest_is_said_to_be_one(
+    lasting_dashboard: Dashboard,
+) -> None:
     at = "2026-01-31T12:00:00.000Z"
     long = "mailbox 'very.long.name.of.a.person.285@subdomain.of.a.long.example.org' does not exist"
-    group: dict[str, Any] = {"type": "send_mail", "error": "ValueError", "where": "myjobs.py:25"}
-    group |= {"last_hour": 22, "hour_before": 0, "max_id": 9, "count": 22, "messages": 10}
-    group |= {"first_seen": at, "last_seen": at, "newest": 7, "message": long}
-    page = lasting_dashboard.page
-    intercept(
-        page,
-        f"{lasting_dashboard.system.url}/errors",
-        lambda route: route.fulfill(json={"items": [group]}),
-    )
-    lasting_dashboard.open("/ui/errors")
-    message, orders = page.locator("#rows .message"), page.locator("thead button")
-    expect(message).to_contain_text("does not exist")
-    place = "all => all.map((one) => Math.round(one.getBoundingClientRect().y))"
-    for width in (1440, 1024, 768, 360):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert message.evaluate("one => one.scrollHeight <= one.clientHeight"), width
-        tops = orders.evaluate_all(place)
-        assert len(set(tops)) == 1, f"the words to sort by are in one line at {width}"
-
-
-def test_of_several_messages_the_newest_is_said_to_be_one(lasting_dashboard: Dashboard) -> None:
-    at = "2026-01-31T12:00:00.000Z"
-    group = {"type": "add", "where": None, "last_hour": 1, "hour_before": 0, "max_id": 9}
-    group |= {"first_seen": at, "last_seen": at, "newest": 7, "message": "'berlin'"}
+    group: dict[str, Any] = {"type": "send_mail", "where": "myjobs.py:25", "max_id": 9}
+    group |= {"last_hour": 22, "hour_before": 0, "first_seen": at, "last_seen": at, "newest": 7}
     said = {
-        (1, 1): "'berlin'",
-        (9, 1): "newest: 'berlin'",
-        (9, 4): "newest of 4 messages: 'berlin'",
-        (54, 4): "newest of 4 or more messages: 'berlin'",
+        (1, 1): ("'berlin'", "'berlin'"),
+        (9, 1): ("'berlin'", "newest: 'berlin'"),
+        (9, 4): ("'berlin'", "newest of 4 messages: 'berlin'"),
+        (54, 4): ("'berlin'", "newest of 4 or more messages: 'berlin'"),
+        (99, 10): (long, f"newest of 10 or more messages: {long}"),
     }
-    items = [group | {"error": f"E{n}{m}", "count": n, "messages": m} for n, m in said]
+    items = [
+        group | {"error": f"E{n}{m}", "count": n, "messages": m, "message": message}
+        for (n, m), (message, _) in said.items()
+    ]
     page = lasting_dashboard.page
     intercept(
         page,
@@ -112,7 +109,14 @@ def test_of_several_messages_the_newest_is_said_to_be_one(lasting_dashboard: Das
         lambda route: route.fulfill(json={"items": items}),
     )
     lasting_dashboard.open("/ui/errors?sort=-jobs")
-    expect(page.locator("#rows .message")).to_have_text(list(said.values()))
+    messages, orders = page.locator("#rows .message"), page.locator("thead button")
+    expect(messages).to_have_text([told for _, told in said.values()])
+    place = "all => all.map((one) => Math.round(one.getBoundingClientRect().y))"
+    for width in (1440, 1024, 768, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert messages.last.evaluate("one => one.scrollHeight <= one.clientHeight"), width
+        tops = orders.evaluate_all(place)
+        assert len(set(tops)) == 1, f"the words to sort by are in one line at {width}"
 
 
 def test_the_search_stands_in_the_address(lasting_dashboard: Dashboard) -> None:
@@ -140,20 +144,6 @@ def test_the_search_stands_in_the_address(lasting_dashboard: Dashboard) -> None:
     expect(row).to_be_visible()
     field.fill("")
     expect(page).to_have_url(re.compile(r"/ui/errors$"))
-
-
-def test_a_window_of_1024_shows_a_group_in_one_row(lasting_dashboard: Dashboard) -> None:
-    fail(lasting_dashboard.system, "broken")
-    page = lasting_dashboard.page
-    page.set_viewport_size({"width": 1024, "height": 800})
-    lasting_dashboard.open("/ui/errors")
-    row = page.locator("#rows tr", has_text="shout")
-    row.wait_for()
-    tops = row.locator("td").evaluate_all("all => all.map((one) => one.getBoundingClientRect().y)")
-    assert len(set(tops)) == 1
-    head = page.get_by_role("columnheader")
-    rights = "all => all.map((one) => Math.round(one.getBoundingClientRect().right))"
-    assert head.evaluate_all(rights) == row.locator("td").evaluate_all(rights)
 
 
 def test_a_group_that_has_changed_is_left_alone(lasting_dashboard: Dashboard) -> None:

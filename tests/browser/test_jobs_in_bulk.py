@@ -10,6 +10,7 @@ from tests.browser.conftest import Dashboard, wait_until_held
 from tests.browser.interception import Route, intercept
 from tests.browser.job_list import confirm, row, rows, statuses
 from tests.machine import wait_until
+from tests.variants import variants
 
 
 def test_how_an_action_ended_is_not_told_beside_another_list(
@@ -28,22 +29,24 @@ def test_how_an_action_ended_is_not_told_beside_another_list(
     expect(page.locator("#result")).to_have_text("")
 
 
-def test_500_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+@pytest.mark.parametrize("many", variants([120, 500], 120))
+def test_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]], many: int
 ) -> None:
-    system = lasting_dashboard.system
-    seen = fail(500, "storm")
-    page = lasting_dashboard.open("/ui/jobs?tag=storm&status=failed")
+    """More than one call retries."""
+    system, tag = lasting_dashboard.system, f"storm-{many}"
+    seen = fail(many, tag)
+    page = lasting_dashboard.open(f"/ui/jobs?tag={tag}&status=failed")
     # "at least" if 10 ms did not suffice; the question below has the exact number
-    expect(page.locator("#total")).to_contain_text("500 jobs match")
+    expect(page.locator("#total")).to_contain_text(f"{many} jobs match")
     page.get_by_role("button", name="All that match: select them").click()
     page.get_by_role("button", name="Retry …").click()
-    expect(page.locator("#confirm-title")).to_have_text("Retry 500 jobs?")
-    later = fail(5, "storm")
-    arrivals = threading.Thread(target=fail, args=(20, "storm"))
+    expect(page.locator("#confirm-title")).to_have_text(f"Retry {many} jobs?")
+    later = fail(5, tag)
+    arrivals = threading.Thread(target=fail, args=(20, tag))
     arrivals.start()
-    confirm(page, typed="500", reason="the disk is back")
-    expect(page.locator("#result")).to_have_text("500 jobs will run again.")
+    confirm(page, typed=str(many), reason="the disk is back")
+    expect(page.locator("#result")).to_have_text(f"{many} jobs will run again.")
     page.reload()
     expect(page.locator("#selected")).to_have_text("None selected")
     arrivals.join()
@@ -51,8 +54,8 @@ def test_500_failed_jobs_are_retried_by_filter_and_none_that_arrives_meanwhile(
         system.wait_for_job(job)
     attempts = {job: len(system.get(f"/jobs/{job}")["attempts"]) for job in (*later, seen[0])}
     assert set(attempts.values()) == {1, 2} and attempts[seen[0]] == 2
-    (entry,) = [one for one in system.get("/audit")["items"] if "tag=storm" in one["target"]]
-    assert (entry["action"], entry["count"], entry["reason"]) == ("retry", 500, "the disk is back")
+    (entry,) = [one for one in system.get("/audit")["items"] if f"tag={tag}" in one["target"]]
+    assert (entry["action"], entry["count"], entry["reason"]) == ("retry", many, "the disk is back")
 
 
 def hold_steps(page: Page) -> list[Route]:
@@ -335,26 +338,28 @@ def test_what_is_selected_while_an_action_goes_on_stays_selected(
     expect(page.get_by_role("button", name="Cancel …")).to_be_focused()
 
 
-@pytest.mark.parametrize("name", ["All that match: select them", "Select none", "Retry …"])
 def test_a_button_that_was_pressed_keeps_the_focus(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]], name: str
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
 ) -> None:
-    tag = f"pressed-{len(name)}"
-    fail(1, tag)
-    page = lasting_dashboard.open(f"/ui/jobs?tag={tag}")
-    button = page.get_by_role("button", name=name)
-    if not name.startswith("Select all"):
-        rows(page).first.get_by_role("checkbox").click()
-    button.focus()
-    page.keyboard.press("Enter")
-    if name == "Retry …":
-        expect(page.locator("#confirm-reason")).to_be_focused()  # then it is ready
-        page.locator("#confirm-yes").focus()
+    fail(1, "pressed")
+    page = lasting_dashboard.open("/ui/jobs?tag=pressed")
+    box = rows(page).first.get_by_role("checkbox")
+    for name in ("All that match: select them", "Select none", "Retry …"):
+        button = page.get_by_role("button", name=name)
+        box.click()
+        expect(page.locator("#selected")).to_have_text("1 selected")
+        button.focus()
         page.keyboard.press("Enter")
-        expect(page.locator("#result")).to_have_text("1 job will run again.")
-    expect(button).to_be_disabled()
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-    expect(button).to_be_focused()
+        if name == "Retry …":
+            expect(page.locator("#confirm-reason")).to_be_focused()  # then it is ready
+            page.locator("#confirm-yes").focus()
+            page.keyboard.press("Enter")
+            expect(page.locator("#result")).to_have_text("1 job will run again.")
+        expect(button).to_be_disabled()
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        expect(button).to_be_focused()
+        if name.startswith("All"):
+            page.get_by_role("button", name="Select none").click()
 
 
 def test_the_keys_work_after_a_click_on_a_checkbox(

@@ -15,7 +15,7 @@ from orpheus.shared.storage import open_store
 from tests.browser.conftest import READ_ONLY, Dashboard, some_queue
 from tests.browser.examine import examine
 from tests.browser.interception import Route, intercept
-from tests.browser.job_list import row, rows
+from tests.browser.job_list import row, rows, wait_submitted
 from tests.variants import variants
 
 PHONE = {"width": 360, "height": 740}
@@ -163,47 +163,36 @@ def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashbo
     assert [problems for _, problems, *_ in wrong] == [1, 1, 1]
 
 
-def test_a_filter_is_saved_chosen_and_forgotten(lasting_dashboard: Dashboard) -> None:
-    page = lasting_dashboard.open("/ui/jobs?status=failed&since=1d")
-    page.locator("#save").click()
-    page.get_by_label("Name").fill("failed today")
-    page.keyboard.press("Enter")
-    expect(page.locator("#saved")).to_have_value("failed today")
-    page.locator("#clear").click()
-    expect(page.locator("#saved")).to_have_value("")
-    page.reload()
-    page.locator("#saved").select_option("failed today")
-    expect(page.locator("#query")).to_have_value("status:failed since:1d")
-    page.locator("#save").click()
-    expect(page.locator("#saved option")).to_have_count(1)
-
-
-def test_what_is_saved_is_the_filter_of_that_moment(lasting_dashboard: Dashboard) -> None:
-    page = lasting_dashboard.open("/ui/jobs?status=failed")
+def test_a_filter_is_saved_as_it_is_then_chosen_replaced_only_as_such_and_forgotten(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page = lasting_dashboard.open("/ui/jobs?status=failed&tag=none")
     page.locator("#save").click()
     page.get_by_label("Name").fill("mine")
     saved = page.evaluate("""() => {
         document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
         return localStorage.getItem("orpheus.filters");
     }""")  # in one task: no frame comes in between
-    assert json.loads(saved) == {"mine": "status=failed"}
-
-
-def test_a_name_that_has_a_filter_is_replaced_only_as_such(lasting_dashboard: Dashboard) -> None:
-    page = lasting_dashboard.open("/ui/jobs?status=failed")
-    page.locator("#save").click()
-    page.get_by_label("Name").fill("mine")
-    page.keyboard.press("Enter")
+    assert json.loads(saved) == {"mine": "status=failed&tag=none"}
+    expect(page.locator("#saved")).to_have_value("mine")
     page.locator("#status").select_option("done")
     page.locator("#save").click()
     expect(page.locator("#name-yes")).to_have_text("Save")
     page.get_by_label("Name").fill("mine")
-    expect(page.locator("#name-taken")).to_contain_text("“status:failed”")
+    expect(page.locator("#name-taken")).to_contain_text("“status:failed tag:none”")
     expect(page.locator("#name-yes")).to_have_text("Replace")
     page.get_by_label("Name").fill("mine too")
     expect(page.locator("#name-taken")).to_be_hidden()
     page.keyboard.press("Enter")
     expect(page.locator("#saved option")).to_have_text(["choose", "mine", "mine too"])
+    expect(page.locator("#saved")).to_have_value("mine too")
+    page.locator("#clear").click()
+    expect(page.locator("#saved")).to_have_value("")
+    page.reload()
+    page.locator("#saved").select_option("mine")
+    expect(page.locator("#query")).to_have_value("status:failed tag:none")
+    page.locator("#save").click()
+    expect(page.locator("#saved option")).to_have_count(2)
 
 
 def test_a_group_of_errors_leads_to_its_jobs(
@@ -263,13 +252,12 @@ def test_axe_finds_nothing_in_any_state(
     clean("as it opens")
     page.get_by_label("Select every job of this page").dispatch_event("click")
     expect(rows(page, ".chosen")).to_have_count(3)
-    clean("selected")
+    page.evaluate("document.querySelector('#working').hidden = false")
+    clean("selected, at work")
     page.get_by_role("button", name="Retry …").click()
     expect(page.locator("#confirm")).to_be_visible()
     clean("asked")
     page.keyboard.press("Escape")
-    page.evaluate("document.querySelector('#working').hidden = false")
-    clean("at work")
     page.locator("#query").fill("status:wrong")
     expect(page.locator("#filter-problem")).to_be_visible()
     clean("a wrong filter")
@@ -278,7 +266,7 @@ def test_axe_finds_nothing_in_any_state(
     clean("nothing found")
 
 
-def test_the_page_fits_however_wide_the_window_is(
+def test_the_page_fits_however_wide_the_window_is_and_a_finger_finds_all_on_a_phone(
     lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
 ) -> None:
     fail(2, "wide")
@@ -293,15 +281,7 @@ def test_the_page_fits_however_wide_the_window_is(
         box = error.bounding_box()
         assert box is not None
         assert box["width"] >= width / 4, f"the error has room at {width}"
-
-
-def test_what_a_finger_presses_on_a_phone_is_large_enough(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
-) -> None:
-    fail(2, "finger")
-    lasting_dashboard.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    page = lasting_dashboard.open("/ui/jobs?tag=finger")
-    rows(page).first.wait_for()
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     pressed = page.locator(
         "main :is(button, select, a, input:not([type=checkbox]), td.pick label):visible"
     )
@@ -321,13 +301,13 @@ def test_what_a_finger_presses_on_a_phone_is_large_enough(
 def test_the_row_with_the_focus_is_not_below_the_bar_of_what_is_selected(
     lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
 ) -> None:
-    fail(40, "below")
+    fail(30, "below")
     lasting_dashboard.page.set_viewport_size({"width": 1280, "height": 600})
     page = lasting_dashboard.open("/ui/jobs?tag=below")
-    expect(rows(page)).to_have_count(40)
-    for _ in range(40):
+    expect(rows(page)).to_have_count(30)
+    for _ in range(30):
         page.keyboard.press("j")
-    for _ in range(25):
+    for _ in range(18):
         page.keyboard.press("k")
     top = "node => node.getBoundingClientRect().top"
     bar = page.locator("#selection").evaluate("node => node.getBoundingClientRect().bottom")
@@ -366,13 +346,15 @@ def test_a_read_only_page_shows_the_list_without_any_action(
 
 
 def test_a_list_of_one_queue_says_why_none_of_its_jobs_starts(
-    lasting_dashboard: Dashboard, held: str
+    lasting_dashboard: Dashboard,
 ) -> None:
-    client = lasting_dashboard.system.client
+    client, held = lasting_dashboard.system.client, "released"
     client.post(f"/queues/{held}/pause", json={"reason": "a release"})
+    wait_submitted(lasting_dashboard.system, held, "to-release")
     page = lasting_dashboard.open(f"/ui/jobs?queue={held}")
     told = page.locator("#none-starts")
-    paused = r"^Queue held is paused by api:127\..*: a release · resume it on the page of queues$"
+    by = r"^Queue released is paused by api:127\..*: a release"
+    paused = f"{by} · resume it on the page of queues$"
     expect(told).to_have_text(re.compile(paused))
     examine(page)
     told.get_by_role("link").focus()
@@ -386,6 +368,7 @@ def test_a_list_of_one_queue_says_why_none_of_its_jobs_starts(
     expect(told).to_have_text(re.compile(paused))
     told.get_by_role("link", name="resume it").click()
     page.wait_for_url(f"**/ui/queues#queue-{held}")
+    client.post(f"/queues/{held}/resume", json={})
 
 
 def test_a_list_of_a_queue_that_no_pool_serves_says_so(lasting_dashboard: Dashboard) -> None:

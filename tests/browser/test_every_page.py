@@ -27,8 +27,11 @@ ELSEWHERE = ("/ui/queues", "/ui/schedules", "/ui/types", "/ui/errors", "/ui/audi
 CONFIGURATION = "/ui/configuration"
 
 
-def pages(dashboard: Any) -> list[tuple[str, str]]:
-    """Each page, and what shows its content; one job has failed, one has a graph."""
+def pages(dashboard: Any, *, is_done_too: bool) -> list[tuple[str, str]]:
+    """Each page, and what shows its content; one job has failed, one has a graph.
+
+    The page of a job that is done is also examined by tests/browser/test_job_page.py.
+    """
     system = dashboard.system
     tags = ["eu", "a-long-tag"]
     failed = system.submit("flaky", {"failures": 1, "permanent": True}, tags=tags)
@@ -40,7 +43,7 @@ def pages(dashboard: Any) -> list[tuple[str, str]]:
         system.wait_for_job(job)
     for action in ("pause", "resume"):  # something for the audit log
         system.client.post(f"/queues/measured/{action}")
-    jobs = {f"/ui/jobs/{job}": "#timeline .span" for job in (failed, done)}
+    jobs = {f"/ui/jobs/{job}": "#timeline .span" for job in (failed, *[done] * is_done_too)}
     return [*PATHS.items(), *jobs.items(), (f"/ui/jobs/{second}", "#graph .node")]
 
 
@@ -65,7 +68,7 @@ def test_everyone_can_read_it_even_disconnected_and_a_finger_finds_all_that_can_
 ) -> None:
     """The lists are measured with their longest names by tests/browser/test_lists.py."""
     small, over, wide = {}, {}, {}
-    for path, shown in pages(lasting_dashboard):
+    for path, shown in pages(lasting_dashboard, is_done_too=widths == WIDTHS):
         lasting_dashboard.page.set_viewport_size(PHONE)
         lasting_dashboard.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         page = lasting_dashboard.open(path)

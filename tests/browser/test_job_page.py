@@ -365,7 +365,7 @@ def test_a_read_only_page_offers_no_action(read_only_system: Any, page: Page) ->
 def test_axe_finds_nothing_in_any_state(
     lasting_dashboard: Any, width: int, is_failed_too: bool
 ) -> None:
-    """Wide, tests/browser/test_every_page.py examines that of a failed and of a done job."""
+    """Wide, tests/browser/test_every_page.py examines that of a failed job."""
     system, page = lasting_dashboard.system, lasting_dashboard.page
     page.set_viewport_size({"width": width, "height": 740})
     system.client.post("/queues/axed/pause", json={"reason": "while axe looks"})

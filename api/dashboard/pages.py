@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from orpheus.api.dashboard.bundles import bundle, page_scripts
 from orpheus.api.http.calls import parse_job_id
 from orpheus.shared.records import dataclass
 
@@ -95,6 +96,8 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         response.headers["Vary"] = "Accept"
         return response
 
+    content = _bundling(files)
+
     async def static(request: Request) -> Response:
         path = request.path_params["path"]
         if path not in files:
@@ -102,7 +105,7 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         # A page of an older version asks by its own hash: it gets the current file, uncached.
         cache = _FOREVER if request.path_params["version"] == version else _REVALIDATE
         headers = _POLICY | {"Cache-Control": cache}
-        return Response(files[path], media_type=_media_type(path), headers=headers)
+        return Response(content(path), media_type=_media_type(path), headers=headers)
 
     routes = [
         _overview(lambda request: page(request, "overview.html")),
@@ -151,6 +154,26 @@ def _read_files(folder: Path) -> dict[str, bytes]:
     """Return every file below `folder`: relative path -> content."""
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def _bundling(files: Mapping[str, bytes]) -> Callable[[str], bytes]:
+    """Return what reads a file: a page's script with all modules that it imports."""
+
+    @cache
+    def modules() -> dict[str, str]:
+        scripts = (path for path in files if path.startswith("js/"))
+        return {path.removeprefix("js/"): files[path].decode() for path in scripts}
+
+    of_pages = cache(lambda: page_scripts(modules()))
+
+    @cache
+    def content(path: str) -> bytes:
+        folder, _, name = path.rpartition("/")
+        if folder == "js" and name in of_pages():
+            return bundle(name, modules()).encode()
+        return files[path]
+
+    return content
 
 
 def _version_of(files: dict[str, bytes]) -> str:

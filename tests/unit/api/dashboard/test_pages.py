@@ -51,19 +51,13 @@ def test_the_files_of_a_page_are_there_and_kept_for_ever(client: TestClient, pat
         assert "immutable" in answer.headers["cache-control"]
 
 
-def test_every_module_that_a_module_imports_is_there(client: TestClient) -> None:
-    entries = {
-        f for path in PAGES for f in linked_files(client.get(path).text) if f.endswith(".js")
-    }
-    seen: set[str] = set()
-    while entries:
-        file = entries.pop()
-        seen.add(file)
-        answer = client.get(file)
-        assert answer.status_code == 200, file
+def test_the_script_of_a_page_is_one_file(client: TestClient) -> None:
+    for path in PAGES:
+        (script,) = re.findall(r'<script type="module" src="(.+?)"', client.get(path).text)
+        answer = client.get(script)
         assert answer.headers["content-type"].startswith("text/javascript")
-        imported = re.findall(r'from "\./([^"]+)"', answer.text)
-        entries |= {f"{file.rpartition('/')[0]}/{name}" for name in imported} - seen
+        assert "\nfunction " in answer.text
+        assert not re.search(r"^(import|export)\b", answer.text, re.MULTILINE), script
 
 
 def test_a_page_of_an_older_version_gets_the_present_files_but_does_not_keep_them(

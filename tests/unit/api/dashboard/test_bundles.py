@@ -1,0 +1,79 @@
+"""The modules of the dashboard and the files that they become."""
+
+import re
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from orpheus.api.dashboard import bundles
+from orpheus.api.dashboard.bundles import bundle, page_scripts
+
+FOLDER = Path(bundles.__file__).parent / "static/js"
+MODULES = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.js")}
+IMPORTS = re.compile(r'import \{([^}]*)\} from "\./(.+)";')
+EXPORTS = re.compile(r"export (?:async function|function|class|const) (\w+)\b")
+
+
+def test_a_module_imports_and_exports_only_in_the_forms_that_a_bundle_knows() -> None:
+    for name, text in MODULES.items():
+        for statement in re.findall(r"^import\b[^;]*;", text, re.MULTILINE):
+            assert IMPORTS.fullmatch(statement), (name, statement)
+        for line in re.findall(r"^export\b.*$", text, re.MULTILINE):
+            assert EXPORTS.match(line), (name, line)
+
+
+def test_a_module_imports_only_what_another_exports() -> None:
+    """Of an `export const` with two names, the second would be missing in a bundle."""
+    for name, text in MODULES.items():
+        for names, other in IMPORTS.findall(text):
+            wanted = {one.split(" as ")[0].strip() for one in names.split(",") if one.strip()}
+            assert wanted <= set(EXPORTS.findall(MODULES[other])), (name, other)
+
+
+def test_no_two_modules_import_each_other() -> None:
+    graph = {name: [other for _, other in IMPORTS.findall(MODULES[name])] for name in MODULES}
+    TopologicalSorter(graph).prepare()
+
+
+def test_the_scripts_of_pages_are_those_that_the_templates_name() -> None:
+    templates = (FOLDER.parent.parent / "templates").glob("*.html")
+    named = re.compile(r'\{% set script = "([^"]+)" %\}')
+    scripts = {found[1] for one in templates if (found := named.search(one.read_text("utf-8")))}
+    assert page_scripts(MODULES) == scripts
+
+
+def test_a_bundle_has_each_module_once_after_those_that_it_imports() -> None:
+    whole = bundle("overview.js", MODULES)
+    names = re.findall(r'^\$modules\["(.+?)"\] = ', whole, re.MULTILINE)
+    assert len(names) == len(set(names)) > 40
+    assert names[-1] == "overview.js"
+    for n, name in enumerate(names):
+        assert {other for _, other in IMPORTS.findall(MODULES[name])} <= set(names[:n])
+    assert not re.search(r"^(import|export)\b", whole, re.MULTILINE)
+
+
+def test_a_module_becomes_a_function_that_returns_what_it_exports() -> None:
+    modules = {
+        "page.js": 'import { add as plus, ONE } from "./sums.js";\nplus(ONE, 1);\n',
+        "sums.js": "export const ONE = 1;\nconst own = 2;\nexport function add(a, b) {}\n",
+    }
+    assert bundle("page.js", modules).split("\n") == [
+        "const $modules = {};",
+        "",
+        "// sums.js",
+        '$modules["sums.js"] = (() => {',
+        "const ONE = 1;",
+        "const own = 2;",
+        "function add(a, b) {}",
+        "",
+        "return { ONE, add };",
+        "})();",
+        "",
+        "// page.js",
+        '$modules["page.js"] = (() => {',
+        'const { add: plus, ONE } = $modules["sums.js"];',
+        "plus(ONE, 1);",
+        "",
+        "return {  };",
+        "})();",
+        "",
+    ]

@@ -1,13 +1,16 @@
 """Which queues nobody serves after a scale or a drain: the question before it names them."""
 
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import LastingContext
+from tests.browser.kept_panel import KeptPanel
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_scale_questions import LASTS, ask
 from tests.browser.test_scaling import leaving
+from tests.conftest import System
 
 GOES = "1 worker will end: mail-1. Each finishes its job first."
 MAIL_1 = worker("mail-1", "mail")
@@ -15,9 +18,16 @@ MEDIA_1 = worker("media-1", "media")
 DRAINED = {"state": "down", "pid": None, "order": "drained"}
 
 
+@pytest.fixture(scope="module")
+def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[KeptPanel]:
+    kept = KeptPanel(lasting_context, lasting_system)
+    yield kept
+    kept.end()
+
+
 @pytest.fixture
-def panel(lasting_dashboard: Any) -> Panel:
-    return Panel(lasting_dashboard)
+def panel(shared_panel: KeptPanel, request: pytest.FixtureRequest) -> Iterator[Panel]:
+    yield from shared_panel.lend(request.session)
 
 
 def serve(panel: Panel, pending: int, **queues: tuple[str, ...]) -> None:

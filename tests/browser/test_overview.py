@@ -10,6 +10,8 @@ from typing import Any
 
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from tests.browser.conftest import Dashboard
+
 
 def test_a_new_orpheus_shows_its_first_job_and_its_workers_also_one_that_is_killed_without_a_reload(
     dashboard: Any,
@@ -35,6 +37,7 @@ def test_a_new_orpheus_shows_its_first_job_and_its_workers_also_one_that_is_kill
     expect(row.locator(".state b")).to_have_text("ready")
     row.locator(".more button").click()
     expect(page.locator("#more-default-1")).to_contain_text("SIGKILL")
+    restart_look_into_drain_start_and_scale(page)
 
     dashboard.system.submit("sleep", {"seconds": 30})
     row = page.locator("#slots .slot", has_text="sleep")
@@ -44,12 +47,41 @@ def test_a_new_orpheus_shows_its_first_job_and_its_workers_also_one_that_is_kill
     assert dashboard.never_reloaded()
 
 
-def test_the_commands_to_try_are_of_types_that_are_there_and_work(
+def restart_look_into_drain_start_and_scale(page: Page) -> None:
+    """What an operator does to a worker, whose actions are shown."""
+    row = page.locator("#slots .slot", has=page.get_by_text("default-1", exact=True))
+    fold = page.locator("#more-default-1")
+
+    def do(action: str) -> None:
+        fold.locator(f"[data-action={action}]").click()
+        page.locator("#confirm-yes").click()
+        expect(page.locator("#confirm")).to_be_hidden()
+
+    first = row.locator(".name small").inner_text()
+    do("restart")
+    expect(row.locator(".name small")).not_to_have_text(first)
+    expect(row.locator(".state b")).to_have_text("ready")
+    fold.locator("[data-action=stack]").click()
+    expect(fold.locator(".stack pre").first).to_contain_text("most recent call first")
+    do("drain")
+    expect(row.locator(".state b")).to_have_text("down")
+    do("restart")
+    expect(row.locator(".state b")).to_have_text("ready")
+    page.get_by_label("Workers of pool default").fill("3")
+    page.get_by_label("Scale pool default").click()
+    page.locator("#confirm-yes").click()
+    third = page.locator("#slots .slot", has=page.get_by_text("default-3", exact=True))
+    expect(third.locator(".state b")).to_have_text("ready")
+
+
+def test_the_commands_to_try_are_of_types_that_are_there_and_work_and_a_lost_api_is_told(
     start_system: Any, page: Page
 ) -> None:
+    """When it returns, the page has no gap."""
     system = start_system("pools.default.workers=1", 'jobs.modules=["tests.browser.page_jobs"]')
     system.wait_until_ready()
-    page.goto(f"{system.url}/")
+    dashboard = Dashboard(page, system)
+    dashboard.open()
     commands = page.locator("#first-commands code")
     expect(commands).to_have_count(3)
     names = {one["name"] for one in system.get("/types")["items"]}
@@ -57,9 +89,26 @@ def test_the_commands_to_try_are_of_types_that_are_there_and_work(
     for command in commands.all_inner_texts():
         done = subprocess.run(shlex.split(command), capture_output=True, check=True)
         assert json.loads(done.stdout)["type"] in names
+    streams: list[str] = []
+    page.on("websocket", lambda socket: streams.append(socket.url))
+    port = system.url.rpartition(":")[2]
+    system.stop()
+    expect(page.locator("#banner")).to_be_visible()
+    expect(page.locator("#banner")).to_contain_text("Disconnected")
+    expect(page).to_have_title(re.compile("✕"))
+    again = start_system(f"api.port={port}", f"database.url=sqlite:///{system.database}")
+    job_id = again.submit("sum_range", {"n": 3})
+    expect(page.locator("#banner")).to_be_hidden()
+    row = page.locator(f"#rows tr[data-id='{job_id}']")
+    expect(row).to_have_attribute("data-status", "done")
+    assert all("after=" in url for url in streams)
+    assert dashboard.never_reloaded()
+    assert dashboard.problems == []
 
 
-def test_a_row_shows_the_beginning_of_payload_and_result(lasting_dashboard: Any) -> None:
+def test_a_row_shows_the_beginning_of_payload_and_result_also_one_that_came_before_its_event(
+    lasting_dashboard: Any,
+) -> None:
     page = lasting_dashboard.open("/ui/jobs?tag=long")
     text = "word " * 200_000
     system = lasting_dashboard.system
@@ -75,10 +124,10 @@ def test_a_row_shows_the_beginning_of_payload_and_result(lasting_dashboard: Any)
     with page.expect_response(re.compile(r"\d/jobs\?")) as answer:
         page.reload()
     assert int(answer.value.header_value("content-length") or 0) in range(1, 10_000)
+    a_result_that_was_read_before_the_event_of_its_job_is_kept(page)
 
 
-def test_a_result_that_was_read_before_the_event_of_its_job_is_kept(lasting_dashboard: Any) -> None:
-    page = lasting_dashboard.open("/ui/jobs?tag=none")
+def a_result_that_was_read_before_the_event_of_its_job_is_kept(page: Page) -> None:
     at = "2026-01-31T12:00:00.000Z"
     job = {"id": 1, "type": "add", "status": "in_progress", "queue": "q", "attempt": 1, "tags": []}
     job |= {"created_at": at, "run_at": at, "started_at": at, "finished_at": None, "progress": None}
@@ -96,33 +145,10 @@ def test_a_result_that_was_read_before_the_event_of_its_job_is_kept(lasting_dash
     assert shown == "n=1 → sum=3"
 
 
-def test_nothing_moves_under_the_pointer_until_it_is_asked_for(lasting_dashboard: Any) -> None:
-    first = lasting_dashboard.system.submit("sum_range", {"n": 1})
-    page = lasting_dashboard.open()
-    row = page.locator(f"#rows tr[data-id='{first}']")
-    row.hover()
-    before = row.bounding_box()
-    second = lasting_dashboard.system.submit("sum_range", {"n": 2})
-    expect(page.locator("#new")).to_have_text("1 new")
-    assert row.bounding_box() == before
-    page.keyboard.press("n")
-    expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(second))
-
-
-def test_a_paused_table_shows_later_what_came_meanwhile(lasting_dashboard: Any) -> None:
-    page = lasting_dashboard.open("/ui/jobs?tag=paused")
-    page.keyboard.press("p")
-    expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
-    lasting_dashboard.system.submit("sum_range", {"n": 2}, tags=["paused"])
-    expect(page.locator("#new")).to_have_text("1 new")
-    expect(page.locator("#rows tr")).to_have_count(0)
-    page.keyboard.press("p")
-    expect(page.locator("#rows tr[data-status=done]")).to_have_count(1)
-
-
 def test_older_pages_are_reached_and_left_without_skipping_a_job(lasting_dashboard: Any) -> None:
-    submit = lasting_dashboard.system.submit
-    ids = [submit("sum_range", {"n": n}, tags=["older"]) for n in range(60)]
+    jobs = [{"type": "sum_range", "payload": {"n": n}, "tags": ["older"]} for n in range(60)]
+    answer = lasting_dashboard.system.client.post("/jobs/batch", json={"jobs": jobs})
+    ids = answer.json()["ids"]
     page = lasting_dashboard.open("/ui/jobs?tag=older")
     expect(page.locator("#rows tr")).to_have_count(50)
     page.locator("#older").press("Enter")
@@ -134,26 +160,9 @@ def test_older_pages_are_reached_and_left_without_skipping_a_job(lasting_dashboa
     expect(page.get_by_role("heading", name="Jobs")).to_be_focused()
 
 
-def test_a_lost_api_is_told_and_its_return_leaves_no_gap(dashboard: Any, start_system: Any) -> None:
-    page = dashboard.open()
-    streams: list[str] = []
-    page.on("websocket", lambda socket: streams.append(socket.url))
-    system = dashboard.system
-    port = system.url.rpartition(":")[2]
-    system.stop()
-    expect(page.locator("#banner")).to_be_visible()
-    expect(page.locator("#banner")).to_contain_text("Disconnected")
-    expect(page).to_have_title(re.compile("✕"))
-    again = start_system(f"api.port={port}", f"database.url=sqlite:///{system.database}")
-    job_id = again.submit("sum_range", {"n": 3})
-    expect(page.locator("#banner")).to_be_hidden()
-    row = page.locator(f"#rows tr[data-id='{job_id}']")
-    expect(row).to_have_attribute("data-status", "done")
-    assert all("after=" in url for url in streams)
-    assert dashboard.never_reloaded()
-
-
-def test_a_reset_of_the_stream_makes_the_page_read_anew(lasting_dashboard: Any) -> None:
+def test_a_paused_table_shows_later_what_came_meanwhile_and_a_reset_makes_it_read_anew(
+    lasting_dashboard: Any,
+) -> None:
     sockets: list[WebSocketRoute] = []
 
     def relay(socket: WebSocketRoute) -> None:
@@ -162,14 +171,50 @@ def test_a_reset_of_the_stream_makes_the_page_read_anew(lasting_dashboard: Any) 
 
     lasting_dashboard.page.route_web_socket(re.compile(r"/ws\?mode=summary$"), relay)
     page = lasting_dashboard.open("/ui/jobs?tag=reset")
+    page.keyboard.press("p")
+    expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
+    lasting_dashboard.system.submit("sum_range", {"n": 2}, tags=["reset"])
+    expect(page.locator("#new")).to_have_text("1 new")
+    expect(page.locator("#rows tr")).to_have_count(0)
+    page.keyboard.press("p")
+    expect(page.locator("#rows tr[data-status=done]")).to_have_count(1)
+
     with page.expect_request(lambda request: "/jobs?" in request.url):
         sockets[0].send(json.dumps({"type": "reset", "oldest": 1}))
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
     lasting_dashboard.system.submit("sum_range", {"n": 1}, tags=["reset"])
-    expect(page.locator("#rows tr[data-status=done]")).to_have_count(1)
+    expect(page.locator("#rows tr[data-status=done]")).to_have_count(2)
 
 
-def test_the_keyboard_reaches_everything(lasting_dashboard: Any) -> None:
+def test_the_newest_jobs_are_few_lead_to_all_of_them_and_do_not_move_under_the_pointer(
+    lasting_dashboard: Any,
+) -> None:
+    system = lasting_dashboard.system
+    jobs = [{"type": "sum_range", "payload": {"n": n}} for n in range(12)]
+    ids = system.client.post("/jobs/batch", json={"jobs": jobs}).json()["ids"]
+    page = lasting_dashboard.open()
+    expect(page.locator("#rows tr[data-id]")).to_have_count(10)
+    first = page.locator("#rows tr").first
+    expect(first).to_have_attribute("data-id", str(ids[-1]))
+    newer = system.submit("sum_range", {"n": 1})
+    expect(first).to_have_attribute("data-id", str(newer))
+    expect(page.locator("#rows tr[data-id]")).to_have_count(10)
+
+    row = page.locator(f"#rows tr[data-id='{newer}']")
+    row.hover()
+    before = row.bounding_box()
+    newest = system.submit("sum_range", {"n": 2})
+    expect(page.locator("#new")).to_have_text("1 new")
+    assert row.bounding_box() == before
+    page.keyboard.press("n")
+    expect(first).to_have_attribute("data-id", str(newest))
+    page.get_by_role("link", name="All jobs").click()
+    expect(page.locator("h1")).to_have_text("Jobs")
+
+
+def test_the_keyboard_reaches_everything_and_theme_and_zone_are_remembered(
+    lasting_dashboard: Any,
+) -> None:
     page = lasting_dashboard.open()
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
@@ -181,21 +226,6 @@ def test_the_keyboard_reaches_everything(lasting_dashboard: Any) -> None:
     page.keyboard.press("/")
     expect(page.locator("#query")).to_be_focused()
 
-
-def test_the_newest_jobs_are_few_and_lead_to_all_of_them(lasting_dashboard: Any) -> None:
-    ids = [lasting_dashboard.system.submit("sum_range", {"n": n}) for n in range(12)]
-    page = lasting_dashboard.open()
-    expect(page.locator("#rows tr[data-id]")).to_have_count(10)
-    expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(ids[-1]))
-    newer = lasting_dashboard.system.submit("sum_range", {"n": 1})
-    expect(page.locator("#rows tr").first).to_have_attribute("data-id", str(newer))
-    expect(page.locator("#rows tr[data-id]")).to_have_count(10)
-    page.get_by_role("link", name="All jobs").click()
-    expect(page.locator("h1")).to_have_text("Jobs")
-
-
-def test_theme_and_zone_are_remembered(lasting_dashboard: Any) -> None:
-    page = lasting_dashboard.open()
     page.locator("#theme").click()
     page.locator("#theme").click()
     page.locator("#zone").click()

@@ -4,15 +4,18 @@ States that are hard to bring about are put into the stream on its way to the pa
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import LastingContext
 from tests.browser.examine import examine
 from tests.browser.interception import stop_intercepting
+from tests.browser.kept_panel import KeptPanel
 from tests.browser.panel import SYSTEM, Panel, Workers, worker
+from tests.conftest import System
 from tests.machine import slowness
 from tests.variants import variants
 
@@ -56,9 +59,16 @@ STATES = {
 }
 
 
+@pytest.fixture(scope="module")
+def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[KeptPanel]:
+    kept = KeptPanel(lasting_context, lasting_system)
+    yield kept
+    kept.end()
+
+
 @pytest.fixture
-def panel(lasting_dashboard: Any) -> Panel:
-    return Panel(lasting_dashboard)
+def panel(shared_panel: KeptPanel, request: pytest.FixtureRequest) -> Iterator[Panel]:
+    yield from shared_panel.lend(request.session)
 
 
 def test_a_restart_says_which_job_is_finished_first_and_is_asked_for_once(panel: Panel) -> None:
@@ -367,32 +377,3 @@ def test_a_worker_is_restarted_with_the_keyboard_alone(panel: Panel) -> None:
     expect(page.locator("#confirm")).to_be_hidden()
     expect(page.locator("#more-default-1 [data-action=restart]")).to_be_focused()
     assert len(calls) == 1
-
-
-def test_real_workers_are_restarted_looked_into_drained_started_and_scaled(dashboard: Any) -> None:
-    page = dashboard.open()
-    row = page.locator("#slots .slot", has=page.get_by_text("default-1", exact=True))
-    row.locator(".more button").click()
-    fold = page.locator("#more-default-1")
-
-    def do(action: str) -> None:
-        fold.locator(f"[data-action={action}]").click()
-        page.locator("#confirm-yes").click()
-        expect(page.locator("#confirm")).to_be_hidden()
-
-    first = row.locator(".name small").inner_text()
-    do("restart")
-    expect(row.locator(".name small")).not_to_have_text(first)
-    expect(row.locator(".state b")).to_have_text("ready")
-    fold.locator("[data-action=stack]").click()
-    expect(fold.locator(".stack pre").first).to_contain_text("most recent call first")
-    do("drain")
-    expect(row.locator(".state b")).to_have_text("down")
-    do("restart")
-    expect(row.locator(".state b")).to_have_text("ready")
-    page.get_by_label("Workers of pool default").fill("3")
-    page.get_by_label("Scale pool default").click()
-    page.locator("#confirm-yes").click()
-    third = page.locator("#slots .slot", has=page.get_by_text("default-3", exact=True))
-    expect(third.locator(".state b")).to_have_text("ready")
-    assert dashboard.never_reloaded()

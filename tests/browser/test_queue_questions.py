@@ -1,12 +1,27 @@
 """What the question before a queue is paused or resumed says, also while others are quicker."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Dashboard, some_queue
-from tests.browser.interception import intercept
+from tests.browser.conftest import Dashboard, LastingContext, some_queue
+from tests.browser.kept_queues import MadeUpQueues, kept_queues
+from tests.conftest import System
+
+
+@pytest.fixture(scope="module")
+def shared_queues(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
+    kept = kept_queues(lasting_context, lasting_system)
+    yield kept
+    kept.end()
+
+
+@pytest.fixture
+def made_up(shared_queues: Any, request: pytest.FixtureRequest) -> Iterator[MadeUpQueues]:
+    yield from shared_queues.lend(request.session)
 
 
 def test_an_open_question_notices_that_somebody_else_has_paused_the_queue(
@@ -49,7 +64,7 @@ def test_an_open_question_notices_that_somebody_else_has_paused_the_queue(
 
 
 def test_the_question_before_a_resume_says_whether_anything_would_start(
-    lasting_dashboard: Dashboard,
+    made_up: MadeUpQueues,
 ) -> None:
     none, unready = {"workers": 0, "ready": 0}, {"workers": 2, "ready": 0}
     until = "so none of its jobs starts until"
@@ -75,9 +90,7 @@ def test_the_question_before_a_resume_says_whether_anything_would_start(
     one = some_queue()
     one |= {"paused": True, "counts": one["counts"] | {"pending": 3}}
     queues = [{**one, "name": f"q{n}", "pools": pools} for n, (pools, _) in enumerate(cases)]
-    page = lasting_dashboard.page
-    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
-    lasting_dashboard.open("/ui/queues")
+    page = made_up.show(*queues)
     for n, (_, text) in enumerate(cases):
         page.get_by_label(f"Resume q{n}", exact=True).click()
         expect(page.locator("#confirm-text")).to_have_text(text)
@@ -85,7 +98,7 @@ def test_the_question_before_a_resume_says_whether_anything_would_start(
 
 
 def test_a_paused_queue_tells_how_many_of_its_jobs_are_due_and_when_the_next_is(
-    lasting_dashboard: Dashboard,
+    made_up: MadeUpQueues,
 ) -> None:
     cases: list[tuple[dict[str, int | None], str]] = [
         ({"due": 0, "next_due_s": 6_780}, "none is due now, the first in 1 h 53 min"),
@@ -97,9 +110,7 @@ def test_a_paused_queue_tells_how_many_of_its_jobs_are_due_and_when_the_next_is(
     pools = [{"name": "a", "workers": 1, "ready": 1, "free": 1}]
     one |= {"paused": True, "counts": one["counts"] | {"pending": 5}, "pools": pools}
     queues = [{**one, "name": f"q{n}", **its} for n, (its, _) in enumerate(cases)]
-    page = lasting_dashboard.page
-    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
-    lasting_dashboard.open("/ui/queues")
+    page = made_up.show(*queues)
     for n, (_, told) in enumerate(cases):
         lines = page.locator(f"#queue-q{n} .backlog div div")
         expect(lines).to_have_text(["paused", told] if told else ["paused"])

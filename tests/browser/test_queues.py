@@ -1,12 +1,28 @@
 """The page of the queues, as an operator uses it."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Dashboard, some_queue
+from tests.browser.conftest import Dashboard, LastingContext, some_queue
 from tests.browser.interception import intercept
+from tests.browser.kept_queues import MadeUpQueues, kept_queues
+from tests.conftest import System
+
+
+@pytest.fixture(scope="module")
+def shared_queues(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
+    kept = kept_queues(lasting_context, lasting_system)
+    yield kept
+    kept.end()
+
+
+@pytest.fixture
+def made_up(shared_queues: Any, request: pytest.FixtureRequest) -> Iterator[MadeUpQueues]:
+    yield from shared_queues.lend(request.session)
 
 
 def row(dashboard: Dashboard, queue: str) -> Any:
@@ -50,16 +66,14 @@ def test_a_queue_is_paused_with_a_reason_and_resumed(lasting_dashboard: Dashboar
 
 
 def test_a_queue_that_was_resumed_though_the_configuration_pauses_it_says_by_whom(
-    lasting_dashboard: Dashboard,
+    made_up: MadeUpQueues,
 ) -> None:
-    page = lasting_dashboard.page
     one = some_queue()
     by = {"by": "cli:ada", "at": "2026-01-31T12:00:00.000Z", "reason": "the server is back"}
     one |= {"name": "lent", "pause": None, "resumed": by}
-    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": [one]}))
-    lasting_dashboard.open("/ui/queues")
+    made_up.show(one)
     told = r"^resumed by cli:ada .* ago: the server is back; the configuration pauses it$"
-    expect(row(lasting_dashboard, "lent").locator(".paused")).to_have_text(re.compile(told))
+    expect(made_up.row("lent").locator(".paused")).to_have_text(re.compile(told))
 
 
 def test_a_queue_shows_its_pace_its_limits_and_who_serves_it(lasting_dashboard: Dashboard) -> None:
@@ -81,7 +95,7 @@ UNKNOWN = "no estimate: which workers serve it is not known"
 
 
 def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
-    lasting_dashboard: Dashboard,
+    made_up: MadeUpQueues,
 ) -> None:
     long = {"seconds": 90, "with_more": [{"more_workers": 1, "seconds": 60}]}
     short = {"seconds": 0.4, "with_more": [{"more_workers": 1, "seconds": 0.249}]}
@@ -127,13 +141,10 @@ def test_whether_a_backlog_grows_and_when_it_is_gone_is_told_in_words(
         }
         for name, ((grows, out, drain), _) in cases.items()
     ]
-    intercept(
-        lasting_dashboard.page, "**/queues", lambda route: route.fulfill(json={"items": queues})
-    )
-    lasting_dashboard.open("/ui/queues")
+    made_up.show(*queues)
     for name, ((_, _, drain), told) in cases.items():
         faster = ["with 1 more worker 1 min 00 s"] if drain is long else []
-        lines = row(lasting_dashboard, name).locator(".backlog div div")
+        lines = made_up.row(name).locator(".backlog div div")
         expect(lines).to_have_text([*told, *faster])
 
 
@@ -163,7 +174,7 @@ def test_a_queue_without_a_ready_worker_says_why_below_its_row_and_leads_to_its_
 
 
 def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
-    lasting_dashboard: Dashboard,
+    made_up: MadeUpQueues,
 ) -> None:
     one = some_queue()
     one |= {"counts": {**one["counts"], "pending": 9, "in_progress": 1}, "due": 9}
@@ -186,33 +197,27 @@ def test_a_queue_that_a_limit_holds_says_which_and_when_the_next_job_may_start(
         ),
     ]
     queues = [{**one, "name": f"q{n}", **its} for n, (its, _) in enumerate(cases)]
-    intercept(
-        lasting_dashboard.page, "**/queues", lambda route: route.fulfill(json={"items": queues})
-    )
-    lasting_dashboard.open("/ui/queues")
+    made_up.show(*queues)
     for n, (_, lines) in enumerate(cases):
-        expect(row(lasting_dashboard, f"q{n}").locator(".backlog div div")).to_have_text(lines)
+        expect(made_up.row(f"q{n}").locator(".backlog div div")).to_have_text(lines)
 
 
-def test_a_queue_of_which_all_jobs_are_blocked_is_not_empty(lasting_dashboard: Dashboard) -> None:
+def test_a_queue_of_which_all_jobs_are_blocked_is_not_empty(made_up: MadeUpQueues) -> None:
     one = some_queue()
     one["counts"]["blocked"] = 4
     unready = [{"name": "default", "workers": 2, "ready": 0}]
     queues = [{**one, "name": name, "pools": its} for name, its in (("a", []), ("b", unready))]
-    intercept(
-        lasting_dashboard.page, "**/queues", lambda route: route.fulfill(json={"items": queues})
-    )
-    lasting_dashboard.open("/ui/queues")
+    made_up.show(*queues)
     for name in ("a", "b"):
-        expect(row(lasting_dashboard, name).locator(".backlog div div")).to_have_text("4 blocked")
-    expect(row(lasting_dashboard, "a").locator(".pools .bad")).to_have_text("no pool")
-    expect(row(lasting_dashboard, "b").locator(".pools .bad")).to_have_count(0)
+        expect(made_up.row(name).locator(".backlog div div")).to_have_text("4 blocked")
+    expect(made_up.row("a").locator(".pools .bad")).to_have_text("no pool")
+    expect(made_up.row("b").locator(".pools .bad")).to_have_count(0)
 
 
 def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
-    lasting_dashboard: Dashboard,
+    made_up: MadeUpQueues,
 ) -> None:
-    system = lasting_dashboard.system
+    system = made_up.dashboard.system
     ids = [
         system.submit("sum_range", {"n": 1}, queue="later", delay=hours * 3600 + 30)
         for hours in (30, 2)
@@ -228,18 +233,15 @@ def test_jobs_that_none_takes_now_are_no_backlog_that_workers_would_shorten(
     for queue in (runs, some):
         queue |= {"drain": drain, "grows_per_minute": None}
     queues = [one, unserved, unknown, runs, some]
-    intercept(
-        lasting_dashboard.page, "**/queues", lambda route: route.fulfill(json={"items": queues})
-    )
-    lasting_dashboard.open("/ui/queues")
-    lines = row(lasting_dashboard, "later").locator(".backlog div div")
+    made_up.show(*queues)
+    lines = made_up.row("later").locator(".backlog div div")
     expect(lines).to_have_text(["none is due now", "the next in 2 h 00 min"])
-    lines = row(lasting_dashboard, "unserved").locator(".backlog div div")
+    lines = made_up.row("unserved").locator(".backlog div div")
     expect(lines).to_have_text(["no pool serves it", "the next is due in 2 h 00 min"])
-    expect(row(lasting_dashboard, "unknown").locator(".backlog")).to_have_text("")
-    lines = row(lasting_dashboard, "runs").locator(".backlog div div")
+    expect(made_up.row("unknown").locator(".backlog")).to_have_text("")
+    lines = made_up.row("runs").locator(".backlog div div")
     expect(lines).to_have_text(["none is due now", "the next in 2 h 00 min"])
-    lines = row(lasting_dashboard, "some").locator(".backlog div div")
+    lines = made_up.row("some").locator(".backlog div div")
     later = "2 are due later, the next in 2 h 00 min"
     expect(lines).to_have_text(["those due done in about 1 min 30 s", later])
 
@@ -281,25 +283,22 @@ HELD_BACK: dict[str, tuple[dict[str, Any], list[str], str]] = {
 
 
 def test_a_queue_says_how_many_jobs_a_quarantine_holds_back_and_for_how_long(
-    lasting_dashboard: Dashboard,
+    made_up: MadeUpQueues,
 ) -> None:
     one = some_queue()
     one["counts"]["pending"] = 9
     queues = [{**one, "name": name, **its} for name, (its, _, _) in HELD_BACK.items()]
-    intercept(
-        lasting_dashboard.page, "**/queues", lambda route: route.fulfill(json={"items": queues})
-    )
-    lasting_dashboard.page.set_viewport_size({"width": 1440, "height": 900})
-    lasting_dashboard.open("/ui/queues")
+    made_up.show(*queues)
+    made_up.page.set_viewport_size({"width": 1440, "height": 900})
     for name, (_, lines, oldest) in HELD_BACK.items():
-        shown = row(lasting_dashboard, name)
+        shown = made_up.row(name)
         expect(shown.locator(".backlog div div")).to_have_text(lines)
         expect(shown.locator(".oldest")).to_contain_text("held back")
         seen = "".join(shown.locator(".oldest > :not([hidden])").all_inner_texts())
         assert seen.replace("\xa0", " ") == oldest, name
         fits = "one => one.scrollWidth <= one.clientWidth"
         assert shown.locator(".oldest").evaluate(fits), name
-    link = row(lasting_dashboard, "busy").locator(".backlog a")
+    link = made_up.row("busy").locator(".backlog a")
     expect(link).to_have_attribute("href", "/ui/types#type-resize")
 
 

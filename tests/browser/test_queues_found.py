@@ -1,11 +1,15 @@
 """How a queue is found among many: the search and the order of the page of queues."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Dashboard, some_queue
+from tests.browser.conftest import Dashboard, LastingContext, some_queue
 from tests.browser.interception import intercept
+from tests.browser.kept_queues import MadeUpQueues, kept_queues
+from tests.conftest import System
 
 AWAY = "pool gpu is scaled to 0 by cli:ada 5 min ago (new disks)"
 DRAIN = {"seconds": 900, "with_more": []}
@@ -14,8 +18,20 @@ HELD = {"type": "resize", "jobs": 4, "relation": "eq", "oldest_s": 47_430}
 MANY_HELD = {"type": "crop", "jobs": 1_000, "relation": "gte", "oldest_s": 60}
 
 
+@pytest.fixture(scope="module")
+def shared_queues(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
+    kept = kept_queues(lasting_context, lasting_system)
+    yield kept
+    kept.end()
+
+
+@pytest.fixture
+def made_up(shared_queues: Any, request: pytest.FixtureRequest) -> Iterator[MadeUpQueues]:
+    yield from shared_queues.lend(request.session)
+
+
 def test_queues_are_searched_by_their_state_and_their_pools_too(
-    lasting_dashboard: Dashboard,
+    made_up: MadeUpQueues,
 ) -> None:
     one = some_queue()
     pool = {"workers": 2, "ready": 2}
@@ -30,9 +46,7 @@ def test_queues_are_searched_by_their_state_and_their_pools_too(
         {**one, **waits, "name": "five", "none_starts": "no worker is ready", "unready": AWAY},
         {**one, **waits, "name": "six", "none_starts": "its workers run other jobs"},
     ]
-    page = lasting_dashboard.page
-    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
-    lasting_dashboard.open("/ui/queues")
+    page = made_up.show(*queues)
     for text, found in {
         "paused": "one",
         "no pool": "two",
@@ -90,7 +104,7 @@ def test_queues_are_sorted_by_what_is_pending_and_by_the_oldest_due_job(
 
 
 def test_queues_in_trouble_are_counted_on_top_and_found_by_a_click(
-    lasting_dashboard: Dashboard,
+    made_up: MadeUpQueues,
 ) -> None:
     one = some_queue()
     one |= {"due": 3, "counts": {**one["counts"], "pending": 3}}
@@ -104,9 +118,7 @@ def test_queues_in_trouble_are_counted_on_top_and_found_by_a_click(
         {**one, "name": "hybrid", "starved": True, "none_starts": HYBRID, "unready": AWAY},
         {**one, "name": "paused-never", "held_back": [HELD, MANY_HELD], "due": 0},
     ]
-    page = lasting_dashboard.page
-    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
-    lasting_dashboard.open("/ui/queues")
+    page = made_up.show(*queues)
     held = ", with 3 pending jobs"
     counted = f"1 paused{held} · 1 without a pool{held} · 1 without a ready worker{held}"
     counted += (
@@ -125,11 +137,11 @@ def test_queues_in_trouble_are_counted_on_top_and_found_by_a_click(
         page.locator("#search").fill("")
     page.locator("#search").fill("starved")
     expect(page.locator("#rows tr:not(.unmatched)")).to_have_count(2)
-    assert lasting_dashboard.never_reloaded()
+    assert made_up.dashboard.never_reloaded()
 
 
 def test_in_a_narrow_table_who_serves_a_queue_stands_below_its_limits(
-    lasting_dashboard: Dashboard,
+    made_up: MadeUpQueues,
 ) -> None:
     one = some_queue()
     one |= {"due": 3, "counts": {**one["counts"], "pending": 3}, "oldest_pending_s": 60}
@@ -139,10 +151,8 @@ def test_in_a_narrow_table_who_serves_a_queue_stands_below_its_limits(
         {**one, "name": "short", "paused": True},
         {**one, "name": "long", "drain": long, "grows_per_minute": -4, "held_back": [HELD]},
     ]
-    page = lasting_dashboard.page
-    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
+    page = made_up.show(*queues)
     page.set_viewport_size({"width": 1024, "height": 900})
-    lasting_dashboard.open("/ui/queues")
     offsets = page.locator("#rows tr").evaluate_all(
         "rows => rows.map((row) => row.querySelector('td.pools').getBoundingClientRect().top"
         " - row.querySelector('td.limits').getBoundingClientRect().bottom)"

@@ -1,14 +1,28 @@
 """The table of queues at each width: what stands in one line, and beside what."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Dashboard, some_queue
-from tests.browser.interception import intercept
+from tests.browser.conftest import LastingContext, some_queue
+from tests.browser.kept_queues import MadeUpQueues, kept_queues
+from tests.conftest import System
 from tests.variants import variants
+
+
+@pytest.fixture(scope="module")
+def shared_queues(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
+    kept = kept_queues(lasting_context, lasting_system)
+    yield kept
+    kept.end()
+
+
+@pytest.fixture
+def made_up(shared_queues: Any, request: pytest.FixtureRequest) -> Iterator[MadeUpQueues]:
+    yield from shared_queues.lend(request.session)
 
 
 def row(page: Any, queue: str) -> Any:
@@ -21,15 +35,10 @@ def top(part: Any) -> float:
 
 
 def test_at_a_desk_nothing_short_wraps_and_in_a_narrower_window_it_is_still_a_table(
-    lasting_dashboard: Dashboard,
+    made_up: MadeUpQueues,
 ) -> None:
-    page = lasting_dashboard.page
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="desk")
-    (one,) = (q for q in lasting_dashboard.system.get("/queues")["items"] if q["name"] == "desk")
-    one |= {"max_running": 0, "rate": "20/s", "burst": 5}
-    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": [one]}))
+    page = made_up.show(some_queue() | {"max_running": 0, "rate": "20/s", "burst": 5})
     page.set_viewport_size({"width": 1440, "height": 900})
-    lasting_dashboard.open("/ui/queues")
     desk = row(page, "desk")
     expect(desk.locator(".limits div div")).to_have_text("starts 20/s, burst 5")
     for cell in (".limits", ".pools"):
@@ -59,7 +68,7 @@ NUMBERS = """() => [...document.querySelectorAll(".counts a")].flatMap((link) =>
 
 @pytest.mark.parametrize("width", variants([800, 1010, 1190, 1366, 1536], 800, 1190))
 def test_the_table_keeps_its_place_while_what_is_said_above_it_grows(
-    lasting_dashboard: Dashboard, width: int
+    made_up: MadeUpQueues, width: int
 ) -> None:
     one = some_queue()
     pending = {"due": 900, "counts": {**one["counts"], "pending": 900}}
@@ -73,15 +82,12 @@ def test_the_table_keeps_its_place_while_what_is_said_above_it_grows(
         well[4] | pending | {"held_back": held},
         *well[5:],
     ]
-    page, shown = lasting_dashboard.page, well
-    path = "**/queues"
-    intercept(page, path, lambda route: route.fulfill(json={"items": shown}))
+    page = made_up.show(*well)
     page.set_viewport_size({"width": width, "height": 900})
-    lasting_dashboard.open("/ui/queues")
     summary, head = page.locator("#summary"), page.locator("table thead")
     expect(summary).to_have_text(re.compile("nothing is pending"))
     before_px = top(head)
-    shown = bad
+    made_up.show(*bad)
     expect(summary).to_have_text(re.compile("400 by quarantines"))
     assert top(head) == pytest.approx(before_px, abs=0.5)
     overlaps = page.evaluate(
@@ -91,16 +97,13 @@ def test_the_table_keeps_its_place_while_what_is_said_above_it_grows(
     assert not overlaps
 
 
-def test_a_number_of_many_digits_stands_beside_its_word(lasting_dashboard: Dashboard) -> None:
-    page = lasting_dashboard.page
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="large")
-    (one,) = (q for q in lasting_dashboard.system.get("/queues")["items"] if q["name"] == "large")
+def test_a_number_of_many_digits_stands_beside_its_word(made_up: MadeUpQueues) -> None:
+    one = some_queue()
     queues = [
         {**one, "name": name, "counts": dict.fromkeys(one["counts"], number)}
         for name, number in (("few", 3), ("usual", 29_679), ("many", 1_234_567))
     ]
-    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
-    lasting_dashboard.open("/ui/queues")
+    page = made_up.show(*queues)
     row(page, "many").wait_for()
     for width in (1920, 1440, 1280, 1279, 1024, 980, 768, 360):
         page.set_viewport_size({"width": width, "height": 900})
@@ -116,15 +119,13 @@ def test_a_number_of_many_digits_stands_beside_its_word(lasting_dashboard: Dashb
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
 
 
-def test_the_numbers_of_all_queues_stand_in_line(lasting_dashboard: Dashboard) -> None:
+def test_the_numbers_of_all_queues_stand_in_line(made_up: MadeUpQueues) -> None:
     one = some_queue()
     queues = [
         {**one, "name": f"q{n}", "counts": {**one["counts"], "pending": n, "done": n}}
         for n in (1, 12_345)
     ]
-    page = lasting_dashboard.page
-    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": queues}))
-    lasting_dashboard.open("/ui/queues")
+    page = made_up.show(*queues)
     expect(page.locator("#rows tr")).to_have_count(2)
     for width in (1440, 1024, 768):
         page.set_viewport_size({"width": width, "height": 900})

@@ -10,21 +10,21 @@ from playwright.sync_api import expect
 
 from orpheus.shared.moments import rfc3339
 from tests.browser.conftest import LastingContext
-from tests.browser.kept_panel import KeptPanel
+from tests.browser.kept_panel import kept_panel
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import JOB
 from tests.conftest import System
 
 
 @pytest.fixture(scope="module")
-def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[KeptPanel]:
-    kept = KeptPanel(lasting_context, lasting_system)
+def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
+    kept = kept_panel(lasting_context, lasting_system)
     yield kept
     kept.end()
 
 
 @pytest.fixture
-def panel(shared_panel: KeptPanel, request: pytest.FixtureRequest) -> Iterator[Panel]:
+def panel(shared_panel: Any, request: pytest.FixtureRequest) -> Iterator[Panel]:
     yield from shared_panel.lend(request.session)
 
 

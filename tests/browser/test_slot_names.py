@@ -1,12 +1,13 @@
 """The names of slots in the panel of workers: however narrow it is, each tells which slot it is."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import LastingContext
-from tests.browser.kept_panel import KeptPanel
+from tests.browser.kept_panel import kept_panel
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.conftest import System
 
@@ -25,14 +26,14 @@ CUT = """(names) => names.filter((one) => one.scrollWidth > one.clientWidth)
 
 
 @pytest.fixture(scope="module")
-def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[KeptPanel]:
-    kept = KeptPanel(lasting_context, lasting_system)
+def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
+    kept = kept_panel(lasting_context, lasting_system)
     yield kept
     kept.end()
 
 
 @pytest.fixture
-def panel(shared_panel: KeptPanel, request: pytest.FixtureRequest) -> Iterator[Panel]:
+def panel(shared_panel: Any, request: pytest.FixtureRequest) -> Iterator[Panel]:
     yield from shared_panel.lend(request.session)
 
 

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Dashboard, wait_until_held
+from tests.browser.conftest import Dashboard, some_queue, wait_until_held
 from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.browser.layout import small_targets
 
@@ -32,20 +32,18 @@ def busy(page: Page) -> Iterator[Any]:
     stop_intercepting(page, "**/queues/measured/*")
 
 
-def make_queue(dashboard: Dashboard) -> None:
-    """Make the queue known: one that never had a job is not listed."""
-    system = dashboard.system
-    system.wait_for_job(system.submit("sum_range", {"n": 1}, queue="measured"))
-
-
 def refusals(page: Page) -> Any:
     return page.get_by_role("alert").filter(has=page.get_by_role("button", name="Close"))
 
 
-def test_a_refusal_is_told_though_its_dialog_was_closed(dashboard: Dashboard, busy: Any) -> None:
-    """On an Orpheus of its own: no queue above changes."""
-    make_queue(dashboard)
-    page = dashboard.open("/ui/queues")
+def test_a_refusal_is_told_though_its_dialog_was_closed_and_not_over_a_lost_connection(
+    lasting_dashboard: Dashboard, busy: Any
+) -> None:
+    """The queue is made up: no other stands above it or changes."""
+    page = lasting_dashboard.page
+    items = [some_queue() | {"name": "measured"}]
+    intercept(page, "**/queues", lambda route: route.fulfill(json={"items": items}))
+    lasting_dashboard.open("/ui/queues")
     button = page.get_by_role("button", name="Pause measured")
     place = button.bounding_box()
     busy("Pause measured", "Pause it", "It is being moved.")
@@ -70,18 +68,13 @@ def test_a_refusal_is_told_though_its_dialog_was_closed(dashboard: Dashboard, bu
     expect(page.locator("#main")).to_be_focused()
     assert small_targets(page) == []
 
-
-def test_a_refusal_and_a_lost_connection_do_not_lie_over_each_other(
-    lasting_dashboard: Dashboard, busy: Any
-) -> None:
-    make_queue(lasting_dashboard)
-    page = lasting_dashboard.open("/ui/queues")
+    page.set_viewport_size({"width": 1280, "height": 720})
     busy("Pause measured", "Pause it", "It is being moved.")
-    expect(refusals(page)).to_be_visible()
+    expect(told).to_be_visible()
     intercept(page, "**/queues", lambda route: route.abort())
     banner = page.locator("#banner")
     expect(banner).to_be_visible()
-    upper, lower = refusals(page).bounding_box(), banner.bounding_box()
+    upper, lower = told.bounding_box(), banner.bounding_box()
     assert upper is not None and lower is not None
     assert upper["y"] + upper["height"] <= lower["y"] or lower["y"] + lower["height"] <= upper["y"]
     stop_intercepting(page, "**/queues")

@@ -74,6 +74,11 @@ def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
     expect(page.locator("h1")).to_have_text("Log in")
     expect(page.locator("#token")).to_be_focused()
     expect(page.locator("#where")).to_have_text(f"to {urlsplit(guarded.url).netloc}")
+    examine(page)
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.locator("#token").focus()
     send = page.locator("#send")
     place = send.bounding_box()
     checking: list[tuple[str, bool]] = []
@@ -117,7 +122,9 @@ def test_one_logs_in_once_and_out_again(guarded: Any, watched: Page) -> None:
     assert missing == []
 
 
-def test_a_page_whose_session_is_over_asks_to_log_in_again(guarded: Any, watched: Page) -> None:
+def test_a_page_or_a_stream_whose_session_is_over_leads_to_the_login(
+    guarded: Any, watched: Page
+) -> None:
     page = watched
     page.goto(guarded.url)
     log_in(page)
@@ -126,12 +133,6 @@ def test_a_page_whose_session_is_over_asks_to_log_in_again(guarded: Any, watched
     page.evaluate("document.querySelector('.sections a').click()")
     expect(page.locator("h1")).to_have_text("Log in")
 
-
-def test_a_stream_that_is_refused_for_want_of_a_session_leads_to_the_login(
-    guarded: Any, watched: Page
-) -> None:
-    page = watched
-    page.goto(guarded.url)
     log_in(page)
     page.locator("#connection[data-state=live]").wait_for()
     page.context.clear_cookies()
@@ -190,14 +191,6 @@ def test_what_is_typed_outlives_the_session(guarded: Any, watched: Page) -> None
     other.locator("#log-out").click()
     expect(page.locator("h1")).to_have_text("Log in")  # nothing would be lost now
     assert asked == ["beforeunload"]
-
-
-def test_axe_finds_nothing_on_the_login_page(guarded: Any, watched: Page) -> None:
-    watched.goto(guarded.url)
-    expect(watched.locator("h1")).to_have_text("Log in")
-    examine(watched)
-    watched.set_viewport_size({"width": 360, "height": 740})
-    assert watched.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 @READ_ONLY

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Dashboard, wait_until_held
@@ -20,7 +19,7 @@ def holding(routes: list[Route]) -> Callable[[Route], None]:
 
 
 class Hung:
-    """The page of schedules on its own clock; an API that has stood still since its last read."""
+    """The page of schedules on its own clock; an API that stands still whenever a test wants it."""
 
     def __init__(self, dashboard: Dashboard) -> None:
         dashboard.page.clock.install()
@@ -30,12 +29,18 @@ class Hung:
         self.asked: list[Route] = []
         self.given_up: list[str] = []
         self.page.on("requestfailed", lambda request: self.given_up.append(request.url))
+
+    def hang(self) -> None:
+        """Let it stand still from the next read on, which comes now."""
+        self.held.clear()
+        self.given_up.clear()
         intercept(self.page, self.reads, holding(self.held))
-        self.page.clock.fast_forward(3_000)
+        self.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         wait_until_held(self.page, self.held)
 
     def lose(self) -> None:
         """Let nobody answer who asks whether somebody is there, until the page says so."""
+        self.asked.clear()
         intercept(self.page, "**/healthz", holding(self.asked))
         self.page.clock.fast_forward(4_500)
         wait_until_held(self.page, self.asked)
@@ -45,11 +50,6 @@ class Hung:
 
     def is_live(self) -> None:
         expect(self.page.locator("#connection")).to_have_attribute("data-state", "live")
-
-
-@pytest.fixture
-def hung(lasting_dashboard: Dashboard) -> Hung:
-    return Hung(lasting_dashboard)
 
 
 def test_a_lost_api_and_a_refusal_are_told_and_pass(lasting_dashboard: Dashboard) -> None:
@@ -73,19 +73,32 @@ def test_a_lost_api_and_a_refusal_are_told_and_pass(lasting_dashboard: Dashboard
     assert lasting_dashboard.never_reloaded()
 
 
-def test_an_api_that_stands_still_is_told_as_soon_as_on_the_overview(hung: Hung) -> None:
+def test_an_api_that_stands_still_is_told_and_its_return_is_seen_while_reads_still_hang(
+    lasting_dashboard: Dashboard,
+) -> None:
+    """On one page: with a clock of its own, it has a process of its own."""
+    hung = Hung(lasting_dashboard)
+    it_is_told_as_soon_as_on_the_overview(hung)
+    a_read_that_still_hangs_is_made_anew(hung)
+    a_read_that_begins_while_nobody_answers_is_made_anew_too(hung)
+    try_now_gives_up_a_read_that_hangs_and_asks_anew(hung)
+
+
+def it_is_told_as_soon_as_on_the_overview(hung: Hung) -> None:
     """A read that takes long is not one that nobody answers."""
+    hung.hang()
     with hung.page.expect_response("**/healthz"):
         hung.page.clock.fast_forward(4_500)
     hung.is_live()
     hung.lose()
     hung.held[0].continue_()
     hung.is_live()
+    stop_intercepting(hung.page, "**/healthz")
+    stop_intercepting(hung.page, hung.reads)  # which lets go what is held
 
 
-def test_an_api_that_is_back_is_seen_while_a_read_still_hangs_which_is_made_anew(
-    hung: Hung,
-) -> None:
+def a_read_that_still_hangs_is_made_anew(hung: Hung) -> None:
+    hung.hang()
     hung.lose()
     hung.held.clear()
     with hung.page.expect_response("**/healthz"):
@@ -93,11 +106,13 @@ def test_an_api_that_is_back_is_seen_while_a_read_still_hangs_which_is_made_anew
     hung.is_live()
     wait_until_held(hung.page, hung.held)
     assert hung.given_up.count(hung.reads) == 1, "the first is given up"
-    stop_intercepting(hung.page, hung.reads)  # which lets go what is held
+    with hung.page.expect_response(hung.reads):
+        stop_intercepting(hung.page, hung.reads)
 
 
-def test_a_read_that_begins_while_nobody_answers_is_made_anew_too(hung: Hung) -> None:
+def a_read_that_begins_while_nobody_answers_is_made_anew_too(hung: Hung) -> None:
     """A slow server is read less often, so that it is between two reads that nobody answers."""
+    hung.hang()
     hung.page.clock.fast_forward(1_000)
     with hung.page.expect_response(hung.reads):
         hung.held.pop().continue_()
@@ -109,10 +124,12 @@ def test_a_read_that_begins_while_nobody_answers_is_made_anew_too(hung: Hung) ->
     hung.is_live()
     wait_until_held(hung.page, hung.held)
     assert hung.given_up.count(hung.reads) == 1, "it is given up"
-    stop_intercepting(hung.page, hung.reads)
+    with hung.page.expect_response(hung.reads):
+        stop_intercepting(hung.page, hung.reads)
 
 
-def test_try_now_gives_up_a_read_that_hangs_and_asks_anew(hung: Hung) -> None:
+def try_now_gives_up_a_read_that_hangs_and_asks_anew(hung: Hung) -> None:
+    hung.hang()
     hung.lose()
     page = hung.page
     page.clock.pause_at(page.evaluate("Date.now() + 50"))  # nothing happens by itself from now on

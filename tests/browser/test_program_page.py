@@ -4,7 +4,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Dashboard
@@ -72,16 +71,6 @@ def open_made_up(dashboard: Dashboard, *, others: Any = (), **fields: Any) -> Pa
     return page
 
 
-def test_it_says_what_is_run(lasting_dashboard: Dashboard) -> None:
-    page = open_made_up(lasting_dashboard)
-    runs = page.locator("#settings")
-    expect(runs.locator("summary")).to_have_text(f"runs{COMMAND}")
-    expect(runs.locator("dl")).to_be_hidden()
-    runs.locator("summary").click()
-    expect(runs.locator("dl > div")).to_have_text(FACTS)
-    expect(runs.get_by_role("link")).to_have_attribute("href", "/ui/configuration")
-
-
 def scaled(workers: int, wanted: int, by: dict[str, Any] | None) -> dict[str, Any]:
     """How GET /workers has the program and its number."""
     number = {"workers": workers, "wanted": wanted, "finishes_within_s": 10.0, "scaled": by}
@@ -91,24 +80,24 @@ def scaled(workers: int, wanted: int, by: dict[str, Any] | None) -> dict[str, An
 BY_ROOT = {"by": "cli:root", "reason": "less please"}
 
 
-@pytest.mark.parametrize(
-    ("programs", "why"),
-    [
-        (
-            [scaled(2, 1, BY_ROOT | {"at": "2001-01-01T00:00:00.000Z"})],
-            re.compile("^scaled to 1 by cli:root .* ago: less please$"),
-        ),
-        ([scaled(1, 1, None)], "the configuration has 1 instance"),
-        ([], "not in the configuration"),
-    ],
-)
+GONE: list[tuple[list[dict[str, Any]], Any]] = [
+    (
+        [scaled(2, 1, BY_ROOT | {"at": "2001-01-01T00:00:00.000Z"})],
+        re.compile("^scaled to 1 by cli:root .* ago: less please$"),
+    ),
+    ([scaled(1, 1, None)], "the configuration has 1 instance"),
+    ([], "not in the configuration"),
+]
+
+
 def test_an_instance_that_does_not_run_any_more_says_why_and_which_others_do(
-    lasting_dashboard: Dashboard, programs: list[dict[str, Any]], why: Any
+    lasting_dashboard: Dashboard,
 ) -> None:
     names = [f"made-up-{n}" for n in (1, 2, 3)]
     items = [worker(name, "made-up", role="program", recent_exits=[]) for name in names]
     pools = [scaled(1, 1, None) | {"name": "default"}]
-    answer = {"items": [*items, *SYSTEM], "pools": pools, "programs": [scaled(3, 3, None)]}
+    running = {"items": [*items, *SYSTEM], "pools": pools, "programs": [scaled(3, 3, None)]}
+    answer: dict[str, Any] = dict(running)
     page = lasting_dashboard.page
     intercept(page, "**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
     # As the API: the pools and programs only with the samples.
@@ -116,11 +105,13 @@ def test_an_instance_that_does_not_run_any_more_says_why_and_which_others_do(
     intercept(page, "**/workers?samples=true", lambda route: route.fulfill(json=answer))
     lasting_dashboard.open("/ui/programs/made-up-2")
     others = page.get_by_role("list", name="Other instances").get_by_role("link")
-    expect(others).to_have_text(["made-up-1 ready", "made-up-3 ready"])
-    answer |= {"items": [items[0], *SYSTEM], "programs": programs}
-    expect(page.locator("#status b")).to_have_text("not running")
-    expect(page.locator("#status .hint")).to_have_text(why)
-    expect(others).to_have_text(["made-up-1 ready"])
+    for programs, why in GONE:
+        answer |= running
+        expect(others).to_have_text(["made-up-1 ready", "made-up-3 ready"])
+        answer |= {"items": [items[0], *SYSTEM], "programs": programs}
+        expect(page.locator("#status b")).to_have_text("not running")
+        expect(page.locator("#status .hint")).to_have_text(why)
+        expect(others).to_have_text(["made-up-1 ready"])
     answer["items"] = [*SYSTEM]
     expect(others).to_have_count(0)
     answer |= {"items": [], "pools": [], "programs": [scaled(2, 0, None)]}
@@ -157,22 +148,31 @@ def test_a_search_that_finds_nothing_says_where_more_is(lasting_dashboard: Dashb
     expect(none).to_have_attribute("data-none", what)
 
 
-@pytest.mark.parametrize(
-    ("in_s", "tries"),
-    [(270, "every 5 minutes, the next in 4 min."), (-100, "every 5 minutes. Fix the cause")],
-)
-def test_a_slot_that_was_given_up_says_when_it_is_tried_again(
-    lasting_dashboard: Dashboard, in_s: float, tries: str
-) -> None:
-    ended = {"last_exit": exit_ago(30), "until": exit_ago(-in_s)["at"], "restarts": 16}
-    page = open_made_up(lasting_dashboard, state="fatal", **ended)
+def test_a_slot_that_was_given_up_says_when_it_is_tried_again(lasting_dashboard: Dashboard) -> None:
+    ended = {"last_exit": exit_ago(30), "restarts": 16, "state": "fatal"}
+    page = open_made_up(lasting_dashboard, until=exit_ago(-270)["at"], **ended)
+    why = page.locator("#slot-why")
     expect(page.locator("#exits-title")).to_have_text("Exits the latest 1, newest first")
-    expect(page.locator("#slot-why")).to_contain_text(f"One try is made {tries}")
+    expect(why).to_contain_text("One try is made every 5 minutes, the next in 4 min.")
     expect(page.locator("#status use")).to_have_attribute("href", "#s-fatal")
+    ended |= {"role": "program", "recent_exits": [], "until": exit_ago(100)["at"]}
+    items = [worker("made-up-1", "made-up", **ended), *SYSTEM]
+    intercept(page, "**/workers", lambda route: route.fulfill(json={"items": items}))
+    expect(why).to_contain_text("One try is made every 5 minutes. Fix the cause")
 
 
-def test_its_tools_stand_in_whole_lines_at_each_width(lasting_dashboard: Dashboard) -> None:
+def test_it_says_what_is_run_in_whole_lines_at_each_width_and_is_grey_once_nothing_answers(
+    lasting_dashboard: Dashboard,
+) -> None:
     page = open_made_up(lasting_dashboard)
+    runs = page.locator("#settings")
+    expect(runs.locator("summary")).to_have_text(f"runs{COMMAND}")
+    expect(runs.locator("dl")).to_be_hidden()
+    runs.locator("summary").click()
+    expect(runs.locator("dl > div")).to_have_text(FACTS)
+    expect(runs.get_by_role("link")).to_have_attribute("href", "/ui/configuration")
+    runs.locator("summary").click()
+
     search, stream = page.locator("#log-search"), page.locator("#log-stream")
     actions, log = page.locator("#slot-actions"), page.locator("#log")
     expect(page.locator("#status")).to_contain_text("pid 4711")
@@ -191,6 +191,14 @@ def test_its_tools_stand_in_whole_lines_at_each_width(lasting_dashboard: Dashboa
     assert middle(state[1]) - middle(state[0]) > 15, "the figures are below the state"
     assert small_targets(page) == []
 
+    head = page.locator("#program .job-head")
+    expect(head).to_contain_text("ready")
+    expect(head).to_have_css("filter", "none")
+    stop_intercepting(page, "**/programs/*/logs?*")
+    intercept(page, "**/programs/*/logs?*", lambda route: route.abort())
+    intercept(page, "**/healthz", lambda route: route.abort())
+    expect(head).to_have_css("filter", "grayscale(1)")
+
 
 def middle(place: Locator) -> float:
     """Where a line is."""
@@ -204,16 +212,3 @@ def right(place: Locator) -> float:
     box = place.bounding_box()
     assert box is not None
     return box["x"] + box["width"]
-
-
-def test_what_is_old_as_nothing_answers_is_grey_as_on_the_overview(
-    lasting_dashboard: Dashboard,
-) -> None:
-    page = open_made_up(lasting_dashboard)
-    head = page.locator("#program .job-head")
-    expect(head).to_contain_text("ready")
-    expect(head).to_have_css("filter", "none")
-    stop_intercepting(page, "**/programs/*/logs?*")
-    intercept(page, "**/programs/*/logs?*", lambda route: route.abort())
-    intercept(page, "**/healthz", lambda route: route.abort())
-    expect(head).to_have_css("filter", "grayscale(1)")

@@ -51,15 +51,10 @@ def test_nested_values_keep_their_form_and_every_digit(lasting_dashboard: Any) -
     assert (made["id"] > job_id, made["payload"]) == (True, payload)
 
 
-def test_an_origin_that_is_gone_is_said_to_be_gone(lasting_dashboard: Any) -> None:
-    page = lasting_dashboard.open("/ui/submit?from=999999")
-    expect(page.locator("#problem")).to_contain_text("there is no job 999999")
-    expect(page.locator("#origin")).to_have_count(0)
-
-
-def test_a_job_that_is_not_there_is_told(lasting_dashboard: Any) -> None:
+def test_an_origin_that_is_not_there_is_said_not_to_be(lasting_dashboard: Any) -> None:
     page = lasting_dashboard.open("/ui/submit?from=123456789")
-    expect(page.locator("#problem")).to_contain_text("123456789")
+    expect(page.locator("#problem")).to_contain_text("there is no job 123456789")
+    expect(page.locator("#origin")).to_have_count(0)
     expect(page.locator("#type option").first).to_be_attached()
 
 

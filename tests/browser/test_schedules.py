@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
@@ -88,38 +87,36 @@ def test_a_schedule_is_paused_and_resumed(lasting_dashboard: Dashboard) -> None:
     expect(next_runs.locator(".paused")).to_be_hidden()
 
 
-@pytest.mark.parametrize("result", [None, {"status": "in_progress", "ran_s": None, "error": None}])
-def test_a_time_that_passed_without_a_job_is_shown(
-    lasting_dashboard: Dashboard, result: dict[str, Any] | None
+def test_a_time_that_passed_without_a_job_is_shown_and_runs_from_before_it_was_added_again(
+    lasting_dashboard: Dashboard,
 ) -> None:
-    def late(route: Route) -> None:
+    changes: dict[str, Any] = {
+        "missed": "2026-01-31T12:00:00.000Z",
+        "last_run": "2026-01-30T12:00:00.000Z",
+        "last_job": 7,
+        "last_result": None,
+    }
+
+    def changed(route: Route) -> None:
         body = route.fetch().json()
-        changes = {"missed": "2026-01-31T12:00:00.000Z", "last_job": 7, "last_result": result}
-        changes["last_run"] = "2026-01-30T12:00:00.000Z"
         body["items"] = [{**one, **changes} for one in body["items"]]
         route.fulfill(json=body)
 
-    intercept(lasting_dashboard.page, f"{lasting_dashboard.system.url}/schedules", late)
-    page = lasting_dashboard.open("/ui/schedules")
+    page = lasting_dashboard.page
+    intercept(page, f"{lasting_dashboard.system.url}/schedules", changed)
+    lasting_dashboard.open("/ui/schedules")
     nightly = row(lasting_dashboard, "nightly")
+    last = nightly.locator(".last")
     expect(nightly.locator(".missed")).to_contain_text(re.compile("The run of 31 Jan .* has not"))
     expect(page.locator("#summary")).to_contain_text("2 late")
-    expect(nightly.locator(".last")).to_contain_text("in progress" if result else "deleted")
+    expect(last).to_contain_text("deleted")
+    changes["last_result"] = {"status": "in_progress", "ran_s": None, "error": None}
+    expect(last).to_contain_text("in progress")
+    expect(nightly.locator(".missed")).to_contain_text(re.compile("The run of 31 Jan .* has not"))
+    expect(page.locator("#summary")).to_contain_text("2 late")
 
-
-def test_a_schedule_that_was_added_again_has_runs_and_no_last_one(
-    lasting_dashboard: Dashboard,
-) -> None:
-    def added_again(route: Route) -> None:
-        body = route.fetch().json()
-        run = {"job": 7, "at": "2026-01-30T12:00:00.000Z", "ran_s": 2.0}
-        for one in body["items"]:
-            one |= {"last_run": None, "last_job": None, "last_result": None}
-            one["last_runs"] = [{**run, "status": "done", "error": None}]
-        route.fulfill(json=body)
-
-    intercept(lasting_dashboard.page, f"{lasting_dashboard.system.url}/schedules", added_again)
-    lasting_dashboard.open("/ui/schedules")
-    last = row(lasting_dashboard, "nightly").locator(".last")
+    run = {"job": 7, "at": "2026-01-30T12:00:00.000Z", "ran_s": 2.0}
+    changes = {"last_run": None, "last_job": None, "last_result": None}
+    changes["last_runs"] = [{**run, "status": "done", "error": None}]
     expect(last).to_contain_text("not since it was added again")
     expect(last.locator(".run")).to_have_count(1)

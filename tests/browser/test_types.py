@@ -33,42 +33,7 @@ def test_a_type_shows_what_its_attempts_cost_and_what_it_takes(
     expect(page.locator("#fields-sum_range")).to_be_hidden()
 
 
-def test_a_type_without_parameters_has_no_fields(lasting_dashboard: Dashboard) -> None:
-    page = lasting_dashboard.page
-    (one, *_) = lasting_dashboard.system.get("/types")["items"]
-    types = {
-        "bare": {"type": "object", "properties": {}, "additionalProperties": False},
-        "any": {"type": "object"},
-    }
-    items = [{**one, "name": name, "schema": schema} for name, schema in types.items()]
-    intercept(
-        page,
-        TYPES,
-        lambda route: route.fulfill(json={"items": items}),
-    )
-    lasting_dashboard.open("/ui/types")
-    expect(page.get_by_label("Fields of bare")).to_have_text("no fields")
-    expect(page.get_by_label("Fields of any")).to_have_text("fields")
-
-
-def test_a_snooze_is_neither_a_success_nor_a_failure(lasting_dashboard: Dashboard) -> None:
-    system, page = lasting_dashboard.system, lasting_dashboard.page
-    system.wait_for_job(system.submit("sum_range", {"n": 1}))
-    (ran,) = (one for one in system.get("/stats/types")["items"] if one["name"] == "sum_range")
-    ended = {
-        "sum_range": {"succeeded": 3, "failed": 1, "snoozed": 96},
-        "flaky": {"snoozed": 72},
-    }
-    items = [{**ran, "name": name, "ended": its} for name, its in ended.items()]
-    intercept(page, "**/stats/types", lambda route: route.fulfill(json={"items": items}))
-    lasting_dashboard.open("/ui/types")
-    lines = page.locator("#type-sum_range .ended span")
-    expect(lines).to_have_text(["75.0 % of 4", "1 failed", "96 snoozed"])
-    expect(page.locator("#type-flaky .ended span")).to_have_text(["72 snoozed"])
-    expect(page.locator("#type-flaky .ended .bad")).to_have_count(0)
-
-
-def test_what_fails_since_an_hour_stands_beside_what_never_did(
+def test_what_fails_since_an_hour_stands_beside_what_never_did_and_a_snooze_is_neither(
     lasting_dashboard: Dashboard,
 ) -> None:
     system, page = lasting_dashboard.system, lasting_dashboard.page
@@ -97,6 +62,13 @@ def test_what_fails_since_an_hour_stands_beside_what_never_did(
     row: Any = page.locator("#type-flaky")
     name, run = row.locator(".name"), row.locator(".times").first
     assert abs(name.bounding_box()["y"] - run.bounding_box()["y"]) < 2
+
+    items[0]["ended"] = {"succeeded": 3, "failed": 1, "snoozed": 96}
+    items[1]["ended"] = {"snoozed": 72}
+    lines = page.locator("#type-sum_range .ended span")
+    expect(lines).to_have_text(["75.0 % of 4", "1 failed", "96 snoozed"])
+    expect(page.locator("#type-flaky .ended span")).to_have_text(["72 snoozed"])
+    expect(page.locator("#type-flaky .ended .bad")).to_have_count(0)
 
 
 def test_types_that_never_ran_are_folded_and_found(lasting_dashboard: Dashboard) -> None:
@@ -192,7 +164,7 @@ def test_a_type_leads_to_its_failures_and_to_a_form(lasting_dashboard: Dashboard
     expect(page.locator("#payload-failures")).to_be_visible()
 
 
-def test_a_quarantined_type_says_why_and_is_released_with_a_reason(
+def test_a_type_says_which_fields_it_has_and_a_quarantined_one_why_until_it_is_released(
     lasting_dashboard: Dashboard,
 ) -> None:
     page = lasting_dashboard.page
@@ -204,6 +176,11 @@ def test_a_quarantined_type_says_why_and_is_released_with_a_reason(
         "text": "5 deaths within 10 min, the last one job 7 on default-1: killed by SIGSEGV",
         "crashes": [],
     }
+    bare = {"type": "object", "properties": {}, "additionalProperties": False}
+    types["items"] += [
+        {**flaky, "name": name, "schema": schema, "quarantine": None}
+        for name, schema in {"bare": bare, "any": {"type": "object"}}.items()
+    ]
     intercept(page, TYPES, lambda route: route.fulfill(json=types))
     released: list[Any] = []
 
@@ -214,6 +191,8 @@ def test_a_quarantined_type_says_why_and_is_released_with_a_reason(
 
     intercept(page, "**/types/flaky/release", release)
     lasting_dashboard.open("/ui/types")
+    expect(page.get_by_label("Fields of bare")).to_have_text("no fields")
+    expect(page.get_by_label("Fields of any")).to_have_text("fields")
     row = page.locator("#type-flaky")
     expect(row.locator(".paused")).to_contain_text("quarantined")
     expect(row.locator(".paused")).to_contain_text("job 7 on default-1: killed by SIGSEGV")

@@ -1,7 +1,7 @@
 """The pictures of the README and of docs/dashboard.md, made of a running system.
 
 `PICTURES=docs/dashboard pytest --long tests/browser/test_pictures.py` makes them anew. Each shows
-its page in the light scheme on the left and in the dark one on the right. Three in the usual run.
+its page in the light scheme on the left and in the dark one on the right.
 """
 
 import base64
@@ -127,16 +127,8 @@ def picture(page: Page, both: Page, path: Path) -> None:
     both.screenshot(path=path)
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        pytest.param(("overview", "job"), id="two"),
-        pytest.param((*PAGES, "job"), id="all", marks=pytest.mark.long),
-    ],
-)
-def test_each_page_has_a_picture(
-    lasting_dashboard: Any, busy_system: Any, tmp_path: Path, names: tuple[str, ...]
-) -> None:
+@pytest.mark.long
+def test_each_page_has_a_picture(lasting_dashboard: Any, busy_system: Any, tmp_path: Path) -> None:
     folder = Path(os.environ.get("PICTURES", tmp_path))
     folder.mkdir(exist_ok=True)
     page = lasting_dashboard.page
@@ -145,8 +137,7 @@ def test_each_page_has_a_picture(
     both.set_viewport_size(SIZE)
     _, job_page = busy_system
     own = {"job": (f"/ui/jobs/{job_page}", "#graph .node[data-status=in_progress]")}
-    for name in names:
-        path, shown = (PAGES | own)[name]
+    for name, (path, shown) in (PAGES | own).items():
         lasting_dashboard.open(path)
         page.locator(shown).first.wait_for()
         page.evaluate(WITHOUT_FOLDER, str(ROOT))

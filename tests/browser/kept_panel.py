@@ -1,7 +1,8 @@
 """The overview on a page that stays open from one test of a file to the next.
 
 To open the page costs ten times what it costs to put other workers into it. Once it has been told
-that there are none, nor a supervisor, it has forgotten all that it knew of slots, pools and hosts.
+that there are none, nor a supervisor, it has forgotten all that it knew of slots, pools and hosts,
+but for what is configured: that it reads, and a form tells when it has.
 """
 
 import json
@@ -15,12 +16,19 @@ from tests.browser.kept_page import Kept
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.conftest import System
 
+READ = "/workers?samples=true"
+OTHER = "kept"
+"""A host that no test has, which has a worker, and in whose configuration is one more pool."""
+POOL = {"host": OTHER, "name": "known", "workers": 1, "finishes_within_s": 1.0, "scaled": None}
+CONFIGURED = {"items": [], "pools": [POOL], "programs": []}
+
 
 class OpenPanel(Panel):
     """The panel of workers of a page that is open already, which a test must not load anew."""
 
     def __init__(self, dashboard: Dashboard) -> None:
         super().__init__(dashboard)
+        super().answer(READ, 200, CONFIGURED)
         self._answered: list[str] = []
         super().open(worker("kept-1"), *SYSTEM)
 
@@ -42,7 +50,11 @@ class OpenPanel(Panel):
     def forget(self) -> None:
         for pattern in self._answered:
             stop_intercepting(self.page, pattern)
+        if f"**{READ}" in self._answered:
+            super().answer(READ, 200, CONFIGURED)
         self._answered.clear()
+        self._tell(worker("kept-1", "kept", host=OTHER), worker("supervisor", None, host=OTHER))
+        expect(self.page.locator("#pools [data-pool=known]")).to_be_visible()
         self._tell()
         expect(self.page.locator("#slots .slot")).to_have_count(0)
 

@@ -235,9 +235,17 @@ def test_a_call_by_curl_has_the_variable_of_the_token_where_one_is_needed(
 
 
 def test_the_api_s_own_page_works_under_its_policy(lasting_system: Any, watched: Page) -> None:
+    """With one path: to draw all of them takes seconds."""
     page = watched
+
+    def with_one_path(route: Route) -> None:
+        told = route.fetch().json()
+        told["paths"] = {"/healthz": told["paths"]["/healthz"]}
+        route.fulfill(json=told)
+
+    intercept(page, "**/openapi.json", with_one_path)
     page.goto(f"{lasting_system.url}/docs")
-    operation = page.locator(".opblock", has_text="/healthz").first
+    operation = page.locator(".opblock", has_text="/healthz")
     operation.locator(".opblock-summary").click()
     operation.get_by_role("button", name="Execute").click()
     expect(operation.locator(".live-responses-table")).to_contain_text('"status": "ok"')

@@ -14,6 +14,8 @@ from tests.browser.test_scaling import configured, leaving
 from tests.browser.test_workers import JOB
 from tests.conftest import System
 
+CLOSED = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+"""A form takes back its number after the dialog was closed: what is typed before that is lost."""
 LASTS = " This lasts until the number in the configuration changes or the supervisor restarts."
 
 
@@ -31,6 +33,8 @@ def panel(shared_panel: Any, request: pytest.FixtureRequest) -> Iterator[Panel]:
 
 def ask(panel: Panel, name: str, workers: int, what: str = "pool") -> Any:
     noun = "Workers of pool" if what == "pool" else "Instances of program"
+    expect(panel.page.locator("#confirm")).to_be_hidden()
+    panel.page.evaluate(CLOSED)
     panel.page.get_by_label(f"{noun} {name}", exact=True).fill(str(workers))
     panel.page.get_by_label(f"Scale {what} {name}", exact=True).click()
     return panel.page.locator("#confirm-text")

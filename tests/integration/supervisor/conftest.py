@@ -129,29 +129,38 @@ class Harness:
             store.close()
 
 
+def argv_of(does: str | list[str]) -> list[str]:
+    return [sys.executable, str(CHILDREN / "child.py"), does] if isinstance(does, str) else does
+
+
 @pytest.fixture
 def harness(tmp_path: Path) -> Iterator[Callable[..., Harness]]:
-    """Starts a supervisor loop: `harness("well")`, or `harness(slots={"a-1": [argv…]})`."""
+    """Starts a supervisor loop: `harness("well")`, or `harness(slots={"a-1": "well"})`.
+
+    Slots have a behaviour of children/child.py each, or an argv; `rules_of` the rules of a pool.
+    """
     running: list[Harness] = []
 
     def start(
         behaviour: str = "well",
         *,
         count: int = 1,
-        slots: dict[str, list[str]] | None = None,
+        slots: dict[str, str | list[str]] | None = None,
+        rules_of: dict[str, dict[str, Any]] | None = None,
         exit_on_fatal: bool = False,
         shutdown_deadline_s: float = 5.0,
         launcher: tuple[str, ...] = (),
         handover_bytes: int = 0,
         **rules: Any,
     ) -> Harness:
-        argv = [sys.executable, str(CHILDREN / "child.py"), behaviour]
+        slots = slots or {f"a-{number}": behaviour for number in range(1, count + 1)}
         database = tmp_path / "data" / "orpheus.db"
         make_database(f"sqlite:///{database}")
         plan = {
             "database": str(database),
-            "slots": slots or {f"a-{number}": argv for number in range(1, count + 1)},
+            "slots": {name: argv_of(does) for name, does in slots.items()},
             "rules": {**QUICK, **rules},
+            "rules_of": rules_of or {},
             "exit_on_fatal": exit_on_fatal,
             "shutdown_deadline_s": shutdown_deadline_s,
             "handover_bytes": handover_bytes,

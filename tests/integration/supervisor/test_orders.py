@@ -81,14 +81,6 @@ def test_a_restart_drains_first(harness: Start) -> None:
     assert running.stop() == 0
 
 
-def test_a_restart_retries_a_fatal_slot_at_once(harness: Start) -> None:
-    running = harness("cannot_be_configured")
-    running.until_state(SlotState.FATAL)
-    running.store.supervision.put_request(RequestAction.RESTART, "host-1", "a-1")
-    running.until(lambda: running.slot().restarts == 1, "another try")
-    assert running.stop() == 0
-
-
 def test_a_child_that_is_silent_writes_its_stack_at_a_signal_and_goes_on(harness: Start) -> None:
     running = harness("stops_beating", beat_timeout_s=60.0)
     slot = running.until_state(SlotState.READY)

@@ -8,7 +8,7 @@ if __name__ == "__main__":
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,31 +43,44 @@ from orpheus.supervisor.startup import (
 
 @dataclass(slots=True)
 class PlannedByTest(Configuration):
-    """Runs the children of a test instead of workers; `scaled["a"]` of them once it is scaled."""
+    """Runs the children of a test instead of workers; `scaled["a"]` of `a` once it is scaled.
+
+    The pool of a slot is what its name begins with.
+    """
 
     plan_of_test: dict[str, Any] = field(default_factory=dict)
 
     def plan(self) -> Plan:
         slots = self.plan_of_test["slots"]
-        [argv, *_] = slots.values()
         if "a" in self.scaled:
-            slots = {f"a-{number}": argv for number in range(1, self.scaled["a"] + 1)}
+            own = {f"a-{number}": slots["a-1"] for number in range(1, self.scaled["a"] + 1)}
+            slots = {slot: argv for slot, argv in slots.items() if pool_of(slot) != "a"} | own
         padding = "x" * self.plan_of_test["handover_bytes"]
         specs = {
             slot: ProcessSpec(
-                slot, "a", Role.WORKER, tuple(argv), {"slot": slot, "padding": padding}
+                slot, pool_of(slot), Role.WORKER, tuple(argv), {"slot": slot, "padding": padding}
             )
             for slot, argv in slots.items()
         }
         rules = Rules(**self.plan_of_test["rules"])
+        own_rules = {
+            (Role.WORKER, pool): replace(rules, **changes)
+            for pool, changes in self.plan_of_test["rules_of"].items()
+        }
         deadline_s = self.plan_of_test["shutdown_deadline_s"]
-        return Plan(specs, {None: rules}, deadline_s, self.plan_of_test["exit_on_fatal"])
+        exit_on_fatal = self.plan_of_test["exit_on_fatal"]
+        return Plan(specs, {None: rules, **own_rules}, deadline_s, exit_on_fatal)
 
     def main_pool(self) -> str:
         return "a"
 
     def workers_of(self, pool: str) -> int | None:
-        return self.scaled.get(pool, len(self.plan_of_test["slots"])) if pool == "a" else None
+        count = sum(pool_of(slot) == pool for slot in self.plan_of_test["slots"])
+        return self.scaled.get(pool, count) if pool == "a" else None
+
+
+def pool_of(slot: str) -> str:
+    return slot.rpartition("-")[0]
 
 
 def no_configuration(_folder: str) -> Settings:

@@ -1,8 +1,6 @@
 """Clients of an API that does not come back are answered; of one that does, they wait for it."""
 
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -11,6 +9,7 @@ import httpx2
 import psutil
 import pytest
 
+from orpheus.supervisor.__main__ import run
 from tests.machine import PATIENCE_S
 
 WaitFor = Callable[..., Any]
@@ -36,16 +35,9 @@ def api_of(system: Any) -> psutil.Process | None:
     return None
 
 
-def kill_api(system: Any, wait_for: WaitFor, but: int = 0) -> int:
-    """Kill the API, unless it is `but`, which was killed before; its pid."""
-
-    def started() -> psutil.Process | None:
-        found = api_of(system)
-        return found if found is not None and found.pid != but else None
-
-    process = wait_for(started, "the API to be started")
-    process.kill()
-    return int(process.pid)
+def kill_api(system: Any, wait_for: WaitFor) -> None:
+    """Kill the API once it is started."""
+    wait_for(lambda: api_of(system), "the API to be started").kill()
 
 
 def is_told(system: Any) -> bool:
@@ -56,18 +48,34 @@ def is_told(system: Any) -> bool:
     return False
 
 
-def test_an_api_that_was_killed_once_is_waited_for(system: Any, wait_for: WaitFor) -> None:
+def is_out(system: Any) -> bool:
+    """Kill the API, if it is started; whether it is out."""
+    if (api := api_of(system)) is not None:
+        api.kill()
+    return "api_is_out" in system.log()
+
+
+def test_an_api_killed_once_is_waited_for_and_clients_of_a_crash_loop_are_told_to_come_back(
+    system: Any, wait_for: WaitFor
+) -> None:
     kill_api(system, wait_for)
     answer = httpx2.get(f"{system.url}/healthz", trust_env=False, timeout=PATIENCE_S)
     assert answer.status_code == 200
     assert "api_is_out" not in system.log()
-
-
-def test_clients_of_an_api_in_a_crash_loop_are_told_to_come_back(
-    system: Any, wait_for: WaitFor
-) -> None:
-    kill_api(system, wait_for, but=kill_api(system, wait_for))
+    wait_for(lambda: is_out(system), "it to be given up")
     wait_for(lambda: is_told(system), "clients to be told")
+    everybody_is_told(system)
+
+    database = f"database.url=sqlite:///{system.database}"
+    assert run(["restart", "api", "--set", database]) == 0
+    wait_for(lambda: system.client.get("/healthz").status_code == 200, "the API")
+    for _ in range(20):
+        answer = httpx2.get(f"{system.url}/healthz", trust_env=False, timeout=PATIENCE_S)
+        assert answer.status_code == 200
+    assert system.stop() == 0
+
+
+def everybody_is_told(system: Any) -> None:
     port = int(system.url.rpartition(":")[2])
     with ExitStack() as stack:
         for _ in range(200):  # that say nothing
@@ -84,12 +92,3 @@ def test_clients_of_an_api_in_a_crash_loop_are_told_to_come_back(
             assert answer.headers["Retry-After"] == "5"
             assert answer.headers["Content-Type"] == "application/problem+json"
             assert call == "HEAD" or "orpheus status" in answer.json()["detail"]
-
-    database = f"database.url=sqlite:///{system.database}"
-    restart = [sys.executable, "-m", "orpheus.supervisor", "restart", "api", "--set", database]
-    assert subprocess.run(restart, check=False).returncode == 0
-    wait_for(lambda: system.client.get("/healthz").status_code == 200, "the API")
-    for _ in range(20):
-        answer = httpx2.get(f"{system.url}/healthz", trust_env=False, timeout=PATIENCE_S)
-        assert answer.status_code == 200
-    assert system.stop() == 0

@@ -1,4 +1,4 @@
-"""Real processes past a limit: memory, age, replacements, and the write lock."""
+"""A real process that holds the write lock for too long. test_loop.py has the other limits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,11 +8,12 @@ import pytest
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import SlotState
+from tests.variants import variants
 
 Start = Callable[..., Any]
 
 
-@pytest.mark.parametrize("stopped", [True, False])
+@pytest.mark.parametrize("stopped", variants([True, False], True))
 def test_a_child_that_holds_the_write_lock_is_killed(harness: Start, stopped: bool) -> None:
     running = harness("holds_the_write_lock", lock_hold_s=1.0, beat_timeout_s=30.0)
     if stopped:  # nothing can be written by then: its pid is not in the database

@@ -9,6 +9,7 @@ from typing import Any
 
 import apsw
 import psutil
+import pytest
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
@@ -20,54 +21,41 @@ from orpheus.supervisor.loop.slot_records import slot_record
 from orpheus.supervisor.policy.slot import Slot
 from orpheus.supervisor.startup import sweep_database
 from tests.machine import PATIENCE_S
+from tests.variants import variants
 
 Start = Callable[..., Any]
 
 
-def test_the_next_start_kills_what_a_killed_supervisor_left(harness: Start) -> None:
-    first = harness("ignores_everything")
-    slot = first.until_state(SlotState.READY)
+def test_children_end_with_a_killed_supervisor_and_the_next_start_ends_what_is_left(
+    harness: Start,
+) -> None:
+    first = harness(slots={"a-1": "ignores_everything", "b-1": "well"}, beat_timeout_s=60.0)
+    slot, obeying = (first.until_state(SlotState.READY, name) for name in ("a-1", "b-1"))
     store = first.store
     register_as_worker(store, slot)
     job = store.jobs.submit(NewJob(type="sleep")).job
     store.leases.lease(Holder("a-1", slot.incarnation, slot.pid), ("*",), limit=1, ttl_ms=60_000)
+    folder = Path(f"{first.database}-cells")
+    for name in ("old", "old.crash", "young"):
+        (folder / name).touch()
+    for name in ("old", "old.crash"):
+        os.utime(folder / name, (0, 0))
     first.process.kill()
     first.process.wait()
+    first.until(lambda: not psutil.pid_exists(obeying.pid), "the other to be gone")
     assert psutil.pid_exists(slot.pid)
     second = harness()
     second.until_state(SlotState.READY, not_pid=slot.pid)
     assert not first.processes()
     assert store.jobs.get(job.id).status is Status.PENDING
     assert slot.incarnation not in {row.incarnation for row in store.processes.all()}
-    assert second.stop() == 0
-
-
-def test_a_start_deletes_cells_without_a_process(harness: Start) -> None:
-    first = harness()
-    first.until_state(SlotState.READY)
-    folder = Path(f"{first.database}-cells")
-    for name in ("old", "old.crash", "young"):
-        (folder / name).touch()
-    for name in ("old", "old.crash"):
-        os.utime(folder / name, (0, 0))
-    assert first.stop() == 0
-    second = harness()
-    second.until_state(SlotState.READY)
     assert {file.name for file in folder.iterdir()} >= {"young"}
     assert not (folder / "old").exists()
     assert not (folder / "old.crash").exists()
     assert second.stop() == 0
 
 
-def test_children_end_with_their_supervisor(harness: Start) -> None:
-    running = harness(count=2)
-    for number in (1, 2):
-        running.until_state(SlotState.READY, f"a-{number}")
-    running.process.kill()
-    running.process.wait()
-    running.until(lambda: not running.processes(), "its children to be gone")
-
-
+@pytest.mark.long  # test_run.py has it of a real one, and unit/supervisor the lock
 def test_a_second_supervisor_of_the_same_database_is_refused(harness: Start) -> None:
     running = harness()
     running.until_state(SlotState.READY)
@@ -77,7 +65,9 @@ def test_a_second_supervisor_of_the_same_database_is_refused(harness: Start) -> 
     assert running.stop() == 0
 
 
-def test_no_child_is_killed_for_a_stall_of_the_supervisor(harness: Start) -> None:
+def test_no_child_is_killed_for_a_stall_of_the_supervisor_or_a_suspend_of_the_machine(
+    harness: Start,
+) -> None:
     running = harness(count=2)
     before = {n: running.until_state(SlotState.READY, f"a-{n}").pid for n in (1, 2)}
     running.process.send_signal(signal.SIGSTOP)
@@ -86,7 +76,19 @@ def test_no_child_is_killed_for_a_stall_of_the_supervisor(harness: Start) -> Non
     running.until(lambda: "supervisor_stalled" in running.log(), "the stall to be noticed")
     time.sleep(1.5)
     assert {n: running.slot(f"a-{n}").pid for n in (1, 2)} == before
+    slept_since_s = time.monotonic()
+    for pid in (running.process.pid, *before.values()):
+        os.kill(pid, signal.SIGSTOP)
+    running.until(lambda: time.monotonic() > slept_since_s + 3, "more than a beat timeout to pass")
+    running.process.send_signal(signal.SIGCONT)
+    running.until(lambda: running.log().count("supervisor_stalled") > 1, "the stall to be seen")
+    for pid in before.values():
+        os.kill(pid, signal.SIGCONT)
+    for number, pid in before.items():
+        told = running.slot(f"a-{number}")
+        assert (told.state, told.pid) == (SlotState.READY, pid)
     assert running.stop() == 0
+    assert Kind.WORKER_HUNG not in {event.kind for event in running.events()}
 
 
 def test_a_locked_database_does_not_delay_a_restart(harness: Start) -> None:
@@ -116,27 +118,14 @@ def test_a_locked_database_does_not_delay_a_restart(harness: Start) -> None:
     assert running.stop() == 0
 
 
-def test_no_child_is_killed_for_a_suspend_of_the_machine(harness: Start) -> None:
-    running = harness()
-    slot = running.until_state(SlotState.READY)
-    slept_since_s = time.monotonic()
-    for pid in (running.process.pid, slot.pid):
-        os.kill(pid, signal.SIGSTOP)
-    running.until(lambda: time.monotonic() > slept_since_s + 3, "more than a beat timeout to pass")
-    running.process.send_signal(signal.SIGCONT)
-    running.until(lambda: "supervisor_stalled" in running.log(), "the stall to be seen")
-    os.kill(slot.pid, signal.SIGCONT)
-    told = running.slot()
-    assert (told.state, told.pid) == (SlotState.READY, slot.pid)
-    assert running.stop() == 0
-    assert Kind.WORKER_HUNG not in {event.kind for event in running.events()}
-
-
-def test_descriptors_and_threads_stay_flat_over_many_restarts(harness: Start) -> None:
+@pytest.mark.parametrize("restarts", variants([12, 5], 5))
+def test_descriptors_and_threads_stay_flat_over_many_restarts(
+    harness: Start, restarts: int
+) -> None:
     running = harness()
     supervisor = psutil.Process(running.process.pid)
     pid, counts = 0, []
-    for _ in range(12):
+    for _ in range(restarts):
         pid = running.until_state(SlotState.READY, not_pid=pid).pid
         counts.append((supervisor.num_fds(), supervisor.num_threads()))
         os.kill(pid, signal.SIGKILL)

@@ -14,8 +14,12 @@ import pytest
 
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types.describe import describe_types
+from tests.variants import variants
 
 JOBS = Path(__file__).parent / "jobs"
+A_JOB = "from orpheus import job\n@job\n"
+ENDED = "ended the process (with exit code 0)"
+NO_TEXT = "job type one: its description or a default contains a lone surrogate"
 
 
 def describe(*modules: str) -> "subprocess.CompletedProcess[str]":
@@ -138,6 +142,30 @@ def test_a_missing_module_exits_with_78_and_says_where_it_was_looked_for(
     )
     assert "site-packages (installed packages)" in searched
     assert advice == f"src/reports.py is there: start it with PYTHONPATH={tmp_path}/src"
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    variants(
+        [
+            ("import os; os._exit(0)", ENDED),
+            (f"{A_JOB}def one(ctx):\n    '''\\ud800'''\n", NO_TEXT),
+            (f"{A_JOB}def one(ctx, text: str = '\\ud800'): pass\n", NO_TEXT),
+        ],
+        ("import os; os._exit(0)", ENDED),
+        (f"{A_JOB}def one(ctx):\n    '''\\ud800'''\n", NO_TEXT),
+    ),
+)
+def test_a_module_that_cannot_be_described_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, says: str
+) -> None:
+    """As it is to whoever starts Orpheus: supervisor/test_odd_starts.py has one that is killed."""
+    (tmp_path / "odd_jobs.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ConfigurationError) as raised:
+        describe_types(["odd_jobs"], (), 60.0)
+    (line,) = str(raised.value).splitlines()
+    assert says in line
 
 
 def test_a_process_that_a_module_starts_neither_delays_the_description_nor_survives_it(

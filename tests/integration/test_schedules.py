@@ -39,21 +39,28 @@ def python(folder: Path, program: str, *settings: str) -> "subprocess.Popen[str]
     )
 
 
-def test_the_supervisor_fires_ticks_on_time_and_none_twice(
+def test_the_supervisor_fires_ticks_on_time_and_holds_limits_whatever_a_worker_alone_is_told(
     start_system: StartSystem, wait_for: Callable[..., Any]
 ) -> None:
-    system = start_system("pools.default.workers=1", f"schedules=[{EVERY_SECOND}]")
+    limits = ("queues.narrow.max_running=2", "queues.mail.max_running=3")
+    system = start_system("pools.default.workers=3", f"schedules=[{EVERY_SECOND}]", *limits)
     system.wait_until_ready()
     store = open_store(f"sqlite:///{system.database}")
     try:
-        jobs = wait_for(lambda: ticked(store, 4), "four ticks")
-        fired = [
-            json.loads(event.body)
-            for event in store.events.after(0, 10_000)
-            if event.kind == "schedule.fired"
-        ]
+        a_limit_holds_and_all_room_that_comes_free_is_taken(system, store)
+        ticks_are_fired_on_time_and_none_twice(store, wait_for)
+        a_worker_alone_leaves_the_settings_as_they_are(system, store, wait_for)
     finally:
         store.close()
+
+
+def ticks_are_fired_on_time_and_none_twice(store: Store, wait_for: Callable[..., Any]) -> None:
+    jobs = wait_for(lambda: ticked(store, 4), "four ticks")
+    fired = [
+        json.loads(event.body)
+        for event in store.events.after(0, 10_000)
+        if event.kind == "schedule.fired"
+    ]
     assert {job.result for job in jobs} == {'{"sum":10}'}
     ticks = [one["tick_ms"] for one in fired]
     assert ticks == sorted(set(ticks))
@@ -107,12 +114,9 @@ def opened(database: Path) -> Store | None:
         return None
 
 
-def test_a_worker_alone_beside_a_supervisor_leaves_its_settings_as_they_are(
-    start_system: StartSystem, wait_for: Callable[..., Any]
+def a_worker_alone_leaves_the_settings_as_they_are(
+    system: Any, store: Store, wait_for: Callable[..., Any]
 ) -> None:
-    system = start_system("pools.default.workers=1", "queues.mail.max_running=3")
-    system.wait_until_ready()
-    store = open_store(f"sqlite:///{system.database}")
     folder = system.database.parent.parent
     with python(folder, "worker", "queues.mail.max_running=9", "leases.ahead=0") as process:
         try:
@@ -123,7 +127,6 @@ def test_a_worker_alone_beside_a_supervisor_leaves_its_settings_as_they_are(
             [queue] = [one for one in store.queues.all() if one.name == "mail"]
             assert queue.max_running == 3
         finally:
-            store.close()
             process.terminate()
             process.communicate(timeout=60)
 
@@ -134,16 +137,10 @@ def span(job: Job) -> tuple[int, int]:
     return job.started_at_ms, job.finished_at_ms
 
 
-def test_a_limit_of_the_configuration_holds_and_all_room_that_comes_free_is_taken(
-    start_system: StartSystem,
-) -> None:
-    system = start_system("pools.default.workers=4", "queues.narrow.max_running=2")
-    system.wait_until_ready()
-    store = open_store(f"sqlite:///{system.database}")
+def a_limit_holds_and_all_room_that_comes_free_is_taken(system: Any, store: Store) -> None:
     ids = store.jobs.submit_many([NewJob("sleep", '{"seconds": 0.75}', "narrow")] * 8)
     jobs = [system.wait_for_job(job_id) for job_id in ids]
     spans = [span(store.jobs.get(job_id)) for job_id in ids]
-    store.close()
     assert {job["status"] for job in jobs} == {"done"}
     for began_ms, _ in spans:
         assert sum(start <= began_ms < end for start, end in spans) <= 2

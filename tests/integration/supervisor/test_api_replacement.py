@@ -15,10 +15,13 @@ from tests.machine import PATIENCE_S
 WaitFor = Callable[..., Any]
 
 
-def test_the_api_moves_to_another_address_and_back_and_is_switched_off_and_on(
+def test_the_api_is_restarted_moves_to_another_address_and_back_and_is_switched_off_and_on(
     configured: Callable[[str], Configured], wait_for: WaitFor
 ) -> None:
-    running = configured("[pools.default]\nworkers = 1\n")
+    running = configured(
+        "[supervisor]\non_fatal = 'exit'\ncrash_loop_failures = 1\n[pools.default]\nworkers = 1\n"
+    )
+    a_replacement_that_does_not_start_ends_neither_the_api_nor_the_supervisor(running, wait_for)
     job = running.system.submit("sleep", {"seconds": 30})
     # A long poll keeps the old API, and its socket, a little longer.
     waiting = threading.Thread(target=lambda: running.system.client.get(f"/jobs/{job}?wait=20"))
@@ -70,13 +73,9 @@ def is_refused(address: str) -> bool:
     return False
 
 
-def test_a_replacement_that_does_not_start_ends_neither_the_api_nor_the_supervisor(
-    configured: Callable[[str], Configured], wait_for: WaitFor
+def a_replacement_that_does_not_start_ends_neither_the_api_nor_the_supervisor(
+    running: Configured, wait_for: WaitFor
 ) -> None:
-    toml = (
-        "[supervisor]\non_fatal = 'exit'\ncrash_loop_failures = 1\n[pools.default]\nworkers = 1\n"
-    )
-    running = configured(toml)
     before = running.pids()["api"]
     running.system.client.post("/workers/api/restart")
     supervisor = psutil.Process(running.system.process.pid)
@@ -96,4 +95,4 @@ def test_a_replacement_that_does_not_start_ends_neither_the_api_nor_the_supervis
     assert running.system.process.poll() is None
     running.system.client.post("/workers/api/restart")
     wait_for(lambda: running.pids()["api"] != before, "the operator's restart")
-    assert running.system.stop() == 0
+    running.system.wait_until_ready()

@@ -309,8 +309,6 @@ def test_five_signals_to_stop_during_the_start_end_it_in_order(
     process = start("supervisor", 'jobs.modules=["slow_jobs"]')
     wait_for((tmp_path / "importing").exists, "the import")
     [describing] = psutil.Process(process.pid).children()
-    for to_reload in (signal.SIGHUP, signal.SIGUSR2):  # is done after the start
-        process.send_signal(to_reload)
     send(process, (number,) * 5)
     code, lines = end_of(process)
     assert (code, lines) == (0, [])

@@ -16,16 +16,55 @@ from tests.integration.programs.conftest import Programs, free_port, program, sh
 from tests.machine import PATIENCE_S, wait_until
 
 Start = Callable[..., Programs]
+GROWS_ONCE = """
+import pathlib, time
+grow = pathlib.Path("{}") / "grow"
+while not grow.exists():
+    time.sleep(0.2)
+grow.unlink()
+x = bytearray(300_000_000)
+time.sleep(600)
+"""
 
 
-def test_a_web_server_is_kept_alive(programs: Start) -> None:
-    port = free_port()
+def noted(notes: Path, name: str) -> tuple[str, ...]:
+    """A program that notes when it starts, and when it ends."""
+    end = f"trap 'sleep 0.3; echo -{name} >> {notes}; exit' TERM"
+    return shell(f"{end}; sleep 0.3; echo +{name} >> {notes}; echo up; while :; do sleep 0.1; done")
+
+
+def test_programs_start_in_their_order_are_kept_alive_and_read_and_stop_in_reverse(
+    programs: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes, port, up = tmp_path / "notes", free_port(), {"line": "up"}
     url = f"http://127.0.0.1:{port}/"
-    web = program(
-        "web", sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", str(port),
-        ready={"http": url}, alive={"http": url, "every": "200ms", "failures": 2},
-    )  # fmt: skip
-    running = programs([web, program("late", "sleep", "600", after=["web"])])
+    serve = (sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", str(port))
+    alive = {"http": url, "every": "200ms", "failures": 2}
+    says = shell('printf "one\\ntwo\\n"; echo bad >&2; printf rest; exec sleep 600')
+    says_more: dict[str, Any] = {"ready": {"line": "^two$"}, "instances": 2, "stop_timeout": "7s"}
+    running = programs(
+        [
+            program("first", *noted(notes, "first"), ready=up, after=["second", "beside"]),
+            program("second", *noted(notes, "second"), ready=up, after=["last"]),
+            program("beside", *noted(notes, "beside"), ready=up, after=["last"]),
+            program("last", *noted(notes, "last"), ready=up),
+            program("web", *serve, ready={"http": url}, alive=alive),
+            program("late", "sleep", "600", after=["web"]),
+            program("p", *says, **says_more),
+            program("big", sys.executable, "-c", GROWS_ONCE.format(tmp_path), max_memory_mb=150),
+        ]
+    )
+    started = notes.read_text().split()
+    assert (started[0], started[-1], len(started)) == ("+last", "+first", 4)
+    a_web_server_is_kept_alive(running)
+    output_is_read_over_http_and_on_the_command_line(running, capsys)
+    a_program_that_grows_is_restarted(running, tmp_path)
+    assert running.system.stop() == 0
+    stopped = notes.read_text().split()[4:]
+    assert (stopped[0], stopped[-1], len(stopped)) == ("-first", "-last", 4)
+
+
+def a_web_server_is_kept_alive(running: Programs) -> None:
     first = running.slot("web-1")
     assert (first["role"], first["pool"], first["state"]) == ("program", "web", "ready")
     assert running.system.get("/readyz")["checks"]["programs"]["status"] == "ok"
@@ -47,17 +86,13 @@ def test_a_web_server_is_kept_alive(programs: Start) -> None:
     running.ask("/workers/web-1/restart")
     running.until("web-1", "ready")
     assert running.system.client.get("/workers/web-1/stack").status_code == 409
-    assert running.system.stop() == 0
 
 
-def test_output_is_read_over_http_and_on_the_command_line(
-    programs: Start, capsys: pytest.CaptureFixture[str]
+def output_is_read_over_http_and_on_the_command_line(
+    running: Programs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    script = 'printf "one\\ntwo\\n"; echo bad >&2; printf rest; exec sleep 600'
-    settings: dict[str, Any] = {"ready": {"line": "^two$"}, "instances": 2, "stop_timeout": "7s"}
-    running = programs([program("p", *shell(script), **settings)])
-    [shown] = running.system.get("/workers?samples=true")["programs"]
-    assert (shown["workers"], shown["finishes_within_s"]) == (2, 7.0)
+    shown = {one["name"]: one for one in running.system.get("/workers?samples=true")["programs"]}
+    assert (shown["p"]["workers"], shown["p"]["finishes_within_s"]) == (2, 7.0)
     running.until_printed("p-1", "bad")
     lines = running.lines("p-1")
     assert sorted((one["stream"], one["line"]) for one in lines if one["stream"] != "orpheus") == [
@@ -74,6 +109,17 @@ def test_output_is_read_over_http_and_on_the_command_line(
         assert run(["logs", "p-1", "-n", str(count), "--json", "--set", url]) == 0
         out = capsys.readouterr().out
         assert [json.loads(line) for line in out.splitlines()] == newest
+    is_followed(running, url, lines)
+
+    assert run(["programs", "--set", url]) == 0
+    slots = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert slots[0] == "SLOT"
+    assert [one for one in slots if one.startswith("p-")] == ["p-1", "p-2"]
+    assert running.system.client.get("/programs/p-3/logs").status_code == 404
+    assert running.system.client.get("/programs/default-1/logs").status_code == 409
+
+
+def is_followed(running: Programs, url: str, lines: list[dict[str, Any]]) -> None:
     follow = [sys.executable, "-m", "orpheus.supervisor", "logs", "p-1", "--follow", "--json"]
     following = subprocess.Popen([*follow, "--set", url], stdout=subprocess.PIPE)
     assert following.stdout is not None
@@ -87,37 +133,6 @@ def test_output_is_read_over_http_and_on_the_command_line(
     )
     following.terminate()  # SIGINT is ignored in a run in the background
     following.communicate(timeout=PATIENCE_S)
-
-    assert run(["programs", "--set", url]) == 0
-    listed = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in listed] == ["SLOT", "p-1", "p-2"]
-    assert running.system.client.get("/programs/p-3/logs").status_code == 404
-    assert running.system.client.get("/programs/default-1/logs").status_code == 409
-
-
-def test_programs_start_in_their_order_and_stop_in_reverse(programs: Start, tmp_path: Path) -> None:
-    notes = tmp_path / "notes"
-
-    def noted(name: str) -> tuple[str, ...]:
-        end = f"trap 'sleep 0.3; echo -{name} >> {notes}; exit' TERM"
-        return shell(
-            f"{end}; sleep 0.3; echo +{name} >> {notes}; echo up; while :; do sleep 0.1; done"
-        )
-
-    up = {"line": "up"}
-    running = programs(
-        [
-            program("web", *noted("web"), ready=up, after=["app", "cache"]),
-            program("app", *noted("app"), ready=up, after=["db"]),
-            program("cache", *noted("cache"), ready=up, after=["db"]),
-            program("db", *noted("db"), ready=up),
-        ]
-    )
-    started = notes.read_text().split()
-    assert (started[0], started[-1], len(started)) == ("+db", "+web", 4)
-    assert running.system.stop() == 0
-    stopped = notes.read_text().split()[4:]
-    assert (stopped[0], stopped[-1], len(stopped)) == ("-web", "-db", 4)
 
 
 def test_a_save_touches_only_the_programs_that_it_names(programs: Start, tmp_path: Path) -> None:
@@ -167,10 +182,9 @@ def test_a_save_touches_only_the_programs_that_it_names(programs: Start, tmp_pat
     assert running.system.stop() == 0
 
 
-def test_a_program_that_grows_is_restarted(programs: Start) -> None:
-    script = "import time; time.sleep(1); x = bytearray(300_000_000); time.sleep(600)"
-    running = programs([program("big", sys.executable, "-c", script, max_memory_mb=150)])
-    slot = running.until("big-1", "ready")  # maybe a later one already, which grows as well
+def a_program_that_grows_is_restarted(running: Programs, folder: Path) -> None:
+    slot = running.until("big-1", "ready")
+    (folder / "grow").touch()
     found = running.until("big-1", "ready", not_pid=slot["pid"])
     assert "MiB" in found["last_exit"]["reason"]
     assert not psutil.pid_exists(slot["pid"])

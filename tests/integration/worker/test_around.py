@@ -56,7 +56,9 @@ def test_a_flow_of_jobs_in_one_trace(
     ("around", "reason"),
     [
         ("around_jobs:nothing", "jobs.around: around_jobs has no function 'nothing'"),
-        ("no_such_module:f", "No module named 'no_such_module'"),
+        pytest.param(  # test_describe.py has it
+            "no_such_module:f", "No module named 'no_such_module'", marks=pytest.mark.long
+        ),
     ],
 )
 def test_what_cannot_be_loaded_ends_the_worker(

@@ -64,6 +64,12 @@ COMMANDS = (
         "{file}",
     ),
     command("hungry", sys.executable, "-c", "taken = b'x' * (200 << 20)"),
+    shell(
+        "where",
+        'pwd; echo "$COLOUR"; test -n "$PATH"; cat',
+        cwd="/",
+        env={"COLOUR": "red = {not_a_field}"},
+    ),
     shell("leave", 'sleep 600 & echo $! > "$1"; echo started', "{file}"),
 )
 
@@ -191,21 +197,11 @@ def test_a_failure_is_retried_and_the_program_knows_job_and_attempt(
 
 
 def test_env_is_added_and_cwd_is_where_it_runs(
-    database: Any, start_supervised: Start, tmp_path: Path
+    shared_database: Any, run: Callable[..., Job]
 ) -> None:
-    where = shell(
-        "where",
-        'pwd; echo "$COLOUR"; test -n "$PATH"; cat',
-        cwd=str(tmp_path),
-        env={"COLOUR": "red = {not_a_field}"},
-    )
-    start_supervised(commands=(where,)).wait_until_ready()
-    job = database.wait(database.submit("where"))
+    job = run("where")
     assert job.status is Status.DONE
-    assert [line for _, line in lines_of(database, job.id)] == [
-        str(tmp_path),
-        "red = {not_a_field}",
-    ]
+    assert [line for _, line in lines_of(shared_database, job.id)] == ["/", "red = {not_a_field}"]
 
 
 @pytest.mark.parametrize(
@@ -246,13 +242,14 @@ def test_a_payload_older_than_the_arguments_fails_permanently_naming_the_field(
     assert problem in job.error.message
 
 
-def test_a_timeout_ends_the_whole_group_and_the_worker_lives_on(
-    database: Any, start_supervised: Start, tmp_path: Path
+def test_a_timeout_or_a_cancel_ends_what_ignores_it_with_its_group_and_the_worker_lives_on(
+    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
 ) -> None:
-    pids = tmp_path / "pids"
+    pids, file = tmp_path / "pids", tmp_path / "pid"
+    stubborn = shell("stubborn", f"trap '' TERM; {waiting(file)}")
     script = f"trap '' TERM; sleep 600 & echo $$ $! > {pids}; wait"
     worker = start_supervised(
-        commands=(shell("slow", script), shell("quick", "true")), cancel_grace_s=0.3
+        commands=(shell("slow", script), shell("quick", "true"), stubborn), cancel_grace_s=0.3
     ).wait_until_ready()
     job_id = database.submit("slow", timeout_s=2, max_retries=0)
     job = database.wait(job_id)
@@ -263,6 +260,7 @@ def test_a_timeout_ends_the_whole_group_and_the_worker_lives_on(
     assert len(started) == 2
     assert all(is_dead(pid) for pid in started)
     assert database.wait(database.submit("quick")).status is Status.DONE
+    is_killed_after_the_grace_once_it_is_cancelled(database, file, wait_for)
     assert worker.says("recycle") is None
     assert worker.process.poll() is None
 
@@ -291,20 +289,14 @@ def test_a_child_may_take_its_time_after_its_shell_has_gone(
     assert saved.exists()
 
 
-def test_a_cancel_of_a_program_that_ignores_it_kills_it_after_the_grace_not_the_worker(
-    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
+def is_killed_after_the_grace_once_it_is_cancelled(
+    database: Any, file: Path, wait_for: Wait
 ) -> None:
-    file = tmp_path / "pid"
-    script = f"trap '' TERM; {waiting(file)}"
-    worker = start_supervised(
-        commands=(shell("stubborn", script),), cancel_grace_s=0.3
-    ).wait_until_ready()
     job_id = database.submit("stubborn")
     wait_for(file.exists, "its pid")
     database.store.jobs.cancel(job_id)
     assert database.wait(job_id).status is Status.CANCELLED
     assert is_dead(int(file.read_text()))
-    assert worker.process.poll() is None
 
 
 def test_processes_that_a_program_leaves_running_are_killed_and_delay_nothing(

@@ -165,11 +165,17 @@ def test_jobs_that_wait_behind_long_ones_are_left_to_other_workers(
         assert set(database.outcomes(database.wait(job_id).id)) == {"succeeded"}
 
 
-@pytest.mark.parametrize("job_type", ["stepping", "awaiting_beside"])
 def test_a_timeout_and_a_cancel_stop_one_job_and_no_other(
-    database: Any, start: Start, wait_for: Callable[..., Any], file: Path, job_type: str
+    database: Any, start: Start, wait_for: Callable[..., Any], tmp_path: Path
 ) -> None:
     start(4)
+    for job_type in ("awaiting_beside", "stepping"):  # after this one, the worker is replaced
+        a_timeout_and_a_cancel_stop_one_job(database, wait_for, tmp_path / job_type, job_type)
+
+
+def a_timeout_and_a_cancel_stop_one_job(
+    database: Any, wait_for: Callable[..., Any], file: Path, job_type: str
+) -> None:
     payload = {"file": str(file)} | ({} if job_type == "stepping" else {"seconds": 600})
     late = database.submit(job_type, json.dumps(payload), timeout_s=0.3, max_retries=0)
     cancelled = database.submit(job_type, json.dumps(payload))

@@ -37,21 +37,20 @@ def wander(database: Any, tmp_path: Path) -> Callable[..., Any]:
     return run
 
 
-def test_each_attempt_starts_in_the_directory_of_the_worker_and_finds_the_database_wherever_it_goes(
-    database: Any, start: Start, wander: Callable[..., Any], tmp_path: Path
+def test_each_attempt_starts_where_the_worker_does_and_finds_the_database_also_after_restarts(
+    database: Any,
+    start: Start,
+    wander: Callable[..., Any],
+    tmp_path: Path,
+    wait_for: Callable[..., Any],
 ) -> None:
-    start().wait_until_ready()
+    """A worker restarts itself after a timeout."""
+    worker = start().wait_until_ready()
     wandered = [wander() for _ in range(2)]
     assert [one.status for one in wandered] == [Status.DONE] * 2
     assert [json.loads(one.result) for one in wandered] == [str(JOBS), str(JOBS)]
     assert database.wait(database.submit("nap")).status is Status.DONE
     assert list((tmp_path / "elsewhere").iterdir()) == []
-
-
-def test_a_worker_restarts_itself_where_it_was_started(
-    database: Any, start: Start, wander: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
-    worker = start().wait_until_ready()
     assert wander(spin=True, timeout_s=0.5, max_retries=1).status is Status.FAILED
     assert database.wait(database.submit("nap")).status is Status.DONE
     wait_for(lambda: worker.log().count("worker_ready") == 3, "two restarts")

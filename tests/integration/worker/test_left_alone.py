@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from orpheus.shared.operations.reclaim import forget_dead_workers
 
 Start = Callable[..., Any]
@@ -24,6 +26,7 @@ def beat_ago(database: Any, seconds: float) -> None:
         store.processes.register(replace(row, last_beat_mono_ms=at_ms))
 
 
+@pytest.mark.long  # the next test has it of another death
 def test_the_next_worker_stores_what_a_dead_ones_job_wrote_last(
     database: Any, start_alone: Start
 ) -> None:
@@ -31,6 +34,10 @@ def test_the_next_worker_stores_what_a_dead_ones_job_wrote_last(
     job_id = database.submit("dying", json.dumps({"how": "segfault"}), max_retries=0)
     first.wait()
     start_alone().wait_until_ready()
+    assert_stored_what_it_wrote_last(database, job_id)
+
+
+def assert_stored_what_it_wrote_last(database: Any, job_id: int) -> None:
     database.wait(job_id)
     assert database.outcomes(job_id) == ["crashed"]
     lines = [one.line for one in database.store.logs.after(job_id, 0, 100)]
@@ -38,7 +45,7 @@ def test_the_next_worker_stores_what_a_dead_ones_job_wrote_last(
     assert len(lines) == len(set(lines))
 
 
-def test_the_files_of_a_dead_worker_are_deleted_once_it_holds_no_lease(
+def test_the_next_worker_stores_what_it_wrote_last_and_its_files_are_deleted_then(
     database: Any, start_alone: Start
 ) -> None:
     first = start_alone().wait_until_ready()
@@ -54,7 +61,7 @@ def test_the_files_of_a_dead_worker_are_deleted_once_it_holds_no_lease(
     without_row.touch()
     os.utime(without_row, (0, 0))
     second = start_alone().wait_until_ready()
-    database.wait(job_id)
+    assert_stored_what_it_wrote_last(database, job_id)
     forget_dead_workers(database.store)
     assert [row.pid for row in database.store.processes.all()] == [second.pid]
     assert left.isdisjoint(files(database))

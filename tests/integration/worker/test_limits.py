@@ -11,6 +11,7 @@ from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.rates import KeyRules, QueueRules, parse_rate
 from orpheus.shared.storage import open_store
+from tests.variants import variants
 
 Start = Callable[..., Any]
 POOLS = {"one": ("narrow",), "two": ("narrow", "other")}
@@ -35,7 +36,10 @@ def start_in(database: Any, start_supervised: Start) -> Start:
 
 
 @pytest.mark.parametrize(
-    "rules", [QueueRules(max_running=1), QueueRules(per_key=KeyRules(1))], ids=["queue", "key"]
+    "rules",
+    variants(
+        [QueueRules(max_running=1), QueueRules(per_key=KeyRules(1))], QueueRules(max_running=1)
+    ),
 )
 def test_room_that_a_draining_worker_frees_wakes_a_worker_of_another_pool(
     database: Any, start_in: Start, tmp_path: Path, wait_for: Callable[..., Any], rules: QueueRules
@@ -64,7 +68,11 @@ FIVE = parse_rate("5/s", 5)
 
 
 @pytest.mark.parametrize(
-    "rules", [QueueRules(rate=FIVE), QueueRules(per_key=KeyRules(rate=FIVE))], ids=["queue", "key"]
+    "rules",
+    variants(
+        [QueueRules(rate=FIVE), QueueRules(per_key=KeyRules(rate=FIVE))],
+        QueueRules(per_key=KeyRules(rate=FIVE)),
+    ),
 )
 def test_jobs_that_a_rate_delays_start_when_their_time_has_come(
     database: Any, start_in: Start, rules: QueueRules

@@ -14,7 +14,7 @@ Wait = Callable[..., Any]
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_an_application_that_configures_logging_takes_no_log_away(
+def test_what_a_job_logs_is_in_its_log_also_once_the_application_configures_logging(
     database: Any, start_alone: Start, wait_for: Wait, concurrency: int
 ) -> None:
     settings = {
@@ -22,6 +22,11 @@ def test_an_application_that_configures_logging_takes_no_log_away(
         "pools.default.concurrency": str(concurrency),
     }
     worker = start_alone(settings)
+    job_id = database.submit("structured")
+    [line] = wait_for(lambda: database.store.logs.after(job_id, 0, 100), "its log to be stored")
+    assert "structured" in line.line
+    assert "number=7" in line.line
+    assert "structured" not in worker.log()
     before = database.submit("recording", max_retries=0)
     assert database.wait(before).status is Status.FAILED
     assert database.wait(database.submit("configuring")).status is Status.DONE
@@ -38,14 +43,3 @@ def test_an_application_that_configures_logging_takes_no_log_away(
     wait_for(lambda: events().count("job_not_done") == 2, "both failures in the worker's log")
     assert "worker_ready" in events()
     assert events().count("recorded") == 2
-
-
-def test_what_a_job_logs_with_structlog_is_in_its_log(
-    database: Any, start_alone: Start, wait_for: Wait
-) -> None:
-    worker = start_alone({"jobs.modules": '["logging_jobs"]'})
-    job_id = database.submit("structured")
-    [line] = wait_for(lambda: database.store.logs.after(job_id, 0, 100), "its log to be stored")
-    assert "structured" in line.line
-    assert "number=7" in line.line
-    assert "structured" not in worker.log()

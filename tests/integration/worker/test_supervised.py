@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.process.crash_cell import CellState, read_cell
 from tests.machine import slowness, wait_until
@@ -28,10 +30,10 @@ Wait = Callable[..., Any]
 MOST_RSS_KB = 45 * 1024
 
 
-def test_it_says_ready_and_beats_while_idle(
+def test_it_says_ready_beats_while_idle_and_tells_the_job_and_its_hard_deadline(
     database: Any, start_supervised: Start, wait_for: Wait
 ) -> None:
-    worker = start_supervised().wait_until_ready()
+    worker = start_supervised(cancel_grace_s=7.0).wait_until_ready()
     wait_for(lambda: worker.says("ready"), "ready")
     first = wait_for(lambda: worker.says("beat"), "a beat")
     later = wait_for(
@@ -41,14 +43,8 @@ def test_it_says_ready_and_beats_while_idle(
     assert later["loop"] > first["loop"], "the main loop turns while idle"
     assert (later["job"], later["jobs_done"], later["database_ok"]) == (None, 0, True)
     assert database.store.types.all() == [], "the supervisor describes the types"
-
-
-def test_a_beat_carries_the_job_and_its_hard_deadline(
-    database: Any, start_supervised: Start, wait_for: Wait
-) -> None:
-    worker = start_supervised(cancel_grace_s=7.0).wait_until_ready()
     job_id = database.submit("spinning", timeout_s=60)
-    job = wait_for(lambda: (beat := worker.says("beat")) and beat["job"], "a beat with a job")
+    job = wait_for(lambda: worker.says("beat")["job"], "a beat with a job")
     assert (job["id"], job["type"]) == (job_id, "spinning")
     assert 80 < job["hard_deadline_in_s"] + job["elapsed_s"] <= 90
     database.store.jobs.cancel(job_id)
@@ -98,6 +94,7 @@ def test_a_starting_worker_waits_for_a_database_that_is_locked_for_long(
     assert database.wait(database.submit("nap")).status is Status.DONE
 
 
+@pytest.mark.long  # the next test has it of a longer job
 def test_drain_finishes_the_job_however_long_and_exits_with_0(
     database: Any, start_supervised: Start
 ) -> None:
@@ -112,7 +109,9 @@ def test_drain_finishes_the_job_however_long_and_exits_with_0(
 def test_a_draining_worker_in_a_long_job_beats_and_renews_until_it_exits(
     database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
 ) -> None:
-    worker = start_supervised(lease_ttl_s=2.0, renew_every_s=0.3).wait_until_ready()
+    worker = start_supervised(
+        lease_ttl_s=2.0, renew_every_s=0.3, stop_timeout_s=0.1
+    ).wait_until_ready()
     go_on = tmp_path / "go-on"
     job_id = database.submit("chatty", f'{{"wait_for": "{go_on}"}}')
     until_entered(database, job_id)
@@ -145,6 +144,7 @@ def test_an_idle_worker_obeys_at_once(database: Any, start_supervised: Start) ->
     assert worker.wait(10) == 0
 
 
+@pytest.mark.long  # the next test has it of a second order, test_commands.py of the first
 def test_stop_releases_a_job_that_does_not_finish(database: Any, start_supervised: Start) -> None:
     worker = start_supervised(stop_timeout_s=0.2).wait_until_ready()
     job_id = database.submit("spinning", max_retries=0)

@@ -1,6 +1,5 @@
 """Identity and adoption, with real processes."""
 
-import contextlib
 import json
 import os
 import subprocess
@@ -197,25 +196,3 @@ def test_as_pid_1_running_foreign_processes_are_left_alone(as_pid_1: tuple[str, 
     assert told["pid"] == 1
     assert told["adopted"]
     assert told["killed"] == []
-
-
-def test_what_a_job_leaves_behind_outside_its_group_and_environment_ends_with_the_run(
-    start_system: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
-    script = "env -i setsid sleep 1000 >/dev/null 2>&1 </dev/null & sleep 0.3"
-    command = f'commands=[{{name = "leave", argv = ["sh", "-c", "{script}"]}}]'
-    system = start_system("pools.default.workers=1", command)
-    supervisor = psutil.Process(system.process.pid)
-
-    def adopted() -> list[psutil.Process]:
-        return [child for child in supervisor.children() if child.name() == "sleep"]
-
-    assert system.wait_for_job(system.submit("leave"))["status"] == "done"
-    escaped = wait_for(adopted, "the supervisor to adopt what was left behind")
-    try:
-        assert system.stop() == 0
-        assert not any(one.is_running() for one in escaped)
-    finally:
-        for one in escaped:
-            with contextlib.suppress(psutil.Error):
-                one.kill()

@@ -69,7 +69,7 @@ def test_a_file_that_is_no_database_is_exit_74_and_is_not_changed(tmp_path: Path
 
 @pytest.mark.parametrize(
     "number",
-    # Of SIGINT, five at once, test_odd_starts.py has it.
+    # test_odd_starts.py has it of SIGINT, five at once, and test_signals.py of those to reload.
     variants([signal.SIGTERM, signal.SIGINT, signal.SIGKILL], signal.SIGKILL),
 )
 def test_a_signal_while_a_job_module_is_imported_ends_the_start_and_leaves_nothing(
@@ -135,9 +135,15 @@ def test_everything_is_small_ready_and_ends_in_order_whoever_else_is_started(
     assert not kept.exists()
 
 
-@pytest.mark.parametrize("kills", variants([3, 1], 1))
-def test_a_killed_api_refuses_no_connection(start_system: StartSystem, kills: int) -> None:
-    system = start_system("pools.default.workers=1")
+@pytest.mark.parametrize(
+    ("kills", "number"),
+    variants([(3, signal.SIGTERM), (1, signal.SIGTERM), (1, signal.SIGINT)], (1, signal.SIGTERM)),
+)
+def test_a_killed_api_refuses_no_connection(
+    start_system: StartSystem, kills: int, number: signal.Signals
+) -> None:
+    """And a job that outlasts the stop is released then, and the exit code is 4."""
+    system = start_system("pools.default.workers=1", "supervisor.stop_timeout=0.5")
     system.wait_until_ready()
     refused: list[Exception] = []
     stop = threading.Event()
@@ -169,7 +175,18 @@ def test_a_killed_api_refuses_no_connection(start_system: StartSystem, kills: in
         stop.set()
         asking.join()
     assert not refused
-    assert system.stop() == 0
+    ends_with_4_as_a_job_is_released(system, number)
+
+
+def ends_with_4_as_a_job_is_released(system: Any, number: signal.Signals) -> None:
+    system.wait_until_ready()
+    job = system.submit("sleep", {"seconds": 60})
+    while system.get(f"/jobs/{job}")["status"] != "in_progress":
+        threading.Event().wait(0.01)
+    assert system.stop(number) == 4
+    with contextlib.closing(open_store(f"sqlite:///{system.database}")) as store:
+        [first] = store.jobs.attempts(job)
+    assert first.outcome == "released"
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -206,18 +223,3 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
     assert again.wait_for_job(job)["status"] == "done"
     assert len(again.workers()) == 4
     assert again.stop() == 0
-
-
-@pytest.mark.parametrize("number", variants([signal.SIGTERM, signal.SIGINT], signal.SIGTERM))
-def test_a_job_that_outlasts_the_stop_is_released_and_the_exit_code_is_4(
-    start_system: StartSystem, number: signal.Signals
-) -> None:
-    system = start_system("pools.default.workers=1", "supervisor.stop_timeout=0.5")
-    system.wait_until_ready()
-    job = system.submit("sleep", {"seconds": 60})
-    while system.get(f"/jobs/{job}")["status"] != "in_progress":
-        threading.Event().wait(0.01)
-    assert system.stop(number) == 4
-    with contextlib.closing(open_store(f"sqlite:///{system.database}")) as store:
-        [first] = store.jobs.attempts(job)
-    assert first.outcome == "released"

@@ -110,7 +110,6 @@ def test_a_pool_grows_and_shrinks_when_the_file_is_saved_and_stays_as_an_operato
     assert running.pids() == first
 
 
-@pytest.mark.long  # the policy drains it, and a worker that drains finishes: worker/test_supervised
 def test_a_worker_that_is_no_longer_wanted_finishes_its_job_first(
     running: Configured, wait_for: WaitFor
 ) -> None:

@@ -1,8 +1,13 @@
-"""Drains one outbox in a process of its own, as the supervisor does, until SIGTERM."""
+"""Drains one outbox at a time in a process of its own, as the supervisor does.
+
+Each line of the standard input has what to drain from now on; an empty one: nothing. It is answered
+by an empty line once what was drained before is drained no longer, and all of it is in the log.
+"""
 
 import json
-import signal
+import os
 import sys
+from typing import Any
 
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.logs import configure_logging, stop_logging
@@ -11,11 +16,9 @@ from orpheus.supervisor.outbox.drainers import Drainers
 from orpheus.supervisor.outbox.settings import OutboxSettings
 
 
-def main(given: dict[str, str]) -> None:
-    """Drain the outbox that the command line names."""
-    name_program("supervisor")
-    configure_logging("debug", "json", "supervisor")
-    settings = OutboxSettings(
+def settings_of(given: dict[str, Any]) -> OutboxSettings:
+    """The settings of an outbox."""
+    return OutboxSettings(
         name="shop",
         url=given["url"],
         table=given["table"],
@@ -24,12 +27,21 @@ def main(given: dict[str, str]) -> None:
         defaults=JobDefaults(max_retries=3, timeout_s=900),
         max_payload_bytes=1000,
     )
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
+def main() -> None:
+    """Drain what the standard input says, until it ends."""
+    name_program("supervisor")
     drainers = Drainers()
-    drainers.adopt([settings])
-    signal.sigwait([signal.SIGTERM])
+    for line in iter(sys.stdin.readline, ""):
+        drainers.stop(10)
+        stop_logging()
+        configure_logging("debug", "json", "supervisor")
+        drainers = Drainers()
+        drainers.adopt([settings_of(json.loads(line))] if line.strip() else [])
+        os.write(1, b"\n")
     drainers.stop(10)
     stop_logging()
 
 
-main(json.loads(sys.argv[1]))
+main()

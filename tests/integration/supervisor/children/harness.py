@@ -63,13 +63,11 @@ class PlannedByTest(Configuration):
             for slot, argv in slots.items()
         }
         rules = Rules(**self.plan_of_test["rules"])
-        own_rules = {
-            (Role.WORKER, pool): replace(rules, **changes)
-            for pool, changes in self.plan_of_test["rules_of"].items()
-        }
+        all_rules: dict[tuple[Role, str | None] | None, Rules] = {None: rules}
+        for pool, changes in self.plan_of_test["rules_of"].items():
+            all_rules[Role.WORKER, pool] = replace(rules, **changes)
         deadline_s = self.plan_of_test["shutdown_deadline_s"]
-        exit_on_fatal = self.plan_of_test["exit_on_fatal"]
-        return Plan(specs, {None: rules, **own_rules}, deadline_s, exit_on_fatal)
+        return Plan(specs, all_rules, deadline_s, self.plan_of_test["exit_on_fatal"])
 
     def main_pool(self) -> str:
         return "a"

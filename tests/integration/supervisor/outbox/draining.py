@@ -92,14 +92,53 @@ class Application(ABC):
         return [row[0] if len(row) == 1 else row for row in found]
 
 
+class DrainingProcess:
+    """A process that drains what it is told to."""
+
+    def __init__(self, log_file: Path, points: Path) -> None:
+        self.log_file = log_file
+        with log_file.open("ab") as log:
+            self.popen = subprocess.Popen(
+                [sys.executable, str(CHILD)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, "ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(points)},
+            )
+
+    def drain(self, given: dict[str, str] | None) -> None:
+        """Drain that outbox from now on, or none, and no other any longer."""
+        assert self.popen.stdin is not None
+        assert self.popen.stdout is not None
+        self.popen.stdin.write(b"\n" if given is None else json.dumps(given).encode() + b"\n")
+        self.popen.stdin.flush()
+        self.popen.stdout.readline()  # it may have died of what it drains
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        self.popen.kill()
+        self.popen.wait(30)
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            assert pipe is not None
+            with suppress(OSError):
+                pipe.close()
+
+
 class Draining:
     """An Orpheus that only drains: its database, and the process that does it."""
 
-    def __init__(self, folder: Path, application: Application) -> None:
+    def __init__(
+        self, folder: Path, application: Application, shared: DrainingProcess | None = None
+    ) -> None:
         self.application = application
+        self.folder = folder
         self.points = folder / "points"
         self.points.mkdir()
-        self.log_file = folder / "log"
+        self.shared = shared
+        """Drains for it; None: a process of its own, for those who kill it, or restart it."""
+        self.own: list[DrainingProcess] = []
+        self.log_file = folder / "log" if shared is None else shared.log_file
+        self._log_at = self.log_file.stat().st_size if self.log_file.exists() else 0
         self.database = f"sqlite:///{folder}/data/orpheus.db"
         make_database(self.database)
         self.store = open_store(self.database)
@@ -107,30 +146,31 @@ class Draining:
         self.store.types.replace([row])
         self.process: subprocess.Popen[bytes] | None = None
 
+    def alone(self) -> None:
+        """Let it be drained by processes of its own."""
+        self.shared, self.log_file, self._log_at = None, self.folder / "log", 0
+
     def start(self, table: str = "orpheus_outbox") -> subprocess.Popen[bytes]:
         """Start to drain."""
-        arguments = {"url": self.application.url, "table": table, "database": self.database}
-        given = json.dumps(arguments)
-        points = {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(self.points)}
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(CHILD), given],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **points},
-            )
+        if self.shared is None:
+            self.own.append(DrainingProcess(self.log_file, self.points))
+        process = self.shared or self.own[-1]
+        self.process = process.popen
+        given = {"url": self.application.url, "table": table, "database": self.database}
+        process.drain(given)
         return self.process
 
     def arm(self, point: str) -> None:
         """Have the next process that comes there die of SIGKILL."""
+        self.alone()
         draft = self.points / "draft"
         draft.write_text("kill")
         draft.rename(self.points / point)
 
     def log(self, event: str) -> list[dict[str, Any]]:
         """The lines of one event."""
-        lines = map(json.loads, self.log_file.read_text().splitlines())
-        return [line for line in lines if line["event"] == event]
+        text = self.log_file.read_bytes()[self._log_at :].decode()
+        return [line for line in map(json.loads, text.splitlines()) if line["event"] == event]
 
     def until_logged(self, event: str, times: int = 1) -> dict[str, Any]:
         """The line of the event that has come so often."""
@@ -161,14 +201,17 @@ class Draining:
     def stop(self) -> None:
         """End it in order, if it still runs."""
         if self.process is not None:
-            self.process.terminate()
+            assert self.process.stdin is not None
+            self.process.stdin.close()
             self.process.wait(30)
 
     def end(self) -> None:
         """Leave nothing behind."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(30)
+        for process in self.own:
+            process.end()
+        if self.shared is not None:
+            self.shared.popen.send_signal(signal.SIGCONT)
+            self.shared.drain(None)
         self.store.close()
 
 
@@ -176,9 +219,11 @@ class DrainingTests:
     """The tests; a module of a database gives the fixture `application`."""
 
     @pytest.fixture
-    def draining(self, tmp_path: Path, application: Application) -> Iterator[Draining]:
+    def draining(
+        self, tmp_path: Path, application: Application, shared_process: DrainingProcess
+    ) -> Iterator[Draining]:
         """An Orpheus that is not started yet."""
-        one = Draining(tmp_path, application)
+        one = Draining(tmp_path, application, shared_process)
         yield one
         one.end()
 
@@ -310,16 +355,19 @@ class DrainingTests:
         assert f"`orpheus outbox schema {application.kind}`" in line["reason"]
 
     def test_a_row_that_cannot_be_deleted_becomes_one_job(
-        self, running: Draining, application: Application
+        self, draining: Draining, application: Application
     ) -> None:
+        application.make_table()
+        draining.alone()
         application.undeletable("type = 'count'")
         application.add(1)
-        assert "cannot be deleted" in running.until_logged("outbox_trouble")["reason"]
-        running.stop()
-        running.start()
-        running.until_logged("outbox_trouble", times=2)
-        assert running.numbers() == [1]
-        assert running.remembered() == [1]
+        draining.start()
+        assert "cannot be deleted" in draining.until_logged("outbox_trouble")["reason"]
+        draining.stop()
+        draining.start()
+        draining.until_logged("outbox_trouble", times=2)
+        assert draining.numbers() == [1]
+        assert draining.remembered() == [1]
 
     def test_rows_are_not_deleted_for_what_is_remembered_of_another_table(
         self, draining: Draining, application: Application

@@ -18,6 +18,7 @@ from tests.integration.supervisor.outbox.draining import (
     POINTS,
     Application,
     Draining,
+    DrainingProcess,
     DrainingTests,
 )
 from tests.machine import wait_until
@@ -63,8 +64,10 @@ def application(postgresql_server: Server) -> PostgresqlApplication:
 
 
 @pytest.fixture
-def draining(tmp_path: Any, application: PostgresqlApplication) -> Iterator[Draining]:
-    one = Draining(tmp_path, application)
+def draining(
+    tmp_path: Any, application: PostgresqlApplication, shared_process: DrainingProcess
+) -> Iterator[Draining]:
+    one = Draining(tmp_path, application, shared_process)
     yield one
     one.end()
 

@@ -13,7 +13,12 @@ import pytest
 
 from orpheus import outbox
 from orpheus.shared.outbox.table import create_table
-from tests.integration.supervisor.outbox.draining import Application, Draining, DrainingTests
+from tests.integration.supervisor.outbox.draining import (
+    Application,
+    Draining,
+    DrainingProcess,
+    DrainingTests,
+)
 from tests.machine import wait_until
 
 LOCK = """
@@ -77,8 +82,10 @@ def application(tmp_path: Path) -> SqliteApplication:
 
 
 @pytest.fixture
-def draining(tmp_path: Path, application: SqliteApplication) -> Iterator[Draining]:
-    one = Draining(tmp_path, application)
+def draining(
+    tmp_path: Path, application: SqliteApplication, shared_process: DrainingProcess
+) -> Iterator[Draining]:
+    one = Draining(tmp_path, application, shared_process)
     yield one
     one.end()
 
@@ -142,6 +149,7 @@ def test_two_orpheus_do_not_drain_one_table_at_a_time(
     draining: Draining, application: SqliteApplication, tmp_path: Path
 ) -> None:
     application.make_table()
+    draining.alone()
     draining.start()
     application.add(1)
     draining.until_empty()

@@ -15,7 +15,7 @@ from orpheus.shared.storage import Store, open_store
 from tests.variants import variants
 
 ROOT = Path(__file__).parents[2]
-LENGTH = int(os.environ.get("CHAIN_JOBS", "10000"))
+LENGTH = int(os.environ.get("CHAIN_JOBS", "4000"))
 BATCH = 10_000
 LONG_S = 300.0  # what a busy machine may take for 30,000
 SETTINGS = ("api.enabled=false", "pools.default.workers=1")

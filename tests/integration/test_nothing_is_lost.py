@@ -1,4 +1,4 @@
-"""200 mixed jobs while a worker is killed every second: each ends, in one terminal status."""
+"""Mixed jobs while a worker is killed every second: each ends, in one terminal status."""
 
 import itertools
 import os
@@ -11,6 +11,8 @@ from typing import Any
 import apsw
 import pytest
 
+from tests.variants import variants
+
 KILL_SETTINGS = (
     "pools.default.workers=3",
     "supervisor.crash_loop_failures=1000",
@@ -20,7 +22,7 @@ KILL_SETTINGS = (
 TERMINAL_KINDS = {"job.done", "job.failed", "job.cancelled"}
 
 
-def mixed_jobs(chance: random.Random) -> list[dict[str, Any]]:
+def mixed_jobs(chance: random.Random, count: int) -> list[dict[str, Any]]:
     """Short, long, failing and hopeless jobs, and some that are all queued at once."""
     makers: list[Callable[[], dict[str, Any]]] = [
         lambda: {"type": "sum_range", "payload": {"n": chance.randrange(10**6)}},
@@ -31,19 +33,20 @@ def mixed_jobs(chance: random.Random) -> list[dict[str, Any]]:
     ]
     return [
         {**chance.choice(makers)(), "priority": chance.randrange(3), "max_retries": 20}
-        for _ in range(200)
+        for _ in range(count)
     ]
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize("count", variants([200, 80], 80))
 def test_every_job_ends_once_while_workers_are_killed(
-    start_system: Callable[..., Any],
+    start_system: Callable[..., Any], count: int
 ) -> None:
     seed = int(os.environ.get("SEED", "1"))
     chance = random.Random(seed)
     system = start_system(*KILL_SETTINGS)
     system.wait_until_ready()
-    answer = system.client.post("/jobs/batch", json={"jobs": mixed_jobs(chance)})
+    answer = system.client.post("/jobs/batch", json={"jobs": mixed_jobs(chance, count)})
     assert answer.status_code == 201, answer.text
     ids = answer.json()["ids"]
     over = threading.Event()

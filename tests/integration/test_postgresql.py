@@ -14,6 +14,7 @@ import pytest
 from orpheus import Client
 from orpheus.shared.errors import InvalidJob
 from tests.conftest import ROOT, processes_of
+from tests.integration.commands import command
 from tests.machine import slowness
 
 StartSystem = Callable[..., Any]
@@ -27,18 +28,12 @@ def settings(postgresql_url: str, tmp_path: Path) -> tuple[str, ...]:
     return f"database.url={url}", f"database.state_dir={tmp_path}/state", "pools.default.workers=1"
 
 
-def operator(settings: tuple[str, ...], *command: str) -> subprocess.CompletedProcess[str]:
+def operator(
+    capsys: pytest.CaptureFixture[str], settings: tuple[str, ...], *argv: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command of the command line."""
     sets = [part for one in settings for part in ("--set", one)]
-    return subprocess.run(
-        [sys.executable, "-m", "orpheus.supervisor", *command, *sets],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=40,
-        check=False,
-        env={name: value for name, value in os.environ.items() if not name.startswith("ORPHEUS_")},
-    )
+    return command(capsys, *argv, *sets)
 
 
 def pid_of_worker_with(system: Any, job_id: int, wait_for: Callable[..., Any]) -> int:
@@ -53,7 +48,10 @@ def pid_of_worker_with(system: Any, job_id: int, wait_for: Callable[..., Any]) -
 
 
 def test_everything_runs_whoever_is_killed(
-    start_system: StartSystem, settings: tuple[str, ...], wait_for: Callable[..., Any]
+    start_system: StartSystem,
+    settings: tuple[str, ...],
+    wait_for: Callable[..., Any],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     first = start_system(*settings)
     first.wait_until_ready()
@@ -78,15 +76,15 @@ def test_everything_runs_whoever_is_killed(
     second.wait_until_ready()
     assert not processes_of(first.mark), "what the first one left is gone"
 
-    status = operator(settings, "status")
+    status = operator(capsys, settings, "status")
     assert "All is well." in status.stdout, status.stdout + status.stderr
-    assert operator(settings, "db", "check").returncode == 0
-    verified = operator(settings, "db", "verify")
+    assert operator(capsys, settings, "db", "check").returncode == 0
+    verified = operator(capsys, settings, "db", "verify")
     assert verified.returncode == 0, verified.stdout
-    backup = operator(settings, "db", "backup", "all.sql")
+    backup = operator(capsys, settings, "db", "backup", "all.sql")
     assert backup.returncode == 1
     assert "pg_dump --schema=orpheus" in backup.stderr
-    waited = operator(settings, "submit", "wordcount", "text=one two", "--wait", "--json")
+    waited = operator(capsys, settings, "submit", "wordcount", "text=one two", "--wait", "--json")
     assert waited.returncode == 0, waited.stderr
     assert second.stop() == 0
     commands = [one.stdout + one.stderr for one in (status, verified, backup, waited)]

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import System, systems_below
+from tests.integration.commands import command
 from tests.integration.supervisor.configured import Configured
 from tests.machine import wait_until
 
@@ -42,6 +41,7 @@ def starts_threads(ctx: Context) -> None:
         short = threading.Thread(target=time.monotonic)
         short.start()
         short.join()
+        time.sleep(0.001)
 
 @job
 async def blocking(ctx: Context) -> None:
@@ -120,7 +120,9 @@ def has_coroutines(parts: list[str]) -> bool:
 
 
 @pytest.mark.parametrize("pool", ["one", "many"])
-def test_where_a_job_awaits_is_shown_first(system: System, pool: str, shared_folder: Path) -> None:
+def test_where_a_job_awaits_is_shown_first(
+    system: System, pool: str, shared_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     job_id = system.submit("report", queue=pool)
     own, *others = until_shown(system, f"{pool}-1", lambda parts: "in report" in parts[0])
     heading, *frames = own.splitlines()
@@ -130,12 +132,9 @@ def test_where_a_job_awaits_is_shown_first(system: System, pool: str, shared_fol
     assert f'  File "{module}", line {line} in ask_the_other_side' in frames
     assert "hread 0x" in others[0], "the threads, too"
     assert any("in _listen" in thread for thread in others)
-    command = ("stack", f"{pool}-1", "--set", f"database.url=sqlite:///{system.database}", "--json")
-    told = subprocess.run(
-        [sys.executable, "-m", "orpheus.supervisor", *command],
-        capture_output=True,
-        check=True,
-    )
+    argv = ("stack", f"{pool}-1", "--set", f"database.url=sqlite:///{system.database}", "--json")
+    told = command(capsys, *argv)
+    assert told.returncode == 0, told.stderr
     assert json.loads(told.stdout)["stack"].startswith(heading)
 
 
@@ -156,7 +155,7 @@ def test_the_tasks_of_a_job_are_shown_and_the_threads_of_others(system: System) 
 
 
 def test_the_thread_of_each_job_is_named_after_it_and_that_of_the_oldest_comes_first(
-    system: System,
+    system: System, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ids: list[int] = []
     for job_type in ("in_a_thread", "report", "in_a_thread"):
@@ -172,13 +171,9 @@ def test_the_thread_of_each_job_is_named_after_it_and_that_of_the_oldest_comes_f
     assert "in in_a_thread" in parts[0]
     named = {re.findall(r" of job (\d+) ", part)[0] for part in parts[:3]}
     assert named == {str(one) for one in ids}
-    command = ("stack", "many-1", "--set", f"database.url=sqlite:///{system.database}")
-    told = subprocess.run(
-        [sys.executable, "-m", "orpheus.supervisor", *command],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
+    argv = ("stack", "many-1", "--set", f"database.url=sqlite:///{system.database}")
+    told = command(capsys, *argv)
+    assert told.returncode == 0, told.stderr
     heading, first, *_ = told.stdout.splitlines()
     assert f"job {ids[0]} in_a_thread" in heading
     assert f" of job {ids[0]} (in_a_thread) " in first
@@ -209,7 +204,7 @@ def test_a_job_that_blocks_the_loop_is_shown_by_its_thread(system: System, pool:
 def test_who_looks_at_threads_that_begin_and_end_harms_nobody(system: System, pool: str) -> None:
     before = system.workers()[f"{pool}-1"]["restarts"]
     system.submit("starts_threads", queue=pool)
-    for _ in range(5):
+    for _ in range(3):
         until_shown(
             system, f"{pool}-1", lambda parts: any("in starts_threads" in one for one in parts)
         )

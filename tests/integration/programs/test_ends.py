@@ -102,7 +102,7 @@ def test_what_a_program_waits_for_is_told_its_output_survives_and_nothing_outliv
 ) -> None:
     pids, note = tmp_path / "pids", tmp_path / "note"
     leaves = f"sleep 600 & echo $! >> {pids}; setsid sleep 601 & echo $! >> {pids}; wait"
-    by_int = f"trap 'echo bye > {note}; exit 3' INT; echo up; while :; do sleep 0.1; done"
+    by_int = f"trap 'echo bye > {note}; exit 3' INT; echo up; while :; do sleep 0.4; done"
     asks = {"http": "http://127.0.0.1:1/health?key=secret"}
     running = programs(
         [

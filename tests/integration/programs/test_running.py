@@ -29,8 +29,8 @@ time.sleep(600)
 
 def noted(notes: Path, name: str) -> tuple[str, ...]:
     """A program that notes when it starts, and when it ends."""
-    end = f"trap 'sleep 0.3; echo -{name} >> {notes}; exit' TERM"
-    return shell(f"{end}; sleep 0.3; echo +{name} >> {notes}; echo up; while :; do sleep 0.1; done")
+    end = f"trap 'kill $!; sleep 0.3; echo -{name} >> {notes}; exit' TERM"
+    return shell(f"{end}; sleep 0.3; echo +{name} >> {notes}; echo up; sleep 600 & wait")
 
 
 def test_programs_start_in_their_order_are_kept_alive_and_read_and_stop_in_reverse(

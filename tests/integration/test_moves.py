@@ -15,6 +15,7 @@ import pytest
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import open_store
 from tests.conftest import ROOT
+from tests.integration.commands import command
 from tests.variants import variants
 
 PASSWORD = "not-to-be-shown"
@@ -22,7 +23,7 @@ PASSWORD = "not-to-be-shown"
 
 @pytest.fixture
 def orpheus(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a command of the command line, which meets failpoints in the folder `points`."""
+    """Starts a program that meets failpoints in the folder `points`, until it ends."""
     (tmp_path / "points").mkdir()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")}
     environment |= {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(tmp_path / "points")}
@@ -41,13 +42,21 @@ def orpheus(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
-@pytest.mark.parametrize("is_started_again", variants([False, True], False))
+@pytest.mark.parametrize(
+    ("points", "is_started_again"),
+    variants(
+        [(("move.commit.after", "move.batch_copied"), True), (("move.batch_copied",), False)],
+        (("move.batch_copied",), False),
+    ),
+)
 def test_a_database_is_moved_to_postgresql_and_back_whoever_is_killed(
+    points: tuple[str, ...],
     is_started_again: bool,
     start_system: Callable[..., Any],
     postgresql_url: str,
     tmp_path: Path,
     orpheus: Callable[..., subprocess.CompletedProcess[str]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     server = postgresql_url.replace("orpheus@", f"orpheus:{PASSWORD}@")
     file, back = (f"sqlite:///{tmp_path}/{name}/orpheus.db" for name in ("first", "back"))
@@ -60,11 +69,11 @@ def test_a_database_is_moved_to_postgresql_and_back_whoever_is_killed(
     done_id = first.submit("wordcount", {"text": "é 🦉 three"})
     assert first.wait_for_job(done_id)["result"] == {"count": 3}
     pending_id = first.submit("sum_range", {"n": 10}, delay="1h", unique_key="one")
-    running = orpheus("db", "move", file, server, *options)
+    running = command(capsys, "db", "move", file, server, *options)
     assert (running.returncode, "stop it first" in running.stderr) == (75, True), running.stderr
     assert first.stop() == 0
 
-    for point in ("move.commit.after", "move.batch_copied"):
+    for point in points:
         (tmp_path / "points" / point).write_text("kill")
         killed = orpheus("db", "move", file, server, *options)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -73,7 +82,7 @@ def test_a_database_is_moved_to_postgresql_and_back_whoever_is_killed(
         assert refused.returncode == 74, refused.stderr
         assert re.search("is unfinished: go on with `orpheus .* db move`", refused.stderr)
         told.append(refused)
-    moved = orpheus("db", "move", file, server, *options)
+    moved = command(capsys, "db", "move", file, server, *options)
     assert moved.returncode == 0, moved.stderr
     assert "jobs" in moved.stdout and moved.stdout.count("\n") > 18
     left = orpheus("--set", f"database.url={file}", *options)
@@ -87,7 +96,7 @@ def test_a_database_is_moved_to_postgresql_and_back_whoever_is_killed(
     assert second.wait_for_job(pending_id)["result"] == {"sum": 55}
     assert second.stop() == 0
 
-    again = orpheus("db", "move", server, back, *options, "--json")
+    again = command(capsys, "db", "move", server, back, *options, "--json")
     assert again.returncode == 0, again.stderr
     if is_started_again:
         third = start_system(f"database.url={back}", state, "pools.default.workers=1")
@@ -99,6 +108,7 @@ def test_a_database_is_moved_to_postgresql_and_back_whoever_is_killed(
         with contextlib.closing(open_store(back, state_dir=f"{tmp_path}/state")) as store:
             assert store.jobs.get(pending_id).status is Status.DONE
             assert store.jobs.submit(NewJob("sum_range", '{"n": 1}')).job.id == pending_id + 1
-    assert orpheus("db", "verify", "--set", f"database.url={back}", *options).returncode == 0
+    verified = command(capsys, "db", "verify", "--set", f"database.url={back}", *options)
+    assert verified.returncode == 0, verified.stdout
     commands = [one.stdout + one.stderr for one in (*told, moved, left, again, running)]
     assert PASSWORD not in "".join([*commands, second.log()])

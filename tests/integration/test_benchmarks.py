@@ -9,6 +9,9 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pytest
+
+from benchmarks.__main__ import main
 from benchmarks.chart import svg
 from benchmarks.publish import report, summary
 from benchmarks.results import Results
@@ -34,7 +37,9 @@ def test_a_quick_run_measures_loses_nothing_and_shows_all_of_it(tmp_path: Path) 
     assert ET.fromstring(svg(results)).tag.endswith("svg")
 
 
-def test_results_are_shown_again_without_measuring(tmp_path: Path) -> None:
+def test_results_are_shown_again_without_measuring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "results.json"
     machine = dict.fromkeys(
         (
@@ -53,10 +58,9 @@ def test_results_are_shown_again_without_measuring(tmp_path: Path) -> None:
     )
     file.write_text(json.dumps({"machine": machine, "figures": {"drain": {"orpheus": [1234.0]}}}))
 
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--results", str(file)],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--results", str(file)])
+    main()
 
-    assert "1,234" in done.stdout
-    assert "of another machine" in done.stdout
+    shown = capsys.readouterr().out
+    assert "1,234" in shown
+    assert "of another machine" in shown

@@ -100,15 +100,23 @@ def test_a_database_is_moved_to_postgresql_and_back_whoever_is_killed(
     assert again.returncode == 0, again.stderr
     if is_started_again:
         third = start_system(f"database.url={back}", state, "pools.default.workers=1")
-        third.wait_until_ready()
-        assert third.get(f"/jobs/{pending_id}")["status"] == "done"
-        assert third.submit("sum_range", {"n": 1}) == pending_id + 1
-        assert third.stop() == 0
+        can_be_started(third, pending_id)
     else:
-        with contextlib.closing(open_store(back, state_dir=f"{tmp_path}/state")) as store:
-            assert store.jobs.get(pending_id).status is Status.DONE
-            assert store.jobs.submit(NewJob("sum_range", '{"n": 1}')).job.id == pending_id + 1
+        can_be_opened(back, tmp_path / "state", pending_id)
     verified = command(capsys, "db", "verify", "--set", f"database.url={back}", *options)
     assert verified.returncode == 0, verified.stdout
     commands = [one.stdout + one.stderr for one in (*told, moved, left, again, running)]
     assert PASSWORD not in "".join([*commands, second.log()])
+
+
+def can_be_started(third: Any, pending_id: int) -> None:
+    third.wait_until_ready()
+    assert third.get(f"/jobs/{pending_id}")["status"] == "done"
+    assert third.submit("sum_range", {"n": 1}) == pending_id + 1
+    assert third.stop() == 0
+
+
+def can_be_opened(url: str, state_dir: Path, pending_id: int) -> None:
+    with contextlib.closing(open_store(url, state_dir=str(state_dir))) as store:
+        assert store.jobs.get(pending_id).status is Status.DONE
+        assert store.jobs.submit(NewJob("sum_range", '{"n": 1}')).job.id == pending_id + 1

@@ -1,10 +1,8 @@
 """What holds for an outbox in any database: the modules of each database inherit these tests."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
@@ -22,9 +20,9 @@ from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.outbox.table import create_table
 from orpheus.shared.storage import TypeRow, open_store
 from tests.databases import make_database
+from tests.integration.supervisor.outbox.draining_process import DrainingProcess
 from tests.machine import wait_until
 
-CHILD = Path(__file__).parents[1] / "children" / "drain.py"
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 POINTS = (
     "outbox.read",
@@ -90,38 +88,6 @@ class Application(ABC):
         """What is in the outbox."""
         found = self.execute(f"SELECT {columns} FROM orpheus_outbox ORDER BY id")
         return [row[0] if len(row) == 1 else row for row in found]
-
-
-class DrainingProcess:
-    """A process that drains what it is told to."""
-
-    def __init__(self, log_file: Path, points: Path) -> None:
-        self.log_file = log_file
-        with log_file.open("ab") as log:
-            self.popen = subprocess.Popen(
-                [sys.executable, str(CHILD)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, "ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(points)},
-            )
-
-    def drain(self, given: dict[str, str] | None) -> None:
-        """Drain that outbox from now on, or none, and no other any longer."""
-        assert self.popen.stdin is not None
-        assert self.popen.stdout is not None
-        self.popen.stdin.write(b"\n" if given is None else json.dumps(given).encode() + b"\n")
-        self.popen.stdin.flush()
-        self.popen.stdout.readline()  # it may have died of what it drains
-
-    def end(self) -> None:
-        """Leave nothing behind."""
-        self.popen.kill()
-        self.popen.wait(30)
-        for pipe in (self.popen.stdin, self.popen.stdout):
-            assert pipe is not None
-            with suppress(OSError):
-                pipe.close()
 
 
 class Draining:

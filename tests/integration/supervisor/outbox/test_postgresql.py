@@ -18,9 +18,9 @@ from tests.integration.supervisor.outbox.draining import (
     POINTS,
     Application,
     Draining,
-    DrainingProcess,
     DrainingTests,
 )
+from tests.integration.supervisor.outbox.draining_process import DrainingProcess
 from tests.machine import wait_until
 from tests.variants import variants
 

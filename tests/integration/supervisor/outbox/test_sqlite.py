@@ -16,9 +16,9 @@ from orpheus.shared.outbox.table import create_table
 from tests.integration.supervisor.outbox.draining import (
     Application,
     Draining,
-    DrainingProcess,
     DrainingTests,
 )
+from tests.integration.supervisor.outbox.draining_process import DrainingProcess
 from tests.machine import wait_until
 
 LOCK = """

@@ -94,7 +94,7 @@ def test_a_worker_that_alone_cannot_write_any_more_is_replaced(orpheus: Orpheus,
     assert any("alone cannot write to the database" in one["reason"] for one in exits)
 
 
-@pytest.mark.long  # test_run.py has a job that outlasts the stop, test_kernel.py what one leaves
+@pytest.mark.long  # test_run.py has a job that outlasts the stop, test_programs.py what one leaves
 def test_a_handler_that_ignores_term_is_killed_with_all_that_it_left(orpheus: Orpheus) -> None:
     job_id = orpheus.submit("ignore_term", seconds=600, failures=1)
     orpheus.until_entered(job_id)

@@ -233,7 +233,7 @@ def _by_inner_pid(orpheus: Orpheus, inner_pid: int) -> psutil.Process:
 # The API
 
 
-@pytest.mark.long  # two clients, five kills: integration/supervisor/test_run.py has one and three
+@pytest.mark.long  # two clients, five kills: integration/supervisor/test_run.py has one of each
 def test_an_api_killed_under_constant_requests_refuses_none(orpheus: Orpheus) -> None:
     refused: list[str] = []
     answered = 0

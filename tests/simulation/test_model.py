@@ -15,8 +15,8 @@ from tests.simulation.machine import (
 from tests.simulation.postgres_world import PostgresWorld
 from tests.simulation.world import World
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "50"))
-EXAMPLES_ON_POSTGRES = int(os.environ.get("EXAMPLES_ON_POSTGRES", "5"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "20"))
+EXAMPLES_ON_POSTGRES = int(os.environ.get("EXAMPLES_ON_POSTGRES", "3"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.postgres_world import PostgresWorld
 from tests.simulation.schedule import run_schedule
 
-SCHEDULES = int(os.environ.get("SCHEDULES_ON_POSTGRES", "4"))
+SCHEDULES = int(os.environ.get("SCHEDULES_ON_POSTGRES", "3"))
 FIRST_SEED = int(os.environ.get("SEED", "0"))
 
 

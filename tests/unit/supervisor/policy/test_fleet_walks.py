@@ -6,7 +6,7 @@ hang, grow, hold the lock, or end in any way. Operators restart, drain, scale an
 clock jumps. At the end of each walk every process behaves, and the fleet must reach the state that
 is wanted; then it is told to stop, and nothing may be left.
 
-100 walks are drawn from seeds (a failure names its seed); `WALKS=10000` draws that many. Of the
+40 walks are drawn from seeds (a failure names its seed); `WALKS=10000` draws that many. Of the
 faults that were planted in supervisor/policy/ for a trial, each that was found at all was found by
 one of the first 25. Hypothesis draws further walks, and shrinks those that fail.
 """
@@ -42,7 +42,7 @@ from orpheus.supervisor.policy.slot import (
 from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase
 from tests.unit.supervisor.policy.fake_process import FakeProcess, behave, obey
 
-WALKS = int(os.environ.get("WALKS", "100"))
+WALKS = int(os.environ.get("WALKS", "40"))
 PARTS = 4
 STEPS = 20
 RULES = Rules(max_age_s=3_600.0, max_memory_bytes=100)

@@ -30,7 +30,7 @@ from orpheus.supervisor.policy.slot import (
 )
 from orpheus.supervisor.policy.state_machine import decide, next_wake_s, rebase, with_desired
 
-WALKS = int(os.environ.get("WALKS", "100"))
+WALKS = int(os.environ.get("WALKS", "40"))
 RULES = Rules()
 WINDOW_S = RULES.crash_loop_window_s
 # A stable process counts for little, but takes 5 s; the others are bounded by the crash

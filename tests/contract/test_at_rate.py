@@ -13,6 +13,7 @@ from orpheus.shared.storage import Store
 from orpheus.shared.storage.verbs import stats
 from orpheus.shared.views.queues import Queue, queues_json
 from tests.contract.conftest import FakeClock
+from tests.variants import variants
 
 ONE_WORKER = Crew("default", ["*"], [ReadyWorker("default-1", "life-1")])
 BUSY = Crew("default", ["*"], [ReadyWorker("default-1", "life-1", jobs=1)])
@@ -27,9 +28,11 @@ def start_of_a_minute(clock: FakeClock) -> None:
 def run(
     store: Store, lease: Callable[..., list[Lease]], clock: FakeClock
 ) -> Callable[..., Iterator[Queue]]:
-    """Runs one job after the other, and yields what is told of their queue in each second."""
+    """Runs one job after the other, and yields what is told of their queue now and then."""
 
-    def run_for(seconds: int, ran_s: int, crew: Crew = BUSY) -> Iterator[Queue]:
+    def run_for(
+        seconds: int, ran_s: int, crew: Crew = BUSY, *, after_s: int = 0, every_s: int = 1
+    ) -> Iterator[Queue]:
         running: list[tuple[int, Lease]] = []
         for second in range(seconds):
             for ends_at, one in running:
@@ -39,39 +42,43 @@ def run(
             if len(running) < crew.places:
                 running += [(second + ran_s, one) for one in lease(1, queues=("mail",))]
             clock.advance(1_000)
-            (mail,) = queues_json(store, [crew], {"mail"})
-            yield mail
+            if second in range(after_s, seconds, every_s):
+                (mail,) = queues_json(store, [crew], {"mail"})
+                yield mail
 
     return run_for
 
 
-@pytest.mark.parametrize("ran_s", [15, 20])
+@pytest.mark.parametrize(
+    ("ran_s", "every_s"), variants([(15, 1), (20, 1), (15, 7), (20, 7)], (15, 7), (20, 7))
+)
 def test_a_queue_whose_worker_cannot_do_what_its_rate_lets_is_empty_at_its_pace(
-    store: Store, submit: Callable[..., int], run: Callable[..., Iterator[Queue]], ran_s: int
-) -> None:
+    store: Store, submit: Callable[..., int], run: Callable[..., Iterator[Queue]],
+    ran_s: int, every_s: int,
+) -> None:  # fmt: skip
     store.queues.configure({"mail": QueueRules(rate=Rate(6, 60))})
     for _ in range(60):
         submit(queue="mail")
-    told = list(run(600, ran_s))[240:]
-    for second, mail in enumerate(told, 241):
+    told = run(600, ran_s, after_s=240, every_s=every_s)
+    for second, mail in zip(range(241, 601, every_s), told, strict=True):
         left, drain = 60 - second / ran_s, mail["drain"]
         assert drain is not None
         assert drain["seconds"] == pytest.approx(left * ran_s, rel=0.25), second
         assert drain["with_more"], "a second worker helps"
 
 
+@pytest.mark.parametrize("every_s", variants([1, 3], 3))
 @pytest.mark.parametrize("max_running", [0, 1])
 def test_a_queue_that_does_what_its_rate_lets_is_empty_at_it_whoever_else_has_its_workers(
     store: Store, submit: Callable[..., int], run: Callable[..., Iterator[Queue]],
-    clock: FakeClock, max_running: int,
+    clock: FakeClock, max_running: int, every_s: int,
 ) -> None:  # fmt: skip
     store.queues.configure({"mail": QueueRules(max_running=max_running, rate=Rate(6, 60))})
     for _ in range(90):
         submit(queue="mail")
-    list(run(120, 5))
+    assert list(run(120, 5, after_s=120)) == []
     clock.advance(160_000)
-    told = list(run(200, 5))[60:]
-    for mail in told:
+    for mail in run(200, 5, after_s=60, every_s=every_s):
         drain, left = mail["drain"], mail["due"]
         assert drain == {"seconds": pytest.approx(left * 10), "with_more": []}
         assert mail["slowed"] is None
@@ -130,7 +137,7 @@ def test_when_a_queue_at_its_rate_is_empty_does_not_depend_on_how_many_jobs_of_o
     store.queues.configure({"mail": QueueRules(rate=Rate(6, 60))})
     for _ in range(90):
         submit(queue="mail")
-    list(run(180, 5))
+    assert list(run(180, 5, after_s=180)) == []
     monkeypatch.setattr(stats, "_MOST_ENDED", 3)  # of so many, not all are counted
     assert store.stats.ended_within(55) is None
     for mail in run(60, 5):

@@ -11,34 +11,55 @@ from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import open_store
 
 JOBS = 800
+# Each program imports what it needs once, and forks children that run at once.
+RACE = """
+import os, signal, sys
+
+children = []
+for number in range(int(sys.argv[2])):
+    if not (child := os.fork()):
+        race(number)
+        os._exit(0)
+    children.append(child)
+assert not any([os.waitpid(child, 0)[1] for child in children])
+"""
 WORKER = """
-import sys
+import os, sys
 from orpheus.shared.domain.jobs import Holder
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import open_store
 
-url, name = sys.argv[1:]
-store = open_store(url)
-holder = Holder(name, name, 1)
-held = []
-while True:
-    with store.write(durable=False):
-        store.leases.finish([Finished(lease, Ending.SUCCEEDED, "null") for lease in held])
-        held = store.leases.lease(holder, ("*",), 7, 30_000)
-    for lease in held:
-        print(lease.job_id)
-    if not held:
-        break
+def race(number):
+    store = open_store(sys.argv[1])
+    holder = Holder(f"w-{number}", f"w-{number}", 1)
+    held = []
+    while True:
+        with store.write(durable=False):
+            store.leases.finish([Finished(lease, Ending.SUCCEEDED, "null") for lease in held])
+            held = store.leases.lease(holder, ("*",), 7, 30_000)
+        os.write(1, "".join(f"{lease.job_id}\\n" for lease in held).encode())
+        if not held:
+            break
 """
 
 SUBMITTER = """
-import sys
+import os, sys
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
 
-store = open_store(sys.argv[1])
-for n in range(60):
-    print(store.jobs.submit(NewJob("noop", unique_key=f"key-{n}")).created)
+def race(number):
+    store = open_store(sys.argv[1])
+    for n in range(60):
+        created = store.jobs.submit(NewJob("noop", unique_key=f"key-{n}")).created
+        os.write(1, f"{created}\\n".encode())
+"""
+
+OPENER = """
+import sys
+from orpheus.shared.storage import open_store
+
+def race(number):
+    open_store(sys.argv[1], create=True)
 """
 
 
@@ -48,22 +69,17 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def start(code: str, *args: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *args],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def race(code: str, url: str, processes: int) -> list[str]:
+    """What so many processes print, word by word; all of them must succeed."""
+    command = [sys.executable, "-c", code + RACE, url, str(processes)]
+    raced = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+    return raced.stdout.split()
 
 
 def test_four_processes_lease_every_job_exactly_once(url: str) -> None:
     store = open_store(url, create=True)
     store.jobs.submit_many([NewJob("noop", priority=n % 3) for n in range(JOBS)])
-    workers = [start(WORKER, url, f"w-{n}") for n in range(4)]
-    leased = Counter(
-        line for worker in workers for line in worker.communicate(timeout=60)[0].split()
-    )
-    assert all(worker.returncode == 0 for worker in workers)
+    leased = Counter(race(WORKER, url, 4))
     assert len(leased) == JOBS
     assert set(leased.values()) == {1}
     assert store.stats.counts()[Status.DONE] == JOBS
@@ -74,19 +90,11 @@ def test_four_processes_lease_every_job_exactly_once(url: str) -> None:
 
 def test_racing_submitters_make_one_job_for_each_unique_key(url: str) -> None:
     store = open_store(url, create=True)
-    racers = [start(SUBMITTER, url) for _ in range(3)]
-    answers = [line for racer in racers for line in racer.communicate(timeout=60)[0].split()]
+    answers = race(SUBMITTER, url, 3)
     assert answers.count("True") == 60
     assert store.stats.counts()[Status.PENDING] == 60
     store.close()
 
 
 def test_processes_that_open_a_new_database_together_all_succeed(url: str) -> None:
-    code = (
-        "import sys; from orpheus.shared.storage import open_store; "
-        "open_store(sys.argv[1], create=True)"
-    )
-    racers = [start(code, url) for _ in range(4)]
-    for racer in racers:
-        racer.communicate(timeout=60)
-    assert [racer.returncode for racer in racers] == [0] * 4
+    assert race(OPENER, url, 4) == []

@@ -47,6 +47,8 @@ KILLS["1 to the next"] = (1, [*REAL, NEXT], len(REAL))
 file, and in all of them for the oldest file with jobs."""
 USUAL_KILLS = (f"0 to {len(REAL)}", "1 to the next", f"{len(REAL)} to the next")
 """The others do from a later file on what "1 to the next" does."""
+USUAL_WAYS = (*USUAL_KILLS[::2], *(f"{base} to {len(REAL)}" for base in (1, len(REAL) - 1)))
+"""A file of each version between, with jobs, is also where "1 to the next" goes on after a kill."""
 
 # Three jobs as the first Orpheus wrote them: what is stored of a job has grown since.
 JOBS = """
@@ -176,7 +178,7 @@ def schema_after(version: int) -> tuple[Any, ...]:
         return schema_of(path)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", variants(WAYS, *USUAL_WAYS))
 def test_every_version_is_brought_to_the_newest_with_its_jobs(
     url: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,13 +31,13 @@ def mails(*keys: str) -> list[NewJob]:
 
 
 def starts_of(lease: LeaseSome, end: End, clock, for_ms: int) -> list[tuple[int, str | None]]:
-    """Run all that may run, every 10 ms; return when a job of which key started."""
+    """Run all that may run, every 25 ms; return when a job of which key started."""
     started = []
-    for _ in range(for_ms // 10):
+    for _ in range(for_ms // 25):
         for held in lease(1_000):
             started.append((clock.monotonic, held.concurrency_key))
             end(held)
-        clock.advance(10)
+        clock.advance(25)
     return started
 
 

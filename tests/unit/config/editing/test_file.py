@@ -23,6 +23,7 @@ from orpheus.shared.operations.configuration import (
     NotEditable,
 )
 from orpheus.shared.storage import state_files
+from tests.variants import variants
 
 Toml = Callable[[str], Path]
 
@@ -320,7 +321,7 @@ def test_a_broken_file_can_be_mended_as_long_as_it_is_toml(toml: Toml) -> None:
         outcome(toml("[api"), "")
 
 
-@pytest.mark.parametrize("keys", [2_000, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("keys", variants([500, 2_000, 10_000], 500))
 def test_a_text_of_many_unknown_keys_is_answered_soon(toml: Toml, keys: int) -> None:
     text, began_s = "\n".join(f"k{n} = 1" for n in range(keys)), thread_time()
     assert len(outcome(toml(""), text).problems) == 100

@@ -16,12 +16,15 @@ from typing import Any
 
 import httpx2
 import pytest
+from websockets.sync.client import connect
 
 from orpheus.config.handovers import for_api
 from orpheus.config.load import load_settings
+from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.process.channel import Channel
 from orpheus.shared.process.listener import bind_listener
 from orpheus.shared.storage import open_store
+from tests.api.conftest import applications, options_of
 from tests.databases import make_database
 from tests.machine import HANGS_UP, PATIENCE_S
 from tests.variants import variants
@@ -94,7 +97,7 @@ def address_in(log: Path, process: "subprocess.Popen[bytes]") -> str:
 @pytest.mark.parametrize(
     "number", variants([signal.SIGTERM, signal.SIGINT, signal.SIGHUP], signal.SIGHUP)
 )
-def test_alone_it_serves_the_described_types_and_exits_0_on_a_signal(
+def test_alone_it_serves_the_described_types_and_exits_0_on_a_signal_whoever_listens(
     start: Start, url: str, log: Path, number: int
 ) -> None:
     process = start(*alone(url))
@@ -103,9 +106,10 @@ def test_alone_it_serves_the_described_types_and_exits_0_on_a_signal(
     types = [one["name"] for one in client.get("/types").json()["items"]]
     job = client.post("/jobs", json={"type": "sum_range", "payload": {"n": 3}})
     workers = client.get("/workers").json()["items"]
-    process.send_signal(number)
-
-    assert process.wait(PATIENCE_S) == 0, log.read_text()
+    with connect(address.replace("http", "ws") + "/ws", proxy=None) as listening:
+        listening.recv(PATIENCE_S)
+        process.send_signal(number)
+        assert process.wait(PATIENCE_S) == 0, log.read_text()
     client.close()
     assert {"sum_range", "wordcount", "sleep", "flaky"} <= set(types)
     assert job.status_code == 201
@@ -114,17 +118,6 @@ def test_alone_it_serves_the_described_types_and_exits_0_on_a_signal(
     store = open_store(url)
     assert store.processes.all() == []  # it took its heartbeat row with it
     store.close()
-
-
-def test_a_stop_waits_for_no_client_that_only_listens(start: Start, url: str, log: Path) -> None:
-    from websockets.sync.client import connect
-
-    process = start(*alone(url))
-    address = address_in(log, process)
-    with connect(address.replace("http", "ws") + "/ws", proxy=None) as client:
-        client.recv(PATIENCE_S)
-        process.terminate()
-        assert process.wait(PATIENCE_S) == 0, log.read_text()
 
 
 def test_a_stop_that_comes_twice_still_lets_an_answer_finish(
@@ -167,13 +160,11 @@ def test_a_request_whose_api_is_killed_is_undecided_and_sent_again_makes_one_job
         with pytest.raises(httpx2.TransportError):
             client.post("/jobs", json=job, headers=KEY)
     assert process.wait(PATIENCE_S) == -signal.SIGKILL
-    log.write_text("")
-    process = start(*alone(url))
-    with httpx2.Client(
-        base_url=address_in(log, process), timeout=PATIENCE_S, trust_env=False
-    ) as client:
-        answer = client.post("/jobs", json=job, headers=KEY)
-        jobs = client.get("/jobs").json()["items"]
+    with applications(options_of(tmp_path)) as start_here:
+        api = start_here()
+        api.store.types.replace(describe_types(("orpheus.worker.handlers",), (), 60))
+        answer = api.client.post("/jobs", json=job, headers=KEY)
+        jobs = api.client.get("/jobs").json()["items"]
     assert answer.status_code == 201
     assert answer.headers.get("Idempotent-Replayed") == replayed
     assert [one["id"] for one in jobs] == [answer.json()["id"]]
@@ -273,7 +264,7 @@ def supervisor(start: Start, url: str, tmp_path: Path) -> Iterator[Supervisor]:
     supervisor.close()
 
 
-def test_a_child_says_that_it_is_ready_and_beats_while_its_loop_turns(
+def test_a_child_says_that_it_is_ready_and_beats_until_its_supervisor_is_gone(
     supervisor: Supervisor, url: str
 ) -> None:
     supervisor.hear("ready")
@@ -288,19 +279,14 @@ def test_a_child_says_that_it_is_ready_and_beats_while_its_loop_turns(
         assert time.monotonic() < give_up_at
         time.sleep(0.02)
     store.close()
+    supervisor.channel.close()
+    assert supervisor.process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("order", ["drain", "stop"])
 def test_a_child_ends_when_it_is_told_to(supervisor: Supervisor, order: str) -> None:
     supervisor.hear("ready")
     supervisor.channel.send({"do": order})
-
-    assert supervisor.process.wait(PATIENCE_S) == 0
-
-
-def test_a_child_ends_when_its_supervisor_is_gone(supervisor: Supervisor) -> None:
-    supervisor.hear("ready")
-    supervisor.channel.close()
 
     assert supervisor.process.wait(PATIENCE_S) == 0
 

@@ -18,6 +18,7 @@ from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage import open_storage, state_files
 from tests.audit_log import entries_of
+from tests.variants import variants
 
 TEXT = """# Kept.
 [api]
@@ -254,13 +255,14 @@ def test_a_full_disk_is_507_and_nothing_is_in_the_trail(
     assert entries_of(api.store, 5) == []
 
 
+@pytest.mark.parametrize("every_ms", variants([1, 3], 3))
 @pytest.mark.parametrize("by_rename", [True, False])
 def test_no_save_of_an_editor_is_lost(
-    api: Any, put: Callable[..., Any], path: Path, by_rename: bool
+    api: Any, put: Callable[..., Any], path: Path, by_rename: bool, every_ms: int
 ) -> None:
     """Whichever comes first, the line that the editor saved is in the file at the end."""
     answers = set()
-    for number in range(30):
+    for number in range(0, 30, every_ms):
         path.write_text(TEXT)
         saved = TEXT + f"# saved {number}\n"
         new = path.with_name("editor.tmp")

@@ -131,10 +131,10 @@ class Client:
         self.times_told_to_close = 0
 
     async def run(self, go_on: Callable[[], bool]) -> None:
-        """Request after request, as fast as they are answered, for as long as that is true."""
+        """Request after request, some at once, for as long as that is true."""
         while go_on():
             await self.request(self._chance.choice([GET, POST]))
-            await asyncio.sleep(self._chance.choice([0, 0.001, 0.02]))
+            await asyncio.sleep(self._chance.choice([0, 0.01, 0.05]))
         self.close()
 
     async def request(self, request: bytes) -> None:

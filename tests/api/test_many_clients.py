@@ -1,4 +1,4 @@
-"""Two hundred clients of a real Orpheus while it runs a thousand jobs.
+"""A hundred clients of a real Orpheus while it runs five hundred jobs.
 
 A thousand clients, with figures: `python -m benchmarks --only stream`.
 """
@@ -11,8 +11,8 @@ import pytest
 from benchmarks.stream import Audience, follow_jobs
 from orpheus.shared.storage import open_store
 
-CLIENTS = 200
-JOBS = 1_000
+CLIENTS = 100
+JOBS = 500
 
 
 @pytest.mark.parametrize("packed", [True, False], ids=["compressed", "plain"])

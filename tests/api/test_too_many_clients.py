@@ -33,7 +33,8 @@ SENT = {
 def status_of(api: Any, path: str, **headers: str) -> int:
     """The status for a client that has no connection yet."""
     url = f"http://{ADDRESS}:{api.port}{path}"
-    return httpx2.get(url, headers=headers, trust_env=False, timeout=PATIENCE_S).status_code
+    with httpx2.Client(trust_env=False, timeout=PATIENCE_S, verify=False) as client:
+        return client.get(url, headers=headers).status_code
 
 
 @pytest.mark.parametrize("sent", SENT.values(), ids=list(SENT))
@@ -45,7 +46,7 @@ def test_clients_without_the_token_keep_out_no_client_that_has_it(
     with sockets(api, 60) as others:
         for one in others:
             one.sendall(sent)
-        for _ in range(30):
+        for _ in range(15):
             assert status_of(api, "/jobs", **BEARER) == 200
         assert status_of(api, "/healthz") == 200
 
@@ -111,10 +112,10 @@ def test_where_descriptors_run_out_probes_are_answered_and_the_log_stays_short(
     try:
         with ExitStack() as stack:
             began_s = time.monotonic()
-            while time.monotonic() - began_s < 3:
-                for _ in range(50):
-                    if len(stack._exit_callbacks) < FEW_FILES + 200:  # type: ignore[attr-defined]
-                        stack.enter_context(socket.create_connection((ADDRESS, port), PATIENCE_S))
+            most = FEW_FILES + 200
+            while (opened := len(stack._exit_callbacks)) < most or time.monotonic() - began_s < 1:  # type: ignore[attr-defined]
+                for _ in range(min(50, most - opened)):
+                    stack.enter_context(socket.create_connection((ADDRESS, port), PATIENCE_S))
                 asked_s = time.monotonic()
                 with socket.create_connection((ADDRESS, port), PATIENCE_S) as probe:
                     probe.sendall(b"GET /healthz" + HEAD + b"Connection: close\r\n\r\n")

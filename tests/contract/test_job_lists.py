@@ -47,15 +47,17 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 def mixed(store: Store, lease: Any, end: Any, clock: Any) -> list[Job]:
     """Jobs that ended in another order than they came, and some in the same millisecond."""
     chance = random.Random(7)
-    for _ in range(60):
-        store.jobs.submit(
+    store.jobs.submit_many(
+        [
             NewJob(
                 chance.choice(["a", "b"]),
                 queue=chance.choice(["q1", "q2"]),
                 tags=chance.choice([(), ("t",)]),
                 payload=chance.choice(['{"s":"needle"}', "{}"]),
             )
-        )
+            for _ in range(60)
+        ]
+    )
     leases = lease(40)
     chance.shuffle(leases)
     for one in leases[:35]:

@@ -320,7 +320,7 @@ def test_a_broken_file_can_be_mended_as_long_as_it_is_toml(toml: Toml) -> None:
         outcome(toml("[api"), "")
 
 
-@pytest.mark.parametrize("keys", [500, *(pytest.param(n, marks=pytest.mark.long) for n in (2_000, 10_000))])
+@pytest.mark.parametrize("keys", [500, pytest.param(10_000, marks=pytest.mark.long)])
 def test_a_text_of_many_unknown_keys_is_answered_soon(toml: Toml, keys: int) -> None:
     text, began_s = "\n".join(f"k{n} = 1" for n in range(keys)), thread_time()
     assert len(outcome(toml(""), text).problems) == 100

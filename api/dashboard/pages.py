@@ -4,25 +4,19 @@ A page holds structure only. Its scripts fetch everything about jobs and workers
 API and show it as text, so nothing here reads storage. The Content-Security-Policy below lets a
 page load files from its own origin only and forbids inline scripts and styles, so that text
 written by a job cannot become code.
-
-The path of a static file contains a hash of all static files. Browsers may therefore keep a file
-for ever, and never mix files of two versions.
 """
 
 import asyncio
-import hashlib
-import mimetypes
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from orpheus.api.dashboard.bundles import bundle, page_scripts
+from orpheus.api.dashboard.static_files import StaticFiles
 from orpheus.api.http.calls import parse_job_id
 from orpheus.shared.records import dataclass
 
@@ -42,7 +36,6 @@ LOGIN_FILES = frozenset(
 )
 """The files of the login page: the only ones that are served without a login."""
 _PLAIN = ("jobs", "queues", "schedules", "types", "errors", "audit", "submit", "configuration")
-_FOREVER = "public, max-age=31536000, immutable"
 _REVALIDATE = "no-cache"
 
 
@@ -60,12 +53,11 @@ class Pages:
 
 def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
     """Read all files once and return the pages. `read_only`: the pages offer no action."""
-    files = _read_files(_HERE / "static")
-    version = _version_of(files)
+    files = StaticFiles(_HERE / "static", _POLICY)
 
     @cache
     def templates() -> "Environment":
-        known = {"static": f"/ui/static/{version}", "read_only": read_only}
+        known = {"static": f"/ui/static/{files.version}", "read_only": read_only}
         return _templates(known | {"has_sessions": has_sessions})
 
     def rendered(name: str, values: Mapping[str, object], status: int = 200) -> Response:
@@ -96,24 +88,13 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         response.headers["Vary"] = "Accept"
         return response
 
-    content = _bundling(files)
-
-    async def static(request: Request) -> Response:
-        path = request.path_params["path"]
-        if path not in files:
-            raise HTTPException(404)
-        # A page of an older version asks by its own hash: it gets the current file, uncached.
-        cache = _FOREVER if request.path_params["version"] == version else _REVALIDATE
-        headers = _POLICY | {"Cache-Control": cache}
-        return Response(content(path), media_type=_media_type(path), headers=headers)
-
     routes = [
         _overview(lambda request: page(request, "overview.html")),
         *(Route(path, _to_overview) for path in ("/ui", "/ui/")),
         Route("/ui/jobs/{job_id}", job),
         Route("/ui/programs/{slot}", program),
         *(plain(f"/ui/{name}", f"{name}.html") for name in _PLAIN),
-        Route("/ui/static/{version}/{path:path}", static),
+        Route("/ui/static/{version}/{path:path}", files.answer),
     ]
     login_page = templates().get_template("login.html").render() if has_sessions else ""
     return Pages(routes, login_page, not_found)
@@ -148,43 +129,3 @@ def _templates(known: Mapping[str, object]) -> "Environment":
     )
     templates.globals.update(known)
     return templates
-
-
-def _read_files(folder: Path) -> dict[str, bytes]:
-    """Return every file below `folder`: relative path -> content."""
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-def _bundling(files: Mapping[str, bytes]) -> Callable[[str], bytes]:
-    """Return what reads a file: a page's script with all modules that it imports."""
-
-    @cache
-    def modules() -> dict[str, str]:
-        scripts = (path for path in files if path.startswith("js/"))
-        return {path.removeprefix("js/"): files[path].decode() for path in scripts}
-
-    of_pages = cache(lambda: page_scripts(modules()))
-
-    @cache
-    def content(path: str) -> bytes:
-        folder, _, name = path.rpartition("/")
-        if folder == "js" and name in of_pages():
-            return bundle(name, modules()).encode()
-        return files[path]
-
-    return content
-
-
-def _version_of(files: dict[str, bytes]) -> str:
-    """Return a hash of all files: one for all, as modules import each other by relative paths."""
-    digest = hashlib.sha256()
-    for path, content in files.items():
-        digest.update(f"{path}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()[:16]
-
-
-def _media_type(path: str) -> str:
-    if path.endswith(".js"):  # some systems map .js to a type that browsers refuse for modules
-        return "text/javascript"
-    return mimetypes.guess_type(path)[0] or "application/octet-stream"

@@ -1,7 +1,6 @@
 """The application on a real server, on a free port, over a database of its own."""
 
 import asyncio
-import functools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from orpheus.api.app import create_app
 from orpheus.api.dashboard import pages
+from orpheus.api.dashboard.static_files import StaticFiles
 from orpheus.api.server.uvicorn import Server
 from orpheus.api.services import Services, open_services
 from orpheus.config.editing.file import ConfigurationFile
@@ -218,7 +218,8 @@ class Watcher:
 def _files_read_once() -> Iterator[None]:
     """Read the files of the dashboard once, and not for each application."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "_read_files", functools.cache(pages._read_files))
+        files = StaticFiles(pages._HERE / "static", pages._POLICY)
+        patch.setattr(pages, "StaticFiles", lambda *_: files)
         yield
 
 

@@ -29,7 +29,21 @@ def test_a_module_imports_only_what_another_exports() -> None:
             assert wanted <= set(EXPORTS.findall(MODULES[other])), (name, other)
 
 
-def test_no_two_modules_import_each_other() -> None:
+def test_a_module_imports_before_all_else() -> None:
+    for name, text in MODULES.items():
+        code = re.sub(r"/\*.*?\*/|^//.*$", "", text, flags=re.DOTALL | re.MULTILINE)
+        rest = re.sub(r"^\s*import\b[^;]*;", "", code, flags=re.MULTILINE)
+        assert code.endswith(rest.lstrip()), name
+
+
+def test_only_the_login_page_awaits_outside_a_function() -> None:
+    """It imports nothing, so it is not bundled."""
+    outside = re.compile(r"^(?!.*\basync\b)\S.*\bawait\b", re.MULTILINE)
+    awaiting = {name for name, text in MODULES.items() if outside.search(text)}
+    assert awaiting == {"login.js"} - page_scripts(MODULES)
+
+
+def test_no_module_imports_itself_through_others() -> None:
     graph = {name: [other for _, other in IMPORTS.findall(MODULES[name])] for name in MODULES}
     TopologicalSorter(graph).prepare()
 
@@ -48,7 +62,11 @@ def test_a_bundle_has_each_module_once_after_those_that_it_imports() -> None:
     assert names[-1] == "overview.js"
     for n, name in enumerate(names):
         assert {other for _, other in IMPORTS.findall(MODULES[name])} <= set(names[:n])
-    assert not re.search(r"^(import|export)\b", whole, re.MULTILINE)
+
+
+def test_no_bundle_imports_or_exports() -> None:
+    for name in page_scripts(MODULES):
+        assert not re.search(r"^(import|export)\b", bundle(name, MODULES), re.MULTILINE), name
 
 
 def test_a_module_becomes_a_function_that_returns_what_it_exports() -> None:

@@ -11,11 +11,13 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Error,
     Page,
     Request,
     expect,
 )
 
+from orpheus.api.dashboard import pages
 from orpheus.shared.views.queues import Queue, counts_json
 from tests.browser.configuration_page import TEXT, put_back
 from tests.browser.interception import Route
@@ -23,9 +25,9 @@ from tests.conftest import System
 from tests.machine import PATIENCE_S, wait_until
 
 expect.set_options(timeout=PATIENCE_S * 1000)
+SCRIPTS = Path(pages.__file__).parent / "static/js"
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """The first that is there is used. The shell has no windows: a page costs it a quarter."""
-# Refusals and lost connections are what some tests are about; Chromium writes them all down.
 NIGHTLY = (
     '{name="nightly", cron="0 3 * * MON-FRI", timezone="Europe/Vienna", type="wordcount",'
     ' payload={text="good night"}}'
@@ -36,6 +38,7 @@ MODULES = (
     '["orpheus.worker.handlers", "tests.browser.hostile_jobs", "tests.browser.page_jobs",'
     ' "tests.browser.shaped_jobs"]'
 )
+# Refusals and lost connections are what some tests are about; Chromium writes them all down.
 EXPECTED = ("Failed to load resource", "WebSocket connection to")
 
 
@@ -83,17 +86,26 @@ class LastingContext:
         self._session = self.context.new_cdp_session(self._kept)
 
     def clean(self) -> None:
-        """Close the pages of a test and forget all that it left; a clock cannot be taken out."""
+        """Close the pages of a test and forget what it left, but for routes of the whole context.
+
+        A clock cannot be taken out, and a crashed page answers nothing more.
+        """
         for page in self.context.pages:
             if page != self._kept:
                 page.close()
-        if self._kept.evaluate("'__pwClock' in globalThis"):
+        if self._must_be_new():
             self.context.close()
             self._make()
             return
         self.context.set_offline(False)
         everything = {"origin": "*", "storageTypes": "all"}
         self._session.send("Storage.clearDataForOrigin", everything)
+
+    def _must_be_new(self) -> bool:
+        try:
+            return bool(self._kept.evaluate("'__pwClock' in globalThis"))
+        except Error:
+            return True
 
 
 @pytest.fixture(scope="session")
@@ -157,6 +169,11 @@ class Dashboard:
         # A reload would lose it.
         self.page.evaluate("window.loadedOnce = true")
         return self.page
+
+    def load_modules_of(self, script: str) -> None:
+        """Let a page load the modules of its script one by one, so that a test can share one."""
+        path = SCRIPTS / script
+        self.page.route(f"**/js/{script}", lambda route: route.fulfill(path=path))
 
     def never_reloaded(self) -> bool:
         """Whether this is still the document that was opened."""

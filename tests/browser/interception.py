@@ -78,7 +78,7 @@ class Route:
         self._end("Fetch.continueRequest")
 
     def fetch(self) -> httpx2.Response:
-        """Send it to the API, and return the answer, which the page does not have yet."""
+        """Send it to the API, without cookies; return the answer, which the page has not yet."""
         asked = self.request
         return httpx2.request(
             asked.method, asked.url, headers=asked.headers, content=asked.post_data, timeout=60
@@ -142,7 +142,7 @@ def intercept(page: Page, pattern: str, handler: Handler) -> None:
 
 
 def stop_intercepting(page: Page, pattern: str) -> None:
-    """Let the API answer these calls again."""
+    """Let the API answer these calls again, and after the last pattern what is still held too."""
     _CALLS[page].remove(pattern)
 
 

@@ -1,17 +1,14 @@
 """After a change of `api.port`, each open page leads to its new address and tells no outage."""
 
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
 
-from orpheus.api.dashboard import pages
 from tests.browser.conftest import Dashboard
 from tests.browser.interception import Route, intercept
 from tests.browser.told_stream import Stream
 from tests.machine import wait_until
 
-SCRIPTS = Path(pages.__file__).parent / "static/js"
 HAS_MOVED = """() =>
     import(`${document.documentElement.dataset.static}/js/moved.js`).then((it) => it.movedTo())"""
 MOVED = {
@@ -26,8 +23,7 @@ def test_a_page_that_has_moved_leads_to_its_new_address(lasting_dashboard: Dashb
     page = lasting_dashboard.page
     stream = Stream(page)
     intercept(page, "**/config", _with_port(4711))
-    # Its modules one by one, so that the test can ask one of them.
-    page.route("**/js/jobs.js", lambda route: route.fulfill(path=SCRIPTS / "jobs.js"))
+    lasting_dashboard.load_modules_of("jobs.js")
     lasting_dashboard.open("/ui/jobs")
     queues = page.context.new_page()
     queues.goto(lasting_dashboard.system.url + "/ui/queues")

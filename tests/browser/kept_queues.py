@@ -1,13 +1,14 @@
 """The page of the queues, which are made up, and which stays open from one test to the next."""
 
-import re
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Dashboard, LastingContext
 from tests.browser.interception import Route, intercept
-from tests.browser.kept_page import Kept
+from tests.browser.kept_page import Calls, Kept
 from tests.conftest import System
 
 READ = "document.dispatchEvent(new Event('visibilitychange'))"
@@ -21,6 +22,7 @@ class MadeUpQueues:
         self.page: Page = dashboard.page
         self.queues: list[dict[str, Any]] = []
         intercept(self.page, "**/queues", self._answer)
+        self._calls = Calls(self.page)
         dashboard.open("/ui/queues")
 
     def _answer(self, route: Route) -> None:
@@ -30,21 +32,28 @@ class MadeUpQueues:
         """Let the page read these at once."""
         self.queues = list(queues)
         self.page.evaluate(READ)
-        rows = self.page.locator("#rows tr")
-        expect(rows).to_have_count(len(queues))
-        expect(self.page.locator("#rows[aria-busy]")).to_have_count(0)
+        self._calls.wait()
+        expect(self.page.locator("#rows tr")).to_have_count(len(queues))
         return self.page
 
     def row(self, queue: str) -> Any:
         return self.page.locator(f"#queue-{queue}")
 
     def forget(self) -> None:
-        search = self.page.locator("#search")
-        if search.input_value():
-            search.fill("")
-            expect(self.page).to_have_url(re.compile("/ui/queues$"))
         self.show()
 
 
-def kept_queues(lasting: LastingContext, system: System) -> Kept[MadeUpQueues]:
-    return Kept(lasting, system, MadeUpQueues)
+@pytest.fixture(scope="module", name="shared_queues")
+def kept_queues(
+    lasting_context: LastingContext, lasting_system: System
+) -> Iterator[Kept[MadeUpQueues]]:
+    kept = Kept(lasting_context, lasting_system, MadeUpQueues)
+    yield kept
+    kept.end()
+
+
+@pytest.fixture(name="made_up")
+def lent_queues(
+    shared_queues: Kept[MadeUpQueues], request: pytest.FixtureRequest
+) -> Iterator[MadeUpQueues]:
+    yield from shared_queues.lend(request.session)

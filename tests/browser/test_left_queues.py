@@ -1,34 +1,16 @@
 """Which queues nobody serves after a scale or a drain: the question before it names them."""
 
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LastingContext
-from tests.browser.kept_panel import kept_panel
+from tests.browser.kept_panel import kept_panel, lent_panel  # noqa: F401 - fixtures
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_scale_questions import LASTS, ask
 from tests.browser.test_scaling import leaving
-from tests.conftest import System
 
 GOES = "1 worker will end: mail-1. Each finishes its job first."
 MAIL_1 = worker("mail-1", "mail")
 MEDIA_1 = worker("media-1", "media")
 DRAINED = {"state": "down", "pid": None, "order": "drained"}
-
-
-@pytest.fixture(scope="module")
-def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
-    kept = kept_panel(lasting_context, lasting_system)
-    yield kept
-    kept.end()
-
-
-@pytest.fixture
-def panel(shared_panel: Any, request: pytest.FixtureRequest) -> Iterator[Panel]:
-    yield from shared_panel.lend(request.session)
 
 
 def serve(panel: Panel, pending: int, **queues: tuple[str, ...]) -> None:

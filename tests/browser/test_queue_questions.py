@@ -1,27 +1,16 @@
 """What the question before a queue is paused or resumed says, also while others are quicker."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Dashboard, LastingContext, some_queue
-from tests.browser.kept_queues import MadeUpQueues, kept_queues
-from tests.conftest import System
-
-
-@pytest.fixture(scope="module")
-def shared_queues(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
-    kept = kept_queues(lasting_context, lasting_system)
-    yield kept
-    kept.end()
-
-
-@pytest.fixture
-def made_up(shared_queues: Any, request: pytest.FixtureRequest) -> Iterator[MadeUpQueues]:
-    yield from shared_queues.lend(request.session)
+from tests.browser.conftest import Dashboard, some_queue
+from tests.browser.kept_queues import (  # noqa: F401 - fixtures
+    MadeUpQueues,
+    kept_queues,
+    lent_queues,
+)
 
 
 def test_an_open_question_notices_that_somebody_else_has_paused_the_queue(

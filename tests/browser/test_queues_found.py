@@ -1,33 +1,22 @@
 """How a queue is found among many: the search and the order of the page of queues."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Dashboard, LastingContext, some_queue
+from tests.browser.conftest import Dashboard, some_queue
 from tests.browser.interception import intercept
-from tests.browser.kept_queues import MadeUpQueues, kept_queues
-from tests.conftest import System
+from tests.browser.kept_queues import (  # noqa: F401 - fixtures
+    MadeUpQueues,
+    kept_queues,
+    lent_queues,
+)
 
 AWAY = "pool gpu is scaled to 0 by cli:ada 5 min ago (new disks)"
 DRAIN = {"seconds": 900, "with_more": []}
 HYBRID = "no worker of pool gpu is ready, the others run other jobs"
 HELD = {"type": "resize", "jobs": 4, "relation": "eq", "oldest_s": 47_430}
 MANY_HELD = {"type": "crop", "jobs": 1_000, "relation": "gte", "oldest_s": 60}
-
-
-@pytest.fixture(scope="module")
-def shared_queues(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
-    kept = kept_queues(lasting_context, lasting_system)
-    yield kept
-    kept.end()
-
-
-@pytest.fixture
-def made_up(shared_queues: Any, request: pytest.FixtureRequest) -> Iterator[MadeUpQueues]:
-    yield from shared_queues.lend(request.session)
 
 
 def test_queues_are_searched_by_their_state_and_their_pools_too(

@@ -1,28 +1,18 @@
 """The table of queues at each width: what stands in one line, and beside what."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LastingContext, some_queue
-from tests.browser.kept_queues import MadeUpQueues, kept_queues
-from tests.conftest import System
+from tests.browser.conftest import some_queue
+from tests.browser.kept_queues import (  # noqa: F401 - fixtures
+    MadeUpQueues,
+    kept_queues,
+    lent_queues,
+)
 from tests.variants import variants
-
-
-@pytest.fixture(scope="module")
-def shared_queues(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
-    kept = kept_queues(lasting_context, lasting_system)
-    yield kept
-    kept.end()
-
-
-@pytest.fixture
-def made_up(shared_queues: Any, request: pytest.FixtureRequest) -> Iterator[MadeUpQueues]:
-    yield from shared_queues.lend(request.session)
 
 
 def row(page: Any, queue: str) -> Any:

@@ -1,17 +1,14 @@
 """The reason beside a state in the panel of workers has the room that is free, at every width."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LastingContext
-from tests.browser.kept_panel import kept_panel
+from tests.browser.kept_panel import kept_panel, lent_panel  # noqa: F401 - fixtures
 from tests.browser.layout import overprints
 from tests.browser.panel import SYSTEM, Panel, worker
-from tests.conftest import System
 
 LONG_POOL = "customer_invoices_of_the_northern_region_rendered_nightly_now"
 KILLED = "killed by SIGKILL, not for memory: somebody sent it"
@@ -22,18 +19,6 @@ CUT = """(reason) => {
   return isCut && `${reason.textContent}: ${clientWidth}x${clientHeight}`;
 }"""
 LINES = "(one) => one.clientHeight / parseFloat(getComputedStyle(one).lineHeight)"
-
-
-@pytest.fixture(scope="module")
-def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
-    kept = kept_panel(lasting_context, lasting_system)
-    yield kept
-    kept.end()
-
-
-@pytest.fixture
-def panel(shared_panel: Any, request: pytest.FixtureRequest) -> Iterator[Panel]:
-    yield from shared_panel.lend(request.session)
 
 
 def troubled(several: int) -> list[dict[str, Any]]:

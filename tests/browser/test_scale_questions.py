@@ -1,34 +1,18 @@
 """What the question before a scale promises: what then happens to each slot, by its number."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LastingContext
-from tests.browser.kept_panel import kept_panel
+from tests.browser.kept_panel import kept_panel, lent_panel  # noqa: F401 - fixtures
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_scaling import configured, leaving
 from tests.browser.test_workers import JOB
-from tests.conftest import System
 
 CLOSED = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 """A form takes back its number after the dialog was closed: what is typed before that is lost."""
 LASTS = " This lasts until the number in the configuration changes or the supervisor restarts."
-
-
-@pytest.fixture(scope="module")
-def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
-    kept = kept_panel(lasting_context, lasting_system)
-    yield kept
-    kept.end()
-
-
-@pytest.fixture
-def panel(shared_panel: Any, request: pytest.FixtureRequest) -> Iterator[Panel]:
-    yield from shared_panel.lend(request.session)
 
 
 def ask(panel: Panel, name: str, workers: int, what: str = "pool") -> Any:

@@ -1,15 +1,10 @@
 """The names of slots in the panel of workers: however narrow it is, each tells which slot it is."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LastingContext
-from tests.browser.kept_panel import kept_panel
+from tests.browser.kept_panel import kept_panel, lent_panel  # noqa: F401 - fixtures
 from tests.browser.panel import SYSTEM, Panel, worker
-from tests.conftest import System
 
 PIDS = 4_194_304
 SHOWN = """(rows) => rows.map((row) => {
@@ -23,18 +18,6 @@ SHOWN = """(rows) => rows.map((row) => {
 })"""
 CUT = """(names) => names.filter((one) => one.scrollWidth > one.clientWidth)
   .map((one) => one.textContent)"""
-
-
-@pytest.fixture(scope="module")
-def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
-    kept = kept_panel(lasting_context, lasting_system)
-    yield kept
-    kept.end()
-
-
-@pytest.fixture
-def panel(shared_panel: Any, request: pytest.FixtureRequest) -> Iterator[Panel]:
-    yield from shared_panel.lend(request.session)
 
 
 @pytest.mark.parametrize("several", [2, 24])

@@ -1,29 +1,11 @@
 """What the question before a slot is restarted or drained says, also while the slot changes."""
 
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LastingContext
 from tests.browser.interception import intercept, stop_intercepting
-from tests.browser.kept_panel import kept_panel
+from tests.browser.kept_panel import kept_panel, lent_panel  # noqa: F401 - fixtures
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import JOB
-from tests.conftest import System
-
-
-@pytest.fixture(scope="module")
-def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
-    kept = kept_panel(lasting_context, lasting_system)
-    yield kept
-    kept.end()
-
-
-@pytest.fixture
-def panel(shared_panel: Any, request: pytest.FixtureRequest) -> Iterator[Panel]:
-    yield from shared_panel.lend(request.session)
 
 
 def test_an_open_question_says_what_is_so_by_now(panel: Panel) -> None:

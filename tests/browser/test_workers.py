@@ -4,18 +4,16 @@ States that are hard to bring about are put into the stream on its way to the pa
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LastingContext
 from tests.browser.examine import examine
 from tests.browser.interception import stop_intercepting
-from tests.browser.kept_panel import kept_panel
+from tests.browser.kept_panel import kept_panel, lent_panel  # noqa: F401 - fixtures
 from tests.browser.panel import SYSTEM, Panel, Workers, worker
-from tests.conftest import System
 from tests.machine import slowness
 from tests.variants import variants
 
@@ -57,18 +55,6 @@ STATES = {
     "stuck": "still there 5 s after SIGKILL",
     "down": "an operator drained it",
 }
-
-
-@pytest.fixture(scope="module")
-def shared_panel(lasting_context: LastingContext, lasting_system: System) -> Iterator[Any]:
-    kept = kept_panel(lasting_context, lasting_system)
-    yield kept
-    kept.end()
-
-
-@pytest.fixture
-def panel(shared_panel: Any, request: pytest.FixtureRequest) -> Iterator[Panel]:
-    yield from shared_panel.lend(request.session)
 
 
 def test_a_restart_says_which_job_is_finished_first_and_is_asked_for_once(panel: Panel) -> None:

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.interception import Route, intercept
+from tests.browser.kept_panel import OpenPanel, kept_panel, lent_panel  # noqa: F401 - fixtures
 from tests.browser.layout import small_targets
-from tests.browser.open_panel import OpenPanel, cleared, opened_once  # noqa: F401 - fixtures
 from tests.browser.panel import SYSTEM, Panel, worker
 from tests.browser.test_workers import CRASH, JOB
 
@@ -204,9 +204,9 @@ def test_all_pools_are_there_at_once_so_that_none_pushes_another_from_under_the_
     assert page.evaluate("[...window.drawn]") == ["crawlers,default,mail"]
 
 
-def test_pools_are_there_even_if_the_configured_ones_cannot_be_asked_for(panel: OpenPanel) -> None:
-    panel.answer("/workers?samples=true", 503, {"title": "Busy", "status": 503})
-    page = panel.open(worker("default-1"), *SYSTEM)
+def test_pools_are_there_even_if_the_configured_ones_cannot_be_asked_for(own_panel: Panel) -> None:
+    own_panel.answer("/workers?samples=true", 503, {"title": "Busy", "status": 503})
+    page = own_panel.open(worker("default-1"), *SYSTEM)
     expect(page.locator("#pools form")).to_have_count(1)
 
 

@@ -9,8 +9,8 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.conftest import READ_ONLY
 from tests.browser.interception import Route, intercept
+from tests.browser.kept_panel import OpenPanel, kept_panel, lent_panel  # noqa: F401 - fixtures
 from tests.browser.layout import overprints, small_targets
-from tests.browser.open_panel import OpenPanel, cleared, opened_once  # noqa: F401 - fixtures
 from tests.browser.panel import SYSTEM, worker
 from tests.browser.test_workers import STATES
 from tests.machine import wait_until

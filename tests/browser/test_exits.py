@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.open_panel import OpenPanel, cleared, opened_once  # noqa: F401 - fixtures
+from tests.browser.kept_panel import OpenPanel, kept_panel, lent_panel  # noqa: F401 - fixtures
 from tests.browser.panel import SYSTEM, worker
 from tests.browser.test_workers import JOB
 

@@ -79,9 +79,14 @@ class Signals:
 
 
 def _end_start(*_: object) -> None:
-    """End the start. More signals must not interrupt what ends the process that it has started."""
+    """End the start. More signals must not interrupt what ends the process that it has started.
+
+    One that has arrived with this one finds a handler: Python writes a traceback if one that it
+    was about to handle is ignored by then. One that comes later waits until the process has ended.
+    """
     for number in (*_STOPS, *_RELOADS):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_BLOCK, (*_STOPS, *_RELOADS))
     raise _StartEnded
 
 

@@ -34,8 +34,8 @@ def test_released_unfinished_work_makes_the_exit_code_4(harness: Start) -> None:
 
 
 def test_the_deadline_of_a_shutdown_is_one_for_all_children(harness: Start) -> None:
-    running = harness("ignores_everything", count=2, stop_timeout_s=60.0, shutdown_deadline_s=1.0)
-    for number in (1, 2):
+    running = harness("ignores_everything", count=3, stop_timeout_s=60.0, shutdown_deadline_s=1.0)
+    for number in (1, 2, 3):  # with a second for each it would be past the bound
         running.until_state(SlotState.READY, f"a-{number}")
     began_s = time.monotonic()
     assert running.stop() == 4

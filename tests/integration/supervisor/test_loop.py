@@ -1,5 +1,6 @@
 """Real processes that fail in every way a process can, and what the supervisor does about each."""
 
+import json
 import os
 import signal
 import sys
@@ -138,7 +139,8 @@ def test_each_end_has_its_reason_and_is_seen_though_the_launcher_ignores_sigchld
         "SIGABRT",
     )
     assert "in live" in ended["silent-1"].evidence
-    assert Kind.WORKER_HUNG in {event.kind for event in running.events()}
+    hung = [json.loads(one.body) for one in running.events() if one.kind is Kind.WORKER_HUNG]
+    assert "silent-1" in {one["slot"] for one in hung}
     assert reasons["hanging"] == "main loop stuck for 2 s; killed", "beats do not hide it"
     assert reasons["endless"] == "job 7 (sleep) past its hard deadline; killed"
     assert reasons["slow"] == "not ready within 0.5 s; killed"

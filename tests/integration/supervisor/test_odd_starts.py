@@ -235,7 +235,7 @@ def test_something_else_in_the_place_of_a_file_of_ours_is_exit_74(
     variants(
         product(PROGRAMS, ("link", "file")),
         ("worker", "file"),
-        ("api", "link"),
+        ("supervisor", "link"),
     ),
 )
 def test_a_state_folder_that_cannot_be_used_is_exit_74(

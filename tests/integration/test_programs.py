@@ -74,7 +74,12 @@ def what_a_job_leaves_outside_its_group_and_environment_ends_with_the_run(
     supervisor = psutil.Process(system.process.pid)
 
     def adopted() -> list[psutil.Process]:
-        return [child for child in supervisor.children() if child.name() == "sleep"]
+        found = []
+        for child in supervisor.children():
+            with contextlib.suppress(psutil.Error):  # what the others left has just ended
+                if child.cmdline() == ["sleep", "1000"]:
+                    found.append(child)
+        return found
 
     assert system.wait_for_job(system.submit("strays"))["status"] == "done"
     escaped = wait_for(adopted, "the supervisor to adopt what was left behind")

@@ -132,12 +132,13 @@ def test_after_max_jobs_the_worker_restarts_itself(
     assert worker.process.poll() is None, "the same process"
 
 
-def test_the_timeout_of_a_coroutine_needs_no_restart(
+def test_a_coroutine_that_timed_out_is_tried_again_and_needs_no_restart(
     shared_database: Any, shared_worker: Any
 ) -> None:
     before = shared_database.store.processes.all()[0].incarnation
-    job_id = shared_database.submit("awaiting", timeout_s=0.1, max_retries=0)
+    job_id = shared_database.submit("awaiting", timeout_s=0.1, max_retries=1)
     assert shared_database.wait(job_id).status is Status.FAILED
+    assert shared_database.outcomes(job_id) == ["timed_out", "timed_out"]
     assert shared_database.wait(shared_database.submit("nap")).status is Status.DONE
     assert shared_database.store.processes.all()[0].incarnation == before
 

@@ -271,8 +271,8 @@ class System:
         """The slots, by name."""
         return {one["slot"]: one for one in self.get("/workers")["items"]}
 
-    def kill_a_worker(self, chance: random.Random) -> None:
-        """SIGKILL one of those that are ready."""
+    def kill_a_worker(self, chance: random.Random) -> bool:
+        """SIGKILL one of those that are ready; whether there was one."""
         ready = [
             one["pid"]
             for one in self.workers().values()
@@ -281,6 +281,8 @@ class System:
         if ready:
             with contextlib.suppress(ProcessLookupError):  # it may have just died of an earlier one
                 os.kill(chance.choice(ready), signal.SIGKILL)
+                return True
+        return False
 
     def wait_until_ready(self) -> None:
         """Until /readyz says so."""

@@ -6,6 +6,7 @@ Usage: outbox_writer.py DATABASE ORDERS SEED. Some transactions are rolled back 
 import random
 import sqlite3  # noqa: TID251 - what applications use
 import sys
+import time
 
 from orpheus import outbox
 
@@ -22,6 +23,7 @@ def main(file: str, orders: int, seed: int) -> None:
             connection.rollback()
         else:
             connection.commit()
+        time.sleep(0.01)  # it would be done before it is killed
 
 
 main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -158,6 +158,7 @@ def test_whatever_is_killed_each_committed_row_becomes_one_job(
             break
     killed.kill_writer()
     sys.stdout.write(f"{orders} rows, {killed.kills} in {time.monotonic() - began_s:.0f} s\n")
+    assert killed.kills["writer"] >= 3
     committed = [row[0] for row in execute(killed.database, "SELECT id FROM orders ORDER BY id")]
     assert killed.numbers() == committed
     assert killed.system.stop() == 0

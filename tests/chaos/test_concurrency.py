@@ -162,7 +162,7 @@ def _short_job(kind: str, chance: random.Random) -> dict[str, Any]:
     does = {"does": "sleep"} if kind == "asked" else {}
     return {
         "type": kind,
-        "payload": {**does, "seconds": chance.choice((0.1, 0.2, 0.4)), "secret": SECRET},
+        "payload": {**does, "seconds": chance.choice((0.2, 0.4, 0.6)), "secret": SECRET},
         "max_retries": 50,
     }
 

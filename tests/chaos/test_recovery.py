@@ -19,6 +19,7 @@ import pytest
 from tests.chaos.harness import BEAT_TIMEOUT_S, Orpheus, lives, show, until
 from tests.chaos.histories import Look, processes_of
 from tests.machine import slowness
+from tests.variants import variants
 
 Start = Callable[..., Orpheus]
 ALLOWED = 3
@@ -49,7 +50,7 @@ def answers(orpheus: Orpheus) -> bool:
     return False
 
 
-def test_a_killed_worker(orpheus: Orpheus) -> None:
+def test_a_killed_worker_and_its_successor_that_is_stopped(orpheus: Orpheus) -> None:
     job_id = orpheus.submit("sleep_deaf", seconds=600, failures=1)
     run = orpheus.until_entered(job_id)
     [slot] = [name for name, one in orpheus.workers().items() if one["pid"] == run.pid]
@@ -68,6 +69,15 @@ def test_a_killed_worker(orpheus: Orpheus) -> None:
     hold("worker killed: its job runs again", began_s, 1)
     orpheus.until_state("ready", slot, not_pid=run.pid)
     hold("worker killed: its slot is ready", began_s, 3)
+    is_continued_when_it_is_stopped(orpheus, slot)
+
+
+def is_continued_when_it_is_stopped(orpheus: Orpheus, slot: str) -> None:
+    """A fresh process: it is continued once in its life, and ended the next time."""
+    process = orpheus.freeze(orpheus.slot(slot)["pid"])
+    began_s = time.monotonic()
+    until(lambda: process.status() != psutil.STATUS_STOPPED, "it to be continued")
+    hold("worker stopped: it goes on", began_s, BEAT_TIMEOUT_S + 3)
 
 
 def test_a_hung_worker(orpheus: Orpheus) -> None:
@@ -85,13 +95,6 @@ def test_a_hung_worker(orpheus: Orpheus) -> None:
     hold("worker hung: its slot is ready", began_s, BEAT_TIMEOUT_S + 3)
 
 
-def test_a_stopped_worker(orpheus: Orpheus) -> None:
-    process = orpheus.freeze(orpheus.slot()["pid"])
-    began_s = time.monotonic()
-    until(lambda: process.status() != psutil.STATUS_STOPPED, "it to be continued")
-    hold("worker stopped: it goes on", began_s, BEAT_TIMEOUT_S + 3)
-
-
 def test_a_killed_api(orpheus: Orpheus) -> None:
     pid = orpheus.slot("api")["pid"]
     began_s = time.monotonic()
@@ -103,6 +106,9 @@ def test_a_killed_api(orpheus: Orpheus) -> None:
 
 def test_a_killed_supervisor(orpheus: Orpheus) -> None:
     """What a job left ends with the next start, though its worker has said goodbye in order."""
+    standing = orpheus.freeze(orpheus.process.pid)
+    assert orpheus.until_ended(orpheus.submit())["status"] == "done", "it is not needed for jobs"
+    standing.resume()
     orpheus.until_ended(orpheus.submit("leave_children", failures=1))
     jobs = [orpheus.submit("sleep", seconds=0.1) for _ in range(100)]
     orpheus.until_entered(jobs[0])
@@ -135,7 +141,7 @@ def names(orpheus: Orpheus) -> set[str]:
 
 def test_everything_killed_and_what_ran_before_a_reboot_is_charged(orpheus: Orpheus) -> None:
     """One of the two workers that were running a job had last been heard before a reboot."""
-    job_id = orpheus.submit("sleep", seconds=0.5 * slowness())
+    job_id = orpheus.submit("sleep_deaf", seconds=600, failures=1)
     charged = orpheus.submit("sleep", seconds=60, max_retries=0)
     run, before = orpheus.until_entered(job_id), orpheus.until_entered(charged)
     orpheus.kill_everything()
@@ -152,6 +158,7 @@ def test_everything_killed_and_what_ran_before_a_reboot_is_charged(orpheus: Orph
         sql = "SELECT count(*) FROM jobs WHERE lease_incarnation IN (?, ?)"
         assert tables.look(sql, run.incarnation, before.incarnation) == [(0,)], "all are void"
     assert orpheus.until_ended(job_id)["status"] == "done"
+    assert orpheus.outcomes(job_id) == ["crashed", "succeeded"]
     job = orpheus.until_ended(charged)
     assert (job["status"], orpheus.outcomes(charged)) == ("failed", ["crashed"])
     died = "the worker process died while it ran this job: the machine was rebooted"
@@ -189,8 +196,7 @@ def forbidden(database: Path) -> Iterator[None]:
     database.chmod(0o600)
 
 
-@pytest.mark.long  # the campaign moves it away; policy/test_aftermath.py says what counts
-@pytest.mark.parametrize("taken", [moved_away, forbidden])
+@pytest.mark.parametrize("taken", variants([moved_away, forbidden], forbidden))
 def test_a_database_that_is_away_while_processes_die(
     start: Start, taken: Callable[[Path], AbstractContextManager[None]]
 ) -> None:

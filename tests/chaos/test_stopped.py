@@ -120,7 +120,8 @@ def test_a_worker_kept_stopped_in_a_job_loses_it_to_another_and_one_that_is_cont
     assert job["attempts"][0]["pid"] == pid
 
 
-@pytest.mark.long  # integration/supervisor/test_recovery.py has the same with light children
+@pytest.mark.long  # integration/supervisor/test_recovery.py has it with light children, and
+# test_recovery.py here a job that is done meanwhile
 @pytest.mark.timeout(300)
 def test_a_supervisor_stopped_for_longer_than_every_timeout_blames_nobody(
     orpheus: Orpheus,

@@ -106,7 +106,7 @@ def test_a_supervisor_restarted_while_stopped_children_of_the_dead_one_live(
     assert [one["outcome"] for one in job["attempts"]] == ["crashed", "succeeded"]
 
 
-@pytest.mark.long  # integration/supervisor/test_run.py starts each beside one that runs
+@pytest.mark.long  # integration/supervisor: test_odd_starts.py, and test_run.py of the port
 def test_of_two_started_at_once_one_runs_and_none_does_where_the_port_is_taken(
     start: Start,
 ) -> None:
@@ -131,7 +131,7 @@ def test_of_two_started_at_once_one_runs_and_none_does_where_the_port_is_taken(
 # The end, in every state
 
 
-@pytest.mark.long  # as pid 1, below, it is ended in a job
+@pytest.mark.long  # test_day.py ends it in a job, and so does the next as pid 1
 @pytest.mark.parametrize(
     ("state", "allowed"),
     [

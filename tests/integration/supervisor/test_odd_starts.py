@@ -258,7 +258,7 @@ def is_excluded(second: Started, folder: Path) -> None:
     assert not folder.exists()
 
 
-def test_a_crash_is_told_by_files_in_the_state_folder_and_one_with_another_folder_is_excluded(
+def test_a_crash_is_told_by_files_in_the_state_folder_and_of_two_started_at_once_one_is_excluded(
     start: Start, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
     (tmp_path / "dying_jobs.py").write_text(
@@ -266,11 +266,15 @@ def test_a_crash_is_told_by_files_in_the_state_folder_and_one_with_another_folde
         "    ctx.log.info('page done', page=62, of='a book')\n"
         "    print('last words', flush=True)\n    os.kill(os.getpid(), 9)\n"
     )
-    folder = tmp_path / "state"
-    process = start("supervisor", 'jobs.modules=["dying_jobs"]', f"database.state_dir={folder}")
+    modules = 'jobs.modules=["dying_jobs"]'
+    both = {
+        path: start("supervisor", modules, f"database.state_dir={path}")
+        for path in (tmp_path / "state", tmp_path / "other")
+    }
+    ended = wait_for(lambda: [p for p, one in both.items() if one.poll() is not None], "one to end")
+    is_excluded(both.pop(ended[0]), ended[0])
+    [(folder, process)] = both.items()
     wait_for(lambda: is_ready(tmp_path, process.pid), "the start")
-    other = tmp_path / "other"
-    is_excluded(start("supervisor", f"database.state_dir={other}"), other)
     store = open_store(
         f"sqlite:///{tmp_path}/data/orpheus.db",
         pools={"default": ("*",)},
@@ -281,10 +285,10 @@ def test_a_crash_is_told_by_files_in_the_state_folder_and_one_with_another_folde
     [attempt] = store.jobs.attempts(job_id)
     assert attempt.outcome is Outcome.CRASHED
     assert "last words" in [one.line for one in store.logs.after(job_id, 0, 9)]
-    ended = wait_for(
+    exits = wait_for(
         lambda: [one for slot in store.processes.slots() for one in slot.exits], "its exit"
     )
-    assert ended[0].output == 'page done page=62 of="a book"\nlast words'
+    assert exits[0].output == 'page done page=62 of="a book"\nlast words'
     assert {one.name for one in (tmp_path / "data").iterdir()}.isdisjoint(
         {"orpheus.db-bells", "orpheus.db-cells"}
     )

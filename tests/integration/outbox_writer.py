@@ -23,7 +23,7 @@ def main(file: str, orders: int, seed: int) -> None:
             connection.rollback()
         else:
             connection.commit()
-        time.sleep(0.01)  # it would be done before it is killed
+        time.sleep(0.01)  # else it might be done before it is killed
 
 
 main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

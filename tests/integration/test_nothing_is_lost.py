@@ -17,7 +17,7 @@ KILL_SETTINGS = (
     "pools.default.workers=3",
     "supervisor.crash_loop_failures=1000",
     "supervisor.restart_backoff_max=1s",
-    "jobs.backoff_max=1s",
+    "jobs.backoff_max=1500ms",  # those that fail twice outlast three kills
 )
 TERMINAL_KINDS = {"job.done", "job.failed", "job.cancelled"}
 

@@ -174,8 +174,9 @@ class DatabaseServer:
 
     def _end(self, signal_number: int) -> None:
         process, self._process = self._process, None
-        if self._looking is not None:
-            self._looking.close()
+        with self._looks:  # a thread may look meanwhile
+            if self._looking is not None:
+                self._looking.close()
         if process is not None:
             process.send_signal(signal_number)
             process.wait(30)

@@ -23,8 +23,7 @@ PATHS = {
     "/ui/submit?type=flaky": "#payload-failures",
 }
 ELSEWHERE = ("/ui/queues", "/ui/schedules", "/ui/types", "/ui/errors", "/ui/audit")
-"""Of these, tests/browser/test_lists.py asks axe; of the next, test_configuration.py."""
-CONFIGURATION = "/ui/configuration"
+"""Of these, tests/browser/test_lists.py asks axe."""
 
 
 def pages(dashboard: Any, *, is_done_too: bool) -> list[tuple[str, str]]:
@@ -80,7 +79,7 @@ def test_everyone_can_read_it_even_disconnected_and_a_finger_finds_all_that_can_
         for width in widths:
             page.set_viewport_size({"width": width, "height": 900})
             over[path, width] = overprints(page)
-        if shown != "#graph .node" and path not in (*ELSEWHERE, CONFIGURATION):
+        if shown != "#graph .node" and path not in ELSEWHERE:
             page.set_viewport_size(WIDE)
             examine(page)
         if path == "/":

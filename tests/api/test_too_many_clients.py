@@ -14,6 +14,7 @@ import pytest
 from tests.api.raw_http import ADDRESS, read_all, sockets
 from tests.api.real_processes import Orpheus
 from tests.machine import PATIENCE_S, slowness
+from tests.variants import variants
 
 TOKEN = "the-token-of-this-test-0123456789abcdef"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -37,16 +38,17 @@ def status_of(api: Any, path: str, **headers: str) -> int:
         return client.get(url, headers=headers).status_code
 
 
+@pytest.mark.parametrize("times", variants([15, 30], 15))
 @pytest.mark.parametrize("sent", SENT.values(), ids=list(SENT))
 def test_clients_without_the_token_keep_out_no_client_that_has_it(
-    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, sent: bytes
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, sent: bytes, times: int
 ) -> None:
     monkeypatch.setattr("orpheus.api.http.auth.WRONG_TOKEN_S", PATIENCE_S)
     api = start(token=TOKEN, max_clients=60)
     with sockets(api, 60) as others:
         for one in others:
             one.sendall(sent)
-        for _ in range(15):
+        for _ in range(times):
             assert status_of(api, "/jobs", **BEARER) == 200
         assert status_of(api, "/healthz") == 200
 
@@ -103,8 +105,9 @@ def with_few_files(tmp_path: Path) -> Iterator[Orpheus]:
     orpheus.kill()
 
 
+@pytest.mark.parametrize("at_least_s", variants([1, 3], 1))
 def test_where_descriptors_run_out_probes_are_answered_and_the_log_stays_short(
-    with_few_files: Orpheus,
+    with_few_files: Orpheus, at_least_s: int
 ) -> None:
     port = int(str(with_few_files.client.base_url).rstrip("/").rpartition(":")[2])
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -113,7 +116,10 @@ def test_where_descriptors_run_out_probes_are_answered_and_the_log_stays_short(
         with ExitStack() as stack:
             began_s = time.monotonic()
             most = FEW_FILES + 200
-            while (opened := len(stack._exit_callbacks)) < most or time.monotonic() - began_s < 1:  # type: ignore[attr-defined]
+            while (
+                (opened := len(stack._exit_callbacks)) < most  # type: ignore[attr-defined]
+                or time.monotonic() - began_s < at_least_s
+            ):
                 for _ in range(min(50, most - opened)):
                     stack.enter_context(socket.create_connection((ADDRESS, port), PATIENCE_S))
                 asked_s = time.monotonic()

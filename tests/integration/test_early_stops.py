@@ -167,14 +167,18 @@ def test_a_signal_to_stop_while_a_worker_replaces_itself_ends_it(
     assert errors.count("worker_ready") == 1, "it began again"
 
 
-def test_nohup_keeps_a_worker_alive_as_its_terminal_closes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("replacements", variants([1, 2], 1))
+def test_nohup_keeps_a_worker_alive_as_its_terminal_closes(
+    tmp_path: Path, replacements: int
+) -> None:
     process = start_worker(tmp_path, under=("nohup",))
     assert process.stderr is not None
     with contextlib.closing(open_store(f"sqlite:///{tmp_path}/data/orpheus.db")) as store:
-        assert any("worker_ready" in line for line in process.stderr)
-        process.send_signal(signal.SIGHUP)
-        store.jobs.submit(NewJob("sleep", '{"seconds": 0}'))
-        store.bells.ring_pool("default")
+        for _ in range(replacements):
+            assert any("worker_ready" in line for line in process.stderr)
+            process.send_signal(signal.SIGHUP)
+            store.jobs.submit(NewJob("sleep", '{"seconds": 0}'))
+            store.bells.ring_pool("default")
     assert any("worker_ready" in line for line in process.stderr)
     process.send_signal(signal.SIGHUP)  # also after it has replaced itself
     process.send_signal(signal.SIGTERM)

@@ -76,6 +76,7 @@ def test_a_scale_that_leaves_only_drained_workers_leaves_nobody(panel: Panel) ->
     expect(text).not_to_contain_text("nobody")
     page.keyboard.press("Escape")
     panel.workers = [drained, *SYSTEM]
+    expect(panel.row("mail-2")).to_have_count(0)
     expect(page.get_by_label("Workers of pool mail")).to_have_value("1")
     text = ask(panel, "mail", 2)
     expect(text).to_have_text("1 worker more will start." + LASTS)

@@ -169,6 +169,15 @@ class Orpheus:
         if self.process.poll() is not None:
             self.start()
         self.until_ready()
+        until(self._all_live, "every process that the API tells of to be there")
+        self.until_ready()
+
+    def _all_live(self) -> bool:
+        """The API tells of a process that has just been killed as it was before."""
+        try:
+            return all(psutil.pid_exists(one["pid"] or 0) for one in self.workers().values())
+        except (httpx2.TransportError, AssertionError):
+            return False
 
     @property
     def process(self) -> subprocess.Popen[bytes]:

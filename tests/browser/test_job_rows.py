@@ -75,12 +75,30 @@ FITS = """(cell, text) => {
 }"""
 
 
+def told_jobs(dashboard: Dashboard, path: str, submit: Callable[[], list[int]]) -> list[int]:
+    """Submit jobs while the page is open, and return them once it shows how they are now.
+
+    It is an event that showed it. One that is still to come would put the real job in the place of
+    a made-up answer.
+    """
+    page = dashboard.open(path)
+    jobs = submit()
+    for job in jobs:
+        status = dashboard.system.client.get(f"/jobs/{job}").json()["status"]
+        expect(row(page, job)).to_have_attribute("data-status", status)
+    return jobs
+
+
 def test_a_job_held_back_is_not_said_to_be_retried_now_and_one_died_unseen_did_not_run_on(
     lasting_dashboard: Dashboard,
 ) -> None:
     system, page = lasting_dashboard.system, lasting_dashboard.page
     tags = ["held-back"]
-    due, dead = (system.submit("sum_range", {"n": n}, delay="1h", tags=tags) for n in (1, 2))
+    due, dead = told_jobs(
+        lasting_dashboard,
+        "/ui/jobs?tag=held-back",
+        lambda: [system.submit("sum_range", {"n": n}, delay="1h", tags=tags) for n in (1, 2)],
+    )
     error = {"type": "WorkerCrashed", "message": "killed by SIGKILL", "traceback": None}
     changes: dict[int, dict[str, Any]] = {
         due: {"run_at": "2026-01-02T03:04:05.678Z", "error": error, "attempt": 1},
@@ -114,8 +132,11 @@ def test_a_job_that_a_quarantine_holds_back_is_not_said_to_be_due(
     lasting_dashboard: Dashboard, path: str
 ) -> None:
     system, page = lasting_dashboard.system, lasting_dashboard.page
-    first, again = (
-        system.submit("sum_range", {"n": n}, delay="1h", tags=["of-held-type"]) for n in (1, 2)
+    tags = ["of-held-type"]
+    first, again = told_jobs(
+        lasting_dashboard,
+        path,
+        lambda: [system.submit("sum_range", {"n": n}, delay="1h", tags=tags) for n in (1, 2)],
     )
     error = {"type": "WorkerCrashed", "message": "killed by SIGKILL", "traceback": None}
     held = ["sum_range"]
@@ -152,8 +173,8 @@ def test_no_figure_of_a_row_is_cut_and_a_long_type_is_whole_on_a_phone_and_else_
         items = [{**one, "type": LONG} for one in answer.json()["items"]]
         route.fulfill(response=answer, json={**answer.json(), "items": items})
 
+    (failed,) = told_jobs(lasting_dashboard, path, lambda: fail(1, "wide-row"))
     intercept(page, "**/jobs?**", rename)
-    (failed,) = fail(1, "wide-row")
     lasting_dashboard.open(path)
     one = row(page, failed)
     name = one.locator(".type")

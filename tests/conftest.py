@@ -24,7 +24,7 @@ import pytest
 from hypothesis import settings
 
 from tests.databases import make_database
-from tests.machine import PATIENCE_S, processes_with, wait_until
+from tests.machine import PATIENCE_S, folder_in_memory, processes_with, wait_until
 
 # A busy machine is no error: what takes too long is found by benchmarks.
 settings.register_profile("patient", settings.default, deadline=None)
@@ -40,6 +40,10 @@ RUN = "RUN_UNDER_TEST"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 # A run starts hundreds of Python processes; without bytecode each would compile all it imports.
+
+
+if in_memory := folder_in_memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(in_memory))  # where `tmp_path` is
 
 
 # Each process of a run makes a million objects while it collects, and keeps them to the end. To

@@ -20,13 +20,13 @@ _LONGEST_PAUSE_S = 0.2
 
 
 def folder_in_memory() -> Path | None:
-    """Return a folder whose files are kept in memory, if there is one with 2 GiB to spare.
+    """Return a folder whose files are kept in memory, if there is one with 4 GiB to spare.
 
-    A server belongs there that makes a database for each test: on ext4, a file that is made soon
-    after others were deleted costs more time of a processor than all that PostgreSQL does with it.
+    There, a commit waits for no disk, and a new file costs a fraction: on ext4, one that is made
+    soon after others were deleted costs more time of a processor than all that is done with it.
     """
     folder = Path("/dev/shm")
-    if not folder.is_dir() or shutil.disk_usage(folder).free < 2 << 30:
+    if not folder.is_dir() or shutil.disk_usage(folder).free < 4 << 30:
         return None
     return folder
 

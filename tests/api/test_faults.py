@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,8 +42,10 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Starts what it is given; seen to the end if the test was passed."""
     started: list[Orpheus] = []
 
-    def begin_one(kind: type[Orpheus] = Orpheus, *arguments: Any) -> Orpheus:
-        folder = tmp_path / f"orpheus-{len(started)}"
+    def begin_one(
+        kind: type[Orpheus] = Orpheus, *arguments: Any, folder: Path = tmp_path
+    ) -> Orpheus:
+        folder = folder / f"orpheus-{len(started)}"
         folder.mkdir()
         started.append(kind(folder, *arguments))
         return started[-1]
@@ -98,8 +101,17 @@ def fill(ballast: Path) -> None:
             file.write(bytes(4096))
 
 
-def test_files_that_cannot_be_written_are_a_503_and_a_running_job_is_not_lost(begin: Any) -> None:
-    orpheus = begin()
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """A folder of a disk: one in memory lets a process write an immutable file that is open."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+def test_files_that_cannot_be_written_are_a_503_and_a_running_job_is_not_lost(
+    begin: Any, on_disk: Path
+) -> None:
+    orpheus = begin(folder=on_disk)
     files = [orpheus.database, Path(f"{orpheus.database}-wal")]
     orpheus.start("worker")
     job_id = orpheus.submit(type="sleep", payload={"seconds": 1})

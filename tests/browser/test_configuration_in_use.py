@@ -22,6 +22,19 @@ from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.variants import variants
 
 
+def test_nothing_can_be_typed_before_the_file_is_read_which_would_take_its_place(
+    shared: Dashboard,
+) -> None:
+    page = shared.page
+    intercept(page, "**/config", lambda route: None)  # it waits for its answer
+    page.goto(f"{shared.system.url}/ui/configuration")
+    text = page.locator("#text")
+    expect(text).to_be_visible()
+    expect(text).not_to_be_editable()
+    stop_intercepting(page, "**/config")
+    expect(text).to_be_editable()
+
+
 @pytest.mark.parametrize("lost_reads", variants([0, 1], 1))
 def test_a_save_whose_answer_was_lost_is_told_as_mine(
     shared: Dashboard, shared_path: Path, lost_reads: int

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ PATIENCE_S = 60.0
 """How long a test waits before it fails. On a busy machine it must be far more than is needed."""
 HANGS_UP = ("env", "--default-signal=HUP")
 """In front of a command: SIGHUP reaches it, also if the tests run under nohup."""
+_STAND = {"T", "t", "Z", "X"}
+"""The states of a thread that is stopped, or has ended."""
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.2
 
@@ -57,6 +61,22 @@ def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = PATIE
             pytest.fail(f"waited {timeout_s} s for {what}")
         pause_since(began_s)
     return value
+
+
+def freeze(pid: int) -> None:
+    """Send SIGSTOP, and wait until the whole process stands.
+
+    One of its threads has to see the signal first. On a busy machine the others run on until then.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: set(_states(pid)) <= _STAND, f"{pid} to stand")
+
+
+def _states(pid: int) -> Iterator[str]:
+    """Return a letter for the state of each thread: `man 5 proc`."""
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):  # it has just ended
+            yield stat.read_text().rpartition(")")[2].split()[0]
 
 
 def processes_with(variable: str, value: str) -> list[psutil.Process]:

@@ -2,7 +2,6 @@
 
 import os
 import select
-import signal
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
 from orpheus.shared.storage import open_storage
 from orpheus.shared.views.workers import Stack, Worker
 from tests.api.shapes import checked
-from tests.machine import PATIENCE_S
+from tests.machine import PATIENCE_S, freeze
 
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
 
@@ -312,8 +311,7 @@ def test_a_process_that_is_stopped_is_said_to_be(
 ) -> None:
     stopped = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        stopped.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, stopped.pid, os.WSTOPPED)
+        freeze(stopped.pid)
         supervised.store.processes.put_slots(
             [supervised.slot("default-1", SlotState.READY, pid=stopped.pid)]
         )

@@ -33,7 +33,7 @@ from tests.chaos.histories import (
     read_effects,
 )
 from tests.databases import make_database
-from tests.machine import PATIENCE_S, wait_until
+from tests.machine import PATIENCE_S, freeze, wait_until
 
 ROOT = Path(__file__).parents[2]
 JOBS = Path(__file__).parent / "jobs"
@@ -302,10 +302,9 @@ class Orpheus:
     def freeze(self, pid: int) -> psutil.Process:
         """SIGSTOP, and wait until it stands."""
         process = psutil.Process(pid)
-        process.suspend()
         self._stopped.add(process)
-        with contextlib.suppress(psutil.NoSuchProcess):
-            until(lambda: process.status() == psutil.STATUS_STOPPED, "it to stand")
+        with contextlib.suppress(ProcessLookupError):
+            freeze(pid)
         return process
 
     def thaw_all(self) -> None:

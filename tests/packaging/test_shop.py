@@ -15,6 +15,7 @@ import apsw
 import httpx2
 import pytest
 
+from tests.machine import freeze
 from tests.packaging.installed import ROOT, Installed, serving
 from tests.packaging.test_application import ended
 
@@ -78,7 +79,7 @@ def kill_while_mails_are_sent(shop: Installed, jobs: httpx2.Client) -> None:
     give_up_at = time.monotonic() + 60
     while time.monotonic() < give_up_at:
         slots = {one["slot"]: one["pid"] for one in jobs.get("/workers").json()["items"]}
-        os.kill(slots["mail-1"], signal.SIGSTOP)
+        freeze(slots["mail-1"])
         try:
             [(sent,)] = rows(shop, "SELECT count(*) FROM mails")
         except apsw.BusyError:  # it was stopped while it commits

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ import pytest
 from orpheus.supervisor.linux.sampling import Sampler
 from orpheus.supervisor.linux.write_lock import LockHolder, LockWatch
 from orpheus.supervisor.policy.slot import OsStatus
-from tests.machine import PATIENCE_S
+from tests.machine import PATIENCE_S, freeze
 
 CHILD = """
 import sys, time
@@ -78,8 +77,7 @@ def test_a_stopped_writer_is_found_with_how_long_it_has_held_the_lock(
     writer, watch = start("holds"), LockWatch(database)
     first = watch.look(100.0)
     assert first is not None and (first.pid, first.held_s) == (writer.pid, 0.0)
-    writer.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, writer.pid, os.WSTOPPED | os.WNOWAIT)
+    freeze(writer.pid)
     assert watch.look(106.5) == LockHolder(writer.pid, 6.5, "odd ) T (name", OsStatus.STOPPED)
     writer.kill()
     writer.wait(PATIENCE_S)

@@ -1,7 +1,5 @@
 """What the supervisor observes of a real process."""
 
-import os
-import signal
 import subprocess
 from types import SimpleNamespace
 from typing import cast
@@ -10,13 +8,13 @@ from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import sample
 from orpheus.supervisor.loop.observe import observe
 from orpheus.supervisor.policy.slot import Observation, OsStatus
+from tests.machine import freeze
 
 
 def test_a_silent_process_is_seen_stopped_though_its_last_sample_is_older() -> None:
     with subprocess.Popen(["sleep", "600"]) as child:
         last = sample(child.pid)
-        os.kill(child.pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)  # until it is stopped
+        freeze(child.pid)
         handle = SimpleNamespace(
             pid=child.pid,
             peek_exit=lambda: None,

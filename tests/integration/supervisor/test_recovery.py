@@ -20,7 +20,7 @@ from orpheus.shared.storage import open_store
 from orpheus.supervisor.loop.slot_records import slot_record
 from orpheus.supervisor.policy.slot import Slot
 from orpheus.supervisor.startup import sweep_database
-from tests.machine import PATIENCE_S
+from tests.machine import PATIENCE_S, freeze
 from tests.variants import variants
 
 Start = Callable[..., Any]
@@ -77,7 +77,7 @@ def test_no_child_is_killed_for_a_stall_of_the_supervisor_or_a_suspend_of_the_ma
     store = running.store
     job = store.jobs.submit(NewJob(type="sleep")).job
     store.leases.lease(Holder("a-3", dying.incarnation, dying.pid), ("*",), limit=1, ttl_ms=60_000)
-    running.process.send_signal(signal.SIGSTOP)
+    freeze(running.process.pid)
     os.kill(dying.pid, signal.SIGKILL)
     time.sleep(3.5)  # longer than the beat timeout and than what counts as a stall
     running.process.send_signal(signal.SIGCONT)
@@ -89,9 +89,9 @@ def test_no_child_is_killed_for_a_stall_of_the_supervisor_or_a_suspend_of_the_ma
     stalls = running.log().count("supervisor_stalled")
     slept_since_s = time.monotonic()
     for pid in before.values():
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
     time.sleep(0.5)  # until each beat is read: one that is left over would excuse its silence
-    running.process.send_signal(signal.SIGSTOP)
+    freeze(running.process.pid)
     running.until(lambda: time.monotonic() > slept_since_s + 3.5, "the beat timeout to pass")
     running.process.send_signal(signal.SIGCONT)
     running.until(lambda: running.log().count("supervisor_stalled") > stalls, "the stall again")

@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import psutil
 import pytest
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import SlotState
-from tests.machine import PATIENCE_S, slowness
+from tests.machine import PATIENCE_S, freeze, slowness
 
 Start = Callable[..., Any]
 
@@ -53,12 +52,10 @@ def test_a_second_signal_is_passed_on_so_that_work_can_still_be_released(harness
 def test_a_child_is_told_how_long_it_has_however_fast_the_signals_come(harness: Start) -> None:
     running = harness("gives_up_when_it_is_told_to", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
     running.until_state(SlotState.READY)
-    supervisor = psutil.Process(running.process.pid)
-    supervisor.suspend()
-    running.until(lambda: supervisor.status() == psutil.STATUS_STOPPED, "it to stand")
+    freeze(running.process.pid)
     running.process.send_signal(signal.SIGTERM)
     running.process.send_signal(signal.SIGINT)
-    supervisor.resume()
+    running.process.send_signal(signal.SIGCONT)
     assert running.process.wait(PATIENCE_S) == 4
     [exited] = [event for event in running.events() if event.kind is Kind.WORKER_EXITED]
     assert json.loads(exited.body)["reason"] == "stopped, and released what it had not finished"

@@ -21,7 +21,7 @@ from orpheus.shared.outbox.table import create_table
 from orpheus.shared.storage import TypeRow, open_store
 from tests.databases import make_database
 from tests.integration.supervisor.outbox.draining_process import DrainingProcess
-from tests.machine import wait_until
+from tests.machine import freeze, wait_until
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 POINTS = (
@@ -287,7 +287,7 @@ class DrainingTests:
         application.add(1)
         running.until_empty()
         assert running.process is not None
-        running.process.send_signal(signal.SIGSTOP)
+        freeze(running.process.pid)
         application.add(2)
         with application.locked():
             running.process.send_signal(signal.SIGCONT)

@@ -19,6 +19,7 @@ from tests.browser.configuration_page import (
 )
 from tests.browser.conftest import Dashboard
 from tests.browser.interception import Route, intercept, stop_intercepting
+from tests.machine import wait_until
 from tests.variants import variants
 
 
@@ -26,10 +27,11 @@ def test_nothing_can_be_typed_before_the_file_is_read_which_would_take_its_place
     shared: Dashboard,
 ) -> None:
     page = shared.page
-    intercept(page, "**/config", lambda route: None)  # it waits for its answer
+    asked: list[Route] = []
+    intercept(page, "**/config", asked.append)  # it waits for its answer
     page.goto(f"{shared.system.url}/ui/configuration")
     text = page.locator("#text")
-    expect(text).to_be_visible()
+    wait_until(lambda: page.title() and asked, "the page to read the file")
     expect(text).not_to_be_editable()
     stop_intercepting(page, "**/config")
     expect(text).to_be_editable()

@@ -10,6 +10,8 @@ from playwright.sync_api import ViewportSize, expect
 from tests.browser.conftest import Dashboard
 from tests.browser.interception import Route, intercept
 from tests.browser.job_list import row, wait_submitted
+from tests.browser.told_stream import Stream
+from tests.machine import wait_until
 from tests.variants import variants
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
@@ -76,16 +78,21 @@ FITS = """(cell, text) => {
 
 
 def told_jobs(dashboard: Dashboard, path: str, submit: Callable[[], list[int]]) -> list[int]:
-    """Submit jobs while the page is open, and return them once it shows how they are now.
+    """Submit jobs while the page is open, and return them once it has been told how they are now.
 
-    It is an event that showed it. One that is still to come would put the real job in the place of
-    a made-up answer.
+    An event that is still to come would put the real job in the place of a made-up answer.
     """
+    stream = Stream(dashboard.page)
     page = dashboard.open(path)
     jobs = submit()
-    for job in jobs:
-        status = dashboard.system.client.get(f"/jobs/{job}").json()["status"]
-        expect(row(page, job)).to_have_attribute("data-status", status)
+    now = {job: dashboard.system.get(f"/jobs/{job}")["status"] for job in jobs}
+
+    def are_told() -> bool:
+        page.title()  # meanwhile, the stream is passed on
+        told = {one["job"]["id"]: one["job"]["status"] for one in stream.events if "job" in one}
+        return now.items() <= told.items()
+
+    wait_until(are_told, "the page to be told of the jobs")
     return jobs
 
 

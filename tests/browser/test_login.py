@@ -142,6 +142,17 @@ def test_a_page_or_a_stream_whose_session_is_over_leads_to_the_login(
     expect(page.locator("h1")).to_have_text("Log in")
 
 
+def test_before_the_script_runs_the_key_enter_does_not_leave_the_page(
+    guarded: Any, page: Page
+) -> None:
+    page.route("**/js/login.js", lambda route: route.abort())
+    page.goto(f"{guarded.url}/ui/jobs")
+    page.locator("#token").fill("a token")
+    page.keyboard.press("Enter")
+    page.unroute("**/js/login.js")
+    expect(page.locator("#token")).to_have_value("a token")
+
+
 def test_what_is_typed_outlives_the_session(guarded: Any, watched: Page) -> None:
     page = watched
     page.goto(f"{guarded.url}/ui/submit?type=sleep")

@@ -27,6 +27,11 @@ class Stream:
 
         server.on_message(pass_on)
 
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """All events that it was told."""
+        return [event for message in self.heard for event in message.get("events", [])]
+
     def tell(self, **summary: Any) -> None:
         nothing = {"type": "summary", "seq": 10**9, "counts": {}, "changed": {}, "events": []}
         self._socket.send(json.dumps(nothing | summary))

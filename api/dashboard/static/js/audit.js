@@ -137,6 +137,7 @@ field.addEventListener("input", () => {
 });
 byId("action").addEventListener("change", () => apply({ action: byId("action").value }));
 byId("since").addEventListener("change", () => apply({ since: byId("since").value, until: "" }));
+byId("filters").inert = false; // before this, what is typed would be lost
 byId("filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
 addEventListener("popstate", () => { clearTimeout(typing); field.value = write(readAddress().filter); follow(); });
 

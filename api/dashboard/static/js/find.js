@@ -4,8 +4,9 @@ import { JOBS, address } from "./filter.js";
 import { jobNumber, parse } from "./query.js";
 
 export function startFind() {
-  const field = byId("query");
-  byId("find").addEventListener("submit", (event) => {
+  const form = byId("find"), field = byId("query");
+  form.inert = false; // before this, what is typed would be lost
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
     const id = jobNumber(field.value);
     const { filter, problems } = parse(field.value);

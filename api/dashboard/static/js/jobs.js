@@ -46,6 +46,7 @@ const live = new Live("/ws?mode=summary", {
 });
 onTryNow(() => live.retryNow());
 request("/queues").then(({ items }) => { known.queue = items.map(({ name }) => name); }).catch(() => {});
+byId("filters").inert = false; // before this, what is typed would be lost
 field.value = write(readAddress().filter);
 showForm();
 load();

@@ -8,9 +8,9 @@ export class LogSearch {
   constructor(box, changed) {
     this.box = box;
     this.changed = changed;
-    /** In lower case; empty: nothing is searched for. */
-    this.wanted = "";
     this.field = byId("log-search");
+    /** In lower case; empty: nothing is searched for. A text may have been typed before this listened. */
+    this.wanted = this.field.value.trim().toLowerCase();
     this.field.addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.take(), TYPING_MS); });
   }
 

@@ -22,6 +22,7 @@ async function refusal(answer) {
   try { return (await answer.json()).detail; } catch { return `HTTP ${answer.status}`; }
 }
 
+send.disabled = false; // before this, Enter would leave the page
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   show(true);

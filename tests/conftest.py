@@ -8,9 +8,11 @@ import gc
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -325,6 +327,22 @@ def systems_below(folder: Path) -> Iterator[Callable[..., System]]:
     finally:
         for system in systems:
             system.end()
+
+
+@contextlib.contextmanager
+def folder_on_disk(session: pytest.Session) -> Iterator[Path]:
+    """A folder of a disk, which is kept if a test fails meanwhile."""
+    folder, failed = Path(tempfile.mkdtemp(prefix="orpheus-", dir="/var/tmp")), session.testsfailed
+    yield folder
+    if session.testsfailed == failed:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def on_disk(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """As `tmp_path`, but never in memory: for what kills, or is about a disk."""
+    with folder_on_disk(request.session) as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,22 @@ PATIENCE_S = 60.0
 """How long a test waits before it fails. On a busy machine it must be far more than is needed."""
 HANGS_UP = ("env", "--default-signal=HUP")
 """In front of a command: SIGHUP reaches it, also if the tests run under nohup."""
-_STAND = {"T", "t", "Z", "X"}
-"""The states of a thread that is stopped, or has ended."""
+_STOPPED = {"T", "t"}
+_STANDING = _STOPPED | {"Z", "X"}  # or it has ended
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.2
 
 
 def folder_in_memory() -> Path | None:
-    """Return a folder whose files are kept in memory, if there is one with 4 GiB to spare.
+    """Return a folder whose files are kept in memory, if there are 4 GiB to spare.
 
     There, a commit waits for no disk, and a new file costs a fraction: on ext4, one that is made
     soon after others were deleted costs more time of a processor than all that is done with it.
     """
     folder = Path("/dev/shm")
-    if not folder.is_dir() or shutil.disk_usage(folder).free < 4 << 30:
+    if not folder.is_dir() or os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        return None  # some tests make programs
+    if min(shutil.disk_usage(folder).free, psutil.virtual_memory().available) < 4 << 30:
         return None
     return folder
 
@@ -67,16 +69,29 @@ def freeze(pid: int) -> None:
     """Send SIGSTOP, and wait until the whole process stands.
 
     One of its threads has to see the signal first. On a busy machine the others run on until then.
+    Raises ProcessLookupError if it has ended instead.
     """
     os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: set(_states(pid)) <= _STAND, f"{pid} to stand")
+
+    def standing() -> set[str] | None:
+        states = _states(pid)
+        return states if states <= _STANDING else None
+
+    if not wait_until(standing, f"{pid} to stand") & _STOPPED:
+        raise ProcessLookupError(f"{pid} has ended")
 
 
-def _states(pid: int) -> Iterator[str]:
-    """Return a letter for the state of each thread: `man 5 proc`."""
-    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+def _states(pid: int) -> set[str]:
+    """Return the states of the threads of a process, a letter each: `man 5 proc`."""
+    states = set()
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except FileNotFoundError:
+        threads = []
+    for thread in threads:
         with suppress(OSError):  # it has just ended
-            yield stat.read_text().rpartition(")")[2].split()[0]
+            states.add((thread / "stat").read_text().rpartition(")")[2].split()[0])
+    return states or {"X"}
 
 
 def processes_with(variable: str, value: str) -> list[psutil.Process]:

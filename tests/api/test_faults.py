@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -101,16 +100,10 @@ def fill(ballast: Path) -> None:
             file.write(bytes(4096))
 
 
-@pytest.fixture
-def on_disk() -> Iterator[Path]:
-    """A folder of a disk: one in memory lets a process write an immutable file that is open."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        yield Path(folder)
-
-
 def test_files_that_cannot_be_written_are_a_503_and_a_running_job_is_not_lost(
-    begin: Any, on_disk: Path
+    on_disk: Path, begin: Any
 ) -> None:
+    """In memory, a process goes on writing an immutable file that it has open."""
     orpheus = begin(folder=on_disk)
     files = [orpheus.database, Path(f"{orpheus.database}-wal")]
     orpheus.start("worker")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.harness import SHOWN, Orpheus
+from tests.conftest import folder_on_disk
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -20,6 +21,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("chaos")
         for text in SHOWN:
             terminalreporter.write_line(text)
+
+
+@pytest.fixture
+def tmp_path(on_disk: Path) -> Path:
+    """On a disk, where a kill may come while a commit waits for it."""
+    return on_disk
 
 
 @pytest.fixture
@@ -45,20 +52,17 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def lasting_orpheus(tmp_path_factory: pytest.TempPathFactory, points: Path) -> Iterator[Orpheus]:
+def lasting_orpheus(request: pytest.FixtureRequest, points: Path) -> Iterator[Orpheus]:
     """One with a file, which ends in order after all that the tests have done to it."""
-    one = Orpheus(
-        tmp_path_factory.mktemp("orpheus"),
-        {},
-        environment={"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(points)},
-        by_file=True,
-    )
-    yield one
-    try:
-        one.thaw_all()
-        assert one.stop() == 0
-    finally:
-        one.end()
+    environment = {"ORPHEUS_TESTING": "1", "ORPHEUS_FAILPOINTS": str(points)}
+    with folder_on_disk(request.session) as folder:
+        one = Orpheus(folder, {}, environment=environment, by_file=True)
+        yield one
+        try:
+            one.thaw_all()
+            assert one.stop() == 0
+        finally:
+            one.end()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from benchmarks.servers import free_port
-from tests.machine import wait_until
+from tests.machine import freeze, wait_until
 
 _SETTINGS = {
     "fsync": "off",  # no test outlives the power
@@ -139,7 +139,7 @@ class DatabaseServer:
     def hold_log(self) -> None:
         """Until it is killed, write to the disk only what a commit waits for."""
         [(writer,)] = self.look("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
-        os.kill(writer, signal.SIGSTOP)
+        freeze(writer)
 
     def kill(self) -> None:
         """`kill -9` of it and of everything that it has started, as if the machine had died.
@@ -148,7 +148,7 @@ class DatabaseServer:
         no longer, and others would see what was not acknowledged.
         """
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process.pid)
         KILLS_NS.append(time.monotonic_ns())
         family = psutil.Process(self._process.pid).children(recursive=True)
         for one in family:

@@ -19,7 +19,7 @@ from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.shared.views.slot_reasons import reason_of
-from tests.machine import PATIENCE_S, slowness
+from tests.machine import PATIENCE_S, freeze, slowness
 from tests.variants import variants
 
 Start = Callable[..., Any]
@@ -215,7 +215,7 @@ def test_of_many_exits_at_once_none_is_missed(harness: Start, count: int) -> Non
 
     supervisor = psutil.Process(running.process.pid)
     running.until(lambda: len(supervisor.children()) == len(names), "all to be started")
-    supervisor.suspend()
+    freeze(supervisor.pid)
     for child in supervisor.children():
         child.kill()
     supervisor.resume()

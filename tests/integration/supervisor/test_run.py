@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from orpheus.shared.storage import open_store
-from tests.machine import PATIENCE_S, slowness
+from tests.machine import PATIENCE_S, freeze, slowness
 from tests.variants import variants
 
 StartSystem = Callable[..., Any]
@@ -211,7 +211,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
     system.wait_until_ready()
     job = system.submit("sleep", {"seconds": 1.0})
     api = psutil.Process(system.workers()["api"]["pid"])
-    api.suspend()
+    freeze(api.pid)
     system.process.kill()
     system.process.wait()
     port = system.url.rpartition(":")[2]

@@ -3,7 +3,7 @@
 import gc
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from socket import socket
 from typing import Any
 
@@ -52,10 +52,15 @@ def test_pings_of_a_client_that_reads_no_pong_are_not_kept(api: Any, wait_for: A
         (protocol,) = [
             c for c in api._server.server_state.connections if type(c).__name__ == "StreamProtocol"
         ]
-        for _ in range(150):  # 20 MB
-            one.sendall(pings)
-        kept = protocol.transport.get_write_buffer_size()
-    assert kept < 1_000_000
+        kept = []
+        with suppress(
+            ConnectionResetError
+        ):  # cut off, if the machine is busy
+            for _ in range(150):  # 20 MB
+                one.sendall(pings)
+                kept.append(protocol.transport.get_write_buffer_size())
+    assert len(kept) > 20
+    assert max(kept) < 1_000_000
 
 
 def close_code(one: socket) -> int | None:

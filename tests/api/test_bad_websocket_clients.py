@@ -53,9 +53,7 @@ def test_pings_of_a_client_that_reads_no_pong_are_not_kept(api: Any, wait_for: A
             c for c in api._server.server_state.connections if type(c).__name__ == "StreamProtocol"
         ]
         kept = []
-        with suppress(
-            ConnectionResetError
-        ):  # cut off, if the machine is busy
+        with suppress(ConnectionResetError):  # cut off, if the machine is busy
             for _ in range(150):  # 20 MB
                 one.sendall(pings)
                 kept.append(protocol.transport.get_write_buffer_size())

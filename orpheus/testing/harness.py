@@ -223,6 +223,7 @@ class Harness:
 
     def use(self, step: Use) -> Any:
         """Do the work of a client's step on the store."""
+        self._describe_types()
         return step.work(self._store)
 
     def close(self) -> None:

@@ -263,6 +263,13 @@ def test_modules_of_the_project_are_imported_from_its_folder(
         Harness(modules=["a_module_that_is_not_there"])
 
 
+def test_a_type_that_the_test_itself_imports_is_known_at_once(harness: Harness) -> None:
+    @job("imported_late")
+    def late() -> None: ...
+
+    assert harness.submit(late.new()).status is Status.PENDING
+
+
 def test_what_the_application_would_be_refused_is_refused(harness: Harness) -> None:
     with pytest.raises(InvalidJob, match="did you mean 'flown'"):
         harness.submit("flow")

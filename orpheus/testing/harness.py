@@ -161,6 +161,11 @@ class Harness:
             return
         raise AssertionError(f"job {found.id} was submitted: {found.type} {found.payload}")
 
+    def assert_no_errors(self) -> None:
+        """Raise AssertionError, with its traceback, for each job whose last attempt failed."""
+        if failed := [one for one in self.jobs() if one.error is not None]:
+            raise AssertionError("\n".join(_shown(self.get(one)) for one in failed))
+
     def _wanted(
         self, job: Callable[..., Any] | str, payload: Mapping[str, Any]
     ) -> tuple[str, dict[str, Any]]:
@@ -289,6 +294,12 @@ class _HarnessClient(Client):
         if not self._harness.step():
             raise WaitTimedOut("the job never ends: nothing is due, now or later")
         return None
+
+
+def _shown(job: Job) -> str:
+    assert job.error is not None
+    error = f"{job.error.type}: {job.error.message}"
+    return f"job {job.id} {job.type} {job.payload}: {error}\n{job.error.traceback or ''}"
 
 
 def _import(modules: Iterable[str]) -> None:

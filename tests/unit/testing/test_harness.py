@@ -119,6 +119,7 @@ def test_retries_come_when_their_time_has_come(harness: Harness) -> None:
     assert harness.advance("9s") == 0
     assert harness.advance("1s") == 1
     assert harness.advance("1h") == 1
+    harness.assert_no_errors()
     done = harness.get(job)
     assert done.status is Status.DONE
     waits = [one.started_at - began for one in done.attempts]
@@ -132,6 +133,8 @@ def test_a_job_fails_for_good_after_its_retries(harness: Harness) -> None:
     failed = harness.get(job)
     assert failed.status is Status.FAILED
     assert failed.error is not None and failed.error.message == "attempt 3"
+    with pytest.raises(AssertionError, match=r"(?s)job 1 flown \{.*: ValueError: .* in flown"):
+        harness.assert_no_errors()
     harness.client.retry(job)
     assert harness.advance("1d") == 3
 

@@ -134,6 +134,7 @@ def _facts(
             left=_left(store, workers) if gone else (),
             silent_after_s=beat_timeout_s,
             free_bytes=store.maintenance.free_bytes(),
+            database=store.state.database,
             log_bytes=store.maintenance.wal_bytes(),
             has_jobs=any(n for by_status in counts.values() for n in by_status.values()),
         )

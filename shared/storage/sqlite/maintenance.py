@@ -18,6 +18,7 @@ from orpheus.shared.errors import DatabaseFull, DatabaseUnusable, StorageError
 from orpheus.shared.process.sync_folder import sync_folder
 from orpheus.shared.storage.data import BackupRefused
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
+from orpheus.shared.storage.sqlite.free_space import free_bytes_beside
 from orpheus.shared.storage.sqlite.history import give_new_epoch, note_history
 from orpheus.shared.storage.sqlite.standstill import StandstillWatch
 from orpheus.shared.storage.sqlite.write_ahead_log import WAL_BOUND_BYTES
@@ -149,13 +150,7 @@ class FileMaintenance:
 
     def free_bytes(self) -> int:
         """Return the free space on the device that holds the database. Raises DatabaseUnusable."""
-        try:
-            disk = os.statvfs(self._database.path.parent)
-            return disk.f_bavail * disk.f_frsize
-        except OSError as error:
-            raise DatabaseUnusable(
-                f"the free space of its folder cannot be read: {error}"
-            ) from error
+        return free_bytes_beside(self._database.path)
 
 
 def _finish_copy(part: Path) -> None:

@@ -8,15 +8,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.operations.supervisor_requests import check_supervised
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, open_store, state_files
 from orpheus.shared.storage.sqlite import standstill
+from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.standstill import StandstillWatch
+from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.startup import lock_database, note_supervisor
 from tests.unit.supervisor.cli.slot_rows import slot
 
@@ -117,6 +121,40 @@ def test_a_supervisor_that_holds_its_lock_has_not_gone_however_silent(orpheus: O
     assert re.match(f"The supervisor has sent no heartbeat for {QUIET}", first)
     assert re.match(f"default-1 has sent no heartbeat for {QUIET}", second)
     assert "taken for dead" not in second, "nobody is there to do it"
+
+
+def test_on_a_full_disk_that_is_told_and_nobody_is_silent(
+    orpheus: Orpheus, supervised: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqliteDatabase, "has_little_space", lambda _: True)
+    os.utime("data/orpheus.db-wal")  # as a write that fails does
+    before = Path("data/orpheus.db-wal").stat().st_mtime_ns
+    assert supervised.maintenance.standstill() is None
+    assert Path("data/orpheus.db-wal").stat().st_mtime_ns > before, "it was tried"
+    full = DatabaseFull("no space is left on the device that holds /srv/orpheus.db")
+    monkeypatch.setattr(SqliteDatabase, "begin_and_undo", Mock(side_effect=full))
+    found = status(orpheus)
+    concern = found["verdict"]["concerns"][0]
+    assert concern["code"] == "no_writes"
+    assert concern["text"].startswith(f"Nothing can be written: {full}. No job starts or ends")
+    assert "silent" not in [one["code"] for one in found["verdict"]["concerns"]]
+    told = [(one["slot"], one["state"], one["heartbeat_age_s"]) for one in found["workers"]]
+    assert told == [("supervisor", "ready", None), ("default-1", "ready", None)]
+
+
+def test_a_database_that_was_moved_away_is_told_at_once(supervised: Store) -> None:
+    Path("data/orpheus.db").rename("data/away.db")
+    found = supervised.maintenance.standstill()
+    assert found is not None
+    assert "data/orpheus.db or its -wal file was moved, deleted or replaced" in found.why
+    (worker,) = (
+        one
+        for one in workers_json(supervised, supervised_on=None, beat_timeout_s=15)
+        if one["role"] is Role.WORKER
+    )
+    assert (worker["silent"], worker["jobs_done"]) == (False, 7)
+    Path("data/away.db").rename("data/orpheus.db")
+    assert supervised.maintenance.standstill() is None
 
 
 @pytest.mark.usefixtures("supervised")

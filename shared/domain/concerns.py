@@ -186,6 +186,8 @@ class Facts:
     """Schedules whose tick has passed, and by how many seconds."""
     undelivered: Sequence[AlertFacts] = ()
     standstill: Standstill | None = None
+    moved: str = ""
+    """Where the database was moved to, so that nothing can be started on it; empty: it was not."""
     gone: int | None = None
     """The process of a supervisor that is gone and has not said so."""
     left: Sequence[str] = ()

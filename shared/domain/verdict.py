@@ -137,7 +137,9 @@ def _end(left_s: float | None) -> str:
 
 def _nothing_runs(facts: Facts) -> Iterator[Concern]:
     gone = "" if facts.gone is None else f"the supervisor (process {facts.gone}) is gone"
-    if not facts.slots:
+    if facts.moved and not facts.slots:
+        yield Concern(ConcernCode.NOTHING_RUNS, _sentence(f"Nothing runs: {facts.moved}"))
+    elif not facts.slots:
         text = f"Nothing runs: {gone}." if gone else "Nothing runs."
         yield Concern(ConcernCode.NOTHING_RUNS, text, "orpheus")
     elif facts.left:

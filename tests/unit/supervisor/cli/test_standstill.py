@@ -43,7 +43,8 @@ def supervised(store: Store) -> Iterator[Store]:
     ):
         life = f"life-of-{name}"
         record = own_record(store.clock, "host-1", role, name, life, pool=pool, ready=True)
-        store.processes.register(replace(record, last_beat_mono_ms=heard_ms, jobs_done=7))
+        record = replace(record, last_beat_mono_ms=heard_ms, jobs_done=7, places=3)
+        store.processes.register(record)
     names = ("supervisor", "default-1")
     store.processes.put_slots([slot(name, SlotState.READY) for name in names])
     yield store
@@ -116,7 +117,8 @@ def test_a_holder_that_cannot_be_seen_from_here_is_told_too(
 @pytest.mark.usefixtures("supervised")
 def test_a_supervisor_that_holds_its_lock_has_not_gone_however_silent(orpheus: Orpheus) -> None:
     found = status(orpheus)
-    assert [one["slot"] for one in found["workers"]] == ["supervisor", "default-1"]
+    told = [(one["slot"], one["jobs_done"], one["places"]) for one in found["workers"]]
+    assert told == [("supervisor", 7, 3), ("default-1", 7, 3)], "as they were heard last"
     first, second = (one["text"] for one in found["verdict"]["concerns"])
     assert re.match(f"The supervisor has sent no heartbeat for {QUIET}", first)
     assert re.match(f"default-1 has sent no heartbeat for {QUIET}", second)

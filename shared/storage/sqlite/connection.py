@@ -272,12 +272,12 @@ class SqliteDatabase:
         with self._handle as connection:
             return connection.in_transaction
 
-    def begin_and_undo(self, wait_s: float) -> None:
+    def begin_and_undo(self, wait_s: float, *, commits: bool = False) -> None:
         """Begin a write transaction and roll it back, to check that one can begin.
 
-        On a disk that is nearly full one can begin that cannot be committed: there, one that
-        changes nothing is. Raises DatabaseBusy after `wait_s` without the write lock,
-        DatabaseFull, DatabaseUnusable.
+        One can begin that cannot be committed. So on a disk that is nearly full, and with
+        `commits`, one that changes nothing is committed, if there is a process that writes.
+        Raises DatabaseBusy after `wait_s` without the write lock, DatabaseFull, DatabaseUnusable.
         """
         handler = BusyHandler(wait_s)
         with self._handle as own, self._handle.turns.waiting_by(own, handler) as connection:
@@ -287,7 +287,7 @@ class SqliteDatabase:
             self._set_synchronous(connection, full=False)
             connection.execute("BEGIN IMMEDIATE")
             try:
-                if self.has_little_space():
+                if commits or self.has_little_space():
                     connection.execute(self._touch)
                     connection.execute("COMMIT")
             finally:

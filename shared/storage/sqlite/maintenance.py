@@ -25,6 +25,7 @@ from orpheus.shared.storage.sqlite.write_ahead_log import WAL_BOUND_BYTES
 from orpheus.shared.storage.verbs.events import Events
 
 _MOST_PROBLEMS = 10
+_OPEN_BYTES = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
 _BACKUP_STEP_PAGES = 1_000
 _NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 """How exFAT, CIFS and file systems on an object store refuse one: backups often go there."""
@@ -133,8 +134,10 @@ class FileMaintenance:
             self._noted = now
 
     def database_bytes(self) -> int:
-        """Size of the database file."""
-        return _size_bytes(self._database.path)
+        """Size of the database file; of one that was moved away, of the one that is open."""
+        return _size_bytes(self._database.path) or sum(
+            row[0] for row in self._database.all(_OPEN_BYTES)
+        )
 
     def wal_bytes(self) -> int:
         """Size of the write-ahead log that stands beside it."""

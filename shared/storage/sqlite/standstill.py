@@ -3,7 +3,7 @@
 A process holds its lock and stands still, the disk is full, or the file was moved away. Heartbeats
 and the states of slots are rows, so nobody can record this in the database. Whoever reads them
 finds it out here. The write-ahead log, which each commit changes, tells that somebody can write;
-not so on a full disk, where a commit changes it and fails.
+not so on a full disk, where a commit changes it and fails. An old one tells nothing by itself.
 """
 
 import time
@@ -70,7 +70,7 @@ class StandstillWatch:
     def _is_held(self) -> bool:
         """Return whether no write can begin for a lock, after trying one. Raises StorageError."""
         try:
-            self._database.begin_and_undo(_TRIAL_S)
+            self._database.begin_and_undo(_TRIAL_S, commits=True)
         except DatabaseBusy:
             return True
         return False

@@ -22,6 +22,7 @@ from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.standstill import StandstillWatch
 from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.startup import lock_database, note_supervisor
+from tests.sqlite_handle import handle_of
 from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
@@ -155,7 +156,19 @@ def test_a_database_that_was_moved_away_is_told_at_once(supervised: Store) -> No
         if one["role"] is Role.WORKER
     )
     assert (worker["silent"], worker["jobs_done"]) == (False, 7)
+    assert supervised.maintenance.database_bytes() == Path("data/away.db").stat().st_size
     Path("data/away.db").rename("data/orpheus.db")
+    assert supervised.maintenance.standstill() is None
+
+
+def test_what_cannot_be_committed_is_told_though_it_can_begin(supervised: Store) -> None:
+    """As where the file has become read-only, or a quota is used up."""
+    let_log_be_quiet()
+    with handle_of(supervised) as connection:
+        connection.execute("PRAGMA query_only = ON")
+        found = supervised.maintenance.standstill()
+        connection.execute("PRAGMA query_only = OFF")
+    assert found is not None and found.why.endswith("attempt to write a readonly database")
     assert supervised.maintenance.standstill() is None
 
 

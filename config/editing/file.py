@@ -20,7 +20,15 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
-from orpheus.config.changes import changed_keys, effects, key_of, overruled, reach, shown_changes
+from orpheus.config.changes import (
+    changed_keys,
+    effects,
+    emptied,
+    key_of,
+    overruled,
+    reach,
+    shown_changes,
+)
 from orpheus.config.checks import missing_programs
 from orpheus.config.editing.earlier import Earlier
 from orpheus.config.editing.edited import edited_text, problems_in, secrets_written_out
@@ -281,6 +289,8 @@ class ConfigurationFile:
             told = tuple(sorted(told, key=lambda one: one.line or math.inf))
             return EditOutcome(told, refused=tuple(map(dotted, refused)))
         settings, problems = checked(sources)
+        if is_empty := emptied(text if runs is None else runs, new):
+            problems.append(Problem((), is_empty, source=str(self._path)))
         if settings is not None and not problems:
             refusals = refused_entries(for_database(settings))
             problems = [Problem(key, why) for key, why in refusals.items()]

@@ -320,15 +320,6 @@ def test_a_broken_file_can_be_mended_as_long_as_it_is_toml(toml: Toml) -> None:
         outcome(toml("[api"), "")
 
 
-def test_a_file_is_not_emptied_as_a_supervisor_would_not_take_it(toml: Toml) -> None:
-    path = toml("[api]\nport = 1\n")
-    (problem,) = outcome(path, " \n").problems
-    assert (problem.key, problem.place, problem.line) == ("", str(path), None)
-    assert problem.detail.startswith("is empty: what it set stays; ")
-    assert outcome(path, "# the defaults\n").problems == ()
-    assert outcome(toml(""), "").problems == ()
-
-
 @pytest.mark.parametrize("keys", [500, pytest.param(10_000, marks=pytest.mark.long)])
 def test_a_text_of_many_unknown_keys_is_answered_soon(toml: Toml, keys: int) -> None:
     text, began_s = "\n".join(f"k{n} = 1" for n in range(keys)), thread_time()

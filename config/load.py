@@ -26,6 +26,7 @@ with standing_in({"asyncio": Later("asyncio")}):  # pydantic-settings uses it in
 
 MoreChecks = Callable[[Settings, Collection[KeyPath]], Iterable[Problem]]
 """Checks of settings whose values at some keys are not valid, and replaced by their defaults."""
+_MAKE_JOBS = ("schedules", "alerts")
 _OTHERS_OF_DATABASE = frozenset(
     ("database", name) for name in Database.model_fields if name != "url"
 )
@@ -98,7 +99,8 @@ def checked(
 ) -> tuple[Settings | None, list[Problem]]:
     """Return the settings that the sources give together, and all their problems.
 
-    Relative paths begin in `folder`. `more` is checked, too, in what is sound.
+    Relative paths begin in `folder`. `more` is checked, too, in what is sound: without schedules
+    and alerts that have a problem.
     With problems, the settings (if any) have the default in place of each invalid value.
     """
     problems = list(sources.problems)
@@ -119,8 +121,10 @@ def checked(
         part = SoundPart(settings, {})
     if part is not None:
         keys = [problem.key for problem in problems]
-        found = [*problems_between(part.settings, folder), *more(part.settings, keys)]
+        found = list(problems_between(part.settings, folder))
         problems += part.problems(found, keys)
+        rest = part.leaving_out({one.key[:2] for one in found if one.key[0] in _MAKE_JOBS})
+        problems += rest.problems(more(rest.settings, keys), keys)
     if settings is not None and not problems:
         settings.remember_given(digest_of(sources))
     return settings, problems

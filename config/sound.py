@@ -37,6 +37,16 @@ class SoundPart:
             if key not in around and not unknown.intersection(also):
                 yield replace(problem, key=key, also=tuple(also))
 
+    def leaving_out(self, entries: Collection[KeyPath]) -> "SoundPart":
+        """Return the part without these entries of lists, which are named as in its settings."""
+        kept, places = {}, dict(self.places)
+        for table in {str(key[0]) for key in entries if _is_in_list(key)}:
+            listed = getattr(self.settings, table)
+            left = [at for at in range(len(listed)) if (table, at) not in entries]
+            kept[table] = tuple(listed[at] for at in left)
+            places[table] = [places[table][at] for at in left] if table in places else left
+        return SoundPart(self.settings.model_copy(update=kept), places)
+
     def _placed(self, key: KeyPath) -> KeyPath:
         places = self.places.get(str(key[0])) if len(key) > 1 else None
         return key if places is None else (key[0], places[int(key[1])], *key[2:])

@@ -144,6 +144,17 @@ name = "hourly"
 type = "gone"
 every = "1 hour"
 payload = {path = 1}
+[[alerts]]
+on = ["job.failed"]
+type = "build"
+[[alerts]]
+name = "mistyped"
+on = ["job.faild"]
+type = "build"
+[[alerts]]
+name = "wrong"
+on = ["job.failed"]
+type = "build"
 """
 
 
@@ -159,6 +170,7 @@ def test_one_round_tells_every_problem_of_what_is_sound(
         *("4: programs.0.name", "8: programs.web.argv", "9: programs.web.cwd"),
         *("10: programs.web.env_file", "11: programs.web.log_size", "14: programs.web.name"),
         *("19: schedules.nightly", "26: schedules.hourly.every"),
+        *("28: alerts.0.name", "33: alerts.mistyped.on", "35: alerts.wrong"),
     ]
     more = orpheus("config", "check", "--config", "own.toml", "--modules").err
     assert more.startswith(f"{found}orpheus: jobs.modules: ") and "ZeroDivisionError" in more

@@ -32,6 +32,16 @@ class Effects:
     stops: tuple[str, ...]
 
 
+def emptied(before: str, after: str) -> str | None:
+    """Return why `after` cannot take the place of `before`: only white space is left of it.
+
+    An editor on a full disk empties a file. That must not end schedules, nor the need for a token.
+    """
+    if after.strip() or not before.strip():
+        return None
+    return "is empty: what it set stays; if the defaults are meant, say so in a line with a comment"
+
+
 def worker_runs_on(handover: WorkerHandover) -> WorkerHandover:
     """Return the part of the handover that restarts the worker when it changes.
 

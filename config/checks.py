@@ -55,11 +55,16 @@ def missing_programs(settings: Settings) -> Iterator[Problem]:
     }
     for table, entries in run.items():
         for index, one in enumerate(entries):
+            key = (table, index)
+            is_in_cwd = "/" in one.argv[0] and not Path(one.argv[0]).is_absolute()
             if one.cwd and not Path(one.cwd).is_dir():
-                yield Problem((table, index, "cwd"), f"{one.cwd!r} is no directory")
-            elif not _can_run(one.argv[0], one.cwd, one.env.get("PATH")):
+                yield Problem((*key, "cwd"), f"{one.cwd!r} is no directory")
+                if is_in_cwd:
+                    continue
+            if not _can_run(one.argv[0], one.cwd, one.env.get("PATH")):
                 reason = f"the program {one.argv[0]!r} is not there, or not executable"
-                yield Problem((table, index, "argv"), reason)
+                looked_in = (*key, "cwd") if is_in_cwd else (*key, "env", "PATH")
+                yield Problem((*key, "argv"), reason, also=(looked_in,))
 
 
 def _can_run(program: str, cwd: str, path: str | None) -> bool:
@@ -160,7 +165,7 @@ def _programs(settings: Settings, folder: str) -> Iterator[Problem]:
         for other in program.after:
             if other not in names:
                 reason = f"there is no program {other!r}{did_you_mean(other, names)}"
-                yield Problem(("programs", index, "after"), reason)
+                yield Problem(("programs", index, "after"), reason, also=(("programs",),))
         if program_stop_timeout_s(program, settings) >= supervisor.shutdown_deadline:
             yield Problem(
                 ("programs", index, "stop_timeout"),

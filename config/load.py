@@ -1,6 +1,6 @@
 """Load the settings: read every source, merge them, validate them, and collect every problem."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from orpheus.config.checks import problems_between
 from orpheus.config.known import digest_of
 from orpheus.config.problems import NOT_SETTINGS, KeyPath, Problem, problems_of, without
 from orpheus.config.settings import Database, Settings
+from orpheus.config.sound import SoundPart, sound_part
 from orpheus.config.sources import DEFAULT_PATH, NO_DATABASE, Sources, read_sources
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.imports import Later, standing_in
@@ -23,6 +24,9 @@ with standing_in({"asyncio": Later("asyncio")}):  # pydantic-settings uses it in
         SettingsConfigDict,
     )
 
+MoreChecks = Callable[[Settings, Collection[KeyPath]], Iterable[Problem]]
+"""Checks of settings whose values at some keys are not valid, and replaced by their defaults."""
+_MAKE_JOBS = ("schedules", "alerts")
 _OTHERS_OF_DATABASE = frozenset(
     ("database", name) for name in Database.model_fields if name != "url"
 )
@@ -90,17 +94,20 @@ def _may_be_the_url(key: KeyPath) -> bool:
     return similar(str(key[0]), ["database"]) is not None or key[-1] == "url"
 
 
-def checked(sources: Sources, folder: str = "") -> tuple[Settings | None, list[Problem]]:
+def checked(
+    sources: Sources, folder: str = "", more: MoreChecks = lambda _settings, _invalid: ()
+) -> tuple[Settings | None, list[Problem]]:
     """Return the settings that the sources give together, and all their problems.
 
-    Relative paths begin in `folder`.
+    Relative paths begin in `folder`. `more` is checked, too, in what is sound: without schedules
+    and alerts that have a problem.
     With problems, the settings (if any) have the default in place of each invalid value.
     """
     problems = list(sources.problems)
     values = _merged(sources.layers)
     given = [name for name in NOT_SETTINGS if values.pop(name, None) is not None]
     problems += [Problem((name,), "unknown key") for name in given]
-    settings = None
+    settings = part = None
     try:
         settings = Settings.model_validate(
             {**values, "source": sources.file, "source_text": sources.text}
@@ -108,17 +115,18 @@ def checked(sources: Sources, folder: str = "") -> tuple[Settings | None, list[P
     except ValidationError as error:
         invalid = problems_of(error, Settings)
         problems += invalid
-        # Check the other values too, with each invalid one at its default.
-        settings = _validated_or_none(without(values, [problem.key for problem in invalid]))
-    if settings is not None:
-        invalid_keys = {problem.key for problem in problems}
-        problems += [
-            problem
-            for problem in problems_between(settings, folder)
-            if not invalid_keys.intersection((problem.key, *problem.also))
-        ]
-        if not problems:
-            settings.remember_given(digest_of(sources))
+        keys = [problem.key for problem in invalid]
+        settings, part = _validated_or_none(without(values, keys)), sound_part(values, keys)
+    if part is None and settings is not None:
+        part = SoundPart(settings, {})
+    if part is not None:
+        keys = [problem.key for problem in problems]
+        found = list(problems_between(part.settings, folder))
+        problems += part.problems(found, keys)
+        rest = part.leaving_out({one.key[:2] for one in found if one.key[0] in _MAKE_JOBS})
+        problems += rest.problems(more(rest.settings, keys), keys)
+    if settings is not None and not problems:
+        settings.remember_given(digest_of(sources))
     return settings, problems
 
 

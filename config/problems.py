@@ -30,7 +30,8 @@ _REWORDED = {
 class Problem:
     """One thing to fix at `key`, which may depend on the keys in `also`.
 
-    `source` is set if the problem is with a whole source (a file, a variable) and not with a key.
+    `source` is set if the problem is with a whole source (a file, a variable) and not with a key,
+    or with what that source says of the key, while another one sets it.
     """
 
     key: KeyPath

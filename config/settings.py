@@ -52,6 +52,7 @@ from orpheus.config.values import (
     TypeFilter,
     VariableName,
     WebhookUrl,
+    sizes,
 )
 from orpheus.shared.domain.alerts import MOST_COUNTED
 from orpheus.shared.domain.commands import fields_of
@@ -250,7 +251,7 @@ class Program(Table):
     after: tuple[Name, ...] = ()
     stop_signal: StopSignal = "TERM"
     stop_timeout: Seconds | None = None
-    log_size: Annotated[SizeBytes, Field(ge=65_536)] = 10_000_000
+    log_size: Annotated[SizeBytes, sizes(2**16)] = 10_000_000
     log_files: Annotated[Integer, Field(ge=1, le=1000)] = 5
     max_memory_mb: Annotated[Integer, Field(ge=0)] = 0
 

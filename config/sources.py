@@ -67,7 +67,19 @@ class Sources:
         """Add a source; `origin` names it."""
         self.layers.append(values)
         for key in _leaves(values):
+            for length in range(1, len(key)):  # a value of an earlier source: a table replaces it
+                self._origins.pop(key[:length], None)
             self._origins[key] = origin
+
+    def _add_value(self, path: Sequence[str], value: Any, origin: str) -> None:
+        """Add a source that sets one value; in a list of an earlier source, it cannot."""
+        for length in range(1, len(path)):
+            if any(isinstance(_value_at(one, path[:length]), list) for one in self.layers):
+                known = dotted(tuple(path[:length]))
+                reason = f"{known} is a list: set it as a whole, or change it in the file"
+                self.problems.append(Problem(tuple(path), reason, source=origin))
+                return
+        self.add(nested(path, value), origin)
 
     def origin(self, key: KeyPath) -> str | None:
         """Return what set the key (a path, a variable, `--set`); None for a default."""
@@ -179,7 +191,7 @@ class Sources:
         ours = {name for name in environ if name.startswith(PREFIX)} - _NOT_SETTINGS
         of_kubernetes = {name for name in ours if _is_of_kubernetes(name, environ[name])}
         for name in sorted(ours - of_kubernetes):
-            self.add(nested(_path_of(name), _value(environ[name])), name)
+            self._add_value(_path_of(name), _value(environ[name]), name)
         if of_kubernetes:
             first, more = min(of_kubernetes), len(of_kubernetes) - 1
             self._add_problem(f"{first} and {more} more" if more else first, _KUBERNETES_SETS)
@@ -191,7 +203,7 @@ class Sources:
             if not equals or steps is None:
                 self._add_problem("--set", f"{item!r} is not KEY=VALUE, such as api.port=9000")
             else:
-                self.add(nested(steps, _value(text)), "--set")
+                self._add_value(steps, _value(text), "--set")
         return self
 
     def _add_problem(self, source: str, reason: str) -> None:
@@ -285,6 +297,12 @@ def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
         value = {name: value}
     nested: dict[str, Any] = value
     return nested
+
+
+def _value_at(table: Any, path: Sequence[str]) -> Any:
+    for step in path:
+        table = table.get(step) if isinstance(table, Mapping) else None
+    return table
 
 
 def _leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[KeyPath]:

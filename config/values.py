@@ -46,7 +46,9 @@ def parse_size_bytes(value: object) -> int:
         return value
     size = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if size is None:
-        raise ValueError('a size is bytes, or text such as "64KiB", "1MiB", "2GiB"')
+        *units, last = filter(None, _UNITS_BYTES)
+        known = f"{', '.join(units)} or {last}"
+        raise ValueError(f'a size is bytes, or text of {known}, such as "10MB", "64KiB"')
     return int(size[1]) * _UNITS_BYTES[size[2]]
 
 
@@ -55,6 +57,19 @@ def as_size(size_bytes: int) -> str | int:
     units = [(size, unit) for unit, size in _UNITS_BYTES.items() if size > 1]
     whole = [(size_bytes // size, unit) for size, unit in units if size_bytes % size == 0]
     return "{}{}".format(*min(whole)) if whole else size_bytes
+
+
+def sizes(smallest_bytes: int, largest_bytes: int = 2**30) -> AfterValidator:
+    """Return a check of a size, which tells its bounds as a person writes them."""
+
+    def check(size_bytes: int) -> int:
+        if size_bytes < smallest_bytes:
+            raise ValueError(f"must be at least {as_size(smallest_bytes)}")
+        if size_bytes > largest_bytes:
+            raise ValueError(f"must be at most {as_size(largest_bytes)}")
+        return size_bytes
+
+    return AfterValidator(check)
 
 
 def _written_by(form: Callable[[Any], Any]) -> PlainSerializer:
@@ -168,9 +183,7 @@ def _outbox_url(text: str) -> str:
 
 Seconds = Annotated[float, BeforeValidator(parse_duration_s), _written_by(as_duration)]
 Timer = Annotated[Seconds, Field(gt=0)]
-SizeBytes = Annotated[
-    int, BeforeValidator(parse_size_bytes), _written_by(as_size), Field(ge=1, le=2**30)
-]
+SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), _written_by(as_size), sizes(1)]
 Integer = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 QueueName = Annotated[

@@ -61,6 +61,7 @@ from orpheus.supervisor.startup import (
     lock_database,
     make_cells_folder,
     note_supervisor,
+    refuse_other_package,
     refuse_twin,
     sweep_database,
     warn_of_owner,
@@ -85,6 +86,7 @@ def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) ->
     """
     if sys.platform != "linux":
         raise ConfigurationError("Orpheus runs on Linux only: it needs pidfds and PR_SET_PDEATHSIG")
+    refuse_other_package()
     name_program("supervisor")
     read = _with_paths_resolved_once(read)
     settings = read("")

@@ -7,9 +7,12 @@ import errno
 import fcntl
 import os
 import time
+from importlib.machinery import PathFinder
+from pathlib import Path
 
+import orpheus
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role
-from orpheus.shared.errors import AlreadyRunning, DatabaseUnusable
+from orpheus.shared.errors import AlreadyRunning, ConfigurationError, DatabaseUnusable
 from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.reclaim import remove_old_cells
 from orpheus.shared.process.clock import is_alive
@@ -26,6 +29,23 @@ log = get_logger()
 
 _LOOKS, _LOOK_S = 5, 0.02
 _LOOK_EVERY_S = 0.2
+
+
+def refuse_other_package() -> None:
+    """Raise ConfigurationError if children would import another `orpheus` than the one that runs.
+
+    `python -m` looks in the current folder first, so that it finds the job modules; a command that
+    is installed does not. An older checkout there would not know the database of this supervisor.
+    """
+    if os.environ.get("PYTHONSAFEPATH"):
+        return
+    found = PathFinder.find_spec("orpheus", [""])
+    other = None if found is None else found.origin  # a folder without __init__.py has none
+    if other is not None and not Path(other).samefile(str(orpheus.__file__)):
+        raise ConfigurationError(
+            f"the processes that it starts would import {other} of the current folder, and not "
+            f"{orpheus.__file__}, which runs: start it in another folder, or run that one"
+        )
 
 
 def lock_database(state: StateFiles) -> int:

@@ -18,9 +18,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import starmap
 from pathlib import Path
 
-from orpheus.config.changes import changed_keys, effects, key_of, overruled, reach, shown_changes
+from orpheus.config.changes import (
+    changed_keys,
+    effects,
+    emptied,
+    key_of,
+    overruled,
+    reach,
+    shown_changes,
+)
 from orpheus.config.checks import missing_programs
 from orpheus.config.editing.earlier import Earlier
 from orpheus.config.editing.edited import edited_text, problems_in, secrets_written_out
@@ -280,10 +289,12 @@ class ConfigurationFile:
             told = problems_in(found, sources_with(new, self._path, (), {}))
             told = tuple(sorted(told, key=lambda one: one.line or math.inf))
             return EditOutcome(told, refused=tuple(map(dotted, refused)))
-        settings, problems = checked(sources)
-        if settings is not None and not problems:
-            refusals = refused_entries(for_database(settings))
-            problems = [Problem(key, why) for key, why in refusals.items()]
+        settings, problems = checked(
+            sources,
+            more=lambda part, _: starmap(Problem, refused_entries(for_database(part)).items()),
+        )
+        if is_empty := emptied(text if runs is None else runs, new):
+            problems.append(Problem((), is_empty, source=str(self._path)))
         if problems or settings is None:
             return EditOutcome(problems_in(problems, sources))
         old_settings = self._earlier.settings_before(text, self._sets, self._environ)

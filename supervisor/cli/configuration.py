@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ from orpheus.config.checks import missing_programs
 from orpheus.config.editing.earlier import Earlier
 from orpheus.config.handovers import for_command_line, for_commands, for_database, serving
 from orpheus.config.load import checked, load_with_sources
-from orpheus.config.problems import Problem
+from orpheus.config.problems import KeyPath, Problem
 from orpheus.config.settings import Settings
 from orpheus.config.shown import DEFAULT, shown_settings, shown_values
-from orpheus.config.sources import DEFAULT_PATH, Sources, given_file, sources_with
+from orpheus.config.sources import DEFAULT_PATH, Sources, given_file, read_sources, sources_with
 from orpheus.shared.domain.serving import NO_QUEUES, left_waiting
 from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
 from orpheus.shared.job_types.describe import describe_types
@@ -75,15 +75,29 @@ def check(operator: Operator, modules: bool) -> int:
 
 def _checked(operator: Operator, modules: bool) -> dict[str, Any]:
     """Return what was checked, and the warnings. Raises ConfigurationError with every problem."""
-    settings, sources = load_with_sources(operator.config, operator.sets, os.environ)
-    all_types = modules or set(settings.jobs.modules) <= _OUR_MODULES
-    jobs = settings.jobs
-    types = _described(settings, jobs.modules if all_types else (), jobs.around if modules else ())
-    problems = [*missing_programs(settings), *_refused_entries(settings, types, all_types)]
-    if problems:
-        raise ConfigurationError(*map(sources.line, problems))
+    types: dict[str, TypeRow] = {}
+    of_types: list[str] = []
+
+    def more(part: Settings, invalid: Collection[KeyPath]) -> Iterator[Problem]:
+        """Yield what a start does not check before it describes the job types."""
+        yield from missing_programs(part)
+        try:
+            types.update(_described(part, modules))
+        except ConfigurationError as error:
+            of_types.extend(error.problems)
+            types.update(_by_name(describe_types((), for_commands(part), 0)))
+        is_sound = not any(key[:1] in ((), ("jobs",), ("commands",)) for key in invalid)
+        knows_all = _knows_all(part, modules) and is_sound and not of_types
+        yield from _refused_entries(part, types, knows_all)
+
+    sources = read_sources(operator.config, DEFAULT_PATH, operator.sets, os.environ)
+    settings, problems = checked(sources, more=more)
+    if settings is None or problems or of_types:
+        raise ConfigurationError(*map(sources.line, problems), *of_types)
+    all_types = _knows_all(settings, modules)
     queues = {row.name: row.queue for row in types.values()}
-    rejections = _mended_rejection(operator, settings, modules or (all_types and not jobs.around))
+    has_looked = modules or (all_types and not settings.jobs.around)
+    rejections = _mended_rejection(operator, settings, has_looked)
     left = left_waiting(NO_QUEUES, serving(settings), {}, queues)
     source = settings.source and str(settings.source)
     return {"source": source, "modules_checked": all_types, "warnings": [*rejections, *left]}
@@ -124,12 +138,20 @@ def _rejection(operator: Operator, settings: Settings) -> str | None:
     return None
 
 
-def _described(
-    settings: Settings, modules: Sequence[str], around: Sequence[str]
-) -> dict[str, TypeRow]:
-    """Return the job types of `modules`, and the commands. Raises ConfigurationError."""
-    timeout_s = settings.supervisor.start_timeout
-    rows = describe_types(modules, for_commands(settings), timeout_s, around)
+def _knows_all(settings: Settings, modules: bool) -> bool:
+    """Return whether every job type is looked at: with `modules`, those of all of them."""
+    return modules or set(settings.jobs.modules) <= _OUR_MODULES
+
+
+def _described(settings: Settings, modules: bool) -> dict[str, TypeRow]:
+    """Return the job types that are looked at, and the commands. Raises ConfigurationError."""
+    timeout_s, jobs = settings.supervisor.start_timeout, settings.jobs
+    names = jobs.modules if _knows_all(settings, modules) else ()
+    around = jobs.around if modules else ()
+    return _by_name(describe_types(names, for_commands(settings), timeout_s, around))
+
+
+def _by_name(rows: Sequence[TypeRow]) -> dict[str, TypeRow]:
     return {row.name: row for row in rows}
 
 

@@ -121,13 +121,19 @@ class Operator:
     def _beside_empty_file(self, settings: "Settings") -> "Settings | None":
         """Return the settings of the supervisor that was started with a file that is empty now.
 
-        That supervisor does not adopt an empty file, which means another database. None if the
-        database is the same, or if no such supervisor runs.
+        That supervisor does not take it (`emptied` in config/changes.py). None if its file was
+        empty before, or if no such supervisor runs.
         """
         if settings.source is None or settings.source_text.strip():
             return None
         running = self.settings_that_run()
-        if running is None or running.database.url == settings.database.url:
+        if running is None:
+            return None
+        from orpheus.config.editing.earlier import Earlier  # noqa: PLC0415 - see above
+
+        state = state_files(running.database.url, running.database.state_dir)
+        taken = Earlier(settings.source, state).in_force()
+        if taken is not None and not taken.text.strip():
             return None
         self._warn([f"{settings.source} is empty"], runs=True)
         return running

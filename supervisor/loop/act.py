@@ -94,6 +94,9 @@ class Children:
                 if child is not None:
                     child.send(command, action.within_s)
                     log.debug("signalled", slot=slot.name, pid=child.pid, command=command.value)
+                    if command is ProcessCommand.CONTINUE:
+                        why = "it was stopped by a signal, and is sent SIGCONT"
+                        log.warning("process_continued", slot=slot.name, pid=child.pid, reason=why)
             case Announce():
                 self._announce(slot, action)
             case ProcessEnded():

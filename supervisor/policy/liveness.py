@@ -9,7 +9,7 @@ time that a child reports is never compared with it. Each fault shows in one sig
 | arrive | any | a worker alone cannot write to the database | killed |
 | arrive | stands, no job | | the main loop is dead: killed |
 | arrive | in a job past its hard deadline | | overdue: killed |
-| missing | | stopped by a signal | sent SIGCONT, once |
+| missing | | stopped by a signal | sent SIGCONT, once within `crash_loop_window` |
 | missing | | waits for the disk | left alone: no signal helps |
 | missing | | neither | hung: killed |
 | any | any | holds the write lock without a commit | killed: it keeps all others from writing |
@@ -133,7 +133,7 @@ def _judge_ages(process: Process, rules: Rules, now_s: float) -> Verdict | None:
         judged_s = judged_after_continue_s(process, rules)
         was_just_continued = judged_s is not None and now_s < judged_s
         waits_for_disk = seen.os_status is OsStatus.UNINTERRUPTIBLE
-        if may_be_continued(process) or waits_for_disk or was_just_continued:
+        if may_be_continued(process, rules, now_s) or waits_for_disk or was_just_continued:
             return None
         why = f"no heartbeat for {beat_age_s:.0f} s{_what_it_does(seen)}"
     elif loop_age_s >= rules.beat_timeout_s and seen.job is None:
@@ -146,9 +146,15 @@ def _judge_ages(process: Process, rules: Rules, now_s: float) -> Verdict | None:
     return Verdict(Trigger.FAULT, why, Cause.HUNG)
 
 
-def may_be_continued(process: Process) -> bool:
-    """Return whether it is stopped by a signal and has not been sent SIGCONT yet."""
-    return process.seen.os_status is OsStatus.STOPPED and process.continued_s is None
+def may_be_continued(process: Process, rules: Rules, now_s: float) -> bool:
+    """Return whether it is stopped by a signal and was not sent SIGCONT a while ago.
+
+    A while is more than it takes to judge whether that has helped.
+    """
+    if process.seen.os_status is not OsStatus.STOPPED:
+        return False
+    while_s = max(rules.crash_loop_window_s, rules.beat_timeout_s)
+    return process.continued_s is None or now_s - process.continued_s >= while_s
 
 
 def judged_after_continue_s(process: Process, rules: Rules) -> float | None:

@@ -193,7 +193,7 @@ class Process:
     write_s: float = 0.0
     """When it could last write to the database, or the supervisor could not write either."""
     continued_s: float | None = None
-    """When it was found stopped and sent SIGCONT: this is done once for a process."""
+    """When it was last found stopped and sent SIGCONT."""
     recycle: str | None = None
     """Why it is to be replaced: its own request, or the limit that it has passed."""
     kill_reason: str | None = None

@@ -335,7 +335,7 @@ def _keep_state(slot: Slot, rules: Rules, now_s: float) -> tuple[Slot, tuple[Act
         is_waiting = slot.state is SlotState.STARTING and not (process and process.seen.database_ok)
         degraded = CANNOT_WRITE if is_waiting else ""
         return slot if degraded == slot.degraded else replace(slot, degraded=degraded), ()
-    if is_silent(process, rules, now_s) and may_be_continued(process):
+    if is_silent(process, rules, now_s) and may_be_continued(process, rules, now_s):
         process = replace(process, continued_s=now_s)
         slot = replace(slot, process=process, degraded="it was stopped; sent SIGCONT")
         return slot, (SendCommand(ProcessCommand.CONTINUE, process.incarnation),)

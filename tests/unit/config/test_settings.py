@@ -144,6 +144,8 @@ def test_a_value_out_of_range_is_refused(wrong: str, problems: Problems) -> None
         ("database.url='mysql://x'", '"sqlite:///FILE"'),
         ("database.listen_url='h/d'", '"postgresql://USER@HOST/DATABASE"'),
         ("schedules=[{name='a b', type='t', every=60}]", "letters, digits"),
+        ("api.max_body='20kB'", 'of B, KB, MB, GB, KiB, MiB or GiB, such as "10MB"'),
+        ("api.max_body='2GB'", "must be at most 1GiB"),
     ],
 )
 def test_a_text_of_the_wrong_form_is_told_what_is_right(

@@ -174,6 +174,24 @@ def test_a_value_where_a_table_belongs_is_refused(table: str, problems: Problems
     assert problem.endswith("must be a table")
 
 
+def test_a_key_in_a_list_is_a_problem_of_its_source_and_hides_none_of_the_file(
+    problems: Problems, toml: Toml
+) -> None:
+    path = toml("[[programs]]\nname = 'flood'\nargv = ['true']\nlog_fils = 2\n[api]\nport = 1\n")
+    found = problems(
+        path,
+        ["programs.flood.log_files=3", "api.port.number=2"],
+        {"ORPHEUS_PROGRAMS__FLOOD__LOG_FILES": "3"},
+    )
+    reason = "programs is a list: set it as a whole, or change it in the file"
+    assert set(found) == {
+        f"{path}:4: programs.flood.log_fils: unknown key (did you mean log_files?)",
+        f"ORPHEUS_PROGRAMS__FLOOD__LOG_FILES: programs.flood.log_files: {reason}",
+        f"--set: programs.flood.log_files: {reason}",
+        "--set: api.port: must be a whole number without quotes, such as 4",
+    }
+
+
 @pytest.mark.parametrize("wrong", ["=1", "a b=1", "x", "api.port", "a]\n[b=1", ".=1", "a=1\nb=2=3"])
 def test_a_set_that_is_no_assignment_is_refused(wrong: str, problems: Problems) -> None:
     assert problems(sets=[wrong])

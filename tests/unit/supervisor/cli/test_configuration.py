@@ -117,6 +117,69 @@ def test_schedules_of_commands_and_of_our_own_types_are_checked_without_modules(
         assert ("--modules" in out) == (module == "mine" and not refused)
 
 
+MANY = """
+[jobs]
+modules = ["broken"]
+[[programs]]
+argv = ["true"]
+[[programs]]
+name = "web"
+argv = ["no-such-program"]
+cwd = "/no/such/folder"
+env_file = "no.env"
+log_size = "20kB"
+after = ["db", "wbe"]
+[[programs]]
+name = "web"
+argv = ["true"]
+[[commands]]
+name = "build"
+argv = ["make", "{path}"]
+[[schedules]]
+name = "nightly"
+type = "build"
+every = "1h"
+[[schedules]]
+name = "hourly"
+type = "gone"
+every = "1 hour"
+payload = {path = 1}
+[[alerts]]
+on = ["job.failed"]
+type = "build"
+[[alerts]]
+name = "mistyped"
+on = ["job.faild"]
+type = "build"
+[[alerts]]
+name = "wrong"
+on = ["job.failed"]
+type = "build"
+"""
+
+
+def test_one_round_tells_every_problem_of_what_is_sound(
+    orpheus: Orpheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first program has no name: so nobody knows whether it is the one that `after` names."""
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "own.toml").write_text(MANY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = orpheus("config", "check", "--config", "own.toml").err
+    assert sorted(re.findall(r"own\.toml:(\d+: [\w.]+): ", found), key=whole_number) == [
+        *("4: programs.0.name", "8: programs.web.argv", "9: programs.web.cwd"),
+        *("10: programs.web.env_file", "11: programs.web.log_size", "14: programs.web.name"),
+        *("19: schedules.nightly", "26: schedules.hourly.every"),
+        *("28: alerts.0.name", "33: alerts.mistyped.on", "35: alerts.wrong"),
+    ]
+    more = orpheus("config", "check", "--config", "own.toml", "--modules").err
+    assert more.startswith(f"{found}orpheus: jobs.modules: ") and "ZeroDivisionError" in more
+
+
+def whole_number(line: str) -> int:
+    return int(line.partition(":")[0])
+
+
 def test_settings_are_taken_before_and_after_the_command(orpheus: Orpheus) -> None:
     code, out, _ = orpheus("--set", "api.port=1", "config", "show", "--set", "jobs.timeout=1m")
     assert code == 0

@@ -105,6 +105,22 @@ def test_what_is_said_is_what_holds_for_what_runs(orpheus: Orpheus, runs: Path, 
     assert unserved == ["default"], "the pool serves only the queue mail"
 
 
+def test_an_emptied_file_is_not_what_runs_though_another_source_names_the_database(
+    orpheus: Orpheus, runs: Path
+) -> None:
+    state = state_files(URL)
+    given = ("--config", "orpheus.toml", "--set", f"database.url=sqlite:///{state.database}")
+    submit = (*given, "submit", "count", "n=1", "--queue", "mail", "--json")
+    runs.write_text("")
+    found = orpheus(*submit)
+    assert found.json["max_retries"] == 7
+    assert "orpheus.toml is empty; the running Orpheus keeps its earlier settings" in found.err
+    settings = load_settings(Path("orpheus.toml"), given[3:], {})
+    version = Versions(state.configurations, runs).keep_found("")
+    keep_running_settings(state.running_settings, settings, version=version.number)
+    assert "empty" not in orpheus(*submit, "--set", "jobs.max_retries=2").err, "it was so before"
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_the_settings_that_are_shown_are_those_of_what_runs(
     orpheus: Orpheus, runs: Path, name: str

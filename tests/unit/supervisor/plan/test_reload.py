@@ -81,6 +81,49 @@ def test_a_default_file_that_is_gone_does_not_set_everything_to_its_default(
     assert "api.prot" in result.reason
 
 
+@pytest.fixture
+def takes_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever can be read can be put in force."""
+    monkeypatch.setattr(reload, "describe_types", lambda *_: [])
+    monkeypatch.setattr(Reloader, "_write", lambda *_: None)
+    monkeypatch.setattr(Listeners, "take", lambda *_: None)
+
+
+@pytest.mark.usefixtures("takes_all")
+def test_a_file_that_was_emptied_does_not_set_everything_to_its_default(
+    file: Path, start: Start
+) -> None:
+    """An editor on a full disk empties it; the API would need no token, and schedules would end."""
+    noted: list[tuple[str, str]] = []
+    reloader = start(read(), lambda *given: noted.append(given))
+
+    def result_of(text: str) -> Rejected | Reloaded:
+        file.write_text(text)
+        reloader.ask("SIGHUP")
+        results: list[Rejected | Reloaded] = wait_until(reloader.take, "the answer")
+        return results[-1]
+
+    for text in ("", " \n"):
+        result = result_of(text)
+        assert isinstance(result, Rejected), text
+        assert result.reason == (
+            "config/orpheus.toml is empty: what it set stays; if the defaults are meant, say so "
+            "in a line with a comment"
+        )
+        assert noted.pop() == (text, result.reason)
+    defaults = result_of("# the defaults\n")
+    assert isinstance(defaults, Reloaded) and defaults.settings.api.enabled
+
+
+@pytest.mark.usefixtures("takes_all")
+def test_a_file_that_was_empty_at_the_start_may_stay_so(file: Path, start: Start) -> None:
+    file.write_text("")
+    reloader = start(read())
+    reloader.ask("SIGHUP")
+    [result] = wait_until(reloader.take, "the answer")
+    assert isinstance(result, Reloaded)
+
+
 def test_what_was_checked_is_noted_as_rejected_and_not_what_was_saved_meanwhile(
     file: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

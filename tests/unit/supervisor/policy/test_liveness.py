@@ -139,6 +139,24 @@ def test_a_stopped_process_is_continued_once_before_it_is_killed() -> None:
     assert driver.commands() == [ProcessCommand.ABORT]
 
 
+def test_a_process_that_is_stopped_again_much_later_is_continued_again() -> None:
+    """Or it would be killed for what somebody did to it, and undid, hours ago."""
+    driver = Driver().make_ready()
+    driver.see(15, os_status=OsStatus.STOPPED)
+    driver.beat(0.5, os_status=OsStatus.RUNNING)
+    driver.live_for(Rules().crash_loop_window_s)
+    driver.see(15, os_status=OsStatus.STOPPED)
+    assert (driver.state(), driver.commands()) == (SlotState.READY, [ProcessCommand.CONTINUE])
+
+
+def test_a_process_that_stays_stopped_is_killed_however_short_the_window_is() -> None:
+    driver = Driver(Rules(crash_loop_window_s=1.0)).make_ready()
+    driver.see(15, os_status=OsStatus.STOPPED)
+    assert driver.see(7) == ()
+    driver.see(1)
+    assert driver.commands() == [ProcessCommand.ABORT]
+
+
 def test_a_process_that_does_not_beat_after_it_was_continued_is_killed() -> None:
     driver = Driver().make_ready()
     driver.see(15, os_status=OsStatus.STOPPED)

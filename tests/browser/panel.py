@@ -52,7 +52,7 @@ def ending(slot: str, job_id: int) -> dict[str, Any]:
     """A worker that drains, and may run this job for some minutes more."""
     until = datetime.now(UTC) + timedelta(minutes=9)
     job = {"id": job_id, "type": "sleep", "progress": None, "message": None, "started_at": None}
-    fields = {"state": "draining", "places": 1, "jobs_in_progress": 1, "job": job}
+    fields: dict[str, Any] = {"state": "draining", "places": 1, "jobs_in_progress": 1, "job": job}
     return worker(slot, **fields, until=until.isoformat())
 
 

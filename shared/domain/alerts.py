@@ -335,9 +335,13 @@ def facts(
     at: str,
     begun: Sequence[str] = (),
     *,
+    is_first: bool = False,
     is_over: bool = False,
 ) -> Mapping[str, object]:
-    """Return what the job of an alert gets. `at`: `last.at_ms` as text; or when it was over."""
+    """Return what the job of an alert gets. `at`: `last.at_ms` as text; or when it was over.
+
+    `is_first`: the rule has sent none before.
+    """
     about = last.about
     text = f"{rule.name}: {about.text}"
     if is_over:
@@ -345,9 +349,11 @@ def facts(
     elif rule.after > 1 and rule.within_s and AlertCondition.QUEUE_LATE not in rule.on:
         often = f"{rule.after} times within {duration(rule.within_s)}"
         text = f"{rule.name}: {often}, the last: {about.text}"
-    text += _also([name for name in begun if name != last.name])
+    more = _also([name for name in begun if name != last.name])
     if held_back:
-        text += f" ({held_back} more since the last alert)"
+        more += f" ({held_back} more {'with this one' if is_first else 'since the last alert'})"
+    if more:
+        text = text.removesuffix(".") + more
     return {
         "action": "resolve" if is_over else "trigger",
         "rule": rule.name,

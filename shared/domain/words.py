@@ -5,7 +5,9 @@ from collections.abc import Iterable
 
 _UNIT = r"\d+(?:\.\d+)? (?:ms|s|min|minutes|h|d)\b"
 _MOST_NAMED = 3
-_DURATION = re.compile(rf"\b{_UNIT}(?: {_UNIT})?")
+_DURATION = re.compile(rf"\bjust now\b|\b{_UNIT}(?: {_UNIT})?(?: ago\b)?")
+_AHEAD_S = 5
+"""The clocks of two hosts, or of a page and its server, may differ so much."""
 
 
 def duration(seconds: float) -> str:
@@ -23,8 +25,19 @@ def duration(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Return how long ago a moment was, in its largest unit: `just now`, `5 min ago`."""
-    return "just now" if seconds < 60 else f"{' '.join(duration(seconds).split()[:2])} ago"
+    """Return how long ago a moment was, in its largest unit: `just now`, `5 min ago`.
+
+    Seconds go in steps of five after ten. One still to come, by a clock that was set back, is
+    told as such: `in 2 h`. The dashboard's `words.js` has the same rule.
+    """
+    if -_AHEAD_S <= seconds < 1:
+        return "just now"
+    size = abs(seconds)
+    if size < 60:
+        told = f"{int(size if size < 10 else size // 5 * 5)} s"
+    else:
+        told = " ".join(duration(size).split()[:2])
+    return f"{told} ago" if seconds > 0 else f"in {told}"
 
 
 def without_durations(text: str) -> str:

@@ -253,7 +253,8 @@ def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
     decision = decide(rule, row.state, look.events_for(row), holding, look.now_ms)
     last = _last_occurrence(look.store, decision, row.state.held)
     if decision.fires and last is not None:
-        what = facts(rule, last, decision.held_back, rfc3339(last.at_ms), decision.begun)
+        is_first, at = row.state.fired_ms is None, rfc3339(last.at_ms)
+        what = facts(rule, last, decision.held_back, at, decision.begun, is_first=is_first)
         job = _job_or_trouble(look, rule, what)
         if job is None:
             return _Outcome(row, refused(row.state, decision, last))

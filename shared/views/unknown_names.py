@@ -1,6 +1,7 @@
 """What to say of a queue, slot, type, tag or error that nothing names: it may be a typing error."""
 
 from collections.abc import Collection, Mapping
+from itertools import product
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
@@ -65,16 +66,19 @@ def _unknown_type(store: Store, name: str) -> str | None:
 def unknown_slot(store: Store, name: str, role: Role | None = None) -> str:
     """Say that there is no such slot, of this role if one is given, and what may be meant.
 
-    A slot that is gone because its pool or program was scaled down is no typing error.
+    A slot that is gone because its pool or program was scaled down is no typing error, and whoever
+    gives the name of a pool or program gets the names of its slots.
     """
     noun, slots = "slot" if role is None else str(role), store.processes.slots()
-    text, owner = f"there is no {noun} {name[:80]!r}", name.rpartition("-")[0]
+    text = f"there is no {noun} {name[:80]!r}"
+    owners = [one for one in (name, name.rpartition("-")[0]) if one]
     of_role = [one for one in slots if role in (None, one.role)]
     names = [one.slot for one in of_role]
-    siblings = [one.slot for one in of_role if owner and one.pool == owner]
-    if siblings:
-        return f"{text}: {owner} has {named(siblings)}"
-    for kind in ("program",) if role is Role.PROGRAM else ("pool", "program"):
+    for owner in owners:
+        if siblings := [one.slot for one in of_role if one.pool == owner]:
+            return f"{text}: {owner} has {named(siblings)}"
+    kinds = ("program",) if role is Role.PROGRAM else ("pool", "program")
+    for kind, owner in product(kinds, owners):
         if by := scaled_by(store, kind, owner, 0, {one.host for one in slots}):
             why = f": {by['reason']}" if by["reason"] else ""
             back = f"(`orpheus scale {owner} N` starts it)"

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,10 @@ plugins = orpheus.mypy_plugin
 _FILES = {"jobs.py": _JOBS, "test_jobs.py": _TEST}
 _MYPY_READS = ("mypy.ini", ".mypy.ini", "pyproject.toml", "setup.cfg")
 """Where mypy looks for its settings. It reads one of them only, so a new one could hide another."""
-_NEXT = """
+_FIRST = """\
+First:          add "jobs" to [jobs] modules of {path}
+"""
+_NEXT = """\
 Start it:       orpheus{config}
 Submit a job:   orpheus submit greet name=Ada --wait{config}
 Run the tests:  pytest
@@ -99,10 +103,25 @@ def init(operator: Operator) -> int:
         click.echo(f"kept {name}, which was there")
     for name in done["written"]:
         click.echo(f"wrote {name}")
-    click.echo(_NEXT.format(config=option))
+    says_first = str(path) in done["kept"] and not _names_module(path)
+    first = _FIRST.format(path=path) if says_first else ""
+    click.echo(f"\n{first}{_NEXT.format(config=option)}")
     if mypy_file and _PLUGIN not in Path(mypy_file).read_text(encoding="utf-8", errors="replace"):
         click.echo(f"For mypy, add the plugin {_PLUGIN} to {mypy_file} (docs/jobs.md shows how)")
     return ExitCode.OK
+
+
+def _names_module(path: Path) -> bool:
+    """Return whether the jobs of jobs.py are among those of a configuration that was there."""
+    try:
+        return "jobs" in tomllib.loads(path.read_text(encoding="utf-8"))["jobs"]["modules"]
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+    ):  # `orpheus config check` says what is wrong
+        return False
 
 
 def _write(name: str, text: str) -> bool:

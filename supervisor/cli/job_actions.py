@@ -14,7 +14,7 @@ from orpheus.shared.storage import BulkAction, Store
 from orpheus.shared.views.jobs import job_json
 from orpheus.supervisor.cli.bulk import ALL_JOBS, BulkOptions, bulk_options, change_matching
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.job_filter import filter_of, filter_options
+from orpheus.supervisor.cli.job_filter import filter_of, filter_options, hide_ended
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.processes import read_workers
@@ -109,6 +109,8 @@ def _for_many(
                 raise click.UsageError("--dry-run, --yes and the like need a filter, not ids")
             return _change_each(operator, change, ids, reason, as_json, note)
 
+        if action == BulkAction.CANCEL:
+            hide_ended(command)
         return command
 
     return make

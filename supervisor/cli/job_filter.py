@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -13,7 +13,8 @@ from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import Text
 
-_FIELDS = ("type", "queue", "tag", "q", "error", "where", "since_ms", "until_ms")
+_BY_END = ("since_ms", "until_ms")
+_FIELDS = ("type", "queue", "tag", "q", "error", "where", *_BY_END)
 
 
 class Moment(click.ParamType[int]):
@@ -39,6 +40,13 @@ def filter_options(command: Callable[..., int]) -> Callable[..., int]:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def hide_ended(command: click.Command) -> None:
+    """Do not offer to select jobs by when they ended; who tries to still gets an explanation."""
+    for option in command.params:
+        if option.name in _BY_END:
+            cast("click.Option", option).hidden = True
 
 
 def filter_of(fields: dict[str, Any]) -> JobFilter:

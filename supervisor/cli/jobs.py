@@ -36,7 +36,12 @@ from orpheus.supervisor.cli.output import (
     since,
     when,
 )
-from orpheus.supervisor.cli.processes import crews_of_now, read_workers, tell_if_nothing_runs
+from orpheus.supervisor.cli.processes import (
+    crews_of_now,
+    read_workers,
+    tell_if_nothing_runs,
+    to_be_released,
+)
 from orpheus.supervisor.cli.queues import warn_if_none_starts
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.unknown_names import warn_of_filter
@@ -135,11 +140,12 @@ def _held(
 ) -> dict[int, str]:
     """Return what holds back due jobs of a whole queue or type, and whose worker is silent.
 
-    Also who cancelled the cancelled ones.
+    Also whose worker ends, and who cancelled the cancelled ones.
     """
     due = [job for job in page if job.status is Status.PENDING and job.run_at_ms <= now_ms]
     leased = [job for job in page if job.status is Status.IN_PROGRESS]
-    found = {job.id: silent[job.id].note for job in leased if job.id in silent}
+    told = to_be_released(store, workers) | {id: one.note for id, one in silent.items()}
+    found = {job.id: told[job.id] for job in leased if job.id in told}
     cancelled = [job for job in page if was_cancelled(job)]
     for job in cancelled:
         found[job.id] = how_cancelled(store.audit.who_cancelled(job), job.error)
@@ -233,9 +239,11 @@ def show(operator: Operator, id: int) -> int:
         status = _status(store, job)
         is_told = job.status in LIVE and not operator.as_json
         waits = first_reason(store, handover, id) if is_told else None
-        if waits and job.status is Status.IN_PROGRESS:
+        if is_told and job.status is Status.IN_PROGRESS:
             workers = read_workers(store, handover)
-            job = as_ran(store, job, silent_jobs(store, workers, handover.beat_timeout_s))
+            if waits:
+                job = as_ran(store, job, silent_jobs(store, workers, handover.beat_timeout_s))
+            waits = waits or to_be_released(store, workers).get(id)
         now_ms = store.clock.wall_ms()
     if operator.as_json:
         print_json({**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]})

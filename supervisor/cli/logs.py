@@ -3,7 +3,8 @@
 import json
 import time
 from collections import deque
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from math import inf
 
 import click
@@ -19,6 +20,7 @@ from orpheus.shared.text import printable, with_fields, without_colours
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import line_time
+from orpheus.supervisor.cli.processes import read_workers, tell_if_nothing_runs
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
 _POLL_INTERVAL_S = 0.05
@@ -52,13 +54,20 @@ def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: s
     """Print the log of a job, or the output of a program's SLOT."""
     from orpheus.supervisor.cli.program_output import print_output  # noqa: PLC0415 - not for a job
 
-    with operator.store() as store:
+    handover = operator.handover()
+    with operator.store(handover) as store:
+
+        @cache  # once is enough
+        def waits() -> None:
+            tell_if_nothing_runs(read_workers(store, handover))
+
+        then = waits if follow else None
         try:
             if SLOT.fullmatch(name):
-                print_output(store, name, host, lines, follow=follow, as_json=operator.as_json)
+                print_output(store, name, host, lines, then, as_json=operator.as_json)
             else:
                 id = _id_of(name, click.get_current_context())
-                _print_log(store, id, lines, follow=follow, as_json=operator.as_json)
+                _print_log(store, id, lines, then, as_json=operator.as_json)
         except KeyboardInterrupt:  # the usual way to stop following
             click.echo()
     return ExitCode.OK
@@ -74,7 +83,12 @@ def _id_of(name: str, context: click.Context) -> int:
 
 
 def _print_log(
-    store: Store, job_id: int, newest: int | None, *, follow: bool, as_json: bool
+    store: Store,
+    job_id: int,
+    newest: int | None,
+    waits: Callable[[], None] | None,
+    *,
+    as_json: bool,
 ) -> None:
     seen = 0 if newest is None else _before_newest(store, job_id, newest)
     said = False
@@ -91,8 +105,9 @@ def _print_log(
                 said = True
                 yet = "" if ended else " yet"
                 click.echo(f"job {job_id} ({status}) has written nothing{yet}", err=True)
-            if ended or not follow:
+            if ended or waits is None:
                 return
+            waits()
             wait_for_change(store)
 
 

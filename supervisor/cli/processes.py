@@ -57,6 +57,7 @@ _OF_PROGRAMS = (
     "RESTARTS",
     Column("WHY", least=12, enough=40),
 )
+_NOT_ENDING = (SlotState.BACKOFF, SlotState.FATAL, SlotState.STARTING)
 _EXITS = ("last exit", "2nd last", "3rd last", "4th last", "5th last")
 """GET /workers returns as many for each slot."""
 
@@ -272,7 +273,7 @@ def _left(item: Mapping[str, Any]) -> tuple[str, str]:
 
     The start comes first: it tells whether anybody must act, and the end may be cut.
     """
-    if item["until"] is None or datetime.fromisoformat(item["until"]) < datetime.now(UTC):
+    if not _is_to_come(item["until"]):
         return "", ""
     if item["state"] in (SlotState.BACKOFF, SlotState.FATAL):
         return f"is started {ago(item['until'])}", ""
@@ -280,7 +281,27 @@ def _left(item: Mapping[str, Any]) -> tuple[str, str]:
         return "", f"is stopped {ago(item['until'])} if it is not ready by then"
     running = min(item["jobs_in_progress"], 1 if item["runs_alone"] else item["places"])
     jobs, run = ("jobs", "they still run") if running > 1 else ("job", "it still runs")
-    return "", f"releases its {jobs} {ago(item['until'])} if {run} by then" if item["job"] else ""
+    told = f"releases its {jobs} {ago(item['until'])} if {run} by then"
+    return "", told if _releases(item) else ""
+
+
+def _is_to_come(moment: str | None) -> bool:
+    return moment is not None and datetime.fromisoformat(moment) >= datetime.now(UTC)
+
+
+def _releases(item: Mapping[str, Any]) -> bool:
+    """Return whether it ends, and at a known time takes away what it still runs."""
+    return bool(item["job"]) and item["state"] not in _NOT_ENDING and _is_to_come(item["until"])
+
+
+def to_be_released(store: Store, workers: Sequence[Worker]) -> dict[int, str]:
+    """Return the jobs of workers that end, and when each is taken away."""
+    found: dict[int, str] = {}
+    for one in workers:
+        if one["incarnation"] and one["until"] and _releases(one):
+            told = f"released {ago(one['until'])} if it still runs by then"
+            found |= dict.fromkeys(store.leases.jobs_of(one["incarnation"]), told)
+    return found
 
 
 def _told_exit(item: Mapping[str, Any]) -> Mapping[str, Any] | None:

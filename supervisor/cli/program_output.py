@@ -1,10 +1,11 @@
 """Print the output of a program."""
 
 import json
-import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from time import sleep as wait
 
 import click
 
@@ -22,25 +23,32 @@ _MARKS = {STDOUT: " ", STDERR: "!"}
 
 
 def print_output(
-    store: Store, slot: str, host: str | None, newest: int | None, *, follow: bool, as_json: bool
+    store: Store,
+    slot: str,
+    host: str | None,
+    newest: int | None,
+    waits: Callable[[], None] | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Print the newest lines of a slot (None: 1,000); with `follow`, also all that come later.
+    """Print the newest lines of a slot (None: 1,000); with `waits`, also all that come later.
 
-    Raises what `output_folder` raises.
+    `waits` is called whenever there are no more lines yet. Raises what `output_folder` raises.
     """
     folder = output_folder(store, slot, host, own_host())
     count = _USUAL_LINES if newest is None else newest
-    kept = _newest(folder, max(1, count))  # with 0, too: `follow` goes on behind the last one
+    kept = _newest(folder, max(1, count))  # with 0, too: it goes on behind the last one
     after = kept[-1].id if kept else None
     lines = kept if count else []
     while True:
         for line in lines:
             click.echo(json.dumps(asdict(line)) if as_json else _text(line))
             after = line.id
-        if not follow:  # else a busy program would never let it end
+        if waits is None:  # else a busy program would never let it end
             return
         if not lines:
-            time.sleep(_POLL_INTERVAL_S)
+            waits()
+            wait(_POLL_INTERVAL_S)
         lines = read_lines(folder, after, None, _LINES_AT_ONCE)
 
 

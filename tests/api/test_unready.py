@@ -1,5 +1,6 @@
 """Why no worker that would run the jobs of a queue is ready: of the queue, and of a job of it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -17,11 +18,16 @@ def waiting(api: Any) -> Any:
 
 
 def told(api: Any) -> tuple[Any, str]:
-    """What is told of the queue, and of the job."""
+    """What is told of the queue, and of the job, as if it were told at once."""
     (queue,) = api.client.get("/queues?name=mail").json()["items"]
     assert queue["none_starts"] == ("no worker is ready" if queue["unready"] else None)
     reasons = api.client.get(f"/jobs/{api.job}/why").json()["reasons"]
-    return queue["unready"], "".join(one["text"] for one in reasons)
+    job = "".join(one["text"] for one in reasons)
+    return queue["unready"] and at_once(queue["unready"]), at_once(job)
+
+
+def at_once(text: str) -> str:
+    return re.sub(r"\d+ s ago", "just now", text)
 
 
 def test_a_queue_whose_pool_was_scaled_to_0_says_by_whom_when_and_why(waiting: Any) -> None:

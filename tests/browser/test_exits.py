@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from orpheus.shared.domain.words import ago
 from tests.browser.kept_panel import OpenPanel, kept_panel, lent_panel  # noqa: F401 - fixtures
 from tests.browser.panel import SYSTEM, worker
 from tests.browser.test_workers import JOB
@@ -162,3 +163,17 @@ def test_a_worker_that_runs_a_job_alone_says_so_although_it_has_more_places(
     fold.locator("[data-action=drain]").click()
     dialog = panel.page.locator("#confirm")
     expect(dialog).to_contain_text("It runs resize 12 and finishes it first.")
+
+
+def test_the_page_says_as_the_server_does_how_long_ago_something_was(panel: OpenPanel) -> None:
+    page = panel.open(worker("default-1"), *SYSTEM)
+    seconds = [-7200, -60, -59, -8, -5.1, -5, 0, 0.9, 1, 9, 44, 59, 60, 3599, 2 * 86400]
+    told = page.evaluate(
+        """async (seconds) => {
+            const beside = document.querySelector("script[type=module]").src;
+            return seconds.map((await import(new URL("words.js", beside))).ago);
+        }""",
+        seconds,
+    )
+    # Only from an hour on, the page is more exact: "2 d 0 h ago".
+    assert [re.sub(r" (00 min|0 h)", "", text) for text in told] == [ago(one) for one in seconds]

@@ -13,6 +13,8 @@ from orpheus.shared.storage import open_store
 from tests.browser.conftest import READ_ONLY
 from tests.browser.examine import examine
 from tests.browser.interception import Route, intercept, stop_intercepting
+from tests.browser.panel import ending, releases
+from tests.browser.told_stream import Stream
 from tests.variants import variants
 
 SUBMIT = "/ui/submit?type=echo"
@@ -181,8 +183,9 @@ def test_a_quarantined_type_leads_to_where_it_is_released(lasting_dashboard: Any
     lasting_dashboard.system.client.post(f"/jobs/{job_id}/cancel")
 
 
-def test_a_job_that_runs_says_when_its_worker_falls_silent(lasting_dashboard: Any) -> None:
+def test_a_job_that_runs_says_when_its_worker_falls_silent_or_ends(lasting_dashboard: Any) -> None:
     page = lasting_dashboard.page
+    stream = Stream(page)
     job_id = lasting_dashboard.system.submit("sleep", {"seconds": 60})
     answers = [{"runs": True, "reasons": []}]
     intercept(page, f"**/jobs/{job_id}/why", lambda route: route.fulfill(json=answers[-1]))
@@ -196,6 +199,10 @@ def test_a_job_that_runs_says_when_its_worker_falls_silent(lasting_dashboard: An
     expect(page.locator("#why-title")).to_have_text("Why it may not run")
     answers.pop()
     expect(page.locator("#why")).to_be_hidden()
+    stream.workers = [ending("default-1", job_id), ending("default-2", job_id)]
+    expect(page.locator("#progress-note")).to_have_text(
+        re.compile(rf" left · {releases('default-.')}$")
+    )
     lasting_dashboard.system.client.post(f"/jobs/{job_id}/cancel")
 
 

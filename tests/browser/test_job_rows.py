@@ -10,6 +10,7 @@ from playwright.sync_api import ViewportSize, expect
 from tests.browser.conftest import Dashboard
 from tests.browser.interception import Route, intercept
 from tests.browser.job_list import row, wait_submitted
+from tests.browser.panel import ending, releases
 from tests.browser.told_stream import Stream
 from tests.machine import wait_until
 from tests.variants import variants
@@ -37,19 +38,34 @@ def test_a_preview_that_was_cut_off_reads_as_a_whole_one(lasting_dashboard: Dash
         assert page.evaluate(code, json) == text
 
 
-def test_how_long_a_job_runs_is_seen_at_every_width(lasting_dashboard: Dashboard) -> None:
+SHOWS_TAGS = """cell => [...cell.querySelectorAll(".tags a")].every(
+    (tag) => tag.getBoundingClientRect().right <= cell.getBoundingClientRect().right)"""
+"""A tag that does not fit is not painted at all."""
+
+
+def test_how_long_a_job_runs_and_its_tags_are_seen_at_every_width(
+    lasting_dashboard: Dashboard,
+) -> None:
     system = lasting_dashboard.system
-    running = system.submit("sleep", {"seconds": 60}, tags=["runs"])
+    running = system.submit("sleep", {"seconds": 60}, tags=["a-" * 30, "runs"])
+    stream = Stream(lasting_dashboard.page)
     page = lasting_dashboard.open("/ui/jobs?tag=runs")
     one = row(page, running)
     expect(one).to_have_attribute("data-status", "in_progress")
-    for width in (1024, 768):
+    slot = one.locator(".worker").text_content() or ""
+    stream.workers = [ending(slot, running)]
+    expect(one.locator(".text")).to_have_text(re.compile(rf"^{releases(slot)} · \d+ s left$"))
+    stream.workers = [ending(slot, running + 1)]
+    expect(one.locator(".text")).to_have_text(re.compile(r"^\d+ s left$"))
+    for width in (1440, 1024, 768):
         page.set_viewport_size({"width": width, "height": 768})
+        assert width == 768 or one.locator(".detail").evaluate(SHOWS_TAGS), f"tags at {width} px"
         expect(one.locator(".ran")).to_have_text(re.compile(r"^\d+ s$"))
         expect(one.locator(".ran")).to_be_visible()
         status = one.locator(".status")
         assert status.evaluate("one => one.scrollWidth <= one.clientWidth"), "it is cut"
     page.set_viewport_size(PHONE)
+    assert one.locator(".detail").evaluate(SHOWS_TAGS)
     expect(one.locator(".ran")).to_be_visible()
     expect(one.locator(".when")).to_be_hidden()
     system.client.post(f"/jobs/{running}/cancel", json={})

@@ -12,6 +12,8 @@ class Stream:
 
     def __init__(self, page: Page) -> None:
         self.is_silent = False
+        self.workers: list[dict[str, Any]] | None = None
+        """What it is told of the workers in place of how they are."""
         self.heard: list[dict[str, Any]] = []
         page.route_web_socket(re.compile("/ws"), self._relay)
 
@@ -22,6 +24,8 @@ class Stream:
         def pass_on(text: str | bytes) -> None:
             message = json.loads(text)
             self.heard.append(message)
+            if self.workers is not None and message["type"] == "heartbeat":
+                text = json.dumps(message | {"workers": self.workers})
             if not (self.is_silent and message["type"] in ("events", "summary")):
                 socket.send(text)
 

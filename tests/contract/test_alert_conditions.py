@@ -157,7 +157,7 @@ def test_queues_that_are_late_together_are_all_named(store: Store, submit: Any, 
     newest, *others = alerts(store)
     assert newest["text"] == (
         "late: queue c is late: a job has waited for over 1 min; also: queue a is late, "
-        "queue b is late (2 more since the last alert)"
+        "queue b is late (2 more with this one)"
     )
     assert not others
 

@@ -1,5 +1,6 @@
 // One row of the jobs table. An update changes only text that differs; no node moves.
 import { arrange, h, icon, selectedIn, setAttr, setText } from "./dom.js";
+import { takenText } from "./leaving.js";
 import { wrappable } from "./rows.js";
 import { ago, between, now, relative, setTime, timeNode, waitsSince } from "./time.js";
 import { TERMINAL, WAITING, aged, duration, endedWithAnother, listed, spaced, ticking } from "./words.js";
@@ -125,7 +126,7 @@ function describe(job, isHeld) {
   if (job.status === "pending" && failure) return `${Date.parse(job.run_at) > now() ? `retry ${relative(job.run_at)}` : `${held || "due"},`} after ${failure}`;
   if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, payload].filter(Boolean).join(" · ");
   if (job.status === "pending" && held) return [held, payload].filter(Boolean).join(" · ");
-  if (job.status === "in_progress" && job.message) return job.message;
+  if (job.status === "in_progress") return [takenText(job), job.message || payload].filter(Boolean).join(" · ");
   const result = job.status === "done" && preview(job.result);
   return result ? [payload, "→", result].filter(Boolean).join(" ") : payload;
 }

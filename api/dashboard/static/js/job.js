@@ -10,6 +10,7 @@ import { Graph } from "./graph.js";
 import { request } from "./http.js";
 import { showDetails } from "./job-details.js";
 import { JobSides } from "./job-sides.js";
+import { takenText } from "./leaving.js";
 import { Live } from "./live.js";
 import { Log } from "./log.js";
 import { sameRequest } from "./same-request.js";
@@ -43,7 +44,7 @@ copyOnClick(byId("copy-payload"), () => writeExact(job?.payload, 2));
 copyOnClick(byId("copy-result"), () => writeExact(job?.result, 2));
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
 startFind();
-everySecond(() => { timeline.tick(); if (job) showActions(job, graph, read); });
+everySecond(() => { timeline.tick(); if (job) { showActions(job, graph, read); showProgress(); } });
 onTryNow(() => live?.retryNow());
 read().then(listen);
 
@@ -68,7 +69,10 @@ function connected(hello) {
 
 function take(fresh) {
   const progress = fresh.filter(({ kind }) => kind === "job.progress").pop();
-  if (progress && job) showProgress({ ...job, progress: progress.job.progress, message: progress.job.message });
+  if (progress && job) {
+    job = { ...job, progress: progress.job.progress, message: progress.job.message };
+    showProgress();
+  }
   if (fresh.some(({ kind }) => kind === "job.deleted")) missing(DELETED);
   else if (fresh.some(({ kind }) => kind !== "job.progress")) read();
 }
@@ -129,7 +133,7 @@ function show() {
   retitle(`${spaced(job.status)}: ${job.type} ${id} · Orpheus`, job.status === "failed");
   showStatus();
   showActions(job, graph, read);
-  showProgress(job);
+  showProgress();
   timeline.show(job, sides.marks, sides.dues);
   why.show(job);
   graph.read();
@@ -149,15 +153,16 @@ function showStatus() {
   }
 }
 
-function showProgress({ status, progress, message }) {
+function showProgress() {
+  const { status, progress, message } = job, taken = takenText(job);
   // A job that is done may have reported 98 %, or "row 5900 of 6000" last: its message is among the details.
   const part = progress === null ? null : Number(progress);
-  byId("progress").hidden = status === "done" || (part === null && !message);
+  byId("progress").hidden = status === "done" || (part === null && !message && !taken);
   byId("progress").dataset.status = status;
   const bar = byId("progress").firstElementChild;
   bar.hidden = part === null;
   if (part !== null) bar.value = part;
-  setText(byId("progress-note"), [part === null ? "" : percent(part), message].filter(Boolean).join(" · "));
+  setText(byId("progress-note"), [part === null ? "" : percent(part), message, taken].filter(Boolean).join(" · "));
 }
 
 /** Show a value. An unchanged value is not drawn again, so that an opened tree stays open. */

@@ -4,6 +4,7 @@
 // server no longer has them, or has another database, it sends `reset`, and the page reads everything
 // again (`connected`). A connection without a message for several heartbeats is treated as closed.
 import { SILENCE_MS, request } from "./http.js";
+import { learnWorkers } from "./leaving.js";
 import { noteMove } from "./moved.js";
 import { learnClock, tick } from "./time.js";
 
@@ -85,6 +86,7 @@ export class Live {
   take(message, socket) {
     if (socket !== this.socket) return;
     if (message.at) learnClock(message.at);
+    if (message.workers) learnWorkers(message.workers);
     switch (message.type) {
       case "hello": {
         const resumed = this.seq !== null;

@@ -19,14 +19,17 @@ export const iconOf = (look) => ICONS[look] ?? "down";
 /** Whether this state may need somebody. @param {string} state */
 export const isBad = (state) => BAD.has(state);
 
+/** After how many seconds it releases the jobs that it still runs; 0 if it does not, or that is unknown. @param {any} worker */
+export const releasesIn = ({ state, until, job }) => (job && !["backoff", "fatal", "starting"].includes(state) ? secondsTo(until) : 0);
+
 /** How long it may still run its jobs or be unready, or when it is started again; empty if neither, or unknown. @param {any} worker */
 export function leftText(worker) {
-  const { state, until, job } = worker, left = secondsTo(until);
+  const { state, until } = worker, left = secondsTo(until);
   if (!left) return "";
   if (state === "backoff" || state === "fatal") return `is started in ${ticking(left)}`;
   if (state === "starting") return `is stopped in ${ticking(left)} if it is not ready by then`;
   const [jobs, run] = runningOf(worker) > 1 ? ["jobs", "they still run"] : ["job", "it still runs"];
-  return job ? `releases its ${jobs} in ${ticking(left)} if ${run} by then` : "";
+  return releasesIn(worker) ? `releases its ${jobs} in ${ticking(left)} if ${run} by then` : "";
 }
 
 /** How many of the jobs that it holds are running. @param {any} worker */

@@ -1,6 +1,6 @@
 // Times by the server's clock: relative, absolute on hover, in local time or UTC.
 import { byId, h, selectedIn, setAttr, setText } from "./dom.js";
-import { aged, ticking } from "./words.js";
+import { ticking, ago as words } from "./words.js";
 
 let offsetMs = 0;
 let utc = localStorage.getItem("orpheus.zone") === "utc";
@@ -36,7 +36,7 @@ export const secondsTo = (at) => (at ? Math.max(0, -ageS(at)) : 0);
  * change each second is costly. The known time of the server may be some seconds behind, so nothing is "in 3 s".
  * @param {string} at
  */
-export const ago = (at) => (ageS(at) < 1 ? "just now" : `${aged(ageS(at))} ago`);
+export const ago = (at) => words(ageS(at));
 
 /** The same for a time that may be still to come: "in 3 s". @param {string} at */
 export const relative = (at) => (ageS(at) < -1 ? `in ${ticking(-ageS(at))}` : ago(at));

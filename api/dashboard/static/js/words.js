@@ -67,6 +67,12 @@ export const aged = (seconds) => (seconds < 10 || seconds >= 60 ? rounded(second
 /** The same, but without seconds from a minute on. @param {number} seconds */
 export const rounded = (seconds) => (seconds < 60 || seconds >= 3600 ? ticking(seconds) : `${Math.floor(seconds / 60)} min`);
 
+const AHEAD_S = 5; // the clocks of two hosts, or of this page and its server, may differ so much
+
+/** How long ago something was: "just now", "15 s ago", "in 2 h 05 min" by a clock that was set back. The rule of `words.py`. @param {number} seconds */
+export const ago = (seconds) =>
+  seconds < -AHEAD_S ? `in ${aged(-seconds)}` : seconds < 1 ? "just now" : `${aged(seconds)} ago`;
+
 /** The same for a large figure, where there is less room: "9 min 59 s", but "14 min", "23 h". @param {number} seconds */
 export const brief = (seconds) => duration(seconds).replace(/^(\d\d+ (?:min|h|d)) .*/, "$1");
 

@@ -219,13 +219,14 @@ def test_a_condition_that_ended_before_the_rule_was_due_is_not_named() -> None:
 
 
 def test_the_others_that_began_are_told_by_name_up_to_some_number() -> None:
-    last = Occurrence(AlertCondition.QUEUE_LATE, NOW_MS, Topic("queue a is late"), "queue.late a")
+    last = Occurrence(AlertCondition.QUEUE_LATE, NOW_MS, Topic("queue a is late."), "queue.late a")
     names = ["queue.late a", "schedule.missed nightly", "supervisor.degraded default-1 on here"]
     text = facts(RULE, last, 2, "now", names)["text"]
     assert text == (
         "ops: queue a is late; also: schedule nightly was missed, default-1 on here needs a person"
         " (2 more since the last alert)"
     )
+    assert facts(RULE, last, 0, "now")["text"] == "ops: queue a is late.", "a sentence by itself"
     many = [f"queue.late q{n}" for n in range(20)]
     text = str(facts(RULE, last, 0, "now", many)["text"])
     assert "queue q9 is late and 10 more" in text and "q10" not in text
@@ -331,6 +332,8 @@ def test_an_alert_tells_its_facts() -> None:
         "ops: 3 times within 1 min, the last: job 7 (resize) failed (2 more since the last alert)"
     )
     assert (found["count"], found["held_back"], found["job"], found["worker"]) == (3, 2, 7, None)
+    first = facts(RULE, last, 2, "now", is_first=True)
+    assert first["text"] == "ops: job 7 (resize) failed (2 more with this one)"
     assert found["action"] == "trigger"
 
 

@@ -124,6 +124,8 @@ def test_jobs_to_cancel_are_not_selected_by_their_end_as_they_have_none(
     assert "--since and --until select jobs by when they ended" in err
     assert "use --type, --queue, --tag or --q" in " ".join(err.split())
     assert orpheus("retry", option, "10m", "--yes").code == 0
+    assert option not in orpheus("cancel", "--help").out
+    assert option in orpheus("retry", "--help").out
 
 
 def test_a_group_of_errors_is_retried(orpheus: Orpheus, jobs: Store) -> None:

@@ -85,6 +85,27 @@ def test_nothing_is_overwritten(orpheus: Orpheus, tmp_path: Path) -> None:
     assert (tmp_path / "jobs.py").read_text() == (tmp_path / "orpheus.toml").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("kept", "is_told"),
+    [
+        ("", True),
+        ('[jobs]\nmodules = ["shop.jobs"]\n', True),
+        ("jobs = 5", True),
+        ("[jobs\n", True),
+        ('[jobs]\nmodules = ["shop.jobs", "jobs"]\n', False),
+        ('jobs.modules = ["jobs"]\n', False),
+    ],
+)
+def test_a_file_that_is_kept_and_does_not_name_the_module_is_told(
+    orpheus: Orpheus, tmp_path: Path, kept: str, is_told: bool
+) -> None:
+    (tmp_path / "our files").mkdir()
+    (tmp_path / "our files/mine.toml").write_text(kept)
+    out = orpheus("init", "--config", "our files/mine.toml").out
+    told = 'First:          add "jobs" to [jobs] modules of our files/mine.toml\nStart it: '
+    assert (told in out) == is_told, out
+
+
 @pytest.mark.parametrize("name", ["mypy.ini", ".mypy.ini", "pyproject.toml", "setup.cfg"])
 def test_what_mypy_reads_already_is_left_alone(orpheus: Orpheus, tmp_path: Path, name: str) -> None:
     """Of several files mypy reads one, so a new one could hide the settings of the project."""

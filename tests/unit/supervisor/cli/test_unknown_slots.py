@@ -34,6 +34,7 @@ def supervised(store: Store) -> Store:
     [
         ("defalt-1", "; did you mean 'default-1'?"),
         ("default-3", ": default has default-1 and default-2"),
+        ("default", ": default has default-1 and default-2"),
         ("qqq", ": there are supervisor, api, default-1 and 2 more"),
     ],
 )
@@ -80,9 +81,9 @@ def test_a_slot_of_what_is_scaled_to_none_says_who_did_so(
     gone = [one.slot for one in supervised.processes.slots() if one.pool == pool]
     supervised.processes.remove_slots("host-1", gone)
     said = f"there is no slot '{pool}-1': the {kind} {pool} is scaled to 0 by cli:eve: a move"
-    code, out, err = orpheus(command, f"{pool}-1")
-    assert (code, out) == (1, "")
-    assert err == f"orpheus: {said} (`orpheus scale {pool} N` starts it)\n"
+    said = f"orpheus: {said} (`orpheus scale {pool} N` starts it)\n"
+    assert orpheus(command, f"{pool}-1") == (1, "", said)
+    assert orpheus(command, pool) == (1, "", said.replace(f"'{pool}-1'", f"'{pool}'"))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -59,7 +59,7 @@ def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: s
 
         @cache  # once is enough
         def waits() -> None:
-            tell_if_nothing_runs(read_workers(store, handover))
+            tell_if_nothing_runs(store, read_workers(store, handover))
 
         then = waits if follow else None
         try:

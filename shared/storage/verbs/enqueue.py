@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import JobError, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import FieldProblem, InvalidJob, UniqueKeyHeld
+from orpheus.shared.storage.data import KeyHolder
 from orpheus.shared.storage.database import Database, Value
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.events import Events
@@ -16,13 +16,6 @@ from orpheus.shared.storage.verbs.keys import Keys
 
 _MOST_CHARS_IN_A_ROW = 1000
 """A longer payload has a row of its own: a job's row is written whole at each change."""
-
-
-class KeyHolder(NamedTuple):
-    """The job that holds a unique key: a live one, or one that is being submitted (id 0)."""
-
-    id: int
-    type: str
 
 
 class Enqueue:
@@ -184,8 +177,7 @@ def clashes(
             continue
         holder = holders.get(key) or first.setdefault(key, KeyHolder(0, new.type))
         if holder.type != new.type:
-            who = f"job {holder.id}" if holder.id else "a job that is submitted with it"
-            yield position, f"{key!r} is held by {who}, which is of another type: {holder.type}"
+            yield position, holder.refusal(key)
 
 
 def refuse_clashes(

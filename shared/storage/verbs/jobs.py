@@ -9,10 +9,10 @@ from orpheus.shared.domain.jobs import Attempt, Dependency, Job, NewJob, Running
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.limits import MOST_ATTEMPTS
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage.data import JobCursor, JobRun, JobState, Submitted
+from orpheus.shared.storage.data import JobCursor, JobRun, JobState, KeyHolder, Submitted
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.dependencies import Dependencies
-from orpheus.shared.storage.verbs.enqueue import Enqueue, KeyHolder, keys_of, refuse_clashes
+from orpheus.shared.storage.verbs.enqueue import Enqueue, keys_of, refuse_clashes
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.keys import Keys

@@ -33,7 +33,10 @@ _KUBERNETES_SETS = (
     "`enableServiceLinks: false` in the pod's spec, or call the Service otherwise"
 )
 
-NO_DATABASE = "cannot tell which database to use; name it: --set database.url=sqlite:///FILE"
+NO_DATABASE = (
+    "cannot tell which database to use; name it: --set database.url=sqlite:///FILE, or, for "
+    "a client in a program of your own, ORPHEUS_DATABASE__URL=sqlite:///FILE"
+)
 _BESIDE_URL = (("durability",), ("state_dir",), ("listen_url",))
 """The keys of [database] that say nothing of which database is meant."""
 _SYNTAX_ERROR = re.compile(

@@ -13,15 +13,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orpheus.client.awaited import AsyncClient
     from orpheus.client.blocking import Client
-    from orpheus.shared.job_types.context import Context, PermanentError, Snooze
+    from orpheus.shared.job_types.context import (
+        Context,
+        JobCancelled,
+        JobTimeout,
+        PermanentError,
+        Snooze,
+    )
     from orpheus.shared.job_types.registry import job
 
-__all__ = ["AsyncClient", "Client", "Context", "PermanentError", "Snooze", "job"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Context",
+    "JobCancelled",
+    "JobTimeout",
+    "PermanentError",
+    "Snooze",
+    "job",
+]
 
 _MODULES = {
     "AsyncClient": "orpheus.client.awaited",
     "Client": "orpheus.client.blocking",
     "Context": "orpheus.shared.job_types.context",
+    "JobCancelled": "orpheus.shared.job_types.context",
+    "JobTimeout": "orpheus.shared.job_types.context",
     "PermanentError": "orpheus.shared.job_types.context",
     "Snooze": "orpheus.shared.job_types.context",
     "job": "orpheus.shared.job_types.registry",

@@ -30,6 +30,7 @@ _PLACEHOLDERS = {
 _BY_NAME = ("named", "pyformat")
 _OF_ASYNCPG = "numeric_dollar"
 """asyncpg accepts no text as the value of a timestamp column."""
+_IN_SQLALCHEMY = "await its run_sync(outbox.add, …) with the other arguments"
 
 
 def add(
@@ -44,15 +45,16 @@ def add(
 
     `job` is what `.new(...)` returns, or the name of a job type, with its `payload`; `options` are
     those of `.with_options(...)`. Nothing is committed here. Raises TypeError for a connection that
-    is unknown or asynchronous (see `insert`), and ValueError for a job that an outbox cannot carry.
+    is unknown or asynchronous (see `insert`; of SQLAlchemy: `await connection.run_sync(outbox.add,
+    job)`), and ValueError for a job that an outbox cannot carry.
     """
     request = request_of(job, payload, options)
     if hasattr(connection, "get_bind"):  # a Session of SQLAlchemy
         connection = connection.connection()
-        _refuse_async(connection)
+        _refuse_async(connection, _IN_SQLALCHEMY)
     if hasattr(connection, "exec_driver_sql"):  # a Connection of SQLAlchemy
         statement = insert(request, paramstyle=connection.dialect.paramstyle, table=table)
-        _refuse_async(connection.exec_driver_sql(*statement))
+        _refuse_async(connection.exec_driver_sql(*statement), _IN_SQLALCHEMY)
         return
     statement = insert(request, paramstyle=_paramstyle_of(connection), table=table)
     cursor = connection.cursor()
@@ -126,10 +128,10 @@ def _paramstyle_of(connection: Any) -> str:
     )
 
 
-def _refuse_async(answer: object) -> None:
+def _refuse_async(
+    answer: object, instead: str = "await it with what outbox.insert() returns"
+) -> None:
     if isawaitable(answer):
         if hasattr(answer, "close"):
             answer.close()  # a coroutine that was never awaited would warn
-        raise TypeError(
-            "the connection is asynchronous: await it with what outbox.insert() returns"
-        )
+        raise TypeError(f"the connection is asynchronous: {instead}")

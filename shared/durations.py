@@ -84,16 +84,16 @@ def parse_duration_s(value: object) -> float:
     return seconds
 
 
-def parse_moment(text: str) -> int:
+def parse_moment(value: object) -> int:
     """Return a time, or minus how long ago it was: `moment_ms` makes a time of either.
 
     Raises ValueError, with a sentence for the user.
     """
     try:
-        return parse_time_ms(text)
+        return parse_time_ms(value)
     except ValueError as error:
         try:
-            return -max(1, round(parse_duration_s(text) * 1000))
+            return -max(1, round(parse_duration_s(value) * 1000))
         except ValueError:
             words = "is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 15m"
             raise ValueError(words) from error

@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-import sys
+import time
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from orpheus.client import calls
-from orpheus.client.requests import id_of, reason_of, wanted_of
+from orpheus.client.requests import id_of, most_of, reason_of, requests_of, wanted_of
 from orpheus.client.steps import Compute, Pause, Step, Steps, run_awaited
 from orpheus.client.values import Event, Job, JobState, LogLine
 from orpheus.shared.domain.job_filter import JobFilter
@@ -80,7 +80,7 @@ class AsyncClient:
 
         A job with a `ref` may be named by others in their `depends_on`. Raises as `submit` does.
         """
-        requests = list(jobs)
+        requests = requests_of(jobs)
         return await self._run(self._calls.submit_many(requests)) if requests else []
 
     async def get(self, job: JobState | int) -> Job:
@@ -109,8 +109,8 @@ class AsyncClient:
         q: str | None = None,
         error: str | None = None,
         where: str | None = None,
-        since: datetime | str | None = None,
-        until: datetime | str | None = None,
+        since: datetime | timedelta | str | None = None,
+        until: datetime | timedelta | str | None = None,
         limit: int | None = None,
     ) -> "Listed":
         """Iterate over the jobs that match, newest first, page by page; at most `limit` of them.
@@ -118,14 +118,18 @@ class AsyncClient:
         `async for job in client.jobs()`, or `await client.jobs()` for a list.
         `q` is text in type, payload, error or tags; `error` the name of an exception, and `where`
         where it was raised. With `since` (included) or `until`, only jobs that have ended then, the
-        last one first.
-        Raises ValueError for an unknown status, or text that is no name.
+        last one first: a time, or how long ago it was, "15m" or a timedelta.
+        Raises ValueError for an unknown status, text that is no name, or a limit below 0.
         """
-        wanted = wanted_of(status, type, queue, tag, q, error, where, since, until)
-        return Listed(self._pages(wanted, limit))
+        now_ms = self._now_ms()
+        wanted = wanted_of(now_ms, status, type, queue, tag, q, error, where, since, until)
+        return Listed(self._pages(wanted, most_of(limit)))
 
-    async def _pages(self, wanted: JobFilter, limit: int | None) -> AsyncIterator[Job]:
-        left, cursor = sys.maxsize if limit is None else limit, None
+    def _now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def _pages(self, wanted: JobFilter, left: int) -> AsyncIterator[Job]:
+        cursor = None
         while left > 0:
             size = min(left, calls.JOBS_OF_A_PAGE)
             page, cursor = await self._run(self._calls.page(wanted, size, cursor))

@@ -1,7 +1,6 @@
 """The client that waits for each answer."""
 
 import os
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -9,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from orpheus.client import calls
-from orpheus.client.requests import id_of, reason_of, wanted_of
+from orpheus.client.requests import id_of, most_of, reason_of, requests_of, wanted_of
 from orpheus.client.steps import Compute, Pause, Step, Steps, run
 from orpheus.client.values import Event, Job, JobState, LogLine
 from orpheus.shared.domain.job_filter import JobFilter
@@ -80,7 +79,7 @@ class Client:
 
         A job with a `ref` may be named by others in their `depends_on`. Raises as `submit` does.
         """
-        requests = list(jobs)
+        requests = requests_of(jobs)
         return self._run(self._calls.submit_many(requests)) if requests else []
 
     def get(self, job: JobState | int) -> Job:
@@ -105,22 +104,26 @@ class Client:
         q: str | None = None,
         error: str | None = None,
         where: str | None = None,
-        since: datetime | str | None = None,
-        until: datetime | str | None = None,
+        since: datetime | timedelta | str | None = None,
+        until: datetime | timedelta | str | None = None,
         limit: int | None = None,
     ) -> Iterator[Job]:
         """Iterate over the jobs that match, newest first, page by page; at most `limit` of them.
 
         `q` is text in type, payload, error or tags; `error` the name of an exception, and `where`
         where it was raised. With `since` (included) or `until`, only jobs that have ended then, the
-        last one first.
-        Raises ValueError for an unknown status, or text that is no name.
+        last one first: a time, or how long ago it was, "15m" or a timedelta.
+        Raises ValueError for an unknown status, text that is no name, or a limit below 0.
         """
-        wanted = wanted_of(status, type, queue, tag, q, error, where, since, until)
-        return self._pages(wanted, limit)
+        now_ms = self._now_ms()
+        wanted = wanted_of(now_ms, status, type, queue, tag, q, error, where, since, until)
+        return self._pages(wanted, most_of(limit))
 
-    def _pages(self, wanted: JobFilter, limit: int | None) -> Iterator[Job]:
-        left, cursor = sys.maxsize if limit is None else limit, None
+    def _now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def _pages(self, wanted: JobFilter, left: int) -> Iterator[Job]:
+        cursor = None
         while left > 0:
             size = min(left, calls.JOBS_OF_A_PAGE)
             page, cursor = self._run(self._calls.page(wanted, size, cursor))

@@ -18,10 +18,10 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 from orpheus.client.requests import batch_body, one_body
 from orpheus.client.steps import Answer, Compute, Failure, Pause, Send, Steps
@@ -43,6 +43,8 @@ from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.views.values import optional_time
 
+T = TypeVar("T")
+
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _LONGEST_HOLD_S = 30.0
@@ -50,6 +52,7 @@ _SHORTEST_TURN_S = 0.2
 _GATEWAY = (502, 503, 504)
 _GONE, _REFUSED = 404, 409
 _UNKNOWN = "; it may have been done"
+_ANOTHER = ": does Orpheus answer there?"
 _MEANING: Mapping[int, type[OrpheusError]] = {
     401: Unauthorized,
     403: Unauthorized,
@@ -61,6 +64,9 @@ _MEANING: Mapping[int, type[OrpheusError]] = {
     504: Unavailable,
     507: DatabaseFull,
 }
+_OF_A_PROXY = (401, 403, 413, *_GATEWAY)
+"""What such an answer means is so, too, if a proxy in front of Orpheus gives it."""
+_PROBLEM = "application/problem+json"
 
 
 class HttpCalls:
@@ -71,17 +77,16 @@ class HttpCalls:
 
     def submit(self, request: JobRequest) -> Steps[Job]:
         """Submit a job; return it, or the live job with its unique key."""
-        return job_of((yield from self._json(_submission("/jobs", one_body(request)))))
+        return (yield from self._read(job_of, _submission("/jobs", one_body(request))))
 
     def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
         """Submit all jobs or none; return their ids in order."""
         body = yield Compute(lambda: batch_body(requests))
-        ids: list[int] = (yield from self._json(_submission("/jobs/batch", body)))["ids"]
-        return ids
+        return (yield from self._read(_ids, _submission("/jobs/batch", body)))
 
     def get(self, job_id: int) -> Steps[Job]:
         """Return the job with its attempts."""
-        return job_of((yield from self._json(Send("GET", f"/jobs/{job_id}"))))
+        return (yield from self._read(job_of, Send("GET", f"/jobs/{job_id}")))
 
     def wait(self, job_id: int, timeout_s: float) -> Steps[Job]:
         """Return the job with its attempts once it has ended, or as it is after `timeout_s`."""
@@ -91,7 +96,7 @@ class HttpCalls:
             hold_s = round(min(max(give_up_at_s - asked_s, 0.0), _LONGEST_HOLD_S), 3)
             query = {"wait": str(hold_s)} if hold_s else {}
             send = Send("GET", f"/jobs/{job_id}", query=query, hold_s=hold_s)
-            job = job_of((yield from self._json(send, retry_for_s=give_up_at_s - asked_s)))
+            job = yield from self._read(job_of, send, retry_for_s=give_up_at_s - asked_s)
             now_s = time.monotonic()
             if job.ended or now_s >= give_up_at_s:
                 return job
@@ -117,8 +122,8 @@ class HttpCalls:
             "cursor": cursor,
         }
         query = {name: value for name, value in fields.items() if value is not None}
-        page = yield from self._json(Send("GET", "/jobs", query={**query, "limit": limit}))
-        return [job_of(item) for item in page["items"]], page["next_cursor"]
+        send = Send("GET", "/jobs", query={**query, "limit": limit})
+        return (yield from self._read(_page, send))
 
     def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:
         """Cancel the job, or ask its worker to stop."""
@@ -126,7 +131,7 @@ class HttpCalls:
         send = Send("POST", path, body=_reason(reason), done_already=_REFUSED)
         answer = yield from self._answer(send)
         if answer.status != _REFUSED:
-            return job_of(_decoded(send, answer))
+            return _decoded(job_of, send, answer)
         job = yield from self.get(job_id)
         if not job.cancel_requested:
             raise _error_of(send, answer)
@@ -141,7 +146,7 @@ class HttpCalls:
         return self._change(f"/jobs/{job_id}/run", reason)
 
     def _change(self, path: str, reason: str | None) -> Steps[Job]:
-        return job_of((yield from self._json(Send("POST", path, body=_reason(reason)))))
+        return (yield from self._read(job_of, Send("POST", path, body=_reason(reason))))
 
     def delete(self, job_id: int, reason: str | None) -> Steps[None]:
         """Delete a job that has ended."""
@@ -151,18 +156,18 @@ class HttpCalls:
     def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
         """Return some lines of the job's log, oldest first."""
         query = {"after": after, "limit": limit}
-        found = yield from self._json(Send("GET", f"/jobs/{job_id}/logs", query=query))
-        return [line_of(item) for item in found["items"]]
+        send = Send("GET", f"/jobs/{job_id}/logs", query=query)
+        return (yield from self._read(_items_of(line_of), send))
 
     def happened(self, job_id: int, after: int, limit: int) -> Steps[list[Event]]:
         """Return some events of the job, oldest first."""
         query = {"after": after, "limit": limit}
-        found = yield from self._json(Send("GET", f"/jobs/{job_id}/events", query=query))
-        return [event_of(item) for item in found["items"]]
+        send = Send("GET", f"/jobs/{job_id}/events", query=query)
+        return (yield from self._read(_items_of(event_of), send))
 
-    def _json(self, send: Send, retry_for_s: float = inf) -> Steps[Any]:
-        """Return the JSON of the answer."""
-        return _decoded(send, (yield from self._answer(send, retry_for_s)))
+    def _read(self, read: Callable[[Any], T], send: Send, retry_for_s: float = inf) -> Steps[T]:
+        """Return what `read` makes of the JSON of the answer."""
+        return _decoded(read, send, (yield from self._answer(send, retry_for_s)))
 
     def _answer(self, send: Send, retry_for_s: float = inf) -> Steps[Answer]:
         """Return a good answer, or the answer to a repeat that says that the action was done.
@@ -214,27 +219,45 @@ def _good(send: Send, outcome: Answer | Failure, *, may_be_done: bool) -> Answer
 def _error_of(send: Send, answer: Answer) -> OrpheusError:
     problem = _problem(answer)
     detail = str(problem.get("detail") or f"{send.method} {send.path}: status {answer.status}")
+    if not problem and answer.status not in _OF_A_PROXY:
+        return UnexpectedAnswer(detail + _ANOTHER)
     if answer.status == 422 and send.method == "POST":
         return _invalid(detail, problem.get("errors"))
     if answer.status in _GATEWAY and not problem and not send.is_repeatable:
         detail += _UNKNOWN
-    kind = _MEANING.get(answer.status, UnexpectedAnswer)
-    if answer.status == 404 and not problem:  # not from Orpheus, which would say what is missing
-        kind = UnexpectedAnswer
-    return kind(detail)
+    return _MEANING.get(answer.status, UnexpectedAnswer)(detail)
 
 
-def _decoded(send: Send, answer: Answer) -> Any:
+def _decoded(read: Callable[[Any], T], send: Send, answer: Answer) -> T:
     try:
-        return json.loads(answer.body)
+        data = json.loads(answer.body)
     except ValueError:
-        raise UnexpectedAnswer(
-            f"{send.method} {send.path}: the answer is not JSON: does Orpheus answer there?"
-        ) from None
+        problem = "the answer is not JSON"
+    else:
+        try:
+            return read(data)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            problem = "the answer is not that of Orpheus"
+    raise UnexpectedAnswer(f"{send.method} {send.path}: {problem}{_ANOTHER}")
+
+
+def _ids(data: Any) -> list[int]:
+    ids: list[int] = data["ids"]
+    return ids
+
+
+def _page(data: Any) -> tuple[list[Job], str | None]:
+    return _items_of(job_of)(data), data["next_cursor"]
+
+
+def _items_of(read: Callable[[Any], T]) -> Callable[[Any], list[T]]:
+    return lambda data: [read(item) for item in data["items"]]
 
 
 def _problem(answer: Answer) -> Mapping[str, Any]:
     """Return the problem in the body; empty if another program answered."""
+    if not answer.headers.get("content-type", "").startswith(_PROBLEM):
+        return {}
     try:
         problem = json.loads(answer.body)
     except ValueError:

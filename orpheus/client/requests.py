@@ -1,8 +1,9 @@
 """Checks what a caller gives to a client, before anything is sent: the same for both kinds."""
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from orpheus.client.values import JobState
@@ -17,6 +18,7 @@ from orpheus.shared.domain.limits import (
     NAME,
     NAME_RULE,
 )
+from orpheus.shared.durations import moment_ms, parse_moment
 from orpheus.shared.errors import FieldProblem, InvalidJob, NotFound
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.moments import parse_time_ms
@@ -66,7 +68,20 @@ def id_of(job: JobState | int) -> int:
     return number
 
 
+def requests_of(jobs: Iterable[JobRequest]) -> list[JobRequest]:
+    """Return the jobs of a batch. Raises TypeError, with its place, for what is no job."""
+    requests = list(jobs)
+    for index, one in enumerate(requests):
+        if not isinstance(one, JobRequest):
+            raise TypeError(
+                f"jobs[{index}]: submit what .new() returns, or JobRequest(type, payload) from "
+                f"orpheus.client, not {one!r}"
+            )
+    return requests
+
+
 def wanted_of(
+    now_ms: int,
     status: Status | str | None,
     type: str | None,
     queue: str | None,
@@ -74,8 +89,8 @@ def wanted_of(
     q: str | None,
     error: str | None,
     where: str | None,
-    since: datetime | str | None,
-    until: datetime | str | None,
+    since: datetime | timedelta | str | None,
+    until: datetime | timedelta | str | None,
 ) -> JobFilter:
     """Return the filter of the jobs to list. Raises ValueError for one that no job can match."""
     for what, name in (("type", type), ("queue", queue), ("tag", tag)):
@@ -84,28 +99,45 @@ def wanted_of(
     if q is not None and (not 1 <= len(q) <= 200 or "\0" in q):
         raise ValueError("q: must be text of 1 to 200 characters")
     wanted = JobFilter(
-        status=None if status is None else Status(status),
+        status=None if status is None else _status_of(status),
         type=type,
         queue=queue,
         tag=tag,
         q=q,
         error=error,
         where=where,
-        since_ms=_time_ms("since", since),
-        until_ms=_time_ms("until", until),
+        since_ms=_moment_ms("since", since, now_ms),
+        until_ms=_moment_ms("until", until, now_ms),
     )
     for problem in filter_problems(wanted):
         raise ValueError(f"{problem.pointer[1:]}: {problem.detail}")
     return wanted
 
 
-def _time_ms(name: str, at: datetime | str | None) -> int | None:
+def _status_of(status: str) -> Status:
+    if status not in [*Status]:
+        raise ValueError(f"status: {status!r} is none of {', '.join(Status)}")
+    return Status(status)
+
+
+def _moment_ms(name: str, at: datetime | timedelta | str | None, now_ms: int) -> int | None:
+    """Return a time, also one that is said as how long ago it was."""
     if at is None:
         return None
     try:
-        return parse_time_ms(at)
+        moment = parse_time_ms(at) if isinstance(at, datetime) else parse_moment(at)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+    return moment_ms(moment, now_ms)
+
+
+def most_of(limit: int | None) -> int:
+    """Return how many jobs to list at most. Raises ValueError for fewer than none."""
+    if limit is None:
+        return sys.maxsize
+    if limit < 0:
+        raise ValueError(f"limit: must be 0 or more, not {limit}")
+    return limit
 
 
 def reason_of(reason: str | None) -> str | None:

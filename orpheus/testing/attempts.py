@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.job_types.registry import JobType
@@ -36,6 +36,14 @@ def run_attempt(
     executor = Executor(types, commands or {}, NoTimeout(), queries, around=around)
     with _captured(attempt):
         return _without_a_running_loop(lambda: executor.run(attempt))
+
+
+def job_type_of(job: Any) -> JobType:
+    """Return the job type that a function is. Raises TypeError if it is none."""
+    job_type = getattr(job, "job_type", None)
+    if not isinstance(job_type, JobType):
+        raise TypeError(f"{job!r} is no job type: mark the function with @job")
+    return job_type
 
 
 @contextmanager

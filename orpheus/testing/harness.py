@@ -19,15 +19,17 @@ from orpheus.client.steps import Pause, Step, Use
 from orpheus.client.values import Job, JobState
 from orpheus.shared.domain.commands import describe_command
 from orpheus.shared.domain.jobs import Holder, Lease, Status
+from orpheus.shared.domain.json_values import json_problems, not_storable
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import InvalidJob, WaitTimedOut
+from orpheus.shared.job_types.admission import unknown_type
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import JobType, load_job_types, registered_types
 from orpheus.shared.job_types.request import JobRequest, Options
 from orpheus.shared.operations.stored_settings import fire_schedules, write_settings
 from orpheus.shared.operations.upkeep import continue_cascades
 from orpheus.shared.storage import TypeRow, open_store
-from orpheus.testing.attempts import run_attempt
+from orpheus.testing.attempts import job_type_of, run_attempt
 from orpheus.testing.clock import MovedClock
 from orpheus.testing.database import make_database, temporary_folder
 from orpheus.testing.settings import harness_settings
@@ -140,11 +142,11 @@ class Harness:
     def assert_submitted(self, job: Callable[..., Any] | str, /, **payload: Any) -> Job:
         """Return the newest job of this type whose payload has at least these fields.
 
-        Raises AssertionError, which shows the jobs that there are, if there is none.
+        Raises AssertionError, which shows the jobs that there are, if there is none, and TypeError
+        or InvalidJob for a field or type that no job can have.
         """
-        name = _name_of(job)
+        name, wanted = self._wanted(job, payload)
         jobs = self.jobs(type=name)
-        wanted = _as_json(job, payload)
         for one in jobs:
             if all(key in one.payload and one.payload[key] == wanted[key] for key in wanted):
                 return one
@@ -158,6 +160,33 @@ class Harness:
         except AssertionError:
             return
         raise AssertionError(f"job {found.id} was submitted: {found.type} {found.payload}")
+
+    def assert_no_errors(self) -> None:
+        """Raise AssertionError, with its traceback, for each job whose last attempt failed."""
+        if failed := [one for one in self.jobs() if one.error is not None]:
+            raise AssertionError("\n".join(_shown(self.get(one)) for one in failed))
+
+    def _wanted(
+        self, job: Callable[..., Any] | str, payload: Mapping[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the name of a type, and fields as a stored payload has them: a date is a text.
+
+        By a name, they are given so.
+        """
+        if not isinstance(job, str):
+            job_type = job_type_of(job)
+            return job_type.name, job_type.fields_of(payload)
+        self._describe_types()
+        row = self._store.types.get(job)
+        if row is None:
+            raise InvalidJob(unknown_type(job, [one.name for one in self._store.types.all()]))
+        schema = json.loads(row.schema)
+        for name, value in payload.items():
+            if name not in schema.get("properties", ()):
+                raise TypeError(f"{job}: {name}: is not a field of this job type")
+            for path, problem in json_problems(value, not_storable, (name,)):
+                raise TypeError(f"{job}: {'.'.join(map(str, path))}: {problem}")
+        return job, json.loads(json.dumps(payload))
 
     # What runs
 
@@ -199,6 +228,7 @@ class Harness:
 
     def use(self, step: Use) -> Any:
         """Do the work of a client's step on the store."""
+        self._describe_types()
         return step.work(self._store)
 
     def close(self) -> None:
@@ -257,6 +287,9 @@ class _HarnessClient(Client):
     def close(self) -> None:
         """Leave it open: the harness closes its store."""
 
+    def _now_ms(self) -> int:
+        return round(self._harness.now.timestamp() * 1000)
+
     def _perform(self, step: Step) -> Any:
         if isinstance(step, Use):
             return self._harness.use(step)
@@ -266,27 +299,15 @@ class _HarnessClient(Client):
         return None
 
 
+def _shown(job: Job) -> str:
+    assert job.error is not None
+    error = f"{job.error.type}: {job.error.message}"
+    return f"job {job.id} {job.type} {job.payload}: {error}\n{job.error.traceback or ''}"
+
+
 def _import(modules: Iterable[str]) -> None:
     """Import modules with job types, from the current directory too, as a worker does."""
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.append(folder)
     load_job_types(modules)
-
-
-def _name_of(job: Callable[..., Any] | str) -> str:
-    if isinstance(job, str):
-        return job
-    job_type = getattr(job, "job_type", None)
-    if not isinstance(job_type, JobType):
-        raise TypeError(f"{job!r} is no job type: mark the function with @job")
-    return job_type.name
-
-
-def _as_json(job: Any, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields as a stored payload has them: a date is a text there."""
-    try:
-        made = job.new(**payload).payload
-    except (AttributeError, TypeError, InvalidJob):  # only some of the fields, or no function
-        made = json.loads(json.dumps(payload, default=str))
-    return {name: made[name] for name in payload}

@@ -14,11 +14,11 @@ from orpheus.shared.domain.jobs import LogLine as StoredLine
 from orpheus.shared.domain.lifecycle import ENDINGS
 from orpheus.shared.job_types.admission import prepare_child
 from orpheus.shared.job_types.describe import type_row
-from orpheus.shared.job_types.registry import JobType, registered_types
+from orpheus.shared.job_types.registry import registered_types
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.records import dataclass
 from orpheus.shared.views.jobs import log_line_json
-from orpheus.testing.attempts import run_attempt
+from orpheus.testing.attempts import job_type_of, run_attempt
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.outcomes import payload_text
 
@@ -118,9 +118,7 @@ def run(job: Any, /, *arguments: Any, **given: Any) -> Ran:
     """
     if isinstance(job, JobRequest):
         return _run(job, *arguments, **given)
-    if not isinstance(getattr(job, "job_type", None), JobType):
-        raise TypeError(f"{job!r} is no job type: mark the function with @job")
-    return _run(job.new(*arguments, **given))
+    return _run(job_type_of(job).new(*arguments, **given))
 
 
 def _run(

@@ -67,7 +67,7 @@ class Concern:
 
 
 class Standstill(NamedTuple):
-    """Nobody can write to the database: a process holds its write lock, and does not commit."""
+    """Nobody can write to the database: a process holds its write lock, or `why`."""
 
     for_s: float | None
     """How long nobody has written; None: unknown, as the clock was set back since."""
@@ -75,6 +75,8 @@ class Standstill(NamedTuple):
     """That process; None: it cannot be seen from here, as one of another container."""
     command: str = ""
     """What it runs, if that is known."""
+    why: str = ""
+    """What else keeps everybody from writing: the disk is full, the file was moved away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,8 @@ class Facts:
     """Schedules whose tick has passed, and by how many seconds."""
     undelivered: Sequence[AlertFacts] = ()
     standstill: Standstill | None = None
+    moved: str = ""
+    """Where the database was moved to, so that nothing can be started on it; empty: it was not."""
     gone: int | None = None
     """The process of a supervisor that is gone and has not said so."""
     left: Sequence[str] = ()
@@ -191,6 +195,8 @@ class Facts:
     silent_after_s: float = 30.0
     """After so long without a heartbeat, a process is taken for dead."""
     free_bytes: int | None = None
+    database: str = ""
+    """What tells it from others: the path of its file."""
     log_bytes: int = 0
     has_jobs: bool = False
     """There is a job, however it stands."""

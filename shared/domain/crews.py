@@ -44,6 +44,8 @@ class Crew:
     """What its other slots do: "default-2 is in backoff: exited with code 1, starts in 5 s"."""
     nothing_runs: bool = False
     """There is no process of Orpheus at all."""
+    moved: str = ""
+    """Where the database was moved to, so that nothing can be started on it; empty: it was not."""
     scaled_to_0: str = ""
     """Who did that: "by cli:ada 5 min ago (night load)"; empty: nobody, or there are slots."""
 
@@ -71,10 +73,15 @@ class Crew:
             also = [f"{more:,} more slot{'s are' if more > 1 else ' is'} not ready"] * (more > 0)
             return "; ".join([*self.others[:most], *also])
         if self.nothing_runs:
-            return NOTHING_RUNS
+            return nothing_runs(self.moved)
         if self.scaled_to_0:
             return f"{f'pool {self.pool} is ' if with_pool else ''}scaled to 0 {self.scaled_to_0}"
         return f"{f'pool {self.pool}' if with_pool else 'it'} has no workers"
+
+
+def nothing_runs(moved: str) -> str:
+    """Return what to do if there is no process of Orpheus; `moved`: as of `Crew`."""
+    return f"nothing runs: {moved}" if moved else NOTHING_RUNS
 
 
 def unready_text(queue: str, crews: Iterable[Crew]) -> str:

@@ -96,8 +96,13 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
 
 
 def _no_writes(standstill: Standstill | None) -> Iterator[Concern]:
-    """Yield who keeps all others from writing: most of what follows may come of it."""
+    """Yield who or what keeps all from writing: most of what follows may come of it."""
     if standstill is None:
+        return
+    if standstill.why:
+        shown = "No job starts or ends, and each process is shown as it was before."
+        text = f"{_sentence(f'Nothing can be written: {standstill.why}')} {shown}"
+        yield Concern(ConcernCode.NO_WRITES, text)
         return
     who, command = "another process", None
     if standstill.pid is not None:
@@ -132,7 +137,9 @@ def _end(left_s: float | None) -> str:
 
 def _nothing_runs(facts: Facts) -> Iterator[Concern]:
     gone = "" if facts.gone is None else f"the supervisor (process {facts.gone}) is gone"
-    if not facts.slots:
+    if facts.moved and not facts.slots:
+        yield Concern(ConcernCode.NOTHING_RUNS, _sentence(f"Nothing runs: {facts.moved}"))
+    elif not facts.slots:
         text = f"Nothing runs: {gone}." if gone else "Nothing runs."
         yield Concern(ConcernCode.NOTHING_RUNS, text, "orpheus")
     elif facts.left:
@@ -345,7 +352,7 @@ def _alerts(undelivered: Sequence[AlertFacts]) -> Iterator[Concern]:
 def _disk(facts: Facts) -> Iterator[Concern]:
     if facts.free_bytes is not None and facts.free_bytes < LITTLE_SPACE_BYTES:
         free = f"{facts.free_bytes // 1_000_000:,} MB"
-        yield Concern(ConcernCode.LITTLE_SPACE, f"Only {free} are free where the database is.")
+        yield Concern(ConcernCode.LITTLE_SPACE, f"Only {free} are free where {facts.database} is.")
     if facts.log_bytes > _LARGE_LOG_BYTES:
         text = (
             f"The write-ahead log has {facts.log_bytes // 2**20:,} MiB, because a program keeps a "

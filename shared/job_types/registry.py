@@ -8,7 +8,7 @@ do, and applications that submit jobs.
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, field
 from datetime import timedelta
 from typing import Any, Concatenate, TypeVar, overload
@@ -63,11 +63,21 @@ class JobType:
         try:
             return JobRequest(self.name, self.signature.payload_of(args, kwargs))
         except InvalidJob as refused:
-            problems = "; ".join(
-                f"{one.pointer[1:].replace('/', '.') or 'arguments'}: {one.detail}"
-                for one in refused.problems
-            )
-            raise TypeError(f"{self.name}: {problems}") from None
+            raise self._misfit(refused) from None
+
+    def fields_of(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return some of the arguments as the payload of `new` has them. Raises TypeError as it."""
+        try:
+            return self.signature.fields_of(given)
+        except InvalidJob as refused:
+            raise self._misfit(refused) from None
+
+    def _misfit(self, refused: InvalidJob) -> TypeError:
+        problems = "; ".join(
+            f"{one.pointer[1:].replace('/', '.') or 'arguments'}: {one.detail}"
+            for one in refused.problems
+        )
+        return TypeError(f"{self.name}: {problems}")
 
     def bind(self, payload: str) -> dict[str, Any]:
         """Return the handler's keyword arguments for a payload's JSON text.

@@ -118,13 +118,7 @@ class Signature:
         given = self._by_name(args, kwargs)
         if not (self._required <= given.keys() <= self._allowed):
             raise InvalidJob(_MISFIT, self._misfits(given))
-        payload = {name: self._to_json(name, value) for name, value in given.items()}
-        problems = [
-            FieldProblem(json_pointer(path), problem)
-            for path, problem in json_problems(payload, not_storable)
-        ]
-        if problems:
-            raise InvalidJob(_MISFIT, problems)
+        payload = self._all_to_json(given)
         bound = self.bind(dict(payload))
         for name, value in given.items():
             plain = self._plain_types[name]
@@ -132,6 +126,21 @@ class Signature:
                 self._refuse_changed(name, value, bound[name])
             elif not self._is_plain:  # pydantic takes "1" for 1
                 plain.convert(payload[name], name)
+        return payload
+
+    def fields_of(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return some of the arguments as `payload_of` would have them in the payload.
+
+        Raises InvalidJob, naming the field, for a name or a kind of value that is none of its.
+        """
+        self.resolve()
+        if unknown := given.keys() - self._allowed:
+            raise InvalidJob(_MISFIT, [_unknown(name) for name in sorted(unknown)])
+        payload = self._all_to_json(given)
+        for name, value in payload.items():
+            plain = self._plain_types[name]
+            if plain is not None:
+                plain.convert(value, name)
         return payload
 
     def schema(self, title: str) -> dict[str, Any]:
@@ -186,6 +195,16 @@ class Signature:
             raise InvalidJob(_MISFIT, [FieldProblem(f"/{min(twice)}", "is given twice")])
         return {**dict(zip(positional, args, strict=False)), **kwargs}
 
+    def _all_to_json(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        payload = {name: self._to_json(name, value) for name, value in given.items()}
+        problems = [
+            FieldProblem(json_pointer(path), problem)
+            for path, problem in json_problems(payload, not_storable)
+        ]
+        if problems:
+            raise InvalidJob(_MISFIT, problems)
+        return payload
+
     def _to_json(self, name: str, value: Any) -> Any:
         if type(value) in _ATOMS and self._plain_types[name] is not None:
             return value
@@ -214,7 +233,7 @@ class Signature:
         missing = [name for name in self._parameters if name in self._required - payload.keys()]
         unknown = sorted(payload.keys() - self._allowed)
         return [FieldProblem(f"/{name}", "is missing") for name in missing] + [
-            FieldProblem(f"/{name}", "is not a field of this job type") for name in unknown
+            _unknown(name) for name in unknown
         ]
 
     def _payload_model(self) -> "PayloadModel":
@@ -223,6 +242,10 @@ class Signature:
 
             self._model = PayloadModel(self._where, self._parameters, self._annotations)
         return self._model
+
+
+def _unknown(name: str) -> FieldProblem:
+    return FieldProblem(f"/{name}", "is not a field of this job type")
 
 
 def _is_context(hint: Any) -> bool:

@@ -181,7 +181,8 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
         if store.supervision.is_waiting(request_id):
             raise NoAnswer(f"{silent}its supervisor has not asked it yet")
         why = _WHY_SILENT.get(os_state(slot.pid), "it does not react to signals; try again")
-        raise NoAnswer(silent + why)
+        still = store.maintenance.standstill()  # nor can it write its stack then
+        raise NoAnswer(silent + (still.why if still and still.why else why))
     stack, coroutines = told
     job = store.jobs.running().get(slot.incarnation)
     return {

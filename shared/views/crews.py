@@ -39,7 +39,13 @@ def _crew(store: Store, pool: str, queues: Sequence[str], workers: Sequence[Work
         else:
             others.append(_not_ready(one, name, now_ms))
     return Crew(
-        pool, queues, ready, others, nothing_runs=not workers, scaled_to_0=_by(scaled, now_ms)
+        pool,
+        queues,
+        ready,
+        others,
+        nothing_runs=not workers,
+        moved=store.moves.says,
+        scaled_to_0=_by(scaled, now_ms),
     )
 
 

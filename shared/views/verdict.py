@@ -130,10 +130,12 @@ def _facts(
             late_schedules=list(_late_schedules(store, now_ms)),
             undelivered=undelivered_alerts(store, now_ms),
             standstill=store.maintenance.standstill(),
+            moved=store.moves.says,
             gone=gone[-1].pid if gone else None,
             left=_left(store, workers) if gone else (),
             silent_after_s=beat_timeout_s,
             free_bytes=store.maintenance.free_bytes(),
+            database=store.state.database,
             log_bytes=store.maintenance.wal_bytes(),
             has_jobs=any(n for by_status in counts.values() for n in by_status.values()),
         )

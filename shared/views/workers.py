@@ -180,8 +180,9 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     names = {(slot.host, slot.slot) for slot in slots}
     alone = [_slot_of(one) for one in beating.values() if (one.host, one.slot) not in names]
     told_s = {} if standstill else ages_s
+    known = {one.incarnation: one for one in records}
     return [
-        _slot_json(slot, beating, told_s, running, asked, now_ms, beat_timeout_s)
+        _slot_json(slot, known, told_s, running, asked, now_ms, beat_timeout_s)
         for slot in [*slots, *alone]
     ]
 
@@ -321,14 +322,14 @@ def is_ready(worker: WorkerSummary) -> bool:
 
 def _slot_json(
     slot: SlotRecord,
-    beating: Mapping[str, ProcessRecord],
+    known: Mapping[str, ProcessRecord],
     ages_s: Mapping[str, float],
     running: Mapping[str, jobs.RunningJob],
     asked: Mapping[tuple[RequestAction, str, str], DrainedBy],
     now_ms: int,
     beat_timeout_s: float,
 ) -> Worker:
-    record = beating.get(slot.incarnation or "")
+    record = known.get(slot.incarnation or "")  # of one that is silent: what it said last
     exits = [exit_json(one) for one in slot.exits[:RECENT_EXITS]]
     since_ms = now_ms - FAILURES_WITHIN_S * 1000
     failed = [one for one in slot.exits if one.failed and one.at_ms >= since_ms]

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from orpheus.shared.errors import ExitCode
+from orpheus.shared.storage import Store
 from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.move import move, reopen
@@ -33,6 +34,7 @@ def check(operator: Operator) -> int:
     """Look for damage in the file; exit 74 with what was found."""
     with operator.store() as store:
         problems = store.maintenance.check()
+    _warn_if_moved(store)
     code = _print_problems(operator, problems, "the file is sound", ExitCode.DATABASE)
     if problems:
         click.echo(text_as_called(_RESTORE), err=True)
@@ -45,6 +47,7 @@ def verify(operator: Operator) -> int:
     """Check that jobs, attempts, events and counts agree; exit 1 with what does not."""
     with operator.store() as store:
         problems = store.maintenance.verify()
+    _warn_if_moved(store)
     return _print_problems(operator, problems, "every invariant holds", ExitCode.NO)
 
 
@@ -55,12 +58,19 @@ def backup(operator: Operator, file: Path) -> int:
     """Copy the database as it is now to FILE, which must not exist yet."""
     with operator.store() as store:
         store.maintenance.backup(file)
+    _warn_if_moved(store)
     name, size_bytes = click.format_filename(file), file.stat().st_size
     if operator.as_json:
         print_json({"file": name, "bytes": size_bytes})
     else:
         click.echo(f"{name}: {size_bytes:,} bytes")
     return ExitCode.OK
+
+
+def _warn_if_moved(store: Store) -> None:
+    """Say so on stderr if the database is one that was left: what happens now is in another."""
+    if store.moves.says:
+        click.echo(text_as_called(f"orpheus: {store.moves.says}"), err=True)
 
 
 def _print_problems(

@@ -111,7 +111,7 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
     if queue is not None:
         warn_if_none_starts(queue)
     if is_any_live:
-        tell_if_nothing_runs(workers)
+        tell_if_nothing_runs(store, workers)
     return ExitCode.OK
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from typing_extensions import TypedDict
 
-from orpheus.shared.domain.crews import NOTHING_RUNS, Crew
+from orpheus.shared.domain.crews import Crew, nothing_runs
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import FAILURES_WITHIN_S, Role, SlotState
 from orpheus.shared.domain.words import noun_for
@@ -90,7 +90,7 @@ def workers(operator: Operator, slot: str | None) -> int:
     if slot is not None:
         return _show(items, slot, as_json=operator.as_json)
     print_workers(items, scaled, as_json=operator.as_json)
-    tell_if_nothing_runs(items)
+    tell_if_nothing_runs(store, items)
     return ExitCode.OK
 
 
@@ -112,14 +112,14 @@ def programs(operator: Operator) -> int:
 
     columns = ("HOST", *_OF_PROGRAMS) if several else _OF_PROGRAMS
     _print(items, scaled, columns, row, as_json=operator.as_json)
-    tell_if_nothing_runs(everything)
+    tell_if_nothing_runs(store, everything)
     return ExitCode.OK
 
 
-def tell_if_nothing_runs(everything: Sequence[Worker]) -> None:
+def tell_if_nothing_runs(store: Store, everything: Sequence[Worker]) -> None:
     """Say so on stderr if there is no slot and no process: what is configured does not happen."""
     if not everything:
-        click.echo(text_as_called(NOTHING_RUNS), err=True)
+        click.echo(text_as_called(nothing_runs(store.moves.says)), err=True)
 
 
 def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:

@@ -75,7 +75,7 @@ def queues(operator: Operator, queue: str | None) -> int:
         print_table(_COLUMNS, map(_queue_row, items), whole=whole)
     else:
         _show(items[0])
-    tell_if_nothing_runs(slots)
+    tell_if_nothing_runs(store, slots)
     return ExitCode.OK
 
 
@@ -221,7 +221,7 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
     else:
         now = "resumed" if was_paused else "still open"
         click.echo(printable(f"queue {queue}: {now}{_but_nobody(item)}"))
-        tell_if_nothing_runs(slots)
+        tell_if_nothing_runs(store, slots)
     return ExitCode.OK
 
 

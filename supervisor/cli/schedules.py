@@ -71,7 +71,7 @@ def schedules(operator: Operator) -> int:
     row = partial(_schedule_row, exact=exact)
     whole = f"`{as_called('orpheus schedules show NAME')}` shows all of one"
     print_table(_COLUMNS, map(row, items), whole=whole)
-    tell_if_nothing_runs(everything)
+    tell_if_nothing_runs(store, everything)
     return ExitCode.OK
 
 

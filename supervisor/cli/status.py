@@ -23,7 +23,7 @@ from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store, state_files, whole_url
 from orpheus.shared.text import printable
 from orpheus.shared.views.verdict import verdict_json
-from orpheus.supervisor.cli.given import as_called
+from orpheus.supervisor.cli.given import as_called, text_as_called
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
@@ -125,7 +125,7 @@ def _print(
     for line in headline:
         click.echo(styled(fitting(line), fg=colour))
     for concern in verdict["concerns"]:
-        text = f"- {printable(concern['text'])}"
+        text = f"- {printable(text_as_called(concern['text']))}"
         command = f"({as_called(concern['command'])})" if concern["command"] else ""
         whole = f"{text} {command}".rstrip()
         if width is None or cells_wide(whole) <= width:

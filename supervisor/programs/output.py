@@ -24,6 +24,7 @@ log = get_logger()
 
 _ARGV = (sys.executable, "-m", "orpheus.supervisor.programs.output_process")
 _START_AGAIN_S = 1.0
+_LINES_MAY_BE_MISSING = "the output process had ended: lines may be missing here"
 _END_S = 0.5
 """How long to wait for the end of a process that was killed."""
 
@@ -85,7 +86,7 @@ class ProgramOutput:
         if self._packets is None:
             self._start()
         else:
-            self._packets.send(pipes.message, pipes.fds)
+            self._send(pipes)
 
     def set_limits(self, slot: str, program: ProgramSettings) -> None:
         """Change how much the files of a slot may take up, and the line that shows it is ready."""
@@ -175,11 +176,16 @@ class ProgramOutput:
             return
         self._packets = Packets(ours)
         for incarnation, pipes in self._pipes.items():
-            self._packets.send(pipes.message, pipes.fds)
-            pipes.message["note"] = ""
+            self._send(pipes)
             if pipes.note is not None:
                 message = {"do": "drain", "incarnation": incarnation, "note": pipes.note}
                 self._packets.send(message)
+
+    def _send(self, pipes: _Pipes) -> None:
+        """Hand a process' pipes over. The next output process says that this one has ended."""
+        if self._packets is not None:
+            self._packets.send(pipes.message, pipes.fds)
+            pipes.message["note"] = _LINES_MAY_BE_MISSING
 
     def _spawn(self) -> "tuple[subprocess.Popen[bytes], socket.socket]":
         """Return a new process and our end of its socket. Raises OSError."""

@@ -131,6 +131,15 @@ class Orpheus:
         assert isinstance(checks, dict)
         return checks
 
+    def until_nothing_is_written(self) -> None:
+        """Until the verdict says so, first of all."""
+
+        def told() -> bool:
+            first, *_ = self.client.get("/stats").json()["verdict"]["concerns"] or [{"code": ""}]
+            return bool(first["code"] == "no_writes")
+
+        wait_until(told, "the verdict to tell of it", BACK_WITHIN_S * slowness())
+
     def assert_reads(self, *paths: str) -> None:
         for path in paths or (
             "/jobs",

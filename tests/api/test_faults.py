@@ -85,6 +85,7 @@ def test_a_full_disk_is_a_507_and_jobs_go_on_once_there_is_space(begin: Any) -> 
     problem = orpheus.until_refused(507)
     assert "no space is left" in problem["detail"]
     assert "no space is left" in orpheus.until_unready()["database"]["detail"]
+    orpheus.until_nothing_is_written()
     orpheus.assert_reads()
     orpheus.assert_alive()
     orpheus.start_worker()  # it has no space to begin in, and waits

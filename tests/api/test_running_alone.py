@@ -5,6 +5,7 @@ from typing import Any
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.process.crash_cell import CellState
+from tests.earlier import submit_earlier
 
 
 def test_a_job_that_crashed_runs_alone_and_its_worker_says_so(api: Any) -> None:
@@ -13,8 +14,8 @@ def test_a_job_that_crashed_runs_alone_and_its_worker_says_so(api: Any) -> None:
     api.process("supervisor", role=Role.SUPERVISOR, started_at_ms=since_ms)
     store.processes.put_slots([api.slot("default-1", SlotState.READY, incarnation="life-1")])
     api.process("default-1", incarnation="life-1", places=4)
-    due_ms = store.clock.wall_ms() - 90_000
-    jobs = store.jobs.submit_many([NewJob("add", queue="mail", run_at_ms=due_ms)] * 6)
+    jobs = [NewJob("add", queue="mail")] * 6
+    submit_earlier(store, jobs, 90_000)
 
     def alone() -> bool:
         (one,) = (x for x in api.client.get("/workers").json()["items"] if x["slot"] == "default-1")

@@ -16,6 +16,7 @@ from orpheus.shared.domain.processes import LastExit, Order, Role, SlotState
 from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import TypeRow
+from tests.earlier import submit_earlier
 
 
 @pytest.fixture
@@ -74,9 +75,8 @@ def test_a_drained_pool_with_work_waiting_says_who_drained_it_and_why(system: An
 
 @pytest.mark.parametrize("rules", [QueueRules(rate=Rate(1, 60)), QueueRules(max_running=1)])
 def test_a_queue_whose_limit_does_its_work_is_no_concern(system: Any, rules: QueueRules) -> None:
-    due_ms = system.store.clock.wall_ms() - 3_600_000
     system.store.queues.configure({"mail": rules})
-    system.store.jobs.submit_many([NewJob("add", queue="mail", run_at_ms=due_ms)] * 2)
+    submit_earlier(system.store, [NewJob("add", queue="mail")] * 2, 3_600_000)
     assert len(system.lease(2)) == 1
     assert concerns(system) == []
     system.store.queues.configure({})
@@ -84,9 +84,8 @@ def test_a_queue_whose_limit_does_its_work_is_no_concern(system: Any, rules: Que
 
 
 def test_a_queue_that_runs_at_half_its_rate_is_no_concern(system: Any) -> None:
-    due_ms = system.store.clock.wall_ms() - 3_600_000
     system.store.queues.configure({"mail": QueueRules(rate=Rate(1, 60, burst=10))})
-    system.store.jobs.submit_many([NewJob("add", queue="mail", run_at_ms=due_ms)] * 4)
+    submit_earlier(system.store, [NewJob("add", queue="mail")] * 4, 3_600_000)
     assert [code for code, _ in concerns(system)] == ["queue_late"]
     for lease in system.lease(3):
         system.finish(lease)

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.examine import examine
 from tests.browser.layout import overprints, small_targets
+from tests.browser.told_stream import Stream
 
 PHONE = {"width": 360, "height": 740}
 WIDE = {"width": 1280, "height": 720}
@@ -46,9 +47,11 @@ def pages(dashboard: Any, *, is_done_too: bool) -> list[tuple[str, str]]:
     return [*PATHS.items(), *jobs.items(), (f"/ui/jobs/{second}", "#graph .node")]
 
 
-def examine_disconnected(page: Page) -> None:
+def examine_disconnected(page: Page, stream: Stream | None) -> None:
     """It may stay open so for hours: that it is old is seen, but nothing in it is too pale."""
     page.context.set_offline(True)
+    if stream is not None:
+        stream.cut()  # a socket that stays open offline costs Chromium a whole core
     expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
     expect(page.locator("#banner")).to_be_visible()
     examine(page, "disconnected")
@@ -67,6 +70,7 @@ def test_everyone_can_read_it_even_disconnected_and_a_finger_finds_all_that_can_
 ) -> None:
     """The lists are measured with their longest names by tests/browser/test_lists.py."""
     small, over, wide = {}, {}, {}
+    stream = Stream(lasting_dashboard.page)
     for path, shown in pages(lasting_dashboard, is_done_too=widths == WIDTHS):
         lasting_dashboard.page.set_viewport_size(PHONE)
         lasting_dashboard.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
@@ -83,7 +87,7 @@ def test_everyone_can_read_it_even_disconnected_and_a_finger_finds_all_that_can_
             page.set_viewport_size(WIDE)
             examine(page)
         if path == "/":
-            examine_disconnected(page)
+            examine_disconnected(page, stream)
     assert {path: most for path, most in wide.items() if most > PHONE["width"]} == {}
     assert {path: targets for path, targets in small.items() if targets} == {}
     assert {at: texts for at, texts in over.items() if texts} == {}
@@ -94,7 +98,8 @@ def test_everyone_can_read_it_even_disconnected_and_a_finger_finds_all_that_can_
 def test_a_page_that_is_disconnected_can_be_read_by_everyone(
     lasting_dashboard: Any, path: str
 ) -> None:
-    examine_disconnected(lasting_dashboard.open(path))
+    stream = Stream(lasting_dashboard.page) if path == "/ui/jobs" else None  # a list has none
+    examine_disconnected(lasting_dashboard.open(path), stream)
 
 
 def test_sections_lead_to_pages_that_exist_and_a_measure_of_overprints_finds_one(

@@ -145,7 +145,7 @@ LATE = "2999-01-01T00:00:00Z"
 def test_other_arguments_that_cannot_be_right(client: Any) -> None:
     client.submit("add")
     calls: list[tuple[Callable[[], Any], type[Exception]]] = [
-        (lambda: list(client.jobs(status="finished")), ValueError),
+        (lambda: list(client.jobs(limit=-1)), ValueError),
         (lambda: list(client.jobs(type="a b")), ValueError),
         (lambda: list(client.jobs(q="")), ValueError),
         (lambda: list(client.jobs(where="jobs.py:12")), ValueError),
@@ -161,3 +161,8 @@ def test_other_arguments_that_cannot_be_right(client: Any) -> None:
     for call, error in calls:
         with pytest.raises(error):
             call()
+    statuses = "blocked, pending, in_progress, done, failed, cancelled"
+    with pytest.raises(ValueError, match=f"status: 'finished' is none of {statuses}"):
+        list(client.jobs(status="finished"))
+    with pytest.raises(TypeError, match=r"jobs\[1\]: .* JobRequest\(type, payload\) .*\('add', \{"):
+        client.submit_many([JobRequest("add"), ("add", {})])

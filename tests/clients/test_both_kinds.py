@@ -195,6 +195,8 @@ def test_jobs_are_listed_by_their_ends_and_errors(
     ended = client.get(ids[1]).finished_at
     assert ids[1] in [job.id for job in client.jobs(since=ended)]
     assert ids[1] not in [job.id for job in client.jobs(until=ended)]
+    assert {job.id for job in client.jobs(since="1h")} == set(ids)
+    assert list(client.jobs(until=timedelta(hours=1))) == []
     assert list(client.jobs(error="ValueError", where="jobs.py:12 in f")) == []
 
 

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from orpheus import AsyncClient, Client
-from orpheus.client import DatabaseFull, JobRequest, Unauthorized, Unavailable, UnexpectedAnswer
+from orpheus.client import (
+    DatabaseFull,
+    JobRequest,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+)
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.storage import open_storage
 from tests.api.conftest import ADD, Running
@@ -28,6 +35,8 @@ JOB = {
 Reply = tuple[int, dict[str, str], bytes] | None
 """Status, headers and body; None: the connection is closed without an answer."""
 OK: Reply = (200, {}, json.dumps(JOB).encode())
+FASTAPI = {"Content-Type": "application/json"}
+PROBLEM = {"Content-Type": "application/problem+json"}
 
 
 class Scripted:
@@ -109,8 +118,8 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-SOON: Reply = (503, {"Retry-After": "0"}, b'{"detail": "locked"}')
-BROKEN: Reply = (500, {}, b'{"detail": "it failed"}')
+SOON: Reply = (503, {**PROBLEM, "Retry-After": "0"}, b'{"detail": "locked"}')
+BROKEN: Reply = (500, PROBLEM, b'{"detail": "it failed"}')
 
 
 @pytest.mark.parametrize("failure", [None, SOON, (502, {}, b"a proxy"), (504, {}, b"")])
@@ -174,7 +183,7 @@ def test_reading_is_repeated_and_other_errors_are_told_at_once(
 def test_a_server_that_wants_more_time_than_there_is_is_not_waited_for(
     kind: str, scripted: Callable[..., Scripted]
 ) -> None:
-    server = scripted((503, {"Retry-After": "60"}, b'{"detail": "draining"}'))
+    server = scripted((503, {**PROBLEM, "Retry-After": "60"}, b'{"detail": "draining"}'))
     with calling(kind, server.url, retry_for="5s") as call, pytest.raises(Unavailable) as told:
         call("get", 7)
     assert str(told.value) == "draining"
@@ -185,9 +194,14 @@ def test_a_server_that_wants_more_time_than_there_is_is_not_waited_for(
     [
         ((200, {}, b"<html>"), UnexpectedAnswer, "the answer is not JSON"),
         ((404, {}, b"Not Found"), UnexpectedAnswer, "GET /jobs/7: status 404"),
+        ((404, FASTAPI, b'{"detail": "Not Found"}'), UnexpectedAnswer, "does Orpheus answer there"),
+        ((409, FASTAPI, b'{"detail": "stale"}'), UnexpectedAnswer, "GET /jobs/7: status 409"),
+        ((200, FASTAPI, b'{"id": 7, "name": "tea"}'), UnexpectedAnswer, "not that of Orpheus"),
+        ((200, FASTAPI, b"[7]"), UnexpectedAnswer, "not that of Orpheus"),
+        ((413, {}, b"<html>"), TooLarge, "status 413"),
         ((302, {"Location": "http://127.0.0.1:9/"}, b""), UnexpectedAnswer, "status 302"),
-        ((507, {}, b'{"detail": "no space is left"}'), DatabaseFull, "no space is left"),
-        ((401, {}, b'{"detail": "Send the token"}'), Unauthorized, "Send the token"),
+        ((507, PROBLEM, b'{"detail": "no space is left"}'), DatabaseFull, "no space is left"),
+        ((401, PROBLEM, b'{"detail": "Send the token"}'), Unauthorized, "Send the token"),
     ],
 )
 def test_an_answer_means_an_error(

@@ -42,7 +42,8 @@ class Proxy:
                     proxy.meanwhile()
                     self.reply(lost.pop(0), b"<html>no upstream</html>", SOON)
                 else:
-                    self.reply(passed.status_code, passed.content, {})
+                    kind = {"Content-Type": passed.headers.get("content-type", "")}
+                    self.reply(passed.status_code, passed.content, kind)
 
             def reply(self, status: int, content: bytes, headers: dict[str, str]) -> None:
                 self.send_response(status)

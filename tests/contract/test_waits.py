@@ -45,6 +45,21 @@ def test_what_a_job_was_blocked_for_is_no_wait(
     assert waits_of(store) == (0.02, 0.02, 0.02)
 
 
+def test_a_job_that_was_due_before_it_was_submitted_waits_since_its_submission(
+    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
+) -> None:
+    job_id = submit(run_at_ms=clock.wall - HOUR_MS)
+    blocked = submit(depends_on=(job_id,), run_at_ms=clock.wall - HOUR_MS)
+    assert store.jobs.get(blocked).freed_at_ms is None
+    clock.advance(WAITED_MS)
+    assert store.waiting.oldest_pending_s() == 0.02
+    assert store.alerts.late_queues(clock.wall - WAITED_MS, 1) == []
+    assert store.alerts.late_queues(clock.wall - WAITED_MS + 1, 1) == ["default"]
+    end(lease()[0])
+    assert waits_of(store) == (0.02, 0.02, 0.02)
+    assert store.maintenance.verify() == []
+
+
 def test_the_event_of_an_unblocked_job_tells_the_same_time_as_the_job(
     store: Store,
     submit: Submit,

@@ -93,7 +93,8 @@ class Client:
             simulation.note(f"{what}: the API died")
             return "undecided", None
         except _REFUSALS as error:
-            simulation.note(f"{what}: refused", str(error))
+            said = str(error).replace(self._store.state.database, "the database")
+            simulation.note(f"{what}: refused", said)  # in each world the same
             return "refused", error
         if self._chance.random() < simulation.faults.lost_reply:
             simulation.note(f"{what}: the answer is lost")

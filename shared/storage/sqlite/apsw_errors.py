@@ -27,7 +27,7 @@ def translated(error: BaseException, path: Path) -> StorageError | None:
             "nothing was written, try again"
         )
     if isinstance(error, apsw.FullError):
-        return DatabaseFull("no space is left on the device that holds the database")
+        return DatabaseFull(f"no space is left on the device that holds {path}")
     if isinstance(error, apsw.InterruptError):
         return ReadTookTooLong("reading it took too long and was stopped; ask for less, or later")
     if _is_of_damage(error):

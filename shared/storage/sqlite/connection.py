@@ -27,6 +27,7 @@ from orpheus.shared.storage.at_commit import AtCommit
 from orpheus.shared.storage.database import Row, Value, text_bytes
 from orpheus.shared.storage.queries import SqlFile
 from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler
+from orpheus.shared.storage.sqlite.free_space import free_bytes_beside
 from orpheus.shared.storage.sqlite.handle import Handle
 from orpheus.shared.storage.sqlite.sql import sql_file
 from orpheus.shared.storage.verbs.freed_room import ring_for_freed_room
@@ -35,6 +36,7 @@ _SUFFIXES = ("", "-wal", "-shm", "-open")
 _ROWS_AT_ONCE = (256, 16, 1)
 """How many rows one statement inserts: as many of the first as there are, then of the next."""
 _MOST_SAVEPOINTS = 256  # so many writes hold the lock for a few ms
+_LITTLE_SPACE_BYTES = 16 * 2**20
 _STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: about a millisecond
 
 
@@ -68,6 +70,7 @@ class SqliteDatabase:
         self.at_commit = AtCommit()
         self._counts_sql = sql_file("counts.sql")
         self._tokens_sql = sql_file("leases.sql")
+        self._touch = sql_file("processes.sql")["touch"]
         self._insert_sql: dict[tuple[str, int], str] = {}
         """By the query for one row, and how many are inserted at once."""
 
@@ -269,18 +272,36 @@ class SqliteDatabase:
         with self._handle as connection:
             return connection.in_transaction
 
-    def begin_and_undo(self, wait_s: float) -> None:
+    def begin_and_undo(self, wait_s: float, *, commits: bool = False) -> None:
         """Begin a write transaction and roll it back, to check that one can begin.
 
-        Raises DatabaseBusy after `wait_s` without the write lock, DatabaseUnusable.
+        One can begin that cannot be committed. So on a disk that is nearly full, and with
+        `commits`, one that changes nothing is committed, if there is a process that writes.
+        Raises DatabaseBusy after `wait_s` without the write lock, DatabaseFull, DatabaseUnusable.
         """
         handler = BusyHandler(wait_s)
         with self._handle as own, self._handle.turns.waiting_by(own, handler) as connection:
             if connection.in_transaction:
                 return
             self._handle.check_names()
+            self._set_synchronous(connection, full=False)
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
+            try:
+                if commits or self.has_little_space():
+                    connection.execute(self._touch)
+                    connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def check_names(self) -> None:
+        """Raise DatabaseUnusable if the file was moved, deleted or replaced since it was opened."""
+        with self._handle:
+            self._handle.check_names()
+
+    def has_little_space(self) -> bool:
+        """Return whether a write that can begin may be one that cannot be committed."""
+        return free_bytes_beside(self.path) < _LITTLE_SPACE_BYTES
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -18,12 +18,14 @@ from orpheus.shared.errors import DatabaseFull, DatabaseUnusable, StorageError
 from orpheus.shared.process.sync_folder import sync_folder
 from orpheus.shared.storage.data import BackupRefused
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
+from orpheus.shared.storage.sqlite.free_space import free_bytes_beside
 from orpheus.shared.storage.sqlite.history import give_new_epoch, note_history
 from orpheus.shared.storage.sqlite.standstill import StandstillWatch
 from orpheus.shared.storage.sqlite.write_ahead_log import WAL_BOUND_BYTES
 from orpheus.shared.storage.verbs.events import Events
 
 _MOST_PROBLEMS = 10
+_OPEN_BYTES = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
 _BACKUP_STEP_PAGES = 1_000
 _NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 """How exFAT, CIFS and file systems on an object store refuse one: backups often go there."""
@@ -132,8 +134,10 @@ class FileMaintenance:
             self._noted = now
 
     def database_bytes(self) -> int:
-        """Size of the database file."""
-        return _size_bytes(self._database.path)
+        """Size of the database file; of one that was moved away, of the one that is open."""
+        return _size_bytes(self._database.path) or sum(
+            row[0] for row in self._database.all(_OPEN_BYTES)
+        )
 
     def wal_bytes(self) -> int:
         """Size of the write-ahead log that stands beside it."""
@@ -149,13 +153,7 @@ class FileMaintenance:
 
     def free_bytes(self) -> int:
         """Return the free space on the device that holds the database. Raises DatabaseUnusable."""
-        try:
-            disk = os.statvfs(self._database.path.parent)
-            return disk.f_bavail * disk.f_frsize
-        except OSError as error:
-            raise DatabaseUnusable(
-                f"the free space of its folder cannot be read: {error}"
-            ) from error
+        return free_bytes_beside(self._database.path)
 
 
 def _finish_copy(part: Path) -> None:

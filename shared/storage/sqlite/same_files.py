@@ -173,7 +173,7 @@ def _open_beside(database: Path) -> int:
 
 def _refused(database: Path, error: OSError) -> DatabaseFull | DatabaseUnusable:
     if error.errno in NO_SPACE:
-        return DatabaseFull("no space is left on the device that holds the database")
+        return DatabaseFull(f"no space is left on the device that holds {database}")
     return DatabaseUnusable(f"unable to open and lock {database}-open: {error.strerror}")
 
 

@@ -1,7 +1,9 @@
-"""Whether nobody can write to the database file, because a process holds its lock and stands still.
+"""Whether nobody can write to the database file.
 
-Heartbeats and the states of slots are rows, so nobody can record this in the database. Whoever
-reads them finds it out here, from the write-ahead log, which each commit changes.
+A process holds its lock and stands still, the disk is full, or the file was moved away. Heartbeats
+and the states of slots are rows, so nobody can record this in the database. Whoever reads them
+finds it out here. The write-ahead log, which each commit changes, tells that somebody can write;
+not so on a full disk, where a commit changes it and fails. An old one tells nothing by itself.
 """
 
 import time
@@ -27,7 +29,7 @@ class StandstillWatch:
         self._seen_until_s = float("-inf")
 
     def look(self) -> Standstill | None:
-        """Return who holds the write lock if nobody can write; None: somebody can.
+        """Return who or what keeps everybody from writing; None: somebody can.
 
         Inside a transaction no write can be tried: what was found outside a moment ago is returned.
         """
@@ -38,6 +40,13 @@ class StandstillWatch:
         return self._seen
 
     def _find(self) -> Standstill | None:
+        try:
+            self._database.check_names()
+            return self._find_holder()
+        except StorageError as error:
+            return Standstill(None, None, why=str(error))
+
+    def _find_holder(self) -> Standstill | None:
         """Return who holds the lock, if the log is quiet and a trial shows that no write can begin.
 
         Each writer holds the lock for a moment, so one that commits during the trial is not meant.
@@ -47,7 +56,10 @@ class StandstillWatch:
         try:
             written_ns = log.stat().st_mtime_ns
             for_s = time.time() - written_ns / 1e9
-            if 0 <= for_s < _QUIET_S or not self._is_held() or log.stat().st_mtime_ns != written_ns:
+            is_quiet = not 0 <= for_s < _QUIET_S
+            if not (is_quiet or self._database.has_little_space()):
+                return None
+            if not self._is_held() or not is_quiet or log.stat().st_mtime_ns != written_ns:
                 return None
             pid = write_lock_holder(shm.stat())
         except OSError:  # nobody has opened the database
@@ -56,13 +68,11 @@ class StandstillWatch:
         return Standstill(for_s if for_s >= 0 else None, pid, command)
 
     def _is_held(self) -> bool:
-        """Return whether no write can begin, after trying one."""
+        """Return whether no write can begin for a lock, after trying one. Raises StorageError."""
         try:
-            self._database.begin_and_undo(_TRIAL_S)
+            self._database.begin_and_undo(_TRIAL_S, commits=True)
         except DatabaseBusy:
             return True
-        except StorageError:  # not for a lock
-            pass
         return False
 
 

@@ -134,7 +134,10 @@ class Enqueue:
 
 
 def _row(new: NewJob, now_ms: int, is_parked: bool) -> tuple[Value, ...]:
-    """Return the values of `insert-job`. What a job waits for is stored when all ids are known."""
+    """Return the values of `insert-job`. What a job waits for is stored when all ids are known.
+
+    A job that was due before it was submitted waits from its submission: it is free from then on.
+    """
     run_at_ms = now_ms + new.delay_ms if new.run_at_ms is None else new.run_at_ms
     return (
         new.type,
@@ -154,6 +157,7 @@ def _row(new: NewJob, now_ms: int, is_parked: bool) -> tuple[Value, ...]:
         new.traceparent,
         new.concurrency_key,
         int(is_parked),
+        now_ms if run_at_ms < now_ms and not new.depends_on else None,
     )
 
 

@@ -93,6 +93,8 @@ class Moves:
         self._sql = database.sql("moves.sql")
         self._columns: dict[str, list[str]] = {}
         """By table, once they were asked for."""
+        self.says = ""
+        """Where the database was moved to, as it was opened to be looked at; empty: it was not."""
 
     # Who may use the database
 
@@ -123,6 +125,7 @@ class Moves:
         `starts`: a program wants to work with it. One that is closed may still be looked at.
         """
         mark = self.mark()
+        self.says = "" if mark is None else mark.says
         if mark is not None and (starts or mark.state is MoveState.ARRIVING):
             raise DatabaseUnusable(mark.says)
 

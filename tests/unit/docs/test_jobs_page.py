@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import orpheus
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
@@ -186,6 +187,18 @@ def test_it_names_every_part_of_the_context_and_every_option() -> None:
     snippet = next(one for one in SNIPPETS if ".with_options(" in one)
     options = [name for name in Options.__annotations__ if f"{name}=" not in snippet]
     assert [name for name in options if f"| `{name}` |" not in PAGE] == []
+
+
+def test_every_exception_that_it_names_is_imported_from_orpheus() -> None:
+    raised = [
+        name
+        for name, one in vars(contexts).items()
+        if isinstance(one, type) and issubclass(one, BaseException)
+    ]
+    assert len(raised) == 4 and {*raised} <= {*orpheus.__all__}
+    for name in raised:
+        assert f"`{name}" in PAGE or f"raise {name}" in PAGE
+        assert getattr(orpheus, name) is getattr(contexts, name)
 
 
 def test_every_argument_of_the_decorator_is_in_the_table() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,16 @@ def landed(on: datetime, ctx: Context) -> None:
 def waits_for_itself(ctx: Context) -> None:
     if ctx.attempt < 3:
         raise Snooze("20m")
+
+
+@dataclass
+class Place:
+    x: int
+    y: int = 0
+
+
+@job
+def visited(place: Place, on: datetime, times: int = 1) -> None: ...
 
 
 @job
@@ -108,6 +119,8 @@ def test_retries_come_when_their_time_has_come(harness: Harness) -> None:
     assert harness.advance("9s") == 0
     assert harness.advance("1s") == 1
     assert harness.advance("1h") == 1
+    harness.assert_no_errors()
+    assert list(harness.client.jobs(since="30m")) == [] != list(harness.client.jobs(since="1h"))
     done = harness.get(job)
     assert done.status is Status.DONE
     waits = [one.started_at - began for one in done.attempts]
@@ -121,6 +134,8 @@ def test_a_job_fails_for_good_after_its_retries(harness: Harness) -> None:
     failed = harness.get(job)
     assert failed.status is Status.FAILED
     assert failed.error is not None and failed.error.message == "attempt 3"
+    with pytest.raises(AssertionError, match=r"(?s)job 1 flown \{.*: ValueError: .* in flown"):
+        harness.assert_no_errors()
     harness.client.retry(job)
     assert harness.advance("1d") == 3
 
@@ -161,6 +176,33 @@ def test_children_are_submitted_and_can_be_asserted(harness: Harness) -> None:
         harness.assert_submitted(endless)
     with pytest.raises(AssertionError, match="job 2 was submitted: flown"):
         harness.assert_not_submitted(flown)
+
+
+def test_some_fields_are_looked_for_as_the_payload_has_them(harness: Harness) -> None:
+    day = datetime(2026, 1, 31, tzinfo=UTC)
+    harness.submit(visited.new(place=Place(2), on=day))
+    harness.assert_submitted(visited, place=Place(2))
+    harness.assert_submitted(visited, on=day)
+    harness.assert_submitted("visited", place={"x": 2, "y": 0})
+    with pytest.raises(AssertionError, match="job 1 was submitted"):
+        harness.assert_not_submitted(visited, place=Place(2))
+    harness.assert_not_submitted(visited, place=Place(3))
+
+
+def test_what_no_job_can_have_is_not_looked_for(harness: Harness) -> None:
+    """Else a typo would make `assert_not_submitted` pass."""
+    with pytest.raises(TypeError, match="visited: plaec: is not a field of this job type"):
+        harness.assert_not_submitted(visited, plaec=Place(3))
+    with pytest.raises(TypeError, match="visited: place: must be Place, not str"):
+        harness.assert_not_submitted(visited, place="(3, 0)")
+    with pytest.raises(TypeError, match="visited: times: must be an integer, not a string"):
+        harness.assert_not_submitted(visited, times="3")
+    with pytest.raises(TypeError, match="visited: plaec: is not a field of this job type"):
+        harness.assert_not_submitted("visited", plaec={"x": 3})
+    with pytest.raises(TypeError, match="visited: place: is of type Place"):
+        harness.assert_not_submitted("visited", place=Place(3))
+    with pytest.raises(InvalidJob, match="no job type is called 'visitd'; did you mean 'visited'"):
+        harness.assert_not_submitted("visitd")
 
 
 def test_schedules_queues_and_defaults_are_those_of_the_project(
@@ -223,6 +265,13 @@ def test_modules_of_the_project_are_imported_from_its_folder(
     assert harness.get(job).result == 2
     with pytest.raises(ModuleNotFoundError):
         Harness(modules=["a_module_that_is_not_there"])
+
+
+def test_a_type_that_the_test_itself_imports_is_known_at_once(harness: Harness) -> None:
+    @job("imported_late")
+    def late() -> None: ...
+
+    assert harness.submit(late.new()).status is Status.PENDING
 
 
 def test_what_the_application_would_be_refused_is_refused(harness: Harness) -> None:

@@ -12,6 +12,7 @@ from orpheus.shared.domain.concerns import (
     ConcernCode,
     Facts,
     SlotFacts,
+    Standstill,
 )
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.verdict import verdict
@@ -277,9 +278,21 @@ def test_of_several_hosts_the_one_that_is_stopping_is_named() -> None:
     assert first.text.startswith("The supervisor on ada is stopping (SIGINT): nothing")
 
 
+def test_what_keeps_everybody_from_writing_is_told_before_what_comes_of_it() -> None:
+    full = Standstill(None, None, why="no space is left on the device that holds /srv/orpheus.db")
+    first, second = concerns(standstill=full, free_bytes=0, database="/srv/orpheus.db")
+    assert (first.code, first.command) == (ConcernCode.NO_WRITES, None)
+    assert first.text == (
+        "Nothing can be written: no space is left on the device that holds /srv/orpheus.db. "
+        "No job starts or ends, and each process is shown as it was before."
+    )
+    assert second.code is ConcernCode.LITTLE_SPACE
+
+
 def test_little_space_and_a_large_log_are_told() -> None:
-    little, large = concerns(free_bytes=200_000_000, log_bytes=600 * 2**20)
-    assert little.text == "Only 200 MB are free where the database is."
+    path = "/var/lib/orpheus.db"
+    little, large = concerns(free_bytes=200_000_000, log_bytes=600 * 2**20, database=path)
+    assert little.text == "Only 200 MB are free where /var/lib/orpheus.db is."
     assert "600 MiB" in large.text
     assert concerns(free_bytes=300_000_000, log_bytes=500 * 2**20) == []
 

@@ -13,6 +13,7 @@ from orpheus.shared.storage import Store, open_store
 from orpheus.shared.views.verdict import slots_in_trouble, trouble
 from orpheus.shared.views.workers import workers_json
 from tests.databases import make_database
+from tests.earlier import submit_earlier
 
 BEAT_TIMEOUT_S = 15.0
 READY = SlotRecord(
@@ -83,6 +84,6 @@ def test_what_jobs_do_is_no_trouble_of_the_system(store: Store) -> None:
     assert trouble(store, BEAT_TIMEOUT_S) == []
     store.processes.put_slots([replace(READY, state=SlotState.BACKOFF)])
     assert trouble(store, BEAT_TIMEOUT_S) == []
-    store.jobs.submit(NewJob("words", run_at_ms=store.clock.wall_ms() - 20_000))
+    submit_earlier(store, [NewJob("words")], 20_000)
     (told,) = trouble(store, BEAT_TIMEOUT_S)
     assert told.startswith("No worker is ready, and 1 job waits, the first for 20")

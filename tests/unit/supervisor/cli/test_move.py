@@ -56,6 +56,14 @@ def test_a_database_that_was_moved_can_be_opened_again(orpheus: Orpheus, store: 
     assert (code, out) == (74, "")
     assert f"{HERE} was moved to {THERE}" in err and "orpheus db reopen" in err
     assert orpheus("jobs", "--json").json["total"]["value"] == 1, "it may be looked at"
+    moved = f"{HERE} was moved to {THERE}: set database.url to that one"
+    (concern,) = orpheus("status", "--json").json["verdict"]["concerns"]
+    assert concern["text"].startswith(f"Nothing runs: {moved}") and concern["command"] is None
+    assert f"nothing runs: {moved}" in orpheus("why", "1").out
+    assert f"nothing runs: {moved}" in orpheus("queues").err
+    for command in (("verify",), ("check",), ("backup", "copy.db")):
+        code, _, err = orpheus("db", *command)
+        assert (code, err.startswith(f"orpheus: {moved}")) == (0, True), command
     assert orpheus("db", "reopen")[:2] == (0, f"{HERE} can be used again\n")
     assert orpheus("submit", "count", "n=1").code == 0
     code, out, err = orpheus("db", "reopen")

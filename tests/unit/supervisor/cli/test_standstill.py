@@ -8,16 +8,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.operations.supervisor_requests import check_supervised
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, open_store, state_files
 from orpheus.shared.storage.sqlite import standstill
+from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.standstill import StandstillWatch
+from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.startup import lock_database, note_supervisor
+from tests.sqlite_handle import handle_of
 from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
@@ -39,7 +44,8 @@ def supervised(store: Store) -> Iterator[Store]:
     ):
         life = f"life-of-{name}"
         record = own_record(store.clock, "host-1", role, name, life, pool=pool, ready=True)
-        store.processes.register(replace(record, last_beat_mono_ms=heard_ms, jobs_done=7))
+        record = replace(record, last_beat_mono_ms=heard_ms, jobs_done=7, places=3)
+        store.processes.register(record)
     names = ("supervisor", "default-1")
     store.processes.put_slots([slot(name, SlotState.READY) for name in names])
     yield store
@@ -112,11 +118,58 @@ def test_a_holder_that_cannot_be_seen_from_here_is_told_too(
 @pytest.mark.usefixtures("supervised")
 def test_a_supervisor_that_holds_its_lock_has_not_gone_however_silent(orpheus: Orpheus) -> None:
     found = status(orpheus)
-    assert [one["slot"] for one in found["workers"]] == ["supervisor", "default-1"]
+    told = [(one["slot"], one["jobs_done"], one["places"]) for one in found["workers"]]
+    assert told == [("supervisor", 7, 3), ("default-1", 7, 3)], "as they were heard last"
     first, second = (one["text"] for one in found["verdict"]["concerns"])
     assert re.match(f"The supervisor has sent no heartbeat for {QUIET}", first)
     assert re.match(f"default-1 has sent no heartbeat for {QUIET}", second)
     assert "taken for dead" not in second, "nobody is there to do it"
+
+
+def test_on_a_full_disk_that_is_told_and_nobody_is_silent(
+    orpheus: Orpheus, supervised: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqliteDatabase, "has_little_space", lambda _: True)
+    os.utime("data/orpheus.db-wal")  # as a write that fails does
+    before = Path("data/orpheus.db-wal").stat().st_mtime_ns
+    assert supervised.maintenance.standstill() is None
+    assert Path("data/orpheus.db-wal").stat().st_mtime_ns > before, "it was tried"
+    full = DatabaseFull("no space is left on the device that holds /srv/orpheus.db")
+    monkeypatch.setattr(SqliteDatabase, "begin_and_undo", Mock(side_effect=full))
+    found = status(orpheus)
+    concern = found["verdict"]["concerns"][0]
+    assert concern["code"] == "no_writes"
+    assert concern["text"].startswith(f"Nothing can be written: {full}. No job starts or ends")
+    assert "silent" not in [one["code"] for one in found["verdict"]["concerns"]]
+    told = [(one["slot"], one["state"], one["heartbeat_age_s"]) for one in found["workers"]]
+    assert told == [("supervisor", "ready", None), ("default-1", "ready", None)]
+
+
+def test_a_database_that_was_moved_away_is_told_at_once(supervised: Store) -> None:
+    Path("data/orpheus.db").rename("data/away.db")
+    found = supervised.maintenance.standstill()
+    assert found is not None
+    assert "data/orpheus.db or its -wal file was moved, deleted or replaced" in found.why
+    (worker,) = (
+        one
+        for one in workers_json(supervised, supervised_on=None, beat_timeout_s=15)
+        if one["role"] is Role.WORKER
+    )
+    assert (worker["silent"], worker["jobs_done"]) == (False, 7)
+    assert supervised.maintenance.database_bytes() == Path("data/away.db").stat().st_size
+    Path("data/away.db").rename("data/orpheus.db")
+    assert supervised.maintenance.standstill() is None
+
+
+def test_what_cannot_be_committed_is_told_though_it_can_begin(supervised: Store) -> None:
+    """As where the file has become read-only, or a quota is used up."""
+    let_log_be_quiet()
+    with handle_of(supervised) as connection:
+        connection.execute("PRAGMA query_only = ON")
+        found = supervised.maintenance.standstill()
+        connection.execute("PRAGMA query_only = OFF")
+    assert found is not None and found.why.endswith("attempt to write a readonly database")
+    assert supervised.maintenance.standstill() is None
 
 
 @pytest.mark.usefixtures("supervised")

@@ -7,6 +7,7 @@ config/load.py fills them; config/checks.py holds the rules between settings.
 import json
 import os
 from collections.abc import Mapping
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -56,6 +57,7 @@ from orpheus.config.values import (
 )
 from orpheus.shared.domain.alerts import MOST_COUNTED
 from orpheus.shared.domain.commands import fields_of
+from orpheus.shared.domain.json_values import json_problems
 from orpheus.shared.domain.programs import RestartPolicy
 from orpheus.shared.domain.schedules import ONE_RHYTHM, TOO_OFTEN
 from orpheus.shared.outbox.table import DEFAULT_TABLE
@@ -157,7 +159,16 @@ class Supervisor(Table):
     watch_config: Flag = True
 
 
+def _unquoted_time(value: Any) -> str | None:
+    if isinstance(value, (date, time)):
+        quoted = f'"{value.isoformat()}"'
+        return f"is a date or time without quotes, which JSON does not have: write {quoted}"
+    return None
+
+
 def _json(payload: dict[str, Any]) -> dict[str, Any]:
+    for path, problem in json_problems(payload, _unquoted_time):
+        raise ValueError(f"{'.'.join(map(str, path))} {problem}")
     try:
         json.dumps(payload, allow_nan=False)
     except (TypeError, ValueError) as error:

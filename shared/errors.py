@@ -16,6 +16,7 @@ OrpheusError
 ├── CannotBind              the API's address is taken or not allowed            exit 69
 ├── NotFound                no job, slot or type of that name (a LookupError)    HTTP 404, exit 1
 ├── TransitionRefused       the job's or process's state does not allow it       HTTP 409, exit 1
+│   └── UniqueKeyHeld       a live job of another type has the unique key        HTTP 409, exit 1
 ├── NoSupervisor            only a supervisor can do it, and none runs           HTTP 503, exit 1
 ├── NoAnswer                a process did not answer in time                     HTTP 503, exit 1
 ├── InvalidJob              unknown type, or a payload its schema refuses        HTTP 422, exit 1
@@ -30,7 +31,7 @@ shared/job_types/context.py defines what a job author raises: `PermanentError`, 
 import errno
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from orpheus.shared.records import dataclass
 
@@ -164,19 +165,27 @@ class FieldProblem:
     detail: str
 
 
-class InvalidJob(OrpheusError):
-    """A job that cannot be accepted; `problems` names each field and why."""
+class NamesFields(Exception):
+    """What an error is that names fields of a job; `problems` says of each why."""
 
     def __init__(self, message: str, problems: Sequence[FieldProblem] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
 
     @classmethod
-    def of(cls, problems: Sequence[FieldProblem]) -> "InvalidJob":
+    def of(cls, problems: Sequence[FieldProblem]) -> Self:
         """Return the error whose text names the first five fields and what is wrong with each."""
         text = "; ".join(f"{p.pointer[1:].replace('/', '.')}: {p.detail}" for p in problems[:5])
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
         return cls(text + more, problems)
+
+
+class InvalidJob(NamesFields, OrpheusError):
+    """A job that cannot be accepted."""
+
+
+class UniqueKeyHeld(NamesFields, TransitionRefused):
+    """A live job of another type has the unique key of a new job."""
 
 
 class TooLarge(OrpheusError):

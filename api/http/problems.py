@@ -24,6 +24,7 @@ from orpheus.shared.errors import (
     DatabaseFull,
     FieldProblem,
     InvalidJob,
+    NamesFields,
     NoAnswer,
     NoSupervisor,
     NotFound,
@@ -87,7 +88,7 @@ def refusal_of(error: Exception) -> Refusal:
         return error
     for kind, status in _STATUS_OF.items():
         if isinstance(error, kind):
-            problems = error.problems if isinstance(error, InvalidJob) else ()
+            problems = error.problems if isinstance(error, NamesFields) else ()
             return Refusal(status, str(error), problems)
     return Refusal(500, "Orpheus failed to answer; its log says why.")
 

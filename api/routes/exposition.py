@@ -255,11 +255,12 @@ def _named(types: Iterable[TypeFigures]) -> dict[str, list[TypeFigures]]:
 def _outboxes(store: Store) -> Metric:
     family = CounterMetricFamily(
         "orpheus_outbox_rows",
-        "Rows of an outbox that became jobs, and rows that were refused and stay in it.",
+        "Rows of an outbox that became jobs, whose key a live job held, or that were refused.",
         labels=("outbox", "outcome"),
     )
     for name, counts in store.outboxes.counts().items():
         family.add_metric((name, "accepted"), counts.accepted)
+        family.add_metric((name, "held"), counts.held)
         family.add_metric((name, "refused"), counts.refused)
     return family
 

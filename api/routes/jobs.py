@@ -63,6 +63,7 @@ _TOTAL_S = 0.01
 """How long to count for the total of a list."""
 _PREVIEW_CHARS = 200
 _SUBMITTED = LOCATION | REPLAYED
+_HELD = "A live job of this type holds this unique_key: it."
 
 
 @router.post(
@@ -70,10 +71,8 @@ _SUBMITTED = LOCATION | REPLAYED
     status_code=201,
     responses={
         **answers(Job, 201, headers=_SUBMITTED),
-        **answers(
-            Job, 200, description="A live job holds this unique_key: it.", headers=_SUBMITTED
-        ),
-        **problems(403, 413, 415, 422, 507),
+        **answers(Job, 200, description=_HELD, headers=_SUBMITTED),
+        **problems(403, 409, 413, 415, 422, 507),
     },
     openapi_extra=body(SubmitJob) | SUBMIT_HEADERS,
 )
@@ -106,7 +105,7 @@ def _submitted(submitted: Submitted) -> Response:
 @router.post(
     "/jobs/batch",
     status_code=201,
-    responses=answers(Ids, 201, headers=REPLAYED) | problems(403, 413, 415, 422, 507),
+    responses=answers(Ids, 201, headers=REPLAYED) | problems(403, 409, 413, 415, 422, 507),
     openapi_extra=body(SubmitBatch) | SUBMIT_HEADERS,
 )
 async def submit_batch(request: Request) -> Response:

@@ -22,6 +22,9 @@ from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.moments import parse_time_ms
 
+READ_AS = "x-orpheus-read-as"
+"""In the schema of a payload: what a text is read as, where not every text can be."""
+
 Check = Callable[[Any], Iterable[tuple[Path, str]]]
 """Yields what is wrong with a value, each with its path inside the value."""
 

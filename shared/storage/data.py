@@ -283,6 +283,21 @@ class TypeRow:
     """A digest of its code; empty: unknown."""
 
 
+# Unique keys
+
+
+class KeyHolder(NamedTuple):
+    """The job that holds a unique key: a live one, or one that is being submitted (id 0)."""
+
+    id: int
+    type: str
+
+    def refusal(self, key: str) -> str:
+        """Say why a job of another type cannot have the key."""
+        who = f"job {self.id}" if self.id else "a job that is submitted with it"
+        return f"{key!r} is held by {who}, which is of another type: {self.type}"
+
+
 # Outboxes
 
 
@@ -292,9 +307,11 @@ RowId = int | str
 
 @dataclass(frozen=True, slots=True)
 class OutboxCounts:
-    """How many rows of an outbox became jobs, and how many were refused."""
+    """How many rows of an outbox became jobs, and what happened to the others."""
 
     accepted: int
+    held: int
+    """A live job of the same type had their unique key."""
     refused: int
 
 

@@ -158,7 +158,7 @@ class Drainer:
         If the commit of a batch before has come through only now, do nothing yet: its rows must be
         deleted first.
         """
-        from orpheus.supervisor.outbox.sorting import sort_out  # noqa: PLC0415 - 4 MB, for the first row
+        from orpheus.supervisor.outbox.sorting import in_turn, sort_out  # noqa: PLC0415 - 4 MB, for the first row
 
         settings, name = self.settings, self.settings.name
         with source.batch() as rows:
@@ -171,9 +171,12 @@ class Drainer:
             with store.write(durable=True):
                 if store.outboxes.lock(name, source.digest):
                     return True
+                batch = in_turn(batch, store.jobs.key_holders(batch.jobs))
                 store.jobs.submit_many(batch.jobs)
-                refused = len(batch.refused)
-                store.outboxes.remember(name, source.digest, batch.accepted, refused=refused)
+                refused, held = len(batch.refused), batch.held
+                store.outboxes.remember(
+                    name, source.digest, batch.accepted, refused=refused, held=held
+                )
                 failpoint("outbox.before_commit")
             failpoint("outbox.jobs_committed")
             source.finish(batch.accepted, batch.refused)

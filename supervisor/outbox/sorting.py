@@ -15,7 +15,7 @@ from orpheus.shared.job_types.admission import prepare_job
 from orpheus.shared.job_types.fields import field_problems
 from orpheus.shared.logs import get_logger
 from orpheus.shared.moments import parse_time_ms
-from orpheus.shared.storage import RowId, TypeRow
+from orpheus.shared.storage import KeyHolder, RowId, TypeRow
 from orpheus.shared.text import storable
 from orpheus.supervisor.outbox.rows import RefusedRow, Row
 
@@ -30,6 +30,8 @@ class SortedBatch(NamedTuple):
     jobs: list[NewJob]
     accepted: list[RowId]
     refused: list[RefusedRow]
+    held: int = 0
+    """How many of the accepted ones make no job: a job of the same type has their unique key."""
 
 
 def sort_out(
@@ -50,6 +52,31 @@ def sort_out(
             log.exception("outbox_row_failed", row=row.id)
             batch.refused.append(RefusedRow(row.id, f"an internal error: {type(error).__name__}"))
     return batch
+
+
+def in_turn(batch: SortedBatch, holders: Mapping[str, KeyHolder]) -> SortedBatch:
+    """Return a batch as if each row came alone, given which live jobs hold the unique keys.
+
+    A row whose key a job of another type holds is refused. If that job is one of this batch, it
+    must be there first: the batch ends before the row.
+    """
+    jobs, accepted, refused, held = list[NewJob](), list[RowId](), [*batch.refused], 0
+    before: dict[str, str] = {}
+    for job, row_id in zip(batch.jobs, batch.accepted, strict=True):
+        key = job.unique_key
+        if key is not None:
+            holder = holders.get(key)
+            if holder is not None and holder.type != job.type:
+                reason = f"unique_key: {holder.refusal(key)}"
+                refused.append(RefusedRow(row_id, _shortened(reason)))
+                continue
+            if before.get(key, job.type) != job.type:
+                break
+            held += holder is not None or key in before
+            before[key] = job.type
+        jobs.append(job)
+        accepted.append(row_id)
+    return SortedBatch(jobs, accepted, refused, held)
 
 
 def _job_of(

@@ -68,6 +68,17 @@ def test_a_live_job_with_the_same_unique_key_is_answered_instead(api: Any) -> No
 
     assert (first.status_code, second.status_code, third.status_code) == (201, 200, 201)
     assert first.json()["id"] == second.json()["id"] != third.json()["id"]
+    other = {"type": "strict", "payload": {"n": 1}, "unique_key": "k"}
+    detail = f"'k' is held by job {third.json()['id']}, which is of another type: add"
+    for path, body, pointer in (
+        ("/jobs", other, "/unique_key"),
+        ("/jobs/batch", {"jobs": [{"type": "add"}, other]}, "/jobs/1/unique_key"),
+    ):
+        refused = api.client.post(path, json=body)
+        assert refused.status_code == 409
+        assert refused.json()["errors"] == [{"pointer": pointer, "detail": detail}]
+        assert refused.json()["detail"] == f"{pointer[1:].replace('/', '.')}: {detail}"
+    assert api.client.get("/jobs").json()["total"]["value"] == 2, "the batch changed nothing"
 
 
 def test_big_integers_and_key_order_come_back_as_they_were_sent(api: Any) -> None:

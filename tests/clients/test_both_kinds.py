@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from orpheus.client import Job, JobError, JobRequest, Outcome, Status, WaitTimedOut
+from orpheus.client import (
+    Job,
+    JobError,
+    JobRequest,
+    Outcome,
+    Status,
+    TransitionRefused,
+    WaitTimedOut,
+)
 from orpheus.shared.domain import jobs as domain
 from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending, Finished
@@ -85,6 +93,12 @@ def test_a_live_job_with_the_same_unique_key_is_returned(client: Any) -> None:
     one = client.submit("add", {"n": 1}, unique_key="k")
     assert client.submit("add", {"n": 2}, unique_key="k") == one
     assert client.submit_many([JobRequest("add", {"n": 3}, unique_key="k")]) == [one.id]
+    other = JobRequest("strict", {"n": 1}, unique_key="k")
+    with pytest.raises(TransitionRefused, match=f"^unique_key: 'k' is held by job {one.id}, .*add"):
+        client.submit(other)
+    with pytest.raises(TransitionRefused, match=r"^jobs\.1\.unique_key: 'k' is held by job"):
+        client.submit_many([JobRequest("add"), other])
+    assert [job.id for job in client.jobs()] == [one.id]
 
 
 def test_jobs_wait_for_jobs(client: Any, api: Running) -> None:

@@ -1,11 +1,16 @@
 """Batches: what is stored of each job, and how many statements it takes."""
 
 import json
+import re
+from collections.abc import Callable
 
 import pytest
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.errors import UniqueKeyHeld
 from orpheus.shared.storage import Store
 from tests.sqlite_handle import handle_of
 
@@ -46,7 +51,7 @@ def test_a_key_is_one_job_whether_it_is_held_or_twice_in_the_batch(store: Store)
         NewJob("noop"),
         NewJob("noop", unique_key="new"),
         NewJob("noop", unique_key="held"),
-        NewJob("other", unique_key="new", tags=("never",)),
+        NewJob("noop", unique_key="new", tags=("never",)),
         NewJob("noop"),
     ]
     first, new, old, again, last = store.jobs.submit_many(batch)
@@ -54,6 +59,57 @@ def test_a_key_is_one_job_whether_it_is_held_or_twice_in_the_batch(store: Store)
     assert (first, new, last) == (held + 1, held + 2, held + 3)
     assert (store.jobs.get(new).type, store.jobs.get(new).tags) == ("noop", ())
     assert store.stats.counts()[Status.PENDING] == 4
+
+
+def test_a_key_of_another_type_refuses_all_that_is_submitted_with_it(store: Store) -> None:
+    held = store.jobs.submit(NewJob("mail", unique_key="order-500")).job
+    why = f"unique_key: 'order-500' is held by job {held.id}, which is of another type: mail"
+    bill = NewJob("bill", unique_key="order-500")
+    with pytest.raises(UniqueKeyHeld, match=re.escape(why)) as one:
+        store.jobs.submit(bill)
+    assert [problem.pointer for problem in one.value.problems] == ["/unique_key"]
+    with pytest.raises(UniqueKeyHeld, match=re.escape(f"jobs.1.{why}")) as many:
+        store.jobs.submit_many([NewJob("noop"), bill, NewJob("mail", unique_key="order-500")])
+    assert [problem.pointer for problem in many.value.problems] == ["/jobs/1/unique_key"]
+    with pytest.raises(UniqueKeyHeld, match=r"jobs\.1.*'a' is held by a job that is .* with it"):
+        store.jobs.submit_many([NewJob("noop", unique_key="a"), NewJob("bill", unique_key="a")])
+    assert store.stats.counts()[Status.PENDING] == 1
+    store.jobs.cancel(held.id)
+    assert store.jobs.submit(bill).created, "the key of a job that has ended is free"
+
+
+def test_a_child_whose_key_is_of_another_type_fails_its_parent_only(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]]
+) -> None:
+    held = store.jobs.submit(NewJob("mail", unique_key="k", delay_ms=9)).job.id
+    for key in ("own", None, None, None, None):
+        submit(unique_key=key)
+    one, two, three, four, five = lease(5)
+
+    def done(lease: Lease, type: str, key: str) -> Finished:
+        children = (NewJob("first"), NewJob(type, unique_key=key))
+        return Finished(lease, Ending.SUCCEEDED, "1", children=children)
+
+    ended = [
+        done(one, "bill", "own"),  # the key of its parent, which has ended by then
+        done(two, "bill", "k"),
+        done(three, "mail", "k"),
+        done(four, "bill", "new"),
+        done(five, "mail", "new"),
+    ]
+    assert store.leases.finish(ended) == set()
+    jobs = [store.jobs.get(one.lease.job_id) for one in ended]
+    where, other = "enqueue: children.1.unique_key: ", "which is of another type: "
+    assert [job.error and job.error.message for job in jobs] == [
+        None,
+        f"{where}'k' is held by job {held}, {other}mail",
+        None,
+        None,
+        f"{where}'new' is held by a job that is submitted with it, {other}bill",
+    ]
+    assert [job.status for job in jobs].count(Status.FAILED) == 2
+    bills = [job for job in store.jobs.page(JobFilter(), 99) if job.type == "bill"]
+    assert {job.unique_key for job in bills} == {"own", "new"}
 
 
 def test_an_item_may_wait_for_one_that_a_key_gives(store: Store) -> None:
@@ -73,9 +129,9 @@ def test_jobs_of_several_clients_are_answered_each_as_if_it_were_alone(store: St
     free, old, new, again = store.jobs.submit_each(
         [
             NewJob("noop", depends_on=(held.id,)),
-            NewJob("other", unique_key="held", depends_on=(99,)),
+            NewJob("noop", unique_key="held", depends_on=(99,)),
             NewJob("noop", unique_key="new"),
-            NewJob("other", unique_key="new"),
+            NewJob("noop", unique_key="new"),
         ]
     )
     assert (free.job.status, free.job.depends_on) == (Status.BLOCKED, (held.id,))

@@ -18,13 +18,13 @@ def test_the_rows_of_the_last_batch_are_remembered_until_they_are_forgotten(
 ) -> None:
     store.outboxes.remember("shop", "here", [1, 2**62, 3], refused=2)
     store.outboxes.remember("bank", "here", ['a"b', "é"], refused=0)
-    store.outboxes.remember("shop", "here", [9], refused=1)
-    assert another().outboxes.in_flight("shop", "here") == [9]
+    store.outboxes.remember("shop", "here", [9, 10], refused=1, held=1)
+    assert another().outboxes.in_flight("shop", "here") == [9, 10]
     assert store.outboxes.in_flight("bank", "here") == ['a"b', "é"]
     store.outboxes.forget("shop", "here")
     assert store.outboxes.in_flight("shop", "here") == []
     assert store.outboxes.in_flight("bank", "here") == ['a"b', "é"]
-    assert store.outboxes.counts() == {"bank": OutboxCounts(2, 0), "shop": OutboxCounts(4, 3)}
+    assert store.outboxes.counts() == {"bank": OutboxCounts(2, 0, 0), "shop": OutboxCounts(4, 1, 3)}
 
 
 def test_what_is_remembered_belongs_to_the_table_of_the_rows(store: Store) -> None:
@@ -34,7 +34,7 @@ def test_what_is_remembered_belongs_to_the_table_of_the_rows(store: Store) -> No
     store.outboxes.forget("shop", "there")
     assert store.outboxes.in_flight("shop", "there") == []
     assert store.outboxes.in_flight("shop", "here") == [1, 2]
-    assert store.outboxes.counts() == {"shop": OutboxCounts(3, 1)}
+    assert store.outboxes.counts() == {"shop": OutboxCounts(3, 0, 1)}
 
 
 def test_rows_are_remembered_with_their_jobs_or_not_at_all(store: Store) -> None:

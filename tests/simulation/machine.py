@@ -3,7 +3,7 @@
 Statuses, attempts, the exact order of leasing, unique keys, dependencies, retries and counts.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,7 +24,7 @@ from orpheus.shared.domain.lifecycle import LIVE, TERMINAL, Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.domain.why import reasons
-from orpheus.shared.errors import TransitionRefused
+from orpheus.shared.errors import TransitionRefused, UniqueKeyHeld
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import TypeRow
 from tests.simulation.model import (
@@ -64,10 +64,6 @@ reported = st.sampled_from(
 )
 
 
-def _new_job(fields: dict[str, Any]) -> NewJob:
-    return NewJob(**fields)
-
-
 new_jobs = st.fixed_dictionaries(
     {
         "type": st.sampled_from(TYPES),
@@ -79,7 +75,7 @@ new_jobs = st.fixed_dictionaries(
         "concurrency_key": st.sampled_from((None, "x", "x", "y")),
         "on_dependency_failure": st.sampled_from(("cancel", "fail", "run")),
     }
-).map(_new_job)
+).map(lambda fields: NewJob(**cast("Any", fields)))
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -114,6 +110,10 @@ class StoreMachine(RuleBasedStateMachine):
         self.world.clock.now_ms += 1
         self.model.now_ms = self.world.clock.wall_ms()
         new = new._replace(depends_on=depends_on)
+        if holder is not None and holder.type != new.type:
+            with pytest.raises(UniqueKeyHeld, match=f"job {holder.id}, "):
+                self.store.jobs.submit(new)
+            return
         submitted = self.store.jobs.submit(new)
         assert submitted.created == (holder is None)
         if holder is None:

@@ -1,12 +1,14 @@
 """Inserts new jobs: of a client, of a running job (its children) or of a schedule."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import NewJob, Status
-from orpheus.shared.errors import FieldProblem, InvalidJob
+from orpheus.shared.domain.jobs import JobError, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.errors import FieldProblem, InvalidJob, UniqueKeyHeld
+from orpheus.shared.storage.data import KeyHolder
 from orpheus.shared.storage.database import Database, Value
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.events import Events
@@ -28,29 +30,30 @@ class Enqueue:
         self._keys = keys
         self._sql = database.sql("jobs.sql")
 
-    def holder_of(self, unique_key: str) -> int | None:
-        """Return the live job that holds a unique key."""
-        return self.holders_of([unique_key]).get(unique_key)
-
-    def holders_of(self, unique_keys: Sequence[str]) -> dict[str | None, int]:
+    def holders_of(self, unique_keys: Sequence[str]) -> dict[str, KeyHolder]:
         """Return the live jobs that hold some of these unique keys, by key.
 
         Inside a transaction, nobody else makes a job with one of them before it ends.
         """
+        if not unique_keys:
+            return {}
         self._database.lock("unique key", unique_keys)
         rows = self._database.all(self._sql["live-by-unique-keys"], json.dumps(unique_keys))
-        return {row[0]: row[1] for row in rows}
+        return {key: KeyHolder(*holder) for key, *holder in rows}
 
     def keep(self, new_jobs: Sequence[NewJob], pointer: str = "/jobs/{}") -> list[int]:
         """Insert jobs, inside a transaction; return their ids in order.
 
         For a unique key that a live job holds, that job's id. Jobs may name each other by `ref`.
         Raises InvalidJob, with pointers that begin with `pointer`, if one depends on a job that
-        does not exist. Nothing is inserted then, so a job cannot name its own id in advance.
+        does not exist, and UniqueKeyHeld if a job of another type has its key. Nothing is inserted
+        then, so a job cannot name its own id in advance.
         """
         self.refuse_unknown(new_jobs, pointer)
-        keys = [new.unique_key for new in new_jobs if new.unique_key is not None]
-        holders = self.holders_of(keys) if keys else {}
+        keys = keys_of(new_jobs)
+        holders = self.holders_of(keys)
+        if keys:
+            refuse_clashes(new_jobs, holders, pointer)
         made = _first_of_each_key(new_jobs, holders) if keys else new_jobs
         made_ids = self._insert(made)
         ids = _ids_of(new_jobs, holders, made, made_ids) if keys else made_ids
@@ -158,8 +161,43 @@ def _row(new: NewJob, now_ms: int, is_parked: bool) -> tuple[Value, ...]:
     )
 
 
+def keys_of(new_jobs: Iterable[NewJob]) -> list[str]:
+    """Return the unique keys of jobs."""
+    return [new.unique_key for new in new_jobs if new.unique_key is not None]
+
+
+def clashes(
+    new_jobs: Sequence[NewJob], holders: Mapping[str, KeyHolder]
+) -> Iterator[tuple[int, str]]:
+    """Yield the positions of the jobs whose unique key a job of another type holds, and which.
+
+    Who relies on the live job relies on what it does (docs/adr/0039). A key that nobody holds is
+    that of the first of these jobs.
+    """
+    first: dict[str, KeyHolder] = {}
+    for position, new in enumerate(new_jobs):
+        key = new.unique_key
+        if key is None:
+            continue
+        holder = holders.get(key) or first.setdefault(key, KeyHolder(0, new.type))
+        if holder.type != new.type:
+            yield position, holder.refusal(key)
+
+
+def refuse_clashes(
+    new_jobs: Sequence[NewJob], holders: Mapping[str, KeyHolder], pointer: str
+) -> None:
+    """Raise UniqueKeyHeld if a job of another type has the unique key of one of these."""
+    problems = [
+        FieldProblem(f"{pointer.format(position)}/unique_key", detail)
+        for position, detail in clashes(new_jobs, holders)
+    ]
+    if problems:
+        raise UniqueKeyHeld.of(problems)
+
+
 def _first_of_each_key(
-    new_jobs: Iterable[NewJob], holders: Mapping[str | None, int]
+    new_jobs: Iterable[NewJob], holders: Mapping[str, KeyHolder]
 ) -> list[NewJob]:
     """Return the jobs to insert: those without a key, and the first with each that is free."""
     taken = set(holders)
@@ -175,12 +213,12 @@ def _first_of_each_key(
 
 def _ids_of(
     new_jobs: Iterable[NewJob],
-    holders: Mapping[str | None, int],
+    holders: Mapping[str, KeyHolder],
     made: Sequence[NewJob],
     made_ids: Sequence[int],
 ) -> list[int]:
     """Return the id of each job: its own, or that of the job which holds its key."""
-    by_key, keyless = dict(holders), []
+    by_key, keyless = {key: holder.id for key, holder in holders.items()}, []
     for new, job_id in zip(made, made_ids, strict=True):
         if new.unique_key is None:
             keyless.append(job_id)
@@ -190,7 +228,62 @@ def _ids_of(
     return [next(own) if new.unique_key is None else by_key[new.unique_key] for new in new_jobs]
 
 
-def together(groups: Iterable[Sequence[NewJob]]) -> list[list[NewJob]]:
+_CHILD = "/children/{}"
+
+
+class Children:
+    """Checks and inserts the children of jobs that end together."""
+
+    def __init__(self, enqueue: Enqueue) -> None:
+        self._enqueue = enqueue
+
+    def checked(self, finished: Sequence[Finished]) -> list[Finished]:
+        """Return a permanent failure in place of each success whose children cannot be inserted.
+
+        One of them depends on a job that does not exist any more, or has a unique key that is of
+        another type. What is returned can be inserted until the transaction ends.
+        """
+        holders = self._enqueue.holders_of(
+            keys_of(child for one in finished for child in one.children)
+        )
+        taken: dict[str, KeyHolder] = {}
+        checked = []
+        for one in finished:
+            try:
+                self._refuse(one, holders, taken)
+            except (InvalidJob, UniqueKeyHeld) as refused:
+                error = JobError("PermanentError", f"enqueue: {refused}")
+                checked.append(
+                    one._replace(
+                        ending=Ending.FAILED_PERMANENTLY, result=None, error=error, children=()
+                    )
+                )
+            else:
+                checked.append(one)
+                for child in one.children:
+                    if child.unique_key is not None:
+                        taken[child.unique_key] = KeyHolder(0, child.type)
+        return checked
+
+    def keep(self, finished: Iterable[Finished]) -> None:
+        """Insert the children of jobs that are done."""
+        for children in _together(one.children for one in finished):
+            self._enqueue.keep(children)
+
+    def _refuse(
+        self, one: Finished, holders: Mapping[str, KeyHolder], taken: Mapping[str, KeyHolder]
+    ) -> None:
+        """Raise InvalidJob or UniqueKeyHeld if the children of this job cannot be inserted."""
+        if not one.children:
+            return
+        self._enqueue.refuse_unknown(one.children, _CHILD)
+        # Its own key is free by then: it may hand it on.
+        others = {key: held for key, held in holders.items() if held.id != one.lease.job_id}
+        for known in (others, taken):
+            refuse_clashes(one.children, known, _CHILD)
+
+
+def _together(groups: Iterable[Sequence[NewJob]]) -> list[list[NewJob]]:
     """Return the children of jobs as they are inserted: all at once, or by job if some name others.
 
     `groups`: those of each job.

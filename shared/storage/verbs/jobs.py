@@ -9,10 +9,10 @@ from orpheus.shared.domain.jobs import Attempt, Dependency, Job, NewJob, Running
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.limits import MOST_ATTEMPTS
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage.data import JobCursor, JobRun, JobState, Submitted
+from orpheus.shared.storage.data import JobCursor, JobRun, JobState, KeyHolder, Submitted
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.dependencies import Dependencies
-from orpheus.shared.storage.verbs.enqueue import Enqueue
+from orpheus.shared.storage.verbs.enqueue import Enqueue, keys_of, refuse_clashes
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.keys import Keys
@@ -50,27 +50,36 @@ class Jobs:
     def submit(self, new: NewJob) -> Submitted:
         """Insert a new job, or return the live one that holds its unique key.
 
-        Raises InvalidJob for a dependency that does not exist.
+        Raises InvalidJob for a dependency that does not exist, and UniqueKeyHeld if the job that
+        holds its unique key has another type.
         """
         return self.submit_each([new])[0]
 
     def submit_each(self, new_jobs: Sequence[NewJob]) -> list[Submitted]:
         """Do the same with several jobs of several clients, in one transaction.
 
-        Raises InvalidJob if any is refused; then none is inserted.
+        Raises what `submit` does if any is refused; then none is inserted.
         """
-        keys = [new.unique_key for new in new_jobs if new.unique_key is not None]
         with self._database.write(durable=True):
-            held = self._enqueue.holders_of(keys) if keys else {}
+            held = self.key_holders(new_jobs)
+            refuse_clashes(new_jobs, held, pointer="")
             free = [new for new in new_jobs if new.unique_key not in held]
             ids = self._enqueue.keep(free, pointer="") if free else []
             made, rest = self._between(min(ids, default=0), max(ids, default=0)), iter(ids)
             submitted = []
             for new in new_jobs:
-                job_id = held[new.unique_key] if new.unique_key in held else next(rest)
+                holder = held.get(new.unique_key or "")
+                job_id = holder.id if holder else next(rest)
                 job = made.pop(job_id, None)  # an id comes twice if two have the same key
                 submitted.append(Submitted(job or self.get(job_id), created=job is not None))
             return submitted
+
+    def key_holders(self, new_jobs: Sequence[NewJob]) -> dict[str, KeyHolder]:
+        """Return the live jobs that hold the unique keys of these, by key.
+
+        Inside a transaction, nobody else makes a job with one of the keys before it ends.
+        """
+        return self._enqueue.holders_of(keys_of(new_jobs))
 
     def _between(self, first_id: int, last_id: int) -> dict[int, Job]:
         sql = f"{self._sql['select-jobs']} WHERE jobs.id BETWEEN ? AND ?"
@@ -79,7 +88,7 @@ class Jobs:
     def submit_many(self, new_jobs: Sequence[NewJob]) -> list[int]:
         """Insert all or none; return their ids in order (for a held unique key, the live job's).
 
-        Raises InvalidJob for a dependency that does not exist.
+        Raises what `submit` does, and UniqueKeyHeld if two of other types have the same key.
         """
         with self._database.write(durable=True):
             return self._enqueue.keep(new_jobs)
@@ -183,10 +192,10 @@ class Jobs:
                 raise TransitionRefused(
                     f"job {job_id} is {job.status}: only failed and cancelled jobs are retried"
                 )
-            holder = self._enqueue.holder_of(job.unique_key) if job.unique_key else None
-            if holder is not None:
+            keys = [] if job.unique_key is None else [job.unique_key]
+            for holder in self._enqueue.holders_of(keys).values():
                 raise TransitionRefused(
-                    f"job {holder} is live with the same unique key {job.unique_key!r}"
+                    f"job {holder.id} is live with the same unique key {job.unique_key!r}"
                 )
             waits_for = self._wait_for_dependencies(job_id) if job.depends_on else 0
             now_ms = self._database.clock.wall_ms()

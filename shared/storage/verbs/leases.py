@@ -9,10 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import Holder, JobError, Lease, Outcome, Status
+from orpheus.shared.domain.jobs import Holder, Lease, Outcome, Status
 from orpheus.shared.domain.lifecycle import ENDINGS, Ending, Finished
 from orpheus.shared.domain.rooms import Room
-from orpheus.shared.errors import InvalidJob
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage.data import LeaseHolder, LookAtHolder
 from orpheus.shared.storage.database import Database
@@ -24,7 +23,7 @@ from orpheus.shared.storage.verbs.deaths import (
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.due_jobs import DueJob, DueJobs
 from orpheus.shared.storage.verbs.ended_leases import Ended, EndedLeases, LeasedJob, times_of
-from orpheus.shared.storage.verbs.enqueue import Enqueue, together
+from orpheus.shared.storage.verbs.enqueue import Children, Enqueue
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.quarantines import Quarantines
@@ -48,7 +47,7 @@ class Leases:
         self._database = database
         self._events = events
         self._dependencies = dependencies
-        self._enqueue = enqueue
+        self._children = Children(enqueue)
         self._queues = queues
         self._keys = keys
         self._ended = EndedLeases(
@@ -156,7 +155,7 @@ class Leases:
         with self._database.write(durable=True):
             now_ms = self._database.clock.wall_ms()  # for all: each says how long before it ended
             self._lock_limits(one.lease for one in finished)
-            finished = [self._with_known(one) if one.children else one for one in finished]
+            finished = self._children.checked(finished)
             succeeded = [one for one in finished if one.ending is Ending.SUCCEEDED]
             if succeeded:
                 lost |= self._complete(succeeded, now_ms)
@@ -216,23 +215,11 @@ class Leases:
         if keys:
             self._keys.look_at(keys)
         self._events.record_jobs(Kind.JOB_DONE, [one.lease.job_id for one in done])
-        for children in together(one.children for one in done):
-            self._enqueue.keep(children)
+        self._children.keep(done)
         self._dependencies.ended(
             (job.id, Status.DONE) for job in held.values() if job.has_dependents
         )
         return {one.lease.token for one in succeeded if one.lease.job_id not in held}
-
-    def _with_known(self, one: Finished) -> Finished:
-        """Return a permanent failure if a child depends on a job that does not exist any more."""
-        try:
-            self._enqueue.refuse_unknown(one.children, "/children/{}")
-        except InvalidJob as refused:
-            error = JobError("PermanentError", f"enqueue: {refused}")
-            return one._replace(
-                ending=Ending.FAILED_PERMANENTLY, result=None, error=error, children=()
-            )
-        return one
 
     def _finish_otherwise(self, one: Finished, now_ms: int) -> bool:
         clock = self._database.clock

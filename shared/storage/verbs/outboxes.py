@@ -34,14 +34,18 @@ class Outboxes:
         self._database.lock("outbox", [f"{name} {digest}"])
         return self.in_flight(name, digest)
 
-    def remember(self, name: str, digest: str, ids: Sequence[RowId], *, refused: int) -> None:
+    def remember(
+        self, name: str, digest: str, ids: Sequence[RowId], *, refused: int, held: int = 0
+    ) -> None:
         """Store the ids of a batch in the transaction that inserts its jobs, and count its rows.
 
-        They replace the ids of the batch before, whose rows must be deleted by now.
+        They replace the ids of the batch before, whose rows must be deleted by now. `held`: how
+        many of them made no job, as a live one has their unique key.
         """
         with self._database.write(durable=True):
             sql = self._sql["remember"]
-            self._database.run(sql, name, digest, json.dumps(list(ids)), len(ids), refused)
+            counts = (len(ids) - held, held, refused)
+            self._database.run(sql, name, digest, json.dumps(list(ids)), *counts)
 
     def forget(self, name: str, digest: str) -> None:
         """Forget the ids of the batch: its rows are deleted for good."""

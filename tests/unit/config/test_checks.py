@@ -254,9 +254,9 @@ type = "sleep"
             "'Mars/Base' is not known",
         ),
         (
-            "name = 'two'\ntype = 't'\nevery = 60\npayload = {at = 2026-01-01}",
+            "name = 'two'\ntype = 't'\nevery = 60\npayload = {a = [{at = 2026-01-01}]}",
             "schedules.two.payload",
-            "is not JSON",
+            'a.0.at is a date or time without quotes, which JSON does not have: write "2026-01-01"',
         ),
         (
             "name = 'two'\ntype = 't'\nevery = 60\npayload = {x = nan}",

@@ -20,8 +20,8 @@ INSERT INTO orpheus.large_payloads (job_id, payload) VALUES (?, ?);
 INSERT INTO orpheus.job_tags (tag, job_id) VALUES (?, ?) ON CONFLICT DO NOTHING;
 
 -- name: live-by-unique-keys
--- Of a JSON list of unique keys, those that a live job holds, and that job.
-SELECT wanted.key, jobs.id
+-- Of a JSON list of unique keys, those that a live job holds, and that job and its type.
+SELECT wanted.key, jobs.id, jobs.type
 FROM json_array_elements_text(?::json) AS wanted (key)
     JOIN orpheus.jobs ON jobs.unique_key = wanted.key
 WHERE jobs.unique_key IS NOT NULL AND jobs.finished_at_ms IS NULL;

@@ -20,8 +20,8 @@ INSERT INTO large_payloads (job_id, payload) VALUES (?, ?);
 INSERT OR IGNORE INTO job_tags (tag, job_id) VALUES (?, ?);
 
 -- name: live-by-unique-keys
--- Of a JSON list of unique keys, those that a live job holds, and that job.
-SELECT wanted.value, jobs.id
+-- Of a JSON list of unique keys, those that a live job holds, and that job and its type.
+SELECT wanted.value, jobs.id, jobs.type
 FROM json_each(?) AS wanted
     CROSS JOIN jobs INDEXED BY jobs_unique_key ON jobs.unique_key = wanted.value
 WHERE jobs.finished_at_ms IS NULL;

@@ -5,10 +5,12 @@ SELECT in_flight FROM outboxes WHERE name = ? AND place = ?;
 
 -- name: remember
 -- Remember the rows of one batch, and count them.
-INSERT INTO outboxes (name, place, in_flight, accepted, refused) VALUES (?1, ?2, ?3, ?4, ?5)
+INSERT INTO outboxes (name, place, in_flight, accepted, held, refused)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (name, place) DO UPDATE SET
     in_flight = excluded.in_flight,
     accepted = accepted + excluded.accepted,
+    held = held + excluded.held,
     refused = refused + excluded.refused;
 
 -- name: forget
@@ -16,5 +18,6 @@ ON CONFLICT (name, place) DO UPDATE SET
 UPDATE outboxes SET in_flight = '[]' WHERE name = ? AND place = ?;
 
 -- name: counts
--- How many rows of each outbox became jobs, and how many were refused, in all its tables.
-SELECT name, sum(accepted), sum(refused) FROM outboxes GROUP BY name ORDER BY name;
+-- How many rows of each outbox became jobs, had the unique key of a live one, and were refused, in all
+-- its tables.
+SELECT name, sum(accepted), sum(held), sum(refused) FROM outboxes GROUP BY name ORDER BY name;

@@ -123,7 +123,8 @@ def _work(
     stored: StoredSettings | None,
 ) -> int:
     """Start the renewal thread, load the job types, and run jobs until told to stop."""
-    queries = DatabaseQueries(settings)
+    described = _retry(control, store.types.all)
+    queries = DatabaseQueries(settings, {one.name: one.schema for one in described})
     listening: Listening | None = None
     began_ms = store.own_clock.wall_ms()
     renewal = _start_renewal(settings, holder, store, held, control, stray)

@@ -27,6 +27,10 @@ from orpheus.shared.records import dataclass
 R = TypeVar("R")
 
 
+class PayloadMisfit(PermanentError):
+    """A payload does not fit the function of its job type, as this process has loaded it."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobType:
     """A registered handler. None: the default of [jobs], or the queue `default`."""
@@ -45,7 +49,7 @@ class JobType:
     def call(self, context: Context, payload: str) -> Any:
         """Call the function with the Context, if it takes one, and a payload's JSON text.
 
-        Raises PermanentError as `bind` does, and whatever the function raises.
+        Raises PayloadMisfit as `bind` does, and whatever the function raises.
         """
         arguments = self.bind(payload)
         signature = self.signature
@@ -72,7 +76,7 @@ class JobType:
     def bind(self, payload: str) -> dict[str, Any]:
         """Return the handler's keyword arguments for a payload's JSON text.
 
-        Raises PermanentError, naming the field, for a payload that does not fit the signature.
+        Raises PayloadMisfit, naming the field, for a payload that does not fit the signature.
         """
         try:
             return self.signature.bind(_decoded(payload))
@@ -80,7 +84,7 @@ class JobType:
             problems = "; ".join(
                 f"{one.pointer or 'payload'}: {one.detail}" for one in refused.problems
             )
-            raise PermanentError(f"the payload does not fit {self.name}: {problems}") from None
+            raise PayloadMisfit(f"the payload does not fit {self.name}: {problems}") from None
 
     def describe(self) -> dict[str, Any]:
         """Return what `python -m worker --describe` prints for this type, without its digest."""

@@ -17,10 +17,11 @@ from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
-from orpheus.shared.job_types.registry import JobType
+from orpheus.shared.job_types.registry import JobType, PayloadMisfit
 from orpheus.worker.attempt.around import Around, enter_around
 from orpheus.worker.attempt.context import (
     CannotFollow,
+    Fit,
     JobContext,
     JobQueries,
     LacksFiles,
@@ -43,6 +44,10 @@ class UnknownJobType(Exception):
 
 class OutdatedWorker(Exception):
     """The job modules define the type now, but this worker loaded older code."""
+
+
+class NewerPayload(Exception):
+    """The payload fits the type as it is described, but not the code that this worker loaded."""
 
 
 class HasRaised(Protocol):
@@ -202,8 +207,13 @@ class Executor:
             return Finished(lease, Ending.TIMED_OUT, error=timeout)
         if isinstance(error, JobCancelled):
             return Finished(lease, Ending.CANCELLED)
-        if isinstance(error, OutdatedWorker):
-            # Releasing spends no retry: the process that replaces this one will know the type.
+        fit = None
+        if isinstance(error, PayloadMisfit):
+            fit = self._queries.fit(self._types[lease.type], lease.payload)
+            kind = PermanentError if fit is Fit.NO else NewerPayload
+            error = kind(*error.args).with_traceback(error.__traceback__)
+        if isinstance(error, OutdatedWorker) or fit is Fit.NEWLY:
+            # Releasing spends no retry: the process that replaces this one has the newest code.
             self.is_outdated = True
             return Finished(lease, Ending.RELEASED)
         if isinstance(error, LacksFiles):

@@ -19,7 +19,7 @@ from orpheus.shared.job_types import registry as job_types
 from orpheus.shared.job_types.context import JobCancelled
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.alarm import Alarm
-from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.attempt.context import Fit, RunningAttempt
 from orpheus.worker.attempt.executor import Executor
 from tests.machine import slowness
 
@@ -217,6 +217,32 @@ def test_a_type_that_only_newer_code_defines_spends_no_retry(
     ended = executor.run(RunningAttempt(make_lease(type="child"), 0.0))
     assert ended.ending is Ending.RELEASED
     assert executor.is_outdated
+
+
+@pytest.mark.parametrize(
+    ("fit", "ending", "kind"),
+    [
+        (Fit.NEWLY, Ending.RELEASED, None),
+        (Fit.YES, Ending.FAILED, "NewerPayload"),
+        (Fit.NO, Ending.FAILED_PERMANENTLY, "PermanentError"),
+    ],
+)
+def test_a_payload_that_only_newer_code_takes_spends_no_retry(
+    alarm: Alarm,
+    start: Callable[..., RunningAttempt],
+    queries: Any,
+    fit: Fit,
+    ending: Ending,
+    kind: str | None,
+) -> None:
+    @job("t")
+    def pay(order: int) -> None: ...
+
+    queries.answer = fit
+    executor = Executor(load_job_types([]), {}, alarm, queries)
+    ended = executor.run(start('{"order": 1, "currency": "USD"}'))
+    assert (ended.ending, ended.error and ended.error.type) == (ending, kind)
+    assert executor.is_outdated == (fit is Fit.NEWLY)
 
 
 def test_a_handler_past_its_timeout_is_interrupted(run: Run, alarm: Alarm) -> None:

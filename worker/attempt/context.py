@@ -5,7 +5,6 @@ written by one thread and read by others, in single steps.
 """
 
 import contextlib
-import math
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import field
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     import asyncio
 
 _MAX_MESSAGE_CHARS = 500
+_ROUNDING = 1e-6
+"""By so much a sum of fractions may miss 0 or 1."""
 _HARD_DEADLINE_AFTER_TIMEOUT_S = 30.0
 
 
@@ -215,8 +216,8 @@ class JobContext:
 
     def progress(self, fraction: float, message: str | None = None) -> None:
         """See Context."""
-        if math.isnan(fraction):
-            raise ValueError("progress: the fraction is not a number; give one from 0 to 1")
+        if not -_ROUNDING <= fraction <= 1 + _ROUNDING:  # so is NaN
+            raise ValueError(f"progress: {fraction} is no fraction; give a number from 0 to 1")
         self._refuse_in_child("ctx.progress")
         text = None if message is None else storable(str(message))[:_MAX_MESSAGE_CHARS]
         self._attempt.unsaved_progress = (min(max(float(fraction), 0.0), 1.0), text)

@@ -8,7 +8,7 @@ others would slow down short jobs.
 
 import os
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,7 +31,7 @@ from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.forked_child import end_forked_child
 from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.meter import Meter
-from orpheus.worker.attempt.outcomes import error_of, result_text
+from orpheus.worker.attempt.outcomes import error_of, leaves_of, result_text
 from orpheus.worker.attempt.stray_output import StrayOutput
 
 if TYPE_CHECKING:
@@ -205,14 +205,12 @@ class Executor:
             message = f"it ran longer than its timeout of {lease.timeout_s:g} s"
             timeout = JobError("JobTimeout", message, error_of(error).traceback)
             return Finished(lease, Ending.TIMED_OUT, error=timeout)
-        if isinstance(error, JobCancelled):
-            return Finished(lease, Ending.CANCELLED)
-        fit = None
         if isinstance(error, PayloadMisfit):
-            fit = self._queries.fit(self._types[lease.type], lease.payload)
-            kind = PermanentError if fit is Fit.NO else NewerPayload
-            error = kind(*error.args).with_traceback(error.__traceback__)
-        if isinstance(error, OutdatedWorker) or fit is Fit.NEWLY:
+            error = self._judged(error, lease)
+        leaves = leaves_of(error)
+        if all(isinstance(one, JobCancelled) for one in leaves):
+            return Finished(lease, Ending.CANCELLED)
+        if isinstance(error, OutdatedWorker):
             # Releasing spends no retry: the process that replaces this one has the newest code.
             self.is_outdated = True
             return Finished(lease, Ending.RELEASED)
@@ -221,10 +219,19 @@ class Executor:
             return Finished(lease, Ending.RELEASED)
         if isinstance(error, CannotFollow):
             self.lacks_files = True
-        if isinstance(error, Snooze):
-            return _snoozed(error, lease)
-        ending = Ending.FAILED_PERMANENTLY if self._is_permanent(error, lease) else Ending.FAILED
+        if snoozes := _only_snoozes(leaves):
+            return _snoozed(snoozes, lease)
+        is_permanent = any(self._is_permanent(one, lease) for one in (error, *leaves))
+        ending = Ending.FAILED_PERMANENTLY if is_permanent else Ending.FAILED
         return Finished(lease, ending, error=error_of(error))
+
+    def _judged(self, misfit: PayloadMisfit, lease: Lease) -> Exception:
+        """Return what a payload that does not fit means: it is wrong, or this code is not its."""
+        fit = self._queries.fit(self._types[lease.type], lease.payload)
+        if fit is Fit.NEWLY:
+            return OutdatedWorker()
+        kind = NewerPayload if fit is Fit.YES else PermanentError
+        return kind(*misfit.args).with_traceback(misfit.__traceback__)
 
     def _is_permanent(self, error: BaseException, lease: Lease) -> bool:
         job_type = self._types.get(lease.type)
@@ -232,12 +239,21 @@ class Executor:
         return isinstance(error, (PermanentError, *named))
 
 
-def _snoozed(snooze: Snooze, lease: Lease) -> Finished:
-    """Return how the attempt ended. A subclass of Snooze may have no delay, or an invalid one."""
+def _only_snoozes(leaves: Sequence[BaseException]) -> list[Snooze]:
+    """Return them if each is a Snooze, else an empty list."""
+    found = [one for one in leaves if isinstance(one, Snooze)]
+    return found if len(found) == len(leaves) else []
+
+
+def _snoozed(snoozes: Sequence[Snooze], lease: Lease) -> Finished:
+    """Return how the attempt ended: for the longest delay, if a group has several.
+
+    A subclass of Snooze may have no delay, or an invalid one.
+    """
     try:
-        delay_s = parse_duration_s(getattr(snooze, "delay_s", None))
+        delay_s = max(parse_duration_s(getattr(one, "delay_s", None)) for one in snoozes)
     except ValueError as problem:
-        wrong = error_of(snooze)
+        wrong = error_of(snoozes[0])
         message = f"this Snooze has no valid delay; call super().__init__(delay): {problem}"
         error = JobError(wrong.type, message, wrong.traceback)
         return Finished(lease, Ending.FAILED, error=error)

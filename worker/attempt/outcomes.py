@@ -14,6 +14,7 @@ from orpheus.shared.text import storable
 _MAX_BYTES = 1_048_576
 _MAX_TRACEBACK_BYTES = 65_536
 _MAX_MESSAGE_BYTES = 8_192
+_MAX_LEAF_BYTES = 1_024
 _OUR_FOLDER = f"{Path(__file__).parents[2]}/"
 _HANDLERS_FOLDER = f"{_OUR_FOLDER}worker/handlers/"
 _BETWEEN_OURS_AND_THEIRS = ("/asyncio/", "/importlib/", "<frozen importlib.")
@@ -69,8 +70,18 @@ def _name(error: BaseException) -> str:
         return BaseException.__name__
 
 
+def leaves_of(error: BaseException) -> list[BaseException]:
+    """Return the exceptions of a group and of the groups in it, in order; of others, itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for one in error.exceptions for leaf in leaves_of(one)]
+
+
 def _message(error: BaseException) -> str:
     try:
+        if isinstance(error, BaseExceptionGroup):
+            leaves = (f"{_name(one)}: {_message(one)}" for one in leaves_of(error))
+            return f"{error}: {'; '.join(_shortened(one, _MAX_LEAF_BYTES) for one in leaves)}"
         return str.__str__(str(error))  # of a subclass of str, the plain text
     except BaseException as unprintable:  # noqa: BLE001 - its __str__ may raise anything
         return f"(its text cannot be shown: {_name(unprintable)})"

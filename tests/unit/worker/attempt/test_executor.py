@@ -146,6 +146,48 @@ def test_a_snooze_without_a_delay_fails_and_says_so(run: Run) -> None:
     assert "has no valid delay; call super().__init__(delay)" in ended.error.message
 
 
+def together(*errors: BaseException) -> Callable[..., Any]:
+    """A coroutine in whose TaskGroup these are raised."""
+
+    async def one(error: BaseException) -> None:
+        raise error
+
+    async def handler(ctx: Context) -> None:
+        async with asyncio.TaskGroup() as group:
+            for error in errors:
+                group.create_task(one(error))
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("errors", "ending", "named"),
+    [
+        ([ValueError("bad")], Ending.FAILED, "(1 sub-exception): ValueError: bad"),
+        (
+            [ValueError("bad"), PermanentError("worse")],
+            Ending.FAILED_PERMANENTLY,
+            "(2 sub-exceptions): ValueError: bad; PermanentError: worse",
+        ),
+        ([Snooze(1), PermanentError("worse")], Ending.FAILED_PERMANENTLY, "PermanentError: worse"),
+        ([Snooze(1), ValueError("bad")], Ending.FAILED, "Snooze: for 1 s; ValueError: bad"),
+        ([JobCancelled("it was"), JobCancelled("it was")], Ending.CANCELLED, None),
+    ],
+)
+def test_a_group_ends_the_attempt_as_what_is_in_it_does(
+    run: Run, errors: list[BaseException], ending: Ending, named: str | None
+) -> None:
+    ended = run(together(*errors))
+    assert ended.ending is ending
+    assert (ended.error is None) == (named is None)
+    assert ended.error is None or (named or "") in ended.error.message
+
+
+def test_a_group_of_snoozes_is_the_longest_of_them(run: Run) -> None:
+    nested = BaseExceptionGroup("inner", [Snooze(2), Snooze(1)])
+    assert run(together(Snooze(1), nested)) == finished(Ending.SNOOZED, snooze_ms=2000)
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_success_carries_the_children(run: Run, is_async: bool) -> None:
     def parent(ctx: Context) -> int:

@@ -36,6 +36,7 @@ from orpheus.worker.attempt.stray_output import StrayOutput
 
 if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
+    from orpheus.worker.attempt.kept_loop import KeptLoop
 
 
 class UnknownJobType(Exception):
@@ -108,6 +109,7 @@ class Executor:
         self._folder = folder
         self._meter = meter
         self._capture = capture
+        self._kept_loop: KeptLoop | None = None
         self.is_outdated = False
         """A job had a type that the job modules define now, but that this worker does not have."""
         self.lacks_files = False
@@ -119,6 +121,14 @@ class Executor:
             return self._run(attempt)
         self._meter.begin(attempt.started_at_s)
         return self._meter.end(attempt, self._run(attempt))
+
+    def _loop(self) -> "KeptLoop":
+        if self._kept_loop is None:
+            # asyncio: 7 MB, only for workers with `async def` handlers
+            from orpheus.worker.attempt.kept_loop import KeptLoop  # noqa: PLC0415
+
+            self._kept_loop = KeptLoop()
+        return self._kept_loop
 
     def _run(self, attempt: RunningAttempt) -> Finished:
         attempt.thread_id = threading.get_ident()
@@ -164,9 +174,8 @@ class Executor:
             )
         context = JobContext(attempt, self._queries)
         if job_type.is_async:
-            import asyncio  # noqa: PLC0415 - 7 MB, only for workers with `async def` handlers
-
-            return asyncio.run(_run_coroutine(job_type, attempt, context, self._pid, self._around))
+            work = _run_coroutine(job_type, attempt, context, self._pid, self._around)
+            return self._loop().run(work)
         self._alarm.arm(attempt.started_at_s, lease.timeout_s)
         if not self._around:
             return job_type.call(context, lease.payload)
@@ -277,7 +286,7 @@ async def _run_coroutine(
 async def _run_within_timeout(
     job_type: JobType, attempt: RunningAttempt, context: JobContext, worker_pid: int
 ) -> Any:
-    import asyncio  # noqa: PLC0415 - see above
+    import asyncio  # noqa: PLC0415 - see Executor._loop
 
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()

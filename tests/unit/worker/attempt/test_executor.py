@@ -6,7 +6,7 @@ import contextvars
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from unittest.mock import ANY
 
@@ -353,6 +353,59 @@ def test_a_decorator_that_hides_a_coroutine_is_said_to(run: Run) -> None:
     assert ended.ending is Ending.FAILED_PERMANENTLY
     assert ended.error is not None
     assert "make the decorator's function `async def`, too" in ended.error.message
+
+
+def test_coroutines_run_one_after_the_other_on_one_loop_and_leave_no_task_on_it(
+    alarm: Alarm, start: Callable[..., RunningAttempt], queries: Any
+) -> None:
+    """What a module keeps, such as an HTTP client, belongs to the loop on which it began."""
+    loops: list[asyncio.AbstractEventLoop] = []
+    ended: list[str] = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("task")
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            ended.append("generator")
+
+    def function() -> None:
+        while len(ended) < 2:
+            time.sleep(0.001)
+        ended.append("function")
+
+    @job("t")
+    async def leaving(what: str) -> int:
+        loops.append(asyncio.get_running_loop())
+        left = len(asyncio.all_tasks()) - 1
+        if what == "all":
+            for work in (endless(), asyncio.to_thread(function)):
+                asyncio.create_task(work)  # noqa: RUF006
+            async for _ in numbers():
+                await asyncio.sleep(0)
+                break
+        if what == "stop":
+            asyncio.get_running_loop().stop()
+            await asyncio.sleep(60)
+        if what == "exit":
+            raise SystemExit
+        return left
+
+    executor = Executor(load_job_types([]), {}, alarm, queries)
+    endings = []
+    for what in ("all", "stop", "exit", "nothing"):
+        attempt = executor.run(start(f'{{"what": "{what}"}}'))
+        endings.append((attempt.ending, attempt.result))
+        assert sorted(ended) == ["function", "generator", "task"]
+    failed = (Ending.FAILED, None)
+    assert endings == [(Ending.SUCCEEDED, "0"), failed, failed, (Ending.SUCCEEDED, "0")]
+    assert len(set(loops)) == 1
 
 
 def test_a_coroutine_past_its_timeout_is_cancelled_through_its_loop(run: Run, alarm: Alarm) -> None:

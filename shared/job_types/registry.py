@@ -221,15 +221,22 @@ def load_job_types(modules: Iterable[str]) -> dict[str, JobType]:
 
 
 def _refuse_other(handler: Any) -> None:
-    """Raise ConfigurationError for a method, and for what is no function."""
+    """Raise ConfigurationError for a method, and for what is no function that can run as a job."""
     if not callable(handler) or not hasattr(handler, "__qualname__"):
         kind = f"{type(handler).__module__}.{type(handler).__qualname__}"
         raise ConfigurationError(f"@job: a {kind} is no function: write one that calls it")
+    where = f"{handler.__qualname__} in {handler.__module__}"
+    if inspect.isclass(handler):
+        raise ConfigurationError(f"{where} is a class, not a function: write one that calls it")
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise ConfigurationError(
+            f"{where} is a generator: its code would never run. Return a list, or submit a job for "
+            "each item"
+        )
     is_in_class = "." in handler.__qualname__.rpartition("<locals>.")[2]
     if is_in_class and next(iter(inspect.signature(handler).parameters), None) == "self":
         raise ConfigurationError(
-            f"{handler.__qualname__} in {handler.__module__} is a method: its `self` would be a "
-            "field of the payload; write a function"
+            f"{where} is a method: its `self` would be a field of the payload; write a function"
         )
 
 

@@ -233,12 +233,12 @@ def test_a_payload_that_does_not_fit_fails_permanently(run: Run) -> None:
 
 def test_a_result_that_is_not_json_fails_permanently(run: Run) -> None:
     def bad(ctx: Context) -> Any:
-        return {"x": {1}}
+        return {"x": object()}
 
     ended = run(bad)
     assert ended.ending is Ending.FAILED_PERMANENTLY
     assert ended.error is not None
-    assert "result.x is of type set" in ended.error.message
+    assert "result.x is of type object" in ended.error.message
 
 
 def test_an_unknown_type_is_a_failure_that_is_retried(

@@ -9,7 +9,7 @@ others would slow down short jobs.
 import os
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +18,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
 from orpheus.shared.job_types.registry import JobType, PayloadMisfit
-from orpheus.worker.attempt.around import Around, enter_around
+from orpheus.worker.attempt.around import Around, enter_around, enter_around_coroutine
 from orpheus.worker.attempt.context import (
     CannotFollow,
     Fit,
@@ -277,8 +277,8 @@ async def _run_coroutine(
     around: Around,
 ) -> Any:
     # Outside of the timeout, so that they see JobTimeout and JobCancelled.
-    with ExitStack() as stack:
-        enter_around(stack, around, context)
+    async with AsyncExitStack() as stack:
+        await enter_around_coroutine(stack, around, context)
         return await _run_within_timeout(job_type, attempt, context, worker_pid)
     return None
 

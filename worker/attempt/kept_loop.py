@@ -1,8 +1,8 @@
 """The event loop of a worker that runs one job at a time, one for all `async def` handlers.
 
-What lives as long as the process, as a module's HTTP client with its connections, belongs to the
-loop on which it was first used. All else ends with the attempt that has begun it: the tasks are
-cancelled, and the functions of `asyncio.to_thread` waited for, as `asyncio.run` does.
+What a module keeps, such as an HTTP client with its connections, belongs to the loop on which it
+was first used. All else ends with the attempt that has begun it: the tasks are cancelled, and the
+functions of `asyncio.to_thread` waited for, as `asyncio.run` does.
 """
 
 import asyncio

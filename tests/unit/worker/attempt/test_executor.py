@@ -6,7 +6,7 @@ import contextvars
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import ANY
 
@@ -19,7 +19,7 @@ from orpheus.shared.job_types import registry as job_types
 from orpheus.shared.job_types.context import JobCancelled
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.alarm import Alarm
-from orpheus.worker.attempt.context import Fit, RunningAttempt
+from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor
 from tests.machine import slowness
 
@@ -146,48 +146,6 @@ def test_a_snooze_without_a_delay_fails_and_says_so(run: Run) -> None:
     assert "has no valid delay; call super().__init__(delay)" in ended.error.message
 
 
-def together(*errors: BaseException) -> Callable[..., Any]:
-    """A coroutine in whose TaskGroup these are raised."""
-
-    async def one(error: BaseException) -> None:
-        raise error
-
-    async def handler(ctx: Context) -> None:
-        async with asyncio.TaskGroup() as group:
-            for error in errors:
-                group.create_task(one(error))
-
-    return handler
-
-
-@pytest.mark.parametrize(
-    ("errors", "ending", "named"),
-    [
-        ([ValueError("bad")], Ending.FAILED, "(1 sub-exception): ValueError: bad"),
-        (
-            [ValueError("bad"), PermanentError("worse")],
-            Ending.FAILED_PERMANENTLY,
-            "(2 sub-exceptions): ValueError: bad; PermanentError: worse",
-        ),
-        ([Snooze(1), PermanentError("worse")], Ending.FAILED_PERMANENTLY, "PermanentError: worse"),
-        ([Snooze(1), ValueError("bad")], Ending.FAILED, "Snooze: for 1 s; ValueError: bad"),
-        ([JobCancelled("it was"), JobCancelled("it was")], Ending.CANCELLED, None),
-    ],
-)
-def test_a_group_ends_the_attempt_as_what_is_in_it_does(
-    run: Run, errors: list[BaseException], ending: Ending, named: str | None
-) -> None:
-    ended = run(together(*errors))
-    assert ended.ending is ending
-    assert (ended.error is None) == (named is None)
-    assert ended.error is None or (named or "") in ended.error.message
-
-
-def test_a_group_of_snoozes_is_the_longest_of_them(run: Run) -> None:
-    nested = BaseExceptionGroup("inner", [Snooze(2), Snooze(1)])
-    assert run(together(Snooze(1), nested)) == finished(Ending.SNOOZED, snooze_ms=2000)
-
-
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_success_carries_the_children(run: Run, is_async: bool) -> None:
     def parent(ctx: Context) -> int:
@@ -248,43 +206,6 @@ def test_an_unknown_type_is_a_failure_that_is_retried(
     assert ended.ending is Ending.FAILED
     assert ended.error is not None
     assert ended.error.type == "UnknownJobType"
-
-
-def test_a_type_that_only_newer_code_defines_spends_no_retry(
-    alarm: Alarm, make_lease: Callable[..., Lease], queries: Any
-) -> None:
-    executor = Executor({}, {}, alarm, queries)
-    executor.run(RunningAttempt(make_lease(type="t"), 0.0))
-    assert not executor.is_outdated
-    ended = executor.run(RunningAttempt(make_lease(type="child"), 0.0))
-    assert ended.ending is Ending.RELEASED
-    assert executor.is_outdated
-
-
-@pytest.mark.parametrize(
-    ("fit", "ending", "kind"),
-    [
-        (Fit.NEWLY, Ending.RELEASED, None),
-        (Fit.YES, Ending.FAILED, "NewerPayload"),
-        (Fit.NO, Ending.FAILED_PERMANENTLY, "PermanentError"),
-    ],
-)
-def test_a_payload_that_only_newer_code_takes_spends_no_retry(
-    alarm: Alarm,
-    start: Callable[..., RunningAttempt],
-    queries: Any,
-    fit: Fit,
-    ending: Ending,
-    kind: str | None,
-) -> None:
-    @job("t")
-    def pay(order: int) -> None: ...
-
-    queries.answer = fit
-    executor = Executor(load_job_types([]), {}, alarm, queries)
-    ended = executor.run(start('{"order": 1, "currency": "USD"}'))
-    assert (ended.ending, ended.error and ended.error.type) == (ending, kind)
-    assert executor.is_outdated == (fit is Fit.NEWLY)
 
 
 def test_a_handler_past_its_timeout_is_interrupted(run: Run, alarm: Alarm) -> None:
@@ -353,59 +274,6 @@ def test_a_decorator_that_hides_a_coroutine_is_said_to(run: Run) -> None:
     assert ended.ending is Ending.FAILED_PERMANENTLY
     assert ended.error is not None
     assert "make the decorator's function `async def`, too" in ended.error.message
-
-
-def test_coroutines_run_one_after_the_other_on_one_loop_and_leave_no_task_on_it(
-    alarm: Alarm, start: Callable[..., RunningAttempt], queries: Any
-) -> None:
-    """What a module keeps, such as an HTTP client, belongs to the loop on which it began."""
-    loops: list[asyncio.AbstractEventLoop] = []
-    ended: list[str] = []
-
-    async def endless() -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            await asyncio.sleep(0)
-            ended.append("task")
-
-    async def numbers() -> AsyncIterator[int]:
-        try:
-            yield 1
-        finally:
-            ended.append("generator")
-
-    def function() -> None:
-        while len(ended) < 2:
-            time.sleep(0.001)
-        ended.append("function")
-
-    @job("t")
-    async def leaving(what: str) -> int:
-        loops.append(asyncio.get_running_loop())
-        left = len(asyncio.all_tasks()) - 1
-        if what == "all":
-            for work in (endless(), asyncio.to_thread(function)):
-                asyncio.create_task(work)  # noqa: RUF006
-            async for _ in numbers():
-                await asyncio.sleep(0)
-                break
-        if what == "stop":
-            asyncio.get_running_loop().stop()
-            await asyncio.sleep(60)
-        if what == "exit":
-            raise SystemExit
-        return left
-
-    executor = Executor(load_job_types([]), {}, alarm, queries)
-    endings = []
-    for what in ("all", "stop", "exit", "nothing"):
-        attempt = executor.run(start(f'{{"what": "{what}"}}'))
-        endings.append((attempt.ending, attempt.result))
-        assert sorted(ended) == ["function", "generator", "task"]
-    failed = (Ending.FAILED, None)
-    assert endings == [(Ending.SUCCEEDED, "0"), failed, failed, (Ending.SUCCEEDED, "0")]
-    assert len(set(loops)) == 1
 
 
 def test_a_coroutine_past_its_timeout_is_cancelled_through_its_loop(run: Run, alarm: Alarm) -> None:

@@ -137,11 +137,11 @@ def _describe(options: argparse.Namespace) -> int:
             reading = f"jobs.modules: {module}"
             load_job_types([module])
         if around:
-            from orpheus.worker.attempt.around import load_around  # noqa: PLC0415 - see _run
+            from orpheus.worker.attempt.around import check_around, load_around  # noqa: PLC0415
 
             for name in around:
                 reading = f"jobs.around: {name}"
-                load_around([name])
+                check_around(load_around([name]), registered_types().values())
         from orpheus.shared.job_types.code_digest import described  # noqa: PLC0415 - see _run
 
         types = described(modules, registered_types().values(), commands)

@@ -7,19 +7,28 @@ handlers that query from several threads; no thread of the worker itself takes i
 
 import json
 import threading
+from collections.abc import Mapping
 
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.jobs import Dependency, NewJob
+from orpheus.shared.job_types.describe import type_row
+from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.storage import Store, open_storage
+from orpheus.worker.attempt.context import Fit
 from orpheus.worker.attempt.outcomes import payload_text
 
 
 class DatabaseQueries:
     """The JobQueries of worker/attempt/context.py."""
 
-    def __init__(self, settings: WorkerHandover) -> None:
+    def __init__(self, settings: WorkerHandover, schemas: Mapping[str, str] | None = None) -> None:
+        """`schemas`: those of the described job types, before this process loaded its code.
+
+        None: it has the newest code.
+        """
         self._settings = settings
+        self._schemas = schemas
         self._lock = threading.Lock()
         self._open_store: Store | None = None
 
@@ -32,6 +41,21 @@ class DatabaseQueries:
         """See JobQueries."""
         with self._lock:
             return self._store().types.get(name) is not None
+
+    def fit(self, job_type: JobType, payload: str) -> Fit:
+        """See JobQueries."""
+        from orpheus.shared.job_types.admission import validate_payload  # noqa: PLC0415 - 4 MB, for few jobs
+
+        with self._lock:
+            row = self._store().types.get(job_type.name)
+        if row is None or self._schemas is None:
+            return Fit.NO
+        is_same = row.schema == type_row(job_type.describe()).schema
+        if is_same or validate_payload(row, json.loads(payload)):
+            return Fit.NO
+        # A process that starts now has the newest code, so a job is released at most once for each
+        # change of the description.
+        return Fit.YES if row.schema == self._schemas.get(row.name) else Fit.NEWLY
 
     def prepare_child(self, request: JobRequest) -> NewJob:
         """See JobQueries."""

@@ -36,7 +36,7 @@ from orpheus.shared.process.open_files import allow_open_files
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.process.stop_signals import hold_stop_signals, stop_signals
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
-from orpheus.worker.attempt.around import Around, load_around
+from orpheus.worker.attempt.around import Around, check_around, load_around
 from orpheus.worker.attempt.forked_child import cut_off_children
 from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.outcomes import error_of
@@ -123,7 +123,7 @@ def _work(
     stored: StoredSettings | None,
 ) -> int:
     """Start the renewal thread, load the job types, and run jobs until told to stop."""
-    queries = DatabaseQueries(settings)
+    queries = _queries(settings, store, control)
     listening: Listening | None = None
     began_ms = store.own_clock.wall_ms()
     renewal = _start_renewal(settings, holder, store, held, control, stray)
@@ -247,6 +247,7 @@ def _load_code(
         types = load_job_types(settings.modules)
         check_commands(settings.commands, types)
         around = load_around(settings.around)
+        check_around(around, types.values())
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
         told = error_of(error)
         sys.stderr.write(told.traceback or "")
@@ -257,6 +258,12 @@ def _load_code(
         log.error("job_modules_failed", reason=reason)  # noqa: TRY400 - the traceback stands above
         return None
     return types, around
+
+
+def _queries(settings: WorkerHandover, store: Store, control: ControlThread) -> DatabaseQueries:
+    """Return the queries of jobs. Before this worker loads its code: see DatabaseQueries."""
+    described = _retry(control, store.types.all)
+    return DatabaseQueries(settings, {one.name: one.schema for one in described})
 
 
 def _take_over(

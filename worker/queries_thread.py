@@ -12,8 +12,9 @@ from typing import Any
 
 from orpheus.shared.domain.jobs import Dependency, NewJob
 from orpheus.shared.helper_threads import start_without_signals
+from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.worker.attempt.context import JobQueries
+from orpheus.worker.attempt.context import Fit, JobQueries
 
 _Answer = tuple[Any, BaseException | None]
 
@@ -35,6 +36,10 @@ class QueriesThread:
     def has_type(self, name: str) -> bool:
         """See JobQueries."""
         return bool(self._ask(lambda: self._queries.has_type(name)))
+
+    def fit(self, job_type: JobType, payload: str) -> Fit:
+        """See JobQueries."""
+        return Fit(self._ask(lambda: self._queries.fit(job_type, payload)))
 
     def prepare_child(self, request: JobRequest) -> NewJob:
         """See JobQueries."""

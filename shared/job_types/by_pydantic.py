@@ -157,6 +157,14 @@ class PayloadModel:
         return self._models[name]
 
 
+def plain_json(value: Any) -> Any:
+    """Return a value of any type that a payload may have as decoded JSON, as `to_json` does.
+
+    Raises ValueError for a value of another type.
+    """
+    return json.loads(to_json(value, bytes_mode="base64", inf_nan_mode="constants"))
+
+
 def _refused(error: ValidationError, *path: str) -> InvalidJob:
     problems = [
         FieldProblem(

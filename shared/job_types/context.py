@@ -81,7 +81,7 @@ class Context(Protocol):
     def progress(self, fraction: float, message: str | None = None) -> None:
         """Report how far the job is, 0 to 1, and a short message. Shown within 0.3 s.
 
-        Raises ValueError for a fraction that is not a number.
+        Raises ValueError for any other number.
         """
 
     @property

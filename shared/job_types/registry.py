@@ -27,6 +27,10 @@ from orpheus.shared.records import dataclass
 R = TypeVar("R")
 
 
+class PayloadMisfit(PermanentError):
+    """A payload does not fit the function of its job type, as this process has loaded it."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobType:
     """A registered handler. None: the default of [jobs], or the queue `default`."""
@@ -45,7 +49,7 @@ class JobType:
     def call(self, context: Context, payload: str) -> Any:
         """Call the function with the Context, if it takes one, and a payload's JSON text.
 
-        Raises PermanentError as `bind` does, and whatever the function raises.
+        Raises PayloadMisfit as `bind` does, and whatever the function raises.
         """
         arguments = self.bind(payload)
         signature = self.signature
@@ -82,7 +86,7 @@ class JobType:
     def bind(self, payload: str) -> dict[str, Any]:
         """Return the handler's keyword arguments for a payload's JSON text.
 
-        Raises PermanentError, naming the field, for a payload that does not fit the signature.
+        Raises PayloadMisfit, naming the field, for a payload that does not fit the signature.
         """
         try:
             return self.signature.bind(_decoded(payload))
@@ -90,7 +94,7 @@ class JobType:
             problems = "; ".join(
                 f"{one.pointer or 'payload'}: {one.detail}" for one in refused.problems
             )
-            raise PermanentError(f"the payload does not fit {self.name}: {problems}") from None
+            raise PayloadMisfit(f"the payload does not fit {self.name}: {problems}") from None
 
     def describe(self) -> dict[str, Any]:
         """Return what `python -m worker --describe` prints for this type, without its digest."""
@@ -227,15 +231,22 @@ def load_job_types(modules: Iterable[str]) -> dict[str, JobType]:
 
 
 def _refuse_other(handler: Any) -> None:
-    """Raise ConfigurationError for a method, and for what is no function."""
+    """Raise ConfigurationError for a method, and for what is no function that can run as a job."""
     if not callable(handler) or not hasattr(handler, "__qualname__"):
         kind = f"{type(handler).__module__}.{type(handler).__qualname__}"
         raise ConfigurationError(f"@job: a {kind} is no function: write one that calls it")
+    where = f"{handler.__qualname__} in {handler.__module__}"
+    if inspect.isclass(handler):
+        raise ConfigurationError(f"{where} is a class, not a function: write one that calls it")
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise ConfigurationError(
+            f"{where} is a generator: its code would never run. Return a list, or submit a job for "
+            "each item"
+        )
     is_in_class = "." in handler.__qualname__.rpartition("<locals>.")[2]
     if is_in_class and next(iter(inspect.signature(handler).parameters), None) == "self":
         raise ConfigurationError(
-            f"{handler.__qualname__} in {handler.__module__} is a method: its `self` would be a "
-            "field of the payload; write a function"
+            f"{where} is a method: its `self` would be a field of the payload; write a function"
         )
 
 

@@ -10,6 +10,13 @@ from orpheus.shared.job_types.job_function import JobFunction
 R = TypeVar("R")
 
 
+class _Sentence(str):
+    """A KeyError shows its key as `repr` does; this one is no key, and has no quotes around it."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
 class Results(Mapping[Any, Any]):
     """The results of the dependencies that are done, by id. A ref or a job type is a key too."""
 
@@ -36,8 +43,10 @@ class Results(Mapping[Any, Any]):
         one = self._find(key)
         if one.id not in self._done:
             raise KeyError(
-                f"job {one.id} ({one.type}) is {one.status} and has no result; "
-                "ctx.attempt_error says why"
+                _Sentence(
+                    f"job {one.id} ({one.type}) is {one.status} and has no result; "
+                    "ctx.attempt_error says why"
+                )
             )
         return self._done[one.id]
 
@@ -71,4 +80,4 @@ class Results(Mapping[Any, Any]):
         if found:
             ids = ", ".join(str(one.id) for one in found)
             raise LookupError(f"it depends on several jobs of the type {named}: {ids}; use an id")
-        raise KeyError(f"it depends on no job {named}")
+        raise KeyError(_Sentence(f"it depends on no job {named}"))

@@ -5,10 +5,10 @@ written by one thread and read by others, in single steps.
 """
 
 import contextlib
-import math
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import field
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, NewLine
@@ -16,6 +16,7 @@ from orpheus.shared.domain.lifecycle import RunTimes
 from orpheus.shared.job_types.context import JobCancelled, PermanentError
 from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.job_function import JobFunction
+from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.job_types.request import JobRequest, Options, request_of
 from orpheus.shared.job_types.results import Results
 from orpheus.shared.process.last_lines import LineRing
@@ -28,7 +29,20 @@ if TYPE_CHECKING:
     import asyncio
 
 _MAX_MESSAGE_CHARS = 500
+_ROUNDING = 1e-6
+"""By so much a sum of fractions may miss 0 or 1."""
 _HARD_DEADLINE_AFTER_TIMEOUT_S = 30.0
+
+
+class Fit(Enum):
+    """What the described job types say of a payload that the code of this worker refuses."""
+
+    NO = auto()
+    """They refuse it too, or describe the type as this code does."""
+    YES = auto()
+    """They take it, and did so when this worker started: another one may have other code."""
+    NEWLY = auto()
+    """They take it, and have changed since this worker started: it has the older code."""
 
 
 class JobQueries(Protocol):
@@ -39,6 +53,9 @@ class JobQueries(Protocol):
 
     def has_type(self, name: str) -> bool:
         """Return whether the newest description of the job modules has a type of that name."""
+
+    def fit(self, job_type: JobType, payload: str) -> Fit:
+        """Return whether the newest description of the type takes a payload that it refuses."""
 
     def prepare_child(self, request: JobRequest) -> NewJob:
         """Check a job that the handler wants to submit. Raises PermanentError, naming the field."""
@@ -199,8 +216,8 @@ class JobContext:
 
     def progress(self, fraction: float, message: str | None = None) -> None:
         """See Context."""
-        if math.isnan(fraction):
-            raise ValueError("progress: the fraction is not a number; give one from 0 to 1")
+        if not -_ROUNDING <= fraction <= 1 + _ROUNDING:  # so is NaN
+            raise ValueError(f"progress: {fraction} is no fraction; give a number from 0 to 1")
         self._refuse_in_child("ctx.progress")
         text = None if message is None else storable(str(message))[:_MAX_MESSAGE_CHARS]
         self._attempt.unsaved_progress = (min(max(float(fraction), 0.0), 1.0), text)

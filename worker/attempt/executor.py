@@ -8,8 +8,8 @@ others would slow down short jobs.
 
 import os
 import threading
-from collections.abc import Coroutine, Mapping
-from contextlib import ExitStack
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,10 +17,11 @@ from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
-from orpheus.shared.job_types.registry import JobType
-from orpheus.worker.attempt.around import Around, enter_around
+from orpheus.shared.job_types.registry import JobType, PayloadMisfit
+from orpheus.worker.attempt.around import Around, enter_around, enter_around_coroutine
 from orpheus.worker.attempt.context import (
     CannotFollow,
+    Fit,
     JobContext,
     JobQueries,
     LacksFiles,
@@ -30,11 +31,12 @@ from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.forked_child import end_forked_child
 from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.meter import Meter
-from orpheus.worker.attempt.outcomes import error_of, result_text
+from orpheus.worker.attempt.outcomes import error_of, leaves_of, result_text
 from orpheus.worker.attempt.stray_output import StrayOutput
 
 if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
+    from orpheus.worker.attempt.kept_loop import KeptLoop
 
 
 class UnknownJobType(Exception):
@@ -43,6 +45,10 @@ class UnknownJobType(Exception):
 
 class OutdatedWorker(Exception):
     """The job modules define the type now, but this worker loaded older code."""
+
+
+class NewerPayload(Exception):
+    """The payload fits the type as it is described, but not the code that this worker loaded."""
 
 
 class HasRaised(Protocol):
@@ -103,6 +109,7 @@ class Executor:
         self._folder = folder
         self._meter = meter
         self._capture = capture
+        self._kept_loop: KeptLoop | None = None
         self.is_outdated = False
         """A job had a type that the job modules define now, but that this worker does not have."""
         self.lacks_files = False
@@ -114,6 +121,14 @@ class Executor:
             return self._run(attempt)
         self._meter.begin(attempt.started_at_s)
         return self._meter.end(attempt, self._run(attempt))
+
+    def _loop(self) -> "KeptLoop":
+        if self._kept_loop is None:
+            # asyncio: 7 MB, only for workers with `async def` handlers
+            from orpheus.worker.attempt.kept_loop import KeptLoop  # noqa: PLC0415
+
+            self._kept_loop = KeptLoop()
+        return self._kept_loop
 
     def _run(self, attempt: RunningAttempt) -> Finished:
         attempt.thread_id = threading.get_ident()
@@ -159,9 +174,8 @@ class Executor:
             )
         context = JobContext(attempt, self._queries)
         if job_type.is_async:
-            import asyncio  # noqa: PLC0415 - 7 MB, only for workers with `async def` handlers
-
-            return asyncio.run(_run_coroutine(job_type, attempt, context, self._pid, self._around))
+            work = _run_coroutine(job_type, attempt, context, self._pid, self._around)
+            return self._loop().run(work)
         self._alarm.arm(attempt.started_at_s, lease.timeout_s)
         if not self._around:
             return job_type.call(context, lease.payload)
@@ -200,10 +214,13 @@ class Executor:
             message = f"it ran longer than its timeout of {lease.timeout_s:g} s"
             timeout = JobError("JobTimeout", message, error_of(error).traceback)
             return Finished(lease, Ending.TIMED_OUT, error=timeout)
-        if isinstance(error, JobCancelled):
+        if isinstance(error, PayloadMisfit):
+            error = self._judged(error, lease)
+        leaves = leaves_of(error)
+        if all(isinstance(one, JobCancelled) for one in leaves):
             return Finished(lease, Ending.CANCELLED)
         if isinstance(error, OutdatedWorker):
-            # Releasing spends no retry: the process that replaces this one will know the type.
+            # Releasing spends no retry: the process that replaces this one has the newest code.
             self.is_outdated = True
             return Finished(lease, Ending.RELEASED)
         if isinstance(error, LacksFiles):
@@ -211,10 +228,19 @@ class Executor:
             return Finished(lease, Ending.RELEASED)
         if isinstance(error, CannotFollow):
             self.lacks_files = True
-        if isinstance(error, Snooze):
-            return _snoozed(error, lease)
-        ending = Ending.FAILED_PERMANENTLY if self._is_permanent(error, lease) else Ending.FAILED
+        if snoozes := _only_snoozes(leaves):
+            return _snoozed(snoozes, lease)
+        is_permanent = any(self._is_permanent(one, lease) for one in (error, *leaves))
+        ending = Ending.FAILED_PERMANENTLY if is_permanent else Ending.FAILED
         return Finished(lease, ending, error=error_of(error))
+
+    def _judged(self, misfit: PayloadMisfit, lease: Lease) -> Exception:
+        """Return what a payload that does not fit means: it is wrong, or this code is not its."""
+        fit = self._queries.fit(self._types[lease.type], lease.payload)
+        if fit is Fit.NEWLY:
+            return OutdatedWorker()
+        kind = NewerPayload if fit is Fit.YES else PermanentError
+        return kind(*misfit.args).with_traceback(misfit.__traceback__)
 
     def _is_permanent(self, error: BaseException, lease: Lease) -> bool:
         job_type = self._types.get(lease.type)
@@ -222,12 +248,21 @@ class Executor:
         return isinstance(error, (PermanentError, *named))
 
 
-def _snoozed(snooze: Snooze, lease: Lease) -> Finished:
-    """Return how the attempt ended. A subclass of Snooze may have no delay, or an invalid one."""
+def _only_snoozes(leaves: Sequence[BaseException]) -> list[Snooze]:
+    """Return them if each is a Snooze, else an empty list."""
+    found = [one for one in leaves if isinstance(one, Snooze)]
+    return found if len(found) == len(leaves) else []
+
+
+def _snoozed(snoozes: Sequence[Snooze], lease: Lease) -> Finished:
+    """Return how the attempt ended: for the longest delay, if a group has several.
+
+    A subclass of Snooze may have no delay, or an invalid one.
+    """
     try:
-        delay_s = parse_duration_s(getattr(snooze, "delay_s", None))
+        delay_s = max(parse_duration_s(getattr(one, "delay_s", None)) for one in snoozes)
     except ValueError as problem:
-        wrong = error_of(snooze)
+        wrong = error_of(snoozes[0])
         message = f"this Snooze has no valid delay; call super().__init__(delay): {problem}"
         error = JobError(wrong.type, message, wrong.traceback)
         return Finished(lease, Ending.FAILED, error=error)
@@ -242,8 +277,8 @@ async def _run_coroutine(
     around: Around,
 ) -> Any:
     # Outside of the timeout, so that they see JobTimeout and JobCancelled.
-    with ExitStack() as stack:
-        enter_around(stack, around, context)
+    async with AsyncExitStack() as stack:
+        await enter_around_coroutine(stack, around, context)
         return await _run_within_timeout(job_type, attempt, context, worker_pid)
     return None
 
@@ -251,7 +286,7 @@ async def _run_coroutine(
 async def _run_within_timeout(
     job_type: JobType, attempt: RunningAttempt, context: JobContext, worker_pid: int
 ) -> Any:
-    import asyncio  # noqa: PLC0415 - see above
+    import asyncio  # noqa: PLC0415 - see Executor._loop
 
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()

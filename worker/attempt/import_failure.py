@@ -21,7 +21,8 @@ _INSTALLED = ("site-packages", "dist-packages")
 def import_failure(setting: str, error: BaseException) -> str:
     """Return in some lines why the module that `setting` names (`jobs.modules: reports`) fails."""
     if isinstance(error, ConfigurationError):
-        return f"{setting}: {error}"
+        key = setting.partition(" ")[0]
+        return str(error) if str(error).startswith(key) else f"{setting}: {error}"
     lines = [f"{setting} does not import: {_headline(error)}", *_frames(error)]
     if _is_folder_deleted():
         lines.append(

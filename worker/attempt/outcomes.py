@@ -7,13 +7,14 @@ from types import CoroutineType, TracebackType
 from typing import Any
 
 from orpheus.shared.domain.jobs import JobError
-from orpheus.shared.domain.json_values import json_problems, not_json
+from orpheus.shared.domain.json_values import Rule, json_problems, not_json
 from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.text import storable
 
 _MAX_BYTES = 1_048_576
 _MAX_TRACEBACK_BYTES = 65_536
 _MAX_MESSAGE_BYTES = 8_192
+_MAX_LEAF_BYTES = 1_024
 _OUR_FOLDER = f"{Path(__file__).parents[2]}/"
 _HANDLERS_FOLDER = f"{_OUR_FOLDER}worker/handlers/"
 _BETWEEN_OURS_AND_THEIRS = ("/asyncio/", "/importlib/", "<frozen importlib.")
@@ -22,26 +23,57 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 
 def result_text(value: Any) -> str:
-    """Return what a handler returned as JSON text.
+    """Return what a handler returned as JSON text. It may be of any type that a payload may have.
 
-    Raises PermanentError, naming the field, for a value that JSON cannot hold and for more than
-    1 MiB: a retry would probably return the same.
+    Raises PermanentError, naming the field, for a value of another type and for more than 1 MiB: a
+    retry would probably return the same.
     """
     if value is None:  # the most common result, and an encoder would take 1 us
         return "null"
-    return _json_text(value, "result", "store it elsewhere and return where")
+    advice = "store it elsewhere and return where"
+    try:
+        return _json_text(value, "result", advice)
+    except _NotPlain:
+        return _json_text(_plain(value), "result", advice)
 
 
 def payload_text(value: Any) -> str:
     """Return the payload of a new job as JSON text. Raises PermanentError as `result_text` does."""
-    return _json_text(value, "payload", "store it elsewhere and pass where")
+    try:
+        return _json_text(value, "payload", "store it elsewhere and pass where")
+    except _NotPlain as error:
+        raise PermanentError(f"the payload is not JSON: {_why(value, 'payload', error)}") from None
+
+
+class _NotPlain(TypeError):
+    """A value has parts for which JSON has no type."""
+
+
+def _plain(result: Any) -> Any:
+    from orpheus.shared.job_types.by_pydantic import plain_json  # noqa: PLC0415 - 10 MB
+
+    def cannot_be_kept(part: Any) -> str | None:
+        problem = not_json(part)
+        try:
+            plain_json(part)
+        except ValueError as error:
+            return f"{problem}: {error}"
+        return None
+
+    try:
+        return plain_json(result)
+    except (ValueError, RecursionError) as error:
+        why = _why(result, "result", error, cannot_be_kept)
+        raise PermanentError(f"the result is not JSON: {why}") from None
 
 
 def _json_text(value: Any, what: str, advice: str) -> str:
     try:
         text = _encode(value)
         size_bytes = len(text) if text.isascii() else len(text.encode())
-    except (TypeError, ValueError, RecursionError, UnicodeEncodeError) as error:
+    except TypeError as error:
+        raise _NotPlain(*error.args) from None
+    except (ValueError, RecursionError, UnicodeEncodeError) as error:
         raise PermanentError(f"the {what} is not JSON: {_why(value, what, error)}") from None
     if size_bytes > _MAX_BYTES:
         raise PermanentError(
@@ -69,8 +101,18 @@ def _name(error: BaseException) -> str:
         return BaseException.__name__
 
 
+def leaves_of(error: BaseException) -> list[BaseException]:
+    """Return the exceptions of a group and of the groups in it, in order; of others, itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for one in error.exceptions for leaf in leaves_of(one)]
+
+
 def _message(error: BaseException) -> str:
     try:
+        if isinstance(error, BaseExceptionGroup):
+            leaves = (f"{_name(one)}: {_message(one)}" for one in leaves_of(error))
+            return f"{error}: {'; '.join(_shortened(one, _MAX_LEAF_BYTES) for one in leaves)}"
         return str.__str__(str(error))  # of a subclass of str, the plain text
     except BaseException as unprintable:  # noqa: BLE001 - its __str__ may raise anything
         return f"(its text cannot be shown: {_name(unprintable)})"
@@ -116,7 +158,7 @@ def _shortened(text: str, max_bytes: int) -> str:
     return f"{text[:part]}\n… {len(text) - 2 * part:,} characters left out …\n{text[-part:]}"
 
 
-def _why(value: Any, where: str, error: Exception) -> str:
+def _why(value: Any, where: str, error: Exception, rule: Rule = not_json) -> str:
     """Return which part of `value` is not JSON, as `result.items[0]`, and why."""
     if isinstance(value, CoroutineType):
         value.close()
@@ -124,7 +166,7 @@ def _why(value: Any, where: str, error: Exception) -> str:
             "it is a coroutine, as a decorator hides that the function is `async def`; make the "
             "decorator's function `async def`, too"
         )
-    for path, problem in json_problems(value, not_json):
+    for path, problem in json_problems(value, rule):
         steps = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path)
         return f"{where}{steps} {problem}"
     return f"{type(error).__name__}: {error}"

@@ -234,26 +234,32 @@ def test_asking_for_the_stack_of_a_starting_process_does_not_kill_it(running: Co
     )
 
 
-def test_a_reload_brings_new_job_types_and_no_worker_of_the_old_code_spends_a_retry_of_their_jobs(
+def test_a_reload_brings_new_job_types_and_fields_and_no_worker_of_the_old_code_spends_a_retry(
     configured: Callable[[str], Configured], wait_for: WaitFor, tmp_path: Path, monkeypatch: Any
 ) -> None:
     module = tmp_path / "jobs_of_a_reload.py"
     module.write_text(
         "import time\nfrom orpheus import Context, job\n\n"
         "@job\ndef slow(ctx: Context) -> str:\n    time.sleep(3)\n    return 'slow'\n"
+        "@job\ndef pay(order: int) -> str:\n    return 'paid'\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     running = configured("[pools.default]\nworkers = 2\n[jobs]\nmodules = ['jobs_of_a_reload']\n")
     before = running.pids()
     slow = running.system.submit("slow")
     wait_for(lambda: running.system.get(f"/jobs/{slow}")["status"] == "in_progress", "its start")
-    with module.open("a") as file:
-        file.write("\n@job\ndef fresh(ctx: Context) -> str:\n    return 'fresh'\n")
+    code = module.read_text().replace("order: int", "order: int, currency: str = 'EUR'")
+    module.write_text(f"{code}\n@job\ndef fresh(ctx: Context) -> str:\n    return 'fresh'\n")
     running.signal(signal.SIGHUP)
-    wait_for(lambda: len(running.system.get("/types")["items"]) == 2, "the new type")
-    jobs = [running.system.submit("fresh", max_retries=0) for _ in range(5)]
+    wait_for(lambda: len(running.system.get("/types")["items"]) == 3, "the new type")
+    paid = {"order": 1, "currency": "USD"}
+    jobs = [
+        running.system.submit(*one, max_retries=0)
+        for _ in range(5)
+        for one in (("fresh",), ("pay", paid))
+    ]
     ended = [running.system.wait_for_job(job) for job in (slow, *jobs)]
-    assert [job["result"] for job in ended] == ["slow", *["fresh"] * 5]
+    assert [job["result"] for job in ended] == ["slow", *["fresh", "paid"] * 5]
     wait_for(
         lambda: not {before["default-1"], before["default-2"]} & set(running.pids().values()),
         "new workers",

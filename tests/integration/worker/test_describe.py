@@ -80,11 +80,15 @@ def test_a_default_that_json_lacks_is_a_text(
     assert orjson.loads(row.schema)["properties"]["x"]["default"] == "Infinity"
 
 
-@pytest.mark.parametrize("name", ["no_such_module:f", "contextlib:no_such_function"])
-def test_what_is_to_be_around_attempts_must_be_there(name: str) -> None:
+def test_what_is_to_be_around_attempts_must_be_there_and_fit_the_jobs() -> None:
     assert describe_types((), (), 60.0, around=["contextlib:nullcontext"]) == []
-    with pytest.raises(ConfigurationError, match=r"no_such_(module|function)"):
-        describe_types((), (), 60.0, around=[name])
+    for modules, name, why in (
+        ((), "no_such_module:f", "no_such_module"),
+        ((), "contextlib:no_such_function", "no_such_function"),
+        (["orpheus.worker.handlers"], "contextlib:aclosing", "aclosing is an async .* plain"),
+    ):
+        with pytest.raises(ConfigurationError, match=f"^jobs.around: (?!.*jobs.around).*{why}"):
+            describe_types(modules, (), 60.0, around=[name])
 
 
 def test_without_modules_those_of_the_configuration_are_described() -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, Status
 from orpheus.shared.job_types.context import PermanentError
+from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.worker.attempt.alarm import Alarm
+from orpheus.worker.attempt.context import Fit
 
 LEASE = Lease(
     job_id=7,
@@ -43,6 +45,7 @@ class FakeQueries:
 
     def __init__(self) -> None:
         self.asked: list[int] = []
+        self.answer = Fit.NO
 
     def dependencies(self, job_id: int) -> list[Dependency]:
         self.asked.append(job_id)
@@ -55,6 +58,9 @@ class FakeQueries:
 
     def has_type(self, name: str) -> bool:
         return name == "child"
+
+    def fit(self, job_type: JobType, payload: str) -> Fit:
+        return self.answer
 
     def trouble(self) -> list[str]:
         return []

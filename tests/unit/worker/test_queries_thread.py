@@ -10,6 +10,7 @@ import pytest
 from orpheus.shared.domain.jobs import Dependency
 from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.job_types.request import JobRequest
+from orpheus.worker.attempt.context import Fit
 from orpheus.worker.queries_thread import QueriesThread
 
 
@@ -22,6 +23,7 @@ def test_every_thread_has_its_own_answer_from_one_thread(queries: Any) -> None:
             return [replace(queries.dependencies(job_id)[0], id=job_id)]
 
         has_type = queries.has_type
+        fit = queries.fit
         prepare_child = queries.prepare_child
         trouble = queries.trouble
 
@@ -31,6 +33,7 @@ def test_every_thread_has_its_own_answer_from_one_thread(queries: Any) -> None:
     assert [[one.id for one in answer] for answer in answers] == [[n] for n in range(100)]
     assert threads == {"job-queries"}
     assert asked.has_type("child")
+    assert asked.fit(None, "{}") is Fit.NO  # type: ignore[arg-type]
     assert asked.trouble() == []
 
 

@@ -4,7 +4,7 @@ import inspect
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -232,6 +232,26 @@ def test_a_method_is_refused_as_its_self_would_be_a_field() -> None:
 def test_what_is_no_function_is_refused_with_what_to_write() -> None:
     with pytest.raises(ConfigurationError, match=r"functools\.partial .* no function: write one"):
         job(partial(print, "a"))
+
+
+def test_what_would_never_run_is_refused_at_import() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+
+    async def later() -> AsyncIterator[int]:
+        yield 1
+
+    class Shop:
+        def __init__(self, path: str) -> None: ...
+
+    for made in (items, later):
+        with pytest.raises(
+            ConfigurationError, match=rf"{made.__name__} .* is a generator: .* a list"
+        ):
+            job("never")(made)
+    with pytest.raises(ConfigurationError, match=r"Shop .* is a class, not a function: write one"):
+        job("never")(Shop)
+    assert "never" not in registered_types()
 
 
 @pytest.mark.parametrize("decorator", [job, job("sell")])

@@ -3,12 +3,15 @@
 import math
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from orpheus.shared.job_types.context import PermanentError
-from orpheus.worker.attempt.outcomes import error_of, result_text
+from orpheus.worker.attempt.outcomes import error_of, payload_text, result_text
 
 
 def test_a_result_is_compact_json() -> None:
@@ -27,19 +30,35 @@ def nested(depth: int) -> Any:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ({"a": {"b": [1, {2}]}}, r"result\.a\.b\[1\] is of type set"),
+        ({"a": {"b": [{2}, object()]}}, r"result\.a\.b\[1\] is of type object"),
+        ({"a": {1, object()}}, r"result\.a is of type set: .* unknown type: <class 'object'>"),
         ({"ratio": math.nan}, r"result\.ratio is nan"),
         ([math.inf], r"result\[0\] is inf"),
         ({"at": object()}, r"result\.at is of type object"),
-        ({(1, 2): 3}, "result has a key of type tuple"),
+        ({object(): 3}, "result has a key of type object"),
         ({"text": "\ud800"}, r"result\.text has a lone surrogate"),
-        (b"bytes", "result is of type bytes"),
+        ({"at": {"ratio": Decimal(1), "inf": [math.inf]}}, r"result\.at\.inf\[0\] is inf"),
         (nested(100_000), "nested too deep"),
     ],
 )
 def test_what_json_cannot_hold_is_refused_naming_the_field(value: Any, problem: str) -> None:
     with pytest.raises(PermanentError, match=problem):
         result_text(value)
+
+
+@dataclass
+class Invoice:
+    amount: Decimal
+    due: date
+    tags: set[str]
+
+
+def test_a_result_may_be_what_a_payload_may_be() -> None:
+    value = {"invoice": Invoice(Decimal("1.50"), date(2026, 1, 2), {"new"}), "raw": [b"\xff"]}
+    kept = '{"invoice":{"amount":"1.50","due":"2026-01-02","tags":["new"]},"raw":["_w=="]}'
+    assert result_text(value) == kept
+    with pytest.raises(PermanentError, match=r"payload\.invoice is of type Invoice"):
+        payload_text(value)
 
 
 def test_a_result_over_one_mebibyte_is_refused_with_its_size() -> None:
@@ -67,7 +86,7 @@ def test_an_error_keeps_type_message_and_traceback() -> None:
 
 
 def test_an_error_of_orpheus_itself_shows_none_of_its_frames() -> None:
-    error = raised_by(lambda: result_text(b""))
+    error = raised_by(lambda: result_text(object()))
     # Cut this test's own frames off, as the executor has none of them.
     error.__traceback__ = traceback_after(error, "test_outcomes.py")
     assert "File" not in str(error_of(error).traceback)

@@ -1,0 +1,89 @@
+"""One event loop for one coroutine after the other."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from orpheus import job
+from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.job_types import registry
+from orpheus.shared.job_types.registry import load_job_types
+from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.attempt.executor import Executor, NoTimeout
+from orpheus.worker.attempt.kept_loop import KeptLoop
+
+
+async def left() -> tuple[asyncio.AbstractEventLoop, int]:
+    """The loop, and how many other tasks there are on it."""
+    return asyncio.get_running_loop(), len(asyncio.all_tasks()) - 1
+
+
+def test_what_a_coroutine_has_left_ends_with_it_and_the_loop_goes_on() -> None:
+    ended: list[str] = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("task")
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            ended.append("generator")
+
+    def function() -> None:
+        while len(ended) < 2:
+            time.sleep(0.001)
+        ended.append("function")
+
+    async def leaving() -> asyncio.AbstractEventLoop:
+        for work in (endless(), asyncio.to_thread(function)):
+            asyncio.create_task(work)  # noqa: RUF006
+        async for _ in numbers():
+            await asyncio.sleep(0)
+            break
+        return asyncio.get_running_loop()
+
+    kept = KeptLoop()
+    loop = kept.run(leaving())
+    assert sorted(ended) == ["function", "generator", "task"]
+    assert kept.run(left()) == (loop, 0)
+    loop.close()
+    assert kept.run(left()) != (loop, 0)
+
+
+def test_whatever_ends_a_coroutine_the_next_one_runs_on_the_same_loop(
+    monkeypatch: Any, make_lease: Callable[..., Any], queries: Any
+) -> None:
+    """What a module keeps, such as an HTTP client, belongs to the loop on which it began."""
+    monkeypatch.setattr(registry, "_registry", {})
+    loops: set[asyncio.AbstractEventLoop] = set()
+
+    @job("t")
+    async def ending(how: str) -> int:
+        loop, others = await left()
+        loops.add(loop)
+        if how == "stop":
+            loop.stop()
+        if how == "exit":
+            raise SystemExit
+        await asyncio.sleep(0 if how == "return" else 60)
+        return others
+
+    executor = Executor(load_job_types([]), {}, NoTimeout(), queries)
+    for how, ended in (
+        ("stop", Ending.FAILED),
+        ("exit", Ending.FAILED),
+        ("timeout", Ending.TIMED_OUT),
+        ("return", Ending.SUCCEEDED),
+    ):
+        timeout_s = 0.02 if how == "timeout" else 60.0
+        lease = make_lease(payload=f'{{"how": "{how}"}}', timeout_s=timeout_s)
+        finished = executor.run(RunningAttempt(lease, time.monotonic()))
+        assert finished.ending is ended
+    assert finished.result == "0"
+    assert len(loops) == 1

@@ -1,0 +1,69 @@
+"""The event loop of a worker that runs one job at a time, one for all `async def` handlers.
+
+What a module keeps, such as an HTTP client with its connections, belongs to the loop on which it
+was first used. All else ends with the attempt that has begun it: the tasks are cancelled, and the
+functions of `asyncio.to_thread` waited for, as `asyncio.run` does.
+"""
+
+import asyncio
+import weakref
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+class KeptLoop:
+    """Runs one coroutine after the other. One thread only."""
+
+    def __init__(self) -> None:
+        self._new_loop()
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Return what `work` returns, once what it has left behind has ended."""
+        if self._loop.is_closed():  # a job has done it
+            self._new_loop()
+        threads = _Threads()
+        self._loop.set_default_executor(threads)
+        try:
+            return self._loop.run_until_complete(self._loop.create_task(work))
+        finally:
+            self._loop.run_until_complete(_end_the_rest(threads))
+            threads.shutdown()
+
+    def _new_loop(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        # At the exit of the process, functions of `atexit` may still need it.
+        weakref.finalize(self, self._loop.close).atexit = False
+
+
+class _Threads(ThreadPoolExecutor):
+    """Knows the functions that have not returned."""
+
+    def __init__(self) -> None:
+        super().__init__(thread_name_prefix="asyncio")
+        self.functions: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
+        """See ThreadPoolExecutor."""
+        future = super().submit(fn, *args, **kwargs)
+        self.functions.add(future)
+        future.add_done_callback(self.functions.discard)
+        return future
+
+
+async def _end_the_rest(threads: _Threads) -> None:
+    loop, me = asyncio.get_running_loop(), asyncio.current_task()
+    await asyncio.sleep(0)  # an async generator that was left closes itself
+    while rest := [one for one in asyncio.all_tasks() if one is not me]:
+        for one in rest:
+            one.cancel()
+        await asyncio.wait(rest)
+        for one in rest:
+            error = None if one.cancelled() else one.exception()
+            if error is not None:
+                message = "a task that a job has left failed when it was cancelled"
+                loop.call_exception_handler({"message": message, "exception": error, "task": one})
+    while functions := [asyncio.wrap_future(one) for one in list(threads.functions)]:
+        await asyncio.wait(functions)

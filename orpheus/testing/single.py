@@ -14,7 +14,7 @@ from orpheus.shared.domain.jobs import LogLine as StoredLine
 from orpheus.shared.domain.lifecycle import ENDINGS
 from orpheus.shared.job_types.admission import prepare_child
 from orpheus.shared.job_types.describe import type_row
-from orpheus.shared.job_types.registry import registered_types
+from orpheus.shared.job_types.registry import JobType, registered_types
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.records import dataclass
 from orpheus.shared.views.jobs import log_line_json

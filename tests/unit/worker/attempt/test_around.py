@@ -155,7 +155,9 @@ def test_an_async_one_is_refused_beside_a_plain_function() -> None:
     async def fetch() -> None: ...
 
     around = load_around([f"{__name__}:with_client", "contextlib:aclosing"])
-    check_around(around, load_job_types([]).values())
+    check_around(around, load_job_types([]).values(), ())
+    with pytest.raises(ConfigurationError, match=r"with_client is an async .*'resize' is a comm"):
+        check_around(around, load_job_types([]).values(), ["resize"])
 
     @job
     def add() -> None: ...
@@ -164,7 +166,7 @@ def test_an_async_one_is_refused_beside_a_plain_function() -> None:
         with pytest.raises(
             ConfigurationError, match=r"jobs.around: .* is an async .*'add' is a plain"
         ):
-            check_around([make], load_job_types([]).values())
+            check_around([make], load_job_types([]).values(), ())
 
 
 def test_a_context_variable_that_one_sets_is_seen_by_the_job(run: Run) -> None:

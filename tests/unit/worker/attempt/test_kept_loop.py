@@ -15,6 +15,7 @@ from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor, NoTimeout
 from orpheus.worker.attempt.kept_loop import KeptLoop
+from tests.captured_logs import capture_logs
 
 
 async def left() -> tuple[asyncio.AbstractEventLoop, int]:
@@ -97,7 +98,9 @@ def test_a_task_that_always_begins_another_does_not_keep_the_result() -> None:
         return "a result"
 
     kept = KeptLoop()
-    assert kept.run(watched()) == "a result"
+    with capture_logs() as logged:
+        assert kept.run(watched()) == "a result"
+    assert [(one["event"], len(one["tasks"])) for one in logged] == [("job_left_tasks", 1)]
     is_wanted = False
     assert kept.run(left())[1] == 1
     assert kept.run(left())[1] == 0

@@ -247,7 +247,7 @@ def _load_code(
         types = load_job_types(settings.modules)
         check_commands(settings.commands, types)
         around = load_around(settings.around)
-        check_around(around, types.values())
+        check_around(around, types.values(), [one.name for one in settings.commands])
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
         told = error_of(error)
         sys.stderr.write(told.traceback or "")

@@ -35,12 +35,15 @@ def describe_types(
 ) -> list[TypeRow]:
     """Return what `python -m worker --describe` prints for `modules`, and the commands.
 
-    It also checks that the functions of `around` are there. The child runs in `folder`, if that is
-    not empty. Raises ConfigurationError with the child's output if it fails or takes longer than
-    `timeout_s`, and if a command has the name of a module's job type. Raises ModulesNotDescribed if
-    the child is ended by a signal, three times.
+    It also checks that the functions of `around` are there and fit all of these. The child runs in
+    `folder`, if that is not empty. Raises ConfigurationError with the child's output if it fails or
+    takes longer than `timeout_s`, and if a command has the name of a module's job type. Raises
+    ModulesNotDescribed if the child is ended by a signal, three times.
     """
-    described = _describe_modules(modules, around, timeout_s, folder) if modules or around else []
+    described: Sequence[dict[str, Any]] = ()
+    if modules or around:
+        options = _options(modules, commands, around)
+        described = _describe_modules((*modules, *around), options, timeout_s, folder)
     rows = [type_row(item) for item in described]
     check_commands(commands, {row.name for row in rows})
     return [*rows, *(type_row(describe_command(command)) for command in commands)]
@@ -61,14 +64,23 @@ def check_commands(commands: Iterable[CommandSettings], types: Container[str]) -
             )
 
 
+def _options(
+    modules: Iterable[str], commands: Iterable[CommandSettings], around: Sequence[str]
+) -> list[str]:
+    """Return what the child is told: of the commands, only what `around` must fit."""
+    names = [one.name for one in commands] if around else []
+    chosen = (("--module", modules), ("--around", around), ("--command", names))
+    return [part for option, values in chosen for value in values for part in (option, value)]
+
+
 def _describe_modules(
-    modules: Sequence[str], around: Sequence[str], timeout_s: float, folder: str
+    imported: Sequence[str], options: Sequence[str], timeout_s: float, folder: str
 ) -> list[dict[str, Any]]:
+    named = ", ".join(imported)
     for _ in range(_TRIES):
-        code, output, errors = _import_in_child(modules, around, timeout_s, folder)
+        code, output, errors = _import_in_child(named, options, timeout_s, folder)
         if code >= 0:
             break
-    named = ", ".join((*modules, *around))
     if code < 0:
         raise ModulesNotDescribed(
             f"jobs.modules: the process that imports {named} was ended {_TRIES} times, by "
@@ -99,12 +111,10 @@ def _why_failed(output: bytes) -> str:
 
 
 def _import_in_child(
-    modules: Sequence[str], around: Sequence[str], timeout_s: float, folder: str
+    named: str, options: Sequence[str], timeout_s: float, folder: str
 ) -> tuple[int, bytes, str]:
     """Return the exit code (negative: the signal), the output, and the end of the errors."""
-    chosen = [part for module in modules for part in ("--module", module)]
-    chosen += [part for name in around for part in ("--around", name)]
-    argv = [sys.executable, "-m", "orpheus.worker", "--describe", "--tell-failure", *chosen]
+    argv = [sys.executable, "-m", "orpheus.worker", "--describe", "--tell-failure", *options]
     # Files, not pipes: a process that a module starts at import may keep a pipe open forever.
     # In memory: there may be no temporary folder that can be written.
     with _file_in_memory("described") as output, _file_in_memory("errors") as errors:
@@ -125,7 +135,6 @@ def _import_in_child(
                 )  # not reaped yet, so its group id is not in use again
             child.wait()
         if not in_time:
-            named = ", ".join((*modules, *around))
             raise ConfigurationError(f"jobs.modules: importing {named} took over {timeout_s:g} s")
         output.seek(0)
         return child.returncode, output.read(), _end_of(errors)

@@ -9,6 +9,7 @@ from contextlib import (
     AsyncExitStack,
     ExitStack,
 )
+from itertools import chain
 from typing import Any
 
 from orpheus.shared.errors import ConfigurationError
@@ -31,15 +32,16 @@ def load_around(names: Iterable[str]) -> Around:
     return tuple(_function(name) for name in names)
 
 
-def check_around(around: Around, types: Iterable[JobType]) -> None:
-    """Raise ConfigurationError if a type is none that can be run inside each of `around`."""
-    plain = next((one.name for one in types if not one.is_async), None)
+def check_around(around: Around, types: Iterable[JobType], commands: Iterable[str]) -> None:
+    """Raise ConfigurationError if a type is none that can be run inside each of `around`.
+
+    `commands`: the names of those types that are commands.
+    """
+    plain = (f"the job type {one.name!r} is a plain function" for one in types if not one.is_async)
+    why = next(chain(plain, (f"{name!r} is a command" for name in commands)), None)
     for make in around:
-        if plain is not None and _is_for_coroutines(make):
-            raise ConfigurationError(
-                f"jobs.around: {_name(make)} is {_ONLY_COROUTINES}; the job type {plain!r} is a "
-                "plain function"
-            )
+        if why is not None and _is_for_coroutines(make):
+            raise ConfigurationError(f"jobs.around: {_name(make)} is {_ONLY_COROUTINES}; {why}")
 
 
 def enter_around(stack: ExitStack, around: Around, context: Context) -> None:

@@ -6,7 +6,6 @@ that the worker is not killed because of them, `look` puts off their hard deadli
 """
 
 import asyncio
-import contextlib
 import contextvars
 import os
 import sys
@@ -22,6 +21,7 @@ from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.current import current_attempt
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.forked_child import end_forked_child
+from orpheus.worker.attempt.leftovers import end_tasks
 from orpheus.worker.attempt.loop_threads import LoopThreads
 
 _STOP_S = 1.0
@@ -168,19 +168,10 @@ class EventLoop:
 
     async def _run_one(self, attempt: RunningAttempt) -> None:
         finished = await self._executor.run_on_loop(attempt)
-        await self._end_tasks(attempt)
+        await end_tasks(lambda: self._tasks[attempt])
         del self._tasks[attempt]
         self.has_kept_threads |= self._threads.end(attempt, finished.ending)
         self._on_end(attempt, finished)
-
-    async def _end_tasks(self, attempt: RunningAttempt) -> None:
-        """Cancel the tasks that the handler has left, as `asyncio.run` does, and wait for them."""
-        me = asyncio.current_task()
-        while rest := [one for one in self._tasks[attempt] if one is not me and not one.done()]:
-            for one in rest:
-                one.cancel()
-            with contextlib.suppress(asyncio.CancelledError):  # a stop that comes too late
-                await asyncio.wait(rest)
 
     def _make_task(
         self,

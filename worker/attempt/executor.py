@@ -276,15 +276,19 @@ async def _run_coroutine(
     worker_pid: int,
     around: Around,
 ) -> Any:
-    # Outside of the timeout, so that they see JobTimeout and JobCancelled.
+    # They are left outside of the timeout, so that they see JobTimeout and JobCancelled.
     async with AsyncExitStack() as stack:
-        await enter_around_coroutine(stack, around, context)
-        return await _run_within_timeout(job_type, attempt, context, worker_pid)
+        entering = enter_around_coroutine(stack, around, context)
+        return await _run_within_timeout(job_type, attempt, context, worker_pid, entering)
     return None
 
 
 async def _run_within_timeout(
-    job_type: JobType, attempt: RunningAttempt, context: JobContext, worker_pid: int
+    job_type: JobType,
+    attempt: RunningAttempt,
+    context: JobContext,
+    worker_pid: int,
+    entering: Coroutine[Any, Any, None],
 ) -> Any:
     import asyncio  # noqa: PLC0415 - see Executor._loop
 
@@ -294,13 +298,14 @@ async def _run_within_timeout(
     # All tasks of the loop, unless jobs share it.
     attempt.tasks = attempt.tasks or (lambda: asyncio.all_tasks(loop))
     attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
-    context.check_cancelled()  # the request may have come before there was a task to cancel
-    work: Coroutine[Any, Any, Any] = job_type.call(context, attempt.lease.payload)
-    attempt.handler = work
     limit = asyncio.timeout(attempt.lease.timeout_s)
     try:
         async with limit:
             try:
+                await entering
+                context.check_cancelled()  # the request may have come before there was `on_stop`
+                work: Coroutine[Any, Any, Any] = job_type.call(context, attempt.lease.payload)
+                attempt.handler = work
                 return await work
             finally:
                 if os.getpid() != worker_pid:  # it must not close its parent's event loop

@@ -1,15 +1,18 @@
 """The event loop of a worker that runs one job at a time, one for all `async def` handlers.
 
 What a module keeps, such as an HTTP client with its connections, belongs to the loop on which it
-was first used. All else ends with the attempt that has begun it: the tasks are cancelled, and the
-functions of `asyncio.to_thread` waited for, as `asyncio.run` does.
+was first used. All else ends with the attempt that has begun it: the tasks are cancelled, the async
+generators closed, and the functions of `asyncio.to_thread` waited for, as `asyncio.run` does.
 """
 
 import asyncio
+import sys
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
+
+from orpheus.worker.attempt.leftovers import close, end_tasks
 
 _T = TypeVar("_T")
 
@@ -24,12 +27,12 @@ class KeptLoop:
         """Return what `work` returns, once what it has left behind has ended."""
         if self._loop.is_closed():  # a job has done it
             self._new_loop()
-        threads = _Threads()
+        threads, generators = _Threads(), _Generators()
         self._loop.set_default_executor(threads)
         try:
-            return self._loop.run_until_complete(self._loop.create_task(work))
+            return self._loop.run_until_complete(self._loop.create_task(generators.noted(work)))
         finally:
-            self._loop.run_until_complete(_end_the_rest(threads))
+            self._loop.run_until_complete(_end_the_rest(threads, generators))
             threads.shutdown()
 
     def _new_loop(self) -> None:
@@ -53,17 +56,30 @@ class _Threads(ThreadPoolExecutor):
         return future
 
 
-async def _end_the_rest(threads: _Threads) -> None:
-    loop, me = asyncio.get_running_loop(), asyncio.current_task()
+class _Generators:
+    """Knows the async generators that have begun. A traceback may keep one from closing itself."""
+
+    def __init__(self) -> None:
+        self.begun: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
+
+    async def noted(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Return what `work` returns. The loop takes its hooks back when it stops."""
+        the_loops = sys.get_asyncgen_hooks().firstiter
+
+        def note(generator: AsyncGenerator[Any, Any]) -> None:
+            self.begun.add(generator)
+            if the_loops is not None:
+                the_loops(generator)
+
+        sys.set_asyncgen_hooks(firstiter=note)
+        return await work
+
+
+async def _end_the_rest(threads: _Threads, generators: _Generators) -> None:
     await asyncio.sleep(0)  # an async generator that was left closes itself
-    while rest := [one for one in asyncio.all_tasks() if one is not me]:
-        for one in rest:
-            one.cancel()
-        await asyncio.wait(rest)
-        for one in rest:
-            error = None if one.cancelled() else one.exception()
-            if error is not None:
-                message = "a task that a job has left failed when it was cancelled"
-                loop.call_exception_handler({"message": message, "exception": error, "task": one})
+    await end_tasks(asyncio.all_tasks)
+    if generators.begun:
+        await close(list(generators.begun))
+        await end_tasks(asyncio.all_tasks)
     while functions := [asyncio.wrap_future(one) for one in list(threads.functions)]:
         await asyncio.wait(functions)

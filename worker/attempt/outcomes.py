@@ -2,6 +2,8 @@
 
 import json
 import traceback
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import CoroutineType, TracebackType
 from typing import Any
@@ -61,10 +63,42 @@ def _plain(result: Any) -> Any:
         return None
 
     try:
+        if found := _lost_in(result):
+            raise PermanentError(f"the result is not JSON: result{found}")
         return plain_json(result)
     except (ValueError, RecursionError) as error:
         why = _why(result, "result", error, cannot_be_kept)
         raise PermanentError(f"the result is not JSON: {why}") from None
+
+
+def _lost_in(value: Any) -> str | None:
+    """Return where `value` has what pydantic takes, but no reader gets back, and what that is.
+
+    It would run an iterator to its end, if there is one: code of the job, after the job.
+    """
+    fields = _fields_of(value)
+    if fields is None and isinstance(value, Iterator):
+        return f" is an iterator, a {type(value).__name__}: return a list of what it gives"
+    parts: Iterable[tuple[object, Any]] = ()
+    if fields is not None:
+        parts = ((name, getattr(value, name, None)) for name in fields)
+    elif isinstance(value, dict):
+        if any(isinstance(key, tuple) for key in value):
+            return " has a key of type tuple"
+        parts = value.items()
+    elif isinstance(value, (list, tuple, set, frozenset, deque)):
+        parts = enumerate(value)
+    for step, part in parts:
+        if found := _lost_in(part):
+            return f"[{step}]{found}" if isinstance(step, int) else f".{step}{found}"
+    return None
+
+
+def _fields_of(value: Any) -> Iterable[str] | None:
+    """Return the names of the fields of a dataclass or a pydantic model."""
+    kind = type(value)
+    fields: Iterable[str] | None = getattr(kind, "__pydantic_fields__", None)
+    return getattr(kind, "__dataclass_fields__", None) if fields is None else fields
 
 
 def _json_text(value: Any, what: str, advice: str) -> str:

@@ -12,6 +12,7 @@ import orjson
 import psutil
 import pytest
 
+from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types.describe import describe_types
 from tests.variants import variants
@@ -82,13 +83,18 @@ def test_a_default_that_json_lacks_is_a_text(
 
 def test_what_is_to_be_around_attempts_must_be_there_and_fit_the_jobs() -> None:
     assert describe_types((), (), 60.0, around=["contextlib:nullcontext"]) == []
-    for modules, name, why in (
-        ((), "no_such_module:f", "no_such_module"),
-        ((), "contextlib:no_such_function", "no_such_function"),
-        (["orpheus.worker.handlers"], "contextlib:aclosing", "aclosing is an async .* plain"),
+    handlers, a_command = (
+        ["orpheus.worker.handlers"],
+        CommandSettings("resize", ("true",), None, None, "", {}, (0,)),
+    )
+    for modules, commands, name, why in (
+        ((), (), "no_such_module:f", "no_such_module"),
+        ((), (), "contextlib:no_such_function", "no_such_function"),
+        (handlers, (), "contextlib:aclosing", "aclosing is an async .* plain"),
+        ((), [a_command], "contextlib:aclosing", "aclosing is an async .* 'resize' is a command"),
     ):
         with pytest.raises(ConfigurationError, match=f"^jobs.around: (?!.*jobs.around).*{why}"):
-            describe_types(modules, (), 60.0, around=[name])
+            describe_types(modules, commands, 60.0, around=[name])
 
 
 def test_without_modules_those_of_the_configuration_are_described() -> None:

@@ -155,7 +155,9 @@ def test_an_async_one_is_refused_beside_a_plain_function() -> None:
     async def fetch() -> None: ...
 
     around = load_around([f"{__name__}:with_client", "contextlib:aclosing"])
-    check_around(around, load_job_types([]).values())
+    check_around(around, load_job_types([]).values(), ())
+    with pytest.raises(ConfigurationError, match=r"with_client is an async .*'resize' is a comm"):
+        check_around(around, load_job_types([]).values(), ["resize"])
 
     @job
     def add() -> None: ...
@@ -164,7 +166,7 @@ def test_an_async_one_is_refused_beside_a_plain_function() -> None:
         with pytest.raises(
             ConfigurationError, match=r"jobs.around: .* is an async .*'add' is a plain"
         ):
-            check_around([make], load_job_types([]).values())
+            check_around([make], load_job_types([]).values(), ())
 
 
 def test_a_context_variable_that_one_sets_is_seen_by_the_job(run: Run) -> None:
@@ -196,6 +198,28 @@ def test_a_coroutine_s_timeout_and_cancel_are_seen_as_such(
     attempt.request_cancel(0)
     assert executor.run(attempt).ending is Ending.CANCELLED
     assert SEEN[-1] == ("a", JobCancelled)
+
+
+@pytest.mark.parametrize("ends_by", [Ending.TIMED_OUT, Ending.CANCELLED])
+def test_what_is_entered_before_a_coroutine_ends_with_its_timeout_and_cancel(
+    ends_by: Ending, make_lease: Callable[..., Any], queries: Any
+) -> None:
+    @asynccontextmanager
+    async def connected(ctx: Context) -> AsyncIterator[None]:
+        if ends_by is Ending.CANCELLED:
+            attempt.request_cancel(0)
+        await asyncio.sleep(1)
+        yield
+
+    @job("t")
+    async def nothing() -> None: ...
+
+    around = (noting("a"), connected)
+    executor = Executor(load_job_types([]), {}, NoTimeout(), queries, around=around)
+    timeout_s = 0.02 if ends_by is Ending.TIMED_OUT else 60
+    attempt = RunningAttempt(make_lease(timeout_s=timeout_s), time.monotonic())
+    assert executor.run(attempt).ending is ends_by
+    assert SEEN[-1] == ("a", JobTimeout if ends_by is Ending.TIMED_OUT else JobCancelled)
 
 
 def test_commands_are_wrapped_too(make_lease: Callable[..., Any], queries: Any) -> None:

@@ -1,9 +1,12 @@
 """One event loop for one coroutine after the other."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+
+import pytest
 
 from orpheus import job
 from orpheus.shared.domain.lifecycle import Ending
@@ -12,6 +15,7 @@ from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor, NoTimeout
 from orpheus.worker.attempt.kept_loop import KeptLoop
+from tests.captured_logs import capture_logs
 
 
 async def left() -> tuple[asyncio.AbstractEventLoop, int]:
@@ -21,23 +25,28 @@ async def left() -> tuple[asyncio.AbstractEventLoop, int]:
 
 def test_what_a_coroutine_has_left_ends_with_it_and_the_loop_goes_on() -> None:
     ended: list[str] = []
+    one_more = threading.Semaphore(0)
+
+    def note(what: str) -> None:
+        ended.append(what)
+        one_more.release()
 
     async def endless() -> None:
         try:
             await asyncio.sleep(60)
         finally:
             await asyncio.sleep(0)
-            ended.append("task")
+            note("task")
 
     async def numbers() -> AsyncIterator[int]:
         try:
             yield 1
         finally:
-            ended.append("generator")
+            note("generator")
 
     def function() -> None:
-        while len(ended) < 2:
-            time.sleep(0.001)
+        for _ in ("task", "generator"):
+            assert one_more.acquire(timeout=30)
         ended.append("function")
 
     async def leaving() -> asyncio.AbstractEventLoop:
@@ -54,6 +63,47 @@ def test_what_a_coroutine_has_left_ends_with_it_and_the_loop_goes_on() -> None:
     assert kept.run(left()) == (loop, 0)
     loop.close()
     assert kept.run(left()) != (loop, 0)
+
+
+def test_a_generator_that_an_error_keeps_alive_is_closed_before_the_next_coroutine() -> None:
+    seen: list[str] = []
+
+    async def rows() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            await asyncio.sleep(0.001)  # as a rollback does
+            seen.append("closed")
+
+    async def failing() -> None:
+        stream = rows()
+        async for _ in stream:
+            raise ValueError
+
+    kept = KeptLoop()
+    with pytest.raises(ValueError):  # noqa: PT011 - it has no text
+        kept.run(failing())
+    assert seen == ["closed"]
+
+
+def test_a_task_that_always_begins_another_does_not_keep_the_result() -> None:
+    is_wanted = True
+
+    async def watched() -> str:
+        def again(_: Any) -> None:
+            if is_wanted:
+                asyncio.create_task(asyncio.sleep(60)).add_done_callback(again)
+
+        again(None)
+        return "a result"
+
+    kept = KeptLoop()
+    with capture_logs() as logged:
+        assert kept.run(watched()) == "a result"
+    assert [(one["event"], len(one["tasks"])) for one in logged] == [("job_left_tasks", 1)]
+    is_wanted = False
+    assert kept.run(left())[1] == 1
+    assert kept.run(left())[1] == 0
 
 
 def test_whatever_ends_a_coroutine_the_next_one_runs_on_the_same_loop(

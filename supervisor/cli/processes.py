@@ -117,10 +117,14 @@ def programs(operator: Operator) -> int:
     return ExitCode.OK
 
 
-def tell_if_nothing_runs(store: Store, everything: Sequence[Worker]) -> None:
-    """Say so on stderr if there is no slot and no process: what is configured does not happen."""
+def tell_if_nothing_runs(store: Store, everything: Sequence[Worker]) -> bool:
+    """Say so on stderr if there is no slot and no process: what is configured does not happen.
+
+    Return whether it was said.
+    """
     if not everything:
         click.echo(text_as_called(nothing_runs(store.moves.says)), err=True)
+    return not everything
 
 
 def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:

@@ -92,7 +92,7 @@ def _action(rule: Alert, key: KeyPath) -> Iterator[Problem]:
         yield Problem(key, "needs either type (a job type, with its payload) or webhook (a URL)")
     elif rule.payload is not None and rule.type is None:
         reason = 'belongs to type; for a body of your own: type = "webhook", payload.url and .body'
-        yield Problem((*key, "payload"), reason)
+        yield Problem((*key, "payload"), reason, also=((*key, "type"),))
     for name in sorted(set(fields_in(rule.payload)) - NAMES):
         near = similar(name, sorted(NAMES))
         meant = f"; did you mean {{{near}}}?" if near else f": one of {', '.join(sorted(NAMES))}"

@@ -32,14 +32,21 @@ class Effects:
     stops: tuple[str, ...]
 
 
-def emptied(before: str, after: str) -> str | None:
-    """Return why `after` cannot take the place of `before`: only white space is left of it.
+def emptied(before: str, after: str) -> bool:
+    """Return whether only white space is left, so that `after` cannot take the place of `before`.
 
     An editor on a full disk empties a file. That must not end schedules, nor the need for a token.
     """
-    if after.strip() or not before.strip():
-        return None
-    return "is empty: what it set stays; if the defaults are meant, say so in a line with a comment"
+    return bool(before.strip()) and not after.strip()
+
+
+MEANT = "if the defaults are meant, say so in a line with a comment"
+"""What to do if a file was `emptied` on purpose."""
+
+
+def brought_back(now: str, version: str) -> str:
+    """Return the text of a version as it can take the place of what the file holds `now`."""
+    return "# Every setting has its default.\n" if emptied(now, version) else version
 
 
 def worker_runs_on(handover: WorkerHandover) -> WorkerHandover:

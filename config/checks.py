@@ -15,7 +15,7 @@ from pathlib import Path
 from orpheus.config.alert_checks import alert_problems
 from orpheus.config.env_file import check_env_file
 from orpheus.config.handovers import program_stop_timeout_s
-from orpheus.config.problems import Problem
+from orpheus.config.problems import KeyPath, Problem
 from orpheus.config.settings import Api, Command, Database, Program, Settings
 from orpheus.config.token_file import SHORTEST_TOKEN, read_token
 from orpheus.shared.domain.dependencies import cycle_in
@@ -138,19 +138,21 @@ def _exposure(api: Api, folder: str) -> Iterator[Problem]:
 def _outboxes(settings: Settings, folder: str) -> Iterator[Problem]:
     """Return the outboxes that cannot be drained, whatever is in their databases."""
     orpheus = _file_of(settings.database.url, folder)
-    earlier: set[tuple[str, str]] = set()
+    earlier: dict[tuple[str, str], KeyPath] = {}
     for index, outbox in enumerate(settings.outboxes):
-        url = ("outboxes", index, "url")
+        url, table = ("outboxes", index, "url"), ("outboxes", index, "table")
         file = _file_of(outbox.url, folder)
         if file is None and find_spec("psycopg") is None:
             yield Problem(url, NEEDS_PSYCOPG)
         if file is not None and file == orpheus:
-            yield Problem(url, "is Orpheus' own database; an outbox is in that of an application")
+            reason = "is Orpheus' own database; an outbox is in that of an application"
+            yield Problem(url, reason, also=(("database", "url"),))
         if file is not None and "." in outbox.table:
-            yield Problem(("outboxes", index, "table"), "must have no schema: SQLite has none")
-        if (file or outbox.url, outbox.table) in earlier:
-            yield Problem(url, f"with table {outbox.table!r} is the outbox of an earlier entry")
-        earlier.add((file or outbox.url, outbox.table))
+            yield Problem(table, "must have no schema: SQLite has none")
+        first = earlier.setdefault((file or outbox.url, outbox.table), table)
+        if first != table:
+            reason = f"with table {outbox.table!r} is the outbox of an earlier entry"
+            yield Problem(url, reason, also=(first, table))
 
 
 def _programs(settings: Settings, folder: str) -> Iterator[Problem]:
@@ -161,17 +163,18 @@ def _programs(settings: Settings, folder: str) -> Iterator[Problem]:
     for index, program in enumerate(settings.programs):
         if program.name in settings.pools:
             reason = f"{program.name!r} is the name of a pool, whose slots are called the same"
-            yield Problem(("programs", index, "name"), reason)
+            yield Problem(("programs", index, "name"), reason, also=(("pools", program.name),))
         for other in program.after:
             if other not in names:
                 reason = f"there is no program {other!r}{did_you_mean(other, names)}"
                 yield Problem(("programs", index, "after"), reason, also=(("programs",),))
+        inherited = () if program.stop_timeout is not None else (("supervisor", "stop_timeout"),)
         if program_stop_timeout_s(program, settings) >= supervisor.shutdown_deadline:
             yield Problem(
                 ("programs", index, "stop_timeout"),
                 "must be less than supervisor.shutdown_deadline "
                 f"({supervisor.shutdown_deadline:g} s)",
-                also=(("supervisor", "shutdown_deadline"),),
+                also=(("supervisor", "shutdown_deadline"), *inherited),
             )
         if program.ready.after is not None and program.ready.after >= supervisor.start_timeout:
             yield Problem(

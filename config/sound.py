@@ -30,11 +30,14 @@ class SoundPart:
 
         Leave out what may only follow from the `invalid` keys.
         """
-        unknown = {*invalid, *((table,) for table in self.places)}
-        around = {key[:length] for key in invalid for length in range(1, len(key) + 1)}
+        lacking = {(table,) for table in self.places}
+        lacking |= {("pools",) for key in invalid if key[:1] == ("pools",) and len(key) == 2}  # one
+        wrong = set(filter(None, invalid))  # the empty key is of a source, and not of all values
+        around = {key[:length] for key in wrong for length in range(1, len(key) + 1)}
         for problem in found:
             key, *also = map(self._placed, (problem.key, *problem.also))
-            if key not in around and not unknown.intersection(also):
+            within = {one[:length] for one in also for length in range(1, len(one) + 1)}
+            if key not in around and lacking.isdisjoint(also) and wrong.isdisjoint(within):
                 yield replace(problem, key=key, also=tuple(also))
 
     def leaving_out(self, entries: Collection[KeyPath]) -> "SoundPart":

@@ -43,7 +43,7 @@ def refuse_other_package() -> None:
     other = None if found is None else found.origin  # a folder without __init__.py has none
     if other is not None and not Path(other).samefile(str(orpheus.__file__)):
         raise ConfigurationError(
-            f"the processes that it starts would import {other} of the current folder, and not "
+            f"Orpheus would start processes that import {other} of the current folder, and not "
             f"{orpheus.__file__}, which runs: start it in another folder, or run that one"
         )
 

@@ -22,6 +22,8 @@ from itertools import starmap
 from pathlib import Path
 
 from orpheus.config.changes import (
+    MEANT,
+    brought_back,
     changed_keys,
     effects,
     emptied,
@@ -230,8 +232,8 @@ class ConfigurationFile:
             raise NotEditable(obstacle)
         not_compared: tuple[str, ...] = ()
         if edit.version is not None:
-            new, secrets = self._version(edit.version), list[KeyPath]()
             text = self._last_toml(text if content is not None else None)
+            new, secrets = self._version(edit.version, text), list[KeyPath]()
             not_compared = secret_tables(new) if self._fixed else ()
         elif tables_of(text) is None:
             raise NotEditable(_NOT_TOML.format(path=self._path))
@@ -253,12 +255,12 @@ class ConfigurationFile:
                 raise
             return "", None, _GONE
 
-    def _version(self, number: int) -> str:
-        """Return the text of a version. Raises NotFound."""
+    def _version(self, number: int, text: str) -> str:
+        """Return a text as that version, which can replace `text`. Raises NotFound."""
         version = None if self._versions is None else self._versions.get(number)
         if version is None:
             raise NotFound(f"there is no version {number} of {self._path} (any more)")
-        return version.text
+        return brought_back(self._earlier.in_place_of(text) or text, version.text)
 
     def _last_toml(self, text: str | None) -> str:
         """Return the text if it is TOML, else what runs, else the newest version that is TOML.
@@ -293,8 +295,8 @@ class ConfigurationFile:
             sources,
             more=lambda part, _: starmap(Problem, refused_entries(for_database(part)).items()),
         )
-        if is_empty := emptied(text if runs is None else runs, new):
-            problems.append(Problem((), is_empty, source=str(self._path)))
+        if emptied(text if runs is None else runs, new):
+            problems.append(Problem((), f"would be empty; {MEANT}", source=str(self._path)))
         if problems or settings is None:
             return EditOutcome(problems_in(problems, sources))
         old_settings = self._earlier.settings_before(text, self._sets, self._environ)

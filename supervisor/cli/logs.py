@@ -4,11 +4,12 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from math import inf
 
 import click
 
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.domain.json_values import object_text
 from orpheus.shared.domain.lifecycle import TERMINAL
@@ -25,6 +26,8 @@ from orpheus.supervisor.cli.whole_number import WholeNumber
 
 _POLL_INTERVAL_S = 0.05
 _LINES_AT_ONCE = 1_000
+_LOOK_EVERY_S = 5.0
+"""Whoever follows is told so soon that nothing runs any more."""
 
 
 @click.command()
@@ -56,12 +59,7 @@ def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: s
 
     handover = operator.handover()
     with operator.store(handover) as store:
-
-        @cache  # once is enough
-        def waits() -> None:
-            tell_if_nothing_runs(store, read_workers(store, handover))
-
-        then = waits if follow else None
+        then = _telling_once(store, handover) if follow else None
         try:
             if SLOT.fullmatch(name):
                 print_output(store, name, host, lines, then, as_json=operator.as_json)
@@ -71,6 +69,20 @@ def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: s
         except KeyboardInterrupt:  # the usual way to stop following
             click.echo()
     return ExitCode.OK
+
+
+def _telling_once(store: Store, handover: CommandLineHandover) -> Callable[[], None]:
+    """Return what looks now and then, while it is called, and says once that nothing runs."""
+    next_look_s: float | None = -inf  # None: it was said
+
+    def look() -> None:
+        nonlocal next_look_s
+        now_s = time.monotonic()
+        if next_look_s is not None and now_s >= next_look_s:
+            was_said = tell_if_nothing_runs(store, read_workers(store, handover))
+            next_look_s = None if was_said else now_s + _LOOK_EVERY_S
+
+    return look
 
 
 def _id_of(name: str, context: click.Context) -> int:
@@ -108,7 +120,7 @@ def _print_log(
             if ended or waits is None:
                 return
             waits()
-            wait_for_change(store)
+            wait_for_change(store, _LOOK_EVERY_S)
 
 
 def _before_newest(store: Store, job_id: int, count: int) -> int:
@@ -119,7 +131,7 @@ def _before_newest(store: Store, job_id: int, count: int) -> int:
     return ids[0]
 
 
-def wait_for_change(store: Store, at_most_s: float = inf) -> None:
+def wait_for_change(store: Store, at_most_s: float) -> None:
     """Return once something was committed to the database since the last look, or it is time."""
     end_s = time.monotonic() + at_most_s
     while not store.data_changed() and time.monotonic() < end_s:

@@ -122,18 +122,24 @@ class Operator:
         """Return the settings of the supervisor that was started with a file that is empty now.
 
         That supervisor does not take it (`emptied` in config/changes.py). None if its file was
-        empty before, or if no such supervisor runs.
+        empty before, or if no such supervisor runs. Its versions are beside the database that it
+        runs on, which an option of this command does not change.
         """
         if settings.source is None or settings.source_text.strip():
             return None
-        running = self.settings_that_run()
-        if running is None:
-            return None
         from orpheus.config.editing.earlier import Earlier  # noqa: PLC0415 - see above
+        from orpheus.config.running_settings import running_settings_of  # noqa: PLC0415 - see above
 
-        state = state_files(running.database.url, running.database.state_dir)
+        kept = running_settings_of(self.config, os.environ)
+        running = self._with_options(kept)
+        if kept is None or running is None:
+            return None
+        state_dir = kept.tables["database"].get("state_dir", "")
+        state = state_files(kept.url or running.database.url, state_dir)
         taken = Earlier(settings.source, state).in_force()
-        if taken is not None and not taken.text.strip():
+        if taken is None:  # it is not known what the file held
+            return running
+        if not taken.text.strip():
             return None
         self._warn([f"{settings.source} is empty"], runs=True)
         return running

@@ -117,10 +117,14 @@ def programs(operator: Operator) -> int:
     return ExitCode.OK
 
 
-def tell_if_nothing_runs(store: Store, everything: Sequence[Worker]) -> None:
-    """Say so on stderr if there is no slot and no process: what is configured does not happen."""
+def tell_if_nothing_runs(store: Store, everything: Sequence[Worker]) -> bool:
+    """Say so on stderr if there is no slot and no process: what is configured does not happen.
+
+    Return whether it was said.
+    """
     if not everything:
         click.echo(text_as_called(nothing_runs(store.moves.says)), err=True)
+    return not everything
 
 
 def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:
@@ -295,12 +299,17 @@ def _releases(item: Mapping[str, Any]) -> bool:
 
 
 def to_be_released(store: Store, workers: Sequence[Worker]) -> dict[int, str]:
-    """Return the jobs of workers that end, and when each is taken away."""
+    """Return the jobs of workers that end, and when each is taken away.
+
+    With one place, only its first job runs; others are prefetched (static/js/leaving.js, too).
+    """
     found: dict[int, str] = {}
     for one in workers:
-        if one["incarnation"] and one["until"] and _releases(one):
+        if one["incarnation"] and one["job"] and one["until"] and _releases(one):
             told = f"released {ago(one['until'])} if it still runs by then"
-            found |= dict.fromkeys(store.leases.jobs_of(one["incarnation"]), told)
+            is_alone = one["places"] < 2
+            run = [one["job"]["id"]] if is_alone else store.leases.jobs_of(one["incarnation"])
+            found |= dict.fromkeys(run, told)
     return found
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from socket import socket
 from threading import Lock, Thread
 
-from orpheus.config.changes import changed_keys, emptied, shown_changes
+from orpheus.config.changes import MEANT, changed_keys, emptied, shown_changes
 from orpheus.config.handovers import for_commands, for_database, for_storage
 from orpheus.config.regular_file import read_regular_file, state_of, text_of
 from orpheus.config.settings import Settings
@@ -248,8 +248,8 @@ class Reloader:
         settings = self._read(folder.path) if was_there else self._settings
         if not was_there or (source is not None and settings.source is None):
             raise ConfigurationError(f"{source} is gone: what it set stays")
-        if is_empty := emptied(self._settings.source_text, settings.source_text):
-            raise ConfigurationError(f"{source} {is_empty}")
+        if emptied(self._settings.source_text, settings.source_text):
+            raise ConfigurationError(f"{source} is empty: what it set stays; {MEANT}")
         changed = tuple(changed_keys(self._settings, settings))
         shown = tuple(shown_changes(self._settings, settings))
         for key in _FIXED:

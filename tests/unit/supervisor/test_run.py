@@ -50,7 +50,7 @@ def test_a_folder_whose_orpheus_the_children_would_import_is_refused_at_once(
     with pytest.raises(ConfigurationError) as refusal:
         run_supervisor(lambda _: pytest.fail("it goes on"), cast("Signals", None), ())
     assert str(refusal.value) == (
-        f"the processes that it starts would import {other} of the current folder, and not "
+        f"Orpheus would start processes that import {other} of the current folder, and not "
         f"{OURS}, which runs: start it in another folder, or run that one"
     )
     monkeypatch.setenv("PYTHONSAFEPATH", "1")

@@ -287,6 +287,9 @@ def test_one_that_ends_says_until_when_it_waits_and_not_how_the_one_before_it_en
     told = rf"released {TIME} if it still runs by then\n"
     assert re.search(told, orpheus("jobs").out), "of the job, too"
     assert re.search(rf"^note +{told}", orpheus("show", "1").out, re.MULTILINE)
+    store.jobs.submit(NewJob("count"))
+    store.leases.lease(Holder("default-1", "x", 1), ("*",), 1, 30_000)
+    assert orpheus("jobs").out.count("released") == 1, "the other is prefetched"
     assert REASON in orpheus("workers", "default-1").out, "all of one tells that, too"
 
 

@@ -62,3 +62,12 @@ def test_whoever_follows_what_nothing_can_add_to_is_told_that_nothing_runs(
     boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
     store.processes.register(boss)
     assert orpheus("logs", "web-1", "-f").err == ""
+
+    monkeypatch.setattr(logs, "_LOOK_EVERY_S", 0)
+    for followed in ("web-1", "1"):
+        steps = iter([lambda: store.processes.forget("boss"), lambda: None, interrupt])
+        monkeypatch.setattr(program_output, "wait", lambda *_, steps=steps: next(steps)())
+        monkeypatch.setattr(logs, "wait_for_change", lambda *_, steps=steps: next(steps)())
+        told = orpheus("logs", followed, "-f").err
+        assert told.count(nothing) == 1, "it ended meanwhile"
+        store.processes.register(boss)

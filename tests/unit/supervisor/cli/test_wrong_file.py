@@ -57,6 +57,14 @@ def runs(orpheus: Orpheus, store: Store, tmp_path: Path) -> Iterator[Path]:
     os.close(fd)
 
 
+def keep_taken(config: Path) -> None:
+    """Keep what the file holds as what the Orpheus that runs has taken."""
+    state = state_files(URL)
+    settings = load_settings(config, [f"database.url=sqlite:///{state.database}"], {})
+    version = Versions(state.configurations, config).keep_found(config.read_text())
+    keep_running_settings(state.running_settings, settings, version=version.number)
+
+
 def break_it(config: Path, name: str) -> None:
     text = WRONG[name]
     config.unlink() if text is None else config.write_text(text)
@@ -111,14 +119,15 @@ def test_an_emptied_file_is_not_what_runs_though_another_source_names_the_databa
     state = state_files(URL)
     given = ("--config", "orpheus.toml", "--set", f"database.url=sqlite:///{state.database}")
     submit = (*given, "submit", "count", "n=1", "--queue", "mail", "--json")
+    keep_taken(runs)
     runs.write_text("")
     found = orpheus(*submit)
     assert found.json["max_retries"] == 7
     assert "orpheus.toml is empty; the running Orpheus keeps its earlier settings" in found.err
-    settings = load_settings(Path("orpheus.toml"), given[3:], {})
-    version = Versions(state.configurations, runs).keep_found("")
-    keep_running_settings(state.running_settings, settings, version=version.number)
-    assert "empty" not in orpheus(*submit, "--set", "jobs.max_retries=2").err, "it was so before"
+    keep_taken(runs)
+    for options in (["jobs.max_retries=2"], ["database.url=sqlite:///another.db"]):
+        found = orpheus(*submit, *(word for option in options for word in ("--set", option)))
+        assert "empty" not in found.err, "it was so before"
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -234,6 +243,7 @@ def test_the_database_of_what_runs_is_used_and_not_the_default(
     other = tmp_path / "other"
     other.mkdir()
     (other / "orpheus.toml").symlink_to(runs)
+    keep_taken(runs)
     runs.write_text(text)
     monkeypatch.chdir(other)
     default = f"sqlite:///{other}/data/orpheus.db"

@@ -234,14 +234,18 @@ def _error_of(send: Send, answer: Answer) -> OrpheusError:
 def _decoded(read: Callable[[Any], T], send: Send, answer: Answer) -> T:
     try:
         data = json.loads(answer.body)
-    except ValueError:
-        problem = "the answer is not JSON"
-    else:
-        try:
-            return read(data)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            problem = "the answer is not that of Orpheus"
-    raise UnexpectedAnswer(f"{send.method} {send.path}: {problem}{_ANOTHER}")
+    except ValueError as error:
+        raise _unreadable(send, "is not JSON") from error
+    try:
+        return read(data)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(send, "is not that of Orpheus") from error
+
+
+def _unreadable(send: Send, problem: str) -> UnexpectedAnswer:
+    """Return the error for an answer of 200 to 299 that says nothing of what was done."""
+    unknown = "" if send.method == "GET" else _UNKNOWN
+    return UnexpectedAnswer(f"{send.method} {send.path}: the answer {problem}{unknown}{_ANOTHER}")
 
 
 def _ids(data: Any) -> list[int]:

@@ -223,6 +223,20 @@ def test_an_answer_means_an_error(
         call("get", 7)
 
 
+@pytest.mark.parametrize(
+    ("body", "told"), [(b"<html>", "is not JSON"), (b'{"id": 7}', "is not that of Orpheus")]
+)
+def test_an_answer_that_cannot_be_read_tells_why_and_that_the_action_may_have_been_done(
+    scripted: Callable[..., Scripted], body: bytes, told: str
+) -> None:
+    server = scripted((200, {}, body), (200, {}, body))
+    with calling("blocking", server.url) as call:
+        for method, unknown in (("get", ""), ("run_now", "; it may have been done")):
+            with pytest.raises(UnexpectedAnswer, match=f"{told}{unknown}: does Orph") as raised:
+                call(method, 7)
+            assert isinstance(raised.value.__cause__, (ValueError, TypeError))
+
+
 def test_a_server_below_a_path_gets_the_token_and_what_it_does_not_know_of_is_left_out(
     kind: str, scripted: Callable[..., Scripted]
 ) -> None:

@@ -6,7 +6,7 @@ in Python may be a timedelta, too. The configuration is shown in the same words.
 
 import math
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import overload
 
 from orpheus.shared.moments import parse_time_ms
@@ -16,6 +16,7 @@ LONGEST_S = 365 * 86_400
 
 _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _WRITTEN = re.compile(r" *([0-9]+(?:\.[0-9]+)?) *(ms|s|m|h|d|) *", re.ASCII)
+_DATED = re.compile(r"[0-9]{4}-", re.ASCII)
 
 
 def _up_to(most: int) -> str:
@@ -92,10 +93,14 @@ def parse_moment(value: object) -> int:
     try:
         return parse_time_ms(value)
     except ValueError as error:
+        if isinstance(value, datetime) or (isinstance(value, str) and _DATED.match(value)):
+            raise
         try:
             return -max(1, round(parse_duration_s(value) * 1000))
         except ValueError:
             words = "is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 15m"
+            if isinstance(value, (int, float, timedelta)) or _WRITTEN.fullmatch(str(value)):
+                words = "must be from 0 to 365 days ago; else write the time"
             raise ValueError(words) from error
 
 

@@ -118,7 +118,8 @@ class AsyncClient:
         `async for job in client.jobs()`, or `await client.jobs()` for a list.
         `q` is text in type, payload, error or tags; `error` the name of an exception, and `where`
         where it was raised. With `since` (included) or `until`, only jobs that have ended then, the
-        last one first: a time, or how long ago it was, "15m" or a timedelta.
+        last one first: a time, or how long ago it was, at most 365 days: "15m" or a
+        timedelta.
         Raises ValueError for an unknown status, text that is no name, or a limit below 0.
         """
         now_ms = self._now_ms()

@@ -66,6 +66,7 @@ _MEANING: Mapping[int, type[OrpheusError]] = {
 }
 _OF_A_PROXY = (401, 403, 413, *_GATEWAY)
 """What such an answer means is so, too, if a proxy in front of Orpheus gives it."""
+_MOST_SAID = 200
 _PROBLEM = "application/problem+json"
 
 
@@ -218,7 +219,9 @@ def _good(send: Send, outcome: Answer | Failure, *, may_be_done: bool) -> Answer
 
 def _error_of(send: Send, answer: Answer) -> OrpheusError:
     problem = _problem(answer)
-    detail = str(problem.get("detail") or f"{send.method} {send.path}: status {answer.status}")
+    said = str(_object(answer).get("detail") or "")[:_MOST_SAID]
+    what = f"{send.method} {send.path}: status {answer.status}" + (said and f" ({said})")
+    detail = str(problem.get("detail") or what)
     if not problem and answer.status not in _OF_A_PROXY:
         return UnexpectedAnswer(detail + _ANOTHER)
     if answer.status == 422 and send.method == "POST":
@@ -231,14 +234,18 @@ def _error_of(send: Send, answer: Answer) -> OrpheusError:
 def _decoded(read: Callable[[Any], T], send: Send, answer: Answer) -> T:
     try:
         data = json.loads(answer.body)
-    except ValueError:
-        problem = "the answer is not JSON"
-    else:
-        try:
-            return read(data)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            problem = "the answer is not that of Orpheus"
-    raise UnexpectedAnswer(f"{send.method} {send.path}: {problem}{_ANOTHER}")
+    except ValueError as error:
+        raise _unreadable(send, "is not JSON") from error
+    try:
+        return read(data)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(send, "is not that of Orpheus") from error
+
+
+def _unreadable(send: Send, problem: str) -> UnexpectedAnswer:
+    """Return the error for an answer of 200 to 299 that says nothing of what was done."""
+    unknown = "" if send.method == "GET" else _UNKNOWN
+    return UnexpectedAnswer(f"{send.method} {send.path}: the answer {problem}{unknown}{_ANOTHER}")
 
 
 def _ids(data: Any) -> list[int]:
@@ -255,14 +262,23 @@ def _items_of(read: Callable[[Any], T]) -> Callable[[Any], list[T]]:
 
 
 def _problem(answer: Answer) -> Mapping[str, Any]:
-    """Return the problem in the body; empty if another program answered."""
-    if not answer.headers.get("content-type", "").startswith(_PROBLEM):
-        return {}
+    """Return the problem in the body; empty if another program answered.
+
+    A gateway may have written another content type: then it is known by its fields.
+    """
+    body = _object(answer)
+    is_problem = answer.headers.get("content-type", "").lower().startswith(_PROBLEM)
+    is_problem |= "title" in body and body.get("status") == answer.status
+    return body if is_problem and "detail" in body else {}
+
+
+def _object(answer: Answer) -> Mapping[str, Any]:
+    """Return the body if it is a JSON object; else an empty one."""
     try:
-        problem = json.loads(answer.body)
+        body = json.loads(answer.body)
     except ValueError:
         return {}
-    return problem if isinstance(problem, dict) and "detail" in problem else {}
+    return body if isinstance(body, dict) else {}
 
 
 def _invalid(detail: str, errors: Any) -> InvalidJob:

@@ -21,7 +21,6 @@ from orpheus.shared.domain.limits import (
 from orpheus.shared.durations import moment_ms, parse_moment
 from orpheus.shared.errors import FieldProblem, InvalidJob, NotFound
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.shared.moments import parse_time_ms
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -125,7 +124,7 @@ def _moment_ms(name: str, at: datetime | timedelta | str | None, now_ms: int) ->
     if at is None:
         return None
     try:
-        moment = parse_time_ms(at) if isinstance(at, datetime) else parse_moment(at)
+        moment = parse_moment(at)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     return moment_ms(moment, now_ms)

@@ -18,7 +18,7 @@ from orpheus.client.database import DatabaseCalls
 from orpheus.client.steps import Pause, Step, Use
 from orpheus.client.values import Job, JobState
 from orpheus.shared.domain.commands import describe_command
-from orpheus.shared.domain.jobs import Holder, Lease, Status
+from orpheus.shared.domain.jobs import Holder, Lease, Outcome, Status
 from orpheus.shared.domain.json_values import json_problems, not_storable
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import InvalidJob, WaitTimedOut
@@ -42,6 +42,7 @@ from orpheus.worker.leasing.held_leases import store_reports
 _HOLDER = Holder("test-1", "testing", os.getpid())
 _LEASE_MS = 365 * 86_400_000
 _MOST_ATTEMPTS = 10_000
+_FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT)
 _rows: dict[JobType, TypeRow] = {}
 """The descriptions of the job types of this process: pydantic takes milliseconds for each."""
 
@@ -163,8 +164,12 @@ class Harness:
 
     def assert_no_errors(self) -> None:
         """Raise AssertionError, with its traceback, for each job whose last attempt failed."""
-        if failed := [one for one in self.jobs() if one.error is not None]:
-            raise AssertionError("\n".join(_shown(self.get(one)) for one in failed))
+        with_error = [self.get(one) for one in self.jobs() if one.error is not None]
+        failed = [
+            one for one in with_error if one.attempts and one.attempts[-1].outcome in _FAILURES
+        ]
+        if failed:
+            raise AssertionError("\n".join(map(_shown, failed)))
 
     def _wanted(
         self, job: Callable[..., Any] | str, payload: Mapping[str, Any]
@@ -300,9 +305,10 @@ class _HarnessClient(Client):
 
 
 def _shown(job: Job) -> str:
-    assert job.error is not None
-    error = f"{job.error.type}: {job.error.message}"
-    return f"job {job.id} {job.type} {job.payload}: {error}\n{job.error.traceback or ''}"
+    error = job.attempts[-1].error
+    assert error is not None
+    text = f"{error.type}: {error.message}\n{error.traceback or ''}"
+    return f"job {job.id} {job.type} {job.payload}: {text}"
 
 
 def _import(modules: Iterable[str]) -> None:

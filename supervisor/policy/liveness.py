@@ -9,7 +9,7 @@ time that a child reports is never compared with it. Each fault shows in one sig
 | arrive | any | a worker alone cannot write to the database | killed |
 | arrive | stands, no job | | the main loop is dead: killed |
 | arrive | in a job past its hard deadline | | overdue: killed |
-| missing | | stopped by a signal | sent SIGCONT, once within `crash_loop_window` |
+| missing | | stopped by a signal | sent SIGCONT, once within a while (`may_be_continued`) |
 | missing | | waits for the disk | left alone: no signal helps |
 | missing | | neither | hung: killed |
 | any | any | holds the write lock without a commit | killed: it keeps all others from writing |

@@ -184,8 +184,12 @@ class ProgramOutput:
     def _send(self, pipes: _Pipes) -> None:
         """Hand a process' pipes over. The next output process says that this one has ended."""
         if self._packets is not None:
-            self._packets.send(pipes.message, pipes.fds)
-            pipes.message["note"] = _LINES_MAY_BE_MISSING
+            is_sent = self._packets.send(pipes.message, pipes.fds)
+            note = pipes.message["note"]
+            if is_sent:
+                pipes.message["note"] = _LINES_MAY_BE_MISSING
+            elif not note.endswith(_LINES_MAY_BE_MISSING):  # nobody has read of the start
+                pipes.message["note"] = f"{note}; {_LINES_MAY_BE_MISSING}"
 
     def _spawn(self) -> "tuple[subprocess.Popen[bytes], socket.socket]":
         """Return a new process and our end of its socket. Raises OSError."""

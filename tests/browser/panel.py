@@ -58,7 +58,7 @@ def ending(slot: str, job_id: int) -> dict[str, Any]:
 
 def releases(slot: str) -> str:
     """What is told of a job of such a worker, as a pattern."""
-    return rf"{slot} releases it in \d min \d\d s if it still runs by then"
+    return rf"{slot} releases it in \d min if it still runs by then"
 
 
 SYSTEM = [worker("api", None), worker("supervisor", None)]

@@ -15,6 +15,7 @@ from orpheus import AsyncClient, Client
 from orpheus.client import (
     DatabaseFull,
     JobRequest,
+    NotFound,
     TooLarge,
     Unauthorized,
     Unavailable,
@@ -37,6 +38,8 @@ Reply = tuple[int, dict[str, str], bytes] | None
 OK: Reply = (200, {}, json.dumps(JOB).encode())
 FASTAPI = {"Content-Type": "application/json"}
 PROBLEM = {"Content-Type": "application/problem+json"}
+WHOLE = b'{"title": "Not Found", "status": 404, "detail": "there is no job 7"}'
+"""A problem of Orpheus, behind a gateway that writes another content type, too."""
 
 
 class Scripted:
@@ -195,7 +198,11 @@ def test_a_server_that_wants_more_time_than_there_is_is_not_waited_for(
         ((200, {}, b"<html>"), UnexpectedAnswer, "the answer is not JSON"),
         ((404, {}, b"Not Found"), UnexpectedAnswer, "GET /jobs/7: status 404"),
         ((404, FASTAPI, b'{"detail": "Not Found"}'), UnexpectedAnswer, "does Orpheus answer there"),
-        ((409, FASTAPI, b'{"detail": "stale"}'), UnexpectedAnswer, "GET /jobs/7: status 409"),
+        ((409, FASTAPI, b'{"detail": "stale"}'), UnexpectedAnswer, r"status 409 \(stale\): does"),
+        ((403, FASTAPI, b'{"detail": "VPN only"}'), Unauthorized, r"status 403 \(VPN only\)$"),
+        ((404, FASTAPI, WHOLE), NotFound, "^there is no job 7$"),
+        ((404, {"Content-Type": "Application/Problem+JSON"}, WHOLE), NotFound, "there is no job 7"),
+        ((409, FASTAPI, WHOLE), UnexpectedAnswer, r"status 409 \(there is no job 7\)"),
         ((200, FASTAPI, b'{"id": 7, "name": "tea"}'), UnexpectedAnswer, "not that of Orpheus"),
         ((200, FASTAPI, b"[7]"), UnexpectedAnswer, "not that of Orpheus"),
         ((413, {}, b"<html>"), TooLarge, "status 413"),
@@ -214,6 +221,20 @@ def test_an_answer_means_an_error(
     server = scripted(reply)
     with calling(kind, server.url) as call, pytest.raises(error, match=text):
         call("get", 7)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"), [(b"<html>", "is not JSON"), (b'{"id": 7}', "is not that of Orpheus")]
+)
+def test_an_answer_that_cannot_be_read_tells_why_and_that_the_action_may_have_been_done(
+    scripted: Callable[..., Scripted], body: bytes, told: str
+) -> None:
+    server = scripted((200, {}, body), (200, {}, body))
+    with calling("blocking", server.url) as call:
+        for method, unknown in (("get", ""), ("run_now", "; it may have been done")):
+            with pytest.raises(UnexpectedAnswer, match=f"{told}{unknown}: does Orph") as raised:
+                call(method, 7)
+            assert isinstance(raised.value.__cause__, (ValueError, TypeError))
 
 
 def test_a_server_below_a_path_gets_the_token_and_what_it_does_not_know_of_is_left_out(

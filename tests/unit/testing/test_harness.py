@@ -31,6 +31,14 @@ def landed(on: datetime, ctx: Context) -> None:
     ctx.enqueue(flown.new(name="home"))
 
 
+@job(max_retries=2)
+def fails_then_waits(ctx: Context) -> None:
+    if ctx.attempt == 1:
+        raise ValueError("not yet there")
+    if ctx.attempt == 2:
+        raise Snooze("1d")
+
+
 @job
 def waits_for_itself(ctx: Context) -> None:
     if ctx.attempt < 3:
@@ -159,6 +167,22 @@ def test_jobs_wait_for_jobs_and_read_their_results(harness: Harness) -> None:
     harness.run_until_idle()
     assert harness.get(second).result["before"] == [{"name": "a", "before": []}]
     assert harness.get(third).status is Status.CANCELLED
+
+
+def test_only_a_last_attempt_that_failed_is_an_error(harness: Harness) -> None:
+    snoozed = harness.submit(fails_then_waits.new())
+    never = harness.submit(flown.new(name="b"), depends_on=[snoozed])
+    harness.run_until_idle()
+    with pytest.raises(AssertionError, match=r"^job 1 fails_then_waits .* not yet there\n") as told:
+        harness.assert_no_errors()
+    assert "job 2" not in str(told.value)
+    harness.advance("1h")
+    assert [one.outcome for one in harness.get(snoozed).attempts] == ["failed", "snoozed"]
+    harness.assert_no_errors()
+    harness.client.cancel(snoozed)
+    harness.run_until_idle()
+    assert harness.get(never).error is not None, "it says with which job it was cancelled"
+    harness.assert_no_errors()
 
 
 def test_children_are_submitted_and_can_be_asserted(harness: Harness) -> None:

@@ -84,7 +84,7 @@ export class JobRow {
 
   paintTimes(job) {
     const text = describe(job, this.isHeld(job.type));
-    setText(this.text, text);
+    setText(this.text, [text, takenText(job)].filter(Boolean).join(" · "));
     setAttr(this.text, "title", text);
     this.text.classList.toggle("bad", job.status === "failed");
     setText(this.wait, waited(job));
@@ -126,7 +126,7 @@ function describe(job, isHeld) {
   if (job.status === "pending" && failure) return `${Date.parse(job.run_at) > now() ? `retry ${relative(job.run_at)}` : `${held || "due"},`} after ${failure}`;
   if (job.status === "pending" && Date.parse(job.run_at) > now() + 1000) return [`due ${relative(job.run_at)}`, payload].filter(Boolean).join(" · ");
   if (job.status === "pending" && held) return [held, payload].filter(Boolean).join(" · ");
-  if (job.status === "in_progress") return [takenText(job), job.message || payload].filter(Boolean).join(" · ");
+  if (job.status === "in_progress") return job.message || payload;
   const result = job.status === "done" && preview(job.result);
   return result ? [payload, "→", result].filter(Boolean).join(" ") : payload;
 }

@@ -31,10 +31,11 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProgramO
     one.stop(0.0)
 
 
-def begin(output: ProgramOutput) -> None:
-    ends = output.make_pipes("life-1")
+def begin(output: ProgramOutput, number: int = 1) -> None:
+    life = f"life-{number}"
+    ends = output.make_pipes(life)
     close_all(ends)
-    output.begin("life-1", "web-1", WEB, 1)
+    output.begin(life, f"web-{number}", WEB, number)
 
 
 def test_a_restart_that_finds_no_descriptor_left_is_tried_again_and_harms_nobody(
@@ -75,6 +76,19 @@ def test_one_that_does_not_end_though_it_was_killed_holds_nobody_up(
         output.stop(0.0)
     assert output.pid is None and None not in waits
     process.wait()
+
+
+def test_a_start_that_an_output_process_that_has_just_ended_never_read_is_told_to_the_next_one(
+    output: ProgramOutput,
+) -> None:
+    begin(output, 1)
+    assert output._process is not None
+    output._process.kill()
+    output._process.wait()
+    begin(output, 2)
+    missing = "the output process had ended: lines may be missing here"
+    notes = [pipes.message["note"] for pipes in output._pipes.values()]
+    assert notes == [missing, f"process 2 started; {missing}"]
 
 
 def test_changed_limits_hold_for_the_next_output_process_too(output: ProgramOutput) -> None:

@@ -18,6 +18,14 @@ _MOST_CHARS_IN_A_ROW = 1000
 """A longer payload has a row of its own: a job's row is written whole at each change."""
 
 
+_LATE_BY_MS = 1_000
+"""A job that was due by more than this before it is submitted is free from its submission.
+
+A client that gives now() as `run_at` is heard some ms later. If that counted, all its jobs would be
+freed after they were due, and whoever looks for the one that waits the longest would walk them all.
+"""
+
+
 class Enqueue:
     """Inserts jobs. There is no other way into the database."""
 
@@ -140,7 +148,7 @@ class Enqueue:
 def _row(new: NewJob, now_ms: int, is_parked: bool) -> tuple[Value, ...]:
     """Return the values of `insert-job`. What a job waits for is stored when all ids are known.
 
-    A job that was due before it was submitted waits from its submission: it is free from then on.
+    A job that was due long before it was submitted waits from its submission: it is free from then.
     """
     run_at_ms = now_ms + new.delay_ms if new.run_at_ms is None else new.run_at_ms
     return (
@@ -161,7 +169,7 @@ def _row(new: NewJob, now_ms: int, is_parked: bool) -> tuple[Value, ...]:
         new.traceparent,
         new.concurrency_key,
         int(is_parked),
-        now_ms if run_at_ms < now_ms and not new.depends_on else None,
+        now_ms if run_at_ms < now_ms - _LATE_BY_MS and not new.depends_on else None,
     )
 
 

@@ -186,14 +186,12 @@ def clashes(
     Who relies on the live job relies on what it does (docs/adr/0039). A key that nobody holds is
     that of the first of these jobs.
     """
-    first: dict[str, KeyHolder] = {}
+    taken = dict(holders)
     for position, new in enumerate(new_jobs):
-        key = new.unique_key
-        if key is None:
-            continue
-        holder = holders.get(key) or first.setdefault(key, KeyHolder(0, new.type))
-        if holder.type != new.type:
-            yield position, holder.refusal(key)
+        if new.unique_key is not None:
+            holder = taken.setdefault(new.unique_key, KeyHolder(0, new.type))
+            if holder.type != new.type:
+                yield position, holder.refusal(new.unique_key)
 
 
 def refuse_clashes(

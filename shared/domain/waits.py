@@ -1,9 +1,9 @@
 """What waiting means: a job waits for a worker from when it may run until it starts.
 
 It may run once it is submitted, due (`run_at`) and free (`freed_at`), whichever is latest: one that
-was due before it was submitted is freed by its submission. While it is blocked, delayed, backing
-off, running or held back by a quarantine it waits for no worker: with more of them it starts no
-earlier.
+was due more than a second before it was submitted is freed by its submission. While it is blocked,
+delayed, backing off, running or held back by a quarantine it waits for no worker: with more of them
+it starts no earlier.
 """
 
 

@@ -20,6 +20,8 @@ from orpheus.shared.job_types.fields import READ_AS
 # bytes as base64: as text, only those could pass that happen to be UTF-8.
 _BYTES = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 _VALUE = "argument_"
+_READ_FROM_TEXT_TOO = frozenset({"integer", "number", "boolean"})
+"""What a text may be read as though the schema has no text there: "5" as `date | int`."""
 _UNEXPECTED = re.compile(
     r"Expected `([^`]+)`.*?(?:field_name='([^']+)', )?input_value=.*?, input_type=(\w+)\]"
 )
@@ -59,6 +61,13 @@ class _WithTexts(_WithoutFieldTitles):
 
     def decimal_schema(self, schema: Any) -> dict[str, Any]:
         return {**super().decimal_schema(schema), READ_AS: "decimal"}
+
+    def union_schema(self, schema: Any) -> dict[str, Any]:
+        found = super().union_schema(schema)
+        kinds = found.get("anyOf", ())
+        if any(one.get("type") in _READ_FROM_TEXT_TOO for one in kinds):
+            found["anyOf"] = [{k: v for k, v in one.items() if k != READ_AS} for one in kinds]
+        return found
 
     def function_before_schema(self, schema: Any) -> dict[str, Any]:
         raise _ReadsItself(schema["type"])

@@ -169,6 +169,7 @@ class Database(Protocol):
     def begin_and_undo(self, wait_s: float) -> None:
         """Begin a write transaction and roll it back, to check that one can begin.
 
+        Where it may be that none can be committed, one that changes nothing is committed instead.
         Raises DatabaseBusy after `wait_s`, DatabaseFull, DatabaseUnusable.
         """
 

@@ -134,6 +134,7 @@ class Store:
     def writable(self) -> bool:
         """Return whether a write transaction can begin within 0.25 s: most writes are shorter.
 
+        It asks what `standstill` asks, so readiness and status tell the same.
         Raises DatabaseFull, DatabaseUnusable.
         """
         try:

@@ -61,19 +61,18 @@ def in_turn(batch: SortedBatch, holders: Mapping[str, KeyHolder]) -> SortedBatch
     must be there first: the batch ends before the row.
     """
     jobs, accepted, refused, held = list[NewJob](), list[RowId](), [*batch.refused], 0
-    before: dict[str, str] = {}
+    taken = dict(holders)
     for job, row_id in zip(batch.jobs, batch.accepted, strict=True):
-        key = job.unique_key
-        if key is not None:
-            holder = holders.get(key)
-            if holder is not None and holder.type != job.type:
-                reason = f"unique_key: {holder.refusal(key)}"
+        if job.unique_key is not None:
+            own = KeyHolder(0, job.type)
+            holder = taken.setdefault(job.unique_key, own)
+            if holder.type != job.type:
+                if not holder.id:
+                    break
+                reason = f"unique_key: {holder.refusal(job.unique_key)}"
                 refused.append(RefusedRow(row_id, _shortened(reason)))
                 continue
-            if before.get(key, job.type) != job.type:
-                break
-            held += holder is not None or key in before
-            before[key] = job.type
+            held += holder is not own
         jobs.append(job)
         accepted.append(row_id)
     return SortedBatch(jobs, accepted, refused, held)

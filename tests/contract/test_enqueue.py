@@ -8,7 +8,7 @@ import pytest
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.jobs import JobError, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import UniqueKeyHeld
 from orpheus.shared.storage import Store
@@ -110,6 +110,34 @@ def test_a_child_whose_key_is_of_another_type_fails_its_parent_only(
     assert [job.status for job in jobs].count(Status.FAILED) == 2
     bills = [job for job in store.jobs.page(JobFilter(), 99) if job.type == "bill"]
     assert {job.unique_key for job in bills} == {"own", "new"}
+
+
+def test_whether_a_child_may_have_a_key_does_not_depend_on_what_is_reported_with_it(
+    store: Store, submit: Callable[..., int], lease: Callable[..., list[Lease]]
+) -> None:
+    for key in ("of one that is done", "of one that fails", "of one that is refused", *"abcde"):
+        submit(unique_key=key)
+    done, fails, refused, *parents, lost = lease(8)
+
+    def parent(lease: Lease, type: str, key: str) -> Finished:
+        children = (NewJob(type, unique_key=key),)
+        return Finished(lease, Ending.SUCCEEDED, "1", children=children)
+
+    ended = [
+        parent(parents[0], "bill", "of one that is done"),
+        parent(parents[1], "bill", "of one that fails"),
+        Finished(done, Ending.SUCCEEDED, "1"),
+        Finished(fails, Ending.FAILED_PERMANENTLY, error=JobError("E", "")),
+        parent(refused, "bill", "e"),
+        parent(parents[2], "bill", "of one that is refused"),
+        parent(lost._replace(token=lost.token + 99), "mail", "new"),
+        parent(parents[3], "bill", "new"),
+    ]
+    assert store.leases.finish(ended) == {lost.token + 99}
+    assert [store.jobs.get(one.job_id).error for one in parents] == [None] * 4
+    assert store.jobs.get(refused.job_id).status is Status.FAILED, "the key is of one that runs"
+    assert store.jobs.get(lost.job_id).status is Status.IN_PROGRESS
+    assert sum(job.type == "bill" for job in store.jobs.page(JobFilter(), 99)) == 4
 
 
 def test_an_item_may_wait_for_one_that_a_key_gives(store: Store) -> None:

@@ -57,6 +57,8 @@ def test_a_job_that_was_due_before_it_was_submitted_waits_since_its_submission(
     assert store.alerts.late_queues(clock.wall - WAITED_MS + 1, 1) == ["default"]
     end(lease()[0])
     assert waits_of(store) == (0.02, 0.02, 0.02)
+    just_now = submit(run_at_ms=clock.wall - 1_000)
+    assert store.jobs.get(just_now).freed_at_ms is None, "a client wrote run_at=now()"
     assert store.maintenance.verify() == []
 
 

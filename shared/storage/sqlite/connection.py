@@ -36,7 +36,9 @@ _SUFFIXES = ("", "-wal", "-shm", "-open")
 _ROWS_AT_ONCE = (256, 16, 1)
 """How many rows one statement inserts: as many of the first as there are, then of the next."""
 _MOST_SAVEPOINTS = 256  # so many writes hold the lock for a few ms
-_LITTLE_SPACE_BYTES = 16 * 2**20
+_MAY_NOT_COMMIT_BELOW_BYTES = 16 * 2**20
+_QUIET_S = 3.0
+"""If the log was written within this time, somebody can write; an older log proves nothing."""
 _STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: about a millisecond
 
 
@@ -272,11 +274,11 @@ class SqliteDatabase:
         with self._handle as connection:
             return connection.in_transaction
 
-    def begin_and_undo(self, wait_s: float, *, commits: bool = False) -> None:
+    def begin_and_undo(self, wait_s: float) -> None:
         """Begin a write transaction and roll it back, to check that one can begin.
 
-        One can begin that cannot be committed. So on a disk that is nearly full, and with
-        `commits`, one that changes nothing is committed, if there is a process that writes.
+        One can begin that cannot be committed. So on a disk that is nearly full, and where nobody
+        has written for a while, one that changes nothing is committed, if a process is there.
         Raises DatabaseBusy after `wait_s` without the write lock, DatabaseFull, DatabaseUnusable.
         """
         handler = BusyHandler(wait_s)
@@ -287,7 +289,7 @@ class SqliteDatabase:
             self._set_synchronous(connection, full=False)
             connection.execute("BEGIN IMMEDIATE")
             try:
-                if commits or self.has_little_space():
+                if self.quiet_for_s() is not None or self.has_little_space():
                     connection.execute(self._touch)
                     connection.execute("COMMIT")
             finally:
@@ -299,9 +301,20 @@ class SqliteDatabase:
         with self._handle:
             self._handle.check_names()
 
+    def quiet_for_s(self) -> float | None:
+        """Return for how long nobody has written; None: somebody has lately, or nobody ever has.
+
+        It is negative once the clock was set back, and says nothing then.
+        """
+        try:
+            age_s = time.time() - Path(f"{self.path}-wal").stat().st_mtime
+        except OSError:
+            return None
+        return None if 0 <= age_s < _QUIET_S else age_s
+
     def has_little_space(self) -> bool:
         """Return whether a write that can begin may be one that cannot be committed."""
-        return free_bytes_beside(self.path) < _LITTLE_SPACE_BYTES
+        return free_bytes_beside(self.path) < _MAY_NOT_COMMIT_BELOW_BYTES
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

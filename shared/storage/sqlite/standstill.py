@@ -14,8 +14,6 @@ from orpheus.shared.errors import DatabaseBusy, StorageError
 from orpheus.shared.process.write_lock import write_lock_holder
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 
-_QUIET_S = 3.0
-"""If the log was written within this time, somebody can write; an older log proves nothing."""
 _TRIAL_S = 0.25
 _FRESH_S = 2.0
 
@@ -55,11 +53,10 @@ class StandstillWatch:
         log, shm = (Path(f"{self._database.path}-{name}") for name in ("wal", "shm"))
         try:
             written_ns = log.stat().st_mtime_ns
-            for_s = time.time() - written_ns / 1e9
-            is_quiet = not 0 <= for_s < _QUIET_S
-            if not (is_quiet or self._database.has_little_space()):
+            for_s = self._database.quiet_for_s()
+            if for_s is None and not self._database.has_little_space():
                 return None
-            if not self._is_held() or not is_quiet or log.stat().st_mtime_ns != written_ns:
+            if not self._is_held() or for_s is None or log.stat().st_mtime_ns != written_ns:
                 return None
             pid = write_lock_holder(shm.stat())
         except OSError:  # nobody has opened the database
@@ -70,7 +67,7 @@ class StandstillWatch:
     def _is_held(self) -> bool:
         """Return whether no write can begin for a lock, after trying one. Raises StorageError."""
         try:
-            self._database.begin_and_undo(_TRIAL_S, commits=True)
+            self._database.begin_and_undo(_TRIAL_S)
         except DatabaseBusy:
             return True
         return False

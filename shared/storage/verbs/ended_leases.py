@@ -57,6 +57,7 @@ class LeasedJob(NamedTuple):
     freed_at_ms: int | None
     started_at_ms: int
     type: str
+    lease_token: int
 
     @property
     def waits_since_ms(self) -> int:

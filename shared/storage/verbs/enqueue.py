@@ -18,6 +18,14 @@ _MOST_CHARS_IN_A_ROW = 1000
 """A longer payload has a row of its own: a job's row is written whole at each change."""
 
 
+_LATE_BY_MS = 1_000
+"""A job that was due by more than this before it is submitted is free from its submission.
+
+A client that gives now() as `run_at` is heard some ms later. If that counted, all its jobs would be
+freed after they were due, and whoever looks for the one that waits the longest would walk them all.
+"""
+
+
 class Enqueue:
     """Inserts jobs. There is no other way into the database."""
 
@@ -30,6 +38,10 @@ class Enqueue:
         self._keys = keys
         self._sql = database.sql("jobs.sql")
 
+    def lock_keys(self, unique_keys: Sequence[str]) -> None:
+        """Let nobody else make a job with one of these keys before this transaction ends."""
+        self._database.lock("unique key", unique_keys)
+
     def holders_of(self, unique_keys: Sequence[str]) -> dict[str, KeyHolder]:
         """Return the live jobs that hold some of these unique keys, by key.
 
@@ -37,7 +49,7 @@ class Enqueue:
         """
         if not unique_keys:
             return {}
-        self._database.lock("unique key", unique_keys)
+        self.lock_keys(unique_keys)
         rows = self._database.all(self._sql["live-by-unique-keys"], json.dumps(unique_keys))
         return {key: KeyHolder(*holder) for key, *holder in rows}
 
@@ -136,7 +148,7 @@ class Enqueue:
 def _row(new: NewJob, now_ms: int, is_parked: bool) -> tuple[Value, ...]:
     """Return the values of `insert-job`. What a job waits for is stored when all ids are known.
 
-    A job that was due before it was submitted waits from its submission: it is free from then on.
+    A job that was due long before it was submitted waits from its submission: it is free from then.
     """
     run_at_ms = now_ms + new.delay_ms if new.run_at_ms is None else new.run_at_ms
     return (
@@ -157,7 +169,7 @@ def _row(new: NewJob, now_ms: int, is_parked: bool) -> tuple[Value, ...]:
         new.traceparent,
         new.concurrency_key,
         int(is_parked),
-        now_ms if run_at_ms < now_ms and not new.depends_on else None,
+        now_ms if run_at_ms < now_ms - _LATE_BY_MS and not new.depends_on else None,
     )
 
 
@@ -174,14 +186,12 @@ def clashes(
     Who relies on the live job relies on what it does (docs/adr/0039). A key that nobody holds is
     that of the first of these jobs.
     """
-    first: dict[str, KeyHolder] = {}
+    taken = dict(holders)
     for position, new in enumerate(new_jobs):
-        key = new.unique_key
-        if key is None:
-            continue
-        holder = holders.get(key) or first.setdefault(key, KeyHolder(0, new.type))
-        if holder.type != new.type:
-            yield position, holder.refusal(key)
+        if new.unique_key is not None:
+            holder = taken.setdefault(new.unique_key, KeyHolder(0, new.type))
+            if holder.type != new.type:
+                yield position, holder.refusal(new.unique_key)
 
 
 def refuse_clashes(
@@ -237,50 +247,49 @@ class Children:
     def __init__(self, enqueue: Enqueue) -> None:
         self._enqueue = enqueue
 
-    def checked(self, finished: Sequence[Finished]) -> list[Finished]:
-        """Return a permanent failure in place of each success whose children cannot be inserted.
+    def lock_keys(self, finished: Iterable[Finished]) -> None:
+        """Let nobody else make a job with a unique key of these children."""
+        keys = keys_of(child for one in finished for child in one.children)
+        if keys:
+            self._enqueue.lock_keys(keys)
 
-        One of them depends on a job that does not exist any more, or has a unique key that is of
-        another type. What is returned can be inserted until the transaction ends.
+    def checked(self, succeeded: Sequence[Finished]) -> tuple[list[Finished], list[Finished]]:
+        """Return the successes, and a permanent failure for each with a child that is refused.
+
+        One of its children depends on a job that does not exist any more, or has a unique key that
+        is of another type. Those of the others can be inserted until the transaction ends, once all
+        of these jobs have ended: the key of each is free by then, whatever their order is.
         """
         holders = self._enqueue.holders_of(
-            keys_of(child for one in finished for child in one.children)
+            keys_of(child for one in succeeded for child in one.children)
         )
-        taken: dict[str, KeyHolder] = {}
-        checked = []
-        for one in finished:
+        ending_ids = {one.lease.job_id for one in succeeded}
+        taken = {key: held for key, held in holders.items() if held.id not in ending_ids}
+        done, refused = [], []
+        for one in succeeded:
             try:
-                self._refuse(one, holders, taken)
-            except (InvalidJob, UniqueKeyHeld) as refused:
-                error = JobError("PermanentError", f"enqueue: {refused}")
-                checked.append(
-                    one._replace(
-                        ending=Ending.FAILED_PERMANENTLY, result=None, error=error, children=()
-                    )
-                )
-            else:
-                checked.append(one)
-                for child in one.children:
-                    if child.unique_key is not None:
-                        taken[child.unique_key] = KeyHolder(0, child.type)
-        return checked
+                self._refuse(one.children, taken)
+            except (InvalidJob, UniqueKeyHeld) as why:
+                error = JobError("PermanentError", f"enqueue: {why}")
+                ending = Ending.FAILED_PERMANENTLY
+                refused.append(one._replace(ending=ending, result=None, error=error, children=()))
+                continue
+            done.append(one)
+            for child in one.children:
+                if child.unique_key is not None:
+                    taken.setdefault(child.unique_key, KeyHolder(0, child.type))
+        return done, refused
 
     def keep(self, finished: Iterable[Finished]) -> None:
         """Insert the children of jobs that are done."""
         for children in _together(one.children for one in finished):
             self._enqueue.keep(children)
 
-    def _refuse(
-        self, one: Finished, holders: Mapping[str, KeyHolder], taken: Mapping[str, KeyHolder]
-    ) -> None:
-        """Raise InvalidJob or UniqueKeyHeld if the children of this job cannot be inserted."""
-        if not one.children:
-            return
-        self._enqueue.refuse_unknown(one.children, _CHILD)
-        # Its own key is free by then: it may hand it on.
-        others = {key: held for key, held in holders.items() if held.id != one.lease.job_id}
-        for known in (others, taken):
-            refuse_clashes(one.children, known, _CHILD)
+    def _refuse(self, children: Sequence[NewJob], taken: Mapping[str, KeyHolder]) -> None:
+        """Raise InvalidJob or UniqueKeyHeld if the children of a job cannot be inserted."""
+        if children:
+            self._enqueue.refuse_unknown(children, _CHILD)
+            refuse_clashes(children, taken, _CHILD)
 
 
 def _together(groups: Iterable[Sequence[NewJob]]) -> list[list[NewJob]]:

@@ -151,18 +151,23 @@ class Leases:
 
     def finish(self, finished: Sequence[Finished]) -> set[int]:
         """Record how jobs ended; return the tokens of lost leases, whose jobs are not changed."""
-        lost: set[int] = set()
         with self._database.write(durable=True):
             now_ms = self._database.clock.wall_ms()  # for all: each says how long before it ended
             self._lock_limits(one.lease for one in finished)
-            finished = self._children.checked(finished)
-            succeeded = [one for one in finished if one.ending is Ending.SUCCEEDED]
-            if succeeded:
-                lost |= self._complete(succeeded, now_ms)
-            for one in finished:
-                if one.ending is not Ending.SUCCEEDED and not self._finish_otherwise(one, now_ms):
-                    lost.add(one.lease.token)
-        return lost
+            self._children.lock_keys(finished)  # before the rows of jobs, as whoever submits does
+            now = (self._database.clock.monotonic_ms(), self._database.clock.boot_id)
+            held = self._held([one.lease for one in finished], now)
+            reported = [one for one in finished if one.lease.token in held]
+            self._end_otherwise(
+                [one for one in reported if one.ending is not Ending.SUCCEEDED], held, now_ms
+            )
+            done, refused = self._children.checked(
+                [one for one in reported if one.ending is Ending.SUCCEEDED]
+            )
+            self._end_otherwise(refused, held, now_ms)
+            if done:
+                self._complete([(one, held[one.lease.token]) for one in done], now, now_ms)
+        return {one.lease.token for one in finished} - set(held)
 
     def stored(self, finished: Sequence[Finished]) -> set[int]:
         """Return the tokens of the leases whose attempts are stored with the outcome given here.
@@ -173,16 +178,17 @@ class Leases:
         ends = [(one.job_id, one.token, outcome.value) for one, outcome in outcomes if outcome]
         return {row[0] for row in self._database.run_many(self._sql["ended-with"], ends)}
 
-    def _complete(self, succeeded: Sequence[Finished], now_ms: int) -> set[int]:
-        clock = self._database.clock
-        now = (clock.monotonic_ms(), clock.boot_id)
+    def _held(self, leases: Sequence[Lease], now: tuple[int, str]) -> dict[int, LeasedJob]:
+        """Return the jobs of those leases that are still held, by token."""
         rows = self._database.run_many(
-            self._sql["held-lease"],
-            [(one.lease.job_id, one.lease.token, *now) for one in succeeded],
+            self._sql["held-lease"], [(one.job_id, one.token, *now) for one in leases]
         )
-        held = {job.id: job for job in map(LeasedJob._make, rows)}
-        done = [one for one in succeeded if one.lease.job_id in held]
-        times_ms = [times_of(one.run, held[one.lease.job_id].started_at_ms, now_ms) for one in done]
+        return {job.lease_token: job for job in map(LeasedJob._make, rows)}
+
+    def _complete(
+        self, done: Sequence[tuple[Finished, LeasedJob]], now: tuple[int, str], now_ms: int
+    ) -> None:
+        times_ms = [times_of(one.run, job.started_at_ms, now_ms) for one, job in done]
         self._database.send(
             self._sql["complete-job"],
             [
@@ -195,41 +201,32 @@ class Leases:
                     one.lease.token,
                     *now,
                 )
-                for one, times in zip(done, times_ms, strict=True)
+                for (one, _), times in zip(done, times_ms, strict=True)
             ],
         )
         at_commit = self._database.at_commit
-        at_commit.count_jobs((one.lease.queue for one in done), Status.IN_PROGRESS, Status.DONE)
-        for one, (started_ms, ended_ms) in zip(done, times_ms, strict=True):
-            since_ms, lease = held[one.lease.job_id].waits_since_ms, one.lease
+        at_commit.count_jobs((one.lease.queue for one, _ in done), Status.IN_PROGRESS, Status.DONE)
+        for (one, job), (started_ms, ended_ms) in zip(done, times_ms, strict=True):
+            since_ms, lease = job.waits_since_ms, one.lease
             at_commit.count_ended(lease.queue, lease.type, Status.DONE, ended_ms - started_ms)
             times = (since_ms, started_ms, ended_ms)
             at_commit.count_attempt(
                 lease.type, Outcome.SUCCEEDED, times, one.cpu_s, one.max_rss_bytes
             )
         keys = [
-            (job.queue, job.concurrency_key)
-            for job in held.values()
-            if job.concurrency_key is not None
+            (job.queue, job.concurrency_key) for _, job in done if job.concurrency_key is not None
         ]
         if keys:
             self._keys.look_at(keys)
-        self._events.record_jobs(Kind.JOB_DONE, [one.lease.job_id for one in done])
-        self._children.keep(done)
-        self._dependencies.ended(
-            (job.id, Status.DONE) for job in held.values() if job.has_dependents
-        )
-        return {one.lease.token for one in succeeded if one.lease.job_id not in held}
+        self._events.record_jobs(Kind.JOB_DONE, [one.lease.job_id for one, _ in done])
+        self._children.keep(one for one, _ in done)
+        self._dependencies.ended((job.id, Status.DONE) for _, job in done if job.has_dependents)
 
-    def _finish_otherwise(self, one: Finished, now_ms: int) -> bool:
-        clock = self._database.clock
-        rows = self._database.run_many(
-            self._sql["held-lease"],
-            [(one.lease.job_id, one.lease.token, clock.monotonic_ms(), clock.boot_id)],
-        )
-        for row in rows:
-            self._ended.end(Ended.of(one), LeasedJob._make(row), now_ms)
-        return bool(rows)
+    def _end_otherwise(
+        self, finished: Iterable[Finished], held: Mapping[int, LeasedJob], now_ms: int
+    ) -> None:
+        for one in finished:
+            self._ended.end(Ended.of(one), held[one.lease.token], now_ms)
 
     def renew(self, tokens: Mapping[int, int], ttl_ms: int, *, late: bool = False) -> set[int]:
         """Extend the leases (job id -> token) that are still held; return the lost tokens.

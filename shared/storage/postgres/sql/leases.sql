@@ -145,7 +145,7 @@ WHERE jobs.id = done.id AND lease_token = done.token AND coalesce(status, '') = 
 -- part: spent-columns
 -- The fields of LeasedJob (shared/storage/verbs/ended_leases.py).
 jobs.id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type
+    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type, lease_token
 
 -- name: held-lease
 -- Read what a job has spent, if the lease is still held, and lock it; no row: the lease is lost. Of

@@ -130,7 +130,7 @@ WHERE id = ? AND lease_token = ? AND status = 'in_progress'
 -- part: spent-columns
 -- The fields of LeasedJob (shared/storage/verbs/ended_leases.py).
 id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
-    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type
+    cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type, lease_token
 
 -- name: held-lease
 -- Read what a job has spent, if the lease is still held; no row: the lease is lost.

@@ -133,11 +133,14 @@ def read(text: str) -> date:
         (Annotated[date, PlainValidator(read, json_schema_input_type=date)], "x"),
         (Annotated[str, Field(json_schema_extra={"format": "date"})], "x"),
         (list[OnErrorOmit[date]], ["x"]),
+        (date | int, "5"),
+        (bool | UUID | None, "yes"),
+        (dict[str, timedelta | Annotated[float, Field(ge=0)]], {"a": "1.5_0"}),
         (Leave, {"first": "x"}),
         (Booking, {"first": "x"}),
     ],
 )
-def test_what_code_of_the_user_may_read_is_accepted(kind: Any, value: Any) -> None:
+def test_what_may_be_read_in_another_way_is_accepted(kind: Any, value: Any) -> None:
     def handler(v: Any) -> None: ...
 
     handler.__annotations__["v"] = kind

@@ -1,8 +1,10 @@
 """While a process holds the write lock, that is told first, and not what comes of it."""
 
+import contextlib
 import json
 import os
 import re
+import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +15,7 @@ from unittest.mock import Mock
 import pytest
 
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.errors import DatabaseFull
+from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
 from orpheus.shared.operations.supervisor_requests import check_supervised
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, open_store, state_files
@@ -22,7 +24,6 @@ from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.standstill import StandstillWatch
 from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.startup import lock_database, note_supervisor
-from tests.sqlite_handle import handle_of
 from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
@@ -161,15 +162,28 @@ def test_a_database_that_was_moved_away_is_told_at_once(supervised: Store) -> No
     assert supervised.maintenance.standstill() is None
 
 
+@contextlib.contextmanager
+def quota_used_up() -> Iterator[None]:
+    """No file grows: a write begins, and its commit fails. There is space for others."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # Python ignores the signal
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def test_what_cannot_be_committed_is_told_though_it_can_begin(supervised: Store) -> None:
-    """As where the file has become read-only, or a quota is used up."""
     let_log_be_quiet()
-    with handle_of(supervised) as connection:
-        connection.execute("PRAGMA query_only = ON")
+    with quota_used_up():
+        supervised._database.all("BEGIN IMMEDIATE")
+        supervised._database.all("ROLLBACK")
         found = supervised.maintenance.standstill()
-        connection.execute("PRAGMA query_only = OFF")
-    assert found is not None and found.why.endswith("attempt to write a readonly database")
+        with pytest.raises(DatabaseUnusable) as not_ready:
+            supervised.writable()
+    assert found is not None and found.why == str(not_ready.value)
     assert supervised.maintenance.standstill() is None
+    assert supervised.writable()
 
 
 @pytest.mark.usefixtures("supervised")

@@ -16,8 +16,12 @@ log = get_logger()
 async def end_tasks(left: "Callable[[], Iterable[asyncio.Task[Any]]]") -> None:
     """Cancel the tasks that `left` returns, other than the running one, and wait for them."""
     me = asyncio.current_task()
+
+    def others() -> "list[asyncio.Task[Any]]":
+        return [one for one in left() if one is not me and not one.done()]
+
     for _ in range(_MOST_ROUNDS):
-        rest = [one for one in left() if one is not me and not one.done()]
+        rest = others()
         if not rest:
             return
         for one in rest:
@@ -27,11 +31,12 @@ async def end_tasks(left: "Callable[[], Iterable[asyncio.Task[Any]]]") -> None:
         for one in rest:
             if one.done() and not one.cancelled():
                 _report(one.exception(), "a task that a job has left failed when it was cancelled")
-    log.warning(
-        "job_left_tasks",
-        tasks=[repr(one) for one in left() if one is not me and not one.done()],
-        note="a job's tasks began others whenever they were cancelled; the last ones go on",
-    )
+    if go_on := others():
+        log.warning(
+            "job_left_tasks",
+            tasks=[repr(one) for one in go_on],
+            note="a job's tasks began others whenever they were cancelled; the last ones go on",
+        )
 
 
 async def close(generators: Iterable[AsyncGenerator[Any, Any]]) -> None:

@@ -12,6 +12,7 @@ from orpheus import job
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.registry import load_job_types
+from orpheus.worker.attempt import leftovers
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor, NoTimeout
 from orpheus.worker.attempt.kept_loop import KeptLoop
@@ -104,6 +105,23 @@ def test_a_task_that_always_begins_another_does_not_keep_the_result() -> None:
     is_wanted = False
     assert kept.run(left())[1] == 1
     assert kept.run(left())[1] == 0
+
+
+def test_tasks_that_end_in_the_last_round_are_not_told_as_left() -> None:
+    rounds = leftovers._MOST_ROUNDS
+
+    async def watched() -> None:
+        def again(_: Any) -> None:
+            nonlocal rounds
+            rounds -= 1
+            if rounds >= 0:
+                asyncio.create_task(asyncio.sleep(60)).add_done_callback(again)
+
+        again(None)
+
+    with capture_logs() as logged:
+        KeptLoop().run(watched())
+    assert (rounds, logged) == (-1, [])
 
 
 def test_whatever_ends_a_coroutine_the_next_one_runs_on_the_same_loop(

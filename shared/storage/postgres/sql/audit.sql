@@ -1,20 +1,3 @@
--- name: record
--- Record the action of an operator.
-INSERT INTO orpheus.audit (at_ms, action, target, by, reason, count, before, after)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
-
--- name: add-count
--- Add the jobs that a further transaction of the same action changed.
-UPDATE orpheus.audit SET count = count + ? WHERE id = ?;
-
--- part: entry-columns
--- The fields of AuditRow (shared/storage/data.py).
-id, at_ms, action, target, by, reason, count, before, after
-
--- name: entries
--- What operators did; a WHERE follows.
-SELECT {entry-columns} FROM orpheus.audit
-
 -- name: by-contains
 -- This and the next two are conditions of `entries`: the text of a pattern is in who did it.
 by ILIKE ?
@@ -27,43 +10,7 @@ target ILIKE ? OR reason ILIKE ?
 -- The target begins with the words of a pattern. A comma belongs to no word.
 replace(target, ',', '') || ' ' ILIKE ?
 
--- name: edge
--- The last entry of a window, and its time: the next window of a list begins behind it.
-SELECT id, at_ms FROM orpheus.audit WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
-
--- name: begun-by
--- Who began an action, if this entry is of it.
-SELECT by FROM orpheus.audit WHERE id = ? AND action = ? AND target = ?;
-
--- name: count-of
--- How many jobs an action has changed.
-SELECT count FROM orpheus.audit WHERE id = ?;
-
--- name: last-to-target
--- The last time that somebody did this to a target, since a time.
-SELECT {entry-columns} FROM orpheus.audit
-WHERE target = ? AND action = ? AND at_ms >= ?
-ORDER BY id DESC LIMIT 1;
-
--- name: first-to-target
--- The first time that somebody did this to a target, since a time.
-SELECT {entry-columns} FROM orpheus.audit
-WHERE target = ? AND action = ? AND at_ms >= ?
-ORDER BY id LIMIT 1;
-
--- name: add-jobs
--- Remember which jobs an action changed that was one of many.
-INSERT INTO orpheus.audit_jobs (audit_id, job_id) SELECT ?::bigint, one::bigint FROM json_array_elements_text(?::json) AS one;
-
 -- name: jobs-of
 -- Those of a JSON list of jobs that an action has changed already.
 SELECT job_id FROM orpheus.audit_jobs
 WHERE job_id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one) AND audit_id = ?;
-
--- name: entries-of-job
--- What operators did to a job, to it alone or to many, below an id; a WHERE follows.
-SELECT {entry-columns} FROM (
-    SELECT * FROM orpheus.audit WHERE target = ? AND id < ?
-    UNION ALL
-    SELECT audit.* FROM orpheus.audit_jobs JOIN orpheus.audit ON audit.id = audit_jobs.audit_id
-    WHERE audit_jobs.job_id = ? AND audit_jobs.audit_id < ?) AS done

@@ -1,29 +1,3 @@
--- name: all-rules
--- Every rule, with what is remembered of it.
-SELECT name, definition, seq, version, state, last_job_id FROM alerts ORDER BY name;
-
--- name: rules-to-change
--- The same in a transaction that changes them: the transaction has the lock already.
-SELECT name, definition, seq, version, state, last_job_id FROM alerts ORDER BY name;
-
--- name: put-rule
--- Store a rule that is new or has changed: it has seen all events so far.
-INSERT INTO alerts (name, definition, seq, state) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (name) DO UPDATE SET
-    definition = ?2, seq = ?3, version = version + 1, state = ?4;
-
--- name: remove-rule
--- Delete a rule that is no longer configured.
-DELETE FROM alerts WHERE name = ?;
-
--- name: move-rule
--- Store what a rule has seen, if no other process did: the process that changes this row fires it.
-UPDATE alerts SET seq = ?, state = ?, version = version + 1 WHERE name = ? AND version = ?;
-
--- name: note-job
--- Store the job of the last alert.
-UPDATE alerts SET last_job_id = ? WHERE name = ?;
-
 -- name: newest-seq
 -- The seq of the newest event, 0 if there never was one.
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0);
@@ -38,10 +12,6 @@ SELECT
     body ->> 'slot', body ->> 'host', body ->> 'pid'
 FROM events
 WHERE seq > ?1 AND seq <= ?2 AND kind IN (SELECT value FROM json_each(?3)) ORDER BY seq;
-
--- name: event
--- One event.
-SELECT job_id, body FROM events WHERE seq = ?;
 
 -- name: late-jobs
 -- How many due jobs of each queue have waited since a time, of each priority up to a number. The index
@@ -80,13 +50,6 @@ SELECT queue, sum((
             LIMIT ?2 + (SELECT min(10000, 100000 / count(*)) FROM heads))
         WHERE coalesce(freed_at_ms, 0) < ?1 LIMIT ?2)))
 FROM heads WHERE queue IS NOT NULL GROUP BY queue;
-
--- name: late-delayed-jobs
--- The same for delayed jobs, which the next lease makes due: the first of all that wait.
-SELECT queue, count(*) FROM (
-    SELECT queue FROM jobs INDEXED BY jobs_scheduled
-    WHERE status = 'pending' AND is_due = 0 AND run_at_ms < ? ORDER BY run_at_ms LIMIT ?)
-GROUP BY queue;
 
 -- name: runs-of-alerts
 -- Of the newest jobs of a queue: the runs that go on, and those that ended since a time, with whether

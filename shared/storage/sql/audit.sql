@@ -50,3 +50,20 @@ SELECT {entry-columns} FROM (
     UNION ALL
     SELECT audit.* FROM orpheus.audit_jobs CROSS JOIN orpheus.audit ON audit.id = audit_jobs.audit_id
     WHERE audit_jobs.job_id = ? AND audit_jobs.audit_id < ?) AS done
+
+-- name: by-contains
+-- This and the next two are conditions of `entries`: the text of a pattern is in who did it.
+by {matches}
+
+-- name: text-contains
+-- The text of a pattern is in the target or in the reason.
+target {matches} OR reason {matches}
+
+-- name: begins-with
+-- The target begins with the words of a pattern. A comma belongs to no word.
+replace(target, ',', '') || ' ' {matches}
+
+-- name: jobs-of
+-- Those of a JSON list of jobs that an action has changed already.
+SELECT job_id FROM {listed-ids} AS wanted
+    CROSS JOIN orpheus.audit_jobs ON job_id = wanted.value WHERE audit_id = ?;

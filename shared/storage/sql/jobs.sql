@@ -171,3 +171,8 @@ SELECT max(id) FROM orpheus.jobs;
 -- name: among-ids
 -- A condition: the id is in a JSON list.
 jobs.id IN (SELECT value FROM {listed-ids} AS wanted)
+
+-- name: contains
+-- A condition: the text of a pattern is in the type, the payload, the error or a tag.
+type {matches} OR {whole-payload} {matches}
+    OR coalesce(error_message, '') {matches} OR tags {matches}

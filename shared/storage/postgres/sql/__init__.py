@@ -8,7 +8,7 @@ from functools import cache
 
 from orpheus.shared.storage.queries import SqlFile, load_queries
 
-_INDEX = re.compile(r"\s+(INDEXED BY \w+|NOT INDEXED)")
+_INDEX = re.compile(r"INDEXED BY \w+|NOT INDEXED")
 
 
 @cache

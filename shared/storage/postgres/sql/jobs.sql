@@ -1,8 +1,3 @@
--- name: contains
--- A condition: the text of a pattern is in the type, the payload, the error or a tag.
-type ILIKE ? OR {whole-payload} ILIKE ?
-    OR coalesce(error_message, '') ILIKE ? OR tags ILIKE ?
-
 -- name: unknown-ids
 -- Those of a JSON list of ids that no job has. The others cannot be deleted until the transaction ends.
 WITH wanted AS MATERIALIZED (

@@ -1,8 +1,3 @@
--- name: contains
--- A condition: the text of a pattern is in the type, the payload, the error or a tag.
-type LIKE ? ESCAPE '\' OR {whole-payload} LIKE ? ESCAPE '\'
-    OR coalesce(error_message, '') LIKE ? ESCAPE '\' OR tags LIKE ? ESCAPE '\'
-
 -- name: unknown-ids
 -- Those of a JSON list of ids that no job has.
 SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = value);

@@ -14,3 +14,7 @@ CASE WHEN error_type IS NOT NULL
 -- part: every-event
 -- The table of all events.
 events
+
+-- part: matches
+-- A text matches a pattern, in either case.
+LIKE ? ESCAPE '\'

@@ -38,4 +38,4 @@ SELECT {columns} FROM orpheus.{table} WHERE {condition} {group} ORDER BY {key} L
 
 -- name: put-rows
 -- Insert rows with all their columns. What stands in braces is replaced.
-INSERT INTO orpheus.{table} ({columns}) VALUES {values};
+INSERT INTO orpheus.{table} ({columns}) VALUES ({places});

@@ -59,8 +59,8 @@ class Quarantines:
             return
         clock = self._database.clock
         self._database.flush_counts()
-        row = self._database.one(self._sql["successes"], job_type)
-        successes, mono_ms = int(row[0]) if row else 0, clock.monotonic_ms()
+        successes = int(self._database.value(self._sql["successes"], job_type))
+        mono_ms = clock.monotonic_ms()
         since = (successes, clock.boot_id, mono_ms - WINDOW_MS)
         self._database.run(self._sql["forget-crashes"], job_type, *since)
         now = (mono_ms, clock.boot_id, evidence[:LONGEST_EVIDENCE], successes)

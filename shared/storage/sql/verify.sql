@@ -63,6 +63,61 @@ WHERE coalesce((SELECT min(seq) FROM orpheus.{every-event}), 1) = 1
     AND NOT EXISTS (SELECT 1 FROM orpheus.{every-event} WHERE job_id = jobs.id)
 LIMIT ?;
 
+-- name: i18-blocked-for-ever
+-- A blocked job waits for jobs that are live, or whose cascade has not reached it yet. One that an
+-- application has submitted may still have to be linked.
+SELECT 'job ' || id || ' waits for ' || waits_for || ' jobs, but ' || live
+    || ' of those it depends on are live or are still to reach it'
+FROM (
+    SELECT id, waits_for, (
+        SELECT count(*) FROM orpheus.job_dependencies
+            CROSS JOIN orpheus.jobs AS others ON others.id = job_dependencies.depends_on
+        WHERE job_dependencies.job_id = jobs.id AND job_dependencies.waits = 1
+            AND (others.status IN ('blocked', 'pending', 'in_progress')
+                OR others.id IN (SELECT job_id FROM orpheus.cascades))) AS live
+    FROM orpheus.jobs
+    WHERE status = 'blocked' AND id NOT IN (SELECT job_id FROM orpheus.cascades)) AS blocked
+WHERE waits_for <> live LIMIT ?;
+
+-- name: i18-cascades
+-- Only the end of a job reaches those that depend on it; one that depends on others may be there to
+-- be linked.
+SELECT 'job ' || id || ' is ' || status || ', but its end is stored as a cascade'
+FROM orpheus.cascades JOIN orpheus.jobs ON jobs.id = cascades.job_id
+WHERE status IN ('blocked', 'pending', 'in_progress')
+    AND NOT EXISTS (SELECT 1 FROM orpheus.job_dependencies WHERE job_id = jobs.id) LIMIT ?;
+
+-- name: i19-counts
+-- The kept counts are the counted ones.
+SELECT 'queue ' || queue || ': ' || coalesce(counted.n, 0) || ' jobs are ' || status
+    || ', the kept count says ' || coalesce(kept.n, 0)
+FROM (SELECT queue, status, count(*) AS n FROM orpheus.jobs GROUP BY queue, status) AS counted
+FULL JOIN (
+    SELECT queue, status, sum(n) AS n FROM orpheus.job_counts GROUP BY queue, status) AS kept
+    USING (queue, status)
+WHERE coalesce(counted.n, 0) <> coalesce(kept.n, 0) LIMIT ?;
+
+-- name: i21-parked-for-ever
+-- A parked job waits for a key that has no room, that opens at a time, or that is still to be looked at.
+SELECT 'queue ' || queue || ', key ' || key || ': jobs are parked, but ' || n
+    || ' of ' || CASE WHEN most > 0 THEN CAST(most AS text) ELSE 'any number' END || ' run or may be leased'
+FROM (
+    SELECT parked.queue, parked.concurrency_key AS key, coalesce(max_running_per_key, 0) AS most,
+        coalesce(key_rate_starts, 0) AS starts, (
+            SELECT count(*) FROM orpheus.jobs INDEXED BY jobs_of_key
+            WHERE concurrency_key IS NOT NULL AND is_parked = 0 AND finished_at_ms IS NULL
+                AND queue = parked.queue AND concurrency_key = parked.concurrency_key
+                AND (status = 'in_progress' OR (status = 'pending' AND is_due = 1))) AS n
+    FROM (SELECT DISTINCT queue, concurrency_key FROM orpheus.jobs WHERE is_parked = 1) AS parked
+        LEFT JOIN orpheus.queues ON name = parked.queue
+    WHERE sweep_after IS NULL) AS found
+WHERE (most = 0 OR n < most) AND NOT (starts > 0 AND n > 0)
+    AND NOT EXISTS (
+        SELECT 1 FROM orpheus.key_rates
+        WHERE key_rates.queue = found.queue AND key_rates.key = found.key
+            AND opens_mono_ms IS NOT NULL)
+LIMIT ?;
+
 -- name: i22-held-for-ever
 -- A job is held back only while its type is quarantined, or is released and its jobs are let go.
 SELECT 'job ' || id || ' is held back, but its type ' || type || ' is not quarantined' FROM orpheus.jobs

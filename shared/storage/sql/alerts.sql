@@ -29,7 +29,7 @@ UPDATE orpheus.alerts SET last_job_id = ? WHERE name = ?;
 SELECT job_id, body FROM orpheus.events WHERE seq = ?;
 
 -- name: late-delayed-jobs
--- The same for delayed jobs, which the next lease makes due: the first of all that wait.
+-- The same as `late-jobs` for delayed jobs, which the next lease makes due: the first of all that wait.
 SELECT queue, count(*) FROM (
     SELECT queue FROM orpheus.jobs INDEXED BY jobs_scheduled
     WHERE status = 'pending' AND is_due = 0 AND run_at_ms < ? ORDER BY run_at_ms LIMIT ?) AS late

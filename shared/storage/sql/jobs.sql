@@ -99,6 +99,11 @@ INDEXED BY jobs_failed
 -- Follows a query of jobs by a tag.
 JOIN orpheus.job_tags ON job_tags.job_id = jobs.id
 
+-- name: contains
+-- A condition: the text of a pattern is in the type, the payload, the error or a tag.
+type {matches} OR {whole-payload} {matches}
+    OR coalesce(error_message, '') {matches} OR tags {matches}
+
 -- name: status-of
 -- The status of a job, for a client that waits for its end.
 SELECT status FROM orpheus.jobs WHERE id = ?;
@@ -143,6 +148,11 @@ UPDATE orpheus.jobs SET status = CASE WHEN ?1 > 0 THEN 'blocked' ELSE 'pending' 
     run_at_ms = ?2, freed_at_ms = NULL, finished_at_ms = NULL, progress = NULL, message = NULL
 WHERE id = ?3 AND status IN ('failed', 'cancelled');
 
+-- name: run-now
+-- Stays pending, and is due now. A job that is due already keeps its turn.
+UPDATE orpheus.jobs SET is_due = 1, run_at_ms = CASE WHEN run_at_ms > ?1 THEN ?1 ELSE run_at_ms END
+WHERE id = ?2 AND status = 'pending' AND is_due = 0;
+
 -- name: long-logs
 -- Those of a JSON list of jobs whose logs have at least so many lines.
 SELECT value FROM {listed-ids} AS ended
@@ -171,8 +181,3 @@ SELECT max(id) FROM orpheus.jobs;
 -- name: among-ids
 -- A condition: the id is in a JSON list.
 jobs.id IN (SELECT value FROM {listed-ids} AS wanted)
-
--- name: contains
--- A condition: the text of a pattern is in the type, the payload, the error or a tag.
-type {matches} OR {whole-payload} {matches}
-    OR coalesce(error_message, '') {matches} OR tags {matches}

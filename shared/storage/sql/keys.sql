@@ -151,3 +151,8 @@ LIMIT ?3;
 -- Delete the row of a key, unless a job of it has started since it was found.
 DELETE FROM orpheus.key_rates
 WHERE queue = ?1 AND key = ?2 AND opens_mono_ms IS NULL AND (boot_id <> ?3 OR full_mono_ms <= ?4);
+
+-- name: shorten-rates
+-- A rate has changed: no bucket of the queue lacks more than it can hold.
+UPDATE orpheus.key_rates SET full_mono_ms = ?3
+WHERE queue = ?1 AND boot_id = ?2 AND full_mono_ms > ?3;

@@ -52,14 +52,21 @@ AND status = 'pending';
     concurrency_key
 
 -- name: due-of-one
--- Some due jobs of one queue, behind a priority, time and id, in the same columns. With an OFFSET,
--- jobs that are unparked meanwhile would make others come twice.
+-- Some due jobs of one queue, behind a priority, time and id, in the columns of `due-of-all`. With
+-- an OFFSET, jobs that are unparked meanwhile would make others come twice.
 SELECT {due-columns}, CAST(NULL AS bigint) AS token, CAST(NULL AS bigint) AS delayed_ms,
     CAST(NULL AS text) AS held
 FROM orpheus.jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority <= ?2
     AND (priority < ?2 OR run_at_ms > ?3 OR (run_at_ms = ?3 AND id > ?4))
 ORDER BY priority DESC, run_at_ms, id LIMIT ?5 FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: due-job
+-- One due job, in the same columns, unless another host has taken it since its head was read.
+SELECT {due-columns}, CAST(NULL AS bigint) AS token, CAST(NULL AS bigint) AS delayed_ms,
+    CAST(NULL AS text) AS held
+FROM orpheus.jobs WHERE id = ? AND status = 'pending' AND is_due = 1 AND is_parked = 0
+FOR NO KEY UPDATE SKIP LOCKED;
 
 -- part: head-columns
 -- The fields of Head (shared/storage/verbs/due_jobs.py).

@@ -44,3 +44,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT (name) DO UPDATE SET
     paused_by_config = ?2, max_running = ?3, rate_starts = ?4, rate_period_s = ?5, rate_burst = ?6,
     max_running_per_key = ?7, key_rate_starts = ?8, key_rate_period_s = ?9, key_rate_burst = ?10;
+
+-- name: refund
+-- Refund the token of a job that was leased and did not start. Nothing to do after a reboot.
+UPDATE orpheus.queues
+SET rate_tokens = CASE WHEN rate_tokens + 1 < rate_burst THEN rate_tokens + 1 ELSE rate_burst END
+WHERE name = ? AND rate_starts > 0;

@@ -18,8 +18,8 @@ UPDATE orpheus.jobs SET has_dependents = 1
 FROM held WHERE jobs.id = held.id AND jobs.has_dependents = 0;
 
 -- name: end-late
--- They wait now. One that has ended by now stays stored for those that wait for it, and so does one that
--- another has locked, as it may be ending.
+-- The jobs of `first-late` wait now. One that has ended by now stays stored for those that wait for it,
+-- and so does one that another has locked, as it may be ending.
 WITH live AS MATERIALIZED (
     SELECT id FROM orpheus.jobs
     WHERE id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one)

@@ -1,5 +1,5 @@
 -- name: jobs-after
--- The same of what waits for it.
+-- The same as `jobs-before` of what waits for the job.
 WITH RECURSIVE after_it (id) AS (
     SELECT job_id FROM orpheus.job_dependencies WHERE depends_on = ?
     UNION

@@ -13,8 +13,3 @@ SELECT DISTINCT ON (lease_incarnation)
     id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
     count(*) OVER (PARTITION BY lease_incarnation) AS in_progress, crashes
 FROM orpheus.jobs WHERE status = 'in_progress' ORDER BY lease_incarnation, lease_token;
-
--- name: run-now
--- Stays pending, and is due now. A job that is due already keeps its turn.
-UPDATE orpheus.jobs SET is_due = 1, run_at_ms = least(run_at_ms, ?)
-WHERE id = ? AND status = 'pending' AND is_due = 0;

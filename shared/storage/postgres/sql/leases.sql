@@ -17,13 +17,6 @@ FROM (
                 OR max_running_per_key > 0 OR key_rate_starts > 0)
     ORDER BY priority DESC, run_at_ms, id LIMIT ? FOR NO KEY UPDATE SKIP LOCKED) AS due;
 
--- name: due-job
--- One due job, in the same columns, unless another host has taken it since its head was read.
-SELECT {due-columns}, CAST(NULL AS bigint) AS token, CAST(NULL AS bigint) AS delayed_ms,
-    CAST(NULL AS text) AS held
-FROM orpheus.jobs WHERE id = ? AND status = 'pending' AND is_due = 1 AND is_parked = 0
-FOR NO KEY UPDATE SKIP LOCKED;
-
 -- name: take-tokens
 -- Take the next tokens. Those of one job grow, as its row is locked meanwhile. The last 20 bits are
 -- random: a server that is killed forgets leases, whose commits do not wait for the disk, and the
@@ -33,8 +26,9 @@ FROM generate_series(1, ?);
 
 -- name: lease-job
 -- Leaves pending for in_progress, with a new token. Of many jobs at once.
--- Here and where another statement is about many jobs at once, `coalesce(status, '')` keeps the server from reading all
--- jobs in that status, of which its statistics always count too few: it looks them up by their ids.
+-- Here and in other statements about many jobs at once, `coalesce(status, '')` keeps the server from
+-- reading all jobs in that status, of which its statistics always count too few: it looks them up by
+-- their ids.
 UPDATE orpheus.jobs SET status = 'in_progress', is_due = 0, attempt = attempt + 1,
     worker = lease.slot, worker_pid = lease.pid, started_at_ms = lease.started_at_ms,
     progress = NULL, message = NULL,

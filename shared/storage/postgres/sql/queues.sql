@@ -13,8 +13,3 @@ WHERE name = ?1 AND coalesce(paused, paused_by_config) = 0 AND max_running > 0
     AND EXISTS (
         SELECT 1 FROM orpheus.jobs
         WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1);
-
--- name: refund
--- Refund the token of a job that was leased and did not start. Nothing to do after a reboot.
-UPDATE orpheus.queues SET rate_tokens = least(rate_burst, rate_tokens + 1)
-WHERE name = ? AND rate_starts > 0;

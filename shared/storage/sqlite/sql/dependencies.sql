@@ -12,7 +12,7 @@ WHERE has_dependents = 0 AND id IN (
     SELECT depends_on FROM job_dependencies WHERE job_id IN (SELECT value FROM json_each(?)));
 
 -- name: end-late
--- They wait now. One that has ended by now stays stored for those that wait for it.
+-- The jobs of `first-late` wait now. One that has ended by now stays stored for those that wait for it.
 DELETE FROM cascades WHERE job_id IN (
     SELECT id FROM jobs
     WHERE id IN (SELECT value FROM json_each(?))

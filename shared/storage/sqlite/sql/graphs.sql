@@ -1,6 +1,6 @@
 -- name: jobs-after
--- The same of what waits for it. SQLite reads all that wait for a job before it goes on to the next: of
--- each only so many are given to it, as a list.
+-- The same as `jobs-before` of what waits for the job. SQLite reads all that wait for a job before it
+-- goes on to the next: of each only so many are given to it, as a list.
 WITH RECURSIVE after_it (id) AS (
     SELECT ?1
     UNION

@@ -9,7 +9,3 @@ SELECT id, type, worker, incarnation, started_at_ms, progress, message, in_progr
     SELECT id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
         count(*) AS in_progress, crashes, min(lease_token)
     FROM jobs INDEXED BY jobs_leased WHERE status = 'in_progress' GROUP BY lease_incarnation);
-
--- name: run-now
--- Stays pending, and is due now. A job that is due already keeps its turn.
-UPDATE jobs SET is_due = 1, run_at_ms = min(run_at_ms, ?) WHERE id = ? AND status = 'pending' AND is_due = 0;

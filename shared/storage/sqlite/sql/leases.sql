@@ -15,12 +15,6 @@ WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
             OR max_running_per_key > 0 OR key_rate_starts > 0)
 ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
--- name: due-job
--- One due job, in the same columns.
-SELECT {due-columns}, CAST(NULL AS bigint) AS token, CAST(NULL AS bigint) AS delayed_ms,
-    CAST(NULL AS text) AS held
-FROM jobs WHERE id = ?;
-
 -- name: last-token
 -- The newest token that was given out.
 SELECT last FROM lease_tokens;

@@ -18,3 +18,7 @@ all_events
 -- part: matches
 -- A text matches a pattern, in either case.
 ILIKE ?
+
+-- part: in-queue
+-- The queue is the first value: with the queue in ORDER BY, its index is the only one (`late-jobs`).
+queue = ANY (ARRAY[?1])

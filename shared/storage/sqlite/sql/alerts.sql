@@ -51,32 +51,6 @@ SELECT queue, sum((
         WHERE coalesce(freed_at_ms, 0) < ?1 LIMIT ?2)))
 FROM heads WHERE queue IS NOT NULL GROUP BY queue;
 
--- name: runs-of-alerts
--- Of the newest jobs of a queue: the runs that go on, and those that ended since a time, with whether
--- the process died. Of a process that is gone, the host is known if only one has such a slot.
-WITH newest AS (
-    SELECT id, status, worker, worker_pid, started_at_ms, finished_at_ms, lease_incarnation
-    FROM jobs WHERE queue = ?1 ORDER BY id DESC LIMIT ?3),
-runs AS (
-    SELECT worker, worker_pid AS pid, started_at_ms, NULL AS ended_at_ms, 0 AS died,
-        (SELECT host FROM processes WHERE incarnation = lease_incarnation) AS host
-    FROM newest WHERE status = 'in_progress'
-    UNION ALL
-    SELECT worker, worker_pid, started_at_ms, finished_at_ms, 0, NULL
-    FROM newest WHERE status = 'done' AND finished_at_ms >= ?2
-    UNION ALL
-    SELECT runs.worker, runs.pid, runs.started_at_ms, runs.finished_at_ms,
-        CASE WHEN runs.outcome IN ('crashed', 'timed_out', 'lost') THEN 1 ELSE 0 END, NULL
-    FROM newest CROSS JOIN ended_attempts AS runs
-    WHERE runs.job_id = newest.id AND runs.finished_at_ms >= ?2)
-SELECT worker, pid, started_at_ms, ended_at_ms, died,
-    coalesce(
-        host,
-        (SELECT min(host) FROM slots WHERE slot = runs.worker HAVING count(*) = 1),
-        (SELECT min(host) FROM processes
-        WHERE slot = runs.worker AND pid = runs.pid HAVING count(*) = 1))
-FROM runs;
-
 -- name: deliveries
 -- Of the newest jobs of each of these rules, those that are done or were tried in vain, newest first. A
 -- rule whose last job is gone has none: one that it followed may be left, as failed jobs are kept for

@@ -18,3 +18,7 @@ events
 -- part: matches
 -- A text matches a pattern, in either case.
 LIKE ? ESCAPE '\'
+
+-- part: in-queue
+-- The queue is the first value.
+queue = ?1

@@ -11,6 +11,7 @@ from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
+from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.data import (
     AlertRow,
     AuditFilter,
@@ -163,33 +164,26 @@ def open_store(
     """
     if create:
         refuse_links(url, state_dir)
+    state = state_files(url, state_dir)
+    bells = Doorbells(state.bells, pools or {})
     if is_on_postgres(url):
         try:
             from orpheus.shared.storage.postgres.store import open_postgres  # noqa: PLC0415 - an extra
         except ImportError as error:
             raise ConfigurationError(f"database.url: {NEEDS_PSYCOPG} ({error})") from None
-        store = open_postgres(
+        backend = open_postgres(
             url,
-            state_files(url, state_dir),
+            state,
+            bells,
             create=create,
             durable=durable,
-            pools=pools or {},
-            backoff=backoff or BackoffRules(),
-            quarantine_after=quarantine_after,
             clock=clock,
             pooled=bool(listen_url),
         )
     else:
-        store = open_sqlite(
-            database_path(url),
-            state_files(url, state_dir),
-            create=create,
-            durable=durable,
-            pools=pools or {},
-            backoff=backoff or BackoffRules(),
-            quarantine_after=quarantine_after,
-            clock=clock or SystemClock(),
-        )
+        path, clock = database_path(url), clock or SystemClock()
+        backend = open_sqlite(path, state, bells, create=create, durable=durable, clock=clock)
+    store = Store(state, backend, backoff or BackoffRules(), quarantine_after)
     return store if to_move else _unless_moved(store, starts=create)
 
 

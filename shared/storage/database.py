@@ -4,8 +4,10 @@ The verbs (shared/storage/verbs/) are the same for all backends. A backend gives
 and the queries that they name, with the same parameters and columns.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -29,6 +31,10 @@ OF_DAMAGE = (
 )
 
 
+_ROWS_AT_ONCE = (256, 16, 1)
+"""How many rows one statement inserts: as many of the first as there are, then of the next."""
+
+
 def text_bytes(row: Row) -> int:
     """Return how many bytes the texts of a row have."""
     texts = [value for value in row if isinstance(value, str)]
@@ -43,6 +49,27 @@ def read_back(read: Callable[[Stored], Read], stored: Stored) -> Read:
         raise DatabaseUnusable(
             f"the database is damaged: what it holds cannot be read ({error}); {OF_DAMAGE}"
         ) from error
+
+
+def inserts(
+    sql: str, rows: Sequence[Sequence[Value]], ending: str = ""
+) -> Iterator[tuple[str, Iterator[Value]]]:
+    """Yield the statements that insert rows, each with its values; see `Database.insert`.
+
+    Many rows are inserted by one statement: one for each takes twice as long, and after each this
+    thread would wait for Python's interpreter lock, with SQLite's write lock in its hand.
+    """
+    first = 0
+    for size in _ROWS_AT_ONCE:
+        while len(rows) - first >= size:
+            yield _insert_of(sql, size, ending), chain.from_iterable(rows[first : first + size])
+            first += size
+
+
+@cache
+def _insert_of(sql: str, size: int, ending: str) -> str:
+    head, values, row = sql.removesuffix(";").rpartition("VALUES ")
+    return head + values + ", ".join([row] * size) + ending
 
 
 class Database(Protocol):
@@ -88,6 +115,9 @@ class Database(Protocol):
 
     def one(self, sql: str, *values: Value) -> Row | None:
         """Return the first row of a query, or None."""
+
+    def value(self, sql: str, *values: Value) -> Any:
+        """Return the first value of the first row of a query; None: there is no row, or NULL."""
 
     def run(self, sql: str, *values: Value) -> int:
         """Execute a statement; return the number of rows it changed."""

@@ -5,7 +5,6 @@ or part of the one that `write()` opened. So callers combine verbs: a worker fin
 leases the next in one commit, and the API's writer commits many requests at once.
 """
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from orpheus.shared.domain.backoff import BackoffRules
@@ -16,6 +15,7 @@ from orpheus.shared.storage.verbs.alerts import Alerts
 from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.bulk import Bulk
 from orpheus.shared.storage.verbs.dependencies import Dependencies
+from orpheus.shared.storage.verbs.ended_leases import EndedLeases
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.errors import Errors
 from orpheus.shared.storage.verbs.events import Events
@@ -42,6 +42,9 @@ from orpheus.shared.storage.verbs.waiting import Waiting
 
 _WRITABLE_WAIT_S = 0.25
 
+Backend = tuple[Database, Maintenance, Retention]
+"""What differs between databases."""
+
 
 class Store:
     """An open database. The verbs are grouped: `store.jobs`, `store.leases` and so on."""
@@ -49,17 +52,16 @@ class Store:
     def __init__(
         self,
         state: StateFiles,
-        database: Database,
-        maintenance: Callable[[Events], Maintenance],
-        retention: Callable[[Events], Retention],
+        backend: Backend,
         backoff: BackoffRules,
         quarantine_after: int,
     ) -> None:
-        """Group the verbs over `database`; see `open_store` in shared/storage/__init__.py.
+        """Group the verbs over a database; see `open_store` in shared/storage/__init__.py.
 
         `backoff`: that of job types without one of their own. `quarantine_after`: how many crashes
         quarantine a type; 0: no type is quarantined.
         """
+        database, self.maintenance, self.retention = backend
         self.state = state
         """This host's files of the database: doorbells, crash cells."""
         self.file_names = database.file_names
@@ -93,9 +95,10 @@ class Store:
         self.alerts = Alerts(database, enqueue)
         self.idempotency = Idempotency(database)
         self.outboxes = Outboxes(database)
-        self.leases = Leases(
-            database, events, dependencies, enqueue, self.queues, keys, self.quarantines, backoff
+        ended = EndedLeases(
+            database, events, dependencies, self.queues, keys, self.quarantines, backoff
         )
+        self.leases = Leases(database, events, dependencies, enqueue, self.queues, keys, ended)
         self.logs = Logs(database)
         self.processes = Processes(database)
         self.supervision = Supervision(database)
@@ -104,8 +107,6 @@ class Store:
         self.types = Types(database)
         self.stats = stats = Stats(database)
         self.waiting = Waiting(database, stats)
-        self.retention = retention(events)
-        self.maintenance = maintenance(events)
 
     def write(self, *, durable: bool) -> AbstractContextManager[None]:
         """Run several verbs in one transaction. `durable`: the commit waits for the disk.

@@ -110,6 +110,24 @@ def test_a_job_that_a_live_one_depends_on_is_kept_until_that_ends(
     assert (is_there(store, first), is_there(store, waiting)) == (False, True)
 
 
+def test_a_job_is_kept_for_one_that_is_not_linked_to_it_yet(
+    store: Store, clock, submit: Submit, lease: LeaseSome, end: End
+) -> None:
+    """A SQLite file that was moved from PostgreSQL may have such jobs, too."""
+    first = submit()
+    end(*lease(1))
+    store._database.commits_late = True  # as in the transaction of an application
+    then = submit(depends_on=(first,))
+    store._database.commits_late = False
+    clock.advance(101_000)
+    sweep(store)
+    assert is_there(store, first)
+    assert store.maintenance.verify() == []
+    while store.dependencies.continue_cascades():
+        pass
+    assert store.jobs.get(then).status is Status.PENDING
+
+
 def test_those_that_are_kept_for_others_do_not_hide_those_behind_them(
     store: Store, clock, submit: Submit, lease: LeaseSome, end: End
 ) -> None:

@@ -73,9 +73,10 @@ class PostgresTap:
         self.strike(self, Point.BEGIN)
         return self._connection.at_once(sql)
 
-    def execute(self, *statement: Any, **options: Any) -> Any:
-        self.strike(self, Point.STATEMENT)
-        return self._connection.execute(*statement, **options)
+    def execute(self, sql: str, *values: Any, **options: Any) -> Any:
+        if not sql.startswith("RELEASE"):
+            self.strike(self, Point.STATEMENT)
+        return self._connection.execute(sql, *values, **options)
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
         self.strike(self, Point.STATEMENT)
@@ -84,11 +85,6 @@ class PostgresTap:
     def send_many(self, batches: Iterable[tuple[str, Sequence[Sequence[Any]]]]) -> None:
         self.strike(self, Point.STATEMENT)
         self._connection.send_many(batches)
-
-    def control(self, sql: str) -> None:
-        if not sql.startswith("RELEASE"):
-            self.strike(self, Point.STATEMENT)
-        self._connection.control(sql)
 
     def commit(self) -> None:
         self.strike(self, Point.COMMIT)

@@ -54,7 +54,6 @@ class _Answer:
 
     rows: list[Row]
     rowcount: int
-    description: object | None
 
     def fetchone(self) -> Row | None:
         return self.rows[0] if self.rows else None
@@ -84,9 +83,9 @@ class ApplicationSession:
             cursor = self._cursor()
             self._finish(cursor.execute(statement_of(sql).text, values, prepare=False))
             rows = self._finish(cursor.fetchall()) if cursor.description is not None else []
-            return _Answer(rows, cursor.rowcount, cursor.description)
+            return _Answer(rows, cursor.rowcount)
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[Row]:
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value | list[Value]]]) -> list[Row]:
         """Execute a statement for each row of values, without a wait between; return their rows."""
         if len(rows) == 1:
             return self.execute(sql, rows[0]).rows
@@ -116,10 +115,6 @@ class ApplicationSession:
                 text = statement_of(sql).text
                 self._finish(cursors[-1].execute(text, values, prepare=False))
         return cursors
-
-    def control(self, sql: str) -> None:
-        """Execute a statement without parameters."""
-        self.execute(sql)
 
     def undo(self, sql: str) -> None:
         """Execute statements without parameters."""

@@ -22,6 +22,7 @@ from orpheus.shared.errors import (
     DatabaseBusy,
     DatabaseUnusable,
 )
+from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.postgres.clock import host_ns
 from orpheus.shared.storage.postgres.messages import Execution, Messages
 from orpheus.shared.storage.postgres.psycopg_errors import (
@@ -32,11 +33,8 @@ from orpheus.shared.storage.postgres.psycopg_errors import (
 )
 from orpheus.shared.storage.postgres.silence import Watched
 from orpheus.shared.storage.postgres.sql_text import statement_of
-from orpheus.shared.storage.postgres.statements import rows_of
 from orpheus.shared.storage.postgres.values import adapt
 
-Value = int | float | str | None
-Row = tuple[Any, ...]
 T = TypeVar("T")
 
 _PARAMETERS = {
@@ -118,11 +116,11 @@ class Connection:
         self._execute(statement)
         return statement
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[Row]:
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value | list[Value]]]) -> list[Row]:
         """Execute a statement for each row of values, without a wait between; return their rows."""
         statements = [Execution(statement_of(sql).text, row) for row in rows]
         self._execute(*statements)
-        return [row for statement in statements for row in rows_of(statement)]
+        return [row for statement in statements for row in statement.fetchall()]
 
     def send_many(
         self, batches: Iterable[tuple[str, Sequence[Sequence[Value | list[Value]]]]]
@@ -180,10 +178,6 @@ class Connection:
             except psycopg.Error:
                 self.roll_back()
                 raise
-
-    def control(self, sql: str) -> None:
-        """Execute one statement about the transaction that is open, without parameters."""
-        self._execute(Execution(sql.encode(), may_prepare=False))
 
     def undo(self, sql: str) -> None:
         """Execute statements that undo a part of the transaction, and what waits with it."""

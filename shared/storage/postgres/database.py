@@ -19,10 +19,11 @@ from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.process.failpoints import program_failpoint
 from orpheus.shared.storage.at_commit import AtCommit
 from orpheus.shared.storage.database import Row
+from orpheus.shared.storage.migrate import refuse_newer
 from orpheus.shared.storage.postgres.clock import READ_CLOCK, host_ns
 from orpheus.shared.storage.postgres.connection import Connection
 from orpheus.shared.storage.postgres.notices import CHANNEL, Notices, sender_of
-from orpheus.shared.storage.postgres.opening import READ_VERSION, check_schema, refuse_newer
+from orpheus.shared.storage.postgres.opening import READ_VERSION, check_schema
 from orpheus.shared.storage.postgres.statements import Statements
 from orpheus.shared.storage.verbs.freed_room import ring_for_freed_room
 
@@ -79,8 +80,7 @@ class PostgresDatabase(Statements):
         """See Database. Own commits change it, too, so it is not read inside a transaction."""
         if self._connection.in_transaction:
             return self._connection.opened, ""
-        row = self.one("SELECT pg_current_snapshot()::text")
-        return self._connection.opened, str(row[0]) if row else ""
+        return self._connection.opened, str(self.value("SELECT pg_current_snapshot()::text"))
 
     def lock(self, kind: str, names: Iterable[str]) -> bool:
         """See Database."""
@@ -193,7 +193,7 @@ class PostgresDatabase(Statements):
     def begin_and_undo(self, wait_s: float) -> None:  # noqa: ARG002
         """See Database. No write waits here, unless the server does not answer."""
         if self._connection.in_transaction:
-            if self.one("SELECT pg_is_in_recovery()") == (1,):
+            if self.value("SELECT pg_is_in_recovery()"):
                 raise DatabaseUnusable("the database has become a standby")
             return
         self._begin(f"{_WRITE};")

@@ -53,8 +53,7 @@ class SchemaMaintenance:
 
     def database_bytes(self) -> int:
         """Return the size of the schema's tables and indexes."""
-        row = self._database.one(_BYTES)
-        return int(row[0]) if row else 0
+        return int(self._database.value(_BYTES))
 
     def wal_bytes(self) -> int:
         """Return 0: the log is the server's, for all its databases."""
@@ -62,8 +61,7 @@ class SchemaMaintenance:
 
     def oldest_transaction_s(self) -> float:
         """See Maintenance. Of other roles only for one that may read pg_stat_activity whole."""
-        row = self._database.one(_OLDEST)
-        return float(row[0] or 0) if row else 0.0
+        return float(self._database.value(_OLDEST) or 0)
 
     def standstill(self) -> None:
         """Return None: no write keeps all others out."""

@@ -49,11 +49,6 @@ class Execution:
         return dumped, transformer.types or (), transformer.formats
 
     @property
-    def description(self) -> object | None:
-        """None: it gives no rows."""
-        return self.result.nfields or None
-
-    @property
     def rowcount(self) -> int:
         """How many rows it gave or changed."""
         return self.result.command_tuples or 0

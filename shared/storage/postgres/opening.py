@@ -7,7 +7,12 @@ from typing import Any, cast
 import psycopg
 
 from orpheus.shared.errors import DatabaseAway, DatabaseUnusable
-from orpheus.shared.storage.migrate import Migration, load_migrations
+from orpheus.shared.storage.migrate import (
+    Migration,
+    load_migrations,
+    refuse_newer,
+    refuse_older,
+)
 
 Ask = Callable[[str], Sequence[Any]]
 
@@ -51,21 +56,8 @@ def look_at_schema(ask: Ask, name: str, advice: str) -> int:
     version = _version(ask, name, newest)
     if not version:
         raise DatabaseUnusable(f"there is no schema `orpheus` in {name}; {advice}")
-    if version < newest:
-        raise DatabaseUnusable(
-            f"{name} has schema {version}, this Orpheus needs {newest}; "
-            "start Orpheus once to update it"
-        )
+    refuse_older(name, version, newest)
     return newest
-
-
-def refuse_newer(name: str, version: int, newest: int) -> None:
-    """Raise DatabaseUnusable for a schema that is newer than the newest that is known."""
-    if version > newest:
-        raise DatabaseUnusable(
-            f"{name} has schema {version}, newer than this Orpheus knows ({newest}); "
-            "it was left as it is: update Orpheus"
-        )
 
 
 def _migrations() -> Sequence[Migration]:

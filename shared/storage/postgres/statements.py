@@ -9,21 +9,18 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from itertools import chain
 from typing import Any, Protocol
 
 from orpheus.shared.errors import ReadTookTooLong, StorageError
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.storage.at_commit import AtCommit
-from orpheus.shared.storage.database import Row, Value, text_bytes
+from orpheus.shared.storage.database import Row, Value, inserts, text_bytes
 from orpheus.shared.storage.postgres.clock import READ_CLOCK, DatabaseClock, host_ns
 from orpheus.shared.storage.postgres.sql import sql_file
 from orpheus.shared.storage.postgres.sql_text import in_order, statement_of
 from orpheus.shared.storage.queries import SqlFile
 
 _LOCK = "SELECT pg_advisory_xact_lock(one) FROM unnest(?::bigint[]) AS one"
-_ROWS_AT_ONCE = (256, 16, 1)
-"""How many rows one statement inserts: as many of the first as there are, then of the next."""
 _MOST_SAVEPOINTS = 64
 """With more in one transaction, all others look for each row's state in pages that they share."""
 _LOCK_JOB = "SELECT id FROM orpheus.jobs WHERE id = ? FOR NO KEY UPDATE"
@@ -37,10 +34,6 @@ class Answer(Protocol):
     """What one statement gave: a cursor of psycopg, or what stands for one."""
 
     @property
-    def description(self) -> object | None:
-        """None: it gives no rows."""
-
-    @property
     def rowcount(self) -> int:
         """How many rows it gave or changed."""
 
@@ -48,7 +41,7 @@ class Answer(Protocol):
         """Return its first row, or None."""
 
     def fetchall(self) -> list[Any]:
-        """Return its rows."""
+        """Return its rows; none if it gives none."""
 
 
 class Session(Protocol):
@@ -63,16 +56,13 @@ class Session(Protocol):
     ) -> Answer:
         """Execute one statement."""
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[Row]:
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value | list[Value]]]) -> list[Row]:
         """Execute a statement for each row of values; return the rows that it gave."""
 
     def send_many(
         self, batches: Iterable[tuple[str, Sequence[Sequence[Value | list[Value]]]]]
     ) -> None:
         """Execute statements, each for its rows of values, with the next one at the latest."""
-
-    def control(self, sql: str) -> None:
-        """Execute a statement about the open transaction, without parameters."""
 
     def undo(self, sql: str) -> None:
         """Execute statements that undo a part of the open transaction."""
@@ -95,8 +85,6 @@ class Statements(ABC):
         self._deadline_s: float | None = None
         self._counts_sql = sql_file("counts.sql")
         self._tokens_sql = sql_file("leases.sql")
-        self._insert_sql: dict[tuple[str, int], str] = {}
-        """By the query for one row, and how many are inserted at once."""
         self._locked: set[int] = set()
         """The names that this transaction has locked, by their numbers."""
 
@@ -131,17 +119,22 @@ class Statements(ABC):
                 for row in found:
                     read_bytes += text_bytes(row)
                     if rows and read_bytes > most_bytes:
-                        self._session.control(f"CLOSE {_CURSOR}")
+                        self._session.execute(f"CLOSE {_CURSOR}", prepare=False)
                         return rows, True
                     rows.append(row)
                 if len(found) < _FETCHED_AT_ONCE:
                     break
-            self._session.control(f"CLOSE {_CURSOR}")
+            self._session.execute(f"CLOSE {_CURSOR}", prepare=False)
         return rows, False
 
     def _cursor(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         self._look_at_deadline()
-        return rows_of(self._session.execute(sql, values, prepare=False))
+        return self._session.execute(sql, values, prepare=False).fetchall()
+
+    def value(self, sql: str, *values: Value) -> Any:
+        """See Database."""
+        row = self.one(sql, *values)
+        return None if row is None else row[0]
 
     def run(self, sql: str, *values: Value) -> int:
         """See Database. Only inside a transaction, else nobody could tell whether it was done."""
@@ -156,9 +149,7 @@ class Statements(ABC):
         A statement that takes arrays is executed once, for all rows.
         """
         values = [in_order(statement_of(sql), row) for row in rows]
-        if values and statement_of(sql).takes_arrays:
-            return rows_of(self._session.execute(sql, _columns_of(values)))
-        return self._session.execute_many(sql, values) if values else []
+        return self._session.execute_many(*_batch(sql, values)) if values else []
 
     def send(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         """See Database. It is sent with what comes next."""
@@ -169,20 +160,10 @@ class Statements(ABC):
         """See Database. Others insert meanwhile, so the ids have gaps; but they grow."""
         assert self._session.in_transaction
         ids: list[int] = []
-        for size in _ROWS_AT_ONCE:
-            while len(rows) - len(ids) >= size:
-                values = chain.from_iterable(rows[len(ids) : len(ids) + size])
-                made = self._session.execute(self._insert_many(sql, size), tuple(values))
-                ids += sorted(row[0] for row in made.fetchall())
+        for statement, values in inserts(sql, rows, " RETURNING id"):
+            made = self._session.execute(statement, tuple(values))
+            ids += sorted(row[0] for row in made.fetchall())
         return ids
-
-    def _insert_many(self, sql: str, size: int) -> str:
-        text = self._insert_sql.get((sql, size))
-        if text is None:
-            head, values, row = sql.removesuffix(";").rpartition("VALUES ")
-            text = f"{head}{values}{', '.join([row] * size)} RETURNING id"
-            self._insert_sql[sql, size] = text
-        return text
 
     def take_tokens(self, n: int) -> list[int]:
         """See Database. What holds the jobs meanwhile are locks on their rows."""
@@ -198,7 +179,7 @@ class Statements(ABC):
 
     def _read_time(self) -> None:
         asked_ns = host_ns()
-        self._read_clock.set(int(self.all(READ_CLOCK)[0][0]), asked_ns)
+        self._read_clock.set(int(self.value(READ_CLOCK)), asked_ns)
 
     # The transaction that is open
 
@@ -220,10 +201,10 @@ class Statements(ABC):
     def savepoint(self) -> Iterator[None]:
         """See Database."""
         before, locked = self.at_commit.copy(), self._locked.copy()
-        self._session.control("SAVEPOINT part")
+        self._session.execute("SAVEPOINT part", prepare=False)
         try:
             yield
-            self._session.control("RELEASE part")
+            self._session.execute("RELEASE part", prepare=False)
         except BaseException:
             with contextlib.suppress(StorageError):  # it is lost: what was raised says so
                 self._session.undo("ROLLBACK TO part; RELEASE part")
@@ -249,11 +230,6 @@ class Statements(ABC):
             raise ReadTookTooLong(
                 "reading it took too long and was stopped; ask for less, or later"
             )
-
-
-def rows_of(answer: Answer) -> list[Row]:
-    """Return the rows of a statement that may give none."""
-    return answer.fetchall() if answer.description is not None else []
 
 
 def _batch(

@@ -14,7 +14,7 @@ from orpheus.shared.storage.postgres.database import PostgresDatabase
 from orpheus.shared.storage.postgres.listening import ListeningThread
 from orpheus.shared.storage.postgres.maintenance import SchemaMaintenance
 from orpheus.shared.storage.postgres.notices import sender_of
-from orpheus.shared.storage.store import Store
+from orpheus.shared.storage.store import Backend, Store
 from orpheus.shared.storage.verbs.retention import Retention
 
 _NO_FILES = StateFiles("", "/nonexistent/", Path("/nonexistent"))
@@ -36,9 +36,7 @@ def open_in_application(connection: Any, finish: Finish) -> Store:
     database = ApplicationDatabase(connection, finish)
     return Store(
         _NO_FILES,
-        database,
-        lambda _: SchemaMaintenance(database),
-        lambda events: Retention(database, events),
+        (database, SchemaMaintenance(database), Retention(database)),
         BackoffRules(),
         quarantine_after=0,
     )
@@ -47,15 +45,13 @@ def open_in_application(connection: Any, finish: Finish) -> Store:
 def open_postgres(
     url: str,
     state: StateFiles,
+    bells: Doorbells,
     *,
     create: bool,
     durable: bool,
-    pools: Mapping[str, tuple[str, ...]],
-    backoff: BackoffRules,
-    quarantine_after: int,
     clock: Clock | None,
     pooled: bool,
-) -> Store:
+) -> Backend:
     """Open the database that `url` names; see `open_store` in shared/storage/__init__.py.
 
     `clock`: instead of the database's. `pooled`: see `Connection`.
@@ -65,17 +61,10 @@ def open_postgres(
     database = PostgresDatabase(
         url,
         clock or SystemClock(),
-        Doorbells(state.bells, pools),
+        bells,
         create=create,
         durable=durable,
         clock=clock,
         pooled=pooled,
     )
-    return Store(
-        state,
-        database,
-        lambda _: SchemaMaintenance(database),
-        lambda events: Retention(database, events),
-        backoff,
-        quarantine_after,
-    )
+    return database, SchemaMaintenance(database), Retention(database)

@@ -13,8 +13,8 @@ place, writes succeed; without its -shm file the database is opened anew
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -24,7 +24,7 @@ from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.process.failpoints import program_failpoint
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.at_commit import AtCommit
-from orpheus.shared.storage.database import Row, Value, text_bytes
+from orpheus.shared.storage.database import Row, Value, inserts, text_bytes
 from orpheus.shared.storage.queries import SqlFile
 from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler
 from orpheus.shared.storage.sqlite.free_space import free_bytes_beside
@@ -33,8 +33,6 @@ from orpheus.shared.storage.sqlite.sql import sql_file
 from orpheus.shared.storage.verbs.freed_room import ring_for_freed_room
 
 _SUFFIXES = ("", "-wal", "-shm", "-open")
-_ROWS_AT_ONCE = (256, 16, 1)
-"""How many rows one statement inserts: as many of the first as there are, then of the next."""
 _MOST_SAVEPOINTS = 256  # so many writes hold the lock for a few ms
 _MAY_NOT_COMMIT_BELOW_BYTES = 16 * 2**20
 _QUIET_S = 3.0
@@ -73,8 +71,6 @@ class SqliteDatabase:
         self._counts_sql = sql_file("counts.sql")
         self._tokens_sql = sql_file("leases.sql")
         self._touch = sql_file("processes.sql")["touch"]
-        self._insert_sql: dict[tuple[str, int], str] = {}
-        """By the query for one row, and how many are inserted at once."""
 
     def sql(self, file: str) -> SqlFile:
         """See Database."""
@@ -110,6 +106,11 @@ class SqliteDatabase:
             rows = connection.execute(sql, values).fetchall()
         return rows[0] if rows else None
 
+    def value(self, sql: str, *values: Value) -> Any:
+        """See Database."""
+        row = self.one(sql, *values)
+        return None if row is None else row[0]
+
     def run(self, sql: str, *values: Value) -> int:
         """Execute a statement; return the number of rows it changed."""
         with self._handle as connection:
@@ -128,33 +129,17 @@ class SqliteDatabase:
         self.run_many(sql, rows)
 
     def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> Sequence[int]:
-        """See Database. Nobody else inserts meanwhile, so the ids are a range.
-
-        Many rows are inserted by one statement: one for each takes twice as long, and after each
-        this thread would wait for Python's interpreter lock, with the write lock in its hand.
-        """
-        inserted = 0
+        """See Database. Nobody else inserts meanwhile, so the ids are a range."""
         with self._handle as connection:
-            for size in _ROWS_AT_ONCE:
-                while len(rows) - inserted >= size:
-                    values = chain.from_iterable(rows[inserted : inserted + size])
-                    connection.execute(self._insert_many(sql, size), tuple(values))
-                    inserted += size
+            for statement, values in inserts(sql, rows):
+                connection.execute(statement, tuple(values))
             last = connection.last_insert_rowid()
-        return range(last - inserted + 1, last + 1)
-
-    def _insert_many(self, sql: str, size: int) -> str:
-        text = self._insert_sql.get((sql, size))
-        if text is None:
-            head, values, row = sql.removesuffix(";").rpartition("VALUES ")
-            text = self._insert_sql[sql, size] = head + values + ", ".join([row] * size)
-        return text
+        return range(last - len(rows) + 1, last + 1)
 
     def take_tokens(self, n: int) -> range:
         """See Database."""
-        row = self.one(self._tokens_sql["last-token"])
+        first = int(self.value(self._tokens_sql["last-token"]) or 0) + 1
         self.run(self._tokens_sql["take-tokens"], n)
-        first = (int(row[0]) if row else 0) + 1
         return range(first, first + n)
 
     def number_events(self) -> None:
@@ -175,8 +160,7 @@ class SqliteDatabase:
 
     def changes(self) -> tuple[int, int]:
         """See Database (3 us a call)."""
-        row = self.one("PRAGMA data_version")
-        return self._handle.opened, int(row[0]) if row else 0
+        return self._handle.opened, int(self.value("PRAGMA data_version"))
 
     def planned_for_values(self) -> contextlib.AbstractContextManager[None]:
         """See Database. Here each statement names the index that it follows."""

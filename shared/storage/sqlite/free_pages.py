@@ -1,7 +1,6 @@
 """Retention on SQLite: it also returns the free pages of the file to the system."""
 
 from orpheus.shared.storage.database import Database
-from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.retention import BITE, Retention
 
 _FREE_PAGES_KEPT = 1_000
@@ -11,14 +10,15 @@ _FREE_PART_KEPT = 5  # a fifth: what was freed is soon written again
 class FileRetention(Retention):
     """Deletes as `Retention` does, and returns free pages to the system."""
 
-    def __init__(self, database: Database, events: Events) -> None:
-        super().__init__(database, events)
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
         self._sweeps.append(lambda _: self._free_pages())
 
     def _free_pages(self) -> bool:
         """Return free pages of the file to the system, except those soon used again."""
-        free, used = (self._pragma(f"{name}_count") for name in ("freelist", "page"))
-        surplus = free - max(_FREE_PAGES_KEPT, used // _FREE_PART_KEPT)
+        free = self._database.value("PRAGMA freelist_count")
+        used = self._database.value("PRAGMA page_count")
+        surplus: int = free - max(_FREE_PAGES_KEPT, used // _FREE_PART_KEPT)
         if surplus <= 0:
             return False
         with self._short_write():
@@ -26,7 +26,3 @@ class FileRetention(Retention):
                 self._database.all(f"PRAGMA incremental_vacuum({min(surplus, BITE)})")
                 surplus -= BITE
         return True
-
-    def _pragma(self, name: str) -> int:
-        row = self._database.one(f"PRAGMA {name}")
-        return int(row[0]) if row else 0

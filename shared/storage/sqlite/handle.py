@@ -24,8 +24,9 @@ from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.collected import when_collected
 from orpheus.shared.process.state_files import StateFiles
+from orpheus.shared.storage.migrate import refuse_newer
 from orpheus.shared.storage.sqlite.apsw_errors import translated
-from orpheus.shared.storage.sqlite.opening import open_connection, refuse_newer, schema_version
+from orpheus.shared.storage.sqlite.opening import open_connection, schema_version
 from orpheus.shared.storage.sqlite.same_files import SameFiles
 from orpheus.shared.storage.sqlite.turns import Turns
 

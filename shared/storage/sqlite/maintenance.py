@@ -34,9 +34,9 @@ _NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 class FileMaintenance:
     """The port `Maintenance` (shared/storage/database.py), for one file."""
 
-    def __init__(self, database: SqliteDatabase, events: Events) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
-        self._events = events
+        self._events = Events(database)
         self._noted = ("", 0)
         self._standstill = StandstillWatch(database)
 

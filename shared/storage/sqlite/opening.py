@@ -13,7 +13,12 @@ from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.owner import READ_ONLY, run_as_owner
 from orpheus.shared.process.private_folder import make_private_folder
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.shared.storage.migrate import Migration, load_migrations
+from orpheus.shared.storage.migrate import (
+    Migration,
+    load_migrations,
+    refuse_newer,
+    refuse_older,
+)
 from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler, translated
 from orpheus.shared.storage.sqlite.history import check_history
 from orpheus.shared.storage.sqlite.lost_frames import check_log, read_committed_frames
@@ -74,15 +79,6 @@ def open_connection(
 def schema_version(connection: apsw.Connection) -> int:
     """Return the version of the schema that the connection sees now."""
     return cast("int", connection.pragma("user_version"))
-
-
-def refuse_newer(path: Path, version: int, newest: int) -> None:
-    """Raise DatabaseUnusable for a schema that is newer than the newest that is known."""
-    if version > newest:
-        raise DatabaseUnusable(
-            f"{path} has schema {version}, newer than this Orpheus knows ({newest}); "
-            "it was left as it is: update Orpheus"
-        )
 
 
 def _connect(path: Path, *, create: bool) -> apsw.Connection:
@@ -169,11 +165,8 @@ def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Cl
     if application != _APPLICATION_ID and (application or has_tables):
         raise DatabaseUnusable(f"{path} is a database of another program; it was left as it is")
     refuse_newer(path, version, newest)
-    if version < newest and not create:
-        raise DatabaseUnusable(
-            f"{path} has schema {version}, this Orpheus needs {newest}; "
-            "start Orpheus once to update it"
-        )
+    if not create:
+        refuse_older(path, version, newest)
     if version == 0:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     # Else a statement is prepared again at each use (12 us of 15) where a value that is bound to it

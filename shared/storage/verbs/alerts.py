@@ -69,9 +69,9 @@ class Alerts:
         """Return the event and the state from which a rule that is new or has changed goes on."""
         if before is not None and replace(before.rule, payload=rule.payload) == rule:
             return before.seq, before.state
-        row = self._database.one(self._sql["newest-seq"])
+        newest_seq = int(self._database.value(self._sql["newest-seq"]) or 0)
         state = RuleState() if before is None else changed(rule, before.state)
-        return int(row[0]) if row else 0, state
+        return newest_seq, state
 
     def all(self) -> list[AlertRow]:
         """Return every rule, by name."""

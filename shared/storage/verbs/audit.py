@@ -78,8 +78,7 @@ class Audit:
 
     def count_of(self, audit_id: int) -> int:
         """Return how many jobs an action has changed."""
-        row = self._database.one(self._sql["count-of"], audit_id)
-        return int(row[0]) if row else 0
+        return int(self._database.value(self._sql["count-of"], audit_id) or 0)
 
     def last_of_slot(
         self, action: RequestAction, slot: str, host: str, since_ms: int

@@ -136,8 +136,7 @@ class Dependencies:
         """Let a retried job wait for those of its dependencies that are live; return how many."""
         self._database.run(self._sql["mark-dependents"], json.dumps([job_id]))
         self._database.run(self._sql["wait-for-live"], job_id)
-        row = self._database.one(self._sql["waits-for"], job_id)
-        return int(row[0]) if row else 0
+        return int(self._database.value(self._sql["waits-for"], job_id) or 0)
 
     def failed_dependency(self, job_id: int) -> tuple[int, Status] | None:
         """Return a job that must be done before this one, and that failed or was cancelled."""

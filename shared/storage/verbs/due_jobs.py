@@ -114,12 +114,12 @@ class DueJobs:
 
     def _is_any_beside_paused(self) -> bool:
         paused = {name for (name,) in self._database.all(self._sql["paused"])}
-        return any(head.queue not in paused for head in self._heads())
+        return any(head.queue not in paused for head in heads_of_queues(self._database))
 
     def next_ms(self) -> int | None:
         """Return when the earliest delayed job is due, on the wall clock."""
-        row = self._database.one(self._sql["next-due"])
-        return None if row is None else int(row[0])
+        due_ms: int | None = self._database.value(self._sql["next-due"])
+        return due_ms
 
     def promote(self) -> None:
         """Make those delayed jobs due whose time has come."""
@@ -172,7 +172,7 @@ class DueJobs:
         ids = list(islice(_ids_with_room(heads, rooms, gate), limit))
         if len(ids) < limit and len(heads) == most and not gate.has_left_out:
             gate.start_over()
-            return self._merged(self._heads(), limit, rooms, gate)
+            return self._merged(heads_of_queues(self._database), limit, rooms, gate)
         rows = self._database.run_many(self._sql["due-job"], [(one,) for one in ids])
         return [DueJob._make(row) for row in rows]
 
@@ -206,14 +206,6 @@ class DueJobs:
                 heapq.heappush(heap, (following, stream))
         return jobs
 
-    def _heads(self) -> Iterator[Head]:
-        """Yield the first due job of each queue, by name of the queue."""
-        last = ""
-        while row := self._database.one(self._sql["head-of-next"], last):
-            head = Head._make(row)
-            yield head
-            last = head.queue
-
     def _stream(self, queue: str, chunk: int, gate: Gate) -> Iterator[DueJob]:
         """Yield the due jobs of one queue, read in chunks that double in size."""
         behind = _BEFORE_ALL
@@ -233,6 +225,15 @@ class DueJobs:
             last = jobs[-1]
             behind = (-last.minus_priority, last.run_at_ms, last.job_id)
             chunk *= 2
+
+
+def heads_of_queues(database: Database) -> Iterator[Head]:
+    """Yield the first due job of each queue, by name of the queue."""
+    sql, last = database.sql("leases.sql")["head-of-next"], ""
+    while row := database.one(sql, last):
+        head = Head._make(row)
+        yield head
+        last = head.queue
 
 
 def _is_over(due_ms: int | None, now_ms: int) -> bool:

@@ -65,20 +65,17 @@ class Events:
 
     def epoch(self) -> str:
         """Return the name of this history: a seq means the same event only in the same epoch."""
-        row = self._database.one(self._sql["epoch"])
-        return str(row[0]) if row else ""
+        return str(self._database.value(self._sql["epoch"]) or "")
 
     def last_seq(self) -> int:
         """Return the seq of the newest event, 0 if there never was one."""
         self._database.number_events()
-        row = self._database.one(self._sql["last-seq"])
-        return int(row[0]) if row else 0
+        return int(self._database.value(self._sql["last-seq"]) or 0)
 
     def oldest_seq(self) -> int:
         """Return the seq of the oldest event that is kept; last_seq + 1 if none is."""
         self._database.number_events()
-        row = self._database.one(self._sql["oldest-seq"])
-        return int(row[0]) if row else self.last_seq() + 1
+        return int(self._database.value(self._sql["oldest-seq"]) or self.last_seq() + 1)
 
 
 def _event_of(seq: int, at_ms: int, kind: str, job_id: int | None, body: str) -> Event:

@@ -33,8 +33,7 @@ class Graphs:
 
     def ended_with(self, job_id: int, since_ms: int = 0) -> int:
         """Return how many jobs ended because this one did, since a time, and are not live again."""
-        row = self._database.one(self._sql["ended-with"], job_id, since_ms)
-        return int(row[0]) if row else 0
+        return int(self._database.value(self._sql["ended-with"], job_id, since_ms) or 0)
 
     def _ids(self, query: str, job_id: int, most: int) -> list[int]:
         return [row[0] for row in self._database.all(self._sql[query], job_id, most)]

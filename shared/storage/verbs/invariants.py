@@ -15,7 +15,7 @@ def broken_invariants(database: Database) -> list[str]:
     """
     problems = []
     queries = database.sql("verify.sql")
-    for name in queries:
+    for name in sorted(queries, key=lambda name: int(name.partition("-")[0][1:])):
         invariant = name.partition("-")[0].upper()
         try:
             rows = database.all(queries[name], _MOST_PROBLEMS)

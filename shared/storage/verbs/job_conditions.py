@@ -16,9 +16,10 @@ _COMPARED = {
     "tag": "job_tags.tag = ?",
     "error": "error_type = ?",
     "where": "error_where = ?",
-    "since": "finished_at_ms >= ?",
-    "until": "finished_at_ms < ?",
+    "since_ms": "finished_at_ms >= ?",
+    "until_ms": "finished_at_ms < ?",
 }
+"""By field of the filter."""
 
 
 def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
@@ -27,18 +28,10 @@ def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
     if wanted.status is not None:
         # Not as a value: PostgreSQL has one plan for all values, and some statuses are rare.
         conditions["status"] = Condition(f"status = '{Status(wanted.status)}'")
-    given: dict[str, Value] = {
-        "type": wanted.type,
-        "queue": wanted.queue,
-        "tag": wanted.tag,
-        "error": wanted.error,
-        "where": wanted.where,
-        "since": wanted.since_ms,
-        "until": wanted.until_ms,
-    }
-    for name, value in given.items():
+    for name, comparison in _COMPARED.items():
+        value: Value = getattr(wanted, name)
         if value is not None:
-            conditions[name] = Condition(_COMPARED[name], (value,))
+            conditions[name] = Condition(comparison, (value,))
     if wanted.ids is not None:
         conditions["ids"] = Condition(f"\n{sql['among-ids']}\n", (json.dumps(wanted.ids),))
     if wanted.q is not None:

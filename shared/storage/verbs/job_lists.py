@@ -31,8 +31,8 @@ _FOUND_BY = {
     "by-queue": {"max_id", "queue"},
     "by-id": {"max_id", "ids"},
     "by-tag": {"max_id", "tag"},
-    "by-ended": {"has ended", "status", "since", "until"},
-    "by-error": {"has ended", "status", "since", "until", "type", "error", "where"},
+    "by-ended": {"has ended", "status", "since_ms", "until_ms"},
+    "by-error": {"has ended", "status", "since_ms", "until_ms", "type", "error", "where"},
 }
 """Which fields of a filter each index answers."""
 _FEW_OF = {"type": "few-of-type", "tag": "few-of-tag"}
@@ -142,13 +142,12 @@ class JobLists:
     def _time_of(self, cursor: JobCursor | None) -> int | None:
         if cursor is None or cursor.ended_ms:
             return cursor and cursor.ended_ms
-        row = self._database.one(self._sql["created-at-of"], cursor.id)
-        return int(row[0]) if row else None
+        created_ms: int | None = self._database.value(self._sql["created-at-of"], cursor.id)
+        return created_ms
 
     def newest_id(self) -> int:
         """Return the id of the newest job; 0: there is none."""
-        row = self._database.one(self._sql["newest-id"])
-        return int(row[0] or 0) if row else 0
+        return int(self._database.value(self._sql["newest-id"]) or 0)
 
     def total(
         self,
@@ -239,8 +238,7 @@ class JobLists:
         where = self._where(source, window)
         ids = f"{self._sql['select-ids']} {source.hint}{source.joined}{where.sql} LIMIT ?"
         counted = f"SELECT count(*) FROM ({ids}) AS found"  # noqa: S608 - made of our own constants
-        row = self._database.one(counted, *where.values, most)
-        return int(row[0]) if row else 0
+        return int(self._database.value(counted, *where.values, most) or 0)
 
     # Which index
 
@@ -294,8 +292,7 @@ class JobLists:
 
     def _few(self, field: str, value: str | None) -> int:
         """Return how many jobs have a type or a tag, counted up to 10,000."""
-        row = self._database.one(self._sql[_FEW_OF[field]], value, MOST_COUNTED)
-        return int(row[0]) if row else 0
+        return int(self._database.value(self._sql[_FEW_OF[field]], value, MOST_COUNTED) or 0)
 
     def _kept_total(self, wanted: JobFilter) -> int:
         return sum(

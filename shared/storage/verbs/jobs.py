@@ -10,7 +10,7 @@ from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.limits import MOST_ATTEMPTS
 from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.storage.data import JobCursor, JobRun, JobState, KeyHolder, Submitted
-from orpheus.shared.storage.database import Database
+from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue, keys_of, refuse_clashes
 from orpheus.shared.storage.verbs.events import Events
@@ -97,31 +97,26 @@ class Jobs:
 
     def get(self, job_id: int) -> Job:
         """Return the job. Raises NotFound."""
-        row = self._database.one(f"{self._sql['select-jobs']} WHERE jobs.id = ?", job_id)
-        if row is None:
-            raise NotFound(f"there is no job {job_id}")
-        return job_of(row)
+        return job_of(self._row(f"{self._sql['select-jobs']} WHERE jobs.id = ?", job_id))
 
     def status(self, job_id: int) -> Status:
         """Return its status without reading the whole job. Raises NotFound."""
-        row = self._database.one(self._sql["status-of"], job_id)
-        if row is None:
-            raise NotFound(f"there is no job {job_id}")
-        return Status(row[0])
+        return Status(self._row(self._sql["status-of"], job_id)[0])
 
     def state(self, job_id: int) -> JobState:
         """Return what an operator changes, without reading the whole job. Raises NotFound."""
-        row = self._database.one(self._sql["state-of"], job_id)
-        if row is None:
-            raise NotFound(f"there is no job {job_id}")
-        return job_state_of(row)
+        return job_state_of(self._row(self._sql["state-of"], job_id))
 
     def run_of(self, job_id: int) -> JobRun:
         """Return its status and last run without reading the whole job. Raises NotFound."""
-        row = self._database.one(self._sql["run-of"], job_id)
+        status, *others = self._row(self._sql["run-of"], job_id)
+        return JobRun(Status(status), *others)
+
+    def _row(self, sql: str, job_id: int) -> Row:
+        row = self._database.one(sql, job_id)
         if row is None:
             raise NotFound(f"there is no job {job_id}")
-        return JobRun(Status(row[0]), *row[1:])
+        return row
 
     def attempts(self, job_id: int) -> list[Attempt]:
         """Return its attempts, oldest first; a running one is last and has outcome None.

@@ -145,7 +145,7 @@ class Keys:
         clock = self._database.clock
         now_ms = clock.monotonic_ms()
         for (queue, key, rate), n in started.items():
-            full_ms = full_after(rate, self._full_ms(queue, key), now_ms, n)
+            full_ms = full_after(rate, self.full_ms(queue, key), now_ms, n)
             self._database.run(self._sql["keep-rate"], queue, key, full_ms, clock.boot_id)
             self._note_opening(queue, key, rate)
 
@@ -172,7 +172,7 @@ class Keys:
     def refund(self, queue: str, key: str) -> None:
         """Refund the token of a job that was leased and never entered."""
         self.lock()
-        rate, full_ms = self._rules_of(queue).rate, self._full_ms(queue, key)
+        rate, full_ms = self._rules_of(queue).rate, self.full_ms(queue, key)
         if rate is not None and full_ms:
             earlier_ms, boot_id = full_ms - 1000 / rate.per_s, self._database.clock.boot_id
             self._database.run(self._sql["keep-rate"], queue, key, earlier_ms, boot_id)
@@ -232,11 +232,15 @@ class Keys:
         return after
 
     def _look_at_opened(self) -> None:
-        clock = self._database.clock
-        for queue, key in self._database.all(
-            self._sql["opened"], clock.boot_id, clock.monotonic_ms(), self.keys_at_once
-        ):
+        for queue, key in self.opened():
             self._look_at(queue, key, self._rules_of(queue))
+
+    def opened(self) -> list[_Key]:
+        """Return keys whose parked jobs the next lease unparks, as their rate has opened."""
+        clock = self._database.clock
+        now = (clock.boot_id, clock.monotonic_ms())
+        rows = self._database.all(self._sql["opened"], *now, self.keys_at_once)
+        return [(queue, key) for queue, key in rows]
 
     def _look_at(self, queue: str, key: str, rules: KeyRules) -> int:
         """Unpark the next jobs of a key as far as it has room; return how many."""
@@ -257,7 +261,7 @@ class Keys:
         """Note when the next token comes, if the key has none and jobs are parked."""
         if rate is None:
             return
-        full_ms, now_ms = self._full_ms(queue, key), self._database.clock.monotonic_ms()
+        full_ms, now_ms = self.full_ms(queue, key), self._database.clock.monotonic_ms()
         waits = tokens_of(rate, full_ms, now_ms) == 0 and self._is_parked(queue, key)
         opens = opens_ms(rate, full_ms) if waits else None
         self._database.run(self._sql["set-opening"], queue, key, opens)
@@ -265,14 +269,14 @@ class Keys:
     def _room(self, queue: str, key: str, rules: KeyRules) -> int:
         room = _NO_LIMIT
         if rules.max_running:
-            row = self._database.one(self._sql["running"], queue, key, rules.max_running)
-            room = rules.max_running - (row[0] if row else 0)
+            running = self._database.value(self._sql["running"], queue, key, rules.max_running)
+            room = rules.max_running - int(running)
         if rules.rate is not None and room:
             now_ms = self._database.clock.monotonic_ms()
-            room = min(room, tokens_of(rules.rate, self._full_ms(queue, key), now_ms))
+            room = min(room, tokens_of(rules.rate, self.full_ms(queue, key), now_ms))
         return room
 
-    def _full_ms(self, queue: str, key: str) -> float:
+    def full_ms(self, queue: str, key: str) -> float:
         """Return when the bucket of a key is full; 0: it is full now."""
         row = self._database.one(self._sql["rate"], queue, key)
         return row[0] if row is not None and row[1] == self._database.clock.boot_id else 0.0

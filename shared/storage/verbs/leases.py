@@ -7,7 +7,6 @@ and nothing else is written: no attempt, no event, no count.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, Lease, Outcome, Status
 from orpheus.shared.domain.lifecycle import ENDINGS, Ending, Finished
@@ -26,7 +25,6 @@ from orpheus.shared.storage.verbs.ended_leases import Ended, EndedLeases, Leased
 from orpheus.shared.storage.verbs.enqueue import Children, Enqueue
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.keys import Keys
-from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
 
 
@@ -41,8 +39,7 @@ class Leases:
         enqueue: Enqueue,
         queues: Queues,
         keys: Keys,
-        quarantines: Quarantines,
-        backoff: BackoffRules,
+        ended: EndedLeases,
     ) -> None:
         self._database = database
         self._events = events
@@ -50,10 +47,8 @@ class Leases:
         self._children = Children(enqueue)
         self._queues = queues
         self._keys = keys
-        self._ended = EndedLeases(
-            database, events, dependencies, queues, keys, quarantines, backoff
-        )
-        self.heard_until_ms = self._ended.heard_until_ms
+        self._ended = ended
+        self.heard_until_ms = ended.heard_until_ms
         self._due_jobs = DueJobs(database, keys)
         self._has_delayed: bool | None = None
         """Whether the last lease saw a delayed job; None: it did not look."""
@@ -156,7 +151,7 @@ class Leases:
             self._lock_limits(one.lease for one in finished)
             self._children.lock_keys(finished)  # before the rows of jobs, as whoever submits does
             now = (self._database.clock.monotonic_ms(), self._database.clock.boot_id)
-            held = self._held([one.lease for one in finished], now)
+            held = self._held([(one.lease.job_id, one.lease.token) for one in finished], now)
             reported = [one for one in finished if one.lease.token in held]
             self._end_otherwise(
                 [one for one in reported if one.ending is not Ending.SUCCEEDED], held, now_ms
@@ -178,11 +173,11 @@ class Leases:
         ends = [(one.job_id, one.token, outcome.value) for one, outcome in outcomes if outcome]
         return {row[0] for row in self._database.run_many(self._sql["ended-with"], ends)}
 
-    def _held(self, leases: Sequence[Lease], now: tuple[int, str]) -> dict[int, LeasedJob]:
-        """Return the jobs of those leases that are still held, by token."""
-        rows = self._database.run_many(
-            self._sql["held-lease"], [(one.job_id, one.token, *now) for one in leases]
-        )
+    def _held(
+        self, leases: Iterable[tuple[int, int]], now: tuple[int, str]
+    ) -> dict[int, LeasedJob]:
+        """Return the jobs of those leases (job id, token) that are still held, by token."""
+        rows = self._database.run_many(self._sql["held-lease"], [(*one, *now) for one in leases])
         return {job.lease_token: job for job in map(LeasedJob._make, rows)}
 
     def _complete(
@@ -268,12 +263,10 @@ class Leases:
         with self._database.write(durable=False):
             self._keys.lock()
             now = (clock.monotonic_ms(), clock.boot_id)
-            leases = [(*lease, *now) for lease in unknown.items()]
-            held = self._database.run_many(self._sql["held-lease"], leases)
-            jobs = [LeasedJob._make(row) for row in held]
-            for job in jobs:
-                self._ended.end(Ended(job.id, unknown[job.id], Ending.UNENTERED), job)
-        return [job.id for job in jobs]
+            held = self._held(unknown.items(), now)
+            for token, job in held.items():
+                self._ended.end(Ended(job.id, token, Ending.UNENTERED), job)
+        return [job.id for job in held.values()]
 
     def cancel_requests(self, tokens: Mapping[int, int]) -> set[int]:
         """Return the ids of those running jobs (job id -> token) whose cancel was requested."""

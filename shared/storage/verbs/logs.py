@@ -36,8 +36,7 @@ class Logs:
             return
         with self._database.write(durable=False):
             for job_id, token, attempt in self._database.all(self._sql["running"], incarnation):
-                row = self._database.one(self._sql["count"], job_id, attempt)
-                stored = 0 if row is None else row[0]
+                stored = self._database.value(self._sql["count"], job_id, attempt)
                 self._database.run_many(
                     self._sql["append"],
                     [

@@ -14,18 +14,15 @@ lose.
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import MoveMark, MoveRefused, MoveState
-from orpheus.shared.storage.database import Database, Row, Value
+from orpheus.shared.storage.database import Database, Row, Value, inserts
 
 _MOST_ROWS = 1_000
 _MOST_BYTES = 4 * 2**20
 """Of one batch, so that neither end holds a lock for long, whatever the size of rows."""
-_ROWS_AT_ONCE = 100
-"""How many rows one statement inserts."""
 _TAKEN_OVER = (
     "another `orpheus db move` or `orpheus db reopen` has come in between, and has one of the two "
     "databases now: let it end, then look with `orpheus db move` again"
@@ -184,8 +181,7 @@ class Moves:
 
     def count(self, table: Table) -> int:
         """Return how many rows a table has, as `batches` counts them."""
-        row = self._database.one(self._query("count-rows", table))
-        return int(row[0]) if row else 0
+        return int(self._database.value(self._query("count-rows", table)) or 0)
 
     def batches(self, table: Table, after: Row | None) -> Iterator[list[Row]]:
         """Yield the rows of a table after a key, in the order of their keys, in batches."""
@@ -211,14 +207,12 @@ class Moves:
     def put(self, move: str, table: Table, rows: Sequence[Row]) -> None:
         """Insert rows, as `batches` gave them, in one transaction; see `replace_mark`."""
         columns = self._columns_of(table)
-        row = f"({', '.join('?' * len(columns))})"
+        places = ", ".join("?" * len(columns))
+        sql = self._query("put-rows", table, columns=", ".join(columns), places=places)
         with self._database.write(durable=False):
             self._hold(move)
-            for first in range(0, len(rows), _ROWS_AT_ONCE):
-                some = rows[first : first + _ROWS_AT_ONCE]
-                values = ", ".join([row] * len(some))
-                sql = self._query("put-rows", table, columns=", ".join(columns), values=values)
-                self._database.run(sql, *chain.from_iterable(some))
+            for statement, values in inserts(sql, rows):
+                self._database.run(statement, *values)
 
     def _columns_of(self, table: Table) -> list[str]:
         """Return the names of the columns, in an order that is the same for every backend."""

@@ -59,8 +59,8 @@ class Quarantines:
             return
         clock = self._database.clock
         self._database.flush_counts()
-        row = self._database.one(self._sql["successes"], job_type)
-        successes, mono_ms = int(row[0]) if row else 0, clock.monotonic_ms()
+        successes = int(self._database.value(self._sql["successes"], job_type))
+        mono_ms = clock.monotonic_ms()
         since = (successes, clock.boot_id, mono_ms - WINDOW_MS)
         self._database.run(self._sql["forget-crashes"], job_type, *since)
         now = (mono_ms, clock.boot_id, evidence[:LONGEST_EVIDENCE], successes)
@@ -70,7 +70,7 @@ class Quarantines:
             self._quarantine(job_type, crashes)
 
     def _quarantine(self, job_type: str, crashes: Sequence[Crash]) -> None:
-        self._lock()
+        lock_quarantines(self._database)
         now_ms = self._database.clock.wall_ms()
         evidence = json.dumps([asdict(crash) for crash in crashes])
         self._database.run(self._sql["quarantine"], job_type, now_ms, evidence)
@@ -134,7 +134,7 @@ class Quarantines:
         Raises NotFound for a type that does not exist, TransitionRefused if it is not quarantined.
         """
         with self._database.write(durable=True):
-            self._lock()
+            lock_quarantines(self._database)
             quarantine = self.of(job_type)
             if quarantine is None or quarantine.is_released:
                 known = self._database.one(
@@ -153,7 +153,7 @@ class Quarantines:
     def release_changed(self, job_type: str) -> None:
         """Release a type because it has other code now, if it still has."""
         with self._database.write(durable=True):
-            self._lock()
+            lock_quarantines(self._database)
             if job_type in self.changed():
                 self._release(job_type, {"by": _NEW_CODE})
 
@@ -168,7 +168,7 @@ class Quarantines:
         if self._database.one(self._sql["any-released"]) is None:
             return False
         with self._database.write(durable=False):
-            self._lock()
+            lock_quarantines(self._database)
             row = self._database.one(self._sql["any-released"])
             if row is not None:
                 self._let_go(row[0])
@@ -186,9 +186,6 @@ class Quarantines:
             self._events.record_jobs(Kind.JOB_UNBLOCKED, in_order, now_ms)
         if len(rows) < self.most_at_once:
             self._database.run(self._sql["end-quarantine"], job_type)
-
-    def _lock(self) -> None:
-        lock_quarantines(self._database)
 
 
 def lock_quarantines(database: Database) -> None:

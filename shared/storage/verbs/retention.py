@@ -30,9 +30,9 @@ _BEFORE_ALL = (-1, -1)
 class Retention:
     """Deletes what is older than its rule allows. The audit log is never deleted."""
 
-    def __init__(self, database: Database, events: Events) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._events_log = events
+        self._events_log = Events(database)
         self._until_ms = 0
         self._sql = database.sql("retention.sql")
         self._keys_sql = database.sql("keys.sql")

@@ -127,12 +127,7 @@ class Schedules:
         `make_job` may return None: then the tick passes without a job.
         """
         now_ms = self._database.clock.wall_ms()
-        due = [
-            row
-            for row in self.all()
-            if not row.paused and row.tick_ms is not None and row.tick_ms <= now_ms
-        ]
-        return [job_id for row in due for job_id in self._fire(row, now_ms, make_job)]
+        return [job_id for row in self.all() for job_id in self._fire(row, now_ms, make_job)]
 
     def _fire(
         self,
@@ -140,7 +135,7 @@ class Schedules:
         now_ms: int,
         make_job: Callable[[ScheduleDefinition], NewJob | None],
     ) -> list[int]:
-        if row.tick_ms is None:
+        if row.paused or row.tick_ms is None or row.tick_ms > now_ms:
             return []
         due, name = due_ticks(row.definition, row.tick_ms, now_ms), row.definition.name
         job = make_job(row.definition) if due.fire_ms else None

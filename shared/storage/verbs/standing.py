@@ -17,6 +17,7 @@ from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.why import MOST_BEFORE, MOST_STEPS, Before, Pause, Standing
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.audit import Audit
+from orpheus.shared.storage.verbs.due_jobs import heads_of_queues
 from orpheus.shared.storage.verbs.jobs import Jobs
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.quarantines import Quarantines
@@ -58,7 +59,7 @@ class Standings:
             is_due, is_parked, crashes, waits_for, incarnation, token, outcome = row
             now_ms = self._database.clock.wall_ms()
             is_due = bool(is_due) or (job.status is Status.PENDING and job.run_at_ms <= now_ms)
-            limits = _Limits(self._database, self._queues.rooms())
+            limits = _Limits(self._database, self._queues.rooms(), self._keys)
             before, is_full = self._before(job, limits) if is_due else ([], False)
             return Standing(
                 job=job,
@@ -175,34 +176,23 @@ class Standings:
 
         if job.concurrency_key is not None:
             read("parked-before", job.queue, job.concurrency_key)
-        for queue in dict.fromkeys([job.queue, *self._queues_with_due_jobs()]):
+        heads = heads_of_queues(self._database)
+        for queue in dict.fromkeys([job.queue, *(head.queue for head in heads)]):
             if queue not in limits.paused:
                 read("before-in-queue", queue)
         read("become-due", limits.now_ms)
-        for queue, key in self._opened_keys() - {(job.queue, job.concurrency_key or "")}:
+        for queue, key in {*self._keys.opened()} - {(job.queue, job.concurrency_key or "")}:
             read("parked-before", queue, key)
         return sorted(found), is_full
-
-    def _queues_with_due_jobs(self) -> Iterable[str]:
-        sql, last = self._database.sql("leases.sql")["head-of-next"], ""
-        while head := self._database.one(sql, last):
-            last = head[3]
-            yield last
-
-    def _opened_keys(self) -> set[_Key]:
-        """Return keys whose parked jobs the next lease unparks, as their rate has opened."""
-        clock = self._database.clock
-        now_ms, most = clock.monotonic_ms(), self._keys.keys_at_once
-        sql = self._keys_sql["opened"]
-        return {(queue, key) for queue, key in self._database.all(sql, clock.boot_id, now_ms, most)}
 
 
 class _Limits:
     """The limits of queues and keys as they stand."""
 
-    def __init__(self, database: Database, rooms: Mapping[str, Room]) -> None:
+    def __init__(self, database: Database, rooms: Mapping[str, Room], keys: Keys) -> None:
         """`rooms`: see `Queues.rooms`."""
         self._database = database
+        self._keys = keys
         self._sql = database.sql("why.sql")
         self._keys_sql = database.sql("keys.sql")
         clock = database.clock
@@ -228,15 +218,12 @@ class _Limits:
         running, named = 0, tuple[int, ...]()
         if rules.max_running:
             sql = self._keys_sql["running"]
-            row = self._database.one(sql, queue, key, rules.max_running)
-            running = row[0] if row else 0
+            running = self._database.value(sql, queue, key, rules.max_running)
             if running >= rules.max_running:
                 named = self._named("running-of-key", queue, key)
         if rules.rate is None:
             return Room(rules.max_running, running, named=named)
-        bucket = self._database.one(self._keys_sql["rate"], queue, key)
-        of_this_boot = bucket is not None and bucket[1] == self._database.clock.boot_id
-        full_ms = float(bucket[0]) if bucket and of_this_boot else 0.0
+        full_ms = self._keys.full_ms(queue, key)
         tokens = tokens_of(rules.rate, full_ms, self._now_mono_ms)
         opens = self.now_ms + opens_ms(rules.rate, full_ms) - self._now_mono_ms
         return Room(rules.max_running, running, rules.rate, tokens, opens, named)

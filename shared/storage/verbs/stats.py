@@ -224,8 +224,7 @@ class Stats:
 
     def _first_id_since(self, since_ms: int) -> int:
         """Return the id from which on jobs were submitted since a time: ids follow the clock."""
-        row = self._database.one(self._sql["newest-job"])
-        low, high = 1, (row[0] if row and row[0] else 0) + 1
+        low, high = 1, int(self._database.value(self._sql["newest-job"]) or 0) + 1
         while low < high:
             middle = (low + high) // 2
             found, created_ms = self._created_from(middle)

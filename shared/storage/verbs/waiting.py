@@ -95,9 +95,9 @@ class Waiting:
         for name in _of(only, queues):
             looked_at = max(_LEAST_PARKED, _MOST_PARKED // len(queues))
             most = max(looked_at, _MOST_COUNTED // len(queues))
-            row = self._database.one(self._sql["first-parked"], name, most, looked_at)
-            if row is not None and row[0] is not None:
-                found[name] = max(found.get(name, 0), (now_ms - row[0]) / 1000)
+            since_ms = self._database.value(self._sql["first-parked"], name, most, looked_at)
+            if since_ms is not None:
+                found[name] = max(found.get(name, 0), (now_ms - since_ms) / 1000)
         return found
 
     def oldest_pending_s(self, pending: Mapping[str, float] | None = None) -> float | None:
@@ -126,8 +126,8 @@ class Waiting:
         if head.since_ms == head.run_at_ms:  # those behind it became due later
             return head.since_ms
         values = (head.queue, head.priority, head.since_ms, most)
-        row = self._database.one(self._sql["first-waiting"], *values)
-        return row[0] if row and row[0] is not None else head.since_ms
+        since_ms = self._database.value(self._sql["first-waiting"], *values)
+        return head.since_ms if since_ms is None else int(since_ms)
 
 
 def _of(only: Container[str] | None, queues: Iterable[str]) -> Iterable[str]:

@@ -48,7 +48,7 @@ def test_a_statement_sees_what_was_sent_before_it(connection: Connection) -> Non
 def test_what_waits_is_undone_with_its_part_of_the_transaction(connection: Connection) -> None:
     begin(connection)
     connection.send_many([(INSERT, [("a",)])])
-    connection.control("SAVEPOINT part")
+    connection.execute("SAVEPOINT part", prepare=False)
     connection.send_many([(INSERT, [("b",)])])
     connection.undo("ROLLBACK TO part; RELEASE part")
     connection.commit()

@@ -1,29 +1,3 @@
--- name: all-rules
--- Every rule, with what is remembered of it.
-SELECT name, definition, seq, version, state, last_job_id FROM orpheus.alerts ORDER BY name;
-
--- name: rules-to-change
--- The same in a transaction that changes them: no other process may fire one meanwhile.
-SELECT name, definition, seq, version, state, last_job_id FROM orpheus.alerts ORDER BY name FOR UPDATE;
-
--- name: put-rule
--- Store a rule that is new or has changed: it has seen all events so far.
-INSERT INTO orpheus.alerts (name, definition, seq, state) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (name) DO UPDATE SET
-    definition = ?2, seq = ?3, version = alerts.version + 1, state = ?4;
-
--- name: remove-rule
--- Delete a rule that is no longer configured.
-DELETE FROM orpheus.alerts WHERE name = ?;
-
--- name: move-rule
--- Store what a rule has seen, if no other process did: the process that changes this row fires it.
-UPDATE orpheus.alerts SET seq = ?, state = ?, version = version + 1 WHERE name = ? AND version = ?;
-
--- name: note-job
--- Store the job of the last alert.
-UPDATE orpheus.alerts SET last_job_id = ? WHERE name = ?;
-
 -- name: newest-seq
 -- The seq that the newest event has, or will have: some have no number yet.
 SELECT last_seq + (SELECT count(*) FROM orpheus.new_events) FROM orpheus.history;
@@ -40,10 +14,6 @@ FROM orpheus.events CROSS JOIN LATERAL (SELECT body::json AS json) AS parsed
 WHERE seq > ?1 AND seq <= ?2
     AND kind = ANY (ARRAY(SELECT json_array_elements_text(?3::json)))
 ORDER BY seq;
-
--- name: event
--- One event.
-SELECT job_id, body FROM orpheus.events WHERE seq = ?;
 
 -- name: late-jobs
 -- How many due jobs of each queue have waited since a time, of each priority up to a number. The index
@@ -80,39 +50,6 @@ SELECT queue, sum((
             ORDER BY queue, priority DESC, run_at_ms LIMIT ?2 + (SELECT least(10000, 100000 / count(*)) FROM heads)) AS due
         WHERE coalesce(freed_at_ms, 0) < ?1 LIMIT ?2) AS late))
 FROM heads GROUP BY queue;
-
--- name: late-delayed-jobs
--- The same for delayed jobs, which the next lease makes due: the first of all that wait.
-SELECT queue, count(*) FROM (
-    SELECT queue FROM orpheus.jobs
-    WHERE status = 'pending' AND is_due = 0 AND run_at_ms < ? ORDER BY run_at_ms LIMIT ?) AS late
-GROUP BY queue;
-
--- name: runs-of-alerts
--- Of the newest jobs of a queue: the runs that go on, and those that ended since a time, with whether
--- the process died. Of a process that is gone, the host is known if only one has such a slot.
-WITH newest AS (
-    SELECT id, status, worker, worker_pid, started_at_ms, finished_at_ms, lease_incarnation
-    FROM orpheus.jobs WHERE queue = ANY (ARRAY[?1]) ORDER BY queue DESC, id DESC LIMIT ?3),
-runs AS (
-    SELECT worker, worker_pid AS pid, started_at_ms, NULL::bigint AS ended_at_ms, 0 AS died,
-        (SELECT host FROM orpheus.processes WHERE incarnation = lease_incarnation) AS host
-    FROM newest WHERE status = 'in_progress'
-    UNION ALL
-    SELECT worker, worker_pid, started_at_ms, finished_at_ms, 0, NULL
-    FROM newest WHERE status = 'done' AND finished_at_ms >= ?2
-    UNION ALL
-    SELECT runs.worker, runs.pid, runs.started_at_ms, runs.finished_at_ms,
-        CASE WHEN runs.outcome IN ('crashed', 'timed_out', 'lost') THEN 1 ELSE 0 END, NULL
-    FROM newest JOIN orpheus.ended_attempts AS runs ON runs.job_id = newest.id
-    WHERE runs.finished_at_ms >= ?2)
-SELECT worker, pid, started_at_ms, ended_at_ms, died,
-    coalesce(
-        host,
-        (SELECT min(host) FROM orpheus.slots WHERE slot = runs.worker HAVING count(*) = 1),
-        (SELECT min(host) FROM orpheus.processes
-        WHERE slot = runs.worker AND pid = runs.pid HAVING count(*) = 1))
-FROM runs;
 
 -- name: deliveries
 -- Of the newest jobs of each of these rules, those that are done or were tried in vain, newest first. A

@@ -17,75 +17,15 @@ WITH held AS MATERIALIZED (
 UPDATE orpheus.jobs SET has_dependents = 1
 FROM held WHERE jobs.id = held.id AND jobs.has_dependents = 0;
 
--- name: ended-dependencies
--- The jobs that these new jobs wait for and that have ended.
-SELECT id, status FROM orpheus.jobs
-WHERE status IN ('done', 'failed', 'cancelled') AND id IN (
-    SELECT depends_on FROM orpheus.job_dependencies
-    WHERE job_id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one));
-
--- name: waiting-for
--- The first jobs that wait for one that has ended; they stay locked.
-SELECT jobs.id, jobs.status, jobs.on_dependency_failure, jobs.queue, jobs.waits_for,
-    jobs.has_dependents, jobs.type
-FROM orpheus.job_dependencies
-    JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
-WHERE job_dependencies.depends_on = ? AND job_dependencies.waits = 1
-ORDER BY job_dependencies.job_id LIMIT ? FOR NO KEY UPDATE OF jobs;
-
--- name: stop-waiting
--- A job no longer waits for one that has ended.
-UPDATE orpheus.job_dependencies SET waits = 0 WHERE job_id = ? AND depends_on = ?;
-
--- name: dependency-done
--- A dependency has ended. If it was the last one, the job leaves blocked for pending.
-UPDATE orpheus.jobs SET waits_for = waits_for - 1,
-    status = CASE WHEN waits_for = 1 THEN 'pending' ELSE 'blocked' END,
-    is_due = CASE WHEN waits_for = 1 AND run_at_ms <= ?1 THEN 1 ELSE is_due END,
-    freed_at_ms = CASE WHEN waits_for = 1 THEN ?1::bigint END
-WHERE id = ?2 AND status = 'blocked';
-
--- name: dependency-failed
--- Leaves blocked for cancelled or failed, as a dependency failed.
-UPDATE orpheus.jobs SET status = ?, is_due = 0, waits_for = 0, finished_at_ms = ?,
-    error_type = ?, error_message = ?, error_where = ''
-WHERE id = ? AND status = 'blocked';
-
--- name: any-cascade
--- Is there an ended job whose dependents still wait for it? A transaction is begun only then.
-SELECT 1 FROM orpheus.cascades LIMIT 1;
-
--- name: first-cascades
--- The first of them, with how they ended. They stay locked, so that none comes to depend on them
--- meanwhile; those that another has locked are left to the next transaction.
-SELECT jobs.id, jobs.status FROM orpheus.cascades JOIN orpheus.jobs ON jobs.id = cascades.job_id
-WHERE jobs.status IN ('done', 'failed', 'cancelled')
-ORDER BY cascades.job_id LIMIT ? FOR NO KEY UPDATE OF jobs SKIP LOCKED;
-
--- name: first-late
--- The first jobs of applications' transactions that do not wait yet for what they depend on. Another host
--- goes on with others meanwhile.
-SELECT jobs.id FROM orpheus.cascades JOIN orpheus.jobs ON jobs.id = cascades.job_id
-WHERE jobs.status IN ('blocked', 'pending', 'in_progress')
-ORDER BY cascades.job_id LIMIT ? FOR UPDATE OF cascades SKIP LOCKED;
-
 -- name: end-late
--- They wait now. One that has ended by now stays stored for those that wait for it, and so does one that
--- another has locked, as it may be ending.
+-- The jobs of `first-late` wait now. One that has ended by now stays stored for those that wait for it,
+-- and so does one that another has locked, as it may be ending.
 WITH live AS MATERIALIZED (
     SELECT id FROM orpheus.jobs
     WHERE id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one)
         AND status IN ('blocked', 'pending', 'in_progress')
     FOR NO KEY UPDATE SKIP LOCKED)
 DELETE FROM orpheus.cascades USING live WHERE job_id = live.id;
-
--- name: begin-cascade
--- Some dependents of an ended job still wait for it.
-INSERT INTO orpheus.cascades (job_id) VALUES (?) ON CONFLICT DO NOTHING;
-
--- name: end-cascade
--- None waits for it any more, or it is live again.
-DELETE FROM orpheus.cascades WHERE job_id = ?;
 
 -- name: wait-again
 -- A job that had ended is retried: the blocked jobs that depend on it wait for it again. The list of
@@ -113,68 +53,3 @@ UPDATE orpheus.job_dependencies SET waits = (EXISTS (
     SELECT FROM held
     WHERE held.id = depends_on AND held.status IN ('blocked', 'pending', 'in_progress')))::integer
 WHERE job_id = ?1;
-
--- name: waits-for
--- Count the jobs that a job waits for.
-SELECT count(*) FROM orpheus.job_dependencies WHERE job_id = ? AND waits = 1;
-
--- name: failed-dependency
--- A job that must be done before this one, and that failed or was cancelled.
-SELECT others.id, others.status
-FROM orpheus.jobs JOIN orpheus.job_dependencies ON job_dependencies.job_id = jobs.id
-    JOIN orpheus.jobs AS others ON others.id = job_dependencies.depends_on
-WHERE jobs.id = ? AND jobs.on_dependency_failure <> 'run'
-    AND others.status IN ('failed', 'cancelled') LIMIT 1;
-
--- name: needed-by
--- A job that depends on this one and may still read its result, or may after a retry.
-SELECT jobs.id, jobs.status FROM orpheus.job_dependencies
-    JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
-WHERE job_dependencies.depends_on = ? AND jobs.status <> 'done' LIMIT 1;
-
--- name: name-dependency
--- What a job calls one of those it waits for.
-UPDATE orpheus.job_dependencies SET ref = ? WHERE job_id = ? AND depends_on = ?;
-
--- name: dependencies-of
--- The jobs that a job depends on, by id, with the fields of Dependency (shared/domain/jobs.py) as columns.
-SELECT jobs.id, type, status, result,
-    CASE WHEN error_type IS NOT NULL
-        THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error,
-    ref
-FROM orpheus.job_dependencies JOIN orpheus.jobs ON jobs.id = job_dependencies.depends_on
-WHERE job_dependencies.job_id = ? ORDER BY jobs.id;
-
--- name: order-of-cancel
--- Of a JSON list of ids: a job, and one that waits for it and so is cancelled before it.
-SELECT needed::bigint, jobs.id, 0
-FROM json_array_elements_text(?::json) AS needed
-    JOIN orpheus.job_dependencies ON job_dependencies.depends_on = needed::bigint
-    JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
-WHERE jobs.status = 'blocked';
-
--- name: order-of-delete
--- The same for a delete: a job that may still read the result must be gone (1).
-SELECT needed::bigint, jobs.id, 1
-FROM json_array_elements_text(?::json) AS needed
-    JOIN orpheus.job_dependencies ON job_dependencies.depends_on = needed::bigint
-    JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
-WHERE jobs.status <> 'done';
-
--- name: order-of-retry
--- The same for a retry: what a job depends on is retried before it, and must be (1) unless the job
--- runs whatever becomes of it.
-SELECT jobs.id, others.id, jobs.on_dependency_failure <> 'run'
-FROM json_array_elements_text(?::json) AS waiting
-    JOIN orpheus.jobs ON jobs.id = waiting::bigint
-    JOIN orpheus.job_dependencies ON job_dependencies.job_id = jobs.id
-    JOIN orpheus.jobs AS others ON others.id = job_dependencies.depends_on
-WHERE others.status IN ('failed', 'cancelled');
-
--- name: blocked-by-blocked
--- Blocked jobs that wait for blocked jobs and that others wait for: only these can form a circle.
-SELECT jobs.id, others.id
-FROM orpheus.jobs
-    JOIN orpheus.job_dependencies ON job_dependencies.job_id = jobs.id AND job_dependencies.waits = 1
-    JOIN orpheus.jobs AS others ON others.id = job_dependencies.depends_on
-WHERE jobs.status = 'blocked' AND jobs.has_dependents = 1 AND others.status = 'blocked';

@@ -35,20 +35,6 @@ WHERE bytes_before < ? ORDER BY seq;
 SELECT seq, kind, job_id, CASE WHEN job_id IS NOT NULL THEN body::json ->> 'type' END
 FROM orpheus.events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?;
 
--- name: events-of-seqs
--- The events of a JSON list of seqs, in their order: the newest, as many as fit into so many bytes.
-SELECT seq, at_ms, kind, job_id, body FROM (
-    SELECT seq, at_ms, kind, job_id, body,
-        sum(octet_length(body)) OVER (ORDER BY seq DESC ROWS UNBOUNDED PRECEDING) AS bytes
-    FROM orpheus.events WHERE seq IN (
-        SELECT value::bigint FROM json_array_elements_text(?::json) AS value)) AS measured
-WHERE bytes <= ? ORDER BY seq;
-
--- name: events-of-job
--- The events of one job, oldest first.
-SELECT seq, at_ms, kind, job_id, body FROM orpheus.events
-WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?;
-
 -- name: epoch
 -- The name of this history. A database that was restored from a dump has another oid, and one that
 -- was restored by its log, or whose standby took over, another timeline.
@@ -58,7 +44,3 @@ FROM orpheus.history, pg_database WHERE datname = current_database();
 -- name: last-seq
 -- The newest seq ever given; it stays when retention has deleted the row.
 SELECT last_seq FROM orpheus.history;
-
--- name: oldest-seq
--- The oldest event that is still kept.
-SELECT seq FROM orpheus.events ORDER BY seq LIMIT 1;

@@ -1,29 +1,3 @@
--- name: all-rules
--- Every rule, with what is remembered of it.
-SELECT name, definition, seq, version, state, last_job_id FROM alerts ORDER BY name;
-
--- name: rules-to-change
--- The same in a transaction that changes them: the transaction has the lock already.
-SELECT name, definition, seq, version, state, last_job_id FROM alerts ORDER BY name;
-
--- name: put-rule
--- Store a rule that is new or has changed: it has seen all events so far.
-INSERT INTO alerts (name, definition, seq, state) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (name) DO UPDATE SET
-    definition = ?2, seq = ?3, version = version + 1, state = ?4;
-
--- name: remove-rule
--- Delete a rule that is no longer configured.
-DELETE FROM alerts WHERE name = ?;
-
--- name: move-rule
--- Store what a rule has seen, if no other process did: the process that changes this row fires it.
-UPDATE alerts SET seq = ?, state = ?, version = version + 1 WHERE name = ? AND version = ?;
-
--- name: note-job
--- Store the job of the last alert.
-UPDATE alerts SET last_job_id = ? WHERE name = ?;
-
 -- name: newest-seq
 -- The seq of the newest event, 0 if there never was one.
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0);
@@ -38,10 +12,6 @@ SELECT
     body ->> 'slot', body ->> 'host', body ->> 'pid'
 FROM events
 WHERE seq > ?1 AND seq <= ?2 AND kind IN (SELECT value FROM json_each(?3)) ORDER BY seq;
-
--- name: event
--- One event.
-SELECT job_id, body FROM events WHERE seq = ?;
 
 -- name: late-jobs
 -- How many due jobs of each queue have waited since a time, of each priority up to a number. The index
@@ -80,39 +50,6 @@ SELECT queue, sum((
             LIMIT ?2 + (SELECT min(10000, 100000 / count(*)) FROM heads))
         WHERE coalesce(freed_at_ms, 0) < ?1 LIMIT ?2)))
 FROM heads WHERE queue IS NOT NULL GROUP BY queue;
-
--- name: late-delayed-jobs
--- The same for delayed jobs, which the next lease makes due: the first of all that wait.
-SELECT queue, count(*) FROM (
-    SELECT queue FROM jobs INDEXED BY jobs_scheduled
-    WHERE status = 'pending' AND is_due = 0 AND run_at_ms < ? ORDER BY run_at_ms LIMIT ?)
-GROUP BY queue;
-
--- name: runs-of-alerts
--- Of the newest jobs of a queue: the runs that go on, and those that ended since a time, with whether
--- the process died. Of a process that is gone, the host is known if only one has such a slot.
-WITH newest AS (
-    SELECT id, status, worker, worker_pid, started_at_ms, finished_at_ms, lease_incarnation
-    FROM jobs WHERE queue = ?1 ORDER BY id DESC LIMIT ?3),
-runs AS (
-    SELECT worker, worker_pid AS pid, started_at_ms, NULL AS ended_at_ms, 0 AS died,
-        (SELECT host FROM processes WHERE incarnation = lease_incarnation) AS host
-    FROM newest WHERE status = 'in_progress'
-    UNION ALL
-    SELECT worker, worker_pid, started_at_ms, finished_at_ms, 0, NULL
-    FROM newest WHERE status = 'done' AND finished_at_ms >= ?2
-    UNION ALL
-    SELECT runs.worker, runs.pid, runs.started_at_ms, runs.finished_at_ms,
-        CASE WHEN runs.outcome IN ('crashed', 'timed_out', 'lost') THEN 1 ELSE 0 END, NULL
-    FROM newest CROSS JOIN ended_attempts AS runs
-    WHERE runs.job_id = newest.id AND runs.finished_at_ms >= ?2)
-SELECT worker, pid, started_at_ms, ended_at_ms, died,
-    coalesce(
-        host,
-        (SELECT min(host) FROM slots WHERE slot = runs.worker HAVING count(*) = 1),
-        (SELECT min(host) FROM processes
-        WHERE slot = runs.worker AND pid = runs.pid HAVING count(*) = 1))
-FROM runs;
 
 -- name: deliveries
 -- Of the newest jobs of each of these rules, those that are done or were tried in vain, newest first. A

@@ -33,18 +33,6 @@ WHERE bytes_before < ?;
 SELECT seq, kind, job_id, iif(job_id IS NULL, NULL, body ->> 'type')
 FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?;
 
--- name: events-of-seqs
--- The events of a JSON list of seqs, in their order: the newest, as many as fit into so many bytes.
-SELECT seq, at_ms, kind, job_id, body FROM (
-    SELECT seq, at_ms, kind, job_id, body,
-        sum(octet_length(body)) OVER (ORDER BY seq DESC ROWS UNBOUNDED PRECEDING) AS bytes
-    FROM events WHERE seq IN (SELECT value FROM json_each(?)))
-WHERE bytes <= ? ORDER BY seq;
-
--- name: events-of-job
--- The events of one job, oldest first.
-SELECT seq, at_ms, kind, job_id, body FROM events WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?;
-
 -- name: epoch
 -- The name of this history of the database.
 SELECT epoch FROM history;
@@ -52,7 +40,3 @@ SELECT epoch FROM history;
 -- name: last-seq
 -- The newest seq ever given; it stays when retention has deleted the row.
 SELECT seq FROM sqlite_sequence WHERE name = 'events';
-
--- name: oldest-seq
--- The oldest event that is still kept.
-SELECT seq FROM events ORDER BY seq LIMIT 1;

@@ -1,20 +1,3 @@
--- name: i1-one-terminal-event
--- A job ends once, and again only after an operator's retry.
-SELECT 'job ' || job_id || ' ended twice without a retry between: events ' || seq_before || ' and ' || seq
-FROM (
-    SELECT job_id, seq, kind, lag(kind) OVER one AS kind_before, lag(seq) OVER one AS seq_before
-    FROM events INDEXED BY events_by_job
-    WHERE job_id IS NOT NULL
-        AND kind IN ('job.done', 'job.failed', 'job.cancelled', 'job.requeued')
-    WINDOW one AS (PARTITION BY job_id ORDER BY seq))
-WHERE kind <> 'job.requeued' AND kind_before <> 'job.requeued' LIMIT ?;
-
--- name: i3-one-holder
--- A token names one lease.
-SELECT 'jobs ' || min(id) || ' and ' || max(id) || ' are leased with the same token ' || lease_token
-FROM jobs INDEXED BY jobs_leased WHERE status = 'in_progress'
-GROUP BY lease_token HAVING count(*) > 1 LIMIT ?;
-
 -- name: i4-attempt-numbers
 -- Attempts are numbered 1, 2, 3, … and the last is the job's. The newest 1,000 are kept.
 SELECT 'job ' || id || ' is at attempt ' || attempt || ', but its attempts that ended are numbered '
@@ -27,16 +10,6 @@ WHERE (
     FROM attempts WHERE job_id = jobs.id)
 LIMIT ?;
 
--- name: i4-tokens-grow
--- Each attempt of a job has a greater token than the one before.
-SELECT 'job ' || job_id || ': the token of attempt ' || number || ' is ' || lease_token
-    || ', not greater than ' || token_before
-FROM (
-    SELECT job_id, number, lease_token, lag(lease_token) OVER (PARTITION BY job_id ORDER BY number)
-        AS token_before
-    FROM attempts)
-WHERE lease_token <= token_before LIMIT ?;
-
 -- name: i4-newest-token
 -- A job's own token is that of its newest attempt or a later one, and was given out.
 SELECT 'job ' || id || ' has token ' || lease_token || ', of attempts up to '
@@ -47,37 +20,6 @@ WHERE lease_token > (SELECT last FROM lease_tokens)
     OR lease_token + (status <> 'in_progress')
         <= (SELECT max(lease_token) FROM attempts WHERE job_id = jobs.id)
 LIMIT ?;
-
--- name: i7-retries-spent
--- A live job has spent no more than its retries, and none without an attempt that spends one, while all
--- its attempts are kept.
-SELECT 'job ' || id || ' (' || status || ') has spent ' || failures || ' of ' || max_retries
-    || ' retries in ' || attempt || ' attempts'
-FROM jobs
-WHERE failures > 0 AND (
-    (finished_at_ms IS NULL AND failures > max_retries)
-    OR (attempt <= 1000 AND failures > (
-        SELECT count(*) FROM attempts
-        WHERE job_id = jobs.id AND outcome IN ('failed', 'timed_out', 'crashed', 'lost'))))
-LIMIT ?;
-
--- name: i7-attempts
--- Of attempts that spend a retry there are max_retries + 1 at most, after each operator's retry anew.
-SELECT 'job ' || jobs.id || ' has ' || spending.n || ' attempts that spent a retry; allowed are '
-    || (max_retries + 1) || ' after each submission and retry'
-FROM (
-    SELECT job_id, count(*) AS n FROM attempts
-    WHERE outcome IN ('failed', 'timed_out', 'crashed') GROUP BY job_id) AS spending
-JOIN jobs ON jobs.id = spending.job_id
-WHERE (SELECT min(seq) FROM events) = 1 AND spending.n > (max_retries + 1) * (
-    1 + (SELECT count(*) FROM events WHERE job_id = jobs.id AND kind = 'job.requeued'))
-LIMIT ?;
-
--- name: i11-no-gap
--- Events are numbered without gaps.
-SELECT 'between events ' || seq_before || ' and ' || seq || ' some are missing'
-FROM (SELECT seq, lag(seq) OVER (ORDER BY seq) AS seq_before FROM events)
-WHERE seq <> seq_before + 1 LIMIT ?;
 
 -- name: i11-last
 -- The newest event is there.
@@ -123,65 +65,3 @@ FROM (
     JOIN events ON events.seq = last.seq
     LEFT JOIN jobs ON jobs.id = last.job_id)
 WHERE differences <> '' LIMIT ?;
-
--- name: i12-told
--- No job without an event, while all events are kept.
-SELECT 'job ' || id || ' has no event' FROM jobs
-WHERE coalesce((SELECT min(seq) FROM events), 1) = 1
-    AND NOT EXISTS (SELECT 1 FROM events WHERE job_id = jobs.id)
-LIMIT ?;
-
--- name: i18-blocked-for-ever
--- A blocked job waits for jobs that are live, or whose cascade has not reached it yet.
-SELECT 'job ' || id || ' waits for ' || waits_for || ' jobs, but ' || live
-    || ' of those it depends on are live or are still to reach it'
-FROM (
-    SELECT id, waits_for, (
-        SELECT count(*) FROM job_dependencies
-            CROSS JOIN jobs AS others ON others.id = job_dependencies.depends_on
-        WHERE job_dependencies.job_id = jobs.id AND job_dependencies.waits = 1
-            AND (others.status IN ('blocked', 'pending', 'in_progress')
-                OR others.id IN (SELECT job_id FROM cascades))) AS live
-    FROM jobs WHERE status = 'blocked')
-WHERE waits_for <> live LIMIT ?;
-
--- name: i18-cascades
--- Only the end of a job reaches those that depend on it.
-SELECT 'job ' || id || ' is ' || status || ', but its end is stored as a cascade' FROM cascades
-JOIN jobs ON jobs.id = cascades.job_id
-WHERE status IN ('blocked', 'pending', 'in_progress') LIMIT ?;
-
--- name: i19-counts
--- The kept counts are the counted ones.
-SELECT 'queue ' || queue || ': ' || coalesce(counted.n, 0) || ' jobs are ' || status
-    || ', the kept count says ' || coalesce(kept.n, 0)
-FROM (SELECT queue, status, count(*) AS n FROM jobs GROUP BY queue, status) AS counted
-FULL JOIN job_counts AS kept USING (queue, status)
-WHERE coalesce(counted.n, 0) <> coalesce(kept.n, 0) LIMIT ?;
-
--- name: i21-parked-for-ever
--- A parked job waits for a key that has no room, that opens at a time, or that is still to be looked at.
-SELECT 'queue ' || queue || ', key ' || key || ': jobs are parked, but ' || n
-    || ' of ' || iif(most > 0, most, 'any number') || ' run or may be leased'
-FROM (
-    SELECT parked.queue, parked.concurrency_key AS key, coalesce(max_running_per_key, 0) AS most,
-        coalesce(key_rate_starts, 0) AS starts, (
-            SELECT count(*) FROM jobs INDEXED BY jobs_of_key
-            WHERE concurrency_key IS NOT NULL AND is_parked = 0 AND finished_at_ms IS NULL
-                AND queue = parked.queue AND concurrency_key = parked.concurrency_key
-                AND (status = 'in_progress' OR (status = 'pending' AND is_due = 1))) AS n
-    FROM (SELECT DISTINCT queue, concurrency_key FROM jobs WHERE is_parked = 1) AS parked
-        LEFT JOIN queues ON name = parked.queue
-    WHERE sweep_after IS NULL) AS found
-WHERE (most = 0 OR n < most) AND NOT (starts > 0 AND n > 0)
-    AND NOT EXISTS (
-        SELECT 1 FROM key_rates
-        WHERE key_rates.queue = found.queue AND key_rates.key = found.key
-            AND opens_mono_ms IS NOT NULL)
-LIMIT ?;
-
--- name: i22-held-for-ever
--- A job is held back only while its type is quarantined, or is released and its jobs are let go.
-SELECT 'job ' || id || ' is held back, but its type ' || type || ' is not quarantined' FROM jobs
-WHERE is_parked = 2 AND NOT EXISTS (SELECT 1 FROM quarantines WHERE quarantines.type = jobs.type)
-LIMIT ?;

@@ -1,40 +1,42 @@
 -- name: all-schedules
 -- Every schedule.
-SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id, missed_ms FROM schedules ORDER BY name;
+SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id, missed_ms
+FROM orpheus.schedules ORDER BY name;
 
 -- name: get-schedule
 -- One schedule.
-SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id, missed_ms FROM schedules WHERE name = ?;
+SELECT name, definition, tick_ms, paused, last_run_ms, last_job_id, missed_ms
+FROM orpheus.schedules WHERE name = ?;
 
 -- name: put-schedule
 -- Store a new definition and its next tick; the rest is not changed.
-INSERT INTO schedules (name, definition, tick_ms) VALUES (?1, ?2, ?3)
+INSERT INTO orpheus.schedules (name, definition, tick_ms) VALUES (?1, ?2, ?3)
 ON CONFLICT (name) DO UPDATE SET definition = ?2, tick_ms = ?3;
 
 -- name: remove-schedule
 -- Delete a schedule that is no longer configured.
-DELETE FROM schedules WHERE name = ?;
+DELETE FROM orpheus.schedules WHERE name = ?;
 
 -- name: move-tick
 -- Move to the next tick, if no other process did: the process that changes this row fires the tick.
-UPDATE schedules SET tick_ms = ? WHERE name = ? AND tick_ms IS ?;
+UPDATE orpheus.schedules SET tick_ms = ? WHERE name = ? AND tick_ms IS NOT DISTINCT FROM ?;
 
 -- name: set-paused
 -- Pause or resume by an operator. A resumed schedule waits for its next tick; missed ticks are dropped.
-UPDATE schedules SET paused = ?, tick_ms = ?, missed_ms = NULL WHERE name = ?;
+UPDATE orpheus.schedules SET paused = ?, tick_ms = ?, missed_ms = NULL WHERE name = ?;
 
 -- name: note-run
 -- Store when it ran last, and its job.
-UPDATE schedules SET last_run_ms = ?, last_job_id = ?, missed_ms = NULL WHERE name = ?;
+UPDATE orpheus.schedules SET last_run_ms = ?, last_job_id = ?, missed_ms = NULL WHERE name = ?;
 
 -- name: note-missed
 -- Store that a tick passed and made no job.
-UPDATE schedules SET missed_ms = ? WHERE name = ?;
+UPDATE orpheus.schedules SET missed_ms = ? WHERE name = ?;
 
 -- name: pauses
 -- Every paused schedule that an operator has paused: who did it last, why, and when.
-SELECT name, by, reason, at_ms FROM schedules CROSS JOIN audit ON id = (
-    SELECT id FROM audit AS one INDEXED BY audit_by_target
+SELECT name, by, reason, at_ms FROM orpheus.schedules CROSS JOIN orpheus.audit ON id = (
+    SELECT id FROM orpheus.audit AS one INDEXED BY audit_by_target
     WHERE target = 'schedule ' || name AND action = 'pause' ORDER BY id DESC LIMIT 1)
 WHERE paused = 1;
 
@@ -42,10 +44,10 @@ WHERE paused = 1;
 -- The last five jobs with each of these tags, newest first.
 SELECT wanted.value, jobs.id, created_at_ms, status, started_at_ms,
     CASE WHEN status IN ('failed', 'cancelled') THEN (
-        SELECT ended.finished_at_ms FROM ended_attempts AS ended
+        SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
         WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
     ELSE finished_at_ms END AS ran_until_ms,
     error_type
-FROM json_each(?) AS wanted CROSS JOIN jobs ON jobs.id IN (
-    SELECT job_id FROM job_tags WHERE tag = wanted.value ORDER BY job_id DESC LIMIT 5)
+FROM {listed-names} AS wanted CROSS JOIN orpheus.jobs ON jobs.id IN (
+    SELECT job_id FROM orpheus.job_tags WHERE tag = wanted.value ORDER BY job_id DESC LIMIT 5)
 ORDER BY jobs.id DESC;

@@ -7,8 +7,8 @@ VALUES (
     :host, :incarnation, :slot, :pool, :role, :pid, :create_time_s, :boot_id, :started_at_ms,
     :ready, :beat, :last_beat_mono_ms, :job_id, :jobs_done, :places)
 ON CONFLICT (incarnation) DO UPDATE SET
-    host = excluded.host, slot = excluded.slot, pool = excluded.pool, role = excluded.role, pid = excluded.pid,
-    create_time_s = excluded.create_time_s, boot_id = excluded.boot_id,
+    host = excluded.host, slot = excluded.slot, pool = excluded.pool, role = excluded.role,
+    pid = excluded.pid, create_time_s = excluded.create_time_s, boot_id = excluded.boot_id,
     started_at_ms = excluded.started_at_ms, ready = excluded.ready, beat = excluded.beat,
     last_beat_mono_ms = excluded.last_beat_mono_ms, job_id = excluded.job_id,
     jobs_done = excluded.jobs_done, places = excluded.places;
@@ -25,7 +25,7 @@ DELETE FROM orpheus.processes WHERE incarnation = ?;
 -- name: forget-without-leases
 -- Delete the row of a dead process without leases: else somebody must learn whose leases they were.
 DELETE FROM orpheus.processes WHERE incarnation = ?1 AND NOT EXISTS (
-    SELECT 1 FROM orpheus.jobs
+    SELECT 1 FROM orpheus.jobs INDEXED BY jobs_leased
     WHERE status = 'in_progress' AND lease_incarnation = ?1);
 
 -- name: all-processes

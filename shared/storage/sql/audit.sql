@@ -15,18 +15,6 @@ id, at_ms, action, target, by, reason, count, before, after
 -- What operators did; a WHERE follows.
 SELECT {entry-columns} FROM orpheus.audit
 
--- name: by-contains
--- This and the next two are conditions of `entries`: the text of a pattern is in who did it.
-by ILIKE ?
-
--- name: text-contains
--- The text of a pattern is in the target or in the reason.
-target ILIKE ? OR reason ILIKE ?
-
--- name: begins-with
--- The target begins with the words of a pattern. A comma belongs to no word.
-replace(target, ',', '') || ' ' ILIKE ?
-
 -- name: edge
 -- The last entry of a window, and its time: the next window of a list begins behind it.
 SELECT id, at_ms FROM orpheus.audit WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
@@ -41,29 +29,41 @@ SELECT count FROM orpheus.audit WHERE id = ?;
 
 -- name: last-to-target
 -- The last time that somebody did this to a target, since a time.
-SELECT {entry-columns} FROM orpheus.audit
+SELECT {entry-columns} FROM orpheus.audit INDEXED BY audit_by_target
 WHERE target = ? AND action = ? AND at_ms >= ?
 ORDER BY id DESC LIMIT 1;
 
 -- name: first-to-target
 -- The first time that somebody did this to a target, since a time.
-SELECT {entry-columns} FROM orpheus.audit
+SELECT {entry-columns} FROM orpheus.audit INDEXED BY audit_by_target
 WHERE target = ? AND action = ? AND at_ms >= ?
 ORDER BY id LIMIT 1;
 
 -- name: add-jobs
 -- Remember which jobs an action changed that was one of many.
-INSERT INTO orpheus.audit_jobs (audit_id, job_id) SELECT ?::bigint, one::bigint FROM json_array_elements_text(?::json) AS one;
-
--- name: jobs-of
--- Those of a JSON list of jobs that an action has changed already.
-SELECT job_id FROM orpheus.audit_jobs
-WHERE job_id IN (SELECT one::bigint FROM json_array_elements_text(?::json) AS one) AND audit_id = ?;
+INSERT INTO orpheus.audit_jobs (audit_id, job_id) SELECT ?, value FROM {listed-ids} AS changed;
 
 -- name: entries-of-job
 -- What operators did to a job, to it alone or to many, below an id; a WHERE follows.
 SELECT {entry-columns} FROM (
     SELECT * FROM orpheus.audit WHERE target = ? AND id < ?
     UNION ALL
-    SELECT audit.* FROM orpheus.audit_jobs JOIN orpheus.audit ON audit.id = audit_jobs.audit_id
+    SELECT audit.* FROM orpheus.audit_jobs CROSS JOIN orpheus.audit ON audit.id = audit_jobs.audit_id
     WHERE audit_jobs.job_id = ? AND audit_jobs.audit_id < ?) AS done
+
+-- name: by-contains
+-- This and the next two are conditions of `entries`: the text of a pattern is in who did it.
+by {matches}
+
+-- name: text-contains
+-- The text of a pattern is in the target or in the reason.
+target {matches} OR reason {matches}
+
+-- name: begins-with
+-- The target begins with the words of a pattern. A comma belongs to no word.
+replace(target, ',', '') || ' ' {matches}
+
+-- name: jobs-of
+-- Those of a JSON list of jobs that an action has changed already.
+SELECT job_id FROM {listed-ids} AS wanted
+    CROSS JOIN orpheus.audit_jobs ON job_id = wanted.value WHERE audit_id = ?;

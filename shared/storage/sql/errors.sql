@@ -4,22 +4,22 @@
 -- read counts those of the last hour, since ?2, and of the hour before, since ?3. How many different
 -- messages there are is told by the five jobs that failed last and the five that failed first.
 SELECT type, error_type, error_where, n, first_ms, last_ms, newest, max_id, last_hour, hour_before, (
-    SELECT substr(coalesce(error_message, ''), 1, 500) FROM jobs WHERE id = newest) AS message, (
+    SELECT substr(coalesce(error_message, ''), 1, 500) FROM orpheus.jobs WHERE id = newest) AS message, (
     SELECT count(DISTINCT coalesce(error_message, '')) FROM (
         SELECT error_message FROM (
-            SELECT error_message FROM jobs INDEXED BY jobs_failed
+            SELECT error_message FROM orpheus.jobs INDEXED BY jobs_failed
             WHERE status = 'failed' AND jobs.type = grouped.type
                 AND jobs.error_type = grouped.error_type AND jobs.error_where = grouped.error_where
             ORDER BY finished_at_ms DESC, id DESC LIMIT 5) AS latest
         UNION ALL
         SELECT error_message FROM (
-            SELECT error_message FROM jobs INDEXED BY jobs_failed
+            SELECT error_message FROM orpheus.jobs INDEXED BY jobs_failed
             WHERE status = 'failed' AND jobs.type = grouped.type
                 AND jobs.error_type = grouped.error_type AND jobs.error_where = grouped.error_where
             ORDER BY finished_at_ms, id LIMIT 5) AS oldest) AS ends) AS messages
 FROM (
     SELECT type, error_type, error_where, n, first_ms, last_ms, (
-        SELECT id FROM jobs INDEXED BY jobs_failed
+        SELECT id FROM orpheus.jobs INDEXED BY jobs_failed
         WHERE status = 'failed' AND jobs.type = found.type AND jobs.error_type = found.error_type
             AND jobs.error_where = found.error_where
         ORDER BY finished_at_ms DESC, id DESC LIMIT 1) AS newest, max_id, last_hour, hour_before
@@ -28,7 +28,7 @@ FROM (
             min(finished_at_ms) AS first_ms, max(finished_at_ms) AS last_ms, max(id) AS max_id,
             count(*) FILTER (WHERE finished_at_ms >= ?2) AS last_hour,
             count(*) FILTER (WHERE finished_at_ms >= ?3 AND finished_at_ms < ?2) AS hour_before
-        FROM jobs INDEXED BY jobs_failed
+        FROM orpheus.jobs INDEXED BY jobs_failed
         WHERE status = 'failed' GROUP BY type, error_type, error_where
         ORDER BY n DESC, last_ms DESC, type, error_type, error_where LIMIT ?1) AS found) AS grouped
 ORDER BY n DESC, last_ms DESC, type, error_type, error_where;

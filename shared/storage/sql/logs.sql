@@ -1,22 +1,22 @@
 -- name: holds-lease
 -- Is the lease still held?
-SELECT 1 FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
+SELECT 1 FROM orpheus.jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
 -- name: append
 -- Append one line of an attempt.
-INSERT INTO job_logs (job_id, attempt, at_ms, level, line, fields) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO orpheus.job_logs (job_id, attempt, at_ms, level, line, fields) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: after
 -- The next lines of a job.
-SELECT id, attempt, at_ms, level, line, fields FROM job_logs
+SELECT id, attempt, at_ms, level, line, fields FROM orpheus.job_logs
 WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?;
 
 -- name: running
 -- The attempts that a worker process has leased.
-SELECT id, lease_token, attempt FROM jobs INDEXED BY jobs_leased
+SELECT id, lease_token, attempt FROM orpheus.jobs INDEXED BY jobs_leased
 WHERE status = 'in_progress' AND lease_incarnation = ?;
 
 -- name: count
 -- How many lines of an attempt are stored.
-SELECT count(*) FROM job_logs WHERE job_id = ? AND attempt = ?;
+SELECT count(*) FROM orpheus.job_logs WHERE job_id = ? AND attempt = ?;

@@ -1,0 +1,24 @@
+-- part: listed-ids
+-- The ids of a JSON list, as `value`; AS follows.
+(SELECT value::bigint FROM json_array_elements_text(?::json))
+
+-- part: listed-names
+-- The texts of a JSON list, in the same way.
+json_array_elements_text(?::json)
+
+-- part: error-column
+-- The error of a job or an attempt, as a JSON list.
+CASE WHEN error_type IS NOT NULL
+        THEN json_build_array(error_type, coalesce(error_message, ''), error_traceback) END AS error
+
+-- part: every-event
+-- The table of all events, also of those that have no number yet.
+all_events
+
+-- part: matches
+-- A text matches a pattern, in either case.
+ILIKE ?
+
+-- part: in-queue
+-- The queue is the first value: with the queue in ORDER BY, its index is the only one (`late-jobs`).
+queue = ANY (ARRAY[?1])

@@ -1,0 +1,62 @@
+-- name: all-rules
+-- Every rule, with what is remembered of it.
+SELECT name, definition, seq, version, state, last_job_id FROM orpheus.alerts ORDER BY name;
+
+-- name: rules-to-change
+-- The same in a transaction that changes them: no other process may fire one meanwhile.
+SELECT name, definition, seq, version, state, last_job_id FROM orpheus.alerts ORDER BY name FOR UPDATE;
+
+-- name: put-rule
+-- Store a rule that is new or has changed: it has seen all events so far.
+INSERT INTO orpheus.alerts (name, definition, seq, state) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (name) DO UPDATE SET
+    definition = ?2, seq = ?3, version = alerts.version + 1, state = ?4;
+
+-- name: remove-rule
+-- Delete a rule that is no longer configured.
+DELETE FROM orpheus.alerts WHERE name = ?;
+
+-- name: move-rule
+-- Store what a rule has seen, if no other process did: the process that changes this row fires it.
+UPDATE orpheus.alerts SET seq = ?, state = ?, version = version + 1 WHERE name = ? AND version = ?;
+
+-- name: note-job
+-- Store the job of the last alert.
+UPDATE orpheus.alerts SET last_job_id = ? WHERE name = ?;
+
+-- name: event
+-- One event.
+SELECT job_id, body FROM orpheus.events WHERE seq = ?;
+
+-- name: late-delayed-jobs
+-- The same as `late-jobs` for delayed jobs, which the next lease makes due: the first of all that wait.
+SELECT queue, count(*) FROM (
+    SELECT queue FROM orpheus.jobs INDEXED BY jobs_scheduled
+    WHERE status = 'pending' AND is_due = 0 AND run_at_ms < ? ORDER BY run_at_ms LIMIT ?) AS late
+GROUP BY queue;
+
+-- name: runs-of-alerts
+-- Of the newest jobs of a queue: the runs that go on, and those that ended since a time, with whether
+-- the process died. Of a process that is gone, the host is known if only one has such a slot.
+WITH newest AS (
+    SELECT id, status, worker, worker_pid, started_at_ms, finished_at_ms, lease_incarnation
+    FROM orpheus.jobs WHERE {in-queue} ORDER BY queue DESC, id DESC LIMIT ?3),
+runs AS (
+    SELECT worker, worker_pid AS pid, started_at_ms, CAST(NULL AS bigint) AS ended_at_ms, 0 AS died,
+        (SELECT host FROM orpheus.processes WHERE incarnation = lease_incarnation) AS host
+    FROM newest WHERE status = 'in_progress'
+    UNION ALL
+    SELECT worker, worker_pid, started_at_ms, finished_at_ms, 0, NULL
+    FROM newest WHERE status = 'done' AND finished_at_ms >= ?2
+    UNION ALL
+    SELECT runs.worker, runs.pid, runs.started_at_ms, runs.finished_at_ms,
+        CASE WHEN runs.outcome IN ('crashed', 'timed_out', 'lost') THEN 1 ELSE 0 END, NULL
+    FROM newest CROSS JOIN orpheus.ended_attempts AS runs ON runs.job_id = newest.id
+    WHERE runs.finished_at_ms >= ?2)
+SELECT worker, pid, started_at_ms, ended_at_ms, died,
+    coalesce(
+        host,
+        (SELECT min(host) FROM orpheus.slots WHERE slot = runs.worker HAVING count(*) = 1),
+        (SELECT min(host) FROM orpheus.processes
+        WHERE slot = runs.worker AND pid = runs.pid HAVING count(*) = 1))
+FROM runs;

@@ -1,0 +1,183 @@
+-- name: insert-job
+-- Insert a job: blocked while it waits for others, else pending; due unless it is delayed. Of a batch,
+-- many rows of values follow each other in one statement.
+INSERT INTO orpheus.jobs (
+    type, payload, status, queue, priority, is_due, max_retries, timeout_s,
+    created_at_ms, run_at_ms, unique_key, tags, waits_for, on_dependency_failure, traceparent,
+    concurrency_key, is_parked, freed_at_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: set-dependencies
+-- Store the ids that a new blocked job waits for, once those of its batch are known.
+UPDATE orpheus.jobs SET depends_on = ?, waits_for = ? WHERE id = ? AND status = 'blocked';
+
+-- name: insert-large-payload
+-- Store the payload of a job that has '' in its own row.
+INSERT INTO orpheus.large_payloads (job_id, payload) VALUES (?, ?);
+
+-- name: insert-tag
+-- Make the job findable by a tag.
+INSERT INTO orpheus.job_tags (tag, job_id) VALUES (?, ?) ON CONFLICT DO NOTHING;
+
+-- name: live-by-unique-keys
+-- Of a JSON list of unique keys, those that a live job holds, and that job and its type.
+SELECT wanted.value, jobs.id, jobs.type
+FROM {listed-names} AS wanted
+    CROSS JOIN orpheus.jobs INDEXED BY jobs_unique_key ON jobs.unique_key = wanted.value
+WHERE jobs.unique_key IS NOT NULL AND jobs.finished_at_ms IS NULL;
+
+-- part: whole-payload
+-- The payload, which a large one has in a row of its own.
+CASE WHEN payload <> '' THEN payload ELSE (
+        SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END
+
+-- part: ran-until-column
+-- When the last attempt ended: a cancel or a lost worker ends a job later.
+CASE WHEN status IN ('failed', 'cancelled') THEN (
+        SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
+        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
+    ELSE finished_at_ms END AS ran_until_ms
+
+-- part: columns-after-result
+-- The fields of Job (shared/domain/jobs.py) from `error` on.
+{error-column},
+    attempt, max_retries, timeout_s, progress, message,
+    created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
+    worker, unique_key, concurrency_key, depends_on, tags, cancel_requested, on_dependency_failure,
+    {ran-until-column}
+
+-- name: select-jobs
+-- Jobs, with the fields of Job (shared/domain/jobs.py) as columns; a WHERE or JOIN follows.
+SELECT jobs.id, type, {whole-payload} AS payload, status, queue, priority, result,
+    {columns-after-result}
+FROM orpheus.jobs
+
+-- name: select-previews
+-- The same, with only the first characters of the payload's and the result's JSON.
+SELECT jobs.id, type, substr({whole-payload}, 1, CAST(? AS integer)) AS payload, status, queue, priority,
+    substr(result, 1, CAST(? AS integer)) AS result,
+    {columns-after-result}
+FROM orpheus.jobs
+
+-- name: select-ids
+-- The ids of jobs; a WHERE or JOIN follows.
+SELECT jobs.id FROM orpheus.jobs
+
+-- name: select-cursors
+-- Jobs that have ended, by when they did; a WHERE or JOIN follows.
+SELECT finished_at_ms, jobs.id FROM orpheus.jobs
+
+-- name: by-status
+-- These follow such a query and say where it finds the jobs: SQLite does not know which is rarer.
+INDEXED BY jobs_by_status
+
+-- name: by-type
+-- The index of the types.
+INDEXED BY jobs_by_type
+
+-- name: by-queue
+-- The index of the queues.
+INDEXED BY jobs_by_queue
+
+-- name: by-id
+-- The jobs themselves, by their ids.
+NOT INDEXED
+
+-- name: by-tag
+-- The jobs themselves, by the ids that have a tag.
+NOT INDEXED
+
+-- name: by-ended
+-- The index of those that have ended, by status and time.
+INDEXED BY jobs_ended
+
+-- name: by-error
+-- The index of the failed ones, by type, error, location and time.
+INDEXED BY jobs_failed
+
+-- name: with-tags
+-- Follows a query of jobs by a tag.
+JOIN orpheus.job_tags ON job_tags.job_id = jobs.id
+
+-- name: contains
+-- A condition: the text of a pattern is in the type, the payload, the error or a tag.
+type {matches} OR {whole-payload} {matches}
+    OR coalesce(error_message, '') {matches} OR tags {matches}
+
+-- name: status-of
+-- The status of a job, for a client that waits for its end.
+SELECT status FROM orpheus.jobs WHERE id = ?;
+
+-- name: run-of
+-- How a job stands, without its payload and result.
+SELECT status, started_at_ms, {ran-until-column}, error_type
+FROM orpheus.jobs WHERE id = ?;
+
+-- name: state-of
+-- What of a job an operator changes, without its payload and result.
+SELECT type, status, run_at_ms, cancel_requested, concurrency_key FROM orpheus.jobs WHERE id = ?;
+
+-- name: select-attempts
+-- The newest attempts of a job that have ended, newest first, with the fields of Attempt as columns.
+SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms, {error-column},
+    cpu_s, max_rss_bytes
+FROM orpheus.attempts WHERE job_id = ? ORDER BY number DESC LIMIT ?;
+
+-- name: select-running-attempt
+-- The attempt of a job that is running, in the same columns. It is stored in the job's row.
+SELECT attempt AS number, NULL AS outcome, worker, worker_pid AS pid, started_at_ms,
+    NULL AS finished_at_ms, NULL AS error, NULL AS cpu_s, NULL AS max_rss_bytes
+FROM orpheus.jobs WHERE id = ? AND status = 'in_progress';
+
+-- name: cancel-waiting
+-- Leaves blocked or pending for cancelled. Attempts before it keep their times: this end has no start.
+UPDATE orpheus.jobs SET status = 'cancelled', is_due = 0, is_parked = 0, waits_for = 0,
+    cancel_requested = 1, started_at_ms = NULL, finished_at_ms = ?
+WHERE id = ? AND status IN ('blocked', 'pending');
+
+-- name: request-cancel
+-- Stays in_progress: the worker reads the flag.
+UPDATE orpheus.jobs SET cancel_requested = 1
+WHERE id = ? AND status = 'in_progress' AND cancel_requested = 0;
+
+-- name: retry-job
+-- Leaves failed or cancelled for pending, or for blocked if jobs it depends on are live. It gets all
+-- its retries again; attempts keep their numbers.
+UPDATE orpheus.jobs SET status = CASE WHEN ?1 > 0 THEN 'blocked' ELSE 'pending' END, is_due = 1,
+    waits_for = ?1, failures = 0, crashes = 0, losses = 0, cancel_requested = 0,
+    run_at_ms = ?2, freed_at_ms = NULL, finished_at_ms = NULL, progress = NULL, message = NULL
+WHERE id = ?3 AND status IN ('failed', 'cancelled');
+
+-- name: run-now
+-- Stays pending, and is due now. A job that is due already keeps its turn.
+UPDATE orpheus.jobs SET is_due = 1, run_at_ms = CASE WHEN run_at_ms > ?1 THEN ?1 ELSE run_at_ms END
+WHERE id = ?2 AND status = 'pending' AND is_due = 0;
+
+-- name: long-logs
+-- Those of a JSON list of jobs whose logs have at least so many lines.
+SELECT value FROM {listed-ids} AS ended
+WHERE EXISTS (SELECT 1 FROM orpheus.job_logs WHERE job_id = value LIMIT 1 OFFSET ? - 1);
+
+-- name: delete-job
+-- Delete a job that has ended. The caller has checked that no live job depends on it.
+DELETE FROM orpheus.jobs WHERE id = ? AND status IN ('done', 'failed', 'cancelled');
+
+-- name: few-of-type
+-- How many jobs have a type, counted up to a bound.
+SELECT count(*) FROM (SELECT 1 FROM orpheus.jobs WHERE type = ? LIMIT ?) AS found;
+
+-- name: few-of-tag
+-- How many jobs have a tag, counted up to a bound.
+SELECT count(*) FROM (SELECT 1 FROM orpheus.job_tags WHERE tag = ? LIMIT ?) AS found;
+
+-- name: created-at-of
+-- When a job was submitted.
+SELECT created_at_ms FROM orpheus.jobs WHERE id = ?;
+
+-- name: newest-id
+-- The id of the newest job.
+SELECT max(id) FROM orpheus.jobs;
+
+-- name: among-ids
+-- A condition: the id is in a JSON list.
+jobs.id IN (SELECT value FROM {listed-ids} AS wanted)

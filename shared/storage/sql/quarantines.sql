@@ -1,0 +1,94 @@
+-- name: successes
+-- How many attempts of a type have succeeded; of one that is not described, of all such together.
+SELECT CAST(coalesce(sum(n), 0) AS bigint) FROM orpheus.type_totals
+WHERE type = CASE WHEN EXISTS (SELECT 1 FROM orpheus.job_types WHERE name = ?1) THEN ?1 ELSE '' END
+    AND measure = 'ran' AND outcome = 'succeeded';
+
+-- name: forget-crashes
+-- Forget those crashes of a type that came before a success, too long ago or before a reboot.
+DELETE FROM orpheus.type_crashes
+WHERE type = ?1 AND (successes <> ?2 OR boot_id <> ?3 OR mono_ms <= ?4);
+
+-- name: note-crash
+-- Note a crash: the attempt has just been recorded.
+INSERT INTO orpheus.type_crashes (
+    type, lease_token, job_id, attempt, worker, pid, at_ms, mono_ms, boot_id, evidence, successes)
+SELECT ?1, lease_token, job_id, number, worker, pid, finished_at_ms, ?2, ?3, ?4, ?5
+FROM orpheus.ended_attempts WHERE job_id = ?6 AND lease_token = ?7;
+
+-- name: crashes
+-- The crashes of a type that count, oldest first.
+SELECT job_id, attempt, worker, pid, at_ms, evidence FROM orpheus.type_crashes
+WHERE type = ? ORDER BY lease_token;
+
+-- name: forget-all-crashes
+-- The type is quarantined: after its release, it is counted anew.
+DELETE FROM orpheus.type_crashes WHERE type = ?;
+
+-- name: is-quarantined
+-- Is a type quarantined?
+SELECT 1 FROM orpheus.quarantines WHERE type = ? AND released_ms IS NULL;
+
+-- name: quarantine
+-- Quarantine a type.
+INSERT INTO orpheus.quarantines (type, since_ms, crashes, code)
+VALUES (?1, ?2, ?3, coalesce((SELECT code FROM orpheus.job_types WHERE name = ?1), ''))
+ON CONFLICT (type) DO UPDATE SET
+    since_ms = excluded.since_ms, crashes = excluded.crashes, code = excluded.code, released_ms = NULL;
+
+-- name: quarantined-types
+-- The names of the quarantined types.
+SELECT type FROM orpheus.quarantines WHERE released_ms IS NULL;
+
+-- name: all
+-- The quarantined types, by name.
+SELECT type, since_ms, crashes FROM orpheus.quarantines WHERE released_ms IS NULL ORDER BY type;
+
+-- name: of-type
+-- What holds the jobs of a type back, and whether it is released.
+SELECT type, since_ms, crashes, released_ms FROM orpheus.quarantines WHERE type = ?;
+
+-- name: release
+-- A type is quarantined no more.
+UPDATE orpheus.quarantines SET released_ms = ?2 WHERE type = ?1 AND released_ms IS NULL;
+
+-- name: any-released
+-- A released type some of whose jobs may still be held back.
+SELECT type FROM orpheus.quarantines WHERE released_ms IS NOT NULL LIMIT 1;
+
+-- name: held-jobs
+-- The first jobs of a type that are held back.
+SELECT id FROM orpheus.jobs INDEXED BY jobs_held
+WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?;
+
+-- name: held-of-type
+-- Of the first jobs of a type that are held back: how many are in each queue, and since when one of
+-- them has waited for the longest time.
+SELECT queue, count(*), min(CASE WHEN freed_at_ms > run_at_ms THEN freed_at_ms ELSE run_at_ms END) FROM (
+    SELECT queue, run_at_ms, freed_at_ms FROM orpheus.jobs INDEXED BY jobs_held
+    WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?) AS first
+GROUP BY queue;
+
+-- name: held-of-queue
+-- The same of the newest and the oldest jobs of a queue, by type.
+SELECT type, count(*), min(CASE WHEN freed_at_ms > run_at_ms THEN freed_at_ms ELSE run_at_ms END) FROM (
+    SELECT * FROM (
+        SELECT id, type, is_parked, run_at_ms, freed_at_ms FROM orpheus.jobs INDEXED BY jobs_by_queue
+        WHERE queue = ?1 ORDER BY id DESC LIMIT ?2) AS newest
+    UNION
+    SELECT * FROM (
+        SELECT id, type, is_parked, run_at_ms, freed_at_ms FROM orpheus.jobs INDEXED BY jobs_by_queue
+        WHERE queue = ?1 ORDER BY id LIMIT ?2) AS oldest) AS ends
+WHERE is_parked = 2
+GROUP BY type;
+
+-- name: end-quarantine
+-- None of its jobs is held back any more.
+DELETE FROM orpheus.quarantines WHERE type = ? AND released_ms IS NOT NULL;
+
+-- name: changed-code
+-- Quarantined types that have other code now, and since when.
+SELECT quarantines.type, code_since_ms FROM orpheus.quarantines
+    JOIN orpheus.job_types ON name = quarantines.type
+WHERE released_ms IS NULL AND job_types.code <> quarantines.code AND job_types.code <> ''
+ORDER BY quarantines.type;

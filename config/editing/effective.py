@@ -40,7 +40,7 @@ class FileNow:
 def effective(
     now: FileNow,
     running: RunningSettings | None,
-    versions: Versions | None,
+    versions: Versions,
     sets: Sequence[str],
     environ: Mapping[str, str],
 ) -> Found:
@@ -49,12 +49,12 @@ def effective(
         return _of_supervisor(now, running, versions, sets, environ)
     if now.path is None:
         return _found(None, None, _WITHOUT_FILE, _shown(now))
-    newest = None if versions is None else versions.newest()
+    newest = versions.newest()
     if now.is_valid:
         is_newest = newest is not None and newest.text == now.sources.text
         text = "No supervisor is running. The next start takes the file as it is."
         return _found(now.path, newest if is_newest else None, text, _shown(now))
-    for version in [] if versions is None else versions.all():
+    for version in versions.all():
         sources = sources_with(version.text, now.path, sets, environ)
         settings, problems = checked(sources)
         if settings is not None and not problems:
@@ -77,7 +77,7 @@ _WITHOUT_FILE = "There is no file: these are the defaults, the environment and -
 def _of_supervisor(
     now: FileNow,
     running: RunningSettings,
-    versions: Versions | None,
+    versions: Versions,
     sets: Sequence[str],
     environ: Mapping[str, str],
 ) -> Found:
@@ -88,7 +88,7 @@ def _of_supervisor(
     is_ours = now.path is not None and os.path.realpath(now.path) == running.config
     shown_path = now.path if is_ours and now.path is not None else path
     version = None
-    if versions is not None and running.version is not None and is_ours:
+    if running.version is not None and is_ours:
         version = versions.get(running.version)
     if version is None:
         settings = _kept_settings(running, sets, environ) or _shown(now)
@@ -101,7 +101,7 @@ def _of_supervisor(
         text = "The supervisor works by the file as it is."
     elif now.is_gone:
         text = "The file is gone; what it set stays in force."
-    elif now.is_valid and versions is not None and versions.rejection(now.sources.text) is not None:
+    elif now.is_valid and versions.rejection(now.sources.text) is not None:
         text = "The file has changed since: what it holds now was rejected."
     elif now.is_valid:
         text = "The file has changed since: what it holds now is not in force, or not yet."
@@ -110,12 +110,12 @@ def _of_supervisor(
     return _found(shown_path, version, text, settings, running.since_ms)
 
 
-def _was_saved_again(version: ConfigurationVersion, versions: Versions | None) -> bool:
+def _was_saved_again(version: ConfigurationVersion, versions: Versions) -> bool:
     """Return whether the same text has come into the file once more, and is not in force yet.
 
     If only another text counted, a caller would learn whether a guessed secret is the one in force.
     """
-    newest = None if versions is None else versions.newest()
+    newest = versions.newest()
     return newest is not None and newest.number > version.number and newest.text == version.text
 
 

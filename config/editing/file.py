@@ -15,7 +15,6 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import starmap
@@ -78,15 +77,14 @@ from orpheus.shared.operations.configuration import (
 from orpheus.shared.process.state_files import StateFiles
 
 BACKUP_SUFFIX = ".bak"
-_MOST_PROBLEMS = 100
 
 
 class ConfigurationFile:
     """A `ConfigurationEditor` (shared/operations/configuration.py) for a file and its `--set`.
 
     `path` is None if Orpheus was started without a file. `state`: where its versions are, and what
-    says what the supervisor works by; without it there are none. `may_name_code`: whoever edits
-    could edit the file itself. May be used from several threads.
+    says what the supervisor works by. `may_name_code`: whoever edits could edit the file itself.
+    May be used from several threads.
     """
 
     def __init__(
@@ -94,7 +92,7 @@ class ConfigurationFile:
         path: Path | None,
         sets: Sequence[str],
         environ: Mapping[str, str],
-        state: StateFiles | None = None,
+        state: StateFiles,
         *,
         may_name_code: bool = False,
     ) -> None:
@@ -136,7 +134,7 @@ class ConfigurationFile:
 
     def versions(self) -> list[ShownVersion]:
         """Return the versions of the file, the newest first."""
-        kept = [] if self._versions is None else self._versions.all()
+        kept = self._versions.all()
         try:
             text = self._read()[0]
         except NotEditable:
@@ -183,7 +181,7 @@ class ConfigurationFile:
             text, _, etag = self._read()
             shown, count = masked(text)
         except _FileGone as error:
-            can_go_back = self._versions is not None and self._versions.newest() is not None
+            can_go_back = self._versions.newest() is not None
             return None, _GONE if can_go_back else None, 0, f"{error}; put it there again"
         except NotEditable as error:
             return None, None, 0, str(error)
@@ -257,7 +255,7 @@ class ConfigurationFile:
 
     def _version(self, number: int, text: str) -> str:
         """Return a text as that version, which can replace `text`. Raises NotFound."""
-        version = None if self._versions is None else self._versions.get(number)
+        version = self._versions.get(number)
         if version is None:
             raise NotFound(f"there is no version {number} of {self._path} (any more)")
         return brought_back(self._earlier.in_place_of(text) or text, version.text)
@@ -343,24 +341,16 @@ class ConfigurationFile:
         See `ConfigurationEditor.prepared`.
         """
         assert self._path is not None
+        old = None if planned.replaces is None else planned.replaces.decode()
         try:
             target = self._path.resolve()
             with (
                 new_file(target, planned.content) as new,
-                self._kept(planned, by, reason),
+                self._versions.replacing(old, planned.content.decode(), by, reason),
             ):
                 yield partial(self._replace, target, new, planned.replaces)
         except PermissionError as error:
             raise NotEditable(f"{self._path} cannot be replaced: {error.strerror}") from None
-
-    def _kept(
-        self, planned: PlannedEdit, by: str, reason: str | None
-    ) -> AbstractContextManager[None]:
-        """Keep both texts as versions while the file is replaced."""
-        if self._versions is None:
-            return contextlib.nullcontext()
-        old = None if planned.replaces is None else planned.replaces.decode()
-        return self._versions.replacing(old, planned.content.decode(), by, reason)
 
     def _replace(self, target: Path, new: Path, replaces: bytes | None) -> str:
         backup = target.with_name(target.name + BACKUP_SUFFIX)

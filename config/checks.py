@@ -34,10 +34,8 @@ def problems_between(settings: Settings, folder: str = "") -> Iterator[Problem]:
     yield from _database(settings.database)
     yield from _timers(settings)
     yield from _exposure(settings.api, folder)
-    yield from _same_names("schedules", [one.name for one in settings.schedules])
-    yield from _same_names("commands", [one.name for one in settings.commands])
-    yield from _same_names("outboxes", [one.name for one in settings.outboxes])
-    yield from _same_names("alerts", [one.name for one in settings.alerts])
+    for table in ("schedules", "commands", "outboxes", "alerts"):
+        yield from _same_names(table, [one.name for one in getattr(settings, table)])
     yield from alert_problems(settings)
     yield from _outboxes(settings, folder)
     yield from _programs(settings, folder)

@@ -152,14 +152,11 @@ def _any_of(parts: Sequence[PlainType]) -> PlainType:
                 problems += refused.problems
         raise InvalidJob("the payload does not fit", problems)
 
-    schemas = [part.schema for part in parts]
-    different = [
-        schema
-        for index, schema in enumerate(schemas)
-        if schema != _NULL.schema and schema not in schemas[:index]
-    ]
-    if _NULL.schema in schemas:  # pydantic names it last
-        different.append(_NULL.schema)
+    different: list[Schema] = []
+    for part in parts:
+        if part.schema not in different:
+            different.append(part.schema)
+    different.sort(key=lambda schema: schema == _NULL.schema)  # pydantic names null last
     return PlainType(convert, {"anyOf": different} if len(different) > 1 else different[0])
 
 

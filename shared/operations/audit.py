@@ -41,10 +41,6 @@ def local_actor(program: str, reason: str | None) -> Actor:
     return Actor(f"{program}:{name}", reason)
 
 
-def _unknown() -> None:
-    return None
-
-
 def audited(
     store: Store,
     actor: Actor,
@@ -52,8 +48,8 @@ def audited(
     target: str,
     verb: Callable[[], T],
     *,
-    before: Callable[[], str | None] = _unknown,
-    after: Callable[[], str | None] = _unknown,
+    before: Callable[[], str | None] = lambda: None,
+    after: Callable[[], str | None] = lambda: None,
 ) -> T:
     """Call `verb`, record `action` on `target`, and return the result; nothing if `verb` raises.
 

@@ -16,7 +16,7 @@ from orpheus.config.alert_checks import alert_problems
 from orpheus.config.env_file import check_env_file
 from orpheus.config.handovers import program_stop_timeout_s
 from orpheus.config.problems import KeyPath, Problem
-from orpheus.config.settings import Api, Command, Database, Program, Settings
+from orpheus.config.settings import Api, Command, Database, Program, Settings, Supervisor
 from orpheus.config.token_file import SHORTEST_TOKEN, read_token
 from orpheus.shared.domain.dependencies import cycle_in
 from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
@@ -110,11 +110,13 @@ def _timers(settings: Settings) -> Iterator[Problem]:
             also=(("leases", "renew_every"), beat_timeout),
         )
     if supervisor.stop_timeout >= supervisor.shutdown_deadline:
-        yield Problem(
-            ("supervisor", "stop_timeout"),
-            f"must be less than supervisor.shutdown_deadline ({supervisor.shutdown_deadline:g} s)",
-            also=(("supervisor", "shutdown_deadline"),),
-        )
+        yield _not_less(("supervisor", "stop_timeout"), supervisor, "shutdown_deadline")
+
+
+def _not_less(key: KeyPath, supervisor: Supervisor, than: str, *also: KeyPath) -> Problem:
+    """Return the problem that a time is not less than another one of [supervisor]."""
+    reason = f"must be less than supervisor.{than} ({getattr(supervisor, than):g} s)"
+    return Problem(key, reason, also=(("supervisor", than), *also))
 
 
 def _exposure(api: Api, folder: str) -> Iterator[Problem]:
@@ -168,18 +170,10 @@ def _programs(settings: Settings, folder: str) -> Iterator[Problem]:
                 yield Problem(("programs", index, "after"), reason, also=(("programs",),))
         inherited = () if program.stop_timeout is not None else (("supervisor", "stop_timeout"),)
         if program_stop_timeout_s(program, settings) >= supervisor.shutdown_deadline:
-            yield Problem(
-                ("programs", index, "stop_timeout"),
-                "must be less than supervisor.shutdown_deadline "
-                f"({supervisor.shutdown_deadline:g} s)",
-                also=(("supervisor", "shutdown_deadline"), *inherited),
-            )
+            key = ("programs", index, "stop_timeout")
+            yield _not_less(key, supervisor, "shutdown_deadline", *inherited)
         if program.ready.after is not None and program.ready.after >= supervisor.start_timeout:
-            yield Problem(
-                ("programs", index, "ready"),
-                f"must be less than supervisor.start_timeout ({supervisor.start_timeout:g} s)",
-                also=(("supervisor", "start_timeout"),),
-            )
+            yield _not_less(("programs", index, "ready"), supervisor, "start_timeout")
         if program.env_file:
             try:
                 check_env_file(program.env_file, folder)

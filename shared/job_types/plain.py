@@ -69,10 +69,6 @@ def plain_type(annotation: Any) -> PlainType | None:
     return _dict_of(parts[1]) if origin is dict else _any_of(parts)
 
 
-def _anything(value: Any, _: str) -> Any:
-    return value
-
-
 def _exactly(wanted: type) -> Convert:
     def convert(value: Any, pointer: str) -> Any:
         if type(value) is wanted:
@@ -96,10 +92,11 @@ def _number(value: Any, pointer: str) -> Any:
     raise wrong_type(pointer, _JSON_NAMES[float], value)
 
 
+_ANYTHING = PlainType(lambda value, _: value, {})
 _NULL = PlainType(_exactly(type(None)), {"type": "null"})
 _BY_NAME: Mapping[Any, PlainType] = {
-    Any: PlainType(_anything, {}),
-    object: PlainType(_anything, {}),
+    Any: _ANYTHING,
+    object: _ANYTHING,
     int: PlainType(_integer, {"type": "integer"}),
     float: PlainType(_number, {"type": "number"}),
     str: PlainType(_exactly(str), {"type": "string"}),

@@ -317,19 +317,19 @@ def _last_occurrence(
     return Occurrence(newest.kind, newest.at_ms, about, newest.name)
 
 
-def refused_alerts(types: Mapping[str, TypeRow], settings: StoredSettings) -> dict[int, str]:
-    """Return why the job of an alert would not be accepted, by the alert's index."""
-    reasons = {}
+def refused_alerts(
+    types: Mapping[str, TypeRow], settings: StoredSettings
+) -> Iterator[tuple[tuple[str, int], str]]:
+    """Yield each alert whose job would not be accepted, by table and index, and why."""
     for index, rule in enumerate(settings.alerts):
         if rule.type == WEBHOOK_TYPE and WEBHOOK_TYPE not in types:
-            reasons[index] = f"{rule.name!r} {_NO_WEBHOOK}"
+            yield ("alerts", index), f"{rule.name!r} {_NO_WEBHOOK}"
             continue
         try:
             for sample in sample_facts(rule):
                 _job_of(rule, sample, types, settings.defaults)
         except InvalidJob as error:
-            reasons[index] = f"{rule.name!r} cannot make its job: {error}"
-    return reasons
+            yield ("alerts", index), f"{rule.name!r} cannot make its job: {error}"
 
 
 def _job_of(

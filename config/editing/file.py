@@ -108,11 +108,17 @@ class ConfigurationFile:
         sources = self._sources()
         settings, problems = checked(sources)
         text, etag, count, obstacle = self._shown_text()
-        is_gone = self._path is not None and not is_there(self._path)
-        is_valid = settings is not None and not problems
-        now = FileNow(self._path, sources, settings, is_valid=is_valid, is_gone=is_gone)
-        running = self._earlier.running()
-        found, shown = effective(now, running, self._versions, self._sets, self._environ)
+        now = FileNow(
+            self._path,
+            self._sets,
+            self._environ,
+            self._versions,
+            sources,
+            settings,
+            is_valid=settings is not None and not problems,
+            is_gone=self._path is not None and not is_there(self._path),
+        )
+        found, shown = effective(now, self._earlier.running())
         if text is None and etag is not None and found.version is not None:
             obstacle = f"{obstacle}, or go back to version {found.version}"
             obstacle += ", which is in force" if found.since_ms is not None else ""
@@ -124,7 +130,7 @@ class ConfigurationFile:
             obstacle=obstacle,
             in_force=found,
             settings=shown,
-            problems=() if is_gone else problems_in(problems, sources),  # the obstacle says it
+            problems=() if now.is_gone else problems_in(problems, sources),  # the obstacle says it
             warnings=problems_in(missing_programs(settings) if settings else (), sources),
         )
 

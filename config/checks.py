@@ -90,25 +90,18 @@ def _timers(settings: Settings) -> Iterator[Problem]:
     beats, leases, supervisor = settings.heartbeats, settings.leases, settings.supervisor
     beat_timeout, ttl = ("heartbeats", "timeout"), ("leases", "ttl")
     if beats.timeout < 5 * beats.interval - _ROUNDING_S:
-        yield Problem(
-            beat_timeout,
-            f"must be at least 5 × heartbeats.interval ({5 * beats.interval:g} s)",
-            also=(("heartbeats", "interval"),),
-        )
+        reason = f"must be at least 5 × heartbeats.interval ({5 * beats.interval:g} s)"
+        yield Problem(beat_timeout, reason, also=(("heartbeats", "interval"),))
     if leases.ttl < 3 * leases.renew_every - _ROUNDING_S:
-        yield Problem(
-            ttl,
-            f"must be at least 3 × leases.renew_every ({3 * leases.renew_every:g} s)",
-            also=(("leases", "renew_every"),),
-        )
+        reason = f"must be at least 3 × leases.renew_every ({3 * leases.renew_every:g} s)"
+        yield Problem(ttl, reason, also=(("leases", "renew_every"),))
     elif leases.ttl - leases.renew_every <= beats.timeout + _HANG_MARGIN_S:
-        yield Problem(
-            ttl,
+        reason = (
             "must be more than leases.renew_every + heartbeats.timeout + 3 s "
             f"({leases.renew_every + beats.timeout + _HANG_MARGIN_S:g} s), "
-            "so that a hang is seen before the lease expires",
-            also=(("leases", "renew_every"), beat_timeout),
+            "so that a hang is seen before the lease expires"
         )
+        yield Problem(ttl, reason, also=(("leases", "renew_every"), beat_timeout))
     if supervisor.stop_timeout >= supervisor.shutdown_deadline:
         yield _not_less(("supervisor", "stop_timeout"), supervisor, "shutdown_deadline")
 
@@ -122,13 +115,12 @@ def _not_less(key: KeyPath, supervisor: Supervisor, than: str, *also: KeyPath) -
 def _exposure(api: Api, folder: str) -> Iterator[Problem]:
     """Return a problem if other machines can reach the API and it needs no token."""
     if not api.token_file and not is_loopback(api.host):
-        yield Problem(
-            ("api", "host"),
+        reason = (
             f"{api.host!r} is not a loopback address: everyone who can reach it could run jobs. It "
             f"needs api.token_file, a file of mode 0600 with a token of {SHORTEST_TOKEN} or more "
-            "characters",
-            also=(("api", "token_file"),),
+            "characters"
         )
+        yield Problem(("api", "host"), reason, also=(("api", "token_file"),))
     try:
         read_token(api.token_file, folder)
     except ConfigurationError as error:

@@ -3,6 +3,7 @@
 The API, the command line and the clients use this, so GET /audit shows every action.
 """
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -66,12 +67,9 @@ def audited(
 
 def with_asker(store: Store, request: Request) -> Request:
     """Return a request for a restart with who asked for it, if the audit log can be read now."""
-    if request.action is not RequestAction.RESTART:
-        return request
-    try:
-        entry = store.audit.of_request(request)
-    except StorageError:  # the request is taken already: it is carried out all the same
-        return request
-    if entry is None:
-        return request
-    return replace(request, by=by_whom(entry.by, entry.reason))
+    if request.action is RequestAction.RESTART:
+        # The request is taken already: it is carried out all the same.
+        with contextlib.suppress(StorageError):
+            if (entry := store.audit.of_request(request)) is not None:
+                return replace(request, by=by_whom(entry.by, entry.reason))
+    return request

@@ -1,7 +1,7 @@
 """Which alerts have reached nobody, as far as their jobs tell. Pure."""
 
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ def undelivered(newest_first: Iterable[Delivery], now_ms: int) -> list[AlertFact
     by_rule = sorted(newest_first, key=attrgetter("rule"))  # the order within a rule stays
     found = []
     for rule, jobs in groupby(by_rule, key=attrgetter("rule")):
-        vain = list(_since_the_last_done(jobs))
+        vain = list(takewhile(lambda one: one.status is not Status.DONE, jobs))
         if vain:
             found.append(
                 AlertFacts(
@@ -40,13 +40,6 @@ def undelivered(newest_first: Iterable[Delivery], now_ms: int) -> list[AlertFact
                 )
             )
     return found
-
-
-def _since_the_last_done(newest_first: Iterable[Delivery]) -> Iterable[Delivery]:
-    for one in newest_first:
-        if one.status is Status.DONE:
-            return
-        yield one
 
 
 def _reason(error: JobError | None) -> str:

@@ -329,14 +329,13 @@ class ConfigurationFile:
 
     def _overruled(
         self, text: str, new: str, sources: Sources, changed: Collection[str]
-    ) -> tuple[str, ...]:
-        """Return, in sentences, the settings that the text changes in vain: others set them."""
+    ) -> Iterator[str]:
+        """Yield, in sentences, the settings that the text changes in vain: others set them."""
         assert self._path is not None
         before, _ = checked(sources_with(text, self._path, (), {}))
         after, _ = checked(sources_with(new, self._path, (), {}))
-        if before is None or after is None:
-            return ()
-        return overruled(before, after, sources, changed)
+        if before is not None and after is not None:
+            yield from overruled(before, after, sources, changed)
 
     @contextlib.contextmanager
     def prepared(

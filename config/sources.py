@@ -66,7 +66,7 @@ class Sources:
     def add(self, values: dict[str, Any], origin: str) -> None:
         """Add a source; `origin` names it."""
         self.layers.append(values)
-        for key in _leaves(values):
+        for key, _ in leaves(values):
             for length in range(1, len(key)):  # a value of an earlier source: a table replaces it
                 self._origins.pop(key[:length], None)
             self._origins[key] = origin
@@ -304,12 +304,13 @@ def _value_at(table: Any, path: Sequence[str]) -> Any:
     return table
 
 
-def _leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[KeyPath]:
+def leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield the key and value of all that is no table, or an empty one."""
     for key, value in table.items():
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*path, key))
+            yield from leaves(value, (*path, key))
         else:
-            yield (*path, key)
+            yield (*path, key), value
 
 
 def _syntax_error(path: Path, message: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from itertools import starmap
 from pathlib import Path
@@ -310,7 +310,6 @@ class ConfigurationFile:
         shown = masked(new)[0]
         if old_settings is None:
             return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
-        slots = effects(old_settings, settings)
         written_out = {key_of(one, settings) for one in secrets}
         changed = (shown_changes if self._fixed else changed_keys)(old_settings, settings)
         return EditOutcome(
@@ -318,9 +317,7 @@ class ConfigurationFile:
             warnings=warnings,
             text=shown,
             changed=tuple(sorted({*changed, *written_out})),
-            restarts=slots.restarts,
-            starts=slots.starts,
-            stops=slots.stops,
+            **asdict(effects(old_settings, settings)),
             notes=(*reach(old_settings, settings), *self._overruled(text, new, sources, changed)),
             watched=old_settings.supervisor.watch_config,
             serving=(serving(old_settings), serving(settings)),

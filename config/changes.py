@@ -5,7 +5,7 @@ supervisor makes its fingerprints of it, and an editor of the configuration is s
 anything is saved.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -102,36 +102,33 @@ def shown_changes(before: Settings, after: Settings) -> list[str]:
     return sorted(shown.union(only_in_the_file))
 
 
-def reach(before: Settings, after: Settings) -> tuple[str, ...]:
-    """Return, in sentences, where the page and the API will be, or what they cannot change back."""
+def reach(before: Settings, after: Settings) -> Iterator[str]:
+    """Yield, in sentences, where the page and the API will be, or what they cannot change back."""
     old, new = before.api, after.api
     if not new.enabled:
-        gone = "There is no page and no API then: only the file on the machine brings them back."
-        return (gone,) if old.enabled else ()
-    notes = []
+        if old.enabled:
+            yield "There is no page and no API then: only the file on the machine brings them back."
+        return
     if (old.host, old.port) != (new.host, new.port):
-        notes.append(f"The page and the API listen on {new.host}, port {new.port} then.")
+        yield f"The page and the API listen on {new.host}, port {new.port} then."
     if new.read_only and not old.read_only:
         only = "only the file on the machine takes that back"
-        notes.append(f"Nothing can be changed over HTTP then: {only}.")
-    return tuple(notes)
+        yield f"Nothing can be changed over HTTP then: {only}."
 
 
 def overruled(
     before: Settings, after: Settings, sources: Sources, changed: Iterable[str]
-) -> tuple[str, ...]:
-    """Return, in sentences, what differs in the file alone and so stays as it is.
+) -> Iterator[str]:
+    """Yield, in sentences, what differs in the file alone and so stays as it is.
 
     `changed`: the settings that do change; a table of which a part changes does not stay.
     """
-    notes = []
     for key in shown_changes(before, after):
         if any(f"{one}.".startswith(f"{key}.") for one in changed):
             continue
         by = sources.origin(tuple(key_path(key.partition(_OF)[0]) or ()))
         if by is not None and by != str(sources.file):
-            notes.append(f"{key} stays as it is: {by} sets it.")
-    return tuple(notes)
+            yield f"{key} stays as it is: {by} sets it."
 
 
 def key_of(secret: KeyPath, settings: Settings) -> str:

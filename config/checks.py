@@ -16,7 +16,7 @@ from orpheus.config.alert_checks import alert_problems
 from orpheus.config.env_file import check_env_file
 from orpheus.config.handovers import program_stop_timeout_s
 from orpheus.config.problems import KeyPath, Problem
-from orpheus.config.settings import Api, Command, Database, Program, Settings
+from orpheus.config.settings import Api, Command, Database, Program, Settings, Supervisor
 from orpheus.config.token_file import SHORTEST_TOKEN, read_token
 from orpheus.shared.domain.dependencies import cycle_in
 from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
@@ -34,10 +34,8 @@ def problems_between(settings: Settings, folder: str = "") -> Iterator[Problem]:
     yield from _database(settings.database)
     yield from _timers(settings)
     yield from _exposure(settings.api, folder)
-    yield from _same_names("schedules", [one.name for one in settings.schedules])
-    yield from _same_names("commands", [one.name for one in settings.commands])
-    yield from _same_names("outboxes", [one.name for one in settings.outboxes])
-    yield from _same_names("alerts", [one.name for one in settings.alerts])
+    for table in ("schedules", "commands", "outboxes", "alerts"):
+        yield from _same_names(table, [one.name for one in getattr(settings, table)])
     yield from alert_problems(settings)
     yield from _outboxes(settings, folder)
     yield from _programs(settings, folder)
@@ -92,43 +90,37 @@ def _timers(settings: Settings) -> Iterator[Problem]:
     beats, leases, supervisor = settings.heartbeats, settings.leases, settings.supervisor
     beat_timeout, ttl = ("heartbeats", "timeout"), ("leases", "ttl")
     if beats.timeout < 5 * beats.interval - _ROUNDING_S:
-        yield Problem(
-            beat_timeout,
-            f"must be at least 5 × heartbeats.interval ({5 * beats.interval:g} s)",
-            also=(("heartbeats", "interval"),),
-        )
+        reason = f"must be at least 5 × heartbeats.interval ({5 * beats.interval:g} s)"
+        yield Problem(beat_timeout, reason, also=(("heartbeats", "interval"),))
     if leases.ttl < 3 * leases.renew_every - _ROUNDING_S:
-        yield Problem(
-            ttl,
-            f"must be at least 3 × leases.renew_every ({3 * leases.renew_every:g} s)",
-            also=(("leases", "renew_every"),),
-        )
+        reason = f"must be at least 3 × leases.renew_every ({3 * leases.renew_every:g} s)"
+        yield Problem(ttl, reason, also=(("leases", "renew_every"),))
     elif leases.ttl - leases.renew_every <= beats.timeout + _HANG_MARGIN_S:
-        yield Problem(
-            ttl,
+        reason = (
             "must be more than leases.renew_every + heartbeats.timeout + 3 s "
             f"({leases.renew_every + beats.timeout + _HANG_MARGIN_S:g} s), "
-            "so that a hang is seen before the lease expires",
-            also=(("leases", "renew_every"), beat_timeout),
+            "so that a hang is seen before the lease expires"
         )
+        yield Problem(ttl, reason, also=(("leases", "renew_every"), beat_timeout))
     if supervisor.stop_timeout >= supervisor.shutdown_deadline:
-        yield Problem(
-            ("supervisor", "stop_timeout"),
-            f"must be less than supervisor.shutdown_deadline ({supervisor.shutdown_deadline:g} s)",
-            also=(("supervisor", "shutdown_deadline"),),
-        )
+        yield _not_less(("supervisor", "stop_timeout"), supervisor, "shutdown_deadline")
+
+
+def _not_less(key: KeyPath, supervisor: Supervisor, than: str, *also: KeyPath) -> Problem:
+    """Return the problem that a time is not less than another one of [supervisor]."""
+    reason = f"must be less than supervisor.{than} ({getattr(supervisor, than):g} s)"
+    return Problem(key, reason, also=(("supervisor", than), *also))
 
 
 def _exposure(api: Api, folder: str) -> Iterator[Problem]:
     """Return a problem if other machines can reach the API and it needs no token."""
     if not api.token_file and not is_loopback(api.host):
-        yield Problem(
-            ("api", "host"),
+        reason = (
             f"{api.host!r} is not a loopback address: everyone who can reach it could run jobs. It "
             f"needs api.token_file, a file of mode 0600 with a token of {SHORTEST_TOKEN} or more "
-            "characters",
-            also=(("api", "token_file"),),
+            "characters"
         )
+        yield Problem(("api", "host"), reason, also=(("api", "token_file"),))
     try:
         read_token(api.token_file, folder)
     except ConfigurationError as error:
@@ -170,18 +162,10 @@ def _programs(settings: Settings, folder: str) -> Iterator[Problem]:
                 yield Problem(("programs", index, "after"), reason, also=(("programs",),))
         inherited = () if program.stop_timeout is not None else (("supervisor", "stop_timeout"),)
         if program_stop_timeout_s(program, settings) >= supervisor.shutdown_deadline:
-            yield Problem(
-                ("programs", index, "stop_timeout"),
-                "must be less than supervisor.shutdown_deadline "
-                f"({supervisor.shutdown_deadline:g} s)",
-                also=(("supervisor", "shutdown_deadline"), *inherited),
-            )
+            key = ("programs", index, "stop_timeout")
+            yield _not_less(key, supervisor, "shutdown_deadline", *inherited)
         if program.ready.after is not None and program.ready.after >= supervisor.start_timeout:
-            yield Problem(
-                ("programs", index, "ready"),
-                f"must be less than supervisor.start_timeout ({supervisor.start_timeout:g} s)",
-                also=(("supervisor", "start_timeout"),),
-            )
+            yield _not_less(("programs", index, "ready"), supervisor, "start_timeout")
         if program.env_file:
             try:
                 check_env_file(program.env_file, folder)

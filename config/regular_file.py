@@ -13,10 +13,7 @@ _LARGEST_BYTES = 2**20
 
 def read_regular_file(path: Path) -> bytes:
     """Return the content. Raises OSError, also for a file that is too large or not regular."""
-    with (
-        open_regular_file(path) as fd,
-        os.fdopen(fd, "rb", closefd=False) as file,
-    ):
+    with open_regular_file(path) as fd, os.fdopen(fd, "rb", closefd=False) as file:
         content = file.read(_LARGEST_BYTES + 1)
     if len(content) > _LARGEST_BYTES:
         raise OSError(errno.EFBIG, f"Is larger than {_LARGEST_BYTES} bytes", str(path))

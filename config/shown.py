@@ -1,12 +1,12 @@
 """List the settings, each with what set it; secrets are masked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from orpheus.config.problems import dotted
+from orpheus.config.problems import KeyPath, dotted
 from orpheus.config.secret_values import secrets_in
 from orpheus.config.settings import Settings
-from orpheus.config.sources import Sources
+from orpheus.config.sources import Sources, leaves
 from orpheus.config.values import AS_WRITTEN
 from orpheus.shared.operations.configuration import MASK, Setting
 
@@ -29,18 +29,19 @@ def shown_settings(settings: Settings, sources: Sources) -> list[Setting]:
     tables = [shown_values(settings, as_written=as_written) for as_written in (False, True)]
     for values in tables:
         del values["source"]
+
+    def origin(path: KeyPath) -> str:
+        return sources.origin_with_line(path) or DEFAULT
+
     return [
         Setting(
             dotted(path),
             value,
             written,
-            sources.origin_with_line(path) or DEFAULT,
-            tuple(
-                sources.origin_with_line((*path, index)) or DEFAULT
-                for index in range(_tables_in(value))
-            ),
+            origin(path),
+            tuple(origin((*path, index)) for index in range(_tables_in(value))),
         )
-        for (path, value), (_, written) in zip(*map(_leaves, tables), strict=True)
+        for (path, value), (_, written) in zip(*map(leaves, tables), strict=True)
     ]
 
 
@@ -48,11 +49,3 @@ def _tables_in(value: Any) -> int:
     """Return how many tables a list of tables has; 0 for any other value."""
     is_list = isinstance(value, list) and all(isinstance(one, Mapping) for one in value)
     return len(value) if is_list else 0
-
-
-def _leaves(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*path, key))
-        else:
-            yield (*path, key), value

@@ -10,6 +10,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,12 @@ class Sources:
     """True if the file is no TOML and no line names the database: one that did may be gone."""
     text: str = ""
     """What the file held."""
-    _numbered: dict[KeyPath, int] | None = None
     _origins: dict[KeyPath, str] = field(default_factory=dict)
 
     def add(self, values: dict[str, Any], origin: str) -> None:
         """Add a source; `origin` names it."""
         self.layers.append(values)
-        for key in _leaves(values):
+        for key, _ in leaves(values):
             for length in range(1, len(key)):  # a value of an earlier source: a table replaces it
                 self._origins.pop(key[:length], None)
             self._origins[key] = origin
@@ -122,16 +122,15 @@ class Sources:
         origin = self.origin(key)
         if origin is None or self.file is None or origin != str(self.file):
             return origin
-        lines = self._lines()
+        lines = self._lines
         known = (lines[key[:length]] for length in range(len(key), 0, -1) if key[:length] in lines)
         below = (number for one, number in lines.items() if key and one[: len(key)] == key)
         number = next(known, None) or next(below, None)
         return origin if number is None else f"{origin}:{number}"
 
+    @cached_property
     def _lines(self) -> dict[KeyPath, int]:
-        if self._numbered is None:
-            self._numbered = _line_numbers(self.text)
-        return self._numbered
+        return _line_numbers(self.text)
 
     def read_file(self, path: Path, folder: str = "") -> None:
         """Add the content of the TOML file, or the problem that it cannot be read."""
@@ -168,7 +167,7 @@ class Sources:
         """
         lines = self.text.splitlines()
         is_told, may_be_meant = False, False
-        for key, number in self._lines().items():
+        for key, number in self._lines.items():
             if key[:1] != ("database",) and key[-1:] != ("url",):
                 continue
             try:
@@ -305,12 +304,13 @@ def _value_at(table: Any, path: Sequence[str]) -> Any:
     return table
 
 
-def _leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[KeyPath]:
+def leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield the key and value of all that is no table, or an empty one."""
     for key, value in table.items():
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*path, key))
+            yield from leaves(value, (*path, key))
         else:
-            yield (*path, key)
+            yield (*path, key), value
 
 
 def _syntax_error(path: Path, message: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ from orpheus.shared.outbox.table import TABLE, TABLE_RULE
 
 AS_WRITTEN = "as written"
 """The context of a dump of settings in which durations and sizes have their units."""
-_HOST = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 _SIZE = re.compile(r"\s*([0-9]{1,12})\s*(B|[KMG]i?B|)\s*", re.ASCII)
 _PERCENT = re.compile(r"([!-$&-~]|%[0-9A-Fa-f]{2})*", re.ASCII)
 """Text of an URL: printable, and each % begins the code of a character."""
@@ -93,33 +93,6 @@ def _matching(pattern: str, rule: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _without_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("must not contain a NUL character")
-    return text
-
-
-def _variable_name(text: str) -> str:
-    if not text or "=" in text or "\0" in text or text.startswith("_ORPHEUS_"):
-        raise ValueError("is no name of an environment variable that can be set")
-    return text
-
-
-def _host_name(text: str) -> str:
-    if not _HOST.fullmatch(text):
-        raise ValueError(
-            'must be a name, or name:port, as it stands in the address: "jobs.example"'
-        )
-    return text
-
-
-def _origin(text: str) -> str:
-    scheme, separator, host = text.partition("://")
-    if scheme not in ("http", "https") or not separator or not _HOST.fullmatch(host):
-        raise ValueError('must be an origin without a path: "https://tool.example"')
-    return text
-
-
 def _stop_signal(text: str) -> str:
     name = text.upper().removeprefix("SIG")
     if f"SIG{name}" not in signal.Signals.__members__ or name in _NO_STOP:
@@ -135,49 +108,25 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _cron(text: str) -> str:
-    if (problem := problem_of_cron(text)) is not None:
-        raise ValueError(problem)
-    return text
+def _without(problem_of: Callable[[str], str | None]) -> AfterValidator:
+    """Return a check of text, by what tells the problem with it."""
 
+    def check(text: str) -> str:
+        if (problem := problem_of(text)) is not None:
+            raise ValueError(problem)
+        return text
 
-def _timezone(text: str) -> str:
-    if (problem := problem_of_timezone(text)) is not None:
-        raise ValueError(problem)
-    return text
+    return AfterValidator(check)
 
 
 def _check_url(text: str) -> str:
     try:
         url = urlsplit(text.replace(INSTANCE, "1"))
-        port = url.port
+        is_http = url.scheme == "http" and url.hostname and url.port != 0 and "@" not in url.netloc
     except ValueError:
-        url, port = urlsplit(""), None
-    is_http = url.scheme == "http" and url.hostname and "@" not in url.netloc
-    if not is_http or port == 0 or not _PERCENT.fullmatch(text):
+        is_http = False
+    if not is_http or not _PERCENT.fullmatch(text):
         raise ValueError('must be "http://HOST:PORT/PATH"')
-    return text
-
-
-def _webhook_url(text: str) -> str:
-    """Check the address of a webhook; no message quotes it: there may be a token in it."""
-    problem = url_problem(text)
-    if problem is not None:
-        raise ValueError(problem)
-    if "{" in text or "}" in text:
-        raise ValueError("must have %7B and %7D in the place of braces")
-    return text
-
-
-def _outbox_url(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/") and "\0" not in rest:
-        return text
-    if scheme not in ("postgresql", "postgres") or not separator or not _PERCENT.fullmatch(rest):
-        raise ValueError(
-            'must be "sqlite:///FILE" or "postgresql://USER@HOST/DATABASE", '
-            "with %XX for special characters"
-        )
     return text
 
 
@@ -211,10 +160,19 @@ Function = Annotated[
         'must be a module and a function in it: "shop.tracing:around_job"',
     ),
 ]
-Argument = Annotated[str, AfterValidator(_without_nul)]
-VariableName = Annotated[str, AfterValidator(_variable_name)]
-HostName = Annotated[str, AfterValidator(_host_name)]
-Origin = Annotated[str, AfterValidator(_origin)]
+Argument = Annotated[str, _matching(r"[^\0]*", "must not contain a NUL character")]
+VariableName = Annotated[
+    str,
+    _matching(r"(?!_ORPHEUS_)[^=\0]+", "is no name of an environment variable that can be set"),
+]
+HostName = Annotated[
+    str,
+    _matching(_HOST, 'must be a name, or name:port, as it stands in the address: "jobs.example"'),
+]
+Origin = Annotated[
+    str,
+    _matching(f"https?://{_HOST}", 'must be an origin without a path: "https://tool.example"'),
+]
 Rate = Annotated[
     str,
     _matching(
@@ -222,7 +180,7 @@ Rate = Annotated[
         'must be a number of jobs and s, m, h or d: "10/s", "100/m", "5/h", "2/d"; "": no limit',
     ),
 ]
-_POSTGRESQL = "postgres(ql)?://([!-$&-~]|%[0-9A-Fa-f]{2})*"
+_POSTGRESQL = f"postgres(ql)?://{_PERCENT.pattern}"
 DatabaseUrl = Annotated[
     str,
     _matching(
@@ -239,12 +197,23 @@ ListenUrl = Annotated[
     ),
 ]
 CheckUrl = Annotated[str, AfterValidator(_check_url)]
-WebhookUrl = Annotated[str, AfterValidator(_webhook_url)]
+WebhookUrl = Annotated[
+    str,
+    _without(url_problem),  # it does not quote the URL: there may be a token in it
+    _matching("[^{}]*", "must have %7B and %7D in the place of braces"),
+]
 StopSignal = Annotated[str, AfterValidator(_stop_signal)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
-Cron = Annotated[str, AfterValidator(_cron)]
-Timezone = Annotated[str, AfterValidator(_timezone)]
-OutboxUrl = Annotated[str, AfterValidator(_outbox_url)]
+Cron = Annotated[str, _without(problem_of_cron)]
+Timezone = Annotated[str, _without(problem_of_timezone)]
+OutboxUrl = Annotated[
+    str,
+    _matching(
+        rf"sqlite:///[^\0]+|{_POSTGRESQL}",
+        'must be "sqlite:///FILE" or "postgresql://USER@HOST/DATABASE", '
+        "with %XX for special characters",
+    ),
+]
 TableName = Annotated[str, _matching(TABLE.pattern, TABLE_RULE)]
 Retries = Annotated[Integer, Field(ge=0, le=MAX_RETRIES)]
 Priority = Annotated[Integer, Field(ge=PRIORITIES[0], le=PRIORITIES[-1])]

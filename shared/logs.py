@@ -121,10 +121,8 @@ class _Writer(QueueListener):
         data = memoryview(text.encode(errors="backslashreplace"))
         while data:
             try:
-                if (
-                    _file_of(_output_fd) != _output_file
-                ):  # a job closed it: it may be a database now
-                    return
+                if _file_of(_output_fd) != _output_file:
+                    return  # a job closed it: it may be a database now
                 data = data[os.write(_output_fd, data) :]
             except BlockingIOError:  # another program made the shared terminal non-blocking
                 select.select([], [_output_fd], [])

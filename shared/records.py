@@ -12,6 +12,7 @@ set attributes of its own, as one without slots does (Python 3.11 raises TypeErr
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from copy import copy  # dataclasses has imported it
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -127,7 +128,8 @@ def _method(cls: Any, name: str) -> Any:
         namespace["__post_init__"] = cls.__post_init__
     like = dataclasses.make_dataclass(
         cls.__name__,
-        [(one.name, one.type, _copy(one)) for one in dataclasses.fields(cls)],
+        # Copies: one Field belongs to one class.
+        [(one.name, one.type, copy(one)) for one in dataclasses.fields(cls)],
         namespace=namespace,
         init=is_init,
         repr=name == "__repr__",
@@ -138,19 +140,6 @@ def _method(cls: Any, name: str) -> Any:
     method = vars(like)[name]
     method.__qualname__ = f"{cls.__qualname__}.{name}"
     return method
-
-
-def _copy(field: "dataclasses.Field[Any]") -> Any:
-    """Return a field with the same options: one Field belongs to one class."""
-    return dataclasses.field(
-        default=field.default,
-        default_factory=field.default_factory,
-        init=field.init,
-        repr=field.repr,
-        hash=field.hash,
-        compare=field.compare,
-        kw_only=field.kw_only,
-    )
 
 
 def _getstate(self: Any) -> list[Any]:

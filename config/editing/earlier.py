@@ -15,26 +15,22 @@ from orpheus.shared.process.state_files import StateFiles
 
 
 class Earlier:
-    """What was in the file at `path`; nothing without versions."""
+    """What was in the file at `path`; nothing without a file."""
 
-    def __init__(self, path: Path | None, state: StateFiles | None) -> None:
+    def __init__(self, path: Path | None, state: StateFiles) -> None:
         self._path = path
         self._state = state
-        self.versions = (
-            None if state is None or path is None else Versions(state.configurations, path)
-        )
+        self.versions = Versions(state.configurations, path)
 
     def running(self) -> RunningSettings | None:
         """Return what a supervisor works by; None if none runs."""
-        if self._state is None:
-            return None
         note = self._state.running_settings
         return running_settings_at(note, of_owner=note.parent) if note.parent.is_dir() else None
 
     def in_force(self) -> ConfigurationVersion | None:
         """Return the version that a supervisor works by; None if none runs, or it is lost."""
         running = self.running()
-        if self.versions is None or running is None or running.version is None:
+        if running is None or running.version is None:
             return None
         return self.versions.get(running.version)
 
@@ -47,8 +43,7 @@ class Earlier:
         """Yield the text in force, if there is one, and then all, the newest first."""
         if (in_force := self.in_force()) is not None:
             yield in_force.text
-        if self.versions is not None:
-            yield from (version.text for version in self.versions.all())
+        yield from (version.text for version in self.versions.all())
 
     def settings_before(
         self, text: str, sets: Sequence[str], environ: Mapping[str, str]
@@ -70,7 +65,7 @@ class Earlier:
         It would not if `text` was rejected for a setting that names code, and `new` has the same.
         The code may have been mended since, which is not checked here: then `new` is taken.
         """
-        named, _, why = (self._rejection(text) or "").partition(": ")
+        named, _, why = (self.versions.rejection(text) or "").partition(": ")
         key = next((one for one in NAMING_CODE if dotted(one) == named), None)
         if key is None or changed_code(text, None, new, (), [key]):
             return None
@@ -78,7 +73,4 @@ class Earlier:
         return Problem(key, f"would be rejected again: {first_line}")
 
     def _was_rejected(self, text: str) -> bool:
-        return self._rejection(text) is not None
-
-    def _rejection(self, text: str) -> str | None:
-        return None if self.versions is None else self.versions.rejection(text)
+        return self.versions.rejection(text) is not None

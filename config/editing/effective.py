@@ -28,34 +28,34 @@ Found = tuple[ConfigurationInForce, tuple[Setting, ...]]
 
 @dataclass(frozen=True, slots=True)
 class FileNow:
-    """What the file leads to as it is. `settings` is None if nothing can be made of it."""
+    """The file, what else sets values, and what both lead to as they are.
+
+    `settings` is None if nothing can be made of them.
+    """
 
     path: Path | None
+    sets: Sequence[str]
+    environ: Mapping[str, str]
+    versions: Versions
     sources: Sources
     settings: Settings | None
     is_valid: bool
-    is_gone: bool = False
+    is_gone: bool
 
 
-def effective(
-    now: FileNow,
-    running: RunningSettings | None,
-    versions: Versions | None,
-    sets: Sequence[str],
-    environ: Mapping[str, str],
-) -> Found:
+def effective(now: FileNow, running: RunningSettings | None) -> Found:
     """Return what is in force, and its settings. `running`: what a supervisor works by."""
     if running is not None:
-        return _of_supervisor(now, running, versions, sets, environ)
+        return _of_supervisor(now, running)
     if now.path is None:
         return _found(None, None, _WITHOUT_FILE, _shown(now))
-    newest = None if versions is None else versions.newest()
+    newest = now.versions.newest()
     if now.is_valid:
         is_newest = newest is not None and newest.text == now.sources.text
         text = "No supervisor is running. The next start takes the file as it is."
         return _found(now.path, newest if is_newest else None, text, _shown(now))
-    for version in [] if versions is None else versions.all():
-        sources = sources_with(version.text, now.path, sets, environ)
+    for version in now.versions.all():
+        sources = sources_with(version.text, now.path, now.sets, now.environ)
         settings, problems = checked(sources)
         if settings is not None and not problems:
             state = "gone" if now.is_gone else "not valid"
@@ -74,34 +74,28 @@ def effective(
 _WITHOUT_FILE = "There is no file: these are the defaults, the environment and --set."
 
 
-def _of_supervisor(
-    now: FileNow,
-    running: RunningSettings,
-    versions: Versions | None,
-    sets: Sequence[str],
-    environ: Mapping[str, str],
-) -> Found:
+def _of_supervisor(now: FileNow, running: RunningSettings) -> Found:
     if running.config is None:
-        settings = _kept_settings(running, sets, environ) if now.path else _shown(now)
+        settings = _kept_settings(now, running) if now.path else _shown(now)
         return _found(None, None, _WITHOUT_FILE, settings, running.since_ms)
     path = Path(running.config)
     is_ours = now.path is not None and os.path.realpath(now.path) == running.config
     shown_path = now.path if is_ours and now.path is not None else path
     version = None
-    if versions is not None and running.version is not None and is_ours:
-        version = versions.get(running.version)
+    if running.version is not None and is_ours:
+        version = now.versions.get(running.version)
     if version is None:
-        settings = _kept_settings(running, sets, environ) or _shown(now)
+        settings = _kept_settings(now, running) or _shown(now)
         text = "The supervisor works by the file as it was when it was taken."
         return _found(shown_path, None, text, settings, running.since_ms)
-    sources = sources_with(version.text, shown_path, sets, environ)
+    sources = sources_with(version.text, shown_path, now.sets, now.environ)
     settings_then, _ = checked(sources)
     settings = tuple(shown_settings(settings_then, sources)) if settings_then else ()
-    if version.text == now.sources.text and not _was_saved_again(version, versions):
+    if version.text == now.sources.text and not _was_saved_again(version, now.versions):
         text = "The supervisor works by the file as it is."
     elif now.is_gone:
         text = "The file is gone; what it set stays in force."
-    elif now.is_valid and versions is not None and versions.rejection(now.sources.text) is not None:
+    elif now.is_valid and now.versions.rejection(now.sources.text) is not None:
         text = "The file has changed since: what it holds now was rejected."
     elif now.is_valid:
         text = "The file has changed since: what it holds now is not in force, or not yet."
@@ -110,20 +104,18 @@ def _of_supervisor(
     return _found(shown_path, version, text, settings, running.since_ms)
 
 
-def _was_saved_again(version: ConfigurationVersion, versions: Versions | None) -> bool:
+def _was_saved_again(version: ConfigurationVersion, versions: Versions) -> bool:
     """Return whether the same text has come into the file once more, and is not in force yet.
 
     If only another text counted, a caller would learn whether a guessed secret is the one in force.
     """
-    newest = None if versions is None else versions.newest()
+    newest = versions.newest()
     return newest is not None and newest.number > version.number and newest.text == version.text
 
 
-def _kept_settings(
-    running: RunningSettings, sets: Sequence[str], environ: Mapping[str, str]
-) -> tuple[Setting, ...]:
+def _kept_settings(now: FileNow, running: RunningSettings) -> tuple[Setting, ...]:
     try:
-        settings = load_running_settings(running, sets, environ)
+        settings = load_running_settings(running, now.sets, now.environ)
     except ConfigurationError:
         return ()
     sources = Sources()

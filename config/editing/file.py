@@ -15,8 +15,7 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from itertools import starmap
 from pathlib import Path
@@ -78,15 +77,14 @@ from orpheus.shared.operations.configuration import (
 from orpheus.shared.process.state_files import StateFiles
 
 BACKUP_SUFFIX = ".bak"
-_MOST_PROBLEMS = 100
 
 
 class ConfigurationFile:
     """A `ConfigurationEditor` (shared/operations/configuration.py) for a file and its `--set`.
 
     `path` is None if Orpheus was started without a file. `state`: where its versions are, and what
-    says what the supervisor works by; without it there are none. `may_name_code`: whoever edits
-    could edit the file itself. May be used from several threads.
+    says what the supervisor works by. `may_name_code`: whoever edits could edit the file itself.
+    May be used from several threads.
     """
 
     def __init__(
@@ -94,7 +92,7 @@ class ConfigurationFile:
         path: Path | None,
         sets: Sequence[str],
         environ: Mapping[str, str],
-        state: StateFiles | None = None,
+        state: StateFiles,
         *,
         may_name_code: bool = False,
     ) -> None:
@@ -110,11 +108,17 @@ class ConfigurationFile:
         sources = self._sources()
         settings, problems = checked(sources)
         text, etag, count, obstacle = self._shown_text()
-        is_gone = self._path is not None and not is_there(self._path)
-        is_valid = settings is not None and not problems
-        now = FileNow(self._path, sources, settings, is_valid=is_valid, is_gone=is_gone)
-        running = self._earlier.running()
-        found, shown = effective(now, running, self._versions, self._sets, self._environ)
+        now = FileNow(
+            self._path,
+            self._sets,
+            self._environ,
+            self._versions,
+            sources,
+            settings,
+            is_valid=settings is not None and not problems,
+            is_gone=self._path is not None and not is_there(self._path),
+        )
+        found, shown = effective(now, self._earlier.running())
         if text is None and etag is not None and found.version is not None:
             obstacle = f"{obstacle}, or go back to version {found.version}"
             obstacle += ", which is in force" if found.since_ms is not None else ""
@@ -126,7 +130,7 @@ class ConfigurationFile:
             obstacle=obstacle,
             in_force=found,
             settings=shown,
-            problems=() if is_gone else problems_in(problems, sources),  # the obstacle says it
+            problems=() if now.is_gone else problems_in(problems, sources),  # the obstacle says it
             warnings=problems_in(missing_programs(settings) if settings else (), sources),
         )
 
@@ -136,7 +140,7 @@ class ConfigurationFile:
 
     def versions(self) -> list[ShownVersion]:
         """Return the versions of the file, the newest first."""
-        kept = [] if self._versions is None else self._versions.all()
+        kept = self._versions.all()
         try:
             text = self._read()[0]
         except NotEditable:
@@ -183,7 +187,7 @@ class ConfigurationFile:
             text, _, etag = self._read()
             shown, count = masked(text)
         except _FileGone as error:
-            can_go_back = self._versions is not None and self._versions.newest() is not None
+            can_go_back = self._versions.newest() is not None
             return None, _GONE if can_go_back else None, 0, f"{error}; put it there again"
         except NotEditable as error:
             return None, None, 0, str(error)
@@ -257,7 +261,7 @@ class ConfigurationFile:
 
     def _version(self, number: int, text: str) -> str:
         """Return a text as that version, which can replace `text`. Raises NotFound."""
-        version = None if self._versions is None else self._versions.get(number)
+        version = self._versions.get(number)
         if version is None:
             raise NotFound(f"there is no version {number} of {self._path} (any more)")
         return brought_back(self._earlier.in_place_of(text) or text, version.text)
@@ -306,7 +310,6 @@ class ConfigurationFile:
         shown = masked(new)[0]
         if old_settings is None:
             return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
-        slots = effects(old_settings, settings)
         written_out = {key_of(one, settings) for one in secrets}
         changed = (shown_changes if self._fixed else changed_keys)(old_settings, settings)
         return EditOutcome(
@@ -314,9 +317,7 @@ class ConfigurationFile:
             warnings=warnings,
             text=shown,
             changed=tuple(sorted({*changed, *written_out})),
-            restarts=slots.restarts,
-            starts=slots.starts,
-            stops=slots.stops,
+            **asdict(effects(old_settings, settings)),
             notes=(*reach(old_settings, settings), *self._overruled(text, new, sources, changed)),
             watched=old_settings.supervisor.watch_config,
             serving=(serving(old_settings), serving(settings)),
@@ -325,14 +326,13 @@ class ConfigurationFile:
 
     def _overruled(
         self, text: str, new: str, sources: Sources, changed: Collection[str]
-    ) -> tuple[str, ...]:
-        """Return, in sentences, the settings that the text changes in vain: others set them."""
+    ) -> Iterator[str]:
+        """Yield, in sentences, the settings that the text changes in vain: others set them."""
         assert self._path is not None
         before, _ = checked(sources_with(text, self._path, (), {}))
         after, _ = checked(sources_with(new, self._path, (), {}))
-        if before is None or after is None:
-            return ()
-        return overruled(before, after, sources, changed)
+        if before is not None and after is not None:
+            yield from overruled(before, after, sources, changed)
 
     @contextlib.contextmanager
     def prepared(
@@ -343,24 +343,16 @@ class ConfigurationFile:
         See `ConfigurationEditor.prepared`.
         """
         assert self._path is not None
+        old = None if planned.replaces is None else planned.replaces.decode()
         try:
             target = self._path.resolve()
             with (
                 new_file(target, planned.content) as new,
-                self._kept(planned, by, reason),
+                self._versions.replacing(old, planned.content.decode(), by, reason),
             ):
                 yield partial(self._replace, target, new, planned.replaces)
         except PermissionError as error:
             raise NotEditable(f"{self._path} cannot be replaced: {error.strerror}") from None
-
-    def _kept(
-        self, planned: PlannedEdit, by: str, reason: str | None
-    ) -> AbstractContextManager[None]:
-        """Keep both texts as versions while the file is replaced."""
-        if self._versions is None:
-            return contextlib.nullcontext()
-        old = None if planned.replaces is None else planned.replaces.decode()
-        return self._versions.replacing(old, planned.content.decode(), by, reason)
 
     def _replace(self, target: Path, new: Path, replaces: bytes | None) -> str:
         backup = target.with_name(target.name + BACKUP_SUFFIX)

@@ -115,12 +115,10 @@ def exchange(one: Path, other: Path) -> None:
         failed, number = -1, errno.ENOSYS
     else:
         number = ctypes.get_errno()
-    if failed and number in (errno.EINVAL, errno.ENOSYS):
-        raise OSError(
-            number, "its file system cannot exchange two files; edit it there", str(other)
-        )
     if failed:
-        raise OSError(number, os.strerror(number), str(other))
+        is_unable = number in (errno.EINVAL, errno.ENOSYS)
+        unable = "its file system cannot exchange two files; edit it there"
+        raise OSError(number, unable if is_unable else os.strerror(number), str(other))
 
 
 def _is_open_for_writing(path: Path) -> bool:

@@ -41,12 +41,13 @@ _LEFT_BEHIND_S = 60
 class Versions:
     """The versions of one configuration file in a folder: the newest of them are kept.
 
-    Several files may have their versions in it: those that one database was used with.
+    Several files may have their versions in it: those that one database was used with. Without a
+    file there are none.
     """
 
-    def __init__(self, folder: Path, file: Path) -> None:
+    def __init__(self, folder: Path, file: Path | None) -> None:
         self._folder = folder
-        self._file = os.path.realpath(file)
+        self._file = "" if file is None else os.path.realpath(file)
         self._rejections = Rejections(folder)
 
     def all(self) -> list[ConfigurationVersion]:

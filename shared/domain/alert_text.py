@@ -5,12 +5,11 @@ replaced in it; a text that is nothing else becomes the fact itself, so a number
 `{alert}` is all of them as an object. So the facts fit a job type whatever its schema asks for.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orpheus.shared.domain import commands
 from orpheus.shared.domain.alerts import AlertCondition, AlertRule, Occurrence, Topic, facts
-from orpheus.shared.domain.commands import FIELD
 from orpheus.shared.domain.events import Kind
 
 ALL_FACTS = "alert"
@@ -97,12 +96,9 @@ def filled_in(value: Any, known: Mapping[str, object]) -> Any:
         return [filled_in(one, known) for one in value]
     if not isinstance(value, str):
         return value
-    whole = FIELD.fullmatch(value)
-    if whole is not None and whole[2]:
-        return _fact(whole[2], known)
-    return FIELD.sub(
-        lambda match: f"{{{match[1]}}}" if match[1] else _text(_fact(match[2], known)), value
-    )
+    if (name := commands.only_field(value)) is not None:
+        return _fact(name, known)
+    return commands.filled_in(value, lambda name: _fact(name, known))
 
 
 def _fact(name: str, known: Mapping[str, object]) -> object:
@@ -111,10 +107,6 @@ def _fact(name: str, known: Mapping[str, object]) -> object:
         return dict(known)
     fact = known[name]
     return "" if fact is None else fact
-
-
-def _text(fact: object) -> str:
-    return fact if isinstance(fact, str) else json.dumps(fact)
 
 
 def fields_in(value: Any) -> Iterator[str]:
@@ -126,7 +118,7 @@ def fields_in(value: Any) -> Iterator[str]:
         for one in value:
             yield from fields_in(one)
     elif isinstance(value, str):
-        yield from (match[2] for match in FIELD.finditer(value) if match[2])
+        yield from commands.fields_in(value)
 
 
 def sample_facts(rule: AlertRule) -> Iterator[Mapping[str, object]]:

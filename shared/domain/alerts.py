@@ -17,7 +17,7 @@ replace a worker, which would fire the next.
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import asdict, field, replace
 from enum import StrEnum
 
 from orpheus.shared.domain.events import Kind
@@ -362,12 +362,7 @@ def facts(
         "count": rule.after,
         "held_back": held_back,
         "at": at,
-        "job": about.job,
-        "type": about.type,
-        "queue": about.queue,
-        "worker": about.worker,
-        "schedule": about.schedule,
-        "host": about.host,
+        **asdict(replace(about, text=text)),
     }
 
 

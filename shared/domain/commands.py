@@ -8,13 +8,13 @@ by the text `{field}`. Other braces stay as they are, so `awk '{print $1}'` need
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from orpheus.shared.records import dataclass
 
-FIELD = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}", re.ASCII)
+_FIELD = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}", re.ASCII)
 """A field in braces (group 2), or one that is not replaced (group 1)."""
 FIELD_SCHEMA: Mapping[str, Any] = {"type": ["string", "number", "boolean"]}
 """The JSON Schema of each field."""
@@ -33,19 +33,37 @@ class CommandSettings:
     success_codes: tuple[int, ...]
 
 
+def fields_in(text: str) -> list[str]:
+    """Return the names of the fields in braces."""
+    return [match[2] for match in _FIELD.finditer(text) if match[2]]
+
+
+def only_field(text: str) -> str | None:
+    """Return the name of the field that is all of a text; None: there is more, or no field."""
+    whole = _FIELD.fullmatch(text)
+    return whole and whole[2]
+
+
+def filled_in(text: str, value_of: Callable[[str], object]) -> str:
+    """Return a text with the values of the fields in their places: numbers and the like as JSON."""
+
+    def put_in(match: re.Match[str]) -> str:
+        if match[1]:
+            return f"{{{match[1]}}}"
+        value = value_of(match[2])
+        return value if isinstance(value, str) else json.dumps(value)
+
+    return _FIELD.sub(put_in, text)
+
+
 def fields_of(argv: Sequence[str]) -> tuple[str, ...]:
     """Return the payload fields that a command uses, in the order in which it names them."""
-    found = (match[2] for item in argv for match in FIELD.finditer(item))
-    return tuple(dict.fromkeys(name for name in found if name))
+    return tuple(dict.fromkeys(name for item in argv for name in fields_in(item)))
 
 
 def arguments(argv: Sequence[str], payload: Mapping[str, str | float]) -> list[str]:
     """Return the arguments with the fields filled in. Raises KeyError for a missing field."""
-
-    def put_in(match: re.Match[str]) -> str:
-        return f"{{{match[1]}}}" if match[1] else _text(payload[match[2]])
-
-    return [FIELD.sub(put_in, item) for item in argv]
+    return [filled_in(item, payload.__getitem__) for item in argv]
 
 
 def describe_command(command: CommandSettings) -> dict[str, Any]:
@@ -72,8 +90,3 @@ def _digest_of(command: CommandSettings) -> str:
     """Return what changes with the command, but not with its environment: that may be secret."""
     text = json.dumps(asdict(replace(command, env={})), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _text(value: str | float) -> str:
-    """Return a string unchanged, and numbers and booleans as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)

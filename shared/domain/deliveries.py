@@ -1,7 +1,7 @@
 """Which alerts have reached nobody, as far as their jobs tell. Pure."""
 
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterable, Iterator
+from itertools import groupby, takewhile
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -22,31 +22,20 @@ class Delivery(NamedTuple):
     error: JobError | None
 
 
-def undelivered(newest_first: Iterable[Delivery], now_ms: int) -> list[AlertFacts]:
-    """Return for each rule the alerts since the last one that was delivered, if there are any."""
+def undelivered(newest_first: Iterable[Delivery], now_ms: int) -> Iterator[AlertFacts]:
+    """Yield for each rule the alerts since the last one that was delivered, if there are any."""
     by_rule = sorted(newest_first, key=attrgetter("rule"))  # the order within a rule stays
-    found = []
     for rule, jobs in groupby(by_rule, key=attrgetter("rule")):
-        vain = list(_since_the_last_done(jobs))
+        vain = list(takewhile(lambda one: one.status is not Status.DONE, jobs))
         if vain:
-            found.append(
-                AlertFacts(
-                    rule,
-                    since_s=max(0, now_ms - vain[-1].at_ms) / 1000,
-                    alerts=len(vain),
-                    job_id=vain[0].job_id,
-                    has_failed=any(one.status is Status.FAILED for one in vain),
-                    reason=_reason(vain[0].error),
-                )
+            yield AlertFacts(
+                rule,
+                since_s=max(0, now_ms - vain[-1].at_ms) / 1000,
+                alerts=len(vain),
+                job_id=vain[0].job_id,
+                has_failed=any(one.status is Status.FAILED for one in vain),
+                reason=_reason(vain[0].error),
             )
-    return found
-
-
-def _since_the_last_done(newest_first: Iterable[Delivery]) -> Iterable[Delivery]:
-    for one in newest_first:
-        if one.status is Status.DONE:
-            return
-        yield one
 
 
 def _reason(error: JobError | None) -> str:

@@ -6,6 +6,7 @@ Two items with the same `unique_key` are one job, the first of them, so a cycle 
 through a key.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
@@ -57,27 +58,24 @@ def in_order(ids: Sequence[int], links: Iterable[tuple[int, int, bool]]) -> list
 
     A link that is required leaves out an id whose earlier one is not among `ids`.
     """
-    chosen, needs, left_out = set(ids), dict[int, list[int]](), set[int]()
-    required: set[tuple[int, int]] = set()
+    chosen = set(ids)
+    needs: defaultdict[int, list[int]] = defaultdict(list)
+    required: defaultdict[int, set[int]] = defaultdict(set)
     for later, earlier, is_required in links:
         if earlier in chosen:
-            needs.setdefault(later, []).append(earlier)
-            if is_required:
-                required.add((later, earlier))
-        elif is_required:
-            left_out.add(later)
+            needs[later].append(earlier)
+        if is_required:
+            required[later].add(earlier)
     try:
         linked = list(TopologicalSorter(needs).static_order())
     except CycleError:  # they wait for each other already: any order is as good
-        return [one for one in ids if one not in left_out]
-    for one in linked:
-        if any(
-            earlier in left_out and (one, earlier) in required for earlier in needs.get(one, ())
-        ):
-            left_out.add(one)
+        return [one for one in ids if required[one] <= chosen]
     unlinked = chosen.difference(linked)
-    order = [*(one for one in ids if one in unlinked), *linked]
-    return [one for one in order if one not in left_out]
+    order: dict[int, None] = {}
+    for one in (*(one for one in ids if one in unlinked), *linked):
+        if required[one] <= order.keys():
+            order[one] = None
+    return list(order)
 
 
 def _cycle_problem(jobs: Sequence[NewJob], items: Mapping[str, int]) -> list[FieldProblem]:

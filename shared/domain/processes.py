@@ -80,8 +80,8 @@ class ProcessRecord:
     ready: bool
     beat: int
     last_beat_mono_ms: int
-    job_id: int | None
-    jobs_done: int
+    job_id: int | None = None
+    jobs_done: int = 0
     places: int = 1
     """How many jobs it runs at once, if it is a worker."""
 
@@ -133,11 +133,11 @@ class SlotRecord:
     """Why it is in its state, or what is wrong with it; without its order and what it waits for."""
     pid: int | None
     incarnation: str | None
-    cpu_percent: float | None
-    rss_bytes: int | None
-    started_at_ms: int | None
-    restarts: int
-    exits: tuple[LastExit, ...]
+    cpu_percent: float | None = None
+    rss_bytes: int | None = None
+    started_at_ms: int | None = None
+    restarts: int = 0
+    exits: tuple[LastExit, ...] = ()
     """The newest first: the latest `RECENT_EXITS`, then failures before them."""
     rejected: str | None = None
     """Why the newest configuration is not in force, of the supervisor alone; None: it is."""

@@ -4,7 +4,7 @@ It also tells which queues nobody serves then. The dashboard has the same rules 
 left-queues.js): slots have the numbers from 1 on, and those above the new one go.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from orpheus.shared.domain.processes import Order, Role, SlotRecord, SlotState
@@ -36,9 +36,8 @@ def scaling(slots: Iterable[SlotRecord], wanted: int) -> Scaling:
     )
 
 
-def exceptions(scale: Scaling, role: Role) -> list[str]:
-    """Return, as clauses, which slots start or end otherwise than the number alone says."""
-    told = []
+def exceptions(scale: Scaling, role: Role) -> Iterator[str]:
+    """Yield, as clauses, which slots start or end otherwise than the number alone says."""
     if scale.returning:
         one, several = ("finishes its job", "finish their jobs")
         if role is Role.PROGRAM:
@@ -49,11 +48,10 @@ def exceptions(scale: Scaling, role: Role) -> list[str]:
             if is_one
             else f"{several}, and start again after them"
         )
-        told.append(f"{named(scale.returning)} still {what}")
+        yield f"{named(scale.returning)} still {what}"
     if scale.empty:
         goes = "has no process, and goes" if len(scale.empty) == 1 else "have no process, and go"
-        told.append(f"{named(scale.empty)} {goes} at once")
-    return told
+        yield f"{named(scale.empty)} {goes} at once"
 
 
 def left_queues(

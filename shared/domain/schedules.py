@@ -95,7 +95,7 @@ def problem_of_timezone(name: str) -> str | None:
 def problem_of_cron(expression: str) -> str | None:
     """Return why a schedule cannot have this expression; None if it can."""
     try:
-        next(_cron_ticks(expression, datetime(2024, 1, 1, tzinfo=UTC)))
+        next(CronSim(expression, datetime(2024, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
         return f"{expression!r}: {error}"
     except StopIteration:
@@ -111,10 +111,6 @@ def _every(period_s: float) -> str:
     return "Every second" if period_s == 1 else f"Every {period_s:g} seconds"
 
 
-def _cron_ticks(cron: str, after: datetime) -> Iterator[datetime]:
-    return CronSim(cron, after)
-
-
 def ticks_after(definition: ScheduleDefinition, after_ms: int) -> Iterator[int]:
     """Yield the ticks after `after_ms`, in order, in milliseconds since 1970."""
     if definition.every_s is not None:
@@ -127,7 +123,7 @@ def ticks_after(definition: ScheduleDefinition, after_ms: int) -> Iterator[int]:
     # datetime from parts: fromtimestamp() rounds, and fails for some zones far in the past.
     after = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=after_ms)).astimezone(zone)
     last_ms = after_ms
-    for tick in _cron_ticks(definition.cron or "", after):
+    for tick in CronSim(definition.cron or "", after):
         tick_ms = round(tick.timestamp() * 1000)
         # While an hour comes again in autumn, CronSim begins with the ticks of its first pass. One
         # that is not later than the last, stored as the next, would be due at once for ever.

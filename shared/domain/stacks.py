@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 _PART = re.compile(r"^(?=(?:Current thread|Thread) 0x|Coroutine of job \d)", re.MULTILINE)
 _COROUTINE = "Coroutine of job "
-_THREAD = re.compile(r"(?:Current thread|Thread) 0x(?P<id>[0-9a-f]+)")
+_THREAD = re.compile(r"^(?:Current thread|Thread) 0x(?P<id>[0-9a-f]+)")
 _OF_JOB = re.compile(r"(?:Coroutine|(?:Current thread|Thread) 0x[0-9a-f]+) of job (\d+) ")
 _RUNS_NOW = re.compile(r"^Coroutine of job .*, which runs now \(", re.MULTILINE)
 _RUNS_JOBS = "worker/attempt/executor.py"
@@ -21,16 +21,11 @@ THREADS_BELOW = "\f\n"
 def of_jobs(threads: str, jobs: Mapping[int, str]) -> list[str]:
     """Return the stack of each thread, with the job that it runs; `jobs`: that job by thread."""
 
-    def named(part: str) -> str:
-        heading = _THREAD.match(part)
-        job = jobs.get(int(heading["id"], 16)) if heading else None
-        return (
-            f"{part[: heading.end()]} of job {job}{part[heading.end() :]}"
-            if heading and job
-            else part
-        )
+    def with_job(heading: re.Match[str]) -> str:
+        job = jobs.get(int(heading["id"], 16))
+        return f"{heading[0]} of job {job}" if job else heading[0]
 
-    return [named(part) for part in threads.split("\n\n")]
+    return [_THREAD.sub(with_job, part) for part in threads.split("\n\n")]
 
 
 def job_first(threads: str, coroutines: str = "", job_id: int | None = None) -> str:

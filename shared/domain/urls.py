@@ -13,10 +13,10 @@ def url_problem(text: str) -> str | None:
     """
     try:
         url = urlsplit(text)
-        port = url.port
+        is_http = url.scheme in ("http", "https") and url.hostname and url.port != 0
     except ValueError:
-        return 'must be "https://HOST/PATH" or "http://HOST:PORT/PATH"'
-    if url.scheme not in ("http", "https") or not url.hostname or port == 0:
+        is_http = False
+    if not is_http:
         return 'must be "https://HOST/PATH" or "http://HOST:PORT/PATH"'
     if not _PRINTABLE.fullmatch(text):
         return "must have %XX in the place of spaces and special characters"

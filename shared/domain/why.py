@@ -9,6 +9,7 @@ could start otherwise: what a job that is due tomorrow would meet today helps no
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -112,9 +113,9 @@ class Standing:
     quarantine: Quarantine | None = None
     """That of its type. After its release, it holds back only jobs that are still parked."""
     pause: Pause | None = None
-    queues: Mapping[str, Room] | None = None
+    queues: Mapping[str, Room] = field(default_factory=dict)
     """The limits of its queue and of those of the jobs before it; one without an entry has none."""
-    keys: Mapping[tuple[str, str], Room] | None = None
+    keys: Mapping[tuple[str, str], Room] = field(default_factory=dict)
     """The same for keys, by queue and key."""
     before: Sequence[Before] = ()
     """The due jobs that go before it, in the order of leasing, at most `MOST_BEFORE`."""
@@ -262,12 +263,12 @@ class _Limit(NamedTuple):
 
 def _limits_on(standing: Standing) -> Iterator[_Limit]:
     job, before = standing.job, standing.before
-    room, queue = _room(standing.queues, job.queue), f"its queue {job.queue}"
+    room, queue = standing.queues.get(job.queue, FREE), f"its queue {job.queue}"
     of_queue = sum(one.queue == job.queue for one in before)
     yield _Limit(room, queue, (Code.QUEUE_LIMIT, Code.QUEUE_RATE), of_queue)
     if job.concurrency_key is not None:
         key = (job.queue, job.concurrency_key)
-        room, whose = _room(standing.keys, key), f"key {job.concurrency_key} of {queue}"
+        room, whose = standing.keys.get(key, FREE), f"key {job.concurrency_key} of {queue}"
         of_key = sum((one.queue, one.key) == key for one in before)
         yield _Limit(room, whose, (Code.KEY_LIMIT, Code.KEY_RATE), of_key)
 
@@ -314,12 +315,12 @@ def _turn(standing: Standing, serving: Sequence[Crew]) -> Iterator[Reason]:
 def _before_it(standing: Standing, crew: Crew) -> tuple[int, Reason | None]:
     """Return how many jobs are leased before it, and the limit in which they leave no room."""
     job = standing.job
-    queues = {name: room.left for name, room in (standing.queues or {}).items()}
-    keys = {name: room.left for name, room in (standing.keys or {}).items()}
+    queues = {name: room.left for name, room in standing.queues.items()}
+    keys = {name: room.left for name, room in standing.keys.items()}
     taken = 0
     for one in standing.before:
         key = (one.queue, one.key or "")
-        if crew.serves(one.queue) and _has_room(queues, one.queue) and _has_room(keys, key):
+        if crew.serves(one.queue) and queues.get(one.queue) != 0 and keys.get(key) != 0:
             _take(queues, one.queue)
             _take(keys, key)
             taken += 1
@@ -367,14 +368,6 @@ def _go_before(standing: Standing, count: int) -> str:
 def _are_uncounted(standing: Standing) -> bool:
     """Return whether more jobs may go before it than were counted."""
     return standing.more_may_be_before or len(standing.before) >= MOST_BEFORE
-
-
-def _room(rooms: Mapping[K, Room] | None, name: K) -> Room:
-    return (rooms or {}).get(name, FREE)
-
-
-def _has_room(left: Mapping[K, int | None], name: K) -> bool:
-    return left.get(name) != 0
 
 
 def _take(left: dict[K, int | None], name: K) -> None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import jsonschema_rs
@@ -56,12 +57,8 @@ def validate_payload(
     validator = _compiled(row.schema, mask="it" if is_secret else None)
     if validator.is_valid(payload):
         return []
-    problems: list[FieldProblem] = []
-    for error in validator.iter_errors(payload):
-        problems += _schema_problems(error)
-        if len(problems) >= _MAX_PROBLEMS:
-            break
-    return problems[:_MAX_PROBLEMS]
+    found = (one for error in validator.iter_errors(payload) for one in _schema_problems(error))
+    return list(islice(found, _MAX_PROBLEMS))
 
 
 def prepare_job(

@@ -129,10 +129,9 @@ def _import_in_child(
         try:
             in_time = _wait_for_exit(child.pid, timeout_s)
         finally:
+            # It is not reaped yet, so its group id is not in use again.
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(
-                    child.pid, signal.SIGKILL
-                )  # not reaped yet, so its group id is not in use again
+                os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         if not in_time:
             raise ConfigurationError(f"jobs.modules: importing {named} took over {timeout_s:g} s")

@@ -51,26 +51,21 @@ def _integer_in(allowed: range) -> Check:
     return check
 
 
-def _duration(value: Any) -> Iterator[tuple[Path, str]]:
-    try:
-        parse_duration_s(value)
-    except ValueError as error:
-        yield (), str(error)
+def _read_by(parse: Callable[[Any], object]) -> Check:
+    def check(value: Any) -> Iterator[tuple[Path, str]]:
+        try:
+            parse(value)
+        except ValueError as error:
+            yield (), str(error)
+
+    return check
 
 
-def _timeout(value: Any) -> Iterator[tuple[Path, str]]:
-    try:
-        if parse_duration_s(value) == 0:
-            yield (), "must be longer than 0"
-    except ValueError as error:
-        yield (), str(error)
-
-
-def _time(value: Any) -> Iterator[tuple[Path, str]]:
-    try:
-        parse_time_ms(value)
-    except ValueError as error:
-        yield (), str(error)
+def _timeout_s(value: Any) -> float:
+    seconds = parse_duration_s(value)
+    if seconds == 0:
+        raise ValueError("must be longer than 0")
+    return seconds
 
 
 def _key(value: Any) -> Iterator[tuple[Path, str]]:
@@ -108,10 +103,10 @@ _CHECKS: dict[str, Check] = {
     "type": _name,
     "queue": _name,
     "priority": _integer_in(PRIORITIES),
-    "delay": _duration,
-    "run_at": _time,
+    "delay": _read_by(parse_duration_s),
+    "run_at": _read_by(parse_time_ms),
     "max_retries": _integer_in(range(MAX_RETRIES + 1)),
-    "timeout": _timeout,
+    "timeout": _read_by(_timeout_s),
     "unique_key": _key,
     "concurrency_key": _key,
     "tags": _tags,

@@ -69,10 +69,6 @@ def plain_type(annotation: Any) -> PlainType | None:
     return _dict_of(parts[1]) if origin is dict else _any_of(parts)
 
 
-def _anything(value: Any, _: str) -> Any:
-    return value
-
-
 def _exactly(wanted: type) -> Convert:
     def convert(value: Any, pointer: str) -> Any:
         if type(value) is wanted:
@@ -96,10 +92,11 @@ def _number(value: Any, pointer: str) -> Any:
     raise wrong_type(pointer, _JSON_NAMES[float], value)
 
 
+_ANYTHING = PlainType(lambda value, _: value, {})
 _NULL = PlainType(_exactly(type(None)), {"type": "null"})
 _BY_NAME: Mapping[Any, PlainType] = {
-    Any: PlainType(_anything, {}),
-    object: PlainType(_anything, {}),
+    Any: _ANYTHING,
+    object: _ANYTHING,
     int: PlainType(_integer, {"type": "integer"}),
     float: PlainType(_number, {"type": "number"}),
     str: PlainType(_exactly(str), {"type": "string"}),
@@ -152,14 +149,11 @@ def _any_of(parts: Sequence[PlainType]) -> PlainType:
                 problems += refused.problems
         raise InvalidJob("the payload does not fit", problems)
 
-    schemas = [part.schema for part in parts]
-    different = [
-        schema
-        for index, schema in enumerate(schemas)
-        if schema != _NULL.schema and schema not in schemas[:index]
-    ]
-    if _NULL.schema in schemas:  # pydantic names it last
-        different.append(_NULL.schema)
+    different: list[Schema] = []
+    for part in parts:
+        if part.schema not in different:
+            different.append(part.schema)
+    different.sort(key=lambda schema: schema == _NULL.schema)  # pydantic names null last
     return PlainType(convert, {"anyOf": different} if len(different) > 1 else different[0])
 
 

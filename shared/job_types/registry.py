@@ -302,13 +302,11 @@ def _mark(made: JobType) -> None:
 
 def _add(new: JobType) -> None:
     old = _registry.get(new.name)
-    if old is not None and _full_name(old) != _full_name(
-        new
-    ):  # the same function again: its module was reloaded
+    # The same function comes again if its module is reloaded.
+    if old is not None and _full_name(old) != _full_name(new):
         raise ConfigurationError(
             f"two functions are the job type {new.name!r}: {_full_name(old)} and "
-            f"{_full_name(new)}; "
-            '@job("another_name") renames one'
+            f'{_full_name(new)}; @job("another_name") renames one'
         )
     _registry[new.name] = new
 

@@ -42,12 +42,8 @@ class Results(Mapping[Any, Any]):
         """
         one = self._find(key)
         if one.id not in self._done:
-            raise KeyError(
-                _Sentence(
-                    f"job {one.id} ({one.type}) is {one.status} and has no result; "
-                    "ctx.attempt_error says why"
-                )
-            )
+            what = f"job {one.id} ({one.type}) is {one.status}"
+            raise KeyError(_Sentence(f"{what} and has no result; ctx.attempt_error says why"))
         return self._done[one.id]
 
     def __iter__(self) -> Iterator[int]:

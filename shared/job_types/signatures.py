@@ -152,20 +152,15 @@ class Signature:
         return {**schema, "title": title}
 
     def _hints(self) -> dict[str, Any]:
+        # Perhaps it imports Context for type checking only.
+        names = {"Context": Context, "orpheus": sys.modules.get("orpheus")}
+        names |= getattr(inspect.unwrap(self._handler), "__globals__", {})
         try:
-            return typing.get_type_hints(self._handler, include_extras=True)
-        except NameError:  # perhaps it imports Context for type checking only
-            names = {"Context": Context, "orpheus": sys.modules.get("orpheus")}
-            names |= getattr(inspect.unwrap(self._handler), "__globals__", {})
-            try:
-                return typing.get_type_hints(self._handler, names, include_extras=True)
-            except (NameError, AttributeError, TypeError, SyntaxError) as error:
-                raise self._no_type(error) from error
-        except (AttributeError, TypeError, SyntaxError) as error:
-            raise self._no_type(error) from error
-
-    def _no_type(self, error: Exception) -> ConfigurationError:
-        return ConfigurationError(f"{self._where}: an annotation is not a type: {error}")
+            return typing.get_type_hints(self._handler, names, include_extras=True)
+        except (NameError, AttributeError, TypeError, SyntaxError) as error:
+            raise ConfigurationError(
+                f"{self._where}: an annotation is not a type: {error}"
+            ) from error
 
     def _find_context(self, hints: Mapping[str, Any]) -> None:
         found = [

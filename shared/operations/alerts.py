@@ -134,20 +134,14 @@ class _Look:
 
     @cached_property
     def _missed(self) -> list[Seen]:
-        return [
-            self._holds(
-                AlertCondition.SCHEDULE_MISSED,
-                row.definition.name,
-                Topic(
-                    f"schedule {row.definition.name} was missed at {rfc3339(tick_ms)}",
-                    type=row.definition.type,
-                    queue=row.definition.queue,
-                    schedule=row.definition.name,
-                ),
-            )
-            for row in self.store.schedules.all()
-            if (tick_ms := _missed_tick_ms(row, self.now_ms)) is not None
-        ]
+        found = []
+        for row in self.store.schedules.all():
+            one, tick_ms = row.definition, _missed_tick_ms(row, self.now_ms)
+            if tick_ms is not None:
+                text = f"schedule {one.name} was missed at {rfc3339(tick_ms)}"
+                about = Topic(text, type=one.type, queue=one.queue, schedule=one.name)
+                found.append(self._holds(AlertCondition.SCHEDULE_MISSED, one.name, about))
+        return found
 
     def _late(self, rule: AlertRule, within_s: float) -> Iterator[Seen]:
         since_ms = self.now_ms - round(within_s * 1000)
@@ -161,14 +155,8 @@ class _Look:
         # Imported late: it needs what most configurations have no rule for.
         from orpheus.shared.views.verdict import slots_in_trouble  # noqa: PLC0415
 
-        return [
-            self._holds(
-                AlertCondition.SUPERVISOR_DEGRADED,
-                f"{slot} on {host}",
-                Topic(text, worker=slot, host=host),
-            )
-            for host, slot, text in slots_in_trouble(self.store, self.settings.beat_timeout_s)
-        ]
+        found = slots_in_trouble(self.store, self.settings.beat_timeout_s)
+        return [self._in_trouble(host, slot, text) for host, slot, text in found]
 
     @cached_property
     def _abandoned(self) -> list[Seen]:
@@ -179,18 +167,14 @@ class _Look:
             living = living_supervisors(self.store, self.settings.beat_timeout_s)
         watched = {one.host for one in living}  # a supervisor that stops takes its slots along
         return [
-            self._holds(
-                AlertCondition.SUPERVISOR_DEGRADED,
-                f"{one.slot} on {one.host}",
-                Topic(
-                    f"{one.slot} was in trouble when {one.host} was lost",
-                    worker=one.slot,
-                    host=one.host,
-                ),
-            )
-            for one in slots
-            if one.host not in watched
+            self._in_trouble(host, slot, f"{slot} was in trouble when {host} was lost")
+            for host, slot in ((one.host, one.slot) for one in slots)
+            if host not in watched
         ]
+
+    def _in_trouble(self, host: str, slot: str, text: str) -> Seen:
+        about = Topic(text, worker=slot, host=host)
+        return self._holds(AlertCondition.SUPERVISOR_DEGRADED, f"{slot} on {host}", about)
 
 
 def _missed_tick_ms(row: ScheduleRow, now_ms: int) -> int | None:
@@ -317,19 +301,19 @@ def _last_occurrence(
     return Occurrence(newest.kind, newest.at_ms, about, newest.name)
 
 
-def refused_alerts(types: Mapping[str, TypeRow], settings: StoredSettings) -> dict[int, str]:
-    """Return why the job of an alert would not be accepted, by the alert's index."""
-    reasons = {}
+def refused_alerts(
+    types: Mapping[str, TypeRow], settings: StoredSettings
+) -> Iterator[tuple[tuple[str, int], str]]:
+    """Yield each alert whose job would not be accepted, by table and index, and why."""
     for index, rule in enumerate(settings.alerts):
         if rule.type == WEBHOOK_TYPE and WEBHOOK_TYPE not in types:
-            reasons[index] = f"{rule.name!r} {_NO_WEBHOOK}"
+            yield ("alerts", index), f"{rule.name!r} {_NO_WEBHOOK}"
             continue
         try:
             for sample in sample_facts(rule):
                 _job_of(rule, sample, types, settings.defaults)
         except InvalidJob as error:
-            reasons[index] = f"{rule.name!r} cannot make its job: {error}"
-    return reasons
+            yield ("alerts", index), f"{rule.name!r} cannot make its job: {error}"
 
 
 def _job_of(

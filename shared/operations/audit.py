@@ -3,6 +3,7 @@
 The API, the command line and the clients use this, so GET /audit shows every action.
 """
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,10 +42,6 @@ def local_actor(program: str, reason: str | None) -> Actor:
     return Actor(f"{program}:{name}", reason)
 
 
-def _unknown() -> None:
-    return None
-
-
 def audited(
     store: Store,
     actor: Actor,
@@ -52,8 +49,8 @@ def audited(
     target: str,
     verb: Callable[[], T],
     *,
-    before: Callable[[], str | None] = _unknown,
-    after: Callable[[], str | None] = _unknown,
+    before: Callable[[], str | None] = lambda: None,
+    after: Callable[[], str | None] = lambda: None,
 ) -> T:
     """Call `verb`, record `action` on `target`, and return the result; nothing if `verb` raises.
 
@@ -70,12 +67,9 @@ def audited(
 
 def with_asker(store: Store, request: Request) -> Request:
     """Return a request for a restart with who asked for it, if the audit log can be read now."""
-    if request.action is not RequestAction.RESTART:
-        return request
-    try:
-        entry = store.audit.of_request(request)
-    except StorageError:  # the request is taken already: it is carried out all the same
-        return request
-    if entry is None:
-        return request
-    return replace(request, by=by_whom(entry.by, entry.reason))
+    if request.action is RequestAction.RESTART:
+        # The request is taken already: it is carried out all the same.
+        with contextlib.suppress(StorageError):
+            if (entry := store.audit.of_request(request)) is not None:
+                return replace(request, by=by_whom(entry.by, entry.reason))
+    return request

@@ -12,6 +12,4 @@ def refused_entries(
     types: Mapping[str, TypeRow], settings: StoredSettings
 ) -> dict[tuple[str, int], str]:
     """Return why the job of a schedule or an alert would not be accepted, by table and index."""
-    found = {"schedules": refused_schedules(types, settings)}
-    found["alerts"] = refused_alerts(types, settings)
-    return {(table, index): why for table, some in found.items() for index, why in some.items()}
+    return dict([*refused_schedules(types, settings), *refused_alerts(types, settings)])

@@ -1,7 +1,7 @@
 """Make the job of a schedule for a tick or an operator's request, and check that it can be made."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import NewJob
@@ -20,15 +20,15 @@ def job_maker(store: Store, defaults: JobDefaults) -> MakeJob:
     return make_job
 
 
-def refused_schedules(types: Mapping[str, TypeRow], settings: StoredSettings) -> dict[int, str]:
-    """Return why the job of a schedule would not be accepted, by the schedule's index."""
-    refused = {}
+def refused_schedules(
+    types: Mapping[str, TypeRow], settings: StoredSettings
+) -> Iterator[tuple[tuple[str, int], str]]:
+    """Yield each schedule whose job would not be accepted, by table and index, and why."""
     for index, schedule in enumerate(settings.schedules):
         try:
             _job_of(schedule, types, settings.defaults)
         except InvalidJob as error:
-            refused[index] = f"{schedule.name!r} cannot make its job: {error}"
-    return refused
+            yield ("schedules", index), f"{schedule.name!r} cannot make its job: {error}"
 
 
 def _job_of(

@@ -10,7 +10,7 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError, InvalidJob
 from orpheus.shared.logs import get_logger
-from orpheus.shared.storage import MakeJob, Store
+from orpheus.shared.storage import Store
 
 log = get_logger()
 
@@ -39,11 +39,12 @@ def fire_schedules(store: Store, settings: StoredSettings) -> float:
 
     A tick whose job is not accepted any more (its type has changed) is skipped and logged.
     """
-    make_job = _job_maker(store, settings)
 
     def make_or_log(schedule: ScheduleDefinition) -> NewJob | None:
+        from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415 - as above
+
         try:
-            return make_job(schedule)
+            return job_maker(store, settings.defaults)(schedule)
         except InvalidJob as refused:
             log.error(  # noqa: TRY400 - a traceback would not help
                 "schedule_refused", schedule=schedule.name, reason=str(refused)
@@ -62,12 +63,3 @@ def fire_schedules(store: Store, settings: StoredSettings) -> float:
     return (
         min((tick_ms - now_ms for tick_ms in ticks_ms if tick_ms is not None), default=inf) / 1000
     )
-
-
-def _job_maker(store: Store, settings: StoredSettings) -> MakeJob:
-    def make_job(schedule: ScheduleDefinition) -> NewJob:
-        from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415 - as above
-
-        return job_maker(store, settings.defaults)(schedule)
-
-    return make_job

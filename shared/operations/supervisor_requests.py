@@ -169,13 +169,13 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
     awaits = store.state.awaits(slot.incarnation)
     awaits_before = _version(awaits)
     ask = partial(store.supervision.put_request, RequestAction.STACK, slot.host, name)
+    wait = partial(_wait_for_answer, file, start_bytes, awaits, awaits_before)
     request_id = ask()
-    told = _wait_for_answer(file, start_bytes, awaits, awaits_before, _ASK_AGAIN_AFTER_S)
-    if told is None and not store.supervision.is_waiting(request_id):
-        request_id = ask()
+    told = wait(_ASK_AGAIN_AFTER_S)
     if told is None:
-        left_s = _ANSWER_WITHIN_S - _ASK_AGAIN_AFTER_S
-        told = _wait_for_answer(file, start_bytes, awaits, awaits_before, left_s)
+        if not store.supervision.is_waiting(request_id):
+            request_id = ask()
+        told = wait(_ANSWER_WITHIN_S - _ASK_AGAIN_AFTER_S)
     if told is None:
         silent = f"{name} (process {slot.pid}) did not answer within {_ANSWER_WITHIN_S:.0f} s: "
         if store.supervision.is_waiting(request_id):

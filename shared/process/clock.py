@@ -32,12 +32,8 @@ class SystemClock:
     """The kernel's clocks."""
 
     def __init__(self) -> None:
-        self._boot_id = _read_boot_id()
-
-    @property
-    def boot_id(self) -> str:
+        self.boot_id = _read_boot_id()
         """See `Clock`."""
-        return self._boot_id
 
     def wall_ms(self) -> int:
         """See `Clock`."""

@@ -32,7 +32,5 @@ def own_record(
         ready=ready,
         beat=0,
         last_beat_mono_ms=clock.monotonic_ms(),
-        job_id=None,
-        jobs_done=0,
         places=places,
     )

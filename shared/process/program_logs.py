@@ -9,7 +9,7 @@ it rises, it survives restarts, and a reader finds what comes after an id withou
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -116,59 +116,31 @@ class LogFiles:
 def read_lines(
     folder: Path, after: int | None, before: int | None, limit: int
 ) -> list[ProgramLine]:
-    """Return lines, oldest first: those that follow the id `after`, or else the newest ones.
+    """Return lines, oldest first: at most `limit`, of a MiB.
 
-    `before`: only lines with a smaller id.
+    They are those that follow the line with the id `after`, or else the newest ones; `before`: only
+    lines with a smaller id. They begin with the oldest line if what follows `after` is no longer
+    there, or the files are others.
     """
-    if after is None:
-        return read_newest(folder, limit) if before is None else read_before(folder, before, limit)
-    found = read_after(folder, after, limit)
-    return [line for line in found if before is None or line.id < before]
-
-
-def read_newest(folder: Path, limit: int) -> list[ProgramLine]:
-    """Return the newest lines, oldest first: `limit` at most, of the last MiB."""
-
-    def read(files: list[tuple[int, Path]], end: int) -> list[ProgramLine]:
-        return list(_lines(files, max(files[0][0], end - _MOST_BYTES)))[-limit:]
-
-    return _read(folder, read)
-
-
-def read_before(folder: Path, before: int, limit: int) -> list[ProgramLine]:
-    """Return what precedes the id `before`, oldest first: `limit` lines at most, of a MiB."""
-
-    def read(files: list[tuple[int, Path]], end: int) -> list[ProgramLine]:
-        start = max(files[0][0], min(before, end) - _MOST_BYTES)
-        return [line for line in _lines(files, start) if line.id < before][-limit:]
-
-    return _read(folder, read)
-
-
-def read_after(folder: Path, after: int, limit: int) -> list[ProgramLine]:
-    """Return what follows the line with the id `after`, oldest first: `limit` at most, of a MiB.
-
-    It begins with the oldest line if what follows is no longer there, or the files are others.
-    """
-
-    def read(files: list[tuple[int, Path]], end: int) -> list[ProgramLine]:
-        oldest = files[0][0]
-        return list(islice(_lines(files, after if oldest <= after <= end else oldest), limit))
-
-    return _read(folder, read)
-
-
-def _read(
-    folder: Path, read: Callable[[list[tuple[int, Path]], int], list[ProgramLine]]
-) -> list[ProgramLine]:
-    """Call `read` with the files and where they end, again if one of them is deleted meanwhile."""
     for _ in range(_TRIES):
-        with contextlib.suppress(FileNotFoundError):
-            files = _files(folder)
-            if not files:
+        with contextlib.suppress(FileNotFoundError):  # a file was deleted meanwhile
+            if not (files := _files(folder)):
                 break
-            return read(files, files[-1][0] + files[-1][1].stat().st_size)
+            return _chosen(files, after, before, limit)
     return []
+
+
+def _chosen(
+    files: list[tuple[int, Path]], after: int | None, before: int | None, limit: int
+) -> list[ProgramLine]:
+    oldest, end = files[0][0], files[-1][0] + files[-1][1].stat().st_size
+    if after is None:
+        start = max(oldest, min(end if before is None else before, end) - _MOST_BYTES)
+        lines = _lines(files, start)
+    else:
+        lines = islice(_lines(files, after if oldest <= after <= end else oldest), limit)
+    found = [line for line in lines if before is None or line.id < before]
+    return found[-limit:]
 
 
 def _files(folder: Path) -> list[tuple[int, Path]]:

@@ -28,21 +28,14 @@ def crews_of(
 
 def _crew(store: Store, pool: str, queues: Sequence[str], workers: Sequence[Worker]) -> Crew:
     now_ms, hosts = store.clock.wall_ms(), {one["host"] for one in workers}
-    mine = [one for one in workers if one["pool"] == pool]
+    several = len(hosts) > 1
+    mine = [(one, named_slot(one, with_host=several)) for one in workers if one["pool"] == pool]
     scaled = None if mine or not workers else scaled_by(store, "pool", pool, 0, hosts)
-    ready: list[ReadyWorker] = []
-    others: list[str] = []
-    for one in mine:
-        name = named_slot(one, with_host=len(hosts) > 1)
-        if is_ready(one):
-            ready.append(_ready(one, name))
-        else:
-            others.append(_not_ready(one, name, now_ms))
     return Crew(
         pool,
         queues,
-        ready,
-        others,
+        [_ready(one, name) for one, name in mine if is_ready(one)],
+        [_not_ready(one, name, now_ms) for one, name in mine if not is_ready(one)],
         nothing_runs=not workers,
         moved=store.moves.says,
         scaled_to_0=_by(scaled, now_ms),

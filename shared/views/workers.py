@@ -307,11 +307,7 @@ def _slot_of(record: ProcessRecord) -> SlotRecord:
         reason="runs without a supervisor",
         pid=record.pid,
         incarnation=record.incarnation,
-        cpu_percent=None,
-        rss_bytes=None,
         started_at_ms=record.started_at_ms,
-        restarts=0,
-        exits=(),
     )
 
 

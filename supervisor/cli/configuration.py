@@ -127,7 +127,7 @@ def _rejection(operator: Operator, settings: Settings) -> str | None:
     state = state_files(settings.database.url, settings.database.state_dir)
     earlier = Earlier(settings.source, state)
     running = earlier.running()
-    if settings.source is None or earlier.versions is None or running is None:
+    if settings.source is None or running is None:
         return None
     is_ours = running.config == os.path.realpath(settings.source)
     if not is_ours or earlier.versions.rejection(settings.source_text) is None:

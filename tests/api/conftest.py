@@ -26,7 +26,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.process.listener import bind_listener
-from orpheus.shared.storage import Store, TypeRow, open_storage
+from orpheus.shared.storage import Store, TypeRow, open_storage, state_files
 from tests.audit_log import entries_of
 from tests.databases import make_database
 from tests.machine import PATIENCE_S
@@ -59,7 +59,7 @@ STRICT = TypeRow(
 
 def no_file() -> ConfigurationEditor:
     """The configuration of an API that was started without a file."""
-    return ConfigurationFile(None, (), {})
+    return ConfigurationFile(None, (), {}, state_files("sqlite:////none/o.db"))
 
 
 class Running:

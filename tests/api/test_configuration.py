@@ -100,8 +100,8 @@ def test_a_rejected_file_is_told_with_the_supervisors_reason(api: Any, path: Pat
     assert shown["reason"] == "configuration rejected: api.port: must be less"
 
 
-def test_an_api_without_a_file_says_what_to_do(start: Callable[..., Any]) -> None:
-    api = start(configuration=lambda: ConfigurationFile(None, [], {}))
+def test_an_api_without_a_file_says_what_to_do(start: Any, state: StateFiles) -> None:
+    api = start(configuration=lambda: ConfigurationFile(None, [], {}, state))
     told = api.client.get("/config")
     assert told.json()["text"] is None
     assert "ETag" not in told.headers
@@ -352,7 +352,7 @@ def test_a_folder_that_cannot_be_written_is_409(
 
 def test_it_is_told_when_nobody_watches_the_file(start: Callable[..., Any], path: Path) -> None:
     path.write_text("[supervisor]\nwatch_config = false\n")
-    editor = ConfigurationFile(path, [], {})
+    editor = ConfigurationFile(path, [], {}, state_files(f"sqlite:///{path.parent}/o.db"))
     edit = {"set": {"api.port": 2}}
     watched = start(configuration=lambda: editor, supervised=True).client.put("/config", json=edit)
     assert "SIGHUP" in watched.json()["takes_effect"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orpheus.config.editing.file import ConfigurationFile
+from orpheus.shared.storage import state_files
 
 TEXT = """[pools.default]
 queues = ["default", "mail"]
@@ -34,7 +35,7 @@ def told(start: Callable[..., Any], tmp_path: Path) -> Callable[[str, str], list
     """Gives the notes of the check of a text, in which one part is another; the save's are such."""
     path = tmp_path / "orpheus.toml"
     path.write_text(TEXT, encoding="utf-8")
-    editor = ConfigurationFile(path, [], {})
+    editor = ConfigurationFile(path, [], {}, state_files(f"sqlite:///{path.parent}/o.db"))
     api = start(configuration=lambda: editor, supervised=True)
     for queue, count in {"reports": 4, "tenant": 3, "mail": 1}.items():
         for _ in range(count):

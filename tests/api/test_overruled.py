@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from orpheus.config.editing.file import ConfigurationFile
+from orpheus.shared.storage import state_files
 
 
 def test_a_setting_that_an_operator_has_overruled_says_so(
@@ -12,7 +13,7 @@ def test_a_setting_that_an_operator_has_overruled_says_so(
 ) -> None:
     path = tmp_path / "orpheus.toml"
     path.write_text('[queues.held]\npaused = true\n[queues."a.b"]\nmax_running = 1\n')
-    editor = ConfigurationFile(path, [], {})
+    editor = ConfigurationFile(path, [], {}, state_files(f"sqlite:///{path.parent}/o.db"))
     api = start(configuration=lambda: editor)
 
     def notes() -> dict[str, str]:

@@ -17,6 +17,7 @@ import pytest
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.job_types.describe import describe_types
+from orpheus.shared.storage import state_files
 
 SEED = os.environ.get("SCHEMATHESIS_SEED", "5")
 SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "0"))
@@ -68,7 +69,7 @@ def configured(
     monkeypatch.setattr("orpheus.shared.operations.supervisor_requests._ANSWER_WITHIN_S", 0.1)
     path = tmp_path / "orpheus.toml"
     path.write_text(CONFIGURATION, encoding="utf-8")
-    editor = ConfigurationFile(path, [], {})
+    editor = ConfigurationFile(path, [], {}, state_files(f"sqlite:///{path.parent}/o.db"))
 
     def start_one(**options: Any) -> Any:
         api = start(configuration=lambda: editor, supervised=True, **options)

@@ -14,7 +14,7 @@ import pytest
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
-from orpheus.shared.storage import open_storage
+from orpheus.shared.storage import open_storage, state_files
 from orpheus.shared.views.workers import Stack, Worker
 from tests.api.shapes import checked
 from tests.machine import PATIENCE_S, freeze
@@ -202,7 +202,7 @@ def test_a_program_that_has_no_slot_is_scaled_by_its_name_in_the_configuration(
 ) -> None:
     file = tmp_path / "orpheus.toml"
     file.write_text('[[programs]]\nname = "web"\nargv = ["true"]\ninstances = 0\n')
-    editor = ConfigurationFile(file, [], {})
+    editor = ConfigurationFile(file, [], {}, state_files(f"sqlite:///{tmp_path}/o.db"))
     api = start(supervised=True, configuration=lambda: editor)
     api.store.processes.put_slots([api.slot("supervisor", SlotState.READY, Role.SUPERVISOR)])
     other = api.client.post("/pools/wep/scale", json={"workers": 2})

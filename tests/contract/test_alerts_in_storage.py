@@ -294,7 +294,7 @@ def test_why_an_alert_is_refused_tells_the_path_and_not_what_is_there() -> None:
     ):
         row = replace(NOTIFY, schema=json.dumps({"properties": {"token": schema}}))
         rule = replace(RULE, payload=json.dumps({"token": token}))
-        why = refused_alerts({"notify": row}, replace(SETTINGS, alerts=(rule,)))[0]
+        ((_, why),) = refused_alerts({"notify": row}, replace(SETTINGS, alerts=(rule,)))
         assert "payload.token: " in why and asked in why
         assert "S3CRET" not in why
 
@@ -347,7 +347,8 @@ def test_a_rule_whose_job_would_be_refused_is_found_before_it_is_needed() -> Non
 
     def refused(**changes: Any) -> dict[int, str]:
         rule = replace(RULE, **{"payload": '{"job": "{job}"}', **changes})
-        return refused_alerts({"notify": row}, replace(SETTINGS, alerts=(rule,)))
+        found = refused_alerts({"notify": row}, replace(SETTINGS, alerts=(rule,)))
+        return {index: why for (_, index), why in found}
 
     assert refused() == {}
     assert "payload.text" in refused(payload='{"job": 1, "text": "{text}"}')[0]

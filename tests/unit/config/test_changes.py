@@ -73,6 +73,6 @@ def test_it_is_told_where_the_page_will_be_and_what_it_can_no_longer_do(
     tmp_path: Path, old: str, new: str, told: list[str]
 ) -> None:
     path = tmp_path / "orpheus.toml"
-    notes = reach(*(settings(path, f"[api]\n{text}\n") for text in (old, new)))
+    notes = [*reach(*(settings(path, f"[api]\n{text}\n") for text in (old, new)))]
     assert len(notes) == len(told)
     assert all(note.startswith(one) for note, one in zip(notes, told, strict=True))

@@ -10,6 +10,7 @@ from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.load import load_for_database, load_with_sources
 from orpheus.config.settings import Settings
 from orpheus.config.sources import Sources
+from orpheus.shared.storage import state_files
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]
@@ -106,7 +107,7 @@ def test_only_a_regular_file_of_a_sensible_size_is_read(
         path.write_text("# a comment\n" * 100_000)
     (problem,) = problems(path)
     assert problem.startswith(f"{path}: cannot be read: Is ")
-    shown = ConfigurationFile(path, (), {}).show()
+    shown = ConfigurationFile(path, (), {}, state_files("sqlite:///o.db")).show()
     assert shown.obstacle is not None and "cannot be read" in shown.obstacle
 
 

@@ -9,7 +9,11 @@ from orpheus.shared.storage import state_files
 
 
 def problems(path: Path, text: str) -> tuple[SettingProblem, ...]:
-    return ConfigurationFile(path, (), {}).plan(Edit(text), None, lambda _: {}).outcome.problems
+    return (
+        ConfigurationFile(path, (), {}, state_files("sqlite:///o.db"))
+        .plan(Edit(text), None, lambda _: {})
+        .outcome.problems
+    )
 
 
 def test_only_a_file_that_was_empty_may_stay_so(toml: Callable[[str], Path]) -> None:

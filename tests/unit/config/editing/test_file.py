@@ -46,7 +46,7 @@ level = "info" # the last line
 
 
 def desk(path: Path | None, *sets: str, **environ: str) -> ConfigurationFile:
-    return ConfigurationFile(path, sets, environ)
+    return ConfigurationFile(path, sets, environ, state_files(f"sqlite:///{Path.cwd()}.s/o.db"))
 
 
 def no_refusal(_: object) -> dict[tuple[str, int], str]:

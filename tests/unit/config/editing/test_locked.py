@@ -7,6 +7,7 @@ import pytest
 
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.operations.configuration import Edit, EditOutcome
+from orpheus.shared.storage import state_files
 
 FIXED = "cannot be changed here, as it {}: change it in the file on the machine"
 CODE = FIXED.format("names code")
@@ -22,7 +23,11 @@ def outcome(
 ) -> EditOutcome:
     path = tmp_path / "orpheus.toml"
     path.write_text(text, encoding="utf-8")
-    return ConfigurationFile(path, sets, environ or {}).plan(Edit(new), None, lambda _: {}).outcome
+    return (
+        ConfigurationFile(path, sets, environ or {}, state_files("sqlite:///o.db"))
+        .plan(Edit(new), None, lambda _: {})
+        .outcome
+    )
 
 
 def test_they_are_told_in_the_order_of_the_text_with_a_reason_each(tmp_path: Path) -> None:

@@ -8,12 +8,17 @@ import pytest
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.editing.toml import masked, unmasked
 from orpheus.shared.operations.configuration import MASK, Edit, EditOutcome
+from orpheus.shared.storage import state_files
 
 Toml = Callable[[str], Path]
 
 
 def outcome(path: Path, text: str) -> EditOutcome:
-    return ConfigurationFile(path, (), {}).plan(Edit(text), None, lambda _: {}).outcome
+    return (
+        ConfigurationFile(path, (), {}, state_files("sqlite:///o.db"))
+        .plan(Edit(text), None, lambda _: {})
+        .outcome
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,14 +96,14 @@ def test_a_secret_beside_a_mistyped_setting_stays_masked() -> None:
 
 def test_a_mistyped_setting_is_mended_with_the_masks_of_others_in_the_text(toml: Toml) -> None:
     path = toml("[jobs]\nmax_retires = 4\n[[commands]]\nname='a'\nargv=['a']\nenv.K = 'hush'\n")
-    shown = ConfigurationFile(path, (), {}).show().text
+    shown = ConfigurationFile(path, (), {}, state_files("sqlite:///o.db")).show().text
     assert shown is not None
     assert outcome(path, shown.replace("max_retires", "max_retries")).problems == ()
 
 
 def test_a_mask_that_is_left_is_told_with_its_line_and_what_to_write(toml: Toml) -> None:
     path = toml("[jobs]\n\n[api]\ntokn = 'hush' # a comment\nhots = 'hush'\n")
-    shown = ConfigurationFile(path, (), {}).show().text
+    shown = ConfigurationFile(path, (), {}, state_files("sqlite:///o.db")).show().text
     assert shown is not None
     found = outcome(path, shown.replace("tokn", "token_file").replace("hots", "host"))
     assert [problem.line for problem in found.problems] == [4, 5]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.operations.configuration import Edit
+from orpheus.shared.storage import state_files
 
 PROGRAM = "[[programs]]\nname = 'web'\nargv = ['rm']\nenv_file = '/etc/shadow'\n"
 SECRET = "[[programs]]\nname = 'web'\nargv = ['true']\nenv = { KEY = 'hush' }\n"
@@ -12,7 +13,7 @@ SECRET = "[[programs]]\nname = 'web'\nargv = ['true']\nenv = { KEY = 'hush' }\n"
 def editor(tmp_path: Path, text: str) -> ConfigurationFile:
     path = tmp_path / "orpheus.toml"
     path.write_text(text, encoding="utf-8")
-    return ConfigurationFile(path, [], {})
+    return ConfigurationFile(path, [], {}, state_files("sqlite:///o.db"))
 
 
 def test_a_program_is_neither_added_nor_looked_at(tmp_path: Path) -> None:

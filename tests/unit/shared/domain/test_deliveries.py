@@ -19,7 +19,7 @@ def job(job_id: int, status: Status, rule: str = "ops") -> Delivery:
 
 def test_what_was_tried_in_vain_before_a_delivery_is_over() -> None:
     jobs = [job(9, Status.DONE), job(8, Status.FAILED)]
-    assert undelivered(jobs, NOW_MS) == []
+    assert list(undelivered(jobs, NOW_MS)) == []
 
 
 def test_all_since_the_last_delivery_are_told_together_and_each_rule_by_itself() -> None:
@@ -27,7 +27,7 @@ def test_all_since_the_last_delivery_are_told_together_and_each_rule_by_itself()
         job(9, Status.PENDING), job(8, Status.FAILED, "late"), job(7, Status.FAILED),
         job(6, Status.DONE), job(5, Status.FAILED),
     ]  # fmt: skip
-    assert undelivered(jobs, NOW_MS) == [
+    assert list(undelivered(jobs, NOW_MS)) == [
         AlertFacts("late", 92.0, 1, 8, True, "CallFailed: chat.example: timed out"),
         AlertFacts("ops", 93.0, 2, 9, True, "CallFailed: chat.example: timed out"),
     ]

@@ -20,9 +20,8 @@ from orpheus.shared.storage import Store, open_store
 class AfterReboot(SystemClock):
     """The clock of another boot."""
 
-    @property
-    def boot_id(self) -> str:
-        return "another/1"
+    def __init__(self) -> None:
+        self.boot_id = "another/1"
 
 
 class Later(SystemClock):

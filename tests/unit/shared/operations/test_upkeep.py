@@ -11,7 +11,7 @@ from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import StorageError
 from orpheus.shared.operations import upkeep as upkeep_module
-from orpheus.shared.operations.upkeep import Upkeep, UpkeepTurn
+from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.storage import Store, TypeRow, open_store
 from tests.databases import make_database
 from tests.machine import PATIENCE_S
@@ -143,14 +143,15 @@ def test_no_later_duty_is_done_where_an_earlier_one_fails(
 ) -> None:
     done: list[str] = []
 
-    def fail(_: UpkeepTurn) -> float:
+    def fail(*_: object) -> float:
         raise StorageError("the database is away")
 
-    def note(_: UpkeepTurn) -> float:
+    def note(*_: object) -> float:
         done.append("later")
         return 1.0
 
-    monkeypatch.setattr(upkeep_module, "LEADER_DUTIES", (fail, note))
+    monkeypatch.setattr(upkeep_module, "fire_alerts", fail)
+    monkeypatch.setattr(upkeep_module, "fire_schedules", note)
     with pytest.raises(StorageError):
         Upkeep(SETTINGS).run(store)
     assert done == []
@@ -159,6 +160,6 @@ def test_no_later_duty_is_done_where_an_earlier_one_fails(
 def test_the_next_turn_comes_when_the_first_duty_is_due(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    duties = (lambda _: 3.0, lambda _: 2.0, lambda _: float("inf"))
-    monkeypatch.setattr(upkeep_module, "LEADER_DUTIES", duties)
+    monkeypatch.setattr(upkeep_module, "fire_alerts", lambda *_: 3.0)
+    monkeypatch.setattr(upkeep_module, "fire_schedules", lambda *_: 2.0)
     assert Upkeep(SETTINGS).run(store) == 2.0

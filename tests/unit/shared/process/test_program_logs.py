@@ -6,10 +6,7 @@ import pytest
 
 from orpheus.shared.process.program_logs import (
     LogFiles,
-    read_after,
-    read_before,
     read_lines,
-    read_newest,
 )
 
 SIZE = 200
@@ -41,14 +38,14 @@ def test_files_take_no_more_than_they_may(folder: Path) -> None:
     assert len(files) == 3
     assert all(file.stat().st_size <= SIZE for file in files)
     assert (folder / "current").resolve() == files[-1]
-    assert numbers(read_newest(folder, 1_000)) == list(range(88, 100))
-    assert numbers(read_newest(folder, 2)) == [98, 99]
+    assert numbers(read_lines(folder, None, None, 1_000)) == list(range(88, 100))
+    assert numbers(read_lines(folder, None, None, 2)) == [98, 99]
 
 
 def test_many_lines_at_once_are_spread_over_files(folder: Path) -> None:
     LogFiles(folder, SIZE, 3).write(b"".join(map(line, range(100))))
     assert all(file.stat().st_size <= SIZE for file in folder.glob("*.log"))
-    assert numbers(read_newest(folder, 1_000)) == list(range(88, 100))
+    assert numbers(read_lines(folder, None, None, 1_000)) == list(range(88, 100))
 
 
 def test_a_line_that_is_longer_than_a_file_is_cut(folder: Path) -> None:
@@ -57,7 +54,7 @@ def test_a_line_that_is_longer_than_a_file_is_cut(folder: Path) -> None:
     log.write(f"T stderr {text}\n".encode())
     log.write(line(1))
     assert all(file.stat().st_size <= SIZE for file in folder.glob("*.log"))
-    *parts, last = read_newest(folder, 10)
+    *parts, last = read_lines(folder, None, None, 10)
     assert "".join(one.line for one in parts) == text
     assert {(one.at, one.stream) for one in parts} == {("T", "stderr")}
     assert last.line == "line 0001"
@@ -65,35 +62,36 @@ def test_a_line_that_is_longer_than_a_file_is_cut(folder: Path) -> None:
 
 def test_what_follows_an_id_is_found_wherever_it_is(folder: Path) -> None:
     write(folder, 0, 10)
-    found = read_newest(folder, 1_000)
+    found = read_lines(folder, None, None, 1_000)
     for position, one in enumerate(found):
-        assert read_after(folder, one.id, 1_000) == found[position + 1 :]
-    assert read_after(folder, found[3].id, 2) == found[4:6]
+        assert read_lines(folder, one.id, None, 1_000) == found[position + 1 :]
+    assert read_lines(folder, found[3].id, None, 2) == found[4:6]
     assert read_lines(folder, None, None, 3) == found[-3:]
 
 
 def test_an_id_within_a_line_and_one_that_is_gone_give_whole_lines(folder: Path) -> None:
     write(folder, 0, 100)
-    found = read_newest(folder, 1_000)
-    assert read_after(folder, found[3].id - 5, 1_000) == found[4:]
-    assert read_after(folder, 0, 1_000) == found
-    assert read_after(folder, 10**9, 1_000) == found  # the files were deleted, and ids began anew
+    found = read_lines(folder, None, None, 1_000)
+    assert read_lines(folder, found[3].id - 5, None, 1_000) == found[4:]
+    assert read_lines(folder, 0, None, 1_000) == found
+    # The files were deleted, and ids began anew.
+    assert read_lines(folder, 10**9, None, 1_000) == found
 
 
 def test_what_is_before_an_id_is_found_wherever_it_is(folder: Path) -> None:
     write(folder, 0, 100)
-    found = read_newest(folder, 1_000)
+    found = read_lines(folder, None, None, 1_000)
     for position, one in enumerate(found):
-        assert read_before(folder, one.id, 1_000) == found[:position]
-    assert read_before(folder, found[9].id, 2) == found[7:9]
-    assert read_before(folder, found[3].id - 5, 1_000) == found[:3]
-    assert read_before(folder, 0, 10) == []
-    assert read_before(folder, 10**9, 2) == found[-2:]
+        assert read_lines(folder, None, one.id, 1_000) == found[:position]
+    assert read_lines(folder, None, found[9].id, 2) == found[7:9]
+    assert read_lines(folder, None, found[3].id - 5, 1_000) == found[:3]
+    assert read_lines(folder, None, 0, 10) == []
+    assert read_lines(folder, None, 10**9, 2) == found[-2:]
 
 
 def test_a_page_is_what_lies_between_two_ids(folder: Path) -> None:
     write(folder, 0, 10)
-    found = read_newest(folder, 1_000)
+    found = read_lines(folder, None, None, 1_000)
     assert read_lines(folder, None, found[5].id, 2) == found[3:5]
     assert read_lines(folder, found[2].id, found[5].id, 1_000) == found[3:5]
     assert read_lines(folder, found[2].id, None, 2) == found[3:5]
@@ -104,8 +102,8 @@ def test_all_that_is_kept_is_read_backwards_a_page_at_a_time(folder: Path) -> No
     log = LogFiles(folder, 2**20, 9)
     log.write(b"".join(b"T stdout line %04d %s\n" % (n, b"x" * 16_000) for n in range(200)))
     log.close()
-    pages = [read_newest(folder, 1_000)]
-    while page := read_before(folder, pages[0][0].id, 1_000):
+    pages = [read_lines(folder, None, None, 1_000)]
+    while page := read_lines(folder, None, pages[0][0].id, 1_000):
         pages.insert(0, page)
     assert [n for page in pages for n in numbers(page)] == list(range(200))
     assert len(pages) > 2, "no page has more than a MiB"
@@ -113,9 +111,9 @@ def test_all_that_is_kept_is_read_backwards_a_page_at_a_time(folder: Path) -> No
 
 def test_ids_go_on_after_a_restart_though_only_one_file_is_kept(folder: Path) -> None:
     write(folder, 0, 10, files=1)
-    before = read_newest(folder, 1)[0].id
+    before = read_lines(folder, None, None, 1)[0].id
     write(folder, 10, 11, files=1)
-    assert numbers(read_after(folder, before, 10)) == [10]
+    assert numbers(read_lines(folder, before, None, 10)) == [10]
 
 
 def test_a_line_that_a_crash_has_cut_ends_where_it_was_cut(folder: Path) -> None:
@@ -123,14 +121,15 @@ def test_a_line_that_a_crash_has_cut_ends_where_it_was_cut(folder: Path) -> None
     [file] = folder.glob("*.log")
     with file.open("ab") as cut:
         cut.write(b"2026-01-01T00:00:00.000Z stdout li")
-    assert numbers(read_newest(folder, 10)) == [0]
+    assert numbers(read_lines(folder, None, None, 10)) == [0]
     write(folder, 2, 3)
-    assert [one.line for one in read_newest(folder, 10)] == ["line 0000", "li", "line 0002"]
+    lines = [one.line for one in read_lines(folder, None, None, 10)]
+    assert lines == ["line 0000", "li", "line 0002"]
 
 
 def test_any_bytes_are_readable(folder: Path) -> None:
     LogFiles(folder, SIZE, 3).write(b"T stdout a\rb\xff\0\r\nT stderr \n")
-    assert [(one.stream, one.line) for one in read_newest(folder, 10)] == [
+    assert [(one.stream, one.line) for one in read_lines(folder, None, None, 10)] == [
         ("stdout", "a\rb\\xff\0"),
         ("stderr", ""),
     ]
@@ -143,9 +142,13 @@ def test_smaller_limits_hold_from_the_next_line_on(folder: Path) -> None:
     log.size_bytes, log.files = 60, 2
     log.write(line(4))
     log.write(line(5))
-    assert numbers(read_newest(folder, 10)) == [4, 5]
+    assert numbers(read_lines(folder, None, None, 10)) == [4, 5]
 
 
 def test_where_nothing_was_written_there_is_nothing(folder: Path) -> None:
-    found = read_newest(folder, 10), read_after(folder, 5, 10), read_before(folder, 5, 10)
+    found = (
+        read_lines(folder, None, None, 10),
+        read_lines(folder, 5, None, 10),
+        read_lines(folder, None, 5, 10),
+    )
     assert found == ([], [], [])

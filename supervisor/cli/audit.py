@@ -2,12 +2,11 @@
 
 import math
 import re
-import sys
 
 import click
 
 from orpheus.shared.domain.job_filter import span_problems
-from orpheus.shared.errors import ExitCode, NotFound
+from orpheus.shared.errors import NotFound
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import ACTIONS
 from orpheus.shared.storage import AuditFilter, AuditRow, Budget
@@ -18,14 +17,13 @@ from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import MOST_ID, JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     local_time,
-    print_fields,
     print_json,
     print_table,
+    print_whole,
     say_none,
     short_time,
-    terminal_width,
 )
-from orpheus.supervisor.cli.table import Column
+from orpheus.supervisor.cli.table import Column, fields_of
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
 _MOST_OF_CHANGE = 21
@@ -100,12 +98,13 @@ def audit(
     until: int | None,
     before: int | None,
     limit: int,
-) -> int:
+) -> None:
     """List what operators did, newest first: who, what, when, why; of entry ID, tell all."""
     if entry is not None:
         if any(one is not None for one in (by, action, target, q, since, until, before)):
             raise click.UsageError("give the ID of an entry or a filter, not both")
-        return _show(operator, entry)
+        _show(operator, entry)
+        return
     for problem in span_problems(since, until, "--"):
         raise click.UsageError(f"--{problem.pointer[1:]} {problem.detail}")
     wanted = AuditFilter(by, action, target, q, since, until)
@@ -116,17 +115,16 @@ def audit(
     if operator.as_json:
         items = [audit_json(row) for row in found.rows]
         print_json({"items": items, "next_before": found.before_id})
-        return ExitCode.OK
+        return
     whole = f"`{as_called('orpheus audit ID')}` shows all of one"
     print_table(_COLUMNS, map(_row, found.rows), whole=whole)
     if not found.rows:
         say_none("entry")
     if found.before_id is not None:
         click.echo(f"older ones: --before {found.before_id}", err=True)
-    return ExitCode.OK
 
 
-def _show(operator: Operator, entry: int) -> int:
+def _show(operator: Operator, entry: int) -> None:
     """Print all of one entry, and nothing is cut."""
     with operator.store() as store:
         rows = store.audit.find(AuditFilter(), 1, min(entry + 1, MOST_ID), Budget(math.inf)).rows
@@ -134,12 +132,8 @@ def _show(operator: Operator, entry: int) -> int:
         raise NotFound(f"the audit log has no entry {entry}")
     if operator.as_json:
         print_json(audit_json(rows[0]))
-        return ExitCode.OK
-    names = [one if isinstance(one, str) else one.name for one in _COLUMNS]
-    fields = dict(zip(map(str.lower, names), _row(rows[0]), strict=True))
-    fields["at"] = local_time(rfc3339(rows[0].at_ms))
-    print_fields(fields, terminal_width() if sys.stdout.isatty() else None, cuts=False)
-    return ExitCode.OK
+        return
+    print_whole({**fields_of(_COLUMNS, _row(rows[0])), "at": local_time(rfc3339(rows[0].at_ms))})
 
 
 def _row(row: AuditRow) -> tuple[object, ...]:

@@ -16,12 +16,11 @@ import click
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.words import plural
-from orpheus.shared.errors import ExitCode
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import BulkAction, Store, words_of
 from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import JobId, Operator
-from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.output import print_answer
 from orpheus.supervisor.cli.unknown_names import warn_of_filter, warn_of_paused
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
@@ -55,7 +54,7 @@ _OPTIONS = (
 )
 
 
-def bulk_options(command: Callable[..., int]) -> Callable[..., int]:
+def bulk_options(command: Callable[..., object]) -> Callable[..., object]:
     """Add the options of which BulkOptions are made."""
     for option in reversed(_OPTIONS):
         command = option(command)
@@ -83,7 +82,7 @@ def change_matching(
     wanted: JobFilter,
     options: BulkOptions,
     reason: str | None,
-) -> int:
+) -> None:
     """Count the jobs, ask, and change them. Raises UsageError, CountChanged."""
     from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
 
@@ -103,7 +102,8 @@ def change_matching(
         counted = f"{plural(count, 'job')} {which}{_WORDS[action][0]}"
         expected = options.expected_count
         if options.dry_run or (not count and expected is None):
-            return _print(operator, count, counted, dry_run=options.dry_run)
+            _print(operator, count, counted, dry_run=options.dry_run)
+            return
         # Before the question: between its answer and the change, the number may become another.
         paused = _paused(store, wanted, max_id) if action is BulkAction.RETRY else []
         if expected is None and not options.yes:
@@ -122,7 +122,7 @@ def change_matching(
         warn_of_paused(store, paused)
         while continue_cascades(store):
             pass  # perhaps no supervisor is running that would
-    return _print(operator, changed, f"{plural(changed, 'job')} {which}{_WORDS[action][1]}")
+    _print(operator, changed, f"{plural(changed, 'job')} {which}{_WORDS[action][1]}")
 
 
 def _paused(store: Store, wanted: JobFilter, max_id: int) -> list[str]:
@@ -169,9 +169,6 @@ def _in_words(wanted: JobFilter) -> str:
     return f"with {', '.join(parts)} " if parts else ""
 
 
-def _print(operator: Operator, count: int, sentence: str, *, dry_run: bool = False) -> int:
-    if operator.as_json:
-        print_json({"changed": count, "dry_run": dry_run})
-    else:
-        click.echo(sentence)
-    return ExitCode.OK
+def _print(operator: Operator, count: int, sentence: str, *, dry_run: bool = False) -> None:
+    data = {"changed": count, "dry_run": dry_run}
+    print_answer(data, sentence, as_json=operator.as_json)

@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from orpheus.shared.errors import ExitCode
 from orpheus.shared.views.errors import error_group_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_items, roughly_ago
@@ -34,7 +33,7 @@ _COLUMNS = (
 
 @click.command()
 @for_operator
-def errors(operator: Operator) -> int:
+def errors(operator: Operator) -> None:
     """Count the failed jobs by type, error and location.
 
     MESSAGE is that of the job NEWEST, which failed last; after `e.g.` others have another.
@@ -42,7 +41,6 @@ def errors(operator: Operator) -> int:
     with operator.store() as store:
         items = [error_group_json(group) for group in store.errors.groups()]
     print_items(items, _COLUMNS, _row, as_json=operator.as_json)
-    return ExitCode.OK
 
 
 def _row(item: Mapping[str, Any]) -> tuple[object, ...]:

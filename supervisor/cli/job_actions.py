@@ -102,7 +102,8 @@ def _for_many(
         ) -> int:
             wanted, bulk = filter_of(options), BulkOptions(**options)
             if not ids:
-                return change_matching(operator, BulkAction(action), wanted, bulk, reason)
+                change_matching(operator, BulkAction(action), wanted, bulk, reason)
+                return ExitCode.OK
             if wanted != ALL_JOBS:
                 raise click.UsageError("give the ids of jobs or a filter, not both")
             if bulk.are_given():

@@ -14,7 +14,6 @@ from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.domain.serving import serves
 from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import how_cancelled, was_cancelled
-from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Budget, JobOrder, Store
 from orpheus.shared.text import first_line
 from orpheus.shared.views.jobs import attempt_json, job_json
@@ -79,7 +78,7 @@ _TOTAL_S = 0.2
 @filter_options
 @once("--limit", type=WholeNumber(1, 10_000), metavar="N", default=50, show_default=True)
 @for_operator
-def jobs(operator: Operator, limit: int, **fields: Any) -> int:
+def jobs(operator: Operator, limit: int, **fields: Any) -> None:
     """List jobs, newest first; with --since or --until, those that ended last first."""
     wanted = filter_of(fields)
     order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
@@ -102,7 +101,7 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         relation = "eq" if total.exact else "gte"
         shown = {"value": total.value, "relation": relation}
         print_json({"items": [job_json(job) for job in page], "total": shown})
-        return ExitCode.OK
+        return
     columns = _ENDED if wanted.by_end else _COLUMNS
     notes = [_note(job, now_ms, waits_for.get(job.id, ()), held.get(job.id)) for job in page]
     rows = [
@@ -117,7 +116,6 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         warn_if_none_starts(queue)
     if is_any_live:
         tell_if_nothing_runs(store, workers)
-    return ExitCode.OK
 
 
 def _waits_for(store: Store, page: Sequence[Job]) -> dict[int, list[int]]:
@@ -229,7 +227,7 @@ def _run_time(run: Job | Attempt, now_ms: int) -> str | None:
 @click.command(cls=CommandWithNumber)
 @click.argument("id", type=JobId, shell_complete=live("jobs"))
 @for_operator
-def show(operator: Operator, id: int) -> int:
+def show(operator: Operator, id: int) -> None:
     """Show a job, its attempts and its error."""
     from orpheus.supervisor.cli.why import first_reason  # noqa: PLC0415 - not for jobs
 
@@ -247,7 +245,7 @@ def show(operator: Operator, id: int) -> int:
         now_ms = store.clock.wall_ms()
     if operator.as_json:
         print_json({**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]})
-        return ExitCode.OK
+        return
     print_fields(
         {
             "id": job.id,
@@ -284,7 +282,6 @@ def show(operator: Operator, id: int) -> int:
         number = next((one.number for one in reversed(attempts) if one.error == job.error), None)
         title = "error" if number is None else f"error of attempt {number}"
         print_block(title, _whole_error(job.error))
-    return ExitCode.OK
 
 
 def _whole_error(error: JobError) -> str:

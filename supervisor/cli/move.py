@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import click
 
 from orpheus.config.settings import Settings
-from orpheus.shared.errors import AlreadyRunning, ExitCode, TransitionRefused
+from orpheus.shared.errors import AlreadyRunning, TransitionRefused
 from orpheus.shared.operations.moving import End, Tell
 from orpheus.shared.operations.moving import move as move_database
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.storage import Store, open_store, shown_url, state_files
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import print_json, print_table
+from orpheus.supervisor.cli.output import print_answer, print_json, print_table
 from orpheus.supervisor.startup import lock_database
 
 
@@ -22,7 +22,7 @@ from orpheus.supervisor.startup import lock_database
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @for_operator
-def move(operator: Operator, source: str, target: str) -> int:
+def move(operator: Operator, source: str, target: str) -> None:
     """Move everything from the database FROM to the empty database TO.
 
     Both are URLs, as in database.url: sqlite:///FILE or postgresql://USER@HOST/DATABASE. Stop
@@ -38,16 +38,15 @@ def move(operator: Operator, source: str, target: str) -> int:
         counts = move_database(*ends, _teller(operator))
     if operator.as_json:
         print_json({"from": ends[0].name, "to": ends[1].name, "rows": counts})
-        return ExitCode.OK
+        return
     if not sys.stdout.isatty():
         print_table(("TABLE", "ROWS"), counts.items())
     click.echo(f"Moved and verified. Now set database.url to {ends[1].name}.")
-    return ExitCode.OK
 
 
 @click.command()
 @for_operator
-def reopen(operator: Operator) -> int:
+def reopen(operator: Operator) -> None:
     """Use a database again that was moved away, as it was when it was moved.
 
     What has happened in the other database since then is not in this one.
@@ -59,11 +58,8 @@ def reopen(operator: Operator) -> int:
             raise TransitionRefused(f"{shown_url(url)} is open: it was not moved")
         store.moves.refuse_if_moved(starts=False)
         store.moves.reopen()
-    if operator.as_json:
-        print_json({"reopened": shown_url(url)})
-    else:
-        click.echo(f"{shown_url(url)} can be used again")
-    return ExitCode.OK
+    name = shown_url(url)
+    print_answer({"reopened": name}, f"{name} can be used again", as_json=operator.as_json)
 
 
 @contextlib.contextmanager

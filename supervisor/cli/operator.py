@@ -30,6 +30,7 @@ from orpheus.shared.storage import (
     state_files,
 )
 from orpheus.supervisor.cli.given import as_called, errors_as_called, given_to
+from orpheus.supervisor.cli.output import warn
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Operator:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         goes_on = "; the running Orpheus keeps its earlier settings" if runs else ""
         advice = f"see {as_called('orpheus config check')}"
-        click.echo(f"orpheus: warning: {problems[0]}{more}{goes_on} ({advice})", err=True)
+        warn(f"{problems[0]}{more}{goes_on} ({advice})")
 
     @contextlib.contextmanager
     def store(self, handover: CommandLineHandover | None = None) -> Iterator[Store]:
@@ -265,17 +266,18 @@ with_reason = click.option(
 
 
 def for_operator(
-    command: Callable[..., int], json_help: str = "Print JSON instead of a table."
-) -> Callable[..., int]:
+    command: Callable[..., int | None], json_help: str = "Print JSON instead of a table."
+) -> Callable[..., int | None]:
     """Give a command `--config`, `--set` and `--json`, and pass it the Operator they make.
 
-    They may stand before the command's name, where its group has them, or after it.
+    They may stand before the command's name, where its group has them, or after it. The command
+    returns its exit code; None, as one does that only an error can end otherwise, is 0.
     """
 
     @config_options
     @click.option("--json", "as_json", is_flag=True, help=json_help)
     @functools.wraps(command)
-    def with_operator(**options: Any) -> int:
+    def with_operator(**options: Any) -> int | None:
         for name in ("config", "sets", "as_json"):  # these, and what stands before the command
             del options[name]
         with errors_as_called():

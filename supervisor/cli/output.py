@@ -66,6 +66,19 @@ def print_json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
 
+def print_answer(data: Any, text: str, *, as_json: bool) -> None:
+    """Print the answer of a command as JSON, or in words."""
+    if as_json:
+        print_json(data)
+    else:
+        click.echo(text)
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr; the command goes on."""
+    click.echo(f"orpheus: warning: {text}", err=True)
+
+
 def print_table(
     columns: Columns,
     rows: Iterable[Sequence[object]],
@@ -79,12 +92,12 @@ def print_table(
     `whole` says how to see it. A table that is part of a larger answer has no such line.
     """
     cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
-    on_terminal = sys.stdout.isatty()
-    if on_terminal and not cells:
+    width = width_of_terminal()
+    if width and not cells:
         click.echo("none")
         return
-    names, *lines = fitted(columns, cells, terminal_width() if on_terminal else None)
-    click.echo(styled(GAP.join(names).rstrip(), bold=on_terminal))
+    names, *lines = fitted(columns, cells, width)
+    click.echo(styled(GAP.join(names).rstrip(), bold=True))
     for line in lines:
         *most, last = (styled(cell, **_STYLES.get(cell.rstrip(), {})) for cell in line)
         click.echo(GAP.join((*most, last.rstrip())).rstrip())
@@ -92,8 +105,8 @@ def print_table(
     told = [f"left out at this width: {', '.join(missing)}"] if missing else []
     if whole and (missing or any("…" in cell for line in lines for cell in line)):
         told.append(whole)
-    if on_terminal and names_left_out and told:
-        click.echo("\n".join(wrapped("; ".join(told), terminal_width())), err=True)
+    if width and names_left_out and told:
+        click.echo("\n".join(wrapped("; ".join(told), width)), err=True)
 
 
 def say_none(noun: str, *, as_json: bool = False) -> None:
@@ -152,6 +165,11 @@ def _in_lines(text: str, room: int, indent: int) -> str:
     return f"\n{before}".join(lines)
 
 
+def print_whole(fields: Mapping[str, object]) -> None:
+    """Print all that is known of one thing; nothing is cut."""
+    print_fields(fields, width_of_terminal(), cuts=False)
+
+
 def print_block(title: str, text: str) -> None:
     """Print text of several lines, indented under its title."""
     click.echo(f"\n{title}")
@@ -174,6 +192,11 @@ def is_dumb() -> bool:
 def terminal_width() -> int:
     """Return the width of the terminal: `$COLUMNS`, else what it says itself, else 80."""
     return _size_of_terminal("COLUMNS").columns
+
+
+def width_of_terminal() -> int | None:
+    """Return the width that lines must keep to; None in a pipe, where they may be of any."""
+    return terminal_width() if sys.stdout.isatty() else None
 
 
 def terminal_height() -> int:

@@ -12,7 +12,7 @@ from orpheus.shared.domain.crews import Crew, nothing_runs
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import FAILURES_WITHIN_S, Role, SlotState
 from orpheus.shared.domain.words import noun_for
-from orpheus.shared.errors import ExitCode, NotFound
+from orpheus.shared.errors import NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.crews import crews_of
 from orpheus.shared.views.pools import ScaledBy, scaled_by
@@ -27,12 +27,11 @@ from orpheus.supervisor.cli.output import (
     mebibytes,
     paused_by,
     print_block,
-    print_fields,
     print_json,
     print_table,
-    terminal_width,
+    print_whole,
 )
-from orpheus.supervisor.cli.table import Column, Columns
+from orpheus.supervisor.cli.table import Column, Columns, fields_of
 
 _OF_WORKERS = (
     Column("SLOT", least=16),
@@ -76,7 +75,7 @@ class Scaled(TypedDict):
 @click.command()
 @click.argument("slot", type=Text(), required=False, shell_complete=live("slots"))
 @for_operator
-def workers(operator: Operator, slot: str | None) -> int:
+def workers(operator: Operator, slot: str | None) -> None:
     """List every process with its state, job and resource use; of SLOT, tell all."""
     handover = operator.handover()
     with operator.store(handover) as store:
@@ -89,15 +88,15 @@ def workers(operator: Operator, slot: str | None) -> int:
                 check_supervised(store, handover.beat_timeout_s)
             raise NotFound(unknown_slot(store, slot))
     if slot is not None:
-        return _show(items, slot, as_json=operator.as_json)
-    print_workers(items, scaled, as_json=operator.as_json)
-    tell_if_nothing_runs(store, items)
-    return ExitCode.OK
+        _show(items, slot, as_json=operator.as_json)
+    else:
+        print_workers(items, scaled, as_json=operator.as_json)
+        tell_if_nothing_runs(store, items)
 
 
 @click.command()
 @for_operator
-def programs(operator: Operator) -> int:
+def programs(operator: Operator) -> None:
     """List programs with their state and resource use."""
     handover = operator.handover()
     with operator.store(handover) as store:
@@ -114,7 +113,6 @@ def programs(operator: Operator) -> int:
     columns = ("HOST", *_OF_PROGRAMS) if several else _OF_PROGRAMS
     _print(items, scaled, columns, row, as_json=operator.as_json)
     tell_if_nothing_runs(store, everything)
-    return ExitCode.OK
 
 
 def tell_if_nothing_runs(store: Store, everything: Sequence[Worker]) -> bool:
@@ -212,34 +210,31 @@ def _print(
     print_table(columns, rows, names_left_out=names_left_out, whole=whole)
 
 
-def _show(items: Sequence[Worker], slot: str, *, as_json: bool) -> int:
+def _show(items: Sequence[Worker], slot: str, *, as_json: bool) -> None:
     """Print all that is known of a slot, and nothing is cut."""
     found = [one for one in items if one["slot"] == slot]
     if as_json:
         print_json({"items": found})
-        return ExitCode.OK
-    width = terminal_width() if sys.stdout.isatty() else None
+        return
     several = _are_of_several_hosts(items)
-    names = [one if isinstance(one, str) else one.name for one in _OF_WORKERS]
     for item in found:
-        row = zip(names, _worker_row(item), strict=True)
+        row = fields_of(_OF_WORKERS, _worker_row(item))
         host = {"host": item["host"]} if several else {}
         exits = item["recent_exits"]
         ended = {name: _last_exit(one) for name, one in zip(_EXITS, exits, strict=False)}
         said = ("", *ended.values())  # why it ended is not told twice
         fields = {
             **host,
-            **{name.lower(): None if value in said else value for name, value in row},
+            **{name: None if value in said else value for name, value in row.items()},
             "failed lately": item["failed_lately"] or None,
             **ended,
         }
         click.echo("\n" if item is not found[0] else "", nl=False)
-        print_fields(fields, width, cuts=False)
+        print_whole(fields)
         if exits and exits[0]["evidence"]:
             print_block("evidence of the last exit", exits[0]["evidence"])
         if exits and exits[0]["output"]:
             print_block("output before the last exit", exits[0]["output"])
-    return ExitCode.OK
 
 
 def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:

@@ -1,6 +1,5 @@
 """Queues: list them, pause and resume them."""
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ import click
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
-from orpheus.shared.errors import ExitCode, NotFound
+from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
@@ -20,14 +19,13 @@ from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_r
 from orpheus.supervisor.cli.output import (
     duration,
     paused_by,
-    print_fields,
     print_json,
     print_table,
+    print_whole,
     tell_pause,
-    terminal_width,
 )
 from orpheus.supervisor.cli.processes import crews_of_now, read_workers, tell_if_nothing_runs
-from orpheus.supervisor.cli.table import Column, Columns
+from orpheus.supervisor.cli.table import Column, Columns, fields_of
 from orpheus.supervisor.cli.unknown_names import warn_of_queue
 
 _RANKS = {
@@ -56,7 +54,7 @@ _COLUMNS: Columns = (
 @click.command()
 @click.argument("queue", type=Text(), required=False, shell_complete=live("queues"))
 @for_operator
-def queues(operator: Operator, queue: str | None) -> int:
+def queues(operator: Operator, queue: str | None) -> None:
     """List queues with their state, limits and jobs by status; of QUEUE, tell all."""
     handover = operator.handover()
     with operator.store(handover) as store:
@@ -76,17 +74,14 @@ def queues(operator: Operator, queue: str | None) -> int:
     else:
         _show(items[0])
     tell_if_nothing_runs(store, slots)
-    return ExitCode.OK
 
 
 def _show(item: Queue) -> None:
     """Print all that is known of a queue, and nothing is cut."""
-    names = [one if isinstance(one, str) else one.name for one in _COLUMNS]
-    row = zip(names, _queue_row(item), strict=True)
     pools = [f"{one['name']} ({one['ready']} of {one['workers']} ready)" for one in item["pools"]]
     todo = "resume" if item["paused"] else "jobs --queue"
     fields = {
-        **{name.lower(): value for name, value in row},
+        **fields_of(_COLUMNS, _queue_row(item)),
         **({"empty in": item["no_estimate"]} if item["no_estimate"] else {}),
         "due": item["due"],
         "in/min": f"{item['submitted_per_minute']:.1f} {_FLOW}",
@@ -94,7 +89,7 @@ def _show(item: Queue) -> None:
         "pools": ", ".join(pools) or "none",
         "next": as_called(f"orpheus {todo} {item['name']}"),
     }
-    print_fields(fields, terminal_width() if sys.stdout.isatty() else None, cuts=False)
+    print_whole(fields)
 
 
 def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -190,21 +185,21 @@ def _resumed(item: Mapping[str, Any]) -> str | None:
 @click.argument("queue", shell_complete=live("queues"))
 @with_reason
 @for_operator
-def pause(operator: Operator, queue: str, reason: str | None) -> int:
+def pause(operator: Operator, queue: str, reason: str | None) -> None:
     """Start no more jobs of QUEUE until it is resumed. A pause survives restarts."""
-    return _set_paused(operator, queue, reason, paused=True)
+    _set_paused(operator, queue, reason, paused=True)
 
 
 @click.command()
 @click.argument("queue", shell_complete=live("queues"))
 @with_reason
 @for_operator
-def resume(operator: Operator, queue: str, reason: str | None) -> int:
+def resume(operator: Operator, queue: str, reason: str | None) -> None:
     """Start jobs of QUEUE again."""
-    return _set_paused(operator, queue, reason, paused=False)
+    _set_paused(operator, queue, reason, paused=False)
 
 
-def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: bool) -> int:
+def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: bool) -> None:
     if not NAME.fullmatch(queue):
         raise click.UsageError(f"{queue!r} is not a valid name: it {NAME_RULE}")
     handover = operator.handover()
@@ -222,7 +217,6 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
         now = "resumed" if was_paused else "still open"
         click.echo(printable(f"queue {queue}: {now}{_but_nobody(item)}"))
         tell_if_nothing_runs(store, slots)
-    return ExitCode.OK
 
 
 def _but_nobody(item: Queue) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from orpheus.shared.errors import ExitCode
 from orpheus.shared.text import first_line
 from orpheus.shared.views.job_types import types_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
@@ -29,13 +28,13 @@ _STATS = "What their attempts cost instead: time, CPU, memory. Only LAST HOUR co
 @click.command()
 @click.option("--stats", is_flag=True, help=_STATS)
 @for_operator
-def types(operator: Operator, stats: bool) -> int:
+def types(operator: Operator, stats: bool) -> None:
     """List the job types and their payloads."""
     handover = operator.handover()
     with operator.store(handover) as store:
         if stats:
             print_type_stats(store, as_json=operator.as_json)
-            return ExitCode.OK
+            return
         items = types_json(store, handover.defaults)
         fields = {row.name: _fields_of(row.schema) for row in store.types.all()}
 
@@ -47,7 +46,6 @@ def types(operator: Operator, stats: bool) -> int:
         return name, state, fields.get(name), queue, retries, timeout, description
 
     print_items(items, _OF_TYPES, row, as_json=operator.as_json)
-    return ExitCode.OK
 
 
 def _fields_of(schema_json: str) -> str:

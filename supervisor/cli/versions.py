@@ -36,7 +36,7 @@ from orpheus.shared.storage import Store, state_files
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import local_time, print_json, print_table, styled
+from orpheus.supervisor.cli.output import local_time, print_json, print_table, styled, warn
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
@@ -53,7 +53,7 @@ _VERSION = WholeNumber(1, 2**63 - 1)
 
 @click.command()
 @for_operator
-def versions(operator: Operator) -> int:
+def versions(operator: Operator) -> None:
     """List what the file has held, newest first: when, by whom, why.
 
     Those of this host that are kept: up to 50. "file": an editor has saved it.
@@ -61,9 +61,8 @@ def versions(operator: Operator) -> int:
     kept = _editor(operator, _settings(operator)).versions()
     if operator.as_json:
         print_json({"items": [version_json(one) for one in kept]})
-        return ExitCode.OK
+        return
     print_table(_COLUMNS, map(_row, kept))
-    return ExitCode.OK
 
 
 @click.command(cls=CommandWithNumber)
@@ -122,7 +121,7 @@ def _shown(text: str, name: str) -> tuple[list[str], Any]:
 @click.option("--check", is_flag=True, help="Only tell the problems, and what would restart.")
 @with_reason
 @for_operator
-def rollback(operator: Operator, version: int, check: bool, reason: str | None) -> int:
+def rollback(operator: Operator, version: int, check: bool, reason: str | None) -> None:
     """Put the text of VERSION into the file again, with the secrets that it had.
 
     It is checked like any edit, and a running supervisor takes it as if it had been saved. It
@@ -147,10 +146,9 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
             _replace(editor, planned, operator.actor(reason, may_guess=True), version, store)
     if is_there and not operator.as_json:
         click.echo(f"version {version} is in the file already")
-        return ExitCode.OK
+        return
     is_written = not check and not is_there
     _print_outcome(operator, version, outcome, is_written=is_written)
-    return ExitCode.OK
 
 
 def _settings(operator: Operator) -> Settings:
@@ -176,7 +174,7 @@ def _store(operator: Operator, settings: Settings) -> Iterator[Store | None]:
         try:
             store = stack.enter_context(operator.store(for_command_line(settings)))
         except StorageError as error:
-            _warn(f"{error}; so the jobs of schedules and alerts are not checked")
+            warn(f"{error}; so the jobs of schedules and alerts are not checked")
         yield store
 
 
@@ -192,16 +190,12 @@ def _replace(
         try:
             replace_configuration(editor, planned, actor, version, store)
         except StorageError as error:  # before the file was replaced
-            _warn(str(error))
+            warn(str(error))
         else:
             return
     see = as_called("orpheus config versions")
-    _warn(f"the audit log cannot be written; {see} tells who did this, and why")
+    warn(f"the audit log cannot be written; {see} tells who did this, and why")
     replace_configuration(editor, planned, actor, version, None)
-
-
-def _warn(text: str) -> None:
-    click.echo(f"orpheus: warning: {text}", err=True)
 
 
 def _chosen(kept: list[ShownVersion], number: int | None) -> ShownVersion:
@@ -262,4 +256,4 @@ def _print_outcome(
     for note in outcome.notes:
         click.echo(f"  {note}")
     for warning in outcome.warnings:
-        _warn(_line(warning))
+        warn(_line(warning))

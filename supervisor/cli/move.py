@@ -62,8 +62,7 @@ def reopen(operator: Operator) -> None:
     print_answer({"reopened": name}, f"{name} can be used again", as_json=operator.as_json)
 
 
-@contextlib.contextmanager
-def _opened(settings: Settings, url: str, *, create: bool) -> Iterator[Store]:
+def _opened(settings: Settings, url: str, *, create: bool) -> "contextlib.closing[Store]":
     store = open_store(
         url,
         create=create,
@@ -71,10 +70,7 @@ def _opened(settings: Settings, url: str, *, create: bool) -> Iterator[Store]:
         listen_url=settings.database.listen_url,
         to_move=True,
     )
-    try:
-        yield store
-    finally:
-        store.close()
+    return contextlib.closing(store)
 
 
 @contextlib.contextmanager

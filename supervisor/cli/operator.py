@@ -197,10 +197,8 @@ class Operator:
             if (missing := self._missing(storage.url)) is None:
                 raise
             raise missing from error
-        try:
+        with contextlib.closing(store):
             yield store
-        finally:
-            store.close()
 
     def _missing(self, url: str) -> DatabaseMissing | None:
         """Return the error for a database that is missing at a relative path that somebody set.

@@ -72,7 +72,12 @@ Columns = Sequence[Column | str]
 
 def fields_of(columns: Columns, row: Iterable[object]) -> dict[str, object]:
     """Return the cells of a row by the names of their columns, in small letters."""
-    return {one.name.lower(): cell for one, cell in zip(_known(columns), row, strict=True)}
+    return dict(zip(names_of(columns), row, strict=True))
+
+
+def names_of(columns: Columns) -> list[str]:
+    """Return the names of columns, in small letters."""
+    return [one.name.lower() for one in _known(columns)]
 
 
 def _known(columns: Columns) -> list[Column]:

@@ -101,9 +101,8 @@ class HttpCalls:
             now_s = time.monotonic()
             if job.ended or now_s >= give_up_at_s:
                 return job
-            if now_s - asked_s < min(
-                hold_s, _SHORTEST_TURN_S
-            ):  # a server that is stopping does not wait
+            # A server that is stopping does not wait.
+            if now_s - asked_s < min(hold_s, _SHORTEST_TURN_S):
                 yield Pause(_SHORTEST_TURN_S)
 
     def page(

@@ -113,13 +113,8 @@ def _names_module(path: Path) -> bool:
     """Return whether the jobs of jobs.py are among those of a configuration that was there."""
     try:
         return "jobs" in tomllib.loads(path.read_text(encoding="utf-8"))["jobs"]["modules"]
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-    ):  # `orpheus config check` says what is wrong
-        return False
+    except (OSError, ValueError, LookupError, TypeError):
+        return False  # `orpheus config check` says what is wrong
 
 
 def _write(name: str, text: str) -> bool:

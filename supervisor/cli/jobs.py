@@ -258,8 +258,8 @@ def show(operator: Operator, id: int) -> None:
             "note" if job.status is Status.IN_PROGRESS else "waits": waits,
             "finished": when(job.finished_at_ms, now_ms),
             "worker": job.worker,
-            "attempt": job.attempt
-            or None,  # more than its retries allow, after an operator's retry
+            # More than its retries allow, after an operator's retry.
+            "attempt": job.attempt or None,
             "retries": job.max_retries,
             "progress": None
             if job.progress is None or job.status is Status.DONE

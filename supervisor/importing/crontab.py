@@ -103,8 +103,7 @@ class _Variables:
         """Set a variable; return what is not carried over, such as a variable for cron itself."""
         what = f"{name}={value}"
         if name in _OF_CRON:
-            why, instead = _OF_CRON[name]
-            return [Left(position, what, why, instead)]
+            return [Left(position, what, *_OF_CRON[name])]
         left = self._unused(name)
         self.env[name], self.positions[name] = value, position
         self.used.discard(name)
@@ -127,12 +126,8 @@ class _Variables:
     def _unused(self, name: str) -> list[Left]:
         if name not in self.env or name in self.used:
             return []
-        what = f"{name}={self.env[name]}"
-        return [
-            Left(
-                self.positions[name], what, "no job follows that would see it", "nothing is needed"
-            )
-        ]
+        what, why = f"{name}={self.env[name]}", "no job follows that would see it"
+        return [Left(self.positions[name], what, why, "nothing is needed")]
 
 
 def convert(source: SourceFile, host: CronHost) -> Imported:
@@ -230,9 +225,9 @@ def _entries(
     if problem is not None:
         return [job.left(job.line, problem, "write this schedule by hand")]
     shell, home = env.pop("SHELL", "") or DEFAULT_SHELL, env.get("HOME")
-    line, separator, text = _percent_signs(job.command)
-    run = run_of(with_input(line, text) if separator else line, shell, home)
-    name = names.unique(name_of(run.words if not separator else run_of(line, shell).words))
+    line, text = _command_and_input(job.command)
+    run = run_of(line if text is None else with_input(line, text), shell, home)
+    name = names.unique(name_of(run.words if text is None else run_of(line, shell).words))
     cwd = {"cwd": run.cwd} if run.cwd else {}
     env_of = {"env": {**env, **run.env}} if env or run.env else {}
     command: dict[str, Any] = {"name": name, "argv": escaped_fields(run.argv), **cwd, **env_of}
@@ -242,7 +237,7 @@ def _entries(
     positions = (job.position, *variables.use())
     return [
         Entry("commands", command, job.line, positions, job.comments, tuple(_notes(job, host))),
-        Entry("schedules", schedule, f"{job.time}", positions),
+        Entry("schedules", schedule, job.time, positions),
     ]
 
 
@@ -261,14 +256,14 @@ def _seconds(every: str | None) -> float | None:
         return 0.0
 
 
-def _percent_signs(command: str) -> tuple[str, str, str]:
-    r"""Return the command, whether it has an input, and the input.
+def _command_and_input(command: str) -> tuple[str, str | None]:
+    r"""Return the command, and its input if it has one.
 
     The first % ends the command, any other is a newline; `\%` is a percent sign.
     """
     line, *texts = _PERCENT.split(command)
-    text = "\n".join(texts).replace("\\%", "%")
-    return line.replace("\\%", "%").strip(), "%" if texts else "", text
+    text = "\n".join(texts).replace("\\%", "%") if texts else None
+    return line.replace("\\%", "%").strip(), text
 
 
 def _notes(job: _Job, host: CronHost) -> Iterator[Left]:

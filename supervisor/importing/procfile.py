@@ -1,7 +1,6 @@
 """Procfile -> a `[[programs]]` entry for each process type."""
 
 import re
-from typing import Any
 
 from orpheus.shared.domain.programs import parse_env_file
 from orpheus.shared.records import dataclass
@@ -31,11 +30,15 @@ def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = Non
     """Return a program for each process type. It runs in `folder`; "": where Orpheus runs."""
     items: list[Entry | Left] = []
     names = UniqueNames(*DEFAULT_POOLS)
-    variables, problem = _variables(env_file)
-    if env_file is not None and problem is not None:
-        instead = "correct it, then write env_file in each entry"
-        items.append(Left(FileLine(env_file.path, 1), env_file.path, problem, instead))
-    path = env_file.path if env_file is not None and problem is None else ""
+    variables: dict[str, str] = {}
+    path = ""
+    if env_file is not None:
+        try:
+            variables, path = parse_env_file(env_file.text), env_file.path
+        except ValueError as problem:
+            instead = "correct it, then write env_file in each entry"
+            position = FileLine(env_file.path, 1)
+            items.append(Left(position, env_file.path, str(problem), instead))
     port = FIRST_PORT
     for number, text in enumerate(source.text.split("\n"), 1):
         line, position = text.strip(), FileLine(source.name, number)
@@ -47,22 +50,13 @@ def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = Non
             items.append(Left(position, line, why, "correct the line, and import again"))
         elif found["name"] == "release":
             why = "it is run once for each release, and a program stays"
-            items.append(
-                Left(position, line, why, "run it when you deploy, before Orpheus is reloaded")
-            )
+            instead = "run it when you deploy, before Orpheus is reloaded"
+            items.append(Left(position, line, why, instead))
         else:
             name = names.unique(as_name(found["name"]))
             items.append(_entry(position, found, name, (folder, path), port, variables))
             port += PORT_STEP
     return Imported(items, _DIFFERENCES)
-
-
-def _variables(env_file: EnvFile | None) -> tuple[dict[str, str], str | None]:
-    """Return what the file sets, and why it cannot be used."""
-    try:
-        return parse_env_file(env_file.text) if env_file is not None else {}, None
-    except ValueError as error:
-        return {}, str(error)
 
 
 def _entry(
@@ -89,8 +83,6 @@ def _entry(
     if "{instance}" in command:
         why = "Orpheus puts the number of the slot in its place"
         left.append(Left(position, "{instance}", why, "see whether that is what is meant"))
-    values: dict[str, Any] = {"name": name, "argv": run.argv}
-    values |= {"cwd": run.cwd} if run.cwd else {}
-    values |= {"env": env} if env else {}
-    values |= {"env_file": env_file} if env_file else {}
+    values = {"name": name, "argv": run.argv, "cwd": run.cwd, "env": env, "env_file": env_file}
+    values = {key: value for key, value in values.items() if value}
     return Entry("programs", values, found[0], (position,), (), tuple(left))

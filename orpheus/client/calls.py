@@ -1,19 +1,18 @@
 """The calls that a client makes, and what performs them: the database, a server or a connection."""
 
 import os
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from orpheus.client.steps import Steps
 from orpheus.client.values import Event, Job, LogLine
-from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import WaitTimedOut
-from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.records import dataclass
 
 if TYPE_CHECKING:
+    from orpheus.client.database import DatabaseCalls
+    from orpheus.client.http import HttpCalls
     from orpheus.client.transport import Server
     from orpheus.shared.domain.handover import StorageSettings
 
@@ -21,44 +20,8 @@ JOBS_OF_A_PAGE = 500
 LINES_OF_A_PAGE = 1_000
 EVENTS_OF_A_PAGE = 500
 
-
-class Calls(Protocol):
-    """What a client can do, as steps. Ids are valid, and so is every other argument."""
-
-    def submit(self, request: JobRequest) -> Steps[Job]:
-        """Submit a job; return it, or the live job with its unique key."""
-
-    def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
-        """Submit all jobs or none; return their ids in order."""
-
-    def get(self, job_id: int) -> Steps[Job]:
-        """Return the job with its attempts."""
-
-    def wait(self, job_id: int, timeout_s: float) -> Steps[Job]:
-        """Return the job with its attempts once it has ended, or as it is after `timeout_s`."""
-
-    def page(
-        self, wanted: JobFilter, limit: int, cursor: str | None
-    ) -> Steps[tuple[list[Job], str | None]]:
-        """Return a page of jobs, newest first, and the cursor of the next."""
-
-    def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:
-        """Cancel the job, or ask its worker to stop."""
-
-    def retry(self, job_id: int, reason: str | None) -> Steps[Job]:
-        """Run a failed or cancelled job again."""
-
-    def run_now(self, job_id: int, reason: str | None) -> Steps[Job]:
-        """Make a pending job due now."""
-
-    def delete(self, job_id: int, reason: str | None) -> Steps[None]:
-        """Delete a job that has ended."""
-
-    def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
-        """Return some lines of the job's log, oldest first."""
-
-    def happened(self, job_id: int, after: int, limit: int) -> Steps[list[Event]]:
-        """Return some events of the job, oldest first."""
+Calls: TypeAlias = "DatabaseCalls | HttpCalls"
+"""What a client can do, as steps. Ids are valid, and so is every other argument."""
 
 
 def every_line(calls: Calls, job_id: int, after: int) -> Steps[list[LogLine]]:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil, inf, isfinite
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, Unpack
 
 from orpheus.client.blocking import Client
@@ -243,12 +242,7 @@ class Harness:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _run(self, lease: Lease) -> None:

@@ -6,15 +6,15 @@ import re
 import click
 
 from orpheus.shared.domain.job_filter import span_problems
+from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import NotFound
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import ACTIONS
 from orpheus.shared.storage import AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
-from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.job_filter import Moment
 from orpheus.supervisor.cli.once import once
-from orpheus.supervisor.cli.operator import MOST_ID, JobId, Operator, Text, for_operator
+from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     local_time,
     print_json,
@@ -116,8 +116,7 @@ def audit(
         items = [audit_json(row) for row in found.rows]
         print_json({"items": items, "next_before": found.before_id})
         return
-    whole = f"`{as_called('orpheus audit ID')}` shows all of one"
-    print_table(_COLUMNS, map(_row, found.rows), whole=whole)
+    print_table(_COLUMNS, map(_row, found.rows), all_of_one="orpheus audit ID")
     if not found.rows:
         say_none("entry")
     if found.before_id is not None:
@@ -127,7 +126,7 @@ def audit(
 def _show(operator: Operator, entry: int) -> None:
     """Print all of one entry, and nothing is cut."""
     with operator.store() as store:
-        rows = store.audit.find(AuditFilter(), 1, min(entry + 1, MOST_ID), Budget(math.inf)).rows
+        rows = store.audit.find(AuditFilter(), 1, min(entry + 1, LARGEST_ID), Budget(math.inf)).rows
     if not rows or rows[0].id != entry:
         raise NotFound(f"the audit log has no entry {entry}")
     if operator.as_json:

@@ -92,8 +92,7 @@ def change_matching(
         raise click.UsageError("give the ids of jobs, a filter such as --status, or --all")
     if action is BulkAction.CANCEL and wanted.by_end:
         raise click.UsageError(_BY_END)
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         max_id = store.bulk.first_cursor(options.max_id).max_id
         count = store.bulk.count(action, wanted, max_id)
         if not count:
@@ -146,13 +145,11 @@ def _ask(action: BulkAction, count: int, counted: str) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError(f"{counted}: confirm it with --yes")
     try:
-        confirmed = _is_confirmed(action, count, counted)
-    except click.Abort:  # the end of the input, or Ctrl-C
+        if not _is_confirmed(action, count, counted):
+            raise click.Abort
+    except click.Abort:  # also at the end of the input, or at Ctrl-C
         click.echo("nothing was changed", err=True)
         raise
-    if not confirmed:
-        click.echo("nothing was changed", err=True)
-        raise click.Abort
 
 
 def _is_confirmed(action: BulkAction, count: int, counted: str) -> bool:

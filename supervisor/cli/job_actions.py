@@ -32,16 +32,11 @@ _WHILE_NOTHING_RUNS = {
 """By action: which changed jobs need a worker, and what such a job does until there is one."""
 
 
-def _jobs_json(jobs: list[Job]) -> dict[str, Any]:
-    return {"items": [job_json(job) for job in jobs]}
-
-
 def _change_each(
     operator: Operator,
     change: Change,
     ids: Sequence[int],
     reason: str | None,
-    as_json: Callable[[list[Any]], dict[str, Any]],
     note: Note = lambda *_: "",
 ) -> int:
     """Change each job, each with a row in the audit log; a job that refuses stops no other.
@@ -51,8 +46,8 @@ def _change_each(
     from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
 
     action, actor = change.__name__.lstrip("_"), operator.actor(reason)
-    changed, handover = [], operator.handover()
-    with operator.store(handover) as store:
+    changed = []
+    with operator.opened() as (store, handover):
         for job_id in ids:
             try:
                 if action == "delete":
@@ -72,15 +67,16 @@ def _change_each(
             warn_of_paused(store, {job.queue for job in changed if job.status is Status.PENDING})
         while continue_cascades(store):
             pass  # perhaps no supervisor is running that would
-    if operator.as_json:
-        print_json(as_json(changed))
+    if operator.as_json and action == "delete":
+        print_json({"deleted": changed})
+    elif operator.as_json:
+        print_json({"items": [job_json(job) for job in changed]})
     return ExitCode.OK if len(changed) == len(ids) else ExitCode.NO
 
 
 def _for_many(
     jobs: str,
     *,
-    as_json: Callable[[list[Any]], dict[str, Any]] = _jobs_json,
     note: Note = lambda *_: "",
 ) -> Callable[[Change], click.Command]:
     """Make a command that changes the jobs whose ids it is given, or all jobs of a filter.
@@ -108,7 +104,7 @@ def _for_many(
                 raise click.UsageError("give the ids of jobs or a filter, not both")
             if bulk.are_given():
                 raise click.UsageError("--dry-run, --yes and the like need a filter, not ids")
-            return _change_each(operator, change, ids, reason, as_json, note)
+            return _change_each(operator, change, ids, reason, note)
 
         if action == BulkAction.CANCEL:
             hide_ended(command)
@@ -159,7 +155,7 @@ def retry(store: Store, job_id: int) -> tuple[Job, str]:
 @for_operator
 def run(operator: Operator, id: int, reason: str | None) -> int:
     """Run a pending job now instead of at its time."""
-    return _change_each(operator, _run, (id,), reason, _jobs_json, _but_held_back)
+    return _change_each(operator, _run, (id,), reason, _but_held_back)
 
 
 def _run(store: Store, job_id: int) -> tuple[Job, str]:
@@ -174,7 +170,7 @@ def _but_held_back(store: Store, handover: CommandLineHandover, job_id: int) -> 
     return f", but {reason}" if reason else ""
 
 
-@_for_many("jobs that have ended", as_json=lambda ids: {"deleted": ids})
+@_for_many("jobs that have ended")
 def delete(store: Store, job_id: int) -> tuple[int, str]:
     """Delete jobs that have ended, with their attempts and logs."""
     store.jobs.delete(job_id)

@@ -82,8 +82,7 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> None:
     """List jobs, newest first; with --since or --until, those that ended last first."""
     wanted = filter_of(fields)
     order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         page = store.lists.page(wanted, limit, order=order).jobs
         if not page and not warn_of_filter(store, handover, wanted):
             say_none("job", as_json=operator.as_json)
@@ -231,8 +230,7 @@ def show(operator: Operator, id: int) -> None:
     """Show a job, its attempts and its error."""
     from orpheus.supervisor.cli.why import first_reason  # noqa: PLC0415 - not for jobs
 
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         job, attempts = store.jobs.get(id), store.jobs.attempts(id)
         status = _status(store, job)
         is_told = job.status in LIVE and not operator.as_json

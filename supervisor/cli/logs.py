@@ -1,5 +1,6 @@
 """Print the log of a job, or the output of a program."""
 
+import json
 import time
 from collections import deque
 from collections.abc import Callable
@@ -7,15 +8,15 @@ from functools import partial
 from math import inf
 
 import click
-import orjson
 
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import LogLine
+from orpheus.shared.domain.json_values import object_text
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.programs import SLOT
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable, with_fields, without_colours
-from orpheus.shared.views.jobs import log_line_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import line_time
@@ -55,8 +56,7 @@ def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: s
     """Print the log of a job, or the output of a program's SLOT."""
     from orpheus.supervisor.cli.program_output import print_output  # noqa: PLC0415 - not for a job
 
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         then = _telling_once(store, handover) if follow else None
         try:
             if SLOT.fullmatch(name):
@@ -107,8 +107,7 @@ def _print_log(
         ended = status in TERMINAL
         lines = store.logs.after(job_id, seen, _LINES_AT_ONCE)
         for line in lines:
-            # One object on one line: the list of a log that is followed never ends.
-            click.echo(orjson.dumps(log_line_json(line)) if as_json else _text_line(line))
+            click.echo(_json_line(line) if as_json else _text_line(line))
             seen = line.id
         if not lines:
             if not (seen or said or as_json or newest == 0):
@@ -134,6 +133,20 @@ def wait_for_change(store: Store, at_most_s: float) -> None:
     end_s = time.monotonic() + at_most_s
     while not store.data_changed() and time.monotonic() < end_s:
         time.sleep(_POLL_INTERVAL_S)
+
+
+def _json_line(line: LogLine) -> str:
+    """Return one object on one line: the list of a log that is followed never ends."""
+    return json.dumps(
+        {
+            "id": line.id,
+            "attempt": line.attempt,
+            "at": rfc3339(line.at_ms),
+            "level": line.level,
+            "line": line.line,
+            "fields": json.loads(object_text(line.fields)),
+        }
+    )
 
 
 def _text_line(line: LogLine) -> str:

@@ -18,7 +18,7 @@ from orpheus.config.known import known_handover, named_database
 from orpheus.config.options import config_options
 from orpheus.config.sources import DEFAULT_PATH, NO_DATABASE, read_sources
 from orpheus.shared.domain.handover import CommandLineHandover
-from orpheus.shared.domain.limits import LONGEST_REASON
+from orpheus.shared.domain.limits import LARGEST_ID, LONGEST_REASON
 from orpheus.shared.errors import ConfigurationError, DatabaseMissing
 from orpheus.shared.operations.audit import Actor, local_actor
 from orpheus.shared.records import dataclass
@@ -200,6 +200,13 @@ class Operator:
         with contextlib.closing(store):
             yield store
 
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[tuple[Store, CommandLineHandover]]:
+        """Open the database for a while, and give the settings that were used beside it."""
+        handover = self.handover()
+        with self.store(handover) as store:
+            yield store, handover
+
     def _missing(self, url: str) -> DatabaseMissing | None:
         """Return the error for a database that is missing at a relative path that somebody set.
 
@@ -252,8 +259,7 @@ class Text(click.ParamType[str]):
         return text
 
 
-MOST_ID = 2**63 - 1
-JobId = WholeNumber(1, MOST_ID)
+JobId = WholeNumber(1, LARGEST_ID)
 
 with_reason = click.option(
     "--reason",

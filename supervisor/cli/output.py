@@ -21,6 +21,7 @@ import orjson
 
 from orpheus.shared.domain import words
 from orpheus.shared.text import printable
+from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.table import (
     GAP,
     Columns,
@@ -84,12 +85,13 @@ def print_table(
     rows: Iterable[Sequence[object]],
     *,
     names_left_out: bool = True,
-    whole: str = "",
+    all_of_one: str = "",
 ) -> None:
     """Print rows under their column names; None shows as a dash.
 
-    On a terminal, the columns without room are named below, on stderr, and if something was cut,
-    `whole` says how to see it. A table that is part of a larger answer has no such line.
+    On a terminal, the columns without room are named below, on stderr; if something was cut, also
+    `all_of_one`, the command that shows all of a row. A table that is part of a larger answer has
+    no such line.
     """
     cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     width = width_of_terminal()
@@ -103,8 +105,8 @@ def print_table(
         click.echo(GAP.join((*most, last.rstrip())).rstrip())
     missing = left_out(columns, cells, [name.rstrip() for name in names])
     told = [f"left out at this width: {', '.join(missing)}"] if missing else []
-    if whole and (missing or any("…" in cell for line in lines for cell in line)):
-        told.append(whole)
+    if all_of_one and (missing or any("…" in cell for line in lines for cell in line)):
+        told.append(f"`{as_called(all_of_one)}` shows all of one")
     if width and names_left_out and told:
         click.echo("\n".join(wrapped("; ".join(told), width)), err=True)
 

@@ -77,8 +77,7 @@ class Scaled(TypedDict):
 @for_operator
 def workers(operator: Operator, slot: str | None) -> None:
     """List every process with its state, job and resource use; of SLOT, tell all."""
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         items = read_workers(store, handover)
         scaled = scaled_of(store, items, handover)
         if slot is not None and not any(one["slot"] == slot for one in items):
@@ -98,8 +97,7 @@ def workers(operator: Operator, slot: str | None) -> None:
 @for_operator
 def programs(operator: Operator) -> None:
     """List programs with their state and resource use."""
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         everything = read_workers(store, handover)
         scaled = _scaled(store, everything, "program", handover.programs)
     items = [one for one in everything if one["role"] == Role.PROGRAM]
@@ -181,8 +179,8 @@ def print_workers(
         columns = ("HOST", *columns)
     cells = [*map(_cells, items), *map(_cells_of_scaled, scaled)]
     rows = [[one.get(name) for name in names_of(columns)] for one in cells]
-    whole = text_as_called("`orpheus workers SLOT` shows all of one")
-    print_table(columns, rows, names_left_out=names_left_out, whole=whole)
+    whole = "orpheus workers SLOT"
+    print_table(columns, rows, names_left_out=names_left_out, all_of_one=whole)
 
 
 def _show(items: Sequence[Worker], slot: str, *, as_json: bool) -> None:

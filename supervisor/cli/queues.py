@@ -14,7 +14,7 @@ from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.queues import NoneStarts, Queue, queue_json, queues_json
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_queue
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.given import as_called, text_as_called
+from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
     duration,
@@ -56,8 +56,7 @@ _COLUMNS: Columns = (
 @for_operator
 def queues(operator: Operator, queue: str | None) -> None:
     """List queues with their state, limits and jobs by status; of QUEUE, tell all."""
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         slots = read_workers(store, handover)
         crews = crews_of_now(store, handover, slots)
         if queue is None:
@@ -69,8 +68,7 @@ def queues(operator: Operator, queue: str | None) -> None:
     if operator.as_json:
         print_json({"items": items})
     elif queue is None:
-        whole = text_as_called("`orpheus queues QUEUE` shows all of one")
-        print_table(_COLUMNS, map(_queue_row, items), whole=whole)
+        print_table(_COLUMNS, map(_queue_row, items), all_of_one="orpheus queues QUEUE")
     else:
         _show(items[0])
     tell_if_nothing_runs(store, slots)
@@ -202,8 +200,7 @@ def resume(operator: Operator, queue: str, reason: str | None) -> None:
 def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: bool) -> None:
     if not NAME.fullmatch(queue):
         raise click.UsageError(f"{queue!r} is not a valid name: it {NAME_RULE}")
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         warn_of_queue(store, handover, queue)
         was_paused = any(one.paused for one in store.queues.all() if one.name == queue)
         standing = pause_queue(store, operator.actor(reason), queue, paused=paused)

@@ -57,8 +57,7 @@ def schedules(operator: Operator) -> None:
     """List schedules and when they run next; show, run, pause or resume one."""
     if click.get_current_context().invoked_subcommand is not None:
         return
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         items, everything = schedules_json(store), read_workers(store, handover)
     times = [time for one in items for time in (one["last_run"], *one["next_runs"][:2]) if time]
     if operator.as_json:
@@ -67,8 +66,7 @@ def schedules(operator: Operator) -> None:
     # One that needs its seconds gives them to all: times are compared down a column.
     exact = any(datetime.fromisoformat(time).second for time in times)
     row = partial(_schedule_row, exact=exact)
-    whole = f"`{as_called('orpheus schedules show NAME')}` shows all of one"
-    print_table(_COLUMNS, map(row, items), whole=whole)
+    print_table(_COLUMNS, map(row, items), all_of_one="orpheus schedules show NAME")
     tell_if_nothing_runs(store, everything)
 
 

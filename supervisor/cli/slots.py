@@ -234,8 +234,7 @@ def _wait_until(is_so: Callable[[], bool], within_s: float, problem: str) -> Non
 @for_operator
 def stack(operator: Operator, slot: str, host: str | None) -> None:
     """Show what the code of SLOT is doing, without stopping it."""
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         check_supervised(store, handover.beat_timeout_s)
         read = read_stack(store, slot, host, own_host())
     if operator.as_json:

@@ -52,8 +52,7 @@ def status(operator: Operator, watch: bool) -> int:
     if watch:
         _watch(operator)
         return ExitCode.OK
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         found = _status(store, handover)
     if operator.as_json:
         print_json(found)

@@ -30,8 +30,7 @@ _STATS = "What their attempts cost instead: time, CPU, memory. Only LAST HOUR co
 @for_operator
 def types(operator: Operator, stats: bool) -> None:
     """List the job types and their payloads."""
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         if stats:
             print_type_stats(store, as_json=operator.as_json)
             return

@@ -17,6 +17,7 @@ from orpheus.config.problems import dotted
 from orpheus.config.secret_values import differing_secrets
 from orpheus.config.settings import Settings
 from orpheus.config.sources import DEFAULT_PATH, given_file
+from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import ConfigurationError, ExitCode, NotFound, StorageError
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor
@@ -48,7 +49,7 @@ _COLUMNS = (
     Column("REASON", 1, least=12, enough=16),
 )
 _STYLES = {"+": {"fg": "green"}, "-": {"fg": "red"}, "@": {"fg": "cyan"}}
-_VERSION = WholeNumber(1, 2**63 - 1)
+_VERSION = WholeNumber(1, LARGEST_ID)
 
 
 @click.command()

@@ -35,8 +35,7 @@ _UNHEARD = {Code.WORKER_GONE: "does not run", Code.WORKER_SILENT: "may not run"}
 @for_operator
 def why(operator: Operator, id: int) -> int:
     """Say why a job does not run, who holds it back, and until when; exit 0 if it runs."""
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         job, now_ms, answer, is_released = _read(store, handover, id)
     if operator.as_json:
         print_json(answer)

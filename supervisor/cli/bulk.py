@@ -20,7 +20,6 @@ from orpheus.shared.records import dataclass
 from orpheus.shared.storage import BulkAction, Store, words_of
 from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import JobId, Operator
-from orpheus.supervisor.cli.output import print_answer
 from orpheus.supervisor.cli.unknown_names import warn_of_filter, warn_of_paused
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
@@ -101,7 +100,7 @@ def change_matching(
         counted = f"{plural(count, 'job')} {which}{_WORDS[action][0]}"
         expected = options.expected_count
         if options.dry_run or (not count and expected is None):
-            _print(operator, count, counted, dry_run=options.dry_run)
+            operator.answer({"changed": count, "dry_run": options.dry_run}, counted)
             return
         # Before the question: between its answer and the change, the number may become another.
         paused = _paused(store, wanted, max_id) if action is BulkAction.RETRY else []
@@ -121,7 +120,8 @@ def change_matching(
         warn_of_paused(store, paused)
         while continue_cascades(store):
             pass  # perhaps no supervisor is running that would
-    _print(operator, changed, f"{plural(changed, 'job')} {which}{_WORDS[action][1]}")
+    said = f"{plural(changed, 'job')} {which}{_WORDS[action][1]}"
+    operator.answer({"changed": changed, "dry_run": False}, said)
 
 
 def _paused(store: Store, wanted: JobFilter, max_id: int) -> list[str]:
@@ -164,8 +164,3 @@ def _is_confirmed(action: BulkAction, count: int, counted: str) -> bool:
 def _in_words(wanted: JobFilter) -> str:
     parts = words_of(wanted)
     return f"with {', '.join(parts)} " if parts else ""
-
-
-def _print(operator: Operator, count: int, sentence: str, *, dry_run: bool = False) -> None:
-    data = {"changed": count, "dry_run": dry_run}
-    print_answer(data, sentence, as_json=operator.as_json)

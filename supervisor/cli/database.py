@@ -11,7 +11,6 @@ from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.move import move, reopen
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import print_answer
 
 _RESTORE = (
     "orpheus: the file is damaged: stop Orpheus and put a copy that `orpheus db backup` made in "
@@ -60,8 +59,7 @@ def backup(operator: Operator, file: Path) -> None:
         store.maintenance.backup(file)
     _warn_if_moved(store)
     name, size_bytes = click.format_filename(file), file.stat().st_size
-    data = {"file": name, "bytes": size_bytes}
-    print_answer(data, f"{name}: {size_bytes:,} bytes", as_json=operator.as_json)
+    operator.answer({"file": name, "bytes": size_bytes}, f"{name}: {size_bytes:,} bytes")
 
 
 def _warn_if_moved(store: Store) -> None:
@@ -74,5 +72,5 @@ def _print_problems(
     operator: Operator, problems: Sequence[str], all_well: str, exit_code: ExitCode
 ) -> int:
     data = {"ok": not problems, "problems": problems}
-    print_answer(data, "\n".join(problems) or all_well, as_json=operator.as_json)
+    operator.answer(data, "\n".join(problems) or all_well)
     return exit_code if problems else ExitCode.OK

@@ -37,7 +37,7 @@ def _change_each(
     change: Change,
     ids: Sequence[int],
     reason: str | None,
-    note: Note = lambda *_: "",
+    note: Note,
 ) -> int:
     """Change each job, each with a row in the audit log; a job that refuses stops no other.
 

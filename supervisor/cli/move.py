@@ -14,7 +14,7 @@ from orpheus.shared.operations.moving import move as move_database
 from orpheus.shared.process.failpoints import name_program
 from orpheus.shared.storage import Store, open_store, shown_url, state_files
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import print_answer, print_json, print_table
+from orpheus.supervisor.cli.output import print_json, print_table
 from orpheus.supervisor.startup import lock_database
 
 
@@ -58,8 +58,7 @@ def reopen(operator: Operator) -> None:
             raise TransitionRefused(f"{shown_url(url)} is open: it was not moved")
         store.moves.refuse_if_moved(starts=False)
         store.moves.reopen()
-    name = shown_url(url)
-    print_answer({"reopened": name}, f"{name} can be used again", as_json=operator.as_json)
+    operator.answer({"reopened": shown_url(url)}, f"{shown_url(url)} can be used again")
 
 
 def _opened(settings: Settings, url: str, *, create: bool) -> "contextlib.closing[Store]":

@@ -30,7 +30,7 @@ from orpheus.shared.storage import (
     state_files,
 )
 from orpheus.supervisor.cli.given import as_called, errors_as_called, given_to
-from orpheus.supervisor.cli.output import warn
+from orpheus.supervisor.cli.output import print_json, warn
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
 if TYPE_CHECKING:
@@ -222,6 +222,13 @@ class Operator:
             "current folder; call it where Orpheus was started, or start Orpheus once (`orpheus` "
             "alone) to make it here"
         )
+
+    def answer(self, data: Any, text: str) -> None:
+        """Print what the command answers, as JSON or in words."""
+        if self.as_json:
+            print_json(data)
+        else:
+            click.echo(text)
 
     def actor(self, reason: str | None, *, may_guess: bool = False) -> Actor:
         """Return who acts and why, for the audit log.

@@ -6,7 +6,6 @@ from orpheus.config.settings import Settings
 from orpheus.shared.outbox.table import DATABASES, DEFAULT_TABLE, create_table
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import print_answer
 
 
 @click.group(cls=Group)
@@ -30,8 +29,7 @@ def schema(operator: Operator, database: str, table: str | None) -> None:
         sql = create_table(database, name)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--table") from None
-    data = {"database": database, "table": name, "sql": sql}
-    print_answer(data, sql.rstrip("\n"), as_json=operator.as_json)
+    operator.answer({"database": database, "table": name, "sql": sql}, sql.rstrip("\n"))
 
 
 def _configured_table(settings: Settings, database: str) -> str:

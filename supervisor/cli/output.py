@@ -67,14 +67,6 @@ def print_json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
 
-def print_answer(data: Any, text: str, *, as_json: bool) -> None:
-    """Print the answer of a command as JSON, or in words."""
-    if as_json:
-        print_json(data)
-    else:
-        click.echo(text)
-
-
 def warn(text: str) -> None:
     """Print a warning on stderr; the command goes on."""
     click.echo(f"orpheus: warning: {text}", err=True)

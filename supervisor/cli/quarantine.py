@@ -5,7 +5,6 @@ import click
 from orpheus.shared.operations.operator_actions import release_type
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
-from orpheus.supervisor.cli.output import print_answer
 
 
 @click.command()
@@ -19,5 +18,4 @@ def release(operator: Operator, type: str, reason: str | None) -> None:
     """
     with operator.store() as store:
         release_type(store, operator.actor(reason), type)
-    data = {"name": type, "quarantine": None}
-    print_answer(data, f"type {type}: released", as_json=operator.as_json)
+    operator.answer({"name": type, "quarantine": None}, f"type {type}: released")

@@ -19,7 +19,6 @@ from orpheus.supervisor.cli.output import (
     ago,
     duration,
     paused_by,
-    print_answer,
     print_json,
     print_table,
     print_whole,
@@ -132,8 +131,7 @@ def run_schedule(operator: Operator, name: str, reason: str | None) -> None:
         make_job = job_maker(store, handover.defaults)
         job_id = operator_actions.run_schedule(store, operator.actor(reason), name, make_job)
         job = store.jobs.get(job_id)
-        said = f"schedule {name}: job {job.id} submitted"
-        print_answer(job_json(job), said, as_json=operator.as_json)
+        operator.answer(job_json(job), f"schedule {name}: job {job.id} submitted")
         warn_if_nothing_runs(store, handover)
 
 
@@ -166,8 +164,7 @@ def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bo
     else:
         now = "resumed" if was_paused else "not paused"
         runs = [f"next run {time_in(at, item['timezone'])}" for at in item["next_runs"][:1]]
-        said = ", ".join([f"schedule {name}: {now}", *runs])
-        print_answer(item, said, as_json=operator.as_json)
+        operator.answer(item, ", ".join([f"schedule {name}: {now}", *runs]))
 
 
 for _name, _command in (

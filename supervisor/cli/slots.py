@@ -31,7 +31,7 @@ from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
-from orpheus.supervisor.cli.output import print_answer, print_json
+from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.processes import read_workers
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
@@ -154,8 +154,7 @@ def scale(
             _SHOWN_WITHIN_S,
             f"{message}, but none is there: does the file of that host have it? See its log",
         )
-    data = {"pool": pool, "workers": workers}
-    print_answer(data, message + note, as_json=operator.as_json)
+    operator.answer({"pool": pool, "workers": workers}, message + note)
 
 
 def _note_of_scale(

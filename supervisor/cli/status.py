@@ -238,16 +238,13 @@ def _with_fewer_slots(found: Mapping[str, Any], surplus: int) -> Mapping[str, An
     workers = found["workers"]
     if not workers:
         return found
-    by_need = sorted(range(len(workers)), key=lambda n: (*_needlessness(workers[n]), n))
+    quiet = [_is_quiet(one) for one in workers]
+    by_need = sorted(range(len(workers)), key=lambda n: (quiet[n], workers[n]["job"] is None, n))
     kept = sorted(by_need[: max(0, len(workers) - surplus)])
     left_out = by_need[len(kept) :]
-    all_ready = ", all ready" if all(_is_quiet(workers[n]) for n in left_out) else ""
+    all_ready = ", all ready" if all(quiet[n] for n in left_out) else ""
     more = f"… and {len(left_out)} more slots{all_ready}"
     return {**found, "workers": [workers[n] for n in kept], "left_out": more}
-
-
-def _needlessness(slot: Mapping[str, Any]) -> tuple[bool, bool]:
-    return _is_quiet(slot), slot["job"] is None
 
 
 def _is_quiet(slot: Mapping[str, Any]) -> bool:

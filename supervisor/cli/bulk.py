@@ -23,7 +23,6 @@ from orpheus.supervisor.cli.operator import JobId, Operator
 from orpheus.supervisor.cli.unknown_names import warn_of_filter, warn_of_paused
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
-ALL_JOBS = JobFilter()
 _MANY = 100
 """From so many jobs on, their number must be typed, as on the dashboard."""
 
@@ -83,11 +82,9 @@ def change_matching(
     reason: str | None,
 ) -> None:
     """Count the jobs, ask, and change them. Raises UsageError, CountChanged."""
-    from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
-
-    if wanted != ALL_JOBS and options.of_all:
+    if wanted != JobFilter() and options.of_all:
         raise click.UsageError("give a filter such as --status or --all, not both")
-    if wanted == ALL_JOBS and not options.of_all:
+    if wanted == JobFilter() and not options.of_all:
         raise click.UsageError("give the ids of jobs, a filter such as --status, or --all")
     if action is BulkAction.CANCEL and wanted.by_end:
         raise click.UsageError(_BY_END)
@@ -118,10 +115,17 @@ def change_matching(
             reason=actor.reason,
         )
         warn_of_paused(store, paused)
-        while continue_cascades(store):
-            pass  # perhaps no supervisor is running that would
+        end_dependents(store)
     said = f"{plural(changed, 'job')} {which}{_WORDS[action][1]}"
     operator.answer({"changed": changed, "dry_run": False}, said)
+
+
+def end_dependents(store: Store) -> None:
+    """End the jobs that depend on ended ones: perhaps no supervisor is running that would."""
+    from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
+
+    while continue_cascades(store):
+        pass
 
 
 def _paused(store: Store, wanted: JobFilter, max_id: int) -> list[str]:

@@ -168,11 +168,11 @@ def _refused_entries(
     """
     stored = for_database(settings)
     named = {
-        **{("schedules", index): one.type for index, one in enumerate(stored.schedules)},
-        **{("alerts", index): one.type for index, one in enumerate(stored.alerts)},
+        "schedules": [one.type for one in stored.schedules],
+        "alerts": [one.type for one in stored.alerts],
     }
     for (table, index), why in refused_entries(types, stored).items():
-        if all_types or named[table, index] in types:
+        if all_types or named[table][index] in types:
             yield Problem((table, index), why)
 
 

@@ -10,17 +10,11 @@ from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_items, roughly_ago
 from orpheus.supervisor.cli.table import Column
 
-_MOST_OF_NAME = 24
-
-
-def _name(cell: str) -> int:
-    """Return how much of a type or an error is wanted: it is typed again for `orpheus retry`."""
-    return min(len(cell), _MOST_OF_NAME)
-
-
+_NAME = 26
+"""How much of a type or an error is wanted, with a mark: it is typed again for `orpheus retry`."""
 _COLUMNS = (
-    Column("TYPE", least=12, enough=_name),
-    Column("ERROR", least=12, enough=_name),
+    Column("TYPE", least=12, enough=_NAME),
+    Column("ERROR", least=12, enough=_NAME),
     Column("WHERE", 2, least=16, enough=16),
     "JOBS",
     Column("LAST HOUR", 4),

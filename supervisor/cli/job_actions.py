@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
 from orpheus.shared.storage import BulkAction, Store
 from orpheus.shared.views.jobs import job_json
-from orpheus.supervisor.cli.bulk import ALL_JOBS, BulkOptions, bulk_options, change_matching
+from orpheus.supervisor.cli.bulk import BulkOptions, bulk_options, change_matching, end_dependents
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options, hide_ended
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
@@ -43,8 +44,6 @@ def _change_each(
 
     `note` returns what is added to the line that says what became of a job.
     """
-    from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
-
     action, actor = change.__name__.lstrip("_"), operator.actor(reason)
     changed = []
     with operator.opened() as (store, handover):
@@ -65,8 +64,7 @@ def _change_each(
             warn_if_nothing_runs(store, handover, then)
         if action == "retry":
             warn_of_paused(store, {job.queue for job in changed if job.status is Status.PENDING})
-        while continue_cascades(store):
-            pass  # perhaps no supervisor is running that would
+        end_dependents(store)
     if operator.as_json and action == "delete":
         print_json({"deleted": changed})
     elif operator.as_json:
@@ -100,7 +98,7 @@ def _for_many(
             if not ids:
                 change_matching(operator, BulkAction(action), wanted, bulk, reason)
                 return ExitCode.OK
-            if wanted != ALL_JOBS:
+            if wanted != JobFilter():
                 raise click.UsageError("give the ids of jobs or a filter, not both")
             if bulk.are_given():
                 raise click.UsageError("--dry-run, --yes and the like need a filter, not ids")
@@ -115,13 +113,10 @@ def _for_many(
 
 def _and_dependents(store: Store, _handover: CommandLineHandover, job_id: int) -> str:
     """Say how many jobs ended with a cancelled one, once all of them have."""
-    from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
-
     ended_ms = store.jobs.get(job_id).finished_at_ms
     if ended_ms is None:
         return ""
-    while continue_cascades(store):
-        pass
+    end_dependents(store)
     count = store.graphs.ended_with(job_id, ended_ms)
     jobs = "1 job that depends" if count == 1 else f"{count:,} jobs that depend"
     return f"; {jobs} on it ended with it" if count else ""

@@ -97,16 +97,18 @@ class _Variables:
 
     env: dict[str, str] = field(default_factory=dict)
     positions: dict[str, FileLine] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
+    unused: dict[str, Left] = field(default_factory=dict)
+    """Those that no job has used so far."""
 
     def take(self, position: FileLine, name: str, value: str) -> list[Left]:
         """Set a variable; return what is not carried over, such as a variable for cron itself."""
         what = f"{name}={value}"
         if name in _OF_CRON:
             return [Left(position, what, *_OF_CRON[name])]
-        left = self._unused(name)
+        left = [self.unused.pop(name)] if name in self.unused else []
         self.env[name], self.positions[name] = value, position
-        self.used.discard(name)
+        why = "no job follows that would see it"
+        self.unused[name] = Left(position, what, why, "nothing is needed")
         if name == "CRON_TZ":
             why = (
                 "it is taken for the time zone of the schedules, as cronie does; Debian ignores it"
@@ -116,18 +118,8 @@ class _Variables:
 
     def use(self) -> list[FileLine]:
         """Mark all variables as used by a job; return where they stand."""
-        self.used.update(self.env)
+        self.unused.clear()
         return list(self.positions.values())
-
-    def unused(self) -> list[Left]:
-        """Return the variables that no job has used."""
-        return [left for name in self.env for left in self._unused(name)]
-
-    def _unused(self, name: str) -> list[Left]:
-        if name not in self.env or name in self.used:
-            return []
-        what, why = f"{name}={self.env[name]}", "no job follows that would see it"
-        return [Left(self.positions[name], what, why, "nothing is needed")]
 
 
 def convert(source: SourceFile, host: CronHost) -> Imported:
@@ -154,7 +146,7 @@ def convert(source: SourceFile, host: CronHost) -> Imported:
             commands += made[:1]
             schedules += made[1:]
         comments = []
-    return Imported([*commands, *variables.unused(), *schedules], _differences(host))
+    return Imported([*commands, *variables.unused.values(), *schedules], _differences(host))
 
 
 def _differences(host: CronHost) -> tuple[str, ...]:

@@ -69,10 +69,6 @@ class BulkOptions:
     yes: bool = False
     expected_count: int | None = None
 
-    def are_given(self) -> bool:
-        """Return whether one of them stands on the command line."""
-        return self != BulkOptions()
-
 
 def change_matching(
     operator: Operator,

@@ -65,12 +65,9 @@ def check(operator: Operator, modules: bool) -> None:
         raise
     for warning in told["warnings"]:
         warn(warning)
-    if operator.as_json:
-        print_json({"ok": True, "problems": [], **told})
-    else:
-        looked = told["modules_checked"]
-        rest = "" if looked else " (--modules also checks the job modules, schedules and alerts)"
-        click.echo(f"{told['source'] or 'no file, the defaults'}: ok{rest}")
+    looked, name = told["modules_checked"], told["source"] or "no file, the defaults"
+    rest = "" if looked else " (--modules also checks the job modules, schedules and alerts)"
+    operator.answer({"ok": True, "problems": [], **told}, f"{name}: ok{rest}")
 
 
 def _checked(operator: Operator, modules: bool) -> dict[str, Any]:

@@ -91,9 +91,8 @@ def from_procfile(operator: Operator, file: str) -> int:
     """Make a program of each line of a Procfile; .env beside it becomes their env_file."""
     source = _read(Path(file))
     folder = "" if file == _STDIN else str(Path(file).parent)
-    beside, env_file = Path(folder, ".env"), None
-    if beside.is_file():
-        env_file = procfile.EnvFile(str(beside), _read(beside).text)
+    beside = Path(folder, ".env")
+    env_file = _read(beside) if beside.is_file() else None
     folder = "" if folder == "." else folder
     return _print(operator, file, procfile.convert(source, folder, env_file))
 

@@ -100,7 +100,7 @@ def _for_many(
                 return ExitCode.OK
             if wanted != JobFilter():
                 raise click.UsageError("give the ids of jobs or a filter, not both")
-            if bulk.are_given():
+            if bulk != BulkOptions():
                 raise click.UsageError("--dry-run, --yes and the like need a filter, not ids")
             return _change_each(operator, change, ids, reason, note)
 

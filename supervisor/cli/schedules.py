@@ -167,9 +167,6 @@ def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bo
         operator.answer(item, ", ".join([f"schedule {name}: {now}", *runs]))
 
 
-for _name, _command in (
-    ("run", run_schedule),
-    ("pause", pause_schedule),
-    ("resume", resume_schedule),
-):
-    schedules.add_command(_command, _name)
+schedules.add_command(run_schedule, "run")
+schedules.add_command(pause_schedule, "pause")
+schedules.add_command(resume_schedule, "resume")

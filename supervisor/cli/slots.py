@@ -236,9 +236,6 @@ def stack(operator: Operator, slot: str, host: str | None) -> None:
     with operator.opened() as (store, handover):
         check_supervised(store, handover.beat_timeout_s)
         read = read_stack(store, slot, host, own_host())
-    if operator.as_json:
-        print_json(read)
-        return
     job = f", job {read['job']['id']} {read['job']['type']}" if read["job"] else ""
-    click.echo(f"{slot}, process {read['pid']}{job}, at {read['at']}")
-    click.echo("\n".join(map(printable, read["stack"].splitlines())))
+    title = f"{slot}, process {read['pid']}{job}, at {read['at']}"
+    operator.answer(read, "\n".join([title, *map(printable, read["stack"].splitlines())]))

@@ -85,9 +85,10 @@ def diff(operator: Operator, before: int | None, after: int | None) -> int:
     else:
         new, name = _chosen(kept, after).version.text, f"version {after}"
     lines, secrets = _difference(old, new, f"version {number}", name)
+    code = ExitCode.NO if old != new else ExitCode.OK
     if operator.as_json:
         print_json({"from": number, "to": after, "diff": lines, "secrets": secrets})
-        return ExitCode.NO if old != new else ExitCode.OK
+        return code
     for line in lines:
         shown = "\t".join(map(printable, line.split("\t")))
         click.echo(styled(shown, **_STYLES.get(line[:1], {})))
@@ -97,7 +98,7 @@ def diff(operator: Operator, before: int | None, after: int | None) -> int:
         click.echo("nothing differs", err=True)
     elif not lines and not secrets:
         click.echo("only the ends of lines differ")
-    return ExitCode.NO if old != new else ExitCode.OK
+    return code
 
 
 def _difference(old: str, new: str, old_name: str, new_name: str) -> tuple[list[str], list[str]]:

@@ -3,7 +3,6 @@
 import re
 
 from orpheus.shared.domain.programs import parse_env_file
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.importing.imported import Entry, FileLine, Imported, Left, SourceFile
 from orpheus.supervisor.importing.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
 from orpheus.supervisor.importing.shell import NEEDS_FIRST_LINE, keep_running
@@ -18,27 +17,22 @@ _DIFFERENCES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EnvFile:
-    """The file `.env` beside a Procfile: how to call it, and what is in it."""
+def convert(source: SourceFile, folder: str = "", env_file: SourceFile | None = None) -> Imported:
+    """Return a program for each process type. It runs in `folder`; "": where Orpheus runs.
 
-    path: str
-    text: str
-
-
-def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = None) -> Imported:
-    """Return a program for each process type. It runs in `folder`; "": where Orpheus runs."""
+    `env_file`: the file `.env` beside the Procfile.
+    """
     items: list[Entry | Left] = []
     names = UniqueNames(*DEFAULT_POOLS)
     variables: dict[str, str] = {}
     path = ""
     if env_file is not None:
         try:
-            variables, path = parse_env_file(env_file.text), env_file.path
+            variables, path = parse_env_file(env_file.text), env_file.name
         except ValueError as problem:
             instead = "correct it, then write env_file in each entry"
-            position = FileLine(env_file.path, 1)
-            items.append(Left(position, env_file.path, str(problem), instead))
+            position = FileLine(env_file.name, 1)
+            items.append(Left(position, env_file.name, str(problem), instead))
     port = FIRST_PORT
     for number, text in enumerate(source.text.split("\n"), 1):
         line, position = text.strip(), FileLine(source.name, number)
@@ -54,7 +48,7 @@ def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = Non
             items.append(Left(position, line, why, instead))
         else:
             name = names.unique(as_name(found["name"]))
-            items.append(_entry(position, found, name, (folder, path), port, variables))
+            items.append(_entry(position, found, name, folder, path, port, variables))
             port += PORT_STEP
     return Imported(items, _DIFFERENCES)
 
@@ -63,11 +57,11 @@ def _entry(
     position: FileLine,
     found: re.Match[str],
     name: str,
-    where: tuple[str, str],
+    folder: str,
+    env_file: str,
     port: int,
     variables: dict[str, str],
 ) -> Entry:
-    folder, env_file = where
     command = found["command"]
     run = keep_running(command, folder)
     left, env = [], dict(run.env)

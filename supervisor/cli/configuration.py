@@ -202,7 +202,7 @@ def show_settings(operator: Operator) -> None:
 def _in_force(operator: Operator, wrong: ConfigurationError) -> tuple[Settings, Sources]:
     """Return what the running Orpheus works by, and warn. Raises `wrong` if none runs."""
     try:
-        running = operator.certain_settings()
+        running = operator.settings(certain=True)
     except ConfigurationError:
         raise wrong from None
     path = given_file(operator.config, os.environ) or DEFAULT_PATH

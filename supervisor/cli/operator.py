@@ -46,30 +46,9 @@ class Operator:
     sets: tuple[str, ...]
     as_json: bool
 
-    def handover(self) -> CommandLineHandover:
-        """Return what commands need of `settings`."""
-        return self._known() or for_command_line(self.settings())
-
-    def certain_handover(self) -> CommandLineHandover:
-        """Return the same for a command that could do harm if a wrong setting had its default.
-
-        Raises ConfigurationError if the file is wrong and no supervisor runs.
-        """
-        return self._known() or for_command_line(self.certain_settings())
-
-    def settings(self) -> "Settings":
-        """Load the configuration, for a command that needs only the database.
-
-        Raises ConfigurationError if it is not known which database is meant.
-        """
-        return self._load(may_guess=True)
-
-    def certain_settings(self) -> "Settings":
-        """Load the configuration; if it is wrong, warn, and use that of the running supervisor.
-
-        Raises ConfigurationError if no supervisor runs.
-        """
-        return self._load(may_guess=False)
+    def handover(self, *, certain: bool = False) -> CommandLineHandover:
+        """Return what commands need of `settings`, which says what `certain` means."""
+        return self._known() or for_command_line(self.settings(certain=certain))
 
     def checked_settings(self) -> "Settings":
         """Load the configuration. Raises ConfigurationError if it is wrong, whatever runs."""
@@ -86,11 +65,12 @@ class Operator:
         except (ConfigurationError, OSError, ValueError):  # the full check says what is wrong
             return None
 
-    def _load(self, *, may_guess: bool) -> "Settings":
+    def settings(self, *, certain: bool = False) -> "Settings":
         """Load the configuration; if it is wrong, warn, and use that of the running supervisor.
 
-        If none runs and the command `may_guess`, each wrong setting has its default.
-        Raises ConfigurationError if there is nothing to return.
+        If none runs, each wrong setting has its default; `certain` is for a command that could do
+        harm by that. Raises ConfigurationError then, and if it is not known which database is
+        meant.
         """
         from orpheus.config.load import load_for_database  # noqa: PLC0415 - see above
 
@@ -105,7 +85,7 @@ class Operator:
         if not problems:
             return self._beside_empty_file(settings) or settings
         running = self.settings_that_run() if self._guesses() else self._running_on(settings)
-        if running is None and not may_guess:
+        if running is None and certain:
             raise ConfigurationError(*problems)
         self._warn(problems, runs=running is not None)
         return running or settings
@@ -201,9 +181,9 @@ class Operator:
             yield store
 
     @contextlib.contextmanager
-    def opened(self) -> Iterator[tuple[Store, CommandLineHandover]]:
+    def opened(self, *, certain: bool = False) -> Iterator[tuple[Store, CommandLineHandover]]:
         """Open the database for a while, and give the settings that were used beside it."""
-        handover = self.handover()
+        handover = self.handover(certain=certain)
         with self.store(handover) as store:
             yield store, handover
 

@@ -126,8 +126,7 @@ def run_schedule(operator: Operator, name: str, reason: str | None) -> None:
     """Submit the job of a schedule now; its own times stay as they are."""
     from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415 - no completion needs it
 
-    handover = operator.certain_handover()  # [jobs] has defaults of the job
-    with operator.store(handover) as store:
+    with operator.opened(certain=True) as (store, handover):  # [jobs] has defaults of the job
         make_job = job_maker(store, handover.defaults)
         job_id = operator_actions.run_schedule(store, operator.actor(reason), name, make_job)
         job = store.jobs.get(job_id)

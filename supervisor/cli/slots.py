@@ -140,11 +140,10 @@ def scale(
 
     NAME is a pool or a program.
     """
-    handover = operator.certain_handover()  # for the names of pools and programs
-    pools, programs = handover.storage.pools, handover.programs
-    noun = "instance" if pool in programs else "worker" if pool in pools else "slot"
-    message = f"{pool}: {workers} {noun_for(workers, noun)} asked for"
-    with operator.store(handover) as store:
+    with operator.opened(certain=True) as (store, handover):  # for the names of pools and programs
+        pools, programs = handover.storage.pools, handover.programs
+        noun = "instance" if pool in programs else "worker" if pool in pools else "slot"
+        message = f"{pool}: {workers} {noun_for(workers, noun)} asked for"
         check_supervised(store, handover.beat_timeout_s)
         note, actor = _note_of_scale(store, handover, pool, workers, host), operator.actor(reason)
         request_id = ask_for_workers(store, actor, pool, workers, pools, programs, host)

@@ -1,6 +1,7 @@
 """Read jobs: list them, show one."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -87,26 +88,22 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> None:
         if not page and not warn_of_filter(store, handover, wanted):
             say_none("job", as_json=operator.as_json)
         total = store.lists.total(wanted, Budget(_TOTAL_S), order=order)
-        now_ms = store.clock.wall_ms()
-        waits_for = {} if operator.as_json else _waits_for(store, page)
-        is_any_live = any(job.status in LIVE for job in page) and not operator.as_json
-        only = None if operator.as_json else wanted.queue
+        if operator.as_json:
+            shown = {"value": total.value, "relation": "eq" if total.exact else "gte"}
+            print_json({"items": [job_json(job) for job in page], "total": shown})
+            return
+        now_ms, only = store.clock.wall_ms(), wanted.queue
+        waits_for = _waits_for(store, page)
+        is_any_live = any(job.status in LIVE for job in page)
         workers = read_workers(store, handover) if is_any_live or only else []
         silent = silent_jobs(store, workers, handover.beat_timeout_s) if is_any_live else {}
         page = [as_ran(store, job, silent) for job in page]
-        held = {} if operator.as_json else _held(store, handover, page, workers, silent, now_ms)
+        held = _held(store, handover, page, workers, silent, now_ms)
         queue = queue_json(store, crews_of_now(store, handover, workers), only) if only else None
-    if operator.as_json:
-        relation = "eq" if total.exact else "gte"
-        shown = {"value": total.value, "relation": relation}
-        print_json({"items": [job_json(job) for job in page], "total": shown})
-        return
     columns = _ENDED if wanted.by_end else _COLUMNS
-    notes = [_note(job, now_ms, waits_for.get(job.id, ()), held.get(job.id)) for job in page]
-    rows = [
-        _row(job, now_ms, note, by_end=wanted.by_end) for job, note in zip(page, notes, strict=True)
-    ]
-    print_table(columns, rows)
+    notes = (_note(job, now_ms, waits_for.get(job.id, ()), held.get(job.id)) for job in page)
+    row = partial(_row, now_ms=now_ms, by_end=wanted.by_end)
+    print_table(columns, map(row, page, notes))
     if total.value > len(page):
         at_least = "" if total.exact else "at least "
         which = "last" if wanted.by_end else "newest"
@@ -168,7 +165,7 @@ def _held(
     return found
 
 
-def _row(job: Job, now_ms: int, note: str, *, by_end: bool) -> tuple[object, ...]:
+def _row(job: Job, note: str, now_ms: int, *, by_end: bool) -> tuple[object, ...]:
     return (
         job.id,
         job.type,
@@ -232,18 +229,18 @@ def show(operator: Operator, id: int) -> None:
 
     with operator.opened() as (store, handover):
         job, attempts = store.jobs.get(id), store.jobs.attempts(id)
+        if operator.as_json:
+            shown = [attempt_json(attempt) for attempt in attempts]
+            print_json({**job_json(job), "attempts": shown})
+            return
         status = _status(store, job)
-        is_told = job.status in LIVE and not operator.as_json
-        waits = first_reason(store, handover, id) if is_told else None
-        if is_told and job.status is Status.IN_PROGRESS:
+        waits = first_reason(store, handover, id) if job.status in LIVE else None
+        if job.status is Status.IN_PROGRESS:
             workers = read_workers(store, handover)
             if waits:
                 job = as_ran(store, job, silent_jobs(store, workers, handover.beat_timeout_s))
             waits = waits or to_be_released(store, workers).get(id)
         now_ms = store.clock.wall_ms()
-    if operator.as_json:
-        print_json({**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]})
-        return
     print_fields(
         {
             "id": job.id,

@@ -31,12 +31,8 @@ def alerts(operator: Operator) -> None:
     """List the rules of [[alerts]] and when each fired last."""
     with operator.store() as store:
         items = alerts_json(store)
-        became = {one["last_job"]: _became(store, one["last_job"]) for one in items}
-
-    def row(item: Mapping[str, Any]) -> tuple[object, ...]:
-        return _alert_row(item, became[item["last_job"]])
-
-    print_items(items, _COLUMNS, row, as_json=operator.as_json)
+        rows = [_alert_row(one, _became(store, one["last_job"])) for one in items]
+    print_items(items, _COLUMNS, rows, as_json=operator.as_json)
 
 
 def _became(store: Store, job_id: int | None) -> str | None:

@@ -34,7 +34,7 @@ def errors(operator: Operator) -> None:
     """
     with operator.store() as store:
         items = [error_group_json(group) for group in store.errors.groups()]
-    print_items(items, _COLUMNS, _row, as_json=operator.as_json)
+    print_items(items, _COLUMNS, map(_row, items), as_json=operator.as_json)
 
 
 def _row(item: Mapping[str, Any]) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def say_none(noun: str, *, as_json: bool = False) -> None:
 def print_items(
     items: Sequence[Mapping[str, Any]],
     columns: Columns,
-    row: Callable[[Mapping[str, Any]], Sequence[object]],
+    rows: Iterable[Sequence[object]],
     *,
     as_json: bool,
 ) -> None:
@@ -120,7 +120,7 @@ def print_items(
     if as_json:
         print_json({"items": items})
     else:
-        print_table(columns, map(row, items))
+        print_table(columns, rows)
 
 
 def print_fields(

@@ -49,7 +49,7 @@ def types(operator: Operator, stats: bool) -> None:
     with operator.opened() as (store, handover):
         if stats:
             costs = types_stats_json(store)
-            print_items(costs, _OF_STATS, _stats_row, as_json=operator.as_json)
+            print_items(costs, _OF_STATS, map(_stats_row, costs), as_json=operator.as_json)
             return
         items = types_json(store, handover.defaults)
         fields = {row.name: _fields_of(row.schema) for row in store.types.all()}
@@ -61,7 +61,7 @@ def types(operator: Operator, stats: bool) -> None:
         name, queue = item["name"], defaults["queue"]
         return name, state, fields.get(name), queue, retries, timeout, description
 
-    print_items(items, _OF_TYPES, row, as_json=operator.as_json)
+    print_items(items, _OF_TYPES, map(row, items), as_json=operator.as_json)
 
 
 def _fields_of(schema_json: str) -> str:

@@ -37,7 +37,7 @@ from orpheus.shared.storage import Store, state_files
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import local_time, print_json, print_table, styled, warn
+from orpheus.supervisor.cli.output import local_time, print_items, print_json, styled, warn
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
@@ -60,10 +60,8 @@ def versions(operator: Operator) -> None:
     Those of this host that are kept: up to 50. "file": an editor has saved it.
     """
     kept = _editor(operator, _settings(operator)).versions()
-    if operator.as_json:
-        print_json({"items": [version_json(one) for one in kept]})
-        return
-    print_table(_COLUMNS, map(_row, kept))
+    items = [version_json(one) for one in kept]
+    print_items(items, _COLUMNS, map(_row, kept), as_json=operator.as_json)
 
 
 @click.command(cls=CommandWithNumber)
@@ -216,12 +214,10 @@ def _chosen(kept: list[ShownVersion], number: int | None) -> ShownVersion:
 
 def _row(shown: ShownVersion) -> tuple[object, ...]:
     version = shown.version
-    marks = (
-        ("file", shown.is_in_file),
-        ("in force", shown.is_in_force),
-    )
-    words = [*(word for word, is_so in marks if is_so), *filter(None, [shown.fault])]
-    at, now = local_time(rfc3339(version.at_ms)), ", ".join(words) or None
+    in_file = "file" if shown.is_in_file else None
+    in_force = "in force" if shown.is_in_force else None
+    now = ", ".join(filter(None, (in_file, in_force, shown.fault))) or None
+    at = local_time(rfc3339(version.at_ms))
     return version.number, at, version.by, now, version.reason
 
 

@@ -18,11 +18,11 @@ from orpheus.supervisor.importing.supervisord_file import (
     argv_of,
     expanded,
     has_variables,
+    is_numbered,
     pairs,
     quoted,
     read_sections,
     script_of,
-    uses,
 )
 from orpheus.supervisor.importing.supervisord_keys import (
     DAEMON_KEYS,
@@ -158,12 +158,9 @@ def _processes(
         made.append(_Process(unique.unique(as_name(name)), instances, names))
         left.extend(renamed(section.position, name, made[-1].name))
 
-    numbered = [
-        section.values[key]
-        for key in ("command", "directory", "environment")
-        if uses(section.values.get(key, ""), "process_num")
-    ]
-    has_folders = uses(section.values.get("directory", ""), "process_num")
+    values = [section.values.get(key, "") for key in ("command", "directory", "environment")]
+    numbered = list(filter(is_numbered, values))
+    has_folders = is_numbered(section.values.get("directory", ""))
     if count == 1 or not numbered:
         add(wanted, count, first)
     elif first == 1 and not has_folders and all(map(_is_plain, numbered)):
@@ -184,7 +181,7 @@ def _processes(
 def _is_plain(value: str) -> bool:
     """Return whether the number of the process has no form, such as leading zeros."""
     rest = value.replace("%(process_num)d", "").replace("%(process_num)s", "")
-    return not uses(rest, "process_num")
+    return not is_numbered(rest)
 
 
 def _entry(

@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import Any
 
 import click
 
@@ -79,36 +80,30 @@ _COLUMNS = (
 @once("--q", type=Text(), metavar="TEXT", help="Only entries with this text in target or reason.")
 @once(
     "--since",
+    "since_ms",
     type=Moment(),
     metavar="TIME",
     help="Only entries made at or after this time, such as 2026-01-31T12:00:00Z or 7d (ago).",
 )
-@once("--until", type=Moment(), metavar="TIME", help="Only entries made before this time.")
+@once(
+    "--until", "until_ms", type=Moment(), metavar="TIME", help="Only entries made before this time."
+)
 @once("--before", type=JobId, metavar="ID", help="Only entries older than this one.")
 @once("--limit", type=WholeNumber(1, 10_000), metavar="N", default=50, show_default=True)
 @for_operator
 def audit(
-    operator: Operator,
-    entry: int | None,
-    by: str | None,
-    action: str | None,
-    target: str | None,
-    q: str | None,
-    since: int | None,
-    until: int | None,
-    before: int | None,
-    limit: int,
+    operator: Operator, entry: int | None, before: int | None, limit: int, **fields: Any
 ) -> None:
     """List what operators did, newest first: who, what, when, why; of entry ID, tell all."""
+    wanted = AuditFilter(**fields)
     if entry is not None:
-        if any(one is not None for one in (by, action, target, q, since, until, before)):
+        if before is not None or wanted != AuditFilter():
             raise click.UsageError("give the ID of an entry or a filter, not both")
         _show(operator, entry)
         return
-    for problem in span_problems(since, until, "--"):
+    for problem in span_problems(wanted.since_ms, wanted.until_ms, "--"):
         raise click.UsageError(f"--{problem.pointer[1:]} {problem.detail}")
-    wanted = AuditFilter(by, action, target, q, since, until)
-    if target is not None and not wanted.target_words:
+    if wanted.target is not None and not wanted.target_words:
         raise click.UsageError("--target must have a word")
     with operator.store() as store:
         found = store.audit.find(wanted, limit, before, Budget(math.inf))

@@ -85,8 +85,8 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> None:
     order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
     with operator.opened() as (store, handover):
         page = store.lists.page(wanted, limit, order=order).jobs
-        if not page and not warn_of_filter(store, handover, wanted):
-            say_none("job", as_json=operator.as_json)
+        if not page and not warn_of_filter(store, handover, wanted) and not operator.as_json:
+            say_none("job")
         total = store.lists.total(wanted, Budget(_TOTAL_S), order=order)
         if operator.as_json:
             shown = {"value": total.value, "relation": "eq" if total.exact else "gte"}

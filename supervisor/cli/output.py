@@ -103,9 +103,9 @@ def print_table(
         click.echo("\n".join(wrapped("; ".join(told), width)), err=True)
 
 
-def say_none(noun: str, *, as_json: bool = False) -> None:
+def say_none(noun: str) -> None:
     """Say on stderr that nothing matches: the table in a pipe is only its header line."""
-    if not as_json and not sys.stdout.isatty():
+    if not sys.stdout.isatty():
         click.echo(f"no {noun} matches", err=True)
 
 

@@ -36,18 +36,14 @@ __all__ = [
 _MODULES = {
     "AsyncClient": "orpheus.client.awaited",
     "Client": "orpheus.client.blocking",
-    "Context": "orpheus.shared.job_types.context",
-    "JobCancelled": "orpheus.shared.job_types.context",
-    "JobTimeout": "orpheus.shared.job_types.context",
-    "PermanentError": "orpheus.shared.job_types.context",
-    "Snooze": "orpheus.shared.job_types.context",
     "job": "orpheus.shared.job_types.registry",
 }
+_OTHERS = "orpheus.shared.job_types.context"
 
 
 def __getattr__(name: str) -> Any:
     """Import a name when it is wanted: neither a program nor pytest needs all of them."""
-    if name not in _MODULES:
+    if name not in __all__:
         raise AttributeError(f"module 'orpheus' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    value = globals()[name] = getattr(import_module(_MODULES.get(name, _OTHERS)), name)
     return value

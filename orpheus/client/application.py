@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from inspect import iscoroutinefunction
 from typing import Any
 
-from orpheus.client.steps import Step, Use
+from orpheus.client.steps import Use
 from orpheus.shared.storage import Store, open_store_in
 
 _WANTED = (
@@ -35,9 +35,8 @@ class ApplicationStore:
         self._connection = connection
         self._store = _StoreOfConnection(lambda value: value)
 
-    def perform(self, step: Step) -> Any:
+    def perform(self, step: Use) -> Any:
         """Do the work of the step, and return its result."""
-        assert isinstance(step, Use)
         return self._store.use(_driver_connection(self._connection), step)
 
     def close(self) -> None:
@@ -53,13 +52,12 @@ class AwaitedApplicationStore:
         self._connection = connection
         self._store: _StoreOfConnection | None = None
 
-    async def perform(self, step: Step) -> Any:
+    async def perform(self, step: Use) -> Any:
         """Do the work of the step, and return its result.
 
         A cancel takes effect only when the work has ended: from then on the connection is the
         application's again, and nothing more may happen on it.
         """
-        assert isinstance(step, Use)
         loop = asyncio.get_running_loop()
         connection = await _awaited_driver_connection(self._connection)
 

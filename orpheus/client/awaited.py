@@ -5,8 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from orpheus.client import calls
 from orpheus.client.requests import id_of, most_of, reason_of, requests_of, wanted_of
@@ -15,11 +14,6 @@ from orpheus.client.values import Event, Job, JobState, LogLine
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.job_types.request import JobRequest, Options, request_of
-
-if TYPE_CHECKING:
-    from orpheus.client.application import AwaitedApplicationStore
-    from orpheus.client.connection import AwaitedStore
-    from orpheus.client.transport import AwaitedTransport
 
 T = TypeVar("T")
 
@@ -56,9 +50,9 @@ class AsyncClient:
         to repeat. Raises ConfigurationError, ValueError for an invalid URL, and TypeError for a
         connection that cannot be used.
         """
-        opened = calls.opened(url, connection, config, token, timeout, retry_for)
-        self._calls = opened.calls
-        self._way = _way_of(opened, connection)
+        self._calls, self._way = calls.opened(
+            url, connection, config, token, timeout, retry_for, is_async=True
+        )
         self._is_closed = False
 
     async def submit(
@@ -188,12 +182,7 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def _run(self, steps: Steps[T]) -> T:
@@ -223,20 +212,3 @@ class Listed:
 
     async def _all(self) -> list[Job]:
         return [job async for job in self._jobs]
-
-
-def _way_of(
-    opened: calls.Opened, connection: Any
-) -> "AwaitedStore | AwaitedApplicationStore | AwaitedTransport":
-    """Return what performs the steps of the calls."""
-    if opened.database is not None:
-        from orpheus.client.connection import AwaitedStore  # noqa: PLC0415 - with SQLite
-
-        return AwaitedStore(opened.database)
-    if opened.server is not None:
-        from orpheus.client.transport import AwaitedTransport  # noqa: PLC0415 - with httpx2
-
-        return AwaitedTransport(opened.server)
-    from orpheus.client.application import AwaitedApplicationStore  # noqa: PLC0415 - with psycopg
-
-    return AwaitedApplicationStore(connection)

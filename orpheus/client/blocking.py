@@ -4,8 +4,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from orpheus.client import calls
 from orpheus.client.requests import id_of, most_of, reason_of, requests_of, wanted_of
@@ -14,11 +13,6 @@ from orpheus.client.values import Event, Job, JobState, LogLine
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.job_types.request import JobRequest, Options, request_of
-
-if TYPE_CHECKING:
-    from orpheus.client.application import ApplicationStore
-    from orpheus.client.connection import BlockingStore
-    from orpheus.client.transport import BlockingTransport
 
 T = TypeVar("T")
 
@@ -55,9 +49,9 @@ class Client:
         to repeat. Raises ConfigurationError, ValueError for an invalid URL, and TypeError for a
         connection that cannot be used.
         """
-        opened = calls.opened(url, connection, config, token, timeout, retry_for)
-        self._calls = opened.calls
-        self._way = _way_of(opened, connection)
+        self._calls, self._way = calls.opened(
+            url, connection, config, token, timeout, retry_for, is_async=False
+        )
         self._is_closed = False
 
     def submit(
@@ -181,12 +175,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _run(self, steps: Steps[T]) -> T:
@@ -200,20 +189,3 @@ class Client:
         if isinstance(step, Compute):
             return step.work()
         return self._way.perform(step)
-
-
-def _way_of(
-    opened: calls.Opened, connection: Any
-) -> "BlockingStore | ApplicationStore | BlockingTransport":
-    """Return what performs the steps of the calls."""
-    if opened.database is not None:
-        from orpheus.client.connection import BlockingStore  # noqa: PLC0415 - with SQLite
-
-        return BlockingStore(opened.database)
-    if opened.server is not None:
-        from orpheus.client.transport import BlockingTransport  # noqa: PLC0415 - with httpx2
-
-        return BlockingTransport(opened.server)
-    from orpheus.client.application import ApplicationStore  # noqa: PLC0415 - with psycopg
-
-    return ApplicationStore(connection)

@@ -1,64 +1,24 @@
 """The calls that a client makes, and what performs them: the database, a server or a connection."""
 
 import os
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from orpheus.client.steps import Steps
 from orpheus.client.values import Event, Job, LogLine
-from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import WaitTimedOut
-from orpheus.shared.job_types.request import JobRequest
-from orpheus.shared.records import dataclass
 
 if TYPE_CHECKING:
-    from orpheus.client.transport import Server
-    from orpheus.shared.domain.handover import StorageSettings
+    from orpheus.client.database import DatabaseCalls
+    from orpheus.client.http import HttpCalls
 
 JOBS_OF_A_PAGE = 500
 LINES_OF_A_PAGE = 1_000
 EVENTS_OF_A_PAGE = 500
 
-
-class Calls(Protocol):
-    """What a client can do, as steps. Ids are valid, and so is every other argument."""
-
-    def submit(self, request: JobRequest) -> Steps[Job]:
-        """Submit a job; return it, or the live job with its unique key."""
-
-    def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
-        """Submit all jobs or none; return their ids in order."""
-
-    def get(self, job_id: int) -> Steps[Job]:
-        """Return the job with its attempts."""
-
-    def wait(self, job_id: int, timeout_s: float) -> Steps[Job]:
-        """Return the job with its attempts once it has ended, or as it is after `timeout_s`."""
-
-    def page(
-        self, wanted: JobFilter, limit: int, cursor: str | None
-    ) -> Steps[tuple[list[Job], str | None]]:
-        """Return a page of jobs, newest first, and the cursor of the next."""
-
-    def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:
-        """Cancel the job, or ask its worker to stop."""
-
-    def retry(self, job_id: int, reason: str | None) -> Steps[Job]:
-        """Run a failed or cancelled job again."""
-
-    def run_now(self, job_id: int, reason: str | None) -> Steps[Job]:
-        """Make a pending job due now."""
-
-    def delete(self, job_id: int, reason: str | None) -> Steps[None]:
-        """Delete a job that has ended."""
-
-    def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
-        """Return some lines of the job's log, oldest first."""
-
-    def happened(self, job_id: int, after: int, limit: int) -> Steps[list[Event]]:
-        """Return some events of the job, oldest first."""
+Calls: TypeAlias = "DatabaseCalls | HttpCalls"
+"""What a client can do, as steps. Ids are valid, and so is every other argument."""
 
 
 def every_line(calls: Calls, job_id: int, after: int) -> Steps[list[LogLine]]:
@@ -92,15 +52,6 @@ def wait_for_end(calls: Calls, job_id: int, timeout: float | str | timedelta | N
     return job
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The calls of a client, and the database or server for them; neither: a connection."""
-
-    calls: Calls
-    database: "StorageSettings | None" = None
-    server: "Server | None" = None
-
-
 def opened(
     url: str | None,
     connection: Any,
@@ -108,51 +59,41 @@ def opened(
     token: str | None,
     timeout: float | str,
     retry_for: float | str,
-) -> Opened:
-    """Return the calls of a client with these arguments; nothing is connected yet.
+    *,
+    is_async: bool,
+) -> tuple[Calls, Any]:
+    """Return the calls of a client with these arguments, and what performs their steps.
 
-    Raises ConfigurationError, and ValueError for arguments that exclude each other or an invalid
-    URL of a server.
+    That has `perform`, for a Use or a Send as its calls have them, and `close`; both are awaited if
+    the client `is_async`. Nothing is connected yet, and only what is used is imported. Raises
+    ConfigurationError, ValueError for arguments that exclude each other or an invalid URL of a
+    server, and TypeError for a connection that cannot be used.
     """
     if connection is not None:
-        return _in_transaction(url, config, token)
+        from orpheus.client import application  # noqa: PLC0415 - with the storage
+        from orpheus.client.in_transaction import CallsInTransaction  # noqa: PLC0415 - with pydantic
+        from orpheus.client.settings import kept_settings  # noqa: PLC0415
+
+        if url is not None or token is not None:
+            raise ValueError(
+                "connection: a client speaks to a server or uses a connection, not both"
+            )
+        in_it = application.AwaitedApplicationStore if is_async else application.ApplicationStore
+        return CallsInTransaction(kept_settings(config)), in_it(connection)
     if url is not None:
-        return _on_server(url, config, token, timeout, retry_for)
-    return _on_database(config, token)
+        from orpheus.client import transport  # noqa: PLC0415 - with httpx2
+        from orpheus.client.http import HttpCalls  # noqa: PLC0415 - not for the database
 
-
-def _on_database(config: str | os.PathLike[str] | None, token: str | None) -> Opened:
+        if config is not None:
+            raise ValueError("config: a client speaks to a server or uses the database, not both")
+        server = transport.Server(url, token, parse_duration_s(timeout))
+        over_http = transport.AwaitedTransport if is_async else transport.BlockingTransport
+        return HttpCalls(parse_duration_s(retry_for)), over_http(server)
+    from orpheus.client.connection import AwaitedStore, SharedStore  # noqa: PLC0415 - with SQLite
     from orpheus.client.database import DatabaseCalls  # noqa: PLC0415 - with pydantic and SQLite
     from orpheus.client.settings import database_settings  # noqa: PLC0415
 
     if token is not None:
         raise ValueError("token: only a server wants one: Client('http://host:8000', token=…)")
     settings = database_settings(config)
-    return Opened(DatabaseCalls(settings), database=settings.storage)
-
-
-def _in_transaction(
-    url: str | None, config: str | os.PathLike[str] | None, token: str | None
-) -> Opened:
-    from orpheus.client.in_transaction import CallsInTransaction  # noqa: PLC0415 - with pydantic
-    from orpheus.client.settings import kept_settings  # noqa: PLC0415
-
-    if url is not None or token is not None:
-        raise ValueError("connection: a client speaks to a server or uses a connection, not both")
-    return Opened(CallsInTransaction(kept_settings(config)))
-
-
-def _on_server(
-    url: str,
-    config: str | os.PathLike[str] | None,
-    token: str | None,
-    timeout: float | str,
-    retry_for: float | str,
-) -> Opened:
-    from orpheus.client.http import HttpCalls  # noqa: PLC0415 - not for the database
-    from orpheus.client.transport import Server  # noqa: PLC0415 - with httpx2
-
-    if config is not None:
-        raise ValueError("config: a client speaks to a server or uses the database, not both")
-    server = Server(url, token, parse_duration_s(timeout))
-    return Opened(HttpCalls(parse_duration_s(retry_for)), server=server)
+    return DatabaseCalls(settings), (AwaitedStore if is_async else SharedStore)(settings.storage)

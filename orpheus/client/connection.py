@@ -11,16 +11,13 @@ import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
-from orpheus.client.steps import Step, Use
+from orpheus.client.steps import Use
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.errors import DatabaseUnusable, StorageError
 from orpheus.shared.storage import Store, open_storage
-
-T = TypeVar("T")
 
 _shared: "weakref.WeakSet[SharedStore]" = weakref.WeakSet()
 _forking = threading.RLock()
@@ -39,8 +36,8 @@ class SharedStore:
         with _forking:
             _shared.add(self)
 
-    def use(self, work: Callable[[Store], T]) -> T:
-        """Return what `work` returns for the open store.
+    def perform(self, step: Use) -> Any:
+        """Do the work of the step with the open store, and return its result.
 
         Raises DatabaseUnusable (see `open_store`), DatabaseBusy, DatabaseFull. The database is
         never created; one that became unusable is opened anew at the next use.
@@ -50,7 +47,7 @@ class SharedStore:
                 self._store = open_storage(self._settings)
             self._in_use = True
             try:
-                return work(self._store)
+                return step.work(self._store)
             except DatabaseUnusable:
                 self.close()
                 raise
@@ -76,15 +73,6 @@ class SharedStore:
         self._lock.release()
 
 
-class BlockingStore(SharedStore):
-    """Performs steps in the thread that calls."""
-
-    def perform(self, step: Step) -> Any:
-        """Do the work of the step, and return its result."""
-        assert isinstance(step, Use)
-        return self.use(step.work)
-
-
 class AwaitedStore:
     """Performs steps in a thread of its own, so that the event loop never waits for the database.
 
@@ -96,17 +84,16 @@ class AwaitedStore:
         self._store = SharedStore(settings)
         self._thread: tuple[int, ThreadPoolExecutor] | None = None
 
-    async def perform(self, step: Step) -> Any:
+    async def perform(self, step: Use) -> Any:
         """Do the work of the step, and return its result.
 
         A step that has begun is finished, even if the call is cancelled.
         """
-        assert isinstance(step, Use)
         process = os.getpid()
         if self._thread is None or self._thread[0] != process:  # a fork copies no thread
             self._thread = (process, ThreadPoolExecutor(1, thread_name_prefix="orpheus-client"))
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread[1], self._store.use, step.work)
+        return await loop.run_in_executor(self._thread[1], self._store.perform, step)
 
     async def close(self) -> None:
         """Close the connection once the steps that have begun are finished, and end the thread."""

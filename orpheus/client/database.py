@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -33,6 +33,8 @@ from orpheus.shared.operations.operator_actions import change_job, delete_long_l
 from orpheus.shared.storage import PAGE_BYTES, JobCursor, JobOrder, Store, TypeRow
 from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
 
+T = TypeVar("T")
+
 _SHORTEST_PAUSE_S = 0.002
 _LONGEST_PAUSE_S = 0.25
 _PAUSE_SHARE = 0.05
@@ -48,8 +50,7 @@ class DatabaseCalls:
         """Store a job; return it, or the live job with its unique key."""
         body = one_body(request)
         _check_size(body, self._settings.max_body_bytes)
-        job: Job = yield Use(partial(self._submit, json.loads(body), current_traceparent()))
-        return job
+        return (yield from _use(partial(self._submit, json.loads(body), current_traceparent())))
 
     def _submit(self, fields: dict[str, Any], traceparent: str | None, store: Store) -> Job:
         types = _types(store, [fields["type"]])
@@ -58,8 +59,7 @@ class DatabaseCalls:
 
     def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
         """Store all jobs or none; return their ids in order."""
-        ids: list[int] = yield Use(partial(self._submit_many, requests, current_traceparent()))
-        return ids
+        return _use(partial(self._submit_many, requests, current_traceparent()))
 
     def _submit_many(
         self, requests: Sequence[JobRequest], traceparent: str | None, store: Store
@@ -74,8 +74,7 @@ class DatabaseCalls:
 
     def get(self, job_id: int) -> Steps[Job]:
         """Return the job with its attempts."""
-        job: Job = yield Use(lambda store: _with_attempts(store, job_id))
-        return job
+        return _use(lambda store: _with_attempts(store, job_id))
 
     def wait(self, job_id: int, timeout_s: float) -> Steps[Job]:
         """Return the job with its attempts once it has ended, or as it is after `timeout_s`."""
@@ -100,8 +99,7 @@ class DatabaseCalls:
             next_cursor = page.next_cursor and " ".join(map(str, page.next_cursor))
             return [_job(job) for job in page.jobs], next_cursor
 
-        page: tuple[list[Job], str | None] = yield Use(read)
-        return page
+        return _use(read)
 
     def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:
         """Cancel the job, or ask its worker to stop."""
@@ -122,12 +120,11 @@ class DatabaseCalls:
         reason: str | None,
         change: Callable[[Store], stored.Job],
     ) -> Steps[Job]:
-        job: Job = yield Use(lambda store: _job(_audited(store, action, job_id, reason, change)))
-        return job
+        return _use(lambda store: _job(_audited(store, action, job_id, reason, change)))
 
     def delete(self, job_id: int, reason: str | None) -> Steps[None]:
         """Delete a job that has ended."""
-        yield Use(lambda store: _delete(store, job_id, reason))
+        return _use(lambda store: _delete(store, job_id, reason))
 
     def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
         """Return some lines of the job's log, oldest first."""
@@ -138,8 +135,7 @@ class DatabaseCalls:
                 lines = store.logs.after(job_id, after, limit)
             return [line_of(_plain(log_line_json(line))) for line in lines]
 
-        lines: list[LogLine] = yield Use(read)
-        return lines
+        return _use(read)
 
     def happened(self, job_id: int, after: int, limit: int) -> Steps[list[Event]]:
         """Return some events of the job, oldest first."""
@@ -150,8 +146,13 @@ class DatabaseCalls:
                 events = store.events.of_job(job_id, limit, after)
             return [event_of(_plain(event_json(event))) for event in events]
 
-        events: list[Event] = yield Use(read)
-        return events
+        return _use(read)
+
+
+def _use(work: Callable[[Store], T]) -> Steps[T]:
+    """Return what `work` returns for the database."""
+    result: T = yield Use(work)
+    return result
 
 
 def _types(store: Store, names: Iterable[str]) -> dict[str, TypeRow]:

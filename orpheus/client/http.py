@@ -67,6 +67,7 @@ _MEANING: Mapping[int, type[OrpheusError]] = {
 _OF_A_PROXY = (401, 403, 413, *_GATEWAY)
 """What such an answer means is so, too, if a proxy in front of Orpheus gives it."""
 _MOST_SAID = 200
+_TEXTS_OF_A_FILTER = ("status", "type", "queue", "tag", "q", "error", "where")
 _PROBLEM = "application/problem+json"
 
 
@@ -101,9 +102,8 @@ class HttpCalls:
             now_s = time.monotonic()
             if job.ended or now_s >= give_up_at_s:
                 return job
-            if now_s - asked_s < min(
-                hold_s, _SHORTEST_TURN_S
-            ):  # a server that is stopping does not wait
+            # A server that is stopping does not wait.
+            if now_s - asked_s < min(hold_s, _SHORTEST_TURN_S):
                 yield Pause(_SHORTEST_TURN_S)
 
     def page(
@@ -111,13 +111,7 @@ class HttpCalls:
     ) -> Steps[tuple[list[Job], str | None]]:
         """Return a page of jobs, newest first, and the cursor of the next."""
         fields = {
-            "status": wanted.status,
-            "type": wanted.type,
-            "queue": wanted.queue,
-            "tag": wanted.tag,
-            "q": wanted.q,
-            "error": wanted.error,
-            "where": wanted.where,
+            **{name: getattr(wanted, name) for name in _TEXTS_OF_A_FILTER},
             "since": optional_time(wanted.since_ms),
             "until": optional_time(wanted.until_ms),
             "cursor": cursor,

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 
-from orpheus.client.steps import Answer, Failure, Send, Step
+from orpheus.client.steps import Answer, Failure, Send
 from orpheus.shared.records import dataclass
 
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
@@ -81,9 +81,8 @@ class BlockingTransport:
         self._pools: dict[int, httpx2.Client] = {}
         """Process -> its pool. After a fork, the parent's pool stays, and nobody closes it here."""
 
-    def perform(self, step: Step) -> Answer | Failure:
+    def perform(self, step: Send) -> Answer | Failure:
         """Send the request, and return what the server answers."""
-        assert isinstance(step, Send)
         process = os.getpid()
         pool = self._pools.get(process)
         if pool is None:  # the first one set is used by all; a lock could be held at a fork
@@ -108,9 +107,8 @@ class AwaitedTransport:
         self._pool: tuple[asyncio.AbstractEventLoop, httpx2.AsyncClient] | None = None
         self._blocking = BlockingTransport(server)
 
-    async def perform(self, step: Step) -> Answer | Failure:
+    async def perform(self, step: Send) -> Answer | Failure:
         """Send the request, and return what the server answers."""
-        assert isinstance(step, Send)
         if step.body is not None and len(step.body) > _LARGE_BYTES:
             # asyncio loses an answer that comes before the body is written: it is too large
             return await asyncio.to_thread(self._blocking.perform, step)

@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil, inf, isfinite
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, Unpack
 
 from orpheus.client.blocking import Client
@@ -69,41 +68,32 @@ class Harness:
         where the database is; None: a folder that is deleted by `close`.
         """
         with ExitStack() as stack:  # closes what was opened if a module does not import, say
-            self._open(stack, config, folder, modules)
+            if folder is None:
+                folder = Path(stack.enter_context(temporary_folder()))
+            self._settings = settings = harness_settings(config, folder)
+            self._clock = MovedClock()
+            storage = settings.client.storage
+            make_database(storage.url)
+            self._store = open_store(
+                storage.url, durable=False, backoff=storage.backoff, clock=self._clock
+            )
+            stack.callback(self._store.close)
+            self._queries = DatabaseQueries(settings.worker)
+            stack.callback(self._queries.close)
+            self._commands = {
+                one.name: CommandType(one, settings.worker.cancel_grace_s)
+                for one in settings.worker.commands
+            }
+            self._described: Mapping[str, JobType] = {}
+            _import([*settings.worker.modules, *modules])
+            self._around = load_around(settings.worker.around)
+            self._describe_types()
+            write_settings(self._store, settings.stored)
+            self.config = settings.write(folder / "orpheus.toml")
+            """A configuration with this database, for `Client(config=…)` in the application."""
             self._stack = stack.pop_all()
         self.client: Client = _HarnessClient(self)
         """A client on this database, for code that takes one. Its `wait` runs the jobs."""
-
-    def _open(
-        self,
-        stack: ExitStack,
-        config: str | os.PathLike[str] | None,
-        folder: Path | None,
-        modules: Iterable[str],
-    ) -> None:
-        if folder is None:
-            folder = Path(stack.enter_context(temporary_folder()))
-        self._settings = settings = harness_settings(config, folder)
-        self._clock = MovedClock()
-        storage = settings.client.storage
-        make_database(storage.url)
-        self._store = open_store(
-            storage.url, durable=False, backoff=storage.backoff, clock=self._clock
-        )
-        stack.callback(self._store.close)
-        self._queries = DatabaseQueries(settings.worker)
-        stack.callback(self._queries.close)
-        self._commands = {
-            one.name: CommandType(one, settings.worker.cancel_grace_s)
-            for one in settings.worker.commands
-        }
-        self._described: Mapping[str, JobType] = {}
-        _import([*settings.worker.modules, *modules])
-        self._around = load_around(settings.worker.around)
-        self._describe_types()
-        write_settings(self._store, settings.stored)
-        self.config = settings.write(folder / "orpheus.toml")
-        """A configuration that names this database, for `Client(config=…)` in the application."""
 
     @property
     def now(self) -> datetime:
@@ -243,12 +233,7 @@ class Harness:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _run(self, lease: Lease) -> None:

@@ -7,7 +7,7 @@ import click
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.words import plural
-from orpheus.shared.errors import ExitCode, NotFound
+from orpheus.shared.errors import NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.alerts import alerts_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
@@ -27,17 +27,12 @@ _COLUMNS = (
 
 @click.command()
 @for_operator
-def alerts(operator: Operator) -> int:
+def alerts(operator: Operator) -> None:
     """List the rules of [[alerts]] and when each fired last."""
     with operator.store() as store:
         items = alerts_json(store)
-        became = {one["last_job"]: _became(store, one["last_job"]) for one in items}
-
-    def row(item: Mapping[str, Any]) -> tuple[object, ...]:
-        return _alert_row(item, became[item["last_job"]])
-
-    print_items(items, _COLUMNS, row, as_json=operator.as_json)
-    return ExitCode.OK
+        rows = [_alert_row(one, _became(store, one["last_job"])) for one in items]
+    print_items(items, _COLUMNS, rows, as_json=operator.as_json)
 
 
 def _became(store: Store, job_id: int | None) -> str | None:

@@ -2,30 +2,29 @@
 
 import math
 import re
-import sys
+from typing import Any
 
 import click
 
 from orpheus.shared.domain.job_filter import span_problems
-from orpheus.shared.errors import ExitCode, NotFound
+from orpheus.shared.domain.limits import LARGEST_ID
+from orpheus.shared.errors import NotFound
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import ACTIONS
 from orpheus.shared.storage import AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
-from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.job_filter import Moment
 from orpheus.supervisor.cli.once import once
-from orpheus.supervisor.cli.operator import MOST_ID, JobId, Operator, Text, for_operator
+from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import (
     local_time,
-    print_fields,
     print_json,
     print_table,
+    print_whole,
     say_none,
     short_time,
-    terminal_width,
 )
-from orpheus.supervisor.cli.table import Column
+from orpheus.supervisor.cli.table import Column, fields_of
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
 _MOST_OF_CHANGE = 21
@@ -81,65 +80,54 @@ _COLUMNS = (
 @once("--q", type=Text(), metavar="TEXT", help="Only entries with this text in target or reason.")
 @once(
     "--since",
+    "since_ms",
     type=Moment(),
     metavar="TIME",
     help="Only entries made at or after this time, such as 2026-01-31T12:00:00Z or 7d (ago).",
 )
-@once("--until", type=Moment(), metavar="TIME", help="Only entries made before this time.")
+@once(
+    "--until", "until_ms", type=Moment(), metavar="TIME", help="Only entries made before this time."
+)
 @once("--before", type=JobId, metavar="ID", help="Only entries older than this one.")
 @once("--limit", type=WholeNumber(1, 10_000), metavar="N", default=50, show_default=True)
 @for_operator
 def audit(
-    operator: Operator,
-    entry: int | None,
-    by: str | None,
-    action: str | None,
-    target: str | None,
-    q: str | None,
-    since: int | None,
-    until: int | None,
-    before: int | None,
-    limit: int,
-) -> int:
+    operator: Operator, entry: int | None, before: int | None, limit: int, **fields: Any
+) -> None:
     """List what operators did, newest first: who, what, when, why; of entry ID, tell all."""
+    wanted = AuditFilter(**fields)
     if entry is not None:
-        if any(one is not None for one in (by, action, target, q, since, until, before)):
+        if before is not None or wanted != AuditFilter():
             raise click.UsageError("give the ID of an entry or a filter, not both")
-        return _show(operator, entry)
-    for problem in span_problems(since, until, "--"):
+        _show(operator, entry)
+        return
+    for problem in span_problems(wanted.since_ms, wanted.until_ms, "--"):
         raise click.UsageError(f"--{problem.pointer[1:]} {problem.detail}")
-    wanted = AuditFilter(by, action, target, q, since, until)
-    if target is not None and not wanted.target_words:
+    if wanted.target is not None and not wanted.target_words:
         raise click.UsageError("--target must have a word")
     with operator.store() as store:
         found = store.audit.find(wanted, limit, before, Budget(math.inf))
     if operator.as_json:
         items = [audit_json(row) for row in found.rows]
         print_json({"items": items, "next_before": found.before_id})
-        return ExitCode.OK
-    whole = f"`{as_called('orpheus audit ID')}` shows all of one"
-    print_table(_COLUMNS, map(_row, found.rows), whole=whole)
+        return
+    print_table(_COLUMNS, map(_row, found.rows), all_of_one="orpheus audit ID")
     if not found.rows:
         say_none("entry")
     if found.before_id is not None:
         click.echo(f"older ones: --before {found.before_id}", err=True)
-    return ExitCode.OK
 
 
-def _show(operator: Operator, entry: int) -> int:
+def _show(operator: Operator, entry: int) -> None:
     """Print all of one entry, and nothing is cut."""
     with operator.store() as store:
-        rows = store.audit.find(AuditFilter(), 1, min(entry + 1, MOST_ID), Budget(math.inf)).rows
+        rows = store.audit.find(AuditFilter(), 1, min(entry + 1, LARGEST_ID), Budget(math.inf)).rows
     if not rows or rows[0].id != entry:
         raise NotFound(f"the audit log has no entry {entry}")
     if operator.as_json:
         print_json(audit_json(rows[0]))
-        return ExitCode.OK
-    names = [one if isinstance(one, str) else one.name for one in _COLUMNS]
-    fields = dict(zip(map(str.lower, names), _row(rows[0]), strict=True))
-    fields["at"] = local_time(rfc3339(rows[0].at_ms))
-    print_fields(fields, terminal_width() if sys.stdout.isatty() else None, cuts=False)
-    return ExitCode.OK
+        return
+    print_whole({**fields_of(_COLUMNS, _row(rows[0])), "at": local_time(rfc3339(rows[0].at_ms))})
 
 
 def _row(row: AuditRow) -> tuple[object, ...]:

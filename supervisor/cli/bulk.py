@@ -16,16 +16,13 @@ import click
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.words import plural
-from orpheus.shared.errors import ExitCode
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import BulkAction, Store, words_of
 from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import JobId, Operator
-from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.cli.unknown_names import warn_of_filter, warn_of_paused
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
-ALL_JOBS = JobFilter()
 _MANY = 100
 """From so many jobs on, their number must be typed, as on the dashboard."""
 
@@ -55,7 +52,7 @@ _OPTIONS = (
 )
 
 
-def bulk_options(command: Callable[..., int]) -> Callable[..., int]:
+def bulk_options(command: Callable[..., object]) -> Callable[..., object]:
     """Add the options of which BulkOptions are made."""
     for option in reversed(_OPTIONS):
         command = option(command)
@@ -72,10 +69,6 @@ class BulkOptions:
     yes: bool = False
     expected_count: int | None = None
 
-    def are_given(self) -> bool:
-        """Return whether one of them stands on the command line."""
-        return self != BulkOptions()
-
 
 def change_matching(
     operator: Operator,
@@ -83,18 +76,15 @@ def change_matching(
     wanted: JobFilter,
     options: BulkOptions,
     reason: str | None,
-) -> int:
+) -> None:
     """Count the jobs, ask, and change them. Raises UsageError, CountChanged."""
-    from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
-
-    if wanted != ALL_JOBS and options.of_all:
+    if wanted != JobFilter() and options.of_all:
         raise click.UsageError("give a filter such as --status or --all, not both")
-    if wanted == ALL_JOBS and not options.of_all:
+    if wanted == JobFilter() and not options.of_all:
         raise click.UsageError("give the ids of jobs, a filter such as --status, or --all")
     if action is BulkAction.CANCEL and wanted.by_end:
         raise click.UsageError(_BY_END)
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         max_id = store.bulk.first_cursor(options.max_id).max_id
         count = store.bulk.count(action, wanted, max_id)
         if not count:
@@ -103,7 +93,8 @@ def change_matching(
         counted = f"{plural(count, 'job')} {which}{_WORDS[action][0]}"
         expected = options.expected_count
         if options.dry_run or (not count and expected is None):
-            return _print(operator, count, counted, dry_run=options.dry_run)
+            operator.answer({"changed": count, "dry_run": options.dry_run}, counted)
+            return
         # Before the question: between its answer and the change, the number may become another.
         paused = _paused(store, wanted, max_id) if action is BulkAction.RETRY else []
         if expected is None and not options.yes:
@@ -120,9 +111,17 @@ def change_matching(
             reason=actor.reason,
         )
         warn_of_paused(store, paused)
-        while continue_cascades(store):
-            pass  # perhaps no supervisor is running that would
-    return _print(operator, changed, f"{plural(changed, 'job')} {which}{_WORDS[action][1]}")
+        end_dependents(store)
+    said = f"{plural(changed, 'job')} {which}{_WORDS[action][1]}"
+    operator.answer({"changed": changed, "dry_run": False}, said)
+
+
+def end_dependents(store: Store) -> None:
+    """End the jobs that depend on ended ones: perhaps no supervisor is running that would."""
+    from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
+
+    while continue_cascades(store):
+        pass
 
 
 def _paused(store: Store, wanted: JobFilter, max_id: int) -> list[str]:
@@ -146,13 +145,11 @@ def _ask(action: BulkAction, count: int, counted: str) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError(f"{counted}: confirm it with --yes")
     try:
-        confirmed = _is_confirmed(action, count, counted)
-    except click.Abort:  # the end of the input, or Ctrl-C
+        if not _is_confirmed(action, count, counted):
+            raise click.Abort
+    except click.Abort:  # also at the end of the input, or at Ctrl-C
         click.echo("nothing was changed", err=True)
         raise
-    if not confirmed:
-        click.echo("nothing was changed", err=True)
-        raise click.Abort
 
 
 def _is_confirmed(action: BulkAction, count: int, counted: str) -> bool:
@@ -167,11 +164,3 @@ def _is_confirmed(action: BulkAction, count: int, counted: str) -> bool:
 def _in_words(wanted: JobFilter) -> str:
     parts = words_of(wanted)
     return f"with {', '.join(parts)} " if parts else ""
-
-
-def _print(operator: Operator, count: int, sentence: str, *, dry_run: bool = False) -> int:
-    if operator.as_json:
-        print_json({"changed": count, "dry_run": dry_run})
-    else:
-        click.echo(sentence)
-    return ExitCode.OK

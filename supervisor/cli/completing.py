@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from orpheus.shared.text import printable
+from orpheus.shared.text import first_line, printable
 from orpheus.supervisor.cli.given import given_to
 
 if TYPE_CHECKING:
@@ -109,15 +109,10 @@ def _configured(layers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield from (program["name"] for program in layer.get("programs", ()))
 
 
-@contextlib.contextmanager
-def _store(url: str, state_dir: str, listen_url: str) -> "Iterator[Store]":
+def _store(url: str, state_dir: str, listen_url: str) -> "contextlib.closing[Store]":
     from orpheus.shared.storage import open_store  # noqa: PLC0415 - see above
 
-    store = open_store(url, state_dir=state_dir, listen_url=listen_url)
-    try:
-        yield store
-    finally:
-        store.close()
+    return contextlib.closing(open_store(url, state_dir=state_dir, listen_url=listen_url))
 
 
 def _of_jobs(*statuses: str) -> "Callable[[Store], Iterator[Pair]]":
@@ -135,9 +130,7 @@ def _of_jobs(*statuses: str) -> "Callable[[Store], Iterator[Pair]]":
 
 def _with_status(job: "Job") -> Pair:
     why = f": {job.error.message}" if job.error else ""
-    from orpheus.shared.text import first_line, printable  # noqa: PLC0415 - see above
-
-    return str(job.id), printable(first_line(f"{job.status} {job.type}{why}"))
+    return str(job.id), first_line(f"{job.status} {job.type}{why}")
 
 
 def _once(names: Iterable[str | None]) -> Iterator[Pair]:

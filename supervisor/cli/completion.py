@@ -4,7 +4,6 @@ import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 from orpheus.config.options import config_options
-from orpheus.shared.errors import ExitCode
 
 _SHELLS: dict[str, type[ShellComplete]] = {
     "bash": BashComplete,
@@ -24,10 +23,9 @@ fish, in ~/.config/fish/config.fish:
 @click.command(epilog=_EPILOG)
 @config_options
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
-def completion(shell: str, **_of_every_command: object) -> int:
+def completion(shell: str, **_of_every_command: object) -> None:
     """Print what completes commands, ids, slots, queues and types in a shell."""
     command = click.get_current_context().find_root().command
     completer = _SHELLS[shell](command, {}, "orpheus", "_ORPHEUS_COMPLETE")
     # Not `completer.source()`: bash's starts another bash to ask for its version.
     click.echo(completer.source_template % completer.source_vars())
-    return ExitCode.OK

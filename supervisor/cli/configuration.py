@@ -18,7 +18,7 @@ from orpheus.config.settings import Settings
 from orpheus.config.shown import DEFAULT, shown_settings, shown_values
 from orpheus.config.sources import DEFAULT_PATH, Sources, given_file, read_sources, sources_with
 from orpheus.shared.domain.serving import NO_QUEUES, left_waiting
-from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
+from orpheus.shared.errors import ConfigurationError, StorageError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.operations.configuration import Setting
 from orpheus.shared.operations.overruled import noted
@@ -28,7 +28,7 @@ from orpheus.shared.storage import TypeRow, state_files
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.output import print_json, warn
 from orpheus.supervisor.cli.versions import diff, rollback, versions
 from orpheus.supervisor.startup import refuse_other_package
 
@@ -49,7 +49,7 @@ def config() -> None:
 @config.command()
 @click.option("--modules", is_flag=True, help="Import the job modules too, in another process.")
 @for_operator
-def check(operator: Operator, modules: bool) -> int:
+def check(operator: Operator, modules: bool) -> None:
     """Check the file, the environment and --set, and that commands find their programs.
 
     Exits 78 with every problem. --modules also checks what needs the job modules: that they
@@ -64,14 +64,10 @@ def check(operator: Operator, modules: bool) -> int:
             print_json({"ok": False, "problems": error.problems})
         raise
     for warning in told["warnings"]:
-        click.echo(f"orpheus: warning: {warning}", err=True)
-    if operator.as_json:
-        print_json({"ok": True, "problems": [], **told})
-    else:
-        looked = told["modules_checked"]
-        rest = "" if looked else " (--modules also checks the job modules, schedules and alerts)"
-        click.echo(f"{told['source'] or 'no file, the defaults'}: ok{rest}")
-    return ExitCode.OK
+        warn(warning)
+    looked, name = told["modules_checked"], told["source"] or "no file, the defaults"
+    rest = "" if looked else " (--modules also checks the job modules, schedules and alerts)"
+    operator.answer({"ok": True, "problems": [], **told}, f"{name}: ok{rest}")
 
 
 def _checked(operator: Operator, modules: bool) -> dict[str, Any]:
@@ -169,17 +165,17 @@ def _refused_entries(
     """
     stored = for_database(settings)
     named = {
-        **{("schedules", index): one.type for index, one in enumerate(stored.schedules)},
-        **{("alerts", index): one.type for index, one in enumerate(stored.alerts)},
+        "schedules": [one.type for one in stored.schedules],
+        "alerts": [one.type for one in stored.alerts],
     }
     for (table, index), why in refused_entries(types, stored).items():
-        if all_types or named[table, index] in types:
+        if all_types or named[table][index] in types:
             yield Problem((table, index), why)
 
 
 @config.command("show")
 @for_operator
-def show_settings(operator: Operator) -> int:
+def show_settings(operator: Operator) -> None:
     """Show every setting with its value and what set it; secrets are masked.
 
     A queue that stays as an operator has paused or resumed it says so. If the file is wrong, it is
@@ -196,18 +192,17 @@ def show_settings(operator: Operator) -> int:
     if operator.as_json:
         notes = {one.key: one.note for one in shown if one.note}
         print_json({**shown_values(settings), "notes": notes})
-        return ExitCode.OK
+        return
     for one in shown:
         line = f"{one.key} = {_toml(one.as_written)}"
         said = [text for text in (one.origin, one.note) if text and text != DEFAULT]
         click.echo(f"{line:<48}  # {'. '.join(said)}" if said else line)
-    return ExitCode.OK
 
 
 def _in_force(operator: Operator, wrong: ConfigurationError) -> tuple[Settings, Sources]:
     """Return what the running Orpheus works by, and warn. Raises `wrong` if none runs."""
     try:
-        running = operator.certain_settings()
+        running = operator.settings(certain=True)
     except ConfigurationError:
         raise wrong from None
     path = given_file(operator.config, os.environ) or DEFAULT_PATH

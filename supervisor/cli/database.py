@@ -11,7 +11,6 @@ from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.move import move, reopen
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import print_json
 
 _RESTORE = (
     "orpheus: the file is damaged: stop Orpheus and put a copy that `orpheus db backup` made in "
@@ -54,17 +53,13 @@ def verify(operator: Operator) -> int:
 @db.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @for_operator
-def backup(operator: Operator, file: Path) -> int:
+def backup(operator: Operator, file: Path) -> None:
     """Copy the database as it is now to FILE, which must not exist yet."""
     with operator.store() as store:
         store.maintenance.backup(file)
     _warn_if_moved(store)
     name, size_bytes = click.format_filename(file), file.stat().st_size
-    if operator.as_json:
-        print_json({"file": name, "bytes": size_bytes})
-    else:
-        click.echo(f"{name}: {size_bytes:,} bytes")
-    return ExitCode.OK
+    operator.answer({"file": name, "bytes": size_bytes}, f"{name}: {size_bytes:,} bytes")
 
 
 def _warn_if_moved(store: Store) -> None:
@@ -76,9 +71,6 @@ def _warn_if_moved(store: Store) -> None:
 def _print_problems(
     operator: Operator, problems: Sequence[str], all_well: str, exit_code: ExitCode
 ) -> int:
-    if operator.as_json:
-        print_json({"ok": not problems, "problems": problems})
-    else:
-        for line in problems or (all_well,):
-            click.echo(line)
+    data = {"ok": not problems, "problems": problems}
+    operator.answer(data, "\n".join(problems) or all_well)
     return exit_code if problems else ExitCode.OK

@@ -5,23 +5,16 @@ from typing import Any
 
 import click
 
-from orpheus.shared.errors import ExitCode
 from orpheus.shared.views.errors import error_group_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_items, roughly_ago
 from orpheus.supervisor.cli.table import Column
 
-_MOST_OF_NAME = 24
-
-
-def _name(cell: str) -> int:
-    """Return how much of a type or an error is wanted: it is typed again for `orpheus retry`."""
-    return min(len(cell), _MOST_OF_NAME)
-
-
+_NAME = 26
+"""How much of a type or an error is wanted, with a mark: it is typed again for `orpheus retry`."""
 _COLUMNS = (
-    Column("TYPE", least=12, enough=_name),
-    Column("ERROR", least=12, enough=_name),
+    Column("TYPE", least=12, enough=_NAME),
+    Column("ERROR", least=12, enough=_NAME),
     Column("WHERE", 2, least=16, enough=16),
     "JOBS",
     Column("LAST HOUR", 4),
@@ -34,15 +27,14 @@ _COLUMNS = (
 
 @click.command()
 @for_operator
-def errors(operator: Operator) -> int:
+def errors(operator: Operator) -> None:
     """Count the failed jobs by type, error and location.
 
     MESSAGE is that of the job NEWEST, which failed last; after `e.g.` others have another.
     """
     with operator.store() as store:
         items = [error_group_json(group) for group in store.errors.groups()]
-    print_items(items, _COLUMNS, _row, as_json=operator.as_json)
-    return ExitCode.OK
+    print_items(items, _COLUMNS, map(_row, items), as_json=operator.as_json)
 
 
 def _row(item: Mapping[str, Any]) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ _HEALTHCHECK_S = 5.0
 @for_operator
 def healthcheck(operator: Operator) -> int:
     """Ask the API whether it is ready; exit 1 if it is not."""
-    handover = operator.certain_handover()
+    handover = operator.handover(certain=True)
     host, port = handover.api_host, handover.api_port
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     if not port:

@@ -91,9 +91,8 @@ def from_procfile(operator: Operator, file: str) -> int:
     """Make a program of each line of a Procfile; .env beside it becomes their env_file."""
     source = _read(Path(file))
     folder = "" if file == _STDIN else str(Path(file).parent)
-    beside, env_file = Path(folder, ".env"), None
-    if beside.is_file():
-        env_file = procfile.EnvFile(str(beside), _read(beside).text)
+    beside = Path(folder, ".env")
+    env_file = _read(beside) if beside.is_file() else None
     folder = "" if folder == "." else folder
     return _print(operator, file, procfile.convert(source, folder, env_file))
 
@@ -154,37 +153,28 @@ def _user() -> str:
 def _print(operator: Operator, file: str, imported: Imported) -> int:
     left = list(imported.left())
     shown = _STDIN_NAME if file == _STDIN else file
-    toml = to_toml(imported, shown) if imported.has_entries else ""
+    tables = imported.tables()
+    toml = to_toml(imported, shown) if tables else ""
     if operator.as_json:
-        print_json(_as_data(imported, left, toml))
+        print_json({"toml": toml, **tables, "left": [_as_data(*one) for one in left]})
     else:
         click.echo(toml, nl=False)
         for one, name in left:
             of = "" if name is None else f" ({name})"
             click.echo(printable(f"{one.position}{of}: not carried over: {one}"), err=True)
-    if not imported.has_entries:
+    if not tables:
         click.echo(f"orpheus: nothing in {shown} could be carried over", err=True)
-    return ExitCode.OK if imported.has_entries else ExitCode.NO
+    return ExitCode.OK if tables else ExitCode.NO
 
 
-def _as_data(imported: Imported, left: list[tuple[Left, str | None]], toml: str) -> dict[str, Any]:
-    tables: dict[str, list[Any]] = {}
-    for entry in imported.entries():
-        tables.setdefault(entry.table, []).append(dict(entry.values))
+def _as_data(left: Left, entry: str | None) -> dict[str, Any]:
     return {
-        "toml": toml,
-        **tables,
-        "left": [
-            {
-                "file": _text(one.position.file),
-                "line": one.position.line,
-                "entry": name,
-                "what": _text(one.what),
-                "why": one.why,
-                "instead": one.instead,
-            }
-            for one, name in left
-        ],
+        "file": _text(left.position.file),
+        "line": left.position.line,
+        "entry": entry,
+        "what": _text(left.what),
+        "why": left.why,
+        "instead": left.instead,
     }
 
 

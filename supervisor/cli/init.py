@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from orpheus.config.sources import DEFAULT_PATH, given_file
-from orpheus.shared.errors import ExitCode
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
@@ -81,7 +80,7 @@ _USUAL_PATH = Path("orpheus.toml")
 
 @click.command()
 @for_operator
-def init(operator: Operator) -> int:
+def init(operator: Operator) -> None:
     """Write a starter orpheus.toml, jobs.py and a test; overwrite nothing.
 
     The configuration is written where --config or $ORPHEUS_CONFIG says, else to orpheus.toml.
@@ -98,7 +97,7 @@ def init(operator: Operator) -> int:
         done["written" if _write(name, text) else "kept"].append(name)
     if operator.as_json:
         print_json(done)
-        return ExitCode.OK
+        return
     for name in done["kept"]:
         click.echo(f"kept {name}, which was there")
     for name in done["written"]:
@@ -108,20 +107,14 @@ def init(operator: Operator) -> int:
     click.echo(f"\n{first}{_NEXT.format(config=option)}")
     if mypy_file and _PLUGIN not in Path(mypy_file).read_text(encoding="utf-8", errors="replace"):
         click.echo(f"For mypy, add the plugin {_PLUGIN} to {mypy_file} (docs/jobs.md shows how)")
-    return ExitCode.OK
 
 
 def _names_module(path: Path) -> bool:
     """Return whether the jobs of jobs.py are among those of a configuration that was there."""
     try:
         return "jobs" in tomllib.loads(path.read_text(encoding="utf-8"))["jobs"]["modules"]
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-    ):  # `orpheus config check` says what is wrong
-        return False
+    except (OSError, ValueError, LookupError, TypeError):
+        return False  # `orpheus config check` says what is wrong
 
 
 def _write(name: str, text: str) -> bool:

@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.handover import CommandLineHandover
+from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
 from orpheus.shared.storage import BulkAction, Store
 from orpheus.shared.views.jobs import job_json
-from orpheus.supervisor.cli.bulk import ALL_JOBS, BulkOptions, bulk_options, change_matching
+from orpheus.supervisor.cli.bulk import BulkOptions, bulk_options, change_matching, end_dependents
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options, hide_ended
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator, with_reason
@@ -32,27 +33,20 @@ _WHILE_NOTHING_RUNS = {
 """By action: which changed jobs need a worker, and what such a job does until there is one."""
 
 
-def _jobs_json(jobs: list[Job]) -> dict[str, Any]:
-    return {"items": [job_json(job) for job in jobs]}
-
-
 def _change_each(
     operator: Operator,
     change: Change,
     ids: Sequence[int],
     reason: str | None,
-    as_json: Callable[[list[Any]], dict[str, Any]],
-    note: Note = lambda *_: "",
+    note: Note,
 ) -> int:
     """Change each job, each with a row in the audit log; a job that refuses stops no other.
 
     `note` returns what is added to the line that says what became of a job.
     """
-    from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
-
     action, actor = change.__name__.lstrip("_"), operator.actor(reason)
-    changed, handover = [], operator.handover()
-    with operator.store(handover) as store:
+    changed = []
+    with operator.opened() as (store, handover):
         for job_id in ids:
             try:
                 if action == "delete":
@@ -70,17 +64,17 @@ def _change_each(
             warn_if_nothing_runs(store, handover, then)
         if action == "retry":
             warn_of_paused(store, {job.queue for job in changed if job.status is Status.PENDING})
-        while continue_cascades(store):
-            pass  # perhaps no supervisor is running that would
-    if operator.as_json:
-        print_json(as_json(changed))
+        end_dependents(store)
+    if operator.as_json and action == "delete":
+        print_json({"deleted": changed})
+    elif operator.as_json:
+        print_json({"items": [job_json(job) for job in changed]})
     return ExitCode.OK if len(changed) == len(ids) else ExitCode.NO
 
 
 def _for_many(
     jobs: str,
     *,
-    as_json: Callable[[list[Any]], dict[str, Any]] = _jobs_json,
     note: Note = lambda *_: "",
 ) -> Callable[[Change], click.Command]:
     """Make a command that changes the jobs whose ids it is given, or all jobs of a filter.
@@ -102,12 +96,13 @@ def _for_many(
         ) -> int:
             wanted, bulk = filter_of(options), BulkOptions(**options)
             if not ids:
-                return change_matching(operator, BulkAction(action), wanted, bulk, reason)
-            if wanted != ALL_JOBS:
+                change_matching(operator, BulkAction(action), wanted, bulk, reason)
+                return ExitCode.OK
+            if wanted != JobFilter():
                 raise click.UsageError("give the ids of jobs or a filter, not both")
-            if bulk.are_given():
+            if bulk != BulkOptions():
                 raise click.UsageError("--dry-run, --yes and the like need a filter, not ids")
-            return _change_each(operator, change, ids, reason, as_json, note)
+            return _change_each(operator, change, ids, reason, note)
 
         if action == BulkAction.CANCEL:
             hide_ended(command)
@@ -118,13 +113,10 @@ def _for_many(
 
 def _and_dependents(store: Store, _handover: CommandLineHandover, job_id: int) -> str:
     """Say how many jobs ended with a cancelled one, once all of them have."""
-    from orpheus.shared.operations.upkeep import continue_cascades  # noqa: PLC0415 - no completion needs it
-
     ended_ms = store.jobs.get(job_id).finished_at_ms
     if ended_ms is None:
         return ""
-    while continue_cascades(store):
-        pass
+    end_dependents(store)
     count = store.graphs.ended_with(job_id, ended_ms)
     jobs = "1 job that depends" if count == 1 else f"{count:,} jobs that depend"
     return f"; {jobs} on it ended with it" if count else ""
@@ -158,7 +150,7 @@ def retry(store: Store, job_id: int) -> tuple[Job, str]:
 @for_operator
 def run(operator: Operator, id: int, reason: str | None) -> int:
     """Run a pending job now instead of at its time."""
-    return _change_each(operator, _run, (id,), reason, _jobs_json, _but_held_back)
+    return _change_each(operator, _run, (id,), reason, _but_held_back)
 
 
 def _run(store: Store, job_id: int) -> tuple[Job, str]:
@@ -173,7 +165,7 @@ def _but_held_back(store: Store, handover: CommandLineHandover, job_id: int) -> 
     return f", but {reason}" if reason else ""
 
 
-@_for_many("jobs that have ended", as_json=lambda ids: {"deleted": ids})
+@_for_many("jobs that have ended")
 def delete(store: Store, job_id: int) -> tuple[int, str]:
     """Delete jobs that have ended, with their attempts and logs."""
     store.jobs.delete(job_id)

@@ -35,7 +35,7 @@ class Moment(click.ParamType[int]):
         return moment_ms(moment, time.time_ns() // 1_000_000)
 
 
-def filter_options(command: Callable[..., int]) -> Callable[..., int]:
+def filter_options(command: Callable[..., object]) -> Callable[..., object]:
     """Add `--status`, `--type`, `--since` and so on; `filter_of` takes what they give."""
     for option in reversed(_OPTIONS):
         command = option(command)

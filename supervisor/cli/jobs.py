@@ -1,6 +1,7 @@
 """Read jobs: list them, show one."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -14,7 +15,6 @@ from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.domain.serving import serves
 from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import how_cancelled, was_cancelled
-from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Budget, JobOrder, Store
 from orpheus.shared.text import first_line
 from orpheus.shared.views.jobs import attempt_json, job_json
@@ -79,36 +79,31 @@ _TOTAL_S = 0.2
 @filter_options
 @once("--limit", type=WholeNumber(1, 10_000), metavar="N", default=50, show_default=True)
 @for_operator
-def jobs(operator: Operator, limit: int, **fields: Any) -> int:
+def jobs(operator: Operator, limit: int, **fields: Any) -> None:
     """List jobs, newest first; with --since or --until, those that ended last first."""
     wanted = filter_of(fields)
     order = JobOrder.ENDED if wanted.by_end else JobOrder.NEWEST
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         page = store.lists.page(wanted, limit, order=order).jobs
-        if not page and not warn_of_filter(store, handover, wanted):
-            say_none("job", as_json=operator.as_json)
+        if not page and not warn_of_filter(store, handover, wanted) and not operator.as_json:
+            say_none("job")
         total = store.lists.total(wanted, Budget(_TOTAL_S), order=order)
-        now_ms = store.clock.wall_ms()
-        waits_for = {} if operator.as_json else _waits_for(store, page)
-        is_any_live = any(job.status in LIVE for job in page) and not operator.as_json
-        only = None if operator.as_json else wanted.queue
+        if operator.as_json:
+            shown = {"value": total.value, "relation": "eq" if total.exact else "gte"}
+            print_json({"items": [job_json(job) for job in page], "total": shown})
+            return
+        now_ms, only = store.clock.wall_ms(), wanted.queue
+        waits_for = _waits_for(store, page)
+        is_any_live = any(job.status in LIVE for job in page)
         workers = read_workers(store, handover) if is_any_live or only else []
         silent = silent_jobs(store, workers, handover.beat_timeout_s) if is_any_live else {}
         page = [as_ran(store, job, silent) for job in page]
-        held = {} if operator.as_json else _held(store, handover, page, workers, silent, now_ms)
+        held = _held(store, handover, page, workers, silent, now_ms)
         queue = queue_json(store, crews_of_now(store, handover, workers), only) if only else None
-    if operator.as_json:
-        relation = "eq" if total.exact else "gte"
-        shown = {"value": total.value, "relation": relation}
-        print_json({"items": [job_json(job) for job in page], "total": shown})
-        return ExitCode.OK
     columns = _ENDED if wanted.by_end else _COLUMNS
-    notes = [_note(job, now_ms, waits_for.get(job.id, ()), held.get(job.id)) for job in page]
-    rows = [
-        _row(job, now_ms, note, by_end=wanted.by_end) for job, note in zip(page, notes, strict=True)
-    ]
-    print_table(columns, rows)
+    notes = (_note(job, now_ms, waits_for.get(job.id, ()), held.get(job.id)) for job in page)
+    row = partial(_row, now_ms=now_ms, by_end=wanted.by_end)
+    print_table(columns, map(row, page, notes))
     if total.value > len(page):
         at_least = "" if total.exact else "at least "
         which = "last" if wanted.by_end else "newest"
@@ -117,7 +112,6 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> int:
         warn_if_none_starts(queue)
     if is_any_live:
         tell_if_nothing_runs(store, workers)
-    return ExitCode.OK
 
 
 def _waits_for(store: Store, page: Sequence[Job]) -> dict[int, list[int]]:
@@ -171,7 +165,7 @@ def _held(
     return found
 
 
-def _row(job: Job, now_ms: int, note: str, *, by_end: bool) -> tuple[object, ...]:
+def _row(job: Job, note: str, now_ms: int, *, by_end: bool) -> tuple[object, ...]:
     return (
         job.id,
         job.type,
@@ -229,25 +223,24 @@ def _run_time(run: Job | Attempt, now_ms: int) -> str | None:
 @click.command(cls=CommandWithNumber)
 @click.argument("id", type=JobId, shell_complete=live("jobs"))
 @for_operator
-def show(operator: Operator, id: int) -> int:
+def show(operator: Operator, id: int) -> None:
     """Show a job, its attempts and its error."""
     from orpheus.supervisor.cli.why import first_reason  # noqa: PLC0415 - not for jobs
 
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         job, attempts = store.jobs.get(id), store.jobs.attempts(id)
+        if operator.as_json:
+            shown = [attempt_json(attempt) for attempt in attempts]
+            print_json({**job_json(job), "attempts": shown})
+            return
         status = _status(store, job)
-        is_told = job.status in LIVE and not operator.as_json
-        waits = first_reason(store, handover, id) if is_told else None
-        if is_told and job.status is Status.IN_PROGRESS:
+        waits = first_reason(store, handover, id) if job.status in LIVE else None
+        if job.status is Status.IN_PROGRESS:
             workers = read_workers(store, handover)
             if waits:
                 job = as_ran(store, job, silent_jobs(store, workers, handover.beat_timeout_s))
             waits = waits or to_be_released(store, workers).get(id)
         now_ms = store.clock.wall_ms()
-    if operator.as_json:
-        print_json({**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]})
-        return ExitCode.OK
     print_fields(
         {
             "id": job.id,
@@ -260,8 +253,8 @@ def show(operator: Operator, id: int) -> int:
             "note" if job.status is Status.IN_PROGRESS else "waits": waits,
             "finished": when(job.finished_at_ms, now_ms),
             "worker": job.worker,
-            "attempt": job.attempt
-            or None,  # more than its retries allow, after an operator's retry
+            # More than its retries allow, after an operator's retry.
+            "attempt": job.attempt or None,
             "retries": job.max_retries,
             "progress": None
             if job.progress is None or job.status is Status.DONE
@@ -284,7 +277,6 @@ def show(operator: Operator, id: int) -> int:
         number = next((one.number for one in reversed(attempts) if one.error == job.error), None)
         title = "error" if number is None else f"error of attempt {number}"
         print_block(title, _whole_error(job.error))
-    return ExitCode.OK
 
 
 def _whole_error(error: JobError) -> str:

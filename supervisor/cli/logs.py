@@ -14,7 +14,6 @@ from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.domain.json_values import object_text
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.programs import SLOT
-from orpheus.shared.errors import ExitCode
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable, with_fields, without_colours
@@ -53,12 +52,11 @@ _LOOK_EVERY_S = 5.0
     shell_complete=live("hosts"),
 )
 @partial(for_operator, json_help="Print JSON: one object a line, not one document.")
-def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: str | None) -> int:
+def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: str | None) -> None:
     """Print the log of a job, or the output of a program's SLOT."""
     from orpheus.supervisor.cli.program_output import print_output  # noqa: PLC0415 - not for a job
 
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         then = _telling_once(store, handover) if follow else None
         try:
             if SLOT.fullmatch(name):
@@ -68,7 +66,6 @@ def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: s
                 _print_log(store, id, lines, then, as_json=operator.as_json)
         except KeyboardInterrupt:  # the usual way to stop following
             click.echo()
-    return ExitCode.OK
 
 
 def _telling_once(store: Store, handover: CommandLineHandover) -> Callable[[], None]:

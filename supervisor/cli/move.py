@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from orpheus.config.settings import Settings
-from orpheus.shared.errors import AlreadyRunning, ExitCode, TransitionRefused
+from orpheus.shared.errors import AlreadyRunning, TransitionRefused
 from orpheus.shared.operations.moving import End, Tell
 from orpheus.shared.operations.moving import move as move_database
 from orpheus.shared.process.failpoints import name_program
@@ -22,7 +22,7 @@ from orpheus.supervisor.startup import lock_database
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @for_operator
-def move(operator: Operator, source: str, target: str) -> int:
+def move(operator: Operator, source: str, target: str) -> None:
     """Move everything from the database FROM to the empty database TO.
 
     Both are URLs, as in database.url: sqlite:///FILE or postgresql://USER@HOST/DATABASE. Stop
@@ -38,16 +38,15 @@ def move(operator: Operator, source: str, target: str) -> int:
         counts = move_database(*ends, _teller(operator))
     if operator.as_json:
         print_json({"from": ends[0].name, "to": ends[1].name, "rows": counts})
-        return ExitCode.OK
+        return
     if not sys.stdout.isatty():
         print_table(("TABLE", "ROWS"), counts.items())
     click.echo(f"Moved and verified. Now set database.url to {ends[1].name}.")
-    return ExitCode.OK
 
 
 @click.command()
 @for_operator
-def reopen(operator: Operator) -> int:
+def reopen(operator: Operator) -> None:
     """Use a database again that was moved away, as it was when it was moved.
 
     What has happened in the other database since then is not in this one.
@@ -59,15 +58,10 @@ def reopen(operator: Operator) -> int:
             raise TransitionRefused(f"{shown_url(url)} is open: it was not moved")
         store.moves.refuse_if_moved(starts=False)
         store.moves.reopen()
-    if operator.as_json:
-        print_json({"reopened": shown_url(url)})
-    else:
-        click.echo(f"{shown_url(url)} can be used again")
-    return ExitCode.OK
+    operator.answer({"reopened": shown_url(url)}, f"{shown_url(url)} can be used again")
 
 
-@contextlib.contextmanager
-def _opened(settings: Settings, url: str, *, create: bool) -> Iterator[Store]:
+def _opened(settings: Settings, url: str, *, create: bool) -> "contextlib.closing[Store]":
     store = open_store(
         url,
         create=create,
@@ -75,10 +69,7 @@ def _opened(settings: Settings, url: str, *, create: bool) -> Iterator[Store]:
         listen_url=settings.database.listen_url,
         to_move=True,
     )
-    try:
-        yield store
-    finally:
-        store.close()
+    return contextlib.closing(store)
 
 
 @contextlib.contextmanager

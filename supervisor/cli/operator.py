@@ -18,7 +18,7 @@ from orpheus.config.known import known_handover, named_database
 from orpheus.config.options import config_options
 from orpheus.config.sources import DEFAULT_PATH, NO_DATABASE, read_sources
 from orpheus.shared.domain.handover import CommandLineHandover
-from orpheus.shared.domain.limits import LONGEST_REASON
+from orpheus.shared.domain.limits import LARGEST_ID, LONGEST_REASON
 from orpheus.shared.errors import ConfigurationError, DatabaseMissing
 from orpheus.shared.operations.audit import Actor, local_actor
 from orpheus.shared.records import dataclass
@@ -30,6 +30,7 @@ from orpheus.shared.storage import (
     state_files,
 )
 from orpheus.supervisor.cli.given import as_called, errors_as_called, given_to
+from orpheus.supervisor.cli.output import print_json, warn
 from orpheus.supervisor.cli.whole_number import WholeNumber
 
 if TYPE_CHECKING:
@@ -45,30 +46,9 @@ class Operator:
     sets: tuple[str, ...]
     as_json: bool
 
-    def handover(self) -> CommandLineHandover:
-        """Return what commands need of `settings`."""
-        return self._known() or for_command_line(self.settings())
-
-    def certain_handover(self) -> CommandLineHandover:
-        """Return the same for a command that could do harm if a wrong setting had its default.
-
-        Raises ConfigurationError if the file is wrong and no supervisor runs.
-        """
-        return self._known() or for_command_line(self.certain_settings())
-
-    def settings(self) -> "Settings":
-        """Load the configuration, for a command that needs only the database.
-
-        Raises ConfigurationError if it is not known which database is meant.
-        """
-        return self._load(may_guess=True)
-
-    def certain_settings(self) -> "Settings":
-        """Load the configuration; if it is wrong, warn, and use that of the running supervisor.
-
-        Raises ConfigurationError if no supervisor runs.
-        """
-        return self._load(may_guess=False)
+    def handover(self, *, certain: bool = False) -> CommandLineHandover:
+        """Return what commands need of `settings`, which says what `certain` means."""
+        return self._known() or for_command_line(self.settings(certain=certain))
 
     def checked_settings(self) -> "Settings":
         """Load the configuration. Raises ConfigurationError if it is wrong, whatever runs."""
@@ -85,11 +65,12 @@ class Operator:
         except (ConfigurationError, OSError, ValueError):  # the full check says what is wrong
             return None
 
-    def _load(self, *, may_guess: bool) -> "Settings":
+    def settings(self, *, certain: bool = False) -> "Settings":
         """Load the configuration; if it is wrong, warn, and use that of the running supervisor.
 
-        If none runs and the command `may_guess`, each wrong setting has its default.
-        Raises ConfigurationError if there is nothing to return.
+        If none runs, each wrong setting has its default; `certain` is for a command that could do
+        harm by that. Raises ConfigurationError then, and if it is not known which database is
+        meant.
         """
         from orpheus.config.load import load_for_database  # noqa: PLC0415 - see above
 
@@ -104,7 +85,7 @@ class Operator:
         if not problems:
             return self._beside_empty_file(settings) or settings
         running = self.settings_that_run() if self._guesses() else self._running_on(settings)
-        if running is None and not may_guess:
+        if running is None and certain:
             raise ConfigurationError(*problems)
         self._warn(problems, runs=running is not None)
         return running or settings
@@ -183,7 +164,7 @@ class Operator:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         goes_on = "; the running Orpheus keeps its earlier settings" if runs else ""
         advice = f"see {as_called('orpheus config check')}"
-        click.echo(f"orpheus: warning: {problems[0]}{more}{goes_on} ({advice})", err=True)
+        warn(f"{problems[0]}{more}{goes_on} ({advice})")
 
     @contextlib.contextmanager
     def store(self, handover: CommandLineHandover | None = None) -> Iterator[Store]:
@@ -196,10 +177,15 @@ class Operator:
             if (missing := self._missing(storage.url)) is None:
                 raise
             raise missing from error
-        try:
+        with contextlib.closing(store):
             yield store
-        finally:
-            store.close()
+
+    @contextlib.contextmanager
+    def opened(self, *, certain: bool = False) -> Iterator[tuple[Store, CommandLineHandover]]:
+        """Open the database for a while, and give the settings that were used beside it."""
+        handover = self.handover(certain=certain)
+        with self.store(handover) as store:
+            yield store, handover
 
     def _missing(self, url: str) -> DatabaseMissing | None:
         """Return the error for a database that is missing at a relative path that somebody set.
@@ -216,6 +202,13 @@ class Operator:
             "current folder; call it where Orpheus was started, or start Orpheus once (`orpheus` "
             "alone) to make it here"
         )
+
+    def answer(self, data: Any, text: str) -> None:
+        """Print what the command answers, as JSON or in words."""
+        if self.as_json:
+            print_json(data)
+        else:
+            click.echo(text)
 
     def actor(self, reason: str | None, *, may_guess: bool = False) -> Actor:
         """Return who acts and why, for the audit log.
@@ -253,8 +246,7 @@ class Text(click.ParamType[str]):
         return text
 
 
-MOST_ID = 2**63 - 1
-JobId = WholeNumber(1, MOST_ID)
+JobId = WholeNumber(1, LARGEST_ID)
 
 with_reason = click.option(
     "--reason",
@@ -265,17 +257,18 @@ with_reason = click.option(
 
 
 def for_operator(
-    command: Callable[..., int], json_help: str = "Print JSON instead of a table."
-) -> Callable[..., int]:
+    command: Callable[..., int | None], json_help: str = "Print JSON instead of a table."
+) -> Callable[..., int | None]:
     """Give a command `--config`, `--set` and `--json`, and pass it the Operator they make.
 
-    They may stand before the command's name, where its group has them, or after it.
+    They may stand before the command's name, where its group has them, or after it. The command
+    returns its exit code; None, as one does that only an error can end otherwise, is 0.
     """
 
     @config_options
     @click.option("--json", "as_json", is_flag=True, help=json_help)
     @functools.wraps(command)
-    def with_operator(**options: Any) -> int:
+    def with_operator(**options: Any) -> int | None:
         for name in ("config", "sets", "as_json"):  # these, and what stands before the command
             del options[name]
         with errors_as_called():

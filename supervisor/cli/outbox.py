@@ -3,11 +3,9 @@
 import click
 
 from orpheus.config.settings import Settings
-from orpheus.shared.errors import ExitCode
 from orpheus.shared.outbox.table import DATABASES, DEFAULT_TABLE, create_table
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import print_json
 
 
 @click.group(cls=Group)
@@ -23,7 +21,7 @@ def outbox() -> None:
     help=f"The table's name; without it, that of the configured outbox, else {DEFAULT_TABLE}.",
 )
 @for_operator
-def schema(operator: Operator, database: str, table: str | None) -> int:
+def schema(operator: Operator, database: str, table: str | None) -> None:
     """Print the SQL that makes the table, to be run once in the application's database."""
     settings = operator.settings()
     name = _configured_table(settings, database) if table is None else table
@@ -31,11 +29,7 @@ def schema(operator: Operator, database: str, table: str | None) -> int:
         sql = create_table(database, name)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--table") from None
-    if operator.as_json:
-        print_json({"database": database, "table": name, "sql": sql})
-    else:
-        click.echo(sql, nl=False)
-    return ExitCode.OK
+    operator.answer({"database": database, "table": name, "sql": sql}, sql.rstrip("\n"))
 
 
 def _configured_table(settings: Settings, database: str) -> str:

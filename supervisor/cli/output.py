@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import orjson
 
 from orpheus.shared.domain import words
 from orpheus.shared.text import printable
+from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.table import (
     GAP,
     Columns,
@@ -66,46 +67,52 @@ def print_json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
 
+def warn(text: str) -> None:
+    """Print a warning on stderr; the command goes on."""
+    click.echo(f"orpheus: warning: {text}", err=True)
+
+
 def print_table(
     columns: Columns,
     rows: Iterable[Sequence[object]],
     *,
     names_left_out: bool = True,
-    whole: str = "",
+    all_of_one: str = "",
 ) -> None:
     """Print rows under their column names; None shows as a dash.
 
-    On a terminal, the columns without room are named below, on stderr, and if something was cut,
-    `whole` says how to see it. A table that is part of a larger answer has no such line.
+    On a terminal, the columns without room are named below, on stderr; if something was cut, also
+    `all_of_one`, the command that shows all of a row. A table that is part of a larger answer has
+    no such line.
     """
     cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
-    on_terminal = sys.stdout.isatty()
-    if on_terminal and not cells:
+    width = width_of_terminal()
+    if width and not cells:
         click.echo("none")
         return
-    names, *lines = fitted(columns, cells, terminal_width() if on_terminal else None)
-    click.echo(styled(GAP.join(names).rstrip(), bold=on_terminal))
+    names, *lines = fitted(columns, cells, width)
+    click.echo(styled(GAP.join(names).rstrip(), bold=True))
     for line in lines:
         *most, last = (styled(cell, **_STYLES.get(cell.rstrip(), {})) for cell in line)
         click.echo(GAP.join((*most, last.rstrip())).rstrip())
     missing = left_out(columns, cells, [name.rstrip() for name in names])
     told = [f"left out at this width: {', '.join(missing)}"] if missing else []
-    if whole and (missing or any("…" in cell for line in lines for cell in line)):
-        told.append(whole)
-    if on_terminal and names_left_out and told:
-        click.echo("\n".join(wrapped("; ".join(told), terminal_width())), err=True)
+    if all_of_one and (missing or any("…" in cell for line in lines for cell in line)):
+        told.append(f"`{as_called(all_of_one)}` shows all of one")
+    if width and names_left_out and told:
+        click.echo("\n".join(wrapped("; ".join(told), width)), err=True)
 
 
-def say_none(noun: str, *, as_json: bool = False) -> None:
+def say_none(noun: str) -> None:
     """Say on stderr that nothing matches: the table in a pipe is only its header line."""
-    if not as_json and not sys.stdout.isatty():
+    if not sys.stdout.isatty():
         click.echo(f"no {noun} matches", err=True)
 
 
 def print_items(
     items: Sequence[Mapping[str, Any]],
     columns: Columns,
-    row: Callable[[Mapping[str, Any]], Sequence[object]],
+    rows: Iterable[Sequence[object]],
     *,
     as_json: bool,
 ) -> None:
@@ -113,7 +120,7 @@ def print_items(
     if as_json:
         print_json({"items": items})
     else:
-        print_table(columns, map(row, items))
+        print_table(columns, rows)
 
 
 def print_fields(
@@ -152,6 +159,11 @@ def _in_lines(text: str, room: int, indent: int) -> str:
     return f"\n{before}".join(lines)
 
 
+def print_whole(fields: Mapping[str, object]) -> None:
+    """Print all that is known of one thing; nothing is cut."""
+    print_fields(fields, width_of_terminal(), cuts=False)
+
+
 def print_block(title: str, text: str) -> None:
     """Print text of several lines, indented under its title."""
     click.echo(f"\n{title}")
@@ -174,6 +186,11 @@ def is_dumb() -> bool:
 def terminal_width() -> int:
     """Return the width of the terminal: `$COLUMNS`, else what it says itself, else 80."""
     return _size_of_terminal("COLUMNS").columns
+
+
+def width_of_terminal() -> int | None:
+    """Return the width that lines must keep to; None in a pipe, where they may be of any."""
+    return terminal_width() if sys.stdout.isatty() else None
 
 
 def terminal_height() -> int:

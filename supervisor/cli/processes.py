@@ -1,7 +1,7 @@
 """`orpheus workers` and `programs`: every process with its state."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from orpheus.shared.domain.crews import Crew, nothing_runs
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import FAILURES_WITHIN_S, Role, SlotState
 from orpheus.shared.domain.words import noun_for
-from orpheus.shared.errors import ExitCode, NotFound
+from orpheus.shared.errors import NotFound
 from orpheus.shared.storage import Store
 from orpheus.shared.views.crews import crews_of
 from orpheus.shared.views.pools import ScaledBy, scaled_by
@@ -27,12 +27,11 @@ from orpheus.supervisor.cli.output import (
     mebibytes,
     paused_by,
     print_block,
-    print_fields,
     print_json,
     print_table,
-    terminal_width,
+    print_whole,
 )
-from orpheus.supervisor.cli.table import Column, Columns
+from orpheus.supervisor.cli.table import Column, Columns, names_of
 
 _OF_WORKERS = (
     Column("SLOT", least=16),
@@ -76,10 +75,9 @@ class Scaled(TypedDict):
 @click.command()
 @click.argument("slot", type=Text(), required=False, shell_complete=live("slots"))
 @for_operator
-def workers(operator: Operator, slot: str | None) -> int:
+def workers(operator: Operator, slot: str | None) -> None:
     """List every process with its state, job and resource use; of SLOT, tell all."""
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         items = read_workers(store, handover)
         scaled = scaled_of(store, items, handover)
         if slot is not None and not any(one["slot"] == slot for one in items):
@@ -89,32 +87,22 @@ def workers(operator: Operator, slot: str | None) -> int:
                 check_supervised(store, handover.beat_timeout_s)
             raise NotFound(unknown_slot(store, slot))
     if slot is not None:
-        return _show(items, slot, as_json=operator.as_json)
-    print_workers(items, scaled, as_json=operator.as_json)
-    tell_if_nothing_runs(store, items)
-    return ExitCode.OK
+        _show(items, slot, as_json=operator.as_json)
+    else:
+        print_workers(items, scaled, as_json=operator.as_json)
+        tell_if_nothing_runs(store, items)
 
 
 @click.command()
 @for_operator
-def programs(operator: Operator) -> int:
+def programs(operator: Operator) -> None:
     """List programs with their state and resource use."""
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         everything = read_workers(store, handover)
         scaled = _scaled(store, everything, "program", handover.programs)
     items = [one for one in everything if one["role"] == Role.PROGRAM]
-    several = _are_of_several_hosts(items)
-
-    def row(item: Mapping[str, Any]) -> tuple[object, ...]:
-        slot, state, pid, _, _, cpu, memory, _, *rest = _worker_row(item)
-        host = (item["host"],) if several else ()
-        return *host, slot, state, pid, cpu, memory, *rest
-
-    columns = ("HOST", *_OF_PROGRAMS) if several else _OF_PROGRAMS
-    _print(items, scaled, columns, row, as_json=operator.as_json)
+    print_workers(items, scaled, _OF_PROGRAMS, as_json=operator.as_json)
     tell_if_nothing_runs(store, everything)
-    return ExitCode.OK
 
 
 def tell_if_nothing_runs(store: Store, everything: Sequence[Worker]) -> bool:
@@ -165,88 +153,67 @@ def _scaled(store: Store, items: Sequence[Worker], kind: str, names: Iterable[st
     return told
 
 
-def _scaled_row(one: Scaled) -> tuple[str, str, str | None]:
+def _cells_of_scaled(one: Scaled) -> dict[str, object]:
     """Return the name, `0 workers` or the like, and who scaled it, if somebody did."""
     noun = "worker" if one["kind"] == "pool" else "instance"
-    why = f"scaled by {paused_by(one['scaled'])}" if one["scaled"] else None
-    return one["name"], f"{one['wanted']} {noun_for(one['wanted'], noun)}", why
+    return {
+        "slot": one["name"],
+        "state": f"{one['wanted']} {noun_for(one['wanted'], noun)}",
+        "why": f"scaled by {paused_by(one['scaled'])}" if one["scaled"] else None,
+    }
 
 
 def print_workers(
     items: Sequence[Mapping[str, Any]],
-    scaled: Sequence[Scaled] = (),
+    scaled: Sequence[Scaled],
+    columns: Columns = _OF_WORKERS,
     *,
     as_json: bool = False,
     names_left_out: bool = True,
 ) -> None:
     """Print a table, with the hosts only if there are several; `scaled`: numbers of pools."""
-    several = _are_of_several_hosts(items)
-
-    def row(item: Mapping[str, Any]) -> tuple[object, ...]:
-        host = (item["host"],) if several else ()
-        return *host, *_worker_row(item)
-
-    columns = ("HOST", *_OF_WORKERS) if several else _OF_WORKERS
-    _print(items, scaled, columns, row, as_json=as_json, names_left_out=names_left_out)
-
-
-def _print(
-    items: Sequence[Mapping[str, Any]],
-    scaled: Sequence[Scaled],
-    columns: Columns,
-    row: Callable[[Mapping[str, Any]], tuple[object, ...]],
-    *,
-    as_json: bool,
-    names_left_out: bool = True,
-) -> None:
     if as_json:
         print_json({"items": items})
         return
-    before = (None,) if columns[0] == "HOST" else ()
-    between = (None,) * (len(columns) - len(before) - 3)
-    rows = [
-        *map(row, items),
-        *((*before, name, number, *between, why) for name, number, why in map(_scaled_row, scaled)),
-    ]
-    whole = text_as_called("`orpheus workers SLOT` shows all of one")
-    print_table(columns, rows, names_left_out=names_left_out, whole=whole)
+    if _are_of_several_hosts(items):
+        columns = ("HOST", *columns)
+    cells = [*map(_cells, items), *map(_cells_of_scaled, scaled)]
+    rows = [[one.get(name) for name in names_of(columns)] for one in cells]
+    whole = "orpheus workers SLOT"
+    print_table(columns, rows, names_left_out=names_left_out, all_of_one=whole)
 
 
-def _show(items: Sequence[Worker], slot: str, *, as_json: bool) -> int:
+def _show(items: Sequence[Worker], slot: str, *, as_json: bool) -> None:
     """Print all that is known of a slot, and nothing is cut."""
     found = [one for one in items if one["slot"] == slot]
     if as_json:
         print_json({"items": found})
-        return ExitCode.OK
-    width = terminal_width() if sys.stdout.isatty() else None
+        return
     several = _are_of_several_hosts(items)
-    names = [one if isinstance(one, str) else one.name for one in _OF_WORKERS]
     for item in found:
-        row = zip(names, _worker_row(item), strict=True)
-        host = {"host": item["host"]} if several else {}
+        cells = _cells(item) if several else {**_cells(item), "host": None}
         exits = item["recent_exits"]
         ended = {name: _last_exit(one) for name, one in zip(_EXITS, exits, strict=False)}
         said = ("", *ended.values())  # why it ended is not told twice
         fields = {
-            **host,
-            **{name.lower(): None if value in said else value for name, value in row},
+            **{name: None if value in said else value for name, value in cells.items()},
             "failed lately": item["failed_lately"] or None,
             **ended,
         }
         click.echo("\n" if item is not found[0] else "", nl=False)
-        print_fields(fields, width, cuts=False)
+        print_whole(fields)
         if exits and exits[0]["evidence"]:
             print_block("evidence of the last exit", exits[0]["evidence"])
         if exits and exits[0]["output"]:
             print_block("output before the last exit", exits[0]["output"])
-    return ExitCode.OK
 
 
 def _are_of_several_hosts(items: Sequence[Mapping[str, Any]]) -> bool:
     return len({item["host"] for item in items}) > 1
 
 
-def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
+def _cells(item: Mapping[str, Any]) -> dict[str, object]:
+    """Return what the columns show, by their names in small letters."""
     job, cpu = item["job"], item["cpu_percent"]
     last_exit = _told_exit(item)
     others = item["jobs_in_progress"] - 1
@@ -257,19 +224,22 @@ def _worker_row(item: Mapping[str, Any]) -> tuple[object, ...]:
     beat_s = item["heartbeat_age_s"]
     if item["silent"]:  # its state stays `ready` until it is dead
         why = f"no heartbeat for {duration(beat_s)}" + (f"; {why}" if why else "")
-    return (
-        item["slot"],
-        item["state"],
-        item["pid"],
-        f"{job['id']} {job['type']}" + (f" (+{others})" if others > 0 else "") if job else None,
-        duration(beat_s),
-        None if cpu is None else f"{cpu:.1f} %",
-        mebibytes(item["rss_bytes"]),
-        item["jobs_done"] if item["pid"] and item["role"] == Role.WORKER else None,
-        duration(item["uptime_s"]),
-        item["restarts"],
-        "; ".join(filter(None, (starts, ("degraded: " if item["degraded"] else "") + why, ends))),
-    )
+    why = f"degraded: {why}" if item["degraded"] else why
+    more = f" (+{others})" if others > 0 else ""
+    return {
+        "host": item["host"],
+        "slot": item["slot"],
+        "state": item["state"],
+        "pid": item["pid"],
+        "job": f"{job['id']} {job['type']}{more}" if job else None,
+        "beat": duration(beat_s),
+        "cpu": None if cpu is None else f"{cpu:.1f} %",
+        "memory": mebibytes(item["rss_bytes"]),
+        "done": item["jobs_done"] if item["pid"] and item["role"] == Role.WORKER else None,
+        "up": duration(item["uptime_s"]),
+        "restarts": item["restarts"],
+        "why": "; ".join(filter(None, (starts, why, ends))),
+    }
 
 
 def _left(item: Mapping[str, Any]) -> tuple[str, str]:

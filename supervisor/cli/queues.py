@@ -1,6 +1,5 @@
 """Queues: list them, pause and resume them."""
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,26 +7,25 @@ import click
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
-from orpheus.shared.errors import ExitCode, NotFound
+from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.queues import NoneStarts, Queue, queue_json, queues_json
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_queue
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.given import as_called, text_as_called
+from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
     duration,
     paused_by,
-    print_fields,
     print_json,
     print_table,
+    print_whole,
     tell_pause,
-    terminal_width,
 )
 from orpheus.supervisor.cli.processes import crews_of_now, read_workers, tell_if_nothing_runs
-from orpheus.supervisor.cli.table import Column, Columns
+from orpheus.supervisor.cli.table import Column, Columns, fields_of
 from orpheus.supervisor.cli.unknown_names import warn_of_queue
 
 _RANKS = {
@@ -56,10 +54,9 @@ _COLUMNS: Columns = (
 @click.command()
 @click.argument("queue", type=Text(), required=False, shell_complete=live("queues"))
 @for_operator
-def queues(operator: Operator, queue: str | None) -> int:
+def queues(operator: Operator, queue: str | None) -> None:
     """List queues with their state, limits and jobs by status; of QUEUE, tell all."""
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         slots = read_workers(store, handover)
         crews = crews_of_now(store, handover, slots)
         if queue is None:
@@ -71,22 +68,18 @@ def queues(operator: Operator, queue: str | None) -> int:
     if operator.as_json:
         print_json({"items": items})
     elif queue is None:
-        whole = text_as_called("`orpheus queues QUEUE` shows all of one")
-        print_table(_COLUMNS, map(_queue_row, items), whole=whole)
+        print_table(_COLUMNS, map(_queue_row, items), all_of_one="orpheus queues QUEUE")
     else:
         _show(items[0])
     tell_if_nothing_runs(store, slots)
-    return ExitCode.OK
 
 
 def _show(item: Queue) -> None:
     """Print all that is known of a queue, and nothing is cut."""
-    names = [one if isinstance(one, str) else one.name for one in _COLUMNS]
-    row = zip(names, _queue_row(item), strict=True)
     pools = [f"{one['name']} ({one['ready']} of {one['workers']} ready)" for one in item["pools"]]
     todo = "resume" if item["paused"] else "jobs --queue"
     fields = {
-        **{name.lower(): value for name, value in row},
+        **fields_of(_COLUMNS, _queue_row(item)),
         **({"empty in": item["no_estimate"]} if item["no_estimate"] else {}),
         "due": item["due"],
         "in/min": f"{item['submitted_per_minute']:.1f} {_FLOW}",
@@ -94,7 +87,7 @@ def _show(item: Queue) -> None:
         "pools": ", ".join(pools) or "none",
         "next": as_called(f"orpheus {todo} {item['name']}"),
     }
-    print_fields(fields, terminal_width() if sys.stdout.isatty() else None, cuts=False)
+    print_whole(fields)
 
 
 def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -190,25 +183,24 @@ def _resumed(item: Mapping[str, Any]) -> str | None:
 @click.argument("queue", shell_complete=live("queues"))
 @with_reason
 @for_operator
-def pause(operator: Operator, queue: str, reason: str | None) -> int:
+def pause(operator: Operator, queue: str, reason: str | None) -> None:
     """Start no more jobs of QUEUE until it is resumed. A pause survives restarts."""
-    return _set_paused(operator, queue, reason, paused=True)
+    _set_paused(operator, queue, reason, paused=True)
 
 
 @click.command()
 @click.argument("queue", shell_complete=live("queues"))
 @with_reason
 @for_operator
-def resume(operator: Operator, queue: str, reason: str | None) -> int:
+def resume(operator: Operator, queue: str, reason: str | None) -> None:
     """Start jobs of QUEUE again."""
-    return _set_paused(operator, queue, reason, paused=False)
+    _set_paused(operator, queue, reason, paused=False)
 
 
-def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: bool) -> int:
+def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: bool) -> None:
     if not NAME.fullmatch(queue):
         raise click.UsageError(f"{queue!r} is not a valid name: it {NAME_RULE}")
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         warn_of_queue(store, handover, queue)
         was_paused = any(one.paused for one in store.queues.all() if one.name == queue)
         standing = pause_queue(store, operator.actor(reason), queue, paused=paused)
@@ -222,7 +214,6 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
         now = "resumed" if was_paused else "still open"
         click.echo(printable(f"queue {queue}: {now}{_but_nobody(item)}"))
         tell_if_nothing_runs(store, slots)
-    return ExitCode.OK
 
 
 def _but_nobody(item: Queue) -> str:

@@ -1,6 +1,5 @@
 """Schedules: list, show, run, pause and resume them; `schedules pause` is `pause-schedule`."""
 
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
@@ -8,7 +7,6 @@ from typing import Any
 
 import click
 
-from orpheus.shared.errors import ExitCode
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.views.jobs import job_json
 from orpheus.shared.views.pauses import pause_json
@@ -21,15 +19,14 @@ from orpheus.supervisor.cli.output import (
     ago,
     duration,
     paused_by,
-    print_fields,
     print_json,
     print_table,
+    print_whole,
     tell_pause,
-    terminal_width,
     time_in,
 )
 from orpheus.supervisor.cli.processes import read_workers, tell_if_nothing_runs
-from orpheus.supervisor.cli.table import Column
+from orpheus.supervisor.cli.table import Column, fields_of
 from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs
 
 _of_schedule = click.argument("name", type=Text(), metavar="NAME", shell_complete=live("schedules"))
@@ -55,41 +52,37 @@ _COLUMNS = (
 
 @click.group(cls=Group, invoke_without_command=True)
 @for_operator
-def schedules(operator: Operator) -> int:
+def schedules(operator: Operator) -> None:
     """List schedules and when they run next; show, run, pause or resume one."""
     if click.get_current_context().invoked_subcommand is not None:
-        return ExitCode.OK
-    handover = operator.handover()
-    with operator.store(handover) as store:
+        return
+    with operator.opened() as (store, handover):
         items, everything = schedules_json(store), read_workers(store, handover)
     times = [time for one in items for time in (one["last_run"], *one["next_runs"][:2]) if time]
     if operator.as_json:
         print_json({"items": items})
-        return ExitCode.OK
+        return
     # One that needs its seconds gives them to all: times are compared down a column.
     exact = any(datetime.fromisoformat(time).second for time in times)
     row = partial(_schedule_row, exact=exact)
-    whole = f"`{as_called('orpheus schedules show NAME')}` shows all of one"
-    print_table(_COLUMNS, map(row, items), whole=whole)
+    print_table(_COLUMNS, map(row, items), all_of_one="orpheus schedules show NAME")
     tell_if_nothing_runs(store, everything)
-    return ExitCode.OK
 
 
 @schedules.command()
 @_of_schedule
 @for_operator
-def show(operator: Operator, name: str) -> int:
+def show(operator: Operator, name: str) -> None:
     """Show all of a schedule: its times, its next runs, and what became of its last jobs."""
     with operator.store() as store:
         item = schedule_json(store, store.schedules.get(name))
     if operator.as_json:
         print_json(item)
-        return ExitCode.OK
-    zone, names = item["timezone"], [one if isinstance(one, str) else one.name for one in _COLUMNS]
-    row = zip(names, _schedule_row(item, exact=False), strict=True)
+        return
+    zone, row = item["timezone"], fields_of(_COLUMNS, _schedule_row(item, exact=False))
     last_runs = [f"{_outcome(one['job'], one)} {ago(one['at'])}" for one in item["last_runs"]]
     fields = {
-        **{name.lower(): value for name, value in row if name not in ("NEXT RUN", "THEN")},
+        **{name: value for name, value in row.items() if name not in ("next run", "then")},
         "in words": item["in_words"],
         "queue": item["queue"],
         "next runs": ", ".join(time_in(run, zone) for run in item["next_runs"]) or "paused",
@@ -97,8 +90,7 @@ def show(operator: Operator, name: str) -> int:
         "missed": item["missed"] and time_in(item["missed"], zone),
         "its jobs": as_called(f"orpheus jobs --tag {item['tag']}"),
     }
-    print_fields(fields, terminal_width() if sys.stdout.isatty() else None, cuts=False)
-    return ExitCode.OK
+    print_whole(fields)
 
 
 def _schedule_row(item: Mapping[str, Any], *, exact: bool) -> tuple[object, ...]:
@@ -130,42 +122,37 @@ def _outcome(job_id: int | None, result: Mapping[str, Any] | None) -> str | None
 @_of_schedule
 @with_reason
 @for_operator
-def run_schedule(operator: Operator, name: str, reason: str | None) -> int:
+def run_schedule(operator: Operator, name: str, reason: str | None) -> None:
     """Submit the job of a schedule now; its own times stay as they are."""
     from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415 - no completion needs it
 
-    handover = operator.certain_handover()  # [jobs] has defaults of the job
-    with operator.store(handover) as store:
+    with operator.opened(certain=True) as (store, handover):  # [jobs] has defaults of the job
         make_job = job_maker(store, handover.defaults)
         job_id = operator_actions.run_schedule(store, operator.actor(reason), name, make_job)
         job = store.jobs.get(job_id)
-        if operator.as_json:
-            print_json(job_json(job))
-        else:
-            click.echo(f"schedule {name}: job {job.id} submitted")
+        operator.answer(job_json(job), f"schedule {name}: job {job.id} submitted")
         warn_if_nothing_runs(store, handover)
-    return ExitCode.OK
 
 
 @click.command("pause-schedule")
 @_of_schedule
 @with_reason
 @for_operator
-def pause_schedule(operator: Operator, name: str, reason: str | None) -> int:
+def pause_schedule(operator: Operator, name: str, reason: str | None) -> None:
     """Submit no job of a schedule until it is resumed, even after restarts."""
-    return _set_paused(operator, name, reason, paused=True)
+    _set_paused(operator, name, reason, paused=True)
 
 
 @click.command("resume-schedule")
 @_of_schedule
 @with_reason
 @for_operator
-def resume_schedule(operator: Operator, name: str, reason: str | None) -> int:
+def resume_schedule(operator: Operator, name: str, reason: str | None) -> None:
     """Submit jobs of a schedule again; times missed meanwhile are skipped."""
-    return _set_paused(operator, name, reason, paused=False)
+    _set_paused(operator, name, reason, paused=False)
 
 
-def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bool) -> int:
+def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bool) -> None:
     with operator.store() as store:
         actor = operator.actor(reason)
         was_paused = store.schedules.get(name).paused
@@ -173,21 +160,12 @@ def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bo
         item = schedule_json(store, store.schedules.get(name))
     if paused:
         tell_pause(f"schedule {name}", item, pause_json(standing), as_json=operator.as_json)
-    elif operator.as_json:
-        print_json(item)
     else:
-        next_run = (
-            f", next run {time_in(item['next_runs'][0], item['timezone'])}"
-            if item["next_runs"]
-            else ""
-        )
-        click.echo(f"schedule {name}: {'resumed' if was_paused else 'not paused'}{next_run}")
-    return ExitCode.OK
+        now = "resumed" if was_paused else "not paused"
+        runs = [f"next run {time_in(at, item['timezone'])}" for at in item["next_runs"][:1]]
+        operator.answer(item, ", ".join([f"schedule {name}: {now}", *runs]))
 
 
-for _name, _command in (
-    ("run", run_schedule),
-    ("pause", pause_schedule),
-    ("resume", resume_schedule),
-):
-    schedules.add_command(_command, _name)
+schedules.add_command(run_schedule, "run")
+schedules.add_command(pause_schedule, "pause")
+schedules.add_command(resume_schedule, "resume")

@@ -17,7 +17,7 @@ from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
 from orpheus.shared.domain.scaling import exceptions, left_queues, scaling
 from orpheus.shared.domain.words import duration, noun_for
-from orpheus.shared.errors import ExitCode, NoAnswer
+from orpheus.shared.errors import NoAnswer
 from orpheus.shared.operations.supervisor_requests import (
     ask_for_slot,
     ask_for_workers,
@@ -61,9 +61,9 @@ _slots_argument = click.argument(
 @_on_host
 @with_reason
 @for_operator
-def restart(operator: Operator, slots: Sequence[str], host: str | None, reason: str | None) -> int:
+def restart(operator: Operator, slots: Sequence[str], host: str | None, reason: str | None) -> None:
     """Let each SLOT finish its job or stop its program, then start it again."""
-    return _ask_for_slots(operator, RequestAction.RESTART, slots, host, reason)
+    _ask_for_slots(operator, RequestAction.RESTART, slots, host, reason)
 
 
 @click.command()
@@ -71,9 +71,9 @@ def restart(operator: Operator, slots: Sequence[str], host: str | None, reason: 
 @_on_host
 @with_reason
 @for_operator
-def drain(operator: Operator, slots: Sequence[str], host: str | None, reason: str | None) -> int:
+def drain(operator: Operator, slots: Sequence[str], host: str | None, reason: str | None) -> None:
     """Let each SLOT finish its job or stop its program; it stays down until a restart."""
-    return _ask_for_slots(operator, RequestAction.DRAIN, slots, host, reason)
+    _ask_for_slots(operator, RequestAction.DRAIN, slots, host, reason)
 
 
 def _ask_for_slots(
@@ -82,7 +82,7 @@ def _ask_for_slots(
     slots: Sequence[str],
     host: str | None,
     reason: str | None,
-) -> int:
+) -> None:
     """Ask for one after the other; if one of them cannot be asked for, for none."""
     names = [*dict.fromkeys(slots)]
     if operator.as_json and len(names) > 1:
@@ -101,7 +101,6 @@ def _ask_for_slots(
                 print_json(_as_listed(store, handover, one))
             else:
                 click.echo(message + note)
-    return ExitCode.OK
 
 
 def _notes(
@@ -134,16 +133,17 @@ def _as_listed(store: Store, handover: CommandLineHandover, slot: SlotRecord) ->
 @_on_host
 @with_reason
 @for_operator
-def scale(operator: Operator, pool: str, workers: int, host: str | None, reason: str | None) -> int:
+def scale(
+    operator: Operator, pool: str, workers: int, host: str | None, reason: str | None
+) -> None:
     """Run N workers or instances of NAME until the file's number changes, or a restart.
 
     NAME is a pool or a program.
     """
-    handover = operator.certain_handover()  # for the names of pools and programs
-    pools, programs = handover.storage.pools, handover.programs
-    noun = "instance" if pool in programs else "worker" if pool in pools else "slot"
-    message = f"{pool}: {workers} {noun_for(workers, noun)} asked for"
-    with operator.store(handover) as store:
+    with operator.opened(certain=True) as (store, handover):  # for the names of pools and programs
+        pools, programs = handover.storage.pools, handover.programs
+        noun = "instance" if pool in programs else "worker" if pool in pools else "slot"
+        message = f"{pool}: {workers} {noun_for(workers, noun)} asked for"
         check_supervised(store, handover.beat_timeout_s)
         note, actor = _note_of_scale(store, handover, pool, workers, host), operator.actor(reason)
         request_id = ask_for_workers(store, actor, pool, workers, pools, programs, host)
@@ -153,11 +153,7 @@ def scale(operator: Operator, pool: str, workers: int, host: str | None, reason:
             _SHOWN_WITHIN_S,
             f"{message}, but none is there: does the file of that host have it? See its log",
         )
-    if operator.as_json:
-        print_json({"pool": pool, "workers": workers})
-    else:
-        click.echo(message + note)
-    return ExitCode.OK
+    operator.answer({"pool": pool, "workers": workers}, message + note)
 
 
 def _note_of_scale(
@@ -234,16 +230,11 @@ def _wait_until(is_so: Callable[[], bool], within_s: float, problem: str) -> Non
 @click.argument("slot", type=Text(), shell_complete=live("slots"))
 @_on_host
 @for_operator
-def stack(operator: Operator, slot: str, host: str | None) -> int:
+def stack(operator: Operator, slot: str, host: str | None) -> None:
     """Show what the code of SLOT is doing, without stopping it."""
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         check_supervised(store, handover.beat_timeout_s)
         read = read_stack(store, slot, host, own_host())
-    if operator.as_json:
-        print_json(read)
-        return ExitCode.OK
     job = f", job {read['job']['id']} {read['job']['type']}" if read["job"] else ""
-    click.echo(f"{slot}, process {read['pid']}{job}, at {read['at']}")
-    click.echo("\n".join(map(printable, read["stack"].splitlines())))
-    return ExitCode.OK
+    title = f"{slot}, process {read['pid']}{job}, at {read['at']}"
+    operator.answer(read, "\n".join([title, *map(printable, read["stack"].splitlines())]))

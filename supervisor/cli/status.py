@@ -35,6 +35,7 @@ from orpheus.supervisor.cli.output import (
     styled,
     terminal_height,
     terminal_width,
+    width_of_terminal,
 )
 from orpheus.supervisor.cli.processes import print_workers, read_workers, scaled_of
 from orpheus.supervisor.cli.table import cells_wide, shortened, wrapped
@@ -49,15 +50,14 @@ _HOME, _TO_END_OF_LINE, _TO_END_OF_SCREEN, _CLEAR = "\x1b[H", "\x1b[K", "\x1b[J"
 def status(operator: Operator, watch: bool) -> int:
     """Show the whole system; exit 1 if something needs attention."""
     if watch:
-        return _watch(operator)
-    handover = operator.handover()
-    with operator.store(handover) as store:
+        _watch(operator)
+        return ExitCode.OK
+    with operator.opened() as (store, handover):
         found = _status(store, handover)
     if operator.as_json:
         print_json(found)
     else:
-        width = terminal_width() if sys.stdout.isatty() else None
-        _print(found, handover, width, cuts=False)
+        _print(found, handover, width_of_terminal(), cuts=False)
     return ExitCode.NO if found["verdict"]["concerns"] else ExitCode.OK
 
 
@@ -147,7 +147,7 @@ def _last_hour(since: str, **ended: int) -> str:
     return f"{numbers} (since {short_time(since)})"
 
 
-def _watch(operator: Operator) -> int:
+def _watch(operator: Operator) -> None:
     """Show the status until Ctrl-C: on a terminal in place, in a pipe a line for each change."""
     is_drawn = not operator.as_json and sys.stdout.isatty() and not is_dumb()
     before = ""
@@ -161,7 +161,6 @@ def _watch(operator: Operator) -> int:
     except KeyboardInterrupt:  # the usual way to stop
         if is_drawn:
             click.echo()
-    return ExitCode.OK
 
 
 def _looks(operator: Operator) -> Iterator[tuple[dict[str, Any] | str, CommandLineHandover]]:
@@ -239,16 +238,13 @@ def _with_fewer_slots(found: Mapping[str, Any], surplus: int) -> Mapping[str, An
     workers = found["workers"]
     if not workers:
         return found
-    by_need = sorted(range(len(workers)), key=lambda n: (*_needlessness(workers[n]), n))
+    quiet = [_is_quiet(one) for one in workers]
+    by_need = sorted(range(len(workers)), key=lambda n: (quiet[n], workers[n]["job"] is None, n))
     kept = sorted(by_need[: max(0, len(workers) - surplus)])
     left_out = by_need[len(kept) :]
-    all_ready = ", all ready" if all(_is_quiet(workers[n]) for n in left_out) else ""
+    all_ready = ", all ready" if all(quiet[n] for n in left_out) else ""
     more = f"… and {len(left_out)} more slots{all_ready}"
     return {**found, "workers": [workers[n] for n in kept], "left_out": more}
-
-
-def _needlessness(slot: Mapping[str, Any]) -> tuple[bool, bool]:
-    return _is_quiet(slot), slot["job"] is None
 
 
 def _is_quiet(slot: Mapping[str, Any]) -> bool:

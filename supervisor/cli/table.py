@@ -70,6 +70,20 @@ Columns = Sequence[Column | str]
 """A column that is only a name is never left out, and never shortened."""
 
 
+def fields_of(columns: Columns, row: Iterable[object]) -> dict[str, object]:
+    """Return the cells of a row by the names of their columns, in small letters."""
+    return dict(zip(names_of(columns), row, strict=True))
+
+
+def names_of(columns: Columns) -> list[str]:
+    """Return the names of columns, in small letters."""
+    return [one.name.lower() for one in _known(columns)]
+
+
+def _known(columns: Columns) -> list[Column]:
+    return [Column(one) if isinstance(one, str) else one for one in columns]
+
+
 def fitted(
     columns: Columns, rows: Sequence[Sequence[str]], width: int | None
 ) -> list[tuple[str, ...]]:
@@ -77,7 +91,7 @@ def fitted(
 
     Without a `width`, all columns are there, as wide as their widest cell.
     """
-    known = [Column(one) if isinstance(one, str) else one for one in columns]
+    known = _known(columns)
     table = [tuple(one.name for one in known), *map(tuple, rows)]
     sizes = [one.widths(cells) for one, *cells in zip(known, *table, strict=True)]
     if width is None:
@@ -137,10 +151,9 @@ def left_out(
     columns: Columns, rows: Sequence[Sequence[str]], shown: Sequence[str]
 ) -> tuple[str, ...]:
     """Return the columns with something to say that are not among those `shown`."""
-    known = (Column(one) if isinstance(one, str) else one for one in columns)
     return tuple(
         one.name
-        for n, one in enumerate(known)
+        for n, one in enumerate(_known(columns))
         if one.name not in shown and one.says_something(row[n] for row in rows)
     )
 

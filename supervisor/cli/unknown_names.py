@@ -2,8 +2,6 @@
 
 from collections.abc import Collection
 
-import click
-
 from orpheus.shared.domain.crews import unready_text
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter
@@ -15,7 +13,7 @@ from orpheus.shared.text import printable
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_in_filter, unknown_queue
 from orpheus.supervisor.cli.given import text_as_called
-from orpheus.supervisor.cli.output import paused_by
+from orpheus.supervisor.cli.output import paused_by, warn
 from orpheus.supervisor.cli.processes import crews_of_now, read_workers
 
 
@@ -23,20 +21,20 @@ def warn_of_queue(store: Store, handover: CommandLineHandover, queue: str) -> No
     """Warn of a name that may be a typing error; the command goes on: jobs of it may come later."""
     told = unknown_queue(queue, names_of_queues(store, handover.storage.pools))
     if told:
-        _warn(told)
+        warn(told)
 
 
 def warn_of_unserved(store: Store, handover: CommandLineHandover, queue: str) -> None:
     """Warn that no pool serves the queue of a new job, unless another host may."""
     served = {name for queues in handover.storage.pools.values() for name in queues}
     if not store.has_many_hosts and not serves(served, queue):
-        _warn(f"no pool serves the queue {queue!r}{did_you_mean(queue, served)}")
+        warn(f"no pool serves the queue {queue!r}{did_you_mean(queue, served)}")
 
 
 def warn_if_nothing_runs(store: Store, handover: CommandLineHandover, then: str = "waits") -> None:
     """Warn that a new job waits until somebody starts Orpheus; `then`: what it does instead."""
     if not read_workers(store, handover):
-        _warn(text_as_called(f"nothing runs, so it {then}; `orpheus` starts it"))
+        warn(text_as_called(f"nothing runs, so it {then}; `orpheus` starts it"))
 
 
 def warn_of_paused(store: Store, queues: Collection[str]) -> None:
@@ -45,7 +43,7 @@ def warn_of_paused(store: Store, queues: Collection[str]) -> None:
         if name in queues:
             by = printable(paused_by(pause_json(pause), "the configuration") or "")
             opens = text_as_called(f"`orpheus resume {name}` opens it")
-            _warn(f"queue {name} is paused by {by}, so its jobs wait; {opens}")
+            warn(f"queue {name} is paused by {by}, so its jobs wait; {opens}")
 
 
 def warn_of_no_workers(store: Store, handover: CommandLineHandover, queue: str) -> None:
@@ -60,7 +58,7 @@ def warn_of_no_workers(store: Store, handover: CommandLineHandover, queue: str) 
     serving = [crew for crew in crews if crew.serves(queue)]
     if serving and not any(crew.ready or crew.others for crew in serving):
         starts = text_as_called(f"`orpheus scale {serving[0].pool} 1` starts one")
-        _warn(printable(f"{unready_text(queue, serving)}, so it waits; {starts}"))
+        warn(printable(f"{unready_text(queue, serving)}, so it waits; {starts}"))
 
 
 def warn_of_quarantine(store: Store, job_type: str) -> None:
@@ -68,7 +66,7 @@ def warn_of_quarantine(store: Store, job_type: str) -> None:
     quarantine = store.quarantines.of(job_type)
     if quarantine is not None and not quarantine.is_released:
         frees = text_as_called(f"`orpheus release {job_type}` runs them again")
-        _warn(f"type {job_type} is quarantined, so its jobs wait; {frees}")
+        warn(f"type {job_type} is quarantined, so its jobs wait; {frees}")
 
 
 def warn_of_filter(store: Store, handover: CommandLineHandover, wanted: JobFilter) -> bool:
@@ -78,9 +76,5 @@ def warn_of_filter(store: Store, handover: CommandLineHandover, wanted: JobFilte
     """
     unknown = tuple(unknown_in_filter(store, handover.storage.pools, wanted))
     for told in unknown:
-        _warn(told)
+        warn(told)
     return bool(unknown)
-
-
-def _warn(text: str) -> None:
-    click.echo(f"orpheus: warning: {text}", err=True)

@@ -17,6 +17,7 @@ from orpheus.config.problems import dotted
 from orpheus.config.secret_values import differing_secrets
 from orpheus.config.settings import Settings
 from orpheus.config.sources import DEFAULT_PATH, given_file
+from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import ConfigurationError, ExitCode, NotFound, StorageError
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor
@@ -36,7 +37,7 @@ from orpheus.shared.storage import Store, state_files
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import local_time, print_json, print_table, styled
+from orpheus.supervisor.cli.output import local_time, print_items, print_json, styled, warn
 from orpheus.supervisor.cli.table import Column
 from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 
@@ -48,22 +49,19 @@ _COLUMNS = (
     Column("REASON", 1, least=12, enough=16),
 )
 _STYLES = {"+": {"fg": "green"}, "-": {"fg": "red"}, "@": {"fg": "cyan"}}
-_VERSION = WholeNumber(1, 2**63 - 1)
+_VERSION = WholeNumber(1, LARGEST_ID)
 
 
 @click.command()
 @for_operator
-def versions(operator: Operator) -> int:
+def versions(operator: Operator) -> None:
     """List what the file has held, newest first: when, by whom, why.
 
     Those of this host that are kept: up to 50. "file": an editor has saved it.
     """
     kept = _editor(operator, _settings(operator)).versions()
-    if operator.as_json:
-        print_json({"items": [version_json(one) for one in kept]})
-        return ExitCode.OK
-    print_table(_COLUMNS, map(_row, kept))
-    return ExitCode.OK
+    items = [version_json(one) for one in kept]
+    print_items(items, _COLUMNS, map(_row, kept), as_json=operator.as_json)
 
 
 @click.command(cls=CommandWithNumber)
@@ -85,9 +83,10 @@ def diff(operator: Operator, before: int | None, after: int | None) -> int:
     else:
         new, name = _chosen(kept, after).version.text, f"version {after}"
     lines, secrets = _difference(old, new, f"version {number}", name)
+    code = ExitCode.NO if old != new else ExitCode.OK
     if operator.as_json:
         print_json({"from": number, "to": after, "diff": lines, "secrets": secrets})
-        return ExitCode.NO if old != new else ExitCode.OK
+        return code
     for line in lines:
         shown = "\t".join(map(printable, line.split("\t")))
         click.echo(styled(shown, **_STYLES.get(line[:1], {})))
@@ -97,7 +96,7 @@ def diff(operator: Operator, before: int | None, after: int | None) -> int:
         click.echo("nothing differs", err=True)
     elif not lines and not secrets:
         click.echo("only the ends of lines differ")
-    return ExitCode.NO if old != new else ExitCode.OK
+    return code
 
 
 def _difference(old: str, new: str, old_name: str, new_name: str) -> tuple[list[str], list[str]]:
@@ -122,7 +121,7 @@ def _shown(text: str, name: str) -> tuple[list[str], Any]:
 @click.option("--check", is_flag=True, help="Only tell the problems, and what would restart.")
 @with_reason
 @for_operator
-def rollback(operator: Operator, version: int, check: bool, reason: str | None) -> int:
+def rollback(operator: Operator, version: int, check: bool, reason: str | None) -> None:
     """Put the text of VERSION into the file again, with the secrets that it had.
 
     It is checked like any edit, and a running supervisor takes it as if it had been saved. It
@@ -147,10 +146,9 @@ def rollback(operator: Operator, version: int, check: bool, reason: str | None) 
             _replace(editor, planned, operator.actor(reason, may_guess=True), version, store)
     if is_there and not operator.as_json:
         click.echo(f"version {version} is in the file already")
-        return ExitCode.OK
+        return
     is_written = not check and not is_there
     _print_outcome(operator, version, outcome, is_written=is_written)
-    return ExitCode.OK
 
 
 def _settings(operator: Operator) -> Settings:
@@ -176,7 +174,7 @@ def _store(operator: Operator, settings: Settings) -> Iterator[Store | None]:
         try:
             store = stack.enter_context(operator.store(for_command_line(settings)))
         except StorageError as error:
-            _warn(f"{error}; so the jobs of schedules and alerts are not checked")
+            warn(f"{error}; so the jobs of schedules and alerts are not checked")
         yield store
 
 
@@ -192,16 +190,12 @@ def _replace(
         try:
             replace_configuration(editor, planned, actor, version, store)
         except StorageError as error:  # before the file was replaced
-            _warn(str(error))
+            warn(str(error))
         else:
             return
     see = as_called("orpheus config versions")
-    _warn(f"the audit log cannot be written; {see} tells who did this, and why")
+    warn(f"the audit log cannot be written; {see} tells who did this, and why")
     replace_configuration(editor, planned, actor, version, None)
-
-
-def _warn(text: str) -> None:
-    click.echo(f"orpheus: warning: {text}", err=True)
 
 
 def _chosen(kept: list[ShownVersion], number: int | None) -> ShownVersion:
@@ -220,12 +214,10 @@ def _chosen(kept: list[ShownVersion], number: int | None) -> ShownVersion:
 
 def _row(shown: ShownVersion) -> tuple[object, ...]:
     version = shown.version
-    marks = (
-        ("file", shown.is_in_file),
-        ("in force", shown.is_in_force),
-    )
-    words = [*(word for word, is_so in marks if is_so), *filter(None, [shown.fault])]
-    at, now = local_time(rfc3339(version.at_ms)), ", ".join(words) or None
+    in_file = "file" if shown.is_in_file else None
+    in_force = "in force" if shown.is_in_force else None
+    now = ", ".join(filter(None, (in_file, in_force, shown.fault))) or None
+    at = local_time(rfc3339(version.at_ms))
     return version.number, at, version.by, now, version.reason
 
 
@@ -262,4 +254,4 @@ def _print_outcome(
     for note in outcome.notes:
         click.echo(f"  {note}")
     for warning in outcome.warnings:
-        _warn(_line(warning))
+        warn(_line(warning))

@@ -5,10 +5,9 @@ from typing import Any
 
 import click
 
+from orpheus.shared.domain.limits import LARGEST_ID
+
 _NEGATIVE = re.compile(r"-\d+")
-
-
-_MOST = 2**63 - 1
 
 
 class WholeNumber(click.IntRange):
@@ -29,7 +28,7 @@ class WholeNumber(click.IntRange):
 
     def _describe_range(self) -> str:
         """Return the range for `--help`, without an end that only the database sets."""
-        return f"x>={self.min}" if self.max == _MOST else super()._describe_range()
+        return f"x>={self.min}" if self.max == LARGEST_ID else super()._describe_range()
 
 
 class CommandWithNumber(click.Command):

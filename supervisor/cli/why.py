@@ -1,6 +1,5 @@
 """Say why a job does not run."""
 
-import sys
 import time
 from datetime import datetime
 from typing import NamedTuple
@@ -19,7 +18,7 @@ from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.given import as_called, text_as_called
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
-from orpheus.supervisor.cli.output import duration, local_time, print_json, terminal_width
+from orpheus.supervisor.cli.output import duration, local_time, print_json, width_of_terminal
 from orpheus.supervisor.cli.table import GAP, wrapped
 from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
@@ -36,13 +35,12 @@ _UNHEARD = {Code.WORKER_GONE: "does not run", Code.WORKER_SILENT: "may not run"}
 @for_operator
 def why(operator: Operator, id: int) -> int:
     """Say why a job does not run, who holds it back, and until when; exit 0 if it runs."""
-    handover = operator.handover()
-    with operator.store(handover) as store:
+    with operator.opened() as (store, handover):
         job, now_ms, answer, is_released = _read(store, handover, id)
     if operator.as_json:
         print_json(answer)
     else:
-        width = terminal_width() if sys.stdout.isatty() else None
+        width = width_of_terminal()
         click.echo(_verdict(job, answer))
         for reason in answer["reasons"]:
             line = f"- {_line(reason, now_ms)}{_command(job, reason, is_released)}"

@@ -97,17 +97,18 @@ class _Variables:
 
     env: dict[str, str] = field(default_factory=dict)
     positions: dict[str, FileLine] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
+    unused: dict[str, Left] = field(default_factory=dict)
+    """Those that no job has used so far."""
 
     def take(self, position: FileLine, name: str, value: str) -> list[Left]:
         """Set a variable; return what is not carried over, such as a variable for cron itself."""
         what = f"{name}={value}"
         if name in _OF_CRON:
-            why, instead = _OF_CRON[name]
-            return [Left(position, what, why, instead)]
-        left = self._unused(name)
+            return [Left(position, what, *_OF_CRON[name])]
+        left = [self.unused.pop(name)] if name in self.unused else []
         self.env[name], self.positions[name] = value, position
-        self.used.discard(name)
+        why = "no job follows that would see it"
+        self.unused[name] = Left(position, what, why, "nothing is needed")
         if name == "CRON_TZ":
             why = (
                 "it is taken for the time zone of the schedules, as cronie does; Debian ignores it"
@@ -117,22 +118,8 @@ class _Variables:
 
     def use(self) -> list[FileLine]:
         """Mark all variables as used by a job; return where they stand."""
-        self.used.update(self.env)
+        self.unused.clear()
         return list(self.positions.values())
-
-    def unused(self) -> list[Left]:
-        """Return the variables that no job has used."""
-        return [left for name in self.env for left in self._unused(name)]
-
-    def _unused(self, name: str) -> list[Left]:
-        if name not in self.env or name in self.used:
-            return []
-        what = f"{name}={self.env[name]}"
-        return [
-            Left(
-                self.positions[name], what, "no job follows that would see it", "nothing is needed"
-            )
-        ]
 
 
 def convert(source: SourceFile, host: CronHost) -> Imported:
@@ -159,7 +146,7 @@ def convert(source: SourceFile, host: CronHost) -> Imported:
             commands += made[:1]
             schedules += made[1:]
         comments = []
-    return Imported([*commands, *variables.unused(), *schedules], _differences(host))
+    return Imported([*commands, *variables.unused.values(), *schedules], _differences(host))
 
 
 def _differences(host: CronHost) -> tuple[str, ...]:
@@ -230,9 +217,9 @@ def _entries(
     if problem is not None:
         return [job.left(job.line, problem, "write this schedule by hand")]
     shell, home = env.pop("SHELL", "") or DEFAULT_SHELL, env.get("HOME")
-    line, separator, text = _percent_signs(job.command)
-    run = run_of(with_input(line, text) if separator else line, shell, home)
-    name = names.unique(name_of(run.words if not separator else run_of(line, shell).words))
+    line, text = _command_and_input(job.command)
+    run = run_of(line if text is None else with_input(line, text), shell, home)
+    name = names.unique(name_of(run.words if text is None else run_of(line, shell).words))
     cwd = {"cwd": run.cwd} if run.cwd else {}
     env_of = {"env": {**env, **run.env}} if env or run.env else {}
     command: dict[str, Any] = {"name": name, "argv": escaped_fields(run.argv), **cwd, **env_of}
@@ -242,7 +229,7 @@ def _entries(
     positions = (job.position, *variables.use())
     return [
         Entry("commands", command, job.line, positions, job.comments, tuple(_notes(job, host))),
-        Entry("schedules", schedule, f"{job.time}", positions),
+        Entry("schedules", schedule, job.time, positions),
     ]
 
 
@@ -261,14 +248,14 @@ def _seconds(every: str | None) -> float | None:
         return 0.0
 
 
-def _percent_signs(command: str) -> tuple[str, str, str]:
-    r"""Return the command, whether it has an input, and the input.
+def _command_and_input(command: str) -> tuple[str, str | None]:
+    r"""Return the command, and its input if it has one.
 
     The first % ends the command, any other is a newline; `\%` is a percent sign.
     """
     line, *texts = _PERCENT.split(command)
-    text = "\n".join(texts).replace("\\%", "%")
-    return line.replace("\\%", "%").strip(), "%" if texts else "", text
+    text = "\n".join(texts).replace("\\%", "%") if texts else None
+    return line.replace("\\%", "%").strip(), text
 
 
 def _notes(job: _Job, host: CronHost) -> Iterator[Left]:

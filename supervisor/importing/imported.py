@@ -68,10 +68,12 @@ class Imported:
         """Yield the entries for orpheus.toml."""
         return (item for item in self.items if isinstance(item, Entry))
 
-    @property
-    def has_entries(self) -> bool:
-        """Whether anything was carried over."""
-        return any(self.entries())
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Return their values by their tables: what parsing the TOML gives."""
+        tables: dict[str, list[dict[str, Any]]] = {}
+        for entry in self.entries():
+            tables.setdefault(entry.table, []).append(dict(entry.values))
+        return tables
 
     def left(self) -> Iterator[tuple[Left, str | None]]:
         """Yield what was not carried over, each with the name of the entry that it belongs to."""

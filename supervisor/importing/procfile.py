@@ -1,10 +1,8 @@
 """Procfile -> a `[[programs]]` entry for each process type."""
 
 import re
-from typing import Any
 
 from orpheus.shared.domain.programs import parse_env_file
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.importing.imported import Entry, FileLine, Imported, Left, SourceFile
 from orpheus.supervisor.importing.names import DEFAULT_POOLS, UniqueNames, as_name, renamed
 from orpheus.supervisor.importing.shell import NEEDS_FIRST_LINE, keep_running
@@ -19,23 +17,22 @@ _DIFFERENCES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EnvFile:
-    """The file `.env` beside a Procfile: how to call it, and what is in it."""
+def convert(source: SourceFile, folder: str = "", env_file: SourceFile | None = None) -> Imported:
+    """Return a program for each process type. It runs in `folder`; "": where Orpheus runs.
 
-    path: str
-    text: str
-
-
-def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = None) -> Imported:
-    """Return a program for each process type. It runs in `folder`; "": where Orpheus runs."""
+    `env_file`: the file `.env` beside the Procfile.
+    """
     items: list[Entry | Left] = []
     names = UniqueNames(*DEFAULT_POOLS)
-    variables, problem = _variables(env_file)
-    if env_file is not None and problem is not None:
-        instead = "correct it, then write env_file in each entry"
-        items.append(Left(FileLine(env_file.path, 1), env_file.path, problem, instead))
-    path = env_file.path if env_file is not None and problem is None else ""
+    variables: dict[str, str] = {}
+    path = ""
+    if env_file is not None:
+        try:
+            variables, path = parse_env_file(env_file.text), env_file.name
+        except ValueError as problem:
+            instead = "correct it, then write env_file in each entry"
+            position = FileLine(env_file.name, 1)
+            items.append(Left(position, env_file.name, str(problem), instead))
     port = FIRST_PORT
     for number, text in enumerate(source.text.split("\n"), 1):
         line, position = text.strip(), FileLine(source.name, number)
@@ -47,33 +44,24 @@ def convert(source: SourceFile, folder: str = "", env_file: EnvFile | None = Non
             items.append(Left(position, line, why, "correct the line, and import again"))
         elif found["name"] == "release":
             why = "it is run once for each release, and a program stays"
-            items.append(
-                Left(position, line, why, "run it when you deploy, before Orpheus is reloaded")
-            )
+            instead = "run it when you deploy, before Orpheus is reloaded"
+            items.append(Left(position, line, why, instead))
         else:
             name = names.unique(as_name(found["name"]))
-            items.append(_entry(position, found, name, (folder, path), port, variables))
+            items.append(_entry(position, found, name, folder, path, port, variables))
             port += PORT_STEP
     return Imported(items, _DIFFERENCES)
-
-
-def _variables(env_file: EnvFile | None) -> tuple[dict[str, str], str | None]:
-    """Return what the file sets, and why it cannot be used."""
-    try:
-        return parse_env_file(env_file.text) if env_file is not None else {}, None
-    except ValueError as error:
-        return {}, str(error)
 
 
 def _entry(
     position: FileLine,
     found: re.Match[str],
     name: str,
-    where: tuple[str, str],
+    folder: str,
+    env_file: str,
     port: int,
     variables: dict[str, str],
 ) -> Entry:
-    folder, env_file = where
     command = found["command"]
     run = keep_running(command, folder)
     left, env = [], dict(run.env)
@@ -89,8 +77,6 @@ def _entry(
     if "{instance}" in command:
         why = "Orpheus puts the number of the slot in its place"
         left.append(Left(position, "{instance}", why, "see whether that is what is meant"))
-    values: dict[str, Any] = {"name": name, "argv": run.argv}
-    values |= {"cwd": run.cwd} if run.cwd else {}
-    values |= {"env": env} if env else {}
-    values |= {"env_file": env_file} if env_file else {}
+    values = {"name": name, "argv": run.argv, "cwd": run.cwd, "env": env, "env_file": env_file}
+    values = {key: value for key, value in values.items() if value}
     return Entry("programs", values, found[0], (position,), (), tuple(left))

@@ -5,6 +5,7 @@ with `%(process_num)d` becomes one entry for each process, unless `{instance}` s
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from orpheus.shared.domain.programs import INSTANCE
@@ -17,17 +18,17 @@ from orpheus.supervisor.importing.supervisord_file import (
     argv_of,
     expanded,
     has_variables,
+    is_numbered,
     pairs,
     quoted,
     read_sections,
     script_of,
-    uses,
 )
 from orpheus.supervisor.importing.supervisord_keys import (
     DAEMON_KEYS,
     SECTIONS,
-    ProgramKey,
     settings_of,
+    whole_number,
 )
 
 MOST_INSTANCES = 1000
@@ -75,10 +76,11 @@ def convert(
             group = groups.get(section.short_name, section.short_name)
             items += _programs(section, common, {"group_name": group}, host, names)
         elif section.kind == "supervisord":
-            items += [_left_key(section, key, DAEMON_KEYS) for key in _daemon_keys(section)]
+            keys = [key for key in section.values if key != "environment"]
+            items += [_left(section, key, *DAEMON_KEYS.get(key, DAEMON_KEYS[""])) for key in keys]
         elif section.kind != "include":
-            why, instead = SECTIONS.get(section.kind, SECTIONS[""])
-            items.append(Left(section.position, f"[{section.name}]", why, instead))
+            reason = SECTIONS.get(section.kind, SECTIONS[""])
+            items.append(Left(section.position, f"[{section.name}]", *reason))
     for position, pattern in not_found:
         items.append(Left(position, f"files = {pattern}", "no such file", "import it by itself"))
     return Imported(items, _DIFFERENCES)
@@ -106,15 +108,6 @@ def _groups(sections: Iterable[Section]) -> dict[str, str]:
     }
 
 
-def _daemon_keys(section: Section) -> list[str]:
-    return [key for key in section.values if key != "environment"]
-
-
-def _left_key(section: Section, key: str, reasons: dict[str, tuple[str, str]]) -> Left:
-    why, instead = reasons.get(key, reasons[""])
-    return Left(section.positions[key], f"{key}={section.values[key]}", why, instead)
-
-
 def _programs(
     section: Section,
     common: Section | None,
@@ -137,11 +130,7 @@ def _programs(
         return [Left(section.position, f"[{section.name}]", str(problem), "write it by hand")]
     left = sorted([*left, *more, *_instances_meant(section)], key=lambda one: one.position)
     first, *others = entries
-    notes = (*first.left, *left)
-    return [
-        Entry("programs", first.values, first.original, first.positions, (), notes),
-        *others,
-    ]
+    return [replace(first, left=tuple(left)), *others]
 
 
 def _instances_meant(section: Section) -> list[Left]:
@@ -169,12 +158,9 @@ def _processes(
         made.append(_Process(unique.unique(as_name(name)), instances, names))
         left.extend(renamed(section.position, name, made[-1].name))
 
-    numbered = [
-        section.values[key]
-        for key in ("command", "directory", "environment")
-        if uses(section.values.get(key, ""), "process_num")
-    ]
-    has_folders = uses(section.values.get("directory", ""), "process_num")
+    values = [section.values.get(key, "") for key in ("command", "directory", "environment")]
+    numbered = list(filter(is_numbered, values))
+    has_folders = is_numbered(section.values.get("directory", ""))
     if count == 1 or not numbered:
         add(wanted, count, first)
     elif first == 1 and not has_folders and all(map(_is_plain, numbered)):
@@ -195,11 +181,11 @@ def _processes(
 def _is_plain(value: str) -> bool:
     """Return whether the number of the process has no form, such as leading zeros."""
     rest = value.replace("%(process_num)d", "").replace("%(process_num)s", "")
-    return not uses(rest, "process_num")
+    return not is_numbered(rest)
 
 
 def _entry(
-    section: Section, common: Section | None, process: _Process, settings: Sequence[ProgramKey]
+    section: Section, common: Section | None, process: _Process, settings: dict[str, Any]
 ) -> Entry:
     """Return the `[[programs]]` entry of a process. Raises Unusable."""
     command = _usable(section, "command", lambda text: _filled(text, process.names))
@@ -208,26 +194,23 @@ def _entry(
     exported = {name: value for name, value in env.items() if has_variables(value)}
     env = {name: value for name, value in env.items() if name not in exported}
     exported = {name: value for name, value in exported.items() if value != f"\0{name}\0"}
-    values: dict[str, Any] = {"name": process.name}
     if has_variables(command) or has_variables(folder) or exported:
         parts = [f"export {name}={quoted(value)}" for name, value in exported.items()]
         parts += [f"cd {quoted(folder)}"] if has_variables(folder) else []
         script = _usable(section, "command", lambda _: script_of(command))
-        values["argv"] = ["sh", "-c", " && ".join([*parts, f"exec {script}"])]
+        argv = ["sh", "-c", " && ".join([*parts, f"exec {script}"])]
     else:
-        values["argv"] = _usable(section, "command", lambda _: argv_of(command))
+        argv = _usable(section, "command", lambda _: argv_of(command))
+    values: dict[str, Any] = {"name": process.name, "argv": argv}
     if process.instances != 1:
         values["instances"] = process.instances
     if folder and not has_variables(folder):
         values["cwd"] = folder
     if env:
         values["env"] = env
-    for setting in settings:
-        values[setting.key] = setting.value
+    positions = [section.position, *section.positions.values(), *positions]
     original = f"[{section.name}]"
-    return Entry(
-        "programs", values, original, (section.position, *section.positions.values(), *positions)
-    )
+    return Entry("programs", values | settings, original, tuple(positions))
 
 
 def _usable(section: Section, key: str, use: Callable[[str], T]) -> T:
@@ -258,10 +241,7 @@ def _environment(
 
 
 def _number(section: Section, key: str, default: int) -> int:
-    text = section.values.get(key, str(default)).strip()
-    if not text.isascii() or not text.isdigit() or len(text) > 6:
-        raise Unusable(f"{key}={text} is no number")
-    return int(text)
+    return whole_number(key, section.values.get(key, str(default)).strip())
 
 
 def _left(section: Section, key: str, why: str, instead: str) -> Left:

@@ -101,9 +101,9 @@ def expanded(value: str, names: Mapping[str, str | int]) -> str:
     return _EXPANSION.sub(fill_in, value)
 
 
-def uses(value: str, name: str) -> bool:
-    """Return whether `%(name)s` is in a value."""
-    return any(found["name"] == name for found in _EXPANSION.finditer(value))
+def is_numbered(value: str) -> bool:
+    """Return whether the number of the process is in a value: `%(process_num)02d`."""
+    return any(found["name"] == "process_num" for found in _EXPANSION.finditer(value))
 
 
 def has_variables(text: str) -> bool:

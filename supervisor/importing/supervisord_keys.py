@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.importing.imported import Left
 from orpheus.supervisor.importing.supervisord_file import Section, Unusable
 
@@ -100,97 +99,93 @@ _ELSEWHERE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramKey:
-    """A key of a `[[programs]]` entry."""
-
-    key: str
-    value: Any
+Made = dict[str, Any] | tuple[str, str]
+"""What a key becomes: a setting of a `[[programs]]` entry, or why it is none, and what to do."""
 
 
-def settings_of(section: Section, user: str, instances: int) -> tuple[list[ProgramKey], list[Left]]:
+def settings_of(section: Section, user: str, instances: int) -> tuple[dict[str, Any], list[Left]]:
     """Return the settings of a program, and what was not carried over; `user` runs Orpheus.
 
     `instances` is the number in each entry. The keys in `_ELSEWHERE` are left out: other code reads
     them. Raises Unusable for an invalid value.
     """
-    made: list[ProgramKey] = []
+    made: dict[str, Any] = {}
     left: list[Left] = []
     values = {"autorestart": "unexpected", **section.values, "numprocs": str(instances)}
     for key, value in values.items():
         if key in _ELSEWHERE:
             continue
         for one in _made_of(key, value.strip(), values, user):
-            if isinstance(one, ProgramKey):
-                made.append(one)
+            if isinstance(one, dict):
+                made |= one
             else:
                 position = section.positions.get(key, section.position)
                 left.append(Left(position, f"{key}={value}", *one))
     return made, left
 
 
-def _made_of(key: str, value: str, values: Mapping[str, str], user: str) -> list[Any]:
+def _made_of(key: str, value: str, values: Mapping[str, str], user: str) -> list[Made]:
     if key == "user":
         same = value == user
         why = "Orpheus runs every program as the user who starts it"
         instead = f"start Orpheus as {value}, or let argv begin with sudo -n -u {value}"
         return [] if same else [(why, instead)]
     if key in _CONVERTERS:
-        return [one for one in _CONVERTERS[key](value, values) if one is not None]
+        return _CONVERTERS[key](value, values)
     return [PROGRAM_KEYS.get(key, PROGRAM_KEYS[""])]
 
 
-def _autostart(value: str, values: Mapping[str, str]) -> list[Any]:
+def _autostart(value: str, values: Mapping[str, str]) -> list[Made]:
     if _is_true("autostart", value):
         return []
     why = "a program that is in the file is started"
     return [
-        ProgramKey("instances", 0),
+        {"instances": 0},
         (why, f"start it with orpheus scale NAME {values['numprocs']}"),
     ]
 
 
-def _autorestart(value: str, _: Mapping[str, str]) -> list[Any]:
+def _autorestart(value: str, _: Mapping[str, str]) -> list[Made]:
     if value.lower() == "unexpected":
-        return [ProgramKey("restart", "on-failure")]
-    return [] if _is_true("autorestart", value) else [ProgramKey("restart", "never")]
+        return [{"restart": "on-failure"}]
+    return [] if _is_true("autorestart", value) else [{"restart": "never"}]
 
 
-def _exitcodes(value: str, values: Mapping[str, str]) -> list[Any]:
+def _exitcodes(value: str, values: Mapping[str, str]) -> list[Made]:
     codes = {code.strip() for code in value.split(",")}
     if codes == {"0"} or values["autorestart"].lower() != "unexpected":
         return []
     return [("only exit code 0 is an end that is meant", "let the program exit with 0")]
 
 
-def _startsecs(value: str, _: Mapping[str, str]) -> list[Any]:
-    seconds = _whole("startsecs", value)
+def _startsecs(value: str, _: Mapping[str, str]) -> list[Made]:
+    seconds = whole_number("startsecs", value)
     if seconds <= LONGEST_START_S:
-        return [] if seconds == 1 else [ProgramKey("ready", {"after": f"{seconds}s"})]
+        return [] if seconds == 1 else [{"ready": {"after": f"{seconds}s"}}]
     why = "ready must be less than start_timeout of [supervisor], which is 60 s"
     return [
-        ProgramKey("ready", {"after": f"{LONGEST_START_S}s"}),
+        {"ready": {"after": f"{LONGEST_START_S}s"}},
         (why, f'raise start_timeout, then write ready = {{ after = "{seconds}s" }}'),
     ]
 
 
-def _stopwaitsecs(value: str, _: Mapping[str, str]) -> list[Any]:
-    seconds = _whole("stopwaitsecs", value)
+def _stopwaitsecs(value: str, _: Mapping[str, str]) -> list[Made]:
+    seconds = whole_number("stopwaitsecs", value)
     if seconds <= LONGEST_STOP_S:
-        return [ProgramKey("stop_timeout", f"{seconds}s")]
+        return [{"stop_timeout": f"{seconds}s"}]
     why = "stop_timeout must be less than shutdown_deadline of [supervisor], which is 40 s"
     instead = f'raise shutdown_deadline, then write stop_timeout = "{seconds}s"'
-    return [ProgramKey("stop_timeout", f"{LONGEST_STOP_S}s"), (why, instead)]
+    return [{"stop_timeout": f"{LONGEST_STOP_S}s"}, (why, instead)]
 
 
-def _stopsignal(value: str, _: Mapping[str, str]) -> list[Any]:
+def _stopsignal(value: str, _: Mapping[str, str]) -> list[Made]:
     name = value.upper().removeprefix("SIG")
     if name not in _SIGNALS:
         raise Unusable(f"stopsignal={value} is no signal that supervisord sends")
-    return [] if name == "TERM" else [ProgramKey("stop_signal", name)]
+    return [] if name == "TERM" else [{"stop_signal": name}]
 
 
-def _log_size(value: str, _: Mapping[str, str]) -> list[Any]:
+def _log_size(value: str, _: Mapping[str, str]) -> list[Made]:
     size = _SIZE.fullmatch(value)
     if size is None:
         raise Unusable(f"stdout_logfile_maxbytes={value} is no size")
@@ -201,34 +196,34 @@ def _log_size(value: str, _: Mapping[str, str]) -> list[Any]:
     kept = min(max(size_bytes, SMALLEST_LOG_BYTES), LARGEST_LOG_BYTES)
     if kept != size_bytes:
         why = f"log_size is {SMALLEST_LOG_BYTES} bytes to {LARGEST_LOG_BYTES} bytes"
-        return [ProgramKey("log_size", kept), (why, "nothing is needed")]
+        return [{"log_size": kept}, (why, "nothing is needed")]
     written = f"{size['number']}{_WRITTEN[unit]}" if unit else size_bytes
-    return [ProgramKey("log_size", written)]
+    return [{"log_size": written}]
 
 
-def _log_files(value: str, _: Mapping[str, str]) -> list[Any]:
+def _log_files(value: str, _: Mapping[str, str]) -> list[Made]:
     """Return one file more than supervisord's number, which leaves out the file being written."""
-    files = _whole("stdout_logfile_backups", value) + 1
+    files = whole_number("stdout_logfile_backups", value) + 1
     kept = min(files, MOST_LOG_FILES)
-    left = (
-        None if kept == files else (f"log_files is at most {MOST_LOG_FILES}", "nothing is needed")
-    )
-    return [ProgramKey("log_files", kept), left]
+    made: list[Made] = [{"log_files": kept}]
+    if kept != files:
+        made.append((f"log_files is at most {MOST_LOG_FILES}", "nothing is needed"))
+    return made
 
 
-def _redirect_stderr(value: str, values: Mapping[str, str]) -> list[Any]:
+def _redirect_stderr(value: str, values: Mapping[str, str]) -> list[Made]:
     if _is_true("redirect_stderr", value) or "stderr_logfile" in values:
         return []
     return [(_ONE_OUTPUT, _READ_IT)]
 
 
-def _killasgroup(value: str, _: Mapping[str, str]) -> list[Any]:
+def _killasgroup(value: str, _: Mapping[str, str]) -> list[Made]:
     if _is_true("killasgroup", value):
         return []
     return [("SIGKILL always goes to the whole process group", "nothing is needed")]
 
 
-def _stopasgroup(value: str, _: Mapping[str, str]) -> list[Any]:
+def _stopasgroup(value: str, _: Mapping[str, str]) -> list[Made]:
     return [PROGRAM_KEYS["stopasgroup"]] if _is_true("stopasgroup", value) else []
 
 
@@ -238,13 +233,14 @@ def _is_true(key: str, value: str) -> bool:
     return value.lower() in _TRUE
 
 
-def _whole(key: str, value: str) -> int:
+def whole_number(key: str, value: str) -> int:
+    """Return a number. Raises Unusable, which names the key."""
     if not value.isascii() or not value.isdigit() or len(value) > 7:
         raise Unusable(f"{key}={value} is no number")
     return int(value)
 
 
-_CONVERTERS: dict[str, Callable[[str, Mapping[str, str]], list[Any]]] = {
+_CONVERTERS: dict[str, Callable[[str, Mapping[str, str]], list[Made]]] = {
     "autostart": _autostart,
     "autorestart": _autorestart,
     "exitcodes": _exitcodes,

@@ -32,7 +32,7 @@ def converted(name: str) -> Imported:
         has_users = name in ("crontab-of-the-system", "crontab-of-monitors")
         return crontab.convert(source(name), crontab.CronHost("Europe/Berlin", "root", has_users))
     if name.startswith("Procfile"):
-        env_file = procfile.EnvFile(".env", "RACK_ENV=production\n")
+        env_file = SourceFile(".env", "RACK_ENV=production\n")
         return procfile.convert(source(name), "", env_file if name == "Procfile-of-sync" else None)
     missing = [
         (position, pattern)

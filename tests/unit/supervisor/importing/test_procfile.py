@@ -6,13 +6,13 @@ import pytest
 
 from orpheus.config.settings import Program
 from orpheus.supervisor.importing.imported import Left, SourceFile
-from orpheus.supervisor.importing.procfile import EnvFile, convert
+from orpheus.supervisor.importing.procfile import convert
 
 
 def programs(
     text: str, folder: str = "", env_file: str | None = None
 ) -> tuple[list[dict[str, Any]], list[Left]]:
-    env = None if env_file is None else EnvFile(".env", env_file)
+    env = None if env_file is None else SourceFile(".env", env_file)
     imported = convert(SourceFile("Procfile", text), folder, env)
     found = [dict(entry.values) for entry in imported.entries()]
     for one in found:

@@ -90,7 +90,7 @@ def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) ->
     name_program("supervisor")
     read = _with_paths_resolved_once(read)
     settings = read("")
-    notifier = Notifier.from_environ(os.environ)  # first: no child may inherit the socket
+    notifier = Notifier(os.environ)  # first: no child may inherit the socket
     configure_logging(settings.logging.level, settings.logging.format, "supervisor")
     lock_fd = None
     try:

@@ -129,10 +129,10 @@ def main(plan_file: str) -> int:
         myself=myself,
         clock=clock,
         sampler=sampler,
-        notifier=Notifier.from_environ({}),
+        notifier=Notifier({}),
         describing=reloader.describing,
     )
-    notifier = Notifier.from_environ({})
+    notifier = Notifier({})
     signals = Signals()
     signals.take_over()
     Orders(loop, configuration, listeners, recorder, signals, reloader, bell, notifier)

@@ -43,7 +43,7 @@ from orpheus.worker.attempt.outcomes import error_of
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.database_queries import DatabaseQueries
-from orpheus.worker.leasing.fence import FenceThread
+from orpheus.worker.leasing.fence import Fence
 from orpheus.worker.leasing.held_leases import HeldLeases
 from orpheus.worker.leasing.renewal import RenewalThread
 from orpheus.worker.ways_to_run import Parts, log_of_running_job, new_leases, new_loop
@@ -127,7 +127,7 @@ def _work(
     listening: Listening | None = None
     began_ms = store.own_clock.wall_ms()
     renewal = _start_renewal(settings, holder, store, held, control, stray)
-    fence = _start_fence(settings, store, held)
+    control.look_at_leases = Fence(settings, held, store.own_clock.monotonic_ms).look
     try:
         loaded = _load_code(settings, control)
         if loaded is None:
@@ -158,7 +158,6 @@ def _work(
             log.info("worker_to_be_replaced", reason=reason)
             control.send({"say": "recycle", "reason": reason, "jobs_done": control.jobs_done})
     finally:
-        fence.stop()
         renewal.stop()
         if listening is not None:
             listening.stop()
@@ -229,14 +228,6 @@ def _start_renewal(
     renewal = RenewalThread(settings, its_store, held, control, record, stray)
     start_without_signals(renewal)
     return renewal
-
-
-def _start_fence(settings: WorkerHandover, store: Store, held: HeldLeases) -> FenceThread:
-    ttl_s, renew_every_s = settings.lease_ttl_s, settings.renew_every_s
-    monotonic_ms = store.own_clock.monotonic_ms
-    fence = FenceThread(held, monotonic_ms, lease_ttl_s=ttl_s, renew_every_s=renew_every_s)
-    start_without_signals(fence)
-    return fence
 
 
 def _load_code(

@@ -32,10 +32,8 @@ _SILENT_FOR_S = 2.05
 shared/operations/supervisor_requests.py asks again."""
 _SIGNALS = {
     ProcessCommand.TERMINATE: (signal.SIGTERM,),
-    ProcessCommand.ABORT: (
-        signal.SIGABRT,
-        signal.SIGCONT,
-    ),  # a stopped one acts on it only when continued
+    # A process that is stopped acts on it only when it is continued.
+    ProcessCommand.ABORT: (signal.SIGABRT, signal.SIGCONT),
     ProcessCommand.CONTINUE: (signal.SIGCONT,),
     ProcessCommand.DUMP: (signal.SIGUSR1,),
 }

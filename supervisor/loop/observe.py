@@ -16,7 +16,7 @@ from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.process_stat import process_stat
 from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.linux.write_lock import LockHolder
-from orpheus.supervisor.policy.slot import Exit, Observation, ObservedJob
+from orpheus.supervisor.policy.slot import Observation, ObservedJob
 
 
 def observe(
@@ -40,9 +40,9 @@ def observe(
     seen, exit = before, child.peek_exit()  # first: its last messages are in the channel by then
     for message in child.messages(has_exited=exit is not None, serves=serves):
         seen = add_message(seen, message)
-    seen = replace(seen, supervisor_writes=supervisor_writes)
-    if exit is not None:
-        seen = replace(seen, exit=_with_memory(exit, killed_for_memory))
+    if exit is not None and exit.signal == signal.SIGKILL:
+        exit = replace(exit, out_of_memory=killed_for_memory())
+    seen = replace(seen, exit=exit, supervisor_writes=supervisor_writes)
     if row_beat is not None:
         seen = replace(seen, row_beat=row_beat)
     if sample is not None:
@@ -58,12 +58,6 @@ def observe(
     if holder is not None and holder.pid == child.pid:
         return replace(seen, lock_held_s=holder.held_s, os_status=holder.os_status)
     return replace(seen, lock_held_s=0.0)
-
-
-def _with_memory(exit: Exit, killed_for_memory: Callable[[], bool | None]) -> Exit:
-    if exit.signal != signal.SIGKILL:
-        return exit
-    return replace(exit, out_of_memory=killed_for_memory())
 
 
 def add_message(seen: Observation, message: Mapping[str, Any]) -> Observation:

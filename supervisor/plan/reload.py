@@ -166,8 +166,10 @@ class Reloader:
 
     def _follow_and_check(self, orders: Sequence[_Order]) -> Reloaded | Rejected | None:
         """Check what is in the folder to which the path of the start leads now; see `_checked`."""
-        why = ", ".join(dict.fromkeys(order.why for order in orders))
-        replace_all = any(order.replace_all for order in orders)
+        order = _Order(
+            ", ".join(dict.fromkeys(one.why for one in orders)),
+            any(one.replace_all for one in orders),
+        )
         source = self._settings.source
         self._known = self._seen = state_of(source)
         self._told_gone = self._known is None
@@ -175,7 +177,7 @@ class Reloader:
             state = state_of(source, folder.path)
             # Before the check: it may take long, and another text may be saved meanwhile.
             text = None if source is None else text_of(Path(folder.path, source))
-            result = self._checked(folder, why, replace_all=replace_all)
+            result = self._checked(folder, order)
         if isinstance(result, Reloaded):
             self._known = self._seen = state
         elif isinstance(result, Rejected) and text is not None:
@@ -217,24 +219,22 @@ class Reloader:
         self._gone_at_s = None
         return now == before and now != self._known
 
-    def _checked(
-        self, folder: OpenFolder, why: str, *, replace_all: bool
-    ) -> Reloaded | Rejected | None:
+    def _checked(self, folder: OpenFolder, order: _Order) -> Reloaded | Rejected | None:
         """Return the result for the main loop; None: the database cannot be written now."""
         began_s = time.monotonic()
         try:
-            result = self._check(folder, why, replace_all=replace_all)
+            result = self._check(folder, order)
         except StorageError as error:
             if not self.trouble:
-                log.warning("config_waits", why=why, reason=str(error))
+                log.warning("config_waits", why=order.why, reason=str(error))
             self.trouble = f"a new configuration waits for the database: {error}"
             return None
         except OrpheusError as error:
-            return Rejected(why, str(error))
+            return Rejected(order.why, str(error))
         except Exception as error:
             if not self._stopping:  # else its child was ended with all the others
                 log.exception("reload_failed")
-            return Rejected(why, f"an internal error: {type(error).__name__}: {error}")
+            return Rejected(order.why, f"an internal error: {type(error).__name__}: {error}")
         logging = result.settings.logging
         if logging != self._settings.logging:  # on this thread: it may block on stderr
             configure_logging(logging.level, logging.format, "supervisor")
@@ -242,7 +242,7 @@ class Reloader:
         log.debug("reload_checked", seconds=round(time.monotonic() - began_s, 3))
         return result
 
-    def _check(self, folder: OpenFolder, why: str, *, replace_all: bool) -> Reloaded:
+    def _check(self, folder: OpenFolder, order: _Order) -> Reloaded:
         source = self._settings.source
         was_there = source is None or is_there(Path(folder.path, source))
         settings = self._read(folder.path) if was_there else self._settings
@@ -278,9 +278,9 @@ class Reloader:
         if edit is not None:
             edit = replace(edit, changed=shown)
         # A process that stayed in the old folder would read and write the files there.
-        replace_all = replace_all or folder.is_another
+        replace_all = order.replace_all or folder.is_another
         code = digest_of(types)
-        return Reloaded(why, settings, listener, code, changed, shown, replace_all, edit)
+        return Reloaded(order.why, settings, listener, code, changed, shown, replace_all, edit)
 
     @staticmethod
     def _write(settings: Settings, types: Sequence[TypeRow]) -> None:

@@ -47,8 +47,6 @@ class ConcurrentExecutor(Executor):
         self.on_end: Callable[[RunningAttempt, Finished], None] = lambda *_: None
         self.wake: Callable[[], object] = lambda: None
         """Called after `on_end`, when the attempt is no longer among those that run here."""
-        self.has_raised = False
-        """A timeout or a cancel was raised inside a job's code."""
         self.lacks_threads = False
         """The system gave no thread for a job, which was then released."""
         self._places = places

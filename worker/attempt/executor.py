@@ -51,14 +51,10 @@ class NewerPayload(Exception):
     """The payload fits the type as it is described, but not the code that this worker loaded."""
 
 
-class HasRaised(Protocol):
-    """Tells whether JobTimeout was raised in a job's code, which may have left a lock locked."""
+class SoftTimeout(Protocol):
+    """What raises JobTimeout in a handler: the Alarm of the main thread, or an Interrupt."""
 
     has_raised: bool
-
-
-class SoftTimeout(HasRaised, Protocol):
-    """What raises JobTimeout in a handler: the Alarm of the main thread, or an Interrupt."""
 
     def arm(self, now_s: float, timeout_s: float) -> None:
         """Raise JobTimeout in this thread once `timeout_s` have passed, unless disarmed before."""
@@ -110,6 +106,8 @@ class Executor:
         self._meter = meter
         self._capture = capture
         self._kept_loop: KeptLoop | None = None
+        self.has_raised = False
+        """A timeout or a cancel was raised in a job's code, which may have left a lock locked."""
         self.is_outdated = False
         """A job had a type that the job modules define now, but that this worker does not have."""
         self.lacks_files = False
@@ -151,6 +149,7 @@ class Executor:
         except BaseException as error:  # noqa: BLE001 - see the module
             return self._ended_by(error, attempt.lease)
         finally:
+            self.has_raised |= self._alarm.has_raised
             attempt.thread_id = None
             if attempt.log is not None:
                 attempt.log.finish_lines()
@@ -172,10 +171,9 @@ class Executor:
             raise UnknownJobType(
                 f"no module in jobs.modules and no command is the job type {lease.type!r}"
             )
-        context = JobContext(attempt, self._queries)
         if job_type.is_async:
-            work = _run_coroutine(job_type, attempt, context, self._pid, self._around)
-            return self._loop().run(work)
+            return self._loop().run(self._run_coroutine(job_type, attempt))
+        context = JobContext(attempt, self._queries)
         self._alarm.arm(attempt.started_at_s, lease.timeout_s)
         if not self._around:
             return job_type.call(context, lease.payload)
@@ -191,9 +189,7 @@ class Executor:
     async def run_on_loop(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt of an `async def` handler on the running loop; as `run` otherwise."""
         try:
-            job_type = self._types[attempt.lease.type]
-            context = JobContext(attempt, self._queries)
-            value = await _run_coroutine(job_type, attempt, context, self._pid, self._around)
+            value = await self._run_coroutine(self._types[attempt.lease.type], attempt)
             result, children = result_text(value), tuple(attempt.children)
             return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children)
         except BaseException as error:  # noqa: BLE001 - see the module
@@ -201,6 +197,43 @@ class Executor:
         finally:
             if attempt.log is not None:
                 attempt.log.finish_lines()
+
+    async def _run_coroutine(self, job_type: JobType, attempt: RunningAttempt) -> Any:
+        import asyncio  # noqa: PLC0415 - see _loop
+
+        context = JobContext(attempt, self._queries)
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        assert task is not None
+        # All tasks of the loop, unless jobs share it.
+        attempt.tasks = attempt.tasks or (lambda: asyncio.all_tasks(loop))
+        attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
+        limit = asyncio.timeout(attempt.lease.timeout_s)
+        # What is around it is left outside of the timeout, so it sees JobTimeout and JobCancelled.
+        async with AsyncExitStack() as stack:
+            try:
+                async with limit:
+                    try:
+                        await enter_around_coroutine(stack, self._around, context)
+                        context.check_cancelled()  # it may have come before there was `on_stop`
+                        work: Coroutine[Any, Any, Any] = job_type.call(
+                            context, attempt.lease.payload
+                        )
+                        attempt.handler = work
+                        return await work
+                    finally:
+                        if os.getpid() != self._pid:  # it must not close its parent's event loop
+                            end_forked_child()
+            except TimeoutError:
+                if limit.expired():
+                    raise JobTimeout from None
+                raise
+            except asyncio.CancelledError:
+                context.check_cancelled()
+                raise
+            finally:
+                attempt.on_stop = attempt.handler = None
+        return None  # a context manager has swallowed the exception
 
     def _ended_by(self, error: BaseException, lease: Lease) -> Finished:
         try:
@@ -267,55 +300,3 @@ def _snoozed(snoozes: Sequence[Snooze], lease: Lease) -> Finished:
         error = JobError(wrong.type, message, wrong.traceback)
         return Finished(lease, Ending.FAILED, error=error)
     return Finished(lease, Ending.SNOOZED, snooze_ms=round(delay_s * 1000))
-
-
-async def _run_coroutine(
-    job_type: JobType,
-    attempt: RunningAttempt,
-    context: JobContext,
-    worker_pid: int,
-    around: Around,
-) -> Any:
-    # They are left outside of the timeout, so that they see JobTimeout and JobCancelled.
-    async with AsyncExitStack() as stack:
-        entering = enter_around_coroutine(stack, around, context)
-        return await _run_within_timeout(job_type, attempt, context, worker_pid, entering)
-    return None
-
-
-async def _run_within_timeout(
-    job_type: JobType,
-    attempt: RunningAttempt,
-    context: JobContext,
-    worker_pid: int,
-    entering: Coroutine[Any, Any, None],
-) -> Any:
-    import asyncio  # noqa: PLC0415 - see Executor._loop
-
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    assert task is not None
-    # All tasks of the loop, unless jobs share it.
-    attempt.tasks = attempt.tasks or (lambda: asyncio.all_tasks(loop))
-    attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
-    limit = asyncio.timeout(attempt.lease.timeout_s)
-    try:
-        async with limit:
-            try:
-                await entering
-                context.check_cancelled()  # the request may have come before there was `on_stop`
-                work: Coroutine[Any, Any, Any] = job_type.call(context, attempt.lease.payload)
-                attempt.handler = work
-                return await work
-            finally:
-                if os.getpid() != worker_pid:  # it must not close its parent's event loop
-                    end_forked_child()
-    except TimeoutError:
-        if limit.expired():
-            raise JobTimeout from None
-        raise
-    except asyncio.CancelledError:
-        context.check_cancelled()
-        raise
-    finally:
-        attempt.on_stop = attempt.handler = None

@@ -58,7 +58,12 @@ class PlannedByTest(Configuration):
         padding = "x" * self.plan_of_test["handover_bytes"]
         specs = {
             slot: ProcessSpec(
-                slot, pool_of(slot), Role.WORKER, tuple(argv), {"slot": slot, "padding": padding}
+                slot,
+                pool_of(slot),
+                Role.WORKER,
+                fingerprint="",
+                argv=tuple(argv),
+                handover={"slot": slot, "padding": padding},
             )
             for slot, argv in slots.items()
         }

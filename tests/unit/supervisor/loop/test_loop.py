@@ -105,7 +105,7 @@ def test_a_start_that_cannot_be_announced_goes_on(loop: Loop, told: list[str]) -
     def fail(_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    loop._on_settled = fail
+    loop.on_settled = fail
     loop._turn(1.0)
     assert told == ["READY"]
 

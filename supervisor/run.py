@@ -35,13 +35,7 @@ from orpheus.shared.process.listener import address_of
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.process.supervisor_lock import noted_supervisor
-from orpheus.shared.storage import (
-    Store,
-    locked_file,
-    open_storage,
-    settled_paths,
-    state_files,
-)
+from orpheus.shared.storage import Store, locked_file, open_storage, settled_paths, state_files
 from orpheus.supervisor.linux.adoption import become_subreaper
 from orpheus.supervisor.linux.sampling import Sampler
 from orpheus.supervisor.linux.signals import Signals, reset_child_signal

@@ -15,7 +15,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from socket import socket
 from threading import Lock, Thread
@@ -87,6 +87,7 @@ class _Order:
     replace_all: bool = False
 
 
+@dataclass
 class Reloader:
     """Checks a configuration on request, and when the file changes (`supervisor.watch_config`).
 
@@ -96,32 +97,27 @@ class Reloader:
     `note_rejected` with the text that was not taken, and why.
     """
 
-    def __init__(
-        self,
-        read: ReadSettings,
-        settings: Settings,
-        listeners: Listeners,
-        keep: Callable[[Settings], EditOnMachine | None],
-        note_rejected: Callable[[str, str], None],
-    ) -> None:
-        self.describing = Lock()
-        self.trouble = ""
-        """What a new configuration waits for; empty: for nothing. Any thread may read it."""
-        self._read = read
-        self._settings = settings
-        self._listeners = listeners
-        self._keep = keep
-        self._note_rejected = note_rejected
-        self._folder = StartFolder()
-        self._stopping = False
-        self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
-        self._results: deque[Reloaded | Rejected] = deque()
+    _read: ReadSettings
+    _settings: Settings
+    _listeners: Listeners
+    _keep: Callable[[Settings], EditOnMachine | None]
+    _note_rejected: Callable[[str, str], None]
+    describing: Lock = field(default_factory=Lock)
+    trouble: str = ""
+    """What a new configuration waits for; empty: for nothing. Any thread may read it."""
+    _folder: StartFolder = field(default_factory=StartFolder)
+    _stopping: bool = False
+    _orders: queue.SimpleQueue[_Order] = field(default_factory=queue.SimpleQueue)
+    _results: deque[Reloaded | Rejected] = field(default_factory=deque)
+    _gone_at_s: float | None = None
+    _told_gone: bool = False
+
+    def __post_init__(self) -> None:
+        """Look at the file, but do not watch it yet."""
         self._results_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._seen = state_of(settings.source)
+        self._seen = state_of(self._settings.source)
         # The start read the file a while ago: a version that was saved since is not known yet.
-        self._known = self._seen if _is_in_its_file(settings) else None
-        self._gone_at_s: float | None = None
-        self._told_gone = False
+        self._known = self._seen if _is_in_its_file(self._settings) else None
         self._thread = Thread(target=self._run, name="reloader", daemon=True)
 
     def start(self) -> None:

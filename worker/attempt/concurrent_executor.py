@@ -66,8 +66,8 @@ class ConcurrentExecutor(Executor):
         """Run the attempt, or release its job if there is no thread for it. Main thread only."""
         self._attempts.add(attempt)
         self._has_attempts.set()
-        if self._capture is not None:
-            self._capture.keep()
+        if self.capture is not None:
+            self.capture.keep()
         try:
             self._start(attempt)
         except (RuntimeError, MemoryError) as error:
@@ -77,8 +77,8 @@ class ConcurrentExecutor(Executor):
             self._end(attempt, Finished(attempt.lease, Ending.RELEASED))
 
     def _start(self, attempt: RunningAttempt) -> None:
-        job_type = self._types.get(attempt.lease.type)
-        if job_type is None or not job_type.is_async or attempt.lease.type in self._commands:
+        job_type = self.types.get(attempt.lease.type)
+        if job_type is None or not job_type.is_async or attempt.lease.type in self.commands:
             self._threads.start(attempt)
             return
         if self._event_loop is None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from contextvars import copy_context
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orpheus.shared.domain.jobs import JobError, Lease
@@ -18,6 +19,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
 from orpheus.shared.job_types.registry import JobType, PayloadMisfit
+from orpheus.shared.records import dataclass
 from orpheus.worker.attempt.around import Around, enter_around, enter_around_coroutine
 from orpheus.worker.attempt.context import (
     CannotFollow,
@@ -75,50 +77,39 @@ class NoTimeout:
         """See SoftTimeout."""
 
 
+@dataclass
 class Executor:
     """Runs attempts of the job types that it is given. One thread only."""
 
-    def __init__(
-        self,
-        types: Mapping[str, JobType],
-        commands: Mapping[str, "CommandType"],
-        alarm: SoftTimeout,
-        queries: JobQueries,
-        stray: StrayOutput | None = None,
-        folder: Folder | None = None,
-        around: Around = (),
-        meter: Meter | None = None,
-        capture: Capture | None = None,
-    ) -> None:
-        """`stray` takes what is written to the descriptors 1 and 2; `around` wraps each attempt.
-
-        `folder` is where attempts start; without it, they start in the current folder. `meter`
-        measures what they cost; without it, that is unknown. `capture` keeps what they log.
-        """
-        self._types = types
-        self._commands = commands
-        self._alarm = alarm
-        self._queries = queries
-        self._stray = stray
-        self._around = around
-        self._pid = os.getpid()
-        self._folder = folder
-        self._meter = meter
-        self._capture = capture
-        self._kept_loop: KeptLoop | None = None
-        self.has_raised = False
-        """A timeout or a cancel was raised in a job's code, which may have left a lock locked."""
-        self.is_outdated = False
-        """A job had a type that the job modules define now, but that this worker does not have."""
-        self.lacks_files = False
-        """A command could not be started, as this process may open no more files."""
+    types: Mapping[str, JobType]
+    commands: Mapping[str, "CommandType"]
+    alarm: SoftTimeout
+    queries: JobQueries
+    stray: StrayOutput | None = None
+    """Takes what is written to the descriptors 1 and 2."""
+    folder: Folder | None = None
+    """Where attempts start; without it, they start in the current folder."""
+    around: Around = ()
+    """Wraps each attempt."""
+    meter: Meter | None = None
+    """Measures what attempts cost; without it, that is unknown."""
+    capture: Capture | None = None
+    """Keeps what they log."""
+    has_raised: bool = False
+    """A timeout or a cancel was raised in a job's code, which may have left a lock locked."""
+    is_outdated: bool = False
+    """A job had a type that the job modules define now, but that this worker does not have."""
+    lacks_files: bool = False
+    """A command could not be started, as this process may open no more files."""
+    _pid: int = field(default_factory=os.getpid)
+    _kept_loop: "KeptLoop | None" = None
 
     def run(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt and return how it ended. Raises nothing."""
-        if self._meter is None:
+        if self.meter is None:
             return self._run(attempt)
-        self._meter.begin(attempt.started_at_s)
-        return self._meter.end(attempt, self._run(attempt))
+        self.meter.begin(attempt.started_at_s)
+        return self.meter.end(attempt, self._run(attempt))
 
     def _loop(self) -> "KeptLoop":
         if self._kept_loop is None:
@@ -130,10 +121,10 @@ class Executor:
 
     def _run(self, attempt: RunningAttempt) -> Finished:
         attempt.thread_id = threading.get_ident()
-        if self._folder is not None:
-            self._folder.enter()
-        if self._capture is not None:
-            self._capture.keep()
+        if self.folder is not None:
+            self.folder.enter()
+        if self.capture is not None:
+            self.capture.keep()
         try:
             try:
                 try:
@@ -143,42 +134,42 @@ class Executor:
                         end_forked_child()
                 result = result_text(value)
             finally:
-                self._alarm.disarm()
+                self.alarm.disarm()
             children = tuple(attempt.children)
             return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children)
         except BaseException as error:  # noqa: BLE001 - see the module
             return self._ended_by(error, attempt.lease)
         finally:
-            self.has_raised |= self._alarm.has_raised
+            self.has_raised |= self.alarm.has_raised
             attempt.thread_id = None
             if attempt.log is not None:
                 attempt.log.finish_lines()
-            if self._stray is not None:
-                self._stray.finish(attempt)
+            if self.stray is not None:
+                self.stray.finish(attempt)
 
     def _run_code(self, attempt: RunningAttempt) -> Any:
         lease = attempt.lease
-        command = self._commands.get(lease.type)
+        command = self.commands.get(lease.type)
         if command is not None:
             with ExitStack() as stack:
-                enter_around(stack, self._around, JobContext(attempt, self._queries))
+                enter_around(stack, self.around, JobContext(attempt, self.queries))
                 return command.run(attempt)
             return None
-        job_type = self._types.get(lease.type)
+        job_type = self.types.get(lease.type)
         if job_type is None:
-            if self._queries.has_type(lease.type):
+            if self.queries.has_type(lease.type):
                 raise OutdatedWorker
             raise UnknownJobType(
                 f"no module in jobs.modules and no command is the job type {lease.type!r}"
             )
         if job_type.is_async:
             return self._loop().run(self._run_coroutine(job_type, attempt))
-        context = JobContext(attempt, self._queries)
-        self._alarm.arm(attempt.started_at_s, lease.timeout_s)
-        if not self._around:
+        context = JobContext(attempt, self.queries)
+        self.alarm.arm(attempt.started_at_s, lease.timeout_s)
+        if not self.around:
             return job_type.call(context, lease.payload)
         with ExitStack() as stack:
-            enter_around(stack, self._around, context)
+            enter_around(stack, self.around, context)
             try:
                 return job_type.call(context, lease.payload)
             finally:
@@ -189,7 +180,7 @@ class Executor:
     async def run_on_loop(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt of an `async def` handler on the running loop; as `run` otherwise."""
         try:
-            value = await self._run_coroutine(self._types[attempt.lease.type], attempt)
+            value = await self._run_coroutine(self.types[attempt.lease.type], attempt)
             result, children = result_text(value), tuple(attempt.children)
             return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children)
         except BaseException as error:  # noqa: BLE001 - see the module
@@ -201,7 +192,7 @@ class Executor:
     async def _run_coroutine(self, job_type: JobType, attempt: RunningAttempt) -> Any:
         import asyncio  # noqa: PLC0415 - see _loop
 
-        context = JobContext(attempt, self._queries)
+        context = JobContext(attempt, self.queries)
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
         assert task is not None
@@ -214,7 +205,7 @@ class Executor:
             try:
                 async with limit:
                     try:
-                        await enter_around_coroutine(stack, self._around, context)
+                        await enter_around_coroutine(stack, self.around, context)
                         context.check_cancelled()  # it may have come before there was `on_stop`
                         work: Coroutine[Any, Any, Any] = job_type.call(
                             context, attempt.lease.payload
@@ -243,7 +234,7 @@ class Executor:
 
     def _ending_by(self, error: BaseException, lease: Lease) -> Finished:
         # After a timeout, the handler's own clean-up may raise something else.
-        if isinstance(error, JobTimeout) or self._alarm.has_raised:
+        if isinstance(error, JobTimeout) or self.alarm.has_raised:
             message = f"it ran longer than its timeout of {lease.timeout_s:g} s"
             timeout = JobError("JobTimeout", message, error_of(error).traceback)
             return Finished(lease, Ending.TIMED_OUT, error=timeout)
@@ -269,14 +260,14 @@ class Executor:
 
     def _judged(self, misfit: PayloadMisfit, lease: Lease) -> Exception:
         """Return what a payload that does not fit means: it is wrong, or this code is not its."""
-        fit = self._queries.fit(self._types[lease.type], lease.payload)
+        fit = self.queries.fit(self.types[lease.type], lease.payload)
         if fit is Fit.NEWLY:
             return OutdatedWorker()
         kind = NewerPayload if fit is Fit.YES else PermanentError
         return kind(*misfit.args).with_traceback(misfit.__traceback__)
 
     def _is_permanent(self, error: BaseException, lease: Lease) -> bool:
-        job_type = self._types.get(lease.type)
+        job_type = self.types.get(lease.type)
         named = () if job_type is None else job_type.permanent
         return isinstance(error, (PermanentError, *named))
 

@@ -254,13 +254,7 @@ class Reloader:
                     f"{key}: cannot change while Orpheus runs; stop it, and start it again"
                 )
         with self.describing:
-            types = describe_types(
-                settings.jobs.modules,
-                for_commands(settings),
-                settings.supervisor.start_timeout,
-                settings.jobs.around,
-                folder.path,
-            )
+            types = described_types(settings, folder.path)
         api = settings.api
         listener = self._listeners.take(api.host, api.port) if api.enabled else None
         try:
@@ -287,6 +281,12 @@ class Reloader:
                 write_settings(store, for_database(settings))
         finally:
             store.close()
+
+
+def described_types(settings: Settings, folder: str = "") -> list[TypeRow]:
+    """Return the job types as their modules describe them now; see `describe_types`."""
+    jobs, timeout_s = settings.jobs, settings.supervisor.start_timeout
+    return describe_types(jobs.modules, for_commands(settings), timeout_s, jobs.around, folder)
 
 
 def _is_in_its_file(settings: Settings) -> bool:

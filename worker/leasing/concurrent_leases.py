@@ -39,11 +39,6 @@ class ConcurrentLeases(HeldLeases):
         """The same attempts, replaced as a whole, so that a forked child needs no lock here."""
         self._free = list(range(places))
 
-    def only_attempt(self) -> RunningAttempt | None:
-        """See HeldLeases."""
-        attempts = self._attempts
-        return attempts[0] if len(attempts) == 1 else None
-
     def attempts(self) -> tuple[RunningAttempt, ...]:
         """See HeldLeases."""
         return self._attempts

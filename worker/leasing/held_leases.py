@@ -61,7 +61,8 @@ class HeldLeases:
 
     def only_attempt(self) -> RunningAttempt | None:
         """Return the attempt whose code runs now; None if there is none, or more than one."""
-        return self.running
+        attempts = self.attempts()
+        return attempts[0] if len(attempts) == 1 else None
 
     def attempts(self) -> tuple[RunningAttempt, ...]:
         """Return the attempts whose code runs now, the oldest first."""

@@ -13,7 +13,6 @@ import select
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import field
-from functools import partial
 from threading import Lock
 
 from orpheus.shared.domain.events import Kind
@@ -28,12 +27,11 @@ from orpheus.supervisor.linux.adoption import (
     kill_adopted,
     reap_adopted,
 )
-from orpheus.supervisor.linux.cgroup import OutOfMemoryKills
 from orpheus.supervisor.linux.sampling import LOCK_INTERVAL_S, Sampler
 from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.lock_holder import LockHolderCheck
-from orpheus.supervisor.loop.observe import observe
+from orpheus.supervisor.loop.observe import Observer
 from orpheus.supervisor.loop.slot_records import (
     EndsOfStates,
     Stop,
@@ -44,7 +42,6 @@ from orpheus.supervisor.loop.slot_records import (
 from orpheus.supervisor.plan.plan import Plan
 from orpheus.supervisor.policy import fleet, order
 from orpheus.supervisor.policy.exits import was_cut_short
-from orpheus.supervisor.policy.liveness import is_silent
 from orpheus.supervisor.policy.slot import (
     Exit,
     Observation,
@@ -91,7 +88,6 @@ class Loop:
     """Why the newest configuration is not in force; None: it is."""
     status: str = "starting"
     """The state of the whole in one line."""
-    _memory_kills: OutOfMemoryKills = field(default_factory=OutOfMemoryKills)
     _lock_holder: LockHolderCheck = field(default_factory=LockHolderCheck)
     _inherited: set[int] = field(default_factory=child_pids)
     _sources: list[tuple[int, Callable[[], None]]] = field(default_factory=list)
@@ -105,6 +101,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         """Take what its children say, and adopt the plan."""
+        self._observer = Observer(self.sampler, self.children.recorder)
         self._prefix = incarnation_prefix(self.children.state)
         self.listen(self.children.bell_fd, self.children.turn)
         self.adopt(self.plan)
@@ -167,7 +164,7 @@ class Loop:
                 self._turn_slot(key, now_s)
             except Exception:  # an error in one slot must not stop the others
                 log.exception("slot_turn_failed", slot=key)
-        self._memory_kills.look(now_s)
+        self._observer.memory_kills.look(now_s)
         rules = self.plan.rules_of(None)
         self.slots = (
             fleet.remove_ended(self._stopped())
@@ -206,17 +203,8 @@ class Loop:
         if child is None:
             error = self.children.start_errors.get(incarnation, "unknown error")
             return Observation(incarnation, exit=Exit(error=error))
-        seen = observe(
-            child,
-            slot.process.seen,
-            sample=self.sampler.latest.get(incarnation),
-            row_beat=self.children.recorder.row_beats.get(incarnation),
-            supervisor_writes=self.children.recorder.can_write(),
-            holder=self.sampler.holder,
-            is_silent=is_silent(slot.process, self.plan.rules_of(slot), now_s),
-            serves=slot.state is SlotState.READY,
-            killed_for_memory=partial(self._memory_kills.take_one, now_s),
-        )
+        rules, serves = self.plan.rules_of(slot), slot.state is SlotState.READY
+        seen = self._observer.observe(child, slot.process, rules, now_s, serves=serves)
         if seen.exit is not None and self._stop_requests:
             self._cut_short |= was_cut_short(seen.exit, slot.role)
         return seen

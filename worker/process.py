@@ -40,7 +40,7 @@ from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.around import Around, check_around, load_around
-from orpheus.worker.attempt.executor import Executor
+from orpheus.worker.attempt.executor import Executor, NoTimeout
 from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.forked_child import cut_off_children
 from orpheus.worker.attempt.job_log import Capture
@@ -252,11 +252,12 @@ class _Worker:
         jobs = ConcurrentExecutor(
             types,
             commands,
+            NoTimeout(),
             QueriesThread(queries),
-            settings.concurrency,
-            blocked_after_s=settings.beat_interval_s,
             around=around,
             capture=capture,
+            places=settings.concurrency,
+            blocked_after_s=settings.beat_interval_s,
         )
         return ConcurrentLoop(
             settings, self.holder, self.store, held, control, renewal, jobs, upkeep, stray

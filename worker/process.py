@@ -40,11 +40,9 @@ from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.around import Around, check_around, load_around
-from orpheus.worker.attempt.executor import Executor, NoTimeout
-from orpheus.worker.attempt.folder import Folder
+from orpheus.worker.attempt.executor import MainThreadExecutor, NoTimeout
 from orpheus.worker.attempt.forked_child import cut_off_children
 from orpheus.worker.attempt.job_log import Capture
-from orpheus.worker.attempt.meter import Meter
 from orpheus.worker.attempt.outcomes import error_of
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread
@@ -240,8 +238,8 @@ class _Worker:
         commands, capture = _commands(settings), self._capture_and_cut_off()
         upkeep = None if self.stored is None else Upkeep(self.stored)
         if settings.concurrency == 1:
-            executor = Executor(
-                types, commands, Alarm(), queries, stray, Folder(), around, Meter(), capture
+            executor = MainThreadExecutor(
+                types, commands, Alarm(), queries, around=around, stray=stray, capture=capture
             )
             return Loop(settings, self.holder, self.store, held, control, renewal, executor, upkeep)
         from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor  # noqa: PLC0415

@@ -17,6 +17,7 @@ from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.event_loop import EventLoop
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.interrupt import Interrupt
+from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.job_threads import JobThreads
 
 _LOOK_EVERY_S = 0.05
@@ -28,6 +29,7 @@ log = get_logger()
 class ConcurrentExecutor(Executor):
     """`start` returns at once; `on_end` is called in another thread when the attempt has ended."""
 
+    capture: Capture
     places: int
     blocked_after_s: float
     """A handler that blocks the event loop for longer is logged."""
@@ -50,8 +52,7 @@ class ConcurrentExecutor(Executor):
         """Run the attempt, or release its job if there is no thread for it. Main thread only."""
         self._attempts.add(attempt)
         self._has_attempts.set()
-        if self.capture is not None:
-            self.capture.keep()
+        self.capture.keep()
         try:
             self._start(attempt)
         except (RuntimeError, MemoryError) as error:

@@ -85,16 +85,8 @@ class Executor:
     commands: Mapping[str, "CommandType"]
     alarm: SoftTimeout
     queries: JobQueries
-    stray: StrayOutput | None = None
-    """Takes what is written to the descriptors 1 and 2."""
-    folder: Folder | None = None
-    """Where attempts start; without it, they start in the current folder."""
     around: Around = ()
     """Wraps each attempt."""
-    meter: Meter | None = None
-    """Measures what attempts cost; without it, that is unknown."""
-    capture: Capture | None = None
-    """Keeps what they log."""
     has_raised: bool = False
     """A timeout or a cancel was raised in a job's code, which may have left a lock locked."""
     is_outdated: bool = False
@@ -106,25 +98,7 @@ class Executor:
 
     def run(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt and return how it ended. Raises nothing."""
-        if self.meter is None:
-            return self._run(attempt)
-        self.meter.begin(attempt.started_at_s)
-        return self.meter.end(attempt, self._run(attempt))
-
-    def _loop(self) -> "KeptLoop":
-        if self._kept_loop is None:
-            # asyncio: 7 MB, only for workers with `async def` handlers
-            from orpheus.worker.attempt.kept_loop import KeptLoop  # noqa: PLC0415
-
-            self._kept_loop = KeptLoop()
-        return self._kept_loop
-
-    def _run(self, attempt: RunningAttempt) -> Finished:
         attempt.thread_id = threading.get_ident()
-        if self.folder is not None:
-            self.folder.enter()
-        if self.capture is not None:
-            self.capture.keep()
         try:
             try:
                 try:
@@ -144,8 +118,14 @@ class Executor:
             attempt.thread_id = None
             if attempt.log is not None:
                 attempt.log.finish_lines()
-            if self.stray is not None:
-                self.stray.finish(attempt)
+
+    def _loop(self) -> "KeptLoop":
+        if self._kept_loop is None:
+            # asyncio: 7 MB, only for workers with `async def` handlers
+            from orpheus.worker.attempt.kept_loop import KeptLoop  # noqa: PLC0415
+
+            self._kept_loop = KeptLoop()
+        return self._kept_loop
 
     def _run_code(self, attempt: RunningAttempt) -> Any:
         lease = attempt.lease
@@ -270,6 +250,28 @@ class Executor:
         job_type = self.types.get(lease.type)
         named = () if job_type is None else job_type.permanent
         return isinstance(error, (PermanentError, *named))
+
+
+@dataclass(kw_only=True)
+class MainThreadExecutor(Executor):
+    """Runs one attempt after the other in the main thread, and tells what each has cost."""
+
+    stray: StrayOutput
+    """Takes what is written to the descriptors 1 and 2."""
+    capture: Capture
+    """Keeps what attempts log."""
+    folder: Folder = field(default_factory=Folder)
+    """Where attempts start."""
+    meter: Meter = field(default_factory=Meter)
+
+    def run(self, attempt: RunningAttempt) -> Finished:
+        """See Executor."""
+        self.meter.begin(attempt.started_at_s)
+        self.folder.enter()
+        self.capture.keep()
+        finished = super().run(attempt)
+        self.stray.finish(attempt)
+        return self.meter.end(attempt, finished)
 
 
 def _only_snoozes(leaves: Sequence[BaseException]) -> list[Snooze]:

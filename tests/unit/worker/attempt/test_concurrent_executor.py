@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -50,6 +51,7 @@ class Jobs:
                 NoTimeout(),
                 self._queries,
                 around=self.around,
+                capture=MagicMock(),
                 places=8,
                 blocked_after_s=BLOCKED_AFTER_S,
             )

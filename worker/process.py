@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
 RESTART = -1
 """No exit code: it tells that a worker without a supervisor must start anew as a new process."""
 
-_RETRY_DATABASE_S = 0.5
 _KEPT_MB = 16
 _EXIT_S = 5.0
 """At exit, a library may send what it has gathered: errors, traces."""
@@ -302,8 +300,7 @@ def _retry(control: ControlThread, call: Callable[[], _T]) -> _T:
             with control.database.call():
                 return call()
         except (DatabaseBusy, DatabaseFull) as error:
-            control.database.log_failure(error)
-            time.sleep(_RETRY_DATABASE_S)
+            control.database.wait_after(error)
     raise _StopRequested
 
 

@@ -10,6 +10,7 @@ A deployment may have switched the link by which the current folder was entered.
 file is read, its modules are described, and the process enters it once its settings can be used.
 """
 
+import contextlib
 import os
 import queue
 import time
@@ -134,10 +135,8 @@ class Reloader:
 
     def take(self) -> list[Reloaded | Rejected]:
         """Return the results since the last call, oldest first."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._results_fd)
-        except BlockingIOError:
-            return []
         return [self._results.popleft() for _ in range(len(self._results))]
 
     def stop(self) -> None:

@@ -82,7 +82,7 @@ class ConcurrentLoop(Loop):
                 self._start_prefetched()
             self._sleep(epoll)
         except StorageError as error:
-            self._wait_for_database(error)
+            self._control.database.wait_after(error)
 
     def _report_the_rest(self) -> bool:
         """See Loop. First, let the jobs that run end."""
@@ -93,7 +93,7 @@ class ConcurrentLoop(Loop):
             try:
                 self._report_and_lease(leasing=False)
             except StorageError as error:
-                self._wait_for_database(error)
+                self._control.database.wait_after(error)
             if poll.poll(_LOOK_EVERY_S * 1000):
                 os.eventfd_read(self._end_fd)
             self._look_at_ended()

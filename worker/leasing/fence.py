@@ -5,10 +5,12 @@ runs the jobs meanwhile. So the control thread looks, which never uses the datab
 """
 
 from collections.abc import Callable
+from dataclasses import field
 
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.stall import StallWatch
+from orpheus.shared.records import dataclass
 from orpheus.worker.leasing.held_leases import HeldLeases
 
 _SHORTEST_S = 0.05
@@ -16,25 +18,22 @@ _SHORTEST_S = 0.05
 log = get_logger()
 
 
+@dataclass
 class Fence:
-    """Looks at the leases. `monotonic_ms` reads the clock of `held.expires_mono_ms`."""
+    """Looks at the leases of one worker."""
 
-    def __init__(
-        self, settings: WorkerHandover, held: HeldLeases, monotonic_ms: Callable[[], int]
-    ) -> None:
-        self._held = held
-        self._monotonic_ms = monotonic_ms
-        self._longest_s = settings.lease_ttl_s / 4
-        """The longest pause: a lease that is taken meanwhile expires after its end."""
-        self._renew_every_s = settings.renew_every_s
-        self._stall = StallWatch()
+    _settings: WorkerHandover
+    _held: HeldLeases
+    _monotonic_ms: Callable[[], int]
+    """Reads the clock of `expires_mono_ms`."""
+    _stall: StallWatch = field(default_factory=StallWatch)
 
     def look(self, now_s: float) -> float:
         """Ask the jobs to stop if their leases have expired; return how soon to look again.
 
         Not if this process stood still: then its leases may be renewed late (renewal.py).
         """
-        self._stall.look(now_s, self._renew_every_s)
+        self._stall.look(now_s, self._settings.renew_every_s)
         attempts = self._held.attempts()
         left_s = (self._held.expires_mono_ms - self._monotonic_ms()) / 1000
         if left_s <= 0 and self._stall.is_calm(now_s):
@@ -42,6 +41,7 @@ class Fence:
                 if not attempt.lease_lost:
                     log.warning("lease_expired", job=attempt.lease.job_id)
                     attempt.mark_lease_lost(now_s)
-        wait_s = max(_SHORTEST_S, min(left_s, self._longest_s)) if attempts else self._longest_s
+        longest_s = self._settings.lease_ttl_s / 4  # a lease taken meanwhile expires after that
+        wait_s = max(_SHORTEST_S, min(left_s, longest_s)) if attempts else longest_s
         self._stall.expect(now_s + wait_s)
         return wait_s

@@ -30,7 +30,6 @@ from orpheus.worker.leasing.estimates import Estimates
 from orpheus.worker.leasing.held_leases import HeldLeases, Report, store_reports
 from orpheus.worker.leasing.renewal import RenewalThread
 
-_RETRY_DATABASE_S = 0.5
 _NEVER = float("inf")
 _LOOK_EVERY_S = 0.001
 """How often the loop looks for cancels between short jobs: a look takes as long as a short job."""
@@ -127,7 +126,7 @@ class Loop:
                 self._sleep(epoll)
                 self._is_idle = True
         except StorageError as error:
-            self._wait_for_database(error)
+            self._control.database.wait_after(error)
 
     def _keep_up(self, now_s: float) -> None:
         """Do the upkeep, if it is due."""
@@ -141,10 +140,6 @@ class Loop:
             )
             self._next_upkeep_s = now_s + min(self._poll_every_s, next_s)
 
-    def _wait_for_database(self, error: StorageError) -> None:
-        self._control.database.log_failure(error)
-        time.sleep(_RETRY_DATABASE_S)
-
     def _report_the_rest(self) -> bool:
         """Report the results and release the prefetched jobs, until the stop deadline."""
         while True:
@@ -154,7 +149,7 @@ class Loop:
             except StorageError as error:
                 if time.monotonic() >= self._control.stop_deadline_s:
                     return False
-                self._wait_for_database(error)
+                self._control.database.wait_after(error)
             else:
                 return True
 

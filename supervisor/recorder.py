@@ -178,10 +178,9 @@ class Recorder:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def watch_late(self, ended: Sequence[ProcessEnded]) -> None:
-        """Look for late leases of processes that ended before our start. Call before `start`."""
-        for one in ended:
-            self._watch_late(one)
+    def watch_late(self, ended: ProcessEnded) -> None:
+        """Look for late leases of a process. Call it before `start`, or in the thread."""
+        self._late_leases.watch(ended, time.monotonic(), self._duties.lease_ttl_s)
 
     # The thread
 
@@ -266,7 +265,7 @@ class Recorder:
                 if isinstance(item, ProcessEnded):
                     end_process(store, self._myself.host, item)
                     if store.has_many_hosts:
-                        self._watch_late(item)
+                        self.watch_late(item)
                     failpoint("supervisor.process_ended")
                 elif isinstance(item, EditOnMachine):
                     record_edit_on_machine(store, self._myself.host, item)
@@ -280,9 +279,6 @@ class Recorder:
             if isinstance(item, ProcessEnded):
                 self._unfreed.pop(item.incarnation, None)
                 os.eventfd_write(self._news_fd, 1)
-
-    def _watch_late(self, ended: ProcessEnded) -> None:
-        self._late_leases.watch(ended, time.monotonic(), self._duties.lease_ttl_s)
 
     def _write_slots_and_beat(self, store: Store, duties: Duties, now_s: float) -> None:
         """Write the slots if they have changed and our heartbeat if it is due, in one commit."""

@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from threading import Thread
 
 from orpheus.config.checks import missing_programs
-from orpheus.config.handovers import for_commands, for_database, for_storage
+from orpheus.config.handovers import for_database, for_storage
 from orpheus.config.problems import dotted
 from orpheus.config.running_settings import forget_running_settings
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import ConfigurationError, ExitCode
-from orpheus.shared.job_types.describe import describe_types, digest_of
+from orpheus.shared.job_types.describe import digest_of
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
 from orpheus.shared.operations.reclaim import void_other_boots
 from orpheus.shared.operations.stored_settings import write_settings
@@ -35,13 +35,7 @@ from orpheus.shared.process.listener import address_of
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.process.supervisor_lock import noted_supervisor
-from orpheus.shared.storage import (
-    Store,
-    locked_file,
-    open_storage,
-    settled_paths,
-    state_files,
-)
+from orpheus.shared.storage import locked_file, open_storage, settled_paths, state_files
 from orpheus.supervisor.linux.adoption import become_subreaper
 from orpheus.supervisor.linux.sampling import Sampler
 from orpheus.supervisor.linux.signals import Signals, reset_child_signal
@@ -53,7 +47,7 @@ from orpheus.supervisor.outbox.drainers import Drainers
 from orpheus.supervisor.plan.configuration import Configuration
 from orpheus.supervisor.plan.kept import KeptConfiguration
 from orpheus.supervisor.plan.listeners import Listeners
-from orpheus.supervisor.plan.reload import ReadSettings, Reloader
+from orpheus.supervisor.plan.reload import ReadSettings, Reloader, described_types
 from orpheus.supervisor.policy.slot import ProcessEnded, Slot
 from orpheus.supervisor.recorder import Recorder
 from orpheus.supervisor.startup import (
@@ -90,7 +84,7 @@ def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) ->
     name_program("supervisor")
     read = _with_paths_resolved_once(read)
     settings = read("")
-    notifier = Notifier.from_environ(os.environ)  # first: no child may inherit the socket
+    notifier = Notifier(os.environ)  # first: no child may inherit the socket
     configure_logging(settings.logging.level, settings.logging.format, "supervisor")
     lock_fd = None
     try:
@@ -143,7 +137,8 @@ def _supervise(
     edit = kept.take(settings)
     myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
     recorder = Recorder(myself, configuration.duties())
-    recorder.watch_late(swept)
+    for one in swept:
+        recorder.watch_late(one)
     sampler = Sampler(locked_file(settings.database.url))
     reloader = Reloader(read, settings, listeners, kept.take, kept.note_rejected)
     signals.take_over()
@@ -202,23 +197,16 @@ def _prepare(
         listener = listeners.take(api.host, api.port) if api.enabled else None
         if listener is not None:
             listeners.let_go(listener)  # `keep_only` keeps it all the same, as the current one
-        code = _store_types(settings, store)
+        types = described_types(settings)
+        store.types.replace(types)
         write_settings(store, for_database(settings))
         bell = store.bells.listen_supervisor()
-        return Configuration(settings, listener, code), listeners, bell, swept
+        return Configuration(settings, listener, digest_of(types)), listeners, bell, swept
     except BaseException:
         listeners.close()
         raise
     finally:
         store.close()
-
-
-def _store_types(settings: Settings, store: Store) -> str:
-    """Store the descriptions of the job types; return a digest that changes with them."""
-    jobs, timeout_s = settings.jobs, settings.supervisor.start_timeout
-    types = describe_types(jobs.modules, for_commands(settings), timeout_s, jobs.around)
-    store.types.replace(types)
-    return digest_of(types)
 
 
 def _announce(configuration: Configuration, slots: Sequence[Slot]) -> None:

@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
@@ -28,25 +28,29 @@ from orpheus.shared.operations.reclaim import (
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.channel import EVIDENCE_LENGTH, Channel
-from orpheus.shared.process.crash_cell import remove_cell
+from orpheus.shared.process.crash_cell import Cell, CellOfMany, remove_cell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.last_lines import LineRing, stray_path
 from orpheus.shared.process.malloc import keep_freed_memory
 from orpheus.shared.process.open_files import allow_open_files
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.process.stop_signals import hold_stop_signals, stop_signals
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
+from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.around import Around, check_around, load_around
+from orpheus.worker.attempt.executor import MainThreadExecutor, NoTimeout
 from orpheus.worker.attempt.forked_child import cut_off_children
 from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.outcomes import error_of
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.database_queries import DatabaseQueries
-from orpheus.worker.leasing.fence import FenceThread
+from orpheus.worker.leasing.concurrent_leases import ConcurrentLeases
+from orpheus.worker.leasing.fence import Fence
 from orpheus.worker.leasing.held_leases import HeldLeases
+from orpheus.worker.leasing.loop import Loop
 from orpheus.worker.leasing.renewal import RenewalThread
-from orpheus.worker.ways_to_run import Parts, log_of_running_job, new_leases, new_loop
 
 if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
@@ -54,7 +58,6 @@ if TYPE_CHECKING:
 RESTART = -1
 """No exit code: it tells that a worker without a supervisor must start anew as a new process."""
 
-_RETRY_DATABASE_S = 0.5
 _KEPT_MB = 16
 _EXIT_S = 5.0
 """At exit, a library may send what it has gathered: errors, traces."""
@@ -101,9 +104,9 @@ def run_worker(
         ring = _retry(control, partial(LineRing.create, cell_file))
         control.awaits.path = store.state.awaits(incarnation)
         stray = StrayOutput(stray_path(cell_file), ring)
-        held = _retry(control, lambda: new_leases(settings, cell_file, ring))
+        held = _retry(control, lambda: _new_leases(settings, cell_file, ring))
         holder = Holder(slot, incarnation, os.getpid())
-        return _work(settings, holder, store, held, control, stray, stored)
+        return _Worker(settings, holder, store, held, control, stray, stored).work()
     except _StopRequested:
         return 0
     finally:
@@ -113,66 +116,166 @@ def run_worker(
                 remove_cell(cell_file)
 
 
-def _work(
-    settings: WorkerHandover,
-    holder: Holder,
-    store: Store,
-    held: HeldLeases,
-    control: ControlThread,
-    stray: StrayOutput,
-    stored: StoredSettings | None,
-) -> int:
-    """Start the renewal thread, load the job types, and run jobs until told to stop."""
-    queries = _queries(settings, store, control)
-    listening: Listening | None = None
-    began_ms = store.own_clock.wall_ms()
-    renewal = _start_renewal(settings, holder, store, held, control, stray)
-    fence = _start_fence(settings, store, held)
-    try:
-        loaded = _load_code(settings, control)
-        if loaded is None:
-            return ExitCode.CONFIGURATION
-        types, around = loaded
-        if control.is_alone:
-            _take_over(store, control, _described(settings, types), began_ms)
-        if stored is not None:
-            _stand_in(store, control, stored, settings.beat_timeout_s)
-        _retry(control, stray.start)
-        capture = _capture_and_cut_off(store, held, control, stray)
-        upkeep = None if stored is None else Upkeep(stored)
-        listening = listen(settings.storage) if control.is_alone else None
-        parts = Parts(settings, holder, store, held, control, renewal, stray, capture, upkeep)
-        loop = new_loop(parts, types, _commands(settings), queries, around)
-        renewal.set_ready()
-        failpoint("worker.ready")
-        control.send({"say": "ready"})
-        log.info(
-            "worker_ready",
+@dataclass
+class _Worker:
+    """A worker that has opened its database."""
+
+    settings: WorkerHandover
+    holder: Holder
+    store: Store
+    held: HeldLeases
+    control: ControlThread
+    stray: StrayOutput
+    stored: StoredSettings | None
+
+    def work(self) -> int:
+        """Start the renewal thread, load the job types, and run jobs until told to stop."""
+        settings, store, control, stored = self.settings, self.store, self.control, self.stored
+        queries = self._queries()
+        listening: Listening | None = None
+        began_ms = store.own_clock.wall_ms()
+        renewal = self._start_renewal()
+        control.look_at_leases = Fence(settings, self.held, store.own_clock.monotonic_ms).look
+        try:
+            loaded = _load_code(settings, control)
+            if loaded is None:
+                return ExitCode.CONFIGURATION
+            types, around = loaded
+            if control.is_alone:
+                self._take_over(_described(settings, types), began_ms)
+            if stored is not None:
+                self._stand_in(stored)
+            _retry(control, self.stray.start)
+            listening = listen(settings.storage) if control.is_alone else None
+            loop = self._new_loop(types, around, queries, renewal)
+            renewal.set_ready()
+            failpoint("worker.ready")
+            control.send({"say": "ready"})
+            log.info(
+                "worker_ready",
+                pool=settings.pool,
+                queues=list(settings.queues),
+                types=len(types) + len(settings.commands),
+            )
+            all_reported = loop.run()
+            reason = loop.replacement_reason()
+            if reason is not None:
+                log.info("worker_to_be_replaced", reason=reason)
+                control.send({"say": "recycle", "reason": reason, "jobs_done": control.jobs_done})
+        finally:
+            renewal.stop()
+            if listening is not None:
+                listening.stop()
+            queries.close()
+            store.close()
+        threads = _threads_left()
+        if threads:
+            note = "left by jobs; they end with the worker"
+            log.warning("threads_left", threads=threads, note=note)
+        log.info("worker_ended", jobs_done=control.jobs_done)
+        if reason is not None and control.is_alone:
+            hold_stop_signals()  # before the last look: a later signal is for the new process
+            if control.may_lease:
+                return RESTART
+        return 0 if all_reported else ExitCode.CUT_SHORT
+
+    def _queries(self) -> DatabaseQueries:
+        """Return the queries of jobs. Before this worker loads its code: see DatabaseQueries."""
+        described = _retry(self.control, self.store.types.all)
+        return DatabaseQueries(self.settings, {one.name: one.schema for one in described})
+
+    def _start_renewal(self) -> RenewalThread:
+        settings, holder, store = self.settings, self.holder, self.store
+        record = own_record(
+            store.own_clock,
+            settings.host_name,
+            Role.WORKER,
+            holder.slot,
+            holder.incarnation,
             pool=settings.pool,
-            queues=list(settings.queues),
-            types=len(types) + len(settings.commands),
+            places=settings.concurrency,
         )
-        all_reported = loop.run()
-        reason = loop.replacement_reason()
-        if reason is not None:
-            log.info("worker_to_be_replaced", reason=reason)
-            control.send({"say": "recycle", "reason": reason, "jobs_done": control.jobs_done})
-    finally:
-        fence.stop()
-        renewal.stop()
-        if listening is not None:
-            listening.stop()
-        queries.close()
-        store.close()
-    threads = _threads_left()
-    if threads:
-        log.warning("threads_left", threads=threads, note="left by jobs; they end with the worker")
-    log.info("worker_ended", jobs_done=control.jobs_done)
-    if reason is not None and control.is_alone:
-        hold_stop_signals()  # before the last look: a later signal is for the new process
-        if control.may_lease:
-            return RESTART
-    return 0 if all_reported else ExitCode.CUT_SHORT
+
+        def register() -> None:
+            os.utime(store.state.cell(holder.incarnation))  # without a row, only its age keeps it
+            now_ms = store.clock.monotonic_ms()
+            store.processes.register(replace(record, last_beat_mono_ms=now_ms))
+
+        _retry(self.control, register)
+        its_store = _retry(self.control, lambda: open_storage(settings.storage))
+        renewal = RenewalThread(settings, its_store, self.held, self.control, record, self.stray)
+        start_without_signals(renewal)
+        return renewal
+
+    def _take_over(self, types: Sequence[TypeRow], began_ms: int) -> None:
+        """Do what a supervisor does before its workers start. `began_ms`: when this one started."""
+        _retry(self.control, lambda: void_other_boots(self.store, only_reboots=True))
+        _retry(self.control, lambda: forget_dead_workers(self.store))
+        _retry(self.control, lambda: self.store.types.replace(types, began_ms))
+
+    def _stand_in(self, stored: StoredSettings) -> None:
+        """Do what a supervisor does when it starts, if none is running."""
+        from orpheus.shared.operations.supervised import is_supervised  # noqa: PLC0415 - only alone
+
+        if not is_supervised(self.store, self.settings.beat_timeout_s):
+            _retry(self.control, lambda: write_settings(self.store, stored))
+            _retry(self.control, lambda: remove_old_cells(self.store))
+
+    def _new_loop(
+        self,
+        types: Mapping[str, JobType],
+        around: Around,
+        queries: DatabaseQueries,
+        renewal: RenewalThread,
+    ) -> Loop:
+        """Return the main loop, with what runs its jobs: one at a time in it, or several beside it.
+
+        The parts of the second way are imported only by workers that use it.
+        """
+        settings, held, control, stray = self.settings, self.held, self.control, self.stray
+        commands, capture = _commands(settings), self._capture_and_cut_off()
+        upkeep = None if self.stored is None else Upkeep(self.stored)
+        if settings.concurrency == 1:
+            executor = MainThreadExecutor(
+                types, commands, Alarm(), queries, around=around, stray=stray, capture=capture
+            )
+            return Loop(settings, self.holder, self.store, held, control, renewal, executor, upkeep)
+        from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor  # noqa: PLC0415
+        from orpheus.worker.leasing.concurrent_loop import ConcurrentLoop  # noqa: PLC0415
+        from orpheus.worker.queries_thread import QueriesThread  # noqa: PLC0415
+
+        assert isinstance(held, ConcurrentLeases)
+        jobs = ConcurrentExecutor(
+            types,
+            commands,
+            NoTimeout(),
+            QueriesThread(queries),
+            around=around,
+            capture=capture,
+            places=settings.concurrency,
+            blocked_after_s=settings.beat_interval_s,
+        )
+        return ConcurrentLoop(
+            settings, self.holder, self.store, held, control, renewal, jobs, upkeep, stray
+        )
+
+    def _capture_and_cut_off(self) -> Capture:
+        state, running_log = self.store.state, self.held.log_of_caller
+        capture = Capture(running_log)
+        channel = self.control.channel_fd()
+        descriptors = [*self.stray.saved, *(() if channel is None else (channel,))]
+        cut_off_children(
+            self.store.file_names, (state.bells, state.cells), descriptors, running_log
+        )
+        return capture
+
+
+def _new_leases(settings: WorkerHandover, cell_file: Path, ring: LineRing) -> HeldLeases:
+    """Return an empty HeldLeases with a new crash cell. Raises as `create_mapped_file` does."""
+    places = settings.concurrency
+    if places == 1:
+        return HeldLeases(Cell.create(cell_file), ring)
+    return ConcurrentLeases(CellOfMany.create(cell_file, places), ring, places)
 
 
 def _allow_files(places: int) -> None:
@@ -197,46 +300,8 @@ def _retry(control: ControlThread, call: Callable[[], _T]) -> _T:
             with control.database.call():
                 return call()
         except (DatabaseBusy, DatabaseFull) as error:
-            control.database.log_failure(error)
-            time.sleep(_RETRY_DATABASE_S)
+            control.database.wait_after(error)
     raise _StopRequested
-
-
-def _start_renewal(
-    settings: WorkerHandover,
-    holder: Holder,
-    store: Store,
-    held: HeldLeases,
-    control: ControlThread,
-    stray: StrayOutput,
-) -> RenewalThread:
-    record = own_record(
-        store.own_clock,
-        settings.host_name,
-        Role.WORKER,
-        holder.slot,
-        holder.incarnation,
-        pool=settings.pool,
-        places=settings.concurrency,
-    )
-
-    def register() -> None:
-        os.utime(store.state.cell(holder.incarnation))  # without a row, only its age keeps it
-        store.processes.register(replace(record, last_beat_mono_ms=store.clock.monotonic_ms()))
-
-    _retry(control, register)
-    its_store = _retry(control, lambda: open_storage(settings.storage))
-    renewal = RenewalThread(settings, its_store, held, control, record, stray)
-    start_without_signals(renewal)
-    return renewal
-
-
-def _start_fence(settings: WorkerHandover, store: Store, held: HeldLeases) -> FenceThread:
-    ttl_s, renew_every_s = settings.lease_ttl_s, settings.renew_every_s
-    monotonic_ms = store.own_clock.monotonic_ms
-    fence = FenceThread(held, monotonic_ms, lease_ttl_s=ttl_s, renew_every_s=renew_every_s)
-    start_without_signals(fence)
-    return fence
 
 
 def _load_code(
@@ -260,33 +325,6 @@ def _load_code(
     return types, around
 
 
-def _queries(settings: WorkerHandover, store: Store, control: ControlThread) -> DatabaseQueries:
-    """Return the queries of jobs. Before this worker loads its code: see DatabaseQueries."""
-    described = _retry(control, store.types.all)
-    return DatabaseQueries(settings, {one.name: one.schema for one in described})
-
-
-def _take_over(
-    store: Store, control: ControlThread, types: Sequence[TypeRow], began_ms: int
-) -> None:
-    """Do what a supervisor does before its workers start. `began_ms`: when this worker started."""
-    _retry(control, lambda: void_other_boots(store, only_reboots=True))
-    _retry(control, partial(forget_dead_workers, store))
-    _retry(control, lambda: store.types.replace(types, began_ms))
-
-
-def _stand_in(
-    store: Store, control: ControlThread, stored: StoredSettings, beat_timeout_s: float
-) -> None:
-    """Do what a supervisor does when it starts, if none is running."""
-    from orpheus.shared.operations.supervised import is_supervised  # noqa: PLC0415 - only alone
-
-    if is_supervised(store, beat_timeout_s):
-        return
-    _retry(control, partial(write_settings, store, stored))
-    _retry(control, partial(remove_old_cells, store))
-
-
 def _described(settings: WorkerHandover, types: dict[str, JobType]) -> list[TypeRow]:
     from orpheus.shared.job_types.code_digest import described  # noqa: PLC0415 - only alone
 
@@ -299,18 +337,6 @@ def _commands(settings: WorkerHandover) -> "dict[str, CommandType]":
     from orpheus.worker.attempt.command import CommandType  # noqa: PLC0415 - only for workers with commands
 
     return {one.name: CommandType(one, settings.cancel_grace_s) for one in settings.commands}
-
-
-def _capture_and_cut_off(
-    store: Store, held: HeldLeases, control: ControlThread, stray: StrayOutput
-) -> Capture:
-    running_log = log_of_running_job(held)
-    capture = Capture(running_log)
-    channel = control.channel_fd()
-    descriptors = [*stray.saved, *(() if channel is None else (channel,))]
-    folders = (store.state.bells, store.state.cells)
-    cut_off_children(store.file_names, folders, descriptors, running_log)
-    return capture
 
 
 def exit_soon(code: int, beat_timeout_s: float) -> NoReturn:

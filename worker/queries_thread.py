@@ -8,7 +8,7 @@ thread of a job only waits for the answer. Nothing is raised in the thread that 
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 from orpheus.shared.domain.jobs import Dependency, NewJob
 from orpheus.shared.helper_threads import start_without_signals
@@ -16,6 +16,7 @@ from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.worker.attempt.context import Fit, JobQueries
 
+_T = TypeVar("_T")
 _Answer = tuple[Any, BaseException | None]
 
 
@@ -30,30 +31,28 @@ class QueriesThread:
 
     def dependencies(self, job_id: int) -> list[Dependency]:
         """See JobQueries."""
-        found: list[Dependency] = self._ask(lambda: self._queries.dependencies(job_id))
-        return found
+        return self._ask(lambda: self._queries.dependencies(job_id))
 
     def has_type(self, name: str) -> bool:
         """See JobQueries."""
-        return bool(self._ask(lambda: self._queries.has_type(name)))
+        return self._ask(lambda: self._queries.has_type(name))
 
     def fit(self, job_type: JobType, payload: str) -> Fit:
         """See JobQueries."""
-        return Fit(self._ask(lambda: self._queries.fit(job_type, payload)))
+        return self._ask(lambda: self._queries.fit(job_type, payload))
 
     def prepare_child(self, request: JobRequest) -> NewJob:
         """See JobQueries."""
-        child: NewJob = self._ask(lambda: self._queries.prepare_child(request))
-        return child
+        return self._ask(lambda: self._queries.prepare_child(request))
 
     def trouble(self) -> list[str]:
         """See JobQueries."""
-        found: list[str] = self._ask(self._queries.trouble)
-        return found
+        return self._ask(self._queries.trouble)
 
-    def _ask(self, query: Callable[[], Any]) -> Any:
+    def _ask(self, query: Callable[[], _T]) -> _T:
         answers: SimpleQueue[_Answer] = SimpleQueue()
         self._asked.put((query, answers))
+        value: _T
         value, error = answers.get()
         if error is not None:
             raise error

@@ -56,12 +56,10 @@ def incarnation_of(pid: int) -> str:
     This is the environment that the process was started with. A process that has overwritten it (to
     change its title), or has changed its user, is not found; once adopted, `kill_adopted` finds it.
     """
-    for environment in _environments(pid):
-        for entry in environment.split(b"\0"):
-            if entry.startswith(_ENTRY):
-                return entry.removeprefix(_ENTRY).decode(errors="replace")
-        if environment:
-            break
+    environment = next(filter(None, _environments(pid)), b"")
+    for entry in environment.split(b"\0"):
+        if entry.startswith(_ENTRY):
+            return entry.removeprefix(_ENTRY).decode(errors="replace")
     return ""
 
 

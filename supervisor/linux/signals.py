@@ -1,5 +1,6 @@
 """Receives the supervisor's signals: a handler only notes the number and wakes the main loop."""
 
+import contextlib
 import faulthandler
 import os
 import signal
@@ -57,11 +58,9 @@ class Signals:
 
     def take(self) -> list[int]:
         """Return every signal since the last call, in order."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             while os.read(self._read_fd, _DRAIN_BYTES):
                 pass
-        except BlockingIOError:
-            pass
         return [self._arrived.popleft() for _ in range(len(self._arrived))]
 
     def terminal_gone(self) -> bool:

@@ -11,26 +11,12 @@ import socket
 import time
 from collections.abc import MutableMapping
 from math import inf
-from typing import Self
 
 
 class Notifier:
     """Notifies the service manager, if there is one. Never raises, never blocks."""
 
-    def __init__(self, address: str | None, watchdog_s: float = inf) -> None:
-        self._address = address
-        self.turn_every_s = watchdog_s / 2
-        """How often the main loop must call `turned`, in seconds; infinite without a watchdog."""
-        self._turned_s = -inf
-        self._is_ready = False
-        self._socket: socket.socket | None = None
-        if address is not None:
-            with contextlib.suppress(OSError):
-                self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-                self._socket.setblocking(False)
-
-    @classmethod
-    def from_environ(cls, environ: MutableMapping[str, str]) -> Self:
+    def __init__(self, environ: MutableMapping[str, str]) -> None:
         """Remove the service manager's variables from `environ`, so that no child inherits them.
 
         A watchdog meant for another process (WATCHDOG_PID) is ignored.
@@ -40,9 +26,18 @@ class Notifier:
         meant_for = environ.pop("WATCHDOG_PID", "")
         ours = meant_for in ("", str(os.getpid()))
         watchdog_s = int(interval_us) / 1e6 if ours and interval_us.isdecimal() else inf
+        self.turn_every_s = (watchdog_s or inf) / 2
+        """How often the main loop must call `turned`, in seconds; infinite without a watchdog."""
+        self._turned_s = -inf
+        self._is_ready = False
         if address.startswith("@"):  # an abstract socket
             address = "\0" + address[1:]
-        return cls(address or None, watchdog_s or inf)
+        self._address = address
+        self._socket: socket.socket | None = None
+        if address:
+            with contextlib.suppress(OSError):
+                self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                self._socket.setblocking(False)
 
     def ready(self, status: str) -> None:
         """Tell that the start is complete."""
@@ -73,15 +68,9 @@ class Notifier:
         if due and self._send("WATCHDOG=1"):  # if not, the next turn tries again
             self._turned_s = now_s
 
-    def close(self) -> None:
-        """Close the socket; later calls do nothing."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
     def _send(self, *lines: str) -> bool:
         """Return whether the service manager's socket took the message."""
-        if self._socket is None or self._address is None:
+        if self._socket is None:
             return False
         try:
             self._socket.sendto("\n".join(lines).encode(errors="replace"), self._address)

@@ -120,7 +120,7 @@ class Children:
         if spec.program is None:
             return ChildHandle.spawn(spec, incarnation, self.state)
         wake = partial(os.eventfd_write, self.bell_fd, 1)
-        return ProgramHandle.spawn(spec.slot, spec.program, incarnation, self.output, wake)
+        return ProgramHandle.spawn(spec.name, spec.program, incarnation, self.output, wake)
 
     def _forget(self, incarnation: str) -> None:
         self.start_errors.pop(incarnation, None)

@@ -32,10 +32,8 @@ _SILENT_FOR_S = 2.05
 shared/operations/supervisor_requests.py asks again."""
 _SIGNALS = {
     ProcessCommand.TERMINATE: (signal.SIGTERM,),
-    ProcessCommand.ABORT: (
-        signal.SIGABRT,
-        signal.SIGCONT,
-    ),  # a stopped one acts on it only when continued
+    # A process that is stopped acts on it only when it is continued.
+    ProcessCommand.ABORT: (signal.SIGABRT, signal.SIGCONT),
     ProcessCommand.CONTINUE: (signal.SIGCONT,),
     ProcessCommand.DUMP: (signal.SIGUSR1,),
 }
@@ -187,24 +185,27 @@ class ChildHandle(ProcessHandle):
         return "\n".join(lines) or None
 
     def _evidence(self) -> str | None:
-        try:
-            with self._crash_file.open("rb") as file:
-                text = file.read(_MOST_STACK_BYTES).decode(errors="replace")
-        except OSError:
-            return None
+        text = _text_of(self._crash_file, _MOST_STACK_BYTES)
         awaits = self._last_awaits() if text and self._is_aborted else ""
         stacks = job_first(text.partition("\nExtension modules:")[0], awaits)
         return stacks[:EVIDENCE_LENGTH] or None
 
     def _last_awaits(self) -> str:
         """Return what its coroutines awaited just before its death: those of overdue jobs."""
-        try:
-            with self._awaits_file.open("rb") as file:
-                is_fresh = time.time() - os.fstat(file.fileno()).st_mtime < _FRESH_S
-                text = file.read(EVIDENCE_LENGTH // 2).decode(errors="replace")
-        except OSError:
+        written_ns = _written_at_ns(self._awaits_file)
+        if written_ns is None or time.time() - written_ns / 1e9 >= _FRESH_S:
             return ""
-        return text.partition(THREADS_BELOW)[0] if is_fresh else ""  # the crash file has those
+        text = _text_of(self._awaits_file, EVIDENCE_LENGTH // 2)
+        return text.partition(THREADS_BELOW)[0]  # the crash file has the threads
+
+
+def _text_of(file: Path, most_bytes: int) -> str:
+    """Return the beginning of a file; empty if there is none."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(most_bytes).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _written_at_ns(file: Path) -> int | None:

@@ -12,7 +12,7 @@ import secrets
 import select
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import field
 from threading import Lock
 
 from orpheus.shared.domain.events import Kind
@@ -20,18 +20,18 @@ from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState, reje
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import Clock, next_multiple_s
+from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.adoption import (
     child_pids,
     incarnation_prefix,
     kill_adopted,
     reap_adopted,
 )
-from orpheus.supervisor.linux.cgroup import OutOfMemoryKills
 from orpheus.supervisor.linux.sampling import LOCK_INTERVAL_S, Sampler
 from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.lock_holder import LockHolderCheck
-from orpheus.supervisor.loop.observe import observe
+from orpheus.supervisor.loop.observe import Observer
 from orpheus.supervisor.loop.slot_records import (
     EndsOfStates,
     Stop,
@@ -42,7 +42,6 @@ from orpheus.supervisor.loop.slot_records import (
 from orpheus.supervisor.plan.plan import Plan
 from orpheus.supervisor.policy import fleet, order
 from orpheus.supervisor.policy.exits import was_cut_short
-from orpheus.supervisor.policy.liveness import is_silent
 from orpheus.supervisor.policy.slot import (
     Exit,
     Observation,
@@ -69,54 +68,43 @@ _SECOND_STOP_S = 4.0
 """How long children get after a second signal to stop: they are told to give up after 3 s."""
 
 
+@dataclass
 class Loop:
     """Runs the slots of a plan until it is asked to stop and all of them are down."""
 
-    def __init__(
-        self,
-        children: Children,
-        plan: Plan,
-        *,
-        myself: ProcessRecord,
-        clock: Clock,
-        sampler: Sampler,
-        notifier: Notifier,
-        describing: Lock,
-        other_trouble: Callable[[], str] = str,
-        on_settled: Callable[[Sequence[Slot]], None] | None = None,
-    ) -> None:
-        """`describing`: held while a child runs that another thread reaps (reload.py).
+    children: Children
+    plan: Plan
+    myself: ProcessRecord
+    clock: Clock
+    sampler: Sampler
+    notifier: Notifier
+    describing: Lock
+    """Held while a child runs that another thread reaps (reload.py)."""
+    other_trouble: Callable[[], str] = str
+    """Tells what is wrong with the supervisor's other threads; empty: nothing."""
+    on_settled: Callable[[Sequence[Slot]], None] | None = None
+    slots: dict[str, Slot] = field(default_factory=dict)
+    rejected: str | None = None
+    """Why the newest configuration is not in force; None: it is."""
+    status: str = "starting"
+    """The state of the whole in one line."""
+    _lock_holder: LockHolderCheck = field(default_factory=LockHolderCheck)
+    _inherited: set[int] = field(default_factory=child_pids)
+    _sources: list[tuple[int, Callable[[], None]]] = field(default_factory=list)
+    _stop_requests: int = 0
+    _stop_told: Stop | None = None
+    _end_s: float | None = None
+    _kill_at_s: float = 0.0
+    _cut_short: bool = False
+    _exit_code: ExitCode = ExitCode.OK
+    _ends: EndsOfStates = field(default_factory=EndsOfStates)
 
-        `other_trouble` tells what is wrong with the supervisor's other threads; empty: nothing.
-        """
-        self.slots: dict[str, Slot] = {}
-        self.children = children
-        self.rejected: str | None = None
-        """Why the newest configuration is not in force; None: it is."""
-        self.status = "starting"
-        """The state of the whole in one line."""
-        self._plan = plan
-        self._myself = myself
-        self._clock = clock
-        self._sampler = sampler
-        self._notifier = notifier
-        self._describing = describing
-        self._other_trouble = other_trouble
-        self._on_settled = on_settled
-        self._memory_kills = OutOfMemoryKills()
-        self._lock_holder = LockHolderCheck()
-        self._inherited = child_pids()
-        self._prefix = incarnation_prefix(children.state)
-        self._sources: list[tuple[int, Callable[[], None]]] = []
-        self._stop_requests = 0
-        self._stop_told: Stop | None = None
-        self._end_s: float | None = None
-        self._kill_at_s = 0.0
-        self._cut_short = False
-        self._exit_code = ExitCode.OK
-        self._ends = EndsOfStates()
-        self.listen(children.bell_fd, children.turn)
-        self.adopt(plan)
+    def __post_init__(self) -> None:
+        """Take what its children say, and adopt the plan."""
+        self._observer = Observer(self.sampler, self.children.recorder)
+        self._prefix = incarnation_prefix(self.children.state)
+        self.listen(self.children.bell_fd, self.children.turn)
+        self.adopt(self.plan)
 
     @property
     def is_stopping(self) -> bool:
@@ -129,9 +117,9 @@ class Loop:
 
     def adopt(self, plan: Plan, why: str = "") -> None:
         """Use another plan from the next turn on; `why` tells what has changed it."""
-        self._plan = plan.after(self._plan, self.slots.values())
+        self.plan = plan.after(self.plan, self.slots.values())
         self.children.adopt(plan.specs)
-        self.slots = fleet.reconcile(self.slots, plan.wanted_slots(), time.monotonic(), why)
+        self.slots = fleet.reconcile(self.slots, plan.specs.values(), time.monotonic(), why)
 
     def run(self) -> int:
         """Turn until everything has stopped; return the exit code."""
@@ -145,7 +133,7 @@ class Loop:
                 self._kill_leftovers()
                 return self._exit_code or (ExitCode.CUT_SHORT if self._cut_short else ExitCode.OK)
             turned_s = time.monotonic()
-            self._notifier.turned(turned_s)
+            self.notifier.turned(turned_s)
             late_s = turned_s - began_s + self._sleep(turned_s)
             recorder.loop_lags_s.append(late_s)
             if late_s > _STALL_S:
@@ -153,8 +141,8 @@ class Loop:
 
     def _kill_leftovers(self) -> None:
         """Kill the processes our children left to us, except one that another thread waits for."""
-        if self._describing.acquire(timeout=_DESCRIBING_S):
-            self._describing.release()
+        if self.describing.acquire(timeout=_DESCRIBING_S):
+            self.describing.release()
         killed = kill_adopted({*self.children.own_pids(), *self._inherited})
         if killed:
             log.warning("leftovers_killed", pids=killed)
@@ -176,8 +164,8 @@ class Loop:
                 self._turn_slot(key, now_s)
             except Exception:  # an error in one slot must not stop the others
                 log.exception("slot_turn_failed", slot=key)
-        self._memory_kills.look(now_s)
-        rules = self._plan.rules_of(None)
+        self._observer.memory_kills.look(now_s)
+        rules = self.plan.rules_of(None)
         self.slots = (
             fleet.remove_ended(self._stopped())
             if self.is_stopping
@@ -185,14 +173,14 @@ class Loop:
         )
         children = self.children.handles.values()
         pids = self.children.pids()
-        if self._describing.acquire(blocking=False):
+        if self.describing.acquire(blocking=False):
             try:
                 reap_adopted(self.children.own_pids())
             finally:
-                self._describing.release()
-        self._lock_holder.check(self._sampler.holder, children, rules.lock_hold_s)
+                self.describing.release()
+        self._lock_holder.check(self.sampler.holder, children, rules.lock_hold_s)
         self.children.recorder.turns += 1
-        self._sampler.watch({self._myself.incarnation: self._myself.pid, **pids})
+        self.sampler.watch({self.myself.incarnation: self.myself.pid, **pids})
         self._publish(now_s)
         self._announce_settled()
         self._stop_on_crash_loop(now_s)
@@ -201,8 +189,8 @@ class Loop:
         before = self.slots[key]
         seen = self._observe(before, now_s)
         incarnation = self._prefix + secrets.token_hex(8)
-        turn = Turn(now_s, random.random(), incarnation, self._clock.wall_ms())
-        slot, actions = decide(before, seen, self._plan.rules_of(before), turn)
+        turn = Turn(now_s, random.random(), incarnation, self.clock.wall_ms())
+        slot, actions = decide(before, seen, self.plan.rules_of(before), turn)
         self.slots[key] = slot
         for action in actions:
             self.children.perform(slot, action)
@@ -215,29 +203,20 @@ class Loop:
         if child is None:
             error = self.children.start_errors.get(incarnation, "unknown error")
             return Observation(incarnation, exit=Exit(error=error))
-        seen = observe(
-            child,
-            slot.process.seen,
-            sample=self._sampler.latest.get(incarnation),
-            row_beat=self.children.recorder.row_beats.get(incarnation),
-            supervisor_writes=self.children.recorder.can_write(),
-            holder=self._sampler.holder,
-            is_silent=is_silent(slot.process, self._plan.rules_of(slot), now_s),
-            serves=slot.state is SlotState.READY,
-            killed_for_memory=partial(self._memory_kills.take_one, now_s),
-        )
+        rules, serves = self.plan.rules_of(slot), slot.state is SlotState.READY
+        seen = self._observer.observe(child, slot.process, rules, now_s, serves=serves)
         if seen.exit is not None and self._stop_requests:
             self._cut_short |= was_cut_short(seen.exit, slot.role)
         return seen
 
     def _announce_settled(self) -> None:
         slots = list(self.slots.values())
-        if self._on_settled is None or self.is_stopping:
+        if self.on_settled is None or self.is_stopping:
             return
         if not all(_settled(slot) for slot in slots):
             return
-        announce, self._on_settled = self._on_settled, None
-        self._notifier.ready(self.status)
+        announce, self.on_settled = self.on_settled, None
+        self.notifier.ready(self.status)
         try:
             announce(slots)
         except Exception:  # a few lines of text must not end the loop
@@ -247,7 +226,7 @@ class Loop:
         is_fatal = any(
             slot.state is SlotState.FATAL and key == slot.name for key, slot in self.slots.items()
         )
-        if self._plan.exit_on_fatal and is_fatal:
+        if self.plan.exit_on_fatal and is_fatal:
             self._exit_code = ExitCode.CRASH_LOOP
             if not self._stop_requests:
                 self._stop("a slot is in a crash loop", now_s)
@@ -265,16 +244,16 @@ class Loop:
 
     def _stop(self, why: str, now_s: float) -> None:
         self._stop_requests += 1
-        in_order_s = self._plan.shutdown_deadline_s
+        in_order_s = self.plan.shutdown_deadline_s
         allowed_s = {1: in_order_s, 2: _SECOND_STOP_S}.get(self._stop_requests, 0.0)
         kill_at_s = now_s + allowed_s
-        rules = self._plan.rules_of(None)
+        rules = self.plan.rules_of(None)
         if self._end_s is None:
-            body = {"slot": self._myself.slot, "pid": self._myself.pid, "reason": why}
+            body = {"slot": self.myself.slot, "pid": self.myself.pid, "reason": why}
             self.children.recorder.record(Kind.SUPERVISOR_STOPPING, body)
-            self._notifier.stopping()
+            self.notifier.stopping()
         self._kill_at_s, self._end_s = kill_at_s, kill_at_s + rules.kill_wait_s
-        until_ms = self._clock.wall_ms() + round((self._end_s - now_s) * 1000)
+        until_ms = self.clock.wall_ms() + round((self._end_s - now_s) * 1000)
         self._stop_told = Stop(self._stop_told.why if self._stop_told else why, until_ms)
         log.info("supervisor_stopping", reason=why, within_s=allowed_s)
         before, self.slots = self.slots, self._stopped()
@@ -304,14 +283,14 @@ class Loop:
     def _sleep(self, now_s: float) -> float:
         """Sleep until something is readable or a deadline comes; return how late it woke up."""
         wakes_s = [
-            next_wake_s(slot, self._plan.rules_of(slot), now_s) for slot in self.slots.values()
+            next_wake_s(slot, self.plan.rules_of(slot), now_s) for slot in self.slots.values()
         ]
-        wakes_s.append(now_s + self._notifier.turn_every_s)
-        interval_s = self._plan.rules_of(None).beat_interval_s
+        wakes_s.append(now_s + self.notifier.turn_every_s)
+        interval_s = self.plan.rules_of(None).beat_interval_s
         arrive_s = min(_BEATS_ARRIVE_S, interval_s / 10)
         beats_s = next_multiple_s(now_s - arrive_s, interval_s)
         wakes_s.append(beats_s + arrive_s)
-        if self._sampler.holder is not None:  # it may soon have held the write lock too long
+        if self.sampler.holder is not None:  # it may soon have held the write lock too long
             wakes_s.append(now_s + LOCK_INTERVAL_S)
         if self._end_s is not None:
             wakes_s.append(max(now_s, self._end_s))
@@ -341,20 +320,20 @@ class Loop:
     # What others may know
 
     def _publish(self, now_s: float) -> None:
-        records, wall_ms = [], self._clock.wall_ms()
+        records, wall_ms = [], self.clock.wall_ms()
         for key, slot in self.slots.items():
             if key != slot.name:  # a companion
                 continue
             incarnation = slot.process.incarnation if slot.process else ""
             child = self.children.handles.get(incarnation)
-            sample = self._sampler.latest.get(incarnation)
-            rules = self._plan.rules_of(slot)
+            sample = self.sampler.latest.get(incarnation)
+            rules = self.plan.rules_of(slot)
             until_ms = self._ends.until_ms(key, slot, rules, now_s, wall_ms)
-            records.append(slot_record(self._myself.host, slot, child, sample, until_ms))
+            records.append(slot_record(self.myself.host, slot, child, sample, until_ms))
         records = beside_pools(records)
-        sample = self._sampler.latest.get(self._myself.incarnation)
-        trouble = "; ".join(filter(None, (self._lock_holder.trouble, self._other_trouble())))
-        records.append(own_record(self._myself, sample, self._stop_told, trouble, self.rejected))
+        sample = self.sampler.latest.get(self.myself.incarnation)
+        trouble = "; ".join(filter(None, (self._lock_holder.trouble, self.other_trouble())))
+        records.append(own_record(self.myself, sample, self._stop_told, trouble, self.rejected))
         self.children.recorder.publish(records)
         self._update_status(trouble if self.rejected is None else rejection(self.rejected))
 
@@ -368,7 +347,7 @@ class Loop:
         status = told or f"{ready} of {len(workers)} workers ready"
         if status != self.status:
             self.status = status
-            self._notifier.status(status)
+            self.notifier.status(status)
 
 
 def _settled(slot: Slot) -> bool:

@@ -7,63 +7,63 @@ supervisor. Nothing here changes a process.
 
 import contextlib
 import signal
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import field, replace
 from typing import Any
 
 from orpheus.shared.process.channel import EVIDENCE_LENGTH
+from orpheus.shared.records import dataclass
+from orpheus.supervisor.linux.cgroup import OutOfMemoryKills
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.process_stat import process_stat
-from orpheus.supervisor.linux.sampling import Sample
-from orpheus.supervisor.linux.write_lock import LockHolder
-from orpheus.supervisor.policy.slot import Exit, Observation, ObservedJob
+from orpheus.supervisor.linux.sampling import Sampler
+from orpheus.supervisor.policy.liveness import is_silent
+from orpheus.supervisor.policy.slot import Observation, ObservedJob, Process, Rules
+from orpheus.supervisor.recorder import Recorder
 
 
-def observe(
-    child: ProcessHandle,
-    before: Observation,
-    *,
-    sample: Sample | None,
-    row_beat: int | None,
-    supervisor_writes: bool,
-    holder: LockHolder | None,
-    is_silent: bool,
-    serves: bool,
-    killed_for_memory: Callable[[], bool | None],
-) -> Observation:
-    """Return `before` with what can be observed of `child` now. An argument of None: not known yet.
+@dataclass(slots=True)
+class Observer:
+    """Observes processes: asks them, the kernel, and what was last read of the database."""
 
-    `row_beat` is the beat in its heartbeat row; `holder` is whoever holds the write lock. If the
-    process `is_silent`, its status is read now: the last sample may be from before it was stopped,
-    and the process would be killed instead of continued. `serves`: its slot is ready.
-    """
-    seen, exit = before, child.peek_exit()  # first: its last messages are in the channel by then
-    for message in child.messages(has_exited=exit is not None, serves=serves):
-        seen = add_message(seen, message)
-    seen = replace(seen, supervisor_writes=supervisor_writes)
-    if exit is not None:
-        seen = replace(seen, exit=_with_memory(exit, killed_for_memory))
-    if row_beat is not None:
-        seen = replace(seen, row_beat=row_beat)
-    if sample is not None:
+    sampler: Sampler
+    recorder: Recorder
+    memory_kills: OutOfMemoryKills = field(default_factory=OutOfMemoryKills)
+
+    def observe(
+        self, child: ProcessHandle, process: Process, rules: Rules, now_s: float, *, serves: bool
+    ) -> Observation:
+        """Return what was seen of `process` before, with what can be observed of `child` now.
+
+        If it is silent, its status is read now: the last sample may be from before it was stopped,
+        and the process would be killed instead of continued. `serves`: its slot is ready.
+        """
+        seen, exit = process.seen, child.peek_exit()  # first: then its last messages have arrived
+        for message in child.messages(has_exited=exit is not None, serves=serves):
+            seen = add_message(seen, message)
+        if exit is not None and exit.signal == signal.SIGKILL:
+            exit = replace(exit, out_of_memory=self.memory_kills.take_one(now_s))
         seen = replace(
             seen,
-            os_status=sample.os_status,
-            cpu_percent=sample.cpu_percent,
-            rss_bytes=sample.rss_bytes,
+            exit=exit,
+            supervisor_writes=self.recorder.can_write(),
+            row_beat=self.recorder.row_beats.get(process.incarnation, seen.row_beat),
         )
-    if is_silent and exit is None:
-        with contextlib.suppress(OSError):
-            seen = replace(seen, os_status=process_stat(child.pid).os_status)
-    if holder is not None and holder.pid == child.pid:
-        return replace(seen, lock_held_s=holder.held_s, os_status=holder.os_status)
-    return replace(seen, lock_held_s=0.0)
-
-
-def _with_memory(exit: Exit, killed_for_memory: Callable[[], bool | None]) -> Exit:
-    if exit.signal != signal.SIGKILL:
-        return exit
-    return replace(exit, out_of_memory=killed_for_memory())
+        sample = self.sampler.latest.get(process.incarnation)
+        if sample is not None:
+            seen = replace(
+                seen,
+                os_status=sample.os_status,
+                cpu_percent=sample.cpu_percent,
+                rss_bytes=sample.rss_bytes,
+            )
+        if exit is None and is_silent(process, rules, now_s):
+            with contextlib.suppress(OSError):
+                seen = replace(seen, os_status=process_stat(child.pid).os_status)
+        holder = self.sampler.holder
+        if holder is not None and holder.pid == child.pid:
+            return replace(seen, lock_held_s=holder.held_s, os_status=holder.os_status)
+        return replace(seen, lock_held_s=0.0)
 
 
 def add_message(seen: Observation, message: Mapping[str, Any]) -> Observation:

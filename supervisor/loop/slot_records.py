@@ -5,13 +5,7 @@ from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
-from orpheus.shared.domain.processes import (
-    Order,
-    ProcessRecord,
-    Role,
-    SlotRecord,
-    SlotState,
-)
+from orpheus.shared.domain.processes import Order, ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.sampling import Sample
 from orpheus.supervisor.policy.slot import Desired, Rules, Slot

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import apsw
 
@@ -202,21 +202,19 @@ class SqliteSource:
         try:
             yield
         except apsw.Error as error:
-            self._raise(error)
+            raise OutboxTrouble(self._reason(error)) from error
 
-    def _raise(self, error: apsw.Error) -> NoReturn:
+    def _reason(self, error: apsw.Error) -> str:
         text = str(error)
         if isinstance(error, _BUSY):
-            reason = f"{self._path} is locked by another process"
-        elif isinstance(error, apsw.SQLError) and text.startswith(_NO_SUCH):
-            reason = f"{self._path}: {text}; {_HOW_TO_MAKE_IT}"
-        elif isinstance(error, apsw.FullError):
-            reason = f"there is no space left on the device of {self._path}"
-        elif isinstance(error, (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError)):
-            reason = f"{self._path} cannot be written: {text}{run_as_owner(self._path)}"
-        else:
-            reason = f"{self._path}: {text}"
-        raise OutboxTrouble(reason) from error
+            return f"{self._path} is locked by another process"
+        if isinstance(error, apsw.SQLError) and text.startswith(_NO_SUCH):
+            return f"{self._path}: {text}; {_HOW_TO_MAKE_IT}"
+        if isinstance(error, apsw.FullError):
+            return f"there is no space left on the device of {self._path}"
+        if isinstance(error, (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError)):
+            return f"{self._path} cannot be written: {text}{run_as_owner(self._path)}"
+        return f"{self._path}: {text}"
 
 
 def _as_bytes(column: str) -> str:

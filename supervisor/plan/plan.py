@@ -28,25 +28,15 @@ _Owner = tuple[Role, str | None] | None
 """Whose rules. With the role, as a pool may become a program of the same name; None: nobody's."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessSpec:
-    """How to start the process of one slot. `handover` is sent over its control channel."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSpec(WantedSlot):
+    """A slot, and how to start its process. `handover` is sent over its control channel."""
 
-    slot: str
-    pool: str | None
-    role: Role
     argv: tuple[str, ...]
     handover: Mapping[str, Any] = field(default_factory=dict)
     pass_fds: tuple[int, ...] = ()
-    fingerprint: str = ""
-    """Changes whenever a running process of this slot would have to be restarted."""
     program: ProgramSettings | None = None
     """The settings if it is a program of [[programs]]; None: one of our own processes."""
-
-    def wanted_slot(self) -> WantedSlot:
-        """Return the slot as the fleet knows it."""
-        after = () if self.program is None else self.program.after
-        return WantedSlot(self.slot, self.pool, self.role, self.fingerprint, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +47,6 @@ class Plan:
     rules: Mapping[_Owner, Rules]
     shutdown_deadline_s: float
     exit_on_fatal: bool
-
-    def wanted_slots(self) -> list[WantedSlot]:
-        """Return every slot that should run, in order."""
-        return [spec.wanted_slot() for spec in self.specs.values()]
 
     def rules_of(self, slot: Slot | None) -> Rules:
         """Return the rules of a slot; for None or an unknown slot, without the limits of a pool."""
@@ -98,7 +84,7 @@ def make_plan(
         fingerprint = _digest([_WORKER_ARGV, asdict(worker_runs_on(handover)), code])
         specs += [
             ProcessSpec(
-                slot=f"{name}-{number}",
+                name=f"{name}-{number}",
                 pool=name,
                 role=Role.WORKER,
                 argv=_WORKER_ARGV,
@@ -114,7 +100,7 @@ def make_plan(
     rules |= {(Role.WORKER, name): make_rules(settings, name) for name in settings.pools}
     rules |= {(Role.PROGRAM, name): _program_rules(common, one) for name, one in programs.items()}
     return Plan(
-        specs={spec.slot: spec for spec in specs},
+        specs={spec.name: spec for spec in specs},
         rules=rules,
         shutdown_deadline_s=settings.supervisor.shutdown_deadline,
         exit_on_fatal=settings.supervisor.on_fatal == "exit",
@@ -144,11 +130,12 @@ def _program_specs(
 ) -> list[ProcessSpec]:
     return [
         ProcessSpec(
-            slot=f"{one.name}-{number}",
+            name=f"{one.name}-{number}",
             pool=one.name,
             role=Role.PROGRAM,
-            argv=one.argv,
             fingerprint=_digest(programs[one.name].runs_on()),
+            after=programs[one.name].after,
+            argv=one.argv,
             program=programs[one.name],
         )
         for one in settings.programs
@@ -175,7 +162,7 @@ def _api_spec(settings: Settings, socket_fd: int, sets: Sequence[str]) -> Proces
     # For GET and PUT /config. Neither restarts the API, which reads the file at each call.
     source = {"config_file": settings.source and str(settings.source), "sets": list(sets)}
     return ProcessSpec(
-        slot=API_SLOT,
+        name=API_SLOT,
         pool=None,
         role=Role.API,
         argv=_API_ARGV,

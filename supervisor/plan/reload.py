@@ -10,12 +10,13 @@ A deployment may have switched the link by which the current folder was entered.
 file is read, its modules are described, and the process enters it once its settings can be used.
 """
 
+import contextlib
 import os
 import queue
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from socket import socket
 from threading import Lock, Thread
@@ -87,6 +88,7 @@ class _Order:
     replace_all: bool = False
 
 
+@dataclass
 class Reloader:
     """Checks a configuration on request, and when the file changes (`supervisor.watch_config`).
 
@@ -96,32 +98,27 @@ class Reloader:
     `note_rejected` with the text that was not taken, and why.
     """
 
-    def __init__(
-        self,
-        read: ReadSettings,
-        settings: Settings,
-        listeners: Listeners,
-        keep: Callable[[Settings], EditOnMachine | None],
-        note_rejected: Callable[[str, str], None],
-    ) -> None:
-        self.describing = Lock()
-        self.trouble = ""
-        """What a new configuration waits for; empty: for nothing. Any thread may read it."""
-        self._read = read
-        self._settings = settings
-        self._listeners = listeners
-        self._keep = keep
-        self._note_rejected = note_rejected
-        self._folder = StartFolder()
-        self._stopping = False
-        self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
-        self._results: deque[Reloaded | Rejected] = deque()
+    _read: ReadSettings
+    _settings: Settings
+    _listeners: Listeners
+    _keep: Callable[[Settings], EditOnMachine | None]
+    _note_rejected: Callable[[str, str], None]
+    describing: Lock = field(default_factory=Lock)
+    trouble: str = ""
+    """What a new configuration waits for; empty: for nothing. Any thread may read it."""
+    _folder: StartFolder = field(default_factory=StartFolder)
+    _stopping: bool = False
+    _orders: queue.SimpleQueue[_Order] = field(default_factory=queue.SimpleQueue)
+    _results: deque[Reloaded | Rejected] = field(default_factory=deque)
+    _gone_at_s: float | None = None
+    _told_gone: bool = False
+
+    def __post_init__(self) -> None:
+        """Look at the file, but do not watch it yet."""
         self._results_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._seen = state_of(settings.source)
+        self._seen = state_of(self._settings.source)
         # The start read the file a while ago: a version that was saved since is not known yet.
-        self._known = self._seen if _is_in_its_file(settings) else None
-        self._gone_at_s: float | None = None
-        self._told_gone = False
+        self._known = self._seen if _is_in_its_file(self._settings) else None
         self._thread = Thread(target=self._run, name="reloader", daemon=True)
 
     def start(self) -> None:
@@ -138,10 +135,8 @@ class Reloader:
 
     def take(self) -> list[Reloaded | Rejected]:
         """Return the results since the last call, oldest first."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._results_fd)
-        except BlockingIOError:
-            return []
         return [self._results.popleft() for _ in range(len(self._results))]
 
     def stop(self) -> None:
@@ -166,8 +161,10 @@ class Reloader:
 
     def _follow_and_check(self, orders: Sequence[_Order]) -> Reloaded | Rejected | None:
         """Check what is in the folder to which the path of the start leads now; see `_checked`."""
-        why = ", ".join(dict.fromkeys(order.why for order in orders))
-        replace_all = any(order.replace_all for order in orders)
+        order = _Order(
+            ", ".join(dict.fromkeys(one.why for one in orders)),
+            any(one.replace_all for one in orders),
+        )
         source = self._settings.source
         self._known = self._seen = state_of(source)
         self._told_gone = self._known is None
@@ -175,7 +172,7 @@ class Reloader:
             state = state_of(source, folder.path)
             # Before the check: it may take long, and another text may be saved meanwhile.
             text = None if source is None else text_of(Path(folder.path, source))
-            result = self._checked(folder, why, replace_all=replace_all)
+            result = self._checked(folder, order)
         if isinstance(result, Reloaded):
             self._known = self._seen = state
         elif isinstance(result, Rejected) and text is not None:
@@ -217,24 +214,22 @@ class Reloader:
         self._gone_at_s = None
         return now == before and now != self._known
 
-    def _checked(
-        self, folder: OpenFolder, why: str, *, replace_all: bool
-    ) -> Reloaded | Rejected | None:
+    def _checked(self, folder: OpenFolder, order: _Order) -> Reloaded | Rejected | None:
         """Return the result for the main loop; None: the database cannot be written now."""
         began_s = time.monotonic()
         try:
-            result = self._check(folder, why, replace_all=replace_all)
+            result = self._check(folder, order)
         except StorageError as error:
             if not self.trouble:
-                log.warning("config_waits", why=why, reason=str(error))
+                log.warning("config_waits", why=order.why, reason=str(error))
             self.trouble = f"a new configuration waits for the database: {error}"
             return None
         except OrpheusError as error:
-            return Rejected(why, str(error))
+            return Rejected(order.why, str(error))
         except Exception as error:
             if not self._stopping:  # else its child was ended with all the others
                 log.exception("reload_failed")
-            return Rejected(why, f"an internal error: {type(error).__name__}: {error}")
+            return Rejected(order.why, f"an internal error: {type(error).__name__}: {error}")
         logging = result.settings.logging
         if logging != self._settings.logging:  # on this thread: it may block on stderr
             configure_logging(logging.level, logging.format, "supervisor")
@@ -242,7 +237,7 @@ class Reloader:
         log.debug("reload_checked", seconds=round(time.monotonic() - began_s, 3))
         return result
 
-    def _check(self, folder: OpenFolder, why: str, *, replace_all: bool) -> Reloaded:
+    def _check(self, folder: OpenFolder, order: _Order) -> Reloaded:
         source = self._settings.source
         was_there = source is None or is_there(Path(folder.path, source))
         settings = self._read(folder.path) if was_there else self._settings
@@ -258,13 +253,7 @@ class Reloader:
                     f"{key}: cannot change while Orpheus runs; stop it, and start it again"
                 )
         with self.describing:
-            types = describe_types(
-                settings.jobs.modules,
-                for_commands(settings),
-                settings.supervisor.start_timeout,
-                settings.jobs.around,
-                folder.path,
-            )
+            types = described_types(settings, folder.path)
         api = settings.api
         listener = self._listeners.take(api.host, api.port) if api.enabled else None
         try:
@@ -278,9 +267,9 @@ class Reloader:
         if edit is not None:
             edit = replace(edit, changed=shown)
         # A process that stayed in the old folder would read and write the files there.
-        replace_all = replace_all or folder.is_another
+        replace_all = order.replace_all or folder.is_another
         code = digest_of(types)
-        return Reloaded(why, settings, listener, code, changed, shown, replace_all, edit)
+        return Reloaded(order.why, settings, listener, code, changed, shown, replace_all, edit)
 
     @staticmethod
     def _write(settings: Settings, types: Sequence[TypeRow]) -> None:
@@ -291,6 +280,12 @@ class Reloader:
                 write_settings(store, for_database(settings))
         finally:
             store.close()
+
+
+def described_types(settings: Settings, folder: str = "") -> list[TypeRow]:
+    """Return the job types as their modules describe them now; see `describe_types`."""
+    jobs, timeout_s = settings.jobs, settings.supervisor.start_timeout
+    return describe_types(jobs.modules, for_commands(settings), timeout_s, jobs.around, folder)
 
 
 def _is_in_its_file(settings: Settings) -> bool:

@@ -12,7 +12,7 @@ failure); and many slots that all retry the same broken start.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import count
 
@@ -41,11 +41,12 @@ class WantedSlot:
     pool: str | None
     role: Role
     fingerprint: str
+    """Changes whenever a running process of this slot would have to be restarted."""
     after: tuple[str, ...] = ()
 
 
 def reconcile(
-    slots: Fleet, wanted: Sequence[WantedSlot], now_s: float, why: str = ""
+    slots: Fleet, wanted: Collection[WantedSlot], now_s: float, why: str = ""
 ) -> dict[str, Slot]:
     """Return the fleet of the wanted slots: new ones start, missing ones drain and are removed.
 

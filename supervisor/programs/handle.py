@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -162,7 +161,7 @@ class ProgramHandle(ProcessHandle):
             self._output.drain(self.incarnation, f"process {self.pid} ended: {how}")
         if code == 0 and self._family is None:
             with contextlib.suppress(RuntimeError):  # no thread is left; the next turn tries again
-                self._family = _Family.start(self.incarnation)
+                self._family = _Family(self.incarnation)
         last_lines = self._output.last_lines(self.incarnation)
         is_counted = code != 0 or (self._family is not None and not self._family.is_alive())
         is_late = time.monotonic() - self._exit_seen_s >= _LAST_LINES_S
@@ -216,24 +215,17 @@ def _start(
     )
 
 
-@dataclass(slots=True)
-class _Family:
-    """Counts the processes that an ended program has left; a thread, as it reads all of /proc."""
+class _Family(Thread):
+    """Counts the processes that an ended program has left; a thread, as it reads all of /proc.
 
-    incarnation: str
-    size: int = 0
-    _thread: Thread = field(init=False)
+    It is started when it is made. Raises RuntimeError if no thread can be started.
+    """
 
-    @classmethod
-    def start(cls, incarnation: str) -> "_Family":
-        """Start to count. Raises RuntimeError if no thread can be started."""
-        family = cls(incarnation)
-        family._thread = Thread(target=family._count, name="family", daemon=True)
-        family._thread.start()
-        return family
+    def __init__(self, incarnation: str) -> None:
+        super().__init__(name="family", daemon=True)
+        self.size = 0
+        self._incarnation = incarnation
+        self.start()
 
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def _count(self) -> None:
-        self.size = count_incarnation(self.incarnation)
+    def run(self) -> None:
+        self.size = count_incarnation(self._incarnation)

@@ -98,13 +98,11 @@ class ProgramOutput:
             self._packets.send({**limits, "do": "limits"})
 
     def _limits(self, slot: str, program: ProgramSettings) -> dict[str, Any]:
-        folder = str(self._state.program_log(slot).absolute())
-        size_bytes, files = program.log_size_bytes, program.log_files
         return {
             "slot": slot,
-            "folder": folder,
-            "size_bytes": size_bytes,
-            "files": files,
+            "folder": str(self._state.program_log(slot).absolute()),
+            "size_bytes": program.log_size_bytes,
+            "files": program.log_files,
             "ready_line": program.ready_line,
         }
 

@@ -128,9 +128,11 @@ class WriterThread(Thread):
 class Origin:
     """The pipes of one process of a program."""
 
+    incarnation: str
     slot: str
     ready_line: re.Pattern[str] | None
     streams: dict[int, str]
+    """Descriptor -> the stream that it is the end of; without those that have ended."""
     partial: dict[int, bytes] = field(default_factory=dict)
     tails: dict[str, bytes] = field(default_factory=dict)
     """Stream -> the last of what was written to it."""
@@ -155,7 +157,7 @@ class Reader:
         self._packets = packets
         self._writer = writer
         self._sources: dict[str, Origin] = {}
-        self._by_fd: dict[int, str] = {}
+        self._by_fd: dict[int, Origin] = {}
         self._poll = select.poll()
 
     def run(self) -> None:
@@ -192,52 +194,51 @@ class Reader:
 
     def _look_for(self, slot: str, line: str | None) -> None:
         """Look for another line from now on; it may be among those printed last."""
-        for incarnation, source in self._sources.items():
+        for source in self._sources.values():
             if source.slot == slot and not source.is_ready:
                 source.ready_line = _pattern(line)
                 for tail in source.tails.values():
-                    self._compare(incarnation, source, tail.rpartition(b"\n")[0])
+                    self._compare(source, tail.rpartition(b"\n")[0])
 
     def _open(self, message: dict[str, Any], fds: list[int]) -> None:
-        incarnation, line = message["incarnation"], message["ready_line"]
         if len(fds) != 2:  # the program ended before this was sent, or no descriptor is left
             close_all(fds)
             return
         self._set_limits(message)
+        slot, incarnation, line = message["slot"], message["incarnation"], message["ready_line"]
         streams = dict(zip(fds, (STDOUT, STDERR), strict=True))
-        self._sources[incarnation] = Origin(message["slot"], _pattern(line), streams)
+        source = self._sources[incarnation] = Origin(incarnation, slot, _pattern(line), streams)
         for fd in fds:
-            self._by_fd[fd] = incarnation
+            self._by_fd[fd] = source
             self._poll.register(fd, select.POLLIN)
         if message["note"]:
-            self._writer.add(message["slot"], note_line(message["note"]))
+            self._writer.add(slot, note_line(message["note"]))
 
     def _drain(self, incarnation: str, note: str) -> None:
         """Read what a process that has ended has left in its pipes, and tell how it ended."""
         source = self._sources.get(incarnation)
         tail = ""
         if source is not None:
-            for fd in [fd for fd, name in self._by_fd.items() if name == incarnation]:
+            for fd in list(source.streams):
                 for _ in range(_MOST_LAST_READS):  # what it has left running may write for ever
                     if not self._read(fd):
                         break
                 self._keep_rest(source, fd)
             self._writer.add(source.slot, note_line(note))
             tail, source.is_drained = source.last_lines(), True
-            self._forget(incarnation, source)
+            self._forget(source)
         self._packets.send({"say": "drained", "incarnation": incarnation, "tail": tail})
 
     def _read(self, fd: int) -> bool:
         """Read once from a pipe; return whether there may be more."""
-        incarnation = self._by_fd[fd]
-        source = self._sources[incarnation]
+        source = self._by_fd[fd]
         try:
             data = os.read(fd, _READ_BYTES)
         except BlockingIOError:
             return False
         if not data:
             self._keep_rest(source, fd)
-            self._close(fd, incarnation)
+            self._close(source, fd)
             return False
         stream = source.streams[fd]
         source.tails[stream] = (source.tails.get(stream, b"") + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
@@ -245,7 +246,8 @@ class Reader:
         if len(rest) > _LONGEST_LINE_BYTES:
             lines, newline, rest = lines + newline + rest, b"\n", b""
         if newline:
-            self._keep(incarnation, source, stream, lines)
+            self._keep(source, stream, lines)
+            self._compare(source, lines)
         if rest:
             source.partial[fd] = rest
         return len(data) == _READ_BYTES
@@ -254,32 +256,30 @@ class Reader:
         """Keep a last line that has no newline."""
         rest = source.partial.pop(fd, b"")
         if rest:
-            self._keep("", source, source.streams[fd], rest)
+            self._keep(source, source.streams[fd], rest)
 
-    def _keep(self, incarnation: str, source: Origin, stream: str, lines: bytes) -> None:
+    def _keep(self, source: Origin, stream: str, lines: bytes) -> None:
         head = f"{_now()} {stream} ".encode()
         self._writer.add(source.slot, head + lines.replace(b"\n", b"\n" + head) + b"\n")
-        if incarnation:
-            self._compare(incarnation, source, lines)
 
-    def _compare(self, incarnation: str, source: Origin, lines: bytes) -> None:
+    def _compare(self, source: Origin, lines: bytes) -> None:
         if source.ready_line is None:
             return
         # One search over all lines: a program that floods its pipe must not wait for this.
         if source.ready_line.search(lines.decode(errors="replace")):
             source.ready_line, source.is_ready = None, True
-            self._packets.send({"say": "ready", "incarnation": incarnation})
+            self._packets.send({"say": "ready", "incarnation": source.incarnation})
 
-    def _close(self, fd: int, incarnation: str) -> None:
+    def _close(self, source: Origin, fd: int) -> None:
         self._poll.unregister(fd)
         os.close(fd)
-        del self._by_fd[fd]
-        self._forget(incarnation, self._sources[incarnation])
+        del self._by_fd[fd], source.streams[fd]
+        self._forget(source)
 
-    def _forget(self, incarnation: str, source: Origin) -> None:
+    def _forget(self, source: Origin) -> None:
         """Forget a process whose pipes have ended and whose last lines are known."""
-        if source.is_drained and incarnation not in self._by_fd.values():
-            del self._sources[incarnation]
+        if source.is_drained and not source.streams:
+            del self._sources[source.incarnation]
 
 
 def _pattern(line: str | None) -> re.Pattern[str] | None:

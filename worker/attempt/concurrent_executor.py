@@ -6,61 +6,45 @@ notices a handler that blocks the loop.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import field
 
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.helper_threads import start_without_signals
-from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.logs import get_logger
-from orpheus.worker.attempt.around import Around
-from orpheus.worker.attempt.context import JobQueries, RunningAttempt
+from orpheus.shared.records import dataclass
+from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.event_loop import EventLoop
-from orpheus.worker.attempt.executor import Executor, NoTimeout
+from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.interrupt import Interrupt
 from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.job_threads import JobThreads
-
-if TYPE_CHECKING:
-    from orpheus.worker.attempt.command import CommandType
 
 _LOOK_EVERY_S = 0.05
 
 log = get_logger()
 
 
+@dataclass(kw_only=True)
 class ConcurrentExecutor(Executor):
     """`start` returns at once; `on_end` is called in another thread when the attempt has ended."""
 
-    def __init__(
-        self,
-        types: Mapping[str, JobType],
-        commands: Mapping[str, "CommandType"],
-        queries: JobQueries,
-        places: int,
-        blocked_after_s: float,
-        around: Around,
-        capture: Capture | None = None,
-    ) -> None:
-        """A handler that blocks the event loop for longer than `blocked_after_s` is logged."""
-        super().__init__(types, commands, NoTimeout(), queries, around=around, capture=capture)
-        self.on_end: Callable[[RunningAttempt, Finished], None] = lambda *_: None
-        self.wake: Callable[[], object] = lambda: None
-        """Called after `on_end`, when the attempt is no longer among those that run here."""
-        self.has_raised = False
-        """A timeout or a cancel was raised inside a job's code."""
-        self.lacks_threads = False
-        """The system gave no thread for a job, which was then released."""
-        self._places = places
-        self._blocked_after_s = blocked_after_s
-        self._attempts: set[RunningAttempt] = set()
-        self._threads = JobThreads(
-            lambda interrupt: Executor(types, commands, interrupt, queries, around=around),
-            self._end_in_thread,
-            places,
-        )
-        self._event_loop: EventLoop | None = None
-        self._has_attempts = threading.Event()
+    capture: Capture
+    places: int
+    blocked_after_s: float
+    """A handler that blocks the event loop for longer is logged."""
+    on_end: Callable[[RunningAttempt, Finished], None] = lambda *_: None
+    wake: Callable[[], object] = lambda: None
+    """Called after `on_end`, when the attempt is no longer among those that run here."""
+    lacks_threads: bool = False
+    """The system gave no thread for a job, which was then released."""
+    _attempts: set[RunningAttempt] = field(default_factory=set)
+    _event_loop: EventLoop | None = None
+    _has_attempts: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        """Start the thread that watches attempts."""
+        self._threads = JobThreads(self._executor_of_thread, self._end_in_thread, self.places)
         thread = threading.Thread(target=self._watch, name="job-watch", daemon=True)
         start_without_signals(thread)
 
@@ -68,8 +52,7 @@ class ConcurrentExecutor(Executor):
         """Run the attempt, or release its job if there is no thread for it. Main thread only."""
         self._attempts.add(attempt)
         self._has_attempts.set()
-        if self._capture is not None:
-            self._capture.keep()
+        self.capture.keep()
         try:
             self._start(attempt)
         except (RuntimeError, MemoryError) as error:
@@ -79,12 +62,12 @@ class ConcurrentExecutor(Executor):
             self._end(attempt, Finished(attempt.lease, Ending.RELEASED))
 
     def _start(self, attempt: RunningAttempt) -> None:
-        job_type = self._types.get(attempt.lease.type)
-        if job_type is None or not job_type.is_async or attempt.lease.type in self._commands:
+        job_type = self.types.get(attempt.lease.type)
+        if job_type is None or not job_type.is_async or attempt.lease.type in self.commands:
             self._threads.start(attempt)
             return
         if self._event_loop is None:
-            self._event_loop = EventLoop(self, self._end, self._places, self._blocked_after_s)
+            self._event_loop = EventLoop(self, self._end, self.places, self.blocked_after_s)
         self._event_loop.start(attempt)
 
     def is_busy(self) -> bool:
@@ -104,6 +87,9 @@ class ConcurrentExecutor(Executor):
         self.on_end(attempt, finished)
         self._attempts.discard(attempt)
         self.wake()
+
+    def _executor_of_thread(self, interrupt: Interrupt) -> Executor:
+        return Executor(self.types, self.commands, interrupt, self.queries, around=self.around)
 
     def _end_in_thread(
         self,

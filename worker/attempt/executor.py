@@ -11,6 +11,7 @@ import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from contextvars import copy_context
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orpheus.shared.domain.jobs import JobError, Lease
@@ -18,6 +19,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
 from orpheus.shared.job_types.registry import JobType, PayloadMisfit
+from orpheus.shared.records import dataclass
 from orpheus.worker.attempt.around import Around, enter_around, enter_around_coroutine
 from orpheus.worker.attempt.context import (
     CannotFollow,
@@ -51,14 +53,10 @@ class NewerPayload(Exception):
     """The payload fits the type as it is described, but not the code that this worker loaded."""
 
 
-class HasRaised(Protocol):
-    """Tells whether JobTimeout was raised in a job's code, which may have left a lock locked."""
+class SoftTimeout(Protocol):
+    """What raises JobTimeout in a handler: the Alarm of the main thread, or an Interrupt."""
 
     has_raised: bool
-
-
-class SoftTimeout(HasRaised, Protocol):
-    """What raises JobTimeout in a handler: the Alarm of the main thread, or an Interrupt."""
 
     def arm(self, now_s: float, timeout_s: float) -> None:
         """Raise JobTimeout in this thread once `timeout_s` have passed, unless disarmed before."""
@@ -79,63 +77,28 @@ class NoTimeout:
         """See SoftTimeout."""
 
 
+@dataclass
 class Executor:
     """Runs attempts of the job types that it is given. One thread only."""
 
-    def __init__(
-        self,
-        types: Mapping[str, JobType],
-        commands: Mapping[str, "CommandType"],
-        alarm: SoftTimeout,
-        queries: JobQueries,
-        stray: StrayOutput | None = None,
-        folder: Folder | None = None,
-        around: Around = (),
-        meter: Meter | None = None,
-        capture: Capture | None = None,
-    ) -> None:
-        """`stray` takes what is written to the descriptors 1 and 2; `around` wraps each attempt.
-
-        `folder` is where attempts start; without it, they start in the current folder. `meter`
-        measures what they cost; without it, that is unknown. `capture` keeps what they log.
-        """
-        self._types = types
-        self._commands = commands
-        self._alarm = alarm
-        self._queries = queries
-        self._stray = stray
-        self._around = around
-        self._pid = os.getpid()
-        self._folder = folder
-        self._meter = meter
-        self._capture = capture
-        self._kept_loop: KeptLoop | None = None
-        self.is_outdated = False
-        """A job had a type that the job modules define now, but that this worker does not have."""
-        self.lacks_files = False
-        """A command could not be started, as this process may open no more files."""
+    types: Mapping[str, JobType]
+    commands: Mapping[str, "CommandType"]
+    alarm: SoftTimeout
+    queries: JobQueries
+    around: Around = ()
+    """Wraps each attempt."""
+    has_raised: bool = False
+    """A timeout or a cancel was raised in a job's code, which may have left a lock locked."""
+    is_outdated: bool = False
+    """A job had a type that the job modules define now, but that this worker does not have."""
+    lacks_files: bool = False
+    """A command could not be started, as this process may open no more files."""
+    _pid: int = field(default_factory=os.getpid)
+    _kept_loop: "KeptLoop | None" = None
 
     def run(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt and return how it ended. Raises nothing."""
-        if self._meter is None:
-            return self._run(attempt)
-        self._meter.begin(attempt.started_at_s)
-        return self._meter.end(attempt, self._run(attempt))
-
-    def _loop(self) -> "KeptLoop":
-        if self._kept_loop is None:
-            # asyncio: 7 MB, only for workers with `async def` handlers
-            from orpheus.worker.attempt.kept_loop import KeptLoop  # noqa: PLC0415
-
-            self._kept_loop = KeptLoop()
-        return self._kept_loop
-
-    def _run(self, attempt: RunningAttempt) -> Finished:
         attempt.thread_id = threading.get_ident()
-        if self._folder is not None:
-            self._folder.enter()
-        if self._capture is not None:
-            self._capture.keep()
         try:
             try:
                 try:
@@ -145,42 +108,48 @@ class Executor:
                         end_forked_child()
                 result = result_text(value)
             finally:
-                self._alarm.disarm()
+                self.alarm.disarm()
             children = tuple(attempt.children)
             return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children)
         except BaseException as error:  # noqa: BLE001 - see the module
             return self._ended_by(error, attempt.lease)
         finally:
+            self.has_raised |= self.alarm.has_raised
             attempt.thread_id = None
             if attempt.log is not None:
                 attempt.log.finish_lines()
-            if self._stray is not None:
-                self._stray.finish(attempt)
+
+    def _loop(self) -> "KeptLoop":
+        if self._kept_loop is None:
+            # asyncio: 7 MB, only for workers with `async def` handlers
+            from orpheus.worker.attempt.kept_loop import KeptLoop  # noqa: PLC0415
+
+            self._kept_loop = KeptLoop()
+        return self._kept_loop
 
     def _run_code(self, attempt: RunningAttempt) -> Any:
         lease = attempt.lease
-        command = self._commands.get(lease.type)
+        command = self.commands.get(lease.type)
         if command is not None:
             with ExitStack() as stack:
-                enter_around(stack, self._around, JobContext(attempt, self._queries))
+                enter_around(stack, self.around, JobContext(attempt, self.queries))
                 return command.run(attempt)
             return None
-        job_type = self._types.get(lease.type)
+        job_type = self.types.get(lease.type)
         if job_type is None:
-            if self._queries.has_type(lease.type):
+            if self.queries.has_type(lease.type):
                 raise OutdatedWorker
             raise UnknownJobType(
                 f"no module in jobs.modules and no command is the job type {lease.type!r}"
             )
-        context = JobContext(attempt, self._queries)
         if job_type.is_async:
-            work = _run_coroutine(job_type, attempt, context, self._pid, self._around)
-            return self._loop().run(work)
-        self._alarm.arm(attempt.started_at_s, lease.timeout_s)
-        if not self._around:
+            return self._loop().run(self._run_coroutine(job_type, attempt))
+        context = JobContext(attempt, self.queries)
+        self.alarm.arm(attempt.started_at_s, lease.timeout_s)
+        if not self.around:
             return job_type.call(context, lease.payload)
         with ExitStack() as stack:
-            enter_around(stack, self._around, context)
+            enter_around(stack, self.around, context)
             try:
                 return job_type.call(context, lease.payload)
             finally:
@@ -191,9 +160,7 @@ class Executor:
     async def run_on_loop(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt of an `async def` handler on the running loop; as `run` otherwise."""
         try:
-            job_type = self._types[attempt.lease.type]
-            context = JobContext(attempt, self._queries)
-            value = await _run_coroutine(job_type, attempt, context, self._pid, self._around)
+            value = await self._run_coroutine(self.types[attempt.lease.type], attempt)
             result, children = result_text(value), tuple(attempt.children)
             return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children)
         except BaseException as error:  # noqa: BLE001 - see the module
@@ -201,6 +168,43 @@ class Executor:
         finally:
             if attempt.log is not None:
                 attempt.log.finish_lines()
+
+    async def _run_coroutine(self, job_type: JobType, attempt: RunningAttempt) -> Any:
+        import asyncio  # noqa: PLC0415 - see _loop
+
+        context = JobContext(attempt, self.queries)
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        assert task is not None
+        # All tasks of the loop, unless jobs share it.
+        attempt.tasks = attempt.tasks or (lambda: asyncio.all_tasks(loop))
+        attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
+        limit = asyncio.timeout(attempt.lease.timeout_s)
+        # What is around it is left outside of the timeout, so it sees JobTimeout and JobCancelled.
+        async with AsyncExitStack() as stack:
+            try:
+                async with limit:
+                    try:
+                        await enter_around_coroutine(stack, self.around, context)
+                        context.check_cancelled()  # it may have come before there was `on_stop`
+                        work: Coroutine[Any, Any, Any] = job_type.call(
+                            context, attempt.lease.payload
+                        )
+                        attempt.handler = work
+                        return await work
+                    finally:
+                        if os.getpid() != self._pid:  # it must not close its parent's event loop
+                            end_forked_child()
+            except TimeoutError:
+                if limit.expired():
+                    raise JobTimeout from None
+                raise
+            except asyncio.CancelledError:
+                context.check_cancelled()
+                raise
+            finally:
+                attempt.on_stop = attempt.handler = None
+        return None  # a context manager has swallowed the exception
 
     def _ended_by(self, error: BaseException, lease: Lease) -> Finished:
         try:
@@ -210,7 +214,7 @@ class Executor:
 
     def _ending_by(self, error: BaseException, lease: Lease) -> Finished:
         # After a timeout, the handler's own clean-up may raise something else.
-        if isinstance(error, JobTimeout) or self._alarm.has_raised:
+        if isinstance(error, JobTimeout) or self.alarm.has_raised:
             message = f"it ran longer than its timeout of {lease.timeout_s:g} s"
             timeout = JobError("JobTimeout", message, error_of(error).traceback)
             return Finished(lease, Ending.TIMED_OUT, error=timeout)
@@ -236,16 +240,38 @@ class Executor:
 
     def _judged(self, misfit: PayloadMisfit, lease: Lease) -> Exception:
         """Return what a payload that does not fit means: it is wrong, or this code is not its."""
-        fit = self._queries.fit(self._types[lease.type], lease.payload)
+        fit = self.queries.fit(self.types[lease.type], lease.payload)
         if fit is Fit.NEWLY:
             return OutdatedWorker()
         kind = NewerPayload if fit is Fit.YES else PermanentError
         return kind(*misfit.args).with_traceback(misfit.__traceback__)
 
     def _is_permanent(self, error: BaseException, lease: Lease) -> bool:
-        job_type = self._types.get(lease.type)
+        job_type = self.types.get(lease.type)
         named = () if job_type is None else job_type.permanent
         return isinstance(error, (PermanentError, *named))
+
+
+@dataclass(kw_only=True)
+class MainThreadExecutor(Executor):
+    """Runs one attempt after the other in the main thread, and tells what each has cost."""
+
+    stray: StrayOutput
+    """Takes what is written to the descriptors 1 and 2."""
+    capture: Capture
+    """Keeps what attempts log."""
+    folder: Folder = field(default_factory=Folder)
+    """Where attempts start."""
+    meter: Meter = field(default_factory=Meter)
+
+    def run(self, attempt: RunningAttempt) -> Finished:
+        """See Executor."""
+        self.meter.begin(attempt.started_at_s)
+        self.folder.enter()
+        self.capture.keep()
+        finished = super().run(attempt)
+        self.stray.finish(attempt)
+        return self.meter.end(attempt, finished)
 
 
 def _only_snoozes(leaves: Sequence[BaseException]) -> list[Snooze]:
@@ -267,55 +293,3 @@ def _snoozed(snoozes: Sequence[Snooze], lease: Lease) -> Finished:
         error = JobError(wrong.type, message, wrong.traceback)
         return Finished(lease, Ending.FAILED, error=error)
     return Finished(lease, Ending.SNOOZED, snooze_ms=round(delay_s * 1000))
-
-
-async def _run_coroutine(
-    job_type: JobType,
-    attempt: RunningAttempt,
-    context: JobContext,
-    worker_pid: int,
-    around: Around,
-) -> Any:
-    # They are left outside of the timeout, so that they see JobTimeout and JobCancelled.
-    async with AsyncExitStack() as stack:
-        entering = enter_around_coroutine(stack, around, context)
-        return await _run_within_timeout(job_type, attempt, context, worker_pid, entering)
-    return None
-
-
-async def _run_within_timeout(
-    job_type: JobType,
-    attempt: RunningAttempt,
-    context: JobContext,
-    worker_pid: int,
-    entering: Coroutine[Any, Any, None],
-) -> Any:
-    import asyncio  # noqa: PLC0415 - see Executor._loop
-
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    assert task is not None
-    # All tasks of the loop, unless jobs share it.
-    attempt.tasks = attempt.tasks or (lambda: asyncio.all_tasks(loop))
-    attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
-    limit = asyncio.timeout(attempt.lease.timeout_s)
-    try:
-        async with limit:
-            try:
-                await entering
-                context.check_cancelled()  # the request may have come before there was `on_stop`
-                work: Coroutine[Any, Any, Any] = job_type.call(context, attempt.lease.payload)
-                attempt.handler = work
-                return await work
-            finally:
-                if os.getpid() != worker_pid:  # it must not close its parent's event loop
-                    end_forked_child()
-    except TimeoutError:
-        if limit.expired():
-            raise JobTimeout from None
-        raise
-    except asyncio.CancelledError:
-        context.check_cancelled()
-        raise
-    finally:
-        attempt.on_stop = attempt.handler = None

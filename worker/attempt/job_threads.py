@@ -4,36 +4,33 @@ A thread is started when a job finds no free one, and is kept. Signals are not b
 a program that its job starts would inherit the block.
 """
 
-import contextvars
 import threading
 from collections.abc import Callable
+from contextvars import Context, copy_context
+from dataclasses import field
 from queue import SimpleQueue
 
 from orpheus.shared.domain.lifecycle import Finished
+from orpheus.shared.records import dataclass
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.current import current_attempt
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.interrupt import Interrupt
 
 
+@dataclass
 class JobThreads:
     """Runs each attempt that is given to `start` in a thread, and then calls `on_end` there."""
 
-    def __init__(
-        self,
-        make_executor: Callable[[Interrupt], Executor],
-        on_end: Callable[[RunningAttempt, Finished, Executor, Interrupt], None],
-        places: int,
-    ) -> None:
-        """`start` is called for up to `places` attempts that have not ended."""
-        self.interrupts: list[Interrupt] = []
-        """The Interrupts of all threads; only added to."""
-        self._make_executor = make_executor
-        self._on_end = on_end
-        self._places = places
-        self._attempts: SimpleQueue[RunningAttempt] = SimpleQueue()
-        self._idle = threading.Semaphore(0)
-        self._context = contextvars.copy_context()
+    _make_executor: Callable[[Interrupt], Executor]
+    _on_end: Callable[[RunningAttempt, Finished, Executor, Interrupt], None]
+    _places: int
+    """`start` is called for up to so many attempts that have not ended."""
+    interrupts: list[Interrupt] = field(default_factory=list)
+    """The Interrupts of all threads; only added to."""
+    _attempts: SimpleQueue[RunningAttempt] = field(default_factory=SimpleQueue)
+    _idle: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    _context: Context = field(default_factory=copy_context)
 
     def start(self, attempt: RunningAttempt) -> None:
         """Run the attempt in a thread. One thread only may call it.

@@ -17,6 +17,7 @@ log = get_logger()
 
 _LONG_AGO = float("-inf")
 _LOG_EVERY_S = 10.0
+_RETRY_S = 0.5
 
 
 class DatabaseWatch:
@@ -45,6 +46,11 @@ class DatabaseWatch:
         if now_s - self._logged_at_s >= _LOG_EVERY_S:
             self._logged_at_s = now_s
             log.warning("database_trouble", reason=str(error))
+
+    def wait_after(self, error: StorageError) -> None:
+        """Log that a call failed, and wait a moment before it is tried again."""
+        self.log_failure(error)
+        time.sleep(_RETRY_S)
 
     def is_ok(self) -> bool:
         """Return False if a thread's latest call failed, or has lasted over `slow_after_s`."""

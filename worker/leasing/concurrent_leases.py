@@ -15,6 +15,8 @@ from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.process.crash_cell import CellOfMany
 from orpheus.shared.process.last_lines import LineRing
 from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.attempt.current import current_attempt
+from orpheus.worker.attempt.job_log import JobLog
 from orpheus.worker.leasing.held_leases import HeldLeases
 
 
@@ -30,7 +32,6 @@ class ConcurrentLeases(HeldLeases):
 
     def __init__(self, cell: CellOfMany, ring: LineRing | None, places: int) -> None:
         super().__init__(cell, ring)
-        self.places = places
         self._places_cell = cell
         self._running: dict[RunningAttempt, int] = {}
         """Each attempt whose code runs, and its place; the oldest first."""
@@ -38,14 +39,14 @@ class ConcurrentLeases(HeldLeases):
         """The same attempts, replaced as a whole, so that a forked child needs no lock here."""
         self._free = list(range(places))
 
-    def only_attempt(self) -> RunningAttempt | None:
+    def attempts(self) -> tuple[RunningAttempt, ...]:
         """See HeldLeases."""
-        attempts = self._attempts
-        return attempts[0] if len(attempts) == 1 else None
+        return self._attempts
 
-    def is_running(self, attempt: RunningAttempt) -> bool:
-        """Return whether the code of the attempt still runs."""
-        return attempt in self._running
+    def log_of_caller(self) -> JobLog | None:
+        """See HeldLeases."""
+        attempt = current_attempt.get() or self.only_attempt()
+        return attempt.job_log() if attempt is not None and attempt in self._running else None
 
     def free_places(self) -> int:
         """Return how many more jobs may run beside those that run now."""
@@ -116,9 +117,6 @@ class ConcurrentLeases(HeldLeases):
             self._attempts = tuple(self._running)
             self._free.append(place)
             self._places_cell.leave(place)
-
-    def _running_now(self) -> tuple[RunningAttempt, ...]:
-        return self._attempts
 
     def _one_runs_alone(self) -> bool:
         return len(self._running) == 1 and runs_alone(next(iter(self._running)).lease)

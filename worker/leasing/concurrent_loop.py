@@ -12,47 +12,33 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from orpheus.shared.domain.handover import WorkerHandover
-from orpheus.shared.domain.jobs import Holder, Lease
+from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import StorageError
-from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.failpoints import failpoint
-from orpheus.shared.storage import Store
+from orpheus.shared.records import dataclass
 from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.stray_output import StrayOutput
-from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.leasing.alone import AloneChoice
 from orpheus.worker.leasing.concurrent_leases import ConcurrentLeases, runs_alone
 from orpheus.worker.leasing.loop import Loop, log_ending
-from orpheus.worker.leasing.renewal import RenewalThread
 
 _LOOK_EVERY_S = 1.0
 
 
+@dataclass
 class ConcurrentLoop(Loop):
     """See the module."""
 
-    def __init__(
-        self,
-        settings: WorkerHandover,
-        holder: Holder,
-        store: Store,
-        held: ConcurrentLeases,
-        control: ControlThread,
-        renewal: RenewalThread,
-        executor: ConcurrentExecutor,
-        stray: StrayOutput,
-        upkeep: Upkeep | None,
-    ) -> None:
-        super().__init__(
-            settings, holder, store, held, control, renewal, executor, executor, upkeep
-        )
-        self._places = held
-        self._jobs = executor
-        self._stray = stray
+    _held: ConcurrentLeases
+    _executor: ConcurrentExecutor
+    _stray: StrayOutput
+
+    def __post_init__(self) -> None:
+        """See Loop; listen also to the ends of jobs."""
+        super().__post_init__()
         self._folder = Folder()
         self._alone = AloneChoice()
         self._ended: deque[tuple[RunningAttempt, Finished, float]] = deque()
@@ -62,22 +48,22 @@ class ConcurrentLoop(Loop):
         self._started_at_s = time.monotonic()
         """When a job was last started, or leased."""
         self._hears_bell = False
-        executor.on_end = self._note_end
-        executor.wake = lambda: os.eventfd_write(self._end_fd, 1)
+        self._executor.on_end = self._note_end
+        self._executor.wake = lambda: os.eventfd_write(self._end_fd, 1)
 
     def run(self) -> bool:
         """See Loop."""
         try:
             return super().run()
         finally:
-            self._jobs.stop()
+            self._executor.stop()
 
     def replacement_reason(self) -> str | None:
         """See Loop."""
         reason = super().replacement_reason()
-        if reason is None and self._jobs.lacks_threads:
+        if reason is None and self._executor.lacks_threads:
             return "the system gave it no thread for a job"
-        if reason is None and self._jobs.has_kept_threads():
+        if reason is None and self._executor.has_kept_threads():
             return "functions of asyncio.to_thread have outlived their jobs"
         return reason
 
@@ -96,18 +82,18 @@ class ConcurrentLoop(Loop):
                 self._start_prefetched()
             self._sleep(epoll)
         except StorageError as error:
-            self._wait_for_database(error)
+            self._control.database.wait_after(error)
 
     def _report_the_rest(self) -> bool:
         """See Loop. First, let the jobs that run end."""
         poll = select.poll()
         poll.register(self._end_fd, select.POLLIN)
-        while self._jobs.is_busy():
+        while self._executor.is_busy():
             self._control.loop_turns += 1
             try:
                 self._report_and_lease(leasing=False)
             except StorageError as error:
-                self._wait_for_database(error)
+                self._control.database.wait_after(error)
             if poll.poll(_LOOK_EVERY_S * 1000):
                 os.eventfd_read(self._end_fd)
             self._look_at_ended()
@@ -157,7 +143,7 @@ class ConcurrentLoop(Loop):
         super()._report_and_lease(leasing=leasing)
 
     def _has_room(self) -> bool:
-        return super()._has_room() and self._places.free_places() > 0 and self._jobs_left() != 0
+        return super()._has_room() and self._held.free_places() > 0 and self._jobs_left() != 0
 
     def _most_kept(self) -> int:
         return 0 if self._is_stuck(time.monotonic()) else len(self._held.prefetched_tokens())
@@ -167,7 +153,7 @@ class ConcurrentLoop(Loop):
 
         A job that is to run alone waits for as long as it takes.
         """
-        if not self._held.prefetched_tokens() or self._places.waits_to_run_alone():
+        if not self._held.prefetched_tokens() or self._held.waits_to_run_alone():
             return False
         return now_s > self._started_at_s + 2 * self._settings.ahead_s
 
@@ -211,7 +197,7 @@ class ConcurrentLoop(Loop):
 
     def _free_and_lanes(self) -> tuple[int, int]:
         """Return how many places are free, and how many are free or will be in a moment."""
-        free, recently_s = self._places.free_places(), time.monotonic() - self._settings.ahead_s
+        free, recently_s = self._held.free_places(), time.monotonic() - self._settings.ahead_s
         ending = sum(
             attempt.started_at_s > recently_s and self._estimates.is_short(attempt.lease.type)
             for attempt in self._held.attempts()
@@ -224,7 +210,7 @@ class ConcurrentLoop(Loop):
         """Start prefetched jobs in the free places."""
         if self._held.prefetched_tokens():
             self._look_for_cancels(time.monotonic())
-        while self._may_continue() and self._places.can_start():
+        while self._may_continue() and self._held.can_start():
             self._take_stray_output()
             if not self._held.attempts():
                 self._folder.enter()
@@ -238,7 +224,7 @@ class ConcurrentLoop(Loop):
             if self._renewal.is_asleep:
                 self._renewal.wake()
             self._is_idle = False
-            self._jobs.start(attempt)
+            self._executor.start(attempt)
 
     def _sleep(self, epoll: select.epoll) -> None:
         """Sleep until a job ends, and until whatever Loop waits for, if a place is free."""

@@ -24,6 +24,7 @@ from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.process.stall import StallWatch
 from orpheus.shared.storage import Store
 from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.attempt.job_log import JobLog
 
 _T = TypeVar("_T")
 Report = tuple[Finished, RunningAttempt]
@@ -60,15 +61,18 @@ class HeldLeases:
 
     def only_attempt(self) -> RunningAttempt | None:
         """Return the attempt whose code runs now; None if there is none, or more than one."""
-        return self.running
+        attempts = self.attempts()
+        return attempts[0] if len(attempts) == 1 else None
 
     def attempts(self) -> tuple[RunningAttempt, ...]:
         """Return the attempts whose code runs now, the oldest first."""
-        return self._running_now()
-
-    def _running_now(self) -> tuple[RunningAttempt, ...]:
         running = self.running  # read once: another thread may set it to None
         return () if running is None else (running,)
+
+    def log_of_caller(self) -> JobLog | None:
+        """Return the log of the job whose code calls this; None: no job runs."""
+        running = self.running  # read once: another thread may set it to None
+        return None if running is None else running.job_log()
 
     def add(self, leases: Iterable[Lease]) -> None:
         """Add new leases; their jobs run in this order."""
@@ -109,7 +113,7 @@ class HeldLeases:
         From here on, a crash of this process counts against no job.
         """
         with self._lock:
-            if not (self._was_refused or self._running_now() or self._unreported):
+            if not (self._was_refused or self.attempts() or self._unreported):
                 self._clear_cell()
 
     def note_refused(self) -> None:
@@ -154,7 +158,7 @@ class HeldLeases:
     def tokens(self) -> dict[int, int]:
         """Return job id -> token of every lease held; of two leases of one job, the newer."""
         with self._lock:
-            leases = [attempt.lease for attempt in self._running_now()]
+            leases = [attempt.lease for attempt in self.attempts()]
             leases += [finished.lease for finished, _ in self._unreported]
             leases += self._prefetched
         return {lease.job_id: lease.token for lease in leases}

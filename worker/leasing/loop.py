@@ -22,14 +22,14 @@ from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.failpoints import failpoint
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
-from orpheus.worker.attempt.executor import Executor, HasRaised
+from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.leasing.estimates import Estimates
 from orpheus.worker.leasing.held_leases import HeldLeases, Report, store_reports
 from orpheus.worker.leasing.renewal import RenewalThread
 
-_RETRY_DATABASE_S = 0.5
 _NEVER = float("inf")
 _LOOK_EVERY_S = 0.001
 """How often the loop looks for cancels between short jobs: a look takes as long as a short job."""
@@ -39,31 +39,23 @@ _LOOK_PAUSES = 9
 log = get_logger()
 
 
+@dataclass
 class Loop:
-    """The main loop of a worker. It does the `upkeep` at each safety poll, busy or idle."""
+    """The main loop of a worker. It does the upkeep at each safety poll, busy or idle."""
 
-    def __init__(
-        self,
-        settings: WorkerHandover,
-        holder: Holder,
-        store: Store,
-        held: HeldLeases,
-        control: ControlThread,
-        renewal: RenewalThread,
-        executor: Executor,
-        alarm: HasRaised,
-        upkeep: Upkeep | None = None,
-    ) -> None:
-        self._settings = settings
-        self._holder = holder
-        self._store = store
-        self._held = held
-        self._control = control
-        self._renewal = renewal
-        self._executor = executor
-        self._alarm = alarm
-        self._upkeep = upkeep
-        self._leadership = Leadership(settings.host_name, holder.incarnation)
+    _settings: WorkerHandover
+    _holder: Holder
+    _store: Store
+    _held: HeldLeases
+    _control: ControlThread
+    _renewal: RenewalThread
+    _executor: Executor
+    _upkeep: Upkeep | None
+
+    def __post_init__(self) -> None:
+        """Listen to the pool's doorbell and to orders from now on."""
+        settings = self._settings
+        self._leadership = Leadership(settings.host_name, self._holder.incarnation)
         self._estimates = Estimates(settings.ahead_s)
         self._poll_every_s = min(settings.beat_interval_s, settings.beat_timeout_s / 3)
         self._next_upkeep_s = 0.0
@@ -73,10 +65,10 @@ class Loop:
         self._leaves_due = False
         self._look_at_s = 0.0
         """When to look again for cancels."""
-        self._bell: Bell = store.bells.listen_pool(settings.pool)
+        self._bell: Bell = self._store.bells.listen_pool(settings.pool)
         # Never closed: a later order would write into a new file that has the same number.
         self._order_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        control.on_order = self._wake
+        self._control.on_order = self._wake
 
     def _wake(self) -> None:
         os.eventfd_write(self._order_fd, 1)
@@ -104,7 +96,7 @@ class Loop:
 
     def replacement_reason(self) -> str | None:
         """Return why another process should take this worker's place; None if it can go on."""
-        if self._alarm.has_raised:
+        if self._executor.has_raised:
             return "a timeout was raised inside a job's code"
         if self._jobs_left() == 0:
             return f"it has done {self._control.jobs_done} jobs (max_jobs)"
@@ -134,7 +126,7 @@ class Loop:
                 self._sleep(epoll)
                 self._is_idle = True
         except StorageError as error:
-            self._wait_for_database(error)
+            self._control.database.wait_after(error)
 
     def _keep_up(self, now_s: float) -> None:
         """Do the upkeep, if it is due."""
@@ -148,10 +140,6 @@ class Loop:
             )
             self._next_upkeep_s = now_s + min(self._poll_every_s, next_s)
 
-    def _wait_for_database(self, error: StorageError) -> None:
-        self._control.database.log_failure(error)
-        time.sleep(_RETRY_DATABASE_S)
-
     def _report_the_rest(self) -> bool:
         """Report the results and release the prefetched jobs, until the stop deadline."""
         while True:
@@ -161,7 +149,7 @@ class Loop:
             except StorageError as error:
                 if time.monotonic() >= self._control.stop_deadline_s:
                     return False
-                self._wait_for_database(error)
+                self._control.database.wait_after(error)
             else:
                 return True
 

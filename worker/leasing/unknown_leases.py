@@ -10,6 +10,7 @@ SQLite commits in the process itself, so no commit is in doubt there.
 """
 
 from orpheus.shared.logs import get_logger
+from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 from orpheus.worker.leasing.held_leases import HeldLeases
 
@@ -20,17 +21,15 @@ _WAITS_S = 0.5
 log = get_logger()
 
 
+@dataclass
 class UnknownLeases:
-    """The unknown leases of the worker `incarnation`. For the thread that renews its leases."""
+    """The unknown leases of one worker. For the thread that renews its leases."""
 
-    def __init__(
-        self, store: Store, held: HeldLeases, incarnation: str, lease_ttl_s: float
-    ) -> None:
-        self._store = store
-        self._held = held
-        self._incarnation = incarnation
-        self._lease_ttl_s = lease_ttl_s
-        self._next_look_s = 0.0
+    _store: Store
+    _held: HeldLeases
+    _incarnation: str
+    _lease_ttl_s: float
+    _next_look_s: float = 0.0
 
     def look(self, now_s: float) -> None:
         """Release them, if a commit was in doubt lately and a look is due. Raises StorageError."""

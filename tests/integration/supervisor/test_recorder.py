@@ -172,7 +172,8 @@ def test_it_frees_leases_of_a_dead_worker_that_come_to_light_later_until_it_ends
     store, one, process = beside_hosts
     if by_sweep:
         store.has_many_hosts = True
-        one.watch_late(sweep_database(store, "host-1", process.boot_id, now_ms=1))
+        for ended in sweep_database(store, "host-1", process.boot_id, now_ms=1):
+            one.watch_late(ended)
     one.start()
     if not by_sweep:
         one.end_process(DEAD)

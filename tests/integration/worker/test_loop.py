@@ -28,7 +28,7 @@ from tests.sqlite_handle import handle_of
 class Script:
     """An executor: runs `steps[job id]`, and ends the loop after the last job expected."""
 
-    is_outdated = lacks_files = False
+    has_raised = is_outdated = lacks_files = False
 
     def __init__(self, control: Any) -> None:
         self.control = control
@@ -76,7 +76,7 @@ def loop(store: Store, script: Script, make_settings: Callable[..., Any], tmp_pa
         script.control,
         SimpleNamespace(is_asleep=False, wake=lambda: None),  # type: ignore[arg-type]
         script,  # type: ignore[arg-type]
-        SimpleNamespace(has_raised=False),
+        None,
     )
 
 

@@ -58,7 +58,12 @@ class PlannedByTest(Configuration):
         padding = "x" * self.plan_of_test["handover_bytes"]
         specs = {
             slot: ProcessSpec(
-                slot, pool_of(slot), Role.WORKER, tuple(argv), {"slot": slot, "padding": padding}
+                slot,
+                pool_of(slot),
+                Role.WORKER,
+                fingerprint="",
+                argv=tuple(argv),
+                handover={"slot": slot, "padding": padding},
             )
             for slot, argv in slots.items()
         }
@@ -129,10 +134,10 @@ def main(plan_file: str) -> int:
         myself=myself,
         clock=clock,
         sampler=sampler,
-        notifier=Notifier.from_environ({}),
+        notifier=Notifier({}),
         describing=reloader.describing,
     )
-    notifier = Notifier.from_environ({})
+    notifier = Notifier({})
     signals = Signals()
     signals.take_over()
     Orders(loop, configuration, listeners, recorder, signals, reloader, bell, notifier)

@@ -24,9 +24,14 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
 
 @pytest.fixture
 def received(manager: tuple[str, socket.socket]) -> Iterator[tuple[Notifier, socket.socket]]:
-    notifier = Notifier.from_environ({"NOTIFY_SOCKET": manager[0], "WATCHDOG_USEC": "20000000"})
+    notifier = Notifier({"NOTIFY_SOCKET": manager[0], "WATCHDOG_USEC": "20000000"})
     yield notifier, manager[1]
-    notifier.close()
+    close(notifier)
+
+
+def close(notifier: Notifier) -> None:
+    if notifier._socket is not None:
+        notifier._socket.close()
 
 
 def fields(server: socket.socket) -> dict[str, str]:
@@ -101,7 +106,7 @@ def test_children_do_not_inherit_the_variables() -> None:
         "WATCHDOG_PID": "1",
         "PATH": "/bin",
     }
-    Notifier.from_environ(environ).close()
+    close(Notifier(environ))
     assert environ == {"PATH": "/bin"}
 
 
@@ -123,33 +128,31 @@ def test_a_watchdog_is_notified_if_it_is_ours(
     environ = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": usec}
     if pid is not None:
         environ["WATCHDOG_PID"] = str(os.getpid()) if pid == "own" else pid
-    notifier = Notifier.from_environ(environ)
+    notifier = Notifier(environ)
     notifier.turned(1.0)
     assert silent(server) is not expected
-    notifier.close()
+    close(notifier)
 
 
 def test_without_a_service_manager_nothing_happens() -> None:
-    notifier = Notifier.from_environ({})
+    notifier = Notifier({})
     notifier.ready("")
     notifier.turned(1.0)
-    notifier.close()
-    notifier.close()
 
 
 @pytest.mark.parametrize("address", ["/no/such/socket", "/" + "x" * 200, "vsock:2:1234"])
 def test_a_missing_service_manager_is_no_error(address: str) -> None:
-    notifier = Notifier.from_environ({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1"})
+    notifier = Notifier({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1"})
     notifier.ready("well")
     notifier.reloading()
     notifier.turned(1.0)
-    notifier.close()
+    close(notifier)
 
 
 def test_a_service_manager_that_does_not_read_blocks_nothing(
     manager: tuple[str, socket.socket],
 ) -> None:
-    notifier = Notifier.from_environ({"NOTIFY_SOCKET": manager[0], "WATCHDOG_USEC": "2000000"})
+    notifier = Notifier({"NOTIFY_SOCKET": manager[0], "WATCHDOG_USEC": "2000000"})
     for _ in range(2_000):  # more than the kernel keeps
         notifier.status("x" * 1_000)
     notifier.turned(1.0)
@@ -158,4 +161,4 @@ def test_a_service_manager_that_does_not_read_blocks_nothing(
         pass
     notifier.turned(1.1)
     assert not silent(server), "what could not be told is told with the next turn"
-    notifier.close()
+    close(notifier)

@@ -105,7 +105,7 @@ def test_a_start_that_cannot_be_announced_goes_on(loop: Loop, told: list[str]) -
     def fail(_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    loop._on_settled = fail
+    loop.on_settled = fail
     loop._turn(1.0)
     assert told == ["READY"]
 
@@ -114,7 +114,7 @@ def test_a_kill_for_memory_that_was_of_no_child_is_soon_forgotten(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cgroup, "oom_kills", lambda: 7)
-    loop._memory_kills = cgroup.OutOfMemoryKills()
+    loop._observer.memory_kills = cgroup.OutOfMemoryKills()
     monkeypatch.setattr(cgroup, "oom_kills", lambda: 8)
     loop._turn(100.0)
-    assert loop._memory_kills.take_one(200.0) is False
+    assert loop._observer.memory_kills.take_one(200.0) is False

@@ -73,14 +73,14 @@ class NoThreadAtFirst(Thread):
         if NoThreadAtFirst.failures < 2:
             NoThreadAtFirst.failures += 1
             raise RuntimeError("can't start new thread")
-        super().start()
+        Thread.start(self)
 
 
 @pytest.fixture
 def no_thread_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NoThreadAtFirst, "failures", 0)
-    for module in ("checks", "handle"):
-        monkeypatch.setattr(f"orpheus.supervisor.programs.{module}.Thread", NoThreadAtFirst)
+    monkeypatch.setattr("orpheus.supervisor.programs.checks.Thread", NoThreadAtFirst)
+    monkeypatch.setattr(programs_handle._Family, "start", NoThreadAtFirst.start)
 
 
 def test_a_start_that_fails_late_leaves_neither_process_nor_descriptor(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -20,6 +21,7 @@ from orpheus.worker.attempt.around import Around
 from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.current import current_attempt
+from orpheus.worker.attempt.executor import NoTimeout
 
 BLOCKED_AFTER_S = 0.2
 MOST_S = 30.0
@@ -43,9 +45,15 @@ class Jobs:
 
     def start(self, name: str, **fields: Any) -> RunningAttempt:
         if self.executor is None:
-            types = load_job_types([])
             self.executor = ConcurrentExecutor(
-                types, {}, self._queries, 8, BLOCKED_AFTER_S, self.around
+                load_job_types([]),
+                {},
+                NoTimeout(),
+                self._queries,
+                around=self.around,
+                capture=MagicMock(),
+                places=8,
+                blocked_after_s=BLOCKED_AFTER_S,
             )
             self.executor.on_end = lambda *ended: self._ended.put(ended)
         self._n += 1

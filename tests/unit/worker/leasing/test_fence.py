@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.leasing.fence import FenceThread
+from orpheus.worker.leasing.fence import Fence
 from orpheus.worker.leasing.held_leases import HeldLeases
 
 EXPIRES_S = 30.0
@@ -21,9 +23,8 @@ class Fenced:
         self.now_s = 0.0
         self.held = held
         self._lease = lease
-        self.fence = FenceThread(
-            held, lambda: round(self.now_s * 1000), lease_ttl_s=30.0, renew_every_s=10.0
-        )
+        settings: Any = SimpleNamespace(lease_ttl_s=30.0, renew_every_s=10.0)
+        self.fence = Fence(settings, held, lambda: round(self.now_s * 1000))
 
     def start(self) -> RunningAttempt:
         self.held.add([self._lease])

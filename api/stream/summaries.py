@@ -15,8 +15,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from orpheus.api.stream.broadcaster import FRAME_GAP_S, Broadcaster, end_of_log
-from orpheus.api.stream.listener import Position, hello, reset
-from orpheus.api.stream.messages import Message, Notice
+from orpheus.api.stream.listener import Follower, Position, hello, reset
+from orpheus.api.stream.messages import Frame, Notice
 from orpheus.api.stream.progress import Progress
 from orpheus.api.stream.summary import MOST_SUMMARISED, Missed, Summary, summary_after
 
@@ -88,40 +88,18 @@ class Summaries:
             wake.set()
 
 
-class SummaryListener:
+class SummaryListener(Follower):
     """One client of this mode."""
 
     def __init__(self, summaries: Summaries) -> None:
+        super().__init__(summaries.broadcaster, summaries.leave)
         self._summaries = summaries
-        self._broadcaster = summaries.broadcaster
-        self._wake = asyncio.Event()
-        self._has_left = False
         self._seen = Position(0)
         self._known: Progress = {}
         self._sent: Summary | None = None
-        self._heartbeat = self._broadcaster.heartbeat
 
-    def leave(self) -> None:
-        """Make `follow` end soon."""
-        self._has_left = True
-        self._wake.set()
-
-    async def follow(self, after: Position | None) -> AsyncGenerator[Message]:
-        """Yield what to send, from now on or behind `after`, as fast as it is consumed.
-
-        Ends when the listener left or the broadcaster closed. Raises OrpheusError if the database
-        cannot be read.
-        """
-        try:
-            yield await self._greeting(after)
-            self._wake.set()
-            while not (self._has_left or self._broadcaster.closed):
-                await self._wake.wait()
-                self._wake.clear()
-                async for message in self._new_messages():
-                    yield message
-        finally:
-            self._summaries.leave(self._wake)
+    async def _begin(self, after: Position | None) -> AsyncGenerator[Frame | Notice]:
+        yield await self._greeting(after)
 
     async def _greeting(self, after: Position | None = None) -> Notice:
         await self._summaries.join(self._wake)
@@ -133,8 +111,8 @@ class SummaryListener:
         self._seen = Position(seq, epoch)
         return await hello(self._broadcaster, epoch, seq)
 
-    async def _new_messages(self) -> AsyncGenerator[Message]:
-        """Yield what is new since the last seq that was sent, then the newest heartbeat."""
+    async def _new_messages(self) -> AsyncGenerator[Frame | Notice]:
+        """Yield what is new since the last seq that was sent."""
         while not self._has_left and (newest := self._summaries.newest) is not self._sent:
             news = await self._news_until(newest)
             if isinstance(news, Missed):
@@ -147,10 +125,6 @@ class SummaryListener:
                 self._sent = newest
             if news.message is not None:
                 yield news.message
-        heartbeat = self._broadcaster.heartbeat
-        if heartbeat is not None and heartbeat is not self._heartbeat:
-            self._heartbeat = heartbeat
-            yield heartbeat
 
     async def _news_until(self, newest: Summary) -> Summary | Missed:
         """Return the newest summary if it begins where this client stands, else one that does."""

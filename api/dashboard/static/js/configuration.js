@@ -1,6 +1,6 @@
 // The configuration page: edit the file or go back to a version, check it while typing, show what will restart, save it.
 import { diffLines, showEffects } from "./change-preview.js";
-import { onTryNow, showConnection, startChrome } from "./chrome.js";
+import { startChrome } from "./chrome.js";
 import { byId, hide, setText, showOrHide } from "./dom.js";
 import { showFile, untold, verdictOf } from "./file-shown.js";
 import { request } from "./http.js";
@@ -30,12 +30,11 @@ startChrome();
 const editor = new TomlEditor(edited);
 const versions = new Versions(goBackTo);
 const lost = new LostSave(async () => { await keep(); showResult("Saved, though the answer was lost."); });
-const live = new Live("/ws", {
-  state: (state, next) => { showConnection(state, next); if (state === "live" && !checked && isChanged()) edited(); }, // check what could not be checked
+new Live("/ws", {
+  live: () => { if (!checked && isChanged()) edited(); }, // check what could not be checked
   events: (events) => events.forEach(take),
   connected: () => { if (!isChanged()) load(); else lost.look(); },
 });
-onTryNow(() => live.retryNow());
 byId("text").addEventListener("input", () => showResult("")); // it was about the text before
 byId("undo").addEventListener("click", () => { undo(); editor.focus(); });
 byId("load").addEventListener("click", () => load());

@@ -1,5 +1,5 @@
 // The form for submitting a job of any type, the same call with curl, and the submitted jobs.
-import { onTryNow, showConnection, startChrome } from "./chrome.js";
+import { startChrome } from "./chrome.js";
 import { postCurl } from "./curl.js";
 import { byId, copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
 import { request } from "./http.js";
@@ -22,8 +22,7 @@ let edits = 0, sentEdits = 0;
 
 startChrome();
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
-const live = new Live("/ws", { state: showConnection });
-onTryNow(() => live.retryNow());
+new Live("/ws");
 select.addEventListener("change", () => {
   const isOrigin = select.value === origin?.body.type;
   history.replaceState(null, "", isOrigin ? `?from=${origin.id}` : `?type=${encodeURIComponent(select.value)}`);

@@ -1,7 +1,7 @@
 // The configuration page: edit the file or go back to a version, check it while typing, show what will restart, save it.
 import { diffLines, showEffects } from "./change-preview.js";
 import { startChrome } from "./chrome.js";
-import { byId, hide, setText, showOrHide } from "./dom.js";
+import { byId, hide, isReadOnly, setText, showOrHide } from "./dom.js";
 import { showFile, untold, verdictOf } from "./file-shown.js";
 import { request } from "./http.js";
 import { Live } from "./live.js";
@@ -42,7 +42,6 @@ byId("keep").addEventListener("click", keep);
 byId("change").addEventListener("submit", (event) => { event.preventDefault(); save(); });
 startSearch();
 
-const isReadOnly = "readOnly" in document.documentElement.dataset;
 const goTo = (/** @type {string} */ key, /** @type {string} */ table) => editor.goToSetting(key, table);
 const isChanged = () => target !== null || (editable && !editor.holds(file.text ?? ""));
 const isNewer = () => editor.edits !== saved && isChanged(); // newer than the last saved text
@@ -91,7 +90,7 @@ async function read() {
   file = { text: answer.text, etag: answer.etag };
   editable = answer.text !== null && !answer.obstacle && !isReadOnly;
   editor.setEditable(editable);
-  showFile(answer, isReadOnly, isChanged());
+  showFile(answer, isChanged());
   showInForce(answer, goTo);
   versions.load(!isReadOnly && answer.etag !== null); // not awaited: the settings and the text appear together, so what is below the editor does not move
   return answer;

@@ -2,7 +2,7 @@
 //
 // While the slot exists, its buttons are never removed or disabled, only marked with aria-disabled: a
 // heartbeat must not take the focus from a keyboard user.
-import { byId, copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
+import { byId, copyButton, h, setAttr, setText, showOrHide } from "./dom.js";
 import { Exits } from "./exits.js";
 import { SlotJobs } from "./slot-jobs.js";
 import { SlotQuestion, canDrain, isStopped } from "./slot-question.js";
@@ -125,10 +125,8 @@ export class SlotFold {
   }
 
   showStack({ pid, job, at, stack }) {
-    const copy = h("button", { type: "button", class: "quiet" }, "copy");
-    copyOnClick(copy, () => stack);
     this.dumped.replaceChildren(
-      h("p", { class: "bar" }, h("span", { class: "summary" }, `Stack of pid ${pid}, `, timeNode(at), job ? ", running " : ", with no running job", job && h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`)), copy),
+      h("p", { class: "bar" }, h("span", { class: "summary" }, `Stack of pid ${pid}, `, timeNode(at), job ? ", running " : ", with no running job", job && h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`)), copyButton(() => stack)),
       ...stackNodes(stack, `Stack of ${this.slot}`));
   }
 }

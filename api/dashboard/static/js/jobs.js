@@ -3,7 +3,7 @@ import { byId, h, hide, setAttr, setText, showOrHide } from "./dom.js";
 import { Bulk } from "./bulk.js";
 import { ByStatus } from "./by-status.js";
 import { startChrome } from "./chrome.js";
-import { JOBS, address, isByEnd, readAddress } from "./filter.js";
+import { JOBS, address, followLinks, isByEnd, readAddress } from "./filter.js";
 import { request } from "./http.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "./live.js";
@@ -136,10 +136,4 @@ byId("more-filters").addEventListener("click", () => {
 });
 byId("filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
 
-document.addEventListener("click", (event) => {
-  const link = event.target.closest?.(`main a[href^='${JOBS}?'], main a[href='${JOBS}']`);
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-  event.preventDefault();
-  if (table.body.contains(document.activeElement)) document.activeElement.blur(); // else new rows are not inserted
-  go(link.getAttribute("href"));
-});
+followLinks(JOBS, table.body, go);

@@ -14,7 +14,7 @@ only the bodies that are sent leave it.
 import asyncio
 from collections.abc import AsyncGenerator
 
-from orpheus.api.stream.broadcaster import FRAME_GAP_S, Broadcaster, end_of_log
+from orpheus.api.stream.broadcaster import FRAME_GAP_S, Broadcaster, end_of_log, set_all
 from orpheus.api.stream.listener import Follower, Position, hello, reset
 from orpheus.api.stream.messages import Frame, Notice
 from orpheus.api.stream.progress import Progress
@@ -65,7 +65,7 @@ class Summaries:
                 await self.broadcaster.survive(self._turn)
         finally:
             self.broadcaster.unwatch(self._news)
-            self._wake()
+            set_all(self._listeners)
 
     async def _turn(self) -> None:
         last = self.newest
@@ -77,15 +77,11 @@ class Summaries:
             self.newest = found
             if found.seq - found.after == MOST_SUMMARISED:
                 self._news.set()  # there is more to read
-        self._wake()
+        set_all(self._listeners)
 
     def _begin(self, end: tuple[int, str]) -> None:
         seq, epoch = end
         self.newest = Summary(epoch, seq, {}, seq, {}, None)
-
-    def _wake(self) -> None:
-        for wake in self._listeners:
-            wake.set()
 
 
 class SummaryListener(Follower):

@@ -14,6 +14,7 @@ only the bodies that are sent leave it.
 import asyncio
 from collections.abc import AsyncGenerator
 
+from orpheus.api.database.shared_read import SharedRead
 from orpheus.api.stream.broadcaster import FRAME_GAP_S, Broadcaster, end_of_log, set_all
 from orpheus.api.stream.listener import Follower, Position, hello, reset
 from orpheus.api.stream.messages import Frame, Notice
@@ -31,14 +32,15 @@ class Summaries:
         self._starting = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self.newest = Summary("", 0, {}, 0, {}, None)
-        """What was read last."""
+        """What was read last: the log may have grown since."""
+        self.end = SharedRead(lambda: broadcaster.read(end_of_log))
 
     async def join(self, wake: asyncio.Event) -> None:
-        """Set `wake` whenever there may be something new; `newest` is current from now on."""
+        """Set `wake` whenever there may be something new; `newest` is kept from now on."""
         async with self._starting:
             self._listeners.add(wake)
             if self._task is None or self._task.done():
-                self._begin(await self.broadcaster.read(end_of_log))
+                self._begin(await self.end.get())
                 self.broadcaster.watch(self._news)
                 self._news.set()  # a ring that came meanwhile was not followed by a read
                 self._task = asyncio.create_task(self._run())
@@ -72,7 +74,7 @@ class Summaries:
         position = Position(last.seq, last.epoch)
         found = await self.broadcaster.read(summary_after(position, last.progress))
         if isinstance(found, Missed):
-            self._begin(await self.broadcaster.read(end_of_log))
+            self._begin(await self.end.get())
         else:
             self.newest = found
             if found.seq - found.after == MOST_SUMMARISED:
@@ -99,11 +101,14 @@ class SummaryListener(Follower):
 
     async def _greeting(self, after: Position | None = None) -> Notice:
         await self._summaries.join(self._wake)
-        newest = self._summaries.newest
-        self._sent = newest if after is None else None
-        seq, epoch, self._known = newest.seq, newest.epoch, newest.progress
+        newest, self._sent = self._summaries.newest, None
         if after is not None:
             seq, epoch, self._known = after.seq, after.epoch or newest.epoch, {}
+        else:
+            self._known = newest.progress
+            seq, epoch = await self._summaries.end.get()  # what the client reads is as new
+            if seq >= newest.seq and epoch == newest.epoch:
+                self._sent = newest
         self._seen = Position(seq, epoch)
         return await hello(self._broadcaster, epoch, seq)
 

@@ -18,19 +18,15 @@ class StartWatch:
 
     def __init__(self) -> None:
         self._once_ready: set[tuple[str, str]] = set()
-        self._is_over = False
-
-    @property
-    def is_over(self) -> bool:
+        self.is_over = False
         """Whether every slot has been ready, and there was one."""
-        return self._is_over
 
     def look(self, slots: Sequence[Worker]) -> list[str]:
         """Return the slots that have never been ready, given all slots as they are now.
 
         The list is empty once the start is over; slots that are added later do not reopen it.
         """
-        if self._is_over:
+        if self.is_over:
             return []
         counted = [slot for slot in slots if slot["role"] in (Role.WORKER, Role.PROGRAM)]
         programs = [slot for slot in counted if slot["role"] == Role.PROGRAM]
@@ -47,7 +43,7 @@ class StartWatch:
         )
         waiting = [slot["slot"] for slot in counted if _key(slot) not in self._once_ready]
         has_worker = any(slot["role"] == Role.WORKER for slot in counted)
-        self._is_over = has_worker and not waiting
+        self.is_over = has_worker and not waiting
         return waiting
 
 

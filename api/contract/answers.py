@@ -18,7 +18,7 @@ from orpheus.shared.views.jobs import Event, Job, LogLine
 from orpheus.shared.views.pools import ConfiguredPool
 from orpheus.shared.views.queues import Counts, Queue
 from orpheus.shared.views.schedules import Schedule
-from orpheus.shared.views.type_stats import TypeStats
+from orpheus.shared.views.type_stats import EndedJobs, TypeStats
 from orpheus.shared.views.values import Time
 from orpheus.shared.views.verdict import VerdictEntry
 from orpheus.shared.views.workers import Worker
@@ -278,21 +278,13 @@ class ConfigurationChange(TypedDict):
     """When what is written is in force."""
 
 
-class Finished(TypedDict):
-    """Jobs that ended in a span of time."""
-
-    done: int
-    failed: int
-    cancelled: int
-
-
-class FinishedSince(Finished):
+class FinishedSince(EndedJobs):
     """All jobs that ended since the minute that began at `since`."""
 
     since: Time
 
 
-class Minute(Finished):
+class Minute(EndedJobs):
     """Jobs that ended in the minute that began at `at`."""
 
     at: Time

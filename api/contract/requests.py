@@ -80,6 +80,11 @@ def no_nul(text: str) -> str:
     return text
 
 
+def _text(most: int | None = None) -> Any:
+    """Return the field of a text of 1 to `most` characters, which may be missing."""
+    return Field(None, min_length=1, max_length=most, json_schema_extra=WITHOUT_NUL)
+
+
 Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 """The name of a type, a queue or a tag."""
 DurationS = Annotated[
@@ -154,13 +159,9 @@ class _NewJob(_Body):
     """Default: the type's."""
     timeout: Annotated[DurationS, AfterValidator(_more_than_zero)] | None = None
     """Of one attempt; more than 0. Default: the type's."""
-    unique_key: str | None = Field(
-        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=WITHOUT_NUL
-    )
+    unique_key: str | None = _text(MAX_UNIQUE_KEY_CHARS)
     """While a job with this key is live, submitting again answers with that job."""
-    concurrency_key: str | None = Field(
-        None, min_length=1, max_length=MAX_UNIQUE_KEY_CHARS, json_schema_extra=WITHOUT_NUL
-    )
+    concurrency_key: str | None = _text(MAX_UNIQUE_KEY_CHARS)
     """Jobs of a queue with the same key share the queue's limits per key."""
     tags: list[Name] = Field(_NONE, max_length=MAX_TAGS)
     on_dependency_failure: Literal["cancel", "run", "fail"] = "cancel"
@@ -203,9 +204,7 @@ class SubmitBatch(_Body):
 class Reason(_Body):
     """Why an operator does something; it stands in GET /audit."""
 
-    reason: str | None = Field(
-        None, min_length=1, max_length=LONGEST_REASON, json_schema_extra=WITHOUT_NUL
-    )
+    reason: str | None = _text(LONGEST_REASON)
 
 
 class Scale(Reason):
@@ -263,7 +262,7 @@ class BulkFilter(_Body):
     queue: Name | None = None
     tag: Name | None = None
     q: SearchText | None = None
-    error: str | None = Field(None, min_length=1, json_schema_extra=WITHOUT_NUL)
+    error: str | None = _text()
     """The name of the exception, as in GET /errors."""
     where: str | None = Field(None, json_schema_extra=WITHOUT_NUL)
     """Where it was raised, as in GET /errors, with "" for its null; only with `error`."""

@@ -7,8 +7,8 @@ written by a job cannot become code.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,13 +69,10 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
             await asyncio.to_thread(templates)  # no other request waits for the import
         return rendered(name, values | {"port": (request.scope.get("server") or ("", ""))[1]})
 
-    def plain(path: str, name: str) -> Route:
-        """Return the route of a page that needs nothing of the request's path."""
-
-        async def answer(request: Request) -> Response:
-            return await page(request, name)
-
-        return Route(path, answer)
+    async def overview(request: Request) -> Response:
+        if request.url.query:  # an address of an older version, with a filter
+            return RedirectResponse(f"/ui/jobs?{request.url.query}", 302, _POLICY)
+        return await page(request, "overview.html")
 
     async def job(request: Request) -> Response:
         return await page(request, "job.html", job_id=parse_job_id(request.path_params["job_id"]))
@@ -89,26 +86,15 @@ def make_pages(*, read_only: bool, has_sessions: bool) -> Pages:
         return response
 
     routes = [
-        _overview(lambda request: page(request, "overview.html")),
+        Route("/", overview),
         *(Route(path, _to_overview) for path in ("/ui", "/ui/")),
         Route("/ui/jobs/{job_id}", job),
         Route("/ui/programs/{slot}", program),
-        *(plain(f"/ui/{name}", f"{name}.html") for name in _PLAIN),
+        *(Route(f"/ui/{name}", partial(page, name=f"{name}.html")) for name in _PLAIN),
         Route("/ui/static/{version}/{path:path}", files.answer),
     ]
     login_page = templates().get_template("login.html").render() if has_sessions else ""
     return Pages(routes, login_page, not_found)
-
-
-def _overview(page: Callable[[Request], Awaitable[Response]]) -> Route:
-    """Return the route of the overview. With a filter it is an address of an older version."""
-
-    async def answer(request: Request) -> Response:
-        if request.url.query:
-            return RedirectResponse(f"/ui/jobs?{request.url.query}", 302, _POLICY)
-        return await page(request)
-
-    return Route("/", answer)
 
 
 async def _to_overview(_: Request) -> Response:

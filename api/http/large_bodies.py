@@ -8,7 +8,6 @@ read or wait are bounded, too: a request beyond that gets a 503.
 """
 
 import asyncio
-from types import TracebackType
 from typing import Self
 
 from orpheus.api.http.problems import Refusal
@@ -45,12 +44,7 @@ class HeldBody:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._parsed or self._unparsed:
             self._bodies.unparsed -= self._unparsed
             self._bodies.parsed -= self._parsed

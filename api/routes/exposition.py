@@ -81,11 +81,18 @@ def _workers(shown: Iterable[Worker], pools: Collection[str]) -> Metric:
     family = GaugeMetricFamily(
         "orpheus_workers", "Workers by the state of their slot.", labels=("pool", "state")
     )
-    found = Counter((one["pool"], one["state"]) for one in shown if one["role"] == Role.WORKER)
-    for pool in sorted({*pools, *(pool for pool, _ in found if pool)}):
+    _add_states(family, Role.WORKER, shown, pools)
+    return family
+
+
+def _add_states(
+    family: GaugeMetricFamily, role: Role, shown: Iterable[Worker], known: Collection[str] = ()
+) -> None:
+    """Add how many slots with this role are in each state, by their pools; those `known`, too."""
+    found = Counter((one["pool"], one["state"]) for one in shown if one["role"] == role)
+    for pool in sorted({*known, *(pool for pool, _ in found if pool)}):
         for state in SlotState:
             family.add_metric((pool, state.value), found[pool, state])
-    return family
 
 
 def _quarantined(store: Store) -> Metric:
@@ -100,16 +107,12 @@ def _quarantined(store: Store) -> Metric:
 
 
 def _programs(shown: Iterable[Worker]) -> Iterator[Metric]:
-    found = Counter((one["pool"], one["state"]) for one in shown if one["role"] == Role.PROGRAM)
-    if not found:
-        return
     family = GaugeMetricFamily(
         "orpheus_programs", "Programs by the state of their slot.", labels=("program", "state")
     )
-    for program in sorted({name for name, _ in found if name}):
-        for state in SlotState:
-            family.add_metric((program, state.value), found[program, state])
-    yield family
+    _add_states(family, Role.PROGRAM, shown)
+    if family.samples:
+        yield family
 
 
 def _silent_ms(store: Store) -> dict[str, int]:

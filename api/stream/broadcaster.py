@@ -66,6 +66,12 @@ class _News:
     """An event for each job whose progress changed."""
 
 
+def set_all(events: Iterable[asyncio.Event]) -> None:
+    """Wake all who wait for these."""
+    for event in events:
+        event.set()
+
+
 def end_of_log(store: Store) -> tuple[int, str]:
     """Return the seq of the newest event, and the history it belongs to."""
     with store.snapshot():
@@ -194,8 +200,8 @@ class Broadcaster:
         """Wake every listener, and every request that waits for a job's end: the server stops."""
         self.closed = True
         self._wake_waiters(self._waiters)
-        self._wake_listeners()
-        self._wake_watchers()
+        set_all(self._listeners)
+        set_all(self._watchers)
         asyncio.get_running_loop().remove_reader(self._bell)
         self._bell.ring()
 
@@ -228,14 +234,14 @@ class Broadcaster:
         self._bell.drain()
         self._rang = True
         self._news.set()
-        self._wake_watchers()
+        set_all(self._watchers)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             self._news.set()  # look for events even if a ring was lost
             await self.survive(self._heartbeat)
-            self._wake_watchers()
+            set_all(self._watchers)
 
     async def _heartbeat(self) -> None:
         if not (self._listeners or self._watchers):
@@ -244,7 +250,7 @@ class Broadcaster:
         at = rfc3339(time.time_ns() // 1_000_000)
         text = orjson.dumps({"type": "heartbeat", "at": at, **overview}).decode()
         self.heartbeat = Notice("heartbeat", text)
-        self._wake_listeners()
+        set_all(self._listeners)
 
     async def survive(self, step: Callable[[], Awaitable[None]]) -> None:
         """Run `step`; if it fails, log it and pause: the stream survives a locked database."""
@@ -309,13 +315,13 @@ class Broadcaster:
         self._unsent, self._unsent_bytes = [], 0
         self.seq = self._read_seq
         self._rang = False
-        self._wake_listeners()
+        set_all(self._listeners)
 
     def _jump_to(self, seq: int, epoch: str) -> None:
         log.warning("stream_jumped", skipped=seq - self.seq, listeners=len(self._listeners))
         self._begin_at(seq, epoch)
         self._wake_waiters(self._waiters)
-        self._wake_listeners()
+        set_all(self._listeners)
 
     def _begin_at(self, seq: int, epoch: str) -> None:
         self._read_seq = self.seq = seq
@@ -324,15 +330,6 @@ class Broadcaster:
         self.progress = {}
         self.ring.begin(seq)
 
-    def _wake_listeners(self) -> None:
-        for wake in self._listeners:
-            wake.set()
-
-    def _wake_watchers(self) -> None:
-        for wake in self._watchers:
-            wake.set()
-
     def _wake_waiters(self, job_ids: Iterable[int]) -> None:
         for job_id in job_ids:
-            for ended in self._waiters.get(job_id, ()):
-                ended.set()
+            set_all(self._waiters.get(job_id, ()))

@@ -7,8 +7,9 @@ reaches the beginning of the ring, and goes on from there without a gap.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import orjson
 
@@ -16,7 +17,6 @@ from orpheus.api.stream.broadcaster import FRAME_BYTES, Broadcaster
 from orpheus.api.stream.messages import (
     EncodedEvent,
     Frame,
-    Message,
     Notice,
     encode_event,
     event_id,
@@ -50,35 +50,15 @@ class _Page:
     events: Sequence[EncodedEvent]
 
 
-class Follower(Protocol):
-    """One client of the stream, in whatever mode."""
+class Follower(ABC):
+    """One client of the stream, in whatever mode. `forget`: wakes it no more."""
 
-    def leave(self) -> None:
-        """Make `follow` end soon."""
-
-    def follow(self, after: Position | None) -> AsyncGenerator[Message]:
-        """Yield what to send, from now on or behind `after`, as fast as it is consumed."""
-
-
-class Listener:
-    """A client's view of the stream.
-
-    `job_id`: only this job's events and log lines; of the lines, those after `log_after`.
-    """
-
-    def __init__(
-        self, broadcaster: Broadcaster, job_id: int | None = None, log_after: int = 0
-    ) -> None:
+    def __init__(self, broadcaster: Broadcaster, forget: Callable[[asyncio.Event], None]) -> None:
         self._broadcaster = broadcaster
-        self._ring = broadcaster.ring
-        self._job_id = job_id
+        self._forget = forget
         self._wake = asyncio.Event()
         self._has_left = False
-        self._position = 0
-        self._seen_seq = 0
-        self._withheld: dict[int, EncodedEvent] = {}
         self._heartbeat = broadcaster.heartbeat
-        self._last_line_id = log_after
 
     def leave(self) -> None:
         """Make `follow` end soon."""
@@ -96,16 +76,49 @@ class Listener:
         cannot be read.
         """
         try:
-            async for message in self._greet() if after is None else self._resume(after):
+            async for message in self._begin(after):
                 yield message
-            self._wake.set()  # send the lines that a job's log holds already
+            self._wake.set()  # send what is there already, as the lines of a job's log
             while not self._is_over:
                 await self._wake.wait()
                 self._wake.clear()
                 async for message in self._new_messages():
                     yield message
+                newest = self._broadcaster.heartbeat
+                if newest is not None and newest is not self._heartbeat:
+                    self._heartbeat = newest
+                    yield newest
         finally:
-            self._broadcaster.remove(self._wake)
+            self._forget(self._wake)
+
+    @abstractmethod
+    def _begin(self, after: Position | None) -> AsyncGenerator[Frame | Notice]:
+        """Join, and yield a hello and what has been since `after`."""
+
+    @abstractmethod
+    def _new_messages(self) -> AsyncGenerator[Frame | Notice]:
+        """Yield what is new."""
+
+
+class Listener(Follower):
+    """A client's view of the stream.
+
+    `job_id`: only this job's events and log lines; of the lines, those after `log_after`.
+    """
+
+    def __init__(
+        self, broadcaster: Broadcaster, job_id: int | None = None, log_after: int = 0
+    ) -> None:
+        super().__init__(broadcaster, broadcaster.remove)
+        self._ring = broadcaster.ring
+        self._job_id = job_id
+        self._position = 0
+        self._seen_seq = 0
+        self._withheld: dict[int, EncodedEvent] = {}
+        self._last_line_id = log_after
+
+    def _begin(self, after: Position | None) -> AsyncGenerator[Frame | Notice]:
+        return self._greet() if after is None else self._resume(after)
 
     async def _greet(self) -> AsyncGenerator[Notice]:
         """Join at the ring's end, and yield a hello with its seq before any frame."""
@@ -153,7 +166,7 @@ class Listener:
                 return
 
     async def _new_messages(self) -> AsyncGenerator[Frame | Notice]:
-        """Yield a job's log lines and the events that are new, then the newest heartbeat.
+        """Yield a job's log lines and the events that are new.
 
         Lines are read after the events that are sent behind them, so a client that learns of a
         job's end has all its lines.
@@ -172,10 +185,6 @@ class Listener:
                     yield selected
             if self._has_left or self._position == self._ring.end:
                 break
-        newest = self._broadcaster.heartbeat
-        if newest is not None and newest is not self._heartbeat:
-            self._heartbeat = newest
-            yield newest
 
     def _next(self) -> Frame:
         frame = self._ring.at(self._position)

@@ -14,9 +14,10 @@ only the bodies that are sent leave it.
 import asyncio
 from collections.abc import AsyncGenerator
 
-from orpheus.api.stream.broadcaster import FRAME_GAP_S, Broadcaster, end_of_log
-from orpheus.api.stream.listener import Position, hello, reset
-from orpheus.api.stream.messages import Message, Notice
+from orpheus.api.database.shared_read import SharedRead
+from orpheus.api.stream.broadcaster import FRAME_GAP_S, Broadcaster, end_of_log, set_all
+from orpheus.api.stream.listener import Follower, Position, hello, reset
+from orpheus.api.stream.messages import Frame, Notice
 from orpheus.api.stream.progress import Progress
 from orpheus.api.stream.summary import MOST_SUMMARISED, Missed, Summary, summary_after
 
@@ -31,14 +32,15 @@ class Summaries:
         self._starting = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self.newest = Summary("", 0, {}, 0, {}, None)
-        """What was read last."""
+        """What was read last: the log may have grown since."""
+        self.end = SharedRead(lambda: broadcaster.read(end_of_log))
 
     async def join(self, wake: asyncio.Event) -> None:
-        """Set `wake` whenever there may be something new; `newest` is current from now on."""
+        """Set `wake` whenever there may be something new; `newest` is kept from now on."""
         async with self._starting:
             self._listeners.add(wake)
             if self._task is None or self._task.done():
-                self._begin(await self.broadcaster.read(end_of_log))
+                self._begin(await self.end.get())
                 self.broadcaster.watch(self._news)
                 self._news.set()  # a ring that came meanwhile was not followed by a read
                 self._task = asyncio.create_task(self._run())
@@ -65,76 +67,53 @@ class Summaries:
                 await self.broadcaster.survive(self._turn)
         finally:
             self.broadcaster.unwatch(self._news)
-            self._wake()
+            set_all(self._listeners)
 
     async def _turn(self) -> None:
         last = self.newest
         position = Position(last.seq, last.epoch)
         found = await self.broadcaster.read(summary_after(position, last.progress))
         if isinstance(found, Missed):
-            self._begin(await self.broadcaster.read(end_of_log))
+            self._begin(await self.end.get())
         else:
             self.newest = found
             if found.seq - found.after == MOST_SUMMARISED:
                 self._news.set()  # there is more to read
-        self._wake()
+        set_all(self._listeners)
 
     def _begin(self, end: tuple[int, str]) -> None:
         seq, epoch = end
         self.newest = Summary(epoch, seq, {}, seq, {}, None)
 
-    def _wake(self) -> None:
-        for wake in self._listeners:
-            wake.set()
 
-
-class SummaryListener:
+class SummaryListener(Follower):
     """One client of this mode."""
 
     def __init__(self, summaries: Summaries) -> None:
+        super().__init__(summaries.broadcaster, summaries.leave)
         self._summaries = summaries
-        self._broadcaster = summaries.broadcaster
-        self._wake = asyncio.Event()
-        self._has_left = False
         self._seen = Position(0)
         self._known: Progress = {}
         self._sent: Summary | None = None
-        self._heartbeat = self._broadcaster.heartbeat
 
-    def leave(self) -> None:
-        """Make `follow` end soon."""
-        self._has_left = True
-        self._wake.set()
-
-    async def follow(self, after: Position | None) -> AsyncGenerator[Message]:
-        """Yield what to send, from now on or behind `after`, as fast as it is consumed.
-
-        Ends when the listener left or the broadcaster closed. Raises OrpheusError if the database
-        cannot be read.
-        """
-        try:
-            yield await self._greeting(after)
-            self._wake.set()
-            while not (self._has_left or self._broadcaster.closed):
-                await self._wake.wait()
-                self._wake.clear()
-                async for message in self._new_messages():
-                    yield message
-        finally:
-            self._summaries.leave(self._wake)
+    async def _begin(self, after: Position | None) -> AsyncGenerator[Frame | Notice]:
+        yield await self._greeting(after)
 
     async def _greeting(self, after: Position | None = None) -> Notice:
         await self._summaries.join(self._wake)
-        newest = self._summaries.newest
-        self._sent = newest if after is None else None
-        seq, epoch, self._known = newest.seq, newest.epoch, newest.progress
+        newest, self._sent = self._summaries.newest, None
         if after is not None:
             seq, epoch, self._known = after.seq, after.epoch or newest.epoch, {}
+        else:
+            self._known = newest.progress
+            seq, epoch = await self._summaries.end.get()  # what the client reads is as new
+            if seq >= newest.seq and epoch == newest.epoch:
+                self._sent = newest
         self._seen = Position(seq, epoch)
         return await hello(self._broadcaster, epoch, seq)
 
-    async def _new_messages(self) -> AsyncGenerator[Message]:
-        """Yield what is new since the last seq that was sent, then the newest heartbeat."""
+    async def _new_messages(self) -> AsyncGenerator[Frame | Notice]:
+        """Yield what is new since the last seq that was sent."""
         while not self._has_left and (newest := self._summaries.newest) is not self._sent:
             news = await self._news_until(newest)
             if isinstance(news, Missed):
@@ -147,10 +126,6 @@ class SummaryListener:
                 self._sent = newest
             if news.message is not None:
                 yield news.message
-        heartbeat = self._broadcaster.heartbeat
-        if heartbeat is not None and heartbeat is not self._heartbeat:
-            self._heartbeat = heartbeat
-            yield heartbeat
 
     async def _news_until(self, newest: Summary) -> Summary | Missed:
         """Return the newest summary if it begins where this client stands, else one that does."""

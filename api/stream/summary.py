@@ -7,7 +7,7 @@ import orjson
 
 from orpheus.api.stream.broadcaster import FRAME_BYTES, MOST_BEHIND
 from orpheus.api.stream.listener import Position
-from orpheus.api.stream.messages import EncodedEvent, Frame, Message, Notice, encode_event
+from orpheus.api.stream.messages import EncodedEvent, Frame, Notice, encode_event
 from orpheus.api.stream.progress import Progress, progress_since
 from orpheus.shared.domain.events import EventKey
 from orpheus.shared.records import dataclass
@@ -34,7 +34,7 @@ class Summary:
     seq: int
     progress: Progress
     """The progress that the listeners know after this message."""
-    message: Message | None
+    message: Frame | Notice | None
     """None if nothing happened."""
 
 
@@ -75,7 +75,7 @@ def summary_after(
                 progress, changed = progress_since(store, known, until, FEW)
         seq = seqs[-1] if seqs else after
         frame = Frame(epoch, [encode_event(event) for event in found], changed)
-        message: Message | None = frame if found or changed else None
+        message: Frame | Notice | None = frame if found or changed else None
         if not is_whole:
             text = orjson.dumps({"type": "summary", "after": after, "seq": seq, **_summed(keys)})
             message = Notice("summary", f'{text.decode()[:-1]},"events":{frame.list}}}')

@@ -77,6 +77,21 @@ def test_few_events_come_whole_and_at_once(api: Any) -> None:
     assert all(e["job"]["id"] == job_id for e in events)
 
 
+def test_whoever_comes_is_not_told_what_was_there_before_though_others_still_wait_for_it(
+    api: Any,
+) -> None:
+    with api.watch(SUMMARY) as other:
+        other.next("hello")
+        api.submit()
+        other.next("events")  # the next ones come a moment later
+        api.submit()
+        with api.watch(SUMMARY) as watcher:
+            assert watcher.next("hello")["seq"] == 2
+            api.submit()
+            assert [event["seq"] for event in watcher.events(1)] == [3]
+        assert [event["seq"] for event in other.events(2)] == [2, 3]
+
+
 def test_many_events_come_as_their_number_and_the_jobs_that_changed(api: Any) -> None:
     page = Page()
     with api.watch(SUMMARY) as watcher:

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import READ_ONLY, Dashboard, some_queue
+from tests.browser.conftest import READ_ONLY, Dashboard, some_queue, wait_until_held
 from tests.browser.examine import examine
 from tests.browser.interception import Handler, Route, intercept
 from tests.variants import variants
@@ -283,6 +283,22 @@ def test_without_anything_each_page_says_what_will_be_there(lasting_dashboard: D
         lasting_dashboard.open(f"/ui/{name}")
         expect(page.locator("#none")).to_be_visible()
         expect(page.locator("#rows tr")).to_have_count(0)
+
+
+def test_nothing_is_said_to_be_missing_before_the_list_was_read(
+    lasting_dashboard: Dashboard,
+) -> None:
+    page, held = lasting_dashboard.page, list[Route]()
+    intercept(page, "**/queues", held.append)
+    page.goto(f"{lasting_dashboard.system.url}/ui/queues")
+    wait_until_held(page, held)
+    page.locator("#rows").hover()
+    page.locator("h1").hover()
+    page.locator("#search").fill("none has this")
+    expect(page.locator("#rows .skeleton")).to_have_count(4)
+    expect(page.locator("#none")).to_be_hidden()
+    held[0].fulfill(json={"items": []})
+    expect(page.locator("#none")).to_be_visible()
 
 
 def test_where_nothing_is_a_browser_finds_a_way_back(lasting_dashboard: Dashboard) -> None:

@@ -1,18 +1,12 @@
 // Pages of GET /audit.
+import { address } from "./filter.js";
 import { request } from "./http.js";
 import { readWhole } from "./whole-page.js";
 
 const PAGE = 50;
 
-/** @param {string} path @param {Record<string, string>} filter @param {string | null} cursor */
-export function address(path, filter, cursor) {
-  const search = new URLSearchParams(filter);
-  if (cursor !== null) search.set("cursor", cursor);
-  return search.size ? `${path}?${search}` : path;
-}
-
 /** Read one part of a page. @param {Record<string, string>} filter @param {string | null} cursor @param {AbortSignal} signal @returns {Promise<any>} */
-export const readPart = (filter, cursor, signal) => request(address("/audit", filter, cursor), { signal });
+export const readPart = (filter, cursor, signal) => request(address("/audit", filter, { cursor }), { signal });
 
 /**
  * @param {Record<string, string>} filter @param {string | null} cursor @param {AbortSignal} signal

@@ -1,11 +1,13 @@
 // The audit log: the filter, and the entries that match, a page at a time. New entries wait behind a
 // button while somebody reads the first page.
-import { arrange, byId, h, hide, selectedIn, setOff, setText, showOrHide } from "./dom.js";
+import { Attention } from "./attention.js";
+import { arrange, byId, h, hide, setOff, setText, showOrHide } from "./dom.js";
 import { FIELDS, completions, fieldOf, parse, write } from "./audit-query.js";
 import { noFields } from "./field-words.js";
-import { address, readPage, readPart, renewed } from "./audit-pages.js";
+import { readPage, readPart, renewed } from "./audit-pages.js";
 import { rowOf } from "./audit-row.js";
 import { startChrome } from "./chrome.js";
+import { address, followLinks, readAddress } from "./filter.js";
 import { Poll } from "./poll.js";
 import { farthest } from "./whole-page.js";
 import { count } from "./words.js";
@@ -17,33 +19,26 @@ const body = byId("rows"), button = byId("new"), older = byId("older"), newest =
 let rows = new Map();
 /** The page that was read, and its address. @type {any} */
 let page = null, pageOf = "";
-let pointed = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let typing;
 
-function readAddress() {
-  const search = new URLSearchParams(location.search);
-  const filter = Object.fromEntries(FIELDS.map((name) => [name, search.get(name) ?? ""]).filter(([, value]) => value));
-  return { filter, cursor: search.get("cursor") };
-}
+const asked = () => readAddress(FIELDS);
 
 startChrome({ n: () => button.click() });
-const table = body.closest("table");
-table.addEventListener("pointerenter", (event) => { pointed = event.pointerType === "mouse"; });
-table.addEventListener("pointerleave", () => { pointed = false; });
+const attention = new Attention(body);
 button.addEventListener("click", () => page && pageOf === location.search && show(page));
 showForm();
 const poll = new Poll((signal) => read(signal).catch((error) => {
   if (error.errors) {
     showNothing();
-    error.message = [...error.errors.map((one) => `${fieldOf(one.pointer.slice(1))} ${one.detail}.`), ...noFields(readAddress().filter)].join(" ");
+    error.message = [...error.errors.map((one) => `${fieldOf(one.pointer.slice(1))} ${one.detail}.`), ...noFields(asked().filter)].join(" ");
   }
   throw error;
 }));
 
 /** @param {AbortSignal} signal */
 async function read(signal) {
-  const at = location.search, { filter, cursor } = readAddress();
+  const at = location.search, { filter, cursor } = asked();
   const isShown = at === pageOf, isWanted = () => at === location.search;
   const tell = (words) => setText(byId("summary"), words);
   const answer = isShown ? await readPart(filter, cursor, signal) : await readPage(filter, cursor, signal, isWanted, tell);
@@ -54,19 +49,19 @@ async function read(signal) {
   else showFresh(page.items.filter(({ id }) => !rows.has(id)).length);
 }
 
-const mayMove = () => !pointed && scrollY === 0 && !selectedIn(body) && !body.contains(document.activeElement);
+const mayMove = () => scrollY === 0 && !attention.isOn;
 
 function show({ items, next_cursor: next, searched, looked }) {
-  const { filter, cursor } = readAddress(), isFiltered = Object.keys(filter).length > 0;
-  const like = (more) => address(AUDIT, { ...filter, ...more }, null);
+  const { filter, cursor } = asked(), isFiltered = Object.keys(filter).length > 0;
+  const like = (more) => address(AUDIT, { ...filter, ...more });
   rows = new Map(items.map((entry) => [entry.id, rows.get(entry.id) ?? rowOf(entry, like)]));
   for (const entry of items) rows.get(entry.id)?.show(entry);
   arrange(body, [...rows.values()].map(({ node }) => node));
   hide(newest, cursor === null, heading);
   hide(older, !next, newest.hidden ? heading : newest);
   setText(older, searched ? "look further →" : "older →");
-  if (next) older.href = address(AUDIT, filter, next);
-  newest.href = address(AUDIT, filter, null);
+  if (next) older.href = address(AUDIT, filter, { cursor: next });
+  newest.href = address(AUDIT, filter);
   setText(byId("summary"), searched ? `found ${count(items.length)}; ${farthest({ searched, looked }, "entries")}` : "");
   byId("none").hidden = items.length > 0 || isFiltered || cursor !== null;
   const nothing = searched ? "Nothing found so far." : cursor === null ? "Nothing that was done matches the filter." : "There is nothing older.";
@@ -92,7 +87,7 @@ function showFresh(n) {
 // The filter
 
 function showForm() {
-  const { filter, cursor } = readAddress();
+  const { filter, cursor } = asked();
   if (document.activeElement !== field) field.value = write(filter);
   choose(byId("action"), filter.action ?? "");
   choose(byId("since"), filter.until ? "typed" : filter.since ?? "");
@@ -127,7 +122,7 @@ function apply(changes = {}, keep = false) {
   const wanted = Object.fromEntries(Object.entries({ ...filter, ...changes }).filter(([, value]) => value));
   if (Object.keys(changes).length) field.value = write(wanted);
   showOrHide(byId("filter-problem"), problems.join(" "));
-  if (!problems.length) go(address(AUDIT, wanted, null), keep);
+  if (!problems.length) go(address(AUDIT, wanted), keep);
 }
 
 field.addEventListener("input", () => {
@@ -139,14 +134,10 @@ byId("action").addEventListener("change", () => apply({ action: byId("action").v
 byId("since").addEventListener("change", () => apply({ since: byId("since").value, until: "" }));
 byId("filters").inert = false; // before this, what is typed would be lost
 byId("filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
-addEventListener("popstate", () => { clearTimeout(typing); field.value = write(readAddress().filter); follow(); });
+addEventListener("popstate", () => { clearTimeout(typing); field.value = write(asked().filter); follow(); });
 
-document.addEventListener("click", (event) => {
-  const link = event.target.closest?.(`main a[href^='${AUDIT}?'], main a[href='${AUDIT}']`);
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-  event.preventDefault();
+followLinks(AUDIT, body, (to) => {
   clearTimeout(typing);
-  if (body.contains(document.activeElement)) document.activeElement.blur(); // else new entries are not inserted
   field.blur();
-  go(link.getAttribute("href"));
+  go(to);
 });

@@ -3,6 +3,7 @@
 // Each step is a call of its own that changes some jobs and says where the next one begins. So the
 // page can show how far it is, and stop: what it tells then is what the audit log has counted.
 import { byId, onPress, setOff, setText } from "./dom.js";
+import { WORDS, doneText, questionOf } from "./bulk-words.js";
 import { confirm } from "./confirm.js";
 import { fixed } from "./filter.js";
 import { LONGEST_READ_MS, request } from "./http.js";
@@ -11,16 +12,10 @@ import { keepWhile } from "./unsaved.js";
 import { count, plural } from "./words.js";
 
 const STEP = 100;
-const LARGE = 100;
 const AGAIN_MS = 1000;
 /** Steps time out late: the API may wait for the database, and would run a repeated step beside the first. */
 const LONGEST_STEP_MS = 300_000;
 const MAY_PASS = new Set([0, 401, 503]); // no answer, no session, busy
-const WORDS = {
-  retry: { verb: "Retry", doing: "Retrying", did: "will run again", can: "has failed or was cancelled", text: "Each becomes due now, or waits for the jobs that it depends on, and can use all its attempts again." },
-  cancel: { verb: "Cancel", doing: "Cancelling", did: "were cancelled or asked to stop", can: "waits or runs", text: "Those that wait will not run. Those that run are asked to stop, and stopped by force if they do not." },
-  delete: { verb: "Delete", doing: "Deleting", did: "were deleted", can: "has ended", text: "They are gone then, with their attempts and logs. This cannot be undone." },
-};
 
 /** Name all that match. @param {import("./filter.js").Filter} filter */
 function allOf(filter) {
@@ -80,20 +75,17 @@ export class Bulk {
   }
 
   ask(action, body, { changed: n, max_id: most }, selected, words) {
-    const { verb, text } = WORDS[action];
+    const { text } = WORDS[action], question = questionOf(action, n);
     const others = selected && selected > n ? ` ${plural(selected - n, "other")} of the selection ${selected - n === 1 ? "stays as it is" : "stay as they are"}.` : "";
     const of = selected ? "" : `${words}, up to job ${most}; none that is submitted later. `;
     const one = selected === 1 ? `Job ${body.filter.ids[0]}. ` : "";
     confirm({
-      title: `${verb} ${plural(n, "job")}?`,
+      ...question,
       text: `${of}${one}${text}${others} ${n > 1 ? "If fewer match by then, it is done with those; if more do, nothing is done." : "If it has changed by then, nothing is done."}`,
-      yes: `${verb} ${plural(n, "job")}`,
-      typed: n >= LARGE ? String(n) : undefined,
-      path: "/jobs/bulk",
       body: { ...body, max_id: most, expected_count: n, or_fewer: true },
       send: (path, call) => this.begin(path, { ...call, body: (this.body = { ...call.body, limit: STEP }) }),
       done: (answer, wasClosed) => { if (!wasClosed) this.selection.clear(); this.go(action, answer, n, wasClosed); },
-      failed: ({ message }) => this.tell(`${verb} ${plural(n, "job")}: ${message}`, true),
+      failed: ({ message }) => this.tell(`${question.yes}: ${message}`, true),
     });
   }
 
@@ -121,14 +113,13 @@ export class Bulk {
         const step = await request("/jobs/bulk", { method: "POST", body: { ...this.body, cursor }, within: LONGEST_STEP_MS }); // a step that was made counts, and is not repeated
         [changed, cursor, isAgain] = [step.so_far, step.next_cursor, false];
       } catch (error) {
-        if (!MAY_PASS.has(error.status)) { this.end(`${error.message} ${plural(changed, "job")} ${WORDS[action].did}.`, true); return; }
+        if (!MAY_PASS.has(error.status)) { this.end(`${error.message} ${doneText(action, changed)}.`, true); return; }
         isAgain = true;
         this.progress(`${error.message} Another try follows. ${count(changed)} of ${count(n)}`, changed / n);
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
     }
-    const did = `${plural(changed, "job")} ${changed === 1 ? WORDS[action].did.replace("were", "was") : WORDS[action].did}`;
-    const rest = n - changed;
+    const did = doneText(action, changed), rest = n - changed;
     if (cursor) this.end(`Stopped: ${did}, ${count(rest)} of ${count(n)} were left as they were.`);
     else this.end(`${did}.${rest > 0 ? ` ${plural(rest, "job")} could not be: ${rest === 1 ? "it" : "they"} had changed, or others stand in the way.` : ""}`);
   }

@@ -1,11 +1,12 @@
 // Small SVG charts. A chart is redrawn by changing one attribute of an existing path.
 import { setAttr, svg } from "./dom.js";
 
-/** A line chart of the newest `points` values, which are kept first and drawn later. Where one is not known, the line has a gap. */
+const SECONDS = 60; // that are kept and drawn
+
+/** A line chart of the values of the last seconds, which are kept first and drawn later. Where one is not known, the line has a gap. */
 export class Sparkline {
-  /** @param {string} label @param {number} points @param {number} [top] the scale runs from 0 to at least this value; without it, from the smallest to the largest value, so that slow growth is visible */
-  constructor(label, points, top) {
-    this.points = points;
+  /** @param {string} label @param {number} [top] the scale runs from 0 to at least this value; without it, from the smallest to the largest value, so that slow growth is visible */
+  constructor(label, top) {
     this.top = top;
     /** @type {(number | null)[]} */
     this.values = [];
@@ -23,15 +24,15 @@ export class Sparkline {
   /** @param {number | null} [value] */
   keep(value = null) {
     this.values.push(value);
-    if (this.values.length > this.points) this.values.shift();
+    if (this.values.length > SECONDS) this.values.shift();
   }
 
   draw() {
     const known = this.values.filter((value) => value !== null);
     const most = Math.max(this.top ?? 0, ...known);
     const top = this.top ? most : most * 1.05, low = this.top ? 0 : Math.min(...known) * 0.95;
-    const step = 60 / (this.points - 1);
-    const first = this.points - this.values.length;
+    const step = 60 / (SECONDS - 1);
+    const first = SECONDS - this.values.length;
     const at = (i) => `${((first + i) * step).toFixed(1)} ${(15 - ((this.values[i] - low) / (top - low || 1)) * 14).toFixed(1)}`;
     // A second alone between two gaps is a dash.
     setAttr(this.line, "d", runsOf(this.values).map(([from, to]) => (from === to ? `M${at(from)}h.6` : `M${range(from, to).map(at).join("L")}`)).join(""));
@@ -76,11 +77,11 @@ export class WorkChart {
   /** @param {number | null} finished jobs a second @param {boolean} busy */
   keep(finished, busy) {
     this.heights.push(finished === null ? null : finished > 0 ? Math.max(2, Math.min(9.5, 2.5 + 1.9 * Math.log10(finished))) : busy ? 2 : 0);
-    if (this.heights.length > 60) this.heights.shift();
+    if (this.heights.length > SECONDS) this.heights.shift();
   }
 
   draw() {
-    const left = 60 - this.heights.length;
+    const left = SECONDS - this.heights.length;
     setAttr(this.rest, "d", runsOf(this.heights).map(([from, to]) => `M${(left + from) * 2} 10H${(left + to) * 2 + 2}`).join(""));
     const d = this.heights.map((height, i) => (height ? bar((left + i) * 2, 10 - height, 1.2, height * 2) : "")).join("");
     setAttr(this.body, "d", d);

@@ -8,6 +8,8 @@ import { ticking } from "./words.js";
 
 const PAGES = { q: "queues", s: "schedules", t: "types", e: "errors", a: "audit", j: "jobs", n: "submit", c: "configuration" };
 const THEMES = ["system", "light", "dark"];
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15000;
 let title = document.title;
 let problemCount = 0;
 let failing = false;
@@ -94,7 +96,7 @@ function search() {
   else location.assign("/ui/jobs#search");
 }
 
-/** Show the state of the stream; a listener of Live. @param {"connecting" | "live" | "waiting"} state @param {number} nextTryMs */
+/** Show the state of the stream, or of the calls that a page makes again and again. @param {"connecting" | "live" | "waiting"} state @param {number} nextTryMs */
 export function showConnection(state, nextTryMs) {
   const shown = byId("connection");
   if (state === "live") { if (lostSince) { forgetMove(); dispatchEvent(new Event("reconnected")); } lostSince = 0; resumeSession(); }
@@ -107,6 +109,13 @@ export function showConnection(state, nextTryMs) {
   clearTimeout(bannerTimer);
   bannerTimer = setTimeout(showBanner, 700); // a reconnect within 0.7 s is not shown
   showTab();
+}
+
+/** Show that nothing answers. Return after how many ms to try again: later, the more often that has failed. @param {number} failures before */
+export function showLost(failures) {
+  const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.5 + Math.random() / 2);
+  showConnection("waiting", Date.now() + wait);
+  return wait;
 }
 
 /** Call `retry` when "Try now" is pressed. @param {() => void} retry */

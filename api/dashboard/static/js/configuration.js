@@ -1,7 +1,7 @@
 // The configuration page: edit the file or go back to a version, check it while typing, show what will restart, save it.
 import { diffLines, showEffects } from "./change-preview.js";
-import { onTryNow, showConnection, startChrome } from "./chrome.js";
-import { byId, hide, setText, showOrHide } from "./dom.js";
+import { startChrome } from "./chrome.js";
+import { byId, hide, isReadOnly, setText, showOrHide } from "./dom.js";
 import { showFile, untold, verdictOf } from "./file-shown.js";
 import { request } from "./http.js";
 import { Live } from "./live.js";
@@ -30,12 +30,11 @@ startChrome();
 const editor = new TomlEditor(edited);
 const versions = new Versions(goBackTo);
 const lost = new LostSave(async () => { await keep(); showResult("Saved, though the answer was lost."); });
-const live = new Live("/ws", {
-  state: (state, next) => { showConnection(state, next); if (state === "live" && !checked && isChanged()) edited(); }, // check what could not be checked
+new Live("/ws", {
+  live: () => { if (!checked && isChanged()) edited(); }, // check what could not be checked
   events: (events) => events.forEach(take),
   connected: () => { if (!isChanged()) load(); else lost.look(); },
 });
-onTryNow(() => live.retryNow());
 byId("text").addEventListener("input", () => showResult("")); // it was about the text before
 byId("undo").addEventListener("click", () => { undo(); editor.focus(); });
 byId("load").addEventListener("click", () => load());
@@ -43,7 +42,6 @@ byId("keep").addEventListener("click", keep);
 byId("change").addEventListener("submit", (event) => { event.preventDefault(); save(); });
 startSearch();
 
-const isReadOnly = "readOnly" in document.documentElement.dataset;
 const goTo = (/** @type {string} */ key, /** @type {string} */ table) => editor.goToSetting(key, table);
 const isChanged = () => target !== null || (editable && !editor.holds(file.text ?? ""));
 const isNewer = () => editor.edits !== saved && isChanged(); // newer than the last saved text
@@ -92,7 +90,7 @@ async function read() {
   file = { text: answer.text, etag: answer.etag };
   editable = answer.text !== null && !answer.obstacle && !isReadOnly;
   editor.setEditable(editable);
-  showFile(answer, isReadOnly, isChanged());
+  showFile(answer, isChanged());
   showInForce(answer, goTo);
   versions.load(!isReadOnly && answer.etag !== null); // not awaited: the settings and the text appear together, so what is below the editor does not move
   return answer;

@@ -4,6 +4,9 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
 
+/** Whether the page can change nothing. */
+export const isReadOnly = "readOnly" in document.documentElement.dataset;
+
 /** Return the element with this id. @param {string} id @returns {any} */
 export const byId = (id) => document.getElementById(id);
 
@@ -78,9 +81,9 @@ export function arrange(parent, children) {
   (focused.isConnected ? focused : nextFocus)?.focus({ preventScroll: true });
 }
 
-/** Show texts, each in a line of its own, and keep the nodes. @param {Element} parent @param {string[]} texts */
-export function setLines(parent, texts) {
-  arrange(parent, texts.map((_, i) => parent.children[i] ?? h("div", {})));
+/** Show texts, each in a line of its own, and keep the nodes. @param {Element} parent @param {string[]} texts @param {string} [tag] of the nodes */
+export function setLines(parent, texts, tag = "div") {
+  arrange(parent, texts.map((_, i) => parent.children[i] ?? h(tag)));
   texts.forEach((text, i) => setText(parent.children[i], text));
 }
 
@@ -96,7 +99,7 @@ export function selectedIn(node) {
   return isAnySelected && !!getSelection()?.containsNode(node, true);
 }
 
-/** Make `button` copy the text that `text()` returns, and confirm it for a moment. @param {any} button @param {() => string} text */
+/** Make `button` copy the text that `text()` returns, and confirm it for a moment. Return the button. @param {any} button @param {() => string} text */
 export function copyOnClick(button, text) {
   button.addEventListener("click", async () => {
     let done = "copied";
@@ -104,4 +107,8 @@ export function copyOnClick(button, text) {
     setText(button, done);
     setTimeout(() => setText(button, "copy"), 1500);
   });
+  return button;
 }
+
+/** Create a button that does so. @param {() => string} text */
+export const copyButton = (text) => copyOnClick(h("button", { type: "button", class: "quiet" }, "copy"), text);

@@ -1,17 +1,14 @@
 // One group of failed jobs, and retrying or deleting all of it.
+import { WORDS, doneText, questionOf } from "./bulk-words.js";
 import { byId, h, setAttr, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { action, cell, wrappable } from "./rows.js";
 import { setTime, timeNode } from "./time.js";
-import { count, plural } from "./words.js";
+import { count } from "./words.js";
 
-const LARGE = 100;
 /** For how many jobs `messages` is complete. */
 const ALL_COMPARED = 10;
-const ACTIONS = {
-  retry: { verb: "Retry", did: "will run again", text: "Each becomes due now, or waits for the jobs that it depends on, and can use all its attempts again." },
-  delete: { verb: "Delete", did: "were deleted", text: "They are gone then, with their attempts and logs. This cannot be undone." },
-};
+const ACTIONS = ["retry", "delete"];
 
 export class ErrorRow {
   /** @param {any} group @param {() => void} changed called after an action */
@@ -34,7 +31,7 @@ export class ErrorRow {
       cell("hour num", "last hour", this.hour, this.before),
       cell("seen num", "oldest of these", this.first),
       cell("seen num", "last seen", this.last, h("small", { class: "newest" }, this.newest)),
-      cell("actions num", "", ...Object.entries(ACTIONS).map(([name, { verb }]) => action(`${verb} …`, `${verb} the jobs with ${error} of ${type}`, () => this.ask(name)))));
+      cell("actions num", "", ...ACTIONS.map((name) => action(`${WORDS[name].verb} …`, `${WORDS[name].verb} the jobs with ${error} of ${type}`, () => this.ask(name)))));
     this.nodes = [this.node];
   }
 
@@ -57,15 +54,12 @@ export class ErrorRow {
 
   /** Ask whether to act on the jobs of this group exactly as it is shown. @param {string} name */
   ask(name) {
-    const { type, error, where, count: n, max_id: most } = this.group, { verb, did, text } = ACTIONS[name];
+    const { type, error, where, count: n, max_id: most } = this.group, { text } = WORDS[name];
     confirm({
-      title: `${verb} ${plural(n, "job")}?`,
+      ...questionOf(name, n),
       text: `${n === 1 ? "The job of type" : `All ${count(n)} jobs of type`} ${type} that failed with ${error}${where ? ` at ${where}` : ""}, up to job ${most}. ${text} If the number has changed by then, nothing is done.`,
-      yes: `${verb} ${plural(n, "job")}`,
-      typed: n >= LARGE ? String(n) : undefined,
-      path: "/jobs/bulk",
       body: { action: name, filter: { status: "failed", type, error, where: where ?? "" }, max_id: most, expected_count: n },
-      done: ({ changed }) => { setText(byId("result"), `${plural(changed, "job")} of ${type} ${changed === 1 ? did.replace("were", "was") : did}.`); this.changed(); },
+      done: ({ changed }) => { setText(byId("result"), `${doneText(name, changed, ` of ${type}`)}.`); this.changed(); },
     });
   }
 }

@@ -1,6 +1,6 @@
 // The errors of a job's attempts, newest first, each with a line that says what happened and a short
 // trace; the rest of the trace, or the dump of a crashed worker, is a button away.
-import { byId, copyOnClick, h } from "./dom.js";
+import { byId, copyButton, h } from "./dom.js";
 import { readDump } from "./crash.js";
 import { timeNode } from "./time.js";
 import { plural } from "./words.js";
@@ -39,8 +39,7 @@ function errorNode({ number, error, finished_at: at }, type, isOpen) {
     full.textContent = whole ? "short" : label;
     trace.textContent = whole ? all : short;
   } }, label);
-  const copy = h("button", { type: "button", class: "quiet" }, "copy");
-  copyOnClick(copy, () => [`${error.type}: ${error.message}`, error.traceback].filter(Boolean).join("\n\n"));
+  const copy = copyButton(() => [`${error.type}: ${error.message}`, error.traceback].filter(Boolean).join("\n\n"));
   const same = new URLSearchParams({ type, status: "failed", error: error.type.slice(0, MOST_OF_NAME), sort: "ended" });
   const [line, rest] = firstLine(error.message);
   return h("details", { class: "error", open: isOpen },

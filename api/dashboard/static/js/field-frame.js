@@ -2,6 +2,7 @@
 // problems of parts that have no field inside.
 import { h, showOrHide } from "./dom.js";
 
+/** Each kind of them has `inside`, the fields inside, and `fieldAt`, which returns the one at a step of a path. */
 export class FrameField {
   /** @param {any} spec @param {(spec: any) => any} make makes the fields inside @param {() => void} changed */
   constructor(spec, make, changed) {
@@ -24,12 +25,6 @@ export class FrameField {
   makeInner(inner, id = inner.name) {
     return this.make({ defs: this.spec.defs, ...inner, id: `${this.spec.id}-${id}`, depth: this.spec.depth + 1 });
   }
-
-  /** The fields inside. @returns {any[]} */
-  get inside() { return []; }
-
-  /** The field at this step of a path. @param {string} _step @returns {any} */
-  fieldAt(_step) { return undefined; }
 
   /** Show a problem of this value, or of what is at `path` inside it. @param {string[]} path @param {string} text */
   showProblem([first, ...path], text) {

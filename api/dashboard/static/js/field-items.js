@@ -13,6 +13,7 @@ export function readItem(field) {
   throw new SyntaxError("an item is required");
 }
 
+/** A list and a map each have `add`, which makes one more item. */
 export class ItemsField extends FrameField {
   /** @param {any} spec @param {(spec: any) => any} make @param {() => void} changed @param {any} none the value without items @param {string} adds what the button says */
   constructor(spec, make, changed, none, adds) {
@@ -31,9 +32,6 @@ export class ItemsField extends FrameField {
   }
 
   get inside() { return this.items.map(({ field }) => field); }
-
-  /** Make one more item. @returns {Item} */
-  add() { throw new Error("a list and a map make their own items"); }
 
   /** Add an item as the last one, and go to it. */
   append() {

@@ -29,10 +29,9 @@ export class Figures {
       this.stats = await request("/stats");
       this.showStats();
       showOrHide(byId("stale"), "");
-      return true;
-    } catch (error) { // the banner shows that nothing answers
-      if (error.status) showOrHide(byId("stale"), `What stands here is old, as it cannot be read: ${error.message}`);
-      return false;
+    } catch (error) {
+      if (error.status) showOrHide(byId("stale"), `What stands here is old, as it cannot be read: ${error.message}`); // else the banner tells
+      throw error;
     }
   }
 

@@ -1,9 +1,9 @@
 // The configuration file on its page: its path, why it cannot be edited, and what can be done with it.
-import { byId, setText, showOrHide } from "./dom.js";
+import { byId, isReadOnly, setText, showOrHide } from "./dom.js";
 import { plural } from "./words.js";
 
-/** @param {any} configuration of GET /config @param {boolean} isReadOnly @param {boolean} isChanged here */
-export function showFile({ path, text, etag, obstacle }, isReadOnly, isChanged) {
+/** @param {any} configuration of GET /config @param {boolean} isChanged here */
+export function showFile({ path, text, etag, obstacle }, isChanged) {
   const canChange = !isReadOnly && etag !== null;
   for (const id of ["change", "undo", "change-title"]) byId(id).hidden = !canChange;
   byId("changed-elsewhere").hidden = true;

@@ -1,4 +1,5 @@
-// The filter of a list of jobs. It is kept in the address, so that links, reload and "back" work.
+// The filter of a list of jobs. It is kept in the address, so that links, reload and "back" work; so is that of the
+// audit log.
 import { now } from "./time.js";
 
 export const FIELDS = ["status", "type", "queue", "tag", "q", "error", "where", "since", "until", "sort"];
@@ -7,10 +8,10 @@ const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** @typedef {Record<string, string>} Filter */
 
-/** @returns {{filter: Filter, cursor: string | null}} */
-export function readAddress() {
+/** @param {string[]} [fields] @returns {{filter: Filter, cursor: string | null}} */
+export function readAddress(fields = FIELDS) {
   const search = new URLSearchParams(location.search);
-  const filter = Object.fromEntries(FIELDS.map((name) => [name, search.get(name) ?? ""]).filter(([, value]) => value));
+  const filter = Object.fromEntries(fields.map((name) => [name, search.get(name) ?? ""]).filter(([, value]) => value));
   return { filter, cursor: search.get("cursor") };
 }
 
@@ -19,6 +20,17 @@ export function address(path, filter, more = {}) {
   const search = new URLSearchParams(filter);
   for (const [name, value] of Object.entries(more)) if (value !== null) search.set(name, value);
   return search.size ? `${path}?${search}` : path;
+}
+
+/** Call `go`, and load no page, when a link to another filter or page of a list is pressed. @param {string} path of the list @param {HTMLElement} body its rows @param {(to: string) => void} go */
+export function followLinks(path, body, go) {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.(`main a[href^='${path}?'], main a[href='${path}']`);
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    if (body.contains(document.activeElement)) document.activeElement.blur(); // else new rows are not inserted
+    go(link.getAttribute("href"));
+  });
 }
 
 /** Whether jobs are listed by when they ended. @param {Filter} filter */

@@ -1,6 +1,6 @@
 // What to try while there are no jobs: commands for existing job types, each with a payload that fits.
 import { postCurl } from "./curl.js";
-import { byId, copyOnClick, h } from "./dom.js";
+import { byId, copyButton, h } from "./dom.js";
 import { request } from "./http.js";
 import { exampleOf } from "./schema-example.js";
 
@@ -32,7 +32,5 @@ function exampleOfType({ name, description, schema }) {
 
 function commandNode([type, payload, words]) {
   const text = postCurl("/jobs", { type, payload }).replace(" \\\n  ", " ");
-  const button = h("button", { type: "button", class: "quiet" }, "copy");
-  copyOnClick(button, () => text);
-  return h("li", {}, h("p", {}, words), h("div", { class: "command" }, h("code", {}, text), button));
+  return h("li", {}, h("p", {}, words), h("div", { class: "command" }, h("code", {}, text), copyButton(() => text)));
 }

@@ -1,6 +1,6 @@
 // The page of one job. The job is read again whenever an event reports a change.
 import { byId, copyOnClick, h, icon, setAttr, setText, showOrHide } from "./dom.js";
-import { onTryNow, retitle, showConnection, startChrome } from "./chrome.js";
+import { retitle, startChrome } from "./chrome.js";
 import { showActions } from "./actions.js";
 import { postCurl } from "./curl.js";
 import { showErrors } from "./errors.js";
@@ -45,7 +45,6 @@ copyOnClick(byId("copy-result"), () => writeExact(job?.result, 2));
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
 startFind();
 everySecond(() => { timeline.tick(); if (job) { showActions(job, graph, read); showProgress(); } });
-onTryNow(() => live?.retryNow());
 read().then(listen);
 
 function listen() {
@@ -56,7 +55,6 @@ function listen() {
     log: (lines) => log.take(lines),
     query: () => ({ log_after: log.last }),
     parse: parseExact,
-    state: showConnection,
   });
 }
 

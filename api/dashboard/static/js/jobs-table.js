@@ -39,7 +39,7 @@ export class JobsTable {
     this.reader = new PageReader(this);
     this.paused = false;
     this.body = byId("rows");
-    this.attention = new Attention(this.body, () => this.schedule());
+    this.attention = new Attention(this.body, () => this.schedule(), byId("total"));
     everySecond(() => {
       for (const row of this.rows.values()) if (row.isOld) this.painting.add(row);
       if (this.isPageOld || this.filling.isDue) this.schedule();

@@ -2,8 +2,8 @@
 import { byId, h, hide, setAttr, setText, showOrHide } from "./dom.js";
 import { Bulk } from "./bulk.js";
 import { ByStatus } from "./by-status.js";
-import { onTryNow, showConnection, startChrome } from "./chrome.js";
-import { JOBS, address, isByEnd, readAddress } from "./filter.js";
+import { startChrome } from "./chrome.js";
+import { JOBS, address, followLinks, isByEnd, readAddress } from "./filter.js";
 import { request } from "./http.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "./live.js";
@@ -37,14 +37,13 @@ let typing;
 let at = location.pathname + location.search;
 
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click(), ...rowKeys(table.body, selection, bulk) });
-const live = new Live("/ws?mode=summary", {
+new Live("/ws?mode=summary", {
   connected: ({ types }) => { known.type = types.map((type) => type.name ?? type); load(); },
   events: (events) => table.take(events),
   summary: (summary) => table.catchUp.take(summary),
   status: ({ counts }) => byStatus.takeAll(counts),
-  state: (state, next) => { showConnection(state, next); if (state === "live") table.reader.retryNow(); },
+  live: () => table.reader.retryNow(),
 });
-onTryNow(() => live.retryNow());
 request("/queues").then(({ items }) => { known.queue = items.map(({ name }) => name); }).catch(() => {});
 byId("filters").inert = false; // before this, what is typed would be lost
 field.value = write(readAddress().filter);
@@ -137,10 +136,4 @@ byId("more-filters").addEventListener("click", () => {
 });
 byId("filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
 
-document.addEventListener("click", (event) => {
-  const link = event.target.closest?.(`main a[href^='${JOBS}?'], main a[href='${JOBS}']`);
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-  event.preventDefault();
-  if (table.body.contains(document.activeElement)) document.activeElement.blur(); // else new rows are not inserted
-  go(link.getAttribute("href"));
-});
+followLinks(JOBS, table.body, go);

@@ -19,12 +19,9 @@ export class LeftQueues {
     /** @type {any[]} */
     this.served = [];
     this.reading = new Reading(async () => {
-      try {
-        const { items } = await request("/queues");
-        this.served = items.filter(({ pools }) => pools.some(({ name }) => name === pool));
-      } catch { return false; } // then they are not named, or as they were
+      const { items } = await request("/queues"); // without an answer they are not named, or stay as they were
+      this.served = items.filter(({ pools }) => pools.some(({ name }) => name === pool));
       known();
-      return true;
     });
     this.reading.now();
   }

@@ -3,13 +3,11 @@
 // After a reconnect it asks for the events after the last seq that it saw, of the same epoch. If the
 // server no longer has them, or has another database, it sends `reset`, and the page reads everything
 // again (`connected`). A connection without a message for several heartbeats is treated as closed.
+import { onTryNow, showConnection, showLost } from "./chrome.js";
 import { SILENCE_MS, request } from "./http.js";
 import { learnWorkers } from "./leaving.js";
 import { noteMove } from "./moved.js";
 import { learnClock, tick } from "./time.js";
-
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 15000;
 
 /**
  * @typedef {object} Listeners
@@ -20,17 +18,18 @@ const LONGEST_WAIT_MS = 15000;
  * @property {(lines: any[]) => void} [log]
  * @property {() => Record<string, any>} [query] more for the query of the address, asked at each connection
  * @property {(text: string) => any} [parse]
- * @property {(state: "connecting" | "live" | "waiting", nextTryMs: number) => void} [state]
+ * @property {() => void} [live] connected, for the first time or again
  */
 
 export class Live {
-  /** @param {string} path @param {Listeners} on */
-  constructor(path, on) {
+  /** @param {string} path @param {Listeners} [on] */
+  constructor(path, on = {}) {
     this.path = path;
     this.on = on;
     this.seq = null;
     this.epoch = "";
     this.failures = 0;
+    onTryNow(() => this.retryNow());
     addEventListener("online", () => this.retryNow());
     document.addEventListener("visibilitychange", () => document.hidden || this.retryNow());
     this.connect();
@@ -50,7 +49,7 @@ export class Live {
   connect() {
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.on.state?.("connecting", 0);
+    showConnection("connecting", 0);
     const url = new URL(this.path, location.href);
     url.protocol = url.protocol.replace("http", "ws");
     if (this.seq !== null) {
@@ -75,10 +74,7 @@ export class Live {
     if (socket !== this.socket) return;
     this.socket = null;
     clearTimeout(this.silence);
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.failures++);
-    const wait = longest * (0.5 + Math.random() / 2);
-    this.timer = setTimeout(() => this.connect(), wait);
-    this.on.state?.("waiting", Date.now() + wait);
+    this.timer = setTimeout(() => this.connect(), showLost(this.failures++));
     // A script cannot see why a handshake was refused. If the session has ended, this call finds out.
     if (this.failures > 1) request("/session").catch(() => {});
   }
@@ -93,7 +89,8 @@ export class Live {
         this.failures = 0;
         // In another epoch a reset follows, and only what comes then counts.
         if (!resumed) [this.seq, this.epoch] = [message.seq, message.epoch];
-        this.on.state?.("live", 0);
+        showConnection("live", 0);
+        this.on.live?.();
         this.on.status?.(message);
         if (!resumed) this.on.connected?.(message);
         break;

@@ -2,7 +2,7 @@
 // shown if any of the list may wait to start, with a link to the queue, where a paused one is resumed. This also reads how
 // many jobs the queue has of each status.
 import { limitOf } from "./backlog.js";
-import { byId, h, hide, icon, setText } from "./dom.js";
+import { byId, h, hide, icon, isReadOnly, setText } from "./dom.js";
 import { isByEnd } from "./filter.js";
 import { request } from "./http.js";
 import { pausedWords } from "./paused.js";
@@ -10,7 +10,6 @@ import { WAITING } from "./words.js";
 
 const EVERY_MS = 3000;
 const LONGEST_WAIT_MS = 15000;
-const isReadOnly = "readOnly" in document.documentElement.dataset;
 const node = byId("none-starts");
 /** @type {string | undefined} */
 let name;

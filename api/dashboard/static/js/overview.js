@@ -1,7 +1,7 @@
 // The overview: health and figures, workers, and jobs, all from one stream.
 import { byId } from "./dom.js";
 import { Alerts } from "./alerts.js";
-import { onTryNow, showConnection, startChrome } from "./chrome.js";
+import { startChrome } from "./chrome.js";
 import { JOBS } from "./filter.js";
 import { showFirstCommands } from "./first-commands.js";
 import { Figures } from "./figures.js";
@@ -31,14 +31,13 @@ const heartbeats = new Heartbeats(
 );
 const figures = new Figures();
 const alerts = new Alerts();
-const live = new Live("/ws?mode=summary", {
+new Live("/ws?mode=summary", {
   connected: () => table.load(),
   events: (events) => { table.take(events); if (events.some(isOfSystem)) readAnew(events); },
   summary: (summary) => table.catchUp.take(summary),
   status: (message) => { heartbeats.take(message); hasStatus(); showFirstCommands(); },
-  state: (state, next) => { showConnection(state, next); if (state === "live") { table.reader.retryNow(); slots.begin(); } },
+  live: () => { table.reader.retryNow(); slots.begin(); },
 });
-onTryNow(() => live.retryNow());
 table.load();
 keepScrollPosition(Promise.all([firstJobs, figures.first, alerts.first, firstStatus, slots.pools.known]));
 

@@ -22,13 +22,9 @@ export class PageReader {
   /** @param {Record<string, string>} [filter] @param {string | null} [cursor] */
   async read(filter = this.wanted.filter, cursor = this.wanted.cursor) {
     const { table } = this;
-    this.reading?.abort();
-    clearTimeout(this.retry);
-    this.retry = undefined;
+    this.stop();
     const reading = (this.reading = new AbortController());
     this.wanted = { filter, cursor };
-    this.meanwhile = [];
-    table.catchUp.summed = false;
     setAttr(table.body, "aria-busy", "true");
     let page, problem;
     try { page = await readPage(filter, cursor, table.page, reading.signal, (text) => setText(byId("total"), text)); }
@@ -42,15 +38,19 @@ export class PageReader {
 
   /** Read nothing, and show no job: the filter is refused. */
   refuse() {
+    this.stop();
+    this.failures = 0;
+    this.table.showNone();
+  }
+
+  /** Give up what is read, or would be tried again. */
+  stop() {
     this.reading?.abort();
     this.reading = null;
-    clearTimeout(this.retry);
-    this.retry = undefined;
+    this.retry = clearTimeout(this.retry);
     this.meanwhile = [];
-    this.failures = 0;
     this.table.catchUp.summed = false;
     setAttr(this.table.body, "aria-busy", null);
-    this.table.showNone();
   }
 
   came(page, filter, cursor) {

@@ -1,5 +1,7 @@
 // Who paused a queue or a schedule, when and why: one line, also used in a question that somebody else has answered meanwhile.
-import { h, icon } from "./dom.js";
+// And that question: whether to pause or resume it.
+import { confirm } from "./confirm.js";
+import { h, icon, setAttr, setText } from "./dom.js";
 import { relative, timeNode } from "./time.js";
 
 /** "paused by cli:ada 5 minutes ago: a release" @param {any} pause @param {boolean} [isPaused] @returns {any[]} */
@@ -15,9 +17,25 @@ export function showPause(node, pause, resumed = null) {
   node.replaceChildren(pause ? icon("blocked") : "", h("span", {}, ...pausedWords(one, !!pause), !pause && "; the configuration pauses it"));
 }
 
+/** @typedef {{paused: boolean, say: (text: string | null, isDone?: boolean) => void}} PauseQuestion `paused`: whether it was paused when it was asked */
+
+/** Ask whether to pause it, or to resume it if it is paused. @param {"queue" | "schedule"} kind @param {{name: string, paused: boolean}} one @param {string} text what will happen @param {() => void} done @returns {PauseQuestion} */
+export function askPause(kind, { name, paused }, text, done) {
+  const verb = paused ? "Resume" : "Pause";
+  const say = confirm({ title: `${verb} ${kind} ${name}?`, text, yes: `${verb} it`, path: `/${kind}s/${name}/${verb.toLowerCase()}`, done });
+  return { paused, say };
+}
+
+/** Say on its button what it does now. @param {HTMLElement} button @param {{name: string, paused: boolean}} one */
+export function showPauseButton(button, { name, paused }) {
+  const verb = paused ? "Resume" : "Pause";
+  setText(button, `${verb} …`);
+  setAttr(button, "aria-label", `${verb} ${name}`);
+}
+
 /**
  * Tell an open question whether to pause or resume that somebody else has answered it.
- * @param {{paused: boolean, say: (text: string | null, isDone?: boolean) => void} | undefined} question `paused`: whether it was paused when it was asked
+ * @param {PauseQuestion | undefined} question
  * @param {{paused: boolean, pause: any}} now
  * @param {string | null} text what will happen as it is now; null: as before
  */

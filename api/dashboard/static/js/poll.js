@@ -1,12 +1,11 @@
 // Calls of the API that a page makes again and again while it is visible.
 import { byId, showOrHide } from "./dom.js";
-import { onTryNow, showConnection } from "./chrome.js";
+import { onTryNow, showConnection, showLost } from "./chrome.js";
 import { SILENCE_MS, request } from "./http.js";
 
 const EVERY_MS = 3000;
 const QUIET_MS = 4500;
 const QUIET_LOST_MS = 1500;
-const LONGEST_WAIT_MS = 15000;
 
 export class Poll {
   /** @param {(signal: AbortSignal) => Promise<any>} read reads and shows until it is given up; a refusal that it throws is shown in `#problem` @param {number} [every] ms */
@@ -81,9 +80,6 @@ export class Poll {
 
   lost() {
     this.silence = clearTimeout(this.silence);
-    const longest = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.failures++);
-    const wait = longest * (0.5 + Math.random() / 2);
-    showConnection("waiting", Date.now() + wait);
-    return wait;
+    return showLost(this.failures++);
   }
 }

@@ -1,8 +1,7 @@
 // One row of the queues: depth, pace, limits, who serves it, and pausing it.
 import { backlogOf, dueOf } from "./backlog.js";
 import { arrange, h, setAttr, setLines, setText, showOrHide } from "./dom.js";
-import { confirm } from "./confirm.js";
-import { pausedBefore, showPause, tellOvertaken } from "./paused.js";
+import { askPause, pausedBefore, showPause, showPauseButton, tellOvertaken } from "./paused.js";
 import { action, cell, wrappable } from "./rows.js";
 import { ENDED, LIVE, STATUSES, count, plural, rate, spaced, ticking } from "./words.js";
 
@@ -59,8 +58,7 @@ export class QueueRow {
     showOrHide(this.unready, queue.unready);
     this.told.hidden = this.pause.hidden && this.unready.hidden;
     tellOvertaken(this.question, queue, whatHappens(queue));
-    setText(this.button, queue.paused ? "Resume …" : "Pause …");
-    setAttr(this.button, "aria-label", `${queue.paused ? "Resume" : "Pause"} ${queue.name}`);
+    showPauseButton(this.button, queue);
     this.showAge();
   }
 
@@ -106,17 +104,7 @@ export class QueueRow {
     arrange(this.backlog, [...this.backlogLines, ...this.heldLines]);
   }
 
-  confirmPause() {
-    const { name, paused } = this.queue;
-    const say = confirm({
-      title: `${paused ? "Resume" : "Pause"} queue ${name}?`,
-      text: whatHappens(this.queue),
-      yes: paused ? "Resume it" : "Pause it",
-      path: `/queues/${name}/${paused ? "resume" : "pause"}`,
-      done: this.changed,
-    });
-    this.question = { paused, say };
-  }
+  confirmPause() { this.question = askPause("queue", this.queue, whatHappens(this.queue), this.changed); }
 }
 
 /** "4 held back: their type resize is quarantined" @param {any} held of one type */

@@ -3,7 +3,7 @@
 const AGAIN_AFTER_FAILURE_MS = 4500;
 
 export class Reading {
-  /** @param {() => Promise<boolean>} read returns whether there was an answer */
+  /** @param {() => Promise<void>} read throws if there is no answer */
   constructor(read) {
     this.read = read;
     this.hasFailed = false;
@@ -15,7 +15,10 @@ export class Reading {
     this.again = this.isReading;
     if (this.isReading) return;
     this.isReading = true;
-    this.hasFailed = !await this.read();
+    this.hasFailed = await this.read().then(() => false, (error) => {
+      if (!("status" in error)) reportError(error); // an error of the page itself; else the banner shows that nothing answers
+      return true;
+    });
     this.isReading = false;
     this.endedAt = performance.now();
     if (this.again) await this.now();

@@ -17,9 +17,8 @@ export async function readOrigin(types) {
   return { id, body: { ...body, tags: [...(body.tags ?? []), originTag(id)] } };
 }
 
-/** Say which job the form was filled from. @param {string} id @param {string} type @param {string[]} unknown fields of its payload that the type no longer has */
-export function showOrigin(id, type, unknown) {
+/** Say which job the form was filled from. @param {string} id @param {string} type */
+export function showOrigin(id, type) {
   byId("form").prepend(h("p", { class: "notice", id: "origin" }, "Filled in from ",
-    h("a", { href: `/ui/jobs/${id}` }, `job ${id}`), ` (${type}). That job stays as it is: this makes a new one, and its tag ${originTag(id)} links the two.`,
-    unknown.length > 0 && h("b", {}, ` Left out, as the type no longer has them: ${unknown.join(", ")}.`)));
+    h("a", { href: `/ui/jobs/${id}` }, `job ${id}`), ` (${type}). That job stays as it is: this makes a new one, and its tag ${originTag(id)} links the two.`));
 }

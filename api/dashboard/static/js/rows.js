@@ -3,7 +3,8 @@
 // Rows never move under a reader. While somebody points at the table, selects or focuses something
 // in it, known rows change in place, new ones come last, and rows whose item is gone are only
 // marked. Afterwards the rows are put in order.
-import { arrange, byId, h, selectedIn, showOrHide } from "./dom.js";
+import { Attention } from "./attention.js";
+import { arrange, byId, h, showOrHide } from "./dom.js";
 import { everySecond } from "./time.js";
 
 const TYPING_MS = 350;
@@ -30,10 +31,7 @@ export class Rows {
     /** @type {any[]} the items that a search finds */
     this.found = [];
     this.wanted = "";
-    const table = body.closest("table");
-    table.addEventListener("pointerenter", (event) => { this.pointed = event.pointerType === "mouse"; });
-    table.addEventListener("pointerleave", () => { this.pointed = false; this.arrange(); });
-    table.addEventListener("focusout", () => setTimeout(() => this.arrange()));
+    this.attention = new Attention(body, () => this.arrange());
     everySecond(() => this.rows.forEach((row) => row.tick?.()));
     const field = byId("search");
     if (field) this.followSearch(field);
@@ -87,13 +85,10 @@ export class Rows {
     this.arrange();
   }
 
-  isAttended() {
-    return this.pointed || selectedIn(this.body) || this.body.contains(document.activeElement);
-  }
-
   /** @param {boolean} [isAsked] rows move even while they are read */
   arrange(isAsked = false) {
-    const mayMove = isAsked || !this.isAttended();
+    if (!this.shown) return; // that nothing is there is known only once it was read
+    const mayMove = isAsked || !this.attention.isOn;
     const keys = new Set(this.items.map(this.keyOf));
     for (const [key, row] of this.rows) {
       if (mayMove && !keys.has(key)) this.rows.delete(key);

@@ -2,7 +2,7 @@
 import { arrange, byId, h, icon, setAttr, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { PastRuns } from "./past-runs.js";
-import { pausedBefore, showPause, tellOvertaken } from "./paused.js";
+import { askPause, pausedBefore, showPause, showPauseButton, tellOvertaken } from "./paused.js";
 import { action, cell, wrappable } from "./rows.js";
 import { isZone, relative, setTime, timeNode } from "./time.js";
 import { duration, spaced } from "./words.js";
@@ -36,7 +36,7 @@ export class ScheduleRow {
   /** @param {any} schedule */
   show(schedule) {
     this.schedule = schedule;
-    const { name, type, in_words: words, cron, timezone, paused, queue, missed } = schedule;
+    const { type, in_words: words, cron, timezone, paused, queue, missed } = schedule;
     setAttr(this.node, "data-paused", paused);
     setAttr(this.type, "href", `/ui/types#type-${encodeURIComponent(type)}`);
     setText(this.type, queue ? `${type} in ${queue}` : type);
@@ -52,8 +52,7 @@ export class ScheduleRow {
     this.showLast();
     this.runs.show(schedule.last_runs.filter(({ job }) => job !== schedule.last_job));
     tellOvertaken(this.question, schedule);
-    setText(this.pause, paused ? "Resume …" : "Pause …");
-    setAttr(this.pause, "aria-label", `${paused ? "Resume" : "Pause"} ${name}`);
+    showPauseButton(this.pause, schedule);
   }
 
   showNext() {
@@ -108,15 +107,9 @@ export class ScheduleRow {
   }
 
   confirmPause() {
-    const { name, paused, next_runs: [first] } = this.schedule;
-    const say = confirm({
-      title: `${paused ? "Resume" : "Pause"} schedule ${name}?`,
-      text: paused ? `${pausedBefore(this.schedule.pause)}It runs again from its next time on. Times that have passed while it was paused are not made up for.`
-        : `It submits no job until it is resumed, even after a restart.${first ? ` Its next run would be ${relative(first)}.` : ""}`,
-      yes: paused ? "Resume it" : "Pause it",
-      path: `/schedules/${name}/${paused ? "resume" : "pause"}`,
-      done: this.changed,
-    });
-    this.question = { paused, say };
+    const { paused, pause, next_runs: [first] } = this.schedule;
+    const text = paused ? `${pausedBefore(pause)}It runs again from its next time on. Times that have passed while it was paused are not made up for.`
+      : `It submits no job until it is resumed, even after a restart.${first ? ` Its next run would be ${relative(first)}.` : ""}`;
+    this.question = askPause("schedule", this.schedule, text, this.changed);
   }
 }

@@ -2,7 +2,7 @@
 //
 // While the slot exists, its buttons are never removed or disabled, only marked with aria-disabled: a
 // heartbeat must not take the focus from a keyboard user.
-import { byId, copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
+import { byId, copyButton, h, setAttr, setOff, setText, showOrHide } from "./dom.js";
 import { Exits } from "./exits.js";
 import { SlotJobs } from "./slot-jobs.js";
 import { SlotQuestion, canDrain, isStopped } from "./slot-question.js";
@@ -87,10 +87,10 @@ export class SlotFold {
     setText(this.restart, isStopped(worker) ? "Start …" : "Restart …");
     setText(this.drain, "Drain …");
     const away = awayText(worker);
-    setAttr(this.restart, "aria-disabled", away ? "true" : null);
-    setAttr(this.drain, "aria-disabled", canDrain(worker) && !away ? null : "true");
+    setOff(this.restart, away !== "");
+    setOff(this.drain, away !== "" || !canDrain(worker));
     for (const button of [this.restart, this.drain]) setAttr(button, "title", away || null);
-    setAttr(this.stack, "aria-disabled", pid && !this.asking ? null : "true");
+    setOff(this.stack, !pid || this.asking);
     if (worker.last_exit) this.exits.add([worker.last_exit]);
     else this.exits.showNone(worker, supervisor);
     if (isExitNew && !this.node.hidden) this.readExits(); // there may have been others before it
@@ -109,7 +109,7 @@ export class SlotFold {
 
   async dump() {
     this.asking = true;
-    setAttr(this.stack, "aria-disabled", "true");
+    setOff(this.stack, true);
     showOrHide(this.problem, "");
     setText(this.result, "Waiting for the answer …");
     try {
@@ -121,14 +121,12 @@ export class SlotFold {
       this.problem.hidden = false;
     }
     this.asking = false;
-    setAttr(this.stack, "aria-disabled", null);
+    setOff(this.stack, false);
   }
 
   showStack({ pid, job, at, stack }) {
-    const copy = h("button", { type: "button", class: "quiet" }, "copy");
-    copyOnClick(copy, () => stack);
     this.dumped.replaceChildren(
-      h("p", { class: "bar" }, h("span", { class: "summary" }, `Stack of pid ${pid}, `, timeNode(at), job ? ", running " : ", with no running job", job && h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`)), copy),
+      h("p", { class: "bar" }, h("span", { class: "summary" }, `Stack of pid ${pid}, `, timeNode(at), job ? ", running " : ", with no running job", job && h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`)), copyButton(() => stack)),
       ...stackNodes(stack, `Stack of ${this.slot}`));
   }
 }

@@ -22,8 +22,8 @@ export class SlotRow {
   constructor({ host, slot, pool, role }, several) {
     this.isProgram = role === "program";
     this.hasJobs = pool !== null && !this.isProgram;
-    this.cpu = new Sparkline(`CPU of ${slot}`, 60, 100);
-    this.rss = new Sparkline(`Memory of ${slot}`, 60);
+    this.cpu = new Sparkline(`CPU of ${slot}`, 100);
+    this.rss = new Sparkline(`Memory of ${slot}`);
     this.workChart = new WorkChart();
     this.rate = new RateMeter(RATE_S, RATE_KNOWN_S);
     this.shortRate = new RateMeter(2);

@@ -1,7 +1,7 @@
 // The form for submitting a job of any type, the same call with curl, and the submitted jobs.
-import { onTryNow, showConnection, startChrome } from "./chrome.js";
+import { startChrome } from "./chrome.js";
 import { postCurl } from "./curl.js";
-import { byId, copyOnClick, h, setAttr, setText, showOrHide } from "./dom.js";
+import { byId, copyOnClick, h, isReadOnly, setAttr, setText, showOrHide } from "./dom.js";
 import { request } from "./http.js";
 import { JobOptions } from "./job-options.js";
 import { Live } from "./live.js";
@@ -11,7 +11,6 @@ import { follow } from "./sent-jobs.js";
 import { keepWhile } from "./unsaved.js";
 
 const form = byId("form"), select = byId("type");
-const isReadOnly = "readOnly" in document.documentElement.dataset;
 const payload = new Payload(changed), options = new JobOptions();
 /** @type {any[]} */
 let types = [];
@@ -22,8 +21,7 @@ let edits = 0, sentEdits = 0;
 
 startChrome();
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
-const live = new Live("/ws", { state: showConnection });
-onTryNow(() => live.retryNow());
+new Live("/ws");
 select.addEventListener("change", () => {
   const isOrigin = select.value === origin?.body.type;
   history.replaceState(null, "", isOrigin ? `?from=${origin.id}` : `?type=${encodeURIComponent(select.value)}`);
@@ -66,7 +64,7 @@ function fillFrom(job) {
   origin = job;
   payload.write(value);
   options.write(rest);
-  showOrigin(id, type, []);
+  showOrigin(id, type);
   changed();
 }
 

@@ -1,5 +1,5 @@
 // One job type: a row of figures, and below it, folded, its fields and defaults.
-import { arrange, h, icon, setAttr, setText } from "./dom.js";
+import { h, icon, setAttr, setLines, setText } from "./dom.js";
 import { confirm } from "./confirm.js";
 import { action, cell, wrappable } from "./rows.js";
 import { describeField, fieldsOf } from "./schema.js";
@@ -27,8 +27,7 @@ export const failedShare = ({ done, failed }) => (done + failed ? failed / (done
 
 /** @param {HTMLElement} node @param {string[]} texts a line each @param {number | null} share of failures */
 function showTexts(node, texts, share) {
-  arrange(node, texts.map((_, i) => node.children[i] ?? h("span", {})));
-  texts.forEach((text, i) => setText(node.children[i], text));
+  setLines(node, texts, "span");
   node.firstElementChild?.classList.toggle("bad", (share ?? 0) > MANY);
 }
 

@@ -50,9 +50,9 @@ def test_no_module_imports_itself_through_others() -> None:
 
 def test_the_scripts_of_pages_are_those_that_the_templates_name() -> None:
     templates = (FOLDER.parent.parent / "templates").glob("*.html")
-    named = re.compile(r'\{% set script = "([^"]+)" %\}')
-    scripts = {found[1] for one in templates if (found := named.search(one.read_text("utf-8")))}
-    assert page_scripts(MODULES) == scripts
+    named = re.compile(r'\{% set (?:section|script) = "([^"]*)" %\}')  # the script, if it is given
+    found = [named.findall(one.read_text("utf-8")) for one in templates]
+    assert page_scripts(MODULES) == {f"{names[-1]}.js" for names in found if names}
 
 
 def test_a_bundle_has_each_module_once_after_those_that_it_imports() -> None:

@@ -1,8 +1,8 @@
-"""The states of a job, and what follows an attempt.
+"""The states of a job: which verb moves it from which status to which, and what follows an attempt.
 
-Pure: no clock, no random number, no database. The SQL in shared/storage guards which verb may move
-a job from which status; docs/job_transitions.py lists that, and a contract test checks that they
-are equal. docs/state_machine.md is generated from both tables, and a test checks it.
+Pure: no clock, no random number, no database. The SQL in shared/storage repeats the `leaves` of
+each transition as its guard; a contract test checks that they are equal. docs/state_machine.md is
+generated from these tables, and a test checks it.
 """
 
 from enum import StrEnum
@@ -16,6 +16,90 @@ TERMINAL = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
 LIVE = frozenset(Status) - TERMINAL
 WAITING = frozenset({Status.BLOCKED, Status.PENDING})
 """Jobs of these may still have the start of an earlier attempt."""
+
+
+class Verb(StrEnum):
+    """What can happen to a job."""
+
+    LEASE = "lease"
+    FINISH = "finish"
+    RELEASE = "release"
+    RECLAIM = "reclaim"
+    CANCEL = "cancel"
+    REQUEST_CANCEL = "request cancel"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """`verb` moves a job out of each status in `leaves` into one of `enters`."""
+
+    verb: Verb
+    leaves: frozenset[Status]
+    enters: frozenset[Status]
+    events: frozenset[Kind]
+    needs_token: bool = False
+
+
+TRANSITIONS: dict[Verb, Transition] = {
+    t.verb: t
+    for t in (
+        Transition(
+            Verb.LEASE,
+            frozenset({Status.PENDING}),
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Kind.JOB_STARTED}),
+        ),
+        Transition(
+            Verb.FINISH,
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Status.DONE, Status.FAILED, Status.CANCELLED, Status.PENDING}),
+            frozenset(
+                {
+                    Kind.JOB_DONE,
+                    Kind.JOB_FAILED,
+                    Kind.JOB_CANCELLED,
+                    Kind.JOB_RETRYING,
+                    Kind.JOB_SNOOZED,
+                    Kind.JOB_RELEASED,
+                }
+            ),
+            needs_token=True,
+        ),
+        Transition(
+            Verb.RELEASE,
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Status.PENDING, Status.CANCELLED}),
+            frozenset({Kind.JOB_RELEASED, Kind.JOB_CANCELLED}),
+            needs_token=True,
+        ),
+        Transition(
+            Verb.RECLAIM,
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Status.PENDING, Status.FAILED, Status.CANCELLED}),
+            frozenset({Kind.JOB_RECLAIMED, Kind.JOB_FAILED, Kind.JOB_CANCELLED, Kind.JOB_RELEASED}),
+            needs_token=True,
+        ),
+        Transition(
+            Verb.CANCEL,
+            frozenset({Status.BLOCKED, Status.PENDING}),
+            frozenset({Status.CANCELLED}),
+            frozenset({Kind.JOB_CANCELLED}),
+        ),
+        Transition(
+            Verb.REQUEST_CANCEL,
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Status.IN_PROGRESS}),
+            frozenset({Kind.JOB_CANCEL_REQUESTED}),
+        ),
+        Transition(
+            Verb.RETRY,
+            frozenset({Status.FAILED, Status.CANCELLED}),
+            frozenset({Status.PENDING}),
+            frozenset({Kind.JOB_REQUEUED}),
+        ),
+    )
+}
 
 
 class Ending(StrEnum):
@@ -115,55 +199,61 @@ class EndingRule:
 
     outcome: Outcome | None
     goes_to: Status
+    wait: Wait
+    spends_retry: bool
+    is_crash: bool
     event: Kind
-    wait: Wait = Wait.NONE
-    spends_retry: bool = False
-    is_crash: bool = False
+
+
+def _rule(
+    outcome: Outcome | None,
+    goes_to: Status,
+    event: Kind,
+    wait: Wait = Wait.NONE,
+    *,
+    spends: bool = False,
+    crash: bool = False,
+) -> EndingRule:
+    return EndingRule(outcome, goes_to, wait, spends, crash, event)
 
 
 ENDINGS: dict[Ending, EndingRule] = {
-    Ending.SUCCEEDED: EndingRule(Outcome.SUCCEEDED, Status.DONE, Kind.JOB_DONE),
-    Ending.FAILED: EndingRule(
-        Outcome.FAILED, Status.PENDING, Kind.JOB_RETRYING, Wait.BACKOFF, spends_retry=True
+    Ending.SUCCEEDED: _rule(Outcome.SUCCEEDED, Status.DONE, Kind.JOB_DONE),
+    Ending.FAILED: _rule(
+        Outcome.FAILED, Status.PENDING, Kind.JOB_RETRYING, Wait.BACKOFF, spends=True
     ),
-    Ending.FAILED_PERMANENTLY: EndingRule(
-        Outcome.FAILED, Status.FAILED, Kind.JOB_FAILED, spends_retry=True
+    Ending.FAILED_PERMANENTLY: _rule(Outcome.FAILED, Status.FAILED, Kind.JOB_FAILED, spends=True),
+    Ending.TIMED_OUT: _rule(
+        Outcome.TIMED_OUT, Status.PENDING, Kind.JOB_RETRYING, Wait.BACKOFF, spends=True
     ),
-    Ending.TIMED_OUT: EndingRule(
-        Outcome.TIMED_OUT, Status.PENDING, Kind.JOB_RETRYING, Wait.BACKOFF, spends_retry=True
-    ),
-    Ending.CANCELLED: EndingRule(Outcome.CANCELLED, Status.CANCELLED, Kind.JOB_CANCELLED),
-    Ending.SNOOZED: EndingRule(Outcome.SNOOZED, Status.PENDING, Kind.JOB_SNOOZED, Wait.AS_ASKED),
-    Ending.RELEASED: EndingRule(Outcome.RELEASED, Status.PENDING, Kind.JOB_RELEASED),
-    Ending.UNENTERED: EndingRule(None, Status.PENDING, Kind.JOB_RELEASED),
-    Ending.CRASHED: EndingRule(
+    Ending.CANCELLED: _rule(Outcome.CANCELLED, Status.CANCELLED, Kind.JOB_CANCELLED),
+    Ending.SNOOZED: _rule(Outcome.SNOOZED, Status.PENDING, Kind.JOB_SNOOZED, Wait.AS_ASKED),
+    Ending.RELEASED: _rule(Outcome.RELEASED, Status.PENDING, Kind.JOB_RELEASED),
+    Ending.UNENTERED: _rule(None, Status.PENDING, Kind.JOB_RELEASED),
+    Ending.CRASHED: _rule(
         Outcome.CRASHED,
         Status.PENDING,
         Kind.JOB_RECLAIMED,
         Wait.CRASH_BACKOFF,
-        spends_retry=True,
-        is_crash=True,
+        spends=True,
+        crash=True,
     ),
-    Ending.CRASHED_TOGETHER: EndingRule(
-        Outcome.CRASHED, Status.PENDING, Kind.JOB_RECLAIMED, Wait.CRASH_BACKOFF, is_crash=True
+    Ending.CRASHED_TOGETHER: _rule(
+        Outcome.CRASHED, Status.PENDING, Kind.JOB_RECLAIMED, Wait.CRASH_BACKOFF, crash=True
     ),
-    Ending.KILLED_AT_DEADLINE: EndingRule(
-        Outcome.TIMED_OUT, Status.PENDING, Kind.JOB_RECLAIMED, Wait.BACKOFF, spends_retry=True
+    Ending.KILLED_AT_DEADLINE: _rule(
+        Outcome.TIMED_OUT, Status.PENDING, Kind.JOB_RECLAIMED, Wait.BACKOFF, spends=True
     ),
-    Ending.KILLED_AT_CANCEL: EndingRule(Outcome.CANCELLED, Status.CANCELLED, Kind.JOB_CANCELLED),
-    Ending.RESULT_LOST: EndingRule(
-        Outcome.LOST, Status.PENDING, Kind.JOB_RECLAIMED, Wait.LOSS_BACKOFF
-    ),
-    Ending.REBOOTED: EndingRule(
-        Outcome.LOST, Status.PENDING, Kind.JOB_RECLAIMED, Wait.LOSS_BACKOFF
-    ),
-    Ending.EXPIRED: EndingRule(
+    Ending.KILLED_AT_CANCEL: _rule(Outcome.CANCELLED, Status.CANCELLED, Kind.JOB_CANCELLED),
+    Ending.RESULT_LOST: _rule(Outcome.LOST, Status.PENDING, Kind.JOB_RECLAIMED, Wait.LOSS_BACKOFF),
+    Ending.REBOOTED: _rule(Outcome.LOST, Status.PENDING, Kind.JOB_RECLAIMED, Wait.LOSS_BACKOFF),
+    Ending.EXPIRED: _rule(
         Outcome.LOST,
         Status.PENDING,
         Kind.JOB_RECLAIMED,
         Wait.CRASH_BACKOFF,
-        spends_retry=True,
-        is_crash=True,
+        spends=True,
+        crash=True,
     ),
 }
 

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from docs.job_transitions import TRANSITIONS, Verb
 from orpheus.shared.domain.jobs import Holder, Job, Lease, NewJob, Status
-from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.lifecycle import TRANSITIONS, Ending, Finished, Verb
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store, TypeRow

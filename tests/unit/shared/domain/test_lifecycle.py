@@ -2,15 +2,16 @@
 
 import pytest
 
-from docs.job_transitions import TRANSITIONS, Verb
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.lifecycle import (
     ENDINGS,
     LIVE,
     TERMINAL,
+    TRANSITIONS,
     Ending,
     Spent,
+    Verb,
     after,
 )
 

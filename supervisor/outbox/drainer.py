@@ -14,7 +14,7 @@ and then looks at the remembered ids once more.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event, Thread
 
@@ -23,7 +23,7 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import Store, open_storage
-from orpheus.supervisor.outbox.rows import OutboxTrouble, Source
+from orpheus.supervisor.outbox.rows import MOST_REFUSED, OutboxTrouble, RefusedRow, Source
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.outbox.sqlite import SqliteSource
 
@@ -32,6 +32,8 @@ log = get_logger()
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 5.0
 """Between two attempts while something is in trouble, unless `poll` is longer."""
+_RECOUNT_S = 5.0
+"""Between two counts of the refused rows, while there are some."""
 _SQLITE = "sqlite:///"
 
 
@@ -53,6 +55,10 @@ class Drainer:
         self._leads = leads
         self.trouble = ""
         """Why nothing is drained now; empty if all is well. Any thread may read it."""
+        self.refused = ""
+        """Which rows stay until a person corrects or deletes them. Any thread may read it."""
+        self._recount_at_s: float | None = 0.0
+        """When to count the refused rows; None: there is none, until this drainer refuses one."""
         self._predecessor = predecessor
         self._stopping = Event()
         self._store: Store | None = None
@@ -127,19 +133,22 @@ class Drainer:
             self._store = open_storage(self.settings.storage)
         if self._store.has_many_hosts and not self._leads():
             self._is_settled = False  # another host may be in the middle of a batch
+            self.refused, self._recount_at_s = "", 0.0
             return
         if self._source is None:
             self._source = _open_source(self.settings)
             self._is_settled = False  # a link may lead to another file by now
+            self._recount_at_s = 0.0
         store, source = self._store, self._source
         self._settle(store, source)
         while not self._stopping.is_set() and source.may_have_rows():
             began_s = time.monotonic()
             self._settle(store, source)
             if not self._drain_batch(store, source):
-                return
+                break
             # The application and our workers write too: leave them as much time as we took.
             self._stopping.wait(time.monotonic() - began_s)
+        self._count_refused(source)
 
     def _settle(self, store: Store, source: Source) -> None:
         """Delete the rows of the last batch, unless that has certainly been done."""
@@ -151,6 +160,15 @@ class Drainer:
             store.outboxes.forget(self.settings.name, source.digest)
             log.info("outbox_recovered", outbox=self.settings.name, rows=len(ids))
         self._is_settled = True
+
+    def _count_refused(self, source: Source) -> None:
+        """Count the rows that were refused: somebody may have corrected or deleted some of them."""
+        now_s = time.monotonic()
+        if self._recount_at_s is None or now_s < self._recount_at_s:
+            return
+        rows = source.refused()
+        self.refused = _told(rows)
+        self._recount_at_s = now_s + _RECOUNT_S if rows else None
 
     def _drain_batch(self, store: Store, source: Source) -> bool:
         """Make jobs of some rows; return False if there was none.
@@ -184,6 +202,7 @@ class Drainer:
         store.outboxes.forget(name, source.digest)
         self._is_settled = True
         if batch.refused:
+            self._recount_at_s = 0.0
             first_id, reason = batch.refused[0]
             log.warning(
                 "outbox_rows_refused", outbox=name, rows=refused, first_id=first_id, reason=reason
@@ -211,6 +230,21 @@ class Drainer:
         source, self._source = self._source, None
         if source is not None:
             source.close()
+
+
+def _told(refused: Sequence[RefusedRow]) -> str:
+    """Return what to do about refused rows; empty if there are none."""
+    if not refused:
+        return ""
+    first, n = refused[0], len(refused)
+    rows, them = ("a row is", "it") if n == 1 else (f"{n:,} rows are", "them")
+    if n == MOST_REFUSED:
+        rows = f"at least {rows}"
+    which = "" if n == 1 else "the first "
+    return (
+        f"{rows} refused, {which}with id {first.id}: {first.reason}; "
+        f"correct {them} and set refused_at to NULL, or delete {them}"
+    )
 
 
 def _open_source(settings: OutboxSettings) -> Source:

@@ -18,6 +18,7 @@ from orpheus.shared.outbox.table import quoted
 from orpheus.shared.storage import RowId
 from orpheus.supervisor.outbox.rows import (
     MOST_BYTES,
+    MOST_REFUSED,
     MOST_ROWS,
     OPTIONS,
     OutboxTrouble,
@@ -110,6 +111,15 @@ class PostgresqlSource:
                 f"make the ids integers, text or uuid: {_HOW_TO_MAKE_IT}"
             )
         return found if isinstance(found, int) else str(found)
+
+    def refused(self) -> list[RefusedRow]:
+        """Read the refused rows with the lowest ids, at most `MOST_REFUSED`."""
+        sql = f"""
+            SELECT id, refused_reason FROM {self._name}
+            WHERE refused_at IS NOT NULL ORDER BY id LIMIT %s"""
+        with self._translated():
+            found = self._connection.execute(_sql(sql), (MOST_REFUSED,)).fetchall()
+        return [RefusedRow(*values) for values in found]
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Delete the rows that are jobs, mark those that were refused, and commit."""

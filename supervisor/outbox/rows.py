@@ -15,6 +15,8 @@ MOST_ROWS = 500
 """The rows of one batch: while they are deleted, the application's database is locked."""
 MOST_BYTES = 4 * 2**20
 """A batch ends early after so many bytes of payload, so that it fits into memory."""
+MOST_REFUSED = 1000
+"""At most so many refused rows are counted."""
 
 
 class OutboxTrouble(OrpheusError):
@@ -60,6 +62,9 @@ class Source(Protocol):
 
     def batch(self) -> AbstractContextManager[Sequence[Row]]:
         """Read the rows with the lowest ids; nobody else drains them until the end of the block."""
+
+    def refused(self) -> Sequence[RefusedRow]:
+        """Read the refused rows with the lowest ids, at most `MOST_REFUSED`."""
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Inside `batch`: delete rows and mark others as refused; on disk when it returns."""

@@ -24,6 +24,7 @@ from orpheus.shared.process.owner import run_as_owner
 from orpheus.shared.storage import RowId
 from orpheus.supervisor.outbox.rows import (
     MOST_BYTES,
+    MOST_REFUSED,
     MOST_ROWS,
     OPTIONS,
     OutboxTrouble,
@@ -153,6 +154,15 @@ class SqliteSource:
                     cursor.close()
                     break
         return rows
+
+    def refused(self) -> list[RefusedRow]:
+        """Read the refused rows with the lowest ids, at most `MOST_REFUSED`."""
+        sql = f"""
+            SELECT {_as_bytes("id")}, {_as_bytes("refused_reason")} FROM {self._name}
+            WHERE refused_at IS NOT NULL ORDER BY id LIMIT ?"""
+        with self._translated():
+            found = self._connection.execute(sql, (MOST_REFUSED,)).fetchall()
+        return [RefusedRow(*map(_as_text, values)) for values in found]
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Delete the rows that are jobs, and mark those that were refused."""

@@ -21,6 +21,7 @@ from tests.integration.supervisor.outbox.draining import (
     DrainingTests,
 )
 from tests.integration.supervisor.outbox.draining_process import DrainingProcess
+from tests.integration.supervisor.outbox.refusing import RefusingTests
 from tests.machine import wait_until
 from tests.variants import variants
 
@@ -72,7 +73,7 @@ def draining(
     one.end()
 
 
-class TestPostgresql(DrainingTests):
+class TestPostgresql(DrainingTests, RefusingTests):
     """What holds for every database. The usual run kills at every point with SQLite."""
 
     @pytest.mark.long  # SQLite has it, and the digest of a table is below

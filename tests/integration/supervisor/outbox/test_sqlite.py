@@ -19,6 +19,7 @@ from tests.integration.supervisor.outbox.draining import (
     DrainingTests,
 )
 from tests.integration.supervisor.outbox.draining_process import DrainingProcess
+from tests.integration.supervisor.outbox.refusing import RefusingTests
 from tests.machine import wait_until
 
 LOCK = """
@@ -90,7 +91,7 @@ def draining(
     one.end()
 
 
-class TestSqlite(DrainingTests):
+class TestSqlite(DrainingTests, RefusingTests):
     """What holds for every database."""
 
 

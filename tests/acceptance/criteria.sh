@@ -78,7 +78,7 @@ criterion_6() {
 }
 
 criterion_7() {
-    sleep_id=$(submit '{"type": "sleep", "payload": {"seconds": 2}}')
+    sleep_id=$(submit '{"type": "sleep", "payload": {"seconds": 8}}')
     for _ in $(seq 100); do
         worker=$(curl -fsS "$ORPHEUS/jobs/$sleep_id" | read_field 'job["worker"]')
         [ "$worker" != None ] && break

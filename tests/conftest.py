@@ -118,7 +118,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return 0
-    return max(6, 2 * (psutil.cpu_count() or 2))
+    return max(8, 2 * (psutil.cpu_count() or 2))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -39,15 +39,3 @@ SELECT name, by, reason, at_ms FROM orpheus.schedules CROSS JOIN orpheus.audit O
     SELECT id FROM orpheus.audit AS one INDEXED BY audit_by_target
     WHERE target = 'schedule ' || name AND action = 'pause' ORDER BY id DESC LIMIT 1)
 WHERE paused = 1;
-
--- name: last-runs
--- The last five jobs with each of these tags, newest first.
-SELECT wanted.value, jobs.id, created_at_ms, status, started_at_ms,
-    CASE WHEN status IN ('failed', 'cancelled') THEN (
-        SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
-        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
-    ELSE finished_at_ms END AS ran_until_ms,
-    error_type
-FROM {listed-names} AS wanted CROSS JOIN orpheus.jobs ON jobs.id IN (
-    SELECT job_id FROM orpheus.job_tags WHERE tag = wanted.value ORDER BY job_id DESC LIMIT 5)
-ORDER BY jobs.id DESC;

@@ -14,7 +14,7 @@ from orpheus.shared.resources import folder_of
 
 _NAME = re.compile(r"-- (name|part): ([a-z][a-z0-9-]*)\n")  # with a ^ it takes five times as long
 _COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
-_PART = re.compile(r"\{([a-z-]+)\}")
+_PART = re.compile(r"\{([a-z][a-z0-9-]*)\}")
 
 
 class SqlFile:
@@ -52,9 +52,11 @@ class SqlFile:
 def load_queries(package: str, file: str, adapted: Callable[[str], str]) -> SqlFile:
     """Read the queries of `file`: those in `package`, and as `adapted` returns it the shared text.
 
-    The file `parts.sql` of the package has parts for all its files.
+    The file `parts.sql` of the package has parts for all its files. Raises FileNotFoundError.
     """
     own, shared = _text_of(package, file), _text_of("orpheus.shared.storage.sql", file)
+    if not own and not shared:
+        raise FileNotFoundError(f"neither {package} nor orpheus.shared.storage.sql has {file}")
     return SqlFile(_parts_of(package) + own + adapted(shared), file)
 
 

@@ -35,6 +35,11 @@ def test_a_query_gets_the_parts_that_it_names_without_their_comments() -> None:
     assert SqlFile(part + query, "x.sql")["one"] == "-- Why.\nSELECT a, b FROM {table};"
 
 
+def test_a_file_that_is_not_there_is_told_by_its_name() -> None:
+    with pytest.raises(FileNotFoundError, match=r"has jobz\.sql"):
+        sql_file("jobz.sql")
+
+
 @pytest.mark.parametrize("file", SQL_FILES)
 def test_every_query_states_its_purpose(file: str) -> None:
     for name in sql_file(file):

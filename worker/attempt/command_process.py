@@ -76,13 +76,16 @@ class CommandProcess:
                 os.killpg(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """Send SIGTERM to the group, and SIGKILL half a second later. Used when we are exiting."""
+        """Send SIGTERM to the group, then SIGKILL; wait half a second for the end after each.
+
+        Used when we are exiting: once the job is released, nothing of this attempt may run.
+        """
         self.kill_requested = True
-        self.signal_group(signal.SIGTERM)
-        deadline_s = time.monotonic() + _KILL_GRACE_S
-        while time.monotonic() < deadline_s and not self._is_reaped and self._group_runs():
-            time.sleep(_CHECK_EVERY_S)
-        self.signal_group(signal.SIGKILL)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self.signal_group(number)
+            give_up_at_s = time.monotonic() + _KILL_GRACE_S
+            while time.monotonic() < give_up_at_s and not self._is_reaped and self._group_runs():
+                time.sleep(_CHECK_EVERY_S)
 
     def reap(self) -> int:
         """Kill the rest of the group, reap the program, return its code (negative: a signal)."""

@@ -41,7 +41,8 @@ class Fence:
                 if not attempt.lease_lost:
                     log.warning("lease_expired", job=attempt.lease.job_id)
                     attempt.mark_lease_lost(now_s)
-        longest_s = self._settings.lease_ttl_s / 4  # a lease taken meanwhile expires after that
-        wait_s = max(_SHORTEST_S, min(left_s, longest_s)) if attempts else longest_s
+        wait_s = self._settings.lease_ttl_s / 4  # a lease taken meanwhile expires after that
+        if not self._held.is_empty():  # the job of one that is held may start at any time
+            wait_s = max(_SHORTEST_S, min(left_s, wait_s))
         self._stall.expect(now_s + wait_s)
         return wait_s

@@ -138,6 +138,16 @@ def test_a_draining_worker_in_a_long_job_beats_and_renews_until_it_exits(
     assert database.store.processes.all() == []
 
 
+def test_a_job_is_asked_to_stop_when_its_lease_expires_while_the_database_cannot_be_written(
+    database: Any, start_supervised: Start, wait_for: Wait
+) -> None:
+    worker = start_supervised(lease_ttl_s=2.0, renew_every_s=0.3).wait_until_ready()
+    job_id = database.submit("nap", '{"seconds": 60}')
+    until_entered(database, job_id)
+    with database.store.write(durable=False):
+        wait_for(lambda: "lease_expired" in worker.log(), "it to be seen")
+
+
 def test_an_idle_worker_obeys_at_once(database: Any, start_supervised: Start) -> None:
     worker = start_supervised(beat_interval_s=60.0, beat_timeout_s=600.0).wait_until_ready()
     worker.channel.send({"do": "stop"})

@@ -154,6 +154,7 @@ def for_database(settings: "Settings") -> StoredSettings:
         ),
         alerts=tuple(_alert(one) for one in settings.alerts),
         beat_timeout_s=settings.heartbeats.timeout,
+        outboxes=tuple(one.name for one in settings.outboxes),
     )
 
 

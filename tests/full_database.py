@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from orpheus.shared.domain.alerts import AlertRule
+from orpheus.shared.domain.concerns import RefusedRows
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
@@ -30,6 +31,7 @@ def fill(store: Store, advance: Callable[[int], None]) -> None:
     _do_what_operators_do(store)
     _end_with_a_gap(store)
     store.outboxes.remember("shop", "here", [1, 2**62, "é"], refused=1)
+    store.outboxes.note_refused("shop", "here", RefusedRows(1, "é", ODD_TEXT))
     store.alerts.configure([AlertRule("ops", ("job.failed",), "noop", ODD_JSON)])
     store.idempotency.keep("key-1", KeptAnswer("hash", 201, ODD_JSON, "/jobs/1"))
     store.idempotency.keep("key-2", KeptAnswer("hash", 201, "{}", None))

@@ -18,6 +18,8 @@ LATE_S = 60.0
 STANDSTILL_MINUTES = 15
 """A queue with `max_running` that has workers enough stands still if no job of it runs, and none
 ended for so long."""
+MOST_REFUSED = 1000
+"""At most so many refused rows of an outbox are counted."""
 _MOST_AT_ONCE = 10
 """A proposed command names at most so many slots: a longer one is hard to read."""
 
@@ -41,13 +43,17 @@ class ConcernCode(StrEnum):
     TYPE_QUARANTINED = "type_quarantined"
     TYPE_FAILING = "type_failing"
     SCHEDULE_LATE = "schedule_late"
+    OUTBOX_ROWS_REFUSED = "outbox_rows_refused"
     ALERT_UNDELIVERED = "alert_undelivered"
     LITTLE_SPACE = "little_space"
     LARGE_LOG = "large_log"
 
 
 class About(NamedTuple):
-    """What a concern is about: a `queue`, `type`, `slot`, `schedule` or `alert`, and its name."""
+    """What a concern is about and its name.
+
+    It is a `queue`, `type`, `slot`, `schedule`, `outbox` or `alert`.
+    """
 
     kind: str
     name: str
@@ -141,6 +147,16 @@ class QueueFacts:
     """How many of its jobs were done or failed in a second, in this minute and the last."""
 
 
+class RefusedRows(NamedTuple):
+    """Rows of an outbox that stay until a person corrects or deletes them."""
+
+    rows: int
+    """How many; `MOST_REFUSED`: there may be more."""
+    first_id: str
+    reason: str
+    """Why the first was refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlertFacts:
     """A rule of `[[alerts]]` whose alerts reach nobody."""
@@ -184,6 +200,8 @@ class Facts:
     """Types that are held back, each with the evidence: a clause."""
     late_schedules: Sequence[tuple[str, float]] = ()
     """Schedules whose tick has passed, and by how many seconds."""
+    refused_rows: Mapping[str, RefusedRows] = field(default_factory=dict)
+    """By outbox; of those without any, nothing."""
     undelivered: Sequence[AlertFacts] = ()
     standstill: Standstill | None = None
     moved: str = ""

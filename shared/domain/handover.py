@@ -58,6 +58,8 @@ class StoredSettings:
     retention: RetentionRules = field(default_factory=RetentionRules)
     alerts: tuple[AlertRule, ...] = ()
     beat_timeout_s: float = 15.0
+    outboxes: tuple[str, ...] = ()
+    """The names of those that are drained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

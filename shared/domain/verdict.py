@@ -9,15 +9,17 @@ and empty, a delay of some seconds, jobs that wait for `max_running` or `rate` o
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from orpheus.shared.domain.concerns import (
+    MOST_REFUSED,
     START_S,
     About,
     AlertFacts,
     Concern,
     ConcernCode,
     Facts,
+    RefusedRows,
     SlotFacts,
     Standstill,
     restart_of,
@@ -92,6 +94,7 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
     yield from _types(facts)
     yield from held_queues(facts)
     yield from _schedules(facts.late_schedules)
+    yield from _outboxes(facts.refused_rows)
     yield from _disk(facts)
 
 
@@ -323,6 +326,18 @@ def _schedules(late: Sequence[tuple[str, float]]) -> Iterator[Concern]:
     for name, late_s in late:
         text = f"Schedule {name} should have fired {duration(late_s)} ago, and has not."
         yield Concern(ConcernCode.SCHEDULE_LATE, text, "orpheus schedules", About("schedule", name))
+
+
+def _outboxes(refused: Mapping[str, RefusedRows]) -> Iterator[Concern]:
+    """Yield outboxes with refused rows: each is no job until a person corrects it."""
+    for name, (rows, first_id, reason) in refused.items():
+        what, first, them = "a row was refused", "", "it"
+        if rows > 1:
+            least = "at least " if rows >= MOST_REFUSED else ""
+            what, first, them = f"{least}{rows:,} rows were refused", " the first,", "them"
+        why = _sentence(f"Outbox {name}: {what},{first} with id {first_id}: {reason}")
+        text = f"{why} Correct {them} and set refused_at to NULL, or delete {them}."
+        yield Concern(ConcernCode.OUTBOX_ROWS_REFUSED, text, about=About("outbox", name))
 
 
 def _alerts(undelivered: Sequence[AlertFacts]) -> Iterator[Concern]:

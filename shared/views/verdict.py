@@ -49,7 +49,10 @@ _OF_THE_SYSTEM = _OF_A_SLOT | {
 
 
 class ConcernAbout(TypedDict):
-    """What a concern is about: a `queue`, `type`, `slot`, `schedule` or `alert`, and its name."""
+    """What a concern is about and its name.
+
+    It is a `queue`, `type`, `slot`, `schedule`, `outbox` or `alert`.
+    """
 
     kind: str
     name: str
@@ -128,6 +131,7 @@ def _facts(
             failing=store.stats.only_failed(FAILING_MINUTES, FAILING_LEAST),
             quarantined=[(one.type, one.evidence) for one in store.quarantines.all()],
             late_schedules=list(_late_schedules(store, now_ms)),
+            refused_rows=store.outboxes.refused_now(),
             undelivered=undelivered_alerts(store, now_ms),
             standstill=store.maintenance.standstill(),
             moved=store.moves.says,

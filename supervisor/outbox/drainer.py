@@ -14,7 +14,7 @@ and then looks at the remembered ids once more.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 
@@ -23,7 +23,7 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import Store, open_storage
-from orpheus.supervisor.outbox.rows import MOST_REFUSED, OutboxTrouble, RefusedRow, Source
+from orpheus.supervisor.outbox.rows import OutboxTrouble, Source
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.outbox.sqlite import SqliteSource
 
@@ -55,8 +55,6 @@ class Drainer:
         self._leads = leads
         self.trouble = ""
         """Why nothing is drained now; empty if all is well. Any thread may read it."""
-        self.refused = ""
-        """Which rows stay until a person corrects or deletes them. Any thread may read it."""
         self._recount_at_s: float | None = 0.0
         """When to count the refused rows; None: there is none, until this drainer refuses one."""
         self._predecessor = predecessor
@@ -133,7 +131,7 @@ class Drainer:
             self._store = open_storage(self.settings.storage)
         if self._store.has_many_hosts and not self._leads():
             self._is_settled = False  # another host may be in the middle of a batch
-            self.refused, self._recount_at_s = "", 0.0
+            self._recount_at_s = 0.0
             return
         if self._source is None:
             self._source = _open_source(self.settings)
@@ -146,9 +144,10 @@ class Drainer:
             self._settle(store, source)
             if not self._drain_batch(store, source):
                 break
+            self._count_refused(store, source)  # there may be rows for hours
             # The application and our workers write too: leave them as much time as we took.
             self._stopping.wait(time.monotonic() - began_s)
-        self._count_refused(source)
+        self._count_refused(store, source)
 
     def _settle(self, store: Store, source: Source) -> None:
         """Delete the rows of the last batch, unless that has certainly been done."""
@@ -161,14 +160,14 @@ class Drainer:
             log.info("outbox_recovered", outbox=self.settings.name, rows=len(ids))
         self._is_settled = True
 
-    def _count_refused(self, source: Source) -> None:
+    def _count_refused(self, store: Store, source: Source) -> None:
         """Count the rows that were refused: somebody may have corrected or deleted some of them."""
         now_s = time.monotonic()
-        if self._recount_at_s is None or now_s < self._recount_at_s:
+        if self._recount_at_s is None or now_s < self._recount_at_s or self._stopping.is_set():
             return
-        rows = source.refused()
-        self.refused = _told(rows)
-        self._recount_at_s = now_s + _RECOUNT_S if rows else None
+        refused = source.refused()
+        store.outboxes.note_refused(self.settings.name, source.digest, refused)
+        self._recount_at_s = None if refused is None else now_s + _RECOUNT_S
 
     def _drain_batch(self, store: Store, source: Source) -> bool:
         """Make jobs of some rows; return False if there was none.
@@ -202,7 +201,7 @@ class Drainer:
         store.outboxes.forget(name, source.digest)
         self._is_settled = True
         if batch.refused:
-            self._recount_at_s = 0.0
+            self._recount_at_s = self._recount_at_s or 0.0
             first_id, reason = batch.refused[0]
             log.warning(
                 "outbox_rows_refused", outbox=name, rows=refused, first_id=first_id, reason=reason
@@ -230,21 +229,6 @@ class Drainer:
         source, self._source = self._source, None
         if source is not None:
             source.close()
-
-
-def _told(refused: Sequence[RefusedRow]) -> str:
-    """Return what to do about refused rows; empty if there are none."""
-    if not refused:
-        return ""
-    first, n = refused[0], len(refused)
-    rows, them = ("a row is", "it") if n == 1 else (f"{n:,} rows are", "them")
-    if n == MOST_REFUSED:
-        rows = f"at least {rows}"
-    which = "" if n == 1 else "the first "
-    return (
-        f"{rows} refused, {which}with id {first.id}: {first.reason}; "
-        f"correct {them} and set refused_at to NULL, or delete {them}"
-    )
 
 
 def _open_source(settings: OutboxSettings) -> Source:

@@ -45,8 +45,8 @@ class Drainers:
             drainer.start()
 
     def trouble(self) -> str:
-        """Return what keeps outboxes, or rows of them, from being drained; empty if all is well."""
-        found = ((name, one.trouble or one.refused) for name, one in self._drainers.items())
+        """Return what keeps outboxes from being drained; empty if all is well."""
+        found = ((name, one.trouble) for name, one in self._drainers.items())
         return "; ".join(f"outbox {name}: {trouble}" for name, trouble in found if trouble)
 
     def stop(self, timeout_s: float) -> None:

@@ -14,17 +14,19 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
+from orpheus.shared.domain.concerns import MOST_REFUSED, RefusedRows
 from orpheus.shared.outbox.table import quoted
 from orpheus.shared.storage import RowId
 from orpheus.supervisor.outbox.rows import (
     MOST_BYTES,
-    MOST_REFUSED,
     MOST_ROWS,
+    MOST_TEXT,
     OPTIONS,
     OutboxTrouble,
     RefusedRow,
     Row,
     digest_of,
+    refused_rows,
 )
 
 _ROWS_AT_ONCE = 20
@@ -112,14 +114,16 @@ class PostgresqlSource:
             )
         return found if isinstance(found, int) else str(found)
 
-    def refused(self) -> list[RefusedRow]:
-        """Read the refused rows with the lowest ids, at most `MOST_REFUSED`."""
+    def refused(self) -> RefusedRows | None:
+        """Count the refused rows, up to `MOST_REFUSED`, and read the first; None: there is none."""
+        some = f"FROM {self._name} WHERE refused_at IS NOT NULL"
         sql = f"""
-            SELECT id, refused_reason FROM {self._name}
-            WHERE refused_at IS NOT NULL ORDER BY id LIMIT %s"""
+            SELECT (SELECT count(*) FROM (SELECT 1 {some} LIMIT {MOST_REFUSED}) AS counted),
+                left(id::text, {MOST_TEXT + 1}), left(refused_reason::text, {MOST_TEXT + 1})
+            {some} ORDER BY id LIMIT 1"""
         with self._translated():
-            found = self._connection.execute(_sql(sql), (MOST_REFUSED,)).fetchall()
-        return [RefusedRow(*values) for values in found]
+            row = self._connection.execute(_sql(sql)).fetchone()
+        return None if row is None else refused_rows(*row)
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Delete the rows that are jobs, mark those that were refused, and commit."""

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
+from orpheus.shared.domain.concerns import RefusedRows
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.storage import RowId
+from orpheus.shared.text import first_line
 
 OPTIONS = ("queue", "priority", "run_at", "unique_key", "concurrency_key", "tags")
 """The columns that may be NULL, in the order of `Row`."""
@@ -15,8 +17,8 @@ MOST_ROWS = 500
 """The rows of one batch: while they are deleted, the application's database is locked."""
 MOST_BYTES = 4 * 2**20
 """A batch ends early after so many bytes of payload, so that it fits into memory."""
-MOST_REFUSED = 1000
-"""At most so many refused rows are counted."""
+MOST_TEXT = 300
+"""At most so many characters of a refused row's reason are told again."""
 
 
 class OutboxTrouble(OrpheusError):
@@ -46,6 +48,12 @@ class RefusedRow(NamedTuple):
     reason: str
 
 
+def refused_rows(rows: int, first_id: str, reason: str | None) -> RefusedRows:
+    """Return refused rows as one tells of them; anybody may have written into these columns."""
+    why = first_line(reason or "", MOST_TEXT) or "no reason is given"
+    return RefusedRows(rows, first_line(first_id, MOST_TEXT), why)
+
+
 def digest_of(*words: object) -> str:
     """Return the digest that identifies a table: SHA-256 of words that no other table has."""
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()
@@ -63,8 +71,8 @@ class Source(Protocol):
     def batch(self) -> AbstractContextManager[Sequence[Row]]:
         """Read the rows with the lowest ids; nobody else drains them until the end of the block."""
 
-    def refused(self) -> Sequence[RefusedRow]:
-        """Read the refused rows with the lowest ids, at most `MOST_REFUSED`."""
+    def refused(self) -> RefusedRows | None:
+        """Count the refused rows, up to `MOST_REFUSED`, and read the first; None: there is none."""
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Inside `batch`: delete rows and mark others as refused; on disk when it returns."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import apsw
 
+from orpheus.shared.domain.concerns import MOST_REFUSED, RefusedRows
 from orpheus.shared.logs import get_logger
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.outbox.table import quoted
@@ -24,13 +25,14 @@ from orpheus.shared.process.owner import run_as_owner
 from orpheus.shared.storage import RowId
 from orpheus.supervisor.outbox.rows import (
     MOST_BYTES,
-    MOST_REFUSED,
     MOST_ROWS,
+    MOST_TEXT,
     OPTIONS,
     OutboxTrouble,
     RefusedRow,
     Row,
     digest_of,
+    refused_rows,
 )
 
 _BUSY_MS = 1000
@@ -155,14 +157,19 @@ class SqliteSource:
                     break
         return rows
 
-    def refused(self) -> list[RefusedRow]:
-        """Read the refused rows with the lowest ids, at most `MOST_REFUSED`."""
+    def refused(self) -> RefusedRows | None:
+        """Count the refused rows, up to `MOST_REFUSED`, and read the first; None: there is none."""
+        some = f"FROM {self._name} WHERE refused_at IS NOT NULL"
         sql = f"""
-            SELECT {_as_bytes("id")}, {_as_bytes("refused_reason")} FROM {self._name}
-            WHERE refused_at IS NOT NULL ORDER BY id LIMIT ?"""
+            SELECT (SELECT count(*) FROM (SELECT 1 {some} LIMIT {MOST_REFUSED})),
+                {_beginning_of("id")}, {_beginning_of("refused_reason")}
+            {some} ORDER BY id LIMIT 1"""
         with self._translated():
-            found = self._connection.execute(sql, (MOST_REFUSED,)).fetchall()
-        return [RefusedRow(*map(_as_text, values)) for values in found]
+            found: list[Any] = self._connection.execute(sql).fetchall()
+        if not found:
+            return None
+        rows, *texts = found[0]
+        return refused_rows(rows, *(text.decode(errors="replace") for text in texts))
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Delete the rows that are jobs, and mark those that were refused."""
@@ -230,6 +237,11 @@ class SqliteSource:
 def _as_bytes(column: str) -> str:
     """Return SQL that gives a column's text as bytes: apsw raises for text that is not UTF-8."""
     return f"iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})"
+
+
+def _beginning_of(column: str) -> str:
+    """Return SQL that gives the first characters of a column, whatever is in it, as bytes."""
+    return f"CAST(ifnull(substr({column}, 1, {MOST_TEXT + 1}), '') AS BLOB)"
 
 
 def _as_text(value: Any) -> Any:

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from orpheus.shared.domain.concerns import RefusedRows
 from orpheus.shared.domain.jobs import JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import LastExit, Order, Role, SlotState
 from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.storage import TypeRow
+from orpheus.shared.views.verdict import slots_in_trouble, trouble
 from tests.earlier import submit_earlier
 
 
@@ -130,6 +132,24 @@ def test_a_tick_that_nobody_fired_is_told(system: Any) -> None:
     ((code, text),) = concerns(system)
     assert code == "schedule_late"
     assert text.startswith("Schedule nightly should have fired 2 min")
+
+
+def test_rows_that_an_outbox_refused_are_told_of_while_no_slot_is_degraded(system: Any) -> None:
+    system.store.outboxes.note_refused("shop", "here", RefusedRows(1, "4", "tags: is not JSON"))
+    assert verdict(system)["concerns"] == [
+        {
+            "code": "outbox_rows_refused",
+            "text": "Outbox shop: a row was refused, with id 4: tags: is not JSON. Correct it and "
+            "set refused_at to NULL, or delete it.",
+            "command": None,
+            "about": {"kind": "outbox", "name": "shop"},
+        }
+    ]
+    assert system.client.get("/readyz").json()["status"] == "ready"
+    assert slots_in_trouble(system.store, 15.0) == []
+    assert trouble(system.store, 15.0) == []
+    system.store.outboxes.note_refused("shop", "here", None)
+    assert verdict(system)["concerns"] == []
 
 
 def test_a_supervisor_is_shown_as_silent_while_what_it_has_started_sends_heartbeats(

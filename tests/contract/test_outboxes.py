@@ -1,8 +1,12 @@
 """What is remembered of a table of an outbox: the rows of one batch, committed with its jobs."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
+import pytest
+
+from orpheus.shared.domain.concerns import RefusedRows
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import OutboxCounts, Store
@@ -44,3 +48,60 @@ def test_rows_are_remembered_with_their_jobs_or_not_at_all(store: Store) -> None
         raise ZeroDivisionError
     assert store.outboxes.in_flight("shop", "here") == []
     assert store.jobs.page(JobFilter(), 10) == []
+
+
+TWO = RefusedRows(2, "4", "payload.n: is required")
+ODD = RefusedRows(1, 'a"b', "é: \x00 {} ? %s")
+
+
+def test_rows_that_were_refused_are_remembered_until_there_are_none(
+    store: Store, another: Callable[[], Store]
+) -> None:
+    store.outboxes.note_refused("shop", "here", None)
+    assert store.outboxes.refused_now() == {}
+    store.outboxes.note_refused("shop", "here", TWO)
+    store.outboxes.note_refused("bank", "here", ODD)
+    assert another().outboxes.refused_now() == {"bank": ODD, "shop": TWO}
+    store.outboxes.remember("shop", "here", [1], refused=1)
+    store.outboxes.forget("shop", "here")
+    assert store.outboxes.refused_now() == {"bank": ODD, "shop": TWO}
+    store.outboxes.note_refused("shop", "here", ODD)
+    assert store.outboxes.refused_now() == {"bank": ODD, "shop": ODD}
+    store.outboxes.note_refused("shop", "here", None)
+    assert store.outboxes.refused_now() == {"bank": ODD}
+    assert store.outboxes.counts()["shop"] == OutboxCounts(1, 0, 1)
+
+
+def test_rows_that_were_refused_are_those_of_the_table_that_is_drained(store: Store) -> None:
+    store.outboxes.note_refused("shop", "here", TWO)
+    store.outboxes.note_refused("shop", "there", ODD)
+    assert store.outboxes.refused_now() == {"shop": ODD}
+    store.outboxes.note_refused("shop", "here", None)
+    assert store.outboxes.refused_now() == {}
+
+
+def test_rows_that_were_refused_are_written_only_if_they_have_changed(store: Store) -> None:
+    store.outboxes.note_refused("shop", "here", TWO)
+    with read_only(store):
+        store.outboxes.note_refused("shop", "here", TWO)
+        store.outboxes.note_refused("bank", "here", None)
+        store.outboxes.keep_refused(["shop"])
+
+
+def test_refused_rows_of_outboxes_that_are_not_configured_are_forgotten(store: Store) -> None:
+    for name in ("shop", "bank", "mail"):
+        store.outboxes.note_refused(name, "here", TWO)
+    store.outboxes.keep_refused(["bank", "other"])
+    assert store.outboxes.refused_now() == {"bank": TWO}
+
+
+@contextlib.contextmanager
+def read_only(store: Store) -> Iterator[None]:
+    """Fail where a transaction begins that could write."""
+
+    def fail(*, durable: bool) -> NoReturn:
+        raise AssertionError(f"written, durable={durable}")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(store._database, "write", fail)
+        yield

@@ -3,7 +3,10 @@
 import pytest
 
 from orpheus import outbox
+from orpheus.shared.domain.concerns import MOST_REFUSED
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
+from orpheus.shared.storage import Store
+from orpheus.shared.views.verdict import verdict_json
 from orpheus.supervisor.outbox import drainer
 from orpheus.supervisor.outbox.drainers import Drainers
 from orpheus.supervisor.outbox.settings import OutboxSettings
@@ -73,24 +76,56 @@ class RefusingTests:
         drainers = Drainers()
 
         def told(text: str) -> None:
-            wait_until(lambda: drainers.trouble() == text, text or "no trouble")
+            wanted = [text] if text else []
+            wait_until(lambda: refusals(draining.store) == wanted, text or "nothing to be told")
+            assert drainers.trouble() == "", "the supervisor's own slot is well"
 
         drainers.adopt([shop])
         try:
             application.execute("INSERT INTO orpheus_outbox (type) VALUES ('count')")
-            first = "with id 1: payload.n: is required; correct"
+            first = "with id 1: payload.n: is required. Correct"
             ending = "and set refused_at to NULL, or delete"
-            told(f"outbox shop: a row is refused, {first} it {ending} it")
+            one = f"Outbox shop: a row was refused, {first} it {ending} it."
+            two = f"Outbox shop: 2 rows were refused, the first, {first} them {ending} them."
+            told(one)
             application.execute("INSERT INTO orpheus_outbox (type) VALUES ('nothing')")
-            told(f"outbox shop: 2 rows are refused, the first {first} them {ending} them")
+            told(two)
             drainers.adopt([])
+            told(two)
+            draining.store.outboxes.keep_refused(())
+            told("")
             drainers.adopt([shop])
-            told(f"outbox shop: 2 rows are refused, the first {first} them {ending} them")
+            told(two)
             application.execute("DELETE FROM orpheus_outbox WHERE id = 2")
-            told(f"outbox shop: a row is refused, {first} it {ending} it")
+            told(one)
+            for reason, shown in (
+                ("NULL", "no reason is given."),
+                (f"'{'x' * 999}'", "x" * 299 + "…"),
+            ):
+                application.execute(f"UPDATE orpheus_outbox SET refused_reason = {reason}")
+                told(one.replace("payload.n: is required.", shown))
             fix = "UPDATE orpheus_outbox SET payload = '{\"n\": 5}', refused_at = NULL"
             application.execute(fix)
             told("")
             wait_until(lambda: application.rows() == [], "the row to be drained")
         finally:
             drainers.stop(30)
+
+    def test_very_many_refused_rows_are_not_all_counted(
+        self, draining: Draining, application: Application
+    ) -> None:
+        application.make_table()
+        with application.transaction() as connection:
+            for _ in range(MOST_REFUSED + 1):
+                sql = "INSERT INTO orpheus_outbox (type, refused_at) VALUES ('count', '2026-01-01')"
+                connection.cursor().execute(sql)
+        draining.start()
+        wait_until(lambda: draining.store.outboxes.refused_now() != {}, "them to be counted")
+        (refused,) = draining.store.outboxes.refused_now().values()
+        assert refused == (MOST_REFUSED, "1", "no reason is given")
+
+
+def refusals(store: Store) -> list[str]:
+    """What the verdict says of refused rows."""
+    found = verdict_json(store, [], {}, 15.0, {})["concerns"]
+    return [one["text"] for one in found if one["code"] == "outbox_rows_refused"]

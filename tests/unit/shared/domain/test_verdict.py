@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.concerns import (
+    MOST_REFUSED,
     About,
     AlertFacts,
     Concern,
     ConcernCode,
     Facts,
+    RefusedRows,
     SlotFacts,
     Standstill,
 )
@@ -207,6 +209,31 @@ def test_a_tick_that_passed_without_a_job_is_told() -> None:
     one = only(late_schedules=[("nightly", 3_700.0)])
     assert one.text == "Schedule nightly should have fired 1 h 1 min ago, and has not."
     assert one.about == ("schedule", "nightly")
+
+
+def test_refused_rows_are_told_of_by_outbox_with_what_to_do() -> None:
+    shop, bank, many = concerns(
+        refused_rows={
+            "shop": RefusedRows(2, "4", "payload.n: is required"),
+            "bank": RefusedRows(1, "a-7", "type: no job type is called 'x'."),
+            "many": RefusedRows(MOST_REFUSED, "1", "why …"),
+        }
+    )
+    assert shop == Concern(
+        ConcernCode.OUTBOX_ROWS_REFUSED,
+        "Outbox shop: 2 rows were refused, the first, with id 4: payload.n: is required. Correct "
+        "them and set refused_at to NULL, or delete them.",
+        None,
+        About("outbox", "shop"),
+    )
+    assert bank.text == (
+        "Outbox bank: a row was refused, with id a-7: type: no job type is called 'x'. Correct it "
+        "and set refused_at to NULL, or delete it."
+    )
+    assert many.text == (
+        "Outbox many: at least 1,000 rows were refused, the first, with id 1: why … Correct them "
+        "and set refused_at to NULL, or delete them."
+    )
 
 
 def test_a_rule_whose_alerts_reach_nobody_is_told_with_the_reason() -> None:

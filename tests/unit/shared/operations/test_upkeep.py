@@ -1,10 +1,12 @@
 """What one process of a database does now and then."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from orpheus.shared.domain.concerns import RefusedRows
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.domain.rates import KeyRules, QueueRules
@@ -55,6 +57,17 @@ def test_it_reclaims_expired_leases(store: Store, clock: Clock) -> None:
     clock.now_ms = 501
     assert upkeep.run(store) == float("inf"), "no schedule"
     assert store.jobs.attempts(job_id)[0].outcome == "lost"
+
+
+def test_refused_rows_are_told_of_only_of_outboxes_that_are_configured(store: Store) -> None:
+    refused = RefusedRows(1, "4", "tags: is not JSON")
+    for name in ("shop", "bank"):
+        store.outboxes.note_refused(name, "here", refused)
+    upkeep = Upkeep(replace(SETTINGS, outboxes=("shop",)))
+    upkeep.run(store, leads=False)
+    assert store.outboxes.refused_now() == {"bank": refused, "shop": refused}
+    upkeep.run(store)
+    assert store.outboxes.refused_now() == {"shop": refused}
 
 
 def test_it_leaves_expired_leases_when_told_so(store: Store, clock: Clock) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from orpheus.shared.domain.concerns import MOST_REFUSED, RefusedRows
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import OutboxCounts, RowId, Store, TypeRow, open_storage
 from orpheus.supervisor.outbox import drainer as drainer_module
 from orpheus.supervisor.outbox.drainer import Drainer
-from orpheus.supervisor.outbox.rows import MOST_REFUSED, RefusedRow, Row
+from orpheus.supervisor.outbox.rows import RefusedRow, Row
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from tests.databases import make_database
 
@@ -35,9 +36,11 @@ class Rows:
     def batch(self) -> Iterator[Sequence[Row]]:
         yield self.rows
 
-    def refused(self) -> Sequence[RefusedRow]:
+    def refused(self) -> RefusedRows | None:
         self.counts += 1
-        return self.marked
+        if not self.marked:
+            return None
+        return RefusedRows(len(self.marked), str(self.marked[0].id), self.marked[0].reason)
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         self.marked += refused
@@ -124,16 +127,41 @@ def test_refused_rows_are_counted_at_the_start_and_then_only_while_there_are_som
     drainer = drainer_of(store, rows)
     for _ in range(3):
         drainer._drain()
-    assert (rows.counts, drainer.refused) == (1, "")
+    assert (rows.counts, store.outboxes.refused_now()) == (1, {})
     rows.rows = [row(2, "nothing")]
     drainer._drain()
     drainer._drain()
-    assert rows.counts == 3
-    assert drainer.refused.startswith("a row is refused, with id 2: type: ")
+    assert rows.counts == 4, "after the batch, and when there was none any more"
+    n, first_id, reason = store.outboxes.refused_now()["shop"]
+    assert (n, first_id, reason[:6]) == (1, "2", "type: ")
     rows.marked = [RefusedRow(n, "why") for n in range(MOST_REFUSED)]
     drainer._drain()
-    assert drainer.refused.startswith("at least 1,000 rows are refused, the first with id 0: why;")
+    assert store.outboxes.refused_now() == {"shop": (MOST_REFUSED, "0", "why")}
     rows.marked = []
     for _ in range(3):
         drainer._drain()
-    assert (rows.counts, drainer.refused) == (5, "")
+    assert (rows.counts, store.outboxes.refused_now()) == (6, {})
+
+
+def test_refused_rows_are_counted_while_there_are_always_others_to_drain(store: Store) -> None:
+    class BusyRows(Rows):
+        """New rows come until they were counted."""
+
+        def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
+            super().finish(accepted, refused)
+            if not self.counts and store.outboxes.counts()["shop"].accepted < 9:
+                self.rows.append(row(2))
+
+    rows = BusyRows(row(1, "nothing"))
+    drain(store, rows)
+    assert rows.counts == 1
+    assert store.outboxes.counts() == {"shop": OutboxCounts(accepted=1, held=0, refused=1)}
+    assert store.outboxes.refused_now()["shop"].first_id == "1"
+
+
+def test_refused_rows_are_not_counted_once_it_was_told_to_stop(store: Store) -> None:
+    rows = Rows(row(1, "nothing"), row(2))
+    drainer = drainer_of(store, rows)
+    drainer.stop()
+    drainer._drain()
+    assert (rows.counts, len(rows.rows)) == (0, 2)

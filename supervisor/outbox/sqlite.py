@@ -76,6 +76,7 @@ class SqliteSource:
             # delete the -wal file of the new one.
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             connection.execute("PRAGMA synchronous = EXTRA")
+            self._encoding = str(connection.execute("PRAGMA encoding").fetchall()[0][0])
             found = connection.execute(
                 "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE",
                 (self._table,),
@@ -134,28 +135,36 @@ class SqliteSource:
         yield rows
 
     def _read(self) -> list[Row]:
-        payload = f"iif(octet_length(payload) <= ?1, {_as_bytes('payload')}, NULL)"
+        size = "octet_length(payload)" if self._encoding == "UTF-8" else "octet_length(payload) / 2"
+        payload = f"iif({size} <= ?1, {_as_bytes('payload')}, NULL)"
         options = ", ".join(map(_as_bytes, OPTIONS))
         sql = f"""
             SELECT typeof(id), {_as_bytes("id")}, {_as_bytes("type")}, {payload},
-                coalesce(octet_length(payload), 0), {options}
+                coalesce({size}, 0), {options}
             FROM {self._name} WHERE refused_at IS NULL ORDER BY id LIMIT ?2"""
         rows: list[Row] = []
         read_bytes = 0
         with self._translated():
             cursor = self._connection.execute(sql, (self._max_payload_bytes, MOST_ROWS))
             for id_type, *values in cursor:
-                rows.append(Row(*map(_as_text, values)))
+                rows.append(Row(*map(self._as_text, values)))
                 if id_type not in _ID_TYPES or isinstance(rows[-1].id, bytes):
                     raise OutboxTrouble(
                         f"{self._path}: a row of {self._name} has an id of type {id_type}; "
-                        f"make the ids integers or text in UTF-8: {_HOW_TO_MAKE_IT}"
+                        f"make the ids integers or text in {self._encoding}: {_HOW_TO_MAKE_IT}"
                     )
                 read_bytes += rows[-1].payload_bytes
                 if read_bytes > MOST_BYTES:
                     cursor.close()
                     break
         return rows
+
+    def _as_text(self, value: Any) -> Any:
+        """Return bytes as text, if they are in the encoding of the database."""
+        try:
+            return value.decode(self._encoding) if isinstance(value, bytes) else value
+        except UnicodeDecodeError:
+            return value
 
     def refused(self) -> RefusedRows | None:
         """Count the refused rows, up to `MOST_REFUSED`, and read the first; None: there is none."""
@@ -169,7 +178,7 @@ class SqliteSource:
         if not found:
             return None
         rows, *texts = found[0]
-        return refused_rows(rows, *(text.decode(errors="replace") for text in texts))
+        return refused_rows(rows, *(text.decode(self._encoding, "replace") for text in texts))
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Delete the rows that are jobs, and mark those that were refused."""
@@ -235,21 +244,13 @@ class SqliteSource:
 
 
 def _as_bytes(column: str) -> str:
-    """Return SQL that gives a column's text as bytes: apsw raises for text that is not UTF-8."""
+    """Return SQL that gives a column's text as bytes: apsw raises if it is damaged."""
     return f"iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})"
 
 
 def _beginning_of(column: str) -> str:
     """Return SQL that gives the first characters of a column, whatever is in it, as bytes."""
     return f"CAST(ifnull(substr({column}, 1, {MOST_TEXT + 1}), '') AS BLOB)"
-
-
-def _as_text(value: Any) -> Any:
-    """Return bytes as text, if they are UTF-8."""
-    try:
-        return value.decode() if isinstance(value, bytes) else value
-    except UnicodeDecodeError:
-        return value
 
 
 def _identity(path: Path) -> tuple[int, int]:

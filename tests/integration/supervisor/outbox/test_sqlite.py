@@ -1,5 +1,6 @@
 """An outbox in an application's SQLite database."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import apsw
 import pytest
 
 from orpheus import outbox
+from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.outbox.table import create_table
 from tests.integration.supervisor.outbox.draining import (
     Application,
@@ -184,6 +186,29 @@ def test_text_that_is_not_utf_8_is_refused_and_stops_no_other(
     wait_until(lambda: draining.numbers() == [1], "the row of bytes that are JSON")
     wait_until(lambda: None not in application.rows("refused_reason"), "the reasons")
     assert application.rows() == [1, 2]
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+def test_a_database_in_utf_16_is_drained_as_any_other(
+    tmp_path: Path, shared_process: DrainingProcess, encoding: str
+) -> None:
+    application = SqliteApplication(tmp_path / "wide.db", "wal")
+    application.file.unlink()
+    application.execute(f'PRAGMA encoding = "{encoding}"; {create_table("sqlite")}')
+    draining = Draining(tmp_path, application, shared_process)
+    try:
+        draining.start()
+        with application.transaction() as connection:
+            outbox.add(connection, JobRequest("count", {"n": 1, "größe": "x" * 600}))
+            outbox.add(connection, "nothing")
+        [reason] = wait_until(lambda: [*filter(None, application.rows("refused_reason"))], "it")
+        assert reason == "type: no job type is called 'nothing'"
+        wait_until(draining.store.outboxes.refused_now, "it to be counted")
+        assert draining.store.outboxes.refused_now()["shop"] == (1, "2", reason)
+        [job] = draining.jobs()
+        assert json.loads(job.payload)["größe"] == "x" * 600
+    finally:
+        draining.end()
 
 
 def test_a_table_whose_ids_are_used_again_is_drained_with_a_warning(

@@ -135,7 +135,7 @@ class _Worker:
         listening: Listening | None = None
         began_ms = store.own_clock.wall_ms()
         renewal = self._start_renewal()
-        control.look_at_leases = Fence(settings, self.held, store.own_clock.monotonic_ms).look
+        control.look_at_leases = Fence(settings, self.held).look
         try:
             loaded = _load_code(settings, control)
             if loaded is None:

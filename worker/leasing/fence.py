@@ -4,7 +4,6 @@ If the network loses what is sent, a call of the database may last for minutes, 
 runs the jobs meanwhile. So the control thread looks, which never uses the database.
 """
 
-from collections.abc import Callable
 from dataclasses import field
 
 from orpheus.shared.domain.handover import WorkerHandover
@@ -24,18 +23,17 @@ class Fence:
 
     _settings: WorkerHandover
     _held: HeldLeases
-    _monotonic_ms: Callable[[], int]
-    """Reads the clock of `expires_mono_ms`."""
     _stall: StallWatch = field(default_factory=StallWatch)
 
     def look(self, now_s: float) -> float:
         """Ask the jobs to stop if their leases have expired; return how soon to look again.
 
-        Not if this process stood still: then its leases may be renewed late (renewal.py).
+        Not if this process stood still: then its leases may be renewed late (renewal.py). It may
+        stand still in here, too. So one reading of the clock tells both.
         """
         self._stall.look(now_s, self._settings.renew_every_s)
         attempts = self._held.attempts()
-        left_s = (self._held.expires_mono_ms - self._monotonic_ms()) / 1000
+        left_s = self._held.expires_mono_ms / 1000 - now_s
         if left_s <= 0 and self._stall.is_calm(now_s):
             for attempt in attempts:
                 if not attempt.lease_lost:

@@ -20,11 +20,10 @@ class Fenced:
     """A worker that may run a job, with a fence that looks when the test says so."""
 
     def __init__(self, held: HeldLeases, lease: Lease) -> None:
-        self.now_s = 0.0
         self.held = held
         self._lease = lease
         settings: Any = SimpleNamespace(lease_ttl_s=30.0, renew_every_s=10.0)
-        self.fence = Fence(settings, held, lambda: round(self.now_s * 1000))
+        self.fence = Fence(settings, held)
 
     def fetch_ahead(self) -> None:
         self.held.add([self._lease])
@@ -36,7 +35,6 @@ class Fenced:
         return running
 
     def look_at(self, now_s: float) -> float:
-        self.now_s = now_s
         return self.fence.look(now_s)
 
 

@@ -47,7 +47,7 @@ from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.database_queries import DatabaseQueries
 from orpheus.worker.leasing.concurrent_leases import ConcurrentLeases
-from orpheus.worker.leasing.fence import Fence
+from orpheus.worker.leasing.fence import FenceThread
 from orpheus.worker.leasing.held_leases import HeldLeases
 from orpheus.worker.leasing.loop import Loop
 from orpheus.worker.leasing.renewal import RenewalThread
@@ -135,7 +135,7 @@ class _Worker:
         listening: Listening | None = None
         began_ms = store.own_clock.wall_ms()
         renewal = self._start_renewal()
-        control.look_at_leases = Fence(settings, self.held).look
+        fence = self._start_fence()
         try:
             loaded = _load_code(settings, control)
             if loaded is None:
@@ -163,6 +163,7 @@ class _Worker:
                 log.info("worker_to_be_replaced", reason=reason)
                 control.send({"say": "recycle", "reason": reason, "jobs_done": control.jobs_done})
         finally:
+            fence.stop()
             renewal.stop()
             if listening is not None:
                 listening.stop()
@@ -206,6 +207,13 @@ class _Worker:
         renewal = RenewalThread(settings, its_store, self.held, self.control, record, self.stray)
         start_without_signals(renewal)
         return renewal
+
+    def _start_fence(self) -> FenceThread:
+        ttl_s, renew_every_s = self.settings.lease_ttl_s, self.settings.renew_every_s
+        monotonic_ms = self.store.own_clock.monotonic_ms
+        fence = FenceThread(self.held, monotonic_ms, lease_ttl_s=ttl_s, renew_every_s=renew_every_s)
+        start_without_signals(fence)
+        return fence
 
     def _take_over(self, types: Sequence[TypeRow], began_ms: int) -> None:
         """Do what a supervisor does before its workers start. `began_ms`: when this one started."""

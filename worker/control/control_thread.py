@@ -1,11 +1,10 @@
 """The thread that takes orders (signals, the control channel) and sends beats to the supervisor.
 
-It never uses the database, so a database that cannot be written delays no beat and no order. For
-the same reason it looks whether leases have expired (worker/leasing/fence.py). It reads signals
-from the wake-up descriptor, which the C signal handler fills even while the main thread is in a
-long C call. While such a call holds the GIL, this thread cannot run. So the main thread itself
-notes a signal before its next step, and leases nothing between the end of the call and this
-thread's turn.
+It never uses the database, so a database that cannot be written delays no beat and no order. It
+reads signals from the wake-up descriptor, which the C signal handler fills even while the main
+thread is in a long C call. While such a call holds the GIL, this thread cannot run. So the main
+thread itself notes a signal before its next step, and leases nothing between the end of the call
+and this thread's turn.
 
 A call that never releases the GIL outlives a supervisor that died: the worker leases nothing, its
 lease expires, and the next supervisor kills it at its start. The watchdog of faulthandler (a C
@@ -66,8 +65,6 @@ class ControlThread(threading.Thread):
         self.awaits = AwaitsFile()
         self.on_order: Callable[[], None] = lambda: None
         """Called in this thread when an order has come: wakes the other threads."""
-        self.look_at_leases: Callable[[float], float] = lambda _: settings.lease_ttl_s / 4
-        """Called in this thread with the time; returns how soon to call it again."""
         self._channel = channel
         self.is_alone = channel is None
         """No supervisor watches this worker."""
@@ -131,10 +128,8 @@ class ControlThread(threading.Thread):
             if self._channel is not None and now_s >= next_beat_s:
                 next_beat_s = next_multiple_s(now_s, self._settings.beat_interval_s)
                 self._channel.send(self._beat_message(now_s))
-            wait_s = self.look_at_leases(now_s)
-            if self._channel is not None:
-                wait_s = min(wait_s, next_beat_s - now_s)
-            for fd, _ in poll.poll(wait_s * 1000):
+            wait_ms = None if self._channel is None else (next_beat_s - now_s) * 1000
+            for fd, _ in poll.poll(wait_ms):
                 if fd == self._signal_end.fileno():
                     self._read_signals()
                 elif self._channel is not None and self._read_channel(self._channel):

@@ -6,10 +6,10 @@ stores log lines and progress. Once a job turns out to be long, it reports the r
 before it and releases the jobs prefetched behind it. It also releases leases that this worker does
 not know of (unknown_leases.py). It runs until the process exits.
 
-The job of a lease that could not be renewed in time is asked to stop (fence.py): another worker may
-have it, and its result would be refused anyway. But if the worker itself stood still, as in a
-paused container, this thread first tries to renew what has expired: those who could have reclaimed
-it stood still, too.
+It also watches its own worker's leases. The job of a lease that could not be renewed in time is
+asked to stop: another worker may have it, and its result would be refused anyway. But if the worker
+itself stood still, as in a paused container, it first tries to renew what has expired: those who
+could have reclaimed it stood still, too.
 
 While a job runs, the thread wakes every 50 ms; in an idle worker it sleeps from beat to beat. In a
 worker that runs several jobs at once, it looks after all of them.
@@ -31,6 +31,7 @@ from orpheus.shared.storage import Store
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread, exit_now, kill_programs
+from orpheus.worker.leasing.fence import end_lease
 from orpheus.worker.leasing.held_leases import (
     HeldLeases,
     Report,
@@ -139,6 +140,8 @@ class RenewalThread(threading.Thread):
         self._look_for_stall(now_s)
         self._held.stall.expect(now_s)
         self._stray.take(self._held.only_attempt)
+        for attempt in self._held.attempts():
+            self._check_lease(attempt, now_s)
         try:
             with self._control.database.call():
                 self._use_database(now_s)
@@ -206,6 +209,11 @@ class RenewalThread(threading.Thread):
                     attempt.mark_lease_lost(time.monotonic())
         if len(lost) < len(to_renew):
             self._held.note_renewed(to_renew, now_mono_ms + ttl_ms)
+
+    def _check_lease(self, attempt: RunningAttempt, now_s: float) -> None:
+        has_expired = self._store.own_clock.monotonic_ms() >= self._held.expires_mono_ms
+        if has_expired and self._held.stall.is_calm(now_s):
+            end_lease(attempt, now_s)
 
     def _store_output(
         self,

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.leasing.fence import Fence
+from orpheus.worker.leasing.fence import FenceThread
 from orpheus.worker.leasing.held_leases import HeldLeases
 
 EXPIRES_S = 30.0
@@ -20,10 +18,12 @@ class Fenced:
     """A worker that may run a job, with a fence that looks when the test says so."""
 
     def __init__(self, held: HeldLeases, lease: Lease) -> None:
+        self.now_s = 0.0
         self.held = held
         self._lease = lease
-        settings: Any = SimpleNamespace(lease_ttl_s=30.0, renew_every_s=10.0)
-        self.fence = Fence(settings, held)
+        self.fence = FenceThread(
+            held, lambda: round(self.now_s * 1000), lease_ttl_s=30.0, renew_every_s=10.0
+        )
 
     def fetch_ahead(self) -> None:
         self.held.add([self._lease])
@@ -35,6 +35,7 @@ class Fenced:
         return running
 
     def look_at(self, now_s: float) -> float:
+        self.now_s = now_s
         return self.fence.look(now_s)
 
 

@@ -14,7 +14,6 @@ from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.leasing.fence import Fence
 from orpheus.worker.leasing.held_leases import HeldLeases
 from orpheus.worker.leasing.renewal import RenewalThread
 
@@ -52,13 +51,6 @@ class Attempt:
             SimpleNamespace(incarnation="i"),  # type: ignore[arg-type]
             MagicMock(),
         )
-        self._fence = Fence(settings, held)  # type: ignore[arg-type]
-
-    def look(self, now_s: float) -> None:
-        """Let both threads that look after the leases do so."""
-        self.store.own_clock.monotonic_ms.return_value = round(now_s * 1000)
-        self._fence.look(now_s)
-        self.renewal._tick(now_s)
 
     def tick_for(self, seconds: float, before: Callable[[float], object]) -> None:
         """Tick by tick, each after `before(now_s)`."""
@@ -132,9 +124,11 @@ def test_a_lease_that_could_not_be_renewed_is_lost_when_it_expires_and_not_befor
     attempt: Attempt,
 ) -> None:
     attempt.store.leases.renew.side_effect = DatabaseBusy("busy")
-    attempt.look(29.999)
+    attempt.store.own_clock.monotonic_ms.return_value = 29_999
+    attempt.renewal._tick(0.0)
     assert not attempt.running.lease_lost
-    attempt.look(30.0)
+    attempt.store.own_clock.monotonic_ms.return_value = 30_000
+    attempt.renewal._tick(0.0)
     assert attempt.running.lease_lost
 
 
@@ -142,23 +136,26 @@ def test_a_worker_that_stood_still_renews_what_has_expired_before_it_gives_up(
     attempt: Attempt,
 ) -> None:
     attempt.store.leases.renew.return_value = set()
-    attempt.look(0.0)
-    attempt.look(45.0)
+    attempt.renewal._tick(0.0)
+    attempt.store.own_clock.monotonic_ms.return_value = 45_000
+    attempt.renewal._tick(45.0)
     assert attempt.store.leases.renew.call_args.kwargs == {"late": True}
     assert not attempt.running.lease_lost
-    attempt.look(46.0)
+    attempt.renewal._tick(46.0)
+    attempt.store.own_clock.monotonic_ms.return_value = 80_000
     attempt.store.leases.renew.side_effect = DatabaseBusy("busy")
-    for second in range(90, 100):
-        attempt.look(second)
+    for second in range(47, 55):
+        attempt.renewal._tick(second)
     assert not attempt.running.lease_lost, "within one renewal after the stall"
-    attempt.look(100.0)
+    attempt.renewal._tick(55.0)
     assert attempt.running.lease_lost
 
 
 def test_a_lease_that_was_reclaimed_meanwhile_is_lost_at_once(attempt: Attempt) -> None:
     attempt.store.leases.renew.return_value = {attempt.running.lease.token}
-    attempt.look(0.0)
-    attempt.look(45.0)
+    attempt.renewal._tick(0.0)
+    attempt.store.own_clock.monotonic_ms.return_value = 45_000
+    attempt.renewal._tick(45.0)
     assert attempt.running.lease_lost
 
 

@@ -11,7 +11,7 @@ from orpheus.config.known import digest_of
 from orpheus.config.problems import NOT_SETTINGS, KeyPath, Problem, problems_of, without
 from orpheus.config.settings import Database, Settings
 from orpheus.config.sound import SoundPart, sound_part
-from orpheus.config.sources import DEFAULT_PATH, NO_DATABASE, Sources, read_sources
+from orpheus.config.sources import NO_DATABASE, Sources, read_sources
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.imports import Later, standing_in
 from orpheus.shared.sentences import similar
@@ -38,8 +38,8 @@ def load_settings(
     """Return the settings: `--set` wins over the environment, the TOML file and the defaults.
 
     `config` is the file that `--config` named; without it `$ORPHEUS_CONFIG` is read, else
-    config/orpheus.toml, which alone may be missing. Relative paths begin in `folder`, which is the
-    current one if it is empty.
+    config/orpheus.toml, else orpheus.toml, which may both be missing. Relative paths begin in
+    `folder`, which is the current one if it is empty.
     Raises ConfigurationError, whose text lists every problem, one a line.
     """
     return load_with_sources(config, sets, environ, folder)[0]
@@ -49,7 +49,7 @@ def load_with_sources(
     config: Path | None, sets: Sequence[str], environ: Mapping[str, str], folder: str = ""
 ) -> tuple[Settings, Sources]:
     """Return the settings as `load_settings` does, and where each value came from."""
-    sources = read_sources(config, DEFAULT_PATH, sets, environ, folder)
+    sources = read_sources(config, sets, environ, folder)
     settings, problems = checked(sources, folder)
     if problems or settings is None:
         raise ConfigurationError(*map(sources.line, problems))
@@ -64,7 +64,7 @@ def load_for_database(
     A value that is not valid has its default. Raises ConfigurationError if the problems leave open
     which database is meant.
     """
-    sources = read_sources(config, DEFAULT_PATH, sets, environ)
+    sources = read_sources(config, sets, environ)
     settings, problems = checked(sources)
     lines = [sources.line(problem) for problem in problems]
     if settings is None:

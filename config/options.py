@@ -37,5 +37,5 @@ def config_options(command: Function) -> Function:
         "--config",
         type=_File(),
         metavar="FILE",
-        help="The configuration file (default: $ORPHEUS_CONFIG, else config/orpheus.toml).",
+        help="The configuration file (default: config/orpheus.toml or orpheus.toml).",
     )(command)

@@ -19,7 +19,7 @@ from orpheus.config.known import read_kept
 from orpheus.config.load import checked
 from orpheus.config.settings import Database, Settings
 from orpheus.config.shown import shown_values
-from orpheus.config.sources import DEFAULT_PATH, Sources, given_file
+from orpheus.config.sources import Sources, config_file
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.process.living_note import write_note
@@ -98,7 +98,7 @@ def running_settings_at(path: Path, of_owner: str | Path | None = None) -> Runni
 
 def running_settings_of(config: Path | None, environ: Mapping[str, str]) -> RunningSettings | None:
     """Return the settings of the one supervisor that was started with this file; else None."""
-    file = os.path.realpath(given_file(config, environ) or DEFAULT_PATH)
+    file = os.path.realpath(config_file(config, environ))
     found = [
         kept
         for path in map(settings_beside, _held_locks())  # anybody can lock a file of this name

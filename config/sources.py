@@ -20,7 +20,8 @@ from orpheus.shared.domain.limits import NAME
 from orpheus.shared.process.owner import run_as_owner
 from orpheus.shared.records import dataclass
 
-DEFAULT_PATH = Path("config/orpheus.toml")
+DEFAULT_PATHS = (Path("config/orpheus.toml"), Path("orpheus.toml"))
+"""Where the file is looked for, in this order, if none is named."""
 PREFIX = "ORPHEUS_"
 _NOT_SETTINGS = frozenset({"ORPHEUS_CONFIG", "ORPHEUS_TESTING", "ORPHEUS_FAILPOINTS"})
 
@@ -210,25 +211,30 @@ class Sources:
 
 
 def read_sources(
-    config: Path | None,
-    default: Path,
-    sets: Sequence[str],
-    environ: Mapping[str, str],
-    folder: str = "",
+    config: Path | None, sets: Sequence[str], environ: Mapping[str, str], folder: str = ""
 ) -> Sources:
-    """Read everything that was set. Only the `default` file may be missing.
+    """Read everything that was set. A file that was named must be there.
 
     A relative path to the file begins in `folder`.
     """
     sources = Sources()
-    given = given_file(config, environ)
-    if given is not None or is_there(Path(folder, default)):
-        sources.read_file(given or default, folder)
+    file = config_file(config, environ, folder)
+    if given_file(config, environ) is not None or is_there(Path(folder, file)):
+        sources.read_file(file, folder)
     return sources.read_others(sets, environ)
 
 
+def config_file(config: Path | None, environ: Mapping[str, str], folder: str = "") -> Path:
+    """Return the configuration file: the one that was named, else the first default that is there.
+
+    If none is there, the first default is returned.
+    """
+    found = (path for path in DEFAULT_PATHS if is_there(Path(folder, path)))
+    return given_file(config, environ) or next(found, DEFAULT_PATHS[0])
+
+
 def given_file(config: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """Return the file that `--config` or `$ORPHEUS_CONFIG` names; None for the default one."""
+    """Return the file that `--config` or `$ORPHEUS_CONFIG` names; None if neither does."""
     return config or (Path(environ["ORPHEUS_CONFIG"]) if environ.get("ORPHEUS_CONFIG") else None)
 
 

@@ -7,7 +7,7 @@ from orpheus.config.editing.toml import CannotEdit, unmasked, with_value
 from orpheus.config.naming_code import tables_of
 from orpheus.config.problems import KeyPath, Problem
 from orpheus.config.secret_values import secrets_in
-from orpheus.config.sources import DEFAULT_PATH, Sources, key_path, nested, sources_with
+from orpheus.config.sources import DEFAULT_PATHS, Sources, key_path, nested, sources_with
 from orpheus.shared.operations.configuration import MASK, Edit, SettingProblem
 
 _MOST_PROBLEMS = 100
@@ -35,7 +35,7 @@ def edited_text(text: str, edit: Edit) -> tuple[str | None, list[SettingProblem]
 
 def _syntax_problem(text: str) -> SettingProblem | None:
     """Return why the text is not TOML; it may hold masks, which are read as text."""
-    sources = sources_with(text, DEFAULT_PATH, (), {})
+    sources = sources_with(text, DEFAULT_PATHS[0], (), {})
     return problems_in(sources.problems, sources)[0] if sources.problems else None
 
 

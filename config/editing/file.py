@@ -55,7 +55,6 @@ from orpheus.config.naming_code import (
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import etag_of, read_regular_file
 from orpheus.config.sources import (
-    DEFAULT_PATH,
     Sources,
     is_there,
     read_sources,
@@ -179,7 +178,7 @@ class ConfigurationFile:
 
     def _sources(self) -> Sources:
         # Without a path, use no file at all: Orpheus was started without one.
-        return read_sources(self._path, DEFAULT_PATH / "none", self._sets, self._environ)
+        return read_sources(self._path, self._sets, self._environ)
 
     def _shown_text(self) -> tuple[str | None, str | None, int, str | None]:
         """Return the text, its etag, the number of masked secrets, and why it cannot be edited."""

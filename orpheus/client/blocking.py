@@ -43,7 +43,7 @@ class Client:
         there, and exists if and only if the application commits; `wait`, `events` and what changes
         a job are refused (RuntimeError). `close` leaves it open.
 
-        `config`: the file; None: `$ORPHEUS_CONFIG`, else config/orpheus.toml. The database is
+        `config`: the file; None: the one that commands find. The database is
         opened by the first method that is called, and never created. `timeout` and `retry_for` are
         for HTTP: how long an answer may take, and for how long a request is repeated that is safe
         to repeat. Raises ConfigurationError, ValueError for an invalid URL, and TypeError for a

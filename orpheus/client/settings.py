@@ -8,7 +8,7 @@ from pathlib import Path
 from orpheus.config.handovers import for_jobs, for_storage
 from orpheus.config.load import load_for_database
 from orpheus.config.regular_file import state_of
-from orpheus.config.sources import DEFAULT_PATH, PREFIX
+from orpheus.config.sources import PREFIX, config_file
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import with_absolute_paths
@@ -31,7 +31,7 @@ def kept_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings:
 
     An application makes a client for each of its transactions, and reading the file takes 3 ms.
     """
-    file = Path(config or os.environ.get("ORPHEUS_CONFIG") or DEFAULT_PATH).absolute()
+    file = config_file(None if config is None else Path(config), os.environ).absolute()
     environment = frozenset(one for one in os.environ.items() if one[0].startswith(PREFIX))
     return _kept(None if config is None else str(config), file, state_of(file), environment)
 
@@ -42,7 +42,7 @@ def _kept(config: str | None, *_: object) -> DatabaseSettings:
 
 
 def database_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings:
-    """Return the settings of the file; None: of `$ORPHEUS_CONFIG`, else of config/orpheus.toml.
+    """Return the settings of the file; None: of the one that commands find.
 
     A problem elsewhere in the configuration is logged as a warning, and its setting has the
     default. Raises ConfigurationError if it is not known which database is meant.

@@ -63,8 +63,8 @@ class Harness:
     ) -> None:
         """Make the store.
 
-        `config`: the configuration of the project; None: `$ORPHEUS_CONFIG`, else
-        config/orpheus.toml, else the defaults. `modules`: more modules with job types. `folder`:
+        `config`: the configuration of the project; None: the one that commands find, else the
+        defaults. `modules`: more modules with job types. `folder`:
         where the database is; None: a folder that is deleted by `close`.
         """
         with ExitStack() as stack:  # closes what was opened if a module does not import, say

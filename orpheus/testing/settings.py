@@ -49,7 +49,7 @@ class HarnessSettings:
 
 
 def harness_settings(config: str | os.PathLike[str] | None, folder: Path) -> HarnessSettings:
-    """Return the settings of the file; None: of `$ORPHEUS_CONFIG`, else of config/orpheus.toml.
+    """Return the settings of the file; None: of the one that commands find.
 
     The database is in `folder`. Retries wait exactly as long as is configured, without jitter, so
     that a test knows when they come. Raises ConfigurationError, which lists every problem.

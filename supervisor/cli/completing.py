@@ -83,10 +83,10 @@ def _layers_of(context: click.Context) -> Sequence[Mapping[str, Any]]:
 
     Raises Abort if it is not certain which database they mean.
     """
-    from orpheus.config.sources import DEFAULT_PATH, read_sources  # noqa: PLC0415 - see above
+    from orpheus.config.sources import read_sources  # noqa: PLC0415 - see above
 
     config, sets, _ = given_to(context)
-    sources = read_sources(config, DEFAULT_PATH, sets, os.environ)
+    sources = read_sources(config, sets, os.environ)
     if not sources.tells_database:
         raise click.Abort
     return sources.layers

@@ -16,7 +16,7 @@ from orpheus.config.load import checked, load_with_sources
 from orpheus.config.problems import KeyPath, Problem
 from orpheus.config.settings import Settings
 from orpheus.config.shown import DEFAULT, shown_settings, shown_values
-from orpheus.config.sources import DEFAULT_PATH, Sources, given_file, read_sources, sources_with
+from orpheus.config.sources import Sources, config_file, read_sources, sources_with
 from orpheus.shared.domain.serving import NO_QUEUES, left_waiting
 from orpheus.shared.errors import ConfigurationError, StorageError
 from orpheus.shared.job_types.describe import describe_types
@@ -87,7 +87,7 @@ def _checked(operator: Operator, modules: bool) -> dict[str, Any]:
         knows_all = _knows_all(part, modules) and is_sound and not of_types
         yield from _refused_entries(part, types, knows_all)
 
-    sources = read_sources(operator.config, DEFAULT_PATH, operator.sets, os.environ)
+    sources = read_sources(operator.config, operator.sets, os.environ)
     settings, problems = checked(sources, more=more)
     if settings is None or problems or of_types:
         raise ConfigurationError(*map(sources.line, problems), *of_types)
@@ -205,7 +205,7 @@ def _in_force(operator: Operator, wrong: ConfigurationError) -> tuple[Settings, 
         running = operator.settings(certain=True)
     except ConfigurationError:
         raise wrong from None
-    path = given_file(operator.config, os.environ) or DEFAULT_PATH
+    path = config_file(operator.config, os.environ)
     state = state_files(running.database.url, running.database.state_dir)
     version = Earlier(path, state).in_force()
     if version is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from orpheus.config.sources import DEFAULT_PATH, given_file
+from orpheus.config.sources import config_file, is_there
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
@@ -85,9 +85,10 @@ def init(operator: Operator) -> None:
 
     The configuration is written where --config or $ORPHEUS_CONFIG says, else to orpheus.toml.
     """
-    path = given_file(operator.config, os.environ) or _USUAL_PATH
-    is_found = path == (given_file(None, os.environ) or DEFAULT_PATH)
-    option = "" if is_found else f" --config {shlex.quote(str(path))}"
+    path = config_file(operator.config, os.environ)
+    if operator.config is None and "ORPHEUS_CONFIG" not in os.environ and not is_there(path):
+        path = _USUAL_PATH
+    option = f" --config {shlex.quote(str(path))}" if operator.config else ""
     done: dict[str, Any] = {"written": [], "kept": []}
     mypy_file = next((name for name in _MYPY_READS if Path(name).exists()), None)
     files = {str(path): _CONFIGURATION.format(config=option), **_FILES}

@@ -16,7 +16,7 @@ import click
 from orpheus.config.handovers import for_command_line
 from orpheus.config.known import known_handover, named_database
 from orpheus.config.options import config_options
-from orpheus.config.sources import DEFAULT_PATH, NO_DATABASE, read_sources
+from orpheus.config.sources import NO_DATABASE, read_sources
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.limits import LARGEST_ID, LONGEST_REASON
 from orpheus.shared.errors import ConfigurationError, DatabaseMissing
@@ -59,7 +59,7 @@ class Operator:
     def _known(self) -> CommandLineHandover | None:
         """Return what the running supervisor has stored for commands with the same sources."""
         try:
-            sources = read_sources(self.config, DEFAULT_PATH, self.sets, os.environ)
+            sources = read_sources(self.config, self.sets, os.environ)
             database = named_database(sources)
             return database and known_handover(state_files(*database).running_settings, sources)
         except (ConfigurationError, OSError, ValueError):  # the full check says what is wrong
@@ -127,7 +127,7 @@ class Operator:
 
     def _guesses(self) -> bool:
         """Return whether the file is no valid TOML, so the default database is only a guess."""
-        sources = read_sources(self.config, DEFAULT_PATH, self.sets, os.environ)
+        sources = read_sources(self.config, self.sets, os.environ)
         by_file = (None, str(sources.file))
         return sources.guesses_database and sources.origin(("database", "url")) in by_file
 
@@ -193,7 +193,7 @@ class Operator:
         Whoever means an Orpheus in another folder must not be told to start a second one here.
         """
         path = relative_path(url)
-        sources = read_sources(self.config, DEFAULT_PATH, self.sets, os.environ)
+        sources = read_sources(self.config, self.sets, os.environ)
         origin = sources.origin_with_line(("database", "url"))
         if path is None or origin is None:
             return None

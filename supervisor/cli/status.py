@@ -14,7 +14,7 @@ import click
 import orjson
 
 from orpheus.config.regular_file import state_of
-from orpheus.config.sources import DEFAULT_PATH, given_file
+from orpheus.config.sources import config_file
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.words import without_durations
@@ -169,7 +169,7 @@ def _looks(operator: Operator) -> Iterator[tuple[dict[str, Any] | str, CommandLi
     The settings are read anew when they change: another pool may serve a queue by then. Raises
     StorageError if the database cannot be used from the beginning.
     """
-    file, has_looked = given_file(operator.config, os.environ) or DEFAULT_PATH, False
+    file, has_looked = config_file(operator.config, os.environ), False
     file_read, handover = state_of(file), operator.handover()
     while True:
         note = state_files(handover.storage.url, handover.storage.state_dir).running_settings

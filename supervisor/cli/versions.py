@@ -16,7 +16,7 @@ from orpheus.config.naming_code import tables_of
 from orpheus.config.problems import dotted
 from orpheus.config.secret_values import differing_secrets
 from orpheus.config.settings import Settings
-from orpheus.config.sources import DEFAULT_PATH, given_file
+from orpheus.config.sources import config_file
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import ConfigurationError, ExitCode, NotFound, StorageError
 from orpheus.shared.moments import rfc3339
@@ -161,7 +161,7 @@ def _settings(operator: Operator) -> Settings:
 
 def _editor(operator: Operator, settings: Settings) -> ConfigurationFile:
     """Return the editor of the file, whose versions are beside the database of `settings`."""
-    path = given_file(operator.config, os.environ) or DEFAULT_PATH
+    path = config_file(operator.config, os.environ)
     state = state_files(settings.database.url, settings.database.state_dir)
     return ConfigurationFile(path, operator.sets, os.environ, state, may_name_code=True)
 

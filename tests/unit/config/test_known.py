@@ -10,7 +10,7 @@ from orpheus.config.known import digest_of, known_handover, named_database
 from orpheus.config.load import load_settings
 from orpheus.config.running_settings import keep_running_settings
 from orpheus.config.settings import Database
-from orpheus.config.sources import DEFAULT_PATH, Sources, read_sources
+from orpheus.config.sources import Sources, read_sources
 from orpheus.shared.process.living_note import write_note
 
 TEXT = """
@@ -38,7 +38,7 @@ def kept(file: Path, tmp_path: Path) -> Path:
 
 
 def given(file: Path, *sets: str, **environ: str) -> Sources:
-    return read_sources(file, DEFAULT_PATH, sets, environ)
+    return read_sources(file, sets, environ)
 
 
 def test_what_was_given_the_same_is_known(file: Path, kept: Path) -> None:

@@ -60,10 +60,10 @@ def test_a_value_cannot_smuggle_in_another_key(load: Load) -> None:
     assert settings.database.url == "sqlite:///a\nb = 1"
 
 
-def test_the_configuration_file_is_the_option_else_the_variable_else_the_usual_path(
+def test_the_configuration_file_is_the_option_else_the_variable_else_a_usual_path(
     load: Load, own_directory: Path
 ) -> None:
-    for name, port in (("option", 1), ("variable", 2), ("config/orpheus", 3)):
+    for name, port in (("option", 1), ("variable", 2), ("config/orpheus", 3), ("orpheus", 4)):
         path = own_directory / f"{name}.toml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"api.port = {port}\n")
@@ -72,6 +72,9 @@ def test_the_configuration_file_is_the_option_else_the_variable_else_the_usual_p
     assert load(environ=environ).api.port == 2
     assert load().api.port == 3
     assert load().source == Path("config/orpheus.toml")
+    Path("config/orpheus.toml").unlink()
+    assert load().api.port == 4
+    assert load().source == Path("orpheus.toml")
 
 
 def test_a_file_that_was_asked_for_and_is_missing_is_a_problem(problems: Problems) -> None:

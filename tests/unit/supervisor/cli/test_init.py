@@ -24,24 +24,24 @@ def test_the_files_of_a_new_project_work(orpheus: Orpheus, tmp_path: Path) -> No
     ]
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(NAMES)
     assert "2 passed" in run_pytest(tmp_path)
-    assert orpheus("--config", "orpheus.toml", "config", "check").code == 0
+    assert orpheus("config", "check").code == 0
     described = subprocess.run(
-        [sys.executable, "-m", "orpheus.worker", "--config", "orpheus.toml", "--describe"],
+        [sys.executable, "-m", "orpheus.worker", "--describe"],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert [one["name"] for one in json.loads(described)] == ["greet"]
     file = tmp_path / "orpheus.toml"
     settings, example = file.read_text().split("\n# [[", 1)
     file.write_text(f"{settings}\n[[{example.replace('# ', '')}")
-    assert orpheus("--config", "orpheus.toml", "config", "check").code == 0, "what is commented out"
+    assert orpheus("config", "check").code == 0, "what is commented out"
 
 
 @pytest.mark.parametrize(
     ("given", "variable", "path", "options"),
     [
-        ([], None, "orpheus.toml", ["--config", "orpheus.toml"]),
+        ([], None, "orpheus.toml", []),
         (["--config", "our files/own.toml"], None, "our files/own.toml", None),
-        (["--config", "config/orpheus.toml"], None, "config/orpheus.toml", []),
+        (["--config", "config/orpheus.toml"], None, "config/orpheus.toml", None),
         (["--config", "config/orpheus.toml"], "own.toml", "config/orpheus.toml", None),
         ([], "own.toml", "own.toml", []),
     ],

@@ -89,6 +89,26 @@ def test_a_backup_has_another_epoch_at_once(store: Store, tmp_path: Path) -> Non
     copy.close()
 
 
+def test_no_id_is_given_again_by_a_copy_that_is_put_back_and_by_a_backup(
+    store: Store, url: str, another: Opener, tmp_path: Path
+) -> None:
+    fill(store, 3)
+    store.maintenance.backup(tmp_path / "backup.db")
+    copy = copy_of(store, url, tmp_path / "copy.db")
+    later = another()
+    lost = set(later.jobs.submit_many([NewJob("noop")] * 9))
+    later.maintenance.note_history()
+    later.close()
+    for saved in (copy, tmp_path / "backup.db"):
+        shutil.copy(saved, database_path(url))
+        restored = another()
+        [first, second] = restored.jobs.submit_many([NewJob("noop")] * 2)
+        assert lost.isdisjoint({first, second})
+        assert second == first + 1
+        assert restored.maintenance.verify() == []
+        restored.close()
+
+
 @pytest.mark.parametrize("note", ["", "nonsense", "EPOCH many", "one two three", None])
 def test_without_a_note_nothing_is_noticed(
     store: Store, url: str, another: Opener, note: str | None

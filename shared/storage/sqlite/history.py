@@ -1,10 +1,12 @@
-"""Notices that a database was restored from a backup, so that event numbers are used twice.
+"""Notices that a database was restored from a backup, so that numbers would be used twice.
 
 A client resumes after the last event that it has seen. In a restored backup that number belongs to
 another event. So the database has a name, its epoch, and upkeep notes beside the file (`-history`)
 how far the events have come in it. A start that finds fewer events than were noted, or another
 epoch, gives the database a new one. A backup gets its own at once. If the whole folder is put back,
 with the note in it, nobody can notice it.
+
+Ids of jobs jump with the epoch: no job gets the id of one that the backup does not know.
 """
 
 import contextlib
@@ -12,9 +14,10 @@ from pathlib import Path
 
 import apsw
 
+from orpheus.shared.storage.sqlite.sql import sql_file
+
 _NOW = """SELECT epoch, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)
     FROM history"""
-_NEW_EPOCH = "UPDATE history SET epoch = lower(hex(randomblob(8))) RETURNING epoch"
 
 
 def note_history(database: Path, epoch: str, seq: int) -> None:
@@ -41,8 +44,9 @@ def check_history(connection: apsw.Connection, database: Path) -> None:
 
 
 def give_new_epoch(connection: apsw.Connection) -> str:
-    """Let the events from here on belong to another history; return its name."""
-    return str(connection.execute(_NEW_EPOCH).fetchall()[0][0])
+    """Let the events and ids from here on belong to another history; return its name."""
+    connection.execute(sql_file("moves.sql")["new-epoch"])
+    return str(connection.execute(_NOW).fetchall()[0][0])
 
 
 def _note_of(database: Path) -> Path:

@@ -170,7 +170,8 @@ def test_the_connection_is_left_as_it_was(connect: Connect, jobs: Jobs) -> None:
     connection.adapters.register_dumper(float, _Words)
     connection.execute(
         "SET search_path = 'pg_temp'; SET statement_timeout = '50s'; SET lock_timeout = '51s';"
-        "CREATE TEMPORARY TABLE jobs (of_the_application text)"
+        "CREATE TEMPORARY TABLE jobs (of_the_application text);"
+        "DO 'BEGIN END'"  # from the first use of a trigger's language on, its settings are shown
     )
     connection.commit()
     client = Client(connection=connection)

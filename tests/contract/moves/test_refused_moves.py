@@ -90,7 +90,7 @@ def test_a_source_that_is_opened_again_goes_on_with_another_history(
         with pytest.raises(Killed):
             moved(source, target)
     opened(source, create=False).moves.reopen()
-    assert opened(source).jobs.submit(NewJob("noop")).job.id == 2
+    assert opened(source).jobs.submit(NewJob("noop")).job.id == 10_000_000_002
     assert store.events.epoch() != epoch
     with pytest.raises(MoveRefused, match="unfinished move of another database, or of one that"):
         moved(source, target)

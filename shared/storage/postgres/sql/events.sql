@@ -36,10 +36,8 @@ SELECT seq, kind, job_id, CASE WHEN job_id IS NOT NULL THEN body::json ->> 'type
 FROM orpheus.events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?;
 
 -- name: epoch
--- The name of this history. A database that was restored from a dump has another oid, and one that
--- was restored by its log, or whose standby took over, another timeline.
-SELECT left(md5(concat_ws('/', epoch, oid, left(pg_walfile_name(pg_current_wal_lsn()), 8))), 16)
-FROM orpheus.history, pg_database WHERE datname = current_database();
+-- The name of this history.
+SELECT name FROM orpheus.this_history;
 
 -- name: last-seq
 -- The newest seq ever given; it stays when retention has deleted the row.

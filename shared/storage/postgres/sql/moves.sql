@@ -15,7 +15,7 @@ CREATE OR REPLACE TRIGGER closed BEFORE INSERT OR UPDATE OR DELETE ON orpheus.{t
 DROP TRIGGER IF EXISTS closed ON orpheus.{table};
 
 -- name: new-epoch
--- Let the events from here on belong to another history.
+-- Let the events and ids from here on belong to another history.
 UPDATE orpheus.history SET epoch = left(replace(gen_random_uuid()::text, '-', ''), 16);
 
 -- name: columns

@@ -18,7 +18,9 @@ DROP TRIGGER IF EXISTS closed_{table}_update;
 DROP TRIGGER IF EXISTS closed_{table}_delete;
 
 -- name: new-epoch
--- Let the events from here on belong to another history.
+-- Let the events from here on belong to another history. No job in it gets an id that was given in the
+-- one before: others may know that job by its id.
+UPDATE sqlite_sequence SET seq = seq + 10000000000 WHERE name = 'jobs';
 UPDATE history SET epoch = lower(hex(randomblob(8)));
 
 -- name: columns

@@ -103,8 +103,10 @@ def _stop_signal(text: str) -> str:
 def _pattern(text: str) -> str:
     try:
         re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError) as error:
         raise ValueError(f"is not a regular expression: {error}") from None
+    except RecursionError:
+        raise ValueError("is not a regular expression: it nests too deeply") from None
     return text
 
 
@@ -203,7 +205,7 @@ WebhookUrl = Annotated[
     _matching("[^{}]*", "must have %7B and %7D in the place of braces"),
 ]
 StopSignal = Annotated[str, AfterValidator(_stop_signal)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
+Pattern = Annotated[str, Field(max_length=1000), AfterValidator(_pattern)]
 Cron = Annotated[str, _without(problem_of_cron)]
 Timezone = Annotated[str, _without(problem_of_timezone)]
 OutboxUrl = Annotated[

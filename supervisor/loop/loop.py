@@ -150,6 +150,7 @@ class Loop:
     def _rebase(self, gap_s: float) -> None:
         log.warning("supervisor_stalled", seconds=round(gap_s, 1))
         self.slots = {key: rebase(slot, gap_s) for key, slot in self.slots.items()}
+        self.children.output.rebase(gap_s)
         if self._end_s is not None:
             self._kill_at_s, self._end_s = self._kill_at_s + gap_s, self._end_s + gap_s
         if self._stop_told:
@@ -179,6 +180,7 @@ class Loop:
             finally:
                 self.describing.release()
         self._lock_holder.check(self.sampler.holder, children, rules.lock_hold_s)
+        self.children.output.judge(rules, now_s)
         self.children.recorder.turns += 1
         self.sampler.watch({self.myself.incarnation: self.myself.pid, **pids})
         self._publish(now_s)
@@ -332,7 +334,8 @@ class Loop:
             records.append(slot_record(self.myself.host, slot, child, sample, until_ms))
         records = beside_pools(records)
         sample = self.sampler.latest.get(self.myself.incarnation)
-        trouble = "; ".join(filter(None, (self._lock_holder.trouble, self.other_trouble())))
+        troubles = (self._lock_holder.trouble, self.children.output.trouble, self.other_trouble())
+        trouble = "; ".join(filter(None, troubles))
         records.append(own_record(self.myself, sample, self._stop_told, trouble, self.rejected))
         self.children.recorder.publish(records)
         self._update_status(trouble if self.rejected is None else rejection(self.rejected))

@@ -278,6 +278,8 @@ def _trigger_of_start(slot: Slot, process: Process, rules: Rules) -> Verdict | N
         return Verdict(Trigger.REPLACE)
     if process.ready_s is not None:
         return Verdict(Trigger.READY)
+    if process.seen.unhealthy:
+        return Verdict(Trigger.FAULT, process.seen.unhealthy, Cause.HUNG)
     return judge_lock(process, rules)
 
 

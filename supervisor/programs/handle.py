@@ -127,6 +127,10 @@ class ProgramHandle(ProcessHandle):
             said.append({"say": "ready"})
         if not has_exited and not serves:
             said.append({"say": "unready", "reason": self._unready()})
+            if self._output.is_slow(self.incarnation):
+                line = self._program.ready_line
+                why = f"its ready line {line!r} takes too long to compare with what it prints"
+                said.append({"say": "unhealthy", "reason": why})
         if self._lacks_checks and not has_exited:
             self._start_checks()
         checks = self._checks

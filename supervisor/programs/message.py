@@ -1,9 +1,10 @@
 """The socket between the supervisor and the process that keeps the output of programs.
 
 Each message is one packet of JSON, and may carry descriptors. The supervisor sends `open` (with the
-read ends of a program's pipes), `limits` and `drain`. The other process sends `ready` (the line was
-found that a program's `ready` waits for) and `drained` (all that a program wrote before its end is
-kept).
+read ends of a program's pipes), `limits`, `drain` and `beat`. The other process sends `ready` (the
+line was found that a program's `ready` waits for), `slow` (it is no longer looked for, because that
+takes too long), `drained` (all that a program wrote before its end is kept), and `beat` when it is
+asked for one.
 """
 
 import json

@@ -7,6 +7,7 @@ while there is no output process finds no broken pipe; what it writes waits for 
 import contextlib
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.records import dataclass
+from orpheus.supervisor.linux.process_stat import process_stat
+from orpheus.supervisor.policy.slot import OsStatus, Rules
 from orpheus.supervisor.programs.message import Packets, close_all
 
 log = get_logger()
@@ -36,6 +39,8 @@ class _Pipes:
     message: dict[str, Any]
     fds: tuple[int, int]
     is_ready: bool = False
+    is_slow: bool = False
+    """To look for the line that its `ready` waits for takes too long."""
     note: str | None = None
     """How the process ended; None: it runs."""
     last_lines: str | None = None
@@ -54,6 +59,15 @@ class ProgramOutput:
         self._process: subprocess.Popen[bytes] | None = None
         self._packets: Packets | None = None
         self._started_s = float("-inf")
+        self._asked_s: float | None = None
+        """When the process was asked for a beat that has not come; None: it owes none."""
+        self._beat_s: float | None = None
+        """When its last beat came; None: it has sent none yet."""
+        self._was_continued = False
+        """It was found stopped before, and sent SIGCONT."""
+        self.trouble = ""
+        """What keeps output from being read, so that programs wait in their writes; empty:
+        nothing."""
         self._pipes: dict[str, _Pipes] = {}
 
     @property
@@ -93,6 +107,8 @@ class ProgramOutput:
         limits = self._limits(slot, program)
         for pipes in self._pipes.values():
             if pipes.message.get("slot") == slot:
+                if limits["ready_line"] != pipes.message["ready_line"]:
+                    pipes.is_slow = False
                 pipes.message |= limits  # for the next output process
         if self._packets is not None:
             self._packets.send({**limits, "do": "limits"})
@@ -116,6 +132,10 @@ class ProgramOutput:
     def is_ready(self, incarnation: str) -> bool:
         """Return whether the line that the program's `ready` waits for was seen."""
         return self._pipes[incarnation].is_ready
+
+    def is_slow(self, incarnation: str) -> bool:
+        """Return whether that line is no longer looked for, because that takes too long."""
+        return self._pipes[incarnation].is_slow
 
     def last_lines(self, incarnation: str) -> str | None:
         """Return what a process wrote last, once all of it is kept; None: not yet."""
@@ -144,16 +164,55 @@ class ProgramOutput:
                 return
             log.warning("output_process_ended", pid=self.pid)
             self._reap()
-        if self._pipes and time.monotonic() - self._started_s > _START_AGAIN_S:
+        if not self._pipes:
+            self.trouble = ""
+        elif time.monotonic() - self._started_s > _START_AGAIN_S:
             self._start()
 
     def _take(self, message: dict[str, Any]) -> None:
-        pipes = self._pipes.get(message["incarnation"])
+        pipes = self._pipes.get(message.get("incarnation", ""))
         match message["say"]:
+            case "beat":
+                self._asked_s, self._beat_s, self.trouble = None, time.monotonic(), ""
             case "ready" if pipes is not None:
                 pipes.is_ready = True
+            case "slow" if pipes is not None and message["line"] == pipes.message["ready_line"]:
+                pipes.is_slow = True
             case "drained" if pipes is not None:
                 pipes.last_lines = message["tail"]
+
+    def judge(self, rules: Rules, now_s: float) -> None:
+        """Ask the process for a beat. If it owes one for too long, continue it once, or kill it.
+
+        The next turn starts another one in the place of one that was killed.
+        """
+        if self._process is None or self._packets is None or self._packets.closed:
+            return
+        if self._asked_s is None:
+            if self._beat_s is None or now_s - self._beat_s >= rules.beat_interval_s:
+                self._packets.send({"do": "beat"})
+                self._asked_s = now_s
+            return
+        silent_s = now_s - self._asked_s
+        limit_s = rules.beat_timeout_s if self._beat_s is not None else rules.start_timeout_s
+        if silent_s < limit_s:
+            return
+        self.trouble = "the process that keeps the output of programs does not answer"
+        status = process_stat(self._process.pid).os_status
+        if status is OsStatus.UNINTERRUPTIBLE:
+            return  # no signal helps
+        if status is OsStatus.STOPPED and not self._was_continued:
+            log.warning("output_process_continued", pid=self.pid, reason="a signal had stopped it")
+            self._process.send_signal(signal.SIGCONT)
+            self._was_continued, self._asked_s = True, now_s - limit_s / 2
+            return
+        log.warning("output_process_hung", pid=self.pid, silent_s=round(silent_s))
+        self._reap()
+
+    def rebase(self, gap_s: float) -> None:
+        """Forgive a silence while the supervisor itself did not run."""
+        if self._asked_s is not None:
+            self._asked_s += gap_s
 
     def stop(self, timeout_s: float) -> None:
         """Let the process write what it has, and end it. Blocks for `timeout_s` at most."""
@@ -167,10 +226,12 @@ class ProgramOutput:
 
     def _start(self) -> None:
         self._started_s = time.monotonic()
+        self._asked_s, self._beat_s, self._was_continued = None, None, False
         try:
             self._process, ours = self._spawn()
         except OSError as error:  # no memory or descriptor is left: again in a moment
             log.warning("no_output_process", reason=str(error))
+            self.trouble = f"no process keeps the output of programs: {error}"
             return
         self._packets = Packets(ours)
         for incarnation, pipes in self._pipes.items():
@@ -182,7 +243,10 @@ class ProgramOutput:
     def _send(self, pipes: _Pipes) -> None:
         """Hand a process' pipes over. The next output process says that this one has ended."""
         if self._packets is not None:
-            is_sent = self._packets.send(pipes.message, pipes.fds)
+            message = dict(pipes.message)
+            if pipes.is_ready or pipes.is_slow:
+                message["ready_line"] = None  # nothing is looked for any more
+            is_sent = self._packets.send(message, pipes.fds)
             note = pipes.message["note"]
             if is_sent:
                 pipes.message["note"] = _LINES_MAY_BE_MISSING

@@ -76,6 +76,14 @@ def test_an_end_of_its_own_is_kept_as_a_failure_if_it_was_one(
     assert one.ended().last_exit.failed is failed
 
 
+def test_one_whose_readiness_cannot_be_told_is_stopped_at_once_and_says_why() -> None:
+    one = driver(ready_after_s=None)
+    one.see(0.3, unhealthy="its ready line takes too long")
+    assert (one.state(), one.commands()) == (SlotState.STOPPING, [ProcessCommand.TERMINATE])
+    one.exit(0.1, code=0)
+    assert one.ended().last_exit.reason.startswith("its ready line takes too long")
+
+
 def test_without_beats_it_is_never_hung_even_if_it_is_stopped() -> None:
     one = ready()
     for _ in range(100):

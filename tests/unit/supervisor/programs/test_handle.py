@@ -46,6 +46,9 @@ class NoOutput:
     def is_ready(self, incarnation: str) -> bool:
         return False
 
+    def is_slow(self, incarnation: str) -> bool:
+        return False
+
     def drain(self, *_: object) -> None: ...
 
     def last_lines(self, incarnation: str) -> str:

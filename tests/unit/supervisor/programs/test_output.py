@@ -14,6 +14,8 @@ import pytest
 
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.storage import state_files
+from orpheus.supervisor.linux.process_stat import ProcessStat
+from orpheus.supervisor.policy.slot import OsStatus, Rules
 from orpheus.supervisor.programs import output as module
 from orpheus.supervisor.programs.message import Packets, close_all
 from orpheus.supervisor.programs.output import ProgramOutput
@@ -98,6 +100,53 @@ def test_changed_limits_hold_for_the_next_output_process_too(output: ProgramOutp
     assert (pipes.message["size_bytes"], pipes.message["files"]) == (70_000, 2)
     assert pipes.message["ready_line"] == "up"
     assert pipes.message["do"] == "open"
+
+
+def test_one_that_says_nothing_while_it_starts_has_the_time_of_a_start_and_is_then_replaced(
+    output: ProgramOutput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = Rules(start_timeout_s=60.0, beat_timeout_s=15.0)
+    begin(output)
+    first = output.pid
+    output.judge(rules, 0.0)
+    output.judge(rules, 59.0)
+    output.rebase(100.0)  # the supervisor did not run meanwhile
+    output.judge(rules, 159.0)
+    assert (output.pid, output.trouble) == (first, "")
+    with monkeypatch.context() as waits_for_disk:
+        stat = ProcessStat(OsStatus.UNINTERRUPTIBLE, 0.0, 0)
+        waits_for_disk.setattr(module, "process_stat", lambda _: stat)
+        output.judge(rules, 160.0)
+    assert output.pid == first and "does not answer" in output.trouble
+    output.judge(rules, 160.0)
+    assert output.pid is None
+    output.turn()
+    assert output.pid not in (None, first) and output.trouble, "until the new one has answered"
+    output.end("life-1")
+    output._reap()
+    output.turn()
+    assert output.trouble == ""
+
+
+def test_a_line_that_was_found_or_took_too_long_is_not_looked_for_by_the_next_process(
+    output: ProgramOutput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = replace(WEB, ready_line="up")
+    for life in ("life-1", "life-2", "life-3"):
+        ends = output.make_pipes(life)
+        close_all(ends)
+        output.begin(life, "web-1", program, 1)
+    output._take({"say": "ready", "incarnation": "life-1"})
+    output._take({"say": "slow", "incarnation": "life-2", "line": "up"})
+    output._take({"say": "slow", "incarnation": "life-3", "line": "another, before a reload"})
+    assert [output.is_slow(f"life-{number}") for number in (1, 2, 3)] == [False, True, False]
+    output._reap()
+    sent: list[Any] = []
+    monkeypatch.setattr(Packets, "send", lambda _, message, *__: sent.append(message))
+    output._start()
+    assert [message["ready_line"] for message in sent] == [None, None, "up"]
+    output.set_limits("web-1", replace(WEB, ready_line="accepts"))
+    assert not output.is_slow("life-2")
 
 
 def test_descriptors_that_are_closed_before_they_could_be_sent_are_not_sent() -> None:

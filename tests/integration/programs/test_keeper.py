@@ -1,0 +1,90 @@
+"""The process that keeps the output of all programs stands still, or is given a hostile pattern."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from tests.integration.programs.conftest import Programs, program
+from tests.machine import freeze, wait_until
+
+Start = Callable[..., Programs]
+ATTENTIVE = "[heartbeats]\ninterval = '200ms'\ntimeout = '2s'\n"
+WRITES = """
+import os, pathlib, time
+for number in range(10**9):
+    os.write(1, b"x" * 4095 + b"\\n")
+    pathlib.Path({!r}).write_text(str(number))
+    time.sleep(0.002)
+"""
+HOSTILE = "import time; print('a' * 60 + '!', flush=True); time.sleep(600)"
+
+
+def keeper_of(running: Programs) -> psutil.Process:
+    children = psutil.Process(running.system.process.pid).children()
+    [keeper] = [one for one in children if "output_process" in str(one.cmdline())]
+    return keeper
+
+
+def goes_on(progress: Path) -> None:
+    """Wait until the program has written more than its pipe and a read of the keeper hold."""
+
+    def written() -> int:
+        return int(progress.read_text() or 0) if progress.exists() else 0
+
+    before = written()
+    wait_until(lambda: written() > before + 100, "the program to go on writing")
+
+
+def test_programs_go_on_when_the_keeper_of_their_output_stands_still(
+    programs: Start, tmp_path: Path
+) -> None:
+    progress = tmp_path / "progress"
+    running = programs(
+        [ATTENTIVE, program("writes", sys.executable, "-c", WRITES.format(str(progress)))]
+    )
+    pid = running.slot("writes-1")["pid"]
+    goes_on(progress)
+    first = keeper_of(running)
+    freeze(first.pid)
+    goes_on(progress)  # it was sent SIGCONT
+    assert keeper_of(running) == first
+    freeze(first.pid)
+    goes_on(progress)  # once is enough
+    second = keeper_of(running)
+    assert second != first
+    log = running.system.log()
+    assert log.count("output_process_continued") == log.count("output_process_hung") == 1
+    assert running.slot("writes-1")["pid"] == pid and running.slot("writes-1")["restarts"] == 0
+    assert not running.slot("supervisor")["degraded"]
+
+
+def test_a_hostile_pattern_hurts_no_other_program_and_is_told(
+    programs: Start, tmp_path: Path
+) -> None:
+    progress = tmp_path / "progress"
+    running = programs(
+        [
+            ATTENTIVE,
+            program("slow", sys.executable, "-c", HOSTILE, ready={"line": "^(a+)+$"}),
+            program("writes", sys.executable, "-c", WRITES.format(str(progress))),
+        ]
+    )
+    keeper = keeper_of(running)
+    goes_on(progress)
+    slow = wait_until(
+        lambda: slot if (slot := running.slot("slow-1"))["last_exit"] else None, "its end"
+    )
+    why = "its ready line '^(a+)+$' takes too long to compare with what it prints"
+    assert slow["last_exit"]["reason"].startswith(why)
+
+    def concerns() -> list[str]:
+        return [one["text"] for one in running.system.get("/stats")["verdict"]["concerns"]]
+
+    wait_until(lambda: any(why in text for text in concerns()), "the verdict to tell")
+    goes_on(progress)
+    assert keeper_of(running) == keeper
+    os.kill(keeper.pid, signal.SIGCONT)  # it is still ours

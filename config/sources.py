@@ -25,6 +25,10 @@ DEFAULT_PATHS = (Path("config/orpheus.toml"), Path("orpheus.toml"))
 PREFIX = "ORPHEUS_"
 _NOT_SETTINGS = frozenset({"ORPHEUS_CONFIG", "ORPHEUS_TESTING", "ORPHEUS_FAILPOINTS"})
 
+_TABLES = frozenset(
+    ("api", "database", "heartbeats", "jobs", "leases", "logging", "retention", "supervisor")
+)
+"""The tables of settings that a variable may name."""
 _OF_KUBERNETES = re.compile(
     r"ORPHEUS_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT(_\d+_[A-Z]+)?=\w+://.*"
     r"|PORT_\d+_[A-Z]+_(PROTO|PORT|ADDR)=.*)"
@@ -191,7 +195,12 @@ class Sources:
         ours = {name for name in environ if name.startswith(PREFIX)} - _NOT_SETTINGS
         of_kubernetes = {name for name in ours if _is_of_kubernetes(name, environ[name])}
         for name in sorted(ours - of_kubernetes):
-            self._add_value(_path_of(name), _value(environ[name]), name)
+            table, _, key = name.removeprefix(PREFIX).partition("_")
+            if table.lower() in _TABLES and key and not key.startswith("_"):
+                meant = f"{PREFIX}{table}__{key}"
+                self._add_problem(name, f"write two underscores after the table: {meant}")
+            else:
+                self._add_value(_path_of(name), _value(environ[name]), name)
         if of_kubernetes:
             first, more = min(of_kubernetes), len(of_kubernetes) - 1
             self._add_problem(f"{first} and {more} more" if more else first, _KUBERNETES_SETS)

@@ -42,6 +42,7 @@ from orpheus.worker.attempt.around import Around, check_around, load_around
 from orpheus.worker.attempt.executor import MainThreadExecutor, NoTimeout
 from orpheus.worker.attempt.forked_child import cut_off_children
 from orpheus.worker.attempt.job_log import Capture
+from orpheus.worker.attempt.no_terminal import refuse_questions
 from orpheus.worker.attempt.outcomes import error_of
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread
@@ -93,6 +94,7 @@ def run_worker(
     configure_logging(settings.log_level, settings.log_format, slot)
     atexit.register(stop_logging)  # first, so that it is called last
     _allow_files(settings.concurrency)
+    refuse_questions()
     held: HeldLeases | None = None
     control = ControlThread(
         settings, channel, running=lambda: () if held is None else held.attempts()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from itertools import islice
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cronsim import CronSim, CronSimError
 
@@ -88,7 +88,8 @@ def problem_of_timezone(name: str) -> str | None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return f"{name!r} is not known"
+        meant = sorted(one for one in available_timezones() if one.endswith(f"/{name}"))
+        return f"{name!r} is not known" + (f" (did you mean {meant[0]!r}?)" if meant else "")
     return None
 
 

@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, field
 from datetime import timedelta
+from functools import partial
+from types import ModuleType
 from typing import Any, Concatenate, TypeVar, overload
 
 from orpheus.shared.domain.backoff import BackoffOfType
@@ -112,6 +114,8 @@ class JobType:
 
 
 _registry: dict[str, JobType] = {}
+_again: list[str] = []
+"""Job types that were defined again by a function of the same name in the same module."""
 _raw_decode = json.JSONDecoder().raw_decode
 
 
@@ -220,14 +224,31 @@ def registered_types() -> dict[str, JobType]:
 def load_job_types(modules: Iterable[str]) -> dict[str, JobType]:
     """Import the modules that define job types, and return every known job type, by name.
 
-    An error that a module raises at import is passed on. Raises ConfigurationError for a type
-    whose annotations cannot be read.
+    An error that a module raises at import is passed on. Raises ConfigurationError for a module
+    without a job type, for two functions of one name, and for annotations that cannot be read.
     """
-    for module in modules:
-        importlib.import_module(module)
+    for name in modules:
+        before = len(_registry), len(_again)
+        module = importlib.import_module(name)
+        if twice := _again[before[1] :]:
+            raise ConfigurationError(
+                f"two functions are called {twice[0]}, and only the last is the job type: "
+                "rename one"
+            )
+        if len(_registry) == before[0] and not _has_job_types(module):
+            raise ConfigurationError(f"{name} defines no job type: put @job before a function")
     for job_type in _registry.values():
         job_type.signature.resolve()
     return registered_types()
+
+
+def _has_job_types(module: ModuleType) -> bool:
+    """Return whether the module, or one below it, defines job types or imports them by name."""
+    is_below = any(
+        f"{job_type.handler.__module__}.".startswith(f"{module.__name__}.")
+        for job_type in _registry.values()
+    )
+    return is_below or any(hasattr(value, "job_type") for value in list(vars(module).values()))
 
 
 def _refuse_other(handler: Any) -> None:
@@ -294,10 +315,16 @@ def _mark(made: JobType) -> None:
         )
     try:
         handler.new, handler.job_type = made.new, made
+        handler.delay = handler.apply_async = partial(_refuse_delay, made.name)
     except AttributeError:
         raise ConfigurationError(
             f"{_full_name(made)} takes no attributes, so it cannot have a `new`: write a function"
         ) from None
+
+
+def _refuse_delay(name: str, /, *_: Any, **__: Any) -> None:
+    """Tell those who know Celery how a job is submitted."""
+    raise TypeError(f"submit a job with Client().submit({name}.new(…)): there is no .delay()")
 
 
 def _add(new: JobType) -> None:
@@ -308,6 +335,8 @@ def _add(new: JobType) -> None:
             f"two functions are the job type {new.name!r}: {_full_name(old)} and "
             f'{_full_name(new)}; @job("another_name") renames one'
         )
+    if old is not None:
+        _again.append(_full_name(new))
     _registry[new.name] = new
 
 

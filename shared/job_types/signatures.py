@@ -235,7 +235,10 @@ class Signature:
         if self._model is None:
             from orpheus.shared.job_types.by_pydantic import PayloadModel  # noqa: PLC0415 - 10 MB
 
-            self._model = PayloadModel(self._where, self._parameters, self._annotations)
+            code = getattr(inspect.unwrap(self._handler), "__code__", None)
+            line = f" (line {code.co_firstlineno})" if code else ""
+            where = f"{self._where}{line}"
+            self._model = PayloadModel(where, self._parameters, self._annotations)
         return self._model
 
 

@@ -3,6 +3,8 @@
 import os
 import pwd
 import shlex
+import stat
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -41,8 +43,25 @@ def run_as_owner(path: "Path") -> str:
         config = os.environ.get("ORPHEUS_CONFIG")
         variable = ["env", f"ORPHEUS_CONFIG={config}"] if config and _command else []
         words = ["sudo", "-u", _name_of(uid), *variable, *_command]
+        if not _may_read(uid, sys.executable):
+            python = shlex.quote(sys.executable)
+            return (
+                f": its owner is {_name_of(uid)}, who cannot read {python}: install Orpheus where "
+                "that user can read it, or change the owner"
+            )
         return f": run it as its owner: {shlex.join(words)}"
     return ""
+
+
+def _may_read(uid: int, file: str) -> bool:
+    """Return whether a user, without regard to groups, may enter all folders of a file."""
+    from pathlib import Path  # noqa: PLC0415 - only for this message
+
+    for folder in Path(file).resolve().parents:
+        found = folder.stat()
+        if uid not in (0, found.st_uid) and not found.st_mode & stat.S_IXOTH:
+            return False
+    return True
 
 
 def other_owner(folder: "Path") -> str:

@@ -40,6 +40,8 @@ _OF_MODULES = (
 )
 """If a rejection begins with one of these, `--modules` checks its cause, too."""
 
+_NO_JOBS = "[jobs] modules is empty, and there are no [[commands]]: no job can run"
+
 
 @click.group(cls=Group)
 def config() -> None:
@@ -97,7 +99,9 @@ def _checked(operator: Operator, modules: bool) -> dict[str, Any]:
     rejections = _mended_rejection(operator, settings, has_looked)
     left = left_waiting(NO_QUEUES, serving(settings), {}, queues)
     source = settings.source and str(settings.source)
-    return {"source": source, "modules_checked": all_types, "warnings": [*rejections, *left]}
+    none = [] if settings.jobs.modules or settings.commands or settings.programs else [_NO_JOBS]
+    warnings = [*rejections, *left, *none]
+    return {"source": source, "modules_checked": all_types, "warnings": warnings}
 
 
 def _mended_rejection(operator: Operator, settings: Settings, has_looked: bool) -> Iterator[str]:

@@ -16,7 +16,7 @@ from orpheus.shared.text import printable
 from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.host_zone import zone_of_host
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.output import print_json, warn
 from orpheus.supervisor.importing import crontab, procfile, supervisord
 from orpheus.supervisor.importing.imported import FileLine, Imported, Left, SourceFile
 from orpheus.supervisor.importing.toml import to_toml
@@ -59,6 +59,8 @@ def from_crontab(
         is_of_system = str(Path(file).absolute()).startswith(("/etc/crontab", "/etc/cron.d/"))
         known = {one.pw_name for one in pwd.getpwall()} | set(_USERS_OF_OTHERS.split())
         has_users = is_of_system or crontab.has_user_column(source, known)
+        if not has_users and crontab.may_have_user_column(source, known):
+            warn("a command begins with a user's name: if that is a column, give --users")
     host = crontab.CronHost(timezone or zone_of_host(), _user(), has_users=has_users)
     try:
         imported = crontab.convert(source, host)

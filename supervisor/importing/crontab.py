@@ -167,6 +167,12 @@ def has_user_column(source: SourceFile, users: Collection[str]) -> bool:
     return bool(rests) and all(len(words) > 1 and words[0] in users for words in rests)
 
 
+def may_have_user_column(source: SourceFile, users: Collection[str]) -> bool:
+    """Return whether some job has one of these users, or a command of that name, after its time."""
+    rests = [_split(line)[1].split() for _, line in _lines(source) if line[:1] in _BEGINS_A_JOB]
+    return any(len(words) > 1 and words[0] in users for words in rests)
+
+
 def _lines(source: SourceFile) -> Iterator[tuple[FileLine, str]]:
     for number, line in enumerate(source.text.split("\n"), 1):
         yield FileLine(source.name, number), line.strip()

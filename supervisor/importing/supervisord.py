@@ -79,7 +79,9 @@ def convert(
             keys = [key for key in section.values if key != "environment"]
             items += [_left(section, key, *DAEMON_KEYS.get(key, DAEMON_KEYS[""])) for key in keys]
         elif section.kind != "include":
-            reason = SECTIONS.get(section.kind, SECTIONS[""])
+            is_memmon = "memmon" in section.values.get("command", "")
+            kind = "memmon" if is_memmon else section.kind
+            reason = SECTIONS.get(kind, SECTIONS[""])
             items.append(Left(section.position, f"[{section.name}]", *reason))
     for position, pattern in not_found:
         items.append(Left(position, f"files = {pattern}", "no such file", "import it by itself"))
@@ -193,7 +195,6 @@ def _entry(
     env, positions = _environment(section, common, process)
     exported = {name: value for name, value in env.items() if has_variables(value)}
     env = {name: value for name, value in env.items() if name not in exported}
-    exported = {name: value for name, value in exported.items() if value != f"\0{name}\0"}
     if has_variables(command) or has_variables(folder) or exported:
         parts = [f"export {name}={quoted(value)}" for name, value in exported.items()]
         parts += [f"cd {quoted(folder)}"] if has_variables(folder) else []

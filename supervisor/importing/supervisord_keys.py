@@ -43,6 +43,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
         "Orpheus opens no FastCGI socket for a program",
         "let the program open its own, such as php-fpm does, and write a [[programs]] entry",
     ),
+    "memmon": ("a program has its own limit of memory", "set max_memory_mb of [[programs]]"),
     "": ("supervisord does not know this section, nor does Orpheus", "see whether it is needed"),
 }
 """Kind of a section -> why it is not carried over, and what to do instead; "": any other."""

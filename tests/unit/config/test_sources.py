@@ -8,8 +8,9 @@ import pytest
 
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.load import load_for_database, load_with_sources
+from orpheus.config.problems import table_in
 from orpheus.config.settings import Settings
-from orpheus.config.sources import Sources
+from orpheus.config.sources import _TABLES, Sources
 from orpheus.shared.storage import state_files
 
 Load = Callable[..., Settings]
@@ -241,6 +242,20 @@ def test_a_variable_that_only_looks_like_one_of_kubernetes_is_an_unknown_key(
 ) -> None:
     (problem,) = problems(environ={"ORPHEUS_PORT": "8080"})
     assert problem == "ORPHEUS_PORT: port: unknown key (did you mean api.port?)"
+
+
+def test_a_variable_with_one_underscore_is_told_to_have_two(problems: Problems) -> None:
+    (problem,) = problems(environ={"ORPHEUS_API_PORT": "8080"})
+    assert problem == "ORPHEUS_API_PORT: write two underscores after the table: ORPHEUS_API__PORT"
+
+
+def test_the_tables_that_a_variable_may_name_are_those_of_the_settings() -> None:
+    tables = {
+        name
+        for name, field in Settings.model_fields.items()
+        if table_in(field.annotation) != (None, False) and not table_in(field.annotation)[1]
+    }
+    assert tables == _TABLES
 
 
 def test_failpoints_are_refused_outside_tests(problems: Problems) -> None:

@@ -18,6 +18,7 @@ from orpheus.shared.domain.schedules import (
     next_tick_ms,
     overdue_tick_ms,
     problem_of,
+    problem_of_timezone,
     ticks_after,
 )
 
@@ -184,3 +185,9 @@ def test_a_tick_is_overdue_once_it_is_late_unless_the_schedule_is_paused() -> No
         assert overdue_tick_ms(1_000_000, then_ms + 1, late_ms, paused=False) == 1_000_000
         assert overdue_tick_ms(1_000_000, then_ms + 1, late_ms, paused=True) is None
     assert overdue_tick_ms(None, 1_000_000, LATE_MS, paused=False) is None, "it never fires again"
+
+
+def test_a_city_without_its_continent_is_told_with_it() -> None:
+    assert problem_of_timezone("Berlin") == "'Berlin' is not known (did you mean 'Europe/Berlin'?)"
+    assert problem_of_timezone("Nowhere") == "'Nowhere' is not known"
+    assert problem_of_timezone("Europe/Berlin") is None

@@ -199,6 +199,35 @@ def test_loading_imports_the_modules(tmp_path: Path, monkeypatch: pytest.MonkeyP
     sys.modules.pop("some_jobs")
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("def hi(): ...\n", "some_jobs defines no job type: put @job before a function"),
+        (
+            "from orpheus import job\n@job\ndef hi(): ...\n@job\ndef hi(n: int): ...\n",
+            "two functions are called some_jobs.hi, and only the last is the job type: rename one",
+        ),
+    ],
+)
+def test_a_module_with_a_function_that_would_never_run_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
+) -> None:
+    (tmp_path / "some_jobs.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError) as refused:
+        load_job_types(["some_jobs"])
+    assert str(refused.value) == reason
+    sys.modules.pop("some_jobs")
+
+
+def test_who_writes_delay_is_told_how_a_job_is_submitted() -> None:
+    @job
+    def greet(name: str) -> None: ...
+
+    with pytest.raises(TypeError, match=r"Client\(\)\.submit\(greet\.new\(…\)\)"):
+        greet.delay(name="Ada")  # type: ignore[attr-defined]
+
+
 def test_an_annotation_that_names_nothing_is_refused_when_the_module_is_loaded() -> None:
     @job
     def vague(ctx: Context, n: "Missing") -> None: ...  # type: ignore[name-defined]  # noqa: F821

@@ -155,6 +155,24 @@ def test_a_function_no_payload_could_call_is_refused(
         signature(handler)
 
 
+class Plain:
+    """Neither a dataclass nor a model."""
+
+
+def takes_plain(width: int, thing: Plain) -> None: ...
+
+
+def test_a_parameter_that_no_payload_can_fill_is_named_with_what_can_be_used() -> None:
+    line = takes_plain.__code__.co_firstlineno
+    with pytest.raises(ConfigurationError) as refused:
+        signature(takes_plain).schema("takes_plain")
+    assert str(refused.value) == (
+        f"takes_plain in {__name__} (line {line}): thing: Plain is no type that JSON can hold; use "
+        "str, int, float, bool, list, dict, datetime, Enum, a dataclass, a TypedDict or a pydantic "
+        "model"
+    )
+
+
 class Own(Context, Protocol):
     """A Context by another name."""
 

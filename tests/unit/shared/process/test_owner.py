@@ -44,6 +44,25 @@ def test_the_whole_command_is_named(
     )
 
 
+def test_an_owner_who_cannot_read_the_interpreter_is_not_told_to_run_it(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = tmp_path / "private"
+    private.mkdir(0o700)
+    monkeypatch.setattr("sys.executable", str(private / "python"))
+    monkeypatch.setattr(owner, "_may_read", lambda _uid, file: "private" not in file)
+    said = run_as_owner(tmp_path)
+    assert said.startswith(f": its owner is {name}, who cannot read {private}/python: install ")
+
+
+def test_a_folder_that_others_may_not_enter_cannot_be_read_by_them(tmp_path: Path) -> None:
+    public = Path("/usr/bin/env")
+    private = tmp_path / "private"
+    private.mkdir(0o700)
+    assert owner._may_read(65_533, str(public))
+    assert not owner._may_read(65_533, str(private / "python"))
+
+
 def test_nothing_is_said_to_the_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid)
     assert (run_as_owner(tmp_path), other_owner(tmp_path)) == ("", "")

@@ -249,6 +249,16 @@ def test_problems_are_json_too(orpheus: Orpheus, tmp_path: Path) -> None:
     assert (well["ok"], well["problems"]) == (True, [])
 
 
+def test_a_configuration_in_which_no_job_can_run_is_a_warning(
+    orpheus: Orpheus, tmp_path: Path
+) -> None:
+    (tmp_path / "own.toml").write_text("[jobs]\nmodules = []\n")
+    answer = orpheus("config", "check", "--config", "own.toml")
+    assert answer.code == 0
+    told = "[jobs] modules is empty, and there are no [[commands]]: no job can run"
+    assert answer.err == f"orpheus: warning: {told}\n"
+
+
 def test_a_schedule_of_a_queue_that_no_pool_serves_is_a_warning(
     orpheus: Orpheus, tmp_path: Path
 ) -> None:

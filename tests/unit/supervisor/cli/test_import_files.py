@@ -111,6 +111,15 @@ def test_the_column_of_users_is_found_or_told(
     assert [one["argv"] for one in made["commands"]] == [argv]
 
 
+def test_a_column_that_only_some_lines_seem_to_have_is_told(orpheus: Orpheus) -> None:
+    Path("crontab").write_text("0 3 * * * root /opt/a\n0 4 * * * printer /opt/b\n")
+    told = (
+        "orpheus: warning: a command begins with a user's name: if that is a column, give --users\n"
+    )
+    assert orpheus("import", "crontab", "crontab").err.startswith(told)
+    assert told not in orpheus("import", "crontab", "crontab", "--users").err
+
+
 def test_files_that_supervisord_includes_are_read(orpheus: Orpheus) -> None:
     Path("etc/conf.d").mkdir(parents=True)
     Path("etc/main.conf").write_text("[include]\nfiles = conf.d/*.conf %(here)s/none.conf\n")

@@ -260,7 +260,7 @@ def test_the_database_of_what_runs_is_used_and_not_the_default(
 def test_the_check_tells_what_the_running_orpheus_has_rejected_of_this_very_text(
     orpheus: Orpheus, runs: Path, store: Store
 ) -> None:
-    (runs.parent / "jobs_mod.py").touch()
+    (runs.parent / "jobs_mod.py").write_text("from orpheus import job\n@job\ndef own(): ...\n")
     check = ("--config", "orpheus.toml", "config", "check")
     text = GOOD.replace("max_retries = 7", 'modules = ["jobs_mod"]')
     runs.write_text(text)

@@ -168,6 +168,12 @@ def test_the_variables_of_the_daemon_are_those_of_every_program() -> None:
     assert [one["env"] for one in found] == [{"X": "2", "Y": "3"}, {"X": "1", "Y": "3"}]
 
 
+def test_memmon_becomes_the_limit_of_each_program() -> None:
+    text = "[eventlistener:mm]\ncommand=memmon -p web=200MB\nevents=TICK_60\n"
+    ((memmon, _),) = imported(text).left()
+    assert memmon.instead == "set max_memory_mb of [[programs]]"
+
+
 def test_a_variable_is_put_into_its_argument_by_a_shell(tmp_path: Path) -> None:
     text = "printf %%s, \"a %(ENV_A)s\" '$A' *.x %(ENV_B)s\\ c %(ENV_C)s"
     (found,) = programs(f"[program:web]\ncommand={text}")
@@ -181,6 +187,7 @@ def test_variables_in_the_environment_and_the_folder_are_set_by_a_shell(tmp_path
         'environment=A="x y %(ENV_B)s",LANG="%(ENV_LANG)s",C="3"'
     )
     assert found["env"] == {"C": "3"}
+    assert run(found["argv"], B="1", WHERE="/") == "exit code 2", "as supervisord, which refuses"
     answer = run(found["argv"], B="1  2", LANG="C", WHERE=str(tmp_path))
     assert answer.splitlines() == ["x y 1 2 C", str(tmp_path)]
 

@@ -11,7 +11,7 @@ from orpheus import PermanentError
 from orpheus.worker.attempt.no_terminal import refuse_questions
 
 
-@pytest.mark.parametrize("ask", [lambda: input("name? "), breakpoint])  # noqa: T100
+@pytest.mark.parametrize("ask", [lambda: input("name? "), breakpoint])
 def test_a_job_that_asks_a_person_fails_at_once_and_names_the_way(
     ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,10 @@ class LacksFiles(Exception):
     """The program of a job was not started, as this process may open no more files."""
 
 
+class SpoiledLoop(Exception):
+    """A job was not started, as an earlier one has left the event loop unable to start any."""
+
+
 class CannotFollow(ChildProcessError):
     """The program of a job was started, but had to be killed for the same reason."""
 

@@ -17,11 +17,12 @@ from weakref import WeakSet
 
 from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.logs import get_logger
-from orpheus.worker.attempt.context import RunningAttempt
+from orpheus.worker.attempt.context import RunningAttempt, SpoiledLoop
 from orpheus.worker.attempt.current import current_attempt
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.forked_child import end_forked_child
 from orpheus.worker.attempt.leftovers import end_tasks
+from orpheus.worker.attempt.loop_settings import LoopSettings
 from orpheus.worker.attempt.loop_threads import LoopThreads
 
 _STOP_S = 1.0
@@ -53,12 +54,11 @@ class EventLoop:
         self._own_tasks: set[asyncio.Task[Any]] = set()
         """Keeps the tasks alive, which a loop does not."""
         self._loop = asyncio.new_event_loop()
-        self._loop.set_task_factory(self._make_task)
+        self._settings = LoopSettings(self._loop, self._make_task)
         # The default would be six threads on two cores, for all jobs.
         self._threads = LoopThreads(max(places, _FEWEST_THREADS))
         self.has_kept_threads = False
         """Functions in threads have outlived their attempts, so this process must be replaced."""
-        self._loop.set_default_executor(self._threads)
         self._is_stopping = False
         self._has_turned = True
         """Whether the loop has turned since `look` asked it to."""
@@ -136,6 +136,13 @@ class EventLoop:
         where = None
         if frame is not None:
             where = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        if owner is not None:
+            owner.job_log().warning(
+                "this job blocks the event loop, so the other jobs on it wait: await, or use "
+                "asyncio.to_thread",
+                seconds=round(seconds, 1),
+                where=where,
+            )
         log.warning(
             "event_loop_blocked",
             job=None if lease is None else lease.job_id,
@@ -162,13 +169,26 @@ class EventLoop:
     def _begin(self, attempt: RunningAttempt) -> None:
         current_attempt.set(attempt)
         self._threads.begin(attempt)
-        task = self._loop.create_task(self._run_one(attempt))
-        self._own_tasks.add(task)
-        task.add_done_callback(self._own_tasks.discard)
+        work = self._run_one(attempt)
+        try:
+            self._settings.check()
+            self._settings.set_anew(self._threads)
+            task = self._loop.create_task(work)
+            self._own_tasks.add(task)
+            task.add_done_callback(self._own_tasks.discard)
+        except Exception as error:  # noqa: BLE001 - a job may have put anything there
+            work.close()
+            self._end(attempt, self._executor.ended_by(SpoiledLoop(error), attempt.lease))
 
     async def _run_one(self, attempt: RunningAttempt) -> None:
         finished = await self._executor.run_on_loop(attempt)
-        await end_tasks(lambda: self._tasks[attempt])
+        try:
+            self._settings.set_anew(self._threads)  # the rest ends without those of the job
+            await end_tasks(lambda: self._tasks[attempt])
+        finally:
+            self._end(attempt, finished)
+
+    def _end(self, attempt: RunningAttempt, finished: Finished) -> None:
         del self._tasks[attempt]
         self.has_kept_threads |= self._threads.end(attempt, finished.ending)
         self._on_end(attempt, finished)

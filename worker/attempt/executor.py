@@ -19,6 +19,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
 from orpheus.shared.job_types.registry import JobType, PayloadMisfit
+from orpheus.shared.logs import get_logger
 from orpheus.shared.records import dataclass
 from orpheus.worker.attempt.around import Around, enter_around, enter_around_coroutine
 from orpheus.worker.attempt.context import (
@@ -28,6 +29,7 @@ from orpheus.worker.attempt.context import (
     JobQueries,
     LacksFiles,
     RunningAttempt,
+    SpoiledLoop,
 )
 from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.forked_child import end_forked_child
@@ -39,6 +41,14 @@ from orpheus.worker.attempt.stray_output import StrayOutput
 if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
     from orpheus.worker.attempt.kept_loop import KeptLoop
+
+
+_BLOCKED_PAST_TIMEOUT = (
+    "this job blocked its event loop past its timeout, which could not stop it: await, or use "
+    "asyncio.to_thread"
+)
+
+log = get_logger()
 
 
 class UnknownJobType(Exception):
@@ -93,6 +103,8 @@ class Executor:
     """A job had a type that the job modules define now, but that this worker does not have."""
     lacks_files: bool = False
     """A command could not be started, as this process may open no more files."""
+    has_spoiled_loop: bool = False
+    """A job has left the event loop so that no other can start there."""
     _pid: int = field(default_factory=os.getpid)
     _kept_loop: "KeptLoop | None" = None
 
@@ -112,7 +124,7 @@ class Executor:
             children = tuple(attempt.children)
             return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children)
         except BaseException as error:  # noqa: BLE001 - see the module
-            return self._ended_by(error, attempt.lease)
+            return self.ended_by(error, attempt.lease)
         finally:
             self.has_raised |= self.alarm.has_raised
             attempt.thread_id = None
@@ -164,7 +176,7 @@ class Executor:
             result, children = result_text(value), tuple(attempt.children)
             return Finished(attempt.lease, Ending.SUCCEEDED, result, None, 0, children)
         except BaseException as error:  # noqa: BLE001 - see the module
-            return self._ended_by(error, attempt.lease)
+            return self.ended_by(error, attempt.lease)
         finally:
             if attempt.log is not None:
                 attempt.log.finish_lines()
@@ -179,7 +191,8 @@ class Executor:
         # All tasks of the loop, unless jobs share it.
         attempt.tasks = attempt.tasks or (lambda: asyncio.all_tasks(loop))
         attempt.on_stop = lambda: loop.call_soon_threadsafe(task.cancel)
-        limit = asyncio.timeout(attempt.lease.timeout_s)
+        deadline_s = loop.time() + attempt.lease.timeout_s
+        limit = asyncio.timeout_at(deadline_s)
         # What is around it is left outside of the timeout, so it sees JobTimeout and JobCancelled.
         async with AsyncExitStack() as stack:
             try:
@@ -191,7 +204,11 @@ class Executor:
                             context, attempt.lease.payload
                         )
                         attempt.handler = work
-                        return await work
+                        result = await work
+                        if not limit.expired() and loop.time() >= deadline_s:
+                            attempt.job_log().warning(_BLOCKED_PAST_TIMEOUT)
+                            raise JobTimeout
+                        return result
                     finally:
                         if os.getpid() != self._pid:  # it must not close its parent's event loop
                             end_forked_child()
@@ -206,7 +223,8 @@ class Executor:
                 attempt.on_stop = attempt.handler = None
         return None  # a context manager has swallowed the exception
 
-    def _ended_by(self, error: BaseException, lease: Lease) -> Finished:
+    def ended_by(self, error: BaseException, lease: Lease) -> Finished:
+        """Return how an attempt has ended that raised `error`."""
         try:
             return self._ending_by(error, lease)
         except BaseException:  # noqa: BLE001 - a class of exceptions may raise anything
@@ -226,6 +244,10 @@ class Executor:
         if isinstance(error, OutdatedWorker):
             # Releasing spends no retry: the process that replaces this one has the newest code.
             self.is_outdated = True
+            return Finished(lease, Ending.RELEASED)
+        if isinstance(error, SpoiledLoop):
+            self.has_spoiled_loop = True
+            log.warning("event_loop_spoiled", job=lease.job_id, error=str(error))
             return Finished(lease, Ending.RELEASED)
         if isinstance(error, LacksFiles):
             self.lacks_files = True

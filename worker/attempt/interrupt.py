@@ -8,6 +8,10 @@ It must not be raised after the job has ended. `arm` puts one item into a list. 
 item out decides: the thread itself, at the end of its job, or the watch, which then raises. If the
 watch was first, the thread waits until the exception was sent, and cancels it if it has not been
 raised yet. This needs no lock, which could stay locked: the exception may come at any step.
+
+On Python 3.13, an exception that is raised just as a `while` loop begins its next round skips the
+`try` that stands directly around the loop (CPython issue 130279). So the `try` that catches
+JobTimeout (worker/attempt/executor.py) has no loop in it, only calls.
 """
 
 import ctypes
@@ -61,9 +65,7 @@ class Interrupt:
         """Stop `look` from raising. An exception that was already sent may be raised in here."""
         if not self._is_armed:
             return
-        try:
-            self._armed.pop()
-        except IndexError:
+        if not _takes(self._armed):
             while not self._is_sent:
                 time.sleep(_SPIN_S)
             _raise_in_thread(self._thread_id, _NOTHING)
@@ -82,11 +84,18 @@ class Interrupt:
             kind = JobTimeout
         else:
             return
-        try:
-            armed.pop()
-        except IndexError:  # it has ended meanwhile
+        if not _takes(armed):  # the job has ended meanwhile
             return
         self.was_used = True
         self.has_raised = kind is JobTimeout
         _raise_in_thread(self._thread_id, kind)
         self._is_sent = True
+
+
+def _takes(armed: list[None]) -> bool:
+    """Take the item out of `armed`; return False if another thread was first."""
+    try:
+        armed.pop()
+    except IndexError:
+        return False
+    return True

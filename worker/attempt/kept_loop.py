@@ -12,7 +12,9 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from orpheus.worker.attempt.context import SpoiledLoop
 from orpheus.worker.attempt.leftovers import close, end_tasks
+from orpheus.worker.attempt.loop_settings import LoopSettings
 
 _T = TypeVar("_T")
 
@@ -24,19 +26,32 @@ class KeptLoop:
         self._new_loop()
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Return what `work` returns, once what it has left behind has ended."""
+        """Return what `work` returns, once what it has left behind has ended.
+
+        Raises SpoiledLoop if the loop cannot start it.
+        """
         if self._loop.is_closed():  # a job has done it
             self._new_loop()
         threads, generators = _Threads(), _Generators()
-        self._loop.set_default_executor(threads)
+        noted = generators.noted(work)
         try:
-            return self._loop.run_until_complete(self._loop.create_task(generators.noted(work)))
+            self._settings.check()
+            self._settings.set_anew(threads)
+            task = self._loop.create_task(noted)
+        except Exception as error:  # noqa: BLE001 - a job may have put anything there
+            noted.close()
+            work.close()
+            raise SpoiledLoop(error) from None
+        try:
+            return self._loop.run_until_complete(task)
         finally:
+            self._settings.set_anew(threads)
             self._loop.run_until_complete(_end_the_rest(threads, generators))
             threads.shutdown()
 
     def _new_loop(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._settings = LoopSettings(self._loop)
         # At the exit of the process, functions of `atexit` may still need it.
         weakref.finalize(self, self._loop.close).atexit = False
 

@@ -102,6 +102,8 @@ class Loop:
             return f"it has done {self._control.jobs_done} jobs (max_jobs)"
         if self._executor.is_outdated:
             return "its job code is older than the job types"
+        if self._executor.has_spoiled_loop:
+            return "a job has left its event loop unable to start others"
         if self._executor.lacks_files:
             return "it may open no more files, and could not start a command"
         return None

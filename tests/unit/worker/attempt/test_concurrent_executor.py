@@ -5,6 +5,7 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
@@ -152,6 +153,106 @@ def test_whatever_a_handler_raises_ends_its_own_attempt(
         assert jobs.end().ending is Ending.SUCCEEDED
 
 
+def _raise(*_: Any, **__: Any) -> Any:
+    raise ValueError("spoiled")
+
+
+def _exit(*_: Any) -> None:
+    raise SystemExit
+
+
+SPOILS: dict[str, Callable[[asyncio.AbstractEventLoop], object]] = {
+    "a task factory that raises": lambda loop: loop.set_task_factory(_raise),
+    "a task factory that makes no tasks": lambda loop: loop.set_task_factory(lambda *_: None),  # type: ignore[arg-type]
+    "an exception handler that raises": lambda loop: loop.set_exception_handler(_exit),
+    "debug mode": lambda loop: loop.set_debug(True),
+    "threads that are shut down": lambda loop: loop.set_default_executor(_shut_down()),
+    "a stop": lambda loop: loop.stop(),
+}
+
+
+def _shut_down() -> ThreadPoolExecutor:
+    threads = ThreadPoolExecutor()
+    threads.shutdown()
+    return threads
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
+def test_what_a_job_changes_in_the_loop_is_set_anew_for_the_next_one(
+    jobs: Jobs, spoil: Callable[[asyncio.AbstractEventLoop], object]
+) -> None:
+    @job
+    async def spoiling(ctx: Context) -> None:
+        spoil(asyncio.get_running_loop())
+
+    @job
+    async def usual(ctx: Context) -> list[Any]:
+        in_thread = await asyncio.create_task(asyncio.to_thread(int, "3"))
+        asyncio.create_task(_failing_when_it_is_cancelled())  # noqa: RUF006
+        await asyncio.sleep(0)
+        return [in_thread, asyncio.get_running_loop().get_debug()]
+
+    async def _failing_when_it_is_cancelled() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise ValueError
+
+    for _ in range(2):
+        jobs.start("spoiling")
+        assert jobs.end().ending is Ending.SUCCEEDED
+        jobs.start("usual")
+        assert jobs.end().result == "[3,false]"
+    assert jobs.executor is not None
+    assert not jobs.executor.has_spoiled_loop
+
+
+@pytest.mark.parametrize("how", ["create_task", "shutdown_default_executor"])
+def test_a_job_that_cannot_start_on_the_loop_is_released_and_the_worker_knows_why(
+    jobs: Jobs, how: str
+) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    @job
+    async def spoiling(ctx: Context) -> None:
+        loop = asyncio.get_running_loop()
+        loops.append(loop)
+        if how == "create_task":
+            loop.create_task = _raise  # type: ignore[method-assign]
+        else:
+            await loop.shutdown_default_executor()
+
+    @job
+    async def usual(ctx: Context) -> None:
+        pass
+
+    jobs.start("spoiling")
+    assert jobs.end().ending is Ending.SUCCEEDED
+    jobs.start("usual")
+    assert jobs.end().ending is Ending.RELEASED
+    assert jobs.executor is not None
+    assert jobs.executor.has_spoiled_loop
+    vars(loops[0]).pop("create_task", None)  # else it cannot be closed
+
+
+def test_a_job_whose_rest_cannot_be_ended_ends_all_the_same(jobs: Jobs) -> None:
+    @job
+    async def spoiling(ctx: Context) -> str:
+        async def failing() -> None:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                raise ValueError
+
+        asyncio.create_task(failing())  # noqa: RUF006
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().set_exception_handler(_exit)
+        return "a result"
+
+    jobs.start("spoiling")
+    assert jobs.end().result == '"a result"'
+
+
 class Unclassed(BaseException):
     """It cannot be asked what it is."""
 
@@ -253,6 +354,10 @@ def test_each_job_that_blocks_the_loop_is_named_once_and_gives_time_to_the_other
         assert jobs.end().ending is Ending.SUCCEEDED
     assert [one["job"] for one in told] == [first.lease.job_id, second.lease.job_id]
     assert "test_concurrent_executor.py" in told[0]["where"]
+    for attempt in (first, second):
+        [line] = attempt.take_lines()
+        assert (line.level, "blocks the event loop" in line.line) == ("warning", True)
+        assert "test_concurrent_executor.py" in line.fields
     deadlines_s = [one.hard_deadline_s(10.0) - one.started_at_s for one in (first, second)]
     assert deadlines_s[0] == pytest.approx(first.lease.timeout_s + 30.0)
     assert deadlines_s[1] > second.lease.timeout_s + 30.0 + BLOCKED_AFTER_S

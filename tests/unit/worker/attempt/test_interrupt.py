@@ -140,6 +140,12 @@ def test_nothing_is_raised_before_it_is_armed_or_after_it_is_disarmed(
 def test_at_the_moment_of_the_end_it_is_raised_before_disarm_returns_or_never(
     interrupt: Interrupt, attempt: RunningAttempt
 ) -> None:
+    def run() -> None:
+        """The code of a job. Its loop stands in a function: see the module of Interrupt."""
+        end_s = time.monotonic() + 0.0003
+        while time.monotonic() < end_s:
+            pass
+
     rounds = caught = 0
     with watched(interrupt, time.monotonic):
         while rounds < ROUNDS or not caught:  # on a busy machine the watch seldom runs in time
@@ -148,9 +154,7 @@ def test_at_the_moment_of_the_end_it_is_raised_before_disarm_returns_or_never(
                 interrupt.begin(attempt)
                 try:
                     interrupt.arm(time.monotonic(), 0.0003)
-                    end_s = time.monotonic() + 0.0003
-                    while time.monotonic() < end_s:
-                        pass
+                    run()
                 finally:
                     interrupt.disarm()
             except JobTimeout:

@@ -155,3 +155,54 @@ def test_whatever_ends_a_coroutine_the_next_one_runs_on_the_same_loop(
         assert finished.ending is ended
     assert finished.result == "0"
     assert len(loops) == 1
+
+
+def _raise(*_: Any, **__: Any) -> Any:
+    raise ValueError("spoiled")
+
+
+def test_what_a_job_changes_in_the_loop_is_set_anew_for_its_rest_and_for_the_next_one(
+    monkeypatch: Any, make_lease: Callable[..., Any], queries: Any
+) -> None:
+    monkeypatch.setattr(registry, "_registry", {})
+
+    @job("t")
+    async def spoiling(spoils: bool) -> bool:
+        loop = asyncio.get_running_loop()
+        await asyncio.create_task(asyncio.to_thread(int, "3"))
+        was_debug = loop.get_debug()
+        if spoils:
+            loop.set_task_factory(_raise)
+            loop.set_exception_handler(_raise)
+            loop.set_debug(True)
+        return was_debug
+
+    executor = Executor(load_job_types([]), {}, NoTimeout(), queries)
+    for spoils in ("true", "false"):
+        lease = make_lease(payload=f'{{"spoils": {spoils}}}')
+        finished = executor.run(RunningAttempt(lease, time.monotonic()))
+        assert (finished.ending, finished.result) == (Ending.SUCCEEDED, "false")
+    assert not executor.has_spoiled_loop
+
+
+@pytest.mark.parametrize("how", ["create_task", "shutdown_default_executor"])
+def test_a_job_that_cannot_start_on_the_loop_is_released_and_the_worker_knows_why(
+    monkeypatch: Any, make_lease: Callable[..., Any], queries: Any, how: str
+) -> None:
+    monkeypatch.setattr(registry, "_registry", {})
+
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    @job("t")
+    async def spoiling() -> None:
+        loops.append(asyncio.get_running_loop())
+        if how == "shutdown_default_executor":
+            await loops[0].shutdown_default_executor()
+
+    executor = Executor(load_job_types([]), {}, NoTimeout(), queries)
+    executor.run(RunningAttempt(make_lease(), time.monotonic()))
+    if how == "create_task":
+        loops[0].create_task = _raise  # type: ignore[method-assign]
+    finished = executor.run(RunningAttempt(make_lease(), time.monotonic()))
+    assert finished.ending is Ending.RELEASED
+    assert executor.has_spoiled_loop

@@ -24,7 +24,13 @@ def without_garbage() -> Iterator[None]:
 
 
 class Later(ModuleType):
-    """Stands for a module that is imported when something of it is used."""
+    """Stands for a module that is imported when something of it is used.
+
+    It is false, as None is: logging looks for asyncio like that, for each record since Python 3.12.
+    """
+
+    def __bool__(self) -> bool:
+        return False
 
     def __getattr__(self, name: str) -> Any:
         """Import the real module, and return what it has of this name.

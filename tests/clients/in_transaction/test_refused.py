@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
@@ -55,7 +55,7 @@ def test_reading_sees_what_the_transaction_sees(
     "make",
     [
         lambda: sqlite3.connect(":memory:"),
-        lambda: create_engine("sqlite://").connect(),
+        lambda: create_engine("sqlite://", poolclass=NullPool).connect(),
         lambda: Session(create_engine("sqlite://")),
         object,
     ],

@@ -51,7 +51,8 @@ def rows(database: Path) -> list[dict[str, Any]]:
 
 
 def engine(database: Path) -> sqlalchemy.Engine:
-    return sqlalchemy.create_engine(f"sqlite:///{database}")
+    """Without a pool: it would close its connections only when they are garbage."""
+    return sqlalchemy.create_engine(f"sqlite:///{database}", poolclass=sqlalchemy.NullPool)
 
 
 @pytest.mark.parametrize(

@@ -4,27 +4,19 @@ import asyncio
 import contextvars
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
 from typing import Any
-from unittest.mock import MagicMock
 
 import pytest
 
 from orpheus import Context, job
-from orpheus.shared.domain.jobs import Lease
-from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.job_types import registry as job_types
-from orpheus.shared.job_types.registry import load_job_types
-from orpheus.worker.attempt.around import Around
 from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor
-from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.current import current_attempt
-from orpheus.worker.attempt.executor import NoTimeout
 
-BLOCKED_AFTER_S = 0.2
+BLOCKED_AFTER_S = 0.2  # see conftest.py
 MOST_S = 30.0
 
 
@@ -33,50 +25,7 @@ def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_types, "_registry", {})
 
 
-class Jobs:
-    """Starts attempts, and returns how they end."""
-
-    def __init__(self, make_lease: Callable[..., Lease], queries: Any) -> None:
-        self._make_lease = make_lease
-        self._queries = queries
-        self._n = 0
-        self._ended: SimpleQueue[tuple[RunningAttempt, Finished]] = SimpleQueue()
-        self.executor: ConcurrentExecutor | None = None
-        self.around: Around = ()
-
-    def start(self, name: str, **fields: Any) -> RunningAttempt:
-        if self.executor is None:
-            self.executor = ConcurrentExecutor(
-                load_job_types([]),
-                {},
-                NoTimeout(),
-                self._queries,
-                around=self.around,
-                capture=MagicMock(),
-                places=8,
-                blocked_after_s=BLOCKED_AFTER_S,
-            )
-            self.executor.on_end = lambda *ended: self._ended.put(ended)
-        self._n += 1
-        lease = self._make_lease(job_id=self._n, token=self._n, type=name, **fields)
-        attempt = RunningAttempt(lease, time.monotonic())
-        self.executor.start(attempt)
-        return attempt
-
-    def end(self) -> Finished:
-        """How the next one ended."""
-        return self._ended.get(timeout=MOST_S)[1]
-
-
-@pytest.fixture
-def jobs(make_lease: Callable[..., Lease], queries: Any) -> Iterator[Jobs]:
-    made = Jobs(make_lease, queries)
-    yield made
-    if made.executor is not None:
-        made.executor.stop()
-
-
-def test_coroutines_share_a_loop_and_others_have_a_thread_each(jobs: Jobs) -> None:
+def test_coroutines_share_a_loop_and_others_have_a_thread_each(jobs: Any) -> None:
     together = threading.Barrier(3)
 
     @job
@@ -101,7 +50,7 @@ def test_coroutines_share_a_loop_and_others_have_a_thread_each(jobs: Jobs) -> No
     assert loops < results, "the same loop and thread as before"
 
 
-def test_what_a_job_sets_in_its_context_is_gone_with_it(jobs: Jobs) -> None:
+def test_what_a_job_sets_in_its_context_is_gone_with_it(jobs: Any) -> None:
     seen: contextvars.ContextVar[int] = contextvars.ContextVar("seen", default=0)
 
     @job
@@ -122,7 +71,7 @@ def test_what_a_job_sets_in_its_context_is_gone_with_it(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
 def test_whatever_a_handler_raises_ends_its_own_attempt(
-    jobs: Jobs, raised: type[BaseException]
+    jobs: Any, raised: type[BaseException]
 ) -> None:
     @job
     async def on_the_loop(ctx: Context, fail: bool = True) -> None:
@@ -153,106 +102,6 @@ def test_whatever_a_handler_raises_ends_its_own_attempt(
         assert jobs.end().ending is Ending.SUCCEEDED
 
 
-def _raise(*_: Any, **__: Any) -> Any:
-    raise ValueError("spoiled")
-
-
-def _exit(*_: Any) -> None:
-    raise SystemExit
-
-
-SPOILS: dict[str, Callable[[asyncio.AbstractEventLoop], object]] = {
-    "a task factory that raises": lambda loop: loop.set_task_factory(_raise),
-    "a task factory that makes no tasks": lambda loop: loop.set_task_factory(lambda *_: None),  # type: ignore[arg-type]
-    "an exception handler that raises": lambda loop: loop.set_exception_handler(_exit),
-    "debug mode": lambda loop: loop.set_debug(True),
-    "threads that are shut down": lambda loop: loop.set_default_executor(_shut_down()),
-    "a stop": lambda loop: loop.stop(),
-}
-
-
-def _shut_down() -> ThreadPoolExecutor:
-    threads = ThreadPoolExecutor()
-    threads.shutdown()
-    return threads
-
-
-@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
-def test_what_a_job_changes_in_the_loop_is_set_anew_for_the_next_one(
-    jobs: Jobs, spoil: Callable[[asyncio.AbstractEventLoop], object]
-) -> None:
-    @job
-    async def spoiling(ctx: Context) -> None:
-        spoil(asyncio.get_running_loop())
-
-    @job
-    async def usual(ctx: Context) -> list[Any]:
-        in_thread = await asyncio.create_task(asyncio.to_thread(int, "3"))
-        asyncio.create_task(_failing_when_it_is_cancelled())  # noqa: RUF006
-        await asyncio.sleep(0)
-        return [in_thread, asyncio.get_running_loop().get_debug()]
-
-    async def _failing_when_it_is_cancelled() -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            raise ValueError
-
-    for _ in range(2):
-        jobs.start("spoiling")
-        assert jobs.end().ending is Ending.SUCCEEDED
-        jobs.start("usual")
-        assert jobs.end().result == "[3,false]"
-    assert jobs.executor is not None
-    assert not jobs.executor.has_spoiled_loop
-
-
-@pytest.mark.parametrize("how", ["create_task", "shutdown_default_executor"])
-def test_a_job_that_cannot_start_on_the_loop_is_released_and_the_worker_knows_why(
-    jobs: Jobs, how: str
-) -> None:
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    @job
-    async def spoiling(ctx: Context) -> None:
-        loop = asyncio.get_running_loop()
-        loops.append(loop)
-        if how == "create_task":
-            loop.create_task = _raise  # type: ignore[method-assign]
-        else:
-            await loop.shutdown_default_executor()
-
-    @job
-    async def usual(ctx: Context) -> None:
-        pass
-
-    jobs.start("spoiling")
-    assert jobs.end().ending is Ending.SUCCEEDED
-    jobs.start("usual")
-    assert jobs.end().ending is Ending.RELEASED
-    assert jobs.executor is not None
-    assert jobs.executor.has_spoiled_loop
-    vars(loops[0]).pop("create_task", None)  # else it cannot be closed
-
-
-def test_a_job_whose_rest_cannot_be_ended_ends_all_the_same(jobs: Jobs) -> None:
-    @job
-    async def spoiling(ctx: Context) -> str:
-        async def failing() -> None:
-            try:
-                await asyncio.sleep(60)
-            finally:
-                raise ValueError
-
-        asyncio.create_task(failing())  # noqa: RUF006
-        await asyncio.sleep(0)
-        asyncio.get_running_loop().set_exception_handler(_exit)
-        return "a result"
-
-    jobs.start("spoiling")
-    assert jobs.end().result == '"a result"'
-
-
 class Unclassed(BaseException):
     """It cannot be asked what it is."""
 
@@ -261,7 +110,7 @@ class Unclassed(BaseException):
         raise SystemExit
 
 
-def test_an_exception_that_cannot_be_looked_at_ends_its_own_attempt(jobs: Jobs) -> None:
+def test_an_exception_that_cannot_be_looked_at_ends_its_own_attempt(jobs: Any) -> None:
     @job
     async def on_the_loop(ctx: Context) -> None:
         raise Unclassed
@@ -278,7 +127,7 @@ def test_an_exception_that_cannot_be_looked_at_ends_its_own_attempt(jobs: Jobs) 
         assert ended.error.type == "Unclassed"
 
 
-def test_a_timeout_in_a_thread_is_known_to_the_worker(jobs: Jobs) -> None:
+def test_a_timeout_in_a_thread_is_known_to_the_worker(jobs: Any) -> None:
     @job
     def stepping(ctx: Context) -> None:
         while True:
@@ -299,7 +148,7 @@ def test_a_timeout_in_a_thread_is_known_to_the_worker(jobs: Jobs) -> None:
     assert jobs.end().ending is Ending.SUCCEEDED
 
 
-def test_functions_in_threads_that_outlive_their_jobs_are_known_to_the_worker(jobs: Jobs) -> None:
+def test_functions_in_threads_that_outlive_their_jobs_are_known_to_the_worker(jobs: Any) -> None:
     has_begun, go_on = threading.Event(), threading.Event()
 
     def function() -> None:
@@ -334,7 +183,7 @@ def test_functions_in_threads_that_outlive_their_jobs_are_known_to_the_worker(jo
 
 
 def test_each_job_that_blocks_the_loop_is_named_once_and_gives_time_to_the_others(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    jobs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[dict[str, Any]] = []
     log = "orpheus.worker.attempt.event_loop.log.warning"
@@ -364,7 +213,7 @@ def test_each_job_that_blocks_the_loop_is_named_once_and_gives_time_to_the_other
 
 
 def test_a_job_that_blocks_the_loop_in_many_short_tasks_gives_time_to_the_others(
-    jobs: Jobs,
+    jobs: Any,
 ) -> None:
     @job
     async def short_ones(ctx: Context) -> None:
@@ -384,7 +233,7 @@ def test_a_job_that_blocks_the_loop_in_many_short_tasks_gives_time_to_the_others
     assert blocking.extra_time_s == 0.0
 
 
-def test_context_managers_are_around_attempts_on_the_loop_and_in_threads(jobs: Jobs) -> None:
+def test_context_managers_are_around_attempts_on_the_loop_and_in_threads(jobs: Any) -> None:
     session = contextvars.ContextVar[int]("session", default=0)
     left: list[tuple[int, str]] = []
 

@@ -291,22 +291,6 @@ def test_a_coroutine_past_its_timeout_is_cancelled_through_its_loop(run: Run, al
     assert not alarm.has_raised
 
 
-def test_a_coroutine_that_blocked_its_loop_past_its_timeout_has_timed_out(
-    run: Run, start: Callable[..., RunningAttempt]
-) -> None:
-    async def blocking(ctx: Context) -> str:
-        time.sleep(2 * SHORT_S)  # noqa: ASYNC251 - that is it
-        return "too late"
-
-    running = start(timeout_s=SHORT_S)
-    ended = run(blocking, running=running)
-    assert (ended.ending, ended.result) == (Ending.TIMED_OUT, None)
-    assert ended.error is not None
-    assert ended.error.message == "it ran longer than its timeout of 0.2 s"
-    [line] = running.take_lines()
-    assert (line.level, "blocked its event loop past its timeout" in line.line) == ("warning", True)
-
-
 def test_a_function_whose_c_code_returns_past_its_timeout_has_timed_out(run: Run) -> None:
     def blocking(ctx: Context) -> str:
         end_s = time.monotonic() + 0.02
@@ -315,15 +299,6 @@ def test_a_function_whose_c_code_returns_past_its_timeout_has_timed_out(run: Run
         return "too late"
 
     assert run(blocking, timeout_s=0.01).ending is Ending.TIMED_OUT
-
-
-def test_a_coroutine_may_catch_its_timeout_and_return_a_result(run: Run) -> None:
-    async def partial(ctx: Context) -> str:
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.sleep(60)
-        return "partial"
-
-    assert run(partial, timeout_s=SHORT_S) == finished(Ending.SUCCEEDED, '"partial"')
 
 
 def test_a_timeout_error_that_a_coroutine_raises_itself_is_a_failure(run: Run) -> None:

@@ -1,6 +1,7 @@
 """One event loop for one coroutine after the other."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orpheus import job
+from orpheus import Context, job
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.registry import load_job_types
@@ -157,52 +158,28 @@ def test_whatever_ends_a_coroutine_the_next_one_runs_on_the_same_loop(
     assert len(loops) == 1
 
 
-def _raise(*_: Any, **__: Any) -> Any:
-    raise ValueError("spoiled")
-
-
-def test_what_a_job_changes_in_the_loop_is_set_anew_for_its_rest_and_for_the_next_one(
-    monkeypatch: Any, make_lease: Callable[..., Any], queries: Any
-) -> None:
-    monkeypatch.setattr(registry, "_registry", {})
-
-    @job("t")
-    async def spoiling(spoils: bool) -> bool:
-        loop = asyncio.get_running_loop()
-        await asyncio.create_task(asyncio.to_thread(int, "3"))
-        was_debug = loop.get_debug()
-        if spoils:
-            loop.set_task_factory(_raise)
-            loop.set_exception_handler(_raise)
-            loop.set_debug(True)
-        return was_debug
-
-    executor = Executor(load_job_types([]), {}, NoTimeout(), queries)
-    for spoils in ("true", "false"):
-        lease = make_lease(payload=f'{{"spoils": {spoils}}}')
-        finished = executor.run(RunningAttempt(lease, time.monotonic()))
-        assert (finished.ending, finished.result) == (Ending.SUCCEEDED, "false")
-    assert not executor.has_spoiled_loop
-
-
-@pytest.mark.parametrize("how", ["create_task", "shutdown_default_executor"])
-def test_a_job_that_cannot_start_on_the_loop_is_released_and_the_worker_knows_why(
+@pytest.mark.parametrize("how", ["blocks", "catches"])
+def test_a_coroutine_that_returns_after_its_timeout_has_timed_out_unless_it_caught_it(
     monkeypatch: Any, make_lease: Callable[..., Any], queries: Any, how: str
 ) -> None:
     monkeypatch.setattr(registry, "_registry", {})
 
-    loops: list[asyncio.AbstractEventLoop] = []
-
     @job("t")
-    async def spoiling() -> None:
-        loops.append(asyncio.get_running_loop())
-        if how == "shutdown_default_executor":
-            await loops[0].shutdown_default_executor()
+    async def late(ctx: Context) -> str:
+        if how == "blocks":
+            time.sleep(0.1)  # noqa: ASYNC251 - that is it
+        else:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+        return "partial"
 
-    executor = Executor(load_job_types([]), {}, NoTimeout(), queries)
-    executor.run(RunningAttempt(make_lease(), time.monotonic()))
-    if how == "create_task":
-        loops[0].create_task = _raise  # type: ignore[method-assign]
-    finished = executor.run(RunningAttempt(make_lease(), time.monotonic()))
-    assert finished.ending is Ending.RELEASED
-    assert executor.has_spoiled_loop
+    attempt = RunningAttempt(make_lease(timeout_s=0.05), time.monotonic())
+    finished = Executor(load_job_types([]), {}, NoTimeout(), queries).run(attempt)
+    lines = [line.line for line in attempt.take_lines()]
+    if how == "catches":
+        assert (finished.ending, finished.result, lines) == (Ending.SUCCEEDED, '"partial"', [])
+        return
+    assert (finished.ending, finished.result) == (Ending.TIMED_OUT, None)
+    assert finished.error is not None
+    assert finished.error.message == "it ran longer than its timeout of 0.05 s"
+    assert len(lines) == 1 and "blocked its event loop past its timeout" in lines[0]

@@ -136,6 +136,9 @@ class Database(Protocol):
     def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> Sequence[int]:
         """Insert rows by a query that ends in `VALUES (?, …);`; return their ids, in order."""
 
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert many rows into a table, inside a transaction, as fast as it can."""
+
     def take_tokens(self, n: int) -> Sequence[int]:
         """Return the next `n` tokens for leases, inside a transaction: they only grow."""
 
@@ -182,6 +185,12 @@ class Database(Protocol):
         """Let each statement of this block be planned for the values it is given.
 
         PostgreSQL has one plan for all values otherwise, and for a rare type that may be a bad one.
+        """
+
+    def snapshot_of_all(self) -> AbstractContextManager[None]:
+        """The same as `snapshot`, for statements that read whole tables and join them.
+
+        PostgreSQL follows an index row by row otherwise, which never ends for two long tables.
         """
 
     def time_limit(self, limit_s: float) -> AbstractContextManager[None]:

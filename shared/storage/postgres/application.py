@@ -194,6 +194,10 @@ class ApplicationDatabase(Statements):
     def number_events(self) -> None:
         """Do nothing: events are numbered after their commit, in a transaction of their own."""
 
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """See Database. Nothing is moved into an application's transaction."""
+        raise NotImplementedError
+
     def planned_for_values(self) -> contextlib.AbstractContextManager[None]:
         """See Database. Here no statement is prepared, so each is planned for its values anyway."""
         return contextlib.nullcontext()
@@ -230,6 +234,10 @@ class ApplicationDatabase(Statements):
             self._read_clock.set(now_ms, asked_ns)
             self._look_at_schema()
             yield
+
+    def snapshot_of_all(self) -> contextlib.AbstractContextManager[None]:
+        """See Database. How statements are planned is up to the application."""
+        return self.snapshot()
 
     @contextlib.contextmanager
     def time_limit(self, limit_s: float) -> Iterator[None]:

@@ -122,6 +122,14 @@ class Connection:
         self._execute(*statements)
         return [row for statement in statements for row in statement.fetchall()]
 
+    def copy(self, sql: str, rows: Iterable[Row]) -> None:
+        """Send rows to a `COPY … FROM STDIN`, in a transaction."""
+        assert self.in_transaction
+        if self._waiting:
+            self._execute()
+        with self._translating():
+            self._at_hand().copy(sql, rows)
+
     def send_many(
         self, batches: Iterable[tuple[str, Sequence[Sequence[Value | list[Value]]]]]
     ) -> None:

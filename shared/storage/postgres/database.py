@@ -9,7 +9,7 @@ newer Orpheus may have changed it since this connection was opened.
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import psycopg
 
@@ -31,6 +31,8 @@ _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
 _PLAN_CUSTOM = "SET LOCAL plan_cache_mode = 'force_custom_plan'"
 _PLAN_GENERIC = "SET LOCAL plan_cache_mode = 'force_generic_plan'"
+_PLAN_FREELY = """SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on;
+    SET LOCAL enable_mergejoin = on; SET LOCAL plan_cache_mode = 'auto';"""
 _NUMBER_EVENTS = f"{_WRITE}; SELECT orpheus.number_events(); COMMIT;"
 _LOOK_EVERY_S = 1.0
 _READ_CLOCK_NOT_DURABLE = f"{READ_CLOCK}, set_config('synchronous_commit', 'off', true)"
@@ -70,6 +72,11 @@ class PostgresDatabase(Statements):
         self._durable = durable
         self._only_reads = False
         """Whether the open transaction is a snapshot."""
+
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """See Database."""
+        names = ", ".join(columns)
+        self._connection.copy(f"COPY orpheus.{table} ({names}) FROM STDIN", rows)
 
     def number_events(self) -> None:
         """See Database."""
@@ -121,6 +128,12 @@ class PostgresDatabase(Statements):
     def snapshot(self) -> Iterator[None]:
         """See Database. Events that were committed before it have their numbers."""
         with self._reading(""):
+            yield
+
+    @contextlib.contextmanager
+    def snapshot_of_all(self) -> Iterator[None]:
+        """See Database."""
+        with self._reading(_PLAN_FREELY):
             yield
 
     @contextlib.contextmanager

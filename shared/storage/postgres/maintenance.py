@@ -32,7 +32,7 @@ class SchemaMaintenance:
         """See Maintenance."""
         from orpheus.shared.storage.verbs.invariants import broken_invariants  # noqa: PLC0415 - seldom
 
-        with self._database.snapshot():
+        with self._database.snapshot_of_all():
             return broken_invariants(self._database)
 
     def backup(self, target: Path) -> None:

@@ -5,7 +5,7 @@ five statements take as long there as without it, and several times the processo
 """
 
 import select
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -107,6 +107,14 @@ class Messages:
             self._server.exit_pipeline_mode()
         if error is not None:
             raise error
+
+    def copy(self, sql: str, rows: Iterable[Row]) -> None:
+        """Send rows to a `COPY … FROM STDIN`: they take a third of the time of an INSERT."""
+        with self._whole():
+            pass
+        with self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def execute_text(self, sql: str) -> PGresult:
         """Execute statements without parameters; return the result of the last."""

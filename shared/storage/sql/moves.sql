@@ -35,7 +35,3 @@ SELECT {key} FROM orpheus.{table} ORDER BY {descending} LIMIT 1;
 -- The next rows in the order of their keys; counts as one row for each key. What stands in braces is
 -- replaced.
 SELECT {columns} FROM orpheus.{table} WHERE {condition} {group} ORDER BY {key} LIMIT ?;
-
--- name: put-rows
--- Insert rows with all their columns. What stands in braces is replaced.
-INSERT INTO orpheus.{table} ({columns}) VALUES ({places});

@@ -136,6 +136,13 @@ class SqliteDatabase:
             last = connection.last_insert_rowid()
         return range(last - len(rows) + 1, last + 1)
 
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """See Database."""
+        places = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"
+        with self._handle as connection:
+            connection.executemany(sql, rows)
+
     def take_tokens(self, n: int) -> range:
         """See Database."""
         first = int(self.value(self._tokens_sql["last-token"]) or 0) + 1
@@ -182,6 +189,10 @@ class SqliteDatabase:
             finally:
                 with contextlib.suppress(apsw.Error):  # some errors have rolled it back already
                     connection.execute("ROLLBACK")
+
+    def snapshot_of_all(self) -> contextlib.AbstractContextManager[None]:
+        """See Database. Here each query names its index."""
+        return self.snapshot()
 
     @contextlib.contextmanager
     def time_limit(self, limit_s: float) -> Iterator[None]:

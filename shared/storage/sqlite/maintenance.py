@@ -63,7 +63,7 @@ class FileMaintenance:
         """
         from orpheus.shared.storage.verbs.invariants import broken_invariants  # noqa: PLC0415 - seldom
 
-        with self._database.snapshot():
+        with self._database.snapshot_of_all():
             problems = [f"I16: {problem}" for problem in self.check()]
             return problems + broken_invariants(self._database)
 

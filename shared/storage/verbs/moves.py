@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import MoveMark, MoveRefused, MoveState
-from orpheus.shared.storage.database import Database, Row, Value, inserts
+from orpheus.shared.storage.database import Database, Row, Value
 
 _MOST_ROWS = 1_000
 _MOST_BYTES = 4 * 2**20
@@ -206,13 +206,9 @@ class Moves:
 
     def put(self, move: str, table: Table, rows: Sequence[Row]) -> None:
         """Insert rows, as `batches` gave them, in one transaction; see `replace_mark`."""
-        columns = self._columns_of(table)
-        places = ", ".join("?" * len(columns))
-        sql = self._query("put-rows", table, columns=", ".join(columns), places=places)
         with self._database.write(durable=False):
             self._hold(move)
-            for statement, values in inserts(sql, rows):
-                self._database.run(statement, *values)
+            self._database.load(table.name, self._columns_of(table), rows)
 
     def _columns_of(self, table: Table) -> list[str]:
         """Return the names of the columns, in an order that is the same for every backend."""

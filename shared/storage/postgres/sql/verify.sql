@@ -38,35 +38,40 @@ FROM (
         WHEN kind = 'job.deleted' THEN CASE WHEN jobs.id IS NULL THEN '' ELSE ' it is still there' END
         WHEN jobs.id IS NULL THEN CASE
             WHEN body ->> 'status' IN ('done', 'failed', 'cancelled') THEN '' ELSE ' it is gone' END
-        ELSE (
-            SELECT coalesce(string_agg(' ' || name, '' ORDER BY ordinal), '')
-            FROM (VALUES
-                (1, 'status', body -> 'status', to_jsonb(status)),
-                (2, 'type', body -> 'type', to_jsonb(type)),
-                (3, 'queue', body -> 'queue', to_jsonb(queue)),
-                (4, 'priority', body -> 'priority', to_jsonb(priority)),
-                (5, 'error', body #> '{error,type}', to_jsonb(error_type)),
-                (6, 'error', body #> '{error,message}', to_jsonb(error_message)),
-                (7, 'attempt', body -> 'attempt', to_jsonb(attempt)),
-                (8, 'max_retries', body -> 'max_retries', to_jsonb(max_retries)),
-                (9, 'timeout', body -> 'timeout_s', to_jsonb(timeout_s)),
-                (10, 'created_at', body -> 'created_at_ms', to_jsonb(created_at_ms)),
-                (11, 'run_at', body -> 'run_at_ms', to_jsonb(run_at_ms)),
-                (12, 'freed_at', coalesce(body -> 'freed_at_ms', body -> 'unblocked_at_ms'),
-                    to_jsonb(freed_at_ms)),
-                (13, 'started_at', body -> 'started_at_ms', to_jsonb(started_at_ms)),
-                (14, 'finished_at', body -> 'finished_at_ms', to_jsonb(finished_at_ms)),
-                (15, 'worker', body -> 'worker', to_jsonb(worker)),
-                (16, 'unique_key', body -> 'unique_key', to_jsonb(unique_key)),
-                (17, 'concurrency_key', body -> 'concurrency_key', to_jsonb(concurrency_key)),
-                (18, 'depends_on', body -> 'depends_on', depends_on::jsonb),
-                (19, 'tags', body -> 'tags', tags::jsonb),
-                (20, 'cancel_requested', body -> 'cancel_requested', to_jsonb(cancel_requested = 1))
-            ) AS field (ordinal, name, told, now)
-            WHERE coalesce(told, 'null') <> coalesce(now, 'null'))
+        ELSE CASE WHEN body ->> 'status' = status THEN '' ELSE ' status' END
+            || CASE WHEN body ->> 'type' = type THEN '' ELSE ' type' END
+            || CASE WHEN body ->> 'queue' = queue THEN '' ELSE ' queue' END
+            || CASE WHEN body ->> 'priority' = priority::text THEN '' ELSE ' priority' END
+            || CASE WHEN body #>> '{error,type}' IS NOT DISTINCT FROM error_type
+                AND body #>> '{error,message}' IS NOT DISTINCT FROM error_message
+                THEN '' ELSE ' error' END
+            || CASE WHEN body ->> 'attempt' = attempt::text THEN '' ELSE ' attempt' END
+            || CASE WHEN body ->> 'max_retries' = max_retries::text THEN '' ELSE ' max_retries' END
+            || CASE WHEN body -> 'timeout_s' = to_jsonb(timeout_s) THEN '' ELSE ' timeout' END
+            || CASE WHEN body ->> 'created_at_ms' = created_at_ms::text THEN '' ELSE ' created_at' END
+            || CASE WHEN body ->> 'run_at_ms' = run_at_ms::text THEN '' ELSE ' run_at' END
+            || CASE WHEN coalesce(body ->> 'freed_at_ms', body ->> 'unblocked_at_ms')
+                IS NOT DISTINCT FROM freed_at_ms::text THEN '' ELSE ' freed_at' END
+            || CASE WHEN body ->> 'started_at_ms' IS NOT DISTINCT FROM started_at_ms::text
+                THEN '' ELSE ' started_at' END
+            || CASE WHEN body ->> 'finished_at_ms' IS NOT DISTINCT FROM finished_at_ms::text
+                THEN '' ELSE ' finished_at' END
+            || CASE WHEN body ->> 'worker' IS NOT DISTINCT FROM worker THEN '' ELSE ' worker' END
+            || CASE WHEN body ->> 'unique_key' IS NOT DISTINCT FROM unique_key
+                THEN '' ELSE ' unique_key' END
+            || CASE WHEN body ->> 'concurrency_key' IS NOT DISTINCT FROM concurrency_key
+                THEN '' ELSE ' concurrency_key' END
+            || CASE WHEN body -> 'depends_on' = depends_on::jsonb THEN '' ELSE ' depends_on' END
+            || CASE WHEN body -> 'tags' = tags::jsonb THEN '' ELSE ' tags' END
+            || CASE WHEN body -> 'cancel_requested' = to_jsonb(cancel_requested = 1)
+                THEN '' ELSE ' cancel_requested' END
         END AS differences
     FROM (
-        SELECT DISTINCT ON (job_id) job_id, seq, kind, body::jsonb AS body
-        FROM orpheus.all_events WHERE job_id IS NOT NULL ORDER BY job_id, seq DESC) AS last
+        SELECT job_id, seq, kind, body::jsonb AS body
+        FROM (
+            SELECT job_id, max(seq) AS seq FROM orpheus.all_events
+            WHERE job_id IS NOT NULL GROUP BY job_id) AS newest
+        JOIN orpheus.all_events USING (job_id, seq)
+        OFFSET 0) AS last -- else the body is parsed again for each field
     LEFT JOIN orpheus.jobs ON jobs.id = last.job_id) AS told
 WHERE differences <> '' LIMIT ?;

@@ -276,6 +276,7 @@ def set_(name: str, value: Any) -> Callable[[Evidence], None]:
     return lambda evidence: setattr(evidence, name, value)
 
 
+FIRST = f"WHERE job_id = {HOPELESS} AND number = 1"
 ATTEMPT = (
     "job_id, number, outcome, worker, pid, started_at_ms, finished_at_ms, lease_token",
     f"{CHILD}, 2, 'succeeded', 'default-1', {WORKER}, 1, 2, 99",
@@ -328,11 +329,9 @@ PLANTS: dict[str, tuple[str, Callable[[Evidence], None]]] = {
     ),
     "failed before its limit": (
         "I7 failed too early",
-        sql(
-            "UPDATE ended_attempts SET outcome = 'released' "
-            f"WHERE job_id = {HOPELESS} AND number = 1"
-        ),
+        sql(f"UPDATE ended_attempts SET outcome = 'released', spent_retry = 0 {FIRST}"),
     ),
+    "spent for nothing": ("I7 stored", sql(f"UPDATE ended_attempts SET spent_retry = 0 {FIRST}")),
     "more attempts than allowed": (
         "I7",
         rewrite("job.failed", HOPELESS, max_retries=0),

@@ -230,6 +230,19 @@ def test_jobs_that_ran_together_share_a_crash_once(
     assert first.token < alone.token
 
 
+def test_jobs_that_always_crash_together_fail_and_only_the_attempts_that_spent_a_retry_are_counted(
+    store: Store, submit: Submit, lease: LeaseSome, holder: Holder, clock
+) -> None:
+    jobs = [submit(max_retries=3) for _ in range(2)]
+    for _ in range(5):
+        first, second = lease(2)
+        cell = together(first.token, second.token, last=second.token)
+        store.leases.free(holder.incarnation, cell)
+        clock.advance(600_000)
+    assert ended(store, jobs) == [(Status.FAILED, ["WorkerCrashed"] * 5)] * 2
+    assert store.maintenance.verify() == []
+
+
 def test_of_jobs_that_ran_together_the_overdue_one_pays_and_the_others_are_released(
     store: Store, submit: Submit, lease: LeaseSome, holder: Holder
 ) -> None:

@@ -99,7 +99,7 @@ BREACHES = {
     "I7: job 3 has 5 attempts that spent a retry; allowed are 4": """
         WITH RECURSIVE n (number) AS (VALUES (2) UNION ALL SELECT number + 1 FROM n LIMIT 5)
         INSERT INTO ended_attempts
-        SELECT 3, number, 'failed', 'w', 1, 1, 1, 'E', '', '', number, NULL, NULL FROM n""",
+        SELECT 3, number, 'failed', 'w', 1, 1, 1, 'E', '', '', number, NULL, NULL, 1 FROM n""",
     "I11: between events 3 and 5 some are missing": "DELETE FROM events WHERE seq = 4",
     "I11: the last event was 999": "UPDATE sqlite_sequence SET seq = 999 WHERE name = 'events'",
     "tells: status finished_at": """

@@ -197,18 +197,20 @@ def retries_are_counted(tables: Tables, fold: Fold) -> None:
     crashes: Counter[int] = Counter()
     rows = tables.look(
         "SELECT job_id, number, outcome, attempts.error_type, max_retries, "
-        "instr(coalesce(attempts.error_message, ''), ?) FROM attempts "
+        "instr(coalesce(attempts.error_message, ''), ?), spent_retry FROM attempts "
         "JOIN jobs ON jobs.id = job_id ORDER BY job_id, number",
         TOGETHER,
     )
-    for job_id, number, outcome, error_type, max_retries, together in rows:
+    for job_id, number, outcome, error_type, max_retries, together, spent_retry in rows:
         if number < fold.jobs[job_id].first_attempt:
             continue
         is_crash = outcome == "crashed" or error_type == "LeaseExpired"
         is_free = together and max_retries and not crashes[job_id]
         spends = outcome in ("failed", "timed_out") or (is_crash and not is_free)
         is_last = error_type == "ResultLost" and not max_retries
-        spent[job_id] += spends or is_last or (outcome == "lost" and losses[job_id] > 0)
+        spends = bool(spends or is_last or (outcome == "lost" and losses[job_id] > 0))
+        check(spent_retry == spends, "I7 stored whether a retry was spent", job_id, number)
+        spent[job_id] += spends
         losses[job_id] = losses[job_id] + 1 if outcome == "lost" else 0
         crashes[job_id] += is_crash
     for job_id, status, limit, error_type in tables.look(

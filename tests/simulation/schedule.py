@@ -160,6 +160,8 @@ class Schedule:
         with self.world.tables() as tables:
             invariants.no_schedule_is_silent(tables, self.fold)
             invariants.at_the_end(tables, self.fold, self.clients, self.effects)
+        problems = self.world.stores["api"].maintenance.verify()
+        check(not problems, "db verify finds what is not so", problems)
         if self._has_watcher:
             last = self._received[-1] if self._received else 0
             check(last == self.fold.last_seq, "I11 a subscriber missed the last events", last)

@@ -100,11 +100,12 @@ jobs.id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt
 SELECT lease_token FROM orpheus.attempts WHERE job_id = ? AND lease_token = ? AND outcome = ?;
 
 -- name: record-attempt
--- Record an attempt that ended otherwise, with its outcome, start, end and error.
+-- Record an attempt that ended otherwise, with its outcome, start, end, error, costs, and whether it spent
+-- a retry.
 INSERT INTO orpheus.ended_attempts (
     job_id, number, outcome, worker, pid, started_at_ms, finished_at_ms,
-    error_type, error_message, error_traceback, cpu_s, max_rss_bytes, lease_token)
-SELECT id, attempt, ?, worker, worker_pid, ?, ?, ?, ?, ?, ?, ?, lease_token FROM orpheus.jobs
+    error_type, error_message, error_traceback, cpu_s, max_rss_bytes, spent_retry, lease_token)
+SELECT id, attempt, ?, worker, worker_pid, ?, ?, ?, ?, ?, ?, ?, ?, lease_token FROM orpheus.jobs
 WHERE id = ? AND lease_token = ? AND status = 'in_progress';
 
 -- name: forget-old-attempts

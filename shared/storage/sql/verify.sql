@@ -35,7 +35,8 @@ WHERE failures > 0 AND (
     (finished_at_ms IS NULL AND failures > max_retries)
     OR (attempt <= 1000 AND failures > (
         SELECT count(*) FROM orpheus.attempts
-        WHERE job_id = jobs.id AND outcome IN ('failed', 'timed_out', 'crashed', 'lost'))))
+        WHERE job_id = jobs.id AND outcome IN ('failed', 'timed_out', 'crashed', 'lost')
+            AND coalesce(spent_retry, 1) = 1)))
 LIMIT ?;
 
 -- name: i7-attempts
@@ -43,8 +44,8 @@ LIMIT ?;
 SELECT 'job ' || jobs.id || ' has ' || spending.n || ' attempts that spent a retry; allowed are '
     || (max_retries + 1) || ' after each submission and retry'
 FROM (
-    SELECT job_id, count(*) AS n FROM orpheus.attempts
-    WHERE outcome IN ('failed', 'timed_out', 'crashed') GROUP BY job_id) AS spending
+    SELECT job_id, count(*) AS n FROM orpheus.ended_attempts
+    WHERE spent_retry = 1 GROUP BY job_id) AS spending
 JOIN orpheus.jobs ON jobs.id = spending.job_id
 WHERE (SELECT min(seq) FROM orpheus.{every-event}) = 1 AND spending.n > (max_retries + 1) * (
     1 + (SELECT count(*) FROM orpheus.{every-event} WHERE job_id = jobs.id AND kind = 'job.requeued'))

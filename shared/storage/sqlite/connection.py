@@ -138,8 +138,8 @@ class SqliteDatabase:
 
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """See Database."""
-        places = ", ".join("?" * len(columns))
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"
+        names, places = ", ".join(columns), ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - our own names
         with self._handle as connection:
             connection.executemany(sql, rows)
 

@@ -155,7 +155,10 @@ class EndedLeases:
             self._database.at_commit.count_attempt(
                 job.type, follows.outcome, times_ms, ended.cpu_s, ended.max_rss_bytes
             )
-            self._record_attempt(ended, job.attempt, follows.outcome, started_ms, ended_ms)
+            spent_retry = follows.failures > job.failures
+            self._record_attempt(
+                ended, job.attempt, follows.outcome, started_ms, ended_ms, spent_retry=spent_retry
+            )
         if ended.crash is not None:
             self._quarantines.note_crash(job.type, ended.job_id, ended.token, ended.crash)
         run_at_ms = self._due_again_ms(ended, follows, now_ms)
@@ -199,7 +202,14 @@ class EndedLeases:
         return min(max(started_ms, seen_ms, *line_ms), max(started_ms, now_ms))
 
     def _record_attempt(
-        self, ended: Ended, number: int, outcome: Outcome, started_ms: int, ended_ms: int
+        self,
+        ended: Ended,
+        number: int,
+        outcome: Outcome,
+        started_ms: int,
+        ended_ms: int,
+        *,
+        spent_retry: bool,
     ) -> None:
         self._database.run(
             self._sql["record-attempt"],
@@ -209,6 +219,7 @@ class EndedLeases:
             *_values_of(ended.error),
             ended.cpu_s,
             ended.max_rss_bytes,
+            int(spent_retry),
             ended.job_id,
             ended.token,
         )

@@ -8,6 +8,7 @@ OrpheusError
 │       │   ├── DatabaseMissing  there is no file                                exit 74
 │       │   └── CommitInDoubt  the connection was lost in a commit               exit 74
 │       ├── DatabaseBusy    the write lock could not be acquired in time         HTTP 503
+│       │   ├── Contended   another transaction has held a row or key for too long  HTTP 503
 │       │   └── DatabaseAway  its server does not answer, or cannot be written yet  exit 74
 │       ├── DatabaseFull    no space left on the device                          HTTP 507
 │       └── ReadTookTooLong  a query was stopped at its time limit               HTTP 503
@@ -109,6 +110,10 @@ class CommitInDoubt(DatabaseUnusable):
 
 class DatabaseBusy(StorageError):
     """The write lock could not be acquired in time; nothing was written, trying again is safe."""
+
+
+class Contended(DatabaseBusy):
+    """Another transaction holds a row or a key; what needs neither can be written meanwhile."""
 
 
 class DatabaseAway(DatabaseBusy):

@@ -101,7 +101,7 @@ def run_worker(
     )
     start_without_signals(control)
     try:
-        store = _retry(control, lambda: open_storage(settings.storage, create=control.is_alone))
+        store = _retry(control, lambda: _open_store(settings, create=control.is_alone))
         cell_file = store.state.cell(incarnation)
         ring = _retry(control, partial(LineRing.create, cell_file))
         control.awaits.path = store.state.awaits(incarnation)
@@ -205,7 +205,7 @@ class _Worker:
             store.processes.register(replace(record, last_beat_mono_ms=now_ms))
 
         _retry(self.control, register)
-        its_store = _retry(self.control, lambda: open_storage(settings.storage))
+        its_store = _retry(self.control, lambda: _open_store(settings))
         renewal = RenewalThread(settings, its_store, self.held, self.control, record, self.stray)
         start_without_signals(renewal)
         return renewal
@@ -278,6 +278,15 @@ class _Worker:
             self.store.file_names, (state.bells, state.cells), descriptors, running_log
         )
         return capture
+
+
+def _open_store(settings: WorkerHandover, *, create: bool = False) -> Store:
+    """Open the database. A wait for another's lock is no sign that this worker cannot write.
+
+    So it ends before the beats tell of a call that takes long (database_watch.py).
+    """
+    wait_s = settings.beat_interval_s
+    return open_storage(settings.storage, create=create, lock_wait_s=wait_s)
 
 
 def _new_leases(settings: WorkerHandover, cell_file: Path, ring: LineRing) -> HeldLeases:

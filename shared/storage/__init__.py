@@ -147,6 +147,7 @@ def open_store(
     state_dir: str = "",
     listen_url: str = "",
     to_move: bool = False,
+    lock_wait_s: float | None = None,
 ) -> Store:
     """Open the database that `url` names; one store per thread, never across a fork.
 
@@ -156,7 +157,8 @@ def open_store(
     `quarantine_after`: how many crashes quarantine a job type; 0: no type is quarantined.
     `clock`: instead of the system's, or of PostgreSQL's. `state_dir`: see `state_files`.
     `listen_url`: if there is one, `url` leads to a pooler. `to_move`: also a database that is being
-    moved, or was.
+    moved, or was. `lock_wait_s`: how long a statement waits for a row or key that another
+    transaction holds, if not for 9 s; on SQLite none waits.
 
     Raises DatabaseUnusable (missing, corrupt, newer or older schema, a move that is unfinished;
     with `create` also one that was moved), DatabaseBusy, DatabaseAway (its server does not answer),
@@ -179,6 +181,7 @@ def open_store(
             durable=durable,
             clock=clock,
             pooled=bool(listen_url),
+            lock_wait_s=lock_wait_s,
         )
     else:
         path, clock = database_path(url), clock or SystemClock()
@@ -221,8 +224,10 @@ def listen(settings: StorageSettings) -> Listening:
     return listen_to_postgres(settings.listen_url or settings.url, state, settings.pools)
 
 
-def open_storage(settings: StorageSettings, *, create: bool = False) -> Store:
-    """Open the database that a process got in its handover."""
+def open_storage(
+    settings: StorageSettings, *, create: bool = False, lock_wait_s: float | None = None
+) -> Store:
+    """Open the database that a process got in its handover; see `open_store`."""
     return open_store(
         settings.url,
         create=create,
@@ -232,4 +237,5 @@ def open_storage(settings: StorageSettings, *, create: bool = False) -> Store:
         quarantine_after=settings.quarantine_after,
         state_dir=settings.state_dir,
         listen_url=settings.listen_url,
+        lock_wait_s=lock_wait_s,
     )

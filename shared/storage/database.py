@@ -159,6 +159,12 @@ class Database(Protocol):
         whether another transaction may have changed what this one has read before.
         """
 
+    def lock_within(self, kind: str, names: Iterable[str], limit_ms: int) -> frozenset[str]:
+        """Lock names as `lock` does, but wait for other transactions up to `limit_ms` in all.
+
+        Return those names that others hold: they are not locked, and the transaction can go on.
+        """
+
     def lock_job(self, job_id: int, *, deletes: bool) -> bool:
         """Let no other transaction change a job before this one ends; return as `lock` does.
 
@@ -196,10 +202,11 @@ class Database(Protocol):
     def time_limit(self, limit_s: float) -> AbstractContextManager[None]:
         """Stop a statement that still runs after `limit_s`: it raises ReadTookTooLong."""
 
-    def limit_lock_waits(self, limit_ms: int) -> None:
-        """Let no statement of the open transaction wait longer for another's: DatabaseBusy.
+    def limit_lock_waits(self, limit_ms: int | None) -> None:
+        """Let no statement of the open transaction wait longer for another's: Contended.
 
-        After that error in a savepoint, the transaction can go on. On SQLite no statement waits.
+        None: as long as usual. After that error in a savepoint, the transaction can go on. On
+        SQLite no statement waits.
         """
 
     def flush_counts(self) -> None:

@@ -128,7 +128,7 @@ class Store:
         """Stop a query that still runs after `limit_s` seconds: it raises ReadTookTooLong."""
         return self._database.time_limit(limit_s)
 
-    def limit_lock_waits(self, limit_ms: int) -> None:
+    def limit_lock_waits(self, limit_ms: int | None) -> None:
         """Inside `write`, outside its savepoints: see `Database`."""
         self._database.limit_lock_waits(limit_ms)
 

@@ -1,8 +1,8 @@
 """Watches whether the worker's database calls succeed; the beats report it to the supervisor.
 
-A write waits up to 10 s for the lock, and the main loop does not turn meanwhile. The supervisor
-must not think that it hangs. So the control thread, which never uses the database, sees how long
-the other threads have been waiting, and reports it before their calls return.
+On SQLite, a write waits up to 10 s for the lock, and the main loop does not turn meanwhile. The
+supervisor must not think that it hangs. So the control thread, which never uses the database, sees
+how long the other threads have been waiting, and reports it before their calls return.
 """
 
 import threading
@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orpheus.shared.errors import StorageError
+from orpheus.shared.errors import Contended, StorageError
 from orpheus.shared.logs import get_logger
 
 log = get_logger()
@@ -30,11 +30,18 @@ class DatabaseWatch:
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Mark a call of the store, including its waits for locks. It may raise StorageError."""
+        """Mark a call of the store, including its waits for locks. It may raise StorageError.
+
+        One that has waited in vain for what another transaction holds shows no trouble of this
+        worker: the database works, and others wait for that transaction, too.
+        """
         me = threading.get_ident()
         self._waiting_since_s.setdefault(me, time.monotonic())
         try:
             yield
+        except Contended:
+            self._waiting_since_s.pop(me, None)
+            raise
         except StorageError:
             self._waiting_since_s[me] = _LONG_AGO  # until one succeeds
             raise

@@ -78,8 +78,9 @@ class ConcurrentLeases(HeldLeases):
         for attempt in self._attempts:
             if attempt.lease.job_id in job_ids:
                 attempt.mark_lease_lost(time.monotonic())
-        is_first = not self.has_waiting() and all(one.lease_lost for one in self._attempts)
         with self._lock:
+            kept = self._prefetched or self._unreported or self._parked
+            is_first = not kept and all(one.lease_lost for one in self._attempts)
             self._prefetched.extend(new)
             expires_mono_ms = new[0].expires_mono_ms
             if is_first or expires_mono_ms < self.expires_mono_ms:

@@ -136,6 +136,8 @@ class ConcurrentLoop(Loop):
             return True
         if self._held.risks_results() and not self._held.attempts():
             return True
+        if now_s >= self._held.parked_due_s:
+            return True
         return self._has_room() or self._is_stuck(now_s)
 
     def _report_and_lease(self, *, leasing: bool) -> None:

@@ -27,12 +27,18 @@ from orpheus.shared.storage import Store
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.control.control_thread import ControlThread
 from orpheus.worker.leasing.estimates import Estimates
-from orpheus.worker.leasing.held_leases import HeldLeases, Report, store_reports
+from orpheus.worker.leasing.held_leases import (
+    HeldLeases,
+    Report,
+    give_back,
+    store_reports,
+)
 from orpheus.worker.leasing.renewal import RenewalThread
 
 _NEVER = float("inf")
 _LOOK_EVERY_S = 0.001
 """How often the loop looks for cancels between short jobs: a look takes as long as a short job."""
+_LOOKS_FOR_ORDERS_S = 0.1
 _LOOK_PAUSES = 9
 """How many times longer than a look the pause after it is: over a network, a look is slow."""
 
@@ -143,22 +149,48 @@ class Loop:
             self._next_upkeep_s = now_s + min(self._poll_every_s, next_s)
 
     def _report_the_rest(self) -> bool:
-        """Report the results and release the prefetched jobs, until the stop deadline."""
+        """Report the results and release the prefetched jobs, until the stop deadline.
+
+        What others hold up for longer than a job may take to stop is given back: it runs again.
+        """
+        give_back_s = time.monotonic() + self._settings.stop_timeout_s
         while True:
             self._control.loop_turns += 1
             try:
                 self._report_and_lease(leasing=False)
+                if not self._held.has_parked():
+                    return True
+                deadline_s = min(give_back_s, self._control.stop_deadline_s)
+                if time.monotonic() >= deadline_s:
+                    self._give_back_parked()
+                    return self._control.stop_deadline_s == _NEVER
             except StorageError as error:
                 if time.monotonic() >= self._control.stop_deadline_s:
                     return False
                 self._control.database.wait_after(error)
             else:
-                return True
+                left_s = min(self._held.parked_due_s, deadline_s) - time.monotonic()
+                time.sleep(max(0.0, min(left_s, _LOOKS_FOR_ORDERS_S)))
+
+    def _give_back_parked(self) -> None:
+        """Store of each parked report that its job was not finished."""
+        with self._control.database.call(), self._held.reporting:
+            reports = self._held.take_reports(with_parked=True)
+            with self._held.giving(reports, []):
+                lost, _ = store_reports(self._store, give_back(reports), lambda: None)
+            if lost:
+                self._held.note_refused()
+            self._held.note_reported()
 
     # Reporting and leasing
 
     def _report_and_lease(self, *, leasing: bool) -> None:
-        """Report the results, release surplus jobs and lease the next, in one transaction."""
+        """Report the results, release surplus jobs and lease the next, in one transaction.
+
+        It waits for what others hold once for all that needs it, and again when what it has parked
+        is due: so a held key costs little of the time of other jobs.
+        """
+        held_up: list[Report] = []
         with self._control.database.call(), self._held.reporting:
             reports = self._held.take_reports()
             keep = self._most_kept() if leasing else 0
@@ -169,8 +201,13 @@ class Loop:
             with self._held.giving(reports, excess):
                 self._renew_late(reports)
                 lost, leases = store_reports(
-                    self._store, reports, lambda: self._lease(excess, may_lease=may_lease)
+                    self._store,
+                    reports,
+                    lambda: self._lease(excess, may_lease=may_lease),
+                    held_up,
+                    is_patient=not self._held.has_parked(),
                 )
+            self._held.park(held_up)
             self._held.add(leases)  # first: whatever fails from here on, the leases are held
             if leases:
                 self._look_at_s = time.monotonic() + _LOOK_EVERY_S
@@ -189,7 +226,7 @@ class Loop:
 
     def _has_room(self) -> bool:
         """Return whether to lease jobs now."""
-        return not self._held.prefetched_tokens()
+        return not self._held.prefetched_tokens() and self._held.may_park()
 
     def _renew_late(self, reports: list[Report]) -> None:
         """Renew the leases of `reports` if this worker stood still while they expired."""
@@ -298,14 +335,15 @@ class Loop:
                     self._store.leases.release(released)
 
     def _sleep(self, epoll: select.epoll) -> None:
-        """Sleep until a ring, an order, the next delayed job, the upkeep or the safety poll."""
+        """Sleep until a ring, an order, the next delayed job, or as `_until_poll_s`."""
         woken = epoll.poll(min(self._until_poll_s(), self._until_due_s()))
         self._is_rung = bool(woken) and self._bell.drain()
 
     def _until_poll_s(self) -> float:
-        """Return how long to sleep at most, until the safety poll or the upkeep."""
+        """Return how long to sleep until the safety poll, the upkeep or a parked report."""
         now_s = time.monotonic()
         sleep_s = next_multiple_s(now_s, self._poll_every_s) - now_s
+        sleep_s = min(sleep_s, max(0.0, self._held.parked_due_s - now_s))
         if self._upkeep is not None:
             sleep_s = min(sleep_s, max(0.0, self._next_upkeep_s - time.monotonic()))
         return sleep_s

@@ -35,6 +35,7 @@ from orpheus.worker.leasing.fence import end_lease
 from orpheus.worker.leasing.held_leases import (
     HeldLeases,
     Report,
+    give_back,
     store_lines,
     store_progress,
     store_reports,
@@ -199,6 +200,7 @@ class RenewalThread(threading.Thread):
         if not to_renew:
             return
         lost = self._store.leases.renew(to_renew, ttl_ms, late=late)
+        lost = self._held.still_held(lost)  # the main thread may have ended some meanwhile
         if lost:
             self._lost = lost | self._lost.intersection(tokens.values())
             jobs = [job for job, token in to_renew.items() if token in lost]
@@ -229,15 +231,19 @@ class RenewalThread(threading.Thread):
         with self._held.reporting:
             reports, prefetched = self._held.take_reports(), self._held.take_prefetched()
             with self._held.giving(reports, prefetched):
-                self._report_and_release(reports, prefetched)
+                held_up = self._report_and_release(reports, prefetched)
+            self._held.park(held_up)
 
-    def _report_and_release(self, reports: list[Report], prefetched: list[Lease]) -> None:
+    def _report_and_release(self, reports: list[Report], prefetched: list[Lease]) -> list[Report]:
+        """Store reports and release prefetched jobs; return the reports that others hold up."""
+        held_up: list[Report] = []
         lost, _ = store_reports(
-            self._store, reports, lambda: self._store.leases.release(prefetched)
+            self._store, reports, lambda: self._store.leases.release(prefetched), held_up
         )
         if lost:
             self._held.note_refused()
             log.warning("results_refused", tokens=sorted(lost))
+        return held_up
 
     def _enforce_deadlines(self, attempts: Sequence[RunningAttempt], now_s: float) -> None:
         if now_s >= self._control.stop_deadline_s:
@@ -264,9 +270,10 @@ class RenewalThread(threading.Thread):
         with self._held.reporting:  # kept until the exit: the main thread must not report, too
             running = self._held.attempts()  # one may have ended meanwhile: its report is there
             ended = [(_ending_now(one, one in overdue), one) for one in attempts if one in running]
-            reports = [*self._held.take_reports(), *ended]
+            reports = [*self._held.take_reports(with_parked=True), *ended]
             try:
-                self._report_and_release(reports, self._held.take_prefetched())
+                held_up = self._report_and_release(reports, self._held.take_prefetched())
+                self._report_and_release(give_back(held_up), [])
                 self._store.processes.forget(self._record.incarnation)
             except StorageError as error:
                 log.error("attempt_not_reported", reason=str(error))  # noqa: TRY400

@@ -245,7 +245,7 @@ class ApplicationDatabase(Statements):
         with self._until(limit_s), self.snapshot():
             yield
 
-    def limit_lock_waits(self, limit_ms: int) -> None:
+    def limit_lock_waits(self, limit_ms: int | None) -> None:
         """Do nothing: timeouts are the application's."""
 
     def _look_at_schema(self) -> None:

@@ -53,8 +53,8 @@ _SERVER_KEEPS_ALIVE = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "10s",
 }
+LOCK_WAIT_S = 9.0
 _SETTINGS = {
-    "lock_timeout": "9s",
     "idle_in_transaction_session_timeout": "10s",
     "jit": "off",  # to compile a query takes longer than to run one of ours
     # Statistics of a queue are soon wrong: made while it was empty, they had each statement read
@@ -72,7 +72,12 @@ class Connection:
     """Executes statements in the transaction that its user begins. Used by one thread."""
 
     def __init__(
-        self, url: str, *, pooled: bool, prepare: Callable[[psycopg.Connection, str], object]
+        self,
+        url: str,
+        *,
+        pooled: bool,
+        prepare: Callable[[psycopg.Connection, str], object],
+        lock_wait_s: float = LOCK_WAIT_S,
     ) -> None:
         """Connect. `prepare` looks at the database behind each new connection, named for the user.
 
@@ -83,12 +88,13 @@ class Connection:
         """How often it was opened."""
         self.settings: tuple[str, ...] = ()
         """The statements that each transaction must begin with."""
+        self.lock_wait_ms = round(lock_wait_s * 1000)
+        """How long a statement waits for another transaction, unless that is limited."""
         if pooled:
-            self.settings = tuple(
-                f"SET LOCAL {name} = '{text}'" for name, text in _SETTINGS.items()
-            )
+            settings = {**_SETTINGS, **_lock_timeout(lock_wait_s)}.items()
+            self.settings = tuple(f"SET LOCAL {name} = '{text}'" for name, text in settings)
         self._pooled = pooled
-        self._parameters = parameters_of(url, pooled=pooled)
+        self._parameters = parameters_of(url, pooled=pooled, lock_wait_s=lock_wait_s)
         self._name = _name_of(self._parameters)
         self._prepare = prepare
         self._process = 0
@@ -338,7 +344,7 @@ class Connection:
         return text.replace(password, "…") if password else text
 
 
-def parameters_of(url: str, *, pooled: bool) -> dict[str, str]:
+def parameters_of(url: str, *, pooled: bool, lock_wait_s: float = LOCK_WAIT_S) -> dict[str, str]:
     """Return what to connect with. What the URL says goes before our own settings."""
     try:
         said = {name: str(value) for name, value in conninfo_to_dict(url).items() if value}
@@ -348,10 +354,14 @@ def parameters_of(url: str, *, pooled: bool) -> dict[str, str]:
             "postgresql://USER:PASSWORD@HOST/DATABASE"
         ) from None
     if not pooled:  # a pooler refuses them
-        settings = {**_SETTINGS, **_SERVER_KEEPS_ALIVE}
+        settings = {**_SETTINGS, **_lock_timeout(lock_wait_s), **_SERVER_KEEPS_ALIVE}
         ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
         said["options"] = f"{ours} {said.get('options', '')}".strip()
     return {**_PARAMETERS, **said}
+
+
+def _lock_timeout(wait_s: float) -> dict[str, str]:
+    return {"lock_timeout": f"{round(wait_s * 1000)}ms"}
 
 
 def _name_of(parameters: Mapping[str, str]) -> str:

@@ -21,7 +21,7 @@ from orpheus.shared.storage.at_commit import AtCommit
 from orpheus.shared.storage.database import Row
 from orpheus.shared.storage.migrate import refuse_newer
 from orpheus.shared.storage.postgres.clock import READ_CLOCK, host_ns
-from orpheus.shared.storage.postgres.connection import Connection
+from orpheus.shared.storage.postgres.connection import LOCK_WAIT_S, Connection
 from orpheus.shared.storage.postgres.notices import CHANNEL, Notices, sender_of
 from orpheus.shared.storage.postgres.opening import READ_VERSION, check_schema
 from orpheus.shared.storage.postgres.statements import Statements
@@ -51,11 +51,12 @@ class PostgresDatabase(Statements):
         durable: bool,
         clock: Clock | None,
         pooled: bool,
+        lock_wait_s: float | None = None,
     ) -> None:
         """Connect; see `open_store` in shared/storage for the errors.
 
         `clock`: instead of the database's. `pooled`: a pooler lends another session to each
-        transaction.
+        transaction. `lock_wait_s`: see `open_store`.
         """
         self._look_at_s = 0.0
         self._name, self._newest = "", 0
@@ -64,7 +65,8 @@ class PostgresDatabase(Statements):
         def prepare(raw: psycopg.Connection, name: str) -> None:
             self._name, self._newest = name, check_schema(raw, name, create=create)
 
-        self._connection = Connection(url, pooled=pooled, prepare=prepare)
+        wait_s = LOCK_WAIT_S if lock_wait_s is None else lock_wait_s
+        self._connection = Connection(url, pooled=pooled, prepare=prepare, lock_wait_s=wait_s)
         super().__init__(self._connection, own_clock, clock)
         self.bells = bells
         self._notices = Notices(sender_of(str(bells.folder)))
@@ -170,9 +172,10 @@ class PostgresDatabase(Statements):
             self._only_reads = False
         self._connection.end_reading()
 
-    def limit_lock_waits(self, limit_ms: int) -> None:
+    def limit_lock_waits(self, limit_ms: int | None) -> None:
         """See Database. The setting goes with the next statement."""
-        self._connection.send_many([(f"SET LOCAL lock_timeout = {limit_ms}", [()])])
+        wait_ms = self._connection.lock_wait_ms if limit_ms is None else limit_ms
+        self._connection.send_many([(f"SET LOCAL lock_timeout = {wait_ms}", [()])])
 
     def _begin_writing(self, read_clock: str) -> None:
         """Begin with the first statement, which need not wait for an answer to this."""

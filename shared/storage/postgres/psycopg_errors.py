@@ -3,6 +3,7 @@
 import psycopg
 
 from orpheus.shared.errors import (
+    Contended,
     DatabaseAway,
     DatabaseBusy,
     DatabaseFull,
@@ -11,10 +12,12 @@ from orpheus.shared.errors import (
     StorageError,
 )
 
-_BUSY = {
+_CONTENDED = {
     "40001": "another transaction changed the same rows",
     "40P01": "another transaction waited for the same rows",
     "55P03": "another transaction has held the rows for too long",
+}
+_BUSY = {
     "25P03": "the transaction did nothing for too long",
     "53300": "the server has too many connections",
 }
@@ -52,6 +55,8 @@ def translated(error: psycopg.Error) -> StorageError | None:
         )
     if state is None:
         return None
+    if state in _CONTENDED:
+        return Contended(f"{_CONTENDED[state]}; nothing was written, try again")
     if state in _BUSY:
         return DatabaseBusy(f"{_BUSY[state]}; nothing was written, try again")
     if state == _AWAY:
@@ -72,8 +77,8 @@ def translated_in_application(error: psycopg.Error) -> StorageError | None:
         why = f"your connection was lost ({first_line(error)}), and the transaction with it"
     elif state == _NOT_UNIQUE:  # in READ COMMITTED we would have seen it
         why = "another transaction has made a job with this unique key since yours began"
-    elif state in _BUSY:
-        why = _BUSY[state]
+    elif state in _CONTENDED or state in _BUSY:
+        why = (_CONTENDED | _BUSY)[state]
     elif state == _STOPPED:
         why = f"the server has stopped a statement: {first_line(error)}"
     else:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from orpheus.shared.errors import ReadTookTooLong, StorageError
+from orpheus.shared.errors import Contended, ReadTookTooLong, StorageError
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.storage.at_commit import AtCommit
 from orpheus.shared.storage.database import Row, Value, inserts, text_bytes
@@ -21,6 +21,7 @@ from orpheus.shared.storage.postgres.sql_text import in_order, statement_of
 from orpheus.shared.storage.queries import SqlFile
 
 _LOCK = "SELECT pg_advisory_xact_lock(one) FROM unnest(?::bigint[]) AS one"
+_TRY_LOCK = "SELECT one FROM unnest(?::bigint[]) AS one WHERE NOT pg_try_advisory_xact_lock(one)"
 _MOST_SAVEPOINTS = 64
 """With more in one transaction, all others look for each row's state in pages that they share."""
 _LOCK_JOB = "SELECT id FROM orpheus.jobs WHERE id = ? FOR NO KEY UPDATE"
@@ -94,6 +95,10 @@ class Statements(ABC):
 
     @abstractmethod
     def snapshot(self) -> contextlib.AbstractContextManager[None]:
+        """See Database."""
+
+    @abstractmethod
+    def limit_lock_waits(self, limit_ms: int | None) -> None:
         """See Database."""
 
     # Reading and executing
@@ -188,9 +193,30 @@ class Statements(ABC):
         wanted = {_number_of(kind, name) for name in names} - self._locked
         if not wanted or not self._session.in_transaction:
             return False
-        self.all(_LOCK, "{" + ",".join(map(str, sorted(wanted))) + "}")
-        self._locked |= wanted
+        self._lock(wanted)
         return True
+
+    def _lock(self, wanted: set[int]) -> None:
+        self.all(_LOCK, _sorted_array(wanted))
+        self._locked |= wanted
+
+    def lock_within(self, kind: str, names: Iterable[str], limit_ms: int) -> frozenset[str]:
+        """See Database. Those who wait get a name in turn, so it is not enough to try."""
+        by_number = {_number_of(kind, name): name for name in names}
+        held = self._try_to_lock(by_number.keys() - self._locked)
+        if held and limit_ms:
+            with contextlib.suppress(Contended), self.savepoint():
+                self.limit_lock_waits(limit_ms)
+                self._lock(held)
+                self.limit_lock_waits(None)
+            held = self._try_to_lock(held - self._locked)
+        return frozenset(by_number[number] for number in held)
+
+    def _try_to_lock(self, wanted: set[int]) -> set[int]:
+        """Lock those that are free, and return the others."""
+        held = {row[0] for row in self.all(_TRY_LOCK, _sorted_array(wanted))} if wanted else set()
+        self._locked |= wanted - held
+        return held
 
     def lock_job(self, job_id: int, *, deletes: bool) -> bool:
         """See Database. An open transaction whose jobs depend on it stops only who deletes it."""
@@ -241,6 +267,10 @@ def _batch(
 
 def _columns_of(rows: Sequence[Sequence[Value]]) -> list[list[Value]]:
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _sorted_array(numbers: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, sorted(numbers))) + "}"
 
 
 def _number_of(kind: str, name: str) -> int:

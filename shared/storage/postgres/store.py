@@ -51,6 +51,7 @@ def open_postgres(
     durable: bool,
     clock: Clock | None,
     pooled: bool,
+    lock_wait_s: float | None,
 ) -> Backend:
     """Open the database that `url` names; see `open_store` in shared/storage/__init__.py.
 
@@ -66,5 +67,6 @@ def open_postgres(
         durable=durable,
         clock=clock,
         pooled=pooled,
+        lock_wait_s=lock_wait_s,
     )
     return database, SchemaMaintenance(database), Retention(database)

@@ -95,6 +95,11 @@ ORDER BY priority DESC, run_at_ms, id LIMIT 1;
 jobs.id, queue, concurrency_key, failures, crashes, losses, max_retries, attempt,
     cancel_requested, has_dependents, run_at_ms, freed_at_ms, started_at_ms, type, lease_token
 
+-- name: is-leased
+-- Is the lease still held? The row is not locked.
+SELECT lease_token FROM orpheus.jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
+    AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
+
 -- name: ended-with
 -- Has the attempt of this lease ended with this outcome already?
 SELECT lease_token FROM orpheus.attempts WHERE job_id = ? AND lease_token = ? AND outcome = ?;

@@ -161,6 +161,15 @@ class SqliteDatabase:
         """See Database: there is one writer at a time."""
         return False
 
+    def lock_within(
+        self,
+        kind: str,  # noqa: ARG002
+        names: Iterable[str],  # noqa: ARG002
+        limit_ms: int,  # noqa: ARG002
+    ) -> frozenset[str]:
+        """See Database: there is one writer at a time."""
+        return frozenset()
+
     def lock_job(self, job_id: int, *, deletes: bool) -> bool:  # noqa: ARG002
         """See Database: there is one writer at a time."""
         return False
@@ -205,7 +214,7 @@ class SqliteDatabase:
             finally:
                 connection.set_progress_handler(None)
 
-    def limit_lock_waits(self, limit_ms: int) -> None:
+    def limit_lock_waits(self, limit_ms: int | None) -> None:
         """See Database: there is one writer at a time."""
 
     def _is_late(self) -> bool:

@@ -42,6 +42,10 @@ class Enqueue:
         """Let nobody else make a job with one of these keys before this transaction ends."""
         self._database.lock("unique key", unique_keys)
 
+    def lock_keys_within(self, unique_keys: Sequence[str], limit_ms: int) -> frozenset[str]:
+        """Do the same, but wait at most so long; return the keys that others hold."""
+        return self._database.lock_within("unique key", unique_keys, limit_ms)
+
     def holders_of(self, unique_keys: Sequence[str]) -> dict[str, KeyHolder]:
         """Return the live jobs that hold some of these unique keys, by key.
 
@@ -247,11 +251,22 @@ class Children:
     def __init__(self, enqueue: Enqueue) -> None:
         self._enqueue = enqueue
 
-    def lock_keys(self, finished: Iterable[Finished]) -> None:
-        """Let nobody else make a job with a unique key of these children."""
+    def lock_keys(self, finished: Sequence[Finished], limit_ms: int | None) -> set[int]:
+        """Let nobody else make a job with a unique key of these children.
+
+        `limit_ms`: wait at most so long for other transactions. Return the tokens of those jobs
+        whose children have a key that others hold: nothing may be done with these.
+        """
         keys = keys_of(child for one in finished for child in one.children)
-        if keys:
+        if limit_ms is None:
             self._enqueue.lock_keys(keys)
+            return set()
+        held = self._enqueue.lock_keys_within(keys, limit_ms) if keys else frozenset()
+        return {
+            one.lease.token
+            for one in finished
+            if held and not held.isdisjoint(keys_of(one.children))
+        }
 
     def checked(self, succeeded: Sequence[Finished]) -> tuple[list[Finished], list[Finished]]:
         """Return the successes, and a permanent failure for each with a child that is refused.

@@ -144,14 +144,32 @@ class Leases:
 
     # By the holder
 
-    def finish(self, finished: Sequence[Finished]) -> set[int]:
-        """Record how jobs ended; return the tokens of lost leases, whose jobs are not changed."""
+    def finish(
+        self,
+        finished: Sequence[Finished],
+        held_up: set[int] | None = None,
+        *,
+        key_wait_ms: int | None = None,
+    ) -> set[int]:
+        """Record how jobs ended; return the tokens of lost leases, whose jobs are not changed.
+
+        With `held_up`, the tokens of those jobs are added to it that another transaction has
+        locked, and those with a child whose unique key it has locked, for over `key_wait_ms`. They
+        are not changed either, and can be given again. Without it, this waits for the other one.
+        """
         with self._database.write(durable=True):
             now_ms = self._database.clock.wall_ms()  # for all: each says how long before it ended
             self._lock_limits(one.lease for one in finished)
-            self._children.lock_keys(finished)  # before the rows of jobs, as whoever submits does
+            # Before the rows of jobs, as whoever submits does.
+            keyed = self._children.lock_keys(finished, key_wait_ms)
             now = (self._database.clock.monotonic_ms(), self._database.clock.boot_id)
-            held = self._held([(one.lease.job_id, one.lease.token) for one in finished], now)
+            wanted = [one.lease for one in finished if one.lease.token not in keyed]
+            leases = [(one.job_id, one.token) for one in wanted]
+            held = self._held(leases, now, skips_locked=held_up is not None)
+            locked: set[int] = set()
+            if held_up is not None:
+                locked = self._leased([one for one in leases if one[1] not in held], now)
+                held_up |= keyed | locked
             reported = [one for one in finished if one.lease.token in held]
             self._end_otherwise(
                 [one for one in reported if one.ending is not Ending.SUCCEEDED], held, now_ms
@@ -162,7 +180,7 @@ class Leases:
             self._end_otherwise(refused, held, now_ms)
             if done:
                 self._complete([(one, held[one.lease.token]) for one in done], now, now_ms)
-        return {one.lease.token for one in finished} - set(held)
+        return {one.token for one in wanted} - locked - set(held)
 
     def stored(self, finished: Sequence[Finished]) -> set[int]:
         """Return the tokens of the leases whose attempts are stored with the outcome given here.
@@ -174,11 +192,24 @@ class Leases:
         return {row[0] for row in self._database.run_many(self._sql["ended-with"], ends)}
 
     def _held(
-        self, leases: Iterable[tuple[int, int]], now: tuple[int, str]
+        self,
+        leases: Iterable[tuple[int, int]],
+        now: tuple[int, str],
+        *,
+        skips_locked: bool = False,
     ) -> dict[int, LeasedJob]:
-        """Return the jobs of those leases (job id, token) that are still held, by token."""
-        rows = self._database.run_many(self._sql["held-lease"], [(*one, *now) for one in leases])
+        """Return the jobs of those leases (job id, token) that are still held, by token.
+
+        `skips_locked`: but for those that other transactions have locked.
+        """
+        sql = self._sql["held-lease-unlocked" if skips_locked else "held-lease"]
+        rows = self._database.run_many(sql, [(*one, *now) for one in leases])
         return {job.lease_token: job for job in map(LeasedJob._make, rows)}
+
+    def _leased(self, leases: Iterable[tuple[int, int]], now: tuple[int, str]) -> set[int]:
+        """Return the tokens of those leases (job id, token) that are still held, and lock none."""
+        rows = self._database.run_many(self._sql["is-leased"], [(*one, *now) for one in leases])
+        return {row[0] for row in rows}
 
     def _complete(
         self, done: Sequence[tuple[Finished, LeasedJob]], now: tuple[int, str], now_ms: int
@@ -226,19 +257,20 @@ class Leases:
     def renew(self, tokens: Mapping[int, int], ttl_ms: int, *, late: bool = False) -> set[int]:
         """Extend the leases (job id -> token) that are still held; return the lost tokens.
 
-        `late`: also those that have expired, but that nobody has reclaimed.
+        `late`: also those that have expired, but that nobody has reclaimed. A job that another
+        transaction has locked is neither: it keeps no other lease from being extended.
         """
         clock = self._database.clock
         with self._database.write(durable=False):
-            now = clock.monotonic_ms()  # not before: the wait for the lock may outlast a lease
-            kept = self._database.run_many(
+            now_ms = clock.monotonic_ms()  # not before: the wait for the lock may outlast a lease
+            now = (0 if late else now_ms, clock.boot_id)
+            rows = self._database.run_many(
                 self._sql["renew-lease"],
-                [
-                    (now + ttl_ms, job_id, token, 0 if late else now, clock.boot_id)
-                    for job_id, token in tokens.items()
-                ],
+                [(now_ms + ttl_ms, job_id, token, *now) for job_id, token in tokens.items()],
             )
-        return set(tokens.values()) - {row[0] for row in kept}
+            kept = {row[0] for row in rows}
+            lost = set(tokens.values()) - kept
+            return lost - self._leased([one for one in tokens.items() if one[1] in lost], now)
 
     def release(self, leases: Sequence[Lease]) -> None:
         """Release prefetched jobs that were never entered: they get no attempt and no number.

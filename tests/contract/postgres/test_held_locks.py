@@ -8,7 +8,7 @@ import pytest
 
 from orpheus.api.database.writer import Writer
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.errors import DatabaseBusy
+from orpheus.shared.errors import Contended
 from orpheus.shared.storage import Store, Submitted, open_store_in
 from tests.contract.conftest import Opener
 from tests.machine import PATIENCE_S
@@ -90,7 +90,7 @@ def test_who_has_waited_in_vain_is_told_so_and_nobody_else(
         held_up = [asyncio.create_task(writer.write(write_keyed)) for _ in range(3)]
         plain = writer.write(lambda inside: inside.jobs.submit(NewJob("noop")).created)
         refused = await asyncio.gather(*held_up, plain, return_exceptions=True)
-        assert [type(one) for one in refused] == [DatabaseBusy] * 3 + [bool]
+        assert [type(one) for one in refused] == [Contended] * 3 + [bool]
         application.rollback()
         assert await writer.write(write_keyed)
 

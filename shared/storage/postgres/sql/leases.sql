@@ -52,24 +52,35 @@ FROM unnest(?::text[], ?::bigint[], ?::bigint[], ?::double precision[], ?::bigin
 WHERE jobs.id = done.id AND lease_token = done.token AND coalesce(status, '') = 'in_progress'
     AND lease_expires_mono_ms > done.mono_ms AND lease_boot_id = done.boot_id;
 
--- name: held-lease
--- Read what a job has spent, if the lease is still held, and lock it; no row: the lease is lost. Of
--- many jobs at once.
+-- part: held-lease-rows
+-- Read what a job has spent, if the lease is still held. Of many jobs at once.
 SELECT {spent-columns} FROM orpheus.jobs
     JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::text[])
         AS held (id, token, mono_ms, boot_id) ON jobs.id = held.id
 WHERE lease_token = held.token AND coalesce(status, '') = 'in_progress'
     AND lease_expires_mono_ms > held.mono_ms AND lease_boot_id = held.boot_id
-FOR NO KEY UPDATE OF jobs;
+
+-- name: held-lease
+-- Lock it; no row: the lease is lost.
+{held-lease-rows} FOR NO KEY UPDATE OF jobs;
+
+-- name: held-lease-unlocked
+-- Lock it, unless another transaction has; no row: the lease is lost, or the job is locked.
+{held-lease-rows} FOR NO KEY UPDATE OF jobs SKIP LOCKED;
 
 -- name: renew-lease
 -- Stays in_progress: extends the lease, if the token is the job's and the lease has not expired. Of
--- many jobs at once.
+-- many jobs at once, but for those that another transaction has locked: the worker may just end one.
 UPDATE orpheus.jobs SET lease_expires_mono_ms = kept.expires_mono_ms
-FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[])
-    AS kept (expires_mono_ms, id, token, mono_ms, boot_id)
-WHERE jobs.id = kept.id AND lease_token = kept.token AND coalesce(status, '') = 'in_progress'
-    AND lease_expires_mono_ms > kept.mono_ms AND lease_boot_id = kept.boot_id
+FROM (
+    SELECT held.expires_mono_ms, jobs.id
+    FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[])
+        AS held (expires_mono_ms, id, token, mono_ms, boot_id)
+        JOIN orpheus.jobs ON jobs.id = held.id
+    WHERE lease_token = held.token AND coalesce(status, '') = 'in_progress'
+        AND lease_expires_mono_ms > held.mono_ms AND lease_boot_id = held.boot_id
+    FOR NO KEY UPDATE OF jobs SKIP LOCKED) AS kept
+WHERE jobs.id = kept.id
 RETURNING lease_token;
 
 -- name: cancel-requested

@@ -39,10 +39,18 @@ UPDATE jobs SET status = 'done', result = ?, started_at_ms = ?, finished_at_ms =
 WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
 
--- name: held-lease
+-- part: held-lease-rows
 -- Read what a job has spent, if the lease is still held; no row: the lease is lost.
 SELECT {spent-columns} FROM jobs WHERE id = ? AND lease_token = ? AND status = 'in_progress'
     AND lease_expires_mono_ms > ? AND lease_boot_id = ?;
+
+-- name: held-lease
+-- No other transaction can have locked it.
+{held-lease-rows}
+
+-- name: held-lease-unlocked
+-- No other transaction can have locked it.
+{held-lease-rows}
 
 -- name: renew-lease
 -- Stays in_progress: extends the lease, if the token is the job's and the lease has not expired.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.errors import DatabaseFull
+from orpheus.shared.errors import Contended, DatabaseFull
 from orpheus.worker.control.database_watch import DatabaseWatch
 
 
@@ -41,4 +41,11 @@ def test_a_failed_call_counts_until_a_call_of_the_same_thread_succeeds() -> None
     assert not watch.is_ok()
     with watch.call():
         assert not watch.is_ok(), "it has not succeeded yet"
+    assert watch.is_ok()
+
+
+def test_a_call_that_waited_in_vain_for_another_transaction_shows_no_trouble() -> None:
+    watch = DatabaseWatch(60.0)
+    with pytest.raises(Contended), watch.call():
+        raise Contended("another transaction has held the rows for too long")
     assert watch.is_ok()

@@ -1,6 +1,7 @@
 """Entering a job and releasing it exclude each other; nothing is lost in between."""
 
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -160,3 +161,113 @@ def test_a_report_that_could_not_be_stored_keeps_its_lines_and_its_progress(
         store_reports(store, [(succeeded(first), first)], list)
     assert first.unsaved_progress == (0.75, "nearly")
     assert [one.line for one in first.job_log().take()] == ["a line"]
+
+
+# Reports that others hold up
+
+
+@pytest.fixture
+def parked(held: HeldLeases) -> RunningAttempt:
+    """The first job has ended, and its report is parked."""
+    first = held.start_next(0.0, lambda: 0)
+    assert first is not None
+    first.ended_at_s = time.monotonic()
+    held.end_attempt(first, succeeded(first))
+    held.park(held.take_reports())
+    return first
+
+
+def test_a_parked_report_is_due_after_a_pause_and_its_lease_is_held_meanwhile(
+    held: HeldLeases, parked: RunningAttempt
+) -> None:
+    assert held.take_reports() == []
+    assert held.tokens() == {1: 10, 2: 20, 3: 30}
+    assert held.has_parked()
+    held.parked_due_s = time.monotonic()
+    assert [attempt for _, attempt in held.take_reports()] == [parked]
+    assert not held.has_parked()
+
+
+def test_the_pauses_grow_with_the_age_of_the_oldest_parked_report(
+    held: HeldLeases, parked: RunningAttempt
+) -> None:
+    pauses_s = []
+    for age_s in (0, 4, 4_000):
+        parked.ended_at_s = time.monotonic() - age_s
+        held.park(held.take_reports(with_parked=True))
+        pauses_s.append(held.parked_due_s - time.monotonic())
+    assert pauses_s == pytest.approx([0.1, 1, 5], rel=0.1)
+
+
+def test_another_report_that_is_parked_does_not_put_off_the_next_try(
+    held: HeldLeases, parked: RunningAttempt
+) -> None:
+    due_s = held.parked_due_s
+    second = held.start_next(0.0, lambda: 0)
+    assert second is not None
+    held.end_attempt(second, succeeded(second))
+    held.park(held.take_reports())
+    assert held.parked_due_s == due_s
+    assert [attempt for _, attempt in held.take_reports(with_parked=True)] == [parked, second]
+
+
+def test_a_job_is_told_once_why_its_result_waits(held: HeldLeases, parked: RunningAttempt) -> None:
+    held.park(held.take_reports(with_parked=True))
+    (line,) = parked.job_log().take()
+    assert "cannot be stored yet" in line.line
+
+
+def test_a_new_lease_does_not_put_off_the_renewal_of_a_parked_one(
+    held: HeldLeases, parked: RunningAttempt, make_lease: Callable[..., Lease]
+) -> None:
+    held.take_prefetched()
+    held.add([make_lease(job_id=4, token=40, expires_mono_ms=500)])
+    assert held.expires_mono_ms == 99
+
+
+def test_the_cell_names_a_job_whose_report_is_parked(
+    held: HeldLeases, parked: RunningAttempt, cell_file: Path
+) -> None:
+    held.note_reported()
+    assert read_cell(cell_file) == CellState(10, running=False, has_ended=True)
+    assert not held.leaves_nothing()
+
+
+def test_parked_results_are_not_waited_for_by_a_job_that_has_crashed_before(
+    held: HeldLeases, parked: RunningAttempt, make_lease: Callable[..., Lease]
+) -> None:
+    held.take_prefetched()
+    held.add([make_lease(job_id=4, token=40, expires_mono_ms=500, crashes=1)])
+    assert not held.risks_results()
+
+
+def test_what_is_being_stored_or_released_is_held_but_cannot_be_lost(held: HeldLeases) -> None:
+    first = held.start_next(0.0, lambda: 0)
+    assert first is not None
+    held.end_attempt(first, succeeded(first))
+    reports, released = held.take_reports(), held.take_prefetched(lambda index, _: index == 0)
+    with held.giving(reports, released):
+        assert held.tokens() == {1: 10, 2: 20, 3: 30}
+        assert held.still_held({10, 20, 30}) == {30}
+    assert held.tokens() == {3: 30}
+
+
+def test_only_what_others_hold_up_is_left_when_reports_are_stored(held: HeldLeases) -> None:
+    reports = []
+    for _ in range(3):
+        attempt = held.start_next(0.0, lambda: 0)
+        assert attempt is not None
+        held.end_attempt(attempt, succeeded(attempt))
+        reports.append((succeeded(attempt), attempt))
+
+    def finish(ended: list[Finished], held_up: set[int], *, key_wait_ms: int) -> set[int]:
+        assert (len(ended), key_wait_ms) == (3, 0)
+        held_up.add(20)
+        return {10}
+
+    store = MagicMock()
+    store.leases.finish = finish
+    store.leases.stored.return_value = set()
+    held_up: list[tuple[Finished, RunningAttempt]] = []
+    assert store_reports(store, reports, list, held_up, is_patient=False) == ({10}, [])
+    assert held_up == [reports[1]]

@@ -123,7 +123,7 @@ def test_a_result_that_waited_is_stored_while_the_worker_runs_a_long_job(
     assert system.get(f"/jobs/{long}")["status"] == "in_progress"
 
 
-def test_what_waits_for_a_key_is_given_back_at_a_stop_and_runs_again(
+def test_what_waits_for_a_key_is_released_at_a_stop_and_runs_again(
     start: StartSystem, application: psycopg.Connection, tmp_path: Path
 ) -> None:
     effects = tmp_path / "effects"

@@ -209,7 +209,7 @@ class HeldLeases:
         return {lease.job_id: lease.token for lease in leases}
 
     def still_held(self, tokens: Iterable[int]) -> set[int]:
-        """Return those of the leases that this worker holds and is not just giving back."""
+        """Return those of the leases that this worker holds and is not just releasing."""
         with self._lock:
             given = {lease.token for lease in self._on_their_way}
         return set(self.tokens().values()).intersection(tokens) - given
@@ -349,10 +349,10 @@ def store_reports(
     return lost, result
 
 
-def give_back(reports: list[Report]) -> list[Report]:
+def as_released(reports: list[Report]) -> list[Report]:
     """Return the reports with which the jobs run again, as their results cannot be stored."""
     if reports:
-        log.warning("results_given_back", jobs=[one.lease.job_id for one, _ in reports])
+        log.warning("results_released", jobs=[one.lease.job_id for one, _ in reports])
     return [
         (Finished(finished.lease, Ending.RELEASED, error=_NOT_STORED), attempt)
         for finished, attempt in reports

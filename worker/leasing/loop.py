@@ -30,7 +30,7 @@ from orpheus.worker.leasing.estimates import Estimates
 from orpheus.worker.leasing.held_leases import (
     HeldLeases,
     Report,
-    give_back,
+    as_released,
     store_reports,
 )
 from orpheus.worker.leasing.renewal import RenewalThread
@@ -151,18 +151,18 @@ class Loop:
     def _report_the_rest(self) -> bool:
         """Report the results and release the prefetched jobs, until the stop deadline.
 
-        What others hold up for longer than a job may take to stop is given back: it runs again.
+        What others hold up for longer than a job may take to stop is released: it runs again.
         """
-        give_back_s = time.monotonic() + self._settings.stop_timeout_s
+        release_s = time.monotonic() + self._settings.stop_timeout_s
         while True:
             self._control.loop_turns += 1
             try:
                 self._report_and_lease(leasing=False)
                 if not self._held.has_parked():
                     return True
-                deadline_s = min(give_back_s, self._control.stop_deadline_s)
+                deadline_s = min(release_s, self._control.stop_deadline_s)
                 if time.monotonic() >= deadline_s:
-                    self._give_back_parked()
+                    self._release_parked()
                     return self._control.stop_deadline_s == _NEVER
             except StorageError as error:
                 if time.monotonic() >= self._control.stop_deadline_s:
@@ -172,12 +172,12 @@ class Loop:
                 left_s = min(self._held.parked_due_s, deadline_s) - time.monotonic()
                 time.sleep(max(0.0, min(left_s, _LOOKS_FOR_ORDERS_S)))
 
-    def _give_back_parked(self) -> None:
+    def _release_parked(self) -> None:
         """Store of each parked report that its job was not finished."""
         with self._control.database.call(), self._held.reporting:
             reports = self._held.take_reports(with_parked=True)
             with self._held.giving(reports, []):
-                lost, _ = store_reports(self._store, give_back(reports), lambda: None)
+                lost, _ = store_reports(self._store, as_released(reports), lambda: None)
             if lost:
                 self._held.note_refused()
             self._held.note_reported()

@@ -35,7 +35,7 @@ from orpheus.worker.leasing.fence import end_lease
 from orpheus.worker.leasing.held_leases import (
     HeldLeases,
     Report,
-    give_back,
+    as_released,
     store_lines,
     store_progress,
     store_reports,
@@ -273,7 +273,7 @@ class RenewalThread(threading.Thread):
             reports = [*self._held.take_reports(with_parked=True), *ended]
             try:
                 held_up = self._report_and_release(reports, self._held.take_prefetched())
-                self._report_and_release(give_back(held_up), [])
+                self._report_and_release(as_released(held_up), [])
                 self._store.processes.forget(self._record.incarnation)
             except StorageError as error:
                 log.error("attempt_not_reported", reason=str(error))  # noqa: TRY400

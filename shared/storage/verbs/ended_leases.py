@@ -5,6 +5,7 @@ status, an event, the counts.
 """
 
 import random
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules, backoff_delay_ms
@@ -112,6 +113,26 @@ class EndedLeases:
         self._backoff = backoff
         self._random = random.Random()
         self._sql = database.sql("leases.sql")
+
+    def held(
+        self,
+        leases: Iterable[tuple[int, int]],
+        now: tuple[int, str],
+        *,
+        skips_locked: bool = False,
+    ) -> dict[int, LeasedJob]:
+        """Return the jobs of those leases (job id, token) that are still held, by token.
+
+        `skips_locked`: but for those that other transactions have locked.
+        """
+        sql = self._sql["held-lease-unlocked" if skips_locked else "held-lease"]
+        rows = self._database.run_many(sql, [(*one, *now) for one in leases])
+        return {job.lease_token: job for job in map(LeasedJob._make, rows)}
+
+    def still_leased(self, leases: Iterable[tuple[int, int]], now: tuple[int, str]) -> set[int]:
+        """Return the tokens of those leases (job id, token) that are still held, and lock none."""
+        rows = self._database.run_many(self._sql["is-leased"], [(*one, *now) for one in leases])
+        return {row[0] for row in rows}
 
     def end_if_leased(self, ended: Ended) -> None:
         """End the lease, whether or not it has expired; leave the job alone if it is not leased."""

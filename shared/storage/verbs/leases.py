@@ -165,10 +165,12 @@ class Leases:
             now = (self._database.clock.monotonic_ms(), self._database.clock.boot_id)
             wanted = [one.lease for one in finished if one.lease.token not in keyed]
             leases = [(one.job_id, one.token) for one in wanted]
-            held = self._held(leases, now, skips_locked=held_up is not None)
+            held = self._ended.held(leases, now, skips_locked=held_up is not None)
             locked: set[int] = set()
             if held_up is not None:
-                locked = self._leased([one for one in leases if one[1] not in held], now)
+                locked = self._ended.still_leased(
+                    [one for one in leases if one[1] not in held], now
+                )
                 held_up |= keyed | locked
             reported = [one for one in finished if one.lease.token in held]
             self._end_otherwise(
@@ -190,26 +192,6 @@ class Leases:
         outcomes = ((one.lease, ENDINGS[one.ending].outcome) for one in finished)
         ends = [(one.job_id, one.token, outcome.value) for one, outcome in outcomes if outcome]
         return {row[0] for row in self._database.run_many(self._sql["ended-with"], ends)}
-
-    def _held(
-        self,
-        leases: Iterable[tuple[int, int]],
-        now: tuple[int, str],
-        *,
-        skips_locked: bool = False,
-    ) -> dict[int, LeasedJob]:
-        """Return the jobs of those leases (job id, token) that are still held, by token.
-
-        `skips_locked`: but for those that other transactions have locked.
-        """
-        sql = self._sql["held-lease-unlocked" if skips_locked else "held-lease"]
-        rows = self._database.run_many(sql, [(*one, *now) for one in leases])
-        return {job.lease_token: job for job in map(LeasedJob._make, rows)}
-
-    def _leased(self, leases: Iterable[tuple[int, int]], now: tuple[int, str]) -> set[int]:
-        """Return the tokens of those leases (job id, token) that are still held, and lock none."""
-        rows = self._database.run_many(self._sql["is-leased"], [(*one, *now) for one in leases])
-        return {row[0] for row in rows}
 
     def _complete(
         self, done: Sequence[tuple[Finished, LeasedJob]], now: tuple[int, str], now_ms: int
@@ -270,7 +252,9 @@ class Leases:
             )
             kept = {row[0] for row in rows}
             lost = set(tokens.values()) - kept
-            return lost - self._leased([one for one in tokens.items() if one[1] in lost], now)
+            return lost - self._ended.still_leased(
+                [one for one in tokens.items() if one[1] in lost], now
+            )
 
     def release(self, leases: Sequence[Lease]) -> None:
         """Release prefetched jobs that were never entered: they get no attempt and no number.
@@ -295,7 +279,7 @@ class Leases:
         with self._database.write(durable=False):
             self._keys.lock()
             now = (clock.monotonic_ms(), clock.boot_id)
-            held = self._held(unknown.items(), now)
+            held = self._ended.held(unknown.items(), now)
             for token, job in held.items():
                 self._ended.end(Ended(job.id, token, Ending.UNENTERED), job)
         return [job.id for job in held.values()]

@@ -335,7 +335,7 @@ def store_reports(
             lost = store.leases.finish(
                 [finished._replace(run=attempt.run_until(now_s)) for finished, attempt in reports],
                 None if held_up is None else tokens,
-                key_wait_ms=None if held_up is None else is_patient * _KEY_WAIT_MS,
+                None if held_up is None else is_patient * _KEY_WAIT_MS,
             )
             if lost:
                 again = [finished for finished, _ in reports if finished.lease.token in lost]

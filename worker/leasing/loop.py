@@ -39,6 +39,8 @@ _NEVER = float("inf")
 _LOOK_EVERY_S = 0.001
 """How often the loop looks for cancels between short jobs: a look takes as long as a short job."""
 _LOOKS_FOR_ORDERS_S = 0.1
+_AFTER_OTHERS_S = 0.02
+"""When to lease again after others had locked what is due: their transactions take some ms."""
 _LOOK_PAUSES = 9
 """How many times longer than a look the pause after it is: over a network, a look is slow."""
 
@@ -69,6 +71,9 @@ class Loop:
         self._is_rung = False
         """Whether the last sleep ended because the bell rang: jobs may be due."""
         self._leaves_due = False
+        self._was_contended = False
+        """Whether the last lease gave nothing, as others had locked what is due: they may leave
+        some of it."""
         self._look_at_s = 0.0
         """When to look again for cancels."""
         self._bell: Bell = self._store.bells.listen_pool(settings.pool)
@@ -242,7 +247,9 @@ class Loop:
         if not may_lease:
             return []
         self._store.data_changed()  # only later commits can concern these leases
-        return self._lease_due()
+        leases = self._lease_due()
+        self._was_contended = not leases and self._store.leases.was_contended
+        return leases
 
     def _may_find_work(self) -> bool:
         """Return whether a lease is worth a transaction.
@@ -344,6 +351,9 @@ class Loop:
         now_s = time.monotonic()
         sleep_s = next_multiple_s(now_s, self._poll_every_s) - now_s
         sleep_s = min(sleep_s, max(0.0, self._held.parked_due_s - now_s))
+        if self._was_contended:
+            self._was_contended = False
+            sleep_s = min(sleep_s, _AFTER_OTHERS_S)
         if self._upkeep is not None:
             sleep_s = min(sleep_s, max(0.0, self._next_upkeep_s - time.monotonic()))
         return sleep_s

@@ -17,6 +17,10 @@ FROM orpheus.queues ORDER BY name;
 -- Is there a queue that limits how many of its jobs run?
 SELECT 1 FROM orpheus.queues WHERE max_running > 0 LIMIT 1;
 
+-- name: any-rate
+-- Is there a queue with a rate?
+SELECT 1 FROM orpheus.queues WHERE rate_starts > 0 LIMIT 1;
+
 -- name: keep-rate
 -- Store the tokens left of a queue's rate, and when they were counted.
 UPDATE orpheus.queues SET rate_tokens = ?, rate_mono_ms = ?, rate_boot_id = ? WHERE name = ?;

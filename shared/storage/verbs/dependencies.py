@@ -83,6 +83,15 @@ class Dependencies:
         ended = self._database.all(self._sql["ended-dependencies"], ids)
         self.ended((job_id, Status(status)) for job_id, status in ended)
 
+    def lock_dependents(self, job_ids: Sequence[int]) -> None:
+        """Lock the jobs that wait for these, which end together, in the order of their ids.
+
+        The ends of other jobs may lock the same ones in another order.
+        """
+        if len(job_ids) > 1 and not self._database.one_writer:
+            ids = json.dumps(sorted(job_ids))
+            self._database.all(self._sql["lock-dependents"], ids, self.most_at_once)
+
     def ended(self, jobs: Iterable[tuple[int, Status]]) -> None:
         """Unblock, cancel or fail the jobs that wait for these, which have ended."""
         queue = deque(jobs)
@@ -108,6 +117,7 @@ class Dependencies:
             has_linked = self._link_late()
             rows = self._database.all(self._sql["first-cascades"], self.most_at_once)
             self._database.run_many(self._sql["end-cascade"], [(row[0],) for row in rows])
+            self.lock_dependents([row[0] for row in rows])
             self.ended((job_id, Status(status)) for job_id, status in rows)
         return has_linked or bool(rows)
 

@@ -95,6 +95,8 @@ class DueJobs:
     def __init__(self, database: Database, keys: Keys) -> None:
         self._database = database
         self._keys = keys
+        self.was_contended = False
+        """Whether `first` has last returned nothing because others have locked what is due."""
         self._held: frozenset[str] = frozenset()
         """The quarantined types, as `is_any` saw them last."""
         self._sql = database.sql("leases.sql")
@@ -132,6 +134,7 @@ class DueJobs:
 
         That takes one query. Otherwise, or with a job of a quarantined type, return nothing.
         """
+        self.was_contended = False
         if EVERY_QUEUE not in queues:
             return []
         jobs = self._of_all(limit)
@@ -153,7 +156,9 @@ class DueJobs:
         a quarantined type, none. Others may have released one since `is_any` looked: see `Gate`.
         """
         if EVERY_QUEUE in queues and not rooms and not self._held:
-            return self._of_all(limit)
+            jobs = self._of_all(limit)
+            self.was_contended = not jobs
+            return jobs
         gate = self._keys.gate(rooms, self._held)
         while True:
             jobs = self._with_room(queues, limit, rooms, gate)
@@ -169,12 +174,19 @@ class DueJobs:
             return self._merged(heads, limit, rooms, gate)
         most = limit + _MOST_LEFT_OUT
         heads = [Head._make(row) for row in self._database.all(self._sql["heads-of-all"], most)]
-        ids = list(islice(_ids_with_room(heads, rooms, gate), limit))
-        if len(ids) < limit and len(heads) == most and not gate.has_left_out:
-            gate.start_over()
-            return self._merged(heads_of_queues(self._database), limit, rooms, gate)
-        rows = self._database.run_many(self._sql["due-job"], [(one,) for one in ids])
-        return [DueJob._make(row) for row in rows]
+        with_room = _ids_with_room(heads, rooms, gate)
+        ids = list(islice(with_room, limit))
+        is_enough = len(ids) == limit or len(heads) < most or gate.has_left_out
+        jobs: list[DueJob] = []
+        while is_enough and ids and len(jobs) < limit:
+            rows = self._database.run_many(self._sql["due-job"], [(one,) for one in ids])
+            jobs += map(DueJob._make, rows)
+            ids = list(islice(with_room, limit - len(jobs)))  # others have locked some
+            self.was_contended = not jobs
+        if is_enough and (jobs or len(heads) < most or gate.has_left_out):
+            return jobs
+        gate.start_over()
+        return self._merged(heads_of_queues(self._database), limit, rooms, gate)
 
     def _merged(
         self, heads: Iterable[Head], limit: int, rooms: Mapping[str, Room], gate: Gate
@@ -186,6 +198,7 @@ class DueJobs:
         ]
         heapq.heapify(heap)
         jobs: list[DueJob] = []
+        self.was_contended = bool(heap)
         while heap and len(jobs) < limit:
             first, stream = heapq.heappop(heap)
             if stream is None:
@@ -194,11 +207,13 @@ class DueJobs:
                 room = limit if left is None else min(limit, left)
                 stream = islice(self._stream(queue, 2 if heap else room, gate), room)
                 job = next(stream, None)
-                if job is None or job.job_id != first.job_id:  # the head's key has no room
+                if job is None or job.job_id != first.job_id:
+                    # The head's key has no room, or others have locked it.
                     if job is not None:
                         heapq.heappush(heap, (job, stream))
                     continue
                 first = job
+            self.was_contended = False
             jobs.append(first)
             if not heap:
                 jobs += islice(stream, limit - len(jobs))

@@ -126,6 +126,11 @@ class Leases:
             (lease.queue for lease in leases), Status.PENDING, Status.IN_PROGRESS
         )
 
+    @property
+    def was_contended(self) -> bool:
+        """Whether the last lease gave nothing because others have locked what is due."""
+        return self._due_jobs.was_contended
+
     def has_delayed(self) -> bool:
         """Return whether `next_due_ms` would give a time, after a lease that has found jobs."""
         known = self._has_delayed
@@ -148,7 +153,6 @@ class Leases:
         self,
         finished: Sequence[Finished],
         held_up: set[int] | None = None,
-        *,
         key_wait_ms: int | None = None,
     ) -> set[int]:
         """Record how jobs ended; return the tokens of lost leases, whose jobs are not changed.
@@ -160,18 +164,19 @@ class Leases:
         with self._database.write(durable=True):
             now_ms = self._database.clock.wall_ms()  # for all: each says how long before it ended
             self._lock_limits(one.lease for one in finished)
-            # Before the rows of jobs, as whoever submits does.
-            keyed = self._children.lock_keys(finished, key_wait_ms)
+            keyed = self._children.lock_keys(
+                finished, key_wait_ms
+            )  # before jobs: as submissions do
             now = (self._database.clock.monotonic_ms(), self._database.clock.boot_id)
             wanted = [one.lease for one in finished if one.lease.token not in keyed]
             leases = [(one.job_id, one.token) for one in wanted]
             held = self._ended.held(leases, now, skips_locked=held_up is not None)
-            locked: set[int] = set()
+            missing = [one for one in leases if one[1] not in held]
+            locked = set() if held_up is None else self._ended.still_leased(missing, now)
             if held_up is not None:
-                locked = self._ended.still_leased(
-                    [one for one in leases if one[1] not in held], now
-                )
                 held_up |= keyed | locked
+            needed = [job.id for job in held.values() if job.has_dependents]
+            self._dependencies.lock_dependents(needed)
             reported = [one for one in finished if one.lease.token in held]
             self._end_otherwise(
                 [one for one in reported if one.ending is not Ending.SUCCEEDED], held, now_ms
@@ -263,6 +268,7 @@ class Leases:
         """
         with self._database.write(durable=False):
             self._lock_limits(leases)
+            self._queues.lock_for_refunds()
             for lease in leases:
                 self._ended.end_if_leased(Ended(lease.job_id, lease.token, Ending.UNENTERED))
 

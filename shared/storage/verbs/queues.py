@@ -159,8 +159,19 @@ class Queues:
             ],
         )
 
+    def lock_for_refunds(self) -> None:
+        """Let nobody else change the tokens of a queue, before any job is locked.
+
+        Whoever leases has this lock, and may change those of several queues in another order.
+        """
+        if self._database.one(self._sql["any-rate"]) is not None:
+            self._keys.lock()
+
     def refund(self, queue: str) -> None:
-        """Refund the rate token of a job that was leased and never entered."""
+        """Refund the rate token of a job that was leased and never entered.
+
+        Call `lock_for_refunds` before, if others may lease.
+        """
         self._database.run(self._sql["refund"], queue)
 
     def next_token_ms(self) -> int | None:

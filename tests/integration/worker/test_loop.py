@@ -361,3 +361,16 @@ def test_a_ring_spares_the_look_for_work_where_writers_do_not_wait_for_each_othe
     loop._report_and_lease(leasing=True)
     assert len(loop._held.prefetched_tokens()) == 1
     assert not looks
+
+
+def test_a_worker_leases_again_soon_after_others_had_locked_all_that_is_due(
+    database: Any, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(database, "short")
+    loop._poll_every_s = 1e6
+    with monkeypatch.context() as patch:
+        patch.setattr(store.leases, "lease", lambda *_: [])
+        patch.setattr(type(store.leases), "was_contended", True)
+        loop._report_and_lease(leasing=True)
+    assert loop._until_poll_s() < 1
+    assert loop._until_poll_s() > 1, "once: others have most likely leased it"

@@ -17,6 +17,16 @@ WITH held AS MATERIALIZED (
 UPDATE orpheus.jobs SET has_dependents = 1
 FROM held WHERE jobs.id = held.id AND jobs.has_dependents = 0;
 
+-- name: lock-dependents
+-- Lock the first jobs that wait for those of a JSON list of ids.
+SELECT id FROM orpheus.jobs
+WHERE id IN (
+    SELECT first.job_id
+    FROM json_array_elements_text(?1::json) AS ended CROSS JOIN LATERAL (
+        SELECT job_id FROM orpheus.job_dependencies
+        WHERE depends_on = ended::bigint AND waits = 1 ORDER BY job_id LIMIT ?2) AS first)
+ORDER BY id LIMIT ?2 FOR NO KEY UPDATE;
+
 -- name: end-late
 -- The jobs of `first-late` wait now. One that has ended by now stays stored for those that wait for it,
 -- and so does one that another has locked, as it may be ending.

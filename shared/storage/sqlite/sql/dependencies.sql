@@ -37,3 +37,7 @@ UPDATE job_dependencies SET waits = EXISTS (
     WHERE jobs.id = job_dependencies.depends_on
         AND jobs.status IN ('blocked', 'pending', 'in_progress'))
 WHERE job_id = ?;
+
+-- name: lock-dependents
+-- There is one writer at a time.
+SELECT ?1, ?2;

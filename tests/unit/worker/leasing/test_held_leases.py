@@ -260,7 +260,7 @@ def test_only_what_others_hold_up_is_left_when_reports_are_stored(held: HeldLeas
         held.end_attempt(attempt, succeeded(attempt))
         reports.append((succeeded(attempt), attempt))
 
-    def finish(ended: list[Finished], held_up: set[int], *, key_wait_ms: int) -> set[int]:
+    def finish(ended: list[Finished], held_up: set[int], key_wait_ms: int) -> set[int]:
         assert (len(ended), key_wait_ms) == (3, 0)
         held_up.add(20)
         return {10}

@@ -159,7 +159,7 @@ def for_database(settings: "Settings") -> StoredSettings:
 
 
 def _alert(alert: "Alert") -> AlertRule:
-    """Return a rule; a webhook is a job like any other, which is told everything."""
+    """Return a rule; a webhook is a job like any other, which is told every fact."""
     payload = _DEFAULT_PAYLOAD if alert.payload is None else alert.payload
     if alert.webhook is not None:
         payload = {"url": alert.webhook, "body": "{alert}"}
@@ -172,6 +172,7 @@ def _alert(alert: "Alert") -> AlertRule:
         within_s=alert.within,
         every_s=alert.every,
         resolved=alert.resolved,
+        error=alert.error,
         type=WEBHOOK_TYPE if alert.type is None else alert.type,
         payload=json.dumps(payload),
     )

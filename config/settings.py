@@ -55,7 +55,7 @@ from orpheus.config.values import (
     WebhookUrl,
     sizes,
 )
-from orpheus.shared.domain.alerts import MOST_COUNTED
+from orpheus.shared.domain.alerts import MOST_COUNTED, ErrorDetail
 from orpheus.shared.domain.commands import fields_of
 from orpheus.shared.domain.json_values import json_problems
 from orpheus.shared.domain.programs import RestartPolicy
@@ -285,6 +285,7 @@ class Alert(Table):
     within: Timer | None = None
     every: Annotated[Seconds, Field(ge=1)] = 300
     resolved: bool = False
+    error: ErrorDetail = "type"
     type: Name | None = None
     payload: Annotated[dict[str, Any], AfterValidator(_json)] | None = None
     webhook: WebhookUrl | None = None

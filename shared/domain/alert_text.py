@@ -5,16 +5,33 @@ replaced in it; a text that is nothing else becomes the fact itself, so a number
 `{alert}` is all of them as an object. So the facts fit a job type whatever its schema asks for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from orpheus.shared.domain import commands
-from orpheus.shared.domain.alerts import AlertCondition, AlertRule, Occurrence, Topic, facts
+from orpheus.shared.domain.alerts import (
+    AlertCondition,
+    AlertRule,
+    ErrorDetail,
+    Occurrence,
+    Topic,
+)
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.words import duration
 
 ALL_FACTS = "alert"
 """The field that stands for all facts."""
+MOST_NAMED = 10
+"""At most so many of the conditions that began together are named."""
 _MOST_CHARS = 300
+_REASONS = ("text", "why", "details")
+"""The fields of a Topic that an alert does not get as they are."""
+_BEGUN = {
+    AlertCondition.SCHEDULE_MISSED: "schedule {} was missed",
+    AlertCondition.QUEUE_LATE: "queue {} is late",
+    AlertCondition.SUPERVISOR_DEGRADED: "{} needs a person",
+}
 
 _JOB_WORDS = {
     Kind.JOB_ENQUEUED: "was submitted",
@@ -58,34 +75,98 @@ def about_event(kind: str, job_id: int | None, body: Mapping[str, Any]) -> Topic
         job_type, error = body.get("type"), body.get("error") or {}
         why = ": ".join(str(error[part]) for part in ("type", "message") if error.get(part))
         return Topic(
-            _sentence(f"job {job_id} ({job_type}) {_JOB_WORDS[known]}", why),
+            f"job {job_id} ({job_type}) {_JOB_WORDS[known]}",
             job=job_id,
             type=job_type,
             queue=body.get("queue"),
             worker=body.get("worker"),
+            why=why,
         )
-    host = body.get("host")
+    host, why = body.get("host"), str(body.get("reason") or "")
     if known in _WORKER_WORDS:
         slot = str(body.get("slot", "supervisor"))
         where = f"{slot} on {host}" if host else slot
-        why = str(body.get("reason") or "")
-        return Topic(_sentence(f"{where} {_WORKER_WORDS[known]}", why), worker=slot, host=host)
+        evidence = str(body.get("evidence") or "")
+        return Topic(
+            f"{where} {_WORKER_WORDS[known]}",
+            worker=slot,
+            host=host,
+            why=why,
+            details=f"{why}\n{evidence}" if evidence else why,
+        )
     name = body.get("name")
     return Topic(
-        _sentence(_OTHER_WORDS[known].format(name=name), str(body.get("reason") or "")),
+        _OTHER_WORDS[known].format(name=name),
         job=body.get("job_id"),
         type=name if known.startswith("type.") else None,
         queue=name if known.startswith("queue.") else None,
         schedule=name if known is Kind.SCHEDULE_FIRED else None,
         host=host,
+        why=why,
+        details=why,
     )
 
 
-def _sentence(what: str, why: str) -> str:
-    """Join both in one line that is not too long for a message."""
-    line = " ".join(why.split())
-    line = line if len(line) <= _MOST_CHARS else f"{line[:_MOST_CHARS]}…"
-    return f"{what}: {line}" if line else what
+def facts(
+    rule: AlertRule,
+    last: Occurrence,
+    held_back: int,
+    at: str,
+    begun: Sequence[str] = (),
+    *,
+    is_first: bool = False,
+    is_over: bool = False,
+) -> Mapping[str, object]:
+    """Return what the job of an alert gets. `at`: `last.at_ms` as text; or when it was over.
+
+    `is_first`: the rule has sent none before.
+    """
+    about = last.about
+    why = _why(about, rule.error)
+    what = f"{about.text}: {why}" if why else about.text
+    text = f"{rule.name}: {what}"
+    if is_over:
+        text = f"{rule.name}: resolved: {what}"
+    elif rule.after > 1 and rule.within_s and AlertCondition.QUEUE_LATE not in rule.on:
+        often = f"{rule.after} times within {duration(rule.within_s)}"
+        text = f"{rule.name}: {often}, the last: {what}"
+    more = _also([name for name in begun if name != last.name])
+    if held_back:
+        more += f" ({held_back} more {'with this one' if is_first else 'since the last alert'})"
+    if more:
+        text = text.removesuffix(".") + more
+    return {
+        "action": "resolve" if is_over else "trigger",
+        "rule": rule.name,
+        "kind": last.kind,
+        "text": text,
+        "count": rule.after,
+        "held_back": held_back,
+        "at": at,
+        "error": (about.details if rule.error == "full" else "") or why or None,
+        **{name: value for name, value in asdict(about).items() if name not in _REASONS},
+    }
+
+
+def _why(about: Topic, error: ErrorDetail) -> str:
+    """Return in one line, not too long for a message, why it happened: all, or its type only."""
+    line = " ".join(about.why.split())
+    if error == "type":
+        line = line.partition(": ")[0]
+    return line if len(line) <= _MOST_CHARS else f"{line[:_MOST_CHARS]}…"
+
+
+def _also(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    some = ", ".join(_in_words(name) for name in names[:MOST_NAMED])
+    more = len(names) - MOST_NAMED
+    return f"; also: {some} and {more} more" if more > 0 else f"; also: {some}"
+
+
+def _in_words(name: str) -> str:
+    kind, _, subject = name.partition(" ")
+    return _BEGUN[AlertCondition(kind)].format(subject)
 
 
 def filled_in(value: Any, known: Mapping[str, object]) -> Any:

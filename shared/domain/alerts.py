@@ -17,11 +17,11 @@ replace a worker, which would fire the next.
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
+from typing import Literal
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.words import duration
 from orpheus.shared.records import dataclass
 
 ALERTS_QUEUE = "alerts"
@@ -31,8 +31,8 @@ WEBHOOK_TYPE = "webhook"
 EVERYTHING = "*"
 MOST_COUNTED = 1_000
 """The largest `after`: so many times are remembered."""
-MOST_NAMED = 10
-"""At most so many of the conditions that began together are named."""
+ErrorDetail = Literal["type", "message", "full"]
+"""How much of an exception, or of another reason, the job of an alert is told."""
 _ENDED_AFTER_MS = 60_000
 _AFTERWARDS_MS = 60_000
 """What happens to a worker so soon after it ran an alert's job is taken for a consequence."""
@@ -49,11 +49,6 @@ class AlertCondition(StrEnum):
     SUPERVISOR_DEGRADED = "supervisor.degraded"
 
 
-_BEGUN = {
-    AlertCondition.SCHEDULE_MISSED: "schedule {} was missed",
-    AlertCondition.QUEUE_LATE: "queue {} is late",
-    AlertCondition.SUPERVISOR_DEGRADED: "{} needs a person",
-}
 KINDS = frozenset(one.value for one in (*Kind, *AlertCondition) if one is not Kind.JOB_PROGRESS)
 """Everything that a rule may be about."""
 
@@ -73,11 +68,15 @@ class AlertRule:
     every_s: float = 300.0
     resolved: bool = False
     """Whether the end of conditions is reported, too."""
+    error: ErrorDetail = "type"
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What something is about: a sentence, and what it concerns."""
+    """What something is about: a sentence, what it concerns, and why it happened.
+
+    `why` begins with what is no secret: the type of an exception, or a reason up to a colon.
+    """
 
     text: str
     job: int | None = None
@@ -86,6 +85,9 @@ class Topic:
     worker: str | None = None
     schedule: str | None = None
     host: str | None = None
+    why: str = ""
+    details: str = ""
+    """All that is known of why, such as a traceback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,7 @@ def opened(rule: AlertRule, decision: Decision, last: Occurrence) -> RuleState:
 
 
 def _subject(last: Occurrence) -> tuple[str, Topic]:
-    return last.kind, replace(last.about, text="")
+    return last.kind, replace(last.about, text="", why="", details="")
 
 
 def closed(state: RuleState, over: OpenAlert) -> RuleState:
@@ -326,54 +328,3 @@ def _is_during(at_ms: int, run: AlertRun) -> bool:
     return run.started_ms <= at_ms and (
         run.ended_ms is None or at_ms <= run.ended_ms + _AFTERWARDS_MS
     )
-
-
-def facts(
-    rule: AlertRule,
-    last: Occurrence,
-    held_back: int,
-    at: str,
-    begun: Sequence[str] = (),
-    *,
-    is_first: bool = False,
-    is_over: bool = False,
-) -> Mapping[str, object]:
-    """Return what the job of an alert gets. `at`: `last.at_ms` as text; or when it was over.
-
-    `is_first`: the rule has sent none before.
-    """
-    about = last.about
-    text = f"{rule.name}: {about.text}"
-    if is_over:
-        text = f"{rule.name}: resolved: {about.text}"
-    elif rule.after > 1 and rule.within_s and AlertCondition.QUEUE_LATE not in rule.on:
-        often = f"{rule.after} times within {duration(rule.within_s)}"
-        text = f"{rule.name}: {often}, the last: {about.text}"
-    more = _also([name for name in begun if name != last.name])
-    if held_back:
-        more += f" ({held_back} more {'with this one' if is_first else 'since the last alert'})"
-    if more:
-        text = text.removesuffix(".") + more
-    return {
-        "action": "resolve" if is_over else "trigger",
-        "rule": rule.name,
-        "kind": last.kind,
-        "text": text,
-        "count": rule.after,
-        "held_back": held_back,
-        "at": at,
-        **asdict(replace(about, text=text)),
-    }
-
-
-def _also(names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    some = ", ".join(_in_words(name) for name in names[:MOST_NAMED])
-    more = len(names) - MOST_NAMED
-    return f"; also: {some} and {more} more" if more > 0 else f"; also: {some}"
-
-
-def _in_words(name: str) -> str:
-    kind, _, subject = name.partition(" ")
-    return _BEGUN[AlertCondition(kind)].format(subject)

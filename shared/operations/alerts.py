@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from math import inf
 
-from orpheus.shared.domain.alert_text import about_event, filled_in, sample_facts
+from orpheus.shared.domain.alert_text import about_event, facts, filled_in, sample_facts
 from orpheus.shared.domain.alerts import (
     ALERTS_QUEUE,
     WEBHOOK_TYPE,
@@ -26,7 +26,6 @@ from orpheus.shared.domain.alerts import (
     Topic,
     closed,
     decide,
-    facts,
     is_of,
     is_of_alerts,
     next_alert_ms,
@@ -173,7 +172,8 @@ class _Look:
         ]
 
     def _in_trouble(self, host: str, slot: str, text: str) -> Seen:
-        about = Topic(text, worker=slot, host=host)
+        what, _, why = text.partition(": ")
+        about = Topic(what, worker=slot, host=host, why=why)
         return self._holds(AlertCondition.SUPERVISOR_DEGRADED, f"{slot} on {host}", about)
 
 
@@ -235,7 +235,7 @@ def _evaluate(look: _Look, row: AlertRow) -> _Outcome:
     rule = row.rule
     holding = list(look.holding_for(rule, row.state))
     decision = decide(rule, row.state, look.events_for(row), holding, look.now_ms)
-    last = _last_occurrence(look.store, decision, row.state.held)
+    last = _last_occurrence(look.store, rule, decision, row.state.held)
     if decision.fires and last is not None:
         is_first, at = row.state.fired_ms is None, rfc3339(last.at_ms)
         what = facts(rule, last, decision.held_back, at, decision.begun, is_first=is_first)
@@ -287,7 +287,7 @@ def _store(look: _Look, changed: list[_Outcome]) -> None:
 
 
 def _last_occurrence(
-    store: Store, decision: Decision, held: Occurrence | None
+    store: Store, rule: AlertRule, decision: Decision, held: Occurrence | None
 ) -> Occurrence | None:
     """Return for what a rule came due last: now, or (`held`) while its alert was held back."""
     newest = decision.newest
@@ -297,8 +297,18 @@ def _last_occurrence(
     if about is None:
         found = store.alerts.event(newest.seq)
         job_id, body = (None, "{}") if found is None else found
-        about = about_event(newest.kind, job_id, json.loads(body))
+        fields = json.loads(body)
+        about = about_event(newest.kind, job_id, fields)
+        if rule.error != "full":
+            about = replace(about, details="")
+        elif job_id is not None:
+            about = replace(about, details=_traceback(store, job_id, fields.get("attempt")))
     return Occurrence(newest.kind, newest.at_ms, about, newest.name)
+
+
+def _traceback(store: Store, job_id: int, attempt: int | None) -> str:
+    errors = [one.error for one in store.jobs.attempts(job_id) if one.number == attempt]
+    return next((one.traceback or "" for one in errors if one is not None), "")
 
 
 def refused_alerts(

@@ -2,6 +2,7 @@
 
 from typing_extensions import TypedDict
 
+from orpheus.shared.domain.alerts import ErrorDetail
 from orpheus.shared.domain.concerns import AlertFacts
 from orpheus.shared.domain.deliveries import undelivered, unsent
 from orpheus.shared.domain.jobs import Status
@@ -36,6 +37,8 @@ class Alert(TypedDict):
     """Seconds."""
     resolved: bool
     """Whether it also tells that a condition has ended."""
+    error: ErrorDetail
+    """How much of an exception its jobs are told."""
     type: str
     """The job type of its jobs."""
     last_fired: Time | None
@@ -91,6 +94,7 @@ def _alert_json(row: AlertRow, status: Status | None, vain: AlertFacts | None) -
         "within": rule.within_s,
         "every": rule.every_s,
         "resolved": rule.resolved,
+        "error": rule.error,
         "type": rule.type,
         "last_fired": optional_time(state.fired_ms),
         "last_job": row.last_job_id,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.alerts import AlertRule, RuleState, decide
+from orpheus.shared.domain.alerts import AlertRule, ErrorDetail, RuleState, decide
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob
@@ -35,11 +35,24 @@ def test_a_failure_makes_one_job_for_all_who_look(store: Store, another: Any, fa
     for one in (store, another(), store):
         look(one)
     (told,) = alerts(store)
-    assert told["alert"]["text"] == f"ops: job {job_id} (resize) failed: ValueError: it broke"
+    assert told["alert"]["text"] == f"ops: job {job_id} (resize) failed: ValueError"
     assert (told["alert"]["job"], told["alert"]["queue"]) == (job_id, "default")
     (row,) = store.alerts.all()
     (job,) = store.jobs.page(JobFilter(queue="alerts"), 10)
     assert (row.last_job_id, job.type, job.tags) == (job.id, "notify", ("ops",))
+
+
+@pytest.mark.parametrize("error", ["type", "message", "full"])
+def test_a_rule_tells_as_much_of_an_error_as_it_says(
+    store: Store, fail: Fail, error: ErrorDetail
+) -> None:
+    store.alerts.configure([replace(RULE, error=error)])
+    fail()
+    look(store)
+    [told] = alerts(store)
+    secret, trace = "it broke" in json.dumps(told), "Traceback" in json.dumps(told)
+    assert (secret, trace) == (error != "type", error == "full")
+    assert told["alert"]["error"].startswith("Traceback" if error == "full" else "ValueError")
 
 
 def test_one_who_read_a_rule_before_another_fired_it_fires_it_no_more(

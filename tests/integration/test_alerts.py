@@ -60,7 +60,7 @@ def test_rules_are_in_force_when_the_file_is_saved_and_tell_by_webhook_and_by_co
     system, pids = running.system, running.pids()
     system.wait_for_job(system.submit("flaky", FAILING))
     rules = alert("failed", "job.failed", types=["flaky"], webhook=f"{receiver.url}/T0K3N")
-    rules += alert("refused", "config.rejected", type="note")
+    rules += alert("refused", "config.rejected", type="note", error="message")
     saved_s = time.monotonic()
     running.save(POOL + command + rules)
     wait_for(lambda: len(system.get("/alerts")["items"]) == 2, "the rules")
@@ -76,7 +76,8 @@ def test_rules_are_in_force_when_the_file_is_saved_and_tell_by_webhook_and_by_co
     assert (fact["rule"], fact["job"], fact["type"], fact["held_back"]) == (
         "failed", job_id, "flaky", 0,
     )  # fmt: skip
-    assert fact["text"].startswith(f"failed: job {job_id} (flaky) failed: ")
+    assert fact["text"] == f"failed: job {job_id} (flaky) failed: PermanentError"
+    assert fact["error"] == "PermanentError", "no more leaves the house, unless the rule says so"
     assert running.pids() == pids
     url = f"database.url=sqlite:///{system.database}"
     assert run(["alerts", "--json", "--set", url]) == 0

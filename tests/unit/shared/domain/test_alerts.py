@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orpheus.shared.domain.alert_text import facts
 from orpheus.shared.domain.alerts import (
     ALERTS_QUEUE,
     KINDS,
@@ -15,6 +17,7 @@ from orpheus.shared.domain.alerts import (
     AlertRule,
     AlertRun,
     Decision,
+    ErrorDetail,
     Occurrence,
     OpenAlert,
     RuleState,
@@ -23,7 +26,6 @@ from orpheus.shared.domain.alerts import (
     changed,
     closed,
     decide,
-    facts,
     is_of,
     is_of_alerts,
     next_alert_ms,
@@ -335,6 +337,30 @@ def test_an_alert_tells_its_facts() -> None:
     first = facts(RULE, last, 2, "now", is_first=True)
     assert first["text"] == "ops: job 7 (resize) failed (2 more with this one)"
     assert found["action"] == "trigger"
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "text"),
+    [
+        ("type", "ValueError", "ops: it failed: ValueError"),
+        ("message", "ValueError: no such key", "ops: it failed: ValueError: no such key"),
+        ("full", "Traceback …", "ops: it failed: ValueError: no such key"),
+    ],
+)
+def test_a_rule_chooses_how_much_of_an_error_it_tells(
+    error: ErrorDetail, told: str, text: str
+) -> None:
+    about = Topic("it failed", job=1, why="ValueError: no such\n key", details="Traceback …")
+    last = Occurrence("job.failed", NOW_MS, about)
+    found = facts(replace(RULE, error=error), last, 0, "now")
+    assert (found["error"], found["text"]) == (told, text)
+    assert not {"why", "details"} & found.keys()
+
+
+def test_a_long_error_is_cut_and_one_that_is_not_there_is_null() -> None:
+    last = Occurrence("job.failed", NOW_MS, Topic("it failed", why=f"ValueError: {'x' * 10_000}"))
+    assert len(str(facts(replace(RULE, error="message"), last, 0, "now")["text"])) < 400
+    assert facts(RULE, replace(last, about=Topic("it failed")), 0, "now")["error"] is None
 
 
 @given(

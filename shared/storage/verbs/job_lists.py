@@ -35,6 +35,13 @@ _FOUND_BY = {
     "by-error": {"has ended", "status", "since_ms", "until_ms", "type", "error", "where"},
 }
 """Which fields of a filter each index answers."""
+_LEADING = {
+    "by-status": ("status", "status"),
+    "by-type": ("type", "type"),
+    "by-queue": ("queue", "queue"),
+    "by-tag": ("tag", "job_tags.tag"),
+}
+"""The field of a filter that is the first column of an index, and this column."""
 _FEW_OF = {"type": "few-of-type", "tag": "few-of-tag"}
 _FINISHED_AT = [field.name for field in fields(Job)].index("finished_at_ms")
 """The column of a job's row (`select-jobs`) that says when it ended."""
@@ -47,6 +54,8 @@ class _Source:
     hint: str
     joined: str
     """What follows the hint where the other conditions need it."""
+    leading: str
+    """The first column of the index, if the list has one value of it; else empty."""
     key: str
     conditions: tuple[Condition, ...]
     others: tuple[Condition, ...]
@@ -67,9 +76,10 @@ class _Source:
 
     @property
     def order_by(self) -> str:
-        """What follows ORDER BY."""
+        """What follows ORDER BY: all columns of the index, so that no other one fits."""
         how = "ASC" if self.order is JobOrder.OLDEST else "DESC"
-        return ", ".join(f"{column} {how}" for column in self.key.split(", "))
+        columns = [self.leading] if self.leading else []
+        return ", ".join(f"{column} {how}" for column in [*columns, *self.key.split(", ")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +262,15 @@ class JobLists:
             conditions["max_id"] = Condition(f"{key} <= ?", (max_id,))
         if order is JobOrder.ENDED:
             conditions["has ended"] = Condition("finished_at_ms IS NOT NULL")
+        leading, column = _LEADING.get(name, ("", ""))
+        if leading:
+            equals = f"{column} {self._sql['equals-in-order']}"
+            conditions[leading] = Condition(equals, (getattr(wanted, leading),))
         found = [one for field, one in conditions.items() if field in _FOUND_BY[name]]
         others = [one for field, one in conditions.items() if field not in _FOUND_BY[name]]
         hint = f"\n{self._sql[name]}\n" if name else ""
         joined = f"\n{self._sql['with-tags']}\n" if wanted.tag is not None else ""
-        return _Source(hint, joined, key, tuple(found), tuple(others), order)
+        return _Source(hint, joined, column, key, tuple(found), tuple(others), order)
 
     def _ended_source(self, wanted: JobFilter) -> tuple[str, str]:
         is_group = wanted.status is Status.FAILED and None not in (wanted.type, wanted.error)

@@ -46,3 +46,25 @@ def test_a_rare_status_is_looked_up_before_a_common_type(
         assert found(store, JobFilter(Status.CANCELLED, "noop")) == 1
         ((after,),) = store._database.all(READ)
     assert 1 <= after - before < JOBS / 10
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [JobFilter(Status.CANCELLED), JobFilter(type="a"), JobFilter(queue="a"), JobFilter(tag="a")],
+    ids=str,
+)
+def test_a_page_is_read_from_its_index_and_not_by_ids_through_all_that_is_newer(
+    store: Store, admin: psycopg.Connection, wanted: JobFilter
+) -> None:
+    """The server expects jobs of each kind everywhere, but they may all be older than a backlog."""
+    with store.write(durable=False):
+        old = store.jobs.submit_many([NewJob("a", queue="a", tags=("a",))] * (4 * JOBS))
+        for job_id in old if wanted.status else ():
+            store.jobs.cancel(job_id)
+        store.jobs.submit_many([NewJob("b", queue="b", tags=("b",))] * JOBS)
+    admin.execute("VACUUM ANALYZE orpheus.jobs, orpheus.job_tags")
+    with store._database.snapshot():
+        ((before,),) = store._database.all(READ)
+        assert on_page(store, wanted) == 10
+        ((after,),) = store._database.all(READ)
+    assert 10 <= after - before < JOBS / 10

@@ -13,3 +13,9 @@ SELECT DISTINCT ON (lease_incarnation)
     id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
     count(*) OVER (PARTITION BY lease_incarnation) AS in_progress, crashes
 FROM orpheus.jobs WHERE status = 'in_progress' ORDER BY lease_incarnation, lease_token;
+
+-- name: equals-in-order
+-- Compares the first column of an index with a value, where it stands in ORDER BY too: then its index is the
+-- only one that fits. By `=`, the server may go through all newer jobs by their ids, as it expects jobs
+-- of each kind everywhere.
+= ANY (ARRAY[?])

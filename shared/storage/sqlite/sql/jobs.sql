@@ -9,3 +9,7 @@ SELECT id, type, worker, incarnation, started_at_ms, progress, message, in_progr
     SELECT id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
         count(*) AS in_progress, crashes, min(lease_token)
     FROM jobs INDEXED BY jobs_leased WHERE status = 'in_progress' GROUP BY lease_incarnation);
+
+-- name: equals-in-order
+-- Compares the first column of an index with a value, where it stands in ORDER BY too.
+= ?

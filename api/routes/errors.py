@@ -14,6 +14,6 @@ router = APIRouter(tags=["overview"])
 
 @router.get("/errors", responses=answers(ErrorGroups) | problems())
 async def list_errors(request: Request) -> Response:
-    """The jobs that are failed now, by type, error and location: the 500 largest groups."""
+    """The jobs that are failed now, by type, error and location: the last 500 groups."""
     groups = await services_of(request).readers.read(lambda store: store.errors.groups())
     return json_response({"items": [error_group_json(group) for group in groups]})

@@ -318,9 +318,15 @@ class OutboxCounts:
 # Figures and the file
 
 
+MOST_IN_GROUP = 10_000
+"""Of one group of failed jobs: there may be a million, and to count them all takes a second."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorGroup:
     """Failed jobs of one type with the same error. `where` is empty if the location is unknown.
+
+    `count`: at most MOST_IN_GROUP are counted, those that failed last.
 
     `newest`: the id of the job that failed last; `message`: its error's, at most the first 500
     characters. `messages`: how many different ones the five jobs that failed first and the five

@@ -17,6 +17,8 @@ class ErrorGroupEntry(TypedDict):
     """The last frame of the application, outside libraries, as `jobs.py:12 in resize`; null: there
     is none."""
     count: int
+    """How many there are. At most 10,000 are counted, those that failed last; then there may be
+    more."""
     last_hour: int
     """How many of them failed in the last hour."""
     hour_before: int
@@ -33,7 +35,8 @@ class ErrorGroupEntry(TypedDict):
     """How many different messages the five jobs that failed first and the five that failed last
     have. In a group of more than ten jobs there may be more."""
     max_id: int
-    """The largest id in the group: as `max_id` of POST /jobs/bulk it leaves newer jobs alone."""
+    """The largest id of the jobs counted here: as `max_id` of POST /jobs/bulk it leaves newer jobs
+    alone."""
 
 
 def error_group_json(group: ErrorGroup) -> ErrorGroupEntry:

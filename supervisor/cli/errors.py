@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from orpheus.shared.storage import MOST_IN_GROUP
 from orpheus.shared.views.errors import error_group_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_items, roughly_ago
@@ -28,7 +29,7 @@ _COLUMNS = (
 @click.command()
 @for_operator
 def errors(operator: Operator) -> None:
-    """Count the failed jobs by type, error and location.
+    """Count the failed jobs by type, error and location, up to 10,000 of each group.
 
     MESSAGE is that of the job NEWEST, which failed last; after `e.g.` others have another.
     """
@@ -37,13 +38,17 @@ def errors(operator: Operator) -> None:
     print_items(items, _COLUMNS, map(_row, items), as_json=operator.as_json)
 
 
+def _counted(n: int) -> str:
+    return f"{n}+" if n == MOST_IN_GROUP else str(n)
+
+
 def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
     return (
         item["type"],
         item["error"],
         item["where"],
-        item["count"],
-        item["last_hour"],
+        _counted(item["count"]),
+        _counted(item["last_hour"]),
         roughly_ago(item["first_seen"]),
         roughly_ago(item["last_seen"]),
         item["newest"],

@@ -213,7 +213,7 @@ def test_groups_are_sorted_and_to_retry_many_their_number_has_to_be_typed(
     assert bodies[1:] == [{"action": "delete", **body}]
     items.extend(group | {"error": f"Error{n}", "count": 1} for n in range(498))
     page.reload()
-    expect(page.locator("#summary")).to_contain_text(f"in the 500 largest groups, {order}")
+    expect(page.locator("#summary")).to_contain_text(f"in the 500 groups that failed last, {order}")
 
 
 def test_an_answer_that_comes_late_changes_nothing_in_the_next_question(

@@ -84,6 +84,18 @@ def test_those_of_the_last_hour_and_of_the_hour_before_are_counted(
     assert (group.count, group.last_hour, group.hour_before) == (4, 1, 1)
 
 
+def test_of_a_large_group_only_the_jobs_that_failed_last_are_counted(
+    store: Store, fail: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orpheus.shared.storage.verbs.errors.MOST_IN_GROUP", 2)
+    first, *_, last = (fail(error_at("jobs.py:12")) for _ in range(4))
+    fail(error_at("jobs.py:13"))
+    large, small = store.errors.groups()
+    assert (large.count, large.last_hour, small.count) == (2, 2, 1)
+    assert (large.newest, large.max_id) == (last, last)
+    assert large.first_ms == store.jobs.get(first).finished_at_ms
+
+
 def test_the_job_that_failed_last_need_not_have_the_greatest_id(
     store: Store,
     submit: Callable[..., int],

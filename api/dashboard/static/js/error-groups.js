@@ -1,14 +1,14 @@
-// The page of failed jobs by their errors: the largest groups, the largest first or in another chosen order.
+// The page of failed jobs by their errors: those that failed last, the largest first or in another chosen order.
 import { byId, setText } from "./dom.js";
 import { startChrome } from "./chrome.js";
-import { ErrorRow } from "./error-row.js";
+import { ErrorRow, MOST } from "./error-row.js";
 import { request } from "./http.js";
 import { Poll } from "./poll.js";
 import { Rows } from "./rows.js";
 import { Sorting } from "./sorting.js";
 import { count, plural } from "./words.js";
 
-const MOST = 500;
+const MOST_GROUPS = 500;
 /** @type {Record<string, import("./sorting.js").Order>} */
 const ORDERS = {
   jobs: { words: "failed jobs", first: "descending", of: ({ count }) => count },
@@ -32,6 +32,7 @@ const poll = new Poll(async (signal) => {
 function show(isAsked) {
   rows.show(sorting.sorted(items), isAsked);
   const sum = (/** @type {string} */ name) => items.reduce((all, one) => all + one[name], 0);
-  const groups = items.length < MOST ? plural(items.length, "group") : `the ${MOST} largest groups`; // there may be more
-  setText(byId("summary"), items.length ? `${plural(sum("count"), "failed job")} in ${groups}${sorting.words} · ${sum("last_hour") ? count(sum("last_hour")) : "none"} in the last hour` : "\u00a0");
+  const groups = items.length < MOST_GROUPS ? plural(items.length, "group") : `the ${MOST_GROUPS} groups that failed last`; // there may be more
+  const least = items.some((one) => one.count >= MOST) ? "at least " : "";
+  setText(byId("summary"), items.length ? `${least}${plural(sum("count"), "failed job")} in ${groups}${sorting.words} · ${sum("last_hour") ? count(sum("last_hour")) : "none"} in the last hour` : "\u00a0");
 }

@@ -8,6 +8,8 @@ import { count } from "./words.js";
 
 /** For how many jobs `messages` is complete. */
 const ALL_COMPARED = 10;
+/** Of one group no more jobs are counted. */
+export const MOST = 10_000;
 const ACTIONS = ["retry", "delete"];
 
 export class ErrorRow {
@@ -41,11 +43,11 @@ export class ErrorRow {
     setText(this.which, whichOf(group));
     setText(this.text, group.message);
     setAttr(this.message, "title", group.message);
-    setText(this.jobs, count(group.count));
-    setText(this.hour, group.last_hour ? count(group.last_hour) : "none");
+    setText(this.jobs, counted(group.count));
+    setText(this.hour, group.last_hour ? counted(group.last_hour) : "none");
     this.hour.classList.toggle("bad", group.last_hour > group.hour_before);
     this.hour.classList.toggle("nothing", !group.last_hour);
-    setText(this.before, `${group.hour_before ? count(group.hour_before) : "none"} in the hour before`);
+    setText(this.before, `${group.hour_before ? counted(group.hour_before) : "none"} in the hour before`);
     setTime(this.first, group.first_seen);
     setTime(this.last, group.last_seen);
     setText(this.newest, `job ${group.newest}`);
@@ -55,6 +57,10 @@ export class ErrorRow {
   /** Ask whether to act on the jobs of this group exactly as it is shown. @param {string} name */
   ask(name) {
     const { type, error, where, count: n, max_id: most } = this.group, { text } = WORDS[name];
+    if (n >= MOST) {
+      setText(byId("result"), `There may be more than ${count(MOST)} of these jobs: follow their number, and select all in the list.`);
+      return;
+    }
     confirm({
       ...questionOf(name, n),
       text: `${n === 1 ? "The job of type" : `All ${count(n)} jobs of type`} ${type} that failed with ${error}${where ? ` at ${where}` : ""}, up to job ${most}. ${text} If the number has changed by then, nothing is done.`,
@@ -63,6 +69,9 @@ export class ErrorRow {
     });
   }
 }
+
+/** @param {number} n */
+const counted = (n) => `${count(n)}${n >= MOST ? "+" : ""}`;
 
 /** Say whose message is shown: the newest job's, if others of the group may have another. */
 function whichOf({ count: n, messages }) {

@@ -30,7 +30,7 @@ def fill(store: Store, advance: Callable[[int], None]) -> None:
     _quarantine_one(store)
     _do_what_operators_do(store)
     _end_with_a_gap(store)
-    store.outboxes.remember("shop", "here", [1, 2**62, "é"], refused=1)
+    store.outboxes.remember("shop", "here", 0, [1, 2**62, "é"], refused=1)
     store.outboxes.note_refused("shop", "here", RefusedRows(1, "é", ODD_TEXT))
     store.alerts.configure([AlertRule("ops", ("job.failed",), "noop", ODD_JSON)])
     store.idempotency.keep("key-1", KeptAnswer("hash", 201, ODD_JSON, "/jobs/1"))

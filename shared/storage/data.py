@@ -306,6 +306,19 @@ RowId = int | str
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxBatch:
+    """A batch of rows of an outbox."""
+
+    number: int
+    ids: list[RowId]
+    """Those of its rows that are jobs and may not be deleted yet."""
+
+
+class OutboxTaken(OrpheusError):
+    """Another drainer has stored a batch of this outbox meanwhile; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxCounts:
     """How many rows of an outbox became jobs, and what happened to the others."""
 

@@ -9,8 +9,12 @@ steps, and a drainer that is killed between any two of them repeats nothing and 
 
 Before its first batch, and after any failure, a drainer deletes the rows whose ids are remembered.
 So Orpheus never remembers more than one batch of an outbox, and a row that is read is never a job
-yet. A server may still be busy with the commit of a drainer that was killed: step 1 waits for that,
-and then looks at the remembered ids once more.
+yet.
+
+Another drainer may have taken over while this one stood still; or it was killed, and the server is
+still busy with its commit. So each batch has a number, and steps 1 and 3 name the last batch that
+this drainer has seen before it read the rows. If another has come since, nothing is changed, and
+the drainer looks at the remembered ids again.
 """
 
 import time
@@ -22,7 +26,7 @@ from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.failpoints import failpoint
-from orpheus.shared.storage import Store, open_storage
+from orpheus.shared.storage import OutboxTaken, Store, open_storage
 from orpheus.supervisor.outbox.rows import OutboxTrouble, Source
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.outbox.sqlite import SqliteSource
@@ -61,8 +65,6 @@ class Drainer:
         self._stopping = Event()
         self._store: Store | None = None
         self._source: Source | None = None
-        self._is_settled = False
-        """Whether the rows that Orpheus remembers are certainly deleted."""
         self._failures = 0
         self._thread = Thread(target=self._run, name=f"outbox {settings.name}", daemon=True)
 
@@ -110,6 +112,9 @@ class Drainer:
         except OutboxTrouble as error:
             self._note_trouble(str(error))
             self._close_source()
+        except OutboxTaken:  # another drainer goes on with it, so nothing is wrong
+            log.info("outbox_taken", outbox=self.settings.name)
+            return poll_s
         except StorageError as error:
             self._note_trouble(str(error))
             self._close()
@@ -130,35 +135,29 @@ class Drainer:
         if self._store is None:
             self._store = open_storage(self.settings.storage)
         if self._store.has_many_hosts and not self._leads():
-            self._is_settled = False  # another host may be in the middle of a batch
             self._recount_at_s = 0.0
             return
         if self._source is None:
             self._source = _open_source(self.settings)
-            self._is_settled = False  # a link may lead to another file by now
             self._recount_at_s = 0.0
         store, source = self._store, self._source
-        self._settle(store, source)
         while not self._stopping.is_set() and source.may_have_rows():
             began_s = time.monotonic()
-            self._settle(store, source)
-            if not self._drain_batch(store, source):
+            if not self._drain_batch(store, source, after=self._settled(store, source)):
                 break
             self._count_refused(store, source)  # there may be rows for hours
             # The application and our workers write too: leave them as much time as we took.
             self._stopping.wait(time.monotonic() - began_s)
         self._count_refused(store, source)
 
-    def _settle(self, store: Store, source: Source) -> None:
-        """Delete the rows of the last batch, unless that has certainly been done."""
-        if self._is_settled:
-            return
-        ids = store.outboxes.in_flight(self.settings.name, source.digest)
-        if ids:
-            source.delete(ids)
-            store.outboxes.forget(self.settings.name, source.digest)
-            log.info("outbox_recovered", outbox=self.settings.name, rows=len(ids))
-        self._is_settled = True
+    def _settled(self, store: Store, source: Source) -> int:
+        """Delete the rows of the last batch, unless that has been done; return its number."""
+        last = store.outboxes.last_batch(self.settings.name, source.digest)
+        if last.ids:
+            source.delete(last.ids)
+            store.outboxes.forget(self.settings.name, source.digest, last.number)
+            log.info("outbox_recovered", outbox=self.settings.name, rows=len(last.ids))
+        return last.number
 
     def _count_refused(self, store: Store, source: Source) -> None:
         """Count the rows that were refused: somebody may have corrected or deleted some of them."""
@@ -169,11 +168,10 @@ class Drainer:
         store.outboxes.note_refused(self.settings.name, source.digest, refused)
         self._recount_at_s = None if refused is None else now_s + _RECOUNT_S
 
-    def _drain_batch(self, store: Store, source: Source) -> bool:
+    def _drain_batch(self, store: Store, source: Source, after: int) -> bool:
         """Make jobs of some rows; return False if there was none.
 
-        If the commit of a batch before has come through only now, do nothing yet: its rows must be
-        deleted first.
+        `after`: the number of the batch before, whose rows are deleted.
         """
         from orpheus.supervisor.outbox.sorting import in_turn, sort_out  # noqa: PLC0415 - 4 MB, for the first row
 
@@ -184,22 +182,18 @@ class Drainer:
             failpoint("outbox.read")
             types = {row.name: row for row in store.types.all()}
             batch = sort_out(rows, types, settings.defaults, settings.max_payload_bytes)
-            self._is_settled = False
             with store.write(durable=True):
-                if store.outboxes.lock(name, source.digest):
-                    return True
                 batch = in_turn(batch, store.jobs.key_holders(batch.jobs))
-                store.jobs.submit_many(batch.jobs)
                 refused, held = len(batch.refused), batch.held
-                store.outboxes.remember(
-                    name, source.digest, batch.accepted, refused=refused, held=held
+                number = store.outboxes.remember(
+                    name, source.digest, after, batch.accepted, refused=refused, held=held
                 )
+                store.jobs.submit_many(batch.jobs)
                 failpoint("outbox.before_commit")
             failpoint("outbox.jobs_committed")
             source.finish(batch.accepted, batch.refused)
         failpoint("outbox.rows_deleted")
-        store.outboxes.forget(name, source.digest)
-        self._is_settled = True
+        store.outboxes.forget(name, source.digest, number)
         if batch.refused:
             self._recount_at_s = self._recount_at_s or 0.0
             first_id, reason = batch.refused[0]

@@ -56,7 +56,7 @@ def samples(api: Any) -> dict[str, list[dict[str, str]]]:
     for cause in ("crashed", "hung", "out_of_memory", "killed"):
         api.store.supervision.count_exit("host-1", "default-1", cause)
     api.store.supervision.put_gauge("host-1", "loop_lag_s", 0.25)
-    api.store.outboxes.remember("shop", "here", [1], refused=1)
+    api.store.outboxes.remember("shop", "here", 0, [1], refused=1)
     for ending, error in (
         (Ending.SUCCEEDED, None),
         (Ending.FAILED_PERMANENTLY, JobError("E", "no", None)),

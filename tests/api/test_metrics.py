@@ -244,7 +244,7 @@ def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -
     supervised.store.processes.put_slots([program])
     supervised.store.supervision.count_exit("host-1", "default-1", "crashed")
     supervised.store.supervision.put_gauge("host-1", "loop_lag_s", 0.25)
-    supervised.store.outboxes.remember("shop", "here", [1], refused=1)
+    supervised.store.outboxes.remember("shop", "here", 0, [1], refused=1)
     supervised.submit()
     (lease,) = supervised.lease()
     ended = Finished(lease, Ending.SUCCEEDED, "null", cpu_s=0.1, max_rss_bytes=1)

@@ -5,7 +5,7 @@ import threading
 import psycopg
 import pytest
 
-from orpheus.shared.storage import RowId, Store
+from orpheus.shared.storage import OutboxBatch, OutboxTaken, Store
 from tests.contract.conftest import Opener
 from tests.machine import wait_until
 
@@ -14,21 +14,26 @@ pytestmark = pytest.mark.backends("postgresql")
 _WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
 
 
-def test_a_batch_waits_for_the_commit_of_the_one_before_and_is_told_its_rows(
-    another: Opener, admin: psycopg.Connection
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_batch_waits_for_the_commit_of_the_one_before_and_is_not_stored_then(
+    another: Opener, admin: psycopg.Connection, first: int
 ) -> None:
     killed, following = another(), another()
-    told: list[list[RowId]] = []
+    if first:
+        killed.outboxes.remember("shop", "here", 0, [1], refused=0)
+    taken: list[OutboxTaken] = []
 
     def drain(store: Store) -> None:
-        with store.write(durable=True):
-            told.append(store.outboxes.lock("shop", "here"))
+        try:
+            store.outboxes.remember("shop", "here", first, [3, 4, 5], refused=0)
+        except OutboxTaken as error:
+            taken.append(error)
 
     waits = threading.Thread(target=drain, args=(following,))
     with killed.write(durable=True):
-        assert killed.outboxes.lock("shop", "here") == []
-        killed.outboxes.remember("shop", "here", [3, 4], refused=0)
+        killed.outboxes.remember("shop", "here", first, [3, 4], refused=0)
         waits.start()
-        wait_until(lambda: admin.execute(_WAITING).fetchone() or told, "the next one to wait")
+        wait_until(lambda: admin.execute(_WAITING).fetchone() or taken, "the next one to wait")
     waits.join()
-    assert told == [[3, 4]]
+    assert len(taken) == 1
+    assert following.outboxes.last_batch("shop", "here") == OutboxBatch(first + 1, [3, 4])

@@ -87,7 +87,7 @@ def test_only_the_leader_drains_and_a_new_one_first_deletes_what_is_a_job_alread
         # The leader before made a job of the first row, and died before it deleted the row.
         source = _open_source(settings)
         store.jobs.submit(NewJob("count", '{"n": 1}'))
-        store.outboxes.remember("shop", source.digest, [1], refused=0)
+        store.outboxes.remember("shop", source.digest, 0, [1], refused=0)
         source.close()
         host.is_leader = True
         wait_until(lambda: not rows_of(shop), "an empty outbox")

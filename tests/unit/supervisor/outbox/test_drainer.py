@@ -1,7 +1,7 @@
 """What a drainer does with the batch of another that was killed."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def drainer_of(store: Store, rows: Rows) -> Drainer:
     storage = StorageSettings("unused", durable=False, pools={})
     settings = OutboxSettings("shop", "sqlite:///x", "rows", 1.0, storage, JobDefaults(3, 900), 99)
     drainer = Drainer(settings)
-    drainer._store, drainer._source, drainer._is_settled = store, rows, True
+    drainer._store, drainer._source = store, rows
     return drainer
 
 
@@ -82,11 +82,15 @@ def drain(store: Store, rows: Rows) -> None:
 def test_rows_whose_jobs_are_committed_after_it_has_looked_become_no_jobs_again(
     store: Store,
 ) -> None:
+    def a_killed_one_commits() -> None:
+        store.outboxes.remember("shop", "here", 0, [1, 2], refused=0)
+
     rows = Rows(row(1), row(2), row(3))
-    store.outboxes.remember("shop", "here", [1, 2], refused=0)
-    drain(store, rows)
-    assert [json.loads(job.payload) for job in store.jobs.page(JobFilter(), 9)] == [{"n": 3}]
-    assert (rows.rows, store.outboxes.in_flight("shop", "here")) == ([], [])
+    drainer = drainer_of(store, OwnRows(rows, once_read=a_killed_one_commits))
+    drainer._turn()
+    drainer._turn()
+    assert numbers(store) == [3]
+    assert (rows.rows, store.outboxes.last_batch("shop", "here").ids) == ([], [])
 
 
 def test_a_row_whose_unique_key_is_of_another_type_is_refused_and_one_of_the_same_counted_apart(
@@ -165,3 +169,107 @@ def test_refused_rows_are_not_counted_once_it_was_told_to_stop(store: Store) -> 
     drainer.stop()
     drainer._drain()
     assert (rows.counts, len(rows.rows)) == (0, 2)
+
+
+# Two drainers: one that stood still, and one that took over meanwhile
+
+
+class Died(BaseException):
+    """A process ends here."""
+
+
+class OwnRows(Rows):
+    """Rows that several drainers share. What is given happens once, in one of them."""
+
+    def __init__(
+        self,
+        shared: Rows,
+        *,
+        once_read: Callable[[], None] = lambda: None,
+        before_finish: Callable[[], None] = lambda: None,
+        once_deleted: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__()
+        self.shared = shared
+        self.once = {"read": once_read, "before": before_finish, "deleted": once_deleted}
+
+    def happen(self, moment: str) -> None:
+        self.once.pop(moment, lambda: None)()
+
+    def may_have_rows(self) -> bool:
+        return self.shared.may_have_rows()
+
+    @contextmanager
+    def batch(self) -> Iterator[Sequence[Row]]:
+        read = list(self.shared.rows)
+        self.happen("read")
+        yield read
+
+    def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
+        self.happen("before")
+        super().finish(accepted, refused)
+
+    def delete(self, ids: Sequence[RowId]) -> None:
+        self.shared.delete(ids)
+        self.happen("deleted")
+
+
+def die() -> None:
+    raise Died
+
+
+def numbers(store: Store) -> list[int]:
+    return [json.loads(job.payload)["n"] for job in store.jobs.page(JobFilter(), 9)][::-1]
+
+
+def test_a_drainer_that_wakes_once_its_rows_are_deleted_forgets_nothing_of_the_next_ones_batch(
+    store: Store,
+) -> None:
+    shared = Rows(row(1))
+
+    def another_takes_over_and_dies() -> None:
+        shared.rows.append(row(2))
+        with pytest.raises(Died):
+            drain(store, OwnRows(shared, before_finish=die))
+
+    stood_still = drainer_of(store, OwnRows(shared, once_deleted=another_takes_over_and_dies))
+    stood_still._turn()
+    assert stood_still.trouble == ""
+    assert numbers(store) == [1, 2]
+    drain(store, OwnRows(shared))
+    assert (numbers(store), shared.rows) == ([1, 2], [])
+
+
+def test_a_drainer_that_wakes_with_rows_that_another_has_drained_makes_no_job_of_them(
+    store: Store,
+) -> None:
+    shared = Rows(row(1))
+
+    def another_drains() -> None:
+        drain(store, OwnRows(shared))
+        shared.rows.append(row(2))
+
+    stood_still = drainer_of(store, OwnRows(shared, once_read=another_drains))
+    stood_still._turn()
+    assert stood_still.trouble == ""
+    assert numbers(store) == [1]
+    stood_still._turn()
+    assert (numbers(store), shared.rows) == ([1, 2], [])
+
+
+def test_a_drainer_that_wakes_while_it_deletes_a_batch_of_before_forgets_no_later_one(
+    store: Store,
+) -> None:
+    shared = Rows(row(1))
+    with pytest.raises(Died):
+        drain(store, OwnRows(shared, before_finish=die))
+
+    def another_takes_over_and_dies() -> None:
+        drain(store, OwnRows(shared))
+        shared.rows.append(row(2))
+        with pytest.raises(Died):
+            drain(store, OwnRows(shared, before_finish=die))
+
+    drainer_of(store, OwnRows(shared, once_deleted=another_takes_over_and_dies))._turn()
+    drain(store, OwnRows(shared))
+    assert (numbers(store), shared.rows) == ([1, 2], [])

@@ -3,14 +3,21 @@
 The rows of a batch stay locked from the moment they are read until they are deleted, in one
 transaction. Another drainer skips them, and the application can go on writing. No state is kept in
 the session, so a pooler may be in between.
+
+All columns but the id are read as text: there are values that Python has no type for, such as
+'infinity', and a row that has one must stop no other. In a database without an encoding
+(SQL_ASCII), text that is not UTF-8 stays bytes.
 """
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 from uuid import UUID
 
 import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
@@ -42,8 +49,15 @@ _DEFAULTS = {
     "tcp_user_timeout": "15000",
 }
 """A server that has vanished must not keep the drainer waiting for a day."""
-_SETTINGS = "SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '1s'; "
-"""For each transaction. If power loss undid a deletion, the rows would become jobs again."""
+_SETTINGS = {
+    "synchronous_commit": "on",  # if power loss undid a deletion, the rows would become jobs again
+    "lock_timeout": "1s",
+    "datestyle": "ISO",
+    "timezone": "UTC",
+}
+"""For each transaction."""
+_NO_ENCODING = "SQL_ASCII"
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 _BROKEN_TABLE = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 
 
@@ -55,7 +69,7 @@ class PostgresqlSource:
         self._name = quoted(table)
         self._max_payload_bytes = max_payload_bytes
         try:
-            parameters = {**_DEFAULTS, **conninfo_to_dict(url)}
+            parameters = {**_DEFAULTS, **conninfo_to_dict(url), "client_encoding": "utf8"}
             self.digest = table_digest(url, table)
         except psycopg.Error:  # its text quotes the URL
             raise OutboxTrouble("the URL is not one that PostgreSQL understands") from None
@@ -65,6 +79,11 @@ class PostgresqlSource:
             self._connection = psycopg.connect(
                 **cast("dict[str, Any]", parameters), autocommit=True, prepare_threshold=None
             )
+            for name in ("text", "varchar", "bpchar"):
+                self._connection.adapters.register_loader(name, _TextLoader)
+            self._encoding = self._connection.info.parameter_status("server_encoding")
+            if self._encoding == _NO_ENCODING:  # else the server checks it, and fails for all rows
+                self._connection.execute(f"SET client_encoding = {_NO_ENCODING}")
 
     def may_have_rows(self) -> bool:
         """Return whether there is any row that was not refused."""
@@ -85,14 +104,16 @@ class PostgresqlSource:
                         self._connection.execute("ROLLBACK")
 
     def _begin(self) -> None:
-        self._connection.execute(f"BEGIN; {_SETTINGS}")
+        settings = "; ".join(f"SET LOCAL {name} = '{text}'" for name, text in _SETTINGS.items())
+        self._connection.execute(f"BEGIN; {settings}")
 
     def _read(self) -> list[Row]:
         """Fetch a few rows at a time: five hundred large ones would not fit into memory."""
+        options = ", ".join(f"{name}::text" for name in OPTIONS)
         sql = f"""
-            SELECT id, type,
+            SELECT id, type::text,
                 CASE WHEN octet_length(payload::text) <= %s THEN payload::text END,
-                coalesce(octet_length(payload::text), 0), {", ".join(OPTIONS)}
+                coalesce(octet_length(payload::text), 0), {options}
             FROM {self._name} WHERE refused_at IS NULL ORDER BY id LIMIT %s
             FOR UPDATE SKIP LOCKED"""
         rows: list[Row] = []
@@ -102,7 +123,7 @@ class PostgresqlSource:
                 rows += (Row(*values) for values in found)
                 if sum(row.payload_bytes for row in rows) > MOST_BYTES:
                     break
-        return [row._replace(id=self._id_of(row)) for row in rows]
+        return [row._replace(id=self._id_of(row), priority=_integer(row.priority)) for row in rows]
 
     def _id_of(self, row: Row) -> RowId:
         """Return the id. Raises OutboxTrouble if its text could not find the row again."""
@@ -123,7 +144,10 @@ class PostgresqlSource:
             {some} ORDER BY id LIMIT 1"""
         with self._translated():
             row = self._connection.execute(_sql(sql)).fetchone()
-        return None if row is None else refused_rows(*row)
+        if row is None:
+            return None
+        rows, *texts = row
+        return refused_rows(rows, *map(_readable, texts))
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Delete the rows that are jobs, mark those that were refused, and commit."""
@@ -131,8 +155,14 @@ class PostgresqlSource:
         with self._translated():
             self._delete(accepted)
             for one in refused:
-                self._connection.execute(_sql(mark), (one.reason, str(one.id)))
+                self._connection.execute(_sql(mark), (self._writable(one.reason), str(one.id)))
             self._connection.execute("COMMIT")
+
+    def _writable(self, reason: str) -> str:
+        """Return a reason as the database can hold it: an encoding may lack some characters."""
+        if self._encoding == "UTF8":
+            return reason
+        return reason.encode("ascii", "backslashreplace").decode()
 
     def delete(self, ids: Sequence[RowId]) -> None:
         """Delete rows by their ids."""
@@ -168,6 +198,26 @@ class PostgresqlSource:
             if self._password:  # libpq names none, but a proxy's message may
                 reason = reason.replace(self._password, "…")
             raise OutboxTrouble(f"{self._where}: {reason}") from None
+
+
+class _TextLoader(Loader):
+    """Reads text; what is not UTF-8 stays bytes, which no check lets through."""
+
+    def load(self, data: Buffer) -> str | bytes:
+        raw = bytes(data)
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            return raw
+
+
+def _readable(text: str | bytes | None) -> Any:
+    return text.decode(errors="replace") if isinstance(text, bytes) else text
+
+
+def _integer(text: Any) -> Any:
+    """Return the integer that a text is, or what is not one as it is."""
+    return int(text) if isinstance(text, str) and _INTEGER.fullmatch(text) else text
 
 
 def table_digest(url: str, table: str) -> str:

@@ -93,7 +93,7 @@ def _job_of(
         priority=0 if row.priority is None else row.priority,
         unique_key=row.unique_key,
         concurrency_key=row.concurrency_key,
-        tags=row.tags if isinstance(row.tags, list) else _json(row.tags, "tags", []),
+        tags=_json(row.tags, "tags", []),
     )
     return job if row.run_at is None else job._replace(run_at_ms=parse_time_ms(row.run_at))
 

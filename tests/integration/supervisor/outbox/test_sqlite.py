@@ -1,6 +1,7 @@
 """An outbox in an application's SQLite database."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -186,6 +187,46 @@ def test_text_that_is_not_utf_8_is_refused_and_stops_no_other(
     wait_until(lambda: draining.numbers() == [1], "the row of bytes that are JSON")
     wait_until(lambda: None not in application.rows("refused_reason"), "the reasons")
     assert application.rows() == [1, 2]
+
+
+ODD_VALUES = (
+    ("run_at", "'infinity'"),
+    ("run_at", "'12000-01-01T00:00:00Z'"),
+    ("run_at", "'0044-03-15T12:00:00Z BC'"),
+    ("run_at", "'0001-01-01T00:00:00+23:59'"),
+    ("run_at", "'2030-01-31'"),
+    ("run_at", "9223372036854775807"),
+    ("run_at", "9e999"),
+    ("run_at", "x'ff'"),
+    ("priority", "9223372036854775807"),
+    ("priority", "-9e999"),
+    ("priority", "x'31'"),
+    ("queue", "9223372036854775807"),
+    ("unique_key", "x'00ff'"),
+    ("concurrency_key", "1.5"),
+    ("tags", "9e999"),
+    ("tags", "x'ff'"),
+)
+"""Columns, and values of other types, which SQLite stores where a column has no type."""
+_TYPED = re.compile(r"(queue|priority|run_at|unique_key|concurrency_key|tags) (TEXT|INTEGER)")
+
+
+def test_values_of_any_type_are_refused_and_stop_no_other(
+    draining: Draining, application: SqliteApplication
+) -> None:
+    application.execute(_TYPED.sub(r"\1", create_table("sqlite")))
+    for column, value in ODD_VALUES:
+        application.execute(
+            f"INSERT INTO orpheus_outbox (type, payload, {column})"
+            f"VALUES ('count', '{{\"n\": 1}}', {value})"
+        )
+    application.add(7)
+    draining.start()
+    wait_until(lambda: draining.numbers() == [7], "the other to be drained")
+    wait_until(lambda: None not in application.rows("refused_at"), "the reasons")
+    fields = [why.partition(":")[0] for why in application.rows("refused_reason")]
+    assert fields == [column for column, _ in ODD_VALUES]
+    assert draining.log("outbox_failed") == draining.log("outbox_trouble") == []
 
 
 @pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])

@@ -66,6 +66,7 @@ class Upkeep:
         Each must be harmless if a leader that was slow does it once more.
         """
         store.maintenance.note_history()
+        store.maintenance.fold_counts()
         # Before the schedules: they make up for a tick that was missed.
         alerts_s = _fire_alerts(store, self._settings)
         schedules_s = fire_schedules(store, self._settings)

@@ -244,6 +244,9 @@ class Maintenance(Protocol):
     def checkpoint(self) -> None:
         """Keep what was written lately from growing without bound. Does not wait."""
 
+    def fold_counts(self) -> None:
+        """Make one row of many, where each transaction adds rows of its own to the kept counts."""
+
     def note_history(self) -> None:
         """Note how far the events have come, so that a start notices a restored backup."""
 

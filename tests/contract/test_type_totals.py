@@ -125,7 +125,7 @@ def test_the_rows_do_not_grow_with_the_jobs(
             clock.advance(10)
             for one in lease():
                 end(one, cpu_s=0.001, max_rss_bytes=1)
-        store.maintenance.checkpoint()
+        store.maintenance.fold_counts()
         (row,) = store._database.all("SELECT count(*) FROM type_totals")
         return int(row[0])
 

@@ -62,6 +62,8 @@ _SETTINGS = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    # To start more processes of the server for a read takes longer than such a read.
+    "max_parallel_workers_per_gather": "0",
     # One plan for all values. The server would plan a statement of many jobs anew each time, as it
     # knows no array's length before; for one job, that takes as long as to run it.
     "plan_cache_mode": "force_generic_plan",

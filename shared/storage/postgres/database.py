@@ -32,7 +32,8 @@ _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
 _PLAN_CUSTOM = "SET LOCAL plan_cache_mode = 'force_custom_plan'"
 _PLAN_GENERIC = "SET LOCAL plan_cache_mode = 'force_generic_plan'"
 _PLAN_FREELY = """SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on;
-    SET LOCAL enable_mergejoin = on; SET LOCAL plan_cache_mode = 'auto';"""
+    SET LOCAL enable_mergejoin = on; SET LOCAL plan_cache_mode = 'auto';
+    SET LOCAL max_parallel_workers_per_gather = 2;"""
 _NUMBER_EVENTS = f"{_WRITE}; SELECT orpheus.number_events(); COMMIT;"
 _LOOK_EVERY_S = 1.0
 _READ_CLOCK_NOT_DURABLE = f"{READ_CLOCK}, set_config('synchronous_commit', 'off', true)"

@@ -309,8 +309,10 @@ def _database(store: Store) -> Iterator[Metric]:
             "Space left on the device that holds the database.",
             value=free_bytes,
         )
-    yield GaugeMetricFamily(
-        "orpheus_database_oldest_transaction_seconds",
-        "How long the oldest transaction of all programs is open already; 0 if none is.",
-        value=maintenance.oldest_transaction_s(),
-    )
+    oldest_s = maintenance.oldest_transaction_s()
+    if oldest_s is not None:
+        yield GaugeMetricFamily(
+            "orpheus_database_oldest_transaction_seconds",
+            "How long the oldest transaction of all programs is open already; 0 if none is.",
+            value=oldest_s,
+        )

@@ -256,10 +256,10 @@ class Maintenance(Protocol):
     def wal_bytes(self) -> int:
         """Size of its write-ahead log."""
 
-    def oldest_transaction_s(self) -> float:
+    def oldest_transaction_s(self) -> float | None:
         """Return the age of the oldest transaction that keeps deleted rows in the tables.
 
-        0: there is none, or none matters here.
+        0: there is none, or none matters here. None: this role may not see those of others.
         """
 
     def standstill(self) -> Standstill | None:

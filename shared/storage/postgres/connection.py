@@ -27,9 +27,9 @@ from orpheus.shared.storage.postgres.clock import host_ns
 from orpheus.shared.storage.postgres.messages import Execution, Messages
 from orpheus.shared.storage.postgres.psycopg_errors import (
     cannot_connect,
-    first_line,
     is_lost,
     translated,
+    why_not_connected,
 )
 from orpheus.shared.storage.postgres.silence import Watched
 from orpheus.shared.storage.postgres.sql_text import statement_of
@@ -280,7 +280,7 @@ class Connection:
                 prepare_threshold=None,
             )
         except psycopg.Error as error:
-            why = self._without_password(first_line(error))
+            why = self._without_password(why_not_connected(error))
             raise cannot_connect(error, f"{self._name} cannot be reached: {why}") from None
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         adapt(connection)

@@ -9,6 +9,9 @@ _FOLD = "SELECT orpheus.fold_counts()"
 _BYTES = """SELECT coalesce(sum(pg_table_size(oid) + pg_indexes_size(oid)), 0)::bigint FROM pg_class
     WHERE relnamespace = 'orpheus'::regnamespace AND relkind = 'r'"""
 
+_SEES_ALL = """SELECT pg_has_role('pg_read_all_stats', 'USAGE') OR NOT EXISTS (
+    SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND NOT pg_has_role(usesysid, 'USAGE'))"""
 _OLDEST = """SELECT extract(epoch FROM clock_timestamp() - min(began))::double precision FROM (
         SELECT xact_start FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -62,8 +65,10 @@ class SchemaMaintenance:
         """Return 0: the log is the server's, for all its databases."""
         return 0
 
-    def oldest_transaction_s(self) -> float:
-        """See Maintenance. Of other roles only for one that may read pg_stat_activity whole."""
+    def oldest_transaction_s(self) -> float | None:
+        """See Maintenance. What other roles do is seen only by a role with pg_read_all_stats."""
+        if not self._database.value(_SEES_ALL):
+            return None
         return float(self._database.value(_OLDEST) or 0)
 
     def standstill(self) -> None:

@@ -88,7 +88,10 @@ def _begin(source: End, target: End) -> MoveMark:
     if left is not None and left.state is not MoveState.LEAVING:
         raise MoveRefused(left.says)
     if arriving is not None and arriving.state is not MoveState.ARRIVING:
-        raise MoveRefused(arriving.says)
+        raise MoveRefused(
+            f"{target.name} was moved away before, and still has what it held then: move to a new "
+            f"database, or put this one out of the way first ({_way_out(target)})"
+        )
     if arriving is not None:
         raise MoveRefused(
             f"{target.name} has an unfinished move of another database, or of one that was "
@@ -123,6 +126,14 @@ def _begin(source: End, target: End) -> MoveMark:
             f"{target.name} has begun: move to another one"
         ) from None
     return arriving
+
+
+def _way_out(end: End) -> str:
+    """Return the command that lets a new database have the name of this one."""
+    if end.store.has_many_hosts:
+        return "`DROP SCHEMA orpheus CASCADE`, which deletes it"
+    file = end.store.file_names[0]
+    return f"`mv {file} {file}.old`"
 
 
 def _refuse_users(end: End) -> None:

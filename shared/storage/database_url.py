@@ -6,7 +6,7 @@ What is told here of a database on PostgreSQL never has its password.
 import os
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.errors import ConfigurationError
@@ -45,8 +45,13 @@ def locked_file(url: str) -> Path | None:
 
 
 def shown_url(url: str) -> str:
-    """Return the URL as it may be shown: without user and password."""
-    return f"postgresql://{_address_of(url)}" if is_on_postgres(url) else url
+    """Return the URL as it may be shown, and used where the password comes from elsewhere."""
+    if not is_on_postgres(url):
+        return url
+    parts = urlsplit(url)
+    said = parse_qs(parts.query).get("user", [parts.netloc.rpartition("@")[0].partition(":")[0]])
+    user = quote(unquote(said[-1]))
+    return f"postgresql://{user}{'@' if user else ''}{_address_of(url)}"
 
 
 def whole_url(url: str) -> str:
@@ -64,7 +69,7 @@ def state_files(url: str, state_dir: str = "") -> StateFiles:
     if is_on_postgres(url):
         address, folder = _address_of(url), Path(os.path.realpath(state_dir or _STATE_DIR))
         prefix = prefix_in(folder, address, address.rpartition("/")[2])
-        database = f"{shown_url(url)}, state_dir {folder}"
+        database = f"postgresql://{address}, state_dir {folder}"
         return StateFiles(database, prefix, Path(f"{prefix}-{LOCK_NAME}"))
     path = database_path(url)
     prefix = str(path)

@@ -15,14 +15,15 @@ URL = "postgresql://ada:secret@db.example:5433/app"
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        (f"{URL}?sslmode=require&password=secret", "postgresql://db.example:5433/app"),
+        (f"{URL}?sslmode=require&password=secret", "postgresql://ada@db.example:5433/app"),
+        ("postgresql://:secret@h/app?user=ad%40a", "postgresql://ad%40a@h/app"),
         ("postgres://a.example:1,b.example:2/app", "postgresql://a.example:1,b.example:2/app"),
         ("postgresql:///app?host=%2Frun%2Fpg&port=5433", "postgresql:///run/pg:5433/app"),
         ("postgresql:///?service=bank", "postgresql://bank/"),
         ("sqlite:///data/orpheus.db", "sqlite:///data/orpheus.db"),
     ],
 )
-def test_a_url_is_shown_without_user_and_password(url: str, shown: str) -> None:
+def test_a_url_is_shown_with_its_user_and_without_the_password(url: str, shown: str) -> None:
     assert shown_url(url) == shown
 
 

@@ -1,6 +1,8 @@
 """`orpheus db move` and `db reopen`: what they print, and what they exit with."""
 
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -47,6 +49,20 @@ def test_a_terminal_shows_a_line_for_each_table_that_grows(
     shown = [" ".join(part.split()) for part in jobs.split("\r") if part]
     assert shown == ["jobs 0 of 1,500", "jobs 1,000 of 1,500", "jobs 1,500 of 1,500"]
     assert "TABLE" not in out
+
+
+def test_a_way_back_into_the_first_file_says_how_and_that_is_enough(
+    orpheus: Orpheus, store: Store
+) -> None:
+    store.jobs.submit_many([NewJob("count")] * 3)
+    store.close()
+    assert orpheus("db", "move", HERE, THERE).code == 0
+    code, out, err = orpheus("db", "move", THERE, HERE)
+    assert (code, out) == (1, "")
+    (command,) = re.findall("`(mv .*)`", err)
+    subprocess.run(command.split(), check=True)
+    assert orpheus("db", "move", THERE, HERE).code == 0
+    assert orpheus("jobs", "--json").json["total"]["value"] == 3
 
 
 def test_a_database_that_was_moved_can_be_opened_again(orpheus: Orpheus, store: Store) -> None:

@@ -4,6 +4,10 @@ SQLite does not survive a fork: a child that opens a file which its parent has o
 parent's record of its locks, and damage the database. So before this process forks, its connections
 are closed, and parent and child each open their own at the next use. So the child inherits no
 connection that it could close.
+
+A signal handler may fork inside of a call. Then nothing is closed or waited for: the call goes on in
+the parent, and raises in the child, which leaves every connection to the parent. On PostgreSQL it
+opens its own at the next use; on SQLite it is refused (shared/storage/sqlite/inherited.py).
 """
 
 import asyncio
@@ -11,18 +15,30 @@ import contextlib
 import os
 import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orpheus.client.steps import Use
 from orpheus.shared.domain.handover import StorageSettings
-from orpheus.shared.errors import DatabaseUnusable, StorageError
+from orpheus.shared.errors import DatabaseUnusable, OrpheusError, StorageError
+from orpheus.shared.process.one_at_a_time import OneAtATime, is_inside_call
 from orpheus.shared.storage import Store, open_storage
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+
+class _Forks(threading.local):
+    """The forks that this thread is about to make: a signal handler may fork inside of another."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[bool, list[SharedStore]]] = []
+        """Of each: whether it is inside of a call, and which stores it holds."""
+
 
 _shared: "weakref.WeakSet[SharedStore]" = weakref.WeakSet()
 _forking = threading.RLock()
 """Held during a fork: two threads that fork at once would take the locks in different orders."""
-_held: "list[SharedStore]" = []
+_forks = _Forks()
 
 
 class SharedStore:
@@ -30,47 +46,60 @@ class SharedStore:
 
     def __init__(self, settings: StorageSettings) -> None:
         self._settings = settings
-        self._lock = threading.RLock()
         self._store: Store | None = None
-        self._in_use = False
+        self.calls = OneAtATime("client")
         with _forking:
             _shared.add(self)
 
     def perform(self, step: Use) -> Any:
         """Do the work of the step with the open store, and return its result.
 
-        Raises DatabaseUnusable (see `open_store`), DatabaseBusy, DatabaseFull. The database is
-        never created; one that became unusable is opened anew at the next use.
+        Raises DatabaseUnusable (see `open_store`), DatabaseBusy, DatabaseFull; RuntimeError in a
+        signal handler that interrupted another call, and where a call goes on after a fork in it.
+        The database is never created; one that became unusable is opened anew at the next use.
         """
-        with self._lock:
-            if self._store is None:
-                self._store = open_storage(self._settings)
-            self._in_use = True
-            try:
-                return step.work(self._store)
-            except DatabaseUnusable:
-                self.close()
-                raise
-            finally:
-                self._in_use = False
+        return self.calls.run(lambda: self._perform(step))
+
+    def _perform(self, step: Use) -> Any:
+        process = os.getpid()
+        try:
+            store = self._opened()
+            if os.getpid() == process:
+                return step.work(store)
+        except OrpheusError as error:
+            if isinstance(error, DatabaseUnusable):
+                self.close_until_next_use()
+            raise
+        except BaseException:  # a signal handler raised it, in any state of the connection
+            self.close_until_next_use()
+            raise
+        finally:
+            if os.getpid() != process:
+                self.close_until_next_use()
+                raise RuntimeError("this process was forked inside of this call, which its parent does")
+
+    def _opened(self) -> Store:
+        if self._store is not None and self._store.in_transaction:
+            self.close_until_next_use()  # a signal handler raised when an earlier call was ending
+        if self._store is None:
+            self._store = open_storage(self._settings)
+        return self._store
 
     def close(self) -> None:
-        """Close the connection until its next use."""
-        with self._lock:
-            store, self._store = self._store, None
-            if store is not None:
-                with contextlib.suppress(StorageError):
-                    store.close()
+        """Close the connection until its next use. Raises RuntimeError as `perform` does."""
+        self.calls.run(self.close_until_next_use)
 
-    def before_fork(self) -> None:
-        """Wait until no other thread uses the connection, and close it."""
-        self._lock.acquire()
-        if not self._in_use:  # else a signal handler forks while this thread uses it
-            self.close()
+    def close_until_next_use(self) -> None:
+        """Do the same, inside of a call or while none can begin."""
+        store, self._store = self._store, None
+        if store is not None:
+            with contextlib.suppress(StorageError):
+                store.close()
 
-    def after_fork(self) -> None:
-        """Let the threads of this process use the connection again."""
-        self._lock.release()
+    def leave_to_parent(self) -> None:
+        """Forget the parent's connection, in a child that was forked inside of a call."""
+        self._store = None
+        self.calls.begin_anew()
 
 
 class AwaitedStore:
@@ -89,6 +118,9 @@ class AwaitedStore:
 
         A step that has begun is finished, even if the call is cancelled.
         """
+        # It holds a lock during each fork, so a fork in a signal handler in a fork waits for ever.
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - so only if it is needed
+
         process = os.getpid()
         if self._thread is None or self._thread[0] != process:  # a fork copies no thread
             self._thread = (process, ThreadPoolExecutor(1, thread_name_prefix="orpheus-client"))
@@ -104,17 +136,40 @@ class AwaitedStore:
 
 
 def _before_fork() -> None:
+    is_inside = is_inside_call()
+    held: list[SharedStore] = []
+    _forks.begun.append((is_inside, held))
+    if is_inside:  # a wait here could be for a thread that waits for the interrupted call
+        return
     _forking.acquire()
-    _held[:] = _shared
-    for one in _held:
-        one.before_fork()
+    for store in list(_shared):
+        store.calls.hold()
+        held.append(store)
+        store.close_until_next_use()
 
 
 def _after_fork() -> None:
-    for one in _held:
-        one.after_fork()
-    _held.clear()
+    is_inside, held = _forks.begun.pop()
+    if is_inside:
+        return
+    for store in held:
+        store.calls.let_go()
     _forking.release()
 
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+def _after_fork_in_child() -> None:
+    global _forking  # noqa: PLW0603
+    is_inside = _forks.begun[-1][0]
+    _after_fork()
+    if is_inside:
+        if _forking.acquire(blocking=False):
+            _forking.release()
+        else:
+            _forking = threading.RLock()  # a thread of the parent was about to fork
+        for store in list(_shared):
+            store.leave_to_parent()
+
+
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+)

@@ -173,6 +173,10 @@ class Database(Protocol):
 
     # Transactions
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, or a snapshot. Raises nothing."""
+
     def write(self, *, durable: bool) -> AbstractContextManager[None]:
         """Run a write transaction; inside one that is open, take part in it.
 

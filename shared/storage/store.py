@@ -144,6 +144,11 @@ class Store:
             return False
         return True
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, or a snapshot."""
+        return self._database.in_transaction
+
     def data_changed(self) -> bool:
         """Return whether another connection has committed since the last call."""
         changes = self._database.changes()

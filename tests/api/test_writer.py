@@ -15,10 +15,8 @@ from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseBusy, InvalidJob, NotFound
 from orpheus.shared.storage import Store, Submitted, open_storage
-from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler
 from tests.databases import make_database
 from tests.machine import PATIENCE_S
-from tests.sqlite_handle import handle_of
 
 
 class Held:
@@ -238,12 +236,11 @@ def test_who_came_while_the_lock_was_waited_for_in_vain_does_not_wait_for_it_aga
     storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orpheus.api.database.writer._FIRST_GROUP", 1)
+    monkeypatch.setattr("orpheus.shared.storage.sqlite.turns.BUSY_BOUND_S", 0.5)
 
     def impatient() -> Store:
         opened = open_storage(storage)
         opened.most_savepoints = 1
-        with handle_of(opened) as connection:
-            connection.set_busy_handler(BusyHandler(0.5))
         return opened
 
     async def lock_and_write() -> float:

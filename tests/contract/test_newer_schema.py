@@ -37,8 +37,7 @@ def test_a_newer_schema_is_refused_by_who_waited_until_it_was_there(store: Store
         newer.execute("COMMIT")
         return True
 
-    with handle_of(store) as connection:
-        connection.set_busy_handler(commit)
+    handle_of(store).turns._wait = commit  # type: ignore[method-assign]
     with pytest.raises(DatabaseUnusable, match="schema 999, newer than"):
         store.jobs.submit(NewJob("noop"))
     assert newer.execute("SELECT 1 FROM jobs").fetchall() == []

@@ -93,6 +93,11 @@ class Statements(ABC):
         """See Database."""
         return sql_file(file)
 
+    @property
+    def in_transaction(self) -> bool:
+        """See Database."""
+        return self._session.in_transaction
+
     @abstractmethod
     def snapshot(self) -> contextlib.AbstractContextManager[None]:
         """See Database."""

@@ -263,6 +263,7 @@ class SqliteDatabase:
                 self._handle.check_names()
                 program_failpoint("commit.before")
                 connection.execute("COMMIT")
+                self._handle.turns.after_commit(connection)
                 program_failpoint("commit.after")
             except BaseException:
                 self.at_commit = AtCommit()
@@ -275,8 +276,7 @@ class SqliteDatabase:
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open, or a snapshot."""
-        with self._handle as connection:
-            return connection.in_transaction
+        return self._handle.in_transaction
 
     def begin_and_undo(self, wait_s: float) -> None:
         """Begin a write transaction and roll it back, to check that one can begin.
@@ -296,6 +296,7 @@ class SqliteDatabase:
                 if self.quiet_for_s() is not None or self.has_little_space():
                     connection.execute(self._touch)
                     connection.execute("COMMIT")
+                    self._handle.turns.after_commit(connection)
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

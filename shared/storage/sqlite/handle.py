@@ -26,14 +26,16 @@ from orpheus.shared.process.collected import when_collected
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.migrate import refuse_newer
 from orpheus.shared.storage.sqlite.apsw_errors import translated
-from orpheus.shared.storage.sqlite.opening import open_connection, schema_version
+from orpheus.shared.storage.sqlite.inherited import refuse_inherited
+from orpheus.shared.storage.sqlite.opening import close_both, open_connection, schema_version
 from orpheus.shared.storage.sqlite.same_files import SameFiles
 from orpheus.shared.storage.sqlite.turns import Turns
 
 _LOOK_EVERY_S = 1.0
 
 _handles: "weakref.WeakSet[Handle]" = weakref.WeakSet()
-_handles_lock = threading.Lock()
+_handles_lock = threading.RLock()
+"""A signal handler may open another database in the same thread."""
 
 
 class Handle:
@@ -47,8 +49,6 @@ class Handle:
         self.opened = 0
         """How often it was opened: what is set on a connection is gone when this changes."""
         self.path = path
-        self.process = os.getpid()
-        """The process that opened it: SQLite's locks belong to that one, not to its children."""
         self._state = state
         self._clock = clock
         self._lock = threading.RLock()
@@ -119,6 +119,11 @@ class Handle:
         """Return whether there is a connection now."""
         return self._connection is not None
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open on the connection."""
+        return self._connection is not None and self._connection.in_transaction
+
     def close_if_lost(self) -> None:
         """Close the connection, until its next use, if it is idle and its -shm file is lost."""
         if not self._lock.acquire(blocking=False):
@@ -165,14 +170,9 @@ class Handle:
         return self._files.index_lost() and not self._files.data_lost()
 
     def _open(self, *, create: bool) -> None:
+        refuse_inherited(self.path)
         with _handles_lock:
             others = [one for one in _handles if one is not self and one.path == self.path]
-        if any(other.is_open() and other.process != os.getpid() for other in others):
-            raise DatabaseUnusable(
-                f"this process was forked from one that has {self.path} open, and the locks of "
-                "SQLite do not survive that: start it anew (multiprocessing: `spawn`), or use a "
-                "client over HTTP"
-            )
         for other in others:  # else this process itself would keep the old files open
             other.close_if_lost()
         self._connection, self._files, self._schema = open_connection(
@@ -183,7 +183,7 @@ class Handle:
             first=not any(other.is_open() for other in others),
         )
         self._if_collected = when_collected(
-            self, _forgotten, self.path, self._connection, self._files, os.getpid()
+            self, _forgotten, self.path, self._connection, self._files
         )
         self.turns.attach(self._connection)
         self.opened += 1
@@ -192,20 +192,18 @@ class Handle:
         connection, self._connection = self._connection, None
         if connection is not None:
             self._if_collected.detach()
-            _close_both(connection, self._files)
+            close_both(connection, self._files)
 
 
-def _forgotten(path: Path, connection: apsw.Connection, files: SameFiles, process: int) -> None:
-    """Close what a forgotten handle held. In a forked child, leave it: it is the parent's."""
-    if process == os.getpid():
-        _close_both(connection, files)
+def _forgotten(path: Path, connection: apsw.Connection, files: SameFiles) -> None:
+    """Close what a forgotten handle held."""
+    if close_both(connection, files):
         warnings.warn(f"{path} was not closed: close the client or store", ResourceWarning, 1)
 
 
-def _close_both(connection: apsw.Connection, files: SameFiles) -> None:
-    """Close the connection first: whoever is without the lock has none of the files open."""
-    try:
-        connection.close()
-    except apsw.Error:
-        connection.close(force=True)
-    files.leave()
+def _begin_anew() -> None:
+    global _handles_lock  # noqa: PLW0603
+    _handles_lock = threading.RLock()  # a thread of the parent may have held it
+
+
+os.register_at_fork(after_in_child=_begin_anew)

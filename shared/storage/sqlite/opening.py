@@ -19,6 +19,7 @@ from orpheus.shared.storage.migrate import (
     refuse_newer,
     refuse_older,
 )
+from orpheus.shared.storage.sqlite import inherited
 from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler, translated
 from orpheus.shared.storage.sqlite.history import check_history
 from orpheus.shared.storage.sqlite.lost_frames import check_log, read_committed_frames
@@ -68,12 +69,12 @@ def open_connection(
                     files.agree()
                 return connection, files, newest
         except BaseException as error:
-            _close(connection, files)
+            close_both(connection, files)
             ours = translated(error, path)
             if ours is not None:
                 raise ours from error
             raise
-        _close(connection, files)  # the last other connection was closed at this moment: again
+        close_both(connection, files)  # the last other connection was closed at this moment: again
 
 
 def schema_version(connection: apsw.Connection) -> int:
@@ -89,6 +90,7 @@ def _connect(path: Path, *, create: bool) -> apsw.Connection:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS_KEPT)
     finally:
         os.umask(old_umask)
+    inherited.note_path(connection, path)
     try:
         connection.set_busy_handler(BusyHandler())
         _header(connection)
@@ -98,10 +100,20 @@ def _connect(path: Path, *, create: bool) -> apsw.Connection:
     return connection
 
 
-def _close(connection: apsw.Connection | None, files: SameFiles) -> None:
-    if connection is not None:
-        connection.close()
+def close_both(connection: apsw.Connection | None, files: SameFiles) -> bool:
+    """Close the connection, then leave the agreement: whoever left it has no file open.
+
+    Return False, and do nothing, if they are those of the process that forked this one.
+    """
+    if connection in inherited.connections:
+        return False
+    try:
+        if connection is not None:
+            connection.close()
+    except apsw.Error:
+        connection.close(force=True)
     files.leave()
+    return True
 
 
 def _check_sqlite_version() -> None:

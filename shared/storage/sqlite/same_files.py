@@ -25,6 +25,7 @@ import fcntl
 import os
 import struct
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -37,6 +38,8 @@ _INODES = struct.Struct("<6Q")
 _STEP_S = 0.002
 _STALE_WAIT_S = 1.0
 _BUSY_WAIT_S = 10.0
+
+_all: "weakref.WeakSet[SameFiles]" = weakref.WeakSet()
 
 Inode = tuple[int, int] | None
 """Device and number of a file; None: there is none."""
@@ -51,6 +54,14 @@ class SameFiles:
         self._path = Path(f"{database}-open")
         self._fd = _open_beside(database)
         self._inodes: tuple[Inode, ...] = ()
+        _all.add(self)
+
+    def cut_off(self) -> None:
+        """Lead nowhere, in a forked child: the lock that it shares with its parent is the parent's."""
+        if self._fd >= 0:
+            null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            os.dup2(null, self._fd, inheritable=False)
+            os.close(null)
 
     def read_if_unused(self, read: Callable[[], T]) -> T | None:
         """Return what `read` returns while nobody has the database open; None if somebody has.
@@ -80,7 +91,7 @@ class SameFiles:
                 self._unlock()  # somebody agreed, or was the last to leave, just before the lock
                 stale_since_s = time.monotonic()
                 if is_deleted:
-                    os.close(self._fd)
+                    self._close()
                     self._fd = _open_beside(self._database)
             elif alone and self._try_lock(fcntl.LOCK_SH):
                 if self.are_agreed():  # somebody was alone, and has just agreed
@@ -133,9 +144,13 @@ class SameFiles:
                 with contextlib.suppress(OSError):
                     if os.path.samestat(os.fstat(self._fd), self._path.stat()):
                         self._path.unlink()
-            self._unlock()  # a process that a job forked has the same lock: closing is not enough
+            self._unlock()  # a child that C code forked has the same lock: closing is not enough
         finally:
-            os.close(self._fd)
+            self._close()
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        os.close(fd)
 
     def _found(self) -> tuple[Inode, ...]:
         return tuple(map(_file_called, self._names))
@@ -183,3 +198,11 @@ def _file_called(name: str) -> Inode:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _cut_off() -> None:
+    for files in list(_all):
+        files.cut_off()
+
+
+os.register_at_fork(after_in_child=_cut_off)

@@ -8,11 +8,16 @@ queue: the kernel wakes the one that has listened longest, and no other.
 The bell is only a hint, so nobody depends on another process. The lock is SQLite's own, and slow
 polls beside the bell find it free after a writer that rolled back, died or was stopped at the bell.
 
+All this is done between SQLite's calls, not in its callbacks: a signal handler may run here, and a
+child that it forks inside of a callback could never leave it, as the connection's mutex is held by
+a thread of the parent.
+
 Whoever is woken needs some time to run. So a writer that kept the lock long and wants it again at
 once first gives way: without that, others waited for a second and more.
 """
 
 import contextlib
+import itertools
 import select
 import time
 from collections.abc import Iterator
@@ -43,16 +48,31 @@ class Turns:
         """When this connection last took the lock, and when it let go of it by a commit."""
 
     def attach(self, connection: apsw.Connection) -> None:
-        """Let a new connection wait and ring."""
-        connection.set_busy_handler(self._wait)
-        connection.set_wal_hook(self._after_commit)
+        """Let a new connection wait, and leave its log to `after_commit`."""
+        connection.set_busy_handler(BusyHandler())
+        connection.wal_autocheckpoint(0)
 
     def begin(self, connection: apsw.Connection) -> None:
         """Begin a write transaction. Raises apsw.BusyError after 10 s without the write lock."""
         if self._ended_s - self._began_s > _LONG_HOLD_S:
             time.sleep(max(0.0, self._ended_s + _GIVES_WAY_S - time.monotonic()))
-        connection.execute("BEGIN IMMEDIATE")
+        with self.waiting_by(connection, None):
+            for tries in itertools.count():
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    break
+                except apsw.BusyError:
+                    if not self._wait(tries):
+                        raise
         self._began_s = time.monotonic()
+
+    def after_commit(self, connection: apsw.Connection) -> None:
+        """Ring, and look after the write-ahead log."""
+        self._ended_s = time.monotonic()
+        # Without a bell the others poll. An error raised here would look like a failed commit.
+        with contextlib.suppress(OSError, StorageError):
+            self._ring(self._opened_bell())
+        shorten(connection, lambda handler: self.waiting_by(connection, handler))
 
     @contextlib.contextmanager
     def waiting_by(
@@ -63,7 +83,7 @@ class Turns:
         try:
             yield connection
         finally:
-            connection.set_busy_handler(self._wait)
+            connection.set_busy_handler(BusyHandler())
 
     def close(self) -> None:
         """Close the bell."""
@@ -74,7 +94,7 @@ class Turns:
             bell.close()
 
     def _wait(self, tries: int) -> bool:
-        """Wait for a ring or a poll; False if the time is over. `tries`: calls for this lock."""
+        """Wait for a ring or a poll; False if the time is over. `tries`: for this lock, so far."""
         now_s = time.monotonic()
         if tries == 0:
             self._gives_up_at_s = now_s + BUSY_BOUND_S
@@ -101,15 +121,6 @@ class Turns:
         with contextlib.suppress(FileNotFoundError):
             self._queue.unregister(bell)
         self._queue.register(bell, select.EPOLLIN | select.EPOLLEXCLUSIVE | select.EPOLLET)
-
-    def _after_commit(self, connection: apsw.Connection, _: str, frames: int) -> int:
-        """Ring, and look after the write-ahead log; see apsw's set_wal_hook."""
-        self._ended_s = time.monotonic()
-        # Without a bell the others poll. An error raised here would look like a failed commit.
-        with contextlib.suppress(OSError, StorageError):
-            self._ring(self._opened_bell())
-        shorten(connection, frames, lambda handler: self.waiting_by(connection, handler))
-        return apsw.SQLITE_OK
 
     def _ring(self, bell: Bell) -> None:
         if not bell.ring():  # it is full, so this was no new ring

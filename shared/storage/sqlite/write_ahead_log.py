@@ -18,6 +18,8 @@ from contextlib import AbstractContextManager
 
 import apsw
 
+from orpheus.shared.helper_threads import without_signals
+from orpheus.shared.storage.sqlite import inherited
 from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler
 
 WAL_BOUND_BYTES = 64 * 1024 * 1024
@@ -34,8 +36,11 @@ Waiting = Callable[[BusyHandler], AbstractContextManager[apsw.Connection]]
 """Lets the connection wait for locks by another handler."""
 
 
-def shorten(connection: apsw.Connection, frames: int, waiting: Waiting) -> None:
-    """Shorten the log, which has `frames` frames, if the last commit took it past a threshold."""
+def shorten(connection: apsw.Connection, waiting: Waiting) -> None:
+    """Shorten the log, if the commit that this connection has just done took it past a threshold."""
+    if connection in inherited.connections:
+        return
+    frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
     written, _ = connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)
     before = max(0, frames - written)
     if frames // _STEP_FRAMES == before // _STEP_FRAMES:
@@ -44,7 +49,7 @@ def shorten(connection: apsw.Connection, frames: int, waiting: Waiting) -> None:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         if _threshold(frames) > _threshold(before):
             wait_s = frames * _WAIT_S_PER_FRAME if frames < _BOUND_FRAMES else _WAIT_S_BEYOND
-            with waiting(BusyHandler(wait_s)):
+            with without_signals(), waiting(BusyHandler(wait_s)):  # for the reason in turns.py
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
 

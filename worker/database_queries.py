@@ -1,12 +1,11 @@
 """The database queries of running jobs: results of other jobs, and checks of new ones.
 
 They use a connection of their own, opened at the first query. A soft timeout may interrupt a
-handler at any step, and must not interrupt the connection that reports results. The lock is for
-handlers that query from several threads; no thread of the worker itself takes it.
+handler at any step, and must not interrupt the connection that reports results. Handlers may query
+from several threads, one at a time; no thread of the worker itself does.
 """
 
 import json
-import threading
 from collections.abc import Mapping
 
 from orpheus.shared.domain.handover import WorkerHandover
@@ -14,6 +13,7 @@ from orpheus.shared.domain.jobs import Dependency, NewJob
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.process.one_at_a_time import OneAtATime
 from orpheus.shared.storage import Store, open_storage
 from orpheus.worker.attempt.context import Fit
 from orpheus.worker.attempt.outcomes import payload_text
@@ -29,25 +29,22 @@ class DatabaseQueries:
         """
         self._settings = settings
         self._schemas = schemas
-        self._lock = threading.Lock()
+        self._calls = OneAtATime("context")
         self._open_store: Store | None = None
 
     def dependencies(self, job_id: int) -> list[Dependency]:
         """See JobQueries."""
-        with self._lock:
-            return self._store().jobs.dependencies(job_id)
+        return self._calls.run(lambda: self._store().jobs.dependencies(job_id))
 
     def has_type(self, name: str) -> bool:
         """See JobQueries."""
-        with self._lock:
-            return self._store().types.get(name) is not None
+        return self._calls.run(lambda: self._store().types.get(name) is not None)
 
     def fit(self, job_type: JobType, payload: str) -> Fit:
         """See JobQueries."""
         from orpheus.shared.job_types.admission import validate_payload  # noqa: PLC0415 - 4 MB, for few jobs
 
-        with self._lock:
-            row = self._store().types.get(job_type.name)
+        row = self._calls.run(lambda: self._store().types.get(job_type.name))
         if row is None or self._schemas is None:
             return Fit.NO
         is_same = row.schema == type_row(job_type.describe()).schema
@@ -62,16 +59,15 @@ class DatabaseQueries:
         from orpheus.shared.job_types.admission import prepare_child  # noqa: PLC0415 - 4 MB, for few jobs
 
         payload = json.loads(payload_text(request.payload))
-        with self._lock:
-            types = {row.name: row for row in self._store().types.all()}
+        rows = self._calls.run(lambda: list(self._store().types.all()))
+        types = {row.name: row for row in rows}
         return prepare_child(types, self._settings.defaults, request, payload)
 
     def trouble(self) -> list[str]:
         """See JobQueries."""
         from orpheus.shared.views.verdict import trouble  # noqa: PLC0415 - for few jobs
 
-        with self._lock:
-            return trouble(self._store(), self._settings.beat_timeout_s)
+        return self._calls.run(lambda: trouble(self._store(), self._settings.beat_timeout_s))
 
     def close(self) -> None:
         """Close the connection, if it was opened."""

@@ -8,12 +8,12 @@ SQLAlchemy is told that a transaction has begun, else it would not commit it.
 import asyncio
 import contextlib
 import sys
-import threading
 from collections.abc import Callable, Coroutine
 from inspect import iscoroutinefunction
 from typing import Any
 
 from orpheus.client.steps import Use
+from orpheus.shared.process.one_at_a_time import OneAtATime
 from orpheus.shared.storage import Store, open_store_in
 
 _WANTED = (
@@ -84,16 +84,18 @@ class _StoreOfConnection:
 
     def __init__(self, finish: Callable[[Any], Any]) -> None:
         self._finish = finish
-        self._lock = threading.Lock()
+        self._calls = OneAtATime("client")
         self._store: tuple[Any, Store] | None = None
 
     def use(self, connection: Any, step: Use) -> Any:
-        with self._lock:
-            if self._store is None or self._store[0] is not connection:
-                self._store = connection, open_store_in(connection, self._finish)
-            store = self._store[1]
-            with store.write(durable=True):  # a part of the transaction; reads are in it, too
-                return step.work(store)
+        return self._calls.run(lambda: self._use(connection, step))
+
+    def _use(self, connection: Any, step: Use) -> Any:
+        if self._store is None or self._store[0] is not connection:
+            self._store = connection, open_store_in(connection, self._finish)
+        store = self._store[1]
+        with store.write(durable=True):  # a part of the transaction; reads are in it, too
+            return step.work(store)
 
 
 def _refuse_other(connection: Any, *, is_async: bool) -> None:

@@ -22,8 +22,8 @@ class Client:
 
     It may be used by several threads at once and after a fork, and kept for as long as the program
     runs; in a transaction, as its connection may. A job is given as what a method returned, or as
-    its id. Each method may raise Unavailable (StorageError, if it is the database), and
-    Unauthorized over HTTP.
+    its id. Each method may raise Unavailable (StorageError, if it is the database), Unauthorized
+    over HTTP, and, on the database, RuntimeError in a signal handler that interrupted another call.
     """
 
     def __init__(
@@ -168,9 +168,12 @@ class Client:
         return self._run(calls.every_event(self._calls, id_of(job), after))
 
     def close(self) -> None:
-        """Close the database or the connections. The client cannot be used afterwards."""
-        self._is_closed = True
+        """Close the database or the connections. The client cannot be used afterwards.
+
+        Raises RuntimeError in a signal handler that interrupted a call on the database.
+        """
         self._way.close()
+        self._is_closed = True
 
     def __enter__(self) -> Self:
         return self

@@ -5,9 +5,9 @@ parent's record of its locks, and damage the database. So before this process fo
 are closed, and parent and child each open their own at the next use. So the child inherits no
 connection that it could close.
 
-A signal handler may fork inside of a call. Then nothing is closed or waited for: the call goes on in
-the parent, and raises in the child, which leaves every connection to the parent. On PostgreSQL it
-opens its own at the next use; on SQLite it is refused (shared/storage/sqlite/inherited.py).
+A signal handler may fork inside of a call. Then nothing is closed or waited for: the call goes on
+in the parent, and raises in the child, which leaves every connection to the parent. On PostgreSQL
+it opens its own at the next use; on SQLite it is refused (shared/storage/sqlite/inherited.py).
 """
 
 import asyncio
@@ -58,10 +58,10 @@ class SharedStore:
         signal handler that interrupted another call, and where a call goes on after a fork in it.
         The database is never created; one that became unusable is opened anew at the next use.
         """
-        return self.calls.run(lambda: self._perform(step))
-
-    def _perform(self, step: Use) -> Any:
         process = os.getpid()
+        return self.calls.run(lambda: self._perform(step, process))
+
+    def _perform(self, step: Use, process: int) -> Any:
         try:
             store = self._opened()
             if os.getpid() == process:
@@ -76,7 +76,9 @@ class SharedStore:
         finally:
             if os.getpid() != process:
                 self.close_until_next_use()
-                raise RuntimeError("this process was forked inside of this call, which its parent does")
+                raise RuntimeError(
+                    "this process was forked inside of this call, so its parent does it"
+                )
 
     def _opened(self) -> Store:
         if self._store is not None and self._store.in_transaction:
@@ -158,7 +160,7 @@ def _after_fork() -> None:
 
 
 def _after_fork_in_child() -> None:
-    global _forking  # noqa: PLW0603
+    global _forking
     is_inside = _forks.begun[-1][0]
     _after_fork()
     if is_inside:

@@ -7,6 +7,7 @@ another loop, a new pool is made, and the old one is left to the process or loop
 import asyncio
 import os
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
@@ -73,30 +74,43 @@ def _without_secrets(url: str) -> str:
     return f"{scheme[0] if scheme else ''}…"
 
 
+class _Here(threading.local):
+    requests = 0
+    """How many requests this thread is inside of."""
+
+
 class BlockingTransport:
     """Sends requests from any thread."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._pools: dict[int, httpx2.Client] = {}
-        """Process -> its pool. After a fork, the parent's pool stays, and nobody closes it here."""
+        self._here = _Here()
+        self._pools: dict[tuple[int, int], httpx2.Client] = {}
+        """(process, how many requests were interrupted) -> the pool. After a fork, those of the
+        parent stay, and nobody closes them here."""
 
     def perform(self, step: Send) -> Answer | Failure:
         """Send the request, and return what the server answers."""
-        process = os.getpid()
-        pool = self._pools.get(process)
-        if pool is None:  # the first one set is used by all; a lock could be held at a fork
-            pool = self._pools.setdefault(process, httpx2.Client(**self._server.options()))
+        interrupted = self._here.requests
         try:
-            return _answer(pool.request(**self._server.request(step)))
+            self._here.requests += 1
+            return _answer(self._pool(interrupted).request(**self._server.request(step)))
         except httpx2.TransportError as error:
             return _failure(error)
+        finally:
+            self._here.requests = interrupted
+
+    def _pool(self, interrupted: int) -> httpx2.Client:
+        key = os.getpid(), interrupted
+        pool = self._pools.get(key)
+        if pool is None:  # the first one set is used by all; a lock could be held at a fork
+            pool = self._pools.setdefault(key, httpx2.Client(**self._server.options()))
+        return pool
 
     def close(self) -> None:
         """Close the connections."""
-        pool = self._pools.pop(os.getpid(), None)
-        if pool is not None:
-            pool.close()
+        for key in [key for key in self._pools if key[0] == os.getpid()]:
+            self._pools.pop(key).close()
 
 
 class AwaitedTransport:

@@ -27,6 +27,7 @@ from orpheus.shared.job_types.registry import JobType, load_job_types, registere
 from orpheus.shared.job_types.request import JobRequest, Options
 from orpheus.shared.operations.stored_settings import fire_schedules, write_settings
 from orpheus.shared.operations.upkeep import continue_cascades
+from orpheus.shared.process.one_at_a_time import OneAtATime
 from orpheus.shared.storage import TypeRow, open_store
 from orpheus.testing.attempts import job_type_of, run_attempt
 from orpheus.testing.clock import MovedClock
@@ -72,6 +73,7 @@ class Harness:
                 folder = Path(stack.enter_context(temporary_folder()))
             self._settings = settings = harness_settings(config, folder)
             self._clock = MovedClock()
+            self._calls = OneAtATime("harness")
             storage = settings.client.storage
             make_database(storage.url)
             self._store = open_store(
@@ -223,6 +225,9 @@ class Harness:
 
     def use(self, step: Use) -> Any:
         """Do the work of a client's step on the store."""
+        return self._calls.run(lambda: self._use(step))
+
+    def _use(self, step: Use) -> Any:
         self._describe_types()
         return step.work(self._store)
 

@@ -1,4 +1,4 @@
-"""Lets one call at a time use something, and refuses a call that interrupted one of the same thread.
+"""Lets one call at a time use something, and refuses a call that has interrupted another.
 
 A signal handler runs between any two steps of what its thread does, also inside of a call that uses
 the database, and so does a `__del__`. Behind a Lock, a call that it makes would wait for ever for
@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 class _Here(threading.local):
     calls = 0
+    """How many calls this thread is inside of."""
 
 
 _here = _Here()

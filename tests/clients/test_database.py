@@ -17,6 +17,7 @@ from orpheus.client import (
     TooLarge,
     Unavailable,
 )
+from orpheus.shared.domain.jobs import Status
 from orpheus.shared.storage import Store, open_store
 from orpheus.shared.storage.sqlite import apsw_errors
 from tests.api.conftest import ADD
@@ -199,3 +200,35 @@ def test_a_rolled_back_batch_leaves_nothing(
                 client.submit_many([JobRequest("add")] * 3)
         assert len(list(client.jobs())) == 1
         assert client.submit("add").id == 2
+
+
+def test_what_an_interrupt_left_of_an_earlier_call_is_no_part_of_the_next(
+    store: Store, config: Path
+) -> None:
+    """A signal handler may raise where a transaction ends, which then stays open for a while."""
+    with Client(config=config) as client:
+        client.submit("add")
+        left = client._way._store.write(durable=False)
+        left.__enter__()
+        assert client.submit("add").id == 2
+        left.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+        assert store.stats.counts()[Status.PENDING] == 2
+
+
+def test_a_client_is_not_closed_inside_of_its_call(
+    store: Store, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Client(config=config) as client:
+        client.submit("add")
+        refused: list[str] = []
+
+        def close(_: str) -> None:
+            with pytest.raises(RuntimeError, match="in use by the call that was interrupted"):
+                client.close()
+            refused.append("close")
+
+        failpoint = "orpheus.shared.storage.sqlite.connection.program_failpoint"
+        monkeypatch.setattr(failpoint, close)
+        assert client.submit("add").id == 2
+        assert client.submit("add").id == 3
+        assert refused

@@ -9,6 +9,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx2
 import pytest
 
 from orpheus import AsyncClient, Client
@@ -336,3 +337,23 @@ def test_connections_are_kept(kind: str, scripted: Callable[..., Scripted]) -> N
         for _ in range(3):
             call("get", 7)
     assert len(server.connections) == 1
+
+
+def test_a_request_in_a_signal_handler_takes_no_connection_of_the_one_it_interrupted(
+    scripted: Callable[..., Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The locks of the other pool may be held by the interrupted request, which would never end."""
+    used: list[httpx2.Client] = []
+    whole = httpx2.Client.request
+
+    def interrupted(self: httpx2.Client, **request: Any) -> httpx2.Response:
+        used.append(self)
+        if len(used) == 1:
+            client.get(7)
+        return whole(self, **request)
+
+    monkeypatch.setattr(httpx2.Client, "request", interrupted)
+    with Client(scripted(OK, OK, OK).url) as client:
+        client.get(7)
+        client.get(7)
+    assert used[0] is not used[1] and used[0] is used[2]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from orpheus.shared.domain.handover import ApiHandover, JobDefaults, StorageSettings
 from orpheus.shared.storage import open_store
 from tests.api.conftest import ADD, STRICT, Running
 from tests.clients.conftest import write_config
 from tests.databases import make_database
 from tests.machine import PATIENCE_S
-from tests.variants import variants
 
 SUBMITTING = """
 import json, os, random, signal, sys
@@ -23,13 +23,17 @@ from orpheus.client import DatabaseUnusable, TransitionRefused
 
 where, what, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 client = Client(where) if where.startswith("http") else Client(config=where)
-parent, children, acknowledged, refused, handled = os.getpid(), [], [], [], 0
+parent, children, endings, acknowledged, refused, handled = os.getpid(), [], [], [], [], 0
 
 def on_alarm(*_):
     global handled
     handled += 1
     {"submit": submit, "fork": fork, "fork and return": fork_and_return}[what]()
-    if handled < rounds and os.getpid() == parent:
+    if what == "submit":
+        again()
+
+def again():
+    if handled < rounds:
         signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.003))
 
 def submit():
@@ -54,6 +58,7 @@ def fork_and_return():
     if child:
         children.append(child)
     else:
+        children.clear()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(60)  # ends one that hangs
     return child
@@ -75,8 +80,9 @@ while handled < rounds:
         refused.append(str(error))
     if os.getpid() != parent:
         sys.exit(2 if refused and "forked inside of this call" in refused[-1] else 0)
-client.submit("add", unique_key="held")
-endings = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    if children:
+        endings.append(os.waitstatus_to_exitcode(os.waitpid(children.pop(), 0)[1]))
+        again()
 print(json.dumps({"acknowledged": acknowledged, "refused": refused, "endings": endings}))
 """
 
@@ -162,6 +168,27 @@ def test_a_handler_that_interrupts_a_call_takes_nothing_from_it(
     refused = 2 if what == "fork and return" or url.startswith("sqlite") else 0
     assert refused in said["endings"] or what == "submit"
     assert set(said["endings"]) <= {0, refused}
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_over_http_a_submission_in_a_handler_is_done_too(url: str, config: Path) -> None:
+    store = open_store(url)
+    options = ApiHandover(
+        storage=StorageSettings(url=url, durable=False, pools={}),
+        defaults=JobDefaults(max_retries=3, timeout_s=900.0),
+        host_name="host-1",
+    )
+    api = Running(options, store, None)
+    try:
+        said = json.loads(run(SUBMITTING, f"http://127.0.0.1:{api.port}", "submit", 100))
+    finally:
+        api.stop()
+    ids = said["acknowledged"]
+    assert not said["refused"]
+    assert len(ids) == len(set(ids)) >= 100
+    assert all(store.jobs.get(id) for id in ids)
+    assert store.maintenance.verify() == []
+    store.close()
 
 
 @pytest.mark.parametrize("url", BACKENDS, indirect=True)

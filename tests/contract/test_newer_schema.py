@@ -37,7 +37,7 @@ def test_a_newer_schema_is_refused_by_who_waited_until_it_was_there(store: Store
         newer.execute("COMMIT")
         return True
 
-    handle_of(store).turns._wait = commit  # type: ignore[method-assign]
+    handle_of(store).turns._wait = commit  # type: ignore[method-assign,assignment]
     with pytest.raises(DatabaseUnusable, match="schema 999, newer than"):
         store.jobs.submit(NewJob("noop"))
     assert newer.execute("SELECT 1 FROM jobs").fetchall() == []

@@ -34,7 +34,7 @@ def waiting_for(store: Store, another: Callable[[], Store], clock: Any) -> WaitF
             transaction.close()
             return True
 
-        handle_of(store).turns._wait = end_it  # type: ignore[method-assign]
+        handle_of(store).turns._wait = end_it  # type: ignore[method-assign,assignment]
         return store
 
     return make

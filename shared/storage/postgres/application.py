@@ -151,7 +151,9 @@ class ApplicationSession:
                 "roll it back, to its begin or a savepoint, and submit again"
             )
         is_in_pipeline = self._connection.pgconn.pipeline_status != PipelineStatus.OFF
-        if status is TransactionStatus.ACTIVE or is_in_pipeline:
+        # psycopg holds its lock while it executes a statement that a signal handler interrupts.
+        is_locked = self._connection.lock.locked()
+        if status is TransactionStatus.ACTIVE or is_in_pipeline or is_locked:
             raise DatabaseUnusable(
                 "your connection has not finished another statement (a COPY, a stream, or a "
                 "pipeline): submit before or after it"

@@ -325,7 +325,9 @@ class Connection:
     def _at_hand(self, *, begins: bool = False) -> Messages:
         """Return the connection; outside a transaction a new one, if there is none any more."""
         if self._is_parents:
-            raise DatabaseUnusable("this process was forked inside of this call: its parent does it")
+            raise DatabaseUnusable(
+                "this process was forked inside of this call: its parent does it"
+            )
         if self._messages is not None and self._process == os.getpid():
             return self._messages
         if self.in_transaction and not begins:

@@ -202,7 +202,7 @@ def _forgotten(path: Path, connection: apsw.Connection, files: SameFiles) -> Non
 
 
 def _begin_anew() -> None:
-    global _handles_lock  # noqa: PLW0603
+    global _handles_lock
     _handles_lock = threading.RLock()  # a thread of the parent may have held it
 
 

@@ -107,11 +107,11 @@ def close_both(connection: apsw.Connection | None, files: SameFiles) -> bool:
     """
     if connection in inherited.connections:
         return False
-    try:
-        if connection is not None:
+    if connection is not None:
+        try:
             connection.close()
-    except apsw.Error:
-        connection.close(force=True)
+        except apsw.Error:
+            connection.close(force=True)
     files.leave()
     return True
 

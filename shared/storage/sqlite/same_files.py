@@ -52,12 +52,16 @@ class SameFiles:
         self._database = database
         self._names = (str(database), f"{database}-wal", f"{database}-shm")
         self._path = Path(f"{database}-open")
-        self._fd = _open_beside(database)
+        self._fd = -1
         self._inodes: tuple[Inode, ...] = ()
+        self._is_parents = False
+        """Whether a forked child has inherited it."""
         _all.add(self)
+        self._fd = _open_beside(database)
 
     def cut_off(self) -> None:
-        """Lead nowhere, in a forked child: the lock that it shares with its parent is the parent's."""
+        """In a forked child: leave the lock, which is of both, to the parent."""
+        self._is_parents = True
         if self._fd >= 0:
             null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
             os.dup2(null, self._fd, inheritable=False)
@@ -113,6 +117,7 @@ class SameFiles:
 
     def agree(self) -> None:
         """Write down the files that have these names now: they are open. Only when alone."""
+        self._refuse_parents()
         found = self._found()
         numbers = [number for inode in found for number in inode or (0, 0)]
         try:
@@ -139,6 +144,8 @@ class SameFiles:
 
     def leave(self) -> None:
         """Release the lock; the last to leave deletes the file. The connection is closed by now."""
+        if self._is_parents:
+            return
         try:
             if self._try_lock(fcntl.LOCK_EX):
                 with contextlib.suppress(OSError):
@@ -159,7 +166,14 @@ class SameFiles:
         """Return whether our lock is on a file without a name: then others may hold one as well."""
         return os.fstat(self._fd).st_nlink == 0
 
+    def _refuse_parents(self) -> None:
+        if self._is_parents:
+            raise DatabaseUnusable(
+                f"this process was forked while its parent opened {self._database}"
+            )
+
     def _try_lock(self, kind: int) -> bool:
+        self._refuse_parents()
         try:
             fcntl.flock(self._fd, kind | fcntl.LOCK_NB)
         except BlockingIOError:

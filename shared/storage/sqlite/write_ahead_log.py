@@ -37,7 +37,7 @@ Waiting = Callable[[BusyHandler], AbstractContextManager[apsw.Connection]]
 
 
 def shorten(connection: apsw.Connection, waiting: Waiting) -> None:
-    """Shorten the log, if the commit that this connection has just done took it past a threshold."""
+    """Shorten the log, if the last commit, one of this connection, took it past a threshold."""
     if connection in inherited.connections:
         return
     frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from orpheus import AsyncClient, Client
 from orpheus.client import DatabaseUnusable, JobRequest
+from orpheus.client.steps import Use
 from tests.clients.in_transaction.conftest import Jobs
 
 ROOT = Path(__file__).parents[3]
@@ -176,3 +177,25 @@ def test_no_driver_is_imported_for_a_client() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert run.stdout == "[]\n"
+
+
+def test_a_submission_in_a_signal_handler_is_refused_inside_of_another_and_of_a_statement(
+    connection: Any, client: Client, jobs: Jobs
+) -> None:
+    refused: list[str] = []
+
+    def interrupted(*_: object) -> str:
+        with pytest.raises(RuntimeError, match="in use by the call that was interrupted") as raised:
+            client.submit(jobs.new())
+        refused.append(str(raised.value))
+        return ""
+
+    client._calls.submit = lambda request: (yield Use(interrupted))  # type: ignore[method-assign]
+    client.submit(jobs.new())
+    assert refused
+    del client._calls.submit
+    with connection.lock, pytest.raises(DatabaseUnusable, match="not finished another statement"):
+        client.submit(jobs.new())
+    client.submit(jobs.new())
+    connection.commit()
+    assert len(jobs.ids()) == 1

@@ -12,7 +12,7 @@ from orpheus.config.settings import Settings
 from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import load_job_types
-from orpheus.shared.storage import TypeRow, open_storage
+from orpheus.shared.storage import Store, TypeRow, open_storage
 from orpheus.worker.attempt.context import Fit
 from orpheus.worker.database_queries import DatabaseQueries
 from tests.databases import make_database
@@ -57,3 +57,23 @@ def test_only_a_payload_that_the_changed_description_takes_is_one_for_newer_code
     assert asked(mine, {}, PAYLOAD) is Fit.NO
     assert asked(mine, {}, '{"order": 1}') is Fit.NO, "the same description cannot say more"
     assert asked(None, {"pay": mine.schema}, PAYLOAD) is Fit.NO
+
+
+def test_a_query_in_a_signal_handler_is_refused_and_does_not_wait_for_what_it_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/data/orpheus.db"
+    make_database(url)
+    queries = DatabaseQueries(
+        for_worker(Settings.model_validate({"database": {"url": url}}), "default")
+    )
+    opened = queries._store()
+
+    def interrupted() -> Store:
+        with pytest.raises(RuntimeError, match="the context is in use by the call that was"):
+            queries.has_type("pay")
+        return opened
+
+    monkeypatch.setattr(queries, "_store", interrupted)
+    assert not queries.has_type("pay")
+    queries.close()

@@ -43,20 +43,22 @@ class Turns:
         self._path = bells / "writers"
         self._bell: Bell | None = None
         self._queue: select.epoll | None = None
+        self._handler = BusyHandler()
         self._gives_up_at_s = 0.0
         self._began_s = self._ended_s = 0.0
         """When this connection last took the lock, and when it let go of it by a commit."""
 
     def attach(self, connection: apsw.Connection) -> None:
         """Let a new connection wait, and leave its log to `after_commit`."""
-        connection.set_busy_handler(BusyHandler())
+        connection.set_busy_handler(self._handler)
         connection.wal_autocheckpoint(0)
 
     def begin(self, connection: apsw.Connection) -> None:
         """Begin a write transaction. Raises apsw.BusyError after 10 s without the write lock."""
         if self._ended_s - self._began_s > _LONG_HOLD_S:
             time.sleep(max(0.0, self._ended_s + _GIVES_WAY_S - time.monotonic()))
-        with self.waiting_by(connection, None):
+        connection.set_busy_handler(None)
+        try:
             for tries in itertools.count():
                 try:
                     connection.execute("BEGIN IMMEDIATE")
@@ -64,6 +66,8 @@ class Turns:
                 except apsw.BusyError:
                     if not self._wait(tries):
                         raise
+        finally:
+            connection.set_busy_handler(self._handler)
         self._began_s = time.monotonic()
 
     def after_commit(self, connection: apsw.Connection) -> None:
@@ -83,7 +87,7 @@ class Turns:
         try:
             yield connection
         finally:
-            connection.set_busy_handler(BusyHandler())
+            connection.set_busy_handler(self._handler)
 
     def close(self) -> None:
         """Close the bell."""

@@ -4,17 +4,11 @@ A server that has vanished, or a transaction that stands still with its locks, m
 wait: each wait for one of them has a bound of 10 s or less. A server that hangs is noticed within
 20 s (silence.py). Behind a pooler, another program may be next to get the session: settings are
 made for each transaction there, and no statement is prepared.
-
-A forked child is cut off from the socket, as the parent's answers come through it, and opens its
-own connection at the next use. But what a signal handler forked inside of a call goes on in the
-parent only: in the child, the connection that was in use stays refused.
 """
 
 import os
-import socket
-import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -28,9 +22,9 @@ from orpheus.shared.errors import (
     DatabaseBusy,
     DatabaseUnusable,
 )
-from orpheus.shared.process.one_at_a_time import is_inside_call
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.postgres.clock import host_ns
+from orpheus.shared.storage.postgres.inherited import Inheritable
 from orpheus.shared.storage.postgres.messages import Execution, Messages
 from orpheus.shared.storage.postgres.psycopg_errors import (
     cannot_connect,
@@ -43,8 +37,6 @@ from orpheus.shared.storage.postgres.sql_text import statement_of
 from orpheus.shared.storage.postgres.values import adapt
 
 T = TypeVar("T")
-
-_all: "weakref.WeakSet[Connection]" = weakref.WeakSet()
 
 _PARAMETERS = {
     "application_name": "orpheus",
@@ -118,11 +110,7 @@ class Connection:
         """Notes what the begin of the transaction reads, as long as that waits to be sent."""
         self._watched = Watched(self._parameters, pooled=pooled)
         self.in_transaction = False
-        self._is_parents = False
-        """Whether this process was forked inside of a call of its parent."""
-        self._sockets_before: Collection[str] | None = None
-        """While it connects: the sockets that were there before."""
-        _all.add(self)
+        self._inheritable = Inheritable()
         self._open()
 
     # Executing
@@ -279,17 +267,6 @@ class Connection:
         self.in_transaction, self._waiting, self._note_row = False, [], None
         self._drop()
 
-    def leave_to_parent(self, dead: int) -> None:
-        """In a forked child: read from `dead` instead of what the server sends to the parent."""
-        self._is_parents = is_inside_call()
-        sockets: Iterable[int] = ()
-        if self._connection is not None and not self._connection.closed:
-            sockets = (self._connection.fileno(),)
-        elif self._sockets_before is not None and self._is_parents:
-            sockets = [fd for name, fd in _sockets().items() if name not in self._sockets_before]
-        for fd in sockets:
-            os.dup2(dead, fd, inheritable=False)
-
     def _drop(self) -> None:
         connection, self._connection, self._messages = self._connection, None, None
         if connection is not None and self._process == os.getpid():
@@ -297,21 +274,21 @@ class Connection:
             self._watched.closed()
 
     def _open(self) -> None:
-        self._sockets_before = _sockets()
         try:
-            connection = psycopg.connect(
-                **cast("dict[str, Any]", self._parameters),
-                autocommit=True,
-                cursor_factory=psycopg.RawCursor,
-                prepare_threshold=None,
-            )
+            with self._inheritable.opening():
+                connection = psycopg.connect(
+                    **cast("dict[str, Any]", self._parameters),
+                    autocommit=True,
+                    cursor_factory=psycopg.RawCursor,
+                    prepare_threshold=None,
+                )
+                self._inheritable.opened(connection)
         except psycopg.Error as error:
             why = self._without_password(why_not_connected(error))
             raise cannot_connect(error, f"{self._name} cannot be reached: {why}") from None
-        self._connection, self._process = connection, os.getpid()
-        self._sockets_before = None
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         adapt(connection)
+        self._connection, self._process = connection, os.getpid()
         self._messages = Messages(connection, prepares=not self._pooled)
         self.opened += 1
         try:
@@ -324,10 +301,7 @@ class Connection:
 
     def _at_hand(self, *, begins: bool = False) -> Messages:
         """Return the connection; outside a transaction a new one, if there is none any more."""
-        if self._is_parents:
-            raise DatabaseUnusable(
-                "this process was forked inside of this call: its parent does it"
-            )
+        self._inheritable.refuse()
         if self._messages is not None and self._process == os.getpid():
             return self._messages
         if self.in_transaction and not begins:
@@ -399,25 +373,3 @@ def _lock_timeout(wait_s: float) -> dict[str, str]:
 
 def _name_of(parameters: Mapping[str, str]) -> str:
     return f"{parameters.get('host', 'localhost')}/{parameters.get('dbname', '')}"
-
-
-def _sockets() -> dict[str, int]:
-    """Return the descriptors of this process's sockets by their names: numbers are used again."""
-    found = {}
-    for fd in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers, not paths
-        with suppress(OSError):  # that of the listing
-            name = os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115 - the same
-            if name.startswith("socket:"):
-                found[name] = int(fd)
-    return found
-
-
-def _leave_to_parent() -> None:
-    near, far = socket.socketpair()
-    far.close()
-    for connection in list(_all):
-        connection.leave_to_parent(near.fileno())
-    near.close()
-
-
-os.register_at_fork(after_in_child=_leave_to_parent)

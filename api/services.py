@@ -170,7 +170,7 @@ async def open_services(
     summaries = Summaries(broadcaster)
     probe = WriteProbe()
     long_calls = LongCalls(open_store)
-    start = StartWatch()
+    start = StartWatch(options.host_name, supervised=options.supervised)
     samples = SampleRing(readers, lambda store: workers(store, options), start.look)
     readers.start()
     writer.start()

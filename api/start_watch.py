@@ -1,4 +1,6 @@
-"""Remembers whether the start is over: whether every slot has been ready once.
+"""Remembers whether the start is over: whether every slot of this host has been ready once.
+
+Those of other hosts do not count: one of them may be down or drained for as long as it likes.
 
 It looks at each reading of the slots, once a second (samples.py): slots come and go, and no client
 may be asking at the moment when the last one becomes ready.
@@ -14,41 +16,43 @@ _FIRST = (SlotState.DOWN, SlotState.STARTING)
 
 
 class StartWatch:
-    """Remembers which slots have been ready, among those that `look` was given."""
+    """Remembers which slots of this host have been ready, among those that `look` was given."""
 
-    def __init__(self) -> None:
-        self._once_ready: set[tuple[str, str]] = set()
+    def __init__(self, host: str, *, supervised: bool) -> None:
+        """`supervised`: a supervisor of this host started the API, and lists slots of this host."""
+        self._host = host
+        self._supervised = supervised
+        self._once_ready: set[str] = set()
         self.is_over = False
-        """Whether every slot has been ready, and there was one."""
+        """Whether every slot has been ready, and there was a worker, maybe on another host."""
 
     def look(self, slots: Sequence[Worker]) -> list[str]:
-        """Return the slots that have never been ready, given all slots as they are now.
+        """Return the slots of this host that have never been ready, given all as they are now.
 
         The list is empty once the start is over; slots that are added later do not reopen it.
         """
         if self.is_over:
             return []
-        counted = [slot for slot in slots if slot["role"] in (Role.WORKER, Role.PROGRAM)]
+        own = [slot for slot in slots if slot["host"] == self._host]
+        counted = [slot for slot in own if slot["role"] in (Role.WORKER, Role.PROGRAM)]
         programs = [slot for slot in counted if slot["role"] == Role.PROGRAM]
         fails = any(slot["last_exit"] and slot["state"] not in _SERVING for slot in programs)
         # A restarted API has not seen the start. For it, a slot counts once its first process is
         # past its start; otherwise a slot that stays down would keep /readyz at 503.
-        is_late = any(slot["slot"] == API_SLOT and slot["restarts"] for slot in slots)
+        is_late = any(slot["slot"] == API_SLOT and slot["restarts"] for slot in own)
         self._once_ready.update(
-            _key(slot)
+            slot["slot"]
             for slot in counted
             if slot["state"] in _SERVING
             or _has_settled(slot, fails=fails)
             or (is_late and _is_past_first_start(slot))
         )
-        waiting = [slot["slot"] for slot in counted if _key(slot) not in self._once_ready]
-        has_worker = any(slot["role"] == Role.WORKER for slot in counted)
-        self.is_over = has_worker and not waiting
+        waiting = [slot["slot"] for slot in counted if slot["slot"] not in self._once_ready]
+        workers = [slot for slot in slots if slot["role"] == Role.WORKER]
+        has_worker = any(slot in own or slot["state"] in _SERVING for slot in workers)
+        is_listed = bool(own) or not self._supervised
+        self.is_over = is_listed and has_worker and not waiting
         return waiting
-
-
-def _key(slot: Worker) -> tuple[str, str]:
-    return slot["host"], slot["slot"]
 
 
 def _has_settled(slot: Worker, *, fails: bool) -> bool:

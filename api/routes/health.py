@@ -34,7 +34,7 @@ async def healthz() -> Response:
     },
 )
 async def readyz(request: Request) -> Response:
-    """200 once every slot has been ready, while the database is writable and a worker is ready."""
+    """200 once every slot of this host was ready, while the database is writable and a worker is ready."""
     checks = await _checks(services_of(request))
     found = {check["status"] for check in checks.values()}
     if "failed" in found:
@@ -67,7 +67,7 @@ def _check(status: Literal["ok", "degraded", "failed"], detail: str) -> Check:
 
 
 def started_check(waiting: Sequence[str], *, is_over: bool) -> Check:
-    """Check that every slot has been ready once."""
+    """Check that every slot of this host has been ready once."""
     if is_over:
         return _check("ok", "every slot has been ready")
     return _check("failed", f"not ready yet: {', '.join(waiting) or 'no worker was seen so far'}")

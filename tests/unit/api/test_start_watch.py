@@ -14,8 +14,12 @@ def slot(
     return cast("Worker", {**fields, "restarts": restarts, "last_exit": None})
 
 
+def started() -> StartWatch:
+    return StartWatch("host-1", supervised=True)
+
+
 def test_a_slot_that_was_ready_once_is_remembered() -> None:
-    watching = StartWatch()
+    watching = started()
     assert watching.look([]) == []
     assert not watching.is_over
     watching.look([slot("default-1", "ready"), slot("default-2", "starting")])
@@ -29,11 +33,11 @@ def test_a_slot_that_was_ready_once_is_remembered() -> None:
 def test_the_slots_that_have_not_been_ready_are_named() -> None:
     slots = [slot("api", "starting", pool=None), slot("default-1", "backoff", restarts=2)]
 
-    assert StartWatch().look(slots) == ["default-1"]
+    assert started().look(slots) == ["default-1"]
 
 
 def test_a_slot_that_is_added_later_does_not_begin_the_start_anew() -> None:
-    watching = StartWatch()
+    watching = started()
     assert watching.look([slot("default-1", "ready")]) == []
 
     assert watching.look([slot("default-1", "ready"), slot("default-2", "starting")]) == []
@@ -42,15 +46,38 @@ def test_a_slot_that_is_added_later_does_not_begin_the_start_anew() -> None:
 def test_an_api_that_was_restarted_waits_only_for_what_has_not_come_up_yet() -> None:
     api = slot("api", "ready", restarts=1, pool=None)
 
-    assert StartWatch().look([api, slot("default-1", "backoff", restarts=3)]) == []
-    assert StartWatch().look([api, slot("default-1", "starting", restarts=1)]) == []
-    assert StartWatch().look([api, slot("default-1", "starting")]) == ["default-1"]
+    assert started().look([api, slot("default-1", "backoff", restarts=3)]) == []
+    assert started().look([api, slot("default-1", "starting", restarts=1)]) == []
+    assert started().look([api, slot("default-1", "starting")]) == ["default-1"]
 
 
-def test_a_slot_of_another_host_is_another_slot() -> None:
-    watching = StartWatch()
-    one, other = slot("default-1", "ready"), slot("default-1", "starting", host="host-2")
-    assert watching.look([one, other]) == ["default-1"]
+def test_slots_of_other_hosts_do_not_count() -> None:
+    """They may be dead or drained; and a host without workers is ready by those of others."""
+    for state in ("starting", "down", "lost"):
+        other = slot("default-1", state, host="host-2")
+        watching = started()
+        assert watching.look([slot("default-1", "starting"), other]) == ["default-1"]
+        assert watching.look([slot("default-1", "ready"), other]) == []
+        assert watching.is_over
+    api = slot("api", "ready", pool=None)
+    watching = started()
+    watching.look([api, slot("default-1", "lost", host="host-2")])
+    assert not watching.is_over
+    watching.look([api, slot("default-1", "ready", host="host-2")])
+    assert watching.is_over
+
+
+def test_the_api_of_another_host_that_was_restarted_tells_nothing_of_this_one() -> None:
+    api = slot("api", "ready", restarts=1, pool=None, host="host-2")
+    assert started().look([api, slot("default-1", "backoff", restarts=3)]) == ["default-1"]
+
+
+def test_the_slots_of_this_host_must_be_listed_if_it_has_a_supervisor() -> None:
+    other = slot("default-1", "ready", host="host-2")
+    for supervised in (True, False):
+        watching = StartWatch("host-1", supervised=supervised)
+        watching.look([other])
+        assert watching.is_over is not supervised
 
 
 def program(name: str, state: str, last_exit: object = None) -> Worker:
@@ -59,16 +86,16 @@ def program(name: str, state: str, last_exit: object = None) -> Worker:
 
 def test_the_start_waits_for_programs_but_for_none_that_fails() -> None:
     ready = slot("default-1", "ready")
-    assert StartWatch().look([ready, program("web-1", "starting")]) == ["web-1"]
-    assert StartWatch().look([ready, program("web-1", "down")]) == ["web-1"]
+    assert started().look([ready, program("web-1", "starting")]) == ["web-1"]
+    assert started().look([ready, program("web-1", "down")]) == ["web-1"]
     exited = {"reason": "exit code 1"}
     for state in ("backoff", "fatal", "down", "starting"):
-        assert StartWatch().look([ready, program("web-1", state, exited)]) == []
+        assert started().look([ready, program("web-1", state, exited)]) == []
     waits = [ready, program("db-1", "fatal", exited), program("web-1", "down")]
-    assert StartWatch().look(waits) == []
+    assert started().look(waits) == []
 
 
 def test_programs_alone_do_not_end_the_start() -> None:
-    watching = StartWatch()
+    watching = started()
     watching.look([program("web-1", "ready")])
     assert not watching.is_over

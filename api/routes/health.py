@@ -34,7 +34,7 @@ async def healthz() -> Response:
     },
 )
 async def readyz(request: Request) -> Response:
-    """200 once every slot of this host was ready, while the database is writable and a worker is ready."""
+    """200 once every slot of this host was ready, while the database and a worker are, too."""
     checks = await _checks(services_of(request))
     found = {check["status"] for check in checks.values()}
     if "failed" in found:

@@ -23,6 +23,7 @@ events, in the same order, as server-sent events (`curl -N`).
 - `/ws?after=N&epoch=E` sends a hello, then every event from seq N + 1 on. If these are no longer
   stored, or the database is of another epoch, it sends a `reset` and a second hello.
 - `/ws?job=ID` sends only the events and log lines of this job, beginning with the stored log lines.
+  Its hello carries the job, which may have ended before.
   `seq` then has gaps. `job` can be combined with `after`. Log lines come before the event that ends
   their attempt. With `log_after=LINE`, the id of the last line that the client has, they begin
   after that one.

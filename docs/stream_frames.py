@@ -215,6 +215,11 @@ class Hello(BaseModel):
     counts: Counts = Field(description="Jobs by status, at this moment.")
     workers: list[WorkerSummary]
     types: list[JobType]
+    job: JobSummary | None = Field(
+        None,
+        description="Of `?job=ID` only: the job now, as events carry it; null if it was deleted. "
+        "If it has ended, no event tells that again.",
+    )
 
 
 class Events(BaseModel):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
 from typing import Any, Unpack
 
+from orpheus.shared.application_connections import is_of_sqlalchemy, is_session, unwrapped
 from orpheus.shared.job_types.request import JobRequest, Options, request_of
 from orpheus.shared.outbox.table import DEFAULT_TABLE, quoted
 
@@ -49,10 +50,10 @@ def add(
     job)`), and ValueError for a job that an outbox cannot carry.
     """
     request = request_of(job, payload, options)
-    if hasattr(connection, "get_bind"):  # a Session of SQLAlchemy
-        connection = connection.connection()
+    if is_session(connection):
+        connection = unwrapped(connection)
         _refuse_async(connection, _IN_SQLALCHEMY)
-    if hasattr(connection, "exec_driver_sql"):  # a Connection of SQLAlchemy
+    if is_of_sqlalchemy(connection):
         statement = insert(request, paramstyle=connection.dialect.paramstyle, table=table)
         _refuse_async(connection.exec_driver_sql(*statement), _IN_SQLALCHEMY)
         return

@@ -22,9 +22,10 @@ from orpheus.api.stream.messages import (
     event_id,
 )
 from orpheus.shared.domain.jobs import LogLine
+from orpheus.shared.errors import NotFound
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
-from orpheus.shared.views.jobs import log_line_json
+from orpheus.shared.views.jobs import JobSummary, job_summary_json, log_line_json
 
 T = TypeVar("T")
 
@@ -127,7 +128,14 @@ class Listener(Follower):
         self._position = self._ring.end
         self._seen_seq = self._broadcaster.seq
         self._withheld.clear()
-        yield await hello(self._broadcaster, self._broadcaster.epoch, self._seen_seq)
+        yield await self._hello(self._broadcaster.epoch, self._seen_seq)
+
+    async def _hello(self, epoch: str, seq: int) -> Notice:
+        """Return a hello; of a job's stream, with the job, which may have ended before `seq`."""
+        if self._job_id is None:
+            return await hello(self._broadcaster, epoch, seq)
+        job = await self._broadcaster.read(_summary_of(self._job_id))
+        return await hello(self._broadcaster, epoch, seq, job=job)
 
     async def _start_over(self, oldest: int) -> AsyncGenerator[Notice]:
         self._broadcaster.resets += 1
@@ -146,7 +154,7 @@ class Listener(Follower):
         after, epoch = position.seq, position.epoch or self._broadcaster.epoch
         # Not the epoch of the database: a client that is cut off before the reset would come back
         # with an old seq and this epoch, and would not be told that they do not belong together.
-        yield await hello(self._broadcaster, epoch, after)
+        yield await self._hello(epoch, after)
         while not self._is_over:
             target = self._broadcaster.seq
             page = await self._broadcaster.read(_page_after(after, self._job_id))
@@ -225,10 +233,10 @@ class Listener(Follower):
             is_full = len(lines) == _PAGE_LINES
 
 
-async def hello(broadcaster: Broadcaster, epoch: str, seq: int) -> Notice:
-    """Return the hello of a listener that gets what follows `seq`."""
+async def hello(broadcaster: Broadcaster, epoch: str, seq: int, **more: object) -> Notice:
+    """Return the hello of a listener that gets what follows `seq`, with `more` fields."""
     greeting = await broadcaster.greeting.get()
-    text = orjson.dumps({"type": "hello", "seq": seq, "epoch": epoch, **greeting})
+    text = orjson.dumps({"type": "hello", "seq": seq, "epoch": epoch, **greeting, **more})
     return Notice("hello", text.decode(), event_id(epoch, seq))
 
 
@@ -248,6 +256,16 @@ def _page_after(after: int, job_id: int | None) -> Callable[[Store], _Page]:
             )
             epoch, oldest, last = events.epoch(), events.oldest_seq(), events.last_seq()
         return _Page(epoch, oldest, last, [encode_event(event) for event in found])
+
+    return read
+
+
+def _summary_of(job_id: int) -> Callable[[Store], JobSummary | None]:
+    def read(store: Store) -> JobSummary | None:
+        try:
+            return job_summary_json(store.jobs.get(job_id))
+        except NotFound:  # deleted since the client asked for it
+            return None
 
     return read
 

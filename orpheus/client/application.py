@@ -1,6 +1,6 @@
-"""The connection that an application gives: of psycopg 3, or a Connection or Session of SQLAlchemy.
+"""The connection that an application gives: of psycopg 3, or one of SQLAlchemy or Django on it.
 
-Neither library is imported here: an application with such a connection has done that. Each call
+None of them is imported here: an application with such a connection has done that. Each call
 asks the Session for its connection again, so that one client can be kept as long as the Session.
 SQLAlchemy is told that a transaction has begun, else it would not commit it.
 """
@@ -13,13 +13,19 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from orpheus.client.steps import Use
+from orpheus.shared.application_connections import (
+    is_of_django,
+    is_of_sqlalchemy,
+    is_session,
+    unwrapped,
+)
 from orpheus.shared.process.one_at_a_time import OneAtATime
 from orpheus.shared.storage import Store, open_store_in
 
 _WANTED = (
-    "connection: {} is no connection of psycopg 3, and no Connection or Session of SQLAlchemy that "
-    "uses psycopg 3, to the PostgreSQL database that Orpheus uses. With another driver or database "
-    "(SQLite, for example), write the job into an outbox in your transaction: "
+    "connection: {} is no connection of psycopg 3, and none of Django or SQLAlchemy (Connection or "
+    "Session) that uses psycopg 3, to the PostgreSQL database that Orpheus uses. With another "
+    "driver or database (SQLite, for example), write the job into an outbox in your transaction: "
     "orpheus.outbox.add(connection, …), see docs/outbox.md"
 )
 _DIALECTS = (("postgresql", "psycopg"), ("postgresql", "psycopg_async"))
@@ -100,12 +106,16 @@ class _StoreOfConnection:
 
 def _refuse_other(connection: Any, *, is_async: bool) -> None:
     """Raise TypeError if the connection cannot be used, as far as that shows before any call."""
-    if hasattr(connection, "get_bind"):  # a Session of SQLAlchemy
+    if is_session(connection):
         _refuse_kind(connection, iscoroutinefunction(connection.connection), is_async)
         _refuse_dialect(connection, _bind_of(connection))
-    elif hasattr(connection, "exec_driver_sql"):  # a Connection of SQLAlchemy
+    elif is_of_sqlalchemy(connection):
         _refuse_kind(connection, hasattr(connection, "sync_connection"), is_async)
         _refuse_dialect(connection, connection)
+    elif is_of_django(connection):
+        _refuse_kind(connection, False, is_async)
+        if connection.vendor != "postgresql":
+            raise TypeError(_WANTED.format(f"{_kind_of(connection)} ({connection.vendor})"))
     elif _is_of_psycopg(connection, "Connection") or _is_of_psycopg(connection, "AsyncConnection"):
         _refuse_kind(connection, _is_of_psycopg(connection, "AsyncConnection"), is_async)
     else:
@@ -137,9 +147,8 @@ def _bind_of(session: Any) -> Any:
 
 def _driver_connection(connection: Any) -> Any:
     """Return psycopg's connection, after telling SQLAlchemy that a transaction has begun."""
-    if hasattr(connection, "get_bind"):
-        connection = connection.connection()
-    if hasattr(connection, "exec_driver_sql"):
+    connection = unwrapped(connection)
+    if is_of_sqlalchemy(connection):
         if not connection.in_transaction():
             connection.begin()
         connection = connection.connection.driver_connection
@@ -152,9 +161,9 @@ def _driver_connection(connection: Any) -> Any:
 
 async def _awaited_driver_connection(connection: Any) -> Any:
     """Do the same for an asynchronous connection."""
-    if hasattr(connection, "get_bind"):
-        connection = await connection.connection()
-    if hasattr(connection, "exec_driver_sql"):
+    if is_session(connection):
+        connection = await unwrapped(connection)
+    if is_of_sqlalchemy(connection):
         if not connection.in_transaction():
             await connection.begin()
         connection = (await connection.get_raw_connection()).driver_connection

@@ -38,10 +38,10 @@ class Client:
     ) -> None:
         """Use the database of the configuration, or the API at `url`, or `connection`.
 
-        `connection`: a Connection of psycopg 3, or a Connection or Session of SQLAlchemy on it, to
-        the PostgreSQL database that Orpheus uses. A job is stored in the transaction that is open
-        there, and exists if and only if the application commits; `wait`, `events` and what changes
-        a job are refused (RuntimeError). `close` leaves it open.
+        `connection`: one of psycopg 3, or on it one of Django, or a Connection or Session of
+        SQLAlchemy, to the PostgreSQL database that Orpheus uses. A job is stored in the transaction
+        that is open there, and exists if and only if the application commits; `wait`, `events` and
+        what changes a job are refused (RuntimeError). `close` leaves it open.
 
         `config`: the file; None: the one that commands find. The database is
         opened by the first method that is called, and never created. `timeout` and `retry_for` are

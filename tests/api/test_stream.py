@@ -245,33 +245,6 @@ def test_progress_comes_in_few_frames(api: Any) -> None:
     assert len(frames) <= took_s / 0.25 + 2
 
 
-def test_a_job_scoped_client_resumes_too(api: Any) -> None:
-    mine = api.submit()
-    other = api.submit()
-    api.store.jobs.cancel(other)
-    api.store.jobs.cancel(mine)
-    with api.watch(f"?job={mine}&after=1") as watcher:
-        watcher.next("hello")
-        assert [(e["seq"], e["kind"]) for e in watcher.events(1)] == [(4, "job.cancelled")]
-
-
-def test_the_hello_of_a_job_says_that_it_has_ended(api: Any) -> None:
-    """A client that reads the job first, and connects when it has ended, would wait for ever."""
-    mine = api.submit()
-    with api.watch(f"?job={mine}") as watcher:
-        assert watcher.next("hello")["job"]["status"] == "pending"
-    api.run_one()
-    with api.watch(f"?job={mine}") as watcher:
-        told = watcher.next("hello")["job"]
-    assert (told["id"], told["status"]) == (mine, "done")
-    assert {"payload", "result"}.isdisjoint(told)
-    with api.watch(f"?job={mine}&after=1") as watcher:
-        assert watcher.next("hello")["job"]["status"] == "done"
-        assert watcher.events(2)[-1]["job"] == told
-    with api.watch() as watcher:
-        assert "job" not in watcher.next("hello")
-
-
 def test_an_unknown_job_is_refused(api: Any) -> None:
     for job in ("99", "x"):
         with pytest.raises(InvalidStatus) as refused, api.watch(f"?job={job}"):

@@ -125,7 +125,7 @@ def test_a_clock_that_is_a_little_behind_changes_nothing(
     store: Store, lease: LeaseSome, clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     swept: list[int] = []
-    monkeypatch.setattr(store.keys, "limits_changed", lambda: swept.append(1))
+    monkeypatch.setattr(store.keys, "limits_changed", lambda _: swept.append(1))
     for milliseconds in (0, 60_000, -10_000, 0, -10_001):
         clock.advance(milliseconds)
         assert not swept
@@ -155,6 +155,27 @@ def test_a_faster_rate_is_in_force_at_once(store: Store, lease: LeaseSome, clock
     assert store.leases.next_due_ms() == clock.wall + 1_000
     clock.advance(1_000)
     assert len(lease(10)) == 1
+
+
+def test_a_reload_looks_only_at_the_keys_whose_limits_it_changes(
+    store: Store, lease: LeaseSome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 200,000 keys, looking at all of them held the write lock for seconds."""
+    slow, faster = KeyRules(rate=Rate(1, 3_600)), KeyRules(rate=Rate(1, 60))
+    before = {"mail": QueueRules(per_key=slow), "bulk": QueueRules(per_key=slow)}
+    store.queues.configure(before)
+    store.jobs.submit_many(mails(*"aabb"))
+    store.jobs.submit_many([mail._replace(queue="bulk") for mail in mails("a", "a")])
+    assert len(lease(10)) == 3
+    assert lease(10) == []
+    waiting = "SELECT queue, key FROM key_rates WHERE opens_mono_ms IS NOT NULL ORDER BY 1, 2"
+    monkeypatch.setattr(store.keys, "continue_sweep", lambda: False)  # it would note them again
+    store.queues.configure(before | {"other": QueueRules(max_running=5)})
+    assert store._database.all(waiting) == [("bulk", "a"), ("mail", "a"), ("mail", "b")]
+    store.queues.configure(before | {"bulk": QueueRules(per_key=faster)})
+    assert store._database.all(waiting) == [("mail", "a"), ("mail", "b")]
+    store.queues.configure({})
+    assert store._database.all(waiting) == []
 
 
 def test_a_key_whose_bucket_is_full_needs_no_row(store: Store, lease: LeaseSome, clock) -> None:

@@ -93,13 +93,14 @@ SELECT queue, opens_mono_ms FROM orpheus.key_rates INDEXED BY key_rates_waiting
 WHERE opens_mono_ms IS NOT NULL AND boot_id = ? ORDER BY opens_mono_ms LIMIT ?;
 
 -- name: forget-openings
--- The limits have changed: no key waits for its rate until it has been looked at.
-UPDATE orpheus.key_rates SET opens_mono_ms = NULL WHERE opens_mono_ms IS NOT NULL;
+-- The limits of a queue have changed: none of its keys waits for its rate until it has been looked at.
+UPDATE orpheus.key_rates SET opens_mono_ms = NULL WHERE queue = ? AND opens_mono_ms IS NOT NULL;
 
 -- name: begin-sweep
--- Look at every parked job of the queues that have some.
+-- Look at every parked job of a queue, if it has some.
 UPDATE orpheus.queues SET sweep_after = ''
-WHERE EXISTS (SELECT 1 FROM orpheus.jobs INDEXED BY jobs_parked WHERE is_parked = 1 AND queue = name);
+WHERE name = ?
+    AND EXISTS (SELECT 1 FROM orpheus.jobs INDEXED BY jobs_parked WHERE is_parked = 1 AND queue = name);
 
 -- name: any-sweep
 -- A queue whose parked jobs are still to be looked at, and the key before.

@@ -65,10 +65,7 @@ class Keys:
 
     def to_park(self, new_jobs: Sequence[NewJob], now_ms: int) -> frozenset[int]:
         """Return the positions of the new jobs that are parked at once."""
-        most = {
-            name: key_rules_of(*columns).most_at_once
-            for name, *columns in self._database.all(self._sql["rules-of-all"])
-        }
+        most = {name: rules.most_at_once for name, rules in self.rules().items()}
         due: dict[_Key, list[tuple[int, int, int]]] = defaultdict(list)
         for position, new in enumerate(new_jobs):
             run_at_ms = now_ms + new.delay_ms if new.run_at_ms is None else new.run_at_ms
@@ -177,16 +174,24 @@ class Keys:
             earlier_ms, boot_id = full_ms - 1000 / rate.per_s, self._database.clock.boot_id
             self._database.run(self._sql["keep-rate"], queue, key, earlier_ms, boot_id)
 
-    def limits_changed(self) -> None:
-        """Look at all keys with parked jobs again: at some now, `continue_sweep` at the others."""
-        self._database.run(self._sql["forget-openings"])
-        clock = self._database.clock
-        for queue, *columns in self._database.all(self._sql["rules-of-all"]):
-            rate = key_rules_of(*columns).rate
+    def rules(self) -> dict[str, KeyRules]:
+        """Return the limits per key of each queue that has some."""
+        rows = self._database.all(self._sql["rules-of-all"])
+        return {name: key_rules_of(*columns) for name, *columns in rows}
+
+    def limits_changed(self, queues: Iterable[str]) -> None:
+        """Look at the keys of these queues again that have parked jobs.
+
+        It looks at some now, and `continue_sweep` at the others.
+        """
+        clock, rules = self._database.clock, self.rules()
+        for queue in sorted(queues):
+            self._database.run(self._sql["forget-openings"], queue)
+            rate = rules.get(queue, KeyRules()).rate
             if rate is not None:
                 latest_ms = full_after(rate, 0.0, clock.monotonic_ms(), rate.burst)
                 self._database.run(self._sql["shorten-rates"], queue, clock.boot_id, latest_ms)
-        self._database.run(self._sql["begin-sweep"])
+            self._database.run(self._sql["begin-sweep"], queue)
         self.continue_sweep()
 
     def correct_openings(self) -> bool:
@@ -200,7 +205,7 @@ class Keys:
         if was_set_back:
             with self._database.write(durable=False):
                 self.lock()
-                self.limits_changed()
+                self.limits_changed(self.rules())
                 self._database.at_commit.ring_every_pool()
         self._seen = (clock.boot_id, now_ms)
         return was_set_back

@@ -36,6 +36,7 @@ class Queues:
         """Store the limits of the configuration; operators' pauses are not changed."""
         with self._database.write(durable=False):
             self._keys.lock()
+            before = self._keys.rules()
             self._database.run(self._sql["forget-configuration"])
             self._database.run_many(
                 self._sql["configure"],
@@ -51,7 +52,10 @@ class Queues:
                     for name, rule in rules.items()
                 ],
             )
-            self._keys.limits_changed()
+            now = self._keys.rules()
+            changed = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+            if changed:  # a queue may have 200,000 keys, and a reload seldom changes their limits
+                self._keys.limits_changed(changed)
             self._database.at_commit.ring_every_pool()
 
     def pause(self, name: str) -> None:

@@ -62,7 +62,8 @@ def number_events(run: Run) -> None:
         open_store(server.url, create=True, state_dir=folder).close()
         connection.execute(_EVENTS, (n,))
         began_s = time.perf_counter()
-        connection.execute("SELECT orpheus.number_events()")
+        while connection.execute("SELECT orpheus.number_events()").fetchone() == (True,):
+            pass
         took_s = time.perf_counter() - began_s
         row = connection.execute("SELECT last_seq FROM orpheus.history").fetchone()
         numbered = int(row[0]) if row else 0

@@ -142,8 +142,11 @@ class Database(Protocol):
     def take_tokens(self, n: int) -> Sequence[int]:
         """Return the next `n` tokens for leases, inside a transaction: they only grow."""
 
-    def number_events(self) -> None:
-        """Give their seq to events that were committed without one; not in a transaction."""
+    def number_events(self, *, all_of_them: bool = False) -> None:
+        """Give their seq to events that were committed without one; not in a transaction.
+
+        If there are very many, or others number them, some may be left, but for `all_of_them`.
+        """
 
     def lease_ends_ms(self, ttl_ms: int) -> tuple[int, int]:
         """Return when a lease of this transaction ends: on this process's clock, the database's.

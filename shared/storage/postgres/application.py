@@ -193,7 +193,7 @@ class ApplicationDatabase(Statements):
         self.commits_late = True
         self._look_at_s = 0.0
 
-    def number_events(self) -> None:
+    def number_events(self, *, all_of_them: bool = False) -> None:
         """Do nothing: events are numbered after their commit, in a transaction of their own."""
 
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:

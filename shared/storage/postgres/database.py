@@ -8,6 +8,7 @@ newer Orpheus may have changed it since this connection was opened.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -34,7 +35,12 @@ _PLAN_GENERIC = "SET LOCAL plan_cache_mode = 'force_generic_plan'"
 _PLAN_FREELY = """SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on;
     SET LOCAL enable_mergejoin = on; SET LOCAL plan_cache_mode = 'auto';
     SET LOCAL max_parallel_workers_per_gather = 2;"""
-_NUMBER_EVENTS = f"{_WRITE}; SELECT orpheus.number_events(); COMMIT;"
+_NUMBER_EVENTS = "SELECT orpheus.number_events()"
+_NUMBER_EVENTS = (
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; SELECT orpheus.number_events()"
+)
+"""One message is one transaction."""
+_NUMBERS_FOR_S = 0.5
 _LOOK_EVERY_S = 1.0
 _READ_CLOCK_NOT_DURABLE = f"{READ_CLOCK}, set_config('synchronous_commit', 'off', true)"
 
@@ -81,10 +87,12 @@ class PostgresDatabase(Statements):
         names = ", ".join(columns)
         self._connection.copy(f"COPY orpheus.{table} ({names}) FROM STDIN", rows)
 
-    def number_events(self) -> None:
-        """See Database."""
-        if not self._connection.in_transaction:
-            self._connection.at_once(_NUMBER_EVENTS)
+    def number_events(self, *, all_of_them: bool = False) -> None:
+        """See Database. It takes a transaction for each 5,000."""
+        end_s = math.inf if all_of_them else time.monotonic() + _NUMBERS_FOR_S
+        while not self._connection.in_transaction and time.monotonic() < end_s:
+            if self._connection.at_once(_NUMBER_EVENTS).get_value(0, 0) != b"t":
+                break
 
     def changes(self) -> tuple[int, str]:
         """See Database. Own commits change it, too, so it is not read inside a transaction."""
@@ -162,7 +170,7 @@ class PostgresDatabase(Statements):
         if self._connection.in_transaction:
             yield
             return
-        self._begin(f"{_NUMBER_EVENTS} {_READ}", settings)
+        self._begin(f"{_WRITE}; SELECT orpheus.number_events(); COMMIT; {_READ}", settings)
         self._only_reads = True
         try:
             yield

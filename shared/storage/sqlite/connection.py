@@ -149,7 +149,7 @@ class SqliteDatabase:
         self.run(self._tokens_sql["take-tokens"], n)
         return range(first, first + n)
 
-    def number_events(self) -> None:
+    def number_events(self, *, all_of_them: bool = False) -> None:
         """See Database: here an event has its seq from the start."""
 
     def lease_ends_ms(self, ttl_ms: int) -> tuple[int, int]:

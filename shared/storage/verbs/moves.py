@@ -181,6 +181,7 @@ class Moves:
 
     def count(self, table: Table) -> int:
         """Return how many rows a table has, as `batches` counts them."""
+        self._database.number_events(all_of_them=True)
         return int(self._database.value(self._query("count-rows", table)) or 0)
 
     def batches(self, table: Table, after: Row | None) -> Iterator[list[Row]]:

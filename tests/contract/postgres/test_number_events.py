@@ -7,6 +7,8 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 
+from tests.contract.conftest import Opener
+
 Connect = Callable[[], psycopg.Connection]
 NUMBER = b"SELECT orpheus.number_events()"
 EVENT = b"INSERT INTO orpheus.new_events (at_ms, kind, job_id, body) VALUES (1, 'k', %s, %s)"
@@ -18,8 +20,14 @@ def opener(postgresql_url: str) -> Iterator[Connect]:
         yield lambda: stack.enter_context(psycopg.connect(postgresql_url, autocommit=True))
 
 
+def number(connection: psycopg.Connection) -> bool:
+    """Number some events; return whether there may be more."""
+    return connection.execute(NUMBER).fetchone() == (True,)
+
+
 def events(connection: psycopg.Connection) -> list[tuple[int, str]]:
-    connection.execute(NUMBER)
+    while number(connection):
+        pass
     rows = connection.execute(b"SELECT seq, body FROM orpheus.events ORDER BY seq")
     return [(row[0], row[1]) for row in rows]
 
@@ -55,6 +63,25 @@ def test_more_than_are_numbered_at_once(opener: Connect) -> None:
     assert events(connection) == [(n, str(n)) for n in range(1, 20_002)]
 
 
+@pytest.mark.backends("postgresql")
+def test_many_are_numbered_in_portions_and_others_read_those_that_have_a_number(
+    opener: Connect, another: Opener
+) -> None:
+    connection, store = opener(), another()
+    connection.execute(
+        b"""INSERT INTO orpheus.new_events (at_ms, kind, body)
+        SELECT 1, 'job.done', '{}' FROM generate_series(1, 12000) AS n"""
+    )
+    assert number(connection)
+    last = connection.execute(b"SELECT last_seq FROM orpheus.history").fetchone()
+    assert last == (5_000,)
+    with connection.transaction():  # another that numbers, and takes long
+        connection.execute(b"SELECT pg_advisory_xact_lock(5715719147254448130)")
+        assert store.events.last_seq() == 5_000
+        assert [event.seq for event in store.events.after(4_998, 10)] == [4_999, 5_000]
+    assert store.events.last_seq() == 12_000
+
+
 def test_many_that_write_and_number_at_once(opener: Connect) -> None:
     """Four write events of the same three jobs, as the lock on a job's row lets them."""
     setup = opener()
@@ -73,14 +100,14 @@ def test_many_that_write_and_number_at_once(opener: Connect) -> None:
             connection.execute(EVENT, (job_id, str(row[0])))
             connection.execute(b"COMMIT")
 
-    def number(connection: psycopg.Connection) -> None:
+    def go_on(connection: psycopg.Connection) -> None:
         while not over.is_set():
-            connection.execute(NUMBER)
+            number(connection)
 
     writers = [
         threading.Thread(target=write, args=(one, n)) for n, one in enumerate(connections[:4])
     ]
-    numberer = threading.Thread(target=number, args=(connections[4],))
+    numberer = threading.Thread(target=go_on, args=(connections[4],))
     for thread in (numberer, *writers):
         thread.start()
     seen: list[int] = []

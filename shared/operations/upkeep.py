@@ -25,8 +25,9 @@ from orpheus.shared.storage import Store
 log = get_logger()
 
 _BURST_S = 0.1
-_SHORTEST_PAUSE_S = 0.005  # what comes of age meanwhile is deleted together, not one by one
-_SOON_S = 1.0
+_SHORTEST_PAUSE_S = 0.001
+_LATE_S = 2.0
+_SOON_S = 1.0  # what comes of age meanwhile is deleted together, not one by one
 _LATER_S = 60.0
 
 
@@ -51,14 +52,19 @@ class Upkeep:
         Without `leads`, the leader's duties are left to the leader.
         Cascades, sweeps and deleting go on only while `go_on` returns True.
         """
+        next_s = inf
         try:
             _do_what_each_host_does(store, reclaims=reclaims)
-            return self._lead(store, go_on) if leads else inf
+            if leads:
+                next_s = self._lead(store, go_on)
         finally:  # a full disk can prevent the steps above, and only this makes room
-            now_s = time.monotonic()
-            if leads and now_s >= self._retain_at_s:
-                self._retain_at_s = now_s + _SOON_S  # also if an error is raised
-                self._retain_at_s = now_s + retain(store, self._settings.retention, go_on)
+            if leads and time.monotonic() >= self._retain_at_s:
+                self._retain_at_s = time.monotonic() + _SOON_S  # also if an error is raised
+                pause_s = retain(store, self._settings.retention, go_on)
+                self._retain_at_s = time.monotonic() + pause_s
+        if leads:
+            next_s = min(next_s, max(0.0, self._retain_at_s - time.monotonic()))
+        return next_s
 
     def _lead(self, store: Store, go_on: Callable[[], bool]) -> float:
         """Do the leader's duties, and return in how many seconds there is more to do.
@@ -137,14 +143,17 @@ def _continue(step: Callable[[], bool], go_on: Callable[[], bool]) -> bool:
 def retain(store: Store, rules: RetentionRules, go_on: Callable[[], bool] = lambda: True) -> float:
     """Delete some of what has outlived `rules`, and return in how many seconds to call it again.
 
-    It goes on for about 100 ms, while `go_on` returns True, in short steps. After each it pauses as
-    long as the step took, so that others who wait for the write lock get it. It also keeps the
-    write-ahead log small.
+    It goes on for about 100 ms, while `go_on` returns True, in short steps. Where writers wait for
+    each other, it pauses after each for as long as that one kept them out; if it falls behind, only
+    for a moment, and is one writer among others. It also keeps the write-ahead log small.
     """
     store.maintenance.checkpoint()
     end_s = time.monotonic() + _BURST_S
-    while (began_s := time.monotonic()) < end_s and go_on():
+    has_deleted = False
+    while time.monotonic() < end_s and go_on():
         if not store.retention.step(rules):
-            return _LATER_S
-        time.sleep(max(_SHORTEST_PAUSE_S, time.monotonic() - began_s))
-    return _SOON_S
+            return _SOON_S if has_deleted else _LATER_S
+        has_deleted = True
+        is_polite = store.one_writer and store.retention.lag_s < _LATE_S
+        time.sleep(max(_SHORTEST_PAUSE_S, store.retention.held_s if is_polite else 0.0))
+    return 0.0

@@ -74,12 +74,15 @@ class AtCommit:
         if enters is not None:
             self.changes[queue, enters] += 1
 
-    def count_jobs(self, queues: Iterable[str], leaves: Status | None, enters: Status) -> None:
-        """Note that a job of each of `queues` changed its status. None: it did not exist."""
+    def count_jobs(
+        self, queues: Iterable[str], leaves: Status | None, enters: Status | None
+    ) -> None:
+        """Note that a job of each of `queues` changed its status. None: see `count_job`."""
         for queue, n in Counter(queues).items():
             if leaves is not None:
                 self.changes[queue, leaves] -= n
-            self.changes[queue, enters] += n
+            if enters is not None:
+                self.changes[queue, enters] += n
             if leaves is Status.IN_PROGRESS:
                 self.queues_with_room.add(queue)
 

@@ -135,7 +135,7 @@ def test_a_result_is_kept_while_a_job_may_still_read_it(
     if status is not Status.IN_PROGRESS:
         (held,) = lease()
     end(held)
-    clock.advance(5_000)
+    clock.advance(60_000)
     while store.retention.step(rules):
         pass
     assert sum(store.stats.counts().values()) == 0

@@ -151,7 +151,10 @@ class Loop:
                 reclaims=self._held.stall.is_calm(now_s),
                 leads=self._leadership.holds(self._store),
             )
-            self._next_upkeep_s = now_s + min(self._poll_every_s, next_s)
+            ended_s = time.monotonic()
+            # It takes half of our time at most: the jobs are waiting, too.
+            pause_s = max(min(self._poll_every_s, next_s), ended_s - now_s)
+            self._next_upkeep_s = ended_s + pause_s
 
     def _report_the_rest(self) -> bool:
         """Report the results and release the prefetched jobs, until the stop deadline.

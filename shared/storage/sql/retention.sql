@@ -1,33 +1,45 @@
 -- name: expired-jobs
--- Jobs of one terminal status that ended before a time, oldest first, from a position on. A job that
--- another depends on is kept until that one is done or gone: its result may still be read, also
--- after a retry. While there are cascades, a job may have dependents and not know it yet.
-SELECT id, finished_at_ms FROM orpheus.jobs INDEXED BY jobs_ended
+-- Jobs of one terminal status that ended before a time, oldest first, from a position on: the bytes that
+-- each takes beside its row, and whether another needs it. A job that another depends on is kept until that
+-- one is done or gone: its result may still be read, also after a retry. While there are cascades, a job
+-- may have dependents and not know it yet.
+SELECT id, finished_at_ms,
+    octet_length(coalesce(result, '')) + coalesce((
+        SELECT octet_length(payload) FROM orpheus.large_payloads WHERE job_id = jobs.id), 0),
+    NOT (has_dependents = 0 AND NOT EXISTS (SELECT 1 FROM orpheus.cascades) OR NOT EXISTS (
+        SELECT 1 FROM orpheus.job_dependencies INDEXED BY job_dependents
+            CROSS JOIN orpheus.jobs AS others ON others.id = job_dependencies.job_id
+        WHERE job_dependencies.depends_on = jobs.id AND others.status <> 'done'))
+FROM orpheus.jobs INDEXED BY jobs_ended
 WHERE status = ?1 AND finished_at_ms < ?2 AND (finished_at_ms, id) > (?3, ?4)
+ORDER BY finished_at_ms, id LIMIT ?5;
+
+-- name: lock-expired
+-- Lock the expired jobs of a JSON list, so that what comes to depend on one is there for the next
+-- statement, or sees that it is gone. One that was retried is kept, and one that another has locked is left
+-- to the next pass: an application that makes a job depend on it may keep its transaction open for long.
+SELECT jobs.id FROM {listed-ids} AS wanted CROSS JOIN orpheus.jobs ON jobs.id = wanted.value
+WHERE jobs.status = ? AND jobs.finished_at_ms < ?
+ORDER BY jobs.id FOR UPDATE OF jobs SKIP LOCKED;
+
+-- name: delete-log-lines
+-- Delete some lines of expired jobs: one may have a million.
+DELETE FROM orpheus.job_logs WHERE id IN (
+    SELECT id FROM orpheus.job_logs
+    WHERE job_id IN (SELECT value FROM {listed-ids} AS expired) LIMIT ?);
+
+-- name: delete-expired
+-- Delete the jobs themselves, except those that a new job has come to depend on since they were found.
+DELETE FROM orpheus.jobs WHERE id IN (SELECT value FROM {listed-ids} AS expired)
     AND (has_dependents = 0 AND NOT EXISTS (SELECT 1 FROM orpheus.cascades) OR NOT EXISTS (
         SELECT 1 FROM orpheus.job_dependencies INDEXED BY job_dependents
             CROSS JOIN orpheus.jobs AS others ON others.id = job_dependencies.job_id
         WHERE job_dependencies.depends_on = jobs.id AND others.status <> 'done'))
-ORDER BY finished_at_ms, id LIMIT ?5;
-
--- name: lock-expired
--- Lock an expired job, so that what comes to depend on it is there for the next statement, or sees that
--- it is gone. One that was retried is kept, and one that another has locked is left to the next pass:
--- an application that makes a job depend on it may keep its transaction open for long.
-SELECT id FROM orpheus.jobs WHERE id = ? AND status = ? AND finished_at_ms < ? FOR UPDATE SKIP LOCKED;
-
--- name: delete-log-lines
--- Delete some lines of an expired job: it may have a million.
-DELETE FROM orpheus.job_logs WHERE id IN (SELECT id FROM orpheus.job_logs WHERE job_id = ? LIMIT ?);
-
--- name: delete-expired
--- Delete the job itself, unless a new job depends on it since it was found.
-DELETE FROM orpheus.jobs WHERE id = ?1
-    AND (has_dependents = 0 AND NOT EXISTS (SELECT 1 FROM orpheus.cascades) OR NOT EXISTS (
-        SELECT 1 FROM orpheus.job_dependencies INDEXED BY job_dependents
-            CROSS JOIN orpheus.jobs AS others ON others.id = job_dependencies.job_id
-        WHERE job_dependencies.depends_on = ?1 AND others.status <> 'done'))
 RETURNING queue;
+
+-- name: event-time
+-- When an event was written.
+SELECT at_ms FROM orpheus.events WHERE seq = ?;
 
 -- name: delete-events
 -- Delete the events up to a seq.

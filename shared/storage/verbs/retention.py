@@ -1,8 +1,12 @@
 """Deletes what is older than its rule allows: oldest first, in short transactions.
 
 No transaction holds the write lock long: expired rows are found by reading, then a transaction
-deletes as many as fit into 10 ms. A job with a million log lines loses them over several steps and
-is deleted in the last. It is checked again under the write lock: a job retried since is kept.
+deletes as many as fit into 10 ms, hundreds of jobs by one statement. A job with a million log lines
+loses them over several steps and is deleted in the last. Jobs are checked again under the write
+lock: one that was retried since is kept.
+
+A thousand jobs are read at once, from behind the thousand before. Those that are kept for others
+are looked at again once a minute, from the beginning: there may be many of them.
 
 Retention writes no events. `job.deleted` is the action of an operator; an event for each expired
 job would push more useful events out of the bounded log. So the events, folded, give the jobs
@@ -10,8 +14,11 @@ table plus the expired jobs (`Maintenance.verify` allows for that).
 """
 
 import contextlib
+import json
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.retention import RetentionRules
@@ -23,8 +30,35 @@ _STEP_MS = 10
 _STEP_JOBS = 1_000
 BITE = 100
 """So many rows, or pages of a file, are deleted between two looks at the clock."""
+_LEAST_BITE = 10
+_MOST_BITE = 500
+_QUICK_MS, _SLOW_MS = 3, 6
+_BITE_BYTES = 1_000_000
+"""Of payloads and results: their pages take longer than their rows."""
 _MINUTE_MS = 60_000
 _BEFORE_ALL = (-1, -1)
+
+
+class _Expired(NamedTuple):
+    """A job whose time is over, and that no other needs."""
+
+    id: int
+    finished_at_ms: int
+    bytes: int
+
+
+class _Bite:
+    """How many rows one statement deletes: as many as it can in a few milliseconds."""
+
+    def __init__(self) -> None:
+        self.rows = BITE
+
+    def took(self, rows: int, took_ms: int) -> None:
+        """Adapt to the time that it took to delete so many."""
+        if took_ms > _SLOW_MS:
+            self.rows = max(_LEAST_BITE, self.rows // 2)
+        elif took_ms < _QUICK_MS and rows >= self.rows:
+            self.rows = min(_MOST_BITE, 2 * self.rows)
 
 
 class Retention:
@@ -34,11 +68,19 @@ class Retention:
         self._database = database
         self._events_log = Events(database)
         self._until_ms = 0
+        self.held_s = 0.0
+        """For how long the last step that wrote had its transaction open."""
         self._sql = database.sql("retention.sql")
         self._keys_sql = database.sql("keys.sql")
+        self._found: dict[Status, Sequence[_Expired]] = {}
+        """Expired jobs that were read and are not deleted yet."""
         self._positions: dict[Status, tuple[int, int]] = {}
-        self._deleted: set[Status] = set()
-        """Statuses of which this pass deleted a job; if none, the next would find the same jobs."""
+        """The end and the id of the last that was read."""
+        self._lags_ms: dict[str, int] = {}
+        """By kind, how long ago the first row that is expired should have been deleted."""
+        self._began_ms: dict[Status, int] = {}
+        """When the jobs of a status were last read from the beginning, on the monotonic clock."""
+        self._jobs_bite, self._events_bite = _Bite(), _Bite()
         self._sweeps: deque[Callable[[RetentionRules], bool]] = deque(
             [
                 lambda rules: self._jobs(Status.DONE, rules.done_s),
@@ -63,50 +105,91 @@ class Retention:
                 return True
         return False
 
+    @property
+    def lag_s(self) -> float:
+        """For how long the first of the jobs and events that are expired has been so, as last seen.
+
+        0: none was expired.
+        """
+        return max(self._lags_ms.values(), default=0) / 1000
+
     # Each returns False if there was nothing to do.
 
     def _jobs(self, status: Status, kept_s: float) -> bool:
         before_ms = self._database.clock.wall_ms() - round(kept_s * 1000)
-        position = self._positions.get(status, _BEFORE_ALL)
-        found = self._database.all(
-            self._sql["expired-jobs"], status.value, before_ms, *position, _STEP_JOBS
-        )
-        if not found:  # the next pass looks again at those that were kept for others
-            self._positions[status] = _BEFORE_ALL
-            is_worth_it = status in self._deleted
-            self._deleted.discard(status)
-            return is_worth_it and self._jobs(status, kept_s)
+        found = self._found.get(status) or self._next_expired(status, before_ms)
+        self._lags_ms[status] = before_ms - found[0].finished_at_ms if found else 0
+        if not found:
+            return False
         with self._short_write():
-            for job_id, finished_at_ms in found:
-                if not (self._has_time() and self._job(job_id, status, before_ms)):
+            while found and self._has_time():
+                jobs = self._bite_of(found)
+                if not self._delete([job.id for job in jobs], status, before_ms):
                     break
-                self._positions[status] = (finished_at_ms, job_id)
+                found = found[len(jobs) :]
+        self._found[status] = found
         return True
 
-    def _job(self, job_id: int, status: Status, before_ms: int) -> bool:
-        """Delete a job and what belongs to it; False if its log takes longer than this step.
+    def _next_expired(self, status: Status, before_ms: int) -> Sequence[_Expired]:
+        """Return the next expired jobs that no other needs; once a minute, from the first on."""
+        now_ms = self._database.clock.monotonic_ms()
+        began_ms = self._began_ms.setdefault(status, now_ms)
+        while True:
+            position = self._positions.get(status, _BEFORE_ALL)
+            sql = self._sql["expired-jobs"]
+            rows = self._database.all(sql, status.value, before_ms, *position, _STEP_JOBS)
+            if rows:
+                self._positions[status] = (rows[-1][1], rows[-1][0])
+            elif position > _BEFORE_ALL and now_ms - began_ms >= _MINUTE_MS:
+                self._began_ms[status] = began_ms = now_ms
+                self._positions[status] = _BEFORE_ALL
+                continue
+            found = [_Expired(*row[:-1]) for row in rows if not row[-1]]
+            if found or not rows:
+                return found
 
-        One that was retried, or that another has locked, is passed over.
+    def _bite_of(self, found: Sequence[_Expired]) -> Sequence[_Expired]:
+        """Return the first jobs, as many as one statement deletes."""
+        size = 0
+        for n, job in enumerate(found[: self._jobs_bite.rows]):
+            size += job.bytes
+            if size > _BITE_BYTES:
+                return found[: max(1, n)]
+        return found[: self._jobs_bite.rows]
+
+    def _delete(self, job_ids: Sequence[int], status: Status, before_ms: int) -> bool:
+        """Delete jobs and what belongs to them; False if their logs take longer than this step.
+
+        Those that were retried, or that another has locked, are passed over.
         """
-        if self._database.one(self._sql["lock-expired"], job_id, status.value, before_ms) is None:
-            return True
-        while self._database.run(self._sql["delete-log-lines"], job_id, BITE) == BITE:
+        began_ms = self._database.clock.monotonic_ms()
+        wanted = json.dumps(job_ids)
+        rows = self._database.all(self._sql["lock-expired"], wanted, status.value, before_ms)
+        locked = json.dumps([row[0] for row in rows])
+        while self._database.run(self._sql["delete-log-lines"], locked, BITE) == BITE:
             if not self._has_time():
                 return False
-        for (queue,) in self._database.all(self._sql["delete-expired"], job_id):
-            self._database.at_commit.count_job(queue, status, None)
-            self._deleted.add(status)
+        queues = [row[0] for row in self._database.all(self._sql["delete-expired"], locked)]
+        self._database.at_commit.count_jobs(queues, status, None)
+        took_ms = self._database.clock.monotonic_ms() - began_ms
+        self._jobs_bite.took(len(job_ids), took_ms)
         return True
 
     def _events(self, rules: RetentionRules) -> bool:
         surplus = self._events_log.last_seq() - rules.events
         oldest = self._events_log.oldest_seq()
+        self._lags_ms["events"] = 0
         if oldest > surplus:
             return False
+        too_old_since_ms = self._database.value(self._sql["event-time"], oldest + rules.events)
+        if too_old_since_ms is not None:
+            self._lags_ms["events"] = self._database.clock.wall_ms() - too_old_since_ms
         with self._short_write():
             while oldest <= surplus and self._has_time():
-                oldest += BITE
+                began_ms, rows = self._database.clock.monotonic_ms(), self._events_bite.rows
+                oldest += rows
                 self._database.run(self._sql["delete-events"], min(oldest - 1, surplus))
+                self._events_bite.took(rows, self._database.clock.monotonic_ms() - began_ms)
         return True
 
     def _idempotency_keys(self) -> bool:
@@ -140,8 +223,10 @@ class Retention:
     @contextlib.contextmanager
     def _short_write(self) -> Iterator[None]:
         with self._database.write(durable=False):
+            began_s = time.monotonic()
             self._until_ms = self._database.clock.monotonic_ms() + _STEP_MS
             yield
+        self.held_s = time.monotonic() - began_s
 
     def _has_time(self) -> bool:
         return self._database.clock.monotonic_ms() < self._until_ms

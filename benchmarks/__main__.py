@@ -18,6 +18,7 @@ from benchmarks import (
     recovery,
     scale,
     size,
+    steady,
     stream,
 )
 from benchmarks.catalog import ENTRIES, PEERS
@@ -36,8 +37,9 @@ MEASURES: dict[str, Callable[[Run], None]] = {
     "pools": pools.measure,
     "scale": scale.measure,
     "stream": stream.measure,
+    "steady": steady.measure,
 }
-FULL = (tuple(MEASURES), PEERS, 5, 1.0)
+FULL = (tuple(name for name in MEASURES if name != "steady"), PEERS, 5, 1.0)
 QUICK = (("drain",), ("huey",), 1, 0.1)
 """Which measures, with which peers, how many rounds, how much work."""
 

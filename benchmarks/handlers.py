@@ -14,6 +14,11 @@ def effect(ctx: Context, n: int) -> int:
 
 
 @job
+def nothing(ctx: Context) -> None:
+    """Do nothing."""
+
+
+@job
 def pause(ctx: Context, n: int, seconds: float) -> int:
     """Take this long."""
     time.sleep(seconds)

@@ -11,6 +11,20 @@ SINGLE = "ceiling-1"
 SCALE = "scale: "
 """How the row of a call begins, in the measure `scale`."""
 
+STEADY = {
+    "database_mb": "size of the database",
+    "log_mb": "size of the write-ahead log",
+    "lag_s": "wait of the job that is due longest",
+    "expired": "jobs that have outlived their time",
+    "supervisor_mb": "memory of the supervisor",
+    "api_mb": "memory of the API",
+    "default-1_mb": "memory of the first worker",
+    "default-2_mb": "memory of the second worker",
+    "pick_up_p50_ms": "pick-up, p50",
+    "pick_up_p99_ms": "pick-up, p99",
+}
+"""What should stay as it is, in the measure `steady`."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -80,6 +94,10 @@ ROWS = {
     "scale_read": Row("Slowest other call with 1M + 1M jobs", "× an empty file"),
     "scale_queues": Row("Lease and finish with 1,000 queues that have work", "× three queues"),
     "scale_keys": Row("Lease and finish with 10,000 keys behind a full one", "× 100 keys"),
+    **{
+        f"steady_{figure}": Row(f"Steady load: {title}", "last fifth ÷ first")
+        for figure, title in STEADY.items()
+    },
     "stream_p99": Row("Commit to the last of 1,000 clients, p99", "ms"),
     "stream_rss": Row("Resident memory of the API with 1,000 clients", "MB"),
 }
@@ -153,6 +171,14 @@ GOALS = (
     *(
         Goal(f"wait for the write lock, {n} workers, p99.9, ms", f"lock_wait_{n}", 50)
         for n in POOLS
+    ),
+    *(
+        Goal(f"steady load, {title}, last fifth ÷ first", f"steady_{figure}", 1.1)
+        for figure, title in STEADY.items()
+    ),
+    *(
+        Goal(f"the same on PostgreSQL, {title}", f"steady_{figure}", 1.1, subject=ON_POSTGRESQL)
+        for figure, title in STEADY.items()
     ),
     Goal("commit to the last of 1,000 clients, p99, ms", "stream_p99", 500),
     Goal("kill -9 to leased again, ms", "leased_again", 50),

@@ -142,11 +142,13 @@ def started(name: str, probes: int) -> Iterator[tuple[System, Store]]:
     """Start a whole Orpheus with two workers, and wait until all of it is ready."""
     entry = BY_NAME[name]
     settings = f"retention.done={KEPT_S} retention.events={EVENTS} jobs.max_retries=0"
-    with running(replace(entry, variant=settings), probes) as system:
-        with closing(open_store(url_of(system), create=True, pools={"default": ("*",)})) as store:
-            system.start_workers()
-            system.wait(lambda: are_ready(store))
-            yield system, store
+    with (
+        running(replace(entry, variant=settings), probes) as system,
+        closing(open_store(url_of(system), create=True, pools={"default": ("*",)})) as store,
+    ):
+        system.start_workers()
+        system.wait(lambda: are_ready(store))
+        yield system, store
 
 
 def are_ready(store: Store) -> bool:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -146,87 +145,6 @@ def test_those_that_are_kept_for_others_do_not_hide_those_behind_them(
     assert not is_there(store, gone)
     assert all(is_there(store, one) for one in kept)
     assert sweep(store) == 0
-
-
-@pytest.fixture
-def statements(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Each statement that the store executes, and each transaction as "BEGIN"."""
-    seen: list[str] = []
-    for name in ("all", "one", "run", "run_many", "send"):
-        original = getattr(store._database, name)
-
-        def note(sql: str, *values: object, original: Any = original) -> Any:
-            seen.append(sql)
-            return original(sql, *values)
-
-        monkeypatch.setattr(store._database, name, note)
-    write = store._database.write
-
-    def begin(*, durable: bool) -> Any:
-        seen.append("BEGIN")
-        return write(durable=durable)
-
-    monkeypatch.setattr(store._database, "write", begin)
-    return seen
-
-
-def test_thousands_of_jobs_go_by_few_statements(
-    store: Store, clock, submit: Submit, lease: LeaseSome, end: End, statements: list[str]
-) -> None:
-    for first in range(0, 5_000, 500):
-        store.jobs.submit_many([NewJob("noop", queue=f"queue-{first % 3}", tags=("a",))] * 500)
-        held = lease(500)
-        store.logs.append(held[0].job_id, held[0].token, 1, [NewLine(1, "info", "a line")] * 250)
-        store.leases.finish([Finished(one, Ending.SUCCEEDED, "null") for one in held])
-    kept = submit()
-    waiting = submit(depends_on=(kept,), delay_ms=10**9)
-    end(*lease())
-    clock.advance(101_000)
-    statements.clear()
-    sweep(store, replace(RULES, events=10**6))
-    assert statements.count("BEGIN") <= 10
-    assert len(statements) < 200
-    counts = store.stats.counts()
-    assert (counts[Status.DONE], counts[Status.BLOCKED] + counts[Status.PENDING]) == (1, 1)
-    assert is_there(store, kept)
-    assert is_there(store, waiting)
-    assert store.maintenance.verify() == []
-    assert store.maintenance.check() == []
-
-
-def test_jobs_that_are_kept_for_others_are_read_once_a_minute(
-    store: Store,
-    clock,
-    submit: Submit,
-    lease: LeaseSome,
-    end: End,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    kept = [submit() for _ in range(3)]
-    for held in lease(3):
-        end(held)
-    submit(depends_on=tuple(kept), delay_ms=10**9)
-    read: list[int] = []
-    sql, read_all = store.retention._sql["expired-jobs"], store._database.all
-
-    def note(statement: str, *values: object) -> list[tuple[int, ...]]:
-        rows = read_all(statement, *values)  # type: ignore[arg-type]
-        read.extend(row[0] for row in rows if statement == sql)
-        return rows
-
-    monkeypatch.setattr(store._database, "all", note)
-    clock.advance(101_000)
-    sweep(store)
-    for _ in range(5):
-        gone = submit()
-        end(*lease())
-        clock.advance(101)
-        sweep(store, replace(RULES, done_s=0.1))
-        assert not is_there(store, gone)
-    assert all(read.count(one) == 1 for one in kept)
-    clock.advance(A_MINUTE_MS)
-    sweep(store)
-    assert all(read.count(one) == 2 for one in kept)
 
 
 def test_a_job_that_was_retried_begins_a_new_age(

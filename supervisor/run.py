@@ -44,7 +44,7 @@ from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.loop.orders import Orders
 from orpheus.supervisor.outbox.drainers import Drainers
-from orpheus.supervisor.plan.configuration import Configuration
+from orpheus.supervisor.plan.configuration import Configuration, allow_files_for
 from orpheus.supervisor.plan.kept import KeptConfiguration
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import ReadSettings, Reloader, described_types
@@ -86,6 +86,7 @@ def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) ->
     settings = read("")
     notifier = Notifier(os.environ)  # first: no child may inherit the socket
     configure_logging(settings.logging.level, settings.logging.format, "supervisor")
+    allow_files_for(settings)
     lock_fd = None
     try:
         reset_child_signal()

@@ -31,7 +31,10 @@ MOST_HEADER_BYTES = 65_536
 _REFUSED_AT_ONCE = 256
 """How many connections beyond the limit wait for their refusal; the next one closes the oldest."""
 _OTHER_DESCRIPTORS = 192
-"""The database in each reader and writer thread, bells, modules, and sockets just accepted."""
+"""The database in each reader and writer thread, bells, modules, and sockets just accepted.
+
+At most half of all: an API that may open few has few clients and opens less.
+"""
 
 
 def open_connections(max_clients: int) -> OpenConnections:
@@ -53,7 +56,7 @@ def open_connections(max_clients: int) -> OpenConnections:
 
 def share_descriptors(allowed: int, max_clients: int) -> tuple[int, int]:
     """Return how many clients so many open files allow, and how many more may be refused."""
-    left = max(2, allowed - _OTHER_DESCRIPTORS)
+    left = allowed - min(_OTHER_DESCRIPTORS, allowed // 2)
     refused = min(_REFUSED_AT_ONCE, left // 2)
     return min(max_clients, left - refused), refused
 

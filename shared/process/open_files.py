@@ -23,4 +23,6 @@ def high_copy(fd: int) -> int:
 
     When a job has closed it, the next files that are opened do not get its number.
     """
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH_NUMBER)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    number = _HIGH_NUMBER if soft == resource.RLIM_INFINITY else min(_HIGH_NUMBER, soft * 3 // 4)
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, number)

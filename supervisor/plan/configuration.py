@@ -6,12 +6,33 @@ from socket import socket
 
 from orpheus.config.handovers import for_database, for_jobs, for_storage
 from orpheus.config.settings import Settings
+from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.upkeep import Upkeep
+from orpheus.shared.process.open_files import allow_open_files
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import listen, open_storage
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.plan.plan import Plan, make_plan
 from orpheus.supervisor.recorder import Duties
+
+_LEAST_FILES = 128
+"""A worker needs no more for one job at a time, nor the API for a few clients."""
+_OWN_FILES, _FILES_OF_A_SLOT = 64, 4
+"""The supervisor holds three files for a slot, and opens more while it starts a process."""
+
+
+def allow_files_for(settings: Settings) -> None:
+    """Raise the soft limit of open files to what the slots of the settings need.
+
+    Raises ConfigurationError if the hard limit is too low.
+    """
+    slots = sum(_sizes(settings).values()) + settings.api.enabled
+    needed = max(_LEAST_FILES, _OWN_FILES + _FILES_OF_A_SLOT * slots)
+    if (allowed := allow_open_files(needed)) < needed:
+        raise ConfigurationError(
+            f"Orpheus needs to open {needed} files for {slots} slots, and may open {allowed}: "
+            "raise the hard limit (ulimit -Hn, LimitNOFILE= in systemd)"
+        )
 
 
 @dataclass(slots=True)

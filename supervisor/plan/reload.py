@@ -35,6 +35,7 @@ from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import TypeRow, open_storage
 from orpheus.supervisor.linux.start_folder import OpenFolder, StartFolder
+from orpheus.supervisor.plan.configuration import allow_files_for
 from orpheus.supervisor.plan.listeners import Listeners
 
 log = get_logger()
@@ -252,6 +253,7 @@ class Reloader:
                 raise ConfigurationError(
                     f"{key}: cannot change while Orpheus runs; stop it, and start it again"
                 )
+        allow_files_for(settings)
         with self.describing:
             types = described_types(settings, folder.path)
         api = settings.api

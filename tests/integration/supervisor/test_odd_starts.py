@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start a program on a database of its own: `start("supervisor", "jobs.modules=[]")`."""
     started: list[Started] = []
 
-    def start_one(program: str, *settings: str, closing: str = "", **environment: str) -> Started:
+    def start_one(
+        program: str, *settings: str, closing: str = "", before: str = "", **environment: str
+    ) -> Started:
         database = f"database.url=sqlite:///{tmp_path}/data/orpheus.db"
         changed = (database, "api.port=0", "pools.default.workers=1", *settings)
         sets = [part for one in changed for part in ("--set", one)]
@@ -44,7 +47,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         kept = {name: text for name, text in os.environ.items() if not name.startswith("ORPHEUS_")}
         started.append(
             subprocess.Popen(
-                ["sh", "-c", f'exec "$@" {closing}', "sh", *argv, *sets],
+                ["sh", "-c", f'{before} exec "$@" {closing}', "sh", *argv, *sets],
                 env={**kept, "PYTHONPATH": str(tmp_path), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -179,6 +182,40 @@ def test_a_stop_is_in_order_even_while_an_import_makes_a_function_of_a_text() ->
     )
     ended = subprocess.run([sys.executable, "-c", start], check=False, capture_output=True)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+# Few open files
+
+
+@pytest.mark.parametrize("limit", variants([500, 256, 128], 128))
+def test_a_low_limit_of_open_files_is_made_do_with(
+    start: Start, tmp_path: Path, limit: int, wait_for: Callable[..., Any]
+) -> None:
+    process = start("supervisor", before=f"ulimit -n {limit};")
+    wait_for(lambda: is_ready(tmp_path, process.pid), "the start")
+    url = f"sqlite:///{tmp_path}/data/orpheus.db"
+    with closing(open_store(url, pools={"default": ("*",)})) as store:
+        job_id = store.jobs.submit(NewJob("wordcount", '{"text": "one two"}')).job.id
+        wait_for(lambda: store.jobs.get(job_id).status in TERMINAL, "the job to end")
+        assert store.jobs.get(job_id).status == "done"
+        assert [slot.exits for slot in store.processes.slots() if slot.exits] == []
+    process.terminate()
+    code, lines = end_of(process)
+    assert code == 0 and not any("Traceback" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("limit", "workers", "needed"),
+    [(64, 1, "128 files for 2 slots"), (128, 40, "228 files for 41")],
+)
+def test_a_limit_of_open_files_that_is_too_low_is_told_before_anything_starts(
+    start: Start, tmp_path: Path, limit: int, workers: int, needed: str
+) -> None:
+    process = start("supervisor", f"pools.default.workers={workers}", before=f"ulimit -n {limit};")
+    code, [line] = end_of(process)
+    assert code == 78
+    assert f"needs to open {needed}" in line and f"may open {limit}: raise" in line
+    assert not (tmp_path / "data").exists()
 
 
 # The process that imports the job modules

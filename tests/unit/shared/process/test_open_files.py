@@ -1,10 +1,11 @@
 """The soft limit of open files is raised as far as needed, and never lowered."""
 
+import os
 import resource
 
 import pytest
 
-from orpheus.shared.process.open_files import allow_open_files
+from orpheus.shared.process.open_files import allow_open_files, high_copy
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,13 @@ def test_the_soft_limit_is_raised_as_far_as_needed_and_allowed(
     monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: now.append(wanted))
     assert allow_open_files(2000) == allowed
     assert now[-1] == after
+
+
+@pytest.mark.parametrize(("soft", "at_least"), [(4096, 500), (500, 375), (64, 48)])
+def test_a_high_copy_has_a_number_that_the_limit_allows(
+    monkeypatch: pytest.MonkeyPatch, soft: int, at_least: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
+    copy = high_copy(0)
+    os.close(copy)
+    assert at_least <= copy < max(soft, 501)

@@ -10,6 +10,7 @@ from typing import Any
 from orpheus.config.problems import KeyPath
 from orpheus.config.secret_values import secrets_in
 from orpheus.config.settings import Settings
+from orpheus.config.toml_text import read_toml
 
 _CODE, _DATABASE = "names code", "names a database"
 NAMING_CODE: Mapping[KeyPath, str] = {
@@ -87,8 +88,8 @@ def secret_tables(text: str) -> tuple[str, ...]:
 def tables_of(text: str) -> Any:
     """Return the tables of a text; None if it is not TOML."""
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return read_toml(text)
+    except tomllib.TOMLDecodeError:
         return None
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
+from orpheus.config.toml_text import MOST_LEVELS, read_toml
 from orpheus.shared.domain.limits import NAME
 from orpheus.shared.process.owner import run_as_owner
 from orpheus.shared.records import dataclass
@@ -49,7 +50,7 @@ _SYNTAX_ERROR = re.compile(
     r"(?P<what>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)", re.DOTALL
 )
 _HEADER = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
-_ASSIGNMENT = re.compile(r"""\s*((?:[\w.-]|"[^"]*"|'[^']*'|[ \t])+?)\s*=""")
+_ASSIGNMENT = re.compile(r"""\s*+((?:[\w.-]++|"[^"]*+"|'[^']*+'|[ \t]++)+?)=""")
 
 
 @dataclass
@@ -78,6 +79,9 @@ class Sources:
 
     def _add_value(self, path: Sequence[str], value: Any, origin: str) -> None:
         """Add a source that sets one value; in a list of an earlier source, it cannot."""
+        if len(path) > MOST_LEVELS:
+            self._add_problem(origin, "unknown key")
+            return
         for length in range(1, len(path)):
             if any(isinstance(_value_at(one, path[:length]), list) for one in self.layers):
                 known = dotted(tuple(path[:length]))
@@ -156,13 +160,10 @@ class Sources:
         """Add a text, as if the file at `path` held it."""
         self.file, self.text = path, text
         try:
-            self.add(tomllib.loads(text), str(path))
+            self.add(read_toml(text), str(path))
         except tomllib.TOMLDecodeError as error:
             self._add_problem(*_syntax_error(path, str(error)))
             self._read_database()
-        except RecursionError:
-            self._add_problem(str(path), "is not TOML: it nests too deeply")
-            self.tells_database = False
 
     def _read_database(self) -> None:
         """Read [database] line by line from a text that is not TOML.
@@ -176,7 +177,7 @@ class Sources:
             if key[:1] != ("database",) and key[-1:] != ("url",):
                 continue
             try:
-                values = tomllib.loads(lines[number - 1])
+                values = read_toml(lines[number - 1])
             except tomllib.TOMLDecodeError:
                 may_be_meant = may_be_meant or key[1:] not in _BESIDE_URL
                 continue
@@ -284,7 +285,7 @@ def _path_of(variable: str) -> list[str]:
 def _value(text: str) -> Any:
     """Return the text read as a TOML value, else the text itself."""
     try:
-        document = tomllib.loads(f"value = {text}")
+        document = read_toml(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
     return document["value"] if len(document) == 1 else text
@@ -293,7 +294,7 @@ def _value(text: str) -> Any:
 def key_path(text: str) -> list[str] | None:
     """Return the steps of a dotted TOML key, as `--set` takes it; None if it is not one."""
     try:
-        table: Any = tomllib.loads(f"{text} = 0")
+        table: Any = read_toml(f"{text} = 0")
     except tomllib.TOMLDecodeError:
         return None
     path: list[str] = []

@@ -15,6 +15,7 @@ from tomlkit.items import AbstractTable, Item, Table
 
 from orpheus.config.secret_values import secrets_in
 from orpheus.config.sources import key_path
+from orpheus.config.toml_text import read_toml, refuse_deep
 from orpheus.shared.operations.configuration import MASK
 
 _PLAIN = re.compile(r'"(?:[^"\\\n]|\\.)*"')
@@ -44,8 +45,8 @@ def masked(text: str) -> tuple[str, int]:
     Raises CannotEdit if they cannot be told apart from the rest.
     """
     try:
-        expected = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        expected = read_toml(text)
+    except tomllib.TOMLDecodeError as error:
         raise CannotEdit(f"is not TOML: {error}") from None
     found = list(secrets_in(expected))
     if not found:
@@ -84,7 +85,7 @@ def _with_masked_items(text: str) -> str:
 
 def _shows(hidden: str, expected: Mapping[str, Any]) -> bool:
     """Return whether the text says what is expected, all of whose secrets are masks."""
-    shown = tomllib.loads(hidden)
+    shown = read_toml(hidden)
     for secret in [one for one in secrets_in(shown) if one.is_masked()]:
         secret.table[secret.key] = MASK
     return shown == expected
@@ -115,12 +116,12 @@ def with_value(text: str, key: str, value: Any) -> str:
     if path is None:
         raise CannotEdit("is no key, such as pools.default.workers")
     document = _parsed(text)
-    expected = tomllib.loads(text)
+    expected = read_toml(text)
     try:
         _put(document, path, value)
         _put(expected, path, value)
         changed = tomlkit.dumps(document)
-        if tomllib.loads(changed) == expected:
+        if read_toml(changed) == expected:
             return changed
     except (TOMLKitError, tomllib.TOMLDecodeError, TypeError, ValueError) as error:
         raise CannotEdit(f"cannot have this value: {error}") from None
@@ -173,8 +174,9 @@ def _move_to_the_keys(table: Table, name: str) -> None:
 
 def _parsed(text: str) -> tomlkit.TOMLDocument:
     try:
+        refuse_deep(text)
         return tomlkit.parse(text)
-    except (TOMLKitError, ValueError, RecursionError) as error:
+    except (TOMLKitError, ValueError) as error:
         raise CannotEdit(f"is not TOML: {error}") from None
 
 

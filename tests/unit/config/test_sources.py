@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from time import thread_time
 
 import pytest
 
@@ -11,6 +12,7 @@ from orpheus.config.load import load_for_database, load_with_sources
 from orpheus.config.problems import table_in
 from orpheus.config.settings import Settings
 from orpheus.config.sources import _TABLES, Sources
+from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.storage import state_files
 
 Load = Callable[..., Settings]
@@ -88,6 +90,30 @@ def test_a_syntax_error_names_file_line_and_column(problems: Problems, toml: Tom
     path = toml("[api]\nport = = 3\n")
     (problem,) = problems(path)
     assert problem.startswith(f"{path}:2:8: is not TOML: ")
+
+
+@pytest.mark.parametrize("levels", [1_000, 20_000])
+def test_what_nests_too_deeply_is_refused_at_once_wherever_it_is_set(
+    problems: Problems, toml: Toml, levels: int
+) -> None:
+    path, key = toml(f"[{'a.' * levels}a]\n"), f"{'a.' * levels}a"
+    began_s = thread_time()
+    assert problems(path) == [f"{path}: is not TOML: it nests more than 100 levels"]
+    path.unlink()
+    (problem,) = problems(sets=[f"{key}=1"])
+    assert problem.endswith("is not KEY=VALUE, such as api.port=9000")
+    (problem,) = problems(environ={f"ORPHEUS_{'A__' * levels}A": "1"})
+    assert problem.endswith("A: unknown key")
+    (problem,) = problems(sets=[f"api.port={'[' * levels}"])
+    assert "api.port" in problem
+    assert thread_time() - began_s < 1
+
+
+def test_a_line_of_spaces_costs_no_more_than_another(toml: Toml) -> None:
+    began_s = thread_time()
+    with pytest.raises(ConfigurationError):
+        load_with_sources(toml(f"[api]\nport{' ' * 100_000}\n"), (), {})
+    assert thread_time() - began_s < 1
 
 
 def test_a_file_that_is_no_text_is_a_problem(problems: Problems, own_directory: Path) -> None:

@@ -16,6 +16,7 @@ from orpheus.shared.errors import AlreadyRunning, ConfigurationError, DatabaseUn
 from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.reclaim import remove_old_cells
 from orpheus.shared.process.clock import is_alive
+from orpheus.shared.process.folders import make_folder
 from orpheus.shared.process.living_note import read_note
 from orpheus.shared.process.mapped_file import cannot_make
 from orpheus.shared.process.owner import READ_ONLY, other_owner, run_as_owner
@@ -56,7 +57,7 @@ def lock_database(state: StateFiles) -> int:
     """
     path = state.lock
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         is_read_only = error.errno == errno.EROFS

@@ -26,6 +26,7 @@ from orpheus.config.editing.rejections import Rejections
 from orpheus.config.editing.replace_file import written_file
 from orpheus.config.regular_file import text_of
 from orpheus.shared.operations.configuration import BY_HAND, ConfigurationVersion
+from orpheus.shared.process.folders import make_folder
 
 _LOCK = ".lock"
 _LONGEST_WAIT_S = 5.0
@@ -71,7 +72,7 @@ class Versions:
 
         `at_ms`: since when the file holds it, if that is not since now.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._folder)
         at_ms = _now_ms() if at_ms is None else at_ms
         values = {"file": self._file, "at_ms": at_ms, "by": by, "reason": reason, "text": text}
         new = self._folder / f".{secrets.token_hex(8)}.new"
@@ -163,7 +164,7 @@ class Versions:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold off others that keep or replace; after a while go on without. Raises OSError."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._folder)
         fd = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             give_up_s = time.monotonic() + _LONGEST_WAIT_S

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from orpheus.shared.errors import NO_SPACE, DatabaseFull, DatabaseUnusable
+from orpheus.shared.process.folders import make_folder
 from orpheus.shared.process.owner import run_as_owner
 
 
@@ -20,7 +21,7 @@ def create_mapped_file(path: Path, size: int) -> mmap.mmap:
     DatabaseUnusable if it cannot be made for another reason.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(fd, 0, size)

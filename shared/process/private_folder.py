@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from orpheus.shared.errors import DatabaseUnusable
+from orpheus.shared.process.folders import make_folder
 from orpheus.shared.process.mapped_file import cannot_make
 
 
@@ -19,7 +20,7 @@ def make_private_folder(folder: Path) -> None:
     for another reason, or if everyone can write to it.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         is_open_to_all = folder.stat().st_mode & 0o002
     except OSError as error:
         raise cannot_make(folder, error) from error

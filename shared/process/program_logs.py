@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from orpheus.shared.process.folders import make_folder
 from orpheus.shared.records import dataclass
 
 STDOUT, STDERR, ORPHEUS = "stdout", "stderr", "orpheus"
@@ -80,7 +81,7 @@ class LogFiles:
             data = data[written:]
 
     def _open_newest(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._folder)
         existing = _files(self._folder)
         self._start = existing[-1][0] if existing else 0
         self._open_file()
@@ -98,7 +99,7 @@ class LogFiles:
     def _open_file(self) -> None:
         name = f"{self._start:020}.log"
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._folder)
         self._fd = os.open(self._folder / name, flags, 0o600)
         self._length = os.fstat(self._fd).st_size
         new = self._folder / f"{_CURRENT}.new"

@@ -137,7 +137,7 @@ def send(process: Started, signals: tuple[signal.Signals, ...]) -> None:
 def test_it_starts_without_streams_and_temporary_folder_though_its_imports_are_killed_twice(
     start: Start, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
-    """And whatever the umask, its files are private."""
+    """And whatever the umask, its files and folders are private."""
     (tmp_path / "killed_jobs.py").write_text(
         "import os, pathlib, sys\n"
         "tries = pathlib.Path(__file__).with_name('tries')\n"
@@ -145,15 +145,19 @@ def test_it_starts_without_streams_and_temporary_folder_though_its_imports_are_k
         "if '--describe' in sys.orig_argv and tries.stat().st_size < 3: os.kill(os.getpid(), 9)\n"
     )
     modules = 'jobs.modules=["orpheus.worker.handlers", "killed_jobs"]'
-    nowhere = str(tmp_path / "nowhere")
+    program = 'programs=[{name="p", argv=["sh", "-c", "echo up; exec sleep 600"]}]'
+    nowhere, state = str(tmp_path / "nowhere"), f"database.state_dir={tmp_path}/on/this/host"
     before = os.umask(0)
     try:
-        process = start("supervisor", modules, closing=ALL_STREAMS, TMPDIR=nowhere)
+        process = start("supervisor", modules, program, state, closing=ALL_STREAMS, TMPDIR=nowhere)
     finally:
         os.umask(before)
     wait_for(lambda: is_ready(tmp_path, process.pid), "the start")
     assert_dev_null(process, "supervisor", ALL_STREAMS)
-    files = [file for file in (tmp_path / "data").rglob("*") if not file.is_dir()]
+    wait_for(lambda: [*(tmp_path / "on").rglob("p-1/current")], "the program's log")
+    files = [
+        file for top in ("data", "on") for file in (tmp_path / top, *(tmp_path / top).rglob("*"))
+    ]
     assert [file.name for file in files if file.suffix == ".crash"]
     assert [file.name for file in files if file.stat().st_mode & 0o077] == []
     process.send_signal(signal.SIGTERM)

@@ -1,8 +1,8 @@
 """Find the values of a configuration that are not shown over HTTP. Pure.
 
-They are everything in an `env`, wherever it is, the URL of a database that has a password, the
-webhook and the payload of an alert, which may have tokens in them, and everything that the settings
-do not know: a mistyped `enw` has the same secrets in it. Keys are shown, so that a problem can name
+They are everything in an `env`, wherever it is, the URL of a database that has a password, the URL
+of a program's check that has a query, where tokens are, the webhook and the payload of an alert,
+which may have tokens in them, too, and everything that the settings do not know: a mistyped `enw` has the same secrets in it. Keys are shown, so that a problem can name
 them.
 
 One kind of unknown value is shown: that of a mistyped key that can only mean a plain setting, if it
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import TypeAdapter, ValidationError
 
 from orpheus.config.problems import KeyPath, meant_key, table_in
-from orpheus.config.settings import Alert, Database, Outbox, Settings
+from orpheus.config.settings import Alert, Alive, Database, Outbox, Ready, Settings
 from orpheus.config.values import Cron, Rate, Timezone
 from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.records import dataclass
@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 
 _SECRETS = ((Alert, "webhook"), (Alert, "payload"))
-_URLS = ((Outbox, "url"), (Database, "url"), (Database, "listen_url"))
+_URLS = (
+    (Outbox, "url"),
+    (Database, "url"),
+    (Database, "listen_url"),
+    (Ready, "http"),
+    (Alive, "http"),
+)
 _PLAIN = (bool, int, float, NoneType, Cron, Rate, Timezone)
 """Kinds of values that cannot be a secret. All other text can."""
 _LIKENESS = 0.8
@@ -59,7 +65,7 @@ class _Expected:
     """No table of any kind belongs here."""
     is_secret: bool = False
     is_url: bool = False
-    """A password may be in it."""
+    """A password or a token may be in it."""
 
     def below(self, key: str) -> "_Expected":
         if self.several:
@@ -117,11 +123,13 @@ def _in_table(
 
 
 def _may_tell(url: object) -> bool:
-    """Return whether there may be a password in the URL of a database."""
+    """Return whether there may be a password in the URL of a database, or a token in another."""
     text = str(url)
     user = text.partition("://")[2].rpartition("@")[0]
     if text.startswith("sqlite:///"):
         return False
+    if "?" in text and not text.startswith("postgresql://"):
+        return True
     return MASK in text or ":" in user or "password" in text.lower()
 
 

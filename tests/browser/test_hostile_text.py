@@ -71,6 +71,21 @@ def test_whatever_a_job_carries_and_says_is_text(lasting_dashboard: Any, texts: 
             assert is_inert(page)
 
 
+def test_no_text_turns_the_direction_of_what_is_shown(lasting_dashboard: Any) -> None:
+    system, text = lasting_dashboard.system, "invoice\u202efdp.exe \u2066isolated\u2069"
+    failing = {"text": text, "fail": True}
+    job_id = system.submit("shout", failing, unique_key="turned", max_retries=0)
+    system.wait_for_job(job_id)
+    shown = "invoice\\u202efdp.exe \\u2066isolated\\u2069"
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    for place in ("#payload", "#log", "#errors"):
+        expect(page.locator(place)).to_contain_text(shown)
+    for path in (f"/ui/jobs/{job_id}", "/ui/jobs", "/ui/errors", "/"):
+        page = lasting_dashboard.open(path)
+        expect(page.locator("main")).to_contain_text("shout")
+        assert not set("\u202e\u2066\u2069") & set(page.locator("body").text_content() or "")
+
+
 def test_what_the_api_answers_is_no_page(lasting_dashboard: Any) -> None:
     system, page = lasting_dashboard.system, lasting_dashboard.page
     text = "".join(PAYLOADS.values())

@@ -2,6 +2,12 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Characters that turn the direction of what follows: with them, a text looks like another one. */
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/** Text that looks as it is: each of these is shown by its code, as on the command line. @param {string} text */
+export const visible = (text) => text.replace(TURNS, (turn) => `\\u${turn.charCodeAt(0).toString(16)}`);
+
 /** @typedef {Node | string | number | null | undefined | false} Child */
 
 /** Whether the page can change nothing. */
@@ -30,7 +36,7 @@ function fill(element, properties, children) {
     else setAttr(element, name, value);
   }
   element.append(...children.filter((child) => child || child === 0 || child === "").map((child) =>
-    child instanceof Node ? child : String(child)));
+    child instanceof Node ? child : visible(String(child))));
   return element;
 }
 
@@ -43,7 +49,8 @@ export function setAttr(element, name, value) {
 
 /** Set the text, unless it is the same: then a selection in it is kept. @param {Node} node @param {any} text */
 export function setText(node, text) {
-  if (node.textContent !== String(text)) node.textContent = String(text);
+  const shown = visible(String(text));
+  if (node.textContent !== shown) node.textContent = shown;
 }
 
 /** Show `text` in `node`, or hide the node if there is none. @param {any} node @param {string | null | undefined} text */

@@ -1,6 +1,6 @@
 // The errors of a job's attempts, newest first, each with a line that says what happened and a short
 // trace; the rest of the trace, or the dump of a crashed worker, is a button away.
-import { byId, copyButton, h } from "./dom.js";
+import { byId, copyButton, h, setText } from "./dom.js";
 import { readDump } from "./crash.js";
 import { timeNode } from "./time.js";
 import { plural } from "./words.js";
@@ -36,8 +36,8 @@ function errorNode({ number, error, finished_at: at }, type, isOpen) {
   const full = h("button", { type: "button", class: "quiet", "aria-pressed": "false", onclick: () => {
     const whole = full.getAttribute("aria-pressed") !== "true";
     full.setAttribute("aria-pressed", String(whole));
-    full.textContent = whole ? "short" : label;
-    trace.textContent = whole ? all : short;
+    setText(full, whole ? "short" : label);
+    setText(trace, whole ? all : short);
   } }, label);
   const copy = copyButton(() => [`${error.type}: ${error.message}`, error.traceback].filter(Boolean).join("\n\n"));
   const same = new URLSearchParams({ type, status: "failed", error: error.type.slice(0, MOST_OF_NAME), sort: "ended" });

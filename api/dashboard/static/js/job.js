@@ -1,5 +1,5 @@
 // The page of one job. The job is read again whenever an event reports a change.
-import { byId, copyOnClick, h, icon, setAttr, setText, showOrHide } from "./dom.js";
+import { byId, copyOnClick, h, icon, setAttr, setText, showOrHide, visible } from "./dom.js";
 import { retitle, startChrome } from "./chrome.js";
 import { showActions } from "./actions.js";
 import { postCurl } from "./curl.js";
@@ -113,7 +113,7 @@ async function tellWho() {
   try {
     const { items } = await request(`/audit?job=${id}`);
     const entry = items.find(({ action }) => action === "delete");
-    byId("missing").append(...entry ? [` ${entry.by} deleted it `, timeNode(entry.at), entry.reason ? `: ${entry.reason}.` : "."]
+    byId("missing").append(...entry ? [` ${entry.by} deleted it `, timeNode(entry.at), entry.reason ? visible(`: ${entry.reason}.`) : "."]
       : job ? [] : [await newestBelow() ?? " Jobs are deleted some time after they have ended."]);
   } catch { /* then the page does not tell */ }
 }

@@ -116,6 +116,11 @@ def test_secrets_are_masked_in_the_text_and_in_the_values(toml: Toml) -> None:
         "[[outboxes]]\nname = 'x'\nurl = 'postgresql://u@h/d?password=hunter2'\n",
         "[[outboxes]]\nname = 'x'\nurl = 'mysql://u:hunter2@h/d'\n",
         "[database]\nlisten_url = 'postgresql://u:hunter2@h/d'\n",
+        "[[programs]]\nname = 'x'\nready = { http = 'http://h/?key=hunter2' }\n",
+        "[[programs]]\nname = 'x'\n[programs.ready]\nhttp.x = 'http://h/?key=hunter2'\n",
+        "[[programs]]\nname = 'x'\nalive.http = 'HTP://h/?key=hunter2' # a comment\n",
+        "[[programs]]\nname = 'x'\nalive.htp = 'http://h/?key=hunter2'\n",
+        "[[programs]]\nname = 'x'\nraedy.http = 'http://h/?key=hunter2'\n",
         "[[schedules]]\nname = 'x'\npayload = { env = { SECRET = 'hunter2' }, n = 1 }\n",
         "[x]\nl = [{k = 'hunter2'}, 'hunter2']\n",
     ],
@@ -126,6 +131,11 @@ def test_secrets_are_masked_where_something_is_mistyped_too(toml: Toml, text: st
     assert len(shown.splitlines()) == len(text.splitlines())
     assert unmasked(shown, text) == text
     assert "hunter2" not in repr(desk(toml(text)).show())
+
+
+def test_the_address_of_a_check_without_a_query_is_shown() -> None:
+    text = "[[programs]]\nname = 'x'\nready.http = 'http://h/health'\nalive.http = 'http://h/'\n"
+    assert masked(text) == (text, 0)
 
 
 def test_what_is_known_and_no_secret_is_shown() -> None:

@@ -1,5 +1,6 @@
 """Write what was carried over as TOML, by tomlkit, with the rest as comments beside it."""
 
+import re
 import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +13,8 @@ from orpheus.shared.text import printable
 from orpheus.supervisor.importing.imported import Entry, FileLine, Imported, Left
 
 _WIDTH = 100
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+"""A character that cannot be seen is always in a string of double quotes here."""
 
 
 def to_toml(imported: Imported, main_file: str) -> str:
@@ -30,8 +33,14 @@ def to_toml(imported: Imported, main_file: str) -> str:
             text += "" if isinstance(before, Left) else "\n"
             text += "".join(_left(item, main_file))
         before = item
+    text = _NOT_ASCII.sub(_escaped, text)
     assert tomllib.loads(text) == imported.tables(), "the TOML that was written has other values"
     return text
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """Return a character as it is if it can be seen, else as TOML escapes it."""
+    return match[0] if match[0].isprintable() else f"\\U{ord(match[0]):08X}"
 
 
 def _above(entry: Entry, main_file: str) -> Iterator[str]:

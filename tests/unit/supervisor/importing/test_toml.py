@@ -18,8 +18,14 @@ def test_any_text_comes_back_as_it_was(argv: list[str], env: dict[str, str], tex
     left = Left(position, text, text, text)
     values = {"name": "a", "argv": argv, "env": env, "ready": {"after": "1s"}, "log_size": 5}
     entry = Entry("programs", values, text, (position,), (text,), (left,))
-    made = tomllib.loads(to_toml(Imported([left, entry, left, entry], (text,)), text))
-    assert made == {"programs": [values, values]}
+    made = to_toml(Imported([left, entry, left, entry], (text,)), text)
+    assert tomllib.loads(made) == {"programs": [values, values]}
+    assert all(line.isprintable() for line in made.split("\n"))
+
+
+def test_what_turns_the_direction_of_text_is_escaped() -> None:
+    entry = Entry("programs", {"name": "a", "argv": ["x\u202ey \u2066"]}, "", (), (), ())
+    assert 'argv = ["x\\U0000202Ey \\U00002066"]\n' in to_toml(Imported([entry]), "file")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 They are everything in an `env`, wherever it is, the URL of a database that has a password, the URL
 of a program's check that has a query, where tokens are, the webhook and the payload of an alert,
-which may have tokens in them, too, and everything that the settings do not know: a mistyped `enw` has the same secrets in it. Keys are shown, so that a problem can name
-them.
+which may have tokens in them, too, and everything that the settings do not know: a mistyped `enw`
+has the same secrets in it. Keys are shown, so that a problem can name them.
 
 One kind of unknown value is shown: that of a mistyped key that can only mean a plain setting, if it
 fits that setting, as `max_retires = 4`. Otherwise nobody could mend it over HTTP.

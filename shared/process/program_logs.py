@@ -22,6 +22,8 @@ _CURRENT = "current"
 _FILE = re.compile(r"[0-9]{20}\.log", re.ASCII)
 _MOST_BYTES = 2**20
 _TRIES = 20
+_MOST_WRITTEN = 2**53
+"""A slot never writes so many bytes, so a file with a larger number in its name is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +149,16 @@ def _chosen(
 def _files(folder: Path) -> list[tuple[int, Path]]:
     """Return the position of each file's first byte, and the file, oldest first."""
     try:
-        paths = sorted(path for path in folder.iterdir() if _FILE.fullmatch(path.name))
+        with os.scandir(folder) as entries:
+            names = [
+                entry.name
+                for entry in entries
+                if _FILE.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            ]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [(int(path.stem), path) for path in paths]
+    found = [(int(name.removesuffix(".log")), folder / name) for name in sorted(names)]
+    return [(begins, path) for begins, path in found if begins < _MOST_WRITTEN]
 
 
 def _lines(files: list[tuple[int, Path]], start: int) -> Iterator[ProgramLine]:

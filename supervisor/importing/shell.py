@@ -13,6 +13,8 @@ from posixpath import join
 from orpheus.shared.records import dataclass
 
 DEFAULT_SHELL = "/bin/sh"
+LONGEST = 131_072
+"""Linux runs no program with a longer argument. `shlex` takes seconds for a longer word."""
 NEEDS_FIRST_LINE = "Without a shell, a script needs a first line that names one, such as #!/bin/sh."
 """The note for lines that a shell ran: a shell also runs scripts without such a first line."""
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
@@ -107,7 +109,7 @@ def _without_cd(line: str, folder: str | None) -> tuple[str, str]:
 
 def _plain_words(line: str) -> tuple[dict[str, str], list[str]] | None:
     """Return the variables set before a command and its words; None if it needs a shell."""
-    if not _PLAIN.fullmatch(line):
+    if len(line) > LONGEST or not _PLAIN.fullmatch(line):
         return None
     words, env = shlex.split(line), {}
     while words and (found := _ASSIGNMENT.fullmatch(words[0])):

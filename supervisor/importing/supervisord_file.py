@@ -12,6 +12,7 @@ from dataclasses import field
 
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.importing.imported import FileLine, SourceFile
+from orpheus.supervisor.importing.shell import LONGEST
 
 _HEADER = re.compile(r"\[(?P<name>[^]]+)\]")
 _KEY = re.compile(r"(?P<key>[^\s;#=:][^=:]*?)\s*[=:]")
@@ -113,6 +114,8 @@ def has_variables(text: str) -> bool:
 
 def argv_of(command: str) -> list[str]:
     """Return the words of a command without marks. Raises Unusable."""
+    if len(command) > LONGEST:
+        raise Unusable(f"it is longer than {LONGEST // 1024} KiB")
     try:
         words = shlex.split(command)
     except ValueError as error:

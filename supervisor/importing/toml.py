@@ -1,20 +1,18 @@
-"""Write what was carried over as TOML, by tomlkit, with the rest as comments beside it."""
+"""Write what was carried over as TOML, with the rest as comments beside it."""
 
+import json
 import re
 import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import tomlkit
-from tomlkit.items import Item
-
 from orpheus.shared.text import printable
 from orpheus.supervisor.importing.imported import Entry, FileLine, Imported, Left
 
 _WIDTH = 100
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-"""A character that cannot be seen is always in a string of double quotes here."""
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
 def to_toml(imported: Imported, main_file: str) -> str:
@@ -33,14 +31,8 @@ def to_toml(imported: Imported, main_file: str) -> str:
             text += "" if isinstance(before, Left) else "\n"
             text += "".join(_left(item, main_file))
         before = item
-    text = _NOT_ASCII.sub(_escaped, text)
     assert tomllib.loads(text) == imported.tables(), "the TOML that was written has other values"
     return text
-
-
-def _escaped(match: re.Match[str]) -> str:
-    """Return a character as it is if it can be seen, else as TOML escapes it."""
-    return match[0] if match[0].isprintable() else f"\\U{ord(match[0]):08X}"
 
 
 def _above(entry: Entry, main_file: str) -> Iterator[str]:
@@ -69,34 +61,34 @@ def _comments(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _table(entry: Entry) -> str:
-    table = tomlkit.table()
-    for key, value in entry.values.items():
-        table.add(key, _item(value))
-    array = tomlkit.aot()
-    array.append(table)
-    document = tomlkit.document()
-    document.add(entry.table, array)
-    return tomlkit.dumps(document)
+    lines = (f"{_key(key)} = {_value(value)}\n" for key, value in entry.values.items())
+    return f"[[{entry.table}]]\n{''.join(lines)}"
 
 
-def _item(value: Any) -> Item:
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _quoted(key)
+
+
+def _value(value: Any) -> str:
     if isinstance(value, str):
         return _string(value)
     if isinstance(value, Mapping):
-        inline = tomlkit.inline_table()
-        for key, one in value.items():
-            inline.append(key, _item(one))
-        return inline
+        return f"{{{', '.join(f'{_key(key)} = {_value(inner)}' for key, inner in value.items())}}}"
     if isinstance(value, list):
-        array = tomlkit.array()
-        for one in value:
-            array.append(_item(one))
-        return array
-    item: Item = tomlkit.item(value)
-    return item
+        return f"[{', '.join(map(_value, value))}]"
+    return json.dumps(value)
 
 
-def _string(text: str) -> Item:
+def _string(text: str) -> str:
     """Return text in the quotes that read best: single ones, if they avoid escapes."""
     is_literal = ('"' in text or "\\" in text) and "'" not in text and text.isprintable()
-    return tomlkit.string(text, literal=is_literal)
+    return f"'{text}'" if is_literal else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """Return text in double quotes; what cannot be seen is escaped, as TOML and JSON do."""
+    return _NOT_ASCII.sub(_escaped, json.dumps(text, ensure_ascii=False))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0] if match[0].isprintable() else f"\\U{ord(match[0]):08X}"

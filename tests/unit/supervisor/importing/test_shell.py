@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,10 @@ def test_escaped_arguments_are_those_that_were_meant(argv: list[str]) -> None:
     escaped = escaped_fields(argv)
     assert fields_of(escaped) == ()
     assert arguments(escaped, {}) == argv
+
+
+def test_a_line_that_is_longer_than_an_argument_may_be_is_not_split() -> None:
+    line = f"/bin/serve {'a' * 1_000_000}"
+    began_s = time.thread_time()
+    assert run_of(line).argv == ["/bin/sh", "-c", line]
+    assert time.thread_time() - began_s < 2

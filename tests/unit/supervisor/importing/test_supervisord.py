@@ -143,6 +143,7 @@ def test_every_other_section_is_left(kind: str) -> None:
         ("", "command: it is empty"),
         ("command=", "command: it is empty"),
         ("command=serve 'a", "command: its quotes do not match"),
+        (f"command=serve {'a' * 1_000_000}", "command: it is longer than 128 KiB"),
         ("command=serve 50%", "command: a single % has no meaning"),
         ("command=serve %(other)s", "command: %(other)s is not known"),
         ("command=serve\nnumprocs=many", "numprocs=many is no number"),

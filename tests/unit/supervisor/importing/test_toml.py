@@ -1,5 +1,6 @@
 """The TOML that is printed."""
 
+import time
 import tomllib
 
 import pytest
@@ -35,6 +36,14 @@ def test_what_turns_the_direction_of_text_is_escaped() -> None:
 def test_text_is_quoted_as_it_reads_best(text: str, written: str) -> None:
     entry = Entry("programs", {"name": text}, "", (), (), ())
     assert f"name = {written}\n" in to_toml(Imported([entry]), "file")
+
+
+def test_a_command_of_many_words_takes_no_time_of_a_person() -> None:
+    words = ["a"] * 100_000
+    entry = Entry("programs", {"name": "a", "argv": words, "env": dict.fromkeys(words, "b")})
+    began_s = time.thread_time()
+    assert tomllib.loads(to_toml(Imported([entry]), "file"))["programs"][0]["argv"] == words
+    assert time.thread_time() - began_s < 5
 
 
 def test_a_file_that_was_included_is_named_and_the_main_one_is_not() -> None:

@@ -338,7 +338,8 @@ def test_a_text_that_nests_too_deeply_is_a_problem_and_no_error(toml: Toml, end:
         [problem] = outcome(path, f"{text}\n{end}").problems
         assert problem.detail == "is not TOML: it nests more than 100 levels"
         assert thread_time() - began_s < 0.5
-    [problem] = outcome(path, **{"a__" * 1_000 + "a": 1}).problems
+    edit = Edit(None, {"a." * 1_000 + "a": 1})
+    [problem] = desk(path).plan(edit, None, no_refusal).outcome.problems
     assert problem.detail == "is no key, such as pools.default.workers"
 
 

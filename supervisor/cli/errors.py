@@ -29,9 +29,10 @@ _COLUMNS = (
 @click.command()
 @for_operator
 def errors(operator: Operator) -> None:
-    """Count the failed jobs by type, error and location, up to 10,000 of each group.
+    """Count the failed jobs by type, error and location.
 
-    MESSAGE is that of the job NEWEST, which failed last; after `e.g.` others have another.
+    At most 10,000 of each group are counted. MESSAGE is that of the job NEWEST, which failed
+    last; after `e.g.` others have another.
     """
     with operator.store() as store:
         items = [error_group_json(group) for group in store.errors.groups()]

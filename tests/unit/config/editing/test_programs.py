@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from orpheus.config.editing.file import ConfigurationFile
+from orpheus.config.editing.toml import masked
 from orpheus.shared.operations.configuration import Edit
 from orpheus.shared.storage import state_files
 
@@ -27,3 +28,8 @@ def test_its_variables_are_masked(tmp_path: Path) -> None:
     shown = editor(tmp_path, SECRET).show()
     assert shown.text is not None and "hush" not in shown.text
     assert "hush" not in str(shown.settings)
+
+
+def test_the_address_of_a_check_without_a_query_is_shown() -> None:
+    text = "[[programs]]\nname = 'x'\nready.http = 'http://h/health'\nalive.http = 'http://h/'\n"
+    assert masked(text) == (text, 0)

@@ -22,7 +22,6 @@ from orpheus.config.settings import Settings
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import ConfigurationError, ExitCode
-from orpheus.shared.job_types.describe import digest_of
 from orpheus.shared.logs import configure_logging, get_logger, stop_logging
 from orpheus.shared.operations.reclaim import void_other_boots
 from orpheus.shared.operations.stored_settings import write_settings
@@ -198,11 +197,10 @@ def _prepare(
         listener = listeners.take(api.host, api.port) if api.enabled else None
         if listener is not None:
             listeners.let_go(listener)  # `keep_only` keeps it all the same, as the current one
-        types = described_types(settings)
-        store.types.replace(types)
+        build = store.types.replace(described_types(settings))
         write_settings(store, for_database(settings))
         bell = store.bells.listen_supervisor()
-        return Configuration(settings, listener, digest_of(types)), listeners, bell, swept
+        return Configuration(settings, listener, build), listeners, bell, swept
     except BaseException:
         listeners.close()
         raise

@@ -6,29 +6,24 @@ from several threads, one at a time; no thread of the worker itself does.
 """
 
 import json
-from collections.abc import Mapping
 
 from orpheus.shared.domain.handover import WorkerHandover
-from orpheus.shared.domain.jobs import Dependency, NewJob
+from orpheus.shared.domain.jobs import Dependency, Lease, NewJob
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.process.one_at_a_time import OneAtATime
 from orpheus.shared.storage import Store, open_storage
-from orpheus.worker.attempt.context import Fit
 from orpheus.worker.attempt.outcomes import payload_text
 
 
 class DatabaseQueries:
     """The JobQueries of worker/attempt/context.py."""
 
-    def __init__(self, settings: WorkerHandover, schemas: Mapping[str, str] | None = None) -> None:
-        """`schemas`: those of the described job types, before this process loaded its code.
-
-        None: it has the newest code.
-        """
+    def __init__(self, settings: WorkerHandover, loaded: dict[str, str]) -> None:
+        """`loaded`: the version of each type in the code of this worker; it is corrected here."""
         self._settings = settings
-        self._schemas = schemas
+        self._loaded = loaded
         self._calls = OneAtATime("context")
         self._open_store: Store | None = None
 
@@ -36,23 +31,25 @@ class DatabaseQueries:
         """See JobQueries."""
         return self._calls.run(lambda: self._store().jobs.dependencies(job_id))
 
-    def has_type(self, name: str) -> bool:
-        """See JobQueries."""
-        return self._calls.run(lambda: self._store().types.get(name) is not None)
-
-    def fit(self, job_type: JobType, payload: str) -> Fit:
+    def other_readers(self, lease: Lease, job_type: JobType | None) -> str | None:
         """See JobQueries."""
         from orpheus.shared.job_types.admission import validate_payload  # noqa: PLC0415 - 4 MB, for few jobs
 
-        row = self._calls.run(lambda: self._store().types.get(job_type.name))
-        if row is None or self._schemas is None:
-            return Fit.NO
-        is_same = row.schema == type_row(job_type.describe()).schema
-        if is_same or validate_payload(row, json.loads(payload)):
-            return Fit.NO
-        # A process that starts now has the newest code, so a job is released at most once for each
-        # change of the description.
-        return Fit.YES if row.schema == self._schemas.get(row.name) else Fit.NEWLY
+        row = self._calls.run(lambda: self._store().types.get(lease.type))
+        # The files may have changed between their description and the start of this worker.
+        if job_type is None:
+            self._loaded.pop(lease.type, None)
+        else:
+            self._loaded[lease.type] = type_row(job_type.describe()).version
+        payload = json.loads(lease.payload)
+        found = {
+            one.version
+            for one in (() if row is None else (row, *row.others))
+            if one.version != self._loaded.get(lease.type) and not validate_payload(one, payload)
+        }
+        if lease.versions is not None:  # the others could not read it either
+            found &= set(lease.versions.split())
+        return " ".join(sorted(found)) or None
 
     def prepare_child(self, request: JobRequest) -> NewJob:
         """See JobQueries."""

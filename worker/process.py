@@ -133,7 +133,8 @@ class _Worker:
     def work(self) -> int:
         """Start the renewal thread, load the job types, and run jobs until told to stop."""
         settings, store, control, stored = self.settings, self.store, self.control, self.stored
-        queries = self._queries()
+        loaded_versions: dict[str, str] = {}
+        queries = DatabaseQueries(settings, loaded_versions)
         listening: Listening | None = None
         began_ms = store.own_clock.wall_ms()
         renewal = self._start_renewal()
@@ -143,8 +144,13 @@ class _Worker:
             if loaded is None:
                 return ExitCode.CONFIGURATION
             types, around = loaded
+            build = settings.build
             if control.is_alone:
-                self._take_over(_described(settings, types), began_ms)
+                build = self._take_over(_described(settings, types), began_ms)
+                renewal.record = replace(renewal.record, build=build)
+                _retry(control, lambda: store.processes.register(renewal.record))
+            loaded_versions |= _retry(control, lambda: store.types.versions_of(build))
+            store.versions.loaded = loaded_versions
             if stored is not None:
                 self._stand_in(stored)
             _retry(control, self.stray.start)
@@ -182,11 +188,6 @@ class _Worker:
                 return RESTART
         return 0 if all_reported else ExitCode.CUT_SHORT
 
-    def _queries(self) -> DatabaseQueries:
-        """Return the queries of jobs. Before this worker loads its code: see DatabaseQueries."""
-        described = _retry(self.control, self.store.types.all)
-        return DatabaseQueries(self.settings, {one.name: one.schema for one in described})
-
     def _start_renewal(self) -> RenewalThread:
         settings, holder, store = self.settings, self.holder, self.store
         record = own_record(
@@ -197,6 +198,7 @@ class _Worker:
             holder.incarnation,
             pool=settings.pool,
             places=settings.concurrency,
+            build=settings.build,
         )
 
         def register() -> None:
@@ -217,11 +219,14 @@ class _Worker:
         start_without_signals(fence)
         return fence
 
-    def _take_over(self, types: Sequence[TypeRow], began_ms: int) -> None:
-        """Do what a supervisor does before its workers start. `began_ms`: when this one started."""
+    def _take_over(self, types: Sequence[TypeRow], began_ms: int) -> str:
+        """Do what a supervisor does before its workers start; return the build of its code.
+
+        `began_ms`: when this one started.
+        """
         _retry(self.control, lambda: void_other_boots(self.store, only_reboots=True))
         _retry(self.control, lambda: forget_dead_workers(self.store))
-        _retry(self.control, lambda: self.store.types.replace(types, began_ms))
+        return _retry(self.control, lambda: self.store.types.replace(types, began_ms))
 
     def _stand_in(self, stored: StoredSettings) -> None:
         """Do what a supervisor does when it starts, if none is running."""

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from orpheus.shared.domain.jobs import Dependency, NewJob
+from orpheus.shared.domain.jobs import Dependency, Lease, NewJob
 from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.worker.attempt.context import Fit, JobQueries
+from orpheus.worker.attempt.context import JobQueries
 
 _T = TypeVar("_T")
 _Answer = tuple[Any, BaseException | None]
@@ -33,13 +33,9 @@ class QueriesThread:
         """See JobQueries."""
         return self._ask(lambda: self._queries.dependencies(job_id))
 
-    def has_type(self, name: str) -> bool:
+    def other_readers(self, lease: Lease, job_type: JobType | None) -> str | None:
         """See JobQueries."""
-        return self._ask(lambda: self._queries.has_type(name))
-
-    def fit(self, job_type: JobType, payload: str) -> Fit:
-        """See JobQueries."""
-        return self._ask(lambda: self._queries.fit(job_type, payload))
+        return self._ask(lambda: self._queries.other_readers(lease, job_type))
 
     def prepare_child(self, request: JobRequest) -> NewJob:
         """See JobQueries."""

@@ -16,8 +16,8 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import FieldProblem, InvalidJob
 from orpheus.shared.job_types.admission import (
     prepare_batch,
+    readers_of,
     unknown_type,
-    validate_payload,
     with_defaults,
 )
 from orpheus.shared.storage import TypeRow
@@ -45,12 +45,12 @@ def _job_of(request: SubmitJob | BatchJob, types: Types, defaults: JobDefaults) 
     row = types.get(request.type)
     if row is None:
         raise InvalidJob.of([FieldProblem("/type", unknown_type(request.type, types))])
-    if problems := validate_payload(row, request.payload):
-        raise InvalidJob.of(problems)
+    row, versions = readers_of(row, request.payload)
     return with_defaults(
         row,
         defaults,
         payload=orjson.dumps(request.payload).decode(),
+        versions=versions,
         queue=request.queue,
         priority=request.priority,
         delay_s=request.delay or 0,

@@ -80,7 +80,7 @@ class Harness:
                 storage.url, durable=False, backoff=storage.backoff, clock=self._clock
             )
             stack.callback(self._store.close)
-            self._queries = DatabaseQueries(settings.worker)
+            self._queries = DatabaseQueries(settings.worker, {})
             stack.callback(self._queries.close)
             self._commands = {
                 one.name: CommandType(one, settings.worker.cancel_grace_s)

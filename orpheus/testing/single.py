@@ -19,7 +19,7 @@ from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.records import dataclass
 from orpheus.shared.views.jobs import log_line_json
 from orpheus.testing.attempts import job_type_of, run_attempt
-from orpheus.worker.attempt.context import Fit, RunningAttempt
+from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.outcomes import payload_text
 
 _JOB_ID = 1
@@ -67,13 +67,9 @@ class _Queries:
         """Return what the test says of the jobs that it depends on."""
         return self._dependencies
 
-    def has_type(self, name: str) -> bool:
-        """Return whether a module that is imported defines the type."""
-        return name in registered_types()
-
-    def fit(self, _job_type: JobType, _payload: str) -> Fit:
-        """Return that no other code takes a payload that this code refuses."""
-        return Fit.NO
+    def other_readers(self, _lease: Lease, _job_type: JobType | None) -> str | None:
+        """Return that no other code can read what this code cannot."""
+        return None
 
     def trouble(self) -> list[str]:
         """Return that all is well."""

@@ -95,6 +95,8 @@ class WorkerHandover(Handover):
     """`module:function` names of the context managers around each attempt."""
     max_jobs: int = 0
     """The worker ends after so many jobs, to be replaced; 0: never."""
+    build: str = ""
+    """The job types that the supervisor described before it started this worker: see `Types`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

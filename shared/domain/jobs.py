@@ -69,6 +69,8 @@ class NewJob(NamedTuple):
     """The trace that it is part of."""
     concurrency_key: str | None = None
     """Jobs of a queue with the same key share the queue's limits per key."""
+    versions: str | None = None
+    """The versions of its type that can read the payload, separated by spaces; None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,8 @@ class Lease(NamedTuple):
     cancel_requested: bool
     traceparent: str | None = None
     concurrency_key: str | None = None
+    versions: str | None = None
+    """See NewJob."""
 
 
 @dataclass(frozen=True, slots=True)

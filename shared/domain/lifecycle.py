@@ -175,6 +175,8 @@ class Finished(NamedTuple):
     """What the attempt cost; None: it was not measured."""
     run: RunTimes | None = None
     """None: it counts from the lease until its end is stored."""
+    versions: str | None = None
+    """With UNENTERED: this worker cannot read the job, but these versions of its type can."""
 
 
 class Wait(StrEnum):

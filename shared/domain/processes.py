@@ -84,6 +84,8 @@ class ProcessRecord:
     jobs_done: int = 0
     places: int = 1
     """How many jobs it runs at once, if it is a worker."""
+    build: str = ""
+    """The build of the job code that it was started with, if it is a worker: see `Types`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class Code(StrEnum):
     BACKOFF = "backoff"
     SNOOZED = "snoozed"
     QUARANTINED = "quarantined"
+    NEWER_CODE = "newer_code"
     QUEUE_PAUSED = "queue_paused"
     NO_POOL = "no_pool"
     NO_WORKER = "no_worker"
@@ -91,6 +92,14 @@ class Before(NamedTuple):
     key: str | None
 
 
+class LacksCode(StrEnum):
+    """The code that no ready worker has, and that a job needs."""
+
+    NEWER = "newer"
+    OTHER = "other"
+    """Code that a host had before, or that only other hosts have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the database knows of what holds a job back."""
@@ -112,6 +121,8 @@ class Standing:
     """The live job that has the unique key of this ended job, which refuses its retry."""
     quarantine: Quarantine | None = None
     """That of its type. After its release, it holds back only jobs that are still parked."""
+    lacks_code: LacksCode | None = None
+    """No ready worker has code of its type that can read its payload."""
     pause: Pause | None = None
     queues: Mapping[str, Room] = field(default_factory=dict)
     """The limits of its queue and of those of the jobs before it; one without an entry has none."""
@@ -139,7 +150,8 @@ def reasons(standing: Standing, crews: Sequence[Crew]) -> list[Reason]:
     if job.status is Status.IN_PROGRESS:
         return list(_prefetched(standing, serving))
     found = [*_dependencies(standing), *_time(standing)]
-    found += [*_quarantine(standing), *_pause(standing), *_nobody(job, serving)]
+    found += [*_quarantine(standing), *_lacks_code(standing)]
+    found += [*_pause(standing), *_nobody(job, serving)]
     if job.status is Status.PENDING and standing.is_due:
         found += _limits(standing)
     return found or list(_turn(standing, serving))
@@ -229,6 +241,13 @@ def _quarantine(standing: Standing) -> Iterator[Reason]:
     else:
         text = f"its {by} is quarantined: {quarantine.evidence}"
     yield Reason(Code.QUARANTINED, text, by=by)
+
+
+def _lacks_code(standing: Standing) -> Iterator[Reason]:
+    if standing.lacks_code is not None:
+        job_type = standing.job.type
+        text = f"it waits for a worker with the {standing.lacks_code} code of {job_type}"
+        yield Reason(Code.NEWER_CODE, text, by=f"type {job_type}")
 
 
 def _pause(standing: Standing) -> Iterator[Reason]:

@@ -61,6 +61,26 @@ def validate_payload(
     return list(islice(found, _MAX_PROBLEMS))
 
 
+def readers_of(
+    row: TypeRow, payload: object, *, is_secret: bool = False
+) -> tuple[TypeRow, str | None]:
+    """Return the newest version of a type that takes `payload`, and which versions can read it.
+
+    None: all that hosts and workers have. Raises InvalidJob with what the newest one refuses, if
+    none takes it.
+    """
+    problems = validate_payload(row, payload, is_secret=is_secret)
+    if not row.others and row.is_everywhere and not problems:
+        return row, None
+    taking = [] if problems else [row]
+    taking += [other for other in row.others if not validate_payload(other, payload)]
+    if not taking:
+        raise InvalidJob.of(problems)
+    if row.is_everywhere and len(taking) == 1 + len(row.others):
+        return row, None
+    return taking[0], " ".join(sorted(one.version for one in taking))
+
+
 def prepare_job(
     types: Mapping[str, TypeRow],
     defaults: JobDefaults,
@@ -80,8 +100,12 @@ def prepare_job(
     if row is None:
         problems.append(FieldProblem("/type", unknown_type(str(type), types)))
     problems += _not_storable_parts(payload, "payload")
+    versions = None
     if row is not None and not problems:
-        problems += validate_payload(row, payload, is_secret=is_secret)
+        try:
+            row, versions = readers_of(row, payload, is_secret=is_secret)
+        except InvalidJob as refused:
+            problems += refused.problems
     problems += field_problems(fields)
     given = {name: value for name, value in fields.items() if value is not None}
     if "delay" in given and "run_at" in given:
@@ -94,7 +118,7 @@ def prepare_job(
         given["run_at_ms"] = parse_time_ms(given.pop("run_at"))
     if "timeout" in given:
         given["timeout_s"] = parse_duration_s(given.pop("timeout"))
-    return with_defaults(row, defaults, payload=_encode(payload), **given)
+    return with_defaults(row, defaults, payload=_encode(payload), versions=versions, **given)
 
 
 def prepare_child(
@@ -112,6 +136,7 @@ def with_defaults(
     defaults: JobDefaults,
     *,
     payload: str,
+    versions: str | None = None,
     queue: str | None = None,
     priority: int = 0,
     delay_s: float = 0,
@@ -141,6 +166,7 @@ def with_defaults(
         depends_on=tuple(depends_on),
         on_dependency_failure=on_dependency_failure,
         ref=ref,
+        versions=versions,
     )
 
 

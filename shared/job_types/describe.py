@@ -5,7 +5,6 @@ or the API.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import select
@@ -13,7 +12,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import astuple
 from typing import IO, Any
 
 from orpheus.shared.domain.commands import CommandSettings, describe_command
@@ -47,12 +45,6 @@ def describe_types(
     rows = [type_row(item) for item in described]
     check_commands(commands, {row.name for row in rows})
     return [*rows, *(type_row(describe_command(command)) for command in commands)]
-
-
-def digest_of(types: Sequence[TypeRow]) -> str:
-    """Return a hash that changes when any of the job types changes."""
-    described = json.dumps(sorted(map(astuple, types), key=lambda row: str(row[0])))
-    return hashlib.sha256(described.encode()).hexdigest()
 
 
 def check_commands(commands: Iterable[CommandSettings], types: Container[str]) -> None:

@@ -77,6 +77,7 @@ class Upkeep:
         alerts_s = _fire_alerts(store, self._settings)
         schedules_s = fire_schedules(store, self._settings)
         forget_lost_hosts(store)
+        store.types.forget_old()
         release_changed_types(store)
         # Not by a drainer at its end: it may be killed, or an outbox go while nothing runs.
         store.outboxes.keep_refused(self._settings.outboxes)
@@ -107,7 +108,7 @@ def _fire_alerts(store: Store, settings: StoredSettings) -> float:
 
 
 def _continue_changes(store: Store, go_on: Callable[[], bool]) -> bool:
-    """Continue cascades, once they are done the sweeps of keys, and then the releases of types.
+    """Continue cascades, then the sweeps of keys, the releases of types and of versions.
 
     Return whether some are left.
     """
@@ -115,6 +116,7 @@ def _continue_changes(store: Store, go_on: Callable[[], bool]) -> bool:
         store.dependencies.continue_cascades,
         store.keys.continue_sweep,
         store.quarantines.continue_releases,
+        store.versions.continue_letting_go,
     )
     return any(_continue(step, go_on) for step in steps)
 

@@ -16,6 +16,7 @@ def own_record(
     pool: str | None = None,
     ready: bool = False,
     places: int = 1,
+    build: str = "",
 ) -> ProcessRecord:
     """Return the first heartbeat row of the process that calls it."""
     pid = os.getpid()
@@ -33,4 +34,5 @@ def own_record(
         beat=0,
         last_beat_mono_ms=clock.monotonic_ms(),
         places=places,
+        build=build,
     )

@@ -38,6 +38,7 @@ from orpheus.shared.storage.verbs.schedules import Schedules
 from orpheus.shared.storage.verbs.standing import Standings
 from orpheus.shared.storage.verbs.stats import Stats
 from orpheus.shared.storage.verbs.supervision import Supervision
+from orpheus.shared.storage.verbs.versions import Versions
 from orpheus.shared.storage.verbs.waiting import Waiting
 
 _WRITABLE_WAIT_S = 0.25
@@ -84,9 +85,10 @@ class Store:
         self.lists = JobLists(database)
         self.jobs = Jobs(database, events, dependencies, enqueue, keys, self.lists)
         self.quarantines = Quarantines(database, events, quarantine_after)
+        self.versions = versions = Versions(database)
         self.audit = Audit(database)
         self.standings = Standings(
-            database, self.jobs, keys, self.queues, self.quarantines, self.audit
+            database, self.jobs, keys, self.queues, self.quarantines, versions, self.audit
         )
         self.graphs = Graphs(database, self.jobs)
         self.errors = Errors(database)
@@ -96,9 +98,11 @@ class Store:
         self.idempotency = Idempotency(database)
         self.outboxes = Outboxes(database)
         ended = EndedLeases(
-            database, events, dependencies, self.queues, keys, self.quarantines, backoff
+            database, events, dependencies, self.queues, keys, self.quarantines, versions, backoff
         )
-        self.leases = Leases(database, events, dependencies, enqueue, self.queues, keys, ended)
+        self.leases = Leases(
+            database, events, dependencies, enqueue, self.queues, keys, versions, ended
+        )
         self.logs = Logs(database)
         self.processes = Processes(database)
         self.supervision = Supervision(database)

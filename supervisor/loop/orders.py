@@ -166,8 +166,8 @@ class Orders:
         self._has_moved = True  # by it, or by a file that waited for the database before
         if new.listener is not None:
             self.listeners.let_go(new.listener)
-        why = _why_replaced(new, has_new_code=new.code != configuration.code)
-        configuration.adopt(new.settings, new.listener, new.code)
+        why = _why_replaced(new, has_new_code=new.build != configuration.build)
+        configuration.adopt(new.settings, new.listener, new.build)
         self.loop.slots = fleet.retry_failed(self.loop.slots)
         if new.replace_all:
             self.loop.slots = fleet.rolling_restart(self.loop.slots, f"reload ({new.why})")

@@ -42,8 +42,8 @@ class Configuration:
     settings: Settings
     listener: socket | None
     """The API's listening socket; None without an API."""
-    code: str
-    """Changes with the job modules (`digest_of` in shared/job_types/describe.py)."""
+    build: str
+    """The name of the job types that the modules define: see `Types`."""
     scaled: dict[str, int] = field(default_factory=dict)
     """Pool or program -> the number of slots that an operator set instead of the configured one."""
     sets: Sequence[str] = ()
@@ -52,7 +52,7 @@ class Configuration:
     def plan(self) -> Plan:
         """Return what should run now."""
         socket_fd = None if self.listener is None else self.listener.fileno()
-        return make_plan(self.settings, socket_fd, self.code, self.scaled, self.sets)
+        return make_plan(self.settings, socket_fd, self.build, self.scaled, self.sets)
 
     def duties(self) -> Duties:
         """Return what the recorder does regularly."""
@@ -95,7 +95,7 @@ class Configuration:
         """Set a number of workers, until the configured one changes or the supervisor restarts."""
         self.scaled[pool] = workers
 
-    def adopt(self, settings: Settings, listener: socket | None, code: str) -> None:
+    def adopt(self, settings: Settings, listener: socket | None, build: str) -> None:
         """Put other settings in force; if a pool's configured number changed, that counts again."""
         before, after = _sizes(self.settings), _sizes(settings)
         self.scaled = {
@@ -103,7 +103,7 @@ class Configuration:
             for pool, workers in self.scaled.items()
             if after.get(pool) == before.get(pool)
         }
-        self.settings, self.listener, self.code = settings, listener, code
+        self.settings, self.listener, self.build = settings, listener, build
 
 
 def _sizes(settings: Settings) -> dict[str, int]:

@@ -69,26 +69,27 @@ def _owner(slot: Slot | None) -> _Owner:
 def make_plan(
     settings: Settings,
     socket_fd: int | None,
-    code: str,
+    build: str,
     scaled: Mapping[str, int],
     sets: Sequence[str],
 ) -> Plan:
     """Return the plan: the API (unless `socket_fd` is None), the workers of each pool, programs.
 
-    `code` changes with the job modules; `scaled` holds the pools and programs that have
+    `build` changes with the job modules; `scaled` holds the pools and programs that have
     another number of slots than configured; `sets` are the `--set` options.
     """
     specs = [] if socket_fd is None else [_api_spec(settings, socket_fd, sets)]
     for name, pool in settings.pools.items():
         handover = for_worker(settings, name)
-        fingerprint = _digest([_WORKER_ARGV, asdict(worker_runs_on(handover)), code])
+        settings_of_worker = asdict(replace(handover, build=build))
+        fingerprint = _digest([_WORKER_ARGV, asdict(worker_runs_on(handover)), build])
         specs += [
             ProcessSpec(
                 name=f"{name}-{number}",
                 pool=name,
                 role=Role.WORKER,
                 argv=_WORKER_ARGV,
-                handover={"slot": f"{name}-{number}", "settings": asdict(handover)},
+                handover={"slot": f"{name}-{number}", "settings": settings_of_worker},
                 fingerprint=fingerprint,
             )
             for number in range(1, scaled.get(name, pool.workers) + 1)

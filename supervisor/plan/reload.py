@@ -27,7 +27,7 @@ from orpheus.config.regular_file import read_regular_file, state_of, text_of
 from orpheus.config.settings import Settings
 from orpheus.config.sources import is_there
 from orpheus.shared.errors import ConfigurationError, OrpheusError, StorageError
-from orpheus.shared.job_types.describe import describe_types, digest_of
+from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.logs import configure_logging, get_logger
 from orpheus.shared.operations.replace_configuration import EditOnMachine
 from orpheus.shared.operations.stored_settings import write_settings
@@ -66,7 +66,7 @@ class Reloaded:
     why: str
     settings: Settings
     listener: socket | None
-    code: str
+    build: str
     changed: tuple[str, ...]
     shown_changes: tuple[str, ...]
     replace_all: bool
@@ -259,7 +259,7 @@ class Reloader:
         api = settings.api
         listener = self._listeners.take(api.host, api.port) if api.enabled else None
         try:
-            self._write(settings, types)
+            build = self._write(settings, types)
         except BaseException:
             if listener is not None:
                 self._listeners.let_go(listener)
@@ -270,16 +270,17 @@ class Reloader:
             edit = replace(edit, changed=shown)
         # A process that stayed in the old folder would read and write the files there.
         replace_all = order.replace_all or folder.is_another
-        code = digest_of(types)
-        return Reloaded(order.why, settings, listener, code, changed, shown, replace_all, edit)
+        return Reloaded(order.why, settings, listener, build, changed, shown, replace_all, edit)
 
     @staticmethod
-    def _write(settings: Settings, types: Sequence[TypeRow]) -> None:
+    def _write(settings: Settings, types: Sequence[TypeRow]) -> str:
+        """Write what the database keeps of them; return the name of the build."""
         store = open_storage(for_storage(settings))
         try:
             with store.write(durable=True):
-                store.types.replace(types)
+                build = store.types.replace(types)
                 write_settings(store, for_database(settings))
+            return build
         finally:
             store.close()
 

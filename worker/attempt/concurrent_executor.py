@@ -98,7 +98,6 @@ class ConcurrentExecutor(Executor):
         executor: Executor,
         interrupt: Interrupt,
     ) -> None:
-        self.is_outdated |= executor.is_outdated
         self.lacks_files |= executor.lacks_files
         self.has_raised |= interrupt.was_used
         self._end(attempt, finished)

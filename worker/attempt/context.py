@@ -8,7 +8,6 @@ import contextlib
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import field
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, NewLine
@@ -34,28 +33,17 @@ _ROUNDING = 1e-6
 _HARD_DEADLINE_AFTER_TIMEOUT_S = 30.0
 
 
-class Fit(Enum):
-    """What the described job types say of a payload that the code of this worker refuses."""
-
-    NO = auto()
-    """They refuse it too, or describe the type as this code does."""
-    YES = auto()
-    """They take it, and did so when this worker started: another one may have other code."""
-    NEWLY = auto()
-    """They take it, and have changed since this worker started: it has the older code."""
-
-
 class JobQueries(Protocol):
     """What a running job may ask the database (worker/database_queries.py)."""
 
     def dependencies(self, job_id: int) -> list[Dependency]:
         """Return the jobs that it depends on, as they are now."""
 
-    def has_type(self, name: str) -> bool:
-        """Return whether the newest description of the job modules has a type of that name."""
+    def other_readers(self, lease: Lease, job_type: JobType | None) -> str | None:
+        """Return the versions of a type that can read what this worker cannot; None: there is none.
 
-    def fit(self, job_type: JobType, payload: str) -> Fit:
-        """Return whether the newest description of the type takes a payload that it refuses."""
+        `job_type`: the type in the code of this worker; None: it has no such type.
+        """
 
     def prepare_child(self, request: JobRequest) -> NewJob:
         """Check a job that the handler wants to submit. Raises PermanentError, naming the field."""

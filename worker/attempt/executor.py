@@ -24,7 +24,6 @@ from orpheus.shared.records import dataclass
 from orpheus.worker.attempt.around import Around, enter_around, enter_around_coroutine
 from orpheus.worker.attempt.context import (
     CannotFollow,
-    Fit,
     JobContext,
     JobQueries,
     LacksFiles,
@@ -55,12 +54,12 @@ class UnknownJobType(Exception):
     """No job module defines the type now; the job is retried, as a module may define it later."""
 
 
-class OutdatedWorker(Exception):
-    """The job modules define the type now, but this worker loaded older code."""
+class OtherCode(Exception):
+    """This worker cannot read the job, but these versions of its type can."""
 
-
-class NewerPayload(Exception):
-    """The payload fits the type as it is described, but not the code that this worker loaded."""
+    def __init__(self, versions: str) -> None:
+        super().__init__(versions)
+        self.versions = versions
 
 
 class SoftTimeout(Protocol):
@@ -99,8 +98,6 @@ class Executor:
     """Wraps each attempt."""
     has_raised: bool = False
     """A timeout or a cancel was raised in a job's code, which may have left a lock locked."""
-    is_outdated: bool = False
-    """A job had a type that the job modules define now, but that this worker does not have."""
     lacks_files: bool = False
     """A command could not be started, as this process may open no more files."""
     has_spoiled_loop: bool = False
@@ -149,8 +146,8 @@ class Executor:
             return None
         job_type = self.types.get(lease.type)
         if job_type is None:
-            if self.queries.has_type(lease.type):
-                raise OutdatedWorker
+            if versions := self.queries.other_readers(lease, None):
+                raise OtherCode(versions)
             raise UnknownJobType(
                 f"no module in jobs.modules and no command is the job type {lease.type!r}"
             )
@@ -241,10 +238,9 @@ class Executor:
         leaves = leaves_of(error)
         if all(isinstance(one, JobCancelled) for one in leaves):
             return Finished(lease, Ending.CANCELLED)
-        if isinstance(error, OutdatedWorker):
-            # Releasing spends no retry: the process that replaces this one has the newest code.
-            self.is_outdated = True
-            return Finished(lease, Ending.RELEASED)
+        if isinstance(error, OtherCode):
+            # Its code was not entered, so it is as if this worker had not leased it.
+            return Finished(lease, Ending.UNENTERED, versions=error.versions)
         if isinstance(error, SpoiledLoop):
             self.has_spoiled_loop = True
             log.warning("event_loop_spoiled", job=lease.job_id, error=str(error))
@@ -261,12 +257,10 @@ class Executor:
         return Finished(lease, ending, error=error_of(error))
 
     def _judged(self, misfit: PayloadMisfit, lease: Lease) -> Exception:
-        """Return what a payload that does not fit means: it is wrong, or this code is not its."""
-        fit = self.queries.fit(self.types[lease.type], lease.payload)
-        if fit is Fit.NEWLY:
-            return OutdatedWorker()
-        kind = NewerPayload if fit is Fit.YES else PermanentError
-        return kind(*misfit.args).with_traceback(misfit.__traceback__)
+        """Return what a payload that does not fit means: it is wrong, or for other code."""
+        if versions := self.queries.other_readers(lease, self.types[lease.type]):
+            return OtherCode(versions)
+        return PermanentError(*misfit.args).with_traceback(misfit.__traceback__)
 
     def _is_permanent(self, error: BaseException, lease: Lease) -> bool:
         job_type = self.types.get(lease.type)

@@ -123,7 +123,7 @@ class ConcurrentLoop(Loop):
             if self._reports_since_s is None:
                 self._reports_since_s = ended_at_s
             self._estimates.note(attempt.lease.type, ended_at_s - attempt.started_at_s)
-            self._control.jobs_done += finished.ending is not Ending.RELEASED
+            self._control.jobs_done += finished.ending not in (Ending.RELEASED, Ending.UNENTERED)
             if finished.ending is not Ending.SUCCEEDED:
                 log_ending(finished)
 

@@ -111,8 +111,6 @@ class Loop:
             return "a timeout was raised inside a job's code"
         if self._jobs_left() == 0:
             return f"it has done {self._control.jobs_done} jobs (max_jobs)"
-        if self._executor.is_outdated:
-            return "its job code is older than the job types"
         if self._executor.has_spoiled_loop:
             return "a job has left its event loop unable to start others"
         if self._executor.lacks_files:
@@ -310,7 +308,7 @@ class Loop:
             self._held.end_attempt(attempt, finished)
             failpoint("worker.job.left")
             self._estimates.note(attempt.lease.type, now_s - started_s)
-            self._control.jobs_done += finished.ending is not Ending.RELEASED
+            self._control.jobs_done += finished.ending not in (Ending.RELEASED, Ending.UNENTERED)
             self._control.loop_turns += 1
             if finished.ending is not Ending.SUCCEEDED:
                 log_ending(finished)

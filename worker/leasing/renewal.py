@@ -71,7 +71,7 @@ class RenewalThread(threading.Thread):
         self._store = store
         self._held = held
         self._control = control
-        self._record = record
+        self.record = record
         self._stray = stray
         self._unknown = UnknownLeases(store, held, record.incarnation, settings.lease_ttl_s)
         self._woken = threading.Event()
@@ -109,7 +109,7 @@ class RenewalThread(threading.Thread):
             with contextlib.suppress(StorageError):
                 self._unknown.look_now(time.monotonic())
             with contextlib.suppress(StorageError):
-                self._store.processes.forget(self._record.incarnation)
+                self._store.processes.forget(self.record.incarnation)
             self._store.close()
         except BaseException:
             log.exception("renewal_thread_failed")
@@ -274,7 +274,7 @@ class RenewalThread(threading.Thread):
             try:
                 held_up = self._report_and_release(reports, self._held.take_prefetched())
                 self._report_and_release(as_released(held_up), [])
-                self._store.processes.forget(self._record.incarnation)
+                self._store.processes.forget(self.record.incarnation)
             except StorageError as error:
                 log.error("attempt_not_reported", reason=str(error))  # noqa: TRY400
             exit_now(ExitCode.CUT_SHORT, ())
@@ -282,14 +282,14 @@ class RenewalThread(threading.Thread):
     def _write_beat(self, attempts: Sequence[RunningAttempt]) -> None:
         self._beat += 1
         known = self._store.processes.beat(
-            self._record.incarnation,
+            self.record.incarnation,
             ready=self._ready,
             beat=self._beat,
             job_id=attempts[0].lease.job_id if attempts else None,
             jobs_done=self._control.jobs_done,
         )
         if not known:  # another process took this one for dead and deleted its row
-            self._store.processes.register(self._record)
+            self._store.processes.register(self.record)
 
 
 def _ending_now(attempt: RunningAttempt, is_overdue: bool) -> Finished:

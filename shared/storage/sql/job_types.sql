@@ -1,32 +1,85 @@
--- name: remove-all
--- Delete all, before the set is replaced.
-DELETE FROM orpheus.job_types;
-
--- name: insert-type
--- Insert one job type.
-INSERT INTO orpheus.job_types (name, schema, max_retries, timeout_s, queue, description,
-    backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, code,
-    code_since_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- part: held-builds
+-- The builds that a host has, and those of workers that are still to be replaced.
+SELECT build FROM orpheus.host_builds UNION SELECT build FROM orpheus.processes WHERE build <> ''
 
 -- part: type-columns
--- The fields of TypeRow (shared/storage/data.py).
+-- The first fields of TypeRow (shared/storage/data.py).
 name, schema, max_retries, timeout_s, queue, description,
     backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, code
 
+-- part: rows
+-- Each row of a type in a build that is held, how many builds that are, and whether it is the newest.
+SELECT {type-columns}, (SELECT count(*) FROM ({held-builds}) AS held) AS builds
+FROM orpheus.job_types WHERE build IN ({held-builds})
+
+-- name: build-of-host
+-- The build that a host described last.
+SELECT build FROM orpheus.host_builds WHERE host = ?;
+
+-- name: put-build
+-- Note the build that a host has from now on.
+INSERT INTO orpheus.host_builds (host, build, since_ms) VALUES (?, ?, ?)
+ON CONFLICT (host) DO UPDATE SET build = excluded.build, since_ms = excluded.since_ms,
+    silent_since_ms = NULL;
+
+-- name: forget-other-hosts
+-- Only this host uses the database: the others are earlier names of it.
+DELETE FROM orpheus.host_builds WHERE host <> ?;
+
+-- name: insert-type
+-- Insert one job type of a build, unless another host has done so.
+INSERT INTO orpheus.job_types (build, version, code_since_ms, name, schema, max_retries, timeout_s,
+    queue, description, backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter, code)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (build, name) DO NOTHING;
+
+-- name: forget-builds
+-- Delete the types of builds that nobody holds.
+DELETE FROM orpheus.job_types WHERE build NOT IN ({held-builds});
+
+-- name: mark-newest
+-- Of each type, the row of the build to which a host has changed last is the one that is shown.
+UPDATE orpheus.job_types SET is_newest = CASE WHEN build = (
+    SELECT same.build FROM orpheus.job_types AS same
+        LEFT JOIN orpheus.host_builds ON host_builds.build = same.build
+    WHERE same.name = job_types.name
+    ORDER BY coalesce(since_ms, 0) DESC, same.build LIMIT 1) THEN 1 ELSE 0 END;
+
+-- name: hosts
+-- Every host that has described a build: since when it is silent, and whether a process of it is known.
+SELECT host, silent_since_ms, EXISTS (SELECT 1 FROM orpheus.processes WHERE processes.host = host_builds.host)
+FROM orpheus.host_builds;
+
+-- name: note-silent
+-- Note since when a host is silent; NULL: it is not.
+UPDATE orpheus.host_builds SET silent_since_ms = ? WHERE host = ?;
+
+-- name: forget-host
+-- Forget what a host has described.
+DELETE FROM orpheus.host_builds WHERE host = ?;
+
+-- name: any-unheld
+-- Is there a build that nobody holds?
+SELECT 1 FROM orpheus.job_types WHERE build NOT IN ({held-builds}) LIMIT 1;
+
 -- name: get-type
--- Read one job type.
-SELECT {type-columns} FROM orpheus.job_types WHERE name = ?;
+-- Every row of one job type, the newest first.
+{rows} AND name = ? ORDER BY is_newest DESC, build;
+
+-- name: all-types
+-- Every row of every job type, by name, the newest first.
+{rows} ORDER BY name, is_newest DESC, build;
+
+-- name: versions-of-build
+-- The version of each type in a build.
+SELECT name, version FROM orpheus.job_types WHERE build = ?;
 
 -- name: backoff-of-job
 -- What the type of a job says of its backoff.
 SELECT backoff_base_s, backoff_factor, backoff_max_s, backoff_jitter
-FROM orpheus.job_types WHERE name = (SELECT type FROM orpheus.jobs WHERE id = ?);
-
--- name: all-types
--- Every job type, by name.
-SELECT {type-columns} FROM orpheus.job_types ORDER BY name;
+FROM orpheus.job_types
+WHERE name = (SELECT type FROM orpheus.jobs WHERE id = ?) AND is_newest = 1;
 
 -- name: codes
 -- The digest of each type's code, and since when it is that.
-SELECT name, code, code_since_ms FROM orpheus.job_types;
+SELECT name, code, min(code_since_ms) FROM orpheus.job_types GROUP BY name, code;

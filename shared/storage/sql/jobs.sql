@@ -4,8 +4,8 @@
 INSERT INTO orpheus.jobs (
     type, payload, status, queue, priority, is_due, max_retries, timeout_s,
     created_at_ms, run_at_ms, unique_key, tags, waits_for, on_dependency_failure, traceparent,
-    concurrency_key, is_parked, freed_at_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    concurrency_key, is_parked, freed_at_ms, versions)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set-dependencies
 -- Store the ids that a new blocked job waits for, once those of its batch are known.

@@ -1,6 +1,7 @@
 -- name: something-leasable
 -- Is there anything to lease? Read before a transaction begins, so that an idle worker writes nothing.
--- 0: no; 1: yes; 2: yes, unless every due job is in a paused queue. And the quarantined types.
+-- 0: no; 1: yes; 2: yes, unless every due job is in a paused queue. And the quarantined types, and which
+-- versions of types jobs wait for.
 SELECT CASE
     WHEN EXISTS (
         SELECT 1 FROM orpheus.jobs INDEXED BY jobs_due
@@ -26,7 +27,8 @@ SELECT CASE
     THEN 2
     ELSE 0
 END, (
-        SELECT string_agg(type, ' ') FROM orpheus.quarantines WHERE released_ms IS NULL);
+        SELECT string_agg(type, ' ') FROM orpheus.quarantines WHERE released_ms IS NULL), (
+        SELECT string_agg(type || ' ' || versions, ',') FROM orpheus.awaited_versions);
 
 -- name: paused
 -- The paused queues.
@@ -49,13 +51,13 @@ AND status = 'pending';
     CASE WHEN payload <> '' THEN payload ELSE (
         SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END AS payload,
     queue, timeout_s, max_retries, failures, crashes, cancel_requested, traceparent,
-    concurrency_key
+    concurrency_key, versions
 
 -- name: due-of-one
 -- Some due jobs of one queue, behind a priority, time and id, in the columns of `due-of-all`. With
 -- an OFFSET, jobs that are unparked meanwhile would make others come twice.
 SELECT {due-columns}, CAST(NULL AS bigint) AS token, CAST(NULL AS bigint) AS delayed_ms,
-    CAST(NULL AS text) AS held
+    CAST(NULL AS text) AS held, CAST(NULL AS text) AS awaited
 FROM orpheus.jobs INDEXED BY jobs_due
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority <= ?2
     AND (priority < ?2 OR run_at_ms > ?3 OR (run_at_ms = ?3 AND id > ?4))
@@ -64,13 +66,13 @@ ORDER BY priority DESC, run_at_ms, id LIMIT ?5 FOR NO KEY UPDATE SKIP LOCKED;
 -- name: due-job
 -- One due job, in the same columns, unless another host has taken it since its head was read.
 SELECT {due-columns}, CAST(NULL AS bigint) AS token, CAST(NULL AS bigint) AS delayed_ms,
-    CAST(NULL AS text) AS held
+    CAST(NULL AS text) AS held, CAST(NULL AS text) AS awaited
 FROM orpheus.jobs WHERE id = ? AND status = 'pending' AND is_due = 1 AND is_parked = 0
 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- part: head-columns
 -- The fields of Head (shared/storage/verbs/due_jobs.py).
--priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type
+-priority AS minus_priority, run_at_ms, id AS job_id, queue, concurrency_key, type, versions
 
 -- name: heads-of-all
 -- The first due jobs of all queues, in order, without what may be large.

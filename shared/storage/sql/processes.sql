@@ -2,16 +2,16 @@
 -- Insert the heartbeat row of a process.
 INSERT INTO orpheus.processes (
     host, incarnation, slot, pool, role, pid, create_time_s, boot_id, started_at_ms,
-    ready, beat, last_beat_mono_ms, job_id, jobs_done, places)
+    ready, beat, last_beat_mono_ms, job_id, jobs_done, places, build)
 VALUES (
     :host, :incarnation, :slot, :pool, :role, :pid, :create_time_s, :boot_id, :started_at_ms,
-    :ready, :beat, :last_beat_mono_ms, :job_id, :jobs_done, :places)
+    :ready, :beat, :last_beat_mono_ms, :job_id, :jobs_done, :places, :build)
 ON CONFLICT (incarnation) DO UPDATE SET
     host = excluded.host, slot = excluded.slot, pool = excluded.pool, role = excluded.role,
     pid = excluded.pid, create_time_s = excluded.create_time_s, boot_id = excluded.boot_id,
     started_at_ms = excluded.started_at_ms, ready = excluded.ready, beat = excluded.beat,
     last_beat_mono_ms = excluded.last_beat_mono_ms, job_id = excluded.job_id,
-    jobs_done = excluded.jobs_done, places = excluded.places;
+    jobs_done = excluded.jobs_done, places = excluded.places, build = excluded.build;
 
 -- name: beat
 -- Store a heartbeat; the process itself writes it.
@@ -31,7 +31,7 @@ DELETE FROM orpheus.processes WHERE incarnation = ?1 AND NOT EXISTS (
 -- name: all-processes
 -- Every process that has a row, with the fields of ProcessRecord as columns.
 SELECT host, incarnation, slot, pool, role, pid, create_time_s, boot_id, started_at_ms,
-    ready, beat, last_beat_mono_ms, job_id, jobs_done, places
+    ready, beat, last_beat_mono_ms, job_id, jobs_done, places, build
 FROM orpheus.processes ORDER BY host, slot, incarnation;
 
 -- name: put-slot

@@ -32,7 +32,7 @@ SELECT 1 FROM orpheus.quarantines WHERE type = ? AND released_ms IS NULL;
 -- name: quarantine
 -- Quarantine a type.
 INSERT INTO orpheus.quarantines (type, since_ms, crashes, code)
-VALUES (?1, ?2, ?3, coalesce((SELECT code FROM orpheus.job_types WHERE name = ?1), ''))
+VALUES (?1, ?2, ?3, coalesce((SELECT code FROM orpheus.job_types WHERE name = ?1 AND is_newest = 1), ''))
 ON CONFLICT (type) DO UPDATE SET
     since_ms = excluded.since_ms, crashes = excluded.crashes, code = excluded.code, released_ms = NULL;
 
@@ -89,6 +89,6 @@ DELETE FROM orpheus.quarantines WHERE type = ? AND released_ms IS NOT NULL;
 -- name: changed-code
 -- Quarantined types that have other code now, and since when.
 SELECT quarantines.type, code_since_ms FROM orpheus.quarantines
-    JOIN orpheus.job_types ON name = quarantines.type
+    JOIN orpheus.job_types ON name = quarantines.type AND is_newest = 1
 WHERE released_ms IS NULL AND job_types.code <> quarantines.code AND job_types.code <> ''
 ORDER BY quarantines.type;

@@ -124,3 +124,11 @@ LIMIT ?;
 SELECT 'job ' || id || ' is held back, but its type ' || type || ' is not quarantined' FROM orpheus.jobs
 WHERE is_parked = 2 AND NOT EXISTS (SELECT 1 FROM orpheus.quarantines WHERE quarantines.type = jobs.type)
 LIMIT ?;
+
+-- name: i23-awaits-for-ever
+-- What a job that not every worker can read waits for is noted: else nobody would look for it.
+SELECT 'job ' || id || ' waits for a version of ' || type || ', but that is not noted' FROM orpheus.jobs
+WHERE is_parked = 3 AND NOT EXISTS (
+    SELECT 1 FROM orpheus.awaited_versions AS awaited
+    WHERE awaited.type = jobs.type AND awaited.versions = jobs.versions)
+LIMIT ?;

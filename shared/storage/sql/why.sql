@@ -1,6 +1,6 @@
 -- name: of-job
 -- What only `why` asks of a job's row: what it waits for, its lease, and how its last attempt ended.
-SELECT is_due, is_parked, crashes, waits_for, lease_incarnation, lease_token, (
+SELECT is_due, is_parked, crashes, waits_for, versions, lease_incarnation, lease_token, (
     SELECT outcome FROM orpheus.ended_attempts WHERE job_id = jobs.id ORDER BY number DESC LIMIT 1)
 FROM orpheus.jobs WHERE id = ?;
 

@@ -10,8 +10,9 @@ paused queue may have a million. The queues are merged by their next jobs, and o
 many jobs are read as are leased.
 
 Jobs of keys that have no room are left out too, and parked (shared/storage/verbs/keys.py). So are
-those of quarantined types (shared/storage/verbs/quarantines.py): which these are is read with the
-jobs, so that it costs no statement.
+those of quarantined types (shared/storage/verbs/quarantines.py), and those that this worker cannot
+read (shared/storage/verbs/versions.py): which these are is read with the jobs, so that it costs no
+statement.
 """
 
 import heapq
@@ -25,6 +26,7 @@ from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.keys import Gate, Keys
+from orpheus.shared.storage.verbs.versions import Awaited, Versions
 
 _MOST_LEFT_OUT = 256
 _PERHAPS = 2  # a result of `something-leasable`
@@ -40,14 +42,15 @@ class Head(NamedTuple):
     queue: str
     concurrency_key: str | None
     type: str
+    versions: str | None
 
 
 class DueJob(NamedTuple):
     """A due job as `due-of-all`, `due-of-one` and `due-job` read it, to be leased.
 
-    `token`: of its lease, where the database draws it with the job. `delayed_ms` and `held`, the
-    same in each row and None where they were not read: when the next delayed job is due, and the
-    quarantined types. A tuple, as Lease is one.
+    `token`: of its lease, where the database draws it with the job. `delayed_ms`, `held` and
+    `awaited`, the same in each row and None where they were not read: when the next delayed job is
+    due, the quarantined types, and which versions of types jobs wait for. A tuple, as Lease is one.
     """
 
     minus_priority: int
@@ -64,9 +67,11 @@ class DueJob(NamedTuple):
     cancel_requested: int
     traceparent: str | None
     concurrency_key: str | None
+    versions: str | None
     token: int | None
     delayed_ms: int | None
     held: str | None
+    awaited: str | None
 
     def lease(self, token: int, now_ms: int, expires_mono_ms: int) -> Lease:
         """Return its lease from now on."""
@@ -86,19 +91,23 @@ class DueJob(NamedTuple):
             bool(self.cancel_requested),
             self.traceparent,
             self.concurrency_key,
+            self.versions,
         )
 
 
 class DueJobs:
     """Reads due jobs in the order of leasing: highest priority, earliest run_at, lowest id."""
 
-    def __init__(self, database: Database, keys: Keys) -> None:
+    def __init__(self, database: Database, keys: Keys, versions: Versions) -> None:
         self._database = database
         self._keys = keys
         self.was_contended = False
         """Whether `first` has last returned nothing because others have locked what is due."""
+        self._versions = versions
         self._held: frozenset[str] = frozenset()
         """The quarantined types, as `is_any` saw them last."""
+        self._awaited: list[Awaited] = []
+        """What this process can read of what jobs wait for, as `is_any` saw it last."""
         self._sql = database.sql("leases.sql")
 
     def is_any(self) -> bool:
@@ -110,8 +119,11 @@ class DueJobs:
         row = self._database.one(
             self._sql["something-leasable"], clock.wall_ms(), clock.boot_id, clock.monotonic_ms()
         )
-        found, held = row or (0, None)
+        found, held, awaited = row or (0, None, None)
         self._held = _names_in(held)
+        self._awaited = self._versions.read_among(awaited)
+        if self._awaited:
+            return True
         return found == 1 or (found == _PERHAPS and self._is_any_beside_paused())
 
     def _is_any_beside_paused(self) -> bool:
@@ -132,7 +144,8 @@ class DueJobs:
     def unlimited(self, queues: Sequence[str], limit: int) -> list[DueJob]:
         """Return what `first` would, if no queue is paused or limited and all are served.
 
-        That takes one query. Otherwise, or with a job of a quarantined type, return nothing.
+        That takes one query. Otherwise, or with a job of a quarantined type, or one that only other
+        workers can read, or only this one and its like, return nothing.
         """
         self.was_contended = False
         if EVERY_QUEUE not in queues:
@@ -141,10 +154,23 @@ class DueJobs:
         if jobs and _is_over(jobs[0].delayed_ms, self._database.clock.wall_ms()):
             self.promote()
             jobs = self._of_all(limit)
-        if jobs and jobs[0].held is not None:
-            held = _names_in(jobs[0].held)
-            return [] if any(job.type in held for job in jobs) else jobs
-        return jobs
+        if not jobs or self._versions.read_among(jobs[0].awaited) or not self._reads_all(jobs):
+            return []
+        held = _names_in(jobs[0].held)
+        return [] if held and any(job.type in held for job in jobs) else jobs
+
+    def _reads_all(self, jobs: Iterable[DueJob]) -> bool:
+        return all(
+            job.versions is None or self._versions.reads(job.type, job.versions) for job in jobs
+        )
+
+    def offer(self, limit: int) -> list[int]:
+        """Let the next reading find parked jobs that this process can read; return their ids."""
+        return self._versions.offer(self._awaited, limit) if self._awaited else []
+
+    def park_again(self, ids: Iterable[int]) -> None:
+        """Park those that were offered and not leased."""
+        self._versions.park_again(ids)
 
     def _of_all(self, limit: int) -> list[DueJob]:
         return [DueJob._make(row) for row in self._database.all(self._sql["due-of-all"], limit)]
@@ -153,13 +179,15 @@ class DueJobs:
         """Return the first `limit` due jobs of `queues` (`*`: all).
 
         Of a queue in `rooms`, no more jobs are returned than it and their keys have room for; of
-        a quarantined type, none. Others may have released one since `is_any` looked: see `Gate`.
+        a quarantined type, none, nor any that this process cannot read. Others may have released a
+        type since `is_any` looked: see `Gate`.
         """
         if EVERY_QUEUE in queues and not rooms and not self._held:
             jobs = self._of_all(limit)
-            self.was_contended = not jobs
-            return jobs
-        gate = self._keys.gate(rooms, self._held)
+            if self._reads_all(jobs):
+                self.was_contended = not jobs
+                return jobs
+        gate = self._keys.gate(rooms, self._held, self._versions)
         while True:
             jobs = self._with_room(queues, limit, rooms, gate)
             if not gate.park(is_enough=len(jobs) == limit):
@@ -227,14 +255,10 @@ class DueJobs:
         is_open = queue not in gate.rules and not gate.held
         while rows := self._database.all(self._sql["due-of-one"], queue, *behind, chunk):
             jobs = [DueJob._make(row) for row in rows]
-            if is_open:
+            if is_open and self._reads_all(jobs):
                 yield from jobs
             else:
-                yield from (
-                    job
-                    for job in jobs
-                    if gate.admits(queue, job.concurrency_key, job.job_id, job.type)
-                )
+                yield from (job for job in jobs if gate.admits(job))
                 if gate.is_full:
                     return
             last = jobs[-1]
@@ -264,7 +288,7 @@ def _ids_with_room(heads: Iterable[Head], rooms: Mapping[str, Room], gate: Gate)
     lefts = {queue: room.left for queue, room in rooms.items()}
     for head in heads:
         left = lefts.get(head.queue)
-        if left == 0 or not gate.admits(head.queue, head.concurrency_key, head.job_id, head.type):
+        if left == 0 or not gate.admits(head):
             continue
         if left is not None:
             lefts[head.queue] = left - 1

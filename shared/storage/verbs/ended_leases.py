@@ -32,6 +32,7 @@ from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
+from orpheus.shared.storage.verbs.versions import Versions
 
 _OLD_AT_ONCE = 100
 """At most so many old attempts are deleted when one ends: an earlier version kept them all."""
@@ -83,12 +84,14 @@ class Ended:
     """How its worker died, if that counts against the type of the job."""
     seen_ms: int | None = None
     """When a worker was heard last that nobody saw die: the run ended then, the job ends now."""
+    versions: str | None = None
+    """Its worker could not read the job: these versions of its type can."""
 
     @classmethod
     def of(cls, one: Finished) -> "Ended":
         """Return the end of a lease whose job its worker has run."""
         fields = (one.ending, one.error, one.snooze_ms, one.cpu_s, one.max_rss_bytes, one.run)
-        return cls(one.lease.job_id, one.lease.token, *fields)
+        return cls(one.lease.job_id, one.lease.token, *fields, versions=one.versions)
 
 
 class EndedLeases:
@@ -102,6 +105,7 @@ class EndedLeases:
         queues: Queues,
         keys: Keys,
         quarantines: Quarantines,
+        versions: Versions,
         backoff: BackoffRules,
     ) -> None:
         self._database = database
@@ -110,6 +114,7 @@ class EndedLeases:
         self._queues = queues
         self._keys = keys
         self._quarantines = quarantines
+        self._versions = versions
         self._backoff = backoff
         self._random = random.Random()
         self._sql = database.sql("leases.sql")
@@ -199,6 +204,8 @@ class EndedLeases:
             started_ms,
             now_ms if follows.status is Status.PENDING and follows.outcome is not None else None,
         )
+        if ended.versions is not None:
+            self._versions.label(ended.job_id, ended.versions)
         if follows.outcome is None:
             self._database.run(self._sql["forget-attempt"], ended.job_id, ended.token)
             self._queues.refund(queue)

@@ -1,10 +1,23 @@
-"""The job type verbs of the store."""
+"""The job type verbs of the store: which types hosts have, in which versions.
 
-from collections.abc import Sequence
-from dataclasses import astuple
+What one host describes is a *build*: a set of job types, named by a digest of them. Hosts have
+different builds during a deployment, or for good. A build is kept as long as a host has it, or a
+worker that is still to be replaced. What a host has is forgotten some minutes after its last
+process, if others go on, so a host that restarts takes nothing away; while nothing runs, all stays.
 
-from orpheus.shared.storage.data import TypeRow
-from orpheus.shared.storage.database import Database
+Two types of one name are different *versions* if their payloads have different schemas. The newest
+is the one to which a host has changed last: it is shown, and its defaults count.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from orpheus.shared.process.host import own_host
+from orpheus.shared.storage.data import TypeRow, build_of
+from orpheus.shared.storage.database import Database, Row
+
+_FORGET_HOST_AFTER_MS = 5 * 60_000
 
 
 class Types:
@@ -14,27 +27,79 @@ class Types:
         self._database = database
         self._sql = database.sql("job_types.sql")
 
-    def replace(self, types: Sequence[TypeRow], since_ms: int | None = None) -> None:
-        """Replace the whole set, unless it is the same.
+    def replace(
+        self, types: Sequence[TypeRow], since_ms: int | None = None, host: str | None = None
+    ) -> str:
+        """Note what the job modules of a host define now, and return the name of that build.
 
         `since_ms`: workers of this host that were started then or later have this code; None: now.
+        `host`: None: this one.
         """
         now_ms = self._database.own_clock.wall_ms() if since_ms is None else since_ms
+        host, build = own_host() if host is None else host, build_of(types)
         with self._database.write(durable=False):
             self._database.lock("job types", [""])
-            if self.all() == sorted(types, key=lambda row: row.name):
-                return
+            row = self._database.one(self._sql["build-of-host"], host)
+            if row is not None and row[0] == build:
+                return build
             known = {(name, code): ms for name, code, ms in self._database.all(self._sql["codes"])}
-            rows = [(*astuple(row), known.get((row.name, row.code), now_ms)) for row in types]
-            self._database.run(self._sql["remove-all"])
+            rows = [
+                (build, one.version, known.get((one.name, one.code), now_ms), *one.described)
+                for one in types
+            ]
+            self._database.run(self._sql["put-build"], host, build, self._database.clock.wall_ms())
+            if not self._database.has_many_hosts:
+                self._database.run(self._sql["forget-other-hosts"], host)
             self._database.run_many(self._sql["insert-type"], rows)
-            self._database.at_commit.ring_api()
+            self._forget_builds()
+        return build
+
+    def forget_old(self) -> None:
+        """Forget what hosts had of which nothing was heard for minutes, and what nobody has."""
+        now_ms = self._database.clock.wall_ms()
+        silent: list[tuple[int | None, str]] = []
+        gone: list[str] = []
+        for host, since_ms, is_known in self._database.all(self._sql["hosts"]):
+            if is_known and since_ms is not None:
+                silent.append((None, host))
+            elif not is_known and since_ms is None:
+                silent.append((now_ms, host))
+            elif not is_known and now_ms - since_ms >= _FORGET_HOST_AFTER_MS:
+                gone.append(host)
+        if not (silent or gone or self._database.one(self._sql["any-unheld"])):
+            return
+        with self._database.write(durable=False):
+            self._database.lock("job types", [""])
+            self._database.run_many(self._sql["note-silent"], silent)
+            self._database.run_many(self._sql["forget-host"], [(host,) for host in gone])
+            self._forget_builds()
+
+    def _forget_builds(self) -> None:
+        self._database.run(self._sql["forget-builds"])
+        self._database.run(self._sql["mark-newest"])
+        self._database.at_commit.ring_api()
 
     def get(self, name: str) -> TypeRow | None:
-        """Return the type of that name, None if no configured module defines it."""
-        row = self._database.one(self._sql["get-type"], name)
-        return TypeRow(*row) if row else None
+        """Return the newest version of a type with its others, None if no host has one."""
+        return next(_types_of(self._database.all(self._sql["get-type"], name)), None)
 
     def all(self) -> list[TypeRow]:
-        """Return every type, by name."""
-        return [TypeRow(*row) for row in self._database.all(self._sql["all-types"])]
+        """Return the newest version of every type with its others, by name."""
+        return list(_types_of(self._database.all(self._sql["all-types"])))
+
+    def versions_of(self, build: str) -> dict[str, str]:
+        """Return the version of each type in a build, by name."""
+        return dict(self._database.all(self._sql["versions-of-build"], build))
+
+
+def _types_of(rows: Iterable[Row]) -> Iterator[TypeRow]:
+    """Yield the type of each name, whose rows follow each other; its builds are counted last."""
+    for _, same in groupby(rows, key=lambda row: row[0]):
+        found = list(same)
+        is_everywhere = len(found) == found[0][-1]
+        versions: dict[str, TypeRow] = {}
+        for row in found:
+            one = TypeRow(*row[:-1])
+            versions.setdefault(one.version, one)
+        newest, *others = versions.values()
+        yield replace(newest, others=tuple(others), is_everywhere=is_everywhere)

@@ -14,6 +14,7 @@ Nothing is counted that a crash could leave wrong: the running jobs of a key are
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.rates import (
@@ -28,6 +29,7 @@ from orpheus.shared.domain.rates import (
 from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.quarantines import lock_quarantines
+from orpheus.shared.storage.verbs.versions import Versions
 
 _NO_LIMIT = 1_000
 """How many jobs of a key without a limit one transaction unparks."""
@@ -40,6 +42,30 @@ _KEYS_AT_ONCE = 200
 _Key = tuple[str, str]
 _Job = tuple[str, str | None, int]
 """Its queue, key and id."""
+
+
+class Candidate(Protocol):
+    """A due job that may be leased."""
+
+    @property
+    def job_id(self) -> int:
+        """Its id."""
+
+    @property
+    def queue(self) -> str:
+        """Its queue."""
+
+    @property
+    def concurrency_key(self) -> str | None:
+        """Its key."""
+
+    @property
+    def type(self) -> str:
+        """Its type."""
+
+    @property
+    def versions(self) -> str | None:
+        """The versions of its type that can read it; None: all."""
 
 
 class Keys:
@@ -81,17 +107,18 @@ class Keys:
 
     # Leasing
 
-    def gate(self, rooms: Mapping[str, Room], held: frozenset[str]) -> "Gate":
+    def gate(self, rooms: Mapping[str, Room], held: frozenset[str], versions: Versions) -> "Gate":
         """Return what lets jobs through as far as their keys have room.
 
-        `held`: the types of which no job is let through.
+        `held`: the types of which no job is let through. `versions`: tells which jobs this process
+        cannot read.
         """
         rules = {
             name: room.per_key for name, room in rooms.items() if room.per_key != NO_LIMITS_PER_KEY
         }
         if any(rule.rate is not None for rule in rules.values()):
             self._look_at_opened()
-        return Gate(self, rules, held)
+        return Gate(self, rules, held, versions)
 
     def room(self, queue: str, key: str, rules: KeyRules) -> tuple[int, bool]:
         """Return how many jobs of a key may start now, and whether one of them was parked.
@@ -297,29 +324,43 @@ class Keys:
 class Gate:
     """Lets jobs through as far as their keys have room, in the order of leasing.
 
-    It lets none of a quarantined type through. What it leaves out is parked, and then what may be
-    leased is read again. A job that cannot be held back, as another host has locked it, is passed
-    over from then on: each reading parks or passes over some, so it comes to an end.
+    It lets none of a quarantined type through, and none that this process cannot read. What it
+    leaves out is parked, and then what may be leased is read again. A job that cannot be held back,
+    as another host has locked it, is passed over from then on: each reading parks or passes over
+    some, so it comes to an end.
     """
 
-    def __init__(self, keys: Keys, rules: Mapping[str, KeyRules], held: frozenset[str]) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        rules: Mapping[str, KeyRules],
+        held: frozenset[str],
+        versions: Versions,
+    ) -> None:
         self.rules = rules
         """Of the queues that have limits per key."""
         self.held = held
         """The quarantined types."""
         self._keys = keys
+        self._versions = versions
         self._rooms: dict[_Key, int] = {}
         self._left_out: list[tuple[str, str, int]] = []
         self._held_back: list[_Job] = []
+        self._unread: list[tuple[int, str, str]] = []
+        """Of those that are held back: the id, type and versions of what cannot be read here."""
         self._passed_over: set[int] = set()
         self._has_unparked = False
         self._parked = self._parked_as_held = 0
 
-    def admits(self, queue: str, key: str | None, job_id: int, job_type: str) -> bool:
+    def admits(self, job: Candidate) -> bool:
         """Return whether the key has room for this job; then it has room for one less."""
-        if job_type in self.held:
+        queue, key, job_id = job.queue, job.concurrency_key, job.job_id
+        is_held, versions = job.type in self.held, job.versions
+        if is_held or not self._versions.reads(job.type, versions):
             if job_id not in self._passed_over:
                 self._held_back.append((queue, key, job_id))
+                if versions is not None and not is_held:
+                    self._unread.append((job_id, job.type, versions))
             return False
         rules = self.rules.get(queue)
         if key is None or rules is None:
@@ -364,13 +405,18 @@ class Gate:
             return False
         self._parked += len(self._left_out)
         self._parked_as_held += len(self._held_back)
-        self._left_out, self._held_back, self._has_unparked = [], [], False
+        self._left_out, self._held_back, self._unread, self._has_unparked = [], [], [], False
         self.start_over()
         return again
 
     def _hold(self) -> None:
         """Hold jobs back; those with which that cannot be done are passed over instead."""
-        parked, self.held = self._keys.hold(self._held_back)
+        unread = {one[0] for one in self._unread}
+        quarantined = [one for one in self._held_back if one[2] not in unread]
+        parked = self._versions.hold(self._unread) if unread else frozenset[int]()
+        if quarantined:
+            parked_too, self.held = self._keys.hold(quarantined)
+            parked |= parked_too
         self._passed_over |= {one[2] for one in self._held_back} - parked
         self._held_back = [one for one in self._held_back if one[2] in parked]
 

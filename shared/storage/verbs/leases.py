@@ -26,6 +26,7 @@ from orpheus.shared.storage.verbs.enqueue import Children, Enqueue
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.queues import Queues
+from orpheus.shared.storage.verbs.versions import Versions
 
 
 class Leases:
@@ -39,6 +40,7 @@ class Leases:
         enqueue: Enqueue,
         queues: Queues,
         keys: Keys,
+        versions: Versions,
         ended: EndedLeases,
     ) -> None:
         self._database = database
@@ -49,7 +51,7 @@ class Leases:
         self._keys = keys
         self._ended = ended
         self.heard_until_ms = ended.heard_until_ms
-        self._due_jobs = DueJobs(database, keys)
+        self._due_jobs = DueJobs(database, keys, versions)
         self._has_delayed: bool | None = None
         """Whether the last lease saw a delayed job; None: it did not look."""
         self._sql = database.sql("leases.sql")
@@ -82,10 +84,12 @@ class Leases:
         if limit < 1:
             return []
         with self._database.write(durable=False):
-            jobs, rooms = self._first(queues, limit)
+            jobs, rooms, offered = self._first(queues, limit)
             if eligible is not None:
                 jobs = [jobs[index] for index in eligible([job.crashes for job in jobs])]
             jobs = jobs[: fitting([job.type for job in jobs])]
+            if offered:
+                self._due_jobs.park_again({*offered} - {job.job_id for job in jobs})
             if not jobs:
                 return []
             now_ms = self._database.clock.wall_ms()
@@ -103,15 +107,21 @@ class Leases:
             self._events.record_jobs(Kind.JOB_STARTED, [lease.job_id for lease in leases])
             return leases
 
-    def _first(self, queues: Sequence[str], limit: int) -> tuple[list[DueJob], Mapping[str, Room]]:
-        """Return the first due jobs, and the rooms within which they are leased."""
+    def _first(
+        self, queues: Sequence[str], limit: int
+    ) -> tuple[list[DueJob], Mapping[str, Room], list[int]]:
+        """Return the first due jobs, and the rooms within which they are leased.
+
+        Return also the ids of jobs that are parked again unless they are leased.
+        """
         jobs = self._due_jobs.unlimited(queues, limit)
         self._has_delayed = jobs[0].delayed_ms is not None if jobs else None
         if jobs or not self.is_work_due():
-            return jobs, {}
+            return jobs, {}, []
         rooms = self._queues.locked_rooms()
         self._due_jobs.promote()
-        return self._due_jobs.first(queues, limit, rooms), rooms
+        offered = self._due_jobs.offer(limit)
+        return self._due_jobs.first(queues, limit, rooms), rooms, offered
 
     def _store_leases(self, holder: Holder, leases: Sequence[Lease], expires_mono_ms: int) -> None:
         same = (holder.incarnation, expires_mono_ms, self._database.clock.boot_id)

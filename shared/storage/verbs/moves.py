@@ -74,7 +74,9 @@ TABLES = (
     Table("schedules", ("name",)),
     Table("outboxes", ("name", "place")),
     Table("alerts", ("name",)),
-    Table("job_types", ("name",)),
+    Table("job_types", ("build", "name")),
+    Table("host_builds", ("host",)),
+    Table("awaited_versions", ("type", "versions")),
     Table("quarantines", ("type",)),
 )
 """In this order: what names a row of another table comes after it."""

@@ -14,7 +14,14 @@ from orpheus.shared.domain.limited import WaitingKeys
 from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, KeyRules, opens_ms, tokens_of
 from orpheus.shared.domain.rooms import FREE, Room
-from orpheus.shared.domain.why import MOST_BEFORE, MOST_STEPS, Before, Pause, Standing
+from orpheus.shared.domain.why import (
+    MOST_BEFORE,
+    MOST_STEPS,
+    Before,
+    LacksCode,
+    Pause,
+    Standing,
+)
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.due_jobs import heads_of_queues
@@ -22,6 +29,7 @@ from orpheus.shared.storage.verbs.jobs import Jobs
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
+from orpheus.shared.storage.verbs.versions import Versions
 
 _Key = tuple[str, str]
 _HELD = 2  # of `is_parked`
@@ -39,6 +47,7 @@ class Standings:
         keys: Keys,
         queues: Queues,
         quarantines: Quarantines,
+        versions: Versions,
         audit: Audit,
     ) -> None:
         self._database = database
@@ -46,6 +55,7 @@ class Standings:
         self._keys = keys
         self._queues = queues
         self._quarantines = quarantines
+        self._versions = versions
         self._audit = audit
         self._sql = database.sql("why.sql")
         self._keys_sql = database.sql("keys.sql")
@@ -56,7 +66,7 @@ class Standings:
             job = self._jobs.get(job_id)
             row = self._database.one(self._sql["of-job"], job_id)
             assert row is not None
-            is_due, is_parked, crashes, waits_for, incarnation, token, outcome = row
+            is_due, is_parked, crashes, waits_for, versions, incarnation, token, outcome = row
             now_ms = self._database.clock.wall_ms()
             is_due = bool(is_due) or (job.status is Status.PENDING and job.run_at_ms <= now_ms)
             limits = _Limits(self._database, self._queues.rooms(), self._keys)
@@ -73,6 +83,7 @@ class Standings:
                 cancelled=self._audit.who_cancelled(job),
                 key_holder=self._key_holder(job),
                 quarantine=self._quarantine(job, is_held=is_parked == _HELD),
+                lacks_code=self._lacks_code(job, versions),
                 pause=self.pauses().get(job.queue),
                 queues=limits.queues,
                 keys=limits.rooms_of(_keys_of([*before, _as_before(job)])),
@@ -85,6 +96,12 @@ class Standings:
     def _quarantine(self, job: Job, *, is_held: bool) -> Quarantine | None:
         quarantine = self._quarantines.of(job.type)
         return quarantine if quarantine and (is_held or not quarantine.is_released) else None
+
+    def _lacks_code(self, job: Job, versions: str | None) -> LacksCode | None:
+        if versions is None or not self._versions.lacks_reader(job.type, versions):
+            return None
+        is_newest = self._versions.is_newest(job.type, versions)
+        return LacksCode.NEWER if is_newest else LacksCode.OTHER
 
     def pauses(self) -> dict[str, Pause]:
         """Return who paused each queue that is paused, why, and when; in one statement."""

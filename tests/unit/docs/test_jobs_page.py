@@ -18,7 +18,7 @@ from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.job_types import context as contexts
 from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.request import JobRequest, Options
-from orpheus.worker.attempt.context import Fit, RunningAttempt
+from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor, NoTimeout
 
 PAGE = (Path(__file__).parents[3] / "docs" / "jobs.md").read_text(encoding="utf-8")
@@ -50,11 +50,8 @@ class Queries:
     def dependencies(self, job_id: int) -> list[Dependency]:
         return self.depends_on
 
-    def has_type(self, name: str) -> bool:
-        return True
-
-    def fit(self, job_type: registry.JobType, payload: str) -> Fit:
-        return Fit.NO
+    def other_readers(self, lease: Lease, job_type: registry.JobType | None) -> str | None:
+        return None
 
     def trouble(self) -> list[str]:
         return []

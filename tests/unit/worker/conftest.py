@@ -11,7 +11,6 @@ from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.worker.attempt.alarm import Alarm
-from orpheus.worker.attempt.context import Fit
 
 LEASE = Lease(
     job_id=7,
@@ -45,7 +44,8 @@ class FakeQueries:
 
     def __init__(self) -> None:
         self.asked: list[int] = []
-        self.answer = Fit.NO
+        self.readers: dict[str, str] = {}
+        """By type: the versions that can read what this worker cannot."""
 
     def dependencies(self, job_id: int) -> list[Dependency]:
         self.asked.append(job_id)
@@ -56,11 +56,8 @@ class FakeQueries:
             Dependency(5, "sum", Status.CANCELLED),
         ]
 
-    def has_type(self, name: str) -> bool:
-        return name == "child"
-
-    def fit(self, job_type: JobType, payload: str) -> Fit:
-        return self.answer
+    def other_readers(self, lease: Lease, job_type: JobType | None) -> str | None:
+        return self.readers.get(lease.type)
 
     def trouble(self) -> list[str]:
         return []

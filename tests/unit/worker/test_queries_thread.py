@@ -1,20 +1,22 @@
 """Jobs ask from any thread; one thread asks the database."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import Dependency
+from orpheus.shared.domain.jobs import Dependency, Lease
 from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.worker.attempt.context import Fit
 from orpheus.worker.queries_thread import QueriesThread
 
 
-def test_every_thread_has_its_own_answer_from_one_thread(queries: Any) -> None:
+def test_every_thread_has_its_own_answer_from_one_thread(
+    make_lease: Callable[..., Lease], queries: Any
+) -> None:
     threads = set()
 
     class Noting:
@@ -22,8 +24,7 @@ def test_every_thread_has_its_own_answer_from_one_thread(queries: Any) -> None:
             threads.add(threading.current_thread().name)
             return [replace(queries.dependencies(job_id)[0], id=job_id)]
 
-        has_type = queries.has_type
-        fit = queries.fit
+        other_readers = queries.other_readers
         prepare_child = queries.prepare_child
         trouble = queries.trouble
 
@@ -32,8 +33,7 @@ def test_every_thread_has_its_own_answer_from_one_thread(queries: Any) -> None:
         answers = list(pool.map(asked.dependencies, range(100)))
     assert [[one.id for one in answer] for answer in answers] == [[n] for n in range(100)]
     assert threads == {"job-queries"}
-    assert asked.has_type("child")
-    assert asked.fit(None, "{}") is Fit.NO  # type: ignore[arg-type]
+    assert asked.other_readers(make_lease(), None) is None
     assert asked.trouble() == []
 
 

@@ -6,7 +6,7 @@ INSERT INTO orpheus.job_counts (queue, status, n) VALUES (?, ?, ?);
 -- Add to the jobs of a queue and type that ended in this minute, and to how long those that are done
 -- ran. A type that is not described is ''.
 INSERT INTO orpheus.finished_per_minute (minute, queue, type, status, n, ran_ms)
-VALUES (?, ?, coalesce((SELECT name FROM orpheus.job_types WHERE name = ?), ''), ?, ?, ?);
+VALUES (?, ?, coalesce((SELECT name FROM orpheus.job_types WHERE name = ? LIMIT 1), ''), ?, ?, ?);
 
 -- name: add-total
 -- Add to the jobs that ended, or to a bucket of waiting or running times.
@@ -19,7 +19,7 @@ INSERT INTO orpheus.type_totals (type, measure, outcome, bucket, n, total, most)
 SELECT coalesce(job_types.name, ''), measure, outcome, bucket, n, total, most
 FROM unnest(?::text[], ?::text[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])
         AS added (type, measure, outcome, bucket, n, total, most)
-    LEFT JOIN orpheus.job_types ON job_types.name = added.type;
+    LEFT JOIN orpheus.job_types ON job_types.name = added.type AND is_newest = 1;
 
 -- name: type-totals
 -- Read what all types cost.

@@ -1,13 +1,15 @@
 -- name: due-of-all
 -- The first due jobs of all queues, in order: what the order is made of, and the fields of Lease that
--- are known before; a token for each, when the next delayed job is due, and which types are quarantined.
+-- are known before; a token for each, when the next delayed job is due, which types are quarantined, and
+-- which versions of types jobs wait for.
 -- None, if a queue is paused or limited.
 -- They stay locked; those that another host has locked are left to it. A token is drawn when its job is
 -- locked. The queues are looked at here, so that no job is locked before the limits are.
 SELECT due.*, nextval('orpheus.lease_tokens') << 20 | floor(random() * 1048576)::bigint AS token,
     (SELECT run_at_ms FROM orpheus.jobs
     WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1) AS delayed_ms, (
-        SELECT string_agg(type, ' ') FROM orpheus.quarantines WHERE released_ms IS NULL) AS held
+        SELECT string_agg(type, ' ') FROM orpheus.quarantines WHERE released_ms IS NULL) AS held, (
+        SELECT string_agg(type || ' ' || versions, ',') FROM orpheus.awaited_versions) AS awaited
 FROM (
     SELECT {due-columns} FROM orpheus.jobs
     WHERE status = 'pending' AND is_due = 1 AND is_parked = 0

@@ -1,12 +1,14 @@
 -- name: due-of-all
 -- The first due jobs of all queues, in order: what the order is made of, and the fields of Lease that
--- are known before; when the next delayed job is due, and which types are quarantined.
+-- are known before; when the next delayed job is due, which types are quarantined, and which versions of
+-- types jobs wait for.
 -- None, if a queue is paused or limited.
 -- INDEXED BY: the planner would sort all of them.
 SELECT {due-columns}, NULL AS token, (
         SELECT run_at_ms FROM jobs INDEXED BY jobs_scheduled
         WHERE status = 'pending' AND is_due = 0 ORDER BY run_at_ms LIMIT 1) AS delayed_ms, (
-        SELECT string_agg(type, ' ') FROM quarantines WHERE released_ms IS NULL) AS held
+        SELECT string_agg(type, ' ') FROM quarantines WHERE released_ms IS NULL) AS held, (
+        SELECT string_agg(type || ' ' || versions, ',') FROM awaited_versions) AS awaited
 FROM jobs INDEXED BY jobs_due_of_all
 WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
     AND NOT EXISTS (

@@ -49,7 +49,7 @@ RELOADED = Reloaded("SIGHUP", SETTINGS, None, "v1", (), (), replace_all=False, e
 
 
 @pytest.mark.parametrize(
-    ("code", "changed", "told"),
+    ("build", "changed", "told"),
     [
         ("v1", [], ""),
         ("v2", [], ", the code of the jobs changed"),
@@ -59,10 +59,10 @@ RELOADED = Reloaded("SIGHUP", SETTINGS, None, "v1", (), (), replace_all=False, e
     ],
 )
 def test_a_reload_names_a_setting_only_if_it_alone_has_changed(
-    code: str, changed: list[str], told: str
+    build: str, changed: list[str], told: str
 ) -> None:
     """Of several, most slots are not concerned by each."""
-    _, adopted = reload(replace(RELOADED, code=code, shown_changes=tuple(changed)))
+    _, adopted = reload(replace(RELOADED, build=build, shown_changes=tuple(changed)))
     assert adopted == f"reload (SIGHUP){told}"
 
 
@@ -79,6 +79,6 @@ def reload(new: Reloaded) -> tuple[dict[str, Slot], str]:
     slots = {"a-1": Slot("a-1", "a", Role.WORKER, state=SlotState.READY)}
     loop = SimpleNamespace(slots=slots, listen=do_nothing, adopt=lambda _, why: told.append(why))
     calls = dict.fromkeys(("adopt", "plan", "duties", "outboxes", "record"), do_nothing)
-    rest = cast("Any", SimpleNamespace(code="v1", fileno=lambda: 0, **calls))
+    rest = cast("Any", SimpleNamespace(build="v1", fileno=lambda: 0, **calls))
     Orders(cast("Any", loop), *[rest] * 8)._adopt(new)
     return loop.slots, told[0]

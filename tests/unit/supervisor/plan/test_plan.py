@@ -17,9 +17,9 @@ POOLS = ("pools.default.workers=2", "pools.mail.workers=1", 'pools.mail.queues=[
 
 
 def plan(
-    *sets: str, socket_fd: int | None = 9, code: str = "", scaled: Mapping[str, int] = {}
+    *sets: str, socket_fd: int | None = 9, build: str = "", scaled: Mapping[str, int] = {}
 ) -> Plan:
-    return make_plan(load_settings(None, [*POOLS, *sets], {}), socket_fd, code, scaled, sets=())
+    return make_plan(load_settings(None, [*POOLS, *sets], {}), socket_fd, build, scaled, sets=())
 
 
 def specs(*sets: str, socket_fd: int | None = 9, **more: Any) -> dict[str, ProcessSpec]:
@@ -84,7 +84,7 @@ def test_the_fingerprint_changes_with_what_a_process_uses(
 
 
 def test_other_job_code_restarts_workers_only() -> None:
-    before, after = specs(code="one"), specs(code="other")
+    before, after = specs(build="one"), specs(build="other")
     different = {slot for slot in before if before[slot].fingerprint != after[slot].fingerprint}
     assert different == WORKERS
 

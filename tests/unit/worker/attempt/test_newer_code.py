@@ -1,4 +1,4 @@
-"""A worker that meets a job of newer code than it has loaded."""
+"""A worker that meets a job which only other code can read."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,34 +10,30 @@ from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.registry import load_job_types
-from orpheus.worker.attempt.context import Fit, RunningAttempt
+from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor, NoTimeout
 
 
-def test_a_type_that_only_newer_code_defines_spends_no_retry(
+def test_a_type_that_only_other_code_defines_is_given_back_as_not_entered(
     make_lease: Callable[..., Lease], queries: Any
 ) -> None:
     executor = Executor({}, {}, NoTimeout(), queries)
-    executor.run(RunningAttempt(make_lease(type="t"), 0.0))
-    assert not executor.is_outdated
-    ended = executor.run(RunningAttempt(make_lease(type="child"), 0.0))
-    assert ended.ending is Ending.RELEASED
-    assert executor.is_outdated
+    ended = executor.run(RunningAttempt(make_lease(type="t"), 0.0))
+    assert (ended.ending, ended.error and ended.error.type) == (Ending.FAILED, "UnknownJobType")
+    queries.readers = {"t": "v2"}
+    ended = executor.run(RunningAttempt(make_lease(type="t"), 0.0))
+    assert (ended.ending, ended.versions, ended.error) == (Ending.UNENTERED, "v2", None)
 
 
 @pytest.mark.parametrize(
-    ("fit", "ending", "kind"),
-    [
-        (Fit.NEWLY, Ending.RELEASED, None),
-        (Fit.YES, Ending.FAILED, "NewerPayload"),
-        (Fit.NO, Ending.FAILED_PERMANENTLY, "PermanentError"),
-    ],
+    ("readers", "ending", "kind"),
+    [("v2 v3", Ending.UNENTERED, None), (None, Ending.FAILED_PERMANENTLY, "PermanentError")],
 )
-def test_a_payload_that_only_newer_code_takes_spends_no_retry(
+def test_a_payload_that_only_other_code_takes_is_given_back_as_not_entered(
     make_lease: Callable[..., Lease],
     monkeypatch: pytest.MonkeyPatch,
     queries: Any,
-    fit: Fit,
+    readers: str | None,
     ending: Ending,
     kind: str | None,
 ) -> None:
@@ -46,8 +42,8 @@ def test_a_payload_that_only_newer_code_takes_spends_no_retry(
     @job("t")
     def pay(order: int) -> None: ...
 
-    queries.answer = fit
+    queries.readers = {"t": readers}
     executor = Executor(load_job_types([]), {}, NoTimeout(), queries)
     ended = executor.run(RunningAttempt(make_lease(payload='{"order": 1, "currency": "USD"}'), 0.0))
-    assert (ended.ending, ended.error and ended.error.type) == (ending, kind)
-    assert executor.is_outdated == (fit is Fit.NEWLY)
+    assert (ended.ending, ended.versions) == (ending, readers)
+    assert (ended.error and ended.error.type) == kind

@@ -77,7 +77,7 @@ class Upkeep:
         alerts_s = _fire_alerts(store, self._settings)
         schedules_s = fire_schedules(store, self._settings)
         forget_lost_hosts(store)
-        store.types.forget_old()
+        store.types.note_hosts()
         release_changed_types(store)
         # Not by a drainer at its end: it may be killed, or an outbox go while nothing runs.
         store.outboxes.keep_refused(self._settings.outboxes)

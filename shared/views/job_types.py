@@ -66,6 +66,9 @@ class JobType(TypedDict):
     description: str
     quarantine: Quarantine | None
     """null: it is not quarantined."""
+    versions: int
+    """How many versions of it hosts have now. This is the newest one; with several, each job runs
+    where the code can read it."""
 
 
 def types_json(store: Store, defaults: JobDefaults) -> list[JobType]:
@@ -109,6 +112,7 @@ def type_json(
         },
         "description": row.description,
         "quarantine": None if quarantine is None else quarantine_json(quarantine),
+        "versions": 1 + len(row.others),
     }
     if row.backoff_base_s is not None:
         result["defaults"]["backoff_base"] = row.backoff_base_s

@@ -11,7 +11,7 @@ from orpheus.shared.domain.graph import GraphJob
 from orpheus.shared.domain.jobs import Attempt, Job, RunningJob
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.storage import JobState, Store
-from orpheus.shared.storage.data import AuditRow, TypeRow
+from orpheus.shared.storage.data import AuditRow
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.verbs.dependencies import WaitingJob
 from orpheus.shared.storage.verbs.due_jobs import DueJob, Head
@@ -36,7 +36,6 @@ QUERIES = [
     ("leases.sql", "spent", LeasedJob),
     ("dependencies.sql", "waiting-for", WaitingJob),
     ("audit.sql", "entries", AuditRow),
-    ("job_types.sql", "get-type", TypeRow),
     ("processes.sql", "all-processes", ProcessRecord),
     ("processes.sql", "all-slots", SlotRecord),
 ]

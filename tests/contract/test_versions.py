@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -82,7 +84,7 @@ def new(old: Worker, another: Opener) -> Worker:
 def accept(store: Store) -> Fits:
     """Submits a job as the API does."""
 
-    def submit(payload: object = None, type: str = "resize", **fields: object) -> int:
+    def submit(payload: object = None, type: str = "resize", **fields: Any) -> int:
         types = {row.name: row for row in store.types.all()}
         new = prepare_job(types, JobDefaults(1, 60.0), type=type, payload=payload or {}, **fields)
         return store.jobs.submit(new).job.id
@@ -95,7 +97,7 @@ def codes(store: Store, job_id: int) -> list[Code]:
 
 
 def upkeep(store: Store) -> None:
-    store.types.forget_old()
+    store.types.note_hosts()
     while store.versions.continue_letting_go():
         pass
     assert store.maintenance.verify() == []
@@ -205,7 +207,7 @@ def test_many_of_them_are_let_go_in_parts(store: Store, old: Worker, new: Worker
     while new.store.leases.is_work_due():
         assert new.lease(1) == []
     old.dies()
-    store.types.forget_old()
+    store.types.note_hosts()
     assert store.versions.continue_letting_go()
     assert store.maintenance.verify() == []
     assert store.versions.continue_letting_go()
@@ -214,7 +216,7 @@ def test_many_of_them_are_let_go_in_parts(store: Store, old: Worker, new: Worker
     assert new.lease(999) == jobs
 
 
-def test_a_host_that_restarts_takes_nothing_away_and_a_silent_one_is_forgotten_after_minutes(
+def test_a_host_that_restarts_takes_nothing_away_and_a_silent_one_does_not_count_after_minutes(
     store: Store, clock: FakeClock
 ) -> None:
     if not store.has_many_hosts:
@@ -229,16 +231,24 @@ def test_a_host_that_restarts_takes_nothing_away_and_a_silent_one_is_forgotten_a
     assert newest is not None
     assert newest.others == (OLD,)
     assert newest.version == NEW.version
-    store.types.forget_old()
+    store.types.note_hosts()
     clock.advance(4 * MINUTE_MS)
-    store.types.forget_old()
+    store.types.note_hosts()
     assert store.types.get("crop"), "host b may start again"
     clock.advance(MINUTE_MS)
-    store.types.forget_old()
+    store.types.note_hosts()
     assert store.types.all() == [OLD]
-    store.types.replace([NEW], host="b")
+    store.processes.register(replace(live, host="b", incarnation="of-b"))
+    store.types.note_hosts()
+    assert store.types.get("crop") == replace(CROP, is_everywhere=False), "it was only cut off"
     store.types.replace([OLD], host="b")
     assert store.types.all() == [OLD], "rolled back"
+    store.processes.forget("of-b")
+    clock.advance(MINUTE_MS)
+    store.types.note_hosts()
+    clock.advance(8 * 24 * 60 * MINUTE_MS)
+    store.types.note_hosts()
+    assert store.types.all() == [OLD]
 
 
 def test_while_nothing_runs_what_the_hosts_had_is_accepted(store: Store, accept: Fits) -> None:

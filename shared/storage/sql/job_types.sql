@@ -1,6 +1,7 @@
 -- part: held-builds
 -- The builds that a host has, and those of workers that are still to be replaced.
-SELECT build FROM orpheus.host_builds UNION SELECT build FROM orpheus.processes WHERE build <> ''
+SELECT build FROM orpheus.host_builds WHERE is_gone = 0
+    UNION SELECT build FROM orpheus.processes WHERE build <> ''
 
 -- part: type-columns
 -- The first fields of TypeRow (shared/storage/data.py).
@@ -20,7 +21,7 @@ SELECT build FROM orpheus.host_builds WHERE host = ?;
 -- Note the build that a host has from now on.
 INSERT INTO orpheus.host_builds (host, build, since_ms) VALUES (?, ?, ?)
 ON CONFLICT (host) DO UPDATE SET build = excluded.build, since_ms = excluded.since_ms,
-    silent_since_ms = NULL;
+    silent_since_ms = NULL, is_gone = 0;
 
 -- name: forget-other-hosts
 -- Only this host uses the database: the others are earlier names of it.
@@ -34,8 +35,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (build, name) DO NOTHING;
 
 -- name: forget-builds
--- Delete the types of builds that nobody holds.
-DELETE FROM orpheus.job_types WHERE build NOT IN ({held-builds});
+-- Delete the types of builds that nobody has, nor a host that may come back.
+DELETE FROM orpheus.job_types WHERE build NOT IN (
+    SELECT build FROM orpheus.host_builds UNION SELECT build FROM orpheus.processes);
 
 -- name: mark-newest
 -- Of each type, the row of the build to which a host has changed last is the one that is shown.
@@ -43,24 +45,27 @@ UPDATE orpheus.job_types SET is_newest = CASE WHEN build = (
     SELECT same.build FROM orpheus.job_types AS same
         LEFT JOIN orpheus.host_builds ON host_builds.build = same.build
     WHERE same.name = job_types.name
-    ORDER BY coalesce(since_ms, 0) DESC, same.build LIMIT 1) THEN 1 ELSE 0 END;
+    ORDER BY coalesce(is_gone, 0), coalesce(since_ms, 0) DESC, same.build LIMIT 1) THEN 1 ELSE 0 END;
 
 -- name: hosts
--- Every host that has described a build: since when it is silent, and whether a process of it is known.
-SELECT host, silent_since_ms, EXISTS (SELECT 1 FROM orpheus.processes WHERE processes.host = host_builds.host)
+-- Every host that has described a build: since when it is silent, whether it is gone, and whether a
+-- process of it is known.
+SELECT host, silent_since_ms, is_gone, EXISTS (
+    SELECT 1 FROM orpheus.processes WHERE processes.host = host_builds.host)
 FROM orpheus.host_builds;
 
 -- name: note-silent
--- Note since when a host is silent; NULL: it is not.
-UPDATE orpheus.host_builds SET silent_since_ms = ? WHERE host = ?;
+-- Note since when a host is silent (NULL: it is not), and whether it is gone.
+UPDATE orpheus.host_builds SET silent_since_ms = ?, is_gone = ? WHERE host = ?;
 
 -- name: forget-host
 -- Forget what a host has described.
 DELETE FROM orpheus.host_builds WHERE host = ?;
 
 -- name: any-unheld
--- Is there a build that nobody holds?
-SELECT 1 FROM orpheus.job_types WHERE build NOT IN ({held-builds}) LIMIT 1;
+-- Is there a build that nobody has?
+SELECT 1 FROM orpheus.job_types WHERE build NOT IN (
+    SELECT build FROM orpheus.host_builds UNION SELECT build FROM orpheus.processes) LIMIT 1;
 
 -- name: get-type
 -- Every row of one job type, the newest first.

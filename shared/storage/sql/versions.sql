@@ -29,7 +29,10 @@ UPDATE orpheus.jobs SET is_parked = 3 WHERE id = ? AND status = 'pending' AND is
 -- What jobs wait for, and whether a host or worker has one of these versions.
 SELECT type, versions, EXISTS (
     SELECT 1 FROM orpheus.job_types
-    WHERE name = awaited_versions.type AND ' ' || versions || ' ' LIKE '% ' || version || ' %')
+    WHERE name = awaited_versions.type AND ' ' || versions || ' ' LIKE '% ' || version || ' %'
+        AND build IN (
+            SELECT build FROM orpheus.host_builds WHERE is_gone = 0
+            UNION SELECT build FROM orpheus.processes))
 FROM orpheus.awaited_versions ORDER BY type, versions;
 
 -- name: some-awaiting

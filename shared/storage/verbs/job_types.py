@@ -2,8 +2,9 @@
 
 What one host describes is a *build*: a set of job types, named by a digest of them. Hosts have
 different builds during a deployment, or for good. A build is kept as long as a host has it, or a
-worker that is still to be replaced. What a host has is forgotten some minutes after its last
-process, if others go on, so a host that restarts takes nothing away; while nothing runs, all stays.
+worker that is still to be replaced. A host that nobody has heard of for minutes, while others go
+on, does not count until it is back: so one that restarts takes nothing away. While nothing runs,
+all stays as it is.
 
 Two types of one name are different *versions* if their payloads have different schemas. The newest
 is the one to which a host has changed last: it is shown, and its defaults count.
@@ -17,7 +18,9 @@ from orpheus.shared.process.host import own_host
 from orpheus.shared.storage.data import TypeRow, build_of
 from orpheus.shared.storage.database import Database, Row
 
-_FORGET_HOST_AFTER_MS = 5 * 60_000
+_GONE_AFTER_MS = 5 * 60_000
+"""A host that restarts, or a machine, is back within this time."""
+_FORGOTTEN_AFTER_MS = 7 * 24 * 3_600_000
 
 
 class Types:
@@ -54,24 +57,24 @@ class Types:
             self._forget_builds()
         return build
 
-    def forget_old(self) -> None:
-        """Forget what hosts had of which nothing was heard for minutes, and what nobody has."""
+    def note_hosts(self) -> None:
+        """Note which hosts are gone or back, and forget what nobody has."""
         now_ms = self._database.clock.wall_ms()
-        silent: list[tuple[int | None, str]] = []
-        gone: list[str] = []
-        for host, since_ms, is_known in self._database.all(self._sql["hosts"]):
-            if is_known and since_ms is not None:
-                silent.append((None, host))
-            elif not is_known and since_ms is None:
-                silent.append((now_ms, host))
-            elif not is_known and now_ms - since_ms >= _FORGET_HOST_AFTER_MS:
-                gone.append(host)
-        if not (silent or gone or self._database.one(self._sql["any-unheld"])):
+        silent: list[tuple[int | None, int, str]] = []
+        forgotten: list[tuple[str]] = []
+        for host, since_ms, was_gone, is_known in self._database.all(self._sql["hosts"]):
+            silent_ms = 0 if is_known or since_ms is None else now_ms - since_ms
+            is_gone = silent_ms >= _GONE_AFTER_MS
+            if silent_ms >= _FORGOTTEN_AFTER_MS:
+                forgotten.append((host,))
+            elif bool(is_known) != (since_ms is None) or is_gone != bool(was_gone):
+                silent.append((None if is_known else since_ms or now_ms, int(is_gone), host))
+        if not (silent or forgotten or self._database.one(self._sql["any-unheld"])):
             return
         with self._database.write(durable=False):
             self._database.lock("job types", [""])
             self._database.run_many(self._sql["note-silent"], silent)
-            self._database.run_many(self._sql["forget-host"], [(host,) for host in gone])
+            self._database.run_many(self._sql["forget-host"], forgotten)
             self._forget_builds()
 
     def _forget_builds(self) -> None:

@@ -24,13 +24,13 @@ Kill = Callable[[Connection], None]
 
 
 def count_of(connection: Connection) -> int:
-    row = connection.execute("SELECT count(*) FROM orpheus.job_types").fetchone()
+    row = connection.execute("SELECT count(*) FROM orpheus.host_builds").fetchone()
     assert row is not None
     return int(row[0])
 
 
 def insert(connection: Connection, name: str = "one") -> None:
-    connection.execute("INSERT INTO orpheus.job_types VALUES (?, '{}', 1, 1, 'q', '')", (name,))
+    connection.execute("INSERT INTO orpheus.host_builds VALUES (?, 'build', 1)", (name,))
 
 
 def test_values_come_back_as_they_do_from_sqlite(connection: Connection) -> None:

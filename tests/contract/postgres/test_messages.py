@@ -8,11 +8,11 @@ import pytest
 from orpheus.shared.errors import DatabaseBusy, DatabaseUnusable
 from orpheus.shared.storage.postgres.connection import Connection
 
-INSERT = "INSERT INTO orpheus.job_types VALUES (?, '{}', 1, 1, 'q', '')"
+INSERT = "INSERT INTO orpheus.host_builds VALUES (?, 'build', 1)"
 
 
 def names(connection: Connection) -> list[str]:
-    sql = "SELECT name FROM orpheus.job_types ORDER BY name"
+    sql = "SELECT host FROM orpheus.host_builds ORDER BY host"
     return [row[0] for row in connection.execute(sql).fetchall()]
 
 

@@ -68,7 +68,7 @@ def test_nobody_can_tell_what_became_of_a_commit_that_is_never_answered(
     connection: Connection, proxy: TcpProxy
 ) -> None:
     connection.begin(BEGIN)
-    connection.execute("INSERT INTO orpheus.job_types VALUES ('one', '{}', 1, 1, 'q', '')")
+    connection.execute("INSERT INTO orpheus.host_builds VALUES ('one', 'build', 1)")
     proxy.cut()
     with pytest.raises(CommitInDoubt, match="lost in a commit, which may have been done"):
         connection.commit()

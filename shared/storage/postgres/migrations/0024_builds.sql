@@ -22,11 +22,13 @@ CREATE TABLE orpheus.job_types (
 CREATE INDEX job_types_by_name ON orpheus.job_types (name, is_newest);
 
 -- The build that each host described last, since when, and since when nothing of the host is heard.
+-- `is_gone`: for minutes, so its build does not count until the host is back.
 CREATE TABLE orpheus.host_builds (
     host text COLLATE "C" PRIMARY KEY,
     build text COLLATE "C" NOT NULL,
     since_ms bigint NOT NULL,
-    silent_since_ms bigint
+    silent_since_ms bigint,
+    is_gone smallint NOT NULL DEFAULT 0 CHECK (is_gone IN (0, 1))
 );
 
 -- The build that a worker was started with; '': of no worker, or unknown.

@@ -22,11 +22,13 @@ CREATE TABLE job_types (
 CREATE INDEX job_types_by_name ON job_types (name, is_newest);
 
 -- The build that each host described last, since when, and since when nothing of the host is heard.
+-- `is_gone`: for minutes, so its build does not count until the host is back.
 CREATE TABLE host_builds (
     host TEXT PRIMARY KEY,
     build TEXT NOT NULL,
     since_ms INTEGER NOT NULL,
-    silent_since_ms INTEGER
+    silent_since_ms INTEGER,
+    is_gone INTEGER NOT NULL DEFAULT 0 CHECK (is_gone IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 -- The build that a worker was started with; '': of no worker, or unknown.

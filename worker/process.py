@@ -144,11 +144,8 @@ class _Worker:
             if loaded is None:
                 return ExitCode.CONFIGURATION
             types, around = loaded
-            build = settings.build
-            if control.is_alone:
-                build = self._take_over(_described(settings, types), began_ms)
-                renewal.record = replace(renewal.record, build=build)
-                _retry(control, lambda: store.processes.register(renewal.record))
+            alone = _described(settings, types) if control.is_alone else None
+            build = settings.build if alone is None else self._take_over(alone, began_ms, renewal)
             loaded_versions |= _retry(control, lambda: store.types.versions_of(build))
             store.versions.loaded = loaded_versions
             if stored is not None:
@@ -219,14 +216,14 @@ class _Worker:
         start_without_signals(fence)
         return fence
 
-    def _take_over(self, types: Sequence[TypeRow], began_ms: int) -> str:
-        """Do what a supervisor does before its workers start; return the build of its code.
-
-        `began_ms`: when this one started.
-        """
+    def _take_over(self, types: Sequence[TypeRow], began_ms: int, renewal: RenewalThread) -> str:
+        """Do what a supervisor does, from when this worker began; return the build of its code."""
         _retry(self.control, lambda: void_other_boots(self.store, only_reboots=True))
         _retry(self.control, lambda: forget_dead_workers(self.store))
-        return _retry(self.control, lambda: self.store.types.replace(types, began_ms))
+        build = _retry(self.control, lambda: self.store.types.replace(types, began_ms))
+        renewal.record = replace(renewal.record, build=build)
+        _retry(self.control, lambda: self.store.processes.register(renewal.record))
+        return build
 
     def _stand_in(self, stored: StoredSettings) -> None:
         """Do what a supervisor does when it starts, if none is running."""

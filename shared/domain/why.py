@@ -92,14 +92,6 @@ class Before(NamedTuple):
     key: str | None
 
 
-class LacksCode(StrEnum):
-    """The code that no ready worker has, and that a job needs."""
-
-    NEWER = "newer"
-    OTHER = "other"
-    """Code that a host had before, or that only other hosts have."""
-
-
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the database knows of what holds a job back."""
@@ -121,8 +113,8 @@ class Standing:
     """The live job that has the unique key of this ended job, which refuses its retry."""
     quarantine: Quarantine | None = None
     """That of its type. After its release, it holds back only jobs that are still parked."""
-    lacks_code: LacksCode | None = None
-    """No ready worker has code of its type that can read its payload."""
+    lacks_code: str = ""
+    """No ready worker has the code of its type that can read it: the `newer`, or `other` code."""
     pause: Pause | None = None
     queues: Mapping[str, Room] = field(default_factory=dict)
     """The limits of its queue and of those of the jobs before it; one without an entry has none."""
@@ -244,7 +236,7 @@ def _quarantine(standing: Standing) -> Iterator[Reason]:
 
 
 def _lacks_code(standing: Standing) -> Iterator[Reason]:
-    if standing.lacks_code is not None:
+    if standing.lacks_code:
         job_type = standing.job.type
         text = f"it waits for a worker with the {standing.lacks_code} code of {job_type}"
         yield Reason(Code.NEWER_CODE, text, by=f"type {job_type}")

@@ -46,7 +46,6 @@ from orpheus.shared.storage.data import (
     ScheduleRow,
     Submitted,
     Total,
-    TypeRow,
 )
 from orpheus.shared.storage.database import read_back
 from orpheus.shared.storage.database_url import (
@@ -67,6 +66,7 @@ from orpheus.shared.storage.listening import Listening
 from orpheus.shared.storage.sqlite.store import open_sqlite
 from orpheus.shared.storage.store import Store
 from orpheus.shared.storage.totals import BOUNDS_S, Histogram
+from orpheus.shared.storage.type_row import TypeRow
 from orpheus.shared.storage.type_totals import OTHER_TYPES, Distribution, TypeFigures
 from orpheus.shared.storage.verbs.job_conditions import words_of
 from orpheus.shared.storage.verbs.job_lists import PAGE_BYTES

@@ -97,12 +97,9 @@ class Store:
         self.alerts = Alerts(database, enqueue)
         self.idempotency = Idempotency(database)
         self.outboxes = Outboxes(database)
-        ended = EndedLeases(
-            database, events, dependencies, self.queues, keys, self.quarantines, versions, backoff
-        )
-        self.leases = Leases(
-            database, events, dependencies, enqueue, self.queues, keys, versions, ended
-        )
+        queues, held = self.queues, self.quarantines
+        ended = EndedLeases(database, events, dependencies, queues, keys, held, versions, backoff)
+        self.leases = Leases(database, events, dependencies, enqueue, queues, keys, versions, ended)
         self.logs = Logs(database)
         self.processes = Processes(database)
         self.supervision = Supervision(database)

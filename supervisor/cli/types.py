@@ -57,7 +57,8 @@ def types(operator: Operator, stats: bool) -> None:
     def row(item: Mapping[str, Any]) -> tuple[object, ...]:
         defaults, description = item["defaults"], first_line(item["description"])
         retries, timeout = defaults["max_retries"], duration(defaults["timeout"])
-        state = "quarantined" if item["quarantine"] else "open"
+        several = f"open, {item['versions']} versions" if item["versions"] > 1 else "open"
+        state = "quarantined" if item["quarantine"] else several
         name, queue = item["name"], defaults["queue"]
         return name, state, fields.get(name), queue, retries, timeout, description
 

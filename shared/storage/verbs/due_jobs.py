@@ -25,7 +25,8 @@ from orpheus.shared.domain.limits import PRIORITIES
 from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.storage.database import Database
-from orpheus.shared.storage.verbs.keys import Gate, Keys
+from orpheus.shared.storage.verbs.gate import Gate, gate_of
+from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.versions import Awaited, Versions
 
 _MOST_LEFT_OUT = 256
@@ -108,6 +109,7 @@ class DueJobs:
         """The quarantined types, as `is_any` saw them last."""
         self._awaited: list[Awaited] = []
         """What this process can read of what jobs wait for, as `is_any` saw it last."""
+        self._offered: set[int] = set()
         self._sql = database.sql("leases.sql")
 
     def is_any(self) -> bool:
@@ -148,6 +150,7 @@ class DueJobs:
         workers can read, or only this one and its like, return nothing.
         """
         self.was_contended = False
+        self._offered = set()
         if EVERY_QUEUE not in queues:
             return []
         jobs = self._of_all(limit)
@@ -164,13 +167,10 @@ class DueJobs:
             job.versions is None or self._versions.reads(job.type, job.versions) for job in jobs
         )
 
-    def offer(self, limit: int) -> list[int]:
-        """Let the next reading find parked jobs that this process can read; return their ids."""
-        return self._versions.offer(self._awaited, limit) if self._awaited else []
-
-    def park_again(self, ids: Iterable[int]) -> None:
-        """Park those that were offered and not leased."""
-        self._versions.park_again(ids)
+    def park_again_beside(self, leased: Iterable[DueJob]) -> None:
+        """Park again what `first` has offered to this process beside these jobs."""
+        if self._offered:
+            self._versions.park_again(self._offered - {job.job_id for job in leased})
 
     def _of_all(self, limit: int) -> list[DueJob]:
         return [DueJob._make(row) for row in self._database.all(self._sql["due-of-all"], limit)]
@@ -182,12 +182,14 @@ class DueJobs:
         a quarantined type, none, nor any that this process cannot read. Others may have released a
         type since `is_any` looked: see `Gate`.
         """
+        self._offered = self._versions.offer(self._awaited, limit)
         if EVERY_QUEUE in queues and not rooms and not self._held:
             jobs = self._of_all(limit)
             if self._reads_all(jobs):
-                self.was_contended = not jobs
+                # What this process could read may be leased by now, or in queues of others.
+                self.was_contended = not (jobs or self._awaited)
                 return jobs
-        gate = self._keys.gate(rooms, self._held, self._versions)
+        gate = gate_of(self._keys, rooms, self._held, self._versions)
         while True:
             jobs = self._with_room(queues, limit, rooms, gate)
             if not gate.park(is_enough=len(jobs) == limit):

@@ -15,8 +15,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from orpheus.shared.process.host import own_host
-from orpheus.shared.storage.data import TypeRow, build_of
 from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.type_row import TypeRow, build_of
 
 _GONE_AFTER_MS = 5 * 60_000
 """A host that restarts, or a machine, is back within this time."""

@@ -59,10 +59,7 @@ class Leases:
     # Taking
 
     def is_work_due(self) -> bool:
-        """Return whether a queue that is not paused has a due job, or may get one by a key's rate.
-
-        It only reads.
-        """
+        """Return whether there may be a job to lease: see `DueJobs.is_any`. It only reads."""
         return self._due_jobs.is_any()
 
     def lease(
@@ -84,12 +81,11 @@ class Leases:
         if limit < 1:
             return []
         with self._database.write(durable=False):
-            jobs, rooms, offered = self._first(queues, limit)
+            jobs, rooms = self._first(queues, limit)
             if eligible is not None:
                 jobs = [jobs[index] for index in eligible([job.crashes for job in jobs])]
             jobs = jobs[: fitting([job.type for job in jobs])]
-            if offered:
-                self._due_jobs.park_again({*offered} - {job.job_id for job in jobs})
+            self._due_jobs.park_again_beside(jobs)
             if not jobs:
                 return []
             now_ms = self._database.clock.wall_ms()
@@ -107,21 +103,15 @@ class Leases:
             self._events.record_jobs(Kind.JOB_STARTED, [lease.job_id for lease in leases])
             return leases
 
-    def _first(
-        self, queues: Sequence[str], limit: int
-    ) -> tuple[list[DueJob], Mapping[str, Room], list[int]]:
-        """Return the first due jobs, and the rooms within which they are leased.
-
-        Return also the ids of jobs that are parked again unless they are leased.
-        """
+    def _first(self, queues: Sequence[str], limit: int) -> tuple[list[DueJob], Mapping[str, Room]]:
+        """Return the first due jobs, and the rooms within which they are leased."""
         jobs = self._due_jobs.unlimited(queues, limit)
         self._has_delayed = jobs[0].delayed_ms is not None if jobs else None
         if jobs or not self.is_work_due():
-            return jobs, {}, []
+            return jobs, {}
         rooms = self._queues.locked_rooms()
         self._due_jobs.promote()
-        offered = self._due_jobs.offer(limit)
-        return self._due_jobs.first(queues, limit, rooms), rooms, offered
+        return self._due_jobs.first(queues, limit, rooms), rooms
 
     def _store_leases(self, holder: Holder, leases: Sequence[Lease], expires_mono_ms: int) -> None:
         same = (holder.incarnation, expires_mono_ms, self._database.clock.boot_id)

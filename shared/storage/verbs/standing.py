@@ -14,14 +14,7 @@ from orpheus.shared.domain.limited import WaitingKeys
 from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, KeyRules, opens_ms, tokens_of
 from orpheus.shared.domain.rooms import FREE, Room
-from orpheus.shared.domain.why import (
-    MOST_BEFORE,
-    MOST_STEPS,
-    Before,
-    LacksCode,
-    Pause,
-    Standing,
-)
+from orpheus.shared.domain.why import MOST_BEFORE, MOST_STEPS, Before, Pause, Standing
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.due_jobs import heads_of_queues
@@ -97,11 +90,10 @@ class Standings:
         quarantine = self._quarantines.of(job.type)
         return quarantine if quarantine and (is_held or not quarantine.is_released) else None
 
-    def _lacks_code(self, job: Job, versions: str | None) -> LacksCode | None:
+    def _lacks_code(self, job: Job, versions: str | None) -> str:
         if versions is None or not self._versions.lacks_reader(job.type, versions):
-            return None
-        is_newest = self._versions.is_newest(job.type, versions)
-        return LacksCode.NEWER if is_newest else LacksCode.OTHER
+            return ""
+        return "newer" if self._versions.is_newest(job.type, versions) else "other"
 
     def pauses(self) -> dict[str, Pause]:
         """Return who paused each queue that is paused, why, and when; in one statement."""

@@ -47,14 +47,14 @@ class Versions:
 
     # Inside the transaction of a lease
 
-    def offer(self, awaited: Iterable[Awaited], most: int) -> list[int]:
+    def offer(self, awaited: Iterable[Awaited], most: int) -> set[int]:
         """Unpark the first jobs that wait for this, up to `most` in a queue; return their ids."""
-        offered: list[int] = []
+        offered: set[int] = set()
         for one in awaited:
             for queue in self._queues(one):
                 rows = self._database.all(self._sql["first-awaiting"], *one, queue, most)
                 self._database.run_many(self._sql["offer"], rows)
-                offered += (row[0] for row in rows)
+                offered.update(row[0] for row in rows)
                 if len(offered) >= _MOST_OFFERED:
                     return offered
         return offered

@@ -184,6 +184,7 @@ def _job(chance: random.Random, secret: str) -> dict[str, Any]:
 _WEIGHTS = {
     "nothing": 40,
     "parent": 10,
+    "keyed_parent": 10,
     "sleep": 30,
     "fail": 5,
     "give_up": 2,

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.chaos.applications import Applications
 from tests.chaos.checked import WatchedRun
 from tests.chaos.clients import KEYED, MOST_OF_A_KEY, SHARED, Client, some_jobs
 from tests.chaos.harness import (
@@ -46,8 +47,9 @@ DRAIN_BOUND_S = 120.0
 class Faults:
     """What may be done to a run, each by its name."""
 
-    def __init__(self, orpheus: Orpheus, chance: random.Random) -> None:
+    def __init__(self, orpheus: Orpheus, applications: Applications, chance: random.Random) -> None:
         self._orpheus = orpheus
+        self._applications = applications
         self._chance = chance
         self.done: list[str] = []
         self.first = [
@@ -72,6 +74,7 @@ class Faults:
             self.kill_the_supervisor: 2,
             self.kill_the_supervisor_beside_a_stopped_worker: 1,
             self.kill_everything: 1,
+            self.kill_the_application: 4,
             self.stop_everything: 2,
             self.delete_the_index_of_the_wal: 2,
             self.move_the_database_away_while_a_worker_dies: 2,
@@ -150,6 +153,9 @@ class Faults:
         self._orpheus.kill_everything()
         self._orpheus.start()
 
+    def kill_the_application(self) -> None:
+        self._applications.kill()
+
     def stop_everything(self) -> None:
         """For longer than a lease, as a paused container: nobody is to be blamed for it."""
         supervisor = self._orpheus.supervisor
@@ -227,13 +233,18 @@ def test_nothing_is_lost_whatever_strikes(start: Callable[..., Orpheus]) -> None
             f"queues.{KEYED}.max_running_per_key": str(MOST_OF_A_KEY),
         }
     )
-    watched, faults = WatchedRun(orpheus), Faults(orpheus, chance)
+    watched = WatchedRun(orpheus)
     log = watched.log
-    with clients_at_work(orpheus.url, log, chance):
+    with (
+        Applications(orpheus.folder, f"sqlite:///{orpheus.database}") as applications,
+        clients_at_work(orpheus.url, log, chance),
+    ):
+        faults = Faults(orpheus, applications, chance)
         end_s = time.monotonic() + SECONDS
         while faults.first or time.monotonic() < end_s:
             threading.Event().wait(chance.uniform(0.2, 1.5))
             faults.strike()
+    log.requests += applications.requests()
     drained_s = watched.check_once_healed(DRAIN_BOUND_S, SECRET)
     n = sum(len(request.ids) for request in log.requests)
     faults_done = ", ".join(f"{name} {times}" for name, times in Counter(faults.done).items())

@@ -42,6 +42,7 @@ _MOST_LIVE_OF_A_CAMPAIGN = 60
 _MOST_LIVE = 8
 """Jobs that are submitted meanwhile must not pile up on a slow machine."""
 _BETWEEN_BATCHES_S = 0.25
+_FOR_NEWER_CODE = 0.2
 _LASTS_NS = int(LEASE_TTL_S * 1e9)
 _IN_ANY_ORDER = (
     invariants.attempts_do_not_overlap,
@@ -164,6 +165,7 @@ class WatchedHosts:
     ) -> Iterator[None]:
         """Submit `n` jobs, spread over a time, some of which misbehave, and cancel some of them.
 
+        One in five is for the newer code of tests/chaos/jobs, which a host must have.
         At the end of the `with`, what is left of them is submitted.
         """
         over = threading.Event()
@@ -189,6 +191,8 @@ class WatchedHosts:
                 jobs = some_jobs(chance, min(n - first, _BATCH_OF_A_CAMPAIGN), secret)
                 for job in jobs:
                     job["queue"] = "default"
+                    if chance.random() < _FOR_NEWER_CODE:
+                        job["payload"]["note"] = "new"
                 for job_id in client.submit(jobs):
                     if chance.random() < 0.1:
                         client.cancel(job_id)

@@ -2,7 +2,8 @@
 
 A job misbehaves in its first `failures` attempts; then it just ends. With a file `hang` in the
 folder $CHAOS_FOLDER the import hangs, with a file `break` it fails: in workers only, as the
-supervisor's own look at the job types (`--describe`) comes first.
+supervisor's own look at the job types (`--describe`) comes first. While there is a file
+$CHAOS_NEWER_CODE, this is a newer version of the code.
 """
 
 import asyncio
@@ -165,18 +166,7 @@ _MISDEEDS: dict[str, Callable[[Context, float], None]] = {
 }
 
 
-@job
-def asked(
-    ctx: Context,
-    request: int,
-    index: int,
-    does: str = "nothing",
-    seconds: float = 0,
-    failures: int = 0,
-    children: int = 0,
-    secret: str = "",
-) -> dict[str, int]:
-    """What a client asked for; its result says which process did it in which attempt."""
+def _do(ctx: Context, does: str, seconds: float, failures: int, children: int) -> dict[str, int]:
     tell("begin", ctx)
     pid = os.getpid()
     if does == "sleep":
@@ -187,6 +177,8 @@ def asked(
         return {}
     for _ in range(children):
         ctx.enqueue("child", {"parent": ctx.job_id})
+    if does == "keyed_parent":
+        ctx.enqueue("kept", {}, unique_key=f"shared-{ctx.job_id % 3}")
     tell("end", ctx)
     return {"pid": os.getpid(), "attempt": ctx.attempt}
 
@@ -208,3 +200,50 @@ def child(ctx: Context, parent: int) -> dict[str, int]:
     tell("begin", ctx)
     tell("end", ctx)
     return {"pid": os.getpid(), "attempt": ctx.attempt}
+
+
+@job
+def kept(ctx: Context) -> dict[str, int]:
+    """One at a time of each of three unique keys, which applications hold in transactions too."""
+    tell("begin", ctx)
+    tell("end", ctx)
+    return {"pid": os.getpid(), "attempt": ctx.attempt}
+
+
+if Path(os.environ.get("CHAOS_NEWER_CODE", "no")).exists():
+
+    @job("asked")
+    def asked_with_note(
+        ctx: Context,
+        request: int,
+        index: int,
+        does: str = "nothing",
+        seconds: float = 0,
+        failures: int = 0,
+        children: int = 0,
+        secret: str = "",
+        note: str = "",
+    ) -> dict[str, int]:
+        """The same in a newer version of the code, with another field."""
+        return _do(ctx, does, seconds, failures, children)
+
+    @job
+    def asked_newly(ctx: Context, request: int, index: int, secret: str = "") -> dict[str, int]:
+        """What only the newer code knows."""
+        return _do(ctx, "nothing", 0, 0, 0)
+
+else:
+
+    @job
+    def asked(
+        ctx: Context,
+        request: int,
+        index: int,
+        does: str = "nothing",
+        seconds: float = 0,
+        failures: int = 0,
+        children: int = 0,
+        secret: str = "",
+    ) -> dict[str, int]:
+        """What a client asked for; its result says which process did it in which attempt."""
+        return _do(ctx, does, seconds, failures, children)

@@ -27,7 +27,7 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import OutboxTaken, Store, open_storage
-from orpheus.supervisor.outbox.rows import OutboxTrouble, Source
+from orpheus.supervisor.outbox.rows import NotHere, OutboxTrouble, Source
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.outbox.sqlite import SqliteSource
 
@@ -38,6 +38,11 @@ _LONGEST_WAIT_S = 5.0
 """Between two attempts while something is in trouble, unless `poll` is longer."""
 _RECOUNT_S = 5.0
 """Between two counts of the refused rows, while there are some."""
+_NOTE_LOOK_EVERY_S = 20.0
+_LATELY_MS = 60_000
+"""A file that no host has drained for so long is told of by the leader."""
+_KEY_WAIT_MS = 100
+"""How long a batch waits for unique keys that open transactions hold; their rows come later."""
 _SQLITE = "sqlite:///"
 
 
@@ -52,11 +57,13 @@ class Drainer:
     ) -> None:
         """`predecessor`: the drainer of the same outbox with other settings, told to stop.
 
-        `leads`: whether this is the host that drains, if several share the database: the ids that
-        Orpheus remembers of an outbox are those of one batch.
+        `leads`: whether this host leads, if several share the database. The leader drains what all
+        of them reach. A file is drained by the host that has it.
         """
         self.settings = settings
         self._leads = leads
+        self._is_file = settings.url.startswith(_SQLITE)
+        self._note_look_at_s = 0.0
         self.trouble = ""
         """Why nothing is drained now; empty if all is well. Any thread may read it."""
         self._recount_at_s: float | None = 0.0
@@ -134,13 +141,22 @@ class Drainer:
     def _drain(self) -> None:
         if self._store is None:
             self._store = open_storage(self.settings.storage)
-        if self._store.has_many_hosts and not self._leads():
+        store = self._store
+        if store.has_many_hosts and not self._is_file and not self._leads():
             self._recount_at_s = 0.0
             return
         if self._source is None:
-            self._source = _open_source(self.settings)
+            try:
+                self._source = _open_source(self.settings, many_hosts=store.has_many_hosts)
+            except NotHere as error:
+                if not store.has_many_hosts:
+                    raise
+                if self._is_drained_elsewhere(store):
+                    return
+                raise NotHere(f"{error}; no other host drains it either") from None
             self._recount_at_s = 0.0
-        store, source = self._store, self._source
+        source = self._source
+        self._note_look(store, source)
         while not self._stopping.is_set() and source.may_have_rows():
             began_s = time.monotonic()
             if not self._drain_batch(store, source, after=self._settled(store, source)):
@@ -149,6 +165,17 @@ class Drainer:
             # The application and our workers write too: leave them as much time as we took.
             self._stopping.wait(time.monotonic() - began_s)
         self._count_refused(store, source)
+
+    def _is_drained_elsewhere(self, store: Store) -> bool:
+        """Return whether a host has the file, as far as is known; the leader tells if none has."""
+        return not self._leads() or store.outboxes.is_drained(self.settings.name, _LATELY_MS)
+
+    def _note_look(self, store: Store, source: Source) -> None:
+        """Note now and then, for the leader, that this host drains the file."""
+        now_s = time.monotonic()
+        if store.has_many_hosts and self._is_file and now_s >= self._note_look_at_s:
+            store.outboxes.note_look(self.settings.name, source.digest)
+            self._note_look_at_s = now_s + _NOTE_LOOK_EVERY_S
 
     def _settled(self, store: Store, source: Source) -> int:
         """Delete the rows of the last batch, unless that has been done; return its number."""
@@ -169,7 +196,7 @@ class Drainer:
         self._recount_at_s = None if refused is None else now_s + _RECOUNT_S
 
     def _drain_batch(self, store: Store, source: Source, after: int) -> bool:
-        """Make jobs of some rows; return False if there was none.
+        """Make jobs of some rows; return False if there was none that could become one.
 
         `after`: the number of the batch before, whose rows are deleted.
         """
@@ -183,7 +210,10 @@ class Drainer:
             types = {row.name: row for row in store.types.all()}
             batch = sort_out(rows, types, settings.defaults, settings.max_payload_bytes)
             with store.write(durable=True):
-                batch = in_turn(batch, store.jobs.key_holders(batch.jobs))
+                holders, contended = store.jobs.key_holders_within(batch.jobs, _KEY_WAIT_MS)
+                batch = in_turn(batch, holders, contended)
+                if not batch.accepted and not batch.refused:
+                    return False  # all of them wait for keys
                 refused, held = len(batch.refused), batch.held
                 number = store.outboxes.remember(
                     name, source.digest, after, batch.accepted, refused=refused, held=held
@@ -225,11 +255,12 @@ class Drainer:
             source.close()
 
 
-def _open_source(settings: OutboxSettings) -> Source:
+def _open_source(settings: OutboxSettings, *, many_hosts: bool) -> Source:
     """Open the application's database. Raises OutboxTrouble."""
     url, table, max_bytes = settings.url, settings.table, settings.max_payload_bytes
     if url.startswith(_SQLITE):
-        return SqliteSource(Path(url.removeprefix(_SQLITE)).absolute(), table, max_bytes)
+        path = Path(url.removeprefix(_SQLITE)).absolute()
+        return SqliteSource(path, table, max_bytes, many_hosts=many_hosts)
     try:
         from orpheus.supervisor.outbox.postgresql import PostgresqlSource  # noqa: PLC0415 - optional
     except ImportError as error:

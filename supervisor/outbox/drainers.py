@@ -11,7 +11,7 @@ class Drainers:
     """One drainer for each outbox, by name. Main thread only; nothing here waits but `stop`."""
 
     def __init__(self, leads: Callable[[], bool] = lambda: True) -> None:
-        """`leads`: whether this is the host that drains, if several share the database."""
+        """`leads`: whether this host leads, if several share the database."""
         self._leads = leads
         self._drainers: dict[str, Drainer] = {}
         self._ending: dict[str, Drainer] = {}

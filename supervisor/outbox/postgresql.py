@@ -54,8 +54,14 @@ _SETTINGS = {
     "lock_timeout": "1s",
     "datestyle": "ISO",
     "timezone": "UTC",
+    # A drainer that stands still, or whose host is gone, keeps the rows of its batch locked.
+    "idle_in_transaction_session_timeout": "15s",
+    "tcp_keepalives_idle": "5s",
+    "tcp_keepalives_interval": "2s",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10s",
 }
-"""For each transaction."""
+"""For each transaction, as far as the server knows them."""
 _NO_ENCODING = "SQL_ASCII"
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _BROKEN_TABLE = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
@@ -104,8 +110,12 @@ class PostgresqlSource:
                         self._connection.execute("ROLLBACK")
 
     def _begin(self) -> None:
-        settings = "; ".join(f"SET LOCAL {name} = '{text}'" for name, text in _SETTINGS.items())
-        self._connection.execute(f"BEGIN; {settings}")
+        pairs = ", ".join(f"('{name}', '{text}')" for name, text in _SETTINGS.items())
+        self._connection.execute(
+            "BEGIN; SELECT set_config(name, text, true)"
+            f"FROM (VALUES {pairs}) AS wanted (name, text)"
+            "WHERE current_setting(name, true) IS NOT NULL"
+        )
 
     def _read(self) -> list[Row]:
         """Fetch a few rows at a time: five hundred large ones would not fit into memory."""

@@ -25,6 +25,10 @@ class OutboxTrouble(OrpheusError):
     """The application's database cannot be used now; the text says why, and what to do."""
 
 
+class NotHere(OutboxTrouble):
+    """The application's database is not on this host, or another process drains it."""
+
+
 class Row(NamedTuple):
     """A row as it was read; nothing in it has been checked."""
 

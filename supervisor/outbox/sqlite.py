@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from orpheus.supervisor.outbox.rows import (
     MOST_ROWS,
     MOST_TEXT,
     OPTIONS,
+    NotHere,
     OutboxTrouble,
     RefusedRow,
     Row,
@@ -49,8 +51,13 @@ _BUSY = (apsw.BusyError, apsw.LockedError)
 class SqliteSource:
     """A connection to the application's file. Used by one thread."""
 
-    def __init__(self, path: Path, table: str, max_payload_bytes: int) -> None:
-        """Open the file, which must be there. Raises OutboxTrouble."""
+    def __init__(
+        self, path: Path, table: str, max_payload_bytes: int, *, many_hosts: bool = False
+    ) -> None:
+        """Open the file. Raises OutboxTrouble, and NotHere if it is missing or drained by another.
+
+        `many_hosts`: other hosts may have another file of this path.
+        """
         self._path = path
         self._table = table
         self._max_payload_bytes = max_payload_bytes
@@ -58,7 +65,8 @@ class SqliteSource:
         self._seen: int | None = None
         """The data_version at which the outbox was last found empty."""
         self._file = _identity(path)
-        self.digest = digest_of("sqlite", os.fsencode(path.resolve()).hex(), table.lower())
+        self._many_hosts = many_hosts
+        self.digest = ""
         with self._translated():
             self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         self._lock_fd = -1
@@ -108,8 +116,12 @@ class SqliteSource:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._lock_fd = os.open(lock, flags, 0o600)
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            words = ["sqlite", os.fsencode(self._path.resolve()).hex(), self._table.lower()]
+            if self._many_hosts:
+                words.append(_name_in(self._lock_fd))
+            self.digest = digest_of(*words)
         except BlockingIOError:
-            raise OutboxTrouble(f"another Orpheus drains {self._name} of {self._path}") from None
+            raise NotHere(f"another Orpheus drains {self._name} of {self._path}") from None
         except OSError as error:
             why = f"{error.strerror}{run_as_owner(self._path)}"
             raise OutboxTrouble(f"{lock} cannot be locked: {why}") from None
@@ -243,6 +255,16 @@ class SqliteSource:
         return f"{self._path}: {text}"
 
 
+def _name_in(lock_fd: int) -> str:
+    """Return the random name that stands in a lock file; write one into a file that is new."""
+    name = os.pread(lock_fd, 100, 0).decode(errors="replace")
+    if not name:
+        name = secrets.token_hex(8)
+        os.pwrite(lock_fd, name.encode(), 0)
+        os.fsync(lock_fd)
+    return name
+
+
 def _as_bytes(column: str) -> str:
     """Return SQL that gives a column's text as bytes: apsw raises if it is damaged."""
     return f"iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})"
@@ -257,6 +279,8 @@ def _identity(path: Path) -> tuple[int, int]:
     """Return what tells the file from one that takes its place. Raises OutboxTrouble."""
     try:
         status = path.stat()
+    except FileNotFoundError as error:
+        raise NotHere(f"{path} cannot be opened: {error.strerror}") from None
     except OSError as error:
         raise OutboxTrouble(f"{path} cannot be opened: {error.strerror}") from None
     return status.st_dev, status.st_ino

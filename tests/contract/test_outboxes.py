@@ -10,6 +10,7 @@ from orpheus.shared.domain.concerns import RefusedRows
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import OutboxBatch, OutboxCounts, OutboxTaken, RowId, Store
+from tests.contract.conftest import FakeClock
 
 
 def in_flight(store: Store, name: str, digest: str = "here") -> list[RowId]:
@@ -64,6 +65,22 @@ def test_rows_are_remembered_with_their_jobs_or_not_at_all(store: Store) -> None
         raise ZeroDivisionError
     assert in_flight(store, "shop") == []
     assert store.jobs.page(JobFilter(), 10) == []
+
+
+def test_an_outbox_is_drained_if_a_host_has_looked_for_its_rows_lately(
+    store: Store, another: Callable[[], Store], clock: FakeClock
+) -> None:
+    assert not store.outboxes.is_drained("shop", 1000)
+    store.outboxes.remember("shop", "here", 0, [1], refused=0)
+    store.outboxes.note_look("shop", "there")
+    clock.advance(500)
+    store.outboxes.note_look("bank", "here")
+    assert another().outboxes.is_drained("shop", 1000)
+    clock.advance(500)
+    assert not store.outboxes.is_drained("shop", 1000)
+    store.outboxes.note_look("shop", "there")
+    assert store.outboxes.is_drained("shop", 1000)
+    assert in_flight(store, "shop") == [1]
 
 
 TWO = RefusedRows(2, "4", "payload.n: is required")

@@ -1,38 +1,74 @@
-"""Several hosts have the same outbox configured, and one of them drains it."""
+"""Several hosts share Orpheus' database, and have the same outbox configured."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apsw
+import psycopg
 import pytest
 
+from benchmarks.servers import Server
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.outbox.table import create_table
-from orpheus.shared.storage import Store, TypeRow, open_store
-from orpheus.supervisor.outbox.drainer import Drainer, _open_source
+from orpheus.shared.storage import Store, TypeRow, open_store, open_store_in
+from orpheus.supervisor.outbox import drainer as drainer_module
+from orpheus.supervisor.outbox import postgresql
+from orpheus.supervisor.outbox.drainer import Drainer
+from orpheus.supervisor.outbox.postgresql import PostgresqlSource, table_digest
+from orpheus.supervisor.outbox.rows import NotHere, OutboxTrouble
 from orpheus.supervisor.outbox.settings import OutboxSettings
+from orpheus.supervisor.outbox.sqlite import SqliteSource
 from tests.machine import wait_until
+
+TABLE = "orpheus_outbox"
 
 
 class Host:
-    """A drainer, and whether its host leads."""
+    """A drainer that is stepped, and whether its host leads."""
 
-    def __init__(self, settings: OutboxSettings) -> None:
-        self.is_leader = False
-        self.times_asked = 0
-        self.drainer = Drainer(settings, leads=self._leads)
-        self.drainer.start()
+    def __init__(self, settings: OutboxSettings, *, leads: bool = True) -> None:
+        self.is_leader = leads
+        self.drainer = Drainer(settings, leads=lambda: self.is_leader)
 
-    def _leads(self) -> bool:
-        self.times_asked += 1
-        return self.is_leader
+    def step(self) -> str:
+        """Drain what there is; what was wrong."""
+        self.drainer._turn()
+        return self.drainer.trouble
 
-    def stop(self) -> None:
-        self.drainer.stop()
-        assert self.drainer.join(30)
+    def freeze_after_deleting(self, meanwhile: Callable[[], None]) -> None:
+        """Let it stand still once, after it has deleted its rows and before it says so."""
+        self.drainer._drain()
+        source: Any = self.drainer._source
+        finish = source.finish
+
+        def finish_and_freeze(*values: Any) -> None:
+            finish(*values)
+            source.finish = finish
+            meanwhile()
+
+        source.finish = finish_and_freeze
+
+    def die_before_deleting(self) -> None:
+        """Let it die after it has stored its next batch; it has looked for rows before."""
+        source: Any = self.drainer._source
+
+        def die(*_: Any) -> None:
+            raise Died
+
+        source.finish = die
+        with pytest.raises(Died):
+            self.drainer._drain()
+        self.drainer._close()
+
+
+class Died(BaseException):
+    """A process ends here."""
 
 
 @pytest.fixture
@@ -45,22 +81,13 @@ def store(postgresql_url: str, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[apsw.Connection]:
-    """The application's database."""
-    connection = apsw.Connection(str(tmp_path / "shop.db"))
-    connection.set_busy_timeout(10_000)
-    connection.execute(create_table("sqlite"))
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
 def settings(postgresql_url: str, tmp_path: Path) -> OutboxSettings:
+    """An outbox in a file."""
     state_dir = str(tmp_path / "state")
     return OutboxSettings(
         name="shop",
         url=f"sqlite:///{tmp_path}/shop.db",
-        table="orpheus_outbox",
+        table=TABLE,
         poll_s=0.02,
         storage=StorageSettings(postgresql_url, durable=True, pools={}, state_dir=state_dir),
         defaults=JobDefaults(max_retries=3, timeout_s=900),
@@ -68,30 +95,203 @@ def settings(postgresql_url: str, tmp_path: Path) -> OutboxSettings:
     )
 
 
-def rows_of(shop: apsw.Connection) -> list[object]:
-    return list(shop.execute("SELECT id FROM orpheus_outbox"))
+@pytest.fixture
+def new_host(settings: OutboxSettings) -> Iterator[Callable[..., Host]]:
+    """Makes a host: of another outbox, or one that does not lead."""
+    with ExitStack() as stack:
+
+        def make(url: str = settings.url, *, leads: bool = True) -> Host:
+            host = Host(replace(settings, url=url), leads=leads)
+            stack.callback(host.drainer._close)
+            return host
+
+        yield make
+
+
+def numbers(store: Store) -> list[int]:
+    jobs = store.jobs.page(JobFilter(), 10)
+    return [json.loads(job.payload)["n"] for job in jobs][::-1]
+
+
+# The application's database is a server, which each host reaches: the leader drains
+
+
+class Shop:
+    """An application on PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.connection = psycopg.connect(url, autocommit=True)
+        self.connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        self.connection.execute(create_table("postgresql").encode())
+
+    def add(self, n: int, key: str | None = None) -> None:
+        sql = f"INSERT INTO {TABLE} (type, payload, unique_key) VALUES ('count', %s, %s)"
+        self.connection.execute(sql.encode(), (json.dumps({"n": n}), key))
+
+    def rows(self) -> list[Any]:
+        return self.connection.execute(f"SELECT id FROM {TABLE}".encode()).fetchall()
+
+
+@pytest.fixture
+def shop(postgresql_server: Server) -> Iterator[Shop]:
+    opened = Shop(postgresql_server.url)
+    yield opened
+    opened.connection.close()
 
 
 def test_only_the_leader_drains_and_a_new_one_first_deletes_what_is_a_job_already(
-    store: Store, shop: apsw.Connection, settings: OutboxSettings
+    store: Store, shop: Shop, new_host: Callable[..., Host]
 ) -> None:
-    host = Host(settings)
-    try:
-        for n in (1, 2):
-            shop.execute(
-                "INSERT INTO orpheus_outbox (id, type, payload) VALUES (?, 'count', ?)",
-                (n, json.dumps({"n": n})),
-            )
-        wait_until(lambda: host.times_asked > 3, "some looks")
-        assert store.jobs.page(JobFilter(), 10) == []
-        # The leader before made a job of the first row, and died before it deleted the row.
-        source = _open_source(settings)
-        store.jobs.submit(NewJob("count", '{"n": 1}'))
-        store.outboxes.remember("shop", source.digest, 0, [1], refused=0)
+    host = new_host(shop.url, leads=False)
+    shop.add(1)
+    shop.add(2)
+    assert host.step() == ""
+    assert numbers(store) == []
+    # The leader before made a job of the first row, and died before it deleted the row.
+    store.jobs.submit(NewJob("count", '{"n": 1}'))
+    store.outboxes.remember("shop", table_digest(shop.url, TABLE), 0, [1], refused=0)
+    host.is_leader = True
+    assert host.step() == ""
+    assert (numbers(store), shop.rows()) == ([1, 2], [])
+
+
+def test_a_leader_that_wakes_after_the_next_one_died_costs_no_row_its_single_job(
+    store: Store, shop: Shop, new_host: Callable[..., Host]
+) -> None:
+    ada, bob, cyd = (new_host(shop.url) for _ in range(3))
+
+    def bob_leads_and_dies() -> None:
+        assert bob.step() == ""
+        shop.add(2)
+        bob.die_before_deleting()
+
+    ada.freeze_after_deleting(bob_leads_and_dies)
+    shop.add(1)
+    assert ada.step() == ""
+    assert cyd.step() == ""
+    assert (numbers(store), shop.rows()) == ([1, 2], [])
+
+
+def test_the_rows_of_a_leader_that_stands_still_are_soon_free_for_the_next_one(
+    store: Store, shop: Shop, new_host: Callable[..., Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgresql._SETTINGS, "idle_in_transaction_session_timeout", "50ms")
+    shop.add(1)
+    frozen = PostgresqlSource(shop.url, TABLE, 1000)
+    with frozen.batch() as rows:
+        assert len(rows) == 1
+        wait_until(lambda: new_host(shop.url).step() == "" and not shop.rows(), "the next one")
+        with pytest.raises(OutboxTrouble, match="idle-in-transaction"):
+            frozen.finish([1], [])
+    assert numbers(store) == [1]
+
+
+def test_the_server_ends_a_batch_whose_drainer_stands_still_or_is_cut_off(shop: Shop) -> None:
+    source = PostgresqlSource(shop.url, TABLE, 1000)
+
+    def seconds(name: str) -> float:
+        row = source._connection.execute(
+            "SELECT extract(epoch FROM coalesce(nullif(current_setting(%s), '0'), '1h')::interval)",
+            (name,),
+        ).fetchone()
+        assert row is not None
+        return float(row[0])
+
+    with source.batch():
+        assert seconds("idle_in_transaction_session_timeout") <= 15
+        assert "tcp_user_timeout" in postgresql._SETTINGS
+        assert "tcp_keepalives_idle" in postgresql._SETTINGS
+    assert seconds("idle_in_transaction_session_timeout") > 15, "no state stays in the session"
+    source.close()
+
+
+def test_a_key_that_an_open_transaction_holds_keeps_only_its_own_row_waiting(
+    store: Store, shop: Shop, new_host: Callable[..., Host], postgresql_url: str
+) -> None:
+    host = new_host(shop.url)
+    with psycopg.connect(postgresql_url) as application:
+        held = open_store_in(application, lambda answer: answer)
+        held.jobs.submit(NewJob("count", '{"n": 0}', unique_key="held"))
+        shop.add(1, "held")
+        shop.add(2)
+        shop.add(3, "free")
+        shop.add(4, "held")
+        assert host.step() == ""
+        assert numbers(store) == [2, 3]
+        assert shop.rows() == [(1,), (4,)]
+        application.rollback()
+    assert host.step() == ""
+    assert (numbers(store), shop.rows()) == ([2, 3, 1], [])
+
+
+# It is a file, which only some hosts have: they drain it, whoever leads
+
+
+class Till:
+    """An application on SQLite."""
+
+    def __init__(self, file: Path) -> None:
+        self.connection = apsw.Connection(str(file))
+        self.connection.set_busy_timeout(10_000)
+        self.connection.execute(create_table("sqlite"))
+
+    def add(self, n: int) -> None:
+        sql = f"INSERT INTO {TABLE} (type, payload) VALUES ('count', ?)"
+        self.connection.execute(sql, (json.dumps({"n": n}),))
+
+
+@pytest.fixture
+def till(tmp_path: Path) -> Iterator[Till]:
+    opened = Till(tmp_path / "shop.db")
+    yield opened
+    opened.connection.close()
+
+
+def test_a_file_is_drained_by_the_host_that_has_it_and_the_leader_tells_if_none_does(
+    store: Store, till: Till, new_host: Callable[..., Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader, other = new_host("sqlite:////nonexistent/shop.db"), new_host(leads=False)
+    without = new_host("sqlite:////nonexistent/shop.db", leads=False)
+    assert without.step() == ""
+    untold = "/nonexistent/shop.db cannot be opened: No such file or directory; no other host"
+    assert untold in leader.step()
+    till.add(1)
+    assert other.step() == ""
+    assert numbers(store) == [1]
+    assert leader.step() == ""
+    other.drainer._close()
+    monkeypatch.setattr(drainer_module, "_LATELY_MS", 0)
+    assert untold in leader.step()
+
+
+def test_of_two_hosts_that_have_the_file_the_one_that_has_its_lock_drains(
+    store: Store, till: Till, new_host: Callable[..., Host]
+) -> None:
+    first, leader = new_host(leads=False), new_host()
+    till.add(1)
+    assert first.step() == ""
+    till.add(2)
+    assert leader.step() == ""
+    assert numbers(store) == [1]
+    first.drainer._close()
+    assert leader.step() == ""
+    assert numbers(store) == [1, 2]
+
+
+def test_files_of_two_hosts_with_one_path_are_told_apart(till: Till, tmp_path: Path) -> None:
+    file = tmp_path / "shop.db"
+
+    def digest(*, many_hosts: bool) -> str:
+        source = SqliteSource(file, TABLE, 1000, many_hosts=many_hosts)
+        with pytest.raises(NotHere, match="another Orpheus drains"):
+            SqliteSource(file, TABLE, 1000, many_hosts=many_hosts)
         source.close()
-        host.is_leader = True
-        wait_until(lambda: not rows_of(shop), "an empty outbox")
-        jobs = store.jobs.page(JobFilter(), 10)
-        assert sorted(json.loads(job.payload)["n"] for job in jobs) == [1, 2]
-    finally:
-        host.stop()
+        return source.digest
+
+    alone, here = digest(many_hosts=False), digest(many_hosts=True)
+    assert digest(many_hosts=True) == here
+    [lock] = tmp_path.glob("*-lock")
+    lock.unlink()  # as on another host, where the file has never been drained
+    assert digest(many_hosts=True) not in (here, alone)
+    assert digest(many_hosts=False) == alone

@@ -187,9 +187,10 @@ def test_a_process_that_a_module_starts_neither_delays_the_description_nor_survi
         "import pathlib, subprocess\n"
         "helper = subprocess.Popen(['sleep', '1000'])\n"
         f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(helper.pid))\n"
+        f"{A_JOB}def one(): pass\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert describe_types(["starts_a_helper"], (), timeout_s=60.0) == []
+    assert [row.name for row in describe_types(["starts_a_helper"], (), timeout_s=60.0)] == ["one"]
     pid = int((tmp_path / "pid").read_text())
     wait_for(lambda: not is_running(pid), "the helper to be gone")
 

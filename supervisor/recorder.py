@@ -27,7 +27,7 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.audit import with_asker
 from orpheus.shared.operations.leadership import Leadership
 from orpheus.shared.operations.replace_configuration import EditOnMachine, record_edit_on_machine
-from orpheus.shared.operations.upkeep import Upkeep
+from orpheus.shared.operations.upkeep import LateRetention, Upkeep
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.crash_cell import remove_cell
 from orpheus.shared.process.failpoints import failpoint
@@ -111,6 +111,7 @@ class Recorder:
         self._stopping = False
         self._troubled = False
         self._turns_written = -1
+        self._late_retention = LateRetention()
         self._stall = StallWatch()
         self._thread = Thread(target=self._run, name="recorder", daemon=True)
 
@@ -309,7 +310,9 @@ class Recorder:
             beat(beat=turns)
         while self.loop_lags_s:
             self._lag_s = max(self._lag_s, self.loop_lags_s.popleft())
-        store.supervision.put_gauge(self._myself.host, "loop_lag_s", self._lag_s)
+        late = self._late_retention.gauges(store, leads=self._leadership.led())
+        for name, value in {"loop_lag_s": self._lag_s, **late}.items():
+            store.supervision.put_gauge(self._myself.host, name, value)
 
     def leads(self) -> bool:
         """Return whether this process leads, as far as it knows. Any thread may call it."""

@@ -159,7 +159,15 @@ def _supervisor(store: Store, host: str, in_slots: Sequence[Worker]) -> Iterator
     for labels, n in store.supervision.exit_counts(host).items():
         exits.add_metric(labels, n)
     yield exits
-    loop_lag_s = store.supervision.gauges(host).get("loop_lag_s")
+    gauges = store.supervision.gauges(host)
+    if "retention_lag_s" in gauges:
+        yield GaugeMetricFamily(
+            "orpheus_retention_lag_seconds",
+            "How long ago the oldest expired job or event should have been deleted; 0 if none is, "
+            "or another host leads.",
+            value=gauges["retention_lag_s"],
+        )
+    loop_lag_s = gauges.get("loop_lag_s")
     if loop_lag_s is not None:
         yield GaugeMetricFamily(
             "orpheus_supervisor_loop_lag_seconds",

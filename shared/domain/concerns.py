@@ -45,6 +45,7 @@ class ConcernCode(StrEnum):
     SCHEDULE_LATE = "schedule_late"
     OUTBOX_ROWS_REFUSED = "outbox_rows_refused"
     ALERT_UNDELIVERED = "alert_undelivered"
+    RETENTION_LATE = "retention_late"
     LITTLE_SPACE = "little_space"
     LARGE_LOG = "large_log"
 
@@ -203,6 +204,8 @@ class Facts:
     refused_rows: Mapping[str, RefusedRows] = field(default_factory=dict)
     """By outbox; of those without any, nothing."""
     undelivered: Sequence[AlertFacts] = ()
+    retention_lag_s: float = 0.0
+    """How long ago the oldest expired row should have been deleted, if that grows; else 0."""
     standstill: Standstill | None = None
     moved: str = ""
     """Where the database was moved to, so that nothing can be started on it; empty: it was not."""

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from orpheus.shared.domain.concerns import (
+    LATE_S,
     MOST_REFUSED,
     START_S,
     About,
@@ -95,6 +96,7 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
     yield from held_queues(facts)
     yield from _schedules(facts.late_schedules)
     yield from _outboxes(facts.refused_rows)
+    yield from _retention(facts.retention_lag_s)
     yield from _disk(facts)
 
 
@@ -362,6 +364,16 @@ def _alerts(undelivered: Sequence[AlertFacts]) -> Iterator[Concern]:
             command = f"orpheus show {one.job_id}"
         about = About("alert", one.name)
         yield Concern(ConcernCode.ALERT_UNDELIVERED, _sentence(text), command, about)
+
+
+def _retention(lag_s: float) -> Iterator[Concern]:
+    """Yield that rows expire faster than they are deleted: the database grows."""
+    if lag_s >= LATE_S:
+        text = (
+            "Jobs and events expire faster than they are deleted: the oldest should have gone "
+            f"{duration(lag_s)} ago."
+        )
+        yield Concern(ConcernCode.RETENTION_LATE, text)
 
 
 def _disk(facts: Facts) -> Iterator[Concern]:

@@ -159,3 +159,19 @@ def retain(store: Store, rules: RetentionRules, go_on: Callable[[], bool] = lamb
         is_polite = store.one_writer and store.retention.lag_s < _LATE_S
         time.sleep(max(_SHORTEST_PAUSE_S, store.retention.held_s if is_polite else 0.0))
     return 0.0
+
+
+class LateRetention:
+    """By how much deleting is late, and whether that grew within a minute."""
+
+    def __init__(self) -> None:
+        self._compare_at_s, self._lag_s, self._grows = 0.0, inf, False
+
+    def gauges(self, store: Store, *, leads: bool) -> dict[str, float]:
+        """Return what the supervisor tells of it. Only the leader deletes."""
+        lag_s = store.retention.lag_s if leads else 0.0
+        now_s = time.monotonic()
+        if now_s >= self._compare_at_s:
+            self._compare_at_s = now_s + _LATER_S
+            self._grows, self._lag_s = lag_s > self._lag_s, lag_s
+        return {"retention_lag_s": lag_s, "retention_grows": float(self._grows)}

@@ -43,6 +43,7 @@ _OF_THE_SYSTEM = _OF_A_SLOT | {
     ConcernCode.SILENT,
     ConcernCode.SCHEDULE_LATE,
     ConcernCode.ALERT_UNDELIVERED,
+    ConcernCode.RETENTION_LATE,
     ConcernCode.LITTLE_SPACE,
     ConcernCode.LARGE_LOG,
 }
@@ -133,6 +134,7 @@ def _facts(
             late_schedules=list(_late_schedules(store, now_ms)),
             refused_rows=store.outboxes.refused_now(),
             undelivered=undelivered_alerts(store, now_ms),
+            retention_lag_s=_retention_lag_s(store, workers),
             standstill=store.maintenance.standstill(),
             moved=store.moves.says,
             gone=gone[-1].pid if gone else None,
@@ -237,6 +239,14 @@ def _queues(
 
 def _paused_by(pause: Pause) -> str:
     return by_whom(pause.by or "the configuration", pause.reason)
+
+
+def _retention_lag_s(store: Store, workers: Sequence[Worker]) -> float:
+    """Return by how much deleting is late, if that grows, as the supervisor that leads tells."""
+    hosts = {one["host"] for one in workers if one["role"] == Role.SUPERVISOR}
+    gauges = [store.supervision.gauges(host) for host in sorted(hosts)]
+    late_s = [told["retention_lag_s"] for told in gauges if told.get("retention_grows")]
+    return max(late_s, default=0.0)
 
 
 def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:

@@ -94,6 +94,7 @@ def test_exits_are_counted_by_cause_and_the_loops_lag_is_told(supervised: Any) -
     for cause in ("crashed", "crashed", "hung"):
         supervision.count_exit("host-1", "default-1", cause)
     supervision.put_gauge("host-1", "loop_lag_s", 0.25)
+    supervision.put_gauge("host-1", "retention_lag_s", 720.0)
     found = scrape(supervised)
 
     assert found["orpheus_process_exits_total"] == {
@@ -101,6 +102,7 @@ def test_exits_are_counted_by_cause_and_the_loops_lag_is_told(supervised: Any) -
         labels(slot="default-1", cause="hung"): 1,
     }
     assert found["orpheus_supervisor_loop_lag_seconds"] == {labels(): 0.25}
+    assert found["orpheus_retention_lag_seconds"] == {labels(): 720.0}
 
 
 def test_what_a_supervisor_left_behind_is_not_told(api: Any) -> None:
@@ -244,6 +246,7 @@ def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -
     supervised.store.processes.put_slots([program])
     supervised.store.supervision.count_exit("host-1", "default-1", "crashed")
     supervised.store.supervision.put_gauge("host-1", "loop_lag_s", 0.25)
+    supervised.store.supervision.put_gauge("host-1", "retention_lag_s", 0.0)
     supervised.store.outboxes.remember("shop", "here", 0, [1], refused=1)
     supervised.submit()
     (lease,) = supervised.lease()
@@ -320,3 +323,14 @@ def test_figures_of_slots_are_of_the_host_that_answers(api: Any) -> None:
     assert lines.count('orpheus_process_restarts_total{slot="default-1"} 6.0') == 1
     assert 'orpheus_process_exits_total{cause="crashed",slot="default-1"} 1.0' in lines
     assert 'orpheus_workers{pool="default",state="ready"} 2.0' in lines
+
+
+def test_deleting_that_falls_behind_is_a_concern_once_it_grows(supervised: Any) -> None:
+    supervisor = supervised.slot("supervisor", SlotState.READY, Role.SUPERVISOR, pool=None)
+    supervised.store.processes.put_slots([supervisor])
+    supervision = supervised.store.supervision
+    for grows, codes in ((0.0, []), (1.0, ["retention_late"])):
+        supervision.put_gauge("host-1", "retention_lag_s", 720.0)
+        supervision.put_gauge("host-1", "retention_grows", grows)
+        told = supervised.client.get("/stats").json()["verdict"]["concerns"]
+        assert [one["code"] for one in told if one["code"] == "retention_late"] == codes

@@ -95,3 +95,20 @@ def test_jobs_that_are_kept_for_others_are_read_once_a_minute(
     clock.advance(A_MINUTE_MS)
     sweep(store)
     assert all(read.count(one) == 2 for one in kept)
+
+
+def test_it_knows_how_late_it_is(store: Store, clock, submit: Submit) -> None:
+    for _ in range(3):
+        store.jobs.cancel(submit())
+    assert store.retention.lag_s == 0
+    clock.advance(260_000)
+    store.retention.step(RULES)
+    assert store.retention.lag_s == 60
+    sweep(store)
+    assert store.retention.lag_s == 0
+    store.jobs.submit_many([NewJob("noop")] * 1_200)
+    clock.advance(5_000)
+    store.retention.step(RULES)
+    assert store.retention.lag_s == 5, "so long ago there was one event too many"
+    sweep(store)
+    assert store.retention.lag_s == 0

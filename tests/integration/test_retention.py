@@ -49,6 +49,9 @@ def test_whoever_runs_sweeps(program: str, tmp_path: Path, wait_for: Callable[..
     ) as process:
         try:
             wait_for(lambda: is_swept(store), "everything to be swept")
+            if program == "supervisor":
+                told = "SELECT value FROM supervisor_gauges WHERE name = 'retention_lag_s'"
+                wait_for(lambda: store._database.value(told) == 0, "that nothing is late")
             wait_for(lambda: store.jobs.get(kept).status is Status.DONE, "the job that is left")
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0

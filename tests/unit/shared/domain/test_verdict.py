@@ -324,6 +324,16 @@ def test_little_space_and_a_large_log_are_told() -> None:
     assert concerns(free_bytes=300_000_000, log_bytes=500 * 2**20) == []
 
 
+def test_rows_that_expire_faster_than_they_are_deleted_are_told() -> None:
+    (late,) = concerns(retention_lag_s=720.0)
+    assert late.code is ConcernCode.RETENTION_LATE
+    assert late.text == (
+        "Jobs and events expire faster than they are deleted: the oldest should have gone "
+        "12 min ago."
+    )
+    assert concerns(retention_lag_s=59.0) == []
+
+
 def test_restless_and_silent_slots_are_one_concern_each() -> None:
     slots = [
         slot(f"default-{n}", failed_exits=3, last_exit="killed by SIGSEGV", silent_s=15.0 + n / 2)

@@ -2,13 +2,13 @@
 
 import os
 import shlex
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import click
 
 from orpheus.config.sources import config_file, is_there
+from orpheus.config.toml_text import read_toml
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
@@ -113,7 +113,7 @@ def init(operator: Operator) -> None:
 def _names_module(path: Path) -> bool:
     """Return whether the jobs of jobs.py are among those of a configuration that was there."""
     try:
-        return "jobs" in tomllib.loads(path.read_text(encoding="utf-8"))["jobs"]["modules"]
+        return "jobs" in read_toml(path.read_text(encoding="utf-8"))["jobs"]["modules"]
     except (OSError, ValueError, LookupError, TypeError):
         return False  # `orpheus config check` says what is wrong
 

@@ -143,6 +143,7 @@ def test_it_starts_without_streams_and_temporary_folder_though_its_imports_are_k
         "tries = pathlib.Path(__file__).with_name('tries')\n"
         "with tries.open('a') as file: file.write('x')\n"
         "if '--describe' in sys.orig_argv and tries.stat().st_size < 3: os.kill(os.getpid(), 9)\n"
+        "from orpheus import job\n@job\ndef lives() -> None: pass\n"
     )
     modules = 'jobs.modules=["orpheus.worker.handlers", "killed_jobs"]'
     program = 'programs=[{name="p", argv=["sh", "-c", "echo up; exec sleep 600"]}]'

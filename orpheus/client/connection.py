@@ -32,7 +32,7 @@ class _Forks(threading.local):
 
     def __init__(self) -> None:
         self.begun: list[tuple[bool, list[SharedStore]]] = []
-        """Of each: whether it is inside of a call, and which stores it holds."""
+        """Of each: whether it is inside of a call or of another fork, and which stores it holds."""
 
 
 _shared: "weakref.WeakSet[SharedStore]" = weakref.WeakSet()
@@ -138,7 +138,7 @@ class AwaitedStore:
 
 
 def _before_fork() -> None:
-    is_inside = is_inside_call()
+    is_inside = is_inside_call() or bool(_forks.begun)
     held: list[SharedStore] = []
     _forks.begun.append((is_inside, held))
     if is_inside:  # a wait here could be for a thread that waits for the interrupted call

@@ -4,10 +4,13 @@ import os
 import threading
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from orpheus.client.connection import SharedStore
+from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.errors import (
     CommitInDoubt,
     ConfigurationError,
@@ -199,7 +202,11 @@ def test_the_server_keeps_no_statement_that_comes_only_once(connection: Connecti
     assert prepared(connection) >= len(rows)
 
 
-def test_a_forked_child_has_a_connection_of_its_own(connection: Connection) -> None:
+def test_a_forked_child_has_a_connection_of_its_own(connection: Connection, tmp_path: Path) -> None:
+    settings = StorageSettings(url=f"sqlite:///{tmp_path}/o.db", durable=False, pools={})
+    client = SharedStore(
+        settings
+    )  # it holds its calls meanwhile, which are none of this connection
     child = os.fork()
     if child == 0:
         fine = connection.execute("SELECT 2").fetchone() == (2,)
@@ -208,6 +215,7 @@ def test_a_forked_child_has_a_connection_of_its_own(connection: Connection) -> N
     assert os.waitpid(child, 0)[1] == 0
     assert connection.execute("SELECT 1").fetchone() == (1,)
     assert connection.opened == 1
+    client.close()
 
 
 def never(raw: psycopg.Connection, name: str) -> None:

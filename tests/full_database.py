@@ -28,6 +28,7 @@ def fill(store: Store, advance: Callable[[int], None]) -> None:
     _make_flows(store)
     _park_some(store)
     _quarantine_one(store)
+    _await_newer_code(store)
     _do_what_operators_do(store)
     _end_with_a_gap(store)
     store.outboxes.remember("shop", "here", 0, [1, 2**62, "é"], refused=1)
@@ -135,6 +136,14 @@ def _quarantine_one(store: Store) -> None:
     store.quarantines.after = 0
     store.jobs.submit(NewJob("odd", queue="odd"))
     assert not store.leases.lease(HOLDER, ("odd",), 1, _TTL_MS)
+
+
+def _await_newer_code(store: Store) -> None:
+    """Leave a job that waits for a worker with a newer version of its type."""
+    store.versions.loaded = {"noop": "older"}
+    store.jobs.submit(NewJob("noop", queue="newer", versions="newer"))
+    assert not _lease(store, queue="newer")
+    store.versions.loaded = {}
 
 
 def _do_what_operators_do(store: Store) -> None:

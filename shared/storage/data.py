@@ -296,7 +296,7 @@ class OutboxBatch:
     """Those of its rows that are jobs and may not be deleted yet."""
 
 
-class OutboxTaken(OrpheusError):
+class OutboxTaken(Exception):
     """Another drainer has stored a batch of this outbox meanwhile; nothing was changed."""
 
 

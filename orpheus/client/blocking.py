@@ -168,10 +168,7 @@ class Client:
         return self._run(calls.every_event(self._calls, id_of(job), after))
 
     def close(self) -> None:
-        """Close the database or the connections. The client cannot be used afterwards.
-
-        Raises RuntimeError in a signal handler that interrupted a call on the database.
-        """
+        """Close the database or the connections. The client cannot be used afterwards."""
         self._way.close()
         self._is_closed = True
 

@@ -123,11 +123,12 @@ def test_a_result_that_waited_is_stored_while_the_worker_runs_a_long_job(
     assert system.get(f"/jobs/{long}")["status"] == "in_progress"
 
 
+@pytest.mark.parametrize("concurrency", [1, 4])
 def test_what_waits_for_a_key_is_released_at_a_stop_and_runs_again(
-    start: StartSystem, application: psycopg.Connection, tmp_path: Path
+    start: StartSystem, application: psycopg.Connection, tmp_path: Path, concurrency: int
 ) -> None:
     effects = tmp_path / "effects"
-    first = start()
+    first = start(f"pools.default.concurrency={concurrency}")
     first.wait_until_ready()
     hold_key(application)
     parent = submit_parent(first, effects)

@@ -211,6 +211,20 @@ def test_another_report_that_is_parked_does_not_put_off_the_next_try(
     assert [attempt for _, attempt in held.take_reports(with_parked=True)] == [parked, second]
 
 
+def test_a_worker_parks_some_reports_and_then_leases_nothing_more(
+    held: HeldLeases, make_lease: Callable[..., Lease]
+) -> None:
+    held.take_prefetched()
+    held.add([make_lease(job_id=n, token=n, expires_mono_ms=99) for n in range(1, 65)])
+    while held.prefetched_tokens():
+        assert held.may_park()
+        attempt = held.start_next(0.0, lambda: 0)
+        assert attempt is not None
+        held.end_attempt(attempt, succeeded(attempt))
+        held.park(held.take_reports())
+    assert not held.may_park()
+
+
 def test_a_job_is_told_once_why_its_result_waits(held: HeldLeases, parked: RunningAttempt) -> None:
     held.park(held.take_reports(with_parked=True))
     (line,) = parked.job_log().take()

@@ -20,6 +20,8 @@ class RequestAction(StrEnum):
     DRAIN = "drain"
     STACK = "stack"
     SCALE = "scale"
+    RELOAD = "reload"
+    STOP = "stop"
 
 
 def slot_target(slot: str, host: str | None = None) -> str:
@@ -32,11 +34,18 @@ def scale_target(kind: str, name: str, workers: int, host: str | None = None) ->
     return f"{kind} {name}{'' if host is None else f' on {host}'} to {workers}"
 
 
+def reload_name(request_id: int) -> str:
+    """Return what the outcome of a reload calls the request for it."""
+    return f"request {request_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """`action` on `target` of a host: a slot, or for SCALE a pool and how many `workers`.
 
-    `by`: who asked for a restart, and why, as the audit log has it: " by cli:ada (disk swap)".
+    RELOAD and STOP are for the slot of the supervisor.
+    `by`: who asked for it (RESTART, STOP) and why, as the audit log has it:
+    " by cli:ada (disk swap)".
     `at_ms`: when it was stored.
     """
 

@@ -18,7 +18,7 @@ from orpheus.shared.storage import Store
 T = TypeVar("T")
 AuditAction = Literal[
     "cancel", "retry", "run", "delete", "pause", "resume", "restart", "drain", "scale", "release",
-    "configure",
+    "configure", "reload", "stop",
 ]  # fmt: skip
 ACTIONS: tuple[str, ...] = get_args(AuditAction)
 
@@ -66,8 +66,8 @@ def audited(
 
 
 def with_asker(store: Store, request: Request) -> Request:
-    """Return a request for a restart with who asked for it, if the audit log can be read now."""
-    if request.action is RequestAction.RESTART:
+    """Return a request to restart or stop with who asked for it, if the audit log can be read."""
+    if request.action in (RequestAction.RESTART, RequestAction.STOP):
         # The request is taken already: it is carried out all the same.
         with contextlib.suppress(StorageError):
             if (entry := store.audit.of_request(request)) is not None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 
-from orpheus.shared.domain.processes import Role, SlotRecord, SlotState
+from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.domain.requests import RequestAction, scale_target, slot_target
 from orpheus.shared.domain.stacks import THREADS_BELOW, job_first
@@ -19,6 +19,7 @@ from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.operations.supervised import is_supervised
 from orpheus.shared.process.clock import is_alive, os_state
+from orpheus.shared.process.supervisor_lock import is_gone, is_held
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import running_job_json
 from orpheus.shared.views.unknown_names import unknown_slot
@@ -33,12 +34,12 @@ _LARGEST_STACK_BYTES = 1_048_576
 
 _RESTART_EVERYTHING = (
     "the supervisor does not restart itself: restart it with what started it; "
-    "SIGUSR2 to process {pid} restarts all the others in turn"
+    "SIGUSR2 to process {pid} restarts all the others in turn, `orpheus reload` those that changed"
 )
 _REFUSED: Mapping[tuple[RequestAction, Role], str] = {
     (RequestAction.RESTART, Role.SUPERVISOR): _RESTART_EVERYTHING,
     (RequestAction.DRAIN, Role.SUPERVISOR): (
-        "the supervisor cannot be drained: SIGTERM to process {pid} stops it and all the others"
+        "the supervisor cannot be drained: `orpheus stop` stops it and all the others"
     ),
     (RequestAction.DRAIN, Role.API): (
         "the API has no jobs to drain, and without it nobody could request its return: restart it"
@@ -149,6 +150,36 @@ def ask_for_workers(
         before=lambda: _slots_in_words(store, pool, chosen),
         after=lambda: str(workers),
     )
+
+
+def ask_supervisor(
+    store: Store, actor: Actor, action: RequestAction, host: str | None, beat_timeout_s: float
+) -> tuple[ProcessRecord, int]:
+    """Request RELOAD or STOP of a supervisor; return the supervisor and the request's id.
+
+    `host` may be None if one host alone has a supervisor. Raises NotFound, TransitionRefused,
+    and NoSupervisor, for RELOAD also while Orpheus is stopping.
+    """
+    check_supervised(store, beat_timeout_s)
+    found = {
+        one.host: one
+        for one in store.processes.all()
+        if one.role is Role.SUPERVISOR and not is_gone(store.state.lock, one.incarnation)
+    }
+    supervisor = found[_host_of("Orpheus", found, host)]
+    if action is RequestAction.RELOAD:
+        check_goes_on(store, supervisor.host)
+    put = partial(store.supervision.put_request, action, supervisor.host, supervisor.slot)
+    target = slot_target(supervisor.slot, host)
+    return supervisor, audited(store, actor, action.value, target, put)
+
+
+def has_ended(store: Store, supervisor: ProcessRecord) -> bool:
+    """Return whether a supervisor has ended; one of another host tells so by its row alone."""
+    if is_held(store.state.lock, supervisor.incarnation):
+        return False
+    rows = {one.incarnation for one in store.processes.all()}
+    return supervisor.incarnation not in rows or is_gone(store.state.lock, supervisor.incarnation)
 
 
 def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stack:

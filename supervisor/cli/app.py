@@ -78,6 +78,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "quarantine:release",
         "Run jobs of TYPE again, which is quarantined because its jobs killed their workers.",
     ),
+    "reload": (
+        "supervision:reload",
+        "Read the configuration and the job code again; exit 1 if they are rejected.",
+    ),
     "restart": (
         "slots:restart",
         "Let each SLOT finish its job or stop its program, then start it again.",
@@ -104,6 +108,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("jobs:show", "Show a job, its attempts and its error."),
     "stack": ("slots:stack", "Show what the code of SLOT is doing, without stopping it."),
     "status": ("status:status", "Show the whole system; exit 1 if something needs attention."),
+    "stop": (
+        "supervision:stop",
+        "Stop Orpheus in order, as Ctrl-C does, and wait until it has ended.",
+    ),
     "submit": ("submit:submit", "Submit a job of TYPE."),
     "types": ("types:types", "List the job types and their payloads."),
     "why": (

@@ -38,7 +38,7 @@ from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
 _TAKEN_WITHIN_S = _SHOWN_WITHIN_S = 5.0
 _POLL_INTERVAL_S = 0.05
 
-_on_host = click.option(
+on_host = click.option(
     "--host",
     type=Text(),
     metavar="HOST",
@@ -58,7 +58,7 @@ _slots_argument = click.argument(
 
 @click.command()
 @_slots_argument
-@_on_host
+@on_host
 @with_reason
 @for_operator
 def restart(operator: Operator, slots: Sequence[str], host: str | None, reason: str | None) -> None:
@@ -68,7 +68,7 @@ def restart(operator: Operator, slots: Sequence[str], host: str | None, reason: 
 
 @click.command()
 @_slots_argument
-@_on_host
+@on_host
 @with_reason
 @for_operator
 def drain(operator: Operator, slots: Sequence[str], host: str | None, reason: str | None) -> None:
@@ -130,7 +130,7 @@ def _as_listed(store: Store, handover: CommandLineHandover, slot: SlotRecord) ->
 @click.command(cls=CommandWithNumber)
 @click.argument("pool", type=Text(), metavar="NAME", shell_complete=live("pools"))
 @click.argument("workers", type=WholeNumber(0, MOST_WORKERS), metavar="N")
-@_on_host
+@on_host
 @with_reason
 @for_operator
 def scale(
@@ -228,7 +228,7 @@ def _wait_until(is_so: Callable[[], bool], within_s: float, problem: str) -> Non
 
 @click.command()
 @click.argument("slot", type=Text(), shell_complete=live("slots"))
-@_on_host
+@on_host
 @for_operator
 def stack(operator: Operator, slot: str, host: str | None) -> None:
     """Show what the code of SLOT is doing, without stopping it."""

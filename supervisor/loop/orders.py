@@ -9,7 +9,7 @@ import time
 from dataclasses import field
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
+from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction, reload_name
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.records import dataclass
@@ -108,7 +108,11 @@ class Orders:
         action, target, workers = request.action, request.target, request.workers
         log.info("operator_request", action=action.value, target=target, workers=workers)
         slot = self.loop.slots.get(target)
-        if action is RequestAction.SCALE:
+        if action is RequestAction.RELOAD:
+            self._reload(reload_name(request.id))
+        elif action is RequestAction.STOP:
+            self.loop.stop(f"stop{request.by}")
+        elif action is RequestAction.SCALE:
             if self.configuration.workers_of(target) is None:
                 log.warning("no_such_pool", pool=target)
             else:

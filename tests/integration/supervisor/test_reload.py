@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -325,3 +327,46 @@ def test_a_file_that_is_not_watched_is_read_on_sighup_only_and_each_step_is_noti
         assert running.system.stop() == 0
         for word in ("STOPPING=1", "STATUS=SIGTERM"):
             wait_for(partial(told.__contains__, word), word)
+
+
+def test_reload_and_stop_are_commands_that_wait_for_what_becomes_of_them(
+    configured: Callable[[str], Configured], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/__init__.py").touch()
+    (tmp_path / "shop/prices.py").write_text("PRICE = 1\n")
+    (tmp_path / "shop/jobs.py").write_text(
+        "from orpheus import job\n\n"
+        "@job\ndef price() -> int:\n    from shop.prices import PRICE\n    return PRICE\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    toml = "[pools.default]\nworkers = 1\n[jobs]\nmodules = ['shop.jobs']\n"
+    running = configured(f"[supervisor]\nwatch_config = false\n{toml}")
+
+    def orpheus(*words: str) -> tuple[int, str]:
+        argv = [sys.executable, "-m", "orpheus", *words, "--config", str(running.file)]
+        argv += ["--set", f"database.url=sqlite:///{running.system.database}"]
+        ended = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        return ended.returncode, ended.stdout + ended.stderr
+
+    def price() -> int:
+        job = running.system.submit("price")
+        return int(running.system.wait_for_job(job)["result"])
+
+    assert price() == 1
+    assert orpheus("reload") == (0, "reloaded: no setting changed; nothing is replaced\n")
+    (tmp_path / "shop/prices.py").write_text("PRICE = 200\n")
+    assert orpheus("reload") == (0, "reloaded: no setting changed; replaced in turn: default-1\n")
+    wait_until(lambda: price() == 200, "the new code")
+    running.save("[supervisor]\nwatch_config = false\n[pools.default]\nworkers = -1\n")
+    code, told = orpheus("reload")
+    assert code == 1
+    assert "rejected: " in told
+    assert "workers" in told
+    running.save(f"[supervisor]\nwatch_config = false\n{toml}")
+    assert orpheus("stop") == (0, "stopped\n")
+    assert running.system.process.wait(10) == 0
+    for command in ("reload", "stop"):
+        code, told = orpheus(command)
+        assert code == 1
+        assert "no supervisor is running" in told

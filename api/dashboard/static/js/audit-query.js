@@ -6,7 +6,7 @@ import { completeFields, parseFields, writeFields } from "./field-words.js";
 const NAMES = { who: "by", what: "action", target: "target", since: "since", until: "until" };
 const KEYS = Object.keys(NAMES);
 export const FIELDS = [...Object.values(NAMES), "q"];
-const ACTIONS = ["cancel", "retry", "run", "delete", "pause", "resume", "restart", "drain", "scale", "release", "configure"];
+const ACTIONS = ["cancel", "retry", "run", "delete", "pause", "resume", "restart", "drain", "scale", "release", "configure", "reload", "stop"];
 const KINDS = ["job", "queue", "schedule", "type", "slot", "pool", "program", "configuration"];
 const KNOWN = { what: ACTIONS, target: KINDS, since: ["15m", "1h", "1d", "7d"], until: ["1h", "1d"] };
 

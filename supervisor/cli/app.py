@@ -45,10 +45,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "slots:drain",
         "Let each SLOT finish its job or stop its program; it stays down until a restart.",
     ),
-    "errors": (
-        "errors:errors",
-        "Count the failed jobs by type, error and location, up to 10,000 of each group.",
-    ),
+    "errors": ("errors:errors", "Count the failed jobs by type, error and location."),
     "healthcheck": (
         "healthcheck:healthcheck",
         "Ask the API whether it is ready; exit 1 if it is not.",

@@ -1,9 +1,10 @@
 """A digest of the code of the job types. It changes when somebody mends a job that kills workers.
 
-It covers the files of an application as far as they are imported with its job modules. It does not
-cover what job code imports only while it runs. Nor does it cover installed packages: hosts of one
-database may have different ones, and each host would take the code of the other for new. It is made
-of contents, not of times, so it is the same on every host that has the same application.
+It covers the packages of the job modules, whether or not a module there is imported yet (a job may
+import it only while it runs), and the files of an application as far as they are imported with its
+job modules. It does not cover installed packages: hosts of one database may have different ones,
+and each host would take the code of the other for new. It is made of contents, not of times, so it
+is the same on every host that has the same application.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ _OURS = "orpheus"
 def code_digest(modules: Sequence[str]) -> str:
     """Return the digest; `modules`: the job modules, which are imported."""
     digest = hashlib.sha256()
-    for name, file in sorted(_files(modules, sys.modules)):
+    for name, file in sorted({*_files(modules, sys.modules), *_packages(modules, sys.modules)}):
         try:
             contents = hashlib.sha256(file.read_bytes()).hexdigest()
         except OSError:
@@ -57,6 +58,14 @@ def _files(named: Sequence[str], loaded: Mapping[str, ModuleType]) -> Iterator[t
         is_own = package not in (_OURS, "__main__") and not file.startswith(elsewhere)
         if is_own or package in packages or name in named:
             yield name, Path(file)
+
+
+def _packages(named: Sequence[str], loaded: Mapping[str, ModuleType]) -> Iterator[tuple[str, Path]]:
+    """Yield every Python file in the packages of the job modules."""
+    for package in {name.partition(".")[0] for name in named} - {_OURS}:
+        for folder in getattr(loaded.get(package), "__path__", ()):
+            for file in Path(folder).rglob("*.py"):
+                yield f"{package}/{file.relative_to(folder)}", file
 
 
 def _folders_of_packages() -> tuple[str, ...]:

@@ -47,6 +47,14 @@ def test_it_changes_with_what_the_job_modules_are_and_import(
     assert digest() not in (before, changed)
 
 
+def test_it_changes_with_what_a_job_imports_only_while_it_runs(shop: Path, digest: Digest) -> None:
+    (shop / "shop_of_test/later").mkdir()
+    (shop / "shop_of_test/later/prices.py").write_text("PRICE = 1\n")
+    before = digest()
+    (shop / "shop_of_test/later/prices.py").write_text("PRICE = 2\n")
+    assert digest() != before
+
+
 def test_what_else_is_installed_does_not_matter(shop: Path, digest: Digest) -> None:
     """Hosts with the same application have the same digest, whatever else each of them has."""
     before = digest()

@@ -24,7 +24,6 @@ from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.domain.requests import Request
 from orpheus.shared.errors import ExitCode, StorageError
 from orpheus.shared.logs import get_logger
-from orpheus.shared.operations.audit import with_asker
 from orpheus.shared.operations.leadership import Leadership
 from orpheus.shared.operations.replace_configuration import EditOnMachine, record_edit_on_machine
 from orpheus.shared.operations.upkeep import LateRetention, Upkeep
@@ -38,6 +37,7 @@ from orpheus.shared.storage import Listening, Store
 from orpheus.supervisor.late_leases import LateLeases, cell_of
 from orpheus.supervisor.linux.adoption import kill_incarnation
 from orpheus.supervisor.policy.slot import ProcessEnded
+from orpheus.supervisor.taken_requests import take_requests
 
 log = get_logger()
 
@@ -230,9 +230,9 @@ class Recorder:
             self._upkeep_at_s = min(now_s + next_tick_s, regular_s)
 
     def _read_requests(self, store: Store) -> None:
-        requests = store.supervision.take_requests(self._myself.host)
+        requests = take_requests(store, self._myself.host, self._duties.open_store)
         if requests:
-            self._requests.extend(with_asker(store, one) for one in requests)
+            self._requests.extend(requests)
             os.eventfd_write(self._news_fd, 1)
 
     def _collect(self) -> None:

@@ -19,6 +19,8 @@ class RequestAction(StrEnum):
     RESTART = "restart"
     DRAIN = "drain"
     STACK = "stack"
+    SEND_STACK = "send_stack"
+    """Another host wants the stack, which can be read only here."""
     SCALE = "scale"
     RELOAD = "reload"
     STOP = "stop"

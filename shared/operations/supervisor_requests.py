@@ -4,14 +4,16 @@ A request that cannot be carried out is refused here, and neither stored nor rec
 log: a stale request would run when a supervisor next starts.
 """
 
+import contextlib
+import json
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.domain.programs import SLOT
-from orpheus.shared.domain.requests import RequestAction, scale_target, slot_target
+from orpheus.shared.domain.requests import Request, RequestAction, scale_target, slot_target
 from orpheus.shared.domain.stacks import THREADS_BELOW, job_first
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
@@ -30,6 +32,8 @@ _ASK_AGAIN_AFTER_S = 2.5
 """More than the usual `heartbeats.interval`: a worker not heard by then gets a signal."""
 _STILL_FOR_S = 0.06
 _LOOK_EVERY_S = 0.02
+_OTHER_HOST_WITHIN_S = 6.0
+_LOOK_AT_OTHER_HOST_EVERY_S = 0.1
 _LARGEST_STACK_BYTES = 1_048_576
 
 _RESTART_EVERYTHING = (
@@ -185,16 +189,17 @@ def has_ended(store: Store, supervisor: ProcessRecord) -> bool:
 def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stack:
     """Return the stacks of a slot's process, as GET /workers/{slot}/stack shows them.
 
-    `host` may be None if one host alone has that slot; the caller is on `own_host`, and only
-    what runs there can be read. Blocks for at most 4 s. Raises NotFound, TransitionRefused for a
-    slot without a process, and NoAnswer, which says why the process does not answer. The coroutines
-    of jobs are missing while no Python code of the process can run.
+    `host` may be None if one host alone has that slot; the caller is on `own_host`. The supervisor
+    of another host reads it there. Blocks for at most 4 s, or 6 s for another host. Raises
+    NotFound, TransitionRefused for a slot without a process, and NoAnswer, which says why the
+    process does not answer. The coroutines of jobs are missing while no Python code of the process
+    can run.
     """
     slot = slot_for(store, RequestAction.STACK, name, host)
     if slot.pid is None or slot.incarnation is None:
         raise TransitionRefused(f"{name} is {slot.state}: it has no process to ask")
     if store.has_many_hosts and slot.host != own_host:
-        raise NoAnswer(f"{name} is on {slot.host}, and its stack can be read only there")
+        return _stack_of_other_host(store, name, slot.host)
     file = store.state.stack(slot.incarnation)
     start_bytes = _size_bytes(file)
     awaits = store.state.awaits(slot.incarnation)
@@ -224,6 +229,34 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
         "at": rfc3339(store.clock.wall_ms()),
         "stack": job_first(stack, coroutines, job.id if job else None),
     }
+
+
+def _stack_of_other_host(store: Store, name: str, host: str) -> Stack:
+    request_id = store.supervision.put_request(RequestAction.SEND_STACK, host, name)
+    give_up_at_s = time.monotonic() + _OTHER_HOST_WITHIN_S
+    while (body := store.supervision.answer(request_id)) is None:
+        if time.monotonic() > give_up_at_s:
+            raise NoAnswer(
+                f"{name} is on {host}, whose supervisor did not answer within "
+                f"{_OTHER_HOST_WITHIN_S:.0f} s: try again there"
+            )
+        time.sleep(_LOOK_AT_OTHER_HOST_EVERY_S)
+    answer = json.loads(body)
+    if "problem" in answer:
+        raise NoAnswer(answer["problem"])
+    stack: Stack = answer["stack"]
+    return stack
+
+
+def send_stack(open_store: Callable[[], Store], request: Request) -> None:
+    """Store the stack of a slot of this host, or why there is none, for the host that asks."""
+    with contextlib.closing(open_store()) as store:
+        answer: dict[str, object]
+        try:
+            answer = {"stack": read_stack(store, request.target, request.host, request.host)}
+        except (NotFound, TransitionRefused, NoAnswer) as error:
+            answer = {"problem": str(error)}
+        store.supervision.put_answer(request.id, json.dumps(answer))
 
 
 def output_folder(store: Store, name: str, host: str | None, own_host: str) -> Path:

@@ -45,6 +45,30 @@ def test_a_commit_wakes_the_workers_and_the_api_of_other_hosts(
     assert bob.stop() == 0
 
 
+def test_the_stack_of_a_slot_is_shown_by_every_host(
+    start_system: StartSystem, postgresql_url: str, tmp_path: Path
+) -> None:
+    shared = (f"database.url={postgresql_url}", "pools.default.workers=1")
+
+    def start(name: str) -> Any:
+        own = (f"database.state_dir={tmp_path}/{name}", f'pools.default.queues=["{name}"]')
+        return start_system(*shared, *own, host=name)
+
+    ada, bob = start("ada"), start("bob")
+    ada.wait_until_ready()
+    bob.wait_until_ready()
+    there = bob.submit("sleep", {"seconds": 60}, queue="bob")
+    answer = ada.client.get("/workers/default-1/stack?host=bob").json()
+    assert "run_loop" in answer["stack"] or "sleep" in answer["stack"], answer
+    slots = {(one["host"], one["slot"]): one["pid"] for one in ada.get("/workers")["items"]}
+    assert answer["pid"] == slots["bob", "default-1"]
+    bob.client.post(f"/jobs/{there}/cancel")
+    refused = ada.client.get("/workers/supervisor/stack?host=bob")
+    assert refused.status_code == 409, "as on its own host"
+    assert ada.stop() == 0
+    assert bob.stop() == 0
+
+
 def test_when_a_host_dies_another_leads_and_runs_its_jobs(
     start_system: StartSystem, postgresql_url: str, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:

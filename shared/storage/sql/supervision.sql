@@ -14,6 +14,18 @@ DELETE FROM orpheus.requests WHERE host = ? RETURNING id, at_ms, action, host, t
 -- Whether the supervisor has not taken this request yet.
 SELECT 1 FROM orpheus.requests WHERE id = ?;
 
+-- name: put-answer
+-- Store the answer to a request of another host.
+INSERT INTO orpheus.answers (request_id, at_ms, body) VALUES (?, ?, ?);
+
+-- name: delete-old-answers
+-- Delete the answers that were stored before a time: who has asked has read them, or has given up.
+DELETE FROM orpheus.answers WHERE at_ms < ?;
+
+-- name: answer
+-- The answer to a request.
+SELECT body FROM orpheus.answers WHERE request_id = ?;
+
 -- name: clear-requests
 -- Delete the requests to an earlier supervisor of a host; NULL: of every host.
 DELETE FROM orpheus.requests WHERE host = coalesce(?, host);

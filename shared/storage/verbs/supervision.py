@@ -7,6 +7,8 @@ is gone has been taken.
 from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.storage.database import Database
 
+_ANSWERS_KEPT_MS = 60_000
+
 
 class Supervision:
     """Requests, written by the API and the command line; counts, written by a supervisor."""
@@ -42,6 +44,18 @@ class Supervision:
     def is_waiting(self, request_id: int) -> bool:
         """Return whether the supervisor has not taken this request yet."""
         return self._database.one(self._sql["is-waiting"], request_id) is not None
+
+    def put_answer(self, request_id: int, body: str) -> None:
+        """Store the answer to a request of another host; it is kept for a minute."""
+        with self._database.write(durable=False):
+            now_ms = self._database.clock.wall_ms()
+            self._database.run(self._sql["delete-old-answers"], now_ms - _ANSWERS_KEPT_MS)
+            self._database.run(self._sql["put-answer"], request_id, now_ms, body)
+
+    def answer(self, request_id: int) -> str | None:
+        """Return the answer to a request; None: there is none yet."""
+        body: str | None = self._database.value(self._sql["answer"], request_id)
+        return body
 
     def clear(self, host: str | None) -> None:
         """Delete the requests to an earlier supervisor of `host`, and what it counted and measured.

@@ -23,7 +23,15 @@ from tests.full_database import HOLDER
 
 NOT_MOVED = frozenset(
     (
-        *("processes", "slots", "requests", "exit_counts", "supervisor_gauges", "leader"),
+        *(
+            "processes",
+            "slots",
+            "requests",
+            "answers",
+            "exit_counts",
+            "supervisor_gauges",
+            "leader",
+        ),
         *("history", "lease_tokens", "moves", "new_events", "schema_migrations", "type_crashes"),
     )
 )

@@ -266,7 +266,8 @@ class Jobs:
             except (NotFound, TransitionRefused):
                 return False
             sql = self._database.sql("retention.sql")["delete-log-lines"]
-            return self._database.run(sql, job_id, self.lines_at_once) == self.lines_at_once
+            deleted = self._database.run(sql, json.dumps([job_id]), self.lines_at_once)
+            return deleted == self.lines_at_once
 
     def _to_delete(self, job_id: int) -> Job:
         job = self.to_change(job_id, deletes=True)

@@ -192,13 +192,14 @@ class Recorder:
             self._collect()
             try:
                 self._kill_families()
-                if store is None or current is not self._duties:
+                if current is not self._duties:
                     current = self._duties
                     self._listening.stop()
                     self._listening = current.listen()
                     if store is not None:
                         store.close()
                     store = None
+                if store is None:
                     store = current.open_store()
                     self._beat_at_s = 0.0
                 self._write_waiting(store)

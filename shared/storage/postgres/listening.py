@@ -52,8 +52,10 @@ class ListeningThread(threading.Thread, Listening):
 
     def stop(self) -> None:
         """Listen no more; returns at once."""
+        if self._stopping:
+            return
+        os.eventfd_write(self._stop_fd, 1)  # first: once it is told, the thread closes this
         self._stopping = True
-        os.eventfd_write(self._stop_fd, 1)
 
     def run(self) -> None:
         """Listen; whenever that ends, begin again, after a longer and longer while."""
@@ -73,6 +75,7 @@ class ListeningThread(threading.Thread, Listening):
                 self._wait(wait_s)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
         self._bells.close()
+        os.close(self._stop_fd)
 
     @contextmanager
     def _connect(self) -> Iterator[psycopg.Connection]:

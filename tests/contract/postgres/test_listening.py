@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
@@ -129,3 +130,15 @@ def test_a_connection_that_is_held_but_silent_is_given_up(
             wait_for(lambda: [one for one in logged if one["event"] == "not_listening"], "that")
             proxy.heal()
             rings(bells, set(bells), wait_for)
+
+
+def test_whoever_listens_no_more_leaves_no_descriptor(
+    postgresql_url: str, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    own = settings(postgresql_url, tmp_path / "bob")
+    open_storage(own, create=True).close()
+    me = psutil.Process()
+    before = me.num_fds()
+    for _ in range(3):
+        listen(own).stop()
+    wait_for(lambda: me.num_fds() <= before, "all descriptors to be closed")

@@ -20,7 +20,7 @@ from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Store, open_store
+from orpheus.shared.storage import Listening, Store, open_store
 from orpheus.supervisor import late_leases, recorder
 from orpheus.supervisor.policy.slot import Cause, ProcessEnded
 from orpheus.supervisor.recorder import Duties, Recorder
@@ -51,7 +51,13 @@ def test_an_hour_without_a_database_leaves_one_exit_of_each_slot_to_write(
             raise DatabaseUnusable("it is away")
         return open_store(url)
 
-    duties = Duties(open_if_there, 2.0, Upkeep(for_database(Settings())))
+    listening: list[Listening] = []
+
+    def listen() -> Listening:
+        listening.append(Listening())
+        return listening[-1]
+
+    duties = Duties(open_if_there, 2.0, Upkeep(for_database(Settings())), listen)
     myself = own_record(SystemClock(), "host-1", Role.SUPERVISOR, "supervisor", "me", ready=True)
     one = Recorder(myself, duties)
     one.start()
@@ -62,6 +68,7 @@ def test_an_hour_without_a_database_leaves_one_exit_of_each_slot_to_write(
         one.end_process(ended("default-2", number, code=74))
     one.end_process(ended("default-2", 3_600, code=9))
     wait_for(lambda: len(killed) == 2 * 3_600, "all to be collected, and what they left killed")
+    assert len(listening) == 1, "one goes on trying by itself"
     is_away = False
     wait_for(lambda: len(written) >= 4, "the exits to be written")
     assert one.stop(10)
@@ -117,9 +124,9 @@ def test_how_late_the_main_loop_was_is_told_once_by_a_beat_that_is_committed(
             beat(1)
     one.loop_lags_s.append(0.125)
     beat(1)
-    assert store.supervision.gauges("host-1") == {"loop_lag_s": 0.5}
+    assert store.supervision.gauges("host-1")["loop_lag_s"] == 0.5
     beat(2)
-    assert store.supervision.gauges("host-1") == {"loop_lag_s": 0.0}
+    assert store.supervision.gauges("host-1")["loop_lag_s"] == 0.0
     store.close()
 
 

@@ -232,6 +232,7 @@ def hasty(url: str, tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
+@pytest.mark.backends("sqlite")  # where it keeps others out
 def test_a_step_stops_when_its_time_is_over_and_the_next_goes_on(hasty: Store, holder) -> None:
     cancelled_jobs(hasty, 600)
     hasty.clock.now += 1  # type: ignore[attr-defined]
@@ -242,6 +243,7 @@ def test_a_step_stops_when_its_time_is_over_and_the_next_goes_on(hasty: Store, h
     assert hasty.stats.counts()[Status.CANCELLED] == 0
 
 
+@pytest.mark.backends("sqlite")  # where it keeps others out
 def test_a_long_log_goes_over_several_steps_and_its_job_with_the_last(hasty: Store, holder) -> None:
     job_id = hasty.jobs.submit(NewJob("noop")).job.id
     [held] = hasty.leases.lease(holder, ("*",), 1, 10**9)

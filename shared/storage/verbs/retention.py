@@ -27,12 +27,13 @@ from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.events import Events
 
 _STEP_MS = 10
+_STEP_MS_OF_MANY = 100  # where others write meanwhile
 _STEP_JOBS = 1_000
 BITE = 100
 """So many rows, or pages of a file, are deleted between two looks at the clock."""
-_LEAST_BITE = 10
+_LEAST_BITE = 100  # fewer take no less on a busy machine, where others have the processor
 _MOST_BITE = 500
-_QUICK_MS, _SLOW_MS = 3, 6
+_QUICK_MS, _SLOW_MS = 4, 8
 _BITE_BYTES = 1_000_000
 """Of payloads and results: their pages take longer than their rows."""
 _MINUTE_MS = 60_000
@@ -50,13 +51,14 @@ class _Expired(NamedTuple):
 class _Bite:
     """How many rows one statement deletes: as many as it can in a few milliseconds."""
 
-    def __init__(self) -> None:
-        self.rows = BITE
+    def __init__(self, *, keeps_others_out: bool) -> None:
+        self._least = _LEAST_BITE if keeps_others_out else _MOST_BITE
+        self.rows = self._least
 
     def took(self, rows: int, took_ms: int) -> None:
         """Adapt to the time that it took to delete so many."""
         if took_ms > _SLOW_MS:
-            self.rows = max(_LEAST_BITE, self.rows // 2)
+            self.rows = max(self._least, self.rows // 2)
         elif took_ms < _QUICK_MS and rows >= self.rows:
             self.rows = min(_MOST_BITE, 2 * self.rows)
 
@@ -80,7 +82,8 @@ class Retention:
         """By kind, how long ago the first row that is expired should have been deleted."""
         self._began_ms: dict[Status, int] = {}
         """When the jobs of a status were last read from the beginning, on the monotonic clock."""
-        self._jobs_bite, self._events_bite = _Bite(), _Bite()
+        self._jobs_bite = _Bite(keeps_others_out=database.one_writer)
+        self._events_bite = _Bite(keeps_others_out=database.one_writer)
         self._sweeps: deque[Callable[[RetentionRules], bool]] = deque(
             [
                 lambda rules: self._jobs(Status.DONE, rules.done_s),
@@ -224,7 +227,8 @@ class Retention:
     def _short_write(self) -> Iterator[None]:
         with self._database.write(durable=False):
             began_s = time.monotonic()
-            self._until_ms = self._database.clock.monotonic_ms() + _STEP_MS
+            step_ms = _STEP_MS if self._database.one_writer else _STEP_MS_OF_MANY
+            self._until_ms = self._database.clock.monotonic_ms() + step_ms
             yield
         self.held_s = time.monotonic() - began_s
 

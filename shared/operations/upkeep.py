@@ -25,6 +25,7 @@ from orpheus.shared.storage import Store
 log = get_logger()
 
 _BURST_S = 0.1
+_BURST_BESIDE_OTHERS_S = 0.5  # where others write meanwhile
 _SHORTEST_PAUSE_S = 0.001
 _LATE_S = 2.0
 _SOON_S = 1.0  # what comes of age meanwhile is deleted together, not one by one
@@ -145,12 +146,14 @@ def _continue(step: Callable[[], bool], go_on: Callable[[], bool]) -> bool:
 def retain(store: Store, rules: RetentionRules, go_on: Callable[[], bool] = lambda: True) -> float:
     """Delete some of what has outlived `rules`, and return in how many seconds to call it again.
 
-    It goes on for about 100 ms, while `go_on` returns True, in short steps. Where writers wait for
-    each other, it pauses after each for as long as that one kept them out; if it falls behind, only
-    for a moment, and is one writer among others. It also keeps the write-ahead log small.
+    It goes on for about 100 ms, while `go_on` returns True, in short steps; for 500 ms where others
+    write meanwhile. Where writers wait for each other, it pauses after each step for as long as
+    that one kept them out; if it falls behind, only for a moment, and is one writer among others.
+    It also keeps the write-ahead log small.
     """
     store.maintenance.checkpoint()
-    end_s = time.monotonic() + _BURST_S
+    burst_s = _BURST_S if store.one_writer else _BURST_BESIDE_OTHERS_S
+    end_s = time.monotonic() + burst_s
     has_deleted = False
     while time.monotonic() < end_s and go_on():
         if not store.retention.step(rules):

@@ -30,6 +30,7 @@ A_MINUTE_MS = 60_000
 
 def sweep(store: Store, rules: RetentionRules = RULES) -> int:
     """Step until nothing is left; how many steps that took."""
+    store.maintenance.checkpoint()  # which numbers the events of PostgreSQL
     steps = 0
     while store.retention.step(rules):
         steps += 1

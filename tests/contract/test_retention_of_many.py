@@ -107,6 +107,7 @@ def test_it_knows_how_late_it_is(store: Store, clock, submit: Submit) -> None:
     sweep(store)
     assert store.retention.lag_s == 0
     store.jobs.submit_many([NewJob("noop")] * 1_200)
+    store.maintenance.checkpoint()
     clock.advance(5_000)
     store.retention.step(RULES)
     assert store.retention.lag_s == 5, "so long ago there was one event too many"

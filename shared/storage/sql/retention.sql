@@ -37,6 +37,11 @@ DELETE FROM orpheus.jobs WHERE id IN (SELECT value FROM {listed-ids} AS expired)
         WHERE job_dependencies.depends_on = jobs.id AND others.status <> 'done'))
 RETURNING queue;
 
+-- name: oldest-event
+-- The first event from a seq on: before it are only rows that were deleted, of which many may be left in
+-- the index.
+SELECT seq FROM orpheus.events WHERE seq >= ? ORDER BY seq LIMIT 1;
+
 -- name: event-time
 -- When an event was written.
 SELECT at_ms FROM orpheus.events WHERE seq = ?;

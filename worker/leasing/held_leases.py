@@ -206,7 +206,7 @@ class HeldLeases:
             leases = [attempt.lease for attempt in self.attempts()]
             leases += [finished.lease for finished, _ in (*self._unreported, *self._parked)]
             leases += [*self._on_their_way, *self._prefetched]
-        return {lease.job_id: lease.token for lease in leases}
+        return newest_tokens(leases)
 
     def still_held(self, tokens: Iterable[int]) -> set[int]:
         """Return those of the leases that this worker holds and is not just releasing."""
@@ -285,6 +285,15 @@ class HeldLeases:
             self._unreported[:0] = reports
             leases = [*self._prefetched, *prefetched]
             self._prefetched = deque(sorted(leases, key=lambda lease: lease.token))
+
+
+def newest_tokens(leases: Iterable[Lease]) -> dict[int, int]:
+    """Return job id -> token of these leases; of two leases of one job, the newer.
+
+    A worker has two after it stood still: the lease of a report was reclaimed, and it leased the
+    job again.
+    """
+    return {lease.job_id: lease.token for lease in sorted(leases, key=lambda one: one.token)}
 
 
 class _Output(NamedTuple):

@@ -31,6 +31,7 @@ from orpheus.worker.leasing.held_leases import (
     HeldLeases,
     Report,
     as_released,
+    newest_tokens,
     store_reports,
 )
 from orpheus.worker.leasing.renewal import RenewalThread
@@ -237,8 +238,7 @@ class Loop:
     def _renew_late(self, reports: list[Report]) -> None:
         """Renew the leases of `reports` if this worker stood still while they expired."""
         if reports and not self._held.stall.is_calm(time.monotonic()):
-            leases = [finished.lease for finished, _ in reports]
-            tokens = {lease.job_id: lease.token for lease in leases}
+            tokens = newest_tokens(finished.lease for finished, _ in reports)
             self._store.leases.renew(tokens, round(self._settings.lease_ttl_s * 1000), late=True)
 
     def _lease(self, excess: list[Lease], *, may_lease: bool) -> list[Lease]:

@@ -168,13 +168,13 @@ class Leases:
                 finished, key_wait_ms
             )  # before jobs: as submissions do
             now = (self._database.clock.monotonic_ms(), self._database.clock.boot_id)
-            wanted = [one.lease for one in finished if one.lease.token not in keyed]
-            leases = [(one.job_id, one.token) for one in wanted]
-            held = self._ended.held(leases, now, skips_locked=held_up is not None)
+            leases = [(one.lease.job_id, one.lease.token) for one in finished]
+            free = [one for one in leases if one[1] not in keyed]
+            held = self._ended.held(free, now, skips_locked=held_up is not None)
             missing = [one for one in leases if one[1] not in held]
-            locked = set() if held_up is None else self._ended.still_leased(missing, now)
+            waiting = set() if held_up is None else self._ended.still_leased(missing, now)
             if held_up is not None:
-                held_up |= keyed | locked
+                held_up |= waiting
             needed = [job.id for job in held.values() if job.has_dependents]
             self._dependencies.lock_dependents(needed)
             reported = [one for one in finished if one.lease.token in held]
@@ -187,7 +187,7 @@ class Leases:
             self._end_otherwise(refused, held, now_ms)
             if done:
                 self._complete([(one, held[one.lease.token]) for one in done], now, now_ms)
-        return {one.token for one in wanted} - locked - set(held)
+        return {token for _, token in leases} - waiting - set(held)
 
     def stored(self, finished: Sequence[Finished]) -> set[int]:
         """Return the tokens of the leases whose attempts are stored with the outcome given here.

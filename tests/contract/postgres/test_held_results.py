@@ -57,6 +57,32 @@ def test_only_who_needs_a_held_key_is_held_up(
     assert store.maintenance.verify() == []
 
 
+def test_a_lost_lease_is_told_while_the_key_of_a_child_is_still_held(
+    store: Store,
+    leases: list[Lease],
+    lease: Callable[..., list[Lease]],
+    clock: FakeClock,
+    application: psycopg.Connection,
+) -> None:
+    """Its job may run again by now, in the same worker: the old report must not wait."""
+    inside = open_store_in(application, lambda done: done)
+    for n in range(3):
+        inside.jobs.submit(NewJob("child", unique_key=f"key {n}"))
+    held_up: set[int] = set()
+    assert store.leases.finish(ends(leases), held_up, key_wait_ms=0) == set()
+    old = {one.token for one in leases}
+    assert held_up == old
+
+    clock.advance(TTL_MS + 1)
+    assert len(store.leases.reclaim_expired()) == 3
+    clock.advance(600_000)
+    again = lease(3)
+    assert {one.job_id for one in again} == {one.job_id for one in leases}
+    held_up = set()
+    assert store.leases.finish([*ends(leases), *ends(again)], held_up, key_wait_ms=0) == old
+    assert held_up == {one.token for one in again}
+
+
 def replace_token(lease: Lease) -> Lease:
     """A lease that was lost long ago."""
     return lease._replace(token=lease.token + 99)

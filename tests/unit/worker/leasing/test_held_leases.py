@@ -188,6 +188,18 @@ def test_a_parked_report_is_due_after_a_pause_and_its_lease_is_held_meanwhile(
     assert not held.has_parked()
 
 
+def test_a_job_that_is_leased_again_while_its_old_report_is_parked_has_the_newer_lease(
+    held: HeldLeases, parked: RunningAttempt, make_lease: Callable[..., Lease]
+) -> None:
+    """The worker stood still, the lease was reclaimed, and the same worker leased the job again."""
+    held.take_prefetched()
+    held.add([make_lease(job_id=1, token=40, expires_mono_ms=500)])
+    assert held.tokens() == {1: 40}, "prefetched"
+    assert held.start_next(0.0, lambda: 0) is not None
+    assert held.tokens() == {1: 40}, "running"
+    assert held.still_held([10, 40]) == {40}
+
+
 def test_the_pauses_grow_with_the_age_of_the_oldest_parked_report(
     held: HeldLeases, parked: RunningAttempt
 ) -> None:

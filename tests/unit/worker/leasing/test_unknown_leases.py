@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import CommitInDoubt, DatabaseBusy
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.shared.storage import Store, open_store
@@ -80,6 +81,22 @@ def test_what_is_prefetched_or_runs_is_kept(
     statuses = [status_of(store, one) for one in (running, prefetched, untold)]
     assert statuses == [Status.IN_PROGRESS, Status.IN_PROGRESS, Status.PENDING]
     assert store.jobs.attempts(untold.job_id) == []
+
+
+def test_a_job_that_runs_again_while_its_old_report_is_parked_is_kept(
+    store: Store, held: HeldLeases, unknown: UnknownLeases, lease: Callable[[], Lease]
+) -> None:
+    running = lease()
+    held.add([running._replace(token=running.token - 1)])  # it was reclaimed
+    old = held.start_next(0.0, lambda: 0)
+    assert old is not None
+    held.end_attempt(old, Finished(old.lease, Ending.SUCCEEDED, "null"))
+    held.park(held.take_reports())
+    held.add([running])
+    assert held.start_next(0.0, lambda: 0) is not None
+    lose_an_answer(held)
+    unknown.look(IN_DOUBT_S)
+    assert status_of(store, running) is Status.IN_PROGRESS
 
 
 def test_a_lease_that_the_server_commits_later_is_found_until_it_would_have_expired(

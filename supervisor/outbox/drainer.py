@@ -43,6 +43,8 @@ _LATELY_MS = 60_000
 """A file that no host has drained for so long is told of by the leader."""
 _KEY_WAIT_MS = 100
 """How long a batch waits for unique keys that open transactions hold; their rows come later."""
+_KEYS_AGAIN_S = 5.0
+"""Rows whose keys were held are passed over for so long, or until no others are left."""
 _SQLITE = "sqlite:///"
 
 
@@ -157,9 +159,14 @@ class Drainer:
             self._recount_at_s = 0.0
         source = self._source
         self._note_look(store, source)
+        held_keys = set[str]()
+        keys_again_at_s = time.monotonic() + _KEYS_AGAIN_S
         while not self._stopping.is_set() and source.may_have_rows():
             began_s = time.monotonic()
-            if not self._drain_batch(store, source, after=self._settled(store, source)):
+            if began_s >= keys_again_at_s:
+                held_keys.clear()
+                keys_again_at_s = began_s + _KEYS_AGAIN_S
+            if not self._drain_batch(store, source, self._settled(store, source), held_keys):
                 break
             self._count_refused(store, source)  # there may be rows for hours
             # The application and our workers write too: leave them as much time as we took.
@@ -195,15 +202,16 @@ class Drainer:
         store.outboxes.note_refused(self.settings.name, source.digest, refused)
         self._recount_at_s = None if refused is None else now_s + _RECOUNT_S
 
-    def _drain_batch(self, store: Store, source: Source, after: int) -> bool:
-        """Make jobs of some rows; return False if there was none that could become one.
+    def _drain_batch(self, store: Store, source: Source, after: int, held_keys: set[str]) -> bool:
+        """Make jobs of some rows; return False if there was none.
 
-        `after`: the number of the batch before, whose rows are deleted.
+        `after`: the number of the batch before, whose rows are deleted. Rows with `held_keys` are
+        passed over; the keys that open transactions hold are added, as they could fill each batch.
         """
         from orpheus.supervisor.outbox.sorting import in_turn, sort_out  # noqa: PLC0415 - 4 MB, for the first row
 
         settings, name = self.settings, self.settings.name
-        with source.batch() as rows:
+        with source.batch(held_keys) as rows:
             if not rows:
                 return False
             failpoint("outbox.read")
@@ -211,9 +219,10 @@ class Drainer:
             batch = sort_out(rows, types, settings.defaults, settings.max_payload_bytes)
             with store.write(durable=True):
                 holders, contended = store.jobs.key_holders_within(batch.jobs, _KEY_WAIT_MS)
+                held_keys |= contended
                 batch = in_turn(batch, holders, contended)
                 if not batch.accepted and not batch.refused:
-                    return False  # all of them wait for keys
+                    return True  # all of them wait for keys; there may be others behind them
                 refused, held = len(batch.refused), batch.held
                 number = store.outboxes.remember(
                     name, source.digest, after, batch.accepted, refused=refused, held=held

@@ -11,7 +11,7 @@ All columns but the id are read as text: there are values that Python has no typ
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -98,12 +98,12 @@ class PostgresqlSource:
             return self._connection.execute(_sql(sql)).fetchone() is not None
 
     @contextlib.contextmanager
-    def batch(self) -> Iterator[Sequence[Row]]:
-        """Read and lock the rows with the lowest ids, up to the bounds of one batch."""
+    def batch(self, held_keys: Collection[str]) -> Iterator[Sequence[Row]]:
+        """Read and lock the rows with the lowest ids but without these keys, up to the bounds."""
         with self._translated():
             self._begin()
             try:
-                yield self._read()
+                yield self._read(held_keys)
             finally:
                 with contextlib.suppress(psycopg.Error):
                     if self._connection.info.transaction_status is not TransactionStatus.IDLE:
@@ -117,18 +117,20 @@ class PostgresqlSource:
             "WHERE current_setting(name, true) IS NOT NULL"
         )
 
-    def _read(self) -> list[Row]:
+    def _read(self, held_keys: Collection[str]) -> list[Row]:
         """Fetch a few rows at a time: five hundred large ones would not fit into memory."""
         options = ", ".join(f"{name}::text" for name in OPTIONS)
         sql = f"""
             SELECT id, type::text,
                 CASE WHEN octet_length(payload::text) <= %s THEN payload::text END,
                 coalesce(octet_length(payload::text), 0), {options}
-            FROM {self._name} WHERE refused_at IS NULL ORDER BY id LIMIT %s
+            FROM {self._name} WHERE refused_at IS NULL
+                AND (unique_key IS NULL OR unique_key::text <> ALL(%s::text[]))
+            ORDER BY id LIMIT %s
             FOR UPDATE SKIP LOCKED"""
         rows: list[Row] = []
         with self._connection.cursor(name="outbox") as cursor:
-            cursor.execute(_sql(sql), (self._max_payload_bytes, MOST_ROWS))
+            cursor.execute(_sql(sql), (self._max_payload_bytes, _array(held_keys), MOST_ROWS))
             while found := cursor.fetchmany(_ROWS_AT_ONCE):
                 rows += (Row(*values) for values in found)
                 if sum(row.payload_bytes for row in rows) > MOST_BYTES:
@@ -243,10 +245,10 @@ def _sql(text: str) -> bytes:
     return text.encode()
 
 
-def _array(ids: Sequence[RowId]) -> str:
-    """Return the text of an array; PostgreSQL reads it as one of the type of `id`."""
-    quoted_ids = (str(one).replace("\\", "\\\\").replace('"', '\\"') for one in ids)
-    return "{" + ",".join(f'"{one}"' for one in quoted_ids) + "}"
+def _array(values: Collection[RowId]) -> str:
+    """Return the text of an array; PostgreSQL reads it as one of the type that it needs."""
+    quoted_values = (str(one).replace("\\", "\\\\").replace('"', '\\"') for one in values)
+    return "{" + ",".join(f'"{one}"' for one in quoted_values) + "}"
 
 
 def _first_line(error: psycopg.Error) -> str:

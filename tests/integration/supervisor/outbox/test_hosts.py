@@ -21,7 +21,7 @@ from orpheus.supervisor.outbox import drainer as drainer_module
 from orpheus.supervisor.outbox import postgresql
 from orpheus.supervisor.outbox.drainer import Drainer
 from orpheus.supervisor.outbox.postgresql import PostgresqlSource, table_digest
-from orpheus.supervisor.outbox.rows import NotHere, OutboxTrouble
+from orpheus.supervisor.outbox.rows import MOST_ROWS, NotHere, OutboxTrouble
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.outbox.sqlite import SqliteSource
 from tests.machine import wait_until
@@ -179,7 +179,7 @@ def test_the_rows_of_a_leader_that_stands_still_are_soon_free_for_the_next_one(
     monkeypatch.setitem(postgresql._SETTINGS, "idle_in_transaction_session_timeout", "50ms")
     shop.add(1)
     frozen = PostgresqlSource(shop.url, TABLE, 1000)
-    with frozen.batch() as rows:
+    with frozen.batch([]) as rows:
         assert len(rows) == 1
         wait_until(lambda: new_host(shop.url).step() == "" and not shop.rows(), "the next one")
         with pytest.raises(OutboxTrouble, match="idle-in-transaction"):
@@ -198,7 +198,7 @@ def test_the_server_ends_a_batch_whose_drainer_stands_still_or_is_cut_off(shop: 
         assert row is not None
         return float(row[0])
 
-    with source.batch():
+    with source.batch([]):
         assert seconds("idle_in_transaction_session_timeout") <= 15
         assert "tcp_user_timeout" in postgresql._SETTINGS
         assert "tcp_keepalives_idle" in postgresql._SETTINGS
@@ -225,6 +225,58 @@ def test_a_key_that_an_open_transaction_holds_keeps_only_its_own_row_waiting(
     assert (numbers(store), shop.rows()) == ([2, 3, 1], [])
 
 
+HELD_ROWS = MOST_ROWS + 1
+HELD = "a held 'key', \"größe\" \\ {1}"
+
+
+def test_rows_behind_a_whole_batch_with_a_held_key_are_drained_and_these_once_it_is_free(
+    store: Store, shop: Shop, new_host: Callable[..., Host], postgresql_url: str
+) -> None:
+    host = new_host(shop.url)
+    with psycopg.connect(postgresql_url) as application:
+        held = open_store_in(application, lambda answer: answer)
+        held.jobs.submit(NewJob("count", '{"n": 0}', unique_key=HELD))
+        with shop.connection.transaction():
+            for _ in range(HELD_ROWS):
+                shop.add(1, HELD)
+            shop.add(2)
+            shop.add(3, "free")
+        assert host.step() == ""
+        assert (numbers(store), len(shop.rows())) == ([2, 3], HELD_ROWS)
+        application.rollback()
+    assert host.step() == ""
+    assert (numbers(store), shop.rows()) == ([2, 3, 1], [])
+
+
+def test_a_held_key_is_tried_again_while_there_are_always_others_to_drain(
+    store: Store,
+    shop: Shop,
+    new_host: Callable[..., Host],
+    postgresql_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drainer_module, "_KEYS_AGAIN_S", 0)
+    host = new_host(shop.url)
+    assert host.step() == ""
+    source: Any = host.drainer._source
+    finish = source.finish
+    with psycopg.connect(postgresql_url) as application:
+        held = open_store_in(application, lambda answer: answer)
+        held.jobs.submit(NewJob("count", '{"n": 0}', unique_key="held"))
+
+        def finish_and_go_on(*values: Any) -> None:
+            finish(*values)
+            application.rollback()
+            if 1 not in numbers(store) and len(numbers(store)) < 9:
+                shop.add(2)
+
+        source.finish = finish_and_go_on
+        shop.add(1, "held")
+        shop.add(2)
+        assert host.step() == ""
+    assert sorted(numbers(store)) == [1, 2, 2]
+
+
 # It is a file, which only some hosts have: they drain it, whoever leads
 
 
@@ -236,9 +288,12 @@ class Till:
         self.connection.set_busy_timeout(10_000)
         self.connection.execute(create_table("sqlite"))
 
-    def add(self, n: int) -> None:
-        sql = f"INSERT INTO {TABLE} (type, payload) VALUES ('count', ?)"
-        self.connection.execute(sql, (json.dumps({"n": n}),))
+    def add(self, n: int, key: str | None = None) -> None:
+        sql = f"INSERT INTO {TABLE} (type, payload, unique_key) VALUES ('count', ?, ?)"
+        self.connection.execute(sql, (json.dumps({"n": n}), key))
+
+    def rows(self) -> list[Any]:
+        return self.connection.execute(f"SELECT id FROM {TABLE}").fetchall()
 
 
 @pytest.fixture
@@ -277,6 +332,25 @@ def test_of_two_hosts_that_have_the_file_the_one_that_has_its_lock_drains(
     first.drainer._close()
     assert leader.step() == ""
     assert numbers(store) == [1, 2]
+
+
+def test_rows_of_a_file_behind_a_whole_batch_with_a_held_key_are_drained_and_these_once_it_is_free(
+    store: Store, till: Till, new_host: Callable[..., Host], postgresql_url: str
+) -> None:
+    host = new_host()
+    with psycopg.connect(postgresql_url) as application:
+        held = open_store_in(application, lambda answer: answer)
+        held.jobs.submit(NewJob("count", '{"n": 0}', unique_key=HELD))
+        with till.connection:
+            for _ in range(HELD_ROWS):
+                till.add(1, HELD)
+            till.add(2)
+            till.add(3, "free")
+        assert host.step() == ""
+        assert (numbers(store), len(till.rows())) == ([2, 3], HELD_ROWS)
+        application.rollback()
+    assert host.step() == ""
+    assert (numbers(store), till.rows()) == ([2, 3, 1], [])
 
 
 def test_files_of_two_hosts_with_one_path_are_told_apart(till: Till, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What a drainer does with the batch of another that was killed."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Rows:
         return bool(self.rows)
 
     @contextmanager
-    def batch(self) -> Iterator[Sequence[Row]]:
+    def batch(self, held_keys: Collection[str]) -> Iterator[Sequence[Row]]:
         yield self.rows
 
     def refused(self) -> RefusedRows | None:
@@ -200,7 +200,7 @@ class OwnRows(Rows):
         return self.shared.may_have_rows()
 
     @contextmanager
-    def batch(self) -> Iterator[Sequence[Row]]:
+    def batch(self, held_keys: Collection[str]) -> Iterator[Sequence[Row]]:
         read = list(self.shared.rows)
         self.happen("read")
         yield read

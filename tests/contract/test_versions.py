@@ -17,6 +17,7 @@ from orpheus.shared.job_types.admission import prepare_job
 from orpheus.shared.process.host import own_host
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, TypeRow
+from orpheus.shared.storage.verbs import job_types
 from tests.contract.conftest import TTL_MS, FakeClock, Opener
 from tests.contract.quarantine.conftest import CREW
 
@@ -42,12 +43,12 @@ OLD_PAYLOAD, NEW_PAYLOAD = {"path": "a"}, {"path": "a", "width": 1}
 class Worker:
     """A worker of a build, with a store of its own."""
 
-    def __init__(self, store: Store, name: str, types: Sequence[TypeRow]) -> None:
-        self.store, self.name = store, name
-        build = store.types.replace(types)
-        record = own_record(
-            store.clock, own_host(), Role.WORKER, name, name, ready=True, build=build
-        )
+    def __init__(
+        self, store: Store, name: str, types: Sequence[TypeRow], host: str | None = None
+    ) -> None:
+        self.store, self.name, host = store, name, host or own_host()
+        build = store.types.replace(types, host=host)
+        record = own_record(store.clock, host, Role.WORKER, name, name, ready=True, build=build)
         store.processes.register(record)
         store.versions.loaded = store.types.versions_of(build)
 
@@ -101,6 +102,14 @@ def upkeep(store: Store) -> None:
     while store.versions.continue_letting_go():
         pass
     assert store.maintenance.verify() == []
+
+
+def look_for(store: Store, clock: FakeClock, minutes: int) -> None:
+    """Let a leader look after the hosts for some minutes, as upkeep does."""
+    store.types.note_hosts()
+    for _ in range(2 * minutes):
+        clock.advance(MINUTE_MS // 2)
+        store.types.note_hosts()
 
 
 @pytest.mark.usefixtures("new")
@@ -217,7 +226,7 @@ def test_many_of_them_are_let_go_in_parts(store: Store, old: Worker, new: Worker
 
 
 def test_a_host_that_restarts_takes_nothing_away_and_a_silent_one_does_not_count_after_minutes(
-    store: Store, clock: FakeClock
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not store.has_many_hosts:
         pytest.skip("a file has one host")
@@ -231,12 +240,9 @@ def test_a_host_that_restarts_takes_nothing_away_and_a_silent_one_does_not_count
     assert newest is not None
     assert newest.others == (OLD,)
     assert newest.version == NEW.version
-    store.types.note_hosts()
-    clock.advance(4 * MINUTE_MS)
-    store.types.note_hosts()
+    look_for(store, clock, 4)
     assert store.types.get("crop"), "host b may start again"
-    clock.advance(MINUTE_MS)
-    store.types.note_hosts()
+    look_for(store, clock, 1)
     assert store.types.all() == [OLD]
     store.processes.register(replace(live, host="b", incarnation="of-b"))
     store.types.note_hosts()
@@ -244,10 +250,50 @@ def test_a_host_that_restarts_takes_nothing_away_and_a_silent_one_does_not_count
     store.types.replace([OLD], host="b")
     assert store.types.all() == [OLD], "rolled back"
     store.processes.forget("of-b")
-    clock.advance(MINUTE_MS)
+    monkeypatch.setattr(job_types, "_FORGOTTEN_AFTER_MS", 7 * MINUTE_MS)
+    look_for(store, clock, 8)
+    assert store.types.all() == [OLD]
+    store.processes.register(replace(live, host="b", incarnation="of-b"))
     store.types.note_hosts()
-    clock.advance(8 * 24 * 60 * MINUTE_MS)
+    assert store.types.all() == [OLD], "what host b had is forgotten"
+
+
+@pytest.fixture
+def hosts(store: Store, another: Opener) -> tuple[Worker, Worker]:
+    """Hosts a with the old code and b with the new code, each with a worker."""
+    if not store.has_many_hosts:
+        pytest.skip("a file has one host")
+    return Worker(another(), "a", [OLD], host="a"), Worker(another(), "b", [NEW], host="b")
+
+
+def test_what_a_host_had_is_kept_over_a_time_in_which_nothing_runs(
+    store: Store, clock: FakeClock, accept: Fits, hosts: tuple[Worker, Worker]
+) -> None:
+    """Host b stops, and host a a second later; ten minutes later a starts first."""
+    a, b = hosts
+    job = accept(NEW_PAYLOAD)
+    assert a.lease() == []
+    b.dies()
     store.types.note_hosts()
+    a.dies()
+    clock.advance(10 * MINUTE_MS)
+    a = Worker(a.store, "a", [OLD], host="a")
+    upkeep(store)
+    assert a.lease() == []
+    b = Worker(b.store, "b", [NEW], host="b")
+    assert b.lease() == [job]
+
+
+@pytest.mark.parametrize("step_minutes", [6, -6])
+def test_a_clock_that_is_set_takes_no_host_away(
+    store: Store, clock: FakeClock, hosts: tuple[Worker, Worker], step_minutes: int
+) -> None:
+    hosts[1].dies()
+    store.types.note_hosts()
+    clock.wall += step_minutes * MINUTE_MS
+    look_for(store, clock, 4)
+    assert [len(row.others) for row in store.types.all()] == [1]
+    look_for(store, clock, 1)
     assert store.types.all() == [OLD]
 
 

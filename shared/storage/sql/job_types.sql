@@ -21,7 +21,7 @@ SELECT build FROM orpheus.host_builds WHERE host = ?;
 -- Note the build that a host has from now on.
 INSERT INTO orpheus.host_builds (host, build, since_ms) VALUES (?, ?, ?)
 ON CONFLICT (host) DO UPDATE SET build = excluded.build, since_ms = excluded.since_ms,
-    silent_since_ms = NULL, is_gone = 0;
+    looked_at_ms = NULL, silent_ms = 0, is_gone = 0;
 
 -- name: forget-other-hosts
 -- Only this host uses the database: the others are earlier names of it.
@@ -48,15 +48,15 @@ UPDATE orpheus.job_types SET is_newest = CASE WHEN build = (
     ORDER BY coalesce(is_gone, 0), coalesce(since_ms, 0) DESC, same.build LIMIT 1) THEN 1 ELSE 0 END;
 
 -- name: hosts
--- Every host that has described a build: since when it is silent, whether it is gone, and whether a
--- process of it is known.
-SELECT host, silent_since_ms, is_gone, EXISTS (
+-- Every host that has described a build: when somebody last saw that it is silent, for how long it is,
+-- whether it is gone, and whether a process of it is known.
+SELECT host, looked_at_ms, silent_ms, is_gone, EXISTS (
     SELECT 1 FROM orpheus.processes WHERE processes.host = host_builds.host)
 FROM orpheus.host_builds;
 
 -- name: note-silent
--- Note since when a host is silent (NULL: it is not), and whether it is gone.
-UPDATE orpheus.host_builds SET silent_since_ms = ?, is_gone = ? WHERE host = ?;
+-- Note when somebody saw that a host is silent (NULL: it is not), for how long it is, and whether it is gone.
+UPDATE orpheus.host_builds SET looked_at_ms = ?, silent_ms = ?, is_gone = ? WHERE host = ?;
 
 -- name: forget-host
 -- Forget what a host has described.

@@ -4,7 +4,7 @@ What one host describes is a *build*: a set of job types, named by a digest of t
 different builds during a deployment, or for good. A build is kept as long as a host has it, or a
 worker that is still to be replaced. A host that nobody has heard of for minutes, while others go
 on, does not count until it is back: so one that restarts takes nothing away. While nothing runs,
-all stays as it is.
+all stays as it is: only time in which the leader looks counts, whatever a clock says after it.
 
 Two types of one name are different *versions* if their payloads have different schemas. The newest
 is the one to which a host has changed last: it is shown, and its defaults count.
@@ -21,6 +21,9 @@ from orpheus.shared.storage.type_row import TypeRow, build_of
 _GONE_AFTER_MS = 5 * 60_000
 """A host that restarts, or a machine, is back within this time."""
 _FORGOTTEN_AFTER_MS = 7 * 24 * 3_600_000
+_NOTED_EVERY_MS = 10_000
+_LONGEST_LOOK_MS = 30_000
+"""If more than this is between two notes, nobody looked in between, or a clock was set."""
 
 
 class Types:
@@ -60,22 +63,35 @@ class Types:
     def note_hosts(self) -> None:
         """Note which hosts are gone or back, and forget what nobody has."""
         now_ms = self._database.clock.wall_ms()
-        silent: list[tuple[int | None, int, str]] = []
+        noted: list[tuple[int | None, int, int, str]] = []
         forgotten: list[tuple[str]] = []
-        for host, since_ms, was_gone, is_known in self._database.all(self._sql["hosts"]):
-            silent_ms = 0 if is_known or since_ms is None else now_ms - since_ms
-            is_gone = silent_ms >= _GONE_AFTER_MS
+        counts_anew = self._database.one(self._sql["any-unheld"]) is not None
+        for host, looked_at_ms, counted_ms, was_gone, is_known in self._database.all(
+            self._sql["hosts"]
+        ):
+            if is_known:
+                if looked_at_ms is not None:
+                    noted.append((None, 0, 0, host))
+                    counts_anew |= bool(was_gone)
+                continue
+            passed_ms = _LONGEST_LOOK_MS + 1 if looked_at_ms is None else now_ms - looked_at_ms
+            if 0 <= passed_ms < _NOTED_EVERY_MS:
+                continue
+            silent_ms = counted_ms + (passed_ms if 0 <= passed_ms <= _LONGEST_LOOK_MS else 0)
             if silent_ms >= _FORGOTTEN_AFTER_MS:
                 forgotten.append((host,))
-            elif bool(is_known) != (since_ms is None) or is_gone != bool(was_gone):
-                silent.append((None if is_known else since_ms or now_ms, int(is_gone), host))
-        if not (silent or forgotten or self._database.one(self._sql["any-unheld"])):
+                continue
+            is_gone = bool(was_gone) or silent_ms >= _GONE_AFTER_MS
+            noted.append((now_ms, silent_ms, int(is_gone), host))
+            counts_anew |= is_gone != bool(was_gone)
+        if not (noted or forgotten or counts_anew):
             return
         with self._database.write(durable=False):
             self._database.lock("job types", [""])
-            self._database.run_many(self._sql["note-silent"], silent)
+            self._database.run_many(self._sql["note-silent"], noted)
             self._database.run_many(self._sql["forget-host"], forgotten)
-            self._forget_builds()
+            if forgotten or counts_anew:
+                self._forget_builds()
 
     def _forget_builds(self) -> None:
         self._database.run(self._sql["forget-builds"])

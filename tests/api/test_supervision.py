@@ -119,7 +119,7 @@ def test_a_request_reaches_the_supervisor_by_its_bell(
     ("call", "says"),
     [
         ("POST /workers/supervisor/restart", "restart it with what started it"),
-        ("POST /workers/supervisor/drain", "SIGTERM to process 99"),
+        ("POST /workers/supervisor/drain", "`orpheus stop` stops it"),
         ("GET /workers/supervisor/stack", "SIGQUIT to process 99"),
         ("POST /workers/api/drain", "restart it"),
         ("GET /workers/default-2/stack", "default-2 is down"),

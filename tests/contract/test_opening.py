@@ -141,7 +141,7 @@ def test_a_log_that_lost_commits_is_told_once_and_left_as_it_is(url: str) -> Non
     open_and_kill(url, 20)
     path = database_path(url)
     wal = path.with_name(f"{path.name}-wal")
-    flip_a_byte(wal, frames(wal) // 2)
+    flip_a_byte(wal, frames(wal) * 3 // 4)
     before = digest(wal)
     with pytest.raises(DatabaseUnusable, match=r"only \d+ can be read, so the newest jobs"):
         open_store(url, create=True)
@@ -156,7 +156,7 @@ def test_it_is_told_too_while_this_process_has_another_database_open(
 ) -> None:
     open_and_kill(url, 20)
     wal = Path(f"{database_path(url)}-wal")
-    flip_a_byte(wal, frames(wal) // 2)
+    flip_a_byte(wal, frames(wal) * 3 // 4)
     other = open_store(f"sqlite:///{tmp_path}/other/orpheus.db", create=True)
     with pytest.raises(DatabaseUnusable, match="the newest jobs"):
         open_store(url)
@@ -167,7 +167,7 @@ def test_a_log_that_a_power_loss_has_cut_is_none_that_lost_commits(url: str) -> 
     open_and_kill(url, 20, boot_id="an earlier one")
     path = database_path(url)
     wal = path.with_name(f"{path.name}-wal")
-    flip_a_byte(wal, frames(wal) // 2)
+    flip_a_byte(wal, frames(wal) * 3 // 4)
     store = open_store(url)
     assert 0 < store.stats.counts()[Status.PENDING] < 20
     store.close()

@@ -176,7 +176,10 @@ class Finished(NamedTuple):
     run: RunTimes | None = None
     """None: it counts from the lease until its end is stored."""
     versions: str | None = None
-    """With UNENTERED: this worker cannot read the job, but these versions of its type can."""
+    """With UNENTERED: this worker cannot read the job, but these versions of its type can.
+
+    None: nothing new is known of that.
+    """
 
 
 class Wait(StrEnum):

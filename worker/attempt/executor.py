@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.durations import parse_duration_s
+from orpheus.shared.errors import StorageError
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
 from orpheus.shared.job_types.registry import JobType, PayloadMisfit
 from orpheus.shared.logs import get_logger
@@ -55,9 +56,12 @@ class UnknownJobType(Exception):
 
 
 class OtherCode(Exception):
-    """This worker cannot read the job, but these versions of its type can."""
+    """This worker cannot read the job, but these versions of its type can.
 
-    def __init__(self, versions: str) -> None:
+    None: it is not known which.
+    """
+
+    def __init__(self, versions: str | None) -> None:
         super().__init__(versions)
         self.versions = versions
 
@@ -146,8 +150,8 @@ class Executor:
             return None
         job_type = self.types.get(lease.type)
         if job_type is None:
-            if versions := self.queries.other_readers(lease, None):
-                raise OtherCode(versions)
+            if other := self._other_code(lease, None):
+                raise other
             raise UnknownJobType(
                 f"no module in jobs.modules and no command is the job type {lease.type!r}"
             )
@@ -258,9 +262,17 @@ class Executor:
 
     def _judged(self, misfit: PayloadMisfit, lease: Lease) -> Exception:
         """Return what a payload that does not fit means: it is wrong, or for other code."""
-        if versions := self.queries.other_readers(lease, self.types[lease.type]):
-            return OtherCode(versions)
+        if other := self._other_code(lease, self.types[lease.type]):
+            return other
         return PermanentError(*misfit.args).with_traceback(misfit.__traceback__)
+
+    def _other_code(self, lease: Lease, job_type: JobType | None) -> OtherCode | None:
+        """Return what gives the job back if other code can read it, or perhaps can."""
+        try:
+            versions = self.queries.other_readers(lease, job_type)
+        except StorageError:  # it must not spend a retry: whoever leases the job next asks again
+            return OtherCode(None)
+        return OtherCode(versions) if versions else None
 
     def _is_permanent(self, error: BaseException, lease: Lease) -> bool:
         job_type = self.types.get(lease.type)

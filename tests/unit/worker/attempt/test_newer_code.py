@@ -8,6 +8,7 @@ import pytest
 from orpheus import job
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending
+from orpheus.shared.errors import DatabaseAway, DatabaseBusy, StorageError
 from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.registry import load_job_types
 from orpheus.worker.attempt.context import RunningAttempt
@@ -47,3 +48,25 @@ def test_a_payload_that_only_other_code_takes_is_given_back_as_not_entered(
     ended = executor.run(RunningAttempt(make_lease(payload='{"order": 1, "currency": "USD"}'), 0.0))
     assert (ended.ending, ended.versions) == (ending, readers)
     assert (ended.error and ended.error.type) == kind
+
+
+@pytest.mark.parametrize("trouble", [DatabaseAway, DatabaseBusy])
+def test_a_job_is_given_back_if_the_database_cannot_say_who_can_read_it(
+    make_lease: Callable[..., Lease],
+    monkeypatch: pytest.MonkeyPatch,
+    queries: Any,
+    trouble: type[StorageError],
+) -> None:
+    monkeypatch.setattr(registry, "_registry", {})
+
+    @job("t")
+    def pay(order: int) -> None: ...
+
+    def other_readers(*_: object) -> None:
+        raise trouble("the server restarts")
+
+    monkeypatch.setattr(queries, "other_readers", other_readers)
+    lease = make_lease(payload='{"order": 1, "currency": "USD"}', type="t")
+    for types in (load_job_types([]), {}):
+        ended = Executor(types, {}, NoTimeout(), queries).run(RunningAttempt(lease, 0.0))
+        assert (ended.ending, ended.versions, ended.error) == (Ending.UNENTERED, None, None)

@@ -164,9 +164,10 @@ class Leases:
         with self._database.write(durable=True):
             now_ms = self._database.clock.wall_ms()  # for all: each says how long before it ended
             self._lock_limits(one.lease for one in finished)
-            keyed = self._children.lock_keys(
-                finished, key_wait_ms
-            )  # before jobs: as submissions do
+            if any(ENDINGS[one.ending].outcome is None for one in finished):
+                self._queues.lock_for_refunds()
+            # before jobs: as submissions do
+            keyed = self._children.lock_keys(finished, key_wait_ms)
             now = (self._database.clock.monotonic_ms(), self._database.clock.boot_id)
             leases = [(one.lease.job_id, one.lease.token) for one in finished]
             free = [one for one in leases if one[1] not in keyed]

@@ -61,6 +61,27 @@ def test_jobs_of_limited_queues_are_released_in_any_order(
         at_once(release, pair)
 
 
+@pytest.mark.parametrize("leases_next", [False, True])
+def test_jobs_of_limited_queues_that_a_worker_cannot_read_are_given_back_in_any_order(
+    pair: tuple[Store, Store], *, leases_next: bool
+) -> None:
+    store, _ = pair
+    queues = [f"q{n}" for n in range(QUEUES)]
+    store.queues.configure({one: QueueRules(rate=Rate(1000, 1, 1000)) for one in queues})
+    store.jobs.submit_many([NewJob("noop", queue=one) for one in queues] * 4 * ROUNDS)
+
+    def give_back(store: Store, number: int) -> None:
+        leases = leased(store, number, queues)[:: (1, -1)[number]]
+        unread = [Finished(one, Ending.UNENTERED, versions="other") for one in leases]
+        with store.write(durable=True):
+            store.leases.finish(unread, set(), key_wait_ms=300)
+            if leases_next:
+                leased(store, number, ("*",), limit=2)
+
+    for _ in range(ROUNDS):
+        at_once(give_back, pair)
+
+
 @pytest.mark.parametrize("ending", [Ending.SUCCEEDED, Ending.CANCELLED])
 def test_jobs_that_others_wait_for_end_in_any_order(
     pair: tuple[Store, Store], ending: Ending

@@ -149,7 +149,7 @@ class Drainer:
             return
         if self._source is None:
             try:
-                self._source = _open_source(self.settings, many_hosts=store.has_many_hosts)
+                self._source = _open_source(self.settings)
             except NotHere as error:
                 if not store.has_many_hosts:
                     raise
@@ -264,12 +264,12 @@ class Drainer:
             source.close()
 
 
-def _open_source(settings: OutboxSettings, *, many_hosts: bool) -> Source:
+def _open_source(settings: OutboxSettings) -> Source:
     """Open the application's database. Raises OutboxTrouble."""
     url, table, max_bytes = settings.url, settings.table, settings.max_payload_bytes
     if url.startswith(_SQLITE):
         path = Path(url.removeprefix(_SQLITE)).absolute()
-        return SqliteSource(path, table, max_bytes, many_hosts=many_hosts)
+        return SqliteSource(path, table, max_bytes)
     try:
         from orpheus.supervisor.outbox.postgresql import PostgresqlSource  # noqa: PLC0415 - optional
     except ImportError as error:

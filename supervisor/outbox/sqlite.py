@@ -23,6 +23,7 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.outbox.table import quoted
 from orpheus.shared.process.owner import run_as_owner
+from orpheus.shared.process.sync_folder import sync_folder
 from orpheus.shared.storage import RowId
 from orpheus.supervisor.outbox.rows import (
     MOST_BYTES,
@@ -51,13 +52,8 @@ _BUSY = (apsw.BusyError, apsw.LockedError)
 class SqliteSource:
     """A connection to the application's file. Used by one thread."""
 
-    def __init__(
-        self, path: Path, table: str, max_payload_bytes: int, *, many_hosts: bool = False
-    ) -> None:
-        """Open the file. Raises OutboxTrouble, and NotHere if it is missing or drained by another.
-
-        `many_hosts`: other hosts may have another file of this path.
-        """
+    def __init__(self, path: Path, table: str, max_payload_bytes: int) -> None:
+        """Open the file. Raises OutboxTrouble; NotHere if it is missing or drained by another."""
         self._path = path
         self._table = table
         self._max_payload_bytes = max_payload_bytes
@@ -65,7 +61,6 @@ class SqliteSource:
         self._seen: int | None = None
         """The data_version at which the outbox was last found empty."""
         self._file = _identity(path)
-        self._many_hosts = many_hosts
         self.digest = ""
         with self._translated():
             self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
@@ -116,10 +111,9 @@ class SqliteSource:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._lock_fd = os.open(lock, flags, 0o600)
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            words = ["sqlite", os.fsencode(self._path.resolve()).hex(), self._table.lower()]
-            if self._many_hosts:
-                words.append(_name_in(self._lock_fd))
-            self.digest = digest_of(*words)
+            name = _name_in(self._lock_fd, lock.parent)
+            path = os.fsencode(self._path.resolve()).hex()
+            self.digest = digest_of("sqlite", path, self._table.lower(), name)
         except BlockingIOError:
             raise NotHere(f"another Orpheus drains {self._name} of {self._path}") from None
         except OSError as error:
@@ -258,13 +252,18 @@ class SqliteSource:
         return f"{self._path}: {text}"
 
 
-def _name_in(lock_fd: int) -> str:
-    """Return the random name that stands in a lock file; write one into a file that is new."""
+def _name_in(lock_fd: int, folder: Path) -> str:
+    """Return the random name that stands in a lock file; write one into a file that is new.
+
+    It tells files apart that have the same path on several hosts. It is on disk before any batch is
+    remembered for it.
+    """
     name = os.pread(lock_fd, 100, 0).decode(errors="replace")
     if not name:
         name = secrets.token_hex(8)
         os.pwrite(lock_fd, name.encode(), 0)
         os.fsync(lock_fd)
+        sync_folder(folder)
     return name
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from benchmarks.servers import Server
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
+from orpheus.shared.operations.moving import End, move
 from orpheus.shared.outbox.table import create_table
 from orpheus.shared.storage import Store, TypeRow, open_store, open_store_in
 from orpheus.supervisor.outbox import drainer as drainer_module
@@ -24,6 +25,7 @@ from orpheus.supervisor.outbox.postgresql import PostgresqlSource, table_digest
 from orpheus.supervisor.outbox.rows import MOST_ROWS, NotHere, OutboxTrouble
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.outbox.sqlite import SqliteSource
+from tests.databases import make_database
 from tests.machine import wait_until
 
 TABLE = "orpheus_outbox"
@@ -129,6 +131,9 @@ class Shop:
         sql = f"INSERT INTO {TABLE} (type, payload, unique_key) VALUES ('count', %s, %s)"
         self.connection.execute(sql.encode(), (json.dumps({"n": n}), key))
 
+    def transaction(self) -> AbstractContextManager[Any]:
+        return self.connection.transaction()
+
     def rows(self) -> list[Any]:
         return self.connection.execute(f"SELECT id FROM {TABLE}".encode()).fetchall()
 
@@ -225,29 +230,6 @@ def test_a_key_that_an_open_transaction_holds_keeps_only_its_own_row_waiting(
     assert (numbers(store), shop.rows()) == ([2, 3, 1], [])
 
 
-HELD_ROWS = MOST_ROWS + 1
-HELD = "a held 'key', \"größe\" \\ {1}"
-
-
-def test_rows_behind_a_whole_batch_with_a_held_key_are_drained_and_these_once_it_is_free(
-    store: Store, shop: Shop, new_host: Callable[..., Host], postgresql_url: str
-) -> None:
-    host = new_host(shop.url)
-    with psycopg.connect(postgresql_url) as application:
-        held = open_store_in(application, lambda answer: answer)
-        held.jobs.submit(NewJob("count", '{"n": 0}', unique_key=HELD))
-        with shop.connection.transaction():
-            for _ in range(HELD_ROWS):
-                shop.add(1, HELD)
-            shop.add(2)
-            shop.add(3, "free")
-        assert host.step() == ""
-        assert (numbers(store), len(shop.rows())) == ([2, 3], HELD_ROWS)
-        application.rollback()
-    assert host.step() == ""
-    assert (numbers(store), shop.rows()) == ([2, 3, 1], [])
-
-
 def test_a_held_key_is_tried_again_while_there_are_always_others_to_drain(
     store: Store,
     shop: Shop,
@@ -284,6 +266,7 @@ class Till:
     """An application on SQLite."""
 
     def __init__(self, file: Path) -> None:
+        self.url = f"sqlite:///{file}"
         self.connection = apsw.Connection(str(file))
         self.connection.set_busy_timeout(10_000)
         self.connection.execute(create_table("sqlite"))
@@ -291,6 +274,9 @@ class Till:
     def add(self, n: int, key: str | None = None) -> None:
         sql = f"INSERT INTO {TABLE} (type, payload, unique_key) VALUES ('count', ?, ?)"
         self.connection.execute(sql, (json.dumps({"n": n}), key))
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        return self.connection
 
     def rows(self) -> list[Any]:
         return self.connection.execute(f"SELECT id FROM {TABLE}").fetchall()
@@ -334,38 +320,77 @@ def test_of_two_hosts_that_have_the_file_the_one_that_has_its_lock_drains(
     assert numbers(store) == [1, 2]
 
 
-def test_rows_of_a_file_behind_a_whole_batch_with_a_held_key_are_drained_and_these_once_it_is_free(
-    store: Store, till: Till, new_host: Callable[..., Host], postgresql_url: str
-) -> None:
-    host = new_host()
-    with psycopg.connect(postgresql_url) as application:
-        held = open_store_in(application, lambda answer: answer)
-        held.jobs.submit(NewJob("count", '{"n": 0}', unique_key=HELD))
-        with till.connection:
-            for _ in range(HELD_ROWS):
-                till.add(1, HELD)
-            till.add(2)
-            till.add(3, "free")
-        assert host.step() == ""
-        assert (numbers(store), len(till.rows())) == ([2, 3], HELD_ROWS)
-        application.rollback()
-    assert host.step() == ""
-    assert (numbers(store), till.rows()) == ([2, 3, 1], [])
-
-
 def test_files_of_two_hosts_with_one_path_are_told_apart(till: Till, tmp_path: Path) -> None:
     file = tmp_path / "shop.db"
 
-    def digest(*, many_hosts: bool) -> str:
-        source = SqliteSource(file, TABLE, 1000, many_hosts=many_hosts)
+    def digest() -> str:
+        source = SqliteSource(file, TABLE, 1000)
         with pytest.raises(NotHere, match="another Orpheus drains"):
-            SqliteSource(file, TABLE, 1000, many_hosts=many_hosts)
+            SqliteSource(file, TABLE, 1000)
         source.close()
         return source.digest
 
-    alone, here = digest(many_hosts=False), digest(many_hosts=True)
-    assert digest(many_hosts=True) == here
+    here = digest()
+    assert digest() == here
     [lock] = tmp_path.glob("*-lock")
     lock.unlink()  # as on another host, where the file has never been drained
-    assert digest(many_hosts=True) not in (here, alone)
-    assert digest(many_hosts=False) == alone
+    assert digest() != here
+
+
+@pytest.mark.parametrize("goes_back", [False, True])
+def test_a_batch_of_a_killed_drainer_makes_no_job_again_once_the_database_of_orpheus_is_moved(
+    till: Till, settings: OutboxSettings, tmp_path: Path, goes_back: bool
+) -> None:
+    file = f"sqlite:///{tmp_path}/data/orpheus.db"
+    make_database(file)
+    state_dir = settings.storage.state_dir
+    ends = [StorageSettings(file, durable=True, pools={}, state_dir=""), settings.storage]
+    source, target = ends[::-1] if goes_back else ends
+    open_store(target.url, create=True, state_dir=state_dir).close()
+    with closing(open_store(source.url, create=True, state_dir=state_dir)) as store:
+        store.types.replace([TypeRow("count", "{}", None, None, None, "")])
+    killed, next_one = (Host(replace(settings, storage=storage)) for storage in (source, target))
+    assert killed.step() == ""
+    till.add(1)
+    killed.die_before_deleting()
+
+    with ExitStack() as stack:
+        left, arrived = (
+            stack.enter_context(closing(open_store(url, state_dir=state_dir, to_move=True)))
+            for url in (source.url, target.url)
+        )
+        move(End(left, "left"), End(arrived, "arrived"), lambda *_: None)
+    till.add(2)
+    assert next_one.step() == ""
+    next_one.drainer._close()
+    with closing(open_store(target.url, state_dir=state_dir)) as store:
+        assert (numbers(store), till.rows()) == ([1, 2], [])
+
+
+# Either of them
+
+
+@pytest.mark.parametrize("kind", ["shop", "till"])
+def test_rows_behind_a_whole_batch_with_a_held_key_are_drained_and_these_once_it_is_free(
+    kind: str,
+    request: pytest.FixtureRequest,
+    store: Store,
+    new_host: Callable[..., Host],
+    postgresql_url: str,
+) -> None:
+    outbox: Shop | Till = request.getfixturevalue(kind)
+    host = new_host(outbox.url)
+    key, held_rows = "a held 'key', \"größe\" \\ {1}", MOST_ROWS + 1
+    with psycopg.connect(postgresql_url) as application:
+        held = open_store_in(application, lambda answer: answer)
+        held.jobs.submit(NewJob("count", '{"n": 0}', unique_key=key))
+        with outbox.transaction():
+            for _ in range(held_rows):
+                outbox.add(1, key)
+            outbox.add(2)
+            outbox.add(3, "free")
+        assert host.step() == ""
+        assert (numbers(store), len(outbox.rows())) == ([2, 3], held_rows)
+        application.rollback()
+    assert host.step() == ""
+    assert (numbers(store), outbox.rows()) == ([2, 3, 1], [])

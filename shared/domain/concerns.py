@@ -42,6 +42,7 @@ class ConcernCode(StrEnum):
     QUEUE_LATE = "queue_late"
     TYPE_QUARANTINED = "type_quarantined"
     TYPE_FAILING = "type_failing"
+    TYPE_AWAITS_HOST = "type_awaits_host"
     SCHEDULE_LATE = "schedule_late"
     OUTBOX_ROWS_REFUSED = "outbox_rows_refused"
     ALERT_UNDELIVERED = "alert_undelivered"
@@ -199,6 +200,8 @@ class Facts:
     """The types whose jobs all failed in the last `FAILING_MINUTES`, and how often."""
     quarantined: Sequence[tuple[str, str]] = ()
     """Types that are held back, each with the evidence: a clause."""
+    awaiting_gone_hosts: Sequence[str] = ()
+    """Types of which jobs wait for code that only hosts have which are gone."""
     late_schedules: Sequence[tuple[str, float]] = ()
     """Schedules whose tick has passed, and by how many seconds."""
     refused_rows: Mapping[str, RefusedRows] = field(default_factory=dict)

@@ -93,6 +93,7 @@ def _concerns(facts: Facts) -> Iterator[Concern]:
     yield from _silent(facts)
     yield from _quarantined(facts.quarantined)
     yield from _types(facts)
+    yield from _awaiting_hosts(facts.awaiting_gone_hosts)
     yield from held_queues(facts)
     yield from _schedules(facts.late_schedules)
     yield from _outboxes(facts.refused_rows)
@@ -322,6 +323,17 @@ def _types(facts: Facts) -> Iterator[Concern]:
         text = f"Jobs of {jobs} failed {times} that they ended in the last {lately}."
         about = About("type", name) if name else None
         yield Concern(ConcernCode.TYPE_FAILING, text, "orpheus errors", about)
+
+
+def _awaiting_hosts(types: Sequence[str]) -> Iterator[Concern]:
+    """Yield types of which jobs wait for code that no host has which is there."""
+    for name in types:
+        text = (
+            f"Jobs of type {name} wait for code that only a host has which is gone: start it, or "
+            "deploy that code to another."
+        )
+        command = f"orpheus jobs --type {name} --status pending"
+        yield Concern(ConcernCode.TYPE_AWAITS_HOST, text, command, About("type", name))
 
 
 def _schedules(late: Sequence[tuple[str, float]]) -> Iterator[Concern]:

@@ -29,7 +29,8 @@ _BURST_BESIDE_OTHERS_S = 0.5  # where others write meanwhile
 _SHORTEST_PAUSE_S = 0.001
 _LATE_S = 2.0
 _SOON_S = 1.0  # what comes of age meanwhile is deleted together, not one by one
-_LATER_S = 60.0
+_LATER_S = 5.0
+_COMPARED_EVERY_S = 60.0
 
 
 class Upkeep:
@@ -175,6 +176,6 @@ class LateRetention:
         lag_s = store.retention.lag_s if leads else 0.0
         now_s = time.monotonic()
         if now_s >= self._compare_at_s:
-            self._compare_at_s = now_s + _LATER_S
+            self._compare_at_s = now_s + _COMPARED_EVERY_S
             self._grows, self._lag_s = lag_s > self._lag_s, lag_s
         return {"retention_lag_s": lag_s, "retention_grows": float(self._grows)}

@@ -131,6 +131,7 @@ def _facts(
             },
             failing=store.stats.only_failed(FAILING_MINUTES, FAILING_LEAST),
             quarantined=[(one.type, one.evidence) for one in store.quarantines.all()],
+            awaiting_gone_hosts=store.versions.awaiting_gone_hosts(),
             late_schedules=list(_late_schedules(store, now_ms)),
             refused_rows=store.outboxes.refused_now(),
             undelivered=undelivered_alerts(store, now_ms),

@@ -302,7 +302,7 @@ def test_the_file_gives_back_what_is_free_but_for_a_part(real: Store) -> None:
 
 @pytest.mark.backends("sqlite")
 def test_upkeep_comes_again_at_once_while_there_is_more(real: Store) -> None:
-    assert upkeep.retain(real, ALL_NOW) == 60
+    assert upkeep.retain(real, ALL_NOW) == 5
     cancelled_jobs(real, 10_000)
     assert upkeep.retain(real, ALL_NOW, lambda: False) == 0
     assert real.stats.counts()[Status.CANCELLED] == 10_000

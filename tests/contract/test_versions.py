@@ -284,6 +284,29 @@ def test_what_a_host_had_is_kept_over_a_time_in_which_nothing_runs(
     assert b.lease() == [job]
 
 
+def test_a_job_that_only_a_host_can_run_which_is_gone_waits_until_it_is_back(
+    store: Store,
+    clock: FakeClock,
+    accept: Fits,
+    hosts: tuple[Worker, Worker],
+) -> None:
+    """Host b is down for longer than it takes not to count: the old code must not fail its job."""
+    a, b = hosts
+    b.dies()
+    job = accept(NEW_PAYLOAD)
+    assert a.lease() == []
+    assert store.versions.awaiting_gone_hosts() == []
+    look_for(store, clock, 6)
+    assert store.types.all() == [OLD]
+    upkeep(store)
+    assert a.lease() == []
+    assert store.versions.awaiting_gone_hosts() == ["resize"]
+    b = Worker(b.store, "b", [NEW], host="b")
+    upkeep(store)
+    assert store.versions.awaiting_gone_hosts() == []
+    assert b.lease() == [job]
+
+
 @pytest.mark.parametrize("step_minutes", [6, -6])
 def test_a_clock_that_is_set_takes_no_host_away(
     store: Store, clock: FakeClock, hosts: tuple[Worker, Worker], step_minutes: int

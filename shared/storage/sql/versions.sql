@@ -26,14 +26,24 @@ UPDATE orpheus.jobs SET is_parked = 0 WHERE id = ? AND status = 'pending' AND is
 UPDATE orpheus.jobs SET is_parked = 3 WHERE id = ? AND status = 'pending' AND is_due = 1 AND is_parked = 0;
 
 -- name: all-awaited
--- What jobs wait for, and whether a host or worker has one of these versions.
+-- What jobs wait for, and whether a worker has one of these versions, or a host that is not forgotten.
 SELECT type, versions, EXISTS (
+    SELECT 1 FROM orpheus.job_types
+    WHERE name = awaited_versions.type AND ' ' || versions || ' ' LIKE '% ' || version || ' %'
+        AND build IN (
+            SELECT build FROM orpheus.host_builds
+            UNION SELECT build FROM orpheus.processes))
+FROM orpheus.awaited_versions ORDER BY type, versions;
+
+-- name: awaiting-gone-hosts
+-- The types of which jobs wait for versions that only hosts have which are gone.
+SELECT DISTINCT type FROM orpheus.awaited_versions WHERE NOT EXISTS (
     SELECT 1 FROM orpheus.job_types
     WHERE name = awaited_versions.type AND ' ' || versions || ' ' LIKE '% ' || version || ' %'
         AND build IN (
             SELECT build FROM orpheus.host_builds WHERE is_gone = 0
             UNION SELECT build FROM orpheus.processes))
-FROM orpheus.awaited_versions ORDER BY type, versions;
+ORDER BY type;
 
 -- name: some-awaiting
 -- Some jobs that wait for these versions of a type. What another transaction has locked is left to it.

@@ -211,6 +211,17 @@ def test_a_tick_that_passed_without_a_job_is_told() -> None:
     assert one.about == ("schedule", "nightly")
 
 
+def test_jobs_that_only_a_host_that_is_gone_can_run_are_told_of_by_type() -> None:
+    (found,) = concerns(awaiting_gone_hosts=["resize"])
+    assert found == Concern(
+        ConcernCode.TYPE_AWAITS_HOST,
+        "Jobs of type resize wait for code that only a host has which is gone: start it, or deploy "
+        "that code to another.",
+        "orpheus jobs --type resize --status pending",
+        About("type", "resize"),
+    )
+
+
 def test_refused_rows_are_told_of_by_outbox_with_what_to_do() -> None:
     shop, bank, many = concerns(
         refused_rows={

@@ -11,6 +11,7 @@ from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.domain.why import Code, reasons
 from orpheus.shared.errors import InvalidJob
 from orpheus.shared.job_types.admission import prepare_job
@@ -165,6 +166,55 @@ def test_the_order_and_the_limits_hold_for_jobs_that_few_workers_can_read(
     store.queues.resume("paused")
     assert old.lease() == []
     assert new.lease() == [paused]
+
+
+@pytest.fixture
+def backlogs(store: Store) -> None:
+    """More jobs than a lease looks at, in queues whose names come first, wait for the new code."""
+    for queue in "abcd":
+        job = NewJob("resize", json.dumps(NEW_PAYLOAD), queue=queue, versions=NEW.version)
+        store.jobs.submit_many([job] * 300)
+
+
+def park_all(old: Worker) -> None:
+    while old.store.leases.is_work_due():
+        assert old.lease(256) == []
+
+
+@pytest.mark.usefixtures("backlogs")
+def test_what_waits_in_paused_and_full_queues_keeps_no_job_of_another_queue_back(
+    store: Store, old: Worker, new: Worker, accept: Fits
+) -> None:
+    last = accept(NEW_PAYLOAD, queue="e")
+    park_all(old)
+    for queue in "bcd":
+        store.queues.pause(queue)
+    store.queues.configure({"a": QueueRules(max_running=1)})
+    assert len(new.lease(256)) == 2
+    assert store.jobs.get(last).status is Status.IN_PROGRESS
+    assert new.lease(256) == []
+    assert store.maintenance.verify() == []
+
+
+@pytest.mark.usefixtures("backlogs")
+def test_what_waits_in_queues_that_a_worker_does_not_serve_keeps_no_job_back(
+    old: Worker, new: Worker, accept: Fits
+) -> None:
+    mail = accept(NEW_PAYLOAD, queue="mail")
+    park_all(old)
+    assert new.lease(256, queues=("mail",)) == [mail]
+
+
+@pytest.mark.usefixtures("backlogs")
+def test_the_most_urgent_jobs_that_few_workers_can_read_come_first_whatever_their_queue(
+    store: Store, old: Worker, new: Worker, accept: Fits
+) -> None:
+    urgent = [accept(NEW_PAYLOAD, queue="e", priority=priority) for priority in (7, 8, 9)]
+    park_all(old)
+    leased = new.lease(256)
+    assert leased[:3] == urgent[::-1]
+    assert len(leased) == 256
+    assert store.maintenance.verify() == []
 
 
 def test_a_job_that_a_worker_could_not_read_is_left_to_those_that_can(

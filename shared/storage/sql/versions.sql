@@ -11,11 +11,12 @@ INSERT INTO orpheus.awaited_versions (type, versions) VALUES (?, ?) ON CONFLICT 
 SELECT queue FROM orpheus.jobs INDEXED BY jobs_awaiting
 WHERE is_parked = 3 AND type = ? AND versions = ? AND queue > ? ORDER BY queue LIMIT 1;
 
--- name: first-awaiting
--- The first of them in a queue, in the order of leasing.
-SELECT id FROM orpheus.jobs INDEXED BY jobs_awaiting
-WHERE is_parked = 3 AND type = ? AND versions = ? AND queue = ?
-ORDER BY priority DESC, run_at_ms, id LIMIT ? FOR NO KEY UPDATE SKIP LOCKED;
+-- name: some-of-queue
+-- Some of them in one queue, behind a priority, time and id: what decides the order of leasing.
+SELECT -priority, run_at_ms, id FROM orpheus.jobs INDEXED BY jobs_awaiting
+WHERE is_parked = 3 AND type = ?1 AND versions = ?2 AND queue = ?3 AND priority <= ?4
+    AND (priority < ?4 OR run_at_ms > ?5 OR (run_at_ms = ?5 AND id > ?6))
+ORDER BY priority DESC, run_at_ms, id LIMIT ?7 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: offer
 -- Stays pending: this worker can read it, so its lease looks at it with all others.

@@ -182,7 +182,7 @@ class DueJobs:
         a quarantined type, none, nor any that this process cannot read. Others may have released a
         type since `is_any` looked: see `Gate`.
         """
-        self._offered = self._versions.offer(self._awaited, limit)
+        self._offered = self._versions.offer(self._awaited, limit, queues, rooms)
         if EVERY_QUEUE in queues and not rooms and not self._held:
             jobs = self._of_all(limit)
             if self._reads_all(jobs):

@@ -13,15 +13,19 @@ one then judges it anew.
 Parking and forgetting what is awaited hold the lock of the quarantines, for the same reason.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
+from orpheus.shared.domain.limits import PRIORITIES
+from orpheus.shared.domain.rooms import FREE, Room
+from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.quarantines import lock_quarantines
 
 Awaited = tuple[str, str]
 """A type, and the versions of it that jobs wait for."""
 
-_MOST_OFFERED = 1_000
 _MOST_AT_ONCE = 250
 
 
@@ -47,23 +51,46 @@ class Versions:
 
     # Inside the transaction of a lease
 
-    def offer(self, awaited: Iterable[Awaited], most: int) -> set[int]:
-        """Unpark the first jobs that wait for this, up to `most` in a queue; return their ids."""
-        offered: set[int] = set()
-        for one in awaited:
-            for queue in self._queues(one):
-                rows = self._database.all(self._sql["first-awaiting"], *one, queue, most)
-                self._database.run_many(self._sql["offer"], rows)
-                offered.update(row[0] for row in rows)
-                if len(offered) >= _MOST_OFFERED:
-                    return offered
-        return offered
+    def offer(
+        self,
+        awaited: Iterable[Awaited],
+        most: int,
+        queues: Collection[str],
+        rooms: Mapping[str, Room],
+    ) -> set[int]:
+        """Unpark the first jobs of `queues` (`*`: all) that wait for this; return their ids.
+
+        They are at most `most`, and of a queue in `rooms` not more than it has room for.
+        """
+        found = [
+            (one, queue, left)
+            for one in awaited
+            for queue in (self._queues(one) if EVERY_QUEUE in queues else set(queues))
+            if (left := rooms.get(queue, FREE).left) != 0
+        ]
+        chunk = max(2, most // max(1, len(found)))
+        streams = [islice(self._awaiting(*one, queue, chunk), left) for one, queue, left in found]
+        offered = [(job_id,) for *_, job_id in islice(heapq.merge(*streams), most)]
+        self._database.run_many(self._sql["offer"], offered)
+        return {job_id for (job_id,) in offered}
 
     def _queues(self, awaited: Awaited) -> Iterator[str]:
         queue = ""
         while row := self._database.one(self._sql["next-queue"], *awaited, queue):
             queue = row[0]
             yield queue
+
+    def _awaiting(
+        self, job_type: str, versions: str, queue: str, chunk: int
+    ) -> Iterator[tuple[int, int, int]]:
+        """Yield the order of leasing of each job of a queue that waits, read in chunks."""
+        behind = (PRIORITIES.stop, 0, 0)
+        while rows := self._database.all(
+            self._sql["some-of-queue"], job_type, versions, queue, *behind, chunk
+        ):
+            yield from rows
+            minus_priority, run_at_ms, job_id = rows[-1]
+            behind = (-minus_priority, run_at_ms, job_id)
 
     def park_again(self, ids: Iterable[int]) -> None:
         """Park jobs that were offered and not leased."""

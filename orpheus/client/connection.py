@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,18 @@ class _Forks(threading.local):
     """The forks that this thread is about to make: a signal handler may fork inside of another."""
 
     def __init__(self) -> None:
-        self.begun: list[tuple[bool, list[SharedStore]]] = []
-        """Of each: whether it is inside of a call or of another fork, and which stores it holds."""
+        self.begun: list[contextlib.ExitStack | None] = []
+        """Of each: what it holds, or None if it is inside of a call or of another fork."""
 
 
 _shared: "weakref.WeakSet[SharedStore]" = weakref.WeakSet()
 _forking = threading.RLock()
-"""Held during a fork: two threads that fork at once would take the locks in different orders."""
+"""Held during a fork, so that no store is added. Never held while its thread waits for a call."""
+_waiting: set[int] = set()
+"""The threads that wait for calls before they fork."""
 _forks = _Forks()
+_GIVES_WAY_S = 1.0
+_PAUSE_S = 0.001
 
 
 class SharedStore:
@@ -58,6 +63,8 @@ class SharedStore:
         signal handler that interrupted another call, and where a call goes on after a fork in it.
         The database is never created; one that became unusable is opened anew at the next use.
         """
+        if not is_inside_call() and not _forks.begun:
+            _give_way()
         process = os.getpid()
         return self.calls.run(lambda: self._perform(step, process))
 
@@ -137,33 +144,60 @@ class AwaitedStore:
             thread[1].shutdown(wait=False)
 
 
+def _give_way() -> None:
+    """Let a fork that waits for calls go first, or busy threads would keep it waiting for ever.
+
+    Not for longer than a second: a signal handler may have interrupted what the fork waits for.
+    """
+    began_s = time.monotonic()
+    while _waiting and time.monotonic() - began_s < _GIVES_WAY_S:
+        time.sleep(_PAUSE_S)
+
+
 def _before_fork() -> None:
     is_inside = is_inside_call() or bool(_forks.begun)
-    held: list[SharedStore] = []
-    _forks.begun.append((is_inside, held))
-    if is_inside:  # a wait here could be for a thread that waits for the interrupted call
-        return
-    _forking.acquire()
-    for store in list(_shared):
-        store.calls.hold()
-        held.append(store)
-        store.close_until_next_use()
+    _forks.begun.append(None)
+    if not is_inside:  # a wait there could be for a thread that waits for the interrupted call
+        try:
+            _waiting.add(threading.get_ident())
+            _forks.begun[-1] = _hold_all()
+        finally:
+            _waiting.discard(threading.get_ident())
+
+
+def _hold_all() -> contextlib.ExitStack:
+    """Close every connection, and let no call begin until what this returns is closed.
+
+    It holds nothing while it waits for a call: a signal handler inside of that call may use any
+    other store, or make one.
+    """
+    while True:
+        with contextlib.ExitStack() as held:
+            held.enter_context(_forking)
+            stores = list(_shared)
+            for store in stores:
+                if not store.calls.hold():
+                    break
+                held.callback(store.calls.let_go)
+            else:
+                for store in stores:
+                    store.close_until_next_use()
+                return held.pop_all()
+        store.calls.wait()
 
 
 def _after_fork() -> None:
-    is_inside, held = _forks.begun.pop()
-    if is_inside:
-        return
-    for store in held:
-        store.calls.let_go()
-    _forking.release()
+    held = _forks.begun.pop()
+    if held is not None:
+        held.close()
 
 
 def _after_fork_in_child() -> None:
     global _forking
-    is_inside = _forks.begun[-1][0]
+    _waiting.clear()
+    held = _forks.begun[-1]
     _after_fork()
-    if is_inside:
+    if held is None:
         if _forking.acquire(blocking=False):
             _forking.release()
         else:

@@ -50,10 +50,17 @@ class OneAtATime:
                 _here.calls -= 1
                 self._is_used = False
 
-    def hold(self) -> None:
-        """Wait until no other thread is inside a call, and let none begin until `let_go`."""
-        self._lock.acquire()
+    def wait(self) -> None:
+        """Wait until no other thread is inside a call."""
+        with self._lock:
+            pass
+
+    def hold(self) -> bool:
+        """Let no call begin until `let_go`; return False if another thread is inside of one."""
+        if not self._lock.acquire(blocking=False):
+            return False
         self._is_used = True
+        return True
 
     def let_go(self) -> None:
         """Let calls begin again."""

@@ -112,6 +112,64 @@ try:
 except OrpheusError as error:
     print(error, flush=True)
 """
+
+FORKED_BESIDE_A_CALL = """
+import os, signal, sys, threading, time
+from orpheus import Client
+from orpheus.shared.storage.{backend} import {module}
+
+clients = [Client(config=sys.argv[1]) for _ in range(8)]
+for client in clients:
+    client.submit("add")
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if clients[0].get(1).id == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+forking = threading.Thread(target=fork)
+
+def interrupt(name):
+    {module}.program_failpoint = lambda name: None
+    forking.start()
+    while not sys._current_frames()[forking.ident].f_code.co_filename.endswith("one_at_a_time.py"):
+        time.sleep(0.001)  # until it waits for the call that this is inside of
+    signal.raise_signal(signal.SIGUSR1)
+
+def handle(*_):
+    for client in clients[1:] if sys.argv[2] == "use" else [Client(config=sys.argv[1])]:
+        client.get(1)
+
+signal.signal(signal.SIGUSR1, handle)
+{module}.program_failpoint = interrupt
+clients[0].submit("add")
+forking.join()
+print(clients[0].submit("add").id)
+"""
+
+FORKED_BESIDE_BUSY_THREADS = """
+import os, sys, threading
+from orpheus import Client
+
+clients = [Client(config=sys.argv[1]) for _ in range(4)]
+stop = threading.Event()
+def work(client):
+    while not stop.is_set():
+        client.submit("add")
+busy = [threading.Thread(target=work, args=(client,)) for client in clients]
+for thread in busy:
+    thread.start()
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+for thread in busy:
+    thread.join()
+print("all done")
+"""
 IN_USE = "the client is in use by the call that was interrupted"
 
 
@@ -145,6 +203,13 @@ def run(code: str, *arguments: object) -> str:
             pytest.fail("it hangs")
     assert ran.returncode == 0
     return printed
+
+
+def with_failpoint(code: str, url: str) -> str:
+    """Return a program that names the module whose failpoint is passed in each commit."""
+    module = "connection" if url.startswith("sqlite") else "database"
+    backend = "sqlite" if url.startswith("sqlite") else "postgres"
+    return code.replace("{backend}", backend).replace("{module}", module)
 
 
 BACKENDS = ("sqlite", "postgresql")
@@ -195,9 +260,7 @@ def test_over_http_a_submission_in_a_handler_is_done_too(url: str, config: Path)
 def test_a_child_that_is_forked_in_a_commit_leaves_it_to_its_parent(
     url: str, config: Path, tmp_path: Path
 ) -> None:
-    module = "connection" if url.startswith("sqlite") else "database"
-    backend = "sqlite" if url.startswith("sqlite") else "postgres"
-    code = FORKED_IN_A_COMMIT.replace("{backend}", backend).replace("{module}", module)
+    code = with_failpoint(FORKED_IN_A_COMMIT, url)
     of_child, second, *of_parent = run(code, config).splitlines()
     assert "forked inside of this call" in of_child
     if url.startswith("sqlite"):
@@ -209,3 +272,16 @@ def test_a_child_that_is_forked_in_a_commit_leaves_it_to_its_parent(
     assert len(store.maintenance.verify()) == 0
     assert sum(store.stats.counts().values()) == max(map(int, of_parent))
     store.close()
+
+
+@pytest.mark.parametrize("url", BACKENDS, indirect=True)
+def test_a_fork_does_not_wait_for_ever_for_threads_that_always_call(url: str, config: Path) -> None:
+    assert run(FORKED_BESIDE_BUSY_THREADS, config) == "all done\n"
+
+
+@pytest.mark.parametrize("what", ["use", "make"])
+@pytest.mark.parametrize("url", BACKENDS, indirect=True)
+def test_a_handler_inside_of_a_call_uses_other_clients_while_a_thread_waits_to_fork(
+    url: str, config: Path, what: str
+) -> None:
+    assert run(with_failpoint(FORKED_BESIDE_A_CALL, url), config, what) == "10\n"

@@ -86,8 +86,25 @@ def test_a_forked_child_does_not_wait_for_threads_that_it_does_not_have(
     assert calls.run(lambda: "done") == "done"
 
 
+def test_it_is_not_held_while_another_thread_is_inside_a_call(calls: OneAtATime) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def call() -> None:
+        inside.set()
+        assert go_on.wait(PATIENCE_S)
+
+    thread = threading.Thread(target=calls.run, args=(call,))
+    thread.start()
+    assert inside.wait(PATIENCE_S)
+    assert not calls.hold()
+    go_on.set()
+    thread.join()
+    calls.wait()
+    assert calls.hold()
+
+
 def test_nothing_begins_while_it_is_held(calls: OneAtATime) -> None:
-    calls.hold()
+    assert calls.hold()
     with pytest.raises(RuntimeError, match=IN_USE):
         calls.run(lambda: "joined")
     calls.let_go()

@@ -300,7 +300,7 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     "late finish accepted": (late_finish_accepted, "I5"),
     "order by id only": (order_by_id_only, "I9|why: another job is leased next"),
     "unique key unchecked": (unique_key_unchecked, "two live jobs with one unique key"),
-    "ack before commit": (acknowledged_before_the_commit, "I1 |I14|P7|hold a lease"),
+    "ack before commit": (acknowledged_before_the_commit, "I1 |I3 |I14|P7|hold a lease"),
     "deferred BEGIN": (deferred_begin, "a transaction that had begun"),
     "attempt counted in another transaction": (attempt_counted_in_another_transaction, "I4"),
     "wall clock in leases": (wall_clock_in_leases, "P3|P8|I5|rate allows"),

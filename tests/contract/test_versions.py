@@ -275,11 +275,10 @@ def test_many_of_them_are_let_go_in_parts(store: Store, old: Worker, new: Worker
     assert new.lease(999) == jobs
 
 
+@pytest.mark.backends("postgresql")
 def test_a_host_that_restarts_takes_nothing_away_and_a_silent_one_does_not_count_after_minutes(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not store.has_many_hosts:
-        pytest.skip("a file has one host")
     live = own_record(store.clock, "a", Role.SUPERVISOR, "supervisor", "of-a")
     store.types.replace([OLD], host="a")
     store.types.replace([OLD], host="b")
@@ -311,11 +310,10 @@ def test_a_host_that_restarts_takes_nothing_away_and_a_silent_one_does_not_count
 @pytest.fixture
 def hosts(store: Store, another: Opener) -> tuple[Worker, Worker]:
     """Hosts a with the old code and b with the new code, each with a worker."""
-    if not store.has_many_hosts:
-        pytest.skip("a file has one host")
     return Worker(another(), "a", [OLD], host="a"), Worker(another(), "b", [NEW], host="b")
 
 
+@pytest.mark.backends("postgresql")
 def test_what_a_host_had_is_kept_over_a_time_in_which_nothing_runs(
     store: Store, clock: FakeClock, accept: Fits, hosts: tuple[Worker, Worker]
 ) -> None:
@@ -334,6 +332,7 @@ def test_what_a_host_had_is_kept_over_a_time_in_which_nothing_runs(
     assert b.lease() == [job]
 
 
+@pytest.mark.backends("postgresql")
 def test_a_job_that_only_a_host_can_run_which_is_gone_waits_until_it_is_back(
     store: Store,
     clock: FakeClock,
@@ -358,6 +357,7 @@ def test_a_job_that_only_a_host_can_run_which_is_gone_waits_until_it_is_back(
 
 
 @pytest.mark.parametrize("step_minutes", [6, -6])
+@pytest.mark.backends("postgresql")
 def test_a_clock_that_is_set_takes_no_host_away(
     store: Store, clock: FakeClock, hosts: tuple[Worker, Worker], step_minutes: int
 ) -> None:

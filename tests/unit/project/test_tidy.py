@@ -1,14 +1,10 @@
-"""What holds for every file: its size, its first sentence, one meaning a name, paths that exist.
-
-The lists of exceptions only shrink: an entry that is no longer needed fails too.
-"""
+"""What holds for every file: each folder says what it holds, and paths in prose exist."""
 
 import ast
 import io
 import re
 import subprocess
 import tokenize
-from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,26 +15,6 @@ pytestmark = pytest.mark.xdist_group("tidy")  # in one process each file is read
 
 ROOT = Path(__file__).parents[3]
 PRODUCT = ("api", "config", "orpheus", "shared", "supervisor", "worker")
-LONGEST_FILE = 600
-LONGEST_FUNCTION = 60
-LONGEST_MODULE_OF_THE_DASHBOARD = 200
-
-TOO_LONG_FILES: set[str] = set()
-TOO_LONG_FUNCTIONS: set[str] = set()
-TOO_LONG_MODULES: set[str] = set()
-NAMED_FROM_OUTSIDE = {
-    "api/contract/": "the names in openapi.json and docs/stream.md",
-    "shared/views/": "the same",
-    "orpheus/client/": "the names that an application imports, for what the API shows",
-    "config/settings.py": "a class for each table of orpheus.toml",
-    "shared/storage/verbs/": "a class for each noun of the store: `store.jobs` is Jobs",
-}
-"""Where classes have the names that users read. Such a name may occur again elsewhere, but not in
-the same scope."""
-SAME_NAMES = {
-    "Loop": "the supervisor and a worker have one each, and neither imports the other",
-}
-"""Names of several classes, with the reason."""
 NOT_OURS = {
     "README.md: my_jobs.py",
     "docs/crontab.md: report.sh",
@@ -77,47 +53,6 @@ def python_files(*folders: str) -> list[str]:
     return [name for name in names if not folders or name.split("/")[0] in folders]
 
 
-def test_no_python_file_is_too_long() -> None:
-    found = {name for name in python_files() if text_of(name).count("\n") > LONGEST_FILE}
-    assert found == TOO_LONG_FILES
-
-
-def test_no_module_of_the_dashboard_is_too_long() -> None:
-    modules = [name for name in files() if name.endswith(".js") and name.startswith("api/")]
-    assert modules
-    found = {
-        name for name in modules if text_of(name).count("\n") > LONGEST_MODULE_OF_THE_DASHBOARD
-    }
-    assert found == TOO_LONG_MODULES
-
-
-def statements(block: ast.AST) -> Iterator[ast.AST]:
-    """Yield the statements in it, at any depth: an eighth of what `ast.walk` would go through."""
-    for field in ("body", "handlers", "orelse", "finalbody", "cases"):
-        below = getattr(block, field, ())
-        for one in below if isinstance(below, list) else ():  # a lambda's body is none
-            yield one
-            yield from statements(one)
-
-
-def functions(name: str) -> Iterator[tuple[str, int]]:
-    """Yield the name of each function of a file, and its number of lines."""
-    for node in statements(tree_of(name)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert node.end_lineno is not None
-            yield node.name, node.end_lineno - node.lineno + 1
-
-
-def test_no_function_is_too_long() -> None:
-    found = {
-        f"{name}::{function}"
-        for name in python_files()
-        for function, lines in functions(name)
-        if lines > LONGEST_FUNCTION
-    }
-    assert found == TOO_LONG_FUNCTIONS
-
-
 def test_dataclasses_of_the_product_are_those_that_are_cheap_to_import() -> None:
     others = {
         name
@@ -135,21 +70,6 @@ def test_every_folder_of_the_product_says_what_it_holds() -> None:
     inits = {f"{folder}/__init__.py" for folder in folders}
     assert inits - set(files()) == set()
     assert {name for name in inits if not ast.get_docstring(tree_of(name))} == set()
-
-
-def scope_of(name: str) -> str:
-    """Return the scope within which a class of this file must have its name for itself."""
-    return next((scope for scope in NAMED_FROM_OUTSIDE if name.startswith(scope)), "elsewhere")
-
-
-def test_no_two_classes_have_the_same_name() -> None:
-    found = defaultdict(list)
-    for name in python_files(*PRODUCT):
-        for node in tree_of(name).body:
-            if isinstance(node, ast.ClassDef):
-                found[scope_of(name), node.name].append(name)
-    same = {name: where for (_, name), where in found.items() if len(where) > 1}
-    assert set(same) == set(SAME_NAMES), same
 
 
 # Paths in prose

@@ -85,12 +85,16 @@ def read_effects(file: Path, *, forgets: bool = False) -> list[Run]:
     return runs
 
 
-def fold_events(events: list[tuple[Any, ...]], tables: Tables) -> Fold:
+def fold_events(events: list[tuple[Any, ...]], tables: Tables, *, clock_error_ms: int = 0) -> Fold:
     """The events (seq, at_ms, kind, job_id, body), each checked as it is folded."""
     ended = tables.look(
         "SELECT job_id, number, finished_at_ms FROM attempts WHERE finished_at_ms IS NOT NULL"
     )
-    fold = Fold(SimulatedClock(), ended_ms={(job_id, n): at_ms for job_id, n, at_ms in ended})
+    fold = Fold(
+        SimulatedClock(),
+        ended_ms={(job_id, n): at_ms for job_id, n, at_ms in ended},
+        clock_error_ms=clock_error_ms,
+    )
     for event in events:
         fold.take(*event)
     return fold

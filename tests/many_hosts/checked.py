@@ -36,6 +36,7 @@ from tests.simulation.world import Tables
 
 _PATIENCE_S = 5.0
 _SHORT_S = 0.01
+_CLOCK_ERROR_MS = 100
 _BATCH = 4
 _BATCH_OF_A_CAMPAIGN = 10
 _MOST_LIVE_OF_A_CAMPAIGN = 60
@@ -259,7 +260,7 @@ class WatchedHosts:
         self.wait_for_event(last_seq)
         for one in self._subscribers:
             assert not one.problems, one.problems
-        fold = fold_events(events, tables)
+        fold = fold_events(events, tables, clock_error_ms=_CLOCK_ERROR_MS)
         everything = [
             self._evidence(host, tables, events, drained_s, drain_bound_s, secret, one.seqs)
             for host, one in zip(self.hosts, self._subscribers, strict=True)

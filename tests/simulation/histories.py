@@ -218,6 +218,9 @@ class Fold:
     ended_ms: Mapping[tuple[int, int], int] | None = None
     """When attempts ended, by job and number. An event is timed later than that was decided, as the
     transaction may wait in between. None: a simulated clock stands still meanwhile."""
+    clock_error_ms: int = 0
+    """How much two readings of the clock at the same moment may differ: each host estimates the
+    database's clock from an answer that was on its way for some time."""
     rates: dict[str, Rate] = field(default_factory=dict)
     rates_of_keys: dict[str, Rate] = field(default_factory=dict)
     most_of_a_key: dict[str, int] = field(default_factory=dict)
@@ -364,7 +367,7 @@ class Fold:
         check(queue not in self.paused, "a job of a paused queue started", job_id)
         if job.due_ms is not None:
             peaks = [wall for seq, wall in self.wall_peaks if seq >= job.waits_since_seq]
-            latest = max([at_ms, *peaks])
+            latest = max([at_ms, *peaks]) + self.clock_error_ms
             check(latest >= job.due_ms, "I8 started before its time", job_id, latest, job.due_ms)
         for of, bucket in self._buckets_of(body).items():
             bucket.take(self.clock, of)

@@ -32,7 +32,13 @@ _CONTENT_SECURITY_POLICY = (
 _POLICY = {"Content-Security-Policy": _CONTENT_SECURITY_POLICY}
 LOGIN_HEADERS = {**_POLICY, "Cache-Control": "no-store", "Vary": "Accept"}
 LOGIN_FILES = frozenset(
-    {"css/base.css", "css/login.css", "js/login.js", "js/theme-first.js", "favicon-ok.svg"}
+    {
+        "css/base.css",
+        "css/login.css",
+        "js/base/login.js",
+        "js/base/theme-first.js",
+        "favicon-ok.svg",
+    }
 )
 """The files of the login page: the only ones that are served without a login."""
 _PLAIN = ("jobs", "queues", "schedules", "types", "errors", "audit", "submit", "configuration")

@@ -62,11 +62,11 @@ class StaticFiles:
         return page_scripts(self._modules)
 
     def _content(self, path: str) -> bytes:
-        folder, _, name = path.rpartition("/")
-        if folder != "js" or name not in self._page_scripts:
+        script = path.removeprefix("js/")
+        if script not in self._page_scripts:
             return self._files[path]
         if path not in self._whole:
-            self._whole[path] = bundle(name, self._modules).encode()
+            self._whole[path] = bundle(script, self._modules).encode()
         return self._whole[path]
 
     def _as_gzip(self, path: str, content: bytes) -> bytes:

@@ -14,9 +14,9 @@ a list."""
 
 
 def open_without_scripts(page: Page, url: str) -> None:
-    page.route("**/js/*.js", lambda route: route.abort())
+    page.route("**/js/**/*.js", lambda route: route.abort())
     page.goto(url)
-    page.unroute("**/js/*.js")
+    page.unroute("**/js/**/*.js")
 
 
 def test_no_field_is_open_that_the_script_would_overwrite_or_that_would_leave_the_page(

@@ -24,7 +24,7 @@ def shared_page(browser: Browser) -> Iterator[Page]:
 
 def encoded(module: str) -> str:
     """Return the address from which an empty page can import a module."""
-    code = base64.b64encode((SCRIPTS / module).read_bytes()).decode()
+    code = base64.b64encode(next(SCRIPTS.rglob(module)).read_bytes()).decode()
     return f"data:text/javascript;base64,{code}"
 
 
@@ -158,8 +158,8 @@ def gathered(
     page: Page, nodes: list[int], links: list[tuple[int, int]], own: int, type: str = "step"
 ) -> Any:
     """What crowds.js makes of jobs of one type (the keys of a Map would not stay numbers)."""
-    encoded = base64.b64encode((SCRIPTS / "crowds.js").read_bytes()).decode()
-    layered = base64.b64encode((SCRIPTS / "layered.js").read_bytes()).decode()
+    encoded = base64.b64encode((SCRIPTS / "job" / "crowds.js").read_bytes()).decode()
+    layered = base64.b64encode((SCRIPTS / "job" / "layered.js").read_bytes()).decode()
     return page.evaluate(
         """async ([crowds, layered, ids, links, own, type]) => {
             const { gather, positionsIn } = await import(crowds);

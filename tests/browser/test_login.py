@@ -145,11 +145,11 @@ def test_a_page_or_a_stream_whose_session_is_over_leads_to_the_login(
 def test_before_the_script_runs_the_key_enter_does_not_leave_the_page(
     guarded: Any, page: Page
 ) -> None:
-    page.route("**/js/login.js", lambda route: route.abort())
+    page.route("**/js/base/login.js", lambda route: route.abort())
     page.goto(f"{guarded.url}/ui/jobs")
     page.locator("#token").fill("a token")
     page.keyboard.press("Enter")
-    page.unroute("**/js/login.js")
+    page.unroute("**/js/base/login.js")
     expect(page.locator("#token")).to_have_value("a token")
 
 

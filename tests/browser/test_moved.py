@@ -10,7 +10,8 @@ from tests.browser.told_stream import Stream
 from tests.machine import wait_until
 
 HAS_MOVED = """() =>
-    import(`${document.documentElement.dataset.static}/js/moved.js`).then((it) => it.movedTo())"""
+    import(`${document.documentElement.dataset.static}/js/frame/moved.js`)
+        .then((it) => it.movedTo())"""
 MOVED = {
     "seq": 10**9,
     "at": "2026-01-31T12:00:00.000Z",
@@ -23,7 +24,7 @@ def test_a_page_that_has_moved_leads_to_its_new_address(lasting_dashboard: Dashb
     page = lasting_dashboard.page
     stream = Stream(page)
     intercept(page, "**/config", _with_port(4711))
-    lasting_dashboard.load_modules_of("jobs.js")
+    lasting_dashboard.load_modules_of("jobs/jobs.js")
     lasting_dashboard.open("/ui/jobs")
     queues = page.context.new_page()
     queues.goto(lasting_dashboard.system.url + "/ui/queues")

@@ -45,7 +45,8 @@ WRITTEN = """() => {
     requestAnimationFrame(frame);
 }"""
 PACES = """async () => {
-    const { Figures } = await import(`${document.documentElement.dataset.static}/js/figures.js`);
+    const path = `${document.documentElement.dataset.static}/js/overview/figures.js`;
+    const { Figures } = await import(path);
     const paces = [], figures = Object.create(Figures.prototype);
     const throughput = { last_5_min: { done: 0, failed: 0, cancelled: 0, since: "2026-11-28" } };
     const rest = (counts, concerns) => {

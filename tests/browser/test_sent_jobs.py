@@ -9,7 +9,8 @@ from tests.browser.interception import Route, intercept
 from tests.machine import wait_until
 
 FOLLOW = """async (jobs) => {
-    const { follow } = await import(`${document.documentElement.dataset.static}/js/sent-jobs.js`);
+    const path = `${document.documentElement.dataset.static}/js/submit/sent-jobs.js`;
+    const { follow } = await import(path);
     jobs.forEach((job) => follow(job, true));
 }"""
 
@@ -89,7 +90,7 @@ def test_jobs_are_followed_through_failures_and_leave_room_for_other_calls(
     system = lasting_dashboard.system
     later = [system.submit("sum_range", {"n": n}, delay=3600) for n in range(5)]
     ids = "|".join(map(str, later))
-    lasting_dashboard.load_modules_of("submit.js")
+    lasting_dashboard.load_modules_of("submit/submit.js")
     page = lasting_dashboard.open("/ui/submit?type=sum_range")
     failures = fail_at_first(page, f"**/jobs/{later[0]}?**", 6)
     asked = Asked(page, ids)

@@ -5,11 +5,14 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from orpheus.api.dashboard import bundles
-from orpheus.api.dashboard.bundles import bundle, page_scripts
+from orpheus.api.dashboard.bundles import bundle, imports_of, page_scripts
 
 FOLDER = Path(bundles.__file__).parent / "static/js"
-MODULES = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.js")}
-IMPORTS = re.compile(r'import \{([^}]*)\} from "\./(.+)";')
+MODULES = {
+    path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8")
+    for path in FOLDER.rglob("*.js")
+}
+IMPORTS = re.compile(r'import \{([^}]*)\} from "(\.\.?/.+)";')
 EXPORTS = re.compile(r"export (?:async function|function|class|const) (\w+)\b")
 
 
@@ -24,8 +27,8 @@ def test_a_module_imports_and_exports_only_in_the_forms_that_a_bundle_knows() ->
 def test_a_module_imports_only_what_another_exports() -> None:
     """Of an `export const` with two names, the second would be missing in a bundle."""
     for name, text in MODULES.items():
-        for names, other in IMPORTS.findall(text):
-            wanted = {one.split(" as ")[0].strip() for one in names.split(",") if one.strip()}
+        for (names, _), other in zip(IMPORTS.findall(text), imports_of(name, text), strict=True):
+            wanted = {part.split(" as ")[0].strip() for part in names.split(",") if part.strip()}
             assert wanted <= set(EXPORTS.findall(MODULES[other])), (name, other)
 
 
@@ -40,28 +43,28 @@ def test_only_the_login_page_awaits_outside_a_function() -> None:
     """It imports nothing, so it is not bundled."""
     outside = re.compile(r"^(?!.*\basync\b)\S.*\bawait\b", re.MULTILINE)
     awaiting = {name for name, text in MODULES.items() if outside.search(text)}
-    assert awaiting == {"login.js"} - page_scripts(MODULES)
+    assert awaiting == {"base/login.js"} - page_scripts(MODULES)
 
 
 def test_no_module_imports_itself_through_others() -> None:
-    graph = {name: [other for _, other in IMPORTS.findall(MODULES[name])] for name in MODULES}
+    graph = {name: imports_of(name, text) for name, text in MODULES.items()}
     TopologicalSorter(graph).prepare()
 
 
 def test_the_scripts_of_pages_are_those_that_the_templates_name() -> None:
     templates = (FOLDER.parent.parent / "templates").glob("*.html")
-    named = re.compile(r'\{% set (?:section|script) = "([^"]*)" %\}')  # the script, if it is given
-    found = [named.findall(one.read_text("utf-8")) for one in templates]
-    assert page_scripts(MODULES) == {f"{names[-1]}.js" for names in found if names}
+    named = re.compile(r'\{% set script = "([^"]*)" %\}')
+    found = {name for path in templates for name in named.findall(path.read_text("utf-8"))}
+    assert page_scripts(MODULES) == {f"{name}.js" for name in found}
 
 
 def test_a_bundle_has_each_module_once_after_those_that_it_imports() -> None:
-    whole = bundle("overview.js", MODULES)
+    whole = bundle("overview/overview.js", MODULES)
     names = re.findall(r'^\$modules\["(.+?)"\] = ', whole, re.MULTILINE)
     assert len(names) == len(set(names)) > 40
-    assert names[-1] == "overview.js"
+    assert names[-1] == "overview/overview.js"
     for n, name in enumerate(names):
-        assert {other for _, other in IMPORTS.findall(MODULES[name])} <= set(names[:n])
+        assert set(imports_of(name, MODULES[name])) <= set(names[:n])
 
 
 def test_no_bundle_imports_or_exports() -> None:
@@ -71,14 +74,15 @@ def test_no_bundle_imports_or_exports() -> None:
 
 def test_a_module_becomes_a_function_that_returns_what_it_exports() -> None:
     modules = {
-        "page.js": 'import { add as plus, ONE } from "./sums.js";\nplus(ONE, 1);\n',
-        "sums.js": "export const ONE = 1;\nconst own = 2;\nexport function add(a, b) {}\n",
+        "page/page.js": 'import { add as plus, ONE } from "../base/sums.js";\nplus(ONE, 1);\n',
+        "base/sums.js": "export const ONE = 1;\nconst own = 2;\nexport function add(a, b) {}\n",
     }
-    assert bundle("page.js", modules).split("\n") == [
+    assert page_scripts(modules) == {"page/page.js"}
+    assert bundle("page/page.js", modules).split("\n") == [
         "const $modules = {};",
         "",
-        "// sums.js",
-        '$modules["sums.js"] = (() => {',
+        "// base/sums.js",
+        '$modules["base/sums.js"] = (() => {',
         "const ONE = 1;",
         "const own = 2;",
         "function add(a, b) {}",
@@ -86,9 +90,9 @@ def test_a_module_becomes_a_function_that_returns_what_it_exports() -> None:
         "return { ONE, add };",
         "})();",
         "",
-        "// page.js",
-        '$modules["page.js"] = (() => {',
-        'const { add: plus, ONE } = $modules["sums.js"];',
+        "// page/page.js",
+        '$modules["page/page.js"] = (() => {',
+        'const { add: plus, ONE } = $modules["base/sums.js"];',
         "plus(ONE, 1);",
         "",
         "return {  };",

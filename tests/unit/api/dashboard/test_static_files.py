@@ -22,7 +22,7 @@ def files() -> StaticFiles:
     return StaticFiles(FOLDER, {"X-Policy": "strict"})
 
 
-@pytest.mark.parametrize("path", ["css/base.css", "js/overview.js", "js/time.js"])
+@pytest.mark.parametrize("path", ["css/base.css", "js/overview/overview.js", "js/base/time.js"])
 def test_a_page_of_an_older_version_gets_the_present_files_but_does_not_keep_them(
     files: StaticFiles, path: str
 ) -> None:
@@ -33,15 +33,17 @@ def test_a_page_of_an_older_version_gets_the_present_files_but_does_not_keep_the
     assert old.text == present.text
 
 
-@pytest.mark.parametrize("path", ["js/time.js", "js/login.js", "js/theme-first.js", "css/job.css"])
+@pytest.mark.parametrize(
+    "path", ["js/base/time.js", "js/base/login.js", "js/base/theme-first.js", "css/job.css"]
+)
 def test_what_is_no_script_of_a_page_is_sent_as_it_is(files: StaticFiles, path: str) -> None:
     assert client_of(files).get(f"/x/{path}").content == (FOLDER / path).read_bytes()
 
 
 def test_a_file_is_compressed_for_whoever_can_read_that(files: StaticFiles) -> None:
     client = client_of(files)
-    plain = client.get("/x/js/overview.js", headers={"Accept-Encoding": "identity"})
-    small = client.get("/x/js/overview.js", headers={"Accept-Encoding": "gzip, br"})
+    plain = client.get("/x/js/overview/overview.js", headers={"Accept-Encoding": "identity"})
+    small = client.get("/x/js/overview/overview.js", headers={"Accept-Encoding": "gzip, br"})
     assert "content-encoding" not in plain.headers
     assert small.headers["content-encoding"] == "gzip"
     assert plain.headers["vary"] == small.headers["vary"] == "Accept-Encoding"

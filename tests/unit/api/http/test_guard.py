@@ -128,7 +128,7 @@ def test_a_websocket_is_opened_by_a_program_or_a_page_of_ours(
         ("GET", "/readyz", True),
         ("POST", "/session", True),
         ("GET", "/ui/static/0123/css/login.css", True),
-        ("GET", "/ui/static/0123/js/login.js", True),
+        ("GET", "/ui/static/0123/js/base/login.js", True),
         ("GET", "/session", False),
         ("DELETE", "/session", False),
         ("GET", "/", False),
@@ -137,15 +137,15 @@ def test_a_websocket_is_opened_by_a_program_or_a_page_of_ours(
         ("GET", "/openapi.json", False),
         ("GET", "/healthz/", False),
         ("GET", "/Healthz", False),
-        ("GET", "/ui/static/0123/js/overview.js", False),
-        ("GET", "/ui/static/0123/css/login.css/../../js/overview.js", False),
+        ("GET", "/ui/static/0123/js/overview/overview.js", False),
+        ("GET", "/ui/static/0123/css/login.css/../../js/overview/overview.js", False),
         ("GET", "/ui/static/css/login.css", False),
         ("GET", "/ui/static//css/login.css", True),  # no version: the route answers 404
         ("GET", "/ui/static/0123/", False),
     ],
 )
 def test_only_probes_and_the_login_are_open(method: str, path: str, is_open: bool) -> None:
-    files = frozenset({"css/login.css", "js/login.js"})
+    files = frozenset({"css/login.css", "js/base/login.js"})
     login = LoginRules(Authenticator("t" * 32), "", {}, files)
 
     assert login.is_public({"type": "http", "method": method, "path": path}) is is_open

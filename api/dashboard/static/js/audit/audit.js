@@ -1,0 +1,143 @@
+// The audit log: the filter, and the entries that match, a page at a time. New entries wait behind a
+// button while somebody reads the first page.
+import { Attention } from "../lists/attention.js";
+import { arrange, byId, h, hide, setOff, setText, showOrHide } from "../base/dom.js";
+import { FIELDS, completions, fieldOf, parse, write } from "../lists/audit-query.js";
+import { noFields } from "../lists/field-words.js";
+import { readPage, readPart, renewed } from "./audit-pages.js";
+import { rowOf } from "./audit-row.js";
+import { startChrome } from "../frame/chrome.js";
+import { address, followLinks, readAddress } from "../lists/filter.js";
+import { Poll } from "../frame/poll.js";
+import { farthest } from "../lists/whole-page.js";
+import { count } from "../base/words.js";
+
+const AUDIT = "/ui/audit";
+const TYPING_MS = 350;
+const body = byId("rows"), button = byId("new"), older = byId("older"), newest = byId("newest"), field = byId("query"), heading = document.querySelector("h1");
+/** @type {Map<number, {node: HTMLElement, show: (entry: any) => void}>} */
+let rows = new Map();
+/** The page that was read, and its address. @type {any} */
+let page = null, pageOf = "";
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let typing;
+
+const asked = () => readAddress(FIELDS);
+
+startChrome({ n: () => button.click() });
+const attention = new Attention(body);
+button.addEventListener("click", () => page && pageOf === location.search && show(page));
+showForm();
+const poll = new Poll((signal) => read(signal).catch((error) => {
+  if (error.errors) {
+    showNothing();
+    error.message = [...error.errors.map((one) => `${fieldOf(one.pointer.slice(1))} ${one.detail}.`), ...noFields(asked().filter)].join(" ");
+  }
+  throw error;
+}));
+
+/** @param {AbortSignal} signal */
+async function read(signal) {
+  const at = location.search, { filter, cursor } = asked();
+  const isShown = at === pageOf, isWanted = () => at === location.search;
+  const tell = (words) => setText(byId("summary"), words);
+  const answer = isShown ? await readPart(filter, cursor, signal) : await readPage(filter, cursor, signal, isWanted, tell);
+  if (!isWanted()) return; // another is read next
+  if (isShown) page = renewed(page, answer);
+  else [page, pageOf, rows] = [answer, at, new Map()];
+  if (!rows.size || mayMove()) show(page);
+  else showFresh(page.items.filter(({ id }) => !rows.has(id)).length);
+}
+
+const mayMove = () => scrollY === 0 && !attention.isOn;
+
+function show({ items, next_cursor: next, searched, looked }) {
+  const { filter, cursor } = asked(), isFiltered = Object.keys(filter).length > 0;
+  const like = (more) => address(AUDIT, { ...filter, ...more });
+  rows = new Map(items.map((entry) => [entry.id, rows.get(entry.id) ?? rowOf(entry, like)]));
+  for (const entry of items) rows.get(entry.id)?.show(entry);
+  arrange(body, [...rows.values()].map(({ node }) => node));
+  hide(newest, cursor === null, heading);
+  hide(older, !next, newest.hidden ? heading : newest);
+  setText(older, searched ? "look further →" : "older →");
+  if (next) older.href = address(AUDIT, filter, { cursor: next });
+  newest.href = address(AUDIT, filter);
+  setText(byId("summary"), searched ? `found ${count(items.length)}; ${farthest({ searched, looked }, "entries")}` : "");
+  byId("none").hidden = items.length > 0 || isFiltered || cursor !== null;
+  const nothing = searched ? "Nothing found so far." : cursor === null ? "Nothing that was done matches the filter." : "There is nothing older.";
+  showOrHide(byId("no-match"), items.length || !(isFiltered || cursor !== null) ? "" : [nothing, ...noFields(filter)].join(" "));
+  showFresh(0);
+}
+
+/** Show no entries, and not that there are none: a refused filter was not searched for. */
+function showNothing() {
+  [page, pageOf, rows] = [null, "", new Map()];
+  arrange(body, []);
+  for (const link of [newest, older]) hide(link, true, heading);
+  for (const id of ["none", "no-match"]) byId(id).hidden = true;
+  setText(byId("summary"), "");
+  showFresh(0);
+}
+
+function showFresh(n) {
+  setOff(button, n === 0);
+  setText(button, `${count(n)} new`);
+}
+
+// The filter
+
+function showForm() {
+  const { filter, cursor } = asked();
+  if (document.activeElement !== field) field.value = write(filter);
+  choose(byId("action"), filter.action ?? "");
+  choose(byId("since"), filter.until ? "typed" : filter.since ?? "");
+  hide(byId("clear"), !Object.keys(filter).length, field);
+  hide(button, cursor !== null, heading);
+}
+
+/** Choose a value; one that is not offered is "as typed". @param {any} select @param {string} value */
+function choose(select, value) {
+  select.value = value;
+  if (select.selectedIndex < 0) select.value = "typed";
+}
+
+/** Change the address, and read. @param {string} to @param {boolean} [keep] replace the entry in the history */
+function go(to, keep = false) {
+  if (keep) history.replaceState(null, "", to);
+  else { history.pushState(null, "", to); scrollTo(0, 0); }
+  follow();
+}
+
+/** Show what the address says now. */
+function follow() {
+  showOrHide(byId("filter-problem"), ""); // it was about the filter before
+  showForm();
+  poll.now();
+}
+
+/** Take the filter of the field, with changes. @param {Record<string, string>} [changes] @param {boolean} [keep] */
+function apply(changes = {}, keep = false) {
+  clearTimeout(typing);
+  const { filter, problems } = parse(field.value);
+  const wanted = Object.fromEntries(Object.entries({ ...filter, ...changes }).filter(([, value]) => value));
+  if (Object.keys(changes).length) field.value = write(wanted);
+  showOrHide(byId("filter-problem"), problems.join(" "));
+  if (!problems.length) go(address(AUDIT, wanted), keep);
+}
+
+field.addEventListener("input", () => {
+  clearTimeout(typing);
+  byId("completions").replaceChildren(...completions(field.value).map((value) => h("option", { value })));
+  typing = setTimeout(() => apply({}, true), TYPING_MS);
+});
+byId("action").addEventListener("change", () => apply({ action: byId("action").value }));
+byId("since").addEventListener("change", () => apply({ since: byId("since").value, until: "" }));
+byId("filters").inert = false; // before this, what is typed would be lost
+byId("filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
+addEventListener("popstate", () => { clearTimeout(typing); field.value = write(asked().filter); follow(); });
+
+followLinks(AUDIT, body, (to) => {
+  clearTimeout(typing);
+  field.blur();
+  go(to);
+});

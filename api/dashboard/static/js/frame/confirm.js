@@ -1,0 +1,80 @@
+// The confirmation dialog: what will happen, why, the same call with curl, and the error if it is refused.
+//
+// It can be closed while its call is under way, and then ask something else: an answer that comes
+// late changes nothing in the dialog. A refusal that comes late is told at the edge of the page.
+import { byId, setText, showOrHide } from "../base/dom.js";
+import { curl } from "../base/curl.js";
+import { request } from "../base/http.js";
+import { tellRefusal } from "./refused.js";
+
+const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
+
+/** The question that was asked last. @type {object | null} */
+let turn = null;
+/** Whether the problem shown is that nothing answered. */
+let isUnanswered = false;
+addEventListener("reconnected", () => { if (isUnanswered) showOrHide(problem, ""); });
+
+/**
+ * @typedef {object} Question
+ * @property {string} title
+ * @property {string} text what will happen
+ * @property {string} yes
+ * @property {string} path
+ * @property {string} [method] POST if not given
+ * @property {any} [body]
+ * @property {string} [typed] what must be typed first, if much is changed
+ * @property {(path: string, call: any) => Promise<any>} [send] makes the call instead of `request`
+ * @property {(answer: any, wasClosed: boolean) => void} done called with the answer after the call succeeded, and whether the dialog was closed before
+ * @property {(error: Error) => void} [failed] tells, instead of the page, that the call failed after the dialog was closed
+ */
+
+/** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question @returns {(text: string | null, isDone?: boolean) => void} changes, while it is asked, the text of what will happen; null: as before; `isDone`: nothing is left to do */
+export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done, failed = ({ message }) => tellRefusal(title, message) }) {
+  const dialog = byId("confirm");
+  const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
+  const mine = (turn = {});
+  const isOpen = () => turn === mine && dialog.open;
+  let isSending = false, isDone = false;
+  const mayAct = () => !isSending && !isDone && (!typed || size.value.trim() === typed);
+  const show = () => { setText(byId("confirm-curl"), curl(method, path, bodyNow())); yes.disabled = !mayAct(); };
+  const act = async () => {
+    isSending = yes.disabled = true;
+    let answer;
+    try {
+      answer = await send(path, { method, body: bodyNow() });
+    } catch (error) {
+      isSending = false;
+      if (!isOpen()) return failed(error);
+      isUnanswered = error.status === 0;
+      showOrHide(problem, error.message);
+      yes.disabled = !mayAct();
+      return yes.focus(); // a disabled button loses the focus
+    }
+    const wasClosed = !isOpen();
+    if (!wasClosed) dialog.close();
+    done(answer, wasClosed); // if it throws, that is no refusal
+  };
+  setText(byId("confirm-title"), title);
+  setText(byId("confirm-text"), text);
+  setText(yes, label);
+  field.value = size.value = "";
+  byId("confirm-size").hidden = !typed;
+  setText(size.labels[0], typed ? `Type ${typed} to confirm` : "");
+  showOrHide(problem, "");
+  show();
+  dialog.oninput = show;
+  yes.onclick = act;
+  // Ignore the key that opened the dialog, while it is still held.
+  dialog.onkeydown = (event) => { if (event.target.matches("input") && event.key === "Enter" && !event.repeat && !event.isComposing && !yes.disabled) act(); };
+  dialog.showModal();
+  if (!matchMedia("(pointer: fine)").matches) dialog.querySelector("[value=no]").focus(); // so that no on-screen keyboard covers it
+  return (now, done = false) => {
+    if (!isOpen() || isSending) return;
+    setText(byId("confirm-text"), now ?? text);
+    isDone = done;
+    const wasHere = document.activeElement === yes;
+    yes.disabled = !mayAct();
+    if (wasHere && yes.disabled) dialog.querySelector("[value=no]").focus(); // a disabled button loses the focus
+  };
+}

@@ -1,0 +1,56 @@
+// What is shown beside a job on its page: what was done to it, the jobs made from it, the defaults of its type.
+// Each part is read by itself, and may fail: then what is known stays, and so does the rest of the page.
+import { marksOf } from "./history.js";
+import { request } from "../base/http.js";
+import { originTag } from "../frame/same-request.js";
+import { waitsSince } from "../base/time.js";
+
+const EVENTS_AT_ONCE = 500;
+
+export class JobSides {
+  /** @type {import("./history.js").Mark[]} */
+  marks = [];
+  /** The newest jobs that were made from this one. @type {any[]} */
+  resubmitted = [];
+  /** The defaults of each job type. @type {Record<string, any>} */
+  defaults = {};
+  /** All events so far. @type {any[]} */
+  events = [];
+  /** Attempt number -> since when it waited, if its start is among the events. @type {Map<number, string>} */
+  dues = new Map();
+  /** The entries of the audit log. @type {any[]} */
+  entries = [];
+
+  /** @param {string} id */
+  constructor(id) { this.id = id; }
+
+  /** Read all of it. Returns whether nothing failed. */
+  async read() {
+    const ends = await Promise.allSettled([this.readEvents(), this.readEntries(), this.readResubmitted(), this.readDefaults()]);
+    this.marks = marksOf(this.events, this.entries);
+    const failures = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
+    for (const error of failures) if (!("status" in error)) reportError(error); // an error of the page itself
+    return !failures.length;
+  }
+
+  /** Read the events after the last one that is known. */
+  async readEvents() {
+    for (let more = true; more;) {
+      const { items } = await request(`/jobs/${this.id}/events?after=${this.events.at(-1)?.seq ?? 0}`);
+      this.events.push(...items);
+      for (const { kind, job } of items) if (kind === "job.started") this.dues.set(job.attempt, waitsSince(job));
+      more = items.length === EVENTS_AT_ONCE;
+    }
+  }
+
+  async readEntries() { this.entries = (await request(`/audit?job=${this.id}&limit=200`)).items; }
+
+  async readResubmitted() { this.resubmitted = (await request(`/jobs?tag=${originTag(this.id)}&preview=true&limit=10`)).items; }
+
+  async readDefaults() {
+    if (this.areDefaultsKnown) return;
+    const { items } = await request("/types", { exact: true });
+    this.defaults = Object.fromEntries(items.map((/** @type {any} */ type) => [type.name, type.defaults]));
+    this.areDefaultsKnown = true;
+  }
+}

@@ -1,0 +1,139 @@
+// The page of jobs: the filter, the list, what is selected, and what is done with it.
+import { byId, h, hide, setAttr, setText, showOrHide } from "../base/dom.js";
+import { Bulk } from "./bulk.js";
+import { ByStatus } from "./by-status.js";
+import { startChrome } from "../frame/chrome.js";
+import { JOBS, address, followLinks, isByEnd, readAddress } from "../lists/filter.js";
+import { request } from "../base/http.js";
+import { JobsTable } from "./jobs-table.js";
+import { Live } from "../frame/live.js";
+import { mayPass } from "./page-reader.js";
+import { tellOf } from "./none-starts.js";
+import { Place } from "./place.js";
+import { completions, jobNumber, parse, write } from "../lists/query.js";
+import { rowKeys } from "../lists/row-keys.js";
+import { startSaved } from "./saved.js";
+import { Selection } from "./selection.js";
+import { LIVE } from "../base/words.js";
+
+const TYPING_MS = 350;
+const field = byId("query"), status = byId("status"), ended = byId("ended"), sort = byId("sort");
+const problem = byId("filter-problem");
+const table = new JobsTable({
+  path: JOBS, isSelectable: Boolean(byId("pick-page")), shown: () => selection.show(), gone: (id) => selection.drop(id),
+  loaded: () => place.takeUp(), told: tellProblem,
+});
+const selection = new Selection(table);
+const place = new Place(table, selection);
+const byStatus = new ByStatus(() => table.frame.takeCount(byStatus.of(table.filter)));
+table.frame.counted = (total) => byStatus.learn(table.filter, total);
+const bulk = new Bulk(selection, () => { table.filling.soon(); place.keep(); }); // the jobs are no longer selected, even after a reload
+const showSaved = startSaved(() => new URLSearchParams(readAddress().filter).toString(), (query) => go(`${JOBS}?${query}`));
+/** @type {Record<string, string[]>} */
+const known = {};
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let typing;
+/** The address without what comes after `#`. */
+let at = location.pathname + location.search;
+
+startChrome({ p: () => byId("pause").click(), n: () => byId("new").click(), ...rowKeys(table.body, selection, bulk) });
+new Live("/ws?mode=summary", {
+  connected: ({ types }) => { known.type = types.map((type) => type.name ?? type); load(); },
+  events: (events) => table.take(events),
+  summary: (summary) => table.catchUp.take(summary),
+  status: ({ counts }) => byStatus.takeAll(counts),
+  live: () => table.reader.retryNow(),
+});
+request("/queues").then(({ items }) => { known.queue = items.map(({ name }) => name); }).catch(() => {});
+byId("filters").inert = false; // before this, what is typed would be lost
+field.value = write(readAddress().filter);
+showForm();
+load();
+if (location.hash === "#search") field.focus();
+
+/** Read the jobs of the address, unless the filter in the field is refused. */
+function load() {
+  const { filter, cursor } = readAddress(), { problems } = parse(field.value);
+  showOrHide(problem, problems.join(" "));
+  if (problems.length) table.reader.refuse(); else table.load(filter, cursor);
+}
+
+/** Say why the list could not be read, and that it shows its earlier state. @param {any} error null: it was read */
+function tellProblem(error) {
+  const why = error && (error.errors?.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ") || error.message);
+  const which = table.frame.isRead ? "The list is as it was before: it could not be read again." : "The list could not be read.";
+  showOrHide(problem, why && (mayPass(error) ? `${which} ${why} Another try follows.` : why));
+}
+
+/** Change the address and load the jobs. @param {string} to @param {{keep?: boolean, isTyped?: boolean}} [how] `keep`: replace the entry in the history; `isTyped`: the field has it already */
+function go(to, { keep = false, isTyped = false } = {}) {
+  if (keep) history.replaceState(null, "", to);
+  else { place.keep(); history.pushState(null, "", to); scrollTo(0, 0); }
+  place.wanted = null;
+  arrive(isTyped);
+}
+
+function arrive(isTyped = false) {
+  at = location.pathname + location.search;
+  if (!isTyped) { clearTimeout(typing); field.value = write(readAddress().filter); }
+  if (JSON.stringify(readAddress().filter) !== JSON.stringify(table.filter)) { selection.clear(); bulk.forget(); } // a job that is not seen must not stay selected
+  else delete place.wanted?.chosen; // another page of the list: what is selected now stays so
+  showForm();
+  load();
+}
+
+addEventListener("popstate", (event) => {
+  if (at === location.pathname + location.search) return; // only what comes after `#` has changed
+  place.wanted = event.state ?? { y: 0 };
+  arrive();
+});
+
+/** Offer to open the job whose number is in the field; the number may also be meant as a text. */
+function offerNumber() {
+  const id = jobNumber(field.value);
+  hide(byId("numbered"), !id, field);
+  if (!id) return;
+  setText(byId("open-numbered"), `Open job ${id}`);
+  setAttr(byId("open-numbered"), "href", `${JOBS}/${id}`);
+}
+
+function showForm() {
+  const { filter } = readAddress();
+  byStatus.take(filter);
+  tellOf(filter, (counts) => byStatus.takeQueue(counts));
+  offerNumber();
+  status.value = filter.status ?? "";
+  ended.value = filter.until ? "" : filter.since ?? "";
+  sort.value = isByEnd(filter) ? "ended" : "newest";
+  hide(byId("clear"), Object.keys(filter).length === 0, field);
+  showSaved();
+}
+
+/** Take the filter of the field, with changes. @param {Record<string, string>} [changes] @param {boolean} [keep] */
+function apply(changes = {}, keep = false) {
+  clearTimeout(typing);
+  const { filter } = parse(field.value);
+  const chosen = readAddress().filter.sort;
+  const wanted = { ...filter, ...(chosen ? { sort: chosen } : {}), ...changes };
+  if (wanted.sort === "newest" ? !wanted.since && !wanted.until : LIVE.includes(wanted.status)) delete wanted.sort;
+  if (Object.keys(changes).length) field.value = write(wanted);
+  go(address(JOBS, Object.fromEntries(Object.entries(wanted).filter(([, value]) => value))), { keep, isTyped: true });
+}
+
+field.addEventListener("input", () => {
+  clearTimeout(typing);
+  offerNumber();
+  byId("completions").replaceChildren(...completions(field.value, known).map((value) => h("option", { value })));
+  typing = setTimeout(() => apply({}, true), TYPING_MS);
+});
+status.addEventListener("change", () => apply({ status: status.value }));
+ended.addEventListener("change", () => apply({ since: ended.value, until: "" }));
+sort.addEventListener("change", () => apply({ sort: sort.value }));
+byId("more-filters").addEventListener("click", () => {
+  const isOpen = byId("filters").classList.toggle("unfolded");
+  setAttr(byId("more-filters"), "aria-expanded", String(isOpen));
+  setText(byId("more-filters"), isOpen ? "fewer filters" : "more filters");
+});
+byId("filters").addEventListener("submit", (event) => { event.preventDefault(); apply(); });
+
+followLinks(JOBS, table.body, go);

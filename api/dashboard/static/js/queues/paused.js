@@ -1,0 +1,54 @@
+// Who paused a queue or a schedule, when and why: one line, also used in a question that somebody else has answered meanwhile.
+// And that question: whether to pause or resume it.
+import { confirm } from "../frame/confirm.js";
+import { h, icon, setAttr, setText } from "../base/dom.js";
+import { relative, timeNode } from "../base/time.js";
+
+/** "paused by cli:ada 5 minutes ago: a release" @param {any} pause @param {boolean} [isPaused] @returns {any[]} */
+export const pausedWords = (pause, isPaused = true) => [h("b", {}, isPaused ? "paused" : "resumed"), ` by ${pause.by ?? (isPaused ? "the configuration" : "an operator")}`,
+  pause.at && " ", pause.at && timeNode(pause.at), pause.reason && `: ${pause.reason}`];
+
+/** Show in `node` who paused it, or who resumed what the configuration pauses; hide it if nobody did. @param {HTMLElement} node @param {any} pause @param {any} [resumed] */
+export function showPause(node, pause, resumed = null) {
+  const one = pause ?? resumed, shown = JSON.stringify([pause, resumed]);
+  node.hidden = !one;
+  if (!one || node.dataset.shown === shown) return;
+  node.dataset.shown = shown;
+  node.replaceChildren(pause ? icon("blocked") : "", h("span", {}, ...pausedWords(one, !!pause), !pause && "; the configuration pauses it"));
+}
+
+/** @typedef {{paused: boolean, say: (text: string | null, isDone?: boolean) => void}} PauseQuestion `paused`: whether it was paused when it was asked */
+
+/** Ask whether to pause it, or to resume it if it is paused. @param {"queue" | "schedule"} kind @param {{name: string, paused: boolean}} one @param {string} text what will happen @param {() => void} done @returns {PauseQuestion} */
+export function askPause(kind, { name, paused }, text, done) {
+  const verb = paused ? "Resume" : "Pause";
+  const say = confirm({ title: `${verb} ${kind} ${name}?`, text, yes: `${verb} it`, path: `/${kind}s/${name}/${verb.toLowerCase()}`, done });
+  return { paused, say };
+}
+
+/** Say on its button what it does now. @param {HTMLElement} button @param {{name: string, paused: boolean}} one */
+export function showPauseButton(button, { name, paused }) {
+  const verb = paused ? "Resume" : "Pause";
+  setText(button, `${verb} …`);
+  setAttr(button, "aria-label", `${verb} ${name}`);
+}
+
+/**
+ * Tell an open question whether to pause or resume that somebody else has answered it.
+ * @param {PauseQuestion | undefined} question
+ * @param {{paused: boolean, pause: any}} now
+ * @param {string | null} text what will happen as it is now; null: as before
+ */
+export function tellOvertaken(question, { paused, pause }, text = null) {
+  question?.say(question.paused === paused ? text : paused ? pausedBy(pause) : "Somebody else has resumed it meanwhile.", question.paused && !paused);
+}
+
+/** The beginning of the question before a resume, as the dialog covers the row that tells it. @param {any} pause */
+export const pausedBefore = (pause) => (pause ? `It was paused${byWhom(pause)}. ` : "");
+
+/** " by cli:ada 5 minutes ago: a release" @param {any} pause */
+const byWhom = ({ by, at, reason }) => ` by ${by ?? "the configuration"}${at ? ` ${relative(at)}` : ""}${reason ? `: ${reason}` : ""}`;
+
+function pausedBy(pause) {
+  return `It is paused by now${pause ? byWhom(pause) : ""}. To pause it again changes nothing, unless you give a new reason: that replaces theirs.`;
+}

@@ -3,7 +3,6 @@
 The pages have a block between two markers for it, which is written anew from the results file.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -96,23 +95,8 @@ def remarks(results: Results) -> list[str]:
 
 
 def summary(results: Results) -> str:
-    """Return the README's block: the chart, and what a reader compares first."""
-    wanted = ("system", "durable", "drain, jobs/s", "Orpheus ÷ it", "pick-up p50 · p99, ms")
-    table = tables.as_markdown(tables.only(tables.comparison(results), wanted))
-    losses = "".join(f"- {line}\n" for line in better(results))
-    if losses:
-        losses = f"Where a peer is better:\n\n{losses}\n"
+    """Return the README's block: the chart, and what was measured where."""
     return (
         "![Jobs per second, and the wait for an idle worker](docs/benchmarks.svg)\n\n"
-        f"{table}\n\n{losses}{about(results)}\n"
+        f"{about(results)}\n"
     )
-
-
-def better(results: Results) -> list[str]:
-    """Return a line for each measure in which peers are better."""
-    peers = defaultdict(list)
-    for title, peer, its, ours in tables.losses(results)[1:]:
-        peers[title, ours].append(f"{peer} {its}")
-    return [
-        f"{title}: {', '.join(those)}; Orpheus {ours}" for (title, ours), those in peers.items()
-    ]

@@ -76,12 +76,6 @@ def _compared(results: Results, subject: str) -> list[str]:
     ]
 
 
-def only(table: Table, wanted: Sequence[str]) -> Table:
-    """Return these columns of a table."""
-    columns = [table[0].index(title) for title in wanted]
-    return [[cells[i] for i in columns if i < len(cells)] for cells in table]
-
-
 def losses(results: Results) -> Table:
     """Return where a peer is better than Orpheus."""
     table = [["measure", "better than Orpheus", "its figure", "Orpheus"]]

@@ -30,15 +30,9 @@ def test_a_page_without_a_block_is_an_error(tmp_path: Path) -> None:
         publish.with_block(page, "")
 
 
-def test_the_readme_shows_the_chart_the_table_the_losses_and_the_machine() -> None:
+def test_the_readme_shows_the_chart_and_the_machine() -> None:
     block = publish.summary(some_results())
     assert "(docs/benchmarks.svg)" in block
-    assert (
-        "| Huey on SQLite | yes | 2,000 (1,000–2,200) | 10.0 (10.0–24.0) | 26.0 · 52.0 |" in block
-    )
-    assert (
-        "- CPU of all processes while idle, % of a core: Huey on SQLite 0.20; Orpheus 0.30" in block
-    )
     assert "2 cores" in block
 
 

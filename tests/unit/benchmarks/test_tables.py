@@ -11,7 +11,6 @@ from benchmarks.tables import (
     goals,
     losses,
     number,
-    only,
     spread,
 )
 from tests.unit.benchmarks.some_results import some_results
@@ -66,9 +65,3 @@ def test_text_is_aligned_and_a_row_that_ends_early_does_not_widen_it() -> None:
 
 def test_markdown_has_a_cell_for_each_column() -> None:
     assert as_markdown([["a", "b"], ["1"]]) == "| a | b |\n| --- | --- |\n| 1 |  |"
-
-
-def test_columns_can_be_chosen() -> None:
-    assert only([["a", "b", "c"], ["1", "2", "3"], ["4"]], ("a", "c")) == [
-        ["a", "c"], ["1", "3"], ["4"],
-    ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the README names is there."""
+"""What the README and docs/promises.md name is there."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TESTS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", README)))
+PROMISES = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+TESTS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", README + PROMISES)))
 LINKS = sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README)))
 
 

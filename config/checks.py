@@ -29,16 +29,16 @@ _HANG_MARGIN_S = 3
 """A hang is noticed this long after the heartbeat timeout, at most."""
 
 
-def problems_between(settings: Settings, folder: str = "") -> Iterator[Problem]:
-    """Return every rule that the settings break together; relative paths begin in `folder`."""
+def problems_between(settings: Settings) -> Iterator[Problem]:
+    """Return every rule that the settings break together."""
     yield from _database(settings.database)
     yield from _timers(settings)
-    yield from _exposure(settings.api, folder)
+    yield from _exposure(settings.api)
     for table in ("schedules", "commands", "outboxes", "alerts"):
         yield from _same_names(table, [one.name for one in getattr(settings, table)])
     yield from alert_problems(settings)
-    yield from _outboxes(settings, folder)
-    yield from _programs(settings, folder)
+    yield from _outboxes(settings)
+    yield from _programs(settings)
 
 
 def missing_programs(settings: Settings) -> Iterator[Problem]:
@@ -112,7 +112,7 @@ def _not_less(key: KeyPath, supervisor: Supervisor, than: str, *also: KeyPath) -
     return Problem(key, reason, also=(("supervisor", than), *also))
 
 
-def _exposure(api: Api, folder: str) -> Iterator[Problem]:
+def _exposure(api: Api) -> Iterator[Problem]:
     """Return a problem if other machines can reach the API and it needs no token."""
     if not api.token_file and not is_loopback(api.host):
         reason = (
@@ -122,18 +122,18 @@ def _exposure(api: Api, folder: str) -> Iterator[Problem]:
         )
         yield Problem(("api", "host"), reason, also=(("api", "token_file"),))
     try:
-        read_token(api.token_file, folder)
+        read_token(api.token_file)
     except ConfigurationError as error:
         yield Problem(("api", "token_file"), str(error))
 
 
-def _outboxes(settings: Settings, folder: str) -> Iterator[Problem]:
+def _outboxes(settings: Settings) -> Iterator[Problem]:
     """Return the outboxes that cannot be drained, whatever is in their databases."""
-    orpheus = _file_of(settings.database.url, folder)
+    orpheus = _file_of(settings.database.url)
     earlier: dict[tuple[str, str], KeyPath] = {}
     for index, outbox in enumerate(settings.outboxes):
         url, table = ("outboxes", index, "url"), ("outboxes", index, "table")
-        file = _file_of(outbox.url, folder)
+        file = _file_of(outbox.url)
         if file is None and find_spec("psycopg") is None:
             yield Problem(url, NEEDS_PSYCOPG)
         if file is not None and file == orpheus:
@@ -147,7 +147,7 @@ def _outboxes(settings: Settings, folder: str) -> Iterator[Problem]:
             yield Problem(url, reason, also=(first, table))
 
 
-def _programs(settings: Settings, folder: str) -> Iterator[Problem]:
+def _programs(settings: Settings) -> Iterator[Problem]:
     """Return what keeps programs from being run under their names, in their order."""
     names = [program.name for program in settings.programs]
     yield from _same_names("programs", names)
@@ -168,7 +168,7 @@ def _programs(settings: Settings, folder: str) -> Iterator[Problem]:
             yield _not_less(("programs", index, "ready"), supervisor, "start_timeout")
         if program.env_file:
             try:
-                check_env_file(program.env_file, folder)
+                check_env_file(program.env_file)
             except ConfigurationError as error:
                 yield Problem(("programs", index, "env_file"), str(error))
     circle = cycle_in({program.name: program.after for program in settings.programs})
@@ -182,10 +182,9 @@ def _is_sqlite(url: str) -> bool:
     return url.startswith(_SQLITE)
 
 
-def _file_of(url: str, folder: str) -> str | None:
+def _file_of(url: str) -> str | None:
     """Return the file of a SQLite URL, whichever links lead to it; None for any other URL."""
-    path = os.path.join(folder, url.removeprefix(_SQLITE))  # noqa: PTH118
-    return os.path.realpath(path) if _is_sqlite(url) else None
+    return os.path.realpath(url.removeprefix(_SQLITE)) if _is_sqlite(url) else None
 
 
 def is_loopback(host: str) -> bool:

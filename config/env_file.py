@@ -13,13 +13,10 @@ from orpheus.shared.domain.programs import parse_env_file
 from orpheus.shared.errors import ConfigurationError
 
 
-def check_env_file(path: str, folder: str = "") -> None:
-    """Raise ConfigurationError, which never quotes the file, unless it holds variables.
-
-    A relative `path` begins in `folder`.
-    """
+def check_env_file(path: str) -> None:
+    """Raise ConfigurationError, which never quotes the file, unless it holds variables."""
     try:
-        parse_env_file(read_regular_file(Path(folder, path)).decode())
+        parse_env_file(read_regular_file(Path(path)).decode())
     except OSError as error:
         raise ConfigurationError(f"{path!r} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -32,25 +32,22 @@ _OTHERS_OF_DATABASE = frozenset(
 )
 
 
-def load_settings(
-    config: Path | None, sets: Sequence[str], environ: Mapping[str, str], folder: str = ""
-) -> Settings:
+def load_settings(config: Path | None, sets: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """Return the settings: `--set` wins over the environment, the TOML file and the defaults.
 
     `config` is the file that `--config` named; without it `$ORPHEUS_CONFIG` is read, else
-    config/orpheus.toml, else orpheus.toml, which may both be missing. Relative paths begin in
-    `folder`, which is the current one if it is empty.
+    config/orpheus.toml, else orpheus.toml, which may both be missing.
     Raises ConfigurationError, whose text lists every problem, one a line.
     """
-    return load_with_sources(config, sets, environ, folder)[0]
+    return load_with_sources(config, sets, environ)[0]
 
 
 def load_with_sources(
-    config: Path | None, sets: Sequence[str], environ: Mapping[str, str], folder: str = ""
+    config: Path | None, sets: Sequence[str], environ: Mapping[str, str]
 ) -> tuple[Settings, Sources]:
     """Return the settings as `load_settings` does, and where each value came from."""
-    sources = read_sources(config, sets, environ, folder)
-    settings, problems = checked(sources, folder)
+    sources = read_sources(config, sets, environ)
+    settings, problems = checked(sources)
     if problems or settings is None:
         raise ConfigurationError(*map(sources.line, problems))
     return settings, sources
@@ -95,12 +92,11 @@ def _may_be_the_url(key: KeyPath) -> bool:
 
 
 def checked(
-    sources: Sources, folder: str = "", more: MoreChecks = lambda _settings, _invalid: ()
+    sources: Sources, more: MoreChecks = lambda _settings, _invalid: ()
 ) -> tuple[Settings | None, list[Problem]]:
     """Return the settings that the sources give together, and all their problems.
 
-    Relative paths begin in `folder`. `more` is checked, too, in what is sound: without schedules
-    and alerts that have a problem.
+    `more` is checked, too, in what is sound: without schedules and alerts that have a problem.
     With problems, the settings (if any) have the default in place of each invalid value.
     """
     problems = list(sources.problems)
@@ -121,7 +117,7 @@ def checked(
         part = SoundPart(settings, {})
     if part is not None:
         keys = [problem.key for problem in problems]
-        found = list(problems_between(part.settings, folder))
+        found = list(problems_between(part.settings))
         problems += part.problems(found, keys)
         rest = part.leaving_out({one.key[:2] for one in found if one.key[0] in _MAKE_JOBS})
         problems += rest.problems(more(rest.settings, keys), keys)

@@ -41,10 +41,10 @@ def open_regular_file(path: Path) -> Iterator[int]:
         os.close(fd)
 
 
-def state_of(path: Path | None, folder: str = "") -> tuple[int, int, int] | None:
+def state_of(path: Path | None) -> tuple[int, int, int] | None:
     """Return what changes with every save of a file; None if there is none."""
     try:
-        status = None if path is None else Path(folder, path).stat()
+        status = None if path is None else path.stat()
     except OSError:
         return None
     return status and (status.st_ino, status.st_mtime_ns, status.st_size)

@@ -141,13 +141,13 @@ class Sources:
     def _lines(self) -> dict[KeyPath, int]:
         return _line_numbers(self.text)
 
-    def read_file(self, path: Path, folder: str = "") -> None:
+    def read_file(self, path: Path) -> None:
         """Add the content of the TOML file, or the problem that it cannot be read."""
         self.file = path
         try:
-            text = read_regular_file(Path(folder, path)).decode()
+            text = read_regular_file(path).decode()
         except OSError as error:
-            owner = run_as_owner(Path(folder, path)) if isinstance(error, PermissionError) else ""
+            owner = run_as_owner(path) if isinstance(error, PermissionError) else ""
             self._add_problem(str(path), f"cannot be read: {error.strerror}{owner}")
             self.tells_database = False
         except UnicodeDecodeError as error:
@@ -220,26 +220,21 @@ class Sources:
         self.problems.append(Problem((), reason, source=source))
 
 
-def read_sources(
-    config: Path | None, sets: Sequence[str], environ: Mapping[str, str], folder: str = ""
-) -> Sources:
-    """Read everything that was set. A file that was named must be there.
-
-    A relative path to the file begins in `folder`.
-    """
+def read_sources(config: Path | None, sets: Sequence[str], environ: Mapping[str, str]) -> Sources:
+    """Read everything that was set. A file that was named must be there."""
     sources = Sources()
-    file = config_file(config, environ, folder)
-    if given_file(config, environ) is not None or is_there(Path(folder, file)):
-        sources.read_file(file, folder)
+    file = config_file(config, environ)
+    if given_file(config, environ) is not None or is_there(file):
+        sources.read_file(file)
     return sources.read_others(sets, environ)
 
 
-def config_file(config: Path | None, environ: Mapping[str, str], folder: str = "") -> Path:
+def config_file(config: Path | None, environ: Mapping[str, str]) -> Path:
     """Return the configuration file: the one that was named, else the first default that is there.
 
     If none is there, the first default is returned.
     """
-    found = (path for path in DEFAULT_PATHS if is_there(Path(folder, path)))
+    found = (path for path in DEFAULT_PATHS if is_there(path))
     return given_file(config, environ) or next(found, DEFAULT_PATHS[0])
 
 

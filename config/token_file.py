@@ -19,16 +19,15 @@ _LONGEST_TOKEN = 4096
 _TOKEN = re.compile(r"[!-~]+")  # what a header can carry
 
 
-def read_token(path: str, folder: str = "") -> str | None:
+def read_token(path: str) -> str | None:
     """Return the token in the file at `path`; None for an empty `path`.
 
-    A relative `path` begins in `folder`.
     Raises ConfigurationError, whose text never quotes the file's content.
     """
     if not path:
         return None
     try:
-        with open_regular_file(Path(folder, path)) as fd:
+        with open_regular_file(Path(path)) as fd:
             is_private = not stat.S_IMODE(os.fstat(fd).st_mode) & 0o077
             token = os.read(fd, _LONGEST_TOKEN + 1).decode("latin-1").strip()
     except OSError as error:

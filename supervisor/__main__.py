@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import click
 
 from orpheus.shared.errors import NO_SPACE, ExitCode, InvalidJob, OrpheusError
-from orpheus.shared.process.owner import name_command, run_as_owner
-from orpheus.shared.process.standard_streams import open_missing_streams, write_all
+from orpheus.shared.process.owner import run_as_owner
+from orpheus.shared.process.standard_streams import open_missing_streams
 from orpheus.supervisor.cli.app import orpheus
 
 _NOT_WRITTEN = NO_SPACE | {errno.EFBIG}
@@ -25,8 +25,6 @@ _NOT_WRITTEN = NO_SPACE | {errno.EFBIG}
 def main() -> None:
     """Run the console script `orpheus`."""
     open_missing_streams()
-    write_all()
-    name_command(sys.orig_argv)
     gc.disable()  # see above
     code = run(sys.argv[1:])
     gc.freeze()  # else the exit looks for garbage in all that was imported: 50 ms

@@ -54,10 +54,8 @@ from orpheus.supervisor.startup import (
     lock_database,
     make_cells_folder,
     note_supervisor,
-    refuse_other_package,
     refuse_twin,
     sweep_database,
-    warn_of_owner,
 )
 
 log = get_logger()
@@ -71,7 +69,7 @@ _LAST_BATCHES_S = 1.0
 def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) -> int:
     """Supervise in the foreground until a signal to stop; return the exit code.
 
-    `read` reads the settings in a folder (empty: the current one), at the start and at each reload.
+    `read` reads the settings, at the start and at each reload.
     `signals` holds the signals that have arrived since this process began. `sets` are the `--set`
     options, for the API, which shows where values come from.
     The exit code is 0, 4 if something had to be killed, or 70 for a crash loop. Raises
@@ -79,10 +77,9 @@ def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) ->
     """
     if sys.platform != "linux":
         raise ConfigurationError("Orpheus runs on Linux only: it needs pidfds and PR_SET_PDEATHSIG")
-    refuse_other_package()
     name_program("supervisor")
     read = _with_paths_resolved_once(read)
-    settings = read("")
+    settings = read()
     notifier = Notifier(os.environ)  # first: no child may inherit the socket
     configure_logging(settings.logging.level, settings.logging.format, "supervisor")
     allow_files_for(settings)
@@ -92,7 +89,6 @@ def run_supervisor(read: ReadSettings, signals: Signals, sets: Sequence[str]) ->
         become_subreaper()
         state = state_files(settings.database.url, settings.database.state_dir)
         lock_fd = lock_database(state)
-        warn_of_owner(state)
         return _supervise(read, signals, sets, settings, state, notifier, lock_fd)
     except KeyboardInterrupt:  # nothing was started yet
         return ExitCode.OK
@@ -106,8 +102,8 @@ def _with_paths_resolved_once(read: ReadSettings) -> ReadSettings:
     """Have `read` resolve the paths of the database only once: a link may be changed later."""
     once = functools.cache(settled_paths)
 
-    def read_and_resolve(folder: str) -> Settings:
-        settings = read(folder)
+    def read_and_resolve() -> Settings:
+        settings = read()
         url, state_dir = once(settings.database.url, settings.database.state_dir)
         database = settings.database.model_copy(update={"url": url, "state_dir": state_dir})
         return settings.model_copy(update={"database": database})

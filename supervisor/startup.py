@@ -7,21 +7,17 @@ import errno
 import fcntl
 import os
 import time
-from importlib.machinery import PathFinder
-from pathlib import Path
 
-import orpheus
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role
-from orpheus.shared.errors import AlreadyRunning, ConfigurationError, DatabaseUnusable
+from orpheus.shared.errors import AlreadyRunning, DatabaseUnusable
 from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.reclaim import remove_old_cells
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.folders import make_folder
-from orpheus.shared.process.living_note import read_note
 from orpheus.shared.process.mapped_file import cannot_make
-from orpheus.shared.process.owner import READ_ONLY, other_owner, run_as_owner
+from orpheus.shared.process.owner import READ_ONLY, run_as_owner
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.shared.storage import Store, locked_file
+from orpheus.shared.storage import Store
 from orpheus.supervisor.linux.adoption import kill_processes_of
 from orpheus.supervisor.policy.slot import ProcessEnded
 from orpheus.supervisor.recorder import end_process, kill_family
@@ -30,23 +26,6 @@ log = get_logger()
 
 _LOOKS, _LOOK_S = 5, 0.02
 _LOOK_EVERY_S = 0.2
-
-
-def refuse_other_package() -> None:
-    """Raise ConfigurationError if children would import another `orpheus` than the one that runs.
-
-    `python -m` looks in the current folder first, so that it finds the job modules; a command that
-    is installed does not. An older checkout there would not know the database of this supervisor.
-    """
-    if os.environ.get("PYTHONSAFEPATH"):
-        return
-    found = PathFinder.find_spec("orpheus", [""])
-    other = None if found is None else found.origin  # a folder without __init__.py has none
-    if other is not None and not Path(other).samefile(str(orpheus.__file__)):
-        raise ConfigurationError(
-            f"Orpheus would start processes that import {other} of the current folder, and not "
-            f"{orpheus.__file__}, which runs: start it in another folder, or run that one"
-        )
 
 
 def lock_database(state: StateFiles) -> int:
@@ -68,8 +47,8 @@ def lock_database(state: StateFiles) -> int:
     except BlockingIOError:
         os.close(fd)
         raise AlreadyRunning(
-            f"Orpheus is already running {_where_it_runs(state)}; stop it first, or give this one "
-            "a database in a folder of its own: --set database.url=sqlite:///FOLDER/FILE"
+            f"Orpheus is already running: another process holds {path}; stop it first, or give "
+            "this one a database in a folder of its own: --set database.url=sqlite:///FOLDER/FILE"
         ) from None
     except OSError as error:  # a file system without locks
         os.close(fd)
@@ -85,30 +64,6 @@ def _take(lock_fd: int) -> None:
         except BlockingIOError:
             time.sleep(_LOOK_S)
     return fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _where_it_runs(state: StateFiles) -> str:
-    """Return the database of the supervisor that holds the lock, and the id of its process.
-
-    The lock is of a folder, in which `state` may have another database.
-    """
-    folder = state.lock.parent
-    running = read_note(state.running_settings, {os.geteuid(), folder.stat().st_uid})
-    if running is None:
-        return f"in {folder} (another process holds {state.lock})"
-    url = running["settings"]["database"].get("url")  # none if it has a password
-    return f"on {(url and locked_file(url)) or state.database} (process {running['pid']})"
-
-
-def warn_of_owner(state: StateFiles) -> None:
-    """Warn if the folder of the database is another user's: only root gets so far.
-
-    It is not refused: in a container, root often works in a folder of the host's user.
-    """
-    folder = state.lock.parent
-    if owner := other_owner(folder):
-        why = f"the files that it makes there cannot be used by {owner}: run it as that user"
-        log.warning("runs_as_another_user", folder=str(folder), owner=owner, why=why)
 
 
 def note_supervisor(lock_fd: int, incarnation: str) -> None:

@@ -29,19 +29,18 @@ def describe_types(
     commands: Sequence[CommandSettings],
     timeout_s: float,
     around: Sequence[str] = (),
-    folder: str = "",
 ) -> list[TypeRow]:
     """Return what `python -m worker --describe` prints for `modules`, and the commands.
 
-    It also checks that the functions of `around` are there and fit all of these. The child runs in
-    `folder`, if that is not empty. Raises ConfigurationError with the child's output if it fails or
+    It also checks that the functions of `around` are there and fit all of these. Raises
+    ConfigurationError with the child's output if it fails or
     takes longer than `timeout_s`, and if a command has the name of a module's job type. Raises
     ModulesNotDescribed if the child is ended by a signal, three times.
     """
     described: Sequence[dict[str, Any]] = ()
     if modules or around:
         options = _options(modules, commands, around)
-        described = _describe_modules((*modules, *around), options, timeout_s, folder)
+        described = _describe_modules((*modules, *around), options, timeout_s)
     rows = [type_row(item) for item in described]
     check_commands(commands, {row.name for row in rows})
     return [*rows, *(type_row(describe_command(command)) for command in commands)]
@@ -66,11 +65,11 @@ def _options(
 
 
 def _describe_modules(
-    imported: Sequence[str], options: Sequence[str], timeout_s: float, folder: str
+    imported: Sequence[str], options: Sequence[str], timeout_s: float
 ) -> list[dict[str, Any]]:
     named = ", ".join(imported)
     for _ in range(_TRIES):
-        code, output, errors = _import_in_child(named, options, timeout_s, folder)
+        code, output, errors = _import_in_child(named, options, timeout_s)
         if code >= 0:
             break
     if code < 0:
@@ -103,7 +102,7 @@ def _why_failed(output: bytes) -> str:
 
 
 def _import_in_child(
-    named: str, options: Sequence[str], timeout_s: float, folder: str
+    named: str, options: Sequence[str], timeout_s: float
 ) -> tuple[int, bytes, str]:
     """Return the exit code (negative: the signal), the output, and the end of the errors."""
     argv = [sys.executable, "-m", "orpheus.worker", "--describe", "--tell-failure", *options]
@@ -116,7 +115,6 @@ def _import_in_child(
             stdout=output,
             stderr=errors,
             start_new_session=True,
-            cwd=folder or None,
         )
         try:
             in_time = _wait_for_exit(child.pid, timeout_s)

@@ -30,7 +30,6 @@ from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json, warn
 from orpheus.supervisor.cli.versions import diff, rollback, versions
-from orpheus.supervisor.startup import refuse_other_package
 
 _OUR_MODULES = {"orpheus.worker.handlers"}
 """Modules that `config check` imports without `--modules`."""
@@ -145,11 +144,7 @@ def _knows_all(settings: Settings, modules: bool) -> bool:
 
 
 def _described(settings: Settings, modules: bool) -> dict[str, TypeRow]:
-    """Return the job types that are looked at, and the commands. Raises ConfigurationError.
-
-    Also if the start would refuse: in this folder, another Orpheus would describe them.
-    """
-    refuse_other_package()
+    """Return the job types that are looked at, and the commands. Raises ConfigurationError."""
     timeout_s, jobs = settings.supervisor.start_timeout, settings.jobs
     names = jobs.modules if _knows_all(settings, modules) else ()
     around = jobs.around if modules else ()

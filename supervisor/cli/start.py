@@ -18,8 +18,6 @@ def start(config: Path | None, sets: tuple[str, ...]) -> int:
             from orpheus.supervisor.run import run_supervisor  # noqa: PLC0415
 
         with errors_as_called():
-            return run_supervisor(
-                lambda folder: load_settings(config, sets, os.environ, folder), signals, sets
-            )
+            return run_supervisor(lambda: load_settings(config, sets, os.environ), signals, sets)
     except KeyboardInterrupt:
         return ExitCode.OK

@@ -1,15 +1,13 @@
-"""Counts the processes of our own cgroup that the kernel has killed because memory ran out.
+"""Counts the processes of our cgroup that the kernel has killed because memory ran out.
 
-A SIGKILL does not tell who sent it. If this count has just grown, the kernel did; where the count
-cannot be read, that can only be guessed. The kernel also kills processes that are not our children
-(what a job has started, for example): such a kill must not explain a SIGKILL of the next day.
+A SIGKILL does not tell who sent it. If this count has just grown, the kernel did. The kernel also
+kills processes that are not our children (what a job has started, for example): such a kill must
+not explain a SIGKILL of the next day.
 """
 
-import functools
 from collections import deque
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-_V2_FILE, _V1_FILE = "memory.events", "memory.oom_control"
 _LOOK_INTERVAL_S = 2.0
 _REMEMBERED_S = 10.0
 """How long after the kernel's kill was noticed the exit may be seen."""
@@ -51,60 +49,13 @@ class OutOfMemoryKills:
 
 
 def oom_kills(root: Path = Path("/")) -> int | None:
-    """Return the count so far; None if it cannot be read (no memory cgroup, or the root one).
-
-    `root` is where /proc and /sys are found. The cgroup is the one we were in at the first call.
-    """
+    """Return the count so far; None without a memory cgroup of version 2 at /sys/fs/cgroup."""
     try:
-        file = _counter_file(root)
-        return None if file is None else parse_count(file.read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def parse_count(text: str) -> int | None:
-    """Return the value of `oom_kill` in memory.events (v2) or memory.oom_control (v1)."""
-    for line in text.splitlines():
-        match line.split():
-            case ["oom_kill", count]:
-                return int(count)
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            if line.startswith("0::/"):
+                events = root / "sys/fs/cgroup" / line.removeprefix("0::/") / "memory.events"
+                counts = dict(event.split() for event in events.read_text().splitlines())
+                return int(counts["oom_kill"])
+    except (OSError, ValueError, KeyError):
+        pass
     return None
-
-
-def memory_cgroup(cgroups: str) -> tuple[str, bool] | None:
-    """Return the path of the memory cgroup in /proc/self/cgroup, and whether it is of v2."""
-    unified = None
-    for line in cgroups.splitlines():
-        _, controllers, path = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            return path, False
-        if not controllers:
-            unified = path
-    return None if unified is None else (unified, True)
-
-
-def cgroup_folder(mounts: str, path: str, *, v2: bool) -> PurePosixPath | None:
-    """Return the folder of a cgroup's files by /proc/self/mountinfo; None if it is not mounted.
-
-    A container often sees only its own part of the tree: the mount's root is removed from `path`.
-    """
-    for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
-        _, _, _, mount_root, mount_point, *_ = before.split()
-        kind, _, options = after.split()[:3]
-        right_one = kind == "cgroup2" if v2 else "memory" in options.split(",")
-        if right_one and PurePosixPath(path).is_relative_to(mount_root):
-            return PurePosixPath(mount_point) / PurePosixPath(path).relative_to(mount_root)
-    return None
-
-
-@functools.cache
-def _counter_file(root: Path) -> Path | None:
-    found = memory_cgroup((root / "proc/self/cgroup").read_text())
-    if found is None:
-        return None
-    path, v2 = found
-    folder = cgroup_folder((root / "proc/self/mountinfo").read_text(), path, v2=v2)
-    if folder is None:
-        return None
-    return root / folder.relative_to("/") / (_V2_FILE if v2 else _V1_FILE)

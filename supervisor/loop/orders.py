@@ -5,7 +5,6 @@ then makes it happen, turn by turn. Nothing here waits.
 """
 
 import signal
-import time
 from dataclasses import field
 
 from orpheus.shared.domain.events import Kind
@@ -14,7 +13,6 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.signals import Signals
-from orpheus.supervisor.linux.stand_in import StandIn
 from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.outbox.drainers import Drainers
@@ -22,14 +20,11 @@ from orpheus.supervisor.plan.configuration import Configuration
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import Rejected, Reloaded, Reloader
 from orpheus.supervisor.policy import fleet
-from orpheus.supervisor.policy.outage import is_api_out
 from orpheus.supervisor.policy.slot import ProcessCommand, SendCommand, Slot
 from orpheus.supervisor.recorder import Recorder
 
 log = get_logger()
 
-_API_BACK_WITHIN_S = 3.0
-"""An API that was killed is back within this time, and no connection is refused meanwhile."""
 _MOST_LINES = 8
 _LONGEST_LINE = 500
 
@@ -47,9 +42,6 @@ class Orders:
     bell: Bell
     notifier: Notifier
     drainers: Drainers = field(default_factory=Drainers)
-    stand_in: StandIn = field(default_factory=StandIn)
-    _api_was_in_s: float = field(default_factory=time.monotonic)
-    """When the API last ran, or was about to run (time.monotonic)."""
     _has_moved: bool = False
     """The API may have got another address: a socket that nobody needs may be open."""
 
@@ -144,17 +136,8 @@ class Orders:
             self.listeners.keep_only(self.configuration.listener)
             self._has_moved = False
 
-    def _stand_in_for_api(self) -> None:
-        """Answer 503 in the API's place once it has been out for `_API_BACK_WITHIN_S`."""
-        now_s = time.monotonic()
-        if self.loop.is_stopping or not is_api_out(self.loop.slots.values()):
-            self._api_was_in_s = now_s
-        is_long = now_s - self._api_was_in_s > _API_BACK_WITHIN_S
-        self.stand_in.answer_on(self.configuration.listener if is_long else None)
-
     def _take_configuration(self) -> None:
         self._close_old_listeners()
-        self._stand_in_for_api()
         self.drainers.turn()
         for result in self.reloader.take():
             if self.loop.is_stopping:

@@ -5,9 +5,6 @@ describes the job modules, a new address is bound. Then one transaction writes t
 and schedules into the database, and the main loop gets a result that it only has to adopt. A file
 that is still being saved is not read: it must have stayed the same for a moment. While the database
 cannot be written, the order is kept and tried again: nobody would give it a second time.
-
-A deployment may have switched the link by which the current folder was entered. So the new folder's
-file is read, its modules are described, and the process enters it once its settings can be used.
 """
 
 import contextlib
@@ -17,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import field, replace
-from pathlib import Path
 from socket import socket
 from threading import Lock, Thread
 
@@ -34,14 +30,12 @@ from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import TypeRow, open_storage
-from orpheus.supervisor.linux.start_folder import OpenFolder, StartFolder
 from orpheus.supervisor.plan.configuration import allow_files_for
 from orpheus.supervisor.plan.listeners import Listeners
 
 log = get_logger()
 
-ReadSettings = Callable[[str], Settings]
-"""Reads the settings in a folder, with which relative paths begin; empty: the current folder."""
+ReadSettings = Callable[[], Settings]
 
 _LOOK_INTERVAL_S = 1.0
 """A saved file is in force within two seconds: this, the time it settles and that of the check."""
@@ -107,7 +101,6 @@ class Reloader:
     describing: Lock = field(default_factory=Lock)
     trouble: str = ""
     """What a new configuration waits for; empty: for nothing. Any thread may read it."""
-    _folder: StartFolder = field(default_factory=StartFolder)
     _stopping: bool = False
     _orders: queue.SimpleQueue[_Order] = field(default_factory=queue.SimpleQueue)
     _results: deque[Reloaded | Rejected] = field(default_factory=deque)
@@ -154,14 +147,14 @@ class Reloader:
             if self._stopping:
                 return
             if orders:
-                result = self._follow_and_check(orders)
+                result = self._check_orders(orders)
                 if result is not None:
                     orders, self.trouble = [], ""
                     self._results.append(result)
                     os.eventfd_write(self._results_fd, 1)
 
-    def _follow_and_check(self, orders: Sequence[_Order]) -> Reloaded | Rejected | None:
-        """Check what is in the folder to which the path of the start leads now; see `_checked`."""
+    def _check_orders(self, orders: Sequence[_Order]) -> Reloaded | Rejected | None:
+        """Check the configuration once for all orders; see `_checked`."""
         order = _Order(
             ", ".join(dict.fromkeys(one.why for one in orders)),
             any(one.replace_all for one in orders),
@@ -169,14 +162,10 @@ class Reloader:
         source = self._settings.source
         self._known = self._seen = state_of(source)
         self._told_gone = self._known is None
-        with self._folder.followed() as folder:
-            state = state_of(source, folder.path)
-            # Before the check: it may take long, and another text may be saved meanwhile.
-            text = None if source is None else text_of(Path(folder.path, source))
-            result = self._checked(folder, order)
-        if isinstance(result, Reloaded):
-            self._known = self._seen = state
-        elif isinstance(result, Rejected) and text is not None:
+        # Before the check: it may take long, and another text may be saved meanwhile.
+        text = None if source is None else text_of(source)
+        result = self._checked(order)
+        if isinstance(result, Rejected) and text is not None:
             self._note_rejected(text, result.reason)
         return result
 
@@ -215,11 +204,11 @@ class Reloader:
         self._gone_at_s = None
         return now == before and now != self._known
 
-    def _checked(self, folder: OpenFolder, order: _Order) -> Reloaded | Rejected | None:
+    def _checked(self, order: _Order) -> Reloaded | Rejected | None:
         """Return the result for the main loop; None: the database cannot be written now."""
         began_s = time.monotonic()
         try:
-            result = self._check(folder, order)
+            result = self._check(order)
         except StorageError as error:
             if not self.trouble:
                 log.warning("config_waits", why=order.why, reason=str(error))
@@ -238,10 +227,10 @@ class Reloader:
         log.debug("reload_checked", seconds=round(time.monotonic() - began_s, 3))
         return result
 
-    def _check(self, folder: OpenFolder, order: _Order) -> Reloaded:
+    def _check(self, order: _Order) -> Reloaded:
         source = self._settings.source
-        was_there = source is None or is_there(Path(folder.path, source))
-        settings = self._read(folder.path) if was_there else self._settings
+        was_there = source is None or is_there(source)
+        settings = self._read() if was_there else self._settings
         if not was_there or (source is not None and settings.source is None):
             raise ConfigurationError(f"{source} is gone: what it set stays")
         if emptied(self._settings.source_text, settings.source_text):
@@ -255,7 +244,7 @@ class Reloader:
                 )
         allow_files_for(settings)
         with self.describing:
-            types = described_types(settings, folder.path)
+            types = described_types(settings)
         api = settings.api
         listener = self._listeners.take(api.host, api.port) if api.enabled else None
         try:
@@ -264,13 +253,12 @@ class Reloader:
             if listener is not None:
                 self._listeners.let_go(listener)
             raise
-        folder.enter()
         edit = self._keep(settings)
         if edit is not None:
             edit = replace(edit, changed=shown)
-        # A process that stayed in the old folder would read and write the files there.
-        replace_all = order.replace_all or folder.is_another
-        return Reloaded(order.why, settings, listener, build, changed, shown, replace_all, edit)
+        return Reloaded(
+            order.why, settings, listener, build, changed, shown, order.replace_all, edit
+        )
 
     @staticmethod
     def _write(settings: Settings, types: Sequence[TypeRow]) -> str:
@@ -285,10 +273,10 @@ class Reloader:
             store.close()
 
 
-def described_types(settings: Settings, folder: str = "") -> list[TypeRow]:
+def described_types(settings: Settings) -> list[TypeRow]:
     """Return the job types as their modules describe them now; see `describe_types`."""
     jobs, timeout_s = settings.jobs, settings.supervisor.start_timeout
-    return describe_types(jobs.modules, for_commands(settings), timeout_s, jobs.around, folder)
+    return describe_types(jobs.modules, for_commands(settings), timeout_s, jobs.around)
 
 
 def _is_in_its_file(settings: Settings) -> bool:

@@ -86,7 +86,7 @@ def pool_of(slot: str) -> str:
     return slot.rpartition("-")[0]
 
 
-def no_configuration(_folder: str) -> Settings:
+def no_configuration() -> Settings:
     raise ConfigurationError("no configuration in this test")
 
 

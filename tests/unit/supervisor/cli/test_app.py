@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -144,8 +143,8 @@ def test_without_a_command_the_supervisor_runs(
 ) -> None:
     started: list[Any] = []
 
-    def run_supervisor(read: Callable[[str], Any], _: object, sets: Sequence[str]) -> int:
-        started.append((read("").api.port, tuple(sets)))
+    def run_supervisor(read: Callable[[], Any], _: object, sets: Sequence[str]) -> int:
+        started.append((read().api.port, tuple(sets)))
         return 4
 
     monkeypatch.setattr("orpheus.supervisor.run.run_supervisor", run_supervisor)
@@ -301,55 +300,6 @@ def test_output_that_nothing_can_take_is_one_line_on_stderr(store: Store, tmp_pa
         1,
         "orpheus: the output cannot be written: No space left on device\n",
     )
-
-
-UNBUFFERED = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-"""As in most containers. Python itself then drops what the system did not take at once.
-
-No bytecode is written: a file of it would be cut off, too, and Python does not notice that.
-"""
-
-
-def test_output_that_is_cut_off_is_no_success(store: Store, tmp_path: Path) -> None:
-    store.jobs.submit_many([NewJob("count", '{"n":1}')] * 100)
-    most: dict[str, Any] = {
-        "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, 4_096))
-    }
-    for command in (["jobs", "--limit", "100"], ["jobs", "--json"]):
-        with (tmp_path / "out").open("w") as out:
-            ended = run_in(tmp_path, *command, stdout=out, env=UNBUFFERED, **most)
-        told = "orpheus: the output cannot be written: File too large"
-        assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, told)
-
-
-def test_a_pipe_that_takes_a_part_at_a_time_gets_all_or_the_exit_code_says_so(
-    store: Store, tmp_path: Path
-) -> None:
-    store.jobs.submit_many([NewJob("count", '{"n":1}')] * 1_000)
-    main = "from orpheus.supervisor.__main__ import main; main()"
-    command = [sys.executable, "-c", main, "jobs", "--json", "--limit", "1000"]
-    options: dict[str, Any] = {"cwd": tmp_path, "env": UNBUFFERED, "stderr": subprocess.PIPE}
-    options["text"] = True
-    with subprocess.Popen(command, stdout=subprocess.PIPE, **options) as leaving:
-        assert leaving.stdout is not None
-        leaving.stdout.read(10)
-        leaving.stdout.close()
-        assert leaving.wait(PATIENCE_S) == 141
-    read, write = os.pipe()
-    os.set_blocking(write, False)
-    with subprocess.Popen(command, stdout=write, **options) as impatient:
-        os.close(write)
-        _, told = impatient.communicate(timeout=PATIENCE_S)
-        os.close(read)
-    last = told.splitlines()[-1]
-    assert impatient.returncode == 1
-    assert last.startswith("orpheus: the output cannot be written: write could not complete")
-    read, write = os.pipe()
-    os.set_blocking(write, False)
-    with subprocess.Popen(command, stdout=write, **options | {"stderr": write}) as deaf:
-        os.close(write)
-        assert deaf.wait(PATIENCE_S) == 1
-        os.close(read)
 
 
 def test_a_machine_that_starts_no_process_is_no_matter_of_the_output(

@@ -3,7 +3,6 @@
 tests/integration/supervisor/test_reload.py has the rest.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,8 +31,8 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def read(folder: str = "") -> Settings:
-    return load_settings(None, (), {}, folder)
+def read() -> Settings:
+    return load_settings(None, (), {})
 
 
 @pytest.fixture
@@ -165,80 +164,6 @@ def test_an_order_is_kept_while_the_database_cannot_be_written(
     waits = "a new configuration waits for the database: locked"
     assert troubles == ["", waits, waits]
     assert reloader.trouble == ""
-
-
-@pytest.fixture
-def switched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[Path, Path]]:
-    """Enters the first release by a link; returns what leads the link to the second one."""
-    old, new, link = tmp_path / "1", tmp_path / "2", tmp_path / "current"
-    for folder, port in ((old, 1111), (new, 2222)):
-        (folder / "config").mkdir(parents=True)
-        (folder / "token").write_text("secret" * 6)
-        (folder / "token").chmod(0o600)
-        text = f"[api]\nenabled = false\nport = {port}\ntoken_file = 'token'\n"
-        (folder / "config/orpheus.toml").write_text(text)
-    link.symlink_to(old)
-    monkeypatch.chdir(link)
-    monkeypatch.setenv("PWD", str(link))
-
-    def switch() -> tuple[Path, Path]:
-        link.unlink()
-        link.symlink_to(new)
-        return old, new
-
-    return switch
-
-
-@pytest.mark.parametrize("is_deleted", [False, True])
-def test_a_new_folder_is_not_entered_while_the_database_cannot_be_written(
-    start: Start,
-    switched: Callable[[], tuple[Path, Path]],
-    monkeypatch: pytest.MonkeyPatch,
-    is_deleted: bool,
-) -> None:
-    """What the main thread starts meanwhile must not start in it."""
-    current: list[int] = []
-    described: list[Path] = []
-
-    def describe(*given: object) -> list[object]:
-        described.append(Path(str(given[-1])).resolve())
-        return []
-
-    def write(*_: object) -> None:
-        current.append(Path().stat().st_ino)
-        if len(current) < 3:
-            raise DatabaseBusy("locked")
-
-    monkeypatch.setattr(reload, "_RETRY_S", 0.01)
-    monkeypatch.setattr(reload, "describe_types", describe)
-    monkeypatch.setattr(Reloader, "_write", write)
-    reloader = start(read())
-    old, new = switched()
-    inode = old.stat().st_ino
-    if is_deleted:
-        shutil.rmtree(old)
-    reloader.ask("SIGHUP")
-    [result] = wait_until(reloader.take, "it to be in force")
-    assert isinstance(result, Reloaded), result
-    assert result.replace_all, "what goes on in the old folder would write the files there"
-    assert result.settings.api.port == 2222
-    assert (current, described) == ([inode] * 3, [new] * 3)
-    assert Path.cwd() == new
-    assert not any(reloader._file_has_settled() for _ in range(3))
-
-
-def test_a_new_folder_whose_files_cannot_be_used_is_not_entered(
-    start: Start, switched: Callable[[], tuple[Path, Path]]
-) -> None:
-    reloader = start(read())
-    old, new = switched()
-    (new / "token").write_text("too short")
-    reloader.ask("SIGUSR2", replace_all=True)
-    [result] = wait_until(reloader.take, "the answer")
-    assert isinstance(result, Rejected)
-    assert "'token' must hold a token" in result.reason
-    assert Path.cwd() == old
-    assert not any(reloader._file_has_settled() for _ in range(3))
 
 
 def test_a_file_that_is_gone_for_a_while_is_rejected_once_and_taken_when_it_is_back(

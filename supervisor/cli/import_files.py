@@ -3,30 +3,21 @@
 import configparser
 import getpass
 import os
-import platform
-import pwd
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
+import msgspec
 
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.group import Group
-from orpheus.supervisor.cli.host_zone import zone_of_host
 from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import print_json, warn
+from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.importing import crontab, procfile, supervisord
-from orpheus.supervisor.importing.imported import FileLine, Imported, Left, SourceFile
-from orpheus.supervisor.importing.toml import to_toml
+from orpheus.supervisor.importing.imported import Imported, SourceFile
 
 _LARGEST_FILE_BYTES = 4 * 2**20
-_STDIN, _STDIN_NAME = "-", "standard input"
-_USERS_OF_OTHERS = (
-    "root nobody www-data ubuntu debian deploy nginx apache app django postgres vagrant admin"
-)
-"""Users that other hosts have: a crontab may come from one."""
+_STDIN = "-"
 
 file_argument = click.argument("file", metavar="FILE")
 
@@ -47,27 +38,19 @@ def import_files() -> None:
     "--users/--no-users",
     "has_users",
     default=None,
-    help="Whether each line names a user, as in /etc/crontab; without it, the file tells.",
+    help="Whether each line names a user; default: only in /etc/crontab and /etc/cron.d.",
 )
 @for_operator
 def from_crontab(
     operator: Operator, file: str, timezone: str | None, has_users: bool | None
 ) -> int:
     """Make a command and a schedule of each job of a crontab."""
-    source = _read(Path(file), may_be_bytes=True)
     if has_users is None:
-        is_of_system = str(Path(file).absolute()).startswith(("/etc/crontab", "/etc/cron.d/"))
-        known = {one.pw_name for one in pwd.getpwall()} | set(_USERS_OF_OTHERS.split())
-        has_users = is_of_system or crontab.has_user_column(source, known)
-        if not has_users and crontab.may_have_user_column(source, known):
-            warn("a command begins with a user's name: if that is a column, give --users")
-    host = crontab.CronHost(timezone or zone_of_host(), _user(), has_users=has_users)
-    try:
-        imported = crontab.convert(source, host)
-    except crontab.NoTimezone:
-        why = "the time zone of this host has no name here: give --timezone"
-        raise click.UsageError(why) from None
-    return _print(operator, file, imported)
+        has_users = str(Path(file).absolute()).startswith(("/etc/crontab", "/etc/cron.d/"))
+    zone = timezone or _zone_of_host()
+    if not zone:
+        raise click.UsageError("the time zone of this host has no name: give --timezone")
+    return _print(operator, crontab.convert(_read(file), zone, _user(), has_users=has_users), file)
 
 
 @import_files.command("supervisord")
@@ -75,15 +58,17 @@ def from_crontab(
 @for_operator
 def from_supervisord(operator: Operator, file: str) -> int:
     """Make a program of each [program:…] of a supervisord.conf, and of the files it includes."""
-    source = _read(Path(file))
-    host = supervisord.SupervisordHost(_user(), platform.node())
+    source = _read(file)
     try:
-        patterns = supervisord.include_patterns(source, dict(os.environ))
-        included, not_found = _included(patterns, source.folder)
-        imported = supervisord.convert([source, *included], host, not_found)
+        included = [
+            _read(str(path))
+            for pattern in supervisord.include_patterns(source)
+            for path in sorted(Path("/").glob(str(Path(source.folder, pattern))[1:]))
+        ]
+        imported = supervisord.convert([source, *included], _user())
     except configparser.Error as error:
         raise click.ClickException(f"{file} is no file of supervisord: {error}") from None
-    return _print(operator, file, imported)
+    return _print(operator, imported, file)
 
 
 @import_files.command("procfile")
@@ -91,58 +76,38 @@ def from_supervisord(operator: Operator, file: str) -> int:
 @for_operator
 def from_procfile(operator: Operator, file: str) -> int:
     """Make a program of each line of a Procfile; .env beside it becomes their env_file."""
-    source = _read(Path(file))
     folder = "" if file == _STDIN else str(Path(file).parent)
     beside = Path(folder, ".env")
-    env_file = _read(beside) if beside.is_file() else None
+    env_file = _read(str(beside)) if beside.is_file() else None
     folder = "" if folder == "." else folder
-    return _print(operator, file, procfile.convert(source, folder, env_file))
+    return _print(operator, procfile.convert(_read(file), folder, env_file), file)
 
 
-def _read(path: Path, *, may_be_bytes: bool = False) -> SourceFile:
-    """Return a file; `may_be_bytes`: with lone surrogates for what is not UTF-8.
-
-    Raises ClickException if it cannot be read, or is no text.
-    """
-    is_stdin = str(path) == _STDIN
+def _read(file: str) -> SourceFile:
+    """Return a text file. Raises ClickException if it cannot be read, or is not text."""
     try:
-        with click.open_file(str(path), "rb") as file:
-            content: bytes = file.read(_LARGEST_FILE_BYTES + 1)
+        with click.open_file(file, "rb") as opened:
+            content: bytes = opened.read(_LARGEST_FILE_BYTES + 1)
+        text = content.decode("utf-8-sig")
     except OSError as error:
-        raise click.ClickException(f"cannot read {path}: {error.strerror}") from None
-    if len(content) > _LARGEST_FILE_BYTES:
-        raise click.ClickException(f"{path} is larger than {_LARGEST_FILE_BYTES // 2**20} MiB")
-    try:
-        text = content.decode("utf-8-sig", "surrogateescape" if may_be_bytes else "strict")
+        raise click.ClickException(f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise click.ClickException(f"{path} is not UTF-8 text") from None
-    if "\0" in text and not may_be_bytes:
-        raise click.ClickException(f"{path} is no text: it contains NUL")
-    folder = Path.cwd() if is_stdin else path.absolute().parent
-    return SourceFile(
-        _STDIN_NAME if is_stdin else str(path), text.replace("\r\n", "\n"), str(folder)
-    )
+        raise click.ClickException(f"{file} is not UTF-8 text") from None
+    if len(content) > _LARGEST_FILE_BYTES:
+        raise click.ClickException(f"{file} is larger than {_LARGEST_FILE_BYTES // 2**20} MiB")
+    if "\0" in text:
+        raise click.ClickException(f"{file} is not text: it contains NUL")
+    folder = Path.cwd() if file == _STDIN else Path(file).absolute().parent
+    return SourceFile(_name(file), text.replace("\r\n", "\n"), str(folder))
 
 
-def _included(
-    patterns: list[tuple[FileLine, str]], folder: str
-) -> tuple[list[SourceFile], list[tuple[FileLine, str]]]:
-    """Return the files that the patterns name, and the patterns that name none."""
-    sources, not_found = [], []
-    for position, pattern in patterns:
-        anchor = Path("/") if pattern.startswith("/") else Path(folder)
-        paths = sorted(anchor.glob(pattern.lstrip("/"))) if pattern.lstrip("/") else []
-        files = [path for path in paths if path.is_file()]
-        sources += [_called_from(folder, _read(path)) for path in files]
-        not_found += [] if files else [(position, pattern)]
-    return sources, not_found
+def _name(file: str) -> str:
+    return "standard input" if file == _STDIN else file
 
 
-def _called_from(folder: str, source: SourceFile) -> SourceFile:
-    """Return a file with its name as the file in that folder would call it."""
-    path = Path(source.name)
-    is_below = path.is_relative_to(folder)
-    return replace(source, name=str(path.relative_to(folder))) if is_below else source
+def _zone_of_host() -> str:
+    """Return the name of the zone that /etc/localtime links to; "" if it is not a link."""
+    return os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
 
 
 def _user() -> str:
@@ -152,34 +117,15 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _print(operator: Operator, file: str, imported: Imported) -> int:
-    left = list(imported.left())
-    shown = _STDIN_NAME if file == _STDIN else file
-    tables = imported.tables()
-    toml = to_toml(imported, shown) if tables else ""
+def _print(operator: Operator, imported: Imported, file: str) -> int:
+    left, tables = imported.left(), imported.tables()
+    toml = imported.to_toml(_name(file)) if tables else ""
     if operator.as_json:
-        print_json({"toml": toml, **tables, "left": [_as_data(*one) for one in left]})
+        print_json({"toml": toml, **tables, "left": msgspec.to_builtins(left)})
     else:
         click.echo(toml, nl=False)
-        for one, name in left:
-            of = "" if name is None else f" ({name})"
-            click.echo(printable(f"{one.position}{of}: not carried over: {one}"), err=True)
+        for line in left:
+            click.echo(printable(str(line)), err=True)
     if not tables:
-        click.echo(f"orpheus: nothing in {shown} could be carried over", err=True)
+        click.echo(f"orpheus: nothing in {_name(file)} could be carried over", err=True)
     return ExitCode.OK if tables else ExitCode.NO
-
-
-def _as_data(left: Left, entry: str | None) -> dict[str, Any]:
-    return {
-        "file": _text(left.position.file),
-        "line": left.position.line,
-        "entry": entry,
-        "what": _text(left.what),
-        "why": left.why,
-        "instead": left.instead,
-    }
-
-
-def _text(text: str) -> str:
-    """Return text that JSON can hold."""
-    return text.encode("utf-8", "backslashreplace").decode()

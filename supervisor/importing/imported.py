@@ -1,84 +1,110 @@
-"""What a converter returns: entries for orpheus.toml, and what could not be carried over."""
+"""What a converter returns: entries for orpheus.toml and the lines that it did not carry over."""
 
+import json
+import re
+import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import field
-from typing import Any, NamedTuple
+from typing import Any
 
-from orpheus.shared.records import dataclass
+from msgspec import Struct
 
+from orpheus.shared.text import printable
 
-class FileLine(NamedTuple):
-    """A line of a file; `line` counts from 1."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_LITERAL = re.compile(r"[\x20-\x26\x28-\x7e]*")
+"""What can stand in single quotes."""
+_NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file that is read. `folder`: the absolute folder that it is in, "" if it is in none."""
+class SourceFile(Struct, frozen=True):
+    """A file to convert. `folder` is the absolute folder that contains it."""
 
     name: str
     text: str
     folder: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """Something that is not carried over, or not exactly as it was.
+class Left(Struct, frozen=True):
+    """A line that was not carried over, or only in part. `where` is its file and line."""
 
-    `what` is the text of the file, `why` a sentence, `instead` what a person can do about it.
-    """
-
-    position: FileLine
-    what: str
-    why: str
-    instead: str
+    where: str
+    line: str
+    why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.why}; {self.instead}"
+        why = f" ({self.why})" if self.why else ""
+        return f"{self.where}: not carried over: {self.line}{why}"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One table of an array in orpheus.toml, such as `[[programs]]`.
-
-    `original` is its text in the file. `positions` are all lines that it was made of.
-    """
+class Entry(Struct, frozen=True):
+    """A table of orpheus.toml, such as one of `[[programs]]`, and the line that it was made of."""
 
     table: str
     values: Mapping[str, Any]
-    original: str = ""
-    positions: tuple[FileLine, ...] = ()
-    comments: tuple[str, ...] = ()
-    left: tuple[Left, ...] = ()
+    line: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """Everything that became of a file, in the file's order; `differences` apply to all entries."""
+class Imported(Struct, frozen=True):
+    """The entries and the lines that were left, in the order of the file.
 
-    items: list[Entry | Left] = field(default_factory=list)
-    differences: tuple[str, ...] = ()
+    `notes` are differences that apply to all entries.
+    """
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield the entries for orpheus.toml."""
-        return (item for item in self.items if isinstance(item, Entry))
+    items: list[Entry | Left]
+    notes: tuple[str, ...] = ()
 
-    def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Return their values by their tables: what parsing the TOML gives."""
-        tables: dict[str, list[dict[str, Any]]] = {}
-        for entry in self.entries():
-            tables.setdefault(entry.table, []).append(dict(entry.values))
+    def left(self) -> list[Left]:
+        """Return the lines that were not carried over."""
+        return [item for item in self.items if isinstance(item, Left)]
+
+    def tables(self) -> dict[str, list[Mapping[str, Any]]]:
+        """Return the values of the entries by table: what parsing the TOML gives."""
+        tables: dict[str, list[Mapping[str, Any]]] = {}
+        for item in self.items:
+            if isinstance(item, Entry):
+                tables.setdefault(item.table, []).append(item.values)
         return tables
 
-    def left(self) -> Iterator[tuple[Left, str | None]]:
-        """Yield what was not carried over, each with the name of the entry that it belongs to."""
+    def to_toml(self, file: str) -> str:
+        """Return the entries as TOML, with their lines and what was left as comments."""
+        text = "".join(map(_comment, (f"Made of {file} by orpheus import.", *self.notes)))
+        gap = "\n"
         for item in self.items:
             if isinstance(item, Left):
-                yield item, None
+                text += gap + _comment(str(item))
+                gap = ""
             else:
-                yield from ((left, str(item.values["name"])) for left in item.left)
+                text += f"\n{_comment(item.line) if item.line else ''}{''.join(_lines(item))}"
+                gap = "\n"
+        if tomllib.loads(text) != self.tables():
+            raise AssertionError("the TOML that was written has other values")
+        return text
+
+
+def _comment(line: str) -> str:
+    return f"# {printable(line)}\n"
+
+
+def _lines(entry: Entry) -> Iterator[str]:
+    yield f"[[{entry.table}]]\n"
+    for key, value in entry.values.items():
+        yield f"{_key(key)} = {_value(value)}\n"
+
+
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _value(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_key(key)} = {_value(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, str) and re.search(r'["\\]', value) and _LITERAL.fullmatch(value):
+        return f"'{value}'"
+    return _NOT_ASCII.sub(_escaped, json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """Return a character as it is, or its escape if it is not visible."""
+    return match[0] if match[0].isprintable() else f"\\U{ord(match[0]):08X}"

@@ -1,79 +1,45 @@
-"""Twenty-one files as public projects have them: what became of each of their lines.
+"""Files as public projects have them: beside each stands the TOML that is printed for it."""
 
-Beside each file stands the TOML that is printed for it, in which each line is an entry or a comment
-that says why it is none.
-"""
-
-import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from orpheus.config.load import load_settings
-from orpheus.supervisor.importing.imported import FileLine, SourceFile
-from orpheus.supervisor.importing.toml import to_toml
-from tests.unit.supervisor.importing.converted import FILES, NAMES, converted, sources
+from orpheus.supervisor.importing import crontab, procfile, supervisord
+from orpheus.supervisor.importing.imported import Imported, SourceFile
 
-_SECTION = re.compile(r"\[([^]]+)\]")
+FILES = Path(__file__).parent / "files"
+NAMES = sorted(path.name for path in FILES.iterdir() if path.is_file() and path.suffix != ".toml")
 
 
-def test_there_are_twenty_files_of_all_kinds() -> None:
-    kinds = [re.split("[-.]", name)[0] for name in NAMES]
-    assert {kind: kinds.count(kind) for kind in kinds} == {
-        "Procfile": 6,
-        "crontab": 7,
-        "supervisord": 7,
-    }
+def source(name: str) -> SourceFile:
+    return SourceFile(name, (FILES / name).read_text(encoding="utf-8"), "/srv/moving")
+
+
+def converted(name: str) -> Imported:
+    if name.startswith("crontab"):
+        has_users = name == "crontab-of-the-system"
+        return crontab.convert(source(name), "Europe/Berlin", "root", has_users=has_users)
+    if name.startswith("Procfile"):
+        env_file = SourceFile(".env", "RACK_ENV=production\n")
+        return procfile.convert(source(name), "", env_file if name == "Procfile-of-sync" else None)
+    included = [source("conf.d/queue-worker.conf")] if name.endswith("includes.conf") else []
+    return supervisord.convert([source(name), *included], "root")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_toml_is_the_one_beside_the_file(name: str) -> None:
-    expected = (FILES / f"{name}.toml").read_text(encoding="utf-8")
-    assert to_toml(converted(name), name) == expected
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_toml_loads(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_toml_is_the_one_beside_the_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (FILES / f"{name}.toml").read_text(encoding="utf-8")
+    assert converted(name).to_toml(name) == text
     monkeypatch.chdir(tmp_path)
     Path(".env").touch()
-    Path("orpheus.toml").write_text(to_toml(converted(name), name), encoding="utf-8")
+    limits = "[supervisor]\nshutdown_deadline = '2h'\n"  # of a program that may take an hour
+    Path("orpheus.toml").write_text(f"{text}\n{limits}", encoding="utf-8")
     settings = load_settings(Path("orpheus.toml"), (), {})
-    made = [one.name for one in settings.commands] + [one.name for one in settings.schedules]
-    assert made + [one.name for one in settings.programs] == [
-        one.values["name"]
-        for table in ("commands", "schedules", "programs")
-        for one in converted(name).entries()
-        if one.table == table
-    ]
-    assert {one.type for one in settings.schedules} == {one.name for one in settings.commands}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_no_line_is_dropped_without_a_word(name: str) -> None:
-    imported = converted(name)
-    told = {position for entry in imported.entries() for position in entry.positions}
-    told |= {left.position for left, _ in imported.left()}
-    whole_sections = {left.position for left, entry in imported.left() if entry is None}
-    silent = [
-        str(position)
-        for source in sources(name)
-        for position in _lines_that_say_something(source, whole_sections)
-        if position not in told
-    ]
-    assert silent == []
-
-
-def _lines_that_say_something(source: SourceFile, whole_sections: set[FileLine]) -> list[FileLine]:
-    """The lines but for comments, and but for a section whose header stands for all of it."""
-    found, is_whole = [], False
-    for number, line in enumerate(source.text.split("\n"), 1):
-        position = FileLine(source.name, number)
-        if header := _SECTION.match(line):
-            is_whole = position in whole_sections
-            if header[1] in ("include", "supervisord"):
-                continue
-        is_continued = line.startswith(" ") and source.name.startswith("supervisord")
-        is_comment = not line.strip() or line.lstrip().startswith(("#", ";"))
-        if not (is_comment or is_continued or is_whole):
-            found.append(position)
-    return found
+    for table, entries in tomllib.loads(text).items():
+        assert [entry.name for entry in getattr(settings, table)] == [
+            one["name"] for one in entries
+        ]

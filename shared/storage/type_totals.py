@@ -10,7 +10,7 @@ import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import NamedTuple
 
 from orpheus.shared.domain.jobs import Outcome
@@ -130,10 +130,6 @@ class Distribution:
             bucket = self.buckets[index]
             if before + bucket.n >= wanted:
                 lower_s = BOUNDS_US[index - 1] / 1_000_000 if index else 0.0
-                if index < len(BOUNDS_US) and bucket.most_s > BOUNDS_US[index] / 1_000_000:
-                    # Counted in a wider bucket, before migration 0026: no percentile may exceed a
-                    # higher one.
-                    bucket = replace(bucket, most_s=BOUNDS_US[index] / 1_000_000)
                 return bucket.value_s(lower_s, (wanted - before) / bucket.n)
             before += bucket.n
         return None

@@ -174,9 +174,7 @@ class World:
         self._look = apsw.Connection(f"{self._folder}/data/orpheus.db")
         self._listen()
         tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        self._tables = [
-            row[0] for row in self.look(tables) if row[0] not in ("schema_migrations", "history")
-        ]
+        self._tables = [row[0] for row in self.look(tables) if row[0] != "history"]
 
     def _listen(self) -> None:
         bells = self.stores["watcher"].bells

@@ -7,12 +7,7 @@ from typing import Any, cast
 import psycopg
 
 from orpheus.shared.errors import DatabaseAway, DatabaseUnusable
-from orpheus.shared.storage.migrate import (
-    Migration,
-    load_migrations,
-    refuse_newer,
-    refuse_older,
-)
+from orpheus.shared.storage.migrate import Migration, load_migrations, pending
 
 Ask = Callable[[str], Sequence[Any]]
 
@@ -41,9 +36,9 @@ def check_schema(connection: psycopg.Connection, name: str, *, create: bool) -> 
     if not create:
         return look_at_schema(ask, name, "start Orpheus once to make it")
     migrations = _migrations()
-    for migration in migrations[_version(ask, name, len(migrations)) :]:
+    for migration in pending(name, _version(ask, name), migrations, may_migrate=True):
         _migrate(connection, migration)
-    return len(migrations)
+    return migrations[-1].version
 
 
 def look_at_schema(ask: Ask, name: str, advice: str) -> int:
@@ -52,19 +47,19 @@ def look_at_schema(ask: Ask, name: str, advice: str) -> int:
     `ask` returns the row of a query; `name` is for messages, in which `advice` says what to do
     where there is no schema. Raises DatabaseUnusable for another one.
     """
-    newest = len(_migrations())
-    version = _version(ask, name, newest)
+    migrations = _migrations()
+    version = _version(ask, name)
     if not version:
         raise DatabaseUnusable(f"there is no schema `orpheus` in {name}; {advice}")
-    refuse_older(name, version, newest)
-    return newest
+    pending(name, version, migrations, may_migrate=False)
+    return migrations[-1].version
 
 
 def _migrations() -> Sequence[Migration]:
     return load_migrations("orpheus.shared.storage.postgres.migrations")
 
 
-def _version(ask: Ask, name: str, newest: int) -> int:
+def _version(ask: Ask, name: str) -> int:
     """Return the version of the schema, 0 if there is none. Raises as `check_schema`."""
     server, encoding, is_standby, _, is_ours, has_something = ask(_STATE)
     if server < _OLDEST_SERVER:
@@ -77,9 +72,7 @@ def _version(ask: Ask, name: str, newest: int) -> int:
         raise DatabaseUnusable(
             f"the schema `orpheus` in {name} is of another program; it was left as it is"
         )
-    version = int(ask(READ_VERSION)[0]) if is_ours else 0
-    refuse_newer(name, version, newest)
-    return version
+    return int(ask(READ_VERSION)[0]) if is_ours else 0
 
 
 def _migrate(connection: psycopg.Connection, migration: Migration) -> None:

@@ -13,12 +13,7 @@ from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.owner import READ_ONLY, run_as_owner
 from orpheus.shared.process.private_folder import make_private_folder
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.shared.storage.migrate import (
-    Migration,
-    load_migrations,
-    refuse_newer,
-    refuse_older,
-)
+from orpheus.shared.storage.migrate import Migration, load_migrations, pending
 from orpheus.shared.storage.sqlite import inherited
 from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler, translated
 from orpheus.shared.storage.sqlite.history import check_history
@@ -64,7 +59,7 @@ def open_connection(
             if committed is not None:
                 check_log(connection, path, committed, clock.boot_id)
             if alone or files.are_agreed():
-                newest = _prepare(connection, path, create=create, clock=clock)
+                newest = _prepare(connection, path, create=create)
                 if alone:
                     files.agree()
                 return connection, files, newest
@@ -169,16 +164,13 @@ def _unusable(path: Path, reason: str | None) -> DatabaseUnusable:
     return DatabaseUnusable(f"{path} cannot be used: {reason}{run_as_owner(path)}")
 
 
-def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Clock) -> int:
+def _prepare(connection: apsw.Connection, path: Path, *, create: bool) -> int:
     """Let the database have the newest schema; without `create`, only look. Return its version."""
     migrations = load_migrations("orpheus.shared.storage.sqlite.migrations")
-    newest = migrations[-1].version
     application, version, has_tables = _header(connection)
     if application != _APPLICATION_ID and (application or has_tables):
         raise DatabaseUnusable(f"{path} is a database of another program; it was left as it is")
-    refuse_newer(path, version, newest)
-    if not create:
-        refuse_older(path, version, newest)
+    needed = pending(path, version, migrations, may_migrate=create)
     if version == 0:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     # Else a statement is prepared again at each use (12 us of 15) where a value that is bound to it
@@ -186,24 +178,20 @@ def _prepare(connection: apsw.Connection, path: Path, *, create: bool, clock: Cl
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
-    for migration in migrations[version:]:
-        _migrate(connection, migration, clock)
+    for migration in needed:
+        _migrate(connection, migration)
     if create:
         check_history(connection, path)
     _header(connection)  # opens the -wal and the -shm file, if nothing has yet
-    return newest
+    return migrations[-1].version
 
 
-def _migrate(connection: apsw.Connection, migration: Migration, clock: Clock) -> None:
+def _migrate(connection: apsw.Connection, migration: Migration) -> None:
     """Run one migration in a transaction, unless another process was first."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         if _header(connection)[1] < migration.version:
             connection.execute(migration.sql)
-            connection.execute(
-                "INSERT INTO schema_migrations VALUES (?, ?, ?)",
-                (migration.version, migration.name, clock.wall_ms()),
-            )
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {migration.version}")
         connection.execute("COMMIT")

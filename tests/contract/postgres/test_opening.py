@@ -1,4 +1,4 @@
-"""Whose schema it is, and from every version to the newest."""
+"""Whose schema it is, and from an older version to the newest."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from orpheus.shared.storage.postgres.database import PostgresDatabase
 from orpheus.shared.storage.postgres.opening import check_schema
 
 REAL = load_migrations("orpheus.shared.storage.postgres.migrations")
-NEWEST = len(REAL)
+NEWEST = REAL[-1].version
 NEXT = Migration(NEWEST + 1, "next", "ALTER TABLE orpheus.jobs ADD COLUMN note text;")
 BROKEN = Migration(
     NEWEST + 1, "next", "ALTER TABLE orpheus.jobs ADD COLUMN note text; SELECT 1 / 0;"
@@ -51,7 +51,7 @@ def test_the_schema_is_made_once(empty_postgresql: str, admin: psycopg.Connectio
     open_(empty_postgresql)
     open_(empty_postgresql)
     open_(empty_postgresql, create=False)
-    assert versions(admin) == list(range(1, NEWEST + 1))
+    assert versions(admin) == [NEWEST]
 
 
 def test_everything_is_in_one_schema(empty_postgresql: str, admin: psycopg.Connection) -> None:
@@ -77,7 +77,7 @@ def test_many_that_start_at_once_make_it_once(
     for thread in threads:
         thread.join()
     assert errors == []
-    assert versions(admin) == list(range(1, NEWEST + 1))
+    assert versions(admin) == [NEWEST]
 
 
 def test_without_create_nothing_is_made(empty_postgresql: str, admin: psycopg.Connection) -> None:
@@ -115,6 +115,17 @@ def test_a_newer_schema_is_left_as_it_is(empty_postgresql: str, admin: psycopg.C
     admin.execute(b"INSERT INTO orpheus.schema_migrations VALUES (999, 'later', 1)")
     with pytest.raises(DatabaseUnusable, match="schema 999, newer than this Orpheus knows"):
         open_(empty_postgresql)
+
+
+def test_a_schema_from_before_the_first_release_is_left_as_it_is(
+    empty_postgresql: str, admin: psycopg.Connection
+) -> None:
+    open_(empty_postgresql)
+    admin.execute(b"UPDATE orpheus.schema_migrations SET version = 29")
+    for create in (True, False):
+        with pytest.raises(DatabaseUnusable, match="from before the first release"):
+            open_(empty_postgresql, create=create)
+    assert versions(admin) == [29]
 
 
 @pytest.fixture
@@ -173,7 +184,7 @@ def test_a_role_needs_no_more_than_its_schema(
     )
     url = empty_postgresql.replace("orpheus@", "singer@")
     open_(url)
-    assert versions(admin) == list(range(1, NEWEST + 1))
+    assert versions(admin) == [NEWEST]
     admin.execute(b"DROP OWNED BY singer; DROP ROLE singer")
 
 

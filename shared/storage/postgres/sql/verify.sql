@@ -31,7 +31,6 @@ WHERE newest.seq <> last_seq LIMIT ?;
 
 -- name: i12-folded
 -- Each job is as its last event tells; one that is gone had ended (retention) or was deleted.
--- `freed_at_ms` was `unblocked_at_ms` once.
 SELECT 'job ' || job_id || ' is not as its last event, ' || seq || ', tells:' || differences
 FROM (
     SELECT last.job_id, last.seq, CASE
@@ -50,7 +49,7 @@ FROM (
             || CASE WHEN body -> 'timeout_s' = to_jsonb(timeout_s) THEN '' ELSE ' timeout' END
             || CASE WHEN body ->> 'created_at_ms' = created_at_ms::text THEN '' ELSE ' created_at' END
             || CASE WHEN body ->> 'run_at_ms' = run_at_ms::text THEN '' ELSE ' run_at' END
-            || CASE WHEN coalesce(body ->> 'freed_at_ms', body ->> 'unblocked_at_ms')
+            || CASE WHEN body ->> 'freed_at_ms'
                 IS NOT DISTINCT FROM freed_at_ms::text THEN '' ELSE ' freed_at' END
             || CASE WHEN body ->> 'started_at_ms' IS NOT DISTINCT FROM started_at_ms::text
                 THEN '' ELSE ' started_at' END

@@ -30,7 +30,6 @@ WHERE newest.seq <> last.seq LIMIT ?;
 
 -- name: i12-folded
 -- Each job is as its last event tells; one that is gone had ended (retention) or was deleted.
--- `freed_at_ms` was `unblocked_at_ms` once.
 SELECT 'job ' || job_id || ' is not as its last event, ' || seq || ', tells:' || differences
 FROM (
     SELECT last.job_id, last.seq, CASE
@@ -48,7 +47,7 @@ FROM (
             || iif(body ->> 'timeout_s' IS jobs.timeout_s, '', ' timeout')
             || iif(body ->> 'created_at_ms' IS jobs.created_at_ms, '', ' created_at')
             || iif(body ->> 'run_at_ms' IS jobs.run_at_ms, '', ' run_at')
-            || iif(coalesce(body ->> 'freed_at_ms', body ->> 'unblocked_at_ms') IS jobs.freed_at_ms,
+            || iif(body ->> 'freed_at_ms' IS jobs.freed_at_ms,
                 '', ' freed_at')
             || iif(body ->> 'started_at_ms' IS jobs.started_at_ms, '', ' started_at')
             || iif(body ->> 'finished_at_ms' IS jobs.finished_at_ms, '', ' finished_at')

@@ -1,8 +1,7 @@
-"""Named queries and numbered migrations are read as they stand."""
+"""Named queries are read as they stand."""
 
 import pytest
 
-from orpheus.shared.storage.migrate import load_migrations
 from orpheus.shared.storage.queries import SqlFile
 from orpheus.shared.storage.sqlite.sql import sql_file
 
@@ -58,8 +57,3 @@ def test_every_query_is_used(file: str) -> None:
     )
     for name in sql_file(file):
         assert f'"{name}"' in code or f"'{name}'" in code, name
-
-
-def test_migrations_count_up_from_one() -> None:
-    migrations = load_migrations("orpheus.shared.storage.sqlite.migrations")
-    assert [one.version for one in migrations] == list(range(1, len(migrations) + 1))

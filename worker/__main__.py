@@ -65,7 +65,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--describe", action="store_true", help="print every job type as JSON and exit")
     add("--module", action="append", metavar="NAME", help="with --describe: only this; repeatable")
     add("--around", action="append", metavar="NAME", help="with --module: check this; repeatable")
-    add("--command", action="append", default=[], metavar="NAME", help=argparse.SUPPRESS)
     add("--tell-failure", action="store_true", help=argparse.SUPPRESS)
     add("--control-fd", type=int, metavar="N", help=argparse.SUPPRESS)
     return parser
@@ -138,17 +137,16 @@ def _describe(options: argparse.Namespace) -> int:
             reading = f"jobs.modules: {module}"
             load_job_types([module])
         if around:
-            from orpheus.worker.attempt.around import check_around, load_around  # noqa: PLC0415
+            from orpheus.worker.attempt.around import load_around  # noqa: PLC0415
 
-            names = [*options.command, *(one.name for one in commands)]
             for name in around:
                 reading = f"jobs.around: {name}"
-                check_around(load_around([name]), registered_types().values(), names)
+                load_around([name])
         from orpheus.shared.job_types.code_digest import described  # noqa: PLC0415 - see _run
 
         types = described(modules, registered_types().values(), commands)
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
-        from orpheus.worker.attempt.import_failure import import_failure  # noqa: PLC0415 - see _run
+        from orpheus.worker.attempt.outcomes import import_failure  # noqa: PLC0415 - see _run
 
         why = import_failure(reading, error)
         sys.stderr.write(f"{why}\n")

@@ -38,11 +38,10 @@ from orpheus.shared.process.stop_signals import hold_stop_signals, stop_signals
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.alarm import Alarm
-from orpheus.worker.attempt.around import Around, check_around, load_around
+from orpheus.worker.attempt.around import Around, load_around
 from orpheus.worker.attempt.executor import MainThreadExecutor, NoTimeout
 from orpheus.worker.attempt.forked_child import cut_off_children
 from orpheus.worker.attempt.job_log import Capture
-from orpheus.worker.attempt.no_terminal import refuse_questions
 from orpheus.worker.attempt.outcomes import error_of
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread
@@ -94,7 +93,6 @@ def run_worker(
     configure_logging(settings.log_level, settings.log_format, slot)
     atexit.register(stop_logging)  # first, so that it is called last
     _allow_files(settings.concurrency)
-    refuse_questions()
     held: HeldLeases | None = None
     control = ControlThread(
         settings, channel, running=lambda: () if held is None else held.attempts()
@@ -333,7 +331,6 @@ def _load_code(
         types = load_job_types(settings.modules)
         check_commands(settings.commands, types)
         around = load_around(settings.around)
-        check_around(around, types.values(), [one.name for one in settings.commands])
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
         told = error_of(error)
         sys.stderr.write(told.traceback or "")

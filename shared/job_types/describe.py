@@ -39,7 +39,7 @@ def describe_types(
     """
     described: Sequence[dict[str, Any]] = ()
     if modules or around:
-        options = _options(modules, commands, around)
+        options = _options(modules, around)
         described = _describe_modules((*modules, *around), options, timeout_s)
     rows = [type_row(item) for item in described]
     check_commands(commands, {row.name for row in rows})
@@ -55,12 +55,8 @@ def check_commands(commands: Iterable[CommandSettings], types: Container[str]) -
             )
 
 
-def _options(
-    modules: Iterable[str], commands: Iterable[CommandSettings], around: Sequence[str]
-) -> list[str]:
-    """Return what the child is told: of the commands, only what `around` must fit."""
-    names = [one.name for one in commands] if around else []
-    chosen = (("--module", modules), ("--around", around), ("--command", names))
+def _options(modules: Iterable[str], around: Sequence[str]) -> list[str]:
+    chosen = (("--module", modules), ("--around", around))
     return [part for option, values in chosen for value in values for part in (option, value)]
 
 

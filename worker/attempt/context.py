@@ -7,6 +7,7 @@ written by one thread and read by others, in single steps.
 import contextlib
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
@@ -54,10 +55,6 @@ class JobQueries(Protocol):
 
 class LacksFiles(Exception):
     """The program of a job was not started, as this process may open no more files."""
-
-
-class SpoiledLoop(Exception):
-    """A job was not started, as an earlier one has left the event loop unable to start any."""
 
 
 class CannotFollow(ChildProcessError):
@@ -159,6 +156,14 @@ class RunningAttempt:
             if on_stop is not None:
                 with contextlib.suppress(RuntimeError):  # its event loop has just closed
                     on_stop()
+
+
+current_attempt: ContextVar[RunningAttempt | None] = ContextVar("current_attempt", default=None)
+"""The attempt to which the running code belongs, in a worker that runs several at once.
+
+Tasks that a coroutine starts and functions of `asyncio.to_thread` inherit it; threads that a
+handler starts do not.
+"""
 
 
 class JobContext:

@@ -17,12 +17,10 @@ from weakref import WeakSet
 
 from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.logs import get_logger
-from orpheus.worker.attempt.context import RunningAttempt, SpoiledLoop
-from orpheus.worker.attempt.current import current_attempt
+from orpheus.worker.attempt.context import RunningAttempt, current_attempt
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.forked_child import end_forked_child
-from orpheus.worker.attempt.leftovers import end_tasks
-from orpheus.worker.attempt.loop_settings import LoopSettings
+from orpheus.worker.attempt.kept_loop import end_tasks
 from orpheus.worker.attempt.loop_threads import LoopThreads
 
 _STOP_S = 1.0
@@ -54,9 +52,10 @@ class EventLoop:
         self._own_tasks: set[asyncio.Task[Any]] = set()
         """Keeps the tasks alive, which a loop does not."""
         self._loop = asyncio.new_event_loop()
-        self._settings = LoopSettings(self._loop, self._make_task)
+        self._loop.set_task_factory(self._make_task)
         # The default would be six threads on two cores, for all jobs.
         self._threads = LoopThreads(max(places, _FEWEST_THREADS))
+        self._loop.set_default_executor(self._threads)
         self.has_kept_threads = False
         """Functions in threads have outlived their attempts, so this process must be replaced."""
         self._is_stopping = False
@@ -169,22 +168,14 @@ class EventLoop:
     def _begin(self, attempt: RunningAttempt) -> None:
         current_attempt.set(attempt)
         self._threads.begin(attempt)
-        work = self._run_one(attempt)
-        try:
-            self._settings.check()
-            self._settings.set_anew(self._threads)
-            task = self._loop.create_task(work)
-            self._own_tasks.add(task)
-            task.add_done_callback(self._own_tasks.discard)
-        except Exception as error:  # noqa: BLE001 - a job may have put anything there
-            work.close()
-            self._end(attempt, self._executor.ended_by(SpoiledLoop(error), attempt.lease))
+        task = self._make_task(self._loop, self._run_one(attempt))
+        self._own_tasks.add(task)
+        task.add_done_callback(self._own_tasks.discard)
 
     async def _run_one(self, attempt: RunningAttempt) -> None:
         finished = await self._executor.run_on_loop(attempt)
         try:
-            self._settings.set_anew(self._threads)  # the rest ends without those of the job
-            await end_tasks(lambda: self._tasks[attempt])
+            await end_tasks(list(self._tasks[attempt]))
         finally:
             self._end(attempt, finished)
 

@@ -29,7 +29,6 @@ from orpheus.worker.attempt.context import (
     JobQueries,
     LacksFiles,
     RunningAttempt,
-    SpoiledLoop,
 )
 from orpheus.worker.attempt.folder import Folder
 from orpheus.worker.attempt.forked_child import end_forked_child
@@ -104,8 +103,6 @@ class Executor:
     """A timeout or a cancel was raised in a job's code, which may have left a lock locked."""
     lacks_files: bool = False
     """A command could not be started, as this process may open no more files."""
-    has_spoiled_loop: bool = False
-    """A job has left the event loop so that no other can start there."""
     _pid: int = field(default_factory=os.getpid)
     _kept_loop: "KeptLoop | None" = None
 
@@ -245,10 +242,6 @@ class Executor:
         if isinstance(error, OtherCode):
             # Its code was not entered, so it is as if this worker had not leased it.
             return Finished(lease, Ending.UNENTERED, versions=error.versions)
-        if isinstance(error, SpoiledLoop):
-            self.has_spoiled_loop = True
-            log.warning("event_loop_spoiled", job=lease.job_id, error=str(error))
-            return Finished(lease, Ending.RELEASED)
         if isinstance(error, LacksFiles):
             self.lacks_files = True
             return Finished(lease, Ending.RELEASED)

@@ -12,8 +12,7 @@ from queue import SimpleQueue
 
 from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.records import dataclass
-from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.attempt.current import current_attempt
+from orpheus.worker.attempt.context import RunningAttempt, current_attempt
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.interrupt import Interrupt
 

@@ -1,20 +1,16 @@
 """The event loop of a worker that runs one job at a time, one for all `async def` handlers.
 
 What a module keeps, such as an HTTP client with its connections, belongs to the loop on which it
-was first used. All else ends with the attempt that has begun it: the tasks are cancelled, the async
-generators closed, and the functions of `asyncio.to_thread` waited for, as `asyncio.run` does.
+was first used. What else an attempt has begun ends with it, as `asyncio.run` does: its tasks are
+cancelled, and its functions of `asyncio.to_thread` are waited for.
 """
 
 import asyncio
-import sys
+import contextlib
 import weakref
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
-
-from orpheus.worker.attempt.context import SpoiledLoop
-from orpheus.worker.attempt.leftovers import close, end_tasks
-from orpheus.worker.attempt.loop_settings import LoopSettings
 
 _T = TypeVar("_T")
 
@@ -26,32 +22,19 @@ class KeptLoop:
         self._new_loop()
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Return what `work` returns, once what it has left behind has ended.
-
-        Raises SpoiledLoop if the loop cannot start it.
-        """
+        """Return what `work` returns, once what it has left behind has ended."""
         if self._loop.is_closed():  # a job has done it
             self._new_loop()
-        threads, generators = _Threads(), _Generators()
-        noted = generators.noted(work)
+        threads = _Threads()
+        self._loop.set_default_executor(threads)
         try:
-            self._settings.check()
-            self._settings.set_anew(threads)
-            task = self._loop.create_task(noted)
-        except Exception as error:  # noqa: BLE001 - a job may have put anything there
-            noted.close()
-            work.close()
-            raise SpoiledLoop(error) from None
-        try:
-            return self._loop.run_until_complete(task)
+            return self._loop.run_until_complete(work)
         finally:
-            self._settings.set_anew(threads)
-            self._loop.run_until_complete(_end_the_rest(threads, generators))
+            self._loop.run_until_complete(_end_the_rest(threads))
             threads.shutdown()
 
     def _new_loop(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._settings = LoopSettings(self._loop)
         # At the exit of the process, functions of `atexit` may still need it.
         weakref.finalize(self, self._loop.close).atexit = False
 
@@ -71,30 +54,19 @@ class _Threads(ThreadPoolExecutor):
         return future
 
 
-class _Generators:
-    """Knows the async generators that have begun. A traceback may keep one from closing itself."""
-
-    def __init__(self) -> None:
-        self.begun: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
-
-    async def noted(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Return what `work` returns. The loop takes its hooks back when it stops."""
-        the_loops = sys.get_asyncgen_hooks().firstiter
-
-        def note(generator: AsyncGenerator[Any, Any]) -> None:
-            self.begun.add(generator)
-            if the_loops is not None:
-                the_loops(generator)
-
-        sys.set_asyncgen_hooks(firstiter=note)
-        return await work
-
-
-async def _end_the_rest(threads: _Threads, generators: _Generators) -> None:
-    await asyncio.sleep(0)  # an async generator that was left closes itself
-    await end_tasks(asyncio.all_tasks)
-    if generators.begun:
-        await close(list(generators.begun))
-        await end_tasks(asyncio.all_tasks)
+async def _end_the_rest(threads: _Threads) -> None:
+    await asyncio.sleep(0)  # an async generator that was left closes itself in a task
+    await end_tasks(asyncio.all_tasks())
     while functions := [asyncio.wrap_future(one) for one in list(threads.functions)]:
         await asyncio.wait(functions)
+
+
+async def end_tasks(tasks: "Iterable[asyncio.Task[Any]]") -> None:
+    """Cancel tasks that a job has left on a loop, and wait for them."""
+    me = asyncio.current_task()
+    left = [task for task in tasks if task is not me and not task.done()]
+    for task in left:
+        task.cancel()
+    if left:
+        with contextlib.suppress(asyncio.CancelledError):  # a stop that comes too late
+            await asyncio.wait(left)

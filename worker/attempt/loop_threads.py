@@ -10,8 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.attempt.current import current_attempt
+from orpheus.worker.attempt.context import RunningAttempt, current_attempt
 
 _T = TypeVar("_T")
 

@@ -45,7 +45,7 @@ class Meter:
         took_s = now_s - attempt.started_at_s
         if took_s < _SHORT_S and self._begun > 1:
             return finished
-        cpu_s = max(0.0, _cpu_s(resource.getrusage(resource.RUSAGE_CHILDREN)) - self._cpu_s)
+        cpu_s = max(0.0, _cpu_s() - self._cpu_s)
         is_read = took_s >= _MEMORY_FROM_S or attempt.program_peak_kib is not None
         peak = self._peak_bytes(attempt) if is_read else None
         if took_s >= _SHORT_S:
@@ -56,8 +56,7 @@ class Meter:
         self._looked_at_s = now_s
         self._begun = 0
         """How many attempts have begun since the last reading."""
-        self._children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self._cpu_s = _cpu_s(self._children)
+        self._cpu_s = _cpu_s()
         self._is_reset = self._resets is not None
         if self._resets is not None:
             try:
@@ -66,9 +65,10 @@ class Meter:
                 self._is_reset = False
 
     def _peak_bytes(self, attempt: RunningAttempt) -> int | None:
-        """Return the peak of this process or of a program that it started; None: unknown.
+        """Return the peak of this process or of a command that it ran; None: unknown.
 
-        Of programs that were waited for, the system keeps one peak, which only grows.
+        The peaks of other programs that a job starts are not known: the system keeps only the
+        largest of all.
         """
         if self._status is None or not self._is_reset:
             return None
@@ -78,18 +78,12 @@ class Meter:
             return None
         if found is None:
             return None
-        own_kib, before = int(found[1]), self._children
-        if attempt.program_peak_kib is not None:
-            return max(own_kib, attempt.program_peak_kib) * 1024
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        is_new = children.ru_maxrss > before.ru_maxrss
-        if children.ru_maxrss > own_kib and not is_new and children.ru_minflt > before.ru_minflt:
-            return None
-        return (max(own_kib, children.ru_maxrss) if is_new else own_kib) * 1024
+        return max(int(found[1]), attempt.program_peak_kib or 0) * 1024
 
 
-def _cpu_s(children: resource.struct_rusage) -> float:
+def _cpu_s() -> float:
     """Return the CPU time of this process and of its children that were waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
 

@@ -1,15 +1,16 @@
 """Turns what an attempt leaves into text: its result into JSON, its error with a traceback."""
 
 import json
+import sys
 import traceback
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import CoroutineType, TracebackType
 from typing import Any
 
 from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.json_values import Rule, json_problems, not_json
+from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.text import storable
 
@@ -54,6 +55,9 @@ class _NotPlain(TypeError):
 def _plain(result: Any) -> Any:
     from orpheus.shared.job_types.by_pydantic import plain_json  # noqa: PLC0415 - 10 MB
 
+    if isinstance(result, Iterator):  # it may have no end
+        raise PermanentError("the result is an iterator: return a list of what it gives")
+
     def cannot_be_kept(part: Any) -> str | None:
         problem = not_json(part)
         try:
@@ -63,42 +67,10 @@ def _plain(result: Any) -> Any:
         return None
 
     try:
-        if found := _lost_in(result):
-            raise PermanentError(f"the result is not JSON: result{found}")
         return plain_json(result)
     except (ValueError, RecursionError) as error:
         why = _why(result, "result", error, cannot_be_kept)
         raise PermanentError(f"the result is not JSON: {why}") from None
-
-
-def _lost_in(value: Any) -> str | None:
-    """Return where `value` has what pydantic takes, but no reader gets back, and what that is.
-
-    It would run an iterator to its end, if there is one: code of the job, after the job.
-    """
-    fields = _fields_of(value)
-    if fields is None and isinstance(value, Iterator):
-        return f" is an iterator, a {type(value).__name__}: return a list of what it gives"
-    parts: Iterable[tuple[object, Any]] = ()
-    if fields is not None:
-        parts = ((name, getattr(value, name, None)) for name in fields)
-    elif isinstance(value, dict):
-        if any(isinstance(key, tuple) for key in value):
-            return " has a key of type tuple"
-        parts = value.items()
-    elif isinstance(value, (list, tuple, set, frozenset, deque)):
-        parts = enumerate(value)
-    for step, part in parts:
-        if found := _lost_in(part):
-            return f"[{step}]{found}" if isinstance(step, int) else f".{step}{found}"
-    return None
-
-
-def _fields_of(value: Any) -> Iterable[str] | None:
-    """Return the names of the fields of a dataclass or a pydantic model."""
-    kind = type(value)
-    fields: Iterable[str] | None = getattr(kind, "__pydantic_fields__", None)
-    return getattr(kind, "__dataclass_fields__", None) if fields is None else fields
 
 
 def _json_text(value: Any, what: str, advice: str) -> str:
@@ -161,6 +133,20 @@ def user_traceback(error: BaseException) -> str:
     except BaseException as unprintable:  # noqa: BLE001 - its __str__ may raise anything
         return f"(no traceback: {_name(unprintable)})"
     return "".join(lines)
+
+
+def import_failure(setting: str, error: BaseException) -> str:
+    """Return in some lines why the module that `setting` names (`jobs.modules: reports`) fails."""
+    if isinstance(error, ConfigurationError):
+        key = setting.partition(" ")[0]
+        return str(error) if str(error).startswith(key) else f"{setting}: {error}"
+    headline = f"{setting} does not import: {_name(error)}: {_message(error)}"
+    frames = user_traceback(error).splitlines()[:-1]  # the last line says the error again
+    where = []
+    if isinstance(error, ModuleNotFoundError):
+        searched = ", ".join(path or "the current folder" for path in sys.path)
+        where = [f"looked in: {searched}; PYTHONPATH=FOLDER adds another"]
+    return "\n".join([headline, *frames, *where])
 
 
 def _without_our_frames(trace: TracebackType | None) -> TracebackType | None:

@@ -14,8 +14,7 @@ from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Finished
 from orpheus.shared.process.crash_cell import CellOfMany
 from orpheus.shared.process.last_lines import LineRing
-from orpheus.worker.attempt.context import RunningAttempt
-from orpheus.worker.attempt.current import current_attempt
+from orpheus.worker.attempt.context import RunningAttempt, current_attempt
 from orpheus.worker.attempt.job_log import JobLog
 from orpheus.worker.leasing.held_leases import HeldLeases
 

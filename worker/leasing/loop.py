@@ -112,8 +112,6 @@ class Loop:
             return "a timeout was raised inside a job's code"
         if self._jobs_left() == 0:
             return f"it has done {self._control.jobs_done} jobs (max_jobs)"
-        if self._executor.has_spoiled_loop:
-            return "a job has left its event loop unable to start others"
         if self._executor.lacks_files:
             return "it may open no more files, and could not start a command"
         return None

@@ -128,7 +128,7 @@ def test_where_a_job_awaits_is_shown_first(
     job_id = system.submit("report", queue=pool)
     own, *others = until_shown(system, f"{pool}-1", lambda parts: "in report" in parts[0])
     heading, *frames = own.splitlines()
-    assert heading.startswith(f"Coroutine of job {job_id} (report), which awaits a Future")
+    assert heading.startswith(f"Coroutine of job {job_id} (report), which waits")
     module = shared_folder / "jobs_that_await.py"
     line = JOBS.splitlines().index("    await asyncio.Event().wait()") + 1
     assert f'  File "{module}", line {line} in ask_the_other_side' in frames
@@ -149,7 +149,7 @@ def test_the_tasks_of_a_job_are_shown_and_the_threads_of_others(system: System) 
         lambda parts: has_coroutines(parts) and sum("in compute" in one for one in parts) == 2,
     )
     own, first, second, *threads = parts
-    assert own.startswith(f"Coroutine of job {both} (both), which awaits a _GatheringFuture")
+    assert own.startswith(f"Coroutine of job {both} (both), which waits")
     assert first.startswith(f"Coroutine of job {both} (both), its task ")
     assert "in ask_the_other_side" in first
     assert "in to_thread" in second
@@ -234,6 +234,6 @@ def test_where_a_killed_job_awaited_is_kept(system: System, pool: str) -> None:
     assert isinstance(text, str)
     fatal, own, *threads = text.split("\n\n")
     assert fatal == "Fatal Python error: Aborted"
-    assert own.startswith(f"Coroutine of job {job_id} (deaf), which awaits a Future")
+    assert own.startswith(f"Coroutine of job {job_id} (deaf), which waits")
     assert "in ask_the_other_side" in own
     assert any("in _listen" in one for one in threads)

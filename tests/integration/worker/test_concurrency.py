@@ -223,32 +223,6 @@ def test_a_worker_in_which_a_timeout_may_have_left_something_is_replaced(
     assert reason in worker.says("recycle")["reason"]
 
 
-@pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_job_that_spoils_its_event_loop_costs_the_next_one_no_retry(
-    database: Any, start_supervised: Start, file: Path, concurrency: int
-) -> None:
-    def start() -> Any:
-        worker = start_supervised(
-            modules=("concurrent_jobs",), concurrency=concurrency, beat_interval_s=0.2
-        )
-        return worker.wait_until_ready()
-
-    worker = start()
-    usual = json.dumps({"seconds": 0.0, "file": str(file)})
-    outcomes = []
-    for how in ("task factory", "for ever"):
-        spoiling = database.submit("spoiling_the_loop", json.dumps({"how": how}))
-        assert database.wait(spoiling).status is Status.DONE
-        following = database.submit("awaiting_beside", usual)
-        if how == "for ever":
-            assert worker.wait() == 0
-            assert "event loop" in worker.says("recycle")["reason"]
-            start()
-        assert database.wait(following).status is Status.DONE
-        outcomes.append(database.outcomes(following))
-    assert outcomes == [["succeeded"], ["released", "succeeded"]]
-
-
 def test_what_ignores_its_timeout_ends_with_the_worker_and_the_others_are_released(
     database: Any, start: Start, wait_for: Callable[..., Any], file: Path
 ) -> None:

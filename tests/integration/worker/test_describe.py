@@ -12,7 +12,6 @@ import orjson
 import psutil
 import pytest
 
-from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types.describe import describe_types
 from tests.variants import variants
@@ -82,20 +81,12 @@ def test_a_default_that_json_lacks_is_a_text(
     assert orjson.loads(row.schema)["properties"]["x"]["default"] == "Infinity"
 
 
-def test_what_is_to_be_around_attempts_must_be_there_and_fit_the_jobs() -> None:
+def test_what_is_to_be_around_attempts_must_be_there() -> None:
     assert describe_types((), (), 60.0, around=["contextlib:nullcontext"]) == []
-    handlers, a_command = (
-        ["orpheus.worker.handlers"],
-        CommandSettings("resize", ("true",), None, None, "", {}, (0,)),
-    )
-    for modules, commands, name, why in (
-        ((), (), "no_such_module:f", "no_such_module"),
-        ((), (), "contextlib:no_such_function", "no_such_function"),
-        (handlers, (), "contextlib:aclosing", "aclosing is an async .* plain"),
-        ((), [a_command], "contextlib:aclosing", "aclosing is an async .* 'resize' is a command"),
-    ):
+    for name in ("no_such_module:f", "contextlib:no_such_function"):
+        why = "no_such_(module|function)"
         with pytest.raises(ConfigurationError, match=f"^jobs.around: (?!.*jobs.around).*{why}"):
-            describe_types(modules, commands, 60.0, around=[name])
+            describe_types((), (), 60.0, around=[name])
 
 
 def test_without_modules_those_of_the_configuration_are_described() -> None:
@@ -137,22 +128,16 @@ def test_a_syntax_error_shows_its_line(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_missing_module_exits_with_78_and_says_where_it_was_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "reports.py").write_text("")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}/lib")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError) as raised:
         describe_types(["reports"], (), 60.0)
-    error, searched, advice = str(raised.value).splitlines()
+    error, searched = str(raised.value).splitlines()
     assert error == (
         "jobs.modules: reports does not import: ModuleNotFoundError: No module named 'reports'"
     )
-    assert searched.startswith(
-        f"looked in: {tmp_path} (the current folder), {tmp_path}/lib (PYTHONPATH)"
-    )
-    assert "site-packages (installed packages)" in searched
-    assert advice == f"src/reports.py is there: start it with PYTHONPATH={tmp_path}/src"
+    assert searched.startswith(f"looked in: {tmp_path}, {tmp_path}/lib, ")
+    assert searched.endswith("; PYTHONPATH=FOLDER adds another")
 
 
 @pytest.mark.parametrize(

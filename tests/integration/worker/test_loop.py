@@ -28,7 +28,7 @@ from tests.sqlite_handle import handle_of
 class Script:
     """An executor: runs `steps[job id]`, and ends the loop after the last job expected."""
 
-    has_raised = lacks_files = has_spoiled_loop = False
+    has_raised = lacks_files = False
 
     def __init__(self, control: Any) -> None:
         self.control = control

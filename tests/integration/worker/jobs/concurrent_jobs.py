@@ -121,16 +121,6 @@ async def blocking_the_loop(ctx: Context, seconds: float) -> None:
 
 
 @job
-async def spoiling_the_loop(ctx: Context, how: str) -> None:
-    """Change the event loop so that no task starts there, or so that nothing can mend it."""
-    loop = asyncio.get_running_loop()
-    if how == "task factory":
-        loop.set_task_factory(lambda *_, **__: None)  # type: ignore[arg-type]
-    else:
-        await loop.shutdown_default_executor()
-
-
-@job
 async def leaving_a_task(ctx: Context, file: str) -> None:
     """Return while a task of it still runs."""
 

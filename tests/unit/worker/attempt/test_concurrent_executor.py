@@ -14,7 +14,7 @@ from orpheus import Context, job
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.job_types import registry as job_types
 from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor
-from orpheus.worker.attempt.current import current_attempt
+from orpheus.worker.attempt.context import current_attempt
 
 BLOCKED_AFTER_S = 0.2  # see conftest.py
 MOST_S = 30.0

@@ -13,11 +13,9 @@ from orpheus import Context, job
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.job_types import registry
 from orpheus.shared.job_types.registry import load_job_types
-from orpheus.worker.attempt import leftovers
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.executor import Executor, NoTimeout
 from orpheus.worker.attempt.kept_loop import KeptLoop
-from tests.captured_logs import capture_logs
 
 
 async def left() -> tuple[asyncio.AbstractEventLoop, int]:
@@ -65,64 +63,6 @@ def test_what_a_coroutine_has_left_ends_with_it_and_the_loop_goes_on() -> None:
     assert kept.run(left()) == (loop, 0)
     loop.close()
     assert kept.run(left()) != (loop, 0)
-
-
-def test_a_generator_that_an_error_keeps_alive_is_closed_before_the_next_coroutine() -> None:
-    seen: list[str] = []
-
-    async def rows() -> AsyncIterator[int]:
-        try:
-            yield 1
-        finally:
-            await asyncio.sleep(0.001)  # as a rollback does
-            seen.append("closed")
-
-    async def failing() -> None:
-        stream = rows()
-        async for _ in stream:
-            raise ValueError
-
-    kept = KeptLoop()
-    with pytest.raises(ValueError):  # noqa: PT011 - it has no text
-        kept.run(failing())
-    assert seen == ["closed"]
-
-
-def test_a_task_that_always_begins_another_does_not_keep_the_result() -> None:
-    is_wanted = True
-
-    async def watched() -> str:
-        def again(_: Any) -> None:
-            if is_wanted:
-                asyncio.create_task(asyncio.sleep(60)).add_done_callback(again)
-
-        again(None)
-        return "a result"
-
-    kept = KeptLoop()
-    with capture_logs() as logged:
-        assert kept.run(watched()) == "a result"
-    assert [(one["event"], len(one["tasks"])) for one in logged] == [("job_left_tasks", 1)]
-    is_wanted = False
-    assert kept.run(left())[1] == 1
-    assert kept.run(left())[1] == 0
-
-
-def test_tasks_that_end_in_the_last_round_are_not_told_as_left() -> None:
-    rounds = leftovers._MOST_ROUNDS
-
-    async def watched() -> None:
-        def again(_: Any) -> None:
-            nonlocal rounds
-            rounds -= 1
-            if rounds >= 0:
-                asyncio.create_task(asyncio.sleep(60)).add_done_callback(again)
-
-        again(None)
-
-    with capture_logs() as logged:
-        KeptLoop().run(watched())
-    assert (rounds, logged) == (-1, [])
 
 
 def test_whatever_ends_a_coroutine_the_next_one_runs_on_the_same_loop(

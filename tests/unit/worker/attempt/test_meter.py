@@ -1,7 +1,6 @@
 """What an attempt costs, told apart from what ran before it."""
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -69,23 +68,6 @@ def test_the_peak_is_that_of_the_attempt_and_not_of_one_before(measure: Measure)
     assert small.max_rss_bytes and large.max_rss_bytes and after.max_rss_bytes
     assert large.max_rss_bytes >= small.max_rss_bytes + 100 * MIB
     assert after.max_rss_bytes < large.max_rss_bytes - 50 * MIB
-
-
-def test_the_peak_of_a_larger_program_counts_until_another_one_hides_behind_it(
-    measure: Measure,
-) -> None:
-    def start(mib: int) -> Finished:
-        program = f"taken = b'x' * ({mib} << 20)"
-        return measure(lambda: subprocess.run([sys.executable, "-c", program], check=True))
-
-    # Of other tests' programs, and of this process: what it forks counts as that large at first.
-    who = (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)
-    mib = 200 + max(resource.getrusage(one).ru_maxrss for one in who) // 1024
-    peak = start(mib).max_rss_bytes
-    assert peak is not None and peak >= mib * MIB
-    assert start(mib - 100).max_rss_bytes is None, "the system tells only the largest of all"
-    own = measure(spin).max_rss_bytes
-    assert own is not None and own < mib * MIB
 
 
 def test_short_attempts_share_a_look_and_only_the_first_has_costs(

@@ -39,7 +39,6 @@ def nested(depth: int) -> Any:
         ({"text": "\ud800"}, r"result\.text has a lone surrogate"),
         ({"at": {"ratio": Decimal(1), "inf": [math.inf]}}, r"result\.at\.inf\[0\] is inf"),
         (nested(100_000), "nested too deep"),
-        ({"at": {(1, 2): 3}}, r"result\.at has a key of type tuple"),
     ],
 )
 def test_what_json_cannot_hold_is_refused_naming_the_field(value: Any, problem: str) -> None:
@@ -54,25 +53,11 @@ class Invoice:
     tags: set[str]
 
 
-@dataclass
-class Page:
-    rows: Any
-
-
-@pytest.mark.parametrize(
-    ("wrapped", "where"),
-    [
-        (lambda rows: rows, "result"),
-        (lambda rows: {"page": [Page({rows})]}, r"result\.page\[0\]\.rows\[0\]"),
-    ],
-)
-def test_a_result_that_must_be_run_through_is_refused_and_not_run(
-    wrapped: Callable[[Any], Any], where: str
-) -> None:
+def test_a_result_that_must_be_run_through_is_refused_and_not_run() -> None:
     """It may be a file or a cursor, which is closed by now, and it may have no end."""
     rows = (1 / 0 for _ in "a")
-    with pytest.raises(PermanentError, match=f"{where} is an iterator, a generator: return a list"):
-        result_text(wrapped(rows))
+    with pytest.raises(PermanentError, match="the result is an iterator: return a list"):
+        result_text(rows)
     with pytest.raises(ZeroDivisionError):
         next(rows)
 

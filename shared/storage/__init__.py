@@ -68,8 +68,7 @@ from orpheus.shared.storage.store import Store
 from orpheus.shared.storage.totals import BOUNDS_S, Histogram
 from orpheus.shared.storage.type_row import TypeRow
 from orpheus.shared.storage.type_totals import OTHER_TYPES, Distribution, TypeFigures
-from orpheus.shared.storage.verbs.job_conditions import words_of
-from orpheus.shared.storage.verbs.job_lists import PAGE_BYTES
+from orpheus.shared.storage.verbs.job_lists import PAGE_BYTES, words_of
 from orpheus.shared.storage.verbs.schedules import ScheduledRun
 from orpheus.shared.storage.verbs.windows import Budget
 

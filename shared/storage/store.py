@@ -17,28 +17,22 @@ from orpheus.shared.storage.verbs.bulk import Bulk
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.ended_leases import EndedLeases
 from orpheus.shared.storage.verbs.enqueue import Enqueue
-from orpheus.shared.storage.verbs.errors import Errors
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.graphs import Graphs
-from orpheus.shared.storage.verbs.idempotency import Idempotency
-from orpheus.shared.storage.verbs.job_lists import JobLists
-from orpheus.shared.storage.verbs.job_types import Types
-from orpheus.shared.storage.verbs.jobs import Jobs
+from orpheus.shared.storage.verbs.job_lists import Errors, JobLists
+from orpheus.shared.storage.verbs.job_types import Types, Versions
+from orpheus.shared.storage.verbs.jobs import Idempotency, Jobs, Logs
 from orpheus.shared.storage.verbs.keys import Keys
-from orpheus.shared.storage.verbs.leader import Leader
 from orpheus.shared.storage.verbs.leases import Leases
-from orpheus.shared.storage.verbs.logs import Logs
 from orpheus.shared.storage.verbs.moves import Moves
 from orpheus.shared.storage.verbs.outboxes import Outboxes
-from orpheus.shared.storage.verbs.processes import Processes
+from orpheus.shared.storage.verbs.processes import Leader, Processes, Supervision
 from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
 from orpheus.shared.storage.verbs.retention import Retention
 from orpheus.shared.storage.verbs.schedules import Schedules
 from orpheus.shared.storage.verbs.standing import Standings
 from orpheus.shared.storage.verbs.stats import Stats
-from orpheus.shared.storage.verbs.supervision import Supervision
-from orpheus.shared.storage.verbs.versions import Versions
 from orpheus.shared.storage.verbs.waiting import Waiting
 
 _WRITABLE_WAIT_S = 0.25

@@ -87,7 +87,7 @@ def test_those_of_the_last_hour_and_of_the_hour_before_are_counted(
 def test_of_a_large_group_only_the_jobs_that_failed_last_are_counted(
     store: Store, fail: Fail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orpheus.shared.storage.verbs.errors.MOST_IN_GROUP", 2)
+    monkeypatch.setattr("orpheus.shared.storage.verbs.job_lists.MOST_IN_GROUP", 2)
     first, *_, last = (fail(error_at("jobs.py:12")) for _ in range(4))
     fail(error_at("jobs.py:13"))
     large, small = store.errors.groups()

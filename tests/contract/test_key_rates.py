@@ -195,7 +195,7 @@ def test_no_job_is_leased_twice_at_once_while_others_of_its_queue_are_parked_and
     store: Store, lease: LeaseSome, end: End, clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Jobs that are unparked while a queue is read move all behind them."""
-    monkeypatch.setattr("orpheus.shared.storage.verbs.gate._MOST_PARKED", 20)
+    monkeypatch.setattr("orpheus.shared.storage.verbs.due_jobs._MOST_PARKED", 20)
     limit(store, Rate(1, 1, burst=5))
     store.jobs.submit_many(mails(*"B" * 10))
     for held in lease(2, ("mail",)):

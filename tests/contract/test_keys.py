@@ -15,7 +15,7 @@ from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
-from orpheus.shared.storage.verbs import gate, keys
+from orpheus.shared.storage.verbs import due_jobs, keys
 from tests.sqlite_handle import handle_of
 
 Submit = Callable[..., int]
@@ -315,7 +315,7 @@ def test_a_lowered_limit_lets_none_start_until_enough_have_ended(
 def test_a_limit_that_is_new_parks_the_backlog_some_at_a_time(
     store: Store, lease: LeaseSome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "_MOST_PARKED", 20)
+    monkeypatch.setattr(due_jobs, "_MOST_PARKED", 20)
     store.jobs.submit_many(mails(*"a" * 50, priority=1))
     (other,) = store.jobs.submit_many(mails("b"))
     limit(store, 1)

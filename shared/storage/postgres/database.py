@@ -26,7 +26,7 @@ from orpheus.shared.storage.postgres.connection import LOCK_WAIT_S, Connection
 from orpheus.shared.storage.postgres.notices import CHANNEL, Notices, sender_of
 from orpheus.shared.storage.postgres.opening import READ_VERSION, check_schema
 from orpheus.shared.storage.postgres.statements import Statements
-from orpheus.shared.storage.verbs.freed_room import ring_for_freed_room
+from orpheus.shared.storage.verbs.queues import ring_for_freed_room
 
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"

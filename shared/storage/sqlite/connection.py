@@ -30,7 +30,7 @@ from orpheus.shared.storage.sqlite.apsw_errors import BusyHandler
 from orpheus.shared.storage.sqlite.free_space import free_bytes_beside
 from orpheus.shared.storage.sqlite.handle import Handle
 from orpheus.shared.storage.sqlite.sql import sql_file
-from orpheus.shared.storage.verbs.freed_room import ring_for_freed_room
+from orpheus.shared.storage.verbs.queues import ring_for_freed_room
 
 _SUFFIXES = ("", "-wal", "-shm", "-open")
 _MOST_SAVEPOINTS = 256  # so many writes hold the lock for a few ms

@@ -41,8 +41,7 @@ from orpheus.shared.storage.data import (
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.dependencies import Dependencies
-from orpheus.shared.storage.verbs.job_conditions import words_of
-from orpheus.shared.storage.verbs.job_lists import JobLists
+from orpheus.shared.storage.verbs.job_lists import JobLists, words_of
 from orpheus.shared.storage.verbs.jobs import Jobs
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.windows import Budget

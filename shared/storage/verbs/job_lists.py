@@ -3,19 +3,30 @@
 A filter may be one that no index answers: a type and a queue that are both common and have no job
 in common, or a text. Such a list is read in windows (windows.py): a search of only the newest
 10,000 jobs would say that there is nothing where there is something.
+
+Failed jobs are also grouped by their errors.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.records import dataclass
-from orpheus.shared.storage.data import JobCursor, JobOrder, JobPage, Total
-from orpheus.shared.storage.database import NO_BOUND, Database, Row, text_bytes
-from orpheus.shared.storage.verbs.conditions import Condition, all_of
-from orpheus.shared.storage.verbs.job_conditions import conditions_of
+from orpheus.shared.storage.data import (
+    MOST_IN_GROUP,
+    ErrorGroup,
+    JobCursor,
+    JobOrder,
+    JobPage,
+    Total,
+)
+from orpheus.shared.storage.database import NO_BOUND, Database, Row, Value, text_bytes
+from orpheus.shared.storage.queries import SqlFile
+from orpheus.shared.storage.verbs.conditions import Condition, all_of, containing
 from orpheus.shared.storage.verbs.rows import job_of
 from orpheus.shared.storage.verbs.windows import Budget, Window, windows
 
@@ -363,3 +374,84 @@ def _first(row: tuple[JobCursor, Row]) -> JobCursor:
 
 def _cursor_of(row: Row, order: JobOrder) -> JobCursor:
     return JobCursor(row[_FINISHED_AT], row[0]) if order is JobOrder.ENDED else JobCursor(0, row[0])
+
+
+_COMPARED = {
+    "type": "type = ?",
+    "queue": "queue = ?",
+    "tag": "job_tags.tag = ?",
+    "error": "error_type = ?",
+    "where": "error_where = ?",
+    "since_ms": "finished_at_ms >= ?",
+    "until_ms": "finished_at_ms < ?",
+}
+"""By field of the filter."""
+
+
+def conditions_of(wanted: JobFilter, sql: SqlFile) -> dict[str, Condition]:
+    """Return the condition of each field that is given, by its name; each must hold."""
+    conditions: dict[str, Condition] = {}
+    if wanted.status is not None:
+        # Not as a value: PostgreSQL has one plan for all values, and some statuses are rare.
+        conditions["status"] = Condition(f"status = '{Status(wanted.status)}'")
+    for name, comparison in _COMPARED.items():
+        value: Value = getattr(wanted, name)
+        if value is not None:
+            conditions[name] = Condition(comparison, (value,))
+    if wanted.ids is not None:
+        conditions["ids"] = Condition(f"\n{sql['among-ids']}\n", (json.dumps(wanted.ids),))
+    if wanted.q is not None:
+        conditions["q"] = Condition(f"({sql['contains']})", (containing(wanted.q),) * 4)
+    return conditions
+
+
+def words_of(wanted: JobFilter) -> list[str]:
+    """Return each field that is given: `status=failed`, `since=2026-01-31T12:00:00.000Z`."""
+    fields = asdict(wanted)
+    for name in ("since", "until"):
+        at_ms = fields.pop(f"{name}_ms")
+        fields[name] = None if at_ms is None else rfc3339(at_ms)
+    return [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
+
+
+def _shown(value: object) -> str:
+    """Return a value; in quotes if it could be read as several fields."""
+    text = str(value)
+    is_plain = ", " not in text and '"' not in text
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
+
+
+MOST_GROUPS = 500
+_HOUR_MS = 3_600_000
+
+
+class Errors:
+    """Groups of failed jobs, counted from an index of just these: right also after a retry."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = database.sql("errors.sql")
+
+    def groups(self, limit: int = MOST_GROUPS) -> list[ErrorGroup]:
+        """Return the jobs that are failed now by type, error and location; most jobs first.
+
+        These are the groups in which a job failed last. Of each, at most MOST_IN_GROUP are counted.
+        """
+        hour_ago_ms = self._database.clock.wall_ms() - _HOUR_MS
+        bounds = (MOST_IN_GROUP, hour_ago_ms, hour_ago_ms - _HOUR_MS)
+        with self._database.snapshot():
+            found = self._database.all(self._sql["groups"], limit)
+            groups = [(*row[:3], *bounds) for row in found]
+            figures = self._database.run_many(self._sql["figures"], groups)
+        return sorted(map(_group_of, found, figures), key=_order)
+
+
+def _group_of(found: Row, figures: Row) -> ErrorGroup:
+    type_, error, where, first_ms, last_ms, newest, message = found
+    n, max_id, last_hour, hour_before, messages = figures
+    times, ids, hours = (first_ms, last_ms), (newest, max_id), (last_hour, hour_before)
+    return ErrorGroup(type_, error, where, n, *times, *ids, *hours, message, messages)
+
+
+def _order(group: ErrorGroup) -> tuple[object, ...]:
+    return -group.count, -group.last_ms, group.type, group.error, group.where

@@ -1,15 +1,33 @@
-"""The job verbs of the store: submit, read, list, cancel, retry."""
+"""Jobs: submit, read, cancel, retry, delete; their logs; the answers kept for Idempotency-Keys."""
 
 import json
 from collections.abc import Sequence
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Attempt, Dependency, Job, NewJob, RunningJob, Status
+from orpheus.shared.domain.jobs import (
+    Attempt,
+    Dependency,
+    Job,
+    LogLine,
+    NewJob,
+    NewLine,
+    RunningJob,
+    Status,
+)
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.limits import MOST_ATTEMPTS
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.storage.data import JobCursor, JobRun, JobState, KeyHolder, Submitted
+from orpheus.shared.process.last_lines import LastLine
+from orpheus.shared.storage.data import (
+    IDEMPOTENCY_MS,
+    JobCursor,
+    JobRun,
+    JobState,
+    KeptAnswer,
+    KeyHolder,
+    Submitted,
+)
 from orpheus.shared.storage.database import Database, Row
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue, keys_of, refuse_clashes
@@ -284,3 +302,81 @@ class Jobs:
     def dependencies(self, job_id: int) -> list[Dependency]:
         """Return the jobs that it depends on, as they are now, by id."""
         return self._dependencies.of(job_id)
+
+
+class Idempotency:
+    """Answers by Idempotency-Key, for 24 hours."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = database.sql("idempotency.sql")
+
+    def find(self, key: str) -> KeptAnswer | None:
+        """Return the answer that `key` got within the last 24 h.
+
+        Inside a transaction, nobody else answers it before it ends.
+        """
+        self._database.lock("idempotency key", [key])
+        oldest_ms = self._database.clock.wall_ms() - IDEMPOTENCY_MS
+        row = self._database.one(self._sql["find-key"], key, oldest_ms)
+        return None if row is None else KeptAnswer(*row)
+
+    def keep(self, key: str, answer: KeptAnswer) -> None:
+        """Store the answer to `key`, inside the transaction of the change that it reports."""
+        with self._database.write(durable=True):
+            self._database.run(
+                self._sql["keep-key"],
+                key,
+                answer.request_hash,
+                answer.status,
+                answer.body,
+                answer.location,
+                self._database.clock.wall_ms(),
+            )
+
+
+class Logs:
+    """Log lines of jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = database.sql("logs.sql")
+
+    def append(self, job_id: int, token: int, attempt: int, lines: Sequence[NewLine]) -> bool:
+        """Store `lines` with the attempt; False, and nothing stored, if the lease is lost."""
+        clock = self._database.clock
+        with self._database.write(durable=False):
+            held = self._database.one(
+                self._sql["holds-lease"], job_id, token, clock.monotonic_ms(), clock.boot_id
+            )
+            if held is None:
+                return False
+            self._database.run_many(
+                self._sql["append"],
+                [(job_id, attempt, new.at_ms, new.level, new.line, new.fields) for new in lines],
+            )
+            self._database.at_commit.ring_api()
+        return True
+
+    def append_last(self, incarnation: str, lines: Sequence[LastLine]) -> None:
+        """Store the lines that a dead process had not stored yet. Call it before `Leases.free`."""
+        if not lines:
+            return
+        with self._database.write(durable=False):
+            for job_id, token, attempt in self._database.all(self._sql["running"], incarnation):
+                stored = self._database.value(self._sql["count"], job_id, attempt)
+                self._database.run_many(
+                    self._sql["append"],
+                    [
+                        (job_id, attempt, one.at_ms, one.level, one.line, one.fields)
+                        for one in lines
+                        if one.token == token and one.number >= stored
+                    ],
+                )
+            self._database.at_commit.ring_api()
+
+    def after(self, job_id: int, after_id: int, limit: int) -> list[LogLine]:
+        """Return up to `limit` lines of a job with ids above `after_id`, in order."""
+        return [
+            LogLine(*row) for row in self._database.all(self._sql["after"], job_id, after_id, limit)
+        ]

@@ -14,19 +14,22 @@ from orpheus.shared.domain.rooms import Room
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage.data import LeaseHolder, LookAtHolder
 from orpheus.shared.storage.database import Database
-from orpheus.shared.storage.verbs.deaths import (
+from orpheus.shared.storage.verbs.dependencies import Dependencies
+from orpheus.shared.storage.verbs.due_jobs import DueJob, DueJobs
+from orpheus.shared.storage.verbs.ended_leases import (
+    Ended,
+    EndedLeases,
+    LeasedJob,
     ending_by_death,
     ending_by_expiry,
     ending_by_reboot,
+    times_of,
 )
-from orpheus.shared.storage.verbs.dependencies import Dependencies
-from orpheus.shared.storage.verbs.due_jobs import DueJob, DueJobs
-from orpheus.shared.storage.verbs.ended_leases import Ended, EndedLeases, LeasedJob, times_of
 from orpheus.shared.storage.verbs.enqueue import Children, Enqueue
 from orpheus.shared.storage.verbs.events import Events
+from orpheus.shared.storage.verbs.job_types import Versions
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.queues import Queues
-from orpheus.shared.storage.verbs.versions import Versions
 
 
 class Leases:

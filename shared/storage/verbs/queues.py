@@ -6,6 +6,7 @@ is a token bucket on the monotonic clock, written in the transaction of the leas
 key are stored here and kept by shared/storage/verbs/keys.py.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 
 from orpheus.shared.domain.events import Kind
@@ -194,3 +195,18 @@ class Queues:
 
 def _columns_of(rate: Rate | None) -> tuple[int, int, int]:
     return (0, 1, 1) if rate is None else (rate.starts, rate.period_s, rate.burst)
+
+
+def ring_for_freed_room(database: Database) -> None:
+    """Note to ring for each limited queue that has room and work, and for each key."""
+    at_commit = database.at_commit
+    if at_commit.unparked:
+        unparked = json.dumps(at_commit.unparked)
+        rows = database.all(database.sql("keys.sql")["still-waiting"], unparked)
+        at_commit.queues_with_work.update(row[0] for row in rows)
+    freed = [(queue,) for queue in at_commit.queues_with_room]
+    queues_sql = database.sql("queues.sql")
+    if not freed or database.one(queues_sql["limits-running"]) is None:
+        return
+    found = database.run_many(queues_sql["has-room-and-work"], freed)
+    at_commit.queues_with_work.update(row[0] for row in found)

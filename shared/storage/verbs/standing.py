@@ -18,11 +18,11 @@ from orpheus.shared.domain.why import MOST_BEFORE, MOST_STEPS, Before, Pause, St
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.audit import Audit
 from orpheus.shared.storage.verbs.due_jobs import heads_of_queues
+from orpheus.shared.storage.verbs.job_types import Versions
 from orpheus.shared.storage.verbs.jobs import Jobs
 from orpheus.shared.storage.verbs.keys import Keys
 from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
-from orpheus.shared.storage.verbs.versions import Versions
 
 _Key = tuple[str, str]
 _HELD = 2  # of `is_parked`

@@ -68,11 +68,6 @@ def kill_incarnation(incarnation: str) -> int:
     return _kill_all(incarnation.__eq__)
 
 
-def count_incarnation(incarnation: str) -> int:
-    """Return how many processes run that carry an incarnation."""
-    return sum(name == incarnation for _, name in _incarnations())
-
-
 def incarnation_prefix(state: StateFiles) -> str:
     """Return what the incarnations of one database begin with.
 

@@ -54,7 +54,7 @@ def after_exit(
     kind = classify(slot, process, exit, rules, turn.now_s)
     failed = is_failure(kind, process, exit)
     last_exit = _last_exit(process, exit, describe(slot, process, exit, kind), turn, failed=failed)
-    cause = cause_of(slot, process, exit, kind)
+    cause = cause_of(slot, process, exit)
     was_ready = process.ready_s is not None or exit.in_job
     failed_start = slot.start_failure if kind is ExitClass.EXPECTED else last_exit.reason
     ended = replace(
@@ -68,7 +68,7 @@ def after_exit(
         start_failure="" if was_ready else failed_start,
     )
     match kind:
-        case ExitClass.CONFIGURATION | ExitClass.DAEMONIZED:
+        case ExitClass.CONFIGURATION:
             ended = _fatal(ended, last_exit.reason, rules, turn.now_s)
         case ExitClass.DATABASE:
             timer = Timer(turn.now_s + rules.database_retry_s, None)

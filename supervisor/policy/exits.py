@@ -9,7 +9,6 @@ from enum import StrEnum
 
 from orpheus.shared.domain.processes import Role, SlotState, signal_name
 from orpheus.shared.errors import ExitCode
-from orpheus.supervisor.policy.liveness import has_been_ready
 from orpheus.supervisor.policy.slot import Cause, Desired, Exit, Process, Rules, Slot
 
 
@@ -18,7 +17,6 @@ class ExitClass(StrEnum):
 
     EXPECTED = "the slot goes down, and starts again at once if it is wanted"
     CONFIGURATION = "the process says that it can never run: fatal at once"
-    DAEMONIZED = "a program has gone to the background, where it cannot be watched: fatal at once"
     DATABASE = "the database is away: tried again each second, never counted"
     COUNTED = "a failure: backoff, and fatal at the limit"
     IN_JOB = "a failure of the job that it had entered: backoff, but never fatal"
@@ -30,25 +28,17 @@ def classify(slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: floa
     if slot.desired is not Desired.UP:
         return ExitClass.EXPECTED
     if slot.role is Role.PROGRAM:
-        return _classify_program(slot, process, exit, rules, now_s)
-    if exit.in_job:
+        # Of the codes of a program only 0 has a meaning.
+        is_stopping = slot.state in (SlotState.STOPPING, SlotState.KILLING)
+        was_told = is_stopping and process.kill_cause is None
+        if not was_told and rules.restart.keeps_down(failed=has_failed(process, exit)):
+            return ExitClass.ENDED
+    elif exit.in_job:
         return ExitClass.IN_JOB
-    if exit.code == ExitCode.CONFIGURATION:
+    elif exit.code == ExitCode.CONFIGURATION:
         return ExitClass.CONFIGURATION
-    if exit.code == ExitCode.DATABASE:
+    elif exit.code == ExitCode.DATABASE:
         return ExitClass.DATABASE
-    return _classify_by_order(slot, process, exit, rules, now_s)
-
-
-def _classify_program(
-    slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: float
-) -> ExitClass:
-    """Return what follows the exit of a program: of its codes only 0 has a meaning."""
-    if _has_daemonized(slot, process, exit, rules, now_s):
-        return ExitClass.DAEMONIZED
-    was_told = slot.state in (SlotState.STOPPING, SlotState.KILLING) and process.kill_cause is None
-    if not was_told and rules.restart.keeps_down(failed=has_failed(process, exit)):
-        return ExitClass.ENDED
     return _classify_by_order(slot, process, exit, rules, now_s)
 
 
@@ -62,16 +52,6 @@ def is_failure(kind: ExitClass, process: Process, exit: Exit) -> bool:
 def has_failed(process: Process, exit: Exit) -> bool:
     """Return whether the end of a program is a failure, for its `restart`."""
     return exit.code != 0 or process.kill_cause is not None
-
-
-def _has_daemonized(slot: Slot, process: Process, exit: Exit, rules: Rules, now_s: float) -> bool:
-    """Return whether a program has gone to the background at its start, leaving others to work.
-
-    A program that was told to stop may rightly end before its own children.
-    """
-    is_young = not has_been_ready(process, rules.stable_s, now_s)
-    was_left_alone = slot.state in (SlotState.STARTING, SlotState.READY)
-    return exit.code == 0 and exit.left_running > 0 and is_young and was_left_alone
 
 
 def _classify_by_order(
@@ -99,14 +79,16 @@ def describe(slot: Slot, process: Process, exit: Exit, kind: ExitClass) -> str:
     """Return the reason of an exit in words: `killed by SIGKILL; out of memory?`."""
     if exit.error is not None:
         return f"cannot start: {exit.error}"
-    if kind is ExitClass.DAEMONIZED:
-        return _LEFT.format(exit.left_running)
     if process.kill_reason is not None:
         by_us = exit.signal in (signal.SIGABRT, signal.SIGKILL)
         return f"{process.kill_reason}; {'killed' if by_us else _signal_or_code(process, exit)}"
     by_its_signal = exit.signal is not None or slot.role is Role.PROGRAM
     if exit.code == 0 or (by_its_signal and _ended_in_order(slot, exit)):
-        unasked = "exited with code 0" + (", unasked" if slot.role is not Role.PROGRAM else "")
+        unasked = "exited with code 0, unasked"
+        if slot.role is Role.PROGRAM:
+            unasked = "exited with code 0"
+            if kind is ExitClass.COUNTED:
+                unasked += " (a program must stay in the foreground)"
         return _wanted(slot) or process.recycle or unasked
     if exit.code == ExitCode.CUT_SHORT and _ended_in_order(slot, exit):
         why = _wanted(slot) or process.recycle or "stopped"
@@ -136,10 +118,6 @@ _RELEASED = "released what it had not finished"
 _CANNOT_EXECUTE = 127
 _MOST_SHOWN = 200
 _WANTED = {Desired.DOWN: "stopped", Desired.DRAINED: "drained", Desired.REPLACE: "replaced"}
-_LEFT = (
-    "exited with code 0 and left {} running: a program must stay in the foreground, as what it "
-    "leaves in the background cannot be watched, and was killed (nginx stays with -g 'daemon off;')"
-)
 _KILLED = {
     True: "killed by the kernel: out of memory",
     False: "killed by SIGKILL, not for memory: somebody sent it",
@@ -147,7 +125,7 @@ _KILLED = {
 }
 
 
-def cause_of(slot: Slot, process: Process, exit: Exit, kind: ExitClass) -> Cause:
+def cause_of(slot: Slot, process: Process, exit: Exit) -> Cause:
     """Return what the exit is counted as."""
     if exit.error is not None:
         return Cause.CANNOT_START
@@ -155,8 +133,6 @@ def cause_of(slot: Slot, process: Process, exit: Exit, kind: ExitClass) -> Cause
         return process.kill_cause
     if slot.desired is not Desired.UP:
         return Cause.REPLACED if slot.desired is Desired.REPLACE else Cause.STOPPED
-    if kind is ExitClass.DAEMONIZED:
-        return Cause.DAEMONIZED
     if exit.code == ExitCode.CONFIGURATION and slot.role is not Role.PROGRAM:
         return Cause.CONFIGURATION
     if process.recycle is not None and _ended_in_order(slot, exit):

@@ -51,8 +51,6 @@ class Cause(StrEnum):
     OVERDUE = "overdue"
     MEMORY_LIMIT = "memory_limit"
     OUT_OF_MEMORY = "out_of_memory"
-    DAEMONIZED = "daemonized"
-    """It went to the background, where it cannot be watched."""
     KILLED = "killed"
     CRASHED = "crashed"
     """By a signal such as SIGSEGV."""
@@ -134,8 +132,6 @@ class Exit:
     """The last lines that its jobs wrote."""
     jobs: tuple[int, ...] = ()
     """The ids of the jobs that it was running."""
-    left_running: int = 0
-    """How many processes a program that exited with 0 has left."""
 
 
 @dataclass(frozen=True, slots=True)

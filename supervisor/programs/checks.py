@@ -4,12 +4,10 @@ A program that accepts a connection and never answers delays only this thread. T
 the attributes of the checks, and is woken when one of them changes.
 """
 
-import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
-from threading import Event, Thread, Timer
+from threading import Event, Thread
 from urllib.parse import urlsplit
 
 from orpheus.shared.domain.programs import ProgramSettings, filled_in
@@ -106,41 +104,17 @@ def problem_at(url: str, timeout_s: float) -> str:
         port = parts.port
     except ValueError:  # {instance} may lead beyond the last one
         return f"there is no port {parts.netloc.rpartition(':')[2]}"
-    late = f"no answer within {timeout_s:g} s"
-    ends_s = time.monotonic() + timeout_s
     connection = HTTPConnection(parts.hostname or "", port, timeout=timeout_s)
     try:
-        connection.connect()
-        with _ended_at(ends_s, connection.sock):
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("GET", target, headers={"Connection": "close"})
-            status = connection.getresponse().status
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("GET", target, headers={"Connection": "close"})
+        status = connection.getresponse().status
     except TimeoutError:
-        return late
+        return f"no answer within {timeout_s:g} s"
     except OSError as error:
-        is_late = time.monotonic() >= ends_s
-        return late if is_late else error.strerror or str(error)
-    except (HTTPException, ValueError) as error:
-        is_late = time.monotonic() >= ends_s
-        # Its text may quote the URL, and so the query.
-        return late if is_late else f"not an answer of HTTP: {type(error).__name__}"
+        return error.strerror or str(error)
+    except (HTTPException, ValueError) as error:  # its text may quote the URL, and so the query
+        return f"not an answer of HTTP: {type(error).__name__}"
     finally:
         connection.close()
     return "" if status in _GOOD else f"it answered {status}"
-
-
-@contextmanager
-def _ended_at(ends_s: float, connected: socket.socket) -> Iterator[None]:
-    """Shut the connection down at `ends_s`: its timeout would begin anew with each byte."""
-
-    def end() -> None:
-        with suppress(OSError):
-            connected.shutdown(socket.SHUT_RDWR)
-
-    timer = Timer(max(0.0, ends_s - time.monotonic()), end)
-    with suppress(RuntimeError):  # no thread is left: go on without this bound
-        timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from orpheus.shared.domain.processes import signal_name
@@ -22,7 +21,6 @@ from orpheus.shared.logs import get_logger
 from orpheus.shared.process import program_start
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.records import dataclass
-from orpheus.supervisor.linux.adoption import count_incarnation
 from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
 from orpheus.supervisor.policy.slot import Exit, ProcessCommand
 from orpheus.supervisor.programs.checks import HttpChecks, shown
@@ -46,9 +44,6 @@ class ProgramHandle(ProcessHandle):
     _checks: HttpChecks | None
     _wake: Callable[[], object]
     _exit_seen_s: float | None = None
-    _family: "_Family | None" = None
-    _lacks_checks: bool = False
-    """A reload has added checks for which no thread could be started yet."""
 
     @classmethod
     def spawn(
@@ -95,16 +90,10 @@ class ProgramHandle(ProcessHandle):
             if self._checks is not None:
                 self._checks.program = program
             else:
-                self._start_checks()
-
-    def _start_checks(self) -> None:
-        try:
-            self._checks = HttpChecks.start(self._program, instance_of(self.slot), self._wake)
-            self._lacks_checks = False
-        except RuntimeError as error:  # no thread is left; the process goes on as it did
-            if not self._lacks_checks:
-                log.warning("no_checks", slot=self.slot, reason=str(error), note="trying again")
-            self._lacks_checks = True
+                try:
+                    self._checks = HttpChecks.start(program, instance_of(self.slot), self._wake)
+                except RuntimeError as error:  # no thread is left
+                    log.warning("no_checks", slot=self.slot, reason=str(error))
 
     def send(self, command: ProcessCommand, within_s: float | None = None) -> None:  # noqa: ARG002
         """Send the signal of a command; ignored if it is not one that a program knows."""
@@ -127,12 +116,6 @@ class ProgramHandle(ProcessHandle):
             said.append({"say": "ready"})
         if not has_exited and not serves:
             said.append({"say": "unready", "reason": self._unready()})
-            if self._output.is_slow(self.incarnation):
-                line = self._program.ready_line
-                why = f"its ready line {line!r} takes too long to compare with what it prints"
-                said.append({"say": "unhealthy", "reason": why})
-        if self._lacks_checks and not has_exited:
-            self._start_checks()
         checks = self._checks
         if checks is not None and not has_exited:
             checks.serves = serves
@@ -163,20 +146,10 @@ class ProgramHandle(ProcessHandle):
             self._exit_seen_s = time.monotonic()
             how = f"exit code {code}" if number is None else f"killed by {signal_name(number)}"
             self._output.drain(self.incarnation, f"process {self.pid} ended: {how}")
-        if code == 0 and self._family is None:
-            with contextlib.suppress(RuntimeError):  # no thread is left; the next turn tries again
-                self._family = _Family(self.incarnation)
         last_lines = self._output.last_lines(self.incarnation)
-        is_counted = code != 0 or (self._family is not None and not self._family.is_alive())
-        is_late = time.monotonic() - self._exit_seen_s >= _LAST_LINES_S
-        if not is_late and (last_lines is None or not is_counted):
+        if last_lines is None and time.monotonic() - self._exit_seen_s < _LAST_LINES_S:
             return None
-        return Exit(
-            code=code,
-            signal=number,
-            evidence=last_lines or None,
-            left_running=0 if self._family is None else self._family.size,
-        )
+        return Exit(code=code, signal=number, evidence=last_lines or None)
 
     def wakes_s(self) -> float | None:
         """Return when its exit is to be reported at the latest; None: it has not ended."""
@@ -217,19 +190,3 @@ def _start(
             INCARNATION_VARIABLE: incarnation,
         },
     )
-
-
-class _Family(Thread):
-    """Counts the processes that an ended program has left; a thread, as it reads all of /proc.
-
-    It is started when it is made. Raises RuntimeError if no thread can be started.
-    """
-
-    def __init__(self, incarnation: str) -> None:
-        super().__init__(name="family", daemon=True)
-        self.size = 0
-        self._incarnation = incarnation
-        self.start()
-
-    def run(self) -> None:
-        self.size = count_incarnation(self._incarnation)

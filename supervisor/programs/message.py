@@ -2,9 +2,8 @@
 
 Each message is one packet of JSON, and may carry descriptors. The supervisor sends `open` (with the
 read ends of a program's pipes), `limits`, `drain` and `beat`. The other process sends `ready` (the
-line was found that a program's `ready` waits for), `slow` (it is no longer looked for, because that
-takes too long), `drained` (all that a program wrote before its end is kept), and `beat` when it is
-asked for one.
+line was found that a program's `ready` waits for), `drained` (all that a program wrote before its
+end is kept), and `beat` when it is asked for one.
 """
 
 import json

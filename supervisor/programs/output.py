@@ -39,8 +39,6 @@ class _Pipes:
     message: dict[str, Any]
     fds: tuple[int, int]
     is_ready: bool = False
-    is_slow: bool = False
-    """To look for the line that its `ready` waits for takes too long."""
     note: str | None = None
     """How the process ended; None: it runs."""
     last_lines: str | None = None
@@ -107,8 +105,6 @@ class ProgramOutput:
         limits = self._limits(slot, program)
         for pipes in self._pipes.values():
             if pipes.message.get("slot") == slot:
-                if limits["ready_line"] != pipes.message["ready_line"]:
-                    pipes.is_slow = False
                 pipes.message |= limits  # for the next output process
         if self._packets is not None:
             self._packets.send({**limits, "do": "limits"})
@@ -132,10 +128,6 @@ class ProgramOutput:
     def is_ready(self, incarnation: str) -> bool:
         """Return whether the line that the program's `ready` waits for was seen."""
         return self._pipes[incarnation].is_ready
-
-    def is_slow(self, incarnation: str) -> bool:
-        """Return whether that line is no longer looked for, because that takes too long."""
-        return self._pipes[incarnation].is_slow
 
     def last_lines(self, incarnation: str) -> str | None:
         """Return what a process wrote last, once all of it is kept; None: not yet."""
@@ -176,8 +168,6 @@ class ProgramOutput:
                 self._asked_s, self._beat_s, self.trouble = None, time.monotonic(), ""
             case "ready" if pipes is not None:
                 pipes.is_ready = True
-            case "slow" if pipes is not None and message["line"] == pipes.message["ready_line"]:
-                pipes.is_slow = True
             case "drained" if pipes is not None:
                 pipes.last_lines = message["tail"]
 
@@ -244,7 +234,7 @@ class ProgramOutput:
         """Hand a process' pipes over. The next output process says that this one has ended."""
         if self._packets is not None:
             message = dict(pipes.message)
-            if pipes.is_ready or pipes.is_slow:
+            if pipes.is_ready:
                 message["ready_line"] = None  # nothing is looked for any more
             is_sent = self._packets.send(message, pipes.fds)
             note = pipes.message["note"]

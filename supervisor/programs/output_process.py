@@ -32,8 +32,6 @@ _READ_BYTES = 262_144
 _LONGEST_LINE_BYTES = 16_384
 _MOST_COMPARED = 4_096
 """Characters of a line that are compared with what `ready` waits for."""
-_LONGEST_SEARCH_S = 0.25
-"""Of processor time, for the lines of one read. A pattern such as `^(a+)+$` could take for ever."""
 _MOST_LAST_READS = 16
 _TAIL_BYTES = 4_096
 _TAIL_LINES = 20
@@ -269,19 +267,13 @@ class Reader:
         self._writer.add(source.slot, head + lines.replace(b"\n", b"\n" + head) + b"\n")
 
     def _compare(self, source: Origin, lines: bytes) -> None:
-        pattern, incarnation = source.ready_line, source.incarnation
+        pattern = source.ready_line
         if pattern is None:
             return
-        try:
-            if not _is_found(pattern, lines):
-                return
-        except _TooSlowError:
-            source.ready_line = None
-            slow = {"say": "slow", "incarnation": incarnation, "line": pattern.pattern}
-            self._packets.send(slow)
-            return
-        source.ready_line, source.is_ready = None, True
-        self._packets.send({"say": "ready", "incarnation": incarnation})
+        text = lines.decode(errors="replace")
+        if any(pattern.search(line[:_MOST_COMPARED]) for line in text.split("\n")):
+            source.ready_line, source.is_ready = None, True
+            self._packets.send({"say": "ready", "incarnation": source.incarnation})
 
     def _close(self, source: Origin, fd: int) -> None:
         self._poll.unregister(fd)
@@ -299,27 +291,6 @@ def _pattern(line: str | None) -> re.Pattern[str] | None:
     return None if line is None else re.compile(line)
 
 
-class _TooSlowError(Exception):
-    """A search took too long."""
-
-
-def _give_up(*_: object) -> None:
-    raise _TooSlowError
-
-
-def _is_found(pattern: re.Pattern[str], lines: bytes) -> bool:
-    """Return whether one of the lines matches. Main thread only. Raises _TooSlowError.
-
-    A search checks for signals while it backtracks; the rest of it is bounded by the line's length.
-    """
-    text = lines.decode(errors="replace")
-    try:
-        signal.setitimer(signal.ITIMER_VIRTUAL, _LONGEST_SEARCH_S)
-        return any(pattern.search(line[:_MOST_COMPARED]) for line in text.split("\n"))
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-
-
 def note_line(text: str) -> bytes:
     """Return a line that Orpheus itself adds to a log."""
     return f"{_now()} {ORPHEUS} {' '.join(text.split())}\n".encode(errors="replace")
@@ -333,7 +304,6 @@ def main(control_fd: int) -> None:
     """Keep output until the supervisor is gone and every pipe has ended."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the programs end first, and say why
-    signal.signal(signal.SIGVTALRM, _give_up)
     os.set_inheritable(control_fd, False)
     writer = WriterThread()
     writer.start()

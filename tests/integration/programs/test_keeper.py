@@ -1,7 +1,5 @@
 """The process that keeps the output of all programs stands still, or is given a hostile pattern."""
 
-import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -60,31 +58,3 @@ def test_programs_go_on_when_the_keeper_of_their_output_stands_still(
     assert log.count("output_process_continued") == log.count("output_process_hung") == 1
     assert running.slot("writes-1")["pid"] == pid and running.slot("writes-1")["restarts"] == 0
     assert not running.slot("supervisor")["degraded"]
-
-
-def test_a_hostile_pattern_hurts_no_other_program_and_is_told(
-    programs: Start, tmp_path: Path
-) -> None:
-    progress = tmp_path / "progress"
-    running = programs(
-        [
-            ATTENTIVE,
-            program("slow", sys.executable, "-c", HOSTILE, ready={"line": "^(a+)+$"}),
-            program("writes", sys.executable, "-c", WRITES.format(str(progress))),
-        ]
-    )
-    keeper = keeper_of(running)
-    goes_on(progress)
-    slow = wait_until(
-        lambda: slot if (slot := running.slot("slow-1"))["last_exit"] else None, "its end"
-    )
-    why = "its ready line '^(a+)+$' takes too long to compare with what it prints"
-    assert slow["last_exit"]["reason"].startswith(why)
-
-    def concerns() -> list[str]:
-        return [one["text"] for one in running.system.get("/stats")["verdict"]["concerns"]]
-
-    wait_until(lambda: any(why in text for text in concerns()), "the verdict to tell")
-    goes_on(progress)
-    assert keeper_of(running) == keeper
-    os.kill(keeper.pid, signal.SIGCONT)  # it is still ours

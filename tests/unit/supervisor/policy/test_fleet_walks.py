@@ -61,7 +61,6 @@ EXITS = [
     *(Exit(signal=number) for number in (6, 9, 11, 15)),
     Exit(signal=9, out_of_memory=True),
     Exit(error="no memory"),
-    Exit(code=0, left_running=1),
 ]
 
 

@@ -200,30 +200,14 @@ def test_one_that_grows_is_restarted_whatever_restart_says() -> None:
     assert one.commands() == [ProcessCommand.SPAWN]
 
 
-def test_one_that_goes_to_the_background_is_given_up_at_once() -> None:
-    one = driver()
-    one.exit(0.2, code=0, left_running=2)
-    assert one.state() is SlotState.FATAL
-    assert "left 2 running: a program must stay in the foreground" in one.reason()
-    assert one.ended().cause is Cause.DAEMONIZED
-
-
-def test_one_that_ran_well_and_left_others_is_only_started_again() -> None:
+def test_one_that_ran_well_and_ends_is_only_started_again() -> None:
     one = ready()
     one.turn(100.0)
-    one.exit(code=0, left_running=1)
+    one.exit(code=0)
     assert one.state() is SlotState.DOWN and one.reason() == "exited with code 0"
     assert one.ended().cause is Cause.EXITED
     one.turn()
     assert one.commands() == [ProcessCommand.SPAWN]
-
-
-def test_one_that_was_slow_to_start_may_end_before_those_that_it_has_started() -> None:
-    one = driver(ready_after_s=None)
-    one.turn(60.0)
-    one.exit(code=0, left_running=1)
-    assert one.state() is SlotState.BACKOFF
-    assert one.reason() == "not ready within 60 s; exit code 0"
 
 
 def test_changed_settings_start_one_that_had_ended_but_none_that_was_drained() -> None:

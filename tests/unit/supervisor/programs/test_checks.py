@@ -65,34 +65,6 @@ def test_no_answer_is_told_in_words() -> None:
         assert problem_at(f"http://127.0.0.1:{port}/", 0.1) == "no answer within 0.1 s"
 
 
-def test_an_answer_that_drips_is_no_answer() -> None:
-    def drip(listener: socket.socket) -> None:
-        client, _ = listener.accept()
-        with client, contextlib.suppress(OSError):
-            for byte in b"HTTP/1.1 200 OK\r\nServer: " + b"x" * 10_000:
-                client.sendall(bytes([byte]))
-                time.sleep(0.02)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=drip, args=(listener,))
-        thread.start()
-        found = problem_at(f"http://127.0.0.1:{listener.getsockname()[1]}/", 0.2)
-        thread.join()
-    assert found == "no answer within 0.2 s"
-
-
-def test_a_check_for_whose_bound_no_thread_is_left_is_made_without_it(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It must not end the thread of the checks, nor count against the program."""
-
-    def fail(_: threading.Timer) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Timer, "start", fail)
-    assert problem_at(url_of(server), 5) == ""
-
-
 def test_a_port_that_the_number_of_the_instance_leads_beyond_is_told() -> None:
     assert problem_at("http://127.0.0.1:900100/", 5) == "there is no port 900100"
 

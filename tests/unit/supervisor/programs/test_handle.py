@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
-from threading import Thread
 from typing import Any, cast
 
 import psutil
@@ -12,7 +11,6 @@ import pytest
 
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.supervisor.policy.slot import ProcessCommand
-from orpheus.supervisor.programs import handle as programs_handle
 from orpheus.supervisor.programs.checks import HttpChecks
 from orpheus.supervisor.programs.handle import ProgramHandle
 from orpheus.supervisor.programs.output import ProgramOutput
@@ -46,9 +44,6 @@ class NoOutput:
     def is_ready(self, incarnation: str) -> bool:
         return False
 
-    def is_slow(self, incarnation: str) -> bool:
-        return False
-
     def drain(self, *_: object) -> None: ...
 
     def last_lines(self, incarnation: str) -> str:
@@ -65,25 +60,6 @@ def running() -> Iterator[ProgramHandle]:
     handle = spawn(SLEEP)
     yield handle
     handle.reap()
-
-
-class NoThreadAtFirst(Thread):
-    """A thread that cannot be started at the first two attempts."""
-
-    failures = 0
-
-    def start(self) -> None:
-        if NoThreadAtFirst.failures < 2:
-            NoThreadAtFirst.failures += 1
-            raise RuntimeError("can't start new thread")
-        Thread.start(self)
-
-
-@pytest.fixture
-def no_thread_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(NoThreadAtFirst, "failures", 0)
-    monkeypatch.setattr("orpheus.supervisor.programs.checks.Thread", NoThreadAtFirst)
-    monkeypatch.setattr(programs_handle._Family, "start", NoThreadAtFirst.start)
 
 
 def test_a_start_that_fails_late_leaves_neither_process_nor_descriptor(
@@ -150,24 +126,3 @@ def test_checks_that_are_added_while_it_runs_find_it_dead(running: ProgramHandle
     )
     assert said["say"] == "unhealthy"
     assert str(said["reason"]).startswith("2 checks in a row failed")
-
-
-@pytest.mark.usefixtures("no_thread_at_first")
-def test_checks_that_no_thread_was_left_for_begin_when_there_is_one(running: ProgramHandle) -> None:
-    with capture_logs() as logged:
-        running.adopt(CHECKED)
-        assert running.messages(has_exited=False, serves=True) == []
-        wait_until(lambda: running.messages(has_exited=False, serves=True), "the checks")
-    assert [one["event"] for one in logged] == ["no_checks"]
-
-
-@pytest.mark.usefixtures("no_thread_at_first")
-def test_what_a_program_left_is_counted_as_soon_as_there_is_a_thread_for_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(programs_handle, "count_incarnation", lambda _: 3)
-    monkeypatch.setattr(programs_handle, "_LAST_LINES_S", 600.0)
-    handle = spawn(replace(SLEEP, argv=("true",)))
-    ended = wait_until(handle.peek_exit, "its exit")
-    handle.reap()
-    assert (ended.code, ended.left_running, NoThreadAtFirst.failures) == (0, 3, 2)

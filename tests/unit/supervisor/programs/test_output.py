@@ -128,25 +128,20 @@ def test_one_that_says_nothing_while_it_starts_has_the_time_of_a_start_and_is_th
     assert output.trouble == ""
 
 
-def test_a_line_that_was_found_or_took_too_long_is_not_looked_for_by_the_next_process(
+def test_a_line_that_was_found_is_not_looked_for_by_the_next_process(
     output: ProgramOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = replace(WEB, ready_line="up")
-    for life in ("life-1", "life-2", "life-3"):
+    for life in ("life-1", "life-2"):
         ends = output.make_pipes(life)
         close_all(ends)
         output.begin(life, "web-1", program, 1)
     output._take({"say": "ready", "incarnation": "life-1"})
-    output._take({"say": "slow", "incarnation": "life-2", "line": "up"})
-    output._take({"say": "slow", "incarnation": "life-3", "line": "another, before a reload"})
-    assert [output.is_slow(f"life-{number}") for number in (1, 2, 3)] == [False, True, False]
     output._reap()
     sent: list[Any] = []
     monkeypatch.setattr(Packets, "send", lambda _, message, *__: sent.append(message))
     output._start()
-    assert [message["ready_line"] for message in sent] == [None, None, "up"]
-    output.set_limits("web-1", replace(WEB, ready_line="accepts"))
-    assert not output.is_slow("life-2")
+    assert [message["ready_line"] for message in sent] == [None, "up"]
 
 
 def test_descriptors_that_are_closed_before_they_could_be_sent_are_not_sent() -> None:

@@ -87,13 +87,7 @@ def _end_for(error: OSError) -> ExitCode | None:
         path = Path(error.filename or ".")
         click.echo(f"orpheus: {path}: {error.strerror}{run_as_owner(path)}", err=True)
         return ExitCode.DATABASE
-    if isinstance(error, FileNotFoundError) and error.filename is None:
-        click.echo("orpheus: the current folder was deleted: go to another one", err=True)
-        return ExitCode.NO
-    if isinstance(error, BlockingIOError) and not _is_of_output(error):
-        click.echo(f"orpheus: no process can be started: {error.strerror}", err=True)
-        return ExitCode.NO
-    if _is_of_output(error):
+    if isinstance(error, BrokenPipeError) or error.errno in _NOT_WRITTEN:
         nowhere = os.open(os.devnull, os.O_WRONLY)  # else the flush at the exit would fail, too
         os.dup2(nowhere, sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
@@ -105,16 +99,6 @@ def _end_for(error: OSError) -> ExitCode | None:
             os.dup2(nowhere, sys.stderr.fileno())
         return ExitCode.NO
     return None
-
-
-def _is_of_output(error: OSError) -> bool:
-    """Return whether what is printed could not be written, because of a file, a disk or a reader.
-
-    If no process can be started, the system raises the same error as for a pipe that is full.
-    """
-    if isinstance(error, BlockingIOError):
-        return hasattr(error, "characters_written")
-    return isinstance(error, BrokenPipeError) or error.errno in _NOT_WRITTEN
 
 
 def _refuse(error: click.ClickException) -> int:

@@ -34,7 +34,7 @@ _WHEN = {
     412: "The file is not what If-Match names.",
     413: "The body is too large.",
     415: "The body is not application/json.",
-    422: "Fields are not valid, or a parameter is given twice.",
+    422: "Fields are not valid.",
     428: "A whole text needs If-Match.",
     503: "The database is locked or unusable, too many requests wait, no supervisor is running, or "
     "a process does not answer; see Retry-After.",

@@ -2,10 +2,9 @@
 
 In this order, the cheapest first: the limit of clients (503), the Host (400: DNS rebinding sends
 another name), the origin of writes and WebSockets (403: another site's page in the operator's
-browser), the token or session (401), a parameter that is given twice (422), read-only (403), the
-content type (415: a cross-site form cannot send JSON), the size (413), and the strict JSON parser
-(400, 422). The body of a request that passes is parsed once and kept in the scope
-(api/http/scope.py), and so is its caller.
+browser), the token or session (401), read-only (403), the content type (415: a cross-site form
+cannot send JSON), the size (413), and the strict JSON parser (400, 422). The body of a request that
+passes is parsed once and kept in the scope (api/http/scope.py), and so is its caller.
 
 Some paths can be reached without a token: /healthz and /readyz, for probes; the login page, which a
 browser gets with its 401, and its files; and POST /session, which takes the token. Everything else
@@ -24,7 +23,6 @@ from orpheus.api.http.auth import CHALLENGE, Authenticator, Caller, bearer_token
 from orpheus.api.http.headers import PREFLIGHT, AnswerHeaders
 from orpheus.api.http.large_bodies import LARGE_BODY_BYTES, HeldBody, LargeBodies
 from orpheus.api.http.problems import Refusal, refusal_of
-from orpheus.api.http.query import check_query
 from orpheus.api.http.scope import (
     BODY,
     CALLER,
@@ -163,7 +161,6 @@ class Guard:
         if scope["path"].endswith("\n"):
             # A route's pattern ends with `$`, which also matches before a last newline.
             raise Refusal(404, "There is nothing at this path.")
-        check_query(scope)
         if is_write:
             check_may_write(scope["path"], rules)
             await self._pass_on_with_body(scope, headers, receive, send)

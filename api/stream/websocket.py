@@ -20,14 +20,12 @@ from orpheus.api.stream.messages import WINDOW_BITS, Message
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.logs import get_logger
 
-INVALID_DATA = 1007
 POLICY_VIOLATION = 1008
 SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 _LONGEST_REASON = 100
 _MOST_MESSAGES = 16
 _WITHIN_S = 1.0
-_CLOSED_WITHIN_S = 5.0
 
 _ENCODED = "orpheus.encoded"
 """Key of a `websocket.send` message that holds a Message instead of text or bytes."""
@@ -45,7 +43,6 @@ class StreamProtocol(WebSocketsSansIOProtocol):
                 server_no_context_takeover=True, client_no_context_takeover=True
             )
         ]
-        self._is_broken = False
 
     @cached_property
     def _accepts_compressed(self) -> bool:
@@ -60,40 +57,17 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         self.app_state[CONNECTION].leave()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Take what the client sends; nothing more once it has broken the protocol."""
-        if not self._is_broken:
-            super().data_received(data)
-
     def send_receive_event_to_app(self) -> None:
-        """Pass a message on, unless it claims to be text and is not UTF-8."""
-        if self._is_broken:
-            return
-        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
-            if self.conn.state is OPEN:  # else a close follows it, which is answered
-                self.conn.send_close(INVALID_DATA)
-            self.handle_parser_exception()
-            return
+        """Pass a message on as bytes: what clients send is ignored, and may not be UTF-8."""
+        self.curr_msg_data_type = "bytes"
         super().send_receive_event_to_app()
 
     def handle_parser_exception(self) -> None:
-        """Send the close that says what was wrong, and read on until the client has closed.
-
-        If it were closed with bytes unread, it would be reset, and the close could be lost.
-        """
-        self._is_broken = True
-        if self.conn.close_sent is None:  # the client broke the protocol before it was accepted
+        """Send the close that says what was wrong; before the handshake is done, there is none."""
+        if self.conn.close_sent is None:
             self.transport.abort()
-            return
-        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
-        self.transport.write_eof()
-        self.close_timer = self.loop.call_later(_CLOSED_WITHIN_S, self.transport.abort)
+        else:
+            super().handle_parser_exception()
 
     def handle_ping(self) -> None:
         """Answer a ping, unless the client does not read what it was sent already.
@@ -116,14 +90,6 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         if self.disconnected or self.close_sent or self.transport.is_closing():
             raise ClientDisconnected
         self.transport.write(encoded.compressed if self._accepts_compressed else encoded.plain)
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 async def send_stream(websocket: WebSocket, listener: Follower, after: Position | None) -> None:

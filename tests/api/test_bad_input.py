@@ -350,27 +350,6 @@ def test_a_query_that_is_not_valid_is_named(untouched: Any, query: str, pointer:
     assert pointers(untouched.client.get(f"/jobs?{query}")) == [pointer]
 
 
-@pytest.mark.parametrize(
-    ("call", "named"),
-    [
-        ("GET /jobs?status=failed&status=done", ["/status"]),
-        ("GET /jobs?status=nix&status=done", ["/status"]),
-        ("GET /jobs?limit=1&limit=2&%6cimit=3", ["/limit"]),
-        ("GET /jobs?type=&type=add&q=a&q=b", ["/type", "/q"]),
-        ("GET /audit?action=cancel&action=zzz", ["/action"]),
-        ("GET /queues?x=1&x=1", ["/x"]),
-        ("POST /jobs?x&x", ["/x"]),
-        ("PUT /config?check=true&check=false", ["/check"]),
-    ],
-)
-def test_a_parameter_that_is_given_twice_is_named(
-    untouched: Any, call: str, named: list[str]
-) -> None:
-    method, url = call.split()
-    body = None if method == "GET" else {"type": "add"}
-    assert pointers(untouched.client.request(method, url, json=body)) == named
-
-
 def test_other_queries_are_checked_as_well(untouched: Any) -> None:
     for query in ("?wait=x", "?wait=nan", "?wait=-1", "?wait=366d", "/logs?after=-1"):
         problem(untouched.client.get(f"/jobs/1{query}"), 422)

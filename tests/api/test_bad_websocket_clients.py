@@ -80,7 +80,6 @@ def close_code(one: socket) -> int | None:
 NORMAL_CLOSE = frame(CLOSE, struct.pack("!H", 1000))
 BROKEN = {
     "unmasked": (1002, [frame(TEXT, b"hi", masked=False)]),
-    "unmasked and long": (1002, [frame(TEXT, b"x" * 300_000, masked=False)]),
     "unmasked, much later": (1002, [frame(TEXT, b"hi"), frame(TEXT, b"hi", masked=False)]),
     "reserved bit": (1002, [frame(0xC1, b"hi")]),
     "unknown opcode": (1002, [frame(0x83, b"hi")]),
@@ -91,14 +90,8 @@ BROKEN = {
     "no code": (1002, [frame(CLOSE, b"x")]),
     "bad code": (1002, [frame(CLOSE, struct.pack("!H", 1005))]),
     "bad reason": (1007, [frame(CLOSE, struct.pack("!H", 1000) + b"\xff")]),
-    "no UTF-8": (1007, [frame(TEXT, b"\xff")]),
-    "no UTF-8 in parts": (1007, [frame(0x01, b"\xc3"), frame(CONTINUATION, b"x")]),
-    "no UTF-8, and what follows": (1007, [frame(TEXT, b"\xff") + frame(TEXT, b"x") * 5_000]),
-    "no UTF-8 and a close": (1000, [frame(TEXT, b"\xff") + NORMAL_CLOSE]),
-    "no UTF-8 and unmasked": (1002, [frame(TEXT, b"\xff") + frame(TEXT, b"x", masked=False)]),
     "long text": (1009, [frame(TEXT, b"x" * 70 * 1024)]),
     "long text in parts": (1009, [frame(0x01, b"x" * 40_000), frame(CONTINUATION, b"x" * 40_000)]),
-    "far too long": (1009, [frame(BINARY, b"x" * 30_000_000)]),
     "a close": (1000, [NORMAL_CLOSE]),
 }
 

@@ -1,6 +1,5 @@
 """The command `orpheus`: help, usage errors, starting, and what every command has in common."""
 
-import errno
 import os
 import subprocess
 import sys
@@ -299,27 +298,6 @@ def test_output_that_nothing_can_take_is_one_line_on_stderr(store: Store, tmp_pa
     assert (ended.returncode, ended.stderr) == (
         1,
         "orpheus: the output cannot be written: No space left on device\n",
-    )
-
-
-def test_a_machine_that_starts_no_process_is_no_matter_of_the_output(
-    orpheus: Orpheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(*_: object, **__: object) -> None:
-        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
-
-    monkeypatch.setattr(subprocess, "Popen", refused)
-    code, _, err = orpheus("config", "check", "--modules")
-    told = "orpheus: no process can be started: Resource temporarily unavailable\n"
-    assert (code, err) == (1, told)
-
-
-def test_a_folder_that_was_deleted_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "gone").mkdir()
-    ended = run_in(tmp_path / "gone", "jobs", preexec_fn=(tmp_path / "gone").rmdir)
-    assert (ended.returncode, ended.stderr) == (
-        1,
-        "orpheus: the current folder was deleted: go to another one\n",
     )
 
 

@@ -43,8 +43,8 @@ from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.operations.waiting import once_it_answers
 from orpheus.shared.process.child_start import ChildStart, enter_child
 from orpheus.shared.process.failpoints import name_program
+from orpheus.shared.process.limits import share_one_arena
 from orpheus.shared.process.listener import bind_listener
-from orpheus.shared.process.malloc import share_one_arena
 from orpheus.shared.process.standard_streams import open_missing_streams
 from orpheus.shared.storage import listen, open_storage, settled, state_files
 

@@ -18,7 +18,7 @@ from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
 from orpheus.config.toml_text import MOST_LEVELS, read_toml
 from orpheus.shared.domain.limits import NAME
-from orpheus.shared.process.owner import run_as_owner
+from orpheus.shared.process.files import run_as_owner
 from orpheus.shared.records import dataclass
 
 DEFAULT_PATHS = (Path("config/orpheus.toml"), Path("orpheus.toml"))

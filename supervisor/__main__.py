@@ -14,7 +14,6 @@ from collections.abc import Sequence
 import click
 
 from orpheus.shared.errors import NO_SPACE, ExitCode, InvalidJob, OrpheusError
-from orpheus.shared.process.owner import run_as_owner
 from orpheus.shared.process.standard_streams import open_missing_streams
 from orpheus.supervisor.cli.app import orpheus
 
@@ -83,6 +82,8 @@ def _end_for(error: OSError) -> ExitCode | None:
     """Say what the machine refused, and return the exit code; None if it is a bug of ours."""
     if isinstance(error, PermissionError):  # on a file beside the database
         from pathlib import Path  # noqa: PLC0415 - not for --help
+
+        from orpheus.shared.process.files import run_as_owner  # noqa: PLC0415 - not for --help
 
         path = Path(error.filename or ".")
         click.echo(f"orpheus: {path}: {error.strerror}{run_as_owner(path)}", err=True)

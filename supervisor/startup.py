@@ -13,9 +13,7 @@ from orpheus.shared.errors import AlreadyRunning, DatabaseUnusable
 from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.reclaim import remove_old_cells
 from orpheus.shared.process.clock import is_alive
-from orpheus.shared.process.folders import make_folder
-from orpheus.shared.process.mapped_file import cannot_make
-from orpheus.shared.process.owner import READ_ONLY, run_as_owner
+from orpheus.shared.process.files import READ_ONLY, cannot_make, make_folder, run_as_owner
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage import Store
 from orpheus.supervisor.linux.adoption import kill_processes_of

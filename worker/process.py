@@ -31,8 +31,7 @@ from orpheus.shared.process.channel import EVIDENCE_LENGTH, Channel
 from orpheus.shared.process.crash_cell import Cell, CellOfMany, remove_cell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.last_lines import LineRing, stray_path
-from orpheus.shared.process.malloc import keep_freed_memory
-from orpheus.shared.process.open_files import allow_open_files
+from orpheus.shared.process.limits import allow_open_files, keep_freed_memory
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.process.stop_signals import hold_stop_signals, stop_signals
 from orpheus.shared.records import dataclass

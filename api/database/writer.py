@@ -28,7 +28,7 @@ from orpheus.api.database.readers import Settled, settle_soon
 from orpheus.api.http.problems import Refusal
 from orpheus.shared.errors import DatabaseAway, DatabaseBusy, StorageError
 from orpheus.shared.process.failpoints import failpoint
-from orpheus.shared.process.malloc import keep_freed_memory
+from orpheus.shared.process.limits import keep_freed_memory
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 

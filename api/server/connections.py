@@ -21,7 +21,7 @@ from uvicorn.server import ServerState
 from orpheus.api.http.open_connections import OpenConnections
 from orpheus.api.http.scope import CONNECTION, TARGET_HOST
 from orpheus.shared.logs import get_logger
-from orpheus.shared.process.open_files import allow_open_files
+from orpheus.shared.process.limits import allow_open_files
 
 log = get_logger()
 

@@ -17,7 +17,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from orpheus.shared.process.sync_folder import sync_folder
+from orpheus.shared.process.files import sync_folder
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2

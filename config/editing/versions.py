@@ -26,7 +26,7 @@ from orpheus.config.editing.rejections import Rejections
 from orpheus.config.editing.replace_file import written_file
 from orpheus.config.regular_file import text_of
 from orpheus.shared.operations.configuration import BY_HAND, ConfigurationVersion
-from orpheus.shared.process.folders import make_folder
+from orpheus.shared.process.files import make_folder
 
 _LOCK = ".lock"
 _LONGEST_WAIT_S = 5.0

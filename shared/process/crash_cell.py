@@ -20,8 +20,8 @@ import mmap
 import struct
 from pathlib import Path
 
+from orpheus.shared.process.files import create_mapped_file
 from orpheus.shared.process.last_lines import NO_JOB, ring_path, stray_path
-from orpheus.shared.process.mapped_file import create_mapped_file
 from orpheus.shared.records import dataclass
 
 _WORD_BYTES = 8

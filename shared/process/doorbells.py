@@ -14,12 +14,12 @@ Those who wait for the write lock have a bell of their own (shared/storage/sqlit
 import contextlib
 import os
 import stat
+import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from orpheus.shared.domain.serving import EVERY_QUEUE, serves
 from orpheus.shared.errors import DatabaseUnusable
-from orpheus.shared.process.collected import when_collected
 
 _API = "api"
 _SUPERVISOR = "supervisor"
@@ -38,7 +38,8 @@ class Bell:
         if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
             os.close(self._fd)
             raise DatabaseUnusable(f"{path} must be a FIFO; delete it")
-        self._closing = when_collected(self, _close, self._fd)
+        self._closing = weakref.finalize(self, _close, self._fd)
+        self._closing.atexit = False  # then the kernel closes everything
 
     def fileno(self) -> int:
         """The descriptor to wait on for reading."""
@@ -73,7 +74,7 @@ class Doorbells:
         self.folder = folder
         self._pools = dict(pools)
         self._open: dict[str, int] = {}
-        when_collected(self, _close_all, self._open)
+        weakref.finalize(self, _close_all, self._open).atexit = False
 
     def listen_api(self) -> Bell:
         """Return the API's bell."""

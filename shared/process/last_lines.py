@@ -20,7 +20,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from orpheus.shared.process.mapped_file import create_mapped_file
+from orpheus.shared.process.files import create_mapped_file
 from orpheus.shared.records import dataclass
 from orpheus.shared.text import storable
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from orpheus.shared.process.folders import make_folder
+from orpheus.shared.process.files import make_folder
 from orpheus.shared.records import dataclass
 
 STDOUT, STDERR, ORPHEUS = "stdout", "stderr", "orpheus"

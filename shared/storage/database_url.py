@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.errors import ConfigurationError
-from orpheus.shared.process.private_folder import refuse_link
+from orpheus.shared.process.files import refuse_link
 from orpheus.shared.process.state_files import LOCK_NAME, StateFiles, prefix_in
 
 _SQLITE = "sqlite:///"

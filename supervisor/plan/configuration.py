@@ -8,7 +8,7 @@ from orpheus.config.handovers import for_database, for_jobs, for_storage
 from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.upkeep import Upkeep
-from orpheus.shared.process.open_files import allow_open_files
+from orpheus.shared.process.limits import allow_open_files
 from orpheus.shared.records import dataclass
 from orpheus.shared.storage import listen, open_storage
 from orpheus.supervisor.outbox.settings import OutboxSettings

@@ -3,7 +3,7 @@
 import os
 
 from orpheus.shared.logs import get_logger
-from orpheus.shared.process.open_files import high_copy
+from orpheus.shared.process.limits import high_copy
 
 log = get_logger()
 

@@ -20,9 +20,9 @@ from itertools import islice, takewhile
 from pathlib import Path
 
 from orpheus.shared.logs import get_logger, write_logs_to
+from orpheus.shared.process.files import cannot_make
 from orpheus.shared.process.last_lines import LineRing
-from orpheus.shared.process.mapped_file import cannot_make
-from orpheus.shared.process.open_files import high_copy
+from orpheus.shared.process.limits import high_copy
 from orpheus.worker.attempt.context import RunningAttempt
 
 _STANDARD = (1, 2)

@@ -7,7 +7,7 @@ from typing import Any
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.process.doorbells import Doorbells
-from orpheus.shared.process.private_folder import make_private_folder
+from orpheus.shared.process.files import make_private_folder
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.postgres.application import ApplicationDatabase, Finish
 from orpheus.shared.storage.postgres.database import PostgresDatabase

@@ -22,7 +22,6 @@ import apsw
 
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.clock import Clock
-from orpheus.shared.process.collected import when_collected
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.migrate import refuse_newer
 from orpheus.shared.storage.sqlite.apsw_errors import translated
@@ -182,9 +181,10 @@ class Handle:
             clock=self._clock,
             first=not any(other.is_open() for other in others),
         )
-        self._if_collected = when_collected(
+        self._if_collected = weakref.finalize(
             self, _forgotten, self.path, self._connection, self._files
         )
+        self._if_collected.atexit = False  # then the kernel closes everything
         self.turns.attach(self._connection)
         self.opened += 1
 

@@ -15,7 +15,7 @@ import apsw
 
 from orpheus.shared.domain.concerns import Standstill
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable, StorageError
-from orpheus.shared.process.sync_folder import sync_folder
+from orpheus.shared.process.files import sync_folder
 from orpheus.shared.storage.data import BackupRefused
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.free_space import free_bytes_beside

@@ -10,8 +10,7 @@ import apsw
 
 from orpheus.shared.errors import DatabaseMissing, DatabaseUnusable
 from orpheus.shared.process.clock import Clock
-from orpheus.shared.process.owner import READ_ONLY, run_as_owner
-from orpheus.shared.process.private_folder import make_private_folder
+from orpheus.shared.process.files import READ_ONLY, make_private_folder, run_as_owner
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage.migrate import Migration, load_migrations, pending
 from orpheus.shared.storage.sqlite import inherited

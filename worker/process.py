@@ -44,7 +44,7 @@ from orpheus.worker.attempt.job_log import Capture
 from orpheus.worker.attempt.outcomes import error_of
 from orpheus.worker.attempt.stray_output import StrayOutput
 from orpheus.worker.control.control_thread import ControlThread
-from orpheus.worker.database_queries import DatabaseQueries
+from orpheus.worker.database_queries import DatabaseQueries, QueriesThread
 from orpheus.worker.leasing.concurrent_leases import ConcurrentLeases
 from orpheus.worker.leasing.fence import FenceThread
 from orpheus.worker.leasing.held_leases import HeldLeases
@@ -251,7 +251,6 @@ class _Worker:
             return Loop(settings, self.holder, self.store, held, control, renewal, executor, upkeep)
         from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor  # noqa: PLC0415
         from orpheus.worker.leasing.concurrent_loop import ConcurrentLoop  # noqa: PLC0415
-        from orpheus.worker.queries_thread import QueriesThread  # noqa: PLC0415
 
         assert isinstance(held, ConcurrentLeases)
         jobs = ConcurrentExecutor(

@@ -1,6 +1,5 @@
 """The API's listening socket: bound by the supervisor, or by the API when it runs alone."""
 
-import contextlib
 import errno
 import socket
 from collections.abc import Mapping
@@ -44,10 +43,7 @@ def bind_listener(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         advice = _ADVICE.get(error.errno or 0, "choose another address: --set api.port=9000")
-        by = _listener_on(port) if error.errno == errno.EADDRINUSE else ""
-        raise CannotBind(
-            f"cannot listen on {host}:{port}: {error.strerror}{by}; {advice}"
-        ) from error
+        raise CannotBind(f"cannot listen on {host}:{port}: {error.strerror}; {advice}") from error
     return listener
 
 
@@ -56,19 +52,3 @@ def address_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
-
-
-def _listener_on(port: int) -> str:
-    """Return ` by process 7 (nginx)`, if that can be told."""
-    import psutil  # noqa: PLC0415 - only for this message
-
-    with contextlib.suppress(psutil.Error, OSError):
-        for one in psutil.net_connections("tcp"):
-            if (
-                one.status == psutil.CONN_LISTEN
-                and one.laddr
-                and one.laddr.port == port
-                and one.pid
-            ):
-                return f" by process {one.pid} ({psutil.Process(one.pid).name()})"
-    return ""

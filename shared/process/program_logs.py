@@ -22,8 +22,6 @@ _CURRENT = "current"
 _FILE = re.compile(r"[0-9]{20}\.log", re.ASCII)
 _MOST_BYTES = 2**20
 _TRIES = 20
-_MOST_WRITTEN = 2**53
-"""A slot never writes so many bytes, so a file with a larger number in its name is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +155,7 @@ def _files(folder: Path) -> list[tuple[int, Path]]:
             ]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    found = [(int(name.removesuffix(".log")), folder / name) for name in sorted(names)]
-    return [(begins, path) for begins, path in found if begins < _MOST_WRITTEN]
+    return [(int(name.removesuffix(".log")), folder / name) for name in sorted(names)]
 
 
 def _lines(files: list[tuple[int, Path]], start: int) -> Iterator[ProgramLine]:

@@ -22,7 +22,6 @@ log = get_logger()
 SAMPLE_INTERVAL_S = 2.0
 LOCK_INTERVAL_S = 1.0
 _STALL_S = 2.0
-_LOG_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,6 @@ class Sampler:
         self._watched: Mapping[str, int] = {}
         self._interval_s = interval_s
         self._lock_watch = None if database is None else LockWatch(database)
-        self._silent_until_s: dict[type[Exception], float] = {}
-        """When an error of this kind is logged again (time.monotonic)."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -89,16 +86,9 @@ class Sampler:
             self._lock_watch.forget()
         try:
             return self._lock_watch.look(now_s)
-        except Exception as error:  # noqa: BLE001 - see the module
-            self._log(error)
+        except Exception:  # see the module
+            log.exception("sampling_failed")
             return None
-
-    def _log(self, error: Exception) -> None:
-        """Log an error with its traceback, one of each kind in a minute."""
-        now_s, kind = time.monotonic(), type(error)
-        if now_s >= self._silent_until_s.get(kind, now_s):
-            self._silent_until_s[kind] = now_s + _LOG_EVERY_S
-            log.error("sampling_failed", exc_info=error)
 
     def _sample_all(self, watched: Mapping[str, int]) -> dict[str, Sample]:
         found: dict[str, Sample] = {}
@@ -107,8 +97,8 @@ class Sampler:
                 found[name] = sample(pid, self.latest.get(name))
             except OSError:  # it has just ended
                 continue
-            except Exception as error:  # noqa: BLE001 - see the module
-                self._log(error)
+            except Exception:  # see the module
+                log.exception("sampling_failed")
         return found
 
 

@@ -115,11 +115,11 @@ class Loop:
         """Call `answer` in every turn, and wake up when `fd` is readable."""
         self._sources.append((fd, answer))
 
-    def adopt(self, plan: Plan, why: str = "") -> None:
-        """Use another plan from the next turn on; `why` tells what has changed it."""
+    def adopt(self, plan: Plan) -> None:
+        """Use another plan from the next turn on."""
         self.plan = plan.after(self.plan, self.slots.values())
         self.children.adopt(plan.specs)
-        self.slots = fleet.reconcile(self.slots, plan.specs.values(), time.monotonic(), why)
+        self.slots = fleet.reconcile(self.slots, plan.specs.values(), time.monotonic())
 
     def run(self) -> int:
         """Turn until everything has stopped; return the exit code."""

@@ -112,12 +112,12 @@ class Orders:
         elif slot is None or slot.retired or target != slot.name:  # the key of a companion
             log.warning("no_such_slot", slot=target)
         else:
-            self._do_to_slot(action, slot, request.by)
+            self._do_to_slot(action, slot)
 
-    def _do_to_slot(self, action: RequestAction, slot: Slot, by: str) -> None:
+    def _do_to_slot(self, action: RequestAction, slot: Slot) -> None:
         loop, process = self.loop, slot.process
         if action is RequestAction.RESTART:
-            loop.slots = fleet.restart(loop.slots, slot.name, by and f"restart{by}")
+            loop.slots = fleet.restart(loop.slots, slot.name)
         elif action is RequestAction.DRAIN:
             loop.slots[slot.name] = fleet.drain(slot)
         elif process is not None and (process.seen.ready or process.seen.beat is not None):
@@ -153,12 +153,11 @@ class Orders:
         self._has_moved = True  # by it, or by a file that waited for the database before
         if new.listener is not None:
             self.listeners.let_go(new.listener)
-        why = _why_replaced(new, has_new_code=new.build != configuration.build)
         configuration.adopt(new.settings, new.listener, new.build)
         self.loop.slots = fleet.retry_failed(self.loop.slots)
         if new.replace_all:
-            self.loop.slots = fleet.rolling_restart(self.loop.slots, f"reload ({new.why})")
-        self.loop.adopt(configuration.plan(), why)
+            self.loop.slots = fleet.rolling_restart(self.loop.slots)
+        self.loop.adopt(configuration.plan())
         self.loop.rejected = None
         self.recorder.adopt(configuration.duties())
         self.drainers.adopt(configuration.outboxes())
@@ -182,18 +181,6 @@ class Orders:
         body = {"source": source, "why": rejected.why, "reason": rejected.reason}
         self.recorder.record(Kind.CONFIG_REJECTED, body)
         log.error("config_rejected", why=rejected.why, reason=rejected.reason)
-
-
-def _why_replaced(new: Reloaded, *, has_new_code: bool) -> str:
-    """Return why processes with another fingerprint are replaced: `reload (SIGHUP), … changed`.
-
-    If one setting has changed, it is named; if several have, few may concern each process.
-    """
-    changed = ["the code of the jobs"] if has_new_code else []
-    if new.shown_changes:
-        is_known = not changed and len(new.shown_changes) == 1
-        changed.append(new.shown_changes[0] if is_known else "the configuration")
-    return f"reload ({new.why})" + (f", {' and '.join(changed)} changed" if changed else "")
 
 
 def _in_short(reason: str) -> str:

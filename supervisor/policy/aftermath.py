@@ -21,7 +21,6 @@ from orpheus.shared.domain.processes import (
 )
 from orpheus.supervisor.policy.exits import (
     ExitClass,
-    beside_drain,
     cause_of,
     classify,
     describe,
@@ -62,7 +61,7 @@ def after_exit(
         state=SlotState.DOWN,
         process=None,
         timer=None,
-        reason=beside_drain(slot, process, exit, last_exit.reason),
+        reason=last_exit.reason,
         degraded="",
         exits=kept_exits(last_exit, *slot.exits),
         start_failure="" if was_ready else failed_start,

@@ -89,32 +89,15 @@ def describe(slot: Slot, process: Process, exit: Exit, kind: ExitClass) -> str:
             unasked = "exited with code 0"
             if kind is ExitClass.COUNTED:
                 unasked += " (a program must stay in the foreground)"
-        return _wanted(slot) or process.recycle or unasked
+        return _WANTED.get(slot.desired) or process.recycle or unasked
     if exit.code == ExitCode.CUT_SHORT and _ended_in_order(slot, exit):
-        why = _wanted(slot) or process.recycle or "stopped"
-        return f"{why}, and {_RELEASED}"
+        why = _WANTED.get(slot.desired) or process.recycle or "stopped"
+        return f"{why}, and released what it had not finished"
     if exit.signal == signal.SIGKILL:
         return _KILLED[exit.out_of_memory]
     return _signal_or_code(process, exit)
 
 
-def beside_drain(slot: Slot, process: Process, exit: Exit, reason: str) -> str:
-    """Return what the reason of an exit tells of a slot beside that it was drained."""
-    was_unasked = exit.error is not None or process.kill_reason is not None
-    if slot.desired is not Desired.DRAINED or was_unasked or not _ended_in_order(slot, exit):
-        return reason
-    is_cut_short = exit.code == ExitCode.CUT_SHORT and slot.role is not Role.PROGRAM
-    return _RELEASED if is_cut_short else ""
-
-
-def _wanted(slot: Slot) -> str:
-    """Return what was wanted of a process that has ended in order; empty: that it goes on."""
-    word = _WANTED.get(slot.desired, "")
-    is_known = slot.desired is Desired.REPLACE and slot.why_replaced
-    return f"{word}: {slot.why_replaced}" if is_known else word
-
-
-_RELEASED = "released what it had not finished"
 _CANNOT_EXECUTE = 127
 _MOST_SHOWN = 200
 _WANTED = {Desired.DOWN: "stopped", Desired.DRAINED: "drained", Desired.REPLACE: "replaced"}

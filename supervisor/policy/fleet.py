@@ -45,13 +45,8 @@ class WantedSlot:
     after: tuple[str, ...] = ()
 
 
-def reconcile(
-    slots: Fleet, wanted: Collection[WantedSlot], now_s: float, why: str = ""
-) -> dict[str, Slot]:
-    """Return the fleet of the wanted slots: new ones start, missing ones drain and are removed.
-
-    `why` says what changed the wanted slots.
-    """
+def reconcile(slots: Fleet, wanted: Collection[WantedSlot], now_s: float) -> dict[str, Slot]:
+    """Return the fleet of the wanted slots: new ones start, missing ones drain and are removed."""
     result: dict[str, Slot] = {}
     names = {one.name for one in wanted}
     starts_s = (now_s + number * STAGGER_S for number in count())
@@ -67,9 +62,6 @@ def reconcile(
             slot = with_desired(replace(slot, retired=False), Desired.UP)
         elif slot.desired is Desired.ENDED and slot.fingerprint != one.fingerprint:
             slot = replace(slot, desired=Desired.UP, trouble="")
-        if slot.fingerprint != one.fingerprint:
-            is_as_before = slot.process and slot.process.fingerprint == one.fingerprint
-            slot = _because(slot, "" if is_as_before else why)
         result[one.name] = replace(slot, fingerprint=one.fingerprint, after=one.after)
     for key, slot in slots.items():
         if key not in result:
@@ -94,19 +86,13 @@ def _has_failed(slot: Slot) -> bool:
     return slot.state in (SlotState.BACKOFF, SlotState.FATAL) and slot.desired is Desired.UP
 
 
-def _because(slot: Slot, why: str) -> Slot:
-    """Note why the process is to be replaced, unless it is already ending for another reason."""
-    is_ending = slot.process is not None and slot.desired is Desired.REPLACE
-    return slot if is_ending else replace(slot, why_replaced=why)
-
-
 def _replace(slot: Slot) -> Slot:
     return replace(with_desired(slot, Desired.REPLACE), held_back="", start_failure="")
 
 
-def rolling_restart(slots: Fleet, why: str = "") -> dict[str, Slot]:
+def rolling_restart(slots: Fleet) -> dict[str, Slot]:
     """Mark every process as outdated, so that `advance` replaces them a few at a time."""
-    return {key: _outdated(_because(slot, why)) for key, slot in slots.items()}
+    return {key: _outdated(slot) for key, slot in slots.items()}
 
 
 def _outdated(slot: Slot) -> Slot:
@@ -114,12 +100,12 @@ def _outdated(slot: Slot) -> Slot:
     return replace(slot, process=process)
 
 
-def restart(slots: Fleet, name: str, why: str = "") -> dict[str, Slot]:
+def restart(slots: Fleet, name: str) -> dict[str, Slot]:
     """Return the fleet so that the slot soon has a new process, whatever its state is."""
     replacement = slots.get(_replacement_key(name))
     if replacement is not None and _has_failed(replacement):
         return {**slots, _replacement_key(name): _replace(replacement)}
-    slot = _because(slots[name], why)
+    slot = slots[name]
     if slot.state is SlotState.DOWN:
         slot = replace(slot, desired=Desired.UP, held_back="", start_failure="")
     elif slot.role is Role.API and slot.state is SlotState.READY and slot.desired is Desired.UP:

@@ -223,9 +223,6 @@ class Slot:
     """Why it is in its state, in words; empty where the state needs no reason."""
     degraded: str = ""
     """What is wrong with a process that is left running; empty: nothing."""
-    why_replaced: str = ""
-    """What asked that its process be replaced, by a restart or by other settings; empty: nothing
-    has, or it is not known."""
     not_before_s: float = 0.0
     """A slot that is down does not start before this: it staggers the first starts."""
     process: Process | None = None

@@ -391,7 +391,6 @@ def _started(slot: Slot) -> Slot:
         slot,
         starts=slot.starts + 1,
         desired=Desired.UP,
-        why_replaced="",
         trouble="",
         on_trial=slot.state is SlotState.FATAL or slot.on_trial,
     )

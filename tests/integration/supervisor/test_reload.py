@@ -232,7 +232,7 @@ def test_asking_for_the_stack_of_a_starting_process_does_not_kill_it(running: Co
     assert asked
     assert (worker["restarts"], worker["last_exit"]["reason"]) == (
         before["restarts"] + 1,
-        "replaced: restart by api:127.0.0.1",
+        "replaced",
     )
 
 
@@ -268,9 +268,7 @@ def test_a_reload_brings_new_job_types_and_fields_and_no_worker_of_the_old_code_
     )
     assert running.pids()["api"] == before["api"]
     exits = [running.system.workers()[name]["last_exit"] for name in ("default-1", "default-2")]
-    assert {one["reason"] for one in exits} == {
-        "replaced: reload (SIGHUP), the code of the jobs changed"
-    }
+    assert {one["reason"] for one in exits} == {"replaced"}
     assert running.system.stop() == 0
 
 

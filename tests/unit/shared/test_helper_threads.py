@@ -10,7 +10,7 @@ import pytest
 
 from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.storage.postgres import silence
-from orpheus.worker.queries_thread import QueriesThread
+from orpheus.worker.database_queries import QueriesThread
 from tests.machine import PATIENCE_S
 
 Masks = SimpleQueue[AbstractSet[int]]

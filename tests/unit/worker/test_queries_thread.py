@@ -11,7 +11,7 @@ import pytest
 from orpheus.shared.domain.jobs import Dependency, Lease
 from orpheus.shared.job_types.context import PermanentError
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.worker.queries_thread import QueriesThread
+from orpheus.worker.database_queries import QueriesThread
 
 
 def test_every_thread_has_its_own_answer_from_one_thread(

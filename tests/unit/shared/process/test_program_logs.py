@@ -155,15 +155,6 @@ def test_where_nothing_was_written_there_is_nothing(folder: Path) -> None:
     assert found == ([], [], [])
 
 
-@pytest.mark.parametrize("number", [10**20 - 1, 2**64, 2**63 - 1, 2**53])
-def test_a_file_whose_number_is_too_large_is_not_ours(folder: Path, number: int) -> None:
-    write(folder, 1, 2)
-    (folder / f"{number:020}.log").write_bytes(b"2026-01-01T00:00:00.000Z stdout foreign\n")
-    write(folder, 2, 3)
-    assert numbers(read_lines(folder, None, None, 9)) == [1, 2]
-    assert numbers(read_lines(folder, 0, None, 9)) == [1, 2]
-
-
 def test_what_is_no_file_is_not_ours(folder: Path) -> None:
     write(folder, 1, 2)
     (folder / f"{500:020}.log").mkdir()

@@ -1,11 +1,10 @@
-"""An unforeseen error costs the sampler one value, and one line of the log a minute."""
+"""An unforeseen error costs the sampler one value."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from orpheus.supervisor.linux import sampling
@@ -29,11 +28,11 @@ class Failing:
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     events: list[str] = []
-    monkeypatch.setattr(sampling.log, "error", lambda event, **_: events.append(event))
+    monkeypatch.setattr(sampling.log, "exception", lambda event, **_: events.append(event))
     return events
 
 
-def test_it_goes_on_after_an_error_and_logs_each_kind_once_a_minute(
+def test_it_goes_on_after_errors(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     logged: list[str],
@@ -48,7 +47,7 @@ def test_it_goes_on_after_an_error_and_logs_each_kind_once_a_minute(
     finally:
         sampler.stop()
     assert sampler.latest["incarnation"].rss_bytes > 0
-    assert logged == ["sampling_failed"]
+    assert logged == ["sampling_failed"] * 3
 
 
 def test_a_lock_that_cannot_be_looked_at_has_no_holder(
@@ -68,17 +67,4 @@ def test_a_lock_that_cannot_be_looked_at_has_no_holder(
     finally:
         sampler.stop()
     assert sampler.holder is None
-    assert logged == ["sampling_failed"]
-
-
-def test_one_process_that_cannot_be_sampled_costs_no_other_its_sample(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[str]
-) -> None:
-    sampler = Sampler(tmp_path / "orpheus.db")
-    monkeypatch.setattr(sampling, "sample", Failing(sampling.sample, 1))
-    me, parent = os.getpid(), os.getppid()
-    found = sampler._sample_all({"one": me, "another": parent})
-    assert list(found) == ["another"]
-    rss_bytes = psutil.Process(parent).memory_info().rss
-    assert found["another"].rss_bytes == pytest.approx(rss_bytes, rel=0.1)
-    assert logged == ["sampling_failed"]
+    assert logged == ["sampling_failed"] * 3

@@ -159,26 +159,6 @@ def test_idle_workers_go_first() -> None:
     assert advance(slots, RULES, NOW_S)["a-1"].desired is Desired.UP
 
 
-def test_a_slot_keeps_why_its_process_is_outdated_until_it_is_not_or_for_another_cause() -> None:
-    def why(slots: fleet.Fleet) -> str:
-        return slots["a-1"].why_replaced
-
-    reloaded = reconcile(ready_pool(1), wanted_slots(("a", 1), fingerprint="v2"), NOW_S, "reload")
-    assert why(reloaded) == "reload"
-    assert why(reconcile(reloaded, wanted_slots(("a", 1), fingerprint="v2"), NOW_S)) == "reload"
-    assert why(restart(reloaded, "a-1", "Ada")) == "Ada"
-    ending = advance(reloaded, RULES, NOW_S)
-    assert why(restart(ending, "a-1", "Ada")) == "reload", "it ends already"
-    assert why(rolling_restart(ready_pool(1), "SIGUSR2")) == "SIGUSR2"
-    replaced = advance(rolling_restart(ready_pool(0, api=True), "SIGUSR2"), RULES, NOW_S)
-    replaced["api+"] = ready(replaced["api+"])
-    (aside,) = (s for key, s in advance(replaced, RULES, NOW_S).items() if "~" in key)
-    assert (aside.desired, aside.why_replaced) == (Desired.REPLACE, "SIGUSR2")
-    two = reconcile(ready_pool(2), wanted_slots(("a", 2), fingerprint="v2"), NOW_S, "reload")
-    back = reconcile(advance(two, RULES, NOW_S), wanted_slots(("a", 2)), NOW_S, "reload")
-    assert [slot.why_replaced for slot in back.values()] == ["reload", ""], "it is taken back"
-
-
 def test_a_rolling_restart_stops_when_a_new_process_does_not_start() -> None:
     slots = reconcile(ready_pool(4), wanted_slots(("a", 4), fingerprint="v2"), NOW_S)
     for state in (SlotState.STARTING, SlotState.BACKOFF, SlotState.FATAL):

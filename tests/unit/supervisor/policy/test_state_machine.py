@@ -241,8 +241,8 @@ def test_a_drained_slot_stays_down() -> None:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ({"code": 0}, ""),
-        ({"code": ExitCode.CUT_SHORT}, "released what it had not finished"),
+        ({"code": 0}, "drained"),
+        ({"code": ExitCode.CUT_SHORT}, "drained, and released what it had not finished"),
         ({"signal": 9}, "killed by SIGKILL; out of memory?"),
     ],
 )
@@ -268,20 +268,6 @@ def test_a_replaced_process_that_does_not_drain_in_time_is_stopped_and_is_no_fai
     assert driver.slot.failures == 0
     assert driver.slot.last_exit is not None
     assert driver.slot.last_exit.reason == "replaced, and released what it had not finished"
-
-
-def test_the_exit_of_a_replaced_process_says_what_replaced_it_and_a_later_one_does_not() -> None:
-    driver = Driver().make_ready()
-    why = "restart by cli:ada (disk swap)"
-    driver.slot = replace(driver.slot, desired=Desired.REPLACE, why_replaced=why)
-    driver.turn()
-    driver.exit(1.0, code=0)
-    assert driver.reason() == f"replaced: {why}"
-    driver.turn()
-    driver.slot = with_desired(driver.slot, Desired.REPLACE)
-    driver.turn()
-    driver.exit(0.1, signal=15)
-    assert driver.reason() == "replaced"
 
 
 def test_a_process_that_is_too_large_and_does_not_drain_in_time_says_both() -> None:

@@ -187,6 +187,7 @@ def open_store(
             clock=clock,
             pooled=bool(listen_url),
             lock_wait_s=lock_wait_s,
+            is_patient=to_move,
         )
     else:
         path, clock = database_path(url), clock or SystemClock()

@@ -1,12 +1,17 @@
 """The connection under one `PostgresDatabase`: opened anew after it was lost, between transactions.
 
 A server that has vanished, or a transaction that stands still with its locks, must not make others
-wait: each wait for one of them has a bound of 10 s or less. A server that hangs is noticed within
-20 s (silence.py). Behind a pooler, another program may be next to get the session: settings are
-made for each transaction there, and no statement is prepared.
+wait: each wait for one of them has a bound of 10 s or less, and a server that hangs is noticed
+after 20 s. Behind a pooler, another program may be next to get the session: settings are made for
+each transaction there, and no statement is prepared.
+
+A forked child opens a connection of its own at the next use. It is cut off from the connections of
+its parent, whose answers come through them.
 """
 
 import os
+import socket
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
@@ -18,21 +23,18 @@ from psycopg.pq.abc import PGresult
 from orpheus.shared.errors import (
     CommitInDoubt,
     ConfigurationError,
-    DatabaseAway,
     DatabaseBusy,
     DatabaseUnusable,
 )
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.postgres.clock import host_ns
-from orpheus.shared.storage.postgres.inherited import Inheritable
-from orpheus.shared.storage.postgres.messages import Execution, Messages
+from orpheus.shared.storage.postgres.messages import ANSWERS_WITHIN_S, Execution, Messages
 from orpheus.shared.storage.postgres.psycopg_errors import (
     cannot_connect,
+    first_line,
     is_lost,
     translated,
-    why_not_connected,
 )
-from orpheus.shared.storage.postgres.silence import Watched
 from orpheus.shared.storage.postgres.sql_text import statement_of
 from orpheus.shared.storage.postgres.values import adapt
 
@@ -81,8 +83,11 @@ class Connection:
         pooled: bool,
         prepare: Callable[[psycopg.Connection, str], object],
         lock_wait_s: float = LOCK_WAIT_S,
+        is_patient: bool = False,
     ) -> None:
         """Connect. `prepare` looks at the database behind each new connection, named for the user.
+
+        `is_patient`: statements may take as long as they want.
 
         Raises DatabaseUnusable, DatabaseAway, DatabaseBusy, and ConfigurationError for a URL that
         PostgreSQL does not understand.
@@ -108,9 +113,9 @@ class Connection:
         """What was sent by `send_many`, and what begins the transaction."""
         self._note_row: Callable[[int], None] | None = None
         """Notes what the begin of the transaction reads, as long as that waits to be sent."""
-        self._watched = Watched(self._parameters, pooled=pooled)
+        self.answers_within_s = None if is_patient else ANSWERS_WITHIN_S
         self.in_transaction = False
-        self._inheritable = Inheritable()
+        _all.add(self)
         self._open()
 
     # Executing
@@ -233,10 +238,9 @@ class Connection:
         if self._messages is None:
             return
         try:
-            with self._watched.answer():
-                self._messages.execute_unawaited(
-                    f"SELECT set_config('synchronous_commit', 'off', true), {notify}"
-                )
+            self._messages.execute_unawaited(
+                f"SELECT set_config('synchronous_commit', 'off', true), {notify}"
+            )
         except psycopg.Error as error:
             if is_lost(error):
                 self._drop()
@@ -255,8 +259,7 @@ class Connection:
         if self._messages is None or was_beginning:
             return
         try:
-            with self._watched.answer():
-                self._messages.execute_text(sql)
+            self._messages.execute_text(sql)
         except psycopg.Error:
             self._drop()
 
@@ -271,29 +274,32 @@ class Connection:
         connection, self._connection, self._messages = self._connection, None, None
         if connection is not None and self._process == os.getpid():
             connection.close()
-            self._watched.closed()
+
+    def leave_to_parent(self, dead: int) -> None:
+        """In a forked child: read from `dead` instead of what the server sends to the parent."""
+        if self._connection is not None and not self._connection.closed:
+            os.dup2(dead, self._connection.fileno(), inheritable=False)
 
     def _open(self) -> None:
         try:
-            with self._inheritable.opening():
-                connection = psycopg.connect(
-                    **cast("dict[str, Any]", self._parameters),
-                    autocommit=True,
-                    cursor_factory=psycopg.RawCursor,
-                    prepare_threshold=None,
-                )
-                self._inheritable.opened(connection)
+            connection = psycopg.connect(
+                **cast("dict[str, Any]", self._parameters),
+                autocommit=True,
+                cursor_factory=psycopg.RawCursor,
+                prepare_threshold=None,
+            )
         except psycopg.Error as error:
-            why = self._without_password(why_not_connected(error))
+            why = self._without_password(first_line(error))
             raise cannot_connect(error, f"{self._name} cannot be reached: {why}") from None
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         adapt(connection)
         self._connection, self._process = connection, os.getpid()
-        self._messages = Messages(connection, prepares=not self._pooled)
+        self._messages = Messages(
+            connection, prepares=not self._pooled, within_s=lambda: self.answers_within_s
+        )
         self.opened += 1
         try:
             with self._translating():
-                self._watched.opened(connection)
                 self._prepare(connection, self._name)
         except BaseException:
             self._drop()
@@ -301,7 +307,6 @@ class Connection:
 
     def _at_hand(self, *, begins: bool = False) -> Messages:
         """Return the connection; outside a transaction a new one, if there is none any more."""
-        self._inheritable.refuse()
         if self._messages is not None and self._process == os.getpid():
             return self._messages
         if self.in_transaction and not begins:
@@ -327,23 +332,14 @@ class Connection:
     @contextmanager
     def _translating(self) -> Iterator[None]:
         try:
-            with self._watched.answer():
-                yield
+            yield
         except psycopg.Error as error:
             if is_lost(error):
                 self._drop()
-            ours = self._silent() or translated(error)
+            ours = translated(error)
             if ours is None:
                 raise
             raise ours from error
-
-    def _silent(self) -> DatabaseAway | None:
-        """Return the error of a server that has fallen silent; None: it has not."""
-        if not self._watched.was_silent:
-            return None
-        return DatabaseAway(
-            f"{self._name} holds the connection, but is silent; nothing was written, try again"
-        )
 
     def _without_password(self, text: str) -> str:
         """Return the text without the password: libpq never quotes it, but a proxy may."""
@@ -373,3 +369,17 @@ def _lock_timeout(wait_s: float) -> dict[str, str]:
 
 def _name_of(parameters: Mapping[str, str]) -> str:
     return f"{parameters.get('host', 'localhost')}/{parameters.get('dbname', '')}"
+
+
+_all: "weakref.WeakSet[Connection]" = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    near, far = socket.socketpair()
+    far.close()
+    for connection in list(_all):
+        connection.leave_to_parent(near.fileno())
+    near.close()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)

@@ -35,7 +35,6 @@ _PLAN_GENERIC = "SET LOCAL plan_cache_mode = 'force_generic_plan'"
 _PLAN_FREELY = """SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on;
     SET LOCAL enable_mergejoin = on; SET LOCAL plan_cache_mode = 'auto';
     SET LOCAL max_parallel_workers_per_gather = 2;"""
-_NUMBER_EVENTS = "SELECT orpheus.number_events()"
 _NUMBER_EVENTS = (
     "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; SELECT orpheus.number_events()"
 )
@@ -59,11 +58,12 @@ class PostgresDatabase(Statements):
         clock: Clock | None,
         pooled: bool,
         lock_wait_s: float | None = None,
+        is_patient: bool = False,
     ) -> None:
         """Connect; see `open_store` in shared/storage for the errors.
 
         `clock`: instead of the database's. `pooled`: a pooler lends another session to each
-        transaction. `lock_wait_s`: see `open_store`.
+        transaction. `lock_wait_s`: see `open_store`. `is_patient`: see `Connection`.
         """
         self._look_at_s = 0.0
         self._name, self._newest = "", 0
@@ -73,7 +73,9 @@ class PostgresDatabase(Statements):
             self._name, self._newest = name, check_schema(raw, name, create=create)
 
         wait_s = LOCK_WAIT_S if lock_wait_s is None else lock_wait_s
-        self._connection = Connection(url, pooled=pooled, prepare=prepare, lock_wait_s=wait_s)
+        self._connection = Connection(
+            url, pooled=pooled, prepare=prepare, lock_wait_s=wait_s, is_patient=is_patient
+        )
         super().__init__(self._connection, own_clock, clock)
         self.bells = bells
         self._notices = Notices(sender_of(str(bells.folder)))
@@ -143,9 +145,13 @@ class PostgresDatabase(Statements):
 
     @contextlib.contextmanager
     def snapshot_of_all(self) -> Iterator[None]:
-        """See Database."""
-        with self._reading(_PLAN_FREELY):
-            yield
+        """See Database. Its statements may take as long as they want."""
+        within_s, self._connection.answers_within_s = self._connection.answers_within_s, None
+        try:
+            with self._reading(_PLAN_FREELY):
+                yield
+        finally:
+            self._connection.answers_within_s = within_s
 
     @contextlib.contextmanager
     def planned_for_values(self) -> Iterator[None]:

@@ -8,8 +8,6 @@ import os
 import select
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
@@ -20,9 +18,9 @@ from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.at_commit import AtCommit
 from orpheus.shared.storage.listening import Listening
 from orpheus.shared.storage.postgres.connection import parameters_of
+from orpheus.shared.storage.postgres.messages import Messages
 from orpheus.shared.storage.postgres.notices import CHANNEL, WORK_EVERY_S, heard
 from orpheus.shared.storage.postgres.psycopg_errors import first_line
-from orpheus.shared.storage.postgres.silence import Watched
 
 log = get_logger()
 
@@ -42,7 +40,6 @@ class ListeningThread(threading.Thread, Listening):
         """`url` leads past any pooler. What `sender` sends is ignored: it rings `bells` itself."""
         super().__init__(name="listening", daemon=True)
         self._parameters = parameters_of(url, pooled=False)
-        self._watched = Watched(self._parameters, pooled=False)
         self._sender = sender
         self._bells = bells
         self._stop_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -62,9 +59,9 @@ class ListeningThread(threading.Thread, Listening):
         wait_s = _SHORTEST_WAIT_S
         while not self._stopping:
             try:
-                with self._connect() as connection:
-                    with self._watched.answer():
-                        connection.execute(cast("Any", f"LISTEN {CHANNEL}"))
+                parameters = cast("dict[str, Any]", self._parameters)
+                with psycopg.connect(**parameters, autocommit=True) as connection:
+                    Messages(connection, prepares=False).execute_text(f"LISTEN {CHANNEL}")
                     wait_s = _SHORTEST_WAIT_S
                     _EVERYTHING.ring(self._bells)  # nobody told us what came meanwhile
                     self._listen(connection)
@@ -77,24 +74,13 @@ class ListeningThread(threading.Thread, Listening):
         self._bells.close()
         os.close(self._stop_fd)
 
-    @contextmanager
-    def _connect(self) -> Iterator[psycopg.Connection]:
-        parameters = cast("dict[str, Any]", self._parameters)
-        with psycopg.connect(**parameters, autocommit=True) as connection:
-            try:
-                self._watched.opened(connection)
-                yield connection
-            finally:
-                self._watched.closed()
-
     def _listen(self, connection: psycopg.Connection) -> None:
         server = connection.pgconn
         while not self._stopping:
             again_s = self._until_again_s()
             wait_s = _QUIET_S if again_s is None else again_s
             if not self._wait(wait_s, connection.fileno()) and again_s is None:
-                with self._watched.answer():
-                    server.exec_(b"SELECT 1")
+                Messages(connection, prepares=False).execute_text("SELECT 1")
             server.consume_input()
             while (notify := server.notifies()) is not None:
                 self._hear(notify.extra.decode(errors="replace"))

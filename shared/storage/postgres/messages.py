@@ -5,7 +5,7 @@ five statements take as long there as without it, and several times the processo
 """
 
 import select
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -22,6 +22,9 @@ from orpheus.shared.storage.database import Row
 _FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 _PREPARED = ExecStatus.COMMAND_OK
 _MOST_PREPARED = 400  # more than there are queries
+ANSWERS_WITHIN_S = 20.0
+"""Only statements that read whole tables take longer. TCP finds out that a host is gone, but not
+that a server hangs, or that a proxy holds the connection to a server that is gone."""
 _Key = tuple[bytes, tuple[int, ...]]
 """A statement, and the types of its values."""
 _Dumped = tuple[Sequence[abc.Buffer | None], tuple[int, ...], list[Format] | None]
@@ -75,8 +78,16 @@ class Messages:
     statement; the server would keep each of them.
     """
 
-    def __init__(self, connection: psycopg.Connection, *, prepares: bool) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        *,
+        prepares: bool,
+        within_s: Callable[[], float | None] = lambda: ANSWERS_WITHIN_S,
+    ) -> None:
+        """`within_s`: how long to wait for an answer; None: for ever."""
         self._connection = connection
+        self._within_s = within_s
         self._server = connection.pgconn
         self._prepares = prepares
         self._names: dict[_Key, bytes] = {}
@@ -118,9 +129,12 @@ class Messages:
 
     def execute_text(self, sql: str) -> PGresult:
         """Execute statements without parameters; return the result of the last."""
+        result: PGresult | None = None
         with self._whole():
-            result = self._server.exec_(sql.encode())
-            if self._server.status == ConnStatus.BAD:
+            self._server.send_query(sql.encode())
+            while (following := self._next_result()) is not None:
+                result = following
+            if result is None or self._server.status == ConnStatus.BAD:
                 raise psycopg.OperationalError(self._server.get_error_message())
         error = _error_of(result)
         if error is not None:
@@ -195,9 +209,10 @@ class Messages:
             self._server.consume_input()
 
     def _wait(self, events: int) -> None:
-        poll = select.poll()
+        poll, within_s = select.poll(), self._within_s()
         poll.register(self._server.socket, events)
-        poll.poll()
+        if not poll.poll(None if within_s is None else within_s * 1000):
+            raise psycopg.OperationalError(f"the server has not answered for {within_s:g} s")
 
 
 def _error_of(result: PGresult) -> psycopg.Error | None:

@@ -1,7 +1,5 @@
 """Translates psycopg's exceptions into those of shared/errors.py."""
 
-import re
-
 import psycopg
 
 from orpheus.shared.errors import (
@@ -45,8 +43,6 @@ _LATER = (
     "pooler is shut down",
 )
 """What a server or a pooler says that may soon take a connection."""
-_TRIED = re.compile(r"^- host: '(.*?)'.*?: connection failed: (.*)$", re.MULTILINE)
-"""How psycopg tells of each host, if there are several."""
 
 
 def translated(error: psycopg.Error) -> StorageError | None:
@@ -109,12 +105,6 @@ def is_lost(error: psycopg.Error) -> bool:
     if state is None:
         return isinstance(error, psycopg.OperationalError)
     return state.startswith(_LOST)
-
-
-def why_not_connected(error: psycopg.Error) -> str:
-    """Return what each of the hosts in the URL has said; psycopg begins with the last one alone."""
-    tried = _TRIED.findall(str(error))
-    return "; ".join(f"{host}: {why}" for host, why in tried) or first_line(error)
 
 
 def first_line(error: psycopg.Error) -> str:

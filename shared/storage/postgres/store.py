@@ -52,10 +52,11 @@ def open_postgres(
     clock: Clock | None,
     pooled: bool,
     lock_wait_s: float | None,
+    is_patient: bool,
 ) -> Backend:
     """Open the database that `url` names; see `open_store` in shared/storage/__init__.py.
 
-    `clock`: instead of the database's. `pooled`: see `Connection`.
+    `clock`: instead of the database's. `pooled`, `is_patient`: see `Connection`.
     """
     if create:
         make_private_folder(state.folder)
@@ -68,5 +69,6 @@ def open_postgres(
         clock=clock,
         pooled=pooled,
         lock_wait_s=lock_wait_s,
+        is_patient=is_patient,
     )
     return database, SchemaMaintenance(database), Retention(database)

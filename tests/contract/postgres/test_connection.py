@@ -228,16 +228,6 @@ def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
     assert "secret" not in str(raised.value)
 
 
-def test_of_several_hosts_each_is_named_with_what_it_said() -> None:
-    url = "postgresql://me:secret@127.0.0.1:1,127.0.0.2:2/jobs"
-    with pytest.raises(DatabaseAway) as raised:
-        Connection(url, pooled=False, prepare=never)
-    told = str(raised.value)
-    assert "127.0.0.1,127.0.0.2/jobs cannot be reached: 127.0.0.1: " in told
-    assert "port 1 failed: Connection refused; 127.0.0.2: " in told
-    assert told.endswith("port 2 failed: Connection refused")
-
-
 def test_what_a_server_refuses_is_no_reason_to_wait(postgresql_url: str) -> None:
     with pytest.raises(DatabaseUnusable, match="does not exist"):
         Connection(f"{postgresql_url}_of_nobody", pooled=False, prepare=never)

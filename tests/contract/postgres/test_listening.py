@@ -14,7 +14,7 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.storage import Store, listen, open_storage
-from orpheus.shared.storage.postgres import listening, silence
+from orpheus.shared.storage.postgres import listening, messages
 from tests.captured_logs import capture_logs
 from tests.many_hosts.tcp_proxy import TcpProxy
 
@@ -117,8 +117,7 @@ def test_a_connection_that_is_held_but_silent_is_given_up(
 ) -> None:
     """So is one behind a proxy that leads to another server now, but holds what led to the old."""
     monkeypatch.setattr(listening, "_QUIET_S", 0.05)
-    monkeypatch.setattr(silence, "_LOOKS_EVERY_S", 0.05)
-    monkeypatch.setattr(silence, "_all", silence._All())
+    monkeypatch.setattr(messages, "ANSWERS_WITHIN_S", 0.3)
     port = int(psycopg.conninfo.conninfo_to_dict(postgresql_url)["port"] or 0)
     with TcpProxy(port) as proxy:
         url = postgresql_url.replace(f":{port}/", f":{proxy.port}/") + "?connect_timeout=2"

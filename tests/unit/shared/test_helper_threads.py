@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 
 from orpheus.shared.helper_threads import start_without_signals
-from orpheus.shared.storage.postgres import silence
 from orpheus.worker.database_queries import QueriesThread
 from tests.machine import PATIENCE_S
 
@@ -29,17 +28,8 @@ def test_a_helper_takes_no_signal_and_the_main_thread_takes_all_as_before() -> N
     assert blocked() == before
 
 
-@pytest.mark.parametrize(
-    ("helper", "start"),
-    [
-        (silence._All, lambda: silence._All().add(silence.Watched({}, pooled=False))),
-        (QueriesThread, lambda: QueriesThread(cast("Any", None))),
-    ],
-)
-def test_threads_of_our_own_are_such_helpers(
-    monkeypatch: pytest.MonkeyPatch, helper: Any, start: Any
-) -> None:
+def test_the_thread_of_queries_is_such_a_helper(monkeypatch: pytest.MonkeyPatch) -> None:
     masks: Masks = SimpleQueue()
-    monkeypatch.setattr(helper, "_run", lambda _: masks.put(blocked()))
-    start()
+    monkeypatch.setattr(QueriesThread, "_run", lambda _: masks.put(blocked()))
+    QueriesThread(cast("Any", None))
     assert signal.SIGTERM in masks.get(timeout=PATIENCE_S)

@@ -7,6 +7,8 @@ listens for the commits of other hosts itself.
 
 import gc
 
+import msgspec
+
 from orpheus.shared.process.stop_signals import (
     end_at_stop_signals,
     exit_at_stop_signals,
@@ -25,15 +27,15 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from orpheus.api.light_fastapi import light_fastapi
 from orpheus.config.options import config_options
 from orpheus.config.token_file import read_token
-from orpheus.shared.domain.handover import ApiHandover, from_json
+from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.processes import API_SLOT
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.imports import without_garbage
@@ -100,7 +102,7 @@ def _run_alone(config: Path | None, sets: Sequence[str]) -> None:
 def _run_supervised(control_fd: int) -> None:
     start = enter_child(control_fd)
     message = start.handover
-    handover = from_json(ApiHandover, message["settings"])
+    handover = msgspec.convert(message["settings"], ApiHandover)
     configure_logging(handover.log_level, handover.log_format, start.slot)
     listener = socket.socket(fileno=message["socket_fd"])
     file = message["config_file"] and Path(message["config_file"])

@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import threading
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from orpheus.api.database.writer import Writer
 from orpheus.api.http.problems import Refusal

@@ -6,9 +6,9 @@ They are opened before the server starts and closed after it, so a route can alw
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import field
 from typing import TypeVar, cast
 
+import msgspec
 from starlette.requests import HTTPConnection
 from typing_extensions import TypedDict
 
@@ -24,7 +24,6 @@ from orpheus.api.stream.broadcaster import Broadcaster
 from orpheus.api.stream.summaries import Summaries
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.operations.configuration import ConfigurationEditor
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store, TypeRow, open_storage
 from orpheus.shared.views.job_types import JobType, type_json
 from orpheus.shared.views.queues import Counts, counts_json
@@ -54,8 +53,7 @@ class TypesCache:
         return self._types
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """The facts that readiness is judged by."""
 
     trouble: str | None
@@ -64,12 +62,11 @@ class Condition:
     workers: list[Worker]
 
 
-@dataclass(slots=True)
-class Services:
+class Services(msgspec.Struct, eq=False):
     """The services of one application."""
 
     options: ApiHandover
-    token: str | None = field(repr=False)
+    token: str | None
     """The token that every caller must send; None: no token is needed."""
     configuration: Callable[[], ConfigurationEditor]
     """Returns the editor for GET and PUT /config, made at the first call as it needs much code."""
@@ -82,8 +79,8 @@ class Services:
     samples: SampleRing
     condition: SharedRead[Condition]
     long_calls: LongCalls
-    measures: Measures = field(default_factory=Measures)
-    masking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    measures: Measures = msgspec.field(default_factory=Measures)
+    masking: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     """Held while versions of the configuration are masked, which takes much CPU time."""
 
     def with_own_store(self, work: Callable[[Store], T]) -> T:

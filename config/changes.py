@@ -6,8 +6,10 @@ anything is saved.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from orpheus.config.handovers import for_api, for_programs, for_worker
 from orpheus.config.naming_code import NAMING_CODE
@@ -17,14 +19,12 @@ from orpheus.config.shown import shown_values
 from orpheus.config.sources import Sources, key_path
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.processes import API_SLOT
-from orpheus.shared.records import dataclass
 
 _OF = ": "
 _ONLY_IN_THE_FILE = frozenset(map(dotted, NAMING_CODE))
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
+class Effects(msgspec.Struct, frozen=True):
     """The slots that a change replaces, adds and ends, by name."""
 
     restarts: tuple[str, ...]

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from orpheus.config.sources import Sources
-from orpheus.shared.domain.handover import CommandLineHandover, from_json
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.process.living_note import read_note
 
 _DATABASE = {"url": "sqlite:///data/orpheus.db", "state_dir": ""}
@@ -47,8 +49,8 @@ def known_handover(path: Path, sources: Sources) -> CommandLineHandover | None:
     try:
         kept = (note or {})["commands"]
         is_same = kept["given"] == digest_of(sources)
-        return from_json(CommandLineHandover, kept["handover"]) if is_same else None
-    except (KeyError, TypeError):  # of another version
+        return msgspec.convert(kept["handover"], CommandLineHandover) if is_same else None
+    except (KeyError, TypeError, msgspec.ValidationError):  # of another version
         return None
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from orpheus.shared.records import dataclass
+import msgspec
+
 from orpheus.shared.sentences import sentence, similar
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ _REWORDED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One thing to fix at `key`, which may depend on the keys in `also`.
 
     `source` is set if the problem is with a whole source (a file, a variable) and not with a key,

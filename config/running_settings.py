@@ -10,9 +10,10 @@ while its supervisor runs.
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from orpheus.config.handovers import for_command_line, program_stop_timeout_s
 from orpheus.config.known import read_kept
@@ -24,13 +25,11 @@ from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.process.living_note import write_note
 from orpheus.shared.process.state_files import LOCK_NAME, settings_beside
-from orpheus.shared.records import dataclass
 
 _TABLES = ("database", "api", "pools", "queues", "jobs", "leases", "heartbeats", "supervisor")
 
 
-@dataclass(frozen=True, slots=True)
-class RunningSettings:
+class RunningSettings(msgspec.Struct, frozen=True):
     """The tables of a running supervisor's settings; `config` is its file, as an absolute path."""
 
     config: str | None
@@ -72,7 +71,7 @@ def keep_running_settings(
     config = None if settings.source is None else os.path.realpath(settings.source)
     note = {"config": config, "settings": tables, "since_ms": since_ms, "version": version}
     if settings.given and MASK not in values["database"].values():
-        handover = asdict(for_command_line(settings))
+        handover = msgspec.to_builtins(for_command_line(settings))
         note["commands"] = {"given": settings.given, "handover": handover}
     write_note(path, note)
 

@@ -10,18 +10,18 @@ fits that setting, as `max_retires = 4`. Otherwise nobody could mend it over HTT
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import replace
 from functools import lru_cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
+import msgspec
+from msgspec.structs import replace
 from pydantic import TypeAdapter, ValidationError
 
 from orpheus.config.problems import KeyPath, meant_key, table_in
 from orpheus.config.settings import Alert, Alive, Database, Outbox, Ready, Settings
 from orpheus.config.values import Cron, Rate, Timezone
 from orpheus.shared.operations.configuration import MASK
-from orpheus.shared.records import dataclass
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -41,8 +41,7 @@ _LIKENESS = 0.8
 """A key so similar to a setting's can only mean that one: `nonce` is no mistyped `done`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(msgspec.Struct, frozen=True):
     """The value `table[key]`. `path` has the names of list items in place of their index."""
 
     table: MutableMapping[str, Any]
@@ -55,8 +54,7 @@ class Secret:
         return isinstance(value, str) and MASK in value
 
 
-@dataclass(frozen=True, slots=True)
-class _Expected:
+class _Expected(msgspec.Struct, frozen=True):
     """What the settings have at a path: a table (None: anything), or several by name or index."""
 
     table: "type[BaseModel] | None" = None

@@ -5,18 +5,17 @@ So one round tells all that can be known: a value that is not valid hides no oth
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from orpheus.config.problems import KeyPath, Problem, problems_of, without
 from orpheus.config.settings import Settings
-from orpheus.shared.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class SoundPart:
+class SoundPart(msgspec.Struct, frozen=True):
     """Settings with the default in place of each invalid value, and without entries that need it.
 
     `places`: for each list of tables that lacks entries, where those that are left stand in it.

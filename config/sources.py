@@ -9,17 +9,17 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.regular_file import read_regular_file
 from orpheus.config.toml_text import MOST_LEVELS, read_toml
 from orpheus.shared.domain.limits import NAME
 from orpheus.shared.process.files import run_as_owner
-from orpheus.shared.records import dataclass
 
 DEFAULT_PATHS = (Path("config/orpheus.toml"), Path("orpheus.toml"))
 """Where the file is looked for, in this order, if none is named."""
@@ -53,21 +53,20 @@ _HEADER = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
 _ASSIGNMENT = re.compile(r"""\s*+((?:[\w.-]++|"[^"]*+"|'[^']*+'|[ \t]++)+?)=""")
 
 
-@dataclass
-class Sources:
+class Sources(msgspec.Struct):
     """The tables of each source, and where each value came from."""
 
     file: Path | None = None
-    layers: list[dict[str, Any]] = field(default_factory=list)
+    layers: list[dict[str, Any]] = msgspec.field(default_factory=list)
     """One for each source; later ones win."""
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = msgspec.field(default_factory=list)
     tells_database: bool = True
     """False if the file may name the database, but in a way that cannot be read."""
     guesses_database: bool = False
     """True if the file is no TOML and no line names the database: one that did may be gone."""
     text: str = ""
     """What the file held."""
-    _origins: dict[KeyPath, str] = field(default_factory=dict)
+    _origins: dict[KeyPath, str] = msgspec.field(default_factory=dict)
 
     def add(self, values: dict[str, Any], origin: str) -> None:
         """Add a source; `origin` names it."""

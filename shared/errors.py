@@ -34,7 +34,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar, Self
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What a full disk and a full quota say."""
@@ -162,8 +162,7 @@ class NoAnswer(OrpheusError):
     """A process, or its supervisor, did not answer in time; trying again is safe."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
+class FieldProblem(msgspec.Struct, frozen=True):
     """One invalid field: a JSON pointer (`/payload/n`) and a sentence for the user."""
 
     pointer: str

@@ -19,6 +19,8 @@ from functools import partial
 from math import inf
 from threading import Thread
 
+import msgspec
+
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.domain.requests import Request
@@ -32,7 +34,6 @@ from orpheus.shared.process.crash_cell import remove_cell
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.last_lines import NO_JOB, read_last_lines
 from orpheus.shared.process.stall import StallWatch
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Listening, Store
 from orpheus.supervisor.late_leases import LateLeases, cell_of
 from orpheus.supervisor.linux.adoption import kill_incarnation
@@ -53,8 +54,7 @@ _MOST_WAITING = 10_000  # events and exits kept while the database cannot be wri
 _MOST_LAGS = 1_000  # turns of the main loop, of which there are some in a second
 
 
-@dataclass(frozen=True, slots=True)
-class Duties:
+class Duties(msgspec.Struct, frozen=True):
     """What the recorder does by the clock, and how, from the settings in force."""
 
     open_store: Callable[[], Store]

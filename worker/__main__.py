@@ -3,6 +3,8 @@
 import gc
 import sys
 
+import msgspec
+
 from orpheus.shared.process.stop_signals import default_stop_signals, exit_at_stop_signals
 
 # First, as the imports below take their time. An end of --describe without an answer is a failure.
@@ -22,7 +24,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from orpheus.shared.domain.commands import CommandSettings
-from orpheus.shared.domain.handover import StoredSettings, WorkerHandover, from_json
+from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
 from orpheus.shared.domain.json_values import with_finite_numbers
 from orpheus.shared.errors import ExitCode, OrpheusError
 from orpheus.shared.imports import without_garbage
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if options.control_fd is not None:
             child = enter_child(options.control_fd)
-            handover = from_json(WorkerHandover, child.handover["settings"])
+            handover = msgspec.convert(child.handover["settings"], WorkerHandover)
             _run(handover, child.slot, child.incarnation, channel=child.channel)
         if options.describe:
             return _describe(options)

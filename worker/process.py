@@ -7,10 +7,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
 from orpheus.shared.domain.jobs import Holder
@@ -34,7 +36,6 @@ from orpheus.shared.process.last_lines import LineRing, stray_path
 from orpheus.shared.process.limits import allow_open_files, keep_freed_memory
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.process.stop_signals import hold_stop_signals, stop_signals
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Listening, Store, TypeRow, listen, open_storage, settled
 from orpheus.worker.attempt.alarm import Alarm
 from orpheus.worker.attempt.around import Around, load_around
@@ -115,8 +116,7 @@ def run_worker(
                 remove_cell(cell_file)
 
 
-@dataclass
-class _Worker:
+class _Worker(msgspec.Struct):
     """A worker that has opened its database."""
 
     settings: WorkerHandover
@@ -264,7 +264,7 @@ class _Worker:
             blocked_after_s=settings.beat_interval_s,
         )
         return ConcurrentLoop(
-            settings, self.holder, self.store, held, control, renewal, jobs, upkeep, stray
+            settings, self.holder, self.store, held, control, renewal, jobs, upkeep, stray=stray
         )
 
     def _capture_and_cut_off(self) -> Capture:

@@ -1,15 +1,12 @@
 """What only the API answers with, as TypedDicts; the other answers are declared in shared/views/.
 
-A setting and its problem are the dataclasses of shared/operations/configuration.py.
-
 Attribute docstrings become descriptions in /openapi.json.
 """
 
-from typing import Literal, NotRequired
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from orpheus.shared.operations.configuration import Setting, SettingProblem
 from orpheus.shared.views.alerts import Alert
 from orpheus.shared.views.audit import AuditEntry
 from orpheus.shared.views.errors import ErrorGroupEntry
@@ -225,6 +222,34 @@ class ConfigurationInForce(TypedDict):
     """null: no supervisor is running."""
     text: str
     """The same in words."""
+
+
+class Setting(TypedDict):
+    """A setting in force."""
+
+    key: str
+    value: Any
+    """Durations are seconds, sizes are bytes."""
+    as_written: Any
+    """The same as it may stand in the file: `"100ms"`, `"1MiB"`."""
+    origin: str
+    """`default`, `config/orpheus.toml:12`, a variable, `--set`."""
+    origins: list[str]
+    """For a list of tables, such as `[[schedules]]`: what set each of them. Else empty."""
+    note: str | None
+    """Why it has no effect, if an operator's action counts more."""
+
+
+class SettingProblem(TypedDict):
+    """One thing to mend in the configuration."""
+
+    key: str
+    """Empty if the problem is in the whole text."""
+    detail: str
+    place: str | None
+    """The file and line, the variable, or `--set`."""
+    line: int | None
+    """Its line in the file's text."""
 
 
 class Configuration(TypedDict):

@@ -12,13 +12,13 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from orpheus.api.dashboard.static_files import StaticFiles
 from orpheus.api.http.calls import parse_job_id
-from orpheus.shared.records import dataclass
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,8 +45,7 @@ _PLAIN = ("jobs", "queues", "schedules", "types", "errors", "audit", "submit", "
 _REVALIDATE = "no-cache"
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
+class Pages(msgspec.Struct, frozen=True):
     """The routes `/`, `/ui/…` and `/ui/static/…`, and the login page as HTML if there are logins.
 
     `not_found` answers a browser that asked for something that is not there, with a sentence.

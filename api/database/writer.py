@@ -24,12 +24,13 @@ from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+import msgspec
+
 from orpheus.api.database.readers import Settled, settle_soon
 from orpheus.api.http.problems import Refusal
 from orpheus.shared.errors import DatabaseAway, DatabaseBusy, StorageError
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.limits import keep_freed_memory
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 T = TypeVar("T")
@@ -43,8 +44,7 @@ _NEXT_LOCK_WAIT_MS = 10
 """The same after the group has waited in vain: many of its requests may need the same lock."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(msgspec.Struct, frozen=True):
     write: Callable[[Store, list[Any]], Sequence[Any]]
     """Writes for several requests, given their values; returns the result of each."""
     value: Any

@@ -18,8 +18,9 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from time import time
 
+import msgspec
+
 from orpheus.shared.logs import get_logger
-from orpheus.shared.records import dataclass
 
 log = get_logger()
 
@@ -35,8 +36,7 @@ _ID_BYTES = 6
 _LONGEST_SESSION = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who sent a request. A browser has a `session_id` and must log in again at `ends_at_s`."""
 
     session_id: str | None = None

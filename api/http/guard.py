@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 
+import msgspec
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,7 +34,6 @@ from orpheus.api.http.scope import (
     target_host,
 )
 from orpheus.shared.logs import get_logger
-from orpheus.shared.records import dataclass
 
 log = get_logger()
 
@@ -58,8 +58,7 @@ SESSION_PATH = "/session"
 _LARGEST_LOGIN_BYTES = 8_192
 
 
-@dataclass(frozen=True, slots=True)
-class GuardRules:
+class GuardRules(msgspec.Struct, frozen=True):
     """What the guard allows. Sizes in bytes."""
 
     hosts: frozenset[str]
@@ -71,8 +70,7 @@ class GuardRules:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LoginRules:
+class LoginRules(msgspec.Struct, frozen=True):
     """How callers log in, and what they can reach before: the login page and its static files."""
 
     authenticator: Authenticator

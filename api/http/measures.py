@@ -6,13 +6,11 @@ are bounded: a path counts under the template of its route, never as it was sent
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 
+import msgspec
 from prometheus_client import Histogram, disable_created_metrics
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from orpheus.shared.records import dataclass
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the buckets; the last bucket has none."""
@@ -33,13 +31,12 @@ def _answers() -> Histogram:
     )
 
 
-@dataclass(slots=True)
-class Measures:
+class Measures(msgspec.Struct):
     """The figures of one application."""
 
     websockets: int = 0
     """WebSockets that are open now."""
-    answers: Histogram = field(default_factory=_answers)
+    answers: Histogram = msgspec.field(default_factory=_answers)
     """By method, route and status class (`2xx`)."""
 
 

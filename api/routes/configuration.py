@@ -10,11 +10,12 @@ moment, a second row says that it was not replaced.
 """
 
 import asyncio
-from dataclasses import asdict, replace
 from functools import partial
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query, Request
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from orpheus.api.contract.answers import (
@@ -71,7 +72,7 @@ async def get_configuration(request: Request) -> Response:
     if shown.etag is not None:
         headers["ETag"] = f'"{shown.etag}"'
     settings = await services.readers.read(partial(noted, shown.settings))
-    found = {**asdict(replace(shown, settings=settings)), "rejected": rejected}
+    found = {**msgspec.to_builtins(replace(shown, settings=settings)), "rejected": rejected}
     in_force = found["in_force"]
     in_force["since"] = optional_time(in_force.pop("since_ms"))
     return json_response(found, headers=headers)
@@ -125,7 +126,9 @@ async def put_configuration(
     takes_effect = await services.readers.read(lambda s: _takes_effect(services, s, outcome))
     kept = await services.readers.read(partial(kept_by_hand, outcome.changed or ()))
     left = await services.readers.read(lambda s: left_by_edit(s, outcome, types))
-    found = {key: value for key, value in asdict(outcome).items() if key not in _NOT_TOLD}
+    found = {
+        key: value for key, value in msgspec.to_builtins(outcome).items() if key not in _NOT_TOLD
+    }
     found["notes"] = [*left, *outcome.notes, *kept]
     found |= {"written": written, "takes_effect": takes_effect, "etag": etag}
     return json_response(found, headers={"ETag": f'"{etag}"'})

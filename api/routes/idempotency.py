@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import msgspec
 import orjson
 from starlette.responses import Response
 from starlette.types import Scope
@@ -17,7 +18,6 @@ from starlette.types import Scope
 from orpheus.api.http.problems import Refusal, refused_fields
 from orpheus.api.services import Services
 from orpheus.shared.errors import FieldProblem
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import KeptAnswer, Store
 
 T = TypeVar("T")
@@ -26,8 +26,7 @@ HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Idempotency:
+class Idempotency(msgspec.Struct, frozen=True):
     """The key of a request, and a hash of its path and body."""
 
     key: str

@@ -1,9 +1,9 @@
 """Programs: what they print. Their slots are in GET /workers, and restarted and drained there."""
 
 import asyncio
-from dataclasses import asdict
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
@@ -32,4 +32,4 @@ async def get_program_logs(
         lambda store: output_folder(store, slot, query.host, own_host)
     )
     found = await asyncio.to_thread(read_lines, folder, query.after, query.before, query.limit)
-    return json_response({"items": [asdict(line) for line in found]})
+    return json_response({"items": [msgspec.to_builtins(line) for line in found]})

@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 import orjson
 
 from orpheus.api.database.readers import Readers
@@ -31,7 +32,6 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.logs import get_logger
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.doorbells import Bell
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 T = TypeVar("T")
@@ -52,8 +52,7 @@ _ENDS = frozenset({Kind.JOB_DONE, Kind.JOB_FAILED, Kind.JOB_CANCELLED})
 log = get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _News:
+class _News(msgspec.Struct, frozen=True):
     """What one read of the log found."""
 
     events: Sequence[EncodedEvent]

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
+import msgspec
 import orjson
 
 from orpheus.api.stream.broadcaster import FRAME_BYTES, Broadcaster
@@ -23,7 +24,6 @@ from orpheus.api.stream.messages import (
 )
 from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.errors import NotFound
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import JobSummary, job_summary_json, log_line_json
 
@@ -33,16 +33,14 @@ _PAGE_EVENTS = 500
 _PAGE_LINES = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """The event after which a client resumes; without an epoch, in the present history."""
 
     seq: int
     epoch: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(msgspec.Struct, frozen=True):
     """A part of the event log, with its epoch and its oldest and last seq at the same moment."""
 
     epoch: str

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Literal
 
+import msgspec
 import orjson
 
 from orpheus.shared.domain.events import Event
-from orpheus.shared.records import dataclass
 from orpheus.shared.views.jobs import event_json
 
 _TEXT = 0x81  # a whole text message
@@ -26,10 +26,13 @@ _WORTH_COMPRESSING = 1_024
 WINDOW_BITS = 15
 
 
-class Message:
-    """One message of `/ws`; `text` is its JSON."""
+class Message(msgspec.Struct, frozen=True, dict=True):
+    """One message of `/ws`. It keeps the encodings that were made of it."""
 
-    text: str
+    @property
+    def text(self) -> str:
+        """Its JSON."""
+        raise NotImplementedError
 
     @cached_property
     def plain(self) -> bytes:
@@ -56,8 +59,7 @@ def _framed(first: int, payload: bytes) -> bytes:
     return struct.pack("!BBQ", first, 127, size) + payload
 
 
-@dataclass(frozen=True)
-class Notice(Message):
+class Notice(Message, frozen=True):
     """A message without events. `id`: where the stream stands, in a hello."""
 
     type: Literal["hello", "reset", "heartbeat", "log", "summary"]
@@ -65,8 +67,7 @@ class Notice(Message):
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedEvent:
+class EncodedEvent(msgspec.Struct, frozen=True):
     """One event as JSON. `seq` is None for progress, which is not stored."""
 
     seq: int | None
@@ -81,8 +82,7 @@ def encode_event(event: Event) -> EncodedEvent:
     return EncodedEvent(event.seq, event.job_id, event.kind, text)
 
 
-@dataclass(frozen=True)
-class Frame(Message):
+class Frame(Message, frozen=True):
     """Stored events of one epoch in order, then progress.
 
     Each encoding is made when first needed. The JSON itself is not kept: the ring holds so many
@@ -94,7 +94,7 @@ class Frame(Message):
     progress: Sequence[EncodedEvent] = ()
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         """The frame as JSON of `/ws`."""
         return f'{{"type":"events","events":{self.list}}}'
 

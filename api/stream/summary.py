@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
 import orjson
 
 from orpheus.api.stream.broadcaster import FRAME_BYTES, MOST_BEHIND
@@ -10,7 +11,6 @@ from orpheus.api.stream.listener import Position
 from orpheus.api.stream.messages import EncodedEvent, Frame, Notice, encode_event
 from orpheus.api.stream.progress import Progress, progress_since
 from orpheus.shared.domain.events import EventKey
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 FEW = 50
@@ -21,8 +21,7 @@ MOST_SUMMARISED = 20_000
 _BYTES_OF_EVENTS = FRAME_BYTES // 4  # the ids of jobs need room, too
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(msgspec.Struct, frozen=True):
     """A message about every event after one seq and up to another, and about progress.
 
     It is for listeners that know all before: the events up to `after`, and the progress `known`.
@@ -38,8 +37,7 @@ class Summary:
     """None if nothing happened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(msgspec.Struct, frozen=True):
     """A listener has missed events that can no longer be sent; `oldest` is the oldest seq kept."""
 
     oldest: int

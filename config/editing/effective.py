@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from orpheus.config.editing.versions import Versions
 from orpheus.config.load import checked
 from orpheus.config.running_settings import RunningSettings, load_running_settings
@@ -21,13 +23,11 @@ from orpheus.shared.operations.configuration import (
     ConfigurationVersion,
     Setting,
 )
-from orpheus.shared.records import dataclass
 
 Found = tuple[ConfigurationInForce, tuple[Setting, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class FileNow:
+class FileNow(msgspec.Struct, frozen=True):
     """The file, what else sets values, and what both lead to as they are.
 
     `settings` is None if nothing can be made of them.

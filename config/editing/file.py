@@ -15,10 +15,11 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from itertools import starmap
 from pathlib import Path
+
+from msgspec.structs import asdict, replace
 
 from orpheus.config.changes import (
     MEANT,

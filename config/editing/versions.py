@@ -19,8 +19,9 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from orpheus.config.editing.rejections import Rejections
 from orpheus.config.editing.replace_file import written_file

@@ -19,9 +19,10 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from math import inf
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from orpheus.client.requests import batch_body, one_body
 from orpheus.client.steps import Answer, Compute, Failure, Pause, Send, Steps

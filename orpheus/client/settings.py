@@ -5,19 +5,19 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+import msgspec
+
 from orpheus.config.handovers import for_jobs, for_storage
 from orpheus.config.load import load_for_database
 from orpheus.config.regular_file import state_of
 from orpheus.config.sources import PREFIX, config_file
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import with_absolute_paths
 
 _log = logging.getLogger("orpheus.client")
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseSettings:
+class DatabaseSettings(msgspec.Struct, frozen=True):
     """Where the database is, and limits and defaults for jobs submitted to it; sizes in bytes."""
 
     storage: StorageSettings

@@ -5,10 +5,9 @@ written once, as a generator, and both kinds of client run it.
 """
 
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 if TYPE_CHECKING:
     from orpheus.shared.storage import Store
@@ -16,15 +15,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(msgspec.Struct, frozen=True):
     """Do nothing for `seconds`. The result is None."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Compute:
+class Compute(msgspec.Struct, frozen=True):
     """Call `work`, which takes long enough to delay an event loop.
 
     The result is what it returns.
@@ -33,20 +30,18 @@ class Compute:
     work: Callable[[], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True):
     """Call `work` with the open database. The result is what it returns."""
 
     work: "Callable[[Store], Any]"
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True):
     """Send a request. The result is an Answer, or a Failure if there is none."""
 
     method: str
     path: str
-    query: Mapping[str, str | int] = field(default_factory=dict)
+    query: Mapping[str, str | int] = msgspec.field(default_factory=dict)
     body: bytes | None = None
     key: str | None = None
     """The Idempotency-Key, with which a submission can be sent again."""
@@ -63,8 +58,7 @@ class Send:
         return self.method == "GET" or self.key is not None or self.done_already is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the server answered."""
 
     status: int
@@ -72,8 +66,7 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """Why there is no answer. Not `was_sent`: the server has certainly not seen the request."""
 
     reason: str

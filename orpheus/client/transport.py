@@ -9,25 +9,23 @@ import os
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
 import httpx2
+import msgspec
 
 from orpheus.client.steps import Answer, Failure, Send
-from orpheus.shared.records import dataclass
 
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
 _LARGE_BYTES = 65_536
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(msgspec.Struct, frozen=True):
     """Where the API is, and the token that it wants."""
 
     url: str
-    token: str | None = field(repr=False)
+    token: str | None
     timeout_s: float
     """How long a request may take, apart from the time for which it asks the server to wait."""
 
@@ -41,6 +39,9 @@ class Server:
             raise ValueError(f"{shown!r} is no URL{reason}") from None
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise ValueError(f"{shown!r} is no URL of a server, such as http://127.0.0.1:8000")
+
+    def __repr__(self) -> str:
+        return f"Server({_without_secrets(self.url)!r})"  # without the token
 
     def options(self) -> dict[str, Any]:
         """Return the arguments with which a client of httpx2 is made."""

@@ -5,20 +5,18 @@ so both kinds of client return the same. A field that an older client does not k
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
+
+import msgspec
 
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
-from orpheus.shared.records import dataclass
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One run of a job. `outcome` and `finished_at` are None while it runs."""
 
     number: int
@@ -34,8 +32,7 @@ class Attempt:
     """The most memory that its worker, or a program that it waited for, had in use."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobState:
+class JobState(msgspec.Struct, frozen=True, kw_only=True):
     """A job as events carry it: without its payload, result and attempts. Times are in UTC."""
 
     id: int
@@ -71,8 +68,7 @@ class JobState:
         return self.status in TERMINAL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job(JobState):
+class Job(JobState, frozen=True, kw_only=True):
     """A job as it was when it was read."""
 
     payload: dict[str, Any]
@@ -86,8 +82,7 @@ class Job(JobState):
     """Oldest first. Only `get` and `wait` read them: empty in what other methods return."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """One line that a job wrote."""
 
     id: int
@@ -98,8 +93,7 @@ class LogLine:
     fields: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """A change of a job, and the job as it was right after it."""
 
     seq: int
@@ -125,16 +119,11 @@ def event_of(data: Mapping[str, Any]) -> Event:
 
 
 def _read(kind: type[T], data: Mapping[str, Any]) -> T:
-    values = {name: data[name] for name in _names(cast("Any", kind)) if name in data}
+    values = {name: data[name] for name in kind.__struct_fields__ if name in data}
     for name, convert in _CONVERTERS.items():
         if values.get(name) is not None:
             values[name] = convert(values[name])
     return kind(**values)
-
-
-@lru_cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
 
 
 def _error(data: Mapping[str, Any]) -> JobError:

@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil, inf, isfinite
 from pathlib import Path
 from typing import Any, Self, Unpack
+
+from msgspec.structs import replace
 
 from orpheus.client.blocking import Client
 from orpheus.client.database import DatabaseCalls

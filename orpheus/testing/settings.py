@@ -1,14 +1,15 @@
 """The configuration of the project under test, on a database in a temporary folder."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from orpheus.client.settings import DatabaseSettings
 from orpheus.config.handovers import for_database, for_worker
 from orpheus.config.load import load_settings
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover
-from orpheus.shared.records import dataclass
 
 _FILE = """\
 # Written by orpheus.testing, for clients of the application under test.
@@ -26,8 +27,7 @@ timeout = {timeout}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class HarnessSettings:
+class HarnessSettings(msgspec.Struct, frozen=True):
     """What a harness takes from the configuration."""
 
     client: DatabaseSettings

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
+import msgspec
 import orjson
 
 from orpheus.client.values import LogLine, line_of
@@ -16,7 +17,6 @@ from orpheus.shared.job_types.admission import prepare_child
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import JobType, registered_types
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.shared.records import dataclass
 from orpheus.shared.views.jobs import log_line_json
 from orpheus.testing.attempts import job_type_of, run_attempt
 from orpheus.worker.attempt.context import RunningAttempt
@@ -26,8 +26,7 @@ _JOB_ID = 1
 _LONG_MS = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(msgspec.Struct, frozen=True):
     """How an attempt ended, and what its context recorded."""
 
     result: Any
@@ -48,12 +47,12 @@ class Ran:
 class _Recorded(RunningAttempt):
     """An attempt that keeps all the progress that was reported, and not only the newest."""
 
-    __slots__ = ("reported",)
+    reported: tuple[Any, ...] = ()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "unsaved_progress" and value is not None:
-            self.reported = (*getattr(self, "reported", ()), value)
-        object.__setattr__(self, name, value)
+            self.reported = (*self.reported, value)
+        super().__setattr__(name, value)
 
 
 class _Queries:
@@ -144,7 +143,7 @@ def _run(
         is_permanent=rule.goes_to is Status.FAILED,
         snoozed_s=finished.snooze_ms / 1000,
         logs=tuple(_lines(running)),
-        progress=getattr(running, "reported", ()),
+        progress=running.reported,
         children=_without_own_refs(queries.children) if succeeded else (),
     )
 

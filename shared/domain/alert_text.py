@@ -6,8 +6,9 @@ replaced in it; a text that is nothing else becomes the fact itself, so a number
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from orpheus.shared.domain import commands
 from orpheus.shared.domain.alerts import (

@@ -17,12 +17,13 @@ replace a worker, which would fire the next.
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
 from enum import StrEnum
 from typing import Literal
 
+import msgspec
+from msgspec.structs import replace
+
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.records import dataclass
 
 ALERTS_QUEUE = "alerts"
 """The queue of the jobs that alerts make."""
@@ -53,8 +54,7 @@ KINDS = frozenset(one.value for one in (*Kind, *AlertCondition) if one is not Ki
 """Everything that a rule may be about."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRule:
+class AlertRule(msgspec.Struct, frozen=True):
     """An `[[alerts]]` entry. `payload` is JSON text, as the job gets it once it is filled in."""
 
     name: str
@@ -71,8 +71,7 @@ class AlertRule:
     error: ErrorDetail = "type"
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(msgspec.Struct, frozen=True):
     """What something is about: a sentence, what it concerns, and why it happened.
 
     `why` begins with what is no secret: the type of an exception, or a reason up to a colon.
@@ -90,8 +89,7 @@ class Topic:
     """All that is known of why, such as a traceback."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """An event, or a condition that holds, as the rules look at it.
 
     `seq` and what an event is about stay unknown until an alert needs them; `about` is that of a
@@ -115,8 +113,7 @@ class Seen:
         return f"{self.kind} {self.subject}"
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(msgspec.Struct, frozen=True):
     """What an alert tells of: what was seen last when its rule came due. `name`: of a condition."""
 
     kind: str
@@ -125,8 +122,7 @@ class Occurrence:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAlert:
+class OpenAlert(msgspec.Struct, frozen=True):
     """An alert whose end is to be reported, and the conditions that it was about."""
 
     told: Occurrence
@@ -134,15 +130,14 @@ class OpenAlert:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RuleState:
+class RuleState(msgspec.Struct, frozen=True):
     """What is remembered of a rule."""
 
     recent_ms: tuple[int, ...] = ()
     """When what is counted happened, in the order of these times."""
     holding: tuple[str, ...] = ()
     """The conditions that were counted and have not ended: `queue.late mail`."""
-    gone_ms: Mapping[str, int] = field(default_factory=dict)
+    gone_ms: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Since when some of them do not hold any more."""
     begun: tuple[str, ...] = ()
     """The conditions that the next alert is about."""
@@ -155,8 +150,7 @@ class RuleState:
     """The alerts whose end has not been reported; none without `resolved`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What becomes of a rule. `newest`: if it came due now, what for (the last time)."""
 
     state: RuleState
@@ -290,8 +284,7 @@ def _seen(last: Occurrence) -> Seen:
     return Seen(last.kind, last.at_ms, type=last.about.type, queue=last.about.queue)
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRun:
+class AlertRun(msgspec.Struct, frozen=True):
     """A run of a job of the queue `alerts`, by a process of a slot."""
 
     worker: str

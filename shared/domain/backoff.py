@@ -5,15 +5,13 @@ together (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015
 narrow, so that each wait stays longer than the one before.
 """
 
-from dataclasses import asdict, replace
-
-from orpheus.shared.records import dataclass
+import msgspec
+from msgspec.structs import asdict, replace
 
 _LARGEST_EXPONENT = 1_000  # above it, any factor over 1 exceeds every maximum
 
 
-@dataclass(frozen=True, slots=True)
-class BackoffRules:
+class BackoffRules(msgspec.Struct, frozen=True):
     """wait = min(max_s, base_s * factor^(failures - 1)) * U(1 - jitter, 1 + jitter)."""
 
     base_s: float = 1.0
@@ -22,8 +20,7 @@ class BackoffRules:
     jitter: float = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class BackoffOfType:
+class BackoffOfType(msgspec.Struct, frozen=True):
     """What a job type says of its own backoff; None: as [jobs] says."""
 
     base_s: float | None = None

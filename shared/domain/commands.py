@@ -9,10 +9,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import Any
 
-from orpheus.shared.records import dataclass
+import msgspec
+from msgspec.structs import replace
 
 _FIELD = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}", re.ASCII)
 """A field in braces (group 2), or one that is not replaced (group 1)."""
@@ -20,8 +20,7 @@ FIELD_SCHEMA: Mapping[str, Any] = {"type": ["string", "number", "boolean"]}
 """The JSON Schema of each field."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommandSettings:
+class CommandSettings(msgspec.Struct, frozen=True):
     """A `[[commands]]` entry. None: the default of [jobs]; `cwd` empty: where Orpheus runs."""
 
     name: str
@@ -88,5 +87,5 @@ def describe_command(command: CommandSettings) -> dict[str, Any]:
 
 def _digest_of(command: CommandSettings) -> str:
     """Return what changes with the command, but not with its environment: that may be secret."""
-    text = json.dumps(asdict(replace(command, env={})), sort_keys=True)
+    text = json.dumps(msgspec.to_builtins(replace(command, env={})), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,13 +1,13 @@
 """What a verdict is made of (`Facts`), and what it says (`Concern`)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import Rate
-from orpheus.shared.records import dataclass
 
 FAILING_MINUTES = 60
 """How far back jobs that failed count."""
@@ -61,8 +61,7 @@ class About(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Concern:
+class Concern(msgspec.Struct, frozen=True):
     """One thing that needs a person.
 
     `text` is a sentence; `command` is what may mend it, or tells more, as one types it.
@@ -87,8 +86,7 @@ class Standstill(NamedTuple):
     """What else keeps everybody from writing: the disk is full, the file was moved away."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotFacts:
+class SlotFacts(msgspec.Struct, frozen=True):
     """A slot, or a process without one."""
 
     name: str
@@ -124,8 +122,7 @@ class SlotFacts:
     """How long a supervisor that is stopping may go on doing so."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueFacts:
+class QueueFacts(msgspec.Struct, frozen=True):
     """A queue with the jobs that wait in it."""
 
     name: str
@@ -159,8 +156,7 @@ class RefusedRows(NamedTuple):
     """Why the first was refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlertFacts:
+class AlertFacts(msgspec.Struct, frozen=True):
     """A rule of `[[alerts]]` whose alerts reach nobody."""
 
     name: str
@@ -181,22 +177,21 @@ class AlertFacts:
         return self.has_failed or self.since_s >= LATE_S
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What the verdict is made of."""
 
     slots: Sequence[SlotFacts]
     queues: Sequence[QueueFacts] = ()
-    pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    pools: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
     """The queues that each pool of the configuration serves."""
-    scaled_to_0: Mapping[str, str] = field(default_factory=dict)
+    scaled_to_0: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The pools that an operator scaled to 0, and who and why: " by cli:ada (night load)"."""
-    ended: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    ended: Mapping[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     """By type, of the last `LATELY_MINUTES`: how often jobs ended done, and how often failed.
 
     A job that is retried ends more than once.
     """
-    failing: Mapping[str, int] = field(default_factory=dict)
+    failing: Mapping[str, int] = msgspec.field(default_factory=dict)
     """The types whose jobs all failed in the last `FAILING_MINUTES`, and how often."""
     quarantined: Sequence[tuple[str, str]] = ()
     """Types that are held back, each with the evidence: a clause."""
@@ -204,7 +199,7 @@ class Facts:
     """Types of which jobs wait for code that only hosts have which are gone."""
     late_schedules: Sequence[tuple[str, float]] = ()
     """Schedules whose tick has passed, and by how many seconds."""
-    refused_rows: Mapping[str, RefusedRows] = field(default_factory=dict)
+    refused_rows: Mapping[str, RefusedRows] = msgspec.field(default_factory=dict)
     """By outbox; of those without any, nothing."""
     undelivered: Sequence[AlertFacts] = ()
     retention_lag_s: float = 0.0

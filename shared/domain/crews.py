@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from orpheus.shared.domain.serving import serves
-from orpheus.shared.records import dataclass
 
 NOTHING_RUNS = "nothing runs; `orpheus` starts it"
 MOST_NAMED = 5
@@ -12,8 +13,7 @@ _MOST_IN_A_LINE = 2
 """So many slots of a pool are told in a line of a list."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyWorker:
+class ReadyWorker(msgspec.Struct, frozen=True):
     """A worker that leases jobs. It has `places`, each for one running job."""
 
     name: str
@@ -33,8 +33,7 @@ class ReadyWorker:
         return 0 if self.runs_alone else max(0, self.places - self.jobs)
 
 
-@dataclass(frozen=True, slots=True)
-class Crew:
+class Crew(msgspec.Struct, frozen=True):
     """The workers of a pool."""
 
     pool: str

@@ -16,10 +16,11 @@ that were done, and that further workers take only jobs of this queue. Limits of
 import math
 from collections.abc import Sequence
 
+import msgspec
+
 from orpheus.shared.domain.at_rate import is_at_rate
 from orpheus.shared.domain.paces import MOST_SILENT_S, Pace
 from orpheus.shared.domain.words import duration
-from orpheus.shared.records import dataclass
 
 MORE_WORKERS = (1, 2, 4, 8)
 """The numbers of further workers that are shown."""
@@ -41,8 +42,7 @@ _SOON_S = 10
 """A shorter estimate is shown though the queue may be empty even sooner."""
 
 
-@dataclass(frozen=True, slots=True)
-class DrainLimits:
+class DrainLimits(msgspec.Struct, frozen=True):
     """What keeps jobs of a queue from running: its limits, and the workers that serve it."""
 
     max_running: int = 0

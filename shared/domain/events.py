@@ -8,7 +8,7 @@ nothing.
 from enum import StrEnum
 from typing import NamedTuple
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 
 class Kind(StrEnum):
@@ -53,8 +53,7 @@ class EventKey(NamedTuple):
     job_type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One stored event.
 
     `body` is a JSON object as text: for `job.…` kinds the job right after the change, without

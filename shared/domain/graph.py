@@ -6,15 +6,15 @@ bounded: it has the nearest jobs of both directions, and neither direction can p
 
 from collections.abc import Sequence
 
+import msgspec
+
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.records import dataclass
 
 MOST_JOBS = 200
 """How many jobs a graph has at most, with the one that it is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class GraphJob:
+class GraphJob(msgspec.Struct, frozen=True):
     """A job of a graph, as it is now."""
 
     id: int
@@ -24,8 +24,7 @@ class GraphJob:
     progress: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(msgspec.Struct, frozen=True):
     """The jobs by id. `links`: (a job, one that it depends on); both are among `jobs`."""
 
     jobs: Sequence[GraphJob]

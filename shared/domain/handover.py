@@ -7,8 +7,9 @@ on, even if the file has changed since.
 """
 
 from collections.abc import Mapping
-from dataclasses import field, is_dataclass
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TypeVar
+
+import msgspec
 
 from orpheus.shared.domain.alerts import AlertRule
 from orpheus.shared.domain.backoff import BackoffRules
@@ -16,13 +17,11 @@ from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import ScheduleDefinition
-from orpheus.shared.records import dataclass
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class StorageSettings:
+class StorageSettings(msgspec.Struct, frozen=True):
     """Where the database is, how durable a commit is, and which pools a commit wakes."""
 
     url: str
@@ -30,7 +29,7 @@ class StorageSettings:
     """True: an acknowledged job survives power loss (`durability = "power"`)."""
     pools: Mapping[str, tuple[str, ...]]
     """Pool name -> the queues it serves (`("*",)` for all): whose bell a commit rings."""
-    backoff: BackoffRules = field(default_factory=BackoffRules)
+    backoff: BackoffRules = msgspec.field(default_factory=BackoffRules)
     quarantine_after: int = 0
     """How many crashes quarantine a job type; 0: none is ever quarantined."""
     state_dir: str = ""
@@ -39,31 +38,28 @@ class StorageSettings:
     """If `url` leads to a pooler of PostgreSQL connections: the URL that goes past it."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobDefaults:
+class JobDefaults(msgspec.Struct, frozen=True):
     """What [jobs] says for a type that has no default of its own."""
 
     max_retries: int
     timeout_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSettings:
+class StoredSettings(msgspec.Struct, frozen=True):
     """What the configuration writes into the database, and how long ended jobs are kept."""
 
     queues: Mapping[str, QueueRules]
     schedules: tuple[ScheduleDefinition, ...]
     defaults: JobDefaults
     """For the jobs that schedules and alerts make."""
-    retention: RetentionRules = field(default_factory=RetentionRules)
+    retention: RetentionRules = msgspec.field(default_factory=RetentionRules)
     alerts: tuple[AlertRule, ...] = ()
     beat_timeout_s: float = 15.0
     outboxes: tuple[str, ...] = ()
     """The names of those that are drained."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handover:
+class Handover(msgspec.Struct, frozen=True, kw_only=True):
     """What every child needs; durations in seconds."""
 
     storage: StorageSettings
@@ -76,8 +72,7 @@ class Handover:
     log_format: str = "auto"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerHandover(Handover):
+class WorkerHandover(Handover, frozen=True, kw_only=True):
     """Everything a worker needs; durations in seconds."""
 
     pool: str
@@ -99,8 +94,7 @@ class WorkerHandover(Handover):
     """The job types that the supervisor described before it started this worker: see `Types`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiHandover(Handover):
+class ApiHandover(Handover, frozen=True, kw_only=True):
     """Everything the API needs; sizes in bytes, durations in seconds."""
 
     host: str = "127.0.0.1"
@@ -118,8 +112,7 @@ class ApiHandover(Handover):
     """A supervisor started this process, so its slots are what GET /workers shows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandLineHandover:
+class CommandLineHandover(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an operator's commands need; durations in seconds."""
 
     storage: StorageSettings
@@ -131,24 +124,3 @@ class CommandLineHandover:
     """After this long a worker that is to end releases the jobs that it has not finished."""
     api_host: str
     api_port: int
-
-
-def from_json(kind: type[T], data: Mapping[str, Any]) -> T:
-    """Return the dataclass `kind` that `dataclasses.asdict` and JSON turned into `data`.
-
-    Its fields may be dataclasses, `tuple[X, ...]` and `Mapping[str, X]` of such, and JSON values.
-    """
-    types = get_type_hints(kind)
-    return kind(**{name: _value_from_json(types[name], value) for name, value in data.items()})
-
-
-def _value_from_json(kind: Any, data: Any) -> Any:
-    if isinstance(kind, type) and is_dataclass(kind):
-        return from_json(kind, data)
-    if get_origin(kind) is tuple:
-        item = get_args(kind)[0]
-        return tuple(_value_from_json(item, one) for one in data)
-    if get_origin(kind) is Mapping:
-        value = get_args(kind)[1]
-        return {name: _value_from_json(value, one) for name, one in data.items()}
-    return data

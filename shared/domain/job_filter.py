@@ -4,16 +4,16 @@ Pure. Each way in (HTTP, the command line, the clients) makes a JobFilter of wha
 asks `filter_problems` whether any job can match.
 """
 
+import msgspec
+
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.lifecycle import LIVE
 from orpheus.shared.errors import FieldProblem
-from orpheus.shared.records import dataclass
 
 NOT_ENDED = "such a job has not ended"
 
 
-@dataclass(frozen=True, slots=True)
-class JobFilter:
+class JobFilter(msgspec.Struct, frozen=True):
     """Selects jobs: each field that is not None must match.
 
     `q` is searched for as one phrase in type, payload, error message and tags.

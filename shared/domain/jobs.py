@@ -8,7 +8,7 @@ integers and key order survive; code that needs the value decodes it.
 from enum import StrEnum
 from typing import NamedTuple
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 
 class Status(StrEnum):
@@ -35,8 +35,7 @@ class Outcome(StrEnum):
     SNOOZED = "snoozed"
 
 
-@dataclass(frozen=True, slots=True)
-class JobError:
+class JobError(msgspec.Struct, frozen=True):
     """Why an attempt failed, as text: exceptions are never stored as objects."""
 
     type: str
@@ -73,8 +72,7 @@ class NewJob(NamedTuple):
     """The versions of its type that can read the payload, separated by spaces; None: all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """A job as it is now. `attempt` is the number of the newest attempt, 0 before the first."""
 
     id: int
@@ -109,8 +107,7 @@ class Job:
     while nobody was there to see it, or if the job was cancelled between two attempts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One run of a job. `outcome` and `finished_at_ms` are None while it runs.
 
     `cpu_s` (of its process and of programs that it waited for) and `max_rss_bytes` (the peak of
@@ -129,8 +126,7 @@ class Attempt:
     max_rss_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(msgspec.Struct, frozen=True):
     """A job that another depends on, as it is now.
 
     `ref` is what the other called it when both were submitted together.
@@ -144,8 +140,7 @@ class Dependency:
     ref: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(msgspec.Struct, frozen=True):
     """The worker that holds a lease: one incarnation of one slot."""
 
     slot: str
@@ -180,8 +175,7 @@ class Lease(NamedTuple):
     """See NewJob."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunningJob:
+class RunningJob(msgspec.Struct, frozen=True):
     """The job that an incarnation runs: the first that it has leased and not reported.
 
     `in_progress`: how many it has leased and not reported, prefetched ones too.
@@ -199,8 +193,7 @@ class RunningJob:
     """How often its worker died while it ran. After the first time, it runs alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """One line a job wrote. `fields` is a JSON object as text."""
 
     id: int
@@ -211,8 +204,7 @@ class LogLine:
     fields: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewLine:
+class NewLine(msgspec.Struct, frozen=True):
     """A log line to append. `fields` is a JSON object as text."""
 
     at_ms: int

@@ -8,9 +8,10 @@ generated from these tables, and a test checks it.
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import JobError, Lease, NewJob, Outcome, Status
-from orpheus.shared.records import dataclass
 
 TERMINAL = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
 LIVE = frozenset(Status) - TERMINAL
@@ -30,8 +31,7 @@ class Verb(StrEnum):
     RETRY = "retry"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(msgspec.Struct, frozen=True):
     """`verb` moves a job out of each status in `leaves` into one of `enters`."""
 
     verb: Verb
@@ -192,8 +192,7 @@ class Wait(StrEnum):
     AS_ASKED = "when the handler asked for"
 
 
-@dataclass(frozen=True, slots=True)
-class EndingRule:
+class EndingRule(msgspec.Struct, frozen=True):
     """What an ending does. `outcome` None: no attempt is stored, and its number is used again.
 
     An ending with the outcome `lost` that does not spend a retry by itself spends one if the
@@ -263,8 +262,7 @@ ENDINGS: dict[Ending, EndingRule] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(msgspec.Struct, frozen=True):
     """The retries that a job has spent, and whether its cancel was requested.
 
     `losses`: how many of its attempts were lost in a row, up to the last one.
@@ -277,8 +275,7 @@ class Spent:
     losses: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
+class Next(msgspec.Struct, frozen=True):
     """What happens to a job when a lease ends.
 
     `backoff_failures` is the n of the backoff to wait for before the next attempt, 0 for none.

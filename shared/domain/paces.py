@@ -7,11 +7,11 @@ there was nothing to do.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from orpheus.shared.records import dataclass
+import msgspec
+from msgspec.structs import replace
 
 LATELY_MINUTES = 5
 """Lately means in this minute, or in so many before it."""
@@ -37,8 +37,7 @@ class DoneInMinute(NamedTuple):
     ran_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """How many jobs of a queue were done within a time, and how long they ran in all."""
 
     done: int

@@ -8,7 +8,7 @@ supervisor writes the state of each slot of its host (SlotRecord).
 import signal
 from enum import StrEnum
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 API_SLOT = "api"
 FAILURES_WITHIN_S = 600.0
@@ -59,8 +59,7 @@ class Order(StrEnum):
     """Nothing is heard of its host. This is never stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessRecord:
+class ProcessRecord(msgspec.Struct, frozen=True):
     """A heartbeat row, written by the process itself.
 
     `beat` counts up with every heartbeat; `last_beat_mono_ms` is on the monotonic clock of
@@ -88,8 +87,7 @@ class ProcessRecord:
     """The build of the job code that it was started with, if it is a worker: see `Types`."""
 
 
-@dataclass(frozen=True, slots=True)
-class LastExit:
+class LastExit(msgspec.Struct, frozen=True):
     """How one process of a slot ended.
 
     `evidence`: a stack or a line that shows why. `out_of_memory`: whether the kernel killed it for
@@ -121,8 +119,7 @@ def rejection(reason: str) -> str:
     return f"configuration rejected: {reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class SlotRecord:
+class SlotRecord(msgspec.Struct, frozen=True):
     """A slot as the supervisor of its host sees it, written by that supervisor."""
 
     host: str

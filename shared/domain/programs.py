@@ -6,11 +6,11 @@ workers. They run no jobs, know no channel and send no heartbeats.
 
 import re
 from collections.abc import Mapping
-from dataclasses import field
 from enum import StrEnum
 
+import msgspec
+
 from orpheus.shared.domain.limits import NAME
-from orpheus.shared.records import dataclass
 
 INSTANCE = "{instance}"
 """In an argument, a variable or a URL: replaced by the number of the slot, from 1."""
@@ -33,8 +33,7 @@ class RestartPolicy(StrEnum):
         return self is RestartPolicy.NEVER or (self is RestartPolicy.ON_FAILURE and not failed)
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramSettings:
+class ProgramSettings(msgspec.Struct, frozen=True):
     """A `[[programs]]` entry; durations in seconds, sizes in bytes.
 
     Of `ready_http`, `ready_line` and `ready_after_s`, one is not None.
@@ -43,7 +42,7 @@ class ProgramSettings:
     name: str
     argv: tuple[str, ...]
     cwd: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = msgspec.field(default_factory=dict)
     env_file: str = ""
     env_digest: str = ""
     """Changes with the content of `env_file`."""

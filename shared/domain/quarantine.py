@@ -8,7 +8,7 @@ runs alone from then on, and the next time it is certain. So no type pays for wh
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 WINDOW_MS = 600_000
 """As many crashes as `quarantine_after` says must come within this time."""
@@ -16,8 +16,7 @@ LONGEST_EVIDENCE = 500
 """Of one crash, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Crash:
+class Crash(msgspec.Struct, frozen=True):
     """A death of a worker that counts against a job type. `evidence`: how the process ended."""
 
     job: int
@@ -28,8 +27,7 @@ class Crash:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantine:
+class Quarantine(msgspec.Struct, frozen=True):
     """What holds the jobs of a type back, with its evidence, the oldest crash first.
 
     `is_released`: it is over, but some of its jobs are still to be let go, a few at a time.

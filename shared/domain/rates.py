@@ -16,7 +16,7 @@ keys with parked jobs looked at.
 
 import math
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 _PERIODS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ROUNDING = 1e-6  # a token is whole at the millisecond that `opens_ms` names
@@ -24,8 +24,7 @@ SET_BACK_MS = 10_000
 """A clock that is behind by more was set back; by less, two processes may have read it at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(msgspec.Struct, frozen=True):
     """At most `starts` in `period_s` over a long time, `burst` at once after a pause."""
 
     starts: int
@@ -38,8 +37,7 @@ class Rate:
         return self.starts / self.period_s
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRules:
+class KeyRules(msgspec.Struct, frozen=True):
     """The limits of each key of a queue. 0 and None: no limit."""
 
     max_running: int = 0
@@ -57,8 +55,7 @@ class KeyRules:
 NO_LIMITS_PER_KEY = KeyRules()
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRules:
+class QueueRules(msgspec.Struct, frozen=True):
     """The configured limits of a queue. 0: no limit."""
 
     paused: bool = False

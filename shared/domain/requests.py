@@ -4,10 +4,9 @@ The API and the command line write a request as a row and ring the supervisor's 
 of the host that it names reads and deletes it. shared/operations/supervisor_requests.py makes them.
 """
 
-from dataclasses import field
 from enum import StrEnum
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 MOST_WORKERS = 1_000
 """The largest size that may be requested for a pool."""
@@ -41,8 +40,7 @@ def reload_name(request_id: int) -> str:
     return f"request {request_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """`action` on `target` of a host: a slot, or for SCALE a pool and how many `workers`.
 
     RELOAD and STOP are for the slot of the supervisor.
@@ -57,4 +55,4 @@ class Request:
     target: str
     workers: int | None = None
     by: str = ""
-    at_ms: int = field(default=0, compare=False)
+    at_ms: int = 0

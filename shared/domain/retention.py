@@ -1,10 +1,9 @@
 """How long ended jobs and events are kept."""
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionRules:
+class RetentionRules(msgspec.Struct, frozen=True):
     """How long a job is kept after its end, in seconds for each status, and how many events."""
 
     done_s: float = 7 * 86_400

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, KeyRules, Rate
-from orpheus.shared.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True):
     """The limits of a queue, or of a key, as they stand. 0 and None: no limit.
 
     `tokens`: those in the bucket of the rate; of a whole one a job may start now. `opens_ms`: when

@@ -13,10 +13,10 @@ from hashlib import sha256
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+import msgspec
 from cronsim import CronSim, CronSimError
 
 from orpheus.shared.domain.limits import NAME
-from orpheus.shared.records import dataclass
 
 ONE_RHYTHM = "needs either cron or every"
 TOO_OFTEN = "must be at least 1 s"
@@ -35,8 +35,7 @@ class CatchUp(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleDefinition:
+class ScheduleDefinition(msgspec.Struct, frozen=True):
     """A `[[schedules]]` entry. Exactly one of `cron` and `every_s`; `payload` is JSON text."""
 
     name: str
@@ -161,8 +160,7 @@ def overdue_tick_ms(tick_ms: int | None, now_ms: int, late_ms: int, *, paused: b
     return tick_ms if is_late else None
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """The ticks to fire now, oldest first, and the next one to wait for."""
 
     fire_ms: tuple[int, ...]

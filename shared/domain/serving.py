@@ -1,22 +1,21 @@
 """Which queues the workers of a configuration serve, and what would wait after a change of it."""
 
 from collections.abc import Collection, Container, Mapping
-from dataclasses import field
+
+import msgspec
 
 from orpheus.shared.domain.words import named, noun_for, plural
-from orpheus.shared.records import dataclass
 
 EVERY_QUEUE = "*"
 """Among the queues of a pool, it stands for all."""
 _DEFAULT_QUEUE = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(msgspec.Struct, frozen=True):
     """What a configuration serves and schedules. `queues`: those of its pools that have workers."""
 
     queues: frozenset[str]
-    schedules: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    schedules: Mapping[str, tuple[str, str | None]] = msgspec.field(default_factory=dict)
     """The type and the queue of each by name; without a queue, its jobs go to that of the type."""
     paused: frozenset[str] = frozenset()
     """The queues that the configuration pauses."""

@@ -11,6 +11,8 @@ and empty, a delay of some seconds, jobs that wait for `max_running` or `rate` o
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
+
 from orpheus.shared.domain.concerns import (
     LATE_S,
     MOST_REFUSED,
@@ -36,7 +38,6 @@ from orpheus.shared.domain.processes import (
     SlotState,
 )
 from orpheus.shared.domain.words import duration, jobs_wait, named
-from orpheus.shared.records import dataclass
 
 FAILING_SHARE = 0.1
 FAILING_LEAST = 3
@@ -54,8 +55,7 @@ LITTLE_SPACE_BYTES = 256_000_000
 _LARGE_LOG_BYTES = 512 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class SystemVerdict:
+class SystemVerdict(msgspec.Struct, frozen=True):
     """One sentence, and the concerns, the most urgent first."""
 
     headline: str

@@ -9,9 +9,10 @@ could start otherwise: what a job that is due tomorrow would meet today helps no
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
+
+import msgspec
 
 from orpheus.shared.domain.crews import MOST_NAMED, Crew
 from orpheus.shared.domain.jobs import Dependency, Job, JobError, Outcome, Status
@@ -20,7 +21,6 @@ from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rates import Rate, rate_text
 from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.words import duration, named, plural
-from orpheus.shared.records import dataclass
 from orpheus.shared.text import first_line
 
 K = TypeVar("K", bound=Hashable)
@@ -56,8 +56,7 @@ class Code(StrEnum):
     TURN = "turn"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """One reason. `by`: who holds the job back; `until_ms`: the time at which that ends, if known.
 
     `text` is a clause for people: "it waits for job 7, which is in progress".
@@ -69,8 +68,7 @@ class Reason:
     until_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(msgspec.Struct, frozen=True):
     """Who paused or resumed a queue or schedule; `by` is None for the configuration, or unknown."""
 
     by: str | None = None
@@ -92,8 +90,7 @@ class Before(NamedTuple):
     key: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """What the database knows of what holds a job back."""
 
     job: Job
@@ -116,9 +113,9 @@ class Standing:
     lacks_code: str = ""
     """No ready worker has the code of its type that can read it: the `newer`, or `other` code."""
     pause: Pause | None = None
-    queues: Mapping[str, Room] = field(default_factory=dict)
+    queues: Mapping[str, Room] = msgspec.field(default_factory=dict)
     """The limits of its queue and of those of the jobs before it; one without an entry has none."""
-    keys: Mapping[tuple[str, str], Room] = field(default_factory=dict)
+    keys: Mapping[tuple[str, str], Room] = msgspec.field(default_factory=dict)
     """The same for keys, by queue and key."""
     before: Sequence[Before] = ()
     """The due jobs that go before it, in the order of leasing, at most `MOST_BEFORE`."""

@@ -6,12 +6,12 @@ imports no job code. A schema is compiled once per process, and nothing it refer
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import jsonschema_rs
+from msgspec.structs import replace
 
 from orpheus.shared.domain.dependencies import batch_problems
 from orpheus.shared.domain.handover import JobDefaults

@@ -9,8 +9,9 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import msgspec
+
 from orpheus.shared.errors import FieldProblem, InvalidJob
-from orpheus.shared.records import dataclass
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -30,8 +31,7 @@ _JSON_NAMES: dict[type, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True):
     """`Annotated[int, Bounds(ge=0, le=9)]`: pydantic's `Field(ge=0, le=9)` without pydantic."""
 
     ge: float

@@ -9,11 +9,13 @@ import importlib
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, field
 from datetime import timedelta
 from functools import partial
 from types import ModuleType
 from typing import Any, Concatenate, TypeVar, overload
+
+import msgspec
+from msgspec.structs import asdict
 
 from orpheus.shared.domain.backoff import BackoffOfType
 from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE
@@ -24,7 +26,6 @@ from orpheus.shared.job_types.job_function import JobFunction, New
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.job_types.signatures import Signature
 from orpheus.shared.job_types.typed_decorator import KeywordContext, Register
-from orpheus.shared.records import dataclass
 
 R = TypeVar("R")
 
@@ -33,8 +34,7 @@ class PayloadMisfit(PermanentError):
     """A payload does not fit the function of its job type, as this process has loaded it."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobType:
+class JobType(msgspec.Struct, frozen=True):
     """A registered handler. None: the default of [jobs], or the queue `default`."""
 
     name: str
@@ -46,7 +46,7 @@ class JobType:
     queue: str | None
     permanent: tuple[type[BaseException], ...] = ()
     """What the function raises to fail at once, beside PermanentError."""
-    backoff: BackoffOfType = field(default_factory=BackoffOfType)
+    backoff: BackoffOfType = msgspec.field(default_factory=BackoffOfType)
 
     def call(self, context: Context, payload: str) -> Any:
         """Call the function with the Context, if it takes one, and a payload's JSON text.

@@ -4,15 +4,16 @@ Imports nothing large: an application makes it in its own process.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypedDict, Unpack
+
+import msgspec
+from msgspec.structs import force_setattr, replace
 
 from orpheus.shared.domain.limits import TWO_STARTS
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.job_types.fields import field_problems
 from orpheus.shared.moments import parse_time_ms
-from orpheus.shared.records import dataclass
 
 
 class HasId(Protocol):
@@ -48,8 +49,7 @@ class Options(TypedDict, total=False):
     """What other jobs that are submitted with it call it in their `depends_on`."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobRequest:
+class JobRequest(msgspec.Struct, frozen=True):
     """A job to submit. None: the default of its type, or of [jobs].
 
     Durations and times may be given as in `Options`; `delay` and `timeout` become seconds, and
@@ -57,7 +57,7 @@ class JobRequest:
     """
 
     type: str
-    payload: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """The payload's JSON object. It is checked against the type's schema when it is submitted."""
     queue: str | None = None
     priority: int | None = None
@@ -73,7 +73,7 @@ class JobRequest:
     ref: str | None = None
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
+        put = force_setattr
         if self.depends_on and type(self.depends_on) in (list, tuple):
             put(self, "depends_on", tuple(getattr(one, "id", one) for one in self.depends_on))
         self._refuse_problems()
@@ -143,4 +143,4 @@ def _time(value: datetime | str) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=parse_time_ms(value))
 
 
-_OPTIONS = tuple(one.name for one in fields(JobRequest) if one.name not in ("type", "payload"))
+_OPTIONS = tuple(name for name in JobRequest.__struct_fields__ if name not in ("type", "payload"))

@@ -8,9 +8,11 @@ retention has deleted before it was read counts for nothing, and is logged.
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from math import inf
+
+import msgspec
+from msgspec.structs import replace
 
 from orpheus.shared.domain.alert_text import about_event, facts, filled_in, sample_facts
 from orpheus.shared.domain.alerts import (
@@ -40,7 +42,6 @@ from orpheus.shared.errors import InvalidJob, StorageError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.failpoints import failpoint
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import AlertRow, ScheduleRow, Store, TypeRow
 
 log = get_logger()
@@ -185,8 +186,7 @@ def _missed_tick_ms(row: ScheduleRow, now_ms: int) -> int | None:
     return row.missed_ms if tick_ms is None else tick_ms
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(msgspec.Struct, frozen=True):
     """What becomes of a rule. `next_ms`: when it fires though nothing more happens.
 
     `is_end`: the job tells the end of an alert.

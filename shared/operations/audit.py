@@ -6,13 +6,14 @@ The API, the command line and the clients use this, so GET /audit shows every ac
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal, TypeVar, get_args
+
+import msgspec
+from msgspec.structs import replace
 
 from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.domain.words import by_whom
 from orpheus.shared.errors import StorageError
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 T = TypeVar("T")
@@ -23,8 +24,7 @@ AuditAction = Literal[
 ACTIONS: tuple[str, ...] = get_args(AuditAction)
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """Who acts (`api:127.0.0.1`, `cli:ada`, `client:ada`), and the reason, if one was given."""
 
     name: str

@@ -1,20 +1,19 @@
 """The configuration as it is shown and edited over HTTP: the values that both sides exchange.
 
 The API answers with these and never reads settings itself; config/editing/file.py makes them. So
-only the main programs know the configuration, even in the calls about it. The docstrings of
-`Setting` and `SettingProblem` become descriptions in /openapi.json.
+only the main programs know the configuration, even in the calls about it.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import field
 from typing import Any, NamedTuple, Protocol
+
+import msgspec
 
 from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.domain.serving import Serving
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.moments import rfc3339
-from orpheus.shared.records import dataclass
 
 MASK = "••••••••"
 """Replaces a secret that is not shown. In a new text it means: keep the secret."""
@@ -22,8 +21,7 @@ LONGEST_TEXT = 131_072
 """Characters of a file that can be edited: checking a much larger one takes long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """A setting in force."""
 
     key: str
@@ -39,8 +37,7 @@ class Setting:
     """Why it has no effect, if an operator's action counts more."""
 
 
-@dataclass(frozen=True, slots=True)
-class SettingProblem:
+class SettingProblem(msgspec.Struct, frozen=True):
     """One thing to mend in the configuration."""
 
     key: str
@@ -56,8 +53,7 @@ BY_HAND = "file"
 """Who made a version that was found in the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationVersion:
+class ConfigurationVersion(msgspec.Struct, frozen=True):
     """A text that the file has held since `at_ms`, by whom and why.
 
     `by` is as in the audit log, or `file`: an editor on the machine has saved it.
@@ -67,13 +63,12 @@ class ConfigurationVersion:
     at_ms: int
     by: str
     reason: str | None
-    text: str = field(repr=False)
+    text: str
     rejection: str | None = None
     """Why the supervisor did not take it, empty where that is not kept; None: it did."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShownVersion:
+class ShownVersion(msgspec.Struct, frozen=True):
     """A version as it may be shown."""
 
     version: ConfigurationVersion
@@ -81,8 +76,8 @@ class ShownVersion:
     """The file holds it now."""
     is_in_force: bool
     """The supervisor works by it."""
-    is_toml: Callable[[str], bool] = field(repr=False)
-    mask: Callable[[str], str | None] = field(repr=False)
+    is_toml: Callable[[str], bool]
+    mask: Callable[[str], str | None]
     """Masks the secrets of a text. Blocks for up to 2 s for a long one."""
 
     @property
@@ -115,8 +110,7 @@ def version_json(shown: ShownVersion) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationInForce:
+class ConfigurationInForce(msgspec.Struct, frozen=True):
     """The configuration that the programs run on: the file at a version, and the same in words.
 
     `since_ms` is None without a supervisor.
@@ -128,8 +122,7 @@ class ConfigurationInForce:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShownConfiguration:
+class ShownConfiguration(msgspec.Struct, frozen=True):
     """The file and its settings. `etag` names its state, `obstacle` why it is not editable."""
 
     path: str | None
@@ -146,17 +139,15 @@ class ShownConfiguration:
     """Problems that do not stop a reload: commands whose program is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """A new text, the text of a version, or values for single settings (None: the default)."""
 
     text: str | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = msgspec.field(default_factory=dict)
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EditOutcome:
+class EditOutcome(msgspec.Struct, frozen=True):
     """What an edit would do. `changed` and the slots are None if there is nothing to compare with.
 
     `refused`: keys that cannot be changed here; the rest is then not checked.
@@ -183,8 +174,7 @@ class EditOutcome:
     """The setting for which the file was rejected, if it stays as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedEdit:
+class PlannedEdit(msgspec.Struct, frozen=True):
     """A checked edit: `content` may replace the file while it holds `replaces` (None: is gone).
 
     `etag` names the state of the file when it was read.

@@ -14,19 +14,19 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 
+import msgspec
+
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.errors import AlreadyRunning
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.failpoints import failpoint
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import MoveMark, MoveRefused, MoveState, Store
 
 _BEATS_MS = 20_000
 """A process whose last beat is older, and that is not seen here, is taken for dead."""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """One end of a move: the database, and its name as it is shown."""
 
     store: Store

@@ -4,7 +4,8 @@ The answers of GET and PUT /config and `orpheus config show` say it in these wor
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from orpheus.shared.operations.configuration import Setting
 from orpheus.shared.storage import Store

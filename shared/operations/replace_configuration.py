@@ -7,6 +7,8 @@ there is no row: whoever may edit the file on the machine can do so while no dat
 
 from collections.abc import Sequence
 
+import msgspec
+
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.configuration import (
     BY_HAND,
@@ -14,7 +16,6 @@ from orpheus.shared.operations.configuration import (
     EditOutcome,
     PlannedEdit,
 )
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 
 _MOST_NAMED = 5
@@ -55,8 +56,7 @@ def replace_configuration(
             raise
 
 
-@dataclass(frozen=True, slots=True)
-class EditOnMachine:
+class EditOnMachine(msgspec.Struct, frozen=True):
     """What an editor on the machine has saved as `version`, after the version `before`.
 
     `changed` names the settings that differ, as far as they may be shown.

@@ -17,9 +17,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.channel import Channel
-from orpheus.shared.records import dataclass
 
 INCARNATION_VARIABLE = "_ORPHEUS_INCARNATION"
 """In the environment of a child and of all it starts: the incarnation that they belong to."""
@@ -28,8 +29,7 @@ _PR_SET_PDEATHSIG = 1
 _HANDOVER_TIMEOUT_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class ChildStart:
+class ChildStart(msgspec.Struct, frozen=True):
     """What a child was given: its channel, who it is, and its handover."""
 
     channel: Channel

@@ -20,9 +20,10 @@ import mmap
 import struct
 from pathlib import Path
 
+import msgspec
+
 from orpheus.shared.process.files import create_mapped_file
 from orpheus.shared.process.last_lines import NO_JOB, ring_path, stray_path
-from orpheus.shared.records import dataclass
 
 _WORD_BYTES = 8
 _WORDS_OF_ONE = 2
@@ -32,8 +33,7 @@ _HAS_ENDED = 2
 _OVERDUE = 2  # in the word of a place
 
 
-@dataclass(frozen=True, slots=True)
-class CellState:
+class CellState(msgspec.Struct, frozen=True):
     """What a cell says. `token`: the lease entered last; 0: all results have been reported."""
 
     token: int

@@ -20,8 +20,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from orpheus.shared.process.files import create_mapped_file
-from orpheus.shared.records import dataclass
 from orpheus.shared.text import storable
 
 _HEADER_BYTES = 8
@@ -34,8 +35,7 @@ STRAY_NUMBER = 1_000_000
 """The number of the first line of output that the worker had not taken: after all others."""
 
 
-@dataclass(frozen=True, slots=True)
-class LastLine:
+class LastLine(msgspec.Struct, frozen=True):
     """A line of the attempt that was leased with `token`; `number` counts its lines from 0."""
 
     token: int

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import msgspec
+
 from orpheus.shared.process.files import make_folder
-from orpheus.shared.records import dataclass
 
 STDOUT, STDERR, ORPHEUS = "stdout", "stderr", "orpheus"
 """The streams; the last one has what Orpheus itself says of the process."""
@@ -24,8 +25,7 @@ _MOST_BYTES = 2**20
 _TRIES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramLine:
+class ProgramLine(msgspec.Struct, frozen=True):
     """A line of output. `id` is greater than that of every earlier line of the slot."""
 
     id: int

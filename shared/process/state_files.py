@@ -8,7 +8,7 @@ default they are beside a SQLite file; `database.state_dir` puts them into a fol
 import hashlib
 from pathlib import Path
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 LOCK_NAME = "supervisor.lock"
 """What the name of the supervisor's lock ends with, in whichever folder it is."""
@@ -16,8 +16,7 @@ _DIGEST_LENGTH = 12
 _LONGEST_NAME = 64
 
 
-@dataclass(frozen=True, slots=True)
-class StateFiles:
+class StateFiles(msgspec.Struct, frozen=True):
     """The paths of one database's files on this host. All are absolute."""
 
     database: str

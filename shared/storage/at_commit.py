@@ -6,12 +6,12 @@ bells are rung just after it, so that nobody wakes before there is something to 
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import field
+
+import msgspec
 
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.process.doorbells import Doorbells
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage.totals import ENDED
 from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type, rows_of_all
 
@@ -23,22 +23,21 @@ _Ended = tuple[str, str, Status]
 _JobCounts = Counter[tuple[str, Status]]
 
 
-@dataclass(slots=True)
-class AtCommit:
+class AtCommit(msgspec.Struct):
     """What the verbs of a transaction gathered; a savepoint copies it, to restore it if undone."""
 
-    changes: _JobCounts = field(default_factory=Counter)
+    changes: _JobCounts = msgspec.field(default_factory=Counter)
     """By queue and status: how many more jobs there are."""
-    ended: Counter[_Ended] = field(default_factory=Counter)
+    ended: Counter[_Ended] = msgspec.field(default_factory=Counter)
     """How many jobs ended."""
-    ran_ms: Counter[_Ended] = field(default_factory=Counter)
+    ran_ms: Counter[_Ended] = msgspec.field(default_factory=Counter)
     """How long those of them ran that are done."""
-    attempts: list[MeasuredAttempt] = field(default_factory=list)
+    attempts: list[MeasuredAttempt] = msgspec.field(default_factory=list)
     """Each attempt that ended."""
-    queues_with_work: set[str] = field(default_factory=set)
-    queues_with_room: set[str] = field(default_factory=set)
+    queues_with_work: set[str] = msgspec.field(default_factory=set)
+    queues_with_room: set[str] = msgspec.field(default_factory=set)
     """Those in which a running job ended."""
-    unparked: list[int] = field(default_factory=list)
+    unparked: list[int] = msgspec.field(default_factory=list)
     """Jobs that were unparked: they may be leased now."""
     cascaded: int = 0
     """How many jobs were looked at because one that they depend on ended."""

@@ -8,19 +8,19 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 from orpheus.shared.domain.alerts import AlertRule, RuleState
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, KeyRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import OrpheusError, TransitionRefused
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.records import dataclass
 
 # Leases
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseHolder:
+class LeaseHolder(msgspec.Struct, frozen=True):
     """What others can see of the worker that holds leases; `cell` None: there is none to read."""
 
     cell: CellState | None = None
@@ -37,8 +37,7 @@ LookAtHolder = Callable[[str], LeaseHolder]
 # Jobs
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(msgspec.Struct, frozen=True):
     """A submitted job. Not `created`: `job` is the live job that holds the same unique key."""
 
     job: Job
@@ -60,8 +59,7 @@ class JobCursor(NamedTuple):
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
+class JobPage(msgspec.Struct, frozen=True):
     """A part of a list. `next_cursor`: where the next one begins; None: this is the last."""
 
     jobs: list[Job]
@@ -72,8 +70,7 @@ class JobPage:
     """In that case, when the last of them was submitted, or ended if the list is in that order."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobRun:
+class JobRun(msgspec.Struct, frozen=True):
     """How a job stands, without what it was given and what it gave."""
 
     status: Status
@@ -83,8 +80,7 @@ class JobRun:
     """The type of its error."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobState:
+class JobState(msgspec.Struct, frozen=True):
     """What of a job an operator changes."""
 
     type: str
@@ -94,8 +90,7 @@ class JobState:
     concurrency_key: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
+class Total(msgspec.Struct, frozen=True):
     """How many jobs match. Not `exact`: there are at least that many."""
 
     value: int
@@ -124,8 +119,7 @@ class BulkCursor(NamedTuple):
     after: int
 
 
-@dataclass(frozen=True, slots=True)
-class BulkStep:
+class BulkStep(msgspec.Struct, frozen=True):
     """What a step did. `next_cursor`: where the next one begins; None: it was the last.
 
     `so_far`: how many jobs all steps of the action have changed, also steps whose answer was lost.
@@ -144,8 +138,7 @@ class CountChanged(TransitionRefused):
     """The number of matching jobs differs from what the operator confirmed; nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(msgspec.Struct, frozen=True):
     """One action: what (`cancel`), on what (`job 7`), by whom, why, how many jobs it changed."""
 
     id: int
@@ -160,8 +153,7 @@ class AuditRow:
     after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
+class AuditFilter(msgspec.Struct, frozen=True):
     """Selects entries of the audit log: each field that is given must match, in either case."""
 
     by: str | None = None
@@ -182,8 +174,7 @@ class AuditFilter:
         return (self.target or "").replace(",", "").strip()
 
 
-@dataclass(frozen=True, slots=True)
-class AuditPage:
+class AuditPage(msgspec.Struct, frozen=True):
     """A part of the audit log. `before_id`: where the next one begins; None: this is the last."""
 
     rows: list[AuditRow]
@@ -200,8 +191,7 @@ IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 """How long the answer to an Idempotency-Key is repeated."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class KeptAnswer(msgspec.Struct, frozen=True):
     """The first answer to an Idempotency-Key. An equal `request_hash` means the same request."""
 
     request_hash: str
@@ -213,8 +203,7 @@ class KeptAnswer:
 # Queues, schedules, alerts, job types
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRow:
+class QueueRow(msgspec.Struct, frozen=True):
     """A queue with a pause or a limit, as it is in force. `max_running` 0: no limit."""
 
     name: str
@@ -238,8 +227,7 @@ MakeJob = Callable[[ScheduleDefinition], NewJob]
 """Makes a schedule's job, with the defaults of its type. Raises InvalidJob."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleRow:
+class ScheduleRow(msgspec.Struct, frozen=True):
     """A schedule. `tick_ms` is its next tick; None: it never fires again."""
 
     definition: ScheduleDefinition
@@ -251,8 +239,7 @@ class ScheduleRow:
     """The last tick that passed and made no job; None: it has run since."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRow:
+class AlertRow(msgspec.Struct, frozen=True):
     """A rule of `[[alerts]]`. `seq`: the last event that it has seen.
 
     `version` changes with each change of the row.
@@ -287,8 +274,7 @@ RowId = int | str
 """The id of a row that an application wrote into its outbox."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxBatch:
+class OutboxBatch(msgspec.Struct, frozen=True):
     """A batch of rows of an outbox."""
 
     number: int
@@ -300,8 +286,7 @@ class OutboxTaken(Exception):
     """Another drainer has stored a batch of this outbox meanwhile; nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxCounts:
+class OutboxCounts(msgspec.Struct, frozen=True):
     """How many rows of an outbox became jobs, and what happened to the others."""
 
     accepted: int
@@ -317,8 +302,7 @@ MOST_IN_GROUP = 10_000
 """Of one group of failed jobs: there may be a million, and to count them all takes a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorGroup:
+class ErrorGroup(msgspec.Struct, frozen=True):
     """Failed jobs of one type with the same error. `where` is empty if the location is unknown.
 
     `count`: at most MOST_IN_GROUP are counted, those that failed last.
@@ -362,8 +346,7 @@ class MoveState(StrEnum):
     """All of it is in another database; it is closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class MoveMark:
+class MoveMark(msgspec.Struct, frozen=True):
     """The note in a database that it is being moved, or was."""
 
     state: MoveState

@@ -4,9 +4,10 @@ What is told here of a database on PostgreSQL never has its password.
 """
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from msgspec.structs import replace
 
 from orpheus.shared.domain.handover import StorageSettings
 from orpheus.shared.errors import ConfigurationError

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.records import dataclass
 
 
 class Latency(NamedTuple):
@@ -14,8 +15,7 @@ class Latency(NamedTuple):
     p95_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(msgspec.Struct, frozen=True):
     """How many jobs of a queue were submitted, and how many ended, per minute lately."""
 
     submitted_per_minute: float = 0.0
@@ -41,8 +41,7 @@ class DueInQueue(NamedTuple):
     next_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Minute:
+class Minute(msgspec.Struct, frozen=True):
     """Jobs that ended in one minute; `at_ms` is when it began."""
 
     at_ms: int

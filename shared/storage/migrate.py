@@ -7,15 +7,15 @@ killed at any statement leaves the schema as it was before that migration.
 import re
 from collections.abc import Sequence
 
+import msgspec
+
 from orpheus.shared.errors import DatabaseUnusable
-from orpheus.shared.records import dataclass
 from orpheus.shared.resources import folder_of
 
 _FILE = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(msgspec.Struct, frozen=True):
     """One step of the schema. `version`: the version that the schema has after it."""
 
     version: int

@@ -8,7 +8,7 @@ reads at most a hundred rows, however many jobs there were.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 BOUNDS_S = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0, 7200.0, 43200.0)
 """Upper bounds of the buckets, followed by one bucket for longer times. They are part of the
@@ -22,8 +22,7 @@ Row = tuple[str, str, int, int, int]
 """Measure, outcome, bucket, how many, milliseconds in all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(msgspec.Struct, frozen=True):
     """Times by bucket: `counts` has one number for each of `BOUNDS_S`, and one for longer times."""
 
     counts: Sequence[int] = (0,) * (len(BOUNDS_S) + 1)

@@ -4,11 +4,10 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class TypeRow:
+class TypeRow(msgspec.Struct, frozen=True):
     """A job type. `schema`: its payload's JSON Schema as text; None: the default of [jobs]."""
 
     name: str

@@ -10,11 +10,11 @@ import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from typing import NamedTuple
 
+import msgspec
+
 from orpheus.shared.domain.jobs import Outcome
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage.totals import BOUNDS_S, RAN, WAITED, Row, TypeTotal
 
 CPU, MEMORY = "cpu", "memory"
@@ -83,8 +83,7 @@ def rows_of_all(by_type: Iterable[TypeTotal]) -> list[Row]:
     return [(*key, n, sum_ms) for key, (n, sum_ms) in found.items()]
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(msgspec.Struct, frozen=True):
     """How many values a bucket has, their sum and the largest of them, in seconds."""
 
     n: int
@@ -103,11 +102,10 @@ class Bucket:
         return lower_s + span_s * math.pow(part, span_s / above_s - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(msgspec.Struct, frozen=True):
     """Times by bucket: those of `BOUNDS_US` by their index, and one more for longer times."""
 
-    buckets: Mapping[int, Bucket] = field(default_factory=dict)
+    buckets: Mapping[int, Bucket] = msgspec.field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -135,8 +133,7 @@ class Distribution:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class TypeFigures:
+class TypeFigures(msgspec.Struct, frozen=True):
     """What the attempts of one type cost, since the database was created."""
 
     name: str

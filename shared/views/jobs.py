@@ -3,9 +3,9 @@
 Payloads and results are sent as the text that is stored, so that big integers stay exact.
 """
 
-from dataclasses import asdict
 from typing import Any, cast
 
+import msgspec
 import orjson
 from typing_extensions import TypedDict
 
@@ -195,7 +195,7 @@ def running_job_json(job: jobs.RunningJob | None) -> RunningJob | None:
 
 def error_json(error: jobs.JobError | None) -> Error | None:
     """Return why an attempt failed; None if it did not."""
-    return None if error is None else cast("Error", asdict(error))
+    return None if error is None else cast("Error", msgspec.to_builtins(error))
 
 
 def attempt_json(attempt: jobs.Attempt) -> Attempt:

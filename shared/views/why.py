@@ -1,8 +1,8 @@
 """Why a job does not run, as the API and the command line answer it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import why

@@ -8,9 +8,9 @@ whose supervisor has vanished are shown as lost, until the host is forgotten.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import NotRequired
 
+from msgspec.structs import replace
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import jobs

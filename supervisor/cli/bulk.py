@@ -9,14 +9,14 @@ job has left the filter meanwhile and another has entered it, the other one is c
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 import click
+import msgspec
+from msgspec.structs import replace
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.words import plural
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import BulkAction, Store, words_of
 from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import JobId, Operator
@@ -59,8 +59,7 @@ def bulk_options(command: Callable[..., object]) -> Callable[..., object]:
     return command
 
 
-@dataclass(frozen=True, slots=True)
-class BulkOptions:
+class BulkOptions(msgspec.Struct, frozen=True):
     """How far to go, and whether to ask."""
 
     of_all: bool = False

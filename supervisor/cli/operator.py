@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from orpheus.config.handovers import for_command_line
 from orpheus.config.known import known_handover, named_database
@@ -21,7 +22,6 @@ from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.limits import LARGEST_ID, LONGEST_REASON
 from orpheus.shared.errors import ConfigurationError, DatabaseMissing
 from orpheus.shared.operations.audit import Actor, local_actor
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import (
     Store,
     locked_file,
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from orpheus.config.settings import Database, Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(msgspec.Struct, frozen=True):
     """The person who typed the command, and the options that all commands share."""
 
     config: Path | None

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from time import sleep as wait
 
 import click
+import msgspec
 
 from orpheus.shared.operations.supervisor_requests import output_folder
 from orpheus.shared.process.host import own_host
@@ -42,7 +42,7 @@ def print_output(
     lines = kept if count else []
     while True:
         for line in lines:
-            click.echo(json.dumps(asdict(line)) if as_json else _text(line))
+            click.echo(json.dumps(msgspec.to_builtins(line)) if as_json else _text(line))
             after = line.id
         if waits is None:  # else a busy program would never let it end
             return

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 GAP = "  "
 _CUT = "…"
@@ -21,8 +21,7 @@ _NAME_OF_PARTS = re.compile(r"([0-9]+ )?[A-Za-z_]\w*([.-]\w+)+", re.ASCII)
 """A type, a queue or a slot; before it perhaps the id of a job."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A column: the one with the highest `rank` is left out first, one with 0 only at the end.
 
     With `least`, it may be shortened to so many characters. But to leave it `enough`, columns of a

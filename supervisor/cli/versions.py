@@ -5,10 +5,10 @@ import difflib
 import functools
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from orpheus.config.editing.file import ConfigurationFile, masked_or_none
 from orpheus.config.handovers import for_command_line

@@ -11,11 +11,11 @@ import os
 import select
 import signal
 import subprocess
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.policy.slot import Exit, ProcessCommand
 
 
@@ -26,15 +26,15 @@ class ExitStatus(NamedTuple):
     signal: int | None
 
 
-@dataclass(slots=True)
 class ProcessHandle(ABC):
     """The process of one incarnation, from its start to `reap`. Used by the main thread only."""
 
-    incarnation: str
-    pid: int
-    started_at_ms: int
-    pidfd: int
-    _process: subprocess.Popen[bytes]
+    def __init__(self, incarnation: str, process: subprocess.Popen[bytes], pidfd: int) -> None:
+        self.incarnation = incarnation
+        self.pid = process.pid
+        self.started_at_ms = time.time_ns() // 1_000_000
+        self.pidfd = pidfd
+        self._process = process
 
     @abstractmethod
     def send(self, command: ProcessCommand, within_s: float | None = None) -> None:

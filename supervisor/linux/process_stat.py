@@ -6,7 +6,8 @@ what an idle supervisor cost.
 
 import os
 
-from orpheus.shared.records import dataclass
+import msgspec
+
 from orpheus.supervisor.policy.slot import OsStatus
 
 _STATE, _USER, _SYSTEM, _RSS = 0, 11, 12, 21  # counted from behind the name: proc_pid_stat(5)
@@ -20,8 +21,7 @@ _OS_STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessStat:
+class ProcessStat(msgspec.Struct, frozen=True):
     """The state of a process. `cpu_s` is its CPU time so far, of all its threads."""
 
     os_status: OsStatus

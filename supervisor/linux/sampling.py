@@ -10,9 +10,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import next_multiple_s
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.process_stat import process_stat
 from orpheus.supervisor.linux.write_lock import LockHolder, LockWatch
 from orpheus.supervisor.policy.slot import OsStatus
@@ -24,8 +25,7 @@ LOCK_INTERVAL_S = 1.0
 _STALL_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True):
     """One sample of a process. `cpu_percent` is of one core, None in the first sample."""
 
     cpu_percent: float | None

@@ -6,16 +6,15 @@ so the supervisor must find it. It looks only while nobody commits: a look is sl
 
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from orpheus.shared.process.write_lock import write_lock_holder
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.process_stat import process_stat
 from orpheus.supervisor.policy.slot import OsStatus
 
 
-@dataclass(frozen=True, slots=True)
-class LockHolder:
+class LockHolder(msgspec.Struct, frozen=True):
     """The process that holds the write lock.
 
     `held_s`: how long it may have held the lock while the -wal file did not change.

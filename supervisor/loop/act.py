@@ -6,14 +6,12 @@ Whether an action had its effect is observed in a later turn; nothing here waits
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import field
 from functools import partial
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.adoption import incarnation_prefix
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.loop.child import ChildHandle
@@ -38,27 +36,22 @@ _WARNINGS = frozenset({Kind.WORKER_HUNG, Kind.WORKER_FATAL})
 _EXPECTED = frozenset({Cause.STOPPED, Cause.REPLACED, Cause.RECYCLED})
 
 
-@dataclass(slots=True)
 class Children:
     """The supervisor's children, and what it takes to start them and to record what they do."""
 
-    state: StateFiles
-    recorder: Recorder
-    specs: Mapping[str, ProcessSpec] = field(default_factory=dict)
-    """Slot -> what its next process is started from."""
-    handles: dict[str, ProcessHandle] = field(default_factory=dict)
-    """Incarnation -> its process, until the end of that process has been recorded."""
-    start_errors: dict[str, str] = field(default_factory=dict)
-    """Incarnation -> why its process could not be started; observed as its exit."""
-    output: ProgramOutput = field(init=False)
-    """The output of programs."""
-    bell_fd: int = field(init=False)
-    """Readable when the checks of a program have found something."""
-
-    def __post_init__(self) -> None:
-        """Start nothing yet."""
-        self.output = ProgramOutput(self.state, f"{incarnation_prefix(self.state)}output")
+    def __init__(self, state: StateFiles, recorder: Recorder) -> None:
+        self.state = state
+        self.recorder = recorder
+        self.specs: Mapping[str, ProcessSpec] = {}
+        """Slot -> what its next process is started from."""
+        self.handles: dict[str, ProcessHandle] = {}
+        """Incarnation -> its process, until the end of that process has been recorded."""
+        self.start_errors: dict[str, str] = {}
+        """Incarnation -> why its process could not be started; observed as its exit."""
+        self.output = ProgramOutput(state, f"{incarnation_prefix(state)}output")
+        """The output of programs."""
         self.bell_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        """Readable when the checks of a program have found something."""
 
     def adopt(self, specs: Mapping[str, ProcessSpec]) -> None:
         """Start processes from these specs from now on; running programs adopt what they can."""

@@ -17,7 +17,6 @@ from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.crash_cell import CellState, read_cell
 from orpheus.shared.process.last_lines import read_last_lines
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.shared.records import dataclass
 from orpheus.shared.text import with_fields
 from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
 from orpheus.supervisor.plan.plan import ProcessSpec
@@ -39,25 +38,35 @@ _SIGNALS = {
 }
 
 
-@dataclass(slots=True)
 class ChildHandle(ProcessHandle):
     """The process of a worker or of the API."""
 
-    channel: Channel
-    _cell_file: Path
-    _crash_file: Path
-    _stack_file: Path
-    _awaits_file: Path
-    _is_aborted: bool = False
-    """It was told to write its stacks and die."""
-    _tells_stacks: bool = False
-    """It is a worker, whose Python code answers with its stacks."""
-    _asked_at_s: float = math.inf
-    """When it was first asked for its stacks since it last said anything; infinite: never."""
-    _answer_before: int | None = None
-    """When the answer in its file was written before that, in nanoseconds; None: no answer."""
-    _heard_at_s: float = 0.0
-    """When it last said anything."""
+    def __init__(
+        self,
+        incarnation: str,
+        process: subprocess.Popen[bytes],
+        pidfd: int,
+        channel: Channel,
+        state: StateFiles,
+        *,
+        tells_stacks: bool,
+    ) -> None:
+        super().__init__(incarnation, process, pidfd)
+        self.channel = channel
+        self._cell_file = state.cell(incarnation)
+        self._crash_file = state.crash(incarnation)
+        self._stack_file = state.stack(incarnation)
+        self._awaits_file = state.awaits(incarnation)
+        self._is_aborted = False
+        """It was told to write its stacks and die."""
+        self._tells_stacks = tells_stacks
+        """It is a worker, whose Python code answers with its stacks."""
+        self._asked_at_s = math.inf
+        """When it was first asked for its stacks since it last said anything; infinite: never."""
+        self._answer_before: int | None = None
+        """When the answer in its file was written before that, in nanoseconds; None: no answer."""
+        self._heard_at_s = 0.0
+        """When it last said anything."""
 
     @classmethod
     def spawn(cls, spec: ProcessSpec, incarnation: str, state: StateFiles) -> "ChildHandle":
@@ -65,13 +74,12 @@ class ChildHandle(ProcessHandle):
 
         Raises OSError if it cannot be started.
         """
-        crash_file, stack_file = state.crash(incarnation), state.stack(incarnation)
         handover = {
             **spec.handover,
             "incarnation": incarnation,
             "supervisor_pid": os.getpid(),
-            "crash_file": str(crash_file),
-            "stack_file": str(stack_file),
+            "crash_file": str(state.crash(incarnation)),
+            "stack_file": str(state.stack(incarnation)),
         }
         with contextlib.ExitStack() as undo:
             ours, theirs = Channel.pair()
@@ -87,19 +95,8 @@ class ChildHandle(ProcessHandle):
             pidfd = open_pidfd(process, undo)
             ours.send({"handover": handover})
             undo.pop_all()
-        return cls(
-            incarnation=incarnation,
-            pid=process.pid,
-            started_at_ms=time.time_ns() // 1_000_000,
-            pidfd=pidfd,
-            channel=ours,
-            _process=process,
-            _cell_file=state.cell(incarnation),
-            _crash_file=crash_file,
-            _stack_file=stack_file,
-            _awaits_file=state.awaits(incarnation),
-            _tells_stacks=spec.role is Role.WORKER,
-        )
+        tells_stacks = spec.role is Role.WORKER
+        return cls(incarnation, process, pidfd, ours, state, tells_stacks=tells_stacks)
 
     def send(self, command: ProcessCommand, within_s: float | None = None) -> None:
         """Send the signal or the message of a command; ignored if the process has just ended."""

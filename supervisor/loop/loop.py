@@ -12,7 +12,6 @@ import secrets
 import select
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import field
 from threading import Lock
 
 from orpheus.shared.domain.events import Kind
@@ -20,7 +19,6 @@ from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState, reje
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import Clock, next_multiple_s
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.adoption import (
     child_pids,
     incarnation_prefix,
@@ -68,43 +66,54 @@ _SECOND_STOP_S = 4.0
 """How long children get after a second signal to stop: they are told to give up after 3 s."""
 
 
-@dataclass
 class Loop:
-    """Runs the slots of a plan until it is asked to stop and all of them are down."""
+    """Runs the slots of a plan until it is asked to stop and all of them are down.
 
-    children: Children
-    plan: Plan
-    myself: ProcessRecord
-    clock: Clock
-    sampler: Sampler
-    notifier: Notifier
-    describing: Lock
-    """Held while a child runs that another thread reaps (reload.py)."""
-    other_trouble: Callable[[], str] = str
-    """Tells what is wrong with the supervisor's other threads; empty: nothing."""
-    on_settled: Callable[[Sequence[Slot]], None] | None = None
-    slots: dict[str, Slot] = field(default_factory=dict)
-    rejected: str | None = None
-    """Why the newest configuration is not in force; None: it is."""
-    status: str = "starting"
-    """The state of the whole in one line."""
-    _lock_holder: LockHolderCheck = field(default_factory=LockHolderCheck)
-    _inherited: set[int] = field(default_factory=child_pids)
-    _sources: list[tuple[int, Callable[[], None]]] = field(default_factory=list)
-    _stop_requests: int = 0
-    _stop_told: Stop | None = None
-    _end_s: float | None = None
-    _kill_at_s: float = 0.0
-    _cut_short: bool = False
-    _exit_code: ExitCode = ExitCode.OK
-    _ends: EndsOfStates = field(default_factory=EndsOfStates)
+    `describing` is held while a child runs that another thread reaps (reload.py). `other_trouble`
+    returns what is wrong with the supervisor's other threads; empty: nothing.
+    """
 
-    def __post_init__(self) -> None:
-        """Take what its children say, and adopt the plan."""
-        self._observer = Observer(self.sampler, self.children.recorder)
-        self._prefix = incarnation_prefix(self.children.state)
-        self.listen(self.children.bell_fd, self.children.turn)
-        self.adopt(self.plan)
+    def __init__(
+        self,
+        children: Children,
+        plan: Plan,
+        *,
+        myself: ProcessRecord,
+        clock: Clock,
+        sampler: Sampler,
+        notifier: Notifier,
+        describing: Lock,
+        other_trouble: Callable[[], str] = str,
+        on_settled: Callable[[Sequence[Slot]], None] | None = None,
+    ) -> None:
+        self.children = children
+        self.plan = plan
+        self.myself = myself
+        self.clock = clock
+        self.sampler = sampler
+        self.notifier = notifier
+        self.describing = describing
+        self.other_trouble = other_trouble
+        self.on_settled = on_settled
+        self.slots: dict[str, Slot] = {}
+        self.rejected: str | None = None
+        """Why the newest configuration is not in force; None: it is."""
+        self.status = "starting"
+        """The state of the whole in one line."""
+        self._lock_holder = LockHolderCheck()
+        self._inherited = child_pids()
+        self._sources: list[tuple[int, Callable[[], None]]] = []
+        self._stop_requests = 0
+        self._stop_told: Stop | None = None
+        self._end_s: float | None = None
+        self._kill_at_s = 0.0
+        self._cut_short = False
+        self._exit_code = ExitCode.OK
+        self._ends = EndsOfStates()
+        self._observer = Observer(sampler, children.recorder)
+        self._prefix = incarnation_prefix(children.state)
+        self.listen(children.bell_fd, children.turn)
+        self.adopt(plan)
 
     @property
     def is_stopping(self) -> bool:

@@ -8,11 +8,12 @@ supervisor. Nothing here changes a process.
 import contextlib
 import signal
 from collections.abc import Mapping
-from dataclasses import field, replace
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
+
 from orpheus.shared.process.channel import EVIDENCE_LENGTH
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.cgroup import OutOfMemoryKills
 from orpheus.supervisor.linux.process_handle import ProcessHandle
 from orpheus.supervisor.linux.process_stat import process_stat
@@ -22,13 +23,12 @@ from orpheus.supervisor.policy.slot import Observation, ObservedJob, Process, Ru
 from orpheus.supervisor.recorder import Recorder
 
 
-@dataclass(slots=True)
-class Observer:
+class Observer(msgspec.Struct):
     """Observes processes: asks them, the kernel, and what was last read of the database."""
 
     sampler: Sampler
     recorder: Recorder
-    memory_kills: OutOfMemoryKills = field(default_factory=OutOfMemoryKills)
+    memory_kills: OutOfMemoryKills = msgspec.field(default_factory=OutOfMemoryKills)
 
     def observe(
         self, child: ProcessHandle, process: Process, rules: Rules, now_s: float, *, serves: bool

@@ -5,13 +5,13 @@ then makes it happen, turn by turn. Nothing here waits.
 """
 
 import signal
-from dataclasses import field
+
+import msgspec
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction, reload_name
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Bell
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.signals import Signals
 from orpheus.supervisor.linux.systemd import Notifier
 from orpheus.supervisor.loop.loop import Loop
@@ -29,8 +29,7 @@ _MOST_LINES = 8
 _LONGEST_LINE = 500
 
 
-@dataclass(slots=True)
-class Orders:
+class Orders(msgspec.Struct, eq=False):
     """Takes orders for `loop`. Main thread only."""
 
     loop: Loop
@@ -41,7 +40,7 @@ class Orders:
     reloader: Reloader
     bell: Bell
     notifier: Notifier
-    drainers: Drainers = field(default_factory=Drainers)
+    drainers: Drainers = msgspec.field(default_factory=Drainers)
     _has_moved: bool = False
     """The API may have got another address: a socket that nobody needs may be open."""
 

@@ -1,9 +1,10 @@
 """Builds the records of slots that the database keeps and `GET /workers` shows."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import inf
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Order, ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.supervisor.linux.process_handle import ProcessHandle

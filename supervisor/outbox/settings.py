@@ -1,20 +1,21 @@
 """What the drainer of one outbox needs: plain data, equal if nothing has changed."""
 
-from dataclasses import field
+import msgspec
 
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
-from orpheus.shared.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxSettings:
+class OutboxSettings(msgspec.Struct, frozen=True):
     """One outbox, and what its jobs get by default."""
 
     name: str
-    url: str = field(repr=False)  # it may hold a password
+    url: str
     table: str
     poll_s: float
     storage: StorageSettings
     defaults: JobDefaults
     max_payload_bytes: int
     """A row with a larger payload is refused, like the body of a request (api.max_body)."""
+
+    def __repr__(self) -> str:
+        return f"OutboxSettings({self.name!r})"  # the URL may hold a password

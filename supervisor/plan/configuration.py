@@ -1,15 +1,15 @@
 """The settings of a supervisor, what operators changed on top, and the plan that follows."""
 
 from collections.abc import Sequence
-from dataclasses import field
 from socket import socket
+
+import msgspec
 
 from orpheus.config.handovers import for_database, for_jobs, for_storage
 from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.limits import allow_open_files
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import listen, open_storage
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.plan.plan import Plan, make_plan
@@ -35,8 +35,7 @@ def allow_files_for(settings: Settings) -> None:
         )
 
 
-@dataclass(slots=True)
-class Configuration:
+class Configuration(msgspec.Struct):
     """The settings that the supervisor works by. Main thread only."""
 
     settings: Settings
@@ -44,7 +43,7 @@ class Configuration:
     """The API's listening socket; None without an API."""
     build: str
     """The name of the job types that the modules define: see `Types`."""
-    scaled: dict[str, int] = field(default_factory=dict)
+    scaled: dict[str, int] = msgspec.field(default_factory=dict)
     """Pool or program -> the number of slots that an operator set instead of the configured one."""
     sets: Sequence[str] = ()
     """The `--set` options."""

@@ -8,8 +8,10 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, field, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from orpheus.config.changes import worker_runs_on
 from orpheus.config.handovers import for_api, for_programs, for_worker
@@ -17,7 +19,6 @@ from orpheus.config.settings import Settings
 from orpheus.config.token_file import token_digest
 from orpheus.shared.domain.processes import API_SLOT, Role
 from orpheus.shared.domain.programs import ProgramSettings
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.policy.fleet import WantedSlot
 from orpheus.supervisor.policy.slot import Rules, Slot
 
@@ -28,19 +29,17 @@ _Owner = tuple[Role, str | None] | None
 """Whose rules. With the role, as a pool may become a program of the same name; None: nobody's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessSpec(WantedSlot):
+class ProcessSpec(WantedSlot, frozen=True, kw_only=True):
     """A slot, and how to start its process. `handover` is sent over its control channel."""
 
     argv: tuple[str, ...]
-    handover: Mapping[str, Any] = field(default_factory=dict)
+    handover: Mapping[str, Any] = msgspec.field(default_factory=dict)
     pass_fds: tuple[int, ...] = ()
     program: ProgramSettings | None = None
     """The settings if it is a program of [[programs]]; None: one of our own processes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What should run. `rules` has those of each pool and program; None: those of the rest."""
 
     specs: Mapping[str, ProcessSpec]
@@ -81,8 +80,8 @@ def make_plan(
     specs = [] if socket_fd is None else [_api_spec(settings, socket_fd, sets)]
     for name, pool in settings.pools.items():
         handover = for_worker(settings, name)
-        settings_of_worker = asdict(replace(handover, build=build))
-        fingerprint = _digest([_WORKER_ARGV, asdict(worker_runs_on(handover)), build])
+        settings_of_worker = msgspec.to_builtins(replace(handover, build=build))
+        fingerprint = _digest([_WORKER_ARGV, msgspec.to_builtins(worker_runs_on(handover)), build])
         specs += [
             ProcessSpec(
                 name=f"{name}-{number}",
@@ -157,7 +156,7 @@ def _program_rules(common: Rules, program: ProgramSettings) -> Rules:
 def _api_spec(settings: Settings, socket_fd: int, sets: Sequence[str]) -> ProcessSpec:
     runs_on = {
         "slot": API_SLOT,
-        "settings": asdict(for_api(settings, supervised=True)),
+        "settings": msgspec.to_builtins(for_api(settings, supervised=True)),
         "socket_fd": socket_fd,
     }
     # For GET and PUT /config. Neither restarts the API, which reads the file at each call.

@@ -13,9 +13,11 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import field, replace
 from socket import socket
 from threading import Lock, Thread
+
+import msgspec
+from msgspec.structs import replace
 
 from orpheus.config.changes import MEANT, changed_keys, emptied, shown_changes
 from orpheus.config.handovers import for_commands, for_database, for_storage
@@ -28,7 +30,6 @@ from orpheus.shared.logs import configure_logging, get_logger
 from orpheus.shared.operations.replace_configuration import EditOnMachine
 from orpheus.shared.operations.stored_settings import write_settings
 from orpheus.shared.process.clock import next_multiple_s
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import TypeRow, open_storage
 from orpheus.supervisor.plan.configuration import allow_files_for
 from orpheus.supervisor.plan.listeners import Listeners
@@ -48,8 +49,7 @@ _RETRY_S = 5.0
 """How long to wait between two attempts while the database cannot be written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reloaded:
+class Reloaded(msgspec.Struct, frozen=True):
     """A configuration that was checked and is in the database already.
 
     `why` says what asked for it. `changed` names the settings that differ, `shown_changes` those of
@@ -67,23 +67,20 @@ class Reloaded:
     edit: EditOnMachine | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(msgspec.Struct, frozen=True):
     """A configuration that cannot be used: the running one stays."""
 
     why: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
+class _Order(msgspec.Struct, frozen=True):
     """Reload, and why; an empty `why` only wakes the thread."""
 
     why: str
     replace_all: bool = False
 
 
-@dataclass
 class Reloader:
     """Checks a configuration on request, and when the file changes (`supervisor.watch_config`).
 
@@ -93,26 +90,32 @@ class Reloader:
     `note_rejected` with the text that was not taken, and why.
     """
 
-    _read: ReadSettings
-    _settings: Settings
-    _listeners: Listeners
-    _keep: Callable[[Settings], EditOnMachine | None]
-    _note_rejected: Callable[[str, str], None]
-    describing: Lock = field(default_factory=Lock)
-    trouble: str = ""
-    """What a new configuration waits for; empty: for nothing. Any thread may read it."""
-    _stopping: bool = False
-    _orders: queue.SimpleQueue[_Order] = field(default_factory=queue.SimpleQueue)
-    _results: deque[Reloaded | Rejected] = field(default_factory=deque)
-    _gone_at_s: float | None = None
-    _told_gone: bool = False
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        read: ReadSettings,
+        settings: Settings,
+        listeners: Listeners,
+        keep: Callable[[Settings], EditOnMachine | None],
+        note_rejected: Callable[[str, str], None],
+    ) -> None:
         """Look at the file, but do not watch it yet."""
+        self._read = read
+        self._settings = settings
+        self._listeners = listeners
+        self._keep = keep
+        self._note_rejected = note_rejected
+        self.describing = Lock()
+        self.trouble = ""
+        """What a new configuration waits for; empty: for nothing. Any thread may read it."""
+        self._stopping = False
+        self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
+        self._results: deque[Reloaded | Rejected] = deque()
+        self._gone_at_s: float | None = None
+        self._told_gone = False
         self._results_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._seen = state_of(self._settings.source)
+        self._seen = state_of(settings.source)
         # The start read the file a while ago: a version that was saved since is not known yet.
-        self._known = self._seen if _is_in_its_file(self._settings) else None
+        self._known = self._seen if _is_in_its_file(settings) else None
         self._thread = Thread(target=self._run, name="reloader", daemon=True)
 
     def start(self) -> None:

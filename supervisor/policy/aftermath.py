@@ -7,7 +7,7 @@ in a job is bounded by the retries of that job: if it made the slot fatal too, t
 would stop a pool.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import (

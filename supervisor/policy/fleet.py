@@ -13,11 +13,12 @@ failure); and many slots that all retry the same broken start.
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from itertools import count
 
+import msgspec
+from msgspec.structs import replace
+
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.policy import order
 from orpheus.supervisor.policy.aftermath import kept_exits
 from orpheus.supervisor.policy.liveness import has_been_ready
@@ -33,8 +34,7 @@ _OUTDATED = "outdated"
 _UNFREED = "waits until the leases of its last process are freed"
 
 
-@dataclass(frozen=True, slots=True)
-class WantedSlot:
+class WantedSlot(msgspec.Struct, frozen=True):
     """A slot that is wanted, and the fingerprint that its process should have."""
 
     name: str

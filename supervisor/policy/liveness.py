@@ -18,7 +18,7 @@ time that a child reports is never compared with it. Each fault shows in one sig
 A program sends no beats: it is judged by its checks (`alive`), its memory and the write lock.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role
 from orpheus.supervisor.policy.slot import (

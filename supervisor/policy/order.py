@@ -7,7 +7,8 @@ the cache that it needs. config/checks.py refuses circles.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.slot import Desired, Slot

@@ -5,14 +5,14 @@ name. Whatever ends in `_s` is a time on the supervisor's own monotonic clock, e
 durations in `Rules`. A time that a child reports is never compared with it.
 """
 
-from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple
+
+import msgspec
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.programs import RestartPolicy
-from orpheus.shared.records import dataclass
 
 
 class Desired(StrEnum):
@@ -58,8 +58,7 @@ class Cause(StrEnum):
     """With an exit code."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """The durations (in seconds) and limits of the policy."""
 
     start_timeout_s: float = 60.0
@@ -103,8 +102,7 @@ class Rules:
     """When a program that has ended by itself is started again."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedJob:
+class ObservedJob(msgspec.Struct, frozen=True):
     """The job that a worker reports to run."""
 
     id: int
@@ -113,8 +111,7 @@ class ObservedJob:
     """Past its hard deadline: nothing inside the process could stop it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(msgspec.Struct, frozen=True):
     """The confirmed end of a process: an exit code, a signal, or `error` if it never started."""
 
     code: int | None = None
@@ -134,8 +131,7 @@ class Exit:
     """The ids of the jobs that it was running."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True):
     """Everything observed of one process so far.
 
     `beat`, `loop` and `row_beat` are sequence numbers, None until the first one is seen. `decide`
@@ -170,8 +166,7 @@ class Observation:
     """What a program that is not ready waits for, and what its check found last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(msgspec.Struct, frozen=True):
     """The process of a slot, from its start to its confirmed end."""
 
     incarnation: str
@@ -200,16 +195,14 @@ class Process:
     """SIGKILL was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(msgspec.Struct, frozen=True):
     """When a slot's state has lasted too long. It expires only for the process it was set for."""
 
     at_s: float
     incarnation: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True):
     """A slot, and everything that decisions about it depend on."""
 
     name: str
@@ -256,8 +249,7 @@ class Slot:
         return self.exits[0] if self.exits else None
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """The time of one turn of the main loop, and random values: the policy makes none itself."""
 
     now_s: float
@@ -305,8 +297,7 @@ class ProcessCommand(StrEnum):
     """Write the stacks of all threads, and what the coroutines of jobs await, and go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendCommand:
+class SendCommand(msgspec.Struct, frozen=True):
     """Do `command` to the process with this incarnation; ignored once the process has ended."""
 
     command: ProcessCommand
@@ -315,18 +306,16 @@ class SendCommand:
     """With TERMINATE: after this long the process releases the jobs it has not finished."""
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(msgspec.Struct, frozen=True):
     """Tell operators: write an event and a line in the log."""
 
     kind: Kind
     incarnation: str | None
     reason: str
-    details: dict[str, object] = field(default_factory=dict)
+    details: dict[str, object] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessEnded:
+class ProcessEnded(msgspec.Struct, frozen=True):
     """A process that will run no more code: its leases are freed and its row is deleted."""
 
     slot: str

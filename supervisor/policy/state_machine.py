@@ -15,8 +15,9 @@ process is alive, in supervisor/policy/liveness.py.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState

@@ -20,7 +20,6 @@ from orpheus.shared.domain.programs import ProgramSettings, filled_in, instance_
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process import program_start
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.process_handle import ProcessHandle, open_pidfd
 from orpheus.supervisor.policy.slot import Exit, ProcessCommand
 from orpheus.supervisor.programs.checks import HttpChecks, shown
@@ -34,16 +33,27 @@ _LAST_LINES_S = 0.5
 """How long to wait for the last lines of a process that has ended."""
 
 
-@dataclass(slots=True)
 class ProgramHandle(ProcessHandle):
     """The process of a program."""
 
-    slot: str
-    _program: ProgramSettings
-    _output: ProgramOutput
-    _checks: HttpChecks | None
-    _wake: Callable[[], object]
-    _exit_seen_s: float | None = None
+    def __init__(
+        self,
+        incarnation: str,
+        process: subprocess.Popen[bytes],
+        pidfd: int,
+        slot: str,
+        program: ProgramSettings,
+        output: ProgramOutput,
+        checks: HttpChecks | None,
+        wake: Callable[[], object],
+    ) -> None:
+        super().__init__(incarnation, process, pidfd)
+        self.slot = slot
+        self._program = program
+        self._output = output
+        self._checks = checks
+        self._wake = wake
+        self._exit_seen_s: float | None = None
 
     @classmethod
     def spawn(
@@ -69,18 +79,7 @@ class ProgramHandle(ProcessHandle):
             output.begin(incarnation, slot, program, process.pid)
             checks = HttpChecks.start(program, instance_of(slot), wake)
             undo.pop_all()
-        return cls(
-            incarnation=incarnation,
-            slot=slot,
-            pid=process.pid,
-            started_at_ms=time.time_ns() // 1_000_000,
-            pidfd=pidfd,
-            _program=program,
-            _process=process,
-            _output=output,
-            _checks=checks,
-            _wake=wake,
-        )
+        return cls(incarnation, process, pidfd, slot, program, output, checks, wake)
 
     def adopt(self, program: ProgramSettings) -> None:
         """Use changed settings, as far as they need no new process."""

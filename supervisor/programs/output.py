@@ -14,11 +14,12 @@ import sys
 import time
 from typing import Any
 
+import msgspec
+
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.child_start import INCARNATION_VARIABLE
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.linux.process_stat import process_stat
 from orpheus.supervisor.policy.slot import OsStatus, Rules
 from orpheus.supervisor.programs.message import Packets, close_all
@@ -32,8 +33,7 @@ _END_S = 0.5
 """How long to wait for the end of a process that was killed."""
 
 
-@dataclass(slots=True)
-class _Pipes:
+class _Pipes(msgspec.Struct):
     """The pipes of one process, and what is known of its output."""
 
     message: dict[str, Any]

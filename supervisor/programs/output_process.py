@@ -18,14 +18,14 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import field
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
 
+import msgspec
+
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.program_logs import ORPHEUS, STDERR, STDOUT, LogFiles
-from orpheus.shared.records import dataclass
 from orpheus.supervisor.programs.message import Packets, close_all
 
 _READ_BYTES = 262_144
@@ -126,8 +126,7 @@ class WriterThread(Thread):
                 spool.retry_at_s = time.monotonic() + _RETRY_S
 
 
-@dataclass(slots=True)
-class Origin:
+class Origin(msgspec.Struct):
     """The pipes of one process of a program."""
 
     incarnation: str
@@ -135,8 +134,8 @@ class Origin:
     ready_line: re.Pattern[str] | None
     streams: dict[int, str]
     """Descriptor -> the stream that it is the end of; without those that have ended."""
-    partial: dict[int, bytes] = field(default_factory=dict)
-    tails: dict[str, bytes] = field(default_factory=dict)
+    partial: dict[int, bytes] = msgspec.field(default_factory=dict)
+    tails: dict[str, bytes] = msgspec.field(default_factory=dict)
     """Stream -> the last of what was written to it."""
     is_ready: bool = False
     """The line that it is ready after was found."""

@@ -10,10 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -59,7 +59,7 @@ class Api:
         handover = {
             "slot": "api",
             "incarnation": f"life-{life}",
-            "settings": asdict(for_api(settings, supervised=True)),
+            "settings": msgspec.to_builtins(for_api(settings, supervised=True)),
             "socket_fd": listener.fileno(),
             "config_file": None,
             "sets": [],

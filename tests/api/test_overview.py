@@ -270,7 +270,7 @@ def test_types_carry_their_schema_and_the_defaults_that_apply(api: Any) -> None:
 
 
 def test_a_new_type_is_known_at_once(api: Any) -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     api.submit()
     rows = api.store.types.all()

@@ -10,11 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 from websockets.sync.client import connect
 
@@ -222,7 +222,7 @@ class Supervisor:
         handover = {
             "slot": "api",
             "incarnation": "life-1",
-            "settings": asdict(for_api(settings, supervised=True)),
+            "settings": msgspec.to_builtins(for_api(settings, supervised=True)),
             "socket_fd": self.listener.fileno(),
             "config_file": None,
             "sets": [],

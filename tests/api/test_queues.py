@@ -1,12 +1,12 @@
 """Queues and schedules over HTTP, and their events on the stream."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished

@@ -285,7 +285,7 @@ def test_the_stack_of_a_worker_is_what_it_writes_when_asked(
 def test_the_stack_names_the_job_that_is_running(
     supervised: Any, serve: Callable[..., None], stack_file: Path
 ) -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     job_id = supervised.submit()
     life = supervised.slot("default-1", SlotState.READY, incarnation="life-1")

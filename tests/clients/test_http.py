@@ -5,12 +5,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
 from orpheus import AsyncClient, Client
 from orpheus.client import (

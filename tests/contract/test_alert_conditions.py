@@ -1,10 +1,10 @@
 """The conditions that rules of alerts look at: late queues, missed ticks, slots in trouble."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState

@@ -1,9 +1,9 @@
 """When a queue with a rate is empty: by its rate while that alone holds it, else by its pace."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Lease

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -24,7 +23,6 @@ ADA = Actor("cli:ada", "as asked")
 DAY_MS = 86_400_000
 
 
-@dataclass
 class NoTime(Budget):
     """A budget that is over after each window."""
 

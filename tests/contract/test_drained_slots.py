@@ -1,9 +1,9 @@
 """Who drained a slot is told with it, from the audit log, until it is started again."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.requests import RequestAction

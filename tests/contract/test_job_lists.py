@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any
 
@@ -18,7 +17,6 @@ Submit = Callable[..., int]
 LIST = JobOrder.NEWEST, JobOrder.ENDED
 
 
-@dataclass
 class NoTime(Budget):
     """A budget that is over after each window."""
 
@@ -28,7 +26,6 @@ class NoTime(Budget):
         return 0
 
 
-@dataclass
 class NoHurry(Budget):
     """A budget that is never over."""
 

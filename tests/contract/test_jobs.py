@@ -1,9 +1,9 @@
 """Submitting, listing, cancelling and retrying."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter

@@ -1,10 +1,10 @@
 """One process of all hosts leads, until it leaves or its time on the database's clock is over."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import Role, SlotState

@@ -1,10 +1,10 @@
 """A queue that stands still for its limits says which of them hold it, and until when."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Lease

@@ -1,7 +1,8 @@
 """Job logs, heartbeat rows, slots and job types."""
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Lease, NewLine, Status
 from orpheus.shared.domain.processes import (

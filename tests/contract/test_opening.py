@@ -95,7 +95,7 @@ def test_an_empty_or_missing_file_beside_what_is_left_of_a_database_is_refused(
 
 WRITER = """
 import os, sys
-from dataclasses import replace
+from msgspec.structs import replace
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.process.clock import SystemClock

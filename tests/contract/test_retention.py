@@ -4,10 +4,10 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Lease, NewJob, NewLine, Status

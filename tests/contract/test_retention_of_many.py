@@ -1,10 +1,10 @@
 """Retention takes few statements for many jobs, and does not read again and again what it keeps."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Lease, NewJob, NewLine, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished

@@ -1,9 +1,9 @@
 """Who scaled a pool by hand is told from the audit log, and in the concern of its queue."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import Order, Role, SlotRecord, SlotState

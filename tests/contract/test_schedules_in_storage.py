@@ -1,9 +1,9 @@
 """A tick is fired exactly once, whoever looks and however often."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter

@@ -1,9 +1,9 @@
 """A worker that is silent leases nothing: its queues say so before it is taken for dead."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import Role, SlotRecord, SlotState

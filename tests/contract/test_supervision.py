@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import Request, RequestAction
@@ -23,7 +24,8 @@ def test_requests_are_taken_once_and_oldest_first(
     assert store.supervision.is_waiting(restart)
 
     supervisor = another()
-    assert supervisor.supervision.take_requests("host-1") == [
+    taken = supervisor.supervision.take_requests("host-1")
+    assert [replace(request, at_ms=0) for request in taken] == [
         Request(restart, RequestAction.RESTART, "host-1", "default-1"),
         Request(scale, RequestAction.SCALE, "host-1", "default", 4),
     ]

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status

@@ -3,11 +3,11 @@
 import contextlib
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, Lease, Status
 from orpheus.shared.domain.lifecycle import Ending, Next, Spent, after

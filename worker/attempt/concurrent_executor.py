@@ -7,12 +7,11 @@ notices a handler that blocks the loop.
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import field
+from typing import Any
 
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.logs import get_logger
-from orpheus.shared.records import dataclass
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.event_loop import EventLoop
 from orpheus.worker.attempt.executor import Executor
@@ -25,26 +24,28 @@ _LOOK_EVERY_S = 0.05
 log = get_logger()
 
 
-@dataclass(kw_only=True)
 class ConcurrentExecutor(Executor):
-    """`start` returns at once; `on_end` is called in another thread when the attempt has ended."""
+    """`start` returns at once; `on_end` is called in another thread when the attempt has ended.
 
-    capture: Capture
-    places: int
-    blocked_after_s: float
-    """A handler that blocks the event loop for longer is logged."""
-    on_end: Callable[[RunningAttempt, Finished], None] = lambda *_: None
-    wake: Callable[[], object] = lambda: None
-    """Called after `on_end`, when the attempt is no longer among those that run here."""
-    lacks_threads: bool = False
-    """The system gave no thread for a job, which was then released."""
-    _attempts: set[RunningAttempt] = field(default_factory=set)
-    _event_loop: EventLoop | None = None
-    _has_attempts: threading.Event = field(default_factory=threading.Event)
+    A handler that blocks the event loop for longer than `blocked_after_s` is logged.
+    """
 
-    def __post_init__(self) -> None:
-        """Start the thread that watches attempts."""
-        self._threads = JobThreads(self._executor_of_thread, self._end_in_thread, self.places)
+    def __init__(
+        self, *args: Any, capture: Capture, places: int, blocked_after_s: float, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self.capture = capture
+        self.places = places
+        self.blocked_after_s = blocked_after_s
+        self.on_end: Callable[[RunningAttempt, Finished], None] = lambda *_: None
+        self.wake: Callable[[], object] = lambda: None
+        """Called after `on_end`, when the attempt is no longer among those that run here."""
+        self.lacks_threads = False
+        """The system gave no thread for a job, which was then released."""
+        self._attempts: set[RunningAttempt] = set()
+        self._event_loop: EventLoop | None = None
+        self._has_attempts = threading.Event()
+        self._threads = JobThreads(self._executor_of_thread, self._end_in_thread, places)
         thread = threading.Thread(target=self._watch, name="job-watch", daemon=True)
         start_without_signals(thread)
 

@@ -8,8 +8,9 @@ import contextlib
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
+
+import msgspec
 
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import RunTimes
@@ -20,7 +21,6 @@ from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.job_types.request import JobRequest, Options, request_of
 from orpheus.shared.job_types.results import Results
 from orpheus.shared.process.last_lines import LineRing
-from orpheus.shared.records import dataclass
 from orpheus.shared.text import storable
 from orpheus.worker.attempt.child_jobs import ChildJobs
 from orpheus.worker.attempt.job_log import JobLog
@@ -61,8 +61,7 @@ class CannotFollow(ChildProcessError):
     """The program of a job was started, but had to be killed for the same reason."""
 
 
-@dataclass(slots=True, eq=False)
-class RunningAttempt:
+class RunningAttempt(msgspec.Struct, eq=False):
     """An attempt while its code runs. Times are seconds of `time.monotonic`."""
 
     lease: Lease
@@ -79,7 +78,7 @@ class RunningAttempt:
     """Keeps the newest log lines, to be read after a crash."""
     log: JobLog | None = None
     """Created with the first line."""
-    children: list[NewJob] = field(default_factory=list)
+    children: list[NewJob] = msgspec.field(default_factory=list)
     """Jobs to submit if the attempt succeeds."""
     unsaved_progress: tuple[float, str | None] | None = None
     """The progress that the handler reported and that is not stored yet."""

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from contextvars import copy_context
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orpheus.shared.domain.jobs import JobError, Lease
@@ -21,7 +20,6 @@ from orpheus.shared.errors import StorageError
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout, PermanentError, Snooze
 from orpheus.shared.job_types.registry import JobType, PayloadMisfit
 from orpheus.shared.logs import get_logger
-from orpheus.shared.records import dataclass
 from orpheus.worker.attempt.around import Around, enter_around, enter_around_coroutine
 from orpheus.worker.attempt.context import (
     CannotFollow,
@@ -89,22 +87,29 @@ class NoTimeout:
         """See SoftTimeout."""
 
 
-@dataclass
 class Executor:
     """Runs attempts of the job types that it is given. One thread only."""
 
-    types: Mapping[str, JobType]
-    commands: Mapping[str, "CommandType"]
-    alarm: SoftTimeout
-    queries: JobQueries
-    around: Around = ()
-    """Wraps each attempt."""
-    has_raised: bool = False
-    """A timeout or a cancel was raised in a job's code, which may have left a lock locked."""
-    lacks_files: bool = False
-    """A command could not be started, as this process may open no more files."""
-    _pid: int = field(default_factory=os.getpid)
-    _kept_loop: "KeptLoop | None" = None
+    def __init__(
+        self,
+        types: Mapping[str, JobType],
+        commands: Mapping[str, "CommandType"],
+        alarm: SoftTimeout,
+        queries: JobQueries,
+        around: Around = (),
+    ) -> None:
+        self.types = types
+        self.commands = commands
+        self.alarm = alarm
+        self.queries = queries
+        self.around = around
+        """Wraps each attempt."""
+        self.has_raised = False
+        """A timeout or a cancel was raised in a job's code, which may have left a lock locked."""
+        self.lacks_files = False
+        """A command could not be started, as this process may open no more files."""
+        self._pid = os.getpid()
+        self._kept_loop: KeptLoop | None = None
 
     def run(self, attempt: RunningAttempt) -> Finished:
         """Run the attempt and return how it ended. Raises nothing."""
@@ -273,17 +278,19 @@ class Executor:
         return isinstance(error, (PermanentError, *named))
 
 
-@dataclass(kw_only=True)
 class MainThreadExecutor(Executor):
-    """Runs one attempt after the other in the main thread, and tells what each has cost."""
+    """Runs one attempt after the other in the main thread, and tells what each has cost.
 
-    stray: StrayOutput
-    """Takes what is written to the descriptors 1 and 2."""
-    capture: Capture
-    """Keeps what attempts log."""
-    folder: Folder = field(default_factory=Folder)
-    """Where attempts start."""
-    meter: Meter = field(default_factory=Meter)
+    `stray` takes what is written to the descriptors 1 and 2, `capture` keeps what attempts log.
+    """
+
+    def __init__(self, *args: Any, stray: StrayOutput, capture: Capture, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.stray = stray
+        self.capture = capture
+        self.folder = Folder()
+        """Where attempts start."""
+        self.meter = Meter()
 
     def run(self, attempt: RunningAttempt) -> Finished:
         """See Executor."""

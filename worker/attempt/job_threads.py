@@ -6,30 +6,35 @@ a program that its job starts would inherit the block.
 
 import threading
 from collections.abc import Callable
-from contextvars import Context, copy_context
-from dataclasses import field
+from contextvars import copy_context
 from queue import SimpleQueue
 
 from orpheus.shared.domain.lifecycle import Finished
-from orpheus.shared.records import dataclass
 from orpheus.worker.attempt.context import RunningAttempt, current_attempt
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.attempt.interrupt import Interrupt
 
 
-@dataclass
 class JobThreads:
-    """Runs each attempt that is given to `start` in a thread, and then calls `on_end` there."""
+    """Runs each attempt that is given to `start` in a thread, and then calls `on_end` there.
 
-    _make_executor: Callable[[Interrupt], Executor]
-    _on_end: Callable[[RunningAttempt, Finished, Executor, Interrupt], None]
-    _places: int
-    """`start` is called for up to so many attempts that have not ended."""
-    interrupts: list[Interrupt] = field(default_factory=list)
-    """The Interrupts of all threads; only added to."""
-    _attempts: SimpleQueue[RunningAttempt] = field(default_factory=SimpleQueue)
-    _idle: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    _context: Context = field(default_factory=copy_context)
+    `start` may be called while fewer than `places` attempts run.
+    """
+
+    def __init__(
+        self,
+        make_executor: Callable[[Interrupt], Executor],
+        on_end: Callable[[RunningAttempt, Finished, Executor, Interrupt], None],
+        places: int,
+    ) -> None:
+        self._make_executor = make_executor
+        self._on_end = on_end
+        self._places = places
+        self.interrupts: list[Interrupt] = []
+        """The Interrupts of all threads; only added to."""
+        self._attempts: SimpleQueue[RunningAttempt] = SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._context = copy_context()
 
     def start(self, attempt: RunningAttempt) -> None:
         """Run the attempt in a thread. One thread only may call it.

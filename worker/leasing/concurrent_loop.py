@@ -11,12 +11,12 @@ import select
 import time
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 from orpheus.shared.domain.jobs import Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import StorageError
 from orpheus.shared.process.failpoints import failpoint
-from orpheus.shared.records import dataclass
 from orpheus.worker.attempt.concurrent_executor import ConcurrentExecutor
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.folder import Folder
@@ -28,17 +28,16 @@ from orpheus.worker.leasing.loop import Loop, log_ending
 _LOOK_EVERY_S = 1.0
 
 
-@dataclass
 class ConcurrentLoop(Loop):
     """See the module."""
 
     _held: ConcurrentLeases
     _executor: ConcurrentExecutor
-    _stray: StrayOutput
 
-    def __post_init__(self) -> None:
+    def __init__(self, *args: Any, stray: StrayOutput) -> None:
         """See Loop; listen also to the ends of jobs."""
-        super().__post_init__()
+        super().__init__(*args)
+        self._stray = stray
         self._folder = Folder()
         self._alone = AloneChoice()
         self._ended: deque[tuple[RunningAttempt, Finished, float]] = deque()

@@ -22,7 +22,6 @@ from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.failpoints import failpoint
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 from orpheus.worker.attempt.executor import Executor
 from orpheus.worker.control.control_thread import ControlThread
@@ -48,23 +47,30 @@ _LOOK_PAUSES = 9
 log = get_logger()
 
 
-@dataclass
 class Loop:
     """The main loop of a worker. It does the upkeep at each safety poll, busy or idle."""
 
-    _settings: WorkerHandover
-    _holder: Holder
-    _store: Store
-    _held: HeldLeases
-    _control: ControlThread
-    _renewal: RenewalThread
-    _executor: Executor
-    _upkeep: Upkeep | None
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        settings: WorkerHandover,
+        holder: Holder,
+        store: Store,
+        held: HeldLeases,
+        control: ControlThread,
+        renewal: RenewalThread,
+        executor: Executor,
+        upkeep: Upkeep | None,
+    ) -> None:
         """Listen to the pool's doorbell and to orders from now on."""
-        settings = self._settings
-        self._leadership = Leadership(settings.host_name, self._holder.incarnation)
+        self._settings = settings
+        self._holder = holder
+        self._store = store
+        self._held = held
+        self._control = control
+        self._renewal = renewal
+        self._executor = executor
+        self._upkeep = upkeep
+        self._leadership = Leadership(settings.host_name, holder.incarnation)
         self._estimates = Estimates(settings.ahead_s)
         self._poll_every_s = min(settings.beat_interval_s, settings.beat_timeout_s / 3)
         self._next_upkeep_s = 0.0
@@ -77,10 +83,10 @@ class Loop:
         some of it."""
         self._look_at_s = 0.0
         """When to look again for cancels."""
-        self._bell: Bell = self._store.bells.listen_pool(settings.pool)
+        self._bell: Bell = store.bells.listen_pool(settings.pool)
         # Never closed: a later order would write into a new file that has the same number.
         self._order_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._control.on_order = self._wake
+        control.on_order = self._wake
 
     def _wake(self) -> None:
         os.eventfd_write(self._order_fd, 1)

@@ -9,8 +9,9 @@ know of, and looks again until such leases would have expired.
 SQLite commits in the process itself, so no commit is in doubt there.
 """
 
+import msgspec
+
 from orpheus.shared.logs import get_logger
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage import Store
 from orpheus.worker.leasing.held_leases import HeldLeases
 
@@ -21,8 +22,7 @@ _WAITS_S = 0.5
 log = get_logger()
 
 
-@dataclass
-class UnknownLeases:
+class UnknownLeases(msgspec.Struct):
     """The unknown leases of one worker. For the thread that renews its leases."""
 
     _store: Store

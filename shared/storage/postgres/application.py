@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
@@ -19,7 +20,6 @@ from psycopg.rows import tuple_row
 from orpheus.shared.errors import CommitInDoubt, DatabaseUnusable
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.doorbells import Doorbells
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage.at_commit import AtCommit
 from orpheus.shared.storage.database import Row, Value
 from orpheus.shared.storage.postgres.clock import READ_CLOCK, host_ns
@@ -48,8 +48,7 @@ Finish = Callable[[Any], Any]
 """Returns what a method of the connection returns; of an asynchronous one, when it is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(msgspec.Struct, frozen=True):
     """The rows of a statement, read at once: a cursor may have to be awaited."""
 
     rows: list[Row]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 T = TypeVar("T")
 
@@ -26,8 +26,7 @@ _PART = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """What psycopg executes for a query."""
 
     text: bytes

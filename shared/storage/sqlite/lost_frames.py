@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 import apsw
+import msgspec
 
 from orpheus.shared.errors import DatabaseUnusable
-from orpheus.shared.records import dataclass
 
 _HEADER_BYTES = 48
 _IS_INITIALIZED = 12
@@ -25,8 +25,7 @@ _SALTS = slice(32, 40)
 _SALTS_OF_LOG = slice(16, 24)
 
 
-@dataclass(frozen=True, slots=True)
-class CommittedFrames:
+class CommittedFrames(msgspec.Struct, frozen=True):
     """How many frames of the log with these salts (its name, in a way) were committed."""
 
     salts: bytes

@@ -9,8 +9,10 @@ makes one job.
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from orpheus.shared.domain.alerts import (
     ALERTS_QUEUE,
@@ -62,7 +64,7 @@ class Alerts:
                 before = known.get(rule.name)
                 if before is None or before.rule != rule:
                     seq, state = self._begun(rule, before)
-                    values = (json.dumps(asdict(rule)), seq, _text_of(state))
+                    values = (json.dumps(msgspec.to_builtins(rule)), seq, _text_of(state))
                     self._database.run(self._sql["put-rule"], rule.name, *values)
 
     def _begun(self, rule: AlertRule, before: AlertRow | None) -> tuple[int, RuleState]:
@@ -148,7 +150,7 @@ class Alerts:
 
 
 def _text_of(state: RuleState) -> str:
-    return json.dumps(asdict(state), separators=(",", ":"))
+    return json.dumps(msgspec.to_builtins(state), separators=(",", ":"))
 
 
 def _row_of(row: Row) -> AlertRow:

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Job
 from orpheus.shared.domain.limits import LARGEST_ID

@@ -19,10 +19,11 @@ step takes jobs by id, and with them those of the filter that its order demands 
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from itertools import pairwise
+
+from msgspec.structs import replace
 
 from orpheus.shared.domain.dependencies import in_order
 from orpheus.shared.domain.job_filter import JobFilter

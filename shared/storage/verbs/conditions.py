@@ -1,11 +1,11 @@
 """Conditions of queries that are put together from named pieces of SQL."""
 
-from orpheus.shared.records import dataclass
+import msgspec
+
 from orpheus.shared.storage.database import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """A piece of SQL, and the values of its parameters."""
 
     sql: str

@@ -12,6 +12,8 @@ import random
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules, backoff_delay_ms
 from orpheus.shared.domain.error_location import MOST_CHARS, location_of
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
@@ -29,7 +31,6 @@ from orpheus.shared.domain.lifecycle import (
 from orpheus.shared.domain.limits import MOST_ATTEMPTS
 from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import LeaseHolder
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.dependencies import Dependencies
@@ -72,8 +73,7 @@ class LeasedJob(NamedTuple):
         return waits_since_ms(self.run_at_ms, self.freed_at_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """A lease that ends: by its worker, by the supervisor or by expiry."""
 
     job_id: int

@@ -9,13 +9,14 @@ Failed jobs are also grouped by their errors.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, fields, replace
+
+import msgspec
+from msgspec.structs import asdict, replace
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.moments import rfc3339
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import (
     MOST_IN_GROUP,
     ErrorGroup,
@@ -54,12 +55,11 @@ _LEADING = {
 }
 """The field of a filter that is the first column of an index, and this column."""
 _FEW_OF = {"type": "few-of-type", "tag": "few-of-tag"}
-_FINISHED_AT = [field.name for field in fields(Job)].index("finished_at_ms")
+_FINISHED_AT = Job.__struct_fields__.index("finished_at_ms")
 """The column of a job's row (`select-jobs`) that says when it ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(msgspec.Struct, frozen=True):
     """Where a list is read from: an index, what it finds, and what must hold besides."""
 
     hint: str
@@ -93,8 +93,7 @@ class _Source:
         return ", ".join(f"{column} {how}" for column in [*columns, *self.key.split(", ")])
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     rows: list[tuple[JobCursor, Row]]
     cursor: JobCursor | None
     looked_at: int | None = None

@@ -20,8 +20,9 @@ one then judges it anew. Parking and forgetting what is awaited hold the lock of
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby, islice
+
+from msgspec.structs import replace
 
 from orpheus.shared.domain.limits import PRIORITIES
 from orpheus.shared.domain.rooms import FREE, Room

@@ -15,8 +15,9 @@ lose.
 import json
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from orpheus.shared.errors import DatabaseUnusable
-from orpheus.shared.records import dataclass
 from orpheus.shared.storage.data import MoveMark, MoveRefused, MoveState
 from orpheus.shared.storage.database import Database, Row, Value
 
@@ -29,8 +30,7 @@ _TAKEN_OVER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """A table that is moved. `key` orders it. `sums`: rows of one key are added up to one row.
 
     Of `largest`, that row has the largest value.

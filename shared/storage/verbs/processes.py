@@ -6,7 +6,9 @@ request that is gone has been taken.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+
+import msgspec
+from msgspec.structs import asdict
 
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.domain.requests import Request, RequestAction
@@ -84,7 +86,7 @@ class Processes:
                     asdict(slot)
                     | {
                         "position": position,
-                        "exits": json.dumps([asdict(one) for one in slot.exits]),
+                        "exits": json.dumps(msgspec.to_builtins(slot.exits)),
                     }
                     for position, slot in enumerate(slots)
                 ],

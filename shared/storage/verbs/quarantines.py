@@ -17,8 +17,9 @@ that a transaction takes, after those of the limits and of jobs.
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
+
+import msgspec
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.quarantine import LONGEST_EVIDENCE, WINDOW_MS, Crash, Held, Quarantine
@@ -72,7 +73,7 @@ class Quarantines:
     def _quarantine(self, job_type: str, crashes: Sequence[Crash]) -> None:
         lock_quarantines(self._database)
         now_ms = self._database.clock.wall_ms()
-        evidence = json.dumps([asdict(crash) for crash in crashes])
+        evidence = json.dumps([msgspec.to_builtins(crash) for crash in crashes])
         self._database.run(self._sql["quarantine"], job_type, now_ms, evidence)
         self._database.run(self._sql["forget-all-crashes"], job_type)
         self._events.record(Kind.TYPE_QUARANTINED, _body(job_type, crashes))

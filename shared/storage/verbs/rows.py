@@ -7,8 +7,9 @@ converted here.
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
+
+import msgspec
 
 from orpheus.shared.domain.graph import GraphJob
 from orpheus.shared.domain.jobs import (
@@ -31,12 +32,12 @@ from orpheus.shared.domain.processes import (
 from orpheus.shared.storage.data import JobState
 from orpheus.shared.storage.database import Row, read_back
 
-Record = TypeVar("Record")
+Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 def reader(make: type[Record], **converters: Callable[[Any], Any]) -> Callable[[Row], Record]:
     """Return a function that makes a record of a row, and converts the named fields unless NULL."""
-    names = [field.name for field in fields(cast("Any", make))]
+    names = make.__struct_fields__
     converted = [(names.index(name), convert) for name, convert in converters.items()]
 
     def read(row: Row) -> Record:

@@ -7,7 +7,8 @@ fires once.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+
+import msgspec
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import NewJob, Status
@@ -20,7 +21,6 @@ from orpheus.shared.domain.schedules import (
 )
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import NotFound
-from orpheus.shared.records import dataclass
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage.data import JobRun, MakeJob, ScheduleRow
 from orpheus.shared.storage.database import Database, Row, read_back
@@ -28,8 +28,7 @@ from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.events import Events
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledRun:
+class ScheduledRun(msgspec.Struct, frozen=True):
     """A job that a schedule made at `at_ms`, and how it stands."""
 
     job_id: int
@@ -64,7 +63,7 @@ class Schedules:
                     tick_ms = before.tick_ms
                 else:
                     tick_ms = next_tick_ms(one, now_ms)
-                text = json.dumps(asdict(one))
+                text = json.dumps(msgspec.to_builtins(one))
                 self._database.run(self._sql["put-schedule"], one.name, text, tick_ms)
 
     def all(self) -> list[ScheduleRow]:

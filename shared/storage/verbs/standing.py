@@ -6,7 +6,8 @@ nothing. However many jobs wait, it reads a bounded number of rows.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from orpheus.shared.domain.crews import MOST_NAMED
 from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status

@@ -8,10 +8,9 @@ goes on from there.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import field
 from typing import Generic, TypeVar
 
-from orpheus.shared.records import dataclass
+import msgspec
 
 _FIRST_WINDOW = 500
 _LARGEST_WINDOW = 50_000
@@ -20,12 +19,11 @@ _MORE_BY = 4
 Cursor = TypeVar("Cursor")
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(msgspec.Struct):
     """How many seconds to look for rows, or math.inf. One window is looked through in any case."""
 
     limit_s: float
-    _began_s: float = field(default_factory=time.monotonic)
+    _began_s: float = msgspec.field(default_factory=time.monotonic)
 
     def next_window(self, looked_at: int, window: int) -> int:
         """Return how many rows can be looked at in what is left of the time; 0: it is over."""
@@ -37,8 +35,7 @@ class Budget:
         return int(min(affordable, window * _MORE_BY, _LARGEST_WINDOW))
 
 
-@dataclass(frozen=True, slots=True)
-class Window(Generic[Cursor]):
+class Window(msgspec.Struct, Generic[Cursor], frozen=True):
     """A part of a list."""
 
     after: Cursor | None

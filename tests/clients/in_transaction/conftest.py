@@ -4,12 +4,12 @@ Each test has jobs of its own queue, so that none sees those of another.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 from psycopg.rows import scalar_row
 
 from benchmarks.servers import Server

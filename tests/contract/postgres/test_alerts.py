@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.alerts import AlertRule, RuleState
 from orpheus.shared.domain.jobs import NewJob

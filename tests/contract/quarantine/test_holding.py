@@ -2,10 +2,10 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status

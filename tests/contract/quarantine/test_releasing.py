@@ -1,9 +1,9 @@
 """What releases a quarantined type, and what becomes of its jobs."""
 
 import contextlib
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import NewJob

@@ -4,12 +4,12 @@ import os
 import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.config.handovers import for_database
 from orpheus.config.settings import Settings

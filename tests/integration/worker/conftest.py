@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from orpheus.shared.domain.backoff import BackoffRules
@@ -177,7 +177,7 @@ class Workers:
             "supervisor_pid": os.getpid(),
             "crash_file": str(self._folder / f"crash-{number}"),
             "stack_file": str(self._folder / f"stack-{number}"),
-            "settings": asdict(worker_settings(self._database.url, **changes)),
+            "settings": msgspec.to_builtins(worker_settings(self._database.url, **changes)),
         }
         ours.send({"handover": handover})
         return worker

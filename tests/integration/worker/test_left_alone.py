@@ -3,10 +3,10 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.operations.reclaim import forget_dead_workers
 

@@ -5,12 +5,12 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from orpheus.config.handovers import for_api, for_storage, for_worker
 from orpheus.config.settings import Settings
-from orpheus.shared.domain.handover import ApiHandover, WorkerHandover, from_json
+from orpheus.shared.domain.handover import ApiHandover, WorkerHandover
 from orpheus.shared.errors import ConfigurationError
 
 Load = Callable[..., Settings]
@@ -33,7 +33,10 @@ def test_a_worker_is_handed_what_it_needs_as_json(load: Load) -> None:
     assert handed.lease_ttl_s == 30
     assert handed.storage == for_storage(settings)
     assert handed.storage.pools == {"mail": ("mail",), "default": ("*",)}
-    assert from_json(WorkerHandover, json.loads(json.dumps(asdict(handed)))) == handed
+    assert (
+        msgspec.convert(json.loads(json.dumps(msgspec.to_builtins(handed))), WorkerHandover)
+        == handed
+    )
 
 
 def test_durability_decides_whether_a_commit_waits_for_the_disk(load: Load) -> None:
@@ -55,6 +58,6 @@ def test_the_api_is_handed_what_it_needs_as_json_but_never_the_token(
     settings = load(sets=["api.port=9", 'api.allowed_hosts=["a"]', f"api.token_file={token}"])
     handed = for_api(settings, supervised=True)
     assert (handed.port, handed.allowed_hosts, handed.supervised) == (9, ("a",), True)
-    text = json.dumps(asdict(handed))
+    text = json.dumps(msgspec.to_builtins(handed))
     assert "secret" not in text
-    assert from_json(ApiHandover, json.loads(text)) == handed
+    assert msgspec.convert(json.loads(text), ApiHandover) == handed

@@ -38,7 +38,7 @@ def test_a_worker_imports_no_settings_no_web_and_no_event_loop(tmp_path: Path) -
     found = imported_by("import orpheus.worker.__main__, orpheus.worker.process", tmp_path)
     unused = ALL_BUT_THE_API | PYDANTIC | SETTINGS | TEXTS | ARCHIVES | {"click"}
     assert found & unused == set()
-    assert len(found) < 380
+    assert len(found) < 390
 
 
 def test_plain_job_types_are_described_without_pydantic(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_plain_job_types_are_described_without_pydantic(tmp_path: Path) -> None:
 def test_the_supervisor_imports_no_web_and_no_event_loop(tmp_path: Path) -> None:
     found = imported_by("import orpheus.config.load, orpheus.supervisor.run", tmp_path)
     assert found & ALL_BUT_THE_API == set()
-    assert len(found) < 560
+    assert len(found) < 570
 
 
 def test_the_api_imports_neither_templates_nor_the_first_pydantic(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_no_garbage_is_looked_for_among_what_a_program_imports(argv: tuple[str, 
         "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
     )
     ended = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, check=True)
-    assert int(ended.stderr) < 8  # the package `orpheus` comes before the program
+    assert int(ended.stderr) < 18  # the package `orpheus` comes before the program
 
 
 @pytest.fixture

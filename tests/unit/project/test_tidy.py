@@ -53,16 +53,9 @@ def python_files(*folders: str) -> list[str]:
     return [name for name in names if not folders or name.split("/")[0] in folders]
 
 
-def test_dataclasses_of_the_product_are_those_that_are_cheap_to_import() -> None:
-    others = {
-        name
-        for name in python_files(*PRODUCT)
-        if name != "shared/records.py" and "dataclasses" in text_of(name)
-        for node in ast.walk(tree_of(name))
-        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
-        if any(one.name == "dataclass" for one in node.names)
-    }
-    assert others == set(), "import it from orpheus.shared.records: see docs/adr/0031"
+def test_the_product_has_structs_instead_of_dataclasses() -> None:
+    """A dataclass costs 0.5 ms of each start, a msgspec.Struct 0.01 ms."""
+    assert [name for name in python_files(*PRODUCT) if "import dataclass\n" in text_of(name)] == []
 
 
 def test_every_folder_of_the_product_says_what_it_holds() -> None:

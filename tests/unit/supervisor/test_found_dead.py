@@ -1,10 +1,10 @@
 """A worker that died while no supervisor ran: the time of the outage is not run time."""
 
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import LastExit, Role

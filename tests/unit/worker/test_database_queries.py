@@ -1,10 +1,10 @@
 """What a worker asks the database about its own code."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus import job
 from orpheus.config.handovers import for_worker

@@ -8,9 +8,11 @@ if __name__ == "__main__":
 import json
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from orpheus.config.handovers import for_database
 from orpheus.config.settings import Settings

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apsw
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from benchmarks.servers import Server
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings

@@ -1,6 +1,6 @@
 """What a verdict is made of, for the tests of several files."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from orpheus.shared.domain.concerns import (
     Concern,
@@ -18,7 +18,7 @@ def slot(
     role = Role.WORKER if "-" in name else Role(name)
     pool = name.rpartition("-")[0] or None
     one = SlotFacts(name, role, pool, state, degraded=False, reason="", target=name)
-    one = replace(one, **changes)  # type: ignore[arg-type]
+    one = replace(one, **changes)
     silent = is_silent(state, one.silent_s, Facts([]).silent_after_s)
     return replace(one, ready=state is SlotState.READY and not silent, silent=silent)
 

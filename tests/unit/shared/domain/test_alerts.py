@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from orpheus.shared.domain.alert_text import facts
 from orpheus.shared.domain.alerts import (

@@ -1,8 +1,7 @@
 """Whether a queue does what its rate lets it do, and whether its workers can."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.at_rate import carry, keeps_up, lately_s
 from orpheus.shared.domain.paces import Pace

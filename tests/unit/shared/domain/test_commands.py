@@ -1,9 +1,9 @@
 """Fields of a payload as arguments of a program."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.commands import CommandSettings, arguments, describe_command, fields_of
 

@@ -1,8 +1,7 @@
 """Whether the backlog of a queue grows, and how long until it is empty."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.drain import (
     MORE_WORKERS,

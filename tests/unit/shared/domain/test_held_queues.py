@@ -1,9 +1,9 @@
 """A queue whose jobs wait says what holds them back, unless that is meant or passes by itself."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.concerns import (
     About,

@@ -1,9 +1,9 @@
 """What needs a person is told with what to do; what passes by itself is not."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.concerns import (
     MOST_REFUSED,

@@ -1,9 +1,9 @@
 """Why a job does not run, from what is known about it and about the workers."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Dependency, Job, JobError, Outcome, Status

@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import Role

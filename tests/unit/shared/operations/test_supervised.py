@@ -1,11 +1,11 @@
 """A supervisor runs if it beats, unless its lock shows that it is gone."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.operations.supervised import is_supervised, living_supervisors

@@ -1,10 +1,10 @@
 """What one process of a database does now and then."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.concerns import RefusedRows
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings

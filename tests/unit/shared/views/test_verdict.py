@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role, SlotRecord, SlotState

@@ -6,11 +6,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, NewJob, NewLine
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
@@ -40,7 +40,7 @@ def lock(store: Store) -> Iterator[TextIO]:
     )  # fmt: skip
     worker = {"incarnation": "life-of-default-1", "slot": "default-1", "pool": "default"}
     store.processes.register(supervisor)
-    store.processes.register(replace(supervisor, role=Role.WORKER, **worker))  # type: ignore[arg-type]
+    store.processes.register(replace(supervisor, role=Role.WORKER, **worker))
     names = ("supervisor", "default-1")
     store.processes.put_slots([slot(name, SlotState.READY, pid=NOT_HERE) for name in names])
     with os.fdopen(fd) as held:
@@ -164,7 +164,7 @@ def test_a_worker_that_still_ends_its_job_does_not_hide_it(
 ) -> None:
     (worker,) = (one for one in store.processes.all() if one.role is Role.WORKER)
     here = {"pid": os.getpid(), "create_time_s": create_time_s(os.getpid())}
-    store.processes.register(replace(worker, **here))  # type: ignore[arg-type]
+    store.processes.register(replace(worker, **here))
     lock.close()
     found = json.loads(orpheus("status", "--json").out)
     assert [one["reason"] for one in found["workers"]] == ["runs without a supervisor"]

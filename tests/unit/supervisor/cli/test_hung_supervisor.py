@@ -3,8 +3,9 @@
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.process.own_record import own_record

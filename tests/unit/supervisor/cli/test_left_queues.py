@@ -2,10 +2,10 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Order, Role, SlotRecord, SlotState
 from orpheus.shared.process.own_record import own_record

@@ -3,11 +3,11 @@
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import LastExit, Order, Role, SlotRecord, SlotState

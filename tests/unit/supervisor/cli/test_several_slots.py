@@ -1,10 +1,10 @@
 """`orpheus restart` and `drain` of several slots, as of workers that failed for one reason."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.process.own_record import own_record

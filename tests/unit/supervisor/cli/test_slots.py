@@ -6,11 +6,11 @@ import select
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import LastExit, Order, ProcessRecord, Role, SlotState
 from orpheus.shared.domain.requests import Request, RequestAction

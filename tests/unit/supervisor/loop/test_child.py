@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,18 +18,14 @@ from orpheus.supervisor.policy.slot import ProcessCommand
 def handle_of(process: "subprocess.Popen[bytes]", folder: Path) -> ChildHandle:
     ours, theirs = Channel.pair()
     theirs.close()
-    return ChildHandle(
-        incarnation="life-1",
-        pid=process.pid,
-        started_at_ms=0,
-        pidfd=os.pidfd_open(process.pid),
-        channel=ours,
-        _process=process,
-        _cell_file=folder / "cell",
-        _crash_file=folder / "crash",
-        _stack_file=folder / "stacks",
-        _awaits_file=folder / "awaits",
+    state: Any = SimpleNamespace(
+        cell=lambda _: folder / "cell",
+        crash=lambda _: folder / "crash",
+        stack=lambda _: folder / "stacks",
+        awaits=lambda _: folder / "awaits",
     )
+    pidfd = os.pidfd_open(process.pid)
+    return ChildHandle("life-1", process, pidfd, ours, state, tells_stacks=False)
 
 
 def test_a_process_is_reaped_though_its_files_cannot_be_deleted(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The records of slots: when their states end, on the wall clock."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.views.slot_reasons import reason_of

@@ -1,10 +1,10 @@
 """Which drainers run, and since when."""
 
-from dataclasses import replace
 from threading import Event, Thread
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.supervisor.outbox.drainer import Drainer
 from orpheus.supervisor.outbox.drainers import Drainers

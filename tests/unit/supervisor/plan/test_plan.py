@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from orpheus.config.load import load_settings
-from orpheus.shared.domain.handover import WorkerHandover, from_json
+from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.processes import Role
 from orpheus.supervisor.plan.plan import Plan, ProcessSpec, make_plan, make_rules
 from orpheus.supervisor.policy.slot import Slot
@@ -42,7 +43,7 @@ def test_there_is_one_slot_for_each_worker_and_the_api_is_first() -> None:
 def test_a_worker_is_handed_the_settings_of_its_pool() -> None:
     spec = specs()["mail-1"]
     assert (spec.role, spec.pool, spec.pass_fds) == (Role.WORKER, "mail", ())
-    handed = from_json(WorkerHandover, json.loads(json.dumps(spec.handover["settings"])))
+    handed = msgspec.convert(json.loads(json.dumps(spec.handover["settings"])), WorkerHandover)
     assert (handed.pool, handed.queues) == ("mail", ("mail",))
 
 

@@ -1,7 +1,8 @@
 """One slot and its process, driven by hand: what the tests of the policy share."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
@@ -47,7 +48,7 @@ class Driver:
         return self.actions
 
     def see(self, after_s: float = 0.0, **changes: object) -> tuple[Action, ...]:
-        self.seen = replace(self.seen, **changes)  # type: ignore[arg-type]
+        self.seen = replace(self.seen, **changes)
         return self.turn(after_s)
 
     def beat(self, after_s: float = 0.0, **changes: object) -> tuple[Action, ...]:

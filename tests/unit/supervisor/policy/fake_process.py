@@ -1,6 +1,8 @@
 """A process in a walk through a fleet: what is seen of it, and what it was told."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from orpheus.supervisor.policy.slot import Exit, Observation, OsStatus, ProcessCommand
 

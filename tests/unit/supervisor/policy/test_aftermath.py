@@ -1,9 +1,9 @@
 """What follows an exit: its class, its reason and cause, backoff, and crash loops."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import LastExit, Role, SlotState

@@ -1,8 +1,7 @@
 """How slots affect each other: which are added, replaced, set aside, held back, and when."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.supervisor.policy import fleet
@@ -38,7 +37,7 @@ def wanted_slots(
 def ready(slot: Slot, **changes: object) -> Slot:
     """The slot with a process that is ready."""
     process = Process(f"process-of-{slot.name}", NOW_S, slot.fingerprint, ready_s=NOW_S)
-    return replace(slot, state=SlotState.READY, process=process, **changes)  # type: ignore[arg-type]
+    return replace(slot, state=SlotState.READY, process=process, **changes)
 
 
 def ready_pool(count: int, fingerprint: str = "v1", *, api: bool = False) -> dict[str, Slot]:

@@ -15,11 +15,11 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.programs import RestartPolicy
@@ -202,7 +202,7 @@ class World:
     def change(self, **changes: object) -> None:
         process = self.a_process()
         if process is not None:
-            process.seen = replace(process.seen, **changes)  # type: ignore[arg-type]
+            process.seen = replace(process.seen, **changes)
         self.turn()
 
     def one_becomes_ready(self) -> None:

@@ -1,8 +1,7 @@
 """Whether a process is alive and may go on: beats, its main loop, limits, and the write lock."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState

@@ -1,9 +1,9 @@
 """A slot of a foreign program: it has no beats and no channel, and `restart` says what follows."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState

@@ -1,8 +1,7 @@
 """The state machine of a slot: its table, and what operators and configurations want."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import SlotState

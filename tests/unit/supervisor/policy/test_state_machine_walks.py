@@ -7,11 +7,12 @@ clock jumps. Hypothesis shrinks a walk that fails to its shortest form.
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.supervisor.policy.slot import (
@@ -96,7 +97,7 @@ class Walk(RuleBasedStateMachine):
 
     def change(self, **changes: object) -> None:
         assert self.process is not None
-        self.process.seen = replace(self.process.seen, **changes)  # type: ignore[arg-type]
+        self.process.seen = replace(self.process.seen, **changes)
 
     def is_running(self) -> bool:
         return self.process is not None and self.process.seen.exit is None

@@ -5,10 +5,10 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.supervisor.programs.checks import HttpChecks, problem_at

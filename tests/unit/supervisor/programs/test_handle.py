@@ -3,11 +3,11 @@
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, cast
 
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.supervisor.policy.slot import ProcessCommand

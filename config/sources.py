@@ -53,7 +53,7 @@ _HEADER = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
 _ASSIGNMENT = re.compile(r"""\s*+((?:[\w.-]++|"[^"]*+"|'[^']*+'|[ \t]++)+?)=""")
 
 
-class Sources(msgspec.Struct):
+class Sources(msgspec.Struct, dict=True):
     """The tables of each source, and where each value came from."""
 
     file: Path | None = None

@@ -1,6 +1,5 @@
 """The conditions that rules of alerts look at: late queues, missed ticks, slots in trouble."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,8 +11,6 @@ from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.operations.stored_settings import fire_schedules
 from orpheus.shared.storage import Store
 from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look
-
-Fail = Callable[..., int]
 
 
 @pytest.fixture(autouse=True)
@@ -87,20 +84,6 @@ def test_the_end_of_a_condition_is_told_once_as_its_alert_was(
     assert row.state.open == ()
 
 
-def test_delayed_jobs_that_nobody_leases_are_late_too(
-    store: Store, submit: Any, clock: Any
-) -> None:
-    store.alerts.configure([LATE])
-    for _ in range(2):
-        submit(queue="mail", run_at_ms=clock.wall + 1000)
-    clock.advance(MINUTE_MS)
-    look(store)
-    assert alerts(store) == []
-    clock.advance(1001)
-    look(store)
-    assert len(alerts(store)) == 1
-
-
 @pytest.mark.parametrize("catch_up", [CatchUp.ONE, CatchUp.NONE])
 def test_a_tick_that_was_missed_fires_once_before_it_is_made_up_for(
     store: Store, clock: Any, catch_up: CatchUp
@@ -144,38 +127,6 @@ def test_a_tick_whose_job_is_refused_was_missed(store: Store, clock: Any) -> Non
     clock.advance(MINUTE_MS)
     look(store)
     assert store.alerts.all()[0].state.holding == ()
-
-
-def test_queues_that_are_late_together_are_all_named(store: Store, submit: Any, clock: Any) -> None:
-    store.alerts.configure([replace(LATE, after=1)])
-    for queue in ("a", "b", "c"):
-        submit(queue=queue)
-    clock.advance(MINUTE_MS + 1)
-    look(store)
-    clock.advance(5 * MINUTE_MS)
-    look(store)
-    newest, *others = alerts(store)
-    assert newest["text"] == (
-        "late: queue c is late: a job has waited for over 1 min; also: queue a is late, "
-        "queue b is late (2 more with this one)"
-    )
-    assert not others
-
-
-def test_a_resumed_schedule_has_not_missed_what_was_told_before(store: Store, clock: Any) -> None:
-    store.schedules.configure([ScheduleDefinition("s", "gone", every_s=3600)])
-    rule = replace(RULE, on=("schedule.missed",), every_s=1, payload='{"text": "{text}"}')
-    store.alerts.configure([rule])
-    clock.advance(3_600_000)
-    fire_schedules(store, SETTINGS)
-    look(store)
-    store.schedules.pause("s")
-    for _ in range(2):
-        look(store)
-        clock.advance(MINUTE_MS)
-    store.schedules.resume("s")
-    look(store)
-    assert len(alerts(store)) == 1
 
 
 def slot(state: SlotState, *, degraded: bool = False) -> SlotRecord:
@@ -242,18 +193,3 @@ def test_the_trouble_of_a_slot_goes_on_while_its_supervisor_is_dead(
     over, _ = alerts(store)
     assert over["alert"]["action"] == "resolve"
     assert store.alerts.all()[0].state.open == ()
-
-
-@pytest.mark.backends("sqlite")
-def test_the_trouble_that_was_gone_before_its_supervisor_died_has_ended(
-    store: Store, clock: Any
-) -> None:
-    store.alerts.configure([replace(RULE, on=("supervisor.degraded",), every_s=1, resolved=True)])
-    store.processes.register(supervisor(clock))
-    for state in (SlotState.FATAL, SlotState.READY):
-        store.processes.put_slots([slot(state)])
-        look(store)
-    for _ in range(3):
-        clock.advance(MINUTE_MS)
-        look(store)
-    assert [one["alert"]["action"] for one in alerts(store)] == ["resolve", "trigger"]

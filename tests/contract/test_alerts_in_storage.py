@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from math import inf
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,9 @@ from orpheus.shared.domain.alerts import AlertRule, ErrorDetail, RuleState, deci
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob
-from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.operations.alerts import refused_alerts
-from orpheus.shared.storage import Store, open_store
+from orpheus.shared.storage import Store
 from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look
 
 Fail = Callable[..., int]
@@ -108,29 +105,6 @@ def test_a_changed_rule_begins_anew_and_fires_no_sooner_than_it_may(
     assert (newest["alert"]["queue"], newest["alert"]["held_back"]) == ("mail", 0)
 
 
-def test_a_rule_that_only_tells_others_goes_on_as_it_was(
-    store: Store, clock: Any, fail: Fail
-) -> None:
-    """Else `held_back` would tell whether a guess of a webhook, which has a token, is right."""
-    store.alerts.configure([RULE])
-    fail()
-    look(store)
-    fail()
-    look(store)
-    (before,) = store.alerts.all()
-    last = fail()
-    to_others = replace(RULE, payload='{"alert": "{alert}", "to": "others"}')
-    store.alerts.configure([to_others])
-    (after,) = store.alerts.all()
-    assert (after.rule, after.seq, after.state) == (to_others, before.seq, before.state)
-    assert after.state.held_back == 1
-    clock.advance(5 * MINUTE_MS)
-    look(store)
-    newest, _ = alerts(store)
-    assert newest["to"] == "others"
-    assert (newest["alert"]["job"], newest["alert"]["held_back"]) == (last, 1)
-
-
 def test_a_removed_rule_fires_no_more_and_one_of_its_name_begins_anew(
     store: Store, fail: Fail
 ) -> None:
@@ -168,14 +142,6 @@ def test_jobs_of_alerts_fire_no_rule(store: Store, fail: Fail) -> None:
     assert len(alerts(store)) == 2
 
 
-def process(clock: Any, holder: Holder, host: str) -> ProcessRecord:
-    """The heartbeat row of a holder."""
-    return ProcessRecord(
-        host, holder.incarnation, holder.slot, "default", Role.WORKER, holder.pid, 1.0, clock.boot,
-        clock.wall, ready=True, beat=1, last_beat_mono_ms=clock.monotonic, job_id=None, jobs_done=0,
-    )  # fmt: skip
-
-
 def record(store: Store, kind: Kind, slot: str, pid: int, host: str = "here") -> None:
     body = {"host": host, "slot": slot, "pid": pid, "incarnation": "life", "reason": "killed"}
     store.events.record(kind, body)
@@ -199,39 +165,6 @@ def test_the_death_of_a_worker_that_ran_an_alert_fires_no_rule(
         "ops: default-2 on here has ended: killed",
         "default-2",
     )
-
-
-def test_an_alert_that_runs_hides_no_slot_of_its_name_on_another_host(
-    store: Store, submit: Any, lease: Any, holder: Holder, clock: Any
-) -> None:
-    store.alerts.configure([replace(RULE, on=("worker.fatal",))])
-    store.processes.register(process(clock, holder, "here"))
-    submit("notify", queue="alerts")
-    lease(queues=("alerts",))
-    record(store, Kind.WORKER_FATAL, holder.slot, holder.pid, "here")
-    look(store)
-    assert len(alerts(store)) == 1, "only the job that was there before"
-    record(store, Kind.WORKER_FATAL, holder.slot, holder.pid, "there")
-    look(store)
-    assert alerts(store)[0]["alert"]["host"] == "there"
-
-
-@pytest.mark.parametrize("ending", [Ending.SUCCEEDED, Ending.FAILED_PERMANENTLY, Ending.RELEASED])
-def test_a_worker_that_is_replaced_after_each_job_makes_no_alert_of_an_alert(
-    store: Store, lease: Any, end: Any, holder: Holder, clock: Any, ending: Ending
-) -> None:
-    store.alerts.configure([replace(RULE, on=("worker.exited", "worker.started"))])
-    record(store, Kind.WORKER_EXITED, holder.slot, 5)
-    for _ in range(2):
-        look(store)
-        clock.advance(5 * MINUTE_MS)
-    (one,) = lease(queues=("alerts",))
-    end(one, ending)
-    record(store, Kind.WORKER_EXITED, holder.slot, holder.pid)
-    record(store, Kind.WORKER_STARTED, holder.slot, holder.pid + 1)
-    clock.advance(5 * MINUTE_MS)
-    look(store)
-    assert len(alerts(store)) == 1
 
 
 def test_events_that_were_deleted_unread_count_for_nothing(
@@ -298,43 +231,6 @@ def test_an_alert_whose_job_is_refused_by_now_is_logged_once_and_told_when_it_is
     assert late["alert"]["held_back"] == 1
 
 
-@pytest.mark.backends("sqlite")
-def test_why_an_alert_is_refused_tells_the_path_and_not_what_is_there() -> None:
-    for schema, token, asked in (
-        ({"type": "integer"}, "S3CRET", 'is not of type "integer"'),
-        ({"maxLength": 3}, "S3CRET", "is longer than 3 characters"),
-        ({"enum": ["a"]}, "S3CRET", '"a"'),
-        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, {"Bearer": "S3CRET"}, "none of what"),
-    ):
-        row = replace(NOTIFY, schema=json.dumps({"properties": {"token": schema}}))
-        rule = replace(RULE, payload=json.dumps({"token": token}))
-        ((_, why),) = refused_alerts({"notify": row}, replace(SETTINGS, alerts=(rule,)))
-        assert "payload.token: " in why and asked in why
-        assert "S3CRET" not in why
-
-
-def test_types_choose_the_type_that_is_held_back(store: Store) -> None:
-    rule = replace(RULE, on=("type.quarantined", "type.released"), types=("resize",), every_s=1)
-    store.alerts.configure([rule])
-    store.events.record(Kind.TYPE_QUARANTINED, {"name": "mail", "crashes": []})
-    look(store)
-    assert alerts(store) == []
-    store.events.record(Kind.TYPE_QUARANTINED, {"name": "resize", "crashes": []})
-    look(store)
-    (told,) = alerts(store)
-    assert (told["alert"]["text"], told["alert"]["type"]) == (
-        "ops: type resize is quarantined", "resize",
-    )  # fmt: skip
-
-
-def test_a_schedule_with_the_name_of_the_queue_of_alerts_is_told(store: Store) -> None:
-    store.alerts.configure([replace(RULE, on=("schedule.fired",))])
-    store.events.record(Kind.SCHEDULE_FIRED, {"name": "alerts", "tick_ms": 1, "job_id": 7})
-    look(store)
-    (told,) = alerts(store)
-    assert (told["alert"]["schedule"], told["alert"]["job"]) == ("alerts", 7)
-
-
 def test_a_rule_that_cannot_be_evaluated_is_logged_once_and_silences_no_other(
     store: Store, fail: Fail, log_lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,17 +269,3 @@ def test_a_rule_whose_job_would_be_refused_is_found_before_it_is_needed() -> Non
     late = {"on": ("queue.late",), "within_s": 60, "payload": '{"a": "{action}"}'}
     assert refused(**late) == {}
     assert "payload.a" in refused(**late, resolved=True)[0]
-
-
-@pytest.mark.backends("sqlite")
-def test_a_restored_backup_goes_on_where_it_was(store: Store, fail: Fail, tmp_path: Path) -> None:
-    store.alerts.configure([RULE])
-    fail()
-    backup = tmp_path / "backup.db"
-    store.maintenance.backup(backup)
-    look(store)
-    restored = open_store(f"sqlite:///{backup}", clock=store.clock)
-    for _ in range(2):
-        look(restored)
-    assert [len(alerts(one)) for one in (store, restored)] == [1, 1]
-    restored.close()

@@ -1,13 +1,12 @@
 """The audit log: what of it is found, how far a search has looked, and what an action changed."""
 
-import math
 from collections.abc import Callable
 from itertools import product
 from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import Job, NewJob
+from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.domain.why import Pause
@@ -20,7 +19,6 @@ from tests.audit_log import entries_of
 
 Submit = Callable[..., int]
 ADA = Actor("cli:ada", "as asked")
-DAY_MS = 86_400_000
 
 
 class NoTime(Budget):
@@ -107,33 +105,6 @@ def test_a_search_that_takes_long_says_how_far_it_has_looked(
     assert (len(full.rows), full.before_id, full.looked_at) == (4, 7, None)
 
 
-def test_what_is_older_than_asked_for_is_not_looked_through(
-    store: Store, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(windows, "_FIRST_WINDOW", 2)
-    for days in (1, 1, 1, 1, 30, 1, -1, 1):  # a clock was set back once
-        clock.advance(days * DAY_MS)
-        store.audit.record("pause", "queue mail", by="cli:ada")
-    page = store.audit.find(AuditFilter(since_ms=clock.wall - 2 * DAY_MS), 9, None, NoTime())
-    assert ([row.id for row in page.rows], page.before_id) == ([8, 7], 7)
-    page = store.audit.find(AuditFilter(since_ms=clock.wall - 2 * DAY_MS), 9, 7, NoTime())
-    assert [row.id for row in page.rows] == [6, 5]
-    page = store.audit.find(AuditFilter(since_ms=clock.wall), 9, 5, NoTime())
-    assert page == AuditPage([], None)
-
-
-def test_one_entry_of_a_wrong_clock_hides_none_of_those_before_it(
-    store: Store, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(windows, "_FIRST_WINDOW", 2)
-    for days in (0, 30, -3, 3, 0, 0):  # the third is the last of the second window
-        clock.advance(days * DAY_MS)
-        store.audit.record("pause", "queue mail", by="cli:ada")
-    monkeypatch.setattr(windows, "_MORE_BY", 1)
-    page = store.audit.find(AuditFilter(since_ms=clock.wall), 9, None, Budget(math.inf))
-    assert ([row.id for row in page.rows], page.before_id) == ([6, 5, 4, 2], None)
-
-
 def changes(store: Store) -> list[tuple[str, str | None, str | None]]:
     """What each entry says of its target, the oldest first."""
     return [(row.action, row.before, row.after) for row in reversed(entries_of(store, 50))]
@@ -164,23 +135,6 @@ def test_an_entry_tells_how_its_target_stood_before_and_after(
     with pytest.raises(NotFound, match="no job"):
         change("retry", gone, store.jobs.retry)
     assert len(entries_of(store, 50)) == 5
-
-
-def test_an_entry_costs_no_further_reading_of_a_whole_job(
-    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alone, recorded = submit(), submit()
-    read: list[int] = []
-    get = store.jobs.get
-
-    def noting_get(job_id: int) -> Job:
-        read.append(job_id)
-        return get(job_id)
-
-    monkeypatch.setattr(store.jobs, "get", noting_get)
-    store.jobs.cancel(alone)
-    operator_actions.change_job(store, ADA, "cancel", recorded, lambda: store.jobs.cancel(recorded))
-    assert read == [alone] * 2 + [recorded] * 2
 
 
 def test_only_a_new_reason_changes_who_paused_what_is_paused_already(

@@ -66,17 +66,6 @@ def test_with_or_fewer_only_more_jobs_than_expected_change_nothing(
         change(BulkAction.CANCEL, JobFilter(), expected_count=3, **given)
 
 
-def test_a_bulk_action_takes_only_the_jobs_it_applies_to(store: Store, submit: Submit) -> None:
-    store.jobs.submit_many([NewJob("noop")] * 250)
-    cancelled = submit()
-    store.jobs.cancel(cancelled)
-    assert store.bulk.change(BulkAction.RETRY, JobFilter(), by="cli") == 1
-    assert store.bulk.change(BulkAction.DELETE, JobFilter(), by="cli") == 0
-    assert store.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli") == 251
-    assert store.bulk.change(BulkAction.DELETE, JobFilter(status=Status.CANCELLED), by="cli") == 251
-    assert sum(store.stats.counts().values()) == 0
-
-
 def test_a_whole_flow_is_cancelled_as_many_jobs_as_it_has(store: Store, submit: Submit) -> None:
     first = submit()
     second = submit(depends_on=(first,))
@@ -100,16 +89,6 @@ def test_a_job_tells_what_was_done_to_it_alone_and_among_others(
     assert entries_of(store, 1, job_id=job_id) == entries[:1]
     assert [row.action for row in entries_of(store, 10, job_id=done)] == ["cancel"]
     assert [row.by for row in entries_of(store, 10, job_id=other)] == ["cli:eve"]
-
-
-def test_jobs_that_are_deleted_leave_no_row_of_what_was_done_to_them(
-    store: Store, submit: Submit
-) -> None:
-    job_id = submit()
-    store.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli:ada")
-    assert store.bulk.change(BulkAction.DELETE, JobFilter(), by="cli:ada") == 1
-    assert entries_of(store, 10, job_id=job_id) == []
-    assert [row.count for row in entries_of(store, 10)] == [1, 1]
 
 
 FLOW = [  # what waits has the lower id
@@ -188,14 +167,6 @@ def test_a_bulk_action_is_one_entry_of_the_trail_however_many_steps_it_takes(
     assert (some.action, some.count, some.reason) == ("cancel", 230, "a mistake")
     assert some.target == "jobs with status=pending, queue=mail, id<=230"
     assert (all_.action, all_.target, all_.count) == ("delete", "all jobs", 230)
-
-
-def test_the_trail_is_read_newest_first(store: Store) -> None:
-    for n in range(3):
-        store.audit.record("cancel", f"job {n}", by="curl", reason="because", count=n)
-    rows = entries_of(store, 2)
-    assert [(row.target, row.count) for row in rows] == [("job 2", 2), ("job 1", 1)]
-    assert [row.target for row in entries_of(store, 2, rows[-1].id)] == ["job 0"]
 
 
 def test_an_answer_is_given_again_for_a_day(store: Store, clock) -> None:

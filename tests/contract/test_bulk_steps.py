@@ -72,19 +72,6 @@ def test_a_step_that_is_sent_twice_counts_no_job_twice(store: Store) -> None:
     assert (again.changed, again.so_far) == (2, 8)
 
 
-def test_running_jobs_are_asked_to_stop_and_counted_once_however_often_a_step_is_sent(
-    store: Store, lease: Lend
-) -> None:
-    store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
-    lease(8)
-    first = step(store, store.bulk.first_cursor(None))
-    assert first.next_cursor is not None
-    second = step(store, first.next_cursor)
-    again = step(store, first.next_cursor)
-    assert (second.changed, second.so_far, again.changed, again.so_far) == (3, 6, 0, 6)
-    assert again.next_cursor == second.next_cursor
-
-
 def test_jobs_that_fail_again_are_not_retried_twice_by_a_step_that_is_sent_twice(
     store: Store, lease: Lend, end: End
 ) -> None:
@@ -208,38 +195,6 @@ def test_steps_of_any_size_keep_the_order_of_dependencies(store: Store, limit: i
         assert sum(all_steps(store, action, limit)) == 3, action
 
 
-def test_chosen_jobs_are_named_in_the_trail(store: Store, submit: Submit) -> None:
-    ids = tuple(submit() for _ in range(25))
-    assert all_steps(store, BulkAction.CANCEL, 9, JobFilter(ids=ids[:3])) == [3]
-    assert entries_of(store, 1)[0].target == f"jobs {ids[0]}, {ids[1]}, {ids[2]}"
-    assert sum(all_steps(store, BulkAction.RETRY, 9, JobFilter(ids=ids))) == 3
-    assert f", {ids[19]} and 5 more (digest " in entries_of(store, 1)[0].target
-    assert sum(all_steps(store, BulkAction.CANCEL, 9, JobFilter(type="noop", ids=ids[:2]))) == 2
-    assert entries_of(store, 1)[0].target == f"jobs {ids[0]}, {ids[1]} with type=noop"
-
-
-def test_a_cursor_is_that_of_all_chosen_jobs_and_of_the_newest_of_them(
-    store: Store, submit: Submit
-) -> None:
-    ids = tuple(submit() for _ in range(40))
-    chosen = JobFilter(ids=ids[:30])
-    first = store.bulk.step(BulkAction.CANCEL, chosen, 3, store.bulk.first_cursor(None), by="cli")
-    cursor = first.next_cursor
-    assert cursor is not None
-    others = JobFilter(ids=ids[:20] + ids[30:])  # as many, and the first twenty are the same
-    for wanted, at in (others, cursor), (chosen, cursor._replace(max_id=ids[9])):
-        with pytest.raises(NoSuchCursor):
-            store.bulk.step(BulkAction.CANCEL, wanted, 3, at, by="cli")
-    assert store.bulk.step(BulkAction.CANCEL, chosen, 30, cursor, by="cli").so_far == 30
-
-
-def test_a_text_that_reads_like_another_field_is_in_quotes(store: Store) -> None:
-    for wanted in (JobFilter(q="x, error=E"), JobFilter(q="x", error="E")):
-        store.bulk.step(BulkAction.CANCEL, wanted, 3, store.bulk.first_cursor(9), by="cli")
-    targets = [entry.target for entry in entries_of(store, 2)]
-    assert targets == ["jobs with q=x, error=E, id<=9", 'jobs with q="x, error=E", id<=9']
-
-
 @pytest.mark.parametrize(
     ("times", "error", "before"),
     [(2, DatabaseBusy, 5), (3, DatabaseBusy, 3), (1, DatabaseAway, 2)],
@@ -293,26 +248,3 @@ def test_long_logs_go_in_small_transactions_before_their_jobs(
     assert (changed, left) == (3, [0] * 3)
     assert transactions == [0] * (1 + 3 + 6 + 1), "its entry, 250 lines, 500, then all jobs"
     assert store.maintenance.verify() == []
-
-
-def test_a_long_log_of_a_job_that_another_needs_goes_once_that_is_deleted(
-    store: Store, submit: Submit, lease: Lend, end: End, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = submit()
-    (held,) = lease(1)
-    store.logs.append(first, held.token, held.attempt, [NewLine(1, "info", "said", "{}")] * 250)
-    needs_it, beside = submit(depends_on=(first,)), submit()
-    end(held)
-    store.jobs.cancel(needs_it)
-    store.jobs.cancel(beside)
-    delete, left = store.jobs.delete, {}
-
-    def delete_one(job_id: int) -> None:
-        left[job_id] = len(store.logs.after(first, 0, 1_000))
-        delete(job_id)
-
-    monkeypatch.setattr(store.jobs, "delete", delete_one)
-    store.jobs.lines_at_once = 100
-    assert store.bulk.change(BulkAction.DELETE, JobFilter(), by="cli") == 3
-    assert left == {beside: 250, needs_it: 250, first: 0}
-    assert entries_of(store, 1)[0].count == 3

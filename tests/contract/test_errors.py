@@ -84,33 +84,6 @@ def test_those_of_the_last_hour_and_of_the_hour_before_are_counted(
     assert (group.count, group.last_hour, group.hour_before) == (4, 1, 1)
 
 
-def test_of_a_large_group_only_the_jobs_that_failed_last_are_counted(
-    store: Store, fail: Fail, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("orpheus.shared.storage.verbs.job_lists.MOST_IN_GROUP", 2)
-    first, *_, last = (fail(error_at("jobs.py:12")) for _ in range(4))
-    fail(error_at("jobs.py:13"))
-    large, small = store.errors.groups()
-    assert (large.count, large.last_hour, small.count) == (2, 2, 1)
-    assert (large.newest, large.max_id) == (last, last)
-    assert large.first_ms == store.jobs.get(first).finished_at_ms
-
-
-def test_the_job_that_failed_last_need_not_have_the_greatest_id(
-    store: Store,
-    submit: Callable[..., int],
-    lease: Callable[..., list[Lease]],
-    clock: FakeClock,
-    end: Callable[..., bool],
-) -> None:
-    ids = [submit("resize"), submit("resize")]
-    for one in reversed(lease(2)):
-        clock.advance(1000)
-        assert end(one, Ending.FAILED_PERMANENTLY, error=error_at("jobs.py:12"))
-    (group,) = store.errors.groups()
-    assert (group.newest, group.max_id) == (ids[0], ids[1])
-
-
 def test_a_group_is_retried_without_its_neighbours(store: Store, fail: Fail) -> None:
     mine = [fail(error_at("jobs.py:12")), fail(error_at("jobs.py:12"))]
     others = [
@@ -133,13 +106,6 @@ def test_a_group_is_retried_without_its_neighbours(store: Store, fail: Fail) -> 
         "jobs with status=failed, type=resize, error=ValueError, where=jobs.py:12 in resize, "
         f"id<={mine[-1]}"
     )
-
-
-def test_a_group_without_a_location_is_named_by_empty_text(store: Store, fail: Fail) -> None:
-    fail(error_at("jobs.py:12"))
-    mine = fail(JobError("ValueError", "no traceback"))
-    wanted = JobFilter(Status.FAILED, "resize", error="ValueError", where="")
-    assert [job.id for job in store.jobs.page(wanted, 9)] == [mine]
 
 
 def test_another_type_error_or_location_is_another_group_and_the_largest_is_first(
@@ -181,17 +147,6 @@ def test_a_retried_or_deleted_job_is_no_longer_counted(
     store.jobs.delete(kept)
     store.jobs.retry(retried)
     end(*lease())
-    assert store.errors.groups() == []
-
-
-def test_a_job_that_still_has_retries_is_not_failed(
-    store: Store,
-    submit: Callable[..., int],
-    lease: Callable[..., list[Lease]],
-    end: Callable[..., bool],
-) -> None:
-    submit()
-    end(*lease(), Ending.FAILED, error=error_at("jobs.py:12"))
     assert store.errors.groups() == []
 
 

@@ -35,12 +35,6 @@ def test_an_epoch_stays_whoever_opens_and_writes(store: Store, another: Opener) 
     assert {another().events.epoch() for _ in range(3)} == {epoch}
 
 
-def test_a_new_database_has_an_epoch_of_its_own(store: Store, tmp_path: Path) -> None:
-    other = open_store(f"sqlite:///{tmp_path}/other/orpheus.db", create=True)
-    assert other.events.epoch() != store.events.epoch()
-    other.close()
-
-
 def test_a_copy_that_is_put_back_has_another_epoch(
     store: Store, url: str, another: Opener, tmp_path: Path
 ) -> None:
@@ -107,31 +101,6 @@ def test_no_id_is_given_again_by_a_copy_that_is_put_back_and_by_a_backup(
         assert second == first + 1
         assert restored.maintenance.verify() == []
         restored.close()
-
-
-@pytest.mark.parametrize("note", ["", "nonsense", "EPOCH many", "one two three", None])
-def test_without_a_note_nothing_is_noticed(
-    store: Store, url: str, another: Opener, note: str | None
-) -> None:
-    epoch = store.events.epoch()
-    fill(store, 3)
-    file = Path(f"{database_path(url)}-history")
-    if note is None:
-        file.unlink()
-    else:
-        file.write_text(note.replace("EPOCH", epoch))
-    assert another().events.epoch() == epoch
-
-
-def test_a_note_that_cannot_be_written_disturbs_nobody(
-    store: Store, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_text", fail)
-    fill(store, 1)
-    assert not Path(f"{database_path(url)}-history").exists()
 
 
 def test_only_a_start_changes_the_epoch(store: Store, url: str, tmp_path: Path) -> None:

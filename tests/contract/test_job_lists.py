@@ -229,38 +229,3 @@ def test_a_page_that_ends_early_says_how_far_it_looked(
     whole = store.lists.page(JobFilter(q="needle"), 5, budget=Budget(60))
     assert [job.id for job in whole.jobs] == [29, 4]
     assert (whole.looked_at, whole.next_cursor, whole.reached_ms) == (None, None, None)
-
-
-def test_a_page_that_became_full_as_its_time_ended_does_not_say_that_it_looked_in_vain(
-    store: Store, submit: Submit, small_windows: None
-) -> None:
-    for n in range(30):
-        submit(payload='{"s":"needle"}' if n in (3, 25, 28) else "{}")
-    page = store.lists.page(JobFilter(q="needle"), 2, budget=NoTime())
-    assert [job.id for job in page.jobs] == [29, 26]
-    assert (page.next_cursor, page.looked_at, page.reached_ms) == (JobCursor(0, 24), None, None)
-
-
-def test_a_total_that_would_take_long_is_told_as_far_as_it_was_counted(
-    store: Store, submit: Submit, small_windows: None
-) -> None:
-    for n in range(30):
-        submit(type="a" if n % 2 else "b", queue="q1" if n % 3 else "q2")
-    wanted = JobFilter(type="a", queue="q1")
-    assert store.lists.total(wanted) == store.lists.total(wanted, Budget(60))
-    part = store.lists.total(wanted, NoTime())
-    assert 0 < part.value < store.lists.total(wanted).value
-    assert not part.exact
-
-
-def test_a_group_of_errors_is_listed_by_its_ends(
-    store: Store, submit: Submit, lease: Any, end: Any, clock: Any
-) -> None:
-    ids = [submit(type="a" if n % 2 else "b") for n in range(6)]
-    for one in reversed(lease(6)):
-        clock.advance(5)
-        end(one, Ending.FAILED_PERMANENTLY)
-    wanted = JobFilter(Status.FAILED, "a", error="ValueError", where="")
-    assert store.lists._source(wanted, JobOrder.ENDED).others == ()
-    page = store.lists.page(wanted, 9, order=JobOrder.ENDED)
-    assert [job.id for job in page.jobs] == [ids[1], ids[3], ids[5]]

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
@@ -175,14 +174,6 @@ def test_a_job_that_is_cancelled_while_it_waits_has_no_start_but_its_attempts_ha
         assert (job.finished_at_ms, attempt.started_at_ms) == (clock.wall, clock.wall - 600_000)
 
 
-def test_asking_twice_tells_it_once(store: Store, submit: Submit, lease: LeaseSome) -> None:
-    job_id = submit()
-    lease()
-    assert [store.jobs.cancel(job_id)[1] for _ in range(2)] == [False, False]
-    kinds = [event.kind for event in store.events.of_job(job_id, 10)]
-    assert kinds.count(Kind.JOB_CANCEL_REQUESTED) == 1
-
-
 def test_a_retry_gives_all_attempts_again_and_keeps_the_history(
     store: Store, submit: Submit, lease: LeaseSome, end: End, clock
 ) -> None:
@@ -206,20 +197,3 @@ def test_a_retry_is_refused_while_another_job_holds_the_unique_key(
     submit(unique_key="k")
     with pytest.raises(TransitionRefused, match="unique key"):
         store.jobs.retry(first)
-
-
-def test_of_a_job_that_snoozes_for_ever_the_newest_attempts_are_told(
-    store: Store, submit: Submit, lease: LeaseSome
-) -> None:
-    job_id = submit()
-    table = "orpheus.ended_attempts" if store.has_many_hosts else "ended_attempts"
-    with store.write(durable=False):
-        store._database.run(
-            f"""WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)
-            INSERT INTO {table} (
-                job_id, number, outcome, worker, pid, started_at_ms, finished_at_ms, lease_token)
-            SELECT {job_id}, i, 'snoozed', 'default-1', 1, i, i, i FROM n"""
-        )
-    lease()
-    numbers = [one.number for one in store.jobs.attempts(job_id)]
-    assert numbers == [*range(101, 1_101), 1]

@@ -121,21 +121,6 @@ def test_parked_jobs_wait_for_one_token_at_most_after_the_clock_was_set_back(
     assert store.maintenance.verify() == []
 
 
-def test_a_clock_that_is_a_little_behind_changes_nothing(
-    store: Store, lease: LeaseSome, clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    swept: list[int] = []
-    monkeypatch.setattr(store.keys, "limits_changed", lambda _: swept.append(1))
-    for milliseconds in (0, 60_000, -10_000, 0, -10_001):
-        clock.advance(milliseconds)
-        assert not swept
-        store.keys.correct_openings()
-    assert swept
-    clock.boot, clock.monotonic = "boot-2", 5
-    store.keys.correct_openings()
-    assert len(swept) == 1, "another boot has another clock"
-
-
 def test_a_job_that_was_not_entered_gives_its_token_back(store: Store, lease: LeaseSome) -> None:
     limit(store, Rate(5, 3_600, burst=5))
     store.jobs.submit_many(mails(*"aaaaaaa"))

@@ -108,33 +108,6 @@ def test_slots_are_read_back_in_the_supervisors_order(store: Store) -> None:
     assert store.processes.slots() == slots[:-1]
 
 
-def test_slots_of_one_name_on_two_hosts_are_two(store: Store) -> None:
-    one = SlotRecord(
-        host="host-1",
-        slot="default-1",
-        pool="default",
-        role=Role.WORKER,
-        state=SlotState.READY,
-        degraded=False,
-        reason="",
-        pid=7,
-        incarnation="life",
-        cpu_percent=1.5,
-        rss_bytes=4096,
-        started_at_ms=5,
-        restarts=2,
-        exits=(),
-    )
-    other = replace(one, host="host-2", incarnation="another")
-    store.processes.put_slots([other])
-    store.processes.put_slots([one])
-    assert store.processes.slots() == [one, other]
-    store.processes.clear_slots("host-1")
-    assert store.processes.slots() == [other]
-    store.processes.clear_slots(None)
-    assert store.processes.slots() == []
-
-
 def test_types_are_replaced_as_a_whole(store: Store) -> None:
     first = TypeRow("a", '{"type":"object"}', None, 2.5, None, "Does a.")
     second = TypeRow("b", "{}", 3, None, "mail", "")

@@ -1,9 +1,6 @@
 """Checks find what is broken and nothing else; backups are whole; the log is bounded."""
 
-import errno
-import os
 import shutil
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +14,6 @@ from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
 from orpheus.shared.storage import BackupRefused, Store, database_path, open_store
-from orpheus.shared.storage.sqlite.maintenance import FileMaintenance
 
 pytestmark = pytest.mark.backends(
     "sqlite"
@@ -179,69 +175,6 @@ def test_a_backup_is_the_database_at_one_moment(busy_store: Store, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["copies.db"]
 
 
-def test_a_backup_leaves_nothing_beside_it_whatever_its_name(store: Store, tmp_path: Path) -> None:
-    store.maintenance.backup(tmp_path / "x[1]*?.db")
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["x[1]*?.db"]
-
-
-def refuse_links(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """As a file system without hard links: exFAT, CIFS, what stands on an object store."""
-
-    def link(_source: Path, _target: Path) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(os, "link", link)
-
-
-def refuse_sync_of_folders(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """As a file system that only syncs files: shared folders of VirtualBox."""
-    sync = os.fsync
-
-    def sync_file(fd: int) -> None:
-        if stat.S_ISDIR(os.fstat(fd).st_mode):
-            raise OSError(number, os.strerror(number))
-        sync(fd)
-
-    monkeypatch.setattr(os, "fsync", sync_file)
-
-
-def test_a_backup_whose_name_may_be_lost_says_that_it_is_there(
-    busy_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refuse_sync_of_folders(monkeypatch, errno.EIO)
-    target = tmp_path / "copies.db"
-    with pytest.raises(DatabaseUnusable, match=r"complete at .*, but a power failure may take it"):
-        busy_store.maintenance.backup(target)
-    assert target.exists()
-
-
-@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_a_backup_needs_no_hard_links_and_no_sync_of_folders(
-    busy_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    refuse_links(monkeypatch, number)
-    refuse_sync_of_folders(monkeypatch, errno.EINVAL)
-    target = tmp_path / "copies.db"
-    busy_store.maintenance.backup(target)
-    copy = open_store(f"sqlite:///{target}")
-    assert copy.maintenance.verify() == []
-    copy.close()
-    assert target.stat().st_mode & 0o077 == 0
-    target.unlink()
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    for replace, refusal in (
-        (lambda *_: os.close(-1), pytest.raises(DatabaseUnusable, match=r"copies\.db .*Bad file")),
-        (interrupted, pytest.raises(KeyboardInterrupt)),
-    ):
-        monkeypatch.setattr(Path, "replace", replace)
-        with refusal:
-            busy_store.maintenance.backup(target)
-        assert [path for path in tmp_path.iterdir() if path.is_file()] == []
-
-
 def test_a_backup_is_made_under_load(store: Store, url: str, tmp_path: Path) -> None:
     store.jobs.submit_many([NewJob("noop", f'"{"x" * 4_000}"')] * 3_000)
     target = tmp_path / "copies.db"
@@ -292,27 +225,6 @@ def test_a_backup_overwrites_nothing(store: Store, tmp_path: Path) -> None:
         store.maintenance.backup(tmp_path / "missing" / "copy.db")
     assert precious.read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "link", "precious"]
-
-
-@pytest.mark.parametrize("links", [True, False])
-def test_a_backup_that_was_made_meanwhile_is_left_alone(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
-) -> None:
-    if not links:
-        refuse_links(monkeypatch, errno.EPERM)
-    target = tmp_path / "copies.db"
-    assert isinstance(store.maintenance, FileMaintenance)
-    copy_to = store.maintenance._copy_to
-
-    def be_slow(part: Path) -> None:
-        copy_to(part)
-        target.write_text("theirs")
-
-    monkeypatch.setattr(store.maintenance, "_copy_to", be_slow)
-    with pytest.raises(BackupRefused, match="another"):
-        store.maintenance.backup(target)
-    assert target.read_text() == "theirs"
-    assert list(tmp_path.glob("*.part-*")) == []
 
 
 @pytest.mark.parametrize(

@@ -151,18 +151,6 @@ def test_a_log_that_lost_commits_is_told_once_and_left_as_it_is(url: str) -> Non
     store.close()
 
 
-def test_it_is_told_too_while_this_process_has_another_database_open(
-    url: str, tmp_path: Path
-) -> None:
-    open_and_kill(url, 20)
-    wal = Path(f"{database_path(url)}-wal")
-    flip_a_byte(wal, frames(wal) * 3 // 4)
-    other = open_store(f"sqlite:///{tmp_path}/other/orpheus.db", create=True)
-    with pytest.raises(DatabaseUnusable, match="the newest jobs"):
-        open_store(url)
-    other.close()
-
-
 def test_a_log_that_a_power_loss_has_cut_is_none_that_lost_commits(url: str) -> None:
     open_and_kill(url, 20, boot_id="an earlier one")
     path = database_path(url)
@@ -253,26 +241,6 @@ def test_with_a_state_folder_only_the_database_is_beside_the_database(
     store.close()
 
 
-def test_databases_with_one_state_folder_do_not_ring_each_other(tmp_path: Path) -> None:
-    stores = [
-        open_store(
-            f"sqlite:///{tmp_path}/{name}/orpheus.db",
-            create=True,
-            pools={"default": ("*",)},
-            state_dir=str(tmp_path / "state"),
-        )
-        for name in ("one", "other")
-    ]
-    bells = [store.bells.listen_pool("default") for store in stores]
-    stores[0].jobs.submit(NewJob("noop"))
-    assert [bell.drain() for bell in bells] == [True, False]
-    assert stores[0].state.cells != stores[1].state.cells
-    for bell in bells:
-        bell.close()
-    for store in stores:
-        store.close()
-
-
 def test_a_symlinked_state_folder_is_refused(url: str, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(DatabaseUnusable, match="link is a symbolic link"):
@@ -316,34 +284,6 @@ def test_an_acknowledged_write_waits_for_the_disk_where_power_may_fail(url: str)
                 row = store._database.one("PRAGMA synchronous")
                 assert row is not None and row[0] == expected
         store.close()
-
-
-def test_a_bell_is_found_from_any_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    store = open_store("sqlite:///data/orpheus.db", create=True, pools={"default": ("*",)})
-    bell = store.bells.listen_pool("default")
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    store.jobs.submit(NewJob("noop"))
-    assert bell.drain()
-    assert list((tmp_path / "elsewhere").iterdir()) == []
-    bell.close()
-    store.close()
-
-
-def test_a_store_opened_through_a_link_rings_the_same_bells(tmp_path: Path) -> None:
-    pools = {"default": ("*",)}
-    (tmp_path / "link.db").symlink_to(tmp_path / "data" / "orpheus.db")
-    store = open_store(f"sqlite:///{tmp_path}/data/orpheus.db", create=True, pools=pools)
-    bell = store.bells.listen_pool("default")
-    linked = open_store(f"sqlite:///{tmp_path}/link.db", pools=pools)
-    linked.jobs.submit(NewJob("noop"))
-    assert bell.drain()
-    bell.close()
-    linked.close()
-    store.close()
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal"])

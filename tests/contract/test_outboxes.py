@@ -1,8 +1,7 @@
 """What is remembered of a table of an outbox: the rows of one batch, committed with its jobs."""
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import NoReturn
+from collections.abc import Callable
 
 import pytest
 
@@ -15,11 +14,6 @@ from tests.contract.conftest import FakeClock
 
 def in_flight(store: Store, name: str, digest: str = "here") -> list[RowId]:
     return store.outboxes.last_batch(name, digest).ids
-
-
-def test_nothing_is_remembered_of_an_outbox_that_is_new(store: Store) -> None:
-    assert store.outboxes.last_batch("shop", "here") == OutboxBatch(0, [])
-    assert store.outboxes.counts() == {}
 
 
 def test_the_rows_of_the_last_batch_are_remembered_until_they_are_forgotten(
@@ -113,28 +107,8 @@ def test_rows_that_were_refused_are_those_of_the_table_that_is_drained(store: St
     assert store.outboxes.refused_now() == {}
 
 
-def test_rows_that_were_refused_are_written_only_if_they_have_changed(store: Store) -> None:
-    store.outboxes.note_refused("shop", "here", TWO)
-    with read_only(store):
-        store.outboxes.note_refused("shop", "here", TWO)
-        store.outboxes.note_refused("bank", "here", None)
-        store.outboxes.keep_refused(["shop"])
-
-
 def test_refused_rows_of_outboxes_that_are_not_configured_are_forgotten(store: Store) -> None:
     for name in ("shop", "bank", "mail"):
         store.outboxes.note_refused(name, "here", TWO)
     store.outboxes.keep_refused(["bank", "other"])
     assert store.outboxes.refused_now() == {"bank": TWO}
-
-
-@contextlib.contextmanager
-def read_only(store: Store) -> Iterator[None]:
-    """Fail where a transaction begins that could write."""
-
-    def fail(*, durable: bool) -> NoReturn:
-        raise AssertionError(f"written, durable={durable}")
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(store._database, "write", fail)
-        yield

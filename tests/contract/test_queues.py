@@ -110,21 +110,6 @@ def test_a_rate_lets_jobs_through_as_time_passes(
     assert len(lease(10)) == 2
 
 
-def test_it_is_known_which_queues_wait_for_their_rate(
-    store: Store, clock: FakeClock, submit: Submit, lease: LeaseSome
-) -> None:
-    store.queues.configure(
-        {"mail": QueueRules(rate=Rate(1, 1)), "other": QueueRules(max_running=1)}
-    )
-    submit(queue="mail")
-    assert not store.queues.rooms()["mail"].is_spent
-    lease(2)
-    rooms = store.queues.rooms()
-    assert rooms["mail"].is_spent and not rooms["other"].is_spent
-    clock.advance(1_000)
-    assert not store.queues.rooms()["mail"].is_spent
-
-
 def test_a_rate_follows_neither_the_wall_clock_nor_an_earlier_boot(
     store: Store, submit: Submit, lease: LeaseSome, clock
 ) -> None:
@@ -181,15 +166,3 @@ def test_a_job_that_was_not_entered_gives_its_token_back(
         store.leases.free("life-1", CellState(held[0].token, running=True))
     assert len(lease(10)) == 4
     assert lease(10) == []
-
-
-def test_a_token_given_back_does_not_exceed_the_burst(
-    store: Store, lease: LeaseSome, submit: Submit, clock
-) -> None:
-    store.queues.configure({"mail": QueueRules(rate=Rate(10, 1))})
-    for _ in range(3):
-        submit(queue="mail")
-    held = lease(10)
-    clock.advance(60_000)
-    store.leases.release(held)
-    assert len(lease(10)) == 1

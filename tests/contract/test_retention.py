@@ -14,7 +14,6 @@ from orpheus.shared.domain.jobs import Lease, NewJob, NewLine, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.errors import NotFound
-from orpheus.shared.operations import upkeep
 from orpheus.shared.storage import KeptAnswer, Store, open_store
 from tests.audit_log import entries_of
 from tests.machine import slowness
@@ -298,38 +297,3 @@ def test_the_file_gives_back_what_is_free_but_for_a_part(real: Store) -> None:
     assert pages[0] * 4_096 < 6_000_000
     assert real.jobs.get(submitted.id) == submitted
     assert real.maintenance.check() == []
-
-
-@pytest.mark.backends("sqlite")
-def test_upkeep_comes_again_at_once_while_there_is_more(real: Store) -> None:
-    assert upkeep.retain(real, ALL_NOW) == 5
-    cancelled_jobs(real, 10_000)
-    assert upkeep.retain(real, ALL_NOW, lambda: False) == 0
-    assert real.stats.counts()[Status.CANCELLED] == 10_000
-    assert upkeep.retain(real, ALL_NOW) == 0
-    assert 0 < real.stats.counts()[Status.CANCELLED] < 10_000
-    while upkeep.retain(real, ALL_NOW) == 0:
-        pass
-    assert real.stats.counts()[Status.CANCELLED] == 0
-    cancelled_jobs(real, 1)
-    assert upkeep.retain(real, ALL_NOW) == 1, "more of them come of age soon"
-
-
-@pytest.mark.backends("sqlite")
-def test_others_write_between_the_steps(real: Store, url: str) -> None:
-    cancelled_jobs(real, 3_000)
-    other = open_store(url)
-    written = 0
-
-    def write_one() -> bool:
-        nonlocal written
-        other.jobs.submit(NewJob("noop"))
-        written += 1
-        return True
-
-    while upkeep.retain(real, replace(ALL_NOW, events=10**6), write_one) == 0:
-        pass
-    other.close()
-    assert real.stats.counts()[Status.PENDING] == written > 1
-    assert real.stats.counts()[Status.CANCELLED] == 0
-    assert real.maintenance.verify() == []

@@ -98,17 +98,6 @@ def test_a_clock_that_is_set_makes_no_time_negative(store, clock, submit, lease,
     assert ran.sum_s == pytest.approx(3 * 1.54)
 
 
-@both_ways
-def test_no_attempt_starts_before_its_lease(store, clock, submit, lease, ending) -> None:
-    """Clocks are read one after the other, and rounded."""
-    job_id = submit()
-    (one,) = lease()
-    clock.advance(2)
-    finish(store, [one], ending, [RunTimes(4, 3)])
-    job = store.jobs.get(job_id)
-    assert job.started_at_ms == job.finished_at_ms == one.started_at_ms
-
-
 def test_an_attempt_whose_worker_tells_nothing_counts_from_the_lease(
     store, clock, submit, lease
 ) -> None:

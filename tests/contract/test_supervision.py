@@ -33,15 +33,6 @@ def test_requests_are_taken_once_and_oldest_first(
     assert not store.supervision.is_waiting(restart)
 
 
-def test_the_id_of_a_request_is_never_that_of_one_taken_before(store: Store) -> None:
-    first = store.supervision.put_request(RequestAction.STACK, "host-1", "api")
-    store.supervision.take_requests("host-1")
-    second = store.supervision.put_request(RequestAction.DRAIN, "host-1", "default-1")
-    assert first != second
-    assert not store.supervision.is_waiting(first)
-    assert store.supervision.is_waiting(second)
-
-
 def test_looking_for_requests_needs_no_write_lock_while_there_are_none(
     store: Store, another: Callable[[], Store]
 ) -> None:
@@ -95,12 +86,6 @@ def test_exits_are_counted_by_slot_and_cause(store: Store) -> None:
         ("default-1", "crashed"): 2,
         ("default-1", "hung"): 1,
     }
-
-
-def test_a_gauge_holds_its_latest_value(store: Store) -> None:
-    store.supervision.put_gauge("host-1", "loop_lag_s", 0.5)
-    store.supervision.put_gauge("host-1", "loop_lag_s", 0.002)
-    assert store.supervision.gauges("host-1") == {"loop_lag_s": 0.002}
 
 
 def test_a_supervisor_starts_with_nothing_of_an_earlier_one(store: Store) -> None:

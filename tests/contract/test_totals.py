@@ -28,17 +28,6 @@ def test_waits_and_runs_are_counted_by_their_length(store, clock, submit, lease,
     assert store.stats.ended() == {Status.DONE: 1, Status.FAILED: 0, Status.CANCELLED: 0}
 
 
-def test_a_wall_clock_that_jumps_back_makes_no_time_negative(
-    store, clock, submit, lease, end
-) -> None:
-    submit()
-    clock.wall -= 5_000
-    (first,) = lease()
-    clock.wall -= 5_000
-    assert end(first)
-    assert store.stats.waits().sum_s == store.stats.runs()[Outcome.SUCCEEDED].sum_s == 0
-
-
 def test_whatever_ends_an_attempt_is_counted_as_the_attempts_table_has_it(
     store: Store, clock, submit, lease: Callable[..., list[Lease]], end
 ) -> None:

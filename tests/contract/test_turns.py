@@ -1,8 +1,6 @@
 """Those who wait for the write lock are woken by commits, the longest waiting first."""
 
 import contextlib
-import os
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -12,10 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.process.doorbells import Bell
-from orpheus.shared.storage import Store, database_path
+from orpheus.shared.storage import Store
 from orpheus.shared.storage.sqlite import turns
-from tests.sqlite_handle import handle_of
 
 pytestmark = pytest.mark.backends("sqlite")  # On PostgreSQL, writers do not take turns.
 
@@ -87,40 +83,6 @@ def test_a_writer_that_rolls_back_keeps_nobody_waiting(store: Store, another: An
         raise ZeroDivisionError
     waiter.join()
     assert wrote == ["waiter"]
-
-
-def test_those_who_wait_poll_where_there_is_no_bell(
-    store: Store, another: Another, url: str
-) -> None:
-    bells = Path(f"{database_path(url)}-bells")
-    shutil.rmtree(bells, ignore_errors=True)
-    bells.write_text("in the way")
-    wrote: list[str] = []
-    with store.write(durable=False):
-        store.jobs.submit(NewJob("noop"))
-        waiter = Waiter(another, wrote, "waiter")
-    waiter.join()
-    assert wrote == ["waiter"]
-
-
-@pytest.mark.usefixtures("only_rings")
-def test_a_bell_that_holds_as_many_rings_as_it_can_still_wakes(
-    store: Store, another: Another, url: str
-) -> None:
-    store.jobs.submit(NewJob("noop"))
-    bell = Bell(Path(f"{database_path(url)}-bells") / "writers")
-    while bell.ring():
-        pass
-    bell.close()
-    assert sorted(order_of_waiters(store, another)) == sorted(NAMES)
-
-
-def test_a_commit_stands_if_a_job_has_closed_the_bell(store: Store) -> None:
-    store.jobs.submit(NewJob("noop"))
-    bell = handle_of(store).turns._bell
-    assert bell is not None
-    os.close(bell.fileno())
-    assert store.jobs.submit(NewJob("noop")).created
 
 
 def test_a_writer_that_kept_the_lock_long_gives_way_before_it_takes_it_again(

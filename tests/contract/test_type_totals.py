@@ -116,24 +116,6 @@ def test_they_stay_when_jobs_are_deleted_and_nothing_is_counted_of_what_is_undon
     assert figures(store)["resize"].ended == {Outcome.SUCCEEDED: 1}
 
 
-def test_the_rows_do_not_grow_with_the_jobs(
-    store: Store, clock: FakeClock, submit: Submit, lease: Lend, end: End
-) -> None:
-    def rows_after(jobs: int) -> int:
-        for _ in range(jobs):
-            store.jobs.submit_many([NewJob("resize")])
-            clock.advance(10)
-            for one in lease():
-                end(one, cpu_s=0.001, max_rss_bytes=1)
-        store.maintenance.fold_counts()
-        (row,) = store._database.all("SELECT count(*) FROM type_totals")
-        return int(row[0])
-
-    few = rows_after(60)
-    assert rows_after(60) <= few
-    assert figures(store)["resize"].runs.n == 120
-
-
 def test_the_jobs_that_ended_lately_are_counted_by_type_and_each_is_counted_once(
     store: Store, clock: FakeClock, submit: Submit, lease: Lend, end: End
 ) -> None:

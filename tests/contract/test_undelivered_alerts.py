@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import JobError, Lease, NewJob
+from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store
 from orpheus.shared.views.alerts import Alert, alerts_json
@@ -101,30 +101,6 @@ def test_what_was_delivered_stays_so_when_its_job_is_deleted(
     assert not any("rule ops" in text for text in trouble(store, 15.0))
 
 
-def test_jobs_of_others_with_the_same_tag_hide_no_alert(
-    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
-) -> None:
-    for before in (True, False):
-        if not before:
-            fires()
-            ends(Ending.FAILED_PERMANENTLY)
-            clock.advance(60 * MINUTE_MS)
-        store.jobs.submit_many([NewJob("count", tags=("ops",))] * 150)
-    assert len(told(store)) == 1
-
-
-def test_an_alert_at_which_nobody_looks_was_not_refused(
-    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
-) -> None:
-    fires()
-    ends(Ending.SUCCEEDED)
-    clock.advance(MINUTE_MS)
-    fires()
-    clock.advance(round(RULE.every_s * 1000) + MINUTE_MS)
-    (text,) = told(store)
-    assert text.endswith("but no job: nothing looks at the rules.")
-
-
 def test_an_alert_that_has_failed_is_told_until_one_is_delivered(
     store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
 ) -> None:
@@ -142,17 +118,6 @@ def test_an_alert_that_has_failed_is_told_until_one_is_delivered(
     assert told(store) == []
 
 
-def test_an_alert_that_is_tried_again_and_again_is_told_after_a_minute(
-    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
-) -> None:
-    fires()
-    ends(Ending.FAILED)
-    clock.advance(MINUTE_MS - 1)
-    assert told(store) == []
-    clock.advance(1)
-    assert len(told(store)) == 1
-
-
 def test_a_rule_that_is_gone_or_whose_job_is_deleted_is_told_no_more(
     store: Store, fires: Callable[[], None], ends: Callable[[Ending], None]
 ) -> None:
@@ -163,10 +128,3 @@ def test_a_rule_that_is_gone_or_whose_job_is_deleted_is_told_no_more(
     assert len(told(store)) == 1
     store.jobs.delete(row.last_job_id)
     assert told(store) == []
-
-
-def test_an_alert_whose_job_is_refused_is_told(store: Store, fires: Callable[[], None]) -> None:
-    store.types.replace([])
-    fires()
-    why = "but no job: the log says why (alert_refused)."
-    assert told(store) == [f"An alert of rule ops has been due for 0 s, {why}"]

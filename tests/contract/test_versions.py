@@ -197,15 +197,6 @@ def test_what_waits_in_paused_and_full_queues_keeps_no_job_of_another_queue_back
 
 
 @pytest.mark.usefixtures("backlogs")
-def test_what_waits_in_queues_that_a_worker_does_not_serve_keeps_no_job_back(
-    old: Worker, new: Worker, accept: Fits
-) -> None:
-    mail = accept(NEW_PAYLOAD, queue="mail")
-    park_all(old)
-    assert new.lease(256, queues=("mail",)) == [mail]
-
-
-@pytest.mark.usefixtures("backlogs")
 def test_the_most_urgent_jobs_that_few_workers_can_read_come_first_whatever_their_queue(
     store: Store, old: Worker, new: Worker, accept: Fits
 ) -> None:
@@ -260,21 +251,6 @@ def test_when_nobody_has_a_version_any_more_its_jobs_are_judged_anew(
     assert new.lease() == [job]
 
 
-def test_many_of_them_are_let_go_in_parts(store: Store, old: Worker, new: Worker) -> None:
-    news = [NewJob("resize", versions=OLD.version) for _ in range(600)]
-    jobs = store.jobs.submit_many(news)
-    while new.store.leases.is_work_due():
-        assert new.lease(1) == []
-    old.dies()
-    store.types.note_hosts()
-    assert store.versions.continue_letting_go()
-    assert store.maintenance.verify() == []
-    assert store.versions.continue_letting_go()
-    assert store.versions.continue_letting_go()
-    assert not store.versions.continue_letting_go()
-    assert new.lease(999) == jobs
-
-
 @pytest.mark.backends("postgresql")
 def test_a_host_that_restarts_takes_nothing_away_and_a_silent_one_does_not_count_after_minutes(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
@@ -314,25 +290,6 @@ def hosts(store: Store, another: Opener) -> tuple[Worker, Worker]:
 
 
 @pytest.mark.backends("postgresql")
-def test_what_a_host_had_is_kept_over_a_time_in_which_nothing_runs(
-    store: Store, clock: FakeClock, accept: Fits, hosts: tuple[Worker, Worker]
-) -> None:
-    """Host b stops, and host a a second later; ten minutes later a starts first."""
-    a, b = hosts
-    job = accept(NEW_PAYLOAD)
-    assert a.lease() == []
-    b.dies()
-    store.types.note_hosts()
-    a.dies()
-    clock.advance(10 * MINUTE_MS)
-    a = Worker(a.store, "a", [OLD], host="a")
-    upkeep(store)
-    assert a.lease() == []
-    b = Worker(b.store, "b", [NEW], host="b")
-    assert b.lease() == [job]
-
-
-@pytest.mark.backends("postgresql")
 def test_a_job_that_only_a_host_can_run_which_is_gone_waits_until_it_is_back(
     store: Store,
     clock: FakeClock,
@@ -354,24 +311,3 @@ def test_a_job_that_only_a_host_can_run_which_is_gone_waits_until_it_is_back(
     upkeep(store)
     assert store.versions.awaiting_gone_hosts() == []
     assert b.lease() == [job]
-
-
-@pytest.mark.parametrize("step_minutes", [6, -6])
-@pytest.mark.backends("postgresql")
-def test_a_clock_that_is_set_takes_no_host_away(
-    store: Store, clock: FakeClock, hosts: tuple[Worker, Worker], step_minutes: int
-) -> None:
-    hosts[1].dies()
-    store.types.note_hosts()
-    clock.wall += step_minutes * MINUTE_MS
-    look_for(store, clock, 4)
-    assert [len(row.others) for row in store.types.all()] == [1]
-    look_for(store, clock, 1)
-    assert store.types.all() == [OLD]
-
-
-def test_while_nothing_runs_what_the_hosts_had_is_accepted(store: Store, accept: Fits) -> None:
-    store.types.replace([OLD])
-    assert store.jobs.get(accept(OLD_PAYLOAD)).type == "resize"
-    with pytest.raises(InvalidJob):
-        accept(NEW_PAYLOAD)

@@ -9,7 +9,6 @@ import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.storage import Store
-from orpheus.shared.storage.sqlite import write_ahead_log
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about a file.
 
@@ -88,13 +87,6 @@ def test_a_reader_that_stays_delays_writers_little_and_the_log_is_short_once_it_
     wal_bytes = store.maintenance.wal_bytes()
     write_mib(store, 30)
     assert store.maintenance.wal_bytes() <= wal_bytes  # it is written from its start again
-
-
-def test_a_log_that_has_become_long_is_tried_again_after_64_mib_more() -> None:
-    """At twice its length at the latest, a log of 640 MiB went on growing."""
-    pages = 64 * MIB // 4096
-    threshold = write_ahead_log._threshold
-    assert all(threshold(n + pages) > threshold(n) for n in range(0, 1_000_000, 500))
 
 
 def test_a_commit_stands_if_the_log_cannot_be_moved_after_it(

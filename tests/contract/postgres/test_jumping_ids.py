@@ -29,10 +29,6 @@ def submitted(store: Store) -> int:
     return store.jobs.submit(NewJob("noop")).job.id
 
 
-def test_ids_go_on_whoever_opens_the_database(store: Store, another: Opener) -> None:
-    assert [submitted(store), submitted(another()), submitted(store)] == [1, 2, 3]
-
-
 def test_a_copy_of_the_database_gives_no_id_that_the_original_gives(
     another: Opener, admin: psycopg.Connection, postgresql_url: str, tmp_path: object
 ) -> None:
@@ -46,17 +42,6 @@ def test_a_copy_of_the_database_gives_no_id_that_the_original_gives(
         again = another()
         assert submitted(again) == 2
         again.close()
-
-
-def test_a_jump_stays_if_the_transaction_that_made_it_is_rolled_back(
-    store: Store, admin: psycopg.Connection
-) -> None:
-    before = submitted(store)
-    admin.execute(b"UPDATE orpheus.history SET epoch = 'another'")
-    with contextlib.suppress(ZeroDivisionError), store.write(durable=True):
-        first = submitted(store)
-        raise ZeroDivisionError
-    assert before < first < submitted(store) < first + 100
 
 
 def test_a_transaction_that_has_jumped_and_stays_open_holds_nobody_up(

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 import pytest
 
@@ -89,14 +88,6 @@ def test_what_was_not_announced_is_found_soon_after_what_was(
     rings(bells, {"mail"}, wait_for)
 
 
-@pytest.mark.usefixtures("many_files")
-def test_a_process_with_many_files_open_hears_as_well(
-    other: Store, bells: dict[str, Bell], wait_for: Callable[..., Any]
-) -> None:
-    other.jobs.submit(NewJob("t", queue="mail"))
-    rings(bells, {"mail"}, wait_for)
-
-
 def test_after_a_lost_connection_everything_rings(
     bells: dict[str, Bell], postgresql_url: str, wait_for: Callable[..., Any]
 ) -> None:
@@ -129,15 +120,3 @@ def test_a_connection_that_is_held_but_silent_is_given_up(
             wait_for(lambda: [one for one in logged if one["event"] == "not_listening"], "that")
             proxy.heal()
             rings(bells, set(bells), wait_for)
-
-
-def test_whoever_listens_no_more_leaves_no_descriptor(
-    postgresql_url: str, tmp_path: Path, wait_for: Callable[..., Any]
-) -> None:
-    own = settings(postgresql_url, tmp_path / "bob")
-    open_storage(own, create=True).close()
-    me = psutil.Process()
-    before = me.num_fds()
-    for _ in range(3):
-        listen(own).stop()
-    wait_for(lambda: me.num_fds() <= before, "all descriptors to be closed")

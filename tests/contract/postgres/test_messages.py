@@ -75,22 +75,6 @@ def test_an_error_of_what_waited_stops_the_commit(connection: Connection) -> Non
     assert names(connection) == []
 
 
-def test_a_value_that_cannot_be_sent_leaves_the_connection_as_it_is(connection: Connection) -> None:
-    begin(connection)
-    connection.send_many([(INSERT, [("a",)])])
-    with pytest.raises((psycopg.DataError, psycopg.ProgrammingError, OverflowError)):
-        connection.execute("SELECT ?", (2**70,))
-    connection.roll_back()
-    assert connection.execute("SELECT 1").fetchone() == (1,)
-    assert connection.opened == 1
-
-
-def test_more_than_fits_into_the_buffers_of_the_network(connection: Connection) -> None:
-    rows = [(n, "x" * 100_000) for n in range(100)]
-    found = connection.execute_many("SELECT ?::bigint, ?::text", rows)
-    assert found == rows
-
-
 def test_a_connection_that_died_while_idle_is_opened_anew_by_what_begins(
     connection: Connection, kill: Callable[[Connection], None]
 ) -> None:
@@ -141,15 +125,3 @@ def test_a_transaction_in_which_nothing_was_done_sends_nothing(
     connection.roll_back()
     assert messages == []
     assert not connection.in_transaction
-
-
-def test_nobody_waits_for_a_notice_but_the_next_statement(
-    connection: Connection, admin: psycopg.Connection
-) -> None:
-    with psycopg.connect(admin.info.dsn, autocommit=True) as listener:
-        listener.execute("LISTEN hear")
-        connection.notify("hear", "it's done")
-        assert [one.payload for one in listener.notifies(timeout=20, stop_after=1)] == ["it's done"]
-    assert connection.execute("SELECT 2").fetchone() == (2,)
-    connection.notify("a channel whose name is far too long" * 10, "")
-    assert connection.execute("SELECT 3").fetchone() == (3,), "its error is nobody's"

@@ -54,12 +54,6 @@ def test_the_schema_is_made_once(empty_postgresql: str, admin: psycopg.Connectio
     assert versions(admin) == [NEWEST]
 
 
-def test_everything_is_in_one_schema(empty_postgresql: str, admin: psycopg.Connection) -> None:
-    open_(empty_postgresql)
-    sql = b"SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-    assert admin.execute(sql).fetchone() == (0,)
-
-
 def test_many_that_start_at_once_make_it_once(
     empty_postgresql: str, admin: psycopg.Connection
 ) -> None:
@@ -152,20 +146,6 @@ def test_who_has_had_it_open_refuses_to_write_to_a_newer_schema(
     assert [job.type for job in store.jobs.page(JobFilter(), 9)] == ["before"]
 
 
-@pytest.mark.backends("postgresql")
-def test_the_look_at_the_schema_is_no_message_and_no_statement_of_its_own(
-    store: Store, messages: list[int]
-) -> None:
-    assert isinstance(store._database, PostgresDatabase)
-    sizes = []
-    for look_at_s in (0.0, float("inf"), float("-inf")):
-        store._database._look_at_s = look_at_s
-        messages.clear()
-        store.jobs.submit(NewJob("noop"))
-        sizes.append(list(messages))
-    assert sizes[0] == sizes[1] == sizes[2]
-
-
 def test_a_schema_of_another_program_is_left_as_it_is(
     empty_postgresql: str, admin: psycopg.Connection
 ) -> None:
@@ -186,16 +166,3 @@ def test_a_role_needs_no_more_than_its_schema(
     open_(url)
     assert versions(admin) == [NEWEST]
     admin.execute(b"DROP OWNED BY singer; DROP ROLE singer")
-
-
-def test_a_role_without_rights_is_told_so(empty_postgresql: str, admin: psycopg.Connection) -> None:
-    admin.execute(b"DROP ROLE IF EXISTS listener; CREATE ROLE listener LOGIN")
-    with pytest.raises(DatabaseUnusable, match="permission denied"):
-        open_(empty_postgresql.replace("orpheus@", "listener@"))
-    admin.execute(b"DROP ROLE listener")
-
-
-def test_another_encoding_is_refused(new_database: Callable[..., str]) -> None:
-    url = new_database("ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
-    with pytest.raises(DatabaseUnusable, match="encoding LATIN1"):
-        open_(url)

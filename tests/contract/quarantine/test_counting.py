@@ -68,17 +68,6 @@ def test_a_success_of_the_type_begins_the_count_anew(
     assert quarantined(store) == []
 
 
-def test_a_success_of_another_type_does_not(
-    store: Store, crash: Crash, submit: Submit, lease: LeaseSome, end: End
-) -> None:
-    for _ in range(AFTER):
-        crash(max_retries=0)
-        submit("good")
-        (held,) = lease(1)
-        end(held)
-    assert quarantined(store) == ["bad"]
-
-
 def test_a_crash_too_long_ago_does_not_count(store: Store, crash: Crash, clock: FakeClock) -> None:
     crash(max_retries=0)
     clock.advance(WINDOW_MS)
@@ -87,12 +76,6 @@ def test_a_crash_too_long_ago_does_not_count(store: Store, crash: Crash, clock: 
     assert quarantined(store) == []
     crash(max_retries=0)
     assert quarantined(store) == ["bad"]
-
-
-def test_a_type_that_is_not_described_is_quarantined_too(store: Store, crash: Crash) -> None:
-    for _ in range(AFTER):
-        crash("unknown", max_retries=0)
-    assert quarantined(store) == ["unknown"]
 
 
 def test_the_setting_0_quarantines_none(store: Store, crash: Crash) -> None:

@@ -5,20 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
 from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import KeyRules, QueueRules
-from orpheus.shared.domain.why import Code, reasons
 from orpheus.shared.storage import BulkAction, Store
 from orpheus.shared.storage.verbs import quarantines as verbs
-from orpheus.shared.storage.verbs import standing as standing_module
 from tests.contract.conftest import FakeClock
 from tests.contract.quarantine.conftest import (
     AFTER,
-    CREW,
     Crash,
     End,
     LeaseSome,
@@ -26,7 +22,6 @@ from tests.contract.quarantine.conftest import (
     ids,
     parked,
     quarantined,
-    waits_for,
 )
 
 # How it is held back
@@ -201,36 +196,6 @@ def test_held_jobs_are_cancelled_retried_and_deleted_like_any_other(
     assert parked(store) == []
     assert store.bulk.change(BulkAction.DELETE, JobFilter(type="bad"), by="tests") == 4 + AFTER
     assert store.maintenance.verify() == []
-
-
-@pytest.mark.usefixtures("bad")
-def test_why_tells_of_the_quarantine_and_not_of_jobs_that_it_holds_back_before(
-    store: Store, submit: Submit, lease: LeaseSome
-) -> None:
-    held, free = submit("bad", priority=5), submit("good")
-    for _ in range(2):
-        assert waits_for(store, held) == [Code.QUARANTINED]
-        crew = replace(CREW, ready=CREW.ready[:1])
-        assert reasons(store.standings.of(free), [crew]) == []
-        assert lease(9, ("other",)) == []
-    (reason,) = reasons(store.standings.of(held), [CREW])
-    assert reason.text.startswith("its type bad is quarantined: its jobs killed 3 workers")
-    assert reason.by == "type bad"
-    later = submit("bad", delay_ms=60_000, queue="mail")
-    assert waits_for(store, later) == [Code.RUN_AT, Code.QUARANTINED]
-
-
-@pytest.mark.usefixtures("bad")
-def test_jobs_that_are_not_held_back_yet_use_up_what_is_read_of_those_before(
-    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    jobs = [submit(name) for name in ["bad"] * 3 + ["good"] * 3]
-    monkeypatch.setattr(standing_module, "MOST_BEFORE", 4)
-    standing = store.standings.of(submit("good"))
-    assert ([one.id for one in standing.before], standing.more_may_be_before) == (jobs[3:4], True)
-    monkeypatch.setattr(standing_module, "MOST_BEFORE", 10)
-    standing = store.standings.of(standing.job.id)
-    assert ([one.id for one in standing.before], standing.more_may_be_before) == (jobs[3:], False)
 
 
 @pytest.mark.usefixtures("bad")

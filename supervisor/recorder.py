@@ -26,9 +26,8 @@ from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
 from orpheus.shared.domain.requests import Request
 from orpheus.shared.errors import ExitCode, StorageError
 from orpheus.shared.logs import get_logger
-from orpheus.shared.operations.leadership import Leadership
 from orpheus.shared.operations.replace_configuration import EditOnMachine, record_edit_on_machine
-from orpheus.shared.operations.upkeep import LateRetention, Upkeep
+from orpheus.shared.operations.upkeep import LateRetention, Leadership, Upkeep
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.crash_cell import remove_cell
 from orpheus.shared.process.failpoints import failpoint

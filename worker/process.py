@@ -224,7 +224,7 @@ class _Worker(msgspec.Struct):
 
     def _stand_in(self, stored: StoredSettings) -> None:
         """Do what a supervisor does when it starts, if none is running."""
-        from orpheus.shared.operations.supervised import is_supervised  # noqa: PLC0415 - only alone
+        from orpheus.shared.operations.reclaim import is_supervised  # noqa: PLC0415 - only alone
 
         if not is_supervised(self.store, self.settings.beat_timeout_s):
             _retry(self.control, lambda: write_settings(self.store, stored))

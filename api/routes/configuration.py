@@ -44,9 +44,9 @@ from orpheus.shared.operations.configuration import (
 )
 from orpheus.shared.operations.left_waiting import left_by_edit
 from orpheus.shared.operations.overruled import kept_by_hand, noted
-from orpheus.shared.operations.refused import refused_entries
+from orpheus.shared.operations.reclaim import is_supervised
 from orpheus.shared.operations.replace_configuration import replace_configuration
-from orpheus.shared.operations.supervised import is_supervised
+from orpheus.shared.operations.stored_settings import refused_entries
 from orpheus.shared.storage import Store
 from orpheus.shared.views.values import optional_time
 

@@ -10,7 +10,7 @@ from orpheus.api.services import services_of
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.operations import operator_actions
-from orpheus.shared.operations.schedules import job_maker
+from orpheus.shared.operations.stored_settings import job_maker
 from orpheus.shared.storage import Store
 from orpheus.shared.views.jobs import Job, job_json
 from orpheus.shared.views.pauses import pause_json

@@ -160,7 +160,7 @@ class _Look:
 
     @cached_property
     def _abandoned(self) -> list[Seen]:
-        from orpheus.shared.operations.supervised import living_supervisors  # noqa: PLC0415 - as above
+        from orpheus.shared.operations.reclaim import living_supervisors  # noqa: PLC0415 - as above
 
         with self.store.snapshot():
             slots = self.store.processes.slots()

@@ -5,7 +5,7 @@ worker that was started alone, one of an earlier boot, and one of another host. 
 jobs wrote last is stored in the transaction in which its leases are reclaimed.
 
 Pids and cells mean nothing on another host: of a worker there, only the expiry of its leases tells.
-A worker of this host has its cell here.
+A worker of this host has its cell here. Which supervisors live, their heartbeats and locks tell.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from orpheus.shared.domain.processes import SILENT_MS, ProcessRecord, Role
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.crash_cell import read_cell, remove_cell
 from orpheus.shared.process.last_lines import NO_JOB, read_last_lines
+from orpheus.shared.process.supervisor_lock import is_gone
 from orpheus.shared.storage import LeaseHolder, LookAtHolder, Store
 
 _YOUNG_S = 60.0
@@ -84,3 +85,20 @@ def remove_old_cells(store: Store, kept: AbstractSet[str] = frozenset()) -> None
 
 def _is_dead(store: Store, row: ProcessRecord) -> bool:
     return row.boot_id == store.own_clock.boot_id and not is_alive(row.pid, row.create_time_s)
+
+
+def living_supervisors(store: Store, beat_timeout_s: float) -> list[ProcessRecord]:
+    """Return the supervisors that beat, without those of this host that are certainly gone."""
+    return [
+        record
+        for record in store.processes.all()
+        if record.role is Role.SUPERVISOR
+        and (age_ms := store.processes.silent_ms(record)) is not None
+        and age_ms < beat_timeout_s * 1000
+        and not is_gone(store.state.lock, record.incarnation)
+    ]
+
+
+def is_supervised(store: Store, beat_timeout_s: float) -> bool:
+    """Return whether a supervisor is running on this database."""
+    return bool(living_supervisors(store, beat_timeout_s))

@@ -1,16 +1,20 @@
 """Write the configured queues, schedules and alerts into the database, and run the schedules.
 
-The supervisor does this; without one, a worker that runs alone does.
+The supervisor does this; without one, a worker that runs alone does. The job of a schedule is made
+here, for a tick or for an operator, and is checked when the configuration is.
 """
 
+import json
+from collections.abc import Iterator, Mapping
 from math import inf
 
-from orpheus.shared.domain.handover import StoredSettings
+from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError, InvalidJob
 from orpheus.shared.logs import get_logger
-from orpheus.shared.storage import Store
+from orpheus.shared.operations.alerts import refused_alerts
+from orpheus.shared.storage import MakeJob, Store, TypeRow
 
 log = get_logger()
 
@@ -22,9 +26,6 @@ def write_settings(store: Store, settings: StoredSettings) -> None:
     then nothing is written.
     """
     if settings.schedules or settings.alerts:
-        # Imported late: it takes 4 MB, and most configurations have neither.
-        from orpheus.shared.operations.refused import refused_entries  # noqa: PLC0415
-
         refused = refused_entries({row.name: row for row in store.types.all()}, settings)
         if refused:
             raise ConfigurationError(*(f"{table}: {why}" for (table, _), why in refused.items()))
@@ -41,8 +42,6 @@ def fire_schedules(store: Store, settings: StoredSettings) -> float:
     """
 
     def make_or_log(schedule: ScheduleDefinition) -> NewJob | None:
-        from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415 - as above
-
         try:
             return job_maker(store, settings.defaults)(schedule)
         except InvalidJob as refused:
@@ -63,3 +62,45 @@ def fire_schedules(store: Store, settings: StoredSettings) -> float:
     return (
         min((tick_ms - now_ms for tick_ms in ticks_ms if tick_ms is not None), default=inf) / 1000
     )
+
+
+def job_maker(store: Store, defaults: JobDefaults) -> MakeJob:
+    """Return a function that makes a schedule's job. It raises InvalidJob."""
+
+    def make_job(schedule: ScheduleDefinition) -> NewJob:
+        return _job_of(schedule, {row.name: row for row in store.types.all()}, defaults)
+
+    return make_job
+
+
+def refused_schedules(
+    types: Mapping[str, TypeRow], settings: StoredSettings
+) -> Iterator[tuple[tuple[str, int], str]]:
+    """Yield each schedule whose job would not be accepted, by table and index, and why."""
+    for index, schedule in enumerate(settings.schedules):
+        try:
+            _job_of(schedule, types, settings.defaults)
+        except InvalidJob as error:
+            yield ("schedules", index), f"{schedule.name!r} cannot make its job: {error}"
+
+
+def _job_of(
+    schedule: ScheduleDefinition, types: Mapping[str, TypeRow], defaults: JobDefaults
+) -> NewJob:
+    from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - 4 MB, seldom used
+
+    return prepare_job(
+        types,
+        defaults,
+        type=schedule.type,
+        payload=json.loads(schedule.payload),
+        queue=schedule.queue,
+        priority=schedule.priority,
+    )
+
+
+def refused_entries(
+    types: Mapping[str, TypeRow], settings: StoredSettings
+) -> dict[tuple[str, int], str]:
+    """Return why the job of a schedule or an alert would not be accepted, by table and index."""
+    return dict([*refused_schedules(types, settings), *refused_alerts(types, settings)])

@@ -19,7 +19,7 @@ from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor, audited
-from orpheus.shared.operations.supervised import is_supervised
+from orpheus.shared.operations.reclaim import is_supervised
 from orpheus.shared.process.clock import is_alive, os_state
 from orpheus.shared.process.supervisor_lock import is_gone, is_held
 from orpheus.shared.storage import Store

@@ -5,6 +5,9 @@ The supervisor does it each second; without a supervisor, each worker does it at
 Where several hosts share a database, each does `_do_what_each_host_does`, and only one, the leader,
 all the rest. The drainers of outboxes are no part of this: each outbox lets in one of them at a
 time. Only what they told of outboxes that are no longer configured is forgotten here.
+
+A quarantined type whose code has changed is released once no worker runs the old code, which would
+take the jobs at once and crash again.
 """
 
 import time
@@ -12,13 +15,12 @@ from collections.abc import Callable
 from math import inf
 
 from orpheus.shared.domain.handover import StoredSettings
+from orpheus.shared.domain.processes import SILENT_MS, Role
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.alerts import fire_alerts
-from orpheus.shared.operations.lost_hosts import forget_lost_hosts
 from orpheus.shared.operations.reclaim import reclaim_expired
-from orpheus.shared.operations.release_types import release_changed_types
 from orpheus.shared.operations.stored_settings import fire_schedules
 from orpheus.shared.storage import Store
 
@@ -179,3 +181,85 @@ class LateRetention:
             self._compare_at_s = now_s + _COMPARED_EVERY_S
             self._grows, self._lag_s = lag_s > self._lag_s, lag_s
         return {"retention_lag_s": lag_s, "retention_grows": float(self._grows)}
+
+
+_TTL_S = 9.0
+_RENEW_EVERY_S = 3.0
+"""So a leader may miss two renewals, and ten seconds after its death another process leads."""
+_NEVER = float("-inf")
+
+
+class Leadership:
+    """Asks for the leadership, renews it and ends it. A slow leader may act once too often."""
+
+    def __init__(self, host: str, incarnation: str) -> None:
+        self._host = host
+        self._incarnation = incarnation
+        self._until_s = _NEVER
+        """When its time is over, counted from before it was asked for (time.monotonic)."""
+        self._ask_at_s = _NEVER
+
+    def holds(self, store: Store) -> bool:
+        """Return whether this process leads now."""
+        now_s = time.monotonic()
+        if not self.led() or now_s >= self._ask_at_s:
+            self._until_s = _NEVER  # also if an error is raised
+            ttl_ms = round(_TTL_S * 1000)
+            if store.leader.lead(self._host, self._incarnation, ttl_ms):
+                self._until_s = now_s + _TTL_S
+            self._ask_at_s = now_s + _RENEW_EVERY_S
+        return self._until_s > now_s
+
+    def led(self) -> bool:
+        """Return whether this process led when it last asked, and its time is not over since.
+
+        Any thread may call it.
+        """
+        return time.monotonic() < self._until_s
+
+    def resign(self, store: Store) -> None:
+        """Let another process lead at once."""
+        if self.led():
+            self._until_s = _NEVER
+            store.leader.resign(self._incarnation)
+
+
+_PROCESS_KEPT_MS = 60_000
+_HOST_KEPT_MS = 3_600_000
+"""So long its slots are shown as lost."""
+
+
+def forget_lost_hosts(store: Store) -> None:
+    """Delete the rows of silent processes that hold no lease, and the slots of lost hosts.
+
+    A process that is alive and was only cut off writes its row again.
+    """
+    if not store.has_many_hosts:
+        return
+    rows = store.processes.all()
+    for row in rows:
+        is_supervisor = row.role is Role.SUPERVISOR
+        kept_ms = _HOST_KEPT_MS if is_supervisor else _PROCESS_KEPT_MS
+        if (store.processes.silent_ms(row) or 0) <= kept_ms:
+            continue
+        if not store.processes.forget_without_leases(row.incarnation):
+            continue
+        others = [one for one in rows if one.host == row.host and one is not row]
+        if is_supervisor and not any(one.role is Role.SUPERVISOR for one in others):
+            store.processes.clear_slots(row.host)
+
+
+def release_changed_types(store: Store) -> None:
+    """Release the types whose new code every living worker was started with."""
+    changed = store.quarantines.changed()
+    if not changed:
+        return
+    started_ms = [
+        row.started_at_ms
+        for row in store.processes.all()
+        if row.role is Role.WORKER and (store.processes.silent_ms(row) or 0) < SILENT_MS
+    ]
+    for name, since_ms in changed.items():
+        if since_ms <= min(started_ms, default=since_ms):
+            store.quarantines.release_changed(name)
+            log.info("type_released", type=name, reason="its code has changed")

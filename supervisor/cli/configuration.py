@@ -22,7 +22,7 @@ from orpheus.shared.errors import ConfigurationError, StorageError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.operations.configuration import Setting
 from orpheus.shared.operations.overruled import noted
-from orpheus.shared.operations.refused import refused_entries
+from orpheus.shared.operations.stored_settings import refused_entries
 from orpheus.shared.process.host import own_host
 from orpheus.shared.storage import TypeRow, state_files
 from orpheus.shared.text import printable

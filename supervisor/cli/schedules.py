@@ -124,7 +124,7 @@ def _outcome(job_id: int | None, result: Mapping[str, Any] | None) -> str | None
 @for_operator
 def run_schedule(operator: Operator, name: str, reason: str | None) -> None:
     """Submit the job of a schedule now; its own times stay as they are."""
-    from orpheus.shared.operations.schedules import job_maker  # noqa: PLC0415 - no completion needs it
+    from orpheus.shared.operations.stored_settings import job_maker  # noqa: PLC0415 - no completion needs it
 
     with operator.opened(certain=True) as (store, handover):  # [jobs] has defaults of the job
         make_job = job_maker(store, handover.defaults)

@@ -31,8 +31,8 @@ from orpheus.shared.operations.configuration import (
     version_json,
 )
 from orpheus.shared.operations.left_waiting import left_by_edit
-from orpheus.shared.operations.refused import refused_entries
 from orpheus.shared.operations.replace_configuration import replace_configuration
+from orpheus.shared.operations.stored_settings import refused_entries
 from orpheus.shared.storage import Store, state_files
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.given import as_called

@@ -8,8 +8,7 @@ from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.operations.leadership import Leadership
-from orpheus.shared.operations.lost_hosts import forget_lost_hosts
+from orpheus.shared.operations.upkeep import Leadership, forget_lost_hosts
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from orpheus.shared.views.workers import workers_json
@@ -51,7 +50,7 @@ def test_a_leader_that_cannot_ask_any_more_knows_when_its_time_is_over(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = [100.0]
-    monkeypatch.setattr("orpheus.shared.operations.leadership.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("orpheus.shared.operations.upkeep.time.monotonic", lambda: now_s[0])
     leadership = Leadership("ada", "life-1")
     assert not leadership.led()
     assert leadership.holds(store)

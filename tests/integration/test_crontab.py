@@ -16,7 +16,7 @@ import pytest
 from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import Job
 from orpheus.shared.domain.lifecycle import TERMINAL
-from orpheus.shared.operations.schedules import job_maker
+from orpheus.shared.operations.stored_settings import job_maker
 from orpheus.shared.storage import Store, open_store
 
 PAGE = Path(__file__).parents[2] / "docs" / "crontab.md"

@@ -17,8 +17,7 @@ from orpheus.shared.domain.jobs import Holder, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
-from orpheus.shared.operations.leadership import Leadership
-from orpheus.shared.operations.upkeep import Upkeep
+from orpheus.shared.operations.upkeep import Leadership, Upkeep
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.process.failpoints import failpoint

@@ -256,7 +256,6 @@ class SqliteDatabase:
             self._set_synchronous(connection, full=durable and self._durable)
             try:
                 self._handle.turns.begin(connection)
-                self._handle.refuse_newer_after_wait()
                 yield
                 self.flush_counts()
                 ring_for_freed_room(self)

@@ -99,14 +99,6 @@ class Handle:
                 "the database is being opened anew, try again"
             )
 
-    def refuse_newer_after_wait(self) -> None:
-        """Look at the schema again after a long wait for the lock: its holder may have changed it.
-
-        Raises DatabaseUnusable.
-        """
-        if time.monotonic() >= self._look_at_s:
-            self._refuse_newer()
-
     def close(self) -> None:
         """Close the connection for good; a transaction that is open is rolled back."""
         with _handles_lock:

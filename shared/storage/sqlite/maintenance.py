@@ -7,7 +7,6 @@ nothing is written then.
 """
 
 import contextlib
-import errno
 import os
 from pathlib import Path
 
@@ -27,8 +26,6 @@ from orpheus.shared.storage.verbs.events import Events
 _MOST_PROBLEMS = 10
 _OPEN_BYTES = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
 _BACKUP_STEP_PAGES = 1_000
-_NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
-"""How exFAT, CIFS and file systems on an object store refuse one: backups often go there."""
 
 
 class FileMaintenance:
@@ -70,8 +67,7 @@ class FileMaintenance:
     def backup(self, target: Path) -> None:
         """Write the database as it is now to `target`, a new file, while others go on working.
 
-        The copy gets its name once it is complete, synced to the disk and checked. Without hard
-        links, an empty file has it a moment sooner, and keeps it if the power fails then.
+        The copy gets its name once it is complete and checked.
         Raises BackupRefused if something has that name already or there is no such folder,
         DatabaseFull without space for it, DatabaseUnusable if it cannot be read or written.
         """
@@ -83,26 +79,15 @@ class FileMaintenance:
         try:
             self._copy_to(part)
             _finish_copy(part)
-            _give_name(part, target)
-        except FileExistsError:
-            raise BackupRefused(
-                f"{target} was created by another process meanwhile; try again"
-            ) from None
+            part.rename(target)
+            sync_folder(target.parent)
         except (apsw.FullError, DatabaseFull):
             raise DatabaseFull(f"no space is left for the backup at {target}") from None
         except (apsw.Error, OSError, StorageError) as error:
             raise DatabaseUnusable(f"the backup at {target} could not be made: {error}") from error
         finally:
-            # Not by glob(): brackets in a name would be a pattern.
-            for leftover in part.parent.iterdir():
-                if leftover.name.startswith(part.name):
-                    leftover.unlink()
-        try:
-            sync_folder(target.parent)
-        except OSError as error:
-            raise DatabaseUnusable(
-                f"the backup is complete at {target}, but a power failure may take it: {error}"
-            ) from error
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{part}{suffix}").unlink(missing_ok=True)
 
     def _copy_to(self, part: Path) -> None:
         old_umask = os.umask(0o077)
@@ -167,23 +152,6 @@ def _finish_copy(part: Path) -> None:
         rows = copy.execute("PRAGMA integrity_check(1)").fetchall()
     if rows != [("ok",)]:
         raise apsw.CorruptError(str(rows[0][0]))
-
-
-def _give_name(part: Path, target: Path) -> None:
-    """Rename the copy. Raises FileExistsError if there is something else at `target`."""
-    try:
-        os.link(part, target)  # unlike a rename it never replaces a file
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-    else:
-        return
-    target.touch(mode=0o600, exist_ok=False)
-    try:
-        part.replace(target)  # it replaces the empty file that was just made
-    except BaseException:  # Ctrl-C too: an empty file is a valid database
-        target.unlink()
-        raise
 
 
 def _size_bytes(path: Path) -> int:

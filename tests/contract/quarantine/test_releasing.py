@@ -12,7 +12,7 @@ from orpheus.shared.domain.why import Code
 from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.operator_actions import release_type
-from orpheus.shared.operations.release_types import release_changed_types
+from orpheus.shared.operations.upkeep import release_changed_types
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
 from tests.audit_log import entries_of

@@ -17,7 +17,7 @@ from orpheus.shared.domain.alert_text import NAMES, filled_in, sample_facts
 from orpheus.shared.domain.alerts import AlertCondition
 from orpheus.shared.domain.commands import arguments
 from orpheus.shared.job_types.describe import describe_types
-from orpheus.shared.operations.refused import refused_entries
+from orpheus.shared.operations.stored_settings import refused_entries
 from orpheus.shared.storage import TypeRow
 
 PAGE = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")

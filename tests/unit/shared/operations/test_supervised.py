@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import ProcessRecord, Role
-from orpheus.shared.operations.supervised import is_supervised, living_supervisors
+from orpheus.shared.operations.reclaim import is_supervised, living_supervisors
 from orpheus.shared.storage import Store, open_store
 from tests.databases import make_database
 

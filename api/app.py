@@ -6,7 +6,6 @@ more than the job's commit. FastAPI still has the route, for /openapi.json.
 
 import asyncio
 
-import orjson
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -38,6 +37,7 @@ from orpheus.api.routes import (
 )
 from orpheus.api.services import Services
 from orpheus.shared.domain.handover import ApiHandover
+from orpheus.shared.messages.encoding import encode
 from orpheus.shared.version import VERSION
 
 _TITLE = "Orpheus"
@@ -82,9 +82,7 @@ def create_app(services: Services) -> ASGIApp:
         app.router.routes.extend(router.routes)  # flat, so that a 405 can name every method
     cookie = None if authenticator is None else authenticator.cookie
     # On a thread: to make the document takes a third of a second.
-    document = SharedRead(
-        lambda: asyncio.to_thread(lambda: orjson.dumps(openapi.document(app, cookie)))
-    )
+    document = SharedRead(lambda: asyncio.to_thread(lambda: encode(openapi.document(app, cookie))))
     app.router.routes.extend([*docs_routes(document.get), *pages.routes])
     login = None
     if authenticator is not None:

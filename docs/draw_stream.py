@@ -1,10 +1,11 @@
 """Draws the page of the event stream from the models of `docs/stream_frames.py`."""
 
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+import msgspec
 
 from docs.stream_frames import EVENTS, FRAMES
+from orpheus.api.contract.openapi import field_docs
 from orpheus.api.stream.broadcaster import FRAME_GAP_S, HEARTBEAT_S
 from orpheus.api.stream.sse import KEEP_ALIVE_S
 from orpheus.api.stream.summary import FEW
@@ -88,11 +89,12 @@ def stream_page() -> str:
     )
     lines = [head]
     for frame in FRAMES:
-        lines += [f"### `{_literals(frame, 'type')[0]}`", "", _doc(frame), "", *_table(frame), ""]
+        tag = frame.__struct_config__.tag
+        lines += [f"### `{tag}`", "", _doc(frame), "", *_table(frame), ""]
     lines += ["## Events", "", "| kind | carries | |", "| --- | --- | --- |"]
     for event in EVENTS:
-        subject = next(name for name in event.model_fields if name not in ("seq", "at", "kind"))
-        kinds = ", ".join(f"`{kind}`" for kind in _literals(event, "kind"))
+        subject = _subject(event)
+        kinds = ", ".join(f"`{kind}`" for kind in kinds_of(event))
         lines.append(f"| {kinds} | `{subject}` | {_doc(event)} |")
     lines += ["", "Each also has `at`, and all but `job.progress` have `seq`. What they carry:", ""]
     for model in dict.fromkeys(_carried(event) for event in EVENTS):
@@ -100,13 +102,18 @@ def stream_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _carried(event: type[BaseModel]) -> Any:
-    (name,) = event.model_fields.keys() - {"seq", "at", "kind"}
-    return event.model_fields[name].annotation
+def _subject(event: Any) -> str:
+    (name,) = set(event.__struct_fields__) - {"seq", "at", "kind"}
+    return name
 
 
-def _literals(model: type[BaseModel], field: str) -> list[str]:
-    return [str(value) for value in get_args(model.model_fields[field].annotation)]
+def _carried(event: Any) -> Any:
+    return get_type_hints(event)[_subject(event)]
+
+
+def kinds_of(event: Any) -> tuple[str, ...]:
+    """Return the kinds of events that a model is about."""
+    return get_args(get_type_hints(event)["kind"])
 
 
 def _doc(model: Any) -> str:
@@ -114,18 +121,19 @@ def _doc(model: Any) -> str:
 
 
 def _table(model: Any) -> list[str]:
-    # A list, because a TypedDict takes no config of its own.
-    config = ConfigDict(use_attribute_docstrings=True)
-    adapter: TypeAdapter[Any] = TypeAdapter(list[model], config=config)
-    schema = adapter.json_schema(mode="serialization")["$defs"][model.__name__]
+    _, components = msgspec.json.schema_components([model])
+    docs = field_docs(model)
     lines = ["| field | type | |", "| --- | --- | --- |"]
-    for name, field in schema["properties"].items():
+    for name, field in components[model.__name__]["properties"].items():
         if name != "type" or model not in FRAMES:
-            lines.append(f"| `{name}` | {_type(field)} | {field.get('description', '')} |")
+            text = docs.get(name, field.get("description", ""))
+            lines.append(f"| `{name}` | {_type(field)} | {text} |")
     return lines
 
 
 def _type(field: dict[str, Any]) -> str:
+    if "title" in field:
+        return str(field["title"])
     if "anyOf" in field:
         return " or ".join(_type(one) for one in field["anyOf"])
     if "$ref" in field:
@@ -134,6 +142,4 @@ def _type(field: dict[str, Any]) -> str:
         return f"list of {_type(field['items'])}"
     if field.get("type") == "object":
         return f"object of {_type(field.get('additionalProperties') or {})}"
-    if "discriminator" in field:
-        return "an event, below"
     return {"date-time": "time"}.get(field.get("format", ""), field.get("type", "any"))

@@ -11,7 +11,6 @@ from orpheus.shared.views.alerts import Alert
 from orpheus.shared.views.audit import AuditEntry
 from orpheus.shared.views.errors import ErrorGroupEntry
 from orpheus.shared.views.job_types import JobType, Quarantine
-from orpheus.shared.views.jobs import Event, Job, LogLine
 from orpheus.shared.views.pools import ConfiguredPool
 from orpheus.shared.views.queues import Counts, Queue
 from orpheus.shared.views.schedules import Schedule
@@ -42,56 +41,6 @@ class Problem(TypedDict):
     errors: NotRequired[list[FieldError]]
 
 
-class Total(TypedDict):
-    """How many match: exactly (`eq`), or at least so many (`gte`)."""
-
-    value: int
-    relation: Literal["eq", "gte"]
-
-
-class Searched(TypedDict):
-    """How far a page looked that ended before it was full, as its time was over."""
-
-    jobs: int
-    """How many jobs it looked at."""
-    back_to: Time | None
-    """When the last of them was submitted or, in the order of their ends, ended; null: unknown."""
-
-
-class JobPage(TypedDict):
-    """Jobs, newest first."""
-
-    items: list[Job]
-    next_cursor: str | None
-    """null on the last page."""
-    total: Total
-    """Of a text only what this page has is counted."""
-    searched: Searched | None
-    """null: the page is full, or nothing is left to look at."""
-    unknown: list[str]
-    """Where nothing matches: that no job can, as nothing has the type or names the queue."""
-    quarantined: list[str]
-    """The types whose jobs are held back now, on whichever page they are."""
-
-
-class Ids(TypedDict):
-    """The ids of a batch, in its order."""
-
-    ids: list[int]
-
-
-class Changed(TypedDict):
-    """How many jobs were changed; with `dry_run`, how many would be."""
-
-    changed: int
-    so_far: NotRequired[int]
-    """Of a call with a `limit`: how many all calls from the first to this one have changed."""
-    max_id: NotRequired[int]
-    """Of the same: no newer job is changed by those that go on from there."""
-    next_cursor: NotRequired[str | None]
-    """Of the same: null: nothing is left to do."""
-
-
 class AuditSearched(TypedDict):
     """How far a page looked that ended before it was full, as its time was over."""
 
@@ -111,12 +60,6 @@ class AuditPage(TypedDict):
     """null: the page is full, or nothing is left to look at."""
 
 
-class LogLines(TypedDict):
-    """Lines of a job's log, oldest first."""
-
-    items: list[LogLine]
-
-
 class OutputLine(TypedDict):
     """One line that a program printed, or that Orpheus added about its process."""
 
@@ -131,12 +74,6 @@ class ProgramLines(TypedDict):
     """Lines of a program's output, oldest first."""
 
     items: list[OutputLine]
-
-
-class Events(TypedDict):
-    """Events of a job, oldest first."""
-
-    items: list[Event]
 
 
 class Workers(TypedDict):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-import orjson
 from fastapi import Path, Request
 from pydantic import BaseModel, ValidationError, WithJsonSchema
 from starlette.responses import Response
@@ -15,6 +14,7 @@ from orpheus.api.http.problems import invalid
 from orpheus.api.http.scope import caller_of, client_address, json_body, optional_json_body
 from orpheus.shared.domain.limits import LARGEST_ID, NAME
 from orpheus.shared.errors import NotFound
+from orpheus.shared.messages.encoding import encode
 from orpheus.shared.operations.audit import Actor
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -33,7 +33,7 @@ def json_response(
     value: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with `value` as JSON. For a large one, call it on a reader's thread."""
-    return Response(orjson.dumps(value), status, headers, media_type="application/json")
+    return Response(encode(value), status, headers, media_type="application/json")
 
 
 def validate(model: type[Model], value: Any) -> Model:

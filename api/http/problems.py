@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -32,6 +31,7 @@ from orpheus.shared.errors import (
     TransitionRefused,
     Unavailable,
 )
+from orpheus.shared.messages.encoding import encode
 from orpheus.shared.operations.configuration import FileChanged, NotEditable
 from orpheus.shared.sentences import sentence
 
@@ -79,7 +79,7 @@ class Refusal(OrpheusError):
         }
         if self.problems:
             body["errors"] = [{"pointer": p.pointer, "detail": p.detail} for p in self.problems]
-        return Response(orjson.dumps(body), self.status, self.headers, media_type=PROBLEM_JSON)
+        return Response(encode(body), self.status, self.headers, media_type=PROBLEM_JSON)
 
 
 def refusal_of(error: Exception) -> Refusal:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
-import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -74,7 +73,7 @@ def idempotency_of(scope: Scope, body: Any) -> Idempotency | None:
     if not 1 <= len(key) <= LONGEST_KEY or not all("!" <= character <= "~" for character in key):
         raise _refused("must have 1 to 255 visible ASCII characters")
     # As sorted JSON: the order of keys and white space make no other request.
-    canonical = orjson.dumps([scope["path"], body], option=orjson.OPT_SORT_KEYS)
+    canonical = msgspec.json.encode([scope["path"], body], order="sorted")
     return Idempotency(key, hashlib.sha256(canonical).hexdigest())
 
 

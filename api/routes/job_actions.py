@@ -8,7 +8,6 @@ from typing import TypeVar
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import Changed
 from orpheus.api.contract.openapi import answers, body, problems
 from orpheus.api.contract.requests import BulkChange, BulkFilter
 from orpheus.api.http.calls import (
@@ -24,10 +23,10 @@ from orpheus.api.http.problems import Refusal, refused_fields
 from orpheus.api.routes import listing
 from orpheus.api.services import services_of
 from orpheus.shared.errors import FieldProblem
+from orpheus.shared.messages.jobs import Changed, ListedJob, listed_job_of
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
 from orpheus.shared.storage import BulkCursor, NoSuchCursor, Store
-from orpheus.shared.views.jobs import Job, job_json
 
 T = TypeVar("T")
 
@@ -41,32 +40,32 @@ _PART_OF_JOBS = (
 _PART_OF_LOG = "deleted at most a part of the log of this job. Send it again."
 _STEPS = "bulk"
 _PROBLEMS = problems(403, 404, 409, 413, 415, 422, 507)
-_ANSWERS = answers(Job) | _PROBLEMS
+_ANSWERS = answers(ListedJob) | _PROBLEMS
 
 
 @router.post(
     "/jobs/{job_id}/cancel",
-    responses=_ANSWERS | answers(Job, 202, description="It is leased and was asked to stop."),
+    responses=_ANSWERS | answers(ListedJob, 202, description="It is leased and was asked to stop."),
     openapi_extra=REASON,
 )
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job: at once if it waits (200), else its worker is asked to stop (202)."""
     job, at_once = await _change(request, "cancel", job_id, lambda s, job_id: s.jobs.cancel(job_id))
-    return json_response(job_json(job), 200 if at_once else 202)
+    return json_response(listed_job_of(job), 200 if at_once else 202)
 
 
 @router.post("/jobs/{job_id}/retry", responses=_ANSWERS, openapi_extra=REASON)
 async def retry_job(request: Request, job_id: JobId) -> Response:
     """Give a failed or cancelled job all its attempts again; its history stays."""
     job = await _change(request, "retry", job_id, lambda store, job_id: store.jobs.retry(job_id))
-    return json_response(job_json(job))
+    return json_response(listed_job_of(job))
 
 
 @router.post("/jobs/{job_id}/run", responses=_ANSWERS, openapi_extra=REASON)
 async def run_job(request: Request, job_id: JobId) -> Response:
     """Make a pending job due now, whatever time it waits for."""
     job = await _change(request, "run", job_id, lambda store, job_id: store.jobs.run_now(job_id))
-    return json_response(job_json(job))
+    return json_response(listed_job_of(job))
 
 
 @router.delete(
@@ -157,7 +156,7 @@ def _whole(
             reason=actor.reason,
             before_each=before_each,
         )
-        return {"changed": changed}
+        return Changed(changed)
 
     return change
 
@@ -166,11 +165,11 @@ def _counted(store: Store, bulk: BulkChange) -> Changed:
     """Return how many jobs of the filter the action would change."""
     matching = listing.chosen(bulk.filter, store.clock.wall_ms())
     if bulk.limit is None:
-        return {"changed": store.bulk.count(bulk.action, matching, bulk.max_id)}
+        return Changed(store.bulk.count(bulk.action, matching, bulk.max_id))
     with store.snapshot():
         max_id = store.bulk.first_cursor(bulk.max_id).max_id
         changed = store.bulk.count(bulk.action, matching, max_id)
-    return {"changed": changed, "max_id": max_id, "next_cursor": None}
+    return Changed(changed, max_id=max_id, next_cursor=None)
 
 
 def _step(
@@ -199,11 +198,7 @@ def _step(
             )
         except NoSuchCursor as error:
             raise refused_fields([FieldProblem("/cursor", _NOT_OF_THESE)]) from error
-        return {
-            "changed": step.changed,
-            "so_far": step.so_far,
-            "max_id": cursor.max_id,
-            "next_cursor": step.next_cursor and encode_cursor(step.next_cursor, _STEPS),
-        }
+        next_cursor = step.next_cursor and encode_cursor(step.next_cursor, _STEPS)
+        return Changed(step.changed, step.so_far, cursor.max_id, next_cursor)
 
     return change

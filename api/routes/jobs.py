@@ -1,13 +1,12 @@
 """Jobs: submit, list, read."""
 
 import asyncio
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import Events, Ids, JobPage, LogLines
 from orpheus.api.contract.openapi import (
     LOCATION,
     REPLAYED,
@@ -32,6 +31,24 @@ from orpheus.api.routes.idempotency import idempotency_of, write_once
 from orpheus.api.services import services_of, workers
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.messages.encoding import optional_time
+from orpheus.shared.messages.events import event_of
+from orpheus.shared.messages.jobs import (
+    Events,
+    Ids,
+    Job,
+    JobGraph,
+    JobPage,
+    ListedJob,
+    LogLines,
+    SearchedJobs,
+    Total,
+    graph_of,
+    job_of,
+    job_preview_of,
+    listed_job_of,
+    log_line_of,
+)
 from orpheus.shared.storage import (
     PAGE_BYTES,
     Budget,
@@ -39,21 +56,8 @@ from orpheus.shared.storage import (
     JobOrder,
     Store,
     Submitted,
-    Total,
-)
-from orpheus.shared.views.graphs import JobGraph, graph_json
-from orpheus.shared.views.jobs import (
-    Event,
-    Job,
-    JobWithAttempts,
-    attempt_json,
-    event_json,
-    job_json,
-    job_preview_json,
-    log_line_json,
 )
 from orpheus.shared.views.unknown_names import unknown_in_filter
-from orpheus.shared.views.values import optional_time
 from orpheus.shared.views.why import Why, why_json
 
 router = APIRouter(tags=["jobs"])
@@ -70,8 +74,8 @@ _HELD = "A live job of this type holds this unique_key: it."
     "/jobs",
     status_code=201,
     responses={
-        **answers(Job, 201, headers=_SUBMITTED),
-        **answers(Job, 200, description=_HELD, headers=_SUBMITTED),
+        **answers(ListedJob, 201, headers=_SUBMITTED),
+        **answers(ListedJob, 200, description=_HELD, headers=_SUBMITTED),
         **problems(403, 409, 413, 415, 422, 507),
     },
     openapi_extra=body(SubmitJob) | SUBMIT_HEADERS,
@@ -99,7 +103,7 @@ def _submit_each(store: Store, new: list[jobs.NewJob]) -> list[Submitted]:
 def _submitted(submitted: Submitted) -> Response:
     job = submitted.job
     status = 201 if submitted.created else 200
-    return json_response(job_json(job), status, {"Location": f"/jobs/{job.id}"})
+    return json_response(listed_job_of(job), status, {"Location": f"/jobs/{job.id}"})
 
 
 @router.post(
@@ -123,7 +127,7 @@ async def submit_batch(request: Request) -> Response:
         services,
         idempotency,
         lambda store: store.jobs.submit_many(new),
-        lambda ids: json_response(Ids(ids=ids), 201),
+        lambda ids: json_response(Ids(ids), 201),
     )
 
 
@@ -136,9 +140,8 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
     """
     services, order = services_of(request), listing.order_of(query)
     at = decode_cursor(query.cursor, _LISTS[order], len(JobCursor._fields))
-
-    preview_chars, to_json = (
-        (_PREVIEW_CHARS, job_preview_json) if query.preview else (None, job_json)
+    preview_chars, message_of = (
+        (_PREVIEW_CHARS, job_preview_of) if query.preview else (None, listed_job_of)
     )
 
     def read(store: Store) -> Response:
@@ -154,22 +157,23 @@ async def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> R
                 budget=Budget(listing.PAGE_S),
             )
             is_all = at is None and found.next_cursor is None
-            total = Total(len(found.jobs), exact=is_all)
+            total = Total(len(found.jobs), "eq" if is_all else "gte")
             if query.q is None and not is_all:
-                total = store.lists.total(matching, Budget(_TOTAL_S), order=order)
+                counted = store.lists.total(matching, Budget(_TOTAL_S), order=order)
+                total = Total(counted.value, "eq" if counted.exact else "gte")
             quarantined = [one.type for one in store.quarantines.all()]
-        page: JobPage = {
-            "items": [to_json(job) for job in found.jobs],
-            "next_cursor": found.next_cursor and encode_cursor(found.next_cursor, _LISTS[order]),
-            "total": {"value": total.value, "relation": "eq" if total.exact else "gte"},
-            "searched": None
+        page = JobPage(
+            items=[message_of(job) for job in found.jobs],
+            next_cursor=found.next_cursor and encode_cursor(found.next_cursor, _LISTS[order]),
+            total=total,
+            searched=None
             if found.looked_at is None
-            else {"jobs": found.looked_at, "back_to": optional_time(found.reached_ms)},
-            "unknown": []
+            else SearchedJobs(found.looked_at, optional_time(found.reached_ms)),
+            unknown=[]
             if found.jobs or not is_all
             else unknown_in_filter(store, services.options.storage.pools, matching),
-            "quarantined": quarantined,
-        }
+            quarantined=quarantined,
+        )
         return json_response(page)
 
     return await services.readers.read(read)
@@ -182,16 +186,15 @@ async def not_a_job() -> Response:
     raise HTTPException(405)
 
 
-@router.get("/jobs/{job_id}", responses=answers(JobWithAttempts) | problems(404, 422))
+@router.get("/jobs/{job_id}", responses=answers(Job) | problems(404, 422))
 async def get_job(request: Request, job_id: JobId, query: Annotated[JobQuery, Query()]) -> Response:
     """A job with its attempts; with `wait`, when it has ended, or so many seconds later."""
     services, number = services_of(request), parse_job_id(job_id)
 
     def read(store: Store) -> Response:
         with store.snapshot():
-            job = store.jobs.get(number)
-            attempts = [attempt_json(attempt) for attempt in store.jobs.attempts(number)]
-        return json_response(JobWithAttempts(**job_json(job), attempts=attempts))
+            job = job_of(store.jobs.get(number), store.jobs.attempts(number))
+        return json_response(job)
 
     if not query.wait:
         return await services.readers.read(read)
@@ -223,7 +226,7 @@ async def get_graph(request: Request, job_id: JobId) -> Response:
     def read(store: Store) -> Response:
         with store.snapshot():
             graph = store.graphs.around(number)
-        return json_response(graph_json(graph))
+        return json_response(graph_of(graph))
 
     return await services_of(request).readers.read(read)
 
@@ -239,7 +242,7 @@ async def get_logs(
         with store.snapshot():
             store.jobs.get(number)  # an unknown job is a 404, not an empty log
             lines = store.logs.after(number, query.after, query.limit)
-        return json_response(LogLines(items=[log_line_json(line) for line in lines]))
+        return json_response(LogLines([log_line_of(line) for line in lines]))
 
     return await services_of(request).readers.read(read)
 
@@ -255,7 +258,7 @@ async def get_events(
         with store.snapshot():
             store.jobs.get(number)
             events = store.events.of_job(number, query.limit, query.after)
-        return json_response(Events(items=[cast("Event", event_json(event)) for event in events]))
+        return json_response({"items": [event_of(event) for event in events]})
 
     return await services_of(request).readers.read(read)
 

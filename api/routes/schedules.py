@@ -9,10 +9,10 @@ from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
 from orpheus.api.services import services_of
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.why import Pause
+from orpheus.shared.messages.jobs import ListedJob, listed_job_of
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.operations.stored_settings import job_maker
 from orpheus.shared.storage import Store
-from orpheus.shared.views.jobs import Job, job_json
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.schedules import (
     PausedSchedule,
@@ -35,7 +35,7 @@ async def list_schedules(request: Request) -> Response:
 @router.post(
     "/schedules/{name}/run",
     status_code=201,
-    responses=answers(Job, 201, headers=LOCATION) | _PROBLEMS,
+    responses=answers(ListedJob, 201, headers=LOCATION) | _PROBLEMS,
     openapi_extra=REASON,
 )
 async def run_schedule(request: Request, name: Name) -> Response:
@@ -47,7 +47,7 @@ async def run_schedule(request: Request, name: Name) -> Response:
         return store.jobs.get(operator_actions.run_schedule(store, actor, name, make_job))
 
     job = await services.writer.write(run)
-    return json_response(job_json(job), 201, {"Location": f"/jobs/{job.id}"})
+    return json_response(listed_job_of(job), 201, {"Location": f"/jobs/{job.id}"})
 
 
 @router.post(

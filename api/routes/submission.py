@@ -7,8 +7,6 @@ transaction that inserts it.
 
 from collections.abc import Mapping
 
-import orjson
-
 from orpheus.api.contract.requests import BatchJob, SubmitBatch, SubmitJob
 from orpheus.api.http.problems import refused_fields
 from orpheus.shared.domain.handover import JobDefaults
@@ -20,6 +18,7 @@ from orpheus.shared.job_types.admission import (
     unknown_type,
     with_defaults,
 )
+from orpheus.shared.messages.encoding import encode
 from orpheus.shared.storage import TypeRow
 
 Types = Mapping[str, TypeRow]
@@ -49,7 +48,7 @@ def _job_of(request: SubmitJob | BatchJob, types: Types, defaults: JobDefaults) 
     return with_defaults(
         row,
         defaults,
-        payload=orjson.dumps(request.payload).decode(),
+        payload=encode(request.payload).decode(),
         versions=versions,
         queue=request.queue,
         priority=request.priority,

@@ -15,13 +15,12 @@ jumps to its end, and its listeners start over with a hello.
 
 import asyncio
 import contextlib
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
-import orjson
 
 from orpheus.api.database.readers import Readers
 from orpheus.api.database.shared_read import SharedRead
@@ -30,7 +29,7 @@ from orpheus.api.stream.progress import Progress, progress_since
 from orpheus.api.stream.ring import Ring
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.logs import get_logger
-from orpheus.shared.moments import rfc3339
+from orpheus.shared.messages.encoding import encode
 from orpheus.shared.process.doorbells import Bell
 from orpheus.shared.storage import Store
 
@@ -246,8 +245,7 @@ class Broadcaster:
         if not (self._listeners or self._watchers):
             return
         overview = await self._readers.read(self._overview)
-        at = rfc3339(time.time_ns() // 1_000_000)
-        text = orjson.dumps({"type": "heartbeat", "at": at, **overview}).decode()
+        text = encode({"type": "heartbeat", "at": datetime.now(UTC), **overview}).decode()
         self.heartbeat = Notice("heartbeat", text)
         set_all(self._listeners)
 

@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequen
 from typing import TypeVar
 
 import msgspec
-import orjson
 
 from orpheus.api.stream.broadcaster import FRAME_BYTES, Broadcaster
 from orpheus.api.stream.messages import (
@@ -24,8 +23,9 @@ from orpheus.api.stream.messages import (
 )
 from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.errors import NotFound
+from orpheus.shared.messages.encoding import encode
+from orpheus.shared.messages.jobs import JobInEvent, job_in_event_of, log_line_of
 from orpheus.shared.storage import Store
-from orpheus.shared.views.jobs import JobSummary, job_summary_json, log_line_json
 
 T = TypeVar("T")
 
@@ -222,7 +222,7 @@ class Listener(Follower):
         is_full = True
         while is_full:
             lines = await self._broadcaster.read(_lines_after(job_id, self._last_line_id))
-            texts = [orjson.dumps(log_line_json(line)).decode() for line in lines]
+            texts = [encode(log_line_of(line)).decode() for line in lines]
             for part in _parts(texts, str):
                 joined = ",".join(part)
                 yield Notice("log", f'{{"type":"log","job":{job_id},"lines":[{joined}]}}')
@@ -234,13 +234,13 @@ class Listener(Follower):
 async def hello(broadcaster: Broadcaster, epoch: str, seq: int, **more: object) -> Notice:
     """Return the hello of a listener that gets what follows `seq`, with `more` fields."""
     greeting = await broadcaster.greeting.get()
-    text = orjson.dumps({"type": "hello", "seq": seq, "epoch": epoch, **greeting, **more})
+    text = encode({"type": "hello", "seq": seq, "epoch": epoch, **greeting, **more})
     return Notice("hello", text.decode(), event_id(epoch, seq))
 
 
 def reset(oldest: int) -> Notice:
     """Return the message that events are missing here."""
-    return Notice("reset", orjson.dumps({"type": "reset", "oldest": oldest}).decode())
+    return Notice("reset", encode({"type": "reset", "oldest": oldest}).decode())
 
 
 def _page_after(after: int, job_id: int | None) -> Callable[[Store], _Page]:
@@ -258,10 +258,10 @@ def _page_after(after: int, job_id: int | None) -> Callable[[Store], _Page]:
     return read
 
 
-def _summary_of(job_id: int) -> Callable[[Store], JobSummary | None]:
-    def read(store: Store) -> JobSummary | None:
+def _summary_of(job_id: int) -> Callable[[Store], JobInEvent | None]:
+    def read(store: Store) -> JobInEvent | None:
         try:
-            return job_summary_json(store.jobs.get(job_id))
+            return job_in_event_of(store.jobs.get(job_id))
         except NotFound:  # deleted since the client asked for it
             return None
 

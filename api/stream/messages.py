@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import Literal
 
 import msgspec
-import orjson
 
 from orpheus.shared.domain.events import Event
-from orpheus.shared.views.jobs import event_json
+from orpheus.shared.messages.encoding import encode
+from orpheus.shared.messages.events import event_of
 
 _TEXT = 0x81  # a whole text message
 _COMPRESSED = 0x40
@@ -78,7 +78,7 @@ class EncodedEvent(msgspec.Struct, frozen=True):
 
 def encode_event(event: Event) -> EncodedEvent:
     """Encode a stored event."""
-    text = orjson.dumps(event_json(event)).decode()
+    text = encode(event_of(event)).decode()
     return EncodedEvent(event.seq, event.job_id, event.kind, text)
 
 

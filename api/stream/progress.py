@@ -5,17 +5,15 @@ progressed again since the moment of the message is left out, as the next messag
 a job that has ended, as its events tell of it.
 """
 
-import time
 from collections.abc import Mapping
-
-import orjson
+from datetime import UTC, datetime
 
 from orpheus.api.stream.messages import EncodedEvent
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Job
-from orpheus.shared.moments import rfc3339
+from orpheus.shared.messages.encoding import encode
+from orpheus.shared.messages.jobs import job_in_event_of
 from orpheus.shared.storage import Store
-from orpheus.shared.views.jobs import job_summary_json
 
 Progress = Mapping[int, tuple[float | None, str | None]]
 """Job id -> progress and message, for the running jobs that have reported any."""
@@ -52,8 +50,8 @@ def _present(store: Store) -> Progress:
 
 def _encoded(job: Job) -> EncodedEvent:
     event = {
-        "at": rfc3339(time.time_ns() // 1_000_000),
+        "at": datetime.now(UTC),
         "kind": Kind.JOB_PROGRESS,
-        "job": job_summary_json(job),
+        "job": job_in_event_of(job),
     }
-    return EncodedEvent(None, job.id, Kind.JOB_PROGRESS, orjson.dumps(event).decode())
+    return EncodedEvent(None, job.id, Kind.JOB_PROGRESS, encode(event).decode())

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
-import orjson
 
 from orpheus.api.stream.broadcaster import FRAME_BYTES, MOST_BEHIND
 from orpheus.api.stream.listener import Position
 from orpheus.api.stream.messages import EncodedEvent, Frame, Notice, encode_event
 from orpheus.api.stream.progress import Progress, progress_since
 from orpheus.shared.domain.events import EventKey
+from orpheus.shared.messages.encoding import encode
 from orpheus.shared.storage import Store
 
 FEW = 50
@@ -75,7 +75,7 @@ def summary_after(
         frame = Frame(epoch, [encode_event(event) for event in found], changed)
         message: Frame | Notice | None = frame if found or changed else None
         if not is_whole:
-            text = orjson.dumps({"type": "summary", "after": after, "seq": seq, **_summed(keys)})
+            text = encode({"type": "summary", "after": after, "seq": seq, **_summed(keys)})
             message = Notice("summary", f'{text.decode()[:-1]},"events":{frame.list}}}')
         return Summary(epoch, after, known, seq, progress, message)
 

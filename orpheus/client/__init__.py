@@ -7,7 +7,6 @@ in_transaction.py and http.py make them, blocking.py and awaited.py perform them
 not use is not imported.
 """
 
-from orpheus.client.values import Attempt, Event, Job, JobState, LogLine
 from orpheus.shared.domain.jobs import JobError, Outcome, Status
 from orpheus.shared.errors import (
     ConfigurationError,
@@ -27,6 +26,7 @@ from orpheus.shared.errors import (
     WaitTimedOut,
 )
 from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.messages.jobs import Attempt, Event, Job, JobState, LogLine
 
 __all__ = [
     "Attempt",

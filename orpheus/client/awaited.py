@@ -10,10 +10,10 @@ from typing import Any, Self, TypeVar, Unpack
 from orpheus.client import calls
 from orpheus.client.requests import id_of, most_of, reason_of, requests_of, wanted_of
 from orpheus.client.steps import Compute, Pause, Step, Steps, run_awaited
-from orpheus.client.values import Event, Job, JobState, LogLine
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.job_types.request import JobRequest, Options, request_of
+from orpheus.shared.messages.jobs import Event, Job, JobState, LogLine
 
 T = TypeVar("T")
 

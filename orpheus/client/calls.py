@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from orpheus.client.steps import Steps
-from orpheus.client.values import Event, Job, LogLine
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import WaitTimedOut
+from orpheus.shared.messages.jobs import Event, Job, LogLine
 
 if TYPE_CHECKING:
     from orpheus.client.database import DatabaseCalls

@@ -15,12 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-import orjson
-
 from orpheus.client.requests import batch_body, one_body
 from orpheus.client.settings import DatabaseSettings
 from orpheus.client.steps import Pause, Steps, Use
-from orpheus.client.values import Event, Job, LogLine, event_of, job_of, line_of
 from orpheus.shared.domain import jobs as stored
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.lifecycle import TERMINAL
@@ -28,10 +25,12 @@ from orpheus.shared.errors import TooLarge
 from orpheus.shared.job_types.admission import prepare_batch, prepare_job
 from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.messages.encoding import as_decoded
+from orpheus.shared.messages.events import event_of
+from orpheus.shared.messages.jobs import Event, Job, LogLine, job_of, log_line_of
 from orpheus.shared.operations.audit import local_actor
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
 from orpheus.shared.storage import PAGE_BYTES, JobCursor, JobOrder, Store, TypeRow
-from orpheus.shared.views.jobs import attempt_json, event_json, job_json, log_line_json
 
 T = TypeVar("T")
 
@@ -133,7 +132,7 @@ class DatabaseCalls:
             with store.snapshot():
                 store.jobs.get(job_id)  # an unknown job raises NotFound
                 lines = store.logs.after(job_id, after, limit)
-            return [line_of(_plain(log_line_json(line))) for line in lines]
+            return [as_decoded(log_line_of(line), LogLine) for line in lines]
 
         return _use(read)
 
@@ -144,7 +143,7 @@ class DatabaseCalls:
             with store.snapshot():
                 store.jobs.get(job_id)
                 events = store.events.of_job(job_id, limit, after)
-            return [event_of(_plain(event_json(event))) for event in events]
+            return [as_decoded(event_of(event), Event) for event in events]
 
         return _use(read)
 
@@ -165,18 +164,11 @@ def _types(store: Store, names: Iterable[str]) -> dict[str, TypeRow]:
 def _with_attempts(store: Store, job_id: int) -> Job:
     with store.snapshot():
         job, attempts = store.jobs.get(job_id), store.jobs.attempts(job_id)
-    return job_of(
-        _plain({**job_json(job), "attempts": [attempt_json(attempt) for attempt in attempts]})
-    )
+    return as_decoded(job_of(job, attempts), Job)
 
 
 def _job(job: stored.Job) -> Job:
-    return job_of(_plain(job_json(job)))
-
-
-def _plain(value: Any) -> Any:
-    """Return what a client of the API would read. json keeps integers that orjson makes floats."""
-    return json.loads(orjson.dumps(value))
+    return as_decoded(job_of(job, ()), Job)
 
 
 def _audited(

@@ -18,15 +18,14 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, TypeVar
 
-from msgspec.structs import replace
+import msgspec
 
 from orpheus.client.requests import batch_body, one_body
 from orpheus.client.steps import Answer, Compute, Failure, Pause, Send, Steps
-from orpheus.client.values import Event, Job, LogLine, event_of, job_of, line_of
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.errors import (
     DatabaseFull,
@@ -42,7 +41,8 @@ from orpheus.shared.errors import (
 )
 from orpheus.shared.job_types.current_trace import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.shared.views.values import optional_time
+from orpheus.shared.messages.jobs import Event, Events, Ids, Job, LogLine, LogLines
+from orpheus.shared.moments import rfc3339
 
 T = TypeVar("T")
 
@@ -72,6 +72,13 @@ _TEXTS_OF_A_FILTER = ("status", "type", "queue", "tag", "q", "error", "where")
 _PROBLEM = "application/problem+json"
 
 
+class _Page(msgspec.Struct):
+    """What a client needs of a JobPage."""
+
+    items: list[Job]
+    next_cursor: str | None
+
+
 class HttpCalls:
     """The calls as steps that send requests. `retry_for_s`: how long a request is sent again."""
 
@@ -80,16 +87,16 @@ class HttpCalls:
 
     def submit(self, request: JobRequest) -> Steps[Job]:
         """Submit a job; return it, or the live job with its unique key."""
-        return (yield from self._read(job_of, _submission("/jobs", one_body(request))))
+        return (yield from self._read(Job, _submission("/jobs", one_body(request))))
 
     def submit_many(self, requests: Sequence[JobRequest]) -> Steps[list[int]]:
         """Submit all jobs or none; return their ids in order."""
         body = yield Compute(lambda: batch_body(requests))
-        return (yield from self._read(_ids, _submission("/jobs/batch", body)))
+        return (yield from self._read(Ids, _submission("/jobs/batch", body))).ids
 
     def get(self, job_id: int) -> Steps[Job]:
         """Return the job with its attempts."""
-        return (yield from self._read(job_of, Send("GET", f"/jobs/{job_id}")))
+        return (yield from self._read(Job, Send("GET", f"/jobs/{job_id}")))
 
     def wait(self, job_id: int, timeout_s: float) -> Steps[Job]:
         """Return the job with its attempts once it has ended, or as it is after `timeout_s`."""
@@ -99,7 +106,7 @@ class HttpCalls:
             hold_s = round(min(max(give_up_at_s - asked_s, 0.0), _LONGEST_HOLD_S), 3)
             query = {"wait": str(hold_s)} if hold_s else {}
             send = Send("GET", f"/jobs/{job_id}", query=query, hold_s=hold_s)
-            job = yield from self._read(job_of, send, retry_for_s=give_up_at_s - asked_s)
+            job = yield from self._read(Job, send, retry_for_s=give_up_at_s - asked_s)
             now_s = time.monotonic()
             if job.ended or now_s >= give_up_at_s:
                 return job
@@ -113,13 +120,14 @@ class HttpCalls:
         """Return a page of jobs, newest first, and the cursor of the next."""
         fields = {
             **{name: getattr(wanted, name) for name in _TEXTS_OF_A_FILTER},
-            "since": optional_time(wanted.since_ms),
-            "until": optional_time(wanted.until_ms),
+            "since": wanted.since_ms and rfc3339(wanted.since_ms),
+            "until": wanted.until_ms and rfc3339(wanted.until_ms),
             "cursor": cursor,
         }
         query = {name: value for name, value in fields.items() if value is not None}
         send = Send("GET", "/jobs", query={**query, "limit": limit})
-        return (yield from self._read(_page, send))
+        page = yield from self._read(_Page, send)
+        return page.items, page.next_cursor
 
     def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:
         """Cancel the job, or ask its worker to stop."""
@@ -127,11 +135,11 @@ class HttpCalls:
         send = Send("POST", path, body=_reason(reason), done_already=_REFUSED)
         answer = yield from self._answer(send)
         if answer.status != _REFUSED:
-            return _decoded(job_of, send, answer)
+            return _decoded(Job, send, answer)
         job = yield from self.get(job_id)
         if not job.cancel_requested:
             raise _error_of(send, answer)
-        return replace(job, attempts=())
+        return msgspec.structs.replace(job, attempts=())
 
     def retry(self, job_id: int, reason: str | None) -> Steps[Job]:
         """Run a failed or cancelled job again."""
@@ -142,7 +150,7 @@ class HttpCalls:
         return self._change(f"/jobs/{job_id}/run", reason)
 
     def _change(self, path: str, reason: str | None) -> Steps[Job]:
-        return (yield from self._read(job_of, Send("POST", path, body=_reason(reason))))
+        return (yield from self._read(Job, Send("POST", path, body=_reason(reason))))
 
     def delete(self, job_id: int, reason: str | None) -> Steps[None]:
         """Delete a job that has ended."""
@@ -153,17 +161,17 @@ class HttpCalls:
         """Return some lines of the job's log, oldest first."""
         query = {"after": after, "limit": limit}
         send = Send("GET", f"/jobs/{job_id}/logs", query=query)
-        return (yield from self._read(_items_of(line_of), send))
+        return (yield from self._read(LogLines, send)).items
 
     def happened(self, job_id: int, after: int, limit: int) -> Steps[list[Event]]:
         """Return some events of the job, oldest first."""
         query = {"after": after, "limit": limit}
         send = Send("GET", f"/jobs/{job_id}/events", query=query)
-        return (yield from self._read(_items_of(event_of), send))
+        return (yield from self._read(Events, send)).items
 
-    def _read(self, read: Callable[[Any], T], send: Send, retry_for_s: float = inf) -> Steps[T]:
-        """Return what `read` makes of the JSON of the answer."""
-        return _decoded(read, send, (yield from self._answer(send, retry_for_s)))
+    def _read(self, kind: type[T], send: Send, retry_for_s: float = inf) -> Steps[T]:
+        """Return the message in the answer."""
+        return _decoded(kind, send, (yield from self._answer(send, retry_for_s)))
 
     def _answer(self, send: Send, retry_for_s: float = inf) -> Steps[Answer]:
         """Return a good answer, or the answer to a repeat that says that the action was done.
@@ -226,34 +234,19 @@ def _error_of(send: Send, answer: Answer) -> OrpheusError:
     return _MEANING.get(answer.status, UnexpectedAnswer)(detail)
 
 
-def _decoded(read: Callable[[Any], T], send: Send, answer: Answer) -> T:
+def _decoded(kind: type[T], send: Send, answer: Answer) -> T:
     try:
-        data = json.loads(answer.body)
+        return msgspec.json.decode(answer.body, type=kind)
+    except msgspec.ValidationError as error:
+        raise _unreadable(send, "is not that of Orpheus") from error
     except ValueError as error:
         raise _unreadable(send, "is not JSON") from error
-    try:
-        return read(data)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _unreadable(send, "is not that of Orpheus") from error
 
 
 def _unreadable(send: Send, problem: str) -> UnexpectedAnswer:
     """Return the error for an answer of 200 to 299 that says nothing of what was done."""
     unknown = "" if send.method == "GET" else _UNKNOWN
     return UnexpectedAnswer(f"{send.method} {send.path}: the answer {problem}{unknown}{_ANOTHER}")
-
-
-def _ids(data: Any) -> list[int]:
-    ids: list[int] = data["ids"]
-    return ids
-
-
-def _page(data: Any) -> tuple[list[Job], str | None]:
-    return _items_of(job_of)(data), data["next_cursor"]
-
-
-def _items_of(read: Callable[[Any], T]) -> Callable[[Any], list[T]]:
-    return lambda data: [read(item) for item in data["items"]]
 
 
 def _problem(answer: Answer) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from orpheus.client.database import DatabaseCalls
 from orpheus.client.steps import Steps
-from orpheus.client.values import Event, Job
+from orpheus.shared.messages.jobs import Event, Job
 
 
 class CallsInTransaction(DatabaseCalls):

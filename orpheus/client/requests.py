@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from orpheus.client.values import JobState
 from orpheus.shared.domain.job_filter import JobFilter, filter_problems
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.json_values import json_pointer, json_problems, not_storable
@@ -21,6 +20,7 @@ from orpheus.shared.domain.limits import (
 from orpheus.shared.durations import moment_ms, parse_moment
 from orpheus.shared.errors import FieldProblem, InvalidJob, NotFound
 from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.messages.jobs import JobState
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from orpheus.client.blocking import Client
 from orpheus.client.database import DatabaseCalls
 from orpheus.client.steps import Pause, Step, Use
-from orpheus.client.values import Job, JobState
 from orpheus.shared.domain.commands import describe_command
 from orpheus.shared.domain.jobs import Holder, Lease, Outcome, Status
 from orpheus.shared.domain.json_values import json_problems, not_storable
@@ -26,6 +25,7 @@ from orpheus.shared.job_types.admission import unknown_type
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import JobType, load_job_types, registered_types
 from orpheus.shared.job_types.request import JobRequest, Options
+from orpheus.shared.messages.jobs import Job, JobState
 from orpheus.shared.operations.stored_settings import fire_schedules, write_settings
 from orpheus.shared.operations.upkeep import continue_cascades
 from orpheus.shared.process.one_at_a_time import OneAtATime

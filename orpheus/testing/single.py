@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import msgspec
-import orjson
 
-from orpheus.client.values import LogLine, line_of
 from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.jobs import LogLine as StoredLine
@@ -17,7 +15,8 @@ from orpheus.shared.job_types.admission import prepare_child
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import JobType, registered_types
 from orpheus.shared.job_types.request import JobRequest
-from orpheus.shared.views.jobs import log_line_json
+from orpheus.shared.messages.encoding import as_decoded
+from orpheus.shared.messages.jobs import LogLine, log_line_of
 from orpheus.testing.attempts import job_type_of, run_attempt
 from orpheus.worker.attempt.context import RunningAttempt
 from orpheus.worker.attempt.outcomes import payload_text
@@ -187,7 +186,7 @@ def _lines(attempt: RunningAttempt) -> Iterator[LogLine]:
     taken = attempt.take_lines()
     for number, new in enumerate(taken, start=1):
         line = StoredLine(number, attempt.lease.attempt, new.at_ms, new.level, new.line, new.fields)
-        yield line_of(json.loads(orjson.dumps(log_line_json(line))))
+        yield as_decoded(log_line_of(line), LogLine)
 
 
 def _without_own_refs(children: Sequence[JobRequest]) -> tuple[JobRequest, ...]:

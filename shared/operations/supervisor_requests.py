@@ -17,13 +17,13 @@ from orpheus.shared.domain.requests import Request, RequestAction, scale_target,
 from orpheus.shared.domain.stacks import THREADS_BELOW, job_first
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
+from orpheus.shared.messages.jobs import running_job_of
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.operations.reclaim import is_supervised
 from orpheus.shared.process.clock import is_alive, os_state
 from orpheus.shared.process.supervisor_lock import is_gone, is_held
 from orpheus.shared.storage import Store
-from orpheus.shared.views.jobs import running_job_json
 from orpheus.shared.views.unknown_names import unknown_slot
 from orpheus.shared.views.workers import Stack, gone_supervisors
 
@@ -225,7 +225,7 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
         "slot": name,
         "pid": slot.pid,
         "incarnation": slot.incarnation,
-        "job": running_job_json(job),
+        "job": running_job_of(job),
         "at": rfc3339(store.clock.wall_ms()),
         "stack": job_first(stack, coroutines, job.id if job else None),
     }

@@ -1,12 +1,12 @@
 """Job types as the API and the command line list them."""
 
-from typing import Any, NotRequired, cast
+from typing import Any, NotRequired
 
-import orjson
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import quarantine as domain
 from orpheus.shared.domain.handover import JobDefaults
+from orpheus.shared.messages.encoding import finished_json
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store, TypeRow
 from orpheus.shared.views.values import Seconds, Time
@@ -104,7 +104,7 @@ def type_json(
     """Return a job type; its `defaults` are its own, or else `defaults` of the configuration."""
     result: JobType = {
         "name": row.name,
-        "schema": cast("dict[str, Any]", orjson.Fragment(row.schema)),
+        "schema": finished_json(row.schema),
         "defaults": {
             "queue": row.queue or "default",
             "max_retries": defaults.max_retries if row.max_retries is None else row.max_retries,

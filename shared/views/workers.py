@@ -26,12 +26,12 @@ from orpheus.shared.domain.processes import (
     is_silent,
 )
 from orpheus.shared.domain.requests import RequestAction
+from orpheus.shared.messages.jobs import RunningJob, running_job_of
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.supervisor_lock import is_gone, is_held
 from orpheus.shared.storage import Store
 from orpheus.shared.views.exits import Failure, LastExit, exit_json
-from orpheus.shared.views.jobs import RunningJob, running_job_json
 from orpheus.shared.views.slot_reasons import reason_of
 from orpheus.shared.views.values import Time, tenths
 
@@ -346,7 +346,7 @@ def _slot_json(
         "rejected": slot.rejected,
         "pid": slot.pid,
         "incarnation": slot.incarnation,
-        "job": running_job_json(job),
+        "job": running_job_of(job),
         "jobs_in_progress": 0 if job is None else job.in_progress,
         "places": places,
         "runs_alone": places > 1 and job is not None and job.crashes > 0,

@@ -10,9 +10,9 @@ from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
+from orpheus.shared.messages.jobs import listed_job_of
 from orpheus.shared.operations.operator_actions import change_job, delete_long_log
 from orpheus.shared.storage import BulkAction, Store
-from orpheus.shared.views.jobs import job_json
 from orpheus.supervisor.cli.bulk import BulkOptions, bulk_options, change_matching, end_dependents
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options, hide_ended
@@ -68,7 +68,7 @@ def _change_each(
     if operator.as_json and action == "delete":
         print_json({"deleted": changed})
     elif operator.as_json:
-        print_json({"items": [job_json(job) for job in changed]})
+        print_json({"items": [listed_job_of(job) for job in changed]})
     return ExitCode.OK if len(changed) == len(ids) else ExitCode.NO
 
 

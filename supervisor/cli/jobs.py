@@ -15,9 +15,9 @@ from orpheus.shared.domain.rooms import FREE
 from orpheus.shared.domain.serving import serves
 from orpheus.shared.domain.silence import Silence
 from orpheus.shared.domain.why import how_cancelled, was_cancelled
+from orpheus.shared.messages.jobs import job_of, listed_job_of
 from orpheus.shared.storage import Budget, JobOrder, Store
 from orpheus.shared.text import first_line
-from orpheus.shared.views.jobs import attempt_json, job_json
 from orpheus.shared.views.queues import queue_json
 from orpheus.shared.views.why import as_ran, silent_jobs
 from orpheus.shared.views.workers import Worker
@@ -90,7 +90,7 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> None:
         total = store.lists.total(wanted, Budget(_TOTAL_S), order=order)
         if operator.as_json:
             shown = {"value": total.value, "relation": "eq" if total.exact else "gte"}
-            print_json({"items": [job_json(job) for job in page], "total": shown})
+            print_json({"items": [listed_job_of(job) for job in page], "total": shown})
             return
         now_ms, only = store.clock.wall_ms(), wanted.queue
         waits_for = _waits_for(store, page)
@@ -230,8 +230,7 @@ def show(operator: Operator, id: int) -> None:
     with operator.opened() as (store, handover):
         job, attempts = store.jobs.get(id), store.jobs.attempts(id)
         if operator.as_json:
-            shown = [attempt_json(attempt) for attempt in attempts]
-            print_json({**job_json(job), "attempts": shown})
+            print_json(job_of(job, attempts))
             return
         status = _status(store, job)
         waits = first_reason(store, handover, id) if job.status in LIVE else None

@@ -17,9 +17,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-import orjson
+import msgspec
 
 from orpheus.shared.domain import words
+from orpheus.shared.messages.encoding import encode
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.table import (
@@ -64,7 +65,7 @@ def reader_may_leave() -> Iterator[None]:
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+    click.echo(msgspec.json.format(encode(value), indent=2))
 
 
 def warn(text: str) -> None:

@@ -231,7 +231,7 @@ def _cells(item: Mapping[str, Any]) -> dict[str, object]:
         "slot": item["slot"],
         "state": item["state"],
         "pid": item["pid"],
-        "job": f"{job['id']} {job['type']}{more}" if job else None,
+        "job": f"{job.id} {job.type}{more}" if job else None,
         "beat": duration(beat_s),
         "cpu": None if cpu is None else f"{cpu:.1f} %",
         "memory": mebibytes(item["rss_bytes"]),
@@ -278,7 +278,7 @@ def to_be_released(store: Store, workers: Sequence[Worker]) -> dict[int, str]:
         if one["incarnation"] and one["job"] and one["until"] and _releases(one):
             told = f"released {ago(one['until'])} if it still runs by then"
             is_alone = one["places"] < 2
-            run = [one["job"]["id"]] if is_alone else store.leases.jobs_of(one["incarnation"])
+            run = [one["job"].id] if is_alone else store.leases.jobs_of(one["incarnation"])
             found |= dict.fromkeys(run, told)
     return found
 

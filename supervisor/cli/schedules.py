@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from orpheus.shared.messages.jobs import listed_job_of
 from orpheus.shared.operations import operator_actions
-from orpheus.shared.views.jobs import job_json
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.schedules import schedule_json, schedules_json
 from orpheus.supervisor.cli.completing import live
@@ -130,7 +130,7 @@ def run_schedule(operator: Operator, name: str, reason: str | None) -> None:
         make_job = job_maker(store, handover.defaults)
         job_id = operator_actions.run_schedule(store, operator.actor(reason), name, make_job)
         job = store.jobs.get(job_id)
-        operator.answer(job_json(job), f"schedule {name}: job {job.id} submitted")
+        operator.answer(listed_job_of(job), f"schedule {name}: job {job.id} submitted")
         warn_if_nothing_runs(store, handover)
 
 

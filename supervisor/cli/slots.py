@@ -235,6 +235,6 @@ def stack(operator: Operator, slot: str, host: str | None) -> None:
     with operator.opened() as (store, handover):
         check_supervised(store, handover.beat_timeout_s)
         read = read_stack(store, slot, host, own_host())
-    job = f", job {read['job']['id']} {read['job']['type']}" if read["job"] else ""
+    job = f", job {read['job'].id} {read['job'].type}" if read["job"] else ""
     title = f"{slot}, process {read['pid']}{job}, at {read['at']}"
     operator.answer(read, "\n".join([title, *map(printable, read["stack"].splitlines())]))

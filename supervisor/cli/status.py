@@ -11,7 +11,6 @@ from time import sleep
 from typing import Any
 
 import click
-import orjson
 
 from orpheus.config.regular_file import state_of
 from orpheus.config.sources import config_file
@@ -19,6 +18,7 @@ from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.words import without_durations
 from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
+from orpheus.shared.messages.encoding import encode
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store, state_files, whole_url
 from orpheus.shared.text import printable
@@ -202,7 +202,7 @@ def _line(found: Mapping[str, Any] | str, before: str, *, as_json: bool) -> str:
         counts = _in_words(found["counts"]) or "no jobs yet"
         says = printable(f"{counts}. {concerns or verdict['headline']}")
     if as_json and not isinstance(found, str):
-        click.echo(orjson.dumps(found))
+        click.echo(encode(found))
     elif without_durations(says) != without_durations(before):
         text = f"{datetime.now().astimezone().isoformat(timespec='seconds')}  {says}"
         click.echo(text, err=as_json)

@@ -11,9 +11,9 @@ import click
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode, Unavailable
+from orpheus.shared.messages.jobs import listed_job_of
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
-from orpheus.shared.views.jobs import job_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.logs import wait_for_change
@@ -114,7 +114,7 @@ def submit(
 
 def _print_outcome(operator: Operator, job: Job, *, waited: bool) -> None:
     if operator.as_json:
-        print_json(job_json(job))
+        print_json(listed_job_of(job))
     elif waited and job.status is Status.DONE:
         result = job.result or "null"
         click.echo(printable(result) if sys.stdout.isatty() else result)

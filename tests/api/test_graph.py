@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orpheus.shared.views.graphs import JobGraph
+from orpheus.shared.messages.jobs import GraphEdge, JobGraph
 from tests.api.shapes import checked, problem
 
 
@@ -18,12 +18,12 @@ def test_the_jobs_around_a_job_are_told_with_their_states(api: Any) -> None:
     second = api.submit(depends_on=[first])
     api.run_one()
     found = graph(api, second)
-    assert [(one["id"], one["status"]) for one in found["nodes"]] == [
+    assert [(one.id, one.status) for one in found.nodes] == [
         (first, "done"),
         (second, "pending"),
     ]
-    assert found["edges"] == [{"job": second, "depends_on": first}]
-    assert found["complete"] is True
+    assert found.edges == [GraphEdge(job=second, depends_on=first)]
+    assert found.complete is True
 
 
 def test_a_graph_is_bounded_and_says_so(api: Any) -> None:
@@ -31,9 +31,9 @@ def test_a_graph_is_bounded_and_says_so(api: Any) -> None:
     jobs += [{"type": "add", "depends_on": ["top"]} for _ in range(300)]
     top, *rest = api.client.post("/jobs/batch", json={"jobs": jobs}).json()["ids"]
     found = graph(api, top)
-    assert [one["id"] for one in found["nodes"]] == [top, *rest[:199]]
-    assert found["complete"] is False
-    assert len(graph(api, rest[-1])["nodes"]) == 2
+    assert [one.id for one in found.nodes] == [top, *rest[:199]]
+    assert found.complete is False
+    assert len(graph(api, rest[-1]).nodes) == 2
 
 
 def test_an_unknown_job_has_no_graph(api: Any) -> None:

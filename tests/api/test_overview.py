@@ -13,8 +13,8 @@ from orpheus.api.contract import answers
 from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
+from orpheus.shared.messages import jobs
 from orpheus.shared.storage import Store
-from orpheus.shared.views.jobs import JobWithAttempts
 from tests.api.shapes import checked
 from tests.machine import slowness
 
@@ -331,10 +331,10 @@ def test_every_answer_is_what_the_document_says(api: Any) -> None:
     ended = LastExit(1, "exit code 3", None, 3, "Traceback …", uptime_s=0.5)
     api.store.processes.put_slots([api.slot("default-1", SlotState.READY, exits=(ended,))])
     declared: list[tuple[str, Any]] = [
-        ("/jobs", answers.JobPage),
-        (f"/jobs/{job_id}", JobWithAttempts),
-        (f"/jobs/{job_id}/logs", answers.LogLines),
-        (f"/jobs/{job_id}/events", answers.Events),
+        ("/jobs", jobs.JobPage),
+        (f"/jobs/{job_id}", jobs.Job),
+        (f"/jobs/{job_id}/logs", jobs.LogLines),
+        (f"/jobs/{job_id}/events", jobs.Events),
         ("/workers", answers.Workers),
         ("/types", answers.JobTypes),
         ("/queues", answers.Queues),

@@ -83,7 +83,7 @@ PLANTS = {
     ),
     "rich stays out of all but the command line": ("api/app.py", "import rich"),
     "The modules of the clients, from the top down": (
-        "orpheus/client/values.py",
+        "orpheus/client/steps.py",
         "import orpheus.client.calls",
     ),
     "The clients use no program": ("orpheus/client/http.py", "import orpheus.worker.process"),

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
-import orjson
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,7 +58,7 @@ def test_only_nan_and_infinities_are_changed(value: Any) -> None:
 
 @given(st.dictionaries(st.text(), st.floats() | st.text()))
 def test_a_strict_reader_takes_it(value: dict[str, Any]) -> None:
-    orjson.loads(with_finite_numbers(json.dumps(value)))
+    msgspec.json.decode(with_finite_numbers(json.dumps(value)))
 
 
 def test_pointers_escape_what_rfc_6901_reserves() -> None:

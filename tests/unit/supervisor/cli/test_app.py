@@ -41,7 +41,7 @@ def test_help_and_the_completion_of_names_import_no_command(code: str) -> None:
         "import sys; before = set(sys.modules); from click import Context;"
         "from orpheus.supervisor.__main__ import run;"
         f"from orpheus.supervisor.cli.app import orpheus; {code};"
-        "heavy = {'pydantic', 'apsw', 'rich', 'structlog', 'jsonschema_rs', 'orjson', 'pathlib'};"
+        "heavy = {'pydantic', 'apsw', 'rich', 'structlog', 'jsonschema_rs', 'pathlib'};"
         "print(sorted(heavy & set(sys.modules) - before));"
         "ours = [one for one in sys.modules if one.startswith('orpheus.supervisor.cli.')];"
         "print(sorted(ours))"

@@ -1,12 +1,13 @@
 """What a job wrote and what befell it, as the API and the clients tell it."""
 
-import orjson
 import pytest
 
 from orpheus.shared.domain.events import Event, Kind
 from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.errors import DatabaseUnusable
-from orpheus.shared.views.jobs import event_json, log_line_json
+from orpheus.shared.messages.encoding import encode
+from orpheus.shared.messages.events import event_of
+from orpheus.shared.messages.jobs import log_line_of
 
 
 def line(fields: str) -> LogLine:
@@ -26,10 +27,10 @@ def line(fields: str) -> LogLine:
 def test_the_fields_of_a_log_line_are_told_also_if_they_are_damaged(
     fields: str, shown: str
 ) -> None:
-    assert f'"fields":{shown}' in orjson.dumps(log_line_json(line(fields))).decode()
+    assert f'"fields":{shown}' in encode(log_line_of(line(fields))).decode()
 
 
 @pytest.mark.parametrize("body", ['{"queue":', "[1]", "7"])
 def test_an_event_whose_body_is_damaged_says_so(body: str) -> None:
     with pytest.raises(DatabaseUnusable, match="is damaged"):
-        event_json(Event(1, 0, Kind.QUEUE_PAUSED, None, body))
+        event_of(Event(1, 0, Kind.QUEUE_PAUSED, None, body))

@@ -98,14 +98,11 @@ BREACHES = {
         SELECT 3, number, 'failed', 'w', 1, 1, 1, 'E', '', '', number, NULL, NULL, 1 FROM n""",
     "I11: between events 3 and 5 some are missing": "DELETE FROM events WHERE seq = 4",
     "I11: the last event was 999": "UPDATE sqlite_sequence SET seq = 999 WHERE name = 'events'",
-    "tells: status finished_at": """
-        UPDATE jobs SET status = 'cancelled', result = NULL, finished_at_ms = 1 WHERE id = 1""",
-    "tells: priority timeout": "UPDATE jobs SET priority = 7, timeout_s = 1 WHERE id = 1",
-    "tells: error": "UPDATE jobs SET error_message = 'other' WHERE id = 6",
-    "tells: unique_key tags": "UPDATE jobs SET unique_key = 'u', tags = '[]' WHERE id = 1",
-    "tells: depends_on": "UPDATE jobs SET depends_on = '[2]' WHERE id = 4",
-    "I12: job 5 is not as its last event, 5, tells: it is gone": "DELETE FROM jobs WHERE id = 5",
-    "tells: it is still there": """
+    "I12: job 1 is not as its last event": "UPDATE jobs SET timeout_s = 1 WHERE id = 1",
+    "I12: job 6 is not as its last event": "UPDATE jobs SET error_type = 'E' WHERE id = 6",
+    "I12: job 4 is not as its last event": "UPDATE jobs SET depends_on = '[2]' WHERE id = 4",
+    "I12: job 5 is gone, but its last event, 5, tells otherwise": "DELETE FROM jobs WHERE id = 5",
+    "I12: job 7 is not as its last event": """
         CREATE TEMP TABLE copy AS SELECT * FROM jobs WHERE id = 6;
         UPDATE copy SET id = 7;
         INSERT INTO jobs SELECT * FROM copy""",

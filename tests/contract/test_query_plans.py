@@ -86,7 +86,7 @@ HOT = {
     ("counts.sql", "scheduled-by-queue"): "jobs_scheduled",
     ("counts.sql", "only-failed"): "COVERING INDEX jobs_failed (type=? AND error_type>?)",
     ("alerts.sql", "seen"): "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
-    ("alerts.sql", "late-jobs"): "jobs_due (queue=? AND priority=? AND run_at_ms<?)",
+    ("alerts.sql", "late-jobs"): "jobs_due (queue=?)",
     ("alerts.sql", "late-delayed-jobs"): "jobs_scheduled (run_at_ms<?)",
     ("alerts.sql", "runs-of-alerts"): "SEARCH runs USING PRIMARY KEY (job_id=?)",
     ("alerts.sql", "deliveries"): "jobs_by_queue (queue=? AND id=? AND rowid=?)",

@@ -28,8 +28,18 @@ UPDATE orpheus.alerts SET last_job_id = ? WHERE name = ?;
 -- One event.
 SELECT job_id, body FROM orpheus.events WHERE seq = ?;
 
+-- name: late-jobs
+-- How many of the first due jobs of a queue, in the order of leasing, have waited since a time, counted
+-- up to a number. A job that was freed after that time has not.
+SELECT count(*) FROM (
+    SELECT 1 FROM (
+        SELECT run_at_ms, freed_at_ms FROM orpheus.jobs INDEXED BY jobs_due
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND {in-queue}
+        ORDER BY queue, priority DESC, run_at_ms, id LIMIT 10000) AS first
+    WHERE run_at_ms < ?2 AND coalesce(freed_at_ms, 0) < ?2 LIMIT ?3) AS late;
+
 -- name: late-delayed-jobs
--- The same as `late-jobs` for delayed jobs, which the next lease makes due: the first of all that wait.
+-- Delayed jobs, which the next lease makes due, by queue: the first of all that wait.
 SELECT queue, count(*) FROM (
     SELECT queue FROM orpheus.jobs INDEXED BY jobs_scheduled
     WHERE status = 'pending' AND is_due = 0 AND run_at_ms < ? ORDER BY run_at_ms LIMIT ?) AS late

@@ -31,7 +31,6 @@ from orpheus.shared.storage.data import AlertRow
 from orpheus.shared.storage.database import Database, Row, read_back
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 
-_MOST_DELAYED = 1_000
 _NEWEST_JOBS = 200
 _NEWEST_OF_RULE = 100
 _MOST_TAGGED = 2_000
@@ -114,13 +113,15 @@ class Alerts:
     def late_queues(self, since_ms: int, at_least: int) -> list[str]:
         """Return the queues in which so many due jobs have waited since before that time.
 
-        Each look reads a bounded number of rows. Delayed jobs become due with the next lease; if
-        nobody leases, only the first 1,000 of all queues are counted.
+        Of each queue, the first 10,000 due jobs are looked at. Delayed jobs become due with the
+        next lease; if no worker leases, the first 1,000 of all queues are counted.
         """
+        counts = self._database.all(self._database.sql("counts.sql")["counts"])
         late: Counter[str] = Counter()
-        for name, most in (("late-jobs", at_least), ("late-delayed-jobs", _MOST_DELAYED)):
-            for queue, n in self._database.all(self._sql[name], since_ms, most):
-                late[queue] += int(n)
+        late.update(dict(self._database.all(self._sql["late-delayed-jobs"], since_ms, 1_000)))
+        for queue in {queue for queue, status, n in counts if status == Status.PENDING and n}:
+            sql = self._sql["late-jobs"]
+            late[queue] += int(self._database.value(sql, queue, since_ms, at_least))
         return sorted(q for q, n in late.items() if n >= at_least and q != ALERTS_QUEUE)
 
     def runs_of_alerts(self, since_ms: int) -> list[AlertRun]:

@@ -15,7 +15,7 @@ from orpheus.shared.storage import Store, open_store
 from tests.machine import wait_until
 
 LOOKS = {
-    ("alerts.sql", "late-jobs"): (10**13, 10),
+    ("alerts.sql", "late-jobs"): ("q0", 10**13, 10),
     ("alerts.sql", "runs-of-alerts"): ("alerts", 0, 200),
     ("counts.sql", "first-waiting"): ("q0", 0, 10**13, 10_000),
     ("counts.sql", "due-of-queues"): (json.dumps(["q0", "q1"]), 10_000),

@@ -5,15 +5,7 @@ INSERT INTO orpheus.new_events (at_ms, kind, job_id, body)
 SELECT ?1, ?2, job.id, row_to_json(job)
 FROM json_array_elements_text(?3::json) WITH ORDINALITY AS recorded (id, ordinal)
     CROSS JOIN LATERAL (
-        SELECT id, type, status, queue, priority,
-            CASE WHEN error_type IS NOT NULL THEN (
-                SELECT row_to_json(error)
-                FROM (SELECT error_type AS type, error_message AS message) AS error) END AS error,
-            attempt, max_retries, timeout_s, progress, message,
-            created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
-            worker, unique_key, concurrency_key,
-            depends_on::json AS depends_on, tags::json AS tags,
-            cancel_requested = 1 AS cancel_requested
+        SELECT {event-fields}
         FROM orpheus.jobs WHERE jobs.id = recorded.id::bigint) AS job
 ORDER BY ordinal;
 

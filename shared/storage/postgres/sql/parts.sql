@@ -22,3 +22,15 @@ ILIKE ?
 -- part: in-queue
 -- The queue is the first value: with the queue in ORDER BY, its index is the only one (`late-jobs`).
 queue = ANY (ARRAY[?1])
+
+-- part: event-fields
+-- What an event tells of a job: its row, without payload, result and traceback.
+id, type, status, queue, priority,
+    CASE WHEN error_type IS NOT NULL THEN (
+        SELECT row_to_json(error)
+        FROM (SELECT error_type AS type, error_message AS message) AS error) END AS error,
+    attempt, max_retries, timeout_s, progress, message,
+    created_at_ms, run_at_ms, freed_at_ms, started_at_ms, finished_at_ms,
+    worker, unique_key, concurrency_key,
+    depends_on::json AS depends_on, tags::json AS tags,
+    cancel_requested = 1 AS cancel_requested

@@ -27,51 +27,37 @@ CREATE TABLE jobs (
             AND (is_parked = 2 OR (is_parked = 3 AND versions IS NOT NULL)
                 OR (is_parked = 1 AND concurrency_key IS NOT NULL)))),
     result TEXT,
-    error_type TEXT,
-    error_message TEXT,
-    error_traceback TEXT,
+    error_type TEXT, error_message TEXT, error_traceback TEXT,
     error_where TEXT NOT NULL DEFAULT '',
     attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     failures INTEGER NOT NULL DEFAULT 0 CHECK (failures BETWEEN 0 AND max_retries + 1),
     crashes INTEGER NOT NULL DEFAULT 0,
     -- Attempts lost in a row: from the second on each spends a retry.
     losses INTEGER NOT NULL DEFAULT 0,
-    max_retries INTEGER NOT NULL,
-    timeout_s REAL NOT NULL,
-    progress REAL,
-    message TEXT,
-    created_at_ms INTEGER NOT NULL,
-    run_at_ms INTEGER NOT NULL,
+    max_retries INTEGER NOT NULL, timeout_s REAL NOT NULL,
+    progress REAL, message TEXT,
+    created_at_ms INTEGER NOT NULL, run_at_ms INTEGER NOT NULL,
     -- When the job last became free to run: it left 'blocked', or 'in_progress' after it was run. It
     -- waits for a worker since then, or since run_at_ms if that is later.
     freed_at_ms INTEGER,
-    started_at_ms INTEGER,
-    finished_at_ms INTEGER,
-    worker TEXT,
-    worker_pid INTEGER,
+    started_at_ms INTEGER, finished_at_ms INTEGER, worker TEXT, worker_pid INTEGER,
     -- What the attempt that did the job cost; NULL: not measured.
-    cpu_s REAL,
-    max_rss_bytes INTEGER,
-    unique_key TEXT,
-    concurrency_key TEXT,
-    tags TEXT NOT NULL DEFAULT '[]',
-    traceparent TEXT,
+    cpu_s REAL, max_rss_bytes INTEGER,
+    unique_key TEXT, concurrency_key TEXT,
+    tags TEXT NOT NULL DEFAULT '[]', traceparent TEXT,
     -- The versions of its type that can read the payload, separated by spaces; NULL: all of them.
     versions TEXT,
     cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
     -- The jobs that it was submitted to wait for, how many of them have not ended yet, what to do if
     -- one does not end done, and whether other jobs wait for this one.
-    depends_on TEXT NOT NULL DEFAULT '[]',
-    waits_for INTEGER NOT NULL DEFAULT 0,
+    depends_on TEXT NOT NULL DEFAULT '[]', waits_for INTEGER NOT NULL DEFAULT 0,
     on_dependency_failure TEXT NOT NULL DEFAULT 'cancel'
         CHECK (on_dependency_failure = 'cancel' OR on_dependency_failure = 'run'
             OR on_dependency_failure = 'fail'),
     has_dependents INTEGER NOT NULL DEFAULT 0 CHECK (has_dependents IN (0, 1)),
     -- Tokens come from one counter and only grow; the last one stays when the lease is gone.
     lease_token INTEGER NOT NULL DEFAULT 0,
-    lease_incarnation TEXT,
-    lease_expires_mono_ms INTEGER,
-    lease_boot_id TEXT,
+    lease_incarnation TEXT, lease_expires_mono_ms INTEGER, lease_boot_id TEXT,
     CHECK ((status = 'blocked') = (waits_for > 0)),
     CHECK ((status = 'in_progress') = (lease_incarnation IS NOT NULL)),
     CHECK ((status = 'in_progress') = (lease_expires_mono_ms IS NOT NULL)),
@@ -149,16 +135,9 @@ CREATE TABLE ended_attempts (
     outcome TEXT NOT NULL CHECK (outcome = 'succeeded' OR outcome = 'failed'
         OR outcome = 'timed_out' OR outcome = 'crashed' OR outcome = 'lost'
         OR outcome = 'cancelled' OR outcome = 'released' OR outcome = 'snoozed'),
-    worker TEXT NOT NULL,
-    pid INTEGER NOT NULL,
-    started_at_ms INTEGER NOT NULL,
-    finished_at_ms INTEGER NOT NULL,
-    error_type TEXT,
-    error_message TEXT,
-    error_traceback TEXT,
-    lease_token INTEGER NOT NULL,
-    cpu_s REAL,
-    max_rss_bytes INTEGER,
+    worker TEXT NOT NULL, pid INTEGER NOT NULL, started_at_ms INTEGER NOT NULL,
+    finished_at_ms INTEGER NOT NULL, error_type TEXT, error_message TEXT, error_traceback TEXT,
+    lease_token INTEGER NOT NULL, cpu_s REAL, max_rss_bytes INTEGER,
     -- The outcome does not tell: the first crash of a job that ran beside others spends none.
     spent_retry INTEGER CHECK (spent_retry IN (0, 1)),
     PRIMARY KEY (job_id, number)
@@ -175,10 +154,7 @@ CREATE VIEW attempts AS
 CREATE TABLE job_logs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    attempt INTEGER NOT NULL,
-    at_ms INTEGER NOT NULL,
-    level TEXT NOT NULL,
-    line TEXT NOT NULL,
+    attempt INTEGER NOT NULL, at_ms INTEGER NOT NULL, level TEXT NOT NULL, line TEXT NOT NULL,
     fields TEXT NOT NULL
 ) STRICT;
 CREATE INDEX job_logs_by_job ON job_logs (job_id, id);
@@ -186,10 +162,7 @@ CREATE INDEX job_logs_by_job ON job_logs (job_id, id);
 -- The log of changes: written in the transaction of the change, so seq follows commit order.
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    at_ms INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    job_id INTEGER,
-    body TEXT NOT NULL
+    at_ms INTEGER NOT NULL, kind TEXT NOT NULL, job_id INTEGER, body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX events_by_job ON events (job_id, seq) WHERE job_id IS NOT NULL;
 
@@ -202,20 +175,15 @@ INSERT INTO history VALUES (1, lower(hex(randomblob(8))));
 
 -- Exact counts, changed in the transaction of the change.
 CREATE TABLE job_counts (
-    queue TEXT NOT NULL,
-    status TEXT NOT NULL,
+    queue TEXT NOT NULL, status TEXT NOT NULL,
     n INTEGER NOT NULL CHECK (n >= 0),
     PRIMARY KEY (queue, status)
 ) STRICT, WITHOUT ROWID;
 
 -- Jobs by the minute (wall clock) in which they ended, and how long the done ones ran in all.
 CREATE TABLE finished_per_minute (
-    minute INTEGER NOT NULL,
-    queue TEXT NOT NULL,
-    type TEXT NOT NULL,
-    status TEXT NOT NULL,
-    n INTEGER NOT NULL,
-    ran_ms INTEGER NOT NULL DEFAULT 0,
+    minute INTEGER NOT NULL, queue TEXT NOT NULL, type TEXT NOT NULL, status TEXT NOT NULL,
+    n INTEGER NOT NULL, ran_ms INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (minute, queue, type, status)
 ) STRICT, WITHOUT ROWID;
 
@@ -225,23 +193,16 @@ CREATE TABLE finished_per_minute (
 CREATE TABLE totals (
     measure TEXT NOT NULL
         CHECK (measure = 'ended' OR measure = 'waited' OR measure = 'ran'),
-    outcome TEXT NOT NULL,
-    bucket INTEGER NOT NULL,
-    n INTEGER NOT NULL,
-    sum_ms INTEGER NOT NULL,
+    outcome TEXT NOT NULL, bucket INTEGER NOT NULL, n INTEGER NOT NULL, sum_ms INTEGER NOT NULL,
     PRIMARY KEY (measure, outcome, bucket)
 ) STRICT, WITHOUT ROWID;
 
 -- What each job type costs: 'waited' and 'ran' in ms, 'cpu' in us, by bucket; 'memory' in bytes.
 -- `most`: the largest value in the bucket. Type '': all types that are not described.
 CREATE TABLE type_totals (
-    type TEXT NOT NULL,
-    measure TEXT NOT NULL
+    type TEXT NOT NULL, measure TEXT NOT NULL
         CHECK (measure = 'waited' OR measure = 'ran' OR measure = 'cpu' OR measure = 'memory'),
-    outcome TEXT NOT NULL,
-    bucket INTEGER NOT NULL,
-    n INTEGER NOT NULL,
-    total INTEGER NOT NULL,
+    outcome TEXT NOT NULL, bucket INTEGER NOT NULL, n INTEGER NOT NULL, total INTEGER NOT NULL,
     most INTEGER NOT NULL,
     PRIMARY KEY (type, measure, outcome, bucket)
 ) STRICT, WITHOUT ROWID;
@@ -254,16 +215,11 @@ CREATE TABLE queues (
     name TEXT PRIMARY KEY,
     paused INTEGER CHECK (paused IN (0, 1)),
     paused_by_config INTEGER NOT NULL DEFAULT 0 CHECK (paused_by_config IN (0, 1)),
-    max_running INTEGER NOT NULL DEFAULT 0,
-    rate_starts INTEGER NOT NULL DEFAULT 0,
-    rate_period_s INTEGER NOT NULL DEFAULT 1,
-    rate_burst INTEGER NOT NULL DEFAULT 1,
-    rate_tokens REAL NOT NULL DEFAULT 0,
-    rate_mono_ms INTEGER NOT NULL DEFAULT 0,
-    rate_boot_id TEXT NOT NULL DEFAULT '',
-    max_running_per_key INTEGER NOT NULL DEFAULT 0,
-    key_rate_starts INTEGER NOT NULL DEFAULT 0,
-    key_rate_period_s INTEGER NOT NULL DEFAULT 1,
+    max_running INTEGER NOT NULL DEFAULT 0, rate_starts INTEGER NOT NULL DEFAULT 0,
+    rate_period_s INTEGER NOT NULL DEFAULT 1, rate_burst INTEGER NOT NULL DEFAULT 1,
+    rate_tokens REAL NOT NULL DEFAULT 0, rate_mono_ms INTEGER NOT NULL DEFAULT 0,
+    rate_boot_id TEXT NOT NULL DEFAULT '', max_running_per_key INTEGER NOT NULL DEFAULT 0,
+    key_rate_starts INTEGER NOT NULL DEFAULT 0, key_rate_period_s INTEGER NOT NULL DEFAULT 1,
     key_rate_burst INTEGER NOT NULL DEFAULT 1,
     sweep_after TEXT
 ) STRICT, WITHOUT ROWID;
@@ -271,10 +227,7 @@ CREATE TABLE queues (
 -- Keys that have used tokens of their rate, and when they have all of them again. `opens_mono_ms`:
 -- when the next token comes, if jobs are parked until then.
 CREATE TABLE key_rates (
-    queue TEXT NOT NULL,
-    key TEXT NOT NULL,
-    full_mono_ms REAL NOT NULL,
-    boot_id TEXT NOT NULL,
+    queue TEXT NOT NULL, key TEXT NOT NULL, full_mono_ms REAL NOT NULL, boot_id TEXT NOT NULL,
     opens_mono_ms INTEGER,
     PRIMARY KEY (queue, key)
 ) STRICT, WITHOUT ROWID;
@@ -284,10 +237,7 @@ CREATE INDEX key_rates_idle ON key_rates (boot_id, full_mono_ms) WHERE opens_mon
 -- The answer that a client's Idempotency-Key got, to be given again.
 CREATE TABLE idempotency_keys (
     key TEXT PRIMARY KEY,
-    request_hash TEXT NOT NULL,
-    status INTEGER NOT NULL,
-    body TEXT NOT NULL,
-    location TEXT,
+    request_hash TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL, location TEXT,
     created_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at_ms);
@@ -295,13 +245,8 @@ CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at_ms);
 -- What operators did. `before`, `after`: the state of the target; NULL: not known.
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    at_ms INTEGER NOT NULL,
-    action TEXT NOT NULL,
-    target TEXT NOT NULL,
-    by TEXT NOT NULL,
-    reason TEXT,
-    count INTEGER NOT NULL,
-    before TEXT,
+    at_ms INTEGER NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL, by TEXT NOT NULL,
+    reason TEXT, count INTEGER NOT NULL, before TEXT,
     after TEXT
 ) STRICT;
 CREATE INDEX audit_by_target ON audit (target, id);
@@ -318,11 +263,9 @@ CREATE TABLE audit_jobs (
 -- schedule has run again.
 CREATE TABLE schedules (
     name TEXT PRIMARY KEY,
-    definition TEXT NOT NULL,
-    tick_ms INTEGER,
+    definition TEXT NOT NULL, tick_ms INTEGER,
     paused INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
-    last_run_ms INTEGER,
-    last_job_id INTEGER,
+    last_run_ms INTEGER, last_job_id INTEGER,
     missed_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 
@@ -331,9 +274,7 @@ CREATE TABLE schedules (
 -- job, also if a slow leader evaluates the rule again.
 CREATE TABLE alerts (
     name TEXT PRIMARY KEY,
-    definition TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    version INTEGER NOT NULL DEFAULT 0,
+    definition TEXT NOT NULL, seq INTEGER NOT NULL, version INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL DEFAULT '{}',
     last_job_id INTEGER
 ) STRICT;
@@ -344,14 +285,9 @@ CREATE TABLE alerts (
 -- rows whose unique key a live job had. `refused_now`: how many refused rows there are, and the id
 -- and reason of the first. `looked_at_ms`: when a host last looked for rows of an outbox in a file.
 CREATE TABLE outboxes (
-    name TEXT NOT NULL,
-    place TEXT NOT NULL,
-    in_flight TEXT NOT NULL DEFAULT '[]',
-    batch INTEGER NOT NULL DEFAULT 0,
-    accepted INTEGER NOT NULL DEFAULT 0,
-    held INTEGER NOT NULL DEFAULT 0,
-    refused INTEGER NOT NULL DEFAULT 0,
-    refused_now TEXT,
+    name TEXT NOT NULL, place TEXT NOT NULL, in_flight TEXT NOT NULL DEFAULT '[]',
+    batch INTEGER NOT NULL DEFAULT 0, accepted INTEGER NOT NULL DEFAULT 0,
+    held INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0, refused_now TEXT,
     looked_at_ms INTEGER,
     PRIMARY KEY (name, place)
 ) STRICT, WITHOUT ROWID;
@@ -361,19 +297,10 @@ CREATE TABLE outboxes (
 CREATE TABLE processes (
     host TEXT NOT NULL,
     incarnation TEXT PRIMARY KEY,
-    slot TEXT NOT NULL,
-    pool TEXT,
-    role TEXT NOT NULL,
-    pid INTEGER NOT NULL,
-    create_time_s REAL NOT NULL,
-    boot_id TEXT NOT NULL,
-    started_at_ms INTEGER NOT NULL,
-    ready INTEGER NOT NULL,
-    beat INTEGER NOT NULL,
-    last_beat_mono_ms INTEGER NOT NULL,
-    job_id INTEGER,
-    jobs_done INTEGER NOT NULL,
-    places INTEGER NOT NULL DEFAULT 1,
+    slot TEXT NOT NULL, pool TEXT, role TEXT NOT NULL, pid INTEGER NOT NULL,
+    create_time_s REAL NOT NULL, boot_id TEXT NOT NULL, started_at_ms INTEGER NOT NULL,
+    ready INTEGER NOT NULL, beat INTEGER NOT NULL, last_beat_mono_ms INTEGER NOT NULL,
+    job_id INTEGER, jobs_done INTEGER NOT NULL, places INTEGER NOT NULL DEFAULT 1,
     build TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
@@ -382,25 +309,11 @@ CREATE TABLE processes (
 -- latest. "order": what is to become of the slot, as 'drained'; NULL: it stays. `waits`: why the
 -- process does not start although it could.
 CREATE TABLE slots (
-    host TEXT NOT NULL,
-    slot TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    pool TEXT,
-    role TEXT NOT NULL,
-    state TEXT NOT NULL,
-    degraded INTEGER NOT NULL,
-    reason TEXT NOT NULL,
-    rejected TEXT,
-    pid INTEGER,
-    incarnation TEXT,
-    cpu_percent REAL,
-    rss_bytes INTEGER,
-    started_at_ms INTEGER,
-    restarts INTEGER NOT NULL,
-    exits TEXT NOT NULL,
-    until_ms INTEGER,
-    "order" TEXT,
-    waits TEXT NOT NULL DEFAULT '',
+    host TEXT NOT NULL, slot TEXT NOT NULL, position INTEGER NOT NULL, pool TEXT,
+    role TEXT NOT NULL, state TEXT NOT NULL, degraded INTEGER NOT NULL, reason TEXT NOT NULL,
+    rejected TEXT, pid INTEGER, incarnation TEXT, cpu_percent REAL, rss_bytes INTEGER,
+    started_at_ms INTEGER, restarts INTEGER NOT NULL, exits TEXT NOT NULL, until_ms INTEGER,
+    "order" TEXT, waits TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (host, slot)
 ) STRICT, WITHOUT ROWID;
 
@@ -410,31 +323,24 @@ CREATE TABLE requests (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ms INTEGER NOT NULL,
     action TEXT NOT NULL CHECK (action IN ('restart', 'drain', 'stack', 'scale', 'reload', 'stop')),
-    host TEXT NOT NULL,
-    target TEXT NOT NULL,
+    host TEXT NOT NULL, target TEXT NOT NULL,
     workers INTEGER CHECK (workers >= 0),
     CHECK ((action = 'scale') = (workers IS NOT NULL))
 ) STRICT;
 -- Answers to requests of another host: on SQLite there is one host, and so no answer.
 CREATE TABLE answers (
     request_id INTEGER PRIMARY KEY,
-    at_ms INTEGER NOT NULL,
-    body TEXT NOT NULL
+    at_ms INTEGER NOT NULL, body TEXT NOT NULL
 ) STRICT;
 
 -- How often processes ended, by cause, and what a supervisor measures of itself in seconds, by name;
 -- both since it started.
 CREATE TABLE exit_counts (
-    host TEXT NOT NULL,
-    slot TEXT NOT NULL,
-    cause TEXT NOT NULL,
-    n INTEGER NOT NULL,
+    host TEXT NOT NULL, slot TEXT NOT NULL, cause TEXT NOT NULL, n INTEGER NOT NULL,
     PRIMARY KEY (host, slot, cause)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE supervisor_gauges (
-    host TEXT NOT NULL,
-    name TEXT NOT NULL,
-    value REAL NOT NULL,
+    host TEXT NOT NULL, name TEXT NOT NULL, value REAL NOT NULL,
     PRIMARY KEY (host, name)
 ) STRICT, WITHOUT ROWID;
 
@@ -442,21 +348,11 @@ CREATE TABLE supervisor_gauges (
 -- describes, named by a digest. `code`: a digest of the type's code, since `code_since_ms` on the
 -- clock of that host. NULL: the default of [jobs].
 CREATE TABLE job_types (
-    build TEXT NOT NULL,
-    name TEXT NOT NULL,
-    version TEXT NOT NULL,
+    build TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
     is_newest INTEGER NOT NULL DEFAULT 0 CHECK (is_newest IN (0, 1)),
-    schema TEXT NOT NULL,
-    max_retries INTEGER,
-    timeout_s REAL,
-    queue TEXT,
-    description TEXT NOT NULL,
-    backoff_base_s REAL,
-    backoff_factor REAL,
-    backoff_max_s REAL,
-    backoff_jitter REAL,
-    code TEXT NOT NULL DEFAULT '',
-    code_since_ms INTEGER NOT NULL DEFAULT 0,
+    schema TEXT NOT NULL, max_retries INTEGER, timeout_s REAL, queue TEXT,
+    description TEXT NOT NULL, backoff_base_s REAL, backoff_factor REAL, backoff_max_s REAL,
+    backoff_jitter REAL, code TEXT NOT NULL DEFAULT '', code_since_ms INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (build, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_types_by_name ON job_types (name, is_newest);
@@ -466,17 +362,14 @@ CREATE INDEX job_types_by_name ON job_types (name, is_newest);
 -- `is_gone`: it is silent for minutes, so its build does not count until it is back.
 CREATE TABLE host_builds (
     host TEXT PRIMARY KEY,
-    build TEXT NOT NULL,
-    since_ms INTEGER NOT NULL,
-    looked_at_ms INTEGER,
+    build TEXT NOT NULL, since_ms INTEGER NOT NULL, looked_at_ms INTEGER,
     silent_ms INTEGER NOT NULL DEFAULT 0,
     is_gone INTEGER NOT NULL DEFAULT 0 CHECK (is_gone IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 -- What jobs with is_parked = 3 wait for: a worker that has one of these versions of their type.
 CREATE TABLE awaited_versions (
-    type TEXT NOT NULL,
-    versions TEXT NOT NULL,
+    type TEXT NOT NULL, versions TEXT NOT NULL,
     PRIMARY KEY (type, versions)
 ) STRICT, WITHOUT ROWID;
 
@@ -484,25 +377,16 @@ CREATE TABLE awaited_versions (
 -- then. `released_ms`: the quarantine is over, but some jobs may still be held back.
 CREATE TABLE quarantines (
     type TEXT PRIMARY KEY,
-    since_ms INTEGER NOT NULL,
-    crashes TEXT NOT NULL,
-    code TEXT NOT NULL,
+    since_ms INTEGER NOT NULL, crashes TEXT NOT NULL, code TEXT NOT NULL,
     released_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- The latest crashes of a type without a success between: `successes` is how many attempts of the
 -- type had succeeded.
 CREATE TABLE type_crashes (
-    type TEXT NOT NULL,
-    lease_token INTEGER NOT NULL,
-    job_id INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
-    worker TEXT NOT NULL,
-    pid INTEGER NOT NULL,
-    at_ms INTEGER NOT NULL,
-    mono_ms INTEGER NOT NULL,
-    boot_id TEXT NOT NULL,
-    evidence TEXT NOT NULL,
+    type TEXT NOT NULL, lease_token INTEGER NOT NULL, job_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL, worker TEXT NOT NULL, pid INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    mono_ms INTEGER NOT NULL, boot_id TEXT NOT NULL, evidence TEXT NOT NULL,
     successes INTEGER NOT NULL,
     PRIMARY KEY (type, lease_token)
 ) STRICT, WITHOUT ROWID;
@@ -513,6 +397,5 @@ CREATE TABLE type_crashes (
 CREATE TABLE moves (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     state TEXT NOT NULL CHECK (state = 'arriving' OR state = 'leaving' OR state = 'left'),
-    move TEXT NOT NULL,
-    says TEXT NOT NULL
+    move TEXT NOT NULL, says TEXT NOT NULL
 ) STRICT;

@@ -2,17 +2,7 @@
 -- Record each job of a JSON list of ids as it is now, in the order of the list. The database writes
 -- the bodies, so that an event cannot differ from the row.
 INSERT INTO events (at_ms, kind, job_id, body)
-SELECT ?1, ?2, id, json_object(
-    'id', id, 'type', type, 'status', status, 'queue', queue, 'priority', priority,
-    'error', CASE WHEN error_type IS NOT NULL
-        THEN json_object('type', error_type, 'message', error_message) END,
-    'attempt', attempt, 'max_retries', max_retries, 'timeout_s', timeout_s,
-    'progress', progress, 'message', message,
-    'created_at_ms', created_at_ms, 'run_at_ms', run_at_ms,
-    'freed_at_ms', freed_at_ms, 'started_at_ms', started_at_ms, 'finished_at_ms', finished_at_ms,
-    'worker', worker, 'unique_key', unique_key, 'concurrency_key', concurrency_key,
-    'depends_on', json(depends_on), 'tags', json(tags),
-    'cancel_requested', json(iif(cancel_requested, 'true', 'false')))
+SELECT ?1, ?2, id, {event-body}
 FROM (SELECT value AS recorded FROM json_each(?3)) CROSS JOIN jobs ON jobs.id = recorded;
 
 -- name: record-event

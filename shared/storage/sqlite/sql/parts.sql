@@ -22,3 +22,17 @@ LIKE ? ESCAPE '\'
 -- part: in-queue
 -- The queue is the first value.
 queue = ?1
+
+-- part: event-body
+-- What an event tells of a job: its row, without payload, result and traceback.
+json_object(
+    'id', id, 'type', type, 'status', status, 'queue', queue, 'priority', priority,
+    'error', CASE WHEN error_type IS NOT NULL
+        THEN json_object('type', error_type, 'message', error_message) END,
+    'attempt', attempt, 'max_retries', max_retries, 'timeout_s', timeout_s,
+    'progress', progress, 'message', message,
+    'created_at_ms', created_at_ms, 'run_at_ms', run_at_ms,
+    'freed_at_ms', freed_at_ms, 'started_at_ms', started_at_ms, 'finished_at_ms', finished_at_ms,
+    'worker', worker, 'unique_key', unique_key, 'concurrency_key', concurrency_key,
+    'depends_on', json(depends_on), 'tags', json(tags),
+    'cancel_requested', json(iif(cancel_requested, 'true', 'false')))

@@ -13,7 +13,6 @@ from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.data import (
-    MOST_IN_GROUP,
     AlertRow,
     AuditFilter,
     AuditPage,
@@ -74,7 +73,6 @@ from orpheus.shared.storage.verbs.windows import Budget
 
 __all__ = [
     "BOUNDS_S",
-    "MOST_IN_GROUP",
     "OTHER_TYPES",
     "PAGE_BYTES",
     "AlertRow",

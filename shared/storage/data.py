@@ -298,19 +298,12 @@ class OutboxCounts(msgspec.Struct, frozen=True):
 # Figures and the file
 
 
-MOST_IN_GROUP = 10_000
-"""Of one group of failed jobs: there may be a million, and to count them all takes a second."""
-
-
 class ErrorGroup(msgspec.Struct, frozen=True):
     """Failed jobs of one type with the same error. `where` is empty if the location is unknown.
 
-    `count`: at most MOST_IN_GROUP are counted, those that failed last.
-
     `newest`: the id of the job that failed last; `message`: its error's, at most the first 500
-    characters. `messages`: how many different ones the five jobs that failed first and the five
-    that failed last have. `max_id`: the greatest id of them. `last_hour`: how many of them failed
-    in the last hour, `hour_before`: in the hour before that.
+    characters. `messages`: 2 if the job that failed first has another one. `max_id`: the greatest
+    id of them. `last_hour`: how many failed in the last hour, `hour_before`: in the hour before.
     """
 
     type: str

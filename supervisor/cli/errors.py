@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from orpheus.shared.storage import MOST_IN_GROUP
 from orpheus.shared.views.errors import error_group_json
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_items, roughly_ago
@@ -31,16 +30,11 @@ _COLUMNS = (
 def errors(operator: Operator) -> None:
     """Count the failed jobs by type, error and location.
 
-    At most 10,000 of each group are counted. MESSAGE is that of the job NEWEST, which failed
-    last; after `e.g.` others have another.
+    MESSAGE is that of the job NEWEST, which failed last; after `e.g.` others have another.
     """
     with operator.store() as store:
         items = [error_group_json(group) for group in store.errors.groups()]
     print_items(items, _COLUMNS, map(_row, items), as_json=operator.as_json)
-
-
-def _counted(n: int) -> str:
-    return f"{n}+" if n == MOST_IN_GROUP else str(n)
 
 
 def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -48,8 +42,8 @@ def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
         item["type"],
         item["error"],
         item["where"],
-        _counted(item["count"]),
-        _counted(item["last_hour"]),
+        item["count"],
+        item["last_hour"],
         roughly_ago(item["first_seen"]),
         roughly_ago(item["last_seen"]),
         item["newest"],

@@ -18,7 +18,6 @@ from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage.data import (
-    MOST_IN_GROUP,
     ErrorGroup,
     JobCursor,
     JobOrder,
@@ -434,23 +433,8 @@ class Errors:
     def groups(self, limit: int = MOST_GROUPS) -> list[ErrorGroup]:
         """Return the jobs that are failed now by type, error and location; most jobs first.
 
-        These are the groups in which a job failed last. Of each, at most MOST_IN_GROUP are counted.
+        These are the groups in which a job failed last.
         """
         hour_ago_ms = self._database.clock.wall_ms() - _HOUR_MS
-        bounds = (MOST_IN_GROUP, hour_ago_ms, hour_ago_ms - _HOUR_MS)
-        with self._database.snapshot():
-            found = self._database.all(self._sql["groups"], limit)
-            groups = [(*row[:3], *bounds) for row in found]
-            figures = self._database.run_many(self._sql["figures"], groups)
-        return sorted(map(_group_of, found, figures), key=_order)
-
-
-def _group_of(found: Row, figures: Row) -> ErrorGroup:
-    type_, error, where, first_ms, last_ms, newest, message = found
-    n, max_id, last_hour, hour_before, messages = figures
-    times, ids, hours = (first_ms, last_ms), (newest, max_id), (last_hour, hour_before)
-    return ErrorGroup(type_, error, where, n, *times, *ids, *hours, message, messages)
-
-
-def _order(group: ErrorGroup) -> tuple[object, ...]:
-    return -group.count, -group.last_ms, group.type, group.error, group.where
+        rows = self._database.all(self._sql["groups"], hour_ago_ms, hour_ago_ms - _HOUR_MS, limit)
+        return [ErrorGroup(*row) for row in rows]

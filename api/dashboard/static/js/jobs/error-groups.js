@@ -1,7 +1,7 @@
 // The page of failed jobs by their errors: those that failed last, the largest first or in another chosen order.
 import { byId, setText } from "../base/dom.js";
 import { startChrome } from "../frame/chrome.js";
-import { ErrorRow, MOST } from "./error-row.js";
+import { ErrorRow } from "./error-row.js";
 import { request } from "../base/http.js";
 import { Poll } from "../frame/poll.js";
 import { Rows } from "../lists/rows.js";
@@ -33,6 +33,5 @@ function show(isAsked) {
   rows.show(sorting.sorted(items), isAsked);
   const sum = (/** @type {string} */ name) => items.reduce((all, one) => all + one[name], 0);
   const groups = items.length < MOST_GROUPS ? plural(items.length, "group") : `the ${MOST_GROUPS} groups that failed last`; // there may be more
-  const least = items.some((one) => one.count >= MOST) ? "at least " : "";
-  setText(byId("summary"), items.length ? `${least}${plural(sum("count"), "failed job")} in ${groups}${sorting.words} · ${sum("last_hour") ? count(sum("last_hour")) : "none"} in the last hour` : "\u00a0");
+  setText(byId("summary"), items.length ? `${plural(sum("count"), "failed job")} in ${groups}${sorting.words} · ${sum("last_hour") ? count(sum("last_hour")) : "none"} in the last hour` : "\u00a0");
 }

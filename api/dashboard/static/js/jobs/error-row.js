@@ -7,9 +7,7 @@ import { setTime, timeNode } from "../base/time.js";
 import { count } from "../base/words.js";
 
 /** For how many jobs `messages` is complete. */
-const ALL_COMPARED = 10;
-/** Of one group no more jobs are counted. */
-export const MOST = 10_000;
+const ALL_COMPARED = 2;
 const ACTIONS = ["retry", "delete"];
 
 export class ErrorRow {
@@ -43,11 +41,11 @@ export class ErrorRow {
     setText(this.which, whichOf(group));
     setText(this.text, group.message);
     setAttr(this.message, "title", group.message);
-    setText(this.jobs, counted(group.count));
-    setText(this.hour, group.last_hour ? counted(group.last_hour) : "none");
+    setText(this.jobs, count(group.count));
+    setText(this.hour, group.last_hour ? count(group.last_hour) : "none");
     this.hour.classList.toggle("bad", group.last_hour > group.hour_before);
     this.hour.classList.toggle("nothing", !group.last_hour);
-    setText(this.before, `${group.hour_before ? counted(group.hour_before) : "none"} in the hour before`);
+    setText(this.before, `${group.hour_before ? count(group.hour_before) : "none"} in the hour before`);
     setTime(this.first, group.first_seen);
     setTime(this.last, group.last_seen);
     setText(this.newest, `job ${group.newest}`);
@@ -70,8 +68,6 @@ export class ErrorRow {
   }
 }
 
-/** @param {number} n */
-const counted = (n) => `${count(n)}${n >= MOST ? "+" : ""}`;
 
 /** Say whose message is shown: the newest job's, if others of the group may have another. */
 function whichOf({ count: n, messages }) {

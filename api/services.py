@@ -21,7 +21,6 @@ from orpheus.api.http.measures import Measures
 from orpheus.api.samples import SampleRing
 from orpheus.api.start_watch import StartWatch
 from orpheus.api.stream.broadcaster import Broadcaster
-from orpheus.api.stream.summaries import Summaries
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.storage import Store, TypeRow, open_storage
@@ -73,7 +72,6 @@ class Services(msgspec.Struct, eq=False):
     readers: Readers
     writer: Writer
     broadcaster: Broadcaster
-    summaries: Summaries
     types: TypesCache
     start: StartWatch
     samples: SampleRing
@@ -164,7 +162,6 @@ async def open_services(
         lambda store: overview(store, options),
         lambda store: greeting(store, options),
     )
-    summaries = Summaries(broadcaster)
     probe = WriteProbe()
     long_calls = LongCalls(open_store)
     start = StartWatch(options.host_name, supervised=options.supervised)
@@ -180,7 +177,6 @@ async def open_services(
             readers,
             writer,
             broadcaster,
-            summaries,
             TypesCache(readers),
             start,
             samples,
@@ -190,7 +186,6 @@ async def open_services(
     finally:
         sampling.cancel()
         await long_calls.close()
-        await summaries.close()
         await broadcaster.close()
         await writer.close()
         await readers.close()

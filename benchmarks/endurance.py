@@ -3,10 +3,9 @@
     uv run python -m benchmarks.endurance --minutes 60
 
 A whole Orpheus with two workers gets jobs over HTTP, most in batches, some one by one. Meanwhile
-one client follows the stream as an open dashboard does (`mode=summary`, and the calls that the
-overview makes), and one reads every event. The memory of the API is printed each ten seconds: RSS
-is what the kernel counts, USS what would be free if the process ended. Jobs that are done are
-deleted after ten minutes, so that the file stays small.
+a client follows the stream and makes the calls of an open overview. The memory of the API is
+printed each ten seconds: RSS is what the kernel counts, USS what would be free if the process
+ended. Jobs that are done are deleted after ten minutes, so that the file stays small.
 """
 
 import argparse
@@ -33,9 +32,9 @@ SETTINGS = ("jobs.modules=['orpheus.worker.handlers']", "retention.done='10m'")
 class Reader(threading.Thread):
     """Follows a stream and counts what it gets, but keeps none of it."""
 
-    def __init__(self, port: int, query: str, stop: threading.Event) -> None:
+    def __init__(self, port: int, stop: threading.Event) -> None:
         super().__init__()
-        self.address = f"ws://127.0.0.1:{port}/ws{query}"
+        self.address = f"ws://127.0.0.1:{port}/ws"
         self.stop = stop
         self.bytes = 0
         self.resets = 0
@@ -96,13 +95,13 @@ def main(minutes: float, per_second: int) -> None:
     """Print a line each ten seconds, and at the end how much the memory grew."""
     stop = threading.Event()
     with live.live(1, *SETTINGS) as system:
-        readers = [Reader(system.port, query, stop) for query in ("?mode=summary", "")]
+        reader = Reader(system.port, stop)
         load = Load(system, per_second, stop)
-        threads = [*readers, Overview(system.port, stop), load]
+        threads = [reader, Overview(system.port, stop), load]
         for thread in threads:
             thread.start()
         try:
-            used = watched(system, readers, load, minutes * 60)
+            used = watched(system, reader, load, minutes * 60)
         finally:
             stop.set()
             for thread in threads:
@@ -112,23 +111,22 @@ def main(minutes: float, per_second: int) -> None:
     print(f"USS in the second quarter {second:.1f} MB, in the last {last:.1f} MB")
 
 
-def watched(system: Live, readers: list[Reader], load: Load, seconds: float) -> list[float]:
+def watched(system: Live, reader: Reader, load: Load, seconds: float) -> list[float]:
     """Print how it goes; return the USS of the API in MB, one for each line."""
     process, used = psutil.Process(system.pid("api")), list[float]()
-    print("minute  jobs sent  done, /s  RSS, MB  USS, MB  summary, KB/s  events, KB/s  resets")
+    print("minute  jobs sent  done, /s  RSS, MB  USS, MB  events, KB/s  resets")
     began_s, ended = time.monotonic(), 0
     while (passed_s := time.monotonic() - began_s) < seconds:
-        before, told = ended, [reader.bytes for reader in readers]
+        before, told = ended, reader.bytes
         time.sleep(EVERY_S)
         memory, counts = process.memory_full_info(), system.store.stats.counts()
         ended = load.sent - counts.get(Status.PENDING, 0) - counts.get(Status.IN_PROGRESS, 0)
         used.append(memory.uss / 1e6)
-        new = [reader.bytes - old for reader, old in zip(readers, told, strict=True)]
-        summary, events = (size / 1e3 / EVERY_S for size in new)
+        events = (reader.bytes - told) / 1e3 / EVERY_S
         print(
             f"{(passed_s + EVERY_S) / 60:6.1f} {load.sent:10,} {(ended - before) / EVERY_S:9,.0f}"
-            f" {memory.rss / 1e6:8.1f} {used[-1]:8.1f} {summary:14.1f} {events:13.1f}"
-            f" {sum(reader.resets for reader in readers):7}",
+            f" {memory.rss / 1e6:8.1f} {used[-1]:8.1f} {events:13.1f}"
+            f" {reader.resets:7}",
             flush=True,
         )
     return used

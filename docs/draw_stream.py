@@ -8,7 +8,6 @@ from docs.stream_frames import EVENTS, FRAMES
 from orpheus.api.contract.openapi import field_docs
 from orpheus.api.stream.broadcaster import FRAME_GAP_S, HEARTBEAT_S
 from orpheus.api.stream.sse import KEEP_ALIVE_S
-from orpheus.api.stream.summary import FEW
 from orpheus.api.stream.websocket import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER
 
 HEAD = """# The event stream
@@ -28,9 +27,6 @@ events, in the same order, as server-sent events (`curl -N`).
   `seq` then has gaps. `job` can be combined with `after`. Log lines come before the event that ends
   their attempt. With `log_after=LINE`, the id of the last line that the client has, they begin
   after that one.
-- `/ws?mode=summary` sends the same events while few come. When more than {few} come at once, it
-  sends a `summary` of them instead: how many there were by kind and type, which jobs changed, and
-  the newest events. The mode can be combined with `after`, not with `job`.
 - `GET /events?after=N&epoch=E` sends each event with `EPOCH:SEQ` as `id`, its kind as `event` and
   its body as `data`; `event: reset` as above; and a comment after {quiet:g} s of silence.
 
@@ -46,13 +42,6 @@ When there are many events, they are collected: at most one frame of events ever
 none longer than about a megabyte. A client that is too slow gets only the newest heartbeat and
 progress; a client that is far behind gets a `reset` and a new hello. A client that acknowledges
 nothing for 20 s, or answers no ping for 40 s, is disconnected.
-
-In the mode `summary`, a client that keeps up is sent at most one message every {gap:g} ms. One that
-does not, or was away, gets up to 20,000 events of what it missed in one message; if it missed more
-than 100,000, it gets a `reset`. So 5,000 jobs a second are some 50 KB a second. A client that shows
-a job which is named under `changed` reads it again: it is then at least as new as the summary.
-One message tells the progress of up to 50 jobs, beginning with those whose progress was told
-longest ago; the others follow in the next ones.
 
 Ask for `permessage-deflate`, as browsers do. A frame then shrinks to about a twentieth, and it is
 compressed once for all clients.
@@ -82,7 +71,6 @@ def stream_page() -> str:
         beat=HEARTBEAT_S,
         quiet=KEEP_ALIVE_S,
         gap=FRAME_GAP_S * 1000,
-        few=FEW,
         restart=SERVICE_RESTART,
         later=TRY_AGAIN_LATER,
         policy=POLICY_VIOLATION,

@@ -250,25 +250,8 @@ class Log(Struct, kw_only=True, tag_field="type", tag="log"):
     lines: list[LogLine]
 
 
-class Summary(Struct, kw_only=True, tag_field="type", tag="summary"):
-    """With `?mode=summary`: what many events say together."""
-
-    after: Seq
-    """It is about the events after this seq,"""
-    seq: Seq
-    """and up to this one."""
-    counts: dict[str, dict[str, int]]
-    """How many events of jobs there were, by kind and job type."""
-    changed: dict[str, list[int | list[int]]]
-    """Each job that they are about, under the kind of its newest event: an id, or the first and the
-    last one of a run."""
-    events: list[Event]
-    """The newest event of each of the 20 newest jobs, and up to 100 events that are not about jobs;
-    the newest of them, as far as 200 KB hold them. Progress comes last."""
-
-
-Frame = Hello | Events | Heartbeat | Reset | Log | Summary
-FRAMES = (Hello, Events, Heartbeat, Reset, Log, Summary)
+Frame = Hello | Events | Heartbeat | Reset | Log
+FRAMES = (Hello, Events, Heartbeat, Reset, Log)
 EVENTS: tuple[Any, ...] = (
     JobEvent,
     JobProgress,

@@ -13,7 +13,6 @@ from orpheus.api.http.problems import refused_fields
 from orpheus.api.services import services_of
 from orpheus.api.stream.listener import Listener, Position
 from orpheus.api.stream.sse import MEDIA_TYPE, EventStream
-from orpheus.api.stream.summaries import SummaryListener
 from orpheus.api.stream.websocket import send_stream
 from orpheus.shared.domain.json_values import json_pointer
 from orpheus.shared.domain.limits import LARGEST_ID
@@ -47,7 +46,7 @@ _LAST_EVENT_ID = header_parameter(
 )
 
 
-_WS = {"after", "epoch", "job", "log_after", "mode"}
+_WS = {"after", "epoch", "job", "log_after"}
 
 
 @router.websocket("/ws")
@@ -55,25 +54,18 @@ async def websocket_stream(websocket: WebSocket) -> None:
     """Everything that happens from now on, or after `?after=`; with `?job=`, of one job only.
 
     With `?log_after=`, its log lines begin after that one, which the client has.
-    With `?epoch=`, `after` is of that history of the database. With `?mode=summary`, many events
-    at once come as one summary. Refused before the handshake: 404 for an unknown job, 422 for an
-    `after` that is no number.
+    With `?epoch=`, `after` is of that history of the database. Refused before the
+    handshake: 404 for an unknown job, 422 for an `after` that is not a number.
     """
     services = services_of(websocket)
     given = _known(websocket.query_params.multi_items(), _WS)
     after = _parse_position(given.get("after"), given.get("epoch"))
-    is_summed = _parse_mode(given)
     job_id = parse_job_id(given["job"]) if "job" in given else None
     log_after = _parse_log_after(given)
     if job_id is not None:
         await services.readers.read(lambda store: store.jobs.get(job_id))
     await websocket.accept()
-    listener = (
-        SummaryListener(services.summaries)
-        if is_summed
-        else Listener(services.broadcaster, job_id, log_after)
-    )
-    await send_stream(websocket, listener, after)
+    await send_stream(websocket, Listener(services.broadcaster, job_id, log_after), after)
 
 
 @router.get(
@@ -110,17 +102,6 @@ def _known(given: Iterable[tuple[str, str]], names: AbstractSet[str]) -> dict[st
     if wrong:
         raise refused_fields(wrong)
     return found
-
-
-def _parse_mode(given: Mapping[str, str]) -> bool:
-    """Return whether many events are to come as a summary. Raises Refusal (422)."""
-    if "mode" not in given:
-        return False
-    if given["mode"] != "summary":
-        raise refused_fields([FieldProblem("/mode", "is not `summary`, or left out")])
-    if "job" in given:
-        raise refused_fields([FieldProblem("/mode", "cannot be combined with `job`")])
-    return True
 
 
 def _parse_log_after(given: Mapping[str, str]) -> int:

@@ -64,13 +64,13 @@ class _News(msgspec.Struct, frozen=True):
     """An event for each job whose progress changed."""
 
 
-def set_all(events: Iterable[asyncio.Event]) -> None:
+def _set_all(events: Iterable[asyncio.Event]) -> None:
     """Wake all who wait for these."""
     for event in events:
         event.set()
 
 
-def end_of_log(store: Store) -> tuple[int, str]:
+def _end_of_log(store: Store) -> tuple[int, str]:
     """Return the seq of the newest event, and the history it belongs to."""
     with store.snapshot():
         return store.events.last_seq(), store.events.epoch()
@@ -118,7 +118,6 @@ class Broadcaster:
         self._bell = bell
         self._overview = overview
         self._listeners: set[asyncio.Event] = set()
-        self._watchers: set[asyncio.Event] = set()
         self._waiters: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
         self._news = asyncio.Event()
         self._starting = asyncio.Lock()
@@ -155,7 +154,7 @@ class Broadcaster:
             if self._is_reading:
                 return
             self._bell.drain()  # earlier rings are about events before the end that is read now
-            self._begin_at(*await self._readers.read(end_of_log))
+            self._begin_at(*await self._readers.read(_end_of_log))
             self._is_reading = True
             self._news.set()  # a ring that came meanwhile was not followed by a read
             self._start()
@@ -167,18 +166,6 @@ class Broadcaster:
     def remove(self, wake: asyncio.Event) -> None:
         """Stop setting `wake`."""
         self._listeners.discard(wake)
-
-    def watch(self, wake: asyncio.Event) -> None:
-        """Set `wake` at each ring of the bell, each second, and when the server stops.
-
-        The log is not read for it.
-        """
-        self._watchers.add(wake)
-        self._start()
-
-    def unwatch(self, wake: asyncio.Event) -> None:
-        """Stop setting `wake`."""
-        self._watchers.discard(wake)
 
     @contextlib.asynccontextmanager
     async def end_of(self, job_id: int) -> AsyncIterator[asyncio.Event]:
@@ -198,8 +185,7 @@ class Broadcaster:
         """Wake every listener, and every request that waits for a job's end: the server stops."""
         self.closed = True
         self._wake_waiters(self._waiters)
-        set_all(self._listeners)
-        set_all(self._watchers)
+        _set_all(self._listeners)
         asyncio.get_running_loop().remove_reader(self._bell)
         self._bell.ring()
 
@@ -221,8 +207,8 @@ class Broadcaster:
             loop.add_reader(self._bell, self._ring)
         beats = asyncio.create_task(self._beat())
         try:
-            while self._listeners or self._waiters or self._watchers:
-                await self.survive(self._turn)
+            while self._listeners or self._waiters:
+                await self._survive(self._turn)
         finally:
             self._is_reading = False
             beats.cancel()
@@ -232,24 +218,22 @@ class Broadcaster:
         self._bell.drain()
         self._rang = True
         self._news.set()
-        set_all(self._watchers)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             self._news.set()  # look for events even if a ring was lost
-            await self.survive(self._heartbeat)
-            set_all(self._watchers)
+            await self._survive(self._heartbeat)
 
     async def _heartbeat(self) -> None:
-        if not (self._listeners or self._watchers):
+        if not self._listeners:
             return
         overview = await self._readers.read(self._overview)
         text = encode({"type": "heartbeat", "at": datetime.now(UTC), **overview}).decode()
         self.heartbeat = Notice("heartbeat", text)
-        set_all(self._listeners)
+        _set_all(self._listeners)
 
-    async def survive(self, step: Callable[[], Awaitable[None]]) -> None:
+    async def _survive(self, step: Callable[[], Awaitable[None]]) -> None:
         """Run `step`; if it fails, log it and pause: the stream survives a locked database."""
         try:
             await step()
@@ -312,13 +296,13 @@ class Broadcaster:
         self._unsent, self._unsent_bytes = [], 0
         self.seq = self._read_seq
         self._rang = False
-        set_all(self._listeners)
+        _set_all(self._listeners)
 
     def _jump_to(self, seq: int, epoch: str) -> None:
         log.warning("stream_jumped", skipped=seq - self.seq, listeners=len(self._listeners))
         self._begin_at(seq, epoch)
         self._wake_waiters(self._waiters)
-        set_all(self._listeners)
+        _set_all(self._listeners)
 
     def _begin_at(self, seq: int, epoch: str) -> None:
         self._read_seq = self.seq = seq
@@ -329,4 +313,4 @@ class Broadcaster:
 
     def _wake_waiters(self, job_ids: Iterable[int]) -> None:
         for job_id in job_ids:
-            set_all(self._waiters.get(job_id, ()))
+            _set_all(self._waiters.get(job_id, ()))

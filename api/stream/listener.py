@@ -7,7 +7,6 @@ reaches the beginning of the ring, and goes on from there without a gap.
 """
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -49,15 +48,25 @@ class _Page(msgspec.Struct, frozen=True):
     events: Sequence[EncodedEvent]
 
 
-class Follower(ABC):
-    """One client of the stream, in whatever mode. `forget`: wakes it no more."""
+class Listener:
+    """A client's view of the stream.
 
-    def __init__(self, broadcaster: Broadcaster, forget: Callable[[asyncio.Event], None]) -> None:
+    `job_id`: only this job's events and log lines; of the lines, those after `log_after`.
+    """
+
+    def __init__(
+        self, broadcaster: Broadcaster, job_id: int | None = None, log_after: int = 0
+    ) -> None:
         self._broadcaster = broadcaster
-        self._forget = forget
         self._wake = asyncio.Event()
         self._has_left = False
         self._heartbeat = broadcaster.heartbeat
+        self._ring = broadcaster.ring
+        self._job_id = job_id
+        self._position = 0
+        self._seen_seq = 0
+        self._withheld: dict[int, EncodedEvent] = {}
+        self._last_line_id = log_after
 
     def leave(self) -> None:
         """Make `follow` end soon."""
@@ -88,33 +97,7 @@ class Follower(ABC):
                     self._heartbeat = newest
                     yield newest
         finally:
-            self._forget(self._wake)
-
-    @abstractmethod
-    def _begin(self, after: Position | None) -> AsyncGenerator[Frame | Notice]:
-        """Join, and yield a hello and what has been since `after`."""
-
-    @abstractmethod
-    def _new_messages(self) -> AsyncGenerator[Frame | Notice]:
-        """Yield what is new."""
-
-
-class Listener(Follower):
-    """A client's view of the stream.
-
-    `job_id`: only this job's events and log lines; of the lines, those after `log_after`.
-    """
-
-    def __init__(
-        self, broadcaster: Broadcaster, job_id: int | None = None, log_after: int = 0
-    ) -> None:
-        super().__init__(broadcaster, broadcaster.remove)
-        self._ring = broadcaster.ring
-        self._job_id = job_id
-        self._position = 0
-        self._seen_seq = 0
-        self._withheld: dict[int, EncodedEvent] = {}
-        self._last_line_id = log_after
+            self._broadcaster.remove(self._wake)
 
     def _begin(self, after: Position | None) -> AsyncGenerator[Frame | Notice]:
         return self._greet() if after is None else self._resume(after)
@@ -130,14 +113,15 @@ class Listener(Follower):
 
     async def _hello(self, epoch: str, seq: int) -> Notice:
         """Return a hello; of a job's stream, with the job, which may have ended before `seq`."""
-        if self._job_id is None:
-            return await hello(self._broadcaster, epoch, seq)
-        job = await self._broadcaster.read(_summary_of(self._job_id))
-        return await hello(self._broadcaster, epoch, seq, job=job)
+        greeting = dict(await self._broadcaster.greeting.get())
+        if self._job_id is not None:
+            greeting["job"] = await self._broadcaster.read(_summary_of(self._job_id))
+        text = encode({"type": "hello", "seq": seq, "epoch": epoch, **greeting})
+        return Notice("hello", text.decode(), event_id(epoch, seq))
 
     async def _start_over(self, oldest: int) -> AsyncGenerator[Notice]:
         self._broadcaster.resets += 1
-        yield reset(oldest)
+        yield _reset(oldest)
         async for message in self._greet():
             yield message
 
@@ -231,14 +215,7 @@ class Listener(Follower):
             is_full = len(lines) == _PAGE_LINES
 
 
-async def hello(broadcaster: Broadcaster, epoch: str, seq: int, **more: object) -> Notice:
-    """Return the hello of a listener that gets what follows `seq`, with `more` fields."""
-    greeting = await broadcaster.greeting.get()
-    text = encode({"type": "hello", "seq": seq, "epoch": epoch, **greeting, **more})
-    return Notice("hello", text.decode(), event_id(epoch, seq))
-
-
-def reset(oldest: int) -> Notice:
+def _reset(oldest: int) -> Notice:
     """Return the message that events are missing here."""
     return Notice("reset", encode({"type": "reset", "oldest": oldest}).decode())
 

@@ -62,7 +62,7 @@ def _framed(first: int, payload: bytes) -> bytes:
 class Notice(Message, frozen=True):
     """A message without events. `id`: where the stream stands, in a hello."""
 
-    type: Literal["hello", "reset", "heartbeat", "log", "summary"]
+    type: Literal["hello", "reset", "heartbeat", "log"]
     text: str
     id: str | None = None
 

@@ -15,7 +15,7 @@ from websockets.extensions.permessage_deflate import (
 from websockets.protocol import OPEN
 
 from orpheus.api.http.scope import CONNECTION
-from orpheus.api.stream.listener import Follower, Position
+from orpheus.api.stream.listener import Listener, Position
 from orpheus.api.stream.messages import WINDOW_BITS, Message
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.logs import get_logger
@@ -92,7 +92,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         self.transport.write(encoded.compressed if self._accepts_compressed else encoded.plain)
 
 
-async def send_stream(websocket: WebSocket, listener: Follower, after: Position | None) -> None:
+async def send_stream(websocket: WebSocket, listener: Listener, after: Position | None) -> None:
     """Send all that `listener` follows, until the client leaves or the stream ends here."""
     receiving = asyncio.create_task(_receive(websocket, listener))
     try:
@@ -113,7 +113,7 @@ async def send_stream(websocket: WebSocket, listener: Follower, after: Position 
         receiving.cancel()
 
 
-async def _receive(websocket: WebSocket, listener: Follower) -> bool:
+async def _receive(websocket: WebSocket, listener: Listener) -> bool:
     """Ignore what the client sends until it leaves (False) or sends too many messages (True)."""
     loop = asyncio.get_running_loop()
     began, count = loop.time(), 0

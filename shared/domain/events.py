@@ -6,7 +6,6 @@ nothing.
 """
 
 from enum import StrEnum
-from typing import NamedTuple
 
 import msgspec
 
@@ -42,15 +41,6 @@ class Kind(StrEnum):
     TYPE_RELEASED = "type.released"
     SUPERVISOR_STARTED = "supervisor.started"
     SUPERVISOR_STOPPING = "supervisor.stopping"
-
-
-class EventKey(NamedTuple):
-    """What a stored event is about; `job_type` is None where it is not about a job."""
-
-    seq: int
-    kind: Kind
-    job_id: int | None
-    job_type: str | None
 
 
 class Event(msgspec.Struct, frozen=True):

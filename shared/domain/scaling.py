@@ -1,7 +1,7 @@
 """What a scale of a pool or a program does to each of its slots. Pure.
 
-It also tells which queues nobody serves then. The dashboard has the same rules (scaling.js,
-left-queues.js): slots have the numbers from 1 on, and those above the new one go.
+It also tells which queues nobody serves then. Slots have the numbers from 1 on, and
+those above the new one go.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

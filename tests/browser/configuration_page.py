@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.conftest import System
 from tests.machine import wait_until
 
@@ -81,50 +80,3 @@ def rewrite(page: Page, old: str, new: str) -> None:
     text = page.locator("#text").input_value()
     assert old in text
     page.locator("#text").fill(text.replace(old, new))
-
-
-def told_without_what_was_read(page: Page, path: Path) -> None:
-    """Break the file: an event tells of it though /config does not, and so does the text itself."""
-
-    def without_rejection(route: Route) -> None:
-        told = route.fetch().json()
-        route.fulfill(json={**told, "rejected": None})
-
-    intercept(page, "**/config", without_rejection)
-    path.write_text("\n[pools.default\n", encoding="utf-8")
-    expect(page.locator("#obstacle")).to_be_visible()
-    expect(page.locator("#rejected")).to_contain_text("own.toml:2:")
-    expect(page.locator("#problems li")).to_be_hidden()
-    page.reload()
-    expect(page.locator("#problems li")).to_contain_text("own.toml:2:")
-    expect(page.locator("#problems button")).to_have_count(0)
-    expect(page.locator("#text")).to_be_hidden()
-    stop_intercepting(page, "**/config")
-
-
-def leads_to_its_line_in_view(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 740})
-    page.locator("#text").fill("# before\n" * 24 + TEXT + "# after\n" * 40)
-    row = page.locator("#settings tr", has_text="pools.default.workers")
-    row.get_by_role("button").click()
-    here = page.locator("#gutter .here")
-    expect(here).to_have_text("26")
-    expect(here).to_be_in_viewport(ratio=1)
-    own, editor = here.bounding_box(), page.locator("#text").bounding_box()
-    assert own is not None
-    assert editor is not None
-    assert editor["y"] <= own["y"] <= editor["y"] + editor["height"]
-    page.locator("#text").press("End")
-    page.keyboard.type(" and more")
-    expect(here).to_have_count(0)
-    page.locator("#undo").click()
-
-
-def one_of_several_tables_leads_to_its_line_by_its_name(page: Page) -> None:
-    row = page.locator("#settings tr", has_text="commands: pay")
-    expect(row.locator(".own")).to_have_text("own.toml:4")
-    page.locator("#text").fill('[[commands]]\nname = "other"\n' + TEXT)
-    row.get_by_role("button").press("Enter")
-    before = "area => area.value.slice(0, area.selectionStart).split('\\n').length"
-    assert page.locator("#text").evaluate(before) == 6
-    page.locator("#undo").click()

@@ -17,15 +17,14 @@ from playwright.sync_api import (
     expect,
 )
 
-from orpheus.api.dashboard import pages
 from orpheus.shared.views.queues import Queue, counts_json
 from tests.browser.configuration_page import TEXT, put_back
 from tests.browser.interception import Route
+from tests.browser.panel import Panel
 from tests.conftest import System
 from tests.machine import PATIENCE_S, wait_until
 
 expect.set_options(timeout=PATIENCE_S * 1000)
-SCRIPTS = Path(pages.__file__).parent / "static/js"
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """The first that is there is used. The shell has no windows: a page costs it a quarter."""
 NIGHTLY = (
@@ -120,22 +119,6 @@ def context(lasting_context: LastingContext) -> Iterator[BrowserContext]:
     lasting_context.clean()
 
 
-@pytest.fixture
-def cost_of(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Print a line about what a page costs at the end of the run."""
-    return lambda line: record_property("cost", line)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the tests measured."""
-    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-    told = [text for one in reports for name, text in one.user_properties if name == "cost"]
-    if told:
-        terminalreporter.section("what the dashboard costs")
-    for line in dict.fromkeys(told):
-        terminalreporter.line(line)
-
-
 class Dashboard:
     """A page of the dashboard and all that went wrong in it."""
 
@@ -169,11 +152,6 @@ class Dashboard:
         # A reload would lose it.
         self.page.evaluate("window.loadedOnce = true")
         return self.page
-
-    def load_modules_of(self, script: str) -> None:
-        """Let a page load the modules of its script one by one, so that a test can share one."""
-        path = SCRIPTS / script
-        self.page.route(f"**/js/{script}", lambda route: route.fulfill(path=path))
 
     def never_reloaded(self) -> bool:
         """Whether this is still the document that was opened."""
@@ -218,6 +196,12 @@ def lasting_dashboard(page: Page, lasting_system: System) -> Iterator[Dashboard]
     watched = Dashboard(page, lasting_system)
     yield watched
     assert watched.problems == []
+
+
+@pytest.fixture
+def panel(lasting_dashboard: Dashboard) -> Panel:
+    """The overview, with workers that a test makes up."""
+    return Panel(lasting_dashboard)
 
 
 READ_ONLY = pytest.mark.xdist_group("read only")

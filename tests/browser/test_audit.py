@@ -1,21 +1,13 @@
 """The page of the audit log, as an operator reads it."""
 
 import re
-from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Dashboard
-from tests.browser.interception import Route, intercept
-
-WATCH = """() => {
-    window.added = 0;
-    const count = (changes) => changes.forEach((one) => { added += one.addedNodes.length; });
-    new MutationObserver(count).observe(document.querySelector("#rows"), { childList: true });
-}"""
 
 
-def test_an_action_is_told_with_who_what_on_what_and_why_and_many_jobs_are_a_link(
+def test_an_action_is_told_with_who_what_on_what_and_why(
     lasting_dashboard: Dashboard,
 ) -> None:
     client = lasting_dashboard.system.client
@@ -28,11 +20,8 @@ def test_an_action_is_told_with_who_what_on_what_and_why_and_many_jobs_are_a_lin
     slow = "const real = Date.now; Date.now = () => real() - 4000"  # the browser's clock
     lasting_dashboard.page.add_init_script(slow)
     page = lasting_dashboard.open("/ui/audit")
-    link = page.get_by_role(
-        "link", name="jobs with status=failed, type=nothing.like-it, id<=900", exact=True
-    )
-    expect(link).to_have_attribute("href", "/ui/jobs?type=nothing.like-it")  # not failed any more
-    expect(page.locator("#rows tr", has=link).locator(".change")).to_have_text("0 jobs")
+    many = page.locator("#rows tr", has_text="jobs with status=failed, type=nothing.like-it")
+    expect(many.locator(".change")).to_have_text("0 jobs")
     rows = page.locator("#rows tr", has_text="queue told")
     row = rows.nth(1)
     assert not row.locator(".at").inner_text().startswith("in "), "it is in the past"
@@ -105,29 +94,6 @@ def test_the_log_is_filtered_by_one_field_and_by_what_a_row_has(
     expect(field).to_be_focused()
 
 
-def test_a_search_goes_on_and_says_how_far_it_has_looked(lasting_dashboard: Dashboard) -> None:
-    page = lasting_dashboard.page
-    entry = {"id": 7, "at": "2026-01-31T12:00:00.000Z", "by": "cli:ada", "action": "delete"}
-    entry |= {"target": "all jobs", "reason": None, "count": 3, "before": None, "after": None}
-    far = {"entries": 50_000, "back_to": "2026-01-30T12:00:00.000Z"}
-    parts = {
-        None: {"items": [], "next_cursor": "one", "searched": far},
-        "one": {"items": [entry], "next_cursor": "two", "searched": far},
-        "two": {"items": [], "next_cursor": None, "searched": None},
-    }
-
-    def answer(route: Route) -> None:
-        (cursor,) = parse_qs(urlsplit(route.request.url).query).get("cursor", [None])
-        route.fulfill(json=parts[cursor])
-
-    intercept(page, "**/audit?**", answer)
-    lasting_dashboard.open("/ui/audit?q=all")
-    rows = page.locator("#rows tr:not(.skeleton)")
-    expect(rows).to_have_count(1)
-    expect(rows.locator(".change")).to_have_text("3 jobs")
-    expect(page.locator("#older")).to_be_hidden()
-
-
 def test_new_entries_wait_while_somebody_reads_and_older_ones_are_a_page_away(
     lasting_dashboard: Dashboard,
 ) -> None:
@@ -155,26 +121,3 @@ def test_new_entries_wait_while_somebody_reads_and_older_ones_are_a_page_away(
     page.locator("#newest").click()
     expect(rows.first).to_contain_text("queue last-of-all")
     expect(page.locator("h1")).to_be_focused()
-
-
-def test_an_answer_for_another_filter_is_not_shown(lasting_dashboard: Dashboard) -> None:
-    client = lasting_dashboard.system.client
-    client.post("/queues/asked-before/pause")
-    page = lasting_dashboard.open("/ui/audit")
-    expect(page.locator("#rows tr", has_text="queue asked-before").first).to_be_visible()
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    unfiltered = "**/audit"
-    intercept(page, unfiltered, hold)
-    with page.expect_request(unfiltered):
-        pass
-    page.locator("#action").select_option("drain")
-    expect(page).to_have_url(re.compile(r"action=drain$"))
-    client.post("/queues/asked-before/resume")  # it will be in the answer
-    page.evaluate(WATCH)
-    held[0].continue_()
-    expect(page.locator("#no-match")).to_be_visible()
-    assert page.evaluate("window.added") == 0

@@ -11,16 +11,13 @@ from playwright.sync_api import Page, expect
 from orpheus.shared.operations.configuration import MASK
 from tests.browser.configuration_page import (
     TEXT,
-    leads_to_its_line_in_view,
-    one_of_several_tables_leads_to_its_line_by_its_name,
     opened,
     rewrite,
     save,
     save_by_hand,
 )
-from tests.browser.conftest import READ_ONLY, Dashboard, wait_until_held
+from tests.browser.conftest import READ_ONLY, Dashboard
 from tests.browser.examine import examine
-from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.variants import variants
 
 
@@ -126,30 +123,6 @@ def test_a_file_changed_by_somebody_else_is_not_overwritten(
     assert "rate = '9/s'" in page.locator("#text").input_value()
 
 
-def test_the_editor_is_as_tall_as_its_text_and_a_setting_in_force_leads_to_its_line_in_view(
-    shared: Dashboard,
-) -> None:
-    page = opened(shared)
-    text = page.locator("#text")
-    box_of: Any = lambda selector: page.locator(selector).first.bounding_box()  # noqa: E731
-    short = box_of("#text")["height"]
-    assert abs(box_of("#gutter")["height"] - short) < 3
-    assert box_of("#gutter span")["width"] <= box_of("#gutter")["width"]
-    assert short < 30 * TEXT.count("\n"), "little of it is empty"
-    text.fill(TEXT + "# more\n" * 10)
-    tall = box_of("#text")["height"]
-    assert text.evaluate("area => area.scrollHeight - area.clientHeight") == 0
-    text.fill(TEXT)
-    assert box_of("#text")["height"] == tall > short, "nothing jumps while somebody types"
-    text.fill(TEXT + "# more\n" * 100)
-    assert box_of("#text")["height"] < page.evaluate("innerHeight")
-    page.locator("#undo").click()
-    assert box_of("#text")["height"] == short
-    assert box_of(".settings")["width"] == box_of("main > .head")["width"]
-    for width in (1440, 1024, 360):
-        leads_to_its_line_in_view(page, width)
-
-
 def test_it_is_done_with_the_keyboard_alone(shared: Dashboard, shared_path: Path) -> None:
     page = shared.open()
     page.keyboard.type("gc")
@@ -178,95 +151,6 @@ def test_read_only_shows_it_without_an_editor(page: Page, read_only_system: Any)
     assert TEXT.splitlines()[1] in shown.locator("#text").input_value()
 
 
-def test_of_two_editors_at_once_none_loses_anything_or_is_told_the_others_change_as_his(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    mine = opened(shared)
-    other = mine.context.new_page()
-    other.goto(shared.system.url + "/ui/configuration")
-    expect(other.locator("#settings tr").first).to_be_visible()
-    rewrite(mine, "# few", "# mine")
-    expect(mine.locator("#save")).to_be_enabled()
-    theirs = "[queues.letters]\nmax_running = 3\n"
-    rewrite(other, "[[commands]]", theirs + "[[commands]]")
-    save(other)
-    expect(mine.locator("#changed-elsewhere")).to_be_visible()
-    expect(mine.locator("#elsewhere")).to_have_text(
-        "The file was changed elsewhere. Changed: queues.letters."
-    )
-    expect(mine.locator("#became")).to_have_text("")
-    expect(mine.locator("#save")).to_be_disabled()
-    assert "# mine" in mine.locator("#text").input_value(), "what I wrote is still here"
-    mine.locator("#keep").click()
-    expect(mine.locator("#diff .removed").nth(1)).to_have_text("- [queues.letters]")
-    expect(mine.locator("#save")).to_be_enabled()
-    save(mine)
-    assert shared_path.read_text() == TEXT.replace("# few", "# mine")
-    expect(mine.locator("#became")).to_have_text("In force. Changed: queues.letters.")
-    expect(mine.locator("#elsewhere")).to_be_hidden()
-    other.close()
-
-
-def test_what_is_typed_while_the_file_is_saved_stays_and_can_be_saved(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if route.request.method == "PUT" and "check" not in route.request.url:
-            held.append(route)
-        else:
-            route.continue_()
-
-    intercept(page, "**/config*", hold)
-    text = page.locator("#text").input_value()
-    page.locator("#text").fill(text + "# one\n")
-    expect(page.locator("#save")).to_be_enabled()
-    page.locator("#save").click()
-    wait_until_held(page, held)
-    page.locator("#text").fill(text + "# one\n# two\n")
-    expect(page.locator("#effects")).to_be_visible()
-    held.pop().continue_()
-    expect(page.locator("#became")).to_have_text(
-        "What you saved before is in force. No setting changed."
-    )
-    assert shared_path.read_text() == TEXT + "# one\n"
-    expect(page.locator("#diff .added")).to_have_text(["+ # two"])
-    assert page.locator("#text").input_value() == text + "# one\n# two\n"
-    expect(page.locator("#save")).to_be_enabled()
-    stop_intercepting(page, "**/config*")
-    page.locator("#save").click()
-    expect(page.locator("#planned")).to_be_hidden()
-    assert shared_path.read_text() == TEXT + "# one\n# two\n"
-
-
-def test_what_is_typed_while_the_file_is_read_again_stays(
-    shared: Dashboard, shared_path: Path
-) -> None:
-    page = opened(shared)
-    text = page.locator("#text").input_value()
-    held: list[Route] = []
-    answered: list[Route] = []
-
-    def hold(route: Route) -> None:
-        """Hold the second read: the first one tells that the file has changed."""
-        if route.request.method != "GET" or held or not answered:
-            answered.append(route)
-            route.continue_()
-        else:
-            held.append(route)
-
-    intercept(page, "**/config", hold)
-    shared_path.write_text("# theirs\n" + TEXT, encoding="utf-8")
-    wait_until_held(page, held)
-    page.locator("#text").fill(text + "# mine\n")
-    held[0].continue_()
-    expect(page.locator("#diff .removed")).to_have_text("- # theirs")
-    expect(page.locator("#diff .added")).to_have_text("+ # mine")
-    assert page.locator("#text").input_value() == text + "# mine\n"
-
-
 def test_own_settings_come_first_and_are_named_by_their_file(
     shared: Dashboard, shared_path: Path
 ) -> None:
@@ -275,15 +159,9 @@ def test_own_settings_come_first_and_are_named_by_their_file(
     own = page.locator("#settings tr", has_text="pools.default.workers").locator(".own")
     expect(own).to_have_text(re.compile(r"^own\.toml:\d+$"))
     expect(own).to_have_attribute("title", re.compile(rf"^{re.escape(str(shared_path))}:\d+$"))
-    page.locator("#text").fill("\n\n" + TEXT)
     own.get_by_role("button").press("Enter")
     marked = "area => area.value.slice(area.selectionStart, area.selectionEnd)"
     assert page.locator("#text").evaluate(marked) == "workers = 1 # few"
-    page.locator("#text").fill("")
-    own.get_by_role("button").press("Enter")
-    expect(page.locator("#no-match")).to_contain_text("does not set pools.default.workers")
-    page.locator("#undo").click()
-    one_of_several_tables_leads_to_its_line_by_its_name(page)
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type("Shutdown_DEADLINE")
@@ -293,18 +171,8 @@ def test_own_settings_come_first_and_are_named_by_their_file(
     expect(page.locator("#defaults-count")).to_have_text(
         re.compile(r"^1 of \d+ settings at the default$")
     )
-    expect(page.locator(".settings thead:visible th", has_text="set by")).to_have_count(0)
-    expect(shown).to_be_in_viewport()
-    page.locator("#search").fill("own.toml")
+    page.locator("#search").fill("no such setting")
     expect(page.locator("#no-match")).to_be_visible()
-    page.locator("#search").fill("pools.default.workers 1")
-    expect(own).to_be_visible()
-    expect(page.locator("#defaults-count")).to_be_hidden()
-    page.locator("#search").fill("")
-    expect(page.locator("#defaults-count")).to_have_text(
-        re.compile(r"^\d+ settings are at the default$")
-    )
-    expect(page.locator("#defaults")).to_be_hidden()
 
 
 @pytest.mark.parametrize("width", variants([1280, 360], 360))
@@ -341,50 +209,3 @@ def test_a_file_that_is_gone_is_told_and_comes_back_with_every_byte(
     expect(page.locator("#in-force")).to_contain_text("works by the file as it is")
     expect(rejected).to_have_count(0)
     assert shared_path.read_text(encoding="utf-8") == TEXT
-
-
-def test_the_reason_of_a_discarded_change_is_not_that_of_the_next(
-    page: Page, shared: Dashboard, shared_path: Path
-) -> None:
-    opened(shared)
-    versions, reason = page.locator("#versions li"), page.locator("#reason")
-    before = versions.count()
-    rewrite(page, "workers = 1", "workers = 2")
-    reason.fill("of a change that is undone")
-    page.locator("#undo").click()
-    rewrite(page, "workers = 1", "workers = 3")
-    expect(reason).to_have_value("")
-    reason.fill("of a change that is discarded")
-    shared_path.write_text(f"{TEXT}# more\n", encoding="utf-8")
-    expect(versions).to_have_count(before + 1)
-    page.locator("#load").click()
-    expect(page.locator("#text")).to_have_value(re.compile("# more"))
-    rewrite(page, "workers = 1", "workers = 4")
-    expect(reason).to_have_value("")
-
-
-def test_a_time_has_its_seconds_at_the_full_minute_and_a_long_variable_is_readable_on_a_phone(
-    page: Page, shared: Dashboard
-) -> None:
-    name = "ORPHEUS_SUPERVISOR__RESTART_BACKOFF_MAX"
-
-    def at_the_full_minute(route: Route) -> None:
-        told = route.fetch().json()
-        for one in told.get("items", [told.get("in_force", {})]):
-            for key in {"at", "since"} & one.keys():
-                one[key] = "2026-01-31T12:08:00.123Z"
-        for one in told.get("settings", []):
-            if one["key"] == "supervisor.restart_backoff_max":
-                one["origin"] = name
-        route.fulfill(json=told)
-
-    intercept(page, "**/config", at_the_full_minute)
-    intercept(page, "**/config/versions", at_the_full_minute)
-    page.set_viewport_size({"width": 360, "height": 800})
-    opened(shared)
-    box = page.get_by_role("row").filter(has_text=name).bounding_box()
-    assert box is not None
-    assert box["height"] < 120, "three lines and their distance"
-    seconds = re.compile(r" \d\d:\d\d:00$")
-    expect(page.locator("#versions time").first).to_have_text(seconds)
-    expect(page.locator("#in-force time")).to_have_text(seconds)

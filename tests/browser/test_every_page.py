@@ -1,13 +1,13 @@
 """What holds on all pages: readable by everyone, in both schemes, on a phone and with a finger."""
 
+import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.examine import examine
 from tests.browser.layout import overprints, small_targets
-from tests.browser.told_stream import Stream
 
 PHONE = {"width": 360, "height": 740}
 WIDE = {"width": 1280, "height": 720}
@@ -47,11 +47,10 @@ def pages(dashboard: Any, *, is_done_too: bool) -> list[tuple[str, str]]:
     return [*PATHS.items(), *jobs.items(), (f"/ui/jobs/{second}", "#graph .node")]
 
 
-def examine_disconnected(page: Page, stream: Stream | None) -> None:
+def examine_disconnected(page: Page, sockets: list[WebSocketRoute]) -> None:
     """It may stay open so for hours: that it is old is seen, but nothing in it is too pale."""
     page.context.set_offline(True)
-    if stream is not None:
-        stream.cut()  # a socket that stays open offline costs Chromium a whole core
+    sockets[-1].close()  # a socket that stays open offline costs Chromium a whole core
     expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
     expect(page.locator("#banner")).to_be_visible()
     examine(page, "disconnected")
@@ -70,7 +69,13 @@ def test_everyone_can_read_it_even_disconnected_and_a_finger_finds_all_that_can_
 ) -> None:
     """The lists are measured with their longest names by tests/browser/test_lists.py."""
     small, over, wide = {}, {}, {}
-    stream = Stream(lasting_dashboard.page)
+    sockets: list[WebSocketRoute] = []
+
+    def relay(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    lasting_dashboard.page.route_web_socket(re.compile("/ws"), relay)
     for path, shown in pages(lasting_dashboard, is_done_too=widths == WIDTHS):
         lasting_dashboard.page.set_viewport_size(PHONE)
         lasting_dashboard.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
@@ -87,19 +92,10 @@ def test_everyone_can_read_it_even_disconnected_and_a_finger_finds_all_that_can_
             page.set_viewport_size(WIDE)
             examine(page)
         if path == "/":
-            examine_disconnected(page, stream)
+            examine_disconnected(page, sockets)
     assert {path: most for path, most in wide.items() if most > PHONE["width"]} == {}
     assert {path: targets for path, targets in small.items() if targets} == {}
     assert {at: texts for at, texts in over.items() if texts} == {}
-
-
-@pytest.mark.long  # the overview is examined above
-@pytest.mark.parametrize("path", ["/ui/jobs", "/ui/queues"])
-def test_a_page_that_is_disconnected_can_be_read_by_everyone(
-    lasting_dashboard: Any, path: str
-) -> None:
-    stream = Stream(lasting_dashboard.page) if path == "/ui/jobs" else None  # a list has none
-    examine_disconnected(lasting_dashboard.open(path), stream)
 
 
 def test_sections_lead_to_pages_that_exist_and_a_measure_of_overprints_finds_one(

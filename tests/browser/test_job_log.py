@@ -77,25 +77,6 @@ def test_ten_thousand_lines_never_hold_the_page_up(lasting_dashboard: Any) -> No
     raise AssertionError(f"tasks of {longest} ms")
 
 
-def test_a_line_is_found_wherever_it_stands_and_its_place_is_kept(lasting_dashboard: Any) -> None:
-    system = lasting_dashboard.system
-    job_id = system.submit("chatter", {"lines": 1500})
-    system.wait_for_job(job_id)
-    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
-    expect(page.locator("#log-summary")).to_have_text("1,500 lines")
-    page.locator("#log-search").fill("line 1234 ")
-    expect(page.locator("#log .line")).to_have_count(1)
-    expect(page.locator("#log .line")).to_contain_text("line 1234 and on")
-    expect(page.locator("#log-found")).to_have_text("1 of 1,500 lines")
-    page.locator("#log-search").fill("there is no such text")
-    expect(page.locator("#log .line")).to_have_count(0)
-    expect(page.locator("#log-summary")).to_have_text("0 of 1,500 lines")
-    none = page.locator("#log[data-none]")
-    expect(none).to_have_attribute("data-none", "None of the 1,500 lines matches.")
-    page.locator("#log-search").fill("")
-    expect(none).to_have_count(0)
-
-
 def first_seen(page: Page) -> str:
     """The line at the top of the box."""
     found: str = page.locator("#log").evaluate(
@@ -160,60 +141,3 @@ def test_each_line_is_sent_once_even_if_the_connection_is_lost(
     expect(page.locator("#log-summary")).to_have_text("1,200 lines")
     assert (len(sockets), len(ids), len(set(ids))) == (2, 1200, 1200)
     assert 0 not in ids, "nothing is read besides the stream"
-
-
-def test_in_another_history_of_the_database_the_page_begins_anew(lasting_dashboard: Any) -> None:
-    page, system = lasting_dashboard.page, lasting_dashboard.system
-    sockets: list[WebSocketRoute] = []
-
-    def relay(socket: WebSocketRoute) -> None:
-        sockets.append(socket)
-        socket.connect_to_server()
-
-    page.route_web_socket(re.compile("/ws"), relay)
-    job_id = system.submit("echo", {"value": 1})
-    system.wait_for_job(job_id)
-    lasting_dashboard.open(f"/ui/jobs/{job_id}")
-    expect(page.locator("#log .line")).to_have_count(3)
-    hello = {"type": "hello", "seq": 1, "counts": {}, "workers": [], "types": []}
-    with page.expect_navigation():
-        for message in ({"type": "reset", "oldest": 1}, hello | {"epoch": "restored"}):
-            sockets[0].send(json.dumps(message))
-    expect(page.locator("#log .line")).to_have_count(3)
-
-
-def test_each_attempt_has_its_part_of_the_log(lasting_dashboard: Any) -> None:
-    system = lasting_dashboard.system
-    job_id = system.submit("echo", {"value": 1, "fail": True})
-    system.wait_for_job(job_id)
-    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
-    expect(page.locator("#log .line")).to_have_count(3)
-    system.client.post(f"/jobs/{job_id}/retry")
-    expect(page.locator("#log .line")).to_have_count(6)
-    expect(page.locator("#log .part")).to_have_text(["attempt 1", "attempt 2"])
-    page.locator("#log-level").select_option("2")
-    expect(page.locator("#log .part")).to_have_text([re.compile("1"), re.compile("2")])
-
-
-KEEP_250 = """async () => {
-    const script = [...document.scripts].find(({ src }) => src.includes("/js/"));
-    const { LogWindow } = await import(new URL("log-window.js", script.src).href);
-    const box = document.createElement("div");
-    const log = new LogWindow(box, () => document.createElement("p"), () => {});
-    return [150, 150, 150, 150].map((more) => {
-        log.append(Array(more).fill(0));
-        log.forget(250);
-        return [log.count, box.childElementCount];
-    });
-}"""
-
-
-def test_a_job_alone_that_wrote_nothing_has_no_empty_box_and_the_newest_lines_of_many_are_kept(
-    lasting_dashboard: Any,
-) -> None:
-    page = lasting_dashboard.open(f"/ui/jobs/{lasting_dashboard.system.submit('step')}")
-    expect(page.locator("#status")).to_have_text("done")
-    expect(page.locator("#log-summary")).to_have_text("no lines")
-    for part in ("#log", "#log-search", "#log-level", "#log-follow", "#graph-section"):
-        expect(page.locator(part)).to_be_hidden()
-    assert page.evaluate(KEEP_250) == [[150, 2], [300, 3], [250, 3], [300, 3]]

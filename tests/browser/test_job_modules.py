@@ -141,76 +141,10 @@ def test_lines_that_need_not_cross_do_not(shared_page: Page) -> None:
     assert sorted([4, 5, 6], key=lambda one: positions[one][1]) == [partners[one] for one in order]
 
 
-def test_even_jobs_that_wait_for_each_other_get_a_position(shared_page: Page) -> None:
-    assert set(laid_out(shared_page, [1, 2, 3], [(1, 2), (2, 1), (2, 3)])["positions"]) == {1, 2, 3}
-
-
 def test_blocks_move_as_near_to_their_wishes_as_order_and_room_allow(shared_page: Page) -> None:
-    assert call(shared_page, "layered.js", "spread", [0, 100, 200], [0, 50, 100]) == [0, 100, 200]
-    assert call(shared_page, "layered.js", "spread", [100, 100], [0, 50]) == [75, 125]
-    assert call(shared_page, "layered.js", "spread", [200, 0], [0, 50]) == [75, 125]
-
-
-# crowds.js
-
-
-def gathered(
-    page: Page, nodes: list[int], links: list[tuple[int, int]], own: int, type: str = "step"
-) -> Any:
-    """What crowds.js makes of jobs of one type (the keys of a Map would not stay numbers)."""
-    encoded = base64.b64encode((SCRIPTS / "job" / "crowds.js").read_bytes()).decode()
-    layered = base64.b64encode((SCRIPTS / "job" / "layered.js").read_bytes()).decode()
-    return page.evaluate(
-        """async ([crowds, layered, ids, links, own, type]) => {
-            const { gather, positionsIn } = await import(crowds);
-            const { layersOf } = await import(layered);
-            const nodes = ids.map(id => ({ id, type }));
-            const found = gather(nodes, links, layersOf(ids, links), own);
-            const positions = found.crowds.map(one => positionsIn(one, { x: 5, y: 7 }));
-            return { ...found, positions };
-        }""",
-        [
-            *(f"data:text/javascript;base64,{one}" for one in (encoded, layered)),
-            *(nodes, links, own, type),
-        ],
-    )
-
-
-def test_jobs_that_only_their_number_tells_apart_get_a_frame_where_none_covers_another(
-    shared_page: Page,
-) -> None:
-    inside = list(range(2, 192))
-    links = [(1, one) for one in inside] + [(one, 500) for one in inside]
-    found = gathered(shared_page, [1, *inside, 500], links, 1)
-    (crowd,) = found["crowds"]
-    assert (crowd["label"], crowd["isExact"], crowd["members"]) == ("190 × step", True, inside)
-    assert found["links"] == [[1, crowd["key"]], [crowd["key"], 500]]
-    (positions,) = found["positions"]
-    at = {(position["x"] - 5, position["y"] - 7) for _, position in positions}
-    cell = crowd["cell"]
-    assert len(at) == 190
-    assert all(x + cell["width"] < crowd["width"] for x, _ in at)
-    assert all(y + cell["height"] < crowd["height"] < 900 for _, y in at)
-    xs, ys = sorted({x for x, _ in at}), sorted({y for _, y in at})
-    assert all(low + cell["width"] < high for low, high in pairwise(xs))
-    assert all(low + cell["height"] < high for low, high in pairwise(ys))
-
-
-def test_a_high_layer_of_jobs_that_differ_gets_a_frame_without_the_job_itself(
-    shared_page: Page,
-) -> None:
-    firsts, seconds = list(range(1, 21)), list(range(21, 41))
-    found = gathered(shared_page, firsts + seconds, list(zip(firsts, seconds, strict=True)), 3)
-    assert [(one["members"], one["isExact"]) for one in found["crowds"]] == [
-        ([one for one in firsts if one != 3], False),
-        (seconds, False),
-    ]
-    long = "shop.reports.generate_monthly_invoice_for_customer"
-    (named,) = gathered(shared_page, firsts[:12], [], 1, long)["crowds"]
-    assert (named["label"], named["short"]) == (f"11 × {long}", "11 × shop.reports.generate_mo…")
-    assert 7 * len(named["short"]) < named["width"] < 240
-    few = gathered(shared_page, firsts[:8], [], 3)
-    assert (few["crowds"], few["keys"]) == ([], firsts[:8])
+    assert call(shared_page, "layered.js", "spread", [0, 100, 200], 50) == [0, 100, 200]
+    assert call(shared_page, "layered.js", "spread", [100, 100], 50) == [75, 125]
+    assert call(shared_page, "layered.js", "spread", [200, 0], 50) == [75, 125]
 
 
 # crash.js
@@ -255,12 +189,6 @@ def test_of_a_job_that_awaited_its_coroutine_comes_first(shared_page: Page) -> N
     }
 
 
-def test_a_traceback_is_no_dump(shared_page: Page) -> None:
-    text = 'Traceback (most recent call last):\n  File "a.py", line 1, in a\nValueError: no'
-    assert call(shared_page, "crash.js", "readDump", text) is None
-    assert call(shared_page, "crash.js", "readDump", "") is None
-
-
 # history.js
 
 
@@ -301,31 +229,6 @@ def test_an_operators_action_is_told_with_what_became_of_it(shared_page: Page) -
     assert {one["by"] for one in marks} == {"cli:ada"}
 
 
-def test_what_nobody_did_has_no_name_and_an_action_without_effect_is_told_too(
-    shared_page: Page,
-) -> None:
-    failed = {"type": "DependencyFailed", "message": "it depended on a job: job 5 is failed"}
-    events = [
-        event(1, "unblocked", "pending"),
-        event(2, "cancelled", "cancelled", error=failed, started_at=None),
-        event(9, "requeued", "blocked"),
-        event(20, "unblocked", "pending"),
-        event(30, "unblocked", "pending"),  # held back until then
-        event(40, "cancelled", "cancelled", started_at=None, cancel_requested=True, error=failed),
-    ]
-    entries = [entry(40, "cancel", reason=None), entry(4, "run", reason=None)]
-    marks = call(shared_page, "history.js", "marksOf", events, entries)
-    assert [(one["what"], one["by"]) for one in marks] == [
-        ("unblocked: what it waited for has ended", None),
-        ("cancelled: it depended on a job: job 5 is failed", None),
-        ("run now requested", "cli:ada"),
-        ("retried", None),
-        ("unblocked: what it waited for has ended", None),
-        ("unblocked: its type was released", None),
-        ("cancelled", "cli:ada"),
-    ]
-
-
 # same-request.js
 
 JOB = {
@@ -359,18 +262,6 @@ def test_the_same_request_has_what_differs_from_the_defaults_of_the_type_and_not
 def test_a_time_is_repeated_only_if_it_has_not_come_and_is_no_backoff(shared_page: Page) -> None:
     assert same(shared_page, run_at=at(5)) == {"run_at": at(5)}
     assert same(shared_page, run_at=at(5), attempt=1) == {}
-
-
-def test_tags_that_say_where_a_job_came_from_are_not_copied(shared_page: Page) -> None:
-    tags = ["eu", "resubmitted-from-4", "schedule-nightly"]
-    assert same(shared_page, tags=tags) == {"tags": ["eu"]}
-    assert call(shared_page, "same-request.js", "originOf", ["eu", "resubmitted-from-4"]) == "4"
-    assert call(shared_page, "same-request.js", "originOf", ["eu"]) is None
-
-
-def test_of_a_type_that_is_gone_every_option_is_told(shared_page: Page) -> None:
-    request = call(shared_page, "same-request.js", "sameRequest", JOB, None, NOON_MS)
-    assert (request["queue"], request["max_retries"], request["timeout"]) == ("media", 3, 900)
 
 
 # dom.js

@@ -41,28 +41,3 @@ def test_above_the_list_of_a_queue_stands_how_many_it_has_and_a_click_keeps_the_
     chosen.click()
     page.wait_for_url(f"**/ui/jobs?queue={name}&tag={tag}")
     expect(rows(page)).to_have_count(3)
-
-
-def test_on_a_phone_the_statuses_of_which_there_are_jobs_stand_first(
-    lasting_dashboard: Dashboard,
-) -> None:
-    page, system = lasting_dashboard.page, lasting_dashboard.system
-    system.client.post("/queues/on-a-phone/pause")
-    wait_submitted(system, "on-a-phone", "phone")
-    page.set_viewport_size({"width": 360, "height": 740})
-    lasting_dashboard.open("/ui/jobs?queue=on-a-phone")
-    expect(by_status(page, "pending").locator("b")).to_have_text("1")
-    places = page.locator("#by-status > *").evaluate_all(
-        "all => all.map((one) => [one.getBoundingClientRect().left, one.dataset.status])"
-    )
-    assert min(places)[1] == "pending"
-    expect(by_status(page, "pending")).to_be_in_viewport(ratio=1)
-
-
-def test_a_queue_without_jobs_has_none_of_any_status(lasting_dashboard: Dashboard) -> None:
-    done = lasting_dashboard.system.submit("sum_range", {"n": 1}, tags=["elsewhere"])
-    lasting_dashboard.system.wait_for_job(done)
-    page = lasting_dashboard.open("/ui/jobs?queue=never-used")
-    expect(by_status(page, "done").locator("b")).to_have_text("0")
-    page.locator("#clear").click()
-    expect(by_status(page, "done").locator("b")).not_to_have_text(re.compile("^[0–]$"))

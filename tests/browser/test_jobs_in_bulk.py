@@ -4,29 +4,13 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Dashboard, wait_until_held
 from tests.browser.interception import Route, intercept
 from tests.browser.job_list import confirm, row, rows, statuses
 from tests.machine import wait_until
 from tests.variants import variants
-
-
-def test_how_an_action_ended_is_not_told_beside_another_list(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
-) -> None:
-    fail(1, "ended-so")
-    page = lasting_dashboard.open("/ui/jobs?tag=ended-so")
-    page.get_by_label("Select every job of this page").click()
-    page.locator("[data-bulk=retry]").click()
-    page.locator("#confirm-yes").click()
-    expect(page.locator("#result")).to_have_text("1 job will run again.")
-    page.locator("#query").fill("statu:failed")
-    expect(page.locator("#no-match-words")).to_have_text(
-        "No jobs match the filter. statu: is no field; it counts as text."
-    )
-    expect(page.locator("#result")).to_have_text("")
 
 
 @pytest.mark.parametrize("many", variants([120, 500], 120))
@@ -72,18 +56,6 @@ def hold_steps(page: Page) -> list[Route]:
     return waiting
 
 
-def stay_if_asked(page: Page) -> list[str]:
-    """Return what the browser asks, which is answered with no."""
-    asked: list[str] = []
-
-    def stay(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.dismiss()
-
-    page.on("dialog", stay)
-    return asked
-
-
 def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
     lasting_dashboard: Dashboard, held: str
 ) -> None:
@@ -100,9 +72,8 @@ def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
     page.get_by_role("button", name="Do nothing").click()
     expect(cancel).to_be_disabled()
     waiting.pop().fulfill(status=409, json={"detail": "Nothing was changed."})
-    expect(page.locator("#result.bad")).to_have_text("Cancel 450 jobs: Nothing was changed.")
-    cancel.click()
-    confirm(page, typed="450")
+    expect(page.locator("#confirm-problem")).to_have_text("Nothing was changed.")
+    page.locator("#confirm-yes").click()
     wait_until_held(page, waiting)
     page.get_by_role("button", name="Do nothing").click()
     waiting.pop().continue_()
@@ -116,48 +87,13 @@ def test_a_stop_in_the_middle_tells_exactly_how_many_were_changed(
     expect(page.locator("#done-words")).to_have_text("Cancelling: 100 of 350")
     expect(page.locator("#working")).to_be_visible()
     wait_until_held(page, waiting)
-    asked = stay_if_asked(page)
-    rows(page).first.locator(".id a").click()
-    wait_until(lambda: page.title() and asked == ["beforeunload"], "the question whether to leave")
-    waiting.pop().fulfill(status=401, json={"detail": "no session"})
-    wait_until_held(page, waiting)
-    expect(page.locator("#done-words")).to_contain_text("Log in again in another tab.")
-    intercept(page, f"{system.url}/jobs?*", lambda route: route.fulfill(status=401, json={}))
     page.locator("#stop").click()
     waiting.pop().continue_()
     told = "Stopped: 200 jobs were cancelled or asked to stop, 150 of 350 were left as they were."
     expect(page.locator("#result")).to_have_text(told)
-    expect(page.locator("#filter-problem")).to_contain_text("Log in again in another tab.")
     assert lasting_dashboard.never_reloaded()
     assert statuses(system, "stopped") == {"cancelled": 300, "pending": 150}
     assert system.get("/audit")["items"][0]["count"] == 200
-
-
-def test_a_step_whose_answer_was_lost_is_counted(lasting_dashboard: Dashboard, held: str) -> None:
-    system = lasting_dashboard.system
-    job = {"type": "sum_range", "payload": {"n": 1}, "queue": held, "tags": ["lost"]}
-    system.client.post("/jobs/batch", json={"jobs": [job] * 250})
-    lasting_dashboard.page.clock.install()
-    page = lasting_dashboard.open("/ui/jobs?tag=lost")
-    lost: list[Route] = []
-
-    def lose_one(route: Route) -> None:
-        if '"cursor"' in (route.request.post_data or "") and not lost:
-            route.fetch()
-            lost.append(route)
-        else:
-            route.continue_()
-
-    intercept(page, "**/jobs/bulk", lose_one)
-    page.get_by_role("button", name="All that match: select them").click()
-    page.get_by_role("button", name="Cancel …").click()
-    confirm(page, typed="250")
-    wait_until_held(page, lost)
-    page.clock.fast_forward(120_000)  # it may be slow, and is not sent again beside itself
-    expect(page.locator("#done-words")).to_have_text("Cancelling: 100 of 250")
-    page.clock.fast_forward(300_000)
-    expect(page.locator("#result")).to_have_text("250 jobs were cancelled or asked to stop.")
-    assert statuses(system, "lost") == {"cancelled": 250}
 
 
 def test_a_selection_is_kept_while_rows_arrive_and_only_it_is_changed(
@@ -285,81 +221,6 @@ def test_a_count_that_comes_late_opens_no_dialog_of_what_is_no_longer_selected(
     expect(page.locator("#result")).to_have_text("")
     page.locator("#status").select_option("failed")
     expect(page.locator("#selected")).to_have_text("None selected")
-
-
-def test_of_two_counts_the_one_that_was_asked_for_last_opens_the_dialog(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
-) -> None:
-    ids = fail(2, "turns")
-    page = lasting_dashboard.open("/ui/jobs?tag=turns")
-    counts = Counts(page)
-    row(page, ids[0]).get_by_role("checkbox").click()
-    page.get_by_role("button", name="Delete …").click()
-    row(page, ids[1]).get_by_role("checkbox").click()
-    page.get_by_role("button", name="Retry …").click()
-    counts.wait_for(2)
-    counts.let_go(1)
-    expect(page.locator("#confirm-title")).to_have_text("Retry 2 jobs?")
-    page.locator("#confirm-reason").fill("my reason")
-    counts.let_go(0)
-    expect(page.locator("#confirm-title")).to_have_text("Retry 2 jobs?")
-    expect(page.locator("#confirm-reason")).to_have_value("my reason")
-
-
-def test_what_is_selected_while_an_action_goes_on_stays_selected(
-    lasting_dashboard: Dashboard, held: str
-) -> None:
-    job = {"type": "sum_range", "payload": {"n": 1}, "queue": held, "tags": ["meanwhile"]}
-    lasting_dashboard.system.client.post("/jobs/batch", json={"jobs": [job] * 150})
-    page = lasting_dashboard.open("/ui/jobs?tag=meanwhile")
-    steps: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if '"cursor"' in (route.request.post_data or ""):
-            steps.append(route)
-        else:
-            route.continue_()
-
-    intercept(page, "**/jobs/bulk", hold)
-    page.get_by_role("button", name="All that match: select them").click()
-    page.get_by_role("button", name="Cancel …").focus()
-    page.keyboard.press("Enter")
-    confirm(page, typed="150")
-    expect(page.locator("#done-words")).to_have_text("Cancelling: 100 of 150")
-    expect(page.locator("#stop")).to_be_focused()
-    expect(page.locator("#selected")).to_have_text("None selected")
-    page.keyboard.press("Enter")  # Stop
-    rows(page).nth(3).get_by_role("checkbox").check()
-    page.locator("#stop").focus()
-    wait_until_held(page, steps)
-    steps[0].continue_()
-    expect(page.locator("#result")).to_contain_text("150 jobs were cancelled")
-    expect(page.locator("#selected")).to_have_text("1 selected")
-    expect(page.get_by_role("button", name="Cancel …")).to_be_focused()
-
-
-def test_a_button_that_was_pressed_keeps_the_focus(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
-) -> None:
-    fail(1, "pressed")
-    page = lasting_dashboard.open("/ui/jobs?tag=pressed")
-    box = rows(page).first.get_by_role("checkbox")
-    for name in ("All that match: select them", "Select none", "Retry …"):
-        button = page.get_by_role("button", name=name)
-        box.click()
-        expect(page.locator("#selected")).to_have_text("1 selected")
-        button.focus()
-        page.keyboard.press("Enter")
-        if name == "Retry …":
-            expect(page.locator("#confirm-reason")).to_be_focused()  # then it is ready
-            page.locator("#confirm-yes").focus()
-            page.keyboard.press("Enter")
-            expect(page.locator("#result")).to_have_text("1 job will run again.")
-        expect(button).to_be_disabled()
-        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-        expect(button).to_be_focused()
-        if name.startswith("All"):
-            page.get_by_role("button", name="Select none").click()
 
 
 def test_the_keys_work_after_a_click_on_a_checkbox(

@@ -1,6 +1,5 @@
 """The page of jobs, as an operator works: find, go through the list, go away and come back."""
 
-import json
 import re
 from collections.abc import Callable
 from functools import partial
@@ -12,18 +11,11 @@ from playwright.sync_api import Page, expect
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
-from tests.browser.conftest import READ_ONLY, Dashboard, some_queue
+from tests.browser.conftest import READ_ONLY, Dashboard
 from tests.browser.examine import examine
 from tests.browser.interception import Route, intercept
-from tests.browser.job_list import row, rows, wait_submitted
+from tests.browser.job_list import row, rows
 from tests.variants import variants
-
-PHONE = {"width": 360, "height": 740}
-WIDTHS = [360, 390, 760, 761, 899, 900, 1099, 1100, 1279, 1280, 1480, 1920]
-CUT = """() => [...document.querySelectorAll("main :is(button, select, h1, label, th, .summary)")]
-    .filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1
-        && getComputedStyle(one).overflowX !== "visible" && !one.matches("th, select"))
-    .map((one) => one.outerHTML)"""
 
 
 def test_the_keys_go_through_the_list(
@@ -134,8 +126,8 @@ def test_the_number_of_a_job_leads_to_it(lasting_dashboard: Dashboard) -> None:
 def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.open("/ui/jobs?tag=none")
     read = """async (texts) => {
-        const script = [...document.scripts].find(({ src }) => src.includes("/js/"));
-        const { parse, write } = await import(new URL("query.js", script.src).href);
+        const path = `${document.documentElement.dataset.static}/js/lists/query.js`;
+        const { parse, write } = await import(path);
         return texts.map((text) => {
             const { filter, problems } = parse(text);
             return [filter, problems.length, write(filter), parse(write(filter)).filter];
@@ -161,55 +153,6 @@ def test_the_language_of_the_field_is_read_and_written(lasting_dashboard: Dashbo
         assert (filter, problems, again) == (wanted, 0, wanted), text
     wrong = page.evaluate(read, ["status:lost", "type:a type:b", "where:x"])
     assert [problems for _, problems, *_ in wrong] == [1, 1, 1]
-
-
-def test_a_filter_is_saved_as_it_is_then_chosen_replaced_only_as_such_and_forgotten(
-    lasting_dashboard: Dashboard,
-) -> None:
-    page = lasting_dashboard.open("/ui/jobs?status=failed&tag=none")
-    page.locator("#save").click()
-    page.get_by_label("Name").fill("mine")
-    saved = page.evaluate("""() => {
-        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
-        return localStorage.getItem("orpheus.filters");
-    }""")  # in one task: no frame comes in between
-    assert json.loads(saved) == {"mine": "status=failed&tag=none"}
-    expect(page.locator("#saved")).to_have_value("mine")
-    page.locator("#status").select_option("done")
-    page.locator("#save").click()
-    expect(page.locator("#name-yes")).to_have_text("Save")
-    page.get_by_label("Name").fill("mine")
-    expect(page.locator("#name-taken")).to_contain_text("“status:failed tag:none”")
-    expect(page.locator("#name-yes")).to_have_text("Replace")
-    page.get_by_label("Name").fill("mine too")
-    expect(page.locator("#name-taken")).to_be_hidden()
-    page.keyboard.press("Enter")
-    expect(page.locator("#saved option")).to_have_text(["choose", "mine", "mine too"])
-    expect(page.locator("#saved")).to_have_value("mine too")
-    page.locator("#clear").click()
-    expect(page.locator("#saved")).to_have_value("")
-    page.reload()
-    page.locator("#saved").select_option("mine")
-    expect(page.locator("#query")).to_have_value("status:failed tag:none")
-    page.locator("#save").click()
-    expect(page.locator("#saved option")).to_have_count(2)
-
-
-def test_a_group_of_errors_leads_to_its_jobs(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
-) -> None:
-    (failed,) = fail(1, "group")
-    lasting_dashboard.system.wait_for_job(
-        lasting_dashboard.system.submit("shout", {"text": "other", "fail": True})
-    )
-    page = lasting_dashboard.open("/ui/errors")
-    flaky = page.locator("#rows tr", has=page.get_by_role("link", name="flaky"))
-    flaky.filter(has_text="PermanentError").locator(".count a").click()
-    expect(row(page, failed)).to_be_visible()
-    expect(page.locator("#query")).to_have_value(
-        re.compile(r'^status:failed type:flaky error:PermanentError where:"\w+\.py:\d+ in flaky"$')
-    )
-    expect(rows(page).locator(".type").filter(has_not_text="flaky")).to_have_count(0)
 
 
 def test_a_search_says_how_far_it_looked_and_goes_on(lasting_dashboard: Dashboard) -> None:
@@ -268,55 +211,6 @@ def test_axe_finds_nothing_in_any_state(
     clean("nothing found")
 
 
-def test_the_page_fits_however_wide_the_window_is_and_a_finger_finds_all_on_a_phone(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
-) -> None:
-    fail(2, "wide")
-    page = lasting_dashboard.open("/ui/jobs?tag=wide")
-    rows(page).first.wait_for()
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 740})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
-        assert page.evaluate(CUT) == [], width
-        error = rows(page).first.locator(".detail")
-        expect(error).to_contain_text("PermanentError")
-        box = error.bounding_box()
-        assert box is not None
-        assert box["width"] >= width / 4, f"the error has room at {width}"
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    pressed = page.locator(
-        "main :is(button, select, a, input:not([type=checkbox]), td.pick label):visible"
-    )
-    small = pressed.evaluate_all(
-        "all => all.filter((one) => one.offsetHeight < 44 && !one.closest('.tags'))"
-        ".map((one) => one.outerHTML)"
-    )
-    assert small == []
-    page.get_by_label("Select job").first.locator("..").click()
-    expect(page.locator("#selected")).to_have_text("1 selected")
-    page.get_by_label("Select every job of this page").click()
-    expect(page.locator("#selected")).to_have_text("2 selected")
-    page.set_viewport_size({"width": 1280, "height": 740})
-    expect(page.locator("thead #pick-page")).to_be_visible()
-
-
-def test_the_row_with_the_focus_is_not_below_the_bar_of_what_is_selected(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
-) -> None:
-    fail(30, "below")
-    lasting_dashboard.page.set_viewport_size({"width": 1280, "height": 600})
-    page = lasting_dashboard.open("/ui/jobs?tag=below")
-    expect(rows(page)).to_have_count(30)
-    for _ in range(30):
-        page.keyboard.press("j")
-    for _ in range(18):
-        page.keyboard.press("k")
-    top = "node => node.getBoundingClientRect().top"
-    bar = page.locator("#selection").evaluate("node => node.getBoundingClientRect().bottom")
-    focused = page.locator("#rows tr:focus-within")
-    assert focused.evaluate(top) >= bar - 1
-
-
 @READ_ONLY
 def test_a_read_only_page_shows_the_list_without_any_action(
     page: Page, read_only_system: Any
@@ -345,41 +239,3 @@ def test_a_read_only_page_shows_the_list_without_any_action(
     assert "POST" not in asked and page.locator("dialog[open]").count() == 0
     assert Axe().run(page).violations_count == 0
     assert dashboard.problems == []
-
-
-def test_a_list_of_one_queue_says_why_none_of_its_jobs_starts(
-    lasting_dashboard: Dashboard,
-) -> None:
-    client, held = lasting_dashboard.system.client, "released"
-    client.post(f"/queues/{held}/pause", json={"reason": "a release"})
-    wait_submitted(lasting_dashboard.system, held, "to-release")
-    page = lasting_dashboard.open(f"/ui/jobs?queue={held}")
-    told = page.locator("#none-starts")
-    by = r"^Queue released is paused by api:127\..*: a release"
-    paused = f"{by} · resume it on the page of queues$"
-    expect(told).to_have_text(re.compile(paused))
-    examine(page)
-    told.get_by_role("link").focus()
-    client.post(f"/queues/{held}/resume", json={})
-    expect(told).to_be_hidden()
-    client.post(f"/queues/{held}/pause", json={"reason": "a release"})
-    expect(told).to_be_visible()
-    page.locator("#query").fill("status:pending")
-    expect(told).to_be_hidden()
-    page.locator("#query").fill(f"queue:{held} status:pending")
-    expect(told).to_have_text(re.compile(paused))
-    told.get_by_role("link", name="resume it").click()
-    page.wait_for_url(f"**/ui/queues#queue-{held}")
-    client.post(f"/queues/{held}/resume", json={})
-
-
-def test_a_list_of_a_queue_that_no_pool_serves_says_so(lasting_dashboard: Dashboard) -> None:
-    page = lasting_dashboard.page
-    told = {"name": "lonely", "pools": [], "none_starts": "no pool serves it"}
-    items = [some_queue() | told]
-    alone = "**/queues?name=lonely"  # all of them would cost much, and that again and again
-    intercept(page, alone, lambda route: route.fulfill(json={"items": items}))
-    lasting_dashboard.open("/ui/jobs?queue=lonely")
-    expect(page.locator("#none-starts")).to_have_text(
-        "Queue lonely: no pool serves it, so none of its jobs starts"
-    )

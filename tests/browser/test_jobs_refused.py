@@ -10,15 +10,6 @@ from tests.browser.job_list import rows
 from tests.variants import variants
 
 
-def test_what_the_server_refuses_is_told_in_words(lasting_dashboard: Dashboard) -> None:
-    page = lasting_dashboard.open("/ui/jobs?cursor=rubbish")
-    expect(page.locator("#filter-problem")).to_contain_text("cursor is not a next_cursor")
-    expect(page.locator("#rows tr")).to_have_count(0)  # nothing says that it is being read
-    expect(page.locator("#total")).to_have_text("")
-    page = lasting_dashboard.open("/ui/jobs?status=pending&since=1h")
-    expect(page.locator("#filter-problem")).to_contain_text("such a job has not ended")
-
-
 @pytest.mark.parametrize(
     "wrong", variants(["status:lost", "since:1x", "type:a type:b"], "since:1x")
 )

@@ -4,10 +4,9 @@ import re
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import READ_ONLY, Dashboard, some_queue, wait_until_held
+from tests.browser.conftest import READ_ONLY, Dashboard, some_queue
 from tests.browser.examine import examine
 from tests.browser.interception import Handler, Route, intercept
 from tests.variants import variants
@@ -249,32 +248,6 @@ def test_nothing_moves_under_the_pointer_and_a_search_finds_a_row(
     expect(search).to_be_focused()
 
 
-@pytest.mark.parametrize("name", variants(["queues", "types"], "types"))
-def test_escape_empties_a_search_and_shows_all_rows_again(
-    lasting_dashboard: Dashboard, name: str
-) -> None:
-    lasting_dashboard.system.submit("sum_range", {"n": 1}, queue="escaped")
-    page = opened(lasting_dashboard, name)
-    page.keyboard.press("/")
-    page.keyboard.type("none has this")
-    expect(page.locator("#no-match")).to_be_visible()
-    page.wait_for_url("**?q=*")
-    page.keyboard.press("Escape")
-    expect(page.locator("#search")).to_have_value("")
-    expect(page.locator("#search")).not_to_be_focused()
-    expect(page.locator("#no-match")).to_be_hidden()
-    page.wait_for_url(f"**/ui/{name}")
-
-
-def test_escape_leaves_a_filter_and_its_text_as_they_are(lasting_dashboard: Dashboard) -> None:
-    for name in ("jobs", "audit"):
-        page = lasting_dashboard.open(f"/ui/{name}?since=1h")
-        page.keyboard.press("/")
-        page.keyboard.press("Escape")
-        expect(page.locator("#query")).to_have_value("since:1h")
-        expect(page.locator("#query")).not_to_be_focused()
-
-
 def test_without_anything_each_page_says_what_will_be_there(lasting_dashboard: Dashboard) -> None:
     page = lasting_dashboard.page
     nothing: dict[str, Any] = {"items": [], "next_cursor": None}
@@ -283,60 +256,6 @@ def test_without_anything_each_page_says_what_will_be_there(lasting_dashboard: D
         lasting_dashboard.open(f"/ui/{name}")
         expect(page.locator("#none")).to_be_visible()
         expect(page.locator("#rows tr")).to_have_count(0)
-
-
-def test_nothing_is_said_to_be_missing_before_the_list_was_read(
-    lasting_dashboard: Dashboard,
-) -> None:
-    page, held = lasting_dashboard.page, list[Route]()
-    intercept(page, "**/queues", held.append)
-    page.goto(f"{lasting_dashboard.system.url}/ui/queues")
-    wait_until_held(page, held)
-    page.locator("#rows").hover()
-    page.locator("h1").hover()
-    page.locator("#search").fill("none has this")
-    expect(page.locator("#rows .skeleton")).to_have_count(4)
-    expect(page.locator("#none")).to_be_hidden()
-    held[0].fulfill(json={"items": []})
-    expect(page.locator("#none")).to_be_visible()
-
-
-def test_where_nothing_is_a_browser_finds_a_way_back(lasting_dashboard: Dashboard) -> None:
-    page, url = lasting_dashboard.page, lasting_dashboard.system.url
-    for path in ("/ui/nowhere", "/config/nowhere", "/jobs/999999999"):
-        answer = page.goto(url + path)
-        assert answer is not None
-        assert answer.status == 404
-        expect(page.locator("h1")).to_have_text("Not found")
-        expect(page.locator("main")).to_contain_text(path.rpartition("/")[2])
-        expect(page.locator("#meant")).to_be_hidden()
-    nearly = {"/ui/job/4711": "/ui/jobs/4711", "/ui/workers": "/#workers", "/queue": "/ui/queues"}
-    nearly |= {"/ui/jobs/4711abc": "/ui/jobs", "/configuration": "/ui/configuration"}
-    nearly |= {"/ui/overview": "/"}
-    for path, meant in nearly.items():
-        page.goto(url + path)
-        expect(page.get_by_role("link", name=meant, exact=True)).to_have_attribute("href", meant)
-    page.keyboard.press("/")
-    page.keyboard.type("status:none")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("There is no status none")
-    assert Axe().run(page).violations_count == 0
-    page.get_by_role("link", name="Go to the overview").click()
-    expect(page.locator("#verdict")).to_be_visible()
-
-
-def test_from_where_nothing_is_a_filter_or_a_number_leads_to_jobs(
-    lasting_dashboard: Dashboard,
-) -> None:
-    page, url = lasting_dashboard.page, lasting_dashboard.system.url
-    for text, address in {
-        "status:failed type:flaky on disk": "/ui/jobs?status=failed&type=flaky&q=on+disk",
-        "#4711": "/ui/jobs/4711",
-    }.items():
-        page.goto(f"{url}/ui/nowhere")
-        page.get_by_label("find a job by its number").fill(text)
-        page.get_by_role("button", name="Find").click()
-        expect(page).to_have_url(url + address)
 
 
 @READ_ONLY

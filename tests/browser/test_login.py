@@ -9,13 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import READ_ONLY
 from tests.browser.examine import examine
 from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.conftest import System
-from tests.machine import wait_until
 
 TOKEN = "the-token-of-this-test-0123456789abcdef"
 
@@ -140,68 +139,6 @@ def test_a_page_or_a_stream_whose_session_is_over_leads_to_the_login(
     assert guarded.client.post("/workers/api/restart").status_code == 202
     assert api["pid"]
     expect(page.locator("h1")).to_have_text("Log in")
-
-
-def test_before_the_script_runs_the_key_enter_does_not_leave_the_page(
-    guarded: Any, page: Page
-) -> None:
-    page.route("**/js/base/login.js", lambda route: route.abort())
-    page.goto(f"{guarded.url}/ui/jobs")
-    page.locator("#token").fill("a token")
-    page.keyboard.press("Enter")
-    page.unroute("**/js/base/login.js")
-    expect(page.locator("#token")).to_have_value("a token")
-
-
-def test_what_is_typed_outlives_the_session(guarded: Any, watched: Page) -> None:
-    page = watched
-    page.goto(f"{guarded.url}/ui/submit?type=sleep")
-    log_in(page)
-    page.locator("#connection[data-state=live]").wait_for()
-    seconds = page.locator("#payload-seconds")
-    seconds.fill("0")
-    asked: list[str] = []
-
-    def stay(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.dismiss()
-
-    page.on("dialog", stay)
-    page.get_by_role("link", name="Queues").click()
-    wait_until(lambda: page.title() and asked == ["beforeunload"], "the question whether to leave")
-    editor = page.context.new_page()
-    editor.goto(f"{guarded.url}/ui/configuration")
-    editor.locator("#text").fill("# mine\n")
-    expect(editor.locator("#save")).to_be_enabled()
-    other = page.context.new_page()
-    other.goto(guarded.url)
-    other.locator("#log-out").click()
-    expect(editor.locator("#banner")).to_contain_text("The session has ended.")
-    editor.locator("#text").fill("# mine, still\n")
-    expect(editor.locator("#problem")).to_contain_text("Log in again in another tab.")
-    expect(page.locator("#banner")).to_contain_text("The session has ended.")
-    expect(page.locator("#connection-said")).to_contain_text("The session has ended.")
-    page.locator("#send").click()
-    expect(page.locator("#problem")).to_contain_text("Log in again in another tab.")
-    with page.context.expect_page() as opened:
-        page.get_by_role("link", name="Log in").click()
-    opened.value.close()
-    expect(other.locator("h1")).to_have_text("Log in")
-    log_in(other)
-    other.locator("#connection[data-state=live]").wait_for()
-    # Not a click: a try of the page's own may have hidden the button already.
-    page.locator("#banner-now").dispatch_event("click")
-    expect(page.locator("#banner")).to_be_hidden()
-    editor.locator("#banner-now").dispatch_event("click")
-    expect(editor.locator("#save")).to_be_enabled()
-    expect(editor.locator("#text")).to_have_value("# mine, still\n")
-    editor.close()
-    expect(seconds).to_have_value("0")
-    page.locator("#send").click()
-    expect(page.locator("#sent li")).to_have_count(1)
-    other.locator("#log-out").click()
-    expect(page.locator("h1")).to_have_text("Log in")  # nothing would be lost now
-    assert asked == ["beforeunload"]
 
 
 @READ_ONLY

@@ -10,8 +10,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Dashboard
 from tests.browser.interception import Route, intercept
-from tests.browser.layout import small_targets
-from tests.browser.panel import worker
 
 COLOURED = r"printf '\\033[1;32m<b>up</b>\\033[0m\\n'"
 SCRIPT = f"{COLOURED}; echo trouble >&2; exec sleep 600"
@@ -49,8 +47,7 @@ def test_a_program_has_a_row_whose_output_is_a_click_away(with_program: Any) -> 
     page.locator("#log-search").fill("")
     expect(page.locator("#status")).to_contain_text(re.compile(r"ready.*pid \d+.*0 restarts"))
     expect(page.locator("#status use")).to_have_attribute("href", "#s-ready")
-    since = re.compile(r"^No exit of this slot is known since it was started \d+ (s|min) ago\.$")
-    expect(page.locator("#slot .exits")).to_have_text(since)
+    expect(page.locator("#slot .exits")).to_have_text("No exit of this slot is known.")
     page.get_by_role("button", name="Drain …").click()
     page.locator("#confirm-reason").fill("gateway moved")
     page.get_by_role("button", name="Drain it").click()
@@ -65,13 +62,12 @@ def test_a_program_has_a_row_whose_output_is_a_click_away(with_program: Any) -> 
     start = page.get_by_role("button", name="Start …")
     assert max(top_of(why), top_of(start)) < top_of(log)
     scale(with_program, 0)
-    expect(page.locator("#status")).to_have_text(re.compile("^not running *scaled to 0 by api:"))
+    expect(page.locator("#status")).to_have_text("not running")
     assert page.locator("#status").get_attribute("data-state") is None
     for gone in (page.locator("#slot"), why, start):
         expect(gone).to_be_hidden()
     scale(with_program, 2)
     expect(page.locator("#status")).to_contain_text("ready")
-    expect(page.get_by_role("link", name="web-2 ready")).to_be_visible()
     expect(page).to_have_title("ready: web-1 · Orpheus")
     expect(page.locator("#status svg")).to_be_visible()
     expect(page.get_by_role("button", name="Drain …")).to_be_visible()
@@ -146,99 +142,3 @@ def test_a_filter_counts_the_newest_lines_and_the_page_s_own_scrolling_is_not_th
     page.evaluate(LATER)
     log.evaluate(PAGE_SCROLLS)
     expect(page.locator("#log-follow")).to_be_checked()
-
-
-def test_older_output_comes_above_what_is_read(lasting_dashboard: Dashboard) -> None:
-    """The log is made up: 2,500 lines, some of which wrap, and the API gives 1,000 at once."""
-    page = lasting_dashboard.page
-    lines = [
-        {"id": n, "at": AT, "stream": "stdout", "line": f"line {n} {'and on ' * (n % 7 * 20)}"}
-        for n in range(1, 2501)
-    ]
-
-    def answer(route: Route) -> None:
-        query = parse_qs(urlsplit(route.request.url).query)
-        most = int(query["limit"][0])
-        if after := query.get("after"):
-            items = lines[int(after[0]) :][:most]
-        else:
-            items = lines[: int(query.get("before", [2501])[0]) - 1][-most:]
-        route.fulfill(json={"items": items})
-
-    intercept(page, "**/programs/*/logs?*", answer)
-    lasting_dashboard.open("/ui/programs/made-up-1")
-    log, summary = page.locator("#log"), page.locator("#log-summary")
-    expect(summary).to_have_text("1,000 newest lines")
-    page.locator("#log-follow").uncheck()
-    log.evaluate("node => { node.scrollTop = 0; }")
-    read = log.locator(".line").filter(has_text=re.compile(r"line 1502\b"))
-    expect(read).to_be_visible()
-    place = top_of(read)
-    older = page.get_by_role("button", name="older output")
-    older.press("Enter")
-    expect(summary).to_have_text("2,000 newest lines")
-    expect(log.locator(".line").filter(has_text=re.compile(r"line 1500\b"))).to_be_attached()
-    assert abs(top_of(read) - place) <= 1, "what is read stays where it is"
-    expect(older).to_be_focused()
-    page.evaluate("new Promise((done) => setTimeout(done, 300))")  # lines around are drawn
-    assert abs(top_of(read) - place) <= 1
-
-    older.press("Enter")
-    expect(summary).to_have_text("2,500 newest lines")
-    lines.append({"id": 2501, "at": AT, "stream": "stdout", "line": "line 2501"})
-    expect(summary).to_have_text("2,501 newest lines")
-    older.press("Enter")
-    none = page.get_by_role("button", name="no older output")
-    expect(none).to_have_attribute("aria-disabled", "true")
-    expect(none).to_be_focused()
-    log.evaluate("node => { node.scrollTop = 0; }")
-    expect(log.locator(".line").first).to_contain_text("line 1 ")
-    page.set_viewport_size({"width": 360, "height": 740})
-    assert small_targets(page) == []
-
-
-def test_of_many_instances_those_in_trouble_are_linked_also_when_another_host_joins(
-    lasting_dashboard: Dashboard,
-) -> None:
-    names = [f"made-up-{n}" for n in range(1, 14)]
-    items = [worker(name, "made-up", role="program") for name in names]
-    items[-1]["state"] = "fatal"
-    page = lasting_dashboard.page
-    intercept(page, "**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
-    intercept(page, "**/workers", lambda route: route.fulfill(json={"items": items}))
-    lasting_dashboard.open("/ui/programs/made-up-1?host=host-1")
-    links = page.get_by_role("list", name="Other instances").get_by_role("link")
-    expect(links).to_have_text(["made-up-13 fatal", *(f"{name} ready" for name in names[1:10])])
-    expect(page.get_by_text("and 2 more")).to_be_visible()
-    page.set_viewport_size({"width": 360, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert small_targets(page) == []
-    assert page.locator(".crumb").evaluate("one => one.offsetHeight") < 60, "one line"
-    items.append(worker("made-up-1", "made-up", role="program", host="host-2"))
-    expect(links.first).to_have_text("made-up-13 on host-1 fatal")
-    expect(links.first).to_have_attribute("href", "/ui/programs/made-up-13?host=host-1")
-
-
-EXIT: dict[str, Any] = {
-    "at": AT,
-    "signal": None,
-    "code": 1,
-    "uptime_s": 1,
-    "output": None,
-    "out_of_memory": None,
-    "jobs": [],
-}
-EVIDENCE = {"a": "two  words\n", "b": '{"as": "json"}' * 99, "c": '{"new": "json"}' * 99, "d": "\n"}
-
-
-def test_long_evidence_is_folded_also_where_it_is_one_line(lasting_dashboard: Dashboard) -> None:
-    exits = [EXIT | {"reason": reason, "evidence": text} for reason, text in EVIDENCE.items()]
-    items = [worker("made-up-1", "made-up", role="program", recent_exits=exits)]
-    page = lasting_dashboard.page
-    intercept(page, "**/programs/*/logs?*", lambda route: route.fulfill(json={"items": []}))
-    intercept(page, "**/workers", lambda route: route.fulfill(json={"items": items}))
-    lasting_dashboard.open("/ui/programs/made-up-1")
-    evidence = page.get_by_label("Evidence")
-    expect(evidence.locator("visible=true")).to_have_text(["two  words"])
-    expect(evidence.locator("visible=true")).to_have_css("white-space", "pre-wrap")
-    expect(evidence).to_have_count(3)

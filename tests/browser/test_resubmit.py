@@ -38,19 +38,6 @@ def test_a_failed_job_is_edited_and_submitted_again_and_the_two_name_each_other(
     expect(page.locator("#details")).to_contain_text(f"resubmittedas job {made['id']}")
 
 
-def test_nested_values_keep_their_form_and_every_digit(lasting_dashboard: Any) -> None:
-    system = lasting_dashboard.system
-    exact = 9007199254740993
-    payload = {"text": 'it\'s\n"so"', "more": {"list": [1, {"n": exact}]}}
-    job_id = system.submit("options", payload)
-    page = lasting_dashboard.open(f"/ui/submit?from={job_id}")
-    expect(page.locator("#origin")).to_be_visible()
-    page.locator("#send").click()
-    expect(page.locator("#sent")).to_contain_text("done")
-    made = system.get("/jobs")["items"][0]
-    assert (made["id"] > job_id, made["payload"]) == (True, payload)
-
-
 def test_an_origin_that_is_not_there_is_said_not_to_be(lasting_dashboard: Any) -> None:
     page = lasting_dashboard.open("/ui/submit?from=123456789")
     expect(page.locator("#problem")).to_contain_text("there is no job 123456789")

@@ -85,38 +85,3 @@ def test_a_schedule_is_paused_and_resumed(lasting_dashboard: Dashboard) -> None:
     page.locator("#confirm-yes").click()
     expect(next_runs.locator(".all time")).to_have_count(5)
     expect(next_runs.locator(".paused")).to_be_hidden()
-
-
-def test_a_time_that_passed_without_a_job_is_shown_and_runs_from_before_it_was_added_again(
-    lasting_dashboard: Dashboard,
-) -> None:
-    changes: dict[str, Any] = {
-        "missed": "2026-01-31T12:00:00.000Z",
-        "last_run": "2026-01-30T12:00:00.000Z",
-        "last_job": 7,
-        "last_result": None,
-    }
-
-    def changed(route: Route) -> None:
-        body = route.fetch().json()
-        body["items"] = [{**one, **changes} for one in body["items"]]
-        route.fulfill(json=body)
-
-    page = lasting_dashboard.page
-    intercept(page, f"{lasting_dashboard.system.url}/schedules", changed)
-    lasting_dashboard.open("/ui/schedules")
-    nightly = row(lasting_dashboard, "nightly")
-    last = nightly.locator(".last")
-    expect(nightly.locator(".missed")).to_contain_text(re.compile("The run of 31 Jan .* has not"))
-    expect(page.locator("#summary")).to_contain_text("2 late")
-    expect(last).to_contain_text("deleted")
-    changes["last_result"] = {"status": "in_progress", "ran_s": None, "error": None}
-    expect(last).to_contain_text("in progress")
-    expect(nightly.locator(".missed")).to_contain_text(re.compile("The run of 31 Jan .* has not"))
-    expect(page.locator("#summary")).to_contain_text("2 late")
-
-    run = {"job": 7, "at": "2026-01-30T12:00:00.000Z", "ran_s": 2.0}
-    changes = {"last_run": None, "last_job": None, "last_result": None}
-    changes["last_runs"] = [{**run, "status": "done", "error": None}]
-    expect(last).to_contain_text("not since it was added again")
-    expect(last.locator(".run")).to_have_count(1)

@@ -33,44 +33,6 @@ def test_a_type_shows_what_its_attempts_cost_and_what_it_takes(
     expect(page.locator("#fields-sum_range")).to_be_hidden()
 
 
-def test_what_fails_since_an_hour_stands_beside_what_never_did_and_a_snooze_is_neither(
-    lasting_dashboard: Dashboard,
-) -> None:
-    system, page = lasting_dashboard.system, lasting_dashboard.page
-    system.wait_for_job(system.submit("sum_range", {"n": 1}))
-    (ran,) = (one for one in system.get("/stats/types")["items"] if one["name"] == "sum_range")
-    items = [
-        {**ran, "name": name, "ended": {"succeeded": 90_000, "failed": 12}, "last_hour": hour}
-        for name, hour in {
-            "sum_range": {"done": 40, "failed": 0, "cancelled": 0},
-            "flaky": {"done": 5, "failed": 7, "cancelled": 1},
-            "sleep": {"done": 0, "failed": 0, "cancelled": 0},
-        }.items()
-    ]
-    intercept(page, "**/stats/types", lambda route: route.fulfill(json={"items": items}))
-    lasting_dashboard.open("/ui/types?sort=hour")
-    flaky = page.locator("#type-flaky .hour")
-    expect(flaky.locator("span")).to_have_text(["41.7 % of 12", "7 failed", "1 cancelled"])
-    expect(flaky.locator(".bad")).to_have_text("41.7 % of 12")
-    expect(page.locator("#type-flaky .ended .bad")).to_have_count(0)
-    expect(page.locator("#type-sum_range .hour span")).to_have_text(["100 % of 40"])
-    expect(page.locator("#type-sleep .hour span")).to_have_text(["no job ended"])
-    rows = page.locator("#rows tr:visible .name > a")
-    expect(rows.first).to_have_text("flaky")
-    page.set_viewport_size({"width": 1024, "height": 800})  # a table, so that one can compare
-    expect(page.get_by_role("columnheader", name="wait")).to_be_visible()
-    row: Any = page.locator("#type-flaky")
-    name, run = row.locator(".name"), row.locator(".times").first
-    assert abs(name.bounding_box()["y"] - run.bounding_box()["y"]) < 2
-
-    items[0]["ended"] = {"succeeded": 3, "failed": 1, "snoozed": 96}
-    items[1]["ended"] = {"snoozed": 72}
-    lines = page.locator("#type-sum_range .ended span")
-    expect(lines).to_have_text(["75.0 % of 4", "1 failed", "96 snoozed"])
-    expect(page.locator("#type-flaky .ended span")).to_have_text(["72 snoozed"])
-    expect(page.locator("#type-flaky .ended .bad")).to_have_count(0)
-
-
 def test_types_that_never_ran_are_folded_and_found(lasting_dashboard: Dashboard) -> None:
     system, page = lasting_dashboard.system, lasting_dashboard.page
     system.wait_for_job(system.submit("sum_range", {"n": 1}))

@@ -4,7 +4,6 @@ States that are hard to bring about are put into the stream on its way to the pa
 """
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,12 +11,9 @@ from playwright.sync_api import expect
 
 from tests.browser.examine import examine
 from tests.browser.interception import stop_intercepting
-from tests.browser.kept_panel import kept_panel, lent_panel  # noqa: F401 - fixtures
-from tests.browser.panel import SYSTEM, Panel, Workers, worker
+from tests.browser.panel import SYSTEM, Panel, worker
 from tests.machine import slowness
 from tests.variants import variants
-
-Changes = Callable[[Workers], Workers]
 
 JOB = {
     "id": 12,
@@ -57,21 +53,6 @@ STATES = {
 }
 
 
-def test_a_restart_says_which_job_is_finished_first_and_is_asked_for_once(panel: Panel) -> None:
-    page = panel.open(worker("default-1", job=JOB), *SYSTEM)
-    calls = panel.answer("/workers/default-1/restart", 202, {})
-    restart = panel.unfold("default-1").locator("[data-action=restart]")
-    restart.click()
-    dialog = page.locator("#confirm")
-    expect(dialog).to_contain_text("It runs resize 12 and finishes it first")
-    expect(dialog).to_contain_text("/workers/default-1/restart")
-    page.locator("#confirm-yes").click()
-    expect(dialog).to_be_hidden()
-    expect(page.locator("#more-default-1")).to_contain_text("Restart requested")
-    expect(restart).to_be_focused()
-    assert [call.request.method for call in calls] == ["POST"]
-
-
 def test_a_drained_slot_is_started_again_and_has_no_drain(panel: Panel) -> None:
     page = panel.open(worker("default-1", state="down", pid=None), *SYSTEM)
     panel.answer("/workers/default-1/restart", 202, {})
@@ -106,12 +87,6 @@ def test_only_what_can_be_done_is_offered(panel: Panel) -> None:
     expect(panel.page.locator("#pools form")).to_have_count(1)
 
 
-def test_without_a_supervisor_nothing_is_offered(panel: Panel) -> None:
-    page = panel.open(worker("default@7"), worker("api", None))
-    expect(panel.unfold("api").locator("[data-action]:visible")).to_have_count(0)
-    expect(page.locator("#pools form")).to_have_count(0)
-
-
 def test_a_stack_is_shown_as_text_and_a_silent_process_is_told(panel: Panel) -> None:
     page = panel.open(worker("default-1", job=JOB), worker("default-2"), *SYSTEM)
     stack = {
@@ -133,36 +108,6 @@ def test_a_stack_is_shown_as_text_and_a_silent_process_is_told(panel: Panel) -> 
     told = re.compile("^No stack of default-2, .+: it did not answer: it is stopped$")
     expect(silent.locator(".problem")).to_have_text(told)
     assert "owned" not in page.title()
-
-
-def test_a_pool_that_shrinks_names_the_jobs_that_are_finished_first(panel: Panel) -> None:
-    page = panel.open(
-        worker("default-1"), worker("default-2"), worker("default-3", job=JOB), *SYSTEM
-    )
-    calls = panel.answer("/pools/default/scale", 202, {"pool": "default", "workers": 1})
-    number = page.get_by_label("Workers of pool default")
-    expect(number).to_have_value("3")
-    number.fill("1")
-    number.press("Enter")
-    dialog = page.locator("#confirm")
-    expect(dialog).to_contain_text("2 workers will end: default-2 and default-3.")
-    expect(dialog).to_contain_text("default-3 runs resize 12")
-    page.locator("#confirm-yes").click()
-    expect(dialog).to_be_hidden()
-    assert [call.request.post_data_json for call in calls] == [{"workers": 1}]
-    expect(page.locator("#pools")).to_contain_text("1 worker requested")
-    panel.workers = [worker("default-1"), *SYSTEM]
-    expect(page.locator("#pools")).to_contain_text("1 worker")
-    expect(page.locator("#pools")).not_to_contain_text("requested")
-
-
-def test_a_number_that_is_being_typed_is_not_overwritten(panel: Panel) -> None:
-    page = panel.open(worker("default-1"), *SYSTEM)
-    number = page.get_by_label("Workers of pool default")
-    number.fill("40")
-    panel.workers = [worker("default-1"), worker("default-2"), *SYSTEM]
-    expect(page.locator("#pools")).to_contain_text("2 workers")
-    expect(number).to_have_value("40")
 
 
 def test_exits_are_listed_newest_first_with_evidence_and_memory(panel: Panel) -> None:
@@ -231,32 +176,6 @@ def test_what_needs_a_person_is_a_list_with_links_and_commands(panel: Panel) -> 
     expect(page).to_have_title(re.compile(r"^\(4\)"))
 
 
-def test_many_concerns_are_one_below_the_other(panel: Panel) -> None:
-    stats = panel.dashboard.system.client.get("/stats").json()
-    one = {"code": "slot", "text": "A slot is degraded.", "command": None, "about": None}
-    stats["verdict"] = {"headline": "20 problems need your attention.", "concerns": [one] * 20}
-    panel.answer("/stats", 200, stats)
-    page = panel.open(worker("default-1"), *SYSTEM)
-    lines = page.locator("#concerns li")
-    more = page.locator("#more-concerns")
-    for width in (1920, 1100):
-        page.set_viewport_size({"width": width, "height": 900})
-        expect(lines).to_have_count(6)
-        expect(more).to_have_text("14 more")
-    more.click()
-    expect(lines).to_have_count(20)
-    for width in (1100, 1920):
-        page.set_viewport_size({"width": width, "height": 900})
-        left = lines.evaluate_all("lines => lines.map(line => line.getBoundingClientRect().x)")
-        assert len(set(left)) == 1, width
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    expect(more).to_be_focused()
-    stats["verdict"]["concerns"] = [one] * 2
-    panel.workers = [worker("default-1", state="draining"), *SYSTEM]  # it is asked for at once
-    expect(more).to_be_hidden()
-    expect(page.locator("#verdict")).to_be_focused()
-
-
 def test_figures_that_cannot_be_read_are_said_to_be_old(panel: Panel) -> None:
     page = panel.open(worker("default-1"), *SYSTEM)
     expect(page.locator("#verdict")).to_have_text(re.compile(r"\w"))
@@ -267,20 +186,6 @@ def test_figures_that_cannot_be_read_are_said_to_be_old(panel: Panel) -> None:
     expect(page.locator("#stale")).to_contain_text("the database is busy")
     stop_intercepting(page, "**/stats")  # they are read soon again, although nothing happens
     expect(page.locator("#stale")).to_be_hidden(timeout=12_000 * slowness())
-
-
-def test_a_rejected_configuration_is_told_once_beside_its_supervisor(panel: Panel) -> None:
-    text = f"The configuration was rejected: {REJECTED}"
-    concern = {"code": "configuration_rejected", "text": text, "command": None, "about": None}
-    stats = panel.dashboard.system.get("/stats")
-    stats["verdict"] = {"headline": "One problem.", "concerns": [concern]}
-    panel.answer("/stats", 200, stats)
-    rejecting = worker("supervisor", None, degraded=True, reason=REJECTED)
-    page = panel.open(worker("default-1"), worker("api", None), rejecting)
-    told = page.locator("#concerns a[href='/ui/configuration']")
-    expect(told).to_have_text(text, use_inner_text=True)  # each problem in a line
-    expect(panel.row("supervisor").locator(".state")).to_contain_text("ready, degraded")
-    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_slots_come_and_go_without_moving_the_focus_or_redrawing_others(panel: Panel) -> None:
@@ -300,17 +205,6 @@ def test_slots_come_and_go_without_moving_the_focus_or_redrawing_others(panel: P
     expect(panel.row("api").locator(".more button")).to_be_focused()
 
 
-def test_each_state_is_a_word_with_its_reason_and_what_follows(panel: Panel) -> None:
-    slots = {state: f"default-{number}" for number, state in enumerate(STATES, 1)}
-    panel.open(*(worker(slots[s], state=s, reason=why) for s, why in STATES.items()), *SYSTEM)
-    for state, why in STATES.items():
-        row = panel.row(slots[state])
-        expect(row.locator(".state b")).to_have_text(state)
-        expect(row.locator(".state small")).to_contain_text(why)
-        expect(panel.unfold(slots[state]).locator(".why")).to_contain_text(f"Why: {why}")
-    expect(panel.row(slots["backoff"])).to_contain_text("exited with code 3; starts again soon")
-
-
 @pytest.mark.parametrize("width", variants([360, 1280], 360))
 def test_an_unfolded_panel_is_readable_by_everyone(panel: Panel, width: int) -> None:
     panel.page.set_viewport_size({"width": width, "height": 740})
@@ -323,30 +217,6 @@ def test_an_unfolded_panel_is_readable_by_everyone(panel: Panel, width: int) -> 
     for button in page.locator("#slots .more button").all():
         button.click()
     examine(page)
-
-
-def test_a_row_is_as_wide_as_its_panel(panel: Panel) -> None:
-    page = panel.open(worker("default-1", job=JOB, jobs_done=1_234_567), *SYSTEM)
-    for width in (700, 1001, 1240, 1281, 1440, 1480):
-        page.set_viewport_size({"width": width, "height": 740})
-        button = panel.row("default-1").locator(".more button").bounding_box()
-        table = page.locator("#slots").bounding_box()
-        assert button is not None
-        assert table is not None
-        assert button["x"] + button["width"] <= table["x"] + table["width"] + 1, width
-
-
-def test_a_long_pid_is_shown_whole(panel: Panel) -> None:
-    slots = ("default-1", "api", "supervisor")
-    panel.open(
-        *(worker(slot, None if slot != "default-1" else "default", pid=4194304) for slot in slots)
-    )
-    for width in (700, 1001, 1280, 1480):
-        panel.page.set_viewport_size({"width": width, "height": 740})
-        for slot in slots:
-            pid = panel.row(slot).locator(".name small")
-            expect(pid).to_have_text("pid 4194304")
-            assert pid.evaluate("(node) => node.scrollWidth <= node.clientWidth"), (slot, width)
 
 
 def test_a_worker_is_restarted_with_the_keyboard_alone(panel: Panel) -> None:

@@ -142,31 +142,3 @@ def test_events_are_read_by_job_and_by_position(store: Store, submit: Callable[.
 
 def test_an_empty_log_starts_at_one(store: Store) -> None:
     assert (store.events.oldest_seq(), store.events.last_seq()) == (1, 0)
-
-
-def test_keys_tell_what_events_are_about_and_bodies_are_read_of_some(
-    store: Store, submit: Callable[..., int]
-) -> None:
-    first = submit()
-    store.events.record(Kind.WORKER_READY, {"slot": "default-1", "pid": 7})
-    second = submit()
-    keys = store.events.keys(0, 3, 10)
-    assert [(key.seq, key.kind, key.job_id) for key in keys] == [
-        (1, Kind.JOB_ENQUEUED, first),
-        (2, Kind.WORKER_READY, None),
-        (3, Kind.JOB_ENQUEUED, second),
-    ]
-    assert [key.job_type for key in keys] == [store.jobs.get(first).type, None, keys[0].job_type]
-    assert [key.seq for key in store.events.keys(1, 2, 10)] == [2]
-    assert [key.seq for key in store.events.keys(0, 3, 1)] == [1]
-    assert store.events.of_seqs([3, 1], 100_000) == [
-        event for event in store.events.after(0, 10) if event.job_id
-    ]
-
-
-def test_the_newest_of_some_events_are_read_when_there_is_room_for_few(store: Store) -> None:
-    for pid in range(1, 6):
-        store.events.record(Kind.WORKER_READY, {"pid": pid})
-    size = len(store.events.after(0, 1)[0].body)
-    assert [event.seq for event in store.events.of_seqs([1, 2, 4, 5], 2 * size)] == [4, 5]
-    assert store.events.of_seqs([1, 2], size - 1) == []

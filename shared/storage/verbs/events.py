@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orpheus.shared.domain.events import Event, EventKey, Kind
+from orpheus.shared.domain.events import Event, Kind
 from orpheus.shared.storage.database import NO_BOUND, Database
 
 _KINDS = {kind.value: kind for kind in Kind}
@@ -50,17 +50,6 @@ class Events:
         """Return up to `limit` events of one job after `after_seq`, oldest first."""
         self._database.number_events()
         rows = self._database.all(self._sql["events-of-job"], job_id, after_seq, limit)
-        return [_event_of(*row) for row in rows]
-
-    def keys(self, after_seq: int, until_seq: int, limit: int) -> list[EventKey]:
-        """Return what up to `limit` events after one seq and up to another are about, in order."""
-        self._database.number_events()
-        rows = self._database.all(self._sql["event-keys"], after_seq, until_seq, limit)
-        return [EventKey(seq, _KINDS[kind], *about) for seq, kind, *about in rows]
-
-    def of_seqs(self, seqs: Iterable[int], bytes_bound: int) -> list[Event]:
-        """Return the newest events of these seqs whose bodies fit in `bytes_bound`, in order."""
-        rows = self._database.all(self._sql["events-of-seqs"], json.dumps([*seqs]), bytes_bound)
         return [_event_of(*row) for row in rows]
 
     def epoch(self) -> str:

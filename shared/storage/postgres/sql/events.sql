@@ -22,11 +22,6 @@ SELECT seq, at_ms, kind, job_id, body FROM (
     FROM (SELECT * FROM orpheus.events WHERE seq > ? ORDER BY seq LIMIT ?) AS next) AS measured
 WHERE bytes_before < ? ORDER BY seq;
 
--- name: event-keys
--- What the events between two seqs are about; the type of a job stands in the body.
-SELECT seq, kind, job_id, CASE WHEN job_id IS NOT NULL THEN body::json ->> 'type' END
-FROM orpheus.events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?;
-
 -- name: epoch
 -- The name of this history.
 SELECT name FROM orpheus.this_history;

@@ -18,11 +18,6 @@ SELECT seq, at_ms, kind, job_id, body FROM (
     FROM events WHERE seq > ? ORDER BY seq LIMIT ?)
 WHERE bytes_before < ?;
 
--- name: event-keys
--- What the events between two seqs are about; the type of a job stands in the body.
-SELECT seq, kind, job_id, iif(job_id IS NULL, NULL, body ->> 'type')
-FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?;
-
 -- name: epoch
 -- The name of this history of the database.
 SELECT epoch FROM history;

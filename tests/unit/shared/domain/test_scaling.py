@@ -1,4 +1,4 @@
-"""What a scale does to each slot; tests/browser/test_scale_questions.py: that the page says so."""
+"""What a scale does to each slot."""
 
 from collections.abc import Mapping
 from typing import Any

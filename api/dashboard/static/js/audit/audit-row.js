@@ -16,7 +16,7 @@ export function rowOf(entry, like) {
     cell("at", "when", timeNode(at)),
     cell("by", "who", h("a", { href: like({ by }), title: `all that ${by} did` }, by)),
     cell("what", "what", h("a", { href: like({ action }), title: `all of ${action}` }, action)),
-    cell("on", "target", targetLink(target, action, at)),
+    cell("on", "target", targetLink(target, action)),
     cell("change", "change", ...changeOf(entry)),
     cell("why", "why", reason ?? nothing()));
   return { node, show: (/** @type {any} */ newer) => setText(node.querySelector(".count") ?? h("b"), countOf(newer)) };

@@ -4,16 +4,17 @@ import { Attention } from "../lists/attention.js";
 import { arrange, byId, h, hide, setOff, setText, showOrHide } from "../base/dom.js";
 import { FIELDS, completions, fieldOf, parse, write } from "../lists/audit-query.js";
 import { noFields } from "../lists/field-words.js";
-import { readPage, readPart, renewed } from "./audit-pages.js";
 import { rowOf } from "./audit-row.js";
 import { startChrome } from "../frame/chrome.js";
 import { address, followLinks, readAddress } from "../lists/filter.js";
-import { Poll } from "../frame/poll.js";
-import { farthest } from "../lists/whole-page.js";
+import { request } from "../base/http.js";
+import { followStream } from "../frame/refresh.js";
+import { farthest, readWhole } from "../lists/whole-page.js";
 import { count } from "../base/words.js";
 
 const AUDIT = "/ui/audit";
 const TYPING_MS = 350;
+const PAGE = 50;
 const body = byId("rows"), button = byId("new"), older = byId("older"), newest = byId("newest"), field = byId("query"), heading = document.querySelector("h1");
 /** @type {Map<number, {node: HTMLElement, show: (entry: any) => void}>} */
 let rows = new Map();
@@ -28,23 +29,23 @@ startChrome({ n: () => button.click() });
 const attention = new Attention(body);
 button.addEventListener("click", () => page && pageOf === location.search && show(page));
 showForm();
-const poll = new Poll((signal) => read(signal).catch((error) => {
+const refresh = followStream((signal) => read(signal).catch((error) => {
   if (error.errors) {
     showNothing();
     error.message = [...error.errors.map((one) => `${fieldOf(one.pointer.slice(1))} ${one.detail}.`), ...noFields(asked().filter)].join(" ");
   }
   throw error;
-}));
+}), (kind) => !kind.startsWith("job."));
 
 /** @param {AbortSignal} signal */
 async function read(signal) {
   const at = location.search, { filter, cursor } = asked();
-  const isShown = at === pageOf, isWanted = () => at === location.search;
-  const tell = (words) => setText(byId("summary"), words);
-  const answer = isShown ? await readPart(filter, cursor, signal) : await readPage(filter, cursor, signal, isWanted, tell);
-  if (!isWanted()) return; // another is read next
-  if (isShown) page = renewed(page, answer);
-  else [page, pageOf, rows] = [answer, at, new Map()];
+  if (page?.searched && at === pageOf) return; // a search costs too much to repeat it
+  const part = (from) => request(address("/audit", filter, { cursor: from }), { signal });
+  const answer = await readWhole(part, cursor, { most: PAGE, noun: "entries", isWanted: () => !signal.aborted, tell: (words) => setText(byId("summary"), words) });
+  if (signal.aborted) return;
+  if (at !== pageOf) rows = new Map();
+  [page, pageOf] = [answer, at];
   if (!rows.size || mayMove()) show(page);
   else showFresh(page.items.filter(({ id }) => !rows.has(id)).length);
 }
@@ -112,7 +113,7 @@ function go(to, keep = false) {
 function follow() {
   showOrHide(byId("filter-problem"), ""); // it was about the filter before
   showForm();
-  poll.now();
+  refresh.now();
 }
 
 /** Take the filter of the field, with changes. @param {Record<string, string>} [changes] @param {boolean} [keep] */

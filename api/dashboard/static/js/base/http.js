@@ -21,11 +21,11 @@ class Problem extends Error {
 
 /**
  * Call the API and return its answer. Throws Problem.
- * @param {string} path @param {{method?: string, body?: any, headers?: Record<string, string>, exact?: boolean, signal?: AbortSignal, within?: number, answered?: (answer: Response) => void}} [how]
+ * @param {string} path @param {{method?: string, body?: any, headers?: Record<string, string>, exact?: boolean, signal?: AbortSignal, within?: number}} [how]
  * `exact`: numbers that JavaScript would change are returned as Exact. `within`: how many ms an answer may take; a call that
- * changes something waits for ever without it, as nobody would know whether it was done. `answered` sees the answer before it is returned.
+ * changes something waits for ever without it, as nobody would know whether it was done.
  */
-export async function request(path, { method = "GET", body, headers = {}, exact = false, signal, within = longest(path, method), answered } = {}) {
+export async function request(path, { method = "GET", body, headers = {}, exact = false, signal, within = longest(path, method) } = {}) {
   let answer, text;
   const limit = new AbortController(), timer = within && setTimeout(() => limit.abort(), within);
   try {
@@ -50,7 +50,6 @@ export async function request(path, { method = "GET", body, headers = {}, exact 
     try { problem = JSON.parse(text); } catch { /* not a problem document: use the status */ }
     throw new Problem(answer.status, problem.detail || problem.title || `HTTP ${answer.status}`, problem.errors);
   }
-  answered?.(answer);
   return text && (exact ? parseExact(text) : JSON.parse(text));
 }
 

@@ -1,6 +1,6 @@
 // The state of a slot as signs and words, the same on the overview and on the page of a program.
 import { ago, between, secondsTo } from "./time.js";
-import { duration, plural, rounded, ticking } from "./words.js";
+import { plural, ticking } from "./words.js";
 
 const ICONS = {
   ready: "ready", degraded: "degraded", starting: "starting", draining: "stopping", stopping: "stopping", killing: "failed",
@@ -61,9 +61,6 @@ export function failureText({ state, last_failure: failed }) {
   return (state === "ready" || state === "starting") && failed && between(failed.at) < LATELY_S ? `failed ${ago(failed.at)}: ${failed.reason}` : "";
 }
 
-/** What becomes of a job that a worker does not finish in time. @param {number | null | undefined} within after how many seconds; unknown for a program, and for another host */
-export const limitText = (within) => (within ? ` A job that still runs after ${duration(within)} is released, and starts again.` : "");
-
 /** Why it is as it is, and for how much longer. @param {any} worker */
 export function whyText(worker) {
   const parts = [leftText(worker), worker.reason];
@@ -75,9 +72,3 @@ export const causeText = (worker) => (["backoff", "fatal", "starting"].includes(
 
 /** Whether another process will follow this one. @param {any} worker */
 export const isReplaced = ({ order }) => order !== "drained" && order !== "scaled_away";
-
-/** When a slot that was given up is tried again. @param {any} worker */
-export function triesText({ until }) {
-  const left = secondsTo(until);
-  return `One try is made every 5 minutes${left ? `, the next in ${rounded(left)}` : ""}.`;
-}

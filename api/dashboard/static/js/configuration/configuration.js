@@ -2,58 +2,46 @@
 import { diffLines, showEffects } from "./change-preview.js";
 import { startChrome } from "../frame/chrome.js";
 import { byId, hide, isReadOnly, setText, showOrHide } from "../base/dom.js";
-import { showFile, untold, verdictOf } from "./file-shown.js";
 import { request } from "../base/http.js";
 import { Live } from "../frame/live.js";
-import { LostSave } from "./lost-save.js";
-import { showInForce, showOutcome, showRejected, showResult, showSaved, startSearch } from "./settings-in-force.js";
+import { showInForce, showRejected, startSearch } from "./settings-in-force.js";
 import { TomlEditor } from "./toml-editor.js";
 import { keepWhile } from "../base/unsaved.js";
 import { Versions } from "./versions.js";
 import { plural } from "../base/words.js";
 
 const CHECK_AFTER_MS = 350;
-const READ_AGAIN_MS = 3000; // where the API could not answer
 /** The file as it was last read. @type {{text: string | null, etag: string | null}} */
 let file = { text: null, etag: null };
 /** The version to go back to, until its text is edited. @type {any} */
 let target = null;
 /** The result of checking the current text; null until it arrives. @type {any} */
 let checked = null;
-let editable = false, saving = false, turn = 0, saved = 0; // saved: `editor.edits` at the last save
-/** Whether the file was saved here, or may have been, and what became of it is still to be told. */
+/** Whether the file was saved here, and what became of it is still to come. */
 let isOwn = false;
+let editable = false, saving = false, turn = 0;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 
 startChrome();
-const editor = new TomlEditor(edited);
-const versions = new Versions(goBackTo);
-const lost = new LostSave(async () => { await keep(); showResult("Saved, though the answer was lost."); });
-new Live("/ws", {
-  live: () => { if (!checked && isChanged()) edited(); }, // check what could not be checked
-  events: (events) => events.forEach(take),
-  connected: () => { if (!isChanged()) load(); else lost.look(); },
-});
+const editor = new TomlEditor(edited), versions = new Versions(goBackTo);
 byId("text").addEventListener("input", () => showResult("")); // it was about the text before
 byId("undo").addEventListener("click", () => { undo(); editor.focus(); });
 byId("load").addEventListener("click", () => load());
-byId("keep").addEventListener("click", keep);
+byId("keep").addEventListener("click", async () => { if (await read()) edited(); });
 byId("change").addEventListener("submit", (event) => { event.preventDefault(); save(); });
 startSearch();
+new Live("/ws", { hello: refresh, events: (events) => events.forEach(take) });
 
-const goTo = (/** @type {string} */ key, /** @type {string} */ table) => editor.goToSetting(key, table);
-const isChanged = () => target !== null || (editable && !editor.holds(file.text ?? ""));
-const isNewer = () => editor.edits !== saved && isChanged(); // newer than the last saved text
+function isChanged() { return target !== null || (editable && !editor.holds(file.text ?? "")); }
 keepWhile(isChanged);
 
-/** Read the file again and discard the edited text, except what somebody types meanwhile, after `edits`. */
-async function load(edits = editor.edits) {
+/** Read the file again and discard the edited text. */
+async function load() {
   const answer = await read();
   if (!answer) return;
-  if (editor.edits !== edits && isChanged()) return edited();
   undo();
-  const told = untold(answer);
+  const told = answer.text === null && answer.rejected ? [] : [...answer.problems, ...answer.warnings]; // else the head of the page tells them
   if (told.length && answer.problems.length) editor.showVerdict(plural(answer.problems.length, "problem"), "bad");
   editor.showProblems(told); // after the text is set, because they mark its lines
 }
@@ -64,46 +52,44 @@ function undo() {
   editor.put(file.text ?? "");
 }
 
-/** Show what is in force now; keep the edited text and the one that it is compared with. */
+/** Show what is in force now; an edited text stays, and cannot be saved over a newer file. */
 async function refresh() {
-  let answer;
-  try { answer = await request("/config"); } catch { return; }
+  if (saving) return;
   if (!isChanged()) return load();
+  let answer;
+  try { answer = await request("/config"); } catch { return; } // the banner says that nothing answers
   byId("changed-elsewhere").hidden = answer.etag === file.etag;
-  if (answer.etag !== file.etag) edited(); // it cannot be saved now
-  showInForce(answer, goTo);
+  if (answer.etag !== file.etag || !checked) edited();
+  showInForce(answer, (line) => editor.goTo(line));
   await versions.load(true);
-}
-
-/** Read the file again and keep the edited text. */
-async function keep() {
-  if (await read()) edited();
 }
 
 async function read() {
   let answer;
   try { answer = await request("/config"); } catch (error) {
     editor.showVerdict(error.message, "bad");
-    if (error.status === 0 || error.status >= 500) setTimeout(() => { if (!isChanged()) load(); }, READ_AGAIN_MS);
     return null;
   }
-  file = { text: answer.text, etag: answer.etag };
-  editable = answer.text !== null && !answer.obstacle && !isReadOnly;
+  const { path, text, etag, obstacle } = answer, canChange = !isReadOnly && etag !== null;
+  file = { text, etag };
+  editable = text !== null && !obstacle && !isReadOnly;
   editor.setEditable(editable);
-  showFile(answer, isChanged());
-  showInForce(answer, goTo);
-  versions.load(!isReadOnly && answer.etag !== null); // not awaited: the settings and the text appear together, so what is below the editor does not move
+  for (const id of ["change", "undo", "change-title"]) byId(id).hidden = !canChange;
+  byId("changed-elsewhere").hidden = true;
+  byId("with-file").hidden = path === null; // there is nothing to edit
+  setText(byId("path"), path ?? "");
+  byId("no-change").hidden = !canChange || isChanged();
+  showOrHide(byId("obstacle"), obstacle);
+  showInForce(answer, (line) => editor.goTo(line));
+  versions.load(canChange); // not awaited: the settings and the text appear together
   return answer;
 }
 
 /** Show what going back would do, as for an edit; it is done when it is saved. @param {any} version */
 function goBackTo(version) {
-  const isTyped = !target && isChanged();
-  if (isTyped && !window.confirm(`Go back to version ${version.version}? The text that you have not saved would be lost.`)) return;
+  if (!target && isChanged() && !window.confirm(`Go back to version ${version.version}? The text that you have not saved would be lost.`)) return;
   target = null;
-  if (isTyped) byId("reason").value = "";
   editor.put(version.text);
-  editor.edits++;
   showResult("");
   target = version;
   edited();
@@ -144,11 +130,12 @@ async function check() {
   }
   if (mine !== turn) return;
   checked = answer;
-  const bad = answer.problems.length > 0;
-  editor.showVerdict(...verdictOf(answer));
-  editor.showProblems([...answer.problems, ...answer.warnings]);
+  const { problems, warnings } = answer;
+  if (problems.length) editor.showVerdict(plural(problems.length, "problem"), "bad");
+  else editor.showVerdict(warnings.length ? `The configuration is valid, with ${plural(warnings.length, "warning")}.` : "The configuration is valid.", warnings.length ? "" : "good");
+  editor.showProblems([...problems, ...warnings]);
   showEffects(answer);
-  byId("save").disabled = bad || saving;
+  byId("save").disabled = problems.length > 0 || saving;
 }
 
 /** Send the change, for the file as it was read. @param {string} query @param {any} more */
@@ -159,23 +146,17 @@ const send = (query, more) => request(`/config${query}`, {
 
 async function save() {
   if (!checked || checked.problems.length || saving) return;
-  const reason = byId("reason").value.trim();
-  const { text, edits } = editor;
-  saving = isOwn = true; saved = edits;
-  lost.text = null;
-  byId("save").disabled = true;
+  const reason = byId("reason").value.trim(), { text } = editor;
+  saving = isOwn = byId("save").disabled = true;
   showOrHide(byId("problem"), "");
   try {
-    const answer = await send("", reason ? { reason } : {});
+    const { etag, takes_effect: when, notes } = await send("", reason ? { reason } : {});
+    file = { text, etag };
     showOrHide(byId("elsewhere"), "");
-    showSaved(answer, isNewer() ? "Saved, without the newer change above." : "Saved.");
-    if (byId("reason").value.trim() === reason) byId("reason").value = "";
-    file = { text, etag: answer.etag };
-    await load(edits);
-    if (editor.edits === edits) editor.focus();
-  } catch (error) { isOwn = lost.note(text, error) && isOwn; refuse(error); await lost.look(); }
+    showResult([`Saved. In force ${when}.`, ...notes].join(" "));
+    if (target || editor.text === text) { await load(); editor.focus(); } else edited(); // what was typed meanwhile stays
+  } catch (error) { isOwn = false; refuse(error); }
   saving = false;
-  byId("save").disabled = !checked || checked.problems.length > 0 || !byId("changed-elsewhere").hidden;
 }
 
 function refuse({ status, message, errors = [] }) {
@@ -188,11 +169,21 @@ function refuse({ status, message, errors = [] }) {
 }
 
 /** Show whether the supervisor accepted a changed file. @param {any} event */
-async function take(event) {
-  if (lost.text !== null && event.config) isOwn = await lost.look();
-  if (!showOutcome(event, isOwn, isNewer())) return;
+async function take({ kind, config }) {
+  if (kind !== "config.reloaded" && kind !== "config.rejected") return;
+  const isRejected = kind === "config.rejected";
+  const found = isRejected ? "" : `${config.changed.length ? `Changed: ${config.changed.join(", ")}` : "No setting changed"}${config.restarts.length ? `; replaced: ${config.restarts.join(", ")}` : ""}.`;
+  if (!isOwn) showResult("");
+  else if (isRejected) showResult(`Rejected. The previous configuration stays in force: ${config.reason}`, "bad");
+  else showResult(`In force. ${found}`);
+  showOrHide(byId("elsewhere"), isOwn || isRejected ? "" : `The file was changed elsewhere. ${found}`);
   isOwn = false;
   await refresh();
-  showRejected(event.config.reason);
-  if (file.text === null && event.config.reason) { editor.showProblems([]); editor.showVerdict("", ""); } // the head of the page tells it
+  showRejected(config.reason); // an answer may be older
+}
+
+/** Say what became of the change that was saved here. @param {string} text @param {string} [state] "bad" */
+function showResult(text, state = "") {
+  setText(byId("became"), text);
+  byId("became").dataset.state = state;
 }

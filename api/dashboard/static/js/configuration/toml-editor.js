@@ -8,13 +8,11 @@ export class TomlEditor {
   lines = 0;
   /** The line endings of the text that was put here; in the text area, all are alike. */
   lineEnd = "\n";
-  /** How often somebody has changed the text; changes by the page do not count. */
-  edits = 0;
 
   /** @param {() => void} edited is called with each change */
   constructor(edited) {
     this.edited = edited;
-    this.area.addEventListener("input", () => { this.edits++; this.mark(null); this.number(); this.grow(); edited(); });
+    this.area.addEventListener("input", () => { this.mark(null); this.number(); this.grow(); edited(); });
     this.area.addEventListener("scroll", () => { this.gutter.scrollTop = this.area.scrollTop; });
   }
 
@@ -68,13 +66,6 @@ export class TomlEditor {
     this.showProblems([]);
   }
 
-  /** Go to the line that sets a key in the text as it is now, or to one of several tables. Return whether there is one. @param {string} key @param {string} [name] of the table */
-  goToSetting(key, name) {
-    const line = (name !== undefined && lineOfTable(this.area.value, key, name)) || lineOf(this.area.value, key);
-    if (line) this.goTo(line);
-    return line > 0;
-  }
-
   /** Mark one line, and no other. @param {Element | null} number in the gutter */
   mark(number) {
     this.gutter.querySelector(".here")?.classList.remove("here");
@@ -95,31 +86,4 @@ export class TomlEditor {
     area.scrollIntoView({ block: "nearest" });
     number?.scrollIntoView({ block: "nearest" }); // if the window has no room for the whole text
   }
-}
-
-const HEADER_OR_KEY = /^\s*(?:\[{1,2}([^[\]]+)\]|([\w."'\s-]+)=)/;
-
-/** Return the number of the line that sets a key, else of the innermost table that could, else 0. @param {string} text @param {string} key as "pools.default.workers" */
-function lineOf(text, key) {
-  let table = "", found = "", foundLine = 0;
-  text.split("\n").forEach((line, i) => {
-    const [, header, name] = HEADER_OR_KEY.exec(line) ?? [];
-    if (!header && !name) return;
-    const written = (header ?? name).replaceAll(/["'\s]/g, "");
-    const full = header || !table ? written : `${table}.${written}`;
-    if (header) table = full;
-    if (`${key}.`.startsWith(`${full}.`) && full.length > found.length) [found, foundLine] = [full, i + 1];
-  });
-  return foundLine;
-}
-
-/** Return the number of the line that begins the table of a list, as `[[schedules]]`, which has this name, else 0. @param {string} text @param {string} key @param {string} name */
-function lineOfTable(text, key, name) {
-  let begin = 0, found = 0;
-  text.split("\n").forEach((line, i) => {
-    const [, header] = /^\s*\[{1,2}([^[\]]+)\]/.exec(line) ?? [];
-    if (header) begin = /^\s*\[\[/.test(line) && header.trim() === key ? i + 1 : 0;
-    else if (begin && /^\s*name\s*=\s*["']([^"']*)["']/.exec(line)?.[1] === name) found ||= begin;
-  });
-  return found;
 }

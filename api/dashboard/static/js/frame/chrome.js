@@ -1,7 +1,6 @@
 // The parts that all pages share: theme, clock, connection status, keyboard, title and favicon.
-import { byId, h, icon, setAttr, setText } from "../base/dom.js";
+import { byId, icon, setAttr, setText } from "../base/dom.js";
 import { request } from "../base/http.js";
-import { forgetMove, movedTo } from "./moved.js";
 import { startClock } from "../base/time.js";
 import { isSessionOver, resumeSession } from "../base/unsaved.js";
 import { ticking } from "../base/words.js";
@@ -99,9 +98,9 @@ function search() {
 /** Show the state of the stream, or of the calls that a page makes again and again. @param {"connecting" | "live" | "waiting"} state @param {number} nextTryMs */
 export function showConnection(state, nextTryMs) {
   const shown = byId("connection");
-  if (state === "live") { if (lostSince) { forgetMove(); dispatchEvent(new Event("reconnected")); } lostSince = 0; resumeSession(); }
+  if (state === "live") { if (lostSince) dispatchEvent(new Event("reconnected")); lostSince = 0; resumeSession(); }
   else if (!lostSince && state === "waiting") lostSince = Date.now();
-  const word = lostSince ? (movedTo() ? "moved" : "lost") : state;
+  const word = lostSince ? "lost" : state;
   nextTry = nextTryMs;
   setAttr(shown, "data-state", word);
   setText(shown.lastElementChild, word);
@@ -124,17 +123,11 @@ export const onTryNow = (retry) => byId("banner-now").addEventListener("click", 
 function showBanner() {
   clearTimeout(bannerTimer);
   const banner = byId("banner");
-  const shown = lostSince !== 0 && Date.now() - lostSince > 600, isOver = isSessionOver(), address = movedTo();
+  const shown = lostSince !== 0 && Date.now() - lostSince > 600, isOver = isSessionOver();
   setAttr(banner, "hidden", !shown);
   document.documentElement.classList.toggle("lost", shown);
-  setAttr(banner, "data-moved", address !== "");
-  byId("banner-now").hidden = address !== "";
-  say(shown, address ? `The page is now at ${address}` : isOver ? "The session has ended. Log in again in another tab." : "Disconnected. The page shows the state at that time.");
+  say(shown, isOver ? "The session has ended. Log in again in another tab." : "Disconnected. The page shows the state at that time.");
   if (!shown) return;
-  if (address) {
-    setText(byId("banner-what"), "The page is now at");
-    return byId("banner-next").replaceChildren(h("a", { href: address }, address));
-  }
   bannerTimer = setTimeout(showBanner, 1000);
   byId("banner-login").hidden = !isOver;
   setText(byId("banner-what"), isOver ? "The session has ended." : `Disconnected for ${ticking((Date.now() - lostSince) / 1000)}.`);
@@ -163,7 +156,7 @@ export function retitle(text, bad) {
 }
 
 function showTab() {
-  const kind = lostSince && !movedTo() ? "lost" : problemCount || failing ? "failing" : "ok";
+  const kind = lostSince ? "lost" : problemCount || failing ? "failing" : "ok";
   document.title = (kind === "lost" ? "✕ " : problemCount ? `(${problemCount}) ` : "") + title;
   const href = `${document.documentElement.dataset.static}/favicon-${kind}.svg`;
   const link = document.querySelector("link[rel=icon]");

@@ -1,11 +1,10 @@
 // The confirmation dialog: what will happen, why, the same call with curl, and the error if it is refused.
 //
-// It can be closed while its call is under way, and then ask something else: an answer that comes
-// late changes nothing in the dialog. A refusal that comes late is told at the edge of the page.
+// It can be closed while its call is under way. If the call is then refused, the dialog opens again and says so,
+// unless it asks something else by then.
 import { byId, setText, showOrHide } from "../base/dom.js";
 import { curl } from "../base/curl.js";
 import { request } from "../base/http.js";
-import { tellRefusal } from "./refused.js";
 
 const field = byId("confirm-reason"), size = byId("confirm-typed"), yes = byId("confirm-yes"), problem = byId("confirm-problem");
 
@@ -26,11 +25,10 @@ addEventListener("reconnected", () => { if (isUnanswered) showOrHide(problem, ""
  * @property {string} [typed] what must be typed first, if much is changed
  * @property {(path: string, call: any) => Promise<any>} [send] makes the call instead of `request`
  * @property {(answer: any, wasClosed: boolean) => void} done called with the answer after the call succeeded, and whether the dialog was closed before
- * @property {(error: Error) => void} [failed] tells, instead of the page, that the call failed after the dialog was closed
  */
 
 /** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question @returns {(text: string | null, isDone?: boolean) => void} changes, while it is asked, the text of what will happen; null: as before; `isDone`: nothing is left to do */
-export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done, failed = ({ message }) => tellRefusal(title, message) }) {
+export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done }) {
   const dialog = byId("confirm");
   const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
   const mine = (turn = {});
@@ -45,7 +43,8 @@ export function confirm({ title, text, yes: label, path, method = "POST", body, 
       answer = await send(path, { method, body: bodyNow() });
     } catch (error) {
       isSending = false;
-      if (!isOpen()) return failed(error);
+      if (turn !== mine) return;
+      if (!dialog.open) dialog.showModal();
       isUnanswered = error.status === 0;
       showOrHide(problem, error.message);
       yes.disabled = !mayAct();

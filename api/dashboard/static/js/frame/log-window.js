@@ -49,22 +49,6 @@ export class LogWindow {
     if (lines.length) this.drawn();
   }
 
-  /** Put these lines above all others, and keep what is seen in its place. @param {T[]} lines */
-  prepend(lines) {
-    const first = this.chunks[0]?.node, { node } = this;
-    const top = () => (first ? first.getBoundingClientRect().top : 0), was = top();
-    node.style.overflowAnchor = "none"; // the browser would do it, too, except at the beginning
-    for (let to = lines.length; to > 0; to -= CHUNK) {
-      const chunk = this.addChunk(true);
-      chunk.lines.push(...lines.slice(Math.max(0, to - CHUNK), to));
-      if (to === lines.length) this.fill(chunk); // it is seen next
-      else this.reserve(chunk);
-    }
-    this.count += lines.length;
-    node.scrollTop += top() - was;
-    node.style.overflowAnchor = "";
-  }
-
   /** Forget whole chunks at the beginning, as long as `most` lines or more are left. @param {number} most */
   forget(most) {
     while (this.chunks.length > 1 && this.count - this.chunks[0].lines.length >= most) {
@@ -82,11 +66,11 @@ export class LogWindow {
     if (chunk && !chunk.isDrawn) this.fill(chunk);
   }
 
-  addChunk(isFirst = false) {
+  addChunk() {
     const chunk = { node: h("div", { class: "chunk" }), lines: [], isDrawn: false };
-    this.chunks.splice(isFirst ? 0 : this.chunks.length, 0, chunk);
+    this.chunks.push(chunk);
     this.chunkOf.set(chunk.node, chunk);
-    this.node[isFirst ? "prepend" : "append"](chunk.node);
+    this.node.append(chunk.node);
     this.watch.observe(chunk.node);
     return chunk;
   }

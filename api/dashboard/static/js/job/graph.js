@@ -1,18 +1,18 @@
 // The graph around a job: what it waits for on the left, what waits for it on the right, each a link
-// with its live state; and the same as a list. Read again every second while one of them is live.
-import { gather, positionsIn } from "./crowds.js";
-import { arrange, byId, h, icon, setAttr, setText, showOrHide, svg } from "../base/dom.js";
+// with its live state; and the same as a list.
+import { arrange, byId, h, icon, setAttr, setText, svg } from "../base/dom.js";
 import { FINGER_PX, byFinger } from "../base/finger.js";
 import { GraphView } from "./graph-view.js";
 import { request } from "../base/http.js";
-import { layOut, layersOf } from "./layered.js";
-import { TERMINAL, plural, spaced } from "../base/words.js";
+import { layOut } from "./layered.js";
+import { Refresh } from "../frame/refresh.js";
+import { plural, spaced } from "../base/words.js";
 
 const SIZE = { width: 164, height: 38, gapX: 24, gapY: 12 };
 const SIZE_FOR_FINGERS = { ...SIZE, height: FINGER_PX };
 const MARGIN = 6;
 const LONGEST_NAME = 16, LONGEST_STATE = 20;
-const LIVE_MS = 1000, QUIET_MS = 5000;
+const EVERY_MS = 2000; // the stream of a job does not tell of others
 const ORDER = ["done", "failed", "cancelled", "in_progress", "pending", "blocked"];
 
 export class Graph {
@@ -23,33 +23,8 @@ export class Graph {
     this.nodes = new Map();
     this.shape = "";
     this.view = new GraphView(byId("graph"));
-    document.addEventListener("visibilitychange", () => this.read());
+    this.refresh = new Refresh(async (signal) => this.show(await request(`/jobs/${id}/graph`, { signal })), { every: EVERY_MS, told: () => {} }); // of a deleted job, the last graph stays
     byFinger.addEventListener("change", () => { this.shape = ""; if (this.shown) this.show(this.shown); });
-  }
-
-  /** Read and show it now, and go on. */
-  async read() {
-    clearTimeout(this.timer);
-    if (document.hidden || this.reading) return;
-    this.reading = true;
-    let wait = QUIET_MS;
-    const began = performance.now();
-    try {
-      const graph = await request(`/jobs/${this.id}/graph`);
-      this.show(graph);
-      if (graph.nodes.some(({ status }) => !TERMINAL.has(status))) wait = LIVE_MS;
-    } catch (error) {
-      if (error.status === 404) return; // the job was deleted: the last graph stays
-      if (!("status" in error)) reportError(error);
-    } finally { this.reading = false; }
-    this.timer = setTimeout(() => this.read(), Math.max(wait, (performance.now() - began) * 10));
-  }
-
-  /** The jobs that this one depends on, as they were read last. @returns {any[]} */
-  get before() {
-    const { nodes, edges } = this.shown ?? { nodes: [], edges: [] };
-    const before = new Set(edges.filter(({ job }) => job === this.id).map(({ depends_on: other }) => other));
-    return nodes.filter(({ id }) => before.has(id));
   }
 
   show(graph) {
@@ -68,21 +43,14 @@ export class Graph {
   draw(nodes, edges) {
     const ids = nodes.map(({ id }) => id), links = edges.map(({ job, depends_on: before }) => [before, job]);
     const size = byFinger.matches ? SIZE_FOR_FINGERS : SIZE;
-    const { crowds, keys, links: joined } = gather(nodes, links, layersOf(ids, links), this.id, byFinger.matches ? FINGER_PX : undefined);
-    const large = new Map(crowds.map((crowd) => [crowd.key, crowd]));
-    const { positions, lines, width, height } = layOut(keys, joined, size, large);
-    for (const crowd of crowds) for (const [id, position] of positionsIn(crowd, positions.get(crowd.key))) positions.set(id, position);
-    const cells = new Map(crowds.flatMap(({ members, cell }) => members.map((id) => [id, cell])));
-    this.nodes = new Map(nodes.map((node) => [node.id, makeNode(node, positions.get(node.id), node.id === this.id, cells.get(node.id) ?? size, cells.has(node.id))]));
-    const isLoose = (key) => large.get(key)?.isExact === false;
-    showOrHide(byId("graph-loose"), crowds.some(({ key }) => isLoose(key)) ? "A dashed line leads to some of the jobs in a frame; the list says to which." : "");
-    const kinds = Map.groupBy(lines, ({ from, to }) => `edges${from === this.id || to === this.id ? " own" : ""}${isLoose(from) || isLoose(to) ? " some" : ""}`);
+    const { positions, lines, width, height } = layOut(ids, links, size);
+    this.nodes = new Map(nodes.map((node) => [node.id, makeNode(node, positions.get(node.id), node.id === this.id, size)]));
+    const kinds = Map.groupBy(lines, ({ from, to }) => `edges${from === this.id || to === this.id ? " own" : ""}`);
     const full = { width: width + 2 * MARGIN, height: height + 2 * MARGIN };
-    const inOrder = [...positions].filter(([key]) => this.nodes.has(key)).sort(([, a], [, b]) => a.x - b.x || a.y - b.y).map(([id]) => this.nodes.get(id));
+    const inOrder = [...positions].sort(([, a], [, b]) => a.x - b.x || a.y - b.y).map(([id]) => this.nodes.get(id));
     const chosen = /** @type {any} */ (document.activeElement)?.closest?.("#graph a, #graph-list a")?.getAttribute("href");
     const drawing = svg("svg", { viewBox: `${-MARGIN} ${-MARGIN} ${full.width} ${full.height}`, role: "group", "aria-label": "Jobs before and after this one" },
       ...[...kinds].sort().map(([kind, some]) => svg("path", { class: kind, d: some.map(pathOf).join("") })),
-      ...crowds.map((crowd) => frameOf(crowd, positions.get(crowd.key))),
       ...inOrder.map(({ node }) => node));
     arrange(byId("graph-list"), inOrder.map(({ item }) => item));
     showBefore(this.nodes, edges);
@@ -92,19 +60,14 @@ export class Graph {
   }
 }
 
-/** Draw the frame of many jobs, with what they are. */
-function frameOf({ width, height, label, short }, { x, y }) {
-  return svg("g", { class: "crowd", transform: `translate(${x} ${y})` }, svg("title", {}, label), svg("rect", { width, height, rx: 7 }), svg("text", { x: 10, y: 19 }, short));
-}
-
 /** "40 jobs: 12 done, 3 in progress, 25 blocked" */
 function summary(nodes) {
   const parts = ORDER.map((status) => [nodes.filter((node) => node.status === status).length, status]).filter(([n]) => n);
   return `${plural(nodes.length, "job")}: ${parts.map(([n, status]) => `${n} ${spaced(String(status))}`).join(", ")}`;
 }
 
-/** @param {any} node @param {any} position @param {boolean} isOwn @param {{width: number, height: number}} size @param {boolean} isSmall one in a frame: only its id and the sign of its status */
-function makeNode({ id, type }, { x, y }, isOwn, { width, height }, isSmall) {
+/** @param {any} node @param {any} position @param {boolean} isOwn @param {{width: number, height: number}} size */
+function makeNode({ id, type }, { x, y }, isOwn, { width, height }) {
   const middle = height / 2;
   const sign = svg("use", { x: 9, y: middle - 6, width: 12, height: 12 });
   const href = `/ui/jobs/${id}`;
@@ -112,9 +75,8 @@ function makeNode({ id, type }, { x, y }, isOwn, { width, height }, isSmall) {
   const state = svg("tspan", {});
   const title = svg("title", {});
   const node = svg("a", { class: "node", href, transform: `translate(${x} ${y})`, "aria-current": isOwn && "page" }, title,
-    svg("rect", { width, height, rx: isSmall ? 4 : 5 }), sign,
-    ...isSmall ? [svg("text", { class: "below", x: 26, y: middle + 4 }, id)]
-      : [svg("text", { x: 30, y: middle - 3 }, short), svg("text", { class: "below", x: 30, y: middle + 11 }, `${id} · `, state)]);
+    svg("rect", { width, height, rx: 5 }), sign,
+    svg("text", { x: 30, y: middle - 3 }, short), svg("text", { class: "below", x: 30, y: middle + 11 }, `${id} · `, state));
   const word = h("b", {});
   const before = h("span", { class: "before" });
   const item = h("li", {}, icon("pending"), " ", h("a", { href, "aria-current": isOwn && "page" }, `job ${id}`), ` ${type}: `, word, before);

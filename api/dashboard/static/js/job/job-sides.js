@@ -1,5 +1,4 @@
 // What is shown beside a job on its page: what was done to it, the jobs made from it, the defaults of its type.
-// Each part is read by itself, and may fail: then what is known stays, and so does the rest of the page.
 import { marksOf } from "./history.js";
 import { request } from "../base/http.js";
 import { originTag } from "../frame/same-request.js";
@@ -24,13 +23,10 @@ export class JobSides {
   /** @param {string} id */
   constructor(id) { this.id = id; }
 
-  /** Read all of it. Returns whether nothing failed. */
+  /** Read all of it. A part that cannot be read stays as it was. */
   async read() {
-    const ends = await Promise.allSettled([this.readEvents(), this.readEntries(), this.readResubmitted(), this.readDefaults()]);
+    await Promise.allSettled([this.readEvents(), this.readEntries(), this.readResubmitted(), this.readDefaults()]);
     this.marks = marksOf(this.events, this.entries);
-    const failures = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
-    for (const error of failures) if (!("status" in error)) reportError(error); // an error of the page itself
-    return !failures.length;
   }
 
   /** Read the events after the last one that is known. */
@@ -48,9 +44,8 @@ export class JobSides {
   async readResubmitted() { this.resubmitted = (await request(`/jobs?tag=${originTag(this.id)}&preview=true&limit=10`)).items; }
 
   async readDefaults() {
-    if (this.areDefaultsKnown) return;
+    if (Object.keys(this.defaults).length) return;
     const { items } = await request("/types", { exact: true });
     this.defaults = Object.fromEntries(items.map((/** @type {any} */ type) => [type.name, type.defaults]));
-    this.areDefaultsKnown = true;
   }
 }

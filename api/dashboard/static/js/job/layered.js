@@ -18,35 +18,29 @@ const MOST_BENDS = 4000; // with more, long edges are drawn straight
  * @param {any[]} ids
  * @param {[any, any][]} edges from a node to one that waits for it
  * @param {Size} size
- * @param {Map<any, {width: number, height: number}>} [large] the nodes that are larger
  */
-export function layOut(ids, edges, size, large = new Map()) {
+export function layOut(ids, edges, size) {
   const known = new Set(ids);
   const links = edges.filter(([from, to]) => known.has(from) && known.has(to) && from !== to);
   const layerOf = layersOf(ids, links);
   const { layers, chains, neighbours } = withBends(ids, links, layerOf);
   for (let sweep = 0; sweep < SWEEPS; sweep++) order(layers, neighbours, sweep % 2 === 0);
-  const sizeOf = (key) => large.get(key) ?? size;
-  const middles = align(layers, neighbours, (key) => sizeOf(key).height, size.gapY);
-  const widths = layers.map((layer) => Math.max(size.width, ...layer.map((key) => sizeOf(key).width)));
-  const left = widths.map((_, i) => widths.slice(0, i).reduce((sum, width) => sum + width + size.gapX, 0));
-  const positionOf = (key) => ({ x: left[layerOf.get(key)], y: middles.get(key) - sizeOf(key).height / 2 });
+  const middles = align(layers, neighbours, size.height + size.gapY);
+  const left = (layer) => layer * (size.width + size.gapX);
+  const positionOf = (key) => ({ x: left(layerOf.get(key)), y: middles.get(key) });
   const lines = chains.map(({ from, to, through }) => {
-    const first = layerOf.get(from), start = left[first] + sizeOf(from).width;
-    const level = (layer, y) => [{ x: left[layer], y }, { x: left[layer] + widths[layer], y }];
+    const first = layerOf.get(from), middle = (key) => middles.get(key) + size.height / 2;
     return {
       from, to, points: [
-        { x: start, y: middles.get(from) },
-        ...start < left[first] + widths[first] ? [level(first, middles.get(from))[1]] : [], // past a larger one beside it
-        ...through.flatMap((bend, i) => level(first + i + 1, middles.get(bend))),
-        { x: left[layerOf.get(to)], y: middles.get(to) },
+        { x: left(first) + size.width, y: middle(from) },
+        ...through.flatMap((bend, i) => [0, size.width].map((x) => ({ x: left(first + i + 1) + x, y: middle(bend) }))),
+        { x: left(layerOf.get(to)), y: middle(to) },
       ],
     };
   });
   return {
     positions: new Map(ids.map((id) => [id, positionOf(id)])), lines,
-    width: left[left.length - 1] + widths[widths.length - 1],
-    height: Math.max(...[...middles].map(([key, middle]) => middle + sizeOf(key).height / 2)),
+    width: left(layers.length) - size.gapX, height: Math.max(...middles.values()) + size.height,
   };
 }
 
@@ -107,48 +101,40 @@ function order(layers, { before, after }, rightwards) {
   }
 }
 
-/** The middle of each key: as near to the mean of its neighbours as its layer's order allows. */
-function align(layers, { before, after }, heightOf, gap) {
-  const middle = new Map();
-  const steps = layers.map((layer) => middlesOf(layer.map(heightOf), gap));
-  layers.forEach((layer, at) => layer.forEach((key, i) => middle.set(key, steps[at][i])));
+/** The upper edge of each key: as near to the mean of its neighbours as its layer's order allows, `step` apart. */
+function align(layers, { before, after }, step) {
+  const top = new Map();
+  for (const layer of layers) layer.forEach((key, i) => top.set(key, i * step));
   const inOrder = [...layers.keys()];
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const rightwards = sweep % 2 === 0;
     for (const at of rightwards ? inOrder : [...inOrder].reverse()) {
       const sides = sweep < SWEEPS - 2 ? [rightwards ? before : after] : [before, after];
-      const wanted = layers[at].map((key) => mean(sides.flatMap((side) => side.get(key) ?? []), middle) ?? middle.get(key));
-      spread(wanted, steps[at]).forEach((y, i) => middle.set(layers[at][i], y));
+      const wanted = layers[at].map((key) => mean(sides.flatMap((side) => side.get(key) ?? []), top) ?? top.get(key));
+      spread(wanted, step).forEach((y, i) => top.set(layers[at][i], y));
     }
   }
-  const top = Math.min(...[...middle].map(([key, y]) => y - heightOf(key) / 2));
-  for (const [key, y] of middle) middle.set(key, y - top);
-  return middle;
-}
-
-/** How far below the middle of the first each middle is, if they stand one below the other. */
-function middlesOf(heights, gap) {
-  const found = [0];
-  for (let i = 1; i < heights.length; i++) found.push(found[i - 1] + (heights[i - 1] + heights[i]) / 2 + gap);
-  return found;
+  const highest = Math.min(...top.values());
+  for (const [key, y] of top) top.set(key, y - highest);
+  return top;
 }
 
 /**
- * The positions nearest to `wanted` (least squares) that keep the order and are at least as far apart as `steps`:
+ * The positions nearest to `wanted` (least squares) that keep the order and are at least `step` apart:
  * neighbours that would come too near form a block, whose position is the mean of what its members want.
- * @param {number[]} wanted @param {number[]} steps from the first one to each
+ * @param {number[]} wanted @param {number} step
  */
-export function spread(wanted, steps) {
+export function spread(wanted, step) {
   const blocks = [];
   wanted.forEach((y, i) => {
-    blocks.push({ sum: y - steps[i], count: 1 });
+    blocks.push({ sum: y - i * step, count: 1 });
     for (let last = blocks.length - 1; last > 0 && level(blocks[last - 1]) > level(blocks[last]); last--) {
       const { sum, count } = blocks.pop();
       blocks[last - 1].sum += sum;
       blocks[last - 1].count += count;
     }
   });
-  return blocks.flatMap((block) => Array(block.count).fill(level(block))).map((y, i) => y + steps[i]);
+  return blocks.flatMap((block) => Array(block.count).fill(level(block))).map((y, i) => y + i * step);
 }
 
 const level = ({ sum, count }) => sum / count;

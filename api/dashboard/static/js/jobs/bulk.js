@@ -8,7 +8,6 @@ import { confirm } from "../frame/confirm.js";
 import { fixed } from "../lists/filter.js";
 import { LONGEST_READ_MS, request } from "../base/http.js";
 import { write } from "../lists/query.js";
-import { keepWhile } from "../base/unsaved.js";
 import { count, plural } from "../base/words.js";
 
 const STEP = 100;
@@ -33,7 +32,6 @@ export class Bulk {
     this.counting = null;
     selection.isBusy = () => this.isBusy();
     if (!byId("stop")) return; // read-only
-    keepWhile(() => Boolean(this.running || this.isBeginning));
     for (const button of document.querySelectorAll("[data-bulk]")) onPress(button, () => this.start(/** @type {HTMLElement} */ (button).dataset.bulk ?? ""));
     onPress(byId("stop"), () => { this.stopped = true; setOff(byId("stop"), true); });
   }
@@ -85,7 +83,6 @@ export class Bulk {
       body: { ...body, max_id: most, expected_count: n, or_fewer: true },
       send: (path, call) => this.begin(path, { ...call, body: (this.body = { ...call.body, limit: STEP }) }),
       done: (answer, wasClosed) => { if (!wasClosed) this.selection.clear(); this.go(action, answer, n, wasClosed); },
-      failed: ({ message }) => this.tell(`${question.yes}: ${message}`, true),
     });
   }
 

@@ -3,7 +3,7 @@ import { byId, setText } from "../base/dom.js";
 import { startChrome } from "../frame/chrome.js";
 import { ErrorRow } from "./error-row.js";
 import { request } from "../base/http.js";
-import { Poll } from "../frame/poll.js";
+import { followStream } from "../frame/refresh.js";
 import { Rows } from "../lists/rows.js";
 import { Sorting } from "../lists/sorting.js";
 import { count, plural } from "../base/words.js";
@@ -19,14 +19,14 @@ const ORDERS = {
 
 startChrome();
 const keyOf = ({ type, error, where }) => JSON.stringify([type, error, where]);
-const rows = new Rows(byId("rows"), keyOf, (group) => new ErrorRow(group, () => poll.now()), ({ type, error, where, message }) => `${type} ${error} ${where ?? ""} ${message}`);
+const rows = new Rows(byId("rows"), keyOf, (group) => new ErrorRow(group, () => refresh.now()), ({ type, error, where, message }) => `${type} ${error} ${where ?? ""} ${message}`);
 const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true), "jobs");
 /** @type {any[]} */
 let items = [];
-const poll = new Poll(async (signal) => {
+const refresh = followStream(async (signal) => {
   ({ items } = await request("/errors", { signal }));
   show();
-});
+}, (kind) => kind === "job.failed" || kind === "job.requeued");
 
 /** @param {boolean} [isAsked] */
 function show(isAsked) {

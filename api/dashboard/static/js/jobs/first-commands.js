@@ -2,7 +2,7 @@
 import { postCurl } from "../base/curl.js";
 import { byId, copyButton, h } from "../base/dom.js";
 import { request } from "../base/http.js";
-import { exampleOf } from "../submit/schema-example.js";
+import { exampleOf } from "../submit/schema.js";
 
 const MOST = 3;
 /** Of the types that come with Orpheus. @type {[string, any, string][]} */

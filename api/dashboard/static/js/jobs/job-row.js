@@ -2,18 +2,16 @@
 import { arrange, h, icon, selectedIn, setAttr, setText } from "../base/dom.js";
 import { takenText } from "../base/leaving.js";
 import { wrappable } from "../lists/rows.js";
-import { ago, between, now, relative, setTime, timeNode, waitsSince } from "../base/time.js";
+import { between, now, relative, setTime, timeNode, waitsSince } from "../base/time.js";
 import { TERMINAL, WAITING, aged, duration, endedWithAnother, listed, spaced, ticking } from "../base/words.js";
 import { preview } from "../base/preview.js";
 
 const MOST_NAMED = 3;
 
 export class JobRow {
-  /** @param {any} job @param {{isSelectable?: boolean, isByEnd?: () => boolean, isHeld?: (type: string) => boolean, repaint?: (row: JobRow) => void}} [how] `repaint`: paint it soon */
-  constructor(job, { isSelectable = false, isByEnd = () => false, isHeld = () => false, repaint = (row) => row.paint() } = {}) {
-    this.isByEnd = isByEnd;
-    this.isHeld = isHeld;
-    this.repaint = repaint;
+  /** @param {any} job @param {{isSelectable: boolean, isByEnd: () => boolean, isHeld: (type: string) => boolean}} how `isHeld`: whether a type is quarantined */
+  constructor(job, { isSelectable, isByEnd, isHeld }) {
+    Object.assign(this, { isByEnd, isHeld });
     const cell = (name, ...children) => (this[name] = h("td", { role: "cell", class: name }, ...children));
     this.mark = h("span", { class: "mark" });
     this.word = h("span", {});
@@ -31,19 +29,13 @@ export class JobRow {
       cell("wait"), cell("ran"), cell("worker"), h("td", { role: "cell", class: "when" }, this.when));
     /** @type {any} */
     this.job = {};
-    this.take(job);
-    this.paint();
+    this.show(job);
   }
 
-  /** Show the job as it is now. Fields that an event does not carry keep their value. @param {any} job */
+  /** Show the job as it is now. What an event does not carry, such as the payload, stays as it was read. @param {any} job */
   show(job) {
-    this.take(job);
-    this.repaint(this);
-  }
-
-  take(job) {
     this.job = { ...this.job, ran_until: null, ...job };
-    if ("payload" in job) this.readAt = job.status;
+    this.paint();
   }
 
   /** Show that the job is gone: nothing can be done with it, and nothing changes any more. */
@@ -56,9 +48,8 @@ export class JobRow {
 
   /** Write what differs, but nothing while text of the row is selected. */
   paint() {
-    this.dirty = selectedIn(this.node);
-    if (this.dirty) return;
-    const job = this.job;
+    if (selectedIn(this.node)) return;
+    const { job } = this;
     if (this.node.dataset.status !== job.status) {
       this.node.dataset.status = job.status;
       this.mark.replaceChildren(icon(job.status));
@@ -90,20 +81,6 @@ export class JobRow {
     setText(this.wait, waited(job));
     setText(this.ran, !job.started_at || WAITING.has(job.status) ? "–"
       : job.finished_at ? duration(between(job.started_at, job.ran_until ?? job.finished_at)) : ticking(between(job.started_at)));
-  }
-
-  /** Whether the row is outdated just because time has passed. */
-  get isOld() {
-    return this.dirty || (!this.isDeleted && !TERMINAL.has(this.job.status)) || ago(this.when.dateTime) !== this.when.textContent;
-  }
-
-  /** Whether the server knows more than the events carried. */
-  get lacks() { return !this.readAt || (TERMINAL.has(this.job.status) && this.readAt !== this.job.status); }
-
-  /** Take payload and result from a read job; events may have changed its status since. @param {any} job */
-  learn({ status, payload, result, ran_until: until }) {
-    this.show({ payload, result, ran_until: until, status: this.job.status });
-    this.readAt = status;
   }
 }
 

@@ -1,200 +1,178 @@
-// The live table of jobs: a page of GET /jobs, kept up to date by events.
+// The live table of jobs: a page of GET /jobs, read again when the stream says that something has changed.
 //
-// The table never moves under a reader. Rows are updated in place. New rows are inserted only while
-// nobody points at, selects or focuses anything in the table, and only if few come at a time;
-// otherwise they wait behind the button "N new". While paused or hidden, the table only counts.
+// Rows never move under a reader. While somebody points at, selects or focuses anything in the table, or is far down
+// in it, known rows change in place and new ones wait behind the button "N new". So do many new ones at once.
 import { Attention } from "../lists/attention.js";
-import { CatchUp } from "./catch-up.js";
-import { arrange, byId, onPress, setAttr } from "../base/dom.js";
-import { Filling, MOST_ROWS } from "./filling.js";
-import { isByEnd, isDeep, matches } from "../lists/filter.js";
+import { arrange, byId, hide, onPress, setAttr, setOff, setText } from "../base/dom.js";
+import { noFields } from "../lists/field-words.js";
+import { address, isByEnd, isDeep } from "../lists/filter.js";
+import { request } from "../base/http.js";
+import { farthest, readWhole } from "../lists/whole-page.js";
 import { JobRow } from "./job-row.js";
-import { ListFrame, MOST_FRESH } from "./list-frame.js";
-import { isBefore, isNewer } from "./newer.js";
-import { PageReader } from "./page-reader.js";
-import { Painting } from "./painting.js";
+import { Refresh } from "../frame/refresh.js";
 import { everySecond } from "../base/time.js";
+import { count, plural } from "../base/words.js";
 
 const MOST_AT_ONCE = 25;
+const MOST_READ = 500;
+
+/** "no job …" -> "No job ….", unless it is a question. @param {string} text */
+const sentence = (text) => text.replace(/^./, (first) => first.toUpperCase()).replace(/(?<!\?)$/, ".");
 
 export class JobsTable {
   /**
-   * @param {{path: string, page?: number, isShort?: boolean, isSelectable?: boolean, shown?: () => void, gone?: (id: number) => void, loaded?: () => void, told?: (error: any) => void}} how
-   * `isShort`: only the newest of a page are shown, and no others. `shown` is called after rows have changed, `gone` when a job
-   * was deleted, `loaded` after a page was read, and `told` with the error when no page could be read, and with null once one can again.
+   * @param {{path: string, size?: number, isShort?: boolean, isSelectable?: boolean, shown?: () => void, gone?: (id: number) => void, told?: (error: any) => void}} how
+   * `isShort`: only the newest jobs are shown, and no other page. `shown` is called after rows have changed, `gone` when
+   * a job was deleted, `told` with the error of a read, or null.
    */
-  constructor({ path, page = 50, isShort = false, isSelectable = false, shown = () => {}, gone = () => {}, loaded = () => {}, told = () => {} }) {
-    Object.assign(this, { path, page, isShort, isSelectable, shown, gone, loaded, told });
+  constructor({ path, size = 50, isShort = false, isSelectable = false, shown = () => {}, gone = () => {}, told = () => {} }) {
+    Object.assign(this, { path, size, isShort, isSelectable, shown, gone });
     /** @type {Map<number, JobRow>} */
     this.rows = new Map();
-    /** @type {Map<number, any>} */
-    this.fresh = new Map();
-    /** @type {Map<number, any>} */
-    this.changed = new Map();
-    this.catchUp = new CatchUp(this);
-    this.filling = new Filling(this);
-    this.painting = new Painting();
-    this.frame = new ListFrame(this);
-    this.forgetPage();
-    this.reader = new PageReader(this);
-    this.paused = false;
+    /** The filter and the cursor that are shown. */
+    this.filter = {};
+    this.cursor = null;
+    this.wanted = { filter: this.filter, cursor: this.cursor };
+    /** The page that was read last. @type {any} */
+    this.page = null;
+    /** How many jobs of it wait behind the button. */
+    this.fresh = 0;
+    this.paused = this.isOld = false;
     this.body = byId("rows");
-    this.attention = new Attention(this.body, () => this.schedule(), byId("total"));
-    everySecond(() => {
-      for (const row of this.rows.values()) if (row.isOld) this.painting.add(row);
-      if (this.isPageOld || this.filling.isDue) this.schedule();
-    });
+    this.attention = new Attention(this.body, () => this.fresh && this.mayMove() && this.show(), byId("total"));
+    this.refresh = new Refresh((signal) => this.read(signal), { told });
+    everySecond(() => this.paused || this.rows.forEach((row) => row.paint()));
     onPress(byId("new"), () => this.showNew());
     byId("pause").addEventListener("click", () => this.pause());
   }
 
-  /** Read the page again. @param {Record<string, string>} [filter] @param {string | null} [cursor] */
-  load(filter, cursor) { return this.reader.read(filter, cursor); }
-
-  /** Forget the page: none was read yet, or the filter is refused. Then no job counts as new. */
-  forgetPage() {
-    /** The filter and the cursor of the rows. */
-    this.filter = {};
-    this.cursor = null;
-    this.oldest = Infinity;
+  /** Show the jobs of a filter, from a cursor on. @param {Record<string, string>} [filter] @param {string | null} [cursor] */
+  load(filter = {}, cursor = null) {
+    this.wanted = { filter, cursor };
+    this.isAsked = true;
+    setAttr(this.body, "aria-busy", "true");
+    this.refresh.now();
   }
 
-  /** Show no job, as the filter is refused. */
-  showNone() {
-    this.forgetPage();
-    for (const one of [this.rows, this.fresh, this.changed]) one.clear();
-    this.catchUp.begin();
-    this.arrangeRows();
-    this.frame.showNone();
+  /** Read nothing, and show no job: the filter is refused. */
+  refuse() {
+    this.refresh.stop();
+    this.empty();
   }
 
-  show(page) {
-    const { items, next_cursor: next } = page;
-    this.filling.hold(page.quarantined);
-    const rows = new Map();
-    for (const job of items) {
-      const row = this.rows.get(job.id) ?? this.newRow(job);
-      row.show(job);
-      row.node.classList.remove("other", "arrived");
-      rows.set(job.id, row);
-    }
-    this.rows = rows;
-    this.oldest = next === null ? 0 : items.length ? items[items.length - 1].id : Infinity;
-    this.fresh.clear();
-    this.changed.clear();
-    this.catchUp.begin();
-    this.arrangeRows();
-    this.frame.show(page);
-  }
-
-  newRow(job) { return new JobRow(job, { isSelectable: this.isSelectable, isByEnd: () => isByEnd(this.filter), isHeld: (type) => this.filling.held.has(type), repaint: (row) => this.painting.add(row) }); }
-
-  arrangeRows() {
-    arrange(this.body, [...this.rows.values()].map(({ node }) => node));
+  empty() {
+    this.rows.clear();
+    this.page = null;
+    this.fresh = 0;
+    setAttr(this.body, "aria-busy", null);
+    arrange(this.body, []);
+    setText(byId("total"), "");
+    for (const id of ["newest", "older", "no-match", "first-steps"]) hide(byId(id), true, byId("jobs-title"));
+    this.showButtons();
     this.shown();
   }
 
-  /** @param {any[]} events */
+  /** Note what happened: a known row changes at once, all else with the next read. @param {any[]} events */
   take(events) {
-    if (this.reader.reading) this.reader.meanwhile.push(...events);
+    if (this.paused) { this.isOld ||= events.length > 0; return; }
     for (const { kind, job } of events) {
-      if (kind.startsWith("type.")) this.filling.soon(); // which are quarantined
-      if (!kind.startsWith("job.")) continue;
-      this.catchUp.told(job.id);
-      this.filling.tell(kind, job);
-      if (kind === "job.deleted") this.deleted(job.id);
-      else if (this.rows.has(job.id)) this.changed.set(job.id, job);
-      else if (this.fresh.has(job.id)) this.renew(job);
-      else if (this.fresh.size < MOST_FRESH && isNewer(kind, job, this.filter, this.oldest) && matches(job, this.filter)) {
-        this.fresh.set(job.id, job);
-        if (kind !== "job.enqueued") this.catchUp.knows();
-      }
+      if (!job) continue;
+      if (kind === "job.deleted") { this.rows.get(job.id)?.markDeleted(); this.gone(job.id); }
+      else this.rows.get(job.id)?.show(job);
     }
-    this.schedule();
+    if (!events.some(({ kind }) => kind.startsWith("job.") || kind.startsWith("type."))) return;
+    if (!isDeep(this.wanted.filter)) this.refresh.soon(); // a search costs too much to repeat it
+    else { this.isOld = true; this.showButtons(); }
   }
 
-  /** Take a newer state of a job that waits to be shown. */
-  renew(job) {
-    if (matches(job, this.filter)) this.fresh.set(job.id, job);
-    else this.fresh.delete(job.id);
+  /** @param {AbortSignal} signal */
+  async read(signal) {
+    const { filter, cursor } = this.wanted;
+    const limit = this.isAsked ? this.size : Math.min(MOST_READ, this.size + this.fresh);
+    const read = (at) => request(address("/jobs", filter, { limit, cursor: at, preview: true }), { signal });
+    let page;
+    try {
+      page = await readWhole(read, cursor, { most: limit, noun: "jobs", isWanted: () => !signal.aborted, tell: (text) => setText(byId("total"), text) });
+    } catch (error) {
+      if (error.errors?.length) this.empty();
+      throw error;
+    } finally { if (!signal.aborted) setAttr(this.body, "aria-busy", null); }
+    if (signal.aborted) return;
+    const isAsked = this.isAsked || !this.page;
+    Object.assign(this, { filter, cursor, page, isAsked: false, isOld: false });
+    this.held = new Set(page.quarantined);
+    this.fresh = isAsked ? 0 : page.items.filter(({ id }) => !this.rows.has(id)).length;
+    if (this.fresh === limit && limit < MOST_READ) this.refresh.soon(); // there may be more
+    if (isAsked || this.mayMove()) this.show(!isAsked); else this.update();
+    this.showTotal();
   }
 
-  deleted(id) {
-    this.fresh.delete(id);
-    this.changed.delete(id);
-    this.rows.get(id)?.markDeleted();
-    this.filling.soon(); // the total
-    this.gone(id);
+  /** Whether rows may come, go and move now. */
+  mayMove() { return !this.attention.isOn && (this.isShort || this.fresh <= MOST_AT_ONCE); }
+
+  /** Show the page that was read last. @param {boolean} [isLater] the same list was shown before: mark what is new in it */
+  show(isLater = true) {
+    const { items, next_cursor: next, unknown } = this.page, { filter, cursor } = this;
+    const before = this.rows;
+    this.rows = new Map(items.slice(0, this.isShort ? this.size : MOST_READ).map((job) => [job.id, before.get(job.id) ?? this.newRow(job)]));
+    this.fresh = 0;
+    this.update();
+    for (const [id, { node }] of this.rows) node.classList.toggle("arrived", isLater && !before.has(id));
+    arrange(this.body, [...this.rows.values()].map(({ node }) => node));
+    if (!this.isShort) this.showPages(next);
+    const isFiltered = Object.keys(filter).length > 0 || cursor !== null, isEmpty = !items.length;
+    const nothing = this.page.searched ? "Nothing found so far." : cursor ? "There are no more jobs." : "No jobs match the filter.";
+    hide(byId("no-match"), !isEmpty || !isFiltered, byId("query") ?? byId("jobs-title"));
+    if (isFiltered) setText(byId("no-match-words"), [nothing, ...unknown.map(sentence), ...noFields(filter)].join(" "));
+    byId("first-steps").hidden = !isEmpty || isFiltered;
+    this.shown();
   }
 
-  schedule() {
-    if (this.scheduled || this.reader.reading) return;
-    this.scheduled = true;
-    const flush = () => { this.scheduled = false; this.flush(); };
-    if (document.hidden) setTimeout(flush, 1000); // a hidden tab has no animation frames
-    else requestAnimationFrame(flush);
-  }
-
-  flush() {
-    if (this.reader.reading) return;
-    if (!this.paused && !document.hidden) {
-      for (const [id, job] of this.changed) this.patch(id, job);
-      this.changed.clear();
-      if (this.isPageOld) { if (this.mayInsert()) return this.load(); this.filling.look(); }
-      if (this.fresh.size && this.waiting <= MOST_AT_ONCE && this.mayInsert()) this.insert();
-      if (this.filling.isDue) this.filling.soon();
-      this.catchUp.read();
+  /** Show in place how the known jobs are now; those that the page no longer has are only marked. */
+  update() {
+    const jobs = new Map(this.page.items.map((job) => [job.id, job])), last = this.page.items.at(-1)?.id ?? Infinity;
+    for (const [id, row] of this.rows) {
+      if (jobs.has(id)) row.show(jobs.get(id));
+      row.node.classList.toggle("other", row.isDeleted || (!jobs.has(id) && (this.page.next_cursor === null || id > last)));
     }
-    this.frame.showButtons();
+    this.showButtons();
   }
 
-  patch(id, job) {
-    const row = this.rows.get(id);
-    if (!row || row.isDeleted) return;
-    row.show(job);
-    const { classList } = row.node, was = classList.contains("other");
-    if (classList.toggle("other", !matches(job, this.filter)) !== was || row.lacks) this.filling.soon(); // the total, or the row
+  newRow(job) { return new JobRow(job, { isSelectable: this.isSelectable, isByEnd: () => isByEnd(this.filter), isHeld: (type) => this.held.has(type) }); }
+
+  showPages(next) {
+    const { filter, path } = this, older = byId("older"), newest = byId("newest");
+    hide(newest, this.cursor === null, byId("jobs-title"));
+    hide(older, next === null, newest.hidden ? byId("jobs-title") : newest);
+    setText(older, this.page.searched ? "look further →" : isByEnd(filter) ? "ended earlier →" : "older →");
+    older.href = address(path, filter, { cursor: next });
+    newest.href = address(path, filter);
+    setText(byId("when"), isByEnd(filter) ? "ended" : "submitted");
   }
 
-  /** Whether to read the page again: it lacks jobs of which no event told, or too many to insert. A short table always follows. */
-  get isPageOld() {
-    if (this.reader.failures || !this.catchUp.isDue) return false;
-    return this.catchUp.mayLack || (this.waiting > MOST_AT_ONCE ? this.isShort : this.catchUp.missing > 0);
+  showTotal() {
+    const { total: { value, relation }, searched, items } = this.page;
+    const match = Object.keys(this.filter).length ? (value === 1 ? " matches" : " match") : "";
+    setText(byId("total"), searched ? `found ${count(items.length)}; ${farthest(this.page, "jobs")}` : `${relation === "gte" ? "at least " : ""}${plural(value, "job")}${match}`);
   }
 
-  /** Whether rows may be inserted at the top now. */
-  mayInsert() { return this.cursor === null && !isDeep(this.filter) && !this.attention.isOn; }
-
-  insert() {
-    if (!this.isShort && this.rows.size + this.fresh.size > MOST_ROWS) { if (!this.reader.failures) this.load(); return; }
-    const rows = [...this.rows.values()];
-    for (const job of this.fresh.values()) {
-      const row = this.newRow(job);
-      row.node.classList.add("arrived");
-      rows.splice(rows.findLastIndex((other) => isBefore(other.job, job, this.filter)) + 1, 0, row);
-    }
-    this.fresh.clear();
-    const shown = rows.slice(0, this.isShort ? this.page : MOST_ROWS);
-    if (shown.length < rows.length) this.oldest = shown[shown.length - 1].job.id;
-    this.rows = new Map(shown.map((row) => [row.job.id, row]));
-    byId("no-match").hidden = byId("first-steps").hidden = true;
-    this.arrangeRows();
-    this.filling.soon();
+  showButtons() {
+    const isSearch = this.isOld && isDeep(this.filter) && !this.paused;
+    setOff(byId("new"), !this.fresh && !isSearch);
+    setText(byId("new"), isSearch ? "search again" : `${count(this.fresh)}${this.fresh >= MOST_READ ? "+" : ""} new`);
+    setText(byId("pause"), this.paused ? "resume" : "pause");
+    setAttr(byId("pause"), "aria-pressed", String(this.paused));
   }
 
-  get waiting() { return this.fresh.size + this.catchUp.missing; }
-
-  /** Insert the waiting rows, or read the newest page. */
+  /** Show what waits. */
   showNew() {
-    if (this.cursor !== null) return byId("newest").click();
-    if (isDeep(this.filter) || this.catchUp.mayLack || this.catchUp.missing || this.waiting > MOST_AT_ONCE) return this.load();
-    this.insert();
-    this.frame.showButtons();
+    if (this.fresh > this.size || this.isOld) this.load(this.filter, this.cursor);
+    else this.show();
   }
 
   pause() {
     this.paused = !this.paused;
-    setAttr(byId("pause"), "aria-pressed", String(this.paused));
-    this.schedule();
+    if (!this.paused && this.isOld) this.refresh.now();
+    this.showButtons();
   }
 }

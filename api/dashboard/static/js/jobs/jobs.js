@@ -7,12 +7,9 @@ import { JOBS, address, followLinks, isByEnd, readAddress } from "../lists/filte
 import { request } from "../base/http.js";
 import { JobsTable } from "./jobs-table.js";
 import { Live } from "../frame/live.js";
-import { mayPass } from "./page-reader.js";
 import { tellOf } from "./none-starts.js";
-import { Place } from "./place.js";
 import { completions, jobNumber, parse, write } from "../lists/query.js";
 import { rowKeys } from "../lists/row-keys.js";
-import { startSaved } from "./saved.js";
 import { Selection } from "./selection.js";
 import { LIVE } from "../base/words.js";
 
@@ -21,14 +18,11 @@ const field = byId("query"), status = byId("status"), ended = byId("ended"), sor
 const problem = byId("filter-problem");
 const table = new JobsTable({
   path: JOBS, isSelectable: Boolean(byId("pick-page")), shown: () => selection.show(), gone: (id) => selection.drop(id),
-  loaded: () => place.takeUp(), told: tellProblem,
+  told: (error) => showOrHide(problem, error?.errors?.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ") || error?.message),
 });
 const selection = new Selection(table);
-const place = new Place(table, selection);
-const byStatus = new ByStatus(() => table.frame.takeCount(byStatus.of(table.filter)));
-table.frame.counted = (total) => byStatus.learn(table.filter, total);
-const bulk = new Bulk(selection, () => { table.filling.soon(); place.keep(); }); // the jobs are no longer selected, even after a reload
-const showSaved = startSaved(() => new URLSearchParams(readAddress().filter).toString(), (query) => go(`${JOBS}?${query}`));
+const byStatus = new ByStatus();
+const bulk = new Bulk(selection, () => table.refresh.soon());
 /** @type {Record<string, string[]>} */
 const known = {};
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -37,56 +31,41 @@ let typing;
 let at = location.pathname + location.search;
 
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click(), ...rowKeys(table.body, selection, bulk) });
-new Live("/ws?mode=summary", {
-  connected: ({ types }) => { known.type = types.map((type) => type.name ?? type); load(); },
-  events: (events) => table.take(events),
-  summary: (summary) => table.catchUp.take(summary),
-  status: ({ counts }) => byStatus.takeAll(counts),
-  live: () => table.reader.retryNow(),
-});
-request("/queues").then(({ items }) => { known.queue = items.map(({ name }) => name); }).catch(() => {});
 byId("filters").inert = false; // before this, what is typed would be lost
 field.value = write(readAddress().filter);
 showForm();
 load();
 if (location.hash === "#search") field.focus();
+new Live("/ws", {
+  hello: ({ types }) => { known.type = types.map((type) => type.name ?? type); if (table.page) table.refresh.now(); },
+  events: (events) => table.take(events),
+  status: ({ counts }) => byStatus.takeAll(counts),
+});
+request("/queues").then(({ items }) => { known.queue = items.map(({ name }) => name); }).catch(() => {});
 
 /** Read the jobs of the address, unless the filter in the field is refused. */
 function load() {
   const { filter, cursor } = readAddress(), { problems } = parse(field.value);
   showOrHide(problem, problems.join(" "));
-  if (problems.length) table.reader.refuse(); else table.load(filter, cursor);
-}
-
-/** Say why the list could not be read, and that it shows its earlier state. @param {any} error null: it was read */
-function tellProblem(error) {
-  const why = error && (error.errors?.map((one) => `${one.pointer.slice(1)} ${one.detail}.`).join(" ") || error.message);
-  const which = table.frame.isRead ? "The list is as it was before: it could not be read again." : "The list could not be read.";
-  showOrHide(problem, why && (mayPass(error) ? `${which} ${why} Another try follows.` : why));
+  if (problems.length) table.refuse(); else table.load(filter, cursor);
 }
 
 /** Change the address and load the jobs. @param {string} to @param {{keep?: boolean, isTyped?: boolean}} [how] `keep`: replace the entry in the history; `isTyped`: the field has it already */
 function go(to, { keep = false, isTyped = false } = {}) {
   if (keep) history.replaceState(null, "", to);
-  else { place.keep(); history.pushState(null, "", to); scrollTo(0, 0); }
-  place.wanted = null;
+  else { history.pushState(null, "", to); scrollTo(0, 0); }
   arrive(isTyped);
 }
 
 function arrive(isTyped = false) {
   at = location.pathname + location.search;
   if (!isTyped) { clearTimeout(typing); field.value = write(readAddress().filter); }
-  if (JSON.stringify(readAddress().filter) !== JSON.stringify(table.filter)) { selection.clear(); bulk.forget(); } // a job that is not seen must not stay selected
-  else delete place.wanted?.chosen; // another page of the list: what is selected now stays so
+  if (JSON.stringify(readAddress().filter) !== JSON.stringify(table.wanted.filter)) { selection.clear(); bulk.forget(); } // a job that is not seen must not stay selected
   showForm();
   load();
 }
 
-addEventListener("popstate", (event) => {
-  if (at === location.pathname + location.search) return; // only what comes after `#` has changed
-  place.wanted = event.state ?? { y: 0 };
-  arrive();
-});
+addEventListener("popstate", () => { if (at !== location.pathname + location.search) arrive(); }); // else only what comes after `#` has changed
 
 /** Offer to open the job whose number is in the field; the number may also be meant as a text. */
 function offerNumber() {
@@ -106,7 +85,6 @@ function showForm() {
   ended.value = filter.until ? "" : filter.since ?? "";
   sort.value = isByEnd(filter) ? "ended" : "newest";
   hide(byId("clear"), Object.keys(filter).length === 0, field);
-  showSaved();
 }
 
 /** Take the filter of the field, with changes. @param {Record<string, string>} [changes] @param {boolean} [keep] */

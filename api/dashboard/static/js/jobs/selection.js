@@ -76,9 +76,6 @@ export class Selection {
     for (const id of this.table.rows.keys()) this.set(id, true);
   }
 
-  /** Select again what was. @param {{all: boolean, ids: number[]}} what */
-  choose({ all, ids }) { this.all = all; this.ids = new Set(ids); this.show(); }
-
   clear() { this.forget(); this.show(); }
 
   forget() { this.all = false; this.ids.clear(); }

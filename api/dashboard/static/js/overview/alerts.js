@@ -1,17 +1,19 @@
 // The rules of `[[alerts]]`: what each is about, whether it holds, which alerts reached nobody, and its last job.
 import { arrange, byId, h, icon, setText } from "../base/dom.js";
 import { request } from "../base/http.js";
-import { Reading } from "../frame/reading.js";
+import { Refresh } from "../frame/refresh.js";
 import { setTime, timeNode } from "../base/time.js";
 import { addressOf } from "../base/verdict.js";
 import { plural, spaced, TERMINAL } from "../base/words.js";
+
+const EVERY_MS = 15_000;
 
 export class Alerts {
   constructor() {
     /** @type {Map<string, AlertRow>} */
     this.rows = new Map();
-    this.reading = new Reading(() => this.read());
-    this.first = this.reading.now();
+    this.refresh = new Refresh(() => this.read(), { every: EVERY_MS, told: () => {} });
+    this.refresh.now();
   }
 
   async read() { this.show((await request("/alerts")).items); }

@@ -4,14 +4,13 @@ import { drawMinutes } from "../base/charts.js";
 import { request } from "../base/http.js";
 import { ENDED, brief, bytes, count, duration, percent, rate, plural } from "../base/words.js";
 import { RateMeter } from "../base/rate.js";
-import { Reading } from "../frame/reading.js";
+import { Refresh } from "../frame/refresh.js";
 import { minute, setTime } from "../base/time.js";
 import { Concerns } from "./concerns.js";
 import { ALARMING_SHARE } from "../base/verdict.js";
 import { showProblemCount } from "../frame/chrome.js";
 
-const AGAIN_MS = 4500; // it is asked with heartbeats
-const AGAIN_AT_REST_MS = 14500;
+const EVERY_MS = 5000;
 
 export class Figures {
   constructor() {
@@ -19,30 +18,19 @@ export class Figures {
     this.stats = null;
     this.meter = new RateMeter(10);
     this.concerns = new Concerns();
-    this.reading = new Reading(() => this.read());
+    this.refresh = new Refresh(() => this.read(), { every: EVERY_MS, whileHidden: true, told: (error) => showOrHide(byId("stale"), error && `What stands here is old, as it cannot be read: ${error.message}`) });
     this.oldestQueue = h("a");
-    this.first = this.reading.now();
+    this.refresh.now();
   }
 
   async read() {
-    try {
-      this.stats = await request("/stats");
-      this.showStats();
-      showOrHide(byId("stale"), "");
-    } catch (error) {
-      if (error.status) showOrHide(byId("stale"), `What stands here is old, as it cannot be read: ${error.message}`); // else the banner tells
-      throw error;
-    }
+    this.stats = await request("/stats");
+    this.showStats();
   }
 
-  /** Take the counts of a heartbeat, whether it is drawn or not; return whether jobs have ended of late. @param {Record<string, number>} counts */
-  keep(counts) {
-    this.pace = this.meter.push(ENDED.reduce((sum, status) => sum + (counts[status] ?? 0), 0));
-    return this.pace !== 0;
-  }
-
-  /** Show the counts and workers of a hello or a heartbeat. @param {{counts: Record<string, number>, workers: any[]}} message @param {boolean} isAtRest */
-  showStatus({ counts, workers }, isAtRest) {
+  /** Show the counts and workers of a hello or a heartbeat. @param {{counts: Record<string, number>, workers: any[]}} message */
+  showStatus({ counts, workers }) {
+    const pace = this.meter.push(ENDED.reduce((sum, status) => sum + (counts[status] ?? 0), 0));
     this.counts = counts;
     this.workers = workers;
     for (const item of byId("counts").children) {
@@ -50,13 +38,9 @@ export class Figures {
       setText(item.querySelector("b"), count(n));
       item.classList.toggle("none", n === 0);
     }
-    const { pace } = this;
     setText(byId("now-rate"), pace === null ? "\u00a0" : pace ? `now ${rate(pace)} a second` : "none right now");
     setText(byId("sentence"), this.sentence());
     this.readIfWorkersChanged();
-    // With time alone, waiting jobs grow old or become due, and some concerns go away.
-    const isQuiet = isAtRest && !counts.pending && this.stats?.verdict.concerns.length === 0;
-    this.reading.ifOlder(isQuiet ? AGAIN_AT_REST_MS : AGAIN_MS);
   }
 
   /** Ask for the verdict at once if it may be another, as the state of a worker has changed. */
@@ -64,7 +48,7 @@ export class Figures {
     const states = JSON.stringify(this.workers.map(({ host, slot, state, degraded, silent, reason }) => [host, slot, state, degraded, silent, reason]));
     if (states === this.states) return;
     this.states = states;
-    this.reading.now();
+    this.refresh.soon();
   }
 
   showVerdict() {

@@ -5,45 +5,26 @@ import { startChrome } from "../frame/chrome.js";
 import { JOBS } from "../lists/filter.js";
 import { showFirstCommands } from "../jobs/first-commands.js";
 import { Figures } from "./figures.js";
-import { Heartbeats } from "../slots/heartbeats.js";
 import { JobsTable } from "../jobs/jobs-table.js";
 import { Live } from "../frame/live.js";
-import { keepScrollPosition } from "../frame/scroll-position.js";
 import { Slots } from "../slots/slots.js";
 
-const ALERTS_MS = 14500; // asked with heartbeats
-const isOfSystem = ({ kind }) => !kind.startsWith("job.") && kind !== "schedule.fired";
-
-let hasStatus, hasJobs;
-const firstStatus = new Promise((resolve) => { hasStatus = resolve; });
-const firstJobs = new Promise((resolve) => { hasJobs = resolve; });
-const table = new JobsTable({ path: JOBS, page: 10, isShort: true, loaded: () => { hasJobs(); showFirstCommands(); } });
+const table = new JobsTable({ path: JOBS, size: 10, isShort: true, shown: showFirstCommands });
 
 startChrome({ p: () => byId("pause").click(), n: () => byId("new").click() });
-const slots = new Slots();
-const heartbeats = new Heartbeats(
-  ({ counts, workers }) => { slots.keep(workers); return figures.keep(counts); },
-  (message, isAtRest) => {
-    slots.show(message.workers);
-    figures.showStatus(message, isAtRest);
-    alerts.reading.ifOlder(ALERTS_MS);
-  },
-);
-const figures = new Figures();
-const alerts = new Alerts();
-new Live("/ws?mode=summary", {
-  connected: () => table.load(),
+const slots = new Slots(), figures = new Figures(), alerts = new Alerts();
+new Live("/ws", {
+  hello: () => { table.load(); figures.refresh.now(); alerts.refresh.now(); slots.begin(); },
   events: (events) => { table.take(events); if (events.some(isOfSystem)) readAnew(events); },
-  summary: (summary) => table.catchUp.take(summary),
-  status: (message) => { heartbeats.take(message); hasStatus(); showFirstCommands(); },
-  live: () => { table.reader.retryNow(); slots.begin(); },
+  status: (message) => { slots.show(message.workers); figures.showStatus(message); },
 });
-table.load();
-keepScrollPosition(Promise.all([firstJobs, figures.first, alerts.first, firstStatus, slots.pools.known]));
 
-/** If queues, workers or the configuration have changed, read anew what depends on them: the verdict, alerts and pools. */
+/** Whether an event is about queues, workers or the configuration. @param {{kind: string}} event */
+function isOfSystem({ kind }) { return !kind.startsWith("job.") && kind !== "schedule.fired"; }
+
+/** Read anew what depends on them: the verdict, alerts and pools. @param {{kind: string}[]} events */
 function readAnew(events) {
   if (events.some(({ kind }) => kind === "config.reloaded")) slots.begin();
-  for (const { reading } of [figures, alerts]) reading.outdate();
-  heartbeats.stir();
+  figures.refresh.soon();
+  alerts.refresh.soon();
 }

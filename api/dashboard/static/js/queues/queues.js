@@ -3,7 +3,7 @@ import { backlogOf } from "./backlog.js";
 import { byId } from "../base/dom.js";
 import { startChrome } from "../frame/chrome.js";
 import { request } from "../base/http.js";
-import { Poll } from "../frame/poll.js";
+import { followStream } from "../frame/refresh.js";
 import { QueueRow } from "./queue-row.js";
 import { showTotals } from "./queue-totals.js";
 import { Rows } from "../lists/rows.js";
@@ -17,16 +17,16 @@ const ORDERS = {
 };
 
 startChrome();
-const rows = new Rows(byId("rows"), ({ name }) => name, (queue) => new QueueRow(queue, () => poll.now()), searchedText);
+const rows = new Rows(byId("rows"), ({ name }) => name, (queue) => new QueueRow(queue, () => refresh.now()), searchedText);
 const sorting = new Sorting(byId("rows").closest("table"), ORDERS, () => rows.shown && show(true), "name");
 byId("search").addEventListener("input", () => rows.shown && totals());
 /** @type {any[]} */
 let items = [];
 const totals = () => showTotals(rows.found, items.length, sorting.words);
-const poll = new Poll(async (signal) => {
+const refresh = followStream(async (signal) => {
   ({ items } = await request("/queues", { signal }));
   show();
-});
+}, (kind) => kind.startsWith("queue."));
 
 /** @param {boolean} [isAsked] */
 function show(isAsked) {

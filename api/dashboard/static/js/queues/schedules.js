@@ -2,19 +2,19 @@
 import { byId, setText } from "../base/dom.js";
 import { startChrome } from "../frame/chrome.js";
 import { request } from "../base/http.js";
-import { Poll } from "../frame/poll.js";
+import { followStream } from "../frame/refresh.js";
 import { Rows } from "../lists/rows.js";
 import { ScheduleRow } from "./schedule-row.js";
 import { count, plural } from "../base/words.js";
 
 startChrome();
-const rows = new Rows(byId("rows"), ({ name }) => name, (schedule) => new ScheduleRow(schedule, () => poll.now()),
+const rows = new Rows(byId("rows"), ({ name }) => name, (schedule) => new ScheduleRow(schedule, () => refresh.now()),
   ({ name, type, in_words: words }) => `${name} ${type} ${words}`);
-const poll = new Poll(async (signal) => {
+const refresh = followStream(async (signal) => {
   const { items } = await request("/schedules", { signal });
   rows.show(items);
   setText(byId("summary"), summary(items));
-});
+}, (kind) => kind === "schedule.fired");
 
 function summary(schedules) {
   if (!schedules.length) return "\u00a0";

@@ -1,8 +1,8 @@
 // The exits of a slot's processes, newest first, each with its evidence.
-import { arrange, h, setText } from "../base/dom.js";
+import { arrange, h } from "../base/dom.js";
 import { stackNodes } from "../base/stack.js";
 import { timeNode } from "../base/time.js";
-import { aged, duration, plural, withoutColours } from "../base/words.js";
+import { duration, plural, withoutColours } from "../base/words.js";
 
 const MOST = 20;
 const SHORT = 200; // characters: a few lines at most
@@ -13,13 +13,6 @@ export class Exits {
     this.node = h("ol", { class: "exits" }, h("li", { class: "hint" }, "No exit of this slot is known."));
     /** Newest first. @type {Map<string, HTMLElement>} */
     this.known = new Map();
-  }
-
-  /** Say since when none has ended: earlier exits, before this supervisor or before its pool was scaled away, are not known. @param {any} worker @param {any} supervisor its row, if there is one */
-  showNone({ uptime_s: up }, supervisor) {
-    const known = [up, supervisor?.uptime_s].filter((one) => typeof one === "number");
-    const since = up === null || !known.length ? "" : ` since it was started ${aged(Math.min(...known))} ago`;
-    if (!this.known.size) setText(this.node.firstElementChild, `No exit of this slot is known${since}.`);
   }
 
   /** Add the exits that are not known yet; what somebody has opened or selected stays. @param {any[]} exits */

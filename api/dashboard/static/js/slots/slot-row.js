@@ -1,7 +1,6 @@
 // One row of the worker panel: how a slot is, why, what it runs, and what that costs.
 import { h, icon, setAttr, setText } from "../base/dom.js";
 import { Sparkline, WorkChart } from "../base/charts.js";
-import { ageOfBeat } from "./heartbeats.js";
 import { RateMeter } from "../base/rate.js";
 import { SlotFold } from "./slot-fold.js";
 import { failureText, iconOf, leftText, lookOf, whyText } from "../base/slot-state.js";
@@ -16,6 +15,10 @@ const WHY = {
 };
 const WHY_PROGRAM = { down: "waits for its turn, or was stopped" };
 const RATE_S = 10, RATE_KNOWN_S = 5;
+const FRESH_S = 3;
+
+/** The age of a heartbeat: seconds are shown only if it is late. @param {number | null} age */
+const ageOfBeat = (age) => (age === null ? "–" : age < FRESH_S ? `< ${FRESH_S} s` : `${Math.round(age)} s`);
 
 export class SlotRow {
   /** @param {any} worker @param {boolean} several whether there are other hosts */

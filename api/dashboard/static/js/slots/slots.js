@@ -16,9 +16,6 @@ export class Slots {
     /** @type {Map<string, HTMLElement>} */
     this.heads = new Map();
     this.pools = new Pools(() => this.begin());
-    const panel = byId("workers");
-    if (localStorage.getItem("orpheus.workers") === "folded") panel.open = false;
-    panel.addEventListener("toggle", () => localStorage.setItem("orpheus.workers", panel.open ? "open" : "folded"));
     everySecond(() => this.rows.forEach((row) => row.tick()));
   }
 
@@ -27,45 +24,37 @@ export class Slots {
     try {
       const { items, pools, programs } = await request("/workers?samples=true");
       for (const worker of items) this.rows.get(keyOf(worker))?.begin(worker.samples);
-      this.pools.learn({ pools, programs });
-    } catch { this.pools.learn(); } // the charts fill as time passes
-  }
-
-  /** Take the measures of a heartbeat, whether it is drawn or not. @param {any[]} workers as GET /workers gives them */
-  keep(workers) {
-    for (const worker of workers) this.rows.get(keyOf(worker))?.keep(worker);
+      this.pools.configured = { pools: pools ?? [], programs: programs ?? [] };
+    } catch { this.pools.configured ??= { pools: [], programs: [] }; } // the charts fill as time passes
   }
 
   /** @param {any[]} workers */
   show(workers) {
-    const hosts = Map.groupBy(workers, ({ host }) => host), { pools } = this;
-    const several = hosts.size > 1;
+    const hosts = Map.groupBy(workers, ({ host }) => host), several = hosts.size > 1;
+    for (const worker of workers) this.rowOf(worker, several).keep(worker);
+    if (document.hidden) return; // no chart misses a second
     byId("slots").classList.toggle("compact", workers.length > MANY);
     const supervisors = new Map(workers.filter(({ slot }) => slot === "supervisor").map((one) => [one.host, one]));
     const nodes = [...hosts].flatMap(([host, members]) => [
       ...several ? [this.headOf(host, members)] : [],
       ...members.sort(byRole).flatMap((worker) => {
-        const row = this.rows.get(keyOf(worker)) ?? this.newRow(worker, several);
-        row.show({ ...worker, get others() { return workers.filter((one) => one !== worker); }, get finishes_within_s() { return pools.limitOf(worker); } }, supervisors.get(host), several);
+        const row = this.rowOf(worker, several);
+        row.show(worker, supervisors.get(host), several);
         return [row.node, row.fold.node];
       }),
     ]);
-    const body = byId("slots");
-    const nextFocus = this.nextFocus(body, nodes);
     const present = new Set(workers.map(keyOf));
-    for (const key of this.rows.keys()) if (!present.has(key)) { this.rows.get(key)?.fold.leave(); this.rows.delete(key); }
+    for (const key of this.rows.keys()) if (!present.has(key)) this.rows.delete(key);
     for (const host of this.heads.keys()) if (!hosts.has(host)) this.heads.delete(host);
-    arrange(body, nodes);
-    nextFocus?.focus({ preventScroll: true });
+    arrange(byId("slots"), nodes);
     this.pools.show(workers, supervisors);
     setText(byId("workers-summary"), this.summary(workers));
   }
 
   /** @param {any} worker @param {boolean} several */
-  newRow(worker, several) {
-    const row = new SlotRow(worker, several);
+  rowOf(worker, several) {
+    const row = this.rows.get(keyOf(worker)) ?? new SlotRow(worker, several);
     this.rows.set(keyOf(worker), row);
-    row.keep(worker);
     return row;
   }
 
@@ -75,15 +64,6 @@ export class Slots {
     this.heads.set(host, head);
     setText(head.lastElementChild, this.summary(members));
     return head;
-  }
-
-  /** Return what gets the focus if its row disappears: the nearest row that stays. */
-  nextFocus(body, nodes) {
-    const rows = [...body.children];
-    const focused = rows.findIndex((row) => row.contains(document.activeElement));
-    if (focused < 0 || nodes.includes(rows[focused])) return null;
-    const near = [...rows.slice(focused), ...rows.slice(0, focused).reverse()].find((row) => nodes.includes(row));
-    return near?.querySelector(".more button") ?? byId("workers").querySelector("summary");
   }
 
   /** @param {any[]} workers */
@@ -103,15 +83,9 @@ export class Slots {
 }
 
 /** Return a name of the slot that no other host has. @param {{host: string, slot: string}} worker */
-function keyOf({ host, slot }) {
-  return `${host} ${slot}`;
-}
+const keyOf = ({ host, slot }) => `${host} ${slot}`;
 
-function byRole(a, b) {
-  return rankOf(a) - rankOf(b) || a.slot.localeCompare(b.slot, "en", { numeric: true });
-}
+const byRole = (a, b) => rankOf(a) - rankOf(b) || a.slot.localeCompare(b.slot, "en", { numeric: true });
 
 /** Return the rank of a slot: workers first, then programs, then what runs them. */
-function rankOf({ pool, role }) {
-  return pool === null ? 2 : Number(role === "program");
-}
+const rankOf = ({ pool, role }) => (pool === null ? 2 : Number(role === "program"));

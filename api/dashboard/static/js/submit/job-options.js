@@ -1,6 +1,6 @@
 // The options of a new job, with the defaults of its type: folded, with what is given in the line that opens them.
 import { byId, setText } from "../base/dom.js";
-import { LeafField } from "./field-leaf.js";
+import { Field } from "./field.js";
 import { shapeOf } from "./schema.js";
 
 const TEXT = { type: "string", short: true };
@@ -30,20 +30,16 @@ const optionsOf = ({ queue, max_retries, timeout }) => ({
 function fieldsFor(defaults) {
   return Object.entries(optionsOf(defaults)).map(([name, schema]) => {
     const shape = schema.type === "list" ? { kind: "list", schema, nullable: false } : shapeOf(schema, {});
-    return new LeafField({ name, id: `option-${name}`, required: false, shape: { ...shape, schema: { ...shape.schema, isOption: true } } });
+    return new Field({ name, id: `option-${name}`, required: false, shape: { ...shape, schema: { ...shape.schema, isOption: true } } });
   });
 }
 
 export class JobOptions {
-  /** @type {LeafField[]} */
+  /** @type {Field[]} */
   fields = [];
-  /** The fields for the defaults of each type, with what was filled in. @type {Map<any, LeafField[]>} */
-  kept = new Map();
-
-  /** Take the defaults of a type, with what was filled in for it before. @param {any} defaults */
+  /** @param {any} defaults of a type */
   setDefaults(defaults) {
-    this.fields = this.kept.get(defaults) ?? fieldsFor(defaults);
-    this.kept.set(defaults, this.fields);
+    this.fields = fieldsFor(defaults);
     byId("option-fields").replaceChildren(...this.fields.map(({ node }) => node));
   }
 

@@ -1,11 +1,13 @@
-// Reads a JSON Schema for a form: the shape of a value, and a field in words. Pure.
-import { Exact, writeExact } from "../base/exact.js";
+// Reads a JSON Schema for a form: the shape of a value, a field in words, and an example. Pure.
+import { writeExact } from "../base/exact.js";
 
 const LONGEST_WAY = 30; // references that lead in a circle end here
+const DEEPEST = 8; // of examples for schemas that refer to themselves
+const DEEPEST_LABEL = 2;
 
 /**
- * The shape of a value: `kind`, the schema without its references, whether it may be null, and the choices of a union.
- * @typedef {{kind: string, schema: any, nullable: boolean, choices?: {label: string, part: any}[]}} Shape
+ * The shape of a value: `kind`, the schema without its references, and whether it may be null.
+ * @typedef {{kind: string, schema: any, nullable: boolean}} Shape
  * @typedef {{name: string, schema: any, required: boolean, defs: any}} FieldSpec
  */
 
@@ -31,93 +33,60 @@ function follow(part, defs) {
   return schema;
 }
 
-/** Return the shape of the values that `part` of a schema allows. @param {any} part @param {any} defs @returns {Shape} */
+/** Return the shape of the values that `part` of a schema allows. "This or null" has the shape of this; all that one control cannot show is JSON. @param {any} part @param {any} defs @returns {Shape} */
 export function shapeOf(part, defs) {
   const schema = follow(part, defs);
-  const { anyOf, oneOf, discriminator: _, ...around } = schema;
-  const ways = anyOf ?? oneOf ?? (Array.isArray(schema.type) ? schema.type.map((/** @type {string} */ type) => ({ ...around, type, default: undefined })) : null);
-  if (ways) return shapeOfUnion(ways, around, defs);
+  const { anyOf, oneOf, ...around } = schema;
+  const ways = anyOf ?? oneOf ?? (Array.isArray(schema.type) ? schema.type.map((/** @type {string} */ type) => ({ ...around, type })) : null);
+  if (ways) {
+    const parts = ways.map((/** @type {any} */ way) => follow(way, defs)), others = parts.filter((/** @type {any} */ one) => one.type !== "null");
+    const { type: _, ...rest } = around;
+    const text = others.find((/** @type {any} */ one) => one.type === "string" && !one.enum); // "text or number" is typed as text
+    if (others.length === 1 || text) return { ...shapeOf({ ...(text ?? others[0]), ...rest }, defs), nullable: others.length < parts.length };
+    return { kind: "json", schema: { ...rest, ways: others }, nullable: others.length < parts.length };
+  }
   if ("const" in schema) return { kind: "choice", schema: { ...schema, enum: [schema.const] }, nullable: false };
   if (schema.enum) return { kind: "choice", schema: { ...schema, enum: schema.enum.filter((/** @type {any} */ one) => one !== null) }, nullable: schema.enum.includes(null) };
   return { kind: kindOf(schema), schema, nullable: schema.type === "null" };
 }
 
-/** "This or null" has the shape of this, and may be left empty; other unions are a choice. */
-function shapeOfUnion(ways, { type: _, ...around }, defs) {
-  const parts = ways.map((/** @type {any} */ way) => follow(way, defs));
-  const others = parts.filter((/** @type {any} */ one) => one.type !== "null");
-  const nullable = others.length < parts.length;
-  if (others.length === 1) return { ...shapeOf({ ...others[0], ...around }, defs), nullable: true };
-  return { kind: "union", schema: around, nullable, choices: others.map((/** @type {any} */ one) => ({ get label() { return labelOf(one, defs); }, part: one })) }; // labels are made when read, as a choice may hold the union itself
+function kindOf({ type, format }) {
+  if (type === "string") return { date: "date", "date-time": "moment" }[format] ?? "string";
+  return ["integer", "number", "boolean"].includes(type) ? type : "json";
 }
 
-function kindOf(schema) {
-  switch (schema.type) {
-    case "object": return schema.properties ? "object" : isMap(schema) ? "map" : "json";
-    case "array": return schema.items || schema.prefixItems ? "array" : "json";
-    case "string": return { date: "date", "date-time": "moment" }[schema.format] ?? "string";
-    case "integer": case "number": case "boolean": return schema.type;
-    default: return schema.properties ? "object" : "json";
-  }
-}
+const WORDS = { number: "number", string: "text", boolean: "true or false", moment: "date and time" };
 
-/** Whether all values of an object have the same shape, whatever their keys are. If they may have any shape, JSON is easier to write. */
-const isMap = ({ additionalProperties: values, patternProperties }) => !patternProperties && typeof values === "object" && values !== null && Object.keys(values).length > 0;
-
-const WORDS = { number: "number", string: "text", boolean: "true or false", moment: "date and time", array: "list", union: "one of several kinds", json: "JSON" };
-
-const DEEPEST_LABEL = 2; // a map may hold maps like itself, without end
-
+/** What a value that is written as JSON must be: "list of text". */
 function labelOf(part, defs, depth = 0) {
   const { kind, schema } = shapeOf(part, defs);
-  if (schema.title) return schema.title;
-  if (depth > DEEPEST_LABEL) return WORDS[kind] ?? kind;
-  if (kind === "choice") return schema.enum.map((/** @type {any} */ one) => writeExact(one)).join(", ");
-  if (kind === "map") return `map of ${labelOf(schema.additionalProperties, defs, depth + 1)}`;
-  if (kind === "array" && schema.items) return `list of ${labelOf(schema.items, defs, depth + 1)}`;
-  return WORDS[kind] ?? kind;
+  if (schema.title && depth) return schema.title;
+  if (kind !== "json") return kind === "choice" ? choicesOf(schema) : WORDS[kind] ?? kind;
+  if (depth > DEEPEST_LABEL) return "JSON";
+  if (schema.ways) return schema.ways.map((/** @type {any} */ way) => labelOf(way, defs, depth + 1)).join(" or ");
+  if (schema.type === "array") return schema.items ? `list of ${labelOf(schema.items, defs, depth + 1)}` : "list";
+  if (schema.properties) return `{ ${Object.keys(schema.properties).join(", ")} }`;
+  return typeof schema.additionalProperties === "object" ? `map of ${labelOf(schema.additionalProperties, defs, depth + 1)}` : "any value";
 }
 
-/** Whether a value looks like one of this part: of several choices, which is meant. @param {any} part @param {any} value @param {any} defs */
-export function fits(part, value, defs) {
-  const { kind, schema, nullable, choices } = shapeOf(part, defs);
-  if (value === null) return nullable;
-  const isNumber = typeof value === "number" || value instanceof Exact;
-  switch (kind) {
-    case "union": return choices.some((/** @type {any} */ one) => fits(one.part, value, defs));
-    case "choice": return schema.enum.some((/** @type {any} */ one) => writeExact(one) === writeExact(value));
-    case "integer": return isNumber && /^-?\d+$/.test(String(value));
-    case "number": return isNumber;
-    case "boolean": return typeof value === "boolean";
-    case "array": return Array.isArray(value);
-    case "map": return isObject(value) && Object.values(value).every((one) => fits(schema.additionalProperties, one, defs));
-    case "object": return isObject(value) && (schema.required ?? []).every((/** @type {string} */ name) => name in value)
-      && Object.entries(schema.properties ?? {}).every(([name, inner]) => !(name in value) || follow(inner, defs).const === undefined || fits(inner, value[name], defs));
-    case "json": return !schema.type || (schema.type === "object" ? isObject(value) : schema.type === "array" ? Array.isArray(value) : false);
-    default: return typeof value === "string";
-  }
-}
+const choicesOf = (schema) => schema.enum.map((/** @type {any} */ one) => writeExact(one)).join(", ");
 
-const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Exact);
-
-/** A field in words: "the width · whole number · at least 1 · default 640". @param {FieldSpec} field */
+/** A field in words: "the width · integer · at least 1 · default 640". @param {FieldSpec} field */
 export function describeField({ schema: part, defs }) {
   const shape = shapeOf(part, defs);
-  const { kind, schema, choices } = shape;
-  const values = kind === "choice" ? `one of ${schema.enum.map((/** @type {any} */ value) => writeExact(value)).join(", ")}`
-    : kind === "map" ? labelOf(schema, defs) : kind === "union" ? (choices ?? []).map(({ label }) => label).join(" or ") : kind === "boolean" ? "true or false" : "";
-  return [hintOf(shape), values, defaultOf(schema)].filter(Boolean).join(" · ") || "any value";
+  const values = shape.kind === "choice" ? `one of ${choicesOf(shape.schema)}` : shape.kind === "boolean" ? "true or false" : "";
+  return [hintOf(shape, defs), values, defaultOf(shape.schema)].filter(Boolean).join(" · ") || "any value";
 }
 
 /** @param {any} schema */
 export const defaultOf = ({ default: preset }) => (preset === undefined || preset === null ? "" : `default ${writeExact(preset)}`);
 
-/** What a value must be, in words; its default stands apart. @param {Shape} shape */
-export function hintOf({ kind, schema }) {
-  const { description, hint, type, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength, minItems, maxItems, minProperties, maxProperties } = schema;
-  const named = { choice: "", boolean: "", union: "", object: "", array: "", map: "", json: `JSON${type ? ` ${type}` : ""}` }[kind] ?? WORDS[kind] ?? kind;
+/** What a value must be, in words; its default stands apart. @param {Shape} shape @param {any} [defs] */
+export function hintOf({ kind, schema }, defs = {}) {
+  const { description, hint, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength, minItems, maxItems } = schema;
+  const named = kind === "json" ? `JSON: ${labelOf(schema, defs)}` : ["choice", "boolean"].includes(kind) ? "" : WORDS[kind] ?? kind;
   return [
-    description, hint ?? named, range(minimum, maximum, ""), range(minLength, maxLength, " character"), range(minItems, maxItems, " item"), kind === "map" && range(minProperties, maxProperties, " key"),
+    description, hint ?? named, range(minimum, maximum, ""), range(minLength, maxLength, " character"), range(minItems, maxItems, " item"),
     exclusiveMinimum !== undefined && `more than ${exclusiveMinimum}`, exclusiveMaximum !== undefined && `less than ${exclusiveMaximum}`,
   ].filter(Boolean).join(" · ");
 }
@@ -126,4 +95,35 @@ function range(low, high, one) {
   const what = one && (high ?? low) !== 1 ? `${one}s` : one;
   if (low !== undefined && high !== undefined) return low === high ? `exactly ${low}${what}` : `${low} to ${high}${what}`;
   return low !== undefined ? `at least ${low}${what}` : high !== undefined ? `at most ${high}${what}` : "";
+}
+
+/** An example of a value that a schema allows. @param {any} part @param {any} defs @param {string} name of the field @param {number} [depth] @returns {any} */
+export function exampleOf(part, defs, name, depth = 0) {
+  const { kind, schema } = shapeOf(part, defs);
+  const given = schema.examples?.[0] ?? schema.default;
+  if (given !== undefined && given !== null) return given;
+  const inner = (of, key) => exampleOf(of, defs, key, depth + 1);
+  switch (depth > DEEPEST ? "" : kind) {
+    case "choice": return schema.enum[0];
+    case "boolean": return true;
+    case "integer": return number(schema, 2, 1);
+    case "number": return number(schema, 2.5, 0.5);
+    case "date": return "2026-01-31";
+    case "moment": return "2026-01-31T12:00:00Z";
+    case "string": return name === "text" ? "the quick brown fox jumps" : `some ${name}`.slice(0, schema.maxLength);
+    case "json":
+      if (schema.ways) return inner(schema.ways[0], name);
+      if (schema.type === "array") return Array.from({ length: Math.max(schema.minItems ?? 0, schema.prefixItems?.length ?? 1) }, (_, i) => inner(schema.prefixItems?.[i] ?? schema.items, name));
+      if (schema.properties) return Object.fromEntries((schema.required ?? []).map((/** @type {string} */ key) => [key, inner(schema.properties[key], key)]));
+      return typeof schema.additionalProperties === "object" ? { key: inner(schema.additionalProperties, "value") } : {};
+    default: return null;
+  }
+}
+
+/** A number within bounds: a large one where much larger ones are allowed, so that one sees it work. */
+function number({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }, usual, step) {
+  const low = Math.max(minimum ?? -Infinity, exclusiveMinimum === undefined ? -Infinity : exclusiveMinimum + step);
+  const high = Math.min(maximum ?? Infinity, exclusiveMaximum === undefined ? Infinity : exclusiveMaximum - step);
+  const wanted = high > 1e6 && high !== Infinity && low <= 1e5 ? 1e5 : usual;
+  return Math.max(low, Math.min(high, wanted));
 }

@@ -1,38 +1,39 @@
 // The form for submitting a job of any type, the same call with curl, and the submitted jobs.
 import { startChrome } from "../frame/chrome.js";
 import { postCurl } from "../base/curl.js";
-import { byId, copyOnClick, h, isReadOnly, setAttr, setText, showOrHide } from "../base/dom.js";
+import { byId, copyOnClick, h, icon, isReadOnly, setAttr, setText, showOrHide } from "../base/dom.js";
 import { request } from "../base/http.js";
 import { JobOptions } from "./job-options.js";
 import { Live } from "../frame/live.js";
 import { Payload } from "./payload.js";
 import { readOrigin, showOrigin } from "../job/resubmit.js";
-import { follow } from "./sent-jobs.js";
-import { keepWhile } from "../base/unsaved.js";
+import { spaced } from "../base/words.js";
 
 const form = byId("form"), select = byId("type");
 const payload = new Payload(changed), options = new JobOptions();
 /** @type {any[]} */
 let types = [];
-/** The job that the form was filled from. @type {any} */
-let origin = null;
-/** How often somebody has changed the form, and how often that was when it was sent. */
-let edits = 0, sentEdits = 0;
+/** The jobs that were submitted here -> where their status stands. @type {Map<number, HTMLElement>} */
+const sent = new Map();
+/** Jobs of events that came while one was being submitted: they may be newer than the answer. @type {Map<number, any>} */
+const early = new Map();
 
 startChrome();
 copyOnClick(byId("copy-curl"), () => byId("curl").textContent);
-new Live("/ws");
+new Live("/ws", { events: (events) => events.forEach(({ job }) => {
+  if (!job) return;
+  if (sent.has(job.id)) showStatus(job);
+  else if (isSending()) early.set(job.id, job);
+}) });
 select.addEventListener("change", () => {
-  const isOrigin = select.value === origin?.body.type;
-  history.replaceState(null, "", isOrigin ? `?from=${origin.id}` : `?type=${encodeURIComponent(select.value)}`);
-  if (origin) byId("origin").hidden = !isOrigin;
+  history.replaceState(null, "", `?type=${encodeURIComponent(select.value)}`);
+  byId("origin")?.remove();
   choose();
 });
-form.addEventListener("input", (event) => { edits += Number(event.target !== select); changed(); });
+form.addEventListener("input", () => changed());
 form.addEventListener("keydown", submitOnEnter);
 form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
 byId("example").addEventListener("click", () => { payload.fillExample(); changed(); });
-keepWhile(() => edits !== sentEdits);
 if (!isReadOnly) start().finally(() => { form.inert = false; }); // else the form is hidden
 
 /** Fill the form. Until then it takes no click: without a schema, no example could be made. */
@@ -59,9 +60,7 @@ async function start() {
 }
 
 /** Fill the form with the request of another job. @param {{id: string, body: any}} job */
-function fillFrom(job) {
-  const { id, body: { type, payload: value, ...rest } } = job;
-  origin = job;
+function fillFrom({ id, body: { type, payload: value, ...rest } }) {
   payload.write(value);
   options.write(rest);
   showOrigin(id, type);
@@ -117,23 +116,36 @@ function submitOnEnter(event) {
   form.requestSubmit(byId("send"));
 }
 
+const isSending = () => byId("send").ariaDisabled === "true";
+
 async function send() {
-  if (byId("send").disabled || !select.value) return;
+  const button = byId("send");
+  if (isSending() || !select.value) return;
   showOrHide(byId("problem"), "");
   clearProblems();
   let wanted;
   try { wanted = body(); } catch { return focusFirst(); }
-  const sent = edits;
-  const button = byId("send"), hadFocus = document.activeElement === button;
-  button.disabled = true; // which takes the focus from it
-  try {
-    let isNew = true;
-    const job = await request("/jobs", { method: "POST", body: wanted, exact: true, answered: ({ status }) => { isNew = status === 201; } });
-    follow(job, isNew);
-    sentEdits = sent;
-  } catch (error) { refuse(error); }
-  button.disabled = false;
-  if (hadFocus && [null, button, document.body].includes(document.activeElement)) button.focus();
+  setAttr(button, "aria-disabled", "true"); // not disabled, which would take the focus
+  try { showSent(await request("/jobs", { method: "POST", body: wanted })); } catch (error) { refuse(error); }
+  setAttr(button, "aria-disabled", null);
+}
+
+/** @param {any} job */
+function showSent(job) {
+  byId("none-sent").hidden = true;
+  if (!sent.has(job.id)) {
+    sent.set(job.id, h("span", { class: "status" }));
+    byId("sent").prepend(h("li", {}, h("a", { href: `/ui/jobs/${job.id}` }, `${job.type} ${job.id}`), " ", sent.get(job.id)));
+  }
+  showStatus(early.get(job.id) ?? job);
+  early.clear();
+}
+
+/** @param {any} job */
+function showStatus({ id, status, error }) {
+  const state = /** @type {HTMLElement} */ (sent.get(id));
+  state.dataset.status = status;
+  state.replaceChildren(icon(status), spaced(status), error ? ` ${error.type}: ${error.message}` : "");
 }
 
 /** Show each problem at its field, and those of no field above the button. */
@@ -151,6 +163,5 @@ function refuse({ message, errors = [] }) {
 /** Go to the first field with a problem. */
 function focusFirst() {
   const problem = form.querySelector(".problem:not([hidden], #problem)");
-  const described = problem?.id && form.querySelector(`[aria-describedby~="${CSS.escape(problem.id)}"]`);
-  /** @type {any} */ (described || problem?.parentElement?.querySelector("input, select, textarea, button"))?.focus();
+  /** @type {any} */ (problem?.id && form.querySelector(`[aria-describedby~="${CSS.escape(problem.id)}"]`))?.focus();
 }

@@ -2,7 +2,7 @@
 import { byId, setAttr, setText } from "../base/dom.js";
 import { startChrome } from "../frame/chrome.js";
 import { request } from "../base/http.js";
-import { Poll } from "../frame/poll.js";
+import { followStream } from "../frame/refresh.js";
 import { Rows } from "../lists/rows.js";
 import { Sorting } from "../lists/sorting.js";
 import { failedShare, failureShare, TypeRow } from "./type-row.js";
@@ -19,7 +19,7 @@ const ORDERS = {
 };
 
 startChrome();
-const rows = new Rows(byId("rows"), ({ name }) => name, (type) => new TypeRow(type, () => poll.now()), ({ name, description }) => `${name} ${description}`);
+const rows = new Rows(byId("rows"), ({ name }) => name, (type) => new TypeRow(type, () => refresh.now()), ({ name, description }) => `${name} ${description}`);
 // Types that never ran are folded, as the page of a young system would be full of dashes.
 const table = byId("rows").closest("table"), fold = byId("unused"), search = byId("search");
 let isOpen = false;
@@ -32,7 +32,7 @@ search.addEventListener("input", showFold);
 const sorting = new Sorting(table, ORDERS, () => rows.shown && show(true));
 /** @type {any[]} */
 let items = [];
-const poll = new Poll(async (signal) => {
+const refresh = followStream(async (signal) => {
   const [types, stats, errors] = await Promise.all(["/types", "/stats/types", "/errors"].map((path) => request(path, { signal })));
   items = joined(types.items, stats.items, errors.items);
   const unused = items.filter((type) => type.isUnused);

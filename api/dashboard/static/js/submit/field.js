@@ -8,9 +8,9 @@ const INTEGER = /^-?(0|[1-9]\d*)$/;
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 const DATE = /^\d{4}-\d\d-\d\d$/;
 
-export class LeafField {
-  /** @param {{name: string, label?: string, id: string, required: boolean, shape: import("./schema.js").Shape}} spec */
-  constructor({ name, label = name, id, required, shape }) {
+export class Field {
+  /** @param {{name: string, id: string, required: boolean, shape: import("./schema.js").Shape, defs?: any}} spec */
+  constructor({ name, id, required, shape, defs }) {
     this.name = name;
     this.required = required && !shape.nullable;
     this.schema = shape.schema;
@@ -21,9 +21,9 @@ export class LeafField {
     this.input.addEventListener("input", () => { this.empty = this.emptyAtFirst; });
     this.problem = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
     setAttr(this.input, "aria-describedby", `${id}-hint ${id}-problem`);
-    const hint = [hintOf(shape), defaultOf(this.schema)].filter(Boolean).join(" · ");
+    const hint = [hintOf(shape, defs), defaultOf(this.schema)].filter(Boolean).join(" · ");
     this.node = h("div", { class: "field" },
-      h("label", { for: id }, label, this.required || shape.schema.isOption ? "" : h("span", { class: "unit" }, " optional")), this.input,
+      h("label", { for: id }, name, this.required || shape.schema.isOption ? "" : h("span", { class: "unit" }, " optional")), this.input,
       h("p", { class: "hint", id: `${id}-hint` }, hint), this.problem);
   }
 

@@ -45,8 +45,9 @@ from orpheus.shared.storage.data import (
     ScheduleRow,
     Submitted,
     Total,
+    TypeRow,
 )
-from orpheus.shared.storage.database import read_back
+from orpheus.shared.storage.database import Listening, read_back
 from orpheus.shared.storage.database_url import (
     database_path,
     is_on_postgres,
@@ -61,12 +62,15 @@ from orpheus.shared.storage.database_url import (
     with_absolute_paths,
 )
 from orpheus.shared.storage.figures import DueInQueue, Flow, LatelyEnded, Latency, Minute
-from orpheus.shared.storage.listening import Listening
 from orpheus.shared.storage.sqlite.store import open_sqlite
 from orpheus.shared.storage.store import Store
-from orpheus.shared.storage.totals import BOUNDS_S, Histogram
-from orpheus.shared.storage.type_row import TypeRow
-from orpheus.shared.storage.type_totals import OTHER_TYPES, Distribution, TypeFigures
+from orpheus.shared.storage.totals import (
+    BOUNDS_S,
+    OTHER_TYPES,
+    Distribution,
+    Histogram,
+    TypeFigures,
+)
 from orpheus.shared.storage.verbs.job_lists import PAGE_BYTES, words_of
 from orpheus.shared.storage.verbs.schedules import ScheduledRun
 from orpheus.shared.storage.verbs.windows import Budget

@@ -12,8 +12,7 @@ import msgspec
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.process.doorbells import Doorbells
-from orpheus.shared.storage.totals import ENDED
-from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type, rows_of_all
+from orpheus.shared.storage.totals import ENDED, MeasuredAttempt, rows_by_type, rows_of_all
 
 _MINUTE_MS = 60_000
 

@@ -4,7 +4,9 @@ No backend may stand behind these names: every backend imports them, and nothing
 Jobs, attempts, leases, log lines and processes are in shared/domain/.
 """
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -347,3 +349,55 @@ class MoveMark(msgspec.Struct, frozen=True):
     """The name of the move, the same at both ends; where rows arrive, also of who copies them."""
     says: str
     """What a person may do, in a sentence."""
+
+
+class TypeRow(msgspec.Struct, frozen=True):
+    """A job type. `schema`: its payload's JSON Schema as text; None: the default of [jobs]."""
+
+    name: str
+    schema: str
+    max_retries: int | None
+    timeout_s: float | None
+    queue: str | None
+    description: str
+    backoff_base_s: float | None = None
+    backoff_factor: float | None = None
+    backoff_max_s: float | None = None
+    backoff_jitter: float | None = None
+    code: str = ""
+    """A digest of its code; empty: unknown."""
+    others: "tuple[TypeRow, ...]" = ()
+    """Its other versions that hosts or workers have now, the newer ones first."""
+    is_everywhere: bool = True
+    """Every host and worker has a version of it."""
+
+    @property
+    def version(self) -> str:
+        """The name of what it can read: types with the same schema take the same payloads."""
+        return hashlib.sha256(self.schema.encode()).hexdigest()[:16]
+
+    @property
+    def described(self) -> tuple[str | float | None, ...]:
+        """What a host says of it."""
+        return tuple(getattr(self, name) for name in _DESCRIBED)
+
+
+_DESCRIBED = (
+    "name",
+    "schema",
+    "max_retries",
+    "timeout_s",
+    "queue",
+    "description",
+    "backoff_base_s",
+    "backoff_factor",
+    "backoff_max_s",
+    "backoff_jitter",
+    "code",
+)
+
+
+def build_of(types: Iterable[TypeRow]) -> str:
+    """Return the name of a set of job types. It changes when any of them changes."""
+    described = [row.described for row in sorted(types, key=lambda row: row.name)]
+    return hashlib.sha256(json.dumps(described).encode()).hexdigest()

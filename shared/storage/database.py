@@ -274,3 +274,10 @@ class Maintenance(Protocol):
 
     def free_bytes(self) -> int | None:
         """Return the free space where it is kept; None: unknown. Raises DatabaseUnusable."""
+
+
+class Listening:
+    """Rings this host's doorbells for them, until `stop`. On SQLite there are none."""
+
+    def stop(self) -> None:
+        """Listen no more; returns at once."""

@@ -9,8 +9,7 @@ from orpheus.shared.domain.jobs import Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage import BOUNDS_S, Store
-from orpheus.shared.storage.totals import histograms_of
-from orpheus.shared.storage.type_totals import MeasuredAttempt, rows_by_type, rows_of_all
+from orpheus.shared.storage.totals import MeasuredAttempt, histograms_of, rows_by_type, rows_of_all
 
 
 def test_waits_and_runs_are_counted_by_their_length(store, clock, submit, lease, end) -> None:

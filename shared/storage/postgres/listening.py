@@ -16,7 +16,7 @@ from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.at_commit import AtCommit
-from orpheus.shared.storage.listening import Listening
+from orpheus.shared.storage.database import Listening
 from orpheus.shared.storage.postgres.connection import parameters_of
 from orpheus.shared.storage.postgres.messages import Messages
 from orpheus.shared.storage.postgres.notices import CHANNEL, WORK_EVERY_S, heard

@@ -28,8 +28,8 @@ from orpheus.shared.domain.limits import PRIORITIES
 from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.process.host import own_host
+from orpheus.shared.storage.data import TypeRow, build_of
 from orpheus.shared.storage.database import Database, Row
-from orpheus.shared.storage.type_row import TypeRow, build_of
 from orpheus.shared.storage.verbs.quarantines import lock_quarantines
 
 _GONE_AFTER_MS = 5 * 60_000

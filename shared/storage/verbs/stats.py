@@ -16,8 +16,15 @@ from orpheus.shared.domain.paces import (
 from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.figures import Flow, LatelyEnded, Latency, Minute
-from orpheus.shared.storage.totals import ENDED, RAN, WAITED, Histogram, histograms_of
-from orpheus.shared.storage.type_totals import TypeFigures, figures_of
+from orpheus.shared.storage.totals import (
+    ENDED,
+    RAN,
+    WAITED,
+    Histogram,
+    TypeFigures,
+    figures_of,
+    histograms_of,
+)
 
 _FLOW_MINUTES = 1
 """For what comes and ends in a queue: over LATELY_MINUTES, a batch would look like growth."""

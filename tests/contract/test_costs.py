@@ -19,15 +19,3 @@ def test_each_attempt_keeps_what_it_cost(
     end(*lease(), cpu_s=1.5, max_rss_bytes=40_000_000)
     costs = [(one.cpu_s, one.max_rss_bytes) for one in store.jobs.attempts(job_id)]
     assert costs == [(0.25, 5_000_000_000), (1.5, 40_000_000)]
-
-
-def test_an_attempt_that_runs_was_not_measured_or_died_has_no_costs(
-    store: Store, submit: Submit, lease: Lend, end: End
-) -> None:
-    job_id = submit()
-    end(*lease(), Ending.SNOOZED)
-    lease()
-    store.leases.free("life-1", None)
-    lease()
-    costs = [(one.cpu_s, one.max_rss_bytes) for one in store.jobs.attempts(job_id)]
-    assert costs == [(None, None)] * 3

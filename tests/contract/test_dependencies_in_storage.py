@@ -226,20 +226,6 @@ def test_only_an_ended_job_that_nobody_waits_for_is_deleted(
     assert (event.kind, json.loads(event.body)["id"]) == (Kind.JOB_DELETED, first)
 
 
-def test_run_now_makes_a_delayed_job_due(
-    store: Store, submit: Submit, lease: LeaseSome, end: End
-) -> None:
-    job_id = submit(delay_ms=60_000)
-    assert lease() == []
-    store.jobs.run_now(job_id)
-    store.jobs.run_now(job_id)
-    assert [event.kind for event in store.events.of_job(job_id, 9)].count(Kind.JOB_REQUEUED) == 1
-    (held,) = lease()
-    with pytest.raises(TransitionRefused, match="in_progress"):
-        store.jobs.run_now(job_id)
-    end(held)
-
-
 def test_what_waits_for_a_job_that_a_failed_one_ends_at_submission_ends_too(
     store: Store, submit: Submit, lease: LeaseSome, end: End
 ) -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
@@ -14,7 +13,6 @@ from orpheus.shared.storage import Store
 from orpheus.shared.views.slot_reasons import reason_of
 from orpheus.shared.views.workers import DrainedBy, workers_json
 from orpheus.supervisor.loop.slot_records import slot_record
-from orpheus.supervisor.policy.fleet import WantedSlot, reconcile, retire
 from orpheus.supervisor.policy.slot import Desired, Observation, Process, Rules, Slot, Turn
 from orpheus.supervisor.policy.state_machine import decide
 
@@ -98,53 +96,6 @@ def test_who_asked_for_a_restart_is_told_while_the_process_is_replaced(
     wanted = replace(drained, desired=Desired.UP, process=None, held_back="default-1 tries first")
     assert reason(wanted) == "default-1 tries first"
     assert shown(ready) is None
-
-
-@pytest.mark.parametrize(
-    ("role", "told"),
-    [
-        (Role.WORKER, "scaled away: fewer workers are wanted; it ends after its job"),
-        (Role.PROGRAM, "scaled away: fewer instances are wanted"),
-    ],
-)
-def test_a_slot_that_scaling_removes_is_not_called_drained(role: Role, told: str) -> None:
-    ready = Slot("web-2", "web", role, state=SlotState.READY, process=Process("one", 0.0))
-    leaving = decide(retire(ready, Desired.DRAINED), Observation("one"), Rules(), TURN)[0]
-    assert leaving.state in (SlotState.DRAINING, SlotState.STOPPING)
-    assert reason(leaving) == told
-    late = replace(leaving, state=SlotState.STOPPING, reason="not drained within 300 s")
-    scaled_away = told.removesuffix("; it ends after its job")
-    assert reason(late) == f"{scaled_away}; not drained within 300 s"
-
-
-@pytest.mark.parametrize("trouble", ["", "no heartbeat for 9 s"])
-def test_a_worker_that_is_too_large_and_is_then_scaled_away_says_so_first(trouble: str) -> None:
-    process = replace(Process("one", 0.0), recycle="uses 900 MiB")
-    ready = Slot("web-2", "web", Role.WORKER, state=SlotState.READY, process=process)
-    leaving = decide(ready, Observation("one"), Rules(), TURN)[0]
-    assert (leaving.state, leaving.reason) == (SlotState.DRAINING, "uses 900 MiB")
-    gone = replace(retire(leaving, Desired.DRAINED), degraded=trouble)
-    assert reason(gone) == (
-        f"scaled away: fewer workers are wanted; it ends after its job; {trouble or 'uses 900 MiB'}"
-    )
-
-
-def test_of_a_restart_and_a_later_drain_or_scaling_the_later_one_is_told() -> None:
-    ready = Slot("web-2", "web", Role.WORKER, state=SlotState.READY, process=Process("one", 0.0))
-    replaced = replace(ready, desired=Desired.REPLACE)
-    leaving = decide(replaced, Observation("one"), Rules(), TURN)[0]
-    assert reason(leaving) == "being replaced"
-    scaled = retire(leaving, Desired.DRAINED)
-    assert reason(scaled) == "scaled away: fewer workers are wanted; it ends after its job"
-    assert reason(replace(leaving, desired=Desired.DRAINED)) == "drained"
-
-
-def test_a_slot_that_is_scaled_back_while_it_drains_is_called_neither_drained_nor_removed() -> None:
-    ready = Slot("web-2", "web", Role.WORKER, state=SlotState.READY, process=Process("one", 0.0))
-    leaving = decide(retire(ready, Desired.DRAINED), Observation("one"), Rules(), TURN)[0]
-    back = reconcile({"web-2": leaving}, [WantedSlot("web-2", "web", Role.WORKER, "")], 1.0)
-    assert back["web-2"].state is SlotState.DRAINING
-    assert reason(back["web-2"]) == "being replaced"
 
 
 def test_until_when_a_state_lasts_is_stored_and_told(store: Store, clock: Any) -> None:

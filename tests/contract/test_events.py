@@ -138,7 +138,3 @@ def test_events_are_read_by_job_and_by_position(store: Store, submit: Callable[.
     assert [event.seq for event in store.events.after(1, 1)] == [2]
     assert (store.events.oldest_seq(), store.events.last_seq()) == (1, 3)
     assert second == 2
-
-
-def test_an_empty_log_starts_at_one(store: Store) -> None:
-    assert (store.events.oldest_seq(), store.events.last_seq()) == (1, 0)

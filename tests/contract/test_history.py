@@ -57,23 +57,6 @@ def test_a_copy_that_is_put_back_has_another_epoch(
         restarted.close()
 
 
-def test_a_copy_of_an_earlier_history_has_another_epoch(
-    store: Store, url: str, another: Opener, tmp_path: Path
-) -> None:
-    epoch = store.events.epoch()
-    fill(store, 3)
-    first = copy_of(store, url, tmp_path / "first.db")
-    later = another()
-    fill(later, 9)
-    last = copy_of(later, url, tmp_path / "last.db")
-    shutil.copy(first, database_path(url))
-    between = another()
-    fill(between, 1)
-    between.close()
-    shutil.copy(last, database_path(url))  # longer than what is noted, but of the epoch before
-    assert another().events.epoch() not in {epoch, between}
-
-
 def test_a_backup_has_another_epoch_at_once(store: Store, tmp_path: Path) -> None:
     fill(store, 3)
     store.maintenance.backup(tmp_path / "copies.db")

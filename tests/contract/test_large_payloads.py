@@ -41,13 +41,6 @@ def test_a_payload_is_the_same_wherever_it_is_read(store: Store, payload: str) -
     assert [lease.payload for lease in leases] == [payload, "{}"]
 
 
-def test_a_large_payload_is_searched(store: Store) -> None:
-    job_id = store.jobs.submit(NewJob("one", payload=LARGE)).job.id
-    store.jobs.submit(NewJob("one"))
-    assert [job.id for job in store.jobs.page(JobFilter(q="needle"), 9)] == [job_id]
-    assert store.lists.total(JobFilter(q="needle")).value == 1
-
-
 @pytest.mark.backends("sqlite")
 def test_what_becomes_of_a_job_does_not_write_its_large_payload_again(
     store: Store, log_grows_by: Callable[[Callable[[], object]], int]

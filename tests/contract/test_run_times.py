@@ -6,7 +6,7 @@ import json
 import pytest
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.jobs import JobError, Status
+from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished, RunTimes
 
 both_ways = pytest.mark.parametrize("ending", [Ending.SUCCEEDED, Ending.FAILED_PERMANENTLY])
@@ -107,17 +107,3 @@ def test_an_attempt_whose_worker_tells_nothing_counts_from_the_lease(
     assert store.leases.free("life-1", None) == [job_id]
     (attempt,) = store.jobs.attempts(job_id)
     assert (attempt.started_at_ms, attempt.finished_at_ms) == (one.started_at_ms, clock.wall)
-
-
-def test_a_job_that_is_tried_again_is_due_from_when_its_end_was_stored(
-    store, clock, submit, lease
-) -> None:
-    job_id = submit()
-    (one,) = lease()
-    clock.advance(90)
-    snoozed = Finished(one, Ending.SNOOZED, snooze_ms=500, run=RunTimes(80, 60))
-    assert store.leases.finish([snoozed]) == set()
-    job, (attempt,) = store.jobs.get(job_id), store.jobs.attempts(job_id)
-    assert (job.status, job.finished_at_ms) == (Status.PENDING, None)
-    assert job.run_at_ms == clock.wall + 500
-    assert attempt.finished_at_ms == clock.wall - 60

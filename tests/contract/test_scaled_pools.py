@@ -13,10 +13,9 @@ from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_slot, ask_for_workers
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
-from orpheus.shared.views.crews import crews_of
-from orpheus.shared.views.pools import ScaledBy, configured_pools, scaled_by
+from orpheus.shared.views.pools import ScaledBy, scaled_by
 from orpheus.shared.views.verdict import verdict_json
-from orpheus.shared.views.workers import Worker, workers_json
+from orpheus.shared.views.workers import workers_json
 
 POOLS = {"default": ["default"], "mail": ["mail"]}
 NIGHT: ScaledBy = {
@@ -100,66 +99,6 @@ def _with_slots_that_leave(store: Store, clock: Any) -> None:
         store.processes.register(replace(worker, pool=one.pool))
 
 
-def _scale(store: Store, pool: str, workers: int, reason: str) -> None:
-    ask_for_workers(store, Actor("cli:root", reason), pool, workers, (), (), None)
-
-
-def _workers(store: Store) -> list[Worker]:
-    items = workers_json(store, supervised_on=None, beat_timeout_s=15)
-    return [one for one in items if one["role"] is Role.WORKER]
-
-
-def test_who_scaled_a_pool_is_told_while_its_workers_finish(store: Store, clock: Any) -> None:
-    _with_slots_that_leave(store, clock)
-    _scale(store, "long", 1, "too many")
-    _scale(store, "wide", 0, "cost")
-    workers = _workers(store)
-    told = {one["slot"]: one["scaled"] and one["scaled"]["reason"] for one in workers}
-    assert told == {"long-1": None, "long-2": "too many", "wide-1": "cost"}
-    assert [one["slot"] for one in workers if one["leaves"]] == ["long-2", "wide-1"]
-    pools = configured_pools(store, "pool", {"long": 2, "wide": 1}, workers, "ada", {})
-    assert [one["scaled"] and one["scaled"]["reason"] for one in pools] == ["too many", "cost"]
-    assert [one["wanted"] for one in pools] == [1, 0]
-    _scale(store, "long", 0, "night")
-    store.processes.put_slots(
-        [
-            replace(one, order=Order.SCALED_AWAY, state=SlotState.DRAINING)
-            for one in store.processes.slots()
-        ]
-    )
-    workers = _workers(store)
-    (long, _) = configured_pools(store, "pool", {"long": 2, "wide": 1}, workers, "ada", {})
-    assert (long["wanted"], long["scaled"] and long["scaled"]["reason"]) == (0, "night")
-    assert [one["scaled"] and one["scaled"]["reason"] for one in workers][:2] == ["night"] * 2
-
-
-def test_a_slot_that_the_configuration_takes_away_names_nobody(store: Store, clock: Any) -> None:
-    _with_slots_that_leave(store, clock)
-    workers = _workers(store)
-    assert [(one["leaves"], one["scaled"]) for one in workers] == [
-        (False, None),
-        (True, None),
-        (True, None),
-    ]
-
-
-@pytest.mark.parametrize("others", [True, False])
-def test_the_concern_of_a_pool_says_at_once_who_scaled_it_to_0(
-    store: Store, clock: Any, others: bool
-) -> None:
-    _with_slots_that_leave(store, clock)
-    if not others:
-        store.processes.put_slots([one for one in store.processes.slots() if one.pool == "wide"])
-    _scale(store, "wide", 0, "cost")
-    store.jobs.submit(NewJob("add", queue="wide"))
-    workers = workers_json(store, supervised_on=None, beat_timeout_s=15)
-    workers = [one for one in workers if others or one["pool"] == "wide"]
-    pools = {"wide": ["wide"]} | ({"long": ["long"]} if others else {})
-    (one,) = verdict_json(store, workers, pools, 15.0, {"wide": 60.0})["concerns"]
-    text = "Pool wide was scaled to 0 workers by cli:root (cost), and 1 job waits in queue wide."
-    assert (one["text"], one["command"]) == (text, "orpheus scale wide 1")
-
-
 @pytest.mark.parametrize("action", [RequestAction.RESTART, RequestAction.DRAIN])
 def test_nothing_is_asked_of_a_slot_that_is_scaled_away(
     store: Store, clock: Any, action: RequestAction
@@ -172,10 +111,3 @@ def test_nothing_is_asked_of_a_slot_that_is_scaled_away(
         "(`orpheus scale long 2` brings it back, while the configuration has long)"
     )
     assert store.supervision.take_requests("ada") == []
-
-
-def test_who_scaled_a_pool_is_not_looked_for_while_nothing_runs(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "processes", None)  # it is not read, once for each pool
-    assert all(crew.nothing_runs for crew in crews_of(store, POOLS, []))

@@ -10,7 +10,6 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.domain.why import Pause
-from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.operator_actions import pause_queue, pause_schedule
 from orpheus.shared.storage import Store
@@ -148,12 +147,6 @@ def test_the_last_runs_are_told_apart_by_schedule_and_by_how_they_ended(
     assert store.jobs.get(again).tags == ("schedule-report",)
 
 
-def test_an_unknown_schedule_is_not_found(store: Store) -> None:
-    for call in (store.schedules.get, store.schedules.pause, store.schedules.resume):
-        with pytest.raises(NotFound, match="no schedule 'nightly'"):
-            call("nightly")
-
-
 YEAR_MS = 366 * 86_400_000
 EVERY_MINUTE = {
     "cron": MINUTELY,
@@ -184,30 +177,6 @@ def test_a_clock_that_was_ahead_for_a_moment_silences_no_schedule(
         assert len(store.schedules.fire_due(make_job)) == 1
 
 
-@pytest.mark.parametrize("definition", EVERY_MINUTE.values(), ids=EVERY_MINUTE)
-def test_a_clock_that_is_set_back_a_little_fires_no_tick_again(
-    store: Store, clock, definition: ScheduleDefinition
-) -> None:
-    store.schedules.configure([definition])
-    clock.advance(60_000)
-    assert len(store.schedules.fire_due(make_job)) == 1
-    clock.wall -= 59_000
-    assert store.schedules.correct_ticks() == []
-    clock.advance(59_000)
-    assert store.schedules.fire_due(make_job) == []
-    clock.advance(60_000)
-    assert len(store.schedules.fire_due(make_job)) == 1
-
-
-def test_a_schedule_resumed_while_the_clock_was_ahead_is_not_silent(store: Store, clock) -> None:
-    store.schedules.configure([MINUTELY])
-    store.schedules.pause("report")
-    clock.wall += YEAR_MS
-    store.schedules.resume("report")
-    clock.wall -= YEAR_MS
-    assert store.schedules.correct_ticks() == ["report"]
-
-
 @pytest.mark.parametrize("catch_up", list(CatchUp))
 def test_in_the_hour_that_comes_twice_no_time_of_its_first_pass_fires(
     store: Store, clock, catch_up: CatchUp
@@ -221,18 +190,3 @@ def test_in_the_hour_that_comes_twice_no_time_of_its_first_pass_fires(
         assert store.schedules.fire_due(make_job) == []
         clock.advance(60_000)
     assert store.schedules.get("report").missed_ms is None
-
-
-@pytest.mark.parametrize("catch_up", list(CatchUp))
-def test_a_changed_payload_keeps_the_ticks_that_were_missed(
-    store: Store, another, clock, catch_up: CatchUp
-) -> None:
-    before = replace(MINUTELY, catch_up=catch_up)
-    store.schedules.configure([before])
-    clock.advance(600_000)
-    restarted = another()
-    restarted.schedules.configure([replace(before, payload='{"n":2}', priority=3)])
-    ids = restarted.schedules.fire_due(make_job)
-    # Of ten minutes the last one is on time, which even `none` fires.
-    assert len(ids) == (10 if catch_up is CatchUp.ALL else 1)
-    assert {restarted.jobs.get(one).payload for one in ids} == {'{"n":2}'}

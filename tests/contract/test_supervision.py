@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import Request, RequestAction
-from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.audit import Actor, with_asker
 from orpheus.shared.operations.supervisor_requests import ask_for_slot
 from orpheus.shared.storage import Store
@@ -33,14 +32,6 @@ def test_requests_are_taken_once_and_oldest_first(
     assert not store.supervision.is_waiting(restart)
 
 
-def test_looking_for_requests_needs_no_write_lock_while_there_are_none(
-    store: Store, another: Callable[[], Store]
-) -> None:
-    supervisor = another()
-    with store.write(durable=False):
-        assert supervisor.supervision.take_requests("host-1") == []
-
-
 @pytest.mark.parametrize("host", [None, "host-1"])
 def test_a_restart_names_who_asked_for_it_though_somebody_else_did_since(
     store: Store, clock: Any, host: str | None
@@ -61,20 +52,6 @@ def test_a_request_rings_the_supervisor_after_its_commit(store: Store) -> None:
             store.supervision.put_request(RequestAction.RESTART, "host-1", "default-1")
             assert not bell.drain()
         assert bell.drain()
-
-
-def test_a_request_that_is_undone_rings_nobody(store: Store) -> None:
-    def put_and_fail() -> None:
-        store.supervision.put_request(RequestAction.RESTART, "host-1", "default-1")
-        raise NotFound("as if")
-
-    with contextlib.closing(store.bells.listen_supervisor()) as bell:
-        with pytest.raises(NotFound), store.write(durable=True):
-            put_and_fail()
-        with store.write(durable=True), contextlib.suppress(NotFound), store.savepoint():
-            put_and_fail()
-        assert not bell.drain()
-    assert store.supervision.take_requests("host-1") == []
 
 
 def test_exits_are_counted_by_slot_and_cause(store: Store) -> None:

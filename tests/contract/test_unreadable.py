@@ -10,9 +10,8 @@ import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.errors import DatabaseBusy, DatabaseUnusable, StorageError
+from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.storage import Store, database_path
-from orpheus.shared.storage.sqlite import handle
 from tests.sqlite_handle import handle_of
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about files.
@@ -72,26 +71,3 @@ def test_damage_is_told_at_each_use_until_it_is_repaired(
     restore(log, sound)
     store.jobs.submit(NewJob("noop"))
     assert len(store.jobs.page(JobFilter(), 9)) == 2
-
-
-@pytest.mark.parametrize(
-    ("error", "ours"),
-    [
-        (apsw.BusyError("database is locked"), DatabaseBusy),
-        (apsw.CorruptError("database disk image is malformed"), DatabaseUnusable),
-        (apsw.ReadOnlyError("attempt to write a readonly database"), DatabaseUnusable),
-    ],
-)
-def test_what_fails_at_the_look_at_the_schema_is_told_as_what_fails_in_use(
-    store: Store, monkeypatch: pytest.MonkeyPatch, error: apsw.Error, ours: type[StorageError]
-) -> None:
-    def fail(_: apsw.Connection) -> int:
-        raise error
-
-    with monkeypatch.context() as patch:
-        patch.setattr(handle, "schema_version", fail)
-        handle_of(store)._look_at_s = 0.0
-        for _ in range(2):  # the look is made again until it succeeds
-            with pytest.raises(ours):
-                store.leases.is_work_due()
-    assert not store.leases.is_work_due()

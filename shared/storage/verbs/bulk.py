@@ -18,10 +18,9 @@ step takes jobs by id, and with them those of the filter that its order demands 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
-from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -214,22 +213,10 @@ class Bulk:
         most = self._database.most_savepoints
         for first in range(0, len(ids), most):
             some = ids[first : first + most]
-            for part in self._shortened(acting, some) if action is BulkAction.DELETE else [some]:
-                acting.tried(partial(self._step, acting, action, verbs[action], part, entry))
+            if action is BulkAction.DELETE:
+                self._shorten_logs(acting, some)
+            acting.tried(partial(self._step, acting, action, verbs[action], some, entry))
         return acting.changed
-
-    def _shortened(self, acting: "_Acting", ids: Sequence[int]) -> Iterator[Sequence[int]]:
-        """Yield the jobs in parts, each once the logs of its jobs are short.
-
-        A log stays long while another job needs its job. If that other job is one of `ids`, it is
-        deleted with an earlier part.
-        """
-        self._shorten_logs(acting, ids)
-        still_long = set(self._jobs.with_long_logs(ids))
-        begins = [at for at, job_id in enumerate(ids) if at == 0 or job_id in still_long]
-        for begin, end in pairwise([*begins, len(ids)]):
-            self._shorten_logs(acting, ids[begin : begin + 1])
-            yield ids[begin:end]
 
     def _shorten_logs(self, acting: "_Acting", ids: Sequence[int]) -> None:
         for job_id in self._jobs.with_long_logs(ids):

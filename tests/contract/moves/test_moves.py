@@ -7,14 +7,9 @@ import apsw
 import psycopg
 import pytest
 
-from orpheus.shared.domain.alerts import AlertRule
-from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.handover import JobDefaults, StoredSettings
-from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseUnusable
-from orpheus.shared.operations.alerts import fire_alerts
-from orpheus.shared.storage import MoveRefused, Store, TypeRow, database_path
+from orpheus.shared.storage import MoveRefused, Store, database_path
 from orpheus.shared.storage.postgres import database as postgres_database
 from orpheus.shared.storage.sqlite import connection as sqlite_connection
 from orpheus.shared.storage.verbs import moves
@@ -225,32 +220,3 @@ def test_the_tables_have_the_same_columns_in_all_backends(
         assert {*table.key, *table.sums} <= {*first}
         if table.sums:
             assert {*first} == {*table.key, *table.sums, *table.largest}
-
-
-@pytest.mark.parametrize(("source", "target"), [BACKENDS, BACKENDS[::-1]])
-def test_an_alert_fires_once_for_what_no_rule_had_seen_before_the_move(
-    source: str,
-    target: str,
-    new_url: Callable[[str], str],
-    moved: Callable[..., dict[str, int]],
-    opened: Callable[..., Store],
-) -> None:
-    settings = StoredSettings({}, (), JobDefaults(3, 900.0))
-    first, there = new_url(source), new_url(target)
-    store = opened(first)
-    store.types.replace([TypeRow("noop", "{}", None, None, None, "")])
-    rules = [AlertRule(name, ("config.rejected",), "noop", "{}") for name in ("seen", "unseen")]
-    store.alerts.configure(rules[:1])
-    store.events.record(Kind.CONFIG_REJECTED, {"reason": "a typo"})
-    fire_alerts(store, settings)
-    store.alerts.configure(rules)
-    store.events.record(Kind.CONFIG_REJECTED, {"reason": "another"})
-    store.close()
-    moved(first, there)
-    store = opened(there)
-    store.alerts.configure(rules)
-    for _ in range(2):
-        fire_alerts(store, settings)
-    jobs = store.jobs.page(JobFilter(queue="alerts"), 10)
-    assert [job.tags for job in jobs] == [("unseen",), ("seen",)]
-    assert [row.state.held_back for row in store.alerts.all()] == [1, 0]

@@ -12,7 +12,6 @@ from orpheus.config.load import load_settings
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.rates import KeyRules, Rate
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.operations.stored_settings import fire_schedules, write_settings
@@ -91,16 +90,6 @@ def test_queues_and_schedules_of_the_configuration_are_in_force(store: Store) ->
     )
 
 
-def test_a_tick_makes_a_job_with_the_defaults_of_its_type(store: Store, clock: Clock) -> None:
-    write_settings(store, settings(HOURLY))
-    assert fire_schedules(store, settings(HOURLY)) == 1_800.0
-    clock.wall += 1_800_000
-    assert fire_schedules(store, settings(HOURLY)) == 3_600.0
-    [job] = store.jobs.page(JobFilter(), 10)
-    assert (job.type, job.payload, job.queue) == ("sum", '{"n":1}', "sums")
-    assert (job.max_retries, job.timeout_s) == (7, 60.0)
-
-
 def test_without_schedules_there_is_no_next_tick(store: Store) -> None:
     assert fire_schedules(store, settings()) == float("inf")
 
@@ -135,13 +124,3 @@ def test_a_tick_whose_job_is_refused_by_now_passes_and_holds_up_no_other(
     assert fire_schedules(store, both) == 3_600.0
     [job] = store.jobs.page(JobFilter(), 10)
     assert job.payload == "{}"
-
-
-def test_the_configuration_says_how_long_what_has_ended_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "orpheus.toml").write_text('[retention]\nfailed = "2h"\nevents = 5000\n')
-    kept = for_database(load_settings(tmp_path / "orpheus.toml", (), {})).retention
-    assert kept == RetentionRules(7 * 86_400, 7_200, 7 * 86_400, 5_000)
-    (tmp_path / "empty.toml").touch()
-    assert (
-        for_database(load_settings(tmp_path / "empty.toml", (), {})).retention == RetentionRules()
-    )

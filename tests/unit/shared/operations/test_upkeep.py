@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
-from orpheus.shared.domain.concerns import RefusedRows
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.domain.rates import KeyRules, QueueRules
@@ -57,17 +55,6 @@ def test_it_reclaims_expired_leases(store: Store, clock: Clock) -> None:
     clock.now_ms = 501
     assert upkeep.run(store) > 4, "no schedule, and nothing to delete"
     assert store.jobs.attempts(job_id)[0].outcome == "lost"
-
-
-def test_refused_rows_are_told_of_only_of_outboxes_that_are_configured(store: Store) -> None:
-    refused = RefusedRows(1, "4", "tags: is not JSON")
-    for name in ("shop", "bank"):
-        store.outboxes.note_refused(name, "here", refused)
-    upkeep = Upkeep(replace(SETTINGS, outboxes=("shop",)))
-    upkeep.run(store, leads=False)
-    assert store.outboxes.refused_now() == {"bank": refused, "shop": refused}
-    upkeep.run(store)
-    assert store.outboxes.refused_now() == {"shop": refused}
 
 
 def test_it_leaves_expired_leases_when_told_so(store: Store, clock: Clock) -> None:
@@ -149,25 +136,6 @@ def test_it_looks_at_all_keys_whose_limits_have_changed(
     store.queues.configure({})
     Upkeep(SETTINGS).run(store)
     assert len(store.leases.lease(Holder("default-1", "life", 1), ("*",), 99, 500)) == 10
-
-
-def test_no_later_duty_is_done_where_an_earlier_one_fails(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done: list[str] = []
-
-    def fail(*_: object) -> float:
-        raise StorageError("the database is away")
-
-    def note(*_: object) -> float:
-        done.append("later")
-        return 1.0
-
-    monkeypatch.setattr(upkeep_module, "fire_alerts", fail)
-    monkeypatch.setattr(upkeep_module, "fire_schedules", note)
-    with pytest.raises(StorageError):
-        Upkeep(SETTINGS).run(store)
-    assert done == []
 
 
 def test_the_next_turn_comes_when_the_first_duty_is_due(

@@ -9,7 +9,7 @@ import hashlib
 from pathlib import Path
 
 from orpheus.config.regular_file import read_regular_file
-from orpheus.shared.domain.programs import parse_env_file
+from orpheus.shared.domain.env_file import parse_env_file
 from orpheus.shared.errors import ConfigurationError
 
 

@@ -16,9 +16,6 @@ INSTANCE = "{instance}"
 """In an argument, a variable or a URL: replaced by the number of the slot, from 1."""
 SLOT = re.compile(rf"(?:{NAME.pattern})-[1-9][0-9]{{0,3}}", re.ASCII)
 """The name of a program's slot, which is that of a folder, too."""
-_ASSIGNMENT = re.compile(r"(?:export\s+)?([^\s=#]+)\s*=\s*(.*)")
-_COMMENT = re.compile(r"\s#.*")
-_QUOTES = "'\""
 
 
 class RestartPolicy(StrEnum):
@@ -74,29 +71,3 @@ def filled_in(text: str, instance: int) -> str:
 def instance_of(slot: str) -> int:
     """Return the number at the end of a slot's name."""
     return int(slot.rpartition("-")[2])
-
-
-def parse_env_file(text: str) -> dict[str, str]:
-    """Return the variables of a file of lines `NAME=value`, as Docker and systemd read them.
-
-    Empty lines and those that begin with # are skipped; a value may stand in quotes, and `export`
-    before a name. Nothing is expanded. Raises ValueError that names the line.
-    """
-    found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if not stripped or stripped.startswith(("#", ";")):
-            continue
-        match = _ASSIGNMENT.fullmatch(stripped)
-        if match is None or "\0" in stripped or match[1].startswith("_ORPHEUS_"):
-            raise ValueError(f"line {number} is not NAME=value")
-        value = match[2]
-        if value[:1] and value[0] in _QUOTES:
-            end = value.find(value[0], 1)
-            if end < 0 or _COMMENT.sub("", value[end + 1 :]).strip():
-                raise ValueError(f"line {number} has a quote that does not close at its end")
-            value = value[1:end]
-        else:
-            value = _COMMENT.sub("", value).rstrip()
-        found[match[1]] = value
-    return found

@@ -59,7 +59,7 @@ def _variables(env_file: str) -> dict[str, str]:
     if not env_file:
         return {}
     sys.path.insert(0, str(Path(__file__).parents[3]))
-    from orpheus.shared.domain.programs import parse_env_file  # noqa: PLC0415 - seldom needed
+    from orpheus.shared.domain.env_file import parse_env_file  # noqa: PLC0415 - seldom needed
 
     # A FIFO would wait for a writer.
     fd = os.open(env_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

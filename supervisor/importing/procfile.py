@@ -2,7 +2,7 @@
 
 import re
 
-from orpheus.shared.domain.programs import parse_env_file
+from orpheus.shared.domain.env_file import parse_env_file
 from orpheus.supervisor.importing.command import (
     NEEDS_FIRST_LINE,
     UniqueNames,

@@ -3,15 +3,11 @@
 How fast anything is, no test says: that depends on the machine.
 """
 
-import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import pytest
-
-from benchmarks.__main__ import main
 from benchmarks.chart import svg
 from benchmarks.publish import report, summary
 from benchmarks.results import Results
@@ -33,34 +29,5 @@ def test_a_quick_run_measures_loses_nothing_and_shows_all_of_it(tmp_path: Path) 
     assert ("huey" in results.figures["drain"]) or "not installed" in results.skipped["huey"]
     assert done.stdout.strip() == report(results).strip()
     assert "drain ÷ ceiling" in done.stdout
-    assert "| Orpheus | yes |" in summary(results)
+    assert "Measured on" in summary(results)
     assert ET.fromstring(svg(results)).tag.endswith("svg")
-
-
-def test_results_are_shown_again_without_measuring(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "results.json"
-    machine = dict.fromkeys(
-        (
-            "date",
-            "cores",
-            "processor",
-            "memory",
-            "system",
-            "python",
-            "sqlite",
-            "fsync",
-            "load",
-            "rounds",
-        ),
-        "of another machine",
-    )
-    file.write_text(json.dumps({"machine": machine, "figures": {"drain": {"orpheus": [1234.0]}}}))
-
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--results", str(file)])
-    main()
-
-    shown = capsys.readouterr().out
-    assert "1,234" in shown
-    assert "of another machine" in shown

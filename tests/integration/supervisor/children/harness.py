@@ -8,10 +8,10 @@ if __name__ == "__main__":
 import json
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from orpheus.config.handovers import for_database
@@ -43,14 +43,13 @@ from orpheus.supervisor.startup import (
 )
 
 
-@dataclass(slots=True)
 class PlannedByTest(Configuration):
     """Runs the children of a test instead of workers; `scaled["a"]` of `a` once it is scaled.
 
     The pool of a slot is what its name begins with.
     """
 
-    plan_of_test: dict[str, Any] = field(default_factory=dict)
+    plan_of_test: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def plan(self) -> Plan:
         slots = self.plan_of_test["slots"]

@@ -1,8 +1,13 @@
 """What a `[[programs]]` entry says: its variables, its number."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from orpheus.shared.domain.programs import filled_in, instance_of, parse_env_file
+from orpheus.shared.domain.env_file import parse_env_file
+from orpheus.shared.domain.programs import filled_in, instance_of
 
 
 def test_a_file_of_variables_is_read_as_docker_and_systemd_read_it() -> None:
@@ -26,3 +31,9 @@ def test_the_number_of_the_slot_is_filled_in() -> None:
     assert (
         filled_in("--port=90{instance}/{other}", instance_of("web-x-12")) == "--port=9012/{other}"
     )
+
+
+def test_a_program_is_started_without_the_installed_packages() -> None:
+    root = Path(__file__).parents[4]
+    code = f"import sys; sys.path.insert(0, {str(root)!r}); import orpheus.shared.domain.env_file"
+    subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)

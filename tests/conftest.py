@@ -71,7 +71,6 @@ LONG = {
     "CAMPAIGN_HOSTS": "3",
     "CAMPAIGN_SECONDS": "600",
     "CASCADE_JOBS": "1100",
-    "CHAIN_JOBS": "30000",
     "CHAOS_LONG": "1",
     "CHAOS_SECONDS": "600",
     "DAY_SECONDS": "180",

@@ -5,8 +5,7 @@ transaction. Another drainer skips them, and the application can go on writing. 
 the session, so a pooler may be in between.
 
 All columns but the id are read as text: there are values that Python has no type for, such as
-'infinity', and a row that has one must stop no other. In a database without an encoding
-(SQL_ASCII), text that is not UTF-8 stays bytes.
+'infinity', and a row that has one must stop no other.
 """
 
 import contextlib
@@ -16,8 +15,6 @@ from typing import Any, cast
 from uuid import UUID
 
 import psycopg
-from psycopg.abc import Buffer
-from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
@@ -62,7 +59,6 @@ _SETTINGS = {
     "tcp_user_timeout": "10s",
 }
 """For each transaction, as far as the server knows them."""
-_NO_ENCODING = "SQL_ASCII"
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _BROKEN_TABLE = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 
@@ -85,11 +81,6 @@ class PostgresqlSource:
             self._connection = psycopg.connect(
                 **cast("dict[str, Any]", parameters), autocommit=True, prepare_threshold=None
             )
-            for name in ("text", "varchar", "bpchar"):
-                self._connection.adapters.register_loader(name, _TextLoader)
-            self._encoding = self._connection.info.parameter_status("server_encoding")
-            if self._encoding == _NO_ENCODING:  # else the server checks it, and fails for all rows
-                self._connection.execute(f"SET client_encoding = {_NO_ENCODING}")
 
     def may_have_rows(self) -> bool:
         """Return whether there is any row that was not refused."""
@@ -158,8 +149,7 @@ class PostgresqlSource:
             row = self._connection.execute(_sql(sql)).fetchone()
         if row is None:
             return None
-        rows, *texts = row
-        return refused_rows(rows, *map(_readable, texts))
+        return refused_rows(*row)
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Delete the rows that are jobs, mark those that were refused, and commit."""
@@ -167,14 +157,10 @@ class PostgresqlSource:
         with self._translated():
             self._delete(accepted)
             for one in refused:
-                self._connection.execute(_sql(mark), (self._writable(one.reason), str(one.id)))
+                # The encoding of the database may lack some characters.
+                reason = one.reason.encode("ascii", "backslashreplace").decode()
+                self._connection.execute(_sql(mark), (reason, str(one.id)))
             self._connection.execute("COMMIT")
-
-    def _writable(self, reason: str) -> str:
-        """Return a reason as the database can hold it: an encoding may lack some characters."""
-        if self._encoding == "UTF8":
-            return reason
-        return reason.encode("ascii", "backslashreplace").decode()
 
     def delete(self, ids: Sequence[RowId]) -> None:
         """Delete rows by their ids."""
@@ -210,21 +196,6 @@ class PostgresqlSource:
             if self._password:  # libpq names none, but a proxy's message may
                 reason = reason.replace(self._password, "…")
             raise OutboxTrouble(f"{self._where}: {reason}") from None
-
-
-class _TextLoader(Loader):
-    """Reads text; what is not UTF-8 stays bytes, which no check lets through."""
-
-    def load(self, data: Buffer) -> str | bytes:
-        raw = bytes(data)
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            return raw
-
-
-def _readable(text: str | bytes | None) -> Any:
-    return text.decode(errors="replace") if isinstance(text, bytes) else text
 
 
 def _integer(text: Any) -> Any:

@@ -78,11 +78,13 @@ class SqliteSource:
             # delete the -wal file of the new one.
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             connection.execute("PRAGMA synchronous = EXTRA")
-            self._encoding = str(connection.execute("PRAGMA encoding").fetchall()[0][0])
+            [(encoding,)] = connection.execute("PRAGMA encoding").fetchall()
             found = connection.execute(
                 "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE",
                 (self._table,),
             ).fetchall()
+        if encoding != "UTF-8":
+            raise OutboxTrouble(f"{self._path} is in {encoding}; an outbox must be in UTF-8")
         if not found:
             raise OutboxTrouble(f"{self._path} has no table {self._name}; {_HOW_TO_MAKE_IT}")
         self._lock()
@@ -140,7 +142,7 @@ class SqliteSource:
         yield rows
 
     def _read(self, held_keys: Collection[str]) -> list[Row]:
-        size = "octet_length(payload)" if self._encoding == "UTF-8" else "octet_length(payload) / 2"
+        size = "octet_length(payload)"
         payload = f"iif({size} <= ?1, {_as_bytes('payload')}, NULL)"
         options = ", ".join(map(_as_bytes, OPTIONS))
         sql = f"""
@@ -155,24 +157,17 @@ class SqliteSource:
         with self._translated():
             cursor = self._connection.execute(sql, values)
             for id_type, *columns in cursor:
-                rows.append(Row(*map(self._as_text, columns)))
+                rows.append(Row(*map(_as_text, columns)))
                 if id_type not in _ID_TYPES or isinstance(rows[-1].id, bytes):
                     raise OutboxTrouble(
                         f"{self._path}: a row of {self._name} has an id of type {id_type}; "
-                        f"make the ids integers or text in {self._encoding}: {_HOW_TO_MAKE_IT}"
+                        f"make the ids integers or text in UTF-8: {_HOW_TO_MAKE_IT}"
                     )
                 read_bytes += rows[-1].payload_bytes
                 if read_bytes > MOST_BYTES:
                     cursor.close()
                     break
         return rows
-
-    def _as_text(self, value: Any) -> Any:
-        """Return bytes as text, if they are in the encoding of the database."""
-        try:
-            return value.decode(self._encoding) if isinstance(value, bytes) else value
-        except UnicodeDecodeError:
-            return value
 
     def refused(self) -> RefusedRows | None:
         """Count the refused rows, up to `MOST_REFUSED`, and read the first; None: there is none."""
@@ -186,7 +181,7 @@ class SqliteSource:
         if not found:
             return None
         rows, *texts = found[0]
-        return refused_rows(rows, *(text.decode(self._encoding, "replace") for text in texts))
+        return refused_rows(rows, *(text.decode(errors="replace") for text in texts))
 
     def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
         """Delete the rows that are jobs, and mark those that were refused."""
@@ -264,6 +259,14 @@ def _name_in(lock_fd: int, folder: Path) -> str:
         os.fsync(lock_fd)
         sync_folder(folder)
     return name
+
+
+def _as_text(value: Any) -> Any:
+    """Return bytes as text, if they are UTF-8."""
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value
 
 
 def _as_bytes(column: str) -> str:

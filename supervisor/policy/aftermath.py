@@ -61,7 +61,8 @@ def after_exit(
         state=SlotState.DOWN,
         process=None,
         timer=None,
-        reason=last_exit.reason,
+        # What else there is to say of a slot that is told to be drained.
+        reason=last_exit.reason.removeprefix("drained").removeprefix(", and "),
         degraded="",
         exits=kept_exits(last_exit, *slot.exits),
         start_failure="" if was_ready else failed_start,

@@ -109,15 +109,6 @@ def test_a_signal_to_stop_during_the_imports_is_a_clean_end(
     assert finished(process) == (0, "")
 
 
-def test_a_description_that_is_ended_during_its_imports_is_no_clean_end(tmp_path: Path) -> None:
-    (tmp_path / "argparse.py").write_text(HELD_IMPORT)
-    process = start(tmp_path, "worker", "--describe")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "importing\n"
-    process.send_signal(signal.SIGTERM)
-    assert finished(process) == (-signal.SIGTERM, "")
-
-
 def test_a_signal_to_stop_while_job_modules_are_imported_ends_what_they_have_started(
     tmp_path: Path,
 ) -> None:
@@ -165,23 +156,3 @@ def test_a_signal_to_stop_while_a_worker_replaces_itself_ends_it(
     ended_with, errors = finished(process)
     assert ended_with == code
     assert errors.count("worker_ready") == 1, "it began again"
-
-
-@pytest.mark.parametrize("replacements", variants([1, 2], 1))
-def test_nohup_keeps_a_worker_alive_as_its_terminal_closes(
-    tmp_path: Path, replacements: int
-) -> None:
-    process = start_worker(tmp_path, under=("nohup",))
-    assert process.stderr is not None
-    with contextlib.closing(open_store(f"sqlite:///{tmp_path}/data/orpheus.db")) as store:
-        for _ in range(replacements):
-            assert any("worker_ready" in line for line in process.stderr)
-            process.send_signal(signal.SIGHUP)
-            store.jobs.submit(NewJob("sleep", '{"seconds": 0}'))
-            store.bells.ring_pool("default")
-    assert any("worker_ready" in line for line in process.stderr)
-    process.send_signal(signal.SIGHUP)  # also after it has replaced itself
-    process.send_signal(signal.SIGTERM)
-    code, errors = finished(process)
-    assert code == 0
-    assert "SIGHUP" not in errors

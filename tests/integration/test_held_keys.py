@@ -109,20 +109,6 @@ def test_a_job_runs_once_while_the_key_of_its_child_is_held(
     assert pid_of_worker(system) == worker
 
 
-def test_a_result_that_waited_is_stored_while_the_worker_runs_a_long_job(
-    start: StartSystem, application: psycopg.Connection, tmp_path: Path
-) -> None:
-    system = start()
-    system.wait_until_ready()
-    hold_key(application)
-    parent = submit_parent(system, tmp_path / "effects")
-    long = system.submit("sleep", {"seconds": 60})
-    wait_until(lambda: system.get(f"/jobs/{long}")["started_at"], "the long job to start")
-    application.rollback()
-    assert outcomes_of(system, parent) == ["succeeded"]
-    assert system.get(f"/jobs/{long}")["status"] == "in_progress"
-
-
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_what_waits_for_a_key_is_released_at_a_stop_and_runs_again(
     start: StartSystem, application: psycopg.Connection, tmp_path: Path, concurrency: int

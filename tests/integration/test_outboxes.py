@@ -18,7 +18,6 @@ import pytest
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.outbox.table import create_table
 from orpheus.shared.storage import open_store
-from tests.integration.supervisor.configured import Configured
 from tests.machine import wait_until
 
 WRITER = Path(__file__).parent / "outbox_writer.py"
@@ -37,40 +36,6 @@ def outbox(name: str, database: Path, **more: str) -> str:
     """The TOML of one outbox."""
     fields = {"name": name, "url": f"sqlite:///{database}", "poll": "50ms", **more}
     return "[[outboxes]]\n" + "".join(f"{key} = {value!r}\n" for key, value in fields.items())
-
-
-def test_outboxes_come_and_go_with_the_configuration_and_their_trouble_is_shown(
-    start_system: Callable[..., Any], tmp_path: Path, wait_for: WaitFor
-) -> None:
-    shop, bank = tmp_path / "shop.db", tmp_path / "bank.db"
-    execute(shop, create_table("sqlite"))
-    running = Configured(start_system, tmp_path, POOL + outbox("shop", shop))
-    add = "INSERT INTO {} (type, payload) VALUES ('sum_range', '{{\"n\": {}}}')"
-    execute(shop, add.format("orpheus_outbox", 10))
-    job = wait_for(lambda: running.system.get("/jobs")["items"], "the job")[0]
-    assert running.system.wait_for_job(job["id"])["result"] == {"sum": 55}
-    running.save(POOL + outbox("shop", shop) + outbox("bank", bank, table="jobs"))
-
-    def supervisor() -> Any:
-        return running.system.workers()["supervisor"]
-
-    wait_for(lambda: supervisor()["degraded"], "the trouble to be shown")
-    assert supervisor()["reason"] == (
-        f"outbox bank: {bank} cannot be opened: No such file or directory"
-    )
-    execute(bank, create_table("sqlite", "jobs"))
-    execute(bank, add.format("jobs", 20))
-    wait_for(lambda: len(running.system.get("/jobs")["items"]) == 2, "the job of the second")
-    wait_for(lambda: not supervisor()["degraded"], "the trouble to be over")
-    metrics = running.system.client.get("/metrics").text
-    assert 'orpheus_outbox_rows_total{outbox="bank",outcome="accepted"} 1.0' in metrics
-    running.save(POOL + outbox("bank", bank, table="jobs"))
-    wait_for(lambda: running.system.log().count("config_reloaded") == 2, "the change")
-    execute(shop, add.format("orpheus_outbox", 30))
-    execute(bank, add.format("jobs", 40))
-    wait_for(lambda: len(running.system.get("/jobs")["items"]) == 3, "the third job")
-    assert execute(shop, "SELECT count(*) FROM orpheus_outbox") == [(1,)]
-    assert running.system.stop() == 0
 
 
 class Killed:

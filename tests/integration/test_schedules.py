@@ -8,13 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, NewJob, Status
 from orpheus.shared.storage import Store, open_store
 from tests.machine import slowness
-from tests.variants import variants
 
 StartSystem = Callable[..., Any]
 EVERY_SECOND = '{name="tick", every=1, type="sum_range", payload={n=4}, queue="ticks"}'
@@ -68,28 +65,6 @@ def ticks_are_fired_on_time_and_none_twice(store: Store, wait_for: Callable[...,
     late_ms = [created[one["job_id"]] - one["tick_ms"] for one in fired if one["job_id"] in created]
     assert min(late_ms) >= 0
     assert max(late_ms) < 1_500 * slowness()
-
-
-@pytest.mark.parametrize(
-    ("schedule", "reason"),
-    variants(
-        [
-            ('{name="n", every=1, type="sumrange"}', "no job type is called 'sumrange'"),
-            ('{name="n", every=1, type="sum_range", payload={n=-1}}', "payload.n: "),
-        ],
-        ('{name="n", every=1, type="sum_range", payload={n=-1}}', "payload.n: "),
-    ),
-)
-def test_a_schedule_that_cannot_make_its_job_is_exit_78_of_the_supervisor_and_of_a_worker(
-    tmp_path: Path, schedule: str, reason: str
-) -> None:
-    for program, more in (("supervisor", ["api.port=0"]), ("worker", [])):
-        with python(tmp_path, program, f"schedules=[{schedule}]", *more) as process:
-            _, errors = process.communicate(timeout=60)
-        assert process.returncode == 78
-        assert "schedules: 'n' cannot make its job: " in errors
-        assert reason in errors
-        assert "Traceback" not in errors
 
 
 def test_a_worker_alone_fires_schedules_too(tmp_path: Path, wait_for: Callable[..., Any]) -> None:

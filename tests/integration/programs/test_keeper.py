@@ -18,7 +18,6 @@ for number in range(10**9):
     pathlib.Path({!r}).write_text(str(number))
     time.sleep(0.002)
 """
-HOSTILE = "import time; print('a' * 60 + '!', flush=True); time.sleep(600)"
 
 
 def keeper_of(running: Programs) -> psutil.Process:

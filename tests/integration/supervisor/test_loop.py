@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
@@ -19,8 +18,7 @@ from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.shared.views.slot_reasons import reason_of
-from tests.machine import PATIENCE_S, freeze, slowness
-from tests.variants import variants
+from tests.machine import PATIENCE_S, slowness
 
 Start = Callable[..., Any]
 
@@ -194,41 +192,6 @@ def test_a_crash_loop_ends_the_supervisor_if_so_configured(harness: Start) -> No
     assert kinds.count(Kind.WORKER_FATAL) == 1
 
 
-def test_all_children_killed_at_once_all_come_back(harness: Start) -> None:
-    running = harness(count=3)
-    names = ["a-1", "a-2", "a-3"]
-    before = {name: running.until_state(SlotState.READY, name).pid for name in names}
-    for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
-    after = {
-        name: running.until_state(SlotState.READY, name, not_pid=before[name]).pid for name in names
-    }
-    assert set(after.values()).isdisjoint(before.values())
-    assert running.stop() == 0
-
-
-@pytest.mark.parametrize("count", variants([60, 20], 20))
-def test_of_many_exits_at_once_none_is_missed(harness: Start, count: int) -> None:
-    names = [f"a-{n}" for n in range(1, count + 1)]
-    slots = {name: ["sh", "-c", "exec sleep 600"] for name in names}
-    running = harness(slots=slots, start_timeout_s=300.0)
-
-    supervisor = psutil.Process(running.process.pid)
-    running.until(lambda: len(supervisor.children()) == len(names), "all to be started")
-    freeze(supervisor.pid)
-    for child in supervisor.children():
-        child.kill()
-    supervisor.resume()
-
-    def seen() -> list[str | None]:
-        return [exit.signal for slot in running.slots().values() for exit in slot.exits]
-
-    running.until(lambda: len(seen()) >= len(names), "every exit to be seen")
-    assert seen() == ["SIGKILL"] * len(names)
-    assert psutil.STATUS_ZOMBIE not in [child.status() for child in supervisor.children()]
-    assert running.stop() == 0
-
-
 def test_what_a_dead_child_started_is_killed(harness: Start) -> None:
     running = harness("leaves_children")
     slot = running.until_state(SlotState.READY)
@@ -247,16 +210,6 @@ def test_what_a_dead_child_started_is_killed(harness: Start) -> None:
         return [c for c in supervisor.children() if c.status() == psutil.STATUS_ZOMBIE]
 
     running.until(lambda: not zombies(), "every zombie to be reaped")
-    assert running.stop() == 0
-
-
-@pytest.mark.long  # tests/unit/supervisor/policy/test_fleet.py has it without processes
-def test_a_pool_of_which_every_slot_fails_to_start_tries_one_at_a_time(harness: Start) -> None:
-    running = harness("cannot_be_configured", count=4)
-    others = [f"a-{number}" for number in (2, 3, 4)]
-    running.until(lambda: all(held_back(running.slot(name)) for name in others), "them to wait")
-    assert {running.slot(name).pid for name in others} == {None}
-    assert not held_back(running.slot("a-1"))
     assert running.stop() == 0
 
 

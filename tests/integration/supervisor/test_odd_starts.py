@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -134,162 +133,13 @@ def send(process: Started, signals: tuple[signal.Signals, ...]) -> None:
         threading.Event().wait(0.02)
 
 
-def test_it_starts_without_streams_and_temporary_folder_though_its_imports_are_killed_twice(
-    start: Start, tmp_path: Path, wait_for: Callable[..., Any]
-) -> None:
-    """And whatever the umask, its files and folders are private."""
-    (tmp_path / "killed_jobs.py").write_text(
-        "import os, pathlib, sys\n"
-        "tries = pathlib.Path(__file__).with_name('tries')\n"
-        "with tries.open('a') as file: file.write('x')\n"
-        "if '--describe' in sys.orig_argv and tries.stat().st_size < 3: os.kill(os.getpid(), 9)\n"
-        "from orpheus import job\n@job\ndef lives() -> None: pass\n"
-    )
-    modules = 'jobs.modules=["orpheus.worker.handlers", "killed_jobs"]'
-    program = 'programs=[{name="p", argv=["sh", "-c", "echo up; exec sleep 600"]}]'
-    nowhere, state = str(tmp_path / "nowhere"), f"database.state_dir={tmp_path}/on/this/host"
-    before = os.umask(0)
-    try:
-        process = start("supervisor", modules, program, state, closing=ALL_STREAMS, TMPDIR=nowhere)
-    finally:
-        os.umask(before)
-    wait_for(lambda: is_ready(tmp_path, process.pid), "the start")
-    assert_dev_null(process, "supervisor", ALL_STREAMS)
-    wait_for(lambda: [*(tmp_path / "on").rglob("p-1/current")], "the program's log")
-    files = [
-        file for top in ("data", "on") for file in (tmp_path / top, *(tmp_path / top).rglob("*"))
-    ]
-    assert [file.name for file in files if file.suffix == ".crash"]
-    assert [file.name for file in files if file.stat().st_mode & 0o077] == []
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE_S) == 0
-    assert_whole(tmp_path)
-
-
-@pytest.mark.parametrize("closing", variants(STREAMS, ALL_STREAMS))
-def test_a_command_with_a_closed_standard_stream_ends_as_it_would(
-    closing: str,
-) -> None:
-    answer = subprocess.run(
-        ["sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, "-m", "orpheus", "--version"],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert (answer.returncode, answer.stderr) == (0, "")
-
-
-def test_a_stop_is_in_order_even_while_an_import_makes_a_function_of_a_text() -> None:
-    """As dataclasses do: Python ends by SIGINT after a KeyboardInterrupt there, caught or not."""
-    start = (
-        "from orpheus.supervisor.linux.signals import Signals\nsignals = Signals()\n"
-        "try:\n    exec('import os; os.kill(os.getpid(), 15)')\nexcept KeyboardInterrupt:\n    pass"
-    )
-    ended = subprocess.run([sys.executable, "-c", start], check=False, capture_output=True)
-    assert (ended.returncode, ended.stderr) == (0, b"")
-
-
 # Few open files
-
-
-@pytest.mark.parametrize("limit", variants([500, 256, 128], 128))
-def test_a_low_limit_of_open_files_is_made_do_with(
-    start: Start, tmp_path: Path, limit: int, wait_for: Callable[..., Any]
-) -> None:
-    process = start("supervisor", before=f"ulimit -n {limit};")
-    wait_for(lambda: is_ready(tmp_path, process.pid), "the start")
-    url = f"sqlite:///{tmp_path}/data/orpheus.db"
-    with closing(open_store(url, pools={"default": ("*",)})) as store:
-        job_id = store.jobs.submit(NewJob("wordcount", '{"text": "one two"}')).job.id
-        wait_for(lambda: store.jobs.get(job_id).status in TERMINAL, "the job to end")
-        assert store.jobs.get(job_id).status == "done"
-        assert [slot.exits for slot in store.processes.slots() if slot.exits] == []
-    process.terminate()
-    code, lines = end_of(process)
-    assert code == 0 and not any("Traceback" in line for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("limit", "workers", "needed"),
-    [(64, 1, "128 files for 2 slots"), (128, 40, "228 files for 41")],
-)
-def test_a_limit_of_open_files_that_is_too_low_is_told_before_anything_starts(
-    start: Start, tmp_path: Path, limit: int, workers: int, needed: str
-) -> None:
-    process = start("supervisor", f"pools.default.workers={workers}", before=f"ulimit -n {limit};")
-    code, [line] = end_of(process)
-    assert code == 78
-    assert f"needs to open {needed}" in line and f"may open {limit}: raise" in line
-    assert not (tmp_path / "data").exists()
 
 
 # The process that imports the job modules
 
 
-@pytest.mark.parametrize(
-    ("code", "exit_code", "says"),
-    [
-        ("import os; os.kill(os.getpid(), 9)", 1, "ended 3 times, by SIGKILL"),
-        pytest.param(  # test_describe.py of the worker has it without a supervisor
-            "import os; os._exit(0)",
-            78,
-            "ended the process (with exit code 0)",
-            marks=pytest.mark.long,
-        ),
-    ],
-)
-def test_a_module_that_cannot_be_described_is_told_in_one_line(
-    start: Start, tmp_path: Path, code: str, exit_code: int, says: str
-) -> None:
-    (tmp_path / "odd_jobs.py").write_text(code)
-    ended, lines = end_of(start("supervisor", 'jobs.modules=["odd_jobs"]'))
-    assert ended == exit_code, lines
-    assert len(lines) == 1
-    assert says in lines[0]
-
-
 # What stands in the way
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("orpheus.db-cells", "cannot make the folder"),
-        ("orpheus.db-bells", "unable to open"),
-        ("supervisor.lock/x", "cannot make"),
-    ],
-)
-def test_something_else_in_the_place_of_a_file_of_ours_is_exit_74(
-    start: Start, tmp_path: Path, name: str, says: str
-) -> None:
-    path = tmp_path / "data" / name
-    path.parent.mkdir(parents=True)
-    path.touch()
-    code, lines = end_of(start("supervisor"))
-    assert code == 74, lines
-    assert len(lines) == 1
-    assert says in lines[0]
-    assert str(path).removesuffix("/x") in lines[0]
-
-
-@pytest.mark.parametrize(
-    ("program", "name"),
-    variants(
-        product(PROGRAMS, ("link", "file")),
-        ("worker", "file"),
-        ("supervisor", "link"),
-    ),
-)
-def test_a_state_folder_that_cannot_be_used_is_exit_74(
-    start: Start, tmp_path: Path, program: str, name: str
-) -> None:
-    (tmp_path / "link").symlink_to(tmp_path)
-    (tmp_path / "file").touch()
-    code, lines = end_of(start(program, f"database.state_dir={tmp_path}/{name}"))
-    assert code == 74, lines
-    assert len(lines) == 1
-    assert f"{tmp_path}/{name}" in lines[0]
-    assert {"link": "is a symbolic link", "file": "File exists"}[name] in lines[0]
 
 
 def is_excluded(second: Started, folder: Path) -> None:

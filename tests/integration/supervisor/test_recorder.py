@@ -3,7 +3,6 @@
 import os
 import select
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from orpheus.config.handovers import for_database
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role
-from orpheus.shared.errors import DatabaseBusy, DatabaseUnusable
+from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.crash_cell import Cell
@@ -96,38 +95,6 @@ def test_a_slot_is_unfreed_until_the_end_of_its_process_is_written_or_that_takes
     assert select.select([one], [], [], PATIENCE_S)[0], "the main loop is woken"
     assert one.unfreed() == set()
     assert one.stop(PATIENCE_S)
-
-
-def test_how_late_the_main_loop_was_is_told_once_by_a_beat_that_is_committed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = open_store(f"sqlite:///{tmp_path}/orpheus.db", create=True)
-    duties = Duties(lambda: store, 2.0, Upkeep(for_database(Settings())))
-    myself = own_record(SystemClock(), "host-1", Role.SUPERVISOR, "supervisor", "me", ready=True)
-    one = Recorder(myself, duties)
-    write = store.write
-
-    @contextmanager
-    def uncommitted(*, durable: bool) -> Iterator[None]:
-        with write(durable=durable):
-            yield
-            raise DatabaseBusy("it cannot be committed")
-
-    def beat(turns: int) -> None:
-        one.turns = turns
-        one._write_slots_and_beat(store, duties, turns * 2.0)
-
-    one.loop_lags_s.extend((0.25, 0.5))
-    with monkeypatch.context() as busy:
-        busy.setattr(store, "write", uncommitted)
-        with pytest.raises(DatabaseBusy):
-            beat(1)
-    one.loop_lags_s.append(0.125)
-    beat(1)
-    assert store.supervision.gauges("host-1")["loop_lag_s"] == 0.5
-    beat(2)
-    assert store.supervision.gauges("host-1")["loop_lag_s"] == 0.0
-    store.close()
 
 
 Known = tuple[Store, Recorder, ProcessRecord]

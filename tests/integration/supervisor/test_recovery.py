@@ -7,21 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import apsw
 import psutil
-import pytest
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
-from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.process.clock import SystemClock, create_time_s
-from orpheus.shared.storage import open_store
-from orpheus.supervisor.loop.slot_records import slot_record
-from orpheus.supervisor.policy.slot import Slot
-from orpheus.supervisor.startup import sweep_database
-from tests.machine import PATIENCE_S, freeze
-from tests.variants import variants
+from tests.machine import freeze
 
 Start = Callable[..., Any]
 
@@ -55,16 +47,6 @@ def test_children_end_with_a_killed_supervisor_and_the_next_start_ends_what_is_l
     assert not (folder / "old").exists()
     assert not (folder / "old.crash").exists()
     assert second.stop() == 0
-
-
-@pytest.mark.long  # test_run.py has it of a real one, and unit/supervisor the lock
-def test_a_second_supervisor_of_the_same_database_is_refused(harness: Start) -> None:
-    running = harness()
-    running.until_state(SlotState.READY)
-    second = harness()
-    assert second.process.wait(PATIENCE_S) != 0
-    assert "AlreadyRunning" in second.log()
-    assert running.stop() == 0
 
 
 def test_no_child_is_killed_for_a_stall_of_the_supervisor_or_a_suspend_of_the_machine(
@@ -103,65 +85,6 @@ def test_no_child_is_killed_for_a_stall_of_the_supervisor_or_a_suspend_of_the_ma
     assert running.stop() == 0
     assert "command=continue" not in running.log(), "none was taken for one that somebody stopped"
     assert Kind.WORKER_HUNG not in {event.kind for event in running.events()}
-
-
-def test_a_locked_database_does_not_delay_a_restart(harness: Start) -> None:
-    running = harness()
-    slot = running.until_state(SlotState.READY)
-    job = running.store.jobs.submit(NewJob(type="sleep")).job
-    running.store.leases.lease(
-        Holder("a-1", slot.incarnation, slot.pid), ("*",), limit=1, ttl_ms=60_000
-    )
-    locker = apsw.Connection(str(running.database))
-    locker.execute("BEGIN IMMEDIATE")
-    try:
-        os.kill(slot.pid, signal.SIGKILL)
-
-        def started_again() -> set[int]:
-            children = psutil.Process(running.process.pid).children()
-            return {child.pid for child in children} - {slot.pid}
-
-        running.until(started_again, "a new child")
-        assert running.store.jobs.get(job.id).status is Status.IN_PROGRESS
-    finally:
-        locker.execute("ROLLBACK")
-        locker.close()
-    running.until(
-        lambda: running.store.jobs.get(job.id).status is Status.PENDING, "the lease to be free", 3
-    )
-    assert running.stop() == 0
-
-
-@pytest.mark.parametrize("restarts", variants([12, 5], 5))
-def test_descriptors_and_threads_stay_flat_over_many_restarts(
-    harness: Start, restarts: int
-) -> None:
-    running = harness()
-    supervisor = psutil.Process(running.process.pid)
-    pid, counts = 0, []
-    for _ in range(restarts):
-        pid = running.until_state(SlotState.READY, not_pid=pid).pid
-        counts.append((supervisor.num_fds(), supervisor.num_threads()))
-        os.kill(pid, signal.SIGKILL)
-    running.until_state(SlotState.READY, not_pid=pid)
-    running.until(
-        lambda: (supervisor.num_fds(), supervisor.num_threads()) == counts[2],
-        f"as many descriptors and threads as before {counts}",
-    )
-    assert running.stop() == 0
-
-
-def test_the_slots_of_a_host_that_has_another_name_now_are_gone(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path}/orpheus.db", create=True)
-    old = slot_record("an-old-name", Slot("default-1", "default", Role.WORKER), None, None)
-    store.processes.put_slots([old])
-    store.supervision.put_request(RequestAction.RESTART, old.host, old.slot)
-    store.supervision.count_exit(old.host, old.slot, "crashed")
-    sweep_database(store, "a-new-name", store.clock.boot_id, store.clock.wall_ms())
-    assert store.processes.slots() == []
-    assert store.supervision.take_requests(old.host) == []
-    assert store.supervision.exit_counts(old.host) == {}
-    store.close()
 
 
 def register_as_worker(store: Any, slot: Any) -> None:

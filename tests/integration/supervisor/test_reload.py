@@ -18,8 +18,6 @@ import psutil
 import pytest
 
 from orpheus.config.running_settings import running_settings_at
-from orpheus.shared.domain.events import Kind
-from orpheus.shared.storage import open_store
 from tests.conftest import systems_below
 from tests.integration.supervisor.configured import Configured
 from tests.machine import wait_until
@@ -184,56 +182,6 @@ def test_queues_and_schedules_of_a_new_configuration_are_in_force_at_once(
     [queue] = [q for q in running.system.get("/queues")["items"] if q["name"] == "mail"]
     assert queue["max_running"] == 7
     assert running.pids() == before
-
-
-def test_a_guessed_secret_is_not_confirmed_by_the_event_of_a_reload(
-    running: Configured, wait_for: WaitFor
-) -> None:
-    toml = ONE_WORKER + (
-        "[[alerts]]\nname = 'down'\non = ['worker.fatal']\nwebhook = 'http://127.0.0.1:9/{}'\n"
-    )
-    with contextlib.closing(open_store(f"sqlite:///{running.system.database}")) as store:
-
-        def told() -> list[list[str]]:
-            events = store.events.after(0, 10_000)
-            reloads = [json.loads(one.body) for one in events if one.kind == Kind.CONFIG_RELOADED]
-            return [one["changed"] for one in reloads]
-
-        count = len(told())
-        running.save(toml.format("token-1"))
-        wait_for(lambda: len(told()) == count + 1, "the rule")
-        assert "alerts: down" in told()[-1]
-        for number, guess in enumerate(("token-1", "token-2"), start=count + 2):
-            body = {"text": toml.format(guess)}
-            answer = running.system.client.put("/config", json=body, headers={"If-Match": "*"})
-            assert answer.status_code == 200, answer.text
-            wait_for(lambda n=number: len(told()) == n, "the reload")
-        assert told()[-2:] == [[], []]
-
-
-def test_the_supervisor_takes_requests_right_after_a_reload(
-    running: Configured, wait_for: WaitFor
-) -> None:
-    for number in range(reloads_of(running) + 1, reloads_of(running) + 4):
-        running.signal(signal.SIGHUP)
-        wait_for(lambda n=number: reloads_of(running) == n, "a reload")
-        assert running.system.client.post("/workers/default-1/drain").status_code == 202
-        assert running.system.client.post("/workers/default-1/restart").status_code == 202
-
-
-def test_asking_for_the_stack_of_a_starting_process_does_not_kill_it(running: Configured) -> None:
-    before = running.system.workers()["default-1"]
-    running.system.client.post("/workers/default-1/restart")
-    asked = 0
-    while running.pids()["default-1"] == before["pid"] or "default-1" not in running.ready():
-        running.system.client.get("/workers/default-1/stack")
-        asked += 1
-    worker = running.system.workers()["default-1"]
-    assert asked
-    assert (worker["restarts"], worker["last_exit"]["reason"]) == (
-        before["restarts"] + 1,
-        "replaced",
-    )
 
 
 def test_a_reload_brings_new_job_types_and_fields_and_no_worker_of_the_old_code_spends_a_retry(

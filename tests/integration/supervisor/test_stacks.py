@@ -1,7 +1,6 @@
 """What a running Orpheus shows of jobs that await: their coroutines, and its threads as ever."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -138,52 +137,6 @@ def test_where_a_job_awaits_is_shown_first(
     told = command(capsys, *argv)
     assert told.returncode == 0, told.stderr
     assert json.loads(told.stdout)["stack"].startswith(heading)
-
-
-def test_the_tasks_of_a_job_are_shown_and_the_threads_of_others(system: System) -> None:
-    both = system.submit("both", queue="many")
-    system.submit("in_a_thread", queue="many")
-    parts = until_shown(
-        system,
-        "many-1",
-        lambda parts: has_coroutines(parts) and sum("in compute" in one for one in parts) == 2,
-    )
-    own, first, second, *threads = parts
-    assert own.startswith(f"Coroutine of job {both} (both), which waits")
-    assert first.startswith(f"Coroutine of job {both} (both), its task ")
-    assert "in ask_the_other_side" in first
-    assert "in to_thread" in second
-    assert "in in_a_thread" in threads[0], "what runs a job comes before other threads"
-
-
-def test_the_thread_of_each_job_is_named_after_it_and_that_of_the_oldest_comes_first(
-    system: System, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ids: list[int] = []
-    for job_type in ("in_a_thread", "report", "in_a_thread"):
-        ids.append(system.submit(job_type, queue="many"))
-        wait_until(
-            lambda: system.get(f"/jobs/{ids[-1]}")["status"] == "in_progress", f"job {ids[-1]}"
-        )
-    parts = until_shown(
-        system, "many-1", lambda parts: sum(" of job " in one for one in parts) == 3
-    )
-    assert parts[0].startswith("Thread 0x")
-    assert f" of job {ids[0]} (in_a_thread) (most recent call first):\n" in parts[0]
-    assert "in in_a_thread" in parts[0]
-    named = {re.findall(r" of job (\d+) ", part)[0] for part in parts[:3]}
-    assert named == {str(one) for one in ids}
-    argv = ("stack", "many-1", "--set", f"database.url=sqlite:///{system.database}")
-    told = command(capsys, *argv)
-    assert told.returncode == 0, told.stderr
-    heading, first, *_ = told.stdout.splitlines()
-    assert f"job {ids[0]} in_a_thread" in heading
-    assert f" of job {ids[0]} (in_a_thread) " in first
-
-
-def test_the_main_thread_of_a_worker_without_a_job_is_shown_first(system: System) -> None:
-    parts = until_shown(system, "many-1", lambda parts: "worker/leasing" in parts[0])
-    assert "in <module>" in parts[0], "where its program begins"
 
 
 @pytest.mark.parametrize("pool", ["one", "many"])

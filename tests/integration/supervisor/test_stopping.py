@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import SlotState
 from tests.machine import PATIENCE_S, freeze, slowness
@@ -23,13 +21,6 @@ def test_a_child_that_ignores_term_is_killed_and_the_exit_code_says_so(harness: 
     assert running.stop() == 4
     [exited] = [event for event in running.events() if event.kind is Kind.WORKER_EXITED]
     assert json.loads(exited.body)["reason"] == "not stopped within 1 s; killed"
-
-
-@pytest.mark.long  # test_run.py has it of a real job, and the next but one of a second signal
-def test_released_unfinished_work_makes_the_exit_code_4(harness: Start) -> None:
-    running = harness("releases_unfinished_work")
-    running.until_state(SlotState.READY)
-    assert running.stop() == 4
 
 
 def test_the_deadline_of_a_shutdown_is_one_for_all_children(harness: Start) -> None:

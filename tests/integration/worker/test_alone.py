@@ -1,6 +1,5 @@
 """`python -m worker` without a supervisor: real processes, a real database."""
 
-import itertools
 import os
 import signal
 from collections.abc import Callable
@@ -11,7 +10,6 @@ import pytest
 
 from orpheus.shared.domain.jobs import NewJob, Status
 from orpheus.shared.process.clock import create_time_s
-from orpheus.shared.process.crash_cell import CellState, read_cell
 
 Start = Callable[..., Any]
 Wait = Callable[..., Any]
@@ -65,46 +63,6 @@ def test_a_job_that_does_not_finish_in_time_is_released_and_spends_no_retry(
     assert database.store.processes.all() == []
 
 
-def test_a_third_signal_ends_it_at_once(database: Any, start_alone: Start, wait_for: Wait) -> None:
-    worker = start_alone().wait_until_ready()
-    job_id = database.submit("deaf")
-    database.wait(job_id, Status.IN_PROGRESS)
-    for count, why in enumerate(("SIGINT", "SIGINT again"), start=1):
-        worker.signal(signal.SIGINT)
-        wait_for(lambda why=why: f'"{why}"' in worker.log(), f"signal {count} to be seen")
-    worker.signal(signal.SIGINT)
-    assert worker.wait() == 4
-
-
-@pytest.mark.long  # test_failpoints.py has it of a worker that is killed as it starts a job
-def test_sigkill_leaves_a_lease_that_can_be_freed(
-    database: Any, start_alone: Start, wait_for: Wait
-) -> None:
-    worker = start_alone().wait_until_ready()
-    job_id = database.submit("spinning")
-    database.wait(job_id, Status.IN_PROGRESS)
-    [row] = database.store.processes.all()
-    cell_file = database.store.state.cell(row.incarnation)
-    cell = wait_for(lambda: (c := read_cell(cell_file)) and c.running and c, "the job's start")
-    worker.signal(signal.SIGKILL)
-    worker.wait()
-    assert isinstance(cell, CellState)
-    assert database.store.leases.free(row.incarnation, cell) == [job_id]
-    assert database.outcomes(job_id) == ["crashed"]
-    assert database.store.jobs.get(job_id).status is Status.PENDING
-
-
-def test_another_worker_runs_the_job_of_one_that_died(database: Any, start_alone: Start) -> None:
-    first = start_alone().wait_until_ready()
-    job_id = database.submit("sleep", '{"seconds": 3}')
-    database.wait(job_id, Status.IN_PROGRESS)
-    first.signal(signal.SIGKILL)
-    first.wait()
-    start_alone().wait_until_ready()
-    assert database.wait(job_id).status is Status.DONE
-    assert database.outcomes(job_id) == ["crashed", "succeeded"]
-
-
 def test_a_timeout_ends_the_attempt_and_the_worker_restarts_itself(
     database: Any, start_alone: Start
 ) -> None:
@@ -132,17 +90,6 @@ def test_after_max_jobs_the_worker_restarts_itself(
     assert worker.process.poll() is None, "the same process"
 
 
-def test_a_coroutine_that_timed_out_is_tried_again_and_needs_no_restart(
-    shared_database: Any, shared_worker: Any
-) -> None:
-    before = shared_database.store.processes.all()[0].incarnation
-    job_id = shared_database.submit("awaiting", timeout_s=0.1, max_retries=1)
-    assert shared_database.wait(job_id).status is Status.FAILED
-    assert shared_database.outcomes(job_id) == ["timed_out", "timed_out"]
-    assert shared_database.wait(shared_database.submit("nap")).status is Status.DONE
-    assert shared_database.store.processes.all()[0].incarnation == before
-
-
 @pytest.mark.parametrize("job_type", ["obedient", "awaiting"])
 def test_a_cancel_stops_a_job_that_checks_for_it_or_awaits(
     shared_database: Any, shared_worker: Any, job_type: str
@@ -163,40 +110,6 @@ def test_a_job_that_ignores_its_cancel_ends_with_its_worker(
     database.store.jobs.cancel(job_id)
     assert worker.wait() == 4
     assert database.store.jobs.get(job_id).status is Status.CANCELLED
-
-
-def test_failures_are_retried_with_growing_waits(database: Any, start_alone: Start) -> None:
-    # A busy machine may delay an attempt by less than the difference between two waits.
-    start_alone({"jobs.backoff_base": "300ms"}).wait_until_ready()
-    flaky = database.submit("flaky", '{"failures": 3}')
-    assert database.wait(flaky).result == '{"attempts":4}'
-    attempts = database.store.jobs.attempts(flaky)
-    waits = [
-        later.started_at_ms - earlier.finished_at_ms
-        for earlier, later in itertools.pairwise(attempts)
-    ]
-    assert len(waits) == 3
-    assert waits == sorted(waits)
-    assert all(wait >= 0.9 * 300 * 2**n - 5 for n, wait in enumerate(waits))
-
-
-def test_a_permanent_error_is_not_retried_and_a_snooze_spends_no_retry(
-    shared_database: Any, shared_worker: Any
-) -> None:
-    hopeless = shared_database.submit("hopeless")
-    snoozing = shared_database.submit("snoozing", max_retries=0)
-    assert shared_database.wait(hopeless).error.message == "never"
-    assert shared_database.outcomes(hopeless) == ["failed"]
-    assert shared_database.wait(snoozing).result == "2"
-    assert shared_database.outcomes(snoozing) == ["snoozed", "succeeded"]
-
-
-def test_a_payload_of_an_older_schema_fails_naming_the_field(
-    shared_database: Any, shared_worker: Any
-) -> None:
-    job = shared_database.wait(shared_database.submit("sum_range", '{"count": 3}'))
-    assert (job.status, job.error.type) == (Status.FAILED, "PermanentError")
-    assert "/n: is missing" in job.error.message
 
 
 def test_prints_logs_and_progress_are_stored_while_the_job_runs(
@@ -263,25 +176,6 @@ def test_one_ring_wakes_a_second_worker_for_the_jobs_that_the_first_leaves(
     assert max(job.started_at_ms for job in jobs) < min(job.finished_at_ms for job in jobs)
 
 
-def test_a_worker_frozen_past_its_lease_stops_its_job_and_changes_nothing(
-    database: Any, start_alone: Start, wait_for: Wait
-) -> None:
-    worker = start_alone().wait_until_ready()
-    job_id = database.submit("obedient", max_retries=0)
-    database.wait(job_id, Status.IN_PROGRESS)
-    [row] = database.store.processes.all()
-    cell_file = database.store.state.cell(row.incarnation)
-    wait_for(lambda: (cell := read_cell(cell_file)) and cell.running, "the job's start")
-    worker.signal(signal.SIGSTOP)
-    assert wait_for(database.store.leases.reclaim_expired, "the lease to expire") == [job_id]
-    ended = database.store.jobs.get(job_id)
-    worker.signal(signal.SIGCONT)
-    wait_for(lambda: "results_refused" in worker.log(), "the late report to be refused")
-    assert database.store.jobs.get(job_id) == ended
-    assert database.outcomes(job_id) == ["lost"]
-    assert database.wait(database.submit("nap")).status is Status.DONE
-
-
 def test_workers_that_stand_still_together_past_their_leases_lose_no_job(
     database: Any, start_alone: Start, wait_for: Wait
 ) -> None:
@@ -300,14 +194,6 @@ def test_workers_that_stand_still_together_past_their_leases_lose_no_job(
         assert database.outcomes(job_id) == ["succeeded"]
 
 
-@pytest.mark.long  # test_supervised.py has it of one that drains meanwhile
-def test_a_long_job_keeps_its_lease_by_renewals(database: Any, start_supervised: Start) -> None:
-    start_supervised(lease_ttl_s=2.0, renew_every_s=0.4).wait_until_ready()
-    job_id = database.submit("nap", '{"seconds": 4}')  # twice the lease
-    assert database.wait(job_id).status is Status.DONE
-    assert database.outcomes(job_id) == ["succeeded"]
-
-
 def test_a_result_is_kept_until_the_database_can_be_written(
     shared_database: Any, shared_worker: Any, wait_for: Wait
 ) -> None:
@@ -318,28 +204,6 @@ def test_a_result_is_kept_until_the_database_can_be_written(
         wait_for(lambda: shared_database.store.clock.monotonic_ms() > began + 2500, "the job's end")
     assert shared_database.wait(job_id).status is Status.DONE
     assert shared_database.outcomes(job_id) == ["succeeded"]
-
-
-def test_sigterm_ends_a_child_that_a_job_forks_and_does_not_stop_the_worker(
-    shared_database: Any, shared_worker: Any
-) -> None:
-    assert shared_database.wait(shared_database.submit("forking")).result == str(-signal.SIGTERM)
-    assert shared_database.wait(shared_database.submit("nap")).status is Status.DONE
-    assert shared_worker.process.poll() is None
-
-
-def test_a_module_that_does_not_import_ends_it_with_78(start_alone: Start) -> None:
-    worker = start_alone({"jobs.modules": '["broken_jobs"]'})
-    assert worker.wait() == 78
-    assert "RuntimeError: this module is broken" in worker.log()
-    assert "Traceback" in worker.log()
-
-
-def test_a_pool_that_is_not_configured_ends_it_with_78(start_alone: Start) -> None:
-    worker = start_alone({}, "--pool", "nowhere")
-    assert worker.wait() == 78
-    assert "nowhere" in worker.log()
-    assert "Traceback" not in worker.log()
 
 
 def test_a_database_that_cannot_be_opened_ends_it_with_74(

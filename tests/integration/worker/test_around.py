@@ -50,20 +50,3 @@ def test_a_flow_of_jobs_in_one_trace(
         ("fork", 1, "done"),  # once: a forked child ends before it leaves what is around it
     ]
     assert {one["trace"] for one in attempts[:-1]} == {TRACEPARENT}
-
-
-@pytest.mark.parametrize(
-    ("around", "reason"),
-    [
-        ("around_jobs:nothing", "jobs.around: around_jobs has no function 'nothing'"),
-        pytest.param(  # test_describe.py has it
-            "no_such_module:f", "No module named 'no_such_module'", marks=pytest.mark.long
-        ),
-    ],
-)
-def test_what_cannot_be_loaded_ends_the_worker(
-    start_alone: Callable[..., Any], around: str, reason: str
-) -> None:
-    worker = start_alone({"jobs.modules": "[]", "jobs.around": f'["{around}"]'})
-    assert worker.wait() == 78
-    assert reason in worker.log()

@@ -1,9 +1,7 @@
 """`[[commands]]`: programs as jobs, with real workers."""
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -169,10 +167,6 @@ def test_an_exit_code_not_in_success_codes_is_a_failure_with_the_last_lines(
     assert shared_database.outcomes(job.id) == ["failed"]
 
 
-def test_success_codes_may_name_other_codes(run: Callable[..., Job]) -> None:
-    assert run("grep").result == '{"exit_code":1}'
-
-
 def test_a_death_by_signal_is_a_failure_that_names_it(run: Callable[..., Job]) -> None:
     job = run("die")
     assert job.error is not None
@@ -224,24 +218,6 @@ def test_a_program_that_cannot_be_started_fails_permanently_with_the_reason(
     assert shared_database.outcomes(job.id) == ["failed"]
 
 
-@pytest.mark.parametrize(
-    ("payload", "problem"),
-    [
-        ({}, "/x: is missing"),
-        ({"x": 1, "y": 2}, "/y: is not a field"),
-        ({"x": ["a"]}, "/x: must be a string, a number, true or false"),
-        ({"x": None}, "/x: must be a string"),
-    ],
-)
-def test_a_payload_older_than_the_arguments_fails_permanently_naming_the_field(
-    run: Callable[..., Job], payload: dict[str, Any], problem: str
-) -> None:
-    job = run("strict", payload, max_retries=3)
-    assert (job.status, job.error and job.error.type) == (Status.FAILED, "PermanentError")
-    assert job.error is not None
-    assert problem in job.error.message
-
-
 def test_a_timeout_or_a_cancel_ends_what_ignores_it_with_its_group_and_the_worker_lives_on(
     database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
 ) -> None:
@@ -263,19 +239,6 @@ def test_a_timeout_or_a_cancel_ends_what_ignores_it_with_its_group_and_the_worke
     is_killed_after_the_grace_once_it_is_cancelled(database, file, wait_for)
     assert worker.says("recycle") is None
     assert worker.process.poll() is None
-
-
-def test_a_cancel_gives_the_program_time_to_tidy_up(
-    shared_database: Any, submit: Callable[..., int], wait_for: Wait
-) -> None:
-    job_id = submit("tidy")
-    wait_for(lambda: lines_of(shared_database, job_id), "its first line")
-    began_s = time.monotonic()
-    assert shared_database.store.jobs.cancel(job_id)[1] is False
-    assert shared_database.wait(job_id).status is Status.CANCELLED
-    assert time.monotonic() - began_s < 9.5, "the grace is 10 s"
-    assert shared_database.outcomes(job_id) == ["cancelled"]
-    assert ("info", "tidied") in lines_of(shared_database, job_id)
 
 
 def test_a_child_may_take_its_time_after_its_shell_has_gone(
@@ -327,30 +290,6 @@ def test_a_worker_that_must_stop_ends_the_program_before_it_releases_the_job(
     assert database.store.jobs.get(job_id).status is Status.PENDING
 
 
-def test_a_third_signal_ends_the_program_too(
-    database: Any, start_alone: Start, tmp_path: Path, wait_for: Wait
-) -> None:
-    file = tmp_path / "pid"
-    argv = json.dumps(["sh", "-c", waiting(file)])
-    worker = start_alone({"commands": f'[{{name="long", argv={argv}}}]'}).wait_until_ready()
-    job_id = database.submit("long", max_retries=0)
-    wait_for(file.exists, "its pid")
-    for why in ("SIGINT", "SIGINT again"):
-        worker.signal(signal.SIGINT)
-        wait_for(lambda why=why: f'"{why}"' in worker.log(), f"{why} to be seen")
-    worker.signal(signal.SIGINT)
-    assert worker.wait() == 4
-    assert is_dead(int(file.read_text()))
-    assert database.store.jobs.get(job_id).status is Status.IN_PROGRESS, "its death decides"
-
-
-def test_a_long_program_keeps_its_lease(database: Any, start_supervised: Start) -> None:
-    start_supervised(commands=(shell("long", "sleep 2"),), lease_ttl_s=1.0, renew_every_s=0.2)
-    job_id = database.submit("long", max_retries=0)
-    assert database.wait(job_id).status is Status.DONE
-    assert database.outcomes(job_id) == ["succeeded"]
-
-
 TOML = """
 [jobs]
 modules = []
@@ -361,32 +300,3 @@ argv = ["echo", "hello {who}"]
 timeout = "5s"
 max_retries = 0
 """
-
-
-def test_a_worker_alone_and_its_description_know_the_commands_of_the_file(
-    database: Any, start_alone: Start, tmp_path: Path
-) -> None:
-    file = tmp_path / "orpheus.toml"
-    file.write_text(TOML)
-    start_alone({"jobs.modules": "[]"}, "--config", str(file)).wait_until_ready()
-    [row] = database.store.types.all()
-    assert (row.name, row.timeout_s, row.max_retries) == ("greet", 5.0, 0)
-    job = database.wait(database.submit("greet", '{"who": "you"}'))
-    assert (job.status, lines_of(database, job.id)) == (Status.DONE, [("info", "hello you")])
-    described = subprocess.run(
-        [sys.executable, "-m", "orpheus.worker", "--describe", "--config", str(file)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={k: v for k, v in os.environ.items() if not k.startswith("ORPHEUS_")},
-    )
-    [one] = json.loads(described.stdout)
-    assert (one["name"], one["schema"]["required"]) == ("greet", ["who"])
-
-
-def test_a_command_named_like_a_type_of_a_module_ends_the_worker_with_78(
-    start_supervised: Start,
-) -> None:
-    worker = start_supervised(commands=(shell("sleep", "true"),))
-    assert worker.wait() == 78
-    assert "'sleep' is a job type of a module already" in worker.log()

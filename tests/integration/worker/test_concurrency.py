@@ -128,29 +128,6 @@ def test_a_job_for_which_the_system_has_no_thread_is_released_and_costs_nobody_a
     assert "no_thread_for_job" in worker.log()
 
 
-def test_each_job_has_its_own_log_and_progress(shared_database: Any, shared_beside: Any) -> None:
-    jobs = [NewJob("speaking_on_the_loop"), NewJob("speaking_in_a_thread")] * 6
-    for job_id in shared_database.store.jobs.submit_many(jobs):
-        job = shared_database.wait(job_id)
-        assert (job.status, job.message) == (Status.DONE, f"of {job_id}")
-        lines = shared_database.store.logs.after(job_id, 0, 1000)
-        assert {one.line.split()[0] for one in lines} == {str(job_id)}
-        assert len(lines) == (24 if job.type == "speaking_on_the_loop" else 12)
-        (attempt,) = shared_database.store.jobs.attempts(job_id)
-        assert attempt.cpu_s is attempt.max_rss_bytes is None, "they share a process"
-
-
-def test_a_long_job_delays_no_other(shared_database: Any, shared_beside: Any, file: Path) -> None:
-    go_on = file.with_name("go-on")
-    [long] = submit_many(shared_database, 1, "until_there", wait_for=str(go_on), file=str(file))
-    shared_database.wait(long, Status.IN_PROGRESS)
-    for job_id in submit_many(shared_database, 30, "sum_range", n=3):
-        assert shared_database.wait(job_id).status is Status.DONE
-    assert shared_database.store.jobs.get(long).status is Status.IN_PROGRESS
-    go_on.touch()
-    assert shared_database.wait(long).status is Status.DONE
-
-
 def test_jobs_that_wait_behind_long_ones_are_left_to_other_workers(
     database: Any, start: Start, file: Path
 ) -> None:
@@ -244,19 +221,6 @@ def test_what_ignores_its_timeout_ends_with_the_worker_and_the_others_are_releas
         assert database.outcomes(job_id) == ["released", "succeeded"]
 
 
-def test_a_worker_ends_after_max_jobs_and_finishes_what_it_runs(
-    database: Any, start_supervised: Start, file: Path
-) -> None:
-    worker = start_supervised(
-        modules=("concurrent_jobs",), concurrency=4, max_jobs=6, beat_interval_s=0.2
-    ).wait_until_ready()
-    ids = submit_many(database, 10, "awaiting_beside", seconds=0.1, file=str(file))
-    assert worker.wait() == 0
-    assert worker.says("recycle")["jobs_done"] == 6
-    statuses = [database.store.jobs.get(one).status for one in ids]
-    assert statuses == [Status.DONE] * 6 + [Status.PENDING] * 4
-
-
 def test_a_draining_worker_finishes_its_jobs_and_a_stopping_one_releases_them(
     database: Any, start_supervised: Start, wait_for: Callable[..., Any], file: Path
 ) -> None:
@@ -322,53 +286,3 @@ def test_a_forked_child_ends_where_it_leaves_the_handler(
     for job_id in others:
         assert shared_database.wait(job_id).status is Status.DONE
     assert sorted(one["job"] for one in effects(file, "end")) == others, "each once"
-
-
-def test_a_task_that_a_handler_leaves_is_cancelled_with_its_end(
-    shared_database: Any, shared_beside: Any, file: Path
-) -> None:
-    job_id = shared_database.submit("leaving_a_task", json.dumps({"file": str(file)}))
-    assert shared_database.wait(job_id).status is Status.DONE
-    assert [one["job"] for one in effects(file, "cancelled")] == [job_id]
-
-
-@pytest.mark.parametrize("job_type", ["parent_on_the_loop", "parent_in_a_thread"])
-def test_the_context_asks_the_database_from_threads_and_coroutines(
-    shared_database: Any, shared_beside: Any, job_type: str
-) -> None:
-    first = shared_database.submit("sum_range", '{"n": 3}')
-    parents = [shared_database.submit(job_type, depends_on=(first,)) for _ in range(8)]
-    for job_id in parents:
-        assert json.loads(shared_database.wait(job_id).result) == {str(first): {"sum": 6}}
-    sums = "SELECT count(*) FROM jobs WHERE type = 'sum_range' AND id >= ?"
-    assert shared_database.store._database.all(sums, first) == [(9,)], "and a child of each"
-
-
-def test_jobs_start_in_the_directory_of_the_worker(
-    shared_database: Any, shared_beside: Any
-) -> None:
-    job_id = shared_database.submit("naming_its_thread")
-    name, folder = json.loads(shared_database.wait(job_id).result)
-    assert name.startswith("job-")
-    assert folder == str(Path(__file__).parent / "jobs")
-
-
-def test_commands_run_beside_each_other(
-    database: Any, start_alone: Start, tmp_path: Path, wait_for: Callable[..., Any]
-) -> None:
-    command = (
-        'commands=[{name = "waiting", argv = ["sh", "-c", '
-        f'"echo $$ >> {tmp_path}/pids; while ! [ -e {tmp_path}/go-on ]; do sleep 0.05; done"]}}]'
-    )
-    name, value = command.split("=", 1)
-    own = {**BESIDE, "pools.default.concurrency": "3", name: value}
-    worker = start_alone(own).wait_until_ready()
-    ids = submit_many(database, 3, "waiting")
-    pids = tmp_path / "pids"
-    wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 3, "all to run")
-    database.store.jobs.cancel(ids[0])
-    assert database.wait(ids[0]).status is Status.CANCELLED
-    (tmp_path / "go-on").touch()
-    assert all(database.wait(one).status is Status.DONE for one in ids[1:])
-    assert not [pid for pid in pids.read_text().split() if Path(f"/proc/{pid}").exists()]
-    assert worker.process.poll() is None, "nothing was raised in it"

@@ -8,19 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import psutil
 import pytest
 
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types.describe import describe_types
-from tests.variants import variants
 
 JOBS = Path(__file__).parent / "jobs"
 A_JOB = "from orpheus import job\n@job\n"
-ODD_DESCRIPTION = "from orpheus import job\ndef one(ctx): pass\none.__doc__ = '\\ud800'\njob(one)\n"
 ENDED = "ended the process (with exit code 0)"
-NO_TEXT = "job type one: its description or a default contains a lone surrogate"
 
 
 def describe(*modules: str) -> "subprocess.CompletedProcess[str]":
@@ -71,35 +67,12 @@ def test_a_command_with_the_name_of_a_type_is_refused_as_at_a_start(tmp_path: Pa
     assert "Traceback" not in answer.stderr
 
 
-def test_a_default_that_json_lacks_is_a_text(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handler = "@job\ndef f(ctx: Context, x: float = float('inf')) -> None: ...\n"
-    (tmp_path / "unlimited.py").write_text("from orpheus import Context, job\n" + handler)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    (row,) = describe_types(["unlimited"], (), timeout_s=60.0)
-    assert msgspec.json.decode(row.schema)["properties"]["x"]["default"] == "Infinity"
-
-
 def test_what_is_to_be_around_attempts_must_be_there() -> None:
     assert describe_types((), (), 60.0, around=["contextlib:nullcontext"]) == []
     for name in ("no_such_module:f", "contextlib:no_such_function"):
         why = "no_such_(module|function)"
         with pytest.raises(ConfigurationError, match=f"^jobs.around: (?!.*jobs.around).*{why}"):
             describe_types((), (), 60.0, around=[name])
-
-
-def test_without_modules_those_of_the_configuration_are_described() -> None:
-    answer = describe()
-    assert answer.returncode == 0, answer.stderr
-    assert [one["name"] for one in json.loads(answer.stdout)] == [
-        "flaky",
-        "ping_if_well",
-        "sleep",
-        "sum_range",
-        "webhook",
-        "wordcount",
-    ]
 
 
 def test_a_module_that_does_not_import_exits_with_78_and_the_line_that_raised() -> None:
@@ -111,18 +84,6 @@ def test_a_module_that_does_not_import_exits_with_78_and_the_line_that_raised() 
     )
     assert head == "Traceback (most recent call last):"
     assert "broken_jobs.py" in frame and line.strip().startswith("raise RuntimeError")
-
-
-def test_a_syntax_error_shows_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mistyped.py").write_text("x = 1\nif x\n    y = 2\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(ConfigurationError) as raised:
-        describe_types(["mistyped"], (), 60.0)
-    error, *shown = str(raised.value).splitlines()
-    assert error == (
-        "jobs.modules: mistyped does not import: SyntaxError: expected ':' (mistyped.py, line 2)"
-    )
-    assert any("if x" in line for line in shown)
 
 
 def test_a_missing_module_exits_with_78_and_says_where_it_was_looked_for(
@@ -138,30 +99,6 @@ def test_a_missing_module_exits_with_78_and_says_where_it_was_looked_for(
     )
     assert searched.startswith(f"looked in: {tmp_path}, {tmp_path}/lib, ")
     assert searched.endswith("; PYTHONPATH=FOLDER adds another")
-
-
-@pytest.mark.parametrize(
-    ("code", "says"),
-    variants(
-        [
-            ("import os; os._exit(0)", ENDED),
-            (ODD_DESCRIPTION, NO_TEXT),
-            (f"{A_JOB}def one(ctx, text: str = '\\ud800'): pass\n", NO_TEXT),
-        ],
-        ("import os; os._exit(0)", ENDED),
-        (ODD_DESCRIPTION, NO_TEXT),
-    ),
-)
-def test_a_module_that_cannot_be_described_is_told_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, says: str
-) -> None:
-    """As it is to whoever starts Orpheus: supervisor/test_odd_starts.py has one that is killed."""
-    (tmp_path / "odd_jobs.py").write_text(code)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(ConfigurationError) as raised:
-        describe_types(["odd_jobs"], (), 60.0)
-    (line,) = str(raised.value).splitlines()
-    assert says in line
 
 
 def test_a_process_that_a_module_starts_neither_delays_the_description_nor_survives_it(

@@ -58,40 +58,10 @@ def test_children_are_submitted_with_all_their_fields_once_the_parent_is_done(
     assert (plain.max_retries, plain.timeout_s, plain.queue) == (3, 900.0, "default")
 
 
-def test_children_run(database: Any) -> None:
-    parent = submit_parent(database, *[{"type": "nap"}] * 20)
-    database.wait(parent)
-    jobs = jobs_since(database, parent)
-    assert len(jobs) == 21
-    for one in jobs:
-        assert database.wait(one.id).status is Status.DONE
-
-
 def test_a_parent_that_fails_leaves_no_child(database: Any) -> None:
     parent = submit_parent(database, {"type": "nap"}, fail=True)
     assert database.wait(parent).status is Status.FAILED
     assert len(jobs_since(database, parent)) == 1
-
-
-@pytest.mark.parametrize(
-    ("child", "problem"),
-    [
-        ({"type": "npa"}, "type: no job type is called 'npa'; did you mean 'nap'?"),
-        ({"type": "nap", "payload": {"second": 1}}, "payload.second: is not a field"),
-        ({"type": "nap", "payload": {"seconds": "x"}}, "payload.seconds: "),
-        ({"type": "nap", "priority": 1001}, "priority: must be an integer from -1000 to 1000"),
-        ({"type": "nap", "tags": ["a b"]}, "tags/0: is not a valid name"),
-        ({"type": "nap", "timeout": "0s"}, "timeout: must be longer than 0"),
-    ],
-)
-def test_an_invalid_child_fails_its_parent_permanently_naming_the_field(
-    database: Any, child: dict[str, Any], problem: str
-) -> None:
-    parent = database.wait(submit_parent(database, {"type": "nap"}, child))
-    assert (parent.status, parent.error.type) == (Status.FAILED, "PermanentError")
-    assert problem in parent.error.message
-    assert "database_queries.py" not in parent.error.traceback, "our frames are hidden"
-    assert len(jobs_since(database, parent.id)) == 1
 
 
 def test_a_job_sees_the_results_of_the_jobs_it_depends_on(database: Any) -> None:
@@ -102,7 +72,3 @@ def test_a_job_sees_the_results_of_the_jobs_it_depends_on(database: Any) -> None
         "gathering", depends_on=(add, hopeless, sure), on_dependency_failure="run"
     )
     assert json.loads(database.wait(after).result) == {str(add): {"sum": 55}, str(sure): None}
-
-
-def test_a_job_that_depends_on_none_sees_no_results(database: Any) -> None:
-    assert database.wait(database.submit("gathering")).result == "{}"

@@ -1,7 +1,6 @@
 """What a job writes is in its log, however it writes it and whatever happens to the worker."""
 
 import contextlib
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -56,18 +55,6 @@ def test_what_a_job_wrote_just_before_its_worker_died_is_in_its_log(
     assert list(database.store.state.cells.iterdir()) == []
 
 
-def test_what_a_library_logs_below_the_level_is_in_the_log_of_the_job_only(
-    database: Any, start_alone: Start
-) -> None:
-    worker = start_alone({"logging.level": "error"})
-    job_id = database.submit("chatty", '{"wait_for": "/"}')
-    database.wait(job_id, Status.DONE)
-    worker.signal(signal.SIGTERM)
-    assert worker.wait() == 0
-    assert "logged" in [line for _, line, _ in lines_of(database, job_id)]
-    assert "logged" not in worker.log()
-
-
 def test_a_kill_in_the_middle_of_a_long_log_loses_and_repeats_nothing(
     database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
 ) -> None:
@@ -82,16 +69,6 @@ def test_a_kill_in_the_middle_of_a_long_log_loses_and_repeats_nothing(
     assert kept == list(range(len(kept)))
     [*_, last] = told.read_text().split()
     assert kept[-1] >= int(last)
-
-
-def test_the_last_lines_of_a_burst_are_kept(database: Any, start_supervised: Start) -> None:
-    worker = start_supervised().wait_until_ready()
-    job_id = database.submit("dying", '{"how": "kill", "lines": 8000}')
-    worker.wait()
-    end_the_dead(database)
-    printed = [line for _, line, _ in lines_of(database, job_id) if line.startswith("printed")]
-    assert printed[-3_000:] == [f"printed {number}" for number in range(5_000, 8_000)]
-    assert len(set(printed)) == len(printed)
 
 
 def test_a_stderr_that_nobody_reads_blocks_no_job_and_is_in_its_log(
@@ -147,18 +124,6 @@ def test_what_a_job_left_delays_no_exit_for_long(
     assert database.store.processes.all() == []
 
 
-def test_what_a_library_sends_at_the_exit_is_not_cut_off(
-    database: Any, start_supervised: Start, tmp_path: Path
-) -> None:
-    worker = start_supervised(beat_timeout_s=15.0).wait_until_ready()
-    payload = json.dumps({"file": str(tmp_path / "sent")})
-    assert database.wait(database.submit("flushing_late", payload)).status is Status.DONE
-    worker.channel.send({"do": "stop"})
-    assert worker.wait() == 0
-    assert (tmp_path / "sent").exists()
-    assert "exit_cut_short" not in worker.log()
-
-
 def test_what_a_worker_wrote_that_died_between_two_jobs_is_in_the_log_of_the_supervisor(
     database: Any, start_supervised: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -173,14 +138,3 @@ def test_what_a_worker_wrote_that_died_between_two_jobs_is_in_the_log_of_the_sup
     log.warning.assert_called_once_with(
         "last_output", incarnation="life-1", lines=["said by a thread"]
     )
-
-
-def test_a_traceback_is_kept_up_to_64_kib_with_both_ends(
-    shared_database: Any, shared_worker: Any
-) -> None:
-    job = shared_database.wait(shared_database.submit("verbose_failure", max_retries=0))
-    assert job.status is Status.FAILED
-    assert "characters left out" in job.error.traceback
-    assert len(job.error.traceback.encode()) <= 65_536
-    assert job.error.traceback.startswith("Traceback")
-    assert job.error.traceback.rstrip().endswith("the end")

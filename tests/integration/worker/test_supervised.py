@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.process.crash_cell import CellState, read_cell
 from tests.machine import slowness, wait_until
@@ -27,7 +25,6 @@ def until_entered(database: Any, job_id: int) -> None:
 
 
 Wait = Callable[..., Any]
-MOST_RSS_KB = 45 * 1024
 
 
 def test_it_says_ready_beats_while_idle_and_tells_the_job_and_its_hard_deadline(
@@ -94,18 +91,6 @@ def test_a_starting_worker_waits_for_a_database_that_is_locked_for_long(
     assert database.wait(database.submit("nap")).status is Status.DONE
 
 
-@pytest.mark.long  # the next test has it of a longer job
-def test_drain_finishes_the_job_however_long_and_exits_with_0(
-    database: Any, start_supervised: Start
-) -> None:
-    worker = start_supervised(stop_timeout_s=0.1).wait_until_ready()
-    job_id = database.submit("nap", '{"seconds": 1}')
-    until_entered(database, job_id)
-    worker.channel.send({"do": "drain"})
-    assert worker.wait() == 0
-    assert database.store.jobs.get(job_id).status is Status.DONE
-
-
 def test_a_draining_worker_in_a_long_job_beats_and_renews_until_it_exits(
     database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
 ) -> None:
@@ -146,22 +131,6 @@ def test_a_job_is_asked_to_stop_when_its_lease_expires_while_the_database_cannot
     until_entered(database, job_id)
     with database.store.write(durable=False):
         wait_for(lambda: "lease_expired" in worker.log(), "it to be seen")
-
-
-def test_an_idle_worker_obeys_at_once(database: Any, start_supervised: Start) -> None:
-    worker = start_supervised(beat_interval_s=60.0, beat_timeout_s=600.0).wait_until_ready()
-    worker.channel.send({"do": "stop"})
-    assert worker.wait(10) == 0
-
-
-@pytest.mark.long  # the next test has it of a second order, test_commands.py of the first
-def test_stop_releases_a_job_that_does_not_finish(database: Any, start_supervised: Start) -> None:
-    worker = start_supervised(stop_timeout_s=0.2).wait_until_ready()
-    job_id = database.submit("spinning", max_retries=0)
-    until_entered(database, job_id)
-    worker.channel.send({"do": "stop"})
-    assert worker.wait() == 4
-    assert database.outcomes(job_id) == ["released"]
 
 
 def test_a_stop_order_may_shorten_the_time_of_the_one_before(
@@ -260,25 +229,6 @@ def test_after_max_jobs_the_worker_asks_for_a_replacement_and_exits(
     assert database.store.processes.all() == []
 
 
-def test_a_worker_whose_job_holds_the_gil_shows_its_stack_and_continues(
-    database: Any, start_supervised: Start, tmp_path: Path, wait_for: Wait
-) -> None:
-    worker = start_supervised().wait_until_ready()
-    job_id = database.submit("holding_the_gil", '{"seconds": 60}')
-    until_entered(database, job_id)
-    stack_file = tmp_path / "stack-1"
-
-    def shows() -> bool:
-        worker.signal(signal.SIGUSR1)  # it ends the sleep, once it is in it
-        return "in holding_the_gil" in stack_file.read_text()
-
-    wait_for(shows, "the stack that names the job's function")
-    assert "in _listen" in stack_file.read_text(), "every thread's"
-    assert database.wait(job_id).status is Status.DONE
-    assert database.wait(database.submit("nap")).status is Status.DONE
-    assert worker.process.poll() is None
-
-
 def test_past_the_hard_deadline_the_supervisor_has_to_kill_the_worker(
     database: Any, start_supervised: Start, wait_for: Wait
 ) -> None:
@@ -300,19 +250,3 @@ def test_past_the_hard_deadline_the_supervisor_has_to_kill_the_worker(
     assert cell.running
     database.store.leases.free("life-1", cell, killed_at_deadline=True)
     assert database.store.jobs.get(job_id).status is Status.CANCELLED
-
-
-def test_a_module_that_does_not_import_is_reported_before_the_worker_exits(
-    start_supervised: Start,
-) -> None:
-    worker = start_supervised(modules=("broken_jobs",))
-    assert worker.wait() == 78
-    assert "this module is broken" in worker.says("failed")["reason"]
-
-
-def test_it_stays_small(database: Any, start_supervised: Start) -> None:
-    worker = start_supervised(modules=("orpheus.worker.handlers",)).wait_until_ready()
-    database.wait(database.submit("sum_range", '{"n": 3}'))
-    memory = Path(f"/proc/{worker.pid}/smaps_rollup").read_text(encoding="ascii")
-    rss_kb = next(int(line.split()[1]) for line in memory.splitlines() if line.startswith("Rss:"))
-    assert rss_kb < MOST_RSS_KB

@@ -104,12 +104,6 @@ def ignores_everything(start: ChildStart) -> None:
     time.sleep(1_000)
 
 
-def releases_unfinished_work(start: ChildStart) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(4))
-    say_ready(start)
-    live(start)
-
-
 def stops_when_told_twice(start: ChildStart) -> None:
     told = []
 

@@ -22,11 +22,10 @@ from orpheus.supervisor.outbox import drainer as drainer_module
 from orpheus.supervisor.outbox import postgresql
 from orpheus.supervisor.outbox.drainer import Drainer
 from orpheus.supervisor.outbox.postgresql import PostgresqlSource, table_digest
-from orpheus.supervisor.outbox.rows import MOST_ROWS, NotHere, OutboxTrouble
+from orpheus.supervisor.outbox.rows import NotHere
 from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.outbox.sqlite import SqliteSource
 from tests.databases import make_database
-from tests.machine import wait_until
 
 TABLE = "orpheus_outbox"
 
@@ -178,20 +177,6 @@ def test_a_leader_that_wakes_after_the_next_one_died_costs_no_row_its_single_job
     assert (numbers(store), shop.rows()) == ([1, 2], [])
 
 
-def test_the_rows_of_a_leader_that_stands_still_are_soon_free_for_the_next_one(
-    store: Store, shop: Shop, new_host: Callable[..., Host], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(postgresql._SETTINGS, "idle_in_transaction_session_timeout", "50ms")
-    shop.add(1)
-    frozen = PostgresqlSource(shop.url, TABLE, 1000)
-    with frozen.batch([]) as rows:
-        assert len(rows) == 1
-        wait_until(lambda: new_host(shop.url).step() == "" and not shop.rows(), "the next one")
-        with pytest.raises(OutboxTrouble, match="idle-in-transaction"):
-            frozen.finish([1], [])
-    assert numbers(store) == [1]
-
-
 def test_the_server_ends_a_batch_whose_drainer_stands_still_or_is_cut_off(shop: Shop) -> None:
     source = PostgresqlSource(shop.url, TABLE, 1000)
 
@@ -228,35 +213,6 @@ def test_a_key_that_an_open_transaction_holds_keeps_only_its_own_row_waiting(
         application.rollback()
     assert host.step() == ""
     assert (numbers(store), shop.rows()) == ([2, 3, 1], [])
-
-
-def test_a_held_key_is_tried_again_while_there_are_always_others_to_drain(
-    store: Store,
-    shop: Shop,
-    new_host: Callable[..., Host],
-    postgresql_url: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(drainer_module, "_KEYS_AGAIN_S", 0)
-    host = new_host(shop.url)
-    assert host.step() == ""
-    source: Any = host.drainer._source
-    finish = source.finish
-    with psycopg.connect(postgresql_url) as application:
-        held = open_store_in(application, lambda answer: answer)
-        held.jobs.submit(NewJob("count", '{"n": 0}', unique_key="held"))
-
-        def finish_and_go_on(*values: Any) -> None:
-            finish(*values)
-            application.rollback()
-            if 1 not in numbers(store) and len(numbers(store)) < 9:
-                shop.add(2)
-
-        source.finish = finish_and_go_on
-        shop.add(1, "held")
-        shop.add(2)
-        assert host.step() == ""
-    assert sorted(numbers(store)) == [1, 2, 2]
 
 
 # It is a file, which only some hosts have: they drain it, whoever leads
@@ -304,20 +260,6 @@ def test_a_file_is_drained_by_the_host_that_has_it_and_the_leader_tells_if_none_
     other.drainer._close()
     monkeypatch.setattr(drainer_module, "_LATELY_MS", 0)
     assert untold in leader.step()
-
-
-def test_of_two_hosts_that_have_the_file_the_one_that_has_its_lock_drains(
-    store: Store, till: Till, new_host: Callable[..., Host]
-) -> None:
-    first, leader = new_host(leads=False), new_host()
-    till.add(1)
-    assert first.step() == ""
-    till.add(2)
-    assert leader.step() == ""
-    assert numbers(store) == [1]
-    first.drainer._close()
-    assert leader.step() == ""
-    assert numbers(store) == [1, 2]
 
 
 def test_files_of_two_hosts_with_one_path_are_told_apart(till: Till, tmp_path: Path) -> None:
@@ -368,29 +310,3 @@ def test_a_batch_of_a_killed_drainer_makes_no_job_again_once_the_database_of_orp
 
 
 # Either of them
-
-
-@pytest.mark.parametrize("kind", ["shop", "till"])
-def test_rows_behind_a_whole_batch_with_a_held_key_are_drained_and_these_once_it_is_free(
-    kind: str,
-    request: pytest.FixtureRequest,
-    store: Store,
-    new_host: Callable[..., Host],
-    postgresql_url: str,
-) -> None:
-    outbox: Shop | Till = request.getfixturevalue(kind)
-    host = new_host(outbox.url)
-    key, held_rows = "a held 'key', \"größe\" \\ {1}", MOST_ROWS + 1
-    with psycopg.connect(postgresql_url) as application:
-        held = open_store_in(application, lambda answer: answer)
-        held.jobs.submit(NewJob("count", '{"n": 0}', unique_key=key))
-        with outbox.transaction():
-            for _ in range(held_rows):
-                outbox.add(1, key)
-            outbox.add(2)
-            outbox.add(3, "free")
-        assert host.step() == ""
-        assert (numbers(store), len(outbox.rows())) == ([2, 3], held_rows)
-        application.rollback()
-    assert host.step() == ""
-    assert (numbers(store), outbox.rows()) == ([2, 3, 1], [])

@@ -1,20 +1,13 @@
 """An outbox in an application's PostgreSQL database: `postgres`, where no other makes a table."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-import sqlalchemy
-from sqlalchemy.orm import Session
 
 from benchmarks.servers import Server
-from orpheus import outbox
-from orpheus.shared.job_types.request import JobRequest
 from orpheus.supervisor.outbox.postgresql import table_digest
 from tests.integration.supervisor.outbox.draining import (
     POINTS,
@@ -95,19 +88,6 @@ class TestPostgresql(DrainingTests, RefusingTests):
         )
 
 
-def test_a_time_to_run_at_is_written_and_read(
-    draining: Draining, application: PostgresqlApplication
-) -> None:
-    application.make_table()
-    at = datetime(2030, 1, 31, 12, tzinfo=UTC)
-    with application.transaction() as connection:
-        outbox.add(connection, JobRequest("count", {"n": 1}, run_at=at))
-    draining.start()
-    draining.until_empty()
-    [job] = draining.jobs()
-    assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=job.run_at_ms) == at
-
-
 NO_TIMES = ("infinity", "-infinity", "12000-01-01T00:00:00Z", "0044-03-15 12:00:00+00 BC")
 
 
@@ -128,105 +108,6 @@ def test_a_time_that_no_job_can_have_is_refused_and_stops_no_other(
     reasons = application.rows("refused_reason")
     assert [why.partition(":")[0] for why in reasons] == ["run_at"] * len(NO_TIMES)
     assert draining.log("outbox_failed") == draining.log("outbox_trouble") == []
-
-
-def test_a_time_is_read_whatever_the_database_writes_by_default(
-    draining: Draining, application: PostgresqlApplication
-) -> None:
-    application.make_table()
-    application.execute("ALTER DATABASE postgres SET datestyle = 'German'")
-    application.execute("ALTER DATABASE postgres SET timezone = 'Africa/Monrovia'")
-    try:
-        application.execute(
-            "INSERT INTO orpheus_outbox (type, payload, run_at)"
-            "VALUES ('count', '{\"n\": 1}', '2030-01-31T12:00:00Z')"
-        )
-        draining.start()
-        draining.until_empty()
-    finally:
-        application.execute("ALTER DATABASE postgres RESET ALL")
-    [job] = draining.jobs()
-    assert job.run_at_ms == 1_896_091_200_000
-
-
-@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_a_database_in_another_encoding_is_drained_and_refuses_as_any_other(
-    new_database: Callable[..., str],
-    tmp_path: Path,
-    shared_process: DrainingProcess,
-    encoding: str,
-) -> None:
-    url = new_database(f"ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
-    application = PostgresqlApplication(f"{url}?client_encoding=utf8")
-    application.make_table()
-    draining = Draining(tmp_path, application, shared_process)
-    try:
-        draining.start()
-        with application.transaction() as connection:
-            outbox.add(connection, JobRequest("count", {"n": 1, "größe": "ß"}, tags=("a",)))
-            outbox.add(connection, JobRequest("count", {"größe": "ß"}))
-            outbox.add(connection, JobRequest("nothing", {"n": "ß"}))
-            columns, values = "type, payload, queue", "'count', '{\"n\": 1}', 'größe'"
-            connection.execute(f"INSERT INTO orpheus_outbox ({columns}) VALUES ({values})".encode())
-        if encoding == "SQL_ASCII":
-            broken = "E'\\377'"
-            application.execute(
-                "INSERT INTO orpheus_outbox (type, payload, unique_key) VALUES "
-                f"('count', {broken}, 'a'), ('count', '{{\"n\": 1}}', {broken})"
-            )
-        application.add(3)
-        wait_until(lambda: draining.numbers() == [1, 3], "the valid rows to be drained")
-        wait_until(lambda: None not in application.rows("refused_at"), "the reasons")
-        fields = [why.partition(":")[0] for why in application.rows("refused_reason")]
-        expected = ["payload.n", "type", "queue"]
-        assert fields == [*expected, "payload", "unique_key"][: len(fields)]
-        outboxes = draining.store.outboxes
-        wait_until(outboxes.refused_now, "some to be counted")
-        wait_until(lambda: outboxes.refused_now()["shop"].rows == len(fields), "all to be counted")
-        assert json.loads(draining.jobs()[0].payload)["größe"] == "ß"
-        assert draining.jobs()[0].tags == ("a",)
-        assert draining.log("outbox_failed") == []
-    finally:
-        draining.end()
-
-
-def test_sqlalchemy_writes_a_row_in_its_transaction(
-    draining: Draining, application: PostgresqlApplication
-) -> None:
-    application.make_table()
-    engine = sqlalchemy.create_engine(application.url.replace("postgresql", "postgresql+psycopg"))
-    with Session(engine) as session, session.begin():
-        outbox.add(session, "count", {"n": 1})
-    with Session(engine) as session:
-        outbox.add(session, "count", {"n": 2})
-        session.rollback()
-    engine.dispose()
-    assert application.rows("payload") == ['{"n": 1}']
-
-
-def test_rows_with_other_ids_are_drained(
-    draining: Draining, application: PostgresqlApplication
-) -> None:
-    application.make_table()
-    application.execute("ALTER TABLE orpheus_outbox ALTER id DROP IDENTITY")
-    application.execute("ALTER TABLE orpheus_outbox ALTER id TYPE text")
-    application.execute(
-        "INSERT INTO orpheus_outbox (id, type, payload) VALUES "
-        "('a\"\\,{}', 'count', '{\"n\": 1}'), ('b', 'nothing', '{}')"
-    )
-    draining.arm("outbox.jobs_committed")
-    draining.start().wait(30)
-    draining.start()
-    wait_until(lambda: application.rows("id, refused_at IS NULL") == [("b", False)], "the end")
-    assert draining.numbers() == [1]
-    application.execute("DELETE FROM orpheus_outbox")
-    application.execute("ALTER TABLE orpheus_outbox ALTER id TYPE uuid USING gen_random_uuid()")
-    application.execute(
-        "INSERT INTO orpheus_outbox (id, type, payload) VALUES "
-        "(gen_random_uuid(), 'count', '{\"n\": 2}')"
-    )
-    draining.until_empty()
-    assert draining.numbers() == [1, 2]
 
 
 def test_no_row_whose_id_is_bytes_becomes_a_job(

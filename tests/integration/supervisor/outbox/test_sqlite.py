@@ -1,7 +1,5 @@
 """An outbox in an application's SQLite database."""
 
-import json
-import re
 import signal
 import subprocess
 import sys
@@ -14,7 +12,6 @@ import apsw
 import pytest
 
 from orpheus import outbox
-from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.outbox.table import create_table
 from tests.integration.supervisor.outbox.draining import (
     Application,
@@ -98,21 +95,6 @@ class TestSqlite(DrainingTests, RefusingTests):
     """What holds for every database."""
 
 
-def test_a_file_without_a_write_ahead_log_is_drained_after_a_lock_too(tmp_path: Path) -> None:
-    application = SqliteApplication(tmp_path / "old.db", "delete")
-    application.make_table()
-    draining = Draining(tmp_path, application)
-    try:
-        application.add(1)
-        with application.locked():
-            draining.start()
-            assert "locked" in draining.until_logged("outbox_trouble")["reason"]
-        draining.until_empty()
-        assert draining.numbers() == [1]
-    finally:
-        draining.end()
-
-
 def test_a_file_that_is_missing_is_not_made_and_drained_when_it_is_there(
     draining: Draining, application: SqliteApplication
 ) -> None:
@@ -189,69 +171,6 @@ def test_text_that_is_not_utf_8_is_refused_and_stops_no_other(
     assert application.rows() == [1, 2]
 
 
-ODD_VALUES = (
-    ("run_at", "'infinity'"),
-    ("run_at", "'12000-01-01T00:00:00Z'"),
-    ("run_at", "'0044-03-15T12:00:00Z BC'"),
-    ("run_at", "'0001-01-01T00:00:00+23:59'"),
-    ("run_at", "'2030-01-31'"),
-    ("run_at", "9223372036854775807"),
-    ("run_at", "9e999"),
-    ("run_at", "x'ff'"),
-    ("priority", "9223372036854775807"),
-    ("priority", "-9e999"),
-    ("priority", "x'31'"),
-    ("queue", "9223372036854775807"),
-    ("unique_key", "x'00ff'"),
-    ("concurrency_key", "1.5"),
-    ("tags", "9e999"),
-    ("tags", "x'ff'"),
-)
-"""Columns, and values of other types, which SQLite stores where a column has no type."""
-_TYPED = re.compile(r"(queue|priority|run_at|unique_key|concurrency_key|tags) (TEXT|INTEGER)")
-
-
-def test_values_of_any_type_are_refused_and_stop_no_other(
-    draining: Draining, application: SqliteApplication
-) -> None:
-    application.execute(_TYPED.sub(r"\1", create_table("sqlite")))
-    for column, value in ODD_VALUES:
-        application.execute(
-            f"INSERT INTO orpheus_outbox (type, payload, {column})"
-            f"VALUES ('count', '{{\"n\": 1}}', {value})"
-        )
-    application.add(7)
-    draining.start()
-    wait_until(lambda: draining.numbers() == [7], "the other to be drained")
-    wait_until(lambda: None not in application.rows("refused_at"), "the reasons")
-    fields = [why.partition(":")[0] for why in application.rows("refused_reason")]
-    assert fields == [column for column, _ in ODD_VALUES]
-    assert draining.log("outbox_failed") == draining.log("outbox_trouble") == []
-
-
-@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
-def test_a_database_in_utf_16_is_drained_as_any_other(
-    tmp_path: Path, shared_process: DrainingProcess, encoding: str
-) -> None:
-    application = SqliteApplication(tmp_path / "wide.db", "wal")
-    application.file.unlink()
-    application.execute(f'PRAGMA encoding = "{encoding}"; {create_table("sqlite")}')
-    draining = Draining(tmp_path, application, shared_process)
-    try:
-        draining.start()
-        with application.transaction() as connection:
-            outbox.add(connection, JobRequest("count", {"n": 1, "größe": "x" * 600}))
-            outbox.add(connection, "nothing")
-        [reason] = wait_until(lambda: [*filter(None, application.rows("refused_reason"))], "it")
-        assert reason == "type: no job type is called 'nothing'"
-        wait_until(draining.store.outboxes.refused_now, "it to be counted")
-        assert draining.store.outboxes.refused_now()["shop"] == (1, "2", reason)
-        [job] = draining.jobs()
-        assert json.loads(job.payload)["größe"] == "x" * 600
-    finally:
-        draining.end()
-
-
 def test_a_table_whose_ids_are_used_again_is_drained_with_a_warning(
     draining: Draining, application: SqliteApplication
 ) -> None:
@@ -262,19 +181,6 @@ def test_a_table_whose_ids_are_used_again_is_drained_with_a_warning(
     line = draining.until_logged("outbox_ids_used_again")
     assert line["path"] == str(application.file)
     assert "AUTOINCREMENT" in line["note"]
-
-
-def test_a_row_without_an_id_is_told(draining: Draining, application: SqliteApplication) -> None:
-    application.execute(
-        "CREATE TABLE orpheus_outbox (id TEXT PRIMARY KEY, type, payload, queue, priority, run_at,"
-        "unique_key, concurrency_key, tags, refused_at, refused_reason);"
-        "INSERT INTO orpheus_outbox (id, type, payload) VALUES ('b', 'count', '{\"n\": 1}')"
-    )
-    draining.start()
-    draining.until_empty()
-    application.execute("INSERT INTO orpheus_outbox (type) VALUES ('count')")
-    assert "has an id of type null" in draining.until_logged("outbox_trouble")["reason"]
-    assert draining.numbers() == [1]
 
 
 @pytest.mark.parametrize("id_sql", ["x'6162'", "x'ff'", "1.5"])

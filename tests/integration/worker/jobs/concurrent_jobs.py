@@ -3,14 +3,12 @@
 import asyncio
 import contextlib
 import json
-import logging
 import os
 import resource
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from orpheus import Context, job
 
@@ -39,39 +37,6 @@ def sleeping_beside(ctx: Context, seconds: float, file: str) -> int:
     time.sleep(seconds)
     tell(file, "end", ctx)
     return os.getpid()
-
-
-def speak(ctx: Context, place: str) -> None:
-    """In each way that leads to the log."""
-    print(f"{ctx.job_id} printed {place}")  # noqa: T201
-    sys.stderr.write(f"{ctx.job_id} warned {place}\n")
-    logging.getLogger("some.library").info("%s logged %s", ctx.job_id, place)
-    line = f"{ctx.job_id} told"
-    ctx.log.info(line, place=place)
-
-
-@job
-async def speaking_on_the_loop(ctx: Context) -> None:
-    """From the coroutine, a task that it starts, and a thread that it awaits."""
-    for _ in range(3):
-        speak(ctx, "in the coroutine")
-        await asyncio.sleep(0.01)
-
-    async def task() -> None:
-        speak(ctx, "in a task")
-
-    await asyncio.gather(task(), task())
-    await asyncio.to_thread(speak, ctx, "in a thread")
-    ctx.progress(0.5, f"of {ctx.job_id}")
-
-
-@job
-def speaking_in_a_thread(ctx: Context) -> None:
-    """A few times, while others do the same."""
-    for _ in range(3):
-        speak(ctx, "in a thread")
-        time.sleep(0.01)
-    ctx.progress(0.5, f"of {ctx.job_id}")
 
 
 @job
@@ -121,20 +86,6 @@ async def blocking_the_loop(ctx: Context, seconds: float) -> None:
 
 
 @job
-async def leaving_a_task(ctx: Context, file: str) -> None:
-    """Return while a task of it still runs."""
-
-    async def go_on() -> None:
-        try:
-            await asyncio.sleep(600)
-        finally:
-            tell(file, "cancelled", ctx)
-
-    ctx.log.info("left", task=repr(asyncio.create_task(go_on())))
-    await asyncio.sleep(0)
-
-
-@job
 def forking_beside(ctx: Context, how: str) -> int:
     """Fork in a thread; the child leaves the handler."""
     pid = os.fork()
@@ -162,26 +113,6 @@ def _leave(how: str) -> int:
     if how == "exit":
         sys.exit(7)
     return 0
-
-
-@job
-async def parent_on_the_loop(ctx: Context) -> dict[str, Any]:
-    """Submit a job, and return what it depends on."""
-    ctx.enqueue("sum_range", {"n": 3})
-    return {str(job_id): result for job_id, result in ctx.results.items()}
-
-
-@job
-def parent_in_a_thread(ctx: Context) -> dict[str, Any]:
-    """The same."""
-    ctx.enqueue("sum_range", {"n": 3})
-    return {str(job_id): result for job_id, result in ctx.results.items()}
-
-
-@job
-def naming_its_thread(ctx: Context) -> list[str]:
-    """The thread that runs it, and the current directory."""
-    return [threading.current_thread().name, str(Path.cwd())]
 
 
 @job

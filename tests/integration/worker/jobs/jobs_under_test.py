@@ -52,12 +52,6 @@ def counting(ctx: Context, file: str) -> None:
 
 
 @job
-def verbose_failure(ctx: Context) -> None:
-    """Fail with a very long message."""
-    raise RuntimeError("€" * 500_000 + " the end")
-
-
-@job
 def obedient(ctx: Context) -> None:
     """Stop when cancelled."""
     while True:
@@ -295,17 +289,6 @@ def shouting(ctx: Context) -> None:
 def leaving_a_thread(ctx: Context) -> None:
     """Return, but leave a thread that never ends."""
     threading.Thread(target=time.sleep, args=(600,), name="left-behind").start()
-
-
-@job
-def flushing_late(ctx: Context, file: str) -> None:
-    """Have a library send something at the exit, which takes it longer than a second."""
-
-    def send() -> None:
-        time.sleep(1.5)
-        Path(file).touch()
-
-    atexit.register(send)
 
 
 @job

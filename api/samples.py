@@ -84,8 +84,8 @@ class SampleRing:
         """Return the samples of a slot."""
         kept = self._kept.get((slot["host"], slot["slot"]), ())
         return {
-            "cpu_percent": [one.cpu_percent for one in kept],
-            "rss_bytes": [one.rss_bytes for one in kept],
-            "jobs_done": [one.jobs_done for one in kept],
-            "working": [one.working for one in kept],
+            "cpu_percent": [sample.cpu_percent for sample in kept],
+            "rss_bytes": [sample.rss_bytes for sample in kept],
+            "jobs_done": [sample.jobs_done for sample in kept],
+            "working": [sample.working for sample in kept],
         }

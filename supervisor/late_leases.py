@@ -43,7 +43,7 @@ class LateLeases:
 
         Raises StorageError, and may then be called again.
         """
-        jobs = [job_id for one in self._watched for job_id in _free(store, one.ended)]
+        jobs = [job_id for watched in self._watched for job_id in _free(store, watched.ended)]
         while self._watched and self._watched[0].until_s <= now_s:
             remove_cell(store.state.cell(self._watched.popleft().ended.incarnation))
         if jobs:
@@ -53,8 +53,9 @@ class LateLeases:
     def are_likely(self, store: Store, now_s: float) -> bool:
         """Return whether a worker was just killed: few that end by themselves leave a cell."""
         return any(
-            now_s < one.since_s + _LIKELY_S and store.state.cell(one.ended.incarnation).exists()
-            for one in self._watched
+            now_s < watched.since_s + _LIKELY_S
+            and store.state.cell(watched.ended.incarnation).exists()
+            for watched in self._watched
         )
 
 

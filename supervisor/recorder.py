@@ -252,7 +252,7 @@ class Recorder:
         if self._troubled:
             self._waiting = _without_repeats(self._waiting)
         if len(self._waiting) > _MOST_WAITING:  # all but events are few, and needed
-            self._waiting = deque(one for one in self._waiting if not isinstance(one, tuple))
+            self._waiting = deque(item for item in self._waiting if not isinstance(item, tuple))
 
     def _kill_families(self) -> None:
         while self._to_kill:
@@ -373,7 +373,7 @@ def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
             store.supervision.count_exit(host, ended.slot, ended.cause)
     if not store.has_many_hosts:
         remove_cell(cell)
-    of_no_job = [one.line for one in last_lines if one.token == NO_JOB]
+    of_no_job = [line.line for line in last_lines if line.token == NO_JOB]
     if of_no_job:
         log.warning("last_output", incarnation=incarnation, lines=of_no_job[-_MOST_LAST_OUTPUT:])
     if jobs:

@@ -133,8 +133,8 @@ def _supervise(
     edit = kept.take(settings)
     myself = own_record(clock, own_host(), Role.SUPERVISOR, "supervisor", incarnation, ready=True)
     recorder = Recorder(myself, configuration.duties())
-    for one in swept:
-        recorder.watch_late(one)
+    for ended in swept:
+        recorder.watch_late(ended)
     sampler = Sampler(locked_file(settings.database.url))
     reloader = Reloader(read, settings, listeners, kept.take, kept.note_rejected)
     signals.take_over()

@@ -143,7 +143,7 @@ def sweep_database(store: Store, host: str, boot_id: str, now_ms: int) -> list[P
                 swept.append(ended)
     store.processes.clear_slots(of_host)
     store.supervision.clear(of_host)
-    remove_old_cells(store, {one.incarnation for one in swept})
+    remove_old_cells(store, {ended.incarnation for ended in swept})
     return swept
 
 

@@ -160,7 +160,7 @@ def _describe(options: argparse.Namespace) -> int:
 
         check_commands(commands, registered_types())
     with os.fdopen(answer_fd, "w", encoding="utf-8") as answer:
-        text = json.dumps(sorted(types, key=lambda one: str(one["name"])))
+        text = json.dumps(sorted(types, key=lambda job_type: str(job_type["name"])))
         answer.write(with_finite_numbers(text) + "\n")
     return ExitCode.OK
 

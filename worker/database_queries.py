@@ -52,9 +52,10 @@ class DatabaseQueries:
             self._loaded[lease.type] = type_row(job_type.describe()).version
         payload = json.loads(lease.payload)
         found = {
-            one.version
-            for one in (() if row is None else (row, *row.others))
-            if one.version != self._loaded.get(lease.type) and not validate_payload(one, payload)
+            version.version
+            for version in (() if row is None else (row, *row.others))
+            if version.version != self._loaded.get(lease.type)
+            and not validate_payload(version, payload)
         }
         if lease.versions is not None:  # the others could not read it either
             found &= set(lease.versions.split())

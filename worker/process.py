@@ -344,7 +344,10 @@ def _load_code(
 def _described(settings: WorkerHandover, types: dict[str, JobType]) -> list[TypeRow]:
     from orpheus.shared.job_types.code_digest import described  # noqa: PLC0415 - only alone
 
-    return [type_row(one) for one in described(settings.modules, types.values(), settings.commands)]
+    return [
+        type_row(job_type)
+        for job_type in described(settings.modules, types.values(), settings.commands)
+    ]
 
 
 def _commands(settings: WorkerHandover) -> "dict[str, CommandType]":
@@ -352,7 +355,9 @@ def _commands(settings: WorkerHandover) -> "dict[str, CommandType]":
         return {}
     from orpheus.worker.attempt.command import CommandType  # noqa: PLC0415 - only for workers with commands
 
-    return {one.name: CommandType(one, settings.cancel_grace_s) for one in settings.commands}
+    return {
+        command.name: CommandType(command, settings.cancel_grace_s) for command in settings.commands
+    }
 
 
 def exit_soon(code: int, beat_timeout_s: float) -> NoReturn:
@@ -384,7 +389,9 @@ def _cut_exit(code: int, after_s: float) -> NoReturn:
 
 def _threads_left() -> list[str]:
     mine = (threading.current_thread(), threading.main_thread())
-    return [one.name for one in threading.enumerate() if one not in mine and not one.daemon]
+    return [
+        thread.name for thread in threading.enumerate() if thread not in mine and not thread.daemon
+    ]
 
 
 def restart_alone() -> NoReturn:

@@ -154,7 +154,7 @@ class Writer:
                 self._patient_thread.start()
             except RuntimeError:  # the machine has no thread to spare
                 refusal = Refusal(503, "It waits for a lock, and no thread can be started for it.")
-                settle_soon(self._loop, [(one.future, None, refusal) for one in held_up])
+                settle_soon(self._loop, [(request.future, None, refusal) for request in held_up])
                 return
         for request in held_up:
             self._patient_queue.put(request)
@@ -255,5 +255,7 @@ def _run(store: Store, alike: Sequence[_Request], held_up: list[_Request] | None
         if len(alike) == 1:
             return [(alike[0].future, None, error)]
     else:
-        return [(one.future, result, None) for one, result in zip(alike, results, strict=True)]
+        return [
+            (request.future, result, None) for request, result in zip(alike, results, strict=True)
+        ]
     return [settled for request in alike for settled in _run(store, [request], held_up)]

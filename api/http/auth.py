@@ -96,7 +96,9 @@ class Authenticator:
         if caller.session_id is None:
             return
         now_s = self._clock()
-        self._closed = {one: ends_s for one, ends_s in self._closed.items() if ends_s > now_s}
+        self._closed = {
+            session: ends_s for session, ends_s in self._closed.items() if ends_s > now_s
+        }
         self._closed[caller.session_id] = caller.ends_at_s
         for end in list(self._watchers.get(caller.session_id, ())):
             end()

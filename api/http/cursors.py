@@ -27,7 +27,7 @@ def decode_cursor(cursor: str | None, listed: str, count: int = 1) -> tuple[int,
         numbers = tuple(map(int, text.removeprefix(f"{listed} before ").split(" ")))
     except (binascii.Error, ValueError):
         numbers = ()
-    is_valid = len(numbers) == count and all(0 <= one <= LARGEST_ID for one in numbers)
+    is_valid = len(numbers) == count and all(0 <= number <= LARGEST_ID for number in numbers)
     if not is_valid or not numbers[-1] or encode_cursor(numbers, listed) != cursor:
         raise refused_fields([FieldProblem("/cursor", "is not a next_cursor of this list")])
     return numbers

@@ -48,8 +48,9 @@ class StreamProtocol(WebSocketsSansIOProtocol):
     def _accepts_compressed(self) -> bool:
         """Whether the client agreed to compression, with a window as large as ours."""
         return any(
-            isinstance(one, PerMessageDeflate) and one.local_max_window_bits == WINDOW_BITS
-            for one in self.conn.extensions
+            isinstance(extension, PerMessageDeflate)
+            and extension.local_max_window_bits == WINDOW_BITS
+            for extension in self.conn.extensions
         )
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -104,7 +104,7 @@ class Doorbells:
         """Wake one sleeping worker of each pool that serves one of `queues` (`*`: of each pool)."""
         wanted = set(queues)
         for pool, served in self._pools.items():
-            if EVERY_QUEUE in wanted or any(serves(served, one) for one in wanted):
+            if EVERY_QUEUE in wanted or any(serves(served, queue) for queue in wanted):
                 self.ring_pool(pool)
 
     def close(self) -> None:

@@ -109,11 +109,11 @@ def read_last_lines(cell: Path, running_token: int = NO_JOB) -> list[LastLine]:
     except OSError:
         return []
     found: dict[tuple[int, int], LastLine] = {}
-    for one in _records(data[_HEADER_BYTES:]):
-        older = found.get((one.token, one.number))
-        if older is None or (older.at_ms, len(older.line)) <= (one.at_ms, len(one.line)):
-            found[one.token, one.number] = one
-    lines = sorted(found.values(), key=lambda one: (one.token, one.number))
+    for record in _records(data[_HEADER_BYTES:]):
+        older = found.get((record.token, record.number))
+        if older is None or (older.at_ms, len(older.line)) <= (record.at_ms, len(record.line)):
+            found[record.token, record.number] = record
+    lines = sorted(found.values(), key=lambda line: (line.token, line.number))
     taken = int.from_bytes(data[:_HEADER_BYTES], "little")
     return [*lines, *_stray_lines(stray_path(cell), taken, running_token)]
 

@@ -53,6 +53,6 @@ def _has_open(pid: int, file: os.stat_result) -> bool:
     """Return whether a process has this file open, as far as we may see. Opens nothing itself."""
     try:
         with os.scandir(f"/proc/{pid}/fd") as descriptors:
-            return any(os.path.samestat(one.stat(), file) for one in descriptors)
+            return any(os.path.samestat(descriptor.stat(), file) for descriptor in descriptors)
     except OSError:  # it has just ended, or is another user's
         return False

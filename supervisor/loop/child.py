@@ -178,7 +178,7 @@ class ChildHandle(ProcessHandle):
     def _last_output(self, running_token: int) -> str | None:
         newest = read_last_lines(self._cell_file, running_token)[-_MOST_LAST_LINES:]
         longest = _LONGEST_LAST_LINE
-        lines = [with_fields(one.line[:longest], one.fields)[: 2 * longest] for one in newest]
+        lines = [with_fields(line.line[:longest], line.fields)[: 2 * longest] for line in newest]
         return "\n".join(lines) or None
 
     def _evidence(self) -> str | None:

@@ -306,7 +306,7 @@ class Loop:
         if self._end_s is not None:
             wakes_s.append(max(now_s, self._end_s))
         ends_s = (child.wakes_s() for child in self.children.handles.values())
-        wakes_s += [max(now_s, one) for one in ends_s if one is not None]
+        wakes_s += [max(now_s, end_s) for end_s in ends_s if end_s is not None]
         if self.children.start_errors:  # observed as an exit in the next turn
             wakes_s.append(now_s)
         wake_s = min(wakes_s)

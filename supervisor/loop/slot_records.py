@@ -61,9 +61,11 @@ def slot_record(
 def beside_pools(records: Sequence[SlotRecord]) -> list[SlotRecord]:
     """Return the records by role and pool: the fleet has slots that leave behind all others."""
     first: dict[tuple[Role, str | None], int] = {}
-    for number, one in enumerate(records):
-        first.setdefault((one.role, one.pool), number)
-    return sorted(records, key=lambda one: (_ROLES.index(one.role), first[one.role, one.pool]))
+    for number, record in enumerate(records):
+        first.setdefault((record.role, record.pool), number)
+    return sorted(
+        records, key=lambda record: (_ROLES.index(record.role), first[record.role, record.pool])
+    )
 
 
 class EndsOfStates:

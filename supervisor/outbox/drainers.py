@@ -19,7 +19,7 @@ class Drainers:
 
     def adopt(self, outboxes: Sequence[OutboxSettings]) -> None:
         """Drain these outboxes from now on; one whose settings have not changed goes on."""
-        wanted = {one.name: one for one in outboxes}
+        wanted = {outbox.name: outbox for outbox in outboxes}
         for name, drainer in list(self._drainers.items()):
             if wanted.get(name) != drainer.settings:
                 drainer.stop()
@@ -31,7 +31,9 @@ class Drainers:
             for name, settings in wanted.items()
         }
         self._ending = {
-            name: one for name, one in before.items() if name not in wanted and not one.join(0)
+            name: drainer
+            for name, drainer in before.items()
+            if name not in wanted and not drainer.join(0)
         }
 
     def _started(self, settings: OutboxSettings, predecessor: Drainer | None) -> Drainer:
@@ -46,7 +48,7 @@ class Drainers:
 
     def trouble(self) -> str:
         """Return what keeps outboxes from being drained; empty if all is well."""
-        found = ((name, one.trouble) for name, one in self._drainers.items())
+        found = ((name, drainer.trouble) for name, drainer in self._drainers.items())
         return "; ".join(f"outbox {name}: {trouble}" for name, trouble in found if trouble)
 
     def stop(self, timeout_s: float) -> None:

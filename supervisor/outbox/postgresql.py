@@ -156,10 +156,10 @@ class PostgresqlSource:
         mark = f"UPDATE {self._name} SET refused_at = now(), refused_reason = %s WHERE id = %s"
         with self._translated():
             self._delete(accepted)
-            for one in refused:
+            for row in refused:
                 # The encoding of the database may lack some characters.
-                reason = one.reason.encode("ascii", "backslashreplace").decode()
-                self._connection.execute(_sql(mark), (reason, str(one.id)))
+                reason = row.reason.encode("ascii", "backslashreplace").decode()
+                self._connection.execute(_sql(mark), (reason, str(row.id)))
             self._connection.execute("COMMIT")
 
     def delete(self, ids: Sequence[RowId]) -> None:
@@ -218,8 +218,8 @@ def _sql(text: str) -> bytes:
 
 def _array(values: Collection[RowId]) -> str:
     """Return the text of an array; PostgreSQL reads it as one of the type that it needs."""
-    quoted_values = (str(one).replace("\\", "\\\\").replace('"', '\\"') for one in values)
-    return "{" + ",".join(f'"{one}"' for one in quoted_values) + "}"
+    quoted_values = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in quoted_values) + "}"
 
 
 def _first_line(error: psycopg.Error) -> str:

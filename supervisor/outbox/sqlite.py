@@ -96,7 +96,7 @@ class SqliteSource:
             columns = self._connection.execute(
                 "SELECT type FROM pragma_table_info(?) WHERE name = 'id' AND pk = 1", (self._table,)
             ).fetchall()
-        is_rowid = [str(one[0]).upper() for one in columns] == ["INTEGER"]
+        is_rowid = [str(column[0]).upper() for column in columns] == ["INTEGER"]
         if is_rowid and "AUTOINCREMENT" not in re.sub("--.*", "", table_sql).upper():
             log.warning(
                 "outbox_ids_used_again",
@@ -189,7 +189,7 @@ class SqliteSource:
             self._delete(connection, accepted)
             mark = f"UPDATE {self._name} SET refused_at = ?, refused_reason = ? WHERE id = ?"
             now = rfc3339(time.time_ns() // 1_000_000)
-            connection.executemany(mark, [(now, one.reason, one.id) for one in refused])
+            connection.executemany(mark, [(now, row.reason, row.id) for row in refused])
 
     def delete(self, ids: Sequence[RowId]) -> None:
         """Delete rows by their ids."""

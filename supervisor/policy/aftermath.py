@@ -94,8 +94,8 @@ def kept_exits(*exits: LastExit) -> tuple[LastExit, ...]:
     """
     latest, before = exits[:RECENT_EXITS], exits[RECENT_EXITS:]
     since_ms = exits[0].at_ms - FAILURES_WITHIN_S * 1000 if exits else 0.0
-    counted = (one for one in before if one.failed and one.at_ms > since_ms)
-    bare = (replace(one, evidence=None, output=None, jobs=()) for one in counted)
+    counted = (last_exit for last_exit in before if last_exit.failed and last_exit.at_ms > since_ms)
+    bare = (replace(last_exit, evidence=None, output=None, jobs=()) for last_exit in counted)
     return (*latest, *bare)[:MOST_EXITS]
 
 

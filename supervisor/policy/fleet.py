@@ -48,21 +48,25 @@ class WantedSlot(msgspec.Struct, frozen=True):
 def reconcile(slots: Fleet, wanted: Collection[WantedSlot], now_s: float) -> dict[str, Slot]:
     """Return the fleet of the wanted slots: new ones start, missing ones drain and are removed."""
     result: dict[str, Slot] = {}
-    names = {one.name for one in wanted}
+    names = {wanted_slot.name for wanted_slot in wanted}
     starts_s = (now_s + number * STAGGER_S for number in count())
-    for one in wanted:
-        slot = slots.get(one.name)
-        if slot is not None and (slot.role, slot.pool) != (one.role, one.pool):
+    for wanted_slot in wanted:
+        slot = slots.get(wanted_slot.name)
+        if slot is not None and (slot.role, slot.pool) != (wanted_slot.role, wanted_slot.pool):
             if slot.process is not None:  # until it ends, the rules of its old pool hold
                 result[_aside_key(slot)] = _set_aside(slot, Desired.DRAINED)
             slot = None
         if slot is None:
-            slot = Slot(one.name, one.pool, one.role, not_before_s=next(starts_s))
+            slot = Slot(
+                wanted_slot.name, wanted_slot.pool, wanted_slot.role, not_before_s=next(starts_s)
+            )
         elif slot.retired:
             slot = with_desired(replace(slot, retired=False), Desired.UP)
-        elif slot.desired is Desired.ENDED and slot.fingerprint != one.fingerprint:
+        elif slot.desired is Desired.ENDED and slot.fingerprint != wanted_slot.fingerprint:
             slot = replace(slot, desired=Desired.UP, trouble="")
-        result[one.name] = replace(slot, fingerprint=one.fingerprint, after=one.after)
+        result[wanted_slot.name] = replace(
+            slot, fingerprint=wanted_slot.fingerprint, after=wanted_slot.after
+        )
     for key, slot in slots.items():
         if key not in result:
             is_companion = slot.name in names

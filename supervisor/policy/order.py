@@ -22,7 +22,7 @@ def hold_back(slots: Slots) -> dict[str, Slot]:
     held = dict(slots)
     for key, slot in slots.items():
         if slot.after and slot.process is None:
-            waits_for = [one.name for one in _earlier(slots, slot) if not _serves(one)]
+            waits_for = [earlier.name for earlier in _earlier(slots, slot) if not _serves(earlier)]
             if waits_for:
                 held[key] = replace(slot, held_back=f"waits for {', '.join(waits_for)}")
     return held
@@ -30,10 +30,10 @@ def hold_back(slots: Slots) -> dict[str, Slot]:
 
 def _earlier(slots: Slots, slot: Slot) -> Iterator[Slot]:
     """Yield the slots of the programs that come before this one."""
-    for key, one in slots.items():
-        is_meant = one.role is Role.PROGRAM and one.pool in slot.after
-        if is_meant and key == one.name and not one.retired:
-            yield one
+    for key, earlier in slots.items():
+        is_meant = earlier.role is Role.PROGRAM and earlier.pool in slot.after
+        if is_meant and key == earlier.name and not earlier.retired:
+            yield earlier
 
 
 def _serves(slot: Slot) -> bool:
@@ -47,7 +47,7 @@ def stop(slots: Slots, kill_at_s: float, *, in_order: bool) -> dict[str, Slot]:
     Call it again in each turn until all are down. After `kill_at_s` every process is killed,
     whether its turn has come or not.
     """
-    running = {name for one in slots.values() if one.process for name in one.after}
+    running = {name for slot in slots.values() if slot.process for name in slot.after}
     stopped = {}
     for key, slot in slots.items():
         waits = in_order and slot.pool in running and slot.role is Role.PROGRAM and slot.process

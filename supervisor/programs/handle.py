@@ -176,7 +176,7 @@ def _start(
     own = "=".join([*variables, "PROGRAM_SLOT", "PROGRAM_INSTANCE"])
     before_exec = (str(os.getpid()), str(int(stop_signal)), program.cwd, env_file, own)
     return subprocess.Popen(
-        [*_START_ARGV, *before_exec, *(filled_in(one, instance) for one in program.argv)],
+        [*_START_ARGV, *before_exec, *(filled_in(argument, instance) for argument in program.argv)],
         stdin=subprocess.DEVNULL,
         stdout=ends[0],
         stderr=ends[1],

@@ -44,7 +44,7 @@ class Packets:
 
     def withdraw(self, fds: Sequence[int]) -> None:
         """Do not send these any more: they are about to be closed, and their numbers reused."""
-        self._unsent = deque(one for one in self._unsent if one[1] != fds)
+        self._unsent = deque(unsent for unsent in self._unsent if unsent[1] != fds)
 
     def flush(self) -> None:
         """Send what there is room for."""

@@ -103,9 +103,9 @@ class WriterThread(Thread):
     def _due(self) -> list[Spool]:
         now_s = time.monotonic()
         return [
-            one
-            for one in self._spools.values()
-            if (one.waiting or one.dropped_bytes) and now_s >= one.retry_at_s
+            spool
+            for spool in self._spools.values()
+            if (spool.waiting or spool.dropped_bytes) and now_s >= spool.retry_at_s
         ]
 
     @staticmethod

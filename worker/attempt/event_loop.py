@@ -115,12 +115,12 @@ class EventLoop:
             self._report_blocked(running, runs_s)
 
     def _owner_of(self, task: "asyncio.Task[Any]") -> RunningAttempt | None:
-        owners = (one for one, tasks in list(self._tasks.items()) if task in tasks)
+        owners = (attempt for attempt, tasks in list(self._tasks.items()) if task in tasks)
         return next(owners, None)
 
     def _tasks_of(self, attempt: RunningAttempt) -> "list[asyncio.Task[Any]]":
         own = self._tasks.get(attempt, ())
-        return [one for one in asyncio.all_tasks(self._loop) if one in own]
+        return [task for task in asyncio.all_tasks(self._loop) if task in own]
 
     def _put_off_deadlines(self, blocking: RunningAttempt, now_s: float) -> None:
         for attempt in list(self._tasks):
@@ -241,7 +241,9 @@ class LoopThreads(ThreadPoolExecutor):
         It must be if the attempt was stopped while one of its functions runs on, as after a stop in
         a job's own thread, or if functions that attempts have left occupy half of the threads.
         """
-        functions = [one for one in list(self._functions.pop(attempt)) if not one.done()]
+        functions = [
+            function for function in list(self._functions.pop(attempt)) if not function.done()
+        ]
         for function in functions:
             self._left.add(function)
             function.add_done_callback(self._left.discard)

@@ -242,7 +242,7 @@ class Executor:
         if isinstance(error, PayloadMisfit):
             error = self._judged(error, lease)
         leaves = leaves_of(error)
-        if all(isinstance(one, JobCancelled) for one in leaves):
+        if all(isinstance(leaf, JobCancelled) for leaf in leaves):
             return Finished(lease, Ending.CANCELLED)
         if isinstance(error, OtherCode):
             # Its code was not entered, so it is as if this worker had not leased it.
@@ -254,7 +254,7 @@ class Executor:
             self.lacks_files = True
         if snoozes := _only_snoozes(leaves):
             return _snoozed(snoozes, lease)
-        is_permanent = any(self._is_permanent(one, lease) for one in (error, *leaves))
+        is_permanent = any(self._is_permanent(leaf, lease) for leaf in (error, *leaves))
         ending = Ending.FAILED_PERMANENTLY if is_permanent else Ending.FAILED
         return Finished(lease, ending, error=error_of(error))
 
@@ -304,7 +304,7 @@ class MainThreadExecutor(Executor):
 
 def _only_snoozes(leaves: Sequence[BaseException]) -> list[Snooze]:
     """Return them if each is a Snooze, else an empty list."""
-    found = [one for one in leaves if isinstance(one, Snooze)]
+    found = [leaf for leaf in leaves if isinstance(leaf, Snooze)]
     return found if len(found) == len(leaves) else []
 
 
@@ -314,7 +314,7 @@ def _snoozed(snoozes: Sequence[Snooze], lease: Lease) -> Finished:
     A subclass of Snooze may have no delay, or an invalid one.
     """
     try:
-        delay_s = max(parse_duration_s(getattr(one, "delay_s", None)) for one in snoozes)
+        delay_s = max(parse_duration_s(getattr(snooze, "delay_s", None)) for snooze in snoozes)
     except ValueError as problem:
         wrong = error_of(snoozes[0])
         message = f"this Snooze has no valid delay; call super().__init__(delay): {problem}"

@@ -57,7 +57,7 @@ class _Threads(ThreadPoolExecutor):
 async def _end_the_rest(threads: _Threads) -> None:
     await asyncio.sleep(0)  # an async generator that was left closes itself in a task
     await end_tasks(asyncio.all_tasks())
-    while functions := [asyncio.wrap_future(one) for one in list(threads.functions)]:
+    while functions := [asyncio.wrap_future(function) for function in list(threads.functions)]:
         await asyncio.wait(functions)
 
 

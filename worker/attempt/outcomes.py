@@ -111,14 +111,14 @@ def leaves_of(error: BaseException) -> list[BaseException]:
     """Return the exceptions of a group and of the groups in it, in order; of others, itself."""
     if not isinstance(error, BaseExceptionGroup):
         return [error]
-    return [leaf for one in error.exceptions for leaf in leaves_of(one)]
+    return [leaf for inner in error.exceptions for leaf in leaves_of(inner)]
 
 
 def _message(error: BaseException) -> str:
     try:
         if isinstance(error, BaseExceptionGroup):
-            leaves = (f"{_name(one)}: {_message(one)}" for one in leaves_of(error))
-            return f"{error}: {'; '.join(_shortened(one, _MAX_LEAF_BYTES) for one in leaves)}"
+            leaves = (f"{_name(leaf)}: {_message(leaf)}" for leaf in leaves_of(error))
+            return f"{error}: {'; '.join(_shortened(leaf, _MAX_LEAF_BYTES) for leaf in leaves)}"
         return str.__str__(str(error))  # of a subclass of str, the plain text
     except BaseException as unprintable:  # noqa: BLE001 - its __str__ may raise anything
         return f"(its text cannot be shown: {_name(unprintable)})"
@@ -187,6 +187,6 @@ def _why(value: Any, where: str, error: Exception, rule: Rule = not_json) -> str
             "decorator's function `async def`, too"
         )
     for path, problem in json_problems(value, rule):
-        steps = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path)
+        steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
         return f"{where}{steps} {problem}"
     return f"{type(error).__name__}: {error}"

@@ -102,7 +102,7 @@ class StrayOutput:
 
     def _take(self, data: bytes, attempt: RunningAttempt | None, empty_from_bytes: int) -> None:
         lines = data.removesuffix(b"\n").split(b"\n") if data else []
-        texts = (one.removesuffix(b"\r").decode(errors="backslashreplace") for one in lines)
+        texts = (line.removesuffix(b"\r").decode(errors="backslashreplace") for line in lines)
         if attempt is None:
             for text in islice(texts, _MOST_OUTSIDE):
                 log.info("output_outside_a_job", line=text)

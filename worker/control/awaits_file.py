@@ -64,9 +64,9 @@ def _threads(attempts: Sequence[RunningAttempt]) -> str:
     with os.fdopen(os.memfd_create("stacks"), "w+b") as memory:
         faulthandler.dump_traceback(memory, all_threads=True)
         jobs = {
-            one.thread_id: f"{one.lease.job_id} ({one.lease.type})"
-            for one in attempts
-            if one.thread_id is not None
+            attempt.thread_id: f"{attempt.lease.job_id} ({attempt.lease.type})"
+            for attempt in attempts
+            if attempt.thread_id is not None
         }
         memory.seek(0)
         stacks = memory.read().decode(errors="replace")

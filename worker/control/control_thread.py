@@ -187,7 +187,7 @@ class ControlThread(threading.Thread):
         first = min(attempts, key=lambda attempt: attempt.hard_deadline_s(grace_s))
         deadline_s = first.hard_deadline_s(grace_s)
         if deadline_s <= now_s:
-            overdue = [one for one in attempts if one.hard_deadline_s(grace_s) <= now_s]
+            overdue = [attempt for attempt in attempts if attempt.hard_deadline_s(grace_s) <= now_s]
             for attempt in overdue:
                 if attempt.note_overdue is not None:
                     attempt.note_overdue()

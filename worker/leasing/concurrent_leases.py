@@ -79,7 +79,7 @@ class ConcurrentLeases(HeldLeases):
                 attempt.mark_lease_lost(time.monotonic())
         with self._lock:
             kept = self._prefetched or self._unreported or self._parked
-            is_first = not kept and all(one.lease_lost for one in self._attempts)
+            is_first = not kept and all(attempt.lease_lost for attempt in self._attempts)
             self._prefetched.extend(new)
             expires_mono_ms = new[0].expires_mono_ms
             if is_first or expires_mono_ms < self.expires_mono_ms:
@@ -88,9 +88,11 @@ class ConcurrentLeases(HeldLeases):
     def note_renewed(self, tokens: Mapping[int, int], expires_mono_ms: int) -> None:
         """See HeldLeases. More jobs may have been leased while these were renewed."""
         with self._lock:
-            held = (one.lease for one in self._running if not one.lease_lost)
+            held = (attempt.lease for attempt in self._running if not attempt.lease_lost)
             leases = [*self._prefetched, *held]
-            newer = [one.expires_mono_ms for one in leases if tokens.get(one.job_id) != one.token]
+            newer = [
+                lease.expires_mono_ms for lease in leases if tokens.get(lease.job_id) != lease.token
+            ]
             self.expires_mono_ms = min([expires_mono_ms, *newer])
 
     def start_next(self, now_s: float, monotonic_ms: Callable[[], int]) -> RunningAttempt | None:

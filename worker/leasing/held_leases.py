@@ -293,7 +293,7 @@ def newest_tokens(leases: Iterable[Lease]) -> dict[int, int]:
     A worker has two after it stood still: the lease of a report was reclaimed, and it leased the
     job again.
     """
-    return {lease.job_id: lease.token for lease in sorted(leases, key=lambda one: one.token)}
+    return {lease.job_id: lease.token for lease in sorted(leases, key=lambda lease: lease.token)}
 
 
 class _Output(NamedTuple):
@@ -361,7 +361,7 @@ def store_reports(
 def as_released(reports: list[Report]) -> list[Report]:
     """Return the reports with which the jobs run again, as their results cannot be stored."""
     if reports:
-        log.warning("results_released", jobs=[one.lease.job_id for one, _ in reports])
+        log.warning("results_released", jobs=[finished.lease.job_id for finished, _ in reports])
     return [
         (Finished(finished.lease, Ending.RELEASED, error=_NOT_STORED), attempt)
         for finished, attempt in reports

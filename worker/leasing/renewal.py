@@ -180,10 +180,12 @@ class RenewalThread(threading.Thread):
         before, self._watched = self._watched, frozenset(attempts)
         if not self._store.data_changed():
             attempts = [attempt for attempt in attempts if attempt not in before]
-        running = {one.lease.job_id: one for one in attempts if not one.cancel_requested}
+        running = {
+            attempt.lease.job_id: attempt for attempt in attempts if not attempt.cancel_requested
+        }
         if not running:
             return
-        tokens = {job_id: one.lease.token for job_id, one in running.items()}
+        tokens = {job_id: attempt.lease.token for job_id, attempt in running.items()}
         for job_id in self._store.leases.cancel_requests(tokens):
             log.info("job_cancel_requested", job=job_id)
             running[job_id].request_cancel(now_s)
@@ -252,7 +254,7 @@ class RenewalThread(threading.Thread):
             self._report_and_exit(attempts, ())
         elif self._control.is_alone:
             grace_s = self._settings.cancel_grace_s
-            overdue = [one for one in attempts if now_s >= one.hard_deadline_s(grace_s)]
+            overdue = [attempt for attempt in attempts if now_s >= attempt.hard_deadline_s(grace_s)]
             for attempt in overdue:
                 lease = attempt.lease
                 log.error("job_past_hard_deadline", job=lease.job_id, type=lease.type)
@@ -269,7 +271,11 @@ class RenewalThread(threading.Thread):
         kill_programs(attempts)
         with self._held.reporting:  # kept until the exit: the main thread must not report, too
             running = self._held.attempts()  # one may have ended meanwhile: its report is there
-            ended = [(_ending_now(one, one in overdue), one) for one in attempts if one in running]
+            ended = [
+                (_ending_now(attempt, attempt in overdue), attempt)
+                for attempt in attempts
+                if attempt in running
+            ]
             reports = [*self._held.take_reports(with_parked=True), *ended]
             try:
                 held_up = self._report_and_release(reports, self._held.take_prefetched())

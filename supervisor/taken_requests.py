@@ -7,7 +7,6 @@ from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.errors import StorageError
 from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.logs import get_logger
-from orpheus.shared.operations.audit import with_asker
 from orpheus.shared.storage import Store
 
 log = get_logger()
@@ -24,7 +23,7 @@ def take_requests(store: Store, host: str, open_store: Callable[[], Store]) -> l
         if request.action is RequestAction.SEND_STACK:
             _start_to_send(open_store, request)
         else:
-            taken.append(with_asker(store, request))
+            taken.append(store.audit.with_asker(request))
     return taken
 
 

@@ -28,7 +28,7 @@ from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.durations import PATTERN as DURATION_PATTERN
 from orpheus.shared.durations import parse_moment
-from orpheus.shared.operations.audit import AuditAction
+from orpheus.shared.storage import AuditAction
 
 LONGEST_WAIT_S = 300
 """The longest wait in seconds: a request that asks for more is answered after this time."""

@@ -15,7 +15,7 @@ from orpheus.api.http.scope import caller_of, client_address, json_body, optiona
 from orpheus.shared.domain.limits import LARGEST_ID, NAME
 from orpheus.shared.errors import NotFound
 from orpheus.shared.messages.encoding import encode
-from orpheus.shared.operations.audit import Actor
+from orpheus.shared.storage import Actor
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -31,7 +31,6 @@ from orpheus.api.http.problems import Refusal, and_more
 from orpheus.api.services import Services, services_of
 from orpheus.shared.domain.json_values import json_pointer
 from orpheus.shared.errors import NO_SPACE, FieldProblem
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.configuration import (
     ConfigurationEditor,
     Edit,
@@ -47,7 +46,7 @@ from orpheus.shared.operations.overruled import kept_by_hand, noted
 from orpheus.shared.operations.reclaim import is_supervised
 from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.operations.stored_settings import refused_entries
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from orpheus.shared.views.values import optional_time
 
 router = APIRouter(tags=["configuration"])

@@ -24,9 +24,7 @@ from orpheus.api.routes import listing
 from orpheus.api.services import services_of
 from orpheus.shared.errors import FieldProblem
 from orpheus.shared.messages.jobs import Changed, ListedJob, listed_job_of
-from orpheus.shared.operations.audit import Actor
-from orpheus.shared.operations.operator_actions import change_job, delete_long_log
-from orpheus.shared.storage import BulkCursor, NoSuchCursor, Store
+from orpheus.shared.storage import Actor, BulkCursor, NoSuchCursor, Store
 
 T = TypeVar("T")
 
@@ -50,21 +48,21 @@ _ANSWERS = answers(ListedJob) | _PROBLEMS
 )
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job: at once if it waits (200), else its worker is asked to stop (202)."""
-    job, at_once = await _change(request, "cancel", job_id, lambda s, job_id: s.jobs.cancel(job_id))
+    job, at_once = await _change(request, job_id, lambda store: store.jobs.cancel)
     return json_response(listed_job_of(job), 200 if at_once else 202)
 
 
 @router.post("/jobs/{job_id}/retry", responses=_ANSWERS, openapi_extra=REASON)
 async def retry_job(request: Request, job_id: JobId) -> Response:
     """Give a failed or cancelled job all its attempts again; its history stays."""
-    job = await _change(request, "retry", job_id, lambda store, job_id: store.jobs.retry(job_id))
+    job = await _change(request, job_id, lambda store: store.jobs.retry)
     return json_response(listed_job_of(job))
 
 
 @router.post("/jobs/{job_id}/run", responses=_ANSWERS, openapi_extra=REASON)
 async def run_job(request: Request, job_id: JobId) -> Response:
     """Make a pending job due now, whatever time it waits for."""
-    job = await _change(request, "run", job_id, lambda store, job_id: store.jobs.run_now(job_id))
+    job = await _change(request, job_id, lambda store: store.jobs.run_now)
     return json_response(listed_job_of(job))
 
 
@@ -80,21 +78,17 @@ async def delete_job(request: Request, job_id: JobId) -> Response:
     services, number, actor = services_of(request), parse_job_id(job_id), audit_actor(request)
     if await services.readers.read(lambda store: store.jobs.with_long_logs([number])):
         before_each = partial(_refuse_to_go_on, services.long_calls.stopping, _PART_OF_LOG)
-        await services.long_calls.run(lambda store: delete_long_log(store, number, before_each))
-    await services.writer.write(
-        lambda s: change_job(s, actor, "delete", number, lambda: s.jobs.delete(number))
-    )
+        await services.long_calls.run(lambda s: s.jobs.delete_long_log(number, before_each))
+    await services.writer.write(lambda store: store.jobs.delete(number, actor))
     return Response(status_code=204)
 
 
 async def _change(
-    request: Request, action: str, job_id: str, change: Callable[[Store, int], T]
+    request: Request, job_id: str, change: Callable[[Store], Callable[[int, Actor], T]]
 ) -> T:
-    """Return what `change` returns for the job, recorded in the audit log as `action`."""
+    """Return what a verb of the store returns for the job and who has sent the request."""
     number, actor = parse_job_id(job_id), audit_actor(request)
-    return await services_of(request).writer.write(
-        lambda s: change_job(s, actor, action, number, lambda: change(s, number))
-    )
+    return await services_of(request).writer.write(lambda store: change(store)(number, actor))
 
 
 @router.post(

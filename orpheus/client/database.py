@@ -28,9 +28,15 @@ from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.encoding import as_decoded
 from orpheus.shared.messages.events import event_of
 from orpheus.shared.messages.jobs import Event, Job, LogLine, job_of, log_line_of
-from orpheus.shared.operations.audit import local_actor
-from orpheus.shared.operations.operator_actions import change_job, delete_long_log
-from orpheus.shared.storage import PAGE_BYTES, JobCursor, JobOrder, Store, TypeRow
+from orpheus.shared.storage import (
+    PAGE_BYTES,
+    Actor,
+    JobCursor,
+    JobOrder,
+    Store,
+    TypeRow,
+    local_actor,
+)
 
 T = TypeVar("T")
 
@@ -102,28 +108,19 @@ class DatabaseCalls:
 
     def cancel(self, job_id: int, reason: str | None) -> Steps[Job]:
         """Cancel the job, or ask its worker to stop."""
-        return self._change("cancel", job_id, reason, lambda store: store.jobs.cancel(job_id)[0])
+        return _use(lambda store: _job(store.jobs.cancel(job_id, _actor(reason))[0]))
 
     def retry(self, job_id: int, reason: str | None) -> Steps[Job]:
         """Run a failed or cancelled job again."""
-        return self._change("retry", job_id, reason, lambda store: store.jobs.retry(job_id))
+        return _use(lambda store: _job(store.jobs.retry(job_id, _actor(reason))))
 
     def run_now(self, job_id: int, reason: str | None) -> Steps[Job]:
         """Make a pending job due now."""
-        return self._change("run", job_id, reason, lambda store: store.jobs.run_now(job_id))
-
-    def _change(
-        self,
-        action: str,
-        job_id: int,
-        reason: str | None,
-        change: Callable[[Store], stored.Job],
-    ) -> Steps[Job]:
-        return _use(lambda store: _job(_audited(store, action, job_id, reason, change)))
+        return _use(lambda store: _job(store.jobs.run_now(job_id, _actor(reason))))
 
     def delete(self, job_id: int, reason: str | None) -> Steps[None]:
         """Delete a job that has ended."""
-        return _use(lambda store: _delete(store, job_id, reason))
+        return _use(lambda store: store.jobs.delete(job_id, _actor(reason)))
 
     def lines(self, job_id: int, after: int, limit: int) -> Steps[list[LogLine]]:
         """Return some lines of the job's log, oldest first."""
@@ -171,20 +168,8 @@ def _job(job: stored.Job) -> Job:
     return as_decoded(job_of(job, ()), Job)
 
 
-def _audited(
-    store: Store,
-    action: str,
-    job_id: int,
-    reason: str | None,
-    change: Callable[[Store], Any],
-) -> Any:
-    actor = local_actor("client", reason)
-    return change_job(store, actor, action, job_id, lambda: change(store))
-
-
-def _delete(store: Store, job_id: int, reason: str | None) -> None:
-    delete_long_log(store, job_id)
-    _audited(store, "delete", job_id, reason, lambda store: store.jobs.delete(job_id))
+def _actor(reason: str | None) -> Actor:
+    return local_actor("client", reason)
 
 
 def _check_size(body: bytes, most_bytes: int) -> None:

@@ -4,55 +4,13 @@ Each that changes something has a row in the audit log, with how its target stoo
 Both are read in the transaction of the action.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.why import Pause
-from orpheus.shared.moments import rfc3339
-from orpheus.shared.operations.audit import Actor, audited
-from orpheus.shared.storage import JobState, MakeJob, Store
+from orpheus.shared.storage import Actor, MakeJob, Store
 
 T = TypeVar("T")
-
-
-def change_job(store: Store, actor: Actor, action: str, job_id: int, verb: Callable[[], T]) -> T:
-    """Act on a job by `verb`, and return what that returns. Raises NotFound, and what it raises."""
-    deletes = action == "delete"
-
-    def state_before() -> str:
-        job = store.jobs.state_to_change(job_id, deletes=deletes)
-        return f"{job.status}, of type {job.type}" if deletes else _in_words(store, job)
-
-    def state_after() -> str:
-        return "deleted" if deletes else _in_words(store, store.jobs.state(job_id))
-
-    target = f"job {job_id}"
-    return audited(store, actor, action, target, verb, before=state_before, after=state_after)
-
-
-def delete_long_log(
-    store: Store, job_id: int, before_each: Callable[[], None] = lambda: None
-) -> None:
-    """Delete the log of a job that is deleted next, in small transactions, if it is long.
-
-    One transaction for a million lines would keep others from writing for seconds. A process that
-    ends between two leaves the rest of the log. A job that cannot be deleted keeps its whole log.
-    `before_each` is called before each transaction; what it raises ends this.
-    """
-    if store.jobs.with_long_logs([job_id]):
-        before_each()
-        while store.jobs.shorten_log(job_id):
-            before_each()
-
-
-def _in_words(store: Store, job: JobState) -> str:
-    if job.status is Status.IN_PROGRESS and job.cancel_requested:
-        return "in progress, asked to stop"
-    if job.status is Status.PENDING and job.run_at_ms > store.clock.wall_ms():
-        return f"pending until {rfc3339(job.run_at_ms)}"
-    return job.status.replace("_", " ")
 
 
 def pause_queue(store: Store, actor: Actor, name: str, *, paused: bool) -> Pause | None:
@@ -65,7 +23,7 @@ def pause_queue(store: Store, actor: Actor, name: str, *, paused: bool) -> Pause
         if store.queues.paused_by_hand().get(name) != paused or _is_renewed(actor, standing):
             before += _by(standing)
             action, target, after = _PAUSE[paused], f"queue {name}", lambda: _QUEUE[paused]
-            audited(store, actor, action, target, verb, before=lambda: before, after=after)
+            store.audit.audited(actor, action, target, verb, before=lambda: before, after=after)
     return standing
 
 
@@ -78,7 +36,7 @@ def pause_schedule(store: Store, actor: Actor, name: str, *, paused: bool) -> Pa
         if was_paused != paused or _is_renewed(actor, standing):
             before = _SCHEDULE[was_paused] + _by(standing)
             action, target, after = _PAUSE[paused], f"schedule {name}", lambda: _SCHEDULE[paused]
-            audited(store, actor, action, target, verb, before=lambda: before, after=after)
+            store.audit.audited(actor, action, target, verb, before=lambda: before, after=after)
     return standing
 
 
@@ -101,14 +59,14 @@ def run_schedule(store: Store, actor: Actor, name: str, make_job: MakeJob) -> in
         return f"job {store.schedules.get(name).last_job_id}"
 
     verb = partial(store.schedules.run_now, name, make_job)
-    return audited(store, actor, "run", f"schedule {name}", verb, after=new_job)
+    return store.audit.audited(actor, "run", f"schedule {name}", verb, after=new_job)
 
 
 def release_type(store: Store, actor: Actor, name: str) -> None:
     """Release a quarantined job type. Raises NotFound and TransitionRefused."""
     verb, target = partial(store.quarantines.release, name), f"type {name}"
     before, after = lambda: "quarantined", lambda: "released"  # or the verb refuses
-    audited(store, actor, "release", target, verb, before=before, after=after)
+    store.audit.audited(actor, "release", target, verb, before=before, after=after)
 
 
 _PAUSE = {True: "pause", False: "resume"}

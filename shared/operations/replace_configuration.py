@@ -9,14 +9,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.configuration import (
     BY_HAND,
     ConfigurationEditor,
     EditOutcome,
     PlannedEdit,
 )
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 
 _MOST_NAMED = 5
 

@@ -19,11 +19,10 @@ from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
 from orpheus.shared.messages.jobs import running_job_of
 from orpheus.shared.moments import rfc3339
-from orpheus.shared.operations.audit import Actor, audited
 from orpheus.shared.operations.reclaim import is_supervised
 from orpheus.shared.process.clock import is_alive, os_state
 from orpheus.shared.process.supervisor_lock import is_gone, is_held
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from orpheus.shared.views.unknown_names import unknown_slot
 from orpheus.shared.views.workers import Stack, gone_supervisors
 
@@ -114,7 +113,7 @@ def ask_for_slot(
         return _in_words(slot_for(store, action, name, slot.host))
 
     target = slot_target(slot.slot, host)
-    return audited(store, actor, action.value, target, put, before=state_before)
+    return store.audit.audited(actor, action.value, target, put, before=state_before)
 
 
 def ask_for_workers(
@@ -145,8 +144,7 @@ def ask_for_workers(
     check_goes_on(store, chosen)
     put = partial(store.supervision.put_request, RequestAction.SCALE, chosen, pool, workers)
     what = scale_target(kind, pool, workers, host)
-    return audited(
-        store,
+    return store.audit.audited(
         actor,
         RequestAction.SCALE.value,
         what,
@@ -175,7 +173,7 @@ def ask_supervisor(
         check_goes_on(store, supervisor.host)
     put = partial(store.supervision.put_request, action, supervisor.host, supervisor.slot)
     target = slot_target(supervisor.slot, host)
-    return supervisor, audited(store, actor, action.value, target, put)
+    return supervisor, store.audit.audited(actor, action.value, target, put)
 
 
 def has_ended(store: Store, supervisor: ProcessRecord) -> bool:

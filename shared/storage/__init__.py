@@ -27,7 +27,6 @@ from orpheus.shared.storage.data import (
     JobOrder,
     JobPage,
     JobRun,
-    JobState,
     KeptAnswer,
     KeyHolder,
     LeaseHolder,
@@ -71,15 +70,19 @@ from orpheus.shared.storage.totals import (
     Histogram,
     TypeFigures,
 )
+from orpheus.shared.storage.verbs.audit import ACTIONS, Actor, AuditAction, local_actor
 from orpheus.shared.storage.verbs.job_lists import PAGE_BYTES, words_of
 from orpheus.shared.storage.verbs.schedules import ScheduledRun
 from orpheus.shared.storage.verbs.windows import Budget
 
 __all__ = [
+    "ACTIONS",
     "BOUNDS_S",
     "OTHER_TYPES",
     "PAGE_BYTES",
+    "Actor",
     "AlertRow",
+    "AuditAction",
     "AuditFilter",
     "AuditPage",
     "AuditRow",
@@ -98,7 +101,6 @@ __all__ = [
     "JobOrder",
     "JobPage",
     "JobRun",
-    "JobState",
     "KeptAnswer",
     "KeyHolder",
     "LatelyEnded",
@@ -126,6 +128,7 @@ __all__ = [
     "TypeRow",
     "database_path",
     "listen",
+    "local_actor",
     "locked_file",
     "open_storage",
     "open_store",

@@ -82,16 +82,6 @@ class JobRun(msgspec.Struct, frozen=True):
     """The type of its error."""
 
 
-class JobState(msgspec.Struct, frozen=True):
-    """What of a job an operator changes."""
-
-    type: str
-    status: Status
-    run_at_ms: int
-    cancel_requested: bool
-    concurrency_key: str | None
-
-
 class Total(msgspec.Struct, frozen=True):
     """How many jobs match. Not `exact`: there are at least that many."""
 

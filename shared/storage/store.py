@@ -77,10 +77,10 @@ class Store:
         enqueue = Enqueue(database, events, dependencies, keys)
         self.queues = Queues(database, events, keys)
         self.lists = JobLists(database)
-        self.jobs = Jobs(database, events, dependencies, enqueue, keys, self.lists)
+        self.audit = audit = Audit(database)
+        self.jobs = Jobs(database, events, dependencies, enqueue, keys, self.lists, audit)
         self.quarantines = Quarantines(database, events, quarantine_after)
         self.versions = versions = Versions(database)
-        self.audit = Audit(database)
         self.standings = Standings(
             database, self.jobs, keys, self.queues, self.quarantines, versions, self.audit
         )

@@ -10,8 +10,7 @@ from orpheus.shared.domain.job_filter import span_problems
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import NotFound
 from orpheus.shared.moments import rfc3339
-from orpheus.shared.operations.audit import ACTIONS
-from orpheus.shared.storage import AuditFilter, AuditRow, Budget
+from orpheus.shared.storage import ACTIONS, AuditFilter, AuditRow, Budget
 from orpheus.shared.views.audit import audit_json, change_of
 from orpheus.supervisor.cli.job_filter import Moment
 from orpheus.supervisor.cli.once import once

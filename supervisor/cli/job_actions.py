@@ -1,7 +1,6 @@
 """Change jobs: cancel, retry, run, delete; those of some ids, or all of a filter."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import click
@@ -11,8 +10,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.errors import ExitCode, NotFound, TransitionRefused
 from orpheus.shared.messages.jobs import listed_job_of
-from orpheus.shared.operations.operator_actions import change_job, delete_long_log
-from orpheus.shared.storage import BulkAction, Store
+from orpheus.shared.storage import Actor, BulkAction, Store
 from orpheus.supervisor.cli.bulk import BulkOptions, bulk_options, change_matching, end_dependents
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options, hide_ended
@@ -22,8 +20,8 @@ from orpheus.supervisor.cli.processes import read_workers
 from orpheus.supervisor.cli.unknown_names import warn_if_nothing_runs, warn_of_paused
 from orpheus.supervisor.cli.whole_number import CommandWithNumber
 
-Change = Callable[[Store, int], tuple[Any, str]]
-"""Changes a job; returns the job, and what became of it in words."""
+Change = Callable[[Store, int, Actor], tuple[Any, str]]
+"""Changes a job for an operator; returns the job, and what became of it in words."""
 Note = Callable[[Store, CommandLineHandover, int], str]
 _WHILE_NOTHING_RUNS = {
     "cancel": (Status.IN_PROGRESS, "ends at the next start"),
@@ -49,10 +47,7 @@ def _change_each(
     with operator.opened() as (store, handover):
         for job_id in ids:
             try:
-                if action == "delete":
-                    delete_long_log(store, job_id)
-                verb = partial(change, store, job_id)
-                job, words = change_job(store, actor, action, job_id, verb)
+                job, words = change(store, job_id, actor)
             except (NotFound, TransitionRefused) as error:
                 click.echo(f"orpheus: {error}", err=True)
             else:
@@ -131,16 +126,16 @@ def _but_not_dependents(store: Store, _handover: CommandLineHandover, job_id: in
 
 
 @_for_many("jobs that wait or run", note=_and_dependents)
-def cancel(store: Store, job_id: int) -> tuple[Job, str]:
+def cancel(store: Store, job_id: int, by: Actor) -> tuple[Job, str]:
     """Cancel waiting jobs; ask running ones to stop."""
-    job, at_once = store.jobs.cancel(job_id)
+    job, at_once = store.jobs.cancel(job_id, by)
     return job, "cancelled" if at_once else "asked to stop"
 
 
 @_for_many("jobs to retry", note=_but_not_dependents)
-def retry(store: Store, job_id: int) -> tuple[Job, str]:
+def retry(store: Store, job_id: int, by: Actor) -> tuple[Job, str]:
     """Run failed or cancelled jobs again, with all their attempts."""
-    job = store.jobs.retry(job_id)
+    job = store.jobs.retry(job_id, by)
     return job, f"{job.status} again"
 
 
@@ -153,8 +148,8 @@ def run(operator: Operator, id: int, reason: str | None) -> int:
     return _change_each(operator, _run, (id,), reason, _but_held_back)
 
 
-def _run(store: Store, job_id: int) -> tuple[Job, str]:
-    return store.jobs.run_now(job_id), "due now"
+def _run(store: Store, job_id: int, by: Actor) -> tuple[Job, str]:
+    return store.jobs.run_now(job_id, by), "due now"
 
 
 def _but_held_back(store: Store, handover: CommandLineHandover, job_id: int) -> str:
@@ -166,7 +161,7 @@ def _but_held_back(store: Store, handover: CommandLineHandover, job_id: int) -> 
 
 
 @_for_many("jobs that have ended")
-def delete(store: Store, job_id: int) -> tuple[int, str]:
+def delete(store: Store, job_id: int, by: Actor) -> tuple[int, str]:
     """Delete jobs that have ended, with their attempts and logs."""
-    store.jobs.delete(job_id)
+    store.jobs.delete(job_id, by)
     return job_id, "deleted"

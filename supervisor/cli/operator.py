@@ -21,9 +21,10 @@ from orpheus.config.sources import NO_DATABASE, read_sources
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.limits import LARGEST_ID, LONGEST_REASON
 from orpheus.shared.errors import ConfigurationError, DatabaseMissing
-from orpheus.shared.operations.audit import Actor, local_actor
 from orpheus.shared.storage import (
+    Actor,
     Store,
+    local_actor,
     locked_file,
     open_storage,
     relative_path,

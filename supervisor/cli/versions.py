@@ -20,7 +20,6 @@ from orpheus.config.sources import config_file
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import ConfigurationError, ExitCode, NotFound, StorageError
 from orpheus.shared.moments import rfc3339
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.configuration import (
     Edit,
     EditOutcome,
@@ -33,7 +32,7 @@ from orpheus.shared.operations.configuration import (
 from orpheus.shared.operations.left_waiting import left_by_edit
 from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.operations.stored_settings import refused_entries
-from orpheus.shared.storage import Store, state_files
+from orpheus.shared.storage import Actor, Store, state_files
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason

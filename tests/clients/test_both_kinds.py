@@ -19,9 +19,7 @@ from orpheus.client import (
     WaitTimedOut,
 )
 from orpheus.shared.domain import jobs as domain
-from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.lifecycle import TERMINAL, Ending, Finished
-from orpheus.shared.storage.verbs.jobs import Jobs
 from tests.api.conftest import Running
 from tests.audit_log import entries_of
 
@@ -214,25 +212,6 @@ def test_a_job_that_waits_is_cancelled_and_retried_and_deleted(client: Any, api:
     shown = [(one.action, one.target, one.reason) for one in entries_of(api.store, 10)]
     target = f"job {job.id}"
     assert shown[-3] == ("cancel", target, "a mistake") and shown[0] == ("delete", target, None)
-
-
-def test_a_long_log_is_deleted_before_its_job(
-    client: Any, api: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = client.submit("add")
-    (lease,) = api.lease()
-    lines = [NewLine(1, "info", "said", "{}")] * 150
-    api.store.logs.append(job.id, lease.token, lease.attempt, lines)
-    api.finish(lease)
-    delete, left = Jobs.delete, []
-
-    def delete_one(jobs: Jobs, job_id: int) -> None:
-        left.append(api.store.logs.after(job_id, 0, 1_000))
-        delete(jobs, job_id)
-
-    monkeypatch.setattr(Jobs, "delete", delete_one)
-    client.delete(job)
-    assert left == [[]]
 
 
 def test_the_worker_of_a_running_job_is_asked_to_stop(client: Any, api: Running) -> None:

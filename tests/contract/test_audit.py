@@ -12,8 +12,7 @@ from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations import operator_actions
-from orpheus.shared.operations.audit import Actor
-from orpheus.shared.storage import AuditFilter, AuditPage, Budget, Store
+from orpheus.shared.storage import Actor, AuditFilter, AuditPage, Budget, Store
 from orpheus.shared.storage.verbs import windows
 from tests.audit_log import entries_of
 
@@ -113,18 +112,15 @@ def changes(store: Store) -> list[tuple[str, str | None, str | None]]:
 def test_an_entry_tells_how_its_target_stood_before_and_after(
     store: Store, submit: Submit, lease: Any, clock: Any
 ) -> None:
-    def change(action: str, job_id: int, verb: Callable[[int], object]) -> None:
-        operator_actions.change_job(store, ADA, action, job_id, lambda: verb(job_id))
-
     later = submit(type="resize", run_at_ms=clock.wall + 1000)
-    change("run", later, store.jobs.run_now)
+    store.jobs.run_now(later, ADA)
     lease(1)
-    change("cancel", later, store.jobs.cancel)
+    store.jobs.cancel(later, ADA)
     gone = submit(type="resize")
-    change("cancel", gone, store.jobs.cancel)
-    change("retry", gone, store.jobs.retry)
+    store.jobs.cancel(gone, ADA)
+    store.jobs.retry(gone, ADA)
     store.jobs.cancel(gone)
-    change("delete", gone, store.jobs.delete)
+    store.jobs.delete(gone, ADA)
     assert changes(store) == [
         ("run", "pending until 2027-01-15T08:00:01.000Z", "pending"),
         ("cancel", "in progress", "in progress, asked to stop"),
@@ -133,7 +129,7 @@ def test_an_entry_tells_how_its_target_stood_before_and_after(
         ("delete", "cancelled, of type resize", "deleted"),
     ]
     with pytest.raises(NotFound, match="no job"):
-        change("retry", gone, store.jobs.retry)
+        store.jobs.retry(gone, ADA)
     assert len(entries_of(store, 50)) == 5
 
 

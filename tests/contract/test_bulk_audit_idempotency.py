@@ -8,8 +8,7 @@ import pytest
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.errors import TransitionRefused
-from orpheus.shared.operations.audit import Actor, audited
-from orpheus.shared.storage import BulkAction, CountChanged, KeptAnswer, Store
+from orpheus.shared.storage import Actor, BulkAction, CountChanged, KeptAnswer, Store
 from tests.audit_log import entries_of
 
 Submit = Callable[..., int]
@@ -78,8 +77,8 @@ def test_a_job_tells_what_was_done_to_it_alone_and_among_others(
 ) -> None:
     job_id, other, done = submit(type="a"), submit(type="b"), submit(type="a")
     store.bulk.change(BulkAction.CANCEL, JobFilter(type="a"), by="cli:ada", reason="too many")
-    audited(store, Actor("cli:eve", "one more"), "retry", f"job {job_id}", lambda: None)
-    audited(store, Actor("cli:eve"), "cancel", f"job {other}", lambda: None)
+    store.audit.audited(Actor("cli:eve", "one more"), "retry", f"job {job_id}", lambda: None)
+    store.audit.audited(Actor("cli:eve"), "cancel", f"job {other}", lambda: None)
     entries = entries_of(store, 10, job_id=job_id)
     assert [(row.action, row.by, row.reason) for row in entries] == [
         ("retry", "cli:eve", "one more"),

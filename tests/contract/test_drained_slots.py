@@ -6,10 +6,9 @@ from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.requests import RequestAction
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_slot
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from orpheus.shared.views.slot_reasons import reason_of
 from orpheus.shared.views.workers import DrainedBy, workers_json
 from orpheus.supervisor.loop.slot_records import slot_record

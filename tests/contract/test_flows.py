@@ -78,7 +78,7 @@ def test_a_rate_is_that_of_the_time_that_has_passed(
             clock.advance(MINUTE_MS // 4)
         assert store.stats.finished_in(5).per_minute == 2
         assert store.stats.done_per_minute() == {"mail": 2}
-    store.jobs.cancel(*come(store, "mail", 1))
+    store.jobs.cancel(come(store, "mail", 1)[0])
     assert store.stats.finished_in(5).per_minute == 12 / 5.5
     assert store.stats.done_per_minute() == {"mail": 2}
 

@@ -6,9 +6,7 @@ import pytest
 
 from orpheus.shared.domain.jobs import Lease, NewJob, NewLine
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.operations.audit import Actor
-from orpheus.shared.operations.operator_actions import change_job, delete_long_log
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from tests.audit_log import entries_of
 
 Submit = Callable[..., int]
@@ -35,8 +33,8 @@ def nothing() -> None:
 
 
 def delete_job(store: Store, job_id: int, before_each: Callable[[], None] = nothing) -> None:
-    delete_long_log(store, job_id, before_each)
-    change_job(store, ADA, "delete", job_id, lambda: store.jobs.delete(job_id))
+    store.jobs.delete_long_log(job_id, before_each)
+    store.jobs.delete(job_id, ADA)
 
 
 def lines_left(store: Store, job_id: int) -> int:
@@ -48,9 +46,9 @@ def test_the_lines_of_a_long_log_go_before_its_job_in_small_transactions(
 ) -> None:
     left, delete = [], store.jobs.delete
 
-    def delete_one(job_id: int) -> None:
+    def delete_one(job_id: int, by: Actor) -> None:
         left.append(lines_left(store, job_id))
-        delete(job_id)
+        delete(job_id, by)
 
     monkeypatch.setattr(store.jobs, "delete", delete_one)
     delete_job(store, logged, lambda: left.append(lines_left(store, logged)))

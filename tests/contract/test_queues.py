@@ -8,10 +8,9 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.domain.why import Pause
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from tests.contract.conftest import FakeClock
 
 Submit = Callable[..., int]

@@ -10,7 +10,7 @@ import pytest
 from orpheus.shared.domain.graph import GraphJob
 from orpheus.shared.domain.jobs import Attempt, Job, RunningJob
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
-from orpheus.shared.storage import JobState, Store
+from orpheus.shared.storage import Store
 from orpheus.shared.storage.data import AuditRow
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.verbs.dependencies import WaitingJob
@@ -21,7 +21,6 @@ from tests.sqlite_handle import handle_of
 QUERIES = [
     ("jobs.sql", "select-jobs", Job),
     ("jobs.sql", "select-previews", Job),
-    ("jobs.sql", "state-of", JobState),
     ("jobs.sql", "select-attempts", Attempt),
     ("jobs.sql", "select-running-attempt", Attempt),
     ("jobs.sql", "running-jobs", RunningJob),

@@ -9,10 +9,9 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import Order, Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import TransitionRefused
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_slot, ask_for_workers
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from orpheus.shared.views.pools import ScaledBy, scaled_by
 from orpheus.shared.views.verdict import verdict_json
 from orpheus.shared.views.workers import workers_json

@@ -10,9 +10,8 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.domain.why import Pause
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.operator_actions import pause_queue, pause_schedule
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 
 MINUTELY = ScheduleDefinition("report", "noop", cron="* * * * *", queue="reports")
 

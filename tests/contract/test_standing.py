@@ -12,8 +12,7 @@ from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.rooms import Room
 from orpheus.shared.domain.why import Pause, Standing
 from orpheus.shared.errors import NotFound
-from orpheus.shared.operations.audit import Actor, audited
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from orpheus.shared.storage.verbs import standing as standing_module
 from orpheus.shared.views.queues import queues_json
 from orpheus.shared.views.verdict import verdict_json
@@ -80,7 +79,7 @@ def test_a_pause_names_the_operator_the_reason_and_when(
     store.queues.configure({"mail": QueueRules(paused=True)})
     assert store.standings.of(job).pause == Pause()
     ada = Actor("cli:ada", "mail is down")
-    audited(store, ada, "pause", "queue mail", lambda: store.queues.pause("mail"))
+    store.audit.audited(ada, "pause", "queue mail", lambda: store.queues.pause("mail"))
     assert store.standings.of(job).pause == Pause("cli:ada", "mail is down", clock.wall)
     store.queues.resume("mail")
     assert store.standings.of(job).pause is None
@@ -103,7 +102,9 @@ def test_who_paused_many_queues_takes_one_statement(
     paused = []
     for n in range(30):
         queue = f"q{n}"
-        audited(store, Actor("cli:ada"), "pause", f"queue {queue}", partial(pause, store, queue))
+        store.audit.audited(
+            Actor("cli:ada"), "pause", f"queue {queue}", partial(pause, store, queue)
+        )
         paused.append(how_many())
     assert paused == [paused[0]] * 30
     assert none_is_paused < paused[0], "nothing is counted for it"

@@ -9,9 +9,8 @@ from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import Request, RequestAction
-from orpheus.shared.operations.audit import Actor, with_asker
 from orpheus.shared.operations.supervisor_requests import ask_for_slot
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from tests.unit.supervisor.cli.slot_rows import slot
 
 
@@ -42,7 +41,7 @@ def test_a_restart_names_who_asked_for_it_though_somebody_else_did_since(
         clock.advance(1)
     taken = store.supervision.take_requests("host-1")
     ask_for_slot(store, Actor("cli:late"), RequestAction.RESTART, "default-1", host)
-    told = [with_asker(store, one).by for one in taken]
+    told = [store.audit.with_asker(one).by for one in taken]
     assert told == [" by cli:eve (earlier)", " by cli:ada (disk swap)", " by cli:bob"]
 
 

@@ -113,10 +113,6 @@ SELECT status FROM orpheus.jobs WHERE id = ?;
 SELECT status, started_at_ms, {ran-until-column}, error_type
 FROM orpheus.jobs WHERE id = ?;
 
--- name: state-of
--- What of a job an operator changes, without its payload and result.
-SELECT type, status, run_at_ms, cancel_requested, concurrency_key FROM orpheus.jobs WHERE id = ?;
-
 -- name: select-attempts
 -- The newest attempts of a job that have ended, newest first, with the fields of Attempt as columns.
 SELECT number, outcome, worker, pid, started_at_ms, finished_at_ms, {error-column},

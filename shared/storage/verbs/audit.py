@@ -1,27 +1,58 @@
 """The audit log: every action of an operator."""
 
+import contextlib
 import json
+import os
 import re
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, NamedTuple, TypeVar, get_args
 
+import msgspec
 from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Job
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.domain.requests import Request, RequestAction, scale_target, slot_target
 from orpheus.shared.domain.why import Pause, was_cancelled
+from orpheus.shared.domain.words import by_whom
+from orpheus.shared.errors import StorageError
 from orpheus.shared.storage.data import AuditFilter, AuditPage, AuditRow, BulkAction
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.conditions import Condition, all_of, containing, escaped
 from orpheus.shared.storage.verbs.windows import Budget, Window, windows
 
+T = TypeVar("T")
 _BEFORE_ALL = 2**63 - 1
 _DAY_MS = 86_400_000
 """Entries may be out of the order of their times by less: clocks differ, or were set."""
 _ONE_JOB = re.compile(r"\s*job\s+([0-9]{1,19})\s*", re.IGNORECASE)
 _MANY = {"job": ("job", "jobs", "all jobs")}
 """The words with which the targets of a kind begin, where there are several."""
+
+
+AuditAction = Literal[
+    "cancel", "retry", "run", "delete", "pause", "resume", "restart", "drain", "scale", "release",
+    "configure", "reload", "stop",
+]  # fmt: skip
+ACTIONS: tuple[str, ...] = get_args(AuditAction)
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts (`api:127.0.0.1`, `cli:ada`, `client:ada`), and the reason, if one was given."""
+
+    name: str
+    reason: str | None = None
+
+
+def local_actor(program: str, reason: str | None) -> Actor:
+    """Return the user who runs this process, as `PROGRAM:NAME`."""
+    import getpass  # noqa: PLC0415 - commands that only read import this module, too
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # containers run as users that have no name
+        name = str(os.getuid())
+    return Actor(f"{program}:{name}", reason)
 
 
 class Audit:
@@ -35,9 +66,9 @@ class Audit:
         self,
         action: str,
         target: str,
-        *,
         by: str,
         reason: str | None = None,
+        *,
         count: int = 1,
         before: str | None = None,
         after: str | None = None,
@@ -47,6 +78,27 @@ class Audit:
             now_ms = self._database.clock.wall_ms()
             row = (now_ms, action, target, by, reason, count, before, after)
             return self._database.insert(self._sql["record"], [row])[0]
+
+    def audited(
+        self,
+        actor: Actor,
+        action: str,
+        target: str,
+        verb: Callable[[], T],
+        *,
+        before: Callable[[], str | None] = lambda: None,
+        after: Callable[[], str | None] = lambda: None,
+    ) -> T:
+        """Call `verb` and record `action` on `target`, both in one transaction; return the result.
+
+        `before` and `after` say how the target stands; they are called before and after `verb`.
+        """
+        with self._database.write(durable=True):
+            state_before = before()
+            result = verb()
+            by, reason = actor.name, actor.reason
+            self.record(action, target, by=by, reason=reason, before=state_before, after=after())
+        return result
 
     def add(self, audit_id: int, job_ids: Sequence[int], *, kept: bool = True) -> None:
         """Add the jobs that a further transaction of the same action changed.
@@ -96,6 +148,15 @@ class Audit:
         targets = (slot_target(request.target), slot_target(request.target, request.host))
         rows = self._to_targets("first-to-target", request.action, targets, request.at_ms)
         return min(rows, key=lambda one: one.id, default=None)
+
+    def with_asker(self, request: Request) -> Request:
+        """Return a request to restart or stop with who asked for it, if the log can be read."""
+        if request.action in (RequestAction.RESTART, RequestAction.STOP):
+            # The request is taken already: it is carried out all the same.
+            with contextlib.suppress(StorageError):
+                if (entry := self.of_request(request)) is not None:
+                    return replace(request, by=by_whom(entry.by, entry.reason))
+        return request
 
     def last_scale(
         self, kind: str, name: str, workers: int, host: str, since_ms: int

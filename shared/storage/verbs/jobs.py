@@ -1,7 +1,8 @@
 """Jobs: submit, read, cancel, retry, delete; their logs; the answers kept for Idempotency-Keys."""
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
@@ -18,23 +19,24 @@ from orpheus.shared.domain.jobs import (
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.limits import MOST_ATTEMPTS
 from orpheus.shared.errors import NotFound, TransitionRefused
+from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.last_lines import LastLine
 from orpheus.shared.storage.data import (
     IDEMPOTENCY_MS,
     JobCursor,
     JobRun,
-    JobState,
     KeptAnswer,
     KeyHolder,
     Submitted,
 )
 from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.verbs.audit import Actor, Audit
 from orpheus.shared.storage.verbs.dependencies import Dependencies
 from orpheus.shared.storage.verbs.enqueue import Enqueue, keys_of, refuse_clashes
 from orpheus.shared.storage.verbs.events import Events
 from orpheus.shared.storage.verbs.job_lists import JobLists
 from orpheus.shared.storage.verbs.keys import Keys
-from orpheus.shared.storage.verbs.rows import attempt_of, job_of, job_state_of, running_job_of
+from orpheus.shared.storage.verbs.rows import attempt_of, job_of, running_job_of
 
 _SHORT_LOG = 100
 """At most so many lines are deleted together with their job."""
@@ -54,6 +56,7 @@ class Jobs:
         enqueue: Enqueue,
         keys: Keys,
         lists: JobLists,
+        audit: Audit,
     ) -> None:
         self.lines_at_once = _LINES_AT_ONCE if database.one_writer else _LINES_BESIDE_OTHERS
         """How many lines of logs `shorten_log` deletes in one transaction."""
@@ -63,6 +66,7 @@ class Jobs:
         self._enqueue = enqueue
         self._keys = keys
         self._lists = lists
+        self._audit = audit
         self._sql = database.sql("jobs.sql")
 
     def submit(self, new: NewJob) -> Submitted:
@@ -129,10 +133,6 @@ class Jobs:
         """Return its status without reading the whole job. Raises NotFound."""
         return Status(self._row(self._sql["status-of"], job_id)[0])
 
-    def state(self, job_id: int) -> JobState:
-        """Return what an operator changes, without reading the whole job. Raises NotFound."""
-        return job_state_of(self._row(self._sql["state-of"], job_id))
-
     def run_of(self, job_id: int) -> JobRun:
         """Return its status and last run without reading the whole job. Raises NotFound."""
         status, *others = self._row(self._sql["run-of"], job_id)
@@ -163,28 +163,43 @@ class Jobs:
         cursor = None if before_id is None else JobCursor(0, before_id)
         return self._lists.page(wanted, limit, cursor=cursor).jobs
 
-    # Actions of operators
+    # Actions of operators: each is recorded in the audit log, if an operator (`by`) is given.
 
-    def to_change(self, job_id: int, *, deletes: bool = False) -> Job:
-        """Return a job that nobody else changes before this transaction ends. Raises NotFound."""
-        self.state_to_change(job_id, deletes=deletes)
-        return self.get(job_id)
-
-    def state_to_change(self, job_id: int, *, deletes: bool) -> JobState:
-        """Return the state of such a job without reading the whole job. Raises NotFound."""
-        state = self.state(job_id)
-        if state.concurrency_key is not None:
+    def _to_change(self, job_id: int, *, deletes: bool = False) -> Job:
+        """Return a job that no other changes before this transaction ends. Raises NotFound."""
+        job = self.get(job_id)
+        if job.concurrency_key is not None:
             self._keys.lock()
         is_old = self._database.lock_job(job_id, deletes=deletes)
-        return self.state(job_id) if is_old else state
+        return self.get(job_id) if is_old else job
 
-    def cancel(self, job_id: int) -> tuple[Job, bool]:
+    @contextlib.contextmanager
+    def _changing(self, action: str, job_id: int, by: Actor | None) -> Iterator[Job]:
+        """Yield a job to change in one transaction, and record that. Raises NotFound."""
+        deletes = action == "delete"
+        with self._database.write(durable=True):
+            job = self._to_change(job_id, deletes=deletes)
+            yield job
+            if by is not None:
+                before, after = f"{job.status}, of type {job.type}", "deleted"
+                if not deletes:
+                    before, after = self._in_words(job), self._in_words(self.get(job_id))
+                target, who = f"job {job_id}", (by.name, by.reason)
+                self._audit.record(action, target, *who, before=before, after=after)
+
+    def _in_words(self, job: Job) -> str:
+        if job.status is Status.IN_PROGRESS and job.cancel_requested:
+            return "in progress, asked to stop"
+        if job.status is Status.PENDING and job.run_at_ms > self._database.clock.wall_ms():
+            return f"pending until {rfc3339(job.run_at_ms)}"
+        return job.status.replace("_", " ")
+
+    def cancel(self, job_id: int, by: Actor | None = None) -> tuple[Job, bool]:
         """Cancel a waiting job (True), or request that a running one stops (False).
 
         Raises NotFound, and TransitionRefused if it has ended.
         """
-        with self._database.write(durable=True):
-            job = self.to_change(job_id)
+        with self._changing("cancel", job_id, by) as job:
             if job.status in TERMINAL:
                 raise TransitionRefused(f"job {job_id} is {job.status}: it cannot be cancelled")
             if job.status is Status.IN_PROGRESS:
@@ -200,15 +215,14 @@ class Jobs:
             self._dependencies.ended([(job_id, Status.CANCELLED)])
             return self.get(job_id), True
 
-    def retry(self, job_id: int) -> Job:
+    def retry(self, job_id: int, by: Actor | None = None) -> Job:
         """Make a failed or cancelled job pending with all its retries; its attempts are kept.
 
         It waits again for those of its dependencies that are live. Raises NotFound, and
         TransitionRefused if it has not failed, its unique key is held, or a job that must be done
         before it has failed itself.
         """
-        with self._database.write(durable=True):
-            job = self.to_change(job_id)
+        with self._changing("retry", job_id, by) as job:
             if job.status not in (Status.FAILED, Status.CANCELLED):
                 raise TransitionRefused(
                     f"job {job_id} is {job.status}: only failed and cancelled jobs are retried"
@@ -237,10 +251,9 @@ class Jobs:
             )
         return waits_for
 
-    def run_now(self, job_id: int) -> Job:
+    def run_now(self, job_id: int, by: Actor | None = None) -> Job:
         """Make a job that waits for its time due now. Raises NotFound and TransitionRefused."""
-        with self._database.write(durable=True):
-            job = self.to_change(job_id)
+        with self._changing("run", job_id, by) as job:
             if job.status is not Status.PENDING:
                 raise TransitionRefused(
                     f"job {job_id} is {job.status}: only a pending job can be made due now"
@@ -250,14 +263,16 @@ class Jobs:
                 self._events.record_jobs(Kind.JOB_REQUEUED, [job_id])
             return self.get(job_id)
 
-    def delete(self, job_id: int) -> None:
-        """Delete a job that has ended, with its attempts and log.
+    def delete(self, job_id: int, by: Actor | None = None) -> None:
+        """Delete a job that has ended, with its attempts and log: a long log before, in parts.
 
         Raises NotFound, and TransitionRefused if it is live, or if a job depends on it that is not
         done: it may read the result, perhaps after a retry.
         """
-        with self._database.write(durable=True):
-            job = self._to_delete(job_id)
+        if not self._database.in_transaction:
+            self.delete_long_log(job_id)
+        with self._changing("delete", job_id, by) as job:
+            self._check_deletable(job)
             self._events.record_jobs(Kind.JOB_DELETED, [job_id])
             self._database.run(self._sql["delete-job"], job_id)
             self._database.at_commit.count_job(job.queue, job.status, None)
@@ -266,6 +281,17 @@ class Jobs:
         """Return those of the jobs whose logs are long, for `shorten_log`."""
         ids = json.dumps(list(job_ids))
         return [row[0] for row in self._database.all(self._sql["long-logs"], ids, _SHORT_LOG)]
+
+    def delete_long_log(self, job_id: int, before_each: Callable[[], None] = lambda: None) -> None:
+        """Delete the log of a job that is deleted next, if it is long, in small transactions.
+
+        `before_each` is called before each transaction; what it raises ends this, and leaves the
+        rest of the log. A job that cannot be deleted keeps its whole log.
+        """
+        if self.with_long_logs([job_id]):
+            before_each()
+            while self.shorten_log(job_id):
+                before_each()
 
     def shorten_log(self, job_id: int, lock_wait_ms: int | None = None) -> bool:
         """Delete some lines of a job that is deleted afterwards; return whether more may be left.
@@ -276,28 +302,26 @@ class Jobs:
         """
         with self._database.write(durable=False):
             try:
-                if self.state(job_id).concurrency_key is not None:
+                if self.get(job_id).concurrency_key is not None:
                     self._keys.lock()  # this may take longer
                 if lock_wait_ms is not None:
                     self._database.limit_lock_waits(lock_wait_ms)
-                self._to_delete(job_id)
+                self._check_deletable(self._to_change(job_id, deletes=True))
             except (NotFound, TransitionRefused):
                 return False
             sql = self._database.sql("retention.sql")["delete-log-lines"]
             deleted = self._database.run(sql, json.dumps([job_id]), self.lines_at_once)
             return deleted == self.lines_at_once
 
-    def _to_delete(self, job_id: int) -> Job:
-        job = self.to_change(job_id, deletes=True)
+    def _check_deletable(self, job: Job) -> None:
         if job.status not in TERMINAL:
-            raise TransitionRefused(f"job {job_id} is {job.status}: cancel it before deleting it")
-        dependent = self._dependencies.needed_by(job_id)
+            raise TransitionRefused(f"job {job.id} is {job.status}: cancel it before deleting it")
+        dependent = self._dependencies.needed_by(job.id)
         if dependent is not None:
             raise TransitionRefused(
-                f"job {dependent[0]}, which is {dependent[1]}, depends on job {job_id} and may "
+                f"job {dependent[0]}, which is {dependent[1]}, depends on job {job.id} and may "
                 "still read its result: delete that job first"
             )
-        return job
 
     def dependencies(self, job_id: int) -> list[Dependency]:
         """Return the jobs that it depends on, as they are now, by id."""

@@ -29,7 +29,6 @@ from orpheus.shared.domain.processes import (
     SlotRecord,
     SlotState,
 )
-from orpheus.shared.storage.data import JobState
 from orpheus.shared.storage.database import Row, read_back
 
 Record = TypeVar("Record", bound=msgspec.Struct)
@@ -65,7 +64,6 @@ def _exits(text: str) -> tuple[LastExit, ...]:
 job_of = reader(
     Job, status=Status, error=_error, depends_on=_tuple, tags=_tuple, cancel_requested=bool
 )
-job_state_of = reader(JobState, status=Status, cancel_requested=bool)
 dependency_of = reader(Dependency, status=Status, error=_error)
 attempt_of = reader(Attempt, outcome=Outcome, error=_error)
 running_job_of = reader(RunningJob)

@@ -8,7 +8,7 @@ import pytest
 
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.operations import operator_actions
-from orpheus.shared.operations.audit import Actor
+from orpheus.shared.storage import Actor
 from tests.audit_log import entries_of
 from tests.contract.conftest import Opener
 from tests.machine import wait_until

@@ -10,11 +10,10 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.domain.why import Code
 from orpheus.shared.errors import NotFound, TransitionRefused
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.operator_actions import release_type
 from orpheus.shared.operations.upkeep import release_changed_types
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from tests.audit_log import entries_of
 from tests.contract.conftest import FakeClock, Opener
 from tests.contract.quarantine.conftest import (

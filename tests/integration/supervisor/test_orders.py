@@ -9,8 +9,8 @@ from typing import Any
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import RequestAction
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_slot
+from orpheus.shared.storage import Actor
 
 Start = Callable[..., Any]
 

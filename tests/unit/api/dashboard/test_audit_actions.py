@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from orpheus.api.dashboard import pages
-from orpheus.shared.operations.audit import ACTIONS
+from orpheus.shared.storage import ACTIONS
 
 DASHBOARD = Path(pages.__file__).parent
 

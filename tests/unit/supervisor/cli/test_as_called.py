@@ -10,10 +10,9 @@ import pytest
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_workers
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from orpheus.supervisor.cli.given import as_called, text_as_called
 from tests.unit.supervisor.cli.conftest import URL
 from tests.unit.supervisor.cli.slot_rows import slot

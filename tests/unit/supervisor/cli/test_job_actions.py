@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import Holder, JobError, NewJob, NewLine, Status
-from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.jobs import Holder, JobError, NewJob, Status
+from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
-from orpheus.shared.storage.verbs.jobs import Jobs
 from orpheus.supervisor.cli.processes import read_workers
 from tests.audit_log import entries_of
 from tests.unit.supervisor.cli.slot_rows import slot
@@ -145,24 +144,6 @@ def test_jobs_that_have_ended_are_deleted(orpheus: Orpheus, store: Store, finish
     assert (code, json.loads(out)) == (1, {"deleted": [1]})
     assert err == "orpheus: job 3 is pending: cancel it before deleting it\n"
     assert sum(store.stats.counts().values()) == 1
-
-
-def test_a_long_log_is_deleted_before_its_job(
-    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job_id = store.jobs.submit(NewJob("count")).job.id
-    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
-    store.logs.append(job_id, lease.token, 1, [NewLine(1, "info", "said", "{}")] * 150)
-    store.leases.finish([Finished(lease, Ending.SUCCEEDED, "null")])
-    delete, left = Jobs.delete, []
-
-    def delete_one(jobs: Jobs, job_id: int) -> None:
-        left.append(store.logs.after(job_id, 0, 1_000))
-        delete(jobs, job_id)
-
-    monkeypatch.setattr(Jobs, "delete", delete_one)
-    assert orpheus("delete", str(job_id)).out == f"job {job_id}: deleted\n"
-    assert left == [[]]
 
 
 def test_what_was_done_is_in_the_trail_and_what_was_refused_is_not(

@@ -12,10 +12,9 @@ from msgspec.structs import replace
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import LastExit, Order, Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import RequestAction
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_slot, ask_for_workers
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from orpheus.supervisor.loop.slot_records import slot_record
 from orpheus.supervisor.policy.fleet import retire
 from orpheus.supervisor.policy.slot import Desired, Slot

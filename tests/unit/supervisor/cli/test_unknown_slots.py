@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.operations.audit import Actor
 from orpheus.shared.operations.supervisor_requests import ask_for_workers
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Actor, Store
 from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]

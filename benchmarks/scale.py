@@ -21,11 +21,11 @@ import apsw
 from benchmarks.catalog import ORPHEUS
 from benchmarks.rows import SCALE
 from benchmarks.run import Run
+from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage import Store, database_path, open_store
 
 LARGE = 1_000_000

@@ -11,13 +11,13 @@ from orpheus.shared.domain.handover import (
     ApiHandover,
     CommandLineHandover,
     JobDefaults,
+    RetentionRules,
     StorageSettings,
     StoredSettings,
     WorkerHandover,
 )
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.domain.rates import KeyRules, QueueRules, parse_rate
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
 from orpheus.shared.domain.serving import Serving
 from orpheus.shared.errors import ConfigurationError

@@ -15,7 +15,6 @@ from orpheus.shared.domain.alerts import AlertRule
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.rates import QueueRules
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.domain.schedules import ScheduleDefinition
 
 T = TypeVar("T")
@@ -43,6 +42,16 @@ class JobDefaults(msgspec.Struct, frozen=True):
 
     max_retries: int
     timeout_s: float
+
+
+class RetentionRules(msgspec.Struct, frozen=True):
+    """How long a job is kept after its end, in seconds for each status, and how many events."""
+
+    done_s: float = 7 * 86_400
+    failed_s: float = 30 * 86_400
+    cancelled_s: float = 7 * 86_400
+    events: int = 1_000_000
+    """The number of events to keep, the newest ones."""
 
 
 class StoredSettings(msgspec.Struct, frozen=True):

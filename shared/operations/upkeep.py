@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable
 from math import inf
 
-from orpheus.shared.domain.handover import StoredSettings
+from orpheus.shared.domain.handover import RetentionRules, StoredSettings
 from orpheus.shared.domain.processes import SILENT_MS, Role
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.alerts import fire_alerts

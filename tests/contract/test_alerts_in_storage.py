@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from orpheus.shared.domain.alerts import AlertRule, ErrorDetail, RuleState, decide
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, NewJob
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.operations.alerts import refused_alerts
 from orpheus.shared.storage import Store
 from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look

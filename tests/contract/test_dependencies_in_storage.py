@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.errors import InvalidJob, TransitionRefused
 from orpheus.shared.storage import Store
 

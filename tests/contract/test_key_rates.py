@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.handover import JobDefaults, StoredSettings
+from orpheus.shared.domain.handover import JobDefaults, RetentionRules, StoredSettings
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.storage import Store
 from tests.variants import variants

@@ -10,9 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import Lease, NewJob, NewLine, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.errors import NotFound
 from orpheus.shared.storage import KeptAnswer, Store, open_store
 from tests.audit_log import entries_of

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage import BOUNDS_S, Store
 from orpheus.shared.storage.totals import MeasuredAttempt, histograms_of, rows_by_type, rows_of_all
 

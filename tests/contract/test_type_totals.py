@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage import OTHER_TYPES, Store, TypeFigures, TypeRow
 from tests.contract.conftest import FakeClock
 

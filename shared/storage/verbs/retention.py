@@ -20,8 +20,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage.data import IDEMPOTENCY_MS, MINUTES_KEPT
 from orpheus.shared.storage.database import Database
 

@@ -9,8 +9,8 @@ import pytest
 
 from orpheus import Client
 from orpheus.client import DatabaseBusy
+from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import NewJob, Status
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.storage import Store
 from orpheus.shared.storage.postgres.notices import CHANNEL
 from tests.clients.in_transaction.conftest import Jobs

@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
+from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.domain.retention import RetentionRules
 from orpheus.shared.errors import NotFound
 from orpheus.shared.storage import open_store_in
 from tests.contract.conftest import FakeClock, Opener

@@ -271,7 +271,7 @@ def _releases(item: Mapping[str, Any]) -> bool:
 def to_be_released(store: Store, workers: Sequence[Worker]) -> dict[int, str]:
     """Return the jobs of workers that end, and when each is taken away.
 
-    With one place, only its first job runs; others are prefetched (static/js/base/leaving.js, too).
+    With one place, only its first job runs; others are prefetched.
     """
     found: dict[int, str] = {}
     for one in workers:

@@ -17,7 +17,6 @@ from playwright.sync_api import (
     expect,
 )
 
-from orpheus.shared.views.queues import Queue, counts_json
 from tests.browser.configuration_page import TEXT, put_back
 from tests.browser.interception import Route
 from tests.browser.panel import Panel
@@ -256,40 +255,6 @@ def shared(page: Page, shared_system: System, shared_path: Path) -> Iterator[Das
     assert watched.problems == []
 
 
-def some_queue() -> dict[str, Any]:
-    """A queue at rest as GET /queues shows it, for a made-up answer."""
-    queue: Queue = {  # mypy finds what is missing
-        "name": "desk",
-        "paused": False,
-        "max_running": 0,
-        "rate": "",
-        "burst": 0,
-        "max_running_per_key": 0,
-        "rate_per_key": "",
-        "counts": counts_json({}),
-        "due": 0,
-        "next_due_s": None,
-        "quarantined": [],
-        "held_back": [],
-        "oldest_pending_s": None,
-        "done_per_minute": 0.0,
-        "drain": None,
-        "no_estimate": None,
-        "starved": False,
-        "none_starts": None,
-        "unready": None,
-        "slowed": None,
-        "limited": None,
-        "submitted_per_minute": 0.0,
-        "ended_per_minute": 0.0,
-        "grows_per_minute": None,
-        "pause": None,
-        "resumed": None,
-        "pools": [{"name": "default", "workers": 2, "ready": 2, "free": 2}],
-    }
-    return dict(queue)
-
-
 def wait_until_held(page: Page, held: Sequence[Route]) -> None:
     """Wait until a request of the page has come to its route, which keeps it."""
 
@@ -298,16 +263,6 @@ def wait_until_held(page: Page, held: Sequence[Route]) -> None:
         return bool(held)
 
     wait_until(has_come, "the request")
-
-
-def wait_until_idle(system: Any) -> None:
-    """Wait until what earlier tests have submitted has ended."""
-
-    def is_idle() -> bool:
-        counts = system.get("/stats")["counts"]
-        return not counts["pending"] + counts["in_progress"]
-
-    wait_until(is_idle, "all jobs to end")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orpheus import Context, PermanentError, Snooze, job
+from orpheus import Context, PermanentError, job
 
 
 @job
@@ -44,13 +44,6 @@ def publish(ctx: Context, pages: int, paper: int = 0) -> int:
         ctx.log.info("printed", page=page, kilobytes=12 * page)
         ctx.progress(page / pages)
     return pages
-
-
-@job
-def nap(ctx: Context, minutes: int) -> None:
-    """Run again later, once."""
-    if ctx.attempt == 1:
-        raise Snooze(f"{minutes}m")
 
 
 @job(max_retries=0)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from playwright.sync_api import Page, WebSocketRoute
@@ -46,19 +45,6 @@ def worker(slot: str, pool: str | None = "default", **fields: Any) -> dict[str, 
         "until": None,
         **fields,
     }
-
-
-def ending(slot: str, job_id: int) -> dict[str, Any]:
-    """A worker that drains, and may run this job for some minutes more."""
-    until = datetime.now(UTC) + timedelta(minutes=9)
-    job = {"id": job_id, "type": "sleep", "progress": None, "message": None, "started_at": None}
-    fields: dict[str, Any] = {"state": "draining", "places": 1, "jobs_in_progress": 1, "job": job}
-    return worker(slot, **fields, until=until.isoformat())
-
-
-def releases(slot: str) -> str:
-    """What is told of a job of such a worker, as a pattern."""
-    return rf"{slot} releases it in \d min if it still runs by then"
 
 
 SYSTEM = [worker("api", None), worker("supervisor", None)]

@@ -52,11 +52,6 @@ class Note(BaseModel):
 
 
 @job
-def label(texts: dict[str, str], by_place: dict[str, Address] | None = None) -> None:
-    """Take maps."""
-
-
-@job
 def agree(terms: bool, plan: Speed) -> None:
     """Take what has to be chosen."""
 

@@ -3,15 +3,18 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import open_store
 from tests.browser.conftest import READ_ONLY
 from tests.browser.examine import examine
+from tests.browser.layout import small_targets
+from tests.machine import slowness, wait_until
 from tests.variants import variants
 
 
@@ -212,3 +215,220 @@ def test_axe_finds_nothing_in_any_state(
         system.client.post("/queues/axed/resume")
     expect(page.locator("#log .line").last).to_contain_text("line 149")
     examine(page)
+
+
+WIDTHS = [1, 6, 10, 10, 8, 4, 1]
+
+
+def flow(system: Any, released: Path) -> list[int]:
+    """Submit 40 jobs in layers, each after two of the layer before; their ids.
+
+    The first one runs until the file `released` is there.
+    """
+    jobs: list[dict[str, Any]] = []
+    before: list[str] = []
+    for width in WIDTHS:
+        layer = []
+        for place in range(width):
+            ref = f"step-{len(jobs)}"
+            first = place * len(before) // width
+            after = sorted({before[first], before[(first + 1) % len(before)]}) if before else []
+            after = before if width == 1 else after
+            jobs.append({"type": "step", "ref": ref, "depends_on": after})
+            layer.append(ref)
+        before = layer
+    jobs[0] |= {"type": "hold", "payload": {"until": str(released)}}
+    ids: list[int] = system.client.post("/jobs/batch", json={"jobs": jobs}).json()["ids"]
+    return ids
+
+
+def statuses(page: Page) -> list[str]:
+    found: list[str] = page.locator("#graph .node").evaluate_all(
+        "nodes => nodes.map(({ dataset }) => dataset.status)"
+    )
+    return found
+
+
+def test_a_graph_of_40_jobs_goes_green_while_it_is_watched(
+    lasting_dashboard: Any, tmp_path: Path
+) -> None:
+    system, released = lasting_dashboard.system, tmp_path / "released"
+    system.client.post("/queues/default/pause", json={"reason": "until it is watched"})
+    try:
+        *_, last = ids = flow(system, released)
+        page = lasting_dashboard.open(f"/ui/jobs/{last}")
+        expect(page.locator("#graph .node")).to_have_count(40)
+        assert set(statuses(page)) == {"pending", "blocked"}
+        expect(page.locator("#why-reasons li")).to_have_count(5)
+        expect(page.locator("#why")).to_contain_text(f"It waits for job {ids[-2]} (step)")
+        expect(page.locator("#why")).to_contain_text("by api:127.0.0.1: until it is watched")
+        page.set_viewport_size({"width": 360, "height": 740})
+        wait_until(lambda: not small_targets(page), "the graph to be drawn for fingers")
+        system.client.post("/queues/default/resume")
+        expect(page.locator("#graph .node[data-status=in_progress]")).to_have_count(1)
+    finally:
+        released.touch()
+        system.client.post("/queues/default/resume")
+    expect(page.locator("#graph .node[data-status=done]")).to_have_count(40)
+    expect(page.locator("#graph-summary")).to_have_text("40 jobs: 40 done")
+    expect(page.locator("#why")).to_be_hidden()
+    assert lasting_dashboard.never_reloaded()
+
+
+def test_its_jobs_are_links_for_the_keyboard_and_a_list_for_a_screen_reader(
+    lasting_dashboard: Any,
+) -> None:
+    system = lasting_dashboard.system
+    first = system.submit("step")
+    second = system.submit("step", depends_on=[first])
+    third = system.submit("step", depends_on=[second])
+    system.wait_for_job(third)
+    page = lasting_dashboard.open(f"/ui/jobs/{second}")
+    group = page.get_by_role("group", name="Jobs before and after this one")
+    expect(group.get_by_role("link")).to_have_count(3)
+    expect(group.get_by_role("link", name=f"job {third}, step: done")).to_be_visible()
+    own = group.get_by_role("link", name=f"job {second}, step: done, this job")
+    expect(own).to_have_attribute("aria-current", "page")
+    page.get_by_text("the same as a list").click()
+    expect(page.locator("#graph-list li").last).to_have_text(
+        re.compile(rf"job {third} step: done, after {second}")
+    )
+    group.get_by_role("link").first.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text(f"step {third}")
+
+
+LINES = 10_000
+LONGEST_TASK_MS = 50
+MOST_ROUNDS = 5
+WATCH = """
+window.longTasks = [];
+new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longTasks.push(duration);
+})
+    .observe({ type: "longtask", buffered: true });
+"""
+
+NOTE_LOSS = """() => {
+    window.wasLost = false;
+    new MutationObserver(() => { window.wasLost = true; })
+        .observe(document.getElementById("connection"), { attributeFilter: ["data-state"] });
+}"""
+"""It connects again within half a second: `expect` may look too late."""
+
+
+def box(page: Page, what: str) -> float:
+    found: float = page.locator("#log").evaluate(f"node => node.{what}")
+    return found
+
+
+def scroll_to(page: Page, part: float) -> None:
+    page.locator("#log").evaluate(
+        "(node, part) => { node.scrollTop = part * node.scrollHeight; }", part
+    )
+
+
+def read_through(page: Page, path: str) -> None:
+    """Open a log of 10,000 lines, scroll through it, filter it and search it."""
+    page.goto(path)
+    expect(page.locator("#log-summary")).to_have_text("9,999 lines")
+    expect(page.locator("#log .line").last).to_contain_text("line 9998")
+    page.locator("#log-follow").uncheck()
+    for part in (0.2, 0.5, 0.8, 0):
+        scroll_to(page, part)
+        expect(page.locator("#log .chunk:has(.line)").first).to_be_attached()
+    expect(page.locator("#log .line").first).to_contain_text("line 0")
+    assert page.locator("#log .line").count() < 1000, "only what is seen is in the page"
+    page.locator("#log-level").select_option("2")
+    expect(page.locator("#log-summary")).to_have_text("99 of 9,999 lines")
+    page.locator("#log-level").select_option("0")
+    page.locator("#log-search").fill("LINE 77")
+    expect(page.locator("#log-summary")).to_have_text("111 of 9,999 lines")
+    expect(page.locator("#log mark").first).to_have_text("line 77")
+    page.locator("#log-search").fill("")
+    expect(page.locator("#log-summary")).to_have_text("9,999 lines")
+
+
+def test_ten_thousand_lines_never_hold_the_page_up(lasting_dashboard: Any) -> None:
+    """What else the machine does makes tasks longer, so the best of a few rounds counts."""
+    system, page = lasting_dashboard.system, lasting_dashboard.page
+    job_id = system.submit("chatter", {"lines": LINES - 1})
+    system.wait_for_job(job_id)
+    page.add_init_script(WATCH)
+    longest = []
+    for _ in range(MOST_ROUNDS):
+        read_through(page, f"{system.url}/ui/jobs/{job_id}")
+        tasks = [round(one) for one in page.evaluate("longTasks")]
+        print(f"\nlong tasks with {LINES:,} lines: {tasks} ms")  # noqa: T201
+        longest.append(max(tasks, default=0))
+        if longest[-1] <= LONGEST_TASK_MS * slowness():
+            return
+    raise AssertionError(f"tasks of {longest} ms")
+
+
+def first_seen(page: Page) -> str:
+    """The line at the top of the box."""
+    found: str = page.locator("#log").evaluate(
+        """node => {
+            const { left, top } = node.getBoundingClientRect();
+            return document.elementFromPoint(left + 60, top + 20).closest(".line").textContent;
+        }"""
+    )
+    return found
+
+
+def test_the_end_is_followed_until_somebody_scrolls_up(
+    lasting_dashboard: Any, tmp_path: Path
+) -> None:
+    released = tmp_path / "released"
+    job_id = lasting_dashboard.system.submit("hold", {"lines": 500, "until": str(released)})
+    page = lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#log .line").last).to_contain_text("line 499")
+    wait_until(
+        lambda: box(page, "scrollTop") + box(page, "clientHeight") >= box(page, "scrollHeight") - 4,
+        "the end of the log",
+    )
+    page.locator("#log").hover()
+    page.mouse.wheel(0, -600)
+    expect(page.locator("#log-follow")).not_to_be_checked()
+    wait_until(lambda: first_seen(page) == first_seen(page), "the end of the scrolling")
+    place = first_seen(page)
+    released.touch()
+    expect(page.locator("#log-summary")).to_have_text("1,000 lines")
+    assert first_seen(page) == place
+    top = box(page, "scrollTop")
+    page.locator("#log-follow").check()
+    wait_until(lambda: box(page, "scrollTop") > top, "the end again")
+
+
+def test_each_line_is_sent_once_even_if_the_connection_is_lost(
+    lasting_dashboard: Any, tmp_path: Path
+) -> None:
+    page, released = lasting_dashboard.page, tmp_path / "released"
+    sockets: list[WebSocketRoute] = []
+    ids: list[int] = []
+
+    def relay(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+
+        def pass_on(text: str | bytes) -> None:
+            message = json.loads(text)
+            ids.extend(line["id"] for line in message.get("lines", []))
+            socket.send(text)
+
+        socket.connect_to_server().on_message(pass_on)
+
+    page.route_web_socket(re.compile("/ws"), relay)
+    page.on("request", lambda request: ids.extend([0] * ("/logs" in request.url)))
+    job_id = lasting_dashboard.system.submit("hold", {"lines": 600, "until": str(released)})
+    lasting_dashboard.open(f"/ui/jobs/{job_id}")
+    expect(page.locator("#log-summary")).to_have_text("600 lines")
+    page.evaluate(NOTE_LOSS)
+    sockets[0].close()
+    wait_until(lambda: page.evaluate("window.wasLost"), "the loss of the connection")
+    released.touch()
+    expect(page.locator("#log-summary")).to_have_text("1,200 lines")
+    assert (len(sockets), len(ids), len(set(ids))) == (2, 1200, 1200)
+    assert 0 not in ids, "nothing is read besides the stream"

@@ -9,7 +9,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Dashboard, wait_until_held
 from tests.browser.interception import Route, intercept
 from tests.browser.job_list import confirm, row, rows, statuses
-from tests.machine import wait_until
 from tests.variants import variants
 
 
@@ -161,78 +160,43 @@ def test_a_job_that_does_not_allow_it_stays_as_it_is(
     expect(page.locator("#result")).to_contain_text("Nothing to do")
 
 
-def test_of_a_list_by_end_only_jobs_that_have_ended_are_changed(
-    lasting_dashboard: Dashboard, held: str
-) -> None:
-    system = lasting_dashboard.system
-    done = system.submit("sum_range", {"n": 1}, tags=["end"])
-    system.wait_for_job(done)
-    system.submit("sum_range", {"n": 1}, tags=["end"], queue=held)
-    page = lasting_dashboard.open("/ui/jobs?tag=end&sort=ended")
-    expect(page.locator("#total")).to_have_text("1 job matches")
+def asked(
+    dashboard: Dashboard, queue: str, tag: str, jobs: int, leave_out: int = 0
+) -> tuple[Page, list[int]]:
+    """The question whether to cancel so many jobs, but for the first, which are cancelled."""
+    job = {"type": "sum_range", "payload": {"n": 1}, "queue": queue, "tags": [tag]}
+    answer = dashboard.system.client.post("/jobs/batch", json={"jobs": [job] * jobs})
+    ids: list[int] = answer.json()["ids"]
+    for one in ids[:leave_out]:
+        dashboard.system.client.post(f"/jobs/{one}/cancel")
+    page = dashboard.open(f"/ui/jobs?tag={tag}&status=pending")
     page.get_by_role("button", name="All that match: select them").click()
     page.get_by_role("button", name="Cancel …").click()
-    expect(page.locator("#result")).to_contain_text("Nothing to do")
-    page.get_by_role("button", name="Delete …").click()
-    expect(page.locator("#confirm-title")).to_have_text("Delete 1 job?")
-    expect(page.locator("#confirm-text")).to_contain_text("All that match “tag:end” and have ended")
+    expect(page.locator("#confirm-title")).to_have_text(f"Cancel {jobs - leave_out} jobs?")
+    expect(page.locator("#confirm-text")).to_contain_text(
+        "If fewer match by then, it is done with those; if more do, nothing"
+    )
+    return page, ids
 
 
-class Counts:
-    """The counts that the page asks for: each waits until it is let go."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.waiting: list[Route] = []
-        intercept(page, "**/jobs/bulk", self._hold)
-
-    def _hold(self, route: Route) -> None:
-        self.waiting.append(route)
-
-    def wait_for(self, n: int) -> None:
-        def came() -> bool:
-            self.page.wait_for_timeout(20)  # it handles what was routed
-            return len(self.waiting) >= n
-
-        wait_until(came, f"{n} counts to be asked for")
-
-    def let_go(self, at: int) -> None:
-        with self.page.expect_response("**/jobs/bulk"):
-            self.waiting[at].continue_()
-        self.page.evaluate("new Promise((done) => setTimeout(done, 100))")
-
-
-def test_a_count_that_comes_late_opens_no_dialog_of_what_is_no_longer_selected(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+def test_of_a_queue_that_runs_the_jobs_that_are_left_are_cancelled(
+    lasting_dashboard: Dashboard, held: str
 ) -> None:
-    fail(2, "late")
-    page = lasting_dashboard.open("/ui/jobs?tag=late")
-    expect(rows(page)).to_have_count(2)
-    counts = Counts(page)
-    page.get_by_role("button", name="All that match: select them").click()
-    page.get_by_role("button", name="Delete …").click()
-    counts.wait_for(1)
-    expect(page.get_by_role("button", name="Delete …")).to_be_disabled()
-    expect(page.get_by_role("button", name="Retry …")).to_be_disabled()
-    page.locator("#status").select_option("done")
-    expect(page.locator("#no-match")).to_be_visible()
-    counts.let_go(0)
+    page, ids = asked(lasting_dashboard, held, "fewer", 5)
+    for one in ids[:2]:
+        lasting_dashboard.system.client.post(f"/jobs/{one}/cancel")
+    confirm(page)
+    expect(page.locator("#result")).to_contain_text("3 jobs were cancelled")
     expect(page.locator("#confirm")).to_be_hidden()
-    expect(page.locator("#result")).to_have_text("")
-    page.locator("#status").select_option("failed")
-    expect(page.locator("#selected")).to_have_text("None selected")
 
 
-def test_the_keys_work_after_a_click_on_a_checkbox(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+def test_more_jobs_than_were_confirmed_are_left_as_they_are(
+    lasting_dashboard: Dashboard, held: str
 ) -> None:
-    ids = fail(2, "click")
-    page = lasting_dashboard.open("/ui/jobs?tag=click")
-    box = row(page, ids[1]).get_by_role("checkbox")
-    box.click()
-    page.keyboard.press("Space")
-    expect(box).not_to_be_checked()
-    page.keyboard.press("j")
-    expect(row(page, ids[0]).locator(".id a")).to_be_focused()
-    page.keyboard.press("x")
-    expect(page.locator("#selected")).to_have_text("1 selected")
+    page, ids = asked(lasting_dashboard, held, "more", 3, leave_out=1)
+    client = lasting_dashboard.system.client
+    client.post(f"/jobs/{ids[0]}/retry")
+    confirm(page)
+    told = "3 jobs match now, 2 were expected; nothing was changed"
+    expect(page.locator("#confirm-problem")).to_have_text(told)
+    page.keyboard.press("Escape")

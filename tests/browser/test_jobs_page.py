@@ -2,19 +2,14 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
-from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import open_store
-from tests.browser.conftest import READ_ONLY, Dashboard
-from tests.browser.examine import examine
+from tests.browser.conftest import Dashboard
 from tests.browser.interception import Route, intercept
-from tests.browser.job_list import row, rows
+from tests.browser.job_list import row, rows, wait_submitted
 from tests.variants import variants
 
 
@@ -182,60 +177,175 @@ def test_a_search_says_how_far_it_looked_and_goes_on(lasting_dashboard: Dashboar
     assert len(calls) > 1
 
 
-@pytest.mark.parametrize("width", variants([1400, 360], 360))
-def test_axe_finds_nothing_in_any_state(
-    lasting_dashboard: Dashboard, fail: Callable[..., list[int]], width: int
+def by_status(page: Page, status: str) -> Any:
+    return page.locator(f"#by-status [data-status={status}]")
+
+
+def test_above_the_list_of_a_queue_stands_how_many_it_has_and_a_click_keeps_the_filter(
+    lasting_dashboard: Dashboard,
 ) -> None:
-    """As it opens, tests/browser/test_every_page.py examines the wide one."""
-    tag = f"axe-{width}"
-    fail(3, tag)
-    lasting_dashboard.page.set_viewport_size({"width": width, "height": 740})
-    page = lasting_dashboard.open(f"/ui/jobs?tag={tag}&status=failed")
+    system = lasting_dashboard.system
+    name, tag = "by-status", "counted"
+    done = system.submit("sum_range", {"n": 1}, queue=name, tags=[tag])
+    system.wait_for_job(done)
+    system.client.post(f"/queues/{name}/pause")
+    waiting = [wait_submitted(system, name, tag) for _ in range(2)]
+    page = lasting_dashboard.open(f"/ui/jobs?queue={name}&tag={tag}")
     expect(rows(page)).to_have_count(3)
-    clean = partial(examine, page)
-    clean("as it opens")
-    page.get_by_label("Select every job of this page").dispatch_event("click")
-    expect(rows(page, ".chosen")).to_have_count(3)
-    clean("selected")
-    page.get_by_role("button", name="Retry …").click()
-    expect(page.locator("#confirm")).to_be_visible()
-    clean("asked")
-    page.keyboard.press("Escape")
-    page.evaluate("document.querySelector('#working').hidden = false")
-    clean("at work")
-    page.locator("#query").fill("status:wrong")
-    expect(page.locator("#filter-problem")).to_be_visible()
-    clean("a wrong filter")
-    page.locator("#query").fill("tag:nothing.has.it")
-    expect(page.locator("#no-match")).to_be_visible()
-    clean("nothing found")
+    for status, number in (("pending", 2), ("done", 1), ("failed", 0), ("in_progress", 0)):
+        expect(by_status(page, status)).to_have_text(
+            re.compile(rf"^\s*{number}\s+{status.replace('_', ' ')}\s*$")
+        )
+    by_status(page, "done").get_by_role("link").click()
+    page.wait_for_url(f"**/ui/jobs?status=done&queue={name}&tag={tag}")
+    expect(rows(page)).to_have_count(1)
+    expect(row(page, done)).to_be_visible()
+    expect(by_status(page, "pending").locator("b")).to_have_text("2")
+    by_status(page, "pending").get_by_role("link").click()
+    expect(rows(page)).to_have_count(2)
+    expect(row(page, waiting[0])).to_be_visible()
+    chosen = by_status(page, "pending").get_by_role("link")
+    expect(chosen).to_have_attribute("aria-current", "true")
+    chosen.click()
+    page.wait_for_url(f"**/ui/jobs?queue={name}&tag={tag}")
+    expect(rows(page)).to_have_count(3)
 
 
-@READ_ONLY
-def test_a_read_only_page_shows_the_list_without_any_action(
-    page: Page, read_only_system: Any
+@pytest.mark.parametrize(
+    "wrong", variants(["status:lost", "since:1x", "type:a type:b"], "since:1x")
+)
+def test_after_a_filter_that_cannot_be_no_job_is_shown_or_selected(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]], wrong: str
 ) -> None:
-    dashboard = Dashboard(page, read_only_system)
-    dashboard.open("/ui/jobs?tag=listed")
-    expect(page.locator("#read-only")).to_be_visible()
-    assert page.locator("#selection, [data-bulk], input[type=checkbox]").count() == 0
-    page.keyboard.press("?")
-    expect(page.locator("#help")).to_contain_text("next, previous job of the list")
-    expect(page.locator("#help")).not_to_contain_text("retry, cancel")
+    tag = f"cannot-be-{len(wrong)}"
+    fail(60, tag)
+    page = lasting_dashboard.open(f"/ui/jobs?tag={tag}&status=failed")
+    expect(rows(page)).to_have_count(50)
+    page.get_by_role("button", name="All that match: select them").click()
+    page.locator("#query").fill(f"tag:{tag} {wrong}")
+    page.keyboard.press("Enter")
+    expect(page.locator("#filter-problem")).to_be_visible()
+    expect(page.locator("#rows tr")).to_have_count(0)
+    expect(page.locator("#total")).to_have_text("")
+    expect(page.locator("#status")).not_to_have_value("failed")
+    expect(page.locator("#selected")).to_have_text("None selected")
+    expect(page.get_by_role("button", name="All that match: select them")).to_be_disabled()
+    expect(page.locator("#older")).to_be_hidden()
+    fail(1, tag)
+    expect(page.locator("#new")).to_have_text("0 new")
+    page.locator("#query").fill(f"tag:{tag} status:failed")
+    expect(page.locator("#total")).to_have_text("61 jobs match")
+    expect(page.locator("#filter-problem")).to_be_hidden()
+
+
+@pytest.mark.parametrize("how", ["refused", "unanswered"])
+def test_a_list_that_cannot_be_read_says_so_keeps_its_filter_and_comes_by_itself(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]], how: str
+) -> None:
+    system = lasting_dashboard.system
+    tag = f"once-{how}"
+    failed = fail(2, tag)
+    done = system.submit("sum_range", {"n": 1}, tags=[tag])
+    system.wait_for_job(done)
+    page = lasting_dashboard.open(f"/ui/jobs?tag={tag}")
+    expect(rows(page)).to_have_count(3)
+    broken = [True]
+
+    def answer(route: Route) -> None:
+        if not broken[0]:
+            route.continue_()
+        elif how == "refused":
+            route.fulfill(status=503, json={"detail": "The database is busy."})
+        else:
+            route.abort()
+
+    intercept(page, "**/jobs?status=failed**", answer)
+    page.locator("#status").select_option("failed")
+    said = "The database is busy." if how == "refused" else "Orpheus does not answer"
+    expect(page.locator("#filter-problem")).to_contain_text(said)
+    expect(rows(page)).to_have_count(3)
+    page.get_by_role("button", name="All that match: select them").click()
+    page.get_by_role("button", name="Delete …").click()
+    expect(page.locator("#confirm-title")).to_have_text("Delete 3 jobs?")
+    expect(page.locator("#confirm-text")).to_contain_text(f"All that match “tag:{tag}”")
     page.keyboard.press("Escape")
-    store = open_store(f"sqlite:///{read_only_system.database}")  # the API changes nothing
-    failing = '{"failures": 1, "permanent": true}'
-    store.jobs.submit(NewJob("flaky", payload=failing, tags=("listed",)))
-    store.close()
-    expect(rows(page).locator("td.status")).to_contain_text("failed")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.method))
-    page.keyboard.press("j")
-    expect(rows(page).locator(".id a")).to_be_focused()
-    for key in "rcx":
-        page.keyboard.press(key)
-    page.locator("#query").fill("tag:listed status:done")
-    expect(page.locator("#no-match")).to_be_visible()
-    assert "POST" not in asked and page.locator("dialog[open]").count() == 0
-    assert Axe().run(page).violations_count == 0
-    assert dashboard.problems == []
+    broken[0] = False
+    expect(rows(page)).to_have_count(2)
+    expect(row(page, failed[0])).to_be_visible()
+    expect(page.locator("#filter-problem")).to_be_hidden()
+    expect(page.locator("#selected")).to_have_text("None selected")
+
+
+def test_a_deleted_job_looks_deleted_and_cannot_be_selected(
+    lasting_dashboard: Dashboard, fail: Callable[..., list[int]]
+) -> None:
+    system = lasting_dashboard.system
+    ids = fail(3, "gone")
+    page = lasting_dashboard.open("/ui/jobs?tag=gone")
+    expect(rows(page)).to_have_count(3)
+    page.get_by_label("Select every job of this page").click()
+    expect(page.locator("#selected")).to_have_text("3 selected")
+    system.client.delete(f"/jobs/{ids[1]}")
+    gone = row(page, ids[1])
+    expect(gone).to_have_class("other")
+    expect(gone.locator(".status")).to_have_text("deleted")
+    expect(gone.get_by_role("checkbox")).to_be_disabled()
+    expect(page.locator("#selected")).to_have_text("2 selected")
+    expect(page.locator("#pick-page")).to_be_checked()
+
+
+def test_the_overview_of_an_older_version_leads_to_the_list(lasting_dashboard: Dashboard) -> None:
+    page = lasting_dashboard.page
+    page.goto(lasting_dashboard.system.url + "/?status=failed&tag=none")
+    page.wait_for_url("**/ui/jobs?status=failed&tag=none")
+
+
+def test_rows_change_in_place_under_the_pointer_and_new_ones_wait(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    system = lasting_dashboard.system
+    first = wait_submitted(system, held, "follow")
+    page = lasting_dashboard.open("/ui/jobs?tag=follow")
+    row(page, first).hover()
+    before = row(page, first).bounding_box()
+    later = wait_submitted(system, held, "follow")
+    expect(page.locator("#new")).to_have_text("1 new")
+    expect(page.locator("#total")).to_have_text("2 jobs match")
+    system.client.post(f"/jobs/{first}/cancel", json={})
+    expect(row(page, first)).to_have_attribute("data-status", "cancelled")
+    assert row(page, first).bounding_box() == before
+    page.locator("h1").hover()
+    expect(rows(page).first).to_have_attribute("data-id", str(later))
+    expect(page.locator("#new")).to_be_disabled()
+
+
+def test_many_new_jobs_wait_behind_the_button_and_a_job_that_no_longer_matches_goes(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    system = lasting_dashboard.system
+    first = wait_submitted(system, held, "many")
+    page = lasting_dashboard.open("/ui/jobs?tag=many&status=pending")
+    expect(rows(page)).to_have_count(1)
+    job = {"type": "sum_range", "payload": {"n": 1}, "queue": held, "tags": ["many"]}
+    system.client.post("/jobs/batch", json={"jobs": [job] * 70})
+    expect(page.locator("#new")).to_have_text("70 new")
+    expect(rows(page)).to_have_count(1)
+    page.keyboard.press("n")
+    expect(rows(page)).to_have_count(50)
+    expect(row(page, first)).to_have_count(0)
+    newest = rows(page).first
+    job_id = newest.get_attribute("data-id")
+    system.client.post(f"/jobs/{job_id}/cancel", json={})
+    expect(row(page, int(job_id or 0))).to_have_count(0)
+
+
+def test_a_search_is_repeated_only_when_it_is_asked_for(
+    lasting_dashboard: Dashboard, held: str
+) -> None:
+    system = lasting_dashboard.system
+    page = lasting_dashboard.open("/ui/jobs?tag=search&q=sum_range")
+    wait_submitted(system, held, "search")
+    expect(page.locator("#new")).to_have_text("search again")
+    expect(rows(page)).to_have_count(0)
+    page.locator("#new").click()
+    expect(rows(page)).to_have_count(1)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import READ_ONLY, Dashboard, some_queue
+from tests.browser.conftest import Dashboard
 from tests.browser.examine import examine
 from tests.browser.interception import Handler, Route, intercept
 from tests.variants import variants
@@ -219,7 +219,7 @@ def test_nothing_moves_under_the_pointer_and_a_search_finds_a_row(
     names = ["found.b", "found.c"]
 
     def answer(route: Route) -> None:
-        route.fulfill(json={"items": [some_queue() | {"name": name} for name in names]})
+        route.fulfill(json={"items": [EXTREME["/queues"][0] | {"name": name} for name in names]})
 
     intercept(page, "**/queues", answer)
     opened(lasting_dashboard, "queues")
@@ -256,35 +256,3 @@ def test_without_anything_each_page_says_what_will_be_there(lasting_dashboard: D
         lasting_dashboard.open(f"/ui/{name}")
         expect(page.locator("#none")).to_be_visible()
         expect(page.locator("#rows tr")).to_have_count(0)
-
-
-@READ_ONLY
-def test_a_read_only_dashboard_shows_the_lists_without_their_actions(
-    page: Page, read_only_system: Any
-) -> None:
-    dashboard = Dashboard(page, read_only_system)
-    errors = f"{read_only_system.url}/errors"
-    intercept(page, errors, lambda route: route.fulfill(json={"items": EXTREME["/errors"]}))
-    for name in ("queues", "schedules", "types", "errors"):
-        opened(dashboard, name)
-        expect(page.locator("#read-only")).to_be_visible()
-        expect(page.locator("[data-changes]").first).to_be_attached()
-        expect(page.locator("[data-changes]:visible")).to_have_count(0)
-    for name in ("queues", "errors"):
-        opened(dashboard, name)
-        expect(page.locator(".actions:visible")).to_have_count(0)
-        if name == "queues":
-            expect(page.locator("#rows .pools:visible")).not_to_have_count(0)
-        for width in (1440, 1024) if name == "errors" else (1440,):  # else a row is a card
-            page.set_viewport_size({"width": width, "height": 800})
-            ends = page.locator("#rows tr").first.evaluate(
-                "row => [row, [...row.cells].findLast((one) => one.checkVisibility())]"
-                ".map((one) => one.getBoundingClientRect().right)"
-            )
-            assert ends[0] == pytest.approx(ends[1], abs=1), (name, width)
-    page.set_viewport_size({"width": 1440, "height": 800})
-    opened(dashboard, "types")
-    page.locator("#search").fill("sum_range")  # it shows those that never ran, too
-    page.get_by_label("Fields of sum_range").click()
-    expect(page.locator("#fields-sum_range")).to_contain_text("integer")
-    assert dashboard.problems == []

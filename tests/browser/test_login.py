@@ -1,9 +1,6 @@
 """The door as a person meets it: logging in and out, a read-only dashboard, the API's own page."""
 
-import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +8,6 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import READ_ONLY
 from tests.browser.examine import examine
 from tests.browser.interception import Route, intercept, stop_intercepting
 from tests.conftest import System
@@ -139,47 +135,6 @@ def test_a_page_or_a_stream_whose_session_is_over_leads_to_the_login(
     assert guarded.client.post("/workers/api/restart").status_code == 202
     assert api["pid"]
     expect(page.locator("h1")).to_have_text("Log in")
-
-
-@READ_ONLY
-def test_a_read_only_dashboard_offers_no_action_and_says_so(
-    read_only_system: Any, watched: Page
-) -> None:
-    page = watched
-    page.goto(read_only_system.url)
-    page.locator("#connection[data-state=live]").wait_for()
-    expect(page.locator("#read-only")).to_contain_text("Read-only")
-    expect(page.locator("#pools")).to_be_hidden()
-    expect(page.get_by_role("link", name="Submit", exact=True)).to_have_count(0)
-    page.locator("#slots .slot button").first.click()
-    expect(page.locator("#slots .fold:visible")).to_have_count(1)
-    for action in ("restart", "drain"):
-        expect(page.locator(f"[data-action={action}]:visible")).to_have_count(0)
-    page.goto(f"{read_only_system.url}/ui/submit")
-    expect(page.locator("#no-submit")).to_contain_text("No job can be submitted here")
-    for gone in ("#form", "#curl", "#send"):
-        expect(page.locator(gone)).to_be_hidden()
-
-
-def test_a_call_by_curl_has_the_variable_of_the_token_where_one_is_needed(
-    guarded: Any, lasting_system: Any, watched: Page
-) -> None:
-    page = watched
-    page.goto(f"{guarded.url}/ui/submit?type=sum_range")
-    log_in(page)
-    page.locator("#example").click()
-    curl = page.locator("#curl")
-    expect(curl).to_contain_text('-H "Authorization: Bearer $ORPHEUS_TOKEN"')
-    assert TOKEN not in page.content()
-    command = curl.text_content() or ""
-    environment = {**os.environ, "ORPHEUS_TOKEN": TOKEN}
-    ran = subprocess.run(
-        ["sh", "-c", f"{command} -sS"], env=environment, capture_output=True, check=True
-    )
-    assert json.loads(ran.stdout)["type"] == "sum_range"
-    page.goto(f"{lasting_system.url}/ui/submit?type=sum_range")
-    expect(curl).to_contain_text("/jobs")
-    expect(curl).not_to_contain_text("Authorization")
 
 
 def test_the_api_s_own_page_works_under_its_policy(lasting_system: Any, watched: Page) -> None:

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Dashboard
-from tests.browser.interception import Route, intercept
 
 COLOURED = r"printf '\\033[1;32m<b>up</b>\\033[0m\\n'"
 SCRIPT = f"{COLOURED}; echo trouble >&2; exec sleep 600"
@@ -101,44 +99,3 @@ def test_the_page_of_no_program_says_so(lasting_dashboard: Dashboard) -> None:
         expect(page.locator(gone)).to_be_hidden()
     expect(page).to_have_title("no such program: nothing-1 · Orpheus")
     expect(missing.get_by_role("link")).to_have_attribute("href", "/#workers")
-
-
-AT = "2026-01-31T12:00:00.000Z"
-LATER = "const now = performance.now.bind(performance); performance.now = () => now() + 5000"
-PAGE_SCROLLS = """node => new Promise((done) => {
-    node.addEventListener("scroll", done, { once: true });
-    node.scrollTop = 0;
-})"""
-
-
-def test_a_filter_counts_the_newest_lines_and_the_page_s_own_scrolling_is_not_the_reader_s(
-    lasting_dashboard: Dashboard,
-) -> None:
-    """The log is made up: the page keeps 3,000 lines, more than a program says in a test."""
-    page = lasting_dashboard.page
-    newest = 3000
-
-    def answer(route: Route) -> None:
-        after = int(parse_qs(urlsplit(route.request.url).query).get("after", ["0"])[0])
-        items = [
-            {"id": n, "at": AT, "stream": "stdout", "line": f"{'old' if n <= 20 else 'line'} {n}"}
-            for n in range(after + 1, newest + 1)
-        ]
-        route.fulfill(json={"items": items})
-
-    intercept(page, "**/programs/*/logs?*", answer)
-    lasting_dashboard.open("/ui/programs/made-up-1")
-    log, summary = page.locator("#log"), page.locator("#log-summary")
-    expect(summary).to_have_text("3,000 newest lines")
-    page.locator("#log-search").fill("old")
-    expect(summary).to_have_text("20 of 3,000 newest lines")
-    newest = 3015
-    expect(summary).to_have_text("5 of 3,000 newest lines")
-    page.locator("#log-search").fill("")
-    expect(log.locator(".line").last).to_contain_text("line 3015")
-
-    log.dispatch_event("pointerdown")
-    log.dispatch_event("pointercancel")  # so a finger that scrolls ends, without "pointerup"
-    page.evaluate(LATER)
-    log.evaluate(PAGE_SCROLLS)
-    expect(page.locator("#log-follow")).to_be_checked()

@@ -63,69 +63,6 @@ def test_types_that_never_ran_are_folded_and_found(lasting_dashboard: Dashboard)
     expect(page.locator("#type-ship")).to_be_in_viewport()
 
 
-def test_types_are_sorted_by_the_buttons_in_the_headers(lasting_dashboard: Dashboard) -> None:
-    system, page = lasting_dashboard.system, lasting_dashboard.page
-    names = ["echo", "flaky", "sleep"]
-    types = [one for one in system.get("/types")["items"] if one["name"] in names]
-    times = dict.fromkeys(("p50", "p95", "p99"), 1.0)
-    figures = {"wait_s": times, "cpu_s": times, "max_rss_bytes": None}
-    stats = [
-        {"name": name, "ended": {"succeeded": good, "failed": bad}, "cpu_total_s": cpu, **figures}
-        | {"run_s": {**times, "p95": run_s}}
-        for name, good, bad, run_s, cpu in (
-            ("echo", 90, 10, 3.0, 1.0),
-            ("flaky", 1, 9, 2.0, 3.0),
-            ("sleep", 5, 0, 5.0, 2.0),
-        )
-    ]
-    errors = [{"type": "echo", "count": 10}]
-    answers = {"/types": types, "/stats/types": stats, "/errors": errors}
-
-    def answer(route: Any) -> None:
-        path = route.request.url.removeprefix(system.url)
-        route.fulfill(json={"items": answers[path]})
-
-    for path in answers:
-        intercept(page, f"{system.url}{path}", answer)
-    lasting_dashboard.open("/ui/types?sort=run")
-    rows, run, attempts = (
-        page.locator("#rows tr:visible .name > a"),
-        page.get_by_role("columnheader", name="run"),
-        page.get_by_role("columnheader", name="attempts"),
-    )
-    expect(rows).to_have_text(["sleep", "echo", "flaky"])
-    expect(run).to_have_attribute("aria-sort", "descending")
-    page.locator("#type-echo").hover()  # rows do not move here, unless the reader asks
-    attempts.get_by_role("button").focus()
-    page.keyboard.press("Enter")
-    expect(rows).to_have_text(["flaky", "echo", "sleep"])
-    assert page.url.endswith("/ui/types?sort=failures")
-    expect(page.locator("[aria-sort]")).to_have_count(1)
-    page.keyboard.press("Enter")
-    expect(rows).to_have_text(["sleep", "echo", "flaky"])
-    expect(attempts).to_have_attribute("aria-sort", "ascending")
-    assert page.url.endswith("/ui/types?sort=-failures")
-    page.go_back()
-    expect(rows).to_have_text(["flaky", "echo", "sleep"])
-    page.get_by_role("button", name="failed now").click()
-    expect(rows).to_have_text(["echo", "flaky", "sleep"])
-    assert lasting_dashboard.never_reloaded()
-
-
-def test_a_type_leads_to_its_failures_and_to_a_form(lasting_dashboard: Dashboard) -> None:
-    system = lasting_dashboard.system
-    system.wait_for_job(system.submit("flaky", {"failures": 1, "permanent": True}))
-    page = lasting_dashboard.open("/ui/types#type-flaky")
-    expect(page.locator("#type-flaky")).to_have_class("target")
-    page.locator("#type-flaky .failed a").click()
-    rows: Any = page.locator("#rows tr[data-id]")
-    expect(rows.first).to_have_attribute("data-status", "failed")
-    assert page.url.endswith("/ui/jobs?type=flaky&status=failed&sort=ended")
-    page.go_back()
-    page.get_by_label("Submit a flaky job").click()
-    expect(page.locator("#payload-failures")).to_be_visible()
-
-
 def test_a_type_says_which_fields_it_has_and_a_quarantined_one_why_until_it_is_released(
     lasting_dashboard: Dashboard,
 ) -> None:

@@ -233,3 +233,144 @@ def test_a_worker_is_restarted_with_the_keyboard_alone(panel: Panel) -> None:
     expect(page.locator("#confirm")).to_be_hidden()
     expect(page.locator("#more-default-1 [data-action=restart]")).to_be_focused()
     assert len(calls) == 1
+
+
+SCALED = {"by": "cli:ada", "reason": "night load", "at": "2020-01-31T12:00:00.000Z"}
+
+
+def test_the_charts_show_the_last_minute_at_once(panel: Panel) -> None:
+    missed = range(50, 55)
+    known = [None if n in missed else n for n in range(60)]
+    samples = {
+        "cpu_percent": [n and n % 7 for n in known],
+        "rss_bytes": [n if n is None else 50_000_000 + n for n in known],
+        "jobs_done": [n if n is None else 2 * n for n in known],
+        "working": [n is not None for n in known],
+    }
+    shown = worker("default-1", recent_exits=[], samples=samples)
+    panel.answer("/workers?samples=true", 200, {"items": [shown], "pools": [], "programs": []})
+    panel.open(worker("default-1"), *SYSTEM)
+    row = panel.row("default-1")
+    lines = "path => path.getAttribute('d').slice(1).split('M').map(one => one.split('L').length)"
+    for cell in (".cpu-cell", ".rss-cell"):
+        chart = row.locator(f"{cell} path")
+        expect(chart).to_have_attribute("d", re.compile("^M0.0 "))
+        before, after = chart.evaluate(lines)  # each heartbeat since has moved a second to `after`
+        assert before + after == 55, "a line has a gap where nothing is known"
+        assert before > after
+    assert row.locator(".work-chart .rest").evaluate(lines) == [1, 1]
+    expect(row.locator(".work-chart path").last).to_have_attribute("d", re.compile("^M0 "))
+
+
+def test_a_pool_without_workers_and_a_program_can_be_scaled(panel: Panel) -> None:
+    pools = [
+        {"host": "host-1", "name": "default", "workers": 1},
+        {"host": "host-1", "name": "mail", "workers": 3, "scaled": SCALED},
+    ]
+    programs = [{"host": "host-1", "name": "web", "workers": None}]
+    panel.answer("/workers?samples=true", 200, {"items": [], "pools": pools, "programs": programs})
+    web = worker("web-1", "web", role="program")
+    page = panel.open(worker("default-1"), web, *SYSTEM)
+    forms = page.locator("#pools form")
+    expect(forms).to_have_count(3)
+    expect(forms.nth(0).locator(".hint").first).to_have_text("1 worker")
+    told = (
+        r"^0 workers, the configuration says 3: scaled by cli:ada \d+ d \d+ h ago \(night load\)$"
+    )
+    expect(forms.nth(1).locator(".hint").first).to_have_text(re.compile(told))
+    expect(forms.nth(2).locator(".hint").first).to_have_text("1 instance")
+    calls = panel.answer("/pools/mail/scale", 202, {"pool": "mail", "workers": 2})
+    page.get_by_label("Workers of pool mail").fill("2")
+    page.get_by_label("Scale pool mail").click()
+    expect(page.locator("#confirm")).to_contain_text("It has 0 workers now.")
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#confirm")).to_be_hidden()
+    assert [call.request.post_data_json for call in calls] == [{"workers": 2}]
+    page.get_by_label("Instances of program web").fill("0")
+    page.get_by_label("Scale program web").click()
+    expect(page.locator("#confirm")).to_contain_text("Those that go are asked to stop.")
+    page.locator("#confirm [value=no]").click()
+    expect(page.get_by_label("Instances of program web")).to_have_value("1")
+    panel.workers = [worker("default-1"), *SYSTEM]
+    expect(forms.nth(2)).to_contain_text("0 instances")
+
+
+def killed(at: str) -> dict[str, Any]:
+    return {
+        "at": f"2026-01-02T03:04:{at}Z",
+        "reason": "killed by SIGKILL",
+        "signal": "SIGKILL",
+        "code": None,
+        "evidence": None,
+        "uptime_s": 1.2,
+        "out_of_memory": None,
+        "failed": True,
+        "output": None,
+        "jobs": [],
+    }
+
+
+def test_a_silent_worker_and_one_that_has_prefetched_say_so(panel: Panel) -> None:
+    panel.open(
+        worker("default-1", heartbeat_age_s=12.0, silent=True),
+        worker("default-3", heartbeat_age_s=12.0),  # its configuration allows for it
+        worker("default-2", job=JOB, jobs_in_progress=2, places=1),
+        *SYSTEM,
+    )
+    state = panel.row("default-1").locator(".state")
+    expect(state).to_contain_text("ready, silent")
+    expect(state).to_contain_text("no heartbeat for 12 s")
+    expect(panel.row("default-1")).to_have_attribute("data-state", "degraded")
+    expect(panel.row("default-3")).to_have_attribute("data-state", "ready")
+    expect(panel.page.locator("#workers-summary")).to_contain_text("1 silent")
+    expect(panel.page.locator("#sentence")).to_contain_text("2 of 3 workers ready, 1 silent")
+    expect(panel.row("default-2").locator(".now")).to_contain_text("+ 1 next")
+    fold = panel.unfold("default-2")
+    expect(fold).to_contain_text("Holds 2 jobs, runs at most 1 at once.")
+    fold.locator("[data-action=drain]").click()
+    dialog = panel.page.locator("#confirm")
+    expect(dialog).to_contain_text("It runs resize 12 and finishes it first")
+    expect(dialog).to_contain_text("stays down until it is started, or Orpheus is restarted.")
+
+
+def test_of_several_hosts_each_has_its_rows_and_its_actions_and_a_lost_one_says_so(
+    lasting_dashboard: Any,
+) -> None:
+    panel = Panel(lasting_dashboard)
+    hosts = ("alpha", "beta")
+    slots = [{**one, "host": host} for host in hosts for one in (*SYSTEM, worker("default-1"))]
+    page = panel.open(*slots)
+    rows = page.locator("#slots > :is(.host, .slot)")
+    of_one = ["default-1", "api", "supervisor"]
+    expect(rows).to_have_text([re.compile(f"^{one}") for host in hosts for one in (host, *of_one)])
+    calls = panel.answer("/workers/default-1/restart?host=beta", 202, {})
+    panel.row("default-1").nth(1).locator(".more button").click()
+    page.locator("[id='more-beta-default-1'] [data-action=restart]").click()
+    page.get_by_role("button", name="Restart it").click()
+    expect(page.locator("[id='more-beta-default-1']")).to_contain_text("Restart requested")
+    assert len(calls) == 1
+    scaled = panel.answer("/pools/default/scale?host=alpha", 202, {})
+    form = page.locator("form.pool").first
+    expect(form).to_contain_text("1 worker on alpha")
+    form.get_by_label("Workers of pool default").fill("3")
+    form.get_by_label("Scale pool default").click()
+    page.get_by_role("button", name="Scale it").click()
+    expect(form).to_contain_text("3 workers requested")
+    assert len(scaled) == 1
+    why = "lost: nothing was heard of beta since 2026-01-31T12:00:00.000Z"
+    lost = {
+        "state": "down",
+        "pid": None,
+        "degraded": True,
+        "order": "lost",
+        "reason": why,
+        "why": why,
+    }
+    panel.workers = [*slots[:3], *({**one, **lost} for one in slots[3:])]
+    told = page.locator("#slots > .slot", has_text="lost: nothing was heard of beta")
+    expect(told).to_have_count(3)
+    expect(page.locator("#slots .host")).to_have_count(2)
+    panel.workers = slots
+    expect(told).to_have_count(0)
+    panel.workers = slots[:3]
+    expect(page.locator("#slots .host")).to_have_count(0)

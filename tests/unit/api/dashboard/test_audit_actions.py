@@ -12,7 +12,7 @@ DASHBOARD = Path(pages.__file__).parent
 
 def test_the_page_offers_each_action_in_its_select_and_completes_it_in_its_field() -> None:
     template = (DASHBOARD / "templates/audit.html").read_text(encoding="utf-8")
-    query = (DASHBOARD / "static/js/lists/audit-query.js").read_text(encoding="utf-8")
+    query = (DASHBOARD / "static/js/audit/audit-query.js").read_text(encoding="utf-8")
     offered = re.search(r"for action in (\[.*?\])", template)
     completed = re.search(r"const ACTIONS = (\[.*?\]);", query)
     assert offered is not None

@@ -1,9 +1,8 @@
-// The audit log: the filter, and the entries that match, a page at a time. New entries wait behind a
-// button while somebody reads the first page.
-import { Attention } from "../lists/attention.js";
-import { arrange, byId, h, hide, setOff, setText, showOrHide } from "../base/dom.js";
-import { FIELDS, completions, fieldOf, parse, write } from "../lists/audit-query.js";
-import { noFields } from "../lists/field-words.js";
+// The audit log: the filter, and the entries that match, a page at a time. New entries wait while somebody reads them.
+import { Attention } from "../lists/rows.js";
+import { arrange, byId, h, hide, setText, showOrHide } from "../base/dom.js";
+import { FIELDS, completions, fieldOf, parse, write } from "./audit-query.js";
+import { noFields } from "../lists/query.js";
 import { rowOf } from "./audit-row.js";
 import { startChrome } from "../frame/chrome.js";
 import { address, followLinks, readAddress } from "../lists/filter.js";
@@ -15,7 +14,7 @@ import { count } from "../base/words.js";
 const AUDIT = "/ui/audit";
 const TYPING_MS = 350;
 const PAGE = 50;
-const body = byId("rows"), button = byId("new"), older = byId("older"), newest = byId("newest"), field = byId("query"), heading = document.querySelector("h1");
+const body = byId("rows"), older = byId("older"), newest = byId("newest"), field = byId("query"), heading = document.querySelector("h1");
 /** @type {Map<number, {node: HTMLElement, show: (entry: any) => void}>} */
 let rows = new Map();
 /** The page that was read, and its address. @type {any} */
@@ -25,9 +24,8 @@ let typing;
 
 const asked = () => readAddress(FIELDS);
 
-startChrome({ n: () => button.click() });
-const attention = new Attention(body);
-button.addEventListener("click", () => page && pageOf === location.search && show(page));
+startChrome();
+const attention = new Attention(body, () => page && pageOf === location.search && !attention.isOn && show(page));
 showForm();
 const refresh = followStream((signal) => read(signal).catch((error) => {
   if (error.errors) {
@@ -46,11 +44,8 @@ async function read(signal) {
   if (signal.aborted) return;
   if (at !== pageOf) rows = new Map();
   [page, pageOf] = [answer, at];
-  if (!rows.size || mayMove()) show(page);
-  else showFresh(page.items.filter(({ id }) => !rows.has(id)).length);
+  if (!rows.size || !attention.isOn) show(page);
 }
-
-const mayMove = () => scrollY === 0 && !attention.isOn;
 
 function show({ items, next_cursor: next, searched, looked }) {
   const { filter, cursor } = asked(), isFiltered = Object.keys(filter).length > 0;
@@ -67,7 +62,6 @@ function show({ items, next_cursor: next, searched, looked }) {
   byId("none").hidden = items.length > 0 || isFiltered || cursor !== null;
   const nothing = searched ? "Nothing found so far." : cursor === null ? "Nothing that was done matches the filter." : "There is nothing older.";
   showOrHide(byId("no-match"), items.length || !(isFiltered || cursor !== null) ? "" : [nothing, ...noFields(filter)].join(" "));
-  showFresh(0);
 }
 
 /** Show no entries, and not that there are none: a refused filter was not searched for. */
@@ -77,23 +71,16 @@ function showNothing() {
   for (const link of [newest, older]) hide(link, true, heading);
   for (const id of ["none", "no-match"]) byId(id).hidden = true;
   setText(byId("summary"), "");
-  showFresh(0);
-}
-
-function showFresh(n) {
-  setOff(button, n === 0);
-  setText(button, `${count(n)} new`);
 }
 
 // The filter
 
 function showForm() {
-  const { filter, cursor } = asked();
+  const { filter } = asked();
   if (document.activeElement !== field) field.value = write(filter);
   choose(byId("action"), filter.action ?? "");
   choose(byId("since"), filter.until ? "typed" : filter.since ?? "");
   hide(byId("clear"), !Object.keys(filter).length, field);
-  hide(button, cursor !== null, heading);
 }
 
 /** Choose a value; one that is not offered is "as typed". @param {any} select @param {string} value */

@@ -1,6 +1,6 @@
 // The state of a slot as signs and words, the same on the overview and on the page of a program.
 import { ago, between, secondsTo } from "./time.js";
-import { plural, ticking } from "./words.js";
+import { plural, rounded, ticking } from "./words.js";
 
 const ICONS = {
   ready: "ready", degraded: "degraded", starting: "starting", draining: "stopping", stopping: "stopping", killing: "failed",
@@ -20,7 +20,7 @@ export const iconOf = (look) => ICONS[look] ?? "down";
 export const isBad = (state) => BAD.has(state);
 
 /** After how many seconds it releases the jobs that it still runs; 0 if it does not, or that is unknown. @param {any} worker */
-export const releasesIn = ({ state, until, job }) => (job && !["backoff", "fatal", "starting"].includes(state) ? secondsTo(until) : 0);
+const releasesIn = ({ state, until, job }) => (job && !["backoff", "fatal", "starting"].includes(state) ? secondsTo(until) : 0);
 
 /** How long it may still run its jobs or be unready, or when it is started again; empty if neither, or unknown. @param {any} worker */
 export function leftText(worker) {
@@ -41,7 +41,7 @@ export const runsText = (worker) => (runningOf(worker) > 1 ? plural(runningOf(wo
 /** @typedef {{by: string, reason: string | null, at: string} | null | undefined} Asked */
 
 /** Who asked for what, when and why; empty if nobody did. @param {string} what @param {Asked} asked */
-export const byText = (what, asked) => (asked ? `${what} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}` : "");
+const byText = (what, asked) => (asked ? `${what} by ${asked.by} ${ago(asked.at)}${asked.reason ? `: ${asked.reason}` : ""}` : "");
 
 /** Who drained, restarted or scaled it away, when and why; before that, what is wrong with it and how long it may still run. Empty if nobody did. @param {any} worker */
 function askedText(worker) {
@@ -72,3 +72,18 @@ export const causeText = (worker) => (["backoff", "fatal", "starting"].includes(
 
 /** Whether another process will follow this one. @param {any} worker */
 export const isReplaced = ({ order }) => order !== "drained" && order !== "scaled_away";
+
+/** @type {any[]} */
+let workers = [];
+
+/** Learn how the workers are from a message just received. @param {any[]} told */
+export function learnWorkers(told) { workers = told; }
+
+/** "default-1 releases it in 4 min if it still runs by then"; empty if its worker goes on, or it is not known which of several hosts it is on. @param {any} job */
+export function takenText({ id, status, worker }) {
+  if (status !== "in_progress") return "";
+  const [own, ...others] = workers.filter(({ slot }) => slot === worker);
+  if (!own || others.length || (own.places < 2 && String(own.job?.id) !== String(id))) return "";
+  const left = releasesIn(own);
+  return left ? `${worker} releases it in ${rounded(left)} if it still runs by then` : "";
+}

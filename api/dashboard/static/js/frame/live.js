@@ -4,7 +4,7 @@
 // message for several heartbeats counts as closed.
 import { onTryNow, showConnection, showLost } from "./chrome.js";
 import { SILENCE_MS, request } from "../base/http.js";
-import { learnWorkers } from "../base/leaving.js";
+import { learnWorkers } from "../base/slot-state.js";
 import { learnClock, tick } from "../base/time.js";
 
 /**

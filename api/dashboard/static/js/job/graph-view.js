@@ -2,7 +2,10 @@
 // as it stays readable, but not where fingers press what is in it. A wider one is scrolled: it begins at
 // one place, and fades out where there is more.
 import { setAttr } from "../base/dom.js";
-import { byFinger } from "../base/finger.js";
+
+/** Matches on a phone, and wherever there is nothing finer than a finger. */
+export const byFinger = matchMedia("(max-width: 760px), (pointer: coarse)");
+export const FINGER_PX = 44;
 
 const SMALLEST = 0.72, SCROLLED = 0.95;
 const MARGIN = 8;

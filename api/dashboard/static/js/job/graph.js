@@ -1,12 +1,16 @@
 // The graph around a job: what it waits for on the left, what waits for it on the right, each a link
 // with its live state; and the same as a list.
 import { arrange, byId, h, icon, setAttr, setText, svg } from "../base/dom.js";
-import { FINGER_PX, byFinger } from "../base/finger.js";
-import { GraphView } from "./graph-view.js";
+
+import { byFinger, FINGER_PX, GraphView } from "./graph-view.js";
 import { request } from "../base/http.js";
+
 import { layOut } from "./layered.js";
+
 import { Refresh } from "../frame/refresh.js";
+
 import { plural, spaced } from "../base/words.js";
+
 
 const SIZE = { width: 164, height: 38, gapX: 24, gapY: 12 };
 const SIZE_FOR_FINGERS = { ...SIZE, height: FINGER_PX };

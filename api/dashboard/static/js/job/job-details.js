@@ -1,6 +1,6 @@
 // The details of a job: where it runs, what it waits for, when what happened.
 import { arrange, byId, h } from "../base/dom.js";
-import { originOf } from "../frame/same-request.js";
+import { originOf } from "./same-request.js";
 import { workerLink } from "../lists/targets.js";
 import { timeNode } from "../base/time.js";
 import { count, duration } from "../base/words.js";

@@ -1,7 +1,7 @@
 // What is shown beside a job on its page: what was done to it, the jobs made from it, the defaults of its type.
 import { marksOf } from "./history.js";
 import { request } from "../base/http.js";
-import { originTag } from "../frame/same-request.js";
+import { originTag } from "./same-request.js";
 import { waitsSince } from "../base/time.js";
 
 const EVENTS_AT_ONCE = 500;

@@ -45,7 +45,7 @@ export function layOut(ids, edges, size) {
 }
 
 /** The layer of each node: after its last predecessor, and a first one directly before its first successor. */
-export function layersOf(ids, links) {
+function layersOf(ids, links) {
   const waits = new Map(ids.map((id) => [id, 0]));
   const after = group(ids, links, 0, 1);
   for (const [, to] of links) waits.set(to, waits.get(to) + 1);

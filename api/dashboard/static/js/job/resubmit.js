@@ -1,7 +1,7 @@
 // Edit and resubmit: the form of /ui/submit, filled with the request of another job (`?from=ID`).
 import { byId, h } from "../base/dom.js";
 import { request } from "../base/http.js";
-import { originTag, sameRequest } from "../frame/same-request.js";
+import { originTag, sameRequest } from "./same-request.js";
 import { now } from "../base/time.js";
 
 /**

@@ -3,12 +3,30 @@
 // Each step is a call of its own that changes some jobs and says where the next one begins. So the
 // page can show how far it is, and stop: what it tells then is what the audit log has counted.
 import { byId, onPress, setOff, setText } from "../base/dom.js";
-import { WORDS, doneText, questionOf } from "./bulk-words.js";
+import { LONGEST_READ_MS, request } from "../base/http.js";
+import { count, plural } from "../base/words.js";
 import { confirm } from "../frame/confirm.js";
 import { fixed } from "../lists/filter.js";
-import { LONGEST_READ_MS, request } from "../base/http.js";
 import { write } from "../lists/query.js";
-import { count, plural } from "../base/words.js";
+
+const LARGE = 100;
+export const WORDS = {
+  retry: { verb: "Retry", doing: "Retrying", did: "will run again", can: "has failed or was cancelled", text: "Each becomes due now, or waits for the jobs that it depends on, and can use all its attempts again." },
+  cancel: { verb: "Cancel", doing: "Cancelling", did: "were cancelled or asked to stop", can: "waits or runs", text: "Those that wait will not run. Those that run are asked to stop, and stopped by force if they do not." },
+  delete: { verb: "Delete", doing: "Deleting", did: "were deleted", can: "has ended", text: "They are gone then, with their attempts and logs. This cannot be undone." },
+};
+
+/** "1 job of resize was deleted" @param {string} action @param {number} n @param {string} [which] */
+export function doneText(action, n, which = "") {
+  const { did } = WORDS[action];
+  return `${plural(n, "job")}${which} ${n === 1 ? did.replace("were", "was") : did}`;
+}
+
+/** The question before it, without what will happen. If there are many, their number must be typed. @param {string} action @param {number} n */
+export function questionOf(action, n) {
+  const order = `${WORDS[action].verb} ${plural(n, "job")}`;
+  return { title: `${order}?`, yes: order, typed: n >= LARGE ? String(n) : undefined, path: "/jobs/bulk" };
+}
 
 const STEP = 100;
 const AGAIN_MS = 1000;
@@ -28,9 +46,8 @@ export class Bulk {
   constructor(selection, changed) {
     this.selection = selection;
     this.changed = changed;
-    /** The key of the selection that is being counted. @type {string | null} */
-    this.counting = null;
-    selection.isBusy = () => this.isBusy();
+    this.isBusy = false; // while it counts, asks the first step or goes on
+    selection.isBusy = () => this.isBusy;
     if (!byId("stop")) return; // read-only
     for (const button of document.querySelectorAll("[data-bulk]")) onPress(button, () => this.start(/** @type {HTMLElement} */ (button).dataset.bulk ?? ""));
     onPress(byId("stop"), () => { this.stopped = true; setOff(byId("stop"), true); });
@@ -39,37 +56,29 @@ export class Bulk {
   /** Ask whether to act on the selected jobs, or on this one if none is. @param {string} action @param {number} [id] */
   async start(action, id) {
     const { all, ids, table } = this.selection;
-    if (this.isBusy(id) || (!this.selection.size && id === undefined)) return;
+    if (this.isBusy || (!this.selection.size && id === undefined)) return;
     const filter = all ? fixed(table.filter) : { ids: ids.size ? [...ids] : [id] };
-    const body = { action, filter };
-    const words = allOf(table.filter);
-    const counted = await this.count({ ...body, dry_run: true, limit: 1 }, id);
-    if (!counted) return;
+    const body = { action, filter }, words = allOf(table.filter);
+    this.tell("counting …");
+    let counted;
+    try { counted = await this.busy(request("/jobs/bulk", { method: "POST", body: { ...body, dry_run: true, limit: 1 }, within: LONGEST_READ_MS })); } catch (error) { return this.tell(error.message, true); }
+    this.tell("");
+    if (document.querySelector("dialog[open]")) return;
     if (counted.changed) this.ask(action, body, counted, all ? null : filter.ids.length, words);
     else this.tell(`Nothing to do: none of these jobs ${WORDS[action].can}.`);
   }
 
   /** Tell no more how the last action ended: another list is shown. */
-  forget() { if (byId("result") && !this.running && !this.isBeginning) this.tell(""); }
+  forget() { if (byId("result") && !this.isBusy) this.tell(""); }
 
-  /** What is acted on: the selection, or one job. @param {number} [id] */
-  keyOf(id) { return this.selection.state + (this.selection.size ? "" : ` ${id}`); }
-
-  isBusy(id) { return Boolean(this.running || this.isBeginning) || this.counting === this.keyOf(id); }
-
-  /** Return the count, or null if something else was selected or asked meanwhile: then it comes too late. @param {any} body @param {number} [id] */
-  async count(body, id) {
-    const turn = (this.turn = {}), key = (this.counting = this.keyOf(id));
+  /** Return an answer; until it comes, no other action begins. @param {Promise<any>} answer */
+  async busy(answer) {
+    this.isBusy = true;
     this.selection.show();
-    this.tell("counting …");
-    let answer, problem = "";
-    try { answer = await request("/jobs/bulk", { method: "POST", body, within: LONGEST_READ_MS }); } catch (error) { problem = error.message; }
-    if (this.turn !== turn) return null;
-    this.counting = null;
-    this.selection.show();
-    const isLate = this.keyOf(id) !== key || document.querySelector("dialog[open]");
-    this.tell(isLate ? "" : problem, true);
-    return isLate ? null : answer;
+    try { return await answer; } finally {
+      this.isBusy = false;
+      this.selection.show();
+    }
   }
 
   ask(action, body, { changed: n, max_id: most }, selected, words) {
@@ -81,19 +90,9 @@ export class Bulk {
       ...question,
       text: `${of}${one}${text}${others} ${n > 1 ? "If fewer match by then, it is done with those; if more do, nothing is done." : "If it has changed by then, nothing is done."}`,
       body: { ...body, max_id: most, expected_count: n, or_fewer: true },
-      send: (path, call) => this.begin(path, { ...call, body: (this.body = { ...call.body, limit: STEP }) }),
+      send: (path, call) => this.busy(request(path, { ...call, body: (this.body = { ...call.body, limit: STEP }) })),
       done: (answer, wasClosed) => { if (!wasClosed) this.selection.clear(); this.go(action, answer, n, wasClosed); },
     });
-  }
-
-  /** Make the first step. */
-  async begin(path, call) {
-    this.isBeginning = true;
-    this.selection.show();
-    try { return await request(path, call); } finally {
-      this.isBeginning = false;
-      this.selection.show();
-    }
   }
 
   /** Go on from the first step, unless somebody has closed the dialog meanwhile. */
@@ -129,7 +128,7 @@ export class Bulk {
 
   work(isRunning) {
     const held = /** @type {HTMLElement} */ (document.activeElement), stop = byId("stop");
-    this.running = isRunning;
+    this.isBusy = isRunning;
     byId("working").hidden = !isRunning;
     setOff(stop, false);
     this.tell("");

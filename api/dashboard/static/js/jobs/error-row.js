@@ -1,5 +1,5 @@
 // One group of failed jobs, and retrying or deleting all of it.
-import { WORDS, doneText, questionOf } from "./bulk-words.js";
+import { WORDS, doneText, questionOf } from "./bulk.js";
 import { byId, h, setAttr, setText } from "../base/dom.js";
 import { confirm } from "../frame/confirm.js";
 import { action, cell, wrappable } from "../lists/rows.js";
@@ -55,10 +55,6 @@ export class ErrorRow {
   /** Ask whether to act on the jobs of this group exactly as it is shown. @param {string} name */
   ask(name) {
     const { type, error, where, count: n, max_id: most } = this.group, { text } = WORDS[name];
-    if (n >= MOST) {
-      setText(byId("result"), `There may be more than ${count(MOST)} of these jobs: follow their number, and select all in the list.`);
-      return;
-    }
     confirm({
       ...questionOf(name, n),
       text: `${n === 1 ? "The job of type" : `All ${count(n)} jobs of type`} ${type} that failed with ${error}${where ? ` at ${where}` : ""}, up to job ${most}. ${text} If the number has changed by then, nothing is done.`,
@@ -67,7 +63,6 @@ export class ErrorRow {
     });
   }
 }
-
 
 /** Say whose message is shown: the newest job's, if others of the group may have another. */
 function whichOf({ count: n, messages }) {

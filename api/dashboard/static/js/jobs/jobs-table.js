@@ -2,9 +2,9 @@
 //
 // Rows never move under a reader. While somebody points at, selects or focuses anything in the table, or is far down
 // in it, known rows change in place and new ones wait behind the button "N new". So do many new ones at once.
-import { Attention } from "../lists/attention.js";
+import { Attention } from "../lists/rows.js";
 import { arrange, byId, hide, onPress, setAttr, setOff, setText } from "../base/dom.js";
-import { noFields } from "../lists/field-words.js";
+import { noFields } from "../lists/query.js";
 import { address, isByEnd, isDeep } from "../lists/filter.js";
 import { request } from "../base/http.js";
 import { farthest, readWhole } from "../lists/whole-page.js";

@@ -1,17 +1,27 @@
 // The page of jobs: the filter, the list, what is selected, and what is done with it.
 import { byId, h, hide, setAttr, setText, showOrHide } from "../base/dom.js";
+
 import { Bulk } from "./bulk.js";
+
 import { ByStatus } from "./by-status.js";
+
 import { startChrome } from "../frame/chrome.js";
+
 import { JOBS, address, followLinks, isByEnd, readAddress } from "../lists/filter.js";
+
 import { request } from "../base/http.js";
+
 import { JobsTable } from "./jobs-table.js";
+
 import { Live } from "../frame/live.js";
+
 import { tellOf } from "./none-starts.js";
+
 import { completions, jobNumber, parse, write } from "../lists/query.js";
-import { rowKeys } from "../lists/row-keys.js";
-import { Selection } from "./selection.js";
+
+import { rowKeys, Selection } from "./selection.js";
 import { LIVE } from "../base/words.js";
+
 
 const TYPING_MS = 350;
 const field = byId("query"), status = byId("status"), ended = byId("ended"), sort = byId("sort");

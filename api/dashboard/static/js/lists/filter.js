@@ -39,16 +39,6 @@ export const isByEnd = (filter) => filter.sort === "ended" || (!filter.sort && B
 /** Whether events do not carry all that the filter looks at. @param {Filter} filter */
 export const isDeep = (filter) => Boolean(filter.q || filter.where);
 
-/** Return whether a job of an event matches, as far as events can tell. @param {any} job @param {Filter} filter */
-export function matches(job, filter) {
-  if (["status", "type", "queue"].some((name) => filter[name] && job[name] !== filter[name])) return false;
-  if (filter.tag && !job.tags.includes(filter.tag)) return false;
-  if (filter.error && job.error?.type !== filter.error) return false;
-  const ended = job.finished_at && Date.parse(job.finished_at);
-  if (isByEnd(filter) && !ended) return false;
-  return !(filter.since && ended < moment(filter.since)) && !(filter.until && ended >= moment(filter.until));
-}
-
 /** The filter as POST /jobs/bulk takes it: with times that stay the same, and no order. A list by end has only ended jobs, and so has this filter. @param {Filter} filter */
 export function fixed(filter) {
   const { sort, ...rest } = filter;

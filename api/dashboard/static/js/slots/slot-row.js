@@ -109,7 +109,6 @@ export class SlotRow {
     const failure = failureText(worker), alone = worker.runs_alone ? "runs alone, after a crash" : "";
     const reason = (state === "starting" ? [given, failure].filter(Boolean).join("; ") : given) || (silent ? `no heartbeat for ${rounded(worker.heartbeat_age_s)}` : "") || [alone, failure].filter(Boolean).join("; ");
     const why = reason || (this.hasJobs ? this.busy ? "working" : "idle" : "");
-    this.node.classList.toggle("reasoned", !!reason);
     this.node.classList.toggle("failed-lately", !!failure);
     setAttr(this.restarts, "title", failure || null);
     setText(this.why, why);
@@ -132,7 +131,6 @@ export class SlotRow {
       if (shown.progress !== null) this.bar.value = shown.progress;
     }
     this.rateText = !this.hasJobs || state !== "ready" || pace === null ? "" : pace < 0.1 ? "–" : `${rate(pace)} a second`;
-    this.node.classList.toggle("wide", !shown && !this.others.textContent && (pace ?? 0) < 0.1 && this.node.classList.contains("reasoned"));
     this.tick();
   }
 

@@ -6,9 +6,6 @@ import { SlotRow } from "./slot-row.js";
 import { everySecond } from "../base/time.js";
 import { plural } from "../base/words.js";
 
-/** With more slots than this, each takes one line. */
-const MANY = 16;
-
 export class Slots {
   constructor() {
     /** @type {Map<string, SlotRow>} */
@@ -33,7 +30,6 @@ export class Slots {
     const hosts = Map.groupBy(workers, ({ host }) => host), several = hosts.size > 1;
     for (const worker of workers) this.rowOf(worker, several).keep(worker);
     if (document.hidden) return; // no chart misses a second
-    byId("slots").classList.toggle("compact", workers.length > MANY);
     const supervisors = new Map(workers.filter(({ slot }) => slot === "supervisor").map((one) => [one.host, one]));
     const nodes = [...hosts].flatMap(([host, members]) => [
       ...several ? [this.headOf(host, members)] : [],

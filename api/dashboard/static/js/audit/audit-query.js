@@ -1,7 +1,7 @@
-// The filter field of the audit log: `who:ada what:retry target:queue since:1h some text` (field-words.js). Pure.
+// The filter field of the audit log: `who:ada what:retry target:queue since:1h some text`. Pure.
 //
 // The address and the API have other names for two of the fields, those of an entry: `by` and `action`.
-import { completeFields, parseFields, writeFields } from "./field-words.js";
+import { completeFields, parseFields, writeFields } from "../lists/query.js";
 
 const NAMES = { who: "by", what: "action", target: "target", since: "since", until: "until" };
 const KEYS = Object.keys(NAMES);

@@ -67,7 +67,7 @@ class SampleRing:
             await asyncio.sleep(due - loop.time())
 
     def miss(self, seconds: int) -> None:
-        """Add an empty sample of each slot for each of so many seconds."""
+        """Add an empty sample of each slot for each of these seconds."""
         for kept in self._kept.values():
             kept.extend([_EMPTY] * min(seconds, KEPT))
 

@@ -56,9 +56,9 @@ class StartWatch:
 
 
 def _has_settled(slot: Worker, *, fails: bool) -> bool:
-    """Return whether it is a program that has ended once, or waits for one that fails.
+    """Return whether it is a program that has ended once, or that waits for a failing program.
 
-    Jobs do without programs: one that cannot start must not keep clients from the API.
+    Jobs do not need programs: a program that cannot start must not keep clients from the API.
     """
     waits = fails and slot["state"] == SlotState.DOWN
     return slot["role"] == Role.PROGRAM and (slot["last_exit"] is not None or waits)

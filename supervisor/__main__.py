@@ -33,7 +33,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; errors go to stderr."""
     if "_ORPHEUS_COMPLETE" in os.environ:
-        with contextlib.suppress(Exception):  # a shell shows it in the middle of what is typed
+        with contextlib.suppress(Exception):  # a shell would show it in the command line
             orpheus.main(list(arguments), prog_name="orpheus")
         return ExitCode.OK
     try:

@@ -60,7 +60,7 @@ class LateLeases:
 
 
 def cell_of(store: Store, ended: ProcessEnded) -> CellState | None:
-    """Return what the crash cell of a process that has ended says; None: nobody knows.
+    """Return what the crash cell of a process that has ended says; None if that is not known.
 
     A worker that has ended by itself removes it only if no lease that it knew of is left.
     """

@@ -172,7 +172,7 @@ class Recorder:
             self._inbox.put(None)
 
     def stop(self, timeout_s: float) -> bool:
-        """Write what is waiting, delete our own rows and end; return False if time ran out."""
+        """Write the waiting records, delete our own rows and end; return False if time ran out."""
         self._stopping = True
         self._inbox.put(None)
         self._thread.join(timeout_s)
@@ -363,7 +363,7 @@ def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
             incarnation,
             state,
             killed_at_deadline=ended.overdue,
-            was_stopped=ended.was_stopped or ended.cause is None,  # nobody saw why it ended
+            was_stopped=ended.was_stopped or ended.cause is None,  # its end was not seen
             evidence=last_exit.reason,
             stacks=last_exit.evidence,
             seen_ms=store.processes.seen_ms(incarnation) if ended.cause is None else None,

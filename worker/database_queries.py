@@ -88,7 +88,7 @@ class DatabaseQueries:
 
 
 class QueriesThread:
-    """JobQueries for jobs that run at once; one thread of its own runs all queries.
+    """JobQueries for jobs that run at once: one thread runs all their queries.
 
     The exception that stops a job in a thread may be raised at any step, even inside a query. There
     it could leave the connection or its lock in a state that makes every other job wait for ever.

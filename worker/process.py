@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from orpheus.worker.attempt.command import CommandType
 
 RESTART = -1
-"""No exit code: it tells that a worker without a supervisor must start anew as a new process."""
+"""Not an exit code: a worker without a supervisor must start again as a new process."""
 
 _KEPT_MB = 16
 _EXIT_S = 5.0
@@ -279,9 +279,9 @@ class _Worker(msgspec.Struct):
 
 
 def _open_store(settings: WorkerHandover, *, create: bool = False) -> Store:
-    """Open the database. A wait for another's lock is no sign that this worker cannot write.
+    """Open the database. A wait for a lock does not mean that this worker cannot write.
 
-    So it ends before the beats tell of a call that takes long (database_watch.py).
+    So it is shorter than the time after which the beats report trouble (database_watch.py).
     """
     wait_s = settings.beat_interval_s
     return open_storage(settings.storage, create=create, lock_wait_s=wait_s)

@@ -1,4 +1,4 @@
-"""What this process measures of itself since its start: how long answers took, and who listens.
+"""Measures since the start of this process: the times of answers, and the open WebSockets.
 
 Answers are measured around everything else, so that refusals of the guard count as well. Labels
 are bounded: a path counts under the template of its route, never as it was sent.

@@ -73,7 +73,7 @@ class Channel:
             return not self.closed
 
     def flush(self) -> None:
-        """Send what is unsent, as far as there is room."""
+        """Send waiting messages, as far as there is room."""
         with self._sending:
             self._send_unsent()
 

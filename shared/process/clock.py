@@ -69,7 +69,7 @@ def os_state(pid: int) -> str:
 
 
 def is_alive(pid: int, created_s: float) -> bool:
-    """Return whether the process with this pid and create time still runs and is no zombie."""
+    """Return whether the process with this pid and create time still runs. A zombie does not."""
     state, now_s = _state_and_create_time_s(pid)
     return state not in _ENDED and abs(now_s - created_s) < _SAME_PROCESS_S
 

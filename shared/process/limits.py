@@ -37,7 +37,7 @@ def high_copy(fd: int) -> int:
 def share_one_arena() -> None:
     """Let all threads take memory from one arena. Call it before the first thread starts.
 
-    glibc gives each thread an arena of its own, and what is free in one is of no use to the others:
+    glibc gives each thread an arena of its own, and others cannot use its free memory:
     7 MB of the API, whose threads seldom allocate at the same moment.
     """
     _set(_M_ARENA_MAX, 1)

@@ -1,4 +1,4 @@
-"""A file in which a process tells others something, and which counts only while it runs.
+"""A file with facts about a process, which count only while the process runs.
 
 The pid alone would not tell: it may be another process's by then, or of an earlier boot.
 """

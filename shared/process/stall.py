@@ -10,7 +10,7 @@ _STALL_S = 2.0
 class StallWatch:
     """Notices the stalls of one thread, which says when it looks. Any thread may ask `is_calm`.
 
-    Times are those of one monotonic clock, in seconds.
+    Times are seconds of a monotonic clock.
     """
 
     def __init__(self, stall_s: float = _STALL_S) -> None:

@@ -20,7 +20,7 @@ class StateFiles(msgspec.Struct, frozen=True):
     """The paths of one database's files on this host. All are absolute."""
 
     database: str
-    """What tells this database from every other; for SQLite the path of its file."""
+    """The identity of this database; for SQLite the path of its file."""
     prefix: str
     """What the paths of the folders below begin with."""
     lock: Path

@@ -1,4 +1,4 @@
-"""The lock that a supervisor holds, as others see it: it tells at once that the supervisor is gone.
+"""The lock that a supervisor holds. Other processes see by it at once whether the supervisor runs.
 
 The kernel frees it with the process, in whatever container that was. A pid would say nothing in
 another container, and heartbeats tell only after some silence.
@@ -12,14 +12,14 @@ _LONGEST_NAME = 64
 
 
 def noted_supervisor(lock_fd: int) -> str:
-    """Return the incarnation of the supervisor that took the lock last; "": nobody knows."""
+    """Return the incarnation of the supervisor that took the lock last; "" if it is not known."""
     return os.pread(lock_fd, _LONGEST_NAME, 0).decode(errors="replace")
 
 
 def is_gone(lock: Path, incarnation: str) -> bool:
     """Return whether this supervisor certainly no longer runs.
 
-    One of another host, whose lock is elsewhere, and one that is only stopped are not.
+    A supervisor of another host, whose lock is elsewhere, and a stopped one do not count as gone.
     """
     return _is_free(lock, incarnation) is True
 

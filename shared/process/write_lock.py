@@ -1,4 +1,4 @@
-"""Who holds the write lock of a SQLite database, as the kernel tells it.
+"""Finds the process that holds the write lock of a SQLite database, by /proc/locks.
 
 SQLite's one writer holds byte 120 of DATABASE-shm as a POSIX lock, which /proc/locks shows with
 its owner. The -shm file is never opened for that, only its inode is read: closing any descriptor of

@@ -127,7 +127,7 @@ def kill_adopted(own: Collection[int]) -> list[int]:
     killed: set[int] = set()
     give_up_at = time.monotonic() + _SWEEP_LIMIT_S
     while left := child_pids().difference(own):  # again: a killed process leaves us its children
-        for pid in left:  # nobody else could reap it, so the pid is still the same process
+        for pid in left:  # only we could reap it, so the pid is still the same process
             with contextlib.suppress(PermissionError):  # it has changed its user
                 if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is None:
                     os.kill(pid, signal.SIGKILL)
@@ -150,7 +150,7 @@ def kill_if_incarnation(pid: int, incarnation: str) -> None:
 
 
 def _environments(pid: int) -> Iterator[bytes]:
-    """Yield that of the main thread, then those of all: a main thread that has ended has none."""
+    """Yield the environment of the main thread, then of all: an ended main thread has none."""
     process = Path(f"/proc/{pid}")
     yield _environment(process)
     with contextlib.suppress(OSError):  # it has just ended

@@ -15,7 +15,7 @@ _DRAIN_BYTES = 4_096
 class _StartEnded(KeyboardInterrupt):
     """Ends the start at a signal to stop. It is not a plain KeyboardInterrupt.
 
-    A plain one that interrupts `exec`, which dataclasses use, ends Python even if it is caught.
+    A plain one that interrupts `exec`, which named tuples use, ends Python even if it is caught.
     """
 
 

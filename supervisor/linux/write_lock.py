@@ -35,7 +35,7 @@ class LockWatch:
         self._wal_seen: tuple[int, int] | None = None
         """The -wal file's size and time of change, as last seen."""
         self._pid: int | None = None
-        """The holder as last seen; None: nobody, or nobody looked."""
+        """The holder as last seen; None if there was none, or no look."""
         self._since_s: float | None = None
         """Since when the holder may have held the lock; None: not longer than the next look."""
 
@@ -44,7 +44,7 @@ class LockWatch:
         self._pid = self._since_s = None
 
     def look(self, now_s: float) -> LockHolder | None:
-        """Return who holds the lock now without having committed; None if nobody does.
+        """Return the process that holds the lock now and has not committed; None if there is none.
 
         `now_s` is monotonic. If somebody has committed since the last look, the answer is None
         without a search: whoever holds the lock now has not held it for longer.
@@ -56,7 +56,7 @@ class LockWatch:
                 self._pid, self._since_s = None, now_s
                 return None
             pid = write_lock_holder(shm)
-        except OSError:  # nobody has the database open
+        except OSError:  # no process has the database open
             self.forget()
             return None
         if pid is None:

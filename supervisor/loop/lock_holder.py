@@ -33,7 +33,7 @@ class LockHolderCheck:
         children: Collection[ProcessHandle],
         lock_hold_s: float,
     ) -> None:
-        """Kill or report the holder if it has held the lock too long and is no slot's process."""
+        """Kill or report a holder that is not a slot's process and has held the lock too long."""
         # It was seen up to a second ago: do not report a process that we have killed since.
         if holder is None or holder.held_s < lock_hold_s or not psutil.pid_exists(holder.pid):
             self.trouble, self._handled_pid = "", None

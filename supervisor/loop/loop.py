@@ -363,7 +363,7 @@ class Loop:
 
 
 def _settled(slot: Slot) -> bool:
-    """Return whether it is ready, or has failed once: waiting longer would tell nothing new.
+    """Return whether it is ready, or has failed once: waiting longer would not help.
 
     A program that waits for another one settles with it.
     """

@@ -42,7 +42,7 @@ class Orders(msgspec.Struct, eq=False):
     notifier: Notifier
     drainers: Drainers = msgspec.field(default_factory=Drainers)
     _has_moved: bool = False
-    """The API may have got another address: a socket that nobody needs may be open."""
+    """The API may have got another address: a socket that is no longer needed may be open."""
 
     def __post_init__(self) -> None:
         """Have the loop call this whenever something has arrived."""

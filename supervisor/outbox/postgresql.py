@@ -74,7 +74,7 @@ class PostgresqlSource:
             parameters = {**_DEFAULTS, **conninfo_to_dict(url), "client_encoding": "utf8"}
             self.digest = table_digest(url, table)
         except psycopg.Error:  # its text quotes the URL
-            raise OutboxTrouble("the URL is not one that PostgreSQL understands") from None
+            raise OutboxTrouble("PostgreSQL does not understand the URL") from None
         self._password = str(parameters.get("password") or "")
         self._where = f"{parameters.get('host', 'localhost')}/{parameters.get('dbname', '')}"
         with self._translated():
@@ -199,7 +199,7 @@ class PostgresqlSource:
 
 
 def _integer(text: Any) -> Any:
-    """Return the integer that a text is, or what is not one as it is."""
+    """Return the text as an integer, or unchanged if it is not one."""
     return int(text) if isinstance(text, str) and _INTEGER.fullmatch(text) else text
 
 
@@ -217,7 +217,7 @@ def _sql(text: str) -> bytes:
 
 
 def _array(values: Collection[RowId]) -> str:
-    """Return the text of an array; PostgreSQL reads it as one of the type that it needs."""
+    """Return an array as text, which PostgreSQL converts to the type that it needs."""
     quoted_values = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
     return "{" + ",".join(f'"{value}"' for value in quoted_values) + "}"
 

@@ -16,9 +16,9 @@ OPTIONS = ("queue", "priority", "run_at", "unique_key", "concurrency_key", "tags
 MOST_ROWS = 500
 """The rows of one batch: while they are deleted, the application's database is locked."""
 MOST_BYTES = 4 * 2**20
-"""A batch ends early after so many bytes of payload, so that it fits into memory."""
+"""A batch ends early after this many bytes of payload, so that it fits into memory."""
 MOST_TEXT = 300
-"""At most so many characters of a refused row's reason are told again."""
+"""The longest part of a refused row's reason that is shown, in characters."""
 
 
 class OutboxTrouble(OrpheusError):
@@ -53,7 +53,7 @@ class RefusedRow(NamedTuple):
 
 
 def refused_rows(rows: int, first_id: str, reason: str | None) -> RefusedRows:
-    """Return refused rows as one tells of them; anybody may have written into these columns."""
+    """Return refused rows as they are shown. The texts may come from anywhere, so they are cut."""
     why = first_line(reason or "", MOST_TEXT) or "no reason is given"
     return RefusedRows(rows, first_line(first_id, MOST_TEXT), why)
 

@@ -1,4 +1,4 @@
-"""Turns rows of an outbox into jobs: the checks are those of every other way in.
+"""Turns rows of an outbox into jobs: with the same checks as every other submission.
 
 It is imported when the first row comes: the checks take 4 MB, and a waiting drainer needs none.
 """

@@ -280,7 +280,7 @@ def _beginning_of(column: str) -> str:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """Return what tells the file from one that takes its place. Raises OutboxTrouble."""
+    """Return the device and inode: another file in its place has others. Raises OutboxTrouble."""
     try:
         status = path.stat()
     except FileNotFoundError as error:

@@ -46,7 +46,7 @@ from orpheus.supervisor.policy.slot import (
 def after_exit(
     slot: Slot, process: Process, exit: Exit, rules: Rules, turn: Turn
 ) -> tuple[Slot, tuple[Action, ...]]:
-    """Return the slot after the exit of its process, and what is to be done about it."""
+    """Return the slot after the exit of its process, and the actions that follow."""
     if process.recycle is not None and not process.seen.jobs_done:
         recent = _within(slot.recycles_s, rules.recycle_window_s, turn.now_s)
         slot = replace(slot, recycles_s=(*recent, turn.now_s))
@@ -87,7 +87,7 @@ def after_exit(
 
 
 def kept_exits(*exits: LastExit) -> tuple[LastExit, ...]:
-    """Return those of a slot's exits, the newest first, that are kept.
+    """Return the exits of a slot that are kept, the newest first.
 
     Of failures shortly before the latest exits, only the fact is kept, without evidence: they are
     written with each change of the slot, and evidence may be long.

@@ -29,7 +29,7 @@ Fleet = Mapping[str, Slot]
 
 STAGGER_S = 0.05
 _ROLLED_PART = 4
-"""At most one of so many slots of a pool is replaced at a time."""
+"""At most one in this many slots of a pool is replaced at a time."""
 _OUTDATED = "outdated"
 _UNFREED = "waits until the leases of its last process are freed"
 

@@ -80,7 +80,7 @@ class Rules(msgspec.Struct, frozen=True):
     kill_wait_s: float = 5.0
     """How long a process may remain after SIGKILL before its slot is `stuck`."""
     stable_s: float = 5.0
-    """A process that was ready for this long started well: its crash is no failed start."""
+    """A process that was ready for this long started well: its crash is not a failed start."""
     early_exit_s: float = 60.0
     """A process that exits with 0 sooner than this without being told to counts as a failure."""
     recycle_limit: int = 3
@@ -225,7 +225,7 @@ class Slot(msgspec.Struct, frozen=True):
     failures: int = 0
     """Failures in a row: the n of the restart backoff."""
     crashes_s: tuple[float, ...] = ()
-    """Failures within the crash-loop window, without those of stable processes and in jobs."""
+    """Failures within the crash-loop window, without stable processes and deaths in jobs."""
     recycles_s: tuple[float, ...] = ()
     on_trial: bool = False
     """The present process is the retry of a fatal slot."""

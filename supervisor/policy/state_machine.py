@@ -132,7 +132,7 @@ _LEAVING = (SlotState.DRAINING, SlotState.STOPPING, SlotState.KILLING, SlotState
 def decide(
     slot: Slot, seen: Observation, rules: Rules, turn: Turn
 ) -> tuple[Slot, tuple[Action, ...]]:
-    """Return the next state of a slot, and what is to be done now, in this order."""
+    """Return the next state of a slot, and the actions to perform now, in this order."""
     process = slot.process
     if process is not None and seen.incarnation == process.incarnation:
         process = update(process, seen, rules, turn.now_s, slot.role)

@@ -95,7 +95,7 @@ class ProgramHandle(ProcessHandle):
                     log.warning("no_checks", slot=self.slot, reason=str(error))
 
     def send(self, command: ProcessCommand, within_s: float | None = None) -> None:  # noqa: ARG002
-        """Send the signal of a command; ignored if it is not one that a program knows."""
+        """Send the signal of a command; ignored if programs do not know the command."""
         if command is ProcessCommand.KILL:
             self.kill_group()
         elif command is ProcessCommand.TERMINATE:

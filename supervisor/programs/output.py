@@ -34,7 +34,7 @@ _END_S = 0.5
 
 
 class _Pipes(msgspec.Struct):
-    """The pipes of one process, and what is known of its output."""
+    """The pipes of one process, and the state of its output."""
 
     message: dict[str, Any]
     fds: tuple[int, int]
@@ -174,7 +174,7 @@ class ProgramOutput:
     def judge(self, rules: Rules, now_s: float) -> None:
         """Ask the process for a beat. If it owes one for too long, continue it once, or kill it.
 
-        The next turn starts another one in the place of one that was killed.
+        The next turn starts another process in the place of a killed one.
         """
         if self._process is None or self._packets is None or self._packets.closed:
             return

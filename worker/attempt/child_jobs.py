@@ -20,7 +20,7 @@ class ChildJobs:
     def __init__(self, jobs: list[NewJob]) -> None:
         self._jobs = jobs
         self._taken: dict[str, object] = {}
-        """Ref -> a mark of who took it first; with the refs of jobs that are being checked."""
+        """Ref -> a mark of the call that took it first; includes jobs that are being checked."""
         self._accepted: set[str] = set()
         self._dependencies = 0
         self._payload_bytes = 0

@@ -10,7 +10,6 @@ import errno
 import json
 import os
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from orpheus.shared.domain.commands import CommandSettings, arguments, fields_of
 from orpheus.shared.domain.processes import signal_name
 from orpheus.shared.job_types.context import JobTimeout, PermanentError
 from orpheus.worker.attempt.command_process import CommandProcess, Output
-from orpheus.worker.attempt.context import LacksFiles, RunningAttempt, check_cancelled
+from orpheus.worker.attempt.context import CannotFollow, LacksFiles, RunningAttempt, check_cancelled
 
 _DRAIN_S = 0.5
 """How long to read output after the exit: all that the program wrote is in the pipes by then, but
@@ -29,26 +28,8 @@ _EXTRA_TIME_S = 5.0
 _FOREVER_S = 3_600.0
 _TAIL_LINES = 10
 _TAIL_LINE_CHARS = 500
-_PERMANENT_ERRNOS = frozenset(
-    {
-        errno.E2BIG,
-        errno.EACCES,
-        errno.EISDIR,
-        errno.ELOOP,
-        errno.ENAMETOOLONG,
-        errno.ENOENT,
-        errno.ENOEXEC,
-        errno.ENOTDIR,
-        errno.EPERM,
-    }
-)
-"""Errors that a retry would meet again; lack of memory or processes is not among them."""
-_one_starts = threading.Lock()
-"""Held while a program starts, so that only one starts at a time. A start needs three descriptors
-more than a running program. Near the limit of open files, two starts at once could use up the
-descriptors that this process needs to follow a program.
-"""
-_NO_FIRST_LINE = " (a script needs a first line such as #!/bin/sh)"
+_TRANSIENT_ERRNOS = (errno.EAGAIN, errno.ENFILE, errno.ENOMEM)
+"""A start that fails with one of these may succeed later; any other failure is permanent."""
 
 
 class CommandFailed(Exception):
@@ -99,23 +80,23 @@ class CommandType:
         check_cancelled(attempt)
         env = {**os.environ, **command.env, **job}
         try:
-            with _one_starts:
-                wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-                try:
-                    return CommandProcess(argv, command.cwd, env), wake_fd
-                except BaseException:
-                    os.close(wake_fd)
-                    raise
+            wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            try:
+                return CommandProcess(argv, command.cwd, env), wake_fd
+            except BaseException:
+                os.close(wake_fd)
+                raise
+        except CannotFollow:
+            raise
         except OSError as error:
             if error.errno == errno.EMFILE:
                 raise LacksFiles from None
-            if error.errno not in _PERMANENT_ERRNOS:
+            if error.errno in _TRANSIENT_ERRNOS:
                 raise
             what = f"the program {argv[0]!r} cannot be started"
             if command.cwd and error.filename == command.cwd:
                 what = f"its cwd {command.cwd!r} cannot be entered"
-            how = _NO_FIRST_LINE if error.errno == errno.ENOEXEC else ""
-            raise PermanentError(f"{what}: {error.strerror}{how}") from None
+            raise PermanentError(f"{what}: {error.strerror}") from None
 
     def _field_values(self, payload: str) -> Mapping[str, str | float]:
         """Return the payload, checked again: it may be older than the command's arguments."""

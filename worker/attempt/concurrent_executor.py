@@ -39,7 +39,7 @@ class ConcurrentExecutor(Executor):
         self.blocked_after_s = blocked_after_s
         self.on_end: Callable[[RunningAttempt, Finished], None] = lambda *_: None
         self.wake: Callable[[], object] = lambda: None
-        """Called after `on_end`, when the attempt is no longer among those that run here."""
+        """Called after `on_end`, when the attempt no longer counts as running."""
         self.lacks_threads = False
         """The system gave no thread for a job, which was then released."""
         self._attempts: set[RunningAttempt] = set()

@@ -213,7 +213,7 @@ class JobContext:
     def progress(self, fraction: float, message: str | None = None) -> None:
         """See Context."""
         if not -_ROUNDING <= fraction <= 1 + _ROUNDING:  # so is NaN
-            raise ValueError(f"progress: {fraction} is no fraction; give a number from 0 to 1")
+            raise ValueError(f"progress: {fraction} is not a fraction; give a number from 0 to 1")
         self._refuse_in_child("ctx.progress")
         text = None if message is None else storable(str(message))[:_MAX_MESSAGE_CHARS]
         self._attempt.unsaved_progress = (min(max(float(fraction), 0.0), 1.0), text)

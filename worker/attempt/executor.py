@@ -279,7 +279,7 @@ class Executor:
 
 
 class MainThreadExecutor(Executor):
-    """Runs one attempt after the other in the main thread, and tells what each has cost.
+    """Runs one attempt after the other in the main thread, and measures what each costs.
 
     `stray` takes what is written to the descriptors 1 and 2, `capture` keeps what attempts log.
     """

@@ -123,7 +123,7 @@ class JobLog:
         self._waiting.extendleft(reversed(lines))
 
     def write_to_stderr(self) -> None:
-        """Write lines to descriptor 2 from now on: in a forked child nobody would take them."""
+        """Write lines to descriptor 2 from now on: in a forked child no thread stores them."""
         self._keep = _write_to_stderr
         self._ring = None
 
@@ -165,7 +165,7 @@ class JobOutput:
         self._stream.flush()
 
     def isatty(self) -> bool:
-        """See io.IOBase. False, as what is printed goes to a log."""
+        """See io.IOBase. False, as prints go to a log."""
         return False
 
     def writable(self) -> bool:
@@ -202,7 +202,7 @@ class JobLogHandler(logging.Handler):
 
 
 class Capture:
-    """Sends what is printed and logged to `current()`: the log of the running job, if any."""
+    """Sends prints and log records to `current()`: the log of the running job, if any."""
 
     def __init__(self, current: Callable[[], JobLog | None]) -> None:
         streams = sys.stdout, sys.stderr

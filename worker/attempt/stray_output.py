@@ -1,4 +1,4 @@
-"""Leads descriptors 1 and 2 to a file, so that what is written there reaches the job's log.
+"""Leads descriptors 1 and 2 to a file, so that the output of C code and programs reaches the log.
 
 C code, child processes and forked children of a job write to these descriptors, past sys.stdout and
 sys.stderr. They may have led to a pipe that nobody reads, which would block a job that writes to

@@ -1,4 +1,4 @@
-"""The file in which a worker tells what its threads do, and what the coroutines of its jobs await.
+"""The file in which a worker shows what its threads do, and what the coroutines of its jobs await.
 
 Python code writes it, while no other thread can begin or end. During a signal handler, threads
 go on, and one that just began or ended has crashed the process. So the signal, whose handler is
@@ -45,7 +45,7 @@ class AwaitsFile:
 
 
 def _write(path: Path, attempts: Sequence[RunningAttempt]) -> None:
-    """Write the file, even if there is nothing to tell: whoever asked waits for it."""
+    """Write the file, even if it is empty: the process that asked waits for it."""
     try:
         text = f"{awaits_of(attempts)}{THREADS_BELOW}{_threads(attempts)}"
         new = path.with_suffix(".new")

@@ -1,4 +1,4 @@
-"""Sends one HTTP request of a job; its errors tell no more of the address than the host.
+"""Sends one HTTP request of a job. Its errors name only the host of the address.
 
 The rest of an address may be a secret: whoever has the address of a chat's webhook can write there.
 """

@@ -14,7 +14,7 @@ _MORE = 256
 
 
 class AloneChoice:
-    """The choice of one worker. Times are those of one monotonic clock, in seconds."""
+    """The choice of one worker. Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self._passed_over_since_s: float | None = None

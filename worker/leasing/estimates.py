@@ -20,7 +20,7 @@ _RISE = 0.5
 _FALL = 0.1
 """An estimate rises fast and falls slowly: one job leased too many costs more than one too few."""
 _MOST_TIMES = 3
-"""A run within `ahead_s` counts as at most so many times the estimate, so it at most doubles it:
+"""A run within `ahead_s` counts at most this many times the estimate, so it at most doubles it:
 on a busy machine, any short job may have to wait some milliseconds for a processor.
 """
 

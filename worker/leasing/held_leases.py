@@ -87,7 +87,7 @@ class HeldLeases:
         self._told_parked: set[int] = set()
         """The tokens of those that were logged as parked."""
         self._on_their_way: list[Lease] = []
-        """The leases of what is just being stored or released."""
+        """The leases that are just being stored or released."""
 
     def only_attempt(self) -> RunningAttempt | None:
         """Return the attempt whose code runs now; None if there is none, or more than one."""
@@ -107,7 +107,7 @@ class HeldLeases:
     def add(self, leases: Iterable[Lease]) -> None:
         """Add new leases; their jobs run in this order.
 
-        All leases are renewed together, so those of parked reports may say when.
+        All leases are renewed together, so a parked report may determine when.
         """
         with self._lock:
             for lease in leases:
@@ -187,7 +187,7 @@ class HeldLeases:
         return not self.attempts() and not kept
 
     def leaves_nothing(self) -> bool:
-        """Return whether nobody will need the crash cell to end a lease of this worker."""
+        """Return whether the crash cell is not needed to end a lease of this worker."""
         return self.is_empty() and not self._was_refused and self.doubt_since_s is None
 
     def prefetched_types(self) -> list[str]:
@@ -209,7 +209,7 @@ class HeldLeases:
         return newest_tokens(leases)
 
     def still_held(self, tokens: Iterable[int]) -> set[int]:
-        """Return those of the leases that this worker holds and is not just releasing."""
+        """Return the leases among these that this worker holds and is not just releasing."""
         with self._lock:
             given = {lease.token for lease in self._on_their_way}
         return set(self.tokens().values()).intersection(tokens) - given
@@ -303,7 +303,7 @@ class _Output(NamedTuple):
     progress: _Progress = ()
 
     def store(self, store: Store) -> None:
-        """Store them; the store drops those of a lost lease."""
+        """Store them. The store drops what belongs to a lost lease."""
         for attempt, taken in self.lines:
             lease = attempt.lease
             store.logs.append(lease.job_id, lease.token, lease.attempt, taken)

@@ -78,8 +78,7 @@ class Loop:
         """Whether the last sleep ended because the bell rang: jobs may be due."""
         self._leaves_due = False
         self._was_contended = False
-        """Whether the last lease gave nothing, as others had locked what is due: they may leave
-        some of it."""
+        """Whether the last lease gave nothing, as others had locked the due jobs."""
         self._look_at_s = 0.0
         """When to look again for cancels."""
         self._bell: Bell = store.bells.listen_pool(settings.pool)

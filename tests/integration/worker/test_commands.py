@@ -204,7 +204,7 @@ def test_env_is_added_and_cwd_is_where_it_runs(
         ("absent", "program 'no-such-program' cannot be started: No such file or directory"),
         ("forbidden", "cannot be started: Permission denied"),
         ("homeless", "its cwd '/no/where' cannot be entered"),
-        ("script", "(a script needs a first line such as #!/bin/sh)"),
+        ("script", "Exec format error"),
     ],
 )
 def test_a_program_that_cannot_be_started_fails_permanently_with_the_reason(

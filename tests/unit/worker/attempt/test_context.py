@@ -50,7 +50,9 @@ def test_progress_is_a_fraction_and_anything_else_an_error(
         reported.append(running.unsaved_progress)
     assert reported == [(0.25, "quarter"), (1.0, None), (0.0, None)]
     for wrong in (50, 1.01, -1, math.nan):
-        with pytest.raises(ValueError, match=f"{wrong} is no fraction; give a number from 0 to 1"):
+        with pytest.raises(
+            ValueError, match=f"{wrong} is not a fraction; give a number from 0 to 1"
+        ):
             ctx.progress(wrong)
     assert running.unsaved_progress == (0.0, None)
 

@@ -7,8 +7,6 @@ listens for the commits of other hosts itself.
 
 import gc
 
-import msgspec
-
 from orpheus.shared.process.stop_signals import (
     end_at_stop_signals,
     exit_at_stop_signals,
@@ -30,9 +28,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import msgspec
 from msgspec.structs import replace
 
-from orpheus.api.light_fastapi import light_fastapi
 from orpheus.config.options import config_options
 from orpheus.config.token_file import read_token
 from orpheus.shared.domain.handover import ApiHandover
@@ -113,6 +111,21 @@ def _run_supervised(control_fd: int) -> None:
         raise
 
 
+def import_fastapi() -> None:
+    """Import FastAPI, whose models of OpenAPI are built when /openapi.json is asked for: 40 ms.
+
+    Our own models are built at once: several threads may be the first to use one, and pydantic
+    cannot build one safely in several.
+    """
+    from pydantic import BaseModel, ConfigDict  # noqa: PLC0415 - see _serve
+
+    before = BaseModel.model_config
+    BaseModel.model_config = ConfigDict(defer_build=True)
+    import fastapi  # noqa: F401, PLC0415 - see _serve
+
+    BaseModel.model_config = before
+
+
 def _serve(
     handover: ApiHandover,
     listener: socket.socket,
@@ -121,7 +134,8 @@ def _serve(
     start: ChildStart | None = None,
 ) -> None:
     # Imported late: it takes long, and a child must first be ready for its supervisor's death.
-    with without_garbage(), light_fastapi():
+    with without_garbage():
+        import_fastapi()
         from orpheus.api.run import run_api  # noqa: PLC0415 - see above
 
     @functools.cache

@@ -5,6 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from orpheus.config.checks import problems_between
 from orpheus.config.known import digest_of
@@ -13,16 +19,7 @@ from orpheus.config.settings import Database, Settings
 from orpheus.config.sound import SoundPart, sound_part
 from orpheus.config.sources import NO_DATABASE, Sources, read_sources
 from orpheus.shared.errors import ConfigurationError
-from orpheus.shared.imports import Later, standing_in
 from orpheus.shared.sentences import similar
-
-with standing_in({"asyncio": Later("asyncio")}):  # pydantic-settings uses it in its command line
-    from pydantic_settings import (
-        BaseSettings,
-        InitSettingsSource,
-        PydanticBaseSettingsSource,
-        SettingsConfigDict,
-    )
 
 MoreChecks = Callable[[Settings, Collection[KeyPath]], Iterable[Problem]]
 """Checks of settings whose values at some keys are not valid, and replaced by their defaults."""

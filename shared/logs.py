@@ -21,32 +21,47 @@ import json
 import logging
 import os
 import select
+import sys
 import time
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from importlib import import_module
 from logging.handlers import QueueHandler, QueueListener
 from queue import SimpleQueue
+from types import ModuleType
 from typing import Any, cast
 
 from orpheus.shared.helper_threads import without_signals
-from orpheus.shared.imports import Later, standing_in
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.text import printable
 
-# structlog would import `rich` for tracebacks that we do not draw, 5 MB and 0.1 s, and `asyncio`
-# for methods that we do not call: 5 MB and 40 ms in each worker.
-with standing_in({"rich": None, "asyncio": Later("asyncio")}):
-    import structlog
-    from structlog.dev import (
-        Column,
-        ConsoleRenderer,
-        KeyValueColumnFormatter,
-        LogLevelColumnFormatter,
-        plain_traceback,
-    )
-    from structlog.stdlib import BoundLogger, ProcessorFormatter
-    from structlog.typing import EventDict, Processor
+
+class _Later(ModuleType):
+    """Import the module of its name when something of it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self.__name__), name)
+
+
+# structlog would import `rich` for tracebacks that we do not draw, and `asyncio` for methods that
+# we do not call: 40 ms and 5 MB in each worker.
+_hidden = {"rich": cast("Any", None), "asyncio": _Later("asyncio")}
+_hidden = {name: _hidden[name] for name in _hidden.keys() - sys.modules.keys()}
+sys.modules |= _hidden
+import structlog  # noqa: E402
+from structlog.dev import (  # noqa: E402
+    Column,
+    ConsoleRenderer,
+    KeyValueColumnFormatter,
+    LogLevelColumnFormatter,
+    plain_traceback,
+)
+from structlog.stdlib import BoundLogger, ProcessorFormatter  # noqa: E402
+from structlog.typing import EventDict, Processor  # noqa: E402
+
+for _name in _hidden:
+    del sys.modules[_name]
 
 _STDERR = 2
 _MAX_QUEUED_LINES = 4_096

@@ -3,8 +3,6 @@
 import gc
 import sys
 
-import msgspec
-
 from orpheus.shared.process.stop_signals import default_stop_signals, exit_at_stop_signals
 
 # First, as the imports below take their time. An end of --describe without an answer is a failure.
@@ -22,6 +20,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
+
+import msgspec
 
 from orpheus.shared.domain.commands import CommandSettings
 from orpheus.shared.domain.handover import StoredSettings, WorkerHandover

@@ -5,7 +5,7 @@ They are opened before the server starts and closed after it, so a route can alw
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from typing import TypeVar, cast
 
 import msgspec
@@ -22,10 +22,12 @@ from orpheus.api.samples import SampleRing
 from orpheus.api.start_watch import StartWatch
 from orpheus.api.stream.broadcaster import Broadcaster
 from orpheus.shared.domain.handover import ApiHandover
+from orpheus.shared.explain.answers import counts_of
+from orpheus.shared.explain.facts import Facts, read
+from orpheus.shared.messages.queues import Counts
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.storage import Store, TypeRow, open_storage
 from orpheus.shared.views.job_types import JobType, type_json
-from orpheus.shared.views.queues import Counts, counts_json
 from orpheus.shared.views.workers import Worker, WorkerSummary, workers_json
 
 T = TypeVar("T")
@@ -111,7 +113,7 @@ def overview(store: Store, options: ApiHandover) -> Overview:
     for worker in shown:
         del worker["recent_exits"], worker["failed_lately"]
     summaries = cast("list[WorkerSummary]", shown)
-    return {"counts": counts_json(store.stats.counts()), "workers": summaries}
+    return {"counts": counts_of(store.stats.counts()), "workers": summaries}
 
 
 def greeting(store: Store, options: ApiHandover) -> Greeting:
@@ -130,6 +132,12 @@ def workers(store: Store, options: ApiHandover) -> list[Worker]:
     """Return every slot, and every process without one."""
     host = options.host_name if options.supervised else None
     return workers_json(store, supervised_on=host, beat_timeout_s=options.beat_timeout_s)
+
+
+def read_facts(store: Store, options: ApiHandover, only: Collection[str] | None = None) -> Facts:
+    """Return what explanations need; `only`: about these queues. Call it outside a snapshot."""
+    slots = workers(store, options)  # it may try whether a write can begin
+    return read(store, slots, options.storage.pools, options.beat_timeout_s, only=only)
 
 
 def services_of(connection: HTTPConnection) -> Services:

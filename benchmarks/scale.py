@@ -191,7 +191,7 @@ def other_verbs() -> dict[str, Verb]:
         "reclaim sweep": lambda store: store.leases.reclaim_expired(),
         "retention, nothing to do": lambda store: store.retention.step(KEEP),
         "next due": lambda store: store.leases.next_due_ms(),
-        "oldest pending": lambda store: store.waiting.oldest_pending_s(),
+        "oldest pending": lambda store: store.waiting.oldest_due_s(),
         "attempts": lambda store: store.jobs.attempts(SMALL // 2),
         "events after": lambda store: store.events.after(store.events.last_seq() - 50, 50),
         "events of a job": lambda store: store.events.of_job(SMALL // 2, 50),

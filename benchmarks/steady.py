@@ -93,7 +93,7 @@ class Load:
         maintenance = self.store.maintenance
         part.note("database_mb", maintenance.database_bytes() / 1e6)
         part.note("log_mb", maintenance.wal_bytes() / 1e6)
-        part.note("lag_s", self.store.waiting.oldest_pending_s() or 0.0)
+        part.note("lag_s", self.store.waiting.oldest_due_s() or 0.0)
         part.note("expired", expired(self.system))
         for slot in self.store.processes.slots():
             if slot.pid:

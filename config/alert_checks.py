@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from orpheus.config.problems import KeyPath, Problem
 from orpheus.config.settings import Alert, Settings
-from orpheus.shared.domain.alert_text import NAMES, fields_in
 from orpheus.shared.domain.alerts import ALERTS_QUEUE, EVERYTHING, KINDS, AlertCondition
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.serving import serves
+from orpheus.shared.explain.alert_texts import NAMES, fields_in
 from orpheus.shared.sentences import did_you_mean, similar
 
 _TYPE_KINDS = frozenset({Kind.TYPE_QUARANTINED, Kind.TYPE_RELEASED, AlertCondition.SCHEDULE_MISSED})

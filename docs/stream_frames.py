@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from orpheus.shared.messages.encoding import Time
 from orpheus.shared.messages.jobs import JobInEvent, LogLine
+from orpheus.shared.messages.queues import Counts
 from orpheus.shared.views.job_types import JobType
-from orpheus.shared.views.queues import Counts
 from orpheus.shared.views.workers import WorkerSummary
 
 Seq = Annotated[int, Meta(ge=0, description="Where in the stream: the events are 1, 2, 3, …")]

@@ -5,14 +5,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from orpheus.shared.domain.alerts import AlertRule
-from orpheus.shared.domain.concerns import RefusedRows
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import BulkAction, KeptAnswer, Store, TypeRow
+from orpheus.shared.storage import BulkAction, KeptAnswer, RefusedRows, Store, TypeRow
 
 ODD_TEXT = "naïve 🦉 \u2028 \x7f \\u0041 'quote' \"double\" {} ? :name $1 %s -- \t\r\n"
 ODD_JSON = json.dumps({"": ODD_TEXT, "big": 2**63 - 1, "small": 1e-300, "none": None, "e": "\x01"})

@@ -72,7 +72,7 @@ class DatabaseQueries:
 
     def trouble(self) -> list[str]:
         """See JobQueries."""
-        from orpheus.shared.views.verdict import trouble  # noqa: PLC0415 - for few jobs
+        from orpheus.shared.operations.trouble import trouble  # noqa: PLC0415 - for few jobs
 
         return self._calls.run(lambda: trouble(self._store(), self._settings.beat_timeout_s))
 

@@ -10,13 +10,11 @@ from typing_extensions import TypedDict
 from orpheus.shared.views.alerts import Alert
 from orpheus.shared.views.audit import AuditEntry
 from orpheus.shared.views.errors import ErrorGroupEntry
-from orpheus.shared.views.job_types import JobType, Quarantine
+from orpheus.shared.views.job_types import JobType
 from orpheus.shared.views.pools import ConfiguredPool
-from orpheus.shared.views.queues import Counts, Queue
 from orpheus.shared.views.schedules import Schedule
-from orpheus.shared.views.type_stats import EndedJobs, TypeStats
+from orpheus.shared.views.type_stats import TypeStats
 from orpheus.shared.views.values import Time
-from orpheus.shared.views.verdict import VerdictEntry
 from orpheus.shared.views.workers import Worker
 
 RETRY_AFTER_S = {503: "1", 507: "30"}
@@ -103,12 +101,6 @@ class ErrorGroups(TypedDict):
     """Failed jobs by type, error and location, the largest groups first."""
 
     items: list[ErrorGroupEntry]
-
-
-class Queues(TypedDict):
-    """Every queue that has had a job, is paused or has a limit, by name."""
-
-    items: list[Queue]
 
 
 class Schedules(TypedDict):
@@ -238,57 +230,6 @@ class ConfigurationChange(TypedDict):
     nobody can guess one until a guess is no change."""
     takes_effect: str
     """When what is written is in force."""
-
-
-class FinishedSince(EndedJobs):
-    """All jobs that ended since the minute that began at `since`."""
-
-    since: Time
-
-
-class Minute(EndedJobs):
-    """Jobs that ended in the minute that began at `at`."""
-
-    at: Time
-
-
-class Throughput(TypedDict):
-    """Jobs that ended lately."""
-
-    ended_per_minute: float
-    """`last_5_min` by the time since then: done, failed and cancelled."""
-    last_5_min: FinishedSince
-    """In this minute and the five before it: they are counted by the minute."""
-    last_hour: FinishedSince
-    """In this minute and the sixty before it."""
-    by_minute: list[Minute]
-    """The last 60 minutes, oldest first."""
-
-
-class Latency(TypedDict):
-    """Percentiles over the newest 1,000 jobs that ended, in seconds."""
-
-    p50: float | None
-    p95: float | None
-
-
-class Stats(TypedDict):
-    """Figures of the whole system."""
-
-    counts: Counts
-    throughput: Throughput
-    wait_s: Latency
-    """From due, and free to run, to started."""
-    run_s: Latency
-    """Of the last attempt."""
-    oldest_pending_s: float | None
-    oldest_pending_queue: str | None
-    """The queue of the job that has waited longest."""
-    database_bytes: int
-    wal_bytes: int
-    verdict: VerdictEntry
-    quarantined: list[Quarantine]
-    """The job types that are held back as a whole, by name."""
 
 
 class TypesStats(TypedDict):

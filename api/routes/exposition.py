@@ -302,7 +302,7 @@ def _database(store: Store) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "orpheus_oldest_pending_seconds",
         "How long the job that has been due longest waits already; 0 if none is due.",
-        value=store.waiting.oldest_pending_s() or 0.0,
+        value=store.waiting.oldest_due_s() or 0.0,
     )
     yield GaugeMetricFamily(
         "orpheus_database_bytes", "Size of the database file.", value=maintenance.database_bytes()

@@ -11,9 +11,9 @@ from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, services_of
 from orpheus.shared.domain.processes import Order, Role, SlotState
-from orpheus.shared.domain.verdict import LITTLE_SPACE_BYTES
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import OrpheusError, StorageError
+from orpheus.shared.explain.reasons import LITTLE_SPACE_BYTES
 from orpheus.shared.views.workers import Worker, is_ready, named_slot
 
 router = APIRouter(tags=["health"])

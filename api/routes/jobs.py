@@ -28,9 +28,10 @@ from orpheus.api.http.cursors import decode_cursor, encode_cursor
 from orpheus.api.http.scope import json_body, traceparent_of
 from orpheus.api.routes import listing, submission
 from orpheus.api.routes.idempotency import idempotency_of, write_once
-from orpheus.api.services import services_of, workers
+from orpheus.api.services import read_facts, services_of
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.explain.answers import why_of
 from orpheus.shared.messages.encoding import optional_time
 from orpheus.shared.messages.events import event_of
 from orpheus.shared.messages.jobs import (
@@ -49,6 +50,7 @@ from orpheus.shared.messages.jobs import (
     listed_job_of,
     log_line_of,
 )
+from orpheus.shared.messages.queues import Why
 from orpheus.shared.storage import (
     PAGE_BYTES,
     Budget,
@@ -58,7 +60,6 @@ from orpheus.shared.storage import (
     Submitted,
 )
 from orpheus.shared.views.unknown_names import unknown_in_filter
-from orpheus.shared.views.why import Why, why_json
 
 router = APIRouter(tags=["jobs"])
 
@@ -206,14 +207,11 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[JobQuery, Qu
 async def get_why(request: Request, job_id: JobId) -> Response:
     """Why a job does not run: every reason, who holds it back, and until when."""
     services, number = services_of(request), parse_job_id(job_id)
-    options = services.options
 
     def read(store: Store) -> Response:
-        slots = workers(store, options)  # outside the snapshot: it may try whether one can write
-        with store.snapshot():
-            pools, timeout_s = options.storage.pools, options.beat_timeout_s
-            why = why_json(store, number, slots, pools, timeout_s)
-        return json_response(why)
+        queue = store.jobs.get(number).queue
+        facts = read_facts(store, services.options, {queue})
+        return json_response(why_of(store, facts, number))
 
     return await services.readers.read(read)
 

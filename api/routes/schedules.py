@@ -8,11 +8,10 @@ from orpheus.api.contract.openapi import LOCATION, answers, problems
 from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
 from orpheus.api.services import services_of
 from orpheus.shared.domain import jobs
-from orpheus.shared.domain.why import Pause
 from orpheus.shared.messages.jobs import ListedJob, listed_job_of
 from orpheus.shared.operations import operator_actions
 from orpheus.shared.operations.stored_settings import job_maker
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Pause, Store
 from orpheus.shared.views.pauses import pause_json
 from orpheus.shared.views.schedules import (
     PausedSchedule,

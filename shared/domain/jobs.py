@@ -106,6 +106,20 @@ class Job(msgspec.Struct, frozen=True):
     """When the last attempt of an ended job ended: long before `finished_at_ms` if its worker died
     while nobody was there to see it, or if the job was cancelled between two attempts."""
 
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether the job itself was cancelled, and did not just end with a job it depended on."""
+        return self.status is Status.CANCELLED and self.cancel_requested
+
+
+def waits_since_ms(run_at_ms: int, freed_at_ms: int | None) -> int:
+    """Return since when a job has waited for a worker: it is due, and free to run.
+
+    While it is blocked, delayed, backing off, running or held back by a quarantine it waits for no
+    worker: with more of them it would start no earlier.
+    """
+    return run_at_ms if freed_at_ms is None else max(run_at_ms, freed_at_ms)
+
 
 class Attempt(msgspec.Struct, frozen=True):
     """One run of a job. `outcome` and `finished_at_ms` are None while it runs.

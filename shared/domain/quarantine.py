@@ -6,7 +6,6 @@ runs alone from then on, and the next time it is certain. So no type pays for wh
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -45,14 +44,3 @@ class Quarantine(msgspec.Struct, frozen=True):
         workers = "1 worker" if n == 1 else f"{n} workers without a success between"
         end = f"the last one job {last.job} on {last.worker}: {last.evidence}"
         return f"its jobs killed {workers}, {end}"
-
-
-class Held(NamedTuple):
-    """The jobs of a quarantined type that are held back in a queue."""
-
-    type: str
-    jobs: int
-    since_ms: int
-    """Since when the first of them has waited to run: it was due, and free to run."""
-    is_all: bool
-    """False: there may be more, and one may have waited for longer."""

@@ -1,7 +1,5 @@
 """The limits of a queue, or of a key, as they stand. Pure."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, KeyRules, Rate
@@ -19,8 +17,6 @@ class Room(msgspec.Struct, frozen=True):
     rate: Rate | None = None
     tokens: float = 0
     opens_ms: int | None = None
-    named: Sequence[int] = ()
-    """The first of the running jobs."""
     paused: bool = False
     per_key: KeyRules = NO_LIMITS_PER_KEY
     """The limits of each key of the queue."""

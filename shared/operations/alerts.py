@@ -14,7 +14,6 @@ from math import inf
 import msgspec
 from msgspec.structs import replace
 
-from orpheus.shared.domain.alert_text import about_event, facts, filled_in, sample_facts
 from orpheus.shared.domain.alerts import (
     ALERTS_QUEUE,
     WEBHOOK_TYPE,
@@ -39,6 +38,7 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import LATE_MS, overdue_tick_ms
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import InvalidJob, StorageError
+from orpheus.shared.explain.alert_texts import about_event, facts, filled_in, sample_facts
 from orpheus.shared.logs import get_logger
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.failpoints import failpoint
@@ -152,8 +152,7 @@ class _Look:
 
     @cached_property
     def _degraded(self) -> list[Seen]:
-        # Imported late: it needs what most configurations have no rule for.
-        from orpheus.shared.views.verdict import slots_in_trouble  # noqa: PLC0415
+        from orpheus.shared.explain.answers import slots_in_trouble  # noqa: PLC0415 - few have a rule for it
 
         found = slots_in_trouble(self.store, self.settings.beat_timeout_s)
         return [self._in_trouble(host, slot, text) for host, slot, text in found]

@@ -7,19 +7,17 @@ Both are read in the transaction of the action.
 from functools import partial
 from typing import TypeVar
 
-from orpheus.shared.domain.why import Pause
-from orpheus.shared.storage import Actor, MakeJob, Store
+from orpheus.shared.storage import Actor, MakeJob, Pause, Store
 
 T = TypeVar("T")
 
 
 def pause_queue(store: Store, actor: Actor, name: str, *, paused: bool) -> Pause | None:
-    """Pause or resume a queue; return who had done so already."""
+    """Pause or resume a queue; return who had paused it already."""
     verb = partial(store.queues.pause if paused else store.queues.resume, name)
     with store.write(durable=True):
         before = _QUEUE[store.queues.is_paused_to_change(name)]
-        whose = store.standings.pauses() if paused else store.standings.resumptions()
-        standing = whose.get(name)
+        standing = store.waiting.pauses().get(name) if paused else None
         if store.queues.paused_by_hand().get(name) != paused or _is_renewed(actor, standing):
             before += _by(standing)
             action, target, after = _PAUSE[paused], f"queue {name}", lambda: _QUEUE[paused]

@@ -13,6 +13,7 @@ from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
 from orpheus.shared.process.clock import Clock, SystemClock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.data import (
+    MOST_REFUSED,
     AlertRow,
     AuditFilter,
     AuditPage,
@@ -39,7 +40,9 @@ from orpheus.shared.storage.data import (
     OutboxBatch,
     OutboxCounts,
     OutboxTaken,
+    Pause,
     QueueRow,
+    RefusedRows,
     RowId,
     ScheduleRow,
     Submitted,
@@ -60,7 +63,17 @@ from orpheus.shared.storage.database_url import (
     whole_url,
     with_absolute_paths,
 )
-from orpheus.shared.storage.figures import DueInQueue, Flow, LatelyEnded, Latency, Minute
+from orpheus.shared.storage.figures import (
+    LATELY_MINUTES,
+    DueInQueue,
+    Flow,
+    JobFacts,
+    LatelyEnded,
+    Latency,
+    Minute,
+    NextJob,
+    Standstill,
+)
 from orpheus.shared.storage.sqlite.store import open_sqlite
 from orpheus.shared.storage.store import Store
 from orpheus.shared.storage.totals import (
@@ -73,11 +86,16 @@ from orpheus.shared.storage.totals import (
 from orpheus.shared.storage.verbs.audit import ACTIONS, Actor, AuditAction, local_actor
 from orpheus.shared.storage.verbs.job_lists import PAGE_BYTES, words_of
 from orpheus.shared.storage.verbs.schedules import ScheduledRun
+from orpheus.shared.storage.verbs.waiting import MOST_BEFORE, MOST_NAMED
 from orpheus.shared.storage.verbs.windows import Budget
 
 __all__ = [
     "ACTIONS",
     "BOUNDS_S",
+    "LATELY_MINUTES",
+    "MOST_BEFORE",
+    "MOST_NAMED",
+    "MOST_REFUSED",
     "OTHER_TYPES",
     "PAGE_BYTES",
     "Actor",
@@ -98,6 +116,7 @@ __all__ = [
     "Flow",
     "Histogram",
     "JobCursor",
+    "JobFacts",
     "JobOrder",
     "JobPage",
     "JobRun",
@@ -113,14 +132,18 @@ __all__ = [
     "MoveMark",
     "MoveRefused",
     "MoveState",
+    "NextJob",
     "NoSuchCursor",
     "OutboxBatch",
     "OutboxCounts",
     "OutboxTaken",
+    "Pause",
     "QueueRow",
+    "RefusedRows",
     "RowId",
     "ScheduleRow",
     "ScheduledRun",
+    "Standstill",
     "Store",
     "Submitted",
     "Total",

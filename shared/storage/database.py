@@ -11,11 +11,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from orpheus.shared.domain.concerns import Standstill
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.doorbells import Doorbells
 from orpheus.shared.storage.at_commit import AtCommit
+from orpheus.shared.storage.figures import Standstill
 from orpheus.shared.storage.queries import SqlFile
 
 Value = int | float | str | None

@@ -1,11 +1,17 @@
-"""Figures of the jobs that come and end, as the storage counts them: what a backend returns."""
+"""Figures and facts about jobs and queues, as the storage reads them: what a backend returns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status
+from orpheus.shared.domain.quarantine import Quarantine
+from orpheus.shared.domain.rooms import FREE, Room
+from orpheus.shared.storage.data import Pause
+
+LATELY_MINUTES = 5
+"""Lately means in this minute, or in this number of minutes before it."""
 
 
 class Latency(NamedTuple):
@@ -16,14 +22,12 @@ class Latency(NamedTuple):
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """How many jobs of a queue were submitted, and how many ended, per minute lately."""
+    """How many jobs of a queue came and ended per minute lately, and how long one runs."""
 
-    submitted_per_minute: float = 0.0
-    ended_per_minute: float = 0.0
-    came_for_s: float = 0.0
-    """The time from the first to the last that was submitted."""
-    silent_s: float = 0.0
-    """The time since the last one."""
+    in_per_minute: float = 0.0
+    out_per_minute: float = 0.0
+    run_s: float | None = None
+    """The mean of those done in the last quarter of an hour; None: none was."""
 
 
 class LatelyEnded(NamedTuple):
@@ -34,13 +38,6 @@ class LatelyEnded(NamedTuple):
     per_minute: float
 
 
-class DueInQueue(NamedTuple):
-    """How many jobs of a queue are due now, and when the next one is; None: it is not known."""
-
-    jobs: int
-    next_ms: int | None = None
-
-
 class Minute(msgspec.Struct, frozen=True):
     """Jobs that ended in one minute; `at_ms` is when it began."""
 
@@ -48,3 +45,68 @@ class Minute(msgspec.Struct, frozen=True):
     done: int
     failed: int
     cancelled: int
+
+
+class Standstill(NamedTuple):
+    """Nobody can write to the database: a process holds its write lock, or `why`."""
+
+    for_s: float | None
+    """How long nothing has been written; None: unknown, as the clock was set back since."""
+    pid: int | None
+    """That process; None: it cannot be seen from here, for example from another container."""
+    command: str = ""
+    """What it runs, if that is known."""
+    why: str = ""
+    """What else keeps everybody from writing: the disk is full, the file was moved away."""
+
+
+class NextJob(msgspec.Struct, frozen=True):
+    """A job that could be leased, with what may hold it back for longer than a moment."""
+
+    queue: str
+    type: str = ""
+    key: str | None = None
+    quarantine: Quarantine | None = None
+    """The quarantine of its type, if that holds it back."""
+    lacks_code: str = ""
+    """No ready worker has the code that can read it: the `newer`, or `other` code."""
+    key_room: Room = FREE
+    """The limits of its key."""
+    holders: Sequence[int] = ()
+    """The first of the running jobs that fill its queue, or its key."""
+
+
+class DueInQueue(msgspec.Struct, frozen=True):
+    """The due jobs of a queue."""
+
+    jobs: int = 0
+    """How many: without those that a quarantine, or the lack of a worker with their code, holds."""
+    since_ms: int | None = None
+    """Since when the oldest of the first ones waits."""
+    first: NextJob | None = None
+    """The next to be leased, or else one that is held back."""
+
+
+class JobFacts(msgspec.Struct, frozen=True):
+    """What the database knows of what holds a job back."""
+
+    job: Job
+    next: NextJob
+    is_due: bool = False
+    crashes: int = 0
+    last_outcome: Outcome | None = None
+    waits_for: int = 0
+    """How many jobs it waits for; `dependencies` are the first of them."""
+    dependencies: Sequence[Dependency] = ()
+    retry_first: int | None = None
+    """The first failed job of the chain that it depended on, which has to be retried before it."""
+    cancelled: Pause | None = None
+    """Who cancelled it, as far as the audit log says."""
+    key_holder: int | None = None
+    """The live job that has the unique key of this ended job, which refuses its retry."""
+    before: Mapping[str, int] = {}
+    """How many due jobs go before it, by queue."""
+    leased_by: str | None = None
+    """The incarnation that has leased it."""
+    leased_before: Sequence[int] = ()
+    """Of a leased job: the jobs that its worker has leased before it and not finished."""

@@ -31,7 +31,6 @@ from orpheus.shared.storage.verbs.quarantines import Quarantines
 from orpheus.shared.storage.verbs.queues import Queues
 from orpheus.shared.storage.verbs.retention import Retention
 from orpheus.shared.storage.verbs.schedules import Schedules
-from orpheus.shared.storage.verbs.standing import Standings
 from orpheus.shared.storage.verbs.stats import Stats
 from orpheus.shared.storage.verbs.waiting import Waiting
 
@@ -81,9 +80,6 @@ class Store:
         self.jobs = Jobs(database, events, dependencies, enqueue, keys, self.lists, audit)
         self.quarantines = Quarantines(database, events, quarantine_after)
         self.versions = versions = Versions(database)
-        self.standings = Standings(
-            database, self.jobs, keys, self.queues, self.quarantines, versions, self.audit
-        )
         self.graphs = Graphs(database, self.jobs)
         self.errors = Errors(database)
         self.bulk = Bulk(database, self.jobs, self.lists, dependencies, keys)
@@ -101,7 +97,7 @@ class Store:
         self.moves = Moves(database)
         self.types = Types(database)
         self.stats = stats = Stats(database)
-        self.waiting = Waiting(database, stats)
+        self.waiting = Waiting(database, stats, self.jobs, keys, queues, held, versions, self.audit)
 
     def write(self, *, durable: bool) -> AbstractContextManager[None]:
         """Run several verbs in one transaction. `durable`: the commit waits for the disk.

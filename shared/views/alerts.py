@@ -3,7 +3,7 @@
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain.alerts import ErrorDetail
-from orpheus.shared.domain.concerns import AlertFacts
+from orpheus.shared.domain.deliveries import Undelivered as UndeliveredAlerts
 from orpheus.shared.domain.deliveries import undelivered, unsent
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.errors import NotFound
@@ -65,7 +65,7 @@ def alerts_json(store: Store) -> list[Alert]:
         ]
 
 
-def undelivered_alerts(store: Store, now_ms: int) -> list[AlertFacts]:
+def undelivered_alerts(store: Store, now_ms: int) -> list[UndeliveredAlerts]:
     """Return for each rule the alerts that have reached nobody, if there are any."""
     rows = store.alerts.all()
     last_jobs = {row.rule.name: row.last_job_id for row in rows if row.last_job_id is not None}
@@ -83,7 +83,7 @@ def _status(store: Store, job_id: int | None) -> Status | None:
         return None
 
 
-def _alert_json(row: AlertRow, status: Status | None, vain: AlertFacts | None) -> Alert:
+def _alert_json(row: AlertRow, status: Status | None, vain: UndeliveredAlerts | None) -> Alert:
     rule, state = row.rule, row.state
     return {
         "name": rule.name,
@@ -105,7 +105,7 @@ def _alert_json(row: AlertRow, status: Status | None, vain: AlertFacts | None) -
     }
 
 
-def _undelivered_json(vain: AlertFacts) -> Undelivered:
+def _undelivered_json(vain: UndeliveredAlerts) -> Undelivered:
     return {
         "alerts": vain.alerts,
         "job": vain.job_id,

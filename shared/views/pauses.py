@@ -2,7 +2,7 @@
 
 from typing_extensions import TypedDict
 
-from orpheus.shared.domain import why
+from orpheus.shared import storage
 from orpheus.shared.views.values import Time, optional_time
 
 
@@ -15,7 +15,7 @@ class Pause(TypedDict):
     at: Time | None
 
 
-def pause_json(pause: why.Pause | None) -> Pause | None:
+def pause_json(pause: storage.Pause | None) -> Pause | None:
     """Return who paused or resumed it; None for None."""
     if pause is None:
         return None

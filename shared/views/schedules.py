@@ -5,7 +5,7 @@ from itertools import islice
 
 from typing_extensions import TypedDict
 
-from orpheus.shared.domain import why
+from orpheus.shared import storage
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.schedules import OVERDUE_MS, overdue_tick_ms, ticks_after
 from orpheus.shared.errors import NotFound
@@ -95,7 +95,7 @@ def _schedules(store: Store, rows: Sequence[ScheduleRow]) -> list[Schedule]:
 
 
 def _schedule(
-    store: Store, row: ScheduleRow, runs: Sequence[ScheduledRun], pause: why.Pause | None
+    store: Store, row: ScheduleRow, runs: Sequence[ScheduledRun], pause: storage.Pause | None
 ) -> Schedule:
     definition, now_ms = row.definition, store.clock.wall_ms()
     ticks = () if row.paused else islice(ticks_after(definition, now_ms), _NEXT_RUNS)

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from typing_extensions import TypedDict
 
 from orpheus.shared.domain import jobs
-from orpheus.shared.domain.concerns import Standstill
 from orpheus.shared.domain.processes import (
     FAILURES_WITHIN_S,
     RECENT_EXITS,
@@ -30,7 +29,7 @@ from orpheus.shared.messages.jobs import RunningJob, running_job_of
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.supervisor_lock import is_gone, is_held
-from orpheus.shared.storage import Store
+from orpheus.shared.storage import Standstill, Store
 from orpheus.shared.views.exits import Failure, LastExit, exit_json
 from orpheus.shared.views.slot_reasons import reason_of
 from orpheus.shared.views.values import Time, tenths

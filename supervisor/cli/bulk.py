@@ -125,7 +125,7 @@ def end_dependents(store: Store) -> None:
 
 def _paused(store: Store, wanted: JobFilter, max_id: int) -> list[str]:
     """Return the paused queues in which jobs of the filter would wait."""
-    paused = [one for one in store.standings.pauses() if wanted.queue in (None, one)]
+    paused = [one for one in store.waiting.pauses() if wanted.queue in (None, one)]
     counts = store.stats.counts_by_queue() if paused else {}
     return [
         name

@@ -1,25 +1,21 @@
 """Read jobs: list them, show one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import click
 
-from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Attempt, Job, JobError, Status
 from orpheus.shared.domain.lifecycle import LIVE, WAITING
-from orpheus.shared.domain.limited import limited_by_queue
-from orpheus.shared.domain.rooms import FREE
-from orpheus.shared.domain.serving import serves
-from orpheus.shared.domain.silence import Silence
-from orpheus.shared.domain.why import how_cancelled, was_cancelled
+from orpheus.shared.explain.answers import queues_of
+from orpheus.shared.explain.facts import Facts
+from orpheus.shared.explain.reasons import of_next, of_worker
+from orpheus.shared.explain.sentences import how_cancelled, note_of
 from orpheus.shared.messages.jobs import job_of, listed_job_of
-from orpheus.shared.storage import Budget, JobOrder, Store
+from orpheus.shared.storage import Budget, JobOrder, NextJob, Store
 from orpheus.shared.text import first_line
-from orpheus.shared.views.queues import queue_json
-from orpheus.shared.views.why import as_ran, silent_jobs
 from orpheus.shared.views.workers import Worker
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.job_filter import filter_of, filter_options
@@ -37,7 +33,7 @@ from orpheus.supervisor.cli.output import (
     when,
 )
 from orpheus.supervisor.cli.processes import (
-    crews_of_now,
+    read_facts,
     read_workers,
     tell_if_nothing_runs,
     to_be_released,
@@ -96,10 +92,8 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> None:
         waits_for = _waits_for(store, page)
         is_any_live = any(job.status in LIVE for job in page)
         workers = read_workers(store, handover) if is_any_live or only else []
-        silent = silent_jobs(store, workers, handover.beat_timeout_s) if is_any_live else {}
-        page = [as_ran(store, job, silent) for job in page]
-        held = _held(store, handover, page, workers, silent, now_ms)
-        queue = queue_json(store, crews_of_now(store, handover, workers), only) if only else None
+        facts = read_facts(store, handover, workers)
+        held = _held(store, page, workers, facts)
     columns = _ENDED if wanted.by_end else _COLUMNS
     notes = (_note(job, now_ms, waits_for.get(job.id, ()), held.get(job.id)) for job in page)
     row = partial(_row, now_ms=now_ms, by_end=wanted.by_end)
@@ -108,8 +102,9 @@ def jobs(operator: Operator, limit: int, **fields: Any) -> None:
         at_least = "" if total.exact else "at least "
         which = "last" if wanted.by_end else "newest"
         click.echo(f"the {which} {len(page)} of {at_least}{total.value:,}", err=True)
-    if queue is not None:
-        warn_if_none_starts(queue)
+    for queue in queues_of(facts):
+        if queue.name == only and workers:
+            warn_if_none_starts(queue)
     if is_any_live:
         tell_if_nothing_runs(store, workers)
 
@@ -125,43 +120,27 @@ def _waits_for(store: Store, page: Sequence[Job]) -> dict[int, list[int]]:
 
 
 def _held(
-    store: Store,
-    handover: CommandLineHandover,
-    page: Sequence[Job],
-    workers: Sequence[Worker],
-    silent: Mapping[int, Silence],
-    now_ms: int,
+    store: Store, page: Sequence[Job], workers: Sequence[Worker], facts: Facts
 ) -> dict[int, str]:
-    """Return what holds back due jobs of a whole queue or type, and whose worker is silent.
+    """Return what holds jobs back, in a word or two: due ones, and those of a silent worker.
 
     Also whose worker ends, and who cancelled the cancelled ones.
     """
-    due = [job for job in page if job.status is Status.PENDING and job.run_at_ms <= now_ms]
-    leased = [job for job in page if job.status is Status.IN_PROGRESS]
-    told = to_be_released(store, workers) | {id: one.note for id, one in silent.items()}
-    found = {job.id: told[job.id] for job in leased if job.id in told}
-    cancelled = [job for job in page if was_cancelled(job)]
-    for job in cancelled:
-        found[job.id] = how_cancelled(store.audit.who_cancelled(job), job.error)
-    if not due:
-        return found
-    paused = {queue.name for queue in store.queues.all() if queue.paused}
-    quarantined = {one.type for one in store.quarantines.all()}
-    served = {name for queues in handover.storage.pools.values() for name in queues}
-    # One without queues is of another host, and may serve it.
-    ready = [one for one in crews_of_now(store, handover, workers) if one.ready]
-    rooms = store.queues.rooms()
-    for job in due:
-        if job.queue in paused:
-            found[job.id] = "queue paused"
-        elif job.type in quarantined:
-            found[job.id] = "type quarantined"
-        elif not store.has_many_hosts and not serves(served, job.queue):
-            found[job.id] = "no pool"
-        elif workers and not any(one.serves(job.queue) or not one.queues for one in ready):
-            found[job.id] = "no worker ready"
-        elif workers and (limited := limited_by_queue(rooms.get(job.queue, FREE))):
-            found[job.id] = limited.note
+    told = to_be_released(store, workers)
+    for incarnation in store.jobs.running():
+        if silence := of_worker(facts, incarnation, None):
+            told |= dict.fromkeys(store.leases.jobs_of(incarnation), note_of(silence))
+    found: dict[int, str] = {}
+    for job in page:
+        if job.status is Status.IN_PROGRESS and job.id in told:
+            found[job.id] = told[job.id]
+        elif job.was_cancelled:
+            found[job.id] = how_cancelled(store.audit.who_cancelled(job), job.error)
+        elif job.status is Status.PENDING and job.run_at_ms <= facts.now_ms:
+            quarantine = facts.quarantined.get(job.type)
+            reasons = of_next(facts, NextJob(job.queue, job.type, quarantine=quarantine))
+            if reasons:
+                found[job.id] = note_of(reasons[0])
     return found
 
 
@@ -193,7 +172,7 @@ def _note(job: Job, now_ms: int, waits_for: Sequence[int], held: str | None) -> 
         parts.append(held)
     if job.status is Status.PENDING and job.run_at_ms > now_ms:
         parts.append(f"due {since(job.run_at_ms, now_ms)}")
-    if was_cancelled(job):
+    if job.was_cancelled:
         return ", ".join(parts)
     if job.status is not Status.IN_PROGRESS:
         return ", ".join([*parts, *([_of_error(job.error)] if job.error else [])])
@@ -236,8 +215,6 @@ def show(operator: Operator, id: int) -> None:
         waits = first_reason(store, handover, id) if job.status in LIVE else None
         if job.status is Status.IN_PROGRESS:
             workers = read_workers(store, handover)
-            if waits:
-                job = as_ran(store, job, silent_jobs(store, workers, handover.beat_timeout_s))
             waits = waits or to_be_released(store, workers).get(id)
         now_ms = store.clock.wall_ms()
     print_fields(

@@ -1,20 +1,20 @@
 """`orpheus workers` and `programs`: every process with its state."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 from typing_extensions import TypedDict
 
-from orpheus.shared.domain.crews import Crew, nothing_runs
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import FAILURES_WITHIN_S, Role, SlotState
 from orpheus.shared.domain.words import noun_for
 from orpheus.shared.errors import NotFound
+from orpheus.shared.explain.facts import Facts, read
+from orpheus.shared.explain.sentences import nothing_runs
 from orpheus.shared.storage import Store
-from orpheus.shared.views.crews import crews_of
 from orpheus.shared.views.pools import ScaledBy, scaled_by
 from orpheus.shared.views.unknown_names import unknown_slot
 from orpheus.shared.views.workers import DrainedBy, Worker, workers_json
@@ -120,11 +120,15 @@ def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:
     return workers_json(store, supervised_on=None, beat_timeout_s=handover.beat_timeout_s)
 
 
-def crews_of_now(
-    store: Store, handover: CommandLineHandover, workers: Sequence[Worker]
-) -> list[Crew]:
-    """Return the workers of each pool of the configuration."""
-    return crews_of(store, handover.storage.pools, workers)
+def read_facts(
+    store: Store,
+    handover: CommandLineHandover,
+    workers: Sequence[Worker],
+    only: Collection[str] | None = None,
+) -> Facts:
+    """Return what explanations need; `only`: about these queues."""
+    pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
+    return read(store, workers, pools, timeout_s, only=only)
 
 
 def scaled_of(store: Store, items: Sequence[Worker], handover: CommandLineHandover) -> list[Scaled]:

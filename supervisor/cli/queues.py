@@ -1,20 +1,18 @@
-"""Queues: list them, pause and resume them."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Queues: list, pause and resume them."""
 
 import click
+import msgspec
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import NotFound
+from orpheus.shared.explain.answers import paused_of, queues_of
+from orpheus.shared.messages.queues import Code, Limits, Queue
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.text import printable
-from orpheus.shared.views.pauses import pause_json
-from orpheus.shared.views.queues import NoneStarts, Queue, queue_json, queues_json
 from orpheus.shared.views.unknown_names import names_of_queues, unknown_queue
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.given import as_called
+from orpheus.supervisor.cli.given import as_called, text_as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
     duration,
@@ -22,9 +20,8 @@ from orpheus.supervisor.cli.output import (
     print_json,
     print_table,
     print_whole,
-    tell_pause,
 )
-from orpheus.supervisor.cli.processes import crews_of_now, read_workers, tell_if_nothing_runs
+from orpheus.supervisor.cli.processes import read_facts, read_workers, tell_if_nothing_runs
 from orpheus.supervisor.cli.table import Column, Columns, fields_of
 from orpheus.supervisor.cli.unknown_names import warn_of_queue
 
@@ -35,7 +32,6 @@ _RANKS = {
     Status.DONE: 9,
     Status.CANCELLED: 11,
 }
-_FLOW = "in this minute and the last"
 _COLUMNS: Columns = (
     Column("QUEUE", least=12),
     "STATE",
@@ -44,7 +40,8 @@ _COLUMNS: Columns = (
     Column("PER KEY", 10),
     *(Column(status.value.upper(), _RANKS.get(status, 0)) for status in Status),
     Column("OLDEST", 4),
-    Column("DONE/MIN (5 MIN)", 5, usual="0.0"),
+    Column("IN/MIN", 5, usual="0.0"),
+    Column("OUT/MIN", 5, usual="0.0"),
     Column("EMPTY IN", 3),
     Column("WITH MORE", 12, least=24),
     Column("WHY", 1, least=12, enough=24),
@@ -58,13 +55,10 @@ def queues(operator: Operator, queue: str | None) -> None:
     """List queues with their state, limits and jobs by status; of QUEUE, tell all."""
     with operator.opened() as (store, handover):
         slots = read_workers(store, handover)
-        crews = crews_of_now(store, handover, slots)
-        if queue is None:
-            items = queues_json(store, crews)
-        elif told := unknown_queue(queue, names_of_queues(store, handover.storage.pools)):
+        told = queue and unknown_queue(queue, names_of_queues(store, handover.storage.pools))
+        if told:
             raise NotFound(told)
-        else:
-            items = [queue_json(store, crews, queue)]
+        items = queues_of(read_facts(store, handover, slots, {queue} if queue else None))
     if operator.as_json:
         print_json({"items": items})
     elif queue is None:
@@ -76,107 +70,56 @@ def queues(operator: Operator, queue: str | None) -> None:
 
 def _show(item: Queue) -> None:
     """Print all that is known of a queue, and nothing is cut."""
-    pools = [f"{one['name']} ({one['ready']} of {one['workers']} ready)" for one in item["pools"]]
-    todo = "resume" if item["paused"] else "jobs --queue"
-    fields = {
-        **fields_of(_COLUMNS, _queue_row(item)),
-        **({"empty in": item["no_estimate"]} if item["no_estimate"] else {}),
-        "due": item["due"],
-        "in/min": f"{item['submitted_per_minute']:.1f} {_FLOW}",
-        "out/min": f"{item['ended_per_minute']:.1f} {_FLOW}",
-        "pools": ", ".join(pools) or "none",
-        "next": as_called(f"orpheus {todo} {item['name']}"),
-    }
-    print_whole(fields)
-
-
-def _queue_row(item: Mapping[str, Any]) -> tuple[object, ...]:
-    return (
-        item["name"],
-        _state(item),
-        item["max_running"] or None,
-        item["rate"] or None,
-        ", ".join(str(one) for one in (item["max_running_per_key"], item["rate_per_key"]) if one)
-        or None,
-        *(item["counts"][status.value] for status in Status),
-        duration(item["oldest_pending_s"]),
-        f"{item['done_per_minute']:.1f}",
-        *_empty_in(item),
-        ", ".join(filter(None, (_why(item), _resumed(item)))) or None,
+    pools = [f"{pool.name} ({pool.ready} of {pool.workers} ready)" for pool in item.pools]
+    todo = "resume" if item.paused else "jobs --queue"
+    print_whole(
+        {
+            **fields_of(_COLUMNS, _queue_row(item)),
+            "due": item.due,
+            "pools": ", ".join(pools) or "none",
+            "next": as_called(f"orpheus {todo} {item.name}"),
+        }
     )
 
 
-def _state(item: Mapping[str, Any]) -> str:
-    if item["paused"]:
-        return "paused"
-    return "open" if item["pools"] else "no pool"
+def _queue_row(item: Queue) -> tuple[object, ...]:
+    limits = item.limits
+    more = [f"+{n}: {duration(seconds)}" for n, seconds in item.empty_in_s_with.items()]
+    return (
+        item.name,
+        "paused" if item.paused else "open" if item.pools else "no pool",
+        limits.max_running or None,
+        limits.rate or None,
+        _per_key(limits),
+        *(item.counts[status.value] for status in Status),
+        duration(item.oldest_due_s),
+        f"{item.in_per_minute:.1f}",
+        f"{item.out_per_minute:.1f}",
+        duration(item.empty_in_s) if item.empty_in_s else None,
+        ", ".join(more) or None,
+        _why(item),
+    )
 
 
-def _empty_in(item: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return in how long no due job of a queue is left: with these workers, and with more."""
-    drain = item["drain"]
-    if drain is None or not drain["seconds"]:
-        return None, None
-    more = [f"+{one['more_workers']}: {duration(one['seconds'])}" for one in drain["with_more"]]
-    return duration(drain["seconds"]), ", ".join(more) or None
+def _per_key(limits: Limits) -> str | None:
+    of_key = (limits.max_running_per_key, limits.rate_per_key)
+    return ", ".join(str(limit) for limit in of_key if limit) or None
 
 
-def _why(item: Mapping[str, Any]) -> str | None:
-    """Return who paused a queue, or why some or all of its jobs do not start now."""
-    if item["paused"]:
-        return ", ".join(
-            filter(None, (paused_by(item["pause"], "the configuration"), *_next_due(item)))
-        )
-    held = [_held_back(one) for one in item["held_back"]]
-    if limited := item["limited"]:
-        return ", ".join([_limited(limited), *held])
-    if item["none_starts"] and item["pools"]:  # its state says if no pool serves it
-        why = ": ".join(filter(None, (item["none_starts"], item["unready"])))
-        return ", ".join([why, *held])
-    return ", ".join([*filter(None, [item["slowed"]]), *held, *_next_due(item)]) or None
-
-
-def _next_due(item: Mapping[str, Any]) -> list[str]:
-    """Return when the next job is due, if none is due or runs."""
-    next_due_s = item["next_due_s"]
-    if not next_due_s or item["due"] or item["counts"][Status.IN_PROGRESS]:
-        return []
-    return [f"next due in {duration(next_due_s)}"]
-
-
-def _limited(limited: Mapping[str, Any]) -> str:
-    """Return which limit holds a queue's due jobs; until when comes first: the end may be cut."""
-    next_s = limited["next_s"]
-    soon = "" if next_s is None else f"next in {duration(next_s)}, "
-    return f"{soon}{limited['text']}"
+def _why(item: Queue) -> str | None:
+    """Return who paused a queue, or why its next due job does not start."""
+    if item.paused:
+        return paused_by(msgspec.to_builtins(item.paused), "the configuration")
+    if item.reason is None or item.reason.code is Code.NO_POOL:  # its state says so
+        return None
+    return text_as_called(item.reason.text)
 
 
 def warn_if_none_starts(queue: Queue) -> None:
-    """Say why no job of a queue starts, or that a limit holds back all of them.
-
-    `tell_if_nothing_runs` says if nothing runs at all.
-    """
-    if queue["limited"] and not queue["none_starts"]:
-        click.echo(f"queue {queue['name']}: {_limited(queue['limited'])}", err=True)
-    if queue["none_starts"] not in (None, NoneStarts.NOTHING_RUNS):
-        who = printable(paused_by(queue["pause"]) or "the configuration")
-        why = f"paused by {who}" if queue["paused"] else queue["none_starts"]
-        unready = f": {printable(queue['unready'])}" if queue["unready"] else ""
-        told = f"queue {queue['name']}: {why}, so none of its jobs starts{unready}"
-        click.echo(told, err=True)
-
-
-def _held_back(held: Mapping[str, Any]) -> str:
-    least = "at least " if held["relation"] == "gte" else ""
-    oldest = duration(held["oldest_s"])
-    return f"{least}{held['jobs']} held back: {held['type']} is quarantined (oldest {oldest})"
-
-
-def _resumed(item: Mapping[str, Any]) -> str | None:
-    """Return who resumed a queue that the configuration pauses."""
-    if item["resumed"] is None:
-        return None
-    return f"resumed by {paused_by(item['resumed'], 'an operator')}; the configuration pauses it"
+    """Say why no job of a queue starts; `tell_if_nothing_runs` says if nothing runs at all."""
+    if queue.reason is not None:
+        text = printable(text_as_called(queue.reason.text))
+        click.echo(f"queue {queue.name}: {text}", err=True)
 
 
 @click.command()
@@ -202,23 +145,23 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
         raise click.UsageError(f"{queue!r} is not a valid name: it {NAME_RULE}")
     with operator.opened() as (store, handover):
         warn_of_queue(store, handover, queue)
-        was_paused = any(one.paused for one in store.queues.all() if one.name == queue)
-        standing = pause_queue(store, operator.actor(reason), queue, paused=paused)
+        was_paused = any(row.paused for row in store.queues.all() if row.name == queue)
+        before = pause_queue(store, operator.actor(reason), queue, paused=paused)
         slots = read_workers(store, handover)
-        item = queue_json(store, crews_of_now(store, handover, slots), queue)
-    if paused:
-        tell_pause(f"queue {queue}", item, pause_json(standing), as_json=operator.as_json)
-    elif operator.as_json:
+        (item,) = queues_of(read_facts(store, handover, slots, {queue}))
+    if operator.as_json:
         print_json(item)
+        return
+    if paused:
+        by = f" by {before.by}" if before and before.by else ""
+        stands = before is not None and item.paused == paused_of(before)
+        now = f"already paused{by}" if stands else "paused"
     else:
         now = "resumed" if was_paused else "still open"
-        click.echo(printable(f"queue {queue}: {now}{_but_nobody(item)}"))
+        if not item.pools:
+            now += ", but no pool serves it"
+        elif item.reason:
+            now += f", but {text_as_called(item.reason.text)}"
+    click.echo(printable(f"queue {queue}: {now}"))
+    if not paused:
         tell_if_nothing_runs(store, slots)
-
-
-def _but_nobody(item: Queue) -> str:
-    """Return why an open queue starts no job all the same; others say if nothing runs at all."""
-    if not item["pools"]:
-        return ", but no pool serves it"
-    is_nobody = item["none_starts"] == NoneStarts.NONE_READY and item["unready"]
-    return f", but {NoneStarts.NONE_READY}: {item['unready']}" if is_nobody else ""

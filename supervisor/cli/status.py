@@ -11,6 +11,7 @@ from time import sleep
 from typing import Any
 
 import click
+import msgspec
 
 from orpheus.config.regular_file import state_of
 from orpheus.config.sources import config_file
@@ -18,11 +19,11 @@ from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.words import without_durations
 from orpheus.shared.errors import ConfigurationError, ExitCode, StorageError
+from orpheus.shared.explain.answers import counts_of, verdict_of
 from orpheus.shared.messages.encoding import encode
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store, state_files, whole_url
 from orpheus.shared.text import printable
-from orpheus.shared.views.verdict import verdict_json
 from orpheus.supervisor.cli.given import as_called, text_as_called
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import (
@@ -37,7 +38,7 @@ from orpheus.supervisor.cli.output import (
     terminal_width,
     width_of_terminal,
 )
-from orpheus.supervisor.cli.processes import print_workers, read_workers, scaled_of
+from orpheus.supervisor.cli.processes import print_workers, read_facts, read_workers, scaled_of
 from orpheus.supervisor.cli.table import cells_wide, shortened, wrapped
 
 _LOOK_EVERY_S = 1.0
@@ -64,13 +65,11 @@ def status(operator: Operator, watch: bool) -> int:
 def _status(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
     items = read_workers(store, handover)
     with store.snapshot():
-        counts = store.stats.counts()
         ended = store.stats.finished_in(60)
-        by_queue_s = store.waiting.oldest_pending_by_queue()
-        queue, waited_s = store.waiting.oldest_due(by_queue_s) or (None, None)
-        pools, timeout_s = handover.storage.pools, handover.beat_timeout_s
+        facts = read_facts(store, handover, items)
+        waited_s, queue = facts.oldest_due() or (None, None)
         return {
-            "counts": {status.value: n for status, n in counts.items()},
+            "counts": counts_of(store.stats.counts()),
             "oldest_pending_s": waited_s,
             "oldest_pending_queue": queue,
             "last_hour": {
@@ -81,7 +80,7 @@ def _status(store: Store, handover: CommandLineHandover) -> dict[str, Any]:
             "workers": items,
             # What the configuration says is no news; what an operator has taken away is.
             "scaled": [one for one in scaled_of(store, items, handover) if one["scaled"]],
-            "verdict": verdict_json(store, items, pools, timeout_s, by_queue_s),
+            "verdict": msgspec.to_builtins(verdict_of(store, facts)),
         }
 
 

@@ -21,11 +21,7 @@ from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json, reader_may_leave
 from orpheus.supervisor.cli.payload import payload_of
 from orpheus.supervisor.cli.unknown_names import (
-    warn_if_nothing_runs,
-    warn_of_no_workers,
-    warn_of_paused,
-    warn_of_quarantine,
-    warn_of_unserved,
+    warn_if_held,
 )
 from orpheus.supervisor.cli.why import WaitingJob
 
@@ -96,13 +92,8 @@ def submit(
             if wait or not operator.as_json:
                 what = "submitted" if submitted.created else "is live with this unique key"
                 click.echo(f"job {job.id} {what}", err=wait)
-            if not _has_ended(job):
-                warn_of_unserved(store, handover, job.queue)
-                if not wait:  # else it is told as a reason, if it lasts
-                    warn_of_quarantine(store, job.type)
-                    warn_of_paused(store, [job.queue])
-                    warn_of_no_workers(store, handover, job.queue)
-                    warn_if_nothing_runs(store, handover)
+            if not wait and not _has_ended(job):  # while it waits, `why` tells it, if it lasts
+                warn_if_held(store, handover, job.queue, job.type)
         if wait:
             waiting = WaitingJob(store, handover)
             job = _wait(store, job, _nothing if operator.as_json else waiting.news)

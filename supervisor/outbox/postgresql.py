@@ -18,9 +18,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
-from orpheus.shared.domain.concerns import MOST_REFUSED, RefusedRows
 from orpheus.shared.outbox.table import quoted
-from orpheus.shared.storage import RowId
+from orpheus.shared.storage import MOST_REFUSED, RefusedRows, RowId
 from orpheus.supervisor.outbox.rows import (
     MOST_BYTES,
     MOST_ROWS,

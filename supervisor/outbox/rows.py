@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
-from orpheus.shared.domain.concerns import RefusedRows
 from orpheus.shared.errors import OrpheusError
-from orpheus.shared.storage import RowId
+from orpheus.shared.storage import RefusedRows, RowId
 from orpheus.shared.text import first_line
 
 OPTIONS = ("queue", "priority", "run_at", "unique_key", "concurrency_key", "tags")

@@ -18,12 +18,11 @@ from typing import Any
 
 import apsw
 
-from orpheus.shared.domain.concerns import MOST_REFUSED, RefusedRows
 from orpheus.shared.logs import get_logger
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.outbox.table import quoted
 from orpheus.shared.process.files import run_as_owner, sync_folder
-from orpheus.shared.storage import RowId
+from orpheus.shared.storage import MOST_REFUSED, RefusedRows, RowId
 from orpheus.supervisor.outbox.rows import (
     MOST_BYTES,
     MOST_ROWS,

@@ -9,6 +9,8 @@ import msgspec
 from orpheus.shared.messages.encoding import encode
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(\d{3}){1,2}Z")
+_WHOLE = re.compile(r"\.0+Z")
+"""A decoded time does not know that it was encoded with a fraction of 0."""
 _TIMES = ("at", "tick", "last_run", "next_runs")
 
 
@@ -16,7 +18,7 @@ def checked(declared: Any, text: str) -> Any:
     """Return the answer as `declared`, which must have the same fields."""
     value, plain = msgspec.json.decode(text, type=declared), json.loads(text)
     check_times(plain)
-    assert json.loads(encode(value)) == plain
+    assert json.loads(_WHOLE.sub("Z", encode(value).decode())) == json.loads(_WHOLE.sub("Z", text))
     return value
 
 

@@ -14,6 +14,8 @@ from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.messages import jobs
+from orpheus.shared.messages.queues import Queues
+from orpheus.shared.messages.status import Stats
 from orpheus.shared.storage import Store
 from tests.api.shapes import checked
 from tests.machine import slowness
@@ -288,7 +290,7 @@ def test_queues_and_figures_count_exactly(api: Any) -> None:
     queues = {q["name"]: q for q in api.client.get("/queues").json()["items"]}
     stats = api.client.get("/stats").json()
     assert queues["mail"]["counts"]["pending"] == 1
-    assert queues["mail"]["oldest_pending_s"] >= 0
+    assert queues["mail"]["oldest_due_s"] >= 0
     assert stats["counts"] == {
         "blocked": 0, "pending": 2, "in_progress": 0, "done": 1, "failed": 0, "cancelled": 0
     }  # fmt: skip
@@ -337,10 +339,10 @@ def test_every_answer_is_what_the_document_says(api: Any) -> None:
         (f"/jobs/{job_id}/events", jobs.Events),
         ("/workers", answers.Workers),
         ("/types", answers.JobTypes),
-        ("/queues", answers.Queues),
+        ("/queues", Queues),
         ("/schedules", answers.Schedules),
         ("/audit", answers.AuditPage),
-        ("/stats", answers.Stats),
+        ("/stats", Stats),
         ("/healthz", answers.Health),
         ("/readyz", answers.Readiness),
     ]

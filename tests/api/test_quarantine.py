@@ -29,12 +29,11 @@ def type_named(api: Any, name: str) -> Any:
     return next(one for one in items if one["name"] == name)
 
 
-def test_types_and_stats_have_the_evidence(api: Any) -> None:
+def test_types_have_the_evidence(api: Any) -> None:
     quarantine = type_named(api, "add")["quarantine"]
     assert [one["job"] for one in quarantine["crashes"]] == [1, 2]
     assert quarantine["crashes"][0]["evidence"] == "killed by SIGSEGV"
     assert quarantine["text"].startswith("its jobs killed 2 workers without a success between")
-    assert api.client.get("/stats").json()["quarantined"] == [quarantine]
 
 
 def test_a_page_of_jobs_names_it_so_that_none_calls_its_jobs_due(api: Any) -> None:
@@ -60,16 +59,14 @@ def test_the_metrics_name_it_while_it_lasts(api: Any) -> None:
     assert line not in api.client.get("/metrics").text.splitlines()
 
 
-def test_a_queue_tells_how_many_it_holds_back_and_for_how_long(api: Any) -> None:
+def test_a_queue_says_that_its_jobs_are_held_back(api: Any) -> None:
     for _ in range(2):
         api.submit(queue="mail")
     holder = Holder("default-1", "another life", 9)
     assert api.store.leases.lease(holder, ("*",), 9, 30_000) == []
     mail = next(one for one in api.client.get("/queues").json()["items"] if one["name"] == "mail")
-    assert (mail["due"], mail["oldest_pending_s"], mail["quarantined"]) == (0, None, ["add"])
-    (held,) = mail["held_back"]
-    assert held.pop("oldest_s") >= 0
-    assert held == {"type": "add", "jobs": 2, "relation": "eq"}
+    assert (mail["due"], mail["oldest_due_s"]) == (0, None)
+    assert (mail["reason"]["code"], mail["reason"]["by"]) == ("quarantined", "type add")
 
 
 def test_its_jobs_are_accepted_and_wait_and_say_why(api: Any) -> None:
@@ -89,7 +86,6 @@ def test_a_release_runs_them_again_and_stands_in_the_audit_log(api: Any) -> None
     answer = api.client.post("/types/add/release", json={"reason": "a newer libpng"})
     assert (answer.status_code, answer.json()) == (200, {"name": "add", "quarantine": None})
     assert type_named(api, "add")["quarantine"] is None
-    assert api.client.get("/stats").json()["quarantined"] == []
     assert [one.job_id for one in api.lease()] == [job_id]
     entry = api.client.get("/audit").json()["items"][0]
     assert (entry["action"], entry["target"]) == ("release", "type add")

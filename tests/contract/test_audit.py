@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.domain.schedules import ScheduleDefinition
-from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations import operator_actions
-from orpheus.shared.storage import Actor, AuditFilter, AuditPage, Budget, Store
+from orpheus.shared.storage import Actor, AuditFilter, AuditPage, Budget, Pause, Store
 from orpheus.shared.storage.verbs import windows
 from tests.audit_log import entries_of
 
@@ -138,7 +136,7 @@ def test_only_a_new_reason_changes_who_paused_what_is_paused_already(
 ) -> None:
     store.schedules.configure([ScheduleDefinition("mail", "noop", every_s=60)])
     pauses = (
-        (operator_actions.pause_queue, store.standings.pauses, "open"),
+        (operator_actions.pause_queue, store.waiting.pauses, "open"),
         (operator_actions.pause_schedule, store.schedules.pauses, "running"),
     )
     for pause, standing, unpaused in pauses:
@@ -156,24 +154,6 @@ def test_only_a_new_reason_changes_who_paused_what_is_paused_already(
             ("pause", unpaused, "paused"),
             ("pause", "paused by cli:ada: as asked", "paused"),
         ]
-
-
-def test_a_pause_or_resumption_that_overrules_the_configuration_is_kept_as_well(
-    store: Store, clock: Any
-) -> None:
-    store.queues.configure({"mail": QueueRules(paused=True)})
-    assert operator_actions.pause_queue(store, ADA, "mail", paused=True) == Pause()
-    operator_actions.pause_queue(store, ADA, "mail", paused=False)
-    first = Pause("cli:ada", "as asked", clock.wall)
-    for by, reason in (("cli:eve", None), ("cli:eve", "it is back")):
-        resumed = operator_actions.pause_queue(store, Actor(by, reason), "mail", paused=False)
-        assert resumed == first
-    assert store.standings.resumptions()["mail"].reason == "it is back"
-    assert changes(store) == [
-        ("pause", "paused", "paused"),
-        ("resume", "paused", "open"),
-        ("resume", "open by cli:ada: as asked", "open"),
-    ]
 
 
 def test_pauses_and_runs_tell_what_they_changed(store: Store) -> None:

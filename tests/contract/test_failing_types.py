@@ -7,8 +7,8 @@ import pytest
 from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import Store, TypeRow
-from orpheus.shared.views.verdict import verdict_json
 from tests.contract.conftest import FakeClock
+from tests.explained import verdict
 
 MINUTE_MS = 60_000
 Finish = Callable[..., int]
@@ -33,8 +33,8 @@ def finish(store: Store, submit: Callable[..., int], lease: Callable[..., list[L
 
 
 def texts(store: Store) -> list[str]:
-    found = verdict_json(store, [], {"default": ["*"]}, 30, {})["concerns"]
-    return [one["text"] for one in found if one["code"] == "type_failing"]
+    concerns = verdict(store).concerns
+    return [concern.text for concern in concerns if concern.code == "type_failing"]
 
 
 def test_a_type_that_only_fails_is_told_for_an_hour(

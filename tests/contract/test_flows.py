@@ -39,28 +39,27 @@ def test_what_came_and_what_ended_is_counted_by_queue_for_this_minute_and_the_la
     clock.advance(30_000)
     # It is half a minute since the minute began: one and a half of them count.
     assert store.stats.flows() == {
-        "mail": Flow(10 / 1.5, 2 / 1.5, silent_s=30),
-        "media": Flow(5 / 1.5, 1 / 1.5, silent_s=30),
+        "mail": Flow(10 / 1.5, 2 / 1.5, 0.0),
+        "media": Flow(5 / 1.5, 1 / 1.5),
     }
     clock.advance(10 * MINUTE_MS)
-    assert store.stats.flows() == {"mail": Flow(), "media": Flow()}
+    assert store.stats.flows() == {"mail": Flow(run_s=0.0), "media": Flow()}
 
 
-def test_jobs_that_ended_are_counted_by_queue_however_they_ended(
+def test_the_mean_run_time_is_that_of_jobs_done_in_the_last_quarter_of_an_hour(
     store: Store, clock: FakeClock, lease: Callable[..., list[Lease]], end: Callable[..., bool]
 ) -> None:
     come(store, "mail", 3)
-    store.jobs.cancel(come(store, "media", 2)[0])
-    done, failed = lease(2, queues=("mail",))
-    end(done, Ending.SUCCEEDED)
+    for run_ms, ending in ((1_000, Ending.SUCCEEDED), (3_000, Ending.SUCCEEDED)):
+        (held,) = lease()
+        clock.advance(run_ms)
+        end(held, ending)
+    (failed,) = lease()
+    clock.advance(60_000)
     end(failed, Ending.FAILED_PERMANENTLY)
-    clock.advance(MINUTE_MS)
-    assert store.stats.runs_per_s() == {"mail": 2 / 60}
-    clock.advance(13 * MINUTE_MS)
-    assert store.stats.runs_per_s() == {}
-    assert store.stats.ran_by_queue(15) == {"mail": 2}
-    clock.advance(2 * MINUTE_MS)
-    assert store.stats.ran_by_queue(15) == {}
+    assert store.stats.flows()["mail"].run_s == 2
+    clock.advance(15 * MINUTE_MS)
+    assert store.stats.flows()["mail"].run_s is None
 
 
 def test_a_rate_is_that_of_the_time_that_has_passed(
@@ -77,10 +76,8 @@ def test_a_rate_is_that_of_the_time_that_has_passed(
             end(held)
             clock.advance(MINUTE_MS // 4)
         assert store.stats.finished_in(5).per_minute == 2
-        assert store.stats.done_per_minute() == {"mail": 2}
     store.jobs.cancel(come(store, "mail", 1)[0])
     assert store.stats.finished_in(5).per_minute == 12 / 5.5
-    assert store.stats.done_per_minute() == {"mail": 2}
 
 
 def test_a_burst_counts_as_a_whole_until_its_minute_has_passed(
@@ -110,51 +107,16 @@ def test_gaps_of_deleted_jobs_do_not_hide_what_came(store: Store, clock: FakeClo
     for job_id in [*old[5:], *new[:3]]:
         store.jobs.cancel(job_id)
         store.jobs.delete(job_id)
-    assert store.stats.flows()["mail"].submitted_per_minute == 17
+    assert store.stats.flows()["mail"].in_per_minute == 17
 
 
-def test_a_batch_of_a_second_is_no_rate_of_a_minute(
+def test_of_very_many_that_came_some_are_counted(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stats, "_MOST_CAME", 50)
-    come(store, "mail", 50)
-    for passed_ms in (0, 500, 3_000):
-        clock.advance(passed_ms)
-        assert store.stats.flows()["mail"].submitted_per_minute == 50
-    clock.advance(86_500)
-    come(store, "mail", 500)
-    assert store.stats.flows()["mail"].submitted_per_minute == 50
-
-
-def test_more_than_ten_thousand_that_came_are_counted(store: Store, clock: FakeClock) -> None:
-    come(store, "mail", 10_500)
+    come(store, "mail", 60)
     clock.advance(30_000)
-    assert store.stats.flows()["mail"].submitted_per_minute == 10_500 / 1.5
-
-
-def test_of_more_than_can_be_counted_the_newest_tell_the_rate(
-    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stats, "_MOST_CAME", 50)
-    come(store, "mail", 500)
-    clock.advance(30_000)
-    come(store, "mail", 50)
-    clock.advance(75_000)
-    assert store.stats.flows()["mail"].submitted_per_minute == 50 / 1.25
-
-
-def test_a_flow_tells_for_how_long_jobs_came_and_how_long_none_has(
-    store: Store, clock: FakeClock
-) -> None:
-    come(store, "mail", 20)
-    clock.advance(14_000)
-    come(store, "media", 1)
-    come(store, "mail", 1)
-    clock.advance(1_000)
-    assert store.stats.flows() == {
-        "mail": Flow(21 / 1.25, 0.0, came_for_s=14, silent_s=1),
-        "media": Flow(1 / 1.25, 0.0, came_for_s=0, silent_s=1),
-    }
+    assert store.stats.flows()["mail"].in_per_minute == 50 / 1.5
 
 
 def test_without_jobs_nothing_flows(store: Store) -> None:

@@ -133,14 +133,13 @@ def test_stats_tell_throughput_latency_and_the_oldest_waiting_job(
     end(held)
     wait, run = store.stats.latencies()
     assert (wait.p50_s, run.p95_s) == (2.0, 0.5)
-    assert store.waiting.oldest_pending_s() is None
+    assert store.waiting.oldest_due_s() is None
     submit(priority=-1)
     clock.advance(3_000)
     submit(priority=9)
     submit(delay_ms=60_000)
     clock.advance(1_000)
-    assert store.waiting.oldest_pending_s() == 4.0
-    assert store.waiting.oldest_due() == ("default", 4.0)
+    assert store.waiting.oldest_due_s() == 4.0
     assert store.stats.finished_in(5).by_status[Status.DONE] == 1
     minutes = store.stats.by_minute(3)
     assert len(minutes) == 3 and sum(minute.done for minute in minutes) == 1

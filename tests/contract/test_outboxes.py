@@ -5,10 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.concerns import RefusedRows
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import OutboxBatch, OutboxCounts, OutboxTaken, RowId, Store
+from orpheus.shared.storage import OutboxBatch, OutboxCounts, OutboxTaken, RefusedRows, RowId, Store
 from tests.contract.conftest import FakeClock
 
 

@@ -7,11 +7,8 @@ import pytest
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.rates import QueueRules, Rate
-from orpheus.shared.domain.why import Pause
-from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.storage import Actor, Store
-from tests.contract.conftest import FakeClock
+from orpheus.shared.storage import Store
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]
@@ -48,23 +45,6 @@ def test_the_operators_word_outlives_the_configurations(store: Store, another) -
     another().queues.configure({"mail": QueueRules(paused=True)})
     assert [(q.name, q.paused) for q in store.queues.all()] == [("mail", False), ("other", True)]
     assert store.queues.paused_by_hand() == {"mail": False, "other": True}
-
-
-def test_who_resumed_a_queue_that_the_configuration_pauses_is_known(
-    store: Store, clock: FakeClock
-) -> None:
-    paused = QueueRules(paused=True)
-    store.queues.configure({"mail": paused, "other": QueueRules(), "idle": paused, "api": paused})
-    for action, name in (("pause", "mail"), ("resume", "mail"), ("resume", "other")):
-        pause_queue(store, Actor("cli:eve", f"to {action}"), name, paused=action == "pause")
-    store.queues.resume("api")
-    assert store.standings.resumptions() == {
-        "mail": Pause("cli:eve", "to resume", clock.wall),
-        "api": Pause(),
-    }
-    store.queues.configure({"mail": QueueRules(), "api": paused})
-    store.queues.pause("api")
-    assert store.standings.resumptions() == {}
 
 
 def test_at_most_max_running_jobs_of_a_queue_are_leased(

@@ -75,15 +75,6 @@ def test_all_that_a_report_tells_is_told_of_one_moment(
     assert 0 <= times[0][0] - first <= 100, "at the first reading"
 
 
-def test_the_pace_of_a_queue_is_that_of_its_jobs(store, clock, submit, lease) -> None:
-    for _ in range(2):
-        submit()
-    leases = lease(2)
-    clock.advance(100)
-    finish(store, leases, Ending.SUCCEEDED, [RunTimes(20, 10)] * 2)
-    assert store.stats.paces()["default"].ran_s == pytest.approx(0.02)
-
-
 @both_ways
 def test_a_clock_that_is_set_makes_no_time_negative(store, clock, submit, lease, ending) -> None:
     for jump_ms in (-3_600_000, -2_000, 3_600_000):

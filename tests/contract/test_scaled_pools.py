@@ -9,11 +9,12 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import Order, Role, SlotRecord, SlotState
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import TransitionRefused
+from orpheus.shared.explain.answers import verdict_of
+from orpheus.shared.explain.facts import read
 from orpheus.shared.operations.supervisor_requests import ask_for_slot, ask_for_workers
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Actor, Store
 from orpheus.shared.views.pools import ScaledBy, scaled_by
-from orpheus.shared.views.verdict import verdict_json
 from orpheus.shared.views.workers import workers_json
 
 POOLS = {"default": ["default"], "mail": ["mail"]}
@@ -53,30 +54,6 @@ def test_who_scaled_a_pool_is_told_until_its_supervisor_restarts(store: Store, c
     assert (latest["by"], latest["reason"]) == ("api:::1", None), "where the host was named"
 
 
-def test_the_concern_of_a_pool_at_0_says_who_scaled_it(store: Store, clock: Any) -> None:
-    boss = own_record(clock, "ada", Role.SUPERVISOR, "supervisor", "life-1", ready=True)
-    worker = own_record(clock, "ada", Role.WORKER, "default-1", "life-2", ready=True)
-    for one in (boss, replace(worker, pool="default")):
-        store.processes.register(one)
-    slot = SlotRecord(
-        "ada", "default-1", "default", Role.WORKER, SlotState.READY, False, "", 7, "life-2",
-        None, None, 1, 0, (),
-    )  # fmt: skip
-    store.processes.put_slots([slot])
-    store.jobs.submit(NewJob("add", queue="mail"))
-
-    def concern() -> tuple[str, str | None]:
-        workers = workers_json(store, supervised_on=None, beat_timeout_s=15)
-        (one,) = verdict_json(store, workers, POOLS, 15.0, {"mail": 1.0})["concerns"]
-        return one["text"], one["command"]
-
-    wait = "and 1 job waits in queue mail."
-    assert concern() == (f"Pool mail has no workers, {wait}", "orpheus scale mail 1")
-    ask_for_workers(store, Actor("cli:root", "night load"), "mail", 0, POOLS, (), None)
-    scaled = "Pool mail was scaled to 0 workers by cli:root (night load)"
-    assert concern() == (f"{scaled}, {wait}", "orpheus scale mail 1")
-
-
 def _with_slots_that_leave(store: Store, clock: Any) -> None:
     """Of two workers of `long` one is scaled away, and so is the only one of `wide`."""
     boss = own_record(clock, "ada", Role.SUPERVISOR, "supervisor", "life-1", ready=True)
@@ -110,3 +87,14 @@ def test_nothing_is_asked_of_a_slot_that_is_scaled_away(
         "(`orpheus scale long 2` brings it back, while the configuration has long)"
     )
     assert store.supervision.take_requests("ada") == []
+
+
+def test_the_concern_of_a_pool_at_0_says_who_scaled_it(store: Store, clock: Any) -> None:
+    _with_slots_that_leave(store, clock)
+    ask_for_workers(store, Actor("cli:root", "cost"), "mail", 0, POOLS, (), None)
+    store.jobs.submit(NewJob("add", queue="mail"))
+    workers = workers_json(store, supervised_on=None, beat_timeout_s=15)
+    pools = {name: [name] for name in ("mail", "long", "wide")}
+    (concern,) = verdict_of(store, read(store, workers, pools, 15.0)).concerns
+    assert "pool mail is ready: it is scaled to 0 by cli:root (cost), and" in concern.text
+    assert concern.command == "orpheus scale mail 1"

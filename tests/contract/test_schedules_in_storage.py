@@ -9,9 +9,8 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
-from orpheus.shared.domain.why import Pause
 from orpheus.shared.operations.operator_actions import pause_queue, pause_schedule
-from orpheus.shared.storage import Actor, Store
+from orpheus.shared.storage import Actor, Pause, Store
 
 MINUTELY = ScheduleDefinition("report", "noop", cron="* * * * *", queue="reports")
 

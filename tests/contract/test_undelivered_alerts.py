@@ -6,11 +6,12 @@ import pytest
 
 from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.operations.trouble import trouble
 from orpheus.shared.storage import Store
 from orpheus.shared.views.alerts import Alert, alerts_json
-from orpheus.shared.views.verdict import trouble, verdict_json
 from tests.contract.alert_rules import MINUTE_MS, NOTIFY, RULE, look
 from tests.contract.conftest import FakeClock
+from tests.explained import verdict
 
 AWAY = JobError("CallFailed", "chat.example: timed out", "a traceback")
 
@@ -80,8 +81,8 @@ def test_a_rule_says_what_became_of_its_last_job_and_what_reached_nobody(
 
 
 def told(store: Store) -> list[str]:
-    found = verdict_json(store, [], {}, 15.0, {})["concerns"]
-    return [one["text"] for one in found if one["code"] == "alert_undelivered"]
+    concerns = verdict(store).concerns
+    return [concern.text for concern in concerns if concern.code == "alert_undelivered"]
 
 
 def test_what_was_delivered_stays_so_when_its_job_is_deleted(

@@ -12,15 +12,15 @@ from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.rates import QueueRules
-from orpheus.shared.domain.why import Code, reasons
 from orpheus.shared.errors import InvalidJob
 from orpheus.shared.job_types.admission import prepare_job
+from orpheus.shared.messages.queues import Code
 from orpheus.shared.process.host import own_host
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, TypeRow
 from orpheus.shared.storage.verbs import job_types
 from tests.contract.conftest import TTL_MS, FakeClock, Opener
-from tests.contract.quarantine.conftest import CREW
+from tests.explained import reasons_of, worker
 
 Fits = Callable[..., int]
 MINUTE_MS = 60_000
@@ -94,8 +94,11 @@ def accept(store: Store) -> Fits:
     return submit
 
 
+WORKERS = [worker(f"default-{n}") for n in range(1, 10)]
+
+
 def codes(store: Store, job_id: int) -> list[Code]:
-    return [one.code for one in reasons(store.standings.of(job_id), [CREW])]
+    return [Code(reason.code) for reason in reasons_of(store, job_id, *WORKERS)]
 
 
 def upkeep(store: Store) -> None:
@@ -229,12 +232,12 @@ def test_why_says_that_no_worker_has_the_code(
     assert codes(store, newer) == []
     new.dies()
     assert codes(store, newer) == [Code.NEWER_CODE]
-    (reason,) = reasons(store.standings.of(newer), [CREW])
-    assert reason.text == "it waits for a worker with the newer code of resize"
+    (reason,) = reasons_of(store, newer)
+    assert reason.data["code"] == "newer"
     old.lease(0)
     old.dies()
-    (reason,) = reasons(store.standings.of(older), [CREW])
-    assert reason.text == "it waits for a worker with the other code of resize"
+    (reason,) = reasons_of(store, older)
+    assert reason.data["code"] == "other"
 
 
 def test_when_nobody_has_a_version_any_more_its_jobs_are_judged_anew(

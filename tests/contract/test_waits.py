@@ -52,7 +52,7 @@ def test_a_job_that_was_due_before_it_was_submitted_waits_since_its_submission(
     blocked = submit(depends_on=(job_id,), run_at_ms=clock.wall - HOUR_MS)
     assert store.jobs.get(blocked).freed_at_ms is None
     clock.advance(WAITED_MS)
-    assert store.waiting.oldest_pending_s() == 0.02
+    assert store.waiting.oldest_due_s() == 0.02
     assert store.alerts.late_queues(clock.wall - WAITED_MS, 1) == []
     assert store.alerts.late_queues(clock.wall - WAITED_MS + 1, 1) == ["default"]
     end(lease()[0])
@@ -144,10 +144,10 @@ def test_the_oldest_due_job_is_the_one_that_could_run_first(
     clock.advance(BLOCKED_MS)
     assert end(held)
     clock.advance(1_000)
-    assert store.waiting.oldest_pending_s() == 1.0
+    assert store.waiting.oldest_due_s() == 1.0
     submit(priority=-1)
     clock.advance(500)
-    assert store.waiting.oldest_pending_s() == 1.5
+    assert store.waiting.oldest_due_s() == 1.5
 
 
 def test_a_job_that_has_waited_behind_jobs_just_unblocked_is_the_oldest(
@@ -161,7 +161,7 @@ def test_a_job_that_has_waited_behind_jobs_just_unblocked_is_the_oldest(
     clock.advance(4_000)
     assert end(held)
     clock.advance(1_000)
-    assert store.waiting.oldest_pending_s() == 5.0
+    assert store.waiting.oldest_due_s() == 5.0
 
 
 def test_a_queue_is_not_late_for_what_its_jobs_were_blocked(
@@ -193,7 +193,7 @@ def test_what_a_job_ran_before_it_was_released_is_no_wait(
     clock.advance(RAN_MS)
     assert end(held, Ending.RELEASED)
     clock.advance(1_000)
-    assert store.waiting.oldest_pending_s() == 1.0
+    assert store.waiting.oldest_due_s() == 1.0
     submit()
     (again,) = lease()
     assert again.job_id == job_id, "its turn is still that of its submission"
@@ -223,7 +223,7 @@ def test_a_job_whose_lease_has_expired_waits_since_it_was_reclaimed(
     clock.advance(TTL_MS + 1)
     assert store.leases.reclaim_expired() == [job_id]
     clock.advance(WAITED_MS)
-    assert store.waiting.oldest_pending_s() == 0.02
+    assert store.waiting.oldest_due_s() == 0.02
 
 
 def test_a_job_that_was_leased_but_not_entered_has_waited_all_the_time(
@@ -234,7 +234,7 @@ def test_a_job_that_was_leased_but_not_entered_has_waited_all_the_time(
     clock.advance(1_000)
     store.leases.release(held)
     clock.advance(1_000)
-    assert store.waiting.oldest_pending_s() == 2.0
+    assert store.waiting.oldest_due_s() == 2.0
 
 
 def test_a_retry_forgets_a_release_before_it_even_if_the_clock_has_jumped_back(
@@ -247,7 +247,7 @@ def test_a_retry_forgets_a_release_before_it_even_if_the_clock_has_jumped_back(
     clock.wall -= 3_600_000
     store.jobs.retry(held.job_id)
     clock.advance(WAITED_MS)
-    assert store.waiting.oldest_pending_s() == 0.02
+    assert store.waiting.oldest_due_s() == 0.02
 
 
 def test_a_queue_is_not_late_for_what_its_jobs_ran(
@@ -273,7 +273,7 @@ def test_jobs_of_workers_that_died_do_not_hide_those_that_have_waited_behind_the
     clock.advance(HOUR_MS - 1_000)
     assert len(store.leases.reclaim_expired()) == died
     clock.advance(1_000)
-    assert store.waiting.oldest_pending_s() == 3_600.0
+    assert store.waiting.oldest_due_s() == 3_600.0
     assert store.alerts.late_queues(clock.wall - 4_000, 100) == ["default"]
     assert store.alerts.late_queues(clock.wall - 4_000, 101) == []
 
@@ -289,23 +289,4 @@ def test_jobs_of_workers_that_died_do_not_hide_those_that_wait_for_their_key(
     clock.advance(HOUR_MS - 1_000)
     assert len(store.leases.reclaim_expired()) == 60
     clock.advance(1_000)
-    assert store.waiting.oldest_pending_s() == 3_600.0
-
-
-def test_of_very_many_jobs_freed_lately_a_part_is_looked_at(
-    store: Store,
-    submit: Submit,
-    lease: LeaseSome,
-    clock: FakeClock,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for _ in range(4):
-        submit()
-    lease(3)
-    clock.advance(HOUR_MS - 1_000)
-    assert len(store.leases.reclaim_expired()) == 3
-    clock.advance(1_000)
-    monkeypatch.setattr("orpheus.shared.storage.verbs.waiting._MOST_WALKED", 3)
-    assert store.waiting.oldest_pending_s() == 1.0, "at least so long"
-    monkeypatch.setattr("orpheus.shared.storage.verbs.waiting._MOST_WALKED", 4)
-    assert store.waiting.oldest_pending_s() == 3_600.0
+    assert store.waiting.oldest_due_s() == 3_600.0

@@ -17,13 +17,10 @@ from hypothesis.stateful import (
 )
 
 from orpheus.shared.domain.backoff import BackoffRules
-from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Holder, Job, JobError, Lease, NewJob, Status
+from orpheus.shared.domain.jobs import Holder, Job, JobError, Lease, NewJob, Status, waits_since_ms
 from orpheus.shared.domain.lifecycle import LIVE, TERMINAL, Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules
-from orpheus.shared.domain.waits import waits_since_ms
-from orpheus.shared.domain.why import reasons
 from orpheus.shared.errors import TransitionRefused, UniqueKeyHeld
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import TypeRow
@@ -35,6 +32,7 @@ from tests.simulation.model import (
     Model,
     ModelJob,
 )
+from tests.simulation.whys import facts_of, is_told_truly, told_of
 from tests.simulation.world import World
 
 MACHINE_BACKOFF = BackoffRules(base_s=BASE_MS / 1000, factor=2, max_s=LONGEST_MS / 1000, jitter=0)
@@ -45,7 +43,7 @@ MOST = 1_000
 REMEMBERED = 5  # of the leases given, the newest: some of them lost
 _DUE = (
     "SELECT queue, run_at_ms, freed_at_ms FROM jobs "
-    "WHERE status = 'pending' AND is_due = 1 AND is_parked = 0"
+    "WHERE status = 'pending' AND (is_due = 1 AND is_parked <= 1 OR is_due = 0 AND run_at_ms <= ?)"
 )
 
 queues = st.sampled_from(QUEUES)
@@ -170,9 +168,12 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.in_status(Status.PENDING))
     @rule(holder=holders, served=served, limit=st.integers(1, 4))
     def lease(self, holder: Holder, served: tuple[str, ...], limit: int) -> None:
-        next_ones = self.told_to_run(served, limit)
+        facts = facts_of(self.store, served, limit)
+        waiting = self.model.in_status(Status.PENDING, Status.BLOCKED)
+        runs, held = told_of(self.store, facts, [job.id for job in waiting])
         leases = self.store.leases.lease(holder, served, limit, TTL_MS)
-        assert {lease.job_id for lease in leases} == next_ones
+        leased = {lease.job_id for lease in leases}
+        assert is_told_truly(runs, held, leased), (runs, held, leased)
         assert [lease.job_id for lease in leases] == self.model.lease(served, limit)
         for lease in leases:
             job = self.model.jobs[lease.job_id]
@@ -180,12 +181,6 @@ class StoreMachine(RuleBasedStateMachine):
             assert lease.token > job.token
             job.token, job.holder = lease.token, holder.incarnation
         self.leases += leases
-
-    def told_to_run(self, served: tuple[str, ...], places: int) -> set[int]:
-        """Return the waiting jobs that nothing holds back from so many free places."""
-        crew = Crew("pool", served, [ReadyWorker(f"pool-{n}", "life") for n in range(places)])
-        waiting = self.model.in_status(Status.PENDING, Status.BLOCKED)
-        return {job.id for job in waiting if not reasons(self.store.standings.of(job.id), [crew])}
 
     @precondition(lambda self: self.leases)
     @rule(data=st.data(), ending=reported)
@@ -357,12 +352,12 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def the_oldest_due_job_is_the_one_that_has_waited_longest(self) -> None:
         since_ms: dict[str, int] = {}
-        for queue, run_at_ms, freed_at_ms in self.world.look(_DUE):
+        now_ms = self.world.clock.wall_ms()
+        for queue, run_at_ms, freed_at_ms in self.world.look(_DUE, now_ms):
             at_ms = waits_since_ms(run_at_ms, freed_at_ms)
             since_ms[queue] = min(at_ms, since_ms.get(queue, at_ms))
-        now_ms = self.world.clock.wall_ms()
-        waited_s = {queue: max(0, now_ms - at_ms) / 1000 for queue, at_ms in since_ms.items()}
-        assert self.store.waiting.oldest_pending_by_queue() == waited_s
+        due = self.store.waiting.due_by_queue(self.store.queues.rooms())
+        assert since_ms == {name: one.since_ms for name, one in due.items() if one.jobs}
 
     def teardown(self) -> None:
         for job_id, job in self.model.jobs.items():

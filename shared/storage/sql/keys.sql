@@ -87,11 +87,6 @@ LIMIT ?3;
 SELECT opens_mono_ms FROM orpheus.key_rates INDEXED BY key_rates_waiting
 WHERE opens_mono_ms IS NOT NULL AND boot_id = ? ORDER BY opens_mono_ms LIMIT 1;
 
--- name: openings
--- When the next token comes for the first of these keys, and their queues.
-SELECT queue, opens_mono_ms FROM orpheus.key_rates INDEXED BY key_rates_waiting
-WHERE opens_mono_ms IS NOT NULL AND boot_id = ? ORDER BY opens_mono_ms LIMIT ?;
-
 -- name: forget-openings
 -- The limits of a queue have changed: none of its keys waits for its rate until it has been looked at.
 UPDATE orpheus.key_rates SET opens_mono_ms = NULL WHERE queue = ? AND opens_mono_ms IS NOT NULL;
@@ -111,25 +106,6 @@ SELECT name, sweep_after FROM orpheus.queues WHERE sweep_after IS NOT NULL LIMIT
 SELECT concurrency_key FROM orpheus.jobs INDEXED BY jobs_parked
 WHERE is_parked = 1 AND queue = ? AND concurrency_key > ?
 ORDER BY concurrency_key LIMIT 1;
-
--- name: full-keys
--- Of the first ?3 keys of a queue that have parked jobs (a loose index scan): how many there are, and
--- how many of them run as many jobs as they may.
-WITH RECURSIVE found (key, place) AS (
-    SELECT min(concurrency_key), 1 FROM orpheus.jobs INDEXED BY jobs_parked
-    WHERE is_parked = 1 AND queue = ?1
-    UNION ALL
-    SELECT (
-        SELECT min(concurrency_key) FROM orpheus.jobs INDEXED BY jobs_parked
-        WHERE is_parked = 1 AND queue = ?1 AND concurrency_key > found.key), place + 1
-    FROM found WHERE found.key IS NOT NULL AND place < ?3)
-SELECT count(*), count(*) FILTER (WHERE (
-    SELECT count(*) FROM (
-        SELECT 1 FROM orpheus.jobs INDEXED BY jobs_of_key
-        WHERE concurrency_key IS NOT NULL AND is_parked = 0 AND finished_at_ms IS NULL
-            AND queue = ?1 AND concurrency_key = found.key AND status = 'in_progress'
-        LIMIT ?2) AS taken) >= ?2)
-FROM found WHERE key IS NOT NULL;
 
 -- name: keep-sweep
 -- Store how far the sweep has come; NULL: to its end.

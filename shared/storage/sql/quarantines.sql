@@ -61,27 +61,6 @@ SELECT type FROM orpheus.quarantines WHERE released_ms IS NOT NULL LIMIT 1;
 SELECT id FROM orpheus.jobs INDEXED BY jobs_held
 WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?;
 
--- name: held-of-type
--- Of the first jobs of a type that are held back: how many are in each queue, and since when one of
--- them has waited for the longest time.
-SELECT queue, count(*), min(CASE WHEN freed_at_ms > run_at_ms THEN freed_at_ms ELSE run_at_ms END) FROM (
-    SELECT queue, run_at_ms, freed_at_ms FROM orpheus.jobs INDEXED BY jobs_held
-    WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?) AS first
-GROUP BY queue;
-
--- name: held-of-queue
--- The same of the newest and the oldest jobs of a queue, by type.
-SELECT type, count(*), min(CASE WHEN freed_at_ms > run_at_ms THEN freed_at_ms ELSE run_at_ms END) FROM (
-    SELECT * FROM (
-        SELECT id, type, is_parked, run_at_ms, freed_at_ms FROM orpheus.jobs INDEXED BY jobs_by_queue
-        WHERE queue = ?1 ORDER BY id DESC LIMIT ?2) AS newest
-    UNION
-    SELECT * FROM (
-        SELECT id, type, is_parked, run_at_ms, freed_at_ms FROM orpheus.jobs INDEXED BY jobs_by_queue
-        WHERE queue = ?1 ORDER BY id LIMIT ?2) AS oldest) AS ends
-WHERE is_parked = 2
-GROUP BY type;
-
 -- name: end-quarantine
 -- None of its jobs is held back any more.
 DELETE FROM orpheus.quarantines WHERE type = ? AND released_ms IS NOT NULL;

@@ -18,20 +18,6 @@ SELECT name, by, reason, at_ms FROM orpheus.queues LEFT JOIN orpheus.audit
         WHERE target = 'queue ' || name AND action = 'pause' ORDER BY id DESC LIMIT 1)
 WHERE coalesce(paused, paused_by_config) = 1;
 
--- name: resumptions
--- Every queue that the configuration pauses and an operator has resumed: who, why, and when.
-SELECT name, by, reason, at_ms FROM orpheus.queues LEFT JOIN orpheus.audit ON id = (
-    SELECT id FROM orpheus.audit AS one INDEXED BY audit_by_target
-    WHERE target = 'queue ' || name AND action = 'resume' ORDER BY id DESC LIMIT 1)
-WHERE paused = 0 AND paused_by_config = 1;
-
--- name: resumed
--- When an operator resumed each open queue of a JSON list last.
-SELECT name, at_ms FROM orpheus.queues JOIN orpheus.audit ON id = (
-    SELECT id FROM orpheus.audit AS one INDEXED BY audit_by_target
-    WHERE target = 'queue ' || name AND action = 'resume' ORDER BY id DESC LIMIT 1)
-WHERE paused = 0 AND name IN (SELECT value FROM {listed-names} AS open);
-
 -- name: leased-before
 -- The jobs that the worker of a lease has leased before it and not finished.
 SELECT id FROM orpheus.jobs INDEXED BY jobs_leased
@@ -48,31 +34,57 @@ SELECT id FROM orpheus.jobs INDEXED BY jobs_of_key
 WHERE concurrency_key IS NOT NULL AND is_parked = 0 AND finished_at_ms IS NULL
     AND queue = ? AND concurrency_key = ? AND status = 'in_progress' ORDER BY id LIMIT ?;
 
+-- name: first-due
+-- The first due jobs of a queue, from a priority downwards, in the order of leasing.
+SELECT id, type, concurrency_key, versions, priority, run_at_ms, freed_at_ms
+FROM orpheus.jobs INDEXED BY jobs_due
+WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ? AND priority <= ?
+ORDER BY priority DESC, run_at_ms, id LIMIT ?;
+
+-- name: first-parked
+-- Some jobs of a queue that wait for room of their key, the first of ?2 by their times.
+SELECT jobs.id, type, concurrency_key, versions, priority, jobs.run_at_ms, freed_at_ms FROM (
+    SELECT id, run_at_ms FROM orpheus.jobs INDEXED BY jobs_parked
+    WHERE is_parked = 1 AND queue = ?1 LIMIT ?2) AS parked
+CROSS JOIN orpheus.jobs ON jobs.id = parked.id ORDER BY parked.run_at_ms, jobs.id LIMIT ?3;
+
+-- name: come-due
+-- By queue, the jobs whose time has come and that the next lease makes due: how many, since when.
+SELECT queue, count(*), min(run_at_ms) FROM (
+    SELECT queue, run_at_ms FROM orpheus.jobs INDEXED BY jobs_scheduled
+    WHERE status = 'pending' AND is_due = 0 AND run_at_ms <= ?1 ORDER BY run_at_ms LIMIT ?2) AS come
+GROUP BY queue;
+
+-- name: held-queues
+-- The queues in which jobs wait as their type is quarantined, or for a worker with other code.
+SELECT DISTINCT queue, type, is_parked FROM (
+    SELECT * FROM (
+        SELECT queue, type, is_parked FROM orpheus.jobs INDEXED BY jobs_held
+        WHERE is_parked = 2 LIMIT ?1) AS quarantined
+    UNION ALL
+    SELECT * FROM (
+        SELECT queue, type, is_parked FROM orpheus.jobs INDEXED BY jobs_awaiting
+        WHERE is_parked = 3 LIMIT ?1) AS awaiting) AS held
+ORDER BY queue, type;
+
 -- name: before-in-queue
--- The due jobs of queue ?1 that go before the job of priority ?2, time ?3 and id ?4: those of a
--- higher priority, and those of the same.
-SELECT * FROM (
-    SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM orpheus.jobs INDEXED BY jobs_due
-    WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority > ?2
-    ORDER BY priority DESC, run_at_ms, id LIMIT ?5) AS higher
-UNION ALL
-SELECT * FROM (
-    SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM orpheus.jobs INDEXED BY jobs_due
-    WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority = ?2
-        AND (run_at_ms, id) < (?3, ?4)
-    ORDER BY run_at_ms, id LIMIT ?5) AS same;
+-- How many due jobs of queue ?1 go before the job of priority ?2, time ?3 and id ?4: those of a higher
+-- priority and those of the same, each counted up to a number.
+SELECT (
+    SELECT count(*) FROM (
+        SELECT 1 FROM orpheus.jobs INDEXED BY jobs_due
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority > ?2
+        ORDER BY priority DESC, run_at_ms, id LIMIT ?5) AS higher) + (
+    SELECT count(*) FROM (
+        SELECT 1 FROM orpheus.jobs INDEXED BY jobs_due
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority = ?2
+            AND (run_at_ms, id) < (?3, ?4)
+        ORDER BY run_at_ms, id LIMIT ?5) AS same);
 
--- name: become-due
--- The same of all queues, of jobs whose time has come and that the next lease makes due.
-SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM (
-    SELECT priority, run_at_ms, id, queue, concurrency_key, type FROM orpheus.jobs INDEXED BY jobs_scheduled
-    WHERE status = 'pending' AND is_due = 0 AND run_at_ms <= ?1
-    ORDER BY run_at_ms LIMIT 5000) AS due
-WHERE priority > ?2 OR (priority = ?2 AND (run_at_ms, id) < (?3, ?4)) LIMIT ?5;
-
--- name: parked-before
--- The same of the parked jobs of a key.
-SELECT -priority, run_at_ms, id, queue, concurrency_key, type FROM orpheus.jobs INDEXED BY jobs_parked
-WHERE is_parked = 1 AND queue = ?1 AND concurrency_key = ?6
-    AND (priority > ?2 OR (priority = ?2 AND (run_at_ms, id) < (?3, ?4)))
-ORDER BY priority DESC, run_at_ms, id LIMIT ?5;
+-- name: come-due-before
+-- The same of the jobs whose time has come and that the next lease makes due.
+SELECT queue, count(*) FROM (
+    SELECT queue, priority, run_at_ms, id FROM orpheus.jobs INDEXED BY jobs_scheduled
+    WHERE status = 'pending' AND is_due = 0 AND run_at_ms <= ?1 ORDER BY run_at_ms LIMIT ?2) AS come
+WHERE priority > ?3 OR (priority = ?3 AND (run_at_ms, id) < (?4, ?5))
+GROUP BY queue;

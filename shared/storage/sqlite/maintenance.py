@@ -12,10 +12,10 @@ from pathlib import Path
 
 import apsw
 
-from orpheus.shared.domain.concerns import Standstill
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable, StorageError
 from orpheus.shared.process.files import sync_folder
 from orpheus.shared.storage.data import BackupRefused
+from orpheus.shared.storage.figures import Standstill
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.free_space import free_bytes_beside
 from orpheus.shared.storage.sqlite.history import give_new_epoch, note_history

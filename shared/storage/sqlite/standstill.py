@@ -9,9 +9,9 @@ not so on a full disk, where a commit changes it and fails. An old one tells not
 import time
 from pathlib import Path
 
-from orpheus.shared.domain.concerns import Standstill
 from orpheus.shared.errors import DatabaseBusy, StorageError
 from orpheus.shared.process.write_lock import write_lock_holder
+from orpheus.shared.storage.figures import Standstill
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 
 _TRIAL_S = 0.25

@@ -13,10 +13,9 @@ from msgspec.structs import replace
 from orpheus.shared.domain.jobs import Job
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.domain.requests import Request, RequestAction, scale_target, slot_target
-from orpheus.shared.domain.why import Pause, was_cancelled
 from orpheus.shared.domain.words import by_whom
 from orpheus.shared.errors import StorageError
-from orpheus.shared.storage.data import AuditFilter, AuditPage, AuditRow, BulkAction
+from orpheus.shared.storage.data import AuditFilter, AuditPage, AuditRow, BulkAction, Pause
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.verbs.conditions import Condition, all_of, containing, escaped
 from orpheus.shared.storage.verbs.windows import Budget, Window, windows
@@ -180,7 +179,7 @@ class Audit:
 
     def who_cancelled(self, job: Job) -> Pause | None:
         """Return who cancelled a job and why; None: nobody, or a program that left no entry."""
-        newest = self.find(AuditFilter(job_id=job.id), 1).rows if was_cancelled(job) else ()
+        newest = self.find(AuditFilter(job_id=job.id), 1).rows if job.was_cancelled else ()
         if not newest or newest[0].action != BulkAction.CANCEL:
             return None
         return Pause(newest[0].by, newest[0].reason, newest[0].at_ms)

@@ -16,7 +16,7 @@ import msgspec
 
 from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules, backoff_delay_ms
 from orpheus.shared.domain.error_location import MOST_CHARS, location_of
-from orpheus.shared.domain.jobs import JobError, Outcome, Status
+from orpheus.shared.domain.jobs import JobError, Outcome, Status, waits_since_ms
 from orpheus.shared.domain.lifecycle import (
     ENDINGS,
     TERMINAL,
@@ -29,7 +29,6 @@ from orpheus.shared.domain.lifecycle import (
     after,
 )
 from orpheus.shared.domain.limits import MOST_ATTEMPTS
-from orpheus.shared.domain.waits import waits_since_ms
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage.data import LeaseHolder
 from orpheus.shared.storage.database import Database

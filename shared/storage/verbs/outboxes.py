@@ -19,8 +19,13 @@ drainer has counted there is stored, as all who tell of it can only read this on
 import json
 from collections.abc import Collection, Sequence
 
-from orpheus.shared.domain.concerns import RefusedRows
-from orpheus.shared.storage.data import OutboxBatch, OutboxCounts, OutboxTaken, RowId
+from orpheus.shared.storage.data import (
+    OutboxBatch,
+    OutboxCounts,
+    OutboxTaken,
+    RefusedRows,
+    RowId,
+)
 from orpheus.shared.storage.database import Database, read_back
 
 

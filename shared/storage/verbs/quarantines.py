@@ -15,25 +15,18 @@ that a transaction takes, after those of the limits and of jobs.
 """
 
 import json
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from orpheus.shared.domain.events import Kind
-from orpheus.shared.domain.quarantine import LONGEST_EVIDENCE, WINDOW_MS, Crash, Held, Quarantine
+from orpheus.shared.domain.quarantine import LONGEST_EVIDENCE, WINDOW_MS, Crash, Quarantine
 from orpheus.shared.errors import NotFound, TransitionRefused
 from orpheus.shared.storage.database import Database, read_back
 from orpheus.shared.storage.verbs.events import Events
 
 _MOST_AT_ONCE = 250
-_MOST_LOOKED_AT = 3_000
-"""Rows of all types together: each is a read of its own, some 4 µs."""
-_MOST_OF_QUEUE = 1_000
-"""Of all queues together, newest and oldest each."""
-_MOST_QUEUES = 100
-"""Each is a query of its own."""
 _NEW_CODE = "new job code"
 
 
@@ -89,43 +82,6 @@ class Quarantines:
         """Return what holds jobs of a type back, also one that is released but not all let go."""
         row = self._database.one(self._sql["of-type"], job_type)
         return None if row is None else _quarantine_of(*row)
-
-    def held(self, queues: Collection[str]) -> dict[str, list[Held]]:
-        """Return what is held back, by queue and in the order of the types.
-
-        Of each type, a bounded number of jobs is looked at. If it has more, some jobs of each of
-        `queues`, which may hold jobs back, are looked at, too.
-        """
-        types = [name for (name,) in self._database.all(self._sql["quarantined-types"])]
-        found: dict[tuple[str, str], Held] = {}
-        are_all = True
-        for name in types:
-            most = _MOST_LOOKED_AT // len(types)
-            rows = self._database.all(self._sql["held-of-type"], name, most)
-            is_all = sum(jobs for _, jobs, _ in rows) < most
-            are_all = are_all and is_all
-            for queue, jobs, since_ms in rows:
-                found[queue, name] = Held(name, jobs, since_ms, is_all)
-        for queue in () if are_all else sorted(queues)[:_MOST_QUEUES]:
-            for one in self._held_of(queue, types, _MOST_OF_QUEUE // len(queues)):
-                known = found.get((queue, one.type), one)
-                if not known.is_all:
-                    since_ms = min(known.since_ms, one.since_ms)
-                    found[queue, one.type] = Held(
-                        one.type, max(known.jobs, one.jobs), since_ms, is_all=False
-                    )
-        by_queue: dict[str, list[Held]] = defaultdict(list)
-        for (queue, _), one in sorted(found.items()):
-            by_queue[queue].append(one)
-        return dict(by_queue)
-
-    def _held_of(self, queue: str, types: Sequence[str], most: int) -> list[Held]:
-        """Look at the newest and the oldest jobs of a queue, at least at one of each."""
-        with self._database.planned_for_values():  # one plan for all may walk through every job
-            rows = self._database.all(self._sql["held-of-queue"], queue, max(1, most))
-        return [
-            Held(name, n, since_ms, is_all=False) for name, n, since_ms in rows if name in types
-        ]
 
     # Releasing
 

@@ -19,10 +19,9 @@ from orpheus.shared.domain.schedules import (
     next_tick_ms,
     tick_to_wait_for,
 )
-from orpheus.shared.domain.why import Pause
 from orpheus.shared.errors import NotFound
 from orpheus.shared.sentences import did_you_mean
-from orpheus.shared.storage.data import JobRun, MakeJob, ScheduleRow
+from orpheus.shared.storage.data import JobRun, MakeJob, Pause, ScheduleRow
 from orpheus.shared.storage.database import Database, Row, read_back
 from orpheus.shared.storage.verbs.enqueue import Enqueue
 from orpheus.shared.storage.verbs.events import Events

@@ -1,19 +1,9 @@
 """Figures about jobs, from kept counts and bounded reads."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.paces import (
-    LATELY_MINUTES,
-    MOST_MINUTES,
-    MOST_SILENT_S,
-    DoneInMinute,
-    Pace,
-    pace_of,
-)
-from orpheus.shared.domain.waits import waits_since_ms
+from orpheus.shared.domain.jobs import Status, waits_since_ms
 from orpheus.shared.storage.database import Database
 from orpheus.shared.storage.figures import Flow, LatelyEnded, Latency, Minute
 from orpheus.shared.storage.totals import (
@@ -27,17 +17,11 @@ from orpheus.shared.storage.totals import (
 )
 
 _FLOW_MINUTES = 1
-"""For what comes and ends in a queue: over LATELY_MINUTES, a batch would look like growth."""
+"""How many whole minutes before this one count for what comes and ends in a queue."""
+_RUN_MINUTES = 15
+"""How many count for how long a job of a queue runs."""
 _MINUTE_MS = 60_000
 _MOST_CAME = 100_000
-_MOST_ENDED = 2_000
-_MOST_SILENT_MS = MOST_SILENT_S * 1000
-
-
-class _Came(NamedTuple):
-    n: int
-    first_id: int
-    last_id: int
 
 
 class Stats:
@@ -100,16 +84,6 @@ class Stats:
             ended[job_type][Status(status)] = n
         return dict(ended)
 
-    def ran_by_queue(self, minutes: int) -> dict[str, int]:
-        """Return how many jobs were done or failed, by queue; one without an entry has none."""
-        return dict(self._database.all(self._sql["ran-since-by-queue"], self._minute() - minutes))
-
-    def runs_per_s(self) -> dict[str, float]:
-        """Return how many jobs were done or failed per second in this minute and the last."""
-        since, passed_ms = self._lately(_FLOW_MINUTES)
-        ran = self._database.all(self._sql["ran-since-by-queue"], since)
-        return {queue: n * 1000 / passed_ms for queue, n in ran}
-
     def by_minute(self, minutes: int) -> list[Minute]:
         """Return the last `minutes` minutes, oldest first, also those in which no job ended."""
         first = self._minute() - minutes + 1
@@ -126,108 +100,29 @@ class Stats:
             for minute in range(first, first + minutes)
         ]
 
-    def done_per_minute(self) -> dict[str, float]:
-        """Return the jobs done per minute lately, by queue."""
-        since, passed_ms = self._lately()
-        done: dict[str, int] = defaultdict(int)
-        for queue, _, n, _ in self._database.all(self._sql["done-since-by-queue"], since):
-            done[queue] += n
-        return {queue: n / (passed_ms / _MINUTE_MS) for queue, n in done.items()}
+    def flows(self) -> dict[str, Flow]:
+        """Return how many jobs came and ended in this minute and the last, by queue.
 
-    def paces(
-        self, opened_ms: Mapping[str, int] = {}, waiting_s: Mapping[str, float] = {}
-    ) -> dict[str, Pace]:
-        """Return how fast jobs were done lately, by queue. See `pace_of`."""
-        now_ms = self._database.clock.wall_ms()
-        by_queue: dict[str, list[DoneInMinute]] = defaultdict(list)
-        since = self._lately(MOST_MINUTES)[0]
-        for queue, *done in self._database.all(self._sql["done-since-by-queue"], since):
-            by_queue[queue].append(DoneInMinute(*done))
-        return {
-            queue: pace_of(minutes, now_ms, opened_ms.get(queue, 0), waiting_s.get(queue, 0.0))
-            for queue, minutes in by_queue.items()
-        }
-
-    def flows(self, only: Container[str] | None = None) -> dict[str, Flow]:
-        """Return how many jobs came and ended per minute in this minute and the last, by queue.
-
-        `only`: of these queues.
-
-        The jobs that came are those with the greatest ids, as far as they are still kept. A bounded
-        number of them is read for each queue. If more came, the rate is at least that number a
-        minute. A shorter time counts as a minute: a batch that came in a second is not 60 batches.
+        Of those that came, the jobs that are still kept are counted, 100,000 of a queue at most.
         """
         since, passed_ms = self._lately(_FLOW_MINUTES)
         passed = passed_ms / _MINUTE_MS
-        now_ms = since * _MINUTE_MS + passed_ms
-        flows = {}
+        first_minute = self._minute() - _RUN_MINUTES
         with self._database.snapshot():
-            rows = self._database.all(self._sql["ended-since-by-queue"], since)
-            ended: dict[str, int] = dict(rows)
-            first_id = self._first_id_since(since * _MINUTE_MS)
-            for queue in self.counts_by_queue().keys() | ended.keys():
-                if only is not None and queue not in only:
-                    continue
-                ended_per_minute = ended.get(queue, 0) / passed
-                came = self._came(queue, first_id)
-                if not came.n:
-                    flows[queue] = Flow(0.0, ended_per_minute)
-                    continue
-                first_ms = self._created_from(came.first_id)[1]
-                last_ms = self._created_from(came.last_id)[1]
-                took_ms = now_ms - first_ms if came.n == _MOST_CAME else passed_ms
-                flows[queue] = Flow(
-                    came.n / max(1.0, took_ms / _MINUTE_MS),
-                    ended_per_minute,
-                    came_for_s=(last_ms - first_ms) / 1000,
-                    silent_s=max(0, now_ms - last_ms) / 1000,
+            ended = {
+                queue: figures
+                for queue, *figures in self._database.all(
+                    self._sql["ended-by-queue"], first_minute, since
                 )
+            }
+            first_id = self._first_id_since(since * _MINUTE_MS)
+            sql, flows = self._sql["newest-of-queue"], {}
+            for queue in self.counts_by_queue().keys() | ended.keys():
+                came = self._database.value(sql, queue, first_id, _MOST_CAME)
+                n_ended, done, ran_ms = ended.get(queue, (0, 0, 0))
+                run_s = ran_ms / done / 1000 if done else None
+                flows[queue] = Flow(came / passed, n_ended / passed, run_s)
         return flows
-
-    def silent_s(self, queues: Iterable[str]) -> dict[str, float]:
-        """Return for how long at least no job of each of these queues has ended by itself.
-
-        It is two minutes at most. If none of a queue is among the newest 2,000 that ended, only the
-        minute of its last one is known.
-        """
-        now_ms = self._database.clock.wall_ms()
-        since_ms = now_ms - _MOST_SILENT_MS
-        last_ms = dict.fromkeys(queues, since_ms)
-        rows = self._database.all(self._sql["last-ran-by-queue"], since_ms // _MINUTE_MS)
-        minutes: dict[str, int] = dict(rows)
-        for status in (Status.DONE, Status.FAILED):
-            values = (status.value, since_ms, _MOST_ENDED)
-            rows = self._database.all(self._sql["newest-ended"], *values)
-            ended_ms: dict[str, int] = {queue: last for queue, _, _, last in rows}
-            is_all = sum(n for _, n, _, _ in rows) < _MOST_ENDED
-            seen_from_ms = since_ms if is_all else min(first for _, _, first, _ in rows)
-            for queue, at_ms in last_ms.items():
-                unseen_ms = (minutes[queue] + 1) * _MINUTE_MS if queue in minutes else since_ms
-                last = ended_ms.get(queue, min(seen_from_ms, unseen_ms))
-                last_ms[queue] = max(at_ms, last)
-        return {queue: max(0, now_ms - at_ms) / 1000 for queue, at_ms in last_ms.items()}
-
-    def ended_within(self, within_s: float) -> dict[str, int] | None:
-        """Return how many jobs ended by themselves in a time, of two minutes at most, by queue.
-
-        None: they are 2,000 or more, of which only some are read.
-        """
-        since_ms = self._database.clock.wall_ms() - min(_MOST_SILENT_MS, round(within_s * 1000))
-        counts: dict[str, int] = defaultdict(int)
-        for status in (Status.DONE, Status.FAILED):
-            values = (status.value, since_ms, _MOST_ENDED)
-            rows = self._database.all(self._sql["newest-ended"], *values)
-            if sum(n for _, n, _, _ in rows) >= _MOST_ENDED:
-                return None
-            for queue, n, _, _ in rows:
-                counts[queue] += n
-        return counts
-
-    def _came(self, queue: str, first_id: int) -> "_Came":
-        """Return how many jobs of a queue have at least this id, up to a bounded number."""
-        row = self._database.one(self._sql["newest-of-queue"], queue, first_id, _MOST_CAME)
-        assert row is not None  # it counts
-        return _Came(*row)
 
     def _first_id_since(self, since_ms: int) -> int:
         """Return the id from which on jobs were submitted since a time: ids follow the clock."""
@@ -268,7 +163,7 @@ class Stats:
         runs = [max(0, ran_ms) for _, ran_ms in started]
         return _latency(waits), _latency(runs)
 
-    def _lately(self, minutes: int = LATELY_MINUTES) -> tuple[int, int]:
+    def _lately(self, minutes: int) -> tuple[int, int]:
         """Return the minute with which "lately" begins, and the milliseconds since it began.
 
         Jobs that ended are counted by whole minutes, those of this minute too. Divided by five,

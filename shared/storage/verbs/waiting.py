@@ -1,134 +1,281 @@
-"""What waits now in each queue, and how long it has waited, from kept counts and bounded reads."""
+"""Reads why jobs wait: the due jobs of each queue, and what holds a single job back.
+
+It reads as leases do, from the same indexes and in the same order, but takes no lock and parks
+nothing. However many jobs wait, it reads a bounded number of rows.
+"""
 
 import json
-from collections.abc import Container, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 
-from orpheus.shared.domain.jobs import Status
-from orpheus.shared.domain.waits import waits_since_ms
-from orpheus.shared.storage.database import Database
-from orpheus.shared.storage.figures import DueInQueue
+from orpheus.shared.domain.jobs import Dependency, Job, Outcome, Status, waits_since_ms
+from orpheus.shared.domain.limits import PRIORITIES
+from orpheus.shared.domain.rates import NO_LIMITS_PER_KEY, opens_ms, tokens_of
+from orpheus.shared.domain.rooms import FREE, Room
+from orpheus.shared.storage.data import Pause
+from orpheus.shared.storage.database import Database, Row
+from orpheus.shared.storage.figures import DueInQueue, JobFacts, NextJob
+from orpheus.shared.storage.verbs.audit import Audit
+from orpheus.shared.storage.verbs.job_types import Versions
+from orpheus.shared.storage.verbs.jobs import Jobs
+from orpheus.shared.storage.verbs.keys import Keys
+from orpheus.shared.storage.verbs.quarantines import Quarantines
+from orpheus.shared.storage.verbs.queues import Queues
 from orpheus.shared.storage.verbs.stats import Stats
 
-_MOST_PROBES = 1_000
-_MOST_WALKED = 10_000
-"""How many jobs of a queue and priority are looked at: so many are freed if all workers die."""
-_MOST_WALKED_OF_ALL = 100_000
-_LEAST_PARKED, _MOST_PARKED = 50, 1_000
-"""How many parked jobs are looked at: of each queue, of all queues. Each takes a row lookup."""
+MOST_NAMED = 5
+"""How many of the jobs that hold a job back are named."""
+MOST_BEFORE = 1_000
+"""How many of the jobs of a queue that go before a job are counted."""
+_MOST_STEPS = 50
+"""How many failed dependencies are followed back to find the one that failed first."""
 _MOST_COUNTED = 10_000
-
-
-class _Head(NamedTuple):
-    """The first due job of a queue and priority."""
-
-    queue: str
-    priority: int
-    run_at_ms: int
-    freed_at_ms: int | None
-
-    @property
-    def since_ms(self) -> int:
-        return waits_since_ms(self.run_at_ms, self.freed_at_ms)
+_MOST_LOOKED_AT = 1_000
+_FIRST = 20
+"""How many of the first due jobs of a queue are looked at for the one that has waited longest."""
+_MOST_PARKED = 200
+_MOST_PRIORITIES = 50
+_QUARANTINED, _AWAITING = 2, 3  # of `is_parked`
 
 
 class Waiting:
-    """Figures of the due jobs; none reads more than a bounded part of the tables."""
+    """Why jobs wait."""
 
-    def __init__(self, database: Database, stats: Stats) -> None:
+    def __init__(
+        self,
+        database: Database,
+        stats: Stats,
+        jobs: Jobs,
+        keys: Keys,
+        queues: Queues,
+        quarantines: Quarantines,
+        versions: Versions,
+        audit: Audit,
+    ) -> None:
         self._database = database
         self._stats = stats
-        self._sql = database.sql("counts.sql")
+        self._jobs = jobs
+        self._keys = keys
+        self._queues = queues
+        self._quarantines = quarantines
+        self._versions = versions
+        self._audit = audit
+        self._sql = database.sql("why.sql")
 
-    def due_by_queue(self, only: Container[str] | None = None) -> dict[str, DueInQueue]:
-        """Return how many jobs of each queue that has pending ones are due, and when its next is.
+    def pauses(self) -> dict[str, Pause]:
+        """Return who paused each queue that is paused, why, and when; in one statement."""
+        rows = self._database.all(self._sql["pauses"])
+        return {name: Pause(*pause) for name, *pause in rows}
 
-        `only`: of these queues. A queue with very many due jobs counts all pending ones as due. The
-        time of its next job is known only if it is among the first times of all queues.
+    def due_by_queue(
+        self, rooms: Mapping[str, Room] = {}, only: Container[str] | None = None
+    ) -> dict[str, DueInQueue]:
+        """Return the due jobs of each queue that has pending jobs; `only`: of these queues.
+
+        A queue with very many due jobs counts all pending ones as due. `rooms`: see `Queues.rooms`.
         """
         now_ms = self._database.clock.wall_ms()
-        with self._database.snapshot():
-            rows = self._database.all(self._sql["scheduled-by-queue"], now_ms, _MOST_PROBES)
-            scheduled = {queue: (come, next_ms) for queue, come, next_ms in rows}
-            pending = {
-                queue: by_status[Status.PENDING]
-                for queue, by_status in self._stats.counts_by_queue().items()
-                if by_status[Status.PENDING] and (only is None or queue in only)
-            }
-            names = json.dumps(list(pending))
-            counted = self._database.all(self._sql["due-of-queues"], names, _MOST_COUNTED)
+        pending = {
+            queue: by_status[Status.PENDING]
+            for queue, by_status in self._stats.counts_by_queue().items()
+            if by_status[Status.PENDING] and (only is None or queue in only)
+        }
+        come = {
+            queue: (n, since_ms)
+            for queue, n, since_ms in self._database.all(
+                self._sql["come-due"], now_ms, _MOST_LOOKED_AT
+            )
+        }
+        sql, names = self._database.sql("counts.sql")["due-of-queues"], json.dumps([*pending])
+        held = self._held_queues()
         found = {}
-        for queue, n in counted:
-            come, next_ms = scheduled.get(queue, (0, None))
-            is_all = n + come >= _MOST_COUNTED
-            found[queue] = DueInQueue(pending[queue] if is_all else n + come, next_ms)
+        for queue, n in self._database.all(sql, names, _MOST_COUNTED):
+            n_come, come_ms = come.get(queue, (0, None))
+            since_ms, first = self._first(queue, rooms.get(queue, FREE)) if n else (None, None)
+            if first is None:
+                first = NextJob(queue) if n_come else held.get(queue)
+            times_ms = [at_ms for at_ms in (since_ms, come_ms) if at_ms is not None]
+            is_all = n + n_come >= _MOST_COUNTED
+            jobs = pending[queue] if is_all else n + n_come
+            found[queue] = DueInQueue(jobs, min(times_ms, default=None), first)
         return found
 
-    def oldest_pending_by_queue(self, only: Container[str] | None = None) -> dict[str, float]:
-        """Return the longest wait of a due job that needs only a worker, by queue.
+    def oldest_due_s(self) -> float | None:
+        """Return for how long the due job that has waited longest waits; None: none is due."""
+        now_ms, rooms = self._database.clock.wall_ms(), self._queues.rooms()
+        come = self._database.all(self._sql["come-due"], now_ms, _MOST_LOOKED_AT)
+        times_ms = [since_ms for _, _, since_ms in come]
+        for queue, by_status in self._stats.counts_by_queue().items():
+            if by_status[Status.PENDING]:
+                times_ms += map(_since_ms, self._first_due(queue, rooms.get(queue, FREE)))
+        return max(0, now_ms - min(times_ms)) / 1000 if times_ms else None
 
-        `only`: of these queues. If more than 10,000 jobs at the head of a priority were freed
-        lately, one may have waited longer.
-        """
-        now_ms = self._database.clock.wall_ms()
-        names = _of(only, self._active_queues())
-        heads = [head for queue in names for head in self._heads_of(queue)]
-        freed_later = sum(head.since_ms > head.run_at_ms for head in heads)
-        most = min(_MOST_WALKED, _MOST_WALKED_OF_ALL // max(1, freed_later))
-        found: dict[str, float] = {}
-        for head in heads:
-            waited_s = (now_ms - self._waits_since_ms(head, most)) / 1000
-            found[head.queue] = max(0, waited_s, found.get(head.queue, 0))
-        return found
+    def of_job(self, job_id: int) -> JobFacts:
+        """Return what holds a job back, all of it at one moment. Raises NotFound."""
+        with self._database.snapshot():
+            job = self._jobs.get(job_id)
+            row = self._database.one(self._sql["of-job"], job_id)
+            assert row is not None
+            is_due, parked, crashes, waits_for, versions, incarnation, token, outcome = row
+            now_ms = self._database.clock.wall_ms()
+            is_due = job.status is Status.PENDING and (is_due == 1 or job.run_at_ms <= now_ms)
+            rooms = self._queues.rooms()
+            room = rooms.get(job.queue, FREE)
+            return JobFacts(
+                job=job,
+                next=self._next_job(
+                    room,
+                    (job.queue, job.type, job.concurrency_key, versions),
+                    is_held=parked == _QUARANTINED,
+                ),
+                is_due=is_due,
+                crashes=crashes,
+                last_outcome=None if outcome is None else Outcome(outcome),
+                waits_for=waits_for,
+                dependencies=self._dependencies(job_id) if waits_for else (),
+                retry_first=self._retry_first(job),
+                cancelled=self._audit.who_cancelled(job),
+                key_holder=self._key_holder(job),
+                before=self._before(job, rooms) if is_due else {},
+                leased_by=incarnation,
+                leased_before=self._leased_before(incarnation, token) if incarnation else (),
+            )
 
-    def oldest_due_by_queue(
-        self, pending: Mapping[str, float] | None = None, only: Container[str] | None = None
-    ) -> dict[str, float]:
-        """Return the same of all due jobs, also those that wait for room of their key.
+    def _first(self, queue: str, room: Room) -> tuple[int | None, NextJob | None]:
+        """Return since when the oldest of the first due jobs of a queue waits, and the first."""
+        rows = self._first_due(queue, room)
+        if not rows:
+            return None, None
+        _, type, key, versions, *_ = rows[0]
+        return min(map(_since_ms, rows)), self._next_job(room, (queue, type, key, versions))
 
-        If very many wait so, a part is looked at. `pending`: `oldest_pending_by_queue(only)`, if it
-        is known.
-        """
-        now_ms = self._database.clock.wall_ms()
-        found = dict(self.oldest_pending_by_queue(only) if pending is None else pending)
-        queues = [name for (name,) in self._database.all(self._sql["queues-with-parked-jobs"])]
-        for name in _of(only, queues):
-            looked_at = max(_LEAST_PARKED, _MOST_PARKED // len(queues))
-            most = max(looked_at, _MOST_COUNTED // len(queues))
-            since_ms = self._database.value(self._sql["first-parked"], name, most, looked_at)
-            if since_ms is not None:
-                found[name] = max(found.get(name, 0), (now_ms - since_ms) / 1000)
-        return found
-
-    def oldest_pending_s(self, pending: Mapping[str, float] | None = None) -> float | None:
-        """Return the longest wait of a due job; None: none is due. `pending`: as above."""
-        found = self.oldest_due(pending)
-        return None if found is None else found[1]
-
-    def oldest_due(self, pending: Mapping[str, float] | None = None) -> tuple[str, float] | None:
-        """Return the queue of the job that has waited longest, and for how long it has."""
-        found = self.oldest_due_by_queue(pending)
-        return max(found.items(), key=lambda one: one[1], default=None)
-
-    def _active_queues(self) -> list[str]:
-        return [row[0] for row in self._database.all(self._sql["queues-with-due-jobs"])]
-
-    def _heads_of(self, queue: str) -> Iterator[_Head]:
-        """Probe the index once for each priority that has due jobs: it is ordered by priority."""
-        row = self._database.one(self._sql["first-due"], queue)
-        for _ in range(_MOST_PROBES):
-            if row is None:
+    def _first_due(self, queue: str, room: Room) -> list[Row]:
+        """Read the first due jobs of each priority of a queue, and some that wait for their key."""
+        rows: list[Row] = []
+        priority = PRIORITIES.stop
+        for _ in range(_MOST_PRIORITIES):
+            some = self._database.all(self._sql["first-due"], queue, priority, _FIRST)
+            if len(some) == _FIRST and all(freed_ms is not None for *_, freed_ms in some):
+                # They may have been freed just now, as a worker died, before older ones.
+                sql = self._sql["first-due"]
+                some = self._database.all(sql, queue, priority, _MOST_LOOKED_AT)
+            rows += some
+            if len(some) != _FIRST:
                 break
-            yield _Head(queue, *row)
-            row = self._database.one(self._sql["first-due-below"], queue, row[0])
+            priority = some[-1][4] - 1
+        if not rows or room.per_key != NO_LIMITS_PER_KEY:
+            sql = self._sql["first-parked"]
+            rows += self._database.all(sql, queue, _MOST_LOOKED_AT, _MOST_PARKED)
+        return rows
 
-    def _waits_since_ms(self, head: _Head, most: int) -> int:
-        if head.since_ms == head.run_at_ms:  # those behind it became due later
-            return head.since_ms
-        values = (head.queue, head.priority, head.since_ms, most)
-        since_ms = self._database.value(self._sql["first-waiting"], *values)
-        return head.since_ms if since_ms is None else int(since_ms)
+    def _next_job(
+        self,
+        room: Room,
+        columns: tuple[str, str, str | None, str | None],
+        *,
+        is_held: bool = False,
+    ) -> NextJob:
+        """Return a job by its queue, type, key and versions.
+
+        `is_held`: a quarantine holds it that may be released, which lets jobs go a few at a time.
+        """
+        queue, job_type, key, versions = columns
+        quarantine = self._quarantines.of(job_type)
+        if quarantine is not None and quarantine.is_released and not is_held:
+            quarantine = None
+        key_room, holders = FREE, self._named("running-of-queue", queue) if room.is_full else ()
+        if key is not None and room.per_key != NO_LIMITS_PER_KEY:
+            key_room = self._room_of_key(queue, key, room)
+            if key_room.is_full and not holders:
+                holders = self._named("running-of-key", queue, key)
+        lacks_code = "" if versions is None else self._lacks_code(job_type, versions)
+        return NextJob(queue, job_type, key, quarantine, lacks_code, key_room, holders)
+
+    def _room_of_key(self, queue: str, key: str, room: Room) -> Room:
+        rules, clock = room.per_key, self._database.clock
+        running = 0
+        if rules.max_running:
+            sql = self._database.sql("keys.sql")["running"]
+            running = self._database.value(sql, queue, key, rules.max_running)
+        if rules.rate is None:
+            return Room(rules.max_running, running)
+        full_ms, now_ms = self._keys.full_ms(queue, key), clock.monotonic_ms()
+        tokens = tokens_of(rules.rate, full_ms, now_ms)
+        opens = clock.wall_ms() + opens_ms(rules.rate, full_ms) - now_ms
+        return Room(rules.max_running, running, rules.rate, tokens, opens)
+
+    def _lacks_code(self, job_type: str, versions: str) -> str:
+        if not self._versions.lacks_reader(job_type, versions):
+            return ""
+        return "newer" if self._versions.is_newest(job_type, versions) else "other"
+
+    def _held_queues(self) -> dict[str, NextJob]:
+        """Return a job that is held back as such, of each queue that has one."""
+        rows = self._database.all(self._sql["held-queues"], _MOST_LOOKED_AT)
+        found: dict[str, NextJob] = {}
+        for queue, job_type, parked in rows:
+            if parked == _AWAITING:
+                found.setdefault(queue, NextJob(queue, job_type, lacks_code="other"))
+            elif quarantine := self._quarantines.of(job_type):
+                found.setdefault(queue, NextJob(queue, job_type, quarantine=quarantine))
+        return found
+
+    def _named(self, name: str, *of: str) -> Sequence[int]:
+        return [row[0] for row in self._database.all(self._sql[name], *of, MOST_NAMED)]
+
+    def _before(self, job: Job, rooms: Mapping[str, Room]) -> dict[str, int]:
+        """Return how many due jobs go before a job, by queue; at most as many as may start."""
+        counts = self._stats.counts_by_queue()
+        order, sql = (job.priority, job.run_at_ms, job.id), self._sql["before-in-queue"]
+        before = Counter(
+            {
+                name: int(self._database.value(sql, name, *order, MOST_BEFORE))
+                for name, by_status in counts.items()
+                if by_status[Status.PENDING]
+            }
+        )
+        come = (self._database.clock.wall_ms(), _MOST_LOOKED_AT, *order)
+        before.update(dict(self._database.all(self._sql["come-due-before"], *come)))
+        lefts = {name: room.left for name, room in rooms.items()}
+        return {
+            name: n if (left := lefts.get(name)) is None or name == job.queue else min(n, left)
+            for name, n in before.items()
+            if n
+        }
+
+    def _dependencies(self, job_id: int) -> list[Dependency]:
+        rows = self._database.all(self._sql["waits-for"], job_id, MOST_NAMED)
+        return [Dependency(id, type, Status(status)) for id, type, status in rows]
+
+    def _retry_first(self, job: Job) -> int | None:
+        """Return the first job of the chain of failed dependencies, which must be retried first.
+
+        None if the chain is very long: nobody looks so far back.
+        """
+        sql = self._database.sql("dependencies.sql")["failed-dependency"]
+        first = None
+        if job.status in (Status.FAILED, Status.CANCELLED):
+            for _ in range(_MOST_STEPS):
+                row = self._database.one(sql, job.id if first is None else first)
+                if row is None:
+                    return first
+                first = row[0]
+        return None
+
+    def _key_holder(self, job: Job) -> int | None:
+        """Return the live job that has the unique key of a failed or cancelled one."""
+        if job.unique_key is None or job.status not in (Status.FAILED, Status.CANCELLED):
+            return None
+        sql = self._database.sql("jobs.sql")["live-by-unique-keys"]
+        row = self._database.one(sql, json.dumps([job.unique_key]))
+        return None if row is None else row[1]
+
+    def _leased_before(self, incarnation: str, token: int) -> list[int]:
+        rows = self._database.all(self._sql["leased-before"], incarnation, token)
+        return [row[0] for row in rows]
 
 
-def _of(only: Container[str] | None, queues: Iterable[str]) -> Iterable[str]:
-    return queues if only is None else (name for name in queues if name in only)
+def _since_ms(row: Row) -> int:
+    """Return since when a job waits for a worker, from a row of `first-due`."""
+    *_, run_at_ms, freed_at_ms = row
+    return waits_since_ms(run_at_ms, freed_at_ms)

@@ -4,9 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.crews import Crew, ReadyWorker
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob
-from orpheus.shared.domain.why import Code, reasons
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import (
     LeaseHolder,
@@ -15,10 +13,11 @@ from orpheus.shared.storage import (
     TypeRow,
 )
 from tests.contract.conftest import Opener
+from tests.explained import reasons_of, worker
 
 AFTER = 3
 KILLED = "killed by SIGSEGV"
-CREW = Crew("pool", ("*",), [ReadyWorker(f"pool-{n}", f"life-{n}") for n in range(1, 10)])
+WORKERS = [worker(f"default-{n}") for n in range(1, 10)]
 LeaseSome = Callable[..., list[Lease]]
 End = Callable[..., bool]
 Submit = Callable[..., int]
@@ -75,8 +74,8 @@ def looks_at(token: int) -> LookAtHolder:
     return lambda _: holder
 
 
-def waits_for(store: Store, job_id: int) -> list[Code]:
-    return [one.code for one in reasons(store.standings.of(job_id), [CREW])]
+def waits_for(store: Store, job_id: int) -> list[str]:
+    return [reason.code for reason in reasons_of(store, job_id, *WORKERS)]
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ import pytest
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
-from orpheus.shared.domain.quarantine import Held
 from orpheus.shared.domain.rates import KeyRules, QueueRules
+from orpheus.shared.messages.queues import Code
 from orpheus.shared.storage import BulkAction, Store
-from orpheus.shared.storage.verbs import quarantines as verbs
 from tests.contract.conftest import FakeClock
 from tests.contract.quarantine.conftest import (
     AFTER,
@@ -22,7 +21,9 @@ from tests.contract.quarantine.conftest import (
     ids,
     parked,
     quarantined,
+    waits_for,
 )
+from tests.explained import queue_of
 
 # How it is held back
 
@@ -47,72 +48,6 @@ def test_no_job_of_the_type_is_leased_and_all_others_are(
     assert not store.leases.is_work_due()
     assert {store.jobs.get(one).status for one in jobs[::2]} == {Status.PENDING}
     assert store.maintenance.verify() == []
-
-
-@pytest.mark.usefixtures("bad")
-def test_it_is_known_how_many_of_its_jobs_are_held_back_in_which_queues(
-    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
-) -> None:
-    since_ms = clock.wall_ms()
-    submit("bad", queue="mail")
-    clock.advance(500)
-    for queue in ("mail", "media"):
-        submit("bad", queue=queue)
-    submit("good", queue="other")
-    assert store.quarantines.held(("mail", "media", "other")) == {}
-    lease(9)
-    assert store.quarantines.held(("mail", "media", "other")) == {
-        "mail": [Held("bad", 2, since_ms, is_all=True)],
-        "media": [Held("bad", 1, since_ms + 500, is_all=True)],
-    }
-    store.quarantines.release("bad")
-    assert store.quarantines.held(("mail", "media")) == {}
-
-
-@pytest.mark.usefixtures("bad")
-def test_a_queue_whose_jobs_are_held_back_behind_many_of_another_one_is_found(
-    store: Store, submit: Submit, lease: LeaseSome, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of a type, a bounded number of jobs is read: then the queues that they may be in are."""
-    monkeypatch.setattr(verbs, "_MOST_LOOKED_AT", 20)
-    submit("good", queue="mail")
-    store.jobs.submit_many([NewJob("bad")] * 21)
-    lease(9)
-    for _ in range(3):
-        submit("bad", queue="mail", priority=-1)
-    submit("bad", queue="mail", priority=-1, delay_ms=9_000)
-    while store.leases.is_work_due():
-        lease(9)
-    known = store.quarantines.held(("mail", "default"))
-    assert [(one.type, one.jobs, one.is_all) for one in known["mail"]] == [("bad", 3, False)]
-    (default,) = known["default"]
-    assert (default.jobs, default.is_all) == (21, False)
-
-
-@pytest.mark.usefixtures("bad")
-def test_of_two_samples_of_held_jobs_the_longest_wait_is_told(
-    store: Store,
-    submit: Submit,
-    lease: LeaseSome,
-    clock: FakeClock,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(verbs, "_MOST_LOOKED_AT", 4)
-    since_ms = clock.wall_ms()
-    for n in range(30):
-        is_first = n in (
-            13,
-            14,
-            15,
-            16,
-        )  # the first of the type, not the newest or oldest of the queue
-        submit("bad", priority=9 if is_first else 0, delay_ms=0 if is_first else 5_000)
-    clock.advance(6_000)
-    while store.leases.is_work_due():
-        lease(9)
-    monkeypatch.setattr(verbs, "_MOST_OF_QUEUE", 7)
-    (held,) = store.quarantines.held(("default",))["default"]
-    assert (held.jobs > 4, held.since_ms, held.is_all) == (True, since_ms, False)
 
 
 @pytest.mark.usefixtures("bad")
@@ -196,6 +131,20 @@ def test_held_jobs_are_cancelled_retried_and_deleted_like_any_other(
     assert parked(store) == []
     assert store.bulk.change(BulkAction.DELETE, JobFilter(type="bad"), by="tests") == 4 + AFTER
     assert store.maintenance.verify() == []
+
+
+@pytest.mark.usefixtures("bad")
+def test_why_tells_of_the_quarantine_before_and_after_a_lease_has_parked_the_jobs(
+    store: Store, submit: Submit, lease: LeaseSome
+) -> None:
+    held = submit("bad", priority=5)
+    for _ in range(2):
+        assert waits_for(store, held) == [Code.QUARANTINED]
+        reason = queue_of(store, "default").reason
+        assert reason is not None and reason.code == Code.QUARANTINED
+        assert lease(9, ("other",)) == []
+    later = submit("bad", delay_ms=60_000, queue="mail")
+    assert waits_for(store, later) == [Code.RUN_AT, Code.QUARANTINED]
 
 
 @pytest.mark.usefixtures("bad")

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import ProcessRecord, Role
-from orpheus.shared.domain.why import Code
 from orpheus.shared.errors import NotFound, TransitionRefused
+from orpheus.shared.messages.queues import Code
 from orpheus.shared.operations.operator_actions import release_type
 from orpheus.shared.operations.upkeep import release_changed_types
 from orpheus.shared.process.own_record import own_record
@@ -86,7 +86,7 @@ def test_what_a_job_was_held_back_for_is_no_wait_for_a_worker(
     store.quarantines.most_at_once = 1
     store.quarantines.release("bad")
     clock.advance(1_000)
-    assert store.waiting.oldest_pending_s() == 1.0
+    assert store.waiting.oldest_due_s() == 1.0
     while store.quarantines.continue_releases():
         pass
     freed = [store.jobs.get(one).freed_at_ms for one in (first, second, later)]

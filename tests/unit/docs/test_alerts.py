@@ -13,9 +13,9 @@ import pytest
 from orpheus.config.handovers import for_commands, for_database
 from orpheus.config.load import load_settings
 from orpheus.config.settings import Alert, Settings
-from orpheus.shared.domain.alert_text import NAMES, filled_in, sample_facts
 from orpheus.shared.domain.alerts import AlertCondition
 from orpheus.shared.domain.commands import arguments
+from orpheus.shared.explain.alert_texts import NAMES, filled_in, sample_facts
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.operations.stored_settings import refused_entries
 from orpheus.shared.storage import TypeRow

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from orpheus.shared.domain.concerns import ConcernCode
 from orpheus.shared.errors import ExitCode
+from orpheus.shared.messages.status import ConcernCode
 from orpheus.supervisor.policy.slot import Cause
 
 ROOT = Path(__file__).parents[3]

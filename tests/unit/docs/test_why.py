@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from orpheus.shared.domain.why import Code
+from orpheus.shared.messages.queues import Code
 
 PAGE = Path(__file__).parents[3] / "docs/why.md"
 

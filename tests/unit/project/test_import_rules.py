@@ -37,6 +37,10 @@ PLANTS = {
         "shared/domain/jobs.py",
         "import orpheus.shared.job_types",
     ),
+    "The kernel does not explain itself": (
+        "worker/process.py",
+        "import orpheus.shared.explain.facts",
+    ),
     "The rooms of the supervisor, from the top down": (
         "supervisor/linux/signals.py",
         "import orpheus.supervisor.plan",

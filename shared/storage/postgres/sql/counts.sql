@@ -48,27 +48,6 @@ SELECT (body::json ->> 'run_at_ms')::bigint, (body::json ->> 'freed_at_ms')::big
 FROM (SELECT kind, job_id, body, seq FROM orpheus.events ORDER BY seq DESC LIMIT 5000) AS newest
 WHERE kind IN ('job.done', 'job.failed') ORDER BY seq DESC LIMIT 1000;
 
--- name: first-waiting
--- Since when one of the first due jobs of a queue and priority has waited for the longest time: the order
--- is that in which they were due, and some were freed later. Jobs behind one that was not freed later
--- have waited for less, so the walk ends with it, or after a number of jobs. A job that was due at
--- the given time or later has not waited for longer than that.
--- "= ANY" and the queue in ORDER BY: as for `late-jobs` (alerts.sql). A number of rows ends the walk, as
--- with a time in its place the planner takes the index of all queues.
-WITH never_later (nth) AS (
-    SELECT nth FROM (
-        SELECT run_at_ms, freed_at_ms, row_number() OVER (ORDER BY queue, priority DESC, run_at_ms, id) AS nth
-        FROM orpheus.jobs
-        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
-            AND queue = ANY (ARRAY[?1]) AND priority = ?2 AND run_at_ms < ?3
-        ORDER BY queue, priority DESC, run_at_ms, id LIMIT ?4) AS first
-    WHERE coalesce(freed_at_ms, 0) <= run_at_ms LIMIT 1)
-SELECT min(greatest(run_at_ms, freed_at_ms)) FROM (
-    SELECT run_at_ms, freed_at_ms FROM orpheus.jobs
-    WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
-        AND queue = ANY (ARRAY[?1]) AND priority = ?2 AND run_at_ms < ?3
-    ORDER BY queue, priority DESC, run_at_ms, id LIMIT coalesce((SELECT nth FROM never_later), ?4)) AS walked;
-
 -- name: due-of-queues
 -- How many jobs of each of a JSON list of queues are due: those that may be leased, and those that
 -- wait for room of their key, each counted up to a number.

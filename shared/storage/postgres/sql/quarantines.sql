@@ -10,7 +10,7 @@ WHERE coalesce(status, '') = 'pending' AND id IN (
 RETURNING id;
 
 -- name: let-go
--- Stays pending: its type was released. What it was held back for is no wait: see waits.py. Of many jobs at
+-- Stays pending: its type was released. What it was held back for is no wait: see jobs.py. Of many jobs at
 -- once, which are locked in the order of their ids, as by all who lock many: so no two wait for each
 -- other. Returns those that were held back until now.
 UPDATE orpheus.jobs SET is_parked = 0, freed_at_ms = free.at_ms FROM (

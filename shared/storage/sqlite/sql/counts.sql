@@ -48,25 +48,6 @@ SELECT body ->> 'run_at_ms', body ->> 'freed_at_ms', body ->> 'started_at_ms',
 FROM (SELECT kind, job_id, body, seq FROM events ORDER BY seq DESC LIMIT 5000) AS newest
 WHERE kind IN ('job.done', 'job.failed') ORDER BY seq DESC LIMIT 1000;
 
--- name: first-waiting
--- Since when one of the first due jobs of a queue and priority has waited for the longest time: the order
--- is that in which they were due, and some were freed later. Jobs behind one that was not freed later
--- have waited for less, so the walk ends with it, or after a number of jobs. A job that was due at
--- the given time or later has not waited for longer than that.
-WITH never_later (run_at_ms) AS (
-    SELECT run_at_ms FROM (
-        SELECT run_at_ms, freed_at_ms FROM jobs INDEXED BY jobs_due
-        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
-            AND queue = ?1 AND priority = ?2 AND run_at_ms < ?3
-        ORDER BY run_at_ms, id LIMIT ?4)
-    WHERE coalesce(freed_at_ms, 0) <= run_at_ms LIMIT 1)
-SELECT min(max(run_at_ms, coalesce(freed_at_ms, run_at_ms))) FROM (
-    SELECT run_at_ms, freed_at_ms FROM jobs INDEXED BY jobs_due
-    WHERE status = 'pending' AND is_due = 1 AND is_parked = 0
-        AND queue = ?1 AND priority = ?2 AND run_at_ms < ?3
-        AND run_at_ms <= coalesce((SELECT run_at_ms FROM never_later), ?3)
-    ORDER BY run_at_ms, id LIMIT ?4);
-
 -- name: due-of-queues
 -- How many jobs of each of a JSON list of queues are due: those that may be leased, and those that
 -- wait for room of their key, each counted up to a number.

@@ -6,7 +6,7 @@ WHERE id = ? AND status = 'pending' AND is_due = 1 AND is_parked = 0
 RETURNING id;
 
 -- name: let-go
--- Stays pending: its type was released. What it was held back for is no wait: see waits.py. Returns its
+-- Stays pending: its type was released. What it was held back for is no wait: see jobs.py. Returns its
 -- id if it was held back until now.
 UPDATE jobs SET is_parked = 0, freed_at_ms = ? WHERE id = ? AND status = 'pending' AND is_parked = 2
 RETURNING id;

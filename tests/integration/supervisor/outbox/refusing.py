@@ -3,13 +3,12 @@
 import pytest
 
 from orpheus import outbox
-from orpheus.shared.domain.concerns import MOST_REFUSED
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
-from orpheus.shared.storage import Store
-from orpheus.shared.views.verdict import verdict_json
+from orpheus.shared.storage import MOST_REFUSED, Store
 from orpheus.supervisor.outbox import drainer
 from orpheus.supervisor.outbox.drainers import Drainers
 from orpheus.supervisor.outbox.settings import OutboxSettings
+from tests.explained import verdict
 from tests.integration.supervisor.outbox.draining import Application, Draining
 from tests.machine import wait_until
 
@@ -127,5 +126,5 @@ class RefusingTests:
 
 def refusals(store: Store) -> list[str]:
     """What the verdict says of refused rows."""
-    found = verdict_json(store, [], {}, 15.0, {})["concerns"]
-    return [one["text"] for one in found if one["code"] == "outbox_rows_refused"]
+    concerns = verdict(store).concerns
+    return [concern.text for concern in concerns if concern.code == "outbox_rows_refused"]

@@ -2,14 +2,14 @@
 
 import pytest
 
-from orpheus.shared.domain.alert_text import (
+from orpheus.shared.domain.alerts import KINDS, AlertCondition, AlertRule
+from orpheus.shared.explain.alert_texts import (
     NAMES,
     about_event,
     fields_in,
     filled_in,
     sample_facts,
 )
-from orpheus.shared.domain.alerts import KINDS, AlertCondition, AlertRule
 
 FACTS = {"rule": "ops", "text": "it broke", "count": 3, "job": None, "held_back": 0}
 

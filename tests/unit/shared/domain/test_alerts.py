@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from orpheus.shared.domain.alert_text import facts
 from orpheus.shared.domain.alerts import (
     ALERTS_QUEUE,
     KINDS,
@@ -32,6 +31,7 @@ from orpheus.shared.domain.alerts import (
     opened,
 )
 from orpheus.shared.domain.events import Kind
+from orpheus.shared.explain.alert_texts import facts
 
 RULE = AlertRule("ops", ("job.failed",), "notify", "{}")
 NOW_MS = 1_800_000_000_000

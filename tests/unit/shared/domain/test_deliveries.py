@@ -3,8 +3,7 @@
 import pytest
 
 from orpheus.shared.domain.alerts import AlertRule, Occurrence, RuleState, Topic
-from orpheus.shared.domain.concerns import AlertFacts
-from orpheus.shared.domain.deliveries import Delivery, undelivered, unsent
+from orpheus.shared.domain.deliveries import Delivery, Undelivered, undelivered, unsent
 from orpheus.shared.domain.jobs import JobError, Status
 
 NOW_MS = 1_000_000
@@ -28,8 +27,8 @@ def test_all_since_the_last_delivery_are_told_together_and_each_rule_by_itself()
         job(6, Status.DONE), job(5, Status.FAILED),
     ]  # fmt: skip
     assert list(undelivered(jobs, NOW_MS)) == [
-        AlertFacts("late", 92.0, 1, 8, True, "CallFailed: chat.example: timed out"),
-        AlertFacts("ops", 93.0, 2, 9, True, "CallFailed: chat.example: timed out"),
+        Undelivered("late", 92.0, 1, 8, True, "CallFailed: chat.example: timed out"),
+        Undelivered("ops", 93.0, 2, 9, True, "CallFailed: chat.example: timed out"),
     ]
 
 
@@ -48,7 +47,7 @@ def test_an_alert_that_is_due_and_has_no_job_is_told_but_not_one_that_is_held_ba
     held = Occurrence("job.failed", held_at_ms, Topic("job 7 failed"))
     found = unsent(RULE, RuleState(fired_ms=fired_ms, held_back=2, held=held), NOW_MS)
     is_certain = fired_ms is None
-    expected = None if since_s is None else AlertFacts("ops", since_s, 2, has_failed=is_certain)
+    expected = None if since_s is None else Undelivered("ops", since_s, 2, has_failed=is_certain)
     assert found == expected
 
 

@@ -12,11 +12,10 @@ from typing import Any, TextIO
 import pytest
 from msgspec.structs import replace
 
-from orpheus.shared.domain.jobs import Holder, NewJob, NewLine
+from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotState
 from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.process.clock import create_time_s
-from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store, state_files
 from orpheus.supervisor.startup import lock_database, note_supervisor
 from tests.audit_log import entries_of
@@ -86,38 +85,6 @@ def test_a_job_runs_no_more_as_soon_as_its_lock_is_free(
     assert orpheus("cancel", "1") == (0, "job 1: asked to stop\n", told)
 
 
-def test_the_job_of_a_worker_that_is_gone_ran_until_that_was_heard_last(
-    orpheus: Orpheus, lock: TextIO, store: Store
-) -> None:
-    """It did not run on through the night; the next start tells the same."""
-    night_ms, life = 8 * 3_600_000, "life-of-default-1"
-    store.jobs.submit(NewJob("count", max_retries=0))
-    (held,) = store.leases.lease(Holder("default-1", life, NOT_HERE), ("*",), 1, 30_000)
-    started_ms = held.started_at_ms - night_ms
-    store._database.run("UPDATE jobs SET started_at_ms = ?", started_ms)
-    (worker,) = (one for one in store.processes.all() if one.role is Role.WORKER)
-    beat_ms = store.clock.monotonic_ms() - night_ms + 35_000
-    store.processes.register(replace(worker, last_beat_mono_ms=beat_ms))
-    assert ran(orpheus) == ["8 h"] * 2, "its supervisor may only be suspended"
-    lock.close()
-    assert ran(orpheus) == ["35 s"] * 2
-    store.logs.append(1, held.token, 1, [NewLine(started_ms + 36_000, "info", "last", "{}")])
-    assert ran(orpheus) == ["36 s"] * 2
-    assert orpheus("show", "1", "--json").json["ran_until"] is None, "it has not ended"
-    store.leases.free(life, CellState(held.token, running=True), seen_ms=started_ms + 35_000)
-    assert ran(orpheus) == ["36 s"] * 2
-
-
-def ran(orpheus: Orpheus) -> list[str]:
-    """What `jobs` and `show` tell as the time for which the only job ran."""
-    tables = orpheus("jobs").out, orpheus("show", "1").out.partition("\n\n")[2]
-    found = []
-    for table in tables:
-        heads, row, *_ = table.splitlines()
-        found.append(re.split(r"  +", row[heads.index("RAN") :])[0])
-    return found
-
-
 @pytest.mark.usefixtures("lock")
 def test_a_worker_that_is_gone_is_told_though_another_host_has_one_of_that_name(
     orpheus: Orpheus, store: Store
@@ -170,7 +137,7 @@ def test_a_worker_that_still_ends_its_job_does_not_hide_it(
     assert [one["reason"] for one in found["workers"]] == ["runs without a supervisor"]
     (concern,) = found["verdict"]["concerns"]
     gone = f"The supervisor (process {NOT_HERE}) is gone"
-    assert concern["text"] == f"{gone}: default-1 is about to end, and nothing is started."
+    assert concern["text"] == f"{gone}: default-1 is without a supervisor, and nothing is started."
 
 
 @pytest.mark.usefixtures("lock")

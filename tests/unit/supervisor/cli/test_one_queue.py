@@ -38,10 +38,7 @@ def test_all_of_one_queue_is_told(orpheus: Orpheus, store: Store) -> None:
     assert (told["rate"], told["per key"]) == ("5/s", "3, 7/m")
     assert (told["pending"], told["due"], told["failed"]) == ("1", "1", "0")
     assert told["pools"] == "default (1 of 1 ready)"
-    assert told["in/min"].endswith(" in this minute and the last")
     assert told["next"] == f"orpheus jobs --queue {LONG}"
-    assert told["empty in"] == "no estimate: its rate is per key"
-    assert fields(orpheus("queues", "mail").out)["empty in"] == "no estimate yet"
     (item,) = orpheus("queues", LONG, "--json").json["items"]
     assert item["name"] == LONG
 
@@ -78,14 +75,3 @@ def test_a_narrow_list_says_that_nothing_runs_also_where_no_reason_has_room(
     assert "nothing runs; `orpheus` starts it" in " ".join(orpheus("queues").err.split())
     begin_worker(store)
     assert "nothing runs" not in orpheus("queues").err
-
-
-def test_a_name_is_whole_before_columns_that_say_nothing(
-    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.jobs.submit_many([NewJob("count", queue=LONG), NewJob("count", queue="mail")])
-    narrow(monkeypatch, 80)
-    head, invoices, _ = orpheus("queues").out.splitlines()
-    assert invoices.split()[0] == LONG
-    assert invoices.endswith("  nothing runs")
-    assert "PENDING" in head and "FAILED" not in head

@@ -17,7 +17,9 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Job, JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.errors import DatabaseAway
+from orpheus.shared.explain.reasons import Reason
 from orpheus.shared.job_types.describe import describe_types
+from orpheus.shared.messages.queues import Code
 from orpheus.shared.storage import Store
 from orpheus.supervisor.cli import logs, why
 from orpheus.supervisor.cli.submit import submit
@@ -66,10 +68,10 @@ def test_a_queue_that_no_pool_serves_is_warned_of_and_that_nothing_runs(
 ) -> None:
     Path("orpheus.toml").write_text('[pools.default]\nqueues = ["mail"]\n', encoding="utf-8")
     given = ("--config", "orpheus.toml", "submit", "count", "n=1", "--queue")
-    warning = "orpheus: warning: no pool serves the queue 'mial'; did you mean 'mail'?\n"
+    warning = "orpheus: warning: no pool serves queue mial; did you mean 'mail'?\n"
     start = "`orpheus --config orpheus.toml` starts it"
     nothing = f"orpheus: warning: nothing runs, so it waits; {start}\n"
-    assert orpheus(*given, "mial") == (0, "job 1 submitted\n", warning + nothing)
+    assert orpheus(*given, "mial") == (0, "job 1 submitted\n", nothing + warning)
     assert orpheus(*given, "mail") == (0, "job 2 submitted\n", nothing)
 
 
@@ -283,12 +285,9 @@ def test_a_terminal_and_a_log_are_told_why_a_job_waits_and_again_when_that_chang
     worker.join()
     assert (code, out) == (0, '{"sum":3}\n')
     paused, nobody = told
-    assert paused.startswith("job 1 waits: its queue default is paused by cli:")
+    assert paused.startswith("job 1 waits: queue default is paused by cli:")
     assert paused.endswith(": a release; 1 more: orpheus why 1")
-    assert (
-        nobody
-        == "job 1 waits: no worker of pool default is ready: nothing runs; `orpheus` starts it"
-    )
+    assert nobody == "job 1 waits: nothing runs; `orpheus` starts it"
     assert [err.count(line) for line in told] == [1, 1]
 
 
@@ -332,15 +331,14 @@ def test_a_reason_that_changes_with_each_look_does_not_fill_a_log(
 ) -> None:
     job = store.jobs.submit(NewJob("count")).job
     holders = (f"job {id}" for id in range(2, 200))
-    reason = {"code": "key_limit", "text": "it waits", "until": None}
-    monkeypatch.setattr(why, "why_json", lambda *_: {"reasons": [reason | {"by": next(holders)}]})
+    monkeypatch.setattr(why, "of_job", lambda *_: [Reason(Code.RUN_AT, by=next(holders))])
     waiting = why.WaitingJob(store, for_command_line(Settings()))
     for _ in range(100):
         waiting.news(job)
     assert len(told) == 20
     assert (
-        told[-1]
-        == "job 1 waits: it waits (held by job 21); no further reason is told: orpheus why 1"
+        told[-1] == "job 1 waits: its time has not come (held by job 21); "
+        "no further reason is told: orpheus why 1"
     )
 
 

@@ -20,7 +20,7 @@ def test_a_type_that_is_quarantined_is_warned_of(orpheus: Orpheus, store: Store)
     store.jobs.submit(NewJob("count"))
     (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
     store.leases.free(WORKER.incarnation, CellState(lease.token, running=True))
-    warning = "warning: type count is quarantined, so its jobs wait; `orpheus release count`"
+    warning = "warning: type count is quarantined: its jobs killed 1 worker"
     assert warning in orpheus("submit", "count", "n=1").err
     assert "quarantined" not in orpheus("submit", "words").err
     store.quarantines.release("count")
@@ -36,7 +36,7 @@ def test_a_queue_whose_pools_have_no_workers_is_warned_of(orpheus: Orpheus, stor
     store.processes.register(boss)
     boss_slot = slot("supervisor", SlotState.READY, incarnation="boss")
     store.processes.put_slots([boss_slot, slot("default-1", SlotState.READY)])
-    start = "`orpheus --config orpheus.toml scale none 1` starts one"
-    warning = f"warning: pool none has no workers, so it waits; {start}\n"
+    start = "see `orpheus --config orpheus.toml scale none 1`"
+    warning = f"warning: no worker of pool none is ready: it has no workers; {start}\n"
     assert warning in orpheus(*given, "night").err
     assert "has no workers" not in orpheus(*given, "mail").err

@@ -10,6 +10,7 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import ProcessRecord, Role
+from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
 from tests.unit.supervisor.cli.conftest import TIME
@@ -35,10 +36,7 @@ def test_it_says_that_no_worker_is_ready(orpheus: Orpheus, store: Store) -> None
     store.jobs.submit(NewJob("count"))
     answer = orpheus("why", "1")
     assert answer.code == 1
-    assert answer.out == (
-        "job 1 (count) waits:\n"
-        "  - no worker of pool default is ready: nothing runs; `orpheus` starts it\n"
-    )
+    assert answer.out == ("job 1 (count) waits:\n  - nothing runs; `orpheus` starts it\n")
 
 
 def test_it_says_when_a_job_runs_next_and_where_it_runs(orpheus: Orpheus, store: Store) -> None:
@@ -62,7 +60,7 @@ def test_it_names_who_holds_a_limit(orpheus: Orpheus, store: Store) -> None:
     orpheus("pause", "default", "--reason", "a \x1b[31mtest")
     store.jobs.submit(NewJob("count"))
     out = orpheus("why", "1").out
-    assert "its queue default is paused by cli:" in out
+    assert "queue default is paused by cli:" in out
     assert "\x1b" not in out  # whoever gave the reason
 
 
@@ -92,7 +90,7 @@ def test_of_a_type_that_is_released_no_release_is_proposed_whatever_the_words(
     assert orpheus("why", "3").out.endswith(f"{evidence} (orpheus release count)\n")
     store.quarantines.release("count")
     released = orpheus("why", "3").out
-    assert "its type count has just been released" in released
+    assert "type count has just been released" in released
     assert "orpheus release" not in released
 
 
@@ -146,9 +144,9 @@ def test_json_is_what_the_api_answers(orpheus: Orpheus, store: Store) -> None:
     (reason,) = answer["reasons"]
     assert reason == {
         "code": "no_worker",
-        "text": "no worker of pool default is ready: nothing runs; `orpheus` starts it",
+        "text": "nothing runs; `orpheus` starts it",
         "until": None,
-        "by": "pool default",
+        "by": None,
     }
 
 
@@ -164,9 +162,10 @@ def test_a_reason_is_wrapped_at_words_on_a_terminal(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "50")
     store.jobs.submit(NewJob("count"))
-    assert orpheus("why", "1").out.splitlines()[1:] == [
-        "  - no worker of pool default is ready: nothing",
-        "    runs; `orpheus` starts it",
+    store.queues.configure({"default": QueueRules(paused=True)})
+    assert orpheus("why", "1").out.splitlines()[1:3] == [
+        "  - queue default is paused by the configuration",
+        "    (orpheus resume default)",
     ]
 
 
@@ -177,10 +176,11 @@ def test_the_first_reason_of_a_shown_job_is_wrapped_like_that(
     monkeypatch.setenv("COLUMNS", "50")
     text = "one word after another that makes a long payload"
     store.jobs.submit(NewJob("count", payload=f'{{"text":"{text}"}}'))
+    store.queues.configure({"default": QueueRules(paused=True)})
     out = orpheus("show", "1").out
     assert (
-        "\nwaits    no worker of pool default is ready:"
-        "\n           nothing runs; `orpheus` starts it\n"
+        "\nwaits    queue default is paused by the"
+        "\n           configuration; 1 more: orpheus why 1\n"
     ) in out
     assert text in out, "what may be copied stays in one line"
 

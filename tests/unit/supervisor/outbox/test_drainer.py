@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from orpheus.shared.domain.concerns import MOST_REFUSED, RefusedRows
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.storage import OutboxCounts, RowId, Store, TypeRow, open_storage
+from orpheus.shared.storage import (
+    MOST_REFUSED,
+    OutboxCounts,
+    RefusedRows,
+    RowId,
+    Store,
+    TypeRow,
+    open_storage,
+)
 from orpheus.supervisor.outbox import drainer as drainer_module
 from orpheus.supervisor.outbox.drainer import Drainer
 from orpheus.supervisor.outbox.rows import RefusedRow, Row

@@ -8,9 +8,6 @@ const EVERY_MS = 2000;
 const WHILE_IT_RUNS_MS = 5000; // its worker may fall silent, which nothing else tells
 const UNHEARD = new Set(["worker_gone", "worker_silent"]);
 const LINKED = /job (\d+)|queue ([A-Za-z0-9][A-Za-z0-9_.-]*)|type ([A-Za-z0-9][A-Za-z0-9_.-]*)(?= is quarantined)/g;
-const DEPENDENCY = "DependencyFailed";
-const BEFORE = /^it depended on a job: job (\d+) is/;
-const MOST_STEPS = 50;
 const ASKED = new Set([...WAITING, "in_progress"]); // a leased job may wait behind others of its worker
 
 export class Why {
@@ -26,29 +23,18 @@ export class Why {
     this.job = job;
     if (ASKED.has(job.status)) { this.cause = ""; this.read(); return; }
     clearTimeout(this.timer);
-    const { error, status } = job;
-    if (endedWithAnother(job)) this.showCause(`Why it is ${spaced(status)}`, error.message);
-    else if (status === "cancelled" && job.cancel_requested) this.showCanceller();
+    if (endedWithAnother(job) || (job.status === "cancelled" && job.cancel_requested)) this.showEnd();
     else this.paint("", []);
   }
 
-  /** Show which job it depended on, and with which job the trouble began. @param {string} title @param {string} message */
-  async showCause(title, message) {
-    if (message === this.cause) return;
-    this.cause = message;
-    this.paint(title, [{ text: message }]);
-    const first = await firstCause(message).catch(() => null); // deleted, or not to be read now
-    if (first && this.cause === message && this.job.error?.message === message) this.paint(title, [{ text: message }, { text: first }]);
-  }
-
-  /** Show who cancelled it: the server knows. */
-  async showCanceller() {
-    const { finished_at: end } = this.job;
+  /** Show why it ended without a failure of its own: the server knows who cancelled it, and which job to retry first. */
+  async showEnd() {
+    const { finished_at: end, status } = this.job;
     if (end === this.cause) return;
     this.cause = end;
     this.paint("", []);
     const answer = await request(`/jobs/${this.id}/why`).catch(() => null); // deleted, or not to be read now
-    if (this.cause === end && this.job.finished_at === end) this.paint("Why it is cancelled", answer?.reasons ?? []);
+    if (this.cause === end && this.job.finished_at === end) this.paint(`Why it is ${spaced(status)}`, answer?.reasons ?? []);
   }
 
   async read() {
@@ -79,18 +65,6 @@ export class Why {
     setText(byId("why-title"), title);
     byId("why-reasons").replaceChildren(...reasons.map((one) => h("li", {}, ...told(one))));
   }
-}
-
-/** Follow the dependencies back to the job that itself did not end done. @param {string} message @returns {Promise<string | null>} */
-async function firstCause(message) {
-  let job, steps = 0;
-  for (let id = BEFORE.exec(message)?.[1]; id && steps < MOST_STEPS; steps++) {
-    job = await request(`/jobs/${id}`);
-    id = job.error?.type === DEPENDENCY ? BEFORE.exec(job.error.message)?.[1] : undefined;
-  }
-  if (!job || (steps < 2 && !job.error)) return null;
-  const how = job.error ? `: ${job.error.type}: ${job.error.message.split("\n", 1)[0]}` : "";
-  return `it began with job ${job.id} (${job.type}), which is ${spaced(job.status)}${how}`;
 }
 
 /** A reason with links, and until when. @param {{text: string, until?: string | null}} reason @returns {any[]} */

@@ -1,7 +1,6 @@
 // Above the list of one queue's jobs: why none of them starts, or which limit holds them, as GET /queues tells it. It is
 // shown if any of the list may wait to start, with a link to the queue, where a paused one is resumed. This also reads how
 // many jobs the queue has of each status.
-import { limitOf } from "../queues/backlog.js";
 import { byId, h, hide, icon, isReadOnly, setText } from "../base/dom.js";
 import { isByEnd } from "../lists/filter.js";
 import { request } from "../base/http.js";
@@ -60,21 +59,15 @@ async function read() {
 }
 
 function paint() {
-  const why = queue && mayWait && whyOf(queue), shown = why ? JSON.stringify([queue.name, queue.pause]) : "";
-  if (why) setText(clause, why); // the times in it change
+  const reason = mayWait && queue?.reason, paused = mayWait && queue?.paused, shown = reason || paused ? JSON.stringify([queue.name, paused]) : "";
+  if (reason) setText(clause, reason.text); // the times in it change
   if (shown === (node.dataset.shown ?? "")) return; // keep a selection and the focus
   node.dataset.shown = shown;
-  hide(node, !why, byId("query"));
-  if (!why) return;
+  hide(node, !shown, byId("query"));
+  if (!shown) return;
   const link = (/** @type {string} */ words) => h("a", { href: `/ui/queues#queue-${queue.name}` }, words);
-  const words = !queue.pause ? [link(queue.name), ": ", clause]
-    : isReadOnly ? [link(queue.name), " is ", ...pausedWords(queue.pause)]
-    : [queue.name, " is ", ...pausedWords(queue.pause), " · ", link("resume it on the page of queues")];
+  const words = !paused ? [link(queue.name), ": ", clause]
+    : isReadOnly ? [link(queue.name), " is ", ...pausedWords(paused)]
+    : [queue.name, " is ", ...pausedWords(paused), " · ", link("resume it on the page of queues")];
   node.replaceChildren(icon("blocked"), h("span", {}, "Queue ", ...words));
-}
-
-/** "no worker is ready, so none of its jobs starts: pool video is scaled to 0 by cli:ada just now" @param {any} queue */
-function whyOf(queue) {
-  const { none_starts: nobody, unready } = queue;
-  return nobody ? `${nobody}, so none of its jobs starts${unready ? `: ${unready}` : ""}` : limitOf(queue);
 }

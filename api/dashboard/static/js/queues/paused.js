@@ -4,17 +4,17 @@ import { confirm } from "../frame/confirm.js";
 import { h, icon, setAttr, setText } from "../base/dom.js";
 import { relative, timeNode } from "../base/time.js";
 
-/** "paused by cli:ada 5 minutes ago: a release" @param {any} pause @param {boolean} [isPaused] @returns {any[]} */
-export const pausedWords = (pause, isPaused = true) => [h("b", {}, isPaused ? "paused" : "resumed"), ` by ${pause.by ?? (isPaused ? "the configuration" : "an operator")}`,
+/** "paused by cli:ada 5 minutes ago: a release" @param {any} pause @returns {any[]} */
+export const pausedWords = (pause) => [h("b", {}, "paused"), ` by ${pause.by ?? "the configuration"}`,
   pause.at && " ", pause.at && timeNode(pause.at), pause.reason && `: ${pause.reason}`];
 
-/** Show in `node` who paused it, or who resumed what the configuration pauses; hide it if nobody did. @param {HTMLElement} node @param {any} pause @param {any} [resumed] */
-export function showPause(node, pause, resumed = null) {
-  const one = pause ?? resumed, shown = JSON.stringify([pause, resumed]);
-  node.hidden = !one;
-  if (!one || node.dataset.shown === shown) return;
+/** Show in `node` who paused it; hide it if nobody did. @param {HTMLElement} node @param {any} pause */
+export function showPause(node, pause) {
+  const shown = JSON.stringify(pause);
+  node.hidden = !pause;
+  if (!pause || node.dataset.shown === shown) return;
   node.dataset.shown = shown;
-  node.replaceChildren(pause ? icon("blocked") : "", h("span", {}, ...pausedWords(one, !!pause), !pause && "; the configuration pauses it"));
+  node.replaceChildren(icon("blocked"), h("span", {}, ...pausedWords(pause)));
 }
 
 /** @typedef {{paused: boolean, say: (text: string | null, isDone?: boolean) => void}} PauseQuestion `paused`: whether it was paused when it was asked */

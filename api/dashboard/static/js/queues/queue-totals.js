@@ -3,18 +3,12 @@ import { arrange, byId, h, setText } from "../base/dom.js";
 import { count, plural } from "../base/words.js";
 
 const head = h("span", {});
-/** How many jobs quarantines hold back. @param {any[]} queues */
-function heldBack(queues) {
-  const held = queues.flatMap((queue) => queue.held_back), least = held.some(({ relation }) => relation === "gte") ? "at least " : "";
-  return `, ${least}${count(held.reduce((sum, { jobs }) => sum + jobs, 0))} by quarantines`;
-}
 /** Kinds of trouble; a search for `finds` finds the queues by the words of their rows. */
 const TROUBLES = [
-  { words: "paused", finds: "it is paused", has: (/** @type {any} */ queue) => queue.paused },
-  { words: "without a pool", finds: "no pool serves it", has: ({ paused, pools, none_starts: why }) => !paused && !pools.length && why },
-  { words: "without a ready worker", finds: "no worker is ready", has: ({ starved, unready }) => unready && !starved },
-  { words: "starved", finds: "it is starved", has: ({ paused, starved }) => starved && !paused },
-  { words: "with jobs held back", finds: "jobs held back", has: ({ held_back: held }) => held.length, rest: heldBack },
+  { words: "paused", finds: "it is paused", has: (/** @type {any} */ { paused }) => paused },
+  { words: "without a pool", finds: "no pool serves queue", has: ({ reason }) => reason?.code === "no_pool" },
+  { words: "without a ready worker", finds: "no worker of pool", has: ({ reason }) => reason?.code === "no_worker" },
+  { words: "with a quarantined type", finds: "is quarantined", has: ({ reason }) => reason?.code === "quarantined" },
 ].map((one) => {
   const link = h("a", { href: `?${new URLSearchParams({ q: one.finds })}`, onclick: (/** @type {MouseEvent} */ event) => find(event, one.finds) }), text = document.createTextNode("");
   return { ...one, link, text, node: h("span", {}, " · ", link, text) };
@@ -35,10 +29,10 @@ export function showTotals(queues, all, sorted) {
     `${queues.length < all ? `${count(queues.length)} of ` : ""}${plural(all, "queue")}${sorted}`,
     queues.length && (waiting ? `${plural(waiting, "job is", "jobs are")} pending` : "nothing is pending"),
   ].filter(Boolean).join(" · "));
-  const told = TROUBLES.filter(({ words, has, rest, link, text }) => {
+  const told = TROUBLES.filter(({ words, has, link, text }) => {
     const some = queues.filter(has), held = pending(some);
     setText(link, `${count(some.length)} ${words}`);
-    setText(text, rest ? rest(some) : held ? `, with ${plural(held, "pending job")}` : "");
+    setText(text, held ? `, with ${plural(held, "pending job")}` : "");
     return some.length;
   });
   arrange(byId("summary"), [head, ...told.map(({ node }) => node)]);

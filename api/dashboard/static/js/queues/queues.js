@@ -1,5 +1,4 @@
 // The page of all queues.
-import { backlogOf } from "./backlog.js";
 import { byId } from "../base/dom.js";
 import { startChrome } from "../frame/chrome.js";
 import { request } from "../base/http.js";
@@ -13,7 +12,7 @@ import { Sorting } from "../lists/sorting.js";
 const ORDERS = {
   name: { words: "name", first: "ascending", of: ({ name }) => name },
   pending: { words: "pending jobs", first: "descending", of: ({ counts }) => counts.pending },
-  oldest: { words: "the oldest due job", first: "descending", of: oldestOf },
+  oldest: { words: "the oldest due job", first: "descending", of: ({ oldest_due_s }) => oldest_due_s },
 };
 
 startChrome();
@@ -34,14 +33,7 @@ function show(isAsked) {
   totals();
 }
 
-/** The longest time that a job has waited, even one that a quarantine holds back. @param {any} queue */
-function oldestOf({ oldest_pending_s: age, held_back: held }) {
-  const ages = [...(age === null ? [] : [age]), ...held.map((/** @type {any} */ one) => one.oldest_s)];
-  return ages.length ? Math.max(...ages) : null;
-}
-
 /** The text that a search looks at: the name, what the row says of its state, and who serves it. @param {any} queue */
-function searchedText(queue) {
-  const { name, paused, pause, starved, none_starts: nobody, unready, pools, held_back: held } = queue;
-  return [name, paused ? "it is paused" : starved && "it is starved", held.length && "jobs held back", pause?.by, pause?.reason, nobody, unready, ...backlogOf(queue), ...held.map((/** @type {any} */ one) => `held back ${one.type} is quarantined`), ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");
+function searchedText({ name, paused, reason, pools }) {
+  return [name, paused && "it is paused", paused?.by, paused?.reason, reason?.text, ...(pools.length ? pools.map((/** @type {any} */ pool) => pool.name) : ["no pool"])].filter(Boolean).join("\n");
 }

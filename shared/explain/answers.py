@@ -1,0 +1,166 @@
+"""Makes messages of facts, reasons and sentences."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.processes import Role
+from orpheus.shared.domain.rates import rate_text
+from orpheus.shared.explain import reasons, sentences
+from orpheus.shared.explain.facts import Facts, QueueFacts, read, read_job, read_system
+from orpheus.shared.explain.reasons import Reason
+from orpheus.shared.messages import queues
+from orpheus.shared.messages.encoding import optional_time
+from orpheus.shared.messages.queues import Code, Counts, Queue, Why
+from orpheus.shared.messages.status import About, Concern, ConcernCode, Verdict
+from orpheus.shared.storage import Pause, Store
+from orpheus.shared.views.workers import is_ready, workers_json
+
+_MORE_WORKERS = (1, 3)
+_OF_JOBS = frozenset(
+    {
+        ConcernCode.STOPPING,
+        ConcernCode.TYPE_QUARANTINED,
+        ConcernCode.TYPE_FAILING,
+        ConcernCode.TYPE_AWAITS_HOST,
+        ConcernCode.QUEUE_PAUSED,
+        ConcernCode.NO_POOL,
+        ConcernCode.NO_WORKER,
+        ConcernCode.QUEUE_LATE,
+        ConcernCode.OUTBOX_ROWS_REFUSED,
+    }
+)
+"""Concerns about what jobs do, or what operators want; the others are about the system."""
+
+
+def counts_of(counts: Mapping[Status, int]) -> Counts:
+    """Return how many jobs have each status; 0 for one that `counts` lacks."""
+    return cast("Counts", {one.value: counts.get(one, 0) for one in Status})
+
+
+def paused_of(pause: Pause | None) -> queues.Paused | None:
+    """Return who paused something; None for None."""
+    if pause is None:
+        return None
+    return queues.Paused(pause.by, pause.reason, optional_time(pause.at_ms))
+
+
+def queues_of(facts: Facts) -> list[Queue]:
+    """Return the queues, by name."""
+    return [_queue(facts, queue) for queue in facts.queues.values()]
+
+
+def is_known(queue: Queue) -> bool:
+    """Return whether a queue has had a job, is paused or has a limit."""
+    limits = queue.limits
+    is_limited = limits.max_running or limits.rate or limits.max_running_per_key
+    has_jobs = any(queue.counts.values())
+    return bool(has_jobs or queue.paused or is_limited or limits.rate_per_key)
+
+
+def why_of(store: Store, facts: Facts, job_id: int) -> Why:
+    """Return why a job does not run. Raises NotFound. The facts are about its queue."""
+    found = reasons.of_job(facts, read_job(store, job_id))
+    return Why(runs=not found, reasons=[reason_of(one) for one in found])
+
+
+def reason_of(reason: Reason) -> queues.WhyReason:
+    """Return a reason with its text."""
+    until = optional_time(reason.until_ms)
+    return queues.WhyReason(Code(reason.code), sentences.text_of(reason), until, reason.by)
+
+
+def verdict_of(store: Store, facts: Facts) -> Verdict:
+    """Return how the system is."""
+    found = reasons.of_system(facts, read_system(store, facts.workers))
+    staying = [w for w in facts.workers if w["role"] is Role.WORKER and not w["leaves"]]
+    line = sentences.headline(
+        len(found),
+        workers=len(staying),
+        ready=sum(map(is_ready, staying)),
+        has_jobs=any(any(queue.counts.values()) for queue in facts.queues.values()),
+    )
+    return Verdict(line, [_concern(one) for one in found])
+
+
+def trouble_of(store: Store, dead_after_s: float) -> list[str]:
+    """Return a sentence for each concern about the system; not for those about what jobs do."""
+    workers = workers_json(store, supervised_on=None, beat_timeout_s=dead_after_s)
+    facts = read(store, workers, {}, dead_after_s)
+    return [one.text for one in verdict_of(store, facts).concerns if one.code not in _OF_JOBS]
+
+
+def slots_in_trouble(store: Store, dead_after_s: float) -> list[tuple[str, str, str]]:
+    """Return the host, the slot and a sentence for each slot that needs a person, one by one."""
+    workers = workers_json(store, supervised_on=None, beat_timeout_s=dead_after_s)
+    found = []
+    for worker in workers:
+        if code := reasons.of_slot(worker):
+            facts = Facts(workers=[worker])
+            concerns = reasons.of_slots(facts)
+            texts = [sentences.text_of(one) for one in concerns if one.code is code]
+            found += [(worker["host"], worker["slot"], text) for text in texts]
+    return found
+
+
+def _concern(reason: Reason) -> Concern:
+    kind, _, name = (reason.by or "").partition(" ")
+    about = About(kind, name) if reason.by else None
+    text, command = sentences.text_of(reason), sentences.command_of(reason)
+    return Concern(ConcernCode(reason.code), text, command, about)
+
+
+def _queue(facts: Facts, queue: QueueFacts) -> Queue:
+    rule, reason = queue.rule, reasons.of_queue(facts, queue)
+    rate = rule.rate or rule.per_key.rate
+    return Queue(
+        name=queue.name,
+        paused=paused_of(queue.pause or Pause()) if rule.paused else None,
+        counts=counts_of(queue.counts),
+        due=queue.due.jobs,
+        oldest_due_s=facts.age_s(queue.name),
+        in_per_minute=queue.flow.in_per_minute,
+        out_per_minute=queue.flow.out_per_minute,
+        limits=queues.Limits(
+            rule.max_running,
+            rate_text(rule.rate),
+            rate.burst if rate else 1,
+            rule.per_key.max_running,
+            rate_text(rule.per_key.rate),
+        ),
+        pools=[
+            queues.ServingPool(pool.name, len(pool.ready) + len(pool.others), len(pool.ready))
+            for pool in facts.serving(queue.name)
+        ],
+        reason=reason_of(reason) if reason else None,
+        empty_in_s=_empty_in_s(queue),
+        empty_in_s_with=_empty_in_s_with(facts, queue),
+    )
+
+
+def _to_do(queue: QueueFacts) -> int:
+    return queue.due.jobs + queue.counts.get(Status.IN_PROGRESS, 0)
+
+
+def _empty_in_s(queue: QueueFacts) -> float | None:
+    """Return in how many seconds no due job is left at the pace of the last minutes."""
+    jobs, flow = _to_do(queue), queue.flow
+    if not jobs:
+        return 0.0
+    return jobs / flow.out_per_minute * 60 if flow.out_per_minute > flow.in_per_minute else None
+
+
+def _empty_in_s_with(facts: Facts, queue: QueueFacts) -> dict[str, float]:
+    """Return the same with more workers: the time that its jobs run, divided by the places."""
+    jobs, run_s, rule = _to_do(queue), queue.flow.run_s, queue.rule
+    if not jobs or run_s is None:
+        return {}
+    workers = [worker for pool in facts.serving(queue.name) for worker in pool.ready]
+    each = max((worker["places"] for worker in workers), default=1)
+    found = {}
+    for more in _MORE_WORKERS:
+        places = sum(worker["places"] for worker in workers) + more * each
+        seconds = jobs * run_s / (min(places, rule.max_running) if rule.max_running else places)
+        by_rate = queue.due.jobs / rule.rate.per_s if rule.rate else 0.0
+        found[str(more)] = max(seconds, by_rate)
+    return found

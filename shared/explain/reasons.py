@@ -1,0 +1,478 @@
+"""Decides why a job does not run, why a queue starts none, and what needs a person. Pure.
+
+A reason has no text: `sentences.py` has it. What passes by itself, or is meant so, needs no person:
+a worker that starts, a paused queue without jobs, jobs that wait for a limit of their queue.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from orpheus.shared.domain.jobs import Outcome, Status
+from orpheus.shared.domain.lifecycle import TERMINAL
+from orpheus.shared.domain.processes import FAILURES_WITHIN_S, Role, SlotState
+from orpheus.shared.domain.rooms import Room
+from orpheus.shared.explain.facts import (
+    FAILING_LEAST,
+    Facts,
+    Pool,
+    QueueFacts,
+    SystemFacts,
+)
+from orpheus.shared.messages.queues import Code
+from orpheus.shared.messages.status import ConcernCode
+from orpheus.shared.moments import parse_time_ms
+from orpheus.shared.storage import MOST_NAMED, JobFacts, NextJob
+from orpheus.shared.views.workers import Worker, is_ready, named_slot
+
+START_S = 15.0
+"""A worker starts or restarts in less time, so a job may wait that long while none is ready."""
+LATE_S = 60.0
+"""A job that has been due for longer waits for too long."""
+FAILING_SHARE = 0.1
+"""A type fails if this share of its jobs did lately, and at least `FAILING_LEAST`."""
+RESTARTS_LEAST = 3
+"""A slot is restless if its processes failed this often within `FAILURES_WITHIN_S`."""
+LITTLE_SPACE_BYTES = 256_000_000
+"""Less than this on the file system of the database is a concern."""
+_LARGE_LOG_BYTES = 512 * 2**20
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why a job does not run, or what needs a person; `data` is what its sentence tells.
+
+    `by`: who holds the job back, or what a concern is about: `job 7`, `queue mail`.
+    """
+
+    code: Code | ConcernCode
+    data: Mapping[str, Any] = {}
+    until_ms: int | None = None
+    by: str | None = None
+
+
+# A job
+
+
+def of_job(facts: Facts, job: JobFacts) -> list[Reason]:
+    """Return why a job does not run; none: it runs, or a free worker leases it next."""
+    if job.job.status in TERMINAL:
+        return [_ended(job)]
+    if job.job.status is Status.IN_PROGRESS:
+        silence = of_worker(facts, job.leased_by, job.job.worker)
+        return [silence] if silence else list(_prefetched(facts, job))
+    found = [*_dependencies(job), *_time(facts, job), *held(facts, job.next)]
+    if job.is_due:
+        found += _limits(facts, job.next)
+    return found or list(_turn(facts, job))
+
+
+def of_worker(facts: Facts, incarnation: str | None, name: str | None) -> Reason | None:
+    """Return that the worker of a leased job is silent or gone, so that the job may not run."""
+    for worker in facts.workers:
+        if worker["incarnation"] == incarnation:
+            if not worker["silent"]:
+                return None
+            data = {"for_s": worker["heartbeat_age_s"] or 0.0, "dead_after_s": facts.dead_after_s}
+            return Reason(Code.WORKER_SILENT, {"worker": name, **data}, by=name)
+    if incarnation is None or incarnation in facts.watched:
+        return None
+    return Reason(Code.WORKER_GONE, {"worker": name, "nothing_runs": not facts.workers}, by=name)
+
+
+def _ended(facts: JobFacts) -> Reason:
+    job, by = facts.job, None
+    if facts.key_holder is not None:
+        by = f"job {facts.key_holder}"
+    elif facts.retry_first is not None:
+        by = f"job {facts.retry_first}"
+    data = {
+        "status": job.status,
+        "error": job.error,
+        "is_cancelled": job.was_cancelled,
+        "cancelled": facts.cancelled,
+        "key_holder": facts.key_holder,
+        "retry_first": facts.retry_first,
+    }
+    return Reason(Code.ENDED, data, by=by)
+
+
+def _prefetched(facts: Facts, job: JobFacts) -> Iterator[Reason]:
+    """Yield that a leased job waits for a place of its worker."""
+    own = [worker for worker in facts.workers if worker["incarnation"] == job.leased_by]
+    places = own[0]["places"] if own else 1
+    if len(job.leased_before) >= places:
+        by = _names(facts, own)[0] if own else job.job.worker
+        data = {"worker": by, "jobs": [f"job {id}" for id in job.leased_before]}
+        yield Reason(Code.PREFETCHED, data, by=by)
+
+
+def _dependencies(job: JobFacts) -> Iterator[Reason]:
+    for other in job.dependencies:
+        data = {"id": other.id, "type": other.type, "status": other.status}
+        yield Reason(Code.DEPENDENCY, data, by=f"job {other.id}")
+    if (more := job.waits_for - len(job.dependencies)) > 0:
+        yield Reason(Code.DEPENDENCY, {"more": more})
+
+
+_TIMES = {
+    None: Code.RUN_AT,
+    Outcome.RELEASED: Code.RUN_AT,
+    Outcome.SNOOZED: Code.SNOOZED,
+}
+
+
+def _time(facts: Facts, job: JobFacts) -> Iterator[Reason]:
+    run_at_ms = job.job.run_at_ms
+    if not job.is_due and run_at_ms > facts.now_ms:
+        code = _TIMES.get(job.last_outcome, Code.BACKOFF)
+        data = {"attempt": job.job.attempt, "outcome": job.last_outcome}
+        yield Reason(code, data, until_ms=run_at_ms)
+
+
+def held(facts: Facts, job: NextJob) -> Iterator[Reason]:
+    """Yield what holds a job back for longer than a moment: its queue, the workers, its type."""
+    queue = facts.queues[job.queue]
+    if queue.rule.paused:
+        who = (queue.pause and queue.pause.by) or "the configuration"
+        data = {"queue": job.queue, "who": who, "why": queue.pause and queue.pause.reason}
+        yield Reason(Code.QUEUE_PAUSED, data, by=who)
+    if job.quarantine is not None:
+        data = {"type": job.type, "evidence": job.quarantine.evidence}
+        is_over = {"is_released": job.quarantine.is_released}
+        yield Reason(Code.QUARANTINED, data | is_over, by=f"type {job.type}")
+    if job.lacks_code:
+        data = {"type": job.type, "code": job.lacks_code}
+        yield Reason(Code.NEWER_CODE, data, by=f"type {job.type}")
+    serving = facts.serving(job.queue)
+    may_serve = [pool for pool in facts.pools if pool.serves(job.queue) or not pool.queues]
+    if not serving and not any(pool.ready for pool in may_serve):
+        yield Reason(Code.NO_POOL, {"queue": job.queue})
+    if not facts.workers:
+        yield Reason(Code.NO_WORKER, {"nothing_runs": True, "moved": facts.moved})
+    elif not any(pool.ready for pool in may_serve):
+        yield from (_no_worker(facts, pool) for pool in serving)
+
+
+def _no_worker(facts: Facts, pool: Pool) -> Reason:
+    data: dict[str, Any] = {"pool": pool.name, "nothing_runs": False}
+    if pool.others:
+        first, *more = pool.others
+        data |= {"slot": _names(facts, [first])[0], "state": first["state"], "more": len(more)}
+        data |= {"why": first["reason"], "silent_s": first["silent"] and first["heartbeat_age_s"]}
+    else:
+        data["scaled_by"] = pool.scaled_by
+    return Reason(Code.NO_WORKER, data, by=f"pool {pool.name}")
+
+
+def _limits(facts: Facts, job: NextJob) -> Iterator[Reason]:
+    """Yield the limits of the queue and of the key that have no room now."""
+    queue = facts.queues[job.queue]
+    of_queue, of_key = (Code.QUEUE_LIMIT, Code.QUEUE_RATE), (Code.KEY_LIMIT, Code.KEY_RATE)
+    yield from _full(queue.room, of_queue, f"queue {job.queue}", job.holders)
+    yield from _full(job.key_room, of_key, f"key {job.key} of queue {job.queue}", job.holders)
+
+
+def _full(
+    room: Room, codes: tuple[Code, Code], whose: str, holders: Sequence[int]
+) -> Iterator[Reason]:
+    if room.is_full:
+        by = ", ".join(f"job {id}" for id in holders) or None
+        yield Reason(codes[0], {"whose": whose, "most": room.max_running}, by=by)
+    if room.is_spent:
+        yield Reason(codes[1], {"whose": whose, "rate": room.rate}, until_ms=room.opens_ms)
+
+
+def _turn(facts: Facts, job: JobFacts) -> Iterator[Reason]:
+    """Yield why a job that nothing holds back is not leased next; nothing if it is.
+
+    Jobs before it may have no room for their keys, so it may be its turn sooner.
+    """
+    left, own_before = facts.queues[job.job.queue].room.left, job.before.get(job.job.queue, 0)
+    if left is not None and own_before >= left:
+        yield Reason(Code.TURN, {"before": own_before, "where": f"queue {job.job.queue}"})
+        return
+    reasons = []
+    for pool in facts.serving(job.job.queue):
+        if pool.ready:
+            before = sum(n for queue, n in job.before.items() if pool.serves(queue))
+            reason = _no_place(facts, pool, before, is_alone=job.crashes > 0)
+            if reason is None:
+                return
+            reasons.append((before, reason))
+    if reasons:
+        yield min(reasons, key=lambda one: one[0])[1]
+
+
+def _no_place(facts: Facts, pool: Pool, before: int, *, is_alone: bool) -> Reason | None:
+    if not pool.free:
+        return _busy(facts, pool, before)
+    if before >= pool.free:
+        return Reason(Code.TURN, {"before": before, "where": f"pool {pool.name}"})
+    if is_alone and before >= sum(not worker["jobs_in_progress"] for worker in pool.ready):
+        by = ", ".join(_names(facts, pool.ready)[:MOST_NAMED])
+        return Reason(Code.RUNS_ALONE, {"pool": pool.name}, by=by)
+    return None
+
+
+def _busy(facts: Facts, pool: Pool, before: int) -> Reason:
+    places = sum(worker["places"] for worker in pool.ready)
+    alone = _names(facts, [worker for worker in pool.ready if worker["runs_alone"]])
+    data = {"pool": pool.name, "places": places, "before": before, "alone": alone}
+    return Reason(Code.WORKERS_BUSY, data, by=", ".join(_names(facts, pool.ready)[:MOST_NAMED]))
+
+
+def _names(facts: Facts, workers: Sequence[Worker]) -> list[str]:
+    """Return the names of slots, with their hosts if there are several."""
+    several = len({worker["host"] for worker in facts.workers}) > 1
+    return [named_slot(worker, with_host=several) for worker in workers]
+
+
+# A queue
+
+
+def of_next(facts: Facts, job: NextJob) -> list[Reason]:
+    """Return what holds a due job back, without its turn among others."""
+    return [*held(facts, job), *_limits(facts, job)]
+
+
+def of_queue(facts: Facts, queue: QueueFacts) -> Reason | None:
+    """Return why the next due job of a queue does not start; None: it starts, or none is due."""
+    job = queue.due.first
+    if job is None:
+        return None
+    if found := of_next(facts, job):
+        return found[0]
+    serving = [pool for pool in facts.serving(job.queue) if pool.ready]
+    if serving and not any(pool.free for pool in serving):
+        return _busy(facts, serving[0], 0)
+    return None
+
+
+_HELD = {
+    Code.QUEUE_PAUSED: ConcernCode.QUEUE_PAUSED,
+    Code.NO_POOL: ConcernCode.NO_POOL,
+    Code.NO_WORKER: ConcernCode.NO_WORKER,
+}
+
+
+def _of_queues(facts: Facts) -> Iterator[Reason]:
+    """Yield a concern for each reason why jobs of queues wait, about all queues that it holds."""
+    found = [
+        (reason, queue) for queue in facts.queues.values() if (reason := _concern_of(facts, queue))
+    ]
+    found.sort(key=lambda one: (one[0].code, one[0].by or ""))
+    for _, group in groupby(found, key=lambda one: (one[0].code, one[0].by)):
+        reasons, queues = zip(*group, strict=True)
+        names = [queue.name for queue in queues]
+        data = {
+            "queues": names,
+            "waiting": sum(queue.due.jobs for queue in queues),
+            "oldest_s": max(facts.age_s(name) or 0.0 for name in names),
+        }
+        first = reasons[0]
+        yield Reason(first.code, {**first.data, **data}, by=f"queue {names[0]}")
+
+
+def _concern_of(facts: Facts, queue: QueueFacts) -> Reason | None:
+    """Return why the jobs of a queue wait, if that needs a person."""
+    age_s, reason = facts.age_s(queue.name), of_queue(facts, queue)
+    if age_s is None or not facts.pools:  # none is due, or the caller does not know the pools
+        return None
+    waited_s = min(age_s, _watched_s(facts))
+    if reason is not None and reason.code is Code.NO_WORKER:
+        is_soon = not reason.data.get("slot") or waited_s >= START_S
+        is_told = not any(map(is_ready, _workers(facts)))  # that no worker is ready
+        return None if is_told or not is_soon else _as_concern(reason)
+    if reason is not None and reason.code in _HELD:
+        return _as_concern(reason)
+    is_limited = bool(queue.rule.max_running or queue.rule.rate or queue.rule.limits_keys)
+    is_slow = reason.code is Code.WORKERS_BUSY if reason is not None else not is_limited
+    if is_slow and waited_s >= LATE_S:
+        pools = [pool.name for pool in facts.serving(queue.name)]
+        return Reason(ConcernCode.QUEUE_LATE, {"pools": pools}, by=f"queue {queue.name}")
+    return None
+
+
+def _as_concern(reason: Reason) -> Reason:
+    return Reason(_HELD[Code(reason.code)], reason.data, by=reason.by)
+
+
+def _watched_s(facts: Facts) -> float:
+    """Return for how long a supervisor has run: while none did, no worker could run a job."""
+    uptimes = [worker["uptime_s"] for worker in facts.workers if worker["role"] == Role.SUPERVISOR]
+    return max((uptime_s for uptime_s in uptimes if uptime_s is not None), default=float("inf"))
+
+
+def _workers(facts: Facts) -> list[Worker]:
+    return [worker for worker in facts.workers if worker["role"] == Role.WORKER]
+
+
+# The system
+
+
+def of_system(facts: Facts, system: SystemFacts) -> list[Reason]:
+    """Return what needs a person, the most urgent first."""
+    return list(_concerns(facts, system))
+
+
+def _concerns(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
+    if system.standstill is not None:
+        yield Reason(ConcernCode.NO_WRITES, {"standstill": system.standstill})
+    yield from _stopping(facts)
+    has_supervisor = any(worker["role"] is Role.SUPERVISOR for worker in facts.workers)
+    if not facts.workers or (system.gone is not None and not has_supervisor):
+        left = _names(facts, facts.workers)
+        about = {"gone": system.gone, "moved": facts.moved, "left": left}
+        yield Reason(ConcernCode.NOTHING_RUNS, about)
+    yield from _none_ready(facts)
+    for alert in system.undelivered:  # nobody hears of what follows
+        if alert.needs_person:
+            yield Reason(ConcernCode.ALERT_UNDELIVERED, {"alert": alert}, by=f"alert {alert.name}")
+    yield from of_slots(facts)
+    yield from _restless(facts)
+    yield from _silent(facts)
+    yield from _types(facts, system)
+    yield from _of_queues(facts)
+    for name, late_s in system.late_schedules:
+        late: dict[str, Any] = {"schedule": name, "late_s": late_s}
+        yield Reason(ConcernCode.SCHEDULE_LATE, late, by=f"schedule {name}")
+    for name, refused in system.refused_rows.items():
+        data = {"outbox": name, **refused._asdict()}
+        yield Reason(ConcernCode.OUTBOX_ROWS_REFUSED, data, by=f"outbox {name}")
+    yield from _storage(system)
+
+
+def _stopping(facts: Facts) -> Iterator[Reason]:
+    for worker in facts.workers:
+        if worker["role"] is Role.SUPERVISOR and worker["state"] is SlotState.STOPPING:
+            (name,), until = _names(facts, [worker]), worker["until"]
+            left_s = None if until is None else (parse_time_ms(until) - facts.now_ms) / 1000
+            data = {"slot": name, "why": worker["reason"], "left_s": left_s}
+            yield Reason(ConcernCode.STOPPING, data, by=f"slot {name}")
+
+
+def _none_ready(facts: Facts) -> Iterator[Reason]:
+    """Yield that no worker is ready, once a job has waited longer than a start takes."""
+    supervisors = [w["state"] for w in facts.workers if w["role"] is Role.SUPERVISOR]
+    is_stopping = supervisors and set(supervisors) == {SlotState.STOPPING}
+    oldest = facts.oldest_due()
+    if not facts.workers or is_stopping or oldest is None or any(map(is_ready, _workers(facts))):
+        return
+    if min(oldest[0], _watched_s(facts)) >= START_S:
+        waiting = sum(queue.due.jobs for queue in facts.queues.values())
+        yield Reason(ConcernCode.NO_WORKER_READY, {"waiting": waiting, "oldest_s": oldest[0]})
+
+
+_ALARMING = (SlotState.FATAL, SlotState.STUCK)
+
+
+def of_slot(worker: Worker) -> ConcernCode | None:
+    """Return the concern about a slot that is fatal, stuck or degraded, or rejects a file."""
+    if worker["rejected"] is not None:
+        return ConcernCode.CONFIGURATION_REJECTED
+    is_bad = worker["degraded"] or worker["state"] in _ALARMING
+    return ConcernCode.SLOT if is_bad else None
+
+
+def of_slots(facts: Facts) -> Iterator[Reason]:
+    """Yield a rejected configuration, and what is wrong with slots, the same of several once."""
+    for worker in facts.workers:
+        if worker["rejected"] is not None:
+            yield Reason(ConcernCode.CONFIGURATION_REJECTED, {"why": worker["rejected"]})
+    bad = [worker for worker in facts.workers if of_slot(worker) is ConcernCode.SLOT]
+
+    def what(worker: Worker) -> tuple[str, str]:
+        return worker["state"], worker["reason"]
+
+    for (state, why), group in groupby(sorted(bad, key=what), key=what):
+        workers = list(group)
+        names = _names(facts, workers)
+        data = {"slots": names, "state": state, "why": why, "targets": _targets(facts, workers)}
+        is_program = {"is_program": workers[0]["role"] is Role.PROGRAM}
+        yield Reason(ConcernCode.SLOT, data | is_program, by=f"slot {names[0]}")
+
+
+def _targets(facts: Facts, workers: Sequence[Worker]) -> str:
+    """Return slots as the arguments of a command: those of the first one's host."""
+    host = workers[0]["host"]
+    names = " ".join(worker["slot"] for worker in workers[:10] if worker["host"] == host)
+    several = len({worker["host"] for worker in facts.workers}) > 1
+    return f"{names} --host {host}" if several else names
+
+
+def _restless(facts: Facts) -> Iterator[Reason]:
+    """Yield a concern for each pool with slots that fail again and again, but are not fatal yet."""
+    restless = [
+        worker
+        for worker in facts.workers
+        if worker["state"] not in _ALARMING and worker["failed_lately"] >= RESTARTS_LEAST
+    ]
+
+    def whose(worker: Worker) -> tuple[str, str]:
+        return worker["role"], worker["pool"] or ""
+
+    for _, group in groupby(sorted(restless, key=whose), key=whose):
+        workers = list(group)
+        latest = max(workers, key=lambda worker: (worker["last_failure"] or {"at": ""})["at"])
+        failed = latest["last_failure"]
+        (name,) = _names(facts, [latest])
+        data = {
+            "slots": _names(facts, workers),
+            "times": sum(worker["failed_lately"] for worker in workers),
+            "within_s": min(FAILURES_WITHIN_S, _watched_s(facts)),
+            "last": name,
+            "ago_s": (facts.now_ms - parse_time_ms(failed["at"])) / 1000 if failed else 0.0,
+            "why": failed["reason"] if failed else "",
+            "target": _targets(facts, [latest]),
+            "slot": latest["slot"],
+            "is_program": latest["role"] is Role.PROGRAM,
+        }
+        yield Reason(ConcernCode.RESTLESS, data, by=f"slot {name}")
+
+
+def _silent(facts: Facts) -> Iterator[Reason]:
+    """Yield slots that say nothing any more, before they are taken for dead."""
+    for worker in facts.workers:
+        if worker["silent"]:
+            (name,) = _names(facts, [worker])
+            data = {
+                "slot": name,
+                "for_s": worker["heartbeat_age_s"] or 0.0,
+                "dead_after_s": facts.dead_after_s,
+                "role": worker["role"],
+                "target": _targets(facts, [worker]),
+            }
+            yield Reason(ConcernCode.SILENT, data, by=f"slot {name}")
+
+
+def _types(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
+    """Yield types that are held back, and those that fail, the most often failing first.
+
+    A type that never succeeds stays for an hour: within five minutes nobody might see it.
+    """
+    for name, quarantine in facts.quarantined.items():
+        held_back = {"type": name, "evidence": quarantine.evidence}
+        yield Reason(ConcernCode.TYPE_QUARANTINED, held_back, by=f"type {name}")
+    failing = {
+        name: {"failed": failed, "of": done + failed, "hour": False}
+        for name, (done, failed) in system.ended.items()
+        if failed >= FAILING_LEAST and failed >= FAILING_SHARE * (done + failed)
+    }
+    failing |= {name: {"failed": n, "of": n, "hour": True} for name, n in system.failing.items()}
+    for name, data in sorted(failing.items(), key=lambda one: (-one[1]["failed"], one[0])):
+        by = f"type {name}" if name else None
+        yield Reason(ConcernCode.TYPE_FAILING, {"type": name, **data}, by=by)
+    for name in system.awaiting_gone_hosts:
+        yield Reason(ConcernCode.TYPE_AWAITS_HOST, {"type": name}, by=f"type {name}")
+
+
+def _storage(system: SystemFacts) -> Iterator[Reason]:
+    if system.retention_lag_s >= LATE_S:
+        yield Reason(ConcernCode.RETENTION_LATE, {"lag_s": system.retention_lag_s})
+    if system.free_bytes is not None and system.free_bytes < LITTLE_SPACE_BYTES:
+        data = {"mb": system.free_bytes // 1_000_000, "database": system.database}
+        yield Reason(ConcernCode.LITTLE_SPACE, data)
+    if system.log_bytes > _LARGE_LOG_BYTES:
+        yield Reason(ConcernCode.LARGE_LOG, {"mib": system.log_bytes // 2**20})

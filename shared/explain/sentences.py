@@ -1,0 +1,430 @@
+"""Puts reasons into words: one table, code -> text, note and the command that mends it. Pure.
+
+A text is a format string over the data of a reason, or a function of that data. Job texts are
+clauses: "queue mail is paused by cli:ada". Concern texts are sentences.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from string import Formatter
+from typing import Any
+
+import msgspec
+
+from orpheus.shared.domain.jobs import JobError, Status
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.rates import rate_text
+from orpheus.shared.domain.words import by_whom, duration, jobs_wait, named, plural
+from orpheus.shared.explain.reasons import Reason
+from orpheus.shared.messages.queues import Code
+from orpheus.shared.messages.status import ConcernCode
+from orpheus.shared.storage import (
+    LATELY_MINUTES,
+    MOST_BEFORE,
+    MOST_NAMED,
+    MOST_REFUSED,
+    Pause,
+    Standstill,
+)
+from orpheus.shared.text import first_line
+
+_Data = Mapping[str, Any]
+_Text = str | Callable[[_Data], str]
+
+NOTHING_RUNS = "nothing runs; `orpheus` starts it"
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """What is said of a code. `note`: the same in a word or two, for a column of a table."""
+
+    text: _Text
+    command: _Text = ""
+    note: _Text = ""
+
+
+def text_of(reason: Reason) -> str:
+    """Return the text of a reason: a clause about a job or queue, or a sentence about a system."""
+    text = _said(SENTENCES[reason.code].text, reason.data)
+    return text if isinstance(reason.code, Code) else _sentence(_with_queues(text, reason.data))
+
+
+def command_of(reason: Reason) -> str | None:
+    """Return the command that mends it, or tells more; None: there is none."""
+    return _said(SENTENCES[reason.code].command, reason.data) or None
+
+
+def note_of(reason: Reason) -> str:
+    """Return the reason in a word or two; empty if it needs no note."""
+    return _said(SENTENCES[reason.code].note, reason.data)
+
+
+def headline(concerns: int, *, workers: int, ready: int, has_jobs: bool) -> str:
+    """Return the state of a system in a sentence. `workers`: those that are wanted."""
+    if concerns:
+        needs = "problem needs" if concerns == 1 else "problems need"
+        return f"{'One' if concerns == 1 else concerns} {needs} your attention."
+    if not workers:
+        return "No worker is running."
+    if ready < workers:
+        return "Not every worker is ready." if ready else "Starting up."
+    return "All is well." if has_jobs else "Ready for the first job."
+
+
+def nothing_runs(moved: str) -> str:
+    """Return that no process of Orpheus runs; `moved`: where its database was moved to."""
+    return f"nothing runs: {moved}" if moved else NOTHING_RUNS
+
+
+class _Words(Formatter):
+    """Formats fields: `{waited_s:span}`, `{slots:named}`, `{status:spaced}`, `{why:why}`."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec in _FORMS:
+            return _FORMS[format_spec](value)
+        return str(super().format_field(value, format_spec))
+
+
+_FORMS: dict[str, Callable[[Any], str]] = {
+    "span": duration,
+    "named": named,
+    "spaced": lambda state: str(state).replace("_", " "),
+    "why": lambda why: f": {why}" if why else "",
+    "rate": rate_text,
+}
+_WORDS = _Words()
+
+
+def _said(text: _Text, data: _Data) -> str:
+    return _WORDS.vformat(text, (), data) if isinstance(text, str) else text(data)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _with_queues(text: str, data: _Data) -> str:
+    """Add how many jobs wait for this reason, and in which queues."""
+    if "queues" not in data:
+        return text
+    oldest_s = data["oldest_s"]
+    since = f", the first for {duration(oldest_s)}" if oldest_s >= 1 else ""
+    text = text[:1].upper() + text[1:]
+    names = data["queues"]
+    where = f"queue{'s' * (len(names) > 1)} {named(names)}"
+    if "queue" in data and len(names) == 1:
+        where = "it"  # the text names it
+    return f"{text}, and {jobs_wait(data['waiting'])} in {where}{since}"
+
+
+# Jobs
+
+
+def _ended(data: _Data) -> str:
+    if data["status"] is Status.DONE:
+        return "it is done"
+    error = data["error"]
+    if data["is_cancelled"]:
+        how = how_cancelled(data["cancelled"], error)
+        told = f" {how}" if data["cancelled"] else f"; {how}" if how else ""
+    else:
+        told = first_line(f": {error.type}: {error.message}") if error else ""
+    if data["key_holder"] is not None:
+        then = f"job {data['key_holder']} holds its unique key, so it cannot be retried now"
+    elif data["retry_first"] is not None:
+        then = f"retry job {data['retry_first']} first"
+    else:
+        then = "a retry runs it again"
+    return f"it is {data['status']}{told} ({then})"
+
+
+def how_cancelled(cancelled: Pause | None, error: JobError | None) -> str:
+    """Return who cancelled a job, and its last error, which did not end it."""
+    parts = [cancelled.told()] if cancelled else []
+    if error is not None:
+        parts.append(first_line(f"its last error was {error.type}: {error.message}"))
+    return "; ".join(parts)
+
+
+def _gone(data: _Data) -> str:
+    then = f": {NOTHING_RUNS}" if data["nothing_runs"] else ", and the job is not taken back yet"
+    return f"its worker {data['worker']} is gone{then}"
+
+
+def _job_silent(data: _Data) -> str:
+    return f"its worker {data['worker']} has sent no heartbeat for {_silence(data, 'it is')}"
+
+
+def _silence(data: _Data, it_is: str) -> str:
+    then = f"; after {duration(data['dead_after_s'])} {it_is} taken for dead"
+    return duration(data["for_s"]) + (then if data["for_s"] < data["dead_after_s"] else "")
+
+
+def _prefetched(data: _Data) -> str:
+    jobs = data["jobs"]
+    more = f" and {len(jobs) - MOST_NAMED:,} more" if len(jobs) > MOST_NAMED else ""
+    return f"{data['worker']} has leased it and runs {', '.join(jobs[:MOST_NAMED])}{more} first"
+
+
+def _dependency(data: _Data) -> str:
+    if "more" in data:
+        return f"it waits for {plural(data['more'], 'more job')}"
+    return _WORDS.format("it waits for job {id} ({type}), which is {status:spaced}", **data)
+
+
+def _quarantined(data: _Data) -> str:
+    if data["is_released"]:
+        then = "and its jobs are let go a few at a time"
+        return f"type {data['type']} has just been released, {then}"
+    return f"type {data['type']} is quarantined: {data['evidence']}"
+
+
+def _no_worker(data: _Data) -> str:
+    if data["nothing_runs"]:
+        return nothing_runs(data["moved"])
+    if "slot" in data:
+        why = f"{data['slot']} is {'in ' * (data['state'] is SlotState.BACKOFF)}{data['state']}"
+        if data["silent_s"]:
+            why = f"{data['slot']} has sent no heartbeat for {duration(data['silent_s'])}"
+        elif data["why"]:
+            why += f": {data['why']}"
+        why += f"; {data['more']:,} more are not ready" if data["more"] else ""
+    elif scaled := data["scaled_by"]:
+        why = f"it is scaled to 0{by_whom(scaled.by, scaled.reason)}"
+    else:
+        why = "it has no workers"
+    return f"no worker of pool {data['pool']} is ready: {why}"
+
+
+def _no_worker_command(data: _Data) -> str:
+    if data["nothing_runs"]:
+        return ""  # its text has the command
+    return "orpheus workers" if "slot" in data else f"orpheus scale {data['pool']} 1"
+
+
+def _busy(data: _Data) -> str:
+    places = data["places"]
+    which = "the only place" if places == 1 else f"all {places:,} places"
+    also = f", and {_go_before(data['before'])}" if data["before"] else ""
+    alone = ""
+    if data["alone"]:
+        run = "runs" if len(data["alone"]) == 1 else "each run"
+        alone = f" (after a crash, {named(data['alone'])} {run} one job alone)"
+    return f"{which} of pool {data['pool']} {'is' if places == 1 else 'are'} taken{alone}{also}"
+
+
+def _go_before(count: int) -> str:
+    least = "at least " if count >= MOST_BEFORE else ""
+    return f"{least}{count:,} {'job goes' if count == 1 else 'jobs go'} before it"
+
+
+def _turn(data: _Data) -> str:
+    return f"it is not its turn: {_go_before(data['before'])} in {data['where']}"
+
+
+# The system
+
+
+def _no_writes(data: _Data) -> str:
+    standstill: Standstill = data["standstill"]
+    if standstill.why:
+        shown = "No job starts or ends, and each process is shown as it was before"
+        return f"{_sentence(f'Nothing can be written: {standstill.why}')} {shown}"
+    who = "another process"
+    if standstill.pid is not None:
+        who = f"process {standstill.pid}"
+        who += f" ({standstill.command})" if standstill.command else ""
+    since = ""
+    if standstill.for_s is not None:
+        since = f", and nothing has been written for {duration(standstill.for_s)}"
+    return f"No write can begin: {who} holds the database's write lock{since}"
+
+
+def _no_writes_command(data: _Data) -> str:
+    pid = data["standstill"].pid
+    return "" if pid is None else f"ps -fp {pid}"
+
+
+def _stopping(data: _Data) -> str:
+    why = f" ({data['why']})" if data["why"] else ""
+    left_s = data["left_s"]
+    if left_s is None:
+        end = ""
+    elif left_s < 0:
+        end = f"it should have ended {duration(round(-left_s))} ago, and "
+    else:
+        end = f"it ends within {duration(round(left_s))}, and "
+    who = "Orpheus" if data["slot"] == "supervisor" else f"The {data['slot']}"
+    return f"{who} is stopping{why}: {end}nothing is started or restarted any more"
+
+
+def _nothing(data: _Data) -> str:
+    gone = "" if data["gone"] is None else f"The supervisor (process {data['gone']}) is gone"
+    if left := data["left"]:
+        is_or_are = "is" if len(left) == 1 else "are"
+        rest = f"{named(left)} {is_or_are} without a supervisor, and nothing is started"
+        return f"{gone}: {rest}" if gone else rest
+    why = data["moved"] or gone[:1].lower() + gone[1:]
+    return f"Nothing runs: {why}" if why else "Nothing runs"
+
+
+def _undelivered(data: _Data) -> str:
+    alert = data["alert"]
+    is_one = alert.alerts == 1
+    what = (
+        f"An alert of rule {alert.name} has"
+        if is_one
+        else (f"{alert.alerts:,} alerts of rule {alert.name} have")
+    )
+    since = f"{'' if is_one else ', the first'} for {duration(alert.since_s)}"
+    if alert.job_id is not None:
+        return f"{what} not been delivered{since}: {alert.reason}"
+    why = "the log says why (alert_refused)" if alert.has_failed else "nothing looks at the rules"
+    return f"{what} been due{since}, but no job: {why}"
+
+
+_STATES = {SlotState.FATAL: "failed (fatal)", SlotState.STUCK: "cannot be killed (stuck)"}
+
+
+def _slot(data: _Data) -> str:
+    what = _STATES.get(data["state"], "is degraded" if len(data["slots"]) == 1 else "are degraded")
+    return f"{named(data['slots'])} {what}" + (f": {data['why']}" if data["why"] else "")
+
+
+def _slot_command(data: _Data) -> str:
+    if data["is_program"] and data["state"] is SlotState.FATAL:
+        return f"orpheus logs {data['targets']}"  # started again, it would end the same way
+    return f"orpheus restart {data['targets']}" if data["state"] in _STATES else ""
+
+
+def _restless(data: _Data) -> str:
+    within = math.ceil(data["within_s"])
+    last = f"{data['last']} {duration(round(data['ago_s']))} ago{_FORMS['why'](data['why'])}"
+    return (
+        f"{named(data['slots'])} failed {data['times']:,} times in the last {duration(within)}, "
+        f"most recently {last}"
+    )
+
+
+def _restless_command(data: _Data) -> str:
+    is_program = data["is_program"]
+    return f"orpheus logs {data['target']}" if is_program else f"orpheus workers {data['slot']}"
+
+
+def _silent(data: _Data) -> str:
+    if data["role"] is Role.SUPERVISOR:
+        then = ": until it does, nothing is started, restarted or stopped"
+        return f"The {data['slot']} has sent no heartbeat for {duration(data['for_s'])}{then}"
+    return f"{data['slot']} has sent no heartbeat for {_silence(data, 'it is')}"
+
+
+def _silent_command(data: _Data) -> str:
+    has_stack = data["role"] in (Role.WORKER, Role.API)
+    return f"orpheus stack {data['target']}" if has_stack else "orpheus workers"
+
+
+def _failing(data: _Data) -> str:
+    jobs = data["type"] or "types that are not described"
+    times = f"{data['failed']:,} of the {data['of']:,} times"
+    if data["failed"] == data["of"]:
+        times = f"all {data['of']:,} times"
+    lately = "hour" if data["hour"] else f"{LATELY_MINUTES} to {LATELY_MINUTES + 1} minutes"
+    return f"Jobs of {jobs} failed {times} that they ended in the last {lately}"
+
+
+def _refused(data: _Data) -> str:
+    rows, what, them = data["rows"], "a row was refused, with id", "it"
+    if rows > 1:
+        least = "at least " if rows >= MOST_REFUSED else ""
+        what, them = f"{least}{rows:,} rows were refused, the first, with id", "them"
+    why = _sentence(f"Outbox {data['outbox']}: {what} {data['first_id']}: {data['reason']}")
+    return f"{why} Correct {them} and set refused_at to NULL, or delete {them}"
+
+
+SENTENCES: Mapping[str, Sentence] = {
+    Code.ENDED: Sentence(_ended),
+    Code.WORKER_GONE: Sentence(_gone, note="worker gone"),
+    Code.WORKER_SILENT: Sentence(
+        _job_silent, "orpheus stack {worker}", "no heartbeat for {for_s:span}"
+    ),
+    Code.PREFETCHED: Sentence(_prefetched),
+    Code.DEPENDENCY: Sentence(_dependency),
+    Code.RUN_AT: Sentence("its time has not come"),
+    Code.BACKOFF: Sentence(
+        "it waits before its next attempt, as attempt {attempt} ended {outcome:spaced}"
+    ),
+    Code.SNOOZED: Sentence("it asked to run again later"),
+    Code.QUARANTINED: Sentence(
+        _quarantined,
+        lambda data: "" if data["is_released"] else f"orpheus release {data['type']}",
+        "type quarantined",
+    ),
+    Code.NEWER_CODE: Sentence("it waits for a worker with the {code} code of {type}"),
+    Code.QUEUE_PAUSED: Sentence(
+        "queue {queue} is paused by {who}{why:why}", "orpheus resume {queue}", "queue paused"
+    ),
+    Code.NO_POOL: Sentence("no pool serves queue {queue}", note="no pool"),
+    Code.NO_WORKER: Sentence(_no_worker, _no_worker_command, "no worker ready"),
+    Code.QUEUE_LIMIT: Sentence(
+        "{whose} may run {most:,} at once, and as many run", note="max_running"
+    ),
+    Code.QUEUE_RATE: Sentence("{whose} may start {rate:rate}, and has for now", note="rate"),
+    Code.KEY_LIMIT: Sentence("{whose} may run {most:,} at once, and as many run"),
+    Code.KEY_RATE: Sentence("{whose} may start {rate:rate}, and has for now"),
+    Code.RUNS_ALONE: Sentence(
+        "it crashed before, so it runs alone, and no worker of pool {pool} is idle"
+    ),
+    Code.WORKERS_BUSY: Sentence(_busy),
+    Code.TURN: Sentence(_turn),
+    ConcernCode.NO_WRITES: Sentence(_no_writes, _no_writes_command),
+    ConcernCode.STOPPING: Sentence(_stopping),
+    ConcernCode.NOTHING_RUNS: Sentence(
+        _nothing, lambda data: "" if data["moved"] and not data["left"] else "orpheus"
+    ),
+    ConcernCode.CONFIGURATION_REJECTED: Sentence(
+        "The configuration was rejected, so the one before it is in force: {why}",
+        "orpheus config check --modules",
+    ),
+    ConcernCode.NO_WORKER_READY: Sentence(
+        lambda data: (
+            f"No worker is ready, and {jobs_wait(data['waiting'])}, "
+            f"the first for {duration(data['oldest_s'])}"
+        ),
+        "orpheus workers",
+    ),
+    ConcernCode.ALERT_UNDELIVERED: Sentence(
+        _undelivered,
+        lambda data: (
+            "orpheus alerts"
+            if data["alert"].job_id is None
+            else f"orpheus show {data['alert'].job_id}"
+        ),
+    ),
+    ConcernCode.SLOT: Sentence(_slot, _slot_command),
+    ConcernCode.RESTLESS: Sentence(_restless, _restless_command),
+    ConcernCode.SILENT: Sentence(_silent, _silent_command),
+    ConcernCode.TYPE_QUARANTINED: Sentence(
+        "Type {type} is quarantined until it is mended: {evidence}", "orpheus release {type}"
+    ),
+    ConcernCode.TYPE_FAILING: Sentence(_failing, "orpheus errors"),
+    ConcernCode.TYPE_AWAITS_HOST: Sentence(
+        "Jobs of type {type} wait for code that only a host has which is gone: start it, or deploy "
+        "that code to another",
+        "orpheus jobs --type {type} --status pending",
+    ),
+    ConcernCode.QUEUE_LATE: Sentence(
+        "the workers of pool {pools:named} are too slow", "orpheus queues"
+    ),
+    ConcernCode.SCHEDULE_LATE: Sentence(
+        "Schedule {schedule} should have fired {late_s:span} ago, and has not", "orpheus schedules"
+    ),
+    ConcernCode.OUTBOX_ROWS_REFUSED: Sentence(_refused),
+    ConcernCode.RETENTION_LATE: Sentence(
+        "Jobs and events expire faster than they are deleted: the oldest should have gone "
+        "{lag_s:span} ago"
+    ),
+    ConcernCode.LITTLE_SPACE: Sentence("Only {mb:,} MB are free where {database} is"),
+    ConcernCode.LARGE_LOG: Sentence(
+        "The write-ahead log has {mib:,} MiB, because a program keeps a read transaction open"
+    ),
+}
+"""What is said of each code. A concern that has the code of a reason says the same."""

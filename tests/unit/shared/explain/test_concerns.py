@@ -1,0 +1,208 @@
+"""What needs a person: each concern once, with its sentence and its command."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from orpheus.shared.domain.deliveries import Undelivered
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.domain.quarantine import Crash, Quarantine
+from orpheus.shared.domain.rates import Rate
+from orpheus.shared.domain.rooms import Room
+from orpheus.shared.explain.facts import Facts, Pool, QueueFacts, SystemFacts
+from orpheus.shared.explain.reasons import of_system
+from orpheus.shared.explain.sentences import command_of, headline, text_of
+from orpheus.shared.messages.status import ConcernCode
+from orpheus.shared.storage import DueInQueue, NextJob, Pause, QueueRow, RefusedRows, Standstill
+from orpheus.shared.views.workers import Worker
+from tests.explained import supervisor, worker
+
+NOW_MS = 1_800_000_000_000
+OPEN = QueueRow("mail", paused=False, max_running=0, rate=None)
+PAUSED = replace(OPEN, paused=True)
+STARTING = worker(state=SlotState.STARTING)
+BACKOFF = worker(state=SlotState.BACKOFF, reason="exited with code 1")
+API = worker("api", role=Role.API, pool=None)
+WELL = SystemFacts()
+FAILED_AT = {"at": "2027-01-15T07:59:00.000Z", "reason": "exited with code 1"}
+
+
+def facts(*workers: Worker, waits_s: float = 0, due: int = 3, **queue: Any) -> Facts:
+    """Return facts about queue `mail` with `due` jobs, the first of them due for `waits_s`."""
+    shown = [supervisor(), *(workers or [worker()])]
+    of_pool = [one for one in shown if one["pool"] == "default"]
+    ready = [one for one in of_pool if one["state"] is SlotState.READY and not one["silent"]]
+    others = [one for one in of_pool if one not in ready]
+    waiting = DueInQueue(due, NOW_MS - round(1000 * waits_s), NextJob("mail", "noop"))
+    fields = {"rule": OPEN, "counts": {Status.PENDING: due}, "due": waiting}
+    mail = QueueFacts(**{**fields, **queue})
+    pools = [Pool("default", ["*"], ready, others)]
+    return Facts(NOW_MS, shown, pools, {"mail": mail} if due else {})
+
+
+def quiet(*workers: Worker, **more: Any) -> Facts:
+    return msgspec.structs.replace(facts(*workers, due=0), **more)
+
+
+def told(facts: Facts, system: SystemFacts = WELL) -> list[tuple[str, str, str | None, str | None]]:
+    found = of_system(facts, system)
+    return [(one.code, text_of(one), command_of(one), one.by) for one in found]
+
+
+HELD = {"noop": Quarantine("noop", NOW_MS, [Crash(7, 1, "default-1", 101, NOW_MS, "SIGSEGV")])}
+FULL = Standstill(None, None, why="the disk is full")
+CASES: list[tuple[Facts, SystemFacts, str, str, str | None, str | None]] = [
+    (quiet(), SystemFacts(standstill=Standstill(3.0, 17, "sqlite3")), "no_writes",
+     ("No write can begin: process 17 (sqlite3) holds the database's write lock, and nothing has "
+     "been written for 3 s."), "ps -fp 17", None),
+    (quiet(), SystemFacts(standstill=FULL), "no_writes",
+     ("Nothing can be written: the disk is full. No job starts or ends, and each process is shown "
+     "as it was before."), None, None),
+    (quiet(workers=[supervisor(state=SlotState.STOPPING)]), WELL, "stopping",
+     "Orpheus is stopping: nothing is started or restarted any more.", None,
+     "slot supervisor"),
+    (quiet(workers=[]), WELL, "nothing_runs", "Nothing runs.", "orpheus", None),
+    (quiet(workers=[], moved="its jobs were moved to b.db"), WELL, "nothing_runs",
+     "Nothing runs: its jobs were moved to b.db.", None, None),
+    (quiet(workers=[worker()]), SystemFacts(gone=9), "nothing_runs",
+     ("The supervisor (process 9) is gone: default-1 is without a supervisor, and nothing is "
+     "started."), "orpheus", None),
+    (quiet(supervisor(rejected="no pool")), WELL, "configuration_rejected",
+     "The configuration was rejected, so the one before it is in force: no pool.",
+     "orpheus config check --modules", None),
+    (facts(STARTING, waits_s=20), WELL, "no_worker_ready",
+     "No worker is ready, and 3 jobs wait, the first for 20 s.", "orpheus workers", None),
+    (quiet(), SystemFacts(undelivered=[Undelivered("mail", 90.0, 2, 7, reason="Timeout")]),
+     "alert_undelivered", ("2 alerts of rule mail have not been delivered, the first for 1 min "
+     "30 s: Timeout."), "orpheus show 7", "alert mail"),
+    (quiet(), SystemFacts(undelivered=[Undelivered("mail", 9.0, has_failed=True)]),
+     "alert_undelivered", ("An alert of rule mail has been due for 9 s, but no job: the log says "
+     "why (alert_refused)."), "orpheus alerts", "alert mail"),
+    (quiet(*(worker(f"default-{n}", state=SlotState.FATAL, reason="no module a") for n in (1, 2)),
+     worker("default-3")), WELL, "slot", "default-1 and default-2 failed (fatal): no module a.",
+     "orpheus restart default-1 default-2", "slot default-1"),
+    (quiet(worker(degraded=True, reason="leaks")), WELL, "slot", "default-1 is degraded: leaks.",
+     None, "slot default-1"),
+    (quiet(worker(), worker("site-1", role=Role.PROGRAM, state=SlotState.FATAL)), WELL, "slot",
+     "site-1 failed (fatal).", "orpheus logs site-1", "slot site-1"),
+    (quiet(worker(failed_lately=3, last_failure=FAILED_AT)), WELL, "restless",
+     ("default-1 failed 3 times in the last 10 min, most recently default-1 1 min ago: exited with "
+     "code 1."), "orpheus workers default-1", "slot default-1"),
+    (quiet(worker(silent=True, heartbeat_age_s=16.0), worker("default-2")), WELL, "silent",
+     "default-1 has sent no heartbeat for 16 s; after 30 s it is taken for dead.",
+     "orpheus stack default-1", "slot default-1"),
+    (quiet(workers=[supervisor(silent=True, heartbeat_age_s=16.0)]), WELL, "silent",
+     ("The supervisor has sent no heartbeat for 16 s: until it does, nothing is started, restarted "
+     "or stopped."), "orpheus workers", "slot supervisor"),
+    (quiet(quarantined=HELD), WELL, "type_quarantined",
+     ("Type noop is quarantined until it is mended: its jobs killed 1 worker, the last one job 7 "
+     "on default-1: SIGSEGV."), "orpheus release noop", "type noop"),
+    (quiet(), SystemFacts(ended={"pay": (7, 3), "well": (97, 3)}), "type_failing",
+     "Jobs of pay failed 3 of the 10 times that they ended in the last 5 to 6 minutes.",
+     "orpheus errors", "type pay"),
+    (quiet(), SystemFacts(ended={"pay": (0, 3)}, failing={"pay": 9}), "type_failing",
+     "Jobs of pay failed all 9 times that they ended in the last hour.", "orpheus errors",
+     "type pay"),
+    (quiet(), SystemFacts(awaiting_gone_hosts=["pay"]), "type_awaits_host",
+     ("Jobs of type pay wait for code that only a host has which is gone: start it, or deploy that "
+     "code to another."), "orpheus jobs --type pay --status pending", "type pay"),
+    (facts(rule=PAUSED, pause=Pause("cli:ada", "a release")), WELL, "queue_paused",
+     "Queue mail is paused by cli:ada: a release, and 3 jobs wait in it.", "orpheus resume mail",
+     "queue mail"),
+    (msgspec.structs.replace(facts(), pools=[Pool("default", ["video"], [worker()])]), WELL,
+     "no_pool", "No pool serves queue mail, and 3 jobs wait in it.", None, "queue mail"),
+    (msgspec.structs.replace(facts(waits_s=16), pools=[Pool("default", ["mail"], [], [BACKOFF]),
+     Pool("other", ["x"], [worker()])]), WELL, "no_worker",
+     ("No worker of pool default is ready: default-1 is in backoff: exited with code 1, and 3 jobs "
+     "wait in queue mail, the first for 16 s."), "orpheus workers", "queue mail"),
+    (msgspec.structs.replace(facts(), pools=[Pool("default", ["mail"])]), WELL, "no_worker",
+     "No worker of pool default is ready: it has no workers, and 3 jobs wait in queue mail.",
+     "orpheus scale default 1", "queue mail"),
+    (facts(worker(jobs_in_progress=1), waits_s=61), WELL, "queue_late",
+     ("The workers of pool default are too slow, and 3 jobs wait in queue mail, the first for "
+     "1 min 1 s."), "orpheus queues", "queue mail"),
+    (quiet(), SystemFacts(late_schedules=[("nightly", 90.0)]), "schedule_late",
+     "Schedule nightly should have fired 1 min 30 s ago, and has not.", "orpheus schedules",
+     "schedule nightly"),
+    (quiet(), SystemFacts(refused_rows={"shop": RefusedRows(2, "7", "no type")}),
+     "outbox_rows_refused", ("Outbox shop: 2 rows were refused, the first, with id 7: no type. "
+     "Correct them and set refused_at to NULL, or delete them."), None, "outbox shop"),
+    (quiet(), SystemFacts(retention_lag_s=60.0), "retention_late",
+     "Jobs and events expire faster than they are deleted: the oldest should have gone 1 min ago.",
+     None, None),
+    (quiet(), SystemFacts(free_bytes=99_000_000, database="a.db"), "little_space",
+     "Only 99 MB are free where a.db is.", None, None),
+    (quiet(), SystemFacts(log_bytes=2**30), "large_log",
+     "The write-ahead log has 1,024 MiB, because a program keeps a read transaction open.", None,
+     None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("facts", "system", "code", "text", "command", "by"), CASES)
+def test_each_concern_has_its_sentence_and_command(
+    facts: Facts, system: SystemFacts, code: str, text: str, command: str | None, by: str | None
+) -> None:
+    assert told(facts, system) == [(code, text, command, by)]
+
+
+def test_no_code_is_without_a_case() -> None:
+    assert {case[2] for case in CASES} == {*ConcernCode}
+
+
+LIMITED = replace(OPEN, rate=Rate(1, 1))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        quiet(API, worker()),
+        quiet(STARTING),
+        facts(STARTING, waits_s=14),
+        facts(worker(jobs_in_progress=1), waits_s=59),
+        facts(rule=LIMITED, room=Room(rate=Rate(1, 1), tokens=0), waits_s=3_600),
+        facts(rule=LIMITED, room=Room(rate=Rate(1, 1), tokens=1), waits_s=3_600),
+        facts(due=0, rule=PAUSED),
+        quiet(worker(failed_lately=2)),
+    ],
+)
+def test_what_passes_by_itself_or_is_meant_so_needs_no_person(facts: Facts) -> None:
+    assert told(facts) == []
+
+
+def test_time_in_which_no_supervisor_ran_is_no_fault_of_the_workers() -> None:
+    late = facts(worker(jobs_in_progress=1), waits_s=3_600)
+    just_started = [supervisor(uptime_s=10.0), worker(jobs_in_progress=1)]
+    assert told(late)
+    assert not told(msgspec.structs.replace(late, workers=just_started))
+
+
+def test_queues_that_wait_for_the_same_make_one_concern() -> None:
+    found = facts(waits_s=16)
+    pools = [Pool("default", ["*"], [], [BACKOFF]), Pool("x", ["x"], [worker()])]
+    mail = found.queues["mail"]
+    news = msgspec.structs.replace(mail, rule=replace(OPEN, name="news"))
+    queues = {"mail": mail, "news": news}
+    ((code, text, _, by),) = told(msgspec.structs.replace(found, pools=pools, queues=queues))
+    assert (code, by) == ("no_worker", "queue mail")
+    assert "and 6 jobs wait in queues mail and news" in text
+
+
+@pytest.mark.parametrize(
+    ("concerns", "workers", "ready", "has_jobs", "text"),
+    [
+        (1, 1, 1, True, "One problem needs your attention."),
+        (2, 0, 0, True, "2 problems need your attention."),
+        (0, 0, 0, True, "No worker is running."),
+        (0, 2, 0, True, "Starting up."),
+        (0, 2, 1, True, "Not every worker is ready."),
+        (0, 2, 2, True, "All is well."),
+        (0, 2, 2, False, "Ready for the first job."),
+    ],
+)
+def test_one_sentence_says_how_the_system_is(
+    concerns: int, workers: int, ready: int, has_jobs: bool, text: str
+) -> None:
+    assert headline(concerns, workers=workers, ready=ready, has_jobs=has_jobs) == text

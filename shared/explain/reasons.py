@@ -189,10 +189,14 @@ def _turn(facts: Facts, job: JobFacts) -> Iterator[Reason]:
 
     Jobs before it may have no room for their keys, so it may be its turn sooner.
     """
-    left, own_before = facts.queues[job.job.queue].room.left, job.before.get(job.job.queue, 0)
-    if left is not None and own_before >= left:
-        yield Reason(Code.TURN, {"before": own_before, "where": f"queue {job.job.queue}"})
-        return
+    queue = f"queue {job.job.queue}"
+    for left, before, where in (
+        (job.next.key_room.left, job.before_of_key, f"key {job.next.key} of {queue}"),
+        (facts.queues[job.job.queue].room.left, job.before.get(job.job.queue, 0), queue),
+    ):
+        if left is not None and before >= left:
+            yield Reason(Code.TURN, {"before": before, "where": where})
+            return
     reasons = []
     for pool in facts.serving(job.job.queue):
         if pool.ready:

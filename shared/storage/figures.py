@@ -106,6 +106,8 @@ class JobFacts(msgspec.Struct, frozen=True):
     """The live job that has the unique key of this ended job, which refuses its retry."""
     before: Mapping[str, int] = {}
     """How many due jobs go before it, by queue."""
+    before_of_key: int = 0
+    """How many of these may take the room of its key."""
     leased_by: str | None = None
     """The incarnation that has leased it."""
     leased_before: Sequence[int] = ()

@@ -38,8 +38,8 @@ WHERE concurrency_key IS NOT NULL AND is_parked = 0 AND finished_at_ms IS NULL
 -- The first due jobs of a queue, from a priority downwards, in the order of leasing.
 SELECT id, type, concurrency_key, versions, priority, run_at_ms, freed_at_ms
 FROM orpheus.jobs INDEXED BY jobs_due
-WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ? AND priority <= ?
-ORDER BY priority DESC, run_at_ms, id LIMIT ?;
+WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND {in-queue} AND priority <= ?2
+ORDER BY queue, priority DESC, run_at_ms, id LIMIT ?3;
 
 -- name: first-parked
 -- Some jobs of a queue that wait for room of their key, the first of ?2 by their times.
@@ -73,13 +73,23 @@ ORDER BY queue, type;
 SELECT (
     SELECT count(*) FROM (
         SELECT 1 FROM orpheus.jobs INDEXED BY jobs_due
-        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority > ?2
-        ORDER BY priority DESC, run_at_ms, id LIMIT ?5) AS higher) + (
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND {in-queue} AND priority > ?2
+        ORDER BY queue, priority DESC, run_at_ms, id LIMIT ?5) AS higher) + (
     SELECT count(*) FROM (
         SELECT 1 FROM orpheus.jobs INDEXED BY jobs_due
-        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND queue = ?1 AND priority = ?2
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND {in-queue} AND priority = ?2
             AND (run_at_ms, id) < (?3, ?4)
-        ORDER BY run_at_ms, id LIMIT ?5) AS same);
+        ORDER BY queue, priority DESC, run_at_ms, id LIMIT ?5) AS same);
+
+-- name: before-of-key
+-- How many due jobs of a key that may be leased go before the job of priority ?3, time ?4 and id ?5, up to
+-- a number.
+SELECT count(*) FROM (
+    SELECT 1 FROM orpheus.jobs INDEXED BY jobs_of_key
+    WHERE concurrency_key IS NOT NULL AND is_parked = 0 AND finished_at_ms IS NULL
+        AND queue = ?1 AND concurrency_key = ?2 AND status = 'pending' AND (is_due = 1 OR run_at_ms <= ?6)
+        AND (priority > ?3 OR (priority = ?3 AND (run_at_ms, id) < (?4, ?5)))
+    LIMIT ?7) AS before_it;
 
 -- name: come-due-before
 -- The same of the jobs whose time has come and that the next lease makes due.

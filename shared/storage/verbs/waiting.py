@@ -137,6 +137,7 @@ class Waiting:
                 cancelled=self._audit.who_cancelled(job),
                 key_holder=self._key_holder(job),
                 before=self._before(job, rooms) if is_due else {},
+                before_of_key=self._before_of_key(job, room) if is_due else 0,
                 leased_by=incarnation,
                 leased_before=self._leased_before(incarnation, token) if incarnation else (),
             )
@@ -242,6 +243,13 @@ class Waiting:
             for name, n in before.items()
             if n
         }
+
+    def _before_of_key(self, job: Job, room: Room) -> int:
+        if job.concurrency_key is None or room.per_key == NO_LIMITS_PER_KEY:
+            return 0
+        order = (job.priority, job.run_at_ms, job.id)
+        values = (job.queue, job.concurrency_key, *order, self._database.clock.wall_ms())
+        return int(self._database.value(self._sql["before-of-key"], *values, MOST_BEFORE))
 
     def _dependencies(self, job_id: int) -> list[Dependency]:
         rows = self._database.all(self._sql["waits-for"], job_id, MOST_NAMED)

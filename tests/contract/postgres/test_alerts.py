@@ -17,7 +17,7 @@ from tests.machine import wait_until
 LOOKS = {
     ("alerts.sql", "late-jobs"): ("q0", 10**13, 10),
     ("alerts.sql", "runs-of-alerts"): ("alerts", 0, 200),
-    ("counts.sql", "first-waiting"): ("q0", 0, 10**13, 10_000),
+    ("why.sql", "first-due"): ("q0", 1_001, 20),
     ("counts.sql", "due-of-queues"): (json.dumps(["q0", "q1"]), 10_000),
 }
 WAITS = "SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1"

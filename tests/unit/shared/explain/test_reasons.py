@@ -140,6 +140,8 @@ CASES: list[tuple[Facts, JobFacts, Code, str, str | None]] = [
      "it is not its turn: at least 1,000 jobs go before it in pool default", None),
     (facts(FREE, worker("default-2"), room=Room(max_running=1)), job(before={"mail": 1}), Code.TURN,
      "it is not its turn: 1 job goes before it in queue mail", None),
+    (facts(), job(next=NextJob("mail", "noop", "k", key_room=Room(max_running=1)), before_of_key=1),
+     Code.TURN, "it is not its turn: 1 job goes before it in key k of queue mail", None),
 ]  # fmt: skip
 
 

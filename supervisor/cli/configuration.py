@@ -26,7 +26,6 @@ from orpheus.shared.operations.stored_settings import refused_entries
 from orpheus.shared.process.host import own_host
 from orpheus.shared.storage import TypeRow, state_files
 from orpheus.shared.text import printable
-from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json, warn
 from orpheus.supervisor.cli.versions import diff, rollback, versions
@@ -42,7 +41,7 @@ _OF_MODULES = (
 _NO_JOBS = "[jobs] modules is empty, and there are no [[commands]]: no job can run"
 
 
-@click.group(cls=Group)
+@click.group()
 def config() -> None:
     """Check the configuration, show it, or go back to an earlier version."""
 

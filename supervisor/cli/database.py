@@ -8,7 +8,6 @@ import click
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store
 from orpheus.supervisor.cli.given import text_as_called
-from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.move import move, reopen
 from orpheus.supervisor.cli.operator import Operator, for_operator
 
@@ -18,7 +17,7 @@ _RESTORE = (
 )
 
 
-@click.group(cls=Group)
+@click.group()
 def db() -> None:
     """Check, verify or back up the database while Orpheus runs; move it while it is stopped."""
 

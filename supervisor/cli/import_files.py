@@ -10,7 +10,6 @@ import msgspec
 
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.text import printable
-from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 from orpheus.supervisor.importing import crontab, procfile, supervisord
@@ -22,7 +21,7 @@ _STDIN = "-"
 file_argument = click.argument("file", metavar="FILE")
 
 
-@click.group("import", cls=Group)
+@click.group("import")
 def import_files() -> None:
     """Print a crontab, supervisord.conf or Procfile as settings of Orpheus.
 

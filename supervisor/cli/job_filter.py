@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import click
 
@@ -10,11 +10,7 @@ from orpheus.shared.domain.job_filter import JobFilter, filter_problems
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.durations import moment_ms, parse_moment
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.once import once
 from orpheus.supervisor.cli.operator import Text
-
-_BY_END = ("since_ms", "until_ms")
-_FIELDS = ("type", "queue", "tag", "q", "error", "where", *_BY_END)
 
 
 class Moment(click.ParamType[int]):
@@ -35,18 +31,30 @@ class Moment(click.ParamType[int]):
         return moment_ms(moment, time.time_ns() // 1_000_000)
 
 
+_SINCE = "Only jobs that ended then or later, such as 2026-01-31T12:00:00Z or 15m (ago)."
+_STATUS = click.Choice([status.value for status in Status])
+_OPTIONS = {
+    "status": click.option("--status", type=_STATUS, help="Only jobs with this status."),
+    "type": click.option("--type", type=Text(), shell_complete=live("types")),
+    "queue": click.option("--queue", type=Text(), shell_complete=live("queues")),
+    "tag": click.option("--tag", type=Text(), help="Only jobs with this tag."),
+    "q": click.option("--q", type=Text(), help="A phrase in type, payload, error or tags."),
+    "error": click.option("--error", type=Text(), help="Only jobs with this type of error."),
+    "where": click.option(
+        "--where", type=Text(), help="Where the error was raised, as in `orpheus errors`."
+    ),
+    "since_ms": click.option("--since", "since_ms", type=Moment(), metavar="TIME", help=_SINCE),
+    "until_ms": click.option(
+        "--until", "until_ms", type=Moment(), metavar="TIME", help="Only jobs that ended before."
+    ),
+}
+
+
 def filter_options(command: Callable[..., object]) -> Callable[..., object]:
     """Add `--status`, `--type`, `--since` and so on; `filter_of` takes what they give."""
-    for option in reversed(_OPTIONS):
+    for option in reversed(_OPTIONS.values()):
         command = option(command)
     return command
-
-
-def hide_ended(command: click.Command) -> None:
-    """Do not offer to select jobs by when they ended; who tries to still gets an explanation."""
-    for option in command.params:
-        if option.name in _BY_END:
-            cast("click.Option", option).hidden = True
 
 
 def filter_of(fields: dict[str, Any]) -> JobFilter:
@@ -54,61 +62,9 @@ def filter_of(fields: dict[str, Any]) -> JobFilter:
 
     Raises UsageError for one that no job can match.
     """
-    status = fields.pop("status")
-    others = {name: fields.pop(name) for name in _FIELDS}
-    wanted = JobFilter(status=Status(status) if status else None, **others)
+    values = {name: fields.pop(name) for name in _OPTIONS}
+    status = values.pop("status")
+    wanted = JobFilter(status=Status(status) if status else None, **values)
     for problem in filter_problems(wanted, "--"):
         raise click.UsageError(f"--{problem.pointer[1:]} {problem.detail}")
     return wanted
-
-
-_OPTIONS = (
-    once(
-        "--status",
-        type=click.Choice([status.value for status in Status]),
-        metavar="STATUS",
-        help=f"Only jobs that are {', '.join(Status)}.",
-    ),
-    once(
-        "--type",
-        type=Text(),
-        metavar="TYPE",
-        help="Only jobs of this type.",
-        shell_complete=live("types"),
-    ),
-    once(
-        "--queue",
-        type=Text(),
-        metavar="QUEUE",
-        help="Only jobs of this queue.",
-        shell_complete=live("queues"),
-    ),
-    once("--tag", type=Text(), metavar="TAG", help="Only jobs with this tag."),
-    once(
-        "--q",
-        type=Text(),
-        metavar="TEXT",
-        help="Only jobs with this phrase in type, payload, error or tags.",
-    ),
-    once("--error", type=Text(), metavar="NAME", help="Only jobs with this type of error."),
-    once(
-        "--where",
-        type=Text(may_be_empty=True),  # the location of an error that has none
-        metavar="LOCATION",
-        help="Only jobs with an error at this location, as `orpheus errors` says it.",
-    ),
-    once(
-        "--since",
-        "since_ms",
-        type=Moment(),
-        metavar="TIME",
-        help="Only jobs that ended then or later, such as 2026-01-31T12:00:00Z or 15m (ago).",
-    ),
-    once(
-        "--until",
-        "until_ms",
-        type=Moment(),
-        metavar="TIME",
-        help="Only jobs that ended before.",
-    ),
-)

@@ -3,120 +3,75 @@
 import json
 import time
 from collections import deque
-from collections.abc import Callable
 from functools import partial
-from math import inf
 
 import click
+from msgspec.structs import asdict
 
-from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import LogLine
 from orpheus.shared.domain.json_values import object_text
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.moments import rfc3339
+from orpheus.shared.operations.supervisor_requests import output_folder
+from orpheus.shared.process.host import own_host
+from orpheus.shared.process.program_logs import STDERR, STDOUT, ProgramLine, read_lines
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable, with_fields, without_colours
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
+from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator, on_host
 from orpheus.supervisor.cli.output import line_time
-from orpheus.supervisor.cli.processes import read_workers, tell_if_nothing_runs
-from orpheus.supervisor.cli.whole_number import WholeNumber
 
 _POLL_INTERVAL_S = 0.05
 _LINES_AT_ONCE = 1_000
 _LOOK_EVERY_S = 5.0
-"""Whoever follows is told so soon that nothing runs any more."""
+_MARKS = {STDOUT: " ", STDERR: "!"}
+"""Before a line of a program; # marks what Orpheus says of the process."""
 
 
 @click.command()
-@click.argument(
-    "name",
-    type=Text(),
-    metavar="ID|SLOT",
-    shell_complete=live("slots of programs", "jobs"),
-)
+@click.argument("name", type=Text(), metavar="ID|SLOT", shell_complete=live("jobs"))
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended (or Ctrl-C).")
 @click.option(
     "--lines",
     "-n",
-    type=WholeNumber(0, 1_000_000_000),
+    type=click.IntRange(0, 1_000_000_000),
     metavar="N",
     help="Begin with the newest N lines (default: all of a job, 1,000 of SLOT).",
 )
-@click.option(
-    "--host",
-    type=Text(),
-    metavar="HOST",
-    help="Of SLOT, if several have one.",
-    shell_complete=live("hosts"),
-)
+@on_host
 @partial(for_operator, json_help="Print JSON: one object a line, not one document.")
 def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: str | None) -> None:
     """Print the log of a job, or the output of a program's SLOT."""
-    from orpheus.supervisor.cli.program_output import print_output  # noqa: PLC0415 - not for a job
-
-    with operator.opened() as (store, handover):
-        then = _telling_once(store, handover) if follow else None
+    with operator.store() as store:
         try:
             if SLOT.fullmatch(name):
-                print_output(store, name, host, lines, then, as_json=operator.as_json)
+                count = _LINES_AT_ONCE if lines is None else lines
+                _print_output(store, name, host, count, follow, as_json=operator.as_json)
+            elif name.isdecimal():
+                job_id = JobId(name)
+                _print_log(store, job_id, lines, follow, as_json=operator.as_json)
             else:
-                id = _id_of(name, click.get_current_context())
-                _print_log(store, id, lines, then, as_json=operator.as_json)
+                raise click.UsageError(f"{name!r} is neither a job's id nor a program's slot")
         except KeyboardInterrupt:  # the usual way to stop following
             click.echo()
 
 
-def _telling_once(store: Store, handover: CommandLineHandover) -> Callable[[], None]:
-    """Return what looks now and then, while it is called, and says once that nothing runs."""
-    next_look_s: float | None = -inf  # None: it was said
-
-    def look() -> None:
-        nonlocal next_look_s
-        now_s = time.monotonic()
-        if next_look_s is not None and now_s >= next_look_s:
-            was_said = tell_if_nothing_runs(store, read_workers(store, handover))
-            next_look_s = None if was_said else now_s + _LOOK_EVERY_S
-
-    return look
-
-
-def _id_of(name: str, context: click.Context) -> int:
-    """Return the id that `name` is, which is no slot."""
-    parameter = context.command.params[0]
-    if not name.isdecimal():
-        neither = f"{name!r} is neither the id of a job nor a slot of a program, as web-1 is."
-        raise click.BadParameter(neither, context, parameter)
-    return int(JobId(name, parameter, context))
-
-
 def _print_log(
-    store: Store,
-    job_id: int,
-    newest: int | None,
-    waits: Callable[[], None] | None,
-    *,
-    as_json: bool,
+    store: Store, job_id: int, newest: int | None, follow: bool, *, as_json: bool
 ) -> None:
+    """Print the newest lines of a job (None: all), and with `follow` all until it has ended."""
     seen = 0 if newest is None else _before_newest(store, job_id, newest)
-    said = False
     while True:
         # Read the status first: then every line that the job wrote before it ended is there.
-        status = store.jobs.get(job_id).status
-        ended = status in TERMINAL
+        ended = store.jobs.get(job_id).status in TERMINAL
         lines = store.logs.after(job_id, seen, _LINES_AT_ONCE)
         for line in lines:
             click.echo(_json_line(line) if as_json else _text_line(line))
             seen = line.id
         if not lines:
-            if not (seen or said or as_json or newest == 0):
-                said = True
-                yet = "" if ended else " yet"
-                click.echo(f"job {job_id} ({status}) has written nothing{yet}", err=True)
-            if ended or waits is None:
+            if ended or not follow:
                 return
-            waits()
             wait_for_change(store, _LOOK_EVERY_S)
 
 
@@ -136,19 +91,35 @@ def wait_for_change(store: Store, at_most_s: float) -> None:
 
 
 def _json_line(line: LogLine) -> str:
-    """Return one object on one line: the list of a log that is followed never ends."""
-    return json.dumps(
-        {
-            "id": line.id,
-            "attempt": line.attempt,
-            "at": rfc3339(line.at_ms),
-            "level": line.level,
-            "line": line.line,
-            "fields": json.loads(object_text(line.fields)),
-        }
-    )
+    fields = json.loads(object_text(line.fields))
+    shown = {"id": line.id, "attempt": line.attempt, "at": rfc3339(line.at_ms)}
+    return json.dumps({**shown, "level": line.level, "line": line.line, "fields": fields})
 
 
 def _text_line(line: LogLine) -> str:
     head = f"{line_time(line.at_ms)} #{line.attempt} {line.level:<7} "
     return head + printable(with_fields(without_colours(line.line), line.fields))
+
+
+def _print_output(
+    store: Store, slot: str, host: str | None, newest: int, follow: bool, *, as_json: bool
+) -> None:
+    """Print the newest lines of a slot; with `follow`, also all that come later."""
+    folder = output_folder(store, slot, host, own_host())
+    kept = read_lines(folder, None, None, max(1, newest))  # with 0, too: it goes on behind it
+    after = kept[-1].id if kept else None
+    lines = kept if newest else []
+    while True:
+        for line in lines:
+            click.echo(json.dumps(asdict(line)) if as_json else _program_line(line))
+            after = line.id
+        if not follow:  # else a busy program would never let it end
+            return
+        if not lines:
+            time.sleep(_POLL_INTERVAL_S)
+        lines = read_lines(folder, after, None, _LINES_AT_ONCE)
+
+
+def _program_line(line: ProgramLine) -> str:
+    head = f"{line_time(line.at)} {_MARKS.get(line.stream, '#')} "
+    return head + printable(without_colours(line.line))

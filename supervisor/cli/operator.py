@@ -32,7 +32,6 @@ from orpheus.shared.storage import (
 )
 from orpheus.supervisor.cli.given import as_called, errors_as_called, given_to
 from orpheus.supervisor.cli.output import print_json, warn
-from orpheus.supervisor.cli.whole_number import WholeNumber
 
 if TYPE_CHECKING:
     from orpheus.config.running_settings import RunningSettings
@@ -217,7 +216,7 @@ class Operator(msgspec.Struct, frozen=True):
         """
         if not may_guess and self._guesses() and self.settings_that_run() is None:
             raise ConfigurationError(NO_DATABASE)
-        return local_actor("cli", reason)
+        return local_actor("cli", reason or None)
 
 
 class Text(click.ParamType[str]):
@@ -225,34 +224,31 @@ class Text(click.ParamType[str]):
 
     name = "text"
 
-    def __init__(self, longest: int | None = None, *, may_be_empty: bool = False) -> None:
+    def __init__(self, longest: int | None = None) -> None:
         self._longest = longest
-        self._may_be_empty = may_be_empty
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text. Raises BadParameter unless it is UTF-8 of 1 to `longest` characters.
-
-        With `may_be_empty`, it may have no characters.
-        """
+        """Return the text. Raises BadParameter if it is not UTF-8, or longer than `longest`."""
         text = str(value)
         try:
             text.encode()
         except UnicodeEncodeError:
             self.fail("is not UTF-8", param, ctx)
-        is_missing = not text and not self._may_be_empty
-        if is_missing or (self._longest is not None and len(text) > self._longest):
-            most = "" if self._longest is None else f" to {self._longest}"
-            self.fail(f"must have 1{most} characters", param, ctx)
+        if self._longest is not None and len(text) > self._longest:
+            self.fail(f"must have at most {self._longest} characters", param, ctx)
         return text
 
 
-JobId = WholeNumber(1, LARGEST_ID)
+JobId = click.IntRange(1, LARGEST_ID)
 
 with_reason = click.option(
     "--reason",
     type=Text(LONGEST_REASON),
     metavar="TEXT",
     help="Why; it is kept in the audit log (GET /audit).",
+)
+on_host = click.option(
+    "--host", type=Text(), metavar="HOST", help="Which host is meant, if there are several."
 )
 
 

@@ -4,11 +4,10 @@ import click
 
 from orpheus.config.settings import Settings
 from orpheus.shared.outbox.table import DATABASES, DEFAULT_TABLE, create_table
-from orpheus.supervisor.cli.group import Group
 from orpheus.supervisor.cli.operator import Operator, for_operator
 
 
-@click.group(cls=Group)
+@click.group()
 def outbox() -> None:
     """Print the table of an outbox in an application's database."""
 

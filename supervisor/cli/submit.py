@@ -2,12 +2,15 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import click
 
+from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.jobs import Job, Status
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import ExitCode, Unavailable
@@ -18,15 +21,12 @@ from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.logs import wait_for_change
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
-from orpheus.supervisor.cli.output import print_json, reader_may_leave
+from orpheus.supervisor.cli.output import print_json, reader_may_leave, warn
 from orpheus.supervisor.cli.payload import payload_of
-from orpheus.supervisor.cli.unknown_names import (
-    warn_if_held,
-)
-from orpheus.supervisor.cli.why import WaitingJob
+from orpheus.supervisor.cli.why import lasting_reason
 
-_LOOK_EVERY_S = 1.0
-"""How often to look at the job though nothing is committed: time alone may give it a new reason."""
+_LOOK_EVERY_S = 2.0
+"""How often to look for what holds the job back: it reads much."""
 
 
 @click.command()
@@ -55,7 +55,7 @@ _LOOK_EVERY_S = 1.0
     multiple=True,
     metavar="ID",
     help="Run it after this job is done; repeatable.",
-    shell_complete=live("jobs that wait or run"),
+    shell_complete=live("jobs"),
 )
 @click.option(
     "--on-dependency-failure",
@@ -92,14 +92,13 @@ def submit(
             if wait or not operator.as_json:
                 what = "submitted" if submitted.created else "is live with this unique key"
                 click.echo(f"job {job.id} {what}", err=wait)
-            if not wait and not _has_ended(job):  # while it waits, `why` tells it, if it lasts
-                warn_if_held(store, handover, job.queue, job.type)
+            if not wait and (reason := lasting_reason(store, handover, job)):
+                warn(reason)
         if wait:
-            waiting = WaitingJob(store, handover)
-            job = _wait(store, job, _nothing if operator.as_json else waiting.news)
+            job = _wait(store, handover, job, is_quiet=operator.as_json)
     with reader_may_leave():
         _print_outcome(operator, job, waited=wait)
-    must_be_done = wait or _has_ended(job)
+    must_be_done = wait or job.status in TERMINAL  # at once, if what it depends on had failed
     return ExitCode.NO if must_be_done and job.status is not Status.DONE else ExitCode.OK
 
 
@@ -109,46 +108,36 @@ def _print_outcome(operator: Operator, job: Job, *, waited: bool) -> None:
     elif waited and job.status is Status.DONE:
         result = job.result or "null"
         click.echo(printable(result) if sys.stdout.isatty() else result)
-    elif waited or _has_ended(job):
+    elif waited or job.status in TERMINAL:
         reason = f": {job.error.type}: {job.error.message}" if job.error else ""
         click.echo(f"orpheus: job {job.id} is {job.status}{printable(reason)}", err=True)
 
 
-def _has_ended(job: Job) -> bool:
-    """Return whether a new job has ended at once: what it depends on had failed."""
-    return job.status in TERMINAL
-
-
-def _tell(news: str | None) -> None:
-    if news:
-        with reader_may_leave():
-            click.echo(news, err=True)
-
-
-def _nothing(_: Job) -> None:
-    """Tell nothing: a program that reads JSON did not ask for it."""
-
-
-def _wait(store: Store, job: Job, news: Callable[[Job], str | None]) -> Job:
+def _wait(store: Store, handover: CommandLineHandover, job: Job, *, is_quiet: bool) -> Job:
     """Return the job once it has ended; if the wait is broken off, say that the job goes on."""
+    told, look_at_s = None, time.monotonic() + _LOOK_EVERY_S
     try:
-        with _progress_bar(job, news) as show:
+        with _progress_bar(job) as show:
             while job.status not in TERMINAL:
                 wait_for_change(store, _LOOK_EVERY_S)
-                job = store.jobs.get(job.id)
-                show(job)
+                job, reason = store.jobs.get(job.id), told
+                if not is_quiet and time.monotonic() >= look_at_s:
+                    look_at_s = time.monotonic() + _LOOK_EVERY_S
+                    reason = lasting_reason(store, handover, job)
+                show(job, reason if reason != told else None)
+                told = reason
     except (KeyboardInterrupt, Unavailable):
         shown = as_called(f"orpheus show {job.id}")
-        _tell(f"orpheus: stopped waiting; the job goes on: {shown}")
+        click.echo(f"orpheus: stopped waiting; the job goes on: {shown}", err=True)
         raise
     return job
 
 
 @contextmanager
-def _progress_bar(job: Job, news: Callable[[Job], str | None]) -> Iterator[Callable[[Job], None]]:
-    """Tell `news` on stderr, on a terminal above a progress bar; yields what updates it."""
+def _progress_bar(job: Job) -> Iterator[Callable[[Job, str | None], None]]:
+    """Yield what shows the job, on a terminal by a bar, and says why it waits."""
     if not sys.stderr.isatty():
-        yield lambda job: _tell(news(job))
+        yield lambda job, reason: _say(job, reason, partial(click.echo, err=True))
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -161,8 +150,9 @@ def _progress_bar(job: Job, news: Callable[[Job], str | None]) -> Iterator[Calla
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"{job.type} {job.status}", total=None, message="")
+        echo = partial(progress.console.print, markup=False, highlight=False, soft_wrap=True)
 
-        def show(job: Job) -> None:
+        def show(job: Job, reason: str | None) -> None:
             progress.update(
                 task,
                 description=f"{job.type} {job.status}",
@@ -170,7 +160,12 @@ def _progress_bar(job: Job, news: Callable[[Job], str | None]) -> Iterator[Calla
                 completed=job.progress or 0.0,
                 message=printable(job.message or "")[:60],
             )
-            if told := news(job):
-                progress.console.print(told, markup=False, highlight=False, soft_wrap=True)
+            _say(job, reason, echo)
 
         yield show
+
+
+def _say(job: Job, reason: str | None, echo: Callable[[str], None]) -> None:
+    if reason:
+        with reader_may_leave():
+            echo(f"job {job.id} waits: {reason}")

@@ -1,4 +1,4 @@
-"""`orpheus types`: the job types and their payloads, or what their attempts cost."""
+"""Job types: list them, what their attempts cost, how they fail; release quarantined ones."""
 
 import json
 from collections.abc import Mapping
@@ -7,12 +7,14 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.jobs import Outcome
+from orpheus.shared.operations.operator_actions import release_type
 from orpheus.shared.text import first_line
+from orpheus.shared.views.errors import error_group_json
 from orpheus.shared.views.job_types import types_json
 from orpheus.shared.views.type_stats import types_stats_json
-from orpheus.supervisor.cli.operator import Operator, for_operator
-from orpheus.supervisor.cli.output import duration, mebibytes, print_items
-from orpheus.supervisor.cli.table import Column
+from orpheus.supervisor.cli.completing import live
+from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
+from orpheus.supervisor.cli.output import Column, ago, duration, mebibytes, print_items
 
 _OF_TYPES = (
     Column("TYPE", least=16),
@@ -38,6 +40,17 @@ _OF_STATS = (
     Column("CPU IN ALL", 3),
     Column("PEAK MEMORY", 1),
 )
+_OF_ERRORS = (
+    Column("TYPE", least=20),
+    Column("ERROR", least=20),
+    Column("WHERE", 2, least=16),
+    "JOBS",
+    Column("LAST HOUR", 4),
+    Column("OLDEST", 5),
+    Column("LAST", 3),
+    "NEWEST",
+    Column("MESSAGE", 1, least=16),
+)
 _STATS = "What their attempts cost instead: time, CPU, memory. Only LAST HOUR counts jobs."
 
 
@@ -52,35 +65,37 @@ def types(operator: Operator, stats: bool) -> None:
             print_items(costs, _OF_STATS, map(_stats_row, costs), as_json=operator.as_json)
             return
         items = types_json(store, handover.defaults)
-        fields = {row.name: _fields_of(row.schema) for row in store.types.all()}
-
-    def row(item: Mapping[str, Any]) -> tuple[object, ...]:
-        defaults, description = item["defaults"], first_line(item["description"])
-        retries, timeout = defaults["max_retries"], duration(defaults["timeout"])
-        several = f"open, {item['versions']} versions" if item["versions"] > 1 else "open"
-        state = "quarantined" if item["quarantine"] else several
-        name, queue = item["name"], defaults["queue"]
-        return name, state, fields.get(name), queue, retries, timeout, description
-
-    print_items(items, _OF_TYPES, map(row, items), as_json=operator.as_json)
+        schemas = {row.name: row.schema for row in store.types.all()}
+    rows = [_type_row(item, schemas.get(item["name"], "{}")) for item in items]
+    print_items(items, _OF_TYPES, rows, as_json=operator.as_json)
 
 
-def _fields_of(schema_json: str) -> str:
-    """Return the fields of a payload: `path width?`; `?` marks those that may be left out."""
-    schema = json.loads(schema_json)
+def _type_row(item: Mapping[str, Any], schema_json: str) -> tuple[object, ...]:
+    schema, defaults = json.loads(schema_json), item["defaults"]
     required = schema.get("required", ())
-    return " ".join(n if n in required else f"{n}?" for n in schema.get("properties", ()))
+    # A question mark is behind the fields that may be left out.
+    fields = " ".join(n if n in required else f"{n}?" for n in schema.get("properties", ()))
+    return (
+        item["name"],
+        "quarantined" if item["quarantine"] else "open",
+        fields,
+        defaults["queue"],
+        defaults["max_retries"],
+        duration(defaults["timeout"]),
+        first_line(item["description"]),
+    )
 
 
 def _stats_row(item: Mapping[str, Any]) -> tuple[object, ...]:
     succeeded = item["ended"].get(Outcome.SUCCEEDED, 0)
     snoozed = item["ended"].get(Outcome.SNOOZED, 0)
+    last_hour = ", ".join(f"{n} {status}" for status, n in item["last_hour"].items() if n)
     return (
         item["name"],
         succeeded,
         sum(item["ended"].values()) - succeeded - snoozed,
         snoozed or None,
-        _in_words(item["last_hour"]),
+        last_hour or None,
         *(
             duration(item[times][part])
             for times in ("run_s", "wait_s", "cpu_s")
@@ -91,6 +106,41 @@ def _stats_row(item: Mapping[str, Any]) -> tuple[object, ...]:
     )
 
 
-def _in_words(ended: Mapping[str, int]) -> str | None:
-    """Return how many jobs ended: "12 done, 3 failed"."""
-    return ", ".join(f"{n} {status}" for status, n in ended.items() if n) or None
+@click.command()
+@for_operator
+def errors(operator: Operator) -> None:
+    """Count the failed jobs by type, error and location.
+
+    MESSAGE is that of the job NEWEST, which failed last.
+    """
+    with operator.store() as store:
+        items = [error_group_json(group) for group in store.errors.groups()]
+    print_items(items, _OF_ERRORS, map(_error_row, items), as_json=operator.as_json)
+
+
+def _error_row(item: Mapping[str, Any]) -> tuple[object, ...]:
+    return (
+        item["type"],
+        item["error"],
+        item["where"],
+        item["count"],
+        item["last_hour"],
+        ago(item["first_seen"]),
+        ago(item["last_seen"]),
+        item["newest"],
+        item["message"],
+    )
+
+
+@click.command()
+@click.argument("type", type=Text(), shell_complete=live("types"))
+@with_reason
+@for_operator
+def release(operator: Operator, type: str, reason: str | None) -> None:
+    """Run jobs of a quarantined TYPE again.
+
+    If they kill as many workers again, it is quarantined anew.
+    """
+    with operator.store() as store:
+        release_type(store, operator.actor(reason), type)
+    operator.answer({"name": type, "quarantine": None}, f"type {type}: released")

@@ -36,19 +36,17 @@ from orpheus.shared.storage import Actor, Store, state_files
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import local_time, print_items, print_json, styled, warn
-from orpheus.supervisor.cli.table import Column
-from orpheus.supervisor.cli.whole_number import CommandWithNumber, WholeNumber
+from orpheus.supervisor.cli.output import Column, local_time, print_items, print_json, styled, warn
 
 _COLUMNS = (
     "VERSION",
     Column("AT", 3),
-    Column("BY", 2, least=8, enough=16),
-    Column("NOW", least=8, enough=16),
-    Column("REASON", 1, least=12, enough=16),
+    Column("BY", 2, least=8),
+    Column("NOW", least=8),
+    Column("REASON", 1, least=12),
 )
 _STYLES = {"+": {"fg": "green"}, "-": {"fg": "red"}, "@": {"fg": "cyan"}}
-_VERSION = WholeNumber(1, LARGEST_ID)
+_VERSION = click.IntRange(1, LARGEST_ID)
 
 
 @click.command()
@@ -63,7 +61,7 @@ def versions(operator: Operator) -> None:
     print_items(items, _COLUMNS, map(_row, kept), as_json=operator.as_json)
 
 
-@click.command(cls=CommandWithNumber)
+@click.command()
 @click.argument("before", type=_VERSION, required=False, metavar="[FROM]")
 @click.argument("after", type=_VERSION, required=False, metavar="[TO]")
 @for_operator
@@ -115,7 +113,7 @@ def _shown(text: str, name: str) -> tuple[list[str], Any]:
     return shown.splitlines(), tables
 
 
-@click.command(cls=CommandWithNumber)
+@click.command()
 @click.argument("version", type=_VERSION)
 @click.option("--check", is_flag=True, help="Only tell the problems, and what would restart.")
 @with_reason

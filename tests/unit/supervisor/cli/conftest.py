@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +12,13 @@ import pytest
 
 from orpheus.shared.domain.jobs import Holder, JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, TypeRow, open_store
 from orpheus.supervisor import __main__ as program
 from orpheus.supervisor.linux.signals import HANDLED
 from tests.databases import make_database
+from tests.unit.supervisor.cli.slot_rows import slot
 
 URL = "sqlite:///data/orpheus.db"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d"
@@ -75,6 +79,29 @@ def store(orpheus: Orpheus) -> Iterator[Store]:
     )
     yield store
     store.close()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Lets the output be a terminal of so many columns, without colours."""
+
+    def be(columns: int) -> None:
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("NO_COLOR", "1")
+
+    return be
+
+
+@pytest.fixture
+def supervised(store: Store) -> Store:
+    """A database beside a supervisor with two workers, one of which is fatal."""
+    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
+    store.processes.register(boss)
+    fatal = slot("default-2", SlotState.FATAL, pid=None, incarnation=None, reason="no module")
+    names = ("supervisor", "api", "default-1")
+    store.processes.put_slots([*(slot(name, SlotState.READY) for name in names), fatal])
+    return store
 
 
 @pytest.fixture

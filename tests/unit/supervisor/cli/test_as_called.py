@@ -16,7 +16,6 @@ from orpheus.shared.storage import Actor, Store
 from orpheus.supervisor.cli.given import as_called, text_as_called
 from tests.unit.supervisor.cli.conftest import URL
 from tests.unit.supervisor.cli.slot_rows import slot
-from tests.unit.supervisor.cli.test_queues import begin_worker
 
 Orpheus = Callable[..., Any]
 GIVEN = ("--config", "my shop.toml", "--set", f"database.url={URL}")
@@ -45,14 +44,6 @@ def test_an_error_proposes_to_scale_the_same_orpheus(orpheus: Orpheus, store: St
     ask_for_workers(store, Actor("cli:eve", None), "default", 0, (), (), None)
     store.processes.remove_slots("host-1", ["default-1"])
     assert f"(`{CALLED} scale default N` starts it)" in orpheus("restart", "default-1", *GIVEN).err
-
-
-def test_what_may_be_done_next_is_done_to_the_same_orpheus(orpheus: Orpheus, store: Store) -> None:
-    begin_worker(store)
-    store.jobs.submit(NewJob("count", queue="mail"))
-    assert f"{CALLED} jobs --queue mail\n" in orpheus("queues", "mail", *GIVEN).out
-    orpheus("pause", "mail")
-    assert f"{CALLED} resume mail\n" in orpheus("queues", "mail", *GIVEN).out
 
 
 def test_why_a_job_waits_is_told_with_a_start_of_the_same_orpheus(

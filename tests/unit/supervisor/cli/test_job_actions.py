@@ -1,173 +1,179 @@
-"""`orpheus cancel`, `retry`, `run` and `delete`."""
+"""`orpheus cancel`, `retry`, `run` and `delete`: of ids, and of all jobs of a filter."""
 
-import json
-import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import Holder, JobError, NewJob, Status
+from orpheus.shared.domain.job_filter import JobFilter
+from orpheus.shared.domain.jobs import JobError, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
-from orpheus.supervisor.cli.processes import read_workers
 from tests.audit_log import entries_of
-from tests.unit.supervisor.cli.slot_rows import slot
+from tests.unit.supervisor.cli.conftest import WORKER
 
 Orpheus = Callable[..., Any]
 Finish = Callable[..., None]
-WORKER = Holder("default-1", "incarnation", 7)
 
 
-def test_each_job_is_cancelled_or_refused_on_its_own(
-    orpheus: Orpheus, store: Store, finish: Finish
+@pytest.fixture
+def jobs(store: Store, finish: Finish, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Jobs 1 and 2 failed, 3 and 4 wait in the queue mail, 5 waits for its time."""
+    monkeypatch.setenv("LOGNAME", "ada")
+    store.jobs.submit_many([NewJob("count"), NewJob("words")])
+    for _ in range(2):
+        finish(store, Ending.FAILED_PERMANENTLY, JobError("E", "no", None))
+    mail = NewJob("words", queue="mail")
+    store.jobs.submit_many([mail, mail, NewJob("count", delay_ms=60_000)])
+    return store
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Lets a person at a terminal type this line, after `then`."""
+
+    def answer(line: str | type[BaseException], then: Callable[[], object] = lambda: None) -> None:
+        def prompt(question: str) -> str:
+            sys.stderr.write(question)
+            then()
+            if not isinstance(line, str):
+                raise line
+            return line
+
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+        monkeypatch.setattr("click.termui.visible_prompt_func", prompt)
+
+    return answer
+
+
+def statuses(store: Store) -> dict[int, str]:
+    return {job.id: job.status.value for job in store.jobs.page(JobFilter(), 99)}
+
+
+def test_each_job_is_changed_or_refused_on_its_own_and_audited(
+    orpheus: Orpheus, jobs: Store
 ) -> None:
-    store.jobs.submit_many([NewJob("count"), NewJob("count"), NewJob("count")])
-    finish(store)
-    store.leases.lease(WORKER, ("*",), 1, 30_000)
-    code, out, err = orpheus("cancel", "1", "2", "3")
-    assert code == 1
-    assert out == "job 2: asked to stop\njob 3: cancelled\n"
-    refused, warning = err.splitlines()
-    assert refused == "orpheus: job 1 is done: it cannot be cancelled"
-    assert warning == (
-        "orpheus: warning: nothing runs, so it ends at the next start; `orpheus` starts it"
-    )
+    (lease,) = jobs.leases.lease(WORKER, ("*",), 1, 30_000)
+    done = "orpheus: job 1 is failed: it cannot be cancelled\n"
+    out = f"job {lease.job_id}: asked to stop\njob 5: cancelled\n"
+    assert orpheus("cancel", "1", str(lease.job_id), "5", "--reason", "a mistake") == (1, out, done)
+    assert orpheus("retry", "5") == (0, "job 5: pending again\n", "")
+    assert orpheus("run", "5") == (0, "job 5: due now\n", "")
+    assert orpheus("run", "1").code == 1
+    assert orpheus("delete", "2") == (0, "job 2: deleted\n", "")
+    answer = orpheus("delete", "1", "5", "--json")
+    assert (answer.code, answer.json) == (1, {"deleted": [1]})
+    assert [job["id"] for job in orpheus("cancel", "5", "--json").json["items"]] == [5]
+    rows = [(row.action, row.target, row.reason) for row in reversed(entries_of(jobs, 99))]
+    assert rows == [
+        ("cancel", f"job {lease.job_id}", "a mistake"),
+        ("cancel", "job 5", "a mistake"),
+        ("retry", "job 5", None),
+        ("run", "job 5", None),
+        ("delete", "job 2", None),
+        ("delete", "job 1", None),
+        ("cancel", "job 5", None),
+    ]
+    assert {row.by for row in entries_of(jobs, 99)} == {"cli:ada"}
 
 
-def test_what_is_to_run_again_or_now_waits_while_nothing_runs(
-    orpheus: Orpheus, store: Store
-) -> None:
-    store.jobs.submit_many([NewJob("count"), NewJob("count")])
-    store.jobs.cancel(2)
-    warning = "orpheus: warning: nothing runs, so it waits; `orpheus` starts it\n"
-    assert orpheus("run", "1").err == warning
-    assert orpheus("retry", "2").err == warning
-
-
-def test_a_job_that_is_due_now_says_what_still_holds_it_back(
-    orpheus: Orpheus, store: Store
-) -> None:
-    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
-    store.processes.register(boss)
-    names = ("supervisor", "default-1")
-    store.processes.put_slots([slot(name, SlotState.READY) for name in names])
-    store.jobs.submit_many([NewJob("count", delay_ms=60_000)] * 2)
-    assert orpheus("run", "1") == (0, "job 1: due now\n", "")
-    orpheus("pause", "default", "--reason", "a release")
-    said = r"job 2: due now, but queue default is paused by cli:\S+: a release\n"
-    assert re.fullmatch(said, orpheus("run", "2").out)
-
-
-def test_a_job_that_a_worker_ends_at_once_is_held_back_by_nothing(
-    orpheus: Orpheus, store: Store, finish: Finish, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    boss = own_record(store.clock, "host-1", Role.SUPERVISOR, "supervisor", "boss", ready=True)
-    store.processes.register(boss)
-    store.processes.put_slots([slot("supervisor", SlotState.READY)])
-    store.jobs.submit(NewJob("count", delay_ms=60_000))
-
-    def read_late(*given: Any) -> Any:
-        if store.stats.counts()[Status.PENDING]:
-            finish(store)
-        return read_workers(*given)
-
-    monkeypatch.setattr("orpheus.supervisor.cli.job_actions.read_workers", read_late)
-    assert orpheus("run", "1") == (0, "job 1: due now\n", "")
-    assert store.jobs.get(1).status is Status.DONE
-
-
+@pytest.mark.parametrize("command", [("cancel", "1"), ("cancel", "--tag", "first", "--yes")])
 def test_all_that_waits_for_a_cancelled_job_is_cancelled_with_it(
-    orpheus: Orpheus, store: Store
+    orpheus: Orpheus, store: Store, command: tuple[str, ...]
 ) -> None:
-    head = NewJob("count", ref="head")
-    store.jobs.submit_many([head] + [NewJob("count", depends_on=("head",))] * 1_200)
-    said = "job 1: cancelled; 1,200 jobs that depend on it ended with it\n"
-    assert orpheus("cancel", "1").out == said
+    head = NewJob("count", ref="head", tags=("first",))
+    store.jobs.submit_many([head] + [NewJob("words", depends_on=("head",))] * 1_200)
+    assert orpheus(*command).code == 0
     assert store.stats.counts()[Status.CANCELLED] == 1_201
 
 
-def test_a_cancel_and_a_retry_tell_of_the_jobs_that_ended_with_a_job(
-    orpheus: Orpheus, store: Store
+def test_jobs_of_a_filter_are_counted_and_changed_once_confirmed(
+    orpheus: Orpheus, jobs: Store, answers: Callable[..., None]
 ) -> None:
-    for others in ((), (1,), (2,)):
-        store.jobs.submit(NewJob("count", depends_on=others))
-    stay = "job 1: pending again; 2 jobs that ended with it stay so until each is retried\n"
-    ended = "job 1: cancelled; 2 jobs that depend on it ended with it\n"
-    assert orpheus("cancel", "1").out == ended
-    assert orpheus("retry", "1").out == stay
-    retried = "job 2: blocked again; 1 job that ended with it stays so until it is retried too\n"
-    assert orpheus("retry", "2").out == retried
-    assert orpheus("retry", "3").out == "job 3: blocked again\n"
-    assert orpheus("cancel", "2").out == (
-        "job 2: cancelled; 1 job that depends on it ended with it\n"
-    )
-    assert orpheus("cancel", "1").out == "job 1: cancelled\n", "those ended before it"
+    for no, code in (("n", 1), (EOFError, 1), (KeyboardInterrupt, 130)):
+        answers(no)
+        answer = orpheus("cancel", "--queue", "mail")
+        assert (answer.code, answer.out) == (code, "")
+        assert "2 jobs with queue=mail can be cancelled. Cancel them?" in answer.err
+    assert statuses(jobs)[3] == "pending"
+    answers("y", lambda: jobs.jobs.submit(NewJob("words", queue="mail")))
+    code, out, _ = orpheus("cancel", "--queue", "mail", "--reason", "the server is down")
+    assert (code, out) == (0, "2 jobs with queue=mail cancelled or asked to stop\n")
+    assert [statuses(jobs)[id] for id in (3, 4, 6)] == ["cancelled", "cancelled", "pending"]
+    (row,) = entries_of(jobs, 9)
+    assert (row.action, row.target, row.count) == ("cancel", "jobs with queue=mail, id<=5", 2)
+    assert row.reason == "the server is down"
 
 
-def test_a_failed_job_is_retried(orpheus: Orpheus, store: Store, finish: Finish) -> None:
-    store.jobs.submit(NewJob("count"))
-    finish(store, Ending.FAILED_PERMANENTLY, JobError("E", "no", None))
-    code, out, _ = orpheus("retry", "1", "--json")
-    assert code == 0
-    assert [job["status"] for job in json.loads(out)["items"]] == ["pending"]
-
-
-def test_a_job_that_is_retried_into_a_paused_queue_is_warned_of(
-    orpheus: Orpheus, store: Store, finish: Finish
+def test_the_number_of_many_jobs_must_be_typed(
+    orpheus: Orpheus, store: Store, answers: Callable[..., None]
 ) -> None:
-    store.jobs.submit(NewJob("count"))
-    finish(store, Ending.FAILED_PERMANENTLY, JobError("E", "no", None))
-    orpheus("pause", "default", "--reason", "a release")
-    code, out, err = orpheus("retry", "1")
-    assert (code, out) == (0, "job 1: pending again\n")
-    paused = r"queue default is paused by cli:\S+: a release, so its jobs wait; "
-    assert re.search(rf"warning: {paused}`orpheus resume default` opens it\n", err)
+    store.jobs.submit_many([NewJob("words")] * 1100)
+    for wrong in ("y", "", "110"):
+        answers(wrong)
+        code, out, err = orpheus("cancel", "--type", "words")
+        assert (code, out) == (1, "")
+        assert "1,100 jobs with type=words can be cancelled. Type 1100 to cancel them" in err
+        assert "nothing was changed" in err
+    answers("1,100")
+    assert orpheus("cancel", "--type", "words").out.startswith("1,100 jobs with type=words canc")
 
 
-def test_a_delayed_job_is_run_now(orpheus: Orpheus, store: Store, finish: Finish) -> None:
-    store.jobs.submit(NewJob("count", delay_ms=60_000))
-    assert orpheus("run", "1").out == "job 1: due now\n"
-    finish(store)
-    code, out, err = orpheus("run", "1", "--json")
-    assert (code, json.loads(out), err.count("\n")) == (1, {"items": []}, 1)
-
-
-def test_jobs_that_have_ended_are_deleted(orpheus: Orpheus, store: Store, finish: Finish) -> None:
-    store.jobs.submit_many([NewJob("count"), NewJob("count"), NewJob("count")])
-    finish(store)
-    finish(store)
-    assert orpheus("delete", "2").out == "job 2: deleted\n"
-    code, out, err = orpheus("delete", "1", "3", "--json")
-    assert (code, json.loads(out)) == (1, {"deleted": [1]})
-    assert err == "orpheus: job 3 is pending: cancel it before deleting it\n"
-    assert sum(store.stats.counts().values()) == 1
-
-
-def test_what_was_done_is_in_the_trail_and_what_was_refused_is_not(
-    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
+def test_more_jobs_than_were_confirmed_are_not_changed_and_fewer_are(
+    orpheus: Orpheus, jobs: Store, answers: Callable[..., None]
 ) -> None:
-    monkeypatch.setenv("LOGNAME", "ada")
-    store.jobs.submit(NewJob("count", delay_ms=60_000))
-    orpheus("run", "1")
-    orpheus("cancel", "1", "99", "--reason", "a mistake")
-    orpheus("retry", "1")
-    orpheus("retry", "1")
-    orpheus("cancel", "1")
-    orpheus("delete", "1")
-    orpheus("pause", "mail", "--reason", "the server is down")
-    orpheus("resume", "mail")
-    rows = entries_of(store, 99)[::-1]
-    assert [(row.action, row.target) for row in rows] == [
-        ("run", "job 1"),
-        ("cancel", "job 1"),
-        ("retry", "job 1"),
-        ("cancel", "job 1"),
-        ("delete", "job 1"),
-        ("pause", "queue mail"),
-        ("resume", "queue mail"),
-    ]
-    assert {row.by for row in rows} == {"cli:ada"}
-    assert [row.reason for row in rows if row.reason] == ["a mistake", "the server is down"]
+    jobs.jobs.cancel(3)
+    answers("y", lambda: jobs.jobs.retry(3))
+    code, out, err = orpheus("cancel", "--queue", "mail")
+    assert (code, out) == (1, "")
+    assert "2 jobs match now, 1 were expected; nothing was changed" in err
+    answers("y", lambda: jobs.jobs.cancel(3))
+    assert orpheus("cancel", "--queue", "mail").out.startswith("1 job with queue=mail cancelled")
+    jobs.jobs.retry(3)
+    for count, code in (("2", 1), ("0", 1), ("1", 0)):
+        assert orpheus("cancel", "--queue", "mail", "--expected-count", count).code == code
+
+
+@pytest.mark.parametrize(
+    ("command", "out"),
+    [
+        ("retry --type words --dry-run", "1 job with type=words can be retried\n"),
+        ("retry --queue empty", "0 jobs with queue=empty can be retried\n"),
+        ("retry --error E --where= --yes", "2 jobs with error=E, where= retried\n"),
+        ("retry --since 10m --yes", "2 jobs with since="),
+        ("delete --status failed --yes", "2 jobs with status=failed deleted\n"),
+        ("cancel --all --max-id 4 --yes", "2 jobs cancelled or asked to stop\n"),
+    ],
+)
+def test_nobody_is_asked_with_yes_or_for_nothing(
+    orpheus: Orpheus, jobs: Store, command: str, out: str
+) -> None:
+    answer = orpheus(*command.split())
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith(out)
+    told = orpheus("cancel", "--all", "--dry-run", "--json").json
+    assert told["dry_run"] is True
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("cancel", "give the ids of jobs, or a filter"),
+        ("cancel --yes", "give the ids of jobs, or a filter"),
+        ("cancel 1 --queue mail", "not both"),
+        ("retry 1 --dry-run", "not both"),
+        ("delete --all --status done", "or a filter"),
+        ("delete --expected-count -1", ""),
+        ("cancel --since 10m --yes", "ended jobs, which cannot be cancelled"),
+        ("delete --status failed", "2 jobs with status=failed can be deleted: confirm it with"),
+    ],
+)
+def test_ids_a_filter_or_all_must_be_given_and_only_one_of_them(
+    orpheus: Orpheus, jobs: Store, command: str, message: str
+) -> None:
+    before = statuses(jobs)
+    code, out, err = orpheus(*command.split())
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert statuses(jobs) == before

@@ -1,125 +1,111 @@
-"""How figures are written for people."""
+"""Tables, fields and times, on a terminal and in a pipe."""
 
 import sys
-from datetime import UTC, datetime
+from collections.abc import Callable
 
 import pytest
 
 from orpheus.supervisor.cli.output import (
-    duration,
+    Column,
+    ago,
     line_time,
-    mebibytes,
+    local_time,
+    print_fields,
     print_table,
-    since,
     styled,
     time_in,
     when,
 )
-from orpheus.supervisor.cli.table import Column
+
+Terminal = Callable[[int], None]
+COLUMNS = (Column("NAME", least=8), Column("STATE"), Column("JOBS", 2), Column("WHY", 1, least=6))
+ROWS = [("mail", "open", 12, "a long reason"), ("billing.invoices", "paused", None, "")]
+WHOLE = """\
+NAME              STATE   JOBS  WHY
+mail              open    12    a long reason
+billing.invoices  paused  -
+"""
+
+
+def test_in_a_pipe_all_columns_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(COLUMNS, ROWS)
+    assert capsys.readouterr() == (WHOLE, "")
+    print_table(COLUMNS, [])
+    assert capsys.readouterr() == ("NAME  STATE  JOBS  WHY\n", "")
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
+    ("width", "lines", "missing"),
     [
-        (None, None),
-        (0, "0 s"),
-        (0.012, "12 ms"),
-        (1, "1 s"),
-        (3.24, "3.2 s"),
-        (60, "1 min"),
-        (245, "4 min 5 s"),
-        (7_380, "2 h 3 min"),
-        (3_605, "1 h"),
-        (439_200, "5 d 2 h"),
+        (45, WHOLE.splitlines(), ""),
+        (40, ["NAME          STATE   JOBS  WHY",
+              "mail          open    12    a long reas…",
+              "billing.inv…  paused  -"], ""),
+        (27, ["NAME      STATE   WHY",
+              "mail      open    a long r…", "billing…  paused"], "no room for JOBS\n"),
+        (18, ["NAME        STATE", "mail        open", "billing.i…  paused"],
+         "no room for JOBS, WHY\n"),
+        (3, ["NAME      STATE", "mail      open", "billing…  paused"], "no room for JOBS, WHY\n"),
     ],
-)
-def test_a_span_of_time_is_told_in_the_units_that_matter(
-    seconds: float | None, text: str | None
+)  # fmt: skip
+def test_on_a_terminal_columns_are_cut_or_left_out(
+    capsys: pytest.CaptureFixture[str],
+    terminal: Terminal,
+    width: int,
+    lines: list[str],
+    missing: str,
 ) -> None:
-    assert duration(seconds) == text
+    terminal(width)
+    print_table(COLUMNS, ROWS)
+    out, err = capsys.readouterr()
+    assert out.splitlines() == lines
+    assert err == missing
 
 
-def test_a_moment_is_told_from_now_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert since(1_000, 3_000) == "2 s ago"
-    assert since(3_000, 1_000) == "in 2 s"
-    assert since(None, 0) is None
-
-
-def test_a_moment_is_told_as_a_time_in_a_pipe() -> None:
-    text = since(1_000, 3_000)
-    assert text is not None
-    assert datetime.fromisoformat(text) == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
-    assert when(1_000, 3_000) == text
-    assert since(None, 0) is when(None, 0) is None
-
-
-def test_a_moment_is_told_both_ways_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    at = datetime(2026, 11, 28, 8, 43, 42).astimezone()
-    at_ms = round(at.timestamp() * 1000)
-    assert when(at_ms, at_ms + 2_000) == "2 s ago (2026-11-28 08:43:42)"
-
-
-def test_a_line_of_a_log_has_its_day_unless_it_is_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = datetime.fromisoformat("2026-03-01T00:00:01").astimezone()
-    today, before, last_year = (
-        round(datetime.fromisoformat(at).timestamp() * 1000)
-        for at in ("2026-03-01T00:00:00.007", "2026-02-28T23:59:59", "2025-03-01")
-    )
-    told = datetime.fromisoformat(line_time(today, now))
-    assert round(told.timestamp() * 1000) == today
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert line_time(today, now) == "00:00:00.007"
-    assert line_time(before, now) == "02-28 23:59:59.000"
-    assert line_time(last_year, now) == "2025-03-01 00:00:00.000"
-
-
-def test_memory_is_told_in_mebibytes() -> None:
-    assert mebibytes(44_565_504) == "42.5 MiB"
-
-
-def test_a_moment_is_told_in_a_zone(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert time_in("2026-07-01T01:30:00Z", "Europe/Berlin") == "2026-07-01T03:30:00+02:00"
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert time_in("2026-07-01T01:30:00Z", "Europe/Berlin") == "2026-07-01 03:30 CEST"
-    assert time_in("2026-01-01T00:00:07.5Z", "UTC") == "2026-01-01 00:00:07 UTC"
-
-
-@pytest.mark.parametrize(
-    ("no_color", "is_terminal", "coloured"),
-    [("", True, True), ("1", True, False), ("", False, False)],
-)
-def test_colours_are_for_terminals_and_people_who_want_them(
-    no_color: str, is_terminal: bool, coloured: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_column_that_says_nothing_is_left_out_first(
+    capsys: pytest.CaptureFixture[str], terminal: Terminal
 ) -> None:
+    terminal(24)
+    print_table(COLUMNS, [("mail", "open", 12, ""), ("other", "open", 1, "")])
+    assert capsys.readouterr().out.splitlines()[0] == "NAME   STATE  JOBS  WHY"
+    terminal(18)
+    print_table(COLUMNS, [("mail", "open", 12, ""), ("other", "open", 1, "")])
+    assert capsys.readouterr().out.splitlines()[0] == "NAME   STATE  JOBS"
+    print_table(COLUMNS, [])
+    assert capsys.readouterr().out == "none\n"
+
+
+def test_text_of_jobs_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("ERROR",), [["a\x1b[2J\nb"]])
+    print_fields({"error": "a\x1b[2J\nb", "none": None})
+    assert capsys.readouterr().out == "ERROR\na\\x1b[2J\\nb\nerror  a\\x1b[2J\\nb\n"
+
+
+def test_colours_are_for_terminals_that_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("NO_COLOR", no_color)
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
-    assert (styled("done", fg="green") != "done") == coloured
-
-
-def test_a_dumb_terminal_is_given_no_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert styled("done", fg="green") == "done"
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert styled("done", fg="green") == "\x1b[32mdone\x1b[0m"
     monkeypatch.setenv("TERM", "dumb")
+    assert styled("done", fg="green") == "done"
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
     assert styled("done", fg="green") == "done"
 
 
-def test_a_table_fits_into_a_terminal_and_is_whole_in_a_pipe(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_times_are_for_people_on_a_terminal_and_for_programs_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
-    columns, rows = ("ID", Column("WORKER", 1), Column("NOTE", least=12)), [(7, None, "x" * 99)]
-    print_table(columns, rows)
-    assert capsys.readouterr() == (f"ID  WORKER  NOTE\n7   -       {'x' * 99}\n", "")
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "20")
-    print_table(columns, rows)
-    assert capsys.readouterr().out == f"ID  NOTE\n7   {'x' * 15}…\n"
-    print_table((*columns, Column("PID", 2)), [(*rows[0], 4711)])
-    told = capsys.readouterr().err
-    assert told == "left out at this\n  width: PID\n", "it is broken at words"
-    print_table((*columns, Column("PID", 2)), [(*rows[0], 4711)], names_left_out=False)
-    assert capsys.readouterr().err == ""
-    print_table(columns, [])
-    assert capsys.readouterr().out == "none\n"
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    at, at_ms = "2026-01-31T12:00:07.250Z", 1_769_860_807_250
+    monkeypatch.setattr("time.time", lambda: at_ms / 1000 + 125)
+    in_pipe = local_time(at)
+    assert in_pipe == local_time(at_ms) == ago(at) == when(at)
+    assert time_in(at, "Asia/Tokyo") == "2026-01-31T21:00:07+09:00"
+    assert line_time(at_ms).startswith(in_pipe[:19] + ".250")
+    terminal(80)
+    assert (ago(at_ms), ago(at_ms + 185_000), ago(None)) == ("2 min 5 s ago", "in 1 min", None)
+    assert when(at) == f"2 min 5 s ago ({in_pipe[:10]} {in_pipe[11:19]})"
+    assert time_in(at, "Asia/Tokyo") == "2026-01-31 21:00:07 JST"
+    assert line_time(at).endswith("00:07.250")

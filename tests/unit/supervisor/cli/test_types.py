@@ -1,48 +1,87 @@
-"""`orpheus types`."""
+"""`orpheus types`, `errors`, `release` and `alerts`."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from orpheus.shared.domain.jobs import Holder, JobError, NewJob
+from orpheus.shared.domain.alerts import AlertRule
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.handover import JobDefaults, StoredSettings
+from orpheus.shared.domain.jobs import JobError, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.operations.alerts import fire_alerts
 from orpheus.shared.storage import Store, TypeRow
+from tests.unit.supervisor.cli.conftest import TIME, WORKER
 
 Orpheus = Callable[..., Any]
 
+TYPES = """\
+TYPE   STATE  PAYLOAD   QUEUE    RETRIES  TIMEOUT  DESCRIPTION
+count  open   n text?   default  3        15 min   Counts.
+words  open   n? text?  mail     5        30 s
+"""
+
 
 def test_types_are_listed_with_the_defaults_in_force(orpheus: Orpheus, store: Store) -> None:
-    out = orpheus("types").out
-    assert "n text?" in out
+    assert orpheus("types") == (0, TYPES, "")
     items = orpheus("types", "--json", "--set", "jobs.max_retries=9").json["items"]
     assert [item["defaults"]["max_retries"] for item in items] == [9, 5]
 
 
 def test_what_types_cost_is_a_row_for_each(orpheus: Orpheus, store: Store) -> None:
-    store.types.replace([TypeRow("resize", "{}", None, None, None, "")])
-    for name in ("resize", "of-no-module"):
-        store.jobs.submit(NewJob(name))
-        (lease,) = store.leases.lease(Holder("default-1", "life-1", 7), ("*",), 1, 30_000)
-        finished = Finished(lease, Ending.SUCCEEDED, "null", cpu_s=1.5, max_rss_bytes=40 * 2**20)
-        store.leases.finish([finished])
-    head, other, resize = orpheus("types", "--stats").out.splitlines()
-    assert head.startswith("TYPE    SUCCEEDED  OTHERWISE  SNOOZED  LAST HOUR  RUN P50  RUN P95")
-    assert other.startswith("_other  1          0          -        1 done     ")
-    assert resize.startswith("resize  1          0          -        1 done     ")
-    assert resize.endswith("1.5 s    1.5 s    1.5 s       40.0 MiB")
-    (_, item) = orpheus("types", "--stats", "--json").json["items"]
-    assert (item["name"], item["ended"], item["cpu_total_s"]) == ("resize", {"succeeded": 1}, 1.5)
+    store.jobs.submit_many([NewJob("count"), NewJob("words"), NewJob("words")])
+    done, again, failing = store.leases.lease(WORKER, ("*",), 3, 30_000)
+    cost: dict[str, Any] = {"cpu_s": 1.5, "max_rss_bytes": 40 * 2**20}
+    store.leases.finish([Finished(done, Ending.SUCCEEDED, "null", **cost)])
+    store.leases.finish([Finished(again, Ending.SNOOZED, snooze_ms=60_000)])
+    failed = Finished(failing, Ending.FAILED_PERMANENTLY, error=JobError("OSError", "no"))
+    store.leases.finish([failed])
+    head, count, words = orpheus("types", "--stats").out.splitlines()
+    assert head.startswith("TYPE   SUCCEEDED  OTHERWISE  SNOOZED  LAST HOUR  RUN P50  RUN P95")
+    assert count.startswith("count  1          0          -        1 done     ")
+    assert count.endswith("1.5 s    1.5 s    1.5 s       40.0 MiB")
+    assert words.split()[:6] == ["words", "0", "1", "1", "1", "failed"]
+    item, _ = orpheus("types", "--stats", "--json").json["items"]
+    assert (item["name"], item["ended"], item["cpu_total_s"]) == ("count", {"succeeded": 1}, 1.5)
 
 
-def test_a_snooze_is_neither_a_success_nor_a_failure(orpheus: Orpheus, store: Store) -> None:
-    store.types.replace([TypeRow("poll", "{}", None, None, None, "")])
-    store.jobs.submit_many([NewJob("poll"), NewJob("poll")])
-    again, failing = store.leases.lease(Holder("default-1", "life-1", 7), ("*",), 2, 30_000)
-    error = JobError("OSError", "no")
-    store.leases.finish(
-        [
-            Finished(again, Ending.SNOOZED, snooze_ms=60_000),
-            Finished(failing, Ending.FAILED_PERMANENTLY, error=error),
-        ]
-    )
-    line = orpheus("types", "--stats").out.splitlines()[1]
-    assert line.split()[:6] == ["poll", "0", "1", "1", "1", "failed"]
+def test_failed_jobs_are_a_row_for_each_error(orpheus: Orpheus, store: Store) -> None:
+    trace = '  File "/app/jobs.py", line 12, in resize\n'
+    for error in ("KeyError", "Bad\x1b[31m", "KeyError"):
+        store.jobs.submit(NewJob("count"))
+        (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
+        failed = JobError(error, "why\nnot", trace)
+        store.leases.finish([Finished(lease, Ending.FAILED_PERMANENTLY, error=failed)])
+    head, first, second = orpheus("errors").out.splitlines()
+    assert re.split("  +", head.strip()) == [
+        "TYPE", "ERROR", "WHERE", "JOBS", "LAST HOUR", "OLDEST", "LAST", "NEWEST", "MESSAGE",
+    ]  # fmt: skip
+    row = rf"count +KeyError +jobs\.py:12 in resize +2 +2 +{TIME} +{TIME} +3 +why\\nnot"
+    assert re.fullmatch(row, first)
+    assert "Bad" in second and "\x1b" not in second
+    (_, item) = orpheus("errors", "--json").json["items"]
+    assert (item["where"], item["count"]) == ("jobs.py:12 in resize", 1)
+
+
+def test_a_type_that_is_not_quarantined_is_not_released(orpheus: Orpheus, store: Store) -> None:
+    code, out, err = orpheus("release", "count", "--reason", "mended")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+
+
+def test_alerts_are_listed_with_when_they_fired(orpheus: Orpheus, store: Store) -> None:
+    kinds = ("config.rejected", "worker.fatal")
+    store.types.replace([TypeRow("notify", "{}", None, None, None, "")])
+    counts = AlertRule("a", kinds, "notify", "{}", after=2, within_s=600)
+    store.alerts.configure([counts, AlertRule("b", kinds, "notify", "{}")])
+    for _ in range(3):
+        store.events.record(Kind.CONFIG_REJECTED, {})
+        fire_alerts(store, StoredSettings({}, (), JobDefaults(3, 900.0)))
+    fired, held = orpheus("alerts", "--json").json["items"]
+    assert (fired["on"], fired["within"], fired["every"]) == ([*kinds], 600, 300)
+    head, first, second = orpheus("alerts").out.splitlines()
+    assert re.split("  +", head) == [
+        "ALERT", "ON", "TYPE", "EVERY", "LAST FIRED", "LAST JOB", "HELD BACK",
+    ]  # fmt: skip
+    told = r"a +config\.rejected, worker\.fatal \(2 in 10 min\) +notify +5 min"
+    assert re.fullmatch(rf"{told} +{TIME} +{fired['last_job']} +-", first)
+    assert re.fullmatch(rf"b .* {TIME} +{held['last_job']} +2", second)

@@ -83,20 +83,6 @@ def test_every_command_works_with_what_runs_and_names_the_line(
     ):  # fmt: skip
         code, _, err = orpheus("--config", "orpheus.toml", *command)
         assert code in (0, 1), (command, err)
-        _, *more = err.splitlines()
-        starts = "`orpheus --config orpheus.toml` starts it"
-        told = {
-            **{
-                name: [f"nothing runs; {starts}"]
-                for name in ("jobs", "queues", "workers", "programs", "resume")
-            },
-            "logs": ["job 1 (pending) has written nothing yet"],
-            "audit": ["no entry matches"],
-            "submit": [f"orpheus: warning: nothing runs, so it waits; {starts}"],
-        }
-        if command == ["schedules"]:
-            told["schedules"] = told["workers"]
-        assert more == told.get(command[0], []), (command, err)
         assert err.startswith("orpheus: warning: orpheus.toml:"), (command, err)
         assert "the running Orpheus keeps its earlier settings" in err
 

@@ -11,7 +11,7 @@ from mypy.types import CallableType, Instance, Parameters, Type, UnionType, get_
 
 _HERE = "orpheus.shared.job_types"
 _CONTEXT = f"{_HERE}.context.Context"
-_JOB = f"{_HERE}.job_function.JobFunction"
+_JOB = f"{_HERE}.context.JobFunction"
 
 
 class OrpheusPlugin(Plugin):
@@ -23,7 +23,7 @@ class OrpheusPlugin(Plugin):
 
     def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
         """Return the hook of `@job(...)`; None for other methods."""
-        return _exact if fullname == f"{_HERE}.typed_decorator.Register.__call__" else None
+        return _exact if fullname == f"{_HERE}.registry.Register.__call__" else None
 
 
 def _exact(call: FunctionContext | MethodContext) -> Type:

@@ -23,7 +23,7 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.errors import TooLarge
 from orpheus.shared.job_types.admission import prepare_batch, prepare_job
-from orpheus.shared.job_types.current_trace import current_traceparent
+from orpheus.shared.job_types.context import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.encoding import as_decoded
 from orpheus.shared.messages.events import event_of

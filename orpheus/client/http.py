@@ -39,7 +39,7 @@ from orpheus.shared.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
-from orpheus.shared.job_types.current_trace import current_traceparent
+from orpheus.shared.job_types.context import current_traceparent
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.messages.jobs import Event, Events, Ids, Job, LogLine, LogLines
 from orpheus.shared.moments import rfc3339

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import jsonschema_rs
 from msgspec.structs import replace
@@ -21,29 +21,16 @@ from orpheus.shared.domain.limits import TWO_STARTS
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import FieldProblem, InvalidJob
 from orpheus.shared.job_types.context import PermanentError
-from orpheus.shared.job_types.fields import READ_AS, field_problems
-from orpheus.shared.job_types.request import JobRequest
+from orpheus.shared.job_types.request import JobRequest, field_problems
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import TypeRow
-
-if TYPE_CHECKING:
-    from pydantic_core import SchemaValidator
 
 T = TypeVar("T")
 
 _Kind = jsonschema_rs.ValidationErrorKind
 _MAX_PROBLEMS = 100
 _MAX_DETAIL_CHARS = 300
-_TEXTS = {
-    "date": "a date, such as 2026-01-31",
-    "datetime": "a date and time, such as 2026-01-31T12:00:00Z",
-    "time": "a time, such as 12:30:00",
-    "timedelta": "a duration, such as PT1H30M or 01:30:00",
-    "uuid": "a UUID, such as 16fd2706-8baf-433b-82eb-8c7fada847da",
-    "decimal": "a number, such as 9.90",
-}
-"""By what a text is read as, in the words of pydantic's core: what it must be."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -204,35 +191,7 @@ def _first(given: T | None, of_type: T | None, default: T) -> T:
 
 @lru_cache(maxsize=1_024)
 def _compiled(schema: str, *, mask: str | None) -> jsonschema_rs.Validator:
-    return jsonschema_rs.validator_for(
-        json.loads(schema), offline=True, mask=mask, keywords={READ_AS: _ReadAs}
-    )
-
-
-class _ReadAs:
-    """Refuses the texts that pydantic will not read in the worker; other values are not its own."""
-
-    def __init__(self, parent_schema: object, kind: str, schema_path: object) -> None:  # noqa: ARG002
-        self._kind = kind
-
-    def validate(self, instance: object) -> None:
-        """Raise ValueError with a sentence that quotes nothing: the payload may be secret."""
-        if isinstance(instance, str) and not _can_read(self._kind, instance):
-            raise ValueError(f"must be {_TEXTS[self._kind]}")
-
-
-def _can_read(kind: str, text: str) -> bool:
-    return kind not in _TEXTS or _reader(kind).isinstance_python(text)
-
-
-@lru_cache
-def _reader(kind: str) -> "SchemaValidator":
-    from pydantic_core import SchemaValidator  # noqa: PLC0415 - 4 MB, for the first such text
-
-    schema: Any = {"type": kind}
-    if kind == "decimal":
-        schema["allow_inf_nan"] = True  # as a type may
-    return SchemaValidator(schema)
+    return jsonschema_rs.validator_for(json.loads(schema), offline=True, mask=mask)
 
 
 def _schema_problems(error: jsonschema_rs.ValidationError) -> Iterator[FieldProblem]:

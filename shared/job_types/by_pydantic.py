@@ -15,13 +15,10 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError, to_json
 
 from orpheus.shared.errors import ConfigurationError, FieldProblem, InvalidJob
-from orpheus.shared.job_types.fields import READ_AS
 
 # bytes as base64: as text, only those could pass that happen to be UTF-8.
 _BYTES = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 _VALUE = "argument_"
-_READ_FROM_TEXT_TOO = frozenset({"integer", "number", "boolean"})
-"""What a text may be read as though the schema has no text there: "5" as `date | int`."""
 _UNEXPECTED = re.compile(
     r"Expected `([^`]+)`.*?(?:field_name='([^']+)', )?input_value=.*?, input_type=(\w+)\]"
 )
@@ -31,62 +28,6 @@ _UNEXPECTED = re.compile(
 class _WithoutFieldTitles(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False
-
-
-class _ReadsItself(Exception):
-    """Code of the user looks at a value before pydantic does, and may take any text."""
-
-
-class _WithTexts(_WithoutFieldTitles):
-    """Marks what text pydantic reads as what, for `admission`. May raise _ReadsItself.
-
-    A `format` does not say it: users may give one to any type, and pydantic takes more texts than
-    the standards of most formats do.
-    """
-
-    def date_schema(self, schema: Any) -> dict[str, Any]:
-        return {**super().date_schema(schema), READ_AS: "date"}
-
-    def datetime_schema(self, schema: Any) -> dict[str, Any]:
-        return {**super().datetime_schema(schema), READ_AS: "datetime"}
-
-    def time_schema(self, schema: Any) -> dict[str, Any]:
-        return {**super().time_schema(schema), READ_AS: "time"}
-
-    def timedelta_schema(self, schema: Any) -> dict[str, Any]:
-        return {**super().timedelta_schema(schema), READ_AS: "timedelta"}
-
-    def uuid_schema(self, schema: Any) -> dict[str, Any]:
-        return {**super().uuid_schema(schema), READ_AS: "uuid"}
-
-    def decimal_schema(self, schema: Any) -> dict[str, Any]:
-        return {**super().decimal_schema(schema), READ_AS: "decimal"}
-
-    def union_schema(self, schema: Any) -> dict[str, Any]:
-        found = super().union_schema(schema)
-        kinds = found.get("anyOf", ())
-        if any(one.get("type") in _READ_FROM_TEXT_TOO for one in kinds):
-            found["anyOf"] = [{k: v for k, v in one.items() if k != READ_AS} for one in kinds]
-        return found
-
-    def function_before_schema(self, schema: Any) -> dict[str, Any]:
-        raise _ReadsItself(schema["type"])
-
-    def function_wrap_schema(self, schema: Any) -> dict[str, Any]:
-        raise _ReadsItself(schema["type"])
-
-    def function_plain_schema(self, schema: Any) -> dict[str, Any]:
-        raise _ReadsItself(schema["type"])
-
-    def model_schema(self, schema: Any) -> dict[str, Any]:
-        if schema.get("custom_init"):
-            raise _ReadsItself
-        return super().model_schema(schema)
-
-    def default_schema(self, schema: Any) -> dict[str, Any]:
-        if schema.get("on_error", "raise") != "raise":
-            raise _ReadsItself
-        return super().default_schema(schema)
 
 
 class PayloadModel:
@@ -136,10 +77,7 @@ class PayloadModel:
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema. Raises ConfigurationError if there is none."""
         try:
-            try:
-                return self._model.model_json_schema(schema_generator=_WithTexts)
-            except _ReadsItself:
-                return self._model.model_json_schema(schema_generator=_WithoutFieldTitles)
+            return self._model.model_json_schema(schema_generator=_WithoutFieldTitles)
         except PydanticUserError as error:
             raise ConfigurationError(f"{self._where}: no JSON Schema for it: {error}") from error
 

@@ -1,14 +1,39 @@
 """What a job's function may use and raise."""
 
-from collections.abc import Mapping
+import json
+import sys
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Protocol, Unpack
+from typing import Any, ParamSpec, Protocol, TypeVar, Unpack, overload
 
-from orpheus.shared.domain.jobs import JobError
+from orpheus.shared.domain.jobs import Dependency, JobError, Status
 from orpheus.shared.durations import parse_duration_s
-from orpheus.shared.job_types.job_function import JobFunction
 from orpheus.shared.job_types.request import JobRequest, Options
-from orpheus.shared.job_types.results import Results
+
+Call = ParamSpec("Call")
+New = ParamSpec("New")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class JobFunction(Protocol[Call, New, R_co]):
+    """The type of a function that `@job` has marked, as type checkers see it.
+
+    At run time it is the function itself. A type checker knows the parameters of `.new(...)`,
+    without the Context, if the Context comes first or is missing; wherever else it stands, the mypy
+    plugin (orpheus/mypy_plugin.py) tells it.
+    """
+
+    __name__: str
+
+    def __call__(self, *args: Call.args, **kwargs: Call.kwargs) -> R_co:
+        """Call the function itself, here and now."""
+
+    def new(self, *args: New.args, **kwargs: New.kwargs) -> JobRequest:
+        """Return a job to submit with these arguments; the Context is not one of them.
+
+        Raises TypeError, which names job type, field and reason, for arguments that do not fit.
+        """
 
 
 class PermanentError(Exception):
@@ -46,6 +71,75 @@ class Log(Protocol):
 
     def error(self, event: str, /, **fields: object) -> None:
         """What went wrong."""
+
+
+class _Sentence(str):
+    """A KeyError shows its key as `repr` does; this one is no key, and has no quotes around it."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+class Results(Mapping[Any, Any]):
+    """The results of the dependencies that are done, by id. A ref or a job type is a key too."""
+
+    def __init__(self, dependencies: Iterable[Dependency]) -> None:
+        self._all = {one.id: one for one in dependencies}
+        self._done = {
+            one.id: json.loads(one.result) for one in self._all.values() if one.result is not None
+        }
+
+    @overload
+    def __getitem__(self, key: int | str, /) -> Any: ...
+
+    @overload
+    def __getitem__(self, key: JobFunction[..., ..., Coroutine[Any, Any, R]], /) -> R: ...
+
+    @overload
+    def __getitem__(self, key: JobFunction[..., ..., R], /) -> R: ...
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Return the result of a dependency: by its id, its ref, or its job type.
+
+        Raises KeyError if there is none, and LookupError for a type that several of them have.
+        """
+        one = self._find(key)
+        if one.id not in self._done:
+            what = f"job {one.id} ({one.type}) is {one.status}"
+            raise KeyError(_Sentence(f"{what} and has no result; ctx.attempt_error says why"))
+        return self._done[one.id]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._done)
+
+    def __len__(self) -> int:
+        return len(self._done)
+
+    def __repr__(self) -> str:
+        return repr(self._done)
+
+    def error(self, key: int | str | JobFunction[..., ..., Any]) -> JobError | None:
+        """Return why a dependency is not done; None if it is. Raises as `[key]` does."""
+        one = self._find(key)
+        if one.status is Status.CANCELLED and one.error is None:
+            return JobError("Cancelled", f"job {one.id} was cancelled")
+        return None if one.status is Status.DONE else one.error
+
+    def _find(self, key: Any) -> Dependency:
+        if isinstance(key, int):
+            found = [self._all[key]] if key in self._all else []
+        elif isinstance(key, str):
+            found = [one for one in self._all.values() if one.ref == key]
+        else:
+            name = getattr(getattr(key, "job_type", None), "name", None)
+            found = [one for one in self._all.values() if one.type == name]
+        if len(found) == 1:
+            return found[0]
+        named = getattr(key, "__name__", repr(key))
+        if found:
+            ids = ", ".join(str(one.id) for one in found)
+            raise LookupError(f"it depends on several jobs of the type {named}: {ids}; use an id")
+        raise KeyError(_Sentence(f"it depends on no job {named}"))
 
 
 class Context(Protocol):
@@ -91,9 +185,7 @@ class Context(Protocol):
         A mapping by id; `results["ref"]` and `results[job_type]` work too.
         """
 
-    def attempt_error(
-        self, dependency: "int | str | JobFunction[..., ..., Any]"
-    ) -> JobError | None:
+    def attempt_error(self, dependency: int | str | JobFunction[..., ..., Any]) -> JobError | None:
         """Return why a job that this one depends on failed, None if it is done.
 
         It is named by its id, its ref or its job type. For jobs that run whatever becomes of the
@@ -118,3 +210,17 @@ class Context(Protocol):
 
     def check_cancelled(self) -> None:
         """Raise JobCancelled if a cancel of this job was requested, or if its lease is lost."""
+
+
+def current_traceparent() -> str | None:
+    """Return the current span of OpenTelemetry as a `traceparent`; None if there is none.
+
+    It imports nothing: in a program that has not imported OpenTelemetry there is no span.
+    """
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return None
+    span = trace.get_current_span().get_span_context()
+    if not span.is_valid:
+        return None
+    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{int(span.trace_flags) & 0xFF:02x}"

@@ -4,9 +4,11 @@ It would cost each worker 10 MB, and the start of each process that describes jo
 JSON Schema is the one that pydantic makes.
 """
 
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
@@ -20,6 +22,7 @@ Convert = Callable[[Any, str], Any]
 """Takes a JSON value and its pointer; returns the argument, or raises InvalidJob."""
 Schema = Mapping[str, Any]
 
+_ATOMS = (int, float, str, bool, type(None))
 _JSON_NAMES: dict[type, str] = {
     int: "an integer",
     float: "a number",
@@ -162,3 +165,32 @@ def wrong_type(pointer: str, wanted: str, value: Any) -> InvalidJob:
     got = _JSON_NAMES.get(type(value), type(value).__name__)
     problem = FieldProblem(f"/{pointer}" if pointer else "", f"must be {wanted}, not {got}")
     return InvalidJob("the payload does not fit", [problem])
+
+
+def payload_schema(
+    parameters: Mapping[str, Parameter], plain_types: Mapping[str, PlainType | None]
+) -> dict[str, Any] | None:
+    """Return the schema of an object with these fields; None if pydantic must make it."""
+    fields: dict[str, Any] = {}
+    for name, one in parameters.items():
+        plain = plain_types[name]
+        if plain is None or not (one.default is Parameter.empty or _is_json(one.default)):
+            return None
+        default = {} if one.default is Parameter.empty else {"default": one.default}
+        fields[name] = {**plain.schema, **default}
+    required = [name for name, one in parameters.items() if one.default is Parameter.empty]
+    return {
+        "additionalProperties": False,
+        "properties": {name: dict(sorted(field.items())) for name, field in fields.items()},
+        **({"required": required} if required else {}),
+        "type": "object",
+    }
+
+
+def _is_json(value: Any) -> bool:
+    """Return whether a default is JSON as it stands."""
+    if type(value) is list:
+        return all(map(_is_json, value))
+    if type(value) is dict:
+        return all(type(name) is str and _is_json(one) for name, one in value.items())
+    return type(value) in _ATOMS and (type(value) is not float or math.isfinite(value))

@@ -10,9 +10,8 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from functools import partial
 from types import ModuleType
-from typing import Any, Concatenate, TypeVar, overload
+from typing import Any, Concatenate, Protocol, overload
 
 import msgspec
 from msgspec.structs import asdict
@@ -21,13 +20,9 @@ from orpheus.shared.domain.backoff import BackoffOfType
 from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import ConfigurationError, InvalidJob
-from orpheus.shared.job_types.context import Context, PermanentError
-from orpheus.shared.job_types.job_function import JobFunction, New
+from orpheus.shared.job_types.context import Context, JobFunction, New, PermanentError, R, R_co
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.job_types.signatures import Signature
-from orpheus.shared.job_types.typed_decorator import KeywordContext, Register
-
-R = TypeVar("R")
 
 
 class PayloadMisfit(PermanentError):
@@ -91,7 +86,7 @@ class JobType(msgspec.Struct, frozen=True):
         Raises PayloadMisfit, naming the field, for a payload that does not fit the signature.
         """
         try:
-            return self.signature.bind(_decoded(payload))
+            return self.signature.bind(json.loads(payload))
         except InvalidJob as refused:
             problems = "; ".join(
                 f"{one.pointer or 'payload'}: {one.detail}" for one in refused.problems
@@ -116,16 +111,49 @@ class JobType(msgspec.Struct, frozen=True):
 _registry: dict[str, JobType] = {}
 _again: list[str] = []
 """Job types that were defined again by a function of the same name in the same module."""
-_raw_decode = json.JSONDecoder().raw_decode
 
 
-def _decoded(text: str) -> Any:
-    """Return what json.loads returns, in half its time if no white space is around the value."""
-    if text[:1] == "{":
-        value, end = _raw_decode(text)
-        if end == len(text):
-            return value
-    return json.loads(text)
+class _Only(Protocol[R_co]):
+    def __call__(self, *, ctx: Context) -> R_co: ...
+
+
+class _AfterOne(Protocol[R_co]):
+    def __call__(self, a: Any, /, *, ctx: Context) -> R_co: ...
+
+
+class _AfterTwo(Protocol[R_co]):
+    def __call__(self, a: Any, b: Any, /, *, ctx: Context) -> R_co: ...
+
+
+class _AfterThree(Protocol[R_co]):
+    def __call__(self, a: Any, b: Any, c: Any, /, *, ctx: Context) -> R_co: ...
+
+
+class _AfterFour(Protocol[R_co]):
+    def __call__(self, a: Any, b: Any, c: Any, d: Any, /, *, ctx: Context) -> R_co: ...
+
+
+KeywordContext = _Only[R] | _AfterOne[R] | _AfterTwo[R] | _AfterThree[R] | _AfterFour[R]
+"""A function with `*, ctx: Context`: no type but a plugin can take a keyword away from the others,
+so without one anything is allowed in its `.new(...)`."""
+
+
+class Register(Protocol):
+    """What `@job(...)` with arguments returns: the decorator."""
+
+    @overload
+    def __call__(
+        self, handler: Callable[Concatenate[Context, New], R], /
+    ) -> JobFunction[Concatenate[Context, New], New, R]: ...
+
+    @overload
+    def __call__(self, handler: KeywordContext[R], /) -> JobFunction[..., ..., R]: ...
+
+    @overload
+    def __call__(self, handler: Callable[New, R], /) -> JobFunction[New, New, R]: ...
+
+    def __call__(self, handler: Any, /) -> Any:
+        """Make the function a job type, and return it."""
 
 
 @overload
@@ -315,16 +343,10 @@ def _mark(made: JobType) -> None:
         )
     try:
         handler.new, handler.job_type = made.new, made
-        handler.delay = handler.apply_async = partial(_refuse_delay, made.name)
     except AttributeError:
         raise ConfigurationError(
             f"{_full_name(made)} takes no attributes, so it cannot have a `new`: write a function"
         ) from None
-
-
-def _refuse_delay(name: str, /, *_: Any, **__: Any) -> None:
-    """Tell those who know Celery how a job is submitted."""
-    raise TypeError(f"submit a job with Client().submit({name}.new(…)): there is no .delay()")
 
 
 def _add(new: JobType) -> None:

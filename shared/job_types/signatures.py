@@ -4,7 +4,7 @@ The API checks payloads against the JSON Schema. In the worker, `bind` turns a p
 arguments. A payload in the database may be older than the signature, or may not have passed the
 API, so `bind` checks it again. In an application, `payload_of` turns arguments into a payload, and
 checks it with the same `bind`. Plain JSON types are described and checked without pydantic
-(shared/job_types/plain.py and plain_schema.py); any other annotation imports it with the first use
+(shared/job_types/plain.py); any other annotation imports it with the first use
 that needs it.
 
 Annotations are read late, since they may name what stands further down in the module.
@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 from orpheus.shared.domain.json_values import json_pointer, json_problems, not_json, not_storable
 from orpheus.shared.errors import ConfigurationError, FieldProblem, InvalidJob
 from orpheus.shared.job_types.context import Context
-from orpheus.shared.job_types.plain import PlainType, plain_type, wrong_type
-from orpheus.shared.job_types.plain_schema import payload_schema
+from orpheus.shared.job_types.plain import PlainType, payload_schema, plain_type, wrong_type
 
 if TYPE_CHECKING:
     from orpheus.shared.job_types.by_pydantic import PayloadModel

@@ -12,7 +12,7 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.json_values import unique_keys
 from orpheus.shared.errors import FieldProblem, InvalidJob
 from orpheus.shared.job_types.admission import prepare_job
-from orpheus.shared.job_types.fields import field_problems
+from orpheus.shared.job_types.request import field_problems
 from orpheus.shared.logs import get_logger
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.storage import KeyHolder, RowId, TypeRow

@@ -14,12 +14,15 @@ import msgspec
 
 from orpheus.shared.domain.jobs import Dependency, JobError, Lease, NewJob, NewLine
 from orpheus.shared.domain.lifecycle import RunTimes
-from orpheus.shared.job_types.context import JobCancelled, PermanentError
-from orpheus.shared.job_types.current_trace import current_traceparent
-from orpheus.shared.job_types.job_function import JobFunction
+from orpheus.shared.job_types.context import (
+    JobCancelled,
+    JobFunction,
+    PermanentError,
+    Results,
+    current_traceparent,
+)
 from orpheus.shared.job_types.registry import JobType
 from orpheus.shared.job_types.request import JobRequest, Options, request_of
-from orpheus.shared.job_types.results import Results
 from orpheus.shared.process.last_lines import LineRing
 from orpheus.shared.text import storable
 from orpheus.worker.attempt.child_jobs import ChildJobs

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from orpheus.shared.job_types.by_pydantic import PayloadModel
-from orpheus.shared.job_types.plain import Bounds, plain_type
-from orpheus.shared.job_types.plain_schema import payload_schema
+from orpheus.shared.job_types.plain import Bounds, payload_schema, plain_type
 
 ATOMS = st.sampled_from(
     [int, float, str, bool, type(None), list, dict, Any, object, Annotated[int, Bounds(ge=0, le=9)]]

@@ -220,14 +220,6 @@ def test_a_module_with_a_function_that_would_never_run_is_refused(
     sys.modules.pop("some_jobs")
 
 
-def test_who_writes_delay_is_told_how_a_job_is_submitted() -> None:
-    @job
-    def greet(name: str) -> None: ...
-
-    with pytest.raises(TypeError, match=r"Client\(\)\.submit\(greet\.new\(…\)\)"):
-        greet.delay(name="Ada")  # type: ignore[attr-defined]
-
-
 def test_an_annotation_that_names_nothing_is_refused_when_the_module_is_loaded() -> None:
     @job
     def vague(ctx: Context, n: "Missing") -> None: ...  # type: ignore[name-defined]  # noqa: F821

@@ -3,7 +3,7 @@
 import pytest
 
 from orpheus.shared.domain.traces import valid_traceparent
-from orpheus.shared.job_types.current_trace import current_traceparent
+from orpheus.shared.job_types.context import current_traceparent
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{TRACE}-{SPAN}-01"

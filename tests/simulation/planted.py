@@ -295,7 +295,7 @@ def held_jobs_forgotten(patch: pytest.MonkeyPatch, world: World) -> None:
 
 
 PLANTS: dict[str, tuple[Plant, str]] = {
-    "late renewal of anything": (late_renewal_of_anything, "I3|I5|I14|P3|P8"),
+    "late renewal of anything": (late_renewal_of_anything, "I3|I5|I6|I14|P3|P8"),
     "token check dropped": (token_check_dropped, "I5|I6"),
     "late finish accepted": (late_finish_accepted, "I5"),
     "order by id only": (order_by_id_only, "I9|why: another job is leased next"),

@@ -53,7 +53,6 @@ class Leases:
         self._queues = queues
         self._keys = keys
         self._ended = ended
-        self.heard_until_ms = ended.heard_until_ms
         self._due_jobs = DueJobs(database, keys, versions)
         self._has_delayed: bool | None = None
         """Whether the last lease saw a delayed job; None: it did not look."""

@@ -180,7 +180,7 @@ def test_queues_and_schedules_of_a_new_configuration_are_in_force_at_once(
     )
     wait_for(lambda: running.system.get("/jobs?type=wordcount&limit=1")["items"], "its first job")
     [queue] = [q for q in running.system.get("/queues")["items"] if q["name"] == "mail"]
-    assert queue["max_running"] == 7
+    assert queue["limits"]["max_running"] == 7
     assert running.pids() == before
 
 

@@ -61,12 +61,3 @@ def test_a_group_without_a_location_has_an_empty_one_in_a_filter(api: Any) -> No
     body = {"action": "retry", "filter": {"error": "ValueError", "where": ""}}
     assert api.client.post("/jobs/bulk", json=body).json() == {"changed": 1}
     assert api.client.get(f"/jobs/{mine}").json()["status"] == "pending"
-
-
-def test_a_location_alone_names_no_jobs(api: Any) -> None:
-    """Empty, it would name every job that has not failed."""
-    job_id = api.submit()
-    answer = api.client.post("/jobs/bulk", json={"action": "cancel", "filter": {"where": ""}})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == "/filter/where"
-    assert api.client.get(f"/jobs/{job_id}").json()["status"] == "pending"

@@ -1,16 +1,13 @@
 """Queues and schedules over HTTP, and their events on the stream."""
 
-from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import JobError
 from orpheus.shared.domain.lifecycle import Ending, Finished
-from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.moments import rfc3339
@@ -83,41 +80,6 @@ def test_a_queue_is_listed_with_its_limits_and_its_jobs(api: Any) -> None:
         "empty_in_s": 0.0,
         "empty_in_s_with": {},
     }
-
-
-def test_a_queue_tells_how_many_jobs_came_and_ended_per_minute(api: Any) -> None:
-    for _ in range(20):
-        api.submit(queue="mail")
-    api.run_one()
-    mail = queues(api)["mail"]
-    came, ended = mail["in_per_minute"], mail["out_per_minute"]
-    assert 20 / 2 <= came <= 20
-    assert ended == pytest.approx(came / 20, rel=0.01)
-
-
-def test_a_queue_names_the_pools_that_serve_it_with_their_ready_workers(
-    start: Callable[..., Any], options: Any
-) -> None:
-    pools = {"default": ("*",), "mail": ("mail", "reports")}
-    api = start(storage=replace(options.storage, pools=pools))
-    api.process("supervisor", Role.SUPERVISOR)
-    api.store.processes.put_slots(
-        [
-            api.slot("default-1", SlotState.READY),
-            api.slot("default-2", SlotState.BACKOFF),
-            api.slot("mail-1", SlotState.DOWN, pool="mail"),
-        ]
-    )
-    api.store.queues.configure(
-        {"mail": QueueRules(max_running=1), "other": QueueRules(paused=True)}
-    )
-    found = queues(api)
-    everything = {"name": "default", "workers": 2, "ready": 1}
-    assert found["other"]["pools"] == [everything]
-    assert found["mail"]["pools"] == [
-        everything,
-        {"name": "mail", "workers": 1, "ready": 0},
-    ]
 
 
 def test_a_paused_queue_tells_who_paused_it_why_and_when(api: Any) -> None:

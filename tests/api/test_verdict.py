@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import JobError, NewJob
-from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.rates import QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.explain.answers import slots_in_trouble, trouble_of
-from orpheus.shared.storage import RefusedRows, TypeRow
+from orpheus.shared.storage import RefusedRows
 from tests.earlier import submit_earlier
 
 
@@ -70,19 +69,6 @@ def test_a_queue_whose_limit_does_its_work_is_no_concern(system: Any, rules: Que
     assert concerns(system) == []
     system.store.queues.configure({})
     assert [code for code, _ in concerns(system)] == ["queue_late"]
-
-
-def test_a_type_that_fails_is_told_beside_many_that_do_not(system: Any) -> None:
-    system.store.types.replace([TypeRow("pay", "{}", None, None, None, "")])
-    for _ in range(3):
-        system.submit(type="pay")
-        (lease,) = system.lease()
-        system.store.leases.finish(
-            [Finished(lease, Ending.FAILED_PERMANENTLY, error=JobError("E", "no"))]
-        )
-    ((code, text),) = concerns(system)
-    assert code == "type_failing"
-    assert text == "Jobs of pay failed all 3 times that they ended in the last hour."
 
 
 def test_exits_that_failed_lately_count_and_those_that_were_wanted_do_not(system: Any) -> None:

@@ -1,13 +1,11 @@
 """`GET /jobs/{id}/why`."""
 
 import os
-import re
 from typing import Any
 
 import pytest
 
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.messages.queues import Why
 from orpheus.shared.process.clock import create_time_s
 from tests.api.shapes import checked, problem
@@ -38,14 +36,6 @@ def test_a_job_that_a_free_worker_leases_next_has_no_reason(crew: Any) -> None:
     assert why(crew, crew.submit()) == {"runs": True, "reasons": []}
 
 
-def test_a_job_behind_a_running_one_waits_for_its_worker(crew: Any) -> None:
-    running, waiting = crew.submit(), crew.submit()
-    crew.lease()
-    assert why(crew, running)["runs"]
-    (reason,) = why(crew, waiting)["reasons"]
-    assert (reason["code"], reason["by"], reason["until"]) == ("workers_busy", "default-1", None)
-
-
 def test_without_a_worker_its_slots_are_told(api: Any) -> None:
     job = api.submit()
     assert codes(api, job) == ["no_worker"]
@@ -64,23 +54,6 @@ def test_every_reason_is_told_with_who_and_until_when(crew: Any) -> None:
     assert pause["text"].endswith("the mail server is down")
 
 
-def test_a_limit_names_the_job_that_holds_it(crew: Any) -> None:
-    crew.store.queues.configure({"mail": QueueRules(max_running=1)})
-    running, waiting = crew.submit(queue="mail"), crew.submit(queue="mail")
-    crew.lease()
-    (reason,) = why(crew, waiting)["reasons"]
-    assert (reason["code"], reason["by"]) == ("queue_limit", f"job {running}")
-
-
-def test_a_dependency_is_named_until_it_has_ended(crew: Any) -> None:
-    first = crew.submit()
-    second = crew.submit(depends_on=[first])
-    (reason,) = why(crew, second)["reasons"]
-    assert (reason["code"], reason["by"]) == ("dependency", f"job {first}")
-    crew.run_one()
-    assert why(crew, second)["runs"]
-
-
 def test_a_job_that_has_ended_says_so(crew: Any) -> None:
     job = crew.submit()
     crew.run_one()
@@ -90,20 +63,6 @@ def test_a_job_that_has_ended_says_so(crew: Any) -> None:
 @pytest.mark.parametrize("job_id", ["7", "no-number", "99999999999999999999"])
 def test_an_unknown_job_is_not_found(api: Any, job_id: str) -> None:
     problem(api.client.get(f"/jobs/{job_id}/why"), 404)
-
-
-def test_a_job_whose_worker_says_nothing_any_more_may_not_run(crew: Any) -> None:
-    job = crew.submit()
-    crew.lease()
-    silent_ms = crew.store.clock.monotonic_ms() - 8_000
-    crew.process("default-1", incarnation="life-1", last_beat_mono_ms=silent_ms)
-    (reason,) = why(crew, job)["reasons"]
-    assert (reason["code"], reason["by"]) == ("worker_silent", "default-1")
-    assert re.fullmatch(
-        r"its worker default-1 has sent no heartbeat for 8(\.\d)? s; after 15 s it is taken for "
-        "dead",
-        reason["text"],
-    )
 
 
 def test_a_job_of_a_process_that_is_gone_does_not_run(crew: Any) -> None:

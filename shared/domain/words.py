@@ -1,13 +1,8 @@
 """Quantities as people read them, in the same words everywhere."""
 
-import re
 from collections.abc import Iterable
 
-_UNIT = r"\d+(?:\.\d+)? (?:ms|s|min|minutes|h|d)\b"
 _MOST_NAMED = 3
-_DURATION = re.compile(rf"\bjust now\b|\b{_UNIT}(?: {_UNIT})?(?: ago\b)?")
-_AHEAD_S = 5
-"""The clocks of two hosts, or of a page and its server, may differ so much."""
 
 
 def duration(seconds: float) -> str:
@@ -22,27 +17,6 @@ def duration(seconds: float) -> str:
     parts = ((days, "d"), (h, "h"), (m, "min"), (s, "s"))
     first = next(index for index, (n, _) in enumerate(parts) if n)
     return " ".join(f"{n} {unit}" for n, unit in parts[first : first + 2] if n)
-
-
-def ago(seconds: float) -> str:
-    """Return how long ago a moment was, in its largest unit: `just now`, `5 min ago`.
-
-    Seconds go in steps of five after ten. One still to come, by a clock that was set back, is
-    told as such: `in 2 h`. The dashboard's `words.js` has the same rule.
-    """
-    if -_AHEAD_S <= seconds < 1:
-        return "just now"
-    size = abs(seconds)
-    if size < 60:
-        told = f"{int(size if size < 10 else size // 5 * 5)} s"
-    else:
-        told = " ".join(duration(size).split()[:2])
-    return f"{told} ago" if seconds > 0 else f"in {told}"
-
-
-def without_durations(text: str) -> str:
-    """Return a text without the spans of time in it, so that it stays equal as it grows older."""
-    return _DURATION.sub("", text)
 
 
 def noun_for(n: int, noun: str) -> str:

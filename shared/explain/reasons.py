@@ -62,7 +62,7 @@ def of_job(facts: Facts, job: JobFacts) -> list[Reason]:
     if job.job.status is Status.IN_PROGRESS:
         silence = of_worker(facts, job.leased_by, job.job.worker)
         return [silence] if silence else list(_prefetched(facts, job))
-    found = [*_dependencies(job), *_time(facts, job), *held(facts, job.next)]
+    found = [*_dependencies(job), *_time(facts, job), *_held(facts, job.next)]
     if job.is_due:
         found += _limits(facts, job.next)
     return found or list(_turn(facts, job))
@@ -131,7 +131,7 @@ def _time(facts: Facts, job: JobFacts) -> Iterator[Reason]:
         yield Reason(code, data, until_ms=run_at_ms)
 
 
-def held(facts: Facts, job: NextJob) -> Iterator[Reason]:
+def _held(facts: Facts, job: NextJob) -> Iterator[Reason]:
     """Yield what holds a job back for longer than a moment: its queue, the workers, its type."""
     queue = facts.queues[job.queue]
     if queue.rule.paused:
@@ -236,17 +236,12 @@ def _names(facts: Facts, workers: Sequence[Worker]) -> list[str]:
 # A queue
 
 
-def of_next(facts: Facts, job: NextJob) -> list[Reason]:
-    """Return what holds a due job back, without its turn among others."""
-    return [*held(facts, job), *_limits(facts, job)]
-
-
 def of_queue(facts: Facts, queue: QueueFacts) -> Reason | None:
     """Return why the next due job of a queue does not start; None: it starts, or none is due."""
     job = queue.due.first
     if job is None:
         return None
-    if found := of_next(facts, job):
+    if found := [*_held(facts, job), *_limits(facts, job)]:
         return found[0]
     serving = [pool for pool in facts.serving(job.queue) if pool.ready]
     if serving and not any(pool.free for pool in serving):

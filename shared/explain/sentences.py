@@ -1,4 +1,4 @@
-"""Puts reasons into words: one table, code -> text, note and the command that mends it. Pure.
+"""Puts reasons into words: one table, code -> text and the command that mends it. Pure.
 
 A text is a format string over the data of a reason, or a function of that data. Job texts are
 clauses: "queue mail is paused by cli:ada". Concern texts are sentences.
@@ -35,11 +35,10 @@ NOTHING_RUNS = "nothing runs; `orpheus` starts it"
 
 
 class Sentence(msgspec.Struct, frozen=True):
-    """What is said of a code. `note`: the same in a word or two, for a column of a table."""
+    """What is said of a code."""
 
     text: _Text
     command: _Text = ""
-    note: _Text = ""
 
 
 def text_of(reason: Reason) -> str:
@@ -51,11 +50,6 @@ def text_of(reason: Reason) -> str:
 def command_of(reason: Reason) -> str | None:
     """Return the command that mends it, or tells more; None: there is none."""
     return _said(SENTENCES[reason.code].command, reason.data) or None
-
-
-def note_of(reason: Reason) -> str:
-    """Return the reason in a word or two; empty if it needs no note."""
-    return _said(SENTENCES[reason.code].note, reason.data)
 
 
 def headline(concerns: int, *, workers: int, ready: int, has_jobs: bool) -> str:
@@ -342,10 +336,8 @@ def _refused(data: _Data) -> str:
 
 SENTENCES: Mapping[str, Sentence] = {
     Code.ENDED: Sentence(_ended),
-    Code.WORKER_GONE: Sentence(_gone, note="worker gone"),
-    Code.WORKER_SILENT: Sentence(
-        _job_silent, "orpheus stack {worker}", "no heartbeat for {for_s:span}"
-    ),
+    Code.WORKER_GONE: Sentence(_gone),
+    Code.WORKER_SILENT: Sentence(_job_silent, "orpheus stack {worker}"),
     Code.PREFETCHED: Sentence(_prefetched),
     Code.DEPENDENCY: Sentence(_dependency),
     Code.RUN_AT: Sentence("its time has not come"),
@@ -356,18 +348,15 @@ SENTENCES: Mapping[str, Sentence] = {
     Code.QUARANTINED: Sentence(
         _quarantined,
         lambda data: "" if data["is_released"] else f"orpheus release {data['type']}",
-        "type quarantined",
     ),
     Code.NEWER_CODE: Sentence("it waits for a worker with the {code} code of {type}"),
     Code.QUEUE_PAUSED: Sentence(
-        "queue {queue} is paused by {who}{why:why}", "orpheus resume {queue}", "queue paused"
+        "queue {queue} is paused by {who}{why:why}", "orpheus resume {queue}"
     ),
-    Code.NO_POOL: Sentence("no pool serves queue {queue}", note="no pool"),
-    Code.NO_WORKER: Sentence(_no_worker, _no_worker_command, "no worker ready"),
-    Code.QUEUE_LIMIT: Sentence(
-        "{whose} may run {most:,} at once, and as many run", note="max_running"
-    ),
-    Code.QUEUE_RATE: Sentence("{whose} may start {rate:rate}, and has for now", note="rate"),
+    Code.NO_POOL: Sentence("no pool serves queue {queue}"),
+    Code.NO_WORKER: Sentence(_no_worker, _no_worker_command),
+    Code.QUEUE_LIMIT: Sentence("{whose} may run {most:,} at once, and as many run"),
+    Code.QUEUE_RATE: Sentence("{whose} may start {rate:rate}, and has for now"),
     Code.KEY_LIMIT: Sentence("{whose} may run {most:,} at once, and as many run"),
     Code.KEY_RATE: Sentence("{whose} may start {rate:rate}, and has for now"),
     Code.RUNS_ALONE: Sentence(

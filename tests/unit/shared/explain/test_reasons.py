@@ -14,7 +14,7 @@ from orpheus.shared.domain.rates import Rate
 from orpheus.shared.domain.rooms import Room
 from orpheus.shared.explain.facts import Facts, Pool, QueueFacts
 from orpheus.shared.explain.reasons import Reason, of_job, of_queue
-from orpheus.shared.explain.sentences import SENTENCES, command_of, note_of, text_of
+from orpheus.shared.explain.sentences import SENTENCES, command_of, text_of
 from orpheus.shared.messages.queues import Code
 from orpheus.shared.storage import DueInQueue, JobFacts, NextJob, Pause, QueueRow
 from tests.explained import worker
@@ -151,7 +151,7 @@ def test_each_reason_has_its_text(
 ) -> None:
     (reason,) = of_job(facts, job)
     assert (reason.code, text_of(reason), reason.by) == (code, text, by)
-    command_of(reason), note_of(reason)  # each can be told of this data
+    command_of(reason)  # it can be told of this data
 
 
 def test_no_code_is_without_a_case() -> None:
@@ -170,7 +170,6 @@ def test_a_reason_says_until_when_if_that_is_known(found: JobFacts, until_ms: in
 def test_commands_mend_what_an_operator_can_mend() -> None:
     paused = Reason(Code.QUEUE_PAUSED, {"queue": "mail", "who": "cli:ada", "why": None})
     assert command_of(paused) == "orpheus resume mail"
-    assert note_of(paused) == "queue paused"
     held = {"type": "noop", "evidence": "", "is_released": False}
     assert command_of(Reason(Code.QUARANTINED, held)) == "orpheus release noop"
     assert command_of(Reason(Code.QUARANTINED, held | {"is_released": True})) is None

@@ -146,7 +146,7 @@ def test_a_database_that_does_not_exist_is_not_made_and_found_when_it_is_there(
 def test_a_database_of_another_schema_is_left_as_it_is(
     store: Store, tmp_path: Path, config: Path
 ) -> None:
-    for version, text in ((999, "newer than this Orpheus"), (1, "start Orpheus once to update it")):
+    for version, text in ((999, "newer than this Orpheus"), (1, "from before the first release")):
         connection = apsw.Connection(f"{tmp_path}/data/orpheus.db")
         connection.execute(f"PRAGMA user_version = {version}")
         connection.close()

@@ -214,9 +214,10 @@ def ago(moment: Moment | None) -> str | None:
 
 
 def when(moment: Moment | None) -> str | None:
-    """Return the same with the time beside it: `8 min ago (2026-11-28 08:43:42)`."""
-    told = ago(moment)
-    return told if moment is None or not sys.stdout.isatty() else f"{told} ({local_time(moment)})"
+    """Return a moment with how long ago it was: `2026-11-28 08:43:42 (8 min ago)`."""
+    if moment is None or not sys.stdout.isatty():
+        return ago(moment)
+    return f"{local_time(moment)} ({ago(moment)})"
 
 
 def local_time(moment: Moment) -> str:

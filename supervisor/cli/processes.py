@@ -27,6 +27,7 @@ from orpheus.supervisor.cli.output import (
     print_block,
     print_fields,
     print_items,
+    when,
 )
 
 _COLUMNS = (
@@ -152,7 +153,7 @@ def _why(item: Mapping[str, Any]) -> str:
         f"no heartbeat for {duration(item['heartbeat_age_s'])}" if item["silent"] else "",
         f"degraded: {why}" if item["degraded"] else why,
         f"by {paused_by(asked)}" if asked else "",
-        f"until {ago(item['until'])}" if item["until"] else "",
+        f"until {when(item['until'])}" if item["until"] else "",
     )
     return "; ".join(filter(None, parts))
 

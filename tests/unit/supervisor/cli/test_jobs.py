@@ -143,7 +143,7 @@ def test_a_terminal_says_how_long_ago(
     assert re.search(
         r"\n2 +words +failed +default +1 +\S+ m?s ago +\S+ m?s ago ", orpheus("jobs").out
     )
-    assert re.search(r"\ncreated +\S+ m?s ago \(\d{4}-\d\d-\d\d \d\d:", orpheus("show", "2").out)
+    assert re.search(r"\ncreated +\d{4}-\d\d-\d\d \S+ \(\S+ m?s ago\)", orpheus("show", "2").out)
     monkeypatch.delenv("NO_COLOR")
     assert "\x1b[31mfailed" in orpheus("jobs").out
     assert sys.stdout.isatty()

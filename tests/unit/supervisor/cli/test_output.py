@@ -106,6 +106,6 @@ def test_times_are_for_people_on_a_terminal_and_for_programs_in_a_pipe(
     assert line_time(at_ms).startswith(in_pipe[:19] + ".250")
     terminal(80)
     assert (ago(at_ms), ago(at_ms + 185_000), ago(None)) == ("2 min 5 s ago", "in 1 min", None)
-    assert when(at) == f"2 min 5 s ago ({in_pipe[:10]} {in_pipe[11:19]})"
+    assert when(at) == f"{in_pipe[:10]} {in_pipe[11:19]} (2 min 5 s ago)"
     assert time_in(at, "Asia/Tokyo") == "2026-01-31 21:00:07 JST"
     assert line_time(at).endswith("00:07.250")

@@ -84,8 +84,8 @@ class Harness:
             self._queries = DatabaseQueries(settings.worker, {})
             stack.callback(self._queries.close)
             self._commands = {
-                one.name: CommandType(one, settings.worker.cancel_grace_s)
-                for one in settings.worker.commands
+                command.name: CommandType(command, settings.worker.cancel_grace_s)
+                for command in settings.worker.commands
             }
             self._described: Mapping[str, JobType] = {}
             _import([*settings.worker.modules, *modules])
@@ -141,10 +141,10 @@ class Harness:
         """
         name, wanted = self._wanted(job, payload)
         jobs = self.jobs(type=name)
-        for one in jobs:
-            if all(key in one.payload and one.payload[key] == wanted[key] for key in wanted):
-                return one
-        there = "".join(f"\n  {one.payload}" for one in jobs) or " none at all"
+        for found in jobs:
+            if all(key in found.payload and found.payload[key] == wanted[key] for key in wanted):
+                return found
+        there = "".join(f"\n  {found.payload}" for found in jobs) or " none at all"
         raise AssertionError(f"no job {name} with {wanted} was submitted, but{there}")
 
     def assert_not_submitted(self, job: Callable[..., Any] | str, /, **payload: Any) -> None:
@@ -157,9 +157,9 @@ class Harness:
 
     def assert_no_errors(self) -> None:
         """Raise AssertionError, with its traceback, for each job whose last attempt failed."""
-        with_error = [self.get(one) for one in self.jobs() if one.error is not None]
+        with_error = [self.get(job) for job in self.jobs() if job.error is not None]
         failed = [
-            one for one in with_error if one.attempts and one.attempts[-1].outcome in _FAILURES
+            job for job in with_error if job.attempts and job.attempts[-1].outcome in _FAILURES
         ]
         if failed:
             raise AssertionError("\n".join(map(_shown, failed)))
@@ -177,7 +177,7 @@ class Harness:
         self._describe_types()
         row = self._store.types.get(job)
         if row is None:
-            raise InvalidJob(unknown_type(job, [one.name for one in self._store.types.all()]))
+            raise InvalidJob(unknown_type(job, [row.name for row in self._store.types.all()]))
         schema = json.loads(row.schema)
         for name, value in payload.items():
             if name not in schema.get("properties", ()):
@@ -255,7 +255,8 @@ class Harness:
         tick_ms = now_ms + 1000 * fire_schedules(self._store, self._settings.stored)
         due_ms = self._store.leases.next_due_ms()
         return min(
-            (one for one in (tick_ms, due_ms) if one is not None and one > now_ms), default=inf
+            (at_ms for at_ms in (tick_ms, due_ms) if at_ms is not None and at_ms > now_ms),
+            default=inf,
         )
 
     def _describe_types(self) -> None:
@@ -267,7 +268,7 @@ class Harness:
             if job_type not in _rows:
                 _rows[job_type] = replace(type_row(job_type.describe()), backoff_jitter=0.0)
         rows = [_rows[job_type] for job_type in types.values()]
-        rows += [type_row(describe_command(one)) for one in self._settings.worker.commands]
+        rows += [type_row(describe_command(command)) for command in self._settings.worker.commands]
         self._store.types.replace(rows)
         self._described = types
 

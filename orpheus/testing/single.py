@@ -191,7 +191,7 @@ def _lines(attempt: RunningAttempt) -> Iterator[LogLine]:
 
 def _without_own_refs(children: Sequence[JobRequest]) -> tuple[JobRequest, ...]:
     """Return the children as the job made them: the Context gives each a ref."""
-    named = {one for child in children for one in child.depends_on}
+    named = {ref for child in children for ref in child.depends_on}
     return tuple(
         child.with_options(ref=None)
         if child.ref == f"child-{number}" and child.ref not in named

@@ -44,7 +44,9 @@ def validate_payload(
     validator = _compiled(row.schema, mask="it" if is_secret else None)
     if validator.is_valid(payload):
         return []
-    found = (one for error in validator.iter_errors(payload) for one in _schema_problems(error))
+    found = (
+        problem for error in validator.iter_errors(payload) for problem in _schema_problems(error)
+    )
     return list(islice(found, _MAX_PROBLEMS))
 
 
@@ -65,7 +67,7 @@ def readers_of(
         raise InvalidJob.of(problems)
     if row.is_everywhere and len(taking) == 1 + len(row.others):
         return row, None
-    return taking[0], " ".join(sorted(one.version for one in taking))
+    return taking[0], " ".join(sorted(row.version for row in taking))
 
 
 def prepare_job(
@@ -217,12 +219,12 @@ def _union_problems(
     A kind was meant if it alone fits the type of the value and its fields with fixed values.
     """
     path = list(error.instance_path)
-    meant = [way for way in ways if not any(_is_another_kind(one, path) for one in way)]
+    meant = [way for way in ways if not any(_is_another_kind(nested, path) for nested in way)]
     if len(meant) == 1:
-        for one in meant[0]:
-            yield from _schema_problems(one)
+        for nested in meant[0]:
+            yield from _schema_problems(nested)
         return
-    why = dict.fromkeys(one.message for way in meant or ways for one in way[:1])
+    why = dict.fromkeys(nested.message for way in meant or ways for nested in way[:1])
     yield FieldProblem(
         json_pointer(("payload", *path)), _shortened(f"is none of what it may be: {'; '.join(why)}")
     )

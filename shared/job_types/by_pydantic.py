@@ -48,9 +48,11 @@ class PayloadModel:
         fields: dict[str, Any] = {
             f"f{number}": (
                 annotations[name],
-                Field(... if one.default is Parameter.empty else one.default, alias=name),
+                Field(
+                    ... if parameter.default is Parameter.empty else parameter.default, alias=name
+                ),
             )
-            for number, (name, one) in enumerate(parameters.items())
+            for number, (name, parameter) in enumerate(parameters.items())
         }
         try:
             self._model: type[BaseModel] = create_model(
@@ -97,9 +99,9 @@ class PayloadModel:
 
     def to_json(self, name: str, value: Any) -> Any:
         """Return an argument as the decoded JSON that `bind` reads. Raises InvalidJob."""
-        one = self._model_of(name).model_construct(**{_VALUE: value})
+        argument = self._model_of(name).model_construct(**{_VALUE: value})
         try:
-            text = one.model_dump_json(by_alias=True, round_trip=True, warnings="error")
+            text = argument.model_dump_json(by_alias=True, round_trip=True, warnings="error")
         except (PydanticSerializationError, RecursionError) as error:
             raise InvalidJob("the payload does not fit", [_problem(name, error)]) from None
         return json.loads(text)[_VALUE]
@@ -130,9 +132,10 @@ def plain_json(value: Any) -> Any:
 def _refused(error: ValidationError, *path: str) -> InvalidJob:
     problems = [
         FieldProblem(
-            "/" + "/".join(str(part) for part in (*path, *one["loc"]) if part != _VALUE), one["msg"]
+            "/" + "/".join(str(part) for part in (*path, *wrong["loc"]) if part != _VALUE),
+            wrong["msg"],
         )
-        for one in error.errors(include_url=False, include_context=False)
+        for wrong in error.errors(include_url=False, include_context=False)
     ]
     return InvalidJob("the payload does not fit", problems)
 

@@ -41,8 +41,8 @@ def described(
     """Return what the supervisor and the database keep of each job type, and of each command."""
     code = code_digest(modules)
     return [
-        *({**one.describe(), "code": code} for one in types),
-        *(describe_command(one) for one in commands),
+        *({**job_type.describe(), "code": code} for job_type in types),
+        *(describe_command(command) for command in commands),
     ]
 
 
@@ -73,4 +73,4 @@ def _folders_of_packages() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     found = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     found += [*site.getsitepackages(), site.getusersitepackages()]
-    return tuple(f"{one}{os.sep}" for one in {*found, *map(os.path.realpath, found)})
+    return tuple(f"{folder}{os.sep}" for folder in {*found, *map(os.path.realpath, found)})

@@ -74,7 +74,7 @@ class Log(Protocol):
 
 
 class _Sentence(str):
-    """A KeyError shows its key as `repr` does; this one is no key, and has no quotes around it."""
+    """The text of a KeyError, shown without the quotes that KeyError puts around a key."""
 
     __slots__ = ()
     __repr__ = str.__str__
@@ -84,9 +84,9 @@ class Results(Mapping[Any, Any]):
     """The results of the dependencies that are done, by id. A ref or a job type is a key too."""
 
     def __init__(self, dependencies: Iterable[Dependency]) -> None:
-        self._all = {one.id: one for one in dependencies}
+        self._all = {job.id: job for job in dependencies}
         self._done = {
-            one.id: json.loads(one.result) for one in self._all.values() if one.result is not None
+            job.id: json.loads(job.result) for job in self._all.values() if job.result is not None
         }
 
     @overload
@@ -103,11 +103,11 @@ class Results(Mapping[Any, Any]):
 
         Raises KeyError if there is none, and LookupError for a type that several of them have.
         """
-        one = self._find(key)
-        if one.id not in self._done:
-            what = f"job {one.id} ({one.type}) is {one.status}"
+        job = self._find(key)
+        if job.id not in self._done:
+            what = f"job {job.id} ({job.type}) is {job.status}"
             raise KeyError(_Sentence(f"{what} and has no result; ctx.attempt_error says why"))
-        return self._done[one.id]
+        return self._done[job.id]
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._done)
@@ -120,24 +120,24 @@ class Results(Mapping[Any, Any]):
 
     def error(self, key: int | str | JobFunction[..., ..., Any]) -> JobError | None:
         """Return why a dependency is not done; None if it is. Raises as `[key]` does."""
-        one = self._find(key)
-        if one.status is Status.CANCELLED and one.error is None:
-            return JobError("Cancelled", f"job {one.id} was cancelled")
-        return None if one.status is Status.DONE else one.error
+        job = self._find(key)
+        if job.status is Status.CANCELLED and job.error is None:
+            return JobError("Cancelled", f"job {job.id} was cancelled")
+        return None if job.status is Status.DONE else job.error
 
     def _find(self, key: Any) -> Dependency:
         if isinstance(key, int):
             found = [self._all[key]] if key in self._all else []
         elif isinstance(key, str):
-            found = [one for one in self._all.values() if one.ref == key]
+            found = [job for job in self._all.values() if job.ref == key]
         else:
             name = getattr(getattr(key, "job_type", None), "name", None)
-            found = [one for one in self._all.values() if one.type == name]
+            found = [job for job in self._all.values() if job.type == name]
         if len(found) == 1:
             return found[0]
         named = getattr(key, "__name__", repr(key))
         if found:
-            ids = ", ".join(str(one.id) for one in found)
+            ids = ", ".join(str(job.id) for job in found)
             raise LookupError(f"it depends on several jobs of the type {named}: {ids}; use an id")
         raise KeyError(_Sentence(f"it depends on no job {named}"))
 

@@ -172,13 +172,17 @@ def payload_schema(
 ) -> dict[str, Any] | None:
     """Return the schema of an object with these fields; None if pydantic must make it."""
     fields: dict[str, Any] = {}
-    for name, one in parameters.items():
+    for name, parameter in parameters.items():
         plain = plain_types[name]
-        if plain is None or not (one.default is Parameter.empty or _is_json(one.default)):
+        if plain is None or not (
+            parameter.default is Parameter.empty or _is_json(parameter.default)
+        ):
             return None
-        default = {} if one.default is Parameter.empty else {"default": one.default}
+        default = {} if parameter.default is Parameter.empty else {"default": parameter.default}
         fields[name] = {**plain.schema, **default}
-    required = [name for name, one in parameters.items() if one.default is Parameter.empty]
+    required = [
+        name for name, parameter in parameters.items() if parameter.default is Parameter.empty
+    ]
     return {
         "additionalProperties": False,
         "properties": {name: dict(sorted(field.items())) for name, field in fields.items()},
@@ -192,5 +196,5 @@ def _is_json(value: Any) -> bool:
     if type(value) is list:
         return all(map(_is_json, value))
     if type(value) is dict:
-        return all(type(name) is str and _is_json(one) for name, one in value.items())
+        return all(type(name) is str and _is_json(item) for name, item in value.items())
     return type(value) in _ATOMS and (type(value) is not float or math.isfinite(value))

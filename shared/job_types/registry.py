@@ -75,8 +75,8 @@ class JobType(msgspec.Struct, frozen=True):
 
     def _misfit(self, refused: InvalidJob) -> TypeError:
         problems = "; ".join(
-            f"{one.pointer[1:].replace('/', '.') or 'arguments'}: {one.detail}"
-            for one in refused.problems
+            f"{problem.pointer[1:].replace('/', '.') or 'arguments'}: {problem.detail}"
+            for problem in refused.problems
         )
         return TypeError(f"{self.name}: {problems}")
 
@@ -89,14 +89,14 @@ class JobType(msgspec.Struct, frozen=True):
             return self.signature.bind(json.loads(payload))
         except InvalidJob as refused:
             problems = "; ".join(
-                f"{one.pointer or 'payload'}: {one.detail}" for one in refused.problems
+                f"{problem.pointer or 'payload'}: {problem.detail}" for problem in refused.problems
             )
             raise PayloadMisfit(f"the payload does not fit {self.name}: {problems}") from None
 
     def describe(self) -> dict[str, Any]:
         """Return what `python -m worker --describe` prints for this type, without its digest."""
         description = inspect.getdoc(self.handler) or ""
-        backoff = {name: one for name, one in asdict(self.backoff).items() if one is not None}
+        backoff = {name: value for name, value in asdict(self.backoff).items() if value is not None}
         return {
             "name": self.name,
             "schema": self.signature.schema(self.name),
@@ -324,7 +324,7 @@ def _within(
 
 def _exception_types(where: str, given: Any) -> tuple[type[Exception], ...]:
     if isinstance(given, tuple) and all(
-        isinstance(one, type) and issubclass(one, Exception) for one in given
+        isinstance(kind, type) and issubclass(kind, Exception) for kind in given
     ):
         return given
     raise ConfigurationError(

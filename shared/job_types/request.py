@@ -88,7 +88,7 @@ class JobRequest(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         put = force_setattr
         if self.depends_on and type(self.depends_on) in (list, tuple):
-            put(self, "depends_on", tuple(getattr(one, "id", one) for one in self.depends_on))
+            put(self, "depends_on", tuple(getattr(job, "id", job) for job in self.depends_on))
         self._refuse_problems()
         for name in ("delay", "timeout"):
             value = getattr(self, name)
@@ -114,8 +114,8 @@ class JobRequest(msgspec.Struct, frozen=True):
                 f"{', '.join(Options.__annotations__)}"
             )
         given: dict[str, Any] = {**options}
-        for one, other in (("delay", "run_at"), ("run_at", "delay")):
-            if given.get(one) is not None:
+        for option, other in (("delay", "run_at"), ("run_at", "delay")):
+            if given.get(option) is not None:
                 given.setdefault(other, None)
         return replace(self, **given)
 
@@ -125,11 +125,13 @@ class JobRequest(msgspec.Struct, frozen=True):
 
     def _options(self) -> dict[str, Any]:
         options = {name: getattr(self, name) for name in _OPTIONS}
-        return {name: one for name, one in options.items() if one is not None and one != ()}
+        return {name: value for name, value in options.items() if value is not None and value != ()}
 
     def _refuse_problems(self) -> None:
         values = {"type": self.type, **self._options()}
-        problems = [f"{one.pointer[1:]}: {one.detail}" for one in field_problems(values)]
+        problems = [
+            f"{problem.pointer[1:]}: {problem.detail}" for problem in field_problems(values)
+        ]
         if self.delay is not None and self.run_at is not None:
             problems.append(TWO_STARTS)
         if problems:
@@ -224,9 +226,9 @@ def _dependencies(value: Any) -> Iterator[tuple[Path, str]]:
     if not isinstance(value, (list, tuple)) or len(value) > MAX_DEPENDENCIES:
         yield (), f"must be a list of up to {MAX_DEPENDENCIES:,} ids and refs"
         return
-    for index, one in enumerate(value):
-        is_id = type(one) is int and 1 <= one <= LARGEST_ID
-        if not is_id and not (isinstance(one, str) and NAME.fullmatch(one)):
+    for index, job in enumerate(value):
+        is_id = type(job) is int and 1 <= job <= LARGEST_ID
+        if not is_id and not (isinstance(job, str) and NAME.fullmatch(job)):
             yield (index,), "must be the id of a job, or the ref of one submitted together with it"
 
 

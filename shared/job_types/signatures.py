@@ -45,10 +45,10 @@ class Signature:
         self._handler = handler
         self._where = f"{handler.__qualname__} in {handler.__module__}"
         self._all = dict(inspect.signature(handler).parameters)
-        for one in self._all.values():
-            if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+        for parameter in self._all.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise ConfigurationError(
-                    f"{self._where}: *{one.name} cannot be a field of a payload; "
+                    f"{self._where}: *{parameter.name} cannot be a field of a payload; "
                     "name each parameter"
                 )
         self._parameters: dict[str, inspect.Parameter] = {}
@@ -70,18 +70,23 @@ class Signature:
             return
         hints = self._hints()
         self._find_context(hints)
-        self._parameters = {name: one for name, one in self._all.items() if name != self.context}
-        for one in self._parameters.values():
-            if one.kind is one.POSITIONAL_ONLY:
+        self._parameters = {
+            name: parameter for name, parameter in self._all.items() if name != self.context
+        }
+        for parameter in self._parameters.values():
+            if parameter.kind is parameter.POSITIONAL_ONLY:
                 raise ConfigurationError(
-                    f"{self._where}: {one.name} is positional-only, but fields are passed by name"
+                    f"{self._where}: {parameter.name} is positional-only, but fields are passed "
+                    "by name"
                 )
         self._annotations = {name: hints.get(name, Any) for name in self._parameters}
         self._allowed = frozenset(self._parameters)
         self._required = frozenset(
-            name for name, one in self._parameters.items() if one.default is _ABSENT
+            name for name, parameter in self._parameters.items() if parameter.default is _ABSENT
         )
-        self._plain_types = {name: plain_type(one) for name, one in self._annotations.items()}
+        self._plain_types = {
+            name: plain_type(annotation) for name, annotation in self._annotations.items()
+        }
         self._is_plain = None not in self._plain_types.values()
         self._is_resolved = True
 
@@ -164,9 +169,9 @@ class Signature:
     def _find_context(self, hints: Mapping[str, Any]) -> None:
         found = [
             name
-            for name, one in self._all.items()
-            if _is_context(hints.get(name, one.annotation))
-            or (name == "ctx" and one.annotation is _ABSENT)
+            for name, parameter in self._all.items()
+            if _is_context(hints.get(name, parameter.annotation))
+            or (name == "ctx" and parameter.annotation is _ABSENT)
         ]
         if len(found) > 1:
             raise ConfigurationError(
@@ -180,7 +185,9 @@ class Signature:
     def _by_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return arguments by the names of their parameters, the positional ones too."""
         positional = [
-            name for name, one in self._parameters.items() if one.kind is not one.KEYWORD_ONLY
+            name
+            for name, parameter in self._parameters.items()
+            if parameter.kind is not parameter.KEYWORD_ONLY
         ]
         if len(args) > len(positional):
             raise InvalidJob(_MISFIT, [FieldProblem("", f"takes {len(positional)} by position")])
@@ -247,7 +254,7 @@ def _unknown(name: str) -> FieldProblem:
 
 def _is_context(hint: Any) -> bool:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return any(_is_context(one) for one in typing.get_args(hint))
+        return any(_is_context(part) for part in typing.get_args(hint))
     return isinstance(hint, type) and Context in hint.__mro__
 
 

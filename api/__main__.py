@@ -31,8 +31,8 @@ import click
 import msgspec
 from msgspec.structs import replace
 
+from orpheus.config.files import read_token
 from orpheus.config.options import config_options
-from orpheus.config.token_file import read_token
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.processes import API_SLOT
 from orpheus.shared.errors import OrpheusError

@@ -5,26 +5,38 @@ supervisor makes its fingerprints of it, and an editor of the configuration is s
 anything is saved.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from orpheus.config.handovers import for_api, for_programs, for_worker
-from orpheus.config.naming_code import NAMING_CODE
 from orpheus.config.problems import KeyPath, dotted
 from orpheus.config.settings import Settings
 from orpheus.config.shown import shown_values
-from orpheus.config.sources import Sources, key_path
 from orpheus.shared.domain.handover import WorkerHandover
 from orpheus.shared.domain.processes import API_SLOT
 
-_OF = ": "
-_ONLY_IN_THE_FILE = frozenset(map(dotted, NAMING_CODE))
+_CODE, _DATABASE = "names code", "names a database"
+NAMING_CODE: Mapping[KeyPath, str] = {
+    ("jobs", "modules"): _CODE,
+    ("jobs", "around"): _CODE,
+    ("commands",): _CODE,
+    ("programs",): _CODE,
+    ("outboxes",): _DATABASE,
+    ("database", "url"): _DATABASE,
+    ("database", "state_dir"): "names the folder of its own files",
+    ("database", "listen_url"): _DATABASE,
+    ("api", "token_file"): "names a file with a secret",
+}
+"""The settings that only an editor on the machine may change, each with what it does."""
+_DEFAULTS = Settings().model_dump(mode="json")
+MEANT = "if the defaults are meant, say so in a line with a comment"
+"""What to do if a file was `emptied` on purpose."""
 
 
-class Effects(msgspec.Struct, frozen=True):
+class Effects(Struct, frozen=True):
     """The slots that a change replaces, adds and ends, by name."""
 
     restarts: tuple[str, ...]
@@ -38,15 +50,6 @@ def emptied(before: str, after: str) -> bool:
     An editor on a full disk empties a file. That must not end schedules, nor the need for a token.
     """
     return bool(before.strip()) and not after.strip()
-
-
-MEANT = "if the defaults are meant, say so in a line with a comment"
-"""What to do if a file was `emptied` on purpose."""
-
-
-def brought_back(now: str, version: str) -> str:
-    """Return the text of a version as it can take the place of what the file holds `now`."""
-    return "# Every setting has its default.\n" if emptied(now, version) else version
 
 
 def worker_runs_on(handover: WorkerHandover) -> WorkerHandover:
@@ -85,82 +88,45 @@ def _slots(settings: Settings) -> dict[str, object]:
 
 
 def changed_keys(before: Settings, after: Settings) -> list[str]:
-    """Return the settings that differ, as `--set` names them; of several tables, `alerts: down`."""
-    return sorted(_differing(before.model_dump(mode="json"), after.model_dump(mode="json"), ()))
-
-
-def shown_changes(before: Settings, after: Settings) -> list[str]:
-    """Return the same, as far as whoever does not see the secrets may know it.
+    """Return the settings that differ, as `--set` names them; of several tables, `alerts: down`.
 
     Secrets are compared only where the file alone can set them. Others can be set over HTTP, where
     a caller could guess one until a guess is no change.
     """
-    shown = _differing(shown_values(before), shown_values(after), ())
-    only_in_the_file = (
-        key for key in changed_keys(before, after) if key.partition(_OF)[0] in _ONLY_IN_THE_FILE
-    )
-    return sorted(shown.union(only_in_the_file))
+    found = _differing(shown_values(before), shown_values(after), ())
+    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+    for key in NAMING_CODE:
+        found |= _differing(value_at(old, key), value_at(new, key), key)
+    return sorted(found)
 
 
-def reach(before: Settings, after: Settings) -> Iterator[str]:
-    """Yield, in sentences, where the page and the API will be, or what they cannot change back."""
-    old, new = before.api, after.api
-    if not new.enabled:
-        if old.enabled:
-            yield "There is no page and no API then: only the file on the machine brings them back."
-        return
-    if (old.host, old.port) != (new.host, new.port):
-        yield f"The page and the API listen on {new.host}, port {new.port} then."
-    if new.read_only and not old.read_only:
-        only = "only the file on the machine takes that back"
-        yield f"Nothing can be changed over HTTP then: {only}."
+def value_at(tables: Any, key: KeyPath) -> Any:
+    """Return the value at a key of `NAMING_CODE`, or its default."""
+    value: Any = tables
+    default: Any = _DEFAULTS
+    for step in key:
+        default = default[step]
+        if not isinstance(value, Mapping):
+            return value
+        value = value.get(str(step), default)
+    return value
 
 
-def overruled(
-    before: Settings, after: Settings, sources: Sources, changed: Iterable[str]
-) -> Iterator[str]:
-    """Yield, in sentences, what differs in the file alone and so stays as it is.
-
-    `changed`: the settings that do change; a table of which a part changes does not stay.
-    """
-    for key in shown_changes(before, after):
-        if any(f"{one}.".startswith(f"{key}.") for one in changed):
-            continue
-        by = sources.origin(tuple(key_path(key.partition(_OF)[0]) or ()))
-        if by is not None and by != str(sources.file):
-            yield f"{key} stays as it is: {by} sets it."
-
-
-def key_of(secret: KeyPath, settings: Settings) -> str:
-    """Return the key under which a change of this secret of the settings is told."""
-    table, *below = secret
-    tables = getattr(settings, str(table), None)
-    names = [str(one.name) for one in tables] if isinstance(tables, tuple) else []
-    return _one_of(str(table), str(below[0])) if below and below[0] in names else str(table)
-
-
-def _differing(before: Any, after: Any, path: tuple[str, ...]) -> set[str]:
+def _differing(before: Any, after: Any, path: KeyPath) -> set[str]:
     if isinstance(before, dict) and isinstance(after, dict):
-        keys = before.keys() | after.keys()
-        return set().union(
-            *(_differing(before.get(key), after.get(key), (*path, key)) for key in keys)
-        )
+        found: set[str] = set()
+        for key in before.keys() | after.keys():
+            found |= _differing(before.get(key), after.get(key), (*path, key))
+        return found
     if before == after:
         return set()
     old, new = _by_name(before), _by_name(after)
     names = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
-    return {_one_of(dotted(path), name) for name in names} or {dotted(path)}
+    return {f"{dotted(path)}: {name}" for name in names} or {dotted(path)}
 
 
 def _by_name(tables: Any) -> dict[str, Any]:
-    """Return the tables of a list by name; nothing for any other value, and without names."""
-    are_tables = isinstance(tables, list) and all(isinstance(one, dict) for one in tables)
-    if not are_tables:
+    """Return the tables of a list by name; nothing for any other value."""
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         return {}
-    by_name = {one.get("name"): one for one in tables}
-    return by_name if len(by_name) == len(tables) and None not in by_name else {}
-
-
-def _one_of(key: str, name: str) -> str:
-    """Return how a change names one of several tables: `schedules: nightly`."""
-    return f"{key}{_OF}{name}"
+    return {str(table.get("name")): table for table in tables}

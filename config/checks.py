@@ -12,19 +12,23 @@ from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 
-from orpheus.config.alert_checks import alert_problems
-from orpheus.config.env_file import check_env_file
+from orpheus.config.files import SHORTEST_TOKEN, check_env_file, read_token
 from orpheus.config.handovers import program_stop_timeout_s
 from orpheus.config.problems import KeyPath, Problem
-from orpheus.config.settings import Api, Command, Database, Program, Settings, Supervisor
-from orpheus.config.token_file import SHORTEST_TOKEN, read_token
+from orpheus.config.settings import Alert, Api, Command, Database, Program, Settings, Supervisor
+from orpheus.shared.domain.alerts import ALERTS_QUEUE, EVERYTHING, KINDS, AlertCondition
 from orpheus.shared.domain.dependencies import cycle_in
+from orpheus.shared.domain.events import Kind
+from orpheus.shared.domain.serving import serves
 from orpheus.shared.errors import NEEDS_PSYCOPG, ConfigurationError
+from orpheus.shared.explain.alert_texts import NAMES, fields_in
 from orpheus.shared.sentences import did_you_mean
 
 _ROUNDING_S = 1e-6
 """3 × 0.1 s is a little more than 0.3 s in floats, but meant to be equal."""
 _SQLITE = "sqlite:///"
+_TYPE_KINDS = frozenset({Kind.TYPE_QUARANTINED, Kind.TYPE_RELEASED, AlertCondition.SCHEDULE_MISSED})
+_QUEUE_KINDS = frozenset({Kind.QUEUE_PAUSED, Kind.QUEUE_RESUMED, AlertCondition.QUEUE_LATE})
 _HANG_MARGIN_S = 3
 """A hang is noticed this long after the heartbeat timeout, at most."""
 
@@ -36,7 +40,7 @@ def problems_between(settings: Settings) -> Iterator[Problem]:
     yield from _exposure(settings.api)
     for table in ("schedules", "commands", "outboxes", "alerts"):
         yield from _same_names(table, [one.name for one in getattr(settings, table)])
-    yield from alert_problems(settings)
+    yield from _alerts(settings)
     yield from _outboxes(settings)
     yield from _programs(settings)
 
@@ -145,6 +149,70 @@ def _outboxes(settings: Settings) -> Iterator[Problem]:
         if first != table:
             reason = f"with table {outbox.table!r} is the outbox of an earlier entry"
             yield Problem(url, reason, also=(first, table))
+
+
+def _alerts(settings: Settings) -> Iterator[Problem]:
+    """Return what keeps rules from firing, and their jobs from running."""
+    served = {queue for pool in settings.pools.values() for queue in pool.queues}
+    for index, rule in enumerate(settings.alerts):
+        key: KeyPath = ("alerts", index)
+        yield from _kinds(rule, key)
+        yield from _filters(rule, key)
+        yield from _counting(rule, key)
+        yield from _action(rule, key)
+        if not serves(served, ALERTS_QUEUE):
+            reason = f"no pool serves the queue {ALERTS_QUEUE!r}: add it to the queues of a pool"
+            yield Problem(key, reason, also=(("pools",),))
+
+
+def _kinds(rule: Alert, key: KeyPath) -> Iterator[Problem]:
+    for kind in rule.on:
+        if kind not in KINDS:
+            kinds = sorted(KINDS)
+            meant = did_you_mean(kind, kinds) or f": one of {', '.join(kinds)}"
+            yield Problem((*key, "on"), f"nothing is called {kind!r}{meant}")
+
+
+def _filters(rule: Alert, key: KeyPath) -> Iterator[Problem]:
+    """Refuse a filter by something that a kind lacks: it would let everything pass, or nothing."""
+    kinds = [kind for kind in rule.on if kind in KINDS and not kind.startswith("job.")]
+    for name, what, having in (
+        ("types", "job type", _TYPE_KINDS), ("queues", "queue", _QUEUE_KINDS),
+    ):  # fmt: skip
+        without = [kind for kind in kinds if kind not in having]
+        if without and EVERYTHING not in getattr(rule, name):
+            reason = f"{without[0]} has no {what} to choose by: give it a rule of its own"
+            yield Problem((*key, name), reason)
+    if ALERTS_QUEUE in rule.queues:
+        reason = f"{ALERTS_QUEUE!r} is the queue of the alerts, whose jobs fire no rule"
+        yield Problem((*key, "queues"), reason)
+
+
+def _counting(rule: Alert, key: KeyPath) -> Iterator[Problem]:
+    if AlertCondition.QUEUE_LATE in rule.on:
+        if len(rule.on) > 1:
+            reason = f"{AlertCondition.QUEUE_LATE} needs a rule of its own: its after is a number "
+            yield Problem((*key, "on"), f"{reason}of jobs, and its within how long they wait")
+        if rule.within is None:
+            reason = f"is needed by {AlertCondition.QUEUE_LATE}: how long a due job may wait"
+            yield Problem((*key, "within"), reason)
+    elif rule.after > 1 and rule.within is None:
+        reason = f"is needed to count {rule.after}: the time in which they happen"
+        yield Problem((*key, "within"), reason)
+    if rule.resolved and not {*rule.on} & {*AlertCondition}:
+        reason = f"only what lasts can end: {', '.join(AlertCondition)}; events are over at once"
+        yield Problem((*key, "resolved"), reason)
+
+
+def _action(rule: Alert, key: KeyPath) -> Iterator[Problem]:
+    if (rule.type is None) == (rule.webhook is None):
+        yield Problem(key, "needs either type (a job type, with its payload) or webhook (a URL)")
+    elif rule.payload is not None and rule.type is None:
+        reason = 'belongs to type; for a body of your own: type = "webhook", payload.url and .body'
+        yield Problem((*key, "payload"), reason, also=((*key, "type"),))
+    for name in sorted(set(fields_in(rule.payload)) - NAMES):
+        meant = f"one of {', '.join(sorted(NAMES))} ({{{{{name}}}}} is the text itself)"
+        yield Problem((*key, "payload"), f"an alert has no field {{{name}}}: {meant}")
 
 
 def _programs(settings: Settings) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from orpheus.config.env_file import env_file_digest
+from orpheus.config.files import env_file_digest
 from orpheus.shared.domain.alerts import WEBHOOK_TYPE, AlertRule
 from orpheus.shared.domain.backoff import BackoffRules
 from orpheus.shared.domain.commands import CommandSettings
@@ -19,8 +19,8 @@ from orpheus.shared.domain.handover import (
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.domain.rates import KeyRules, QueueRules, parse_rate
 from orpheus.shared.domain.schedules import CatchUp, ScheduleDefinition
-from orpheus.shared.domain.serving import Serving
 from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.operations.configuration import Sizes
 from orpheus.shared.process.host import own_host
 
 if TYPE_CHECKING:  # pydantic takes longer to import than a shell may wait for a completion
@@ -45,17 +45,6 @@ def for_storage(settings: "Settings") -> StorageSettings:
         quarantine_after=settings.jobs.quarantine_after,
         state_dir=settings.database.state_dir,
         listen_url=settings.database.listen_url,
-    )
-
-
-def serving(settings: "Settings") -> Serving:
-    """Return which queues have workers, and which jobs the schedules make."""
-    return Serving(
-        frozenset(
-            queue for pool in settings.pools.values() if pool.workers for queue in pool.queues
-        ),
-        {one.name: (one.type, one.queue) for one in settings.schedules},
-        frozenset(name for name, queue in settings.queues.items() if queue.paused),
     )
 
 
@@ -108,15 +97,27 @@ def for_programs(settings: "Settings") -> dict[str, ProgramSettings]:
     }
 
 
+def sizes_of(settings: "Settings") -> Sizes:
+    """Return the pools and programs with their numbers."""
+    return Sizes(
+        pools={name: pool.workers for name, pool in settings.pools.items()},
+        programs={program.name: program.instances for program in settings.programs},
+        finishes_within_s=_finishes_within_s(settings),
+        ends_within_s={
+            program.name: program_stop_timeout_s(program, settings) for program in settings.programs
+        },
+    )
+
+
+def _finishes_within_s(settings: "Settings") -> float:
+    """Return for how long a worker that is drained or replaced goes on with its jobs, at most."""
+    return settings.supervisor.drain_timeout + settings.supervisor.stop_timeout
+
+
 def program_stop_timeout_s(program: "Program", settings: "Settings") -> float:
     """Return how long a program may take to stop: its own setting, else that of [supervisor]."""
     own = program.stop_timeout
     return settings.supervisor.stop_timeout if own is None else own
-
-
-def finishes_within_s(settings: "Settings") -> float:
-    """Return for how long a worker that is drained or replaced goes on with its jobs, at most."""
-    return settings.supervisor.drain_timeout + settings.supervisor.stop_timeout
 
 
 def for_database(settings: "Settings") -> StoredSettings:
@@ -215,9 +216,11 @@ def for_command_line(settings: "Settings") -> CommandLineHandover:
         defaults=for_jobs(settings),
         beat_timeout_s=settings.heartbeats.timeout,
         programs=tuple(program.name for program in settings.programs),
-        finishes_within_s=finishes_within_s(settings),
+        finishes_within_s=_finishes_within_s(settings),
         api_host=settings.api.host,
         api_port=settings.api.port,
+        max_body_bytes=settings.api.max_body,
+        max_batch_body_bytes=settings.api.max_batch_body,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-import msgspec
+from msgspec import Struct
 
 from orpheus.shared.sentences import sentence, similar
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str | int, ...]
 """The path of a value: table, key, and for lists the index."""
-NOT_SETTINGS = ("source", "source_text")
-"""What the settings have besides their tables; nobody may set it."""
 
 _REWORDED = {
     "extra_forbidden": "unknown key",
@@ -27,7 +25,7 @@ _REWORDED = {
 }
 
 
-class Problem(msgspec.Struct, frozen=True):
+class Problem(Struct, frozen=True):
     """One thing to fix at `key`, which may depend on the keys in `also`.
 
     `source` is set if the problem is with a whole source (a file, a variable) and not with a key,
@@ -74,32 +72,22 @@ def _key_of(location: KeyPath) -> KeyPath:
 
 
 def _nearest(key: KeyPath, settings: "type[BaseModel]") -> str:
-    meant = meant_key(key, settings)
+    meant = _meant_key(key, settings)
     if meant is None:
         return ""
     is_in_list = any(isinstance(step, int) for step in meant)
     return f" (did you mean {dotted(meant[-1:] if is_in_list else meant)}?)"
 
 
-def meant_key(key: KeyPath, settings: "type[BaseModel]", likeness: float = 0.6) -> KeyPath | None:
+def _meant_key(key: KeyPath, settings: "type[BaseModel]") -> KeyPath | None:
     """Return the known key that is meant by an unknown one; None if none is near enough."""
     known = [path for path in known_keys(settings, key) if path != key]
     elsewhere = [path for path in known if path[-1] == key[-1]]
     if elsewhere:
         return elsewhere[0]
     beside = [str(path[-1]) for path in known if path[:-1] == key[:-1]]
-    near = similar(str(key[-1]), beside, likeness)
+    near = similar(str(key[-1]), beside)
     return None if near is None else (*key[:-1], near)
-
-
-def is_known(key: KeyPath, settings: "type[BaseModel]") -> bool:
-    """Return whether a key is a setting, a table of settings, or in a setting, as in an `env`."""
-    known = list(known_keys(settings, key))
-    if any(one[: len(key)] == key for one in known):
-        return True
-    around = max((one for one in known if key[: len(one)] == one), key=len, default=())
-    is_table = any(one != around and one[: len(around)] == around for one in known)
-    return around != () and not is_table
 
 
 def known_keys(table: "type[BaseModel]", like: KeyPath = (), at: KeyPath = ()) -> Iterator[KeyPath]:
@@ -108,8 +96,6 @@ def known_keys(table: "type[BaseModel]", like: KeyPath = (), at: KeyPath = ()) -
     Names of pools and queues, and indexes of lists, are taken from `like`.
     """
     for name, field in table.model_fields.items():
-        if not at and name in NOT_SETTINGS:
-            continue
         here = (*at, name)
         yield here
         inner, is_named = table_in(field.annotation)

@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic.types import Strict
 
-from orpheus.config.problems import NOT_SETTINGS
+from orpheus.config.sources import Sources
 from orpheus.config.values import (
     Argument,
     CheckUrl,
@@ -319,11 +319,8 @@ class Logging(Table):
 _TABLES = ["database", "api", "jobs", "leases", "heartbeats", "supervisor", "retention", "logging"]
 
 
-class Settings(Table):  # noqa: PLW1641 - pydantic makes the hash of a frozen model
-    """The whole configuration. `source` is the file it was read from, None without one.
-
-    `source_text` is what that file held then.
-    """
+class Settings(Table):
+    """The whole configuration."""
 
     database: Database = Field(default_factory=Database)
     api: Api = Field(default_factory=Api)
@@ -342,24 +339,21 @@ class Settings(Table):  # noqa: PLW1641 - pydantic makes the hash of a frozen mo
     outboxes: tuple[Outbox, ...] = ()
     retention: Retention = Field(default_factory=Retention)
     logging: Logging = Field(default_factory=Logging)
-    source: Path | None = None
-    _given: str = PrivateAttr("")
+    _sources: Sources = PrivateAttr(default_factory=Sources)
 
     @property
-    def given(self) -> str:
-        """The digest of what was set, if it was checked without a problem; else empty."""
-        return self._given
+    def sources(self) -> Sources:
+        """What they were read from."""
+        return self._sources
 
-    def __eq__(self, other: object) -> bool:
-        """Compare the settings, however they were given."""
-        return isinstance(other, Settings) and self._tables() == other._tables()
+    @property
+    def source(self) -> Path | None:
+        """The file that they were read from; None without one."""
+        return self._sources.file
 
-    def _tables(self) -> dict[str, Any]:
-        return {name: value for name, value in self if name not in NOT_SETTINGS}
-
-    def remember_given(self, digest: str) -> None:
-        """Note the digest of what was set."""
-        self._given = digest
+    def remember(self, sources: Sources) -> None:
+        """Note what the settings were read from."""
+        self._sources = sources
 
     @model_validator(mode="before")
     @classmethod
@@ -367,8 +361,6 @@ class Settings(Table):  # noqa: PLW1641 - pydantic makes the hash of a frozen mo
         """Check each table as a part of the whole: its own class then needs no validator."""
         empty: dict[str, Any] = {name: {} for name in _TABLES} | {"pools": {"default": {}}}
         return {**empty, **values} if isinstance(values, Mapping) else values
-
-    source_text: str = Field("", exclude=True, repr=False)
 
     @field_validator("pools", mode="before")
     @classmethod

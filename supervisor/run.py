@@ -17,7 +17,6 @@ from threading import Thread
 from orpheus.config.checks import missing_programs
 from orpheus.config.handovers import for_database, for_storage
 from orpheus.config.problems import dotted
-from orpheus.config.running_settings import forget_running_settings
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import Role, SlotState
@@ -136,7 +135,7 @@ def _supervise(
     for ended in swept:
         recorder.watch_late(ended)
     sampler = Sampler(locked_file(settings.database.url))
-    reloader = Reloader(read, settings, listeners, kept.take, kept.note_rejected)
+    reloader = Reloader(read, settings, listeners, kept.take)
     signals.take_over()
     drainers = Drainers(recorder.leads)
     children = Children(state, recorder)
@@ -167,7 +166,8 @@ def _supervise(
         children.output.stop(_LAST_OUTPUT_S)
         if not recorder.stop(_LAST_WRITES_S):
             log.error("last_writes_lost", reason="the database could not be written in time")
-        forget_running_settings(state.running_settings)
+        with contextlib.suppress(OSError):
+            state.running_settings.unlink(missing_ok=True)
         signals.close()
         bell.close()
         listeners.close()

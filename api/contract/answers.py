@@ -129,10 +129,6 @@ class ConfigurationVersion(TypedDict):
     """The file holds it now."""
     in_force: bool
     """The supervisor works by it."""
-    fault: Literal["not TOML", "rejected"] | None
-    """Why the supervisor did not take it, as far as that is known."""
-    rejection: str | None
-    """The reason that the supervisor gave, if it is kept."""
 
 
 class ConfigurationVersions(TypedDict):
@@ -165,8 +161,6 @@ class Setting(TypedDict):
     """`default`, `config/orpheus.toml:12`, a variable, `--set`."""
     origins: list[str]
     """For a list of tables, such as `[[schedules]]`: what set each of them. Else empty."""
-    note: str | None
-    """Why it has no effect, if an operator's action counts more."""
 
 
 class SettingProblem(TypedDict):
@@ -189,8 +183,6 @@ class Configuration(TypedDict):
     """The file's text, its secrets masked."""
     etag: str | None
     """The state of the file, as the header ETag quotes it."""
-    masked: int
-    """How many secrets the text does not show."""
     obstacle: str | None
     """Why it cannot be edited here, and what to do."""
     in_force: ConfigurationInForce
@@ -221,13 +213,6 @@ class ConfigurationChange(TypedDict):
     """Slots whose process would be replaced."""
     starts: list[str] | None
     stops: list[str] | None
-    notes: list[str]
-    """Sentences: which jobs and schedules it leaves without a worker; where the page and the API
-    will be, or that they cannot change this back; which queue stays as an operator has paused or
-    resumed it."""
-    not_compared: list[str]
-    """Tables of an earlier version whose secrets may differ, too. They are not compared, so that
-    nobody can guess one until a guess is no change."""
     takes_effect: str
     """When what is written is in force."""
 

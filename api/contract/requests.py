@@ -213,35 +213,30 @@ class Scale(Reason):
     workers: Size
 
 
-_WAYS_TO_EDIT = {"text": "string", "set": "object", "version": "integer"}
-
-
-def _only(one: str) -> dict[str, Any]:
-    """Return the JSON Schema that requires one way to edit, and forbids the others."""
-    types = {way: {"type": of if way == one else "null"} for way, of in _WAYS_TO_EDIT.items()}
-    return {"required": [one], "properties": types}
-
-
 class EditConfiguration(Reason):
-    """A new text of the configuration file, an earlier version, or values of single settings."""
+    """A new text of the configuration file, or an earlier version."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [_only(way) for way in _WAYS_TO_EDIT]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": [way], "properties": {other: {"type": "null"}}}
+                for way, other in (("text", "version"), ("version", "text"))
+            ]
+        }
+    )
 
     text: str | None = Field(
         None,
         max_length=LONGEST_TEXT,
         description=f"TOML. {MASK} stands for the secret that is there, as GET /config shows it.",
     )
-    set: dict[str, Any] | None = Field(None, min_length=1, max_length=50)
-    """Settings by their dotted names; null takes one out of the file. The rest of the text stays
-    as it is, with its comments."""
     version: Id | None = None
     """Go back to this one of GET /config/versions, with the secrets that it had."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if sum(getattr(self, way) is not None for way in _WAYS_TO_EDIT) != 1:
-            raise ValueError("one of text, set and version must be given")
+        if (self.text is None) == (self.version is None):
+            raise ValueError("either text or version must be given")
         return self
 
 

@@ -15,7 +15,6 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from msgspec.structs import replace
 from starlette.responses import Response
 
 from orpheus.api.contract.answers import (
@@ -29,7 +28,6 @@ from orpheus.api.contract.requests import EditConfiguration
 from orpheus.api.http.calls import audit_actor, json_response, read_body
 from orpheus.api.http.problems import Refusal, and_more
 from orpheus.api.services import Services, services_of
-from orpheus.shared.domain.json_values import json_pointer
 from orpheus.shared.errors import NO_SPACE, FieldProblem
 from orpheus.shared.operations.configuration import (
     ConfigurationEditor,
@@ -41,8 +39,6 @@ from orpheus.shared.operations.configuration import (
     SettingProblem,
     version_json,
 )
-from orpheus.shared.operations.left_waiting import left_by_edit
-from orpheus.shared.operations.overruled import kept_by_hand, noted
 from orpheus.shared.operations.reclaim import is_supervised
 from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.operations.stored_settings import refused_entries
@@ -51,7 +47,6 @@ from orpheus.shared.views.values import optional_time
 
 router = APIRouter(tags=["configuration"])
 
-_NOT_TOLD = frozenset({"watched", "serving", "again"})
 _ETAG = header("ETag", "Names the state of the file: send it back as If-Match.", '"5f2c…"')
 _IF_MATCH = header_parameter(
     "If-Match",
@@ -70,8 +65,7 @@ async def get_configuration(request: Request) -> Response:
     headers = {"Cache-Control": "no-store"}
     if shown.etag is not None:
         headers["ETag"] = f'"{shown.etag}"'
-    settings = await services.readers.read(partial(noted, shown.settings))
-    found = {**msgspec.to_builtins(replace(shown, settings=settings)), "rejected": rejected}
+    found = {**msgspec.to_builtins(shown), "rejected": rejected}
     in_force = found["in_force"]
     in_force["since"] = optional_time(in_force.pop("since_ms"))
     return json_response(found, headers=headers)
@@ -97,38 +91,33 @@ async def list_versions(request: Request) -> Response:
 async def put_configuration(
     request: Request, query: Annotated[ConfigurationQuery, Query()]
 ) -> Response:
-    """Check a new text, an earlier one, or values of single settings, and put it into the file.
+    """Check a new text or an earlier one, and put it into the file.
 
     The old file stays beside it, with `.bak` after its name. Job modules, commands, the database
     and the token's file can only be changed on the machine (403); what is in force may come back.
     """
     services, new = services_of(request), read_body(request, EditConfiguration)
     expected = _if_match(request.headers.getlist("if-match"))
-    is_whole = new.text is not None or new.version is not None
-    if expected is None and is_whole and not query.check:
+    if expected is None and not query.check:
         raise Refusal(
             428,
             "A whole text replaces what others may have changed: send the ETag of GET /config as "
             "If-Match, or If-Match: * to replace whatever is there.",
         )
     states = None if expected is None or "*" in expected else expected
-    edit, editor = Edit(new.text, new.set or {}, new.version), services.configuration()
+    edit, editor = Edit(new.text, new.version), services.configuration()
     types = await services.types.with_names(())
     # Without types, no worker has described them yet: the start will check the jobs.
     refused: RefusedEntries = partial(refused_entries, types) if types else lambda _: {}
     planned = await asyncio.to_thread(editor.plan, edit, states, refused)
     outcome, etag, written = planned.outcome, planned.etag, False
     if not query.check:
-        _refuse(outcome, None if new.set is not None else _whole_of(new))
+        _refuse(outcome, "/text" if new.version is None else "/version")
         replace = partial(_replace, editor, planned, audit_actor(request, new), new.version)
         etag, written = await asyncio.to_thread(services.with_own_store, replace), True
     takes_effect = await services.readers.read(lambda s: _takes_effect(services, s, outcome))
-    kept = await services.readers.read(partial(kept_by_hand, outcome.changed or ()))
-    left = await services.readers.read(lambda s: left_by_edit(s, outcome, types))
-    found = {
-        key: value for key, value in msgspec.to_builtins(outcome).items() if key not in _NOT_TOLD
-    }
-    found["notes"] = [*left, *outcome.notes, *kept]
+    found = msgspec.to_builtins(outcome)
+    del found["watched"]
     found |= {"written": written, "takes_effect": takes_effect, "etag": etag}
     return json_response(found, headers={"ETag": f'"{etag}"'})
 
@@ -150,30 +139,23 @@ def _if_match(headers: list[str]) -> list[str] | None:
     return [tag if tag == "*" else tag[1:-1] if tag.startswith('"') else "" for tag in tags]
 
 
-def _whole_of(new: EditConfiguration) -> str:
-    """Return the name of the body's field that gives a whole text."""
-    return "/text" if new.version is None else "/version"
-
-
-def _refuse(outcome: EditOutcome, whole: str | None) -> None:
+def _refuse(outcome: EditOutcome, pointer: str) -> None:
     """Raise Refusal unless the edit may be written: 403 if it names code, else 422.
 
-    `whole`: the field of the body with the whole text; None: single settings were given.
+    `pointer`: the field of the body that gives the text.
     """
     if not outcome.problems:
         return
-    problems = [_field_problem(problem, whole) for problem in outcome.problems]
+    problems = [_field_problem(problem, pointer) for problem in outcome.problems]
     status = 403 if outcome.refused else 422
     detail = f"{problems[0].detail}{and_more(problems)}. Nothing was written."
     raise Refusal(status, detail, problems)
 
 
-def _field_problem(problem: SettingProblem, whole: str | None) -> FieldProblem:
-    where = whole or json_pointer(["set", problem.key])
-    line = None if problem.line is None or whole is None else f"line {problem.line}"
-    origin = line or (problem.place if whole is None else None)
-    detail = ": ".join(part for part in (origin, problem.key, problem.detail) if part)
-    return FieldProblem(where, detail)
+def _field_problem(problem: SettingProblem, pointer: str) -> FieldProblem:
+    line = "" if problem.line is None else f"line {problem.line}"
+    detail = ": ".join(part for part in (line, problem.key, problem.detail) if part)
+    return FieldProblem(pointer, detail)
 
 
 def _replace(
@@ -198,8 +180,6 @@ def _takes_effect(services: Services, store: Store, outcome: EditOutcome) -> str
     options = services.options
     if not options.supervised and not is_supervised(store, options.beat_timeout_s):
         return "at the next start: no supervisor is running"
-    if outcome.again is not None:
-        return f"unless {outcome.again} is rejected again"
     if outcome.watched:
         return "within 2 seconds: the supervisor watches the file"
     return "when the supervisor gets SIGHUP: supervisor.watch_config is false"

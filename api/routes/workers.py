@@ -19,7 +19,6 @@ from orpheus.api.http.calls import REASON, audit_actor, json_response, read_body
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import NotFound
-from orpheus.shared.operations.configuration import Sizes
 from orpheus.shared.operations.supervisor_requests import (
     ask_for_slot,
     ask_for_workers,
@@ -47,7 +46,7 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
     if not query.samples:
         found = await services.readers.read(lambda store: workers(store, services.options))
         return json_response({"items": found})
-    sizes = await asyncio.to_thread(_sizes, services)
+    sizes = await asyncio.to_thread(services.configuration().sizes)
     # Not from the handover: an API that is about to be replaced has the pools of its start.
     pools = sizes.pools or dict.fromkeys(services.options.storage.pools)
     host, within_s = services.options.host_name, dict.fromkeys(pools, sizes.finishes_within_s)
@@ -111,7 +110,8 @@ async def scale_pool(request: Request, name: str, host: Host = None) -> Response
     """Set a pool's workers, until the file's number changes or the supervisor restarts."""
     services, scale = services_of(request), read_body(request, Scale)
     actor, pools = audit_actor(request, scale), services.options.storage.pools
-    sizes = None if name in pools else await asyncio.to_thread(_sizes, services)
+    # Not in the handover, because then a new program would restart the API.
+    sizes = None if name in pools else await asyncio.to_thread(services.configuration().sizes)
     programs = sizes.programs if sizes else ()
 
     def ask(store: Store) -> int:
@@ -119,14 +119,6 @@ async def scale_pool(request: Request, name: str, host: Host = None) -> Response
 
     await _ask(services, ask)
     return json_response(PoolSize(pool=name, workers=scale.workers), 202)
-
-
-def _sizes(services: Services) -> Sizes:
-    """Return the configured sizes: a program scaled to 0 has no slot that shows it. Blocks.
-
-    They are not in the handover, because then a new program would restart the API.
-    """
-    return services.configuration().sizes()
 
 
 async def _ask(services: Services, ask: Callable[[Store], int]) -> None:

@@ -3,73 +3,46 @@
 Settings that name code (job modules, `around`, commands, programs, databases, the token's file) are
 compared first and never changed over HTTP: a caller may run the existing jobs, but must not
 be able to run any program. Nor is it checked what such a change would lead to, so that a caller
-cannot find out whether a file exists. If the supervisor has rejected what the file holds, the code
-that runs may come back. A change that is yet to be taken cannot be undone so: it was meant.
+cannot find out whether a file exists.
 
 A secret that is written out counts as changed even if it is the same: otherwise a caller could
-guess until a guess is no change. Those of an earlier version are not compared at all, and the
-answer says so.
+guess until a guess is no change.
 """
 
 import contextlib
-import math
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
-from itertools import starmap
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice, starmap
 from pathlib import Path
+from tomllib import TOMLDecodeError
+from typing import Any
 
-from msgspec.structs import asdict, replace
-
-from orpheus.config.changes import (
-    MEANT,
-    brought_back,
-    changed_keys,
-    effects,
-    emptied,
-    key_of,
-    overruled,
-    reach,
-    shown_changes,
-)
+from orpheus.config.changes import MEANT, NAMING_CODE, changed_keys, effects, emptied, value_at
 from orpheus.config.checks import missing_programs
-from orpheus.config.editing.earlier import Earlier
-from orpheus.config.editing.edited import edited_text, problems_in, secrets_written_out
-from orpheus.config.editing.effective import FileNow, effective
-from orpheus.config.editing.replace_file import new_file, put_where_none_is, replace_file
-from orpheus.config.editing.toml import CannotEdit, masked
-from orpheus.config.handovers import (
-    finishes_within_s,
-    for_database,
-    program_stop_timeout_s,
-    serving,
-)
+from orpheus.config.editing.replace_file import new_file, replace_file
+from orpheus.config.editing.toml import CannotMask, masked, masked_or_none, unmasked
+from orpheus.config.editing.versions import Versions
+from orpheus.config.effective import Effective, read_effective
+from orpheus.config.files import etag_of, is_there, read_regular_file, state_of
+from orpheus.config.handovers import for_database, sizes_of
 from orpheus.config.load import checked
-from orpheus.config.naming_code import (
-    NAMING_CODE,
-    changed_code,
-    is_toml,
-    secret_tables,
-    tables_of,
-    why_fixed,
-)
 from orpheus.config.problems import KeyPath, Problem, dotted
-from orpheus.config.regular_file import etag_of, read_regular_file
-from orpheus.config.sources import (
-    Sources,
-    is_there,
-    read_sources,
-    sources_with,
-)
+from orpheus.config.settings import Settings
+from orpheus.config.shown import secrets_in, shown_settings
+from orpheus.config.sources import Sources, read_sources, sources_with
+from orpheus.config.toml_text import read_toml
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations.configuration import (
     LONGEST_TEXT,
+    ConfigurationInForce,
     Edit,
     EditOutcome,
     FileChanged,
     NotEditable,
     PlannedEdit,
     RefusedEntries,
+    SettingProblem,
     ShownConfiguration,
     ShownVersion,
     Sizes,
@@ -77,14 +50,16 @@ from orpheus.shared.operations.configuration import (
 from orpheus.shared.process.state_files import StateFiles
 
 BACKUP_SUFFIX = ".bak"
+_MOST_PROBLEMS = 100
+_ROLL_BACK = "mend it on the machine, or go back by orpheus config rollback"
 
 
 class ConfigurationFile:
     """A `ConfigurationEditor` (shared/operations/configuration.py) for a file and its `--set`.
 
-    `path` is None if Orpheus was started without a file. `state`: where its versions are, and what
-    says what the supervisor works by. `may_name_code`: whoever edits could edit the file itself.
-    May be used from several threads.
+    `path` is None if Orpheus was started without a file. `state`: where its versions are, and the
+    effective settings. `may_name_code`: whoever edits could edit the file itself. May be used from
+    several threads.
     """
 
     def __init__(
@@ -99,39 +74,34 @@ class ConfigurationFile:
         self._path = path
         self._sets = tuple(sets)
         self._environ = dict(environ)
-        self._fixed = () if may_name_code else NAMING_CODE
-        self._earlier = Earlier(path, state)
-        self._versions = self._earlier.versions
+        self._state = state
+        self._fixed = () if may_name_code else tuple(NAMING_CODE)
+        self._versions = Versions(state.configurations, path)
 
     def show(self) -> ShownConfiguration:
-        """Return the file, and the settings that it leads to."""
+        """Return the file, and the settings in force."""
         sources = self._sources()
         settings, problems = checked(sources)
-        text, etag, count, obstacle = self._shown_text()
-        now = FileNow(
-            self._path,
-            self._sets,
-            self._environ,
-            self._versions,
-            sources,
-            settings,
-            is_valid=settings is not None and not problems,
-            is_gone=self._path is not None and not is_there(self._path),
-        )
-        found, shown = effective(now, self._earlier.running())
-        if text is None and etag is not None and found.version is not None:
-            obstacle = f"{obstacle}, or go back to version {found.version}"
-            obstacle += ", which is in force" if found.since_ms is not None else ""
+        effective = read_effective(self._state)
+        text, etag, obstacle = None, None, None
+        try:
+            text, etag = self._read()
+            text, obstacle = masked(text), self._obstacle()
+        except NotEditable as error:
+            obstacle = str(error)
+        except CannotMask as error:
+            text = None
+            obstacle = f"{self._path} is not shown: {error}; {_ROLL_BACK}"
+        shown = shown_settings(settings or Settings())
         return ShownConfiguration(
             path=None if self._path is None else str(self._path),
             text=text,
             etag=etag,
-            masked=count,
             obstacle=obstacle,
-            in_force=found,
-            settings=shown,
-            problems=() if now.is_gone else problems_in(problems, sources),  # the obstacle says it
-            warnings=problems_in(missing_programs(settings) if settings else (), sources),
+            in_force=_in_force(effective, etag),
+            settings=tuple(shown) if effective is None else effective.settings,
+            problems=_told(problems, sources),
+            warnings=_told(missing_programs(settings) if settings else (), sources),
         )
 
     def text(self) -> str:
@@ -140,20 +110,18 @@ class ConfigurationFile:
 
     def versions(self) -> list[ShownVersion]:
         """Return the versions of the file, the newest first."""
-        kept = self._versions.all()
+        kept, effective = self._versions.all(), read_effective(self._state)
         try:
             text = self._read()[0]
         except NotEditable:
             text = None
-        running = self._earlier.running()
         in_file = next((version.number for version in kept if version.text == text), None)
         return [
             ShownVersion(
                 version,
+                masked_or_none(version.text),
                 is_in_file=version.number == in_file,
-                is_in_force=running is not None and version.number == running.version,
-                is_toml=is_toml,
-                mask=masked_or_none,
+                is_in_force=effective is not None and version.number == effective.version,
             )
             for version in kept
         ]
@@ -161,61 +129,35 @@ class ConfigurationFile:
     def sizes(self) -> Sizes:
         """Return the pools and programs with their numbers, as they are in force.
 
-        If no supervisor runs, it is what the file says, as far as that can be read.
+        Without a supervisor they are those of the file.
         """
-        running = self._earlier.running()
-        settings = checked(self._sources())[0] if running is None else running.slots()
-        if settings is None:
-            return Sizes({}, {}, None, {})
-        return Sizes(
-            pools={name: pool.workers for name, pool in settings.pools.items()},
-            programs={program.name: program.instances for program in settings.programs},
-            finishes_within_s=finishes_within_s(settings),
-            ends_within_s={
-                program.name: program_stop_timeout_s(program, settings)
-                for program in settings.programs
-            },
-        )
+        effective = read_effective(self._state)
+        settings = checked(self._sources())[0] if effective is None else None
+        return effective.sizes if effective else sizes_of(settings or Settings())
 
     def _sources(self) -> Sources:
-        # Without a path, use no file at all: Orpheus was started without one.
+        if self._path is None:  # Orpheus was started without a file
+            return Sources().read_others(self._sets, self._environ)
         return read_sources(self._path, self._sets, self._environ)
 
-    def _shown_text(self) -> tuple[str | None, str | None, int, str | None]:
-        """Return the text, its etag, the number of masked secrets, and why it cannot be edited."""
-        try:
-            text, _, etag = self._read()
-            shown, count = masked(text)
-        except _FileGone as error:
-            can_go_back = self._versions.newest() is not None
-            return None, _GONE if can_go_back else None, 0, f"{error}; put it there again"
-        except NotEditable as error:
-            return None, None, 0, str(error)
-        except CannotEdit:
-            form = "is not TOML now" if tables_of(text) is None else "has an unusual form"
-            return None, etag, 0, _NOT_SHOWN.format(path=self._path, form=form)
-        return shown, etag, count, self._obstacle()
-
-    def _read(self) -> tuple[str, bytes, str]:
-        """Return the text, as text and as bytes, and its etag. Raises NotEditable."""
+    def _read(self) -> tuple[str, str | None]:
+        """Return the text and its etag. Raises NotEditable."""
         if self._path is None:
             raise NotEditable(
                 "Orpheus was started without a configuration file: write one with orpheus init, "
                 "or name one by --config, and start it again"
             )
         try:
-            status = self._path.stat()
-            content = read_regular_file(self._path)
-            text = content.decode()
-        except FileNotFoundError:
-            raise _FileGone(f"{self._path} is gone") from None
+            etag = etag_of(state_of(self._path))
+            text = read_regular_file(self._path).decode()
         except OSError as error:
-            raise NotEditable(f"{self._path} cannot be read: {error.strerror}") from None
+            reason = "is gone" if isinstance(error, FileNotFoundError) else error.strerror
+            raise NotEditable(f"{self._path} cannot be read: {reason}; {_ROLL_BACK}") from None
         except UnicodeDecodeError as error:
             raise NotEditable(f"{self._path} is not UTF-8 (byte {error.start})") from None
         if len(text) > LONGEST_TEXT:
             raise NotEditable(f"{self._path} is longer than {LONGEST_TEXT} characters")
-        return text, content, etag_of(status)
+        return text, etag
 
     def _obstacle(self) -> str | None:
         assert self._path is not None
@@ -229,110 +171,88 @@ class ConfigurationFile:
         self, edit: Edit, seen: Collection[str] | None, refused_entries: RefusedEntries
     ) -> PlannedEdit:
         """Return what `edit` would lead to; write nothing. Raises FileChanged, NotEditable."""
-        text, content, etag = self._read_for(edit)
+        try:
+            text, etag = self._read()
+        except NotEditable:
+            if self._fixed or self._path is None or is_there(self._path):
+                raise
+            text, etag = None, None  # a version brings the file back
         if seen is not None and etag not in seen:
             raise FileChanged(_CHANGED.format(path=self._path))
         if (obstacle := self._obstacle()) is not None:
             raise NotEditable(obstacle)
-        not_compared: tuple[str, ...] = ()
-        if edit.version is not None:
-            text = self._last_toml(text if content is not None else None)
-            new, secrets = self._version(edit.version, text), list[KeyPath]()
-            not_compared = secret_tables(new) if self._fixed else ()
-        elif tables_of(text) is None:
-            raise NotEditable(_NOT_TOML.format(path=self._path))
-        else:
-            edited, problems = edited_text(text, edit)
-            if problems or edited is None:
-                return PlannedEdit(EditOutcome(tuple(problems)), b"", content, etag)
-            new, secrets = edited, secrets_written_out(edit)
-        outcome = self._outcome(text, new, secrets, edit.version, refused_entries)
-        outcome = replace(outcome, not_compared=not_compared)
-        return PlannedEdit(outcome, new.encode(), content, etag)
-
-    def _read_for(self, edit: Edit) -> tuple[str, bytes | None, str]:
-        """Return what `_read` does; no content if the file is gone and a version brings it back."""
+        if self._fixed and _tables_of(text) is None:
+            raise NotEditable(f"{self._path} is not TOML now: {_ROLL_BACK}")
+        replaces = None if text is None else text.encode()
         try:
-            return self._read()
-        except _FileGone:
-            if edit.version is None:
-                raise
-            return "", None, _GONE
+            new = self._new_text(edit, text or "")
+        except CannotMask as error:
+            told = [SettingProblem("", str(error), None, line) for line in error.lines or (None,)]
+            return PlannedEdit(EditOutcome(tuple(told)), b"", replaces, etag)
+        outcome = self._outcome(text, new, edit, refused_entries)
+        return PlannedEdit(outcome, new.encode(), replaces, etag)
 
-    def _version(self, number: int, text: str) -> str:
-        """Return a text as that version, which can replace `text`. Raises NotFound."""
-        version = self._versions.get(number)
+    def _new_text(self, edit: Edit, text: str) -> str:
+        """Return the text after the edit, with its secrets. Raises CannotMask, NotFound."""
+        if edit.version is None:
+            return unmasked(edit.text or "", text)
+        version = self._versions.get(edit.version)
         if version is None:
-            raise NotFound(f"there is no version {number} of {self._path} (any more)")
-        return brought_back(self._earlier.in_place_of(text) or text, version.text)
-
-    def _last_toml(self, text: str | None) -> str:
-        """Return the text if it is TOML, else what runs, else the newest version that is TOML.
-
-        So one can go back whatever the file holds. Raises NotEditable if there is none.
-        """
-        for candidate in (text, *self._earlier.texts()):
-            if candidate is not None and tables_of(candidate) is not None:
-                return candidate
-        if text is None:
-            raise _FileGone(f"{self._path} is gone, and none of its versions is TOML")
-        raise NotEditable(_NOT_TOML.format(path=self._path))
+            raise NotFound(f"there is no version {edit.version} of {self._path} (any more)")
+        return version.text
 
     def _outcome(
-        self,
-        text: str,
-        new: str,
-        secrets: Collection[KeyPath],
-        version: int | None,
-        refused_entries: RefusedEntries,
+        self, text: str | None, new: str, edit: Edit, refused_entries: RefusedEntries
     ) -> EditOutcome:
-        """Return what the text `new`, of a `version`, leads to; the edit writes out `secrets`."""
+        """Return what the text `new` leads to."""
         assert self._path is not None
         sources = sources_with(new, self._path, self._sets, self._environ)
-        runs = self._earlier.in_place_of(text)
-        if refused := changed_code(text, runs, new, secrets, self._fixed):
-            found = [Problem(key, why_fixed(key, secrets, version)) for key in refused]
-            told = problems_in(found, sources_with(new, self._path, (), {}))
-            told = tuple(sorted(told, key=lambda one: one.line or math.inf))
+        written_out = [
+            secret.path
+            for secret in secrets_in(_tables_of(edit.text or "") or {})
+            if not secret.is_masked()
+        ]
+        if refused := self._refused(text, new, written_out):
+            told = _told([Problem(key, _why_fixed(key)) for key in refused], sources)
             return EditOutcome(told, refused=tuple(map(dotted, refused)))
-        settings, problems = checked(
-            sources,
-            more=lambda part, _: starmap(Problem, refused_entries(for_database(part)).items()),
-        )
-        if emptied(text if runs is None else runs, new):
+        settings, problems = checked(sources)
+        if settings is not None and not problems:
+            problems += starmap(Problem, refused_entries(for_database(settings)).items())
+        if emptied(text or "", new):
             problems.append(Problem((), f"would be empty; {MEANT}", source=str(self._path)))
         if problems or settings is None:
-            return EditOutcome(problems_in(problems, sources))
-        old_settings = self._earlier.settings_before(text, self._sets, self._environ)
-        again = self._earlier.rejected_again(text, new)
-        doubts = [*([] if again is None else [again]), *missing_programs(settings)]
-        warnings = problems_in(doubts, sources)
-        shown = masked(new)[0]
-        if old_settings is None:
-            return EditOutcome((), warnings, text=shown, watched=settings.supervisor.watch_config)
-        written_out = {key_of(one, settings) for one in secrets}
-        changed = (shown_changes if self._fixed else changed_keys)(old_settings, settings)
+            return EditOutcome(_told(problems, sources))
+        outcome: dict[str, Any] = {
+            "warnings": _told(missing_programs(settings), sources),
+            "text": masked_or_none(new),
+            "watched": settings.supervisor.watch_config,
+        }
+        before, problems = checked(sources_with(text or "", self._path, self._sets, self._environ))
+        if before is None or problems:
+            return EditOutcome(**outcome)
+        does = effects(before, settings)
+        changed = {*changed_keys(before, settings), *(str(path[0]) for path in written_out)}
         return EditOutcome(
-            problems=(),
-            warnings=warnings,
-            text=shown,
-            changed=tuple(sorted({*changed, *written_out})),
-            **asdict(effects(old_settings, settings)),
-            notes=(*reach(old_settings, settings), *self._overruled(text, new, sources, changed)),
-            watched=old_settings.supervisor.watch_config,
-            serving=(serving(old_settings), serving(settings)),
-            again=None if again is None else dotted(again.key),
+            **{**outcome, "watched": before.supervisor.watch_config},
+            changed=tuple(sorted(changed)),
+            restarts=does.restarts,
+            starts=does.starts,
+            stops=does.stops,
         )
 
-    def _overruled(
-        self, text: str, new: str, sources: Sources, changed: Collection[str]
-    ) -> Iterator[str]:
-        """Yield, in sentences, the settings that the text changes in vain: others set them."""
-        assert self._path is not None
-        before, _ = checked(sources_with(text, self._path, (), {}))
-        after, _ = checked(sources_with(new, self._path, (), {}))
-        if before is not None and after is not None:
-            yield from overruled(before, after, sources, changed)
+    def _refused(
+        self, text: str | None, new: str, written_out: Collection[KeyPath]
+    ) -> list[KeyPath]:
+        """Return the fixed settings that differ, or that have a secret that is written out."""
+        before, after = _tables_of(text), _tables_of(new)
+        if after is None:
+            return []
+        return [
+            key
+            for key in self._fixed
+            if value_at(before, key) != value_at(after, key)
+            or any(path[: len(key)] == key for path in written_out)
+        ]
 
     @contextlib.contextmanager
     def prepared(
@@ -355,38 +275,50 @@ class ConfigurationFile:
             raise NotEditable(f"{self._path} cannot be replaced: {error.strerror}") from None
 
     def _replace(self, target: Path, new: Path, replaces: bytes | None) -> str:
+        etag = etag_of(state_of(new))  # an editor may save again at once, and this edit was made
         backup = target.with_name(target.name + BACKUP_SUFFIX)
-        etag = etag_of(new.stat())  # an editor may save again at once, and this edit was made
-        if replaces is None:
-            is_done = put_where_none_is(target, new)
-        else:
-            is_done = self._read()[1] == replaces and replace_file(target, new, replaces, backup)
-        if not is_done:
+        if not replace_file(target, new, replaces, backup):
             raise FileChanged(_CHANGED.format(path=self._path))
-        return etag
+        return etag or ""
 
 
-class _FileGone(NotEditable):
-    """There is no file any more; a version can bring it back."""
-
-
-_GONE = "gone"
-"""The etag of a file that is not there."""
-_NOT_SHOWN = (
-    "{path} {form}, so its secrets cannot be told apart from the rest, and it is not shown; "
-    "change it on the machine"
-)
-_NOT_TOML = "{path} is not TOML now, so nothing can be compared; fix it there"
 _CHANGED = "{path} has changed since it was read; read it again, and put your change on top of it"
 
 
-@lru_cache(maxsize=64)
-def masked_or_none(text: str) -> str | None:
-    """Return the text with its secrets masked; None if they cannot be told apart from the rest.
+def _in_force(effective: Effective | None, etag: str | None) -> ConfigurationInForce:
+    if effective is None:
+        text = "No supervisor is running. The next start takes the file as it is."
+        return ConfigurationInForce(None, None, None, text)
+    text = "The supervisor works by the file as it is."
+    if effective.config is None:
+        text = "There is no file: these are the defaults, the environment and --set."
+    elif effective.etag != etag:
+        text = "The file has changed since, and what it contains now is not in force."
+    return ConfigurationInForce(effective.config, effective.version, effective.since_ms, text)
 
-    The answer is kept: versions are shown again and again, and masking a long one takes 2 s.
-    """
+
+def _why_fixed(key: KeyPath) -> str:
+    return (
+        f"cannot be changed here, as it {NAMING_CODE[key]}: change it in the file on the machine, "
+        "or go back by orpheus config rollback (a secret that is written out is a change, too)"
+    )
+
+
+def _told(problems: Iterable[Problem], sources: Sources) -> tuple[SettingProblem, ...]:
+    """Return the problems with the places where they are to be mended; not too many."""
+    return tuple(_problem_of(problem, sources) for problem in islice(problems, _MOST_PROBLEMS))
+
+
+def _problem_of(problem: Problem, sources: Sources) -> SettingProblem:
+    place, line = sources.where_to_fix(problem), None
+    if place is not None and place.startswith(f"{sources.file}:"):
+        line = int(place.removeprefix(f"{sources.file}:").partition(":")[0])
+    return SettingProblem(sources.named(problem.key), problem.reason, place, line)
+
+
+def _tables_of(text: str | None) -> dict[str, Any] | None:
+    """Return the tables of a text; None if it is not TOML."""
     try:
-        return masked(text)[0]
-    except CannotEdit:
+        return None if text is None else read_toml(text)
+    except TOMLDecodeError:
         return None

@@ -1,15 +1,14 @@
-"""What a client on the database needs of the configuration. Imports pydantic, so only when used."""
+"""What a client on the database needs of the configuration."""
 
 import logging
 import os
 from functools import lru_cache
 from pathlib import Path
 
-import msgspec
+from msgspec import Struct
 
-from orpheus.config.handovers import for_jobs, for_storage
-from orpheus.config.load import load_for_database
-from orpheus.config.regular_file import state_of
+from orpheus.config.effective import command_settings
+from orpheus.config.files import state_of
 from orpheus.config.sources import PREFIX, config_file
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.storage import with_absolute_paths
@@ -17,7 +16,7 @@ from orpheus.shared.storage import with_absolute_paths
 _log = logging.getLogger("orpheus.client")
 
 
-class DatabaseSettings(msgspec.Struct, frozen=True):
+class DatabaseSettings(Struct, frozen=True):
     """Where the database is, and limits and defaults for jobs submitted to it; sizes in bytes."""
 
     storage: StorageSettings
@@ -44,18 +43,17 @@ def _kept(config: str | None, *_: object) -> DatabaseSettings:
 def database_settings(config: str | os.PathLike[str] | None) -> DatabaseSettings:
     """Return the settings of the file; None: of the one that commands find.
 
-    A problem elsewhere in the configuration is logged as a warning, and its setting has the
-    default. Raises ConfigurationError if it is not known which database is meant.
+    If it has a problem, that is logged, and the settings of the running supervisor are used.
+    Raises ConfigurationError if none runs.
     """
     path = None if config is None else Path(config)
-    settings, problems = load_for_database(path, (), os.environ)
+    handover, problems = command_settings(path, (), os.environ)
     for problem in problems:
         _log.warning("%s", problem)
-    storage = for_storage(settings)
     # Absolute: the application may change its directory before the database is opened.
     return DatabaseSettings(
-        with_absolute_paths(storage),
-        for_jobs(settings),
-        settings.api.max_body,
-        settings.api.max_batch_body,
+        with_absolute_paths(handover.storage),
+        handover.defaults,
+        handover.max_body_bytes,
+        handover.max_batch_body_bytes,
     )

@@ -122,7 +122,7 @@ class ApiHandover(Handover, frozen=True, kw_only=True):
 
 
 class CommandLineHandover(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything an operator's commands need; durations in seconds."""
+    """Everything an operator's commands and a client need; durations in seconds."""
 
     storage: StorageSettings
     defaults: JobDefaults
@@ -133,3 +133,5 @@ class CommandLineHandover(msgspec.Struct, frozen=True, kw_only=True):
     """After this long a worker that is to end releases the jobs that it has not finished."""
     api_host: str
     api_port: int
+    max_body_bytes: int
+    max_batch_body_bytes: int

@@ -1,17 +1,17 @@
 """The configuration as it is shown and edited over HTTP: the values that both sides exchange.
 
 The API answers with these and never reads settings itself; config/editing/file.py makes them. So
-only the main programs know the configuration, even in the calls about it.
+only the main programs know the configuration, even in the calls about it. The docstrings of
+`Setting` and `SettingProblem` become descriptions in /openapi.json.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-import msgspec
+from msgspec import Struct
 
 from orpheus.shared.domain.handover import StoredSettings
-from orpheus.shared.domain.serving import Serving
 from orpheus.shared.errors import OrpheusError
 from orpheus.shared.moments import rfc3339
 
@@ -19,9 +19,11 @@ MASK = "••••••••"
 """Replaces a secret that is not shown. In a new text it means: keep the secret."""
 LONGEST_TEXT = 131_072
 """Characters of a file that can be edited: checking a much larger one takes long."""
+BY_HAND = "file"
+"""Who made a version that was found in the file."""
 
 
-class Setting(msgspec.Struct, frozen=True):
+class Setting(Struct, frozen=True):
     """A setting in force."""
 
     key: str
@@ -33,11 +35,9 @@ class Setting(msgspec.Struct, frozen=True):
     """`default`, `config/orpheus.toml:12`, a variable, `--set`."""
     origins: tuple[str, ...]
     """For a list of tables, such as `[[schedules]]`: what set each of them. Else empty."""
-    note: str | None = None
-    """Why it has no effect, if an operator's action counts more."""
 
 
-class SettingProblem(msgspec.Struct, frozen=True):
+class SettingProblem(Struct, frozen=True):
     """One thing to mend in the configuration."""
 
     key: str
@@ -49,12 +49,8 @@ class SettingProblem(msgspec.Struct, frozen=True):
     """Its line in the file's text."""
 
 
-BY_HAND = "file"
-"""Who made a version that was found in the file."""
-
-
-class ConfigurationVersion(msgspec.Struct, frozen=True):
-    """A text that the file has held since `at_ms`, by whom and why.
+class ConfigurationVersion(Struct, frozen=True):
+    """A text that the file has contained since `at_ms`, by whom and why.
 
     `by` is as in the audit log, or `file`: an editor on the machine has saved it.
     """
@@ -64,38 +60,24 @@ class ConfigurationVersion(msgspec.Struct, frozen=True):
     by: str
     reason: str | None
     text: str
-    rejection: str | None = None
-    """Why the supervisor did not take it, empty where that is not kept; None: it did."""
 
 
-class ShownVersion(msgspec.Struct, frozen=True):
-    """A version as it may be shown."""
+class ShownVersion(Struct, frozen=True):
+    """A version as it may be shown; `text` has its secrets masked.
+
+    `text` is None if its secrets cannot be told apart from the rest, or if it is not TOML.
+    """
 
     version: ConfigurationVersion
+    text: str | None
     is_in_file: bool
-    """The file holds it now."""
+    """The file contains it now."""
     is_in_force: bool
     """The supervisor works by it."""
-    is_toml: Callable[[str], bool]
-    mask: Callable[[str], str | None]
-    """Masks the secrets of a text. Blocks for up to 2 s for a long one."""
-
-    @property
-    def text(self) -> str | None:
-        """Its text with the secrets masked, made at each call; None: they cannot be told apart."""
-        return self.mask(self.version.text)
-
-    @property
-    def fault(self) -> str | None:
-        """Why it was not taken, as far as that is known."""
-        if self.text is None and not self.is_toml(self.version.text):
-            return "not TOML"
-        was_rejected = self.version.rejection is not None
-        return "rejected" if was_rejected and not self.is_in_force else None
 
 
 def version_json(shown: ShownVersion) -> dict[str, Any]:
-    """Return a version, its secrets masked. Blocks as `ShownVersion.mask` does."""
+    """Return a version for an answer."""
     version = shown.version
     return {
         "version": version.number,
@@ -105,15 +87,13 @@ def version_json(shown: ShownVersion) -> dict[str, Any]:
         "text": shown.text,
         "in_file": shown.is_in_file,
         "in_force": shown.is_in_force,
-        "fault": shown.fault,
-        "rejection": (version.rejection or None) if shown.fault else None,
     }
 
 
-class ConfigurationInForce(msgspec.Struct, frozen=True):
-    """The configuration that the programs run on: the file at a version, and the same in words.
+class ConfigurationInForce(Struct, frozen=True):
+    """The configuration that the supervisor works by, and the same in words.
 
-    `since_ms` is None without a supervisor.
+    `file`, `version` and `since_ms` are None without a supervisor.
     """
 
     file: str | None
@@ -122,15 +102,15 @@ class ConfigurationInForce(msgspec.Struct, frozen=True):
     text: str
 
 
-class ShownConfiguration(msgspec.Struct, frozen=True):
-    """The file and its settings. `etag` names its state, `obstacle` why it is not editable."""
+class ShownConfiguration(Struct, frozen=True):
+    """The file and the settings in force. `etag` names the file's state."""
 
     path: str | None
     text: str | None
+    """The file's text with its secrets masked."""
     etag: str | None
-    masked: int
-    """How many secrets the text does not show."""
     obstacle: str | None
+    """Why it cannot be edited."""
     in_force: ConfigurationInForce
     settings: tuple[Setting, ...]
     """Those in force, also while the file has problems."""
@@ -139,43 +119,34 @@ class ShownConfiguration(msgspec.Struct, frozen=True):
     """Problems that do not stop a reload: commands whose program is missing."""
 
 
-class Edit(msgspec.Struct, frozen=True):
-    """A new text, the text of a version, or values for single settings (None: the default)."""
+class Edit(Struct, frozen=True):
+    """A new text, or the number of the version whose text comes back."""
 
     text: str | None = None
-    values: Mapping[str, Any] = msgspec.field(default_factory=dict)
     version: int | None = None
 
 
-class EditOutcome(msgspec.Struct, frozen=True):
+class EditOutcome(Struct, frozen=True):
     """What an edit would do. `changed` and the slots are None if there is nothing to compare with.
 
     `refused`: keys that cannot be changed here; the rest is then not checked.
     """
 
-    problems: tuple[SettingProblem, ...]
+    problems: tuple[SettingProblem, ...] = ()
     warnings: tuple[SettingProblem, ...] = ()
     refused: tuple[str, ...] = ()
     text: str | None = None
-    """The new text, its secrets masked; None with problems."""
+    """The new text with its secrets masked; None with problems."""
     changed: tuple[str, ...] | None = None
     restarts: tuple[str, ...] | None = None
     starts: tuple[str, ...] | None = None
     stops: tuple[str, ...] | None = None
-    notes: tuple[str, ...] = ()
-    """Sentences: where the page and the API will be, or that they cannot change this back."""
-    not_compared: tuple[str, ...] = ()
-    """Tables whose secrets may change too: they are not compared, so that none can be guessed."""
     watched: bool = True
     """Whether a running supervisor watches the file."""
-    serving: tuple[Serving, Serving] | None = None
-    """What is served before and after it."""
-    again: str | None = None
-    """The setting for which the file was rejected, if it stays as it is."""
 
 
-class PlannedEdit(msgspec.Struct, frozen=True):
-    """A checked edit: `content` may replace the file while it holds `replaces` (None: is gone).
+class PlannedEdit(Struct, frozen=True):
+    """A checked edit: `content` may replace the file while it contains `replaces` (None: is gone).
 
     `etag` names the state of the file when it was read.
     """
@@ -183,19 +154,16 @@ class PlannedEdit(msgspec.Struct, frozen=True):
     outcome: EditOutcome
     content: bytes
     replaces: bytes | None
-    etag: str
+    etag: str | None
 
 
-class Sizes(NamedTuple):
-    """By name: the workers of each pool, and the instances of each program.
-
-    They are those in force if a supervisor runs, else those of the file, as far as it can be read.
-    """
+class Sizes(Struct, frozen=True):
+    """By name: the workers of each pool, and the instances of each program."""
 
     pools: Mapping[str, int]
     programs: Mapping[str, int]
-    finishes_within_s: float | None
-    """As in CommandLineHandover; None: that cannot be read."""
+    finishes_within_s: float
+    """As in CommandLineHandover."""
     ends_within_s: Mapping[str, float]
     """By program: after this long one that was asked to stop is killed."""
 
@@ -208,7 +176,7 @@ class ConfigurationEditor(Protocol):
     """Reads, checks and replaces the configuration file. Calls block for 10 to 300 ms."""
 
     def show(self) -> ShownConfiguration:
-        """Return the file, and the settings that it leads to."""
+        """Return the file, and the settings in force."""
 
     def sizes(self) -> Sizes:
         """Return the pools and programs with their numbers."""
@@ -231,8 +199,8 @@ class ConfigurationEditor(Protocol):
         """Write the new file beside the old one, and yield the function that replaces the old one.
 
         That function keeps the old file as a backup and returns the new etag. It raises
-        FileChanged, and then the file is as its last editor left it. If it succeeds, the new text
-        is kept as a version of `by`. Both raise NotEditable, and OSError for a full disk.
+        FileChanged if the file has changed. The new text is kept as a version of `by`. Both raise
+        NotEditable, and OSError for a full disk.
         """
 
 

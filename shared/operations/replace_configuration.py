@@ -7,7 +7,7 @@ there is no row: whoever may edit the file on the machine can do so while no dat
 
 from collections.abc import Sequence
 
-import msgspec
+from msgspec import Struct
 
 from orpheus.shared.operations.configuration import (
     BY_HAND,
@@ -55,7 +55,7 @@ def replace_configuration(
             raise
 
 
-class EditOnMachine(msgspec.Struct, frozen=True):
+class EditOnMachine(Struct, frozen=True):
     """What an editor on the machine has saved as `version`, after the version `before`.
 
     `changed` names the settings that differ, as far as they may be shown.
@@ -81,17 +81,10 @@ def record_edit_on_machine(store: Store, host: str, edit: EditOnMachine) -> None
 
 def _versions(editor: ConfigurationEditor, outcome: EditOutcome) -> tuple[str | None, str | None]:
     """Return the versions before and after, if they are kept, the latter with what differs."""
-    differences = _differences(outcome)
+    differences = _named(outcome.changed or ())
     kept = [f"version {one.version.number}" for one in editor.versions()[:2]]
     after = f"{kept[0]}: {differences}" if kept and differences else kept[0] if kept else None
     return kept[1] if len(kept) > 1 else None, after
-
-
-def _differences(outcome: EditOutcome) -> str:
-    """Return the settings that differ, and whose secrets may, in words."""
-    tables = " and ".join(outcome.not_compared)
-    secrets = f"secrets of {tables} are not compared" if tables else ""
-    return "; ".join(part for part in (_named(outcome.changed or ()), secrets) if part)
 
 
 def _named(changed: Sequence[str]) -> str:

@@ -40,14 +40,14 @@ def as_called(command: str) -> str:
     """Return a command to type next, with each `--config` and `--set` that this one was given.
 
     Without them another Orpheus would be meant, or a second one started. Secrets are masked: what
-    is printed may be kept in a log. A key that is no setting is left out: it has no effect.
+    is printed may be kept in a log.
     """
     context, (name, *rest) = click.get_current_context(silent=True), command.split(" ", 1)
     if context is None or name != "orpheus":
         return command
     config, sets, _ = given_to(context)
     options = [] if config is None else ["--config", shlex.quote(str(config))]
-    for text in filter(_is_setting, sets):
+    for text in sets:
         options += ["--set", shlex.quote(_shown(text))]
     return " ".join([name, *options, *rest])
 
@@ -67,17 +67,8 @@ def errors_as_called() -> Iterator[None]:
         raise
 
 
-def _is_setting(setting: str) -> bool:
-    from orpheus.config.problems import is_known  # noqa: PLC0415 - no completion needs it
-    from orpheus.config.settings import Settings  # noqa: PLC0415
-    from orpheus.config.sources import key_path  # noqa: PLC0415
-
-    key = key_path(setting.partition("=")[0])
-    return key is not None and is_known(tuple(key), Settings)
-
-
 def _shown(setting: str) -> str:
-    from orpheus.config.secret_values import secrets_in  # noqa: PLC0415 - no completion needs it
+    from orpheus.config.shown import secrets_in  # noqa: PLC0415 - no completion needs it
     from orpheus.config.sources import key_path, nested  # noqa: PLC0415
     from orpheus.shared.operations.configuration import MASK  # noqa: PLC0415
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from orpheus.config.sources import config_file, is_there
+from orpheus.config.files import is_there
+from orpheus.config.sources import config_file
 from orpheus.config.toml_text import read_toml
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json

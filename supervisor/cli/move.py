@@ -30,7 +30,7 @@ def move(operator: Operator, source: str, target: str) -> None:
     run it again: it goes on where it was.
     """
     name_program("move")
-    settings = operator.checked_settings()
+    settings = operator.settings()
     with _locked(settings, source, target), contextlib.ExitStack() as opened:
         left = opened.enter_context(_opened(settings, source, create=False))
         arrived = opened.enter_context(_opened(settings, target, create=True))
@@ -51,7 +51,7 @@ def reopen(operator: Operator) -> None:
 
     What has happened in the other database since then is not in this one.
     """
-    settings = operator.checked_settings()
+    settings = operator.settings()
     url = settings.database.url
     with _locked(settings, url), _opened(settings, url, create=False) as store:
         if store.moves.mark() is None:

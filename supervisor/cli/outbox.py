@@ -22,8 +22,7 @@ def outbox() -> None:
 @for_operator
 def schema(operator: Operator, database: str, table: str | None) -> None:
     """Print the SQL that makes the table, to be run once in the application's database."""
-    settings = operator.settings()
-    name = _configured_table(settings, database) if table is None else table
+    name = _configured_table(operator.settings(), database) if table is None else table
     try:
         sql = create_table(database, name)
     except ValueError as error:

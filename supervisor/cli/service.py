@@ -35,7 +35,7 @@ _EVENTS_AT_ONCE = 1_000
 @for_operator
 def healthcheck(operator: Operator) -> int:
     """Ask the API whether it is ready; exit 1 if it is not."""
-    handover = operator.handover(certain=True)
+    handover = operator.handover()
     host, port = handover.api_host, handover.api_port
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     if not port:
@@ -92,7 +92,7 @@ def reload(operator: Operator, host: str | None, reason: str | None) -> int:
 
     Processes may still be replaced after this command has ended: `orpheus workers` shows them.
     """
-    with operator.opened(certain=True) as (store, handover):
+    with operator.opened() as (store, handover):
         seq, actor = store.events.last_seq(), operator.actor(reason)
         supervisor, request_id = ask_supervisor(
             store, actor, RequestAction.RELOAD, host, handover.beat_timeout_s
@@ -138,7 +138,7 @@ def _outcome(
 @for_operator
 def stop(operator: Operator, host: str | None, reason: str | None) -> None:
     """Stop Orpheus in order, as Ctrl-C does, and wait until it has ended."""
-    with operator.opened(certain=True) as (store, handover):
+    with operator.opened() as (store, handover):
         actor, action = operator.actor(reason), RequestAction.STOP
         supervisor, _ = ask_supervisor(store, actor, action, host, handover.beat_timeout_s)
         while not has_ended(store, supervisor):

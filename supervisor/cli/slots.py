@@ -91,7 +91,7 @@ def scale(
 
     It lasts until the file's number changes, or until the supervisor restarts.
     """
-    with operator.opened(certain=True) as (store, handover):  # for the names of pools and programs
+    with operator.opened() as (store, handover):  # for the names of pools and programs
         check_supervised(store, handover.beat_timeout_s)
         message = f"{pool}: {workers} asked for"
         pools, programs = handover.storage.pools, handover.programs

@@ -165,7 +165,7 @@ class Orders(msgspec.Struct, eq=False):
         body = {
             "source": str(new.settings.source or ""),
             "why": new.why,
-            "changed": list(new.shown_changes),
+            "changed": list(new.changed),
             "restarts": restarts,
         }
         self.recorder.record(Kind.CONFIG_RELOADED, body)

@@ -14,9 +14,9 @@ import msgspec
 from msgspec.structs import replace
 
 from orpheus.config.changes import worker_runs_on
+from orpheus.config.files import token_digest
 from orpheus.config.handovers import for_api, for_programs, for_worker
 from orpheus.config.settings import Settings
-from orpheus.config.token_file import token_digest
 from orpheus.shared.domain.processes import API_SLOT, Role
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.supervisor.policy.fleet import WantedSlot

@@ -19,11 +19,10 @@ from threading import Lock, Thread
 import msgspec
 from msgspec.structs import replace
 
-from orpheus.config.changes import MEANT, changed_keys, emptied, shown_changes
+from orpheus.config.changes import MEANT, changed_keys, emptied
+from orpheus.config.files import is_there, state_of
 from orpheus.config.handovers import for_commands, for_database, for_storage
-from orpheus.config.regular_file import read_regular_file, state_of, text_of
 from orpheus.config.settings import Settings
-from orpheus.config.sources import is_there
 from orpheus.shared.errors import ConfigurationError, OrpheusError, StorageError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.logs import configure_logging, get_logger
@@ -43,8 +42,6 @@ _LOOK_INTERVAL_S = 1.0
 _FIXED = ("database.url", "database.state_dir")
 _SETTLE_S = 0.25
 """A file that has just changed is read once it has stayed the same for so long."""
-_GONE_AFTER_S = 3.0
-"""A file that is missing for less is being copied, or replaced by an editor."""
 _RETRY_S = 5.0
 """How long to wait between two attempts while the database cannot be written."""
 
@@ -52,9 +49,8 @@ _RETRY_S = 5.0
 class Reloaded(msgspec.Struct, frozen=True):
     """A configuration that was checked and is in the database already.
 
-    `why` says what asked for it. `changed` names the settings that differ, `shown_changes` those of
-    them that may be told to people who must not see secrets. With `replace_all` every process is
-    replaced. `edit`: an editor on the machine has saved it.
+    `why` says what asked for it. `changed` names the settings that differ. With `replace_all` every
+    process is replaced. `edit`: an editor on the machine has saved it.
     """
 
     why: str
@@ -62,7 +58,6 @@ class Reloaded(msgspec.Struct, frozen=True):
     listener: socket | None
     build: str
     changed: tuple[str, ...]
-    shown_changes: tuple[str, ...]
     replace_all: bool
     edit: EditOnMachine | None
 
@@ -86,8 +81,7 @@ class Reloader:
 
     It is readable (`fileno`) when there is a result (`take`). `describing` is held while a child of
     this thread describes the job modules: the code that reaps other children must leave that child
-    alone. `keep` is called with settings that were checked, before the main loop adopts them, and
-    `note_rejected` with the text that was not taken, and why.
+    alone. `keep` is called with settings that were checked, before the main loop adopts them.
     """
 
     def __init__(
@@ -96,26 +90,20 @@ class Reloader:
         settings: Settings,
         listeners: Listeners,
         keep: Callable[[Settings], EditOnMachine | None],
-        note_rejected: Callable[[str, str], None],
     ) -> None:
         """Look at the file, but do not watch it yet."""
         self._read = read
         self._settings = settings
         self._listeners = listeners
         self._keep = keep
-        self._note_rejected = note_rejected
         self.describing = Lock()
         self.trouble = ""
         """What a new configuration waits for; empty: for nothing. Any thread may read it."""
         self._stopping = False
         self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._results: deque[Reloaded | Rejected] = deque()
-        self._gone_at_s: float | None = None
-        self._told_gone = False
         self._results_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._seen = state_of(settings.source)
-        # The start read the file a while ago: a version that was saved since is not known yet.
-        self._known = self._seen if _is_in_its_file(settings) else None
+        self._known = self._seen = settings.sources.state
         self._thread = Thread(target=self._run, name="reloader", daemon=True)
 
     def start(self) -> None:
@@ -162,15 +150,9 @@ class Reloader:
             ", ".join(dict.fromkeys(one.why for one in orders)),
             any(one.replace_all for one in orders),
         )
-        source = self._settings.source
-        self._known = self._seen = state_of(source)
-        self._told_gone = self._known is None
         # Before the check: it may take long, and another text may be saved meanwhile.
-        text = None if source is None else text_of(source)
-        result = self._checked(order)
-        if isinstance(result, Rejected) and text is not None:
-            self._note_rejected(text, result.reason)
-        return result
+        self._known = self._seen = state_of(self._settings.source)
+        return self._checked(order)
 
     def _wait(self, most_s: float | None) -> list[_Order]:
         """Return the orders to reload; none after `most_s`, unless the file was saved."""
@@ -188,23 +170,15 @@ class Reloader:
     def _look_in_s(self) -> float | None:
         if self._settings.source is None or not self._settings.supervisor.watch_config:
             return None
-        if self._seen not in (None, self._known):
+        if self._seen != self._known:
             return _SETTLE_S
         now_s = time.monotonic()
         return next_multiple_s(now_s, _LOOK_INTERVAL_S) - now_s
 
     def _file_has_settled(self) -> bool:
-        """Return whether the file differs from the one read last, but not from a moment ago.
-
-        A file that is gone is told once, if it does not come back soon.
-        """
+        """Return whether the file differs from the one read last, but not from a moment ago."""
         now, before = state_of(self._settings.source), self._seen
         self._seen = now
-        if now is None:
-            if self._gone_at_s is None:
-                self._gone_at_s = time.monotonic()
-            return not self._told_gone and time.monotonic() - self._gone_at_s >= _GONE_AFTER_S
-        self._gone_at_s = None
         return now == before and now != self._known
 
     def _checked(self, order: _Order) -> Reloaded | Rejected | None:
@@ -232,14 +206,12 @@ class Reloader:
 
     def _check(self, order: _Order) -> Reloaded:
         source = self._settings.source
-        was_there = source is None or is_there(source)
-        settings = self._read() if was_there else self._settings
-        if not was_there or (source is not None and settings.source is None):
+        if source is not None and not is_there(source):
             raise ConfigurationError(f"{source} is gone: what it set stays")
-        if emptied(self._settings.source_text, settings.source_text):
+        settings = self._read()
+        if emptied(self._settings.sources.text, settings.sources.text):
             raise ConfigurationError(f"{source} is empty: what it set stays; {MEANT}")
         changed = tuple(changed_keys(self._settings, settings))
-        shown = tuple(shown_changes(self._settings, settings))
         for key in _FIXED:
             if key in changed:
                 raise ConfigurationError(
@@ -258,10 +230,8 @@ class Reloader:
             raise
         edit = self._keep(settings)
         if edit is not None:
-            edit = replace(edit, changed=shown)
-        return Reloaded(
-            order.why, settings, listener, build, changed, shown, order.replace_all, edit
-        )
+            edit = replace(edit, changed=changed)
+        return Reloaded(order.why, settings, listener, build, changed, order.replace_all, edit)
 
     @staticmethod
     def _write(settings: Settings, types: Sequence[TypeRow]) -> str:
@@ -280,12 +250,3 @@ def described_types(settings: Settings) -> list[TypeRow]:
     """Return the job types as their modules describe them now; see `describe_types`."""
     jobs, timeout_s = settings.jobs, settings.supervisor.start_timeout
     return describe_types(jobs.modules, for_commands(settings), timeout_s, jobs.around)
-
-
-def _is_in_its_file(settings: Settings) -> bool:
-    """Return whether the file still holds what the settings were read from."""
-    try:
-        text = read_regular_file(settings.source) if settings.source is not None else b""
-    except OSError:
-        return False
-    return text == settings.source_text.encode()

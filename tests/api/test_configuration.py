@@ -2,9 +2,7 @@
 
 import json
 import os
-import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +10,15 @@ import pytest
 
 from orpheus.config.editing import file as file_module
 from orpheus.config.editing.file import ConfigurationFile
+from orpheus.config.effective import effective_note
+from orpheus.config.load import load_settings
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.operations.configuration import MASK
+from orpheus.shared.process.living_note import write_note
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage import open_storage, state_files
 from tests.audit_log import entries_of
-from tests.variants import variants
 
 TEXT = """# Kept.
 [api]
@@ -28,6 +28,14 @@ port = 1 # also kept
 name = "pay"
 argv = ["true"]
 env = {KEY = "hush"}
+"""
+SECOND = TEXT.replace("port = 1", "port = 2").replace("hush", MASK)
+ALERT = """
+[[alerts]]
+name = "down"
+on = ["worker.fatal"]
+type = "add"
+payload = {{text = "{}"}}
 """
 
 
@@ -65,11 +73,21 @@ def refused(answer: Any, status: int) -> dict[str, Any]:
     return body
 
 
-def test_the_settings_are_told_with_where_they_come_from(api: Any, path: Path) -> None:
+def versions_of(api: Any) -> list[dict[str, Any]]:
+    answer = api.client.get("/config/versions")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+def test_the_settings_are_told_with_where_they_come_from_and_without_secrets(
+    api: Any, path: Path
+) -> None:
     answer = api.client.get("/config")
     told = answer.json()
     assert answer.status_code == 200
-    assert answer.headers["ETag"].startswith('"')
+    assert answer.headers["ETag"] == f'"{told["etag"]}"'
     settings = {one["key"]: (one["value"], one["origin"]) for one in told["settings"]}
     assert settings["api.port"] == (1, f"{path}:3")
     assert settings["api.max_clients"] == (7, "--set")
@@ -77,16 +95,15 @@ def test_the_settings_are_told_with_where_they_come_from(api: Any, path: Path) -
     (timeout,) = (one for one in told["settings"] if one["key"] == "jobs.timeout")
     assert timeout["as_written"] == "15m"
     assert (told["path"], told["problems"], told["rejected"]) == (str(path), [], None)
-
-
-def test_no_secret_is_told(api: Any) -> None:
-    answer = api.client.get("/config")
     assert "hush" not in answer.text
-    assert answer.json()["masked"] == 1
-    assert MASK in answer.json()["text"]
+    assert MASK in told["text"]
 
 
-def test_a_rejected_file_is_told_with_the_supervisors_reason(api: Any, path: Path) -> None:
+def test_a_rejected_file_is_told_with_the_supervisors_reason(
+    api: Any, path: Path, state: StateFiles
+) -> None:
+    state.running_settings.parent.mkdir(exist_ok=True)
+    write_note(state.running_settings, effective_note(load_settings(path, (), {}), 5000, 3))
     reason = "api.port: must be less"
     slot = api.slot("supervisor", SlotState.READY, Role.SUPERVISOR, degraded=True, rejected=reason)
     api.store.processes.put_slots([slot])
@@ -94,8 +111,9 @@ def test_a_rejected_file_is_told_with_the_supervisors_reason(api: Any, path: Pat
     told = api.client.get("/config").json()
     assert told["rejected"] == "api.port: must be less"
     assert [problem["line"] for problem in told["problems"]] == [2]
-    settings = {one["key"]: one["value"] for one in told["settings"]}
-    assert settings["api.max_clients"] == 7, "what is in force is never empty"
+    in_force = told["in_force"]
+    assert (in_force["version"], in_force["since"]) == (3, "1970-01-01T00:00:05.000Z")
+    assert {one["key"]: one["value"] for one in told["settings"]}["api.port"] == 1
     (shown,) = api.client.get("/workers").json()["items"]
     assert shown["reason"] == "configuration rejected: api.port: must be less"
 
@@ -105,7 +123,7 @@ def test_an_api_without_a_file_says_what_to_do(start: Any, state: StateFiles) ->
     told = api.client.get("/config")
     assert told.json()["text"] is None
     assert "ETag" not in told.headers
-    body = refused(api.client.put("/config", json={"set": {"api.port": 1}}), 409)
+    body = refused(api.client.put("/config?check=true", json={"text": "#"}), 409)
     assert "--config" in body["detail"]
 
 
@@ -113,83 +131,52 @@ def test_a_text_replaces_the_file_and_keeps_its_secrets(
     api: Any, put: Callable[..., Any], path: Path
 ) -> None:
     shown = api.client.get("/config")
-    text = shown.json()["text"].replace("port = 1", "port = 2")
-    answer = put({"text": text, "reason": "because"}, etag=shown.headers["ETag"])
+    text = shown.json()["text"].replace("port = 1", "port = 24242")
+    answer = put({"text": text, "reason": "a busy week"}, etag=shown.headers["ETag"])
     assert answer.status_code == 200, answer.text
     told = answer.json()
     assert (told["written"], told["changed"], told["restarts"]) == (True, ["api.port"], ["api"])
     assert "2 seconds" in told["takes_effect"]
     assert "hush" not in answer.text
-    assert path.read_text() == TEXT.replace("port = 1", "port = 2")
+    assert path.read_text() == TEXT.replace("port = 1", "port = 24242")
     assert path.with_name("orpheus.toml.bak").read_text() == TEXT
     assert answer.headers["ETag"] == api.client.get("/config").headers["ETag"]
-
-
-def test_one_setting_is_changed_and_the_rest_stays(put: Callable[..., Any], path: Path) -> None:
-    answer = put({"set": {"api.port": 2}}, etag=None)
-    assert answer.json()["changed"] == ["api.port"]
-    assert path.read_text() == TEXT.replace("port = 1", "port = 2")
-
-
-def test_who_and_why_and_how_much_stand_in_the_trail_and_no_value(
-    api: Any, put: Callable[..., Any]
-) -> None:
-    put({"set": {"api.port": 24242, "jobs.timeout": "31m"}, "reason": "a busy week"})
     (row,) = api.client.get("/audit").json()["items"]
-    assert (row["action"], row["target"], row["count"]) == ("configure", "configuration", 2)
+    assert (row["action"], row["target"], row["count"]) == ("configure", "configuration", 1)
     assert (row["by"], row["reason"]) == ("api:127.0.0.1", "a busy week")
+    assert (row["before"], row["after"]) == ("version 1", "version 2: api.port")
     assert "24242" not in json.dumps(row)
 
 
 def test_a_check_tells_all_and_writes_nothing(
     api: Any, put: Callable[..., Any], path: Path
 ) -> None:
-    bad = put({"text": '[api]\nport = "x"\nprot = 1\n' + _commands()}, "?check=true", None)
-    assert bad.status_code == 200
-    told = bad.json()
-    assert [(p["key"], p["line"]) for p in told["problems"]] == [("api.port", 2), ("api.prot", 3)]
+    wrong = {"text": SECOND.replace("port = 2", 'port = "x"\nprot = 1')}
+    told = put(wrong, "?check=true", None).json()
+    assert [(p["key"], p["line"]) for p in told["problems"]] == [("api.port", 3), ("api.prot", 4)]
     assert (told["written"], told["changed"], told["text"]) == (False, None, None)
-    good = put({"set": {"pools.default.workers": 0}}, "?check=true", None).json()
+    body = refused(put(wrong), 422)
+    assert [error["pointer"] for error in body["errors"]] == ["/text", "/text"]
+    assert body["errors"][0]["detail"].startswith("line 3: api.port: must be")
+    text = f"{SECOND}[pools.default]\nworkers = 0\n"
+    good = put({"text": text}, "?check=true", None).json()
     assert good["stops"] == [f"default-{n + 1}" for n in range(len(good["stops"]))] != []
     assert good["written"] is False
     assert path.read_text() == TEXT
     assert entries_of(api.store, 5) == []
 
 
-def _commands() -> str:
-    return TEXT[TEXT.index("[[") :].replace("hush", MASK)
-
-
-def test_every_problem_is_refused_with_its_line(put: Callable[..., Any], path: Path) -> None:
-    body = refused(put({"text": '[api]\nport = "x"\nprot = 1\n' + _commands()}), 422)
-    assert [error["pointer"] for error in body["errors"]] == ["/text", "/text"]
-    assert body["errors"][0]["detail"].startswith("line 2: api.port: must be")
-    assert body["errors"][1]["detail"].startswith("line 3: api.prot: unknown key")
-    body = refused(put({"set": {"api.prot": 1, "api..x": 1}}), 422)
-    assert {error["pointer"] for error in body["errors"]} == {"/set/api..x"}
-    assert path.read_text() == TEXT
-
-
 @pytest.mark.parametrize(
-    "values",
+    "text",
     [
-        {"jobs.modules": ["os"]},
-        {"jobs.around": ["os:system"]},
-        {"commands": []},
-        {"commands": [{"name": "pay", "argv": ["rm"], "env": {"KEY": "hush"}}]},
-        {"database.url": "sqlite:///other.db"},
-        {"api.token_file": ""},
-        {"api.token_file": "/etc/shadow"},
+        f"{SECOND}[jobs]\nmodules = ['os']\n",
+        f"{SECOND}[database]\nurl = 'sqlite:///x.db'\n",
+        SECOND.replace("port = 2", "token_file = '/x'"),
+        SECOND.replace("true", "rm"),
     ],
 )
-def test_what_names_code_is_refused(
-    put: Callable[..., Any], path: Path, values: dict[str, Any]
-) -> None:
-    answer = put({"set": values})
-    if values == {"api.token_file": ""}:  # as it is
-        assert answer.status_code == 200
-        return
-    body = refused(answer, 403)
+def test_what_names_code_is_refused(put: Callable[..., Any], path: Path, text: str) -> None:
+    body = refused(put({"text": text}), 403)
     assert ": cannot be changed here, as it names " in body["detail"]
     assert path.read_text() == TEXT
 
@@ -200,30 +187,27 @@ def test_a_text_needs_to_say_what_it_replaces(put: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("etag", ['"other"', "other", 'W/"other"', '"a", "b"', ""])
 def test_a_file_that_is_not_what_was_seen_is_left_alone(
-    put: Callable[..., Any], path: Path, etag: str
+    api: Any, put: Callable[..., Any], path: Path, etag: str
 ) -> None:
-    assert "read it again" in refused(put({"set": {"api.port": 2}}, etag=etag), 412)["detail"]
+    assert "read it again" in refused(put({"text": SECOND}, etag=etag), 412)["detail"]
     assert path.read_text() == TEXT
-
-
-def test_one_of_several_states_will_do(api: Any, put: Callable[..., Any]) -> None:
     seen = api.client.get("/config").headers["ETag"]
-    assert put({"set": {"api.port": 2}}, etag=f'"other", {seen}').status_code == 200
+    assert put({"text": SECOND}, etag=f"{etag or 'x'}, {seen}").status_code == 200
 
 
 @pytest.mark.parametrize(
     ("body", "query"),
     [
         ({}, ""),
-        ({"text": "", "set": {"api.port": 1}}, ""),
-        ({"set": {}}, ""),
+        ({"text": "", "version": 1}, ""),
         ({"text": 5}, ""),
         ({"text": "x" * 131_073}, ""),
-        ({"set": {"api.port": 1}, "check": True}, ""),
-        ({"set": {"api.port": 1}}, "?check="),
-        ({"set": {"api.port": 1}}, "?check=perhaps"),
-        ({"set": {"api.port": 1}}, "?chekc=true"),
-        ({"set": {"api.port": 1}, "reason": ""}, ""),
+        ({"version": 0}, ""),
+        ({"version": "1"}, ""),
+        ({"text": TEXT, "check": True}, ""),
+        ({"text": TEXT}, "?check="),
+        ({"text": TEXT}, "?chekc=true"),
+        ({"text": TEXT, "reason": ""}, ""),
     ],
 )
 def test_a_body_that_is_neither_writes_nothing(
@@ -238,7 +222,7 @@ def test_the_owner_stays(put: Callable[..., Any], path: Path) -> None:
         reason = "only root can give the file to somebody else"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     os.chown(path, 1234, 1234)
-    assert put({"set": {"api.port": 2}}).status_code == 200
+    assert put({"text": SECOND}).status_code == 200
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1234)
 
 
@@ -249,49 +233,25 @@ def test_a_full_disk_is_507_and_nothing_is_in_the_trail(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("orpheus.config.editing.file.new_file", full)
-    answer = put({"set": {"api.port": 2}})
+    answer = put({"text": SECOND})
     refused(answer, 507)
     assert answer.headers["Retry-After"]
     assert entries_of(api.store, 5) == []
 
 
-@pytest.mark.parametrize("every_ms", variants([1, 3], 3))
-@pytest.mark.parametrize("by_rename", [True, False])
-def test_no_save_of_an_editor_is_lost(
-    api: Any, put: Callable[..., Any], path: Path, by_rename: bool, every_ms: int
-) -> None:
-    """Whichever comes first, the line that the editor saved is in the file at the end."""
-    answers = set()
-    for number in range(0, 30, every_ms):
-        path.write_text(TEXT)
-        saved = TEXT + f"# saved {number}\n"
-        new = path.with_name("editor.tmp")
-        new.write_text(saved)
-        moment = threading.Timer(number * 0.001, partial(new.replace, path))
-        if not by_rename:
-            moment = threading.Timer(number * 0.001, path.write_text, [saved])
-        moment.start()
-        answer = put({"set": {"api.port": 2}})
-        moment.join()
-        assert f"# saved {number}" in path.read_text(), answer.text
-        answers.add(answer.status_code)
-    assert answers <= {200, 412}
-    assert {one.name for one in path.parent.iterdir()} <= {
-        path.name, "orpheus.toml.bak", "editor.tmp", "data",
-    }  # fmt: skip
-
-
-def test_a_commit_that_fails_leaves_the_file_as_it_was(
+def test_a_commit_that_fails_leaves_the_file_and_its_versions_as_they_were(
     api: Any, put: Callable[..., Any], path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(name: str) -> None:
         if name == "commit.before":
             raise DatabaseFull("no space is left")
 
-    monkeypatch.setattr("orpheus.shared.storage.sqlite.connection.program_failpoint", fail)
-    refused(put({"set": {"api.port": 2}}), 507)
+    with monkeypatch.context() as patched:
+        patched.setattr("orpheus.shared.storage.sqlite.connection.program_failpoint", fail)
+        refused(put({"text": SECOND}), 507)
     assert path.read_text() == TEXT
     assert {one.name for one in path.parent.iterdir()} == {path.name, "data"}
+    assert ["port = 1" in one["text"] for one in versions_of(api)] == [True]
 
 
 def test_others_write_while_the_file_is_written(
@@ -308,7 +268,7 @@ def test_others_write_while_the_file_is_written(
             return step(*args)
 
         monkeypatch.setattr(file_module, name, look_and)
-    assert put({"set": {"api.port": 2}}).status_code == 200
+    assert put({"text": SECOND}).status_code == 200
     assert could_write == [True, True]
 
 
@@ -316,7 +276,7 @@ def test_a_save_at_the_last_moment_stays_and_the_trail_says_so(
     api: Any, put: Callable[..., Any], path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_module, "replace_file", lambda *_: False)
-    assert "read it again" in refused(put({"set": {"api.port": 2}}), 412)["detail"]
+    assert "read it again" in refused(put({"text": SECOND}), 412)["detail"]
     rows = entries_of(api.store, 5)
     assert [(row.target, row.count) for row in rows] == [
         ("configuration, which was not replaced", 0), ("configuration", 1),
@@ -327,15 +287,11 @@ def test_a_save_at_the_last_moment_stays_and_the_trail_says_so(
 def test_a_schedule_that_could_not_start_is_refused_with_its_reason(
     put: Callable[..., Any], path: Path
 ) -> None:
-    schedule = {"name": "a", "type": "strict", "every": 60, "payload": {"n": "x"}}
-    body = refused(put({"set": {"schedules": [schedule]}}), 422)
+    schedule = "[[schedules]]\nname = 'a'\nevery = 60\ntype = 'strict'\npayload = {n = 'x'}\n"
+    body = refused(put({"text": SECOND + schedule}), 422)
     assert "payload.n" in body["errors"][0]["detail"]
-    schedule["type"] = "strct"
-    told = put({"set": {"schedules": [schedule]}}, "?check=true").json()["problems"]
-    assert ["did you mean 'strict'" in one["detail"] for one in told] == [True]
     assert path.read_text() == TEXT
-    schedule |= {"type": "strict", "payload": {"n": 1}}
-    assert put({"set": {"schedules": [schedule]}}).status_code == 200
+    assert put({"text": SECOND + schedule.replace("'x'", "1")}).status_code == 200
 
 
 def test_a_folder_that_cannot_be_written_is_409(
@@ -347,33 +303,66 @@ def test_a_folder_that_cannot_be_written_is_409(
         return Path(asked) != path.parent and is_allowed(asked, *how, **ids)
 
     monkeypatch.setattr(os, "access", access)
-    assert "edit it there" in refused(put({"set": {"api.port": 2}}), 409)["detail"]
+    assert "edit it there" in refused(put({"text": SECOND}), 409)["detail"]
 
 
 def test_it_is_told_when_nobody_watches_the_file(start: Callable[..., Any], path: Path) -> None:
     path.write_text("[supervisor]\nwatch_config = false\n")
     editor = ConfigurationFile(path, [], {}, state_files(f"sqlite:///{path.parent}/o.db"))
-    edit = {"set": {"api.port": 2}}
-    watched = start(configuration=lambda: editor, supervised=True).client.put("/config", json=edit)
-    assert "SIGHUP" in watched.json()["takes_effect"]
-    alone = start(configuration=lambda: editor).client.put("/config", json=edit)
-    assert "next start" in alone.json()["takes_effect"]
+    edit = {"text": "[supervisor]\nwatch_config = false\n[api]\nport = 2\n"}
+    for supervised, told in ((True, "SIGHUP"), (False, "next start")):
+        api = start(configuration=lambda: editor, supervised=supervised)
+        assert told in api.client.put("/config?check=true", json=edit).json()["takes_effect"]
 
 
-def test_a_queue_that_stays_as_an_operator_has_put_it_is_told(
-    api: Any, put: Callable[..., Any]
+# Versions
+
+
+def test_each_save_is_a_version_and_going_back_is_checked_like_an_edit(
+    api: Any, put: Callable[..., Any], path: Path
 ) -> None:
-    pause = {"set": {"queues.held.paused": True}}
-    assert put(pause, "?check=true").json()["notes"] == []
-    api.store.queues.resume("held")
-    api.store.queues.pause("other")
-    by_hand = "Queue held stays open: an operator has resumed it, which counts more than the file."
-    assert put(pause, "?check=true").json()["notes"] == [by_hand]
-    assert put(pause).json()["notes"] == [by_hand]
-    api.store.queues.pause("held")
-    (told,) = put({"set": {"queues.held.paused": False}}, "?check=true").json()["notes"]
-    assert told.startswith("Queue held stays paused: an operator has paused it")
-    assert put({"set": {"queues.held.max_running": 2}}, "?check=true").json()["notes"] == []
+    assert versions_of(api) == []
+    put({"text": SECOND, "reason": "a busy week"})
+    newest, first = versions_of(api)
+    assert (newest["version"], newest["by"], newest["reason"]) == (
+        2, "api:127.0.0.1", "a busy week",
+    )  # fmt: skip
+    assert (first["version"], first["by"], first["reason"]) == (1, "file", None)
+    assert (newest["in_file"], first["in_file"], first["in_force"]) == (True, False, False)
+    assert MASK in first["text"] and "hush" not in first["text"]
+    told = put({"version": 1}, "?check=true", None).json()
+    assert (told["changed"], told["restarts"], told["written"]) == (["api.port"], ["api"], False)
+    assert put({"version": 1}, etag=None).status_code == 428, "it replaces a whole text"
+    assert put({"version": 1, "reason": "it was better"}).json()["written"] is True
+    assert path.read_text(encoding="utf-8") == TEXT, "with its secret"
+    (row, _) = api.client.get("/audit").json()["items"]
+    assert (row["target"], row["count"]) == ("configuration, back to version 1", 1)
+    assert put({"version": 7}, "?check=true").status_code == 404
+
+
+def test_a_version_with_other_code_can_only_be_taken_on_the_machine(
+    put: Callable[..., Any], path: Path
+) -> None:
+    put({"text": SECOND})
+    path.write_text(TEXT.replace('["true"]', '["false"]'), encoding="utf-8")
+    answer = put({"version": 1})
+    assert answer.status_code == 403
+    assert answer.json()["errors"][0]["pointer"] == "/version"
+    assert "orpheus config rollback" in answer.json()["detail"]
+
+
+def test_a_guessed_secret_is_confirmed_by_no_answer(
+    api: Any, put: Callable[..., Any], path: Path
+) -> None:
+    path.write_text(TEXT + ALERT.format("token-1"), encoding="utf-8")
+    told = []
+    for guess in ("token-1", "token-2"):
+        text = TEXT.replace("hush", MASK) + ALERT.format(guess)
+        answer = put({"text": text})
+        assert answer.status_code == 200, answer.text
+        back = put({"version": 1}, "?check=true").json()
+        told.append((answer.json()["changed"], back["changed"], versions_of(api)[0]["in_file"]))
+    assert told[0] == told[1] == (["alerts"], [], True)
 
 
 # The whole system
@@ -389,12 +378,13 @@ def test_the_supervisor_takes_what_was_put(
     told = system.get("/config")
     origins = {one["key"]: one["origin"] for one in told["settings"]}
     assert (told["path"], origins["api.port"]) == (str(path), "--set")
-    edit = {"set": {"pools.default.workers": 2}, "reason": "more"}
-    assert system.client.put("/config", json=edit).json()["starts"] == ["default-2"]
+    assert told["in_force"]["text"] == "The supervisor works by the file as it is."
+    edit = {"text": "[pools.default]\nworkers = 2 # few\n", "reason": "more"}
+    headers = {"If-Match": f'"{told["etag"]}"'}
+    answer = system.client.put("/config", json=edit, headers=headers)
+    assert answer.json()["starts"] == ["default-2"]
     wait_for(lambda: "default-2" in system.workers(), "the second worker")
-    assert path.read_text() == "[pools.default]\nworkers = 2 # few\n"
     # A file that checks but cannot be taken: its reason is told here, too.
-    system.client.put("/config", json={"set": {"jobs.cancel_grace": "11s"}})
     path.write_text("[pools.default]\nworkers = 2\n[jobs]\nmodules = ['no_such_module']\n")
     rejected = wait_for(lambda: system.get("/config")["rejected"], "the rejection")
     assert "no_such_module" in rejected

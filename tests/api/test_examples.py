@@ -52,7 +52,8 @@ class Recorder:
     def call(self, api: Any, call: str, body: Any = None, **parts: Any) -> Any:
         """Call `POST /jobs/{job_id}/run` with `job_id=…`; returns the parsed answer."""
         method, path = call.split()
-        answer = api.client.request(method, path.format(**parts), json=body)
+        headers = {"If-Match": "*"} if method == "PUT" else {}
+        answer = api.client.request(method, path.format(**parts), json=body, headers=headers)
         assert answer.status_code < 400 or call == "GET /readyz", answer.text
         entry = self.calls.setdefault(call, {})
         if body is not None:
@@ -229,7 +230,8 @@ def record_supervision(api: Any, recorder: Recorder) -> None:
 
 def record_configuration_and_refusals(api: Any, recorder: Recorder) -> None:
     recorder.call(api, "GET /config")
-    edit = {"set": {"pools.default.workers": 4}, "reason": "a busy week"}
+    text = api.client.get("/config").json()["text"]
+    edit = {"text": f"{text}\n[pools.other]\nworkers = 4\n", "reason": "a busy week"}
     recorder.call(api, "PUT /config", edit)
     recorder.call(api, "GET /config/versions")
     json_type = {"Content-Type": "application/json"}

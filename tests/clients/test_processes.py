@@ -12,7 +12,7 @@ from orpheus.shared.storage import open_store
 from tests.api.conftest import ADD, Running
 from tests.variants import variants
 
-HEAVY = ("pydantic", "pydantic_settings", "fastapi", "starlette", "click", "rich", "httpx2", "apsw")
+HEAVY = ("pydantic", "fastapi", "starlette", "click", "rich", "httpx2", "apsw")
 
 FORKING = """
 import asyncio, os, sys, threading, warnings

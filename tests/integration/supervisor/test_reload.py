@@ -17,7 +17,8 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from orpheus.config.running_settings import running_settings_at
+from orpheus.config.effective import read_effective
+from orpheus.shared.storage import state_files
 from tests.conftest import systems_below
 from tests.integration.supervisor.configured import Configured
 from tests.machine import wait_until
@@ -81,9 +82,9 @@ def test_a_pool_grows_and_shrinks_when_the_file_is_saved_and_stays_as_an_operato
     """Until the file says another number; what is kept for commands is what is in force."""
 
     def kept_workers() -> int:
-        kept = running_settings_at(running.system.database.parent / "supervisor.json")
+        kept = read_effective(state_files(f"sqlite:///{running.system.database}"))
         assert kept is not None
-        return int(kept.tables["pools"]["default"]["workers"])
+        return kept.sizes.pools["default"]
 
     assert kept_workers() == 1
     one = {"api", "supervisor", "default-1"}

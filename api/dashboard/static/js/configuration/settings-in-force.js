@@ -8,7 +8,7 @@ export function showInForce({ path, text: shown, in_force: { file, version, sinc
   const what = [file && file !== path && h("code", {}, file), version && `version ${version}`, since && h("span", {}, "since ", timeNode(since, "exact"))].filter(Boolean);
   const begin = file !== path && file || version ? "In force: " : "In force ";
   byId("in-force").replaceChildren(...what.flatMap((part, i) => [i ? ", " : begin, part]), what.length ? ". " : "", text);
-  const isDefault = (/** @type {any} */ { origin, note }) => origin === "default" && !note;
+  const isDefault = (/** @type {any} */ { origin }) => origin === "default";
   const sourceOf = (/** @type {string} */ origin) => {
     const [, place, line] = /^(.*):(\d+)$/.exec(origin) ?? [], short = origin.slice(origin.lastIndexOf("/") + 1);
     return shown !== null && place === path ? h("button", { type: "button", title: "Go to this line of the text", onclick: () => goTo(Number(line)) }, short) : short;
@@ -39,9 +39,9 @@ function showWanted() {
 }
 
 /** The row of a setting; of a list of tables, as `[[schedules]]`, one for each of them. */
-function rowsOf({ key, as_written: value, origin, origins, note }, sourceOf) {
-  const row = (name, lines, from) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line)), note && h("small", {}, note)),
-    (origin !== "default" || note) && h("td", { class: "own", title: from.includes("/") && from }, sourceOf(from)));
+function rowsOf({ key, as_written: value, origin, origins }, sourceOf) {
+  const row = (name, lines, from) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...lines.map((line) => h("code", {}, line))),
+    origin !== "default" && h("td", { class: "own", title: from.includes("/") && from }, sourceOf(from)));
   if (!origins.length) return [row(key, [written(value)], origin)];
   return value.map((table, i) => row(`${key}: ${table.name ?? "?"}`,
     Object.entries(table).filter(([name, one]) => name !== "name" && !isEmpty(one)).map(([name, one]) => `${name} = ${written(one)}`), origins[i]));

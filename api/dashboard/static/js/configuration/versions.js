@@ -24,7 +24,7 @@ export class Versions {
   }
 
   row(item, earlier, canGoBack) {
-    const { version, at, by, reason, in_file: inFile, in_force: inForce, fault } = item;
+    const { version, at, by, reason, in_file: inFile, in_force: inForce } = item;
     const marks = [inFile && "in the file", inForce && "in force"].filter(Boolean).join(", ");
     const body = h("div", { class: "version", hidden: true }); // not inside the row, so that the button stays in that row
     const details = h("details", { ontoggle: () => {
@@ -32,20 +32,19 @@ export class Versions {
       if (details.open && !body.firstChild) body.append(...bodyOf(item, earlier));
     } },
       h("summary", { id: `version-${version}` }, h("b", {}, `Version ${version}`), " ", timeNode(at, "exact"), " ",
-        h("span", { class: "summary" }, by === BY_HAND ? "edited on the machine" : by), marks && h("span", { class: "mark-now" }, marks), fault && h("span", { class: "mark-fault" }, fault)));
+        h("span", { class: "summary" }, by === BY_HAND ? "edited on the machine" : by), marks && h("span", { class: "mark-now" }, marks)));
     return h("li", {}, details, reason && h("p", { class: "hint reason" }, `“${reason}”`),
       canGoBack && !inFile && item.text !== null && h("button", { type: "button", id: `version-${version}-back`, onclick: () => this.goBack(item) }, `Go back to version ${version}`),
       body);
   }
 }
 
-/** Why a version was rejected, and what it changed in the newest before it that can be shown. @param {any} version @param {any[]} earlier */
-function bodyOf({ version, text, rejection }, earlier) {
-  const parts = rejection ? [h("p", { class: "notice rejected" }, `It was rejected: ${rejection}`)] : [];
-  if (text === null) return [...parts, h("p", { class: "hint" }, "It is not shown: its secrets cannot be told apart from the rest.")];
+/** What a version changed in the newest before it that can be shown. @param {any} version @param {any[]} earlier */
+function bodyOf({ version, text }, earlier) {
+  if (text === null) return [h("p", { class: "hint" }, "It is not shown: its secrets cannot be told apart from the rest.")];
   const before = earlier.find((one) => one.text !== null);
   const lines = before ? diffLines(before.text, text) : [];
-  if (before && !lines.length) return [...parts, h("p", { class: "hint" }, `The same as version ${before.version}, except for its secrets.`)];
-  return [...parts, h("p", { class: "hint" }, before ? `What differs from version ${before.version}:` : "Its text:"),
+  if (before && !lines.length) return [h("p", { class: "hint" }, `The same as version ${before.version}, except for its secrets.`)];
+  return [h("p", { class: "hint" }, before ? `What differs from version ${before.version}:` : "Its text:"),
     h("pre", { class: `code ${before ? "diff" : ""}`, tabindex: "0", "aria-label": before ? `What version ${version} changed` : `Version ${version}` }, ...(before ? lines : [text]))];
 }

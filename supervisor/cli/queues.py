@@ -25,7 +25,7 @@ from orpheus.supervisor.cli.output import (
     print_table,
     warn,
 )
-from orpheus.supervisor.cli.processes import read_facts, read_workers, tell_if_nothing_runs
+from orpheus.supervisor.cli.workers import read_facts, read_workers, tell_if_nothing_runs
 
 _RANKS = {
     Status.IN_PROGRESS: 1,

@@ -100,7 +100,7 @@ def run(operator: Operator, name: str, reason: str | None) -> None:
     """Submit the job of a schedule now; its own times stay as they are."""
     from orpheus.shared.operations.stored_settings import job_maker  # noqa: PLC0415 - only here
 
-    with operator.opened() as (store, handover):  # [jobs] has defaults of the job
+    with operator.opened() as (store, handover):
         make_job = job_maker(store, handover.defaults)
         job_id = operator_actions.run_schedule(store, operator.actor(reason), name, make_job)
         job = store.jobs.get(job_id)

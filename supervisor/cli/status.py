@@ -31,7 +31,7 @@ from orpheus.supervisor.cli.output import (
     styled,
     terminal_size,
 )
-from orpheus.supervisor.cli.processes import print_workers, read_facts, read_workers
+from orpheus.supervisor.cli.workers import print_workers, read_facts, read_workers
 
 _LOOK_EVERY_S = 1.0
 _HOME, _TO_END_OF_LINE, _TO_END_OF_SCREEN, _CLEAR = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"

@@ -81,7 +81,7 @@ def submit(
     """
     from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - no completion needs it
 
-    with operator.opened() as (store, handover):  # [jobs] has defaults of the job
+    with operator.opened() as (store, handover):
         types = {row.name: row for row in store.types.all()}
         schema = json.loads(types[type].schema) if type in types else {}
         value = payload_of(payload, schema)

@@ -19,7 +19,7 @@ from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.given import as_called, text_as_called
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json, when
-from orpheus.supervisor.cli.processes import read_facts, read_workers
+from orpheus.supervisor.cli.workers import read_facts, read_workers
 
 _LASTING = frozenset(
     {

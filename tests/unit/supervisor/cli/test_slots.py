@@ -157,7 +157,7 @@ def test_what_cannot_be_done_exits_1_with_the_reason_in_one_line(
 @pytest.fixture
 def two_hosts(supervised: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """The same beside another host, whose supervisor has a slot of the same name; none answers."""
-    monkeypatch.setattr("orpheus.supervisor.cli.slots._TAKEN_WITHIN_S", 0.1)
+    monkeypatch.setattr("orpheus.supervisor.cli.workers._TAKEN_WITHIN_S", 0.1)
     [record] = [one for one in supervised.processes.all() if one.role is Role.SUPERVISOR]
     supervised.processes.register(replace(record, host="host-2", incarnation="other"))
     supervised.processes.put_slots(

@@ -28,7 +28,7 @@ InBackground = Callable[[Callable[[Store], None]], threading.Thread]
 
 def when_pending(store: Store, job_id: int) -> None:
     """Waits until that job is there."""
-    wait_until(lambda: store.jobs.page(JobFilter(), 1)[:1] != [], f"job {job_id}")
+    wait_until(lambda: bool(store.jobs.page(JobFilter(), job_id)), f"job {job_id}")
 
 
 @pytest.mark.usefixtures("supervised")

@@ -109,10 +109,17 @@ def test_it_rings_in_the_state_folder_of_the_configuration(
     store.close()
 
 
-def test_a_problem_elsewhere_in_the_configuration_is_a_warning(
-    store: Store, config: Path, url: str, caplog: pytest.LogCaptureFixture
+def test_a_problem_elsewhere_is_a_warning_if_a_variable_names_the_database(
+    store: Store,
+    config: Path,
+    url: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write_config(config, url, "[api]\nport = -1\n")
+    with pytest.raises(ConfigurationError, match=r"api\.port"):
+        Client(config=config)
+    monkeypatch.setenv("ORPHEUS_DATABASE__URL", url)
     with caplog.at_level(logging.WARNING), Client(config=config) as client:
         assert client.submit("add").id == 1
     assert "api.port" in caplog.text

@@ -20,7 +20,7 @@ PATHS = {
     "/ui/types": "#rows tr td",
     "/ui/errors": "#rows .error",
     "/ui/audit": "#rows .on a",
-    "/ui/configuration": "h1",
+    "/ui/configuration": "#settings tr",
     "/ui/submit?type=flaky": "#payload-failures",
 }
 ELSEWHERE = ("/ui/queues", "/ui/schedules", "/ui/types", "/ui/errors", "/ui/audit")

@@ -40,7 +40,7 @@ def test_a_queue_is_paused_with_a_reason_and_resumed(lasting_dashboard: Dashboar
     system.submit("sum_range", {"n": 1}, queue="mine")
     expect(mine.locator("[data-status=pending]")).to_have_text("1pending")
     expect(mine.locator(".oldest")).to_have_text(re.compile(r"^\d+ s$"))
-    expect(mine.locator(".backlog")).to_have_text("1 due")
+    expect(mine.locator(".backlog")).to_contain_text("1 due")
     resume.click()
     page.locator("#confirm-yes").click()
     expect(mine.locator(".paused")).to_be_hidden()

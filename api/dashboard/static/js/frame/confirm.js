@@ -27,14 +27,14 @@ addEventListener("reconnected", () => { if (isUnanswered) showOrHide(problem, ""
  * @property {(answer: any, wasClosed: boolean) => void} done called with the answer after the call succeeded, and whether the dialog was closed before
  */
 
-/** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question @returns {(text: string | null, isDone?: boolean) => void} changes, while it is asked, the text of what will happen; null: as before; `isDone`: nothing is left to do */
+/** Open the dialog; if confirmed, send `body` with the reason to `path`. The focus then returns to where it was. @param {Question} question */
 export function confirm({ title, text, yes: label, path, method = "POST", body, typed, send = request, done }) {
   const dialog = byId("confirm");
   const bodyNow = () => (field.value.trim() ? { ...body, reason: field.value.trim() } : body);
   const mine = (turn = {});
   const isOpen = () => turn === mine && dialog.open;
-  let isSending = false, isDone = false;
-  const mayAct = () => !isSending && !isDone && (!typed || size.value.trim() === typed);
+  let isSending = false;
+  const mayAct = () => !isSending && (!typed || size.value.trim() === typed);
   const show = () => { setText(byId("confirm-curl"), curl(method, path, bodyNow())); yes.disabled = !mayAct(); };
   const act = async () => {
     isSending = yes.disabled = true;
@@ -68,12 +68,4 @@ export function confirm({ title, text, yes: label, path, method = "POST", body, 
   dialog.onkeydown = (event) => { if (event.target.matches("input") && event.key === "Enter" && !event.repeat && !event.isComposing && !yes.disabled) act(); };
   dialog.showModal();
   if (!matchMedia("(pointer: fine)").matches) dialog.querySelector("[value=no]").focus(); // so that no on-screen keyboard covers it
-  return (now, done = false) => {
-    if (!isOpen() || isSending) return;
-    setText(byId("confirm-text"), now ?? text);
-    isDone = done;
-    const wasHere = document.activeElement === yes;
-    yes.disabled = !mayAct();
-    if (wasHere && yes.disabled) dialog.querySelector("[value=no]").focus(); // a disabled button loses the focus
-  };
 }

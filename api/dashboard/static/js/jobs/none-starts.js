@@ -4,17 +4,14 @@
 import { byId, h, hide, icon, isReadOnly, setText } from "../base/dom.js";
 import { isByEnd } from "../lists/filter.js";
 import { request } from "../base/http.js";
+import { Refresh } from "../frame/refresh.js";
 import { pausedWords } from "../queues/paused.js";
 import { WAITING } from "../base/words.js";
 
 const EVERY_MS = 3000;
-const LONGEST_WAIT_MS = 15000;
 const node = byId("none-starts");
 /** @type {string | undefined} */
 let name;
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let timer;
-let failures = 0;
 /** Whether the list can hold jobs that wait. */
 let mayWait = false;
 /** The queue as it was last read; undefined: not read yet, or there is none. @type {any} */
@@ -22,8 +19,7 @@ let queue;
 const clause = document.createTextNode("");
 /** @type {(counts: Record<string, number> | undefined) => void} */
 let counted = () => {};
-
-document.addEventListener("visibilitychange", () => read());
+const refresh = new Refresh(read, { every: EVERY_MS, told: () => {} });
 
 /** From now on, tell of the queue of this filter, if it has one. @param {import("../lists/filter.js").Filter} filter @param {(counts: Record<string, number> | undefined) => void} count gets what it has of each status, undefined while that is not known */
 export function tellOf(filter, count) {
@@ -34,28 +30,15 @@ export function tellOf(filter, count) {
   counted(undefined);
   queue = undefined;
   paint();
-  read();
+  refresh.now();
 }
 
-/** Read the queue. This is no Poll, as the page's stream tells whether the API is there; but a slow server, or none, is asked as seldom. */
-async function read() {
-  clearTimeout(timer);
-  const asked = name, began = performance.now();
-  if (!asked || document.hidden) return;
-  try {
-    const { items: [item] } = await request(`/queues?${new URLSearchParams({ name: asked })}`);
-    if (asked !== name) return; // another queue is asked for by now
-    failures = 0;
-    queue = item;
-    counted(item?.counts ?? {}); // a queue that is not listed has no jobs
-    paint();
-  } catch (error) {
-    failures += 1;
-    if (!("status" in error)) reportError(error);
-  }
-  clearTimeout(timer);
-  const wait = failures ? Math.min(LONGEST_WAIT_MS, EVERY_MS * 2 ** failures) : Math.max(EVERY_MS, (performance.now() - began) * 10);
-  if (asked === name) timer = setTimeout(read, wait);
+/** @param {AbortSignal} signal */
+async function read(signal) {
+  if (!name) return;
+  [queue] = (await request(`/queues?${new URLSearchParams({ name })}`, { signal })).items;
+  counted(queue?.counts ?? {}); // a queue that is not listed has no jobs
+  paint();
 }
 
 function paint() {

@@ -32,7 +32,6 @@ const TYPING_MS = 350;
  * @property {Node[]} nodes
  * @property {(item: any) => void} show
  * @property {() => void} [tick] called every second
- * @property {() => void} [leave] called when its item is gone
  */
 
 export class Rows {
@@ -91,8 +90,6 @@ export class Rows {
       if (!row) this.rows.set(key, (row = this.make(item)));
       row.show(item);
     }
-    const keys = new Set(items.map(this.keyOf));
-    for (const [key, row] of this.rows) if (!keys.has(key)) row.leave?.();
     this.arrange(isAsked);
     if (first) this.goToTarget();
   }

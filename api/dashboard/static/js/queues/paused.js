@@ -1,5 +1,4 @@
-// Who paused a queue or a schedule, when and why: one line, also used in a question that somebody else has answered meanwhile.
-// And that question: whether to pause or resume it.
+// Who paused a queue or a schedule, when and why, and the question whether to pause or resume it.
 import { confirm } from "../frame/confirm.js";
 import { h, icon, setAttr, setText } from "../base/dom.js";
 import { relative, timeNode } from "../base/time.js";
@@ -17,13 +16,10 @@ export function showPause(node, pause) {
   node.replaceChildren(icon("blocked"), h("span", {}, ...pausedWords(pause)));
 }
 
-/** @typedef {{paused: boolean, say: (text: string | null, isDone?: boolean) => void}} PauseQuestion `paused`: whether it was paused when it was asked */
-
-/** Ask whether to pause it, or to resume it if it is paused. @param {"queue" | "schedule"} kind @param {{name: string, paused: boolean}} one @param {string} text what will happen @param {() => void} done @returns {PauseQuestion} */
+/** Ask whether to pause it, or to resume it if it is paused. @param {"queue" | "schedule"} kind @param {{name: string, paused: boolean}} one @param {string} text what will happen @param {() => void} done */
 export function askPause(kind, { name, paused }, text, done) {
   const verb = paused ? "Resume" : "Pause";
-  const say = confirm({ title: `${verb} ${kind} ${name}?`, text, yes: `${verb} it`, path: `/${kind}s/${name}/${verb.toLowerCase()}`, done });
-  return { paused, say };
+  confirm({ title: `${verb} ${kind} ${name}?`, text, yes: `${verb} it`, path: `/${kind}s/${name}/${verb.toLowerCase()}`, done });
 }
 
 /** Say on its button what it does now. @param {HTMLElement} button @param {{name: string, paused: boolean}} one */
@@ -33,22 +29,8 @@ export function showPauseButton(button, { name, paused }) {
   setAttr(button, "aria-label", `${verb} ${name}`);
 }
 
-/**
- * Tell an open question whether to pause or resume that somebody else has answered it.
- * @param {PauseQuestion | undefined} question
- * @param {{paused: boolean, pause: any}} now
- * @param {string | null} text what will happen as it is now; null: as before
- */
-export function tellOvertaken(question, { paused, pause }, text = null) {
-  question?.say(question.paused === paused ? text : paused ? pausedBy(pause) : "Somebody else has resumed it meanwhile.", question.paused && !paused);
-}
-
 /** The beginning of the question before a resume, as the dialog covers the row that tells it. @param {any} pause */
 export const pausedBefore = (pause) => (pause ? `It was paused${byWhom(pause)}. ` : "");
 
 /** " by cli:ada 5 minutes ago: a release" @param {any} pause */
 const byWhom = ({ by, at, reason }) => ` by ${by ?? "the configuration"}${at ? ` ${relative(at)}` : ""}${reason ? `: ${reason}` : ""}`;
-
-function pausedBy(pause) {
-  return `It is paused by now${pause ? byWhom(pause) : ""}. To pause it again changes nothing, unless you give a new reason: that replaces theirs.`;
-}

@@ -1,6 +1,6 @@
 // One row of the queues: depth, pace, limits, who serves it, and pausing it.
 import { h, setAttr, setLines, setText, showOrHide } from "../base/dom.js";
-import { askPause, pausedBefore, showPause, showPauseButton, tellOvertaken } from "./paused.js";
+import { askPause, pausedBefore, showPause, showPauseButton } from "./paused.js";
 import { action, cell, wrappable } from "../lists/rows.js";
 import { ENDED, LIVE, STATUSES, count, duration, plural, rate, rounded, spaced, ticking } from "../base/words.js";
 
@@ -54,14 +54,8 @@ export class QueueRow {
     showPause(this.pause, paused);
     showOrHide(this.reason, paused ? "" : reason?.text ?? "");
     this.told.hidden = this.pause.hidden && this.reason.hidden;
-    tellOvertaken(this.question, pauseOf(queue), whatHappens(queue));
     showPauseButton(this.button, pauseOf(queue));
     this.showAge();
-  }
-
-  /** Take it as resumed, as it is not listed any more: a queue without jobs is listed only while it is paused. */
-  leave() {
-    tellOvertaken(this.question, { paused: false, pause: null });
   }
 
   /** Let the age grow, unless the page is disconnected: then no job is known to wait still. */
@@ -88,7 +82,7 @@ export class QueueRow {
     this.pools.classList.toggle("bad", nobody && counts.pending + (pools.length ? 0 : counts.blocked) > 0);
   }
 
-  confirmPause() { this.question = askPause("queue", pauseOf(this.queue), whatHappens(this.queue), this.changed); }
+  confirmPause() { askPause("queue", pauseOf(this.queue), whatHappens(this.queue), this.changed); }
 }
 
 /** A queue as the question before a pause takes it. @param {any} queue */

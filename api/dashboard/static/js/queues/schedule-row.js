@@ -2,7 +2,7 @@
 import { arrange, byId, h, icon, setAttr, setText } from "../base/dom.js";
 import { confirm } from "../frame/confirm.js";
 import { PastRuns } from "./past-runs.js";
-import { askPause, pausedBefore, showPause, showPauseButton, tellOvertaken } from "./paused.js";
+import { askPause, pausedBefore, showPause, showPauseButton } from "./paused.js";
 import { action, cell, wrappable } from "../lists/rows.js";
 import { isZone, relative, setTime, timeNode } from "../base/time.js";
 import { duration, spaced } from "../base/words.js";
@@ -51,7 +51,6 @@ export class ScheduleRow {
     this.showNext();
     this.showLast();
     this.runs.show(schedule.last_runs.filter(({ job }) => job !== schedule.last_job));
-    tellOvertaken(this.question, schedule);
     showPauseButton(this.pause, schedule);
   }
 
@@ -110,6 +109,6 @@ export class ScheduleRow {
     const { paused, pause, next_runs: [first] } = this.schedule;
     const text = paused ? `${pausedBefore(pause)}It runs again from its next time on. Times that have passed while it was paused are not made up for.`
       : `It submits no job until it is resumed, even after a restart.${first ? ` Its next run would be ${relative(first)}.` : ""}`;
-    this.question = askPause("schedule", this.schedule, text, this.changed);
+    askPause("schedule", this.schedule, text, this.changed);
   }
 }

@@ -151,9 +151,12 @@ def _empty_in_s(queue: QueueFacts) -> float | None:
 
 
 def _empty_in_s_with(facts: Facts, queue: QueueFacts) -> dict[str, float]:
-    """Return the same with more workers: the time that its jobs run, divided by the places."""
+    """Return the same with more workers: the time that its jobs run, divided by the places.
+
+    Empty if the queue is paused, or no run of its jobs is known.
+    """
     jobs, run_s, rule = _to_do(queue), queue.flow.run_s, queue.rule
-    if not jobs or run_s is None:
+    if not jobs or run_s is None or rule.paused:
         return {}
     workers = [worker for pool in facts.serving(queue.name) for worker in pool.ready]
     each = max((worker["places"] for worker in workers), default=1)

@@ -175,7 +175,7 @@ def test_a_damaged_page_is_a_503_for_what_needs_it_alone(begin: Any) -> None:
         assert_is_refusal(answer)
         assert "damaged" in answer.json()["detail"]
     assert orpheus.post().status_code == 503
-    orpheus.assert_reads("/types", "/stats", "/audit")
+    orpheus.assert_reads("/types", "/schedules", "/audit")
     orpheus.assert_alive()
     with orpheus.database.open("r+b") as file:
         file.seek((page - 1) * size)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from orpheus.api.database.readers import Readers
 from orpheus.shared.logs import get_logger
+from orpheus.shared.messages.workers import Samples, Worker
 from orpheus.shared.storage import Store
-from orpheus.shared.views.workers import Samples, Worker
 
 EVERY_S = 1.0
 KEPT = 60
@@ -75,17 +75,17 @@ class SampleRing:
         """Add a sample of each slot."""
         before, self._kept = self._kept, {}
         for slot in slots:
-            key = (slot["host"], slot["slot"])
+            key = (slot.host, slot.slot)
             kept = self._kept[key] = before.get(key) or deque(maxlen=KEPT)
-            working = slot["job"] is not None
-            kept.append(_Sample(slot["cpu_percent"], slot["rss_bytes"], slot["jobs_done"], working))
+            working = slot.job is not None
+            kept.append(_Sample(slot.cpu_percent, slot.rss_bytes, slot.jobs_done, working))
 
     def of(self, slot: Worker) -> Samples:
         """Return the samples of a slot."""
-        kept = self._kept.get((slot["host"], slot["slot"]), ())
-        return {
-            "cpu_percent": [sample.cpu_percent for sample in kept],
-            "rss_bytes": [sample.rss_bytes for sample in kept],
-            "jobs_done": [sample.jobs_done for sample in kept],
-            "working": [sample.working for sample in kept],
-        }
+        kept = self._kept.get((slot.host, slot.slot), ())
+        return Samples(
+            cpu_percent=[sample.cpu_percent for sample in kept],
+            rss_bytes=[sample.rss_bytes for sample in kept],
+            jobs_done=[sample.jobs_done for sample in kept],
+            working=[sample.working for sample in kept],
+        )

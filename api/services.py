@@ -6,11 +6,10 @@ They are opened before the server starts and closed after it, so a route can alw
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import HTTPConnection
-from typing_extensions import TypedDict
 
 from orpheus.api.database.long_calls import LongCalls
 from orpheus.api.database.readers import Readers
@@ -24,11 +23,11 @@ from orpheus.api.stream.broadcaster import Broadcaster
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.explain.answers import counts_of
 from orpheus.shared.explain.facts import Facts, read
-from orpheus.shared.messages.queues import Counts
+from orpheus.shared.messages.job_types import job_type_of
+from orpheus.shared.messages.worker_list import workers_of
+from orpheus.shared.messages.workers import Worker, summary_of
 from orpheus.shared.operations.configuration import ConfigurationEditor
 from orpheus.shared.storage import Store, TypeRow, open_storage
-from orpheus.shared.views.job_types import JobType, type_json
-from orpheus.shared.views.workers import Worker, WorkerSummary, workers_json
 
 T = TypeVar("T")
 
@@ -94,31 +93,15 @@ class Services(msgspec.Struct, eq=False):
         self.long_calls.stop_soon()
 
 
-class Overview(TypedDict):
-    """What each heartbeat of the stream carries."""
-
-    counts: Counts
-    workers: list[WorkerSummary]
-
-
-class Greeting(Overview):
-    """What a hello of the stream carries besides its seq."""
-
-    types: list[JobType]
+def overview(store: Store, options: ApiHandover) -> dict[str, Any]:
+    """Return what a heartbeat of the stream carries: it is sent often, so without earlier exits."""
+    shown = [summary_of(worker) for worker in workers(store, options)]
+    return {"counts": counts_of(store.stats.counts()), "workers": shown}
 
 
-def overview(store: Store, options: ApiHandover) -> Overview:
-    """Return counts by status, and every worker without its earlier exits: it is sent often."""
-    shown = [{**worker} for worker in workers(store, options)]
-    for worker in shown:
-        del worker["recent_exits"], worker["failed_lately"]
-    summaries = cast("list[WorkerSummary]", shown)
-    return {"counts": counts_of(store.stats.counts()), "workers": summaries}
-
-
-def greeting(store: Store, options: ApiHandover) -> Greeting:
-    """Return counts, workers and types."""
-    types = [type_json(row, options.defaults) for row in store.types.all()]
+def greeting(store: Store, options: ApiHandover) -> dict[str, Any]:
+    """Return what a hello of the stream carries besides its seq."""
+    types = [job_type_of(row, options.defaults) for row in store.types.all()]
     return {**overview(store, options), "types": types}
 
 
@@ -131,7 +114,7 @@ def condition(store: Store, options: ApiHandover, probe: WriteProbe) -> Conditio
 def workers(store: Store, options: ApiHandover) -> list[Worker]:
     """Return every slot, and every process without one."""
     host = options.host_name if options.supervised else None
-    return workers_json(store, supervised_on=host, beat_timeout_s=options.beat_timeout_s)
+    return workers_of(store, supervised_on=host, beat_timeout_s=options.beat_timeout_s)
 
 
 def read_facts(store: Store, options: ApiHandover, only: Collection[str] | None = None) -> Facts:

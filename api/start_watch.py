@@ -9,7 +9,7 @@ may be asking at the moment when the last one becomes ready.
 from collections.abc import Sequence
 
 from orpheus.shared.domain.processes import API_SLOT, Role, SlotState
-from orpheus.shared.views.workers import Worker
+from orpheus.shared.messages.workers import Worker
 
 _SERVING = (SlotState.READY, SlotState.DRAINING)
 _FIRST = (SlotState.DOWN, SlotState.STARTING)
@@ -33,23 +33,23 @@ class StartWatch:
         """
         if self.is_over:
             return []
-        own = [slot for slot in slots if slot["host"] == self._host]
-        counted = [slot for slot in own if slot["role"] in (Role.WORKER, Role.PROGRAM)]
-        programs = [slot for slot in counted if slot["role"] == Role.PROGRAM]
-        fails = any(slot["last_exit"] and slot["state"] not in _SERVING for slot in programs)
+        own = [slot for slot in slots if slot.host == self._host]
+        counted = [slot for slot in own if slot.role in (Role.WORKER, Role.PROGRAM)]
+        programs = [slot for slot in counted if slot.role == Role.PROGRAM]
+        fails = any(slot.last_exit and slot.state not in _SERVING for slot in programs)
         # A restarted API has not seen the start. For it, a slot counts once its first process is
         # past its start; otherwise a slot that stays down would keep /readyz at 503.
-        is_late = any(slot["slot"] == API_SLOT and slot["restarts"] for slot in own)
+        is_late = any(slot.slot == API_SLOT and slot.restarts for slot in own)
         self._once_ready.update(
-            slot["slot"]
+            slot.slot
             for slot in counted
-            if slot["state"] in _SERVING
+            if slot.state in _SERVING
             or _has_settled(slot, fails=fails)
             or (is_late and _is_past_first_start(slot))
         )
-        waiting = [slot["slot"] for slot in counted if slot["slot"] not in self._once_ready]
-        workers = [slot for slot in slots if slot["role"] == Role.WORKER]
-        has_worker = any(slot in own or slot["state"] in _SERVING for slot in workers)
+        waiting = [slot.slot for slot in counted if slot.slot not in self._once_ready]
+        workers = [slot for slot in slots if slot.role == Role.WORKER]
+        has_worker = any(slot in own or slot.state in _SERVING for slot in workers)
         is_listed = bool(own) or not self._supervised
         self.is_over = is_listed and has_worker and not waiting
         return waiting
@@ -60,9 +60,9 @@ def _has_settled(slot: Worker, *, fails: bool) -> bool:
 
     Jobs do not need programs: a program that cannot start must not keep clients from the API.
     """
-    waits = fails and slot["state"] == SlotState.DOWN
-    return slot["role"] == Role.PROGRAM and (slot["last_exit"] is not None or waits)
+    waits = fails and slot.state == SlotState.DOWN
+    return slot.role == Role.PROGRAM and (slot.last_exit is not None or waits)
 
 
 def _is_past_first_start(slot: Worker) -> bool:
-    return slot["state"] not in _FIRST or bool(slot["restarts"] or slot["last_exit"])
+    return slot.state not in _FIRST or bool(slot.restarts or slot.last_exit)

@@ -20,7 +20,8 @@ from orpheus.config.files import etag_of
 from orpheus.config.sources import Sources, read_sources
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.errors import ConfigurationError
-from orpheus.shared.operations.configuration import Setting, Sizes
+from orpheus.shared.messages.configuration import Setting
+from orpheus.shared.operations.configuration import Sizes
 from orpheus.shared.process.living_note import read_note
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage import locked_file, state_files

@@ -14,7 +14,8 @@ from orpheus.config.problems import KeyPath, dotted, table_in
 from orpheus.config.settings import Alert, Alive, Database, Outbox, Ready, Settings
 from orpheus.config.sources import leaves
 from orpheus.config.values import AS_WRITTEN
-from orpheus.shared.operations.configuration import MASK, Setting
+from orpheus.shared.messages.configuration import Setting
+from orpheus.shared.operations.configuration import MASK
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

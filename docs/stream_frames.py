@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from orpheus.shared.messages.encoding import Time
+from orpheus.shared.messages.job_types import JobType
 from orpheus.shared.messages.jobs import JobInEvent, LogLine
 from orpheus.shared.messages.queues import Counts
-from orpheus.shared.views.job_types import JobType
-from orpheus.shared.views.workers import WorkerSummary
+from orpheus.shared.messages.workers import WorkerSummary
 
 Seq = Annotated[int, Meta(ge=0, description="Where in the stream: the events are 1, 2, 3, …")]
 

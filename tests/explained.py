@@ -1,7 +1,7 @@
 """Workers as GET /workers shows them, and what explanations say of a store."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.explain import reasons
@@ -10,8 +10,8 @@ from orpheus.shared.explain.facts import Facts, read, read_job
 from orpheus.shared.explain.reasons import Reason
 from orpheus.shared.messages.queues import Queue
 from orpheus.shared.messages.status import Verdict
+from orpheus.shared.messages.workers import Worker
 from orpheus.shared.storage import Store
-from orpheus.shared.views.workers import Worker
 
 ALL_QUEUES = {"default": ["*"]}
 DEAD_AFTER_S = 30.0
@@ -19,17 +19,17 @@ DEAD_AFTER_S = 30.0
 
 def worker(slot: str = "default-1", **changes: Any) -> Worker:
     """Return a worker that is ready and idle, but for `changes`."""
-    found = {
+    found: dict[str, Any] = {
         "host": "ada", "slot": slot, "role": Role.WORKER, "pool": slot.partition("-")[0],
         "state": SlotState.READY, "degraded": False, "reason": "", "order": None, "waits": "",
         "why": "", "rejected": None, "pid": 1, "incarnation": f"life of {slot}", "job": None,
         "jobs_in_progress": 0, "places": 1, "runs_alone": False, "heartbeat_age_s": 0.1,
         "silent": False, "cpu_percent": None, "rss_bytes": None, "uptime_s": 600.0, "jobs_done": 0,
         "restarts": 0, "last_exit": None, "last_failure": None, "drained": None, "restarted": None,
-        "leaves": False, "ended": False, "scaled": None, "until": None, "recent_exits": [],
+        "leaves": False, "ended": False, "scaled": None, "until": None, "recent_exits": (),
         "failed_lately": 0,
     } | changes  # fmt: skip
-    return cast("Worker", found)
+    return Worker(**found)
 
 
 def supervisor(**changes: Any) -> Worker:

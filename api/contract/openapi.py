@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from orpheus.api.contract import queries, requests
-from orpheus.api.contract.answers import RETRY_AFTER_S, Problem
+from orpheus.shared.messages.http import RETRY_AFTER_S, Problem
 from orpheus.shared.resources import folder_of
 
 Part = dict[str, Any]

@@ -11,12 +11,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from msgspec import UNSET
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
-from orpheus.api.contract.answers import RETRY_AFTER_S, Problem
 from orpheus.shared.domain.json_values import json_pointer
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import (
@@ -32,6 +32,7 @@ from orpheus.shared.errors import (
     Unavailable,
 )
 from orpheus.shared.messages.encoding import encode
+from orpheus.shared.messages.http import RETRY_AFTER_S, FieldError, Problem
 from orpheus.shared.operations.configuration import FileChanged, NotEditable
 from orpheus.shared.sentences import sentence
 
@@ -71,14 +72,9 @@ class Refusal(OrpheusError):
 
     def response(self) -> Response:
         """Return the answer. As an ASGI application it also denies a WebSocket's handshake."""
-        body: Problem = {
-            "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-        }
-        if self.problems:
-            body["errors"] = [{"pointer": p.pointer, "detail": p.detail} for p in self.problems]
+        errors = [FieldError(problem.pointer, problem.detail) for problem in self.problems]
+        title = HTTPStatus(self.status).phrase
+        body = Problem("about:blank", title, self.status, self.detail, errors or UNSET)
         return Response(encode(body), self.status, self.headers, media_type=PROBLEM_JSON)
 
 

@@ -3,11 +3,10 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import Alerts
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import services_of
-from orpheus.shared.views.alerts import alerts_json
+from orpheus.shared.messages.alerts import Alerts, alerts_of
 
 router = APIRouter(tags=["overview"])
 
@@ -15,4 +14,4 @@ router = APIRouter(tags=["overview"])
 @router.get("/alerts", responses=answers(Alerts) | problems())
 async def list_alerts(request: Request) -> Response:
     """Every rule of the configuration, with when it fired last."""
-    return json_response({"items": await services_of(request).readers.read(alerts_json)})
+    return json_response(await services_of(request).readers.read(alerts_of))

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import AuditPage
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.contract.queries import AuditQuery
 from orpheus.api.http.calls import json_response
@@ -16,9 +15,9 @@ from orpheus.api.services import services_of
 from orpheus.shared.domain.job_filter import span_problems
 from orpheus.shared.durations import moment_ms
 from orpheus.shared.errors import FieldProblem
+from orpheus.shared.messages.audit import AuditPage, SearchedEntries, audit_entry_of
+from orpheus.shared.messages.encoding import optional_time
 from orpheus.shared.storage import AuditFilter, Budget, Store
-from orpheus.shared.views.audit import audit_json
-from orpheus.shared.views.values import optional_time
 
 router = APIRouter(tags=["actions"])
 
@@ -38,15 +37,13 @@ async def get_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> 
     def read(store: Store) -> Response:
         wanted = _filter_of(query, store.clock.wall_ms())
         found = store.audit.find(wanted, query.limit, before_id, Budget(listing.PAGE_S))
-        page: AuditPage = {
-            "items": [audit_json(row) for row in found.rows],
-            "next_cursor": None
-            if found.before_id is None
-            else encode_cursor((found.before_id,), _LIST),
-            "searched": {"entries": found.looked_at, "back_to": optional_time(found.reached_ms)}
-            if found.looked_at is not None
-            else None,
-        }
+        page = AuditPage(
+            [audit_entry_of(row) for row in found.rows],
+            None if found.before_id is None else encode_cursor((found.before_id,), _LIST),
+            None
+            if found.looked_at is None
+            else SearchedEntries(found.looked_at, optional_time(found.reached_ms)),
+        )
         return json_response(page)
 
     return await services_of(request).readers.read(read)

@@ -11,17 +11,12 @@ moment, a second row says that it was not replaced.
 
 import asyncio
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Query, Request
+from msgspec.structs import replace
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import (
-    Configuration,
-    ConfigurationChange,
-    ConfigurationVersions,
-)
 from orpheus.api.contract.openapi import answers, body, header, header_parameter, problems
 from orpheus.api.contract.queries import ConfigurationQuery
 from orpheus.api.contract.requests import EditConfiguration
@@ -29,6 +24,12 @@ from orpheus.api.http.calls import audit_actor, json_response, read_body
 from orpheus.api.http.problems import Refusal, and_more
 from orpheus.api.services import Services, services_of
 from orpheus.shared.errors import NO_SPACE, FieldProblem
+from orpheus.shared.messages.configuration import (
+    Configuration,
+    ConfigurationChange,
+    ConfigurationVersions,
+    SettingProblem,
+)
 from orpheus.shared.operations.configuration import (
     ConfigurationEditor,
     Edit,
@@ -36,14 +37,12 @@ from orpheus.shared.operations.configuration import (
     NotEditable,
     PlannedEdit,
     RefusedEntries,
-    SettingProblem,
-    version_json,
+    version_of,
 )
 from orpheus.shared.operations.reclaim import is_supervised
 from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.operations.stored_settings import refused_entries
 from orpheus.shared.storage import Actor, Store
-from orpheus.shared.views.values import optional_time
 
 router = APIRouter(tags=["configuration"])
 
@@ -65,10 +64,7 @@ async def get_configuration(request: Request) -> Response:
     headers = {"Cache-Control": "no-store"}
     if shown.etag is not None:
         headers["ETag"] = f'"{shown.etag}"'
-    found = {**msgspec.to_builtins(shown), "rejected": rejected}
-    in_force = found["in_force"]
-    in_force["since"] = optional_time(in_force.pop("since_ms"))
-    return json_response(found, headers=headers)
+    return json_response(replace(shown, rejected=rejected), headers=headers)
 
 
 @router.get("/config/versions", responses=answers(ConfigurationVersions) | problems(409))
@@ -76,8 +72,8 @@ async def list_versions(request: Request) -> Response:
     """The texts that the file has held, each with who put it there and why; secrets are masked."""
     services = services_of(request)
     async with services.masking:
-        items = await asyncio.to_thread(_versions, services.configuration())
-    return json_response({"items": items}, headers={"Cache-Control": "no-store"})
+        found = await asyncio.to_thread(_versions, services.configuration())
+    return json_response(found, headers={"Cache-Control": "no-store"})
 
 
 @router.put(
@@ -113,17 +109,27 @@ async def put_configuration(
     outcome, etag, written = planned.outcome, planned.etag, False
     if not query.check:
         _refuse(outcome, "/text" if new.version is None else "/version")
-        replace = partial(_replace, editor, planned, audit_actor(request, new), new.version)
-        etag, written = await asyncio.to_thread(services.with_own_store, replace), True
+        write = partial(_replace, editor, planned, audit_actor(request, new), new.version)
+        etag, written = await asyncio.to_thread(services.with_own_store, write), True
     takes_effect = await services.readers.read(lambda s: _takes_effect(services, s, outcome))
-    found = msgspec.to_builtins(outcome)
-    del found["watched"]
-    found |= {"written": written, "takes_effect": takes_effect, "etag": etag}
-    return json_response(found, headers={"ETag": f'"{etag}"'})
+    change = ConfigurationChange(
+        written=written,
+        etag=etag,
+        problems=outcome.problems,
+        warnings=outcome.warnings,
+        refused=outcome.refused,
+        text=outcome.text,
+        changed=outcome.changed,
+        restarts=outcome.restarts,
+        starts=outcome.starts,
+        stops=outcome.stops,
+        takes_effect=takes_effect,
+    )
+    return json_response(change, headers={"ETag": f'"{etag}"'})
 
 
-def _versions(editor: ConfigurationEditor) -> list[dict[str, Any]]:
-    return [version_json(one) for one in editor.versions()]
+def _versions(editor: ConfigurationEditor) -> ConfigurationVersions:
+    return ConfigurationVersions([version_of(shown) for shown in editor.versions()])
 
 
 def _rejection(store: Store) -> str | None:

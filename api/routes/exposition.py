@@ -31,9 +31,9 @@ from orpheus.api.services import workers
 from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.messages.job_types import OTHER, shown_name
+from orpheus.shared.messages.workers import Worker
 from orpheus.shared.storage import BOUNDS_S, Histogram, Store, TypeFigures
-from orpheus.shared.views.type_stats import OTHER, shown_name
-from orpheus.shared.views.workers import Worker
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 MOST_QUEUES = 100
@@ -58,9 +58,7 @@ def exposition(store: Store, options: ApiHandover, measures: Measures, resets: i
     shown = workers(store, options)  # outside the snapshot: it may try whether a write can begin
     with store.snapshot():
         # Of this host alone: Prometheus asks the API of each, and tells them apart by instance.
-        in_slots = [
-            one for one in shown if one["host"] == options.host_name and "@" not in one["slot"]
-        ]
+        in_slots = [one for one in shown if one.host == options.host_name and "@" not in one.slot]
         families = [
             _workers(shown, options.storage.pools),
             *_programs(shown),
@@ -89,7 +87,7 @@ def _add_states(
     family: GaugeMetricFamily, role: Role, shown: Iterable[Worker], known: Collection[str] = ()
 ) -> None:
     """Add how many slots with this role are in each state, by their pools; those `known`, too."""
-    found = Counter((one["pool"], one["state"]) for one in shown if one["role"] == role)
+    found = Counter((one.pool, one.state) for one in shown if one.role == role)
     for pool in sorted({*known, *(pool for pool, _ in found if pool)}):
         for state in SlotState:
             family.add_metric((pool, state.value), found[pool, state])
@@ -138,18 +136,18 @@ def _processes(in_slots: Sequence[Worker], silent_ms: Mapping[str, int]) -> Iter
         labels=("slot",),
     )
     for one in in_slots:
-        label = (one["slot"],)
-        restarts.add_metric(label, one["restarts"])
-        if (age_ms := silent_ms.get(one["incarnation"] or "")) is not None:
+        label = (one.slot,)
+        restarts.add_metric(label, one.restarts)
+        if (age_ms := silent_ms.get(one.incarnation or "")) is not None:
             age_s.add_metric(label, age_ms / 1000)
-        if one["rss_bytes"] is not None:
-            resident_bytes.add_metric(label, one["rss_bytes"])
+        if one.rss_bytes is not None:
+            resident_bytes.add_metric(label, one.rss_bytes)
     yield from (restarts, age_s, resident_bytes)
 
 
 def _supervisor(store: Store, host: str, in_slots: Sequence[Worker]) -> Iterator[Metric]:
     """Yield what the supervisor measures, if one runs: figures of a stopped one are old."""
-    if not any(one["slot"] == Role.SUPERVISOR for one in in_slots):
+    if not any(one.slot == Role.SUPERVISOR for one in in_slots):
         return
     exits = CounterMetricFamily(
         "orpheus_process_exits",

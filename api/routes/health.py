@@ -1,12 +1,10 @@
 """Whether the process is alive (/healthz), and whether jobs are accepted and run (/readyz)."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import Check, Health, Readiness
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, services_of
@@ -14,7 +12,8 @@ from orpheus.shared.domain.processes import Order, Role, SlotState
 from orpheus.shared.domain.words import duration
 from orpheus.shared.errors import OrpheusError, StorageError
 from orpheus.shared.explain.reasons import LITTLE_SPACE_BYTES
-from orpheus.shared.views.workers import Worker, is_ready, named_slot
+from orpheus.shared.messages.http import Check, Health, Readiness
+from orpheus.shared.messages.workers import Worker, is_ready, named_slot
 
 router = APIRouter(tags=["health"])
 _MOST_NAMED = 5
@@ -23,7 +22,7 @@ _MOST_NAMED = 5
 @router.get("/healthz", responses=answers(Health) | problems())
 async def healthz() -> Response:
     """The process is alive and its event loop runs. The database is not used."""
-    return json_response(Health(status="ok"))
+    return json_response(Health())
 
 
 @router.get(
@@ -36,20 +35,20 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """200 once every slot of this host was ready, while the database and a worker are, too."""
     checks = await _checks(services_of(request))
-    found = {check["status"] for check in checks.values()}
+    found = {check.status for check in checks.values()}
     if "failed" in found:
-        not_ready = Readiness(status="not_ready", checks=checks)
+        not_ready = Readiness("not_ready", checks)
         return json_response(not_ready, 503, {"Retry-After": "1"})
     is_degraded = "degraded" in found
-    return json_response(Readiness(status="degraded" if is_degraded else "ready", checks=checks))
+    return json_response(Readiness("degraded" if is_degraded else "ready", checks))
 
 
 async def _checks(services: Services) -> dict[str, Check]:
     try:
         found = await services.condition.get()
     except OrpheusError as error:
-        unknown = _check("failed", "not known, as the database cannot be asked")
-        return {"database": _check("failed", str(error)), "workers": unknown, "started": unknown}
+        unknown = Check("failed", "not known, as the database cannot be asked")
+        return {"database": Check("failed", str(error)), "workers": unknown, "started": unknown}
     slots = found.workers
     waiting, dead_after_s = services.start.look(slots), services.options.beat_timeout_s
     return {
@@ -62,28 +61,24 @@ async def _checks(services: Services) -> dict[str, Check]:
     }
 
 
-def _check(status: Literal["ok", "degraded", "failed"], detail: str) -> Check:
-    return {"status": status, "detail": detail}
-
-
 def started_check(waiting: Sequence[str], *, is_over: bool) -> Check:
     """Check that every slot of this host has been ready once."""
     if is_over:
-        return _check("ok", "every slot has been ready")
-    return _check("failed", f"not ready yet: {', '.join(waiting) or 'no worker was seen so far'}")
+        return Check("ok", "every slot has been ready")
+    return Check("failed", f"not ready yet: {', '.join(waiting) or 'no worker was seen so far'}")
 
 
 def database_check(trouble: str | StorageError | None) -> Check:
     """Check that a write can begin and the latest commit succeeded: a full disk fails commits."""
-    return _check("ok", "writable") if trouble is None else _check("failed", str(trouble))
+    return Check("ok", "writable") if trouble is None else Check("failed", str(trouble))
 
 
 def space_check(free_bytes: int | None) -> Check:
     """Check the free space. Little space is no failure yet, so that somebody can still act."""
     if free_bytes is None:
-        return _check("ok", "the database's server looks after its own space")
+        return Check("ok", "the database's server looks after its own space")
     detail = f"{free_bytes // 1_000_000:,} MB are free where the database is"
-    return _check("ok" if free_bytes >= LITTLE_SPACE_BYTES else "degraded", detail)
+    return Check("ok" if free_bytes >= LITTLE_SPACE_BYTES else "degraded", detail)
 
 
 def workers_check(slots: Sequence[Worker], dead_after_s: float) -> Check:
@@ -91,17 +86,17 @@ def workers_check(slots: Sequence[Worker], dead_after_s: float) -> Check:
 
     One that is silent is not ready, but the check fails only once it is to be taken for dead.
     """
-    slots = [slot for slot in slots if not slot["leaves"]]
+    slots = [slot for slot in slots if not slot.leaves]
     is_any_heard = any(
-        slot["state"] == SlotState.READY and (slot["heartbeat_age_s"] or 0.0) < dead_after_s
+        slot.state == SlotState.READY and (slot.heartbeat_age_s or 0.0) < dead_after_s
         for slot in slots
     )
     ready = sum(map(is_ready, slots))
     troubles = _troubles(slots, on_many=_are_on_many(slots))
     detail = ": ".join(filter(None, (f"{ready} of {len(slots)} ready", troubles)))
     if not is_any_heard:
-        return _check("failed", detail)
-    return _check("degraded" if troubles else "ok", detail)
+        return Check("failed", detail)
+    return Check("degraded" if troubles else "ok", detail)
 
 
 def supervisor_check(slots: Sequence[Worker]) -> dict[str, Check]:
@@ -111,19 +106,19 @@ def supervisor_check(slots: Sequence[Worker]) -> dict[str, Check]:
     """
     if not slots:
         return {}
-    away = [slot for slot in slots if slot["state"] == SlotState.DOWN or slot["silent"]]
+    away = [slot for slot in slots if slot.state == SlotState.DOWN or slot.silent]
     troubles = _troubles(away, on_many=len(slots) > 1)
-    return {"supervisor": _check("degraded", troubles) if troubles else _check("ok", "runs")}
+    return {"supervisor": Check("degraded", troubles) if troubles else Check("ok", "runs")}
 
 
 def _are_on_many(slots: Sequence[Worker]) -> bool:
-    return len({slot["host"] for slot in slots}) > 1
+    return len({slot.host for slot in slots}) > 1
 
 
 def _troubles(slots: Sequence[Worker], *, on_many: bool) -> str:
     """Return which of these are not ready, silent or degraded, a few by name, the worst first."""
     found = []
-    for slot in sorted(slots, key=lambda one: (_rank(one), not one["degraded"])):
+    for slot in sorted(slots, key=lambda one: (_rank(one), not one.degraded)):
         name = named_slot(slot, with_host=on_many)
         if trouble := _trouble(slot):
             found.append(f"{name} {trouble}")
@@ -133,27 +128,27 @@ def _troubles(slots: Sequence[Worker], *, on_many: bool) -> str:
 
 def _rank(slot: Worker) -> int:
     """Return how bad it is, the least for the worst."""
-    if slot["order"] is Order.LOST:
+    if slot.order is Order.LOST:
         return 0
-    if slot["state"] in (SlotState.STUCK, SlotState.FATAL):
+    if slot.state in (SlotState.STUCK, SlotState.FATAL):
         return 1
-    if slot["silent"]:
+    if slot.silent:
         return 2
-    return 3 if slot["state"] != SlotState.READY else 4
+    return 3 if slot.state != SlotState.READY else 4
 
 
 def _trouble(slot: Worker) -> str | None:
-    state = slot["state"]
-    if slot["silent"]:
-        return f"has sent no heartbeat for {duration(slot['heartbeat_age_s'] or 0.0)}"
-    if slot["degraded"]:
-        why = f": {slot['reason']}" if slot["order"] is Order.LOST else ""
+    state = slot.state
+    if slot.silent:
+        return f"has sent no heartbeat for {duration(slot.heartbeat_age_s or 0.0)}"
+    if slot.degraded:
+        why = f": {slot.reason}" if slot.order is Order.LOST else ""
         return f"is {'degraded' if state is SlotState.READY else state}{why}"
     return None if state is SlotState.READY else f"is {state}"
 
 
 def _of(role: Role, slots: Sequence[Worker]) -> list[Worker]:
-    return [slot for slot in slots if slot["role"] == role]
+    return [slot for slot in slots if slot.role == role]
 
 
 def programs_check(slots: Sequence[Worker]) -> dict[str, Check]:
@@ -162,16 +157,16 @@ def programs_check(slots: Sequence[Worker]) -> dict[str, Check]:
     A program that was stopped is down and well; one that has done its work does not count. Return
     nothing if there are no programs.
     """
-    ended, slots = [s for s in slots if s["ended"]], [s for s in slots if not s["ended"]]
+    ended, slots = [s for s in slots if s.ended], [s for s in slots if not s.ended]
     if not slots and not ended:
         return {}
-    ready = [slot for slot in slots if slot["state"] == SlotState.READY and not slot["degraded"]]
-    well = [slot for slot in slots if slot["state"] == SlotState.DOWN and not slot["degraded"]]
+    ready = [slot for slot in slots if slot.state == SlotState.READY and not slot.degraded]
+    well = [slot for slot in slots if slot.state == SlotState.DOWN and not slot.degraded]
     others = [one for one in slots if one not in well]
     troubles = _troubles(others, on_many=_are_on_many(slots))
     parts = [f"{len(ready)} of {len(slots)} ready"] if slots else []
     parts += [f"{len(ended)} ended as meant"] if ended else []
     detail = ", ".join(parts)
     if troubles:
-        return {"programs": _check("degraded", f"{detail}: {troubles}")}
-    return {"programs": _check("ok", detail)}
+        return {"programs": Check("degraded", f"{detail}: {troubles}")}
+    return {"programs": Check("ok", detail)}

@@ -3,12 +3,11 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import JobTypes
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
 from orpheus.api.services import services_of
+from orpheus.shared.messages.job_types import JobTypes, TypeState, job_types_of
 from orpheus.shared.operations import operator_actions
-from orpheus.shared.views.job_types import TypeState, types_json
 
 router = APIRouter(tags=["overview"])
 
@@ -18,8 +17,7 @@ async def list_types(request: Request) -> Response:
     """Every job type, with the JSON Schema of its payload, and whether it is quarantined."""
     services = services_of(request)
     defaults = services.options.defaults
-    items = await services.readers.read(lambda store: types_json(store, defaults))
-    return json_response({"items": items})
+    return json_response(await services.readers.read(lambda store: job_types_of(store, defaults)))
 
 
 @router.post(
@@ -32,4 +30,4 @@ async def release_type(request: Request, name: Name) -> Response:
     services, actor = services_of(request), audit_actor(request)
 
     await services.writer.write(lambda store: operator_actions.release_type(store, actor, name))
-    return json_response({"name": name, "quarantine": None})
+    return json_response(TypeState(name, quarantine=None))

@@ -32,6 +32,7 @@ from orpheus.api.services import read_facts, services_of
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.lifecycle import TERMINAL
 from orpheus.shared.explain.answers import why_of
+from orpheus.shared.explain.unknown_names import unknown_in_filter
 from orpheus.shared.messages.encoding import optional_time
 from orpheus.shared.messages.events import event_of
 from orpheus.shared.messages.jobs import (
@@ -59,7 +60,6 @@ from orpheus.shared.storage import (
     Store,
     Submitted,
 )
-from orpheus.shared.views.unknown_names import unknown_in_filter
 
 router = APIRouter(tags=["jobs"])
 

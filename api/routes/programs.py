@@ -3,15 +3,14 @@
 import asyncio
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import ProgramLines
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.contract.queries import ProgramLogsQuery
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import services_of
+from orpheus.shared.messages.http import ProgramLines
 from orpheus.shared.operations.supervisor_requests import output_folder
 from orpheus.shared.process.program_logs import read_lines
 
@@ -32,4 +31,4 @@ async def get_program_logs(
         lambda store: output_folder(store, slot, query.host, own_host)
     )
     found = await asyncio.to_thread(read_lines, folder, query.after, query.before, query.limit)
-    return json_response({"items": [msgspec.to_builtins(line) for line in found]})
+    return json_response(ProgramLines(found))

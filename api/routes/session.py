@@ -7,7 +7,6 @@ read-only. Logins are written to the log; what operators then do, to the audit l
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import Session
 from orpheus.api.contract.openapi import answers, body, problems
 from orpheus.api.contract.requests import Login
 from orpheus.api.http.auth import CHALLENGE, SESSION_S, Authenticator
@@ -17,7 +16,8 @@ from orpheus.api.http.problems import Refusal
 from orpheus.api.http.scope import caller_of, client_address
 from orpheus.api.services import services_of
 from orpheus.shared.logs import get_logger
-from orpheus.shared.moments import rfc3339
+from orpheus.shared.messages.encoding import time_of
+from orpheus.shared.messages.http import Session
 
 log = get_logger()
 router = APIRouter(tags=["session"])
@@ -27,9 +27,9 @@ router = APIRouter(tags=["session"])
 async def get_session(request: Request) -> Response:
     """Whether the caller may change anything, and when its session ends."""
     caller = caller_of(request.scope)
-    ends_at = None if caller.session_id is None else rfc3339(int(caller.ends_at_s) * 1000)
+    ends_at = None if caller.session_id is None else time_of(int(caller.ends_at_s) * 1000)
     read_only = services_of(request).options.read_only
-    return json_response(Session(read_only=read_only, ends_at=ends_at))
+    return json_response(Session(read_only, ends_at))
 
 
 @router.post(

@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import TypesStats
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, read_facts, services_of
@@ -11,9 +10,9 @@ from orpheus.shared import storage
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.explain.answers import counts_of, verdict_of
 from orpheus.shared.messages.encoding import time_of
+from orpheus.shared.messages.job_types import TypesStats, types_stats_of
 from orpheus.shared.messages.status import FinishedSince, Latency, Minute, Stats, Throughput
 from orpheus.shared.storage import LATELY_MINUTES, Store
-from orpheus.shared.views.type_stats import types_stats_json
 
 router = APIRouter(tags=["overview"])
 
@@ -30,7 +29,7 @@ async def get_stats(request: Request) -> Response:
 @router.get("/stats/types", responses=answers(TypesStats) | problems())
 async def get_stats_of_types(request: Request) -> Response:
     """What the attempts of each job type cost, and how its jobs ended in the last hour."""
-    return json_response({"items": await services_of(request).readers.read(types_stats_json)})
+    return json_response(await services_of(request).readers.read(types_stats_of))
 
 
 def _stats(store: Store, services: Services) -> Stats:

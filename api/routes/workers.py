@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
+from msgspec.structs import replace
 from starlette.responses import Response
 
-from orpheus.api.contract.answers import PoolSize, Workers
 from orpheus.api.contract.openapi import answers, body, problems
 from orpheus.api.contract.queries import WorkersQuery
 from orpheus.api.contract.requests import Scale
@@ -19,6 +19,7 @@ from orpheus.api.http.calls import REASON, audit_actor, json_response, read_body
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import NotFound
+from orpheus.shared.messages.workers import PoolSize, Stack, Worker, Workers, configured_pools
 from orpheus.shared.operations.supervisor_requests import (
     ask_for_slot,
     ask_for_workers,
@@ -26,8 +27,6 @@ from orpheus.shared.operations.supervisor_requests import (
     read_stack,
 )
 from orpheus.shared.storage import Store
-from orpheus.shared.views.pools import configured_pools
-from orpheus.shared.views.workers import Stack, Worker
 
 overview = APIRouter(tags=["overview"])
 router = APIRouter(tags=["supervision"])
@@ -45,7 +44,7 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
     services = services_of(request)
     if not query.samples:
         found = await services.readers.read(lambda store: workers(store, services.options))
-        return json_response({"items": found})
+        return json_response(Workers(found))
     sizes = await asyncio.to_thread(services.configuration().sizes)
     # Not from the handover: an API that is about to be replaced has the pools of its start.
     pools = sizes.pools or dict.fromkeys(services.options.storage.pools)
@@ -53,18 +52,13 @@ async def list_workers(request: Request, query: Annotated[WorkersQuery, Query()]
 
     def read(store: Store) -> Workers:
         found = workers(store, services.options)
-        return {
-            "items": found,
-            "pools": configured_pools(store, "pool", pools, found, host, within_s),
-            "programs": configured_pools(
-                store, "program", sizes.programs, found, host, sizes.ends_within_s
-            ),
-        }
+        return Workers(
+            [replace(worker, samples=services.samples.of(worker)) for worker in found],
+            configured_pools(store, "pool", pools, found, host, within_s),
+            configured_pools(store, "program", sizes.programs, found, host, sizes.ends_within_s),
+        )
 
-    answer = await services.readers.read(read)
-    for one in answer["items"]:
-        one["samples"] = services.samples.of(one)
-    return json_response(answer)
+    return json_response(await services.readers.read(read))
 
 
 @router.post("/workers/{slot}/restart", status_code=202, responses=_ANSWERS, openapi_extra=REASON)
@@ -93,7 +87,7 @@ async def _ask_for_slot(
 
     def read(store: Store) -> Worker:
         for worker in workers(store, services.options):
-            if worker["slot"] == name and host in (None, worker["host"]):
+            if worker.slot == name and host in (None, worker.host):
                 return worker
         raise NotFound(f"the slot {name} is gone: its pool has shrunk")
 
@@ -118,7 +112,7 @@ async def scale_pool(request: Request, name: str, host: Host = None) -> Response
         return ask_for_workers(store, actor, name, scale.workers, pools, programs, host)
 
     await _ask(services, ask)
-    return json_response(PoolSize(pool=name, workers=scale.workers), 202)
+    return json_response(PoolSize(name, scale.workers), 202)
 
 
 async def _ask(services: Services, ask: Callable[[Store], int]) -> None:

@@ -33,17 +33,20 @@ from orpheus.config.shown import secrets_in, shown_settings
 from orpheus.config.sources import Sources, read_sources, sources_with
 from orpheus.config.toml_text import read_toml
 from orpheus.shared.errors import NotFound
+from orpheus.shared.messages.configuration import (
+    Configuration,
+    ConfigurationInForce,
+    SettingProblem,
+)
+from orpheus.shared.messages.encoding import optional_time
 from orpheus.shared.operations.configuration import (
     LONGEST_TEXT,
-    ConfigurationInForce,
     Edit,
     EditOutcome,
     FileChanged,
     NotEditable,
     PlannedEdit,
     RefusedEntries,
-    SettingProblem,
-    ShownConfiguration,
     ShownVersion,
     Sizes,
 )
@@ -78,7 +81,7 @@ class ConfigurationFile:
         self._fixed = () if may_name_code else tuple(NAMING_CODE)
         self._versions = Versions(state.configurations, path)
 
-    def show(self) -> ShownConfiguration:
+    def show(self) -> Configuration:
         """Return the file, and the settings in force."""
         sources = self._sources()
         settings, problems = checked(sources)
@@ -93,7 +96,7 @@ class ConfigurationFile:
             text = None
             obstacle = f"{self._path} is not shown: {error}; {_ROLL_BACK}"
         shown = shown_settings(settings or Settings())
-        return ShownConfiguration(
+        return Configuration(
             path=None if self._path is None else str(self._path),
             text=text,
             etag=etag,
@@ -294,7 +297,8 @@ def _in_force(effective: Effective | None, etag: str | None) -> ConfigurationInF
         text = "There is no file: these are the defaults, the environment and --set."
     elif effective.etag != etag:
         text = "The file has changed since, and what it contains now is not in force."
-    return ConfigurationInForce(effective.config, effective.version, effective.since_ms, text)
+    since = optional_time(effective.since_ms)
+    return ConfigurationInForce(effective.config, effective.version, since, text)
 
 
 def _why_fixed(key: KeyPath) -> str:

@@ -10,11 +10,13 @@ from orpheus.shared.explain import reasons, sentences
 from orpheus.shared.explain.facts import Facts, QueueFacts, read, read_job, read_system
 from orpheus.shared.explain.reasons import Reason
 from orpheus.shared.messages import queues
+from orpheus.shared.messages.audit import pause_of
 from orpheus.shared.messages.encoding import optional_time
 from orpheus.shared.messages.queues import Code, Counts, Queue, Why
 from orpheus.shared.messages.status import About, Concern, ConcernCode, Verdict
+from orpheus.shared.messages.worker_list import workers_of
+from orpheus.shared.messages.workers import is_ready
 from orpheus.shared.storage import Pause, Store
-from orpheus.shared.views.workers import is_ready, workers_json
 
 _MORE_WORKERS = (1, 3)
 _OF_JOBS = frozenset(
@@ -36,13 +38,6 @@ _OF_JOBS = frozenset(
 def counts_of(counts: Mapping[Status, int]) -> Counts:
     """Return how many jobs have each status; 0 for one that `counts` lacks."""
     return cast("Counts", {one.value: counts.get(one, 0) for one in Status})
-
-
-def paused_of(pause: Pause | None) -> queues.Paused | None:
-    """Return who paused something; None for None."""
-    if pause is None:
-        return None
-    return queues.Paused(pause.by, pause.reason, optional_time(pause.at_ms))
 
 
 def queues_of(facts: Facts) -> list[Queue]:
@@ -73,7 +68,7 @@ def reason_of(reason: Reason) -> queues.WhyReason:
 def verdict_of(store: Store, facts: Facts) -> Verdict:
     """Return how the system is."""
     found = reasons.of_system(facts, read_system(store, facts.workers))
-    staying = [w for w in facts.workers if w["role"] is Role.WORKER and not w["leaves"]]
+    staying = [w for w in facts.workers if w.role is Role.WORKER and not w.leaves]
     line = sentences.headline(
         len(found),
         workers=len(staying),
@@ -85,21 +80,21 @@ def verdict_of(store: Store, facts: Facts) -> Verdict:
 
 def trouble_of(store: Store, dead_after_s: float) -> list[str]:
     """Return a sentence for each concern about the system; not for those about what jobs do."""
-    workers = workers_json(store, supervised_on=None, beat_timeout_s=dead_after_s)
+    workers = workers_of(store, supervised_on=None, beat_timeout_s=dead_after_s)
     facts = read(store, workers, {}, dead_after_s)
     return [one.text for one in verdict_of(store, facts).concerns if one.code not in _OF_JOBS]
 
 
 def slots_in_trouble(store: Store, dead_after_s: float) -> list[tuple[str, str, str]]:
     """Return the host, the slot and a sentence for each slot that needs a person, one by one."""
-    workers = workers_json(store, supervised_on=None, beat_timeout_s=dead_after_s)
+    workers = workers_of(store, supervised_on=None, beat_timeout_s=dead_after_s)
     found = []
     for worker in workers:
         if code := reasons.of_slot(worker):
             facts = Facts(workers=[worker])
             concerns = reasons.of_slots(facts)
             texts = [sentences.text_of(one) for one in concerns if one.code is code]
-            found += [(worker["host"], worker["slot"], text) for text in texts]
+            found += [(worker.host, worker.slot, text) for text in texts]
     return found
 
 
@@ -115,7 +110,7 @@ def _queue(facts: Facts, queue: QueueFacts) -> Queue:
     rate = rule.rate or rule.per_key.rate
     return Queue(
         name=queue.name,
-        paused=paused_of(queue.pause or Pause()) if rule.paused else None,
+        paused=pause_of(queue.pause or Pause()) if rule.paused else None,
         counts=counts_of(queue.counts),
         due=queue.due.jobs,
         oldest_due_s=facts.age_s(queue.name),
@@ -159,10 +154,10 @@ def _empty_in_s_with(facts: Facts, queue: QueueFacts) -> dict[str, float]:
     if not jobs or run_s is None or rule.paused:
         return {}
     workers = [worker for pool in facts.serving(queue.name) for worker in pool.ready]
-    each = max((worker["places"] for worker in workers), default=1)
+    each = max((worker.places for worker in workers), default=1)
     found = {}
     for more in _MORE_WORKERS:
-        places = sum(worker["places"] for worker in workers) + more * each
+        places = sum(worker.places for worker in workers) + more * each
         seconds = jobs * run_s / (min(places, rule.max_running) if rule.max_running else places)
         by_rate = queue.due.jobs / rule.rate.per_s if rule.rate else 0.0
         found[str(more)] = max(seconds, by_rate)

@@ -11,6 +11,10 @@ from orpheus.shared.domain.quarantine import Quarantine
 from orpheus.shared.domain.rooms import FREE, Room
 from orpheus.shared.domain.schedules import LATE_MS, overdue_tick_ms
 from orpheus.shared.domain.serving import serves
+from orpheus.shared.explain.unknown_names import names_given
+from orpheus.shared.messages.alerts import undelivered_alerts
+from orpheus.shared.messages.worker_list import gone_supervisors
+from orpheus.shared.messages.workers import Worker, is_ready, scaled_by
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.storage import (
     LATELY_MINUTES,
@@ -23,10 +27,6 @@ from orpheus.shared.storage import (
     Standstill,
     Store,
 )
-from orpheus.shared.views.alerts import undelivered_alerts
-from orpheus.shared.views.pools import scaled_by
-from orpheus.shared.views.unknown_names import names_given
-from orpheus.shared.views.workers import Worker, gone_supervisors, is_ready
 
 FAILING_MINUTES = 60
 """How far back jobs that failed count."""
@@ -60,7 +60,7 @@ class Pool(msgspec.Struct, frozen=True):
 
 def free_places(worker: Worker) -> int:
     """Return how many more jobs a worker could run now."""
-    return 0 if worker["runs_alone"] else max(0, worker["places"] - worker["jobs_in_progress"])
+    return 0 if worker.runs_alone else max(0, worker.places - worker.jobs_in_progress)
 
 
 class QueueFacts(msgspec.Struct, frozen=True):
@@ -145,7 +145,7 @@ def read(
 ) -> Facts:
     """Return the facts about queues and pools; `only`: about these queues, whatever is known.
 
-    `workers`: see `workers_json`, which cannot be called within the snapshot.
+    `workers`: see `workers_of`, which cannot be called within the snapshot.
     """
     with store.snapshot():
         served = _pools(store, workers, pools)
@@ -192,11 +192,11 @@ def read_system(store: Store, workers: Sequence[Worker]) -> SystemFacts:
 
 def _pools(store: Store, workers: Sequence[Worker], pools: Pools) -> list[Pool]:
     """Return the pools of the configuration, and those that only workers of other hosts name."""
-    hosts = {worker["host"] for worker in workers}
-    named = {worker["pool"] or "" for worker in workers if worker["role"] is Role.WORKER}
+    hosts = {worker.host for worker in workers}
+    named = {worker.pool or "" for worker in workers if worker.role is Role.WORKER}
     found = []
     for name, queues in {**pools, **dict.fromkeys(sorted(named - pools.keys()), ())}.items():
-        mine = [worker for worker in workers if worker["pool"] == name]
+        mine = [worker for worker in workers if worker.pool == name]
         scaled = None if mine or not workers else scaled_by(store, "pool", name, 0, hosts)
         found.append(
             Pool(
@@ -204,7 +204,7 @@ def _pools(store: Store, workers: Sequence[Worker], pools: Pools) -> list[Pool]:
                 queues,
                 [worker for worker in mine if is_ready(worker)],
                 [worker for worker in mine if not is_ready(worker)],
-                Pause(scaled["by"], scaled["reason"]) if scaled else None,
+                Pause(scaled.by, scaled.reason) if scaled else None,
             )
         )
     return found
@@ -238,8 +238,8 @@ def _watched(store: Store, workers: Sequence[Worker]) -> set[str]:
 
     A supervisor also watches a process that its slot has replaced and that finishes its job.
     """
-    supervisors = (worker for worker in workers if worker["role"] == Role.SUPERVISOR)
-    hosts = {worker["host"] for worker in supervisors if worker["incarnation"]}
+    supervisors = (worker for worker in workers if worker.role == Role.SUPERVISOR)
+    hosts = {worker.host for worker in supervisors if worker.incarnation}
     boot_id = store.own_clock.boot_id
     return {
         record.incarnation
@@ -258,7 +258,7 @@ def _late_schedules(store: Store, now_ms: int) -> Iterator[tuple[str, float]]:
 
 def _retention_lag_s(store: Store, workers: Iterable[Worker]) -> float:
     """Return by how much deleting is late, if that grows, as the supervisor that leads says."""
-    hosts = {worker["host"] for worker in workers if worker["role"] == Role.SUPERVISOR}
+    hosts = {worker.host for worker in workers if worker.role == Role.SUPERVISOR}
     gauges = [store.supervision.gauges(host) for host in sorted(hosts)]
     late_s = [told["retention_lag_s"] for told in gauges if told.get("retention_grows")]
     return max(late_s, default=0.0)

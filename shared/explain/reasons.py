@@ -23,9 +23,9 @@ from orpheus.shared.explain.facts import (
 )
 from orpheus.shared.messages.queues import Code
 from orpheus.shared.messages.status import ConcernCode
+from orpheus.shared.messages.workers import Worker, is_ready, named_slot
 from orpheus.shared.moments import parse_time_ms
 from orpheus.shared.storage import MOST_NAMED, JobFacts, NextJob
-from orpheus.shared.views.workers import Worker, is_ready, named_slot
 
 START_S = 15.0
 """A worker starts or restarts in less time, so a job may wait that long while none is ready."""
@@ -71,10 +71,10 @@ def of_job(facts: Facts, job: JobFacts) -> list[Reason]:
 def of_worker(facts: Facts, incarnation: str | None, name: str | None) -> Reason | None:
     """Return that the worker of a leased job is silent or gone, so that the job may not run."""
     for worker in facts.workers:
-        if worker["incarnation"] == incarnation:
-            if not worker["silent"]:
+        if worker.incarnation == incarnation:
+            if not worker.silent:
                 return None
-            data = {"for_s": worker["heartbeat_age_s"] or 0.0, "dead_after_s": facts.dead_after_s}
+            data = {"for_s": worker.heartbeat_age_s or 0.0, "dead_after_s": facts.dead_after_s}
             return Reason(Code.WORKER_SILENT, {"worker": name, **data}, by=name)
     if incarnation is None or incarnation in facts.watched:
         return None
@@ -100,8 +100,8 @@ def _ended(facts: JobFacts) -> Reason:
 
 def _prefetched(facts: Facts, job: JobFacts) -> Iterator[Reason]:
     """Yield that a leased job waits for a place of its worker."""
-    own = [worker for worker in facts.workers if worker["incarnation"] == job.leased_by]
-    places = own[0]["places"] if own else 1
+    own = [worker for worker in facts.workers if worker.incarnation == job.leased_by]
+    places = own[0].places if own else 1
     if len(job.leased_before) >= places:
         by = _names(facts, own)[0] if own else job.job.worker
         data = {"worker": by, "jobs": [f"job {id}" for id in job.leased_before]}
@@ -159,8 +159,8 @@ def _no_worker(facts: Facts, pool: Pool) -> Reason:
     data: dict[str, Any] = {"pool": pool.name, "nothing_runs": False}
     if pool.others:
         first, *more = pool.others
-        data |= {"slot": _names(facts, [first])[0], "state": first["state"], "more": len(more)}
-        data |= {"why": first["reason"], "silent_s": first["silent"] and first["heartbeat_age_s"]}
+        data |= {"slot": _names(facts, [first])[0], "state": first.state, "more": len(more)}
+        data |= {"why": first.reason, "silent_s": first.silent and first.heartbeat_age_s}
     else:
         data["scaled_by"] = pool.scaled_by
     return Reason(Code.NO_WORKER, data, by=f"pool {pool.name}")
@@ -214,22 +214,22 @@ def _no_place(facts: Facts, pool: Pool, before: int, *, is_alone: bool) -> Reaso
         return _busy(facts, pool, before)
     if before >= pool.free:
         return Reason(Code.TURN, {"before": before, "where": f"pool {pool.name}"})
-    if is_alone and before >= sum(not worker["jobs_in_progress"] for worker in pool.ready):
+    if is_alone and before >= sum(not worker.jobs_in_progress for worker in pool.ready):
         by = ", ".join(_names(facts, pool.ready)[:MOST_NAMED])
         return Reason(Code.RUNS_ALONE, {"pool": pool.name}, by=by)
     return None
 
 
 def _busy(facts: Facts, pool: Pool, before: int) -> Reason:
-    places = sum(worker["places"] for worker in pool.ready)
-    alone = _names(facts, [worker for worker in pool.ready if worker["runs_alone"]])
+    places = sum(worker.places for worker in pool.ready)
+    alone = _names(facts, [worker for worker in pool.ready if worker.runs_alone])
     data = {"pool": pool.name, "places": places, "before": before, "alone": alone}
     return Reason(Code.WORKERS_BUSY, data, by=", ".join(_names(facts, pool.ready)[:MOST_NAMED]))
 
 
 def _names(facts: Facts, workers: Sequence[Worker]) -> list[str]:
     """Return the names of slots, with their hosts if there are several."""
-    several = len({worker["host"] for worker in facts.workers}) > 1
+    several = len({worker.host for worker in facts.workers}) > 1
     return [named_slot(worker, with_host=several) for worker in workers]
 
 
@@ -300,12 +300,12 @@ def _as_concern(reason: Reason) -> Reason:
 
 def _watched_s(facts: Facts) -> float:
     """Return for how long a supervisor has run: while none did, no worker could run a job."""
-    uptimes = [worker["uptime_s"] for worker in facts.workers if worker["role"] == Role.SUPERVISOR]
+    uptimes = [worker.uptime_s for worker in facts.workers if worker.role == Role.SUPERVISOR]
     return max((uptime_s for uptime_s in uptimes if uptime_s is not None), default=float("inf"))
 
 
 def _workers(facts: Facts) -> list[Worker]:
-    return [worker for worker in facts.workers if worker["role"] == Role.WORKER]
+    return [worker for worker in facts.workers if worker.role == Role.WORKER]
 
 
 # The system
@@ -320,7 +320,7 @@ def _concerns(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
     if system.standstill is not None:
         yield Reason(ConcernCode.NO_WRITES, {"standstill": system.standstill})
     yield from _stopping(facts)
-    has_supervisor = any(worker["role"] is Role.SUPERVISOR for worker in facts.workers)
+    has_supervisor = any(worker.role is Role.SUPERVISOR for worker in facts.workers)
     if not facts.workers or (system.gone is not None and not has_supervisor):
         left = _names(facts, facts.workers)
         about = {"gone": system.gone, "moved": facts.moved, "left": left}
@@ -345,16 +345,16 @@ def _concerns(facts: Facts, system: SystemFacts) -> Iterator[Reason]:
 
 def _stopping(facts: Facts) -> Iterator[Reason]:
     for worker in facts.workers:
-        if worker["role"] is Role.SUPERVISOR and worker["state"] is SlotState.STOPPING:
-            (name,), until = _names(facts, [worker]), worker["until"]
+        if worker.role is Role.SUPERVISOR and worker.state is SlotState.STOPPING:
+            (name,), until = _names(facts, [worker]), worker.until
             left_s = None if until is None else (parse_time_ms(until) - facts.now_ms) / 1000
-            data = {"slot": name, "why": worker["reason"], "left_s": left_s}
+            data = {"slot": name, "why": worker.reason, "left_s": left_s}
             yield Reason(ConcernCode.STOPPING, data, by=f"slot {name}")
 
 
 def _none_ready(facts: Facts) -> Iterator[Reason]:
     """Yield that no worker is ready, once a job has waited longer than a start takes."""
-    supervisors = [w["state"] for w in facts.workers if w["role"] is Role.SUPERVISOR]
+    supervisors = [w.state for w in facts.workers if w.role is Role.SUPERVISOR]
     is_stopping = supervisors and set(supervisors) == {SlotState.STOPPING}
     oldest = facts.oldest_due()
     if not facts.workers or is_stopping or oldest is None or any(map(is_ready, _workers(facts))):
@@ -369,35 +369,35 @@ _ALARMING = (SlotState.FATAL, SlotState.STUCK)
 
 def of_slot(worker: Worker) -> ConcernCode | None:
     """Return the concern about a slot that is fatal, stuck or degraded, or rejects a file."""
-    if worker["rejected"] is not None:
+    if worker.rejected is not None:
         return ConcernCode.CONFIGURATION_REJECTED
-    is_bad = worker["degraded"] or worker["state"] in _ALARMING
+    is_bad = worker.degraded or worker.state in _ALARMING
     return ConcernCode.SLOT if is_bad else None
 
 
 def of_slots(facts: Facts) -> Iterator[Reason]:
     """Yield a rejected configuration, and what is wrong with slots, the same of several once."""
     for worker in facts.workers:
-        if worker["rejected"] is not None:
-            yield Reason(ConcernCode.CONFIGURATION_REJECTED, {"why": worker["rejected"]})
+        if worker.rejected is not None:
+            yield Reason(ConcernCode.CONFIGURATION_REJECTED, {"why": worker.rejected})
     bad = [worker for worker in facts.workers if of_slot(worker) is ConcernCode.SLOT]
 
     def what(worker: Worker) -> tuple[str, str]:
-        return worker["state"], worker["reason"]
+        return worker.state, worker.reason
 
     for (state, why), group in groupby(sorted(bad, key=what), key=what):
         workers = list(group)
         names = _names(facts, workers)
         data = {"slots": names, "state": state, "why": why, "targets": _targets(facts, workers)}
-        is_program = {"is_program": workers[0]["role"] is Role.PROGRAM}
+        is_program = {"is_program": workers[0].role is Role.PROGRAM}
         yield Reason(ConcernCode.SLOT, data | is_program, by=f"slot {names[0]}")
 
 
 def _targets(facts: Facts, workers: Sequence[Worker]) -> str:
     """Return slots as the arguments of a command: those of the first one's host."""
-    host = workers[0]["host"]
-    names = " ".join(worker["slot"] for worker in workers[:10] if worker["host"] == host)
-    several = len({worker["host"] for worker in facts.workers}) > 1
+    host = workers[0].host
+    names = " ".join(worker.slot for worker in workers[:10] if worker.host == host)
+    several = len({worker.host for worker in facts.workers}) > 1
     return f"{names} --host {host}" if several else names
 
 
@@ -406,41 +406,45 @@ def _restless(facts: Facts) -> Iterator[Reason]:
     restless = [
         worker
         for worker in facts.workers
-        if worker["state"] not in _ALARMING and worker["failed_lately"] >= RESTARTS_LEAST
+        if worker.state not in _ALARMING and worker.failed_lately >= RESTARTS_LEAST
     ]
 
     def whose(worker: Worker) -> tuple[str, str]:
-        return worker["role"], worker["pool"] or ""
+        return worker.role, worker.pool or ""
 
     for _, group in groupby(sorted(restless, key=whose), key=whose):
         workers = list(group)
-        latest = max(workers, key=lambda worker: (worker["last_failure"] or {"at": ""})["at"])
-        failed = latest["last_failure"]
+        latest = max(workers, key=_failed_at_ms)
+        failed = latest.last_failure
         (name,) = _names(facts, [latest])
         data = {
             "slots": _names(facts, workers),
-            "times": sum(worker["failed_lately"] for worker in workers),
+            "times": sum(worker.failed_lately for worker in workers),
             "within_s": min(FAILURES_WITHIN_S, _watched_s(facts)),
             "last": name,
-            "ago_s": (facts.now_ms - parse_time_ms(failed["at"])) / 1000 if failed else 0.0,
-            "why": failed["reason"] if failed else "",
+            "ago_s": (facts.now_ms - _failed_at_ms(latest)) / 1000,
+            "why": failed.reason if failed else "",
             "target": _targets(facts, [latest]),
-            "slot": latest["slot"],
-            "is_program": latest["role"] is Role.PROGRAM,
+            "slot": latest.slot,
+            "is_program": latest.role is Role.PROGRAM,
         }
         yield Reason(ConcernCode.RESTLESS, data, by=f"slot {name}")
+
+
+def _failed_at_ms(worker: Worker) -> int:
+    return parse_time_ms(worker.last_failure.at) if worker.last_failure else 0
 
 
 def _silent(facts: Facts) -> Iterator[Reason]:
     """Yield slots that say nothing any more, before they are taken for dead."""
     for worker in facts.workers:
-        if worker["silent"]:
+        if worker.silent:
             (name,) = _names(facts, [worker])
             data = {
                 "slot": name,
-                "for_s": worker["heartbeat_age_s"] or 0.0,
+                "for_s": worker.heartbeat_age_s or 0.0,
                 "dead_after_s": facts.dead_after_s,
-                "role": worker["role"],
+                "role": worker.role,
                 "target": _targets(facts, [worker]),
             }
             yield Reason(ConcernCode.SILENT, data, by=f"slot {name}")

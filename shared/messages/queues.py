@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 from typing_extensions import TypedDict
 
+from orpheus.shared.messages.audit import By
 from orpheus.shared.messages.encoding import Time
 
 
@@ -64,15 +65,6 @@ class Why(msgspec.Struct, frozen=True):
     reasons: list[WhyReason]
 
 
-class Paused(msgspec.Struct, frozen=True):
-    """Who paused a queue or a schedule, why, and when."""
-
-    by: str | None
-    """As in GET /audit; null: the configuration, or the audit log does not say."""
-    reason: str | None
-    at: Time | None
-
-
 class Limits(msgspec.Struct, frozen=True):
     """The limits of a queue. 0 and empty text: no limit."""
 
@@ -97,7 +89,7 @@ class Queue(msgspec.Struct, frozen=True):
     """A queue that has had a job, is paused or has a limit, and who runs its jobs."""
 
     name: str
-    paused: Paused | None
+    paused: By | None
     counts: Counts
     due: int
     """Pending jobs whose time has come and that no quarantine holds back. If they are 10,000 or

@@ -1,19 +1,20 @@
 """The configuration as it is shown and edited over HTTP: the values that both sides exchange.
 
 The API answers with these and never reads settings itself; config/editing/file.py makes them. So
-only the main programs know the configuration, even in the calls about it. The docstrings of
-`Setting` and `SettingProblem` become descriptions in /openapi.json.
+only the main programs know the configuration, even in the calls about it.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
 from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.errors import OrpheusError
-from orpheus.shared.moments import rfc3339
+from orpheus.shared.messages import configuration as messages
+from orpheus.shared.messages.configuration import Configuration, SettingProblem
+from orpheus.shared.messages.encoding import time_of
 
 MASK = "••••••••"
 """Replaces a secret that is not shown. In a new text it means: keep the secret."""
@@ -21,32 +22,6 @@ LONGEST_TEXT = 131_072
 """Characters of a file that can be edited: checking a much larger one takes long."""
 BY_HAND = "file"
 """Who made a version that was found in the file."""
-
-
-class Setting(Struct, frozen=True):
-    """A setting in force."""
-
-    key: str
-    value: Any
-    """Durations are seconds, sizes are bytes."""
-    as_written: Any
-    """The same as it may stand in the file: `"100ms"`, `"1MiB"`."""
-    origin: str
-    """`default`, `config/orpheus.toml:12`, a variable, `--set`."""
-    origins: tuple[str, ...]
-    """For a list of tables, such as `[[schedules]]`: what set each of them. Else empty."""
-
-
-class SettingProblem(Struct, frozen=True):
-    """One thing to mend in the configuration."""
-
-    key: str
-    """Empty if the problem is in the whole text."""
-    detail: str
-    place: str | None
-    """The file and line, the variable, or `--set`."""
-    line: int | None
-    """Its line in the file's text."""
 
 
 class ConfigurationVersion(Struct, frozen=True):
@@ -76,47 +51,18 @@ class ShownVersion(Struct, frozen=True):
     """The supervisor works by it."""
 
 
-def version_json(shown: ShownVersion) -> dict[str, Any]:
-    """Return a version for an answer."""
-    version = shown.version
-    return {
-        "version": version.number,
-        "at": rfc3339(version.at_ms),
-        "by": version.by,
-        "reason": version.reason,
-        "text": shown.text,
-        "in_file": shown.is_in_file,
-        "in_force": shown.is_in_force,
-    }
-
-
-class ConfigurationInForce(Struct, frozen=True):
-    """The configuration that the supervisor works by, and the same in words.
-
-    `file`, `version` and `since_ms` are None without a supervisor.
-    """
-
-    file: str | None
-    version: int | None
-    since_ms: int | None
-    text: str
-
-
-class ShownConfiguration(Struct, frozen=True):
-    """The file and the settings in force. `etag` names the file's state."""
-
-    path: str | None
-    text: str | None
-    """The file's text with its secrets masked."""
-    etag: str | None
-    obstacle: str | None
-    """Why it cannot be edited."""
-    in_force: ConfigurationInForce
-    settings: tuple[Setting, ...]
-    """Those in force, also while the file has problems."""
-    problems: tuple[SettingProblem, ...]
-    warnings: tuple[SettingProblem, ...]
-    """Problems that do not stop a reload: commands whose program is missing."""
+def version_of(shown: ShownVersion) -> messages.ConfigurationVersion:
+    """Return a version as it is answered."""
+    kept = shown.version
+    return messages.ConfigurationVersion(
+        kept.number,
+        time_of(kept.at_ms),
+        kept.by,
+        kept.reason,
+        shown.text,
+        shown.is_in_file,
+        shown.is_in_force,
+    )
 
 
 class Edit(Struct, frozen=True):
@@ -175,7 +121,7 @@ RefusedEntries = Callable[[StoredSettings], Mapping[tuple[str, int], str]]
 class ConfigurationEditor(Protocol):
     """Reads, checks and replaces the configuration file. Calls block for 10 to 300 ms."""
 
-    def show(self) -> ShownConfiguration:
+    def show(self) -> Configuration:
         """Return the file, and the settings in force."""
 
     def sizes(self) -> Sizes:

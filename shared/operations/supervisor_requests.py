@@ -9,22 +9,26 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from itertools import product
 from pathlib import Path
+
+import msgspec
 
 from orpheus.shared.domain.processes import ProcessRecord, Role, SlotRecord, SlotState
 from orpheus.shared.domain.programs import SLOT
 from orpheus.shared.domain.requests import Request, RequestAction, scale_target, slot_target
 from orpheus.shared.domain.stacks import THREADS_BELOW, job_first
-from orpheus.shared.domain.words import duration
+from orpheus.shared.domain.words import duration, named
 from orpheus.shared.errors import NoAnswer, NoSupervisor, NotFound, TransitionRefused
+from orpheus.shared.messages.encoding import encode, time_of
 from orpheus.shared.messages.jobs import running_job_of
-from orpheus.shared.moments import rfc3339
+from orpheus.shared.messages.worker_list import gone_supervisors
+from orpheus.shared.messages.workers import Stack, scaled_by
 from orpheus.shared.operations.reclaim import is_supervised
 from orpheus.shared.process.clock import is_alive, os_state
 from orpheus.shared.process.supervisor_lock import is_gone, is_held
+from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Actor, Store
-from orpheus.shared.views.unknown_names import unknown_slot
-from orpheus.shared.views.workers import Stack, gone_supervisors
 
 _ANSWER_WITHIN_S = 4.0
 _ASK_AGAIN_AFTER_S = 2.5
@@ -219,14 +223,14 @@ def read_stack(store: Store, name: str, host: str | None, own_host: str) -> Stac
         raise NoAnswer(silent + (still.why if still and still.why else why))
     stack, coroutines = told
     job = store.jobs.running().get(slot.incarnation)
-    return {
-        "slot": name,
-        "pid": slot.pid,
-        "incarnation": slot.incarnation,
-        "job": running_job_of(job),
-        "at": rfc3339(store.clock.wall_ms()),
-        "stack": job_first(stack, coroutines, job.id if job else None),
-    }
+    return Stack(
+        slot=name,
+        pid=slot.pid,
+        incarnation=slot.incarnation,
+        job=running_job_of(job),
+        at=time_of(store.clock.wall_ms()),
+        stack=job_first(stack, coroutines, job.id if job else None),
+    )
 
 
 def _stack_of_other_host(store: Store, name: str, host: str) -> Stack:
@@ -242,8 +246,7 @@ def _stack_of_other_host(store: Store, name: str, host: str) -> Stack:
     answer = json.loads(body)
     if "problem" in answer:
         raise NoAnswer(answer["problem"])
-    stack: Stack = answer["stack"]
-    return stack
+    return msgspec.convert(answer["stack"], Stack)
 
 
 def send_stack(open_store: Callable[[], Store], request: Request) -> None:
@@ -254,7 +257,7 @@ def send_stack(open_store: Callable[[], Store], request: Request) -> None:
             answer = {"stack": read_stack(store, request.target, request.host, request.host)}
         except (NotFound, TransitionRefused, NoAnswer) as error:
             answer = {"problem": str(error)}
-        store.supervision.put_answer(request.id, json.dumps(answer))
+        store.supervision.put_answer(request.id, encode(answer).decode())
 
 
 def output_folder(store: Store, name: str, host: str | None, own_host: str) -> Path:
@@ -367,3 +370,27 @@ def _size_bytes(file: Path) -> int:
         return file.stat().st_size
     except OSError:
         return 0
+
+
+def unknown_slot(store: Store, name: str, role: Role | None = None) -> str:
+    """Say that there is no such slot, of this role if one is given, and what may be meant.
+
+    A slot that is gone because its pool or program was scaled down is no typing error, and whoever
+    gives the name of a pool or program gets the names of its slots.
+    """
+    noun, slots = "slot" if role is None else str(role), store.processes.slots()
+    text = f"there is no {noun} {name[:80]!r}"
+    owners = [one for one in (name, name.rpartition("-")[0]) if one]
+    of_role = [one for one in slots if role in (None, one.role)]
+    names = [one.slot for one in of_role]
+    for owner in owners:
+        if siblings := [one.slot for one in of_role if one.pool == owner]:
+            return f"{text}: {owner} has {named(siblings)}"
+    kinds = ("program",) if role is Role.PROGRAM else ("pool", "program")
+    for kind, owner in product(kinds, owners):
+        if by := scaled_by(store, kind, owner, 0, {one.host for one in slots}):
+            why = f": {by.reason}" if by.reason else ""
+            back = f"(`orpheus scale {owner} N` starts it)"
+            return f"{text}: the {kind} {owner} is scaled to 0 by {by.by}{why} {back}"
+    near, is_or_are = did_you_mean(name, names), "is" if len(names) == 1 else "are"
+    return text + (near or (f": there {is_or_are} {named(names)}" if names else ""))

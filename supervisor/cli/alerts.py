@@ -1,11 +1,8 @@
 """Alerts: the rules, and when each fired last."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
 
-from orpheus.shared.views.alerts import alerts_json
+from orpheus.shared.messages.alerts import Alert, alerts_of
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import Column, ago, duration, print_items
 
@@ -25,18 +22,18 @@ _COLUMNS = (
 def alerts(operator: Operator) -> None:
     """List the rules of [[alerts]] and when each fired last."""
     with operator.store() as store:
-        items = alerts_json(store)
+        items = alerts_of(store).items
     print_items(items, _COLUMNS, map(_row, items), as_json=operator.as_json)
 
 
-def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
-    counted = f" ({item['after']} in {duration(item['within'])})" if item["within"] else ""
+def _row(item: Alert) -> tuple[object, ...]:
+    counted = f" ({item.after} in {duration(item.within)})" if item.within else ""
     return (
-        item["name"],
-        ", ".join(item["on"]) + counted,
-        item["type"],
-        duration(item["every"]),
-        ago(item["last_fired"]),
-        item["last_job"],
-        item["held_back"] or None,
+        item.name,
+        ", ".join(item.on) + counted,
+        item.type,
+        duration(item.every),
+        ago(item.last_fired),
+        item.last_job,
+        item.held_back or None,
     )

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from orpheus.shared.domain.job_filter import span_problems
-from orpheus.shared.storage import ACTIONS, AuditFilter, AuditRow, Budget
-from orpheus.shared.views.audit import audit_json, change_of
+from orpheus.shared.messages.audit import AuditEntry, audit_entry_of
+from orpheus.shared.storage import ACTIONS, AuditFilter, Budget
 from orpheus.supervisor.cli.job_filter import Moment
 from orpheus.supervisor.cli.operator import JobId, Operator, Text, for_operator
 from orpheus.supervisor.cli.output import Column, local_time, print_json, print_table, say_none
@@ -44,17 +44,17 @@ def audit(operator: Operator, before: int | None, limit: int, **fields: Any) -> 
         raise click.UsageError("--target must have a word")
     with operator.store() as store:
         found = store.audit.find(wanted, limit, before, Budget(math.inf))
+    items = [audit_entry_of(row) for row in found.rows]
     if operator.as_json:
-        items = [audit_json(row) for row in found.rows]
         print_json({"items": items, "next_before": found.before_id})
         return
-    print_table(_COLUMNS, map(_row, found.rows))
-    if not found.rows:
+    print_table(_COLUMNS, map(_row, items))
+    if not items:
         say_none("entry")
     if found.before_id is not None:
         click.echo(f"older ones: --before {found.before_id}", err=True)
 
 
-def _row(row: AuditRow) -> tuple[object, ...]:
-    at = local_time(row.at_ms)
-    return row.id, at, row.by, row.action, row.target, change_of(row), row.count, row.reason
+def _row(item: AuditEntry) -> tuple[object, ...]:
+    at = local_time(item.at)
+    return item.id, at, item.by, item.action, item.target, item.change, item.count, item.reason

@@ -18,7 +18,7 @@ from orpheus.config.sources import key_path, merged, nested, read_sources
 from orpheus.shared.domain.serving import serves
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types.describe import describe_types
-from orpheus.shared.operations.configuration import Setting
+from orpheus.shared.messages.configuration import Setting
 from orpheus.shared.operations.stored_settings import refused_entries
 from orpheus.shared.storage import TypeRow
 from orpheus.supervisor.cli.operator import Operator, for_operator

@@ -20,6 +20,7 @@ import click
 import msgspec
 
 from orpheus.shared.domain import words
+from orpheus.shared.messages.audit import By
 from orpheus.shared.messages.encoding import encode
 from orpheus.shared.text import printable
 
@@ -243,12 +244,12 @@ def _in_form(at: datetime, form: str) -> str:
     return f"{at:{form}}" if sys.stdout.isatty() else at.isoformat(timespec="seconds")
 
 
-def paused_by(pause: Mapping[str, Any] | None, otherwise: str | None = None) -> str | None:
+def paused_by(pause: By | None, otherwise: str | None = None) -> str | None:
     """Return who paused a queue or a schedule, why and when; `otherwise` if no operator did."""
-    if pause is None or pause["by"] is None:
+    if pause is None or pause.by is None:
         return otherwise
-    at = ago(pause["at"])
-    return f"{pause['by']}: {pause['reason']} ({at})" if pause["reason"] else f"{pause['by']} {at}"
+    at = ago(pause.at)
+    return f"{pause.by}: {pause.reason} ({at})" if pause.reason else f"{pause.by} {at}"
 
 
 def mebibytes(size_bytes: int | None) -> str | None:

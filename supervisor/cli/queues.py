@@ -1,16 +1,15 @@
 """Queues: list, pause and resume them."""
 
 import click
-import msgspec
 
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.limits import NAME, NAME_RULE
 from orpheus.shared.errors import NotFound
 from orpheus.shared.explain.answers import queues_of
+from orpheus.shared.explain.unknown_names import names_of_queues, unknown_queue
 from orpheus.shared.messages.queues import Queue
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.text import printable
-from orpheus.shared.views.unknown_names import names_of_queues, unknown_queue
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
@@ -100,7 +99,7 @@ def _row(item: Queue) -> tuple[object, ...]:
 def _why(item: Queue) -> str | None:
     """Return who paused a queue, or why its next due job does not start."""
     if item.paused:
-        return paused_by(msgspec.to_builtins(item.paused), "the configuration")
+        return paused_by(item.paused, "the configuration")
     return None if item.reason is None else text_as_called(item.reason.text)
 
 

@@ -1,13 +1,16 @@
 """Schedules: list, show, run, pause and resume them."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
 
 from orpheus.shared.messages.jobs import listed_job_of
+from orpheus.shared.messages.schedules import (
+    LastResult,
+    PastRun,
+    Schedule,
+    schedule_of,
+    schedules_of,
+)
 from orpheus.shared.operations import operator_actions
-from orpheus.shared.views.schedules import schedule_json, schedules_json
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
     Column,
@@ -40,7 +43,7 @@ def schedules(operator: Operator) -> None:
     """List schedules and when they run next; run or pause one."""
     if click.get_current_context().invoked_subcommand is None:
         with operator.store() as store:
-            items = schedules_json(store)
+            items = schedules_of(store).items
         print_items(items, _COLUMNS, map(_row, items), as_json=operator.as_json)
 
 
@@ -50,46 +53,46 @@ def schedules(operator: Operator) -> None:
 def show(operator: Operator, name: str) -> None:
     """Show all of a schedule: its times, its next runs, and what became of its last jobs."""
     with operator.store() as store:
-        item = schedule_json(store, store.schedules.get(name))
+        item = schedule_of(store, store.schedules.get(name))
     if operator.as_json:
         print_json(item)
         return
-    runs = [f"{_outcome(run['job'], run)} {ago(run['at'])}" for run in item["last_runs"]]
+    runs = [f"{_outcome(run.job, run)} {ago(run.at)}" for run in item.last_runs]
     print_fields(
         {
             **fields_of(_COLUMNS, _row(item)),
-            "in words": item["in_words"],
-            "queue": item["queue"],
-            "next runs": ", ".join(time_in(run, item["timezone"]) for run in item["next_runs"]),
+            "in words": item.in_words,
+            "queue": item.queue,
+            "next runs": ", ".join(time_in(run, item.timezone) for run in item.next_runs),
             "last jobs": ", ".join(runs) or None,
-            "missed": item["missed"] and time_in(item["missed"], item["timezone"]),
-            "tag of its jobs": item["tag"],
+            "missed": item.missed and time_in(item.missed, item.timezone),
+            "tag of its jobs": item.tag,
         }
     )
 
 
-def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
-    zone = item["timezone"]
-    runs = [time_in(run, zone) for run in item["next_runs"][:2]]
+def _row(item: Schedule) -> tuple[object, ...]:
+    zone = item.timezone
+    runs = [time_in(run, zone) for run in item.next_runs[:2]]
     next_run, then = (*runs, None, None)[:2]
     return (
-        item["name"],
-        item["type"],
-        item["cron"] or f"every {duration(item['every'])}",
-        item["last_run"] and time_in(item["last_run"], zone),
-        _outcome(item["last_job"], item["last_result"]),
-        "paused" if item["paused"] else next_run,
+        item.name,
+        item.type,
+        item.cron or f"every {duration(item.every)}",
+        item.last_run and time_in(item.last_run, zone),
+        _outcome(item.last_job, item.last_result),
+        "paused" if item.paused else next_run,
         then,
-        paused_by(item["pause"]),
+        paused_by(item.pause),
     )
 
 
-def _outcome(job_id: int | None, result: Mapping[str, Any] | None) -> str | None:
+def _outcome(job_id: int | None, result: LastResult | PastRun | None) -> str | None:
     """Return what became of a job: `17 done`, `18 failed (TimeoutError)`."""
     if job_id is None or result is None:
         return None
-    error = f" ({result['error']})" if result["error"] else ""
-    return f"{job_id} {result['status']}{error}"
+    error = f" ({result.error})" if result.error else ""
+    return f"{job_id} {result.status}{error}"
 
 
 @schedules.command()
@@ -128,6 +131,6 @@ def resume(operator: Operator, name: str, reason: str | None) -> None:
 def _set_paused(operator: Operator, name: str, reason: str | None, *, paused: bool) -> None:
     with operator.store() as store:
         operator_actions.pause_schedule(store, operator.actor(reason), name, paused=paused)
-        item = schedule_json(store, store.schedules.get(name))
-    runs = [f", next run {time_in(at, item['timezone'])}" for at in item["next_runs"][:1]]
+        item = schedule_of(store, store.schedules.get(name))
+    runs = [f", next run {time_in(at, item.timezone)}" for at in item.next_runs[:1]]
     operator.answer(item, f"schedule {name}: {'paused' if paused else 'resumed'}{''.join(runs)}")

@@ -22,7 +22,7 @@ from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, on_host, with_reason
-from orpheus.supervisor.cli.output import print_json
+from orpheus.supervisor.cli.output import local_time, print_json
 
 _HEALTHCHECK_S = 5.0
 _RELOADED_WITHIN_S = 120.0
@@ -78,9 +78,9 @@ def stack(operator: Operator, slot: str, host: str | None) -> None:
     with operator.opened() as (store, handover):
         check_supervised(store, handover.beat_timeout_s)
         read = read_stack(store, slot, host, own_host())
-    job = f", job {read['job'].id} {read['job'].type}" if read["job"] else ""
-    title = f"{slot}, process {read['pid']}{job}, at {read['at']}"
-    operator.answer(read, "\n".join([title, *map(printable, read["stack"].splitlines())]))
+    job = f", job {read.job.id} {read.job.type}" if read.job else ""
+    title = f"{slot}, process {read.pid}{job}, at {local_time(read.at)}"
+    operator.answer(read, "\n".join([title, *map(printable, read.stack.splitlines())]))
 
 
 @click.command()

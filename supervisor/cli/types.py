@@ -1,17 +1,21 @@
 """Job types: list them, what their attempts cost, how they fail; release quarantined ones."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 import click
+from msgspec.structs import asdict
 
 from orpheus.shared.domain.jobs import Outcome
+from orpheus.shared.messages.errors import ErrorGroup, error_groups_of
+from orpheus.shared.messages.job_types import (
+    JobType,
+    TypeState,
+    TypeStats,
+    job_types_of,
+    types_stats_of,
+)
 from orpheus.shared.operations.operator_actions import release_type
 from orpheus.shared.text import first_line
-from orpheus.shared.views.errors import error_group_json
-from orpheus.shared.views.job_types import types_json
-from orpheus.shared.views.type_stats import types_stats_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import Column, ago, duration, mebibytes, print_items
@@ -61,48 +65,48 @@ def types(operator: Operator, stats: bool) -> None:
     """List the job types and their payloads."""
     with operator.opened() as (store, handover):
         if stats:
-            costs = types_stats_json(store)
+            costs = types_stats_of(store).items
             print_items(costs, _OF_STATS, map(_stats_row, costs), as_json=operator.as_json)
             return
-        items = types_json(store, handover.defaults)
+        items = job_types_of(store, handover.defaults).items
         schemas = {row.name: row.schema for row in store.types.all()}
-    rows = [_type_row(item, schemas.get(item["name"], "{}")) for item in items]
+    rows = [_type_row(item, schemas.get(item.name, "{}")) for item in items]
     print_items(items, _OF_TYPES, rows, as_json=operator.as_json)
 
 
-def _type_row(item: Mapping[str, Any], schema_json: str) -> tuple[object, ...]:
-    schema, defaults = json.loads(schema_json), item["defaults"]
+def _type_row(item: JobType, schema_json: str) -> tuple[object, ...]:
+    schema, defaults = json.loads(schema_json), item.defaults
     required = schema.get("required", ())
     # A question mark is behind the fields that may be left out.
     fields = " ".join(n if n in required else f"{n}?" for n in schema.get("properties", ()))
     return (
-        item["name"],
-        "quarantined" if item["quarantine"] else "open",
+        item.name,
+        "quarantined" if item.quarantine else "open",
         fields,
-        defaults["queue"],
-        defaults["max_retries"],
-        duration(defaults["timeout"]),
-        first_line(item["description"]),
+        defaults.queue,
+        defaults.max_retries,
+        duration(defaults.timeout),
+        first_line(item.description),
     )
 
 
-def _stats_row(item: Mapping[str, Any]) -> tuple[object, ...]:
-    succeeded = item["ended"].get(Outcome.SUCCEEDED, 0)
-    snoozed = item["ended"].get(Outcome.SNOOZED, 0)
-    last_hour = ", ".join(f"{n} {status}" for status, n in item["last_hour"].items() if n)
+def _stats_row(item: TypeStats) -> tuple[object, ...]:
+    succeeded = item.ended.get(Outcome.SUCCEEDED, 0)
+    snoozed = item.ended.get(Outcome.SNOOZED, 0)
+    last_hour = ", ".join(f"{n} {status}" for status, n in asdict(item.last_hour).items() if n)
     return (
-        item["name"],
+        item.name,
         succeeded,
-        sum(item["ended"].values()) - succeeded - snoozed,
+        sum(item.ended.values()) - succeeded - snoozed,
         snoozed or None,
         last_hour or None,
         *(
-            duration(item[times][part])
-            for times in ("run_s", "wait_s", "cpu_s")
-            for part in ("p50", "p95")
+            duration(seconds)
+            for times in (item.run_s, item.wait_s, item.cpu_s)
+            for seconds in (times.p50, times.p95)
         ),
-        duration(item["cpu_total_s"]),
-        mebibytes(item["max_rss_bytes"]),
+        duration(item.cpu_total_s),
+        mebibytes(item.max_rss_bytes),
     )
 
 
@@ -114,21 +118,21 @@ def errors(operator: Operator) -> None:
     MESSAGE is that of the job NEWEST, which failed last.
     """
     with operator.store() as store:
-        items = [error_group_json(group) for group in store.errors.groups()]
+        items = error_groups_of(store.errors.groups()).items
     print_items(items, _OF_ERRORS, map(_error_row, items), as_json=operator.as_json)
 
 
-def _error_row(item: Mapping[str, Any]) -> tuple[object, ...]:
+def _error_row(item: ErrorGroup) -> tuple[object, ...]:
     return (
-        item["type"],
-        item["error"],
-        item["where"],
-        item["count"],
-        item["last_hour"],
-        ago(item["first_seen"]),
-        ago(item["last_seen"]),
-        item["newest"],
-        item["message"],
+        item.type,
+        item.error,
+        item.where,
+        item.count,
+        item.last_hour,
+        ago(item.first_seen),
+        ago(item.last_seen),
+        item.newest,
+        item.message,
     )
 
 
@@ -143,4 +147,4 @@ def release(operator: Operator, type: str, reason: str | None) -> None:
     """
     with operator.store() as store:
         release_type(store, operator.actor(reason), type)
-    operator.answer({"name": type, "quarantine": None}, f"type {type}: released")
+    operator.answer(TypeState(type, quarantine=None), f"type {type}: released")

@@ -14,14 +14,14 @@ from orpheus.config.effective import named_database
 from orpheus.config.sources import config_file, read_sources
 from orpheus.shared.domain.limits import LARGEST_ID
 from orpheus.shared.errors import ConfigurationError, ExitCode, NotFound, StorageError
+from orpheus.shared.messages.configuration import SettingProblem
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.configuration import (
     Edit,
     EditOutcome,
     RefusedEntries,
-    SettingProblem,
     ShownVersion,
-    version_json,
+    version_of,
 )
 from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.operations.stored_settings import refused_entries
@@ -49,7 +49,7 @@ def versions(operator: Operator) -> None:
     Those of this host that are kept: up to 50. "file": an editor has saved it.
     """
     kept = _editor(operator).versions()
-    items = [version_json(version) for version in kept]
+    items = [version_of(version) for version in kept]
     print_items(items, _COLUMNS, map(_row, kept), as_json=operator.as_json)
 
 

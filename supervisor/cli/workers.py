@@ -4,8 +4,7 @@ A request waits until the supervisor has taken it, so "asked for" means that the
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import click
 
@@ -15,16 +14,17 @@ from orpheus.shared.domain.requests import MOST_WORKERS, RequestAction
 from orpheus.shared.errors import NoAnswer, NotFound
 from orpheus.shared.explain.facts import Facts, read
 from orpheus.shared.explain.sentences import nothing_runs
+from orpheus.shared.messages.worker_list import workers_of
+from orpheus.shared.messages.workers import LastExit, Worker
 from orpheus.shared.operations.supervisor_requests import (
     ask_for_slot,
     ask_for_workers,
     check_goes_on,
     check_supervised,
     slot_for,
+    unknown_slot,
 )
 from orpheus.shared.storage import Store
-from orpheus.shared.views.unknown_names import unknown_slot
-from orpheus.shared.views.workers import Worker, workers_json
 from orpheus.supervisor.cli.completing import live
 from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, on_host, with_reason
@@ -69,7 +69,7 @@ def workers(operator: Operator, slot: str | None) -> None:
     """List every process with its state, job and resource use; of SLOT, tell all."""
     with operator.opened() as (store, handover):
         items = read_workers(store, handover)
-        found = [item for item in items if slot in (None, item["slot"])]
+        found = [item for item in items if slot in (None, item.slot)]
         if slot is not None and not found:
             check_supervised(store, handover.beat_timeout_s)
             raise NotFound(unknown_slot(store, slot))
@@ -87,7 +87,7 @@ def programs(operator: Operator) -> None:
     """List programs with their state and resource use."""
     with operator.opened() as (store, handover):
         everything = read_workers(store, handover)
-        items = [item for item in everything if item["role"] == Role.PROGRAM]
+        items = [item for item in everything if item.role == Role.PROGRAM]
         print_workers(items, as_json=operator.as_json)
         tell_if_nothing_runs(store, everything)
 
@@ -100,7 +100,7 @@ def tell_if_nothing_runs(store: Store, everything: Sequence[Worker]) -> None:
 
 def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:
     """Return every slot, and every process without one, as GET /workers shows them."""
-    return workers_json(store, supervised_on=None, beat_timeout_s=handover.beat_timeout_s)
+    return workers_of(store, supervised_on=None, beat_timeout_s=handover.beat_timeout_s)
 
 
 def read_facts(
@@ -114,9 +114,9 @@ def read_facts(
     return read(store, workers, pools, timeout_s, only=only)
 
 
-def print_workers(items: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
+def print_workers(items: Sequence[Worker], *, as_json: bool = False) -> None:
     """Print a table, with the hosts only if there are several."""
-    is_one_host = len({item["host"] for item in items}) < 2
+    is_one_host = len({item.host for item in items}) < 2
     start = 1 if is_one_host else 0
     rows = [_row(item)[start:] for item in items]
     print_items(items, _COLUMNS[start:], rows, as_json=as_json)
@@ -124,59 +124,59 @@ def print_workers(items: Sequence[Mapping[str, Any]], *, as_json: bool = False) 
 
 def _show(item: Worker) -> None:
     """Print all that is known of a slot."""
-    exits = item["recent_exits"]
+    exits = item.recent_exits
     print_fields(
         {
             **fields_of(_COLUMNS, _row(item)),
-            "failed lately": item["failed_lately"] or None,
+            "failed lately": item.failed_lately or None,
             **{name: _exit(exit) for name, exit in zip(_EXITS, exits, strict=False)},
         }
     )
-    if exits and exits[0]["evidence"]:
-        print_block("evidence of the last exit", exits[0]["evidence"])
-    if exits and exits[0]["output"]:
-        print_block("output before the last exit", exits[0]["output"])
+    if exits and exits[0].evidence:
+        print_block("evidence of the last exit", exits[0].evidence)
+    if exits and exits[0].output:
+        print_block("output before the last exit", exits[0].output)
 
 
-def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
-    job, cpu = item["job"], item["cpu_percent"]
-    more = f" (+{item['jobs_in_progress'] - 1})" if item["jobs_in_progress"] > 1 else ""
+def _row(item: Worker) -> tuple[object, ...]:
+    job, cpu = item.job, item.cpu_percent
+    more = f" (+{item.jobs_in_progress - 1})" if item.jobs_in_progress > 1 else ""
     return (
-        item["host"],
-        item["slot"],
-        item["state"],
-        item["pid"],
+        item.host,
+        item.slot,
+        item.state,
+        item.pid,
         f"{job.id} {job.type}{more}" if job else None,
-        duration(item["heartbeat_age_s"]),
+        duration(item.heartbeat_age_s),
         None if cpu is None else f"{cpu:.1f} %",
-        mebibytes(item["rss_bytes"]),
-        item["jobs_done"] if item["pid"] and item["role"] == Role.WORKER else None,
-        duration(item["uptime_s"]),
-        item["restarts"],
+        mebibytes(item.rss_bytes),
+        item.jobs_done if item.pid and item.role == Role.WORKER else None,
+        duration(item.uptime_s),
+        item.restarts,
         _why(item) or None,
     )
 
 
-def _why(item: Mapping[str, Any]) -> str:
+def _why(item: Worker) -> str:
     """Return what is wrong with a slot, who took it away, and when its state ends."""
-    why = item["reason"]
-    if not why and item["last_exit"] and (item["last_failure"] or item["state"] != SlotState.READY):
-        why = _exit(item["last_exit"])
-    asked = item["drained"] or item["scaled"]
+    why = item.reason
+    if not why and item.last_exit and (item.last_failure or item.state != SlotState.READY):
+        why = _exit(item.last_exit)
+    asked = item.drained or item.scaled
     parts = (
-        f"no heartbeat for {duration(item['heartbeat_age_s'])}" if item["silent"] else "",
-        f"degraded: {why}" if item["degraded"] else why,
+        f"no heartbeat for {duration(item.heartbeat_age_s)}" if item.silent else "",
+        f"degraded: {why}" if item.degraded else why,
         f"by {paused_by(asked)}" if asked else "",
-        f"until {when(item['until'])}" if item["until"] else "",
+        f"until {when(item.until)}" if item.until else "",
     )
     return "; ".join(filter(None, parts))
 
 
-def _exit(exit: Mapping[str, Any]) -> str:
+def _exit(exit: LastExit) -> str:
     """Say how a process ended."""
-    jobs = ", ".join(map(str, exit["jobs"]))
+    jobs = ", ".join(map(str, exit.jobs))
     ran = f", in job {jobs}" if jobs else ""
-    return f"{ago(exit['at'])}: {exit['reason']}, after {duration(exit['uptime_s'])}{ran}"
+    return f"{ago(exit.at)}: {exit.reason}, after {duration(exit.uptime_s)}{ran}"
 
 
 _slots_argument = click.argument(
@@ -264,5 +264,5 @@ def _wait_until_taken(store: Store, request_id: int, message: str) -> None:
         time.sleep(_POLL_INTERVAL_S)
 
 
-def _is_among(item: Mapping[str, Any], slots: Sequence[SlotRecord]) -> bool:
-    return any((item["host"], item["slot"]) == (slot.host, slot.slot) for slot in slots)
+def _is_among(item: Worker, slots: Sequence[SlotRecord]) -> bool:
+    return any((item.host, item.slot) == (slot.host, slot.slot) for slot in slots)

@@ -112,7 +112,7 @@ def test_a_rejected_file_is_told_with_the_supervisors_reason(
     assert told["rejected"] == "api.port: must be less"
     assert [problem["line"] for problem in told["problems"]] == [2]
     in_force = told["in_force"]
-    assert (in_force["version"], in_force["since"]) == (3, "1970-01-01T00:00:05.000Z")
+    assert (in_force["version"], in_force["since"]) == (3, "1970-01-01T00:00:05.000000Z")
     assert {one["key"]: one["value"] for one in told["settings"]}["api.port"] == 1
     (shown,) = api.client.get("/workers").json()["items"]
     assert shown["reason"] == "configuration rejected: api.port: must be less"

@@ -13,8 +13,8 @@ from orpheus.shared.domain.jobs import NewJob, Outcome
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.rates import QueueRules
+from orpheus.shared.messages.job_types import OTHER
 from orpheus.shared.process.crash_cell import CellState
-from orpheus.shared.views.type_stats import OTHER
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "metrics.md"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from orpheus.api.contract import answers
 from orpheus.shared.domain.jobs import NewLine
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.shared.domain.schedules import ScheduleDefinition
-from orpheus.shared.messages import jobs
+from orpheus.shared.messages import audit, http, job_types, jobs, schedules
+from orpheus.shared.messages import workers as workers_
 from orpheus.shared.messages.queues import Queues
 from orpheus.shared.messages.status import Stats
 from orpheus.shared.storage import Store
@@ -91,7 +91,7 @@ def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) ->
     assert workers[0]["pool"] is None
     assert workers[2]["job"]["id"] == job_id  # the one that was leased ahead is not it
     assert workers[2]["last_exit"] == {
-        "at": "2027-01-15T08:00:00.000Z",
+        "at": "2027-01-15T08:00:00.000000Z",
         "reason": "killed for memory",
         "signal": "SIGKILL",
         "code": None,
@@ -337,14 +337,14 @@ def test_every_answer_is_what_the_document_says(api: Any) -> None:
         (f"/jobs/{job_id}", jobs.Job),
         (f"/jobs/{job_id}/logs", jobs.LogLines),
         (f"/jobs/{job_id}/events", jobs.Events),
-        ("/workers", answers.Workers),
-        ("/types", answers.JobTypes),
+        ("/workers", workers_.Workers),
+        ("/types", job_types.JobTypes),
         ("/queues", Queues),
-        ("/schedules", answers.Schedules),
-        ("/audit", answers.AuditPage),
+        ("/schedules", schedules.Schedules),
+        ("/audit", audit.AuditPage),
         ("/stats", Stats),
-        ("/healthz", answers.Health),
-        ("/readyz", answers.Readiness),
+        ("/healthz", http.Health),
+        ("/readyz", http.Readiness),
     ]
     for path, answer in declared:
         checked(answer, api.client.get(path).text)

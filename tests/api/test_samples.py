@@ -5,14 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from orpheus.api.samples import KEPT, SampleRing
 from orpheus.shared.domain.processes import SlotState
+from orpheus.shared.messages.workers import Worker
+from tests.explained import worker
 
 
-def slot(name: str, **fields: Any) -> Any:
-    at_rest = {"host": "host-1", "slot": name, "job": None, "jobs_done": 0}
-    return {**at_rest, "cpu_percent": 1.0, "rss_bytes": 1, **fields}
+def slot(name: str, **fields: Any) -> Worker:
+    return worker(name, **{"cpu_percent": 1.0, "rss_bytes": 1, **fields})
 
 
 def test_the_last_minute_of_each_slot_is_kept_and_no_more() -> None:
@@ -20,18 +22,18 @@ def test_the_last_minute_of_each_slot_is_kept_and_no_more() -> None:
     for n in range(KEPT + 5):
         ring.take([slot("default-1", jobs_done=n), slot("default-2", cpu_percent=None, job={})])
     samples = ring.of(slot("default-1"))
-    assert samples["jobs_done"] == list(range(5, KEPT + 5))
-    assert samples["working"] == [False] * KEPT
+    assert samples.jobs_done == list(range(5, KEPT + 5))
+    assert samples.working == [False] * KEPT
     other = ring.of(slot("default-2"))
-    assert (other["cpu_percent"], other["working"]) == ([None] * KEPT, [True] * KEPT)
+    assert (other.cpu_percent, other.working) == ([None] * KEPT, [True] * KEPT)
 
 
 def test_a_slot_that_is_gone_is_forgotten() -> None:
     ring = SampleRing(None, None, None)  # type: ignore[arg-type]
     ring.take([slot("default-1"), slot("default-1", host="host-2")])
     ring.take([slot("default-1")])
-    assert len(ring.of(slot("default-1"))["rss_bytes"]) == 2
-    assert ring.of(slot("default-1", host="host-2"))["rss_bytes"] == []
+    assert len(ring.of(slot("default-1")).rss_bytes) == 2
+    assert ring.of(slot("default-1", host="host-2")).rss_bytes == []
 
 
 def test_seconds_in_which_nothing_can_be_read_have_empty_samples(
@@ -54,10 +56,10 @@ def test_seconds_in_which_nothing_can_be_read_have_empty_samples(
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(ring.run())
     samples = ring.of(slot("default-1"))
-    assert [n for n in samples["jobs_done"] if n is not None] == [0, 2]
-    assert None in samples["jobs_done"][1:-1]
-    assert len({len(values) for values in samples.values()}) == 1  # type: ignore[arg-type]
-    assert [slots[0]["jobs_done"] for slots in looked] == [0, 2]
+    assert [n for n in samples.jobs_done if n is not None] == [0, 2]
+    assert None in samples.jobs_done[1:-1]
+    assert len({len(values) for values in asdict(samples).values()}) == 1
+    assert [slots[0].jobs_done for slots in looked] == [0, 2]
 
 
 def test_samples_are_told_on_request_though_nobody_looked_before(

@@ -14,8 +14,8 @@ import pytest
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
+from orpheus.shared.messages.workers import Stack, Worker
 from orpheus.shared.storage import open_storage, state_files
-from orpheus.shared.views.workers import Stack, Worker
 from tests.api.shapes import checked
 from tests.machine import PATIENCE_S, freeze
 
@@ -276,9 +276,9 @@ def test_the_stack_of_a_worker_is_what_it_writes_when_asked(
 
     assert body.status_code == 200, body.text
     stack = checked(Stack, body.text)
-    assert stack["stack"] == STACK.strip()
-    assert (stack["slot"], stack["pid"]) == ("default-1", os.getpid())
-    assert (stack["incarnation"], stack["job"]) == ("life-of-default-1", None)
+    assert stack.stack == STACK.strip()
+    assert (stack.slot, stack.pid) == ("default-1", os.getpid())
+    assert (stack.incarnation, stack.job) == ("life-of-default-1", None)
     assert supervised.client.get("/audit").json()["items"] == []  # nothing was changed
 
 

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from orpheus.shared.domain.jobs import Holder, NewJob
 from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.messages.worker_list import workers_of
 from orpheus.shared.operations.upkeep import Leadership, forget_lost_hosts
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store
-from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.loop.slot_records import slot_record
 from orpheus.supervisor.policy.slot import Slot
 
@@ -80,8 +80,8 @@ def test_a_host_that_died_is_shown_as_lost_and_then_forgotten(store: Store, cloc
     [lease] = store.leases.lease(Holder("default-1", "life-2", 1), ("*",), 1, 30_000)
 
     def shown(name: str = "default-1") -> list[tuple[str, str]]:
-        items = workers_json(store, supervised_on=None, beat_timeout_s=15)
-        return [(one["state"], one["reason"]) for one in items if one["slot"] == name]
+        items = workers_of(store, supervised_on=None, beat_timeout_s=15)
+        return [(one.state, one.reason) for one in items if one.slot == name]
 
     assert shown() == [("ready", "")]
     clock.advance(60_001)

@@ -11,25 +11,23 @@ from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import TransitionRefused
 from orpheus.shared.explain.answers import verdict_of
 from orpheus.shared.explain.facts import read
+from orpheus.shared.messages.audit import By
+from orpheus.shared.messages.encoding import time_of
+from orpheus.shared.messages.worker_list import workers_of
+from orpheus.shared.messages.workers import scaled_by
 from orpheus.shared.operations.supervisor_requests import ask_for_slot, ask_for_workers
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Actor, Store
-from orpheus.shared.views.pools import ScaledBy, scaled_by
-from orpheus.shared.views.workers import workers_json
 
 POOLS = {"default": ["default"], "mail": ["mail"]}
-NIGHT: ScaledBy = {
-    "by": "cli:root",
-    "reason": "night load",
-    "at": "2027-01-15T08:00:01.000Z",
-}
+NIGHT = By("cli:root", "night load", time_of(1_800_000_001_000))
 
 
 def test_who_scaled_a_pool_is_told_until_its_supervisor_restarts(store: Store, clock: Any) -> None:
     def scale(workers: int, by: str, reason: str | None = None, host: str | None = None) -> None:
         ask_for_workers(store, Actor(by, reason), "mail", workers, POOLS, (), host)
 
-    def told(workers: int) -> ScaledBy | None:
+    def told(workers: int) -> By | None:
         return scaled_by(store, "pool", "mail", workers, ["ada"])
 
     boss = own_record(clock, "ada", Role.SUPERVISOR, "supervisor", "life-1", ready=True)
@@ -51,7 +49,7 @@ def test_who_scaled_a_pool_is_told_until_its_supervisor_restarts(store: Store, c
     scale(0, "api:::1", host="ada")
     latest = told(0)
     assert latest is not None
-    assert (latest["by"], latest["reason"]) == ("api:::1", None), "where the host was named"
+    assert (latest.by, latest.reason) == ("api:::1", None), "where the host was named"
 
 
 def _with_slots_that_leave(store: Store, clock: Any) -> None:
@@ -93,7 +91,7 @@ def test_the_concern_of_a_pool_at_0_says_who_scaled_it(store: Store, clock: Any)
     _with_slots_that_leave(store, clock)
     ask_for_workers(store, Actor("cli:root", "cost"), "mail", 0, POOLS, (), None)
     store.jobs.submit(NewJob("add", queue="mail"))
-    workers = workers_json(store, supervised_on=None, beat_timeout_s=15)
+    workers = workers_of(store, supervised_on=None, beat_timeout_s=15)
     pools = {name: [name] for name in ("mail", "long", "wide")}
     (concern,) = verdict_of(store, read(store, workers, pools, 15.0)).concerns
     assert "pool mail is ready: it is scaled to 0 by cli:root (cost), and" in concern.text

@@ -6,9 +6,9 @@ import pytest
 
 from orpheus.shared.domain.jobs import JobError, Lease
 from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.messages.alerts import Alert, Undelivered, alerts_of
 from orpheus.shared.operations.trouble import trouble
 from orpheus.shared.storage import Store
-from orpheus.shared.views.alerts import Alert, alerts_json
 from tests.contract.alert_rules import MINUTE_MS, NOTIFY, RULE, look
 from tests.contract.conftest import FakeClock
 from tests.explained import verdict
@@ -44,40 +44,37 @@ def ends(store: Store, lease: Callable[..., list[Lease]]) -> Callable[[Ending], 
 
 def listed(store: Store) -> Alert:
     """The only rule."""
-    (one,) = alerts_json(store)
+    (one,) = alerts_of(store).items
     return one
 
 
 def test_a_rule_says_what_became_of_its_last_job_and_what_reached_nobody(
     store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
 ) -> None:
-    assert (listed(store)["last_job_status"], listed(store)["undelivered"]) == (None, None)
+    assert (listed(store).last_job_status, listed(store).undelivered) == (None, None)
     fires()
     first = listed(store)
-    assert (first["last_job_status"], first["undelivered"]) == ("pending", None)
+    assert (first.last_job_status, first.undelivered) == ("pending", None)
     ends(Ending.FAILED)
-    assert listed(store)["undelivered"] is None, "it is tried again in a moment"
+    assert listed(store).undelivered is None, "it is tried again in a moment"
     clock.advance(2 * MINUTE_MS)
-    tried = listed(store)["undelivered"]
+    tried = listed(store).undelivered
     assert tried is not None
-    assert not tried["failed"]
+    assert not tried.failed
     ends(Ending.FAILED_PERMANENTLY)
     failed = listed(store)
-    assert failed["last_job_status"] == "failed"
-    assert failed["undelivered"] == {
-        "alerts": 1,
-        "job": first["last_job"],
-        "failed": True,
-        "reason": "CallFailed: chat.example: timed out",
-    }
+    assert failed.last_job_status == "failed"
+    assert failed.undelivered == Undelivered(
+        1, first.last_job, True, "CallFailed: chat.example: timed out"
+    )
     clock.advance(60 * MINUTE_MS)
     fires()
     ends(Ending.SUCCEEDED)
-    assert (listed(store)["last_job_status"], listed(store)["undelivered"]) == ("done", None)
-    job = listed(store)["last_job"]
+    assert (listed(store).last_job_status, listed(store).undelivered) == ("done", None)
+    job = listed(store).last_job
     assert job is not None
     store.jobs.delete(job)
-    assert (listed(store)["last_job"], listed(store)["last_job_status"]) == (job, None)
+    assert (listed(store).last_job, listed(store).last_job_status) == (job, None)
 
 
 def told(store: Store) -> list[str]:

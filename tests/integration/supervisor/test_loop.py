@@ -16,8 +16,8 @@ from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
 from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import RequestAction
+from orpheus.shared.messages.workers import reason_of
 from orpheus.shared.process.crash_cell import Cell
-from orpheus.shared.views.slot_reasons import reason_of
 from tests.machine import PATIENCE_S, slowness
 
 Start = Callable[..., Any]

@@ -1,17 +1,21 @@
 """The start is over once every slot has been ready, whoever asks and whenever."""
 
-from typing import cast
+from typing import Any
+
+from msgspec.structs import replace
 
 from orpheus.api.start_watch import StartWatch
-from orpheus.shared.views.workers import Worker
+from orpheus.shared.domain.processes import Role, SlotState
+from orpheus.shared.messages.workers import Worker
+from tests.explained import worker
 
 
 def slot(
     name: str, state: str, restarts: int = 0, pool: str | None = "default", host: str = "host-1"
 ) -> Worker:
-    role = "worker" if pool is not None else name
-    fields = {"host": host, "slot": name, "role": role, "pool": pool, "state": state}
-    return cast("Worker", {**fields, "restarts": restarts, "last_exit": None})
+    role = Role.WORKER if pool is not None else Role(name)
+    fields = {"host": host, "role": role, "pool": pool, "state": SlotState(state)}
+    return worker(name, **fields, restarts=restarts)
 
 
 def started() -> StartWatch:
@@ -53,7 +57,7 @@ def test_an_api_that_was_restarted_waits_only_for_what_has_not_come_up_yet() -> 
 
 def test_slots_of_other_hosts_do_not_count() -> None:
     """They may be dead or drained; and a host without workers is ready by those of others."""
-    for state in ("starting", "down", "lost"):
+    for state in ("starting", "down", "fatal"):
         other = slot("default-1", state, host="host-2")
         watching = started()
         assert watching.look([slot("default-1", "starting"), other]) == ["default-1"]
@@ -61,7 +65,7 @@ def test_slots_of_other_hosts_do_not_count() -> None:
         assert watching.is_over
     api = slot("api", "ready", pool=None)
     watching = started()
-    watching.look([api, slot("default-1", "lost", host="host-2")])
+    watching.look([api, slot("default-1", "down", host="host-2")])
     assert not watching.is_over
     watching.look([api, slot("default-1", "ready", host="host-2")])
     assert watching.is_over
@@ -80,8 +84,8 @@ def test_the_slots_of_this_host_must_be_listed_if_it_has_a_supervisor() -> None:
         assert watching.is_over is not supervised
 
 
-def program(name: str, state: str, last_exit: object = None) -> Worker:
-    return cast("Worker", {**slot(name, state), "role": "program", "last_exit": last_exit})
+def program(name: str, state: str, last_exit: Any = None) -> Worker:
+    return replace(slot(name, state), role=Role.PROGRAM, last_exit=last_exit)
 
 
 def test_the_start_waits_for_programs_but_for_none_that_fails() -> None:

@@ -10,7 +10,7 @@ from orpheus.supervisor.policy.slot import Cause
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 SAYING = tuple(f"supervisor/{room}" for room in ("policy", "loop", "outbox", "plan"))
-SAYING += ("shared/views",)
+SAYING += ("shared/messages",)
 
 
 def first_column(after: str) -> list[str]:

@@ -11,6 +11,7 @@ from orpheus.config.effective import effective_note
 from orpheus.config.load import load_settings
 from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.errors import NotFound
+from orpheus.shared.messages.encoding import time_of
 from orpheus.shared.operations.configuration import (
     MASK,
     Edit,
@@ -57,7 +58,7 @@ def test_the_file_is_shown_with_its_problems_and_what_is_in_force(toml: Toml) ->
     note.parent.mkdir()
     write_note(note, effective_note(settings, 5, 7))
     in_force = desk(path).show().in_force
-    assert (in_force.file, in_force.version, in_force.since_ms) == (str(path), 7, 5)
+    assert (in_force.file, in_force.version, in_force.since) == (str(path), 7, time_of(5))
     assert in_force.text == "The supervisor works by the file as it is."
     path.write_text("[api]\nport = 'x'\n")
     shown = desk(path).show()

@@ -15,9 +15,10 @@ from orpheus.shared.domain.rooms import Room
 from orpheus.shared.explain.facts import Facts, Pool, QueueFacts, SystemFacts
 from orpheus.shared.explain.reasons import of_system
 from orpheus.shared.explain.sentences import command_of, headline, text_of
+from orpheus.shared.messages.encoding import time_of
 from orpheus.shared.messages.status import ConcernCode
+from orpheus.shared.messages.workers import Failure, Worker
 from orpheus.shared.storage import DueInQueue, NextJob, Pause, QueueRow, RefusedRows, Standstill
-from orpheus.shared.views.workers import Worker
 from tests.explained import supervisor, worker
 
 NOW_MS = 1_800_000_000_000
@@ -27,14 +28,14 @@ STARTING = worker(state=SlotState.STARTING)
 BACKOFF = worker(state=SlotState.BACKOFF, reason="exited with code 1")
 API = worker("api", role=Role.API, pool=None)
 WELL = SystemFacts()
-FAILED_AT = {"at": "2027-01-15T07:59:00.000Z", "reason": "exited with code 1"}
+FAILED_AT = Failure(at=time_of(NOW_MS - 60_000), reason="exited with code 1")
 
 
 def facts(*workers: Worker, waits_s: float = 0, due: int = 3, **queue: Any) -> Facts:
     """Return facts about queue `mail` with `due` jobs, the first of them due for `waits_s`."""
     shown = [supervisor(), *(workers or [worker()])]
-    of_pool = [one for one in shown if one["pool"] == "default"]
-    ready = [one for one in of_pool if one["state"] is SlotState.READY and not one["silent"]]
+    of_pool = [one for one in shown if one.pool == "default"]
+    ready = [one for one in of_pool if one.state is SlotState.READY and not one.silent]
     others = [one for one in of_pool if one not in ready]
     waiting = DueInQueue(due, NOW_MS - round(1000 * waits_s), NextJob("mail", "noop"))
     fields = {"rule": OPEN, "counts": {Status.PENDING: due}, "due": waiting}

@@ -39,7 +39,7 @@ SPENT = Room(rate=Rate(2, 60), tokens=0.5, opens_ms=NOW_MS + 15_000)
 def facts(*workers: Any, pools: Sequence[Pool] | None = None, **queue: Any) -> Facts:
     """Return facts: without others, one idle worker serves all queues, and `mail` has no limits."""
     shown = workers or (FREE,)
-    ready = [one for one in shown if one["state"] is SlotState.READY and not one["silent"]]
+    ready = [worker for worker in shown if worker.state is SlotState.READY and not worker.silent]
     pool = Pool("default", ["*"], ready, [one for one in shown if one not in ready])
     mail = QueueFacts(**{"rule": OPEN, "counts": {}, **queue})
     return Facts(NOW_MS, shown, [pool] if pools is None else pools, {"mail": mail})

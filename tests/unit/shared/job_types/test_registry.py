@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
+from msgspec.structs import asdict
 
 from orpheus import Context, PermanentError, Snooze, job
 from orpheus.shared.domain.backoff import BackoffOfType, BackoffRules
@@ -20,7 +22,7 @@ from orpheus.shared.job_types import registry as job_types
 from orpheus.shared.job_types.context import JobCancelled, JobTimeout
 from orpheus.shared.job_types.describe import type_row
 from orpheus.shared.job_types.registry import load_job_types, registered_types
-from orpheus.shared.views.job_types import type_json
+from orpheus.shared.messages.job_types import job_type_of
 
 
 @pytest.fixture(autouse=True)
@@ -72,8 +74,8 @@ def test_a_type_may_have_a_backoff_and_permanent_errors() -> None:
     assert made.permanent == (ValueError, KeyError)
     assert made.backoff == BackoffOfType(10.0, 3, 3600.0, None)
     row = type_row(made.describe())
-    shown = type_json(row, JobDefaults(max_retries=3, timeout_s=900.0))["defaults"]
-    assert {name: one for name, one in shown.items() if name.startswith("backoff")} == {
+    shown = asdict(job_type_of(row, JobDefaults(max_retries=3, timeout_s=900.0)).defaults)
+    assert {n: v for n, v in shown.items() if n.startswith("backoff") and v is not UNSET} == {
         "backoff_base": 10.0,
         "backoff_factor": 3,
         "backoff_max": 3600.0,

@@ -16,13 +16,13 @@ from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
+from orpheus.shared.messages.worker_list import workers_of
 from orpheus.shared.operations.supervisor_requests import check_supervised
 from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import Store, open_store, state_files
 from orpheus.shared.storage.sqlite import standstill
 from orpheus.shared.storage.sqlite.connection import SqliteDatabase
 from orpheus.shared.storage.sqlite.standstill import StandstillWatch
-from orpheus.shared.views.workers import workers_json
 from orpheus.supervisor.startup import lock_database, note_supervisor
 from tests.unit.supervisor.cli.slot_rows import slot
 
@@ -153,10 +153,10 @@ def test_a_database_that_was_moved_away_is_told_at_once(supervised: Store) -> No
     assert "data/orpheus.db or its -wal file was moved, deleted or replaced" in found.why
     (worker,) = (
         one
-        for one in workers_json(supervised, supervised_on=None, beat_timeout_s=15)
-        if one["role"] is Role.WORKER
+        for one in workers_of(supervised, supervised_on=None, beat_timeout_s=15)
+        if one.role is Role.WORKER
     )
-    assert (worker["silent"], worker["jobs_done"]) == (False, 7)
+    assert (worker.silent, worker.jobs_done) == (False, 7)
     assert supervised.maintenance.database_bytes() == Path("data/away.db").stat().st_size
     Path("data/away.db").rename("data/orpheus.db")
     assert supervised.maintenance.standstill() is None

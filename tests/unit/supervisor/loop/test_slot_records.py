@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import Role, SlotState
-from orpheus.shared.views.slot_reasons import reason_of
+from orpheus.shared.messages.workers import reason_of
 from orpheus.supervisor.loop.slot_records import EndsOfStates, slot_record
 from orpheus.supervisor.policy.slot import Desired, Observation, Process, Rules, Slot, Timer
 

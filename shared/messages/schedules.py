@@ -1,23 +1,21 @@
-"""Schedules as the API and the command line list them."""
+"""Schedules, their next times and what became of their last jobs."""
 
 from collections.abc import Sequence
 from itertools import islice
 
-from typing_extensions import TypedDict
+from msgspec import Struct
 
-from orpheus.shared import storage
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.domain.schedules import OVERDUE_MS, overdue_tick_ms, ticks_after
 from orpheus.shared.errors import NotFound
-from orpheus.shared.moments import rfc3339
-from orpheus.shared.storage import JobRun, ScheduledRun, ScheduleRow, Store
-from orpheus.shared.views.pauses import Pause, pause_json
-from orpheus.shared.views.values import Seconds, Time, optional_time
+from orpheus.shared.messages.audit import By, pause_of
+from orpheus.shared.messages.encoding import Seconds, Time, optional_time, time_of
+from orpheus.shared.storage import JobRun, Pause, ScheduledRun, ScheduleRow, Store
 
 _NEXT_RUNS = 5
 
 
-class LastResult(TypedDict):
+class LastResult(Struct, frozen=True):
     """What became of the job that a schedule made last."""
 
     status: Status
@@ -27,15 +25,20 @@ class LastResult(TypedDict):
     """The name of its exception, if it failed."""
 
 
-class PastRun(LastResult):
+class PastRun(Struct, frozen=True):
     """A job that a schedule made, and what became of it."""
 
+    status: Status
+    ran_s: Seconds | None
+    """How long its last attempt ran; null: it has not ended."""
+    error: str | None
+    """The name of its exception, if it failed."""
     job: int
     at: Time
     """When it was made."""
 
 
-class Schedule(TypedDict):
+class Schedule(Struct, frozen=True):
     """A schedule of the configuration; either `cron` or `every` is not null."""
 
     name: str
@@ -61,88 +64,79 @@ class Schedule(TypedDict):
     """The tag of its jobs: `schedule-NAME`; that of a long name ends in a digest."""
     missed: Time | None
     """A time that has passed and at which it made no job; null: there is none."""
-    pause: Pause | None
+    pause: By | None
     """Who paused it; null: it is not paused, or the audit log does not say."""
 
 
-class PausedSchedule(Schedule):
-    """A schedule that is paused now."""
+class Schedules(Struct, frozen=True):
+    """Every schedule, by name."""
 
-    already_paused: Pause | None
-    """Who had paused it already, and why: without a new `reason`, nothing has changed. null: it was
-    not paused."""
+    items: list[Schedule]
 
 
-def schedules_json(store: Store) -> list[Schedule]:
+def schedules_of(store: Store) -> Schedules:
     """Return every schedule, by name."""
     with store.snapshot():
-        return _schedules(store, store.schedules.all())
+        return Schedules(_schedules_of(store, store.schedules.all()))
 
 
-def schedule_json(store: Store, row: ScheduleRow) -> Schedule:
+def schedule_of(store: Store, row: ScheduleRow) -> Schedule:
     """Return a schedule with its next ticks; a paused one has none."""
-    (found,) = _schedules(store, [row])
+    (found,) = _schedules_of(store, [row])
     return found
 
 
-def _schedules(store: Store, rows: Sequence[ScheduleRow]) -> list[Schedule]:
+def _schedules_of(store: Store, rows: Sequence[ScheduleRow]) -> list[Schedule]:
     runs, pauses = store.schedules.last_runs(rows), store.schedules.pauses()
     names = [row.definition.name for row in rows]
     return [
-        _schedule(store, row, runs[name], pauses.get(name))
+        _schedule_of(store, row, runs[name], pauses.get(name))
         for name, row in zip(names, rows, strict=True)
     ]
 
 
-def _schedule(
-    store: Store, row: ScheduleRow, runs: Sequence[ScheduledRun], pause: storage.Pause | None
+def _schedule_of(
+    store: Store, row: ScheduleRow, runs: Sequence[ScheduledRun], pause: Pause | None
 ) -> Schedule:
     definition, now_ms = row.definition, store.clock.wall_ms()
     ticks = () if row.paused else islice(ticks_after(definition, now_ms), _NEXT_RUNS)
-    return {
-        "name": definition.name,
-        "type": definition.type,
-        "cron": definition.cron,
-        "every": definition.every_s,
-        "timezone": definition.timezone,
-        "paused": row.paused,
-        "last_run": optional_time(row.last_run_ms),
-        "last_job": row.last_job_id,
-        "next_runs": [rfc3339(tick_ms) for tick_ms in ticks],
-        "in_words": definition.in_words,
-        "queue": definition.queue,
-        "last_result": _last_result(store, row.last_job_id, runs),
-        "last_runs": [_past_run(one) for one in runs],
-        "tag": definition.tag,
-        "missed": _missed(row, now_ms),
-        "pause": pause_json(pause),
-    }
+    return Schedule(
+        name=definition.name,
+        type=definition.type,
+        cron=definition.cron,
+        every=definition.every_s,
+        timezone=definition.timezone,
+        paused=row.paused,
+        last_run=optional_time(row.last_run_ms),
+        last_job=row.last_job_id,
+        next_runs=[time_of(tick_ms) for tick_ms in ticks],
+        in_words=definition.in_words,
+        queue=definition.queue,
+        last_result=_last_result_of(store, row.last_job_id, runs),
+        last_runs=[PastRun(*_result_of(run.run), run.job_id, time_of(run.at_ms)) for run in runs],
+        tag=definition.tag,
+        missed=_missed(row, now_ms),
+        pause=pause_of(pause),
+    )
 
 
-def _last_result(
+def _last_result_of(
     store: Store, job_id: int | None, runs: Sequence[ScheduledRun]
 ) -> LastResult | None:
     if job_id is None:
         return None
-    for one in runs:
-        if one.job_id == job_id:
-            return _result(one.run)
-    try:  # it is not among the last with the tag: an older version made it, for example
-        return _result(store.jobs.run_of(job_id))
+    run = next((run.run for run in runs if run.job_id == job_id), None)
+    try:  # without the tag, an older version made it
+        return LastResult(*_result_of(run or store.jobs.run_of(job_id)))
     except NotFound:
         return None
 
 
-def _past_run(one: ScheduledRun) -> PastRun:
-    return {"job": one.job_id, "at": rfc3339(one.at_ms), **_result(one.run)}
-
-
-def _result(run: JobRun) -> LastResult:
+def _result_of(run: JobRun) -> tuple[Status, float | None, str | None]:
     ran_s = None
     if run.started_ms is not None and run.ran_until_ms is not None:
         ran_s = max(0, run.ran_until_ms - run.started_ms) / 1000
-    error = run.error if run.status is Status.FAILED else None
-    return {"status": run.status, "ran_s": ran_s, "error": error}
+    return run.status, ran_s, run.error if run.status is Status.FAILED else None
 
 
 def _missed(row: ScheduleRow, now_ms: int) -> Time | None:

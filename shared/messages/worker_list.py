@@ -1,4 +1,4 @@
-"""Workers and programs as the API and the command line list them: slots, and those without one.
+"""Lists workers and programs: slots, and processes without one.
 
 The supervisor's rows count only while it runs; otherwise a database that it left behind would show
 its workers for ever. If processes that it started still send heartbeats, it runs or hangs. A
@@ -8,10 +8,8 @@ whose supervisor has vanished are shown as lost, until the host is forgotten.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NotRequired
 
 from msgspec.structs import replace
-from typing_extensions import TypedDict
 
 from orpheus.shared.domain import jobs
 from orpheus.shared.domain.processes import (
@@ -25,122 +23,17 @@ from orpheus.shared.domain.processes import (
     is_silent,
 )
 from orpheus.shared.domain.requests import RequestAction
-from orpheus.shared.messages.jobs import RunningJob, running_job_of
+from orpheus.shared.messages.audit import By, by_of
+from orpheus.shared.messages.encoding import optional_time, time_of
+from orpheus.shared.messages.jobs import running_job_of
+from orpheus.shared.messages.workers import Failure, Worker, exit_of, reason_of
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.process.clock import is_alive
 from orpheus.shared.process.supervisor_lock import is_gone, is_held
 from orpheus.shared.storage import Standstill, Store
-from orpheus.shared.views.exits import Failure, LastExit, exit_json
-from orpheus.shared.views.slot_reasons import reason_of
-from orpheus.shared.views.values import Time, tenths
 
 
-class DrainedBy(TypedDict):
-    """Who drained or restarted a slot or scaled it away, why, and when."""
-
-    by: str
-    """As in GET /audit."""
-    reason: str | None
-    at: Time
-
-
-class WorkerSummary(TypedDict):
-    """A slot of a supervisor, or a process that runs alone."""
-
-    host: str
-    slot: str
-    role: Role
-    """What runs in it."""
-    pool: str | None
-    """The pool of a worker, the name of a program; null for the API and the supervisor."""
-    state: SlotState
-    degraded: bool
-    reason: str
-    """Of these: `order` in words, `waits`, and `why`; or the configuration that is `rejected`."""
-    order: Order | None
-    waits: str
-    """What it waits for before it starts: `waits for db-1`; empty if for nothing."""
-    why: str
-    """What is wrong with it, or why it is in its state; empty if that is not to be told."""
-    rejected: str | None
-    """Of the supervisor: why the newest configuration is not in force; null: it is."""
-    pid: int | None
-    incarnation: str | None
-    job: RunningJob | None
-    """The job that it runs; of several, the oldest."""
-    jobs_in_progress: int
-    """How many jobs it has leased: those that run, and those that it has prefetched."""
-    places: int
-    """How many jobs it runs at once, if it is a worker."""
-    runs_alone: bool
-    """It runs one job only, however many places it has: that job crashed a worker before."""
-    heartbeat_age_s: float | None
-    """Null: it sends none, or could have written none, as nobody can write to the database now."""
-    silent: bool
-    """It is ready, but has sent no heartbeat for half the time after which it is taken for dead."""
-    cpu_percent: float | None
-    rss_bytes: int | None
-    uptime_s: float | None
-    jobs_done: int
-    restarts: int
-    last_exit: LastExit | None
-    last_failure: Failure | None
-    """The latest failure of the last 10 minutes, even if later processes ended well."""
-    drained: DrainedBy | None
-    """Who drained it, if an operator did and it is not started again."""
-    restarted: DrainedBy | None
-    """Who asked for its restart, if an operator did and its process has not ended yet."""
-    leaves: bool
-    """It is scaled away: it is gone once its process has ended."""
-    ended: bool
-    """It is a program that did its work: it ended as its `restart` says, and did not fail."""
-    scaled: DrainedBy | None
-    """Who scaled it away, if an operator did."""
-    until: Time | None
-    """While it drains or stops: when it releases its jobs at the latest; of the supervisor, when it
-    has ended. In backoff or fatal: when it is started. Of a program that starts: when it is stopped
-    if it is not ready by then; `reason` tells what its `ready` found last. Else null."""
-
-
-class Samples(TypedDict):
-    """What a slot was like in each of the last seconds, up to 60, the newest last.
-
-    All is null in a second in which it could not be looked at.
-    """
-
-    cpu_percent: list[float | None]
-    rss_bytes: list[int | None]
-    jobs_done: list[int | None]
-    working: list[bool | None]
-    """Whether it ran a job."""
-
-
-class Worker(WorkerSummary):
-    """A slot or a process that runs alone, with how its earlier processes ended."""
-
-    recent_exits: list[LastExit]
-    """The latest, the newest first; `last_exit` is its head."""
-    failed_lately: int
-    """How often its processes failed in the last 10 minutes, since this supervisor started."""
-    samples: NotRequired[Samples]
-    """With `?samples=true`."""
-
-
-class Stack(TypedDict):
-    """Where the code of a process stands."""
-
-    slot: str
-    pid: int
-    incarnation: str
-    job: RunningJob | None
-    at: Time
-    stack: str
-    """The Python frames of each job's coroutines, down to what they await, and of every thread; the
-    latest call first. What runs the job comes first.
-    """
-
-
-def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: float) -> list[Worker]:
+def workers_of(store: Store, *, supervised_on: str | None, beat_timeout_s: float) -> list[Worker]:
     """Return every slot, then every process that beats and has no slot, as GET /workers does.
 
     `supervised_on`: the host whose supervisor started this process, so there certainly is one; None
@@ -181,7 +74,7 @@ def workers_json(store: Store, *, supervised_on: str | None, beat_timeout_s: flo
     told_s = {} if standstill else ages_s
     known = {one.incarnation: one for one in records}
     return [
-        _slot_json(slot, known, told_s, running, asked, now_ms, beat_timeout_s)
+        _worker_of(slot, known, told_s, running, asked, now_ms, beat_timeout_s)
         for slot in [*slots, *alone]
     ]
 
@@ -246,14 +139,14 @@ def _hosts_of_hung(
 
 def _asked(
     store: Store, slots: Iterable[SlotRecord], records: Iterable[ProcessRecord]
-) -> dict[tuple[RequestAction, str, str], DrainedBy]:
+) -> dict[tuple[RequestAction, str, str], By]:
     """Return who drained each slot, scaled it away, or asked for the restart it is ending for.
 
     What was done under an earlier supervisor does not count, nor a restart of an earlier process.
     """
     since_ms = {one.host: one.started_at_ms for one in records if one.role is Role.SUPERVISOR}
     wanted = Counter((one.host, one.pool) for one in slots if not one.leaves)
-    found: dict[tuple[RequestAction, str, str], DrainedBy] = {}
+    found: dict[tuple[RequestAction, str, str], By] = {}
     for one in slots:
         if one.host not in since_ms:
             continue
@@ -271,8 +164,7 @@ def _asked(
         else:
             continue
         if entry is not None:
-            by: DrainedBy = {"by": entry.by, "reason": entry.reason, "at": rfc3339(entry.at_ms)}
-            found[action, one.host, one.slot] = by
+            found[action, one.host, one.slot] = by_of(entry)
     return found
 
 
@@ -310,71 +202,61 @@ def _slot_of(record: ProcessRecord) -> SlotRecord:
     )
 
 
-def is_ready(worker: WorkerSummary) -> bool:
-    """Return whether it does its work: one that is silent is called ready, but may not."""
-    return worker["state"] == SlotState.READY and not worker["silent"]
-
-
-def _slot_json(
+def _worker_of(
     slot: SlotRecord,
     known: Mapping[str, ProcessRecord],
     ages_s: Mapping[str, float],
     running: Mapping[str, jobs.RunningJob],
-    asked: Mapping[tuple[RequestAction, str, str], DrainedBy],
+    asked: Mapping[tuple[RequestAction, str, str], By],
     now_ms: int,
     beat_timeout_s: float,
 ) -> Worker:
     record = known.get(slot.incarnation or "")  # of one that is silent: what it said last
-    exits = [exit_json(one) for one in slot.exits[:RECENT_EXITS]]
+    exits = tuple(exit_of(one) for one in slot.exits[:RECENT_EXITS])
     since_ms = now_ms - FAILURES_WITHIN_S * 1000
     failed = [one for one in slot.exits if one.failed and one.at_ms >= since_ms]
     job = running.get(slot.incarnation or "")
     places = record.places if record else 1
     age_s = ages_s.get(slot.incarnation or "")
-    return {
-        "host": slot.host,
-        "slot": slot.slot,
-        "role": slot.role,
-        "pool": slot.pool,
-        "state": slot.state,
-        "degraded": slot.degraded,
-        "reason": reason_of(slot),
-        "order": slot.order,
-        "waits": slot.waits,
-        "why": slot.reason,
-        "rejected": slot.rejected,
-        "pid": slot.pid,
-        "incarnation": slot.incarnation,
-        "job": running_job_of(job),
-        "jobs_in_progress": 0 if job is None else job.in_progress,
-        "places": places,
-        "runs_alone": places > 1 and job is not None and job.crashes > 0,
-        "heartbeat_age_s": tenths(age_s),
-        "silent": is_silent(slot.state, age_s, beat_timeout_s),
-        "cpu_percent": slot.cpu_percent,
-        "rss_bytes": slot.rss_bytes,
-        "uptime_s": _uptime_s(slot.started_at_ms, now_ms) if slot.pid else None,
-        "jobs_done": record.jobs_done if record else 0,
-        "restarts": slot.restarts,
-        "last_exit": exits[0] if exits else None,
-        "last_failure": (
-            {"at": rfc3339(failed[0].at_ms), "reason": failed[0].reason} if failed else None
-        ),
-        "drained": asked.get((RequestAction.DRAIN, slot.host, slot.slot)),
-        "restarted": asked.get((RequestAction.RESTART, slot.host, slot.slot)),
-        "leaves": slot.leaves,
-        "ended": slot.has_ended,
-        "scaled": asked.get((RequestAction.SCALE, slot.host, slot.slot)),
-        "until": None if slot.until_ms is None else rfc3339(slot.until_ms),
-        "recent_exits": exits,
-        "failed_lately": len(failed),
-    }
+    return Worker(
+        host=slot.host,
+        slot=slot.slot,
+        role=slot.role,
+        pool=slot.pool,
+        state=slot.state,
+        degraded=slot.degraded,
+        reason=reason_of(slot),
+        order=slot.order,
+        waits=slot.waits,
+        why=slot.reason,
+        rejected=slot.rejected,
+        pid=slot.pid,
+        incarnation=slot.incarnation,
+        job=running_job_of(job),
+        jobs_in_progress=0 if job is None else job.in_progress,
+        places=places,
+        runs_alone=places > 1 and job is not None and job.crashes > 0,
+        heartbeat_age_s=None if age_s is None else round(age_s, 1),
+        silent=is_silent(slot.state, age_s, beat_timeout_s),
+        cpu_percent=slot.cpu_percent,
+        rss_bytes=slot.rss_bytes,
+        uptime_s=_uptime_s(slot.started_at_ms, now_ms) if slot.pid else None,
+        jobs_done=record.jobs_done if record else 0,
+        restarts=slot.restarts,
+        last_exit=exits[0] if exits else None,
+        last_failure=Failure(at=time_of(failed[0].at_ms), reason=failed[0].reason)
+        if failed
+        else None,
+        drained=asked.get((RequestAction.DRAIN, slot.host, slot.slot)),
+        restarted=asked.get((RequestAction.RESTART, slot.host, slot.slot)),
+        leaves=slot.leaves,
+        ended=slot.has_ended,
+        scaled=asked.get((RequestAction.SCALE, slot.host, slot.slot)),
+        until=optional_time(slot.until_ms),
+        recent_exits=exits,
+        failed_lately=len(failed),
+    )
 
 
 def _uptime_s(started_at_ms: int | None, now_ms: int) -> float | None:
     return None if started_at_ms is None else max(0.0, round((now_ms - started_at_ms) / 1000, 1))
-
-
-def named_slot(worker: WorkerSummary, *, with_host: bool) -> str:
-    """Return its name, `default-1 on ada` where several hosts may have one of that name."""
-    return f"{worker['slot']} on {worker['host']}" if with_host else worker["slot"]

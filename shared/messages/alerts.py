@@ -1,17 +1,17 @@
-"""Rules of `[[alerts]]` as the API and the command line list them."""
+"""Rules of `[[alerts]]`, when they fired last, and the alerts that reach nobody."""
 
-from typing_extensions import TypedDict
+from msgspec import Struct
 
+from orpheus.shared.domain import deliveries
 from orpheus.shared.domain.alerts import ErrorDetail
-from orpheus.shared.domain.deliveries import Undelivered as UndeliveredAlerts
 from orpheus.shared.domain.deliveries import undelivered, unsent
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.errors import NotFound
+from orpheus.shared.messages.encoding import Seconds, Time, optional_time
 from orpheus.shared.storage import AlertRow, Store
-from orpheus.shared.views.values import Time, optional_time
 
 
-class Undelivered(TypedDict):
+class Undelivered(Struct, frozen=True):
     """Alerts of a rule that have reached nobody since the last one that did."""
 
     alerts: int
@@ -23,18 +23,16 @@ class Undelivered(TypedDict):
     """What the newest failed with."""
 
 
-class Alert(TypedDict):
+class Alert(Struct, frozen=True):
     """A rule of the configuration, and when it fired last."""
 
     name: str
-    on: list[str]
-    types: list[str]
-    queues: list[str]
+    on: tuple[str, ...]
+    types: tuple[str, ...]
+    queues: tuple[str, ...]
     after: int
-    within: float | None
-    """Seconds."""
-    every: float
-    """Seconds."""
+    within: Seconds | None
+    every: Seconds
     resolved: bool
     """Whether it also tells that a condition has ended."""
     error: ErrorDetail
@@ -49,23 +47,31 @@ class Alert(TypedDict):
     """The alerts that reach nobody; null also if they were only just tried in vain."""
     held_back: int
     """How many alerts wait until the rule may fire again."""
-    holding: list[str]
+    holding: tuple[str, ...]
     """The conditions that hold: it fires again for one of them once it has ended and begun anew."""
 
 
-def alerts_json(store: Store) -> list[Alert]:
+class Alerts(Struct, frozen=True):
+    """Every rule of alerts, by name."""
+
+    items: list[Alert]
+
+
+def alerts_of(store: Store) -> Alerts:
     """Return every rule, by name."""
     with store.snapshot():
         found = undelivered_alerts(store, store.clock.wall_ms())
         # In reverse: one whose job was tried says more than one that has none.
         vain = {one.name: one for one in reversed(found) if one.needs_person}
-        return [
-            _alert_json(row, _status(store, row.last_job_id), vain.get(row.rule.name))
-            for row in store.alerts.all()
-        ]
+        return Alerts(
+            [
+                _alert_of(row, _status_of(store, row.last_job_id), vain.get(row.rule.name))
+                for row in store.alerts.all()
+            ]
+        )
 
 
-def undelivered_alerts(store: Store, now_ms: int) -> list[UndeliveredAlerts]:
+def undelivered_alerts(store: Store, now_ms: int) -> list[deliveries.Undelivered]:
     """Return for each rule the alerts that have reached nobody, if there are any."""
     rows = store.alerts.all()
     last_jobs = {row.rule.name: row.last_job_id for row in rows if row.last_job_id is not None}
@@ -74,7 +80,7 @@ def undelivered_alerts(store: Store, now_ms: int) -> list[UndeliveredAlerts]:
     return [*undelivered(jobs, now_ms), *(one for one in without_job if one is not None)]
 
 
-def _status(store: Store, job_id: int | None) -> Status | None:
+def _status_of(store: Store, job_id: int | None) -> Status | None:
     if job_id is None:
         return None
     try:
@@ -83,32 +89,25 @@ def _status(store: Store, job_id: int | None) -> Status | None:
         return None
 
 
-def _alert_json(row: AlertRow, status: Status | None, vain: UndeliveredAlerts | None) -> Alert:
+def _alert_of(row: AlertRow, status: Status | None, vain: deliveries.Undelivered | None) -> Alert:
     rule, state = row.rule, row.state
-    return {
-        "name": rule.name,
-        "on": [*rule.on],
-        "types": [*rule.types],
-        "queues": [*rule.queues],
-        "after": rule.after,
-        "within": rule.within_s,
-        "every": rule.every_s,
-        "resolved": rule.resolved,
-        "error": rule.error,
-        "type": rule.type,
-        "last_fired": optional_time(state.fired_ms),
-        "last_job": row.last_job_id,
-        "last_job_status": status,
-        "undelivered": None if vain is None else _undelivered_json(vain),
-        "held_back": state.held_back,
-        "holding": [*state.holding],
-    }
-
-
-def _undelivered_json(vain: UndeliveredAlerts) -> Undelivered:
-    return {
-        "alerts": vain.alerts,
-        "job": vain.job_id,
-        "failed": vain.has_failed,
-        "reason": vain.reason,
-    }
+    return Alert(
+        name=rule.name,
+        on=tuple(rule.on),
+        types=tuple(rule.types),
+        queues=tuple(rule.queues),
+        after=rule.after,
+        within=rule.within_s,
+        every=rule.every_s,
+        resolved=rule.resolved,
+        error=rule.error,
+        type=rule.type,
+        last_fired=optional_time(state.fired_ms),
+        last_job=row.last_job_id,
+        last_job_status=status,
+        undelivered=None
+        if vain is None
+        else Undelivered(vain.alerts, vain.job_id, vain.has_failed, vain.reason),
+        held_back=state.held_back,
+        holding=tuple(state.holding),
+    )

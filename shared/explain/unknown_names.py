@@ -1,16 +1,12 @@
-"""What to say of a queue, slot, type, tag or error that nothing names: it may be a typing error."""
+"""What to say of a queue, type, tag or error that nothing names: it may be a typing error."""
 
 from collections.abc import Collection, Mapping
-from itertools import product
 
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.domain.processes import Role
 from orpheus.shared.domain.serving import EVERY_QUEUE
-from orpheus.shared.domain.words import named
 from orpheus.shared.sentences import did_you_mean
 from orpheus.shared.storage import Budget, Store
-from orpheus.shared.views.pools import scaled_by
 
 _USUAL_QUEUE: str = NewJob._field_defaults["queue"]
 
@@ -61,30 +57,6 @@ def _unknown_type(store: Store, name: str) -> str | None:
     if name in types:
         return None
     return f"no job, job type or schedule has the type {name!r}{did_you_mean(name, types)}"
-
-
-def unknown_slot(store: Store, name: str, role: Role | None = None) -> str:
-    """Say that there is no such slot, of this role if one is given, and what may be meant.
-
-    A slot that is gone because its pool or program was scaled down is no typing error, and whoever
-    gives the name of a pool or program gets the names of its slots.
-    """
-    noun, slots = "slot" if role is None else str(role), store.processes.slots()
-    text = f"there is no {noun} {name[:80]!r}"
-    owners = [one for one in (name, name.rpartition("-")[0]) if one]
-    of_role = [one for one in slots if role in (None, one.role)]
-    names = [one.slot for one in of_role]
-    for owner in owners:
-        if siblings := [one.slot for one in of_role if one.pool == owner]:
-            return f"{text}: {owner} has {named(siblings)}"
-    kinds = ("program",) if role is Role.PROGRAM else ("pool", "program")
-    for kind, owner in product(kinds, owners):
-        if by := scaled_by(store, kind, owner, 0, {one.host for one in slots}):
-            why = f": {by['reason']}" if by["reason"] else ""
-            back = f"(`orpheus scale {owner} N` starts it)"
-            return f"{text}: the {kind} {owner} is scaled to 0 by {by['by']}{why} {back}"
-    near, is_or_are = did_you_mean(name, names), "is" if len(names) == 1 else "are"
-    return text + (near or (f": there {is_or_are} {named(names)}" if names else ""))
 
 
 def names_of_queues(store: Store, pools: Pools) -> set[str]:

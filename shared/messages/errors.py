@@ -1,13 +1,12 @@
-"""Groups of failed jobs as the API and the command line list them."""
+"""Failed jobs, grouped by their errors."""
 
-from typing_extensions import TypedDict
+from msgspec import Struct
 
-from orpheus.shared.moments import rfc3339
-from orpheus.shared.storage import ErrorGroup
-from orpheus.shared.views.values import Time
+from orpheus.shared import storage
+from orpheus.shared.messages.encoding import Time, time_of
 
 
-class ErrorGroupEntry(TypedDict):
+class ErrorGroup(Struct, frozen=True):
     """Failed jobs of one type with the same error, raised at the same location."""
 
     type: str
@@ -39,19 +38,29 @@ class ErrorGroupEntry(TypedDict):
     alone."""
 
 
-def error_group_json(group: ErrorGroup) -> ErrorGroupEntry:
-    """Return one group of failed jobs."""
-    return {
-        "type": group.type,
-        "error": group.error,
-        "where": group.where or None,
-        "count": group.count,
-        "last_hour": group.last_hour,
-        "hour_before": group.hour_before,
-        "first_seen": rfc3339(group.first_ms),
-        "last_seen": rfc3339(group.last_ms),
-        "newest": group.newest,
-        "message": group.message,
-        "messages": group.messages,
-        "max_id": group.max_id,
-    }
+class ErrorGroups(Struct, frozen=True):
+    """Failed jobs by type, error and location, the largest groups first."""
+
+    items: list[ErrorGroup]
+
+
+def error_groups_of(groups: list[storage.ErrorGroup]) -> ErrorGroups:
+    """Return the groups of failed jobs."""
+    return ErrorGroups([_group_of(group) for group in groups])
+
+
+def _group_of(group: storage.ErrorGroup) -> ErrorGroup:
+    return ErrorGroup(
+        group.type,
+        group.error,
+        group.where or None,
+        group.count,
+        group.last_hour,
+        group.hour_before,
+        time_of(group.first_ms),
+        time_of(group.last_ms),
+        group.newest,
+        group.message,
+        group.messages,
+        group.max_id,
+    )

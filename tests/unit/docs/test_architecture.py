@@ -30,8 +30,8 @@ def test_a_function_that_is_named_exists(path: str, name: str) -> None:
         body = found[0].body
 
 
-def test_the_ways_of_four_things_have_at_most_ten_stops() -> None:
-    assert [way.split("\n")[0] for way in WAYS] == ["a job", "a death", "an event", "a setting"]
+def test_the_ways_of_a_job_and_a_death_have_at_most_ten_stops() -> None:
+    assert [way.split("\n")[0] for way in WAYS] == ["a job", "a death"]
     for way in WAYS:
         stops = re.findall(r"^(\d+)\. ", way, re.MULTILINE)
         assert 5 <= len(stops) <= 10

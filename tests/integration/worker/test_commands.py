@@ -234,7 +234,7 @@ def test_a_timeout_or_a_cancel_ends_what_ignores_it_with_its_group_and_the_worke
     assert database.outcomes(job_id) == ["timed_out"]
     started = [int(line) for line in pids.read_text().split()]
     assert len(started) == 2
-    assert all(is_dead(pid) for pid in started)
+    wait_for(lambda: all(is_dead(pid) for pid in started), "the end of both")
     assert database.wait(database.submit("quick")).status is Status.DONE
     is_killed_after_the_grace_once_it_is_cancelled(database, file, wait_for)
     assert worker.says("recycle") is None
@@ -259,11 +259,11 @@ def is_killed_after_the_grace_once_it_is_cancelled(
     wait_for(file.exists, "its pid")
     database.store.jobs.cancel(job_id)
     assert database.wait(job_id).status is Status.CANCELLED
-    assert is_dead(int(file.read_text()))
+    wait_for(lambda: is_dead(int(file.read_text())), "its end")
 
 
 def test_processes_that_a_program_leaves_running_are_killed_and_delay_nothing(
-    shared_database: Any, run: Callable[..., Job], tmp_path: Path
+    shared_database: Any, run: Callable[..., Job], tmp_path: Path, wait_for: Wait
 ) -> None:
     file = tmp_path / "pid"
     began_s = time.monotonic()
@@ -271,7 +271,7 @@ def test_processes_that_a_program_leaves_running_are_killed_and_delay_nothing(
     assert job.status is Status.DONE
     assert time.monotonic() - began_s < 10 * slowness()
     assert lines_of(shared_database, job.id) == [("info", "started")]
-    assert is_dead(int(file.read_text()))
+    wait_for(lambda: is_dead(int(file.read_text())), "the end of the process, which was killed")
 
 
 def test_a_worker_that_must_stop_ends_the_program_before_it_releases_the_job(

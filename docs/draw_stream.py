@@ -6,9 +6,10 @@ import msgspec
 
 from docs.stream_frames import EVENTS, FRAMES
 from orpheus.api.contract.openapi import field_docs
+from orpheus.api.http.guard import POLICY_VIOLATION
 from orpheus.api.stream.broadcaster import FRAME_GAP_S, HEARTBEAT_S
 from orpheus.api.stream.sse import KEEP_ALIVE_S
-from orpheus.api.stream.websocket import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER
+from orpheus.api.stream.websocket import SERVICE_RESTART, TRY_AGAIN_LATER
 
 HEAD = """# The event stream
 
@@ -53,7 +54,7 @@ too many (503 with `Retry-After`) are refused before the handshake, with a probl
 | --- | --- | --- |
 | {restart} | the API is replaced or stops | reconnect with `after` |
 | {later} | the database cannot be read; the reason says why | wait, then reconnect with `after` |
-| {policy} | the client keeps sending; a few messages are ignored | send nothing |
+| {policy} | the session has ended | log in again |
 | 1009 | the client sent a message over 64 KiB | send nothing |
 | 1011 | no answer to a ping | reconnect with `after` |
 | 1000, 1001 | sent by clients that leave, such as a browser that leaves the page | |

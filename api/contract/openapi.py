@@ -1,15 +1,13 @@
 """Builds /openapi.json: what FastAPI finds in the signatures, and what routes declare here.
 
 Routes take their bodies from the guard and answer with finished JSON, so bodies, answers, problems
-and headers are declared with the functions here. The examples are recorded from real answers
-(tests/api/test_examples.py); another test calls the API as the document says and holds every
-answer against it (tests/api/test_schemathesis.py).
+and headers are declared with the functions here. A test calls the API as the document says and
+holds every answer against it (tests/api/test_schemathesis.py).
 """
 
 import ast
 import inspect
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import pairwise
 from textwrap import dedent
 from typing import Any, get_args, get_type_hints
@@ -22,7 +20,6 @@ from pydantic.json_schema import models_json_schema
 
 from orpheus.api.contract import queries, requests
 from orpheus.shared.messages.http import RETRY_AFTER_S, Problem
-from orpheus.shared.resources import folder_of
 
 Part = dict[str, Any]
 """A part of an OpenAPI document."""
@@ -47,7 +44,7 @@ _WHEN = {
     507: "The disk is full.",
 }
 _ALWAYS_POSSIBLE = frozenset({400, 401, 422, 503})
-_EMPTY_IS_WRONG = frozenset({"/config", "/events"})
+_EMPTY_IS_WRONG = frozenset({"/config"})
 _PUBLIC = frozenset({"GET /healthz", "GET /readyz", "POST /session"})
 """Calls that need no token."""
 _TAGS = {
@@ -163,15 +160,11 @@ def document(app: FastAPI, cookie: str | None) -> Part:
             schemes = {"token": _TOKEN, "session": {**_SESSION, "name": cookie}}
             components["securitySchemes"] = schemes
             made["security"] = [{name: []} for name in schemes]
-        recorded = json.loads(
-            (folder_of(__package__) / "examples.json").read_text(encoding="utf-8")
-        )
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
                 call = f"{method.upper()} {path}"
                 if "HTTPValidationError" in str(operation["responses"].get("422")):
                     del operation["responses"]["422"]  # FastAPI's own; ours are problems
-                _add_examples(operation, recorded["calls"].get(call, {}), recorded["problems"])
                 if call in _PUBLIC:
                     operation["security"] = []
                 for parameter in operation.get("parameters", ()):
@@ -235,16 +228,6 @@ def field_docs(kind: type) -> dict[str, str]:
                 ):
                     docs[field] = " ".join(text.split())
     return docs
-
-
-def _add_examples(operation: Part, recorded: Part, problem_examples: Mapping[str, Part]) -> None:
-    shown = {**problem_examples, **recorded.get("responses", {})}
-    for status, response in operation["responses"].items():
-        for kind, content in response.get("content", {}).items():
-            if status in shown and not kind.startswith("text/"):
-                response["content"][kind] = {**content, "example": shown[status]}
-    if "request" in recorded:
-        operation["requestBody"]["content"]["application/json"]["example"] = recorded["request"]
 
 
 def _say_what_may_be_empty(parameter: Part, path: str) -> None:

@@ -192,3 +192,21 @@ class JobEventsQuery(_Query):
     after: int = Field(0, ge=0, le=LARGEST_ID)
     """Events with a greater seq only."""
     limit: int = Field(500, ge=1, le=500)
+
+
+class EventsQuery(_Query):
+    """Where a stream begins."""
+
+    after: int | None = Field(None, ge=0, le=LARGEST_ID)
+    """Events with a greater seq only."""
+    epoch: str | None = Field(None, pattern="^[A-Za-z0-9]{1,64}$")
+    """The history of the database of that seq."""
+
+
+class StreamQuery(EventsQuery):
+    """What a WebSocket sends."""
+
+    job: str | None = None
+    """Only this job's events and log lines."""
+    log_after: int = Field(0, ge=0, le=LARGEST_ID)
+    """With `job`: lines of its log with a greater id only."""

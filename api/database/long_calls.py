@@ -35,8 +35,7 @@ class LongCalls:
     async def run(self, work: Callable[[Store], T]) -> T:
         """Call `work` with a store of its own; return or raise what it does.
 
-        The call goes on even if its caller is cancelled. Raises Refusal (503) if too many run, or
-        if no thread can be started.
+        The call goes on even if its caller is cancelled. Raises Refusal (503) if too many run.
         """
         if not self._free.acquire(blocking=False):
             raise Refusal(503, "Too many calls that take long run already.")
@@ -47,9 +46,9 @@ class LongCalls:
         )
         try:
             thread.start()
-        except RuntimeError as error:  # the machine has no thread to spare
+        except RuntimeError:  # the machine has no thread to spare
             self._free.release()
-            raise Refusal(503, "No thread can be started for this call now.") from error
+            raise
         self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
         return await future
 

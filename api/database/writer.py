@@ -56,10 +56,7 @@ _Queue = SimpleQueue[_Request | None]
 
 
 class Writer:
-    """Writes for one event loop, on one thread. Call `start` and `close` on that loop.
-
-    A second thread is started when the first request must wait for a lock.
-    """
+    """Writes for one event loop. Call `start` and `close` on that loop."""
 
     def __init__(self, open_store: Callable[[], Store], bound: int = 2048) -> None:
         self._open_store = open_store
@@ -75,18 +72,18 @@ class Writer:
         )
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
         keep_freed_memory(_KEPT_MB)
         self._loop = asyncio.get_running_loop()
         self._thread.start()
+        self._patient_thread.start()
 
     async def close(self) -> None:
         """Commit the waiting requests, then end the threads."""
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
-        if self._patient_thread.is_alive():
-            self._patient_queue.put(None)
-            await asyncio.to_thread(self._patient_thread.join)
+        self._patient_queue.put(None)
+        await asyncio.to_thread(self._patient_thread.join)
 
     async def write(self, write: Callable[[Store], T], *, durable: bool = True) -> T:
         """Call `write`, commit it with others, and return or raise what it does.
@@ -143,21 +140,10 @@ class Writer:
                     group += waiting
                 settled = [(request.future, None, error) for request in group]
             settle_soon(self._loop, settled)
-            self._let_wait(held_up)
+            for request in held_up:
+                self._patient_queue.put(request)
         if store is not None:
             store.close()
-
-    def _let_wait(self, held_up: list[_Request]) -> None:
-        """Leave these requests to the second thread, or refuse them if it cannot be started."""
-        if held_up and not self._patient_thread.is_alive():
-            try:
-                self._patient_thread.start()
-            except RuntimeError:  # the machine has no thread to spare
-                refusal = Refusal(503, "It waits for a lock, and no thread can be started for it.")
-                settle_soon(self._loop, [(request.future, None, refusal) for request in held_up])
-                return
-        for request in held_up:
-            self._patient_queue.put(request)
 
     def _work_patiently(self) -> None:
         """Run requests one by one. After one has waited in vain, those behind it fail as well.

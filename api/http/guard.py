@@ -53,7 +53,7 @@ _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, n
 _HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 _STATIC_PATH = "/ui/static/"
 _STREAM_PATHS = frozenset({"/ws", "/events"})
-_POLICY_VIOLATION = 1008  # RFC 6455
+POLICY_VIOLATION = 1008  # RFC 6455
 SESSION_PATH = "/session"
 _LARGEST_LOGIN_BYTES = 8_192
 
@@ -157,7 +157,8 @@ class Guard:
             check_websocket_origin(headers, host, rules.origins)
         caller = scope[CALLER] = await self._authenticate(scope, headers)
         if scope["path"].endswith("\n"):
-            # A route's pattern ends with `$`, which also matches before a last newline.
+            # A route's pattern ends with `$`, which also matches before a last newline: such a path
+            # would pass the limits that are set for one path.
             raise Refusal(404, "There is nothing at this path.")
         if is_write:
             check_may_write(scope["path"], rules)
@@ -209,7 +210,7 @@ class Guard:
                 raise
             if scope["type"] == "websocket":
                 reason = "the session has ended"
-                await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": reason})
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
             else:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -1,6 +1,6 @@
 """Whether the process is alive (/healthz), and whether jobs are accepted and run (/readyz)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -8,8 +8,7 @@ from starlette.responses import Response
 from orpheus.api.contract.openapi import answers, problems
 from orpheus.api.http.calls import json_response
 from orpheus.api.services import Services, services_of
-from orpheus.shared.domain.processes import Order, Role, SlotState
-from orpheus.shared.domain.words import duration
+from orpheus.shared.domain.processes import Role, SlotState
 from orpheus.shared.errors import OrpheusError, StorageError
 from orpheus.shared.explain.reasons import LITTLE_SPACE_BYTES
 from orpheus.shared.messages.http import Check, Health, Readiness
@@ -49,16 +48,23 @@ async def _checks(services: Services) -> dict[str, Check]:
     except OrpheusError as error:
         unknown = Check("failed", "not known, as the database cannot be asked")
         return {"database": Check("failed", str(error)), "workers": unknown, "started": unknown}
-    slots = found.workers
-    waiting, dead_after_s = services.start.look(slots), services.options.beat_timeout_s
-    return {
+    slots = [slot for slot in found.workers if not (slot.leaves or slot.ended)]
+    waiting = services.start.look(found.workers)
+    checks = {
         "database": database_check(found.trouble or services.writer.trouble),
         "space": space_check(found.free_bytes),
-        "workers": workers_check(_of(Role.WORKER, slots), dead_after_s),
-        **programs_check(_of(Role.PROGRAM, slots)),
-        **supervisor_check(_of(Role.SUPERVISOR, slots)),
+        "workers": workers_check(_of(Role.WORKER, slots), services.options.beat_timeout_s),
         "started": started_check(waiting, is_over=services.start.is_over),
     }
+    # Jobs do without programs, so these fail nothing; one that was stopped is down and well.
+    stopped = [slot for slot in slots if slot.state == SlotState.DOWN and not slot.degraded]
+    if programs := _of(Role.PROGRAM, (slot for slot in slots if slot not in stopped)):
+        checks["programs"] = slots_check(programs)
+    # Workers go on without it, but nothing restarts them.
+    if supervisors := _of(Role.SUPERVISOR, slots):
+        away = [slot for slot in supervisors if slot.silent or slot.state == SlotState.DOWN]
+        checks["supervisor"] = slots_check(away) if away else Check("ok", "runs")
+    return checks
 
 
 def started_check(waiting: Sequence[str], *, is_over: bool) -> Check:
@@ -82,91 +88,37 @@ def space_check(free_bytes: int | None) -> Check:
 
 
 def workers_check(slots: Sequence[Worker], dead_after_s: float) -> Check:
-    """Check that one worker is ready; each that is not degrades. Those scaled away do not count.
-
-    One that is silent is not ready, but the check fails only once it is to be taken for dead.
-    """
-    slots = [slot for slot in slots if not slot.leaves]
+    """Check that one worker is ready, and not silent for so long that it counts as dead."""
+    check = slots_check(slots)
     is_any_heard = any(
         slot.state == SlotState.READY and (slot.heartbeat_age_s or 0.0) < dead_after_s
         for slot in slots
     )
-    ready = sum(map(is_ready, slots))
-    troubles = _troubles(slots, on_many=_are_on_many(slots))
-    detail = ": ".join(filter(None, (f"{ready} of {len(slots)} ready", troubles)))
-    if not is_any_heard:
-        return Check("failed", detail)
-    return Check("degraded" if troubles else "ok", detail)
+    return check if is_any_heard else Check("failed", check.detail)
 
 
-def supervisor_check(slots: Sequence[Worker]) -> dict[str, Check]:
-    """Check that the supervisor watches: workers go on without it, but nothing restarts them.
-
-    Return nothing if there is no supervisor, because the API runs alone.
-    """
-    if not slots:
-        return {}
-    away = [slot for slot in slots if slot.state == SlotState.DOWN or slot.silent]
-    troubles = _troubles(away, on_many=len(slots) > 1)
-    return {"supervisor": Check("degraded", troubles) if troubles else Check("ok", "runs")}
-
-
-def _are_on_many(slots: Sequence[Worker]) -> bool:
-    return len({slot.host for slot in slots}) > 1
-
-
-def _troubles(slots: Sequence[Worker], *, on_many: bool) -> str:
-    """Return which of these are not ready, silent or degraded, a few by name, the worst first."""
-    found = []
-    for slot in sorted(slots, key=lambda one: (_rank(one), not one.degraded)):
-        name = named_slot(slot, with_host=on_many)
-        if trouble := _trouble(slot):
-            found.append(f"{name} {trouble}")
-    more = f", and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""
-    return ", ".join(found[:_MOST_NAMED]) + more
-
-
-def _rank(slot: Worker) -> int:
-    """Return how bad it is, the least for the worst."""
-    if slot.order is Order.LOST:
-        return 0
-    if slot.state in (SlotState.STUCK, SlotState.FATAL):
-        return 1
-    if slot.silent:
-        return 2
-    return 3 if slot.state != SlotState.READY else 4
+def slots_check(slots: Sequence[Worker]) -> Check:
+    """Check that each of these slots is ready; a few that are not are named."""
+    on_many = len({slot.host for slot in slots}) > 1
+    troubles = [
+        f"{named_slot(slot, with_host=on_many)} is {trouble}"
+        for slot in slots
+        if (trouble := _trouble(slot))
+    ]
+    detail = f"{sum(map(is_ready, slots))} of {len(slots)} ready"
+    if not troubles:
+        return Check("ok", detail)
+    more = ", …" if len(troubles) > _MOST_NAMED else ""
+    return Check("degraded", f"{detail}: {', '.join(troubles[:_MOST_NAMED])}{more}")
 
 
 def _trouble(slot: Worker) -> str | None:
-    state = slot.state
     if slot.silent:
-        return f"has sent no heartbeat for {duration(slot.heartbeat_age_s or 0.0)}"
-    if slot.degraded:
-        why = f": {slot.reason}" if slot.order is Order.LOST else ""
-        return f"is {'degraded' if state is SlotState.READY else state}{why}"
-    return None if state is SlotState.READY else f"is {state}"
+        return "silent"
+    if slot.state != SlotState.READY:
+        return slot.state
+    return "degraded" if slot.degraded else None
 
 
-def _of(role: Role, slots: Sequence[Worker]) -> list[Worker]:
+def _of(role: Role, slots: Iterable[Worker]) -> list[Worker]:
     return [slot for slot in slots if slot.role == role]
-
-
-def programs_check(slots: Sequence[Worker]) -> dict[str, Check]:
-    """Check that programs run. None of them fails this, as jobs do without programs.
-
-    A program that was stopped is down and well; one that has done its work does not count. Return
-    nothing if there are no programs.
-    """
-    ended, slots = [s for s in slots if s.ended], [s for s in slots if not s.ended]
-    if not slots and not ended:
-        return {}
-    ready = [slot for slot in slots if slot.state == SlotState.READY and not slot.degraded]
-    well = [slot for slot in slots if slot.state == SlotState.DOWN and not slot.degraded]
-    others = [one for one in slots if one not in well]
-    troubles = _troubles(others, on_many=_are_on_many(slots))
-    parts = [f"{len(ready)} of {len(slots)} ready"] if slots else []
-    parts += [f"{len(ended)} ended as meant"] if ended else []
-    detail = ", ".join(parts)
-    if troubles:
-        return {"programs": Check("degraded", f"{detail}: {troubles}")}
-    return {"programs": Check("ok", detail)}

@@ -1,4 +1,4 @@
-"""Workers: list them, and ask the supervisor to restart, drain or scale them, or for a stack.
+"""Workers and programs: list, restart, drain and scale them, read stacks and output.
 
 A request to restart, drain or scale is answered (202) once it is written: a drain may take minutes,
 and GET /workers and the stream show its progress.
@@ -13,19 +13,22 @@ from msgspec.structs import replace
 from starlette.responses import Response
 
 from orpheus.api.contract.openapi import answers, body, problems
-from orpheus.api.contract.queries import WorkersQuery
+from orpheus.api.contract.queries import ProgramLogsQuery, WorkersQuery
 from orpheus.api.contract.requests import Scale
 from orpheus.api.http.calls import REASON, audit_actor, json_response, read_body
 from orpheus.api.services import Services, services_of, workers
 from orpheus.shared.domain.requests import RequestAction
 from orpheus.shared.errors import NotFound
+from orpheus.shared.messages.http import ProgramLines
 from orpheus.shared.messages.workers import PoolSize, Stack, Worker, Workers, configured_pools
 from orpheus.shared.operations.supervisor_requests import (
     ask_for_slot,
     ask_for_workers,
     check_supervised,
+    output_folder,
     read_stack,
 )
+from orpheus.shared.process.program_logs import read_lines
 from orpheus.shared.storage import Store
 
 overview = APIRouter(tags=["overview"])
@@ -141,3 +144,17 @@ async def get_stack(request: Request, slot: Slot, host: Host = None) -> Response
 
     # It may wait seconds for the process, so it must not occupy a reader.
     return json_response(await services.long_calls.run(read))
+
+
+@router.get("/programs/{slot}/logs", responses=answers(ProgramLines) | problems(404, 409, 422))
+async def get_program_logs(
+    request: Request, slot: Slot, query: Annotated[ProgramLogsQuery, Query()]
+) -> Response:
+    """The output of a program, oldest first: its newest part, or that before or after an id."""
+    services = services_of(request)
+    own_host = services.options.host_name
+    folder = await services.readers.read(
+        lambda store: output_folder(store, slot, query.host, own_host)
+    )
+    found = await asyncio.to_thread(read_lines, folder, query.after, query.before, query.limit)
+    return json_response(ProgramLines(found))

@@ -143,13 +143,11 @@ def _start(config: "Path | None", sets: tuple[str, ...]) -> int:
     try:
         # Imported only now: a signal meanwhile is handled already.
         from orpheus.shared.imports import without_garbage  # noqa: PLC0415
-        from orpheus.supervisor.cli.given import errors_as_called  # noqa: PLC0415
 
         with without_garbage():
             from orpheus.config.load import load_settings  # noqa: PLC0415
             from orpheus.supervisor.run import run_supervisor  # noqa: PLC0415
 
-        with errors_as_called():
-            return run_supervisor(lambda: load_settings(config, sets, os.environ), signals, sets)
+        return run_supervisor(lambda: load_settings(config, sets, os.environ), signals, sets)
     except KeyboardInterrupt:
         return ExitCode.OK

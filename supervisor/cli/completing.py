@@ -17,7 +17,6 @@ from click.shell_completion import (
 
 from orpheus.config.options import config_options
 from orpheus.shared.text import printable
-from orpheus.supervisor.cli.given import given_to
 
 if TYPE_CHECKING:
     from orpheus.shared.storage import Store
@@ -55,7 +54,7 @@ def live(kind: str) -> Callable[[click.Context, click.Parameter, str], list[Comp
     """Return the completion of a parameter from the database, by a name in `_KINDS`."""
 
     def complete(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-        from orpheus.supervisor.cli.operator import Operator  # noqa: PLC0415 - it imports this
+        from orpheus.supervisor.cli.operator import Operator, given_to  # noqa: PLC0415 - not for --help
 
         try:
             with _for_a_moment(), Operator(*given_to(context)).opened() as (store, _handover):

@@ -15,7 +15,6 @@ from orpheus.config.problems import Problem
 from orpheus.config.settings import Settings
 from orpheus.config.shown import DEFAULT, shown_settings
 from orpheus.config.sources import key_path, merged, nested, read_sources
-from orpheus.shared.domain.serving import serves
 from orpheus.shared.errors import ConfigurationError
 from orpheus.shared.job_types.describe import describe_types
 from orpheus.shared.messages.configuration import Setting
@@ -23,7 +22,7 @@ from orpheus.shared.operations.stored_settings import refused_entries
 from orpheus.shared.storage import TypeRow
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json, warn
-from orpheus.supervisor.cli.versions import diff, rollback, versions
+from orpheus.supervisor.cli.versions import rollback, versions
 
 _OUR_MODULES = {"orpheus.worker.handlers"}
 """Modules that `config check` imports without `--modules`."""
@@ -45,16 +44,15 @@ def check(operator: Operator, modules: bool) -> None:
     import, that `around` is there, and that the jobs of schedules and alerts fit their types.
     """
     try:
-        settings, types = _checked(operator, modules)
+        settings = _checked(operator, modules)
     except ConfigurationError as error:
         if operator.as_json:
             print_json({"ok": False, "problems": error.problems})
         raise
-    warnings = [*_unserved(settings, types)]
+    warnings = []
     if not (settings.jobs.modules or settings.commands or settings.programs):
         warnings.append(_NO_JOBS)
-    for warning in warnings:
-        warn(warning)
+        warn(_NO_JOBS)
     source = settings.source and str(settings.source)
     looked = _knows_all(settings, modules)
     rest = "" if looked else " (--modules also checks the job modules, schedules and alerts)"
@@ -64,12 +62,11 @@ def check(operator: Operator, modules: bool) -> None:
     )
 
 
-def _checked(operator: Operator, modules: bool) -> tuple[Settings, Mapping[str, TypeRow]]:
-    """Return the settings and the job types. Raises ConfigurationError with every problem."""
+def _checked(operator: Operator, modules: bool) -> Settings:
+    """Return the settings. Raises ConfigurationError with every problem."""
     sources = read_sources(operator.config, operator.sets, os.environ)
     settings, problems = checked(sources)
     of_types: Sequence[str] = ()
-    types: dict[str, TypeRow] = {}
     if settings is not None:
         problems += missing_programs(settings)
     if settings is not None and not problems:
@@ -84,7 +81,7 @@ def _checked(operator: Operator, modules: bool) -> tuple[Settings, Mapping[str, 
             of_types = error.problems
     if settings is None or problems or of_types:
         raise ConfigurationError(*map(sources.line, problems), *of_types)
-    return settings, types
+    return settings
 
 
 def _knows_all(settings: Settings, modules: bool) -> bool:
@@ -107,16 +104,6 @@ def _refused(
     for (table, index), why in refused_entries(types, stored).items():
         if all_types or named[table][index] in types:
             yield Problem((table, index), why)
-
-
-def _unserved(settings: Settings, types: Mapping[str, TypeRow]) -> Iterator[str]:
-    """Yield, in a sentence each, the schedules whose jobs no worker would run."""
-    served = {queue for pool in settings.pools.values() if pool.workers for queue in pool.queues}
-    for schedule in settings.schedules:
-        type_row = types.get(schedule.type)
-        queue = schedule.queue or (type_row and (type_row.queue or "default"))
-        if queue and not serves(served, queue):
-            yield f"no worker serves the queue {queue}, so the schedule {schedule.name} would wait"
 
 
 @config.command("show")
@@ -148,7 +135,7 @@ def show_settings(operator: Operator) -> None:
         click.echo(line if setting.origin == DEFAULT else f"{line:<48}  # {setting.origin}")
 
 
-for command in (versions, diff, rollback):
+for command in (versions, rollback):
     config.add_command(command)
 
 

@@ -7,7 +7,6 @@ import click
 
 from orpheus.shared.errors import ExitCode
 from orpheus.shared.storage import Store
-from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.move import move, reopen
 from orpheus.supervisor.cli.operator import Operator, for_operator
 
@@ -35,7 +34,7 @@ def check(operator: Operator) -> int:
     _warn_if_moved(store)
     code = _print_problems(operator, problems, "the file is sound", ExitCode.DATABASE)
     if problems:
-        click.echo(text_as_called(_RESTORE), err=True)
+        click.echo(_RESTORE, err=True)
     return code
 
 
@@ -64,7 +63,7 @@ def backup(operator: Operator, file: Path) -> None:
 def _warn_if_moved(store: Store) -> None:
     """Say so on stderr if the database is one that was left: what happens now is in another."""
     if store.moves.says:
-        click.echo(text_as_called(f"orpheus: {store.moves.says}"), err=True)
+        click.echo(f"orpheus: {store.moves.says}", err=True)
 
 
 def _print_problems(

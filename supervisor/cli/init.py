@@ -9,7 +9,6 @@ import click
 
 from orpheus.config.files import is_there
 from orpheus.config.sources import config_file
-from orpheus.config.toml_text import read_toml
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import print_json
 
@@ -34,7 +33,7 @@ from orpheus import Context, job
 
 
 @job(max_retries=5, timeout="30s")
-def greet(name: str, *, ctx: Context) -> dict[str, str]:
+def greet(ctx: Context, name: str) -> dict[str, str]:
     """Greet somebody."""
     ctx.log.info("greeting", name=name)  # kept with the attempt, and live on the dashboard
     return {"greeting": f"Hello, {name}!"}
@@ -59,23 +58,12 @@ def test_a_greeting_may_come_later(orpheus: Harness) -> None:
     orpheus.advance("1h")
     assert orpheus.get(job).status == "done"
 '''
-_MYPY = """\
-[mypy]
-# Knows the parameters of .new(...). Run mypy where Orpheus is installed.
-plugins = orpheus.mypy_plugin
-"""
 _FILES = {"jobs.py": _JOBS, "test_jobs.py": _TEST}
-_MYPY_READS = ("mypy.ini", ".mypy.ini", "pyproject.toml", "setup.cfg")
-"""Where mypy looks for its settings. It reads one of them only, so a new one could hide another."""
-_FIRST = """\
-First:          add "jobs" to [jobs] modules of {path}
-"""
 _NEXT = """\
 Start it:       orpheus{config}
 Submit a job:   orpheus submit greet name=Ada --wait{config}
 Run the tests:  pytest
 Check types:    mypy --strict ."""
-_PLUGIN = "orpheus.mypy_plugin"
 _USUAL_PATH = Path("orpheus.toml")
 
 
@@ -91,10 +79,7 @@ def init(operator: Operator) -> None:
         path = _USUAL_PATH
     option = f" --config {shlex.quote(str(path))}" if operator.config else ""
     done: dict[str, Any] = {"written": [], "kept": []}
-    mypy_file = next((name for name in _MYPY_READS if Path(name).exists()), None)
     files = {str(path): _CONFIGURATION.format(config=option), **_FILES}
-    if mypy_file is None:
-        files["mypy.ini"] = _MYPY
     for name, text in files.items():
         done["written" if _write(name, text) else "kept"].append(name)
     if operator.as_json:
@@ -104,19 +89,9 @@ def init(operator: Operator) -> None:
         click.echo(f"kept {name}, which was there")
     for name in done["written"]:
         click.echo(f"wrote {name}")
-    says_first = str(path) in done["kept"] and not _names_module(path)
-    first = _FIRST.format(path=path) if says_first else ""
-    click.echo(f"\n{first}{_NEXT.format(config=option)}")
-    if mypy_file and _PLUGIN not in Path(mypy_file).read_text(encoding="utf-8", errors="replace"):
-        click.echo(f"For mypy, add the plugin {_PLUGIN} to {mypy_file} (docs/jobs.md shows how)")
-
-
-def _names_module(path: Path) -> bool:
-    """Return whether the jobs of jobs.py are among those of a configuration that was there."""
-    try:
-        return "jobs" in read_toml(path.read_text(encoding="utf-8"))["jobs"]["modules"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return False  # `orpheus config check` says what is wrong
+    click.echo(f"\n{_NEXT.format(config=option)}")
+    if str(path) in done["kept"]:
+        click.echo(f'"jobs" must be in [jobs] modules of {path}')
 
 
 def _write(name: str, text: str) -> bool:

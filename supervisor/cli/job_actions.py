@@ -2,7 +2,7 @@
 
 A filter may match more jobs than its author expects. So the jobs are counted first, jobs that are
 submitted meanwhile are left alone (`max_id`), and nothing is changed if more match by the time it
-is confirmed; with --expected-count, if not exactly so many do. POST /jobs/bulk does the same.
+is confirmed. POST /jobs/bulk does the same.
 """
 
 import sys
@@ -24,8 +24,6 @@ from orpheus.supervisor.cli.output import print_json
 
 Change = Callable[[Store, int, Actor], tuple[Any, str]]
 """Changes a job for an operator; returns the job, and what became of it in words."""
-_MANY = 100
-"""From so many jobs on, their number must be typed, as on the dashboard."""
 _WORDS = {
     BulkAction.CANCEL: ("can be cancelled", "cancelled or asked to stop"),
     BulkAction.RETRY: ("can be retried", "retried"),
@@ -33,14 +31,8 @@ _WORDS = {
 }
 _BULK_OPTIONS = (
     click.option("--all", "of_all", is_flag=True, help="All jobs, in place of a filter."),
-    click.option("--max-id", type=JobId, help="Leave newer jobs alone (default: the newest)."),
     click.option("--dry-run", is_flag=True, help="Only count the jobs of the filter."),
     click.option("--yes", is_flag=True, help="Do not ask, however many jobs there are."),
-    click.option(
-        "--expected-count",
-        type=click.IntRange(0),
-        help="Do not ask; do nothing if not exactly so many jobs match.",
-    ),
 )
 
 
@@ -132,10 +124,8 @@ def _change_matching(
     reason: str | None,
     *,
     of_all: bool,
-    max_id: int | None,
     dry_run: bool,
     yes: bool,
-    expected_count: int | None,
 ) -> None:
     """Count the jobs, ask, and change them. Raises UsageError, CountChanged."""
     if (wanted != JobFilter()) == of_all:
@@ -143,25 +133,23 @@ def _change_matching(
     if action is BulkAction.CANCEL and wanted.by_end:
         raise click.UsageError("--since and --until select ended jobs, which cannot be cancelled")
     with operator.store() as store:
-        max_id = store.bulk.first_cursor(max_id).max_id
+        max_id = store.bulk.first_cursor(None).max_id
         count = store.bulk.count(action, wanted, max_id)
         parts = words_of(wanted)
         which = f"with {', '.join(parts)} " if parts else ""
         counted = f"{plural(count, 'job')} {which}{_WORDS[action][0]}"
-        if dry_run or (not count and expected_count is None):
+        if dry_run or not count:
             operator.answer({"changed": count, "dry_run": dry_run}, counted)
             return
-        or_fewer = expected_count is None
-        if or_fewer and not yes:
-            _confirm(action, count, counted)
-            expected_count = count
+        if not yes:
+            _confirm(action, counted)
         actor = operator.actor(reason)
         changed = store.bulk.change(
             action,
             wanted,
             max_id=max_id,
-            expected_count=expected_count,
-            or_fewer=or_fewer,
+            expected_count=None if yes else count,
+            or_fewer=True,
             by=actor.name,
             reason=actor.reason,
         )
@@ -178,19 +166,10 @@ def _end_dependents(store: Store) -> None:
         pass
 
 
-def _confirm(action: BulkAction, count: int, counted: str) -> None:
-    """Raise Abort unless it is confirmed, and UsageError if there is no terminal to ask on.
-
-    Where many jobs match, their number must be typed: a `y` is typed too easily.
-    """
+def _confirm(action: BulkAction, counted: str) -> None:
+    """Raise Abort unless it is confirmed, and UsageError if there is no terminal to ask on."""
     if not sys.stdin.isatty():
         raise click.UsageError(f"{counted}: confirm it with --yes")
-    if count < _MANY:
-        is_confirmed = click.confirm(f"{counted}. {action.capitalize()} them?", err=True)
-    else:
-        question = f"{counted}. Type {count} to {action} them"
-        answer: str = click.prompt(question, default="", show_default=False, err=True)
-        is_confirmed = answer.replace(",", "").strip() == str(count)
-    if not is_confirmed:
+    if not click.confirm(f"{counted}. {action.capitalize()} them?", err=True):
         click.echo("nothing was changed", err=True)
         raise click.Abort

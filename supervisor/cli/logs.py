@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections import deque
 from functools import partial
 
 import click
@@ -32,36 +31,25 @@ _MARKS = {STDOUT: " ", STDERR: "!"}
 @click.command()
 @click.argument("name", type=Text(), metavar="ID|SLOT", shell_complete=live("jobs"))
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended (or Ctrl-C).")
-@click.option(
-    "--lines",
-    "-n",
-    type=click.IntRange(0, 1_000_000_000),
-    metavar="N",
-    help="Begin with the newest N lines (default: all of a job, 1,000 of SLOT).",
-)
 @on_host
 @partial(for_operator, json_help="Print JSON: one object a line, not one document.")
-def logs(operator: Operator, name: str, follow: bool, lines: int | None, host: str | None) -> None:
+def logs(operator: Operator, name: str, follow: bool, host: str | None) -> None:
     """Print the log of a job, or the output of a program's SLOT."""
     with operator.store() as store:
         try:
             if SLOT.fullmatch(name):
-                count = _LINES_AT_ONCE if lines is None else lines
-                _print_output(store, name, host, count, follow, as_json=operator.as_json)
+                _print_output(store, name, host, follow, as_json=operator.as_json)
             elif name.isdecimal():
-                job_id = JobId(name)
-                _print_log(store, job_id, lines, follow, as_json=operator.as_json)
+                _print_log(store, JobId(name), follow, as_json=operator.as_json)
             else:
                 raise click.UsageError(f"{name!r} is neither a job's id nor a program's slot")
         except KeyboardInterrupt:  # the usual way to stop following
             click.echo()
 
 
-def _print_log(
-    store: Store, job_id: int, newest: int | None, follow: bool, *, as_json: bool
-) -> None:
-    """Print the newest lines of a job (None: all), and with `follow` all until it has ended."""
-    seen = 0 if newest is None else _before_newest(store, job_id, newest)
+def _print_log(store: Store, job_id: int, follow: bool, *, as_json: bool) -> None:
+    """Print the log of a job, and with `follow` all that it writes until it has ended."""
+    seen = 0
     while True:
         # Read the status first: then every line that the job wrote before it ended is there.
         ended = store.jobs.get(job_id).status in TERMINAL
@@ -73,14 +61,6 @@ def _print_log(
             if ended or not follow:
                 return
             wait_for_change(store, _LOOK_EVERY_S)
-
-
-def _before_newest(store: Store, job_id: int, count: int) -> int:
-    """Return the id of the line before the newest `count` ones of a job; 0: it has no more."""
-    ids = deque([0], maxlen=count + 1)
-    while lines := store.logs.after(job_id, ids[-1], _LINES_AT_ONCE):
-        ids.extend(line.id for line in lines)
-    return ids[0]
 
 
 def wait_for_change(store: Store, at_most_s: float) -> None:
@@ -102,13 +82,11 @@ def _text_line(line: LogLine) -> str:
 
 
 def _print_output(
-    store: Store, slot: str, host: str | None, newest: int, follow: bool, *, as_json: bool
+    store: Store, slot: str, host: str | None, follow: bool, *, as_json: bool
 ) -> None:
     """Print the newest lines of a slot; with `follow`, also all that come later."""
-    folder = output_folder(store, slot, host, own_host())
-    kept = read_lines(folder, None, None, max(1, newest))  # with 0, too: it goes on behind it
-    after = kept[-1].id if kept else None
-    lines = kept if newest else []
+    folder, after = output_folder(store, slot, host, own_host()), None
+    lines = read_lines(folder, None, None, _LINES_AT_ONCE)
     while True:
         for line in lines:
             click.echo(json.dumps(asdict(line)) if as_json else _program_line(line))

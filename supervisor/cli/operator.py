@@ -16,19 +16,14 @@ import msgspec
 
 from orpheus.config.effective import command_settings
 from orpheus.config.options import config_options
-from orpheus.config.sources import read_sources
 from orpheus.shared.domain.handover import CommandLineHandover
 from orpheus.shared.domain.limits import LARGEST_ID, LONGEST_REASON
-from orpheus.shared.errors import DatabaseMissing
 from orpheus.shared.storage import (
     Actor,
     Store,
     local_actor,
-    locked_file,
     open_storage,
-    relative_path,
 )
-from orpheus.supervisor.cli.given import as_called, errors_as_called, given_to
 from orpheus.supervisor.cli.output import print_json, warn
 
 if TYPE_CHECKING:
@@ -51,8 +46,8 @@ class Operator(msgspec.Struct, frozen=True):
         handover, problems = command_settings(self.config, self.sets, os.environ)
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            advice = f"see {as_called('orpheus config check')}"
-            warn(f"{problems[0]}{more}; the settings of the file are not used ({advice})")
+            advice = "the settings of the file are not used (see `orpheus config check`)"
+            warn(f"{problems[0]}{more}; {advice}")
         return handover
 
     def settings(self) -> "Settings":
@@ -65,14 +60,7 @@ class Operator(msgspec.Struct, frozen=True):
     def store(self, handover: CommandLineHandover | None = None) -> Iterator[Store]:
         """Open the database for a while; it is never created. Raises DatabaseUnusable."""
         gc.enable()  # everything is imported by now; supervisor/__main__.py switched it off
-        storage = (handover or self.handover()).storage
-        try:
-            store = open_storage(storage)
-        except DatabaseMissing as error:
-            if (missing := self._missing(storage.url)) is None:
-                raise
-            raise missing from error
-        with contextlib.closing(store):
+        with contextlib.closing(open_storage((handover or self.handover()).storage)) as store:
             yield store
 
     @contextlib.contextmanager
@@ -81,22 +69,6 @@ class Operator(msgspec.Struct, frozen=True):
         handover = self.handover()
         with self.store(handover) as store:
             yield store, handover
-
-    def _missing(self, url: str) -> DatabaseMissing | None:
-        """Return the error for a database that is missing at a relative path that somebody set.
-
-        Whoever means an Orpheus in another folder must not be told to start a second one here.
-        """
-        path = relative_path(url)
-        sources = read_sources(self.config, self.sets, os.environ)
-        origin = sources.origin_with_line(("database", "url"))
-        if path is None or origin is None:
-            return None
-        return DatabaseMissing(
-            f"there is no database at {locked_file(url)}: {path} of {origin} is taken from the "
-            "current folder; call it where Orpheus was started, or start Orpheus once (`orpheus` "
-            "alone) to make it here"
-        )
 
     def answer(self, data: Any, text: str) -> None:
         """Print what the command answers, as JSON or in words."""
@@ -109,6 +81,21 @@ class Operator(msgspec.Struct, frozen=True):
     def actor(reason: str | None) -> Actor:
         """Return who acts and why, for the audit log."""
         return local_actor("cli", reason or None)
+
+
+def given_to(context: click.Context) -> tuple[Path | None, tuple[str, ...], bool]:
+    """Return `--config`, every `--set` and `--json` of a command and of what stands before it.
+
+    The last `--config` counts, and each `--set` in its order.
+    """
+    at: click.Context | None = context
+    options: list[dict[str, Any]] = []
+    while at is not None:
+        options.insert(0, at.params)
+        at = at.parent
+    configs = [given["config"] for given in options if given.get("config")]
+    sets = tuple(text for given in options for text in given.get("sets") or ())
+    return configs[-1] if configs else None, sets, any(given.get("as_json") for given in options)
 
 
 class Text(click.ParamType[str]):
@@ -159,7 +146,6 @@ def for_operator(
     def with_operator(**options: Any) -> int | None:
         for name in ("config", "sets", "as_json"):  # these, and what stands before the command
             del options[name]
-        with errors_as_called():
-            return command(Operator(*given_to(click.get_current_context())), **options)
+        return command(Operator(*given_to(click.get_current_context())), **options)
 
     return with_operator

@@ -1,7 +1,6 @@
 """What is typed as a payload: a JSON object, or fields as KEY=VALUE.
 
-The value of a field is read as JSON, else as text. A number that JSON would write differently, such
-as 1.10 or 007, would not stay as it was typed: if the field may be text, it is text.
+The value of a field that is text is taken as it was typed; any other is read as JSON, else as text.
 """
 
 import json
@@ -12,18 +11,6 @@ import click
 
 from orpheus.shared.domain.commands import FIELD_SCHEMA
 from orpheus.shared.domain.json_values import unique_keys
-
-_ANY = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
-_TYPES: Mapping[type, frozenset[str]] = {
-    type(None): frozenset({"null"}),
-    bool: frozenset({"boolean"}),
-    int: frozenset({"integer", "number"}),
-    float: frozenset({"number"}),
-    str: frozenset({"string"}),
-    list: frozenset({"array"}),
-    dict: frozenset({"object"}),
-}
-"""Type of a value -> its names in JSON Schema."""
 
 
 def payload_of(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +31,7 @@ def payload_of(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any
             raise click.UsageError(f"{word!r} is neither a JSON object nor KEY=VALUE")
         if key in payload:
             raise click.UsageError(f"the field {key!r} is given twice")
-        payload[key] = _value(text, schema.get("properties", {}).get(key, {}), schema)
+        payload[key] = _value(text, schema.get("properties", {}).get(key, {}))
     return payload
 
 
@@ -57,27 +44,11 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def _value(text: str, field: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
+def _value(text: str, field: Mapping[str, Any]) -> Any:
     """Return the value of a field that was typed as `text`."""
-    types = _types_of(field, schema)
-    if types == {"string"} or field == FIELD_SCHEMA:  # a field of a command becomes an argument
+    if field.get("type") == "string" or field == FIELD_SCHEMA:  # a command takes text only
         return text
     try:
-        value = _parse(text)
+        return _parse(text)
     except (ValueError, RecursionError):
         return text
-    if "string" not in types:
-        return value
-    changes = isinstance(value, int | float) and json.dumps(value) != text
-    return text if changes or not types & _TYPES[type(value)] else value
-
-
-def _types_of(field: Mapping[str, Any], schema: Mapping[str, Any]) -> frozenset[str]:
-    """Return the types that a field may have, by their names in JSON Schema."""
-    if "$ref" in field:
-        name = str(field["$ref"]).rpartition("/")[2]
-        return _types_of(schema.get("$defs", {}).get(name, {}), schema)
-    if "anyOf" in field:
-        return frozenset().union(*(_types_of(one, schema) for one in field["anyOf"]))
-    types = field.get("type", _ANY)
-    return frozenset({types} if isinstance(types, str) else types)

@@ -11,7 +11,6 @@ from orpheus.shared.messages.queues import Queue
 from orpheus.shared.operations.operator_actions import pause_queue
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, with_reason
 from orpheus.supervisor.cli.output import (
     Column,
@@ -100,7 +99,7 @@ def _why(item: Queue) -> str | None:
     """Return who paused a queue, or why its next due job does not start."""
     if item.paused:
         return paused_by(item.paused, "the configuration")
-    return None if item.reason is None else text_as_called(item.reason.text)
+    return None if item.reason is None else item.reason.text
 
 
 @click.command()
@@ -131,7 +130,6 @@ def _set_paused(operator: Operator, queue: str, reason: str | None, *, paused: b
         pause_queue(store, operator.actor(reason), queue, paused=paused)
         workers = read_workers(store, handover)
         (item,) = queues_of(read_facts(store, handover, workers, {queue}))
-    reason_of_open = "" if paused or item.reason is None else item.reason.text
-    but = f", but {text_as_called(reason_of_open)}" if reason_of_open else ""
+    but = f", but {item.reason.text}" if item.reason and not paused else ""
     text = f"queue {queue}: {'paused' if paused else 'resumed'}{but}"
     operator.answer(item, printable(text))

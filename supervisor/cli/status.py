@@ -19,7 +19,6 @@ from orpheus.shared.messages.encoding import encode
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.storage import Store, whole_url
 from orpheus.shared.text import printable
-from orpheus.supervisor.cli.given import as_called, text_as_called
 from orpheus.supervisor.cli.operator import Operator, for_operator
 from orpheus.supervisor.cli.output import (
     duration,
@@ -95,8 +94,8 @@ def _print(found: Mapping[str, Any]) -> None:
     colour = "red" if verdict["concerns"] else "green"
     click.echo(f"\n{styled(verdict['headline'], fg=colour)}")
     for concern in verdict["concerns"]:
-        command = f" ({as_called(concern['command'])})" if concern["command"] else ""
-        click.echo(f"- {printable(text_as_called(concern['text']))}{command}")
+        command = f" ({concern['command']})" if concern["command"] else ""
+        click.echo(f"- {printable(concern['text'])}{command}")
 
 
 def _in_words(counts: Mapping[str, int]) -> str:

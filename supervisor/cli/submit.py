@@ -18,7 +18,6 @@ from orpheus.shared.messages.jobs import listed_job_of
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.given import as_called
 from orpheus.supervisor.cli.logs import wait_for_change
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json, reader_may_leave, warn
@@ -76,8 +75,7 @@ def submit(
 ) -> int:
     """Submit a job of TYPE. The payload is a JSON object, or fields as KEY=VALUE.
 
-    A VALUE is read as JSON, else as text; for a command always as text. Where a field may be text,
-    a number that would change, such as 1.10, stays text.
+    A VALUE is read as JSON, else as text; for a command or a field of text always as text.
     """
     from orpheus.shared.job_types.admission import prepare_job  # noqa: PLC0415 - no completion needs it
 
@@ -127,8 +125,7 @@ def _wait(store: Store, handover: CommandLineHandover, job: Job, *, is_quiet: bo
                 show(job, reason if reason != told else None)
                 told = reason
     except (KeyboardInterrupt, Unavailable):
-        shown = as_called(f"orpheus show {job.id}")
-        click.echo(f"orpheus: stopped waiting; the job goes on: {shown}", err=True)
+        click.echo(f"orpheus: stopped waiting; the job goes on: orpheus show {job.id}", err=True)
         raise
     return job
 

@@ -1,7 +1,6 @@
-"""`orpheus config versions`, `diff` and `rollback`: the earlier texts of the configuration file."""
+"""`orpheus config versions` and `rollback`: the earlier texts of the configuration file."""
 
 import contextlib
-import difflib
 import functools
 import os
 from collections.abc import Iterator
@@ -9,11 +8,10 @@ from collections.abc import Iterator
 import click
 
 from orpheus.config.editing.file import ConfigurationFile
-from orpheus.config.editing.toml import masked_or_none
 from orpheus.config.effective import named_database
 from orpheus.config.sources import config_file, read_sources
 from orpheus.shared.domain.limits import LARGEST_ID
-from orpheus.shared.errors import ConfigurationError, ExitCode, NotFound, StorageError
+from orpheus.shared.errors import ConfigurationError, StorageError
 from orpheus.shared.messages.configuration import SettingProblem
 from orpheus.shared.moments import rfc3339
 from orpheus.shared.operations.configuration import (
@@ -26,9 +24,8 @@ from orpheus.shared.operations.configuration import (
 from orpheus.shared.operations.replace_configuration import replace_configuration
 from orpheus.shared.operations.stored_settings import refused_entries
 from orpheus.shared.storage import Store, open_store, state_files
-from orpheus.shared.text import printable
 from orpheus.supervisor.cli.operator import Operator, for_operator, with_reason
-from orpheus.supervisor.cli.output import Column, local_time, print_items, print_json, styled, warn
+from orpheus.supervisor.cli.output import Column, local_time, print_items, print_json, warn
 
 _COLUMNS = (
     "VERSION",
@@ -37,7 +34,6 @@ _COLUMNS = (
     Column("NOW", least=8),
     Column("REASON", 1, least=12),
 )
-_STYLES = {"+": {"fg": "green"}, "-": {"fg": "red"}, "@": {"fg": "cyan"}}
 _VERSION = click.IntRange(1, LARGEST_ID)
 
 
@@ -51,44 +47,6 @@ def versions(operator: Operator) -> None:
     kept = _editor(operator).versions()
     items = [version_of(version) for version in kept]
     print_items(items, _COLUMNS, map(_row, kept), as_json=operator.as_json)
-
-
-@click.command()
-@click.argument("before", type=_VERSION, required=False, metavar="[FROM]")
-@click.argument("after", type=_VERSION, required=False, metavar="[TO]")
-@for_operator
-def diff(operator: Operator, before: int | None, after: int | None) -> int:
-    """Show what differs between two versions; their secrets are masked.
-
-    FROM is the version in force if it is not given, or else the newest one; TO is the file as it
-    is. Exits 1 if something differs.
-    """
-    editor = _editor(operator)
-    kept = editor.versions()
-    old = _chosen(kept, before).version
-    new = editor.text() if after is None else _chosen(kept, after).version.text
-    name = "the file" if after is None else f"version {after}"
-    old_name = f"version {old.number}"
-    texts = _shown(old.text, old_name), _shown(new, name)
-    lines = list(difflib.unified_diff(*texts, old_name, name, lineterm=""))
-    if old.text != new and not lines:
-        lines = ["only secrets or the ends of lines differ"]
-    if operator.as_json:
-        print_json({"from": old.number, "to": after, "diff": lines})
-    for line in () if operator.as_json else lines:
-        text = "\t".join(map(printable, line.split("\t")))
-        click.echo(styled(text, **_STYLES.get(line[:1], {})))
-    return ExitCode.NO if lines else ExitCode.OK
-
-
-def _shown(text: str, name: str) -> list[str]:
-    """Return the lines of a text, secrets masked. Raises ConfigurationError."""
-    shown = masked_or_none(text)
-    if shown is None:
-        raise ConfigurationError(
-            f"{name} is not shown: its secrets cannot be told apart from the rest"
-        )
-    return shown.splitlines()
 
 
 @click.command()
@@ -147,20 +105,6 @@ def _store(operator: Operator) -> Iterator[Store | None]:
         except StorageError as error:
             warn(f"{error}; so no job is checked, and the audit log is not written")
         yield store
-
-
-def _chosen(kept: list[ShownVersion], number: int | None) -> ShownVersion:
-    """Return a version; without a number the one in force, or else the newest."""
-    if not kept:
-        raise NotFound(
-            "there is no version yet: the first start of Orpheus with this file keeps it"
-        )
-    if number is None:
-        return next((shown for shown in kept if shown.is_in_force), kept[0])
-    found = next((shown for shown in kept if shown.version.number == number), None)
-    if found is None:
-        raise NotFound(f"there is no version {number} (any more); see `orpheus config versions`")
-    return found
 
 
 def _row(shown: ShownVersion) -> tuple[object, ...]:

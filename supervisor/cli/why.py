@@ -16,7 +16,6 @@ from orpheus.shared.messages.queues import Code, Why
 from orpheus.shared.storage import Store
 from orpheus.shared.text import printable
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.given import as_called, text_as_called
 from orpheus.supervisor.cli.operator import JobId, Operator, for_operator
 from orpheus.supervisor.cli.output import print_json, when
 from orpheus.supervisor.cli.workers import read_facts, read_workers
@@ -48,7 +47,7 @@ def why(operator: Operator, id: int) -> int:
         click.echo(_headline(job, reasons))
         for reason in reasons:
             command = command_of(reason)
-            click.echo(f"  - {_in_words(reason)}{f' ({as_called(command)})' if command else ''}")
+            click.echo(f"  - {_in_words(reason)}{f' ({command})' if command else ''}")
     return ExitCode.NO if reasons else ExitCode.OK
 
 
@@ -73,7 +72,7 @@ def first_reason(store: Store, handover: CommandLineHandover, id: int) -> str | 
     if job.status in TERMINAL or not reasons:
         return None
     first, *others = reasons
-    more = f"; {len(others)} more: {as_called(f'orpheus why {id}')}" if others else ""
+    more = f"; {len(others)} more: orpheus why {id}" if others else ""
     return _in_words(first) + more
 
 
@@ -96,4 +95,4 @@ def _headline(job: Job, reasons: list[Reason]) -> str:
 
 def _in_words(reason: Reason) -> str:
     until = f", until {when(reason.until_ms)}" if reason.until_ms is not None else ""
-    return printable(text_as_called(text_of(reason))) + until
+    return printable(text_of(reason)) + until

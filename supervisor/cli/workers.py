@@ -26,7 +26,6 @@ from orpheus.shared.operations.supervisor_requests import (
 )
 from orpheus.shared.storage import Store
 from orpheus.supervisor.cli.completing import live
-from orpheus.supervisor.cli.given import text_as_called
 from orpheus.supervisor.cli.operator import Operator, Text, for_operator, on_host, with_reason
 from orpheus.supervisor.cli.output import (
     Column,
@@ -95,7 +94,7 @@ def programs(operator: Operator) -> None:
 def tell_if_nothing_runs(store: Store, everything: Sequence[Worker]) -> None:
     """Say so on stderr if there is no slot and no process: what is configured does not happen."""
     if not everything:
-        click.echo(text_as_called(nothing_runs(store.moves.says)), err=True)
+        click.echo(nothing_runs(store.moves.says), err=True)
 
 
 def read_workers(store: Store, handover: CommandLineHandover) -> list[Worker]:

@@ -43,16 +43,6 @@ def test_cancelling_a_leased_job_asks_its_worker(api: Any) -> None:
     assert (answer.json()["status"], answer.json()["cancel_requested"]) == ("in_progress", True)
 
 
-def test_what_the_status_does_not_allow_is_a_409(api: Any) -> None:
-    job_id = api.submit()
-    waiting = api.client.post(f"/jobs/{job_id}/retry")
-    api.run_one()
-    done = api.client.post(f"/jobs/{job_id}/cancel")
-
-    assert (waiting.status_code, done.status_code) == (409, 409)
-    assert "done" in done.json()["detail"]
-
-
 def test_a_cancelled_job_can_be_retried(api: Any) -> None:
     job_id = api.submit()
     api.client.post(f"/jobs/{job_id}/cancel")
@@ -101,52 +91,6 @@ def test_a_long_log_is_deleted_before_its_job_and_beside_the_writer(
     assert [entry.action for entry in entries_of(api.store, 5)] == ["delete"]
 
 
-@pytest.mark.parametrize(
-    "body", [{"reason": 17}, {"reason": "x" * 1_001}, {"why": "to try it"}, [], "x"]
-)
-def test_a_refused_body_leaves_the_long_log_as_it_is(api: Any, log_of_250: int, body: Any) -> None:
-    answer = api.client.request("DELETE", f"/jobs/{log_of_250}", json=body)
-    assert answer.status_code == 422
-    assert len(api.store.logs.after(log_of_250, 0, 1_000)) == 250
-    assert api.store.jobs.status(log_of_250) == "done"
-    assert entries_of(api.store, 5) == []
-
-
-def test_a_job_keeps_the_rest_of_its_log_if_the_api_stops_while_that_is_deleted(
-    api: Any, log_of_250: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("orpheus.api.database.long_calls._GRACE_S", 0.0)
-    shorten, began = Jobs.shorten_log, threading.Event()
-
-    def shorten_and_stop(*args: Any) -> bool:
-        more = shorten(*args)
-        began.set()
-        assert api.services.long_calls.stopping.wait(PATIENCE_S)
-        return more
-
-    monkeypatch.setattr(Jobs, "shorten_log", shorten_and_stop)
-    with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(api.client.delete, f"/jobs/{log_of_250}")
-        assert began.wait(PATIENCE_S)
-        api.call(api._server.stop)
-        refused = answer.result(PATIENCE_S)
-    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-    assert "a part of the log" in refused.json()["detail"]
-    assert api.store.jobs.status(log_of_250) == "done"
-    assert len(api.store.logs.after(log_of_250, 0, 1_000)) == 150
-    assert entries_of(api.store, 5) == []
-
-
-def test_a_job_that_another_waits_for_is_not_deleted(api: Any) -> None:
-    first = api.submit()
-    api.submit(depends_on=[first, api.submit(queue="other")])
-    api.run_one()
-    answer = api.client.delete(f"/jobs/{first}")
-
-    assert answer.status_code == 409
-    assert "depends on" in answer.json()["detail"]
-
-
 # Many jobs
 
 
@@ -175,17 +119,6 @@ def test_another_count_than_expected_is_a_409_and_changes_nothing(api: Any) -> N
     assert api.client.get("/audit").json()["items"] == []
 
 
-def test_or_fewer_without_a_number_is_a_422_and_changes_nothing(api: Any) -> None:
-    api.submit()
-    answer = bulk(api, "cancel", {"type": "add"}, or_fewer=True)
-
-    assert answer.status_code == 422
-    assert "or_fewer needs expected_count" in answer.json()["errors"][0]["detail"]
-    assert api.store.stats.counts()["pending"] == 1
-    answer = bulk(api, "cancel", {"type": "add"}, or_fewer=True, expected_count=2)
-    assert answer.json() == {"changed": 1}
-
-
 def test_a_dry_run_only_counts(api: Any) -> None:
     api.submit()
     answer = bulk(api, "cancel", {}, dry_run=True, expected_count=7)
@@ -208,38 +141,6 @@ def test_every_job_is_changed_only_by_who_has_counted_them(
     assert api.store.stats.counts()["pending"] == 1
     counted = bulk(api, "cancel", filter, dry_run=True).json()["changed"]
     assert bulk(api, "cancel", filter, expected_count=counted).json() == {"changed": 1}
-
-
-@pytest.mark.parametrize(
-    "filter",
-    [
-        {"status": "cancelled"},
-        {"type": "add"},
-        {"queue": "mail"},
-        {"tag": "t"},
-        {"q": "needle"},
-        {"status": "cancelled", "type": "add", "queue": "mail", "tag": "t", "q": "needle"},
-    ],
-    ids=str,
-)
-def test_each_part_of_a_filter_narrows_it(api: Any, filter: dict[str, Any]) -> None:
-    wanted = api.submit(queue="mail", tags=["t"], payload={"text": "a needle"})
-    other = api.submit("strict", payload={"n": 1})
-    api.client.post(f"/jobs/{wanted}/cancel")
-
-    assert bulk(api, "retry", filter).json() == {"changed": 1}
-    assert api.client.get(f"/jobs/{wanted}").json()["status"] == "pending"
-    assert api.client.get(f"/jobs/{other}").json()["status"] == "pending"
-
-
-def test_many_jobs_are_retried_and_deleted(api: Any) -> None:
-    api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 500})
-    assert bulk(api, "cancel", {"type": "add"}).json() == {"changed": 500}
-    assert bulk(api, "retry", {"type": "add"}).json() == {"changed": 500}
-    assert bulk(api, "delete", {"type": "add"}).json() == {"changed": 0}
-    assert bulk(api, "cancel", {}, expected_count=500).json() == {"changed": 500}
-    assert bulk(api, "delete", {"status": "cancelled"}).json() == {"changed": 500}
-    assert api.client.get("/jobs").json()["total"]["value"] == 0
 
 
 def test_a_bulk_action_ends_between_two_transactions_when_the_api_stops(
@@ -298,21 +199,6 @@ def test_what_was_refused_is_not_in_the_trail(api: Any) -> None:
     api.client.post("/schedules/nix/pause")
 
     assert api.client.get("/audit").json()["items"] == []
-
-
-def test_the_pages_of_the_trail_neither_skip_nor_repeat(api: Any) -> None:
-    for _ in range(5):
-        api.client.post(f"/jobs/{api.submit()}/cancel")
-    targets: list[str] = []
-    query = "?limit=2"
-    while True:
-        page = api.client.get(f"/audit{query}").json()
-        targets += [entry["target"] for entry in page["items"]]
-        if page["next_cursor"] is None:
-            break
-        query = f"?limit=2&cursor={page['next_cursor']}"
-
-    assert targets == [f"job {n}" for n in (5, 4, 3, 2, 1)]
 
 
 def test_a_cursor_leads_on_in_its_own_list_only(start: Callable[..., Any]) -> None:

@@ -26,17 +26,12 @@ def pointers(answer: Any) -> list[str]:
         b"{",
         b'{"type":"add"}x',
         b"",
-        b"'add'",
-        b'{"type":"add",}',
         b'{"type":"\xff"}',
         b'\xef\xbb\xbf{"type":"add"}',
         b'{"type":"add","payload":{"n":NaN}}',
-        b'{"type":"add","payload":{"n":-Infinity}}',
         b'{"type":"add","type":"add"}',
-        b'{"type":"add","payload":{"n":1,"n":1}}',
         b'{"type":"add","payload":{"n":' + b"[" * 31 + b"]" * 31 + b"}}",
         b"[" * 100_000,
-        b'{"type":"add","payload":{"text":"\x01"}}',
     ],
     ids=lambda body: body[:30].decode("latin-1"),
 )
@@ -48,13 +43,9 @@ def test_what_is_not_strict_json_is_a_400(untouched: Any, body: bytes) -> None:
     ("body", "pointer"),
     [
         (b'{"type":"add","payload":{"n":18446744073709551616}}', "/payload/n"),
-        (b'{"type":"add","payload":{"n":[0,-9223372036854775809]}}', "/payload/n/1"),
-        (b'{"type":"add","payload":{"n":' + b"9" * 5000 + b"}}", "/payload/n"),
         (b'{"type":"add","payload":{"n":1e999}}', "/payload/n"),
         (b'{"type":"add","payload":{"text":"\\ud800"}}', "/payload/text"),
         (b'{"type":"add","payload":{"text":"a\\u0000"}}', "/payload/text"),
-        (b'{"type":"add","payload":{"a/b\\u0000":1}}', "/payload/a~1b\0"),
-        (b'{"type":"add","unique_key":"\\udfff"}', "/unique_key"),
     ],
 )
 def test_what_no_column_can_hold_is_a_422(untouched: Any, body: bytes, pointer: str) -> None:
@@ -66,51 +57,32 @@ def test_what_no_column_can_hold_is_a_422(untouched: Any, body: bytes, pointer: 
     [
         ({"colour": "red"}, "/colour"),
         ({"type": "nix"}, "/type"),
-        ({"type": 5}, "/type"),
         ({"type": "a b"}, "/type"),
-        ({"type": None}, "/type"),
         ({"type": "strict"}, "/payload/n"),
         ({"type": "strict", "payload": {"n": "5"}}, "/payload/n"),
         ({"type": "strict", "payload": {"n": 1, "m": 2}}, "/payload/m"),
         ({"payload": [1]}, "/payload"),
-        ({"payload": None}, "/payload"),
-        ({"queue": "*"}, "/queue"),
-        ({"queue": "a" * 65}, "/queue"),
-        ({"priority": 1001}, "/priority"),
         ({"priority": "5"}, "/priority"),
         ({"priority": True}, "/priority"),
-        ({"priority": 1.5}, "/priority"),
-        ({"delay": -1}, "/delay"),
-        ({"delay": 366 * 86400}, "/delay"),
-        ({"delay": "soon"}, "/delay"),
-        ({"delay": False}, "/delay"),
         ({"run_at": "2031-01-01T00:00:00"}, "/run_at"),
         ({"run_at": 5}, "/run_at"),
         ({"run_at": "1969-12-31T23:59:59Z"}, "/run_at"),
         ({"run_at": "9999-12-31T23:59:59-14:00"}, "/run_at"),
         ({"delay": 1, "run_at": "2031-01-01T00:00:00Z"}, ""),
-        ({"max_retries": 101}, "/max_retries"),
-        ({"max_retries": -1}, "/max_retries"),
-        ({"timeout": 0}, "/timeout"),
         ({"timeout": 1e300}, "/timeout"),
         ({"unique_key": ""}, "/unique_key"),
         ({"unique_key": "k" * 256}, "/unique_key"),
         ({"concurrency_key": ""}, "/concurrency_key"),
         ({"concurrency_key": "k" * 256}, "/concurrency_key"),
-        ({"concurrency_key": "a\0"}, "/concurrency_key"),
         ({"tags": "a"}, "/tags"),
-        ({"tags": ["a", ""]}, "/tags/1"),
         ({"tags": ["x"] * 33}, "/tags"),
         ({"depends_on": 1}, "/depends_on"),
-        ({"depends_on": None}, "/depends_on"),
         ({"depends_on": [0]}, "/depends_on/0"),
         ({"depends_on": [2**63]}, "/depends_on/0"),
-        ({"depends_on": [True]}, "/depends_on/0"),
         ({"depends_on": ["first"]}, "/depends_on/0"),
         ({"depends_on": [99]}, "/depends_on/0"),
         ({"depends_on": [1] * 10_001}, "/depends_on"),
         ({"on_dependency_failure": "ignore"}, "/on_dependency_failure"),
-        ({"on_dependency_failure": None}, "/on_dependency_failure"),
         ({"ref": "a"}, "/ref"),
     ],
     ids=lambda case: str(case)[:60],
@@ -119,43 +91,6 @@ def test_a_field_that_is_not_valid_is_named(
     untouched: Any, fields: dict[str, Any], pointer: str
 ) -> None:
     assert pointers(untouched.client.post("/jobs", json={"type": "add", **fields})) == [pointer]
-
-
-def test_a_body_that_is_no_object_is_a_422(untouched: Any) -> None:
-    for body in (b"[]", b"5", b"null", b'"add"'):
-        for path in ("/jobs", "/jobs/batch"):
-            answer = untouched.client.post(path, content=body, headers=JSON)
-            assert problem(answer, 422)["detail"] == "the body: must be an object"
-    answer = untouched.client.post("/jobs", json={"type": "add", "payload": []})
-    assert problem(answer, 422)["detail"] == "/payload: must be an object"
-
-
-@pytest.mark.parametrize(
-    "fields", [{"type": "a b"}, {"type": "add", "queue": "*"}, {"type": "add", "tags": ["-a"]}]
-)
-def test_a_name_that_is_none_is_told_the_rule_in_words(
-    untouched: Any, fields: dict[str, Any]
-) -> None:
-    rule = "must be 1 to 64 letters, digits, _ . or -, beginning with a letter or digit"
-    for answer in (
-        untouched.client.post("/jobs", json=fields),
-        untouched.client.get("/jobs?type=a%20b"),
-        untouched.client.post("/queues/a%20b/pause"),
-    ):
-        (error,) = problem(answer, 422)["errors"]
-        assert error["detail"].endswith(rule)
-
-
-def test_an_unknown_type_names_the_nearest(untouched: Any) -> None:
-    answer = untouched.client.post("/jobs", json={"type": "strct"})
-
-    assert "'strict'" in problem(answer, 422)["detail"]
-
-
-def test_the_dependencies_of_a_batch_are_bounded(untouched: Any) -> None:
-    job = {"type": "add", "payload": {"n": 1}, "depends_on": list(range(1, 10_001))}
-    answer = untouched.client.post("/jobs/batch", json={"jobs": [job] * 11})
-    assert pointers(answer) == ["/jobs/10/depends_on"]
 
 
 def test_batches_are_bounded(untouched: Any) -> None:
@@ -167,14 +102,10 @@ def test_batches_are_bounded(untouched: Any) -> None:
     ("items", "pointer"),
     [
         ([{"ref": ""}], "/jobs/0/ref"),
-        ([{"ref": 5}], "/jobs/0/ref"),
         ([{"ref": "a" * 65}], "/jobs/0/ref"),
         ([{"ref": "a"}, {"ref": "a"}], "/jobs/1/ref"),
         ([{"depends_on": ["a"]}], "/jobs/0/depends_on/0"),
-        ([{"depends_on": ["a b"]}], "/jobs/0/depends_on/0"),
-        ([{"depends_on": [1.5]}], "/jobs/0/depends_on/0"),
         ([{"depends_on": [2**63]}], "/jobs/0/depends_on/0"),
-        ([{"depends_on": [False]}], "/jobs/0/depends_on/0"),
         ([{"depends_on": {"a": 1}}], "/jobs/0/depends_on"),
         ([{"ref": "a"}, {"depends_on": ["a", 99]}], "/jobs/1/depends_on/1"),
         ([{"ref": "a", "depends_on": ["a"]}], "/jobs/0/depends_on/0"),
@@ -205,30 +136,18 @@ def test_an_idempotency_key_that_is_not_valid_is_a_422(
     ("fields", "pointer"),
     [
         ({"action": "run"}, "/action"),
-        ({"action": None}, "/action"),
-        ({"action": 5}, "/action"),
         ({"filter": None}, "/filter"),
-        ({"filter": []}, "/filter"),
         ({"filter": {"status": "finished"}}, "/filter/status"),
-        ({"filter": {"status": 1}}, "/filter/status"),
         ({"filter": {"type": "a b"}}, "/filter/type"),
-        ({"filter": {"queue": "*"}}, "/filter/queue"),
-        ({"filter": {"tag": "a" * 65}}, "/filter/tag"),
-        ({"filter": {"q": ""}}, "/filter/q"),
         ({"filter": {"q": "q" * 201}}, "/filter/q"),
         ({"filter": {"colour": "red"}}, "/filter/colour"),
         ({"filter": {"where": ""}}, "/filter/where"),
         ({"max_id": 0}, "/max_id"),
         ({"max_id": 2**63}, "/max_id"),
-        ({"max_id": "5"}, "/max_id"),
         ({"expected_count": -1}, "/expected_count"),
         ({"expected_count": 2**63}, "/expected_count"),
-        ({"expected_count": 1.5}, "/expected_count"),
-        ({"dry_run": 1}, "/dry_run"),
         ({"dry_run": "false"}, "/dry_run"),
-        ({"reason": ""}, "/reason"),
         ({"reason": "r" * 1001}, "/reason"),
-        ({"reason": "a\0"}, "/reason"),
         ({"colour": "red"}, "/colour"),
     ],
     ids=lambda case: str(case)[:60],
@@ -285,19 +204,6 @@ def test_an_action_takes_a_reason_and_nothing_else(
         problem(untouched.client.request(method, path, content=text, headers=JSON), 422)
 
 
-@pytest.mark.parametrize(("method", "path"), ACTIONS)
-def test_an_action_from_another_site_or_no_json_is_refused(
-    with_everything: Any, untouched: Any, method: str, path: str
-) -> None:
-    def send(content: bytes, **headers: str) -> Any:
-        return untouched.client.request(method, path, content=content, headers=headers)
-
-    problem(send(b"", Origin="http://evil.example"), 403)
-    problem(send(b"reason=x", **{"Content-Type": "application/x-www-form-urlencoded"}), 415)
-    problem(send(b"{", **JSON), 400)
-    problem(send(b'{"reason":"%s"}' % (b"r" * 2_000_000), **JSON), 413)
-
-
 @pytest.mark.parametrize("name", ["*", "a b", "-a", "a" * 65, "%00", "%FF", "%F0%9F%90%9D", "a%0A"])
 def test_what_no_queue_can_be_called_is_a_422(untouched: Any, name: str) -> None:
     for verb in ("pause", "resume"):
@@ -315,10 +221,6 @@ def test_an_unknown_schedule_is_a_404(untouched: Any, name: str, verb: str) -> N
     [
         ("limit=0", "/limit"),
         ("limit=501", "/limit"),
-        ("limit=x", "/limit"),
-        ("cursor=x", "/cursor"),
-        ("cursor=" + "x" * 65, "/cursor"),
-        ("cursor=%FF", "/cursor"),
         ("who=me", "/who"),
         ("action=retries", "/action"),
         ("target=a%00b", "/target"),
@@ -346,7 +248,6 @@ def test_a_query_of_the_trail_that_is_not_valid_is_named(
         ("q=a%00b", "/q"),
         ("where=a.py", "/where"),
         ("colour=red", "/colour"),
-        ("colour=", "/colour"),
     ],
 )
 def test_a_query_that_is_not_valid_is_named(untouched: Any, query: str, pointer: str) -> None:

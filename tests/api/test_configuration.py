@@ -1,14 +1,12 @@
 """GET and PUT /config: what is in force and why, and a checked replacement of the file."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orpheus.config.editing import file as file_module
 from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.effective import effective_note
 from orpheus.config.load import load_settings
@@ -17,7 +15,7 @@ from orpheus.shared.errors import DatabaseFull
 from orpheus.shared.operations.configuration import MASK
 from orpheus.shared.process.living_note import write_note
 from orpheus.shared.process.state_files import StateFiles
-from orpheus.shared.storage import open_storage, state_files
+from orpheus.shared.storage import state_files
 from tests.audit_log import entries_of
 
 TEXT = """# Kept.
@@ -217,15 +215,6 @@ def test_a_body_that_is_neither_writes_nothing(
     assert path.read_text() == TEXT
 
 
-def test_the_owner_stays(put: Callable[..., Any], path: Path) -> None:
-    if os.geteuid() != 0:
-        reason = "only root can give the file to somebody else"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    os.chown(path, 1234, 1234)
-    assert put({"text": SECOND}).status_code == 200
-    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1234)
-
-
 def test_a_full_disk_is_507_and_nothing_is_in_the_trail(
     api: Any, put: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,67 +243,6 @@ def test_a_commit_that_fails_leaves_the_file_and_its_versions_as_they_were(
     assert ["port = 1" in one["text"] for one in versions_of(api)] == [True]
 
 
-def test_others_write_while_the_file_is_written(
-    api: Any, put: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    could_write: list[bool] = []
-    for name in ("new_file", "replace_file"):
-        step = getattr(file_module, name)
-
-        def look_and(*args: Any, step: Any = step) -> Any:
-            store = open_storage(api.services.options.storage)
-            could_write.append(store.writable())
-            store.close()
-            return step(*args)
-
-        monkeypatch.setattr(file_module, name, look_and)
-    assert put({"text": SECOND}).status_code == 200
-    assert could_write == [True, True]
-
-
-def test_a_save_at_the_last_moment_stays_and_the_trail_says_so(
-    api: Any, put: Callable[..., Any], path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(file_module, "replace_file", lambda *_: False)
-    assert "read it again" in refused(put({"text": SECOND}), 412)["detail"]
-    rows = entries_of(api.store, 5)
-    assert [(row.target, row.count) for row in rows] == [
-        ("configuration, which was not replaced", 0), ("configuration", 1),
-    ]  # fmt: skip
-    assert path.read_text() == TEXT
-
-
-def test_a_schedule_that_could_not_start_is_refused_with_its_reason(
-    put: Callable[..., Any], path: Path
-) -> None:
-    schedule = "[[schedules]]\nname = 'a'\nevery = 60\ntype = 'strict'\npayload = {n = 'x'}\n"
-    body = refused(put({"text": SECOND + schedule}), 422)
-    assert "payload.n" in body["errors"][0]["detail"]
-    assert path.read_text() == TEXT
-    assert put({"text": SECOND + schedule.replace("'x'", "1")}).status_code == 200
-
-
-def test_a_folder_that_cannot_be_written_is_409(
-    put: Callable[..., Any], path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    is_allowed = os.access  # a thread that opens the database asks for other paths meanwhile
-
-    def access(asked: Any, *how: Any, **ids: Any) -> bool:
-        return Path(asked) != path.parent and is_allowed(asked, *how, **ids)
-
-    monkeypatch.setattr(os, "access", access)
-    assert "edit it there" in refused(put({"text": SECOND}), 409)["detail"]
-
-
-def test_it_is_told_when_nobody_watches_the_file(start: Callable[..., Any], path: Path) -> None:
-    path.write_text("[supervisor]\nwatch_config = false\n")
-    editor = ConfigurationFile(path, [], {}, state_files(f"sqlite:///{path.parent}/o.db"))
-    edit = {"text": "[supervisor]\nwatch_config = false\n[api]\nport = 2\n"}
-    for supervised, told in ((True, "SIGHUP"), (False, "next start")):
-        api = start(configuration=lambda: editor, supervised=supervised)
-        assert told in api.client.put("/config?check=true", json=edit).json()["takes_effect"]
-
-
 # Versions
 
 
@@ -338,17 +266,6 @@ def test_each_save_is_a_version_and_going_back_is_checked_like_an_edit(
     (row, _) = api.client.get("/audit").json()["items"]
     assert (row["target"], row["count"]) == ("configuration, back to version 1", 1)
     assert put({"version": 7}, "?check=true").status_code == 404
-
-
-def test_a_version_with_other_code_can_only_be_taken_on_the_machine(
-    put: Callable[..., Any], path: Path
-) -> None:
-    put({"text": SECOND})
-    path.write_text(TEXT.replace('["true"]', '["false"]'), encoding="utf-8")
-    answer = put({"version": 1})
-    assert answer.status_code == 403
-    assert answer.json()["errors"][0]["pointer"] == "/version"
-    assert "orpheus config rollback" in answer.json()["detail"]
 
 
 def test_a_guessed_secret_is_confirmed_by_no_answer(

@@ -8,107 +8,36 @@ import pytest
 from orpheus.shared.domain.events import Kind
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,6}Z")
+
+
+def words_of(text: str) -> set[str]:
+    return set(text.split())
+
+
 STATUSES = {"blocked", "pending", "in_progress", "done", "failed", "cancelled"}
-JOB = {
-    "id",
-    "type",
-    "payload",
-    "status",
-    "queue",
-    "priority",
-    "result",
-    "error",
-    "attempt",
-    "max_retries",
-    "timeout",
-    "progress",
-    "message",
-    "on_dependency_failure",
-    "created_at",
-    "run_at",
-    "freed_at",
-    "started_at",
-    "finished_at",
-    "ran_until",
-    "worker",
-    "unique_key",
-    "concurrency_key",
-    "depends_on",
-    "tags",
-    "cancel_requested",
-}
-ATTEMPT = {
-    "number",
-    "outcome",
-    "worker",
-    "pid",
-    "started_at",
-    "finished_at",
-    "error",
-    "cpu_s",
-    "max_rss_bytes",
-}
-WORKER = {
-    "slot",
-    "pool",
-    "state",
-    "degraded",
-    "reason",
-    "pid",
-    "incarnation",
-    "job",
-    "heartbeat_age_s",
-    "cpu_percent",
-    "rss_bytes",
-    "uptime_s",
-    "jobs_done",
-    "restarts",
-    "last_exit",
-}
-QUEUE = {
-    "name",
-    "paused",
-    "counts",
-    "due",
-    "oldest_due_s",
-    "in_per_minute",
-    "out_per_minute",
-    "limits",
-    "pools",
-    "reason",
-    "empty_in_s",
-    "empty_in_s_with",
-}
-KINDS = {
-    "job.enqueued",
-    "job.started",
-    "job.retrying",
-    "job.snoozed",
-    "job.released",
-    "job.reclaimed",
-    "job.done",
-    "job.failed",
-    "job.cancelled",
-    "job.unblocked",
-    "job.cancel_requested",
-    "job.requeued",
-    "job.deleted",
-    "job.progress",
-    "worker.started",
-    "worker.ready",
-    "worker.exited",
-    "worker.hung",
-    "worker.fatal",
-    "config.reloaded",
-    "config.rejected",
-    "queue.paused",
-    "queue.resumed",
-    "schedule.fired",
-    "type.quarantined",
-    "type.released",
-    "supervisor.started",
-    "supervisor.stopping",
-}
+JOB = words_of("""
+    id type payload status queue priority result error attempt max_retries timeout progress
+    message on_dependency_failure created_at run_at freed_at started_at finished_at ran_until
+    worker unique_key concurrency_key depends_on tags cancel_requested
+""")
+ATTEMPT = words_of("""
+    number outcome worker pid started_at finished_at error cpu_s max_rss_bytes
+""")
+WORKER = words_of("""
+    slot pool state degraded reason pid incarnation job heartbeat_age_s cpu_percent rss_bytes
+    uptime_s jobs_done restarts last_exit
+""")
+QUEUE = words_of("""
+    name paused counts due oldest_due_s in_per_minute out_per_minute limits pools reason
+    empty_in_s empty_in_s_with
+""")
+KINDS = words_of("""
+    job.enqueued job.started job.retrying job.snoozed job.released job.reclaimed job.done
+    job.failed job.cancelled job.unblocked job.cancel_requested job.requeued job.deleted
+    job.progress worker.started worker.ready worker.exited worker.hung worker.fatal
+    config.reloaded config.rejected queue.paused queue.resumed schedule.fired type.quarantined
+    type.released supervisor.started supervisor.stopping
+""")
 EMPTY_LISTS = ["/workers", "/queues", "/schedules"]
 
 
@@ -180,22 +109,10 @@ def test_a_payload_defaults_to_nothing_and_a_queue_exists_from_its_first_job(api
     assert [queue["name"] for queue in api.client.get("/queues").json()["items"]] == ["new"]
 
 
-def test_delay_and_run_at_together_are_refused(api: Any) -> None:
-    body = {"type": "add", "delay": 1, "run_at": "2030-01-01T00:00:00Z"}
-    assert api.client.post("/jobs", json=body).status_code == 422
-
-
 @pytest.mark.parametrize(("limit", "status"), [(1, 200), (500, 200), (501, 422), (0, 422)])
 def test_a_page_has_up_to_500(api: Any, limit: int, status: int) -> None:
     for path in ("/jobs", "/audit"):
         assert api.client.get(f"{path}?limit={limit}").status_code == status
-
-
-@pytest.mark.parametrize("verb", ["cancel", "retry", "run"])
-@pytest.mark.parametrize("id", ["0", "99", "-1", "x", "1.0", str(2**63), "9" * 40])
-def test_an_unknown_id_is_a_404_for_every_verb(api: Any, verb: str, id: str) -> None:
-    answer = api.client.post(f"/jobs/{id}/{verb}")
-    assert (answer.status_code, answer.json()["status"]) == (404, 404)
 
 
 def test_a_transition_that_is_not_allowed_is_a_409_for_every_verb(api: Any) -> None:
@@ -211,37 +128,5 @@ def test_a_transition_that_is_not_allowed_is_a_409_for_every_verb(api: Any) -> N
     assert api.client.get(f"/jobs/{done}").status_code == 404
 
 
-def test_a_stream_begins_with_hello_and_goes_on_with_heartbeats(api: Any) -> None:
-    job_id = api.submit()
-    with api.watch() as watcher:
-        hello = watcher.next()
-        assert set(hello) == {"type", "epoch", "seq", "counts", "workers", "types"}
-        assert (hello["type"], hello["seq"]) == ("hello", api.store.events.last_seq())
-        assert set(hello["counts"]) == STATUSES
-        heartbeat = watcher.next("heartbeat")
-        assert set(heartbeat) == {"type", "at", "workers", "counts"}
-        api.run_one()
-        events = watcher.events(2)
-    assert [event["kind"] for event in events] == ["job.started", "job.done"]
-    assert [event["seq"] for event in events] == [hello["seq"] + 1, hello["seq"] + 2]
-    for event in events:
-        assert set(event) == {"seq", "at", "kind", "job"}
-        assert event["job"]["id"] == job_id
-        assert not {"payload", "result", "traceback"} & set(event["job"])
-
-
 def test_the_kinds_of_events_are_these() -> None:
     assert {kind.value for kind in Kind} | {"job.progress"} == KINDS
-
-
-def test_what_is_refused_for_now_says_when_to_come_back(api: Any) -> None:
-    for method, path, body in (
-        ("POST", "/workers/default-1/restart", None),
-        ("POST", "/workers/default-1/drain", None),
-        ("GET", "/workers/default-1/stack", None),
-        ("POST", "/pools/default/scale", {"workers": 1}),
-    ):
-        answer = api.client.request(method, path, json=body)
-        assert answer.status_code == 503, path
-        assert int(answer.headers["Retry-After"]) >= 1
-    assert api.client.get("/readyz").headers["Retry-After"]

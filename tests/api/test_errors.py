@@ -53,11 +53,3 @@ def test_a_group_is_retried_as_it_was_counted(api: Any) -> None:
     statuses = [api.client.get(f"/jobs/{one}").json()["status"] for one in (*mine, other, later)]
     assert statuses == ["pending", "pending", "failed", "failed"]
     assert api.client.post("/jobs/bulk", json=body).status_code == 409
-
-
-def test_a_group_without_a_location_has_an_empty_one_in_a_filter(api: Any) -> None:
-    fail(api)
-    mine = fail(api, None)
-    body = {"action": "retry", "filter": {"error": "ValueError", "where": ""}}
-    assert api.client.post("/jobs/bulk", json=body).json() == {"changed": 1}
-    assert api.client.get(f"/jobs/{mine}").json()["status"] == "pending"

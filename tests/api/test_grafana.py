@@ -21,7 +21,6 @@ RULES = yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text(encoding="ut
 
 GIVEN_BY_PROMETHEUS = {"instance", "job"}
 FUNCTIONS = {"sum", "max", "min", "by", "rate", "increase", "histogram_quantile"}
-COLUMNS = 24
 
 _TEXT = re.compile(r'"[^"]*"')
 _RANGE = re.compile(r"\[[^\]]*\]")
@@ -107,49 +106,3 @@ def test_every_metric_and_label_that_is_asked_for_exists(
 def _escaped(text: str) -> str:
     """Return the text without braces inside of quotes."""
     return _TEXT.sub(lambda one: one[0].replace("{", "<").replace("}", ">"), text)
-
-
-def test_what_a_legend_names_is_kept_by_its_query() -> None:
-    for panel in BOARD["panels"]:
-        for target in panel.get("targets", ()):
-            shown = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
-            kept = {
-                one.strip() for listed in _BY.findall(target["expr"]) for one in listed.split(",")
-            }
-            assert shown <= kept or "(" not in target["expr"], panel["title"]
-
-
-def test_the_board_is_well_formed() -> None:
-    panels = BOARD["panels"]
-    assert len({panel["id"] for panel in panels}) == len(panels)
-    assert len({panel["title"] for panel in panels}) == len(panels)
-    taken: set[tuple[int, int]] = set()
-    for panel in panels:
-        box = panel["gridPos"]
-        assert box["x"] + box["w"] <= COLUMNS
-        cells = {
-            (box["x"] + right, box["y"] + down)
-            for right in range(box["w"])
-            for down in range(box["h"])
-        }
-        assert not taken & cells, f"{panel['title']} lies on another panel"
-        taken |= cells
-        targets = panel.get("targets", [])
-        assert (panel["type"] == "row") == (not targets)
-        assert len({target["refId"] for target in targets}) == len(targets)
-
-
-def test_no_data_source_is_named_but_by_the_variable() -> None:
-    names = {one["name"]: one["type"] for one in BOARD["templating"]["list"]}
-    assert names == {"datasource": "datasource", "instance": "query"}
-    uids = re.findall(r'"uid": "([^"]*)"', json.dumps(BOARD))
-    assert set(uids) == {"${datasource}", BOARD["uid"]}
-    for where, text, is_of_board in expressions():
-        assert ("$instance" in text) == is_of_board, where
-
-
-def test_every_alert_says_what_it_is_about() -> None:
-    rules = [rule for group in RULES["groups"] for rule in group["rules"]]
-    assert len({rule["alert"] for rule in rules}) == len(rules)
-    for rule in rules:
-        assert rule["annotations"]["summary"].endswith("."), rule

@@ -116,13 +116,6 @@ def test_what_was_not_committed_was_not_answered(api: Any) -> None:
     assert "Idempotent-Replayed" not in answer.headers
 
 
-def test_an_answer_outlives_its_type(api: Any) -> None:
-    post(api, {"type": "add"})
-    api.store.types.replace([])
-
-    assert post(api, {"type": "add"}).headers["Idempotent-Replayed"] == "true"
-
-
 def test_at_the_same_moment_one_of_them_makes_the_job(api: Any) -> None:
     ready, answers = threading.Barrier(8), []
 

@@ -49,44 +49,6 @@ def test_jobs_are_listed_by_their_ends(api: Any) -> None:
     assert second not in ids(api, until=ended)
 
 
-def test_the_total_of_a_list_by_ends_has_no_job_that_has_not_ended(api: Any) -> None:
-    for _ in range(3):
-        fail(api)
-    for _ in range(3):
-        api.submit()
-    page = api.client.get("/jobs", params={"sort": "ended", "limit": 2}).json()
-    assert page["total"] == {"value": 3, "relation": "eq"}
-
-
-def test_pages_by_end_neither_skip_nor_repeat(api: Any) -> None:
-    expected = [fail(api) for _ in range(7)][::-1]
-    seen: list[int] = []
-    cursor = ""
-    while cursor is not None:
-        query = {"sort": "ended", "limit": 3, "cursor": cursor}
-        page = api.client.get("/jobs", params=query).json()
-        seen += [job["id"] for job in page["items"]]
-        assert page["total"]["value"] == 7 and page["searched"] is None
-        cursor = page["next_cursor"]
-    assert seen == expected
-
-
-def test_a_list_without_a_job_says_what_nothing_names(api: Any) -> None:
-    api.submit(queue="mail")
-    no_type = "no job, job type or schedule has the type"
-    no_queue = "no job, job type, schedule, pool or setting names a queue"
-    told = {
-        "type=x-1": [f"{no_type} 'x-1'"],
-        "queue=mial&q=text": [f"{no_queue} 'mial'; did you mean 'mail'?"],
-        "queue=y-2&type=x-1": [f"{no_queue} 'y-2'", f"{no_type} 'x-1'"],
-        "type=add&queue=mail&status=failed": [],
-        "queue=default": [],
-        "tag=none": ["no job has the tag 'none'"],
-        "": [],
-    }
-    assert {query: api.client.get(f"/jobs?{query}").json()["unknown"] for query in told} == told
-
-
 def test_a_search_that_takes_long_ends_early_and_says_how_far_it_looked(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,15 +100,6 @@ def bulk(api: Any, **body: Any) -> Any:
     return api.client.post("/jobs/bulk", json=body)
 
 
-def test_chosen_jobs_are_changed_and_no_others(api: Any) -> None:
-    first, second, third = (fail(api) for _ in range(3))
-    body = {"action": "retry", "filter": {"ids": [third, first, 999]}}
-    assert bulk(api, **body, dry_run=True).json() == {"changed": 2}
-    assert bulk(api, **body, expected_count=2).json() == {"changed": 2}
-    assert api.client.get(f"/jobs/{second}").json()["status"] == "failed"
-    assert api.client.get("/audit").json()["items"][0]["target"] == f"jobs {third}, {first}, 999"
-
-
 def test_steps_are_counted_first_and_can_be_left(api: Any) -> None:
     api.client.post("/jobs/batch", json={"jobs": [{"type": "add"}] * 7})
     body = {"action": "cancel", "filter": {"type": "add"}, "limit": 3}
@@ -176,16 +129,3 @@ def test_a_cursor_of_other_steps_is_a_422(api: Any) -> None:
     (error,) = problem(bulk(api, **wrong), 422)["errors"]
     assert error["pointer"] == "/cursor"
     assert api.store.stats.counts()["cancelled"] == 3
-
-
-def test_jobs_that_ended_in_a_time_are_changed(api: Any) -> None:
-    job_id = fail(api)
-    ended = api.client.get(f"/jobs/{job_id}").json()["finished_at"]
-    body = {"action": "retry", "filter": {"status": "failed", "until": ended}}
-    assert bulk(api, **body).json() == {"changed": 0}
-    body["filter"] = {"status": "failed", "since": ended, "until": LATE}
-    assert bulk(api, **body).json() == {"changed": 1}
-    wrong = {"action": "cancel", "filter": {"status": "pending", "since": ended}}
-    (error,) = problem(bulk(api, **wrong), 422)["errors"]
-    assert error["pointer"] == "/filter/status"
-    assert "has not ended" in error["detail"]

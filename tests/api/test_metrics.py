@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import InvalidStatus
 
-from orpheus.api.routes.exposition import MOST_QUEUES
+from orpheus.api.routes.metrics import MOST_QUEUES, exposition
 from orpheus.shared.domain.jobs import NewJob, Outcome
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role, SlotState
@@ -88,23 +88,6 @@ def test_each_slot_has_its_restarts_beat_and_memory(supervised: Any) -> None:
     assert labels(slot="default-2") not in resident_bytes
 
 
-def test_exits_are_counted_by_cause_and_the_loops_lag_is_told(supervised: Any) -> None:
-    supervision = supervised.store.supervision
-    assert "orpheus_supervisor_loop_lag_seconds" not in scrape(supervised)
-    for cause in ("crashed", "crashed", "hung"):
-        supervision.count_exit("host-1", "default-1", cause)
-    supervision.put_gauge("host-1", "loop_lag_s", 0.25)
-    supervision.put_gauge("host-1", "retention_lag_s", 720.0)
-    found = scrape(supervised)
-
-    assert found["orpheus_process_exits_total"] == {
-        labels(slot="default-1", cause="crashed"): 2,
-        labels(slot="default-1", cause="hung"): 1,
-    }
-    assert found["orpheus_supervisor_loop_lag_seconds"] == {labels(): 0.25}
-    assert found["orpheus_retention_lag_seconds"] == {labels(): 720.0}
-
-
 def test_what_a_supervisor_left_behind_is_not_told(api: Any) -> None:
     api.store.processes.put_slots([api.slot("default-1", SlotState.READY, restarts=3)])
     api.store.supervision.count_exit("host-1", "default-1", "crashed")
@@ -113,25 +96,6 @@ def test_what_a_supervisor_left_behind_is_not_told(api: Any) -> None:
 
     assert not any("process" in name or "supervisor" in name for name in found)
     assert found["orpheus_workers"][labels(pool="default", state="ready")] == 0
-
-
-def test_jobs_are_counted_by_queue_and_status(api: Any) -> None:
-    assert scrape(api)["orpheus_oldest_pending_seconds"] == {labels(): 0}
-    api.submit(queue="mail")
-    api.submit()
-    api.submit()
-    api.run_one()
-    found = scrape(api)
-
-    jobs = found["orpheus_jobs"]
-    assert (
-        jobs[labels(queue="mail", status="done")] + jobs[labels(queue="default", status="done")]
-        == 1
-    )
-    assert sum(jobs.values()) == 3
-    assert found["orpheus_oldest_pending_seconds"][labels()] >= 0
-    assert found["orpheus_database_bytes"][labels()] > 0
-    assert found["orpheus_wal_bytes"][labels()] > 0
 
 
 def test_however_many_queues_there_are_their_series_are_bounded(api: Any) -> None:
@@ -168,23 +132,6 @@ def test_jobs_are_counted_by_how_they_ended_and_attempts_by_how_long_they_took(a
     runs = found["orpheus_job_run_seconds_count"]
     assert runs[labels(outcome="succeeded")] == 3
     assert set(runs) == {labels(outcome=outcome) for outcome in Outcome}
-
-
-def test_buckets_are_cumulative_and_end_with_all(api: Any) -> None:
-    for _ in range(5):
-        api.submit()
-        api.run_one()
-    found = scrape(api)
-    for name in ("orpheus_job_wait_seconds", "orpheus_job_run_seconds"):
-        for series, n in found[f"{name}_count"].items():
-            buckets = {
-                float(dict(key)["le"]): value
-                for key, value in found[f"{name}_bucket"].items()
-                if key - {("le", dict(key)["le"])} == series
-            }
-            values = [buckets[bound] for bound in sorted(buckets)]
-            assert values == sorted(values)
-            assert values[-1] == n and max(buckets) == float("inf")
 
 
 def test_answers_are_timed_by_the_template_of_their_route_and_their_status(api: Any) -> None:
@@ -231,16 +178,6 @@ def test_websockets_are_counted_while_they_are_open(api: Any, wait_for: Any) -> 
     wait_for(lambda: clients() == 0, "both to be gone")
 
 
-def test_listeners_that_lose_events_are_counted(api: Any) -> None:
-    for _ in range(4):
-        api.submit()
-    api.store._database.run("DELETE FROM events WHERE seq < 4")
-    assert scrape(api)["orpheus_stream_resets_total"] == {labels(): 0}
-    with api.watch("?after=1") as watcher:
-        watcher.next("reset")
-    assert scrape(api)["orpheus_stream_resets_total"] == {labels(): 1}
-
-
 def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -> None:
     program = supervised.slot("web-1", SlotState.READY, Role.PROGRAM, pool="web")
     supervised.store.processes.put_slots([program])
@@ -273,8 +210,6 @@ def test_every_metric_and_its_labels_are_in_the_documentation(supervised: Any) -
 
 def test_a_scrape_costs_no_more_with_many_jobs(api: Any) -> None:
     api.store.jobs.submit_many([NewJob("add")] * 20_000)
-    from orpheus.api.routes.exposition import exposition
-
     steps = 0
 
     def count() -> bool:
@@ -288,25 +223,6 @@ def test_a_scrape_costs_no_more_with_many_jobs(api: Any) -> None:
     with api.store._database._handle as connection:
         connection.set_progress_handler(None)
     assert steps < 50  # 5,000 steps of SQLite's machine, with 20,000 jobs
-
-
-def test_it_is_documented(api: Any) -> None:
-    responses = api.client.get("/openapi.json").json()["paths"]["/metrics"]["get"]["responses"]
-    assert set(responses["200"]["content"]) == {"text/plain"}
-    assert "503" in responses
-
-
-def test_a_database_that_is_gone_is_a_503(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from orpheus.shared.errors import DatabaseUnusable
-    from orpheus.shared.storage.verbs.stats import Stats
-
-    def broken(_: object) -> Any:
-        raise DatabaseUnusable("the disk is away")
-
-    monkeypatch.setattr(Stats, "counts_by_queue", broken)
-    answer = api.client.get("/metrics")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    assert answer.headers["Content-Type"] == "application/problem+json"
 
 
 def test_figures_of_slots_are_of_the_host_that_answers(api: Any) -> None:
@@ -323,14 +239,3 @@ def test_figures_of_slots_are_of_the_host_that_answers(api: Any) -> None:
     assert lines.count('orpheus_process_restarts_total{slot="default-1"} 6.0') == 1
     assert 'orpheus_process_exits_total{cause="crashed",slot="default-1"} 1.0' in lines
     assert 'orpheus_workers{pool="default",state="ready"} 2.0' in lines
-
-
-def test_deleting_that_falls_behind_is_a_concern_once_it_grows(supervised: Any) -> None:
-    supervisor = supervised.slot("supervisor", SlotState.READY, Role.SUPERVISOR, pool=None)
-    supervised.store.processes.put_slots([supervisor])
-    supervision = supervised.store.supervision
-    for grows, codes in ((0.0, []), (1.0, ["retention_late"])):
-        supervision.put_gauge("host-1", "retention_lag_s", 720.0)
-        supervision.put_gauge("host-1", "retention_grows", grows)
-        told = supervised.client.get("/stats").json()["verdict"]["concerns"]
-        assert [one["code"] for one in told if one["code"] == "retention_late"] == codes

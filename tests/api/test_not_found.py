@@ -30,16 +30,3 @@ def test_what_was_asked_for_is_shown_as_text(api: Any) -> None:
     answer = api.client.get("/ui/<script>alert(1)</script>", headers=HTML)
     assert answer.status_code == 404
     assert "<script>alert" not in answer.text
-
-
-@pytest.mark.parametrize("path", ["/nowhere", "/jobs/999"])
-def test_a_program_gets_a_problem(api: Any, path: str) -> None:
-    answer = api.client.get(path)
-    assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/problem+json"
-
-
-def test_a_browser_that_changes_something_gets_a_problem(api: Any) -> None:
-    answer = api.client.post("/jobs/999/retry", headers=HTML)
-    assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/problem+json"

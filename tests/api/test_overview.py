@@ -3,8 +3,6 @@
 import re
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from orpheus.shared.messages import audit, http, job_types, jobs, schedules
 from orpheus.shared.messages import workers as workers_
 from orpheus.shared.messages.queues import Queues
 from orpheus.shared.messages.status import Stats
-from orpheus.shared.storage import Store
 from tests.api.shapes import checked
 from tests.machine import slowness
 
@@ -31,25 +28,6 @@ def test_a_worker_alone_is_shown_by_its_heartbeat(api: Any) -> None:
     assert worker["jobs_done"] == 4
     age_s, uptime_s = worker["heartbeat_age_s"], worker["uptime_s"]
     assert 0 <= age_s < 5 * slowness() and 5 <= uptime_s < 10 * slowness()
-
-
-def test_slots_of_a_supervisor_that_is_gone_are_not_shown(api: Any) -> None:
-    api.store.processes.put_slots([api.slot("default-1", SlotState.READY)])
-    assert api.client.get("/workers").json()["items"] == []
-
-    api.process("supervisor", Role.SUPERVISOR)
-    assert "default-1" in [w["slot"] for w in api.client.get("/workers").json()["items"]]
-
-
-def test_slots_are_shown_with_the_host_whose_supervisor_beats(api: Any) -> None:
-    api.store.processes.put_slots(
-        [api.slot("default-1", SlotState.READY, host=host) for host in ("host-1", "host-2")]
-    )
-    api.process("supervisor", Role.SUPERVISOR, host="host-2")
-    api.process("default-1", host="host-1", incarnation="alone")
-    api.process("default-1", host="host-2", incarnation="replaced by its slot")
-    shown = [(one["host"], one["slot"]) for one in api.client.get("/workers").json()["items"]]
-    assert shown == [("host-2", "default-1"), ("host-1", "default-1"), ("host-2", "supervisor")]
 
 
 def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) -> None:
@@ -110,36 +88,10 @@ def test_under_a_supervisor_every_slot_is_shown_with_what_it_does(start: Any) ->
     assert (workers[3]["state"], workers[3]["uptime_s"]) == ("backoff", None)
 
 
-def test_the_stream_carries_the_last_exit_and_not_those_before(start: Any) -> None:
-    api = start(supervised=True)
-    ended = LastExit(1_800_000_000_000, "exit code 3", None, 3, "Traceback …")
-    api.store.processes.put_slots([api.slot("default-1", SlotState.READY, exits=(ended, ended))])
-    with api.watch() as watcher:
-        for frame in (watcher.next("hello"), watcher.next("heartbeat")):
-            (worker,) = frame["workers"]
-            assert worker["last_exit"]["evidence"] == "Traceback …"
-            assert "recent_exits" not in worker
-
-
 def test_health_needs_no_database(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api.services.readers, "read", None)
 
     assert api.client.get("/healthz").json() == {"status": "ok"}
-
-
-def test_it_is_ready_alone_while_one_worker_beats(api: Any) -> None:
-    before = api.client.get("/readyz")
-    api.process("default@101")
-    after = api.client.get("/readyz")
-
-    checks = before.json()["checks"]
-    assert (before.status_code, checks["workers"]["status"]) == (503, "failed")
-    assert (checks["started"]["status"], "no worker" in checks["started"]["detail"]) == (
-        "failed",
-        True,
-    )
-    assert before.headers["Retry-After"]
-    assert (after.status_code, after.json()["status"]) == (200, "ready")
 
 
 def test_it_is_ready_once_every_slot_has_been_ready(start: Any) -> None:
@@ -171,19 +123,6 @@ def test_it_is_ready_once_every_slot_has_been_ready(start: Any) -> None:
     assert status() == (503, "not_ready")
 
 
-def test_an_api_that_was_restarted_does_not_wait_for_a_slot_that_stays_down(start: Any) -> None:
-    api = start(supervised=True)
-    api.store.processes.put_slots(
-        [
-            api.slot("api", SlotState.READY, Role.API, restarts=1),
-            api.slot("default-1", SlotState.READY),
-            api.slot("default-2", SlotState.FATAL),
-        ]
-    )
-
-    assert api.client.get("/readyz").json()["status"] == "degraded"
-
-
 def test_it_says_soon_that_it_is_not_ready_while_another_holds_the_write_lock(api: Any) -> None:
     api.process("default@101")
     with api.store.write(durable=False):
@@ -197,25 +136,6 @@ def test_it_says_soon_that_it_is_not_ready_while_another_holds_the_write_lock(ap
     assert api.client.get("/readyz").status_code == 200
 
 
-def test_however_often_it_is_asked_it_begins_a_write_once_a_second(
-    api: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    began: list[float] = []
-    writable = Store.writable
-
-    def noted(store: Store) -> bool:
-        began.append(time.monotonic())
-        return writable(store)
-
-    monkeypatch.setattr(Store, "writable", noted)
-    api.process("default@101")
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: api.client.get("/readyz").status_code, range(200)))
-
-    assert set(answers) == {200}
-    assert began and all(later - sooner >= 1 for sooner, later in pairwise(began))
-
-
 def test_each_check_has_its_name_and_says_what_it_saw(api: Any) -> None:
     api.process("default@101")
     checks = api.client.get("/readyz").json()["checks"]
@@ -225,50 +145,6 @@ def test_each_check_has_its_name_and_says_what_it_saw(api: Any) -> None:
     }  # fmt: skip
     assert checks["workers"]["detail"] == "1 of 1 ready"
     assert all(check["detail"] for check in checks.values())
-
-
-def test_it_is_not_ready_while_commits_fail_or_the_database_cannot_be_asked(
-    api: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from orpheus.shared.errors import DatabaseFull, DatabaseUnusable
-    from orpheus.shared.storage.sqlite.maintenance import FileMaintenance
-
-    api.process("default@101")
-    api.services.writer.trouble = DatabaseFull("no space is left")
-    answer = api.client.get("/readyz")
-    assert answer.status_code == 503 and answer.headers["Retry-After"]
-    assert answer.json()["checks"]["database"] == {"status": "failed", "detail": "no space is left"}
-    api.services.writer.trouble = None
-
-    def gone(_: FileMaintenance) -> int:
-        raise DatabaseUnusable("the folder is away")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(FileMaintenance, "free_bytes", gone)
-        answer = api.client.get("/readyz")
-    assert answer.status_code == 503 and answer.json()["status"] == "not_ready"
-    assert answer.json()["checks"]["database"]["detail"] == "the folder is away"
-    assert api.client.get("/readyz").status_code == 200
-
-
-def test_little_space_degrades_before_there_is_none(
-    api: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from orpheus.shared.storage.sqlite.maintenance import FileMaintenance
-
-    api.process("default@101")
-    monkeypatch.setattr(FileMaintenance, "free_bytes", lambda _: 38_000_000)
-    answer = api.client.get("/readyz")
-    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
-    assert answer.json()["checks"]["space"]["detail"].startswith("38 MB are free")
-
-
-def test_types_carry_their_schema_and_the_defaults_that_apply(api: Any) -> None:
-    add, strict = api.client.get("/types").json()["items"]
-
-    assert add["defaults"] == {"queue": "default", "max_retries": 3, "timeout": 900.0}
-    assert strict["defaults"] == {"queue": "slow", "max_retries": 7, "timeout": 12.5}
-    assert strict["schema"]["required"] == ["n"]
 
 
 def test_a_new_type_is_known_at_once(api: Any) -> None:
@@ -313,14 +189,6 @@ def test_the_documentation_works_without_the_internet(api: Any) -> None:
         assert api.client.get(path).status_code == 200
 
 
-def test_the_dashboard_is_at_the_root(api: Any) -> None:
-    page = api.client.get("/")
-
-    assert page.status_code == 200
-    assert page.headers["Content-Type"].startswith("text/html")
-    assert page.headers.get_list("X-Content-Type-Options") == ["nosniff"]
-
-
 def test_every_answer_is_what_the_document_says(api: Any) -> None:
     job_id = api.submit()
     (lease,) = api.lease()
@@ -348,40 +216,6 @@ def test_every_answer_is_what_the_document_says(api: Any) -> None:
     ]
     for path, answer in declared:
         checked(answer, api.client.get(path).text)
-
-
-def test_the_document_describes_every_call_and_its_bodies(api: Any) -> None:
-    document = api.client.get("/openapi.json").json()
-    submit = document["paths"]["/jobs"]["post"]
-    body = submit["requestBody"]["content"]["application/json"]["schema"]
-
-    def references(value: Any) -> set[str]:
-        if isinstance(value, dict):
-            found = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
-            return found.union(*(references(item) for item in value.values()))
-        return (
-            set().union(*(references(item) for item in value)) if isinstance(value, list) else set()
-        )
-
-    schemas_ = document["components"]["schemas"]
-    assert body == {"$ref": "#/components/schemas/SubmitJob"}
-    assert set(schemas_["SubmitJob"]["properties"]) == {
-        "type", "payload", "queue", "priority", "delay", "run_at", "max_retries", "timeout",
-        "unique_key", "concurrency_key", "tags", "depends_on", "on_dependency_failure",
-    }  # fmt: skip
-    assert {"200", "201", "422", "503", "507"} <= set(submit["responses"])
-    for path in ("/jobs", "/jobs/batch"):
-        headers = document["paths"][path]["post"]["parameters"]
-        assert [one["name"] for one in headers] == ["Idempotency-Key", "traceparent"]
-        assert all(one["in"] == "header" and not one["required"] for one in headers)
-    assert set(schemas_["BulkFilter"]["properties"]) == {
-        "status", "type", "queue", "tag", "q", "error", "where", "since", "until", "ids",
-    }  # fmt: skip
-    assert set(document["paths"]["/jobs/{job_id}"]) == {"get", "delete"}
-    delete = document["paths"]["/jobs/{job_id}"]["delete"]
-    assert delete["requestBody"]["required"] is False
-    assert "content" not in delete["responses"]["204"]
-    assert {r.removeprefix("#/components/schemas/") for r in references(document)} <= set(schemas_)
 
 
 def test_reads_do_not_hold_up_the_event_loop(api: Any) -> None:

@@ -1,6 +1,5 @@
 """A quarantined job type over HTTP: what is seen of it, and its release."""
 
-import json
 from typing import Any
 
 import pytest
@@ -42,33 +41,6 @@ def test_a_page_of_jobs_names_it_so_that_none_calls_its_jobs_due(api: Any) -> No
     assert api.client.get("/jobs").json()["quarantined"] == []
 
 
-def test_the_verdict_names_it_with_what_to_do(api: Any) -> None:
-    concerns = api.client.get("/stats").json()["verdict"]["concerns"]
-    (concern,) = [one for one in concerns if one["code"] == "type_quarantined"]
-    assert concern["text"].startswith(
-        "Type add is quarantined until it is mended: its jobs killed 2"
-    )
-    assert concern["command"] == "orpheus release add"
-    assert concern["about"] == {"kind": "type", "name": "add"}
-
-
-def test_the_metrics_name_it_while_it_lasts(api: Any) -> None:
-    line = 'orpheus_type_quarantined{type="add"} 1.0'
-    assert line in api.client.get("/metrics").text.splitlines()
-    api.client.post("/types/add/release")
-    assert line not in api.client.get("/metrics").text.splitlines()
-
-
-def test_a_queue_says_that_its_jobs_are_held_back(api: Any) -> None:
-    for _ in range(2):
-        api.submit(queue="mail")
-    holder = Holder("default-1", "another life", 9)
-    assert api.store.leases.lease(holder, ("*",), 9, 30_000) == []
-    mail = next(one for one in api.client.get("/queues").json()["items"] if one["name"] == "mail")
-    assert (mail["due"], mail["oldest_due_s"]) == (0, None)
-    assert (mail["reason"]["code"], mail["reason"]["by"]) == ("quarantined", "type add")
-
-
 def test_its_jobs_are_accepted_and_wait_and_say_why(api: Any) -> None:
     answer = api.client.post("/jobs", json={"type": "add", "payload": {"a": 1, "b": 2}})
     assert answer.status_code == 201
@@ -100,12 +72,3 @@ def test_only_what_is_quarantined_is_released(api: Any) -> None:
         409,
         "job type add is not quarantined",
     )
-
-
-def test_subscribers_hear_of_both(api: Any) -> None:
-    api.client.post("/types/add/release")
-    events = [one for one in api.store.events.after(0, 99) if one.kind.startswith("type.")]
-    assert [one.kind for one in events] == ["type.quarantined", "type.released"]
-    body = json.loads(events[0].body)
-    crash = {"job": 2, "attempt": 1, "worker": "default-1", "evidence": "killed by SIGSEGV"}
-    assert (body["name"], body["crashes"][-1]) == ("add", crash)

@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import JobError
-from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import KeyRules, QueueRules, Rate
 from orpheus.shared.domain.schedules import ScheduleDefinition
-from tests.machine import PATIENCE_S
 
 NIGHTLY = ScheduleDefinition(
     "nightly",
@@ -81,16 +78,6 @@ def test_a_queue_is_listed_with_its_limits_and_its_jobs(api: Any) -> None:
     }
 
 
-def test_a_paused_queue_tells_who_paused_it_why_and_when(api: Any) -> None:
-    answer = api.client.post("/queues/mail/pause", json={"reason": "the server is down"})
-    paused = answer.json()["paused"]
-    assert (paused["by"], paused["reason"]) == ("api:127.0.0.1", "the server is down")
-    assert datetime.fromisoformat(paused["at"]).tzinfo is not None
-    assert queues(api)["mail"]["paused"] == paused
-    assert api.client.post("/queues/mail/pause").json()["paused"] == paused, "as it was"
-    assert api.client.post("/queues/mail/resume").json()["paused"] is None
-
-
 def test_a_queue_tells_why_its_next_job_does_not_start(api: Any) -> None:
     api.submit(queue="mail")
     reason = queues(api)["mail"]["reason"]
@@ -106,33 +93,6 @@ def test_a_queue_tells_why_its_next_job_does_not_start(api: Any) -> None:
     assert queues(api)["mail"]["reason"]["code"] == "queue_paused"
 
 
-def test_one_queue_alone_is_listed_by_its_name(api: Any) -> None:
-    for queue in ("mail", "mail", "media"):
-        api.submit(queue=queue)
-    every = queues(api)
-    (mail,) = api.client.get("/queues?name=mail").json()["items"]
-    assert mail["counts"]["pending"] == mail["due"] == 2
-    for one in (mail, every["mail"]):
-        del one["oldest_due_s"], one["in_per_minute"]
-    assert mail == every["mail"]
-    assert api.client.get("/queues?name=mial").json()["items"] == []
-    refused = api.client.get("/queues?name=a%20b")
-    assert refused.status_code == 422
-    assert [one["pointer"] for one in refused.json()["errors"]] == ["/name"]
-
-
-def test_only_a_new_reason_changes_a_pause(
-    scheduled: Any,
-) -> None:
-    path = "/schedules/often/pause"
-    first = scheduled.client.post(path, json={"reason": "ask Ada"}).json()
-    again = scheduled.client.post(path)
-    assert again.status_code == 200
-    assert again.json()["pause"] == first["pause"]
-    other = scheduled.client.post(path, json={"reason": "ask Eve"}).json()
-    assert other["pause"]["reason"] == "ask Eve"
-
-
 def test_a_paused_queue_starts_nothing_until_it_is_resumed(api: Any) -> None:
     job_id = api.submit(queue="mail")
     paused = api.client.post("/queues/mail/pause", json={"reason": "the server is down"})
@@ -146,12 +106,6 @@ def test_a_paused_queue_starts_nothing_until_it_is_resumed(api: Any) -> None:
         (entry["action"], entry["target"], entry["reason"])
         for entry in api.client.get("/audit").json()["items"]
     ] == [("resume", "queue mail", None), ("pause", "queue mail", "the server is down")]
-
-
-def test_any_queue_may_be_paused_before_its_first_job(api: Any) -> None:
-    api.client.post("/queues/New.queue-1/pause")
-
-    assert queues(api)["New.queue-1"]["paused"] is not None
 
 
 def test_a_schedule_is_listed_with_its_next_five_runs(scheduled: Any) -> None:
@@ -200,55 +154,6 @@ def test_a_schedule_is_run_now(scheduled: Any) -> None:
     )
 
 
-def test_a_schedule_tells_what_became_of_its_last_job(scheduled: Any) -> None:
-    def last() -> Any:
-        schedule = scheduled.client.get("/schedules").json()["items"][1]
-        assert [
-            {name: run[name] for name in ("status", "ran_s", "error")}
-            for run in schedule["last_runs"]
-        ] == ([] if schedule["last_result"] is None else [schedule["last_result"]])
-        return schedule["last_result"]
-
-    job_id = scheduled.client.post("/schedules/often/run").json()["id"]
-    assert last() == {"status": "pending", "ran_s": None, "error": None}
-    scheduled.run_one()
-    assert (last()["status"], last()["error"]) == ("done", None)
-    assert 0 <= last()["ran_s"] < PATIENCE_S
-    scheduled.store.jobs.delete(job_id)
-    assert last() is None
-
-
-def test_a_failed_run_of_a_schedule_names_its_error(scheduled: Any) -> None:
-    scheduled.client.post("/schedules/often/run")
-    (lease,) = scheduled.lease()
-    error = JobError("ValueError", "no such file", None)
-    scheduled.store.leases.finish([Finished(lease, Ending.FAILED_PERMANENTLY, error=error)])
-    schedule = scheduled.client.get("/schedules").json()["items"][1]
-    result = schedule["last_result"]
-    (run,) = schedule["last_runs"]
-    assert run == {**result, "job": schedule["last_job"], "at": run["at"]}
-    assert (result["status"], result["error"]) == ("failed", "ValueError")
-
-
-def test_a_time_that_passed_without_a_job_is_told_until_it_is_made_up_for(api: Any) -> None:
-    """Nobody does the upkeep here, so nobody fires the schedule."""
-    api.store.schedules.configure([ScheduleDefinition("often", "add", every_s=60)])
-
-    def missed() -> Any:
-        return api.client.get("/schedules").json()["items"][0]["missed"]
-
-    assert missed() is None
-    (row,) = api.store.schedules.all()
-    database = api.store._database
-    late_ms = row.tick_ms - 120_000
-    database.run(database.sql("schedules.sql")["move-tick"], late_ms, "often", row.tick_ms)
-    assert datetime.fromisoformat(missed()).timestamp() * 1000 == late_ms
-    api.store.schedules.pause("often")
-    assert missed() is None
-    api.store.schedules.resume("often")
-    assert missed() is None
-
-
 def test_a_schedule_whose_type_is_gone_is_a_422_and_runs_nothing(scheduled: Any) -> None:
     scheduled.store.types.replace([])
     answer = scheduled.client.post("/schedules/nightly/run")
@@ -293,28 +198,3 @@ def test_the_stream_tells_of_queues_and_schedules(scheduled: Any) -> None:
     fired = events["schedule.fired"]["schedule"]
     assert (fired["name"], fired["job_id"]) == ("often", job_id)
     assert datetime.fromisoformat(fired["tick"]).tzinfo is not None
-
-
-def test_the_stream_of_one_job_tells_of_no_queue(scheduled: Any) -> None:
-    job_id = scheduled.submit(queue="mail")
-    with scheduled.watch(f"?job={job_id}") as watcher:
-        watcher.next("hello")
-        scheduled.client.post("/queues/mail/pause")
-        scheduled.client.post("/queues/mail/resume")
-        scheduled.client.post(f"/jobs/{job_id}/cancel")
-        (event,) = watcher.events(1)
-
-    assert event["kind"] == "job.cancelled"
-
-
-def test_jobs_with_the_same_key_share_the_limits_of_their_queue(api: Any) -> None:
-    api.store.queues.configure({"mail": QueueRules(per_key=KeyRules(1))})
-    one = {"type": "add", "queue": "mail", "concurrency_key": "customer 7"}
-    alone = api.client.post("/jobs", json=one)
-    assert (alone.status_code, alone.json()["concurrency_key"]) == (201, "customer 7")
-    other = {**one, "concurrency_key": "customer 8"}
-    batch = api.client.post("/jobs/batch", json={"jobs": [one, other]}).json()["ids"]
-    leased = [lease.job_id for lease in api.lease(10)]
-    assert leased == [alone.json()["id"], batch[1]]
-    events = api.client.get(f"/jobs/{batch[0]}/events").json()["items"]
-    assert events[0]["job"]["concurrency_key"] == "customer 7"

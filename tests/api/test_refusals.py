@@ -1,13 +1,12 @@
 """What is refused before a route is reached, and what fails on the way: each with its problem."""
 
-import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.api.raw_http import raw
 from tests.api.shapes import problem
-from tests.machine import PATIENCE_S
 
 JSON = {"Content-Type": "application/json"}
 
@@ -42,16 +41,6 @@ def test_a_body_over_the_limit_is_a_413(start: Callable[..., Any]) -> None:
     problem(api.client.post("/jobs/batch", content=large * 2, headers=JSON), 413)
     batch = b'{"jobs":[%s]}' % large
     assert api.client.post("/jobs/batch", content=batch, headers=JSON).status_code == 201
-
-
-def raw(api: Any, request: bytes) -> bytes:
-    """The answer to exactly these bytes."""
-    with socket.create_connection(("127.0.0.1", api.port), timeout=PATIENCE_S) as connection:
-        connection.sendall(request)
-        answer = b""
-        while chunk := connection.recv(65_536):
-            answer += chunk
-    return answer
 
 
 @pytest.mark.parametrize(
@@ -161,25 +150,6 @@ def test_an_unforeseen_error_is_a_500_without_its_traceback(api: Any) -> None:
 
     assert "secret" not in str(problem(api.client.get("/jobs"), 500))
     assert api.client.get("/healthz").status_code == 200
-
-
-def test_more_clients_than_allowed_are_told_to_come_back(start: Callable[..., Any]) -> None:
-    api = start(max_clients=1)
-    with api.watch() as watcher:
-        watcher.next("hello")
-        answer = api.client.get("/jobs")
-        problem(answer, 503)
-        assert answer.headers["Retry-After"] == "1"
-        assert answer.headers["Connection"] == "close"
-
-
-def test_every_answer_carries_its_date_and_forbids_sniffing(api: Any) -> None:
-    for path in ("/healthz", "/nix", "/", "/jobs"):
-        headers = api.client.get(path).headers
-        assert headers["Date"].endswith("GMT")
-        assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Referrer-Policy"] == "no-referrer"
-        assert "Server" not in headers
 
 
 def test_head_is_get_without_a_body(api: Any) -> None:

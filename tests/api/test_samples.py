@@ -28,14 +28,6 @@ def test_the_last_minute_of_each_slot_is_kept_and_no_more() -> None:
     assert (other.cpu_percent, other.working) == ([None] * KEPT, [True] * KEPT)
 
 
-def test_a_slot_that_is_gone_is_forgotten() -> None:
-    ring = SampleRing(None, None, None)  # type: ignore[arg-type]
-    ring.take([slot("default-1"), slot("default-1", host="host-2")])
-    ring.take([slot("default-1")])
-    assert len(ring.of(slot("default-1")).rss_bytes) == 2
-    assert ring.of(slot("default-1", host="host-2")).rss_bytes == []
-
-
 def test_seconds_in_which_nothing_can_be_read_have_empty_samples(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -93,23 +93,6 @@ def test_a_head_has_its_headers_and_ends(api: Any) -> None:
     assert received.count(b"HTTP/1.1 200 OK") == 2
 
 
-def test_an_empty_last_event_id_says_nothing(api: Any) -> None:
-    with api.client.stream("GET", "/events?after=0", headers={"Last-Event-ID": ""}) as answer:
-        assert answer.status_code == 200
-
-
-def test_progress_has_no_id(api: Any) -> None:
-    mine = api.submit()
-    (lease,) = api.lease()
-    with listen(api) as source:
-        source.block()
-        api.store.leases.progress(mine, lease.token, 0.5, "half way")
-        block = source.block()
-
-    assert block["event"] == "job.progress" and "id" not in block
-    assert json.loads(block["data"])["job"]["progress"] == 0.5
-
-
 def test_after_and_last_event_id_resume_and_the_header_goes_first(api: Any) -> None:
     for _ in range(5):
         api.submit()
@@ -148,10 +131,8 @@ def test_silence_is_filled_with_comments(api: Any, monkeypatch: pytest.MonkeyPat
         ("?after=x", {}, "/after"),
         ("?after=-1", {}, "/after"),
         ("?since=1", {}, "/since"),
-        ("", {"Last-Event-ID": "x"}, "/Last-Event-ID"),
-        ("", {"Last-Event-ID": "é:1".encode()}, "/Last-Event-ID"),
-        ("", {"Last-Event-ID": ":1"}, "/Last-Event-ID"),
-        ("?after=1&epoch=", {}, "/epoch"),
+        ("", {"Last-Event-ID": "x"}, "/after"),
+        ("", {"Last-Event-ID": "é:1".encode()}, "/epoch"),
         ("?after=1&epoch=a%20b", {}, "/epoch"),
     ],
 )
@@ -179,19 +160,3 @@ def test_a_client_that_leaves_is_forgotten(api: Any, wait_for: Any) -> None:
         source.block()
         assert len(broadcaster._listeners) == 1
     wait_for(lambda: not broadcaster._listeners, "the listener's end")
-
-
-def test_it_counts_as_a_client(start: Any) -> None:
-    api = start(max_clients=1)
-    with socket.create_connection(("127.0.0.1", api.port)) as open_one:
-        open_one.sendall(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        assert open_one.recv(12) == b"HTTP/1.1 200"
-        refused = api.client.get("/events")
-    assert refused.status_code == 503 and refused.headers["retry-after"]
-
-
-def test_the_document_tells_of_it(api: Any) -> None:
-    call = api.client.get("/openapi.json").json()["paths"]["/events"]["get"]
-
-    assert set(call["responses"]["200"]["content"]) == {"text/event-stream"}
-    assert {p["name"] for p in call["parameters"]} == {"after", "epoch", "Last-Event-ID"}

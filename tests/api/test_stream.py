@@ -7,15 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from orpheus.api.stream.listener import _page_after
-from orpheus.api.stream.messages import Notice
-from orpheus.shared.domain.handover import ApiHandover
 from orpheus.shared.domain.jobs import NewLine
-from orpheus.shared.storage import open_storage
-from orpheus.shared.storage.verbs.events import Events
 from tests.machine import slowness
 
 
@@ -115,25 +110,7 @@ def test_a_long_absence_is_made_up_for_in_pages(api: Any) -> None:
     assert [e["seq"] for e in events] == list(range(4, 1702))
 
 
-def test_a_first_event_that_comes_while_one_looks_is_no_reason_to_begin_anew(
-    api: Any, options: ApiHandover, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    last_seq = Events.last_seq
-
-    def last_seq_a_moment_later(events: Events) -> int:
-        monkeypatch.undo()
-        api.submit()
-        return last_seq(events)
-
-    store = open_storage(options.storage)
-    monkeypatch.setattr(Events, "last_seq", last_seq_a_moment_later)
-    page = _page_after(0, None)(store)
-    store.close()
-
-    assert page.oldest - 1 <= 0 <= page.last
-
-
-@pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 19, ""])
+@pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 19])
 def test_an_after_that_is_no_seq_is_refused(api: Any, after: str) -> None:
     with pytest.raises(InvalidStatus) as refused, api.watch(f"?after={after}"):
         pass
@@ -252,28 +229,6 @@ def test_an_unknown_job_is_refused(api: Any) -> None:
         assert refused.value.response.status_code == 404
 
 
-def test_a_page_of_another_site_is_refused(api: Any) -> None:
-    with pytest.raises(InvalidStatus) as refused, api.watch(origin="http://evil.example"):
-        pass
-    assert refused.value.response.status_code == 403
-
-    with api.watch(origin=f"http://127.0.0.1:{api.port}") as watcher:
-        assert watcher.next()["type"] == "hello"
-
-
-def test_an_event_that_is_not_of_a_job_carries_its_own_subject(api: Any) -> None:
-    from orpheus.shared.domain.events import Kind
-
-    with api.watch() as watcher:
-        watcher.next("hello")
-        api.store.events.record(Kind.WORKER_READY, {"slot": "default-1", "pid": 7})
-        (event,) = watcher.events(1)
-
-    assert event["kind"] == "worker.ready"
-    assert event["worker"] == {"slot": "default-1", "pid": 7}
-    assert "job" not in event
-
-
 def test_nobody_reads_the_log_while_nobody_listens(api: Any) -> None:
     with api.watch() as watcher:
         watcher.next("hello")
@@ -313,7 +268,7 @@ def test_the_stream_survives_trouble_with_the_database(
     assert not failures
 
 
-@pytest.mark.parametrize("query", ["?since=1", "?job=1&x", "?log_after=1"])
+@pytest.mark.parametrize("query", ["?since=1", "?job=1&x=", "?log_after=x"])
 def test_a_parameter_that_cannot_be_meant_is_refused(api: Any, query: str) -> None:
     api.submit()
     with pytest.raises(InvalidStatus) as refused, api.watch(query):
@@ -355,24 +310,6 @@ def test_no_frame_is_longer_than_a_megabyte(api: Any) -> None:
     assert len(lines) < 100
 
 
-def test_a_client_may_say_a_little_and_is_cut_off_when_it_says_much(api: Any) -> None:
-    with api.watch() as watcher:
-        watcher.next("hello")
-        for _ in range(5):
-            watcher.connection.send("hello?")
-        api.submit()
-        watcher.events(1)
-        with pytest.raises(ConnectionClosed) as closed:
-            say_much(watcher)
-
-    assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
-
-
-def say_much(watcher: Any) -> None:
-    while True:
-        watcher.connection.send("hello?")
-
-
 @pytest.mark.parametrize("bits", [9, 15])
 def test_a_client_says_how_large_a_window_it_unpacks(api: Any, bits: int) -> None:
     offer = ClientPerMessageDeflateFactory(server_max_window_bits=bits)
@@ -381,10 +318,3 @@ def test_a_client_says_how_large_a_window_it_unpacks(api: Any, bits: int) -> Non
         assert [e["seq"] for e in watcher.events(500)] == list(range(1, 501))
         (agreed,) = watcher.connection.protocol.extensions
         assert agreed.remote_max_window_bits == bits
-
-
-def test_a_message_is_packed_only_if_that_makes_it_shorter() -> None:
-    short, long = Notice("log", "{}"), Notice("log", "x" * 5_000)
-
-    assert short.compressed == short.plain == b"\x81\x02{}"
-    assert len(long.compressed) < 100 < len(long.plain) == 5_004

@@ -2,8 +2,6 @@
 
 import os
 import select
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ from orpheus.shared.domain.requests import MOST_WORKERS, Request, RequestAction
 from orpheus.shared.messages.workers import Stack, Worker
 from orpheus.shared.storage import open_storage, state_files
 from tests.api.shapes import checked
-from tests.machine import PATIENCE_S, freeze
+from tests.machine import PATIENCE_S
 
 STACK = "Current thread 0x00007f (most recent call first):\n  File handlers.py, line 7 in slow\n"
 
@@ -99,13 +97,6 @@ def test_a_worker_is_asked_for_and_shown_as_it_is_now(supervised: Any, action: s
     assert trail(supervised) == [(action, "slot default-1", "it leaks")]
 
 
-def test_the_api_and_a_slot_that_is_down_are_restarted_as_well(supervised: Any) -> None:
-    for slot in ("api", "default-2"):
-        assert supervised.client.post(f"/workers/{slot}/restart").status_code == 202
-    asked = supervised.store.supervision.take_requests("host-1")
-    assert [request.target for request in asked] == ["api", "default-2"]
-
-
 def test_a_request_reaches_the_supervisor_by_its_bell(
     supervised: Any, serve: Callable[..., None]
 ) -> None:
@@ -172,16 +163,6 @@ def test_a_child_of_a_supervisor_needs_no_heartbeat_to_know_of_it(start: Any) ->
     assert api.client.post("/workers/default-1/restart").json()["state"] == "fatal"
 
 
-@pytest.mark.parametrize(("method", "path", "body"), CALLS)
-def test_another_method_is_a_405_that_names_the_right_one(
-    supervised: Any, method: str, path: str, body: Any
-) -> None:
-    answer = supervised.client.put(path, json=body)
-
-    refused(supervised, answer, 405)
-    assert method in answer.headers["Allow"]
-
-
 # Scale
 
 
@@ -237,10 +218,6 @@ def test_a_size_that_is_not_valid_is_named(supervised: Any, body: Any, pointer: 
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
-def test_a_size_must_be_said(supervised: Any) -> None:
-    refused(supervised, supervised.client.post("/pools/default/scale"), 400)
-
-
 @pytest.mark.parametrize("name", ["mail", "*", "a" * 1000, "%00", "%FF"])
 def test_an_unknown_pool_is_a_404_that_names_those_there_are(supervised: Any, name: str) -> None:
     answer = supervised.client.post(f"/pools/{name}/scale", json={"workers": 2})
@@ -282,50 +259,6 @@ def test_the_stack_of_a_worker_is_what_it_writes_when_asked(
     assert supervised.client.get("/audit").json()["items"] == []  # nothing was changed
 
 
-def test_the_stack_names_the_job_that_is_running(
-    supervised: Any, serve: Callable[..., None], stack_file: Path
-) -> None:
-    from msgspec.structs import replace
-
-    job_id = supervised.submit()
-    life = supervised.slot("default-1", SlotState.READY, incarnation="life-1")
-    supervised.store.processes.put_slots([replace(life, pid=os.getpid())])
-    supervised.lease()
-    file = stack_file.with_name("life-1.stack")
-    serve(lambda request: append(file, STACK))
-
-    assert supervised.client.get("/workers/default-1/stack").json()["job"]["id"] == job_id
-
-
-def test_a_file_that_the_supervisor_empties_first_is_read_from_its_start(
-    supervised: Any, serve: Callable[..., None], stack_file: Path
-) -> None:
-    stack_file.write_text("x" * 100_000)
-    serve(lambda request: stack_file.write_text(STACK))
-
-    assert supervised.client.get("/workers/default-1/stack").json()["stack"] == STACK.strip()
-
-
-def test_a_process_that_is_stopped_is_said_to_be(
-    supervised: Any, serve: Callable[..., None], stack_file: Path
-) -> None:
-    stopped = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    try:
-        freeze(stopped.pid)
-        supervised.store.processes.put_slots(
-            [supervised.slot("default-1", SlotState.READY, pid=stopped.pid)]
-        )
-        serve(lambda request: None)
-        answer = supervised.client.get("/workers/default-1/stack")
-    finally:
-        stopped.kill()
-        stopped.communicate()
-
-    assert answer.headers["Retry-After"]
-    detail = refused(supervised, answer, 503)
-    assert f"process {stopped.pid}" in detail and "it is stopped" in detail
-
-
 def test_a_supervisor_that_takes_no_request_is_said_not_to_have_asked(
     supervised: Any, stack_file: Path
 ) -> None:
@@ -338,27 +271,6 @@ def test_a_supervisor_that_takes_no_request_is_said_not_to_have_asked(
 
 
 # The document
-
-
-def test_the_document_says_what_is_taken_and_answered(api: Any) -> None:
-    paths = api.client.get("/openapi.json").json()["paths"]
-    reference = "#/components/schemas/"
-
-    def described(path: str, method: str, status: str) -> tuple[str, set[str]]:
-        call = paths[path][method]
-        content = call["responses"][status]["content"]["application/json"]
-        return content["schema"]["$ref"].removeprefix(reference), set(call["responses"])
-
-    for verb in ("restart", "drain"):
-        model, statuses = described(f"/workers/{{slot}}/{verb}", "post", "202")
-        assert model == "Worker" and {"404", "409", "503"} <= statuses
-        assert paths[f"/workers/{{slot}}/{verb}"]["post"]["requestBody"]["required"] is False
-    model, statuses = described("/pools/{name}/scale", "post", "202")
-    assert model == "PoolSize" and {"404", "422", "503"} <= statuses and "200" not in statuses
-    body = paths["/pools/{name}/scale"]["post"]["requestBody"]
-    assert body["content"]["application/json"]["schema"] == {"$ref": f"{reference}Scale"}
-    model, statuses = described("/workers/{slot}/stack", "get", "200")
-    assert model == "Stack" and {"404", "409", "503"} <= statuses
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from orpheus.api.routes.exposition import MOST_TYPES
+from orpheus.api.routes.metrics import MOST_TYPES
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.storage import TypeRow
 
@@ -38,15 +38,6 @@ def test_each_type_has_its_ends_percentiles_cpu_and_peak(api: Any) -> None:
     assert item["cpu_total_s"] == 0.06
     assert 0.005 < item["cpu_s"]["p50"] <= item["cpu_s"]["p95"] <= item["cpu_s"]["p99"] <= 0.04
     assert item["run_s"].keys() == item["wait_s"].keys() == {"p50", "p95", "p99"}
-
-
-def test_metrics_have_the_same_by_type(api: Any) -> None:
-    run(api, "add", cpu_s=0.5, max_rss_bytes=40 * MIB)
-    found = series(api)
-    assert found["orpheus_type_attempts_total", "add"] == 1
-    assert found["orpheus_type_cpu_seconds_total", "add"] == 0.5
-    assert found["orpheus_type_max_rss_bytes", "add"] == 40 * MIB
-    assert ("orpheus_type_run_seconds_total", "add") in found
 
 
 def test_however_many_types_there_are_their_series_are_bounded(api: Any) -> None:

@@ -10,13 +10,7 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob
-from orpheus.shared.domain.processes import LastExit, Role, SlotState
-from orpheus.shared.domain.rates import QueueRules, Rate
-from orpheus.shared.domain.schedules import ScheduleDefinition
-from orpheus.shared.explain.answers import slots_in_trouble, trouble_of
-from orpheus.shared.storage import RefusedRows
-from tests.earlier import submit_earlier
+from orpheus.shared.domain.processes import Role, SlotState
 
 
 @pytest.fixture
@@ -61,61 +55,6 @@ def test_a_paused_queue_with_work_waiting_says_who_paused_it_and_why(system: Any
     ]
 
 
-@pytest.mark.parametrize("rules", [QueueRules(rate=Rate(1, 60)), QueueRules(max_running=1)])
-def test_a_queue_whose_limit_does_its_work_is_no_concern(system: Any, rules: QueueRules) -> None:
-    system.store.queues.configure({"mail": rules})
-    submit_earlier(system.store, [NewJob("add", queue="mail")] * 2, 3_600_000)
-    assert len(system.lease(2)) == 1
-    assert concerns(system) == []
-    system.store.queues.configure({})
-    assert [code for code, _ in concerns(system)] == ["queue_late"]
-
-
-def test_exits_that_failed_lately_count_and_those_that_were_wanted_do_not(system: Any) -> None:
-    now_ms = system.store.clock.wall_ms()
-
-    def put(*exits: tuple[int | None, bool]) -> None:
-        ended = tuple(
-            LastExit(now_ms, "it ended", None, code, None, failed=failed) for code, failed in exits
-        )
-        slot = system.slot("default-1", SlotState.READY, incarnation="life-1", exits=ended)
-        system.store.processes.put_slots([slot])
-
-    put((None, False), (4, False), (74, False), (0, True), (1, True))
-    assert concerns(system) == []
-    put((None, False), (None, True), (0, True), (1, True))
-    assert [code for code, _ in concerns(system)] == ["restless"]
-
-
-def test_a_tick_that_nobody_fired_is_told(system: Any) -> None:
-    system.store.schedules.configure([ScheduleDefinition("nightly", "add", every_s=60.0)])
-    assert concerns(system) == []
-    tick_ms = system.store.schedules.get("nightly").tick_ms
-    with system.store.write(durable=False):
-        system.store._database.run("UPDATE schedules SET tick_ms = ?", tick_ms - 180_000)
-    ((code, text),) = concerns(system)
-    assert code == "schedule_late"
-    assert text.startswith("Schedule nightly should have fired 2 min")
-
-
-def test_rows_that_an_outbox_refused_are_told_of_while_no_slot_is_degraded(system: Any) -> None:
-    system.store.outboxes.note_refused("shop", "here", RefusedRows(1, "4", "tags: is not JSON"))
-    assert verdict(system)["concerns"] == [
-        {
-            "code": "outbox_rows_refused",
-            "text": "Outbox shop: a row was refused, with id 4: tags: is not JSON. Correct it and "
-            "set refused_at to NULL, or delete it.",
-            "command": None,
-            "about": {"kind": "outbox", "name": "shop"},
-        }
-    ]
-    assert system.client.get("/readyz").json()["status"] == "ready"
-    assert slots_in_trouble(system.store, 15.0) == []
-    assert trouble_of(system.store, 15.0) == []
-    system.store.outboxes.note_refused("shop", "here", None)
-    assert verdict(system)["concerns"] == []
-
-
 def test_a_supervisor_is_shown_as_silent_while_what_it_has_started_sends_heartbeats(
     api: Any,
 ) -> None:
@@ -134,8 +73,7 @@ def test_a_supervisor_is_shown_as_silent_while_what_it_has_started_sends_heartbe
     assert any(one.startswith("The supervisor has sent no heartbeat for 2") for one in told)
     assert any(one.startswith("web-1 failed (fatal)") for one in told)
     watched = api.client.get("/readyz").json()["checks"]["supervisor"]
-    assert watched["status"] == "degraded"
-    assert watched["detail"].startswith("supervisor has sent no heartbeat for 2")
+    assert watched == {"status": "degraded", "detail": "0 of 1 ready: supervisor is silent"}
 
 
 def test_while_another_process_holds_the_write_lock_that_is_told_and_no_silence(

@@ -16,7 +16,6 @@ from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseBusy, InvalidJob, NotFound
 from orpheus.shared.storage import Store, Submitted, open_storage
 from tests.databases import make_database
-from tests.machine import PATIENCE_S
 
 
 class Held:
@@ -210,28 +209,6 @@ def test_closing_commits_what_waits(storage: StorageSettings, store: Store) -> N
     assert sum(store.stats.counts().values()) == 5
 
 
-def test_requests_at_one_time_share_commits(storage: StorageSettings, store: Store) -> None:
-    async def many(held: Held) -> None:
-        await asyncio.gather(*(held.writer.write(submit("a")) for _ in range(200)))
-
-    before = store._database.one("PRAGMA data_version")
-    asyncio.run(run(storage, many, bound=500))
-    assert sum(store.stats.counts().values()) == 200
-    assert store._database.one("PRAGMA data_version") != before
-
-
-def test_the_memory_that_sqlite_frees_is_kept(
-    storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept: list[int] = []
-    monkeypatch.setattr("orpheus.api.database.writer.keep_freed_memory", kept.append)
-
-    async def nothing(_: Held) -> None:
-        assert kept == [4], "each of the API's threads keeps so many MB"
-
-    asyncio.run(run(storage, nothing))
-
-
 def test_who_came_while_the_lock_was_waited_for_in_vain_does_not_wait_for_it_again(
     storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,37 +268,3 @@ def test_a_group_is_no_larger_than_the_database_likes(
 
     asyncio.run(write())
     assert [one for one in groups if one] == [1, 3, 3, 1]
-
-
-def test_who_must_wait_for_a_lock_is_refused_if_no_thread_can_be_started(
-    storage: StorageSettings, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start, no_thread = threading.Thread.start, [RuntimeError("can't start new thread")]
-
-    def start_one(thread: threading.Thread) -> None:
-        if thread.name == "patient-writer" and no_thread:
-            raise no_thread.pop()
-        start(thread)
-
-    def wait_in_vain(_: Store) -> None:
-        raise DatabaseBusy("locked")
-
-    def open_one() -> Store:
-        opened = open_storage(storage)
-        opened.one_writer = False
-        return opened
-
-    async def write() -> None:
-        writer = Writer(open_one)
-        writer.start()
-        async with asyncio.timeout(PATIENCE_S):
-            with pytest.raises(Refusal) as refused:
-                await writer.write(wait_in_vain)
-            assert refused.value.status == 503
-            assert await writer.write(submit("a")) > 0
-            with pytest.raises(DatabaseBusy):
-                await writer.write(wait_in_vain)
-        await writer.close()
-
-    monkeypatch.setattr(threading.Thread, "start", start_one)
-    asyncio.run(write())

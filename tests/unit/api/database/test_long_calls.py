@@ -80,19 +80,3 @@ def test_a_call_is_told_to_end_and_waited_for(monkeypatch: pytest.MonkeyPatch) -
 
     run(stop, most=1)
     assert ended.is_set()
-
-
-def test_a_call_without_a_thread_is_refused_and_another_can_run(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    async def fail_once(calls: LongCalls) -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", fail)
-            with pytest.raises(Refusal):
-                await calls.run(lambda _: None)
-        assert await calls.run(lambda _: "again") == "again"
-
-    run(fail_once, most=1)

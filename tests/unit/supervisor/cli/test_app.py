@@ -71,35 +71,19 @@ def test_what_must_answer_at_once_imports_little(
         (["xyzzy"], "orpheus: No such command 'xyzzy'. (see orpheus --help)"),
         (["config", "chek"], "orpheus config: No such command 'chek'."),
         (["jobs", "--nonsense"], ""),
-        (["jobs", "--status", "odd"], ""),
         (["jobs", "--tag", "\udcff"], "is not UTF-8"),
         (["jobs", "--limit", "10001"], ""),
-        (["jobs", "--limit", "-1"], ""),
-        (["show", "x"], ""),
-        (["cancel"], ""),
         (["cancel", "1", "--reason", "r" * 1_001], "must have at most 1000 characters"),
-        (["run"], ""),
         (["run", "1", "2"], ""),
-        (["delete", "0"], ""),
         (["delete", str(2**63)], ""),
-        (["pause"], ""),
         (["pause", "a b"], "'a b' is not a valid name"),
-        (["resume", "*"], ""),
-        (["submit", "count", "n=1", "--depends-on", "x"], ""),
         (["submit", "count", "n=1", "--on-dependency-failure", "ignore"], ""),
-        (["submit", "count", "n=1", "--max-retries", "many"], ""),
-        (["restart"], ""),
-        (["scale", "default"], ""),
-        (["scale", "default", "many"], ""),
         (["scale", "default", "1001"], ""),
-        (["scale", "default", "-1"], ""),
         (["logs", "web"], "'web' is neither a job's id nor a program's slot"),
         (["audit", "--action", "retries"], "'retries' is not one of 'cancel', 'retry'"),
-        (["audit", "--since", "soon"], ""),
         (["audit", "--since", "1h", "--until", "2h"], ""),
         (["audit", "--target", " ,"], ""),
         (["outbox", "schema", "mysql"], "'mysql' is not one of 'sqlite', 'postgresql'"),
-        (["db", "backup"], ""),
     ],
     ids=lambda value: " ".join(map(ascii, value)) if isinstance(value, list) else "",
 )
@@ -124,16 +108,6 @@ def test_without_a_command_the_supervisor_runs(
     monkeypatch.setattr("orpheus.supervisor.run.run_supervisor", run_supervisor)
     assert orpheus("--set", "api.port=0").code == 4
     assert started == [(0, ("api.port=0",))]
-
-
-def test_a_missing_database_exits_74_and_is_not_created(orpheus: Orpheus, tmp_path: Path) -> None:
-    for command in (
-        "jobs", "submit count n=1", "status", "show 1", "queues", "pause mail", "schedules",
-        "db check", "db verify", "db backup copy.db", "status --watch",
-    ):  # fmt: skip
-        code, out, err = orpheus(*command.split())
-        assert (code, out, err.count("\n")) == (74, "", 1)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_not_there_exits_1(orpheus: Orpheus, store: Store) -> None:
@@ -162,13 +136,6 @@ def test_the_reader_of_a_pipe_may_leave(store: Store, tmp_path: Path) -> None:
         child.stdout.close()
         assert child.stderr.read() == ""
         assert child.wait(PATIENCE_S) == 141, "as if SIGPIPE had ended it; 1 is an answer"
-
-
-def test_output_that_nothing_can_take_is_one_line_on_stderr(store: Store, tmp_path: Path) -> None:
-    with Path("/dev/full").open("w") as full, run_in(tmp_path, "types", stdout=full) as child:
-        _, err = child.communicate(timeout=PATIENCE_S)
-    told = "orpheus: the output cannot be written: No space left on device\n"
-    assert (child.returncode, err) == (1, told)
 
 
 def test_who_acts_is_recorded_and_a_user_without_a_name_by_number(

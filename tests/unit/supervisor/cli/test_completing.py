@@ -3,12 +3,10 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 from click.shell_completion import BashComplete, get_completion_class
 
@@ -79,16 +77,6 @@ def test_nothing_is_said_whatever_is_wrong(
         assert completed("--config", "own.toml", "show", "") == []
     assert completed("--config", "missing.toml", "show", "") == []
     assert capfd.readouterr() == ("", "")
-
-
-def test_a_locked_database_delays_no_prompt(store: Store) -> None:
-    store.close()
-    holder = apsw.Connection("data/orpheus.db")
-    holder.execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").fetchall()
-    began_s = time.monotonic()
-    assert completed("show", "") == []
-    holder.close()
-    assert time.monotonic() - began_s < 6, "a command waits for 9 s"
 
 
 @pytest.mark.usefixtures("filled")

@@ -1,35 +1,12 @@
 """`orpheus config check` and `config show`."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orpheus.supervisor import __main__ as program
-
 Orpheus = Callable[..., Any]
-
-
-TOML = """
-[[commands]]
-name = "thumbnail"
-argv = ["no-such-program", "{path}"]
-"""
-
-
-def test_a_command_whose_program_is_missing_is_told_by_the_check_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("own.toml").write_text(TOML)
-    assert program.run(["config", "check", "--config", "own.toml"]) == 78
-    assert capsys.readouterr().err == (
-        "orpheus: own.toml:4: commands.thumbnail.argv: "
-        "the program 'no-such-program' is not there, or not executable\n"
-    )
-    assert program.run(["config", "show", "--config", "own.toml"]) == 0
 
 
 MODULES = """[jobs]
@@ -116,65 +93,12 @@ def test_schedules_of_commands_and_of_our_own_types_are_checked_without_modules(
         assert ("--modules" in out) == (module == "mine" and not refused)
 
 
-MANY = """
-[jobs]
-modules = ["broken"]
-[api]
-prot = 1
-[[programs]]
-name = "web"
-argv = ["no-such-program"]
-cwd = "/no/such/folder"
-env_file = "no.env"
-after = ["db", "wbe"]
-[[programs]]
-name = "web"
-argv = ["true"]
-[[schedules]]
-name = "hourly"
-type = "gone"
-every = "1 hour"
-[[alerts]]
-name = "mistyped"
-on = ["job.faild"]
-type = "build"
-"""
-
-
-def test_one_round_tells_every_problem(orpheus: Orpheus, tmp_path: Path) -> None:
-    (tmp_path / "own.toml").write_text(MANY)
-    found = orpheus("config", "check", "--config", "own.toml").err
-    assert sorted(re.findall(r"own\.toml:(\d+): ([\w.]+): ", found), key=whole_number) == [
-        ("5", "api.prot"),
-        ("8", "programs.web.argv"),
-        ("9", "programs.web.cwd"),
-        ("10", "programs.web.env_file"),
-        ("11", "programs.web.after"),
-        ("11", "programs.web.after"),
-        ("13", "programs.web.name"),
-        ("18", "schedules.hourly.every"),
-        ("21", "alerts.mistyped.on"),
-    ]
-
-
-def whole_number(found: tuple[str, str]) -> int:
-    return int(found[0])
-
-
 def test_settings_are_taken_before_and_after_the_command(orpheus: Orpheus) -> None:
     code, out, _ = orpheus("--set", "api.port=1", "config", "show", "--set", "jobs.timeout=1m")
     assert code == 0
     assert "api.port = 1 " in out
     assert 'jobs.timeout = "1m" ' in out
     assert out.count("# --set") == 2
-
-
-def test_a_good_configuration_is_said_to_be_one(orpheus: Orpheus, tmp_path: Path) -> None:
-    (tmp_path / "own.toml").write_text("api.port = 9000\n")
-    assert orpheus("config", "check").out == "no file, the defaults: ok\n"
-    assert orpheus("config", "check", "--config", "own.toml").out == "own.toml: ok\n"
-    shown = orpheus("config", "show", "--config", "own.toml", "--json").json
-    assert shown["api"]["port"] == 9000
 
 
 def test_problems_are_json_too(orpheus: Orpheus, tmp_path: Path) -> None:
@@ -202,19 +126,3 @@ def test_a_configuration_in_which_no_job_can_run_is_a_warning(
     assert answer.code == 0
     told = "[jobs] modules is empty, and there are no [[commands]]: no job can run"
     assert answer.err == f"orpheus: warning: {told}\n"
-
-
-def test_a_schedule_of_a_queue_that_no_pool_serves_is_a_warning(
-    orpheus: Orpheus, tmp_path: Path
-) -> None:
-    text = MODULES.format(module="mine", type="build", payload="{path='x'}")
-    pools = '[pools.default]\nqueues = ["mail"]\n'
-    (tmp_path / "own.toml").write_text(f'{text}queue = "mial"\n{pools}')
-    code, out, err = orpheus("config", "check", "--config", "own.toml")
-    assert code == 0 and out.startswith("own.toml: ok")
-    told = "no worker serves the queue mial, so the schedule nightly would wait"
-    assert err == f"orpheus: warning: {told}\n"
-    shown = orpheus("config", "check", "--config", "own.toml", "--json").json
-    assert shown["warnings"] == [told]
-    (tmp_path / "own.toml").write_text(f'{text}queue = "mail"\n{pools}')
-    assert orpheus("config", "check", "--config", "own.toml").err == ""

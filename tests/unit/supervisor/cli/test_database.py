@@ -38,14 +38,6 @@ def test_what_is_wrong_is_told_line_by_line(
     assert (told.code, told.json) == (code, {"ok": False, "problems": ["one thing", "another"]})
 
 
-def test_a_file_that_is_no_database_exits_74(orpheus: Orpheus, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "orpheus.db").write_bytes(b"no database" * 1_000)
-    for command in ("check", "verify"):
-        code, out, err = orpheus("db", command)
-        assert (code, out, err.count("\n")) == (74, "", 1)
-
-
 def test_a_backup_is_a_database_and_overwrites_nothing(
     orpheus: Orpheus, store: Store, tmp_path: Path
 ) -> None:

@@ -57,14 +57,6 @@ def test_nothing_runs_as_soon_as_its_lock_is_free(orpheus: Orpheus, lock: TextIO
         assert orpheus(*command) == (1, "", said)
 
 
-def test_a_new_job_waits_as_soon_as_its_lock_is_free(orpheus: Orpheus, lock: TextIO) -> None:
-    assert orpheus("submit", "count", "n=1") == (0, "job 1 submitted\n", "")
-    lock.close()
-    code, out, err = orpheus("submit", "count", "n=1", "--delay", "1h")
-    assert (code, out) == (0, "job 2 submitted\n")
-    assert "nothing runs; `orpheus` starts it" in err
-
-
 def test_a_job_runs_no_more_as_soon_as_its_lock_is_free(
     orpheus: Orpheus, lock: TextIO, store: Store
 ) -> None:
@@ -76,18 +68,6 @@ def test_a_job_runs_no_more_as_soon_as_its_lock_is_free(
     assert orpheus("why", "1") == (1, f"job 1 (count) does not run:\n  - {gone}\n", "")
     assert orpheus("why", "1", "--json").json["reasons"][0]["code"] == "worker_gone"
     assert re.search(rf"^note +{gone}$", orpheus("show", "1").out, re.MULTILINE)
-
-
-def test_a_silent_worker_is_told_with_its_job(orpheus: Orpheus, lock: TextIO, store: Store) -> None:
-    store.jobs.submit(NewJob("count"))
-    store.leases.lease(Holder("default-1", "life-of-default-1", NOT_HERE), ("*",), 1, 30_000)
-    (worker,) = (one for one in store.processes.all() if one.role is Role.WORKER)
-    silent_ms = store.clock.monotonic_ms() - 8_000
-    store.processes.register(replace(worker, last_beat_mono_ms=silent_ms))
-    answer = orpheus("why", "1")
-    assert answer.code == 1
-    silent = "its worker default-1 has sent no heartbeat for 8"
-    assert answer.out.startswith(f"job 1 (count) does not run:\n  - {silent}")
 
 
 def test_a_worker_that_still_ends_its_job_does_not_hide_it(
@@ -141,14 +121,3 @@ def test_one_that_is_stopping_is_asked_for_nothing(orpheus: Orpheus, store: Stor
     assert entries_of(store, 1) == []
     found = json.loads(orpheus("status", "--json").out)
     assert found["verdict"]["concerns"][0]["code"] == "stopping"
-
-
-@pytest.mark.usefixtures("lock")
-def test_one_that_is_stopping_says_until_when(orpheus: Orpheus, store: Store) -> None:
-    until_ms = store.clock.wall_ms() + 600_500
-    boss = slot("supervisor", SlotState.STOPPING, reason="SIGINT", until_ms=until_ms)
-    store.processes.put_slots([boss])
-    text = r"Orpheus is stopping \(SIGINT\): it ends within (9 min|10 min)"
-    assert re.search(text, orpheus("status").out)
-    (told, *_) = json.loads(orpheus("status", "--json").out)["verdict"]["concerns"]
-    assert re.match(text, told["text"])

@@ -1,6 +1,5 @@
 """orpheus import."""
 
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -36,35 +35,6 @@ def test_a_crontab_is_printed_as_toml_and_the_rest_on_stderr(orpheus: Orpheus) -
     first, second = err.splitlines()
     assert first == "crontab:1: not carried over: MAILTO=ops@shop.example"
     assert second.startswith("crontab:3: not carried over: @reboot /opt/warm-up (")
-
-
-def test_json_holds_the_toml_its_data_and_what_was_left(orpheus: Orpheus) -> None:
-    Path("crontab").write_text(CRONTAB)
-    answer = orpheus("import", "crontab", "crontab", "--json")
-    assert (answer.code, answer.err) == (0, "")
-    assert [one["argv"] for one in answer.json["commands"]] == [["/opt/backup.sh"]]
-    assert loaded(answer.json["toml"]).commands[0].name == "backup"
-    left = {"where": "crontab:1", "line": "MAILTO=ops@shop.example", "why": ""}
-    assert answer.json["left"][0] == left
-
-
-def test_standard_input_is_a_file_too(orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = io.TextIOWrapper(io.BytesIO(CRONTAB.encode()))
-    monkeypatch.setattr("sys.stdin", text)
-    code, out, err = orpheus("import", "crontab", "-")
-    assert code == 0
-    assert out.startswith("# Made of standard input by orpheus import.\n")
-    assert err.startswith("standard input:1: not carried over: MAILTO=")
-
-
-def test_a_zone_without_a_name_is_asked_for(
-    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("orpheus.supervisor.cli.import_files._zone_of_host", lambda: "")
-    Path("crontab").write_text(CRONTAB)
-    code, out, err = orpheus("import", "crontab", "crontab")
-    assert (code, out) == (2, "")
-    assert "give --timezone" in err
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.testing.test_plugin import run_pytest
 
-NAMES = ["orpheus.toml", "jobs.py", "test_jobs.py", "mypy.ini"]
+NAMES = ["orpheus.toml", "jobs.py", "test_jobs.py"]
 Orpheus = Callable[..., Any]
 
 
@@ -76,52 +76,11 @@ def test_what_is_to_be_done_next_can_be_pasted(
 def test_nothing_is_overwritten(orpheus: Orpheus, tmp_path: Path) -> None:
     (tmp_path / "jobs.py").write_text("mine")
     answer = orpheus("init", "--json")
-    written = ["orpheus.toml", "test_jobs.py", "mypy.ini"]
+    written = ["orpheus.toml", "test_jobs.py"]
     assert answer.json == {"written": written, "kept": ["jobs.py"]}
     (tmp_path / "orpheus.toml").write_text("mine")
     code, out, _ = orpheus("init")
     assert code == 0
     assert "wrote" not in out and out.startswith("kept orpheus.toml, which was there\n")
+    assert '"jobs" must be in [jobs] modules of orpheus.toml' in out
     assert (tmp_path / "jobs.py").read_text() == (tmp_path / "orpheus.toml").read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    ("kept", "is_told"),
-    [
-        ("", True),
-        ('[jobs]\nmodules = ["shop.jobs"]\n', True),
-        ("jobs = 5", True),
-        ("[jobs\n", True),
-        ('[jobs]\nmodules = ["shop.jobs", "jobs"]\n', False),
-        ('jobs.modules = ["jobs"]\n', False),
-    ],
-)
-def test_a_file_that_is_kept_and_does_not_name_the_module_is_told(
-    orpheus: Orpheus, tmp_path: Path, kept: str, is_told: bool
-) -> None:
-    (tmp_path / "our files").mkdir()
-    (tmp_path / "our files/mine.toml").write_text(kept)
-    out = orpheus("init", "--config", "our files/mine.toml").out
-    told = 'First:          add "jobs" to [jobs] modules of our files/mine.toml\nStart it: '
-    assert (told in out) == is_told, out
-
-
-@pytest.mark.parametrize("name", ["mypy.ini", ".mypy.ini", "pyproject.toml", "setup.cfg"])
-def test_what_mypy_reads_already_is_left_alone(orpheus: Orpheus, tmp_path: Path, name: str) -> None:
-    """Of several files mypy reads one, so a new one could hide the settings of the project."""
-    (tmp_path / name).write_text("[project]\n")
-    assert "mypy.ini" not in orpheus("init", "--json").json["written"]
-    told = f"add the plugin orpheus.mypy_plugin to {name} "
-    assert told in orpheus("init").out
-    (tmp_path / name).write_text('[tool.mypy]\nplugins = ["orpheus.mypy_plugin"]\n')
-    assert "plugin" not in orpheus("init").out
-    assert {file.name for file in tmp_path.iterdir()} == {*NAMES[:3], name}
-
-
-def test_a_folder_that_cannot_be_written_is_told(
-    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir("/proc")
-    code, _, err = orpheus("init")
-    assert code == 1
-    assert err.startswith("orpheus: cannot write orpheus.toml: ")

@@ -106,20 +106,6 @@ def test_jobs_of_a_filter_are_counted_and_changed_once_confirmed(
     assert row.reason == "the server is down"
 
 
-def test_the_number_of_many_jobs_must_be_typed(
-    orpheus: Orpheus, store: Store, answers: Callable[..., None]
-) -> None:
-    store.jobs.submit_many([NewJob("words")] * 1100)
-    for wrong in ("y", "", "110"):
-        answers(wrong)
-        code, out, err = orpheus("cancel", "--type", "words")
-        assert (code, out) == (1, "")
-        assert "1,100 jobs with type=words can be cancelled. Type 1100 to cancel them" in err
-        assert "nothing was changed" in err
-    answers("1,100")
-    assert orpheus("cancel", "--type", "words").out.startswith("1,100 jobs with type=words canc")
-
-
 def test_more_jobs_than_were_confirmed_are_not_changed_and_fewer_are(
     orpheus: Orpheus, jobs: Store, answers: Callable[..., None]
 ) -> None:
@@ -130,9 +116,6 @@ def test_more_jobs_than_were_confirmed_are_not_changed_and_fewer_are(
     assert "2 jobs match now, 1 were expected; nothing was changed" in err
     answers("y", lambda: jobs.jobs.cancel(3))
     assert orpheus("cancel", "--queue", "mail").out.startswith("1 job with queue=mail cancelled")
-    jobs.jobs.retry(3)
-    for count, code in (("2", 1), ("0", 1), ("1", 0)):
-        assert orpheus("cancel", "--queue", "mail", "--expected-count", count).code == code
 
 
 @pytest.mark.parametrize(
@@ -143,7 +126,7 @@ def test_more_jobs_than_were_confirmed_are_not_changed_and_fewer_are(
         ("retry --error E --where= --yes", "2 jobs with error=E, where= retried\n"),
         ("retry --since 10m --yes", "2 jobs with since="),
         ("delete --status failed --yes", "2 jobs with status=failed deleted\n"),
-        ("cancel --all --max-id 4 --yes", "2 jobs cancelled or asked to stop\n"),
+        ("cancel --all --yes", "3 jobs cancelled or asked to stop\n"),
     ],
 )
 def test_nobody_is_asked_with_yes_or_for_nothing(
@@ -164,7 +147,6 @@ def test_nobody_is_asked_with_yes_or_for_nothing(
         ("cancel 1 --queue mail", "not both"),
         ("retry 1 --dry-run", "not both"),
         ("delete --all --status done", "or a filter"),
-        ("delete --expected-count -1", ""),
         ("cancel --since 10m --yes", "ended jobs, which cannot be cancelled"),
         ("delete --status failed", "2 jobs with status=failed can be deleted: confirm it with"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orpheus.shared.domain.jobs import JobError, NewJob
-from orpheus.shared.domain.lifecycle import Ending, Finished
+from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Store
 from tests.unit.supervisor.cli.conftest import TIME, WORKER
 
@@ -74,20 +74,6 @@ def test_a_part_of_them_is_listed(orpheus: Orpheus, options: str, ids: list[int]
     assert orpheus("jobs", *options.split()).err == ("" if ids else "no job matches\n")
 
 
-def test_a_job_that_runs_again_names_only_the_type_of_its_earlier_error(
-    orpheus: Orpheus, store: Store, finish: Finish
-) -> None:
-    store.jobs.submit(NewJob("count", max_retries=1))
-    finish(store, Ending.FAILED, JobError("ValueError", "no row 7", None))
-    store.jobs.run_now(1)
-    (lease,) = store.leases.lease(WORKER, ("*",), 1, 30_000)
-    assert orpheus("jobs").out.endswith("  before: ValueError\n")
-    assert "\nerror\n  ValueError: no row 7\n" in orpheus("show", "1").out
-    store.leases.finish([Finished(lease, Ending.FAILED, error=JobError("E", "two", "Stack:"))])
-    assert orpheus("jobs").out.endswith("  E: two\n")
-    assert orpheus("show", "1").out.endswith("\nerror\n  E: two\n  Stack:\n")
-
-
 SHOWN = rf"""id +2
 type +words
 status +failed
@@ -121,18 +107,6 @@ def test_a_job_is_shown_with_its_attempts_and_its_error(orpheus: Orpheus) -> Non
     assert re.search(r"^depends on +4\n", orpheus("show", "5").out, re.MULTILINE)
     shown = orpheus("show", "2", "--json").json
     assert (shown["id"], [attempt["outcome"] for attempt in shown["attempts"]]) == (2, ["failed"])
-
-
-@pytest.mark.usefixtures("jobs")
-def test_it_says_who_cancelled_a_job_and_that_one_is_asked_to_stop(orpheus: Orpheus) -> None:
-    orpheus("cancel", "4", "--reason", "sent twice")
-    orpheus("cancel", "3")
-    told = r"^status +cancelled by cli:\S+: sent twice\n"
-    assert re.search(told, orpheus("show", "4").out, re.MULTILINE)
-    assert re.search(
-        r"^status +in_progress, asked to stop\n", orpheus("show", "3").out, re.MULTILINE
-    )
-    assert "asked to stop, 25%" in orpheus("jobs").out
 
 
 @pytest.mark.usefixtures("jobs")

@@ -40,8 +40,6 @@ def test_a_log_is_printed_and_followed_to_the_end_of_the_job(
     out = orpheus("logs", "1", "--follow", "--json").out
     worker.join()
     assert texts(out)[1:] == ["second", "last"]
-    for count, kept in ((0, []), (2, ["second", "last"])):
-        assert texts(orpheus("logs", "1", "-n", str(count), "--json").out) == kept
 
 
 @pytest.fixture
@@ -60,9 +58,7 @@ def test_the_newest_lines_of_a_program_are_printed(orpheus: Orpheus) -> None:
     assert len(lines) == 30
     assert lines[-1].endswith(r" ! INFO up \x1b[2J")
     assert lines[0].endswith("  line 0")
-    for count in (0, 1, 7):
-        assert len(orpheus("logs", "web-1", "-n", str(count)).out.splitlines()) == count
-    assert texts(orpheus("logs", "web-1", "-n", "2", "--json").out)[0] == "line 28"
+    assert texts(orpheus("logs", "web-1", "--json").out)[28] == "line 28"
     assert "there is no program 'api-9'" in orpheus("logs", "api-9").err
 
 
@@ -77,6 +73,6 @@ def test_what_a_program_writes_later_is_followed_until_ctrl_c(
         step()
 
     monkeypatch.setattr("time.sleep", pause)
-    code, out, _ = orpheus("logs", "web-1", "-f", "-n", "0")
-    assert (code, out.count("\n")) == (0, 2)
-    assert out.splitlines()[0].endswith("  later")
+    code, out, _ = orpheus("logs", "web-1", "-f")
+    assert (code, out.count("\n")) == (0, 32)
+    assert out.splitlines()[30].endswith("  later")

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -30,25 +29,6 @@ def test_a_move_says_how_much_it_moved_and_what_to_do_now(orpheus: Orpheus, stor
     assert out.endswith(f"Moved and verified. Now set database.url to {THERE}.\n")
     assert orpheus("jobs", "--json", *AT).json["total"]["value"] == 3
     assert orpheus("submit", "count", "n=1", *AT).code == 0
-
-
-def test_a_move_for_scripts_gives_the_rows_by_table(orpheus: Orpheus, store: Store) -> None:
-    store.jobs.submit_many([NewJob("count")] * 3)
-    told = orpheus("db", "move", HERE, THERE, "--json").json
-    assert (told["from"], told["to"]) == (HERE, THERE)
-    assert (told["rows"]["jobs"], told["rows"]["events"], told["rows"]["audit"]) == (3, 3, 0)
-
-
-def test_a_terminal_shows_a_line_for_each_table_that_grows(
-    orpheus: Orpheus, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.jobs.submit_many([NewJob("count")] * 1_500)
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    out = orpheus("db", "move", HERE, THERE).out
-    (jobs,) = (line for line in out.split("\n") if line.lstrip("\r").startswith("jobs "))
-    shown = [" ".join(part.split()) for part in jobs.split("\r") if part]
-    assert shown == ["jobs 0 of 1,500", "jobs 1,000 of 1,500", "jobs 1,500 of 1,500"]
-    assert "TABLE" not in out
 
 
 def test_a_way_back_into_the_first_file_says_how_and_that_is_enough(

@@ -3,13 +3,10 @@
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
-
-from orpheus.shared.outbox.table import create_table
 
 Orpheus = Callable[..., Any]
 
@@ -76,41 +73,3 @@ def test_the_table_of_an_outbox_is_printed(orpheus: Orpheus) -> None:
     database.execute(out)
     database.execute("INSERT INTO jobs (type) VALUES ('x')")
     assert database.execute("SELECT id, payload FROM jobs").fetchall() == [(1, "{}")]
-
-
-SHOPS = """
-outboxes = [
-    {name = "shop", url = "sqlite:///shop.db", table = "shop_jobs"},
-    {name = "mail", url = "postgresql://mail.example/mail", table = "mail.jobs"},
-]
-"""
-
-
-@pytest.mark.parametrize(
-    ("database", "options", "table"),
-    [
-        ("sqlite", ["--config", "own.toml"], "shop_jobs"),
-        ("postgresql", ["--config", "own.toml"], "mail.jobs"),
-        ("sqlite", ["--config", "own.toml", "--table", "other"], "other"),
-        ("sqlite", [], "orpheus_outbox"),
-    ],
-)
-def test_the_table_has_the_name_that_the_configuration_gives_it(
-    orpheus: Orpheus, tmp_path: Path, database: str, options: list[str], table: str
-) -> None:
-    (tmp_path / "own.toml").write_text(SHOPS)
-    answer = orpheus("outbox", "schema", database, *options)
-    assert answer == (0, create_table(database, table), "")
-    found = orpheus("outbox", "schema", database, "--json", *options).json
-    assert found == {"database": database, "table": table, "sql": answer.out}
-
-
-def test_a_table_must_be_chosen_among_several_and_have_a_name(
-    orpheus: Orpheus, tmp_path: Path
-) -> None:
-    second = '{name = "crm", url = "sqlite:///crm.db", table = "crm_jobs"},\n]'
-    (tmp_path / "own.toml").write_text(SHOPS.replace("]", second))
-    code, _, err = orpheus("outbox", "schema", "sqlite", "--config", "own.toml")
-    assert code == 2
-    assert "choose --table: shop_jobs (shop), crm_jobs (crm)" in err
-    assert orpheus("outbox", "schema", "sqlite", "--table", "a b").code == 2

@@ -88,32 +88,11 @@ def test_who_holds_the_write_lock_is_all_that_is_told(orpheus: Orpheus) -> None:
 
 
 @pytest.mark.usefixtures("held")
-def test_nobody_is_silent_who_could_not_have_written_a_heartbeat(orpheus: Orpheus) -> None:
-    told = [
-        (one["slot"], one["state"], one["heartbeat_age_s"], one["jobs_done"])
-        for one in status(orpheus)["workers"]
-    ]
-    assert told == [("supervisor", "ready", None, 7), ("default-1", "ready", None, 7)]
-
-
-@pytest.mark.usefixtures("held")
 def test_a_request_is_not_refused_for_a_silent_supervisor() -> None:
     """Its own write is, and says why."""
     other = open_store(URL)
     check_supervised(other, beat_timeout_s=15)
     other.close()
-
-
-@pytest.mark.usefixtures("held")
-def test_a_holder_that_cannot_be_seen_from_here_is_told_too(
-    orpheus: Orpheus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(standstill, "write_lock_holder", lambda _: None)
-    found = status(orpheus)
-    (concern,) = found["verdict"]["concerns"]
-    assert concern["text"].startswith("No write can begin: another process holds the database's")
-    assert concern["command"] is None
-    assert [one["heartbeat_age_s"] for one in found["workers"]] == [None, None]
 
 
 @pytest.mark.usefixtures("supervised")
@@ -241,14 +220,3 @@ def test_a_look_within_a_transaction_tells_only_what_one_before_it_has_found() -
     with other.snapshot():
         assert other.maintenance.standstill() == found
     other.close()
-
-
-@pytest.mark.usefixtures("held")
-def test_a_holder_is_told_though_the_clock_was_set_back(orpheus: Orpheus) -> None:
-    """How long nothing has been written is unknown then, and is not told."""
-    let_log_be_quiet(for_s=-3600)
-    found = status(orpheus)
-    (concern,) = found["verdict"]["concerns"]
-    assert concern["text"].startswith(f"No write can begin: process {os.getpid()} ")
-    assert concern["text"].endswith(" holds the database's write lock.")
-    assert [one["slot"] for one in found["workers"]] == ["supervisor", "default-1"]

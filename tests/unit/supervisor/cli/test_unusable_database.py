@@ -1,7 +1,5 @@
 """Whatever is wrong with the database: one line that says what to do, and the right code."""
 
-import errno
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,13 +9,10 @@ from typing import Any
 import apsw
 import pytest
 
-from orpheus.shared.domain.jobs import Holder, NewJob, NewLine
-from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.storage import Store, open_store, state_files
 from orpheus.shared.storage.sqlite import apsw_errors
 from orpheus.supervisor.startup import lock_database
-from tests.unit.supervisor.cli.slot_rows import slot
 
 Orpheus = Callable[..., Any]
 
@@ -74,25 +69,6 @@ def test_a_missing_one_is_not_made(orpheus: Orpheus, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_relative_path_of_a_file_is_told_to_begin_in_the_current_folder(
-    orpheus: Orpheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file, here = tmp_path / "own.toml", tmp_path / "here"
-    file.write_text(f'[database]\nurl = "{URL}"\n')
-    here.mkdir()
-    monkeypatch.chdir(here)
-    monkeypatch.setenv("ORPHEUS_CONFIG", str(file))
-    missing = f"there is no database at {here}/data/orpheus.db: "
-    begins = "data/orpheus.db of {} is taken from the current folder; "
-    advice = "call it where Orpheus was started"
-    check(orpheus, 74, missing + begins.format(f"{file}:2") + advice, "to make it here")
-    monkeypatch.setenv("ORPHEUS_DATABASE__URL", URL)
-    check(orpheus, 74, begins.format("ORPHEUS_DATABASE__URL"), commands=[["jobs"]])
-    monkeypatch.setenv("ORPHEUS_DATABASE__URL", f"sqlite:///{here}/a.db")
-    check(orpheus, 74, f"at {here}/a.db; if it is elsewhere", commands=[["jobs"]])
-    assert list(here.iterdir()) == []
-
-
 @pytest.mark.parametrize("content", [b"no database" * 1_000, b"short"])
 def test_another_file_is_left_as_it_is(orpheus: Orpheus, database: Path, content: bytes) -> None:
     database.write_bytes(content)
@@ -105,33 +81,6 @@ def test_a_damaged_one_is_named_with_what_to_do(orpheus: Orpheus, database: Path
     database.write_bytes(content[:100] + b"x" * (len(content) - 100))
     to_do = ("`orpheus db check`", "docs/operations.md", "Backup and restore")
     check(orpheus, 74, str(database), "is damaged", *to_do, commands=[["status"], ["jobs"]])
-
-
-@pytest.mark.parametrize("exits", ["[{\xdead", "[1]", '[{"other": 1}]', b"[\xff\xfe]"])
-def test_one_whose_page_is_whole_but_not_what_it_holds_is_damaged_too(
-    orpheus: Orpheus, store: Store, exits: str | bytes
-) -> None:
-    store.processes.put_slots([slot("default-1", SlotState.READY)])
-    store.close()
-    connection = apsw.Connection(str(DATABASE))
-    connection.execute("UPDATE slots SET exits = CAST(? AS TEXT)", (exits,))
-    connection.close()
-    to_do = ("is damaged", "`orpheus db check`", "docs/operations.md", "Backup and restore")
-    check(orpheus, 74, *to_do, commands=[["status"], ["queues"], ["workers"]])
-
-
-def test_a_log_line_whose_fields_are_damaged_hides_no_other(orpheus: Orpheus, store: Store) -> None:
-    store.jobs.submit(NewJob("count"))
-    holder = Holder("default-1", "incarnation", 7)
-    (lease,) = store.leases.lease(holder, ("*",), 1, 30_000)
-    store.logs.append(1, lease.token, 1, [NewLine(0, "info", "first", '{"path":')])
-    assert '"fields": {"unreadable": "{\\"path\\":"}' in orpheus("logs", "1", "--json").out
-    assert "first" in orpheus("logs", "1").out
-
-
-def test_a_folder_is_named_as_one(orpheus: Orpheus, tmp_path: Path) -> None:
-    Path("data/orpheus.db").mkdir(parents=True)
-    check(orpheus, 74, f"{tmp_path}/data/orpheus.db", "it is a folder", "database.url")
 
 
 def test_one_of_a_newer_orpheus_is_left_as_it_is(orpheus: Orpheus, database: Path) -> None:
@@ -189,31 +138,3 @@ def test_that_of_another_user_says_who_may_use_it(
         check(orpheus, 74, "Permission denied", "run it as its owner: sudo -u root")
         with pytest.raises(DatabaseUnusable, match="run it as its owner: sudo -u root"):
             lock_database(state_files(f"sqlite:///{database}"))
-
-
-def test_the_configuration_of_another_user_says_who_may_read_it(
-    orpheus: Orpheus, database: Path, tmp_path: Path
-) -> None:
-    if os.geteuid() != 0:
-        reason = "only root can become another user"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    (tmp_path / "config").mkdir(0o700)
-    (tmp_path / "config" / "orpheus.toml").write_text("")
-    for command in COMMANDS:
-        orpheus(*command)
-    with as_nobody():
-        code, out, err = orpheus("jobs")
-    assert (code, out) == (78, "")
-    assert "config/orpheus.toml: cannot be read: Permission denied" in err
-    assert "sudo -u root" in err
-
-
-def test_a_file_system_without_locks_is_no_place_for_a_database(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def flock(_fd: int, _kind: int) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    with pytest.raises(DatabaseUnusable, match=r"supervisor\.lock: No locks available"):
-        lock_database(state_files(f"sqlite:///{tmp_path}/orpheus.db"))

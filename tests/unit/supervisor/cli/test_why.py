@@ -43,10 +43,3 @@ def test_it_says_where_a_job_runs_and_that_it_has_ended(
     assert orpheus("why", "1") == (1, "job 1 (count) has ended:\n  - it is done\n", "")
     assert orpheus("why", "2") == (0, "job 2 (count) runs on default-1\n", "")
     assert orpheus("why", "2", "--json").json == {"runs": True, "reasons": []}
-
-
-@pytest.mark.usefixtures("store")
-def test_it_proposes_what_is_to_be_typed_for_the_same_orpheus(orpheus: Orpheus) -> None:
-    given = ("--set", "api.port=9000")
-    orpheus(*given, "submit", "count", "n=1")
-    assert "`orpheus --set api.port=9000` starts it" in orpheus(*given, "why", "1").out

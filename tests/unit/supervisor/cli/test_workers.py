@@ -101,16 +101,6 @@ def test_who_drained_or_scaled_away_a_slot_is_told(
         ]
 
 
-def test_a_process_that_is_silent_is_told_though_it_is_called_ready(
-    orpheus: Orpheus, supervised: Store
-) -> None:
-    silent = own_record(supervised.clock, "host-1", Role.WORKER, "default-1", "life-of-default-1")
-    beat_ms = supervised.clock.monotonic_ms() - 11_000
-    supervised.processes.register(replace(silent, ready=True, last_beat_mono_ms=beat_ms))
-    row = r"^default-1 +ready .*  no heartbeat for 11(\.\d)? s$"
-    assert re.search(row, orpheus("workers").out, re.MULTILINE)
-
-
 def test_workers_of_a_supervisor_that_is_gone_are_not_shown(orpheus: Orpheus, store: Store) -> None:
     store.processes.put_slots([slot("default-1", SlotState.READY)])
     assert orpheus("workers", "--json").json == {"items": []}

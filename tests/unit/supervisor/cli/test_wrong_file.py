@@ -49,7 +49,7 @@ def test_every_command_works_with_what_runs_and_names_the_line(
         assert code in (0, 1), (command, err)
         if command != ["config", "versions"]:
             assert err.startswith("orpheus: warning: orpheus.toml:"), (command, err)
-            assert "(see orpheus --config orpheus.toml config check)" in err
+            assert "(see `orpheus config check`)" in err
     submitted = orpheus("--config", "orpheus.toml", "submit", "count", "n=1", "--json")
     assert submitted.json["max_retries"] == 7
     for strict in (["config", "check"], ["db", "reopen"], ["db", "move", URL, "sqlite:///b.db"]):

@@ -1,0 +1,107 @@
+"""Figures of the whole system, job types, failed jobs by their errors, and the rules of alerts."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from orpheus.api.contract.openapi import answers, problems
+from orpheus.api.http.calls import REASON, Name, audit_actor, json_response
+from orpheus.api.services import Services, read_facts, services_of
+from orpheus.shared import storage
+from orpheus.shared.domain.jobs import Status
+from orpheus.shared.explain.answers import counts_of, verdict_of
+from orpheus.shared.messages.alerts import Alerts, alerts_of
+from orpheus.shared.messages.encoding import time_of
+from orpheus.shared.messages.errors import ErrorGroups, error_groups_of
+from orpheus.shared.messages.job_types import (
+    JobTypes,
+    TypesStats,
+    TypeState,
+    job_types_of,
+    types_stats_of,
+)
+from orpheus.shared.messages.status import FinishedSince, Latency, Minute, Stats, Throughput
+from orpheus.shared.operations import operator_actions
+from orpheus.shared.storage import LATELY_MINUTES, Store
+
+router = APIRouter(tags=["overview"])
+
+_MINUTES = 60
+
+
+@router.get("/stats", responses=answers(Stats) | problems())
+async def get_stats(request: Request) -> Response:
+    """Exact counts, throughput, how long jobs wait and run, and what needs a person."""
+    services = services_of(request)
+    return json_response(await services.readers.read(lambda store: _stats(store, services)))
+
+
+@router.get("/stats/types", responses=answers(TypesStats) | problems())
+async def get_stats_of_types(request: Request) -> Response:
+    """What the attempts of each job type cost, and how its jobs ended in the last hour."""
+    return json_response(await services_of(request).readers.read(types_stats_of))
+
+
+@router.get("/types", responses=answers(JobTypes) | problems())
+async def list_types(request: Request) -> Response:
+    """Every job type, with the JSON Schema of its payload, and whether it is quarantined."""
+    services = services_of(request)
+    defaults = services.options.defaults
+    return json_response(await services.readers.read(lambda store: job_types_of(store, defaults)))
+
+
+@router.post(
+    "/types/{name}/release",
+    responses=answers(TypeState) | problems(403, 404, 409, 413, 415, 422, 507),
+    openapi_extra=REASON,
+)
+async def release_type(request: Request, name: Name) -> Response:
+    """Run jobs of a quarantined type again. If they kill as many workers, it is held back anew."""
+    services, actor = services_of(request), audit_actor(request)
+    await services.writer.write(lambda store: operator_actions.release_type(store, actor, name))
+    return json_response(TypeState(name, quarantine=None))
+
+
+@router.get("/errors", responses=answers(ErrorGroups) | problems())
+async def list_errors(request: Request) -> Response:
+    """The jobs that are failed now, by type, error and location: the last 500 groups."""
+    groups = await services_of(request).readers.read(lambda store: store.errors.groups())
+    return json_response(error_groups_of(groups))
+
+
+@router.get("/alerts", responses=answers(Alerts) | problems())
+async def list_alerts(request: Request) -> Response:
+    """Every rule of the configuration, with when it fired last."""
+    return json_response(await services_of(request).readers.read(alerts_of))
+
+
+def _stats(store: Store, services: Services) -> Stats:
+    facts = read_facts(store, services.options)
+    with store.snapshot():
+        stats, maintenance = store.stats, store.maintenance
+        waits, runs = stats.latencies()
+        lately = stats.finished_in(LATELY_MINUTES)
+        waited_s, queue = facts.oldest_due() or (None, None)
+        return Stats(
+            counts=counts_of(stats.counts()),
+            throughput=Throughput(
+                lately.per_minute,
+                _finished(lately),
+                _finished(stats.finished_in(_MINUTES)),
+                [
+                    Minute(time_of(minute.at_ms), minute.done, minute.failed, minute.cancelled)
+                    for minute in stats.by_minute(_MINUTES)
+                ],
+            ),
+            wait_s=Latency(waits.p50_s, waits.p95_s),
+            run_s=Latency(runs.p50_s, runs.p95_s),
+            oldest_pending_s=waited_s,
+            oldest_pending_queue=queue,
+            database_bytes=maintenance.database_bytes(),
+            wal_bytes=maintenance.wal_bytes(),
+            verdict=verdict_of(store, facts),
+        )
+
+
+def _finished(found: storage.LatelyEnded) -> FinishedSince:
+    ended = (found.by_status[status] for status in (Status.DONE, Status.FAILED, Status.CANCELLED))
+    return FinishedSince(time_of(found.since_ms), *ended)

@@ -20,8 +20,7 @@ class JobFunction(Protocol[Call, New, R_co]):
     """The type of a function that `@job` has marked, as type checkers see it.
 
     At run time it is the function itself. A type checker knows the parameters of `.new(...)`,
-    without the Context, if the Context comes first or is missing; wherever else it stands, the mypy
-    plugin (orpheus/mypy_plugin.py) tells it.
+    without the Context, if the Context comes first or is missing.
     """
 
     __name__: str

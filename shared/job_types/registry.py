@@ -20,7 +20,7 @@ from orpheus.shared.domain.backoff import BackoffOfType
 from orpheus.shared.domain.limits import MAX_RETRIES, NAME, NAME_RULE
 from orpheus.shared.durations import parse_duration_s
 from orpheus.shared.errors import ConfigurationError, InvalidJob
-from orpheus.shared.job_types.context import Context, JobFunction, New, PermanentError, R, R_co
+from orpheus.shared.job_types.context import Context, JobFunction, New, PermanentError, R
 from orpheus.shared.job_types.request import JobRequest
 from orpheus.shared.job_types.signatures import Signature
 
@@ -113,31 +113,6 @@ _again: list[str] = []
 """Job types that were defined again by a function of the same name in the same module."""
 
 
-class _Only(Protocol[R_co]):
-    def __call__(self, *, ctx: Context) -> R_co: ...
-
-
-class _AfterOne(Protocol[R_co]):
-    def __call__(self, a: Any, /, *, ctx: Context) -> R_co: ...
-
-
-class _AfterTwo(Protocol[R_co]):
-    def __call__(self, a: Any, b: Any, /, *, ctx: Context) -> R_co: ...
-
-
-class _AfterThree(Protocol[R_co]):
-    def __call__(self, a: Any, b: Any, c: Any, /, *, ctx: Context) -> R_co: ...
-
-
-class _AfterFour(Protocol[R_co]):
-    def __call__(self, a: Any, b: Any, c: Any, d: Any, /, *, ctx: Context) -> R_co: ...
-
-
-KeywordContext = _Only[R] | _AfterOne[R] | _AfterTwo[R] | _AfterThree[R] | _AfterFour[R]
-"""A function with `*, ctx: Context`: no type but a plugin can take a keyword away from the others,
-so without one anything is allowed in its `.new(...)`."""
-
-
 class Register(Protocol):
     """What `@job(...)` with arguments returns: the decorator."""
 
@@ -145,9 +120,6 @@ class Register(Protocol):
     def __call__(
         self, handler: Callable[Concatenate[Context, New], R], /
     ) -> JobFunction[Concatenate[Context, New], New, R]: ...
-
-    @overload
-    def __call__(self, handler: KeywordContext[R], /) -> JobFunction[..., ..., R]: ...
 
     @overload
     def __call__(self, handler: Callable[New, R], /) -> JobFunction[New, New, R]: ...
@@ -160,10 +132,6 @@ class Register(Protocol):
 def job(
     name: Callable[Concatenate[Context, New], R], /
 ) -> JobFunction[Concatenate[Context, New], New, R]: ...
-
-
-@overload
-def job(name: KeywordContext[R], /) -> JobFunction[..., ..., R]: ...
 
 
 @overload

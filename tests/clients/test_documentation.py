@@ -26,7 +26,7 @@ JOBS = '''
 from orpheus import Context, job
 
 @job
-def resize(path: str, width: int = 640, *, ctx: Context) -> dict[str, int]:
+def resize(ctx: Context, path: str, width: int = 640) -> dict[str, int]:
     """Pretend."""
     ctx.log.info("resizing", path=path)
     return {"width": width}

@@ -64,13 +64,13 @@ class Installed:
         [found] = self.environment.glob("lib/python*/site-packages")
         return found
 
-    def mypy(self, *options: object, has_plugin: bool = True) -> "subprocess.CompletedProcess[str]":
+    def mypy(self, *options: object) -> "subprocess.CompletedProcess[str]":
         """Run mypy strictly in the application's folder, against the wheel and not this checkout.
 
-        `has_plugin`: as the folder's settings say. What Orpheus imports is checked once for all
-        runs with the same settings, which takes mypy ten times as long as an application.
+        What Orpheus imports is checked once for all runs, which takes mypy ten times as long as an
+        application.
         """
-        cache = self.environment / ("mypy-with-plugin" if has_plugin else "mypy-alone")
+        cache = self.environment / "mypy"
         against = ("--strict", "--python-executable", self.python, "--cache-dir", cache)
         return self.run(sys.executable, "-m", "mypy", *against, *options)
 

@@ -27,7 +27,7 @@ def test_its_own_tests_pass(example: Installed) -> None:
 
 
 def test_a_strict_type_checker_accepts_it(example: Installed) -> None:
-    run = example.mypy(".", has_plugin=False)
+    run = example.mypy(".")
     assert run.returncode == 0, run.stdout + run.stderr
 
 

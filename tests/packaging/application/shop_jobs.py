@@ -14,7 +14,7 @@ def invoice(ctx: Context, customer: str, cents: int) -> dict[str, int]:
 
 
 @job(max_retries=5, timeout="30s", queue="media", permanent=(ValueError,), backoff_base="10s")
-def resize(path: str, width: int = 640, *, ctx: Context) -> dict[str, int]:
+def resize(ctx: Context, path: str, width: int = 640) -> dict[str, int]:
     """Make a picture smaller."""
     ctx.log.info("resizing", path=path)
     ctx.progress(0.5, "half way")
@@ -30,5 +30,5 @@ async def notify(path: str) -> str:
 
 
 @job
-def remind(customer: str, ctx: Context, days: int = 1) -> None:
+def remind(ctx: Context, customer: str, days: int = 1) -> None:
     """Remind a customer."""

@@ -18,7 +18,7 @@ RAN: list[str] = []
 
 
 @job(max_retries=2, backoff_base="10s", backoff_factor=3)
-def flown(name: str, failures: int = 0, *, ctx: Context) -> dict[str, Any]:
+def flown(ctx: Context, name: str, failures: int = 0) -> dict[str, Any]:
     RAN.append(name)
     if ctx.attempt <= failures:
         raise ValueError(f"attempt {ctx.attempt}")
@@ -27,7 +27,7 @@ def flown(name: str, failures: int = 0, *, ctx: Context) -> dict[str, Any]:
 
 
 @job
-def landed(on: datetime, ctx: Context) -> None:
+def landed(ctx: Context, on: datetime) -> None:
     ctx.enqueue(flown.new(name="home"))
 
 

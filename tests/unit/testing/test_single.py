@@ -20,7 +20,7 @@ def told_owner(path: str, day: date | None = None) -> None: ...
 
 
 @job(queue="media", permanent=(KeyError,))
-def shrunk(path: Path, width: int = 640, *, ctx: Context) -> dict[str, Any]:
+def shrunk(ctx: Context, path: Path, width: int = 640) -> dict[str, Any]:
     ctx.log.info("shrinking", path=str(path))
     ctx.progress(0.5, "half way")
     ctx.progress(1)

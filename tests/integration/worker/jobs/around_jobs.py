@@ -26,7 +26,7 @@ def noting(ctx: Context) -> Iterator[None]:
 
 
 @job(backoff_base="1ms", backoff_factor=1)
-async def order(pages: list[str], *, ctx: Context) -> None:
+async def order(ctx: Context, pages: list[str]) -> None:
     """Fetch pages and join them; fails once."""
     if ctx.attempt == 1:
         raise RuntimeError("not yet")
@@ -42,7 +42,7 @@ def fetch(page: str) -> str:
 
 
 @job("join")
-def join_pages(first: str, ctx: Context) -> dict[str, Any]:
+def join_pages(ctx: Context, first: str) -> dict[str, Any]:
     """Say what became of the pages."""
     error = ctx.attempt_error("page-missing")
     return {

@@ -35,11 +35,6 @@ MOST_COUNTED = 1_000
 ErrorDetail = Literal["type", "message", "full"]
 """How much of an exception, or of another reason, the job of an alert is told."""
 _ENDED_AFTER_MS = 60_000
-_AFTERWARDS_MS = 60_000
-"""What happens to a worker so soon after it ran an alert's job is taken for a consequence."""
-_BEGINNING = frozenset({Kind.WORKER_STARTED, Kind.WORKER_READY})
-"""What happens to the next process of a slot."""
-_REPLACING = _BEGINNING | {Kind.WORKER_EXITED}
 
 
 class AlertCondition(StrEnum):
@@ -282,42 +277,3 @@ def changed(rule: AlertRule, state: RuleState) -> RuleState:
 
 def _seen(last: Occurrence) -> Seen:
     return Seen(last.kind, last.at_ms, type=last.about.type, queue=last.about.queue)
-
-
-class AlertRun(msgspec.Struct, frozen=True):
-    """A run of a job of the queue `alerts`, by a process of a slot."""
-
-    worker: str
-    pid: int
-    host: str | None
-    """None: the process is gone, and several hosts have a slot of that name."""
-    started_ms: int
-    ended_ms: int | None
-    """None: it goes on."""
-    died: bool = False
-    """Whether the process died in it."""
-
-
-def is_of_alerts(seen: Seen, runs: Iterable[AlertRun]) -> bool:
-    """Return whether what happened to a worker may be a consequence of an alert's job.
-
-    After a job that has ended well, its worker may be replaced (`max_jobs`). That it hangs or is
-    fatal has another cause then, which an alert must report.
-    """
-    return any(_is_of_run(seen, run) and _is_during(seen.at_ms, run) for run in runs)
-
-
-def _is_of_run(seen: Seen, run: AlertRun) -> bool:
-    if seen.worker != run.worker:
-        return False
-    if run.ended_ms is not None and not run.died and seen.kind not in _REPLACING:
-        return False
-    if run.host is not None and seen.host is not None:
-        return seen.host == run.host
-    return seen.pid == run.pid or seen.kind in _BEGINNING
-
-
-def _is_during(at_ms: int, run: AlertRun) -> bool:
-    return run.started_ms <= at_ms and (
-        run.ended_ms is None or at_ms <= run.ended_ms + _AFTERWARDS_MS
-    )

@@ -19,7 +19,6 @@ from orpheus.shared.domain.alerts import (
     WEBHOOK_TYPE,
     AlertCondition,
     AlertRule,
-    AlertRun,
     Decision,
     Occurrence,
     RuleState,
@@ -28,7 +27,6 @@ from orpheus.shared.domain.alerts import (
     closed,
     decide,
     is_of,
-    is_of_alerts,
     next_alert_ms,
     opened,
     refused,
@@ -51,8 +49,6 @@ _BURST_S = 0.1
 _NO_WEBHOOK = (
     'needs the job type webhook: add its module, "orpheus.worker.handlers", to jobs.modules'
 )
-_RUNS_MS = 10 * 60_000
-"""How far back to look for runs of alerts' jobs: events may be read late."""
 
 
 def fire_alerts(store: Store, settings: StoredSettings) -> float:
@@ -92,7 +88,7 @@ class _Look:
     def events_for(self, row: AlertRow) -> Iterator[Seen]:
         """Yield the events that a rule counts, in order."""
         for seen in self._events:
-            if seen.seq > row.seq and is_of(row.rule, seen) and not self._is_of_alerts(seen):
+            if seen.seq > row.seq and is_of(row.rule, seen):
                 yield seen
 
     def holding_for(self, rule: AlertRule, state: RuleState) -> Iterator[Seen]:
@@ -102,23 +98,16 @@ class _Look:
         if AlertCondition.QUEUE_LATE in rule.on and rule.within_s is not None:
             yield from (one for one in self._late(rule, rule.within_s) if is_of(rule, one))
         if AlertCondition.SUPERVISOR_DEGRADED in rule.on:
-            yield from (one for one in self._degraded if not self._is_of_alerts(one))
+            yield from self._degraded
             # On a lost host nothing can be seen, so a condition lasts, unless it was gone before.
             lasting = {*state.holding} - state.gone_ms.keys()
             if lasting:
                 yield from (one for one in self._abandoned if one.name in lasting)
 
-    def _is_of_alerts(self, seen: Seen) -> bool:
-        return seen.worker is not None and is_of_alerts(seen, self._runs)
-
     @cached_property
     def types(self) -> dict[str, TypeRow]:
         """The job types, by name."""
         return {row.name: row for row in self.store.types.all()}
-
-    @cached_property
-    def _runs(self) -> list[AlertRun]:
-        return self.store.alerts.runs_of_alerts(self.now_ms - _RUNS_MS)
 
     def _holds(self, kind: AlertCondition, subject: str, about: Topic) -> Seen:
         return Seen(

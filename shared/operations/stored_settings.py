@@ -29,6 +29,7 @@ def write_settings(store: Store, settings: StoredSettings) -> None:
         refused = refused_entries({row.name: row for row in store.types.all()}, settings)
         if refused:
             raise ConfigurationError(*(f"{table}: {why}" for (table, _), why in refused.items()))
+    store.events.last_seq()  # numbers the events so far, which new rules of alerts do not count
     with store.write(durable=False):
         store.queues.configure(settings.queues)
         store.schedules.configure(settings.schedules)

@@ -12,7 +12,7 @@ import msgspec
 from orpheus.shared.domain.jobs import Outcome, Status
 from orpheus.shared.domain.serving import EVERY_QUEUE
 from orpheus.shared.process.doorbells import Doorbells
-from orpheus.shared.storage.totals import ENDED, MeasuredAttempt, rows_by_type, rows_of_all
+from orpheus.shared.storage.totals import ENDED, MeasuredAttempt, rows_by_type
 
 _MINUTE_MS = 60_000
 
@@ -127,21 +127,20 @@ class AtCommit(msgspec.Struct):
     def take_counts(self, now_ms: int) -> list[tuple[str, _Rows]]:
         """Return (query of counts.sql, its rows) for the gathered counts, and forget them."""
         minute = now_ms // _MINUTE_MS  # of the commit: a job may have ended a moment before it
-        ended: Counter[str] = Counter()
-        for (_, _, status), n in self.ended.items():
-            ended[status] += n
-        by_type = rows_by_type(self.attempts)
+        ended: Counter[tuple[str, str]] = Counter()
+        for (_, job_type, status), n in self.ended.items():
+            ended[job_type, status] += n
+        totals = [
+            *rows_by_type(self.attempts),
+            *((job_type, ENDED, status, 0, n, 0, 0) for (job_type, status), n in ended.items()),
+        ]
         rows: list[tuple[str, _Rows]] = [
             ("change-count", [(*key, n) for key, n in self.changes.items() if n]),
             (
                 "add-finished",
                 [(minute, *key, n, self.ran_ms[key]) for key, n in self.ended.items()],
             ),
-            (
-                "add-total",
-                [*((ENDED, status, 0, n, 0) for status, n in ended.items()), *rows_of_all(by_type)],
-            ),
-            ("add-type-total", [*by_type]),
+            ("add-type-total", [*totals]),
         ]
         self.changes.clear()
         self.ended.clear()

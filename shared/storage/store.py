@@ -84,7 +84,7 @@ class Store:
         self.errors = Errors(database)
         self.bulk = Bulk(database, self.jobs, self.lists, dependencies, keys)
         self.schedules = Schedules(database, events, enqueue)
-        self.alerts = Alerts(database, enqueue)
+        self.alerts = Alerts(database, events, enqueue)
         self.idempotency = Idempotency(database)
         self.outboxes = Outboxes(database)
         queues, held = self.queues, self.quarantines

@@ -26,8 +26,6 @@ ENDED, WAITED, RAN = "ended", "waited", "ran"
 
 TypeTotal = tuple[str, str, str, int, int, int, int]
 """Type, measure, outcome, bucket, how many, their sum, the largest of them."""
-Row = tuple[str, str, int, int, int]
-"""Measure, outcome, bucket, how many, milliseconds in all."""
 
 
 class Histogram(msgspec.Struct, frozen=True):
@@ -42,7 +40,7 @@ def histograms_of(rows: Iterable[tuple[str, int, int, int]]) -> dict[str, Histog
     counts: dict[str, list[int]] = {}
     sums_ms: Counter[str] = Counter()
     for outcome, bucket, n, sum_ms in rows:
-        counts.setdefault(outcome, [0] * (len(BOUNDS_S) + 1))[bucket] = n
+        counts.setdefault(outcome, [0] * (len(BOUNDS_S) + 1))[_COARSE[bucket]] += n
         sums_ms[outcome] += sum_ms
     return {outcome: Histogram(counts[outcome], sums_ms[outcome] / 1000) for outcome in counts}
 
@@ -100,17 +98,6 @@ def rows_by_type(attempts: Iterable[MeasuredAttempt]) -> list[TypeTotal]:
         if rss_bytes is not None:
             add((type_, MEMORY, "", 0), rss_bytes)
     return [(*key, n, total, most) for key, (n, total, most) in found.items()]
-
-
-def rows_of_all(by_type: Iterable[TypeTotal]) -> list[Row]:
-    """Return what a transaction adds to the times of all types together, in their buckets."""
-    found: dict[tuple[str, str, int], list[int]] = {}
-    for _, measure, outcome, bucket, n, sum_ms, _ in by_type:
-        if measure in (WAITED, RAN):
-            counted = found.setdefault((measure, outcome, _COARSE[bucket]), [0, 0])
-            counted[0] += n
-            counted[1] += sum_ms
-    return [(*key, n, sum_ms) for key, (n, sum_ms) in found.items()]
 
 
 class Bucket(msgspec.Struct, frozen=True):
@@ -177,6 +164,8 @@ def figures_of(rows: Iterable[TypeTotal]) -> list[TypeFigures]:
     times: dict[tuple[str, str], dict[int, Bucket]] = defaultdict(dict)
     peaks: dict[str, int] = {}
     for name, measure, outcome, index, n, total, most in rows:
+        if measure == ENDED:
+            continue
         if measure == MEMORY:
             peaks[name] = most
             continue

@@ -12,7 +12,7 @@ from orpheus.shared.domain.alerts import AlertRule, ErrorDetail, RuleState, deci
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.job_filter import JobFilter
-from orpheus.shared.domain.jobs import Holder, NewJob
+from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.operations.alerts import refused_alerts
 from orpheus.shared.storage import Store
 from tests.contract.alert_rules import LATE, MINUTE_MS, NOTIFY, RULE, SETTINGS, alerts, look
@@ -140,31 +140,6 @@ def test_jobs_of_alerts_fire_no_rule(store: Store, fail: Fail) -> None:
     store.jobs.submit(NewJob("notify", queue="alerts", run_at_ms=1))
     look(store)
     assert len(alerts(store)) == 2
-
-
-def record(store: Store, kind: Kind, slot: str, pid: int, host: str = "here") -> None:
-    body = {"host": host, "slot": slot, "pid": pid, "incarnation": "life", "reason": "killed"}
-    store.events.record(kind, body)
-
-
-def test_the_death_of_a_worker_that_ran_an_alert_fires_no_rule(
-    store: Store, submit: Any, lease: Any, holder: Holder, clock: Any
-) -> None:
-    store.alerts.configure([replace(RULE, on=("worker.exited",))])
-    submit("notify", queue="alerts")
-    lease(queues=("alerts",))
-    record(store, Kind.WORKER_EXITED, holder.slot, holder.pid)
-    store.leases.free(holder.incarnation, None)
-    clock.advance(1000)
-    look(store)
-    assert len(alerts(store)) == 1, "only the job that was there before"
-    record(store, Kind.WORKER_EXITED, "default-2", 9)
-    look(store)
-    told = alerts(store)[0]["alert"]
-    assert (told["text"], told["worker"]) == (
-        "ops: default-2 on here has ended: killed",
-        "default-2",
-    )
 
 
 def test_events_that_were_deleted_unread_count_for_nothing(

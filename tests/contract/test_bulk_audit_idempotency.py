@@ -27,18 +27,6 @@ def test_only_what_was_seen_and_counted_is_changed(store: Store, submit: Submit)
     assert store.jobs.get(newer).status is Status.PENDING
 
 
-def test_whether_it_would_change_any_job_is_told_without_a_count(
-    store: Store, submit: Submit
-) -> None:
-    first, second = submit(type="a"), submit(type="b")
-    store.jobs.cancel(second)
-    assert not store.bulk.would_change(BulkAction.RETRY, JobFilter(), first)
-    assert store.bulk.would_change(BulkAction.RETRY, JobFilter(), second)
-    assert store.bulk.would_change(BulkAction.RETRY, JobFilter(type="b"), None)
-    assert not store.bulk.would_change(BulkAction.RETRY, JobFilter(type="a"), None)
-    assert not store.bulk.would_change(BulkAction.RETRY, JobFilter(type="b", queue="mail"), None)
-
-
 def test_another_count_than_expected_changes_nothing(store: Store, submit: Submit) -> None:
     submit()
     with pytest.raises(CountChanged, match="1 jobs match now, 2 were expected"):
@@ -123,7 +111,6 @@ def test_jobs_whose_dependency_stays_failed_are_not_retried_nor_counted(store: S
     load, report, _ = flow(store)
     store.bulk.change(BulkAction.CANCEL, JobFilter(), by="cli")
     assert store.bulk.count(BulkAction.RETRY, JobFilter(type="load"), None) == 0
-    assert not store.bulk.would_change(BulkAction.RETRY, JobFilter(type="load"), None)
     with pytest.raises(TransitionRefused, match="which is cancelled: retry that first"):
         store.jobs.retry(load)
     assert store.bulk.count(BulkAction.RETRY, JobFilter(type="report"), None) == 1

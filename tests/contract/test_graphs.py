@@ -60,20 +60,3 @@ def test_of_too_many_jobs_the_nearest_are_told_and_that_there_are_more(store: St
 def test_of_a_job_that_is_not_there_there_is_no_graph(store: Store) -> None:
     with pytest.raises(NotFound):
         store.graphs.around(7)
-
-
-def test_jobs_that_ended_because_of_a_job_are_counted_until_they_are_live_again(
-    store: Store,
-) -> None:
-    for others in ((), (1,), (2,), (1,)):
-        store.jobs.submit(NewJob("noop", depends_on=others))
-    assert store.graphs.ended_with(1) == 0
-    store.jobs.cancel(4)
-    ended_ms = store.jobs.cancel(1)[0].finished_at_ms
-    assert ended_ms is not None
-    assert store.graphs.ended_with(1, ended_ms) == 2, "job 4 was cancelled by itself"
-    assert store.graphs.ended_with(1, ended_ms + 60_000) == 0
-    store.jobs.retry(1)
-    assert store.graphs.ended_with(1) == 2
-    store.jobs.retry(2)
-    assert (store.graphs.ended_with(1), store.graphs.ended_with(2)) == (0, 1)

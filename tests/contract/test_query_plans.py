@@ -72,13 +72,12 @@ HOT = {
     ("why.sql", "come-due"): "jobs_scheduled (run_at_ms<?)",
     ("why.sql", "come-due-before"): "jobs_scheduled (run_at_ms<?)",
     ("why.sql", "held-queues"): "jobs_held",
-    ("counts.sql", "due-of-queues"): "jobs_parked (queue=?)",
+    ("counts.sql", "due-of-queue"): "jobs_parked (queue=?)",
     ("why.sql", "first-parked"): "COVERING INDEX jobs_parked (queue=?)",
     ("counts.sql", "only-failed"): "COVERING INDEX jobs_failed (type=? AND error_type>?)",
     ("alerts.sql", "seen"): "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
     ("alerts.sql", "late-jobs"): "jobs_due (queue=?)",
     ("alerts.sql", "late-delayed-jobs"): "jobs_scheduled (run_at_ms<?)",
-    ("alerts.sql", "runs-of-alerts"): "SEARCH runs USING PRIMARY KEY (job_id=?)",
     ("alerts.sql", "deliveries"): "jobs_by_queue (queue=? AND id=? AND rowid=?)",
     ("retention.sql", "expired-jobs"): "jobs_ended",
     ("retention.sql", "expired-key"): "idempotency_keys_by_age",
@@ -89,7 +88,8 @@ HOT = {
 SORTS = {
     "leases-of", "expired-leases", "parked-and-next", "leased-before", "running-of-queue",
     "running-of-key", "late-delayed-jobs", "late-jobs", "links-of-graph", "last-runs",
-    "only-failed", "deliveries", "first-parked", "come-due", "come-due-before", "held-queues",
+    "only-failed", "deliveries", "running-jobs", "first-parked", "come-due",
+    "come-due-before", "held-queues",
 }  # fmt: skip
 
 

@@ -45,28 +45,22 @@ SELECT queue, count(*) FROM (
     WHERE status = 'pending' AND is_due = 0 AND run_at_ms < ? ORDER BY run_at_ms LIMIT ?) AS late
 GROUP BY queue;
 
--- name: runs-of-alerts
--- Of the newest jobs of a queue: the runs that go on, and those that ended since a time, with whether
--- the process died. Of a process that is gone, the host is known if only one has such a slot.
-WITH newest AS (
-    SELECT id, status, worker, worker_pid, started_at_ms, finished_at_ms, lease_incarnation
-    FROM orpheus.jobs WHERE {in-queue} ORDER BY queue DESC, id DESC LIMIT ?3),
-runs AS (
-    SELECT worker, worker_pid AS pid, started_at_ms, CAST(NULL AS bigint) AS ended_at_ms, 0 AS died,
-        (SELECT host FROM orpheus.processes WHERE incarnation = lease_incarnation) AS host
-    FROM newest WHERE status = 'in_progress'
-    UNION ALL
-    SELECT worker, worker_pid, started_at_ms, finished_at_ms, 0, NULL
-    FROM newest WHERE status = 'done' AND finished_at_ms >= ?2
-    UNION ALL
-    SELECT runs.worker, runs.pid, runs.started_at_ms, runs.finished_at_ms,
-        CASE WHEN runs.outcome IN ('crashed', 'timed_out', 'lost') THEN 1 ELSE 0 END, NULL
-    FROM newest CROSS JOIN orpheus.ended_attempts AS runs ON runs.job_id = newest.id
-    WHERE runs.finished_at_ms >= ?2)
-SELECT worker, pid, started_at_ms, ended_at_ms, died,
-    coalesce(
-        host,
-        (SELECT min(host) FROM orpheus.slots WHERE slot = runs.worker HAVING count(*) = 1),
-        (SELECT min(host) FROM orpheus.processes
-        WHERE slot = runs.worker AND pid = runs.pid HAVING count(*) = 1))
-FROM runs;
+-- name: seen
+-- The events of some kinds in a range, in order.
+SELECT seq, at_ms, kind, body FROM orpheus.events
+WHERE seq > ? AND seq <= ? AND kind IN (SELECT value FROM {listed-names} AS wanted) ORDER BY seq;
+
+-- name: deliveries
+-- Of the newest jobs of a rule up to its last, those that are done or were tried in vain, newest first. A
+-- rule whose last job is gone has none: one that it followed may be left, as failed jobs are kept for
+-- longer. Jobs of others may have the same tag: up to ?4 of them are passed over.
+SELECT tag, jobs.id, created_at_ms, status, error_type, error_message FROM (
+    SELECT tag, job_id FROM (
+        SELECT tag, job_id FROM orpheus.job_tags WHERE tag = ?1 AND job_id <= ?2
+        ORDER BY job_id DESC LIMIT ?4) AS tagged
+    WHERE EXISTS (SELECT 1 FROM orpheus.jobs AS alert WHERE alert.queue = ?3 AND alert.id = job_id)
+    ORDER BY job_id DESC LIMIT ?5) AS newest
+CROSS JOIN orpheus.jobs ON jobs.id = job_id
+WHERE (status = 'done' OR (error_type IS NOT NULL AND status <> 'cancelled'))
+    AND EXISTS (SELECT 1 FROM orpheus.jobs AS last WHERE last.id = ?2)
+ORDER BY jobs.id DESC;

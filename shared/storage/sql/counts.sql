@@ -47,3 +47,36 @@ FROM orpheus.finished_per_minute WHERE minute >= ?1 GROUP BY queue;
 -- How many jobs of a queue have at least this id, up to a number.
 SELECT count(*) FROM (
     SELECT 1 FROM orpheus.jobs INDEXED BY jobs_by_queue WHERE queue = ? AND id >= ? LIMIT ?) AS counted;
+
+-- name: latest-runs
+-- When the jobs of a status that ended last were due, free to run, started, and ended their last attempt.
+SELECT finished_at_ms, run_at_ms, freed_at_ms, started_at_ms, {ran-until-column}
+FROM orpheus.jobs INDEXED BY jobs_ended
+WHERE finished_at_ms IS NOT NULL AND status = ? ORDER BY finished_at_ms DESC LIMIT ?;
+
+-- name: due-of-queue
+-- How many jobs of a queue are due: those that may be leased, and those that wait for room of their key,
+-- each counted up to a number.
+SELECT ?1, (
+    SELECT count(*) FROM (
+        SELECT 1 FROM orpheus.jobs INDEXED BY jobs_due
+        WHERE status = 'pending' AND is_due = 1 AND is_parked = 0 AND {in-queue}
+        ORDER BY queue, priority DESC, run_at_ms, id LIMIT ?2) AS free) + (
+    SELECT count(*) FROM (
+        SELECT 1 FROM orpheus.jobs INDEXED BY jobs_parked
+        WHERE is_parked = 1 AND queue = ?1 LIMIT ?2) AS parked);
+
+-- name: type-totals
+-- What all types cost, and how their jobs ended.
+SELECT type, measure, outcome, bucket, CAST(sum(n) AS bigint), CAST(sum(total) AS bigint), max(most)
+FROM orpheus.type_totals GROUP BY type, measure, outcome, bucket;
+
+-- name: totals
+-- The totals of one measure, of all types together.
+SELECT outcome, bucket, CAST(sum(n) AS bigint), CAST(sum(total) AS bigint)
+FROM orpheus.type_totals WHERE measure = ? GROUP BY outcome, bucket;
+
+-- name: counts
+-- The number of jobs by queue and status.
+SELECT queue, status, CAST(sum(n) AS bigint) FROM orpheus.job_counts
+GROUP BY queue, status ORDER BY queue, status;

@@ -123,3 +123,44 @@ FROM orpheus.jobs INDEXED BY jobs_by_status
     CROSS JOIN orpheus.job_dependencies ON job_dependencies.job_id = jobs.id AND job_dependencies.waits = 1
     CROSS JOIN orpheus.jobs AS others ON others.id = job_dependencies.depends_on
 WHERE jobs.status = 'blocked' AND jobs.has_dependents = 1 AND others.status = 'blocked';
+
+-- name: insert-dependencies
+-- Record what the new jobs of a JSON list of ids wait for, as their rows say.
+INSERT INTO orpheus.job_dependencies (job_id, depends_on)
+SELECT jobs.id, needed.value
+FROM {listed-ids} AS new CROSS JOIN orpheus.jobs ON jobs.id = new.value
+    CROSS JOIN {listed-dependencies} AS needed ON true;
+
+-- name: end-late
+-- The jobs of `first-late` wait now. One that has ended by now stays stored for those that wait for it,
+-- and so does one that another transaction has locked, as it may be ending.
+DELETE FROM orpheus.cascades WHERE job_id IN (
+    SELECT id FROM orpheus.jobs
+    WHERE id IN (SELECT value FROM {listed-ids} AS late)
+        AND status IN ('blocked', 'pending', 'in_progress')
+    FOR NO KEY UPDATE SKIP LOCKED);
+
+-- name: blocked-by
+-- Lock the blocked jobs that depend on a job and do not wait for it.
+SELECT jobs.id FROM orpheus.job_dependencies INDEXED BY job_dependents
+    CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
+WHERE job_dependencies.depends_on = ? AND waits = 0 AND jobs.status = 'blocked'
+ORDER BY jobs.id FOR NO KEY UPDATE OF jobs;
+
+-- name: wait-again
+-- A job that had ended is retried: these blocked jobs wait for it again.
+UPDATE orpheus.jobs SET waits_for = waits_for + 1
+WHERE status = 'blocked' AND id IN (SELECT value FROM {listed-ids} AS blocked);
+
+-- name: wait-for-retried
+-- The same in the list of what they depend on.
+UPDATE orpheus.job_dependencies SET waits = 1
+WHERE depends_on = ? AND waits = 0 AND job_id IN (SELECT value FROM {listed-ids} AS blocked);
+
+-- name: wait-for-live
+-- A retried job waits for those of its dependencies that are live. They are locked.
+UPDATE orpheus.job_dependencies SET waits = CASE WHEN EXISTS (
+    SELECT 1 FROM orpheus.jobs
+    WHERE jobs.id = job_dependencies.depends_on
+        AND jobs.status IN ('blocked', 'pending', 'in_progress')) THEN 1 ELSE 0 END
+WHERE job_id = ?;

@@ -14,17 +14,20 @@ SELECT id FROM before_it LIMIT ?;
 SELECT id, type, status, attempt, progress FROM orpheus.jobs
 WHERE id IN (SELECT value FROM {listed-ids} AS shown) ORDER BY id;
 
--- name: ended-with
--- Count the jobs that ended because a job did, directly or through others, since a time. Who was
--- cancelled by somebody has at most the error of an earlier end.
-WITH RECURSIVE ended (id) AS (
-    SELECT ?1
+-- name: jobs-after
+-- The same of what waits for the job.
+WITH RECURSIVE after_it (id) AS (
+    SELECT job_id FROM orpheus.job_dependencies WHERE depends_on = ?
     UNION
-    SELECT jobs.id FROM ended
+    SELECT job_dependencies.job_id FROM after_it
         CROSS JOIN orpheus.job_dependencies INDEXED BY job_dependents
-            ON job_dependencies.depends_on = ended.id
-        CROSS JOIN orpheus.jobs ON jobs.id = job_dependencies.job_id
-    WHERE jobs.status IN ('failed', 'cancelled') AND jobs.cancel_requested = 0
-        AND jobs.finished_at_ms >= ?2 AND jobs.error_type = 'DependencyFailed'
-        AND jobs.error_message LIKE 'it depended on a job: job ' || ended.id || ' is %')
-SELECT count(*) - 1 FROM ended;
+            ON job_dependencies.depends_on = after_it.id)
+SELECT id FROM after_it LIMIT ?;
+
+-- name: links-of-graph
+-- Which of these jobs depend on which. Because of the +, SQLite reads what each depends on instead of
+-- probing the index for each pair.
+SELECT job_id, depends_on FROM orpheus.job_dependencies
+WHERE job_id IN (SELECT value FROM {listed-ids} AS shown)
+    AND +depends_on IN (SELECT value FROM {listed-ids} AS shown)
+ORDER BY job_id, depends_on;

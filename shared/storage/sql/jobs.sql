@@ -31,13 +31,6 @@ WHERE jobs.unique_key IS NOT NULL AND jobs.finished_at_ms IS NULL;
 CASE WHEN payload <> '' THEN payload ELSE (
         SELECT payload FROM orpheus.large_payloads WHERE job_id = jobs.id) END
 
--- part: ran-until-column
--- When the last attempt ended: a cancel or a lost worker ends a job later.
-CASE WHEN status IN ('failed', 'cancelled') THEN (
-        SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
-        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
-    ELSE finished_at_ms END AS ran_until_ms
-
 -- part: columns-after-result
 -- The fields of Job (shared/domain/jobs.py) from `error` on.
 {error-column},
@@ -177,3 +170,18 @@ SELECT max(id) FROM orpheus.jobs;
 -- name: among-ids
 -- A condition: the id is in a JSON list.
 jobs.id IN (SELECT value FROM {listed-ids} AS wanted)
+
+-- name: known-ids
+-- Those of a JSON list of ids that a job has. It cannot be deleted until the transaction ends.
+SELECT jobs.id FROM {listed-ids} AS wanted CROSS JOIN orpheus.jobs ON jobs.id = wanted.value
+ORDER BY jobs.id FOR KEY SHARE OF jobs;
+
+-- name: running-jobs
+-- The running job of each incarnation: that of its smallest token, as the others are newer, or
+-- prefetched.
+SELECT id, type, worker, incarnation, started_at_ms, progress, message, in_progress, crashes FROM (
+    SELECT id, type, worker, lease_incarnation AS incarnation, started_at_ms, progress, message,
+        count(*) OVER (PARTITION BY lease_incarnation) AS in_progress, crashes,
+        row_number() OVER (PARTITION BY lease_incarnation ORDER BY lease_token) AS place
+    FROM orpheus.jobs INDEXED BY jobs_leased WHERE status = 'in_progress') AS leased
+WHERE place = 1;

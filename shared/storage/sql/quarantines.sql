@@ -56,14 +56,10 @@ UPDATE orpheus.quarantines SET released_ms = ?2 WHERE type = ?1 AND released_ms 
 -- A released type some of whose jobs may still be held back.
 SELECT type FROM orpheus.quarantines WHERE released_ms IS NOT NULL LIMIT 1;
 
--- name: held-jobs
--- The first jobs of a type that are held back.
-SELECT id FROM orpheus.jobs INDEXED BY jobs_held
-WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ?;
-
 -- name: end-quarantine
 -- None of its jobs is held back any more.
-DELETE FROM orpheus.quarantines WHERE type = ? AND released_ms IS NOT NULL;
+DELETE FROM orpheus.quarantines WHERE type = ? AND released_ms IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM orpheus.jobs INDEXED BY jobs_held WHERE is_parked = 2 AND jobs.type = quarantines.type);
 
 -- name: changed-code
 -- Quarantined types that have other code now, and since when.
@@ -71,3 +67,24 @@ SELECT quarantines.type, code_since_ms FROM orpheus.quarantines
     JOIN orpheus.job_types ON name = quarantines.type AND is_newest = 1
 WHERE released_ms IS NULL AND job_types.code <> quarantines.code AND job_types.code <> ''
 ORDER BY quarantines.type;
+
+-- name: hold
+-- Stay pending: their type is quarantined. Of a JSON list of jobs, those that another transaction has locked
+-- are left to it, as it may wait for the lock that is held here. Returns those that are held back now.
+UPDATE orpheus.jobs SET is_parked = 2
+WHERE coalesce(status, '') = 'pending' AND id IN (
+    SELECT jobs.id FROM {listed-ids} AS met CROSS JOIN orpheus.jobs ON jobs.id = met.value
+    WHERE coalesce(status, '') = 'pending' AND is_due = 1 AND is_parked = 0 AND jobs.type IN (
+        SELECT type FROM orpheus.quarantines WHERE released_ms IS NULL)
+    FOR NO KEY UPDATE OF jobs SKIP LOCKED)
+RETURNING id;
+
+-- name: held-jobs
+-- The first jobs of a type that are held back. Those that another transaction has locked are left to the
+-- next time.
+SELECT id FROM orpheus.jobs INDEXED BY jobs_held
+WHERE is_parked = 2 AND type = ? ORDER BY priority DESC, run_at_ms, id LIMIT ? FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: let-go
+-- Stays pending: its type was released. What it was held back for is no wait: see jobs.py.
+UPDATE orpheus.jobs SET is_parked = 0, freed_at_ms = ? WHERE id = ? AND status = 'pending' AND is_parked = 2;

@@ -39,3 +39,9 @@ SELECT name, by, reason, at_ms FROM orpheus.schedules CROSS JOIN orpheus.audit O
     SELECT id FROM orpheus.audit AS one INDEXED BY audit_by_target
     WHERE target = 'schedule ' || name AND action = 'pause' ORDER BY id DESC LIMIT 1)
 WHERE paused = 1;
+
+-- name: last-runs
+-- The last five jobs with a tag, newest first.
+SELECT tag, jobs.id, created_at_ms, status, started_at_ms, {ran-until-column}, error_type
+FROM orpheus.job_tags CROSS JOIN orpheus.jobs ON jobs.id = job_id
+WHERE tag = ? ORDER BY job_id DESC LIMIT 5;

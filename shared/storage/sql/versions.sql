@@ -75,3 +75,13 @@ WHERE role = 'worker' AND ready = 1 AND name = ?1 AND ' ' || ?2 || ' ' LIKE '% '
 -- Is the newest version of a type one of these?
 SELECT 1 FROM orpheus.job_types
 WHERE name = ?1 AND is_newest = 1 AND ' ' || ?2 || ' ' LIKE '% ' || version || ' %';
+
+-- name: await
+-- Stay pending: the worker that has met them cannot read them. Of a JSON list, as in `hold`
+-- (quarantines.sql). Returns those that are parked now.
+UPDATE orpheus.jobs SET is_parked = 3
+WHERE coalesce(status, '') = 'pending' AND id IN (
+    SELECT jobs.id FROM {listed-ids} AS met CROSS JOIN orpheus.jobs ON jobs.id = met.value
+    WHERE coalesce(status, '') = 'pending' AND is_due = 1 AND is_parked = 0 AND versions IS NOT NULL
+    FOR NO KEY UPDATE OF jobs SKIP LOCKED)
+RETURNING id;

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from orpheus.shared.domain.alerts import (
     ALERTS_QUEUE,
     AlertRule,
-    AlertRun,
     Occurrence,
     OpenAlert,
     RuleState,
@@ -30,8 +29,8 @@ from orpheus.shared.domain.jobs import JobError, NewJob, Status
 from orpheus.shared.storage.data import AlertRow
 from orpheus.shared.storage.database import Database, Row, read_back
 from orpheus.shared.storage.verbs.enqueue import Enqueue
+from orpheus.shared.storage.verbs.events import Events
 
-_NEWEST_JOBS = 200
 _NEWEST_OF_RULE = 100
 _MOST_TAGGED = 2_000
 """Jobs with the name of a rule as a tag, whoever has submitted them."""
@@ -41,8 +40,9 @@ _LISTS_OF_RULE = ("on", "types", "queues")
 class Alerts:
     """Stores the rules, and reads what they look at."""
 
-    def __init__(self, database: Database, enqueue: Enqueue) -> None:
+    def __init__(self, database: Database, events: Events, enqueue: Enqueue) -> None:
         self._database = database
+        self._events = events
         self._enqueue = enqueue
         self._sql = database.sql("alerts.sql")
         self.in_trouble: set[str] = set()
@@ -54,6 +54,7 @@ class Alerts:
         One of which only the payload has changed goes on: else who reads `GET /alerts` could guess
         its webhook.
         """
+        newest_seq = self._events.last_seq()
         with self._database.write(durable=False):
             rows = self._database.all(self._sql["rules-to-change"])
             known = {row.rule.name: row for row in map(_row_of, rows)}
@@ -62,17 +63,17 @@ class Alerts:
             for rule in sorted(rules, key=lambda one: one.name):  # as all do, or two would deadlock
                 before = known.get(rule.name)
                 if before is None or before.rule != rule:
-                    seq, state = self._begun(rule, before)
+                    seq, state = self._begun(rule, before, newest_seq)
                     values = (json.dumps(msgspec.to_builtins(rule)), seq, _text_of(state))
                     self._database.run(self._sql["put-rule"], rule.name, *values)
 
-    def _begun(self, rule: AlertRule, before: AlertRow | None) -> tuple[int, RuleState]:
+    def _begun(
+        self, rule: AlertRule, before: AlertRow | None, newest_seq: int
+    ) -> tuple[int, RuleState]:
         """Return the event and the state from which a rule that is new or has changed goes on."""
         if before is not None and replace(before.rule, payload=rule.payload) == rule:
             return before.seq, before.state
-        newest_seq = int(self._database.value(self._sql["newest-seq"]) or 0)
-        state = RuleState() if before is None else changed(rule, before.state)
-        return newest_seq, state
+        return newest_seq, RuleState() if before is None else changed(rule, before.state)
 
     def all(self) -> list[AlertRow]:
         """Return every rule, by name."""
@@ -100,10 +101,7 @@ class Alerts:
     def seen(self, after: int, up_to: int, kinds: Collection[str]) -> list[Seen]:
         """Return the events of these kinds with a seq in that range, in order."""
         rows = self._database.all(self._sql["seen"], after, up_to, json.dumps(sorted(kinds)))
-        return [
-            Seen(kind, at_ms, seq, job_type, queue, worker=slot, host=host, pid=pid)
-            for seq, at_ms, kind, job_type, queue, slot, host, pid in rows
-        ]
+        return [_seen_of(*row) for row in rows]
 
     def event(self, seq: int) -> tuple[int | None, str] | None:
         """Return the job's id and the body of an event; None: it has been deleted."""
@@ -124,16 +122,6 @@ class Alerts:
             late[queue] += int(self._database.value(sql, queue, since_ms, at_least))
         return sorted(q for q, n in late.items() if n >= at_least and q != ALERTS_QUEUE)
 
-    def runs_of_alerts(self, since_ms: int) -> list[AlertRun]:
-        """Return the runs of alerts' jobs that go on, or have ended since that time."""
-        values = (ALERTS_QUEUE, since_ms, _NEWEST_JOBS)
-        return [
-            AlertRun(worker, pid, host, started_ms, ended_ms, died=bool(died))
-            for worker, pid, started_ms, ended_ms, died, host in self._database.all(
-                self._sql["runs-of-alerts"], *values
-            )
-        ]
-
     def deliveries(self, last_jobs: Mapping[str, int]) -> list[Delivery]:
         """Return the newest jobs of each of these rules that are done or were tried, newest first.
 
@@ -141,13 +129,23 @@ class Alerts:
         none if the last is gone, as nobody knows whether that was delivered. Cancelled ones are
         left out.
         """
-        values = (json.dumps(dict(last_jobs)), ALERTS_QUEUE, _NEWEST_OF_RULE, _MOST_TAGGED)
+        bounds = (ALERTS_QUEUE, _MOST_TAGGED, _NEWEST_OF_RULE)
+        rows = self._database.run_many(
+            self._sql["deliveries"], [(*rule, *bounds) for rule in last_jobs.items()]
+        )
         return [
             Delivery(rule, job_id, at_ms, Status(status), error and JobError(error, message or ""))
-            for rule, job_id, at_ms, status, error, message in self._database.all(
-                self._sql["deliveries"], *values
-            )
+            for rule, job_id, at_ms, status, error, message in rows
         ]
+
+
+def _seen_of(seq: int, at_ms: int, kind: str, body: str) -> Seen:
+    fields = json.loads(body)
+    about = kind.partition(".")[0]
+    job_type, queue = (fields.get("name" if about == of else of) for of in ("type", "queue"))
+    of_worker = (fields.get(name) for name in ("slot", "host", "pid"))
+    worker, host, pid = of_worker if about == "worker" else (None, None, None)
+    return Seen(kind, at_ms, seq, job_type, queue, worker=worker, host=host, pid=pid)
 
 
 def _text_of(state: RuleState) -> str:

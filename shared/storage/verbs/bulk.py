@@ -63,7 +63,6 @@ _LOCK_WAIT_MS = 200
 _NEXT_LOCK_WAIT_MS = 10
 """How long a step waits for another such job, once it has waited for one in vain."""
 _MOST_IN_A_STEP = 100_000
-_LOOKED_AT_ONCE = 100
 _MOST_NAMED = 20
 _DIGEST_CHARS = 12
 
@@ -89,19 +88,6 @@ class Bulk:
     def count(self, action: BulkAction, wanted: JobFilter, max_id: int | None) -> int:
         """Return how many jobs the action would change."""
         return len(self._matching(action, wanted, max_id))
-
-    def would_change(self, action: BulkAction, wanted: JobFilter, max_id: int | None) -> bool:
-        """Return whether the action would change any job: the first that it finds is enough."""
-        with self._database.snapshot():
-            cursor = self.first_cursor(max_id)
-            while True:
-                some, at = self._some(action, wanted, _LOOKED_AT_ONCE, cursor)
-                # A job that waits for one that stays failed is found, but not retried.
-                if some and self._with_linked(action, wanted, some, cursor.max_id):
-                    return True
-                if at is None:
-                    return False
-                cursor = cursor._replace(after=at.id)
 
     def first_cursor(self, max_id: int | None) -> BulkCursor:
         """Return where steps begin that change no job above `max_id`, or above the newest now."""

@@ -139,8 +139,10 @@ class Dependencies:
     def live_again(self, job_id: int) -> None:
         """Let the blocked jobs that depend on a retried job wait for it again."""
         self._database.run(self._sql["end-cascade"], job_id)
-        self._database.run(self._sql["wait-again"], job_id)
-        self._database.run(self._sql["wait-for-retried"], job_id)
+        rows = self._database.all(self._sql["blocked-by"], job_id)
+        blocked = json.dumps([row[0] for row in rows])
+        self._database.run(self._sql["wait-again"], blocked)
+        self._database.run(self._sql["wait-for-retried"], job_id, blocked)
 
     def wait_for_live(self, job_id: int) -> int:
         """Let a retried job wait for those of its dependencies that are live; return how many."""

@@ -137,8 +137,8 @@ class Enqueue:
         named = {one for new in new_jobs for one in new.depends_on if isinstance(one, int)}
         if not named:
             return
-        ids = json.dumps(list(named))
-        unknown = {row[0] for row in self._database.all(self._sql["unknown-ids"], ids)}
+        known = self._database.all(self._sql["known-ids"], json.dumps(list(named)))
+        unknown = named - {row[0] for row in known}
         problems = [
             FieldProblem(f"{pointer.format(n)}/depends_on/{position}", f"there is no job {one}")
             for n, new in enumerate(new_jobs)

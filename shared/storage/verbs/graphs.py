@@ -31,9 +31,5 @@ class Graphs:
             is_complete=len(chosen) == 1 + len({*before, *after}),
         )
 
-    def ended_with(self, job_id: int, since_ms: int = 0) -> int:
-        """Return how many jobs ended because this one did, since a time, and are not live again."""
-        return int(self._database.value(self._sql["ended-with"], job_id, since_ms) or 0)
-
     def _ids(self, query: str, job_id: int, most: int) -> list[int]:
         return [row[0] for row in self._database.all(self._sql[query], job_id, most)]

@@ -19,6 +19,7 @@ one then judges it anew. Parking and forgetting what is awaited hold the lock of
 """
 
 import heapq
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 
@@ -220,7 +221,8 @@ class Versions:
         self._database.run_many(
             self._sql["note-awaited"], sorted({(name, versions) for _, name, versions in jobs})
         )
-        parked = self._database.run_many(self._sql["await"], [(one[0],) for one in jobs])
+        ids = json.dumps([job_id for job_id, _, _ in jobs])
+        parked = self._database.all(self._sql["await"], ids)
         return frozenset(row[0] for row in parked)
 
     # Inside the transaction that ends a lease

@@ -12,6 +12,7 @@ once. So each job is parked a few times at most, whatever the order in which job
 Nothing is counted that a crash could leave wrong: the running jobs of a key are its leases.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -102,7 +103,7 @@ class Keys:
         """
         lock_quarantines(self._database)
         sql = self._database.sql("quarantines.sql")
-        parked = self._database.run_many(sql["hold"], [(one[2],) for one in left_out])
+        parked = self._database.all(sql["hold"], json.dumps([one[2] for one in left_out]))
         types = self._database.all(sql["quarantined-types"])
         return frozenset(row[0] for row in parked), frozenset(row[0] for row in types)
 

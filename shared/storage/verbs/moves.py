@@ -59,7 +59,6 @@ TABLES = (
     Table("events", ("seq",)),
     Table("job_counts", ("queue", "status"), sums=("n",)),
     Table("finished_per_minute", ("minute", "queue", "type", "status"), sums=("n", "ran_ms")),
-    Table("totals", ("measure", "outcome", "bucket"), sums=("n", "sum_ms")),
     Table(
         "type_totals",
         ("type", "measure", "outcome", "bucket"),

@@ -134,13 +134,12 @@ class Quarantines:
     def _let_go(self, job_type: str) -> None:
         now_ms = self._database.clock.wall_ms()
         rows = self._database.all(self._sql["held-jobs"], job_type, self.most_at_once)
-        freed = self._database.run_many(self._sql["let-go"], [(now_ms, row[0]) for row in rows])
-        self._database.at_commit.unparked.extend(row[0] for row in rows)
+        self._database.run_many(self._sql["let-go"], [(now_ms, row[0]) for row in rows])
+        freed = [row[0] for row in rows]
+        self._database.at_commit.unparked.extend(freed)
         if freed:
             # An event for each job: its last event tells since when it waits for a worker.
-            ids = {row[0] for row in freed}
-            in_order = [row[0] for row in rows if row[0] in ids]
-            self._events.record_jobs(Kind.JOB_UNBLOCKED, in_order, now_ms)
+            self._events.record_jobs(Kind.JOB_UNBLOCKED, freed, now_ms)
         if len(rows) < self.most_at_once:
             self._database.run(self._sql["end-quarantine"], job_type)
 

@@ -81,7 +81,7 @@ class Schedules:
         """Return the last five jobs of each that are still there, newest first, by its name."""
         names = {row.definition.tag: row.definition.name for row in schedules}
         found: dict[str, list[ScheduledRun]] = {row.definition.name: [] for row in schedules}
-        rows = self._database.all(self._sql["last-runs"], json.dumps(list(names)))
+        rows = self._database.run_many(self._sql["last-runs"], [(tag,) for tag in names])
         for tag, job_id, at_ms, status, *rest in rows:
             run = JobRun(Status(status), *rest)
             found[names[tag]].append(ScheduledRun(job_id, at_ms, run))

@@ -22,6 +22,8 @@ _RUN_MINUTES = 15
 """How many count for how long a job of a queue runs."""
 _MINUTE_MS = 60_000
 _MOST_CAME = 100_000
+_LATEST = 1_000
+"""How many jobs that ended last the percentiles are of."""
 
 
 class Stats:
@@ -152,12 +154,14 @@ class Stats:
 
     def latencies(self) -> tuple[Latency, Latency]:
         """Return how long jobs waited for a worker, and how long their last attempt ran."""
-        self._database.number_events()
-        rows = self._database.all(self._sql["latest-runs"])
+        newest = [(status, _LATEST) for status in (Status.DONE, Status.FAILED)]
+        rows = self._database.run_many(self._sql["latest-runs"], newest)
         started = [
             (started_ms - waits_since_ms(run_at_ms, freed_ms), ended_ms - started_ms)
-            for run_at_ms, freed_ms, started_ms, ended_ms in rows
-            if started_ms is not None
+            for _, run_at_ms, freed_ms, started_ms, ended_ms in sorted(
+                rows, key=lambda row: row[0]
+            )[-_LATEST:]
+            if started_ms is not None and ended_ms is not None
         ]
         waits = [max(0, waited_ms) for waited_ms, _ in started]
         runs = [max(0, ran_ms) for _, ran_ms in started]

@@ -86,10 +86,10 @@ class Waiting:
                 self._sql["come-due"], now_ms, _MOST_LOOKED_AT
             )
         }
-        sql, names = self._database.sql("counts.sql")["due-of-queues"], json.dumps([*pending])
+        sql = self._database.sql("counts.sql")["due-of-queue"]
         held = self._held_queues()
         found = {}
-        for queue, n in self._database.all(sql, names, _MOST_COUNTED):
+        for queue, n in self._database.run_many(sql, [(name, _MOST_COUNTED) for name in pending]):
             n_come, come_ms = come.get(queue, (0, None))
             since_ms, first = self._first(queue, rooms.get(queue, FREE)) if n else (None, None)
             if first is None:

@@ -135,7 +135,7 @@ def test_folded_counts_have_the_same_sums(opener: Connect) -> None:
         INSERT INTO orpheus.job_counts SELECT 'q', 'pending', n % 2 * 2 - 1 FROM ones;
         INSERT INTO orpheus.finished_per_minute (minute, queue, status, n)
             SELECT n % 2, 'q', 'done', 1 FROM ones;
-        INSERT INTO orpheus.totals SELECT 'ran', 'failed', n % 2, 1, n FROM ones"""
+        INSERT INTO orpheus.type_totals SELECT '', 'ran', 'failed', n % 2, 1, n, n FROM ones"""
     )
     other.execute(b"BEGIN")
     other.execute(b"INSERT INTO orpheus.job_counts VALUES ('q', 'done', 5)")
@@ -148,9 +148,9 @@ def test_folded_counts_have_the_same_sums(opener: Connect) -> None:
             ("done", 300),
         ],
         b"SELECT minute, n FROM orpheus.finished_per_minute ORDER BY minute": [(0, 150), (1, 150)],
-        b"SELECT bucket, n, sum_ms FROM orpheus.totals ORDER BY bucket": [
-            (0, 150, 22650),
-            (1, 150, 22500),
+        b"SELECT bucket, n, total, most FROM orpheus.type_totals ORDER BY bucket": [
+            (0, 150, 22650, 300),
+            (1, 150, 22500, 299),
         ],
     }.items():
         assert connection.execute(sql).fetchall() == rows

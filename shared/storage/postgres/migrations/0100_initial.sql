@@ -175,7 +175,9 @@ CREATE INDEX events_by_job ON orpheus.events (job_id, seq) WHERE job_id IS NOT N
 -- The newest number that was given, and the name of this history, to which the numbers belong.
 CREATE TABLE orpheus.history (
     only_row smallint PRIMARY KEY CHECK (only_row = 1),
-    epoch text COLLATE "C" NOT NULL, last_seq bigint NOT NULL
+    epoch text COLLATE "C" NOT NULL, last_seq bigint NOT NULL,
+    -- The history in which the last start was: in another one, the ids of jobs jump. '': they have.
+    started_in text COLLATE "C" NOT NULL DEFAULT ''
 );
 INSERT INTO orpheus.history VALUES (1, left(replace(gen_random_uuid()::text, '-', ''), 16), 0);
 
@@ -224,34 +226,6 @@ CREATE VIEW orpheus.this_history AS
         left(pg_walfile_name(pg_current_wal_lsn()), 8))), 16) AS name
     FROM orpheus.history, pg_database WHERE datname = current_database();
 
--- No job gets the id of a job that another history has lost: others may know that by its id. So the
--- first job of a history gets an id far beyond any that was given before. A number that stands for the
--- history of the ids is kept as the value of a sequence, so that a transaction which stays open, or is
--- rolled back, holds nobody up.
-CREATE SEQUENCE orpheus.history_of_ids MINVALUE 0;
-SELECT setval('orpheus.history_of_ids', ('x' || left(name, 15))::bit(60)::bigint)
-FROM orpheus.this_history;
--- It runs as the owner of the schema: the role of an application may not set a sequence.
-CREATE FUNCTION orpheus.jump_ids() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
-DECLARE
-    here bigint;
-BEGIN
-    SELECT ('x' || left(name, 15))::bit(60)::bigint INTO here FROM orpheus.this_history;
-    IF here = (SELECT last_value FROM orpheus.history_of_ids) THEN
-        RETURN NULL;
-    END IF;
-    PERFORM pg_advisory_xact_lock(5715719147254448131);
-    IF here <> (SELECT last_value FROM orpheus.history_of_ids) THEN
-        PERFORM setval('orpheus.jobs_id_seq', last_value + 10000000000)
-            FROM orpheus.jobs_id_seq WHERE is_called;
-        PERFORM setval('orpheus.history_of_ids', here);
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER jump_ids BEFORE INSERT ON orpheus.jobs
-    FOR EACH STATEMENT EXECUTE FUNCTION orpheus.jump_ids();
-
 -- Counts. Each transaction adds its changes as rows of their own, so that no two wait for each other:
 -- the sum of all rows is the count. fold_counts() makes one row (is_sum = 1) of many.
 CREATE TABLE orpheus.job_counts (
@@ -268,20 +242,13 @@ CREATE TABLE orpheus.finished_per_minute (
 CREATE INDEX finished_by_minute ON orpheus.finished_per_minute (minute);
 CREATE INDEX finished_unfolded ON orpheus.finished_per_minute (minute) WHERE is_sum = 0;
 
--- Totals that only grow, also when retention deletes what they counted: 'ended': jobs by status;
--- 'waited': attempts by the bucket of how long they waited; 'ran': by outcome and the bucket of how
--- long they ran. shared/storage/totals.py has the bounds of the buckets.
-CREATE TABLE orpheus.totals (
-    measure text COLLATE "C" NOT NULL CHECK (measure IN ('ended', 'waited', 'ran')),
-    outcome text COLLATE "C" NOT NULL, bucket bigint NOT NULL, n bigint NOT NULL,
-    sum_ms bigint NOT NULL, is_sum smallint NOT NULL DEFAULT 0
-) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
-
--- What each job type costs: 'waited' and 'ran' in ms, 'cpu' in us, by bucket; 'memory' in bytes.
--- `most`: the largest value in the bucket. Type '': all types that are not described.
+-- Totals that only grow, also when retention deletes what they counted: attempts that 'waited' and
+-- 'ran' (ms) and their 'cpu' (us) by bucket, 'memory' (bytes), and jobs that 'ended' by status. `most`:
+-- the largest value in the bucket. Type '': all types that are not described. shared/storage/totals.py
+-- has the bounds of the buckets.
 CREATE TABLE orpheus.type_totals (
-    type text COLLATE "C" NOT NULL,
-    measure text COLLATE "C" NOT NULL CHECK (measure IN ('waited', 'ran', 'cpu', 'memory')),
+    type text COLLATE "C" NOT NULL, measure text COLLATE "C" NOT NULL
+        CHECK (measure IN ('waited', 'ran', 'cpu', 'memory', 'ended')),
     outcome text COLLATE "C" NOT NULL, bucket bigint NOT NULL, n bigint NOT NULL,
     total bigint NOT NULL, most bigint NOT NULL, is_sum smallint NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
@@ -291,47 +258,24 @@ CREATE TABLE orpheus.type_totals (
 CREATE FUNCTION orpheus.fold_counts() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog SET jit = off SET enable_hashjoin = on
     SET enable_nestloop = off AS $$
+DECLARE
+    fold text[]; -- a table, its key, its numbers, and how those of one key become one
+    is_long boolean;
 BEGIN
-    IF (SELECT count(*) FROM orpheus.job_counts WHERE is_sum = 0) > 200 THEN
-        WITH unfolded AS (DELETE FROM orpheus.job_counts RETURNING queue, status, n)
-        INSERT INTO orpheus.job_counts (queue, status, n, is_sum)
-        SELECT queue, status, sum(n), 1 FROM unfolded GROUP BY queue, status;
-    END IF;
-    IF (SELECT count(*) FROM orpheus.totals WHERE is_sum = 0) > 200 THEN
-        WITH changed AS (SELECT DISTINCT measure, outcome, bucket FROM orpheus.totals WHERE is_sum = 0),
-        unfolded AS (
-            DELETE FROM orpheus.totals USING changed
-            WHERE (totals.measure, totals.outcome, totals.bucket)
-                = (changed.measure, changed.outcome, changed.bucket)
-            RETURNING totals.measure, totals.outcome, totals.bucket, n, sum_ms)
-        INSERT INTO orpheus.totals (measure, outcome, bucket, n, sum_ms, is_sum)
-        SELECT measure, outcome, bucket, sum(n), sum(sum_ms), 1 FROM unfolded
-        GROUP BY measure, outcome, bucket;
-    END IF;
-    IF (SELECT count(*) FROM orpheus.finished_per_minute WHERE is_sum = 0) > 200 THEN
-        WITH minutes AS (
-            SELECT DISTINCT minute FROM orpheus.finished_per_minute WHERE is_sum = 0),
-        unfolded AS (
-            DELETE FROM orpheus.finished_per_minute USING minutes
-            WHERE finished_per_minute.minute = minutes.minute
-            RETURNING finished_per_minute.minute, queue, type, status, n, ran_ms)
-        INSERT INTO orpheus.finished_per_minute (minute, queue, type, status, n, ran_ms, is_sum)
-        SELECT minute, queue, type, status, sum(n), sum(ran_ms), 1 FROM unfolded
-        GROUP BY minute, queue, type, status;
-    END IF;
-    IF (SELECT count(*) FROM orpheus.type_totals WHERE is_sum = 0) > 200 THEN
-        WITH changed AS (
-            SELECT DISTINCT type, measure, outcome, bucket FROM orpheus.type_totals WHERE is_sum = 0),
-        unfolded AS (
-            DELETE FROM orpheus.type_totals USING changed
-            WHERE (type_totals.type, type_totals.measure, type_totals.outcome, type_totals.bucket)
-                = (changed.type, changed.measure, changed.outcome, changed.bucket)
-            RETURNING type_totals.type, type_totals.measure, type_totals.outcome, type_totals.bucket,
-                n, total, most)
-        INSERT INTO orpheus.type_totals (type, measure, outcome, bucket, n, total, most, is_sum)
-        SELECT type, measure, outcome, bucket, sum(n), sum(total), max(most), 1 FROM unfolded
-        GROUP BY type, measure, outcome, bucket;
-    END IF;
+    FOREACH fold SLICE 1 IN ARRAY ARRAY[
+        ['job_counts', 'queue, status', 'n', 'sum(n)'],
+        ['finished_per_minute', 'minute, queue, type, status', 'n, ran_ms', 'sum(n), sum(ran_ms)'],
+        ['type_totals', 'type, measure, outcome, bucket', 'n, total, most', 'sum(n), sum(total), max(most)']]
+    LOOP
+        EXECUTE format('SELECT count(*) > 200 FROM orpheus.%I WHERE is_sum = 0', fold[1]) INTO is_long;
+        IF is_long THEN
+            EXECUTE format('WITH unfolded AS (
+                    DELETE FROM orpheus.%1$I
+                    WHERE (%2$s) IN (SELECT %2$s FROM orpheus.%1$I WHERE is_sum = 0) RETURNING *)
+                INSERT INTO orpheus.%1$I (%2$s, %3$s, is_sum)
+                SELECT %2$s, %4$s, 1 FROM unfolded GROUP BY %2$s', VARIADIC fold);
+        END IF;
+    END LOOP;
 END $$;
 
 -- Queues with a limit or a pause; other queues have no row. `paused`: an operator's word, which stays;

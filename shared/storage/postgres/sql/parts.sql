@@ -34,3 +34,14 @@ id, type, status, queue, priority,
     worker, unique_key, concurrency_key,
     depends_on::json AS depends_on, tags::json AS tags,
     cancel_requested = 1 AS cancel_requested
+
+-- part: listed-dependencies
+-- What each job says that it waits for, as `value`; AS follows.
+LATERAL (SELECT value::bigint FROM json_array_elements_text(jobs.depends_on::json))
+
+-- part: ran-until-column
+-- When the last attempt ended: a cancel or a lost worker ends a job later.
+CASE WHEN status IN ('failed', 'cancelled') THEN (
+        SELECT ended.finished_at_ms FROM orpheus.ended_attempts AS ended
+        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
+    ELSE finished_at_ms END AS ran_until_ms

@@ -187,21 +187,13 @@ CREATE TABLE finished_per_minute (
     PRIMARY KEY (minute, queue, type, status)
 ) STRICT, WITHOUT ROWID;
 
--- Totals that only grow, also when retention deletes what they counted: 'ended': jobs by status;
--- 'waited': attempts by the bucket of how long they waited; 'ran': by outcome and the bucket of how
--- long they ran. shared/storage/totals.py has the bounds of the buckets.
-CREATE TABLE totals (
-    measure TEXT NOT NULL
-        CHECK (measure = 'ended' OR measure = 'waited' OR measure = 'ran'),
-    outcome TEXT NOT NULL, bucket INTEGER NOT NULL, n INTEGER NOT NULL, sum_ms INTEGER NOT NULL,
-    PRIMARY KEY (measure, outcome, bucket)
-) STRICT, WITHOUT ROWID;
-
--- What each job type costs: 'waited' and 'ran' in ms, 'cpu' in us, by bucket; 'memory' in bytes.
--- `most`: the largest value in the bucket. Type '': all types that are not described.
+-- Totals that only grow, also when retention deletes what they counted: attempts that 'waited' and
+-- 'ran' (ms) and their 'cpu' (us) by bucket, 'memory' (bytes), and jobs that 'ended' by status. `most`:
+-- the largest value in the bucket. Type '': all types that are not described. shared/storage/totals.py
+-- has the bounds of the buckets.
 CREATE TABLE type_totals (
-    type TEXT NOT NULL, measure TEXT NOT NULL
-        CHECK (measure = 'waited' OR measure = 'ran' OR measure = 'cpu' OR measure = 'memory'),
+    type TEXT NOT NULL, measure TEXT NOT NULL CHECK (measure = 'waited' OR measure = 'ran'
+        OR measure = 'cpu' OR measure = 'memory' OR measure = 'ended'),
     outcome TEXT NOT NULL, bucket INTEGER NOT NULL, n INTEGER NOT NULL, total INTEGER NOT NULL,
     most INTEGER NOT NULL,
     PRIMARY KEY (type, measure, outcome, bucket)

@@ -5,7 +5,7 @@ from functools import cache
 
 from orpheus.shared.storage.queries import SqlFile, load_queries
 
-_ROW_LOCK = re.compile(r"FOR (NO KEY )?(UPDATE|SHARE)( OF \w+)?( SKIP LOCKED)?")
+_ROW_LOCK = re.compile(r"FOR (NO KEY |KEY )?(UPDATE|SHARE)( OF \w+)?( SKIP LOCKED)?")
 
 
 @cache

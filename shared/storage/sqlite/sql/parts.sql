@@ -36,3 +36,14 @@ json_object(
     'worker', worker, 'unique_key', unique_key, 'concurrency_key', concurrency_key,
     'depends_on', json(depends_on), 'tags', json(tags),
     'cancel_requested', json(iif(cancel_requested, 'true', 'false')))
+
+-- part: listed-dependencies
+-- What each job says that it waits for, as `value`; AS follows.
+json_each(jobs.depends_on)
+
+-- part: ran-until-column
+-- When the last attempt ended: a cancel or a lost worker ends a job later.
+CASE WHEN status IN ('failed', 'cancelled') THEN (
+        SELECT ended.finished_at_ms FROM ended_attempts AS ended
+        WHERE ended.job_id = jobs.id AND ended.number = jobs.attempt)
+    ELSE finished_at_ms END AS ran_until_ms

@@ -14,7 +14,6 @@ from orpheus.shared.domain.alerts import (
     KINDS,
     AlertCondition,
     AlertRule,
-    AlertRun,
     Decision,
     ErrorDetail,
     Occurrence,
@@ -26,7 +25,6 @@ from orpheus.shared.domain.alerts import (
     closed,
     decide,
     is_of,
-    is_of_alerts,
     next_alert_ms,
     opened,
 )
@@ -286,41 +284,6 @@ def test_no_job_of_an_alert_fires_a_rule() -> None:
     assert not is_of(RULE, failed(NOW_MS, queue=ALERTS_QUEUE))
     rule = replace(RULE, queues=(ALERTS_QUEUE,))
     assert not is_of(rule, failed(NOW_MS, queue=ALERTS_QUEUE))
-
-
-DIED = AlertRun("default-1", 7, "here", NOW_MS - 10, NOW_MS + 5, died=True)
-EXITED = Seen("worker.exited", NOW_MS, 9, worker="default-1", host="here", pid=7)
-
-
-def test_what_becomes_of_a_worker_through_an_alert_fires_no_rule() -> None:
-    assert is_of_alerts(EXITED, [DIED])
-    assert is_of_alerts(EXITED, [replace(DIED, ended_ms=None, died=False)])
-    assert is_of_alerts(replace(EXITED, kind="worker.fatal", pid=8), [DIED])
-    assert is_of_alerts(replace(EXITED, kind="worker.ready", at_ms=NOW_MS + MINUTE_MS), [DIED])
-    assert not is_of_alerts(replace(EXITED, at_ms=NOW_MS + 2 * MINUTE_MS), [DIED])
-    assert not is_of_alerts(replace(EXITED, worker="default-2"), [DIED])
-    assert not is_of_alerts(replace(EXITED, at_ms=NOW_MS - 11), [DIED])
-
-
-def test_a_worker_of_another_host_has_nothing_to_do_with_it() -> None:
-    assert not is_of_alerts(replace(EXITED, host="there"), [DIED])
-    assert not is_of_alerts(replace(EXITED, host="there"), [replace(DIED, ended_ms=None)])
-
-
-def test_without_a_host_the_process_tells_or_that_another_one_begins() -> None:
-    run = replace(DIED, host=None)
-    assert is_of_alerts(EXITED, [run])
-    assert is_of_alerts(replace(EXITED, kind="worker.started", pid=8), [run])
-    assert not is_of_alerts(replace(EXITED, pid=8), [run])
-    assert not is_of_alerts(replace(EXITED, kind="worker.fatal", pid=8), [run])
-
-
-def test_a_worker_that_is_replaced_after_an_alert_fires_no_rule_but_one_in_trouble_does() -> None:
-    run = replace(DIED, died=False)
-    for kind in ("worker.exited", "worker.started", "worker.ready"):
-        assert is_of_alerts(replace(EXITED, kind=kind), [run])
-    for kind in ("worker.fatal", "worker.hung", AlertCondition.SUPERVISOR_DEGRADED):
-        assert not is_of_alerts(replace(EXITED, kind=kind), [run])
 
 
 def test_every_stored_kind_and_every_condition_may_be_what_a_rule_is_about() -> None:

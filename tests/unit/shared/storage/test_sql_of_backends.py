@@ -9,7 +9,7 @@ from orpheus.shared.storage.postgres.sql import sql_file as postgres_file
 from orpheus.shared.storage.sqlite.sql import sql_file as sqlite_file
 
 FOLDERS = [Path(f"shared/storage/{backend}/sql") for backend in ("sqlite", "postgres")]
-OF_THE_ENGINE = ("last-token", "take-tokens", "touch")
+OF_THE_ENGINE = ("last-token", "take-tokens", "touch", "lock-dependents")
 """What no verb names: each backend has its own."""
 OF_MANY_HOSTS = {"leader.sql"}
 """Files that a database of one host does not need."""

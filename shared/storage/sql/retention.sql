@@ -47,8 +47,9 @@ SELECT seq FROM orpheus.events WHERE seq >= ? ORDER BY seq LIMIT 1;
 SELECT at_ms FROM orpheus.events WHERE seq = ?;
 
 -- name: delete-events
--- Delete the events up to a seq.
-DELETE FROM orpheus.events WHERE seq <= ?;
+-- Delete the events from a seq up to another. Without the first, the scan begins with all the rows that were
+-- deleted before and that no vacuum has removed yet: ever more of them under a steady load.
+DELETE FROM orpheus.events WHERE seq >= ? AND seq <= ?;
 
 -- name: expired-key
 -- Is there an expired answer?

@@ -192,10 +192,11 @@ class Retention:
         with self._short_write():
             while oldest <= surplus and self._has_time():
                 began_ms, rows = self._database.clock.monotonic_ms(), self._events_bite.rows
-                oldest += rows
-                self._database.run(self._sql["delete-events"], min(oldest - 1, surplus))
+                last = min(oldest + rows - 1, surplus)
+                self._database.run(self._sql["delete-events"], oldest, last)
+                oldest = last + 1
                 self._events_bite.took(rows, self._database.clock.monotonic_ms() - began_ms)
-        self._oldest_seq = min(oldest, surplus + 1)
+        self._oldest_seq = oldest
         return True
 
     def _idempotency_keys(self) -> bool:

@@ -32,3 +32,18 @@ def test_a_job_that_an_open_transaction_depends_on_is_passed_over(
         pass
     assert store.jobs.get(late).depends_on == (needed,)
     assert store.jobs.get(needed).id == needed
+
+
+def test_deleting_events_reads_only_the_events_it_deletes(
+    another: Opener, admin: psycopg.Connection
+) -> None:
+    """Not those before, which are deleted and not yet vacuumed, nor the whole table."""
+    store = another()
+    rows = "SELECT n, 0, 'job.finished', '{}' FROM generate_series(1, 50000) AS n"
+    admin.execute(f"INSERT INTO orpheus.events (seq, at_ms, kind, body) {rows}")
+    for statistics in ("none", "ANALYZE orpheus.events"):
+        if statistics != "none":
+            admin.execute(statistics)
+        sql = f"EXPLAIN {store._database.sql('retention.sql')['delete-events']}"
+        plan = "\n".join(line for (line,) in store._database.all(sql, 40_001, 40_500))
+        assert "Index Cond: ((seq >= " in plan, f"{statistics}: {plan}"

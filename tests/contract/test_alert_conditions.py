@@ -111,24 +111,6 @@ def test_a_tick_that_was_missed_fires_once_before_it_is_made_up_for(
     assert len(alerts(store)) == 1
 
 
-def test_a_tick_whose_job_is_refused_was_missed(store: Store, clock: Any) -> None:
-    store.schedules.configure([ScheduleDefinition("s", "gone", every_s=60)])
-    rule = replace(RULE, on=("schedule.missed",), every_s=1, payload='{"text": "{text}"}')
-    store.alerts.configure([rule])
-    clock.advance(MINUTE_MS)
-    fire_schedules(store, SETTINGS)
-    look(store)
-    clock.advance(MINUTE_MS)
-    fire_schedules(store, SETTINGS)
-    look(store)
-    assert len(alerts(store)) == 1
-    store.schedules.pause("s")
-    look(store)
-    clock.advance(MINUTE_MS)
-    look(store)
-    assert store.alerts.all()[0].state.holding == ()
-
-
 def slot(state: SlotState, *, degraded: bool = False) -> SlotRecord:
     return SlotRecord(
         "here", "default-1", "default", Role.WORKER, state, degraded, "because", 7, "life",
@@ -165,31 +147,3 @@ def test_a_slot_that_needs_attention_fires_when_it_begins_to(store: Store, clock
     assert fatal_told["text"] == "ops: default-1 failed (fatal): because."
     assert degraded_told["text"] == "ops: default-1 is degraded: because."
     assert (degraded_told["worker"], degraded_told["host"]) == ("default-1", "here")
-
-
-@pytest.mark.parametrize("comes_back", [True, False])
-def test_the_trouble_of_a_slot_goes_on_while_its_supervisor_is_dead(
-    store: Store, clock: Any, comes_back: bool
-) -> None:
-    rule = replace(RULE, on=("supervisor.degraded",), every_s=1, resolved=True)
-    store.alerts.configure([rule])
-    store.processes.register(supervisor(clock))
-    store.processes.put_slots([slot(SlotState.FATAL)])
-    for minute in range(6):
-        look(store)
-        clock.advance(MINUTE_MS)
-        if minute == 2:
-            store.processes.forget("boss")
-    assert [one["alert"]["action"] for one in alerts(store)] == ["trigger"]
-    if comes_back:
-        store.processes.register(supervisor(clock))
-        store.processes.put_slots([slot(SlotState.READY)])
-    else:
-        store.processes.remove_slots("here", ["default-1"])
-    for _ in range(2):
-        look(store)
-        clock.advance(MINUTE_MS)
-        store.processes.beat("boss", ready=True, beat=1, job_id=None, jobs_done=0)
-    over, _ = alerts(store)
-    assert over["alert"]["action"] == "resolve"
-    assert store.alerts.all()[0].state.open == ()

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.domain.schedules import ScheduleDefinition
 from orpheus.shared.errors import NotFound
 from orpheus.shared.operations import operator_actions
@@ -154,20 +153,3 @@ def test_only_a_new_reason_changes_who_paused_what_is_paused_already(
             ("pause", unpaused, "paused"),
             ("pause", "paused by cli:ada: as asked", "paused"),
         ]
-
-
-def test_pauses_and_runs_tell_what_they_changed(store: Store) -> None:
-    operator_actions.pause_queue(store, ADA, "mail", paused=True)
-    operator_actions.pause_queue(store, ADA, "mail", paused=False)
-    store.schedules.configure([ScheduleDefinition("nightly", "noop", every_s=60)])
-    operator_actions.pause_schedule(store, ADA, "nightly", paused=True)
-    operator_actions.pause_schedule(store, ADA, "nightly", paused=False)
-    operator_actions.pause_schedule(store, Actor("cli:eve", "why?"), "nightly", paused=False)
-    operator_actions.run_schedule(store, ADA, "nightly", lambda one: NewJob(one.type))
-    assert changes(store) == [
-        ("pause", "open", "paused"),
-        ("resume", "paused", "open"),
-        ("pause", "running", "paused"),
-        ("resume", "paused", "running"),
-        ("run", None, "job 1"),
-    ], "what runs already was not resumed"

@@ -134,22 +134,6 @@ def test_the_first_step_changes_nothing_if_another_count_is_expected(
     assert store.stats.counts()[Status.PENDING] == 1
 
 
-def test_who_is_ended_before_the_first_transaction_leaves_no_entry(
-    store: Store, submit: Submit
-) -> None:
-    submit(queue="mail")
-
-    def end_at_once(_: int) -> None:
-        raise InterruptedError
-
-    cursor, action = store.bulk.first_cursor(None), BulkAction.CANCEL
-    with pytest.raises(InterruptedError):
-        store.bulk.step(action, MAIL, 3, cursor, by="cli", before_each=end_at_once)
-    with pytest.raises(InterruptedError):
-        store.bulk.change(action, MAIL, by="cli", before_each=end_at_once)
-    assert entries_of(store, 1) == []
-
-
 @pytest.mark.parametrize(
     ("action", "wanted", "by"),
     [
@@ -167,19 +151,6 @@ def test_a_cursor_of_other_steps_is_refused(
     with pytest.raises(NoSuchCursor):
         store.bulk.step(action, wanted, 3, cursor, by=by)
     assert entries_of(store, 1)[0].count == 3
-
-
-def test_a_cursor_is_that_of_an_address_in_any_of_its_sessions(store: Store) -> None:
-    store.jobs.submit_many([NewJob("noop", queue="mail")] * 8)
-    first = store.bulk.first_cursor(None)
-    cursor = store.bulk.step(BulkAction.CANCEL, MAIL, 3, first, by="api:::1#one").next_cursor
-    assert cursor is not None
-    with pytest.raises(NoSuchCursor):
-        store.bulk.step(BulkAction.CANCEL, MAIL, 3, cursor, by="api:::2#one")
-    for by, so_far in ("api:::1#two", 6), ("api:::1", 8):
-        step = store.bulk.step(BulkAction.CANCEL, MAIL, 3, cursor, by=by)
-        assert step.so_far == so_far
-        cursor = step.next_cursor or cursor
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])

@@ -53,33 +53,6 @@ def test_jobs_with_the_same_type_error_and_location_are_one_group(store: Store, 
     ]
 
 
-def test_another_message_of_the_job_that_failed_first_is_told(store: Store, fail: Fail) -> None:
-    def messages(*more: str | None) -> int:
-        for one in more:
-            fail(JobError("ValueError", one, None))  # type: ignore[arg-type]
-        return store.errors.groups()[0].messages
-
-    assert messages("berlin") == 1
-    assert messages("berlin", "berlin") == 1
-    assert messages("hamburg", "") == 2
-    fail(JobError("KeyError", "of another group", None))
-    assert messages("köln") == 2
-
-
-def test_those_of_the_last_hour_and_of_the_hour_before_are_counted(
-    store: Store, fail: Fail, clock: FakeClock
-) -> None:
-    for _ in range(3):  # long ago, in the hour before, in the last hour
-        clock.advance(3_600_000)
-        fail(error_at("jobs.py:12"))
-    fail(error_at("jobs.py:12"))
-    (group,) = store.errors.groups()
-    assert (group.count, group.last_hour, group.hour_before) == (4, 2, 1)
-    clock.advance(3_600_000)
-    (group,) = store.errors.groups()
-    assert (group.count, group.last_hour, group.hour_before) == (4, 1, 1)
-
-
 def test_a_group_is_retried_without_its_neighbours(store: Store, fail: Fail) -> None:
     mine = [fail(error_at("jobs.py:12")), fail(error_at("jobs.py:12"))]
     others = [
@@ -160,11 +133,3 @@ def test_a_job_that_fails_because_of_another_has_no_location(
         other: ("ValueError", "jobs.py:12 in resize"),
         waiting: ("DependencyFailed", ""),
     }
-
-
-def test_an_error_with_a_name_longer_than_an_index_may_hold_is_kept_short(
-    store: Store, fail: Fail
-) -> None:
-    fail(error_at("jobs.py:12", "E" * 5000))
-    (group,) = store.errors.groups()
-    assert group.error == "E" * 200

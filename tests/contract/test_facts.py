@@ -39,13 +39,6 @@ def test_a_queue_has_its_due_jobs_and_who_serves_it(
     assert queue_of(store, "mail").reason is None
 
 
-def test_a_queue_without_jobs_is_empty(store: Store) -> None:
-    idle = queue_of(store, "idle")
-    assert (idle.due, idle.oldest_due_s, idle.reason, idle.empty_in_s) == (0, None, None, 0.0)
-    assert idle.empty_in_s_with == {}
-    assert [*facts_of(store).queues] == []
-
-
 def test_when_a_queue_is_empty_follows_from_what_ended_and_how_long_it_ran(
     store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
 ) -> None:
@@ -190,28 +183,3 @@ def test_an_ended_job_names_what_refuses_its_retry(store: Store, submit: Submit)
 def test_a_job_that_does_not_exist_has_no_facts(store: Store) -> None:
     with pytest.raises(NotFound):
         read_job(store, 1)
-
-
-def test_a_list_of_one_queue_reads_nothing_of_each_of_the_others(
-    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    statements: list[str] = []
-    for name in ("all", "one", "value"):
-        call = getattr(store._database, name)
-
-        def count(sql: str, *values: object, call: Callable[..., object] = call) -> object:
-            statements.append(sql)
-            return call(sql, *values)
-
-        monkeypatch.setattr(store._database, name, count)
-
-    def how_many() -> int:
-        statements.clear()
-        assert queue_of(store, "mail").due == 1
-        return sum("jobs_due" in sql or "jobs_parked" in sql for sql in statements)
-
-    submit(queue="mail")
-    before = how_many()
-    for n in range(20):
-        submit(queue=f"q{n}", concurrency_key="ada")
-    assert how_many() == before

@@ -48,38 +48,3 @@ def test_a_type_that_only_fails_is_told_for_an_hour(
     assert texts(store) == told
     clock.advance(2 * MINUTE_MS)
     assert texts(store) == []
-
-
-def test_one_success_ends_it(store: Store, finish: Finish, clock: FakeClock) -> None:
-    for _ in range(3):
-        finish()
-    clock.advance(10 * MINUTE_MS)
-    finish(Ending.SUCCEEDED)
-    assert texts(store) == []
-
-
-def test_so_does_a_retry_or_a_delete_of_all_that_are_failed(
-    store: Store, finish: Finish, clock: FakeClock
-) -> None:
-    jobs = [finish() for _ in range(3)]
-    clock.advance(10 * MINUTE_MS)
-    store.jobs.delete(jobs[0])
-    store.jobs.retry(jobs[1])
-    assert len(texts(store)) == 1
-    store.jobs.retry(jobs[2])
-    assert texts(store) == []
-
-
-def test_a_type_whose_jobs_failed_for_a_dependency_only_is_not_told_after_five_minutes(
-    store: Store, submit: Callable[..., int], finish: Finish, lease: Callable[..., list[Lease]],
-    clock: FakeClock,
-) -> None:  # fmt: skip
-    before = submit("charge")
-    for _ in range(3):
-        submit("after", depends_on=(before,), on_dependency_failure="fail")
-    (one,) = lease()
-    error = JobError("OSError", "no")
-    store.leases.finish([Finished(one, Ending.FAILED_PERMANENTLY, error=error)])
-    assert len(texts(store)) == 1
-    clock.advance(10 * MINUTE_MS)
-    assert texts(store) == []

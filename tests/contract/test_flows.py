@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import Lease, NewJob, Status
+from orpheus.shared.domain.jobs import Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import Flow, Store
-from orpheus.shared.storage.verbs import stats
 from tests.contract.conftest import FakeClock
 
 MINUTE_MS = 60_000
@@ -78,46 +77,3 @@ def test_a_rate_is_that_of_the_time_that_has_passed(
         assert store.stats.finished_in(5).per_minute == 2
     store.jobs.cancel(come(store, "mail", 1)[0])
     assert store.stats.finished_in(5).per_minute == 12 / 5.5
-
-
-def test_a_burst_counts_as_a_whole_until_its_minute_has_passed(
-    store: Store, clock: FakeClock
-) -> None:
-    """A part of it would be a guess: when in its minute the jobs ended is not kept."""
-    clock.advance(-clock.wall % MINUTE_MS)
-    begun_ms = clock.wall
-    clock.advance(57_000)
-    for job_id in come(store, "mail", 60):
-        store.jobs.cancel(job_id)
-    for passed_ms in (0, 200_000, 102_000):
-        clock.advance(passed_ms)
-        lately = store.stats.finished_in(5)
-        assert lately.by_status[Status.CANCELLED] == 60
-        assert lately.since_ms <= begun_ms
-        assert lately.per_minute == 60 * MINUTE_MS / (clock.wall - lately.since_ms)
-    assert lately.since_ms == begun_ms
-    clock.advance(1_000)
-    assert store.stats.finished_in(5).by_status[Status.CANCELLED] == 0
-
-
-def test_gaps_of_deleted_jobs_do_not_hide_what_came(store: Store, clock: FakeClock) -> None:
-    old = come(store, "mail", 20)
-    clock.advance(10 * MINUTE_MS)
-    new = come(store, "mail", 20)
-    for job_id in [*old[5:], *new[:3]]:
-        store.jobs.cancel(job_id)
-        store.jobs.delete(job_id)
-    assert store.stats.flows()["mail"].in_per_minute == 17
-
-
-def test_of_very_many_that_came_some_are_counted(
-    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stats, "_MOST_CAME", 50)
-    come(store, "mail", 60)
-    clock.advance(30_000)
-    assert store.stats.flows()["mail"].in_per_minute == 50 / 1.5
-
-
-def test_without_jobs_nothing_flows(store: Store) -> None:
-    assert store.stats.flows() == {}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.jobs import NewJob, Status
+from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import NotFound
 from orpheus.shared.storage import Store
 
@@ -13,14 +13,6 @@ Submit = Callable[..., int]
 
 def ids_around(store: Store, job_id: int, most: int = 200) -> list[int]:
     return [job.id for job in store.graphs.around(job_id, most).jobs]
-
-
-def test_a_job_alone_is_a_graph_of_one(store: Store, submit: Submit) -> None:
-    job_id = submit()
-    graph = store.graphs.around(job_id)
-    (job,) = graph.jobs
-    assert (job.id, job.type, job.status, job.attempt) == (job_id, "noop", Status.PENDING, 0)
-    assert (list(graph.links), graph.is_complete) == ([], True)
 
 
 def test_it_has_what_a_job_waits_for_and_what_waits_for_it_through_others_too(
@@ -37,14 +29,6 @@ def test_it_has_what_a_job_waits_for_and_what_waits_for_it_through_others_too(
     links = [(left, top), (right, top), (last, left), (last, right), (after, last)]
     assert list(graph.links) == links
     assert ids_around(store, left) == [top, left, last, after], "right is neither before nor after"
-
-
-def test_statuses_are_as_they_are_now(store: Store, submit: Submit) -> None:
-    first = submit()
-    second = submit(depends_on=(first,))
-    store.jobs.cancel(first)
-    statuses = {job.id: job.status for job in store.graphs.around(second).jobs}
-    assert statuses == {first: Status.CANCELLED, second: Status.CANCELLED}
 
 
 def test_of_too_many_jobs_the_nearest_are_told_and_that_there_are_more(store: Store) -> None:

@@ -47,12 +47,6 @@ def test_a_job_keeps_its_key(store: Store, submit: Submit) -> None:
     assert [job.concurrency_key for job in store.jobs.page(JobFilter(), 9)] == ["ä b"]
 
 
-def test_without_a_limit_a_key_changes_nothing(store: Store, lease: LeaseSome) -> None:
-    store.queues.configure({"mail": QueueRules(max_running=9)})
-    jobs = store.jobs.submit_many(mails("a", "a", "a"))
-    assert ids(lease(10)) == jobs
-
-
 @pytest.mark.parametrize("queues", [("*",), ("mail",), ("mail", "other")], ids=str)
 @pytest.mark.parametrize("at_once", [True, False], ids=["in a batch", "one by one"])
 def test_at_most_so_many_jobs_of_a_key_run_and_the_others_pass_them(

@@ -265,21 +265,3 @@ def test_a_log_that_a_long_read_made_long_is_emptied_once_it_is_quiet(
     store.maintenance.checkpoint()
     assert store.maintenance.wal_bytes() == 0
     assert store.jobs.get(70).payload == f'"{"x" * MIB}"'
-
-
-def test_the_log_stays_short_while_jobs_are_written(store: Store) -> None:
-    for _ in range(200):
-        store.jobs.submit_many([NewJob("noop", f'"{"x" * 1_000}"')] * 100)
-    assert store.maintenance.database_bytes() > 20 * MIB
-    assert store.maintenance.wal_bytes() < 8 * MIB
-
-
-def test_emptying_the_log_waits_for_nobody(store: Store, another: Callable[[], Store]) -> None:
-    for _ in range(70):
-        store.jobs.submit(NewJob("noop", f'"{"x" * MIB}"'))
-    long_log = store.maintenance.wal_bytes()
-    other = another()
-    with other.write(durable=False):
-        store.maintenance.checkpoint()
-    assert store.maintenance.wal_bytes() <= long_log
-    assert store.writable()

@@ -1,7 +1,5 @@
 """Opening a database: made when asked for, refused untouched when it is not ours to change."""
 
-import errno
-import fcntl
 import hashlib
 import os
 import subprocess
@@ -241,24 +239,6 @@ def test_with_a_state_folder_only_the_database_is_beside_the_database(
     store.close()
 
 
-def test_a_symlinked_state_folder_is_refused(url: str, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path)
-    with pytest.raises(DatabaseUnusable, match="link is a symbolic link"):
-        open_store(url, create=True, state_dir=str(tmp_path / "link"))
-
-
-def test_an_emptied_database_is_known_by_the_cells_in_its_state_folder(
-    url: str, tmp_path: Path
-) -> None:
-    store = open_store(url, create=True, state_dir=str(tmp_path / "state"))
-    store.state.cells.mkdir()
-    (store.state.cells / "life-1").touch()
-    store.close()
-    database_path(url).write_bytes(b"")
-    with pytest.raises(DatabaseUnusable, match="is of a database that was here"):
-        open_store(url, create=True, state_dir=str(tmp_path / "state"))
-
-
 def test_a_store_says_whether_it_can_be_written(store: Store, another) -> None:
     assert store.writable()
     blocker = another()
@@ -314,12 +294,3 @@ def test_a_query_is_stopped_at_its_time_limit_and_the_next_one_runs(store: Store
         store._database.one(forever)
     with store.time_limit(10):
         assert store.stats.counts()
-
-
-def test_a_file_system_without_locks_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def flock(_fd: int, _kind: int) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    with pytest.raises(DatabaseUnusable, match="db-open: No locks available"):
-        open_store(url, create=True)

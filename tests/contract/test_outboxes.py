@@ -8,7 +8,6 @@ import pytest
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.storage import OutboxBatch, OutboxCounts, OutboxTaken, RefusedRows, RowId, Store
-from tests.contract.conftest import FakeClock
 
 
 def in_flight(store: Store, name: str, digest: str = "here") -> list[RowId]:
@@ -60,22 +59,6 @@ def test_rows_are_remembered_with_their_jobs_or_not_at_all(store: Store) -> None
     assert store.jobs.page(JobFilter(), 10) == []
 
 
-def test_an_outbox_is_drained_if_a_host_has_looked_for_its_rows_lately(
-    store: Store, another: Callable[[], Store], clock: FakeClock
-) -> None:
-    assert not store.outboxes.is_drained("shop", 1000)
-    store.outboxes.remember("shop", "here", 0, [1], refused=0)
-    store.outboxes.note_look("shop", "there")
-    clock.advance(500)
-    store.outboxes.note_look("bank", "here")
-    assert another().outboxes.is_drained("shop", 1000)
-    clock.advance(500)
-    assert not store.outboxes.is_drained("shop", 1000)
-    store.outboxes.note_look("shop", "there")
-    assert store.outboxes.is_drained("shop", 1000)
-    assert in_flight(store, "shop") == [1]
-
-
 TWO = RefusedRows(2, "4", "payload.n: is required")
 ODD = RefusedRows(1, 'a"b', "é: \x00 {} ? %s")
 
@@ -96,18 +79,3 @@ def test_rows_that_were_refused_are_remembered_until_there_are_none(
     store.outboxes.note_refused("shop", "here", None)
     assert store.outboxes.refused_now() == {"bank": ODD}
     assert store.outboxes.counts()["shop"] == OutboxCounts(1, 0, 1)
-
-
-def test_rows_that_were_refused_are_those_of_the_table_that_is_drained(store: Store) -> None:
-    store.outboxes.note_refused("shop", "here", TWO)
-    store.outboxes.note_refused("shop", "there", ODD)
-    assert store.outboxes.refused_now() == {"shop": ODD}
-    store.outboxes.note_refused("shop", "here", None)
-    assert store.outboxes.refused_now() == {}
-
-
-def test_refused_rows_of_outboxes_that_are_not_configured_are_forgotten(store: Store) -> None:
-    for name in ("shop", "bank", "mail"):
-        store.outboxes.note_refused(name, "here", TWO)
-    store.outboxes.keep_refused(["bank", "other"])
-    assert store.outboxes.refused_now() == {"bank": TWO}

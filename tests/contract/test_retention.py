@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import Lease, NewJob, NewLine, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
@@ -80,16 +79,6 @@ def test_a_job_goes_with_all_that_is_its_own(
     assert store.jobs.attempts(job_id) == []
     assert store.logs.after(job_id, 0, 10) == []
     assert store.maintenance.check() == []
-
-
-def test_an_aged_job_leaves_no_event(store: Store, clock, submit: Submit) -> None:
-    job_id = submit()
-    store.jobs.cancel(job_id)
-    clock.advance(201_000)
-    sweep(store)
-    assert not is_there(store, job_id)
-    kinds = [event.kind for event in store.events.of_job(job_id, 10)]
-    assert kinds == [Kind.JOB_ENQUEUED, Kind.JOB_CANCELLED]
 
 
 def test_a_job_that_a_live_one_depends_on_is_kept_until_that_ends(

@@ -113,31 +113,6 @@ def test_a_line_that_it_wrote_after_the_last_beat_counts(
     assert only_attempt(store, job_id).finished_at_ms == written_ms
 
 
-def test_it_did_not_end_before_it_started_nor_after_now(
-    store: Store, clock, submit: Submit, lease: LeaseSome
-) -> None:
-    jobs = []
-    for seen_ms in (0, clock.wall + NIGHT_MS):
-        jobs.append(submit(max_retries=0))
-        (held,) = lease()
-        clock.advance(1_000)
-        store.leases.free("life-1", CellState(held.token, running=True), seen_ms=seen_ms)
-    early, late = (only_attempt(store, job_id) for job_id in jobs)
-    assert early.finished_at_ms == early.started_at_ms
-    assert late.finished_at_ms == clock.wall
-
-
-def test_of_one_that_was_seen_to_die_it_ran_until_then(
-    store: Store, clock, submit: Submit, lease: LeaseSome, register
-) -> None:
-    register()
-    job_id = submit()
-    (held,) = lease()
-    clock.advance(1_000)
-    store.leases.free("life-1", CellState(held.token, running=True))
-    assert only_attempt(store, job_id).finished_at_ms == clock.wall
-
-
 def test_an_expired_lease_of_a_dead_worker_ran_until_its_last_beat(
     store: Store, clock, submit: Submit, lease: LeaseSome, register
 ) -> None:
@@ -149,24 +124,3 @@ def test_an_expired_lease_of_a_dead_worker_ran_until_its_last_beat(
     seen_ms = store.processes.seen_ms("life-1")
     store.leases.reclaim_expired(lambda _: LeaseHolder(cell, is_dead=True, seen_ms=seen_ms))
     assert only_attempt(store, job_id).finished_at_ms == held.started_at_ms
-
-
-@pytest.mark.backends("sqlite")
-def test_after_a_reboot_the_workers_own_clock_tells_how_long_it_ran(
-    store: Store, clock, submit: Submit, lease: LeaseSome, register
-) -> None:
-    register()
-    job_id = submit()
-    (held,) = lease()
-    clock.advance(35_000)
-    beat(store)
-    clock.advance(NIGHT_MS)
-    clock.boot, clock.monotonic = "boot-2", 10
-    cell = CellState(held.token, running=True)
-    seen_ms = store.processes.seen_ms("life-1")
-    store.leases.void_other_boots(lambda _: LeaseHolder(cell, seen_ms=seen_ms))
-    assert only_attempt(store, job_id).finished_at_ms == held.started_at_ms + 35_000
-
-
-def test_of_a_process_without_a_row_nothing_is_known(store: Store) -> None:
-    assert store.processes.seen_ms("life-1") is None

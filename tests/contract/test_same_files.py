@@ -3,11 +3,9 @@
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE
-from typing import Any
 
 import psutil
 import pytest
@@ -16,7 +14,6 @@ from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import NewJob
 from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.storage import Store, database_path, open_store
-from orpheus.shared.storage.sqlite.same_files import SameFiles
 
 pytestmark = pytest.mark.backends("sqlite")  # It is about files.
 
@@ -77,14 +74,6 @@ def test_a_write_without_the_shm_file_is_refused_and_the_next_one_opens_it_anew(
     assert another().jobs.submit(NewJob("after")).job.id == 4
     assert ids(store) == ids(idle) == [4, 3, 2, 1]
     assert store.maintenance.verify() == []
-
-
-def test_a_store_that_cannot_write_says_so_once_and_is_opened_anew(store: Store, shm: Path) -> None:
-    assert store.writable()
-    shm.unlink()
-    with pytest.raises(DatabaseUnusable, match=LOST):
-        store.writable()
-    assert store.writable()
 
 
 def test_nobody_writes_with_a_new_shm_file_while_another_process_has_the_old_one(
@@ -158,47 +147,6 @@ def test_a_reader_notices_within_a_second_and_does_not_keep_the_old_file_open(
     opened.jobs.submit(NewJob("after"))
     assert ids(store) == ids(opened) == [2, 1]
     opened.close()
-
-
-def test_nothing_is_left_beside_a_database_that_nobody_has_open(url: str) -> None:
-    stores: list[Any] = [open_store(url, create=True) for _ in range(3)]
-    path = database_path(url)
-    assert Path(f"{path}-open").stat().st_mode & 0o077 == 0
-    for store in stores:
-        store.close()
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
-
-
-def test_who_has_waited_long_while_others_opened_it_opens_it_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now_s = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
-    path = tmp_path / "orpheus.db"
-    first, second = SameFiles(path), SameFiles(path)
-    assert first.enter()
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{path}{suffix}").touch()
-    try_lock = second._try_lock
-
-    def try_later(kind: int) -> bool:
-        if not first.are_agreed():
-            now_s[0] += 5
-            first.agree()  # after `second` has looked, and before it takes the lock
-        return try_lock(kind)
-
-    monkeypatch.setattr(second, "_try_lock", try_later)
-    assert not second.enter()
-    second.leave()
-    first.leave()
-
-
-def test_a_lock_file_that_was_deleted_is_made_again(store: Store, url: str) -> None:
-    Path(f"{database_path(url)}-open").unlink()
-    opened = open_store(url)
-    opened.jobs.submit(NewJob("after"))
-    opened.close()
-    assert ids(store) == [1]
 
 
 def test_opening_another_connection_releases_no_lock_of_its_process(store: Store, url: str) -> None:

@@ -2,16 +2,11 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
-from orpheus.shared.domain.processes import SlotState
 from orpheus.shared.domain.requests import Request, RequestAction
-from orpheus.shared.operations.supervisor_requests import ask_for_slot
-from orpheus.shared.storage import Actor, Store
-from tests.unit.supervisor.cli.slot_rows import slot
+from orpheus.shared.storage import Store
 
 
 def test_requests_are_taken_once_and_oldest_first(
@@ -29,20 +24,6 @@ def test_requests_are_taken_once_and_oldest_first(
     ]
     assert supervisor.supervision.take_requests("host-1") == []
     assert not store.supervision.is_waiting(restart)
-
-
-@pytest.mark.parametrize("host", [None, "host-1"])
-def test_a_restart_names_who_asked_for_it_though_somebody_else_did_since(
-    store: Store, clock: Any, host: str | None
-) -> None:
-    store.processes.put_slots([slot("default-1", SlotState.READY)])
-    for by, reason in (("cli:eve", "earlier"), ("cli:ada", "disk swap"), ("cli:bob", None)):
-        ask_for_slot(store, Actor(by, reason), RequestAction.RESTART, "default-1", host)
-        clock.advance(1)
-    taken = store.supervision.take_requests("host-1")
-    ask_for_slot(store, Actor("cli:late"), RequestAction.RESTART, "default-1", host)
-    told = [store.audit.with_asker(one).by for one in taken]
-    assert told == [" by cli:eve (earlier)", " by cli:ada (disk swap)", " by cli:bob"]
 
 
 def test_a_request_rings_the_supervisor_after_its_commit(store: Store) -> None:

@@ -1,6 +1,5 @@
 """Those who wait for the write lock are woken by commits, the longest waiting first."""
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -71,18 +70,6 @@ def order_of_waiters(store: Store, another: Another) -> list[str]:
 @pytest.mark.usefixtures("only_rings")
 def test_each_commit_wakes_the_one_that_has_waited_longest(store: Store, another: Another) -> None:
     assert order_of_waiters(store, another) == NAMES
-
-
-def test_a_writer_that_rolls_back_keeps_nobody_waiting(store: Store, another: Another) -> None:
-    wrote: list[str] = []
-    with contextlib.ExitStack() as transaction:
-        transaction.enter_context(contextlib.suppress(ZeroDivisionError))
-        transaction.enter_context(store.write(durable=False))
-        waiter = Waiter(another, wrote, "waiter")
-        wait_until(waiter.is_listening)
-        raise ZeroDivisionError
-    waiter.join()
-    assert wrote == ["waiter"]
 
 
 def test_a_writer_that_kept_the_lock_long_gives_way_before_it_takes_it_again(

@@ -1,11 +1,9 @@
 """What the attempts of each type cost, counted in the commit that ends them."""
 
-import random
 from collections.abc import Callable
 
 import pytest
 
-from orpheus.shared.domain.handover import RetentionRules
 from orpheus.shared.domain.jobs import Lease, NewJob, Outcome, Status
 from orpheus.shared.domain.lifecycle import Ending
 from orpheus.shared.storage import OTHER_TYPES, Store, TypeFigures, TypeRow
@@ -62,58 +60,6 @@ def test_types_that_are_not_described_are_counted_as_one(
     found = figures(store)
     assert found.keys() == {OTHER_TYPES, "resize"}
     assert found[OTHER_TYPES].ended == {Outcome.SUCCEEDED: 2}
-
-
-def test_whatever_ends_an_attempt_is_counted_once_and_has_its_type(
-    store: Store, clock: FakeClock, submit: Submit, lease: Lend, end: End
-) -> None:
-    chance = random.Random(5)
-    endings = [Ending.SUCCEEDED, Ending.FAILED, Ending.SNOOZED, Ending.TIMED_OUT, Ending.RELEASED]
-    for _ in range(60):
-        submit(chance.choice(["resize", "crop", "other"]), max_retries=1)
-        clock.advance(chance.choice([1, 300, 70_000]))
-        for one in lease(chance.randint(1, 3)):
-            clock.advance(chance.choice([1, 20, 5_000]))
-            end(one, chance.choice(endings))
-    submit()
-    lease(1)
-    store.leases.free("life-1", None)
-    rows = store._database.all(
-        "SELECT type, outcome, count(*) FROM attempts JOIN jobs ON jobs.id = job_id "
-        "GROUP BY type, outcome"
-    )
-    known: dict[tuple[str, str], int] = {}
-    for name, outcome, n in rows:
-        key = (name if name in ("resize", "crop") else OTHER_TYPES, outcome)
-        known[key] = known.get(key, 0) + n
-    ended = {
-        (name, outcome.value): n
-        for name, one in figures(store).items()
-        for outcome, n in one.ended.items()
-    }
-    assert ended == known
-    assert all(one.runs.n == one.waits.n for one in figures(store).values())
-
-
-def test_they_stay_when_jobs_are_deleted_and_nothing_is_counted_of_what_is_undone(
-    store: Store, clock: FakeClock, submit: Submit, lease: Lend, end: End
-) -> None:
-    submit("resize")
-    (one,) = lease()
-
-    def end_and_fail() -> None:
-        assert end(one)
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError), store.write(durable=False):
-        end_and_fail()
-    assert store.stats.types() == []
-    end(one)
-    clock.advance(60 * 24 * 3_600_000)
-    rules = RetentionRules(done_s=1, failed_s=1, cancelled_s=1, events=1)
-    while store.retention.step(rules):
-        pass
-    assert figures(store)["resize"].ended == {Outcome.SUCCEEDED: 1}
 
 
 def test_the_jobs_that_ended_lately_are_counted_by_type_and_each_is_counted_once(

@@ -82,23 +82,6 @@ def told(store: Store) -> list[str]:
     return [concern.text for concern in concerns if concern.code == "alert_undelivered"]
 
 
-def test_what_was_delivered_stays_so_when_its_job_is_deleted(
-    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
-) -> None:
-    """Failed jobs are kept for longer than those that are done."""
-    fires()
-    ends(Ending.FAILED_PERMANENTLY)
-    clock.advance(60 * MINUTE_MS)
-    fires()
-    ends(Ending.SUCCEEDED)
-    assert told(store) == []
-    (rule,) = store.alerts.all()
-    assert rule.last_job_id is not None
-    store.jobs.delete(rule.last_job_id)
-    assert told(store) == []
-    assert not any("rule ops" in text for text in trouble(store, 15.0))
-
-
 def test_an_alert_that_has_failed_is_told_until_one_is_delivered(
     store: Store, fires: Callable[[], None], ends: Callable[[Ending], None], clock: FakeClock
 ) -> None:
@@ -113,16 +96,4 @@ def test_an_alert_that_has_failed_is_told_until_one_is_delivered(
     fires()
     assert len(told(store)) == 1, "a new one that was not tried yet changes nothing"
     ends(Ending.SUCCEEDED)
-    assert told(store) == []
-
-
-def test_a_rule_that_is_gone_or_whose_job_is_deleted_is_told_no_more(
-    store: Store, fires: Callable[[], None], ends: Callable[[Ending], None]
-) -> None:
-    fires()
-    ends(Ending.FAILED_PERMANENTLY)
-    (row,) = store.alerts.all()
-    assert row.last_job_id is not None
-    assert len(told(store)) == 1
-    store.jobs.delete(row.last_job_id)
     assert told(store) == []

@@ -11,7 +11,6 @@ from orpheus.shared.domain.handover import JobDefaults
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import Role
-from orpheus.shared.domain.rates import QueueRules
 from orpheus.shared.errors import InvalidJob
 from orpheus.shared.job_types.admission import prepare_job
 from orpheus.shared.messages.queues import Code
@@ -185,21 +184,6 @@ def park_all(old: Worker) -> None:
 
 
 @pytest.mark.usefixtures("backlogs")
-def test_what_waits_in_paused_and_full_queues_keeps_no_job_of_another_queue_back(
-    store: Store, old: Worker, new: Worker, accept: Fits
-) -> None:
-    last = accept(NEW_PAYLOAD, queue="e")
-    park_all(old)
-    for queue in "bcd":
-        store.queues.pause(queue)
-    store.queues.configure({"a": QueueRules(max_running=1)})
-    assert len(new.lease(256)) == 2
-    assert store.jobs.get(last).status is Status.IN_PROGRESS
-    assert new.lease(256) == []
-    assert store.maintenance.verify() == []
-
-
-@pytest.mark.usefixtures("backlogs")
 def test_the_most_urgent_jobs_that_few_workers_can_read_come_first_whatever_their_queue(
     store: Store, old: Worker, new: Worker, accept: Fits
 ) -> None:
@@ -223,21 +207,6 @@ def test_a_job_that_a_worker_could_not_read_is_left_to_those_that_can(
     assert new.lease() == []
     assert codes(store, job) == []
     assert old.lease() == [job]
-
-
-def test_why_says_that_no_worker_has_the_code(
-    store: Store, old: Worker, new: Worker, accept: Fits
-) -> None:
-    newer, older = accept(NEW_PAYLOAD), accept(OLD_PAYLOAD)
-    assert codes(store, newer) == []
-    new.dies()
-    assert codes(store, newer) == [Code.NEWER_CODE]
-    (reason,) = reasons_of(store, newer)
-    assert reason.data["code"] == "newer"
-    old.lease(0)
-    old.dies()
-    (reason,) = reasons_of(store, older)
-    assert reason.data["code"] == "other"
 
 
 def test_when_nobody_has_a_version_any_more_its_jobs_are_judged_anew(

@@ -1,18 +1,13 @@
 """How long a job waited: since it was due and free to run, whatever was before."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.jobs import Lease, Status
 from orpheus.shared.domain.lifecycle import Ending
-from orpheus.shared.domain.rates import KeyRules, QueueRules
 from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
-from tests.contract.conftest import TTL_MS, FakeClock
+from tests.contract.conftest import FakeClock
 
 Submit = Callable[..., int]
 LeaseSome = Callable[..., list[Lease]]
@@ -62,65 +57,6 @@ def test_a_job_that_was_due_before_it_was_submitted_waits_since_its_submission(
     assert store.maintenance.verify() == []
 
 
-def test_the_event_of_an_unblocked_job_tells_the_same_time_as_the_job(
-    store: Store,
-    submit: Submit,
-    lease: LeaseSome,
-    end: End,
-    clock: FakeClock,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    waiting = submit(depends_on=(submit(),))
-    (held,) = lease()
-    later = itertools.count(clock.wall)
-    monkeypatch.setattr(clock, "wall_ms", lambda: next(later))  # a millisecond a reading
-    assert end(held)
-    events = store.events.of_job(waiting, limit=10)
-    unblocked = next(one for one in events if one.kind is Kind.JOB_UNBLOCKED)
-    assert unblocked.at_ms == store.jobs.get(waiting).freed_at_ms
-
-
-def test_a_delayed_dependent_waits_since_it_was_due(
-    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
-) -> None:
-    submit(depends_on=(submit(),), delay_ms=60_000)
-    end(lease()[0])
-    clock.advance(60_000 + WAITED_MS)
-    end(lease()[0])
-    assert waits_of(store) == (0.02, 0.02, 0.02)
-
-
-def test_an_attempt_after_a_backoff_waits_since_it_was_due(
-    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
-) -> None:
-    submit(depends_on=(submit(),), max_retries=1)
-    end(lease()[0])
-    end(lease()[0], Ending.FAILED)
-    clock.advance(1_000 + WAITED_MS)  # the backoff
-    end(lease()[0])
-    assert waits_of(store) == (0.02, 0.02, 0.02)
-
-
-def test_a_job_that_was_retried_into_waiting_waits_since_it_was_unblocked_again(
-    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
-) -> None:
-    first = submit(max_retries=0)
-    waiting = submit(depends_on=(first,), on_dependency_failure="run", max_retries=0)
-    end(lease()[0], Ending.FAILED)
-    end(lease()[0], Ending.FAILED)
-    clock.advance(5_000)
-    store.jobs.retry(first)
-    again = store.jobs.retry(waiting)
-    assert (again.status, again.freed_at_ms) == (Status.BLOCKED, None)
-    (held,) = lease()
-    clock.advance(BLOCKED_MS)
-    assert end(held)
-    assert store.jobs.get(waiting).freed_at_ms == clock.wall
-    clock.advance(WAITED_MS)
-    end(lease()[0])
-    assert waits_of(store) == (0.02, 0.02, 0.02)
-
-
 def test_a_retry_forgets_an_unblock_before_it_even_if_the_clock_has_jumped_back(
     store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
 ) -> None:
@@ -148,20 +84,6 @@ def test_the_oldest_due_job_is_the_one_that_could_run_first(
     submit(priority=-1)
     clock.advance(500)
     assert store.waiting.oldest_due_s() == 1.5
-
-
-def test_a_job_that_has_waited_behind_jobs_just_unblocked_is_the_oldest(
-    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
-) -> None:
-    first = submit(priority=1)
-    submit(depends_on=(first,))
-    (held,) = lease()
-    clock.advance(BLOCKED_MS)
-    submit()
-    clock.advance(4_000)
-    assert end(held)
-    clock.advance(1_000)
-    assert store.waiting.oldest_due_s() == 5.0
 
 
 def test_a_queue_is_not_late_for_what_its_jobs_were_blocked(
@@ -215,28 +137,6 @@ def test_a_job_whose_worker_died_waits_since_that_was_known(
     assert waits_of(store) == (0.02, 0.02, 0.02)
 
 
-def test_a_job_whose_lease_has_expired_waits_since_it_was_reclaimed(
-    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
-) -> None:
-    job_id = submit()
-    lease()
-    clock.advance(TTL_MS + 1)
-    assert store.leases.reclaim_expired() == [job_id]
-    clock.advance(WAITED_MS)
-    assert store.waiting.oldest_due_s() == 0.02
-
-
-def test_a_job_that_was_leased_but_not_entered_has_waited_all_the_time(
-    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
-) -> None:
-    submit()
-    held = lease()
-    clock.advance(1_000)
-    store.leases.release(held)
-    clock.advance(1_000)
-    assert store.waiting.oldest_due_s() == 2.0
-
-
 def test_a_retry_forgets_a_release_before_it_even_if_the_clock_has_jumped_back(
     store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
 ) -> None:
@@ -248,45 +148,3 @@ def test_a_retry_forgets_a_release_before_it_even_if_the_clock_has_jumped_back(
     store.jobs.retry(held.job_id)
     clock.advance(WAITED_MS)
     assert store.waiting.oldest_due_s() == 0.02
-
-
-def test_a_queue_is_not_late_for_what_its_jobs_ran(
-    store: Store, submit: Submit, lease: LeaseSome, end: End, clock: FakeClock
-) -> None:
-    submit()
-    (held,) = lease()
-    clock.advance(RAN_MS)
-    end(held, Ending.RELEASED)
-    clock.advance(4_000)
-    assert store.alerts.late_queues(clock.wall - 4_000, 1) == []
-    clock.advance(1)
-    assert store.alerts.late_queues(clock.wall - 4_000, 1) == ["default"]
-
-
-@pytest.mark.parametrize("died", [60, 300])
-def test_jobs_of_workers_that_died_do_not_hide_those_that_have_waited_behind_them(
-    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock, died: int
-) -> None:
-    for _ in range(died + 100):
-        submit()
-    assert len(lease(died)) == died
-    clock.advance(HOUR_MS - 1_000)
-    assert len(store.leases.reclaim_expired()) == died
-    clock.advance(1_000)
-    assert store.waiting.oldest_due_s() == 3_600.0
-    assert store.alerts.late_queues(clock.wall - 4_000, 100) == ["default"]
-    assert store.alerts.late_queues(clock.wall - 4_000, 101) == []
-
-
-def test_jobs_of_workers_that_died_do_not_hide_those_that_wait_for_their_key(
-    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
-) -> None:
-    store.queues.configure({"mail": QueueRules(per_key=KeyRules(60))})
-    for _ in range(160):
-        submit(queue="mail", concurrency_key="ada")
-    assert len(lease(60)) == 60
-    store.queues.configure({"mail": QueueRules(per_key=KeyRules(1))})
-    clock.advance(HOUR_MS - 1_000)
-    assert len(store.leases.reclaim_expired()) == 60
-    clock.advance(1_000)
-    assert store.waiting.oldest_due_s() == 3_600.0

@@ -7,7 +7,6 @@ import pytest
 from orpheus.shared.domain.jobs import Holder, JobError, Lease, NewJob
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.rates import QueueRules
-from orpheus.shared.process.crash_cell import CellState
 from orpheus.shared.storage import Store
 
 
@@ -73,26 +72,6 @@ def test_room_that_comes_free_rings_for_whoever_may_take_it(
         bell.drain()
         store.leases.finish([Finished(lease, ending, "null", JobError("Error", "why"))])
         assert bell.drain()
-
-
-def test_room_that_a_crash_frees_rings_too(store: Store, holder: Holder) -> None:
-    lease = lease_one_of_three(store, holder, max_running=1)
-    with contextlib.closing(store.bells.listen_pool("default")) as bell:
-        bell.drain()
-        store.leases.free(holder.incarnation, CellState(lease.token, running=True))
-        assert bell.drain()
-
-
-def test_room_that_its_worker_takes_again_at_once_rings_for_nobody(
-    store: Store, holder: Holder
-) -> None:
-    lease = lease_one_of_three(store, holder, max_running=1)
-    with contextlib.closing(store.bells.listen_pool("default")) as bell:
-        bell.drain()
-        with store.write(durable=True):
-            store.leases.finish([Finished(lease, Ending.SUCCEEDED, "null")])
-            assert len(store.leases.lease(holder, ("*",), 1, 30_000)) == 1
-        assert not bell.drain()
 
 
 def test_the_end_of_a_job_rings_for_nobody_where_there_is_no_limit_or_no_work(

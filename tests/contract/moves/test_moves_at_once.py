@@ -64,43 +64,6 @@ def test_of_two_that_copy_the_same_the_one_that_began_later_goes_on(
     assert not can_start(opened, source)
 
 
-def test_of_two_into_one_database_the_later_is_refused_and_its_source_stays_open(
-    urls: tuple[str, str, str],
-    opened: Callable[..., Store],
-    moved: Moved,
-    once_before: Callable[..., None],
-) -> None:
-    source, target, other_source = urls
-    opened(other_source).jobs.submit(NewJob("noop"))
-    once_before("reserve", lambda: moved(other_source, target))
-    with pytest.raises(MoveRefused, match=r"or another move to .* has begun"):
-        moved(source, target)
-    assert opened(target).jobs.submit(NewJob("noop")).job.id == 2, "what the other has brought"
-    assert opened(source).jobs.submit(NewJob("noop")).job.id > JOBS
-    assert not can_start(opened, other_source)
-
-
-def test_a_source_that_another_move_has_taken_meanwhile_stays_closed(
-    urls: tuple[str, str, str],
-    opened: Callable[..., Store],
-    new_url: Callable[[str], str],
-    moved: Moved,
-    once_before: Callable[..., None],
-) -> None:
-    source, target, third = urls
-    other_source = new_url("sqlite")
-    opened(other_source).jobs.submit(NewJob("noop"))
-
-    def both_ends_are_taken() -> None:
-        moved(other_source, target)
-        moved(source, third)
-
-    once_before("reserve", both_ends_are_taken)
-    with pytest.raises(MoveRefused, match="has begun"):
-        moved(source, target)
-    assert can_start(opened, third) and not can_start(opened, source)
-
-
 def test_of_two_from_one_database_only_one_is_released(
     urls: tuple[str, str, str],
     opened: Callable[..., Store],

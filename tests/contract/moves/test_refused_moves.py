@@ -9,8 +9,6 @@ from orpheus.shared.domain.jobs import NewJob, NewLine, Status
 from orpheus.shared.domain.lifecycle import Ending, Finished
 from orpheus.shared.domain.processes import ProcessRecord, Role
 from orpheus.shared.errors import AlreadyRunning, DatabaseUnusable
-from orpheus.shared.process.clock import SystemClock
-from orpheus.shared.process.own_record import own_record
 from orpheus.shared.storage import MoveRefused, Store, shown_url
 from orpheus.shared.storage.verbs import moves
 from tests.contract.moves.killed import BACKENDS, Killed, can_start, die
@@ -185,23 +183,6 @@ def test_a_database_that_a_process_uses_is_refused_and_stays_open(
     assert can_start(opened, pair[0]) and can_start(opened, pair[1])
     clock.advance(21_000)  # it beats no more
     moved(*pair)
-
-
-@BOTH_WAYS
-def test_a_process_of_this_host_that_stands_still_uses_the_database(
-    pair: tuple[str, str],
-    opened: Callable[..., Store],
-    moved: Callable[..., dict[str, int]],
-    clock: Any,
-) -> None:
-    here = SystemClock()
-    clock.boot = here.boot_id
-    mine = own_record(here, "here", Role.WORKER, "default-1@7", "life-1", ready=True)
-    opened(pair[0]).processes.register(mine)
-    clock.monotonic = here.monotonic_ms() + 3_600_000
-    clock.wall = here.wall_ms() + 3_600_000
-    with pytest.raises(AlreadyRunning, match="on here"):
-        moved(*pair)
 
 
 @BOTH_WAYS

@@ -10,7 +10,7 @@ import pytest
 from orpheus.shared.domain.handover import JobDefaults, StoredSettings
 from orpheus.shared.domain.jobs import Status
 from orpheus.shared.operations.upkeep import Upkeep
-from orpheus.shared.storage import BackupRefused, Store, open_store
+from orpheus.shared.storage import BackupRefused, Store
 from tests.contract.test_maintenance import BREACHES, End, LeaseSome, busy_store
 from tests.machine import slowness
 
@@ -42,26 +42,6 @@ def test_the_age_of_the_oldest_transaction_that_has_written_is_told(store: Store
         other.execute("SELECT pg_current_xact_id(), pg_sleep(0.2)")
         assert (store.maintenance.oldest_transaction_s() or 0) >= 0.2
     assert store.maintenance.oldest_transaction_s() == 0
-
-
-def test_the_age_is_unknown_to_a_role_that_may_not_see_what_others_do(
-    store: Store, url: str, tmp_path: Path
-) -> None:
-    with psycopg.connect(url) as other:  # a role of a test that was killed may still be there
-        other.execute("DROP ROLE IF EXISTS plain")
-        other.execute("CREATE ROLE plain LOGIN")
-        other.execute("GRANT USAGE ON SCHEMA orpheus TO plain")
-        other.execute("GRANT ALL ON ALL TABLES IN SCHEMA orpheus TO plain")
-        other.commit()
-        mine = open_store(url.replace("orpheus@", "plain@"), state_dir=str(tmp_path / "plain"))
-        other.execute("SELECT pg_current_xact_id()")
-        assert mine.maintenance.oldest_transaction_s() is None
-        other.execute("GRANT pg_read_all_stats TO plain")
-        other.commit()
-        other.execute("SELECT pg_current_xact_id(), pg_sleep(0.1)")
-        assert (mine.maintenance.oldest_transaction_s() or 0) >= 0.1
-        mine.close()
-        other.execute("DROP OWNED BY plain; DROP ROLE plain")
 
 
 @pytest.fixture
@@ -96,10 +76,6 @@ def test_a_backup_is_a_matter_of_the_server(store: Store, tmp_path: Path) -> Non
         store.maintenance.backup(tmp_path / "copy")
 
 
-def test_the_schema_has_a_size(store: Store) -> None:
-    assert store.maintenance.database_bytes() > 100_000
-
-
 def test_to_fold_counts_leaves_few_rows_of_them(
     store: Store, submit: Callable[..., int], url: str
 ) -> None:
@@ -130,13 +106,6 @@ def test_the_leader_keeps_the_rows_of_counts_few_all_the_time(
                 assert rows.fetchall()[0][0] < 100, table
     assert store.maintenance.verify() == []
     assert store.stats.counts()[Status.DONE] == 630
-
-
-def test_only_to_verify_may_the_server_use_several_processes_for_a_read(store: Store) -> None:
-    database, ask = store._database, "SHOW max_parallel_workers_per_gather"
-    with database.snapshot_of_all():
-        assert database.value(ask) == "2"
-    assert database.value(ask) == "0"
 
 
 def multiply(url: str, copies: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from orpheus.shared.errors import DatabaseBusy, DatabaseUnusable
+from orpheus.shared.errors import DatabaseBusy
 from orpheus.shared.storage.postgres.connection import Connection
 
 INSERT = "INSERT INTO orpheus.host_builds VALUES (?, 'build', 1)"
@@ -75,23 +75,6 @@ def test_an_error_of_what_waited_stops_the_commit(connection: Connection) -> Non
     assert names(connection) == []
 
 
-def test_a_connection_that_died_while_idle_is_opened_anew_by_what_begins(
-    connection: Connection, kill: Callable[[Connection], None]
-) -> None:
-    kill(connection)
-    begin(connection)
-    connection.send_many([(INSERT, [("a",)])])
-    connection.execute("SELECT 1")
-    connection.commit()
-    assert names(connection) == ["a"]
-    kill(connection)
-    begin(connection)
-    connection.send_many([(INSERT, [("b",)])])
-    connection.commit()
-    assert names(connection) == ["a", "b"]
-    assert connection.opened == 3
-
-
 def test_nothing_is_written_if_the_connection_dies_before_what_waits_is_sent(
     connection: Connection, kill: Callable[[Connection], None]
 ) -> None:
@@ -105,23 +88,3 @@ def test_nothing_is_written_if_the_connection_dies_before_what_waits_is_sent(
         connection.commit()
     connection.roll_back()
     assert names(connection) == []
-
-
-def test_nobody_can_tell_what_became_of_a_lost_commit_with_what_waits(
-    connection: Connection, kill: Callable[[Connection], None]
-) -> None:
-    begin(connection)
-    connection.execute("SELECT 1")
-    connection.send_many([(INSERT, [("a",)])])
-    kill(connection)
-    with pytest.raises(DatabaseUnusable, match="may have been done"):
-        connection.commit()
-
-
-def test_a_transaction_in_which_nothing_was_done_sends_nothing(
-    connection: Connection, messages: list[int]
-) -> None:
-    begin(connection)
-    connection.roll_back()
-    assert messages == []
-    assert not connection.in_transaction

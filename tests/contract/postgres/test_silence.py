@@ -1,6 +1,5 @@
 """A server that takes connections and never answers: nobody waits for it for ever."""
 
-import socket
 from collections.abc import Iterator
 
 import psycopg
@@ -40,13 +39,6 @@ def connection(postgresql_url: str, proxy: TcpProxy) -> Iterator[Connection]:
     one.close()
 
 
-def test_a_port_that_only_accepts_is_given_up() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as accepts:
-        url = f"postgresql://orpheus@127.0.0.1:{accepts.getsockname()[1]}/app"
-        with pytest.raises(DatabaseAway, match=r"127.0.0.1/app cannot be reached: .*timeout"):
-            opened(f"{url}?connect_timeout={CONNECTS_WITHIN_S}")
-
-
 def test_a_statement_that_is_never_answered_is_given_up(
     connection: Connection, proxy: TcpProxy
 ) -> None:
@@ -67,14 +59,6 @@ def test_nobody_can_tell_what_became_of_a_commit_that_is_never_answered(
     proxy.cut()
     with pytest.raises(CommitInDoubt, match="lost in a commit, which may have been done"):
         connection.commit()
-
-
-def test_a_transaction_that_is_never_begun_is_given_up_with_the_name_of_what_is_silent(
-    connection: Connection, proxy: TcpProxy
-) -> None:
-    proxy.cut()
-    with pytest.raises(DatabaseAway, match=r"127.0.0.1/test_\d+ cannot be reached: .*timeout"):
-        connection.begin(BEGIN)
 
 
 def test_a_statement_that_reads_whole_tables_may_take_as_long_as_it_wants(

@@ -78,13 +78,6 @@ def test_a_crash_too_long_ago_does_not_count(store: Store, crash: Crash, clock: 
     assert quarantined(store) == ["bad"]
 
 
-def test_the_setting_0_quarantines_none(store: Store, crash: Crash) -> None:
-    store.quarantines.after = 0
-    for _ in range(9):
-        crash(max_retries=0)
-    assert quarantined(store) == []
-
-
 def test_what_somebody_stopped_does_not_count(store: Store, crash: Crash) -> None:
     for _ in range(AFTER):
         crash(was_stopped=True, max_retries=0)

@@ -9,7 +9,6 @@ import pytest
 from orpheus.shared.domain.job_filter import JobFilter
 from orpheus.shared.domain.jobs import Holder, Lease, NewJob, Status
 from orpheus.shared.domain.rates import KeyRules, QueueRules
-from orpheus.shared.messages.queues import Code
 from orpheus.shared.storage import BulkAction, Store
 from tests.contract.conftest import FakeClock
 from tests.contract.quarantine.conftest import (
@@ -21,9 +20,7 @@ from tests.contract.quarantine.conftest import (
     ids,
     parked,
     quarantined,
-    waits_for,
 )
-from tests.explained import queue_of
 
 # How it is held back
 
@@ -131,20 +128,6 @@ def test_held_jobs_are_cancelled_retried_and_deleted_like_any_other(
     assert parked(store) == []
     assert store.bulk.change(BulkAction.DELETE, JobFilter(type="bad"), by="tests") == 4 + AFTER
     assert store.maintenance.verify() == []
-
-
-@pytest.mark.usefixtures("bad")
-def test_why_tells_of_the_quarantine_before_and_after_a_lease_has_parked_the_jobs(
-    store: Store, submit: Submit, lease: LeaseSome
-) -> None:
-    held = submit("bad", priority=5)
-    for _ in range(2):
-        assert waits_for(store, held) == [Code.QUARANTINED]
-        reason = queue_of(store, "default").reason
-        assert reason is not None and reason.code == Code.QUARANTINED
-        assert lease(9, ("other",)) == []
-    later = submit("bad", delay_ms=60_000, queue="mail")
-    assert waits_for(store, later) == [Code.RUN_AT, Code.QUARANTINED]
 
 
 @pytest.mark.usefixtures("bad")

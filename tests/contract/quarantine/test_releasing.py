@@ -77,31 +77,6 @@ def test_a_release_of_many_goes_on_step_by_step_in_the_order_of_leasing(
 
 
 @pytest.mark.usefixtures("bad")
-def test_what_a_job_was_held_back_for_is_no_wait_for_a_worker(
-    store: Store, submit: Submit, lease: LeaseSome, clock: FakeClock
-) -> None:
-    first, second, later = submit("bad"), submit("bad"), submit("bad", delay_ms=5_000)
-    assert lease(9) == []
-    clock.advance(3_000)
-    store.quarantines.most_at_once = 1
-    store.quarantines.release("bad")
-    clock.advance(1_000)
-    assert store.waiting.oldest_due_s() == 1.0
-    while store.quarantines.continue_releases():
-        pass
-    freed = [store.jobs.get(one).freed_at_ms for one in (first, second, later)]
-    assert freed == [clock.wall - 1_000, clock.wall, None], "the last one was never held back"
-    for one in (first, second):
-        newest = store.events.of_job(one, limit=9)[-1]
-        assert (newest.kind, newest.at_ms) == (
-            Kind.JOB_UNBLOCKED,
-            store.jobs.get(one).freed_at_ms,
-        )
-    assert store.maintenance.verify() == []
-    assert ids(lease(9)) == [first, second], "their turn is still that of their submission"
-
-
-@pytest.mark.usefixtures("bad")
 def test_a_type_that_is_quarantined_again_while_its_jobs_are_let_go_holds_the_rest(
     store: Store, crash: Crash, lease: LeaseSome
 ) -> None:
@@ -154,17 +129,6 @@ def test_it_waits_until_no_worker_runs_the_old_code(store: Store, clock: FakeClo
     release_changed_types(store)
     assert quarantined(store) == ["bad"]
     store.processes.forget("old")
-    release_changed_types(store)
-    assert quarantined(store) == []
-
-
-@pytest.mark.usefixtures("bad")
-def test_a_worker_that_has_long_been_silent_is_not_waited_for(
-    store: Store, clock: FakeClock
-) -> None:
-    store.processes.register(a_worker("dead", clock))
-    clock.advance(60_000)
-    store.types.replace([a_type("bad", "two")])
     release_changed_types(store)
     assert quarantined(store) == []
 

@@ -303,7 +303,10 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     "ack before commit": (acknowledged_before_the_commit, "I1 |I3 |I14|P7|hold a lease"),
     "deferred BEGIN": (deferred_begin, "a transaction that had begun"),
     "attempt counted in another transaction": (attempt_counted_in_another_transaction, "I4"),
-    "wall clock in leases": (wall_clock_in_leases, "P3|P8|I5|rate allows"),
+    "wall clock in leases": (
+        wall_clock_in_leases,
+        "P3|P8|I5|rate allows|why: another job is leased next",
+    ),
     "boot id ignored": (boot_id_ignored, "P8|I5|rate allows"),
     "notify before commit": (notified_before_the_commit, "all workers sleep while work is due"),
     "one retry too many": (retries(1), "I7"),
@@ -329,16 +332,17 @@ PLANTS: dict[str, tuple[Plant, str]] = {
         quarantined_types_leased,
         "a job of a quarantined type|why: another job is leased next",
     ),
-    "held jobs forgotten": (held_jobs_forgotten, "I22"),
+    "held jobs forgotten": (held_jobs_forgotten, "I22|I18 not drained"),
     "tokens of keys not spent": (tokens_of_keys_not_spent, "more starts than a key's rate"),
 }
 FIRST_SEEDS = {
-    "late finish accepted": 18,
+    "late finish accepted": 48,
     "notify before commit": 63,
-    "keys not looked at": 17,
-    "limits of keys ignored": 27,
+    "keys not looked at": 56,
+    "limits of keys ignored": 140,
+    "late renewal of anything": 57,
     "quarantined types leased": 29,
-    "held jobs forgotten": 29,
+    "held jobs forgotten": 34,
 }
 """Where the search for a fault begins that no earlier schedule finds: each would cost 80 ms."""
 ONLY_STOPS = Faults(stop=0.25)

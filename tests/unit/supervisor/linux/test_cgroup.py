@@ -1,6 +1,5 @@
 """Which deaths by SIGKILL the kernel caused, because memory ran out."""
 
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -37,12 +36,3 @@ def test_a_kill_is_attributed_to_an_exit_soon_after_it_and_to_none_of_the_next_d
     kills.look(10.0)
     for now_s in (86_000.0, 86_001.0):
         assert kills.take_one(now_s) is False
-
-
-def test_the_count_is_read_every_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    reads = count()
-    monkeypatch.setattr(cgroup, "oom_kills", lambda: next(reads))
-    kills = OutOfMemoryKills()
-    for now_s in (0.0, 0.1, 1.9, 2.0, 2.1):
-        kills.look(now_s)
-    assert next(reads) == 3, "at its start, and twice since"

@@ -48,23 +48,3 @@ def test_it_goes_on_after_errors(
         sampler.stop()
     assert sampler.latest["incarnation"].rss_bytes > 0
     assert logged == ["sampling_failed"] * 3
-
-
-def test_a_lock_that_cannot_be_looked_at_has_no_holder(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    logged: list[str],
-    wait_for: Callable[..., Any],
-) -> None:
-    monkeypatch.setattr(sampling, "LOCK_INTERVAL_S", 0.01)
-    looks: list[float] = []
-    sampler = Sampler(tmp_path / "orpheus.db", interval_s=0.01)
-    look = Failing(looks.append, 3)
-    monkeypatch.setattr(sampler._lock_watch, "look", look)
-    sampler.start()
-    try:
-        wait_for(lambda: looks, "a look after the failures")
-    finally:
-        sampler.stop()
-    assert sampler.holder is None
-    assert logged == ["sampling_failed"] * 3

@@ -73,21 +73,6 @@ def test_a_reload_is_sent_with_the_time_on_the_monotonic_clock(
     assert fields(server) == {"READY": "1", "STATUS": "1 of 1 workers ready"}
 
 
-def test_a_reload_during_the_start_does_not_complete_it(
-    received: tuple[Notifier, socket.socket],
-) -> None:
-    notifier, server = received
-    notifier.reloading()
-    notifier.reloaded("0 of 1 workers ready")
-    assert silent(server)
-
-
-def test_a_status_is_one_line_and_no_other_field(received: tuple[Notifier, socket.socket]) -> None:
-    notifier, server = received
-    notifier.status("it failed:\nERRNO=5\r\n")
-    assert fields(server) == {"STATUS": "it failed: ERRNO=5"}
-
-
 def test_turns_are_sent_twice_in_each_interval(
     received: tuple[Notifier, socket.socket],
 ) -> None:
@@ -132,12 +117,6 @@ def test_a_watchdog_is_notified_if_it_is_ours(
     notifier.turned(1.0)
     assert silent(server) is not expected
     close(notifier)
-
-
-def test_without_a_service_manager_nothing_happens() -> None:
-    notifier = Notifier({})
-    notifier.ready("")
-    notifier.turned(1.0)
 
 
 @pytest.mark.parametrize("address", ["/no/such/socket", "/" + "x" * 200, "vsock:2:1234"])

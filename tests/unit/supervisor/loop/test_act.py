@@ -11,17 +11,13 @@ from orpheus.shared.domain.processes import LastExit, Role
 from orpheus.shared.domain.programs import RestartPolicy
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.supervisor.loop.act import Children, needs_attention
-from orpheus.supervisor.policy import fleet
 from orpheus.supervisor.policy.slot import (
     Announce,
     Cause,
-    ProcessCommand,
     ProcessEnded,
     Rules,
-    SendCommand,
     Slot,
 )
-from tests.captured_logs import capture_logs
 from tests.unit.supervisor.policy.driver import Driver
 
 
@@ -53,34 +49,6 @@ def test_the_end_of_a_program_that_did_its_work_is_no_warning(
     one = program(restart)
     one.exit(code=code)
     assert is_warning(one) == warning
-
-
-def test_an_end_that_was_asked_for_is_no_warning_and_one_that_hangs_is() -> None:
-    one = program(RestartPolicy.ALWAYS)
-    one.turn(1.0)
-    one.see(unhealthy="no answer")
-    assert is_warning(one)
-    drained = program(RestartPolicy.ALWAYS)
-    drained.slot = fleet.drain(drained.slot)
-    drained.turn()
-    drained.exit(code=3)
-    assert not is_warning(drained)
-
-
-def test_a_process_that_was_stopped_and_is_continued_is_told_in_the_log(tmp_path: Path) -> None:
-    """If it is stopped again soon, it is killed: then this tells of the first time."""
-    sent: list[ProcessCommand] = []
-    files = StateFiles("orpheus.db", str(tmp_path / "orpheus.db"), tmp_path / "lock")
-    children = Children(files, cast("Any", None))
-    child = SimpleNamespace(pid=7, send=lambda command, _: sent.append(command))
-    children.handles["life-1"] = cast("Any", child)
-    with capture_logs() as told:
-        slot = Slot("a-1", "a", Role.WORKER)
-        children.perform(slot, SendCommand(ProcessCommand.CONTINUE, "life-1"))
-    assert sent == [ProcessCommand.CONTINUE]
-    [warning] = [one for one in told if one["log_level"] == "warning"]
-    assert (warning["event"], warning["slot"], warning["pid"]) == ("process_continued", "a-1", 7)
-    os.close(children.bell_fd)
 
 
 def test_an_exit_is_recorded_though_its_process_cannot_be_reaped(tmp_path: Path) -> None:

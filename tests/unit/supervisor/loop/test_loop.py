@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import pytest
 
-from orpheus.shared.domain.processes import Role, SlotRecord
+from orpheus.shared.domain.processes import SlotRecord
 from orpheus.shared.process.state_files import StateFiles
 from orpheus.supervisor.linux import cgroup
 from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.plan.plan import Plan
-from orpheus.supervisor.policy.slot import Rules, Slot
+from orpheus.supervisor.policy.slot import Rules
 
 
 @pytest.fixture
@@ -86,28 +86,6 @@ def test_a_stop_tells_why_and_until_when_at_the_latest(
     loop._rebase(60.0)
     loop._turn(2.0)
     assert published[-1].until_ms == until_ms + 60_000, "it did not run meanwhile"
-
-
-def test_a_worker_that_leaves_is_listed_beside_its_pool_and_workers_before_programs(
-    loop: Loop, published: list[SlotRecord]
-) -> None:
-    """In the fleet, what is no longer wanted stands behind all that is."""
-    roles = {"api": Role.API, "web": Role.PROGRAM}
-    names = "api", "mail-1", "media-1", "web-1", "mail-2", "gone-1"
-    pools = [(name, name.partition("-")[0]) for name in names]
-    loop.slots = {name: Slot(name, pool, roles.get(pool, Role.WORKER)) for name, pool in pools}
-    loop._publish(1.0)
-    told = [one.slot for one in published]
-    assert told == ["api", "mail-1", "mail-2", "media-1", "gone-1", "web-1", "supervisor"]
-
-
-def test_a_start_that_cannot_be_announced_goes_on(loop: Loop, told: list[str]) -> None:
-    def fail(_: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    loop.on_settled = fail
-    loop._turn(1.0)
-    assert told == ["READY"]
 
 
 def test_a_kill_for_memory_that_was_of_no_child_is_soon_forgotten(

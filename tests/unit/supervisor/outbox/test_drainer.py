@@ -154,30 +154,6 @@ def test_refused_rows_are_counted_at_the_start_and_then_only_while_there_are_som
     assert (rows.counts, store.outboxes.refused_now()) == (6, {})
 
 
-def test_refused_rows_are_counted_while_there_are_always_others_to_drain(store: Store) -> None:
-    class BusyRows(Rows):
-        """New rows come until they were counted."""
-
-        def finish(self, accepted: Sequence[RowId], refused: Sequence[RefusedRow]) -> None:
-            super().finish(accepted, refused)
-            if not self.counts and store.outboxes.counts()["shop"].accepted < 9:
-                self.rows.append(row(2))
-
-    rows = BusyRows(row(1, "nothing"))
-    drain(store, rows)
-    assert rows.counts == 1
-    assert store.outboxes.counts() == {"shop": OutboxCounts(accepted=1, held=0, refused=1)}
-    assert store.outboxes.refused_now()["shop"].first_id == "1"
-
-
-def test_refused_rows_are_not_counted_once_it_was_told_to_stop(store: Store) -> None:
-    rows = Rows(row(1, "nothing"), row(2))
-    drainer = drainer_of(store, rows)
-    drainer.stop()
-    drainer._drain()
-    assert (rows.counts, len(rows.rows)) == (0, 2)
-
-
 # Two drainers: one that stood still, and one that took over meanwhile
 
 

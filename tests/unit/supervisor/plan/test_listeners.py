@@ -16,11 +16,6 @@ def listeners() -> Iterator[Listeners]:
     made.close()
 
 
-def test_an_address_that_is_taken_again_has_the_same_socket(listeners: Listeners) -> None:
-    first = listeners.take(HOST, 0)
-    assert listeners.take(HOST, 0) is first
-
-
 def test_a_socket_that_is_neither_current_nor_taken_is_closed(listeners: Listeners) -> None:
     old, new = listeners.take(HOST, 0), listeners.take(OTHER_HOST, 0)
     listeners.let_go(old)
@@ -41,9 +36,3 @@ def test_a_socket_that_was_taken_for_the_next_reload_outlives_the_present_one(
     listeners.keep_only(second)
     assert again is first
     assert again.fileno() >= 0
-
-
-def test_closing_closes_what_is_still_taken(listeners: Listeners) -> None:
-    taken = listeners.take(HOST, 0)
-    listeners.close()
-    assert taken.fileno() == -1

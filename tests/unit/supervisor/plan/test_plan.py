@@ -47,13 +47,6 @@ def test_a_worker_is_handed_the_settings_of_its_pool() -> None:
     assert (handed.pool, handed.queues) == ("mail", ("mail",))
 
 
-def test_the_api_inherits_the_listening_socket_and_knows_its_number() -> None:
-    api = specs()["api"]
-    assert (api.role, api.pool, api.pass_fds) == (Role.API, None, (9,))
-    assert api.handover["socket_fd"] == 9
-    assert json.loads(json.dumps(api.handover))["settings"]["port"] == 8000
-
-
 WORKERS = {"default-1", "default-2", "mail-1"}
 
 
@@ -102,13 +95,6 @@ def test_another_token_in_the_same_file_restarts_the_api_and_is_not_handed_over(
     different = {slot for slot in before if before[slot].fingerprint != after[slot].fingerprint}
     assert different == {"api"}
     assert "b" * 32 not in json.dumps(after["api"].handover)
-
-
-def test_two_readings_of_the_same_settings_give_the_same_fingerprints() -> None:
-    first, second = specs(), specs()
-    assert {s: x.fingerprint for s, x in first.items()} == {
-        s: x.fingerprint for s, x in second.items()
-    }
 
 
 def test_a_scaled_pool_has_as_many_workers_as_the_operator_said() -> None:

@@ -58,11 +58,6 @@ def test_a_file_saved_since_it_was_read_is_read_again(file: Path, start: Start) 
     assert (result.why, "api.prot" in result.reason) == ("the file was saved", True)
 
 
-def test_a_file_that_is_as_it_was_read_is_not_read_again(file: Path) -> None:
-    reloader = Reloader(read, read(), Listeners(), lambda _: None)
-    assert not any(reloader._file_has_settled() for _ in range(3))
-
-
 @pytest.fixture
 def takes_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever can be read can be put in force."""
@@ -93,15 +88,6 @@ def test_a_file_that_was_emptied_does_not_set_everything_to_its_default(
         )
     defaults = result_of("# the defaults\n")
     assert isinstance(defaults, Reloaded) and defaults.settings.api.enabled
-
-
-@pytest.mark.usefixtures("takes_all")
-def test_a_file_that_was_empty_at_the_start_may_stay_so(file: Path, start: Start) -> None:
-    file.write_text("")
-    reloader = start(read())
-    reloader.ask("SIGHUP")
-    [result] = wait_until(reloader.take, "the answer")
-    assert isinstance(result, Reloaded)
 
 
 @pytest.mark.usefixtures("file")

@@ -5,7 +5,6 @@ from msgspec.structs import replace
 
 from orpheus.shared.domain.processes import LastExit, Role, SlotState
 from orpheus.supervisor.policy import fleet
-from orpheus.supervisor.policy.aftermath import kept_exits
 from orpheus.supervisor.policy.fleet import (
     WantedSlot,
     advance,
@@ -61,13 +60,6 @@ def test_new_slots_start_one_after_another() -> None:
     assert list(slots) == ["a-1", "a-2", "a-3"]
     starts = [slot.not_before_s for slot in slots.values()]
     assert starts == sorted(set(starts))
-
-
-def test_a_pool_that_grows_leaves_the_others_as_they_are() -> None:
-    before = ready_pool(2)
-    after = reconcile(before, wanted_slots(("a", 3)), NOW_S)
-    assert {key: after[key] for key in before} == before
-    assert after["a-3"].state is SlotState.DOWN
 
 
 def test_slots_of_a_pool_that_shrinks_drain_and_are_removed() -> None:
@@ -175,17 +167,6 @@ def test_a_process_still_starting_with_old_settings_is_replaced_at_once() -> Non
     assert rolled["a-1"].desired is Desired.REPLACE
 
 
-def test_pools_are_replaced_independently() -> None:
-    wanted = wanted_slots(("a", 2), ("b", 2))
-    slots = {key: ready(slot) for key, slot in reconcile({}, wanted, NOW_S).items()}
-    going = [
-        key
-        for key, slot in advance(rolling_restart(slots), RULES, NOW_S).items()
-        if slot.desired is Desired.REPLACE
-    ]
-    assert going == ["a-1", "b-1"]
-
-
 # The API's replacement
 
 
@@ -204,27 +185,6 @@ def test_the_api_gets_a_replacement_before_it_goes() -> None:
     assert key == "api~process-of-api"
     assert (old.desired, old.retired) == (Desired.REPLACE, True)
     assert "api+" not in after
-
-
-def test_the_exit_of_the_old_api_is_shown_by_its_slot() -> None:
-    slots = {"api": ready(Slot("api", None, Role.API))}
-    old = replace(Slot("api", None, Role.API), retired=True, exits=(an_exit("replaced"),))
-    after = remove_ended({**slots, "api~old": old})
-    assert list(after) == ["api"]
-    assert [one.reason for one in after["api"].exits] == ["replaced"]
-
-
-def test_each_failure_of_a_slot_is_kept_once_though_a_process_was_set_aside() -> None:
-    def ended(*numbers: int) -> tuple[LastExit, ...]:
-        return tuple(LastExit(n, "", None, 1, f"stack {n}", failed=True) for n in numbers)
-
-    stuck = replace(ready(Slot("a-1", "a", Role.WORKER)), state=SlotState.STUCK)
-    slots = advance({"a-1": replace(stuck, exits=ended(5, 4, 3, 2, 1))}, RULES, NOW_S)
-    slot, aside = slots["a-1"], slots["a-1~process-of-a-1"]
-    slots["a-1"] = replace(slot, exits=kept_exits(*ended(10, 9, 8), *slot.exits))
-    over = replace(aside, process=None, exits=kept_exits(*ended(11), *aside.exits))
-    after = remove_ended({**slots, "a-1~process-of-a-1": over})
-    assert [one.at_ms for one in after["a-1"].exits] == [11, 10, 9, 8, 5, 4, 3, 2, 1]
 
 
 def test_the_exits_of_an_old_api_and_of_its_replacement_are_kept_once() -> None:
@@ -343,17 +303,6 @@ def test_different_failures_or_failures_of_less_than_half_hold_no_slot_back() ->
     assert not any(slot.held_back for slot in advance(slots, RULES, NOW_S).values())
     slots["a-4"] = failed(slots["a-4"], "killed by SIGSEGV")
     assert not any(slot.held_back for slot in advance(slots, RULES, NOW_S).values())
-
-
-def test_a_drained_slot_neither_leads_nor_waits() -> None:
-    slots = {key: failed(slot) for key, slot in ready_pool(3).items()}
-    slots["a-1"] = replace(drain(slots["a-1"]), state=SlotState.DOWN)
-    after = advance(slots, RULES, NOW_S)
-    assert {key: slot.held_back for key, slot in after.items()} == {
-        "a-1": "",
-        "a-2": "",
-        "a-3": "waits for a-2 to stay up",
-    }
 
 
 def test_a_pool_of_one_is_never_held_back() -> None:

@@ -29,15 +29,6 @@ def test_a_stale_row_alone_degrades_but_never_kills() -> None:
     assert not driver.slot.degraded
 
 
-def test_a_process_that_cannot_write_is_degraded() -> None:
-    driver = Driver().make_ready()
-    driver.beat(2, database_ok=False)
-    assert (driver.state(), driver.slot.degraded) == (
-        SlotState.READY,
-        "it cannot write to the database",
-    )
-
-
 def test_a_process_that_alone_cannot_write_is_killed_after_the_beat_timeout() -> None:
     driver = Driver().make_ready()
     driver.beat(2, database_ok=False, supervisor_writes=True)
@@ -108,16 +99,6 @@ def test_a_main_loop_that_waits_for_the_database_is_degraded_and_gets_its_whole_
     assert driver.state() is SlotState.KILLING
 
 
-def test_without_a_database_an_overdue_job_or_missing_beats_still_kill() -> None:
-    driver = Driver().make_ready()
-    driver.beat(2, database_ok=False, job=replace(JOB, overdue=True))
-    assert driver.state() is SlotState.KILLING
-    driver = Driver().make_ready()
-    driver.beat(2, database_ok=False)
-    driver.turn(15)
-    assert driver.state() is SlotState.KILLING
-
-
 def test_a_job_past_its_hard_deadline_has_its_process_killed_and_ended_as_overdue() -> None:
     driver = Driver().make_ready()
     driver.beat(2, job=replace(JOB, overdue=True))
@@ -148,14 +129,6 @@ def test_a_process_that_is_stopped_again_much_later_is_continued_again() -> None
     assert (driver.state(), driver.commands()) == (SlotState.READY, [ProcessCommand.CONTINUE])
 
 
-def test_a_process_that_stays_stopped_is_killed_however_short_the_window_is() -> None:
-    driver = Driver(Rules(crash_loop_window_s=1.0)).make_ready()
-    driver.see(15, os_status=OsStatus.STOPPED)
-    assert driver.see(7) == ()
-    driver.see(1)
-    assert driver.commands() == [ProcessCommand.ABORT]
-
-
 def test_a_process_that_does_not_beat_after_it_was_continued_is_killed() -> None:
     driver = Driver().make_ready()
     driver.see(15, os_status=OsStatus.STOPPED)
@@ -179,22 +152,6 @@ def test_a_process_that_stood_still_need_not_turn_its_main_loop_before_it_beats(
         assert driver.state() is SlotState.READY
     driver.beat(2, loop=loop)
     assert driver.slot.reason.startswith("main loop stuck for 16 s")
-
-
-def test_a_process_that_stopped_before_its_idle_main_loop_turned_is_continued() -> None:
-    driver = Driver().make_ready()
-    driver.beat(2, loop=driver.seen.loop)
-    assert driver.see(14, os_status=OsStatus.STOPPED) == ()
-    driver.see(1)
-    assert (driver.state(), driver.commands()) == (SlotState.READY, [ProcessCommand.CONTINUE])
-
-
-def test_a_continued_process_may_beat_before_its_main_loop_turns() -> None:
-    driver = Driver().make_ready()
-    loop = driver.seen.loop
-    driver.see(15, os_status=OsStatus.STOPPED)
-    driver.beat(0.1, os_status=OsStatus.RUNNING, loop=loop)
-    assert driver.live_for(60).state() is SlotState.READY
 
 
 def test_a_process_that_waits_for_the_disk_is_not_killed() -> None:
@@ -265,9 +222,3 @@ def test_a_starting_or_stopping_process_that_holds_the_write_lock_is_killed_too(
     driver.turn()
     driver.see(1.0, lock_held_s=6.0)
     assert driver.state() is SlotState.KILLING
-
-
-def test_a_hang_says_whether_it_was_busy() -> None:
-    driver = Driver().make_ready()
-    driver.see(RULES.beat_timeout_s, cpu_percent=99.0)
-    assert driver.slot.reason == "no heartbeat for 15 s, busy: 99 % of a core"

@@ -42,48 +42,6 @@ def test_it_is_ready_after_its_time_and_the_loop_wakes_up_for_it() -> None:
     assert one.state() is SlotState.READY and one.reported() == [Kind.WORKER_READY]
 
 
-@pytest.mark.parametrize(
-    ("code", "evidence", "reason"),
-    [
-        (127, "orpheus: cannot run 'x': gone\n", "exit code 127: orpheus: cannot run 'x': gone"),
-        (127, "one\nsh: 1: x: not found", "exit code 127: sh: 1: x: not found"),
-        (127, "y" * 999, f"exit code 127: {'y' * 200}"),
-        (127, None, "exit code 127"),
-        (1, "Traceback", "exit code 1"),
-    ],
-)
-def test_what_cannot_be_executed_says_why_in_the_reason(
-    code: int, evidence: str | None, reason: str
-) -> None:
-    one = driver()
-    one.exit(0.3, code=code, evidence=evidence)
-    assert one.ended().last_exit.reason == reason
-
-
-@pytest.mark.parametrize(
-    ("restart", "code", "failed"),
-    [
-        (RestartPolicy.ALWAYS, 0, True),  # after 0.3 s
-        (NEVER, 0, False),
-        (NEVER, 1, True),
-    ],
-)
-def test_an_end_of_its_own_is_kept_as_a_failure_if_it_was_one(
-    restart: RestartPolicy, code: int, failed: bool
-) -> None:
-    one = driver(restart=restart)
-    one.exit(0.3, code=code)
-    assert one.ended().last_exit.failed is failed
-
-
-def test_one_whose_readiness_cannot_be_told_is_stopped_at_once_and_says_why() -> None:
-    one = driver(ready_after_s=None)
-    one.see(0.3, unhealthy="its ready line takes too long")
-    assert (one.state(), one.commands()) == (SlotState.STOPPING, [ProcessCommand.TERMINATE])
-    one.exit(0.1, code=0)
-    assert one.ended().last_exit.reason.startswith("its ready line takes too long")
-
-
 def test_without_beats_it_is_never_hung_even_if_it_is_stopped() -> None:
     one = ready()
     for _ in range(100):
@@ -100,15 +58,6 @@ def test_one_that_is_not_ready_in_time_is_asked_to_stop_and_fails() -> None:
     assert one.state() is SlotState.BACKOFF
     assert one.reason() == "not ready within 60 s; exit code 0"
     assert one.ended().cause is Cause.START_TIMEOUT
-
-
-def test_one_that_is_not_ready_in_time_tells_what_its_check_found_last() -> None:
-    one = driver(ready_after_s=None)
-    one.see(1.0, unready="http://127.0.0.1:9/health: connection refused")
-    one.turn(59.0)
-    one.exit(signal=15)
-    found = "(http://127.0.0.1:9/health: connection refused)"
-    assert one.reason() == f"not ready within 60 s {found}; killed by SIGTERM"
 
 
 def test_one_whose_checks_fail_is_asked_to_stop_then_killed() -> None:
@@ -200,16 +149,6 @@ def test_one_that_grows_is_restarted_whatever_restart_says() -> None:
     assert one.commands() == [ProcessCommand.SPAWN]
 
 
-def test_one_that_ran_well_and_ends_is_only_started_again() -> None:
-    one = ready()
-    one.turn(100.0)
-    one.exit(code=0)
-    assert one.state() is SlotState.DOWN and one.reason() == "exited with code 0"
-    assert one.ended().cause is Cause.EXITED
-    one.turn()
-    assert one.commands() == [ProcessCommand.SPAWN]
-
-
 def test_changed_settings_start_one_that_had_ended_but_none_that_was_drained() -> None:
     ended = replace(ready().slot, process=None, state=SlotState.DOWN, fingerprint="old")
     web = WantedSlot("web-1", "web", Role.PROGRAM, "old")
@@ -229,17 +168,6 @@ def test_one_that_comes_after_another_waits_for_it_from_the_start_on() -> None:
     assert slots["web-1"].held_back == "waits for db-1" and not slots["db-1"].held_back
     slots["db-1"] = replace(slots["db-1"], state=SlotState.READY)
     assert not fleet.advance(slots, RULES, 0.0)["web-1"].held_back
-
-
-def test_a_rolled_one_whose_process_could_not_be_ended_waits_its_turn_too() -> None:
-    one = ready()
-    waits = replace(one.slot, state=SlotState.BACKOFF, process=None, held_back="waits for db-1")
-    one.slot = with_desired(waits, Desired.REPLACE)
-    one.turn(100.0)
-    assert one.commands() == []
-    one.slot = fleet.restart({"web-1": one.slot}, "web-1")["web-1"]
-    one.turn()
-    assert one.commands() == [ProcessCommand.SPAWN], "an operator does not wait"
 
 
 def test_at_a_shutdown_it_stops_once_those_after_it_have_ended() -> None:

@@ -5,7 +5,6 @@ from msgspec.structs import replace
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import SlotState
-from orpheus.shared.errors import ExitCode
 from orpheus.supervisor.policy.slot import (
     Desired,
     Exit,
@@ -235,50 +234,6 @@ def test_a_drained_slot_stays_down() -> None:
     driver.exit(1.0, code=0)
     driver.turn(1_000.0)
     assert (driver.state(), driver.reason()) == (SlotState.DOWN, "drained")
-
-
-@pytest.mark.parametrize(
-    ("how", "reason"),
-    [
-        ({"code": 0}, ""),
-        ({"code": ExitCode.CUT_SHORT}, "released what it had not finished"),
-        ({"signal": 9}, "killed by SIGKILL; out of memory?"),
-    ],
-)
-def test_a_drained_slot_says_what_else_there_is_to_say_of_its_last_exit(
-    how: dict[str, int], reason: str
-) -> None:
-    driver = Driver().make_ready().live_for(10)
-    driver.slot = with_desired(driver.slot, Desired.DRAINED)
-    driver.turn()
-    driver.live_for(RULES.drain_timeout_s)
-    assert driver.state() is SlotState.STOPPING
-    driver.exit(1.0, **how)
-    assert (driver.state(), driver.slot.reason) == (SlotState.DOWN, reason)
-
-
-def test_a_replaced_process_that_does_not_drain_in_time_is_stopped_and_is_no_failure() -> None:
-    driver = Driver().make_ready().live_for(10)
-    driver.slot = with_desired(driver.slot, Desired.REPLACE)
-    driver.turn()
-    driver.live_for(RULES.drain_timeout_s)
-    assert driver.state() is SlotState.STOPPING
-    driver.exit(1.0, code=4)
-    assert driver.slot.failures == 0
-    assert driver.slot.last_exit is not None
-    assert driver.slot.last_exit.reason == "replaced, and released what it had not finished"
-
-
-def test_a_process_that_is_too_large_and_does_not_drain_in_time_says_both() -> None:
-    driver = Driver().make_ready()
-    driver.beat(1, recycle="uses 900 MiB, more than max_memory_mb")
-    driver.live_for(RULES.drain_timeout_s)
-    assert driver.state() is SlotState.STOPPING
-    driver.exit(1.0, code=4)
-    assert driver.slot.last_exit is not None
-    assert driver.slot.last_exit.reason == (
-        "uses 900 MiB, more than max_memory_mb, and released what it had not finished"
-    )
 
 
 @pytest.mark.parametrize("state", [SlotState.BACKOFF, SlotState.FATAL])

@@ -65,10 +65,6 @@ def test_no_answer_is_told_in_words() -> None:
         assert problem_at(f"http://127.0.0.1:{port}/", 0.1) == "no answer within 0.1 s"
 
 
-def test_a_port_that_the_number_of_the_instance_leads_beyond_is_told() -> None:
-    assert problem_at("http://127.0.0.1:900100/", 5) == "there is no port 900100"
-
-
 @pytest.mark.parametrize("quotes_it", [False, True])
 def test_what_is_no_http_is_told_but_never_what_it_quotes(quotes_it: bool) -> None:
     """What was asked may be in it, and a query may have a token."""
@@ -85,27 +81,6 @@ def test_what_is_no_http_is_told_but_never_what_it_quotes(quotes_it: bool) -> No
         found = problem_at(url, 5)
         thread.join()
     assert found == "not an answer of HTTP: BadStatusLine"
-
-
-def test_a_first_answer_may_take_longer_than_later_ones(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("orpheus.supervisor.programs.checks._SHORTEST_ANSWER_S", 0.01)
-    server.answers_after_s = 0.1
-    checks = HttpChecks.start(ProgramSettings("web", ("web",), ready_http=url_of(server)), 1, str)
-    assert checks is not None
-    wait_until(lambda: checks.is_ready, "it to be ready")
-    checks.stop()
-
-
-def test_what_is_asked_is_told_with_the_last_answer_but_never_its_query(server: Server) -> None:
-    server.status = 503
-    url = url_of(server)
-    checks = HttpChecks.start(ProgramSettings("web", ("web",), ready_http=url), 1, str)
-    assert checks is not None
-    told = wait_until(lambda: checks.unready, "the first answer")
-    checks.stop()
-    assert told == f"{url.removesuffix('x=1')}…: it answered 503"
 
 
 def test_it_is_ready_once_it_answers_and_dead_after_failures_in_a_row(server: Server) -> None:

@@ -1,8 +1,6 @@
 """The process of a program: nothing is left of a start that fails, and new checks begin at once."""
 
 import os
-import signal
-from collections.abc import Iterator
 from typing import Any, cast
 
 import psutil
@@ -10,21 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from orpheus.shared.domain.programs import ProgramSettings
-from orpheus.supervisor.policy.slot import ProcessCommand
 from orpheus.supervisor.programs.checks import HttpChecks
 from orpheus.supervisor.programs.handle import ProgramHandle
 from orpheus.supervisor.programs.output import ProgramOutput
-from tests.captured_logs import capture_logs
 from tests.machine import wait_until
 
-CHECKED = ProgramSettings(
-    "web",
-    ("sleep", "600"),
-    ready_after_s=0.0,
-    alive_http="http://127.0.0.1:1/",
-    alive_every_s=0.01,
-    alive_failures=2,
-)
 ENDED = os.WEXITED | os.WNOWAIT | os.WNOHANG
 SLEEP = ProgramSettings("web", ("sleep", "600"), ready_after_s=0.0)
 
@@ -55,13 +43,6 @@ def spawn(program: ProgramSettings) -> ProgramHandle:
     return ProgramHandle.spawn("web-1", program, "life-1", output, lambda: None)
 
 
-@pytest.fixture
-def running() -> Iterator[ProgramHandle]:
-    handle = spawn(SLEEP)
-    yield handle
-    handle.reap()
-
-
 def test_a_start_that_fails_late_leaves_neither_process_nor_descriptor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -81,18 +62,6 @@ def test_its_folder_is_entered_by_its_own_process_and_holds_nobody_else_up() -> 
     ended = wait_until(lambda: os.waitid(os.P_PIDFD, handle.pidfd, ENDED), "its end")
     handle.reap()
     assert ended.si_status == 127
-
-
-def test_one_that_runs_as_another_user_is_told_of_and_raises_nothing(
-    running: ProgramHandle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: Any) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(signal, "pidfd_send_signal", refuse)
-    with capture_logs() as logged:
-        running.send(ProcessCommand.TERMINATE)
-    assert [one["event"] for one in logged] == ["cannot_stop"]
 
 
 @pytest.mark.parametrize(
@@ -116,13 +85,3 @@ def test_one_that_is_not_ready_says_what_it_waits_for(way: dict[str, Any], told:
     wait_until(says_it, told)
     assert not handle.messages(has_exited=False, serves=True)
     handle.reap()
-
-
-def test_checks_that_are_added_while_it_runs_find_it_dead(running: ProgramHandle) -> None:
-    assert running.messages(has_exited=False, serves=True) == []
-    running.adopt(CHECKED)
-    [said] = wait_until(
-        lambda: running.messages(has_exited=False, serves=True), "the checks to find it dead"
-    )
-    assert said["say"] == "unhealthy"
-    assert str(said["reason"]).startswith("2 checks in a row failed")

@@ -3,14 +3,12 @@
 import errno
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from orpheus.shared.domain.programs import ProgramSettings
 from orpheus.shared.storage import state_files
@@ -61,47 +59,6 @@ def test_a_restart_that_finds_no_descriptor_left_is_tried_again_and_harms_nobody
     assert output.pid not in (None, first)
 
 
-def test_one_that_does_not_end_though_it_was_killed_holds_nobody_up(
-    output: ProgramOutput, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begin(output)
-    process = output._process
-    assert process is not None
-    waits: list[float | None] = []
-
-    def wait(timeout: float | None = None) -> int:  # as when it waits for a disk that hangs
-        waits.append(timeout)
-        raise subprocess.TimeoutExpired("output", timeout or 0.0)
-
-    with monkeypatch.context() as hung:
-        hung.setattr(process, "wait", wait)
-        output.stop(0.0)
-    assert output.pid is None and None not in waits
-    process.wait()
-
-
-def test_a_start_that_an_output_process_that_has_just_ended_never_read_is_told_to_the_next_one(
-    output: ProgramOutput,
-) -> None:
-    begin(output, 1)
-    assert output._process is not None
-    output._process.kill()
-    output._process.wait()
-    begin(output, 2)
-    missing = "the output process had ended: lines may be missing here"
-    notes = [pipes.message["note"] for pipes in output._pipes.values()]
-    assert notes == [missing, f"process 2 started; {missing}"]
-
-
-def test_changed_limits_hold_for_the_next_output_process_too(output: ProgramOutput) -> None:
-    begin(output)
-    output.set_limits("web-1", replace(WEB, log_size_bytes=70_000, log_files=2, ready_line="up"))
-    [pipes] = output._pipes.values()
-    assert (pipes.message["size_bytes"], pipes.message["files"]) == (70_000, 2)
-    assert pipes.message["ready_line"] == "up"
-    assert pipes.message["do"] == "open"
-
-
 def test_one_that_says_nothing_while_it_starts_has_the_time_of_a_start_and_is_then_replaced(
     output: ProgramOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,22 +83,6 @@ def test_one_that_says_nothing_while_it_starts_has_the_time_of_a_start_and_is_th
     output._reap()
     output.turn()
     assert output.trouble == ""
-
-
-def test_a_line_that_was_found_is_not_looked_for_by_the_next_process(
-    output: ProgramOutput, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = replace(WEB, ready_line="up")
-    for life in ("life-1", "life-2"):
-        ends = output.make_pipes(life)
-        close_all(ends)
-        output.begin(life, "web-1", program, 1)
-    output._take({"say": "ready", "incarnation": "life-1"})
-    output._reap()
-    sent: list[Any] = []
-    monkeypatch.setattr(Packets, "send", lambda _, message, *__: sent.append(message))
-    output._start()
-    assert [message["ready_line"] for message in sent] == [None, "up"]
 
 
 def test_descriptors_that_are_closed_before_they_could_be_sent_are_not_sent() -> None:

@@ -50,29 +50,6 @@ def test_a_supervisor_that_dies_before_it_is_told_that_a_program_is_ready_is_not
     own.close()
 
 
-def test_a_line_that_is_waited_for_since_a_reload_may_have_been_printed_before(
-    tmp_path: object,
-) -> None:
-    supervisor, own = map(Packets, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-    reader = Reader(own, WriterThread())
-    (out, out_end), (err, err_end) = os.pipe(), os.pipe()
-    limits = {"slot": "web-1", "folder": f"{tmp_path}/web-1", "size_bytes": 65_536, "files": 2}
-    opened = {"do": "open", "incarnation": "life-1", "ready_line": "accepts", "note": ""}
-    reader._open(limits | opened, [out, err])
-    os.write(out_end, b"starting up\nhalf")
-    reader._read(out)
-    for line in ("half", "starting up", "starting up"):
-        supervisor.send(limits | {"do": "limits", "ready_line": line})
-    reader._answer()
-    reader._answer()
-    said = [message for message, _ in supervisor.receive()]
-    assert said == [{"say": "ready", "incarnation": "life-1"}]
-    for fd in (out, err, out_end, err_end):
-        os.close(fd)
-    for one in (supervisor, own):
-        one.close()
-
-
 def test_it_answers_when_it_is_asked_for_a_beat() -> None:
     supervisor, own = map(Packets, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
     supervisor.send({"do": "beat"})

@@ -57,16 +57,11 @@ def missing_programs(settings: Settings) -> Iterator[Problem]:
     }
     for table, entries in run.items():
         for index, one in enumerate(entries):
-            key = (table, index)
-            is_in_cwd = "/" in one.argv[0] and not Path(one.argv[0]).is_absolute()
             if one.cwd and not Path(one.cwd).is_dir():
-                yield Problem((*key, "cwd"), f"{one.cwd!r} is no directory")
-                if is_in_cwd:
-                    continue
-            if not _can_run(one.argv[0], one.cwd, one.env.get("PATH")):
+                yield Problem((table, index, "cwd"), f"{one.cwd!r} is not a directory")
+            elif not _can_run(one.argv[0], one.cwd, one.env.get("PATH")):
                 reason = f"the program {one.argv[0]!r} is not there, or not executable"
-                looked_in = (*key, "cwd") if is_in_cwd else (*key, "env", "PATH")
-                yield Problem((*key, "argv"), reason, also=(looked_in,))
+                yield Problem((table, index, "argv"), reason)
 
 
 def _can_run(program: str, cwd: str, path: str | None) -> bool:

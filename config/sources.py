@@ -12,6 +12,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from msgspec import Struct
 
 from orpheus.config.files import FileState, is_there, read_regular_file, state_of
 from orpheus.config.problems import KeyPath, Problem, dotted
-from orpheus.config.toml_text import MOST_LEVELS, read_toml
 from orpheus.shared.domain.limits import NAME
 from orpheus.shared.process.files import run_as_owner
 
 DEFAULT_PATHS = (Path("config/orpheus.toml"), Path("orpheus.toml"))
 """Where the file is looked for, in this order, if none is named."""
 PREFIX = "ORPHEUS_"
+MOST_LEVELS = 100
+_MOST_DOTS = 1000
+"""In one line: `tomllib` takes the square of the length of a dotted key."""
 _NOT_SETTINGS = frozenset({"ORPHEUS_CONFIG", "ORPHEUS_TESTING", "ORPHEUS_FAILPOINTS"})
 _WITHOUT_KEY = frozenset(
     ("pools", "queues", "schedules", "commands", "programs", "alerts", "outboxes")
@@ -175,6 +178,24 @@ class Sources(Struct, dict=True):
 
     def _add_problem(self, source: str, reason: str) -> None:
         self.problems.append(Problem((), reason, source=source))
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """Return the tables of a text. Raises TOMLDecodeError, also if it nests too deeply to walk."""
+    too_deep = tomllib.TOMLDecodeError(f"it nests more than {MOST_LEVELS} levels")
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise too_deep
+    try:
+        tables = tomllib.loads(text)
+    except RecursionError:
+        raise too_deep from None
+    level: list[Any] = [tables]
+    for _ in range(MOST_LEVELS + 1):
+        inner = (outer.values() if isinstance(outer, dict) else outer for outer in level)
+        level = [value for value in chain(*inner) if isinstance(value, (dict, list))]
+        if not level:
+            return tables
+    raise too_deep
 
 
 def read_sources(config: Path | None, sets: Sequence[str], environ: Mapping[str, str]) -> Sources:

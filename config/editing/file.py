@@ -30,8 +30,7 @@ from orpheus.config.load import checked
 from orpheus.config.problems import KeyPath, Problem, dotted
 from orpheus.config.settings import Settings
 from orpheus.config.shown import secrets_in, shown_settings
-from orpheus.config.sources import Sources, read_sources, sources_with
-from orpheus.config.toml_text import read_toml
+from orpheus.config.sources import Sources, read_sources, read_toml, sources_with
 from orpheus.shared.errors import NotFound
 from orpheus.shared.messages.configuration import (
     Configuration,

@@ -59,14 +59,12 @@ class Versions:
         """Return one version; None if it is not there any more."""
         return self._read(self._path_of(number))
 
-    def keep(self, text: str, by: str, reason: str | None) -> ConfigurationVersion:
+    def _keep(self, text: str, by: str, reason: str | None) -> ConfigurationVersion:
         """Keep a new version, and drop the oldest where there are too many. Raises OSError."""
-        make_folder(self._folder)
         kept = _Kept(self._file, time.time_ns() // 1_000_000, by, reason, text)
         number = max((int(path.stem) for path in self._paths()), default=0) + 1
         with new_file(self._path_of(number), msgspec.json.encode(kept)) as new:
-            while not _linked(new, self._path_of(number)):  # another file has that number
-                number += 1
+            new.replace(self._path_of(number))
         self._drop_oldest()
         return ConfigurationVersion(number, kept.at_ms, by, reason, text)
 
@@ -85,7 +83,7 @@ class Versions:
         with self._locked():
             if old is not None:
                 self._keep_found(old)
-            version = self.keep(new, by, reason)
+            version = self._keep(new, by, reason)
             try:
                 yield
             except BaseException:
@@ -95,7 +93,7 @@ class Versions:
     def _keep_found(self, text: str) -> ConfigurationVersion:
         newest = next(iter(self.all()), None)
         is_known = newest is not None and newest.text == text
-        return newest if newest and is_known else self.keep(text, BY_HAND, None)
+        return newest if newest and is_known else self._keep(text, BY_HAND, None)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -134,12 +132,3 @@ class Versions:
                 size += path.stat().st_size
                 if count > 1 and (count > _MOST or size > _MOST_BYTES):
                     path.unlink()
-
-
-def _linked(new: Path, path: Path) -> bool:
-    """Give a file its number; False if another has it."""
-    try:
-        os.link(new, path)
-    except FileExistsError:
-        return False
-    return True

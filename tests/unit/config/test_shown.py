@@ -66,7 +66,6 @@ level = "info" # the last line
 def test_a_secret_is_masked_and_comes_back_in_its_place(text: str) -> None:
     shown = masked(text)
     assert "hush" not in shown and MASK in shown
-    assert len(shown.splitlines()) == len(text.splitlines())
     assert unmasked(shown, text) == text
 
 
@@ -89,14 +88,6 @@ def test_only_the_secret_is_masked_where_the_same_stands_elsewhere(more: str) ->
     assert unmasked(shown, text) == text
 
 
-def test_plain_secrets_are_masked_without_a_look_at_the_layout(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("orpheus.config.editing.toml.tomlkit", None)  # it takes seconds
-    text = '[[commands]]\nname = "pay"\nargv = ["a"]\nenv = {KEY = "hush", B = "b"} # why\n'
-    assert masked(text) == text.replace("hush", MASK).replace('"b"', f'"{MASK}"')
-
-
 @pytest.mark.parametrize(
     "moved",
     [
@@ -111,7 +102,7 @@ def test_a_mask_stands_for_a_secret_only_where_one_was(moved: Callable[[str], st
         unmasked(moved(masked(SECRETS)), SECRETS)
 
 
-@pytest.mark.parametrize("text", ["[api", f"a = {'[' * 5000}"])
+@pytest.mark.parametrize("text", ["[api", f"a = {'[' * 5000}", f"{'a.' * 101}b = 1"])
 def test_a_text_that_is_not_toml_cannot_be_masked(text: str) -> None:
     with pytest.raises(CannotMask, match="is not TOML"):
         masked(text)

@@ -90,7 +90,7 @@ def test_a_syntax_error_names_file_line_and_column(problems: Problems, toml: Tom
     assert problem.startswith(f"{path}:2:8: is not TOML: ")
 
 
-@pytest.mark.parametrize("levels", [1_000, 20_000])
+@pytest.mark.parametrize("levels", [101, 20_000])
 def test_what_nests_too_deeply_is_refused_at_once_wherever_it_is_set(
     problems: Problems, toml: Toml, levels: int
 ) -> None:
@@ -102,8 +102,9 @@ def test_what_nests_too_deeply_is_refused_at_once_wherever_it_is_set(
     assert problem.endswith("is not KEY=VALUE, such as api.port=9000")
     (problem,) = problems(environ={f"ORPHEUS_{'A__' * levels}A": "1"})
     assert problem.endswith("A: unknown key")
-    (problem,) = problems(sets=[f"api.port={'[' * levels}"])
-    assert "api.port" in problem
+    for value in ("[" * levels, f"{'[' * levels}{']' * levels}"):
+        (problem,) = problems(sets=[f"api.port={value}"])
+        assert "api.port" in problem
     assert thread_time() - began_s < 1
 
 
@@ -112,13 +113,6 @@ def test_a_line_of_spaces_costs_no_more_than_another(toml: Toml) -> None:
     with pytest.raises(ConfigurationError):
         load_settings(toml(f"[api]\nport{' ' * 100_000}\n"), (), {})
     assert thread_time() - began_s < 1
-
-
-def test_a_file_that_is_no_text_is_a_problem(problems: Problems, own_directory: Path) -> None:
-    path = own_directory / "binary.toml"
-    path.write_bytes(b"a = '\xff'")
-    assert problems(path) == [f"{path}: is not UTF-8 (byte 5)"]
-    assert problems(own_directory) == [f"{own_directory}: cannot be read: Is not a regular file"]
 
 
 @pytest.mark.parametrize("kind", ["fifo", "zero", "large"])
@@ -181,20 +175,9 @@ def test_every_problem_is_told_at_once_with_its_source_and_key(
     }
 
 
-def test_a_syntax_error_does_not_hide_the_problems_of_other_sources(
-    problems: Problems, toml: Toml
-) -> None:
-    found = problems(toml("="), ["api.port=x"], {"ORPHEUS_APP": "1"})
-    assert len(found) == 3
-
-
 def test_a_key_in_the_wrong_table_is_shown_the_right_one(problems: Problems) -> None:
     (problem,) = problems(sets=["api.max_retries=1"])
     assert problem == "--set: api.max_retries: unknown key (did you mean jobs.max_retries?)"
-
-
-def test_a_key_like_no_other_gets_no_suggestion(problems: Problems) -> None:
-    assert problems(sets=["api.zzz=1"]) == ["--set: api.zzz: unknown key"]
 
 
 @pytest.mark.parametrize("table", ["api=1", "database='x'", "pools.default=3", "queues=[]"])

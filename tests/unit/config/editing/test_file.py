@@ -9,7 +9,6 @@ from orpheus.config.editing.file import ConfigurationFile
 from orpheus.config.editing.toml import masked
 from orpheus.config.effective import effective_note
 from orpheus.config.load import load_settings
-from orpheus.shared.domain.handover import StoredSettings
 from orpheus.shared.errors import NotFound
 from orpheus.shared.messages.encoding import time_of
 from orpheus.shared.operations.configuration import (
@@ -66,12 +65,6 @@ def test_the_file_is_shown_with_its_problems_and_what_is_in_force(toml: Toml) ->
     assert [(one.key, one.line) for one in shown.problems] == [("api.port", 2)]
     assert {one.key: one.value for one in shown.settings}["api.port"] == 1, "that is in force"
     assert desk(path).sizes().pools == {"default": settings.pools["default"].workers}
-
-
-def test_a_missing_program_is_a_warning_as_it_would_not_keep_a_start(toml: Toml) -> None:
-    shown = desk(toml('[[commands]]\nname = "a"\nargv = ["no-such-program"]\n')).show()
-    assert shown.problems == ()
-    assert [problem.line for problem in shown.warnings] == [3]
 
 
 @pytest.mark.parametrize(
@@ -147,10 +140,6 @@ def test_what_names_code_cannot_be_changed_from_afar(toml: Toml, text: str) -> N
     assert on_machine.outcome.refused == ()
 
 
-def test_the_default_written_out_is_no_change(toml: Toml) -> None:
-    assert outcome(toml(""), '[jobs]\nmodules = ["orpheus.worker.handlers"]\n').refused == ()
-
-
 @pytest.mark.parametrize("key", ["env", "enw"])
 def test_a_guess_of_a_secret_of_a_command_is_answered_alike_right_or_wrong(
     toml: Toml, key: str
@@ -167,19 +156,6 @@ def test_a_guess_of_a_webhook_is_always_a_change(toml: Toml) -> None:
     right, wrong = (outcome(path, ALERT.format(guess)) for guess in ("hush", "guess"))
     assert right == wrong and right.changed == ("alerts",)
     assert outcome(path, masked(ALERT.format("hush"))).changed == ()
-
-
-def test_a_schedule_that_cannot_make_its_job_is_a_problem_with_its_line(toml: Toml) -> None:
-    seen: list[object] = []
-
-    def refuse(stored: StoredSettings) -> dict[tuple[str, int], str]:
-        seen.extend(one.type for one in stored.schedules)
-        return {("schedules", 0): "no job type is called 'x'"}
-
-    text = "[[schedules]]\nname = 'a'\ntype = 'x'\nevery = 60\n"
-    (problem,) = desk(toml("")).plan(Edit(text), None, refuse).outcome.problems
-    assert (problem.key, problem.line) == ("schedules.a", 1)
-    assert (problem.detail, seen) == ("no job type is called 'x'", ["x"])
 
 
 def test_a_mask_where_no_secret_was_is_a_problem_with_its_line(toml: Toml) -> None:

@@ -40,24 +40,7 @@ def test_a_save_since_then_stays(path: Path) -> None:
     assert files(path)["a.toml"] == "saved"
 
 
-def test_what_an_editor_still_writes_in_place_is_in_the_backup(path: Path) -> None:
-    with path.open("w") as editor:
-        editor.write("old")
-        editor.flush()
-        assert replace(path)
-        editor.write(" and more")
-    assert files(path) == {"a.toml": "new", "a.toml.bak": "old and more"}
-
-
 def test_a_file_that_is_gone_is_put_there_for_its_owner_alone(path: Path) -> None:
     path.unlink()
     assert replace(path, None)
     assert (files(path), stat.S_IMODE(path.stat().st_mode)) == ({"a.toml": "new"}, 0o600)
-
-
-def test_a_backup_that_cannot_be_kept_leaves_the_file_as_it_was(path: Path) -> None:
-    path.with_name("a.toml.bak").mkdir()
-    with pytest.raises(OSError, match="bak"):
-        replace(path)
-    assert path.read_text() == "old"
-    assert len(list(path.parent.iterdir())) == 2

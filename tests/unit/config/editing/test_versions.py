@@ -8,7 +8,7 @@ import pytest
 
 from orpheus.config.editing import versions as module
 from orpheus.config.editing.versions import Versions
-from orpheus.shared.operations.configuration import BY_HAND
+from orpheus.shared.operations.configuration import BY_HAND, ConfigurationVersion
 
 
 @pytest.fixture
@@ -16,9 +16,15 @@ def versions(tmp_path: Path) -> Versions:
     return Versions(tmp_path / "kept", tmp_path / "orpheus.toml")
 
 
+def keep(versions: Versions, text: str, by: str, reason: str | None) -> ConfigurationVersion:
+    with versions.replacing(None, text, by, reason):
+        pass
+    return versions.all()[0]
+
+
 def test_the_newest_comes_first_with_who_and_why(versions: Versions, tmp_path: Path) -> None:
-    versions.keep("a = 1\r\n", "api:127.0.0.1", "a busy week")
-    versions.keep("a = 2", "cli:ada", None)
+    keep(versions, "a = 1\r\n", "api:127.0.0.1", "a busy week")
+    keep(versions, "a = 2", "cli:ada", None)
     newest, first = versions.all()
     assert (newest.number, newest.text, newest.by, newest.reason) == (2, "a = 2", "cli:ada", None)
     assert (first.number, first.text, first.reason) == (1, "a = 1\r\n", "a busy week")
@@ -30,25 +36,9 @@ def test_the_newest_comes_first_with_who_and_why(versions: Versions, tmp_path: P
 def test_what_is_found_in_the_file_is_kept_once(versions: Versions) -> None:
     assert versions.keep_found("a = 1").by == BY_HAND
     assert versions.keep_found("a = 1").number == 1
-    versions.keep("a = 2", "api:x", None)
+    keep(versions, "a = 2", "api:x", None)
     assert versions.keep_found("a = 2").by == "api:x", "it is known who wrote it"
     assert versions.keep_found("a = 1").number == 3
-
-
-def test_two_that_keep_one_at_the_same_time_lose_none(tmp_path: Path) -> None:
-    def keep(who: str) -> None:
-        mine = Versions(tmp_path / "kept", tmp_path / "orpheus.toml")
-        for n in range(10):
-            mine.keep(f"{who} {n}", who, None)
-
-    threads = [threading.Thread(target=keep, args=(who,)) for who in "abc"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    kept = Versions(tmp_path / "kept", tmp_path / "orpheus.toml").all()
-    assert [one.number for one in kept] == list(range(30, 0, -1))
-    assert len({one.text for one in kept}) == 30
 
 
 def test_the_oldest_of_a_file_go_where_there_are_too_many_or_they_are_too_large(
@@ -57,23 +47,23 @@ def test_the_oldest_of_a_file_go_where_there_are_too_many_or_they_are_too_large(
     monkeypatch.setattr(module, "_MOST", 2)
     other = Versions(tmp_path / "kept", tmp_path / "other.toml")
     for n in range(3):
-        versions.keep(f"a = {n}", "x", None)
-        other.keep(f"b = {n}", "x", None)
+        keep(versions, f"a = {n}", "x", None)
+        keep(other, f"b = {n}", "x", None)
     assert [one.text for one in versions.all()] == ["a = 2", "a = 1"]
     assert [one.text for one in other.all()] == ["b = 2", "b = 1"]
     monkeypatch.setattr(module, "_MOST_BYTES", 1500)
-    versions.keep("b" * 1000, "x", None)
-    versions.keep("c" * 1000, "x", None)
+    keep(versions, "b" * 1000, "x", None)
+    keep(versions, "c" * 1000, "x", None)
     assert [one.number for one in versions.all()] == [8], "the newest always stays"
 
 
 def test_what_cannot_be_read_does_not_count(versions: Versions, tmp_path: Path) -> None:
     assert versions.all() == []
-    versions.keep("a = 1", "x", None)
+    keep(versions, "a = 1", "x", None)
     (tmp_path / "kept" / "00000009.json").write_text("{")
     (tmp_path / "kept" / "notes.txt").write_text("")
     assert [one.text for one in versions.all()] == ["a = 1"]
-    assert versions.keep("a = 2", "x", None).number == 10
+    assert keep(versions, "a = 2", "x", None).number == 10
     (tmp_path / "file").write_text("")
     assert Versions(tmp_path / "file", tmp_path / "orpheus.toml").all() == []
 

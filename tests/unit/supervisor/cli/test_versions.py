@@ -23,8 +23,10 @@ def file(store: Store, tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_text(SECOND)
     versions = Versions(state_files(URL).configurations, path)
-    versions.keep(FIRST, "file", None)
-    versions.keep(SECOND, "api:10.0.0.7", "a busy week")
+    with versions.replacing(None, FIRST, "file", None):
+        pass
+    with versions.replacing(None, SECOND, "api:10.0.0.7", "a busy week"):
+        pass
     return path
 
 
@@ -91,7 +93,7 @@ def test_a_rollback_may_name_code_and_mends_a_file_that_is_no_toml(
 def test_a_version_that_does_not_check_any_more_changes_nothing(
     orpheus: Orpheus, file: Path
 ) -> None:
-    Versions(state_files(URL).configurations, file).keep("[pools]\nx = 1\n", "file", None)
+    Versions(state_files(URL).configurations, file).keep_found("[pools]\nx = 1\n")
     told = orpheus("config", "rollback", "3")
     assert told.code == 78
     assert "pools.x" in told.err

@@ -171,6 +171,20 @@ def test_an_api_that_is_fatal_is_tried_sooner_as_its_clients_wait() -> None:
     assert driver.state() is SlotState.STARTING
 
 
+@pytest.mark.parametrize(
+    ("desired", "reason"), [(Desired.DOWN, "stopped"), (Desired.REPLACE, "replaced")]
+)
+def test_a_process_that_ends_by_the_signal_it_was_sent_was_stopped(
+    desired: Desired, reason: str
+) -> None:
+    driver = Driver()
+    driver.turn()
+    driver.slot = with_desired(driver.slot, desired)
+    driver.turn()
+    driver.exit(0.1, signal=15)
+    assert driver.reason() == reason
+
+
 def test_processes_that_are_replaced_after_their_jobs_are_no_loop() -> None:
     driver = Driver()
     for _ in range(6):

@@ -23,8 +23,9 @@ import msgspec
 
 from orpheus.shared.domain.events import Kind
 from orpheus.shared.domain.processes import ProcessRecord, SlotRecord
-from orpheus.shared.domain.requests import Request
+from orpheus.shared.domain.requests import Request, RequestAction
 from orpheus.shared.errors import ExitCode, StorageError
+from orpheus.shared.helper_threads import start_without_signals
 from orpheus.shared.logs import get_logger
 from orpheus.shared.operations.replace_configuration import EditOnMachine, record_edit_on_machine
 from orpheus.shared.operations.upkeep import LateRetention, Leadership, Upkeep
@@ -37,7 +38,6 @@ from orpheus.shared.storage import Listening, Store
 from orpheus.supervisor.late_leases import LateLeases, cell_of
 from orpheus.supervisor.linux.adoption import kill_incarnation
 from orpheus.supervisor.policy.slot import ProcessEnded
-from orpheus.supervisor.taken_requests import take_requests
 
 log = get_logger()
 
@@ -230,10 +230,13 @@ class Recorder:
             self._upkeep_at_s = min(now_s + next_tick_s, regular_s)
 
     def _read_requests(self, store: Store) -> None:
-        requests = take_requests(store, self._myself.host, self._duties.open_store)
-        if requests:
-            self._requests.extend(requests)
-            os.eventfd_write(self._news_fd, 1)
+        for request in store.supervision.take_requests(self._myself.host):
+            if request.action is RequestAction.SEND_STACK:  # it may take seconds
+                send = partial(_send_stack, self._duties.open_store, request)
+                start_without_signals(Thread(target=send, name="stack", daemon=True))
+            else:
+                self._requests.append(store.audit.with_asker(request))
+                os.eventfd_write(self._news_fd, 1)
 
     def _collect(self) -> None:
         """Move what has arrived to `_waiting`; wait for it until something else is due."""
@@ -249,8 +252,6 @@ class Recorder:
                 item = self._inbox.get_nowait()
         except queue.Empty:
             pass
-        if self._troubled:
-            self._waiting = _without_repeats(self._waiting)
         if len(self._waiting) > _MOST_WAITING:  # all but events are few, and needed
             self._waiting = deque(item for item in self._waiting if not isinstance(item, tuple))
 
@@ -381,18 +382,11 @@ def end_process(store: Store, host: str, ended: ProcessEnded) -> list[int]:
     return jobs
 
 
-def _without_repeats(waiting: _Waiting) -> _Waiting:
-    """Drop the exits of processes that found no database, except the newest one of each slot.
+def _send_stack(open_store: Callable[[], Store], request: Request) -> None:
+    """Answer another host, which asks for the stack of a process of this one."""
+    from orpheus.shared.operations.supervisor_requests import send_stack  # noqa: PLC0415 - seldom
 
-    Such a process has had no lease, and is started again each second. When the database is back,
-    the exits of an hour would be written one by one, and all else would wait.
-    """
-    kept: _Waiting = deque()
-    slots: set[str] = set()
-    for item in reversed(waiting):
-        if isinstance(item, ProcessEnded) and item.last_exit.code == ExitCode.DATABASE:
-            if item.slot in slots:
-                continue
-            slots.add(item.slot)
-        kept.appendleft(item)
-    return kept
+    try:
+        send_stack(open_store, request)
+    except StorageError as error:
+        log.warning("stack_not_sent", slot=request.target, error=str(error))

@@ -42,8 +42,7 @@ from orpheus.supervisor.loop.act import Children
 from orpheus.supervisor.loop.loop import Loop
 from orpheus.supervisor.loop.orders import Orders
 from orpheus.supervisor.outbox.drainers import Drainers
-from orpheus.supervisor.plan.configuration import Configuration, allow_files_for
-from orpheus.supervisor.plan.kept import KeptConfiguration
+from orpheus.supervisor.plan.configuration import Configuration, KeptConfiguration, allow_files_for
 from orpheus.supervisor.plan.listeners import Listeners
 from orpheus.supervisor.plan.reload import ReadSettings, Reloader, described_types
 from orpheus.supervisor.policy.slot import ProcessEnded, Slot

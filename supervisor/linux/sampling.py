@@ -2,9 +2,10 @@
 
 A thread of its own does this; it touches neither the database nor a child. The main loop reads the
 latest values and never waits for new ones; they are taken just before it reads the heartbeats. An
-error that nobody foresaw costs one value, not the thread.
+unexpected error is logged, and does not end the thread.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping
@@ -72,33 +73,30 @@ class Sampler:
         lock_at_s = next_multiple_s(now_s, LOCK_INTERVAL_S)
         while not self._stop.wait(max(0.0, min(sample_at_s, lock_at_s) - time.monotonic())):
             now_s = time.monotonic()
-            if now_s >= lock_at_s:
-                self.holder = self._look_at_lock(now_s, has_stalled=now_s > lock_at_s + _STALL_S)
-                lock_at_s = next_multiple_s(now_s, LOCK_INTERVAL_S)
-            if now_s >= sample_at_s:
-                self.latest = self._sample_all(self._watched)
-                sample_at_s = next_multiple_s(now_s, self._interval_s)
+            try:
+                if now_s >= lock_at_s:
+                    has_stalled = now_s > lock_at_s + _STALL_S
+                    lock_at_s = next_multiple_s(now_s, LOCK_INTERVAL_S)
+                    self.holder = self._look_at_lock(now_s, has_stalled=has_stalled)
+                if now_s >= sample_at_s:
+                    sample_at_s = next_multiple_s(now_s, self._interval_s)
+                    self.latest = self._sample_all(self._watched)
+            except Exception:  # see the module
+                log.exception("sampling_failed")
+                self.holder = None
 
     def _look_at_lock(self, now_s: float, *, has_stalled: bool) -> LockHolder | None:
         if self._lock_watch is None:
             return None
         if has_stalled:
             self._lock_watch.forget()
-        try:
-            return self._lock_watch.look(now_s)
-        except Exception:  # see the module
-            log.exception("sampling_failed")
-            return None
+        return self._lock_watch.look(now_s)
 
     def _sample_all(self, watched: Mapping[str, int]) -> dict[str, Sample]:
         found: dict[str, Sample] = {}
         for name, pid in watched.items():
-            try:
+            with contextlib.suppress(OSError):  # it has just ended
                 found[name] = sample(pid, self.latest.get(name))
-            except OSError:  # it has just ended
-                continue
-            except Exception:  # see the module
-                log.exception("sampling_failed")
         return found
 
 

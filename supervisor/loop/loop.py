@@ -33,7 +33,6 @@ from orpheus.supervisor.loop.observe import Observer
 from orpheus.supervisor.loop.slot_records import (
     EndsOfStates,
     Stop,
-    beside_pools,
     own_record,
     slot_record,
 )
@@ -228,10 +227,7 @@ class Loop:
             return
         announce, self.on_settled = self.on_settled, None
         self.notifier.ready(self.status)
-        try:
-            announce(slots)
-        except Exception:  # a few lines of text must not end the loop
-            log.exception("not_announced")
+        announce(slots)
 
     def _stop_on_crash_loop(self, now_s: float) -> None:
         is_fatal = any(
@@ -341,7 +337,6 @@ class Loop:
             rules = self.plan.rules_of(slot)
             until_ms = self._ends.until_ms(key, slot, rules, now_s, wall_ms)
             records.append(slot_record(self.myself.host, slot, child, sample, until_ms))
-        records = beside_pools(records)
         sample = self.sampler.latest.get(self.myself.incarnation)
         troubles = (self._lock_holder.trouble, self.children.output.trouble, self.other_trouble())
         trouble = "; ".join(filter(None, troubles))

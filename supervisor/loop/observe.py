@@ -51,12 +51,7 @@ class Observer(msgspec.Struct):
         )
         sample = self.sampler.latest.get(process.incarnation)
         if sample is not None:
-            seen = replace(
-                seen,
-                os_status=sample.os_status,
-                cpu_percent=sample.cpu_percent,
-                rss_bytes=sample.rss_bytes,
-            )
+            seen = replace(seen, os_status=sample.os_status, rss_bytes=sample.rss_bytes)
         if exit is None and is_silent(process, rules, now_s):
             with contextlib.suppress(OSError):
                 seen = replace(seen, os_status=process_stat(child.pid).os_status)

@@ -1,6 +1,5 @@
 """Builds the records of slots that the database keeps and `GET /workers` shows."""
 
-from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -14,7 +13,6 @@ from orpheus.supervisor.policy.state_machine import STAYS_DOWN
 
 _WITH_END = (SlotState.DRAINING, SlotState.STOPPING, SlotState.BACKOFF, SlotState.FATAL)
 _OTHER_MS = 500
-_ROLES = (Role.API, Role.WORKER, Role.PROGRAM)
 _ORDERS = {
     Desired.DRAINED: Order.DRAINED,
     Desired.ENDED: Order.KEPT_DOWN,
@@ -55,16 +53,6 @@ def slot_record(
         until_ms=until_ms,
         order=order,
         waits=waits,
-    )
-
-
-def beside_pools(records: Sequence[SlotRecord]) -> list[SlotRecord]:
-    """Return the records by role and pool: the fleet has slots that leave behind all others."""
-    first: dict[tuple[Role, str | None], int] = {}
-    for number, record in enumerate(records):
-        first.setdefault((record.role, record.pool), number)
-    return sorted(
-        records, key=lambda record: (_ROLES.index(record.role), first[record.role, record.pool])
     )
 
 

@@ -22,13 +22,15 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 
+import msgspec
+
+from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.errors import StorageError
 from orpheus.shared.logs import get_logger
 from orpheus.shared.process.clock import next_multiple_s
 from orpheus.shared.process.failpoints import failpoint
 from orpheus.shared.storage import OutboxTaken, Store, open_storage
 from orpheus.supervisor.outbox.rows import NotHere, OutboxTrouble, Source
-from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.outbox.sqlite import SqliteSource
 
 log = get_logger()
@@ -46,6 +48,22 @@ _KEY_WAIT_MS = 100
 _KEYS_AGAIN_S = 5.0
 """Rows whose keys were held are passed over for so long, or until no others are left."""
 _SQLITE = "sqlite:///"
+
+
+class OutboxSettings(msgspec.Struct, frozen=True):
+    """One outbox, and what its jobs get by default; equal if nothing has changed."""
+
+    name: str
+    url: str
+    table: str
+    poll_s: float
+    storage: StorageSettings
+    defaults: JobDefaults
+    max_payload_bytes: int
+    """A row with a larger payload is refused, like the body of a request (api.max_body)."""
+
+    def __repr__(self) -> str:
+        return f"OutboxSettings({self.name!r})"  # the URL may hold a password
 
 
 class Drainer:

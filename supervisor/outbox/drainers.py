@@ -3,8 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from orpheus.supervisor.outbox.drainer import Drainer
-from orpheus.supervisor.outbox.settings import OutboxSettings
+from orpheus.supervisor.outbox.drainer import Drainer, OutboxSettings
 
 
 class Drainers:

@@ -5,15 +5,25 @@ from socket import socket
 
 import msgspec
 
+from orpheus.config.editing.versions import Versions
+from orpheus.config.effective import effective_note
 from orpheus.config.handovers import for_database, for_jobs, for_storage
 from orpheus.config.settings import Settings
 from orpheus.shared.errors import ConfigurationError
+from orpheus.shared.logs import get_logger
+from orpheus.shared.operations.configuration import BY_HAND
+from orpheus.shared.operations.replace_configuration import EditOnMachine
 from orpheus.shared.operations.upkeep import Upkeep
+from orpheus.shared.process.clock import Clock
 from orpheus.shared.process.limits import allow_open_files
+from orpheus.shared.process.living_note import write_note
+from orpheus.shared.process.state_files import StateFiles
 from orpheus.shared.storage import listen, open_storage
-from orpheus.supervisor.outbox.settings import OutboxSettings
+from orpheus.supervisor.outbox.drainer import OutboxSettings
 from orpheus.supervisor.plan.plan import Plan, make_plan
 from orpheus.supervisor.recorder import Duties
+
+log = get_logger()
 
 _LEAST_FILES = 128
 """A worker needs no more for one job at a time, nor the API for a few clients."""
@@ -103,6 +113,40 @@ class Configuration(msgspec.Struct):
             if after.get(pool) == before.get(pool)
         }
         self.settings, self.listener, self.build = settings, listener, build
+
+
+class KeptConfiguration:
+    """The effective settings, and the versions of their file; Orpheus can do without either."""
+
+    def __init__(self, state: StateFiles, clock: Clock) -> None:
+        self._state = state
+        self._clock = clock
+        self._version: int | None = None
+
+    def take(self, settings: Settings) -> EditOnMachine | None:
+        """Keep the settings that come into force, and their text as a version.
+
+        Return the edit if an editor on the machine has saved it; None if the version was known
+        before, or is the first one.
+        """
+        edit = None
+        try:
+            if settings.source is not None:
+                versions = Versions(self._state.configurations, settings.source)
+                before = next(iter(versions.all()), None)
+                found = versions.keep_found(settings.sources.text)
+                self._version = found.number
+                if before is not None and before.number < found.number and found.by == BY_HAND:
+                    edit = EditOnMachine(before.number, found.number)
+        except OSError as error:
+            folder = str(self._state.configurations)
+            log.warning("version_not_kept", folder=folder, reason=error.strerror)
+        note = self._state.running_settings
+        try:
+            write_note(note, effective_note(settings, self._clock.wall_ms(), self._version))
+        except OSError as error:
+            log.warning("settings_not_kept", file=str(note), reason=error.strerror)
+        return edit
 
 
 def _sizes(settings: Settings) -> dict[str, int]:

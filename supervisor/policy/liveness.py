@@ -32,7 +32,6 @@ from orpheus.supervisor.policy.slot import (
 )
 
 CANNOT_WRITE = "it cannot write to the database"
-_BUSY_CPU_PERCENT = 50.0
 _MIB = 2**20
 
 
@@ -171,8 +170,6 @@ def _what_it_does(seen: Observation) -> str:
     """Tell a process that computes (its code may hold the GIL) from one that waits."""
     if seen.os_status is OsStatus.STOPPED:
         return ", stopped by a signal again"
-    if seen.cpu_percent is not None and seen.cpu_percent >= _BUSY_CPU_PERCENT:
-        return f", busy: {seen.cpu_percent:.0f} % of a core"
     return ""
 
 

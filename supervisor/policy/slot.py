@@ -156,7 +156,6 @@ class Observation(msgspec.Struct, frozen=True):
     """The supervisor itself has just written to the database."""
     row_beat: int | None = None
     os_status: OsStatus = OsStatus.RUNNING
-    cpu_percent: float | None = None
     rss_bytes: int = 0
     lock_held_s: float = 0.0
     """How long it has held the database's write lock without a commit."""

@@ -36,11 +36,10 @@ class Packets:
         """Return what to wait for."""
         return select.POLLIN | (select.POLLOUT if self._unsent else 0)
 
-    def send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> bool:
-        """Send a message, and return whether it went out; `fds` must stay open until it is sent."""
+    def send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
+        """Send a message; `fds` must stay open until it is sent."""
         self._unsent.append((json.dumps(message).encode(), fds))
         self.flush()
-        return not self._unsent
 
     def withdraw(self, fds: Sequence[int]) -> None:
         """Do not send these any more: they are about to be closed, and their numbers reused."""

@@ -7,7 +7,6 @@ while there is no output process finds no broken pipe; what it writes waits for 
 import contextlib
 import os
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -61,8 +60,6 @@ class ProgramOutput:
         """When the process was asked for a beat that has not come; None: it owes none."""
         self._beat_s: float | None = None
         """When its last beat came; None: it has sent none yet."""
-        self._was_continued = False
-        """It was found stopped before, and sent SIGCONT."""
         self.trouble = ""
         """What keeps output from being read, so that programs wait in their writes; empty:
         nothing."""
@@ -172,7 +169,7 @@ class ProgramOutput:
                 pipes.last_lines = message["tail"]
 
     def judge(self, rules: Rules, now_s: float) -> None:
-        """Ask the process for a beat. If it owes one for too long, continue it once, or kill it.
+        """Ask the process for a beat; kill it if it owes one for too long.
 
         The next turn starts another process in the place of a killed one.
         """
@@ -191,11 +188,6 @@ class ProgramOutput:
         status = process_stat(self._process.pid).os_status
         if status is OsStatus.UNINTERRUPTIBLE:
             return  # no signal helps
-        if status is OsStatus.STOPPED and not self._was_continued:
-            log.warning("output_process_continued", pid=self.pid, reason="a signal had stopped it")
-            self._process.send_signal(signal.SIGCONT)
-            self._was_continued, self._asked_s = True, now_s - limit_s / 2
-            return
         log.warning("output_process_hung", pid=self.pid, silent_s=round(silent_s))
         self._reap()
 
@@ -216,7 +208,7 @@ class ProgramOutput:
 
     def _start(self) -> None:
         self._started_s = time.monotonic()
-        self._asked_s, self._beat_s, self._was_continued = None, None, False
+        self._asked_s, self._beat_s = None, None
         try:
             self._process, ours = self._spawn()
         except OSError as error:  # no memory or descriptor is left: again in a moment
@@ -236,12 +228,8 @@ class ProgramOutput:
             message = dict(pipes.message)
             if pipes.is_ready:
                 message["ready_line"] = None  # nothing is looked for any more
-            is_sent = self._packets.send(message, pipes.fds)
-            note = pipes.message["note"]
-            if is_sent:
-                pipes.message["note"] = _LINES_MAY_BE_MISSING
-            elif not note.endswith(_LINES_MAY_BE_MISSING):  # nobody has read of the start
-                pipes.message["note"] = f"{note}; {_LINES_MAY_BE_MISSING}"
+            self._packets.send(message, pipes.fds)
+            pipes.message["note"] = _LINES_MAY_BE_MISSING
 
     def _spawn(self) -> "tuple[subprocess.Popen[bytes], socket.socket]":
         """Return a new process and our end of its socket. Raises OSError."""

@@ -196,12 +196,10 @@ class Reader:
         self._writer.set_limits(slot, folder, message["size_bytes"], message["files"])
 
     def _look_for(self, slot: str, line: str | None) -> None:
-        """Look for another line from now on; it may be among those printed last."""
+        """Look for another line from now on."""
         for source in self._sources.values():
             if source.slot == slot and not source.is_ready:
                 source.ready_line = _pattern(line)
-                for tail in source.tails.values():
-                    self._compare(source, tail.rpartition(b"\n")[0])
 
     def _open(self, message: dict[str, Any], fds: list[int]) -> None:
         if len(fds) != 2:  # the program ended before this was sent, or no descriptor is left

@@ -155,43 +155,6 @@ def ask_until_the_stack_names(
         time.sleep(0.05)
 
 
-SLOW_TO_EXIT = """
-    import ctypes, sys
-    from orpheus.shared.process.child_start import enter_child
-    start = enter_child(int(sys.argv[1]))
-    libc = ctypes.CDLL(None)
-    # Called by exit(), so after the interpreter has given up its signal handlers.
-    libc.__cxa_atexit(ctypes.cast(libc.sleep, ctypes.c_void_p), ctypes.c_void_p(1), None)
-    print("exiting", flush=True)
-"""
-
-
-def test_a_process_asked_for_its_stack_while_it_exits_ends_as_it_would_have(tmp_path: Path) -> None:
-    ours, theirs = Channel.pair()
-    with theirs:
-        ours.send({"handover": handover(tmp_path, os.getpid())})
-        child = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(SLOW_TO_EXIT), str(theirs.fileno())],
-            pass_fds=(theirs.fileno(),),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-    assert child.stdout is not None
-    try:
-        assert child.stdout.readline() == "exiting\n"
-        give_up_at = time.monotonic() + 20
-        while child.poll() is None:
-            assert time.monotonic() < give_up_at
-            child.send_signal(signal.SIGUSR1)
-            time.sleep(0.001)
-        assert child.returncode == 0
-    finally:
-        child.kill()
-        child.wait()
-        child.stdout.close()
-        ours.close()
-
-
 OFFSPRING = """
     import json, multiprocessing, signal, subprocess, sys
     from orpheus.shared.process.child_start import enter_child

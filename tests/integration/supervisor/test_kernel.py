@@ -41,15 +41,6 @@ def marked() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
         process.kill()
 
 
-def test_a_process_is_found_by_the_incarnation_in_its_environment(
-    marked: tuple[str, "subprocess.Popen[bytes]"],
-) -> None:
-    incarnation, process = marked
-    assert incarnation_of(process.pid) == incarnation
-    assert kill_incarnation("another") == 0
-    assert incarnation_of(process.pid) == incarnation, "it was not killed"
-
-
 def test_every_process_of_an_incarnation_is_killed(
     marked: tuple[str, "subprocess.Popen[bytes]"],
 ) -> None:
@@ -84,17 +75,6 @@ def test_a_sample_tells_cpu_memory_and_run_state(
     assert second.os_status is OsStatus.STOPPED
     assert second.cpu_percent is not None
     assert second.cpu_percent >= 0
-
-
-def test_a_process_may_have_no_incarnation(
-    marked: tuple[str, "subprocess.Popen[bytes]"],
-) -> None:
-    incarnation, process = marked
-    assert incarnation_of(process.pid) == incarnation
-    assert incarnation_of(1) == ""
-    process.kill()
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert incarnation_of(process.pid) == "", "a zombie has no environment"
 
 
 def test_a_process_whose_main_thread_has_ended_is_still_found(

@@ -122,25 +122,6 @@ def test_a_writer_that_stops_after_commits_counts_from_the_look_that_saw_the_las
     assert holder is not None and (holder.pid, holder.held_s) == (holding.pid, 1.0)
 
 
-def test_the_time_of_a_new_holder_starts_at_0(
-    database: Path, start: Callable[[str], "subprocess.Popen[bytes]"]
-) -> None:
-    watch, first = LockWatch(database), start("holds")
-    watch.look(1.0)
-    held = watch.look(9.0)
-    assert held is not None and held.held_s == 8.0
-    first.kill()
-    first.wait(PATIENCE_S)
-    second = start("holds")
-    holder = watch.look(9.5)
-    assert holder is not None and (holder.pid, holder.held_s) == (second.pid, 0.0)
-
-
-def test_a_database_that_nobody_has_opened_has_no_holder(tmp_path: Path, database: Path) -> None:
-    assert LockWatch(tmp_path / "another.db").look(1.0) is None
-    assert LockWatch(database).look(1.0) is None
-
-
 def test_a_check_does_not_release_the_lock_of_the_process_that_checks(database: Path) -> None:
     """As it would if it closed a descriptor of the -shm file."""
     writer, watch = apsw.Connection(str(database)), LockWatch(database)

@@ -14,12 +14,11 @@ from orpheus.config.handovers import for_database
 from orpheus.config.settings import Settings
 from orpheus.shared.domain.jobs import Holder, NewJob, Outcome, Status
 from orpheus.shared.domain.processes import LastExit, ProcessRecord, Role
-from orpheus.shared.errors import DatabaseUnusable
 from orpheus.shared.operations.upkeep import Upkeep
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.process.crash_cell import Cell
 from orpheus.shared.process.own_record import own_record
-from orpheus.shared.storage import Listening, Store, open_store
+from orpheus.shared.storage import Store, open_store
 from orpheus.supervisor import late_leases, recorder
 from orpheus.supervisor.policy.slot import Cause, ProcessEnded
 from orpheus.supervisor.recorder import Duties, Recorder
@@ -30,48 +29,6 @@ from tests.machine import PATIENCE_S
 def ended(slot: str, number: int, code: int) -> ProcessEnded:
     last_exit = LastExit(number, f"exit code {code}", signal=None, code=code, evidence=None)
     return ProcessEnded(slot, f"{slot}-{number}", last_exit, Cause.FAILED)
-
-
-def test_an_hour_without_a_database_leaves_one_exit_of_each_slot_to_write(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
-) -> None:
-    written: list[str] = []
-    killed: list[str] = []
-    monkeypatch.setattr(
-        recorder, "end_process", lambda _store, _host, one: written.append(one.incarnation)
-    )
-    monkeypatch.setattr(recorder, "kill_family", killed.append)
-    url = f"sqlite:///{tmp_path}/data/orpheus.db"
-    open_store(url, create=True).close()
-    is_away = True
-
-    def open_if_there() -> Store:
-        if is_away:
-            raise DatabaseUnusable("it is away")
-        return open_store(url)
-
-    listening: list[Listening] = []
-
-    def listen() -> Listening:
-        listening.append(Listening())
-        return listening[-1]
-
-    duties = Duties(open_if_there, 2.0, Upkeep(for_database(Settings())), listen)
-    myself = own_record(SystemClock(), "host-1", Role.SUPERVISOR, "supervisor", "me", ready=True)
-    one = Recorder(myself, duties)
-    one.start()
-    wait_for(lambda: one._troubled, "the trouble to be known")
-    one.end_process(ended("default-1", 0, code=9))
-    for number in range(1, 3_600):
-        one.end_process(ended("default-1", number, code=74))
-        one.end_process(ended("default-2", number, code=74))
-    one.end_process(ended("default-2", 3_600, code=9))
-    wait_for(lambda: len(killed) == 2 * 3_600, "all to be collected, and what they left killed")
-    assert len(listening) == 1, "one goes on trying by itself"
-    is_away = False
-    wait_for(lambda: len(written) >= 4, "the exits to be written")
-    assert one.stop(10)
-    assert written == ["default-1-0", "default-1-3599", "default-2-3599", "default-2-3600"]
 
 
 def test_a_slot_is_unfreed_until_the_end_of_its_process_is_written_or_that_takes_long(

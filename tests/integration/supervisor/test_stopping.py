@@ -32,16 +32,6 @@ def test_the_deadline_of_a_shutdown_is_one_for_all_children(harness: Start) -> N
     assert time.monotonic() - began_s < 3 * slowness()
 
 
-def test_a_second_signal_is_passed_on_so_that_work_can_still_be_released(harness: Start) -> None:
-    running = harness("stops_when_told_twice", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
-    running.until_state(SlotState.READY)
-    running.process.send_signal(signal.SIGINT)
-    running.until(lambda: "told\n" in running.log(), "the first to arrive: two at once are one")
-    assert running.stop(signal.SIGINT) == 4
-    [exited] = [event for event in running.events() if event.kind is Kind.WORKER_EXITED]
-    assert json.loads(exited.body)["reason"] == "stopped, and released what it had not finished"
-
-
 def test_a_child_is_told_how_long_it_has_however_fast_the_signals_come(harness: Start) -> None:
     running = harness("gives_up_when_it_is_told_to", stop_timeout_s=60.0, shutdown_deadline_s=60.0)
     running.until_state(SlotState.READY)

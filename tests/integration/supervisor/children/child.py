@@ -104,20 +104,6 @@ def ignores_everything(start: ChildStart) -> None:
     time.sleep(1_000)
 
 
-def stops_when_told_twice(start: ChildStart) -> None:
-    told = []
-
-    def count(*_: object) -> None:
-        told.append(1)
-        os.write(2, b"told\n")
-        if len(told) == 2:
-            sys.exit(4)
-
-    signal.signal(signal.SIGTERM, count)
-    say_ready(start)
-    live(start)
-
-
 def gives_up_when_it_is_told_to(start: ChildStart) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     say_ready(start)

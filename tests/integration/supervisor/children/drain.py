@@ -12,8 +12,8 @@ from typing import Any
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.logs import configure_logging, stop_logging
 from orpheus.shared.process.failpoints import name_program
+from orpheus.supervisor.outbox.drainer import OutboxSettings
 from orpheus.supervisor.outbox.drainers import Drainers
-from orpheus.supervisor.outbox.settings import OutboxSettings
 
 
 def settings_of(given: dict[str, Any]) -> OutboxSettings:

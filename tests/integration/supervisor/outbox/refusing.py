@@ -6,8 +6,8 @@ from orpheus import outbox
 from orpheus.shared.domain.handover import JobDefaults, StorageSettings
 from orpheus.shared.storage import MOST_REFUSED, Store
 from orpheus.supervisor.outbox import drainer
+from orpheus.supervisor.outbox.drainer import OutboxSettings
 from orpheus.supervisor.outbox.drainers import Drainers
-from orpheus.supervisor.outbox.settings import OutboxSettings
 from tests.explained import verdict
 from tests.integration.supervisor.outbox.draining import Application, Draining
 from tests.machine import wait_until

@@ -20,10 +20,9 @@ from orpheus.shared.outbox.table import create_table
 from orpheus.shared.storage import Store, TypeRow, open_store, open_store_in
 from orpheus.supervisor.outbox import drainer as drainer_module
 from orpheus.supervisor.outbox import postgresql
-from orpheus.supervisor.outbox.drainer import Drainer
+from orpheus.supervisor.outbox.drainer import Drainer, OutboxSettings
 from orpheus.supervisor.outbox.postgresql import PostgresqlSource, table_digest
 from orpheus.supervisor.outbox.rows import NotHere
-from orpheus.supervisor.outbox.settings import OutboxSettings
 from orpheus.supervisor.outbox.sqlite import SqliteSource
 from tests.databases import make_database
 

@@ -225,31 +225,3 @@ def test_rows_are_not_deleted_for_what_is_remembered_of_another_file(
     draining.start()
     draining.until_empty()
     assert draining.numbers() == [1, 2]
-
-
-@pytest.mark.parametrize("state", ["text", "folder"])
-def test_what_is_no_database_is_told(
-    draining: Draining, application: SqliteApplication, state: str
-) -> None:
-    application.file.unlink()
-    if state == "text":
-        application.file.write_text("no database " * 1000)
-    else:
-        application.file.mkdir()
-    draining.start()
-    assert str(application.file) in draining.until_logged("outbox_trouble")["reason"]
-
-
-def test_while_orpheus_own_database_is_locked_nothing_is_deleted(
-    draining: Draining, application: SqliteApplication
-) -> None:
-    application.make_table()
-    draining.start()
-    application.add(1)
-    draining.until_empty()
-    with draining.store.write(durable=False):
-        application.add(2)
-        draining.until_logged("outbox_trouble")
-        assert application.rows() == [2]
-    draining.until_empty()
-    assert draining.numbers() == [1, 2]

@@ -20,9 +20,8 @@ from orpheus.shared.storage import (
     open_storage,
 )
 from orpheus.supervisor.outbox import drainer as drainer_module
-from orpheus.supervisor.outbox.drainer import Drainer
+from orpheus.supervisor.outbox.drainer import Drainer, OutboxSettings
 from orpheus.supervisor.outbox.rows import RefusedRow, Row
-from orpheus.supervisor.outbox.settings import OutboxSettings
 from tests.databases import make_database
 
 

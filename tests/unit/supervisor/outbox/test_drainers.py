@@ -6,9 +6,8 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from orpheus.supervisor.outbox.drainer import Drainer
+from orpheus.supervisor.outbox.drainer import Drainer, OutboxSettings
 from orpheus.supervisor.outbox.drainers import Drainers
-from orpheus.supervisor.outbox.settings import OutboxSettings
 from tests.machine import wait_until
 
 

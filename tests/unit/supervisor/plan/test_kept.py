@@ -9,7 +9,7 @@ from orpheus.config.load import load_settings
 from orpheus.shared.operations.replace_configuration import EditOnMachine
 from orpheus.shared.process.clock import SystemClock
 from orpheus.shared.storage import state_files
-from orpheus.supervisor.plan.kept import KeptConfiguration
+from orpheus.supervisor.plan.configuration import KeptConfiguration
 
 
 def test_each_text_is_a_version_and_a_new_one_is_an_edit(
